@@ -1,0 +1,106 @@
+import * as z from 'zod/mini'
+import { Content } from './content.ts'
+import { AgentId, CommandId, Json, Uuid } from './ids.ts'
+import { AgentSpec } from './spec.ts'
+
+const command = { command_id: CommandId }
+const agent = { ...command, agent_id: AgentId }
+
+/** What a server may order, by message type. Each is answered by `<type>:result` with the same `command_id`. */
+export const Commands = {
+  'agent:start': z.object({ type: z.literal('agent:start'), ...agent, spec: AgentSpec }),
+  'agent:prompt': z.object({ type: z.literal('agent:prompt'), ...agent, content: Content }),
+  'agent:interrupt': z.object({
+    type: z.literal('agent:interrupt'),
+    ...agent,
+    /** Also drop prompts that are queued behind the interrupted turn. */
+    cancel_queued: z._default(z.boolean(), false),
+  }),
+  'agent:permission': z.object({
+    type: z.literal('agent:permission'),
+    ...agent,
+    request_id: z.string(),
+    decision: z.enum(['allow', 'deny']),
+    /** With `allow`: use this input instead of the one asked for. */
+    input: z.optional(z.record(z.string(), Json)),
+    /** With `deny`: what the agent is told. */
+    message: z.optional(z.string()),
+    /** With `deny`: end the turn as well. */
+    interrupt: z.optional(z.boolean()),
+    /** With `allow`: some of the request's `suggestions`, to be remembered. */
+    remember: z.optional(z.array(Json)),
+  }),
+  'agent:answer': z.object({
+    type: z.literal('agent:answer'),
+    ...agent,
+    request_id: z.string(),
+    /** Question text → answer: an option's label, several joined by ", ", or free text. */
+    answers: z.record(z.string(), z.string()),
+  }),
+  'agent:configure': z.object({
+    type: z.literal('agent:configure'),
+    ...agent,
+    model: z.optional(z.string().check(z.minLength(1))),
+    permission_mode: z.optional(z.string().check(z.minLength(1))),
+  }),
+  'agent:stop': z.object({
+    type: z.literal('agent:stop'),
+    ...agent,
+    /** Seconds for each step of the graceful stop: interrupt, end of session, SIGTERM; then SIGKILL. */
+    grace_s: z.optional(z.number().check(z.minimum(0), z.maximum(600))),
+  }),
+  /** Starts an agent that has ended once more, in its own session. */
+  'agent:resume': z.object({
+    type: z.literal('agent:resume'),
+    ...agent,
+    session_id: z.optional(Uuid),
+    prompt: z.optional(Content),
+  }),
+  /** Forgets an agent and deletes its folder. With `force` a running one is stopped first. */
+  'agent:remove': z.object({
+    type: z.literal('agent:remove'),
+    ...agent,
+    force: z._default(z.boolean(), false),
+  }),
+  /** Looks again for runtimes, their versions and logins, and reports the machine's status. */
+  'machine:check': z.object({ type: z.literal('machine:check'), ...command }),
+  /** Starts the daemon anew; agents run on. */
+  'daemon:restart': z.object({ type: z.literal('daemon:restart'), ...command }),
+  /** Installs another version of the daemon in place; agents run on. */
+  'daemon:update': z.object({
+    type: z.literal('daemon:update'),
+    ...command,
+    /** An exact version or a dist-tag. */
+    version: z._default(z.string().check(z.regex(/^[0-9A-Za-z][0-9A-Za-z.+-]{0,63}$/)), 'latest'),
+    allow_downgrade: z._default(z.boolean(), false),
+  }),
+} as const
+
+export type CommandType = keyof typeof Commands
+export type CommandOf<T extends CommandType> = z.infer<(typeof Commands)[T]>
+export type Command = { [T in CommandType]: CommandOf<T> }[CommandType]
+
+/** What a successful result carries beside `command_id` and `ok`. */
+export const Results = {
+  'agent:start': z.object({ pid: z.optional(z.int()), prompt_id: z.optional(Uuid) }),
+  'agent:prompt': z.object({ prompt_id: Uuid }),
+  'agent:interrupt': z.object({}),
+  'agent:permission': z.object({}),
+  'agent:answer': z.object({}),
+  'agent:configure': z.object({}),
+  'agent:stop': z.object({ code: z.optional(z.int()), signal: z.optional(z.string()) }),
+  'agent:resume': z.object({ run: z.int(), prompt_id: z.optional(Uuid) }),
+  'agent:remove': z.object({}),
+  'machine:check': z.object({}),
+  'daemon:restart': z.object({ restart_strategy: z.enum(['self', 'supervisor_required']) }),
+  'daemon:update': z.object({
+    mode: z.enum(['global', 'user-prefix']),
+    restart_strategy: z.enum(['self', 'supervisor_required']),
+    from_version: z.string(),
+    to_version: z.string(),
+    path: z.optional(z.string()),
+    duration_ms: z.number(),
+  }),
+} as const satisfies Record<CommandType, z.ZodMiniType>
+
+export type ResultOf<T extends CommandType> = z.infer<(typeof Results)[T]>

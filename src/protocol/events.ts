@@ -1,0 +1,203 @@
+import * as z from 'zod/mini'
+import { Content } from './content.ts'
+import { Json, Offset } from './ids.ts'
+
+/**
+ * What an agent does, one event at a time. `(agent_id, offset, index)` identifies an event for ever: `offset` is where
+ * its line starts in the agent's journal and `index` its place among the events of that line.
+ */
+const base = {
+  offset: Offset,
+  index: Offset,
+  /** Set on what a sub-agent does: the tool use that started it. */
+  parent_tool_use_id: z.optional(z.string()),
+  /** When the runtime says it happened (ISO 8601), where it says so. */
+  time: z.optional(z.string()),
+}
+
+const Usage = z.record(z.string(), Json)
+const text = z.optional(z.string())
+const num = z.optional(z.number())
+
+export const Question = z.object({
+  question: z.string(),
+  header: text,
+  multi_select: z.optional(z.boolean()),
+  options: z.array(z.object({ label: z.string(), description: text })),
+})
+export type Question = z.infer<typeof Question>
+
+/** Something the agent waits for: leave to use a tool, an answer, or approval of its plan. */
+export const PermissionRequest = z.object({
+  request_id: z.string(),
+  /** `tool`: allow or deny. `question`: answer each of `questions`. `plan`: allow (approve) or deny (keep planning). */
+  ask: z.enum(['tool', 'question', 'plan']),
+  tool: z.string(),
+  tool_use_id: text,
+  input: z.record(z.string(), Json),
+  description: text,
+  questions: z.optional(z.array(Question)),
+  /** Permission rules the runtime offers to remember, in its own form; echo some in `remember` to apply them. */
+  suggestions: z.optional(z.array(Json)),
+})
+export type PermissionRequest = z.infer<typeof PermissionRequest>
+
+export const Event = z.discriminatedUnion('kind', [
+  // The process
+  z.object({ ...base, kind: z.literal('process_started'), run: z.int() }),
+  z.object({
+    ...base,
+    kind: z.literal('process_exited'),
+    run: z.int(),
+    /** As a shell reports it: 128 + n for signal n. Absent when nobody saw the end (reboot, launcher killed). */
+    code: z.optional(z.int()),
+    signal: text,
+  }),
+  // The session
+  z.object({
+    ...base,
+    kind: z.literal('session'),
+    session_id: z.string(),
+    model: text,
+    cwd: text,
+    permission_mode: text,
+    tools: z.optional(z.array(z.string())),
+    mcp_servers: z.optional(z.array(Json)),
+    runtime_version: text,
+  }),
+  z.object({ ...base, kind: z.literal('state'), state: z.enum(['running', 'waiting', 'idle']) }),
+  z.object({
+    ...base,
+    kind: z.literal('prompt_state'),
+    prompt_id: z.string(),
+    state: z.enum(['queued', 'started', 'completed', 'cancelled']),
+  }),
+  // What it says
+  z.object({ ...base, kind: z.literal('text_delta'), message_id: text, block: z.int(), text: z.string() }),
+  z.object({
+    ...base,
+    kind: z.literal('thinking_delta'),
+    message_id: text,
+    block: z.int(),
+    text: z.string(),
+  }),
+  z.object({
+    ...base,
+    kind: z.literal('tool_input_delta'),
+    message_id: text,
+    block: z.int(),
+    text: z.string(),
+  }),
+  z.object({ ...base, kind: z.literal('text'), message_id: text, text: z.string() }),
+  z.object({ ...base, kind: z.literal('thinking'), message_id: text, text: z.string() }),
+  z.object({ ...base, kind: z.literal('user'), content: Content, prompt_id: text }),
+  // What it does
+  z.object({
+    ...base,
+    kind: z.literal('tool_use'),
+    message_id: text,
+    tool_use_id: z.string(),
+    tool: z.string(),
+    input: z.record(z.string(), Json),
+  }),
+  z.object({
+    ...base,
+    kind: z.literal('tool_result'),
+    tool_use_id: z.string(),
+    is_error: z.boolean(),
+    content: Json,
+  }),
+  z.object({ ...base, kind: z.literal('tool_progress'), tool_use_id: text, tool: text, elapsed_s: num }),
+  z.object({ ...base, kind: z.literal('permission_request'), ...PermissionRequest.shape }),
+  z.object({ ...base, kind: z.literal('permission_withdrawn'), request_id: z.string() }),
+  z.object({
+    ...base,
+    kind: z.literal('permission_denied'),
+    tool: text,
+    tool_use_id: text,
+    message: text,
+  }),
+  z.object({
+    ...base,
+    kind: z.literal('turn_result'),
+    /** `success`, `error_during_execution`, `error_max_turns`, `error_max_budget_usd`, or what a newer runtime says. */
+    outcome: z.string(),
+    is_error: z.boolean(),
+    text: text,
+    errors: z.optional(z.array(z.string())),
+    num_turns: num,
+    duration_ms: num,
+    /** Of the process so far, not of this turn alone. */
+    total_cost_usd: num,
+    usage: z.optional(Usage),
+    model_usage: z.optional(Usage),
+    stop_reason: text,
+    terminal_reason: text,
+    api_error_status: z.optional(z.union([z.int(), z.string()])),
+    session_id: text,
+    prompt_ids: z.optional(z.array(z.string())),
+    permission_denials: z.optional(z.array(Json)),
+  }),
+  // Around it
+  z.object({
+    ...base,
+    kind: z.literal('rate_limit'),
+    status: z.string(),
+    limit: text,
+    utilization: num,
+    /** Seconds since 1970. */
+    resets_at: num,
+    info: Json,
+  }),
+  z.object({
+    ...base,
+    kind: z.literal('retry'),
+    attempt: z.int(),
+    max_retries: num,
+    delay_ms: num,
+    status: num,
+    error: text,
+  }),
+  z.object({
+    ...base,
+    kind: z.literal('compaction'),
+    trigger: text,
+    pre_tokens: num,
+    post_tokens: num,
+  }),
+  z.object({
+    ...base,
+    kind: z.literal('task'),
+    task_id: z.string(),
+    phase: z.enum(['started', 'progress', 'updated', 'ended']),
+    tool_use_id: text,
+    task_type: text,
+    status: text,
+    description: text,
+    summary: text,
+    info: Json,
+  }),
+  z.object({ ...base, kind: z.literal('background_tasks'), tasks: z.array(Json) }),
+  /** The runtime's answer to something the daemon asked of it (readiness, interrupt, a changed model, …). */
+  z.object({
+    ...base,
+    kind: z.literal('reply'),
+    request_id: z.string(),
+    ok: z.boolean(),
+    error: text,
+    code: text,
+    response: z.optional(Json),
+  }),
+  /** A line that is JSON but not known here: passed on as it is. */
+  z.object({ ...base, kind: z.literal('unknown'), raw: Json }),
+  /** A line that cannot be read: torn by a kill, not JSON, or longer than the limit. `text` is its head. */
+  z.object({
+    ...base,
+    kind: z.literal('unreadable'),
+    reason: z.enum(['torn', 'not_json', 'too_long']),
+    bytes: z.int(),
+    text: z.string(),
+  }),
+])
+export type Event = z.infer<typeof Event>
+export type EventKind = Event['kind']

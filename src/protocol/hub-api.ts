@@ -1,0 +1,79 @@
+import * as z from 'zod/mini'
+import { Commands } from './commands.ts'
+import { CommandError } from './errors.ts'
+import { Event } from './events.ts'
+import { AgentId, CommandId } from './ids.ts'
+import { AgentStatus, MachineStatus } from './status.ts'
+
+/**
+ * The hub's HTTP API: JSON over `Authorization: Bearer <user key>`, errors as `{error: CommandError}`.
+ *
+ * | request | body → answer |
+ * | --- | --- |
+ * | `GET /health` | no key needed → `{ok, version}` |
+ * | `GET /api/machines` | → `{machines: HubMachine[]}` |
+ * | `POST /api/machines/:machine_id/{check,restart,update}` | the command without `type` → `Outcome` |
+ * | `DELETE /api/machines/:machine_id` | forgets one that is not connected → `{}` |
+ * | `GET /api/agents` | → `{agents: HubAgent[]}` |
+ * | `GET /api/agents/:agent_id` | → `HubAgent` |
+ * | `POST /api/agents` | `StartRequest` → `Outcome` |
+ * | `POST /api/agents/:agent_id/{prompt,interrupt,permission,answer,configure,stop,resume,remove}` | the command without `type` and `agent_id` → `Outcome` |
+ * | `GET /api/agents/:agent_id/events?after=ID&limit=N` | → `{events: Event[], next?: ID}` |
+ * | `GET /api/agents/:agent_id/stream` | server-sent events `activity` (id `offset.index`, data `Event`) and `status` (data `HubAgent`), resumed by `Last-Event-ID` |
+ * | `GET /api/stream` | server-sent events `machine` (`HubMachine`), `agent` (`HubAgent`), `agent_removed` (`{agent_id}`), first as they are, then as they change |
+ * | `GET /api/commands/:command_id` | → `Outcome` |
+ *
+ * A body may carry a `command_id` of the caller's: sent again, it is the same command. `?wait=SECONDS` (default 30, at
+ * most 300) is how long to wait for the outcome: 200 when it succeeded, 422 when it failed, 202 while it is pending; a
+ * pending command stays queued, also while its machine is not connected.
+ */
+export const HubMachine = z.object({
+  machine_id: z.string(),
+  hostname: z.string(),
+  os: z.string(),
+  arch: z.string(),
+  daemon_version: z.string(),
+  connected: z.boolean(),
+  /** Since when it is, or is not, connected (ISO 8601). */
+  since: z.string(),
+  status: MachineStatus,
+})
+export type HubMachine = z.infer<typeof HubMachine>
+
+export const HubAgent = z.object({
+  ...AgentStatus.shape,
+  machine_id: z.string(),
+  /** Whether its machine is connected now: if not, the status is the last one known. */
+  connected: z.boolean(),
+  /** How far the hub has its journal. */
+  offset: z.int(),
+})
+export type HubAgent = z.infer<typeof HubAgent>
+
+export const StartRequest = z.object({
+  /** Default: the only machine there is. */
+  machine_id: z.optional(z.string()),
+  /** Default: one that the hub makes. */
+  agent_id: z.optional(AgentId),
+  command_id: z.optional(CommandId),
+  spec: Commands['agent:start'].shape.spec,
+})
+export type StartRequest = z.input<typeof StartRequest>
+
+export const Outcome = z.object({
+  command_id: CommandId,
+  agent_id: z.optional(AgentId),
+  machine_id: z.string(),
+  state: z.enum(['pending', 'succeeded', 'failed']),
+  /** When succeeded: what the result carried. */
+  result: z.optional(z.record(z.string(), z.unknown())),
+  error: z.optional(CommandError),
+})
+export type Outcome = z.infer<typeof Outcome>
+
+export const EventPage = z.object({
+  events: z.array(Event),
+  /** Ask again with `after=<next>`; absent at the end. */
+  next: z.optional(z.string()),
+})
+export type EventPage = z.infer<typeof EventPage>

@@ -1,0 +1,19 @@
+import * as z from 'zod/mini'
+
+/** An agent's name: also its folder's name on disk, hence the narrow alphabet. Chosen by the server. */
+export const AgentId = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/))
+
+/** One request of the server. A command sent twice with the same id is executed once. */
+export const CommandId = z.string().check(z.regex(/^[\x21-\x7e]{1,128}$/))
+
+export const Uuid = z
+  .string()
+  .check(z.regex(/^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/))
+
+/** A byte offset in an agent's journal. */
+export const Offset = z.int().check(z.nonnegative())
+
+export const AbsolutePath = z.string().check(z.regex(/^\/[^\0]*$/, 'must be an absolute path'))
+
+/** Whatever JSON a runtime or a newer peer put there. */
+export const Json = z.unknown()

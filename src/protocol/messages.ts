@@ -1,0 +1,138 @@
+import * as z from 'zod/mini'
+import { CommandError, RefusalCode } from './errors.ts'
+import { Event } from './events.ts'
+import { AgentId, CommandId, Json, Offset } from './ids.ts'
+import { AgentStatus, MachineStatus } from './status.ts'
+
+/**
+ * First message on a connection, from the daemon. A server reads `protocol` before anything else and leniently: a
+ * daemon too old for it can then still be told so, and which version to update to.
+ */
+export const Hello = z.object({
+  type: z.literal('machine:hello'),
+  protocol: z.object({ version: z.int(), minimum: z.int() }),
+  machine_id: z.string().check(z.minLength(1), z.maxLength(128)),
+  /** Distinguishes the daemon processes of one machine: the newest connection wins. */
+  instance_id: z.string(),
+  hostname: z.string(),
+  os: z.string(),
+  arch: z.string(),
+  daemon_version: z.string(),
+  node_version: z.string(),
+  pid: z.int(),
+  started_at: z.string(),
+  boot_id: z.string(),
+  capabilities: z.array(z.string()),
+  machine: MachineStatus,
+  agents: z.array(AgentStatus),
+})
+export type Hello = z.infer<typeof Hello>
+
+/** The server's answer to `machine:hello`: from here the link is live. */
+export const Welcome = z.object({
+  type: z.literal('server:welcome'),
+  protocol: z.object({ version: z.int() }),
+  server_version: z._default(z.string(), ''),
+  capabilities: z._default(z.array(z.string()), []),
+  /** How far the server has each agent's journal. Agents left out start at 0. */
+  offsets: z._default(z.record(z.string(), Offset), {}),
+  heartbeat_ms: z.optional(z.int().check(z.minimum(100))),
+})
+export type Welcome = z.infer<typeof Welcome>
+
+export const Refuse = z.object({
+  type: z.literal('server:refuse'),
+  code: z.union([RefusalCode, z.string()]),
+  message: z.string(),
+  /** Not before so many seconds. */
+  retry_after_s: z.optional(z.number()),
+  /** The version to update to, where the protocol's version was the reason. */
+  update_to: z.optional(z.string()),
+})
+export type Refuse = z.infer<typeof Refuse>
+
+/** Journal bytes `[from, to)` of one agent, as events. Frames of one agent come in order and without gaps. */
+export const Activity = z.object({
+  type: z.literal('agent:activity'),
+  agent_id: AgentId,
+  from: Offset,
+  to: Offset,
+  events: z.array(Event),
+})
+export type Activity = z.infer<typeof Activity>
+
+/** How far the server has each journal on its own disk. Cumulative; a repeated or older one changes nothing. */
+export const Ack = z.object({ type: z.literal('agent:ack'), offsets: z.record(z.string(), Offset) })
+export type Ack = z.infer<typeof Ack>
+
+/** `<command type>:result`. */
+export const CommandResult = z.union([
+  z.looseObject({
+    type: z.string().check(z.endsWith(':result')),
+    command_id: CommandId,
+    ok: z.literal(true),
+  }),
+  z.object({
+    type: z.string().check(z.endsWith(':result')),
+    command_id: CommandId,
+    ok: z.literal(false),
+    error: CommandError,
+  }),
+])
+export type CommandResult = z.infer<typeof CommandResult>
+
+export const UpdateProgress = z.object({
+  type: z.literal('daemon:update:progress'),
+  command_id: CommandId,
+  stage: z.enum(['resolve', 'download', 'verify', 'stage', 'prove', 'switch', 'relaunch', 'confirm']),
+  message: z.optional(z.string()),
+})
+export type UpdateProgress = z.infer<typeof UpdateProgress>
+
+/** Says that a frame could not be taken, and why. The link stays up. */
+export const ProtocolError = z.object({
+  type: z.literal('protocol:error'),
+  code: z.enum(['not_json', 'not_text', 'too_large', 'invalid', 'unexpected', 'gap']),
+  message: z.string(),
+  /** Where in the frame. */
+  path: z.optional(z.string()),
+  /** The `type` and `command_id` of the frame at fault, where they could be read. */
+  of_type: z.optional(z.string()),
+  command_id: z.optional(z.string()),
+})
+export type ProtocolError = z.infer<typeof ProtocolError>
+
+export const Ping = z.object({ type: z.literal('link:ping'), nonce: z.optional(Json) })
+export const Pong = z.object({ type: z.literal('link:pong'), nonce: z.optional(Json) })
+export const AgentStatusMessage = z.object({ type: z.literal('agent:status'), ...AgentStatus.shape })
+export const AgentRemoved = z.object({ type: z.literal('agent:removed'), agent_id: AgentId })
+export const MachineStatusMessage = z.object({ type: z.literal('machine:status'), ...MachineStatus.shape })
+
+/** Daemon → server, beside the results of commands. */
+export const FromDaemon = {
+  'machine:hello': Hello,
+  'machine:status': MachineStatusMessage,
+  'agent:status': AgentStatusMessage,
+  'agent:removed': AgentRemoved,
+  'agent:activity': Activity,
+  'daemon:update:progress': UpdateProgress,
+  'protocol:error': ProtocolError,
+  'link:ping': Ping,
+  'link:pong': Pong,
+} as const
+export type FromDaemon =
+  | { [T in keyof typeof FromDaemon]: z.infer<(typeof FromDaemon)[T]> }[keyof typeof FromDaemon]
+  | CommandResult
+
+/** Server → daemon, beside the commands. */
+export const FromServer = {
+  'server:welcome': Welcome,
+  'server:refuse': Refuse,
+  'agent:ack': Ack,
+  'protocol:error': ProtocolError,
+  'link:ping': Ping,
+  'link:pong': Pong,
+} as const
+export type FromServer = {
+  [T in keyof typeof FromServer]: z.infer<(typeof FromServer)[T]>
+}[keyof typeof FromServer]

@@ -1,0 +1,62 @@
+import type * as z from 'zod/mini'
+import { type Command, Commands, type CommandType } from './commands.ts'
+import { CommandResult, FromDaemon, FromServer, type ProtocolError } from './messages.ts'
+
+export type Parsed<M> =
+  | { ok: true; message: M }
+  /** `error` is ready to be sent back. An unknown type is no fault: both are undefined then. */
+  | { ok: false; error?: ProtocolError; unknownType?: string }
+
+const fault = (
+  code: ProtocolError['code'],
+  message: string,
+  rest: Partial<ProtocolError> = {},
+): Parsed<never> => ({
+  ok: false,
+  error: { type: 'protocol:error', code, message, ...rest },
+})
+
+const text = (value: unknown) => (typeof value === 'string' ? value : undefined)
+
+function parse<M>(frame: string, schemaOf: (type: string) => z.ZodMiniType | undefined): Parsed<M> {
+  let json: unknown
+  try {
+    json = JSON.parse(frame)
+  } catch (error) {
+    return fault('not_json', `The frame is not JSON: ${(error as Error).message}`)
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    return fault('invalid', 'A frame must be a JSON object with a "type".')
+  const { type, command_id } = json as Record<string, unknown>
+  if (typeof type !== 'string') return fault('invalid', 'A frame must have a "type".', { path: 'type' })
+  const schema = schemaOf(type)
+  if (!schema) return { ok: false, unknownType: type }
+  const result = schema.safeParse(json)
+  if (result.success) return { ok: true, message: result.data as M }
+  const issue = result.error.issues[0]
+  const path = issue?.path.join('.') || undefined
+  return fault('invalid', `${type}: ${path ? `${path}: ` : ''}${issue?.message ?? 'invalid'}`, {
+    of_type: type,
+    ...(path && { path }),
+    ...(text(command_id) && { command_id: text(command_id) }),
+  })
+}
+
+const own = <T extends object>(table: T, key: string) =>
+  Object.hasOwn(table, key) ? (table[key as keyof T] as unknown as z.ZodMiniType) : undefined
+
+/** Reads a frame that a server sent. */
+export const parseFromServer = (frame: string) =>
+  parse<FromServer | Command>(frame, (type) => own(FromServer, type) ?? own(Commands, type))
+
+/** Reads a frame that a daemon sent. */
+export const parseFromDaemon = (frame: string) =>
+  parse<FromDaemon>(
+    frame,
+    (type) => own(FromDaemon, type) ?? (type.endsWith(':result') ? CommandResult : undefined),
+  )
+
+export const isCommand = (message: { type: string }): message is Command =>
+  Object.hasOwn(Commands, message.type)
+
+export type { Command, CommandType }

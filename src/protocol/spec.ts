@@ -1,0 +1,59 @@
+import * as z from 'zod/mini'
+import { Content } from './content.ts'
+import { AbsolutePath, Json, Uuid } from './ids.ts'
+
+const Name = z.string().check(z.minLength(1), z.maxLength(256))
+
+/** What happens to an agent's process when it ends without having been asked to. */
+export const RestartPolicy = z.object({
+  /** `never`; `on-loss`: after a reboot or when the process was killed from outside; `on-failure`: those and any non-zero exit. */
+  policy: z.enum(['never', 'on-loss', 'on-failure']),
+  /** Take the interrupted turn up again; otherwise the session is resumed and waits for a prompt. */
+  resume_turn: z._default(z.boolean(), false),
+  /** Give up after so many restarts within an hour. */
+  max_per_hour: z._default(z.int().check(z.minimum(1), z.maximum(60)), 5),
+})
+export type RestartPolicy = z.infer<typeof RestartPolicy>
+
+/** What happens to an agent when no daemon, or no server, has been there for `after_s` seconds. */
+export const Lease = z.object({
+  after_s: z.int().check(z.minimum(10)),
+  action: z.enum(['keep', 'stop-when-idle', 'stop']),
+})
+export type Lease = z.infer<typeof Lease>
+
+/** Everything a server may ask of a new agent. Only `cwd` is required. */
+export const AgentSpec = z.object({
+  runtime: z._default(Name, 'claude'),
+  /** Working directory. It must exist on the machine. */
+  cwd: AbsolutePath,
+  /** First prompt. Without one the agent starts and waits. */
+  prompt: z.optional(Content),
+  /** For people. */
+  title: z.optional(z.string().check(z.maxLength(200))),
+  model: z.optional(Name),
+  fallback_model: z.optional(Name),
+  effort: z.optional(Name),
+  permission_mode: z.optional(Name),
+  system_prompt: z.optional(z.object({ mode: z.enum(['append', 'replace']), text: z.string() })),
+  allowed_tools: z.optional(z.array(Name)),
+  disallowed_tools: z.optional(z.array(Name)),
+  /** Server name → its definition in the runtime's own form. */
+  mcp_servers: z.optional(z.record(z.string(), Json)),
+  /** Use only `mcp_servers`, none of those configured on the machine. */
+  mcp_strict: z.optional(z.boolean()),
+  add_dirs: z.optional(z.array(AbsolutePath)),
+  /** Added to the agent's environment. */
+  env: z.optional(z.record(z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/)), z.string())),
+  /** Continue an earlier conversation; `fork` continues a copy of it under a new session id. */
+  session: z.optional(z.object({ resume: Uuid, fork: z._default(z.boolean(), false) })),
+  limits: z.optional(
+    z.object({
+      max_turns: z.optional(z.int().check(z.minimum(1))),
+      max_budget_usd: z.optional(z.number().check(z.positive())),
+    }),
+  ),
+  restart: z.optional(RestartPolicy),
+  lease: z.optional(Lease),
+})
+export type AgentSpec = z.infer<typeof AgentSpec>

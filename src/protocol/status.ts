@@ -1,0 +1,105 @@
+import * as z from 'zod/mini'
+import { PermissionRequest } from './events.ts'
+import { AgentId, Json, Offset } from './ids.ts'
+
+export const AgentState = z.enum(['starting', 'idle', 'working', 'waiting', 'stopping', 'exited', 'failed'])
+export type AgentState = z.infer<typeof AgentState>
+
+export const Exit = z.object({
+  /** As a shell reports it: 128 + n for signal n. Absent when nobody saw the end. */
+  code: z.optional(z.int()),
+  signal: z.optional(z.string()),
+  /**
+   * `stopped`: a server asked. `finished`: of itself, code 0. `crashed`: of itself, otherwise. `killed`: by a signal
+   * that nobody here sent. `lost`: gone without a trace. `rebooted`: gone with the machine's last boot. `lease`: nobody
+   * came back in time.
+   */
+  reason: z.enum(['stopped', 'finished', 'crashed', 'killed', 'lost', 'rebooted', 'lease']),
+})
+export type Exit = z.infer<typeof Exit>
+
+/** An agent as it is now. State, not log: the highest `revision` wins, older ones are dropped. */
+export const AgentStatus = z.object({
+  agent_id: AgentId,
+  revision: z.int(),
+  state: AgentState,
+  /** When it came into this state (ISO 8601). */
+  since: z.string(),
+  runtime: z.string(),
+  runtime_version: z.optional(z.string()),
+  title: z.optional(z.string()),
+  cwd: z.string(),
+  /** Counts the processes this agent has had: 1 for the first, one more after each resume. */
+  run: z.int(),
+  pid: z.optional(z.int()),
+  session_id: z.optional(z.string()),
+  model: z.optional(z.string()),
+  permission_mode: z.optional(z.string()),
+  /** Permission requests and questions nobody has answered yet. */
+  pending: z.array(PermissionRequest),
+  /** Prompts accepted that the runtime has not yet said it has. */
+  undelivered_prompts: z.int(),
+  exit: z.optional(Exit),
+  /** Why it failed to start, in the agent's own words where it had any. */
+  failure: z.optional(z.object({ code: z.string(), message: z.string() })),
+  /** Why and until when a restart is held back (ISO 8601), in a crash loop. */
+  restart_held_until: z.optional(z.string()),
+  total_cost_usd: z.optional(z.number()),
+  /** The journal: first byte still held, bytes acknowledged by the server, and its end. */
+  begin: Offset,
+  acked: Offset,
+  end: Offset,
+})
+export type AgentStatus = z.infer<typeof AgentStatus>
+
+/** One thing that is not as it should be, and what to do about it. */
+export const HealthProblem = z.object({
+  /** Stable, for programs. */
+  code: z.enum([
+    'runtime_missing',
+    'runtime_too_old',
+    'runtime_broken',
+    'runtime_changed',
+    'not_logged_in',
+    'login_expired',
+    'usage_limit',
+    'disk_low',
+    'disk_full',
+    'memory_low',
+    'was_asleep',
+    'state_damaged',
+    'update_failed',
+    'crash_loop',
+  ]),
+  severity: z.enum(['info', 'warning', 'error']),
+  message: z.string(),
+  remedy: z.optional(z.string()),
+  since: z.string(),
+  /** When it is expected to pass (ISO 8601), for instance when a usage limit resets. */
+  until: z.optional(z.string()),
+})
+export type HealthProblem = z.infer<typeof HealthProblem>
+
+/** A kind of agent program as found on the machine. */
+export const Runtime = z.object({
+  name: z.string(),
+  found: z.boolean(),
+  path: z.optional(z.string()),
+  version: z.optional(z.string()),
+  login: z.optional(z.enum(['logged_in', 'logged_out', 'expired', 'unknown'])),
+  problem: z.optional(z.string()),
+})
+export type Runtime = z.infer<typeof Runtime>
+
+export const MachineStatus = z.object({
+  revision: z.int(),
+  runtimes: z.array(Runtime),
+  problems: z.array(HealthProblem),
+  memory: z.object({ total_bytes: z.number(), available_bytes: z.number() }),
+  disk: z.object({ total_bytes: z.number(), available_bytes: z.number() }),
+  /** False near a full disk or while stopping: `agent:start` would be refused. */
+  accepts_agents: z.boolean(),
+  /** The record of the last update, if any. */
+  update: z.optional(Json),
+})
+export type MachineStatus = z.infer<typeof MachineStatus>
