@@ -52,6 +52,8 @@ export const Event = z.discriminatedUnion('kind', [
     /** As a shell reports it: 128 + n for signal n. Absent when nobody saw the end (reboot, launcher killed). */
     code: z.optional(z.int()),
     signal: text,
+    /** `lease`: ended by its launcher because nobody came back in time. `rebooted`: gone with the machine's last boot. */
+    reason: z.optional(z.enum(['lease', 'rebooted'])),
   }),
   // The session
   z.object({

@@ -1,0 +1,346 @@
+import { readFileSync } from 'node:fs'
+import type { Clock } from '../platform/clock.ts'
+import { readJson, writeAtomic } from '../platform/files.ts'
+import type { AgentStatus, Event } from '../protocol/index.ts'
+import { decodeLine, tooLong } from './decode.ts'
+import type { AgentFolder } from './folder.ts'
+import { uuidFrom } from './ids.ts'
+import { Inbox } from './inbox.ts'
+import { Journal, type Line } from './journal.ts'
+import { hasEnded } from './lifecycle.ts'
+import { CursorRecord, ProcessRecord, RunRecord, type Snapshot, type SpecRecord } from './records.ts'
+import { answered, emptySnapshot, move, reduce } from './reduce.ts'
+import type { Runtime } from './runtimes/runtime.ts'
+
+/** Journal bytes taken into the snapshot in one go; more would hold up the event loop. */
+const CATCH_UP_BYTES = 1024 * 1024
+
+/** A part of a journal on its way to the server: bytes `[from, to)` as events. */
+export interface Frame {
+  from: number
+  to: number
+  events: Event[]
+}
+
+export interface AgentContext {
+  clock: Clock
+  /** A number higher than any this machine has used for a status. */
+  nextRevision(): number
+  /** Something that a status tells has changed. */
+  changed(agent: Agent): void
+}
+
+interface Waiter {
+  holds(): boolean
+  resolve(held: boolean): void
+}
+
+/**
+ * One agent as this daemon knows it: its folder, read. Knows nothing of processes or of the link; those move it by
+ * `put`, `beginStop` and `ended…`, and read it by `read` and `status`.
+ */
+export class Agent {
+  readonly folder: AgentFolder
+  readonly record: SpecRecord
+  readonly runtime: Runtime
+  readonly inbox: Inbox
+  readonly journal: Journal
+  run: RunRecord
+  /** Bytes that the server has. */
+  acked: number
+  /** First byte still on disk. */
+  begin: number
+  /** Bytes handed to the link. Between `acked` and the journal's end. */
+  sent: number
+  revision: number
+  /** Until when an automatic restart is held back (ms since 1970). */
+  heldUntil: number | undefined
+  readonly #context: AgentContext
+  readonly #snapshot: Snapshot
+  readonly #waiters = new Set<Waiter>()
+  #process: ProcessRecord | undefined
+  #unsaved = false
+
+  constructor(folder: AgentFolder, record: SpecRecord, run: RunRecord, runtime: Runtime, context: AgentContext) {
+    this.folder = folder
+    this.record = record
+    this.run = run
+    this.runtime = runtime
+    this.#context = context
+    this.inbox = new Inbox(folder)
+    this.journal = new Journal(folder.journal)
+    const cursor = readJson(folder.cursor, CursorRecord)
+    const size = this.journal.size()
+    // A cursor beyond the journal is of another journal, or of a disk that lost its end: the journal is the truth.
+    if (cursor.ok && cursor.value.acked <= size && cursor.value.snapshot.offset <= size) {
+      this.acked = cursor.value.acked
+      this.begin = cursor.value.begin
+      this.#snapshot = cursor.value.snapshot
+      // Answered by a daemon that did not live to write its cursor.
+      this.#snapshot.pending = this.#snapshot.pending.filter(
+        ({ request_id }) => !this.inbox.accepted(answeredId(this.id, request_id)),
+      )
+    } else {
+      this.acked = 0
+      this.begin = 0
+      this.#snapshot = emptySnapshot(this.#now())
+    }
+    this.sent = this.acked
+    this.revision = context.nextRevision()
+  }
+
+  get id() {
+    return this.record.agent_id
+  }
+
+  get snapshot(): Readonly<Snapshot> {
+    return this.#snapshot
+  }
+
+  get ended() {
+    return hasEnded(this.#snapshot.state)
+  }
+
+  /** Whether the run in `run.json` is over. Before its first journal line the journal still speaks of the run before. */
+  get runEnded() {
+    return this.#snapshot.run === this.run.run && this.ended
+  }
+
+  get ready() {
+    return this.#snapshot.run === this.run.run && this.#snapshot.ready
+  }
+
+  /** The processes of the present run, once its launcher has written them down. */
+  get process(): ProcessRecord | undefined {
+    if (this.#process?.run === this.run.run) return this.#process
+    const read = readJson(this.folder.process, ProcessRecord)
+    this.#process = read.ok && read.value.run === this.run.run ? read.value : undefined
+    return this.#process
+  }
+
+  /** Journal bytes that the server does not have. */
+  get backlog() {
+    return this.#snapshot.offset - this.acked
+  }
+
+  /**
+   * The next whole lines behind `sent`, as a frame of about `budget` journal bytes. A line longer than that comes alone.
+   * @returns undefined while there is none
+   */
+  read(budget: number): Frame | undefined {
+    const from = this.sent
+    const events: Event[] = []
+    let changed = false
+    const to = this.journal.lines(from, budget, (line) => {
+      const decoded = this.#decode(line)
+      // Caught up: the same reading serves the snapshot.
+      if (line.start >= this.#snapshot.offset) changed = this.#take(line, decoded) || changed
+      for (const event of decoded) push(events, event)
+      return undefined
+    })
+    if (to === from) return undefined
+    this.sent = to
+    if (changed) this.touch()
+    else this.#wake()
+    return { from, to, events }
+  }
+
+  /** Takes what is behind the snapshot into it, whatever the link does. @returns whether there may be more */
+  catchUp(): boolean {
+    const from = this.#snapshot.offset
+    let changed = false
+    const to = this.journal.lines(from, CATCH_UP_BYTES, (line) => {
+      changed = this.#take(line, this.#decode(line)) || changed
+      return undefined
+    })
+    if (changed) this.touch()
+    else if (to > from) this.#wake()
+    return to - from >= CATCH_UP_BYTES
+  }
+
+  /** The server has the journal up to `offset`. */
+  acknowledge(offset: number) {
+    if (offset <= this.acked) return
+    this.acked = Math.min(offset, this.#snapshot.offset)
+    this.sent = Math.max(this.sent, this.acked)
+    this.#unsaved = true
+  }
+
+  /** A new link: the server stands at `offset`, and the sending goes on from there. */
+  rewind(offset: number) {
+    this.sent = Math.min(Math.max(offset, this.begin), this.#snapshot.offset)
+    this.acknowledge(offset)
+  }
+
+  /** A permission request was answered: the answer is on its way to the agent. */
+  answered(requestId: string) {
+    this.inbox.mark(answeredId(this.id, requestId))
+    if (answered(this.#snapshot, requestId, this.#now())) this.touch()
+  }
+
+  /** The agent has confirmed other settings. */
+  configured(settings: Pick<Snapshot, 'model' | 'permission_mode'>) {
+    if (settings.model !== undefined) this.#snapshot.model = settings.model
+    if (settings.permission_mode !== undefined) this.#snapshot.permission_mode = settings.permission_mode
+    this.touch()
+  }
+
+  /** A stop was asked for: the coming end is read as that. */
+  beginStop() {
+    this.#snapshot.stopping = 'stopped'
+    move(this.#snapshot, 'stop', this.#now())
+    this.touch()
+  }
+
+  /** The present run could not be launched. */
+  failed(code: string, message: string) {
+    Object.assign(this.#snapshot, { run: this.run.run, ready: false, pending: [], failure: { code, message } })
+    this.#snapshot.state = 'failed'
+    this.#snapshot.since = this.#now()
+    this.touch()
+  }
+
+  /** A new run was written down: what was known of the last one's end is history. */
+  begun(run: RunRecord) {
+    this.run = run
+    this.#snapshot.exit = undefined
+    this.#snapshot.failure = undefined
+    move(this.#snapshot, 'launch', this.#now())
+    this.touch()
+  }
+
+  /** Something that a status tells has changed. */
+  touch() {
+    this.revision = this.#context.nextRevision()
+    this.#unsaved = true
+    this.#context.changed(this)
+    this.#wake()
+  }
+
+  /**
+   * Waits until `holds`, which may depend on anything here.
+   * @returns whether it held within `timeoutMs`
+   */
+  until(holds: () => boolean, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+    if (holds()) return Promise.resolve(true)
+    return new Promise((resolve) => {
+      const finish = (held: boolean) => {
+        this.#waiters.delete(waiter)
+        this.#context.clock.clearTimeout(timer)
+        signal?.removeEventListener('abort', abort)
+        resolve(held)
+      }
+      const abort = () => finish(holds())
+      const waiter: Waiter = { holds, resolve: finish }
+      const timer = this.#context.clock.setTimeout(() => finish(holds()), timeoutMs)
+      this.#waiters.add(waiter)
+      signal?.addEventListener('abort', abort)
+      if (signal?.aborted) abort()
+    })
+  }
+
+  reply(requestId: string) {
+    return this.#snapshot.replies.find((reply) => reply.request_id === requestId)
+  }
+
+  status(): AgentStatus {
+    const { snapshot, record } = this
+    const pid = this.ended ? undefined : this.process?.agent.pid
+    return {
+      agent_id: this.id,
+      revision: this.revision,
+      state: snapshot.state,
+      since: snapshot.since,
+      runtime: record.spec.runtime,
+      cwd: record.spec.cwd,
+      run: this.run.run,
+      pending: snapshot.pending,
+      undelivered_prompts: this.inbox.unsettled,
+      begin: this.begin,
+      acked: this.acked,
+      end: snapshot.offset,
+      ...(record.spec.title && { title: record.spec.title }),
+      ...(pid && { pid }),
+      ...((snapshot.session_id ?? this.run.session?.id) && { session_id: snapshot.session_id ?? this.run.session?.id }),
+      ...(snapshot.model && { model: snapshot.model }),
+      ...(snapshot.permission_mode && { permission_mode: snapshot.permission_mode }),
+      ...(snapshot.runtime_version && { runtime_version: snapshot.runtime_version }),
+      ...(snapshot.exit && { exit: snapshot.exit }),
+      ...(snapshot.failure && { failure: snapshot.failure }),
+      ...(snapshot.total_cost_usd !== undefined && { total_cost_usd: snapshot.total_cost_usd }),
+      ...(this.heldUntil && { restart_held_until: new Date(this.heldUntil).toISOString() }),
+    }
+  }
+
+  /** Writes `cursor.json` if there is anything new in it. Losing it costs reading a part of the journal again. */
+  save() {
+    if (!this.#unsaved) return
+    const record: CursorRecord = { version: 1, acked: this.acked, begin: this.begin, snapshot: this.#snapshot }
+    writeAtomic(this.folder.cursor, JSON.stringify(record))
+    this.#unsaved = false
+  }
+
+  close() {
+    this.journal.close()
+    for (const waiter of [...this.#waiters]) waiter.resolve(waiter.holds())
+  }
+
+  #decode(line: Line): Event[] {
+    if (line.tooLong) return tooLong(line.start, line.end - 1 - line.start, line.bytes)
+    return decodeLine(line.bytes, line.start, this.runtime.decode)
+  }
+
+  #take(line: Line, events: Event[]): boolean {
+    let changed = false
+    for (const event of events) {
+      if (event.kind === 'prompt_state') {
+        const before = this.inbox.unsettled
+        this.inbox.settle(event.prompt_id)
+        changed = changed || before !== this.inbox.unsettled
+      }
+      changed = reduce(this.#snapshot, event, this.run.initialize_id, this.#now()) || changed
+    }
+    this.#snapshot.offset = line.end
+    this.#unsaved = true
+    if (this.#snapshot.state === 'failed' && !this.#snapshot.failure) this.#snapshot.failure = this.#ownWords()
+    return changed
+  }
+
+  /** Why an agent ended before it was ready: what it last wrote to stderr. */
+  #ownWords() {
+    const code = this.#snapshot.exit?.code
+    let words = ''
+    try {
+      words = readFileSync(this.folder.stderr, 'utf8').slice(-2000).trim()
+    } catch {
+      // It wrote none.
+    }
+    return { code: 'start_failed', message: words || `The agent ended before it was ready (exit code ${code ?? 'unknown'}).` }
+  }
+
+  #now() {
+    return new Date(this.#context.clock.now()).toISOString()
+  }
+
+  #wake() {
+    for (const waiter of [...this.#waiters]) if (waiter.holds()) waiter.resolve(true)
+  }
+}
+
+const answeredId = (agentId: string, requestId: string) => uuidFrom('answered', agentId, requestId)
+
+/** Deltas that follow each other in one frame are one delta: only a link that lags has several in a frame. */
+function push(events: Event[], event: Event) {
+  const last = events.at(-1)
+  if (
+    last &&
+    (event.kind === 'text_delta' || event.kind === 'thinking_delta' || event.kind === 'tool_input_delta') &&
+    last.kind === event.kind &&
+    last.message_id === event.message_id &&
+    last.block === event.block &&
+    last.parent_tool_use_id === event.parent_tool_use_id
+  )
+    last.text += event.text
+  else events.push(event)
+}
+

@@ -1,0 +1,352 @@
+import { type FSWatcher, mkdirSync, readdirSync, renameSync, rmSync, watch, writeFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import type { Logger } from '../platform/log.ts'
+import { ensurePrivateDir, readJson, setAside, writeAtomic } from '../platform/files.ts'
+import { AgentId, type CommandOf } from '../protocol/index.ts'
+import { Agent, type AgentContext } from './agent.ts'
+import { checkCwd } from './checks.ts'
+import { checkProcesses, stop, sweep } from './end.ts'
+import { CommandFailure } from './failure.ts'
+import { agentFolder } from './folder.ts'
+import { uuidFrom } from './ids.ts'
+import { initializeId, isLaunched, launch } from './launch.ts'
+import { RunRecord, SpecRecord } from './records.ts'
+import { nextRestart } from './restart.ts'
+import type { Runtime } from './runtimes/runtime.ts'
+
+export interface AgentsOptions extends Omit<AgentContext, 'changed'> {
+  /** Folder of the agents' folders. */
+  dir: string
+  runtimes: Record<string, Runtime>
+  /** Path of a runtime's program. @throws CommandFailure when it cannot be used */
+  program(runtime: string): string
+  /** What agents inherit. */
+  environment: NodeJS.ProcessEnv
+  maxAgents: number
+  logger: Logger
+  changed(agent: Agent): void
+  /** The journal has grown, or may have. */
+  grown(agent: Agent): void
+  removed(agentId: string): void
+  /** A folder that could not be read was set aside. */
+  damaged(path: string): void
+}
+
+/** All agents of one state folder: found, started, resumed, watched, removed. */
+export class Agents {
+  readonly #options: AgentsOptions
+  readonly #agents = new Map<string, Agent>()
+  readonly #watchers = new Map<Agent, FSWatcher>()
+  readonly #sweeps = new Map<Agent, Promise<unknown>>()
+  readonly #restarts = new Map<Agent, ReturnType<AgentContext['clock']['setTimeout']>>()
+  #closed = false
+
+  constructor(options: AgentsOptions) {
+    this.#options = options
+  }
+
+  [Symbol.iterator]() {
+    return this.#agents.values()
+  }
+
+  get size() {
+    return this.#agents.size
+  }
+
+  /** @throws CommandFailure when there is no such agent */
+  get(agentId: string): Agent {
+    const agent = this.#agents.get(agentId)
+    if (!agent) throw new CommandFailure('agent_not_found', `This machine has no agent ${agentId}.`, { path: 'agent_id' })
+    return agent
+  }
+
+  find(agentId: string) {
+    return this.#agents.get(agentId)
+  }
+
+  /** Takes over every agent that an earlier daemon left, running or ended, and finishes launches that were cut short. */
+  adopt() {
+    const { dir, logger } = this.#options
+    ensurePrivateDir(dir)
+    for (const name of readdirSync(dir)) {
+      if (name.startsWith('.')) {
+        // An agent that was being made or removed when the daemon ended.
+        rmSync(join(dir, name), { recursive: true, force: true })
+        continue
+      }
+      if (!AgentId.safeParse(name).success) continue
+      try {
+        const agent = this.#load(join(dir, name))
+        if (agent) this.#adoptOne(agent)
+      } catch (error) {
+        logger.error({ agent_id: name, err: error }, 'agent could not be taken over')
+        this.#options.damaged(join(dir, name))
+      }
+    }
+  }
+
+  /**
+   * Makes a new agent and launches it. The same command again finds what it did the first time.
+   * @throws CommandFailure
+   */
+  async start(command: CommandOf<'agent:start'>): Promise<Agent> {
+    const { agent_id, command_id, spec } = command
+    const known = this.#agents.get(agent_id)
+    if (known) {
+      if (known.record.command_id === command_id) return known
+      throw new CommandFailure('agent_exists', `This machine already has an agent ${agent_id}.`, { path: 'agent_id' })
+    }
+    const runtime = this.#runtime(spec.runtime)
+    const program = this.#options.program(spec.runtime)
+    checkCwd(spec.cwd)
+    this.#checkRoom()
+    if (spec.session && !spec.session.fork) this.#checkSession(spec.session.resume, undefined)
+
+    const now = this.#now()
+    const record: SpecRecord = { version: 1, agent_id, command_id, created_at: now, spec }
+    const run: RunRecord = {
+      version: 1,
+      run: 1,
+      command_id,
+      program,
+      launched_at: now,
+      initialize_id: initializeId(agent_id, command_id, 1),
+      session: spec.session
+        ? { id: spec.session.resume, mode: spec.session.fork ? 'fork' : 'resume' }
+        : { id: randomUUID(), mode: 'new' },
+      restarts: [],
+      ...(spec.prompt !== undefined && { prompt_id: uuidFrom('prompt', agent_id, command_id) }),
+    }
+    const agent = this.#create(record, run, runtime)
+    await this.#launch(agent)
+    return agent
+  }
+
+  /**
+   * Starts an agent that has ended once more, in its session.
+   * @param commandId undefined when the restart policy asks
+   * @throws CommandFailure
+   */
+  async resume(agent: Agent, commandId: string | undefined, sessionId?: string): Promise<void> {
+    if (commandId !== undefined && agent.run.command_id === commandId) return
+    if (!agent.ended) throw new CommandFailure('agent_running', `${agent.id} is running; send it a prompt instead.`)
+    const seen = sessionId ?? agent.snapshot.session_id
+    if (seen) this.#checkSession(seen, agent)
+    const program = this.#options.program(agent.record.spec.runtime)
+    checkCwd(agent.record.spec.cwd)
+    this.#checkRoom()
+    this.#unschedule(agent)
+    // What the last run left behind would work beside the new one.
+    await (this.#sweeps.get(agent) ?? sweep(agent))
+    const { run, record } = agent
+    const number = run.run + 1
+    const at = this.#now()
+    agent.inbox.requeue()
+    const next: RunRecord = {
+      version: 1,
+      run: number,
+      program,
+      launched_at: at,
+      initialize_id: initializeId(agent.id, commandId ?? at, number),
+      // A session that never had a turn was never written down by the runtime: there is nothing to resume.
+      session: seen ? { id: seen, mode: 'resume' } : { id: randomUUID(), mode: 'new' },
+      restarts: commandId === undefined ? [...run.restarts.slice(-record.spec.restart!.max_per_hour), at] : run.restarts,
+      ...(commandId !== undefined && { command_id: commandId }),
+    }
+    writeAtomic(agent.folder.run, JSON.stringify(next), { durable: true })
+    agent.begun(next)
+    await this.#launch(agent)
+  }
+
+  /** Ends an agent gracefully. @see stop */
+  async stop(agent: Agent, commandId: string, graceS?: number, hurry?: AbortSignal) {
+    this.#unschedule(agent)
+    await stop(agent, commandId, graceS, hurry)
+    await this.#sweeps.get(agent)
+  }
+
+  /** Forgets an agent that has ended and deletes its folder. */
+  async remove(agent: Agent) {
+    this.#forget(agent)
+    await this.#sweeps.get(agent)
+    // Gone under its name at once, whatever happens to the deletion.
+    const doomed = join(this.#options.dir, `.removed-${agent.id}-${randomUUID()}`)
+    renameSync(agent.folder.dir, doomed)
+    this.#options.removed(agent.id)
+    await rm(doomed, { recursive: true, force: true })
+  }
+
+  /** Looks after what nobody tells the daemon: ends that no launcher could note, growth that no watcher reported. */
+  check() {
+    for (const agent of this.#agents.values()) {
+      if (agent.ended && agent.backlog === 0) continue
+      this.#options.grown(agent)
+      if (!agent.ended) checkProcesses(agent)
+    }
+  }
+
+  save() {
+    for (const agent of this.#agents.values()) {
+      try {
+        agent.save()
+      } catch (error) {
+        // Full disk: the journal still says it all.
+        this.#options.logger.warn({ agent_id: agent.id, err: error }, 'cursor not saved')
+      }
+    }
+  }
+
+  /** Lets go of all agents without touching their processes. */
+  close() {
+    this.#closed = true
+    for (const agent of [...this.#restarts.keys()]) this.#unschedule(agent)
+    this.save()
+    for (const agent of [...this.#agents.values()]) this.#forget(agent)
+  }
+
+  #load(dir: string): Agent | undefined {
+    const folder = agentFolder(dir)
+    const record = readJson(folder.spec, SpecRecord)
+    const run = readJson(folder.run, RunRecord)
+    if (!record.ok || !run.ok) {
+      this.#options.damaged(setAside(dir))
+      return undefined
+    }
+    return this.#open(new Agent(folder, record.value, run.value, this.#runtime(record.value.spec.runtime), this.#context()))
+  }
+
+  #adoptOne(agent: Agent) {
+    if (!agent.runEnded && !isLaunched(agent)) {
+      void this.#launch(agent).catch(() => {})
+      return
+    }
+    while (agent.catchUp());
+    checkProcesses(agent)
+    if (!agent.ended) this.#options.logger.info({ agent_id: agent.id, pid: agent.process?.agent.pid }, 'agent taken over')
+    // The daemon that saw it end may not have lived to sweep.
+    else this.#ended(agent)
+  }
+
+  #create(record: SpecRecord, run: RunRecord, runtime: Runtime): Agent {
+    const dir = join(this.#options.dir, record.agent_id)
+    const making = agentFolder(join(this.#options.dir, `.new-${record.agent_id}`))
+    rmSync(making.dir, { recursive: true, force: true })
+    for (const path of [making.dir, making.inbox, making.fed]) mkdirSync(path, { mode: 0o700 })
+    writeAtomic(making.spec, JSON.stringify(record), { durable: true })
+    writeAtomic(making.run, JSON.stringify(run), { durable: true })
+    writeFileSync(making.journal, '', { mode: 0o600 })
+    renameSync(making.dir, dir)
+    return this.#open(new Agent(agentFolder(dir), record, run, runtime, this.#context()))
+  }
+
+  #open(agent: Agent): Agent {
+    this.#agents.set(agent.id, agent)
+    // Told by inotify or kqueue; `check` looks where those do not reach.
+    const watcher = watch(agent.folder.journal, { persistent: false }, () => this.#options.grown(agent))
+    watcher.on('error', () => {})
+    this.#watchers.set(agent, watcher)
+    return agent
+  }
+
+  #forget(agent: Agent) {
+    this.#unschedule(agent)
+    this.#watchers.get(agent)?.close()
+    this.#watchers.delete(agent)
+    this.#agents.delete(agent.id)
+    agent.close()
+  }
+
+  async #launch(agent: Agent) {
+    const { logger, environment } = this.#options
+    try {
+      await launch(agent, environment)
+      logger.info({ agent_id: agent.id, run: agent.run.run }, 'agent launched')
+    } catch (error) {
+      logger.warn({ agent_id: agent.id, err: error }, 'agent not launched')
+      agent.failed('launch_failed', (error as Error).message)
+      throw new CommandFailure('start_failed', `The agent could not be launched: ${(error as Error).message}`)
+    }
+  }
+
+  #context(): AgentContext {
+    const { clock, nextRevision } = this.#options
+    const ended = new WeakSet<Agent>()
+    return {
+      clock,
+      nextRevision,
+      changed: (agent) => {
+        if (!agent.runEnded) ended.delete(agent)
+        else if (!ended.has(agent)) {
+          ended.add(agent)
+          this.#ended(agent)
+        }
+        this.#options.changed(agent)
+      },
+    }
+  }
+
+  #ended(agent: Agent) {
+    if (this.#closed || this.#sweeps.has(agent)) return
+    const { logger, clock } = this.#options
+    const sweeping = sweep(agent)
+      .then((count) => {
+        if (count > 0) logger.info({ agent_id: agent.id, count }, 'cleared what the agent left behind')
+      })
+      .finally(() => this.#sweeps.delete(agent))
+    this.#sweeps.set(agent, sweeping)
+    const restart = nextRestart(agent, clock.now())
+    if (!restart) return
+    agent.heldUntil = restart.held ? clock.now() + restart.delayMs : undefined
+    if (restart.held) agent.touch()
+    this.#restarts.set(
+      agent,
+      clock.setTimeout(() => {
+        this.#restarts.delete(agent)
+        agent.heldUntil = undefined
+        this.resume(agent, undefined).catch((error) => logger.warn({ agent_id: agent.id, err: error }, 'agent not resumed'))
+      }, restart.delayMs),
+    )
+  }
+
+  #unschedule(agent: Agent) {
+    const timer = this.#restarts.get(agent)
+    if (timer) this.#options.clock.clearTimeout(timer)
+    this.#restarts.delete(agent)
+    agent.heldUntil = undefined
+  }
+
+  #runtime(name: string): Runtime {
+    const runtime = this.#options.runtimes[name]
+    if (runtime) return runtime
+    throw new CommandFailure('runtime_unknown', `This daemon does not know the runtime "${name}".`, {
+      path: 'spec.runtime',
+      remedy: `It knows: ${Object.keys(this.#options.runtimes).join(', ')}.`,
+    })
+  }
+
+  #checkRoom() {
+    const running = [...this.#agents.values()].filter((agent) => !agent.ended).length
+    if (running < this.#options.maxAgents) return
+    throw new CommandFailure('too_many_agents', `This machine runs ${running} agents, its limit.`, {
+      remedy: 'Stop some, or raise max_agents in its configuration.',
+    })
+  }
+
+  /** A runtime does not notice two processes in one session; they would spoil each other's work. */
+  #checkSession(sessionId: string, except: Agent | undefined) {
+    for (const agent of this.#agents.values()) {
+      if (agent === except || agent.ended) continue
+      if (agent.snapshot.session_id !== sessionId && agent.run.session?.id !== sessionId) continue
+      throw new CommandFailure('session_in_use', `Agent ${agent.id} is running in session ${sessionId}.`, {
+        path: 'spec.session.resume',
+        remedy: 'Stop it first, or fork the session.',
+      })
+    }
+  }
+
+  #now() {
+    return new Date(this.#options.clock.now()).toISOString()
+  }
+}

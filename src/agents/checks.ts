@@ -1,0 +1,24 @@
+import { accessSync, constants, statSync } from 'node:fs'
+import { CommandFailure } from './failure.ts'
+
+/** That an agent can work in `cwd`. @throws CommandFailure */
+export function checkCwd(cwd: string) {
+  const path = 'spec.cwd'
+  let isDirectory: boolean
+  try {
+    isDirectory = statSync(cwd).isDirectory()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES')
+      throw new CommandFailure('cwd_forbidden', `The daemon's user may not look into ${cwd}.`, { path })
+    throw new CommandFailure('cwd_missing', `There is no folder ${cwd} on this machine.`, {
+      path,
+      remedy: 'Create it, or name another.',
+    })
+  }
+  if (!isDirectory) throw new CommandFailure('cwd_not_a_directory', `${cwd} is not a folder.`, { path })
+  try {
+    accessSync(cwd, constants.R_OK | constants.X_OK)
+  } catch {
+    throw new CommandFailure('cwd_forbidden', `The daemon's user may not work in ${cwd}.`, { path })
+  }
+}

@@ -1,0 +1,80 @@
+import { constants } from 'node:os'
+import * as z from 'zod/mini'
+import type { Event } from '../protocol/index.ts'
+import type { EventBody } from './runtimes/runtime.ts'
+
+/** What the launcher itself writes into the journal, before and after the agent. */
+const LauncherLine = z.object({
+  type: z.literal('launcher'),
+  subtype: z.enum(['started', 'exited']),
+  run: z.int(),
+  time: z.optional(z.string()),
+  code: z.optional(z.int()),
+  reason: z.optional(z.enum(['lease', 'rebooted'])),
+})
+type LauncherLine = z.infer<typeof LauncherLine>
+
+const LAUNCHER_PREFIX = '{"type":"launcher",'
+/** How much of a line that cannot be read is passed on. */
+const UNREADABLE_HEAD_BYTES = 4096
+
+const SIGNALS = new Map(Object.entries(constants.signals).map(([name, number]) => [number as number, name]))
+
+/** A shell reports death by signal n as 128 + n. */
+export const signalOf = (code: number | undefined) => (code && code > 128 ? SIGNALS.get(code - 128) : undefined)
+
+export const launcherLine = (line: Omit<LauncherLine, 'type'>) => `\n${JSON.stringify({ type: 'launcher', ...line })}\n`
+
+function launcherEvent(line: string): EventBody | undefined {
+  let json: unknown
+  try {
+    json = JSON.parse(line)
+  } catch {
+    return undefined
+  }
+  const parsed = LauncherLine.safeParse(json)
+  if (!parsed.success) return undefined
+  const { subtype, run, time, code, reason } = parsed.data
+  const at = time === undefined ? {} : { time }
+  if (subtype === 'started') return { kind: 'process_started', run, ...at }
+  const signal = signalOf(code)
+  return {
+    kind: 'process_exited',
+    run,
+    ...(code !== undefined && { code }),
+    ...(signal && { signal }),
+    ...(reason && { reason }),
+    ...at,
+  }
+}
+
+const unreadable = (reason: 'torn' | 'not_json' | 'too_long', bytes: number, head: string): EventBody => ({
+  kind: 'unreadable',
+  reason,
+  bytes,
+  text: head,
+})
+
+/** A line longer than `Limits.line_bytes`, of which only the head was read. */
+export const tooLong = (offset: number, bytes: number, head: Buffer): Event[] => [
+  { ...unreadable('too_long', bytes, head.toString('utf8', 0, UNREADABLE_HEAD_BYTES)), offset, index: 0 } as Event,
+]
+
+/**
+ * One line of a journal, without its newline → its events. Pure: the same bytes at the same offset give the same
+ * events, which is what makes sending a part of the journal again harmless.
+ */
+export function decodeLine(line: Buffer, offset: number, runtime: (line: string) => EventBody[]): Event[] {
+  if (line.length === 0) return []
+  const text = line.toString('utf8')
+  let bodies: EventBody[]
+  const launcher = text.startsWith(LAUNCHER_PREFIX) ? launcherEvent(text) : undefined
+  if (launcher) bodies = [launcher]
+  else bodies = runtime(text)
+  return bodies.map((body, index) => {
+    // A process killed while writing leaves the beginning of an object; its next run's launcher ended the line.
+    if (body.kind === 'unreadable' && text.startsWith('{') && !text.endsWith('}')) body = { ...body, reason: 'torn' }
+    return { ...body, offset, index } as Event
+  })
+}
+

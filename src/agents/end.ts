@@ -1,0 +1,103 @@
+import { sleep } from '../platform/clock.ts'
+import { readJson, writeAtomic } from '../platform/files.ts'
+import { bootId, findByEnvironment, isAlive, type ProcessIdentity, sendSignal } from '../platform/process-identity.ts'
+import type { Agent } from './agent.ts'
+import { launcherLine } from './decode.ts'
+import { uuidFrom } from './ids.ts'
+import { AGENT_MARK } from './launch.ts'
+import { ExitRecord } from './records.ts'
+
+/** How long a launcher may take from its claim to writing down its processes. */
+const LAUNCH_GRACE_MS = 10_000
+/** Between SIGTERM and SIGKILL for what an agent has left behind. */
+const SWEEP_GRACE_MS = 500
+
+/**
+ * Looks whether the processes of the agent's present run are still there, and writes the end into the journal where its
+ * launcher could not: killed itself, gone with a reboot, or on a full disk.
+ */
+export function checkProcesses(agent: Agent) {
+  if (agent.runEnded) return
+  const { process, folder, run } = agent
+  if (process ? isAlive(process.launcher) || isAlive(process.agent) : isRecent(run.launched_at)) return
+  if (!process && strays(agent).length > 0) return
+  // Its last words, the launcher's note of its end included, may just have been written.
+  while (agent.catchUp());
+  if (agent.runEnded) return
+  const recorded = readJson(folder.exit, ExitRecord)
+  const exit: Omit<ExitRecord, 'version'> =
+    recorded.ok && recorded.value.run === run.run
+      ? recorded.value
+      : { run: run.run, ...(process && process.launcher.boot_id !== bootId() && { reason: 'rebooted' }) }
+  const { code, reason } = exit
+  // The launcher may not even have come to note the start.
+  if (agent.snapshot.run !== run.run) agent.journal.append(launcherLine({ subtype: 'started', run: run.run }))
+  agent.journal.append(
+    launcherLine({ subtype: 'exited', run: run.run, ...(code !== undefined && { code }), ...(reason && { reason }) }),
+  )
+  writeAtomic(folder.exit, JSON.stringify({ version: 1, ...exit }))
+  while (agent.catchUp());
+}
+
+const isRecent = (time: string) => Math.abs(Date.now() - Date.parse(time)) < LAUNCH_GRACE_MS
+
+/** Processes that carry the agent's mark, its own launcher, feeder and program among them. */
+export const strays = (agent: Agent): ProcessIdentity[] => findByEnvironment(AGENT_MARK, agent.folder.dir)
+
+/** Ends whatever an agent that has ended left behind: tool processes live in sessions of their own. */
+export async function sweep(agent: Agent): Promise<number> {
+  const left = strays(agent)
+  if (left.length === 0) return 0
+  for (const process of left) sendSignal(process, 'SIGTERM')
+  await sleep(SWEEP_GRACE_MS)
+  for (const process of left) sendSignal(process, 'SIGKILL')
+  return left.length
+}
+
+/** Seconds for the steps of a graceful stop where the command names none. */
+const GRACE_S = 5
+/** How often a stop looks whether the process is still there, besides being told by the journal. */
+const STEP_MS = 250
+/** What is left of each step once somebody is in a hurry. */
+const HURRIED_MS = 300
+
+/**
+ * Ends an agent: interrupt, end of session, SIGTERM, SIGKILL, each with its grace, then a sweep of what it left behind.
+ * @param hurry aborted when the graces are to be short
+ */
+export async function stop(agent: Agent, commandId: string, graceS = GRACE_S, hurry?: AbortSignal): Promise<void> {
+  const over = () => agent.runEnded
+  const wait = async (ms: number, holds: () => boolean = over) => {
+    if (!hurry?.aborted && (await agent.until(holds, ms, hurry))) return true
+    return hurry?.aborted ? agent.until(holds, Math.min(ms, HURRIED_MS)) : holds()
+  }
+  if (over()) return
+  const busy = agent.snapshot.state === 'working' || agent.snapshot.state === 'waiting'
+  agent.beginStop()
+  const { runtime, inbox, run } = agent
+  const graceMs = graceS * 1000
+
+  if (busy) {
+    const id = uuidFrom('stop-interrupt', commandId, run.run)
+    inbox.put(runtime.interrupt(id, { cancelQueued: true }))
+    await wait(graceMs, () => over() || agent.reply(id) !== undefined)
+  }
+  if (!over()) {
+    inbox.put(runtime.endSession(uuidFrom('stop-end', commandId, run.run)))
+    await wait(graceMs)
+  }
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    let sent = false
+    const steps = () => Math.ceil((hurry?.aborted ? HURRIED_MS : Math.max(graceMs, HURRIED_MS)) / STEP_MS)
+    for (let i = 0; i < steps() && !over(); i++) {
+      // An agent that is just being launched has no process to signal yet.
+      if (!sent && agent.process) sent = sendSignal(agent.process.agent, signal)
+      await wait(STEP_MS)
+      checkProcesses(agent)
+    }
+  }
+  if (over()) return
+  // Its launcher is gone, or never came so far: what carries its mark is it.
+  await sweep(agent)
+  checkProcesses(agent)
+}

@@ -1,0 +1,12 @@
+import type { CommandError, CommandErrorCode } from '../protocol/index.ts'
+
+/** A command that cannot be carried out: becomes the `error` of its result. */
+export class CommandFailure extends Error {
+  readonly error: CommandError
+
+  constructor(code: CommandErrorCode, message: string, rest: { path?: string; remedy?: string } = {}) {
+    super(message)
+    this.name = 'CommandFailure'
+    this.error = { code, message, ...rest }
+  }
+}

@@ -1,0 +1,13 @@
+import { createHash } from 'node:crypto'
+
+/**
+ * A uuid made of what it stands for: the same command makes the same input however often it is carried out, which is
+ * how a command that was interrupted half-way is finished instead of done twice.
+ */
+export function uuidFrom(...parts: (string | number)[]): string {
+  const hash = createHash('sha256').update(JSON.stringify(parts)).digest()
+  hash[6] = (hash[6]! & 0x0f) | 0x80
+  hash[8] = (hash[8]! & 0x3f) | 0x80
+  const hex = hash.toString('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`
+}

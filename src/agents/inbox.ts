@@ -1,0 +1,151 @@
+import { appendFileSync, closeSync, constants, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import type { AgentFolder } from './folder.ts'
+import type { Input } from './runtimes/runtime.ts'
+
+interface Entry {
+  name: string
+  seq: number
+  kind: Input['kind']
+  id: string
+}
+
+const nameOf = (seq: number, { kind, id }: Pick<Input, 'kind' | 'id'>) => `${String(seq).padStart(12, '0')}_${kind}_${id}`
+
+function entryOf(name: string): Entry | undefined {
+  const match = /^(\d{12})_(prompt|control)_(.+)$/.exec(name)
+  return match ? { name, seq: Number(match[1]), kind: match[2] as Input['kind'], id: match[3]! } : undefined
+}
+
+const list = (dir: string) =>
+  readdirSync(dir)
+    .map(entryOf)
+    .filter((entry) => entry !== undefined)
+    .sort((a, b) => a.seq - b.seq)
+
+/**
+ * Input on its way to an agent. Each line is a file in `in/`; the feeder beside the agent moves it to `fed/` and writes
+ * it to the agent. A line is accepted once its file is in `in/`, with or without a daemon from then on.
+ */
+export class Inbox {
+  readonly #folder: AgentFolder
+  /** Ids ever accepted, from `inputs.jsonl` and the files that had not got there yet. */
+  readonly #accepted = new Set<string>()
+  /** Prompts the runtime has not yet said it has, by id. */
+  readonly #unsettled = new Map<string, Entry>()
+  /** Accepted, but not in `inputs.jsonl` yet because the disk was full: their files are all there is to know them by. */
+  readonly #unlogged = new Set<string>()
+  #seq = 1
+
+  constructor(folder: AgentFolder) {
+    this.#folder = folder
+    for (const id of readLog(folder.inputs)) this.#accepted.add(id)
+    for (const entry of [...list(folder.fed), ...list(folder.inbox)]) {
+      this.#seq = Math.max(this.#seq, entry.seq + 1)
+      if (!this.#accepted.has(entry.id)) this.#record(entry.id)
+      if (entry.kind === 'prompt') this.#unsettled.set(entry.id, entry)
+    }
+  }
+
+  /** Prompts accepted that the runtime has not said it has. */
+  get unsettled() {
+    return this.#unsettled.size
+  }
+
+  accepted(id: string) {
+    return this.#accepted.has(id)
+  }
+
+  /**
+   * Accepts one line; an id that was accepted before is not accepted again.
+   * @param first before everything else that waits
+   * @throws the file system's error, with nothing accepted
+   */
+  put(input: Input, { first = false } = {}) {
+    if (this.#accepted.has(input.id)) return
+    const entry = { name: nameOf(first ? 0 : this.#seq, input), seq: first ? 0 : this.#seq, kind: input.kind, id: input.id }
+    const temp = join(this.#folder.dir, `.${entry.name}`)
+    try {
+      const fd = openSync(temp, 'w', 0o600)
+      try {
+        const bytes = Buffer.from(`${input.line}\n`)
+        for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done)
+        // A prompt is somebody's work: it is to survive the machine, too.
+        if (input.kind === 'prompt') fsyncSync(fd)
+      } finally {
+        closeSync(fd)
+      }
+      renameSync(temp, join(this.#folder.inbox, entry.name))
+    } catch (error) {
+      rmSync(temp, { force: true })
+      throw error
+    }
+    if (!first) this.#seq++
+    if (input.kind === 'prompt') this.#unsettled.set(input.id, entry)
+    this.#record(input.id)
+    this.ring()
+  }
+
+  /** Remembers an id that is no input of its own. */
+  mark(id: string) {
+    if (!this.#accepted.has(id)) this.#record(id)
+  }
+
+  /** The runtime has this prompt: its file is not needed any more. The feeder removes controls itself. */
+  settle(id: string) {
+    const entry = this.#unsettled.get(id)
+    if (!entry) return
+    this.#unsettled.delete(id)
+    if (this.#unlogged.has(id)) this.#record(id)
+    if (this.#unlogged.has(id)) return
+    rmSync(join(this.#folder.fed, entry.name), { force: true })
+  }
+
+  /**
+   * Before a new run, with no feeder alive: prompts that the last run took but never said it had are to be fed again,
+   * controls were for a process that is gone.
+   */
+  requeue() {
+    for (const entry of list(this.#folder.fed)) {
+      const path = join(this.#folder.fed, entry.name)
+      if (entry.kind === 'prompt' && this.#unsettled.has(entry.id)) renameSync(path, join(this.#folder.inbox, entry.name))
+      else rmSync(path, { force: true })
+    }
+    for (const entry of list(this.#folder.inbox))
+      if (entry.kind === 'control') rmSync(join(this.#folder.inbox, entry.name), { force: true })
+  }
+
+  /** Wakes the feeder. Never blocks: with no feeder there is nothing to wake, it looks when it starts. */
+  ring() {
+    let fd: number | undefined
+    try {
+      fd = openSync(this.#folder.bell, constants.O_WRONLY | constants.O_NONBLOCK)
+      writeSync(fd, '\n')
+    } catch (error) {
+      // No feeder (ENXIO, ENOENT), or a bell already full of rings (EAGAIN).
+      if (!['ENXIO', 'ENOENT', 'EAGAIN'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    } finally {
+      if (fd !== undefined) closeSync(fd)
+    }
+  }
+
+  #record(id: string) {
+    this.#accepted.add(id)
+    try {
+      appendFileSync(this.#folder.inputs, `\n${id}`, { mode: 0o600 })
+      this.#unlogged.delete(id)
+    } catch {
+      this.#unlogged.add(id)
+    }
+  }
+}
+
+/** The leading newline of each entry keeps one that was torn from spoiling the next. */
+function readLog(path: string): string[] {
+  try {
+    return readFileSync(path, 'utf8').split('\n')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+}

@@ -1,0 +1,121 @@
+import { appendFileSync, closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { Limits } from '../protocol/index.ts'
+
+const NEWLINE = 10
+/** One read(2) from the page cache takes microseconds; more would hold up the event loop. */
+const CHUNK_BYTES = 256 * 1024
+
+/** One buffer for all journals: reading is synchronous, so nobody else is in it. */
+const shared = Buffer.allocUnsafe(CHUNK_BYTES)
+
+export interface Line {
+  /** Offset of its first byte. */
+  start: number
+  /** Offset behind its newline. */
+  end: number
+  /** The line without its newline; its head only when `tooLong`. Valid until the next read. */
+  bytes: Buffer
+  tooLong: boolean
+}
+
+/**
+ * Reads whole lines of an append-only file that somebody else writes. A line that has no newline yet is not there yet.
+ */
+export class Journal {
+  readonly path: string
+  #fd: number | undefined
+  /** A started line that has no newline yet: where it starts, and how far it was searched for one. */
+  #open = { start: -1, searched: 0 }
+
+  constructor(path: string) {
+    this.path = path
+  }
+
+  /** Bytes in the file; 0 while there is none. */
+  size(): number {
+    const fd = this.#file()
+    return fd === undefined ? 0 : fstatSync(fd).size
+  }
+
+  /**
+   * Calls `visit` with the whole lines from `offset` on, until it returns false, the lines seen make up `budget` bytes,
+   * or there is no further whole line.
+   * @returns the offset behind the last line visited
+   */
+  lines(offset: number, budget: number, visit: (line: Line) => boolean | undefined): number {
+    const fd = this.#file()
+    if (fd === undefined) return offset
+    let at = offset
+    const until = offset + budget
+    while (at < until) {
+      const read = readSync(fd, shared, 0, Math.min(shared.length, Math.max(until - at, 4096)), at)
+      if (read === 0) return at
+      let from = 0
+      for (;;) {
+        const newline = shared.indexOf(NEWLINE, from)
+        if (newline === -1 || newline >= read) break
+        const line = { start: at + from, end: at + newline + 1, bytes: shared.subarray(from, newline), tooLong: false }
+        from = newline + 1
+        if (visit(line) === false || line.end >= until) return line.end
+      }
+      if (from > 0) at += from
+      else {
+        const line = this.#longLine(fd, at, read)
+        if (!line) return at
+        at = line.end
+        if (visit(line) === false) return at
+      }
+    }
+    return at
+  }
+
+  /** The file's last whole line, or undefined. Only looks at the last `CHUNK_BYTES`. */
+  lastLine(): string | undefined {
+    const size = this.size()
+    if (size === 0 || this.#fd === undefined) return undefined
+    const from = Math.max(0, size - CHUNK_BYTES)
+    const tail = shared.toString('utf8', 0, readSync(this.#fd, shared, 0, CHUNK_BYTES, from))
+    return tail.split('\n').slice(0, -1).findLast((line) => line !== '')
+  }
+
+  /** Adds what the launcher could not. Only when no process of the agent is there to write. */
+  append(text: string) {
+    appendFileSync(this.path, text, { mode: 0o600 })
+  }
+
+  close() {
+    if (this.#fd !== undefined) closeSync(this.#fd)
+    this.#fd = undefined
+  }
+
+  #file(): number | undefined {
+    if (this.#fd !== undefined) return this.#fd
+    try {
+      this.#fd = openSync(this.path, 'r')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
+    return this.#fd
+  }
+
+  /** A line longer than what one read brought. Searches each byte once, however often it is asked. */
+  #longLine(fd: number, start: number, read: number): Line | undefined {
+    if (this.#open.start !== start) this.#open = { start, searched: start + read }
+    const window = Buffer.allocUnsafe(CHUNK_BYTES)
+    let end = -1
+    while (end === -1) {
+      const got = readSync(fd, window, 0, window.length, this.#open.searched)
+      if (got === 0) return undefined
+      const newline = window.subarray(0, got).indexOf(NEWLINE)
+      if (newline === -1) this.#open.searched += got
+      else end = this.#open.searched + newline + 1
+    }
+    this.#open = { start: -1, searched: 0 }
+    const bytes = end - 1 - start
+    const tooLong = bytes > Limits.line_bytes
+    const wanted = tooLong ? CHUNK_BYTES : bytes
+    const line = Buffer.allocUnsafe(wanted)
+    for (let done = 0; done < wanted; ) done += readSync(fd, line, done, wanted - done, start + done)
+    return { start, end, bytes: line, tooLong }
+  }
+}

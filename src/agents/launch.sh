@@ -1,0 +1,87 @@
+#!/bin/sh
+# Runs one agent to its end. It needs no daemon: the agent's input, output and end are all files in its folder.
+# usage: launch.sh FOLDER RUN BOOT_ID LEASE_S LEASE_ACTION IDLE_PATTERN PROGRAM [ARGUMENT...]
+umask 077
+d=$1 run=$2 boot=$3 lease_s=$4 lease_action=$5 idle_pattern=$6
+shift 6
+
+# Whoever makes this folder is the run. A launcher started twice for one run ends here.
+mkdir "$d/run.$run" 2>/dev/null || exit 0
+
+# The leading newline ends a line that an earlier run was killed in the middle of.
+note() { printf '\n{"type":"launcher","subtype":"%s","run":%s,"time":"%s"%s}\n' "$1" "$run" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$2" >>"$d/activity.jsonl"; }
+
+# A process is {pid, start time}: field 22 of its stat, counted from behind the name, which may hold anything.
+identity() {
+  pid=$1
+  if [ -r "/proc/$pid/stat" ]; then
+    read -r stat <"/proc/$pid/stat"
+    set -- ${stat##*) }
+    start=${20}
+  else
+    start=$(LC_ALL=C ps -o lstart= -p "$pid" | sed 's/^ *//; s/ *$//')
+  fi
+  printf '{"pid":%s,"start":"%s","boot_id":"%s"}' "$pid" "$start" "$boot"
+}
+
+# Moves input from in/ to fed/ to the agent. The rename is the claim: whatever is in fed/ was given to the agent once.
+# Prompts stay there until the daemon has seen that the agent has them.
+feed() {
+  exec 3<>"$d/bell" 4>"$d/stdin"
+  while :; do
+    for f in "$d"/in/*; do
+      name=${f##*/}
+      [ -f "$f" ] && mv "$f" "$d/fed/" && cat "$d/fed/$name" >&4 || continue
+      case $name in *_control_*) rm -f "$d/fed/$name" ;; esac
+    done
+    read -r _ <&3
+  done
+}
+
+# Ends the agent when the number in the file `lease` has not changed for lease_s seconds of this machine being awake.
+lease() {
+  held=0 last=
+  while sleep 5; do
+    now=; { read -r now <"$d/lease"; } 2>/dev/null
+    if [ "$now" != "$last" ]; then last=$now held=0; continue; fi
+    held=$((held + 5))
+    [ "$held" -ge "$lease_s" ] || continue
+    [ "$lease_action" = stop ] || tail -n 1 "$d/activity.jsonl" | grep -q "$idle_pattern" || continue
+    : >"$d/lease.expired"
+    kill -TERM "$agent" && sleep 10 && kill -KILL "$agent"
+  done
+}
+
+rm -f "$d/stdin" "$d/bell" "$d/exit.json" "$d/lease.expired"
+mkfifo "$d/stdin" "$d/bell" || exit 1
+note started || exit 1
+
+trap : HUP INT TERM
+# The agent holds its own input open for writing too, so it never sees an end of file.
+"$@" 0<>"$d/stdin" >>"$d/activity.jsonl" 2>>"$d/stderr.log" &
+agent=$!
+feed </dev/null >/dev/null 2>&1 &
+feeder=$!
+leaser=
+[ "$lease_s" = 0 ] || { lease </dev/null >/dev/null 2>&1 & leaser=$!; }
+
+# An agent that cannot be found again must not run.
+printf '{"version":1,"run":%s,"launcher":%s,"agent":%s,"feeder":%s}\n' \
+  "$run" "$(identity $$)" "$(identity $agent)" "$(identity $feeder)" >"$d/process.tmp" &&
+  mv "$d/process.tmp" "$d/process.json" || kill -KILL "$agent"
+
+# `wait` also returns when a signal is trapped; an agent that is not reaped yet still has its pid.
+code=127
+while :; do
+  wait "$agent"
+  status=$?
+  [ "$status" = 127 ] && break
+  code=$status
+  kill -0 "$agent" 2>/dev/null || break
+done
+
+kill $feeder $leaser 2>/dev/null
+reason=
+[ ! -e "$d/lease.expired" ] || reason=',"reason":"lease"'
+note exited ",\"code\":$code$reason"
+printf '{"version":1,"run":%s,"code":%s%s}\n' "$run" "$code" "$reason" >"$d/exit.tmp" && mv "$d/exit.tmp" "$d/exit.json"

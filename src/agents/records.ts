@@ -1,0 +1,88 @@
+import * as z from 'zod/mini'
+import { ProcessIdentity } from '../platform/process-identity.ts'
+import { AgentId, AgentSpec, CommandId, Exit, Offset, PermissionRequest } from '../protocol/index.ts'
+import { AgentState } from '../protocol/status.ts'
+
+/** `spec.json`: what the server asked for. */
+export const SpecRecord = z.object({
+  version: z.literal(1),
+  agent_id: AgentId,
+  command_id: CommandId,
+  created_at: z.string(),
+  spec: AgentSpec,
+})
+export type SpecRecord = z.infer<typeof SpecRecord>
+
+/** `run.json`: the newest run, written before its launcher is started. */
+export const RunRecord = z.object({
+  version: z.literal(1),
+  run: z.int().check(z.minimum(1)),
+  /** The command that asked for it; absent when the restart policy did. */
+  command_id: z.optional(CommandId),
+  session: z.optional(z.object({ id: z.string(), mode: z.enum(['new', 'resume', 'fork']) })),
+  program: z.string(),
+  launched_at: z.string(),
+  /** The input whose reply means that the agent is ready. */
+  initialize_id: z.string(),
+  /** The prompt that came with that command, if any: put again by whoever finishes a launch that was cut short. */
+  prompt_id: z.optional(z.string()),
+  /** When the restart policy started a run, within the last hour (ISO 8601). */
+  restarts: z._default(z.array(z.string()), []),
+})
+export type RunRecord = z.infer<typeof RunRecord>
+
+/** `process.json`, written by the launcher. */
+export const ProcessRecord = z.object({
+  version: z.literal(1),
+  run: z.int(),
+  launcher: ProcessIdentity,
+  agent: ProcessIdentity,
+  feeder: ProcessIdentity,
+})
+export type ProcessRecord = z.infer<typeof ProcessRecord>
+
+/** `exit.json`, written by the launcher, or by the daemon for an agent whose launcher is gone. */
+export const ExitRecord = z.object({
+  version: z.literal(1),
+  run: z.int(),
+  code: z.optional(z.int()),
+  reason: z.optional(z.enum(['lease', 'rebooted'])),
+})
+export type ExitRecord = z.infer<typeof ExitRecord>
+
+/** What an agent's journal says of it up to an offset. */
+export const Snapshot = z.object({
+  /** Journal bytes reduced into this. */
+  offset: Offset,
+  state: AgentState,
+  since: z.string(),
+  /** The run the journal is in. 0 before the first. */
+  run: z.int(),
+  /** Whether that run has answered `initialize`. */
+  ready: z.boolean(),
+  session_id: z.optional(z.string()),
+  model: z.optional(z.string()),
+  permission_mode: z.optional(z.string()),
+  runtime_version: z.optional(z.string()),
+  total_cost_usd: z.optional(z.number()),
+  pending: z.array(PermissionRequest),
+  exit: z.optional(Exit),
+  failure: z.optional(z.object({ code: z.string(), message: z.string() })),
+  /** Set while a stop that was asked for is under way: how the coming exit is to be read. */
+  stopping: z.optional(z.literal('stopped')),
+  /** The newest replies of the agent, for commands that are asked about again. */
+  replies: z.array(
+    z.object({ request_id: z.string(), ok: z.boolean(), error: z.optional(z.string()), code: z.optional(z.string()) }),
+  ),
+})
+export type Snapshot = z.infer<typeof Snapshot>
+
+/** `cursor.json`: how far the server has the journal, and what the journal says so far. */
+export const CursorRecord = z.object({
+  version: z.literal(1),
+  acked: Offset,
+  /** First byte of the journal still on disk. */
+  begin: Offset,
+  snapshot: Snapshot,
+})
+export type CursorRecord = z.infer<typeof CursorRecord>

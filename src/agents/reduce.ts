@@ -1,0 +1,115 @@
+import type { Event, Exit, PermissionRequest } from '../protocol/index.ts'
+import { hasEnded, step, type Stimulus } from './lifecycle.ts'
+import type { Snapshot } from './records.ts'
+
+/** Replies kept for commands that are asked about again. */
+const REPLIES_KEPT = 32
+
+export const emptySnapshot = (since: string): Snapshot => ({
+  offset: 0,
+  state: 'starting',
+  since,
+  run: 0,
+  ready: false,
+  pending: [],
+  replies: [],
+})
+
+/** Moves a snapshot to the state that follows `stimulus`. @returns whether it changed */
+export function move(snapshot: Snapshot, stimulus: Stimulus, now: string): boolean {
+  const state = step(snapshot.state, stimulus)
+  if (state === snapshot.state) return false
+  snapshot.state = state
+  snapshot.since = now
+  return true
+}
+
+/** A permission request was answered: the agent goes on as soon as nothing else is asked. */
+export function answered(snapshot: Snapshot, requestId: string, now: string): boolean {
+  const pending = snapshot.pending.filter((request) => request.request_id !== requestId)
+  if (pending.length === snapshot.pending.length) return false
+  snapshot.pending = pending
+  if (pending.length === 0) move(snapshot, 'running', now)
+  return true
+}
+
+export function exitOf(code: number | undefined, signal: string | undefined, cause: Exit['reason'] | undefined): Exit {
+  const reason = cause ?? (code === undefined ? 'lost' : code === 0 ? 'finished' : signal ? 'killed' : 'crashed')
+  return { reason, ...(code !== undefined && { code }), ...(signal && { signal }) }
+}
+
+/**
+ * Takes one event of the journal into the snapshot.
+ * @returns whether anything that a status tells has changed
+ */
+export function reduce(snapshot: Snapshot, event: Event, initializeId: string | undefined, now: string): boolean {
+  switch (event.kind) {
+    case 'process_started':
+      Object.assign(snapshot, { run: event.run, ready: false, pending: [], exit: undefined, failure: undefined, stopping: undefined })
+      move(snapshot, 'launch', now)
+      return true
+    case 'process_exited': {
+      if (event.run !== snapshot.run || hasEnded(snapshot.state)) return false
+      const cause = snapshot.stopping ?? event.reason
+      // An agent that was made to end before it was ready has not failed.
+      if (cause) move(snapshot, 'stop', now)
+      snapshot.exit = exitOf(event.code, event.signal, cause)
+      snapshot.pending = []
+      snapshot.stopping = undefined
+      return move(snapshot, 'ended', now)
+    }
+    case 'session':
+      return assign(snapshot, {
+        session_id: event.session_id,
+        model: event.model,
+        permission_mode: event.permission_mode,
+        runtime_version: event.runtime_version,
+      })
+    case 'state':
+      if (event.state === 'idle') snapshot.pending = []
+      return move(snapshot, event.state, now)
+    case 'permission_request':
+      snapshot.pending = [...snapshot.pending, requestOf(event)]
+      move(snapshot, 'waiting', now)
+      return true
+    case 'permission_withdrawn':
+      return answered(snapshot, event.request_id, now)
+    case 'tool_result': {
+      const request = snapshot.pending.find(({ tool_use_id }) => tool_use_id === event.tool_use_id)
+      return request ? answered(snapshot, request.request_id, now) : false
+    }
+    case 'reply':
+      return reply(snapshot, event, initializeId, now)
+    case 'turn_result':
+      return assign(snapshot, { total_cost_usd: event.total_cost_usd, session_id: event.session_id })
+    default:
+      return false
+  }
+}
+
+function reply(snapshot: Snapshot, event: Event & { kind: 'reply' }, initializeId: string | undefined, now: string) {
+  const { request_id, ok, error, code } = event
+  snapshot.replies = [
+    ...snapshot.replies.slice(1 - REPLIES_KEPT),
+    { request_id, ok, ...(error && { error }), ...(code && { code }) },
+  ]
+  if (request_id !== initializeId || !ok) return false
+  snapshot.ready = true
+  return move(snapshot, 'ready', now)
+}
+
+function requestOf(event: Event & { kind: 'permission_request' }): PermissionRequest {
+  const { offset: _offset, index: _index, kind: _kind, time: _time, parent_tool_use_id: _parent, ...request } = event
+  return request
+}
+
+function assign<K extends keyof Snapshot>(snapshot: Snapshot, values: Partial<Pick<Snapshot, K>>): boolean {
+  let changed = false
+  for (const key of Object.keys(values) as K[]) {
+    const value = values[key]
+    if (value === undefined || snapshot[key] === value) continue
+    snapshot[key] = value as Snapshot[K]
+    changed = true
+  }
+  return changed
+}

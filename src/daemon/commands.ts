@@ -1,0 +1,195 @@
+import type { Agents } from '../agents/agents.ts'
+import type { Agent } from '../agents/agent.ts'
+import { CommandFailure } from '../agents/failure.ts'
+import { uuidFrom } from '../agents/ids.ts'
+import type { Input } from '../agents/runtimes/runtime.ts'
+import type { Command, CommandOf, CommandType, PermissionRequest, ResultOf } from '../protocol/index.ts'
+
+/** From launching an agent to its saying that it is ready. */
+const READY_MS = 60_000
+/** From asking an agent something to its reply. */
+const REPLY_MS = 30_000
+
+export interface CommandContext {
+  agents: Agents
+  /** Resolves once the runtimes have been looked for. */
+  runtimesKnown: Promise<void>
+  /** @throws CommandFailure while no agent may be started */
+  checkAccepts(): void
+  checkMachine(): Promise<void>
+  restart(): ResultOf<'daemon:restart'>
+}
+
+/**
+ * What each command does. The first part, up to what is returned, runs in the order in which the commands came for that
+ * agent; the promise returned inside waits for the agent to confirm, while further commands are carried out. Every
+ * handler may be run again for the same command and then finishes what it had begun.
+ */
+type Handler<T extends CommandType> = (
+  context: CommandContext,
+  command: CommandOf<T>,
+) => Promise<{ confirmed: Promise<ResultOf<T>> }>
+
+const done = <R>(result: R) => ({ confirmed: Promise.resolve(result) })
+
+const handlers: { [T in Exclude<CommandType, 'daemon:update'>]: Handler<T> } = {
+  async 'agent:start'(context, command) {
+    await context.runtimesKnown
+    if (!context.agents.find(command.agent_id)) context.checkAccepts()
+    const agent = await context.agents.start(command)
+    return { confirmed: started(agent) }
+  },
+
+  async 'agent:prompt'({ agents }, { agent_id, command_id, content }) {
+    const agent = agents.get(agent_id)
+    const prompt_id = uuidFrom('prompt', agent_id, command_id)
+    if (!agent.inbox.accepted(prompt_id)) {
+      mustRun(agent)
+      agent.inbox.put(agent.runtime.prompt(prompt_id, content))
+      agent.touch()
+    }
+    return done({ prompt_id })
+  },
+
+  async 'agent:interrupt'({ agents }, { agent_id, command_id, cancel_queued }) {
+    const agent = agents.get(agent_id)
+    const id = uuidFrom('interrupt', agent_id, command_id)
+    return { confirmed: ask(agent, agent.runtime.interrupt(id, { cancelQueued: cancel_queued })).then(() => ({})) }
+  },
+
+  async 'agent:permission'({ agents }, command) {
+    const { agent_id, command_id, request_id, decision, input, message, interrupt, remember } = command
+    answer(agents.get(agent_id), command_id, request_id, (agent, id, request) =>
+      agent.runtime.answerPermission(
+        id,
+        request,
+        decision === 'allow' ? { allow: { input, remember } } : { deny: { message, interrupt } },
+      ),
+    )
+    return done({})
+  },
+
+  async 'agent:answer'({ agents }, { agent_id, command_id, request_id, answers }) {
+    answer(agents.get(agent_id), command_id, request_id, (agent, id, request) => {
+      const missing = request.questions?.find(({ question }) => answers[question] === undefined)
+      if (request.ask !== 'question' || missing)
+        throw new CommandFailure(
+          'answers_incomplete',
+          missing ? `No answer to "${missing.question}".` : 'This request asks for a decision, not for answers.',
+          { path: 'answers', remedy: missing ? 'Answer every question.' : 'Use agent:permission.' },
+        )
+      return agent.runtime.answerPermission(id, request, { answers })
+    })
+    return done({})
+  },
+
+  async 'agent:configure'({ agents }, { agent_id, command_id, model, permission_mode }) {
+    const agent = agents.get(agent_id)
+    const asked: Promise<void>[] = []
+    if (model !== undefined) asked.push(ask(agent, agent.runtime.setModel(uuidFrom('model', agent_id, command_id), model)))
+    if (permission_mode !== undefined)
+      asked.push(ask(agent, agent.runtime.setPermissionMode(uuidFrom('mode', agent_id, command_id), permission_mode)))
+    return {
+      confirmed: Promise.all(asked).then(() => {
+        agent.configured({ model, permission_mode })
+        return {}
+      }),
+    }
+  },
+
+  async 'agent:stop'({ agents }, { agent_id, command_id, grace_s }) {
+    const agent = agents.get(agent_id)
+    const stopped = agents.stop(agent, command_id, grace_s).then(() => {
+      const { code, signal } = agent.snapshot.exit ?? {}
+      return { ...(code !== undefined && { code }), ...(signal && { signal }) }
+    })
+    return { confirmed: stopped }
+  },
+
+  async 'agent:resume'({ agents, ...context }, { agent_id, command_id, session_id, prompt }) {
+    await context.runtimesKnown
+    const agent = agents.get(agent_id)
+    await agents.resume(agent, command_id, session_id)
+    const prompt_id = uuidFrom('prompt', agent_id, command_id)
+    if (prompt !== undefined) agent.inbox.put(agent.runtime.prompt(prompt_id, prompt))
+    const { run } = agent.run
+    return { confirmed: started(agent).then(() => ({ run, ...(prompt !== undefined && { prompt_id }) })) }
+  },
+
+  async 'agent:remove'({ agents }, { agent_id, command_id, force }) {
+    const agent = agents.find(agent_id)
+    if (!agent) return done({})
+    if (!agent.ended) {
+      if (!force)
+        throw new CommandFailure('agent_running', `${agent_id} is running.`, { remedy: 'Stop it first, or use force.' })
+      await agents.stop(agent, command_id)
+    }
+    await agents.remove(agent)
+    return done({})
+  },
+
+  async 'machine:check'(context) {
+    return { confirmed: context.checkMachine().then(() => ({})) }
+  },
+
+  async 'daemon:restart'(context) {
+    return done(context.restart())
+  },
+}
+
+/** Carries out one command up to the point from which the next one for the same agent may be carried out. */
+export function carryOut(context: CommandContext, command: Command): Promise<{ confirmed: Promise<object> }> {
+  const handler = (handlers as Record<string, Handler<CommandType> | undefined>)[command.type]
+  if (!handler) throw new CommandFailure('unsupported', `This daemon does not do ${command.type}.`)
+  return handler(context, command as never)
+}
+
+function mustRun(agent: Agent) {
+  if (!agent.ended && agent.snapshot.state !== 'stopping') return
+  throw new CommandFailure('agent_not_running', `${agent.id} is not running (${agent.snapshot.state}).`, {
+    remedy: 'Resume it first.',
+  })
+}
+
+async function started(agent: Agent): Promise<ResultOf<'agent:start'>> {
+  const { run } = agent.run
+  const settled = await agent.until(() => agent.ready || agent.runEnded || agent.run.run !== run, READY_MS)
+  if (!settled) throw new CommandFailure('no_reply', 'The agent was started but has not said that it is ready.')
+  const { failure } = agent.snapshot
+  if (failure) throw new CommandFailure('start_failed', failure.message)
+  const pid = agent.process?.agent.pid
+  return { ...(pid && { pid }), ...(agent.run.prompt_id && { prompt_id: agent.run.prompt_id }) }
+}
+
+/** Puts a request to the agent and waits for its reply. */
+async function ask(agent: Agent, input: Input): Promise<void> {
+  if (!agent.inbox.accepted(input.id)) {
+    mustRun(agent)
+    agent.inbox.put(input)
+  }
+  await agent.until(() => agent.reply(input.id) !== undefined || agent.ended, REPLY_MS)
+  const reply = agent.reply(input.id)
+  if (reply?.ok) return
+  if (reply) throw new CommandFailure('rejected_by_agent', reply.error ?? 'The agent refused without a reason.')
+  if (agent.ended) throw new CommandFailure('agent_not_running', `${agent.id} ended before it replied.`)
+  throw new CommandFailure('no_reply', `${agent.id} has not replied within ${REPLY_MS / 1000} seconds.`)
+}
+
+/** Answers a pending request, once: an answer that was put before is not put again, even when nothing is pending. */
+function answer(
+  agent: Agent,
+  commandId: string,
+  requestId: string,
+  make: (agent: Agent, id: string, request: PermissionRequest) => Input,
+) {
+  const id = uuidFrom('answer', agent.id, commandId)
+  if (agent.inbox.accepted(id)) return
+  const request = agent.snapshot.pending.find((pending) => pending.request_id === requestId)
+  if (!request)
+    throw new CommandFailure('request_not_pending', `${agent.id} is not waiting for an answer to ${requestId}.`, {
+      path: 'request_id',
+      remedy: 'It was answered, withdrawn, or never made.',
+    })
+  agent.inbox.put(make(agent, id, request))
+  agent.answered(requestId)
+}

@@ -1,0 +1,94 @@
+import { CommandFailure } from '../agents/failure.ts'
+import type { Logger } from '../platform/log.ts'
+import type { Command, CommandResult } from '../protocol/index.ts'
+import { carryOut, type CommandContext } from './commands.ts'
+import type { Ledger } from './ledger.ts'
+
+export interface DispatcherOptions {
+  context: CommandContext
+  ledger: Ledger
+  send(result: CommandResult): void
+  logger: Logger
+}
+
+/** Takes commands, carries each out once, and answers it as often as it is asked. */
+export class Dispatcher {
+  readonly #options: DispatcherOptions
+  readonly #running = new Map<string, Promise<void>>()
+  /** Per agent: the commands for one agent begin in the order in which they came. */
+  readonly #order = new Map<string, Promise<unknown>>()
+  #draining = false
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options
+  }
+
+  take(command: Command) {
+    const { ledger, send } = this.#options
+    const known = ledger.get(command.command_id)
+    if (known) return send(known)
+    // Still being carried out: its answer comes when it is.
+    if (this.#running.has(command.command_id)) return
+    if (this.#draining) return send(failed(command, new CommandFailure('draining', 'The daemon is stopping.', { remedy: 'Send the command again later.' })))
+    const running = this.#carryOut(command).finally(() => this.#running.delete(command.command_id))
+    this.#running.set(command.command_id, running)
+  }
+
+  /** Takes no further commands. What is under way is cut short by whoever stops the agents. */
+  drain() {
+    this.#draining = true
+  }
+
+  /** Resolves when nothing is under way. */
+  async settled() {
+    await Promise.all(this.#running.values())
+  }
+
+  async #carryOut(command: Command): Promise<void> {
+    const { context, ledger, send, logger } = this.#options
+    const result = await this.#inOrder(command, () => carryOut(context, command))
+      .then(({ confirmed }) => confirmed)
+      .then(
+        (value): CommandResult => ({ ...value, type: `${command.type}:result`, command_id: command.command_id, ok: true }),
+        (error) => {
+          if (!(error instanceof CommandFailure)) logger.error({ err: error, type: command.type }, 'command failed')
+          return failed(command, error)
+        },
+      )
+    try {
+      await ledger.record(result)
+    } catch (error) {
+      // Not on disk: it is answered all the same, and if it comes again it is found done.
+      logger.warn({ err: error }, 'result not recorded')
+    }
+    send(result)
+  }
+
+  #inOrder<R>(command: Command, begin: () => Promise<R>): Promise<R> {
+    if (!('agent_id' in command)) return Promise.resolve().then(begin)
+    const { agent_id } = command
+    const turn = (this.#order.get(agent_id) ?? Promise.resolve()).then(begin)
+    const settled = turn.catch(() => {}).then(() => {
+      if (this.#order.get(agent_id) === settled) this.#order.delete(agent_id)
+    })
+    this.#order.set(agent_id, settled)
+    return turn
+  }
+}
+
+function failed(command: Command, error: unknown): CommandResult {
+  const known = error instanceof CommandFailure
+  return {
+    type: `${command.type}:result`,
+    command_id: command.command_id,
+    ok: false,
+    error: known ? error.error : systemError(error),
+  }
+}
+
+function systemError(error: unknown) {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return { code: 'disk_full', message: 'The disk with the state folder is full.', remedy: 'Make room on it.' }
+  return { code: 'internal', message: message ?? String(error) }
+}

@@ -1,0 +1,230 @@
+import * as z from 'zod/mini'
+import type { Runtime as AgentRuntime } from '../agents/runtimes/runtime.ts'
+import type { Clock, Timer } from '../platform/clock.ts'
+import { diskSpace, memory } from '../platform/disk.ts'
+import { readJson, writeAtomic } from '../platform/files.ts'
+import { type Event, type HealthProblem, type MachineStatus, Runtime } from '../protocol/index.ts'
+
+const MIB = 1024 * 1024
+/** Below this, the server is warned. */
+const DISK_LOW_BYTES = 1024 * MIB
+/** Below this, no new agent is started: those that run need what is left for their journals. */
+const DISK_FULL_BYTES = 200 * MIB
+/** Available memory below which one more agent would push out the others. */
+const MEMORY_LOW_BYTES = 400 * MIB
+/** How often disk, memory and clock are looked at. */
+const CHECK_MS = 15_000
+/** A clock that is further on than the time this process lived through: the machine slept. */
+const ASLEEP_MS = 30_000
+/** How often runtimes are looked for again: they are updated, logged in and out beneath the daemon. */
+const PROBE_MS = 10 * 60_000
+
+const RuntimesRecord = z.object({ version: z.literal(1), runtimes: z.array(Runtime) })
+
+type Code = HealthProblem['code']
+
+export interface HealthOptions {
+  runtimes: AgentRuntime[]
+  /** Where the runtimes found last are remembered, so that a start need not wait for them. */
+  cachePath: string
+  stateDir: string
+  environment: NodeJS.ProcessEnv
+  clock: Clock
+  nextRevision(): number
+  changed(status: MachineStatus): void
+  /** The machine was asleep for so long. */
+  awake(asleepMs: number): void
+}
+
+/** The machine's own condition, as state: what is wrong, since when, and what to do about it. */
+export class Health {
+  readonly #options: HealthOptions
+  readonly #problems = new Map<Code, HealthProblem>()
+  #found: Runtime[]
+  #revision: number
+  #timer: Timer | undefined
+  #last: { wall: number; monotonic: number; probed: number }
+  #probing: Promise<void> | undefined
+
+  constructor(options: HealthOptions) {
+    this.#options = options
+    const cached = readJson(options.cachePath, RuntimesRecord)
+    this.#found = cached.ok ? cached.value.runtimes : []
+    this.#revision = options.nextRevision()
+    const { clock } = options
+    this.#last = { wall: clock.now(), monotonic: clock.monotonic(), probed: clock.monotonic() }
+    this.#checkDisk()
+  }
+
+  start() {
+    this.#timer = this.#options.clock.setTimeout(() => {
+      this.#tick()
+      this.start()
+    }, CHECK_MS)
+  }
+
+  stop() {
+    if (this.#timer) this.#options.clock.clearTimeout(this.#timer)
+  }
+
+  runtime(name: string): Runtime | undefined {
+    return this.#found.find((runtime) => runtime.name === name)
+  }
+
+  get acceptsAgents() {
+    return !this.#problems.has('disk_full')
+  }
+
+  status(): MachineStatus {
+    return {
+      revision: this.#revision,
+      runtimes: this.#found,
+      problems: [...this.#problems.values()],
+      memory: memory(),
+      disk: diskSpace(this.#options.stateDir),
+      accepts_agents: this.acceptsAgents,
+    }
+  }
+
+  /** Looks for the runtimes, their versions and logins. */
+  probe(): Promise<void> {
+    this.#probing ??= this.#probe().finally(() => {
+      this.#probing = undefined
+    })
+    return this.#probing
+  }
+
+  report(code: Code, problem: Omit<HealthProblem, 'code' | 'since'>) {
+    const known = this.#problems.get(code)
+    if (known && known.message === problem.message && known.until === problem.until) return
+    this.#problems.set(code, { code, since: known?.since ?? this.#now(), ...problem })
+    this.#changed()
+  }
+
+  clear(code: Code) {
+    if (this.#problems.delete(code)) this.#changed()
+  }
+
+  /** What agents' activity tells about the account they work with. */
+  observe(event: Event) {
+    if (event.kind === 'rate_limit') {
+      if (event.status !== 'rejected') return this.clear('usage_limit')
+      const until = event.resets_at === undefined ? undefined : new Date(event.resets_at * 1000).toISOString()
+      this.report('usage_limit', {
+        severity: 'warning',
+        message: `The usage limit${event.limit ? ` (${event.limit})` : ''} of the account on this machine is reached.`,
+        ...(until && { until, remedy: `It resets at ${until}.` }),
+      })
+    } else if (event.kind === 'turn_result') {
+      if (event.api_error_status === 401 || event.api_error_status === 403)
+        this.report('login_expired', {
+          severity: 'error',
+          message: event.text ?? 'The model service refuses the login of the agents on this machine.',
+          remedy: 'Log in again on this machine: run `claude` there and use /login.',
+        })
+      else if (!event.is_error) this.clear('login_expired')
+    }
+  }
+
+  async #probe() {
+    const { runtimes, environment, cachePath, clock } = this.#options
+    const before = this.#found
+    this.#found = await Promise.all(runtimes.map((runtime) => runtime.probe({ env: environment })))
+    this.#last.probed = clock.monotonic()
+    for (const found of this.#found) this.#judge(found, before.find(({ name }) => name === found.name))
+    if (JSON.stringify(before) === JSON.stringify(this.#found)) return
+    try {
+      writeAtomic(cachePath, JSON.stringify({ version: 1, runtimes: this.#found }))
+    } catch {
+      // Only a cache.
+    }
+    this.#changed()
+  }
+
+  #judge(found: Runtime, before: Runtime | undefined) {
+    const problem = found.problem
+    const code: Code | undefined = !problem
+      ? undefined
+      : !found.found
+        ? 'runtime_missing'
+        : problem.includes('too old')
+          ? 'runtime_too_old'
+          : 'runtime_broken'
+    for (const other of ['runtime_missing', 'runtime_too_old', 'runtime_broken'] as const)
+      if (other !== code) this.clear(other)
+    if (code) this.report(code, { severity: 'error', message: problem! })
+    if (before?.version && found.version && before.version !== found.version)
+      this.report('runtime_changed', {
+        severity: 'info',
+        message: `${found.name} was updated from ${before.version} to ${found.version}; running agents keep the old one.`,
+      })
+    if (found.login === 'logged_out' || found.login === 'expired') {
+      const expired = found.login === 'expired'
+      this.clear(expired ? 'not_logged_in' : 'login_expired')
+      this.report(expired ? 'login_expired' : 'not_logged_in', {
+        severity: 'error',
+        message: expired ? 'The login of Claude Code on this machine has expired.' : 'Claude Code is not logged in on this machine.',
+        remedy: 'Run `claude` on this machine as the user of the daemon and log in, or set ANTHROPIC_API_KEY for the daemon.',
+      })
+    } else if (found.login === 'logged_in') {
+      this.clear('not_logged_in')
+      if (before?.login === 'expired') this.clear('login_expired')
+    }
+  }
+
+  #tick() {
+    const { clock } = this.#options
+    const wall = clock.now()
+    const monotonic = clock.monotonic()
+    const asleep = wall - this.#last.wall - (monotonic - this.#last.monotonic)
+    this.#last.wall = wall
+    this.#last.monotonic = monotonic
+    if (asleep > ASLEEP_MS) {
+      this.report('was_asleep', {
+        severity: 'info',
+        message: `The machine was asleep, or its clock was set on, for ${Math.round(asleep / 1000)} s until ${this.#now()}.`,
+      })
+      this.#options.awake(asleep)
+    }
+    this.#checkDisk()
+    this.#checkMemory()
+    const limit = this.#problems.get('usage_limit')
+    if (limit?.until && Date.parse(limit.until) < wall) this.clear('usage_limit')
+    if (monotonic - this.#last.probed > PROBE_MS) void this.probe()
+  }
+
+  #checkDisk() {
+    const { available_bytes } = diskSpace(this.#options.stateDir)
+    const left = `${Math.round(available_bytes / MIB)} MiB left on the disk with ${this.#options.stateDir}`
+    if (available_bytes < DISK_FULL_BYTES) {
+      this.clear('disk_low')
+      this.report('disk_full', { severity: 'error', message: `Only ${left}: no new agents.`, remedy: 'Make room on it.' })
+    } else if (available_bytes < DISK_LOW_BYTES) {
+      this.clear('disk_full')
+      this.report('disk_low', { severity: 'warning', message: `Only ${left}.`, remedy: 'Make room on it.' })
+    } else {
+      this.clear('disk_low')
+      this.clear('disk_full')
+    }
+  }
+
+  #checkMemory() {
+    const { available_bytes } = memory()
+    if (available_bytes < MEMORY_LOW_BYTES)
+      this.report('memory_low', {
+        severity: 'warning',
+        message: 'Memory is nearly used up; an agent needs about 200 MB.',
+        remedy: 'Stop agents that are not needed.',
+      })
+    else this.clear('memory_low')
+  }
+
+  #changed() {
+    this.#revision = this.#options.nextRevision()
+    this.#options.changed(this.status())
+  }
+
+  #now() {
+    return new Date(this.#options.clock.now()).toISOString()
+  }
+}

@@ -1,0 +1,42 @@
+import { randomUUID } from 'node:crypto'
+import * as z from 'zod/mini'
+import { readJson, setAside, writeAtomic } from '../platform/files.ts'
+
+/** `machine.json` in the state folder. */
+const MachineRecord = z.object({
+  version: z.literal(1),
+  machine_id: z.string(),
+  created_at: z.string(),
+  /** How often a daemon has started on this folder: the leading part of every status's revision. */
+  starts: z.int(),
+})
+
+/** Statuses a daemon can number within one start. */
+const REVISIONS_PER_START = 2 ** 30
+
+export interface Machine {
+  machine_id: string
+  /** Where a damaged file was set aside, if one was. */
+  damaged?: string
+  /** Higher than any revision this machine has used before. */
+  nextRevision(): number
+}
+
+/** Who this machine is to its server; made on the first start. */
+export function openMachine(path: string, now: string): Machine {
+  const read = readJson(path, MachineRecord)
+  const damaged = !read.ok && read.reason === 'damaged' ? setAside(path) : undefined
+  const known = read.ok
+    ? read.value
+    : {
+        version: 1 as const,
+        machine_id: randomUUID(),
+        created_at: now,
+        // After a loss, the time in seconds is above any count of starts, so that revisions still grow.
+        starts: damaged ? Math.floor(Date.now() / 1000) - 1_500_000_000 : 0,
+      }
+  const record = { ...known, starts: known.starts + 1 }
+  writeAtomic(path, JSON.stringify(record), { durable: true })
+  let revision = record.starts * REVISIONS_PER_START
+  return { machine_id: record.machine_id, nextRevision: () => ++revision, ...(damaged && { damaged }) }
+}

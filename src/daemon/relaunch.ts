@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process'
+
+/** How this process was started, taken before anything changes it. */
+export interface Invocation {
+  execPath: string
+  execArgv: string[]
+  argv: string[]
+  env: NodeJS.ProcessEnv
+  cwd: string
+}
+
+export const captureInvocation = (): Invocation => ({
+  execPath: process.execPath,
+  execArgv: [...process.execArgv],
+  argv: process.argv.slice(1),
+  env: { ...process.env },
+  cwd: process.cwd(),
+})
+
+/**
+ * Exit code that asks a supervisor for a new start (EX_TEMPFAIL of sysexits.h). Never 0: a supervisor that restarts only
+ * on failure must take it for one.
+ */
+export const EXIT_RESTART = 75
+
+/** Whether a supervisor starts this daemon again when it exits, so that it must not do so itself. */
+export function isSupervised(env: NodeJS.ProcessEnv, pid: number): boolean {
+  if (env.FOMULAR_DAEMON_NO_SELF_RELAUNCH === '1') return true
+  // systemd names its main process; INVOCATION_ID alone is inherited by every shell below a unit.
+  if (env.SYSTEMD_EXEC_PID === String(pid)) return true
+  return env.pm_id !== undefined && env.PM2_HOME !== undefined
+}
+
+/**
+ * Starts this program anew, detached and as nobody's child (double fork), once this process is gone.
+ * @throws the system's error when it could not be started
+ */
+export async function relaunch({ execPath, execArgv, argv, env, cwd }: Invocation): Promise<void> {
+  // The new daemon may start when this one is gone: lock and socket are free then. Descriptor 3 is a pipe of which only
+  // this process holds the other end, so its end of file is this process's end, however it comes.
+  const script = 'read -r _ <&3; exec 3<&-; exec "$@"'
+  const child = spawn('/bin/sh', ['-c', '(sh -c "$0" sh "$@" &)', script, execPath, ...execArgv, ...argv], {
+    cwd,
+    env,
+    detached: true,
+    stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
+  })
+  await new Promise<void>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`sh exited with code ${code}`))))
+  })
+}

@@ -1,0 +1,326 @@
+import { readFileSync } from 'node:fs'
+import type { Agent as HttpAgent } from 'node:http'
+import { WebSocket } from 'ws'
+import { fullJitter } from '../platform/backoff.ts'
+import type { Clock, Timer } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+import {
+  CloseCode,
+  type Command,
+  type FromDaemon,
+  type FromServer,
+  Limits,
+  parseFromServer,
+  type Hello,
+  type ProtocolError,
+  type Refuse,
+  type Welcome,
+} from '../protocol/index.ts'
+import { isUp, type LinkState, type LinkStimulus, step } from './states.ts'
+
+/** From dialing to the server's welcome. */
+const GREETING_MS = 15_000
+/** A link that lasted this long was a good one: the next failure is retried soon again. */
+const STABLE_MS = 30_000
+/** Between tries when the server refuses this daemon: nothing here will change that by itself. */
+const REFUSED_RETRY_MS = 5 * 60_000
+/** Frames in a row that cannot be taken, after which the link is of no use. */
+const FAULTS_IN_A_ROW = 20
+
+export interface LinkOptions {
+  url: string
+  key: string
+  /** PEM of a private certificate authority. */
+  caFile?: string
+  userAgent: string
+  clock: Clock
+  random?: () => number
+  logger: Logger
+  /** The agent for the url's proxy, if there is one. */
+  proxy?: () => Promise<HttpAgent | undefined>
+  hello(): Hello
+  live(welcome: Welcome): void
+  message(message: Exclude<FromServer, Welcome | Refuse> | Command): void
+  down(): void
+  refused(refusal: Refuse): void
+}
+
+export interface LinkInfo {
+  state: LinkState
+  since: string
+  attempt: number
+  last_error?: string
+}
+
+/** The connection to the server: dialed for ever, greeted, watched by heartbeat. */
+export class Link {
+  readonly #options: LinkOptions
+  #state: LinkState = 'idle'
+  #since: number
+  #socket: WebSocket | undefined
+  #attempt = 0
+  #lastError: string | undefined
+  #retry: Timer | undefined
+  #greeting: Timer | undefined
+  #heartbeat: Timer | undefined
+  #heartbeatMs: number = Limits.heartbeat_ms
+  #heard = 0
+  #faults = 0
+  #saidRefused: string | undefined
+  readonly #pongs = new Map<string, () => void>()
+
+  constructor(options: LinkOptions) {
+    this.#options = options
+    this.#since = options.clock.now()
+  }
+
+  get up() {
+    return isUp(this.#state)
+  }
+
+  info(): LinkInfo {
+    return {
+      state: this.#state,
+      since: new Date(this.#since).toISOString(),
+      attempt: this.#attempt,
+      ...(this.#lastError && { last_error: this.#lastError }),
+    }
+  }
+
+  start() {
+    this.#move('start')
+    void this.#dial()
+  }
+
+  /** Sends while the link is up. @returns whether it was */
+  send(message: FromDaemon): boolean {
+    if (!this.up || !this.#socket) return false
+    this.#socket.send(JSON.stringify(message))
+    return true
+  }
+
+  /** Asks the server itself, not the socket, whether it hears this daemon. @returns milliseconds, or undefined */
+  ping(timeoutMs = 5000): Promise<number | undefined> {
+    const { clock, random = Math.random } = this.#options
+    const nonce = random().toString(36).slice(2)
+    const start = clock.monotonic()
+    if (!this.send({ type: 'link:ping', nonce })) return Promise.resolve(undefined)
+    return new Promise((resolve) => {
+      const finish = (result: number | undefined) => {
+        this.#pongs.delete(nonce)
+        clock.clearTimeout(timer)
+        resolve(result)
+      }
+      const timer = clock.setTimeout(() => finish(undefined), timeoutMs)
+      this.#pongs.set(nonce, () => finish(clock.monotonic() - start))
+    })
+  }
+
+  /** Something says that the network or the machine was away: find out now. */
+  nudge() {
+    if (this.#retry) {
+      this.#attempt = 0
+      void this.#dial()
+    } else if (this.up) void this.ping().then((heard) => heard ?? this.#socket?.terminate())
+  }
+
+  /** Goes on sending, takes no new commands; a lost link is not dialed again. */
+  drain() {
+    this.#move('drain')
+    if (this.#state === 'closed') this.close()
+  }
+
+  close(code = 1000, reason = 'stopped') {
+    this.#move('close')
+    this.#clear()
+    this.#socket?.close(code, reason)
+    this.#socket = undefined
+  }
+
+  #move(stimulus: LinkStimulus) {
+    const state = step(this.#state, stimulus)
+    if (state === this.#state) return
+    const wasUp = this.up
+    this.#state = state
+    this.#since = this.#options.clock.now()
+    if (wasUp && !this.up) this.#options.down()
+  }
+
+  async #dial() {
+    const { clock, url, key, caFile, proxy, userAgent } = this.#options
+    this.#clear()
+    this.#attempt++
+    let agent: HttpAgent | undefined
+    let ca: Buffer | undefined
+    try {
+      agent = await proxy?.()
+      ca = caFile === undefined ? undefined : readFileSync(caFile)
+    } catch (error) {
+      this.#lost(undefined, (error as Error).message)
+      return
+    }
+    if (this.#state !== 'dialing') return
+    const socket = new WebSocket(url, {
+      headers: { authorization: `Bearer ${key}`, 'user-agent': userAgent },
+      maxPayload: Limits.frame_bytes,
+      perMessageDeflate: false,
+      handshakeTimeout: GREETING_MS,
+      followRedirects: false,
+      ...(agent && { agent }),
+      ...(ca && { ca }),
+    })
+    this.#socket = socket
+    this.#greeting = clock.setTimeout(() => this.#lost(socket, 'no welcome in time', CloseCode.timeout), GREETING_MS)
+    let failure: string | undefined
+    socket.on('open', () => {
+      this.#move('opened')
+      this.#hear()
+      socket.send(JSON.stringify(this.#options.hello()))
+    })
+    socket.on('message', (data, isBinary) => {
+      if (socket === this.#socket) this.#receive(data as Buffer, isBinary)
+    })
+    socket.on('ping', () => this.#hear())
+    socket.on('pong', () => this.#hear())
+    socket.on('error', (error) => {
+      failure ??= error.message
+    })
+    socket.on('unexpected-response', (request, response) => {
+      request.destroy()
+      const status = response.statusCode ?? 0
+      if (status === 401 || status === 403)
+        this.#refuse({ type: 'server:refuse', code: 'unauthorized', message: `The server refused the key (HTTP ${status}).` })
+      else this.#lost(socket, `the server answered HTTP ${status} instead of a WebSocket`)
+    })
+    socket.on('close', (code, reason) => {
+      if (socket !== this.#socket) return
+      const said = reason.toString()
+      if (code === CloseCode.superseded) this.#superseded(said)
+      else if (code === CloseCode.unauthorized || code === CloseCode.protocol_version)
+        this.#refuse({
+          type: 'server:refuse',
+          code: code === CloseCode.unauthorized ? 'unauthorized' : 'protocol_version',
+          message: said || 'The server closed the link.',
+        })
+      else this.#lost(socket, failure ?? (`closed with code ${code}${said && `: ${said}`}`))
+    })
+  }
+
+  #receive(data: Buffer, isBinary: boolean) {
+    this.#hear()
+    if (isBinary)
+      return this.#fault({ type: 'protocol:error', code: 'not_text', message: 'Frames are JSON text, not binary.' })
+    const parsed = parseFromServer(data.toString('utf8'))
+    if (!parsed.ok) {
+      if (parsed.error) this.#fault(parsed.error)
+      else this.#options.logger.debug({ type: parsed.unknownType }, 'message of an unknown type ignored')
+      return
+    }
+    this.#faults = 0
+    const { message } = parsed
+    switch (message.type) {
+      case 'server:welcome':
+        return this.#welcome(message)
+      case 'server:refuse':
+        return this.#refuse(message)
+      case 'link:ping':
+        this.#socket?.send(JSON.stringify({ type: 'link:pong', nonce: message.nonce } satisfies FromDaemon))
+        return
+      case 'link:pong':
+        if (typeof message.nonce === 'string') this.#pongs.get(message.nonce)?.()
+        return
+      default:
+        if (this.up) this.#options.message(message)
+        else
+          this.#fault({
+            type: 'protocol:error',
+            code: 'unexpected',
+            message: `${message.type} before server:welcome.`,
+            of_type: message.type,
+          })
+    }
+  }
+
+  #fault(error: ProtocolError) {
+    this.#options.logger.warn({ error }, 'the server sent something that cannot be taken')
+    if (++this.#faults >= FAULTS_IN_A_ROW) this.#lost(this.#socket, 'too many faults in a row', CloseCode.protocol_error)
+    else this.#socket?.send(JSON.stringify(error))
+  }
+
+  #welcome(welcome: Welcome) {
+    if (this.#state !== 'greeting') return
+    const { clock, logger } = this.#options
+    clock.clearTimeout(this.#greeting!)
+    this.#greeting = undefined
+    this.#lastError = undefined
+    this.#saidRefused = undefined
+    this.#heartbeatMs = Math.min(welcome.heartbeat_ms ?? Limits.heartbeat_ms, Limits.heartbeat_ms)
+    this.#move('welcomed')
+    logger.info({ server_version: welcome.server_version, attempt: this.#attempt }, 'connected')
+    this.#beat(clock.monotonic())
+    this.#options.live(welcome)
+  }
+
+  #hear() {
+    this.#heard = this.#options.clock.monotonic()
+  }
+
+  #beat(last: number) {
+    const { clock } = this.#options
+    this.#heartbeat = clock.setTimeout(() => {
+      const now = clock.monotonic()
+      // A process that was stopped or starved comes back to a socket full of what it has not read yet: ask once more.
+      const late = now - last > 2 * this.#heartbeatMs
+      if (!late && now - this.#heard > Limits.silence_ms) return this.#lost(this.#socket, 'the server has gone silent')
+      if (clock.now() - this.#since > STABLE_MS) this.#attempt = 0
+      this.#socket?.ping()
+      this.#beat(now)
+    }, this.#heartbeatMs)
+  }
+
+  #refuse(refusal: Refuse) {
+    if (refusal.code === 'superseded') return this.#superseded(refusal.message)
+    const { logger } = this.#options
+    if (this.#saidRefused !== refusal.code) logger.error({ code: refusal.code }, `refused by the server: ${refusal.message}`)
+    this.#saidRefused = refusal.code
+    this.#options.refused(refusal)
+    const wait = refusal.retry_after_s === undefined ? REFUSED_RETRY_MS : refusal.retry_after_s * 1000
+    this.#lost(this.#socket, refusal.message, undefined, wait)
+  }
+
+  #superseded(message: string) {
+    this.#lastError = message || 'another daemon connected with this machine identity'
+    this.#options.logger.error(
+      `The server closed the link for good: ${this.#lastError}. If this machine is a copy of another, delete machine.json in its state folder and restart.`,
+    )
+    this.close()
+  }
+
+  /** The socket is gone or given up: dial again later. */
+  #lost(socket: WebSocket | undefined, why: string, closeCode?: number, waitMs?: number) {
+    if (socket !== this.#socket) return
+    const { clock, random, logger } = this.#options
+    this.#clear()
+    this.#socket = undefined
+    if (closeCode !== undefined && socket?.readyState === WebSocket.OPEN) socket.close(closeCode, why)
+    // A half-open connection does not answer a close: it is not waited for.
+    else socket?.terminate()
+    socket?.on('error', () => {})
+    const repeated = this.#lastError === why
+    this.#lastError = why
+    this.#move('lost')
+    if (this.#state !== 'dialing') return
+    const delay =
+      waitMs === undefined ? fullJitter(this.#attempt, { random }) : waitMs * (1 + 0.2 * (random ?? Math.random)())
+    logger[repeated ? 'debug' : 'warn']({ retry_in_ms: Math.round(delay), attempt: this.#attempt }, `not connected: ${why}`)
+    this.#retry = clock.setTimeout(() => void this.#dial(), delay)
+  }
+
+  #clear() {
+    const { clock } = this.#options
+    for (const timer of [this.#retry, this.#greeting, this.#heartbeat]) if (timer) clock.clearTimeout(timer)
+    this.#retry = undefined
+    this.#greeting = undefined
+    this.#heartbeat = undefined
+  }
+}

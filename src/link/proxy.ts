@@ -1,0 +1,33 @@
+import type { Agent } from 'node:http'
+
+/**
+ * The proxy for a url, from `HTTPS_PROXY` / `HTTP_PROXY` (for `wss:` / `ws:`), `ALL_PROXY` and `NO_PROXY`, in either case.
+ * @returns its url, or undefined where the connection is to be direct
+ */
+export function proxyFor(url: string, env: NodeJS.ProcessEnv): string | undefined {
+  const { protocol, hostname, port } = new URL(url)
+  const read = (name: string) => env[name.toLowerCase()] || env[name]
+  const secure = protocol === 'wss:' || protocol === 'https:'
+  const proxy = read(secure ? 'HTTPS_PROXY' : 'HTTP_PROXY') ?? read('ALL_PROXY')
+  if (!proxy) return undefined
+  const host = hostname.replace(/^\[|\]$/g, '').toLowerCase()
+  const exempt = (read('NO_PROXY') ?? '').split(/[\s,]+/).filter(Boolean)
+  if (exempt.some((entry) => matches(entry.toLowerCase(), host, port || (secure ? '443' : '80')))) return undefined
+  return proxy.includes('://') ? proxy : `http://${proxy}`
+}
+
+function matches(entry: string, host: string, port: string): boolean {
+  if (entry === '*') return true
+  const [, name = entry, only] = /^(.*[^:]):(\d+)$/.exec(entry) ?? []
+  if (only !== undefined && only !== port) return false
+  const suffix = name.replace(/^\*?\./, '')
+  return host === suffix || host.endsWith(`.${suffix}`)
+}
+
+/** The connection agent for that proxy. Loaded only where there is one. */
+export async function proxyAgent(url: string, env: NodeJS.ProcessEnv): Promise<Agent | undefined> {
+  const proxy = proxyFor(url, env)
+  if (!proxy) return undefined
+  const { HttpsProxyAgent } = await import('https-proxy-agent')
+  return new HttpsProxyAgent(proxy)
+}
