@@ -8,7 +8,7 @@ import { uuidFrom } from './ids.ts'
 import { Inbox } from './inbox.ts'
 import { Journal, type Line } from './journal.ts'
 import { hasEnded } from './lifecycle.ts'
-import { CursorRecord, ProcessRecord, RunRecord, type Snapshot, type SpecRecord } from './records.ts'
+import { CursorRecord, ProcessRecord, type RunRecord, type Snapshot, type SpecRecord } from './records.ts'
 import { answered, emptySnapshot, move, reduce } from './reduce.ts'
 import type { Runtime } from './runtimes/runtime.ts'
 
@@ -61,7 +61,13 @@ export class Agent {
   #process: ProcessRecord | undefined
   #unsaved = false
 
-  constructor(folder: AgentFolder, record: SpecRecord, run: RunRecord, runtime: Runtime, context: AgentContext) {
+  constructor(
+    folder: AgentFolder,
+    record: SpecRecord,
+    run: RunRecord,
+    runtime: Runtime,
+    context: AgentContext,
+  ) {
     this.folder = folder
     this.record = record
     this.run = run
@@ -194,7 +200,12 @@ export class Agent {
 
   /** The present run could not be launched. */
   failed(code: string, message: string) {
-    Object.assign(this.#snapshot, { run: this.run.run, ready: false, pending: [], failure: { code, message } })
+    Object.assign(this.#snapshot, {
+      run: this.run.run,
+      ready: false,
+      pending: [],
+      failure: { code, message },
+    })
     this.#snapshot.state = 'failed'
     this.#snapshot.since = this.#now()
     this.touch()
@@ -261,7 +272,9 @@ export class Agent {
       end: snapshot.offset,
       ...(record.spec.title && { title: record.spec.title }),
       ...(pid && { pid }),
-      ...((snapshot.session_id ?? this.run.session?.id) && { session_id: snapshot.session_id ?? this.run.session?.id }),
+      ...((snapshot.session_id ?? this.run.session?.id) && {
+        session_id: snapshot.session_id ?? this.run.session?.id,
+      }),
       ...(snapshot.model && { model: snapshot.model }),
       ...(snapshot.permission_mode && { permission_mode: snapshot.permission_mode }),
       ...(snapshot.runtime_version && { runtime_version: snapshot.runtime_version }),
@@ -275,7 +288,12 @@ export class Agent {
   /** Writes `cursor.json` if there is anything new in it. Losing it costs reading a part of the journal again. */
   save() {
     if (!this.#unsaved) return
-    const record: CursorRecord = { version: 1, acked: this.acked, begin: this.begin, snapshot: this.#snapshot }
+    const record: CursorRecord = {
+      version: 1,
+      acked: this.acked,
+      begin: this.begin,
+      snapshot: this.#snapshot,
+    }
     writeAtomic(this.folder.cursor, JSON.stringify(record))
     this.#unsaved = false
   }
@@ -302,7 +320,8 @@ export class Agent {
     }
     this.#snapshot.offset = line.end
     this.#unsaved = true
-    if (this.#snapshot.state === 'failed' && !this.#snapshot.failure) this.#snapshot.failure = this.#ownWords()
+    if (this.#snapshot.state === 'failed' && !this.#snapshot.failure)
+      this.#snapshot.failure = this.#ownWords()
     return changed
   }
 
@@ -315,7 +334,10 @@ export class Agent {
     } catch {
       // It wrote none.
     }
-    return { code: 'start_failed', message: words || `The agent ended before it was ready (exit code ${code ?? 'unknown'}).` }
+    return {
+      code: 'start_failed',
+      message: words || `The agent ended before it was ready (exit code ${code ?? 'unknown'}).`,
+    }
   }
 
   #now() {
@@ -343,4 +365,3 @@ function push(events: Event[], event: Event) {
     last.text += event.text
   else events.push(event)
 }
-

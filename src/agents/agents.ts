@@ -1,9 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { type FSWatcher, mkdirSync, readdirSync, renameSync, rmSync, watch, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import type { Logger } from '../platform/log.ts'
 import { ensurePrivateDir, readJson, setAside, writeAtomic } from '../platform/files.ts'
+import type { Logger } from '../platform/log.ts'
 import { AgentId, type CommandOf } from '../protocol/index.ts'
 import { Agent, type AgentContext } from './agent.ts'
 import { checkCwd } from './checks.ts'
@@ -58,7 +58,10 @@ export class Agents {
   /** @throws CommandFailure when there is no such agent */
   get(agentId: string): Agent {
     const agent = this.#agents.get(agentId)
-    if (!agent) throw new CommandFailure('agent_not_found', `This machine has no agent ${agentId}.`, { path: 'agent_id' })
+    if (!agent)
+      throw new CommandFailure('agent_not_found', `This machine has no agent ${agentId}.`, {
+        path: 'agent_id',
+      })
     return agent
   }
 
@@ -96,7 +99,9 @@ export class Agents {
     const known = this.#agents.get(agent_id)
     if (known) {
       if (known.record.command_id === command_id) return known
-      throw new CommandFailure('agent_exists', `This machine already has an agent ${agent_id}.`, { path: 'agent_id' })
+      throw new CommandFailure('agent_exists', `This machine already has an agent ${agent_id}.`, {
+        path: 'agent_id',
+      })
     }
     const runtime = this.#runtime(spec.runtime)
     const program = this.#options.program(spec.runtime)
@@ -131,7 +136,8 @@ export class Agents {
    */
   async resume(agent: Agent, commandId: string | undefined, sessionId?: string): Promise<void> {
     if (commandId !== undefined && agent.run.command_id === commandId) return
-    if (!agent.ended) throw new CommandFailure('agent_running', `${agent.id} is running; send it a prompt instead.`)
+    if (!agent.ended)
+      throw new CommandFailure('agent_running', `${agent.id} is running; send it a prompt instead.`)
     const seen = sessionId ?? agent.snapshot.session_id
     if (seen) this.#checkSession(seen, agent)
     const program = this.#options.program(agent.record.spec.runtime)
@@ -152,7 +158,10 @@ export class Agents {
       initialize_id: initializeId(agent.id, commandId ?? at, number),
       // A session that never had a turn was never written down by the runtime: there is nothing to resume.
       session: seen ? { id: seen, mode: 'resume' } : { id: randomUUID(), mode: 'new' },
-      restarts: commandId === undefined ? [...run.restarts.slice(-record.spec.restart!.max_per_hour), at] : run.restarts,
+      restarts:
+        commandId === undefined
+          ? [...run.restarts.slice(-record.spec.restart!.max_per_hour), at]
+          : run.restarts,
       ...(commandId !== undefined && { command_id: commandId }),
     }
     writeAtomic(agent.folder.run, JSON.stringify(next), { durable: true })
@@ -214,7 +223,9 @@ export class Agents {
       this.#options.damaged(setAside(dir))
       return undefined
     }
-    return this.#open(new Agent(folder, record.value, run.value, this.#runtime(record.value.spec.runtime), this.#context()))
+    return this.#open(
+      new Agent(folder, record.value, run.value, this.#runtime(record.value.spec.runtime), this.#context()),
+    )
   }
 
   #adoptOne(agent: Agent) {
@@ -224,7 +235,8 @@ export class Agents {
     }
     while (agent.catchUp());
     checkProcesses(agent)
-    if (!agent.ended) this.#options.logger.info({ agent_id: agent.id, pid: agent.process?.agent.pid }, 'agent taken over')
+    if (!agent.ended)
+      this.#options.logger.info({ agent_id: agent.id, pid: agent.process?.agent.pid }, 'agent taken over')
     // The daemon that saw it end may not have lived to sweep.
     else this.#ended(agent)
   }
@@ -305,7 +317,9 @@ export class Agents {
       clock.setTimeout(() => {
         this.#restarts.delete(agent)
         agent.heldUntil = undefined
-        this.resume(agent, undefined).catch((error) => logger.warn({ agent_id: agent.id, err: error }, 'agent not resumed'))
+        this.resume(agent, undefined).catch((error) =>
+          logger.warn({ agent_id: agent.id, err: error }, 'agent not resumed'),
+        )
       }, restart.delayMs),
     )
   }

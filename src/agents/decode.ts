@@ -21,9 +21,11 @@ const UNREADABLE_HEAD_BYTES = 4096
 const SIGNALS = new Map(Object.entries(constants.signals).map(([name, number]) => [number as number, name]))
 
 /** A shell reports death by signal n as 128 + n. */
-export const signalOf = (code: number | undefined) => (code && code > 128 ? SIGNALS.get(code - 128) : undefined)
+export const signalOf = (code: number | undefined) =>
+  code && code > 128 ? SIGNALS.get(code - 128) : undefined
 
-export const launcherLine = (line: Omit<LauncherLine, 'type'>) => `\n${JSON.stringify({ type: 'launcher', ...line })}\n`
+export const launcherLine = (line: Omit<LauncherLine, 'type'>) =>
+  `\n${JSON.stringify({ type: 'launcher', ...line })}\n`
 
 function launcherEvent(line: string): EventBody | undefined {
   let json: unknown
@@ -57,7 +59,11 @@ const unreadable = (reason: 'torn' | 'not_json' | 'too_long', bytes: number, hea
 
 /** A line longer than `Limits.line_bytes`, of which only the head was read. */
 export const tooLong = (offset: number, bytes: number, head: Buffer): Event[] => [
-  { ...unreadable('too_long', bytes, head.toString('utf8', 0, UNREADABLE_HEAD_BYTES)), offset, index: 0 } as Event,
+  {
+    ...unreadable('too_long', bytes, head.toString('utf8', 0, UNREADABLE_HEAD_BYTES)),
+    offset,
+    index: 0,
+  } as Event,
 ]
 
 /**
@@ -73,8 +79,8 @@ export function decodeLine(line: Buffer, offset: number, runtime: (line: string)
   else bodies = runtime(text)
   return bodies.map((body, index) => {
     // A process killed while writing leaves the beginning of an object; its next run's launcher ended the line.
-    if (body.kind === 'unreadable' && text.startsWith('{') && !text.endsWith('}')) body = { ...body, reason: 'torn' }
+    if (body.kind === 'unreadable' && text.startsWith('{') && !text.endsWith('}'))
+      body = { ...body, reason: 'torn' }
     return { ...body, offset, index } as Event
   })
 }
-

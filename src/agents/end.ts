@@ -1,6 +1,12 @@
 import { sleep } from '../platform/clock.ts'
 import { readJson, writeAtomic } from '../platform/files.ts'
-import { bootId, findByEnvironment, isAlive, type ProcessIdentity, sendSignal } from '../platform/process-identity.ts'
+import {
+  bootId,
+  findByEnvironment,
+  isAlive,
+  type ProcessIdentity,
+  sendSignal,
+} from '../platform/process-identity.ts'
 import type { Agent } from './agent.ts'
 import { launcherLine } from './decode.ts'
 import { uuidFrom } from './ids.ts'
@@ -33,7 +39,12 @@ export function checkProcesses(agent: Agent) {
   // The launcher may not even have come to note the start.
   if (agent.snapshot.run !== run.run) agent.journal.append(launcherLine({ subtype: 'started', run: run.run }))
   agent.journal.append(
-    launcherLine({ subtype: 'exited', run: run.run, ...(code !== undefined && { code }), ...(reason && { reason }) }),
+    launcherLine({
+      subtype: 'exited',
+      run: run.run,
+      ...(code !== undefined && { code }),
+      ...(reason && { reason }),
+    }),
   )
   writeAtomic(folder.exit, JSON.stringify({ version: 1, ...exit }))
   while (agent.catchUp());
@@ -65,7 +76,12 @@ const HURRIED_MS = 300
  * Ends an agent: interrupt, end of session, SIGTERM, SIGKILL, each with its grace, then a sweep of what it left behind.
  * @param hurry aborted when the graces are to be short
  */
-export async function stop(agent: Agent, commandId: string, graceS = GRACE_S, hurry?: AbortSignal): Promise<void> {
+export async function stop(
+  agent: Agent,
+  commandId: string,
+  graceS = GRACE_S,
+  hurry?: AbortSignal,
+): Promise<void> {
   const over = () => agent.runEnded
   const wait = async (ms: number, holds: () => boolean = over) => {
     if (!hurry?.aborted && (await agent.until(holds, ms, hurry))) return true

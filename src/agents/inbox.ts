@@ -1,4 +1,15 @@
-import { appendFileSync, closeSync, constants, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import {
+  appendFileSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import type { AgentFolder } from './folder.ts'
 import type { Input } from './runtimes/runtime.ts'
@@ -10,7 +21,8 @@ interface Entry {
   id: string
 }
 
-const nameOf = (seq: number, { kind, id }: Pick<Input, 'kind' | 'id'>) => `${String(seq).padStart(12, '0')}_${kind}_${id}`
+const nameOf = (seq: number, { kind, id }: Pick<Input, 'kind' | 'id'>) =>
+  `${String(seq).padStart(12, '0')}_${kind}_${id}`
 
 function entryOf(name: string): Entry | undefined {
   const match = /^(\d{12})_(prompt|control)_(.+)$/.exec(name)
@@ -63,7 +75,12 @@ export class Inbox {
    */
   put(input: Input, { first = false } = {}) {
     if (this.#accepted.has(input.id)) return
-    const entry = { name: nameOf(first ? 0 : this.#seq, input), seq: first ? 0 : this.#seq, kind: input.kind, id: input.id }
+    const entry = {
+      name: nameOf(first ? 0 : this.#seq, input),
+      seq: first ? 0 : this.#seq,
+      kind: input.kind,
+      id: input.id,
+    }
     const temp = join(this.#folder.dir, `.${entry.name}`)
     try {
       const fd = openSync(temp, 'w', 0o600)
@@ -108,7 +125,8 @@ export class Inbox {
   requeue() {
     for (const entry of list(this.#folder.fed)) {
       const path = join(this.#folder.fed, entry.name)
-      if (entry.kind === 'prompt' && this.#unsettled.has(entry.id)) renameSync(path, join(this.#folder.inbox, entry.name))
+      if (entry.kind === 'prompt' && this.#unsettled.has(entry.id))
+        renameSync(path, join(this.#folder.inbox, entry.name))
       else rmSync(path, { force: true })
     }
     for (const entry of list(this.#folder.inbox))

@@ -54,7 +54,12 @@ export class Journal {
       for (;;) {
         const newline = shared.indexOf(NEWLINE, from)
         if (newline === -1 || newline >= read) break
-        const line = { start: at + from, end: at + newline + 1, bytes: shared.subarray(from, newline), tooLong: false }
+        const line = {
+          start: at + from,
+          end: at + newline + 1,
+          bytes: shared.subarray(from, newline),
+          tooLong: false,
+        }
         from = newline + 1
         if (visit(line) === false || line.end >= until) return line.end
       }
@@ -75,7 +80,10 @@ export class Journal {
     if (size === 0 || this.#fd === undefined) return undefined
     const from = Math.max(0, size - CHUNK_BYTES)
     const tail = shared.toString('utf8', 0, readSync(this.#fd, shared, 0, CHUNK_BYTES, from))
-    return tail.split('\n').slice(0, -1).findLast((line) => line !== '')
+    return tail
+      .split('\n')
+      .slice(0, -1)
+      .findLast((line) => line !== '')
   }
 
   /** Adds what the launcher could not. Only when no process of the agent is there to write. */

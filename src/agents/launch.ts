@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { bootId } from '../platform/process-identity.ts'
 import { writeAtomic } from '../platform/files.ts'
+import { bootId } from '../platform/process-identity.ts'
 import type { Agent } from './agent.ts'
-import { launchScript } from './launch-script.ts'
 import { uuidFrom } from './ids.ts'
+import { launchScript } from './launch-script.ts'
 
 /** In the environment of every process an agent starts, with the agent's folder: how strays are found. */
 export const AGENT_MARK = 'FOMULAR_AGENT'
@@ -25,7 +25,9 @@ export async function launch(agent: Agent, environment: NodeJS.ProcessEnv): Prom
   const plan = runtime.launch(spec, {
     path: run.program,
     dir: folder.dir,
-    ...(run.session && { session: { ...run.session, resumeTurn: run.run > 1 && spec.restart?.resume_turn === true } }),
+    ...(run.session && {
+      session: { ...run.session, resumeTurn: run.run > 1 && spec.restart?.resume_turn === true },
+    }),
   })
   for (const [name, text] of Object.entries(plan.files)) writeAtomic(join(folder.dir, name), text)
   writeAtomic(folder.launcher, launchScript)

@@ -72,7 +72,12 @@ export const Snapshot = z.object({
   stopping: z.optional(z.literal('stopped')),
   /** The newest replies of the agent, for commands that are asked about again. */
   replies: z.array(
-    z.object({ request_id: z.string(), ok: z.boolean(), error: z.optional(z.string()), code: z.optional(z.string()) }),
+    z.object({
+      request_id: z.string(),
+      ok: z.boolean(),
+      error: z.optional(z.string()),
+      code: z.optional(z.string()),
+    }),
   ),
 })
 export type Snapshot = z.infer<typeof Snapshot>

@@ -1,5 +1,5 @@
 import type { Event, Exit, PermissionRequest } from '../protocol/index.ts'
-import { hasEnded, step, type Stimulus } from './lifecycle.ts'
+import { hasEnded, type Stimulus, step } from './lifecycle.ts'
 import type { Snapshot } from './records.ts'
 
 /** Replies kept for commands that are asked about again. */
@@ -33,8 +33,13 @@ export function answered(snapshot: Snapshot, requestId: string, now: string): bo
   return true
 }
 
-export function exitOf(code: number | undefined, signal: string | undefined, cause: Exit['reason'] | undefined): Exit {
-  const reason = cause ?? (code === undefined ? 'lost' : code === 0 ? 'finished' : signal ? 'killed' : 'crashed')
+export function exitOf(
+  code: number | undefined,
+  signal: string | undefined,
+  cause: Exit['reason'] | undefined,
+): Exit {
+  const reason =
+    cause ?? (code === undefined ? 'lost' : code === 0 ? 'finished' : signal ? 'killed' : 'crashed')
   return { reason, ...(code !== undefined && { code }), ...(signal && { signal }) }
 }
 
@@ -42,10 +47,22 @@ export function exitOf(code: number | undefined, signal: string | undefined, cau
  * Takes one event of the journal into the snapshot.
  * @returns whether anything that a status tells has changed
  */
-export function reduce(snapshot: Snapshot, event: Event, initializeId: string | undefined, now: string): boolean {
+export function reduce(
+  snapshot: Snapshot,
+  event: Event,
+  initializeId: string | undefined,
+  now: string,
+): boolean {
   switch (event.kind) {
     case 'process_started':
-      Object.assign(snapshot, { run: event.run, ready: false, pending: [], exit: undefined, failure: undefined, stopping: undefined })
+      Object.assign(snapshot, {
+        run: event.run,
+        ready: false,
+        pending: [],
+        exit: undefined,
+        failure: undefined,
+        stopping: undefined,
+      })
       move(snapshot, 'launch', now)
       return true
     case 'process_exited': {
@@ -87,7 +104,12 @@ export function reduce(snapshot: Snapshot, event: Event, initializeId: string | 
   }
 }
 
-function reply(snapshot: Snapshot, event: Event & { kind: 'reply' }, initializeId: string | undefined, now: string) {
+function reply(
+  snapshot: Snapshot,
+  event: Event & { kind: 'reply' },
+  initializeId: string | undefined,
+  now: string,
+) {
   const { request_id, ok, error, code } = event
   snapshot.replies = [
     ...snapshot.replies.slice(1 - REPLIES_KEPT),
@@ -99,7 +121,14 @@ function reply(snapshot: Snapshot, event: Event & { kind: 'reply' }, initializeI
 }
 
 function requestOf(event: Event & { kind: 'permission_request' }): PermissionRequest {
-  const { offset: _offset, index: _index, kind: _kind, time: _time, parent_tool_use_id: _parent, ...request } = event
+  const {
+    offset: _offset,
+    index: _index,
+    kind: _kind,
+    time: _time,
+    parent_tool_use_id: _parent,
+    ...request
+  } = event
   return request
 }
 

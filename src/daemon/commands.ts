@@ -1,5 +1,5 @@
-import type { Agents } from '../agents/agents.ts'
 import type { Agent } from '../agents/agent.ts'
+import type { Agents } from '../agents/agents.ts'
 import { CommandFailure } from '../agents/failure.ts'
 import { uuidFrom } from '../agents/ids.ts'
 import type { Input } from '../agents/runtimes/runtime.ts'
@@ -54,7 +54,9 @@ const handlers: { [T in Exclude<CommandType, 'daemon:update'>]: Handler<T> } = {
   async 'agent:interrupt'({ agents }, { agent_id, command_id, cancel_queued }) {
     const agent = agents.get(agent_id)
     const id = uuidFrom('interrupt', agent_id, command_id)
-    return { confirmed: ask(agent, agent.runtime.interrupt(id, { cancelQueued: cancel_queued })).then(() => ({})) }
+    return {
+      confirmed: ask(agent, agent.runtime.interrupt(id, { cancelQueued: cancel_queued })).then(() => ({})),
+    }
   },
 
   async 'agent:permission'({ agents }, command) {
@@ -75,7 +77,9 @@ const handlers: { [T in Exclude<CommandType, 'daemon:update'>]: Handler<T> } = {
       if (request.ask !== 'question' || missing)
         throw new CommandFailure(
           'answers_incomplete',
-          missing ? `No answer to "${missing.question}".` : 'This request asks for a decision, not for answers.',
+          missing
+            ? `No answer to "${missing.question}".`
+            : 'This request asks for a decision, not for answers.',
           { path: 'answers', remedy: missing ? 'Answer every question.' : 'Use agent:permission.' },
         )
       return agent.runtime.answerPermission(id, request, { answers })
@@ -86,9 +90,12 @@ const handlers: { [T in Exclude<CommandType, 'daemon:update'>]: Handler<T> } = {
   async 'agent:configure'({ agents }, { agent_id, command_id, model, permission_mode }) {
     const agent = agents.get(agent_id)
     const asked: Promise<void>[] = []
-    if (model !== undefined) asked.push(ask(agent, agent.runtime.setModel(uuidFrom('model', agent_id, command_id), model)))
+    if (model !== undefined)
+      asked.push(ask(agent, agent.runtime.setModel(uuidFrom('model', agent_id, command_id), model)))
     if (permission_mode !== undefined)
-      asked.push(ask(agent, agent.runtime.setPermissionMode(uuidFrom('mode', agent_id, command_id), permission_mode)))
+      asked.push(
+        ask(agent, agent.runtime.setPermissionMode(uuidFrom('mode', agent_id, command_id), permission_mode)),
+      )
     return {
       confirmed: Promise.all(asked).then(() => {
         agent.configured({ model, permission_mode })
@@ -121,7 +128,9 @@ const handlers: { [T in Exclude<CommandType, 'daemon:update'>]: Handler<T> } = {
     if (!agent) return done({})
     if (!agent.ended) {
       if (!force)
-        throw new CommandFailure('agent_running', `${agent_id} is running.`, { remedy: 'Stop it first, or use force.' })
+        throw new CommandFailure('agent_running', `${agent_id} is running.`, {
+          remedy: 'Stop it first, or use force.',
+        })
       await agents.stop(agent, command_id)
     }
     await agents.remove(agent)
@@ -154,7 +163,8 @@ function mustRun(agent: Agent) {
 async function started(agent: Agent): Promise<ResultOf<'agent:start'>> {
   const { run } = agent.run
   const settled = await agent.until(() => agent.ready || agent.runEnded || agent.run.run !== run, READY_MS)
-  if (!settled) throw new CommandFailure('no_reply', 'The agent was started but has not said that it is ready.')
+  if (!settled)
+    throw new CommandFailure('no_reply', 'The agent was started but has not said that it is ready.')
   const { failure } = agent.snapshot
   if (failure) throw new CommandFailure('start_failed', failure.message)
   const pid = agent.process?.agent.pid
@@ -170,7 +180,8 @@ async function ask(agent: Agent, input: Input): Promise<void> {
   await agent.until(() => agent.reply(input.id) !== undefined || agent.ended, REPLY_MS)
   const reply = agent.reply(input.id)
   if (reply?.ok) return
-  if (reply) throw new CommandFailure('rejected_by_agent', reply.error ?? 'The agent refused without a reason.')
+  if (reply)
+    throw new CommandFailure('rejected_by_agent', reply.error ?? 'The agent refused without a reason.')
   if (agent.ended) throw new CommandFailure('agent_not_running', `${agent.id} ended before it replied.`)
   throw new CommandFailure('no_reply', `${agent.id} has not replied within ${REPLY_MS / 1000} seconds.`)
 }
@@ -186,10 +197,14 @@ function answer(
   if (agent.inbox.accepted(id)) return
   const request = agent.snapshot.pending.find((pending) => pending.request_id === requestId)
   if (!request)
-    throw new CommandFailure('request_not_pending', `${agent.id} is not waiting for an answer to ${requestId}.`, {
-      path: 'request_id',
-      remedy: 'It was answered, withdrawn, or never made.',
-    })
+    throw new CommandFailure(
+      'request_not_pending',
+      `${agent.id} is not waiting for an answer to ${requestId}.`,
+      {
+        path: 'request_id',
+        remedy: 'It was answered, withdrawn, or never made.',
+      },
+    )
   agent.inbox.put(make(agent, id, request))
   agent.answered(requestId)
 }

@@ -9,7 +9,11 @@ export type ControlRoutes = Record<string, () => Promise<object>>
  * it answers.
  * @returns a function that closes it
  */
-export async function listenControl(path: string, routes: ControlRoutes, logger: Logger): Promise<() => Promise<void>> {
+export async function listenControl(
+  path: string,
+  routes: ControlRoutes,
+  logger: Logger,
+): Promise<() => Promise<void>> {
   const server = createServer((request, response) => void answer(routes, request, response, logger))
   // The lock says that no other daemon lives in this folder: a socket that is there is a dead one's.
   rmSync(path, { force: true })
@@ -30,14 +34,20 @@ export async function listenControl(path: string, routes: ControlRoutes, logger:
     })
 }
 
-async function answer(routes: ControlRoutes, request: IncomingMessage, response: ServerResponse, logger: Logger) {
+async function answer(
+  routes: ControlRoutes,
+  request: IncomingMessage,
+  response: ServerResponse,
+  logger: Logger,
+) {
   const reply = (status: number, body: object) => {
     response.writeHead(status, { 'content-type': 'application/json' })
     response.end(JSON.stringify(body))
   }
   request.resume()
   const route = routes[`${request.method} ${request.url}`]
-  if (!route) return reply(404, { error: { code: 'not_found', message: `No ${request.method} ${request.url} here.` } })
+  if (!route)
+    return reply(404, { error: { code: 'not_found', message: `No ${request.method} ${request.url} here.` } })
   try {
     reply(200, await route())
   } catch (error) {

@@ -1,7 +1,7 @@
 import { CommandFailure } from '../agents/failure.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Command, CommandResult } from '../protocol/index.ts'
-import { carryOut, type CommandContext } from './commands.ts'
+import { type CommandContext, carryOut } from './commands.ts'
 import type { Ledger } from './ledger.ts'
 
 export interface DispatcherOptions {
@@ -29,7 +29,15 @@ export class Dispatcher {
     if (known) return send(known)
     // Still being carried out: its answer comes when it is.
     if (this.#running.has(command.command_id)) return
-    if (this.#draining) return send(failed(command, new CommandFailure('draining', 'The daemon is stopping.', { remedy: 'Send the command again later.' })))
+    if (this.#draining)
+      return send(
+        failed(
+          command,
+          new CommandFailure('draining', 'The daemon is stopping.', {
+            remedy: 'Send the command again later.',
+          }),
+        ),
+      )
     const running = this.#carryOut(command).finally(() => this.#running.delete(command.command_id))
     this.#running.set(command.command_id, running)
   }
@@ -49,9 +57,15 @@ export class Dispatcher {
     const result = await this.#inOrder(command, () => carryOut(context, command))
       .then(({ confirmed }) => confirmed)
       .then(
-        (value): CommandResult => ({ ...value, type: `${command.type}:result`, command_id: command.command_id, ok: true }),
+        (value): CommandResult => ({
+          ...value,
+          type: `${command.type}:result`,
+          command_id: command.command_id,
+          ok: true,
+        }),
         (error) => {
-          if (!(error instanceof CommandFailure)) logger.error({ err: error, type: command.type }, 'command failed')
+          if (!(error instanceof CommandFailure))
+            logger.error({ err: error, type: command.type }, 'command failed')
           return failed(command, error)
         },
       )
@@ -68,9 +82,11 @@ export class Dispatcher {
     if (!('agent_id' in command)) return Promise.resolve().then(begin)
     const { agent_id } = command
     const turn = (this.#order.get(agent_id) ?? Promise.resolve()).then(begin)
-    const settled = turn.catch(() => {}).then(() => {
-      if (this.#order.get(agent_id) === settled) this.#order.delete(agent_id)
-    })
+    const settled = turn
+      .catch(() => {})
+      .then(() => {
+        if (this.#order.get(agent_id) === settled) this.#order.delete(agent_id)
+      })
     this.#order.set(agent_id, settled)
     return turn
   }
@@ -89,6 +105,10 @@ function failed(command: Command, error: unknown): CommandResult {
 function systemError(error: unknown) {
   const { code, message } = error as NodeJS.ErrnoException
   if (code === 'ENOSPC' || code === 'EDQUOT')
-    return { code: 'disk_full', message: 'The disk with the state folder is full.', remedy: 'Make room on it.' }
+    return {
+      code: 'disk_full',
+      message: 'The disk with the state folder is full.',
+      remedy: 'Make room on it.',
+    }
   return { code: 'internal', message: message ?? String(error) }
 }

@@ -131,7 +131,11 @@ export class Health {
     const before = this.#found
     this.#found = await Promise.all(runtimes.map((runtime) => runtime.probe({ env: environment })))
     this.#last.probed = clock.monotonic()
-    for (const found of this.#found) this.#judge(found, before.find(({ name }) => name === found.name))
+    for (const found of this.#found)
+      this.#judge(
+        found,
+        before.find(({ name }) => name === found.name),
+      )
     if (JSON.stringify(before) === JSON.stringify(this.#found)) return
     try {
       writeAtomic(cachePath, JSON.stringify({ version: 1, runtimes: this.#found }))
@@ -163,8 +167,11 @@ export class Health {
       this.clear(expired ? 'not_logged_in' : 'login_expired')
       this.report(expired ? 'login_expired' : 'not_logged_in', {
         severity: 'error',
-        message: expired ? 'The login of Claude Code on this machine has expired.' : 'Claude Code is not logged in on this machine.',
-        remedy: 'Run `claude` on this machine as the user of the daemon and log in, or set ANTHROPIC_API_KEY for the daemon.',
+        message: expired
+          ? 'The login of Claude Code on this machine has expired.'
+          : 'Claude Code is not logged in on this machine.',
+        remedy:
+          'Run `claude` on this machine as the user of the daemon and log in, or set ANTHROPIC_API_KEY for the daemon.',
       })
     } else if (found.login === 'logged_in') {
       this.clear('not_logged_in')
@@ -198,7 +205,11 @@ export class Health {
     const left = `${Math.round(available_bytes / MIB)} MiB left on the disk with ${this.#options.stateDir}`
     if (available_bytes < DISK_FULL_BYTES) {
       this.clear('disk_low')
-      this.report('disk_full', { severity: 'error', message: `Only ${left}: no new agents.`, remedy: 'Make room on it.' })
+      this.report('disk_full', {
+        severity: 'error',
+        message: `Only ${left}: no new agents.`,
+        remedy: 'Make room on it.',
+      })
     } else if (available_bytes < DISK_LOW_BYTES) {
       this.clear('disk_full')
       this.report('disk_low', { severity: 'warning', message: `Only ${left}.`, remedy: 'Make room on it.' })

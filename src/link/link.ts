@@ -9,10 +9,10 @@ import {
   type Command,
   type FromDaemon,
   type FromServer,
-  Limits,
-  parseFromServer,
   type Hello,
+  Limits,
   type ProtocolError,
+  parseFromServer,
   type Refuse,
   type Welcome,
 } from '../protocol/index.ts'
@@ -170,7 +170,10 @@ export class Link {
       ...(ca && { ca }),
     })
     this.#socket = socket
-    this.#greeting = clock.setTimeout(() => this.#lost(socket, 'no welcome in time', CloseCode.timeout), GREETING_MS)
+    this.#greeting = clock.setTimeout(
+      () => this.#lost(socket, 'no welcome in time', CloseCode.timeout),
+      GREETING_MS,
+    )
     let failure: string | undefined
     socket.on('open', () => {
       this.#move('opened')
@@ -189,7 +192,11 @@ export class Link {
       request.destroy()
       const status = response.statusCode ?? 0
       if (status === 401 || status === 403)
-        this.#refuse({ type: 'server:refuse', code: 'unauthorized', message: `The server refused the key (HTTP ${status}).` })
+        this.#refuse({
+          type: 'server:refuse',
+          code: 'unauthorized',
+          message: `The server refused the key (HTTP ${status}).`,
+        })
       else this.#lost(socket, `the server answered HTTP ${status} instead of a WebSocket`)
     })
     socket.on('close', (code, reason) => {
@@ -202,14 +209,18 @@ export class Link {
           code: code === CloseCode.unauthorized ? 'unauthorized' : 'protocol_version',
           message: said || 'The server closed the link.',
         })
-      else this.#lost(socket, failure ?? (`closed with code ${code}${said && `: ${said}`}`))
+      else this.#lost(socket, failure ?? `closed with code ${code}${said && `: ${said}`}`)
     })
   }
 
   #receive(data: Buffer, isBinary: boolean) {
     this.#hear()
     if (isBinary)
-      return this.#fault({ type: 'protocol:error', code: 'not_text', message: 'Frames are JSON text, not binary.' })
+      return this.#fault({
+        type: 'protocol:error',
+        code: 'not_text',
+        message: 'Frames are JSON text, not binary.',
+      })
     const parsed = parseFromServer(data.toString('utf8'))
     if (!parsed.ok) {
       if (parsed.error) this.#fault(parsed.error)
@@ -243,7 +254,8 @@ export class Link {
 
   #fault(error: ProtocolError) {
     this.#options.logger.warn({ error }, 'the server sent something that cannot be taken')
-    if (++this.#faults >= FAULTS_IN_A_ROW) this.#lost(this.#socket, 'too many faults in a row', CloseCode.protocol_error)
+    if (++this.#faults >= FAULTS_IN_A_ROW)
+      this.#lost(this.#socket, 'too many faults in a row', CloseCode.protocol_error)
     else this.#socket?.send(JSON.stringify(error))
   }
 
@@ -271,7 +283,8 @@ export class Link {
       const now = clock.monotonic()
       // A process that was stopped or starved comes back to a socket full of what it has not read yet: ask once more.
       const late = now - last > 2 * this.#heartbeatMs
-      if (!late && now - this.#heard > Limits.silence_ms) return this.#lost(this.#socket, 'the server has gone silent')
+      if (!late && now - this.#heard > Limits.silence_ms)
+        return this.#lost(this.#socket, 'the server has gone silent')
       if (clock.now() - this.#since > STABLE_MS) this.#attempt = 0
       this.#socket?.ping()
       this.#beat(now)
@@ -281,7 +294,8 @@ export class Link {
   #refuse(refusal: Refuse) {
     if (refusal.code === 'superseded') return this.#superseded(refusal.message)
     const { logger } = this.#options
-    if (this.#saidRefused !== refusal.code) logger.error({ code: refusal.code }, `refused by the server: ${refusal.message}`)
+    if (this.#saidRefused !== refusal.code)
+      logger.error({ code: refusal.code }, `refused by the server: ${refusal.message}`)
     this.#saidRefused = refusal.code
     this.#options.refused(refusal)
     const wait = refusal.retry_after_s === undefined ? REFUSED_RETRY_MS : refusal.retry_after_s * 1000
@@ -311,8 +325,13 @@ export class Link {
     this.#move('lost')
     if (this.#state !== 'dialing') return
     const delay =
-      waitMs === undefined ? fullJitter(this.#attempt, { random }) : waitMs * (1 + 0.2 * (random ?? Math.random)())
-    logger[repeated ? 'debug' : 'warn']({ retry_in_ms: Math.round(delay), attempt: this.#attempt }, `not connected: ${why}`)
+      waitMs === undefined
+        ? fullJitter(this.#attempt, { random })
+        : waitMs * (1 + 0.2 * (random ?? Math.random)())
+    logger[repeated ? 'debug' : 'warn'](
+      { retry_in_ms: Math.round(delay), attempt: this.#attempt },
+      `not connected: ${why}`,
+    )
     this.#retry = clock.setTimeout(() => void this.#dial(), delay)
   }
 

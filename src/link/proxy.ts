@@ -12,7 +12,8 @@ export function proxyFor(url: string, env: NodeJS.ProcessEnv): string | undefine
   if (!proxy) return undefined
   const host = hostname.replace(/^\[|\]$/g, '').toLowerCase()
   const exempt = (read('NO_PROXY') ?? '').split(/[\s,]+/).filter(Boolean)
-  if (exempt.some((entry) => matches(entry.toLowerCase(), host, port || (secure ? '443' : '80')))) return undefined
+  if (exempt.some((entry) => matches(entry.toLowerCase(), host, port || (secure ? '443' : '80'))))
+    return undefined
   return proxy.includes('://') ? proxy : `http://${proxy}`
 }
 

@@ -10,12 +10,54 @@ export type LinkState = 'idle' | 'dialing' | 'greeting' | 'live' | 'draining' | 
 export type LinkStimulus = 'start' | 'opened' | 'welcomed' | 'lost' | 'drain' | 'close'
 
 const next: Record<LinkState, Record<LinkStimulus, LinkState>> = {
-  idle: { start: 'dialing', opened: 'idle', welcomed: 'idle', lost: 'idle', drain: 'closed', close: 'closed' },
-  dialing: { start: 'dialing', opened: 'greeting', welcomed: 'dialing', lost: 'dialing', drain: 'closed', close: 'closed' },
-  greeting: { start: 'greeting', opened: 'greeting', welcomed: 'live', lost: 'dialing', drain: 'closed', close: 'closed' },
-  live: { start: 'live', opened: 'live', welcomed: 'live', lost: 'dialing', drain: 'draining', close: 'closed' },
-  draining: { start: 'draining', opened: 'draining', welcomed: 'draining', lost: 'closed', drain: 'draining', close: 'closed' },
-  closed: { start: 'closed', opened: 'closed', welcomed: 'closed', lost: 'closed', drain: 'closed', close: 'closed' },
+  idle: {
+    start: 'dialing',
+    opened: 'idle',
+    welcomed: 'idle',
+    lost: 'idle',
+    drain: 'closed',
+    close: 'closed',
+  },
+  dialing: {
+    start: 'dialing',
+    opened: 'greeting',
+    welcomed: 'dialing',
+    lost: 'dialing',
+    drain: 'closed',
+    close: 'closed',
+  },
+  greeting: {
+    start: 'greeting',
+    opened: 'greeting',
+    welcomed: 'live',
+    lost: 'dialing',
+    drain: 'closed',
+    close: 'closed',
+  },
+  live: {
+    start: 'live',
+    opened: 'live',
+    welcomed: 'live',
+    lost: 'dialing',
+    drain: 'draining',
+    close: 'closed',
+  },
+  draining: {
+    start: 'draining',
+    opened: 'draining',
+    welcomed: 'draining',
+    lost: 'closed',
+    drain: 'draining',
+    close: 'closed',
+  },
+  closed: {
+    start: 'closed',
+    opened: 'closed',
+    welcomed: 'closed',
+    lost: 'closed',
+    drain: 'closed',
+    close: 'closed',
+  },
 }
 
 export const step = (state: LinkState, stimulus: LinkStimulus): LinkState => next[state][stimulus]

@@ -1,0 +1,31 @@
+export type Timer = NodeJS.Timeout
+
+/** Time as the rest of the program sees it, so that tests can be in charge of it. */
+export interface Clock {
+  /** Wall clock, ms since 1970. May jump. */
+  now(): number
+  /** Ms since some start. Never jumps; stands still while the machine sleeps. */
+  monotonic(): number
+  setTimeout(run: () => void, ms: number): Timer
+  clearTimeout(timer: Timer): void
+}
+
+export const systemClock: Clock = {
+  now: Date.now,
+  monotonic: () => performance.now(),
+  setTimeout: (run, ms) => setTimeout(run, ms),
+  clearTimeout: (timer) => clearTimeout(timer),
+}
+
+/** Resolves after `ms`, or as soon as `signal` is aborted. */
+export const sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal?.aborted) return resolve()
+    const finish = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', finish)
+      resolve()
+    }
+    const timer = setTimeout(finish, ms)
+    signal?.addEventListener('abort', finish)
+  })

@@ -1,0 +1,57 @@
+import { execFile } from 'node:child_process'
+import { readFileSync, statfsSync } from 'node:fs'
+import { freemem, totalmem } from 'node:os'
+
+export interface Space {
+  total_bytes: number
+  available_bytes: number
+}
+
+/** Of the file system that `path` is on, as far as this user may use it. */
+export function diskSpace(path: string): Space {
+  const { bsize, blocks, bavail } = statfsSync(path)
+  return { total_bytes: blocks * bsize, available_bytes: bavail * bsize }
+}
+
+/** Of the machine, or of the control group this process is limited to. */
+export function memory(): Space {
+  const machine = { total_bytes: totalmem(), available_bytes: availableBytes() }
+  const limit = process.constrainedMemory?.() ?? 0
+  if (limit === 0 || limit >= machine.total_bytes) return machine
+  const used = cgroupBytes()
+  const available = used === undefined ? machine.available_bytes : Math.max(0, limit - used)
+  return { total_bytes: limit, available_bytes: Math.min(machine.available_bytes, available) }
+}
+
+/** What can be had without swapping: free memory alone leaves out caches that give way. */
+function availableBytes(): number {
+  try {
+    const [, kib] = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8')) ?? []
+    if (kib) return Number(kib) * 1024
+  } catch {
+    // Not Linux.
+  }
+  return freemem()
+}
+
+/** What counts against the group's limit and does not give way under pressure. */
+function cgroupBytes(): number | undefined {
+  try {
+    const [, group] = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8')) ?? []
+    const read = (name: string) => readFileSync(`/sys/fs/cgroup${group}/${name}`, 'utf8')
+    const [, cache = '0'] = /^inactive_file (\d+)$/m.exec(read('memory.stat')) ?? []
+    return Number(read('memory.current')) - Number(cache)
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Gives bytes `[from, to)` of a file back to the disk; they read as zeros from then on, all offsets stay.
+ * @returns false where the file system, or this machine, cannot
+ */
+export const punchHole = (path: string, from: number, to: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const range = ['--offset', String(from), '--length', String(to - from)]
+    execFile('fallocate', ['--punch-hole', ...range, path], (error) => resolve(error === null))
+  })

@@ -1,0 +1,27 @@
+export interface UserErrorDetails {
+  /** What to do about it. */
+  remedy?: string
+  /** Of the process, where the error ends it. 2 for wrong usage. */
+  exitCode?: number
+  cause?: unknown
+}
+
+/** An error whose message is for whoever runs the program: no stack is shown. */
+export class UserError extends Error {
+  /** Stable, for programs. */
+  readonly code: string
+  readonly remedy: string | undefined
+  readonly exitCode: number
+
+  constructor(code: string, message: string, { remedy, exitCode = 1, cause }: UserErrorDetails = {}) {
+    super(message, { cause })
+    this.name = 'UserError'
+    this.code = code
+    this.remedy = remedy
+    this.exitCode = exitCode
+  }
+}
+
+/** The `code` of a system error, such as ENOENT. */
+export const systemCode = (error: unknown): string | undefined =>
+  error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined

@@ -1,0 +1,122 @@
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname } from 'node:path'
+import type * as z from 'zod/mini'
+import { systemCode, UserError } from './errors.ts'
+
+export interface WriteOptions {
+  mode?: number
+  /** Survives a power failure, not only the end of this process. */
+  durable?: boolean
+}
+
+/** Replaces a file as a whole: a reader, or a crash, sees the old content or the new, never a part. */
+export function writeAtomic(
+  path: string,
+  data: string,
+  { mode = 0o600, durable = false }: WriteOptions = {},
+) {
+  const temp = `${path}.${process.pid}.tmp`
+  try {
+    const fd = openSync(temp, 'w', mode)
+    try {
+      writeFileSync(fd, data)
+      if (durable) fsyncSync(fd)
+    } finally {
+      closeSync(fd)
+    }
+    renameSync(temp, path)
+  } catch (error) {
+    rmSync(temp, { force: true })
+    throw error
+  }
+  if (durable) syncDir(dirname(path))
+}
+
+function syncDir(path: string) {
+  const fd = openSync(path, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+export type ReadResult<T> =
+  | { ok: true; value: T }
+  | { ok: false; reason: 'missing' }
+  | { ok: false; reason: 'damaged'; problem: string }
+
+/**
+ * Reads a JSON file of a known shape.
+ * @throws the system's error where the file is there but cannot be read
+ */
+export function readJson<T>(path: string, schema: z.ZodMiniType<T>): ReadResult<T> {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return { ok: false, reason: 'missing' }
+    throw error
+  }
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (error) {
+    return { ok: false, reason: 'damaged', problem: (error as Error).message }
+  }
+  refuseNewer(path, json)
+  const parsed = schema.safeParse(json)
+  if (parsed.success) return { ok: true, value: parsed.data }
+  const issue = parsed.error.issues[0]
+  return {
+    ok: false,
+    reason: 'damaged',
+    problem: `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`,
+  }
+}
+
+/** The version of every file format here. A newer one is somebody else's work: it is neither read nor touched. */
+const FORMAT = 1
+
+function refuseNewer(path: string, json: unknown) {
+  const version = typeof json === 'object' && json !== null && 'version' in json ? json.version : undefined
+  if (typeof version !== 'number' || version <= FORMAT) return
+  throw new UserError(
+    'state_newer',
+    `${path} was written by a newer version (format ${version}; this one knows ${FORMAT}).`,
+    {
+      remedy: 'Install that version again, or use another state folder. The file was left as it is.',
+    },
+  )
+}
+
+/** Moves a damaged file or folder out of the way, for somebody to look at. @returns where it is now */
+export function setAside(path: string): string {
+  const aside = `${path}.damaged-${new Date().toISOString().replace(/[:.]/g, '-')}`
+  renameSync(path, aside)
+  return aside
+}
+
+/** Makes a folder, with its parents, that only its owner can look into. @throws UserError */
+export function ensurePrivateDir(path: string) {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+    if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o700)
+  } catch (error) {
+    throw new UserError('folder_unusable', `The folder ${path} cannot be used: ${(error as Error).message}`, {
+      remedy: 'Make it writable for this user, or name another.',
+      cause: error,
+    })
+  }
+}

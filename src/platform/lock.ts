@@ -1,0 +1,68 @@
+import { closeSync, constants, linkSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
+import { systemCode } from './errors.ts'
+import { readJson } from './files.ts'
+import { identify, isAlive, ProcessIdentity } from './process-identity.ts'
+
+export class LockHeldError extends Error {
+  readonly holder: ProcessIdentity
+
+  constructor(path: string, holder: ProcessIdentity) {
+    super(`${path} is held by process ${holder.pid}`)
+    this.name = 'LockHeldError'
+    this.holder = holder
+  }
+}
+
+/** Others may be between taking a dead lock away and putting their own. */
+const ATTEMPTS = 100
+
+/**
+ * Takes a lock that is a file with its holder's identity. One whose holder is gone, by whatever end, is free: a bare pid
+ * would not tell, and flock(2) is not to be had without a native addon.
+ * @returns a function that releases it
+ * @throws LockHeldError while its holder lives
+ */
+export function acquireLock(path: string): () => void {
+  const own = identify(process.pid)!
+  const temp = `${path}.${own.pid}`
+  const fd = openSync(temp, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, 0o600)
+  writeSync(fd, JSON.stringify(own))
+  closeSync(fd)
+  try {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      try {
+        // Fails if there is one already, and is never there without its content.
+        linkSync(temp, path)
+        return () => release(path, own)
+      } catch (error) {
+        if (systemCode(error) !== 'EEXIST') throw error
+      }
+      clearDead(path)
+    }
+    throw new Error(`${path} could not be taken`)
+  } finally {
+    rmSync(temp, { force: true })
+  }
+}
+
+function clearDead(path: string) {
+  const before = inode(path)
+  const holder = readJson(path, ProcessIdentity)
+  if (holder.ok && isAlive(holder.value)) throw new LockHeldError(path, holder.value)
+  // Somebody else may have cleared and taken it since it was read.
+  if (before !== undefined && inode(path) === before) rmSync(path, { force: true })
+}
+
+function inode(path: string): number | undefined {
+  try {
+    return statSync(path).ino
+  } catch {
+    return undefined
+  }
+}
+
+function release(path: string, own: ProcessIdentity) {
+  const holder = readJson(path, ProcessIdentity)
+  if (holder.ok && holder.value.pid === own.pid && holder.value.start === own.start)
+    rmSync(path, { force: true })
+}

@@ -1,0 +1,104 @@
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import * as z from 'zod/mini'
+import { systemCode } from './errors.ts'
+
+/** A process that is never mistaken for another one that has its pid later. */
+export const ProcessIdentity = z.object({
+  pid: z.int().check(z.minimum(1)),
+  /** Linux: clock ticks from boot to its start (field 22 of its stat). Elsewhere: its start as `ps` prints it. */
+  start: z.string(),
+  boot_id: z.string(),
+})
+export type ProcessIdentity = z.infer<typeof ProcessIdentity>
+
+const linux = process.platform === 'linux'
+let boot: string | undefined
+
+/** Differs between any two boots of any machine. */
+export function bootId(): string {
+  boot ??= linux
+    ? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+    : execFileSync('sysctl', ['-n', 'kern.bootsessionuuid'], { encoding: 'utf8' }).trim()
+  return boot
+}
+
+/** @returns undefined for a process that is not there, or has ended and only waits to be reaped */
+export function identify(pid: number): ProcessIdentity | undefined {
+  const start = linux ? linuxStart(pid) : psStart(pid)
+  return start === undefined ? undefined : { pid, start, boot_id: bootId() }
+}
+
+export function isAlive(identity: ProcessIdentity): boolean {
+  const now = identify(identity.pid)
+  return now !== undefined && now.start === identity.start && now.boot_id === identity.boot_id
+}
+
+/** @returns whether the process was there to get it */
+export function sendSignal(identity: ProcessIdentity, signal: NodeJS.Signals): boolean {
+  if (!isAlive(identity)) return false
+  try {
+    process.kill(identity.pid, signal)
+    return true
+  } catch (error) {
+    if (systemCode(error) === 'ESRCH') return false
+    throw error
+  }
+}
+
+/** Processes that carry `name=value` in the environment they were started with, this one left out. */
+export function findByEnvironment(name: string, value: string): ProcessIdentity[] {
+  const entry = `${name}=${value}`
+  const pids = linux ? linuxPids(entry) : psPids(entry)
+  return pids.filter((pid) => pid !== process.pid).flatMap((pid) => identify(pid) ?? [])
+}
+
+function linuxStart(pid: number): string | undefined {
+  let stat: string
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+  } catch {
+    return undefined
+  }
+  // Behind the program's name, which may itself hold blanks and parentheses.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
+}
+
+function linuxPids(entry: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return `\0${readFileSync(`/proc/${pid}/environ`, 'utf8')}`.includes(`\0${entry}\0`)
+      } catch {
+        // Gone, or somebody else's.
+        return false
+      }
+    })
+    .map(Number)
+}
+
+const ps = (...args: string[]): string => {
+  try {
+    return execFileSync('ps', args, {
+      encoding: 'utf8',
+      env: { ...process.env, LC_ALL: 'C' },
+      maxBuffer: 64 * 1024 * 1024,
+    })
+  } catch {
+    // What it says for a pid that is not there.
+    return ''
+  }
+}
+
+function psStart(pid: number): string | undefined {
+  const [, stat, start] = /^(\S+)\s+(.+)$/.exec(ps('-o', 'stat=,lstart=', '-p', String(pid)).trim()) ?? []
+  return stat?.startsWith('Z') ? undefined : start
+}
+
+const psPids = (entry: string): number[] =>
+  ps('-axEww', '-o', 'pid=,command=')
+    .split('\n')
+    .filter((line) => `${line} `.includes(` ${entry} `))
+    .map((line) => Number.parseInt(line, 10))

@@ -1,0 +1,9 @@
+import { readFileSync } from 'node:fs'
+
+declare const FOMULAR_VERSION: string | undefined
+
+/** This package's version: inlined into the bundle, read from package.json when the source runs as it is. */
+export const VERSION: string =
+  typeof FOMULAR_VERSION === 'string'
+    ? FOMULAR_VERSION
+    : JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
