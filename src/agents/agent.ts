@@ -28,6 +28,8 @@ export interface AgentContext {
   nextRevision(): number
   /** Something that a status tells has changed. */
   changed(agent: Agent): void
+  /** An event of the journal was seen for the first time. */
+  observed(event: Event): void
 }
 
 interface Waiter {
@@ -250,6 +252,12 @@ export class Agent {
     })
   }
 
+  /** Bytes before `offset` are no longer on disk. */
+  forget(offset: number) {
+    this.begin = offset
+    this.#unsaved = true
+  }
+
   reply(requestId: string) {
     return this.#snapshot.replies.find((reply) => reply.request_id === requestId)
   }
@@ -317,6 +325,7 @@ export class Agent {
         changed = changed || before !== this.inbox.unsettled
       }
       changed = reduce(this.#snapshot, event, this.run.initialize_id, this.#now()) || changed
+      this.#context.observed(event)
     }
     this.#snapshot.offset = line.end
     this.#unsaved = true

@@ -3,6 +3,7 @@ import { type FSWatcher, mkdirSync, readdirSync, renameSync, rmSync, watch, writ
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ensurePrivateDir, readJson, setAside, writeAtomic } from '../platform/files.ts'
+import { UserError } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 import { AgentId, type CommandOf } from '../protocol/index.ts'
 import { Agent, type AgentContext } from './agent.ts'
@@ -84,6 +85,8 @@ export class Agents {
         const agent = this.#load(join(dir, name))
         if (agent) this.#adoptOne(agent)
       } catch (error) {
+        // Written by a newer version: nothing here may touch it.
+        if (error instanceof UserError) throw error
         logger.error({ agent_id: name, err: error }, 'agent could not be taken over')
         this.#options.damaged(join(dir, name))
       }
@@ -283,11 +286,12 @@ export class Agents {
   }
 
   #context(): AgentContext {
-    const { clock, nextRevision } = this.#options
+    const { clock, nextRevision, observed } = this.#options
     const ended = new WeakSet<Agent>()
     return {
       clock,
       nextRevision,
+      observed,
       changed: (agent) => {
         if (!agent.runEnded) ended.delete(agent)
         else if (!ended.has(agent)) {

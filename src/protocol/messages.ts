@@ -65,6 +65,13 @@ export type Activity = z.infer<typeof Activity>
 export const Ack = z.object({ type: z.literal('agent:ack'), offsets: z.record(z.string(), Offset) })
 export type Ack = z.infer<typeof Ack>
 
+/**
+ * The server misses something: the daemon goes on from `from`. Sent for a frame whose `from` lies beyond what the server
+ * has, unless it is the agent's `begin`: what came before that is on no disk any more.
+ */
+export const Resend = z.object({ type: z.literal('agent:resend'), agent_id: AgentId, from: Offset })
+export type Resend = z.infer<typeof Resend>
+
 /** `<command type>:result`. */
 export const CommandResult = z.union([
   z.looseObject({
@@ -92,7 +99,7 @@ export type UpdateProgress = z.infer<typeof UpdateProgress>
 /** Says that a frame could not be taken, and why. The link stays up. */
 export const ProtocolError = z.object({
   type: z.literal('protocol:error'),
-  code: z.enum(['not_json', 'not_text', 'too_large', 'invalid', 'unexpected', 'gap']),
+  code: z.enum(['not_json', 'not_text', 'too_large', 'invalid', 'unexpected']),
   message: z.string(),
   /** Where in the frame. */
   path: z.optional(z.string()),
@@ -129,6 +136,7 @@ export const FromServer = {
   'server:welcome': Welcome,
   'server:refuse': Refuse,
   'agent:ack': Ack,
+  'agent:resend': Resend,
   'protocol:error': ProtocolError,
   'link:ping': Ping,
   'link:pong': Pong,

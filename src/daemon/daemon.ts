@@ -1,0 +1,319 @@
+import { existsSync } from 'node:fs'
+import { hostname } from 'node:os'
+import type { Agent } from '../agents/agent.ts'
+import { Agents } from '../agents/agents.ts'
+import { CommandFailure } from '../agents/failure.ts'
+import { claude } from '../agents/runtimes/claude/index.ts'
+import type { DaemonConfig } from '../config/config.ts'
+import { childEnvironment } from '../config/environment.ts'
+import type { StatePaths } from '../config/paths.ts'
+import { Link } from '../link/link.ts'
+import { Outbox } from '../link/outbox.ts'
+import { proxyAgent } from '../link/proxy.ts'
+import { sleep, systemClock } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+import { bootId } from '../platform/process-identity.ts'
+import { VERSION } from '../platform/version.ts'
+import {
+  type Ack,
+  type Command,
+  DAEMON_CAPABILITIES,
+  type FromServer,
+  type Hello,
+  isCommand,
+  PROTOCOL,
+  type Refuse,
+  type ResultOf,
+  type Welcome,
+} from '../protocol/index.ts'
+import { Dispatcher } from './dispatcher.ts'
+import { Health } from './health.ts'
+import { Ledger } from './ledger.ts'
+import { openMachine } from './machine.ts'
+import { Statuses } from './statuses.ts'
+import { Upkeep } from './upkeep.ts'
+
+/** How long the last of the activity may take to be acknowledged when the daemon stops. */
+const FLUSH_MS = 10_000
+const HURRIED_FLUSH_MS = 2000
+const FLUSH_STEP_MS = 20
+
+export interface DaemonOptions {
+  config: DaemonConfig
+  paths: StatePaths
+  logger: Logger
+  restart(): ResultOf<'daemon:restart'>
+}
+
+/** The parts of a daemon, wired: agents on one side, the server on the other. Signals and processes are its owner's. */
+export class Daemon {
+  readonly #options: DaemonOptions
+  readonly #startedAt = new Date().toISOString()
+  readonly #machine
+  readonly #agents: Agents
+  readonly #health: Health
+  readonly #outbox: Outbox
+  readonly #statuses: Statuses
+  readonly #ledger: Ledger
+  readonly #dispatcher: Dispatcher
+  readonly #upkeep: Upkeep
+  readonly #link: Link
+  readonly #catchingUp = new Set<Agent>()
+  #probed: Promise<void> | undefined
+  #damaged: string[] = []
+
+  /** Takes over what is in the state folder. Connects to nothing yet. */
+  constructor(options: DaemonOptions) {
+    this.#options = options
+    const { config, paths, logger, restart } = options
+    const clock = systemClock
+    const environment = childEnvironment(process.env)
+    const runtimes = { claude }
+
+    this.#machine = openMachine(paths.machine, this.#startedAt)
+    const { nextRevision } = this.#machine
+    this.#ledger = new Ledger(paths.ledger)
+    this.#link = new Link({
+      url: config.server_url,
+      key: config.key,
+      ...(config.ca_file && { caFile: config.ca_file }),
+      userAgent: `fomular-daemon/${VERSION}`,
+      clock,
+      logger,
+      proxy: () => proxyAgent(config.server_url, process.env),
+      hello: () => this.#hello(),
+      live: (welcome) => this.#live(welcome),
+      message: (message) => this.#message(message),
+      down: () => this.#outbox.close(),
+      refused: (refusal) => this.#refused(refusal),
+    })
+    this.#statuses = new Statuses((message) => this.#link.send(message))
+    this.#outbox = new Outbox((activity) => this.#link.send(activity))
+    this.#health = new Health({
+      runtimes: Object.values(runtimes),
+      cachePath: paths.runtimes,
+      stateDir: paths.dir,
+      environment,
+      clock,
+      nextRevision,
+      changed: () => this.#statuses.machine(() => this.#health.status()),
+      awake: () => this.#link.nudge(),
+    })
+    this.#agents = new Agents({
+      dir: paths.agents,
+      runtimes,
+      program: (runtime) => this.#program(runtime),
+      environment,
+      maxAgents: config.max_agents,
+      clock,
+      logger,
+      nextRevision,
+      changed: (agent) => this.#statuses.agent(agent),
+      observed: (event) => this.#health.observe(event),
+      grown: (agent) => this.#grown(agent),
+      removed: (agentId) => this.#removed(agentId),
+      damaged: (path) => this.#damagedAt(path),
+    })
+    this.#dispatcher = new Dispatcher({
+      context: {
+        agents: this.#agents,
+        runtimesKnown: () => this.#runtimesKnown(),
+        checkAccepts: () => this.#checkAccepts(),
+        checkMachine: () => this.#health.probe(),
+        restart,
+      },
+      ledger: this.#ledger,
+      send: (result) => this.#link.send(result),
+      logger,
+    })
+    this.#upkeep = new Upkeep({
+      agents: this.#agents,
+      connected: () => this.#link.up,
+      journalCapBytes: config.journal_cap_mb * 1024 * 1024,
+      retainEndedDays: config.retain_ended_days,
+      clock,
+      logger,
+    })
+    if (this.#machine.damaged) this.#damagedAt(this.#machine.damaged)
+    this.#agents.adopt()
+  }
+
+  start() {
+    this.#health.start()
+    this.#upkeep.start()
+    this.#link.start()
+  }
+
+  /** What `fomular-daemon status` shows. Asks the server itself whether it hears this daemon. */
+  async status() {
+    const { config, paths } = this.#options
+    return {
+      version: VERSION,
+      pid: process.pid,
+      machine_id: this.#machine.machine_id,
+      started_at: this.#startedAt,
+      state_dir: paths.dir,
+      server_url: config.server_url,
+      link: this.#link.info(),
+      /** Milliseconds there and back; null when the server does not hear this daemon. */
+      server_hears_ms: (await this.#link.ping()) ?? null,
+      machine: this.#health.status(),
+      agents: [...this.#agents].map((agent) => agent.status()),
+    }
+  }
+
+  checkMachine() {
+    return this.#health.probe()
+  }
+
+  /** Stops all agents, tells the server the last of it, and lets go of everything. @param hurry shortens the graces */
+  async shutDown(hurry: AbortSignal): Promise<void> {
+    const { config, logger } = this.#options
+    this.#dispatcher.drain()
+    const running = [...this.#agents].filter((agent) => !agent.ended)
+    if (running.length > 0) logger.info({ agents: running.length }, 'stopping the agents')
+    const id = `shutdown-${this.#startedAt}-${Date.now()}`
+    await Promise.all(running.map((agent) => this.#agents.stop(agent, id, config.stop_grace_s, hurry)))
+    await this.#flush(hurry)
+    await this.release()
+  }
+
+  /** Lets go of everything without touching an agent. What commands were doing is found and finished by the next daemon. */
+  async release(): Promise<void> {
+    this.#dispatcher.drain()
+    this.#upkeep.stop()
+    this.#health.stop()
+    this.#statuses.flush()
+    this.#link.close()
+    this.#outbox.close()
+    this.#agents.close()
+    this.#ledger.close()
+  }
+
+  /** Waits until results that are due have been sent, but not for what agents are still to answer. */
+  async answered(): Promise<void> {
+    await Promise.race([this.#dispatcher.settled(), sleep(HURRIED_FLUSH_MS)])
+    await this.#link.ping(HURRIED_FLUSH_MS)
+  }
+
+  /** The server is to have all activity and, since the link keeps the order, all statuses sent before the ping. */
+  async #flush(hurry: AbortSignal) {
+    for (const agent of this.#agents) this.#grown(agent)
+    const start = systemClock.monotonic()
+    const patience = () => (hurry.aborted ? HURRIED_FLUSH_MS : FLUSH_MS)
+    const behind = () => [...this.#agents].some((agent) => agent.backlog > 0)
+    while (this.#link.up && behind() && systemClock.monotonic() - start < patience()) await sleep(FLUSH_STEP_MS)
+    this.#statuses.flush()
+    await this.#dispatcher.settled()
+    await this.#link.ping(patience())
+  }
+
+  #hello(): Hello {
+    return {
+      type: 'machine:hello',
+      protocol: PROTOCOL,
+      machine_id: this.#machine.machine_id,
+      instance_id: `${process.pid}@${this.#startedAt}`,
+      hostname: hostname(),
+      os: process.platform,
+      arch: process.arch,
+      daemon_version: VERSION,
+      node_version: process.versions.node,
+      pid: process.pid,
+      started_at: this.#startedAt,
+      boot_id: bootId(),
+      capabilities: [...DAEMON_CAPABILITIES],
+      machine: this.#health.status(),
+      agents: [...this.#agents].map((agent) => agent.status()),
+    }
+  }
+
+  #live(welcome: Welcome) {
+    this.#outbox.open(this.#agents, welcome.offsets)
+    void this.#runtimesKnown()
+  }
+
+  #message(message: Exclude<FromServer, Welcome | Refuse> | Command) {
+    if (isCommand(message)) return this.#dispatcher.take(message)
+    switch (message.type) {
+      case 'agent:ack':
+        return this.#acknowledged(message)
+      case 'agent:resend': {
+        const agent = this.#agents.find(message.agent_id)
+        if (agent) this.#outbox.resend(agent, message.from)
+        return
+      }
+      case 'protocol:error':
+        this.#options.logger.warn({ error: message }, 'the server could not take a frame')
+        return
+      case 'link:ping':
+      case 'link:pong':
+        return
+    }
+  }
+
+  #acknowledged({ offsets }: Ack) {
+    for (const [agentId, offset] of Object.entries(offsets)) {
+      const agent = this.#agents.find(agentId)
+      if (agent) this.#outbox.acknowledge(agent, offset)
+    }
+  }
+
+  #refused({ code, update_to }: Refuse) {
+    if (code === 'protocol_version' && update_to)
+      this.#options.logger.error({ update_to }, 'the server asks for another version of this daemon')
+  }
+
+  #grown(agent: Agent) {
+    this.#outbox.offer(agent)
+    // Whatever the link does: the agent's state is known, and prompts it has are settled.
+    if (agent.catchUp()) this.#catchUpLater(agent)
+  }
+
+  /** A journal far ahead must not hold up everything else. */
+  #catchUpLater(agent: Agent) {
+    if (this.#catchingUp.has(agent)) return
+    this.#catchingUp.add(agent)
+    setImmediate(() => {
+      this.#catchingUp.delete(agent)
+      this.#grown(agent)
+    })
+  }
+
+  #removed(agentId: string) {
+    const agent = this.#agents.find(agentId)
+    if (agent) this.#outbox.drop(agent)
+    this.#statuses.drop(agentId)
+  }
+
+  #damagedAt(path: string) {
+    this.#damaged.push(path)
+    this.#options.logger.error({ path }, 'a damaged file was set aside')
+    this.#health.report('state_damaged', {
+      severity: 'warning',
+      message: `Damaged files of the state folder were set aside: ${this.#damaged.join(', ')}.`,
+      remedy: 'Look at them, then delete them; restart the daemon to clear this.',
+    })
+  }
+
+  /** Looked for anew by every daemon, but not before it is connected: that costs a few hundred milliseconds of work. */
+  #runtimesKnown(): Promise<void> {
+    this.#probed ??= this.#health.probe()
+    return this.#probed
+  }
+
+  #program(name: string): string {
+    const runtime = this.#health.runtime(name)
+    if (runtime?.path && runtime.found && existsSync(runtime.path)) return runtime.path
+    throw new CommandFailure('runtime_missing', runtime?.problem ?? `${name} is not installed on this machine.`, {
+      path: 'spec.runtime',
+    })
+  }
+
+  #checkAccepts() {
+    if (this.#health.acceptsAgents) return
+    throw new CommandFailure('disk_full', 'The disk of this machine is nearly full: it starts no new agents.', {
+      remedy: 'Make room on the disk with the state folder.',
+    })
+  }
+}

@@ -1,0 +1,105 @@
+import type { DaemonConfig } from '../config/config.ts'
+import { statePaths } from '../config/paths.ts'
+import { UserError } from '../platform/errors.ts'
+import { ensurePrivateDir } from '../platform/files.ts'
+import { acquireLock, LockHeldError } from '../platform/lock.ts'
+import type { Logger } from '../platform/log.ts'
+import { VERSION } from '../platform/version.ts'
+import { listenControl } from './control.ts'
+import { Daemon } from './daemon.ts'
+import { captureInvocation, EXIT_RESTART, isSupervised, relaunch } from './relaunch.ts'
+
+type Ending = 'stop' | 'restart'
+
+/** Exit code for a second daemon on one state folder. */
+const EXIT_ALREADY_RUNNING = 4
+
+/**
+ * Runs a daemon until it is told to end.
+ * @returns the process's exit code
+ * @throws UserError when it cannot start
+ */
+export async function runDaemon(config: DaemonConfig, { logger }: { logger: Logger }): Promise<number> {
+  const invocation = captureInvocation()
+  const supervised = isSupervised(process.env, process.pid)
+  const paths = statePaths(config.state_dir)
+  ensurePrivateDir(paths.dir)
+  const unlock = takeLock(paths.lock)
+  let closeControl: (() => Promise<void>) | undefined
+  try {
+    const ending = endings(logger)
+    const restart = () => {
+      ending.ask('restart')
+      return { restart_strategy: supervised ? ('supervisor_required' as const) : ('self' as const) }
+    }
+    const daemon = new Daemon({ config, paths, logger, restart })
+    closeControl = await listenControl(
+      paths.socket,
+      {
+        'GET /status': () => daemon.status(),
+        'POST /check': () => daemon.checkMachine().then(() => ({})),
+        'POST /restart': async () => restart(),
+        'POST /stop': async () => {
+          ending.ask('stop')
+          return {}
+        },
+      },
+      logger,
+    )
+    logger.info({ version: VERSION, pid: process.pid, server_url: config.server_url, state_dir: paths.dir }, 'daemon started')
+    daemon.start()
+
+    const how = await ending.asked
+    if (how === 'stop') await daemon.shutDown(ending.hurry)
+    else {
+      logger.info('restarting; the agents run on')
+      await daemon.answered()
+      await daemon.release()
+    }
+    await closeControl()
+    closeControl = undefined
+    if (how === 'restart' && !supervised) await relaunch(invocation)
+    logger.info(how === 'stop' ? 'daemon stopped' : 'daemon ends for its restart')
+    return how === 'restart' && supervised ? EXIT_RESTART : 0
+  } finally {
+    await closeControl?.()
+    unlock()
+  }
+}
+
+function takeLock(path: string) {
+  try {
+    return acquireLock(path)
+  } catch (error) {
+    if (!(error instanceof LockHeldError)) throw error
+    throw new UserError('already_running', `A daemon is already running on this state folder: process ${error.holder.pid}.`, {
+      remedy: 'Stop it with `fomular-daemon stop`, or set FOMULAR_STATE_DIR to another folder.',
+      exitCode: EXIT_ALREADY_RUNNING,
+    })
+  }
+}
+
+/** The first word on how to end counts; a second signal means: hurry. */
+function endings(logger: Logger) {
+  const hurry = new AbortController()
+  let decided: Ending | undefined
+  let resolve: (how: Ending) => void
+  const asked = new Promise<Ending>((done) => {
+    resolve = done
+  })
+  const ask = (how: Ending) => {
+    decided ??= how
+    resolve(decided)
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.on(signal, () => {
+      if (decided === 'stop') {
+        logger.warn({ signal }, 'again: hurrying')
+        hurry.abort()
+      } else logger.info({ signal }, 'stopping')
+      ask('stop')
+    })
+  // A terminal that closes must not take the daemon, and with it the agents' connection, along.
+  process.on('SIGHUP', () => logger.info('SIGHUP ignored'))
+  return { asked, ask, hurry: hurry.signal }
+}
