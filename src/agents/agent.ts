@@ -319,7 +319,8 @@ export class Agent {
   #take(line: Line, events: Event[]): boolean {
     let changed = false
     for (const event of events) {
-      if (event.kind === 'prompt_state') {
+      // Either says that the runtime has the prompt; older versions only echo it.
+      if ((event.kind === 'prompt_state' || event.kind === 'user') && event.prompt_id !== undefined) {
         const before = this.inbox.unsettled
         this.inbox.settle(event.prompt_id)
         changed = changed || before !== this.inbox.unsettled

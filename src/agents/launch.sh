@@ -1,9 +1,9 @@
 #!/bin/sh
 # Runs one agent to its end. It needs no daemon: the agent's input, output and end are all files in its folder.
-# usage: launch.sh FOLDER RUN BOOT_ID LEASE_S LEASE_ACTION IDLE_PATTERN PROGRAM [ARGUMENT...]
+# usage: launch.sh FOLDER RUN BOOT_ID LEASE_S LEASE_ACTION STATE_PATTERN IDLE_PATTERN PROGRAM [ARGUMENT...]
 umask 077
-d=$1 run=$2 boot=$3 lease_s=$4 lease_action=$5 idle_pattern=$6
-shift 6
+d=$1 run=$2 boot=$3 lease_s=$4 lease_action=$5 state_pattern=$6 idle_pattern=$7
+shift 7
 
 # Whoever makes this folder is the run. A launcher started twice for one run ends here.
 mkdir "$d/run.$run" 2>/dev/null || exit 0
@@ -38,6 +38,12 @@ feed() {
   done
 }
 
+# The newest line that tells. An agent that has not told yet was never given anything to do.
+is_idle() {
+  tail -c 1048576 "$d/activity.jsonl" | grep -e "$state_pattern" -e '^{"type":"launcher"' | tail -n 1 |
+    grep -q -e "$idle_pattern" -e '^{"type":"launcher"'
+}
+
 # Ends the agent when the number in the file `lease` has not changed for lease_s seconds of this machine being awake.
 lease() {
   held=0 last=
@@ -46,7 +52,7 @@ lease() {
     if [ "$now" != "$last" ]; then last=$now held=0; continue; fi
     held=$((held + 5))
     [ "$held" -ge "$lease_s" ] || continue
-    [ "$lease_action" = stop ] || tail -n 1 "$d/activity.jsonl" | grep -q "$idle_pattern" || continue
+    [ "$lease_action" = stop ] || is_idle || continue
     : >"$d/lease.expired"
     kill -TERM "$agent" && sleep 10 && kill -KILL "$agent"
   done

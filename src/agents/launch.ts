@@ -48,6 +48,7 @@ export async function launch(agent: Agent, environment: NodeJS.ProcessEnv): Prom
     bootId(),
     leased ? String(lease.after_s) : '0',
     lease?.action ?? 'keep',
+    runtime.statePattern,
     runtime.idlePattern,
     ...plan.argv,
   ]

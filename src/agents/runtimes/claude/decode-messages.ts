@@ -1,0 +1,119 @@
+import type { ContentBlock } from '../../../protocol/index.ts'
+import type { EventBody } from '../runtime.ts'
+import { compact, type Fields, fields, flag, integer, list, record, text } from './fields.ts'
+
+/** Where and when: what every message of a conversation may carry. */
+const origin = (line: Fields) =>
+  compact({ parent_tool_use_id: text(line.parent_tool_use_id), time: text(line.timestamp) })
+
+/** A finished block of what the model says. */
+export function assistant(line: Fields): EventBody[] | undefined {
+  const message = fields(line.message)
+  const blocks = list(message?.content)
+  if (!message || !blocks) return undefined
+  const base = { ...origin(line), ...compact({ message_id: text(message.id) }) }
+  return blocks.map((entry): EventBody => {
+    const block = fields(entry)
+    const said = text(block?.text)
+    if (block?.type === 'text' && said !== undefined) return { kind: 'text', ...base, text: said }
+    const thought = text(block?.thinking)
+    if (block?.type === 'thinking' && thought !== undefined)
+      return { kind: 'thinking', ...base, text: thought }
+    const id = text(block?.id)
+    const tool = text(block?.name)
+    const input = record(block?.input)
+    if (block?.type === 'tool_use' && id !== undefined && tool !== undefined && input)
+      return { kind: 'tool_use', ...base, tool_use_id: id, tool, input }
+    return { kind: 'unknown', raw: entry }
+  })
+}
+
+/** Results of tools, prompts as the model gets them, and what Claude Code itself adds in the user's place. */
+export function user(line: Fields): EventBody[] | undefined {
+  const content = fields(line.message)?.content
+  const base = origin(line)
+  const said = { ...base, ...compact({ prompt_id: line.isReplay === true ? text(line.uuid) : undefined }) }
+  if (typeof content === 'string') return content === '' ? undefined : [{ kind: 'user', ...said, content }]
+  const events: EventBody[] = []
+  let blocks: ContentBlock[] = []
+  const flush = () => {
+    if (blocks.length > 0) events.push({ kind: 'user', ...said, content: blocks })
+    blocks = []
+  }
+  for (const entry of list(content) ?? []) {
+    const block = contentBlock(entry)
+    if (block) blocks.push(block)
+    else {
+      flush()
+      events.push(toolResult(entry, base) ?? { kind: 'unknown', raw: entry })
+    }
+  }
+  flush()
+  return events.length > 0 ? events : undefined
+}
+
+function contentBlock(entry: unknown): ContentBlock | undefined {
+  const block = fields(entry)
+  const words = text(block?.text)
+  if (block?.type === 'text' && words !== undefined) return { type: 'text', text: words }
+  const source = fields(block?.source)
+  const data = text(source?.data)
+  const type = MEDIA_TYPES.find((known) => known === source?.media_type)
+  return block?.type === 'image' && data && type ? { type: 'image', media_type: type, data } : undefined
+}
+
+const MEDIA_TYPES = ['image/png', 'image/jpeg', 'image/gif', 'image/webp'] as const
+
+function toolResult(entry: unknown, base: object): EventBody | undefined {
+  const block = fields(entry)
+  const id = text(block?.tool_use_id)
+  if (block?.type !== 'tool_result' || id === undefined) return undefined
+  return {
+    kind: 'tool_result',
+    ...base,
+    tool_use_id: id,
+    is_error: flag(block.is_error) ?? false,
+    content: block.content ?? '',
+  }
+}
+
+/** Around the deltas: says nothing that the finished blocks and the result do not say. */
+const FRAMING = new Set([
+  'message_start',
+  'message_delta',
+  'message_stop',
+  'content_block_start',
+  'content_block_stop',
+  'ping',
+])
+
+const DELTAS: Record<string, { kind: 'text_delta' | 'thinking_delta' | 'tool_input_delta'; field: string }> =
+  {
+    text_delta: { kind: 'text_delta', field: 'text' },
+    thinking_delta: { kind: 'thinking_delta', field: 'thinking' },
+    input_json_delta: { kind: 'tool_input_delta', field: 'partial_json' },
+  }
+
+export function streamEvent(line: Fields): EventBody[] | undefined {
+  const event = fields(line.event)
+  const type = text(event?.type)
+  if (!event || type === undefined) return undefined
+  if (FRAMING.has(type)) return []
+  const delta = fields(event.delta)
+  const block = integer(event.index)
+  if (type !== 'content_block_delta' || !delta || block === undefined) return undefined
+  if (delta.type === 'signature_delta') return []
+  const known =
+    typeof delta.type === 'string' && Object.hasOwn(DELTAS, delta.type) ? DELTAS[delta.type] : undefined
+  const words = known && text(delta[known.field])
+  if (!known || words === undefined) return undefined
+  return [
+    {
+      kind: known.kind,
+      ...origin(line),
+      ...compact({ message_id: text(line.api_message_id) }),
+      block,
+      text: words,
+    },
+  ]
+}

@@ -1,0 +1,109 @@
+import type { EventBody } from '../runtime.ts'
+import { compact, type Fields, fields, integer, list, number, text, textList } from './fields.ts'
+
+const STATES: Record<string, 'running' | 'waiting' | 'idle'> = {
+  running: 'running',
+  requires_action: 'waiting',
+  idle: 'idle',
+}
+
+const PHASES = {
+  task_started: 'started',
+  task_progress: 'progress',
+  task_updated: 'updated',
+  task_notification: 'ended',
+} as const
+
+/** Lines of `type: system`, by their `subtype`. */
+const decoders: Record<string, (line: Fields) => EventBody[] | undefined> = {
+  init(line) {
+    const id = text(line.session_id)
+    if (id === undefined) return undefined
+    return [
+      compact({
+        kind: 'session',
+        session_id: id,
+        model: text(line.model),
+        cwd: text(line.cwd),
+        permission_mode: text(line.permissionMode),
+        tools: textList(line.tools),
+        mcp_servers: list(line.mcp_servers),
+        runtime_version: text(line.claude_code_version),
+      }),
+    ]
+  },
+  session_state_changed(line) {
+    const state =
+      typeof line.state === 'string' && Object.hasOwn(STATES, line.state) ? STATES[line.state] : undefined
+    return state && [{ kind: 'state', state }]
+  },
+  // That a request was sent to the model: the state and what comes back say so.
+  status: (line) => (line.status === 'requesting' ? [] : undefined),
+  // A running estimate of tokens that the result counts.
+  thinking_tokens: () => [],
+  api_retry(line) {
+    const attempt = integer(line.attempt)
+    if (attempt === undefined) return undefined
+    return [
+      compact({
+        kind: 'retry',
+        attempt,
+        max_retries: number(line.max_retries),
+        delay_ms: number(line.retry_delay_ms),
+        status: number(line.error_status),
+        error: text(line.error),
+      }),
+    ]
+  },
+  compact_boundary(line) {
+    const about = fields(line.compact_metadata)
+    return [
+      compact({
+        kind: 'compaction',
+        trigger: text(about?.trigger),
+        pre_tokens: number(about?.pre_tokens),
+        post_tokens: number(about?.post_tokens),
+      }),
+    ]
+  },
+  permission_denied: (line) => [
+    compact({
+      kind: 'permission_denied',
+      tool: text(line.tool_name),
+      tool_use_id: text(line.tool_use_id),
+      message: text(line.message) ?? text(line.decision_reason),
+    }),
+  ],
+  background_tasks_changed(line) {
+    const tasks = list(line.tasks)
+    return tasks && [{ kind: 'background_tasks', tasks }]
+  },
+  task_started: task,
+  task_progress: task,
+  task_updated: task,
+  task_notification: task,
+}
+
+export function system(line: Fields): EventBody[] | undefined {
+  const subtype = text(line.subtype)
+  return subtype !== undefined && Object.hasOwn(decoders, subtype) ? decoders[subtype]?.(line) : undefined
+}
+
+function task(line: Fields): EventBody[] | undefined {
+  const id = text(line.task_id)
+  if (id === undefined) return undefined
+  const { type: _type, subtype: _subtype, session_id: _session, uuid: _uuid, ...info } = line
+  return [
+    compact({
+      kind: 'task',
+      task_id: id,
+      phase: PHASES[line.subtype as keyof typeof PHASES],
+      tool_use_id: text(line.tool_use_id),
+      task_type: text(line.task_type),
+      status: text(line.status) ?? text(fields(line.patch)?.status),
+      description: text(line.description),
+      summary: text(line.summary),
+      info,
+    }),
+  ]
+}

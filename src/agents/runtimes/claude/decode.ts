@@ -1,0 +1,175 @@
+import type { EventBody } from '../runtime.ts'
+import { assistant, streamEvent, user } from './decode-messages.ts'
+import { system } from './decode-system.ts'
+import { compact, type Fields, fields, flag, list, number, record, text, textList } from './fields.ts'
+
+/** What is passed on of a line that is not JSON. */
+const UNREADABLE_HEAD_CHARS = 4096
+
+/**
+ * By the `type` of a line. A decoder that does not find what it needs says undefined, and the line is passed on raw: a
+ * newer Claude Code may say things differently, and nothing it says is lost.
+ */
+const decoders: Record<string, (line: Fields) => EventBody[] | undefined> = {
+  assistant,
+  user,
+  stream_event: streamEvent,
+  system,
+  result,
+  command_lifecycle: promptState,
+  control_request: permissionRequest,
+  control_cancel_request: permissionWithdrawn,
+  control_response: reply,
+  rate_limit_event: rateLimit,
+  tool_progress: toolProgress,
+  keep_alive: () => [],
+}
+
+export function decode(line: string): EventBody[] {
+  let json: unknown
+  try {
+    json = JSON.parse(line)
+  } catch {
+    return unreadable(line)
+  }
+  const parsed = fields(json)
+  if (!parsed) return unreadable(line)
+  const type = text(parsed.type)
+  const decoder = type !== undefined && Object.hasOwn(decoders, type) ? decoders[type] : undefined
+  return decoder?.(parsed) ?? [{ kind: 'unknown', raw: json }]
+}
+
+const unreadable = (line: string): EventBody[] => [
+  {
+    kind: 'unreadable',
+    reason: 'not_json',
+    bytes: Buffer.byteLength(line),
+    text: line.slice(0, UNREADABLE_HEAD_CHARS),
+  },
+]
+
+function result(line: Fields): EventBody[] | undefined {
+  const outcome = text(line.subtype)
+  const isError = flag(line.is_error)
+  if (outcome === undefined || isError === undefined) return undefined
+  const status = line.api_error_status
+  return [
+    compact({
+      kind: 'turn_result',
+      outcome,
+      is_error: isError,
+      text: text(line.result),
+      errors: textList(line.errors),
+      num_turns: number(line.num_turns),
+      duration_ms: number(line.duration_ms),
+      total_cost_usd: number(line.total_cost_usd),
+      usage: record(line.usage),
+      model_usage: record(line.modelUsage),
+      stop_reason: text(line.stop_reason),
+      terminal_reason: text(line.terminal_reason),
+      api_error_status: Number.isInteger(status) ? (status as number) : text(status),
+      session_id: text(line.session_id),
+      prompt_ids: textList(line.user_message_uuids),
+      permission_denials: list(line.permission_denials),
+    }),
+  ]
+}
+
+const PROMPT_STATES = ['queued', 'started', 'completed', 'cancelled'] as const
+
+function promptState(line: Fields): EventBody[] | undefined {
+  const id = text(line.command_uuid)
+  const state = PROMPT_STATES.find((known) => known === line.state)
+  return id === undefined || !state ? undefined : [{ kind: 'prompt_state', prompt_id: id, state }]
+}
+
+function permissionRequest(line: Fields): EventBody[] | undefined {
+  const id = text(line.request_id)
+  const request = fields(line.request)
+  if (id === undefined || request?.subtype !== 'can_use_tool') return undefined
+  const tool = text(request.tool_name)
+  const input = record(request.input)
+  if (tool === undefined || !input) return undefined
+  const questions = tool === 'AskUserQuestion' ? questionsOf(input) : undefined
+  return [
+    compact({
+      kind: 'permission_request',
+      request_id: id,
+      ask: questions ? 'question' : tool === 'ExitPlanMode' ? 'plan' : 'tool',
+      tool,
+      tool_use_id: text(request.tool_use_id),
+      input,
+      description: text(request.description),
+      questions,
+      suggestions: list(request.permission_suggestions),
+      parent_tool_use_id: text(request.parent_tool_use_id),
+    }),
+  ]
+}
+
+function questionsOf(input: Record<string, unknown>) {
+  const questions = list(input.questions)?.map((entry) => {
+    const asked = fields(entry)
+    const question = text(asked?.question)
+    if (!asked || question === undefined) return undefined
+    const options = (list(asked.options) ?? []).flatMap((entry) => {
+      const option = fields(entry)
+      const label = text(option?.label)
+      return label === undefined ? [] : [compact({ label, description: text(option?.description) })]
+    })
+    return compact({ question, header: text(asked.header), multi_select: flag(asked.multiSelect), options })
+  })
+  return questions?.every((question) => question !== undefined) ? questions : undefined
+}
+
+function permissionWithdrawn(line: Fields): EventBody[] | undefined {
+  const id = text(line.request_id)
+  return id === undefined ? undefined : [{ kind: 'permission_withdrawn', request_id: id }]
+}
+
+function reply(line: Fields): EventBody[] | undefined {
+  const response = fields(line.response)
+  const id = text(response?.request_id)
+  if (!response || id === undefined) return undefined
+  return [
+    compact({
+      kind: 'reply',
+      request_id: id,
+      ok: response.subtype === 'success',
+      error: text(response.error),
+      code: text(response.error_code),
+      response: response.response,
+    }),
+  ]
+}
+
+function rateLimit(line: Fields): EventBody[] | undefined {
+  const info = fields(line.rate_limit_info)
+  const status = text(info?.status)
+  if (!info || status === undefined) return undefined
+  return [
+    compact({
+      kind: 'rate_limit',
+      status,
+      limit: text(info.rateLimitType),
+      utilization: number(info.utilization),
+      resets_at: number(info.resetsAt),
+      info,
+    }),
+  ]
+}
+
+function toolProgress(line: Fields): EventBody[] {
+  const parent = text(line.parent_tool_use_id)
+  // A heartbeat has an id of its own and names the tool use it is about as its parent.
+  const isHeartbeat = line.heartbeat === true
+  return [
+    compact({
+      kind: 'tool_progress',
+      tool_use_id: isHeartbeat ? parent : text(line.tool_use_id),
+      tool: text(line.tool_name),
+      elapsed_s: number(line.elapsed_time_seconds),
+      parent_tool_use_id: isHeartbeat ? undefined : parent,
+    }),
+  ]
+}

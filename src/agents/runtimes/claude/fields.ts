@@ -1,0 +1,27 @@
+/** A JSON object whose fields may be anything: read one by one, so that one strange field does not spoil the others. */
+export type Fields = Record<string, unknown>
+
+export const fields = (value: unknown): Fields | undefined =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined
+
+export const record = fields
+
+export const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+
+export const number = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined)
+
+export const integer = (value: unknown): number | undefined =>
+  Number.isSafeInteger(value) ? (value as number) : undefined
+
+export const flag = (value: unknown): boolean | undefined => (typeof value === 'boolean' ? value : undefined)
+
+export const list = (value: unknown): unknown[] | undefined => (Array.isArray(value) ? value : undefined)
+
+export const textList = (value: unknown): string[] | undefined =>
+  Array.isArray(value) && value.every((entry) => typeof entry === 'string') ? value : undefined
+
+/** Leaves out what is undefined: absent and undefined are the same on the wire, and should be in memory. */
+export function compact<T extends object>(value: T): T {
+  for (const key of Object.keys(value) as (keyof T)[]) if (value[key] === undefined) delete value[key]
+  return value
+}

@@ -1,0 +1,18 @@
+import type { Runtime } from '../runtime.ts'
+import { decode } from './decode.ts'
+import * as input from './input.ts'
+import { launch } from './launch.ts'
+import { probe } from './probe.ts'
+
+const STATE_LINE = '^{"type":"system","subtype":"session_state_changed","state":'
+
+/** Claude Code, driven over its stream-json input and output. */
+export const claude: Runtime = {
+  name: 'claude',
+  statePattern: STATE_LINE,
+  idlePattern: `${STATE_LINE}"idle"`,
+  probe,
+  launch,
+  decode,
+  ...input,
+}

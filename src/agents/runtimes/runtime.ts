@@ -1,0 +1,63 @@
+import type {
+  AgentSpec,
+  Content,
+  Event,
+  PermissionRequest,
+  Runtime as RuntimeFound,
+} from '../../protocol/index.ts'
+
+/** One line for an agent's input. The same id is never given to an agent twice. */
+export interface Input {
+  id: string
+  /** A prompt is kept until the agent says that it has it; a control is for the process that is there now. */
+  kind: 'prompt' | 'control'
+  /** Without its newline. */
+  line: string
+}
+
+type WithoutPlace<E> = E extends Event ? Omit<E, 'offset' | 'index'> : never
+/** An event before it is known where in the journal it stands. */
+export type EventBody = WithoutPlace<Event>
+
+export interface LaunchPlan {
+  /** Program and arguments. Others on the machine can read them: no secrets. */
+  argv: string[]
+  /** Over the environment the agent inherits; undefined takes a variable away. */
+  env: Record<string, string | undefined>
+  /** Files to write into the agent's folder first, by name. */
+  files: Record<string, string>
+}
+
+export interface LaunchSession {
+  id: string
+  mode: 'new' | 'resume' | 'fork'
+  /** Take up again the turn that the last process was ended in. */
+  resumeTurn: boolean
+}
+
+export type PermissionAnswer =
+  | { allow: { input?: Record<string, unknown> | undefined; remember?: unknown[] | undefined } }
+  | { deny: { message?: string | undefined; interrupt?: boolean | undefined } }
+  | { answers: Record<string, string> }
+
+/** All that is peculiar to one kind of agent program. Everything but `probe` is pure. */
+export interface Runtime {
+  name: string
+  /** Basic regular expression of the journal lines that say whether the agent is idle. */
+  statePattern: string
+  /** Of those, the ones that say it is. */
+  idlePattern: string
+  /** Looks for the program on this machine. Never throws. */
+  probe(options: { env: NodeJS.ProcessEnv }): Promise<RuntimeFound>
+  launch(spec: AgentSpec, options: { path: string; dir: string; session?: LaunchSession }): LaunchPlan
+  /** Its reply means that the agent is ready. */
+  initialize(id: string): Input
+  prompt(id: string, content: Content): Input
+  interrupt(id: string, options: { cancelQueued: boolean }): Input
+  setModel(id: string, model: string): Input
+  setPermissionMode(id: string, mode: string): Input
+  endSession(id: string): Input
+  answerPermission(id: string, request: PermissionRequest, answer: PermissionAnswer): Input
+  /** One line of the journal → what it says. Never throws; what it does not know becomes `unknown`. */
+  decode(line: string): EventBody[]
+}
