@@ -202,7 +202,8 @@ export class Daemon {
     const start = systemClock.monotonic()
     const patience = () => (hurry.aborted ? HURRIED_FLUSH_MS : FLUSH_MS)
     const behind = () => [...this.#agents].some((agent) => agent.backlog > 0)
-    while (this.#link.up && behind() && systemClock.monotonic() - start < patience()) await sleep(FLUSH_STEP_MS)
+    while (this.#link.up && behind() && systemClock.monotonic() - start < patience())
+      await sleep(FLUSH_STEP_MS)
     this.#statuses.flush()
     await this.#dispatcher.settled()
     await this.#link.ping(patience())
@@ -305,15 +306,23 @@ export class Daemon {
   #program(name: string): string {
     const runtime = this.#health.runtime(name)
     if (runtime?.path && runtime.found && existsSync(runtime.path)) return runtime.path
-    throw new CommandFailure('runtime_missing', runtime?.problem ?? `${name} is not installed on this machine.`, {
-      path: 'spec.runtime',
-    })
+    throw new CommandFailure(
+      'runtime_missing',
+      runtime?.problem ?? `${name} is not installed on this machine.`,
+      {
+        path: 'spec.runtime',
+      },
+    )
   }
 
   #checkAccepts() {
     if (this.#health.acceptsAgents) return
-    throw new CommandFailure('disk_full', 'The disk of this machine is nearly full: it starts no new agents.', {
-      remedy: 'Make room on the disk with the state folder.',
-    })
+    throw new CommandFailure(
+      'disk_full',
+      'The disk of this machine is nearly full: it starts no new agents.',
+      {
+        remedy: 'Make room on the disk with the state folder.',
+      },
+    )
   }
 }

@@ -46,7 +46,10 @@ export async function runDaemon(config: DaemonConfig, { logger }: { logger: Logg
       },
       logger,
     )
-    logger.info({ version: VERSION, pid: process.pid, server_url: config.server_url, state_dir: paths.dir }, 'daemon started')
+    logger.info(
+      { version: VERSION, pid: process.pid, server_url: config.server_url, state_dir: paths.dir },
+      'daemon started',
+    )
     daemon.start()
 
     const how = await ending.asked
@@ -72,10 +75,14 @@ function takeLock(path: string) {
     return acquireLock(path)
   } catch (error) {
     if (!(error instanceof LockHeldError)) throw error
-    throw new UserError('already_running', `A daemon is already running on this state folder: process ${error.holder.pid}.`, {
-      remedy: 'Stop it with `fomular-daemon stop`, or set FOMULAR_STATE_DIR to another folder.',
-      exitCode: EXIT_ALREADY_RUNNING,
-    })
+    throw new UserError(
+      'already_running',
+      `A daemon is already running on this state folder: process ${error.holder.pid}.`,
+      {
+        remedy: 'Stop it with `fomular-daemon stop`, or set FOMULAR_STATE_DIR to another folder.',
+        exitCode: EXIT_ALREADY_RUNNING,
+      },
+    )
   }
 }
 

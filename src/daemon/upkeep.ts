@@ -66,7 +66,8 @@ export class Upkeep {
     for (const agent of [...agents]) {
       await returnBytes(agent, journalCapBytes)
       const { since } = agent.snapshot
-      if (!agent.ended || agent.backlog > 0 || clock.now() - Date.parse(since) < retainEndedDays * DAY_MS) continue
+      if (!agent.ended || agent.backlog > 0 || clock.now() - Date.parse(since) < retainEndedDays * DAY_MS)
+        continue
       logger.info({ agent_id: agent.id, ended: since }, 'agent forgotten: it ended long ago')
       await agents.remove(agent)
     }

@@ -1,0 +1,8 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { isAbsolute, join, resolve } from 'node:path'
+import { UserError } from '../platform/errors.ts'
+import { LOG_LEVELS, type LogLevel } from './log-level.ts'
+import { type KeySource, keySources, missingKey, readKey } from './key.ts'
+import { homeOf, stateDir } from './paths.ts'
+import { serverUrl } from './server-url.ts'
+import { distance } from './suggest.ts'

@@ -1,0 +1,33 @@
+import { delimiter } from 'node:path'
+
+/** Secrets of this program, and what only concerns it and whoever supervises it. */
+const OWN = [
+  /^FOMULAR_(KEY|KEY_FILE|HUB_KEY|HUB_KEY_FILE|CONFIG|DAEMON_.*)$/,
+  // systemd: a child that found these would speak to the unit's manager in the daemon's name.
+  /^(NOTIFY_SOCKET|WATCHDOG_.*|SYSTEMD_EXEC_PID|INVOCATION_ID|JOURNAL_STREAM|LISTEN_.*|MAINPID|MANAGERPID)$/,
+  /^(CREDENTIALS|STATE|RUNTIME|CACHE|LOGS|CONFIGURATION)_DIRECTORY$/,
+  /^MEMORY_PRESSURE_(WATCH|WRITE)$/,
+  // pm2
+  /^(pm_.*|PM2_.*|NODE_APP_INSTANCE|axm_.*|km_link|unique_id|vizion.*)$/,
+  // Node's channel to a parent that is not the agent's.
+  /^NODE_(CHANNEL_FD|CHANNEL_SERIALIZATION_MODE|UNIQUE_ID)$/,
+  // npm start
+  /^(npm_.*|INIT_CWD)$/,
+  // A daemon started from within a Claude Code session: its agents are sessions of their own.
+  /^(CLAUDECODE|CLAUDE_PID|CLAUDE_CODE_(ENTRYPOINT|SESSION_ID|SSE_PORT|EXECPATH))$/,
+]
+
+/** What agents inherit of the daemon's environment: everything but secrets and what ties them to the daemon. */
+export function childEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const kept = Object.entries(env).filter(([name]) => !OWN.some((pattern) => pattern.test(name)))
+  const child: NodeJS.ProcessEnv = Object.fromEntries(kept)
+  if (child.PATH !== undefined && env.npm_execpath !== undefined) child.PATH = withoutNpm(child.PATH)
+  return child
+}
+
+/** `npm start` puts its package's tools, and those of every folder above, before the user's. */
+const withoutNpm = (path: string) =>
+  path
+    .split(delimiter)
+    .filter((dir) => !/[/\\](node_modules[/\\]\.bin|node-gyp-bin)[/\\]?$/.test(dir))
+    .join(delimiter)

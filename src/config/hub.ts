@@ -1,0 +1,89 @@
+import * as z from 'zod/mini'
+import { UserError } from '../platform/errors.ts'
+import { readJson } from '../platform/files.ts'
+import { type KeySource, readKey } from './key.ts'
+import { stateDir, statePaths } from './paths.ts'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { isLoopback } from './server-url.ts'
+
+export const HUB_PORT = 3001
+
+/** `hub.json` in a hub's folder: where it listens, and which process it is. */
+export const HubRecord = z.object({
+  version: z.literal(1),
+  url: z.string(),
+  pid: z.int(),
+  start: z.string(),
+  boot_id: z.string(),
+})
+
+export interface HubFlags {
+  hub?: string | undefined
+  hubKeyFile?: string | undefined
+  stateDir?: string | undefined
+}
+
+export interface HubAddress {
+  /** http(s)://host:port, without a slash at its end. */
+  url: string
+  key: string
+}
+
+/** The port for a hub: `FOMULAR_HUB_PORT`, else 3001. @throws UserError */
+export function hubPort(env: NodeJS.ProcessEnv): number {
+  if (!env.FOMULAR_HUB_PORT) return HUB_PORT
+  const port = Number(env.FOMULAR_HUB_PORT)
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port
+  throw new UserError('config_invalid', `FOMULAR_HUB_PORT is "${env.FOMULAR_HUB_PORT}", which is no port.`, {
+    remedy: 'Use a number from 1 to 65535, or unset it.',
+    exitCode: 2,
+  })
+}
+
+/**
+ * Which hub to talk to, and with which key: as told, else the one of this state folder.
+ * @throws UserError when there is no key for it
+ */
+export function findHub({ flags, env }: { flags: HubFlags; env: NodeJS.ProcessEnv }): HubAddress {
+  const { hub: dir } = statePaths(flags.stateDir ?? stateDir(env))
+  const told = flags.hub ?? (env.FOMULAR_HUB_URL || undefined)
+  const record = readJson(join(dir, 'hub.json'), HubRecord)
+  const url = told === undefined ? (record.ok ? record.value.url : `http://127.0.0.1:${hubPort(env)}`) : told
+  const parsed = parse(url, flags.hub === undefined ? 'FOMULAR_HUB_URL' : '--hub')
+
+  const sources: KeySource[] = []
+  if (flags.hubKeyFile !== undefined) sources.push({ name: '--hub-key-file', file: flags.hubKeyFile })
+  if (env.FOMULAR_HUB_KEY) sources.push({ name: 'FOMULAR_HUB_KEY', key: env.FOMULAR_HUB_KEY })
+  if (env.FOMULAR_HUB_KEY_FILE) sources.push({ name: 'FOMULAR_HUB_KEY_FILE', file: env.FOMULAR_HUB_KEY_FILE })
+  // This machine's own key is for this machine's own hub: it is not shown to another.
+  const own = join(dir, 'user.key')
+  if ((told === undefined || isLoopback(parsed.hostname)) && existsSync(own))
+    sources.push({ name: 'the state folder', file: own })
+  const { key } = readKey(sources, missingHubKey(parsed.origin, told === undefined))
+  return { url: parsed.href.replace(/\/+$/, ''), key }
+}
+
+function parse(text: string, source: string): URL {
+  let url: URL | undefined
+  try {
+    url = new URL(text.replace(/^ws(s?):/, 'http$1:'))
+  } catch {
+    // Said below.
+  }
+  if (url && /^https?:$/.test(url.protocol)) return url
+  throw new UserError('config_invalid', `${source}: "${text}" is not a hub's address.`, {
+    remedy: 'Use http://host:port or https://host.',
+    exitCode: 2,
+  })
+}
+
+const missingHubKey = (url: string, local: boolean) =>
+  local
+    ? new UserError('hub_not_found', 'No hub was found on this machine.', {
+        remedy: 'Start one with `fomular-daemon up`, or name another with --hub URL and --hub-key-file FILE.',
+      })
+    : new UserError('key_missing', `No key for the hub at ${url} was given.`, {
+        remedy: 'Give its user key (user.key in the hub’s folder) with --hub-key-file FILE or FOMULAR_HUB_KEY.',
+        exitCode: 2,
+      })

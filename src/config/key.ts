@@ -1,0 +1,99 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { UserError } from '../platform/errors.ts'
+
+export interface KeySource {
+  /** The key itself, or the path of a file with it. */
+  key?: string
+  file?: string
+  /** How the user would name it, as `--key-file`. */
+  name: string
+}
+
+export interface Key {
+  key: string
+  /** Where it was found. */
+  source: string
+  /** What is not as it should be with it. */
+  warnings: string[]
+}
+
+/** Names of the key in systemd's credentials folder (`LoadCredential=key:…`). */
+const CREDENTIALS = ['key', 'fomular-key']
+
+/** The machine's key from flags, environment and systemd's credentials, in this order. */
+export function keySources(
+  flags: { key?: string | undefined; keyFile?: string | undefined },
+  env: NodeJS.ProcessEnv,
+): KeySource[] {
+  const sources: KeySource[] = []
+  if (flags.key !== undefined) sources.push({ name: '--key', key: flags.key })
+  if (flags.keyFile !== undefined) sources.push({ name: '--key-file', file: flags.keyFile })
+  if (env.FOMULAR_KEY) sources.push({ name: 'FOMULAR_KEY', key: env.FOMULAR_KEY })
+  if (env.FOMULAR_KEY_FILE) sources.push({ name: 'FOMULAR_KEY_FILE', file: env.FOMULAR_KEY_FILE })
+  const folder = env.CREDENTIALS_DIRECTORY
+  const credential = folder && CREDENTIALS.map((name) => join(folder, name)).find((path) => existsSync(path))
+  if (credential) sources.push({ name: 'systemd credential', file: credential })
+  return sources
+}
+
+/**
+ * Reads the key from the first of its sources.
+ * @throws UserError when there is none, or the first has no usable key
+ */
+export function readKey(sources: KeySource[], missing: UserError): Key {
+  const [source] = sources
+  if (!source) throw missing
+  const { name, file } = source
+  if (file === undefined) return { key: checked(source.key ?? '', name), source: name, warnings: [] }
+  let text: string
+  let mode: number
+  try {
+    text = readFileSync(file, 'utf8')
+    mode = statSync(file).mode
+  } catch (error) {
+    throw new UserError('key_unreadable', `${name}: ${file} cannot be read: ${(error as Error).message}`, {
+      remedy: 'Name a file that this user can read, with the key and nothing else in it.',
+      exitCode: 2,
+    })
+  }
+  const open = (mode & 0o077) !== 0 && name !== 'systemd credential'
+  return {
+    key: checked(text, `${name} (${file})`),
+    source: `${name} (${file})`,
+    warnings: open ? [`${file} can be read by other users: chmod 600 ${file}`] : [],
+  }
+}
+
+export const missingKey = () =>
+  new UserError('key_missing', 'No key for the server was given.', {
+    remedy:
+      'Give one with --key-file FILE (recommended), FOMULAR_KEY_FILE, FOMULAR_KEY, --key, key_file in the configuration file, or the systemd credential "key". To run on this machine alone, no key is needed: `fomular-daemon up`.',
+    exitCode: 2,
+  })
+
+/** A key goes into an HTTP header: printable ASCII, no blanks. */
+function checked(text: string, source: string): string {
+  const key = text.trim()
+  if (/^[\x21-\x7e]+$/.test(key)) return key
+  const problem =
+    key === '' ? 'is empty' : /\s/.test(key) ? 'has blanks or line breaks inside' : 'has characters that no key has'
+  throw new UserError('key_invalid', `The key from ${source} ${problem}.`, {
+    remedy: 'Give the key exactly as the server showed it, and nothing else.',
+    exitCode: 2,
+  })
+}
+
+/**
+ * Takes the key out of what this process shows of itself: out of its environment (what a child would inherit; the
+ * system's own copy in /proc/<pid>/environ stays, for this user only) and, on Linux and macOS, out of its command line
+ * as `ps` shows it.
+ */
+export function concealKey(proc: NodeJS.Process = process) {
+  for (const name of ['FOMULAR_KEY', 'FOMULAR_HUB_KEY']) delete proc.env[name]
+  const args = [...proc.execArgv, ...proc.argv.slice(1)]
+  const shown = args.map((arg, index) =>
+    args[index - 1] === '--key' ? '***' : arg.startsWith('--key=') ? '--key=***' : arg,
+  )
+  if (shown.some((arg, index) => arg !== args[index])) proc.title = [proc.argv0, ...shown].join(' ')
+}
