@@ -1,8 +1,151 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
-import { isAbsolute, join, resolve } from 'node:path'
+import { dirname } from 'node:path'
 import { UserError } from '../platform/errors.ts'
-import { LOG_LEVELS, type LogLevel } from './log-level.ts'
-import { type KeySource, keySources, missingKey, readKey } from './key.ts'
-import { homeOf, stateDir } from './paths.ts'
-import { serverUrl } from './server-url.ts'
-import { distance } from './suggest.ts'
+import { LOG_LEVELS, type LogLevel } from '../platform/log.ts'
+import { type ConfigFile, readConfigFile } from './file.ts'
+import { keySources, missingKey, readKey } from './key.ts'
+import { stateDir } from './paths.ts'
+import { flag, integer, number, oneOf, path, type Reader, type Source, text } from './readers.ts'
+import { isLoopback, serverUrl } from './server-url.ts'
+
+export interface DaemonConfig {
+  server_url: string
+  /** The machine's key. Secret. */
+  key: string
+  ca_file?: string
+  allow_insecure: boolean
+  state_dir: string
+  log_level: LogLevel
+  max_agents: number
+  /** Seconds for each step of a graceful stop. */
+  stop_grace_s: number
+  /** How much of an agent's acknowledged activity is kept on this machine's disk. */
+  journal_cap_mb: number
+  /** Days after which an ended agent's folder is removed. */
+  retain_ended_days: number
+  /** Where new versions come from: the machine's own choice, never a server's. */
+  update: { package: string; registry?: string }
+  /** What is worth telling the user once, at the start. */
+  warnings: string[]
+}
+
+/** Flags as commander gives them: `--max-agents` is `maxAgents`, its value text. */
+export type DaemonFlags = Partial<Record<string, string | boolean>>
+
+export const DEFAULT_SERVER_URL = 'ws://localhost:3001'
+
+/**
+ * Every setting by its name in the file. `max_agents` there is `--max-agents` as a flag and `FOMULAR_MAX_AGENTS` in the
+ * environment; `update.package` is `--update-package` and `FOMULAR_UPDATE_PACKAGE`.
+ */
+const SETTINGS = {
+  server_url: text,
+  ca_file: path,
+  allow_insecure: flag,
+  state_dir: path,
+  log_level: oneOf(LOG_LEVELS),
+  max_agents: integer(1, 10_000),
+  stop_grace_s: number(0, 600),
+  journal_cap_mb: integer(1, 1024 * 1024),
+  retain_ended_days: number(0, 3650),
+  'update.package': text,
+  'update.registry': text,
+} as const satisfies Record<string, Reader<unknown>>
+
+type Name = keyof typeof SETTINGS
+type ValueOf<N extends Name> = ReturnType<(typeof SETTINGS)[N]>
+
+/** All keys the configuration file may have. */
+export const CONFIG_KEYS: readonly string[] = [...Object.keys(SETTINGS), 'key', 'key_file']
+
+interface Sources {
+  flags: DaemonFlags
+  env: NodeJS.ProcessEnv
+  file: ConfigFile | undefined
+}
+
+/**
+ * The daemon's configuration: flags before environment before file before defaults.
+ * @throws UserError that names the source at fault
+ */
+export async function loadDaemonConfig({
+  flags,
+  env,
+}: {
+  flags: DaemonFlags
+  env: NodeJS.ProcessEnv
+}): Promise<DaemonConfig> {
+  const named = textFlag(flags.config) ?? (env.FOMULAR_CONFIG || undefined)
+  const by = flags.config === undefined ? 'FOMULAR_CONFIG' : '--config'
+  const file = await readConfigFile(named === undefined ? undefined : { path: named, by }, env, CONFIG_KEYS)
+  const sources = { flags, env, file }
+
+  const allow_insecure = find('allow_insecure', sources)?.value ?? false
+  const address = find('server_url', sources) ?? { value: DEFAULT_SERVER_URL, source: 'the default' }
+  const server_url = serverUrl(address.value, address.source, allow_insecure)
+  const ca_file = find('ca_file', sources)?.value
+  const registry = find('update.registry', sources)?.value
+  const { key, warnings } = machineKey(sources)
+  return {
+    server_url,
+    key,
+    ...(ca_file !== undefined && { ca_file }),
+    allow_insecure,
+    state_dir: find('state_dir', sources)?.value ?? stateDir(env),
+    log_level: find('log_level', sources)?.value ?? 'info',
+    max_agents: find('max_agents', sources)?.value ?? 200,
+    stop_grace_s: find('stop_grace_s', sources)?.value ?? 5,
+    journal_cap_mb: find('journal_cap_mb', sources)?.value ?? 256,
+    retain_ended_days: find('retain_ended_days', sources)?.value ?? 7,
+    update: {
+      package: find('update.package', sources)?.value ?? '@fomular-os/daemon',
+      ...(registry !== undefined && { registry }),
+    },
+    warnings:
+      allow_insecure && server_url.startsWith('ws:') && !isLoopback(new URL(server_url).hostname)
+        ? [...warnings, `the connection to ${server_url} is not encrypted`]
+        : warnings,
+  }
+}
+
+function machineKey({ flags, env, file }: Sources) {
+  const sources = keySources({ key: textFlag(flags.key), keyFile: textFlag(flags.keyFile) }, env)
+  if (file) {
+    const at = (name: string): Source => ({ name: `${file.path}: ${name}`, base: dirname(file.path) })
+    const { key, key_file } = file.values
+    if (key_file !== undefined)
+      sources.push({ name: at('key_file').name, file: path(key_file, at('key_file')) })
+    if (key !== undefined) {
+      if (!file.private)
+        throw new UserError('config_invalid', `${file.path} has the key in it, and others can read it.`, {
+          remedy: `Run chmod 600 ${file.path}, or move the key into a file of its own and name that as key_file.`,
+          exitCode: 2,
+        })
+      sources.push({ name: at('key').name, key: text(key, at('key')) })
+    }
+  }
+  return readKey(sources, missingKey())
+}
+
+/** A setting's value with the name of where it was found; undefined where it is nowhere. */
+function find<N extends Name>(
+  name: N,
+  { flags, env, file }: Sources,
+): { value: ValueOf<N>; source: string } | undefined {
+  const dashed = name.replace(/[._]/g, '-')
+  const inFlags = flags[dashed.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())]
+  const variable = `FOMULAR_${name.replace('.', '_').toUpperCase()}`
+  // FOMULAR_STATE_DIR and systemd's variable are one place, beneath flags and above the file.
+  const inEnv =
+    name === 'state_dir' && (env.FOMULAR_STATE_DIR || env.STATE_DIRECTORY) ? stateDir(env) : env[variable]
+  const candidates: [unknown, Source][] = [
+    [inFlags, { name: `--${dashed}`, base: process.cwd() }],
+    [inEnv || undefined, { name: variable, base: process.cwd() }],
+  ]
+  if (file) candidates.push([file.values[name], { name: `${file.path}: ${name}`, base: dirname(file.path) }])
+  const found = candidates.find(([value]) => value !== undefined)
+  if (!found) return undefined
+  const [value, source] = found
+  return { value: SETTINGS[name](value, source) as ValueOf<N>, source: source.name }
+}
+
+const textFlag = (value: string | boolean | undefined) => (typeof value === 'string' ? value : undefined)

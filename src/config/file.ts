@@ -1,65 +1,76 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { parse } from 'smol-toml'
-import * as z from 'zod/mini'
-import { UserError } from '../platform/errors.ts'
-import { LOG_LEVELS } from '../platform/log.ts'
+import { systemCode, UserError } from '../platform/errors.ts'
+import { homeOf } from './paths.ts'
+import { suggest } from './suggest.ts'
 
-const positive = z.int().check(z.minimum(1))
+export interface ConfigFile {
+  path: string
+  values: Record<string, unknown>
+  /** Nobody but its owner can read it. */
+  private: boolean
+}
 
-/** The configuration file, TOML. The key itself is not in it: it names a file that holds the key. */
-export const ConfigFile = z.strictObject({
-  server_url: z.optional(z.string()),
-  key_file: z.optional(z.string()),
-  ca_file: z.optional(z.string()),
-  allow_insecure: z.optional(z.boolean()),
-  log_level: z.optional(z.enum(LOG_LEVELS)),
-  max_agents: z.optional(positive),
-  stop_grace_s: z.optional(z.number().check(z.minimum(0), z.maximum(600))),
-  journal_cap_mb: z.optional(positive),
-  retain_ended_days: z.optional(z.number().check(z.minimum(0))),
-})
-export type ConfigFile = z.infer<typeof ConfigFile>
-
-const places = (env: NodeJS.ProcessEnv) => [
-  join(env.HOME || homedir(), '.fomular/config.toml'),
-  '/etc/fomular-daemon/config.toml',
-]
+/** Sections of the file; their keys are known as `section.key`. */
+const SECTIONS = ['update']
 
 /**
- * Reads the configuration file: the one named, else `FOMULAR_CONFIG`, else the first of the usual places that is there.
- * @throws UserError
+ * Reads the configuration file: the one named, else the first there is of the usual two.
+ * @param known all keys it may have
+ * @throws UserError when a named one is missing, or one is not understood
  */
-export function readConfigFile(
-  named: string | undefined,
+export async function readConfigFile(
+  named: { path: string; by: string } | undefined,
   env: NodeJS.ProcessEnv,
-): { path?: string; file: ConfigFile } {
-  const wanted = named ?? (env.FOMULAR_CONFIG || undefined)
-  const path = wanted ?? places(env).find((place) => existsSync(place))
-  if (path === undefined) return { file: {} }
-  let toml: unknown
+  known: readonly string[],
+): Promise<ConfigFile | undefined> {
+  const usual = [join(homeOf(env), '.fomular/config.toml'), '/etc/fomular-daemon/config.toml']
+  const path = named?.path ?? usual.find((candidate) => existsSync(candidate))
+  if (path === undefined) return undefined
+  let source: string
   try {
-    toml = parse(readFileSync(path, 'utf8'))
+    source = readFileSync(path, 'utf8')
   } catch (error) {
+    // A file for the system's own daemon need not be for this user's.
+    if (!named && systemCode(error) === 'EACCES') return undefined
     throw new UserError(
-      'config_invalid',
-      `The configuration file ${path} cannot be read: ${(error as Error).message}`,
+      'config_unreadable',
+      `${named?.by ?? 'The configuration file'}: ${path} cannot be read: ${(error as Error).message}`,
       {
-        remedy: 'Correct it, or name another with --config.',
+        remedy: 'Name a file that exists and that this user can read.',
         exitCode: 2,
       },
     )
   }
-  const parsed = ConfigFile.safeParse(toml)
-  if (parsed.success) return { path, file: parsed.data }
-  const issue = parsed.error.issues[0]
-  const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined
-  throw new UserError(
-    'config_invalid',
-    unknown === undefined
-      ? `${path}: ${issue?.path.join('.')}: ${issue?.message}`
-      : `${path}: there is no setting "${unknown}".`,
-    { remedy: `Settings are: ${Object.keys(ConfigFile.shape).join(', ')}.`, exitCode: 2 },
+  const { parse } = await import('smol-toml')
+  let table: Record<string, unknown>
+  try {
+    table = parse(source)
+  } catch (error) {
+    throw new UserError('config_invalid', `${path} is not valid TOML: ${(error as Error).message}`, {
+      remedy: 'Correct it at the place shown.',
+      exitCode: 2,
+    })
+  }
+  const values = flatten(table)
+  for (const key of Object.keys(values)) refuseUnknown(path, key, known)
+  return { path, values, private: (statSync(path).mode & 0o077) === 0 }
+}
+
+const flatten = (table: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(table).flatMap(([key, value]) =>
+      SECTIONS.includes(key) && typeof value === 'object' && value !== null
+        ? Object.entries(value).map(([inner, of]) => [`${key}.${inner}`, of] as const)
+        : [[key, value] as const],
+    ),
   )
+
+function refuseUnknown(path: string, key: string, known: readonly string[]) {
+  if (known.includes(key)) return
+  const meant = suggest(key, known)
+  throw new UserError('config_invalid', `${path}: there is no setting "${key}".`, {
+    remedy: meant ? `Did you mean "${meant}"?` : `Known settings: ${known.join(', ')}.`,
+    exitCode: 2,
+  })
 }

@@ -1,10 +1,10 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { UserError } from '../platform/errors.ts'
 import { readJson } from '../platform/files.ts'
 import { type KeySource, readKey } from './key.ts'
 import { stateDir, statePaths } from './paths.ts'
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { isLoopback } from './server-url.ts'
 
 export const HUB_PORT = 3001
@@ -84,6 +84,7 @@ const missingHubKey = (url: string, local: boolean) =>
         remedy: 'Start one with `fomular-daemon up`, or name another with --hub URL and --hub-key-file FILE.',
       })
     : new UserError('key_missing', `No key for the hub at ${url} was given.`, {
-        remedy: 'Give its user key (user.key in the hub’s folder) with --hub-key-file FILE or FOMULAR_HUB_KEY.',
+        remedy:
+          'Give its user key (user.key in the hub’s folder) with --hub-key-file FILE or FOMULAR_HUB_KEY.',
         exitCode: 2,
       })

@@ -77,7 +77,11 @@ function checked(text: string, source: string): string {
   const key = text.trim()
   if (/^[\x21-\x7e]+$/.test(key)) return key
   const problem =
-    key === '' ? 'is empty' : /\s/.test(key) ? 'has blanks or line breaks inside' : 'has characters that no key has'
+    key === ''
+      ? 'is empty'
+      : /\s/.test(key)
+        ? 'has blanks or line breaks inside'
+        : 'has characters that no key has'
   throw new UserError('key_invalid', `The key from ${source} ${problem}.`, {
     remedy: 'Give the key exactly as the server showed it, and nothing else.',
     exitCode: 2,

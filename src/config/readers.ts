@@ -1,0 +1,59 @@
+import { isAbsolute, resolve } from 'node:path'
+import { UserError } from '../platform/errors.ts'
+
+/** Where a setting's value was found. */
+export interface Source {
+  /** As the user would name it: `--max-agents`, `FOMULAR_MAX_AGENTS`, `/etc/…/config.toml: max_agents`. */
+  name: string
+  /** What a relative path is relative to. */
+  base: string
+}
+
+/** Turns what was found into a setting, or throws a UserError that names the source. Text stands for any other type. */
+export type Reader<T> = (value: unknown, source: Source) => T
+
+const fail = ({ name }: Source, value: unknown, wanted: string) =>
+  new UserError('config_invalid', `${name} is ${JSON.stringify(value)}, but must be ${wanted}.`, {
+    remedy: 'Correct it, or leave it out for the default.',
+    exitCode: 2,
+  })
+
+export const text: Reader<string> = (value, source) => {
+  if (typeof value === 'string' && value.trim() !== '') return value.trim()
+  throw fail(source, value, 'text')
+}
+
+export const path: Reader<string> = (value, source) => {
+  const given = text(value, source)
+  return isAbsolute(given) ? given : resolve(source.base, given)
+}
+
+export const flag: Reader<boolean> = (value, source) => {
+  if (value === true || value === 'true' || value === '1') return true
+  if (value === false || value === 'false' || value === '0') return false
+  throw fail(source, value, 'true or false')
+}
+
+export const number =
+  (min: number, max: number): Reader<number> =>
+  (value, source) => {
+    const given = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
+    if (typeof given === 'number' && given >= min && given <= max && Number.isFinite(given)) return given
+    throw fail(source, value, `a number from ${min} to ${max}`)
+  }
+
+export const integer =
+  (min: number, max: number): Reader<number> =>
+  (value, source) => {
+    const given = number(min, max)(value, source)
+    if (Number.isInteger(given)) return given
+    throw fail(source, value, `a whole number from ${min} to ${max}`)
+  }
+
+export const oneOf =
+  <T extends string>(values: readonly T[]): Reader<T> =>
+  (value, source) => {
+    const found = values.find((candidate) => candidate === value)
+    if (found !== undefined) return found
+    throw fail(source, value, `one of ${values.join(', ')}`)
+  }
