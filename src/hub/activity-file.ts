@@ -1,4 +1,13 @@
-import { closeSync, constants, fdatasync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fdatasync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  writeSync,
+} from 'node:fs'
 import { promisify } from 'node:util'
 import type { Activity, Event } from '../protocol/index.ts'
 
@@ -63,7 +72,11 @@ export class ActivityFile {
    * Events behind `place`, of at least one frame if there is one, until about `budget` bytes of the file were read.
    * @param position where an earlier call left off
    */
-  read(place: Place, budget: number, position = this.#find(place.offset)): { events: Event[]; position: number } {
+  read(
+    place: Place,
+    budget: number,
+    position = this.#find(place.offset),
+  ): { events: Event[]; position: number } {
     const events: Event[] = []
     const start = position
     let at = position

@@ -45,7 +45,8 @@ export class ActivityStore {
       this.#sync(frame.agent_id, file)
       return { taken: true }
     }
-    if (frame.from !== have && !(frame.from > have && frame.from === begin)) return { taken: false, resend: have }
+    if (frame.from !== have && !(frame.from > have && frame.from === begin))
+      return { taken: false, resend: have }
     file.append(frame)
     this.#sync(frame.agent_id, file)
     this.#grown.emit(frame.agent_id)
@@ -104,7 +105,11 @@ export class ActivityStore {
       for (const [index, { agentId, offset }] of batch.entries()) {
         const outcome = synced[index]!
         if (outcome.status === 'fulfilled') this.#onDurable(agentId, offset)
-        else this.#logger.error({ agent_id: agentId, err: outcome.reason }, 'activity could not be synced to disk')
+        else
+          this.#logger.error(
+            { agent_id: agentId, err: outcome.reason },
+            'activity could not be synced to disk',
+          )
       }
     }
   }

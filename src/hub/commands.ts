@@ -21,7 +21,7 @@ const Given = z.object({
 })
 type Given = z.infer<typeof Given>
 const Answered = z.object({ version: z.literal(1), result: CommandResult })
-const Entry = z.union([Answered, Given])
+const Line = z.union([Answered, Given])
 
 interface Entry {
   given: Given
@@ -101,7 +101,8 @@ export class Commands {
     const { command_id, machine_id, agent_id } = entry.given
     const base = { command_id, machine_id, ...(agent_id && { agent_id }) }
     if (!entry.result) return { ...base, state: 'pending' }
-    if (!entry.result.ok) return { ...base, state: 'failed', error: (entry.result as { error: Outcome['error'] }).error }
+    if (!entry.result.ok)
+      return { ...base, state: 'failed', error: (entry.result as { error: Outcome['error'] }).error }
     const { type: _type, command_id: _id, ok: _ok, ...result } = entry.result
     return { ...base, state: 'succeeded', result }
   }
@@ -162,9 +163,9 @@ function readLines(path: string): string[] {
   }
 }
 
-function parse(line: string): z.infer<typeof Entry> | undefined {
+function parse(line: string): z.infer<typeof Line> | undefined {
   try {
-    const parsed = Entry.safeParse(JSON.parse(line))
+    const parsed = Line.safeParse(JSON.parse(line))
     return parsed.success ? parsed.data : undefined
   } catch {
     // Torn: that command was not acknowledged to whoever gave it, or that answer comes again.

@@ -7,7 +7,11 @@ import { AgentStatus, type Hello, type HubAgent, HubMachine, type MachineStatus 
 /** How long a change may wait to be written: the machines say it all again when they come back. */
 const SAVE_MS = 1000
 
-const AgentRecord = z.object({ machine_id: z.string(), gone: z._default(z.boolean(), false), status: AgentStatus })
+const AgentRecord = z.object({
+  machine_id: z.string(),
+  gone: z._default(z.boolean(), false),
+  status: AgentStatus,
+})
 type AgentRecord = z.infer<typeof AgentRecord>
 
 const RegistryRecord = z.object({
@@ -43,7 +47,10 @@ export class Registry extends EventEmitter<RegistryEvents> {
       for (const machine of read.value.machines) this.#machines.set(machine.machine_id, machine)
       for (const agent of read.value.agents) this.#agents.set(agent.status.agent_id, agent)
     } else if (read.reason === 'damaged')
-      logger.error({ path: setAside(path), problem: read.problem }, 'a damaged file was set aside; the machines will tell anew')
+      logger.error(
+        { path: setAside(path), problem: read.problem },
+        'a damaged file was set aside; the machines will tell anew',
+      )
   }
 
   machines(): HubMachine[] {
@@ -80,7 +87,15 @@ export class Registry extends EventEmitter<RegistryEvents> {
   connected(hello: Hello) {
     const { machine_id, hostname, os, arch, daemon_version, machine } = hello
     this.#connected.add(machine_id)
-    this.#machines.set(machine_id, { machine_id, hostname, os, arch, daemon_version, since: now(), status: machine })
+    this.#machines.set(machine_id, {
+      machine_id,
+      hostname,
+      os,
+      arch,
+      daemon_version,
+      since: now(),
+      status: machine,
+    })
     for (const status of hello.agents) this.agentStatus(machine_id, status)
     const held = new Set(hello.agents.map(({ agent_id }) => agent_id))
     for (const [agentId, agent] of this.#agents)
@@ -93,7 +108,8 @@ export class Registry extends EventEmitter<RegistryEvents> {
     if (!machine || !this.#connected.delete(machineId)) return
     machine.since = now()
     this.#changed('machine', machineId)
-    for (const [agentId, agent] of this.#agents) if (agent.machine_id === machineId) this.emit('agent', agentId)
+    for (const [agentId, agent] of this.#agents)
+      if (agent.machine_id === machineId) this.emit('agent', agentId)
   }
 
   machineStatus(machineId: string, status: MachineStatus) {

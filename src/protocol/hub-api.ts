@@ -45,6 +45,8 @@ export const HubAgent = z.object({
   machine_id: z.string(),
   /** Whether its machine is connected now: if not, the status is the last one known. */
   connected: z.boolean(),
+  /** Its machine does not have it any more; the history is what is left of it. */
+  gone: z.optional(z.boolean()),
   /** How far the hub has its journal. */
   offset: z.int(),
 })

@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { type DaemonFlags, loadDaemonConfig } from '../../../src/config/config.ts'
+import { UserError } from '../../../src/platform/errors.ts'
+
+const home = mkdtempSync(join(tmpdir(), 'fomular-config-'))
+after(() => rmSync(home, { recursive: true, force: true }))
+
+let files = 0
+function file(content: string, mode = 0o600): string {
+  const path = join(home, `config-${++files}.toml`)
+  writeFileSync(path, content)
+  chmodSync(path, mode)
+  return path
+}
+
+const load = (flags: DaemonFlags = {}, env: NodeJS.ProcessEnv = {}) =>
+  loadDaemonConfig({ flags: { key: 'k', ...flags }, env: { HOME: home, ...env } })
+
+async function refusal(promise: Promise<unknown>): Promise<UserError> {
+  try {
+    await promise
+  } catch (error) {
+    assert.ok(error instanceof UserError, String(error))
+    return error
+  }
+  throw new Error('it was accepted')
+}
+
+test('without anything, the defaults', async () => {
+  assert.deepEqual(await load(), {
+    server_url: 'ws://localhost:3001',
+    key: 'k',
+    allow_insecure: false,
+    state_dir: join(home, '.fomular/state'),
+    log_level: 'info',
+    max_agents: 200,
+    stop_grace_s: 5,
+    journal_cap_mb: 256,
+    retain_ended_days: 7,
+    update: { package: '@fomular-os/daemon' },
+    warnings: [],
+  })
+})
+
+test('flags go before environment before file before defaults, each setting on its own', async () => {
+  const config = file(
+    'max_agents = 1\nlog_level = "warn"\nstop_grace_s = 2.5\n[update]\nregistry = "http://localhost:4873"\n',
+  )
+  const env = { FOMULAR_CONFIG: config, FOMULAR_MAX_AGENTS: '2', FOMULAR_LOG_LEVEL: 'error' }
+  const { max_agents, log_level, stop_grace_s, update } = await load({ maxAgents: '3' }, env)
+  assert.deepEqual(
+    { max_agents, log_level, stop_grace_s, update },
+    {
+      max_agents: 3,
+      log_level: 'error',
+      stop_grace_s: 2.5,
+      update: { package: '@fomular-os/daemon', registry: 'http://localhost:4873' },
+    },
+  )
+})
+
+test('the usual file in the home folder is found; its relative paths are relative to it', async () => {
+  const other = mkdtempSync(join(home, 'home-'))
+  mkdirSync(join(other, '.fomular'))
+  writeFileSync(join(other, '.fomular/config.toml'), 'ca_file = "ca.pem"\n')
+  assert.equal((await load({}, { HOME: other })).ca_file, join(other, '.fomular/ca.pem'))
+})
+
+test('the state folder: flag, variable, systemd’s first, file', async () => {
+  const FOMULAR_CONFIG = file('state_dir = "/from-file"\n')
+  const dir = async (flags: DaemonFlags, env: NodeJS.ProcessEnv) =>
+    (await load(flags, { FOMULAR_CONFIG, ...env })).state_dir
+  assert.equal(await dir({}, {}), '/from-file')
+  assert.equal(await dir({}, { STATE_DIRECTORY: '/unit:/second' }), '/unit')
+  assert.equal(await dir({}, { STATE_DIRECTORY: '/unit', FOMULAR_STATE_DIR: '/var' }), '/var')
+  assert.equal(await dir({ stateDir: '/flag' }, { FOMULAR_STATE_DIR: '/var' }), '/flag')
+})
+
+test('errors name where the fault is', async () => {
+  const unknown = await refusal(load({ config: file('max_agent = 1\n') }))
+  assert.match(unknown.message, /there is no setting "max_agent"/)
+  assert.match(unknown.remedy ?? '', /Did you mean "max_agents"\?/)
+  assert.match(
+    (await refusal(load({ config: file('[update]\nregistri = "x"\n') }))).message,
+    /"update.registri"/,
+  )
+  assert.match((await refusal(load({ config: file('a = \n') }))).message, /is not valid TOML/)
+  assert.match((await refusal(load({ config: join(home, 'none') }))).message, /^--config: .*cannot be read/)
+  assert.match(
+    (await refusal(load({}, { FOMULAR_CONFIG: file('max_agents = 0\n') }))).message,
+    /config-\d+\.toml: max_agents is 0, but must be a number from 1 to 10000/,
+  )
+  assert.match(
+    (await refusal(load({}, { FOMULAR_MAX_AGENTS: 'many' }))).message,
+    /^FOMULAR_MAX_AGENTS is "many"/,
+  )
+  assert.match((await refusal(load({ maxAgents: '1.5' }))).message, /^--max-agents is "1.5".*whole number/)
+  const level = await refusal(load({ logLevel: 'loud' }))
+  assert.match(level.message, /^--log-level is "loud", but must be one of trace, debug,/)
+  assert.equal(level.exitCode, 2)
+})
+
+test('the server’s address', async () => {
+  const url = async (serverUrl: string, flags: DaemonFlags = {}) =>
+    (await load({ serverUrl, ...flags })).server_url
+  assert.equal(await url('http://127.0.0.1:4000/'), 'ws://127.0.0.1:4000')
+  assert.equal(await url('https://example.com/x?y=1'), 'wss://example.com/x?y=1')
+  assert.equal(await url('ws://[::1]:1'), 'ws://[::1]:1')
+  assert.equal(await url('ws://10.0.0.1:3001', { allowInsecure: true }), 'ws://10.0.0.1:3001')
+  const plain = await refusal(url('ws://10.0.0.1:3001'))
+  assert.match(plain.message, /^--server-url: ws:\/\/10.0.0.1:3001 is not encrypted/)
+  assert.match(plain.remedy ?? '', /wss:\/\/10.0.0.1:3001, or --allow-insecure/)
+  assert.match((await refusal(url('localhost:3001'))).message, /is not a WebSocket address/)
+  assert.match((await refusal(url('nonsense'))).message, /is not a server’s address/)
+  const secret = await refusal(url('wss://me:hunter2@example.com'))
+  assert.doesNotMatch(secret.message, /hunter2/)
+  assert.deepEqual((await load({ serverUrl: 'ws://10.0.0.1', allowInsecure: true })).warnings, [
+    'the connection to ws://10.0.0.1 is not encrypted',
+  ])
+})
+
+test('a key in the configuration file only where nobody else can read it', async () => {
+  const own = file('key = "secret"\n')
+  assert.equal((await load({ key: undefined, config: own })).key, 'secret')
+  const open = await refusal(load({ key: undefined, config: file('key = "secret"\n', 0o644) }))
+  assert.match(open.message, /others can read it/)
+})
+
+test('key_file of the configuration file is relative to it and comes after everything else', async () => {
+  writeFileSync(join(home, 'machine.key'), 'from-file\n', { mode: 0o600 })
+  const config = file('key_file = "machine.key"\n')
+  assert.equal((await load({ key: undefined, config })).key, 'from-file')
+  assert.equal((await load({ key: undefined, config }, { FOMULAR_KEY: 'from-env' })).key, 'from-env')
+})

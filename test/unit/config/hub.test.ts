@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { findHub, hubPort } from '../../../src/config/hub.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'fomular-hub-'))
+after(() => rmSync(root, { recursive: true, force: true }))
+
+const started = join(root, 'started')
+mkdirSync(join(started, 'hub'), { recursive: true })
+writeFileSync(join(started, 'hub/user.key'), 'own-key\n', { mode: 0o600 })
+writeFileSync(
+  join(started, 'hub/hub.json'),
+  JSON.stringify({ version: 1, url: 'http://127.0.0.1:4567', pid: 1, start: '1', boot_id: 'x' }),
+)
+
+const find = (flags: Parameters<typeof findHub>[0]['flags'], env: NodeJS.ProcessEnv = {}) =>
+  findHub({ flags, env: { FOMULAR_STATE_DIR: started, ...env } })
+
+test('the state folder’s own hub', () => {
+  assert.deepEqual(find({}), { url: 'http://127.0.0.1:4567', key: 'own-key' })
+})
+
+test('one that is named, with its key', () => {
+  const env = { FOMULAR_HUB_URL: 'https://hub.example/', FOMULAR_HUB_KEY: 'their-key' }
+  assert.deepEqual(find({}, env), { url: 'https://hub.example', key: 'their-key' })
+  assert.equal(find({ hub: 'ws://localhost:9' }, env).url, 'http://localhost:9')
+})
+
+test('this machine’s key is for a hub on this machine only', () => {
+  assert.equal(find({ hub: 'http://localhost:9' }).key, 'own-key')
+  assert.throws(() => find({ hub: 'https://hub.example' }), /No key for the hub at https:\/\/hub.example/)
+})
+
+test('no hub yet: how to get one', () => {
+  assert.throws(
+    () => find({}, { FOMULAR_STATE_DIR: join(root, 'none') }),
+    (error: Error & { remedy?: string }) => /fomular-daemon up/.test(error.remedy ?? ''),
+  )
+  assert.throws(() => find({ hub: 'ftp://x' }), /--hub: "ftp:\/\/x" is not a hub’s address/)
+})
+
+test('the port', () => {
+  assert.equal(hubPort({}), 3001)
+  assert.equal(hubPort({ FOMULAR_HUB_PORT: '0' }), 0)
+  assert.throws(() => hubPort({ FOMULAR_HUB_PORT: '99999' }), /FOMULAR_HUB_PORT is "99999", which is no port/)
+})

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { promisify } from 'node:util'
+import { keySources, missingKey, readKey } from '../../../src/config/key.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'fomular-key-'))
+after(() => rmSync(dir, { recursive: true, force: true }))
+
+function file(name: string, content: string, mode = 0o600) {
+  const path = join(dir, name)
+  writeFileSync(path, content)
+  chmodSync(path, mode)
+  return path
+}
+
+const read = (flags: { key?: string; keyFile?: string }, env: NodeJS.ProcessEnv = {}) =>
+  readKey(keySources(flags, env), missingKey())
+
+test('the sources in their order', () => {
+  const a = file('a', 'from-a\n')
+  const b = file('b', 'from-b')
+  file('key', 'from-systemd\n')
+  const env = { FOMULAR_KEY: 'from-env', FOMULAR_KEY_FILE: b, CREDENTIALS_DIRECTORY: dir }
+  assert.equal(read({ key: 'from-flag', keyFile: a }, env).key, 'from-flag')
+  assert.deepEqual(read({ keyFile: a }, env), { key: 'from-a', source: `--key-file (${a})`, warnings: [] })
+  assert.equal(read({}, env).key, 'from-env')
+  assert.equal(read({}, { ...env, FOMULAR_KEY: '' }).key, 'from-b')
+  assert.equal(read({}, { CREDENTIALS_DIRECTORY: dir }).key, 'from-systemd')
+})
+
+test('no key: every way to give one is named', () => {
+  assert.throws(
+    () => read({}),
+    (error: Error & { remedy?: string; exitCode?: number }) => {
+      for (const way of [
+        '--key-file',
+        'FOMULAR_KEY_FILE',
+        'FOMULAR_KEY',
+        '--key',
+        'key_file',
+        'systemd',
+        'fomular-daemon up',
+      ])
+        assert.ok(error.remedy?.includes(way), way)
+      return error.exitCode === 2
+    },
+  )
+})
+
+test('a file that others can read is warned about', () => {
+  const path = file('open', 'k', 0o644)
+  assert.deepEqual(read({ keyFile: path }).warnings, [
+    `${path} can be read by other users: chmod 600 ${path}`,
+  ])
+})
+
+test('what is no key is refused, and not repeated in the message', () => {
+  for (const [content, why] of [
+    ['', /is empty/],
+    [' \n', /is empty/],
+    ['two words', /blanks or line breaks/],
+    ['one\ntwo\n', /blanks or line breaks/],
+    ['clé', /characters that no key has/],
+  ] as const) {
+    const path = file('bad', content)
+    assert.throws(
+      () => read({ keyFile: path }),
+      (error: Error) => {
+        assert.match(error.message, why)
+        assert.ok(content.trim() === '' || !error.message.includes(content.trim()))
+        return true
+      },
+    )
+  }
+  assert.throws(() => read({ keyFile: join(dir, 'none') }), /--key-file: .*none cannot be read/)
+})
+
+test('a key is not left where ps or a child would show it', async () => {
+  const program = `
+    import { readFileSync } from 'node:fs'
+    import { concealKey } from ${JSON.stringify(new URL('../../../src/config/key.ts', import.meta.url).href)}
+    concealKey()
+    const cmdline = process.platform === 'linux' ? readFileSync('/proc/self/cmdline', 'utf8') : process.title
+    console.log(JSON.stringify({ cmdline, key: process.env.FOMULAR_KEY ?? null, hub: process.env.FOMULAR_HUB_KEY ?? null }))
+  `
+  const path = file('program.mjs', program)
+  const env = { ...process.env, FOMULAR_KEY: 'secret-1', FOMULAR_HUB_KEY: 'secret-2' }
+  const args = [path, 'run', '--server-url', 'ws://localhost:1', '--key', 'secret-3', '--key=secret-4']
+  const { stdout } = await promisify(execFile)(process.execPath, args, { env })
+  const { cmdline, ...rest } = JSON.parse(stdout)
+  assert.deepEqual(rest, { key: null, hub: null })
+  assert.doesNotMatch(cmdline, /secret/)
+  assert.match(cmdline, /--server-url ws:\/\/localhost:1 --key \*\*\*/)
+})
