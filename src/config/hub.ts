@@ -18,6 +18,16 @@ export const HubRecord = z.object({
   boot_id: z.string(),
 })
 
+/** What is where in a hub's folder. */
+export const hubFiles = (dir: string) => ({
+  /** What machines connect with. */
+  machineKey: join(dir, 'machine.key'),
+  /** What people and programs use the API with. */
+  userKey: join(dir, 'user.key'),
+  /** A running hub's `HubRecord`. */
+  record: join(dir, 'hub.json'),
+})
+
 export interface HubFlags {
   hub?: string | undefined
   hubKeyFile?: string | undefined
@@ -46,9 +56,9 @@ export function hubPort(env: NodeJS.ProcessEnv): number {
  * @throws UserError when there is no key for it
  */
 export function findHub({ flags, env }: { flags: HubFlags; env: NodeJS.ProcessEnv }): HubAddress {
-  const { hub: dir } = statePaths(flags.stateDir ?? stateDir(env))
+  const files = hubFiles(statePaths(flags.stateDir ?? stateDir(env)).hub)
   const told = flags.hub ?? (env.FOMULAR_HUB_URL || undefined)
-  const record = readJson(join(dir, 'hub.json'), HubRecord)
+  const record = readJson(files.record, HubRecord)
   const url = told === undefined ? (record.ok ? record.value.url : `http://127.0.0.1:${hubPort(env)}`) : told
   const parsed = parse(url, flags.hub === undefined ? 'FOMULAR_HUB_URL' : '--hub')
 
@@ -57,9 +67,8 @@ export function findHub({ flags, env }: { flags: HubFlags; env: NodeJS.ProcessEn
   if (env.FOMULAR_HUB_KEY) sources.push({ name: 'FOMULAR_HUB_KEY', key: env.FOMULAR_HUB_KEY })
   if (env.FOMULAR_HUB_KEY_FILE) sources.push({ name: 'FOMULAR_HUB_KEY_FILE', file: env.FOMULAR_HUB_KEY_FILE })
   // This machine's own key is for this machine's own hub: it is not shown to another.
-  const own = join(dir, 'user.key')
-  if ((told === undefined || isLoopback(parsed.hostname)) && existsSync(own))
-    sources.push({ name: 'the state folder', file: own })
+  if ((told === undefined || isLoopback(parsed.hostname)) && existsSync(files.userKey))
+    sources.push({ name: 'the state folder', file: files.userKey })
   const { key } = readKey(sources, missingHubKey(parsed.origin, told === undefined))
   return { url: parsed.href.replace(/\/+$/, ''), key }
 }
@@ -85,6 +94,6 @@ const missingHubKey = (url: string, local: boolean) =>
       })
     : new UserError('key_missing', `No key for the hub at ${url} was given.`, {
         remedy:
-          'Give its user key (user.key in the hub’s folder) with --hub-key-file FILE or FOMULAR_HUB_KEY.',
+          "Give its user key (user.key in the hub's folder) with --hub-key-file FILE or FOMULAR_HUB_KEY.",
         exitCode: 2,
       })

@@ -25,7 +25,7 @@ export function serverUrl(text: string, source: string, allowInsecure: boolean):
   try {
     url = new URL(text)
   } catch {
-    throw fail(`"${text}" is not a server’s address.`, example)
+    throw fail(`"${text}" is not a server's address.`, example)
   }
   if (/^https?:$/.test(url.protocol)) url = new URL(text.replace(/^http/i, 'ws'))
   if (!/^wss?:$/.test(url.protocol)) throw fail(`"${text}" is not a WebSocket address.`, example)

@@ -70,7 +70,7 @@ test('the usual file in the home folder is found; its relative paths are relativ
   assert.equal((await load({}, { HOME: other })).ca_file, join(other, '.fomular/ca.pem'))
 })
 
-test('the state folder: flag, variable, systemd’s first, file', async () => {
+test("the state folder: flag, variable, systemd's first, file", async () => {
   const FOMULAR_CONFIG = file('state_dir = "/from-file"\n')
   const dir = async (flags: DaemonFlags, env: NodeJS.ProcessEnv) =>
     (await load(flags, { FOMULAR_CONFIG, ...env })).state_dir
@@ -104,7 +104,7 @@ test('errors name where the fault is', async () => {
   assert.equal(level.exitCode, 2)
 })
 
-test('the server’s address', async () => {
+test("the server's address", async () => {
   const url = async (serverUrl: string, flags: DaemonFlags = {}) =>
     (await load({ serverUrl, ...flags })).server_url
   assert.equal(await url('http://127.0.0.1:4000/'), 'ws://127.0.0.1:4000')
@@ -115,7 +115,7 @@ test('the server’s address', async () => {
   assert.match(plain.message, /^--server-url: ws:\/\/10.0.0.1:3001 is not encrypted/)
   assert.match(plain.remedy ?? '', /wss:\/\/10.0.0.1:3001, or --allow-insecure/)
   assert.match((await refusal(url('localhost:3001'))).message, /is not a WebSocket address/)
-  assert.match((await refusal(url('nonsense'))).message, /is not a server’s address/)
+  assert.match((await refusal(url('nonsense'))).message, /is not a server's address/)
   const secret = await refusal(url('wss://me:hunter2@example.com'))
   assert.doesNotMatch(secret.message, /hunter2/)
   assert.deepEqual((await load({ serverUrl: 'ws://10.0.0.1', allowInsecure: true })).warnings, [

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { childEnvironment } from '../../../src/config/environment.ts'
 
-test('agents inherit the user’s environment', () => {
+test("agents inherit the user's environment", () => {
   const env = {
     PATH: '/opt/node_modules/.bin:/usr/bin',
     HOME: '/home/me',
@@ -50,7 +50,7 @@ test('but neither secrets nor what ties them to the daemon', () => {
   assert.deepEqual(childEnvironment(Object.fromEntries(names.map((name) => [name, 'x']))), {})
 })
 
-test('nor npm’s additions to PATH, when npm started the daemon', () => {
+test("nor npm's additions to PATH, when npm started the daemon", () => {
   const env = {
     npm_execpath: '/usr/lib/npm',
     PATH: '/a/node_modules/.bin:/node_modules/.bin:/usr/lib/npm/node-gyp-bin:/usr/bin:/home/me/bin',

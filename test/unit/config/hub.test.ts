@@ -19,7 +19,7 @@ writeFileSync(
 const find = (flags: Parameters<typeof findHub>[0]['flags'], env: NodeJS.ProcessEnv = {}) =>
   findHub({ flags, env: { FOMULAR_STATE_DIR: started, ...env } })
 
-test('the state folder’s own hub', () => {
+test("the state folder's own hub", () => {
   assert.deepEqual(find({}), { url: 'http://127.0.0.1:4567', key: 'own-key' })
 })
 
@@ -29,7 +29,7 @@ test('one that is named, with its key', () => {
   assert.equal(find({ hub: 'ws://localhost:9' }, env).url, 'http://localhost:9')
 })
 
-test('this machine’s key is for a hub on this machine only', () => {
+test("this machine's key is for a hub on this machine only", () => {
   assert.equal(find({ hub: 'http://localhost:9' }).key, 'own-key')
   assert.throws(() => find({ hub: 'https://hub.example' }), /No key for the hub at https:\/\/hub.example/)
 })
@@ -39,7 +39,7 @@ test('no hub yet: how to get one', () => {
     () => find({}, { FOMULAR_STATE_DIR: join(root, 'none') }),
     (error: Error & { remedy?: string }) => /fomular-daemon up/.test(error.remedy ?? ''),
   )
-  assert.throws(() => find({ hub: 'ftp://x' }), /--hub: "ftp:\/\/x" is not a hub’s address/)
+  assert.throws(() => find({ hub: 'ftp://x' }), /--hub: "ftp:\/\/x" is not a hub's address/)
 })
 
 test('the port', () => {
