@@ -1,5 +1,6 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { socketAddress } from '../config/paths.ts'
 import type { Logger } from '../platform/log.ts'
 
 export type ControlRoutes = Record<string, () => Promise<object>>
@@ -21,7 +22,7 @@ export async function listenControl(
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      server.listen(path, resolve)
+      server.listen(socketAddress(path), resolve)
     })
   } finally {
     process.umask(mask)
