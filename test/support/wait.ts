@@ -1,0 +1,22 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** Long enough for a machine under load; what is awaited takes a hundredth of it. */
+const DEADLINE_MS = 30_000
+const POLL_MS = 10
+
+/**
+ * Waits until `holds` gives something truthy, and gives that back.
+ * @throws Error naming `what` when it did not in time
+ */
+export async function until<T>(
+  holds: () => T | Promise<T>,
+  { timeoutMs = DEADLINE_MS, what = 'the condition' }: { timeoutMs?: number; what?: string } = {},
+): Promise<Exclude<Awaited<T>, undefined | null | false | 0 | ''>> {
+  const deadline = performance.now() + timeoutMs
+  for (;;) {
+    const held = await holds()
+    if (held) return held as Exclude<Awaited<T>, undefined | null | false | 0 | ''>
+    if (performance.now() > deadline) throw new Error(`${what} did not come about within ${timeoutMs} ms`)
+    await sleep(POLL_MS)
+  }
+}
