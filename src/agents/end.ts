@@ -57,11 +57,14 @@ export const strays = (agent: Agent): ProcessIdentity[] => findByEnvironment(AGE
 
 /** Ends whatever an agent that has ended left behind: tool processes live in sessions of their own. */
 export async function sweep(agent: Agent): Promise<number> {
-  const left = strays(agent)
-  if (left.length === 0) return 0
+  const all = strays(agent)
+  if (all.length === 0) return 0
+  // The launcher and its feeder are about to end by themselves, the exit written down.
+  const own = [agent.process?.launcher.pid, agent.process?.feeder.pid]
+  const left = all.filter(({ pid }) => !own.includes(pid))
   for (const process of left) sendSignal(process, 'SIGTERM')
   await sleep(SWEEP_GRACE_MS)
-  for (const process of left) sendSignal(process, 'SIGKILL')
+  for (const process of all) sendSignal(process, 'SIGKILL')
   return left.length
 }
 

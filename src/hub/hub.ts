@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import { WebSocketServer } from 'ws'
 import type * as z from 'zod/mini'
-import type { HubRecord } from '../config/hub.ts'
+import { type HubRecord, hubFiles } from '../config/hub.ts'
 import { isLoopback } from '../config/server-url.ts'
 import { systemCode, UserError } from '../platform/errors.ts'
 import { ensurePrivateDir, writeAtomic } from '../platform/files.ts'
@@ -18,7 +18,7 @@ import { identify } from '../platform/process-identity.ts'
 import { Limits } from '../protocol/index.ts'
 import { api } from './api.ts'
 import { Commands } from './commands.ts'
-import { Keys, keyPaths } from './keys.ts'
+import { Keys } from './keys.ts'
 import { Machines } from './machines.ts'
 import { Registry } from './registry.ts'
 
@@ -55,7 +55,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   ensurePrivateDir(dir)
   const unlock = takeLock(join(dir, 'lock'))
   try {
-    const recordPath = join(dir, 'hub.json')
+    const files = hubFiles(dir)
     const keys = new Keys(dir)
     const registry = new Registry(join(dir, 'registry.json'), logger)
     const commands = new Commands(join(dir, 'commands.jsonl'))
@@ -69,14 +69,14 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     const name = host.includes(':') ? `[${host}]` : host
     const url = `${tls ? 'https' : 'http'}://${name}:${actual}`
     const record: z.infer<typeof HubRecord> = { version: 1, url, ...identify(process.pid)! }
-    writeAtomic(recordPath, JSON.stringify(record))
+    writeAtomic(files.record, JSON.stringify(record))
     logger.info({ url }, 'hub listening')
     return {
       url,
-      machineKeyPath: keyPaths(dir).machine,
-      userKeyPath: keyPaths(dir).user,
+      machineKeyPath: files.machineKey,
+      userKeyPath: files.userKey,
       async close() {
-        rmSync(recordPath, { force: true })
+        rmSync(files.record, { force: true })
         const closed = new Promise((resolve) => server.close(resolve))
         await machines.close()
         server.closeAllConnections()

@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { hubFiles } from '../config/hub.ts'
 import { systemCode } from '../platform/errors.ts'
 import { writeAtomic } from '../platform/files.ts'
 
@@ -8,11 +8,6 @@ export type Role = 'machine' | 'user'
 
 /** Secrets of 256 bits; the prefix tells people what one is for. */
 const PREFIX = { machine: 'fmk_', user: 'fuk_' }
-
-export const keyPaths = (dir: string): Record<Role, string> => ({
-  machine: join(dir, 'machine.key'),
-  user: join(dir, 'user.key'),
-})
 
 const digest = (key: string) => createHash('sha256').update(key).digest()
 
@@ -22,10 +17,10 @@ export class Keys {
 
   /** Reads them from the hub's folder, and makes them on the first start. */
   constructor(dir: string) {
-    const paths = keyPaths(dir)
+    const files = hubFiles(dir)
     this.#digests = {
-      machine: digest(readOrMake(paths.machine, PREFIX.machine)),
-      user: digest(readOrMake(paths.user, PREFIX.user)),
+      machine: digest(readOrMake(files.machineKey, PREFIX.machine)),
+      user: digest(readOrMake(files.userKey, PREFIX.user)),
     }
   }
 

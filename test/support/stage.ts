@@ -1,0 +1,231 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type * as z from 'zod/mini'
+import { findByEnvironment, sendSignal } from '../../src/platform/process-identity.ts'
+import type { AgentSpec, Event, HubAgent, HubMachine, Outcome } from '../../src/protocol/index.ts'
+import { type Cleanup, tempDir } from './temp.ts'
+import { until } from './wait.ts'
+
+/** The built program: what users run is what is tested. */
+export const PROGRAM = fileURLToPath(new URL('../../dist/index.js', import.meta.url))
+/** In the environment of everything a stage starts. */
+const STAGE_MARK = 'TEST_STAGE'
+
+type SpecInput = Omit<z.input<typeof AgentSpec>, 'cwd'> & { cwd?: string }
+
+export interface Running {
+  pid: number
+  kill(signal: NodeJS.Signals): void
+  /** Exit code, or the signal's name. */
+  ended: Promise<number | string>
+  log(): string
+}
+
+/** Port of loopback that nobody uses. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as { port: number }
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/** A machine with a hub of its own: folders, a port, and the processes that a test starts, all gone when it has ended. */
+export class Stage {
+  readonly dir: string
+  readonly cwd: string
+  readonly state: string
+  readonly port: number
+  readonly env: Record<string, string>
+  readonly #running: ChildProcess[] = []
+  #logs = 0
+
+  private constructor(dir: string, port: number, env: Record<string, string>) {
+    this.dir = dir
+    this.port = port
+    this.cwd = join(dir, 'work')
+    this.state = join(dir, 'state')
+    mkdirSync(this.cwd)
+    mkdirSync(join(dir, 'home'))
+    this.env = {
+      PATH: process.env.PATH ?? '/usr/bin:/bin',
+      HOME: join(dir, 'home'),
+      ...env,
+      FOMULAR_STATE_DIR: this.state,
+      FOMULAR_HUB_PORT: String(port),
+      FOMULAR_HUB_URL: `http://127.0.0.1:${port}`,
+      [STAGE_MARK]: dir,
+    }
+  }
+
+  static async open(t: Cleanup, env: Record<string, string> = {}): Promise<Stage> {
+    const dir = tempDir(t)
+    const stage = new Stage(dir, await freePort(), env)
+    t.after(() => stage.#close())
+    return stage
+  }
+
+  get hubUrl() {
+    return this.env.FOMULAR_HUB_URL!
+  }
+
+  /** Runs the program with its output in a file. */
+  run(args: string[], env: Record<string, string> = {}): Running {
+    const path = join(this.dir, `${args[0]}-${++this.#logs}.log`)
+    const fd = openSync(path, 'w')
+    const child = spawn(process.execPath, [PROGRAM, ...args], {
+      cwd: this.dir,
+      env: { ...this.env, ...env },
+      stdio: ['ignore', fd, fd],
+    })
+    closeSync(fd)
+    this.#running.push(child)
+    return {
+      pid: child.pid!,
+      kill: (signal) => void child.kill(signal),
+      ended: new Promise((resolve) =>
+        child.once('exit', (code, signal) => resolve(code ?? signal ?? 'lost')),
+      ),
+      log: () => readFileSync(path, 'utf8'),
+    }
+  }
+
+  async hub(): Promise<Running> {
+    const hub = this.run(['hub', '--host', '127.0.0.1', '--port', String(this.port)])
+    await until(
+      () =>
+        fetch(`${this.hubUrl}/health`).then(
+          (r) => r.ok,
+          () => false,
+        ),
+      { what: 'the hub' },
+    )
+    return hub
+  }
+
+  async daemon(env: Record<string, string> = {}, url = `ws://127.0.0.1:${this.port}`): Promise<Running> {
+    const before = (await this.machine())?.since
+    const daemon = this.run(
+      ['run', '--server-url', url, '--key-file', join(this.state, 'hub/machine.key'), '--log-level', 'debug'],
+      env,
+    )
+    await until(
+      async () => {
+        const machine = await this.machine()
+        return machine?.connected && machine.since !== before
+      },
+      { what: 'the daemon at the hub' },
+    ).catch((error) => {
+      throw new Error(`${error.message}\n${daemon.log()}`)
+    })
+    return daemon
+  }
+
+  async machine(): Promise<HubMachine | undefined> {
+    const { machines } = await this.api<{ machines: HubMachine[] }>('GET', '/api/machines')
+    return machines[0]
+  }
+
+  userKey() {
+    return readFileSync(join(this.state, 'hub/user.key'), 'utf8').trim()
+  }
+
+  async request(method: string, path: string, body?: unknown): Promise<Response> {
+    return fetch(this.hubUrl + path, {
+      method,
+      headers: { authorization: `Bearer ${this.userKey()}` },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    })
+  }
+
+  async api<T = unknown>(method: string, path: string, body?: unknown): Promise<T> {
+    return (await (await this.request(method, path, body)).json()) as T
+  }
+
+  /** Gives a command to an agent, and waits for its outcome. */
+  command(agentId: string, name: string, body: object = {}): Promise<Outcome> {
+    return this.api('POST', `/api/agents/${agentId}/${name}`, body)
+  }
+
+  async start(spec: SpecInput = {}): Promise<string> {
+    const outcome = await this.api<Outcome & { error?: unknown }>('POST', '/api/agents', {
+      spec: { cwd: this.cwd, ...spec },
+    })
+    if (outcome.state !== 'succeeded') throw new Error(`agent not started: ${JSON.stringify(outcome)}`)
+    return outcome.agent_id!
+  }
+
+  agent(agentId: string): Promise<HubAgent> {
+    return this.api('GET', `/api/agents/${agentId}`)
+  }
+
+  /** Waits until the agent, as the hub knows it, is as wanted. */
+  async agentIs(
+    agentId: string,
+    wanted: HubAgent['state'] | ((agent: HubAgent) => boolean),
+  ): Promise<HubAgent> {
+    const holds = typeof wanted === 'string' ? (agent: HubAgent) => agent.state === wanted : wanted
+    let last: HubAgent | undefined
+    return until(
+      async () => {
+        last = await this.agent(agentId)
+        return holds(last) && last
+      },
+      { what: `agent ${agentId} being ${wanted}` },
+    ).catch((error) => {
+      throw new Error(`${error.message}; it is ${JSON.stringify(last)}`)
+    }) as Promise<HubAgent>
+  }
+
+  /** Everything that the hub has of an agent. */
+  async events(agentId: string): Promise<Event[]> {
+    const events: Event[] = []
+    for (let after: string | undefined = ''; after !== undefined; ) {
+      const page: { events: Event[]; next?: string } = await this.api(
+        'GET',
+        `/api/agents/${agentId}/events?after=${after}`,
+      )
+      events.push(...page.events)
+      after = page.next
+    }
+    return events
+  }
+
+  /** Waits until the hub has an event of this kind that `holds`, at or behind place `from` of the history. */
+  eventually<K extends Event['kind']>(
+    agentId: string,
+    kind: K,
+    holds: (event: Event & { kind: K }) => boolean = () => true,
+    from = 0,
+  ): Promise<Event & { kind: K }> {
+    return until(
+      async () =>
+        (await this.events(agentId))
+          .slice(from)
+          .find(
+            (event): event is Event & { kind: K } =>
+              event.kind === kind && holds(event as Event & { kind: K }),
+          ),
+      { what: `an event ${kind} of ${agentId}` },
+    ) as Promise<Event & { kind: K }>
+  }
+
+  /** Processes of agents of this stage's machine, theirs and what they have started. */
+  agentProcesses(agentId: string) {
+    return findByEnvironment('FOMULAR_AGENT', join(this.state, 'agents', agentId))
+  }
+
+  /** Every process this stage has started that is still there. */
+  processes() {
+    return findByEnvironment(STAGE_MARK, this.dir)
+  }
+
+  async #close() {
+    for (const child of this.#running) child.kill('SIGKILL')
+    for (const process of this.processes()) sendSignal(process, 'SIGKILL')
+    await until(() => this.processes().length === 0, { what: 'the end of all processes' })
+  }
+}
