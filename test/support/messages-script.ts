@@ -1,0 +1,105 @@
+/**
+ * What the stand-in of the Messages API is to reply, written into the prompt itself, so that it holds over restarts of
+ * anything:
+ *
+ *     any words MOCK[[STEP-ITEM, …], [STEP-ITEM, …], …]
+ *
+ * `MOCK` is followed by a JSON array of steps, each an array of items. One step is one reply of the model; after the
+ * tools of a step have given their results, the next one is due. When all are used up the reply is "done", and to a
+ * prompt without any script it is "ok". Items:
+ *
+ *     {"text": "Hello"}                            a text block, in two deltas
+ *     {"text": "abc ", "repeat": 50}               the same 50 times over, in deltas of some KB
+ *     {"text": "abc ", "repeat": 50, "every": 20}  one delta each, 20 ms apart: a slow stream
+ *     {"thinking": "…"}                            a thinking block; `repeat` and `every` as with text
+ *     {"tool": "Bash", "input": {…}}               a tool use; {"repeat": "x", "times": N} anywhere in the input
+ *                                                  stands for a long text
+ *     {"delay": 500}                               nothing for 500 ms; as the first item, before the reply begins
+ *     {"headers": {…}}                             headers of the reply; before everything that is sent
+ *     {"error": 529}                               an HTTP error, always
+ *     {"error": 529, "times": 2}                   the first two times, then what follows it
+ *     {"hangup": true}                             the connection breaks
+ *
+ * A script counts from the last message of the user that has one; an interrupt ends it.
+ */
+export type Item =
+  | { text: string; repeat?: number; every?: number }
+  | { thinking: string; repeat?: number; every?: number }
+  | { tool: string; input: unknown }
+  | { delay: number }
+  | { headers: Record<string, string> }
+  | { error: number; times?: number }
+  | { hangup: true }
+
+export interface Due {
+  /** Names this step: the same whenever it is asked for again. */
+  key: string
+  items: Item[]
+}
+
+/** A script as text, to be put into a prompt. */
+export const mock = (...steps: Item[][]) => `MOCK${JSON.stringify(steps)}`
+
+interface Message {
+  role: string
+  content: string | { type: string; text?: string }[]
+}
+
+/** The step that is due after these messages. */
+export function due(messages: Message[]): Due {
+  for (let i = messages.length - 1; i >= 0; i--) {
+    const message = messages[i]!
+    if (message.role !== 'user') continue
+    const texts = textsOf(message)
+    const steps = texts.map(scriptIn).findLast((found) => found !== undefined)
+    if (!steps) continue
+    const later = messages.slice(i + 1)
+    const replies = later.filter(({ role }) => role === 'assistant').length
+    const step = later.some(isInterrupt) ? undefined : steps[replies]
+    return { key: `${replies} ${JSON.stringify(steps)}`, items: step ?? [{ text: 'done' }] }
+  }
+  return { key: '', items: [{ text: 'ok' }] }
+}
+
+const textsOf = ({ content }: Message) =>
+  typeof content === 'string' ? [content] : content.flatMap(({ text }) => text ?? [])
+
+const isInterrupt = (message: Message) =>
+  message.role === 'user' && textsOf(message).some((text) => text.startsWith('[Request interrupted by user'))
+
+/** The JSON array behind the last MOCK that is not within another one's strings. */
+function scriptIn(text: string): Item[][] | undefined {
+  let found: Item[][] | undefined
+  for (let at = text.indexOf('MOCK[['); at >= 0; at = text.indexOf('MOCK[[', at)) {
+    const end = endOfArray(text, at + 4)
+    if (end === undefined) break
+    found = JSON.parse(text.slice(at + 4, end))
+    at = end
+  }
+  return found
+}
+
+function endOfArray(text: string, start: number): number | undefined {
+  let depth = 0
+  let quoted = false
+  for (let i = start; i < text.length; i++) {
+    const char = text[i]
+    if (quoted) {
+      if (char === '\\') i++
+      else if (char === '"') quoted = false
+    } else if (char === '"') quoted = true
+    else if (char === '[') depth++
+    else if (char === ']' && --depth === 0) return i + 1
+  }
+  return undefined
+}
+
+/** A tool's input with `{repeat, times}` written out. */
+export function expand(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(expand)
+  if (typeof value !== 'object' || value === null) return value
+  const { repeat, times, ...rest } = value as Record<string, unknown>
+  if (typeof repeat === 'string' && typeof times === 'number' && Object.keys(rest).length === 0)
+    return repeat.repeat(times)
+  return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, expand(field)]))
+}
