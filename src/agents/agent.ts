@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Clock } from '../platform/clock.ts'
 import { readJson, writeAtomic } from '../platform/files.ts'
-import type { AgentStatus, Event } from '../protocol/index.ts'
+import type { AgentStatus, Event, PermissionRequest } from '../protocol/index.ts'
 import { decodeLine, tooLong } from './decode.ts'
 import type { AgentFolder } from './folder.ts'
 import { uuidFrom } from './ids.ts'
@@ -14,6 +14,9 @@ import type { Runtime } from './runtimes/runtime.ts'
 
 /** Journal bytes taken into the snapshot in one go; more would hold up the event loop. */
 const CATCH_UP_BYTES = 1024 * 1024
+
+/** How much of what a tool is to be used for a status carries. */
+const STATUS_INPUT_CHARS = 16 * 1024
 
 /** A part of a journal on its way to the server: bytes `[from, to)` as events. */
 export interface Frame {
@@ -273,7 +276,7 @@ export class Agent {
       runtime: record.spec.runtime,
       cwd: record.spec.cwd,
       run: this.run.run,
-      pending: snapshot.pending,
+      pending: snapshot.pending.map(forStatus),
       undelivered_prompts: this.inbox.unsettled,
       begin: this.begin,
       acked: this.acked,
@@ -357,6 +360,12 @@ export class Agent {
   #wake() {
     for (const waiter of [...this.#waiters]) if (waiter.holds()) waiter.resolve(true)
   }
+}
+
+/** A status is sent often: a file that is to be written does not belong into it. */
+function forStatus(request: PermissionRequest): PermissionRequest {
+  if (JSON.stringify(request.input).length <= STATUS_INPUT_CHARS) return request
+  return { ...request, input: {}, input_omitted: true }
 }
 
 const answeredId = (agentId: string, requestId: string) => uuidFrom('answered', agentId, requestId)

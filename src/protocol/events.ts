@@ -35,6 +35,8 @@ export const PermissionRequest = z.object({
   tool: z.string(),
   tool_use_id: text,
   input: z.record(z.string(), Json),
+  /** In a status: `input` was too large for one and is empty; the event `permission_request` has it. */
+  input_omitted: z.optional(z.boolean()),
   description: text,
   questions: z.optional(z.array(Question)),
   /** Permission rules the runtime offers to remember, in its own form; echo some in `remember` to apply them. */

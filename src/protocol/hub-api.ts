@@ -10,12 +10,13 @@ import { AgentStatus, MachineStatus } from './status.ts'
  *
  * | request | body → answer |
  * | --- | --- |
- * | `GET /health` | no key needed → `{ok, version}` |
+ * | `GET /health` | no key needed → `{ok, version}`; 503 with `ok: false` and `error` while activity cannot be put on the disk |
  * | `GET /api/machines` | → `{machines: HubMachine[]}` |
  * | `POST /api/machines/:machine_id/{check,restart,update}` | the command without `type` → `Outcome` |
  * | `DELETE /api/machines/:machine_id` | forgets one that is not connected → `{}` |
  * | `GET /api/agents` | → `{agents: HubAgent[]}` |
  * | `GET /api/agents/:agent_id` | → `HubAgent` |
+ * | `DELETE /api/agents/:agent_id` | forgets one that is lost → `{}` |
  * | `POST /api/agents` | `StartRequest` → `Outcome` |
  * | `POST /api/agents/:agent_id/{prompt,interrupt,permission,answer,configure,stop,resume,remove}` | the command without `type` and `agent_id` → `Outcome` |
  * | `GET /api/agents/:agent_id/events?after=ID&limit=N` | → `{events: Event[], next?: ID}` |
@@ -49,6 +50,8 @@ export const HubAgent = z.object({
   gone: z.optional(z.boolean()),
   /** How far the hub has its journal. */
   offset: z.int(),
+  /** Set when its machine came back without it: what it did can still be read, until it is deleted here. */
+  lost: z.optional(z.literal(true)),
 })
 export type HubAgent = z.infer<typeof HubAgent>
 
@@ -67,6 +70,8 @@ export const Outcome = z.object({
   agent_id: z.optional(AgentId),
   machine_id: z.string(),
   state: z.enum(['pending', 'succeeded', 'failed']),
+  /** While an update is under way: how far it is. */
+  progress: z.optional(z.object({ stage: z.string(), message: z.optional(z.string()) })),
   /** When succeeded: what the result carried. */
   result: z.optional(z.record(z.string(), z.unknown())),
   error: z.optional(CommandError),
