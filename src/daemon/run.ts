@@ -7,20 +7,28 @@ import type { Logger } from '../platform/log.ts'
 import { VERSION } from '../platform/version.ts'
 import { listenControl } from './control.ts'
 import { Daemon } from './daemon.ts'
-import { captureInvocation, EXIT_RESTART, isSupervised, relaunch } from './relaunch.ts'
+import { captureInvocation, EXIT_RESTART, type Invocation, isSupervised, relaunch } from './relaunch.ts'
 
 type Ending = 'stop' | 'restart'
 
 /** Exit code for a second daemon on one state folder. */
 const EXIT_ALREADY_RUNNING = 4
 
+export interface RunOptions {
+  logger: Logger
+  /** How to start this program anew; given by who changes argv or environment before this is called. */
+  invocation?: Invocation
+}
+
 /**
  * Runs a daemon until it is told to end.
  * @returns the process's exit code
  * @throws UserError when it cannot start
  */
-export async function runDaemon(config: DaemonConfig, { logger }: { logger: Logger }): Promise<number> {
-  const invocation = captureInvocation()
+export async function runDaemon(
+  config: DaemonConfig,
+  { logger, invocation = captureInvocation() }: RunOptions,
+): Promise<number> {
   const supervised = isSupervised(process.env, process.pid)
   const paths = statePaths(config.state_dir)
   ensurePrivateDir(paths.dir)
