@@ -1,5 +1,5 @@
 /** Makes `dist/`: the program as one file, and the protocol for programs of others. `--sizes` tells what takes the room. */
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build, type Metafile } from 'esbuild'
@@ -21,7 +21,7 @@ const common = {
   minifySyntax: true,
   legalComments: 'none',
   metafile: true,
-  write: true,
+  write: false,
 } as const satisfies BuildOptions
 
 /** The program. */
@@ -40,7 +40,7 @@ const program: BuildOptions = {
     'process.env.WS_NO_BUFFER_UTIL': '"1"',
     'process.env.WS_NO_UTF_8_VALIDATE': '"1"',
   },
-  // It stands in branches that the definitions above make dead; `assertNoImportMeta` makes sure of that.
+  // It stands in branches that the definitions above make dead; it is checked below that none is left.
   logOverride: { 'empty-import-meta': 'silent' },
 }
 
@@ -52,9 +52,12 @@ const protocol = (format: 'esm' | 'cjs', outfile: string): BuildOptions => ({
   format,
 })
 
-function assertNoImportMeta(path: string) {
-  const at = readFileSync(path, 'utf8').indexOf('import_meta')
-  if (at !== -1) throw new Error(`${path} refers to import.meta, which a CommonJS file does not have`)
+/** In one step: a build that fails, or that somebody's tests run beside, leaves the last one whole. */
+function put(path: string, content: string | Uint8Array, mode = 0o644) {
+  const temp = `${path}.${process.pid}`
+  writeFileSync(temp, content)
+  chmodSync(temp, mode)
+  renameSync(temp, path)
 }
 
 function kilobytes(bytes: number) {
@@ -73,7 +76,6 @@ function contributors(metafile: Metafile): [string, number][] {
   return [...bytes].sort(([, a], [, b]) => b - a)
 }
 
-rmSync(dist, { recursive: true, force: true })
 mkdirSync(join(dist, 'protocol'), { recursive: true })
 
 const built = await Promise.all([
@@ -82,14 +84,19 @@ const built = await Promise.all([
   build(protocol('cjs', 'dist/protocol/index.cjs')),
 ])
 
-assertNoImportMeta(join(dist, 'index.js'))
-chmodSync(join(dist, 'index.js'), 0o755)
+const [main] = built[0].outputFiles!
+if (main!.text.includes('import_meta'))
+  throw new Error('the program refers to import.meta, which a CommonJS file does not have')
+for (const { outputFiles } of built)
+  for (const file of outputFiles!) put(file.path, file.contents, file === main ? 0o755 : 0o644)
 // The package's own package.json says "module".
-writeFileSync(join(dist, 'package.json'), '{ "type": "commonjs" }\n')
-writeFileSync(join(dist, 'protocol/index.d.ts'), declarations())
-writeFileSync(join(dist, 'protocol/schema.json'), `${JSON.stringify(jsonSchema(version), undefined, 2)}\n`)
+put(join(dist, 'package.json'), '{ "type": "commonjs" }\n')
+const types = declarations()
+for (const kind of ['mts', 'cts']) put(join(dist, `protocol/index.d.${kind}`), types)
+put(join(dist, 'protocol/README.md'), readFileSync(join(root, 'src/protocol/README.md')))
+put(join(dist, 'protocol/schema.json'), `${JSON.stringify(jsonSchema(version), undefined, 2)}\n`)
 const inputs = built.flatMap(({ metafile }) => Object.keys(metafile!.inputs))
-writeFileSync(join(dist, 'THIRD_PARTY_LICENSES.txt'), thirdPartyLicences(inputs))
+put(join(dist, 'THIRD_PARTY_LICENSES.txt'), thirdPartyLicences(inputs))
 
 for (const { metafile } of built) {
   for (const [path, { bytes }] of Object.entries(metafile!.outputs))

@@ -25,9 +25,12 @@ function typeOf(schema: Schema, nameOfRef: (name: string) => string, indent = ''
   const options = schema.anyOf ?? schema.oneOf
   if (options) return options.map((option) => `\n${indent}  | ${inner(option, `${indent}    `)}`).join('')
   switch (schema.type) {
-    case 'string':
+    case 'string': {
+      const ending = /^\^\[\\s\\S\]\{0,\}([\w:]+)\$$/.exec(String(schema.pattern))
+      return ending ? `\`\${string}${ending[1]}\`` : 'string'
+    }
     case 'boolean':
-      return schema.type
+      return 'boolean'
     case 'integer':
     case 'number':
       return 'number'

@@ -72,15 +72,17 @@ export type Ack = z.infer<typeof Ack>
 export const Resend = z.object({ type: z.literal('agent:resend'), agent_id: AgentId, from: Offset })
 export type Resend = z.infer<typeof Resend>
 
+const ResultType = z.templateLiteral([z.string(), ':result'])
+
 /** `<command type>:result`. */
 export const CommandResult = z.union([
   z.looseObject({
-    type: z.string().check(z.endsWith(':result')),
+    type: ResultType,
     command_id: CommandId,
     ok: z.literal(true),
   }),
   z.object({
-    type: z.string().check(z.endsWith(':result')),
+    type: ResultType,
     command_id: CommandId,
     ok: z.literal(false),
     error: CommandError,

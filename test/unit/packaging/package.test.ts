@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import * as protocol from '../../../src/protocol/index.ts'
+import { oldestNode } from '../../support/oldest-node.ts'
+import { type Cleanup, tempDir } from '../../support/temp.ts'
+
+const run = promisify(execFile)
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+const bin = (name: string) => join(root, 'node_modules/.bin', name)
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+
+interface Packed {
+  files: { path: string; size: number; mode: number }[]
+}
+
+async function packed(): Promise<Packed> {
+  const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root })
+  const parsed = JSON.parse(stdout) as Packed[] | Record<string, Packed>
+  // npm 12 lists packages by name.
+  return Object.values(parsed)[0]!
+}
+
+/** A project of somebody who has installed this package, and nothing else. */
+function consumer(t: Cleanup, files: Record<string, string>): string {
+  const dir = tempDir(t)
+  mkdirSync(join(dir, 'node_modules/@fomular-os'), { recursive: true })
+  symlinkSync(root, join(dir, 'node_modules/@fomular-os/daemon'))
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text)
+  return dir
+}
+
+test('the package holds the built program, the protocol and the papers, and no source', async () => {
+  const { files } = await packed()
+  assert.deepEqual(files.map(({ path }) => path).sort(), [
+    'LICENSE',
+    'README.md',
+    'dist/THIRD_PARTY_LICENSES.txt',
+    'dist/index.js',
+    'dist/package.json',
+    'dist/protocol/README.md',
+    'dist/protocol/index.cjs',
+    'dist/protocol/index.d.cts',
+    'dist/protocol/index.d.mts',
+    'dist/protocol/index.mjs',
+    'dist/protocol/schema.json',
+    'package.json',
+  ])
+  const { mode } = files.find(({ path }) => path === 'dist/index.js')!
+  assert.equal(mode & 0o111, 0o111, 'dist/index.js is executable')
+})
+
+test('the program starts on the oldest Node that is supported', async () => {
+  const { stdout } = await run(await oldestNode(), [join(root, 'dist/index.js'), '--version'])
+  assert.equal(stdout, `${version}\n`)
+})
+
+test('import and require give what the source exports, on the oldest Node too', async (t) => {
+  const dir = consumer(t, {
+    'a.mjs': `import * as p from '@fomular-os/daemon/protocol'
+      import { createRequire } from 'node:module'
+      const schema = createRequire(import.meta.url)('@fomular-os/daemon/protocol/schema.json')
+      const { ok } = p.parseFromDaemon('{"type":"link:ping"}')
+      console.log(JSON.stringify({ names: Object.keys(p), ok, definition: schema.$defs.Hello.type }))`,
+    'b.cjs': `const p = require('@fomular-os/daemon/protocol')
+      const schema = require('@fomular-os/daemon/protocol/schema.json')
+      const { ok } = p.parseFromDaemon('{"type":"link:ping"}')
+      console.log(JSON.stringify({ names: Object.keys(p), ok, definition: schema.$defs.Hello.type }))`,
+  })
+  for (const node of [process.execPath, await oldestNode()])
+    for (const file of ['a.mjs', 'b.cjs']) {
+      const { names, ...rest } = JSON.parse((await run(node, [join(dir, file)])).stdout)
+      assert.deepEqual(names.sort(), Object.keys(protocol).sort())
+      assert.deepEqual(rest, { ok: true, definition: 'object' })
+    }
+})
+
+/** Each type of the source is the declared one, in both directions. */
+function sameTypes(): string {
+  const types = [
+    ...readFileSync(join(root, 'dist/protocol/index.d.mts'), 'utf8').matchAll(/^export type (\w+) =/gm),
+  ]
+    .map(([, name]) => name!)
+    .filter((name) => sourceTypes().has(name))
+  assert.ok(types.includes('Event') && types.includes('Command') && types.length > 35, types.join())
+  return `import type * as Source from '${join(root, 'src/protocol/index.ts')}'
+import type * as Declared from '@fomular-os/daemon/protocol'
+${types.map((name) => `export const _${name} = (s: Source.${name}, d: Declared.${name}): [Declared.${name}, Source.${name}] => [s, d]`).join('\n')}
+`
+}
+
+const sourceTypes = () =>
+  new Set(
+    readSources().flatMap((text) =>
+      [...text.matchAll(/^export (?:type|interface) (\w+) =/gm)].map(([, name]) => name!),
+    ),
+  )
+
+const readSources = () =>
+  ['commands', 'content', 'errors', 'events', 'hub-api', 'messages', 'spec', 'status'].map((name) =>
+    readFileSync(join(root, `src/protocol/${name}.ts`), 'utf8'),
+  )
+
+test('the declarations need no other package, and say what the source says', async (t) => {
+  const dir = consumer(t, {
+    'package.json': '{"type":"module"}',
+    'use.ts': `import { Commands, type AgentStartInput, parseFromDaemon, CloseCode } from '@fomular-os/daemon/protocol'
+      const parsed = parseFromDaemon('')
+      if (parsed.ok && parsed.message.type === 'machine:hello') parsed.message.agents[0]?.pending[0]?.ask satisfies string | undefined
+      const start: AgentStartInput = { type: 'agent:start', command_id: 'c', agent_id: 'a', spec: { cwd: '/' } }
+      export const fork: boolean | undefined = Commands['agent:start'].parse(start).spec.session?.fork
+      export const code: 4001 = CloseCode.superseded
+      // @ts-expect-error: not one of the states
+      if (parsed.ok && parsed.message.type === 'agent:status') parsed.message.state = 'sleeping'
+`,
+    'use.cts': `import protocol = require('@fomular-os/daemon/protocol')
+      export const type: 'agent:ack' = protocol.Ack.parse({}).type
+`,
+  })
+  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--types', '']
+  const compile = (files: string[], rest: string[] = []) =>
+    run(bin('tsc'), [...options, ...rest, ...files], { cwd: dir })
+  await compile(['use.ts', 'use.cts'], ['--exactOptionalPropertyTypes'])
+  // The source itself does need zod's types.
+  writeFileSync(join(dir, 'same.ts'), sameTypes())
+  await compile(['same.ts'], ['--allowImportingTsExtensions', '--skipLibCheck'])
+})
