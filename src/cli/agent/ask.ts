@@ -1,0 +1,70 @@
+import { createInterface } from 'node:readline/promises'
+import type { PermissionRequest } from '../../protocol/index.ts'
+import type { HubClient } from '../client/hub-client.ts'
+import { cleanLine } from '../render/clean.ts'
+import { permissionText } from '../render/permission.ts'
+import { stdoutColors, write } from '../terminal.ts'
+import { answersTo, decisionOf } from './answers.ts'
+
+/** Seconds for the agent to take an answer. */
+const ANSWER_WAIT_S = 30
+
+/**
+ * Asks whoever sits at the terminal what an agent asks, and hands it on.
+ * @param signal aborts when the request has gone: somebody else has answered, or the agent withdrew it
+ * @param interrupted Ctrl-C was pressed
+ */
+export async function ask(
+  client: HubClient,
+  agentId: string,
+  request: PermissionRequest,
+  signal: AbortSignal,
+  interrupted: () => void,
+): Promise<void> {
+  const readline = createInterface({ input: process.stdin, output: process.stdout })
+  const gone = new AbortController()
+  const stop = () => gone.abort()
+  signal.addEventListener('abort', stop)
+  // Ctrl-D: no answer now. The request stays.
+  readline.once('close', stop)
+  readline.on('SIGINT', interrupted)
+  const question = (text: string) => readline.question(text, { signal: gone.signal })
+  try {
+    write(`${permissionText(request, stdoutColors())}\n`)
+    if (request.ask === 'question') {
+      const questions = request.questions ?? []
+      const typed: string[] = []
+      for (const { header, question: full } of questions) {
+        const name = questions.length > 1 ? `${cleanLine(header ?? full, 40)}: ` : ''
+        typed.push(await untilGiven(() => question(`  ${name}number or text> `)))
+      }
+      const answers = answersTo(questions, typed)
+      await client.agentCommand(agentId, 'answer', { request_id: request.request_id, answers }, ANSWER_WAIT_S)
+    } else {
+      const always = request.suggestions?.length ? ', a always' : ''
+      const prompt = `  y yes, n no${always}, or say what to do instead> `
+      let decision: ReturnType<typeof decisionOf>
+      while (!decision) decision = decisionOf(await question(prompt), request)
+      await client.agentCommand(
+        agentId,
+        'permission',
+        { request_id: request.request_id, ...decision },
+        ANSWER_WAIT_S,
+      )
+    }
+  } catch (error) {
+    if (!gone.signal.aborted) throw error
+    write(signal.aborted ? '\n  (no longer asked)\n' : '\n')
+  } finally {
+    signal.removeEventListener('abort', stop)
+    readline.removeListener('close', stop)
+    readline.close()
+  }
+}
+
+async function untilGiven(read: () => Promise<string>): Promise<string> {
+  for (;;) {
+    const typed = await read()
+    if (typed.trim() !== '') return typed
+  }
+}

@@ -1,0 +1,44 @@
+import { Command } from 'commander'
+import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../exit-codes.ts'
+import { connectHub, type HubOptions, withHub } from '../options.ts'
+
+const HELP = `
+Examples:
+  $ fomular-daemon agent configure a-1f2e --model opus
+  $ fomular-daemon agent configure a-1f2e --permission-mode acceptEdits`
+
+interface Options extends HubOptions {
+  model?: string
+  permissionMode?: string
+}
+
+export function configureCommand(): Command {
+  return withHub(
+    new Command('configure')
+      .description('change the model or permission mode of an agent while it runs')
+      .argument('<id>', "the agent's id, or its beginning")
+      .option('--model <model>', 'model')
+      .option('--permission-mode <mode>', 'default, acceptEdits, plan, …')
+      .addHelpText('after', HELP)
+      .action(configure),
+  )
+}
+
+async function configure(given: string, { json, model, permissionMode, ...flags }: Options) {
+  if (model === undefined && permissionMode === undefined)
+    throw new UserError('usage', 'Nothing to change.', {
+      remedy: 'Give --model or --permission-mode.',
+      exitCode: EXIT.usage,
+    })
+  const client = await connectHub(flags)
+  const { agentId, printOutcome } = await import('./outcome.ts')
+  const id = await agentId(client, given)
+  const changes = {
+    ...(model !== undefined && { model }),
+    ...(permissionMode !== undefined && { permission_mode: permissionMode }),
+  }
+  const outcome = await client.agentCommand(id, 'configure', changes, 30)
+  const text = Object.entries(changes).map(([name, value]) => `${name.replace('_', ' ')} ${value}`)
+  printOutcome(outcome, `${id}: ${text.join(', ')}.`, json)
+}

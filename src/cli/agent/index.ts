@@ -1,0 +1,45 @@
+import { Command } from 'commander'
+import { configureCommand } from './configure.ts'
+import { interruptCommand } from './interrupt.ts'
+import { listCommand } from './list.ts'
+import { logCommand } from './log.ts'
+import { answerCommand, approveCommand, denyCommand } from './permission.ts'
+import { removeCommand } from './remove.ts'
+import { resumeCommand } from './resume.ts'
+import { sendCommand } from './send.ts'
+import { startCommand } from './start.ts'
+import { stopCommand } from './stop.ts'
+import { watchCommand } from './watch.ts'
+
+const HELP = `
+An agent's id may be cut short as long as it is the only one that begins so.
+
+Examples:
+  $ fomular-daemon agent start --cwd ~/project --prompt "Fix the tests" --wait
+  $ fomular-daemon agent list
+  $ fomular-daemon agent send a-1f2e "Now the docs"
+  $ fomular-daemon agent watch a-1f2e
+  $ fomular-daemon agent approve a-1f2e`
+
+export function agentCommand(): Command {
+  const command = new Command('agent')
+    .description('start agents, talk to them, watch and stop them')
+    .addHelpText('after', HELP)
+  for (const each of [
+    startCommand(),
+    listCommand(),
+    sendCommand(),
+    watchCommand(),
+    logCommand(),
+    approveCommand(),
+    denyCommand(),
+    answerCommand(),
+    interruptCommand(),
+    configureCommand(),
+    stopCommand(),
+    resumeCommand(),
+    removeCommand(),
+  ])
+    command.addCommand(each)
+  return command
+}

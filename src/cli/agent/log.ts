@@ -1,0 +1,36 @@
+import { Command } from 'commander'
+import { connectHub, type HubOptions, withHub } from '../options.ts'
+import { printJson, stdoutColors, write } from '../terminal.ts'
+
+const HELP = `
+With --json one event a line, each with its place in the agent's history.
+
+Examples:
+  $ fomular-daemon agent log a-1f2e | less -R
+  $ fomular-daemon agent log a-1f2e --json | jq 'select(.kind == "tool_use")'`
+
+export function logCommand(): Command {
+  return withHub(
+    new Command('log')
+      .description('all that the hub has of what an agent did')
+      .argument('<id>', "the agent's id, or its beginning")
+      .addHelpText('after', HELP)
+      .action(log),
+  )
+}
+
+async function log(given: string, { json, ...flags }: HubOptions) {
+  const client = await connectHub(flags)
+  const [{ agentId }, { history }, { Conversation }] = await Promise.all([
+    import('./outcome.ts'),
+    import('../client/follow.ts'),
+    import('../render/conversation.ts'),
+  ])
+  const id = await agentId(client, given)
+  const conversation = new Conversation(stdoutColors())
+  for await (const event of history(client, id)) {
+    if (json) printJson(event)
+    else write(conversation.event(event))
+  }
+  write(conversation.interrupt())
+}

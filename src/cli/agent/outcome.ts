@@ -1,0 +1,26 @@
+import type { Outcome } from '../../protocol/index.ts'
+import { resolveId } from '../client/agent-id.ts'
+import type { HubClient } from '../client/hub-client.ts'
+import { note, print, printJson } from '../terminal.ts'
+
+/** The agent's full id for what the user gave. */
+export async function agentId(client: HubClient, given: string): Promise<string> {
+  const agents = await client.agents()
+  return resolveId(
+    given,
+    agents.map(({ agent_id }) => agent_id),
+    'agent',
+  )
+}
+
+/** Says what became of a command: done, or waiting for its machine. */
+export function printOutcome(outcome: Outcome, done: string, json: boolean | undefined) {
+  if (json) return printJson(outcome)
+  if (outcome.state === 'pending') return notePending()
+  print(done)
+}
+
+export const notePending = () =>
+  note(
+    'Not done yet: the machine is not connected, or takes its time. The command stays with the hub until it is done.',
+  )

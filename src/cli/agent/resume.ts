@@ -1,0 +1,59 @@
+import { Command } from 'commander'
+import { connectHub, type HubOptions, repeatable, withHub } from '../options.ts'
+import type { PromptFlags } from './content.ts'
+
+/** Seconds for the start of its process. */
+const RESUME_WAIT_S = 60
+
+const HELP = `
+Examples:
+  $ fomular-daemon agent resume a-1f2e
+  $ fomular-daemon agent resume a-1f2e --prompt "Go on" --wait`
+
+interface Options extends HubOptions, PromptFlags {
+  session?: string
+  wait?: boolean
+}
+
+export function resumeCommand(): Command {
+  return withHub(
+    new Command('resume')
+      .description('start an agent that has ended once more, in its own conversation')
+      .argument('<id>', "the agent's id, or its beginning")
+      .option('--prompt <text>', 'what to go on with; - reads it from standard input')
+      .option('--prompt-file <file>', 'the same from a file')
+      .addOption(repeatable('--image <file>', 'an image with the prompt; may be repeated'))
+      .option('--session <id>', 'another session than its last')
+      .option('--wait', 'with a prompt: print what it does until its turn ends')
+      .addHelpText('after', HELP)
+      .action(resume),
+  )
+}
+
+async function resume(given: string, { json, session, wait, ...flags }: Options) {
+  const { promptContent } = await import('./content.ts')
+  const prompt = promptContent(flags)
+  const client = await connectHub(flags)
+  const [{ agentId, printOutcome }, { placeNow }] = await Promise.all([
+    import('./outcome.ts'),
+    import('../client/follow.ts'),
+  ])
+  const id = await agentId(client, given)
+  const after = placeNow(await client.agent(id))
+  const body = {
+    ...(session !== undefined && { session_id: session }),
+    ...(prompt !== undefined && { prompt }),
+  }
+  const outcome = await client.agentCommand(id, 'resume', body, RESUME_WAIT_S)
+  printOutcome(outcome, `${id} is running again.`, json)
+  if (!wait || prompt === undefined) return
+  const { settled, waitForTurn } = await import('./wait.ts')
+  const { result } = await settled(client, outcome)
+  const { prompt_id, run } = result ?? {}
+  process.exitCode = await waitForTurn(client, id, {
+    after,
+    promptId: typeof prompt_id === 'string' ? prompt_id : undefined,
+    run: typeof run === 'number' ? run : undefined,
+    json,
+  })
+}

@@ -1,0 +1,60 @@
+import { Command } from 'commander'
+import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../exit-codes.ts'
+import { connectHub, type HubOptions, repeatable, withHub } from '../options.ts'
+
+const HELP = `
+An agent that is working takes it into its turn, or after it.
+
+Examples:
+  $ fomular-daemon agent send a-1f2e "Now the docs"
+  $ fomular-daemon agent send a-1f2e "What is wrong here?" --image screen.png --wait
+  $ cat log.txt | fomular-daemon agent send a-1f2e -`
+
+interface Options extends HubOptions {
+  promptFile?: string
+  image?: string[]
+  wait?: boolean
+}
+
+export function sendCommand(): Command {
+  return withHub(
+    new Command('send')
+      .description('send an agent a prompt')
+      .argument('<id>', "the agent's id, or its beginning")
+      .argument('[prompt]', 'the prompt; - reads it from standard input')
+      .option('--prompt-file <file>', 'the prompt, from a file')
+      .addOption(repeatable('--image <file>', 'an image with it; may be repeated'))
+      .option('--wait', 'print what it does until its turn ends')
+      .addHelpText('after', HELP)
+      .action(send),
+  )
+}
+
+async function send(given: string, prompt: string | undefined, { json, wait, ...flags }: Options) {
+  const { promptContent } = await import('./content.ts')
+  const content = promptContent({ ...flags, prompt })
+  if (content === undefined)
+    throw new UserError('usage', 'There is no prompt to send.', {
+      remedy: 'Give it as text, as - for standard input, or with --prompt-file.',
+      exitCode: EXIT.usage,
+    })
+  const client = await connectHub(flags)
+  const [{ agentId, printOutcome }, { placeNow }] = await Promise.all([
+    import('./outcome.ts'),
+    import('../client/follow.ts'),
+  ])
+  const id = await agentId(client, given)
+  const before = await client.agent(id)
+  const outcome = await client.agentCommand(id, 'prompt', { content }, 30)
+  if (!wait || json || outcome.state === 'pending') printOutcome(outcome, `${id} has it.`, json)
+  if (!wait) return
+  const { settled, waitForTurn } = await import('./wait.ts')
+  const { result } = await settled(client, outcome)
+  const promptId = result?.prompt_id
+  process.exitCode = await waitForTurn(client, id, {
+    after: placeNow(before),
+    promptId: typeof promptId === 'string' ? promptId : undefined,
+    json,
+  })
+}

@@ -1,0 +1,36 @@
+import { Command } from 'commander'
+import { connectHub, type HubOptions, numeric, withHub } from '../options.ts'
+
+/** Seconds: a graceful stop has four steps of some seconds each. */
+const STOP_WAIT_S = 120
+
+const HELP = `
+It is interrupted, its session ended, then it gets SIGTERM and at last SIGKILL, with so many seconds between.
+Its conversation is kept: \`agent resume\` goes on with it.
+
+Examples:
+  $ fomular-daemon agent stop a-1f2e
+  $ fomular-daemon agent stop a-1f2e --grace 0`
+
+export function stopCommand(): Command {
+  return withHub(
+    new Command('stop')
+      .description('stop an agent')
+      .argument('<id>', "the agent's id, or its beginning")
+      .option('--grace <seconds>', 'for each step (default: as the daemon is configured)', numeric)
+      .addHelpText('after', HELP)
+      .action(stop),
+  )
+}
+
+async function stop(given: string, { json, grace, ...flags }: HubOptions & { grace?: number }) {
+  const client = await connectHub(flags)
+  const { agentId, printOutcome } = await import('./outcome.ts')
+  const id = await agentId(client, given)
+  const body = grace === undefined ? {} : { grace_s: grace }
+  const outcome = await client.agentCommand(id, 'stop', body, STOP_WAIT_S + 4 * (grace ?? 0))
+  const { code, signal } = outcome.result ?? {}
+  const how =
+    signal !== undefined ? ` (${String(signal)})` : code !== undefined ? ` (code ${String(code)})` : ''
+  printOutcome(outcome, `${id} has stopped${how}.`, json)
+}

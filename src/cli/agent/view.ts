@@ -1,0 +1,103 @@
+import { UserError } from '../../platform/errors.ts'
+import type { Event, HubAgent, PermissionRequest } from '../../protocol/index.ts'
+import type { HubClient } from '../client/hub-client.ts'
+import { Conversation } from '../render/conversation.ts'
+import { answerHint } from '../render/permission.ts'
+import { isInteractive, note, printJson, stdoutColors, write } from '../terminal.ts'
+import { ask } from './ask.ts'
+
+export interface ViewOptions {
+  json?: boolean | undefined
+  /** Ctrl-C was pressed at a question. */
+  interrupted(): void
+}
+
+/** Shows an agent's activity as it comes; on a terminal asks there what the agent asks. */
+export class View {
+  readonly #client: HubClient
+  readonly #agentId: string
+  readonly #options: ViewOptions
+  readonly #interactive: boolean
+  readonly #conversation = new Conversation(stdoutColors())
+  readonly #seen = new Set<string>()
+  #pending: PermissionRequest[] = []
+  #asking: { request: PermissionRequest; gone: AbortController; done: Promise<void> } | undefined
+  /** What came while a question was on the screen. */
+  #held: string[] = []
+  #machineAway = false
+
+  constructor(client: HubClient, agentId: string, options: ViewOptions) {
+    this.#client = client
+    this.#agentId = agentId
+    this.#options = options
+    this.#interactive = !options.json && isInteractive()
+  }
+
+  activity(event: Event) {
+    if (this.#options.json) return printJson(event)
+    // It is shown when it is asked, and then in full.
+    if (event.kind === 'permission_request' && this.#interactive && this.#isPending(event.request_id)) return
+    this.#write(this.#conversation.event(event))
+  }
+
+  status(agent: HubAgent) {
+    this.#pending = agent.pending
+    if (!agent.connected !== this.#machineAway) {
+      this.#machineAway = !agent.connected
+      this.#say(
+        this.#machineAway
+          ? 'The machine is not connected: waiting for it.'
+          : 'The machine is connected again.',
+      )
+    }
+    if (this.#asking && !this.#isPending(this.#asking.request.request_id)) this.#asking.gone.abort()
+    this.#askNext()
+  }
+
+  connection(problem: UserError | undefined) {
+    this.#say(
+      problem ? `The connection to the hub is lost (${problem.message}) Trying again…` : 'Connected again.',
+    )
+  }
+
+  /** Takes back a question that is on the screen. */
+  async close() {
+    this.#pending = []
+    this.#asking?.gone.abort()
+    await this.#asking?.done
+    this.#write(this.#conversation.interrupt())
+  }
+
+  #isPending = (requestId: string) => this.#pending.some(({ request_id }) => request_id === requestId)
+
+  #askNext(): void {
+    const request = this.#pending.find(({ request_id }) => !this.#seen.has(request_id))
+    if (!request || this.#asking) return
+    this.#seen.add(request.request_id)
+    if (!this.#interactive) {
+      this.#say(`The agent waits for an answer: ${answerHint(this.#agentId, request)}`)
+      this.#askNext()
+      return
+    }
+    this.#write(this.#conversation.interrupt())
+    const gone = new AbortController()
+    const done = ask(this.#client, this.#agentId, request, gone.signal, this.#options.interrupted)
+      .catch((error: unknown) => note(`  ${error instanceof UserError ? error.message : String(error)}`))
+      .then(() => {
+        this.#asking = undefined
+        for (const text of this.#held.splice(0)) write(text)
+        this.#askNext()
+      })
+    this.#asking = { request, gone, done }
+  }
+
+  #write(text: string) {
+    if (this.#asking) this.#held.push(text)
+    else write(text)
+  }
+
+  #say(text: string) {
+    this.#write(this.#conversation.interrupt())
+    note(text)
+  }
+}

@@ -1,0 +1,62 @@
+import { type DaemonConfig, type DaemonFlags, loadDaemonConfig } from '../../config/config.ts'
+import { childEnvironment } from '../../config/environment.ts'
+import { concealKey } from '../../config/key.ts'
+import { stateDir, statePaths } from '../../config/paths.ts'
+import { UserError } from '../../platform/errors.ts'
+import { ControlClient, type DaemonStatus } from '../client/control-client.ts'
+import type { Finding } from '../render/finding.ts'
+import { checkNode, checkNpm } from './node.ts'
+import { checkRuntime } from './runtime.ts'
+import { checkLink, checkServer } from './server.ts'
+import { checkDisk, checkFolder, checkLock, checkStrays } from './state.ts'
+
+/** Looks at everything a daemon needs. Changes nothing. */
+export async function examine(flags: DaemonFlags, env: NodeJS.ProcessEnv): Promise<Finding[]> {
+  const config = await loadDaemonConfig({ flags, env }).catch((error: unknown) => {
+    if (error instanceof UserError) return error
+    throw error
+  })
+  const inherited = childEnvironment(env)
+  concealKey()
+  const dir =
+    config instanceof UserError
+      ? typeof flags.stateDir === 'string'
+        ? flags.stateDir
+        : stateDir(env)
+      : config.state_dir
+  const paths = statePaths(dir)
+  const daemon = await new ControlClient(paths.socket).status().catch((error: unknown) => {
+    if (error instanceof UserError) return error
+    throw error
+  })
+  const running = daemon instanceof UserError ? undefined : daemon
+  const findings = await Promise.all([
+    [checkNode()],
+    checkNpm(env),
+    checkRuntime(inherited),
+    checkFolder(paths),
+    checkLock(paths, running),
+    checkDisk(paths),
+    checkStrays(paths),
+    checkConnection(config, daemon),
+  ])
+  return findings.flat()
+}
+
+/** Of a daemon that runs, its link is what counts; else what one would find that is started now. */
+async function checkConnection(
+  config: DaemonConfig | UserError,
+  daemon: DaemonStatus | UserError,
+): Promise<Finding[]> {
+  if (!(daemon instanceof UserError)) return checkLink(daemon)
+  if (!(config instanceof UserError)) {
+    const warnings = config.warnings.map(
+      (message): Finding => ({ check: 'config', level: 'warning', message }),
+    )
+    return [...warnings, ...(await checkServer(config))]
+  }
+  const { message, remedy, code } = config
+  // `up` needs no key from anybody.
+  const level = code === 'key_missing' ? 'warning' : 'error'
+  return [{ check: 'config', level, message, ...(remedy !== undefined && { remedy }) }]
+}

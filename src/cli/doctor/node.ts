@@ -1,0 +1,38 @@
+import { execFile } from 'node:child_process'
+import type { Finding } from '../render/finding.ts'
+
+/** The oldest Node that runs this program. */
+const NODE = { major: 18, minor: 19 }
+/** npm is itself a Node program, on a machine that may be busy. */
+const NPM_MS = 20_000
+
+export function checkNode(): Finding {
+  const { node } = process.versions
+  const [major = 0, minor = 0] = node.split('.').map(Number)
+  if (major > NODE.major || (major === NODE.major && minor >= NODE.minor))
+    return { check: 'node', level: 'ok', message: `Node ${node}` }
+  return {
+    check: 'node',
+    level: 'error',
+    message: `Node ${node} is too old: at least ${NODE.major}.${NODE.minor} is needed.`,
+    remedy: 'Install a current one from https://nodejs.org or with your package manager.',
+  }
+}
+
+/** Only for updates: without it, everything else works. */
+export function checkNpm(env: NodeJS.ProcessEnv): Promise<Finding[]> {
+  return new Promise((resolve) => {
+    execFile('npm', ['--version'], { env, timeout: NPM_MS }, (error, stdout) =>
+      resolve([
+        error
+          ? {
+              check: 'npm',
+              level: 'warning',
+              message: 'npm is not to be had: this daemon cannot update itself.',
+              remedy: 'Install npm; it comes with Node.',
+            }
+          : { check: 'npm', level: 'ok', message: `npm ${stdout.trim()}` },
+      ]),
+    )
+  })
+}

@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs'
+import { WebSocket } from 'ws'
+import type { DaemonConfig } from '../../config/config.ts'
+import { proxyAgent } from '../../link/proxy.ts'
+import { VERSION } from '../../platform/version.ts'
+import type { DaemonStatus } from '../client/control-client.ts'
+import type { Finding } from '../render/finding.ts'
+import { isHealthy } from '../render/status.ts'
+
+const DIAL_MS = 15_000
+
+/** How the daemon that runs is connected. */
+export function checkLink(daemon: DaemonStatus): Finding[] {
+  const { pid, server_url, link, server_hears_ms } = daemon
+  const who = `The daemon (process ${pid})`
+  if (isHealthy(daemon))
+    return [
+      {
+        check: 'server',
+        level: 'ok',
+        message: `${who} is connected to ${server_url}, which hears it (${Math.round(server_hears_ms ?? 0)} ms)`,
+      },
+    ]
+  return [
+    {
+      check: 'server',
+      level: 'error',
+      message: `${who} is not connected to ${server_url}${link.last_error === undefined ? '' : `: ${link.last_error}`}`,
+      remedy: 'Is that server running, and is the key one of its own? `fomular-daemon logs` tells more.',
+    },
+  ]
+}
+
+/** Whether the server is there and takes the key: opens a connection as the daemon would, and says nothing on it. */
+export async function checkServer(config: DaemonConfig): Promise<Finding[]> {
+  const { server_url, key, ca_file } = config
+  const failed = (message: string, remedy: string): Finding[] => [
+    { check: 'server', level: 'error', message, remedy },
+  ]
+  let ca: Buffer | undefined
+  try {
+    ca = ca_file === undefined ? undefined : readFileSync(ca_file)
+  } catch (error) {
+    return failed(
+      `The certificate authority cannot be read: ${(error as Error).message}`,
+      'Correct --ca-file.',
+    )
+  }
+  const agent = await proxyAgent(server_url, process.env)
+  const outcome = await dial(server_url, {
+    headers: { authorization: `Bearer ${key}`, 'user-agent': `fomular-daemon/${VERSION} doctor` },
+    handshakeTimeout: DIAL_MS,
+    followRedirects: false,
+    ...(ca && { ca }),
+    ...(agent && { agent }),
+  })
+  if (outcome === 'open')
+    return [{ check: 'server', level: 'ok', message: `${server_url} is there and takes the key` }]
+  if (outcome === 401 || outcome === 403)
+    return failed(
+      `${server_url} refuses the key.`,
+      'Get a key for this machine from the server, and give it with --key-file.',
+    )
+  if (typeof outcome === 'number')
+    return failed(
+      `${server_url} answers HTTP ${outcome} instead of a WebSocket.`,
+      'Is the address, with its path, the one for daemons?',
+    )
+  return failed(
+    `${server_url} cannot be reached: ${outcome.message}`,
+    'Start that server, or correct --server-url; behind a proxy, set HTTPS_PROXY. For this machine alone: fomular-daemon up',
+  )
+}
+
+function dial(url: string, options: WebSocket.ClientOptions): Promise<'open' | number | Error> {
+  return new Promise((resolve) => {
+    const socket = new WebSocket(url, options)
+    socket.on('open', () => {
+      resolve('open')
+      socket.terminate()
+    })
+    socket.on('unexpected-response', (request, response) => {
+      resolve(response.statusCode ?? 0)
+      request.destroy()
+    })
+    socket.on('error', resolve)
+  })
+}

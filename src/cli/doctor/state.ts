@@ -1,0 +1,120 @@
+import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { agentFolder } from '../../agents/folder.ts'
+import { AGENT_MARK } from '../../agents/launch.ts'
+import type { StatePaths } from '../../config/paths.ts'
+import { diskSpace } from '../../platform/disk.ts'
+import { readJson } from '../../platform/files.ts'
+import { findByEnvironment, isAlive, ProcessIdentity } from '../../platform/process-identity.ts'
+import type { DaemonStatus } from '../client/control-client.ts'
+import type { Finding } from '../render/finding.ts'
+import { bytes } from '../render/units.ts'
+
+/** As the daemon has it: below the first it warns, below the second it starts no agents. */
+const DISK_BYTES = { low: 1024 * 1024 * 1024, full: 200 * 1024 * 1024 }
+
+const ok = (check: string, message: string): Finding => ({ check, level: 'ok', message })
+const warning = (check: string, message: string, remedy: string): Finding => ({
+  check,
+  level: 'warning',
+  message,
+  remedy,
+})
+const failure = (check: string, message: string, remedy: string): Finding => ({
+  check,
+  level: 'error',
+  message,
+  remedy,
+})
+
+/** Whether the state folder is this user's alone, writable, and without damaged files. */
+export async function checkFolder({ dir, agents }: StatePaths): Promise<Finding[]> {
+  if (!existsSync(dir)) return [ok('state', `State folder ${dir}: made at the first start`)]
+  const { mode, uid } = statSync(dir)
+  const findings: Finding[] = []
+  if (process.getuid && uid !== process.getuid() && process.getuid() !== 0)
+    findings.push(
+      failure(
+        'state',
+        `The state folder ${dir} belongs to another user.`,
+        'Run this as that user, or use another folder (FOMULAR_STATE_DIR).',
+      ),
+    )
+  else if (!isWritable(dir))
+    findings.push(failure('state', `The state folder ${dir} is not writable.`, `chmod u+rwx ${dir}`))
+  if ((mode & 0o077) !== 0)
+    findings.push(warning('state', `Others can look into the state folder ${dir}.`, `chmod 700 ${dir}`))
+  const damaged = [dir, agents].flatMap((folder) =>
+    namesIn(folder).filter((name) => name.includes('.damaged-')),
+  )
+  if (damaged.length > 0)
+    findings.push(
+      warning(
+        'state',
+        `Damaged files were set aside: ${damaged.join(', ')}`,
+        'Look at them, then delete them.',
+      ),
+    )
+  return findings.length > 0 ? findings : [ok('state', `State folder ${dir}`)]
+}
+
+/** Who holds the state folder, and whether that daemon answers. */
+export async function checkLock({ lock }: StatePaths, daemon: DaemonStatus | undefined): Promise<Finding[]> {
+  if (daemon) return [ok('daemon', `The daemon runs: process ${daemon.pid}, version ${daemon.version}`)]
+  const holder = readJson(lock, ProcessIdentity)
+  if (holder.ok && isAlive(holder.value))
+    return [
+      failure(
+        'daemon',
+        `The daemon, process ${holder.value.pid}, does not answer.`,
+        'It may be starting or stopping: try again. See `fomular-daemon logs`.',
+      ),
+    ]
+  return [ok('daemon', 'No daemon runs on this state folder')]
+}
+
+export async function checkDisk({ dir }: StatePaths): Promise<Finding[]> {
+  const { available_bytes } = diskSpace(nearest(dir))
+  const message = `${bytes(available_bytes)} free on the disk of the state folder`
+  const remedy = 'Make room, or move the state folder to another disk (FOMULAR_STATE_DIR).'
+  if (available_bytes < DISK_BYTES.full)
+    return [failure('disk', `Only ${message}: no agents are started.`, remedy)]
+  return [available_bytes < DISK_BYTES.low ? warning('disk', `Only ${message}`, remedy) : ok('disk', message)]
+}
+
+/** Processes that agents have left behind: tools that outlived the agent that started them. */
+export async function checkStrays({ agents }: StatePaths): Promise<Finding[]> {
+  const strays = namesIn(agents)
+    .map((name) => agentFolder(join(agents, name)))
+    .filter(({ exit }) => existsSync(exit))
+    .flatMap(({ dir }) => findByEnvironment(AGENT_MARK, dir))
+    .map(({ pid }) => pid)
+  if (strays.length === 0) return [ok('strays', 'No process was left behind by an agent')]
+  return [
+    warning(
+      'strays',
+      `${strays.length} process${strays.length === 1 ? ' is' : 'es are'} left of agents that have ended: ${strays.join(', ')}`,
+      `Look at them (ps -fp ${strays.join(',')}), then end them: kill ${strays.join(' ')}`,
+    ),
+  ]
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function namesIn(path: string): string[] {
+  try {
+    return readdirSync(path)
+  } catch {
+    return []
+  }
+}
+
+/** The folder itself, or the one it would be made in. */
+const nearest = (path: string): string => (existsSync(path) ? path : nearest(dirname(path)))

@@ -1,0 +1,68 @@
+import { Command } from 'commander'
+import { UserError } from '../platform/errors.ts'
+import { EXIT } from './exit-codes.ts'
+import { port } from './options.ts'
+import { note, print } from './terminal.ts'
+
+const HELP = `
+Machines connect with the machine key, people and programs with the user key; both are files in its folder.
+
+Examples:
+  $ fomular-daemon hub
+  $ fomular-daemon hub --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
+  $ fomular-daemon --server-url wss://that-host:3001 --key-file machine.key     on another machine`
+
+interface Options {
+  host: string
+  port?: number
+  dataDir?: string
+  tlsCert?: string
+  tlsKey?: string
+  insecure?: boolean
+  verbose?: boolean
+}
+
+export function hubCommand(): Command {
+  return new Command('hub')
+    .description('run only the hub, the server that comes with this package')
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option('--port <port>', 'port to listen on (default: FOMULAR_HUB_PORT, else 3001)', port)
+    .option('--data-dir <dir>', 'its folder (default: hub in the state folder)')
+    .option('--tls-cert <file>', 'certificate chain, PEM')
+    .option('--tls-key <file>', "the certificate's private key, PEM")
+    .option('--insecure', 'allow an address beyond this machine without TLS')
+    .option('--verbose', 'say more')
+    .addHelpText('after', HELP)
+    .action(hub)
+}
+
+async function hub({ host, port: given, dataDir, tlsCert, tlsKey, insecure, verbose }: Options) {
+  if ((tlsCert === undefined) !== (tlsKey === undefined))
+    throw new UserError('usage', '--tls-cert and --tls-key go together.', { exitCode: EXIT.usage })
+  const [{ startHub }, { hubPort }, { stateDir, statePaths }, { createLogger }, { resolve }] =
+    await Promise.all([
+      import('../hub/hub.ts'),
+      import('../config/hub.ts'),
+      import('../config/paths.ts'),
+      import('../platform/log.ts'),
+      import('node:path'),
+    ])
+  // A second signal ends it at once. Nothing is lost: what machines have not heard back about, they send again.
+  const ended = new Promise<void>((done) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => done())
+  })
+  const running = await startHub({
+    dir: dataDir === undefined ? statePaths(stateDir(process.env)).hub : resolve(dataDir),
+    host,
+    port: given ?? hubPort(process.env),
+    ...(tlsCert !== undefined && tlsKey !== undefined && { tls: { cert: tlsCert, key: tlsKey } }),
+    ...(insecure && { insecure }),
+    logger: createLogger({ level: verbose ? 'debug' : 'info', stderr: 'text' }),
+  })
+  print(`Hub:          ${running.url}`)
+  print(`Machine key:  ${running.machineKeyPath}`)
+  print(`User key:     ${running.userKeyPath}`)
+  await ended
+  note('stopping')
+  await running.close()
+}

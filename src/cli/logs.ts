@@ -1,0 +1,51 @@
+import { Command } from 'commander'
+import { UserError } from '../platform/errors.ts'
+import { EXIT } from './exit-codes.ts'
+import { withLocal } from './local.ts'
+import { numeric } from './options.ts'
+
+const HELP = `
+Examples:
+  $ fomular-daemon logs
+  $ fomular-daemon logs -f -n 20
+  $ fomular-daemon logs --json | jq 'select(.level == "error")'`
+
+interface Options {
+  stateDir?: string
+  json?: boolean
+  follow?: boolean
+  lines: number
+}
+
+export function logsCommand(): Command {
+  return withLocal(
+    new Command('logs')
+      .description("the daemon's log, from its state folder")
+      .option('-f, --follow', 'go on with what is added')
+      .option('-n, --lines <count>', 'the last so many lines', numeric, 100)
+      .addHelpText('after', HELP)
+      .action(logs),
+  )
+}
+
+async function logs({ stateDir: given, json, follow, lines }: Options) {
+  const [{ stateDir, statePaths }, { formatLogLine }, { clean }, { lastLines, newLines }, { print }] =
+    await Promise.all([
+      import('../config/paths.ts'),
+      import('../platform/log.ts'),
+      import('./render/clean.ts'),
+      import('./tail.ts'),
+      import('./terminal.ts'),
+    ])
+  const { log } = statePaths(given ?? stateDir(process.env))
+  const show = (line: string) => print(json ? line : clean(formatLogLine(line)).trimEnd())
+  const tail = lastLines(log, lines)
+  if (!tail && !follow)
+    throw new UserError('no_log', `There is no log at ${log}.`, {
+      remedy:
+        'Name the state folder with --state-dir or FOMULAR_STATE_DIR, or start the daemon: fomular-daemon up',
+      exitCode: EXIT.refused,
+    })
+  for (const line of tail?.lines ?? []) show(line)
+  if (follow) for await (const line of newLines(log, tail?.place)) show(line)
+}

@@ -1,0 +1,65 @@
+import { Command } from 'commander'
+import type { HubClient } from './client/hub-client.ts'
+import { connectHub, type HubOptions, withHub } from './options.ts'
+import { print, printJson, stdoutColors } from './terminal.ts'
+
+/** Seconds: every agent program is started to ask for its version and login. */
+const CHECK_WAIT_S = 60
+
+export function machineCommand(): Command {
+  const command = new Command('machine').description('the machines that have connected to the hub')
+  command.addCommand(
+    withHub(
+      new Command('list')
+        .alias('ls')
+        .description('all machines, what runs on them and what is wrong with them')
+        .addHelpText('after', '\nExample:\n  $ fomular-daemon machine list')
+        .action(list),
+    ),
+  )
+  command.addCommand(
+    withHub(
+      new Command('check')
+        .description('have a machine look again for its agent programs, their versions and logins')
+        .argument('[machine]', 'its id or host name (default: the only one)')
+        .addHelpText('after', '\nExample, after logging in to Claude Code:\n  $ fomular-daemon machine check')
+        .action(check),
+    ),
+  )
+  return command
+}
+
+async function list({ json, ...flags }: HubOptions) {
+  const client = await connectHub(flags)
+  const machines = await client.machines()
+  if (json) return printJson({ machines })
+  const { machineTable } = await import('./render/machine.ts')
+  print(machineTable(machines, Date.now(), stdoutColors()))
+}
+
+async function check(given: string | undefined, { json, ...flags }: HubOptions) {
+  const client = await connectHub(flags)
+  const id = await resolveMachine(client, given)
+  const outcome = await client.machineCommand(id, 'check', {}, CHECK_WAIT_S)
+  const machine = (await client.machines()).find(({ machine_id }) => machine_id === id)
+  if (json) return printJson({ ...outcome, machine })
+  if (outcome.state === 'pending') {
+    const { notePending } = await import('./agent/outcome.ts')
+    return notePending()
+  }
+  const { machineTable } = await import('./render/machine.ts')
+  print(machineTable(machine ? [machine] : [], Date.now(), stdoutColors()))
+}
+
+/** A machine's id for its id, the beginning of it, or its host name; without one the only machine. @throws UserError */
+export async function resolveMachine(client: HubClient, given: string | undefined): Promise<string> {
+  const { resolveId } = await import('./client/agent-id.ts')
+  const machines = await client.machines()
+  const named = machines.filter(({ hostname }) => given === undefined || hostname === given)
+  if (named.length === 1) return named[0]!.machine_id
+  return resolveId(
+    given ?? '',
+    machines.map(({ machine_id }) => machine_id),
+    'machine',
+  )
+}

@@ -1,0 +1,96 @@
+import { Command, CommanderError } from 'commander'
+import { UserError } from '../platform/errors.ts'
+import { VERSION } from '../platform/version.ts'
+import { agentCommand } from './agent/index.ts'
+import { doctorCommand } from './doctor.ts'
+import { EXIT } from './exit-codes.ts'
+import { hubCommand } from './hub.ts'
+import { logsCommand } from './logs.ts'
+import { machineCommand } from './machine.ts'
+import { restartCommand } from './restart.ts'
+import { runCommand } from './run.ts'
+import { statusCommand } from './status.ts'
+import { stopCommand } from './stop.ts'
+import { upCommand } from './up.ts'
+
+const HELP = `
+Examples:
+  $ fomular-daemon up                                 hub and daemon on this machine, nothing else needed
+  $ fomular-daemon agent start --prompt "Fix the tests" --wait
+  $ fomular-daemon agent watch a-1f2e                 follow an agent, answer what it asks
+  $ fomular-daemon --server-url wss://os.example.com --key-file ~/.fomular/key
+                                                      run agents for a FomularOS server
+  $ fomular-daemon doctor                             what is missing, and what to do about it
+
+Environment:
+  FOMULAR_STATE_DIR      state folder (default: ~/.fomular/state)
+  FOMULAR_CLAUDE_PATH    the Claude Code program (default: claude on PATH, else its usual places)
+  FOMULAR_HUB_URL        the hub that agent and machine commands talk to
+  FOMULAR_HUB_KEY        its user key; FOMULAR_HUB_KEY_FILE names a file with it
+  FOMULAR_HUB_PORT       port of the hub that up and hub start (default: 3001)
+  NO_COLOR, FORCE_COLOR  without, or always with, colours
+
+Exit codes:
+  ${EXIT.ok}   done
+  ${EXIT.failure}   failed
+  ${EXIT.usage}   wrong usage or configuration
+  ${EXIT.agent}   the agent, or its turn, failed
+  ${EXIT.refused}   what was named is not there, or the command was refused
+  ${EXIT.restart}  the daemon asks its supervisor to start it again`
+
+/** The command line. Commands load what is heavy when they run: a daemon's start does not pay for the others. */
+function program(): Command {
+  const root = new Command('fomular-daemon')
+    .description(
+      'Runs Claude Code agents on this machine for a FomularOS server, or for the hub that comes with it.\nWithout a command it is the daemon: see `fomular-daemon run --help` for its flags.',
+    )
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show help; also for each command')
+    .addHelpText('after', HELP)
+    .showSuggestionAfterError()
+  root.addCommand(runCommand(), { isDefault: true })
+  for (const command of [
+    upCommand(),
+    hubCommand(),
+    agentCommand(),
+    machineCommand(),
+    statusCommand(),
+    logsCommand(),
+    doctorCommand(),
+    restartCommand(),
+    stopCommand(),
+  ])
+    root.addCommand(command)
+  settle(root)
+  return root
+}
+
+/** Commands made apart do not inherit: none of them may exit or write errors by itself. */
+function settle(command: Command) {
+  command.exitOverride().configureOutput({ outputError: () => {} })
+  for (const inner of command.commands) settle(inner)
+}
+
+/** Runs what the command line says. Its exit code is left in `process.exitCode`. @throws UserError and others */
+export async function runCli(argv: string[]): Promise<void> {
+  try {
+    await program().parseAsync(argv)
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    if (error.exitCode === 0) return
+    if (error.code === 'commander.help') {
+      process.exitCode = EXIT.usage
+      return
+    }
+    throw usageError(error)
+  }
+}
+
+function usageError(error: CommanderError): UserError {
+  const [message = '', ...rest] = error.message.replace(/^error: /, '').split('\n')
+  const suggestion = rest.join(' ').replace(/^\((.*)\)$/, '$1')
+  return new UserError('usage', message, {
+    remedy: suggestion || 'See `fomular-daemon --help`, or --help of the command.',
+    exitCode: EXIT.usage,
+  })
+}

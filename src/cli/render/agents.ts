@@ -1,0 +1,80 @@
+import type { AgentStatus, HubAgent } from '../../protocol/index.ts'
+import type { Colors } from './ansi.ts'
+import { cleanLine } from './clean.ts'
+import { table } from './table.ts'
+import { age, dollars } from './units.ts'
+
+type Shown = AgentStatus & Partial<Pick<HubAgent, 'connected' | 'gone'>>
+
+/** Agents as a table, those that want something first to see. */
+export function agentTable(agents: Shown[], now: number, { dim, bold, yellow, red, green }: Colors): string {
+  if (agents.length === 0) return 'No agents. Start one: fomular-daemon agent start --prompt "…"'
+  const sorted = [...agents].sort((a, b) => Date.parse(b.since) - Date.parse(a.since))
+  const [head, ...lines] = table(
+    ['ID', 'STATE', 'FOR', 'PID', 'COST', 'DELIVERED', 'CWD', 'TITLE'],
+    sorted.map((agent) => [
+      agent.agent_id,
+      stateText(agent),
+      age(agent.since, now),
+      agent.pid === undefined ? '-' : String(agent.pid),
+      agent.total_cost_usd === undefined ? '-' : dollars(agent.total_cost_usd),
+      `${agent.acked}/${agent.end}`,
+      cleanLine(agent.cwd, 40),
+      cleanLine(agent.title ?? '', 60),
+    ]),
+  )
+  const styles = { waiting: yellow, failed: red, working: green } as Record<
+    string,
+    ((text: string) => string) | undefined
+  >
+  return [
+    bold(head ?? ''),
+    ...lines.map((line, index) => {
+      const { state, connected, gone } = sorted[index]!
+      if (gone || connected === false || state === 'exited') return dim(line)
+      return styles[state]?.(line) ?? line
+    }),
+  ].join('\n')
+}
+
+/** An agent's state in a few words. */
+export function stateText({ state, pending, exit, failure, connected, gone }: Shown): string {
+  const away = gone ? ' (removed)' : connected === false ? ' (machine away)' : ''
+  switch (state) {
+    case 'waiting': {
+      const ask = pending[0]?.ask
+      return `waiting: ${ask === 'question' ? 'question' : ask === 'plan' ? 'plan' : (cleanLine(pending[0]?.tool ?? 'permission', 20))}${away}`
+    }
+    case 'exited':
+      return `exited: ${exit === undefined ? 'unknown' : exitReason(exit)}${away}`
+    case 'failed':
+      return `failed: ${cleanLine(failure?.code ?? 'unknown', 30)}${away}`
+    case 'starting':
+    case 'idle':
+    case 'working':
+    case 'stopping':
+      return state + away
+  }
+}
+
+function exitReason({ reason, code, signal }: NonNullable<AgentStatus['exit']>): string {
+  if (reason === 'crashed' || reason === 'killed') return `${reason} (${signal ?? code ?? '?'})`
+  return reason
+}
+
+/** Why an agent is not running any more, in a sentence. */
+export function endText({ state, exit, failure }: AgentStatus): string {
+  if (state === 'failed')
+    return `The agent failed to start: ${cleanLine(failure?.message ?? failure?.code ?? 'no reason known', 1000)}`
+  const how = {
+    stopped: 'was stopped',
+    finished: 'has ended',
+    crashed: 'crashed',
+    killed: 'was killed',
+    lost: 'was lost',
+    rebooted: 'went with a reboot of its machine',
+    lease: 'was ended because nobody came back in time',
+  }[exit?.reason ?? 'lost']
+  const code = exit?.signal ? ` (${exit.signal})` : exit?.code ? ` (code ${exit.code})` : ''
+  return `The agent ${how}${code}.`
+}

@@ -1,0 +1,25 @@
+/** Everything that a terminal would obey instead of showing, and marks that turn the direction of text around. */
+const UNSAFE = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029]/g
+
+const C0_PICTURES = 0x2400
+const DELETE_PICTURE = '\u2421'
+
+/**
+ * Text from an agent, a server or a file, made safe for a terminal: control characters become visible signs, so that
+ * no sequence can move the cursor, change the title or write to the clipboard. Line feeds and tabs stay.
+ */
+export const clean = (text: string): string =>
+  text.replace(/\r\n/g, '\n').replace(UNSAFE, (char) => {
+    const code = char.charCodeAt(0)
+    if (code < 0x20) return String.fromCharCode(C0_PICTURES + code)
+    return code === 0x7f ? DELETE_PICTURE : '\ufffd'
+  })
+
+/** The same on one line: line feeds and runs of blanks become one blank; cut off at `max` characters. */
+export function cleanLine(text: string, max = Number.POSITIVE_INFINITY): string {
+  // Cut first, roughly: a tool's input may be megabytes.
+  const line = clean(text.slice(0, Math.min(text.length, max * 4)))
+    .replace(/[ \t\n]+/g, ' ')
+    .trim()
+  return line.length > max ? `${line.slice(0, max - 1)}…` : line
+}

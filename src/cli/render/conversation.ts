@@ -1,0 +1,221 @@
+import type { Content, Event } from '../../protocol/index.ts'
+import type { Colors } from './ansi.ts'
+import { clean, cleanLine } from './clean.ts'
+import { permissionText } from './permission.ts'
+import { resultText, toolSummary } from './tool.ts'
+import { dollars, duration } from './units.ts'
+
+/** Of a tool's result, what is shown. */
+const RESULT_LINES = 6
+const RESULT_LINE_CHARS = 200
+
+type Kind = Event['kind']
+type Of<K extends Kind> = Extract<Event, { kind: K }>
+type Streamed = { kind: 'text' | 'thinking'; text: string }
+
+/**
+ * An agent's activity as text for people. Fed one event after the other, it says what to write next: text that streams
+ * in is written as it comes, and not again when it is finished.
+ */
+export class Conversation {
+  readonly #colors: Colors
+  /** What was written of a block that is still to be finished. */
+  #streamed: Streamed | undefined
+
+  constructor(colors: Colors) {
+    this.#colors = colors
+  }
+
+  /** @returns what to write for this event; may be empty, or stop in the middle of a line */
+  event(event: Event): string {
+    const inner = event.parent_tool_use_id !== undefined
+    // Several sub-agents may speak at once: only their finished blocks can be told apart.
+    if (event.kind === 'text_delta') return inner ? '' : this.#delta('text', event.text)
+    if (event.kind === 'thinking_delta') return inner ? '' : this.#delta('thinking', event.text)
+    if (!inner && (event.kind === 'text' || event.kind === 'thinking'))
+      return this.#finished(event.kind, event.text)
+    const block = this.#block(event)
+    if (block === '') return ''
+    return `${this.interrupt()}${inner ? indent(block, '  │ ') : block}\n`
+  }
+
+  /** Ends a line that is being written, before something else is. */
+  interrupt(): string {
+    if (!this.#streamed) return ''
+    this.#streamed = undefined
+    return '\n'
+  }
+
+  #delta(kind: Streamed['kind'], text: string): string {
+    if (text === '') return ''
+    const before = this.#streamed?.kind === kind ? '' : this.interrupt() + this.#opening(kind)
+    this.#streamed ??= { kind, text: '' }
+    this.#streamed.text += text
+    return before + this.#styled(kind, clean(text))
+  }
+
+  #finished(kind: Streamed['kind'], text: string): string {
+    const written = this.#streamed?.kind === kind ? this.#streamed.text : undefined
+    if (written !== undefined && text.startsWith(written)) {
+      this.#streamed = undefined
+      return `${this.#styled(kind, clean(text.slice(written.length)))}\n`
+    }
+    if (text.trim() === '') return this.interrupt()
+    return `${this.interrupt()}${this.#opening(kind)}${this.#styled(kind, clean(text))}\n`
+  }
+
+  #opening = (kind: Streamed['kind']) => (kind === 'thinking' ? this.#colors.dim('* ') : '')
+
+  #styled = (kind: Streamed['kind'], text: string) => (kind === 'thinking' ? this.#colors.dim(text) : text)
+
+  /** Lines for an event that is written as a whole; empty for what needs no mention. */
+  #block(event: Event): string {
+    const { dim, bold, yellow, red, cyan } = this.#colors
+    switch (event.kind) {
+      case 'process_started':
+        return dim(`-- started${event.run > 1 ? ` again (run ${event.run})` : ''}`)
+      case 'process_exited':
+        return dim(`-- ${exitText(event)}`)
+      case 'session':
+        return dim(
+          `-- session ${cleanLine([event.session_id, event.model, event.cwd].filter(Boolean).join(', '), 300)}`,
+        )
+      case 'user':
+        return event.parent_tool_use_id === undefined
+          ? bold(cyan(`> ${indentRest(contentText(event.content))}`))
+          : dim(`> ${cleanLine(contentText(event.content), RESULT_LINE_CHARS)}`)
+      case 'text':
+        return clean(event.text)
+      case 'thinking':
+        return dim(`* ${clean(event.text)}`)
+      case 'tool_use':
+        return `${cyan(`• ${bold(cleanLine(event.tool, 100))}`)} ${toolSummary(event.input)}`.trimEnd()
+      case 'tool_result':
+        return this.#toolResult(event)
+      case 'permission_request':
+        return permissionText(event, this.#colors)
+      case 'permission_withdrawn':
+        return dim('-- the request was withdrawn')
+      case 'permission_denied':
+        return yellow(`! denied: ${cleanLine([event.tool, event.message].filter(Boolean).join(': '), 300)}`)
+      case 'turn_result':
+        return this.#turnResult(event)
+      case 'rate_limit':
+        return event.status === 'allowed' ? '' : yellow(`! usage limit: ${cleanLine(limitText(event), 300)}`)
+      case 'retry':
+        return yellow(`! ${cleanLine(retryText(event), 300)}`)
+      case 'compaction':
+        return dim(
+          `-- conversation compacted${event.pre_tokens === undefined ? '' : ` (${event.pre_tokens} tokens before)`}`,
+        )
+      case 'task':
+        return event.phase === 'started' || event.phase === 'ended'
+          ? dim(
+              `-- task ${event.phase}: ${cleanLine(event.summary ?? event.description ?? event.task_id, 200)}`,
+            )
+          : ''
+      case 'prompt_state':
+        return event.state === 'cancelled' ? yellow('! a prompt was cancelled') : ''
+      case 'reply':
+        return event.ok
+          ? ''
+          : yellow(`! ${cleanLine(event.error ?? event.code ?? 'a request to the agent failed', 300)}`)
+      case 'unknown':
+        return dim(`-- ${cleanLine(unknownName(event.raw), 100)}`)
+      case 'unreadable':
+        return red(
+          `! ${event.bytes} bytes of output cannot be read (${event.reason}): ${cleanLine(event.text, 120)}`,
+        )
+      case 'state':
+      case 'tool_input_delta':
+      case 'tool_progress':
+      case 'background_tasks':
+      case 'text_delta':
+      case 'thinking_delta':
+        return ''
+    }
+  }
+
+  #toolResult({ content, is_error }: Of<'tool_result'>): string {
+    const { dim, red } = this.#colors
+    const lines = resultText(content)
+      .split('\n')
+      .filter((line) => line.trim() !== '')
+    const shown = lines.slice(0, RESULT_LINES).map((line) => shortenLine(line))
+    if (lines.length > RESULT_LINES) shown.push(`… ${lines.length - RESULT_LINES} more lines`)
+    if (shown.length === 0) shown.push('(nothing)')
+    const style = is_error ? red : dim
+    return shown.map((line, index) => style(`${index === 0 ? '  ⎿ ' : '    '}${line}`)).join('\n')
+  }
+
+  #turnResult(event: Of<'turn_result'>): string {
+    const { green, red, dim } = this.#colors
+    const facts = [
+      event.num_turns === undefined
+        ? undefined
+        : `${event.num_turns} turn${event.num_turns === 1 ? '' : 's'}`,
+      event.duration_ms === undefined ? undefined : duration(event.duration_ms),
+      event.total_cost_usd === undefined ? undefined : `${dollars(event.total_cost_usd)} so far`,
+    ].filter((fact) => fact !== undefined)
+    const rest = dim(facts.length > 0 ? ` (${facts.join(', ')})` : '')
+    return event.is_error ? `${red(`✗ ${failureText(event)}`)}${rest}` : `${green('✓ done')}${rest}`
+  }
+}
+
+/** Why a turn failed, in the agent's words where it had any. */
+export function failureText(event: Of<'turn_result'>): string {
+  const words = event.errors?.length ? event.errors.join('; ') : event.text
+  const outcome =
+    event.outcome === 'success' ? 'failed' : event.outcome.replace(/^error_/, '').replace(/_/g, ' ')
+  return cleanLine(words ? `${outcome}: ${words}` : outcome, 1000)
+}
+
+function exitText({ code, signal, reason }: Of<'process_exited'>): string {
+  if (reason === 'rebooted') return 'gone with a reboot of the machine'
+  const how =
+    signal !== undefined ? `by ${cleanLine(signal, 20)}` : code !== undefined ? `with code ${code}` : ''
+  return `ended ${how}${reason === 'lease' ? ' (nobody came back in time)' : ''}`.trimEnd()
+}
+
+const contentText = (content: Content) =>
+  typeof content === 'string'
+    ? content
+    : content.map((block) => (block.type === 'text' ? block.text : `[${block.media_type}]`)).join('\n')
+
+const limitText = ({ status, limit, utilization, resets_at }: Of<'rate_limit'>) =>
+  [
+    limit ? `${limit} ${status}` : status,
+    utilization === undefined ? undefined : `${Math.round(utilization * 100)} % used`,
+    resets_at === undefined ? undefined : `resets ${isoTime(resets_at)}`,
+  ]
+    .filter(Boolean)
+    .join(', ')
+
+function isoTime(seconds: number): string {
+  const date = new Date(seconds * 1000)
+  return Number.isNaN(date.getTime())
+    ? 'at an unknown time'
+    : `at ${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`
+}
+
+const retryText = ({ attempt, max_retries, delay_ms, status, error }: Of<'retry'>) =>
+  `the model's service failed${status ? ` (HTTP ${status})` : ''}${error ? `: ${error}` : ''}; try ${attempt}${
+    max_retries ? ` of ${max_retries}` : ''
+  }${delay_ms ? ` in ${duration(delay_ms)}` : ''}`
+
+function unknownName(raw: unknown): string {
+  if (typeof raw !== 'object' || raw === null) return 'something unknown'
+  const { type, subtype } = raw as { type?: unknown; subtype?: unknown }
+  return [type, subtype].filter((part) => typeof part === 'string').join('/') || 'something unknown'
+}
+
+const shortenLine = (line: string) =>
+  clean(line.length > RESULT_LINE_CHARS ? `${line.slice(0, RESULT_LINE_CHARS - 1)}…` : line)
+
+const indentRest = (text: string) => clean(text).replace(/\n/g, '\n  ')
+
+const indent = (text: string, by: string) =>
+  text
+    .split('\n')
+    .map((line) => by + line)
+    .join('\n')

@@ -1,0 +1,50 @@
+import type { DaemonStatus } from '../client/control-client.ts'
+import { agentTable } from './agents.ts'
+import type { Colors } from './ansi.ts'
+import { cleanLine } from './clean.ts'
+import { problemText, runtimeText } from './machine.ts'
+import { age, bytes } from './units.ts'
+
+/** Whether the daemon is connected and its server hears it. */
+export const isHealthy = ({ link, server_hears_ms }: DaemonStatus) =>
+  link.state === 'live' && server_hears_ms !== null
+
+/** How a daemon is, for people. */
+export function statusText(status: DaemonStatus, now: number, colors: Colors): string {
+  const { bold, dim } = colors
+  const row = (name: string, text: string) => `${bold(name.padEnd(9))} ${text}`
+  const { machine, agents } = status
+  const lines = [
+    row('Daemon', `${status.version}, process ${status.pid}, running for ${age(status.started_at, now)}`),
+    row('Machine', cleanLine(status.machine_id, 128)),
+    row('Server', serverText(status, now, colors)),
+    row('State', status.state_dir),
+    row(
+      'Disk',
+      `${bytes(machine.disk.available_bytes)} free; memory ${bytes(machine.memory.available_bytes)} free`,
+    ),
+    ...(machine.runtimes.length === 0
+      ? [row('Runtime', dim('still looking'))]
+      : machine.runtimes.map((runtime) => row('Runtime', runtimeText(runtime)))),
+    ...machine.problems.map((problem) => problemText(problem, colors)),
+    '',
+    agentTable(agents, now, colors),
+  ]
+  return lines.join('\n')
+}
+
+function serverText(
+  { server_url, link, server_hears_ms }: DaemonStatus,
+  now: number,
+  { green, red, yellow }: Colors,
+): string {
+  const url = cleanLine(server_url, 300)
+  const why = link.last_error === undefined ? '' : `: ${cleanLine(link.last_error, 300)}`
+  if (link.state === 'live')
+    return server_hears_ms === null
+      ? `${url} ${red('connected, but the server does not hear us')}`
+      : `${url} ${green(`connected for ${age(link.since, now)}`)}, hears us (${Math.round(server_hears_ms)} ms)`
+  if (link.state === 'dialing' || link.state === 'greeting')
+    return `${url} ${yellow(`not connected for ${age(link.since, now)}, try ${link.attempt}`)}${why}`
+  return `${url} ${red(link.state)}${why}`
+}

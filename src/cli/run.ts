@@ -1,0 +1,50 @@
+import { Command } from 'commander'
+import { UserError } from '../platform/errors.ts'
+import { withDaemonFlags } from './daemon-flags.ts'
+import { EXIT } from './exit-codes.ts'
+
+const HELP = `
+The key may also come from FOMULAR_KEY, FOMULAR_KEY_FILE, the systemd credential "key", or key_file in the
+configuration file. On the command line other users can see it for a moment: prefer --key-file.
+
+Every flag has a variable (--max-agents: FOMULAR_MAX_AGENTS) and a setting in the configuration file, TOML at
+~/.fomular/config.toml or /etc/fomular-daemon/config.toml (max_agents). Flags go before variables before the file.
+
+Examples:
+  $ fomular-daemon --server-url wss://os.example.com --key-file ~/.fomular/key
+  $ fomular-daemon run                                against ws://localhost:3001, key from the environment
+
+SIGTERM and Ctrl-C stop the agents gracefully, a second time faster. \`fomular-daemon restart\` lets them run on.`
+
+type Flags = Record<string, string | boolean> & { logFormat: string }
+
+export function runCommand(): Command {
+  return withDaemonFlags(new Command('run'))
+    .description('run the daemon: connect to a server and run agents for it (the default command)')
+    .allowExcessArguments()
+    .option(
+      '--log-format <format>',
+      'text, json, or none on standard error; the state folder has it all in daemon.log',
+      'text',
+    )
+    .addHelpText('after', HELP)
+    .action(run)
+}
+
+async function run({ logFormat, ...flags }: Flags, command: Command) {
+  const [unknown] = command.args
+  if (unknown !== undefined) {
+    const { suggest } = await import('../config/suggest.ts')
+    const meant = suggest(unknown, command.parent?.commands.map((each) => each.name()) ?? [])
+    throw new UserError('usage', `There is no command "${unknown}".`, {
+      remedy: meant ? `Did you mean \`fomular-daemon ${meant}\`?` : 'See `fomular-daemon --help`.',
+      exitCode: EXIT.usage,
+    })
+  }
+  if (logFormat !== 'text' && logFormat !== 'json' && logFormat !== 'none')
+    throw new UserError('usage', `--log-format is "${logFormat}", but must be text, json or none.`, {
+      exitCode: EXIT.usage,
+    })
+  const { serve } = await import('./serve.ts')
+  process.exitCode = await serve({ flags, log: logFormat })
+}

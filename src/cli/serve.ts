@@ -1,0 +1,31 @@
+import { type DaemonFlags, loadDaemonConfig } from '../config/config.ts'
+import { concealKey } from '../config/key.ts'
+import { statePaths } from '../config/paths.ts'
+import { captureInvocation } from '../daemon/relaunch.ts'
+import { runDaemon } from '../daemon/run.ts'
+import { ensurePrivateDir } from '../platform/files.ts'
+import { createLogger } from '../platform/log.ts'
+
+/**
+ * Runs the daemon in this process.
+ * @param log what goes to standard error; the state folder's daemon.log has all of it
+ * @returns its exit code
+ */
+export async function serve({
+  flags,
+  log,
+}: {
+  flags: DaemonFlags
+  log: 'text' | 'json' | 'none'
+}): Promise<number> {
+  // Before the key is taken out of it: a daemon that starts itself anew needs it again.
+  const invocation = captureInvocation()
+  const config = await loadDaemonConfig({ flags, env: process.env })
+  concealKey()
+  const { dir, log: file } = statePaths(config.state_dir)
+  ensurePrivateDir(dir)
+  const logger = createLogger({ level: config.log_level, file, stderr: log })
+  process.on('uncaughtExceptionMonitor', (error) => logger.fatal({ err: error }, 'the daemon failed'))
+  for (const warning of config.warnings) logger.warn(warning)
+  return runDaemon(config, { logger, invocation })
+}

@@ -1,0 +1,32 @@
+import { Command } from 'commander'
+import { EXIT } from './exit-codes.ts'
+import { connectDaemon, type LocalOptions, withLocal } from './local.ts'
+import { print, printJson, stdoutColors } from './terminal.ts'
+
+const HELP = `
+The server itself is asked whether it hears this daemon. Exit code 0 only if it does; 1 if it does not; 4 if no daemon
+is running.
+
+Examples:
+  $ fomular-daemon status
+  $ fomular-daemon status --json | jq .link`
+
+export function statusCommand(): Command {
+  return withLocal(
+    new Command('status')
+      .description('how the daemon on this machine is')
+      .addHelpText('after', HELP)
+      .action(status),
+  )
+}
+
+async function status(options: LocalOptions) {
+  const [{ daemon }, { isHealthy, statusText }] = await Promise.all([
+    connectDaemon(options),
+    import('./render/status.ts'),
+  ])
+  const state = await daemon.status()
+  if (options.json) printJson(state)
+  else print(statusText(state, Date.now(), stdoutColors()))
+  process.exitCode = isHealthy(state) ? EXIT.ok : EXIT.failure
+}

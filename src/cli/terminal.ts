@@ -1,0 +1,17 @@
+import { type Colors, colors, wantsColor } from './render/ansi.ts'
+
+/** To stdout: what was asked for. */
+export const print = (text: string) => write(`${text}\n`)
+export const write = (text: string) => void process.stdout.write(text)
+
+/** One JSON value on a line of its own. */
+export const printJson = (value: unknown) => print(JSON.stringify(value))
+
+/** To stderr: what people should know, and programs that read stdout should not. */
+export const note = (text: string) => void process.stderr.write(`${text}\n`)
+
+export const stdoutColors = (): Colors => colors(wantsColor(process.env, process.stdout.isTTY === true))
+export const stderrColors = (): Colors => colors(wantsColor(process.env, process.stderr.isTTY === true))
+
+/** Whether somebody is there to be asked. */
+export const isInteractive = () => process.stdin.isTTY === true && process.stdout.isTTY === true

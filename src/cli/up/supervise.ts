@@ -1,0 +1,36 @@
+import { spawn } from 'node:child_process'
+import { constants } from 'node:os'
+import type { Invocation } from '../../daemon/relaunch.ts'
+import { EXIT } from '../exit-codes.ts'
+
+/** Tells a daemon that somebody starts it again when it exits with the code for that. */
+export const SUPERVISED = 'FOMULAR_DAEMON_NO_SELF_RELAUNCH'
+
+export const isSupervisedAlready = (env: NodeJS.ProcessEnv) => env[SUPERVISED] === '1'
+
+/**
+ * Starts this program anew, from what is installed now, and stays in the foreground in its place: hands signals on to
+ * it, and starts it again as often as it asks for that.
+ * @returns its exit code
+ */
+export async function superviseAgain({ execPath, execArgv, argv, env, cwd }: Invocation): Promise<number> {
+  for (;;) {
+    const child = spawn(execPath, [...execArgv, ...argv], {
+      cwd,
+      env: { ...env, [SUPERVISED]: '1' },
+      stdio: 'inherit',
+      // Else Ctrl-C would reach it twice, from the terminal and from here: that means to hurry.
+      detached: true,
+    })
+    const forward = (signal: NodeJS.Signals) => void child.kill(signal)
+    process.on('SIGINT', forward).on('SIGTERM', forward)
+    const code = await new Promise<number>((resolve, reject) => {
+      child.once('error', reject)
+      child.once('exit', (status, signal) =>
+        resolve(status ?? 128 + (signal ? constants.signals[signal] : 0)),
+      )
+    })
+    process.off('SIGINT', forward).off('SIGTERM', forward)
+    if (code !== EXIT.restart) return code
+  }
+}

@@ -1,0 +1,100 @@
+import { type DaemonFlags, loadDaemonConfig } from '../../config/config.ts'
+import { hubPort } from '../../config/hub.ts'
+import { concealKey } from '../../config/key.ts'
+import { type StatePaths, stateDir, statePaths } from '../../config/paths.ts'
+import { captureInvocation } from '../../daemon/relaunch.ts'
+import { runDaemon } from '../../daemon/run.ts'
+import { startHub } from '../../hub/hub.ts'
+import { UserError } from '../../platform/errors.ts'
+import { ensurePrivateDir } from '../../platform/files.ts'
+import { createLogger } from '../../platform/log.ts'
+import { EXIT } from '../exit-codes.ts'
+import { note } from '../terminal.ts'
+import { runningDaemon, runningHub } from './running.ts'
+import { isSupervisedAlready, SUPERVISED, superviseAgain } from './supervise.ts'
+import { welcome } from './welcome.ts'
+
+export interface UpOptions {
+  port: number | undefined
+  verbose: boolean
+  flags: DaemonFlags
+}
+
+/**
+ * Hub and daemon in this process, joined by a WebSocket on loopback as any other machine would be.
+ * @returns the exit code
+ */
+export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
+  const invocation = captureInvocation()
+  const supervised = isSupervisedAlready(process.env)
+  // This process sees to new starts of the daemon: with its hub, in the foreground.
+  process.env[SUPERVISED] = '1'
+
+  const dir = typeof flags.stateDir === 'string' ? flags.stateDir : stateDir(process.env)
+  const paths = statePaths(dir)
+  ensurePrivateDir(paths.dir)
+  const logger = createLogger({ level: 'info', file: paths.log, stderr: verbose ? 'text' : 'none' })
+  refuseSecond(paths)
+  const hub = (await runningHub(paths)) ?? (await startOwnHub(paths, port, logger))
+  try {
+    const config = await loadDaemonConfig({
+      flags: { ...flags, stateDir: paths.dir, serverUrl: hub.url, keyFile: hub.machineKeyPath },
+      env: { ...process.env, FOMULAR_KEY: undefined },
+    })
+    concealKey()
+    const started = new AbortController()
+    const greeting = welcome({ hub, paths, signal: started.signal }).catch((error: unknown) =>
+      note(`The hub does not answer: ${String(error)}`),
+    )
+    const onSignal = () => {
+      started.abort()
+      note('Stopping the agents. Once more to hurry.')
+    }
+    process.once('SIGINT', onSignal)
+    const code = await runDaemon(config, { logger, invocation })
+    started.abort()
+    await greeting
+    if (code !== EXIT.restart || supervised) return code
+    await hub.close()
+    return await superviseAgain(invocation)
+  } finally {
+    await hub.close()
+  }
+}
+
+async function startOwnHub(
+  paths: StatePaths,
+  port: number | undefined,
+  logger: ReturnType<typeof createLogger>,
+) {
+  const hub = await startHub({
+    dir: paths.hub,
+    host: '127.0.0.1',
+    port: port ?? hubPort(process.env),
+    logger,
+  })
+  let closing: Promise<void> | undefined
+  return {
+    ...hub,
+    own: true,
+    close() {
+      closing ??= hub.close()
+      return closing
+    },
+  }
+}
+
+/** Says it before the hub is started, which would be taken down again at once. */
+function refuseSecond(paths: StatePaths) {
+  const daemon = runningDaemon(paths)
+  if (daemon)
+    throw new UserError(
+      'already_running',
+      `A daemon is already running on ${paths.dir}: process ${daemon.pid}.`,
+      {
+        remedy:
+          'See `fomular-daemon status`; stop it with `fomular-daemon stop`, or give this one another folder with --state-dir.',
+        exitCode: EXIT.refused,
+      },
+    )
+}

@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import * as z from 'zod/mini'
+import { type StatePaths, stateDir } from '../../config/paths.ts'
+import { sleep } from '../../platform/clock.ts'
+import { readJson } from '../../platform/files.ts'
+import type { HubAgent, HubMachine } from '../../protocol/index.ts'
+import { HubClient } from '../client/hub-client.ts'
+import { invokedAs } from '../invoked.ts'
+import type { Colors } from '../render/ansi.ts'
+import { problemText, runtimeText } from '../render/machine.ts'
+import { print, stdoutColors } from '../terminal.ts'
+
+/** For the daemon to connect and find the agent programs: starting one to ask its version may take seconds. */
+const FOUND_MS = 20_000
+const POLL_MS = 100
+
+export interface Start {
+  hub: { url: string; userKeyPath: string; own: boolean }
+  paths: StatePaths
+  /** Aborts when it all ends before that. */
+  signal: AbortSignal
+}
+
+/** Waits until the machine is connected and known, and says what there is and what to type next. */
+export async function welcome({ hub, paths, signal }: Start): Promise<void> {
+  const client = new HubClient({ url: hub.url, key: readFileSync(hub.userKeyPath, 'utf8').trim() })
+  const deadline = Date.now() + FOUND_MS
+  let machine: HubMachine | undefined
+  while (!signal.aborted && Date.now() < deadline) {
+    machine = await thisMachine(client, paths)
+    if (machine && machine.status.runtimes.length > 0) break
+    await sleep(POLL_MS, signal)
+  }
+  if (signal.aborted) return
+  print(
+    welcomeText(
+      { hub, logPath: paths.log, program: programFor(paths.dir), machine, agents: await client.agents() },
+      stdoutColors(),
+    ),
+  )
+}
+
+async function thisMachine(client: HubClient, paths: StatePaths): Promise<HubMachine | undefined> {
+  const self = readJson(paths.machine, z.object({ machine_id: z.string() }))
+  if (!self.ok) return undefined
+  return (await client.machines()).find(
+    ({ machine_id, connected }) => connected && machine_id === self.value.machine_id,
+  )
+}
+
+/** In another terminal the state folder must be named, unless it is the usual one. */
+function programFor(dir: string): string {
+  const { FOMULAR_STATE_DIR: _named, STATE_DIRECTORY: _unit, ...env } = process.env
+  return stateDir(env) === dir ? invokedAs() : `FOMULAR_STATE_DIR=${quote(dir)} ${invokedAs()}`
+}
+
+const quote = (path: string) => (/^[\w./+@-]+$/.test(path) ? path : `'${path.replace(/'/g, "'\\''")}'`)
+
+interface Found {
+  hub: { url: string; own: boolean }
+  logPath: string
+  /** What to type for this program, with what it needs to find the same state folder. */
+  program: string
+  machine: HubMachine | undefined
+  agents: HubAgent[]
+}
+
+/** What `up` says when all is running. */
+export function welcomeText({ hub, logPath, program, machine, agents }: Found, colors: Colors): string {
+  const { bold, dim, green, red } = colors
+  const row = (name: string, text: string) => `${bold(name.padEnd(9))} ${text}`
+  const status = machine?.status
+  const runtimes = status?.runtimes ?? []
+  const ready = runtimes.some(({ found, login }) => found && login !== 'logged_out' && login !== 'expired')
+  const running = agents.filter(({ state, gone }) => !gone && state !== 'exited' && state !== 'failed').length
+  return [
+    row('Hub', `${hub.url}${hub.own ? '' : ' (was running already)'}`),
+    row(
+      'Machine',
+      machine
+        ? `${machine.hostname} ${green('connected')} ${dim(machine.machine_id)}`
+        : `${hostname()} ${red('is not connected')}: see ${logPath}`,
+    ),
+    ...(runtimes.length === 0
+      ? [row('Runtime', 'still looking: fomular-daemon status')]
+      : runtimes.map((runtime) => row('Runtime', runtimeText(runtime)))),
+    // What runtimes are missing has been said in full above.
+    ...(status?.problems ?? [])
+      .filter(({ code }) => code !== 'runtime_missing')
+      .map((problem) => problemText(problem, colors)),
+    ...(running > 0 ? [row('Agents', `${running} running: fomular-daemon agent list`)] : []),
+    '',
+    ready ? 'Next, in another terminal:' : 'Then, in another terminal:',
+    `  ${program} agent start --cwd . --prompt "What is this project?" --wait`,
+    `  ${program} agent list`,
+    `  ${program} doctor`,
+    '',
+    dim('Ctrl-C stops it, with its agents.'),
+  ].join('\n')
+}

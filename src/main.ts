@@ -1,0 +1,26 @@
+import { EXIT } from './cli/exit-codes.ts'
+import { runCli } from './cli/program.ts'
+import { report } from './cli/report.ts'
+import { systemCode } from './platform/errors.ts'
+
+/** Ends the process once what was written is out: a pipe takes it later than a terminal does. */
+function exit(code: number) {
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)))
+}
+
+function fail(error: unknown) {
+  const { stdout, stderr, exitCode } = report(error, { json: process.argv.includes('--json') })
+  process.stdout.write(stdout)
+  process.stderr.write(stderr)
+  exit(exitCode)
+}
+
+// Whoever read the output has what they wanted (`agent log … | head`), or the terminal is gone.
+process.stdout.on('error', (error) => {
+  if (systemCode(error) === 'EPIPE') process.exit(EXIT.ok)
+})
+process.stderr.on('error', () => {})
+process.on('uncaughtException', fail)
+process.on('unhandledRejection', fail)
+
+runCli(process.argv).then(() => exit(Number(process.exitCode ?? EXIT.ok)), fail)
