@@ -92,7 +92,14 @@ export const Event = z.discriminatedUnion('kind', [
     block: z.int(),
     text: z.string(),
   }),
-  z.object({ ...base, kind: z.literal('text'), message_id: text, text: z.string() }),
+  z.object({
+    ...base,
+    kind: z.literal('text'),
+    message_id: text,
+    text: z.string(),
+    /** Set where the runtime speaks in the model's place: `authentication_failed`, `rate_limit`, `model_not_found`, … */
+    error: text,
+  }),
   z.object({ ...base, kind: z.literal('thinking'), message_id: text, text: z.string() }),
   z.object({ ...base, kind: z.literal('user'), content: Content, prompt_id: text }),
   // What it does

@@ -1,6 +1,6 @@
 import type { ContentBlock } from '../../../protocol/index.ts'
 import type { EventBody } from '../runtime.ts'
-import { compact, type Fields, fields, flag, integer, list, record, text } from './fields.ts'
+import { compact, type Fields, fields, flag, integer, known, list, text } from './fields.ts'
 
 /** Where and when: what every message of a conversation may carry. */
 const origin = (line: Fields) =>
@@ -12,16 +12,18 @@ export function assistant(line: Fields): EventBody[] | undefined {
   const blocks = list(message?.content)
   if (!message || !blocks) return undefined
   const base = { ...origin(line), ...compact({ message_id: text(message.id) }) }
+  // Claude Code itself speaks, because the model could not.
+  const error = compact({ error: text(line.error) })
   return blocks.map((entry): EventBody => {
     const block = fields(entry)
     const said = text(block?.text)
-    if (block?.type === 'text' && said !== undefined) return { kind: 'text', ...base, text: said }
+    if (block?.type === 'text' && said !== undefined) return { kind: 'text', ...base, text: said, ...error }
     const thought = text(block?.thinking)
     if (block?.type === 'thinking' && thought !== undefined)
       return { kind: 'thinking', ...base, text: thought }
     const id = text(block?.id)
     const tool = text(block?.name)
-    const input = record(block?.input)
+    const input = fields(block?.input)
     if (block?.type === 'tool_use' && id !== undefined && tool !== undefined && input)
       return { kind: 'tool_use', ...base, tool_use_id: id, tool, input }
     return { kind: 'unknown', raw: entry }
@@ -59,10 +61,13 @@ function contentBlock(entry: unknown): ContentBlock | undefined {
   const source = fields(block?.source)
   const data = text(source?.data)
   const type = MEDIA_TYPES.find((known) => known === source?.media_type)
-  return block?.type === 'image' && data && type ? { type: 'image', media_type: type, data } : undefined
+  return block?.type === 'image' && data && BASE64.test(data) && type
+    ? { type: 'image', media_type: type, data }
+    : undefined
 }
 
 const MEDIA_TYPES = ['image/png', 'image/jpeg', 'image/gif', 'image/webp'] as const
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 
 function toolResult(entry: unknown, base: object): EventBody | undefined {
   const block = fields(entry)
@@ -103,13 +108,12 @@ export function streamEvent(line: Fields): EventBody[] | undefined {
   const block = integer(event.index)
   if (type !== 'content_block_delta' || !delta || block === undefined) return undefined
   if (delta.type === 'signature_delta') return []
-  const known =
-    typeof delta.type === 'string' && Object.hasOwn(DELTAS, delta.type) ? DELTAS[delta.type] : undefined
-  const words = known && text(delta[known.field])
-  if (!known || words === undefined) return undefined
+  const found = known(DELTAS, delta.type)
+  const words = found && text(delta[found.field])
+  if (!found || words === undefined) return undefined
   return [
     {
-      kind: known.kind,
+      kind: found.kind,
       ...origin(line),
       ...compact({ message_id: text(line.api_message_id) }),
       block,

@@ -1,5 +1,5 @@
 import type { EventBody } from '../runtime.ts'
-import { compact, type Fields, fields, integer, list, number, text, textList } from './fields.ts'
+import { compact, type Fields, fields, integer, known, list, number, text, textList } from './fields.ts'
 
 const STATES: Record<string, 'running' | 'waiting' | 'idle'> = {
   running: 'running',
@@ -33,12 +33,18 @@ const decoders: Record<string, (line: Fields) => EventBody[] | undefined> = {
     ]
   },
   session_state_changed(line) {
-    const state =
-      typeof line.state === 'string' && Object.hasOwn(STATES, line.state) ? STATES[line.state] : undefined
+    const state = known(STATES, line.state)
     return state && [{ kind: 'state', state }]
   },
-  // That a request was sent to the model: the state and what comes back say so.
-  status: (line) => (line.status === 'requesting' ? [] : undefined),
+  status(line) {
+    // That a request was sent to the model: the state and what comes back say so.
+    if (line.status === 'requesting') return []
+    // Another permission mode: asked for, or the end of planning.
+    const id = text(line.session_id)
+    const mode = text(line.permissionMode)
+    if (line.status !== null || id === undefined || mode === undefined) return undefined
+    return [{ kind: 'session', session_id: id, permission_mode: mode }]
+  },
   // A running estimate of tokens that the result counts.
   thinking_tokens: () => [],
   api_retry(line) {
@@ -84,10 +90,7 @@ const decoders: Record<string, (line: Fields) => EventBody[] | undefined> = {
   task_notification: task,
 }
 
-export function system(line: Fields): EventBody[] | undefined {
-  const subtype = text(line.subtype)
-  return subtype !== undefined && Object.hasOwn(decoders, subtype) ? decoders[subtype]?.(line) : undefined
-}
+export const system = (line: Fields): EventBody[] | undefined => known(decoders, line.subtype)?.(line)
 
 function task(line: Fields): EventBody[] | undefined {
   const id = text(line.task_id)

@@ -1,7 +1,7 @@
 import type { EventBody } from '../runtime.ts'
 import { assistant, streamEvent, user } from './decode-messages.ts'
 import { system } from './decode-system.ts'
-import { compact, type Fields, fields, flag, list, number, record, text, textList } from './fields.ts'
+import { compact, type Fields, fields, flag, integer, known, list, number, text, textList } from './fields.ts'
 
 /** What is passed on of a line that is not JSON. */
 const UNREADABLE_HEAD_CHARS = 4096
@@ -34,9 +34,7 @@ export function decode(line: string): EventBody[] {
   }
   const parsed = fields(json)
   if (!parsed) return unreadable(line)
-  const type = text(parsed.type)
-  const decoder = type !== undefined && Object.hasOwn(decoders, type) ? decoders[type] : undefined
-  return decoder?.(parsed) ?? [{ kind: 'unknown', raw: json }]
+  return known(decoders, parsed.type)?.(parsed) ?? [{ kind: 'unknown', raw: json }]
 }
 
 const unreadable = (line: string): EventBody[] => [
@@ -63,11 +61,11 @@ function result(line: Fields): EventBody[] | undefined {
       num_turns: number(line.num_turns),
       duration_ms: number(line.duration_ms),
       total_cost_usd: number(line.total_cost_usd),
-      usage: record(line.usage),
-      model_usage: record(line.modelUsage),
+      usage: fields(line.usage),
+      model_usage: fields(line.modelUsage),
       stop_reason: text(line.stop_reason),
       terminal_reason: text(line.terminal_reason),
-      api_error_status: Number.isInteger(status) ? (status as number) : text(status),
+      api_error_status: integer(status) ?? text(status),
       session_id: text(line.session_id),
       prompt_ids: textList(line.user_message_uuids),
       permission_denials: list(line.permission_denials),
@@ -75,11 +73,18 @@ function result(line: Fields): EventBody[] | undefined {
   ]
 }
 
-const PROMPT_STATES = ['queued', 'started', 'completed', 'cancelled'] as const
+const PROMPT_STATES: Record<string, 'queued' | 'started' | 'completed' | 'cancelled'> = {
+  queued: 'queued',
+  started: 'started',
+  completed: 'completed',
+  cancelled: 'cancelled',
+  // Still queued when the session was ended.
+  discarded: 'cancelled',
+}
 
 function promptState(line: Fields): EventBody[] | undefined {
   const id = text(line.command_uuid)
-  const state = PROMPT_STATES.find((known) => known === line.state)
+  const state = known(PROMPT_STATES, line.state)
   return id === undefined || !state ? undefined : [{ kind: 'prompt_state', prompt_id: id, state }]
 }
 
@@ -88,7 +93,7 @@ function permissionRequest(line: Fields): EventBody[] | undefined {
   const request = fields(line.request)
   if (id === undefined || request?.subtype !== 'can_use_tool') return undefined
   const tool = text(request.tool_name)
-  const input = record(request.input)
+  const input = fields(request.input)
   if (tool === undefined || !input) return undefined
   const questions = tool === 'AskUserQuestion' ? questionsOf(input) : undefined
   return [
@@ -107,7 +112,7 @@ function permissionRequest(line: Fields): EventBody[] | undefined {
   ]
 }
 
-function questionsOf(input: Record<string, unknown>) {
+function questionsOf(input: Fields) {
   const questions = list(input.questions)?.map((entry) => {
     const asked = fields(entry)
     const question = text(asked?.question)

@@ -4,8 +4,6 @@ export type Fields = Record<string, unknown>
 export const fields = (value: unknown): Fields | undefined =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined
 
-export const record = fields
-
 export const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 
 export const number = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined)
@@ -19,6 +17,10 @@ export const list = (value: unknown): unknown[] | undefined => (Array.isArray(va
 
 export const textList = (value: unknown): string[] | undefined =>
   Array.isArray(value) && value.every((entry) => typeof entry === 'string') ? value : undefined
+
+/** What a table has under a name that may be anything. */
+export const known = <T>(table: Record<string, T>, name: unknown): T | undefined =>
+  typeof name === 'string' && Object.hasOwn(table, name) ? table[name] : undefined
 
 /** Leaves out what is undefined: absent and undefined are the same on the wire, and should be in memory. */
 export function compact<T extends object>(value: T): T {

@@ -1,17 +1,27 @@
+import { execFile } from 'node:child_process'
 import lt from 'semver/functions/lt.js'
 import type { Runtime } from '../../../protocol/index.ts'
 import { findClaude, isProgram } from './find.ts'
 
-/** The oldest version that does all that is asked of it here: it tells its state, and echoes prompts with their ids. */
-const MINIMUM = '2.1.197'
+/** The oldest version seen to take all arguments and to tell what becomes of a prompt; 2.1.197 does neither. */
+const MINIMUM = '2.1.260'
 /** `--version` takes a tenth of a second; a machine under load may be a hundred times slower. */
 const PROBE_MS = 15_000
 
 const GET_IT =
   'Install it with `curl -fsSL https://claude.ai/install.sh | bash` or `npm install -g @anthropic-ai/claude-code`'
 
-/** Looks for Claude Code, asks it for its version and whether somebody is logged in. */
-export async function probe({ env }: { env: NodeJS.ProcessEnv }): Promise<Runtime> {
+/**
+ * Looks for Claude Code, asks it for its version and whether somebody is logged in.
+ * @param timeoutMs for each of the two questions
+ */
+export async function probe({
+  env,
+  timeoutMs = PROBE_MS,
+}: {
+  env: NodeJS.ProcessEnv
+  timeoutMs?: number
+}): Promise<Runtime> {
   const path = findClaude(env)
   const name = 'claude'
   if (path === undefined)
@@ -28,14 +38,15 @@ export async function probe({ env }: { env: NodeJS.ProcessEnv }): Promise<Runtim
       problem: `FOMULAR_CLAUDE_PATH is ${path}, which is not a program. Correct it, or unset it.`,
     }
 
-  const said = await ask(path, ['--version'], env)
-  const [version] = /\d+\.\d+\.\d+\S*/.exec(said.out) ?? []
-  if (!said.ok || !version)
+  const ask = (args: string[]) => run(path, args, env, timeoutMs)
+  const said = await ask(['--version'])
+  const version = /^(\d+\.\d+\.\d+\S*) \(Claude Code\)/.exec(said.out)?.[1]
+  if (said.problem || !version)
     return {
       name,
       found: true,
       path,
-      problem: `${path} --version ${said.ok ? 'names no version' : said.problem}: is it Claude Code? ${GET_IT}.`,
+      problem: `${path} --version ${said.problem ?? 'does not say that it is Claude Code'}. ${GET_IT}.`,
     }
   if (lt(version, MINIMUM))
     return {
@@ -43,44 +54,44 @@ export async function probe({ env }: { env: NodeJS.ProcessEnv }): Promise<Runtim
       found: true,
       path,
       version,
-      problem: `Claude Code ${version} is too old: at least ${MINIMUM} is needed. Run \`claude update\`.`,
+      // npm on an older Node.js installs the newest version that still ran there, without a word.
+      problem: `Claude Code ${version} is too old: at least ${MINIMUM} is needed. Run \`claude update\`; with npm, use Node.js 22 or newer.`,
     }
-  return { name, found: true, path, version, login: await login(path, env) }
+  return { name, found: true, path, version, login: loginIn((await ask(['auth', 'status', '--json'])).out) }
 }
 
-async function login(path: string, env: NodeJS.ProcessEnv): Promise<Runtime['login']> {
-  const { out } = await ask(path, ['auth', 'status', '--json'], env)
-  let status: { loggedIn?: unknown; loginExpiresAt?: unknown }
+/** It knows of keys and tokens in the environment, too, and of other providers. It exits 1 when nobody is logged in. */
+function loginIn(status: string): Runtime['login'] {
+  let said: { loggedIn?: unknown; loginExpiresAt?: unknown } | null
   try {
-    status = JSON.parse(out)
+    said = JSON.parse(status)
   } catch {
     return 'unknown'
   }
-  const { loggedIn, loginExpiresAt } = status ?? {}
+  const { loggedIn, loginExpiresAt: at } = said ?? {}
   if (typeof loggedIn !== 'boolean') return 'unknown'
-  const expires =
-    typeof loginExpiresAt === 'number' || typeof loginExpiresAt === 'string'
-      ? new Date(loginExpiresAt).getTime()
-      : Number.NaN
+  const expires = typeof at === 'number' || typeof at === 'string' ? new Date(at).getTime() : Number.NaN
   if (expires < Date.now()) return 'expired'
   return loggedIn ? 'logged_in' : 'logged_out'
 }
 
-async function ask(path: string, args: string[], env: NodeJS.ProcessEnv) {
-  const { execa } = await import('execa')
-  const { stdout, failed, timedOut, exitCode, shortMessage } = await execa(path, args, {
-    env,
-    extendEnv: false,
-    stdin: 'ignore',
-    timeout: PROBE_MS,
-    reject: false,
-    maxBuffer: 1024 * 1024,
-    forceKillAfterDelay: 500,
-  })
-  const problem = timedOut
-    ? `gave no answer within ${PROBE_MS / 1000} s`
-    : exitCode === undefined
-      ? `cannot be run (${shortMessage})`
-      : `ended with code ${exitCode}`
-  return { ok: !failed, out: stdout ?? '', problem }
+interface Answer {
+  out: string
+  /** Why there is none, or none to be trusted. */
+  problem?: string
+}
+
+function run(path: string, args: string[], env: NodeJS.ProcessEnv, timeoutMs: number): Promise<Answer> {
+  return new Promise<Answer>((resolve) => {
+    const options = { env, timeout: timeoutMs, killSignal: 'SIGKILL' as const, encoding: 'utf8' as const }
+    const child = execFile(path, args, options, (error, out) => {
+      if (!error) resolve({ out })
+      else if (error.killed) resolve({ out, problem: `gave no answer within ${timeoutMs / 1000} s` })
+      else if (typeof error.code === 'number') resolve({ out, problem: `ended with code ${error.code}` })
+      else resolve({ out, problem: `cannot be run (${error.signal ?? error.code ?? error.message})` })
+    })
+    // A program that ends before this is done is no failure.
+    child.stdin?.end()
+    child.stdin?.on('error', () => {})
+  }).catch((error) => ({ out: '', problem: `cannot be run (${error.code ?? error.message})` }))
 }

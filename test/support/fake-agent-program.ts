@@ -1,0 +1,255 @@
+/**
+ * Speaks Claude Code's stream-json. Prompts it understands, by their whole text; every other one is said back:
+ *
+ *     emit N BYTES [DELAY_MS]   N texts of BYTES characters, each beginning with its number, DELAY_MS apart
+ *     ask                       asks for leave to run a command, waits, and says "allowed" or "denied: <message>"
+ *     exit CODE                 ends at once
+ *     hang                      a turn that only an interrupt ends
+ *
+ * As the real one, it remembers in its HOME which prompts of a session it has answered, does not answer them again when
+ * it is resumed, refuses to resume a session it has never been in, and ends on a line that is not JSON.
+ */
+import { randomUUID } from 'node:crypto'
+import { appendFileSync, mkdirSync, readFileSync, writeSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const args = process.argv.slice(2)
+const flag = (name: string) =>
+  args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3) ?? undefined
+
+if (args.includes('--version')) {
+  console.log('2.1.330 (Claude Code)')
+  process.exit(0)
+}
+if (args[0] === 'auth') {
+  console.log(JSON.stringify({ loggedIn: true, authMethod: 'api_key', loginExpiresAt: null }))
+  process.exit(0)
+}
+
+const session_id = flag('session-id') ?? flag('resume') ?? randomUUID()
+const memory = join(homedir(), '.fake-agent')
+const answeredPath = join(memory, session_id)
+mkdirSync(memory, { recursive: true })
+const answered = new Set(remembered())
+
+function remembered(): string[] {
+  try {
+    return readFileSync(answeredPath, 'utf8').split('\n')
+  } catch {
+    if (flag('resume') === undefined) return []
+    process.stderr.write(`No conversation found with session ID: ${session_id}\n`)
+    process.exit(1)
+  }
+}
+
+let model = flag('model') ?? 'fake-model'
+let permission_mode = flag('permission-mode') ?? 'default'
+
+interface Prompt {
+  uuid: string
+  text: string
+}
+const queue: Prompt[] = []
+let turn: AbortController | undefined
+const waiting = new Map<string, (decision: { behavior: string; message?: string }) => void>()
+
+function out(line: object) {
+  const bytes = Buffer.from(`${JSON.stringify({ ...line, session_id, uuid: randomUUID() })}\n`)
+  for (let done = 0; done < bytes.length; ) done += writeSync(1, bytes, done)
+}
+const state = (name: string) => out({ type: 'system', subtype: 'session_state_changed', state: name })
+const lifecycle = (uuid: string, name: string) =>
+  out({ type: 'command_lifecycle', command_uuid: uuid, state: name })
+const say = (text: string) =>
+  out({
+    type: 'assistant',
+    message: { id: `msg_${randomUUID()}`, role: 'assistant', model, content: [{ type: 'text', text }] },
+    parent_tool_use_id: null,
+  })
+const replay = ({ uuid, text }: Prompt) => {
+  const line = { type: 'user', message: { role: 'user', content: text }, parent_tool_use_id: null }
+  writeSync(1, `${JSON.stringify({ ...line, session_id, uuid, isReplay: true })}\n`)
+}
+
+async function work() {
+  if (turn) return
+  state('running')
+  for (let prompt = queue.shift(); prompt; prompt = queue.shift()) {
+    turn = new AbortController()
+    lifecycle(prompt.uuid, 'started')
+    out({
+      type: 'system',
+      subtype: 'init',
+      cwd: process.cwd(),
+      tools: ['Bash'],
+      mcp_servers: [],
+      model,
+      permissionMode: permission_mode,
+      claude_code_version: '2.1.330',
+    })
+    replay(prompt)
+    const result = await answer(prompt.text, turn.signal)
+    const interrupted = turn.signal.aborted
+    appendFileSync(answeredPath, `${prompt.uuid}\n`)
+    answered.add(prompt.uuid)
+    out({
+      type: 'result',
+      subtype: interrupted ? 'error_during_execution' : 'success',
+      is_error: interrupted,
+      ...(interrupted ? { errors: ['interrupted'] } : { result }),
+      num_turns: 1,
+      duration_ms: 1,
+      total_cost_usd: 0,
+      terminal_reason: interrupted ? 'aborted_streaming' : 'completed',
+      user_message_uuids: [prompt.uuid],
+      permission_denials: [],
+    })
+    lifecycle(prompt.uuid, interrupted ? 'cancelled' : 'completed')
+  }
+  turn = undefined
+  state('idle')
+}
+
+async function answer(text: string, signal: AbortSignal): Promise<string> {
+  const [verb, first, second, third] = text.split(' ')
+  if (verb === 'exit') process.exit(Number(first))
+  if (verb === 'hang' || verb === 'ask') {
+    const decided = verb === 'ask' ? ask(signal) : new Promise<never>(() => {})
+    const stopped = new Promise<string>((resolve) =>
+      signal.addEventListener('abort', () => resolve('interrupted'), { once: true }),
+    )
+    const said = await Promise.race([decided, stopped])
+    if (!signal.aborted) say(said)
+    return said
+  }
+  if (verb === 'emit') {
+    const bytes = Number(second)
+    for (let i = 0; i < Number(first) && !signal.aborted; i++) {
+      say(`${i} `.padEnd(bytes, 'x'))
+      // Interrupts are read in between.
+      if (third !== undefined || i % 100 === 99) await sleep(Number(third ?? 0))
+    }
+    return `emitted ${first}`
+  }
+  say(text)
+  return text
+}
+
+async function ask(signal: AbortSignal): Promise<string> {
+  const request_id = randomUUID()
+  const tool_use_id = `toolu_${randomUUID()}`
+  const input = { command: 'true' }
+  const content = [{ type: 'tool_use', id: tool_use_id, name: 'Bash', input }]
+  out({ type: 'assistant', message: { id: `msg_${randomUUID()}`, role: 'assistant', model, content } })
+  state('requires_action')
+  const request = {
+    subtype: 'can_use_tool',
+    tool_name: 'Bash',
+    input,
+    description: 'do nothing',
+    tool_use_id,
+  }
+  out({ type: 'control_request', request_id, request: { ...request, permission_suggestions: [] } })
+  signal.addEventListener('abort', () => {
+    if (waiting.delete(request_id)) out({ type: 'control_cancel_request', request_id })
+  })
+  const { behavior, message } = await new Promise<{ behavior: string; message?: string }>((resolve) =>
+    waiting.set(request_id, resolve),
+  )
+  state('running')
+  const is_error = behavior !== 'allow'
+  const result = { type: 'tool_result', tool_use_id, is_error, content: is_error ? message : 'ok' }
+  out({ type: 'user', message: { role: 'user', content: [result] }, parent_tool_use_id: null })
+  return is_error ? `denied: ${message}` : 'allowed'
+}
+
+const MODES = ['acceptEdits', 'auto', 'bypassPermissions', 'default', 'dontAsk', 'plan']
+
+interface Control {
+  subtype: string
+  model?: string
+  mode?: string
+  cancel_queued?: boolean
+}
+
+function control(request_id: string, request: Control) {
+  const reply = (response: object) =>
+    out({ type: 'control_response', response: { subtype: 'success', request_id, response } })
+  const refuse = (error_code: string, error: string) =>
+    out({ type: 'control_response', response: { subtype: 'error', request_id, error, error_code } })
+  switch (request.subtype) {
+    case 'initialize':
+      return reply({ commands: [], models: [] })
+    case 'interrupt':
+      if (request.cancel_queued)
+        for (const { uuid } of queue.splice(0, queue.length)) lifecycle(uuid, 'cancelled')
+      reply({ still_queued: queue.map(({ uuid }) => uuid) })
+      return turn?.abort()
+    case 'set_model':
+      if (!request.model) return refuse('catalog_unknown', 'That is not a recognized model id.')
+      model = request.model
+      return reply({ model })
+    case 'set_permission_mode':
+      if (!request.mode || !MODES.includes(request.mode))
+        return refuse('invalid_mode', `Cannot set permission mode: must be one of ${MODES.join(', ')}`)
+      permission_mode = request.mode
+      reply({ mode: permission_mode })
+      return out({ type: 'system', subtype: 'status', status: null, permissionMode: permission_mode })
+    case 'end_session':
+      reply({})
+      for (const { uuid } of queue) lifecycle(uuid, 'discarded')
+      return process.exit(turn ? 1 : 0)
+    default:
+      return refuse('unsupported_request', `Unsupported control request subtype: ${request.subtype}`)
+  }
+}
+
+function prompted(prompt: Prompt) {
+  if (answered.has(prompt.uuid)) {
+    replay(prompt)
+    lifecycle(prompt.uuid, 'completed')
+    return state('idle')
+  }
+  if (queue.some(({ uuid }) => uuid === prompt.uuid)) return
+  lifecycle(prompt.uuid, 'queued')
+  queue.push(prompt)
+  void work()
+}
+
+interface Line {
+  type: string
+  uuid?: string
+  message?: { content: string | { text?: string }[] }
+  request_id?: string
+  request?: Control
+  response?: { request_id: string; response: { behavior: string; message?: string } }
+}
+
+process.on('SIGTERM', () => process.exit(143))
+process.on('SIGINT', () => process.exit(0))
+const lines = createInterface({ input: process.stdin })
+lines.on('close', () => process.exit(0))
+lines.on('line', (text) => {
+  if (text === '') return
+  let line: Line
+  try {
+    line = JSON.parse(text)
+  } catch {
+    process.stderr.write('A line of the input is not JSON.\n')
+    process.exit(1)
+  }
+  if (line.type === 'user') {
+    const content = line.message?.content ?? ''
+    const said = typeof content === 'string' ? content : content.map((block) => block.text ?? '').join('')
+    prompted({ uuid: line.uuid ?? randomUUID(), text: said })
+  } else if (line.type === 'control_request' && line.request) control(line.request_id ?? '', line.request)
+  else if (line.type === 'control_response' && line.response) {
+    const decide = waiting.get(line.response.request_id)
+    waiting.delete(line.response.request_id)
+    if (decide) out(line)
+    decide?.(line.response.response)
+  }
+})
