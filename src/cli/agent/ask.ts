@@ -2,8 +2,7 @@ import { createInterface } from 'node:readline/promises'
 import type { PermissionRequest } from '../../protocol/index.ts'
 import type { HubClient } from '../client/hub-client.ts'
 import { cleanLine } from '../render/clean.ts'
-import { permissionText } from '../render/permission.ts'
-import { stdoutColors, write } from '../terminal.ts'
+import { write } from '../terminal.ts'
 import { answersTo, decisionOf } from './answers.ts'
 
 /** Seconds for the agent to take an answer. */
@@ -30,7 +29,6 @@ export async function ask(
   readline.on('SIGINT', interrupted)
   const question = (text: string) => readline.question(text, { signal: gone.signal })
   try {
-    write(`${permissionText(request, stdoutColors())}\n`)
     if (request.ask === 'question') {
       const questions = request.questions ?? []
       const typed: string[] = []

@@ -2,7 +2,7 @@ import { UserError } from '../../platform/errors.ts'
 import type { Event, HubAgent, PermissionRequest } from '../../protocol/index.ts'
 import type { HubClient } from '../client/hub-client.ts'
 import { Conversation } from '../render/conversation.ts'
-import { answerHint } from '../render/permission.ts'
+import { answerHint, permissionText } from '../render/permission.ts'
 import { isInteractive, note, printJson, stdoutColors, write } from '../terminal.ts'
 import { ask } from './ask.ts'
 
@@ -19,7 +19,9 @@ export class View {
   readonly #options: ViewOptions
   readonly #interactive: boolean
   readonly #conversation = new Conversation(stdoutColors())
-  readonly #seen = new Set<string>()
+  /** Requests whose text is on the screen, and those that somebody was asked for. */
+  readonly #shown = new Set<string>()
+  readonly #asked = new Set<string>()
   #pending: PermissionRequest[] = []
   #asking: { request: PermissionRequest; gone: AbortController; done: Promise<void> } | undefined
   /** What came while a question was on the screen. */
@@ -35,8 +37,7 @@ export class View {
 
   activity(event: Event) {
     if (this.#options.json) return printJson(event)
-    // It is shown when it is asked, and then in full.
-    if (event.kind === 'permission_request' && this.#interactive && this.#isPending(event.request_id)) return
+    if (event.kind === 'permission_request') this.#shown.add(event.request_id)
     this.#write(this.#conversation.event(event))
   }
 
@@ -71,9 +72,9 @@ export class View {
   #isPending = (requestId: string) => this.#pending.some(({ request_id }) => request_id === requestId)
 
   #askNext(): void {
-    const request = this.#pending.find(({ request_id }) => !this.#seen.has(request_id))
+    const request = this.#pending.find(({ request_id }) => !this.#asked.has(request_id))
     if (!request || this.#asking) return
-    this.#seen.add(request.request_id)
+    this.#asked.add(request.request_id)
     if (!this.#interactive) {
       this.#say(`The agent waits for an answer: ${answerHint(this.#agentId, request)}`)
       this.#askNext()
@@ -81,6 +82,7 @@ export class View {
     }
     this.#write(this.#conversation.interrupt())
     const gone = new AbortController()
+    if (!this.#shown.has(request.request_id)) write(`${permissionText(request, stdoutColors())}\n`)
     const done = ask(this.#client, this.#agentId, request, gone.signal, this.#options.interrupted)
       .catch((error: unknown) => note(`  ${error instanceof UserError ? error.message : String(error)}`))
       .then(() => {

@@ -4,7 +4,7 @@ import { cleanLine } from './clean.ts'
 import { table } from './table.ts'
 import { age, dollars } from './units.ts'
 
-type Shown = AgentStatus & Partial<Pick<HubAgent, 'connected' | 'gone'>>
+type Shown = AgentStatus & Partial<Pick<HubAgent, 'connected' | 'gone' | 'offset'>>
 
 /** Agents as a table, those that want something first to see. */
 export function agentTable(agents: Shown[], now: number, { dim, bold, yellow, red, green }: Colors): string {
@@ -18,7 +18,7 @@ export function agentTable(agents: Shown[], now: number, { dim, bold, yellow, re
       age(agent.since, now),
       agent.pid === undefined ? '-' : String(agent.pid),
       agent.total_cost_usd === undefined ? '-' : dollars(agent.total_cost_usd),
-      `${agent.acked}/${agent.end}`,
+      delivered(agent),
       cleanLine(agent.cwd, 40),
       cleanLine(agent.title ?? '', 60),
     ]),
@@ -36,6 +36,9 @@ export function agentTable(agents: Shown[], now: number, { dim, bold, yellow, re
     }),
   ].join('\n')
 }
+
+/** Bytes of activity that the server has, of those there are. The hub knows both sooner than the agent's last status. */
+const delivered = ({ acked, end, offset = 0 }: Shown) => `${Math.max(acked, offset)}/${Math.max(end, offset)}`
 
 /** An agent's state in a few words. */
 export function stateText({ state, pending, exit, failure, connected, gone }: Shown): string {

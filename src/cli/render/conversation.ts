@@ -82,7 +82,7 @@ export class Conversation {
         )
       case 'user':
         return event.parent_tool_use_id === undefined
-          ? bold(cyan(`> ${indentRest(contentText(event.content))}`))
+          ? bold(cyan(`> ${indentRest(contentText(event.content).trimEnd())}`))
           : dim(`> ${cleanLine(contentText(event.content), RESULT_LINE_CHARS)}`)
       case 'text':
         return clean(event.text)

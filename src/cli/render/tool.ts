@@ -24,6 +24,7 @@ export function toolSummary(input: Record<string, unknown>, max = LINE_CHARS): s
   )
   if (typeof telling === 'string') return cleanLine(telling, max)
   if (Object.keys(input).length === 0) return ''
+  if (Array.isArray(input.questions)) return `${input.questions.length} to answer`
   if (Array.isArray(input.todos)) return `${input.todos.length} items`
   return cleanLine(JSON.stringify(input), max)
 }
