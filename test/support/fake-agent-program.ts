@@ -211,7 +211,8 @@ function prompted(prompt: Prompt) {
   if (answered.has(prompt.uuid)) {
     replay(prompt)
     lifecycle(prompt.uuid, 'completed')
-    return state('idle')
+    if (!turn) state('idle')
+    return
   }
   if (queue.some(({ uuid }) => uuid === prompt.uuid)) return
   lifecycle(prompt.uuid, 'queued')

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { probe } from '../../../../../src/agents/runtimes/claude/probe.ts'
+import { fakeAgent } from '../../../../support/fake-agent.ts'
+import { tempDir } from '../../../../support/temp.ts'
+
+/** An executable that does this on `--version`, and `auth` on the question after it. */
+function program(path: string, version: string, auth = 'exit 1') {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, `#!/bin/sh\ncase $1 in --version) ${version} ;; auth) ${auth} ;; esac\n`)
+  chmodSync(path, 0o755)
+  return path
+}
+const CURRENT = 'echo "2.1.330 (Claude Code)"'
+const PATH = '/usr/bin:/bin'
+
+test('found by FOMULAR_CLAUDE_PATH, on PATH, and where its installers put it', async (t) => {
+  const home = tempDir(t)
+  const local = program(join(home, '.local/bin/claude'), CURRENT)
+  const onPath = program(join(home, 'bin/claude'), CURRENT)
+  const named = fakeAgent(t)
+  const env = { HOME: home, PATH: `relative:${dirname(onPath)}:${PATH}`, FOMULAR_CLAUDE_PATH: named }
+  assert.deepEqual(await probe({ env }), {
+    name: 'claude',
+    found: true,
+    path: named,
+    version: '2.1.330',
+    login: 'logged_in',
+  })
+  assert.equal((await probe({ env: { ...env, FOMULAR_CLAUDE_PATH: '' } })).path, onPath)
+  assert.equal((await probe({ env: { HOME: home, PATH } })).path, local)
+})
+
+test('logins', async (t) => {
+  const home = tempDir(t)
+  const login = async (auth: string) => {
+    const path = program(join(home, 'claude'), CURRENT, auth)
+    return (await probe({ env: { HOME: home, PATH, FOMULAR_CLAUDE_PATH: path } })).login
+  }
+  assert.equal(await login(`echo '{"loggedIn":true,"loginExpiresAt":null}'`), 'logged_in')
+  assert.equal(await login(`echo '{"loggedIn":false}'; exit 1`), 'logged_out')
+  assert.equal(await login(`echo '{"loggedIn":true,"loginExpiresAt":"2001-01-01"}'`), 'expired')
+  assert.equal(await login('echo no such command; exit 1'), 'unknown')
+  assert.equal(await login('echo null'), 'unknown')
+})
+
+test('nothing where FOMULAR_CLAUDE_PATH points to', async (t) => {
+  const home = tempDir(t)
+  const found = await probe({ env: { HOME: home, PATH: home, FOMULAR_CLAUDE_PATH: join(home, 'none') } })
+  assert.equal(found.found, false)
+  assert.match(found.problem ?? '', /FOMULAR_CLAUDE_PATH.*none.*not a program/)
+})
+
+test('too old', async (t) => {
+  const path = program(join(tempDir(t), 'claude'), 'echo "2.1.197 (Claude Code)"')
+  const found = await probe({ env: { PATH, FOMULAR_CLAUDE_PATH: path } })
+  assert.equal(found.found, true)
+  assert.match(found.problem ?? '', /2\.1\.197 is too old/)
+  assert.equal(found.login, undefined)
+})
+
+const wrong: Record<string, [string, RegExp]> = {
+  'another program': ['echo v24.0.0', /does not say that it is Claude Code/],
+  'one that fails': ['echo "2.1.330 (Claude Code)"; exit 3', /ended with code 3/],
+  'one that hangs': ['exec sleep 60', /no answer within 0.3 s/],
+  'one that reads its input': ['exec cat', /does not say/],
+}
+for (const [what, [version, problem]] of Object.entries(wrong))
+  test(`a wrong program: ${what}`, async (t) => {
+    const path = program(join(tempDir(t), 'claude'), version)
+    const found = await probe({ env: { PATH, FOMULAR_CLAUDE_PATH: path }, timeoutMs: 300 })
+    assert.deepEqual([found.found, found.path], [true, path])
+    assert.match(found.problem ?? '', problem)
+    assert.match(found.problem ?? '', /claude\.ai\/install\.sh/)
+  })
+
+test('a wrong program: a file, a folder, something that is not executable, no program at all', async (t) => {
+  const dir = tempDir(t)
+  const file = join(dir, 'file')
+  writeFileSync(file, 'text')
+  for (const path of [file, dir])
+    assert.match((await probe({ env: { PATH, FOMULAR_CLAUDE_PATH: path } })).problem ?? '', /not a program/)
+  chmodSync(file, 0o755)
+  const found = await probe({ env: { PATH, FOMULAR_CLAUDE_PATH: file } })
+  assert.match(found.problem ?? '', /cannot be run|ended with code/)
+})

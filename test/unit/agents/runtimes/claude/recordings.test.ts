@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { decode } from '../../../../../src/agents/runtimes/claude/decode.ts'
+import type { EventBody } from '../../../../../src/agents/runtimes/runtime.ts'
+import { Event } from '../../../../../src/protocol/index.ts'
+import { recordings } from '../../../../support/claude-samples.ts'
+
+const LONGEST_SHOWN = 60
+
+/** One event on one line: everything a person looks at, long texts cut. */
+function shown(event: EventBody): string {
+  const { kind, ...fields } = event
+  return `${kind} ${JSON.stringify(fields, (key, value) => {
+    if (['message_id', 'time', 'cwd', 'info', 'suggestions', 'usage', 'model_usage'].includes(key))
+      return undefined
+    if (['tools', 'mcp_servers', 'duration_ms', 'total_cost_usd', 'runtime_version'].includes(key))
+      return undefined
+    if (key === 'response' && kind === 'reply') return value?.behavior ?? value?.mode ?? value?.model
+    return typeof value === 'string' && value.length > LONGEST_SHOWN
+      ? `${value.slice(0, LONGEST_SHOWN)}…`
+      : value
+  })}`
+}
+
+for (const { name, out, expected } of recordings()) {
+  test(`${name}: says what happened`, () => {
+    const said = out.flatMap(decode).map(shown)
+    assert.deepEqual(said, expected.trimEnd().split('\n'))
+  })
+
+  test(`${name}: every event is one of the protocol`, () => {
+    for (const line of out)
+      for (const [index, body] of decode(line).entries()) {
+        const event = { ...body, offset: 0, index }
+        assert.deepEqual(Event.parse(event), event)
+      }
+  })
+}
+
+test('what the recordings hold that is not known is passed on whole', () => {
+  const lines = recordings().flatMap(({ out }) => out)
+  const unknown = lines.flatMap((line) =>
+    decode(line).flatMap((event) => (event.kind === 'unknown' ? [[event.raw, JSON.parse(line)]] : [])),
+  )
+  for (const [raw, line] of unknown) assert.deepEqual(raw, line)
+  assert.equal(unknown.length, 2)
+})
