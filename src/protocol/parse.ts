@@ -1,5 +1,5 @@
 import type * as z from 'zod/mini'
-import { type Command, Commands, type CommandType } from './commands.ts'
+import { type Command, Commands } from './commands.ts'
 import { CommandResult, FromDaemon, FromServer, type ProtocolError } from './messages.ts'
 
 export type Parsed<M> =
@@ -58,5 +58,3 @@ export const parseFromDaemon = (frame: string) =>
 
 export const isCommand = (message: { type: string }): message is Command =>
   Object.hasOwn(Commands, message.type)
-
-export type { Command, CommandType }
