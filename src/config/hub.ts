@@ -51,6 +51,9 @@ export function hubPort(env: NodeJS.ProcessEnv): number {
   })
 }
 
+/** How a hub that listens on every address is reached from its own machine. */
+export const fromHere = (url: string) => url.replace(/\/\/(0\.0\.0\.0|\[::\])(?=[:/]|$)/, '//127.0.0.1')
+
 /**
  * Which hub to talk to, and with which key: as told, else the one of this state folder.
  * @throws UserError when there is no key for it
@@ -59,7 +62,8 @@ export function findHub({ flags, env }: { flags: HubFlags; env: NodeJS.ProcessEn
   const files = hubFiles(statePaths(flags.stateDir ?? stateDir(env)).hub)
   const told = flags.hub ?? (env.FOMULAR_HUB_URL || undefined)
   const record = readJson(files.record, HubRecord)
-  const url = told === undefined ? (record.ok ? record.value.url : `http://127.0.0.1:${hubPort(env)}`) : told
+  const url =
+    told === undefined ? (record.ok ? fromHere(record.value.url) : `http://127.0.0.1:${hubPort(env)}`) : told
   const parsed = parse(url, flags.hub === undefined ? 'FOMULAR_HUB_URL' : '--hub')
 
   const sources: KeySource[] = []

@@ -1,4 +1,4 @@
-import { HubRecord, hubFiles } from '../../config/hub.ts'
+import { fromHere, HubRecord, hubFiles } from '../../config/hub.ts'
 import type { StatePaths } from '../../config/paths.ts'
 import { readJson } from '../../platform/files.ts'
 import { isAlive, ProcessIdentity } from '../../platform/process-identity.ts'
@@ -15,7 +15,7 @@ export async function runningHub({ hub }: StatePaths) {
   const record = readJson(files.record, HubRecord)
   if (!record.ok || !isAlive(record.value)) return undefined
   return {
-    url: record.value.url,
+    url: fromHere(record.value.url),
     machineKeyPath: files.machineKey,
     userKeyPath: files.userKey,
     own: false,

@@ -14,6 +14,8 @@ export const isSupervisedAlready = (env: NodeJS.ProcessEnv) => env[SUPERVISED] =
  * @returns its exit code
  */
 export async function superviseAgain({ execPath, execArgv, argv, env, cwd }: Invocation): Promise<number> {
+  // Those of the daemon that was here: signals are for the next one.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeAllListeners(signal)
   for (;;) {
     const child = spawn(execPath, [...execArgv, ...argv], {
       cwd,

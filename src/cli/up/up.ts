@@ -50,7 +50,7 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
       started.abort()
       note('Stopping the agents. Once more to hurry.')
     }
-    process.once('SIGINT', onSignal)
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal)
     const code = await runDaemon(config, { logger, invocation })
     started.abort()
     await greeting

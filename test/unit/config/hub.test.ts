@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { findHub, hubPort } from '../../../src/config/hub.ts'
+import { findHub, fromHere, hubPort } from '../../../src/config/hub.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'fomular-hub-'))
 after(() => rmSync(root, { recursive: true, force: true }))
@@ -46,4 +46,10 @@ test('the port', () => {
   assert.equal(hubPort({}), 3001)
   assert.equal(hubPort({ FOMULAR_HUB_PORT: '0' }), 0)
   assert.throws(() => hubPort({ FOMULAR_HUB_PORT: '99999' }), /FOMULAR_HUB_PORT is "99999", which is no port/)
+})
+
+test('a hub that listens everywhere is reached over loopback', () => {
+  assert.equal(fromHere('http://0.0.0.0:3001'), 'http://127.0.0.1:3001')
+  assert.equal(fromHere('https://[::]:3001'), 'https://127.0.0.1:3001')
+  assert.equal(fromHere('http://10.0.0.0:3001'), 'http://10.0.0.0:3001')
 })
