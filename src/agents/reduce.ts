@@ -77,7 +77,8 @@ export function reduce(
     }
     case 'session':
       return assign(snapshot, {
-        session_id: event.session_id,
+        // Without a model it tells of a changed mode only, and before the first turn there is no session to resume.
+        session_id: event.model === undefined ? undefined : event.session_id,
         model: event.model,
         permission_mode: event.permission_mode,
         runtime_version: event.runtime_version,
