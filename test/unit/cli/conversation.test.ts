@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { colors } from '../../../src/cli/render/ansi.ts'
+import { Conversation } from '../../../src/cli/render/conversation.ts'
+import type { Event } from '../../../src/protocol/index.ts'
+
+type WithoutPlace<E> = E extends Event ? Omit<E, 'offset' | 'index'> : never
+
+function render(events: WithoutPlace<Event>[], color = false): string {
+  const conversation = new Conversation(colors(color))
+  const parts = events.map((event, index) =>
+    conversation.event({ offset: index, index: 0, ...event } as Event),
+  )
+  return parts.join('') + conversation.interrupt()
+}
+
+test('a turn reads as a conversation', () => {
+  assert.equal(
+    render([
+      { kind: 'process_started', run: 1 },
+      { kind: 'session', session_id: 's-1', model: 'opus', cwd: '/work' },
+      { kind: 'user', content: 'Fix the\ntests\n' },
+      { kind: 'state', state: 'running' },
+      { kind: 'thinking_delta', block: 0, text: 'Let me ' },
+      { kind: 'thinking_delta', block: 0, text: 'see.' },
+      { kind: 'thinking', text: 'Let me see.' },
+      { kind: 'text_delta', block: 1, text: 'I run ' },
+      { kind: 'text_delta', block: 1, text: 'them.' },
+      { kind: 'text', text: 'I run them.' },
+      {
+        kind: 'tool_use',
+        tool_use_id: 't',
+        tool: 'Bash',
+        input: { command: 'npm test', description: 'run' },
+      },
+      { kind: 'tool_result', tool_use_id: 't', is_error: false, content: '1\n2\n\n3\n4\n5\n6\n7\n8' },
+      {
+        kind: 'turn_result',
+        outcome: 'success',
+        is_error: false,
+        num_turns: 2,
+        duration_ms: 3210,
+        total_cost_usd: 0.0123,
+      },
+      { kind: 'process_exited', run: 1, code: 0 },
+    ]),
+    `-- started
+-- session s-1, opus, /work
+> Fix the
+  tests
+* Let me see.
+I run them.
+• Bash npm test
+  ⎿ 1
+    2
+    3
+    4
+    5
+    6
+    … 2 more lines
+✓ done (2 turns, 3.2 s, $0.0123 so far)
+-- ended with code 0
+`,
+  )
+})
+
+test('a finished block adds only what was not streamed', () => {
+  assert.equal(
+    render([
+      { kind: 'text_delta', block: 0, text: 'Hel' },
+      { kind: 'text', text: 'Hello' },
+    ]),
+    'Hello\n',
+  )
+  assert.equal(render([{ kind: 'text', text: 'Hello' }]), 'Hello\n')
+  assert.equal(
+    render([
+      { kind: 'text_delta', block: 0, text: 'Hel' },
+      { kind: 'text', text: 'Something else' },
+    ]),
+    'Hel\nSomething else\n',
+  )
+})
+
+test('a block that breaks off does not swallow what follows', () => {
+  assert.equal(
+    render([
+      { kind: 'text_delta', block: 0, text: 'I was about' },
+      { kind: 'turn_result', outcome: 'error_during_execution', is_error: true },
+    ]),
+    'I was about\n✗ during execution\n',
+  )
+  assert.equal(
+    render([
+      { kind: 'thinking_delta', block: 0, text: 'hm' },
+      { kind: 'text_delta', block: 1, text: 'so' },
+    ]),
+    '* hm\nso\n',
+  )
+})
+
+test('sub-agents are set apart, and only their finished blocks are shown', () => {
+  assert.equal(
+    render([
+      { kind: 'text_delta', parent_tool_use_id: 't', block: 0, text: 'half' },
+      { kind: 'text', parent_tool_use_id: 't', text: 'two\nlines' },
+    ]),
+    '  │ two\n  │ lines\n',
+  )
+})
+
+test('what an agent asks for is shown in full', () => {
+  const command = `rm -rf ${'a/'.repeat(120)}`
+  const text = render([
+    {
+      kind: 'permission_request',
+      request_id: 'r',
+      ask: 'tool',
+      tool: 'Bash',
+      input: { command },
+      description: 'clean up',
+    },
+  ])
+  assert.match(text, /^\? asks to use Bash: rm -rf/)
+  assert.ok(text.includes(command))
+  assert.match(
+    render([
+      {
+        kind: 'permission_request',
+        request_id: 'r',
+        ask: 'tool',
+        tool: 'Edit',
+        input: { file_path: '/a', old_string: 'x', new_string: 'y' },
+      },
+    ]),
+    /Edit: \/a\n {2}file_path: \/a\n {2}old_string: x\n {2}new_string: y\n$/,
+  )
+  assert.match(
+    render([
+      {
+        kind: 'permission_request',
+        request_id: 'r',
+        ask: 'plan',
+        tool: 'ExitPlanMode',
+        input: { plan: '1. do\n2. check' },
+      },
+    ]),
+    /approve its plan:\n {2}1\. do\n {2}2\. check\n$/,
+  )
+  assert.equal(
+    render([
+      {
+        kind: 'permission_request',
+        request_id: 'r',
+        ask: 'question',
+        tool: 'AskUserQuestion',
+        input: {},
+        questions: [
+          { question: 'Which?', header: 'DB', options: [{ label: 'A', description: 'big' }, { label: 'B' }] },
+        ],
+      },
+    ]),
+    '? DB: Which?\n  1. A - big\n  2. B\n',
+  )
+})
+
+test('trouble is said', () => {
+  assert.match(
+    render([{ kind: 'retry', attempt: 2, max_retries: 10, status: 529, delay_ms: 1500 }]),
+    /HTTP 529\); try 2 of 10 in 1.5 s/,
+  )
+  assert.match(
+    render([
+      { kind: 'rate_limit', status: 'rejected', limit: 'five_hour', resets_at: 1_800_000_000, info: {} },
+    ]),
+    /usage limit: five_hour rejected, resets at 2027-01-15 08:00 UTC/,
+  )
+  assert.match(
+    render([{ kind: 'turn_result', outcome: 'success', is_error: true, text: 'API Error: 400' }]),
+    /✗ failed: API Error: 400/,
+  )
+  assert.match(render([{ kind: 'process_exited', run: 1, reason: 'rebooted' }]), /gone with a reboot/)
+  assert.match(render([{ kind: 'unknown', raw: { type: 'new', subtype: 'thing' } }]), /-- new\/thing/)
+  assert.match(
+    render([{ kind: 'unreadable', reason: 'torn', bytes: 12, text: '{"a' }]),
+    /12 bytes of output cannot be read \(torn\)/,
+  )
+})
+
+test('no agent can write to the terminal but text', () => {
+  const evil = '\x1b]52;c;aGk=\x07\x1b[2J'
+  const text = render(
+    [
+      { kind: 'user', content: evil },
+      { kind: 'text_delta', block: 0, text: evil },
+      { kind: 'thinking', text: evil },
+      { kind: 'tool_use', tool_use_id: 't', tool: evil, input: { command: evil } },
+      {
+        kind: 'tool_result',
+        tool_use_id: 't',
+        is_error: true,
+        content: [{ type: 'text', text: evil }, { type: evil }],
+      },
+      {
+        kind: 'permission_request',
+        request_id: 'r',
+        ask: 'tool',
+        tool: evil,
+        input: { command: evil, [evil]: { [evil]: evil } },
+      },
+      { kind: 'turn_result', outcome: evil, is_error: true, errors: [evil] },
+      { kind: 'session', session_id: evil },
+      { kind: 'unknown', raw: { type: evil } },
+    ],
+    true,
+  )
+  // Styles of our own only.
+  assert.doesNotMatch(text.replace(/\x1b\[\d+m/g, ''), /[\x00-\x09\x0b-\x1f\x7f-\x9f]/)
+})

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { type SseMessage, SseParser } from '../../../src/cli/client/sse.ts'
+
+const read = (...chunks: string[]) => {
+  const parser = new SseParser()
+  return chunks.flatMap((chunk) => parser.push(Buffer.from(chunk)))
+}
+
+test('messages with their event, data and id', () => {
+  assert.deepEqual(read(':hello\n\nevent: activity\nid: 12.0\ndata: {"a":1}\n\ndata: plain\n\n'), [
+    { event: 'activity', id: '12.0', data: '{"a":1}' },
+    { event: 'message', id: '12.0', data: 'plain' },
+  ])
+})
+
+test('data over several lines, any line end, unknown fields, and no data at all', () => {
+  assert.deepEqual(read('data:one\r\ndata: two\rretry: 5\nnonsense\r\n\r\n', 'event: empty\n\n'), [
+    { event: 'message', id: '', data: 'one\ntwo' },
+  ])
+})
+
+test('a message that never ended is none', () => {
+  assert.deepEqual(read('data: torn\n'), [])
+})
+
+test('however the bytes are cut, the messages are the same', () => {
+  const line = fc.stringMatching(/^[^\r\n\0]*$/)
+  const message = fc.record({ event: line, id: line, data: fc.array(line, { minLength: 1, maxLength: 3 }) })
+  const end = fc.constantFrom('\n', '\r\n', '\r')
+  fc.assert(
+    fc.property(
+      fc.array(message, { maxLength: 5 }),
+      end,
+      fc.infiniteStream(fc.integer({ min: 1, max: 7 })),
+      (messages, eol, cuts) => {
+        const text = messages
+          .map(({ event, id, data }) =>
+            [`event: ${event}`, `id: ${id}`, ...data.map((part) => `data: ${part}`), '', ''].join(eol),
+          )
+          .join('')
+        const bytes = Buffer.from(text)
+        const parser = new SseParser()
+        const got: SseMessage[] = []
+        for (let at = 0; at < bytes.length; ) {
+          const size = cuts.next().value as number
+          got.push(...parser.push(bytes.subarray(at, at + size)))
+          at += size
+        }
+        assert.deepEqual(
+          got,
+          messages.map(({ event, id, data }) => ({
+            event: utf8(event) || 'message',
+            id: utf8(id),
+            data: utf8(data.join('\n')),
+          })),
+        )
+      },
+    ),
+    { numRuns: 300 },
+  )
+})
+
+/** As it arrives: half of a surrogate pair has no bytes of its own. */
+const utf8 = (text: string) => Buffer.from(text).toString('utf8')
