@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { type Followed, follow, placeNow } from '../../../src/cli/client/follow.ts'
+import { HubClient } from '../../../src/cli/client/hub-client.ts'
+import { startHub } from '../../../src/hub/hub.ts'
+import { UserError } from '../../../src/platform/errors.ts'
+import { createLogger } from '../../../src/platform/log.ts'
+import type { HubAgent } from '../../../src/protocol/index.ts'
+import { type Cleanup, tempDir } from '../../support/temp.ts'
+
+const logger = createLogger({ level: 'silent', stderr: 'none' })
+
+async function hub(t: Cleanup) {
+  const dir = join(tempDir(t), 'hub')
+  const running = await startHub({ dir, host: '127.0.0.1', port: 0, logger })
+  t.after(() => running.close())
+  return { running, key: readFileSync(running.userKeyPath, 'utf8').trim() }
+}
+
+async function refusal(promise: Promise<unknown>): Promise<UserError> {
+  const error = await promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  assert.ok(error instanceof UserError, String(error))
+  return error
+}
+
+test('a hub without machines', async (t) => {
+  const { running, key } = await hub(t)
+  const client = new HubClient({ url: running.url, key })
+  assert.deepEqual(await client.machines(), [])
+  assert.deepEqual(await client.agents(), [])
+  const none = await refusal(client.start({ spec: { cwd: '/' } }, 1))
+  assert.equal(none.code, 'no_machine')
+  assert.equal(none.exitCode, 4)
+  assert.equal((await refusal(client.agent('a-1'))).code, 'agent_not_found')
+  const bad = await refusal(client.start({ spec: { cwd: 'relative' } }, 1))
+  assert.match(bad.message, /spec\.cwd: must be an absolute path/)
+})
+
+test('a key that is not its own', async (t) => {
+  const { running } = await hub(t)
+  const error = await refusal(new HubClient({ url: running.url, key: 'wrong' }).agents())
+  assert.equal(error.code, 'unauthorized')
+  assert.doesNotMatch(`${error.message} ${error.remedy}`, /wrong/)
+})
+
+test('no hub, or something else, at the address', async (t) => {
+  const { running, key } = await hub(t)
+  await running.close()
+  const gone = await refusal(new HubClient({ url: running.url, key }).agents())
+  assert.equal(gone.code, 'hub_unreachable')
+  assert.match(gone.remedy ?? '', /fomular-daemon up/)
+  const url = await serve(t, (_request, response) => response.end('<html>'))
+  assert.equal((await refusal(new HubClient({ url, key }).agents())).code, 'hub_incompatible')
+})
+
+test('following goes on where the hub went away, and ends when the agent is removed', async (t) => {
+  const agent: HubAgent = {
+    agent_id: 'a-1',
+    machine_id: 'm',
+    connected: true,
+    offset: 30,
+    revision: 1,
+    state: 'working',
+    since: '2026-01-01T00:00:00Z',
+    runtime: 'claude',
+    cwd: '/',
+    run: 1,
+    pending: [],
+    undelivered_prompts: 0,
+    begin: 0,
+    acked: 0,
+    end: 30,
+  }
+  const text = (offset: number) => ({ kind: 'text', offset, index: 0, text: `at ${offset}` })
+  const sse = (event: string, data: object, id = '') =>
+    `event: ${event}\n${id && `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`
+  const asked: (string | undefined)[] = []
+  const url = await serve(t, (request, response) => {
+    const after = request.headers['last-event-id']
+    asked.push(typeof after === 'string' ? after : undefined)
+    if (asked.length === 3) {
+      response.writeHead(404, { 'content-type': 'application/json' })
+      return response.end(JSON.stringify({ error: { code: 'agent_not_found', message: 'gone' } }))
+    }
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    if (asked.length === 1) {
+      response.write(sse('activity', text(0), '0.0') + sse('status', agent))
+      // In the middle of a message, as a hub that is killed.
+      response.write('event: activity\nid: 10.0\nda', () => response.destroy())
+    } else
+      response.end(
+        sse('activity', text(10), '10.0') + sse('activity', { kind: 'of-the-future', x: 1 }, '20.1'),
+      )
+  })
+  const seen: Followed[] = []
+  const connection = () => {}
+  const signal = new AbortController().signal
+  for await (const item of follow(new HubClient({ url, key: 'k' }), 'a-1', { signal, connection }))
+    seen.push(item)
+  assert.deepEqual(asked, [undefined, '0.0', '20.1'])
+  assert.deepEqual(seen, [
+    { type: 'activity', event: text(0) },
+    { type: 'status', agent },
+    { type: 'activity', event: text(10) },
+    {
+      type: 'activity',
+      event: { kind: 'unknown', offset: 20, index: 1, raw: { kind: 'of-the-future', x: 1 } },
+    },
+  ])
+  assert.equal(placeNow({ ...agent, offset: 0 }), undefined)
+  assert.equal(placeNow(agent), '29.999999999')
+})
+
+async function serve(
+  t: Cleanup,
+  handle: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<string> {
+  const server = createServer(handle)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { agentTable, endText, stateText } from '../../../src/cli/render/agents.ts'
+import { colors, wantsColor } from '../../../src/cli/render/ansi.ts'
+import { runtimeText } from '../../../src/cli/render/machine.ts'
+import { isHealthy, statusText } from '../../../src/cli/render/status.ts'
+import { bytes, duration, span } from '../../../src/cli/render/units.ts'
+import { report } from '../../../src/cli/report.ts'
+import { UserError } from '../../../src/platform/errors.ts'
+import type { AgentStatus } from '../../../src/protocol/index.ts'
+
+const plain = colors(false)
+const now = Date.parse('2026-01-01T01:00:00Z')
+
+const agent = (rest: Partial<AgentStatus>): AgentStatus => ({
+  agent_id: 'a-1',
+  revision: 1,
+  state: 'idle',
+  since: '2026-01-01T00:00:00Z',
+  runtime: 'claude',
+  cwd: '/work',
+  run: 1,
+  pending: [],
+  undelivered_prompts: 0,
+  begin: 0,
+  acked: 10,
+  end: 20,
+  ...rest,
+})
+
+test('agents as a table', () => {
+  const agents = [
+    agent({ pid: 42, title: 'Docs\x1b[2J', total_cost_usd: 0.5 }),
+    agent({
+      agent_id: 'a-22',
+      state: 'exited',
+      exit: { reason: 'crashed', code: 1 },
+      since: '2026-01-01T00:59:30Z',
+    }),
+  ]
+  assert.equal(
+    agentTable(agents, now, plain),
+    `ID    STATE                FOR   PID  COST     DELIVERED  CWD    TITLE
+a-22  exited: crashed (1)  30 s  -    -        10/20      /work
+a-1   idle                 1 h   42   $0.5000  10/20      /work  Docs␛[2J`,
+  )
+  assert.match(agentTable([], now, plain), /agent start/)
+})
+
+test('states and ends in words', () => {
+  const pending = [{ request_id: 'r', ask: 'tool' as const, tool: 'Bash', input: {} }]
+  assert.equal(stateText(agent({ state: 'waiting', pending })), 'waiting: Bash')
+  assert.equal(stateText({ ...agent({ state: 'working' }), connected: false }), 'working (machine away)')
+  assert.equal(
+    stateText(agent({ state: 'failed', failure: { code: 'login', message: 'x' } })),
+    'failed: login',
+  )
+  assert.equal(
+    endText(agent({ state: 'failed', failure: { code: 'x', message: 'Not logged in' } })),
+    'The agent failed to start: Not logged in',
+  )
+  assert.equal(
+    endText(agent({ state: 'exited', exit: { reason: 'killed', signal: 'SIGKILL' } })),
+    'The agent was killed (SIGKILL).',
+  )
+})
+
+test('how the daemon is', () => {
+  const status = {
+    version: '1.2.3',
+    pid: 7,
+    machine_id: 'm-1',
+    started_at: '2026-01-01T00:00:00Z',
+    state_dir: '/state',
+    server_url: 'ws://localhost:3001',
+    link: { state: 'live', since: '2026-01-01T00:30:00Z', attempt: 1 },
+    server_hears_ms: 3.4,
+    machine: {
+      revision: 1,
+      runtimes: [
+        { name: 'claude', found: true, path: '/bin/claude', version: '2.1.330', login: 'logged_in' as const },
+      ],
+      problems: [
+        {
+          code: 'disk_low' as const,
+          severity: 'warning' as const,
+          message: 'Little room.',
+          remedy: 'Make room.',
+          since: '',
+        },
+      ],
+      memory: { total_bytes: 2 ** 30, available_bytes: 2 ** 29 },
+      disk: { total_bytes: 2 ** 40, available_bytes: 2 ** 30 },
+      accepts_agents: true,
+    },
+    agents: [],
+  }
+  assert.equal(
+    statusText(status, now, plain),
+    `Daemon    1.2.3, process 7, running for 1 h
+Machine   m-1
+Server    ws://localhost:3001 connected for 30 min, hears us (3 ms)
+State     /state
+Disk      1.0 GiB free; memory 512.0 MiB free
+Runtime   Claude Code 2.1.330 at /bin/claude, logged in
+! Little room.
+  → Make room.
+
+No agents. Start one: fomular-daemon agent start --prompt "…"`,
+  )
+  assert.ok(isHealthy(status))
+  const deaf = { ...status, server_hears_ms: null }
+  assert.ok(!isHealthy(deaf))
+  assert.match(statusText(deaf, now, plain), /connected, but the server does not hear us/)
+  const away = {
+    ...status,
+    link: { state: 'dialing', since: '2026-01-01T00:59:00Z', attempt: 3, last_error: 'ECONNREFUSED' },
+  }
+  assert.ok(!isHealthy(away))
+  assert.match(statusText(away, now, plain), /not connected for 1 min, try 3: ECONNREFUSED/)
+})
+
+test('a runtime that is not there says how to get it', () => {
+  assert.equal(runtimeText({ name: 'claude', found: false, problem: 'Install it.' }), 'Install it.')
+})
+
+test('units', () => {
+  assert.deepEqual([0, 59_400, 60_000, 7_200_000, 200_000_000].map(span), [
+    '0 s',
+    '59 s',
+    '1 min',
+    '2 h',
+    '2 d',
+  ])
+  assert.deepEqual([40, 59_940, 61_000].map(duration), ['0.0 s', '59.9 s', '1 min 1 s'])
+  assert.deepEqual([0, 1023, 1536, 3 * 2 ** 30].map(bytes), ['0 B', '1023 B', '1.5 KiB', '3.0 GiB'])
+})
+
+test('colours only where they are wanted', () => {
+  assert.equal(wantsColor({}, true), true)
+  assert.equal(wantsColor({}, false), false)
+  assert.equal(wantsColor({ TERM: 'dumb' }, true), false)
+  assert.equal(wantsColor({ NO_COLOR: '1' }, true), false)
+  assert.equal(wantsColor({ FORCE_COLOR: '1', NO_COLOR: '1' }, false), true)
+  assert.equal(wantsColor({ FORCE_COLOR: '0' }, true), false)
+})
+
+test('errors for people and for programs', () => {
+  const error = new UserError('some_code', 'It went\x1b[2J wrong.', { remedy: 'Do this.', exitCode: 4 })
+  const text = report(error, { json: false })
+  assert.equal(text.exitCode, 4)
+  assert.match(text.stderr, /error:.* It went␛\[2J wrong\.\n.*→ Do this\./)
+  assert.deepEqual(report(error, { json: true }), {
+    stdout: `${JSON.stringify({ error: { code: 'some_code', message: 'It went\x1b[2J wrong.', remedy: 'Do this.' } })}\n`,
+    stderr: '',
+    exitCode: 4,
+  })
+  assert.match(
+    report(new TypeError('bug'), { json: false }).stderr,
+    /internal error:.*TypeError: bug[\s\S]*at /,
+  )
+  assert.equal(JSON.parse(report('odd', { json: true }).stdout).error.code, 'internal')
+})
