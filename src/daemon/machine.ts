@@ -32,8 +32,9 @@ export function openMachine(path: string, now: string): Machine {
         version: 1 as const,
         machine_id: randomUUID(),
         created_at: now,
-        // After a loss, the time in seconds is above any count of starts, so that revisions still grow.
-        starts: damaged ? Math.floor(Date.now() / 1000) - 1_500_000_000 : 0,
+        // After a loss, the minutes since 2024 are above any count of starts, so that revisions still grow; in seconds
+        // they would outgrow what JSON numbers hold.
+        starts: damaged ? Math.floor(Date.now() / 60_000) - 28_400_000 : 0,
       }
   const record = { ...known, starts: known.starts + 1 }
   writeAtomic(path, JSON.stringify(record), { durable: true })

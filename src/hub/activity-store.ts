@@ -1,125 +1,159 @@
-import { EventEmitter } from 'node:events'
-import { mkdirSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Clock, Timer } from '../platform/clock.ts'
+import { systemCode } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Activity } from '../protocol/index.ts'
-import { ActivityFile } from './activity-file.ts'
+import { ActivityLog, type Verdict } from './activity-log.ts'
 
-/** Files held open; more agents than this are rarely busy at once. */
-const OPEN_FILES = 512
+/** How long frames are gathered before they are put on the disk together: it costs the same for one as for a hundred. */
+const GATHER_MS = 3
+/** Between tries while the disk takes nothing. */
+const RETRY_MS = 1000
 
-/** `offset`: taken. `resend`: the frame does not follow what is here; ask for what comes from there. */
-export type Taken = { taken: true } | { taken: false; resend: number }
+export interface StoreProblem {
+  code: 'disk_full' | 'disk_error'
+  message: string
+  remedy: string
+}
 
-/**
- * Every agent's activity on disk. What was taken is reported by `onDurable` once the disk has it, many frames with one
- * sync: only then may it be acknowledged.
- */
+export interface ActivityStoreOptions {
+  /** Holds a folder per agent. */
+  dir: string
+  clock: Clock
+  logger: Logger
+  /** These agents' logs have grown on the disk. */
+  committed(agentIds: string[]): void
+}
+
+/** The activity of all agents, put on the disk in groups. */
 export class ActivityStore {
-  readonly #dir: string
-  readonly #logger: Logger
-  readonly #files = new Map<string, ActivityFile>()
-  readonly #grown = new EventEmitter().setMaxListeners(0)
-  readonly #onDurable: (agentId: string, offset: number) => void
-  #unsynced = new Map<string, ActivityFile>()
-  #syncing: Promise<void> | undefined
+  readonly #options: ActivityStoreOptions
+  readonly #logs = new Map<string, ActivityLog>()
+  readonly #dirty = new Set<string>()
+  #timer: Timer | undefined
+  #committing: Promise<void> | undefined
+  #problem: StoreProblem | undefined
+  #closed = false
 
-  constructor(dir: string, logger: Logger, onDurable: (agentId: string, offset: number) => void) {
-    this.#dir = dir
-    this.#logger = logger
-    this.#onDurable = onDurable
-    mkdirSync(dir, { recursive: true, mode: 0o700 })
+  constructor(options: ActivityStoreOptions) {
+    this.#options = options
   }
 
-  /**
-   * Takes a frame that follows what is here.
-   * @param begin first byte that the agent's machine still has: a frame that starts there may leave a gap
-   * @throws the file system's error, with nothing taken
-   */
-  take(frame: Activity, begin: number): Taken {
-    const file = this.file(frame.agent_id)
-    const { have } = file
-    if (frame.to <= have) {
-      // Already here, on disk or about to be.
-      this.#sync(frame.agent_id, file)
-      return { taken: true }
+  /** Why nothing can be put on the disk at present. */
+  get problem() {
+    return this.#problem
+  }
+
+  folder(agentId: string) {
+    return join(this.#options.dir, agentId)
+  }
+
+  log(agentId: string): ActivityLog {
+    let log = this.#logs.get(agentId)
+    if (!log) {
+      log = new ActivityLog(join(this.folder(agentId), 'activity.jsonl'), (aside) =>
+        this.#options.logger.error({ agent_id: agentId, aside }, 'damaged activity set aside'),
+      )
+      this.#logs.set(agentId, log)
     }
-    if (frame.from !== have && !(frame.from > have && frame.from === begin))
-      return { taken: false, resend: have }
-    file.append(frame)
-    this.#sync(frame.agent_id, file)
-    this.#grown.emit(frame.agent_id)
-    return { taken: true }
+    return log
   }
 
-  file(agentId: string): ActivityFile {
-    let file = this.#files.get(agentId)
-    if (file) this.#files.delete(agentId)
-    else {
-      const dir = join(this.#dir, agentId)
-      mkdirSync(dir, { recursive: true, mode: 0o700 })
-      file = new ActivityFile(join(dir, 'activity.jsonl'))
+  take(activity: Activity, begin: number): Verdict {
+    const verdict = this.log(activity.agent_id).take(activity, begin)
+    if (verdict === 'taken') {
+      this.#dirty.add(activity.agent_id)
+      this.#schedule(GATHER_MS)
     }
-    // Newest last: the first is the one used longest ago.
-    this.#files.set(agentId, file)
-    this.#closeOld()
-    return file
+    return verdict
   }
 
-  have(agentId: string): number {
-    return this.file(agentId).have
+  /** Deletes what is known of an agent. */
+  forget(agentId: string) {
+    this.#logs.delete(agentId)
+    this.#dirty.delete(agentId)
+    // Out of the way at once: the id may be used again before the last byte is deleted.
+    const doomed = join(this.#options.dir, `.removed-${agentId}-${process.hrtime.bigint()}`)
+    void rename(this.folder(agentId), doomed)
+      .then(() => rm(doomed, { recursive: true, force: true }))
+      .catch((error) => {
+        if (systemCode(error) !== 'ENOENT')
+          this.#options.logger.warn({ err: error, agent_id: agentId }, 'activity not deleted')
+      })
   }
 
-  /** Calls `listener` when there is more. @returns a function that ends that */
-  watch(agentId: string, listener: () => void): () => void {
-    this.#grown.on(agentId, listener)
-    return () => this.#grown.off(agentId, listener)
+  /** Puts on the disk what waits for it. */
+  async close(): Promise<void> {
+    this.#closed = true
+    if (this.#timer) this.#options.clock.clearTimeout(this.#timer)
+    await this.#committing
+    if (this.#dirty.size > 0) await this.#commit()
   }
 
-  async remove(agentId: string) {
-    await this.#syncing
-    this.#files.get(agentId)?.close()
-    this.#files.delete(agentId)
-    await rm(join(this.#dir, agentId), { recursive: true, force: true })
+  #schedule(ms: number) {
+    if (this.#timer || this.#committing || this.#closed) return
+    this.#timer = this.#options.clock.setTimeout(() => {
+      this.#timer = undefined
+      this.#committing = this.#commit().finally(() => {
+        this.#committing = undefined
+        if (this.#dirty.size > 0) this.#schedule(this.#problem ? RETRY_MS : GATHER_MS)
+      })
+    }, ms)
   }
 
-  async close() {
-    while (this.#syncing) await this.#syncing
-    for (const file of this.#files.values()) file.close()
-    this.#files.clear()
+  async #commit(): Promise<void> {
+    const ids = [...this.#dirty]
+    this.#dirty.clear()
+    const failures: unknown[] = []
+    const done = await Promise.all(
+      ids.map(async (id) => {
+        const log = this.#logs.get(id)
+        try {
+          if (log?.have === 0) await mkdir(this.folder(id), { recursive: true, mode: 0o700 })
+          await log?.commit()
+          return log !== undefined && this.#logs.get(id) === log
+        } catch (error) {
+          // Removed meanwhile: nobody waits for it.
+          if (this.#logs.get(id) !== log) return false
+          this.#dirty.add(id)
+          failures.push(error)
+          return false
+        }
+      }),
+    )
+    this.#report(failures[0])
+    const committed = ids.filter((_, n) => done[n])
+    if (committed.length > 0) this.#options.committed(committed)
   }
 
-  #sync(agentId: string, file: ActivityFile) {
-    this.#unsynced.set(agentId, file)
-    this.#syncing ??= this.#syncAll().finally(() => {
-      this.#syncing = undefined
-    })
-  }
-
-  async #syncAll() {
-    while (this.#unsynced.size > 0) {
-      const batch = [...this.#unsynced].map(([agentId, file]) => ({ agentId, file, offset: file.have }))
-      this.#unsynced = new Map()
-      const synced = await Promise.allSettled(batch.map(({ file }) => file.sync()))
-      for (const [index, { agentId, offset }] of batch.entries()) {
-        const outcome = synced[index]!
-        if (outcome.status === 'fulfilled') this.#onDurable(agentId, offset)
-        else
-          this.#logger.error(
-            { agent_id: agentId, err: outcome.reason },
-            'activity could not be synced to disk',
-          )
-      }
+  #report(error: unknown) {
+    const { logger, dir } = this.#options
+    if (error === undefined) {
+      if (this.#problem) logger.info('activity is on the disk again')
+      this.#problem = undefined
+      return
     }
+    if (!this.#problem)
+      logger.error({ err: error }, 'activity cannot be put on the disk; it is not acknowledged')
+    const full = systemCode(error) === 'ENOSPC' || systemCode(error) === 'EDQUOT'
+    this.#problem = full
+      ? {
+          code: 'disk_full',
+          message: `The disk with ${dir} is full: activity is not acknowledged.`,
+          remedy: 'Make room on it.',
+        }
+      : {
+          code: 'disk_error',
+          message: `Activity cannot be written to ${dir}: ${(error as Error).message}`,
+          remedy: 'See what is wrong with this folder or its disk.',
+        }
   }
+}
 
-  #closeOld() {
-    for (const [agentId, file] of this.#files) {
-      if (this.#files.size <= OPEN_FILES) return
-      if (this.#unsynced.has(agentId) || this.#syncing) continue
-      this.#files.delete(agentId)
-      file.close()
-    }
-  }
+/** Clears what a hub did not finish deleting. */
+export function clearRemoved(dir: string, names: string[]) {
+  for (const name of names)
+    if (name.startsWith('.removed-')) rmSync(join(dir, name), { recursive: true, force: true })
 }

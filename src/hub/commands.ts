@@ -1,174 +1,266 @@
-import { EventEmitter } from 'node:events'
-import { closeSync, fdatasync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
-import { promisify } from 'node:util'
-import * as z from 'zod/mini'
-import { systemCode } from '../platform/errors.ts'
-import { writeAtomic } from '../platform/files.ts'
-import { AgentId, type Command, CommandId, CommandResult, Json, type Outcome } from '../protocol/index.ts'
+import type { Logger } from '../platform/log.ts'
+import type { Command, CommandError, CommandResult, Outcome, UpdateProgress } from '../protocol/index.ts'
+import { type CommandLine, CommandLog } from './command-log.ts'
+import { Fault } from './fault.ts'
+import type { Machines } from './machines.ts'
 
-/** Answered commands remembered for those who ask again. */
-const KEPT = 5000
-/** The file is written anew, without what is not needed, beyond this. */
-const REWRITE_BYTES = 32 * 1024 * 1024
-
-const Given = z.object({
-  version: z.literal(1),
-  command_id: CommandId,
-  machine_id: z.string(),
-  agent_id: z.optional(AgentId),
-  /** Absent once answered. */
-  command: z.optional(Json),
-})
-type Given = z.infer<typeof Given>
-const Answered = z.object({ version: z.literal(1), result: CommandResult })
-const Line = z.union([Answered, Given])
+/** Outcomes kept for callers that ask again. */
+const KEPT = 10_000
+/** Commands, and bytes of them, that may wait for their machines. */
+const PENDING = 2000
+const PENDING_BYTES = 128 * 1024 * 1024
 
 interface Entry {
-  given: Given
-  result?: CommandResult
+  type: Command['type']
+  outcome: Outcome
+  /** Kept until it is answered. */
+  command?: Command
+  bytes: number
+  /** Resolves when it is on the disk; only then is it sent. */
+  written?: Promise<void>
+  waiters: Set<() => void>
 }
 
-/** Commands given to machines: on disk before they are sent, sent until they are answered. */
+/** Commands on their way to machines: accepted on disk, sent until they are answered, and their outcomes. */
 export class Commands {
-  readonly #path: string
   readonly #entries = new Map<string, Entry>()
-  readonly #answers = new EventEmitter().setMaxListeners(0)
-  #fd: number
+  readonly #pending = new Set<Entry>()
+  readonly #log: CommandLog
+  readonly #machines: Machines
+  readonly #logger: Logger
+  readonly #succeeded: (outcome: Outcome, type: string) => void
+  #pendingBytes = 0
 
-  constructor(path: string) {
-    this.#path = path
-    for (const line of readLines(path)) this.#load(line)
-    this.#fd = this.#rewrite()
+  /** @param succeeded told of each command that was carried out, with what it was */
+  constructor(
+    path: string,
+    machines: Machines,
+    logger: Logger,
+    succeeded: (outcome: Outcome, type: string) => void,
+  ) {
+    this.#succeeded = succeeded
+    this.#machines = machines
+    this.#logger = logger
+    this.#log = new CommandLog(path, logger, (line) => {
+      if ('command' in line) {
+        if (!this.#entries.has(line.command.command_id)) this.#accept(line.machine_id, line.command)
+      } else {
+        const entry = this.#entries.get(line.outcome.command_id)
+        if (entry) this.#settle(entry, line.outcome)
+        else
+          this.#entries.set(line.outcome.command_id, {
+            type: line.type as Command['type'],
+            outcome: line.outcome,
+            bytes: 0,
+            waiters: new Set(),
+          })
+      }
+    })
+    this.#trim()
+  }
+
+  get(commandId: string): Outcome | undefined {
+    return this.#entries.get(commandId)?.outcome
   }
 
   /**
-   * Remembers a command durably. One with a known id is that command, whatever it says.
-   * @returns whether it is new
+   * Takes a command for a machine, and sends it if that is connected. One with the id of an earlier one is that one.
+   * @returns once it is on the disk
+   * @throws Fault
    */
-  async give(machineId: string, command: Command): Promise<boolean> {
-    if (this.#entries.has(command.command_id)) return false
-    const { command_id } = command
-    const given: Given = {
-      version: 1,
-      command_id,
-      machine_id: machineId,
-      ...('agent_id' in command && { agent_id: command.agent_id }),
-      command,
+  async submit(machineId: string, command: Command): Promise<Outcome> {
+    const known = this.#entries.get(command.command_id)
+    if (known) return this.#again(known, command)
+    const link = this.#machines.link(machineId)
+    if (link && !link.capabilities.includes(command.type))
+      throw new Fault(409, 'unsupported', `The daemon of this machine does not know ${command.type}.`, {
+        remedy: 'Update it.',
+      })
+    if (this.#pending.size >= PENDING || this.#pendingBytes >= PENDING_BYTES)
+      throw new Fault(429, 'busy', 'Too many commands wait for their machines.', {
+        remedy: 'Wait until they are answered, or forget machines that will not come back.',
+      })
+    const entry = this.#accept(machineId, command)
+    const written = this.#log.append({ version: 1, machine_id: machineId, command })
+    entry.written = written
+    try {
+      await written
+    } catch (error) {
+      this.#logger.error({ err: error }, 'a command could not be put on the disk')
+      this.#release(entry)
+      this.#entries.delete(command.command_id)
+      throw new Fault(
+        507,
+        'disk_full',
+        `The command could not be put on the disk: ${(error as Error).message}`,
+        {
+          remedy: 'Make room on the disk with the hub’s folder.',
+        },
+      )
     }
-    this.#append(given)
-    this.#entries.set(command_id, { given })
-    await promisify(fdatasync)(this.#fd)
-    return true
+    delete entry.written
+    // While it was written the machine may have come, and got it, or gone.
+    if (entry.command) this.#machines.link(machineId)?.send(entry.command)
+    return entry.outcome
   }
 
-  /** Those that a machine has not answered, in the order they were given. */
-  pending(machineId: string): Command[] {
-    return [...this.#entries.values()]
-      .filter(({ given, result }) => given.machine_id === machineId && !result)
-      .map(({ given }) => given.command as Command)
-  }
-
-  /** @returns the command that was answered, the first time it is */
-  answer(machineId: string, result: CommandResult): Command | undefined {
-    const entry = this.#entries.get(result.command_id)
-    if (!entry || entry.result || entry.given.machine_id !== machineId) return undefined
-    const command = entry.given.command as Command
-    this.#append({ version: 1, result })
-    entry.result = result
-    entry.given = { ...entry.given, command: undefined }
-    this.#answers.emit(result.command_id)
-    if (statSync(this.#path).size > REWRITE_BYTES) {
-      closeSync(this.#fd)
-      this.#fd = this.#rewrite()
-    }
-    return command
-  }
-
-  /** Gives up what a machine that is forgotten has not answered. */
-  drop(machineId: string) {
-    for (const [id, { given, result }] of this.#entries)
-      if (given.machine_id === machineId && !result) {
-        this.#entries.delete(id)
-        this.#answers.emit(id)
-      }
-    closeSync(this.#fd)
-    this.#fd = this.#rewrite()
-  }
-
-  outcome(commandId: string): Outcome | undefined {
+  /** Resolves with the outcome as soon as there is one, and with what there is after `ms`. */
+  wait(commandId: string, ms: number, signal: AbortSignal): Promise<Outcome | undefined> {
     const entry = this.#entries.get(commandId)
-    if (!entry) return undefined
-    const { command_id, machine_id, agent_id } = entry.given
-    const base = { command_id, machine_id, ...(agent_id && { agent_id }) }
-    if (!entry.result) return { ...base, state: 'pending' }
-    if (!entry.result.ok)
-      return { ...base, state: 'failed', error: (entry.result as { error: Outcome['error'] }).error }
-    const { type: _type, command_id: _id, ok: _ok, ...result } = entry.result
-    return { ...base, state: 'succeeded', result }
-  }
-
-  /** Waits until the command is answered, at most `ms`. */
-  wait(commandId: string, ms: number): Promise<void> {
-    const entry = this.#entries.get(commandId)
-    if (!entry || entry.result) return Promise.resolve()
+    if (entry?.outcome.state !== 'pending' || ms === 0 || signal.aborted)
+      return Promise.resolve(entry?.outcome)
     return new Promise((resolve) => {
       const finish = () => {
         clearTimeout(timer)
-        this.#answers.off(commandId, finish)
-        resolve()
+        signal.removeEventListener('abort', finish)
+        entry.waiters.delete(finish)
+        resolve(entry.outcome)
       }
       const timer = setTimeout(finish, ms)
-      this.#answers.on(commandId, finish)
+      signal.addEventListener('abort', finish)
+      entry.waiters.add(finish)
     })
   }
 
-  close() {
-    closeSync(this.#fd)
+  /** The machine is there: it gets all that it has not answered, in the order in which it came. */
+  resend(machineId: string) {
+    const link = this.#machines.link(machineId)
+    if (!link) return
+    for (const entry of [...this.#pending]) {
+      if (entry.outcome.machine_id !== machineId || entry.written || !entry.command) continue
+      if (link.capabilities.includes(entry.type)) link.send(entry.command)
+      else
+        this.#fail(entry, {
+          code: 'unsupported',
+          message: `The daemon of this machine does not know ${entry.type}.`,
+          remedy: 'Update it.',
+        })
+    }
   }
 
-  #load(line: string) {
-    const parsed = parse(line)
-    if (!parsed) return
-    if ('result' in parsed) {
-      const entry = this.#entries.get(parsed.result.command_id)
-      if (!entry) return
-      entry.result = parsed.result
-      entry.given = { ...entry.given, command: undefined }
-    } else this.#entries.set(parsed.command_id, { given: parsed })
-  }
-
-  #append(entry: object) {
-    // The leading newline keeps a line that was torn from spoiling this one.
-    writeSync(this.#fd, `\n${JSON.stringify(entry)}`)
-  }
-
-  #rewrite(): number {
-    const answered = [...this.#entries.values()].filter(({ result }) => result)
-    for (const { given } of answered.slice(0, -KEPT)) this.#entries.delete(given.command_id)
-    const lines = [...this.#entries.values()].flatMap(({ given, result }) => [
-      `\n${JSON.stringify(given)}`,
-      ...(result ? [`\n${JSON.stringify({ version: 1, result })}`] : []),
-    ])
-    writeAtomic(this.#path, lines.join(''), { durable: true })
-    return openSync(this.#path, 'a', 0o600)
-  }
-}
-
-function readLines(path: string): string[] {
-  try {
-    return readFileSync(path, 'utf8').split('\n').filter(Boolean)
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return []
-    throw error
-  }
-}
-
-function parse(line: string): z.infer<typeof Line> | undefined {
-  try {
-    const parsed = Line.safeParse(JSON.parse(line))
-    return parsed.success ? parsed.data : undefined
-  } catch {
-    // Torn: that command was not acknowledged to whoever gave it, or that answer comes again.
+  /** @returns what is wrong with the result, if it answers no command of this machine */
+  answered(machineId: string, result: CommandResult): string | undefined {
+    const entry = this.#entries.get(result.command_id)
+    if (!entry || entry.outcome.machine_id !== machineId) return undefined
+    if (result.type !== `${entry.type}:result`) return `That command was ${entry.type}.`
+    if (entry.outcome.state !== 'pending') return undefined
+    const { progress: _, ...outcome } = entry.outcome
+    if (!result.ok) this.#fail(entry, result.error)
+    else {
+      const { type: _type, command_id: _id, ok: _ok, ...rest } = result
+      this.#succeeded(entry.outcome, entry.type)
+      this.#finish(entry, { ...outcome, state: 'succeeded', result: rest })
+    }
     return undefined
+  }
+
+  /** The machine could not even read the command: it will not answer it. */
+  unreadable(machineId: string, commandId: string, message: string, path: string | undefined) {
+    const entry = this.#entries.get(commandId)
+    if (entry?.outcome.state === 'pending' && entry.outcome.machine_id === machineId)
+      this.#fail(entry, { code: 'invalid_command', message, ...(path && { path }) })
+  }
+
+  progress(machineId: string, { command_id, stage, message }: UpdateProgress) {
+    const entry = this.#entries.get(command_id)
+    if (entry?.outcome.state !== 'pending' || entry.outcome.machine_id !== machineId) return
+    entry.outcome = { ...entry.outcome, progress: { stage, ...(message && { message }) } }
+  }
+
+  /** Where an agent is being started, or was, of which its machine has not told yet. */
+  machineOf(agentId: string): string | undefined {
+    for (const { type, outcome } of [...this.#entries.values()].reverse())
+      if (outcome.agent_id === agentId && type === 'agent:start' && outcome.state !== 'failed')
+        return outcome.machine_id
+    return undefined
+  }
+
+  /** The machine will not come back: nothing waits for it any more. */
+  abandon(machineId: string) {
+    for (const entry of [...this.#pending])
+      if (entry.outcome.machine_id === machineId)
+        this.#fail(entry, { code: 'machine_not_found', message: 'The machine was forgotten.' })
+  }
+
+  async close(): Promise<void> {
+    for (const entry of this.#pending) for (const waiter of [...entry.waiters]) waiter()
+    await this.#log.close()
+  }
+
+  async #again(entry: Entry, command: Command): Promise<Outcome> {
+    const agentId = 'agent_id' in command ? command.agent_id : undefined
+    if (entry.type !== command.type || entry.outcome.agent_id !== agentId)
+      throw new Fault(409, 'command_exists', `There was another command with the id ${command.command_id}.`, {
+        path: 'command_id',
+        remedy: 'Use a new id for each command.',
+      })
+    await entry.written?.catch(() => {})
+    return entry.outcome
+  }
+
+  #accept(machineId: string, command: Command): Entry {
+    const entry: Entry = {
+      type: command.type,
+      outcome: {
+        command_id: command.command_id,
+        machine_id: machineId,
+        ...('agent_id' in command && { agent_id: command.agent_id }),
+        state: 'pending',
+      },
+      command,
+      bytes: JSON.stringify(command).length,
+      waiters: new Set(),
+    }
+    this.#entries.set(command.command_id, entry)
+    this.#pending.add(entry)
+    this.#pendingBytes += entry.bytes
+    return entry
+  }
+
+  #fail(entry: Entry, error: CommandError) {
+    const { progress: _, ...outcome } = entry.outcome
+    this.#finish(entry, { ...outcome, state: 'failed', error })
+  }
+
+  #finish(entry: Entry, outcome: Outcome) {
+    this.#settle(entry, outcome)
+    this.#trim()
+    this.#log
+      .append({ version: 1, type: entry.type, outcome })
+      .then(() => (this.#log.bloated ? this.#log.rewrite(() => this.#lines()) : undefined))
+      // It is asked for again after a restart, and the machine answers again.
+      .catch((error) => this.#logger.error({ err: error }, 'an outcome could not be put on the disk'))
+  }
+
+  #settle(entry: Entry, outcome: Outcome) {
+    entry.outcome = outcome
+    this.#release(entry)
+    for (const waiter of [...entry.waiters]) waiter()
+  }
+
+  #release(entry: Entry) {
+    if (!this.#pending.delete(entry)) return
+    this.#pendingBytes -= entry.bytes
+    delete entry.command
+  }
+
+  #trim() {
+    let surplus = this.#entries.size - this.#pending.size - KEPT
+    if (surplus <= 0) return
+    for (const [id, entry] of this.#entries) {
+      if (surplus <= 0) return
+      if (this.#pending.has(entry)) continue
+      this.#entries.delete(id)
+      surplus--
+    }
+  }
+
+  #lines(): CommandLine[] {
+    return [...this.#entries.values()].flatMap(({ type, outcome, command, written }): CommandLine[] => {
+      // Being written now: its line comes behind these.
+      if (written) return []
+      if (command) return [{ version: 1, machine_id: outcome.machine_id, command }]
+      return outcome.state === 'pending' ? [] : [{ version: 1, type, outcome }]
+    })
   }
 }

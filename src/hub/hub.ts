@@ -6,21 +6,27 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
-import { WebSocketServer } from 'ws'
+import { type WebSocket, WebSocketServer } from 'ws'
 import type * as z from 'zod/mini'
 import { type HubRecord, hubFiles } from '../config/hub.ts'
 import { isLoopback } from '../config/server-url.ts'
+import { type Clock, systemClock } from '../platform/clock.ts'
 import { systemCode, UserError } from '../platform/errors.ts'
 import { ensurePrivateDir, writeAtomic } from '../platform/files.ts'
 import { acquireLock, LockHeldError } from '../platform/lock.ts'
 import type { Logger } from '../platform/log.ts'
 import { identify } from '../platform/process-identity.ts'
 import { Limits } from '../protocol/index.ts'
+import { ActivityStore } from './activity-store.ts'
+import { Agents } from './agents.ts'
 import { api } from './api.ts'
 import { Commands } from './commands.ts'
+import { Feed } from './feed.ts'
 import { Keys } from './keys.ts'
 import { Machines } from './machines.ts'
-import { Registry } from './registry.ts'
+import { Peer } from './peer.ts'
+import { Saver } from './saver.ts'
+import { Switchboard } from './switchboard.ts'
 
 export interface HubOptions {
   /** Its folder; made if need be. */
@@ -33,20 +39,32 @@ export interface HubOptions {
   /** Allow to listen beyond this machine without TLS. */
   insecure?: boolean
   logger: Logger
+  clock?: Clock
 }
 
 export interface Hub {
   /** Of the HTTP API; machines connect to the same with ws(s). */
   url: string
+  port: number
   machineKeyPath: string
   userKeyPath: string
   close(): Promise<void>
 }
 
+/** From the first byte of a request to the end of its headers. */
+const HEADERS_MS = 10_000
+/** To the end of its body. */
+const REQUEST_MS = 60_000
+/** Frames longer than `Limits.frame_bytes` are answered with an error up to here; beyond, the connection ends. */
+const MOST_FRAME_BYTES = 2 * Limits.frame_bytes
+/** How long answers that are under way may take when the hub stops. */
+const STOP_MS = 1000
+
 /** Starts the control server. @throws UserError */
 export async function startHub(options: HubOptions): Promise<Hub> {
-  const { dir, host, port, tls, insecure, logger } = options
-  if (!isLoopback(host) && host !== '::1' && !tls && !insecure)
+  const { dir, host, port, tls, insecure, logger, clock = systemClock } = options
+  const loopback = isLoopback(host)
+  if (!loopback && !tls && !insecure)
     throw new UserError('hub_insecure', `Without TLS the hub listens on this machine only, not on ${host}.`, {
       remedy: 'Give --tls-cert and --tls-key, or --insecure in a network that you trust.',
       exitCode: 2,
@@ -56,13 +74,17 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const unlock = takeLock(join(dir, 'lock'))
   try {
     const files = hubFiles(dir)
-    const keys = new Keys(dir)
-    const registry = new Registry(join(dir, 'registry.json'), logger)
-    const commands = new Commands(join(dir, 'commands.jsonl'))
-    const machines = new Machines({ activityDir: join(dir, 'agents'), registry, commands, logger })
-    const listener = getRequestListener(api({ keys, registry, commands, machines, logger }).fetch)
-    const server: Server = credentials ? createTlsServer(credentials, listener) : createPlainServer(listener)
-    acceptMachines(server, keys, machines)
+    const keys = new Keys(dir, new Date(clock.now()).toISOString(), logger)
+    const parts = assemble(dir, clock, logger)
+    const { switchboard, store, commands, saver } = parts
+    const listener = getRequestListener(api({ ...parts, keys, logger, loopback }).fetch)
+    const timeouts = { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS }
+    const server: Server = credentials
+      ? createTlsServer({ ...timeouts, ...credentials }, listener)
+      : createPlainServer(timeouts, listener)
+    acceptMachines(server, keys, (socket) =>
+      switchboard.arrived(new Peer(socket, switchboard, clock, logger)),
+    )
     await listen(server, host, port)
 
     const { port: actual } = server.address() as AddressInfo
@@ -73,16 +95,22 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     logger.info({ url }, 'hub listening')
     return {
       url,
+      port: actual,
       machineKeyPath: files.machineKey,
       userKeyPath: files.userKey,
       async close() {
         rmSync(files.record, { force: true })
         const closed = new Promise((resolve) => server.close(resolve))
-        await machines.close()
-        server.closeAllConnections()
+        switchboard.close()
+        await commands.close()
+        const late = setTimeout(() => server.closeAllConnections(), STOP_MS)
+        server.closeIdleConnections()
+        parts.feed.close()
         await closed
-        registry.close()
-        commands.close()
+        clearTimeout(late)
+        await switchboard.closed()
+        await store.close()
+        saver.close()
         unlock()
       },
     }
@@ -92,20 +120,60 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   }
 }
 
-function acceptMachines(server: Server, keys: Keys, machines: Machines) {
+/** The parts of a hub, wired: what is on disk between machines on one side and the API on the other. */
+function assemble(dir: string, clock: Clock, logger: Logger) {
+  const feed = new Feed()
+  const saver = new Saver(clock, logger)
+  const agentsDir = join(dir, 'agents')
+  const store: ActivityStore = new ActivityStore({
+    dir: agentsDir,
+    clock,
+    logger,
+    committed: (agentIds) => {
+      switchboard.committed(agentIds)
+      for (const agent_id of agentIds) feed.publish({ kind: 'activity', agent_id })
+    },
+  })
+  const machines = new Machines({
+    path: join(dir, 'machines.json'),
+    feed,
+    saver,
+    logger,
+    now: () => new Date(clock.now()).toISOString(),
+  })
+  const agents = new Agents({
+    dir: agentsDir,
+    store,
+    feed,
+    saver,
+    logger,
+    connected: (machineId) => machines.link(machineId) !== undefined,
+  })
+  const commands = new Commands(join(dir, 'commands.jsonl'), machines, logger, ({ agent_id }, type) => {
+    if (type === 'agent:remove' && agent_id !== undefined) agents.forget(agent_id)
+  })
+  const switchboard: Switchboard = new Switchboard({ machines, agents, commands, store, clock, logger })
+  return { feed, saver, store, machines, agents, commands, switchboard }
+}
+
+function acceptMachines(server: Server, keys: Keys, arrived: (socket: WebSocket) => void) {
   const sockets = new WebSocketServer({
     noServer: true,
-    maxPayload: Limits.frame_bytes,
+    maxPayload: MOST_FRAME_BYTES,
     perMessageDeflate: false,
   })
   server.on('upgrade', (request, socket: Duplex, head) => {
     // A client that goes away during the handshake is no event here.
     socket.on('error', () => {})
-    if (!keys.accepts(request.headers.authorization, 'machine'))
-      return socket.end('HTTP/1.1 401 Unauthorized\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
-    sockets.handleUpgrade(request, socket, head, (webSocket) => machines.accept(webSocket))
+    const [path] = (request.url ?? '').split('?')
+    if (path !== '/' && path !== '/ws') return refuse(socket, '404 Not Found')
+    if (!keys.accepts('machine', request.headers.authorization)) return refuse(socket, '401 Unauthorized')
+    sockets.handleUpgrade(request, socket, head, arrived)
   })
 }
+
+const refuse = (socket: Duplex, status: string) =>
+  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
 
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -1,44 +1,119 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { chmodSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import * as z from 'zod/mini'
 import { hubFiles } from '../config/hub.ts'
 import { systemCode } from '../platform/errors.ts'
-import { writeAtomic } from '../platform/files.ts'
+import { readJson, setAside, writeAtomic } from '../platform/files.ts'
+import type { Logger } from '../platform/log.ts'
 
+/** `machine`: connects a machine. `user`: uses the HTTP API. */
 export type Role = 'machine' | 'user'
 
-/** Secrets of 256 bits; the prefix tells people what one is for. */
-const PREFIX = { machine: 'fmk_', user: 'fuk_' }
+/** Tells what a key is for when somebody finds one. */
+const PREFIX = { machine: 'fmk_', user: 'fuk_' } as const
+const KEY_BYTES = 32
+/** The key whose text is in the hub's folder, for daemons and people on this machine. */
+const LOCAL = 'local'
 
-const digest = (key: string) => createHash('sha256').update(key).digest()
+/** `keys.json`: the hub knows keys by their hashes only. */
+const KeysFile = z.object({
+  version: z.literal(1),
+  keys: z.array(
+    z.object({
+      role: z.enum(['machine', 'user']),
+      name: z.string(),
+      created_at: z.string(),
+      sha256: z.string(),
+    }),
+  ),
+})
+type Entry = z.infer<typeof KeysFile>['keys'][number]
 
-/** The hub's two keys: what machines connect with, and what people and programs use its API with. */
+/**
+ * Who may connect and who may ask. Keys are random, so that a plain hash keeps them; `keys.json` is read again when it
+ * has changed. A key file that is deleted is made anew at the next start, and its old key is no longer accepted.
+ */
 export class Keys {
-  readonly #digests: Record<Role, Buffer>
+  readonly #path: string
+  readonly #logger: Logger
+  #keys: Entry[] = []
+  #stamp = ''
 
-  /** Reads them from the hub's folder, and makes them on the first start. */
-  constructor(dir: string) {
-    const files = hubFiles(dir)
-    this.#digests = {
-      machine: digest(readOrMake(files.machineKey, PREFIX.machine)),
-      user: digest(readOrMake(files.userKey, PREFIX.user)),
-    }
+  constructor(dir: string, now: string, logger: Logger) {
+    this.#path = join(dir, 'keys.json')
+    this.#logger = logger
+    this.#load()
+    const { machineKey, userKey } = hubFiles(dir)
+    const made = [this.#ensure('machine', machineKey, now), this.#ensure('user', userKey, now)]
+    if (made.includes(true)) this.#save()
   }
 
-  /** Whether an `Authorization` header carries the key for `role`. Takes the same time for any wrong one. */
-  accepts(authorization: string | undefined, role: Role): boolean {
-    const [, key = ''] = /^Bearer +(\S+) *$/i.exec(authorization ?? '') ?? []
-    return timingSafeEqual(digest(key), this.#digests[role])
+  accepts(role: Role, authorization: string | undefined): boolean {
+    const [, key] = /^Bearer +(\S+) *$/i.exec(authorization ?? '') ?? []
+    if (key === undefined) return false
+    if (stamp(this.#path) !== this.#stamp) this.#load()
+    const hash = sha256(key)
+    let accepted = false
+    for (const entry of this.#keys) {
+      const known = Buffer.from(entry.sha256, 'hex')
+      if (entry.role === role && known.length === hash.length && timingSafeEqual(known, hash)) accepted = true
+    }
+    return accepted
+  }
+
+  /** @returns whether the list of keys has changed */
+  #ensure(role: Role, file: string, now: string): boolean {
+    const known = readKey(file)
+    const key = known ?? PREFIX[role] + randomBytes(KEY_BYTES).toString('base64url')
+    const hash = sha256(key).toString('hex')
+    if (known === undefined) writeAtomic(file, `${key}\n`, { durable: true })
+    else if ((statSync(file).mode & 0o077) !== 0) {
+      chmodSync(file, 0o600)
+      this.#logger.warn(
+        { file },
+        'a key file could be read by others; it no longer can, but the key may be known',
+      )
+    }
+    if (this.#keys.some((entry) => entry.role === role && entry.sha256 === hash)) return false
+    this.#keys = this.#keys.filter((entry) => entry.role !== role || entry.name !== LOCAL)
+    this.#keys.push({ role, name: LOCAL, created_at: now, sha256: hash })
+    return true
+  }
+
+  #load() {
+    const read = readJson(this.#path, KeysFile)
+    if (!read.ok && read.reason === 'damaged')
+      this.#logger.error(
+        { aside: setAside(this.#path), problem: read.problem },
+        'damaged list of keys set aside',
+      )
+    this.#keys = read.ok ? read.value.keys : this.#keys
+    this.#stamp = stamp(this.#path)
+  }
+
+  #save() {
+    writeAtomic(this.#path, JSON.stringify({ version: 1, keys: this.#keys }, null, 2), { durable: true })
+    this.#stamp = stamp(this.#path)
   }
 }
 
-function readOrMake(path: string, prefix: string): string {
+const sha256 = (text: string) => createHash('sha256').update(text).digest()
+
+function readKey(file: string): string | undefined {
   try {
-    const key = readFileSync(path, 'utf8').trim()
-    if (key !== '') return key
+    return readFileSync(file, 'utf8').trim() || undefined
   } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
   }
-  const key = prefix + randomBytes(32).toString('base64url')
-  writeAtomic(path, `${key}\n`, { durable: true })
-  return key
+}
+
+function stamp(path: string): string {
+  try {
+    const { ino, mtimeMs, size } = statSync(path)
+    return `${ino} ${mtimeMs} ${size}`
+  } catch {
+    return ''
+  }
 }

@@ -1,122 +1,112 @@
-import type { WebSocket } from 'ws'
+import * as z from 'zod/mini'
+import { readJson, setAside, writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
-import { CloseCode, type Command, type CommandResult, type FromDaemon } from '../protocol/index.ts'
-import { ActivityStore } from './activity-store.ts'
-import type { Commands } from './commands.ts'
-import { Connection, type ConnectionOptions } from './connection.ts'
-import type { Registry } from './registry.ts'
+import { type Command, type Hello, type HubMachine, MachineStatus } from '../protocol/index.ts'
+import type { Feed } from './feed.ts'
+import type { Saver } from './saver.ts'
 
-export interface MachinesOptions {
-  activityDir: string
-  registry: Registry
-  commands: Commands
-  logger: Logger
+const MachineRecord = z.object({
+  machine_id: z.string(),
+  hostname: z.string(),
+  os: z.string(),
+  arch: z.string(),
+  daemon_version: z.string(),
+  since: z.string(),
+  status: MachineStatus,
+})
+type MachineRecord = z.infer<typeof MachineRecord>
+
+/** `machines.json` */
+const MachinesFile = z.object({ version: z.literal(1), machines: z.array(MachineRecord) })
+
+/** Whoever can be told something by way of a machine's connection. */
+export interface MachineLink {
+  readonly capabilities: readonly string[]
+  send(message: Command): void
 }
 
-/** The machines that are connected, and what comes from them and goes to them. */
+export interface MachinesOptions {
+  path: string
+  feed: Feed
+  saver: Saver
+  logger: Logger
+  now(): string
+}
+
+/** Every machine that has ever connected and was not forgotten. */
 export class Machines {
-  readonly activity: ActivityStore
   readonly #options: MachinesOptions
-  readonly #connections = new Map<string, Connection>()
-  readonly #all = new Set<Connection>()
+  readonly #records = new Map<string, MachineRecord>()
+  readonly #links = new Map<string, MachineLink>()
 
   constructor(options: MachinesOptions) {
     this.#options = options
-    this.activity = new ActivityStore(options.activityDir, options.logger, (agentId, offset) => {
-      const machineId = options.registry.machineOf(agentId)
-      if (machineId !== undefined) this.#connections.get(machineId)?.acknowledge(agentId, offset)
+    const { path, logger } = options
+    const read = readJson(path, MachinesFile)
+    if (read.ok) for (const record of read.value.machines) this.#records.set(record.machine_id, record)
+    else if (read.reason === 'damaged')
+      logger.error({ aside: setAside(path), problem: read.problem }, 'damaged list of machines set aside')
+  }
+
+  link(machineId: string): MachineLink | undefined {
+    return this.#links.get(machineId)
+  }
+
+  connected({ machine_id, hostname, os, arch, daemon_version, machine }: Hello, link: MachineLink) {
+    this.#links.set(machine_id, link)
+    this.#records.set(machine_id, {
+      machine_id,
+      hostname,
+      os,
+      arch,
+      daemon_version,
+      since: this.#options.now(),
+      status: machine,
     })
+    this.#changed(machine_id)
   }
 
-  accept(socket: WebSocket) {
-    const { registry, logger, commands } = this.#options
-    const handlers: ConnectionOptions = {
-      logger,
-      greeted: (connection, hello) => {
-        const older = this.#connections.get(hello.machine_id)
-        this.#connections.set(hello.machine_id, connection)
-        older?.refuse(
-          'superseded',
-          `Another daemon connected as machine ${hello.machine_id} (${hello.hostname}, pid ${hello.pid}).`,
-          CloseCode.superseded,
-        )
-        registry.connected(hello)
-        logger.info(
-          { machine_id: hello.machine_id, hostname: hello.hostname, agents: hello.agents.length },
-          'machine connected',
-        )
-        return Object.fromEntries(
-          hello.agents.map(({ agent_id }) => [agent_id, this.activity.have(agent_id)]),
-        )
-      },
-      live: (connection) => {
-        for (const command of commands.pending(connection.machineId!)) connection.send(command)
-      },
-      activity: (connection, frame) => {
-        // One of another machine is not overwritten by whoever names it.
-        if (registry.machineOf(frame.agent_id) !== connection.machineId) return { taken: true }
-        return this.activity.take(frame, registry.begin(frame.agent_id))
-      },
-      message: (connection, message) => this.#message(connection.machineId!, message),
-      closed: (connection) => {
-        this.#all.delete(connection)
-        const { machineId } = connection
-        if (machineId === undefined || this.#connections.get(machineId) !== connection) return
-        this.#connections.delete(machineId)
-        registry.disconnected(machineId)
-        logger.info({ machine_id: machineId }, 'machine disconnected')
-      },
-    }
-    this.#all.add(new Connection(socket, handlers))
+  /** @returns whether this was the machine's present connection */
+  disconnected(machineId: string, link: MachineLink): boolean {
+    if (this.#links.get(machineId) !== link) return false
+    this.#links.delete(machineId)
+    const record = this.#records.get(machineId)
+    if (record) record.since = this.#options.now()
+    this.#changed(machineId)
+    return true
   }
 
-  /** Puts a command on its way: at once, or when the machine is back. */
-  async give(machineId: string, command: Command): Promise<void> {
-    const isNew = await this.#options.commands.give(machineId, command)
-    if (isNew) this.#connections.get(machineId)?.send(command)
+  status(machineId: string, status: MachineStatus) {
+    const record = this.#records.get(machineId)
+    if (!record || status.revision < record.status.revision) return
+    record.status = status
+    this.#changed(machineId)
   }
 
-  /** Forgets an agent with its history. */
-  async removeAgent(agentId: string) {
-    this.#options.registry.removeAgent(agentId)
-    await this.activity.remove(agentId)
+  forget(machineId: string) {
+    this.#records.delete(machineId)
+    this.#changed(machineId)
   }
 
-  async close() {
-    for (const connection of this.#all) connection.close(1001, 'the hub is stopping')
-    await this.activity.close()
+  get(machineId: string): HubMachine | undefined {
+    const record = this.#records.get(machineId)
+    return record && { ...record, connected: this.#links.has(machineId) }
   }
 
-  #message(machineId: string, message: FromDaemon) {
-    const { registry, logger } = this.#options
-    if (isResult(message)) return this.#answered(machineId, message)
-    switch (message.type) {
-      case 'machine:status': {
-        const { type: _, ...status } = message
-        return registry.machineStatus(machineId, status)
-      }
-      case 'agent:status': {
-        const { type: _, ...status } = message
-        return registry.agentStatus(machineId, status)
-      }
-      case 'agent:removed':
-        if (registry.machineOf(message.agent_id) === machineId) registry.agentGone(message.agent_id)
-        return
-      case 'protocol:error':
-        logger.warn({ machine_id: machineId, error: message }, 'a daemon could not take a frame')
-        return
-      default:
-        return
-    }
+  /** Those that are connected first. */
+  all(): HubMachine[] {
+    const all = [...this.#records.values()].map((record) => ({
+      ...record,
+      connected: this.#links.has(record.machine_id),
+    }))
+    return [...all.filter(({ connected }) => connected), ...all.filter(({ connected }) => !connected)]
   }
 
-  #answered(machineId: string, result: CommandResult) {
-    const command = this.#options.commands.answer(machineId, result)
-    if (command?.type !== 'agent:remove' || !result.ok) return
-    this.removeAgent(command.agent_id).catch((error) =>
-      this.#options.logger.error({ agent_id: command.agent_id, err: error }, 'history not deleted'),
+  #changed(machineId: string) {
+    const { saver, path, feed } = this.#options
+    saver.later(path, () =>
+      writeAtomic(path, JSON.stringify({ version: 1, machines: [...this.#records.values()] })),
     )
+    feed.publish({ kind: 'machine', machine_id: machineId })
   }
 }
-
-const isResult = (message: FromDaemon): message is CommandResult => message.type.endsWith(':result')

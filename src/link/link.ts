@@ -241,7 +241,8 @@ export class Link {
         if (typeof message.nonce === 'string') this.#pongs.get(message.nonce)?.()
         return
       default:
-        if (this.up) this.#options.message(message)
+        // An error is never answered by an error: that would not end.
+        if (this.up || message.type === 'protocol:error') this.#options.message(message)
         else
           this.#fault({
             type: 'protocol:error',

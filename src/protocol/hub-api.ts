@@ -16,7 +16,6 @@ import { AgentStatus, MachineStatus } from './status.ts'
  * | `DELETE /api/machines/:machine_id` | forgets one that is not connected → `{}` |
  * | `GET /api/agents` | → `{agents: HubAgent[]}` |
  * | `GET /api/agents/:agent_id` | → `HubAgent` |
- * | `DELETE /api/agents/:agent_id` | forgets one that is lost → `{}` |
  * | `POST /api/agents` | `StartRequest` → `Outcome` |
  * | `POST /api/agents/:agent_id/{prompt,interrupt,permission,answer,configure,stop,resume,remove}` | the command without `type` and `agent_id` → `Outcome` |
  * | `GET /api/agents/:agent_id/events?after=ID&limit=N` | → `{events: Event[], next?: ID}` |
@@ -26,7 +25,8 @@ import { AgentStatus, MachineStatus } from './status.ts'
  *
  * A body may carry a `command_id` of the caller's: sent again, it is the same command. `?wait=SECONDS` (default 30, at
  * most 300) is how long to wait for the outcome: 200 when it succeeded, 422 when it failed, 202 while it is pending; a
- * pending command stays queued, also while its machine is not connected.
+ * pending command stays queued, also while its machine is not connected. `remove` of an agent that is `gone` deletes what
+ * is left of it here.
  */
 export const HubMachine = z.object({
   machine_id: z.string(),
@@ -50,8 +50,6 @@ export const HubAgent = z.object({
   gone: z.optional(z.boolean()),
   /** How far the hub has its journal. */
   offset: z.int(),
-  /** Set when its machine came back without it: what it did can still be read, until it is deleted here. */
-  lost: z.optional(z.literal(true)),
 })
 export type HubAgent = z.infer<typeof HubAgent>
 

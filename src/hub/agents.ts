@@ -1,0 +1,205 @@
+import { mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import * as z from 'zod/mini'
+import { UserError } from '../platform/errors.ts'
+import { ensurePrivateDir, readJson, setAside, writeAtomic } from '../platform/files.ts'
+import type { Logger } from '../platform/log.ts'
+import { AgentId, AgentStatus, type HubAgent } from '../protocol/index.ts'
+import { type ActivityStore, clearRemoved } from './activity-store.ts'
+import type { Feed } from './feed.ts'
+import type { Saver } from './saver.ts'
+
+/** `agent.json` in the agent's folder. */
+const AgentRecord = z.object({
+  version: z.literal(1),
+  agent_id: AgentId,
+  machine_id: z.string(),
+  /** Its machine no longer lists it. */
+  gone: z.boolean(),
+  /** Absent until the machine has told it: activity may come first. */
+  status: z.optional(AgentStatus),
+})
+type AgentRecord = z.infer<typeof AgentRecord>
+
+export interface AgentsOptions {
+  dir: string
+  store: ActivityStore
+  feed: Feed
+  saver: Saver
+  logger: Logger
+  connected(machineId: string): boolean
+}
+
+/** Every agent of every machine: whose it is, its newest status, and how far its activity is here. */
+export class Agents {
+  readonly #options: AgentsOptions
+  readonly #records = new Map<string, AgentRecord>()
+
+  constructor(options: AgentsOptions) {
+    this.#options = options
+    const { dir, store, logger } = options
+    ensurePrivateDir(dir)
+    const names = readdirSync(dir)
+    clearRemoved(dir, names)
+    for (const name of names) {
+      if (!AgentId.safeParse(name).success) continue
+      try {
+        this.#load(name)
+        store.log(name)
+      } catch (error) {
+        // Written by a newer version: nothing here may touch it.
+        if (error instanceof UserError) throw error
+        logger.error({ err: error, agent_id: name }, 'agent could not be read')
+      }
+    }
+  }
+
+  /**
+   * All agents of a machine, as it greets. Those it no longer lists are gone.
+   * @returns how far each one's activity is here
+   */
+  async greeted(machineId: string, statuses: AgentStatus[]): Promise<Record<string, number>> {
+    const { store, logger } = this.#options
+    const listed = new Set<string>()
+    const offsets: [string, number][] = []
+    for (const status of statuses) {
+      const { agent_id, end } = status
+      if (!this.status(machineId, status)) continue
+      listed.add(agent_id)
+      const log = store.log(agent_id)
+      if (log.have > end) {
+        logger.warn({ agent_id, have: log.have, end }, 'the machine has lost the end of a journal')
+        await log.cut(end)
+      }
+      offsets.push([agent_id, log.have])
+    }
+    for (const record of this.#records.values())
+      if (record.machine_id === machineId && !listed.has(record.agent_id) && !record.gone) {
+        this.#lose(record)
+      }
+    return Object.fromEntries(offsets)
+  }
+
+  /** Takes a status, unless it is older than the one here. @returns false for an agent of another connected machine */
+  status(machineId: string, status: AgentStatus): boolean {
+    const record = this.#claim(machineId, status.agent_id)
+    if (!record) return false
+    const known = record.status
+    if (known && !record.gone && status.revision < known.revision) return true
+    record.status = status
+    record.gone = false
+    this.#changed(record)
+    return true
+  }
+
+  /** The machine has activity of this agent. @returns the first byte it holds; undefined if it is another machine's */
+  begin(machineId: string, agentId: string): number | undefined {
+    const record = this.#claim(machineId, agentId)
+    return record && (record.status?.begin ?? 0)
+  }
+
+  /** Its machine does not have it any more: what is here is all that is left of it. */
+  removed(machineId: string, agentId: string) {
+    const record = this.#records.get(agentId)
+    if (record?.machine_id === machineId && !record.gone) this.#lose(record)
+  }
+
+  /** Deletes all that is here of an agent. */
+  forget(agentId: string) {
+    const { saver, store, feed } = this.#options
+    this.#records.delete(agentId)
+    saver.drop(this.#path(agentId))
+    store.forget(agentId)
+    feed.publish({ kind: 'agent_removed', agent_id: agentId })
+  }
+
+  get(agentId: string): HubAgent | undefined {
+    const record = this.#records.get(agentId)
+    return record && this.#view(record)
+  }
+
+  machineOf(agentId: string): string | undefined {
+    return this.#records.get(agentId)?.machine_id
+  }
+
+  all(): HubAgent[] {
+    return [...this.#records.values()].flatMap((record) => this.#view(record) ?? [])
+  }
+
+  of(machineId: string): string[] {
+    return [...this.#records.values()]
+      .filter((record) => record.machine_id === machineId)
+      .map(({ agent_id }) => agent_id)
+  }
+
+  /** The machine has come or gone: its agents are shown differently. */
+  shownAnew(machineId: string) {
+    for (const agentId of this.of(machineId)) this.#options.feed.publish({ kind: 'agent', agent_id: agentId })
+  }
+
+  #view({ status, machine_id, agent_id, gone }: AgentRecord): HubAgent | undefined {
+    const { connected, store } = this.#options
+    if (!status) return undefined
+    return {
+      ...status,
+      machine_id,
+      connected: connected(machine_id),
+      offset: store.log(agent_id).have,
+      ...(gone && { gone }),
+    }
+  }
+
+  /** An agent is its machine's; one whose machine is away may have moved to another, with its state folder. */
+  #claim(machineId: string, agentId: string): AgentRecord | undefined {
+    const known = this.#records.get(agentId)
+    if (known?.machine_id === machineId) return known
+    if (known && !known.gone && this.#options.connected(known.machine_id)) return undefined
+    if (known) {
+      this.#options.logger.warn(
+        { agent_id: agentId, from: known.machine_id, to: machineId },
+        'agent has moved',
+      )
+      known.machine_id = machineId
+      // Its statuses are numbered anew there.
+      known.status = undefined
+      return known
+    }
+    const record: AgentRecord = { version: 1, agent_id: agentId, machine_id: machineId, gone: false }
+    this.#records.set(agentId, record)
+    this.#save(record)
+    return record
+  }
+
+  #lose(record: AgentRecord) {
+    // Nothing was ever told of it but activity: there is nothing to show.
+    if (!record.status) return this.forget(record.agent_id)
+    record.gone = true
+    this.#changed(record)
+  }
+
+  #load(agentId: string) {
+    const path = this.#path(agentId)
+    const read = readJson(path, AgentRecord)
+    if (read.ok && read.value.agent_id === agentId) this.#records.set(agentId, read.value)
+    else if (read.ok || read.reason === 'damaged')
+      // Its machine tells it anew when it connects; the activity is kept.
+      this.#options.logger.error({ agent_id: agentId, aside: setAside(path) }, 'damaged status set aside')
+  }
+
+  #changed(record: AgentRecord) {
+    this.#save(record)
+    this.#options.feed.publish({ kind: 'agent', agent_id: record.agent_id })
+  }
+
+  #save(record: AgentRecord) {
+    const path = this.#path(record.agent_id)
+    this.#options.saver.later(path, () => {
+      mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 })
+      writeAtomic(path, JSON.stringify(record))
+    })
+  }
+
+  #path(agentId: string) {
+    return join(this.#options.store.folder(agentId), 'agent.json')
+  }
+}

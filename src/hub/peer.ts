@@ -1,0 +1,225 @@
+import { WebSocket } from 'ws'
+import * as z from 'zod/mini'
+import type { Clock, Timer } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+import { VERSION } from '../platform/version.ts'
+import {
+  CloseCode,
+  type Command,
+  type CommandResult,
+  type FromDaemon,
+  type FromServer,
+  type Hello,
+  Limits,
+  PROTOCOL,
+  type ProtocolError,
+  parseFromDaemon,
+} from '../protocol/index.ts'
+
+/** From the upgrade to the daemon's greeting. */
+const GREETING_MS = 10_000
+/** Frames in a row that cannot be taken, after which the link is of no use. */
+const FAULTS_IN_A_ROW = 20
+/** How long a peer that was told to go may take to close its side. */
+const CLOSING_MS = 1000
+
+/** All that is read of a greeting before it is known whether the two understand each other. */
+const Protocol = z.object({
+  type: z.literal('machine:hello'),
+  protocol: z.object({ version: z.int(), minimum: z.int() }),
+})
+
+export interface PeerHandlers {
+  /** The daemon has greeted. @returns what the welcome says of its journals */
+  greeted(peer: Peer, hello: Hello): Promise<Record<string, number>>
+  /** The welcome was sent. */
+  welcomed(peer: Peer): void
+  message(peer: Peer, message: Exclude<FromDaemon, Hello>): void
+  gone(peer: Peer): void
+}
+
+/** One connection of one daemon: greeted, watched, its frames read. */
+export class Peer {
+  readonly #socket: WebSocket
+  readonly #handlers: PeerHandlers
+  readonly #clock: Clock
+  readonly #logger: Logger
+  #hello: Hello | undefined
+  #live = false
+  #timer: Timer | undefined
+  #heard: number
+  #faults = 0
+
+  constructor(socket: WebSocket, handlers: PeerHandlers, clock: Clock, logger: Logger) {
+    this.#socket = socket
+    this.#handlers = handlers
+    this.#clock = clock
+    this.#logger = logger
+    this.#heard = clock.monotonic()
+    this.#timer = clock.setTimeout(() => this.close(CloseCode.timeout, 'no greeting in time'), GREETING_MS)
+    socket.on('message', (data, isBinary) => {
+      this.#hear()
+      // 'nodebuffer', which is the default, gives one buffer.
+      this.#receive(data as Buffer, isBinary)
+    })
+    socket.on('ping', () => this.#hear())
+    socket.on('pong', () => this.#hear())
+    socket.on('error', (error) => logger.debug({ err: error, machine_id: this.machineId }, 'link failed'))
+    socket.on('close', () => {
+      if (this.#timer) clock.clearTimeout(this.#timer)
+      handlers.gone(this)
+    })
+  }
+
+  /** Empty before the greeting. */
+  get machineId() {
+    return this.#hello?.machine_id ?? ''
+  }
+
+  get instanceId() {
+    return this.#hello?.instance_id ?? ''
+  }
+
+  get capabilities(): readonly string[] {
+    return this.#hello?.capabilities ?? []
+  }
+
+  send(message: FromServer | Command) {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message))
+  }
+
+  /** Another connection of the same machine takes this one's place. */
+  supersede(by: Hello) {
+    // The same daemon, whose old connection is half open: nobody reads what it is told there.
+    if (by.instance_id === this.instanceId) return this.#socket.terminate()
+    const message = `Another daemon connected as this machine: ${by.hostname}, pid ${by.pid}.`
+    this.#logger.warn(
+      { machine_id: this.machineId, hostname: by.hostname, pid: by.pid },
+      'machine superseded',
+    )
+    this.send({ type: 'server:refuse', code: 'superseded', message })
+    this.close(CloseCode.superseded, message)
+  }
+
+  close(code: number, reason: string) {
+    this.#live = false
+    if (this.#timer) this.#clock.clearTimeout(this.#timer)
+    // A close frame holds 123 bytes of reason.
+    this.#socket.close(code, Buffer.from(reason).subarray(0, 123))
+    this.#timer = this.#clock.setTimeout(() => this.#socket.terminate(), CLOSING_MS)
+  }
+
+  /** Tells the daemon that a frame of its could not be taken. */
+  fault(error: Omit<ProtocolError, 'type'>) {
+    this.#logger.warn({ error, machine_id: this.machineId }, 'a frame could not be taken')
+    this.send({ type: 'protocol:error', ...error })
+    if (++this.#faults >= FAULTS_IN_A_ROW) this.close(CloseCode.protocol_error, 'too many faults in a row')
+  }
+
+  #receive(data: Buffer, isBinary: boolean) {
+    if (this.#socket.readyState !== WebSocket.OPEN) return
+    if (isBinary) return this.fault({ code: 'not_text', message: 'Frames are JSON text, not binary.' })
+    if (data.length > Limits.frame_bytes)
+      return this.fault({
+        code: 'too_large',
+        message: `The frame has ${data.length} bytes; ${Limits.frame_bytes} are allowed.`,
+      })
+    const text = data.toString('utf8')
+    if (!this.#hello && this.#refuses(text)) return
+    const parsed = parseFromDaemon(text)
+    if (!parsed.ok) {
+      if (parsed.error) this.fault(parsed.error)
+      else this.#logger.debug({ type: parsed.unknownType }, 'message of an unknown type ignored')
+      return
+    }
+    const { message } = parsed
+    if (message.type === 'link:ping') return this.send({ type: 'link:pong', nonce: message.nonce })
+    // An error is never answered by an error: that would not end.
+    if (message.type === 'protocol:error' && !this.#live)
+      return this.#logger.warn({ error: message }, 'the daemon could not take a frame')
+    const expected = message.type === 'machine:hello' ? !this.#hello : this.#live
+    if (!expected)
+      return this.fault({
+        code: 'unexpected',
+        message: this.#hello ? `${message.type} was not expected.` : `${message.type} before machine:hello.`,
+        of_type: message.type,
+      })
+    const faults = this.#faults
+    if (message.type === 'machine:hello') void this.#welcome(message)
+    else this.#handlers.message(this, message)
+    if (this.#faults === faults) this.#faults = 0
+  }
+
+  /** Whether the frame is a greeting in a protocol that is not spoken here: it is read no further. */
+  #refuses(text: string): boolean {
+    const read = Protocol.safeParse(fromJson(text))
+    if (!read.success) return false
+    const { version, minimum } = read.data.protocol
+    const tooOld = version < PROTOCOL.minimum
+    if (!tooOld && minimum <= PROTOCOL.version) return false
+    const message = tooOld
+      ? `This daemon speaks protocol ${version}; the hub needs ${PROTOCOL.minimum} or newer.`
+      : `This daemon needs protocol ${minimum} or newer; the hub speaks ${PROTOCOL.version}. Update the hub.`
+    this.#logger.warn({ version, minimum }, message)
+    this.send({
+      type: 'server:refuse',
+      code: 'protocol_version',
+      message,
+      ...(tooOld && { update_to: VERSION }),
+    })
+    this.close(CloseCode.protocol_version, message)
+    return true
+  }
+
+  async #welcome(hello: Hello) {
+    if (this.#timer) this.#clock.clearTimeout(this.#timer)
+    this.#hello = hello
+    this.#beat(this.#clock.monotonic())
+    let offsets: Record<string, number>
+    try {
+      offsets = await this.#handlers.greeted(this, hello)
+    } catch (error) {
+      this.#logger.error({ err: error, machine_id: hello.machine_id }, 'machine could not be greeted')
+      return this.close(1011, 'internal error')
+    }
+    if (this.#socket.readyState !== WebSocket.OPEN) return
+    this.#live = true
+    this.send({
+      type: 'server:welcome',
+      protocol: { version: Math.min(hello.protocol.version, PROTOCOL.version) },
+      server_version: VERSION,
+      capabilities: [],
+      offsets,
+      heartbeat_ms: Limits.heartbeat_ms,
+    })
+    this.#handlers.welcomed(this)
+  }
+
+  #hear() {
+    this.#heard = this.#clock.monotonic()
+  }
+
+  #beat(last: number) {
+    this.#timer = this.#clock.setTimeout(() => {
+      const now = this.#clock.monotonic()
+      // A hub that was stopped or starved comes back to sockets full of what it has not read yet: ask once more.
+      const late = now - last > 2 * Limits.heartbeat_ms
+      if (!late && now - this.#heard > Limits.silence_ms) {
+        this.#logger.warn({ machine_id: this.machineId }, 'machine has gone silent')
+        return this.#socket.terminate()
+      }
+      this.#socket.ping()
+      this.#beat(now)
+    }, Limits.heartbeat_ms)
+  }
+}
+
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+export const isResult = (message: FromDaemon): message is CommandResult => message.type.endsWith(':result')

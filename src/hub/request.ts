@@ -1,0 +1,63 @@
+import type { Context } from 'hono'
+import type * as z from 'zod/mini'
+import { BEGINNING, type EventId, parseEventId } from './activity-line.ts'
+import { Fault } from './fault.ts'
+
+/** Seconds a request waits for the outcome of its command: unless it says otherwise, and at most. */
+const WAIT_S = { default: 30, most: 300 }
+/** Events on a page: unless the request says otherwise, and at most. */
+const LIMIT = { default: 1000, most: 10_000 }
+
+/** The request's body; none is `{}`. @throws Fault */
+export async function jsonBody(c: Context): Promise<object> {
+  const [type = ''] = (c.req.header('content-type') ?? '').split(';')
+  // What clients say that were not told what to say.
+  if (!['', 'application/json', 'text/plain'].includes(type.trim().toLowerCase()))
+    throw new Fault(415, 'unsupported_media_type', `The body must be JSON, not ${type}.`, {
+      remedy: 'Send `Content-Type: application/json`.',
+    })
+  const text = await c.req.text()
+  let json: unknown
+  try {
+    json = text === '' ? {} : JSON.parse(text)
+  } catch (error) {
+    throw new Fault(400, 'not_json', `The body is not JSON: ${(error as Error).message}`)
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    throw new Fault(400, 'invalid_command', 'The body must be a JSON object.')
+  return json
+}
+
+/** @throws Fault naming the path */
+export function parse<S extends z.ZodMiniType>(schema: S, value: unknown): z.infer<S> {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  const path = issue?.path.join('.')
+  throw new Fault(400, 'invalid_command', `${path ? `${path}: ` : ''}${issue?.message}`, path ? { path } : {})
+}
+
+/** How long to wait for an outcome, in ms. */
+export const waitMs = (c: Context) => number(c, 'wait', 0, WAIT_S) * 1000
+
+export const pageLimit = (c: Context) => Math.floor(number(c, 'limit', 1, LIMIT))
+
+/** The event to go on from: `Last-Event-ID`, which a client that reconnects sends, goes before `after`. */
+export function eventIdOf(c: Context): EventId {
+  const header = c.req.header('last-event-id')
+  const text = header || c.req.query('after')
+  if (!text) return BEGINNING
+  const id = parseEventId(text)
+  if (id) return id
+  throw new Fault(400, 'invalid_request', `"${text}" is not the id of an event.`, {
+    path: header ? 'last-event-id' : 'after',
+  })
+}
+
+function number(c: Context, name: string, least: number, { default: usual, most }: typeof WAIT_S): number {
+  const text = c.req.query(name)
+  if (text === undefined) return usual
+  const value = Number(text)
+  if (text.trim() !== '' && value >= least) return Math.min(value, most)
+  throw new Fault(400, 'invalid_request', `${name}: must be a number, ${least} or more.`, { path: name })
+}

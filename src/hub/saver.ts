@@ -1,0 +1,62 @@
+import type { Clock, Timer } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+
+/** Statuses change often and the newest is all that counts: each is written at most this often. */
+const SAVE_MS = 1000
+
+/** Writes what has changed, a little later, once however often it changed; tries again while the disk does not take it. */
+export class Saver {
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #due = new Map<string, () => void>()
+  #timer: Timer | undefined
+  #failing = false
+
+  constructor(clock: Clock, logger: Logger) {
+    this.#clock = clock
+    this.#logger = logger
+  }
+
+  /** @param write throws the system's error */
+  later(name: string, write: () => void) {
+    this.#due.set(name, write)
+    this.#timer ??= this.#clock.setTimeout(() => {
+      this.#timer = undefined
+      this.#save()
+    }, SAVE_MS)
+  }
+
+  drop(name: string) {
+    this.#due.delete(name)
+  }
+
+  close() {
+    if (this.#timer) this.#clock.clearTimeout(this.#timer)
+    this.#timer = undefined
+    for (const write of this.#due.values()) this.#try(write)
+    this.#due.clear()
+  }
+
+  #save() {
+    const due = [...this.#due]
+    this.#due.clear()
+    let failed = false
+    for (const [name, write] of due)
+      if (!this.#try(write)) {
+        failed = true
+        this.later(name, write)
+      }
+    this.#failing = failed
+  }
+
+  #try(write: () => void): boolean {
+    try {
+      write()
+      return true
+    } catch (error) {
+      if (!this.#failing) this.#logger.error({ err: error }, 'a status could not be written')
+      this.#failing = true
+      return false
+    }
+  }
+}

@@ -1,0 +1,214 @@
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+import type { Activity, FromDaemon, Hello } from '../protocol/index.ts'
+import type { ActivityStore } from './activity-store.ts'
+import type { Agents } from './agents.ts'
+import type { Commands } from './commands.ts'
+import type { Machines } from './machines.ts'
+import { isResult, type Peer } from './peer.ts'
+
+/** A daemon that was asked to go back and still leaves a gap is asked again after so long. */
+const ASK_AGAIN_MS = 5000
+
+/** What is going on with one connection beyond its greeting. */
+interface Line {
+  /** Agents to be acknowledged in the next message. */
+  acks: Set<string>
+  /** Agents of which something is missing, and when it was asked for. */
+  asked: Map<string, number>
+  /** Agents whose frames were refused because too much waited for the disk. */
+  held: Set<string>
+}
+
+export interface SwitchboardOptions {
+  machines: Machines
+  agents: Agents
+  commands: Commands
+  store: ActivityStore
+  clock: Clock
+  logger: Logger
+}
+
+/** What the hub does with what daemons say. */
+export class Switchboard {
+  readonly #options: SwitchboardOptions
+  readonly #peers = new Set<Peer>()
+  readonly #lines = new Map<Peer, Line>()
+  /** The present connection of each machine. */
+  readonly #present = new Map<string, Peer>()
+  #closing = false
+  #lastGone: (() => void) | undefined
+
+  constructor(options: SwitchboardOptions) {
+    this.#options = options
+  }
+
+  arrived(peer: Peer) {
+    this.#peers.add(peer)
+    if (this.#closing) peer.close(1001, 'the hub is stopping')
+  }
+
+  async greeted(peer: Peer, hello: Hello): Promise<Record<string, number>> {
+    const { machines, agents, logger } = this.#options
+    const before = this.#present.get(hello.machine_id)
+    this.#present.set(hello.machine_id, peer)
+    before?.supersede(hello)
+    this.#lines.set(peer, { acks: new Set(), asked: new Map(), held: new Set() })
+    logger.info(
+      { machine_id: hello.machine_id, hostname: hello.hostname, version: hello.daemon_version },
+      'machine connected',
+    )
+    machines.connected(hello, peer)
+    return agents.greeted(hello.machine_id, hello.agents)
+  }
+
+  welcomed(peer: Peer) {
+    // A newer connection may have come while this one was greeted.
+    if (this.#present.get(peer.machineId) === peer) this.#options.commands.resend(peer.machineId)
+  }
+
+  gone(peer: Peer) {
+    this.#peers.delete(peer)
+    if (this.#peers.size === 0) this.#lastGone?.()
+    this.#lines.delete(peer)
+    const { machineId } = peer
+    if (this.#present.get(machineId) !== peer) return
+    const { machines, agents, logger } = this.#options
+    this.#present.delete(machineId)
+    machines.disconnected(machineId, peer)
+    agents.shownAnew(machineId)
+    logger.info({ machine_id: machineId }, 'machine disconnected')
+  }
+
+  message(peer: Peer, message: Exclude<FromDaemon, Hello>) {
+    if (this.#present.get(peer.machineId) !== peer) return
+    const { agents, machines, commands, logger } = this.#options
+    const { machineId } = peer
+    if (isResult(message)) {
+      const problem = commands.answered(machineId, message)
+      if (problem) peer.fault({ code: 'invalid', message: problem, path: 'type', of_type: message.type })
+      return
+    }
+    switch (message.type) {
+      case 'agent:activity':
+        return this.#activity(peer, message)
+      case 'agent:status': {
+        const { type: _, ...status } = message
+        agents.status(machineId, status)
+        return
+      }
+      case 'machine:status': {
+        const { type: _, ...status } = message
+        return machines.status(machineId, status)
+      }
+      case 'agent:removed':
+        return agents.removed(machineId, message.agent_id)
+      case 'daemon:update:progress':
+        return commands.progress(machineId, message)
+      case 'protocol:error':
+        logger.warn({ machine_id: machineId, error: message }, 'the daemon could not take a frame')
+        if (message.command_id)
+          commands.unreadable(machineId, message.command_id, message.message, message.path)
+        return
+      case 'link:ping':
+      case 'link:pong':
+        return
+    }
+  }
+
+  /** More of these agents' activity is on the disk. */
+  committed(agentIds: string[]) {
+    for (const agentId of agentIds) {
+      const peer = this.#present.get(this.#options.agents.machineOf(agentId) ?? '')
+      if (!peer) continue
+      this.#acknowledge(peer, agentId)
+      if (this.#lines.get(peer)?.held.delete(agentId)) this.#askFor(peer, agentId)
+    }
+  }
+
+  /** Ends all connections, and takes no more. */
+  close() {
+    this.#closing = true
+    for (const peer of this.#peers) peer.close(1001, 'the hub is stopping')
+  }
+
+  /** Resolves when the last connection has ended. */
+  async closed(): Promise<void> {
+    if (this.#peers.size > 0)
+      await new Promise<void>((resolve) => {
+        this.#lastGone = resolve
+      })
+  }
+
+  #activity(peer: Peer, activity: Activity) {
+    const wrong = disorder(activity)
+    if (wrong)
+      return peer.fault({
+        code: 'invalid',
+        of_type: activity.type,
+        message: `${activity.type}: ${wrong} is out of order`,
+        path: wrong,
+      })
+    const { agent_id } = activity
+    const begin = this.#options.agents.begin(peer.machineId, agent_id)
+    if (begin === undefined)
+      return peer.fault({
+        code: 'unexpected',
+        of_type: activity.type,
+        path: 'agent_id',
+        message: `${agent_id} is an agent of another machine that is connected.`,
+      })
+    const line = this.#lines.get(peer)
+    const verdict = this.#options.store.take(activity, begin)
+    switch (verdict) {
+      case 'taken':
+        line?.asked.delete(agent_id)
+        return
+      case 'known':
+        return this.#acknowledge(peer, agent_id)
+      case 'full':
+        line?.held.add(agent_id)
+        return
+      case 'gap':
+        // It is asked for when there is room again.
+        if (line?.held.has(agent_id)) return
+        return this.#askFor(peer, agent_id)
+    }
+  }
+
+  /** Once for all the frames that are on their way already. */
+  #askFor(peer: Peer, agentId: string) {
+    const { clock, store, logger } = this.#options
+    const asked = this.#lines.get(peer)?.asked
+    const last = asked?.get(agentId)
+    if (last !== undefined && clock.monotonic() - last < ASK_AGAIN_MS) return
+    asked?.set(agentId, clock.monotonic())
+    const from = store.log(agentId).received
+    logger.warn({ agent_id: agentId, from }, 'activity is missing; asked for again')
+    peer.send({ type: 'agent:resend', agent_id: agentId, from })
+  }
+
+  #acknowledge(peer: Peer, agentId: string) {
+    const line = this.#lines.get(peer)
+    if (!line) return
+    line.acks.add(agentId)
+    if (line.acks.size > 1) return
+    setImmediate(() => {
+      const offsets = [...line.acks].map((id) => [id, this.#options.store.log(id).have] as const)
+      line.acks.clear()
+      peer.send({ type: 'agent:ack', offsets: Object.fromEntries(offsets) })
+    })
+  }
+}
+
+/** Where a frame contradicts itself. Searching by offset relies on its order. */
+function disorder({ from, to, events }: Activity): string | undefined {
+  if (to < from) return 'to'
+  let last = { offset: from, index: -1 }
+  for (const [n, event] of events.entries()) {
+    if (event.offset >= to || event.offset < last.offset) return `events.${n}.offset`
+    if (event.offset === last.offset && event.index <= last.index) return `events.${n}.index`
+    last = event
+  }
+  return undefined
+}

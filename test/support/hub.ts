@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs'
+import { startHub } from '../../src/hub/hub.ts'
+import type { Clock } from '../../src/platform/clock.ts'
+import { createLogger } from '../../src/platform/log.ts'
+import type { Event, EventPage } from '../../src/protocol/index.ts'
+import { LightDaemon, type LightDaemonOptions } from './light-daemon.ts'
+import { type Cleanup, tempDir } from './temp.ts'
+
+const quiet = createLogger({ level: 'silent', stderr: 'none' })
+
+/** A hub in this process, with what a test asks of it. */
+export class TestHub {
+  readonly dir: string
+  readonly #clock: Clock | undefined
+  readonly #daemons: LightDaemon[] = []
+  #hub: Awaited<ReturnType<typeof startHub>> | undefined
+
+  private constructor(dir: string, clock: Clock | undefined) {
+    this.dir = dir
+    this.#clock = clock
+  }
+
+  static async open(t: Cleanup, { clock }: { clock?: Clock } = {}) {
+    let hub: TestHub | undefined
+    // Hooks run in the order in which they were given: the folder goes when nobody writes to it any more.
+    t.after(() => hub?.stop())
+    hub = new TestHub(tempDir(t), clock)
+    await hub.start()
+    return hub
+  }
+
+  async start() {
+    const clock = this.#clock
+    this.#hub = await startHub({
+      dir: this.dir,
+      host: '127.0.0.1',
+      port: 0,
+      logger: quiet,
+      ...(clock && { clock }),
+    })
+  }
+
+  async stop() {
+    for (const daemon of this.#daemons.splice(0)) daemon.socket.terminate()
+    await this.#hub?.close()
+    this.#hub = undefined
+  }
+
+  async restart() {
+    await this.stop()
+    await this.start()
+  }
+
+  get url() {
+    return this.#hub!.url
+  }
+
+  get port() {
+    return this.#hub!.port
+  }
+
+  key(role: 'machine' | 'user') {
+    return readFileSync(`${this.dir}/${role}.key`, 'utf8').trim()
+  }
+
+  async dial(): Promise<LightDaemon> {
+    return this.#keep(await LightDaemon.dial(this.url, this.key('machine')))
+  }
+
+  async daemon(hello: LightDaemonOptions['hello'] = {}): Promise<LightDaemon> {
+    return this.#keep(await LightDaemon.greet({ url: this.url, key: this.key('machine'), hello }))
+  }
+
+  request(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Response> {
+    return fetch(this.url + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${this.key('user')}`,
+        'content-type': 'application/json',
+        ...headers,
+      },
+      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    })
+  }
+
+  async api<T>(method: string, path: string, body?: unknown): Promise<T> {
+    return (await (await this.request(method, path, body)).json()) as T
+  }
+
+  async events(agentId: string, limit = 1000): Promise<Event[]> {
+    const events: Event[] = []
+    for (let after: string | undefined = ''; after !== undefined; ) {
+      const page: EventPage = await this.api(
+        'GET',
+        `/api/agents/${agentId}/events?limit=${limit}${after && `&after=${after}`}`,
+      )
+      events.push(...page.events)
+      after = page.next
+    }
+    return events
+  }
+
+  #keep(daemon: LightDaemon): LightDaemon {
+    this.#daemons.push(daemon)
+    return daemon
+  }
+}
