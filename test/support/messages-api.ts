@@ -38,6 +38,8 @@ export async function startMessagesApi(): Promise<MessagesApi> {
 
   async function answer(request: IncomingMessage, response: ServerResponse) {
     const path = (request.url ?? '').split('?')[0]!
+    const gone = new AbortController()
+    response.once('close', () => gone.abort())
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
     const text = Buffer.concat(chunks).toString()
@@ -49,7 +51,7 @@ export async function startMessagesApi(): Promise<MessagesApi> {
     if (request.method === 'POST' && path === '/v1/messages/count_tokens')
       return sendJson(response, 200, { input_tokens: 10 })
     if (request.method === 'POST' && path === '/v1/messages')
-      return reply(response, due(body.messages), body, failures)
+      return reply({ response, gone: gone.signal, body, failures, due: due(body.messages) })
     sendJson(response, 404, failure('not_found_error', path))
   }
 
@@ -85,12 +87,18 @@ const ERROR_TYPES: Record<number, string> = {
 
 let messages = 0
 
-async function reply(
-  response: ServerResponse,
-  { key, items }: Due,
-  { model, stream }: MessagesRequest['body'],
-  failures: Map<string, number>,
-) {
+interface Call {
+  response: ServerResponse
+  /** Nobody waits for the reply any more. */
+  gone: AbortSignal
+  body: MessagesRequest['body']
+  due: Due
+  /** How often a step has failed so far, by its key. */
+  failures: Map<string, number>
+}
+
+async function reply({ response, gone, body, due, failures }: Call) {
+  const { key, items } = due
   const content: Item[] = []
   let began = false
   for (const item of items) {
@@ -101,7 +109,7 @@ async function reply(
       if (failed >= (item.times ?? Number.POSITIVE_INFINITY)) continue
       failures.set(key, failed + 1)
       return sendJson(response, item.error, failure(ERROR_TYPES[item.error] ?? 'api_error', 'as scripted'))
-    } else if ('delay' in item && !began) await sleep(item.delay)
+    } else if ('delay' in item && !began) await sleep(item.delay, undefined, { signal: gone })
     else {
       began = true
       content.push(item)
@@ -112,7 +120,7 @@ async function reply(
     id,
     type: 'message',
     role: 'assistant',
-    model,
+    model: body.model,
     stop_sequence: null,
     usage: {
       input_tokens: 11,
@@ -122,7 +130,7 @@ async function reply(
     },
   }
   const stop_reason = content.some((item) => 'tool' in item) ? 'tool_use' : 'end_turn'
-  if (stream) return streamReply(response, message, stop_reason, content)
+  if (body.stream) return streamReply(response, gone, message, stop_reason, content)
   const blocks = content.map((item, index) => blockOf(item, id, index)).filter((block) => block !== undefined)
   sendJson(response, 200, { ...message, content: blocks, stop_reason })
 }
@@ -145,13 +153,14 @@ function blockOf(item: Item, id: string, index: number) {
 
 async function streamReply(
   response: ServerResponse,
+  gone: AbortSignal,
   message: { id: string; usage: object },
   stop_reason: string,
   content: Item[],
 ) {
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' })
   const send = async (type: string, data: object) => {
-    if (response.destroyed) throw new Error('nobody listens any more')
+    gone.throwIfAborted()
     if (!response.write(`event: ${type}\ndata: ${JSON.stringify({ type, ...data })}\n\n`))
       await new Promise<void>((resolve) => {
         response.once('drain', resolve)
@@ -161,7 +170,7 @@ async function streamReply(
   await send('message_start', { message: { ...message, content: [], stop_reason: null } })
   let index = 0
   for (const item of content) {
-    if ('delay' in item) await sleep(item.delay)
+    if ('delay' in item) await sleep(item.delay, undefined, { signal: gone })
     if ('hangup' in item) return void response.destroy()
     const block = blockOf(item, message.id, index)
     if (!block) continue
@@ -169,7 +178,7 @@ async function streamReply(
     await send('content_block_start', { index, content_block: empty })
     for (const delta of deltas) {
       await send('content_block_delta', { index, delta })
-      if ('every' in item && item.every) await sleep(item.every)
+      if ('every' in item && item.every) await sleep(item.every, undefined, { signal: gone })
     }
     await send('content_block_stop', { index })
     index++
