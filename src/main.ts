@@ -1,6 +1,7 @@
 import { EXIT } from './cli/exit-codes.ts'
 import { runCli } from './cli/program.ts'
 import { report } from './cli/report.ts'
+import { endsWithReader } from './cli/terminal.ts'
 import { systemCode } from './platform/errors.ts'
 
 /** Ends the process once what was written is out: a pipe takes it later than a terminal does. */
@@ -17,7 +18,7 @@ function fail(error: unknown) {
 
 // Whoever read the output has what they wanted (`agent log … | head`), or the terminal is gone.
 process.stdout.on('error', (error) => {
-  if (systemCode(error) === 'EPIPE') process.exit(EXIT.ok)
+  if (systemCode(error) === 'EPIPE' && endsWithReader()) process.exit(EXIT.ok)
 })
 process.stderr.on('error', () => {})
 process.on('uncaughtException', fail)

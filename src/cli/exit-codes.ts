@@ -9,4 +9,6 @@ export const EXIT = {
   refused: 4,
   /** The daemon asks its supervisor for a new start. */
   restart: 75,
+  /** Ctrl-C, as a shell reports it. */
+  interrupted: 130,
 } as const

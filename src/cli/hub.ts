@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { UserError } from '../platform/errors.ts'
 import { EXIT } from './exit-codes.ts'
 import { port } from './options.ts'
-import { note, print } from './terminal.ts'
+import { note, print, serveWithoutReader } from './terminal.ts'
 
 const HELP = `
 Machines connect with the machine key, people and programs with the user key; both are files in its folder.
@@ -47,6 +47,7 @@ async function hub({ host, port: given, dataDir, tlsCert, tlsKey, insecure, verb
       import('../platform/log.ts'),
       import('node:path'),
     ])
+  serveWithoutReader()
   // A second signal ends it at once. Nothing is lost: what machines have not heard back about, they send again.
   const ended = new Promise<void>((done) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => done())

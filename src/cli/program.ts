@@ -36,7 +36,8 @@ Exit codes:
   ${EXIT.usage}   wrong usage or configuration
   ${EXIT.agent}   the agent, or its turn, failed
   ${EXIT.refused}   what was named is not there, or the command was refused
-  ${EXIT.restart}  the daemon asks its supervisor to start it again`
+  ${EXIT.restart}  the daemon asks its supervisor to start it again
+  ${EXIT.interrupted} interrupted by Ctrl-C`
 
 /** The command line. Commands load what is heavy when they run: a daemon's start does not pay for the others. */
 function program(): Command {

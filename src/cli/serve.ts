@@ -5,6 +5,7 @@ import { captureInvocation } from '../daemon/relaunch.ts'
 import { runDaemon } from '../daemon/run.ts'
 import { ensurePrivateDir } from '../platform/files.ts'
 import { createLogger } from '../platform/log.ts'
+import { serveWithoutReader } from './terminal.ts'
 
 /**
  * Runs the daemon in this process.
@@ -18,6 +19,7 @@ export async function serve({
   flags: DaemonFlags
   log: 'text' | 'json' | 'none'
 }): Promise<number> {
+  serveWithoutReader()
   // Before the key is taken out of it: a daemon that starts itself anew needs it again.
   const invocation = captureInvocation()
   const config = await loadDaemonConfig({ flags, env: process.env })

@@ -15,3 +15,13 @@ export const stderrColors = (): Colors => colors(wantsColor(process.env, process
 
 /** Whether somebody is there to be asked. */
 export const isInteractive = () => process.stdin.isTTY === true && process.stdout.isTTY === true
+
+let reader: 'needed' | 'optional' = 'needed'
+
+/** For commands that serve others: they go on when nobody reads what they print. */
+export const serveWithoutReader = () => {
+  reader = 'optional'
+}
+
+/** Whether the command is over when nobody reads what it prints. */
+export const endsWithReader = () => reader === 'needed'

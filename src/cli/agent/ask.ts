@@ -8,9 +8,12 @@ import { answersTo, decisionOf } from './answers.ts'
 /** Seconds for the agent to take an answer. */
 const ANSWER_WAIT_S = 30
 
+/** Why a question goes from the screen: somebody else has answered, or the agent asks no longer. */
+export const ANSWERED = 'answered'
+
 /**
  * Asks whoever sits at the terminal what an agent asks, and hands it on.
- * @param signal aborts when the request has gone: somebody else has answered, or the agent withdrew it
+ * @param signal aborts when the question is to go, with ANSWERED or because all ends
  * @param interrupted Ctrl-C was pressed
  */
 export async function ask(
@@ -52,7 +55,7 @@ export async function ask(
     }
   } catch (error) {
     if (!gone.signal.aborted) throw error
-    write(signal.aborted ? '\n  (no longer asked)\n' : '\n')
+    write(signal.reason === ANSWERED ? '\n  (no longer asked)\n' : '\n')
   } finally {
     signal.removeEventListener('abort', stop)
     readline.removeListener('close', stop)

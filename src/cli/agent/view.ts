@@ -4,7 +4,7 @@ import type { HubClient } from '../client/hub-client.ts'
 import { Conversation } from '../render/conversation.ts'
 import { answerHint, permissionText } from '../render/permission.ts'
 import { isInteractive, note, printJson, stdoutColors, write } from '../terminal.ts'
-import { ask } from './ask.ts'
+import { ANSWERED, ask } from './ask.ts'
 
 export interface ViewOptions {
   json?: boolean | undefined
@@ -37,7 +37,11 @@ export class View {
 
   activity(event: Event) {
     if (this.#options.json) return printJson(event)
-    if (event.kind === 'permission_request') this.#shown.add(event.request_id)
+    if (event.kind === 'permission_request') {
+      // A status may come before the event that it is about.
+      if (this.#shown.has(event.request_id)) return
+      this.#shown.add(event.request_id)
+    }
     this.#write(this.#conversation.event(event))
   }
 
@@ -51,7 +55,7 @@ export class View {
           : 'The machine is connected again.',
       )
     }
-    if (this.#asking && !this.#isPending(this.#asking.request.request_id)) this.#asking.gone.abort()
+    if (this.#asking && !this.#isPending(this.#asking.request.request_id)) this.#asking.gone.abort(ANSWERED)
     this.#askNext()
   }
 
@@ -83,6 +87,7 @@ export class View {
     this.#write(this.#conversation.interrupt())
     const gone = new AbortController()
     if (!this.#shown.has(request.request_id)) write(`${permissionText(request, stdoutColors())}\n`)
+    this.#shown.add(request.request_id)
     const done = ask(this.#client, this.#agentId, request, gone.signal, this.#options.interrupted)
       .catch((error: unknown) => note(`  ${error instanceof UserError ? error.message : String(error)}`))
       .then(() => {

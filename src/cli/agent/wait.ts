@@ -29,14 +29,9 @@ export async function waitForTurn(
   { promptId, after, run = 0, json }: WaitOptions,
 ): Promise<number> {
   const over = new AbortController()
-  let interrupted = false
-  const view = new View(client, agentId, {
-    json,
-    interrupted: () => {
-      interrupted = true
-      over.abort()
-    },
-  })
+  const interrupted = () => over.abort()
+  process.once('SIGINT', interrupted)
+  const view = new View(client, agentId, { json, interrupted })
   let place = after
   let verdict: number | undefined
   const take = (event: Event) => {
@@ -59,11 +54,15 @@ export async function waitForTurn(
     if (verdict === undefined && ending !== undefined)
       for await (const event of lastActivity(client, agentId, place, over.signal)) take(event)
   } finally {
+    process.off('SIGINT', interrupted)
     await view.close()
   }
   if (verdict !== undefined) return verdict
-  if (interrupted) note(`The agent works on: fomular-daemon agent watch ${agentId}`)
-  else note(ending ?? 'The agent was removed.')
+  if (over.signal.aborted) {
+    note(`The agent works on: fomular-daemon agent watch ${agentId}`)
+    return EXIT.interrupted
+  }
+  note(ending ?? 'The agent was removed.')
   return EXIT.agent
 }
 

@@ -45,7 +45,9 @@ async function watch(given: string, { json, from, ...flags }: HubOptions & { fro
   const agent = await client.agent(id)
   let place = from === 'start' ? undefined : from === 'now' ? placeNow(agent) : from
   const over = new AbortController()
-  const view = new View(client, id, { json, interrupted: () => over.abort() })
+  const interrupted = () => over.abort()
+  process.once('SIGINT', interrupted)
+  const view = new View(client, id, { json, interrupted })
   let ending: string | undefined
   try {
     const connection = view.connection.bind(view)
@@ -64,7 +66,9 @@ async function watch(given: string, { json, from, ...flags }: HubOptions & { fro
     if (ending !== undefined)
       for await (const event of lastActivity(client, id, place, over.signal)) view.activity(event)
   } finally {
+    process.off('SIGINT', interrupted)
     await view.close()
   }
-  if (!over.signal.aborted && !json) note(ending ?? 'The agent was removed.')
+  if (over.signal.aborted) process.exitCode = EXIT.interrupted
+  else if (!json) note(ending ?? 'The agent was removed.')
 }

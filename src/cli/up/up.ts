@@ -9,7 +9,7 @@ import { UserError } from '../../platform/errors.ts'
 import { ensurePrivateDir } from '../../platform/files.ts'
 import { createLogger } from '../../platform/log.ts'
 import { EXIT } from '../exit-codes.ts'
-import { note } from '../terminal.ts'
+import { note, serveWithoutReader } from '../terminal.ts'
 import { runningDaemon, runningHub } from './running.ts'
 import { isSupervisedAlready, SUPERVISED, superviseAgain } from './supervise.ts'
 import { welcome } from './welcome.ts'
@@ -25,6 +25,7 @@ export interface UpOptions {
  * @returns the exit code
  */
 export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
+  serveWithoutReader()
   const invocation = captureInvocation()
   const supervised = isSupervisedAlready(process.env)
   // This process sees to new starts of the daemon: with its hub, in the foreground.
