@@ -177,10 +177,11 @@ export class Agent {
     this.#unsaved = true
   }
 
-  /** A new link: the server stands at `offset`, and the sending goes on from there. */
+  /** The server stands at `offset`, and the sending goes on from there: also when it had been further, and lost that. */
   rewind(offset: number) {
-    this.sent = Math.min(Math.max(offset, this.begin), this.#snapshot.offset)
-    this.acknowledge(offset)
+    this.acked = Math.min(Math.max(offset, this.begin), this.#snapshot.offset)
+    this.sent = this.acked
+    this.#unsaved = true
   }
 
   /** A permission request was answered: the answer is on its way to the agent. */

@@ -1,9 +1,12 @@
+import { type Clock, systemClock, type Timer } from '../platform/clock.ts'
 import { type Activity, type Event, Limits } from '../protocol/index.ts'
 
 /** Journal bytes in one frame: enough to be cheap per byte, little enough to be fair between agents. */
 const FRAME_BYTES = 64 * 1024
 /** Frames sent before other work of the event loop gets its turn. */
 const FRAMES_PER_TURN = 32
+/** A server that misses something may say so for every frame behind the gap: within this time once is enough. */
+const RESEND_MS = 1000
 
 /** An append-only stream of one agent, and how far it has got. */
 export interface Source {
@@ -14,32 +17,42 @@ export interface Source {
   readonly acked: number
   read(budget: number): { from: number; to: number; events: Event[] } | undefined
   acknowledge(offset: number): void
+  /** The server stands at `offset`: both `acked` and `sent` are that from now on, as far as it is still to be had. */
   rewind(offset: number): void
 }
 
+/** A gap that was filled lately. */
+interface Resent {
+  offset: number
+  timer: Timer
+  askedAgain: boolean
+}
+
 /**
- * Sends what sources have, in turns, never more than `Limits.window_bytes` ahead of what the server has acknowledged:
- * a server that stops reading costs a window of memory, and the sources' files hold the rest.
+ * Sends what sources have, in turns, and nothing while it is `Limits.window_bytes` ahead of what the server has
+ * acknowledged: a server that stops reading costs a window of memory, and the sources' files hold the rest.
  */
 export class Outbox {
   readonly #send: (message: Activity) => void
+  readonly #clock: Clock
   readonly #ready = new Set<Source>()
+  readonly #resent = new Map<Source, Resent>()
   #inFlight = 0
   #open = false
   #scheduled = false
 
-  constructor(send: (message: Activity) => void) {
+  constructor(send: (message: Activity) => void, clock: Clock = systemClock) {
     this.#send = send
+    this.#clock = clock
   }
 
   /** The link is live and the server has said where it stands: each source goes on from there. */
   open(sources: Iterable<Source>, offsets: Record<string, number>) {
-    this.#ready.clear()
-    this.#inFlight = 0
+    this.close()
     this.#open = true
     for (const source of sources) {
       source.rewind(offsets[source.id] ?? 0)
-      this.#inFlight += source.sent - source.acked
+      this.#inFlight += ahead(source)
       this.#ready.add(source)
     }
     this.#pump()
@@ -49,6 +62,7 @@ export class Outbox {
     this.#open = false
     this.#ready.clear()
     this.#inFlight = 0
+    for (const source of this.#resent.keys()) this.#forgetGap(source)
   }
 
   /** The source may have something new. */
@@ -59,24 +73,51 @@ export class Outbox {
   }
 
   acknowledge(source: Source, offset: number) {
-    const before = source.acked
-    source.acknowledge(offset)
-    this.#inFlight = Math.max(0, this.#inFlight - (source.acked - before))
-    this.#pump()
+    if (this.#change(source, () => source.acknowledge(offset))) this.#pump()
   }
 
   /** The server has a gap: it stands at `offset`. */
   resend(source: Source, offset: number) {
-    this.#inFlight -= source.sent - source.acked
-    source.rewind(offset)
-    this.#inFlight += source.sent - source.acked
+    if (!this.#open) return
+    const last = this.#resent.get(source)
+    if (last?.offset === offset) {
+      last.askedAgain = true
+      return
+    }
+    this.#forgetGap(source)
+    this.#change(source, () => source.rewind(offset))
+    const resent: Resent = {
+      offset,
+      askedAgain: false,
+      timer: this.#clock.setTimeout(() => {
+        this.#resent.delete(source)
+        if (resent.askedAgain && source.acked === offset) this.resend(source, offset)
+      }, RESEND_MS),
+    }
+    this.#resent.set(source, resent)
     this.offer(source)
   }
 
   /** The source is no more. */
   drop(source: Source) {
     this.#ready.delete(source)
-    this.#inFlight = Math.max(0, this.#inFlight - (source.sent - source.acked))
+    this.#forgetGap(source)
+    if (this.#open) this.#inFlight -= ahead(source)
+    this.#pump()
+  }
+
+  /** @returns whether there is anybody to send to */
+  #change(source: Source, change: () => void): boolean {
+    const before = ahead(source)
+    change()
+    if (this.#open) this.#inFlight += ahead(source) - before
+    return this.#open
+  }
+
+  #forgetGap(source: Source) {
+    const resent = this.#resent.get(source)
+    if (resent) this.#clock.clearTimeout(resent.timer)
+    this.#resent.delete(source)
   }
 
   #pump() {
@@ -103,3 +144,5 @@ export class Outbox {
     })
   }
 }
+
+const ahead = (source: Source) => source.sent - source.acked

@@ -10,19 +10,28 @@ export function proxyFor(url: string, env: NodeJS.ProcessEnv): string | undefine
   const secure = protocol === 'wss:' || protocol === 'https:'
   const proxy = read(secure ? 'HTTPS_PROXY' : 'HTTP_PROXY') ?? read('ALL_PROXY')
   if (!proxy) return undefined
-  const host = hostname.replace(/^\[|\]$/g, '').toLowerCase()
+  const host = bare(hostname)
+  // No proxy leads back to this machine, whatever the environment says of others.
+  if (LOOPBACK.test(host)) return undefined
   const exempt = (read('NO_PROXY') ?? '').split(/[\s,]+/).filter(Boolean)
   if (exempt.some((entry) => matches(entry.toLowerCase(), host, port || (secure ? '443' : '80'))))
     return undefined
   return proxy.includes('://') ? proxy : `http://${proxy}`
 }
 
+const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|::1)$/
+
+/** IPv6 addresses stand in brackets in urls, and may elsewhere. */
+const bare = (host: string) => host.replace(/^\[|\]$/g, '').toLowerCase()
+
+/** `*`, `host`, `.host` and `*.host` (both with everything beneath it), each with or without `:port`. */
 function matches(entry: string, host: string, port: string): boolean {
   if (entry === '*') return true
-  const [, name = entry, only] = /^(.*[^:]):(\d+)$/.exec(entry) ?? []
+  // Colons without brackets are an IPv6 address's own, unless there is just one.
+  const [, name = entry, only] = /^(\[.*\]|[^:]*):(\d+)$/.exec(entry) ?? []
   if (only !== undefined && only !== port) return false
-  const suffix = name.replace(/^\*?\./, '')
-  return host === suffix || host.endsWith(`.${suffix}`)
+  const suffix = bare(name.replace(/^\*?\./, ''))
+  return suffix !== '' && (host === suffix || host.endsWith(`.${suffix}`))
 }
 
 /** The connection agent for that proxy. Loaded only where there is one. */

@@ -1,0 +1,45 @@
+import type { Clock, Timer } from '../../src/platform/clock.ts'
+
+interface Due {
+  at: number
+  run: () => void
+}
+
+/** Time that passes when a test says so. */
+export class ManualClock implements Clock {
+  #now = 0
+  readonly #due = new Map<Timer, Due>()
+
+  now() {
+    return this.#now
+  }
+
+  monotonic() {
+    return this.#now
+  }
+
+  setTimeout(run: () => void, ms: number): Timer {
+    // A real timer that never fires, for its type.
+    const timer = setTimeout(() => {}, 2 ** 31 - 1).unref()
+    this.#due.set(timer, { at: this.#now + ms, run })
+    return timer
+  }
+
+  clearTimeout(timer: Timer) {
+    clearTimeout(timer)
+    this.#due.delete(timer)
+  }
+
+  /** Lets `ms` pass; what is due runs at its time. */
+  pass(ms: number) {
+    const until = this.#now + ms
+    for (;;) {
+      const [next] = [...this.#due].sort(([, a], [, b]) => a.at - b.at)
+      if (!next || next[1].at > until) break
+      this.#now = next[1].at
+      this.clearTimeout(next[0])
+      next[1].run()
+    }
+    this.#now = until
+  }
+}
