@@ -1,0 +1,247 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import type { Event, HubAgent } from '../../src/protocol/index.ts'
+import { TestHub } from '../support/hub.ts'
+import { frameOf, LightDaemon, statusOf } from '../support/light-daemon.ts'
+import { tempDir } from '../support/temp.ts'
+import { until } from '../support/wait.ts'
+
+const offsets = (events: Event[]) => events.map(({ offset }) => offset)
+const steps = (to: number, step = 10) => Array.from({ length: to / step }, (_, n) => n * step)
+
+test('repeated, overlapping and gapped frames: each event once, in order', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  daemon.send(frameOf('a', 0, 100))
+  daemon.send(frameOf('a', 0, 100))
+  daemon.send(frameOf('a', 50, 150))
+  daemon.send(frameOf('a', 200, 300))
+  daemon.send(frameOf('a', 300, 400))
+  assert.deepEqual(await daemon.received('agent:resend'), { type: 'agent:resend', agent_id: 'a', from: 150 })
+  daemon.send(frameOf('a', 150, 400))
+  await daemon.acknowledged('a', 400)
+  daemon.send(frameOf('a', 100, 200))
+  await daemon.settled()
+  assert.deepEqual(offsets(await hub.events('a')), steps(400))
+  assert.equal(daemon.ofType('agent:resend').length, 1)
+})
+
+test('text that ran on over what is here already is asked for again, not cut', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  const delta = (offset: number, text: string): Event => ({
+    kind: 'text_delta',
+    offset,
+    index: 0,
+    block: 0,
+    text,
+  })
+  daemon.send({ type: 'agent:activity', agent_id: 'a', from: 0, to: 10, events: [delta(0, 'a')] })
+  await daemon.acknowledged('a', 10)
+  daemon.send({ type: 'agent:activity', agent_id: 'a', from: 0, to: 30, events: [delta(0, 'abc')] })
+  assert.equal((await daemon.received('agent:resend')).from, 10)
+  daemon.send({ type: 'agent:activity', agent_id: 'a', from: 10, to: 30, events: [delta(10, 'bc')] })
+  await daemon.acknowledged('a', 30)
+  const said = (await hub.events('a')).map((event) => (event.kind === 'text_delta' ? event.text : ''))
+  assert.equal(said.join(''), 'abc')
+})
+
+test('what a machine no longer holds is not waited for', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a', { begin: 500 })] })
+  daemon.send(frameOf('a', 500, 600))
+  await daemon.acknowledged('a', 600)
+  assert.equal(daemon.ofType('agent:resend').length, 0)
+})
+
+test('a machine that lost the end of a journal goes on from there', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  for (let at = 0; at < 500; at += 100) daemon.send(frameOf('a', at, at + 100))
+  await daemon.acknowledged('a', 500)
+  const after = await hub.daemon({ instance_id: 'after', agents: [statusOf('a', { end: 250, revision: 9 })] })
+  assert.deepEqual(after.offsets, { a: 200 })
+  after.send(frameOf('a', 200, 300, 20))
+  await after.acknowledged('a', 300)
+  assert.deepEqual(offsets(await hub.events('a')), [...steps(200), 200, 220, 240, 260, 280])
+})
+
+test('history is read in pages, from any event on', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  // Some thousand lines: more than is searched in one read.
+  for (let at = 0; at < 60_000; at += 30) daemon.send(frameOf('a', at, at + 30))
+  await daemon.acknowledged('a', 60_000)
+  assert.deepEqual(offsets(await hub.events('a', 777)), steps(60_000))
+  for (const from of [0, 10, 29_990, 45_670, 59_980]) {
+    const { events } = await hub.api<{ events: Event[] }>(
+      'GET',
+      `/api/agents/a/events?after=${from}.0&limit=2`,
+    )
+    assert.deepEqual(
+      offsets(events),
+      [from + 10, from + 20].filter((offset) => offset < 60_000),
+    )
+  }
+  assert.deepEqual(await hub.api('GET', '/api/agents/a/events?after=59990.0'), { events: [] })
+})
+
+test('the hub is started again: what was acknowledged is there, a torn last line is not', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  daemon.send(frameOf('a', 0, 100))
+  await daemon.acknowledged('a', 100)
+  await hub.stop()
+  appendFileSync(`${hub.dir}/agents/a/activity.jsonl`, '{"from":100,"to":200,"events":[{"off')
+  await hub.start()
+  const { agents } = await hub.api<{ agents: HubAgent[] }>('GET', '/api/agents')
+  assert.deepEqual(
+    agents.map(({ agent_id, connected, offset }) => ({ agent_id, connected, offset })),
+    [{ agent_id: 'a', connected: false, offset: 100 }],
+  )
+  const again = await hub.daemon({ agents: [statusOf('a')] })
+  assert.deepEqual(again.offsets, { a: 100 })
+  again.send(frameOf('a', 100, 200))
+  await again.acknowledged('a', 200)
+  assert.deepEqual(offsets(await hub.events('a')), steps(200))
+})
+
+test('damaged files are set aside, and the hub starts', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  daemon.send(frameOf('a', 0, 100))
+  await daemon.acknowledged('a', 100)
+  await hub.stop()
+  for (const file of [
+    'keys.json',
+    'machines.json',
+    'commands.jsonl',
+    'agents/a/agent.json',
+    'agents/a/activity.jsonl',
+  ])
+    writeFileSync(`${hub.dir}/${file}`, '\0nonsense\n')
+  await hub.start()
+  const aside = [...readdirSync(hub.dir), ...readdirSync(`${hub.dir}/agents/a`)]
+  assert.equal(aside.filter((name) => name.includes('.damaged-')).length, 4)
+  const again = await hub.daemon({ agents: [statusOf('a')] })
+  assert.deepEqual(again.offsets, { a: 0 })
+  again.send(frameOf('a', 0, 100))
+  await again.acknowledged('a', 100)
+  assert.deepEqual(offsets(await hub.events('a')), steps(100))
+})
+
+test('a full disk: nothing is acknowledged, it is said, and made up for', async (t) => {
+  const hub = await TestHub.open(t)
+  const path = `${hub.dir}/agents/a/activity.jsonl`
+  mkdirSync(`${hub.dir}/agents/a`)
+  symlinkSync('/dev/full', path)
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  daemon.send(frameOf('a', 0, 100))
+  const health = async () =>
+    (await hub.request('GET', '/health')).json() as Promise<{ error?: { code: string } }>
+  await until(async () => (await health()).error?.code === 'disk_full', { what: 'the full disk to be said' })
+  assert.equal((await hub.request('GET', '/health')).status, 503)
+  daemon.send(frameOf('a', 100, 200))
+  await daemon.settled()
+  assert.deepEqual(daemon.ofType('agent:ack'), [])
+  rmSync(path)
+  await daemon.acknowledged('a', 200)
+  assert.equal((await hub.request('GET', '/health')).status, 200)
+  assert.deepEqual(offsets(await hub.events('a')), steps(200))
+})
+
+test('statuses: the newest revision counts; agents that are gone can be read until they are removed', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a'), statusOf('b')] })
+  daemon.send({ type: 'agent:status', ...statusOf('a', { revision: 5, state: 'working' }) })
+  daemon.send({ type: 'agent:status', ...statusOf('a', { revision: 4, state: 'failed' }) })
+  daemon.send(frameOf('b', 0, 100))
+  await daemon.acknowledged('b', 100)
+  assert.equal((await hub.api<HubAgent>('GET', '/api/agents/a')).state, 'working')
+  await hub.daemon({ instance_id: 'next', agents: [statusOf('a', { revision: 6 })] })
+  assert.equal((await hub.api<HubAgent>('GET', '/api/agents/b')).gone, true)
+  assert.equal((await hub.events('b')).length, 10)
+  await hub.restart()
+  assert.equal((await hub.api<HubAgent>('GET', '/api/agents/b')).gone, true)
+  assert.equal((await hub.request('POST', '/api/agents/b/remove')).status, 200)
+  assert.equal((await hub.request('GET', '/api/agents/b')).status, 404)
+  await until(() => readdirSync(`${hub.dir}/agents`).join() === 'a', { what: 'the history to be deleted' })
+})
+
+/** Journal bytes in one frame, and sent ahead of what is acknowledged. */
+const FRAME = 1000
+const WINDOW = 200 * FRAME
+
+test('a hub killed in mid-stream, again and again: nothing acknowledged is lost, nothing doubled', async (t) => {
+  const running: ChildProcess[] = []
+  t.after(() => {
+    for (const child of running) child.kill('SIGKILL')
+  })
+  const dir = tempDir(t)
+  const end = 3_000_000
+  let acked = 0
+  for (const killAt of [300_000, 700_000, 1_100_000, 1_500_000, 2_000_000]) {
+    const { child, daemon } = await hubProcess(dir)
+    running.push(child)
+    const have = daemon.offsets.a!
+    assert.ok(have >= acked, `${acked} was acknowledged, ${have} is there`)
+    acked = await stream(daemon, have, end, killAt)
+    assert.ok(acked < end)
+    child.kill('SIGKILL')
+    acked = ackedBy(daemon, acked)
+    await daemon.ended()
+  }
+  const { child, url, daemon } = await hubProcess(dir)
+  running.push(child)
+  assert.equal(await stream(daemon, daemon.offsets.a!, end, end), end)
+  const headers = { authorization: `Bearer ${readFileSync(`${dir}/user.key`, 'utf8').trim()}` }
+  const seen: number[] = []
+  for (let after: string | undefined = ''; after !== undefined; ) {
+    const answer = await fetch(`${url}/api/agents/a/events?limit=10000${after && `&after=${after}`}`, {
+      headers,
+    })
+    const page = (await answer.json()) as { events: Event[]; next?: string }
+    seen.push(...offsets(page.events))
+    after = page.next
+  }
+  assert.deepEqual(seen, steps(end, 100))
+})
+
+async function hubProcess(dir: string) {
+  const program = fileURLToPath(new URL('../support/hub-process.ts', import.meta.url))
+  const child = spawn(process.execPath, [program, dir], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let said = ''
+  child.stdout.on('data', (data) => {
+    said += data
+  })
+  await until(() => said.endsWith('\n'), { what: 'the hub' })
+  const url = said.trim()
+  const key = readFileSync(`${dir}/machine.key`, 'utf8').trim()
+  return { child, url, daemon: await LightDaemon.greet({ url, key, hello: { agents: [statusOf('a')] } }) }
+}
+
+/** Sends a journal from `from` to `end`, until `enough` is acknowledged. @returns how much is */
+async function stream(daemon: LightDaemon, from: number, end: number, enough: number): Promise<number> {
+  let at = from
+  let acked = from
+  while (acked < enough) {
+    for (; at < Math.min(acked + WINDOW, end); at += FRAME) daemon.send(frameOf('a', at, at + FRAME, 100))
+    const before = acked
+    acked = await until(() => ackedBy(daemon, before) > before && ackedBy(daemon, before), { what: 'an ack' })
+  }
+  return acked
+}
+
+const ackedBy = (daemon: LightDaemon, before: number) =>
+  Math.max(before, ...daemon.ofType('agent:ack').map(({ offsets }) => (offsets as { a: number }).a))

@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { readFileSync, statSync } from 'node:fs'
+import { connect } from 'node:net'
+import { test } from 'node:test'
+import { startHub } from '../../src/hub/hub.ts'
+import type { Clock } from '../../src/platform/clock.ts'
+import { createLogger } from '../../src/platform/log.ts'
+import { CloseCode, Limits } from '../../src/protocol/index.ts'
+import { TestHub } from '../support/hub.ts'
+import { frameOf, helloOf, statusOf } from '../support/light-daemon.ts'
+import { tempDir } from '../support/temp.ts'
+import { until } from '../support/wait.ts'
+
+const logger = createLogger({ level: 'silent', stderr: 'none' })
+
+/** So many seconds of the hub's pass in one. */
+const HASTE = 40
+const hasty: Clock = {
+  now: Date.now,
+  monotonic: () => performance.now() * HASTE,
+  setTimeout: (run, ms) => setTimeout(run, ms / HASTE),
+  clearTimeout: (timer) => clearTimeout(timer),
+}
+
+test('keys are made once, only for their owner, and kept as hashes', async (t) => {
+  const hub = await TestHub.open(t)
+  const files = ['machine.key', 'user.key', 'keys.json', 'hub.json']
+  for (const file of files) assert.equal(statSync(`${hub.dir}/${file}`).mode & 0o777, 0o600, file)
+  assert.equal(statSync(hub.dir).mode & 0o777, 0o700)
+  const [machine, user] = [hub.key('machine'), hub.key('user')]
+  assert.match(machine, /^fmk_[\w-]{43}$/)
+  assert.match(user, /^fuk_[\w-]{43}$/)
+  const kept = readFileSync(`${hub.dir}/keys.json`, 'utf8')
+  assert.ok(!kept.includes(machine) && !kept.includes(user))
+  await hub.restart()
+  assert.deepEqual([hub.key('machine'), hub.key('user')], [machine, user])
+})
+
+test('a machine needs the machine key, and a path that is there', async (t) => {
+  const hub = await TestHub.open(t)
+  const { LightDaemon } = await import('../support/light-daemon.ts')
+  await assert.rejects(LightDaemon.dial(hub.url, 'wrong'), /401/)
+  await assert.rejects(LightDaemon.dial(hub.url, hub.key('user')), /401/)
+  await assert.rejects(LightDaemon.dial(`${hub.url}/elsewhere`, hub.key('machine')), /404/)
+  const daemon = await LightDaemon.dial(`${hub.url}/ws`, hub.key('machine'))
+  await daemon.close()
+})
+
+test('a hub is refused what would harm: an open port without TLS, a folder or a port in use', async (t) => {
+  const hub = await TestHub.open(t)
+  const options = { host: '127.0.0.1', port: 0, logger }
+  await assert.rejects(startHub({ ...options, dir: tempDir(t), host: '0.0.0.0' }), {
+    name: 'UserError',
+    code: 'hub_insecure',
+  })
+  await assert.rejects(startHub({ ...options, dir: hub.dir }), (error: Error) =>
+    new RegExp(`process ${process.pid}`).test(error.message),
+  )
+  await assert.rejects(startHub({ ...options, dir: tempDir(t), port: hub.port }), {
+    name: 'UserError',
+    code: 'port_in_use',
+  })
+})
+
+test('the greeting says how far each journal is', async (t) => {
+  const hub = await TestHub.open(t)
+  const first = await hub.daemon({ agents: [statusOf('a'), statusOf('b')] })
+  assert.deepEqual(first.offsets, { a: 0, b: 0 })
+  first.send(frameOf('a', 0, 100))
+  await first.acknowledged('a', 100)
+  await first.close()
+  const second = await hub.daemon({ agents: [statusOf('a'), statusOf('b')] })
+  assert.deepEqual(second.offsets, { a: 100, b: 0 })
+})
+
+test('a daemon of another protocol is told so, however else its greeting looks', async (t) => {
+  const hub = await TestHub.open(t)
+  const old = await hub.dial()
+  old.send({ type: 'machine:hello', protocol: { version: 0, minimum: 0 }, who: 'knows' })
+  const refusal = await old.received('server:refuse')
+  assert.equal(refusal.code, 'protocol_version')
+  assert.equal(typeof refusal.update_to, 'string')
+  assert.equal((await old.ended()).code, CloseCode.protocol_version)
+  const young = await hub.dial()
+  young.send({ type: 'machine:hello', protocol: { version: 9, minimum: 8 } })
+  assert.equal((await young.received('server:refuse')).update_to, undefined)
+  assert.equal((await young.ended()).code, CloseCode.protocol_version)
+})
+
+test('of two daemons of one machine the newer stays', async (t) => {
+  const hub = await TestHub.open(t)
+  const older = await hub.daemon({ instance_id: 'older' })
+  const newer = await hub.daemon({ instance_id: 'newer' })
+  assert.equal((await older.received('server:refuse')).code, 'superseded')
+  assert.equal((await older.ended()).code, CloseCode.superseded)
+  await newer.settled()
+  const { machines } = await hub.api<{ machines: { connected: boolean }[] }>('GET', '/api/machines')
+  assert.deepEqual(
+    machines.map(({ connected }) => connected),
+    [true],
+  )
+})
+
+test('what cannot be taken is answered with what is wrong, and the link stays up', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  const activity = frameOf('a', 0, 30)
+  const { offset: _, ...torn } = activity.events[1]!
+  const cases: [string | Buffer | object, object][] = [
+    ['{"type":', { code: 'not_json' }],
+    ['[1]', { code: 'invalid' }],
+    ['{"no":"type"}', { code: 'invalid', path: 'type' }],
+    [randomBytes(8), { code: 'not_text' }],
+    ['x'.repeat(Limits.frame_bytes + 1), { code: 'too_large' }],
+    [
+      { ...activity, events: [torn] },
+      { code: 'invalid', path: 'events.0.offset', of_type: 'agent:activity' },
+    ],
+    [
+      { ...activity, from: 40 },
+      { code: 'invalid', path: 'to' },
+    ],
+    [
+      { ...activity, to: 20 },
+      { code: 'invalid', path: 'events.2.offset' },
+    ],
+    [
+      { ...activity, events: [...activity.events].reverse() },
+      { code: 'invalid', path: 'events.1.offset' },
+    ],
+    [
+      { type: 'agent:stop:result', command_id: 'c' },
+      { code: 'invalid', command_id: 'c' },
+    ],
+    [helloOf(), { code: 'unexpected', of_type: 'machine:hello' }],
+  ]
+  for (const [n, [frame, expected]] of cases.entries()) {
+    daemon.send(frame)
+    const { type: _t, message: _m, ...error } = await daemon.received('protocol:error', n + 1)
+    for (const [key, value] of Object.entries(expected))
+      assert.equal(error[key], value, JSON.stringify(error))
+  }
+  daemon.send({ type: 'agent:dances', agent_id: 'a' })
+  daemon.send(activity)
+  await daemon.acknowledged('a', 30)
+  assert.equal(daemon.ofType('protocol:error').length, cases.length)
+})
+
+test('before the greeting nothing else is taken, and an error is not answered by an error', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.dial()
+  daemon.send(frameOf('a', 0, 10))
+  assert.equal((await daemon.received('protocol:error')).code, 'unexpected')
+  daemon.send({ type: 'protocol:error', code: 'invalid', message: 'no' })
+  daemon.send({ type: 'machine:hello', protocol: { version: 1, minimum: 1 }, machine_id: '' })
+  assert.equal((await daemon.received('protocol:error', 2)).of_type, 'machine:hello')
+  daemon.send(helloOf())
+  await daemon.received('server:welcome')
+  assert.equal(daemon.ofType('protocol:error').length, 2)
+})
+
+test('faults without end end the link', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon()
+  for (let n = 0; n < 20; n++) daemon.send('nonsense')
+  assert.equal((await daemon.ended()).code, CloseCode.protocol_error)
+})
+
+test('a peer that does not greet, or has gone silent, is let go', async (t) => {
+  const hub = await TestHub.open(t, { clock: hasty })
+  const mute = await hub.dial()
+  assert.equal((await mute.ended()).code, CloseCode.timeout)
+  const daemon = await hub.daemon()
+  const silent = await hub.daemon({ machine_id: 'machine-2' })
+  silent.socket.pause()
+  const connected = async () =>
+    (
+      await hub.api<{ machines: { machine_id: string; connected: boolean }[] }>('GET', '/api/machines')
+    ).machines
+      .filter((machine) => machine.connected)
+      .map(({ machine_id }) => machine_id)
+  await until(async () => (await connected()).length === 1, { what: 'the silent one to be let go' })
+  assert.deepEqual(await connected(), ['machine-1'])
+  assert.equal(daemon.closed, undefined)
+})
+
+test('half a handshake does not hold the hub', async (t) => {
+  const hub = await TestHub.open(t)
+  const socket = connect(hub.port, '127.0.0.1')
+  await new Promise((resolve) => socket.once('connect', resolve))
+  socket.on('error', () => {})
+  socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nUpgr')
+  const daemon = await hub.daemon()
+  await daemon.settled()
+  const big = connect(hub.port, '127.0.0.1')
+  const answer = new Promise<string>((resolve) => big.once('data', (data) => resolve(String(data))))
+  big.on('error', () => {})
+  big.write(`GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(64 * 1024)}\r\n`)
+  assert.match(await answer, /^HTTP\/1.1 431/)
+  for (const each of [socket, big]) each.destroy()
+})
