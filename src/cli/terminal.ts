@@ -11,7 +11,6 @@ export const printJson = (value: unknown) => print(JSON.stringify(value))
 export const note = (text: string) => void process.stderr.write(`${text}\n`)
 
 export const stdoutColors = (): Colors => colors(wantsColor(process.env, process.stdout.isTTY === true))
-export const stderrColors = (): Colors => colors(wantsColor(process.env, process.stderr.isTTY === true))
 
 /** Whether somebody is there to be asked. */
 export const isInteractive = () => process.stdin.isTTY === true && process.stdout.isTTY === true

@@ -31,7 +31,7 @@ export interface DaemonConfig {
 /** Flags as commander gives them: `--max-agents` is `maxAgents`, its value text. */
 export type DaemonFlags = Partial<Record<string, string | boolean>>
 
-export const DEFAULT_SERVER_URL = 'ws://localhost:3001'
+const DEFAULT_SERVER_URL = 'ws://localhost:3001'
 
 /**
  * Every setting by its name in the file. `max_agents` there is `--max-agents` as a flag and `FOMULAR_MAX_AGENTS` in the

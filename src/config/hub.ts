@@ -7,7 +7,7 @@ import { type KeySource, readKey } from './key.ts'
 import { stateDir, statePaths } from './paths.ts'
 import { isLoopback } from './server-url.ts'
 
-export const HUB_PORT = 3001
+const HUB_PORT = 3001
 
 /** `hub.json` in a hub's folder: where it listens, and which process it is. */
 export const HubRecord = z.object({

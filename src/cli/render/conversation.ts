@@ -163,7 +163,7 @@ export class Conversation {
 }
 
 /** Why a turn failed, in the agent's words where it had any. */
-export function failureText(event: Of<'turn_result'>): string {
+function failureText(event: Of<'turn_result'>): string {
   const words = event.errors?.length ? event.errors.join('; ') : event.text
   const outcome =
     event.outcome === 'success' ? 'failed' : event.outcome.replace(/^error_/, '').replace(/_/g, ' ')

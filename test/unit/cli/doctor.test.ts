@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { examine } from '../../../src/cli/doctor/examine.ts'
+import { startHub } from '../../../src/hub/hub.ts'
+import { createLogger } from '../../../src/platform/log.ts'
+import { tempDir } from '../../support/temp.ts'
+
+const logger = createLogger({ level: 'silent', stderr: 'none' })
+
+function machine(dir: string): NodeJS.ProcessEnv {
+  const claude = join(dir, 'claude')
+  writeFileSync(
+    claude,
+    '#!/bin/sh\ncase $1 in --version) echo "2.1.330 (Claude Code)";; *) echo \'{"loggedIn":true}\';; esac\n',
+  )
+  chmodSync(claude, 0o755)
+  return {
+    PATH: process.env.PATH,
+    HOME: dir,
+    FOMULAR_STATE_DIR: join(dir, 'state'),
+    FOMULAR_CLAUDE_PATH: claude,
+  }
+}
+
+const find = async (flags: Record<string, string>, env: NodeJS.ProcessEnv, check: string) =>
+  (await examine(flags, env)).filter((finding) => finding.check === check)
+
+test('a machine where all is well', async (t) => {
+  const dir = tempDir(t)
+  const hub = await startHub({ dir: join(dir, 'hub'), host: '127.0.0.1', port: 0, logger })
+  t.after(() => hub.close())
+  const findings = await examine({ serverUrl: hub.url, keyFile: hub.machineKeyPath }, machine(dir))
+  assert.deepEqual(
+    findings.filter(({ level }) => level !== 'ok'),
+    [],
+  )
+  const checks = findings.map(({ check }) => check)
+  assert.deepEqual(checks, ['node', 'npm', 'claude', 'state', 'daemon', 'disk', 'strays', 'server'])
+})
+
+test('a server that refuses the key, or is not there', async (t) => {
+  const dir = tempDir(t)
+  const env = machine(dir)
+  const hub = await startHub({ dir: join(dir, 'hub'), host: '127.0.0.1', port: 0, logger })
+  const [refused] = await find({ serverUrl: hub.url, key: 'wrong' }, env, 'server')
+  assert.equal(refused?.level, 'error')
+  assert.match(refused?.message ?? '', /refuses the key/)
+  await hub.close()
+  const [gone] = await find({ serverUrl: hub.url, key: 'any' }, env, 'server')
+  assert.match(gone?.message ?? '', /cannot be reached: .*ECONNREFUSED/)
+  assert.ok(gone?.remedy)
+})
+
+test('what is wrong with configuration, program and state folder', async (t) => {
+  const dir = tempDir(t)
+  const env = machine(dir)
+  assert.equal((await find({}, env, 'config'))[0]?.level, 'warning')
+  assert.match((await find({ maxAgents: 'x', key: 'k' }, env, 'config'))[0]?.message ?? '', /--max-agents/)
+  const [claude] = await find({}, { ...env, FOMULAR_CLAUDE_PATH: join(dir, 'none') }, 'claude')
+  assert.equal(claude?.level, 'error')
+  assert.match(claude?.remedy ?? '', /FOMULAR_CLAUDE_PATH/)
+
+  const state = join(dir, 'state')
+  mkdirSync(state, { mode: 0o755 })
+  chmodSync(state, 0o755)
+  writeFileSync(join(state, 'machine.json.damaged-1'), '')
+  const folder = await find({}, env, 'state')
+  assert.match(folder[0]?.message ?? '', /Others can look into/)
+  assert.match(folder[1]?.message ?? '', /machine\.json\.damaged-1/)
+})

@@ -1,0 +1,14 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Command } from 'commander'
+import { withDaemonFlags } from '../../../src/cli/daemon-flags.ts'
+import { CONFIG_KEYS } from '../../../src/config/config.ts'
+
+test('every setting has its flag, and every flag is a setting', () => {
+  const flags = withDaemonFlags(new Command()).options.map(({ long }) => long)
+  // Where updates come from is the machine's to say once, in its file or environment.
+  const settings = CONFIG_KEYS.filter((key) => !key.startsWith('update.')).map(
+    (key) => `--${key.replace(/_/g, '-')}`,
+  )
+  assert.deepEqual(new Set(flags), new Set([...settings, '--config']))
+})
