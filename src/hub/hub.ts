@@ -60,6 +60,9 @@ const MOST_FRAME_BYTES = 2 * Limits.frame_bytes
 /** How long answers that are under way may take when the hub stops. */
 const STOP_MS = 1000
 
+/** Connections that have become idle meanwhile are ended after so long. */
+const SWEEP_MS = 20
+
 /** Starts the control server. @throws UserError */
 export async function startHub(options: HubOptions): Promise<Hub> {
   const { dir, host, port, tls, insecure, logger, clock = systemClock } = options
@@ -104,10 +107,11 @@ export async function startHub(options: HubOptions): Promise<Hub> {
         switchboard.close()
         await commands.close()
         const late = setTimeout(() => server.closeAllConnections(), STOP_MS)
-        server.closeIdleConnections()
         parts.feed.close()
+        const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS)
         await closed
         clearTimeout(late)
+        clearInterval(sweep)
         await switchboard.closed()
         await store.close()
         saver.close()

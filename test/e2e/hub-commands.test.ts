@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Outcome } from '../../src/protocol/index.ts'
+import { TestHub } from '../support/hub.ts'
+import { statusOf } from '../support/light-daemon.ts'
+
+const post = async (hub: TestHub, path: string, body: object = {}) => {
+  const response = await hub.request('POST', path, body)
+  return { status: response.status, outcome: (await response.json()) as Outcome }
+}
+
+test('a command goes to its machine, and its result to whoever waits', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  const asked = post(hub, '/api/agents/a/prompt', { content: 'hello', command_id: 'c-1' })
+  const command = await daemon.command('agent:prompt')
+  assert.deepEqual(command, { type: 'agent:prompt', agent_id: 'a', command_id: 'c-1', content: 'hello' })
+  daemon.answer(command, { prompt_id: 'p' })
+  const expected = {
+    status: 200,
+    outcome: {
+      command_id: 'c-1',
+      agent_id: 'a',
+      machine_id: 'machine-1',
+      state: 'succeeded',
+      result: { prompt_id: 'p' },
+    },
+  }
+  assert.deepEqual(await asked, expected)
+  // Asked again it is answered, not given again.
+  assert.deepEqual(await post(hub, '/api/agents/a/prompt', { content: 'hello', command_id: 'c-1' }), expected)
+  await daemon.settled()
+  assert.equal(daemon.ofType('agent:prompt').length, 1)
+})
+
+test('a failed command says why; one that the daemon cannot read has failed too', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  const refused = post(hub, '/api/agents/a/stop')
+  const stop = await daemon.command('agent:stop')
+  daemon.answer(stop, { ok: false, error: { code: 'agent_not_running', message: 'No.' } })
+  assert.equal((await refused).status, 422)
+  assert.equal((await refused).outcome.error?.code, 'agent_not_running')
+  const unread = post(hub, '/api/agents/a/interrupt')
+  const { command_id } = await daemon.command('agent:interrupt')
+  daemon.send({ type: 'protocol:error', code: 'invalid', message: 'what?', path: 'x', command_id })
+  assert.deepEqual((await unread).outcome.error, { code: 'invalid_command', message: 'what?', path: 'x' })
+})
+
+test('commands for a machine that is away wait on disk, in order, and are answered once', async (t) => {
+  const hub = await TestHub.open(t)
+  const hello = { agents: [statusOf('a')] }
+  await (await hub.daemon(hello)).close()
+  for (const n of [1, 2, 3]) {
+    const { status, outcome } = await post(hub, '/api/agents/a/prompt?wait=0', {
+      content: `${n}`,
+      command_id: `c-${n}`,
+    })
+    assert.deepEqual([status, outcome.state], [202, 'pending'])
+  }
+  await hub.restart()
+  const first = await hub.daemon(hello)
+  const taken = [await first.command('agent:prompt'), await first.command('agent:prompt', 3)]
+  assert.deepEqual(
+    first.ofType('agent:prompt').map(({ command_id }) => command_id),
+    ['c-1', 'c-2', 'c-3'],
+  )
+  first.answer(taken[0]!)
+  await first.settled()
+  await first.close()
+  await hub.restart()
+  const second = await hub.daemon(hello)
+  await second.command('agent:prompt', 2)
+  await second.settled()
+  assert.deepEqual(
+    second.ofType('agent:prompt').map(({ command_id }) => command_id),
+    ['c-2', 'c-3'],
+  )
+  second.answer(taken[1]!)
+  second.answer(taken[1]!, { ok: false, error: { code: 'internal', message: 'a second answer' } })
+  await second.settled()
+  assert.equal((await hub.api<Outcome>('GET', '/api/commands/c-1')).state, 'succeeded')
+  assert.equal((await hub.api<Outcome>('GET', '/api/commands/c-3')).state, 'succeeded')
+  assert.equal((await hub.request('GET', '/api/commands/c-2?wait=0')).status, 202)
+})
+
+test('an agent is started under an id of the hub; told something before its machine knows it', async (t) => {
+  const hub = await TestHub.open(t)
+  assert.equal((await hub.request('POST', '/api/agents', { spec: { cwd: '/' } })).status, 409)
+  const daemon = await hub.daemon()
+  const body = { spec: { cwd: '/', prompt: 'hi' }, command_id: 'start' }
+  const { outcome } = await post(hub, '/api/agents?wait=0', body)
+  const command = await daemon.command('agent:start')
+  assert.deepEqual(command, {
+    type: 'agent:start',
+    agent_id: outcome.agent_id,
+    command_id: 'start',
+    spec: { runtime: 'claude', cwd: '/', prompt: 'hi' },
+  })
+  assert.deepEqual((await post(hub, '/api/agents?wait=0', body)).outcome, outcome)
+  const { status } = await post(hub, '/api/agents?wait=0', { spec: { cwd: '/' }, agent_id: outcome.agent_id })
+  assert.equal(status, 409)
+  assert.equal(
+    (await post(hub, `/api/agents/${outcome.agent_id}/prompt?wait=0`, { content: 'x' })).status,
+    202,
+  )
+  await daemon.command('agent:prompt')
+})
+
+test('a removed agent and its history are gone from the hub', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  const removing = post(hub, '/api/agents/a/remove', { force: true })
+  daemon.answer(await daemon.command('agent:remove'))
+  daemon.send({ type: 'agent:removed', agent_id: 'a' })
+  assert.equal((await removing).status, 200)
+  assert.equal((await hub.request('GET', '/api/agents/a')).status, 404)
+})
+
+test('what the daemon does not know is not sent to it', async (t) => {
+  const hub = await TestHub.open(t)
+  await hub.daemon({ capabilities: ['agent:start'] })
+  const { status, outcome } = await post(hub, '/api/machines/machine-1/update', {})
+  assert.equal(status, 409)
+  assert.equal((outcome as { error?: { code: string } }).error?.code, 'unsupported')
+})
+
+test('a machine is forgotten with its agents and what waits for it, but not while it is connected', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  assert.equal((await hub.request('DELETE', '/api/machines/machine-1')).status, 409)
+  await daemon.close()
+  const waiting = post(hub, '/api/agents/a/stop', { command_id: 'c' })
+  // It is there once it can be asked for.
+  await hub.request('GET', '/api/commands/c?wait=0')
+  const { status } = await post(hub, '/api/machines/machine-1/check?wait=0')
+  assert.equal(status, 202)
+  assert.equal((await hub.request('DELETE', '/api/machines/machine-1')).status, 200)
+  assert.equal((await waiting).status, 422)
+  assert.deepEqual(await hub.api('GET', '/api/agents'), { agents: [] })
+  assert.equal((await hub.request('DELETE', '/api/machines/machine-1')).status, 404)
+})
