@@ -87,7 +87,12 @@ export function reduce(
       if (event.state === 'idle') snapshot.pending = []
       return move(snapshot, event.state, now)
     case 'permission_request':
-      snapshot.pending = [...snapshot.pending, requestOf(event)]
+      // Something it left behind may go on writing, but nobody is there to be answered.
+      if (hasEnded(snapshot.state)) return false
+      snapshot.pending = [
+        ...snapshot.pending.filter(({ request_id }) => request_id !== event.request_id),
+        requestOf(event),
+      ]
       move(snapshot, 'waiting', now)
       return true
     case 'permission_withdrawn':

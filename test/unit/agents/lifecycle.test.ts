@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { hasEnded, type Stimulus, step } from '../../../src/agents/lifecycle.ts'
+import { AgentState } from '../../../src/protocol/index.ts'
+
+const states = AgentState.options
+const stimuli: Stimulus[] = ['launch', 'ready', 'running', 'waiting', 'idle', 'stop', 'ended']
+const walk = (from: AgentState, ...steps: Stimulus[]) => steps.reduce<AgentState>(step, from)
+
+test('a turn, with a question in it', () => {
+  assert.equal(walk('starting', 'ready'), 'idle')
+  assert.equal(walk('idle', 'running', 'waiting'), 'waiting')
+  assert.equal(walk('waiting', 'running', 'idle'), 'idle')
+})
+
+test('what ends before it is ready has failed, unless it was told to end', () => {
+  assert.equal(walk('starting', 'ended'), 'failed')
+  assert.equal(walk('starting', 'stop', 'ended'), 'exited')
+  assert.equal(walk('starting', 'ready', 'ended'), 'exited')
+})
+
+test('every state answers every stimulus; an end comes to all that have not ended, and only a launch undoes it', () => {
+  for (const state of states) {
+    assert.ok(hasEnded(step(state, 'ended')), state)
+    for (const stimulus of stimuli) {
+      const next = step(state, stimulus)
+      assert.ok(states.includes(next))
+      if (hasEnded(state)) assert.equal(next, stimulus === 'launch' ? 'starting' : state)
+      if (state === 'stopping') assert.equal(next, stimulus === 'ended' ? 'exited' : 'stopping')
+    }
+  }
+})

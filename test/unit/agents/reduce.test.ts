@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { hasEnded } from '../../../src/agents/lifecycle.ts'
+import { Snapshot } from '../../../src/agents/records.ts'
+import { answered, emptySnapshot, reduce } from '../../../src/agents/reduce.ts'
+import { Event } from '../../../src/protocol/index.ts'
+
+const INITIALIZE = 'initialize-1'
+
+type Body = { kind: Event['kind']; [field: string]: unknown }
+let offset = 0
+const event = (body: Body): Event => Event.parse({ ...body, offset: offset++, index: 0 })
+
+/** A journal's snapshot; `now` counts its events. */
+function after(...bodies: Body[]): Snapshot {
+  const snapshot = emptySnapshot('0')
+  bodies.forEach((body, at) => {
+    reduce(snapshot, event(body), INITIALIZE, String(at + 1))
+  })
+  return snapshot
+}
+
+const started = (run = 1): Body => ({ kind: 'process_started', run })
+const ready: Body = { kind: 'reply', request_id: INITIALIZE, ok: true }
+const exited = (rest: object = {}): Body => ({ kind: 'process_exited', run: 1, ...rest })
+const asked = (request_id: string, tool_use_id?: string): Body => ({
+  kind: 'permission_request',
+  request_id,
+  ask: 'tool',
+  tool: 'Bash',
+  input: {},
+  ...(tool_use_id && { tool_use_id }),
+})
+const state = (state: string): Body => ({ kind: 'state', state })
+
+test('an agent is idle once it has answered initialize, and tells since when', () => {
+  const { state, since, ready: isReady, run } = after(started(), ready)
+  assert.deepEqual({ state, since, isReady, run }, { state: 'idle', since: '2', isReady: true, run: 1 })
+  assert.equal(after(started(), { ...ready, ok: false, error: 'no' }).state, 'starting')
+})
+
+test('the session’s settings are those it said last', () => {
+  const session = (rest: object): Body => ({ kind: 'session', session_id: 's', ...rest })
+  const { model, permission_mode, total_cost_usd } = after(
+    session({ model: 'one', permission_mode: 'plan' }),
+    session({ model: 'two' }),
+    { kind: 'turn_result', outcome: 'success', is_error: false, total_cost_usd: 0.5 },
+  )
+  assert.deepEqual(
+    { model, permission_mode, total_cost_usd },
+    { model: 'two', permission_mode: 'plan', total_cost_usd: 0.5 },
+  )
+})
+
+test('a request is pending until it is answered, withdrawn, its tool has run, or the turn is over', () => {
+  const waits = [started(), ready, state('running'), asked('r', 'tool-1')]
+  const pending = after(...waits)
+  assert.deepEqual([pending.state, pending.pending.map(({ request_id }) => request_id)], ['waiting', ['r']])
+  for (const [end, next] of [
+    [{ kind: 'permission_withdrawn', request_id: 'r' }, 'working'],
+    [{ kind: 'tool_result', tool_use_id: 'tool-1', is_error: false, content: '' }, 'working'],
+    [state('idle'), 'idle'],
+    [exited({ code: 0 }), 'exited'],
+    [started(2), 'starting'],
+  ] as [Body, string][]) {
+    const then = after(...waits, end)
+    assert.deepEqual([then.state, then.pending], [next, []], end.kind)
+  }
+  assert.equal(answered(pending, 'other', 'x'), false)
+  assert.equal(answered(pending, 'r', 'x'), true)
+  assert.deepEqual([pending.state, pending.pending], ['working', []])
+})
+
+test('of two requests the agent waits for both; the same one told again is one', () => {
+  const waits = [started(), ready, state('running'), asked('a'), asked('b'), asked('a')]
+  const both = after(...waits)
+  assert.deepEqual(
+    both.pending.map(({ request_id }) => request_id),
+    ['b', 'a'],
+  )
+  assert.equal(after(...waits, { kind: 'permission_withdrawn', request_id: 'a' }).state, 'waiting')
+})
+
+test('how it ended, and why', () => {
+  const up = [started(), ready]
+  const exit = (...bodies: Body[]) => after(...bodies).exit
+  assert.deepEqual(exit(...up, exited({ code: 0 })), { reason: 'finished', code: 0 })
+  assert.deepEqual(exit(...up, exited({ code: 3 })), { reason: 'crashed', code: 3 })
+  assert.deepEqual(exit(...up, exited({ code: 137, signal: 'SIGKILL' })), {
+    reason: 'killed',
+    code: 137,
+    signal: 'SIGKILL',
+  })
+  assert.deepEqual(exit(...up, exited()), { reason: 'lost' })
+  assert.deepEqual(exit(...up, exited({ reason: 'rebooted' })), { reason: 'rebooted' })
+  assert.deepEqual(exit(...up, exited({ code: 143, reason: 'lease' })), { reason: 'lease', code: 143 })
+})
+
+test('an end while it was being stopped is that, whatever its code', () => {
+  const snapshot = after(started(), ready)
+  snapshot.stopping = 'stopped'
+  reduce(snapshot, event(exited({ code: 137, signal: 'SIGKILL' })), INITIALIZE, 'x')
+  assert.deepEqual(snapshot.exit, { reason: 'stopped', code: 137, signal: 'SIGKILL' })
+  assert.deepEqual([snapshot.state, snapshot.stopping], ['exited', undefined])
+})
+
+test('an end before it was ready is a failure, one that was wanted is not', () => {
+  assert.equal(after(started(), exited({ code: 1 })).state, 'failed')
+  assert.equal(after(started(), exited({ reason: 'lease' })).state, 'exited')
+})
+
+test('an end is taken once, and only of the present run', () => {
+  const ended = after(started(), ready, exited({ code: 0 }), exited({ code: 9 }))
+  assert.deepEqual(ended.exit, { reason: 'finished', code: 0 })
+  assert.equal(after(started(2), ready, exited({ code: 0 })).state, 'idle')
+  const again = after(started(), ready, exited({ code: 1 }), started(2))
+  assert.deepEqual([again.state, again.exit, again.run, again.ready], ['starting', undefined, 2, false])
+})
+
+test('only so many replies are kept, the newest', () => {
+  const replies = Array.from(
+    { length: 50 },
+    (_, i): Body => ({ kind: 'reply', request_id: `r${i}`, ok: true }),
+  )
+  const { replies: kept } = after(...replies)
+  assert.deepEqual([kept.length, kept[0]?.request_id, kept.at(-1)?.request_id], [32, 'r18', 'r49'])
+})
+
+const anyBody = fc.oneof(
+  fc.integer({ min: 1, max: 3 }).map(started),
+  fc.constant(ready),
+  fc.constantFrom('running', 'waiting', 'idle').map(state),
+  fc.constantFrom('a', 'b').map((id) => asked(id)),
+  fc.constantFrom('a', 'b').map((id): Body => ({ kind: 'permission_withdrawn', request_id: id })),
+  fc
+    .record({ run: fc.integer({ min: 1, max: 3 }), code: fc.option(fc.nat(255), { nil: undefined }) })
+    .map((rest): Body => ({ kind: 'process_exited', ...rest })),
+  fc.constant<Body>({ kind: 'unknown', raw: {} }),
+)
+
+test('whatever a journal says, the snapshot is one that can be saved, and an ended agent asks for nothing', () => {
+  fc.assert(
+    fc.property(fc.array(anyBody), (bodies) => {
+      const snapshot = after(...bodies)
+      assert.deepEqual(
+        Snapshot.parse(JSON.parse(JSON.stringify(snapshot))),
+        JSON.parse(JSON.stringify(snapshot)),
+      )
+      if (hasEnded(snapshot.state)) assert.deepEqual(snapshot.pending, [])
+      assert.equal(snapshot.exit !== undefined, hasEnded(snapshot.state))
+    }),
+  )
+})
