@@ -1,17 +1,21 @@
 import { Command, CommanderError } from 'commander'
 import { UserError } from '../platform/errors.ts'
 import { VERSION } from '../platform/version.ts'
-import { agentCommand } from './agent/index.ts'
-import { doctorCommand } from './doctor.ts'
 import { EXIT } from './exit-codes.ts'
-import { hubCommand } from './hub.ts'
-import { logsCommand } from './logs.ts'
-import { machineCommand } from './machine.ts'
-import { restartCommand } from './restart.ts'
 import { runCommand } from './run.ts'
-import { statusCommand } from './status.ts'
-import { stopCommand } from './stop.ts'
-import { upCommand } from './up.ts'
+
+/** Every command but the default one, loaded when the command line names it, or help is to name them all. */
+const COMMANDS: Record<string, () => Promise<Command>> = {
+  up: async () => (await import('./up.ts')).upCommand(),
+  hub: async () => (await import('./hub.ts')).hubCommand(),
+  agent: async () => (await import('./agent/index.ts')).agentCommand(),
+  machine: async () => (await import('./machine.ts')).machineCommand(),
+  status: async () => (await import('./status.ts')).statusCommand(),
+  logs: async () => (await import('./logs.ts')).logsCommand(),
+  doctor: async () => (await import('./doctor.ts')).doctorCommand(),
+  restart: async () => (await import('./restart.ts')).restartCommand(),
+  stop: async () => (await import('./stop.ts')).stopCommand(),
+}
 
 const HELP = `
 Examples:
@@ -39,8 +43,8 @@ Exit codes:
   ${EXIT.restart}  the daemon asks its supervisor to start it again
   ${EXIT.interrupted} interrupted by Ctrl-C`
 
-/** The command line. Commands load what is heavy when they run: a daemon's start does not pay for the others. */
-function program(): Command {
+/** The command line for these arguments. What is heavy is loaded when a command runs: a daemon's start is to be quick. */
+async function program(args: string[]): Promise<Command> {
   const root = new Command('fomular-daemon')
     .description(
       'Runs Claude Code agents on this machine for a FomularOS server, or for the hub that comes with it.\nWithout a command it is the daemon: see `fomular-daemon run --help` for its flags.',
@@ -48,22 +52,19 @@ function program(): Command {
     .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help; also for each command')
     .addHelpText('after', HELP)
-    .showSuggestionAfterError()
   root.addCommand(runCommand(), { isDefault: true })
-  for (const command of [
-    upCommand(),
-    hubCommand(),
-    agentCommand(),
-    machineCommand(),
-    statusCommand(),
-    logsCommand(),
-    doctorCommand(),
-    restartCommand(),
-    stopCommand(),
-  ])
-    root.addCommand(command)
+  for (const load of needed(args)) root.addCommand(await load())
   settle(root)
   return root
+}
+
+function needed([first = '', ...rest]: string[]) {
+  const named = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined
+  if (named) return [named]
+  const forDaemon = first === 'run' || first === '' || first.startsWith('-')
+  return forDaemon && ![first, ...rest].some((arg) => arg === '-h' || arg === '--help')
+    ? []
+    : Object.values(COMMANDS)
 }
 
 /** Commands made apart do not inherit: none of them may exit or write errors by itself. */
@@ -75,7 +76,7 @@ function settle(command: Command) {
 /** Runs what the command line says. Its exit code is left in `process.exitCode`. @throws UserError and others */
 export async function runCli(argv: string[]): Promise<void> {
   try {
-    await program().parseAsync(argv)
+    await (await program(argv.slice(2))).parseAsync(argv)
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode === 0) return
