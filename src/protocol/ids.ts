@@ -1,4 +1,8 @@
 import * as z from 'zod/mini'
+import en from 'zod/v4/locales/en.js'
+
+// Without it every fault is just "Invalid input". Only the one file: all languages together are 290 kB.
+z.config(en())
 
 /** An agent's name: also its folder's name on disk, hence the narrow alphabet. Chosen by the server. */
 export const AgentId = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/))

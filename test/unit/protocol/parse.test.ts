@@ -104,6 +104,15 @@ test('a fault says where it is, and whose', () => {
   })
 })
 
+test('a fault says what is wrong', () => {
+  const parsed = server(start({ cwd: 7 }))
+  assert.ok(!parsed.ok)
+  assert.equal(
+    parsed.error?.message,
+    'agent:start: spec.cwd: Invalid input: expected string, received number',
+  )
+})
+
 test('whatever comes in, nothing is thrown, and what is taken is taken again as it is', () => {
   const types = [...Object.keys(Commands), ...Object.keys(FromServer), ...Object.keys(FromDaemon), 'x:result']
   const frame = fc.oneof(
