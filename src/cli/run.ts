@@ -37,7 +37,9 @@ async function run({ logFormat, ...flags }: Flags, command: Command) {
     const { suggest } = await import('../config/suggest.ts')
     const meant = suggest(unknown, command.parent?.commands.map((each) => each.name()) ?? [])
     throw new UserError('usage', `There is no command "${unknown}".`, {
-      remedy: meant ? `Did you mean \`fomular-daemon ${meant}\`?` : 'A command comes before its flags: see `fomular-daemon --help`.',
+      remedy: meant
+        ? `Did you mean \`fomular-daemon ${meant}\`?`
+        : 'A command comes before its flags: see `fomular-daemon --help`.',
       exitCode: EXIT.usage,
     })
   }
