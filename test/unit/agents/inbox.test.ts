@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import {
+  appendFileSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  statSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { agentFolder } from '../../../src/agents/folder.ts'
+import { Inbox } from '../../../src/agents/inbox.ts'
+import type { Input } from '../../../src/agents/runtimes/runtime.ts'
+import { type Cleanup, tempDir } from '../../support/temp.ts'
+
+const input = (kind: Input['kind'], id: string, line = `{"id":"${id}"}`): Input => ({ kind, id, line })
+const prompt = (id: string) => input('prompt', id)
+const control = (id: string) => input('control', id)
+
+function folder(t: Cleanup) {
+  const folder = agentFolder(join(tempDir(t), 'agent'))
+  for (const dir of [folder.dir, folder.inbox, folder.fed]) mkdirSync(dir, { mode: 0o700 })
+  return folder
+}
+
+const names = (dir: string) =>
+  readdirSync(dir)
+    .sort()
+    .map((name) => name.replace(/^\d+_/, ''))
+
+/** Does what the feeder beside an agent does: takes all there is, in order. @returns the lines it fed */
+function feed({ inbox, fed }: ReturnType<typeof folder>): string[] {
+  return readdirSync(inbox)
+    .sort()
+    .map((name) => {
+      renameSync(join(inbox, name), join(fed, name))
+      return readFileSync(join(fed, name), 'utf8')
+    })
+}
+
+test('lines are fed in the order in which they were put, the first first, each once', (t) => {
+  const at = folder(t)
+  const inbox = new Inbox(at)
+  inbox.put(prompt('p1'))
+  inbox.put(control('c1'))
+  inbox.put(prompt('p2'))
+  inbox.put(prompt('p1'))
+  inbox.put(control('init'), { first: true })
+  assert.deepEqual(feed(at), ['{"id":"init"}\n', '{"id":"p1"}\n', '{"id":"c1"}\n', '{"id":"p2"}\n'])
+  inbox.put(prompt('p2'))
+  assert.deepEqual(feed(at), [])
+  assert.equal(inbox.unsettled, 2)
+})
+
+test('only their owner may read what is said to an agent', (t) => {
+  const at = folder(t)
+  new Inbox(at).put(prompt('p1'))
+  const [name] = readdirSync(at.inbox)
+  assert.equal(statSync(join(at.inbox, name!)).mode & 0o777, 0o600)
+  assert.equal(statSync(at.inputs).mode & 0o777, 0o600)
+})
+
+test('the next daemon knows what was accepted, and goes on counting', (t) => {
+  const at = folder(t)
+  const before = new Inbox(at)
+  for (const id of ['p1', 'p2', 'p3']) before.put(prompt(id))
+  feed(at)
+  before.put(prompt('p4'))
+  before.settle('p1')
+  const after = new Inbox(at)
+  assert.deepEqual(
+    [after.unsettled, after.accepted('p1'), after.accepted('p4'), after.accepted('p5')],
+    [3, true, true, false],
+  )
+  after.put(prompt('p1'))
+  after.put(prompt('p5'))
+  assert.deepEqual(names(at.inbox), ['prompt_p4', 'prompt_p5'])
+})
+
+test('an id that was torn when the machine went down spoils no other, and its file still tells of it', (t) => {
+  const at = folder(t)
+  const before = new Inbox(at)
+  before.put(prompt('p1'))
+  appendFileSync(at.inputs, '\np')
+  const after = new Inbox(at)
+  after.put(prompt('p2'))
+  assert.deepEqual(
+    ['p1', 'p2'].map((id) => new Inbox(at).accepted(id)),
+    [true, true],
+  )
+})
+
+test('for a new run: prompts that the last one did not say it had are fed again, in their order; controls are not', (t) => {
+  const at = folder(t)
+  const inbox = new Inbox(at)
+  inbox.put(prompt('has'))
+  inbox.put(control('old'))
+  inbox.put(prompt('took'))
+  feed(at)
+  inbox.settle('has')
+  inbox.put(control('waiting'))
+  inbox.put(prompt('waits'))
+  inbox.requeue()
+  inbox.put(control('init'), { first: true })
+  assert.deepEqual([names(at.inbox), names(at.fed)], [['control_init', 'prompt_took', 'prompt_waits'], []])
+})
+
+test('what the runtime has is not kept; saying so twice, or of something else, changes nothing', (t) => {
+  const at = folder(t)
+  const inbox = new Inbox(at)
+  inbox.put(prompt('p1'))
+  feed(at)
+  for (const id of ['p1', 'p1', 'other']) inbox.settle(id)
+  assert.deepEqual([inbox.unsettled, names(at.fed)], [0, []])
+})
+
+test('a put that fails accepts nothing and leaves nothing', (t) => {
+  const at = folder(t)
+  const inbox = new Inbox(at)
+  renameSync(at.inbox, `${at.inbox}-away`)
+  assert.throws(() => inbox.put(prompt('p1')), { code: 'ENOENT' })
+  assert.deepEqual([inbox.accepted('p1'), inbox.unsettled], [false, 0])
+  renameSync(`${at.inbox}-away`, at.inbox)
+  assert.deepEqual(readdirSync(at.dir).sort(), ['fed', 'in'])
+  inbox.put(prompt('p1'))
+  assert.deepEqual(names(at.inbox), ['prompt_p1'])
+})
+
+test('each line rings the bell; with nobody to hear it, or too many rings, a put does not wait', (t) => {
+  const at = folder(t)
+  const inbox = new Inbox(at)
+  inbox.put(prompt('p1'))
+  execFileSync('mkfifo', [at.bell])
+  inbox.put(prompt('p2'))
+  const bell = openSync(at.bell, constants.O_RDWR | constants.O_NONBLOCK)
+  inbox.put(prompt('p3'))
+  const rings = Buffer.alloc(10)
+  assert.equal(readSync(bell, rings), 1)
+  // More than a pipe holds.
+  for (let i = 0; i < 70_000; i++) inbox.ring()
+  inbox.put(prompt('p4'))
+  assert.equal(names(at.inbox).length, 4)
+})
+
+test('whatever dies when: no line is fed twice or lost, and prompts stay in order', (t) => {
+  const step = fc.oneof(
+    { weight: 4, arbitrary: fc.tuple(fc.constant('put'), fc.constantFrom('prompt', 'control'), fc.nat(20)) },
+    { weight: 2, arbitrary: fc.constant(['feed'] as const) },
+    { weight: 1, arbitrary: fc.constant(['new daemon'] as const) },
+  )
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const at = folder(t)
+      let inbox = new Inbox(at)
+      const put: string[] = []
+      const fed: string[] = []
+      for (const [what, kind, id] of steps) {
+        if (what === 'feed') fed.push(...feed(at))
+        else if (what === 'new daemon') inbox = new Inbox(at)
+        else {
+          const it = input(kind as Input['kind'], `${kind}-${id}`)
+          if (!inbox.accepted(it.id)) put.push(`${it.line}\n`)
+          inbox.put(it)
+        }
+      }
+      fed.push(...feed(at))
+      assert.deepEqual(fed, put)
+    }),
+    { numRuns: 60 },
+  )
+})
