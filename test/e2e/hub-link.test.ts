@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
+import { createHash, randomBytes } from 'node:crypto'
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import { startHub } from '../../src/hub/hub.ts'
@@ -8,7 +8,7 @@ import type { Clock } from '../../src/platform/clock.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import { CloseCode, Limits } from '../../src/protocol/index.ts'
 import { TestHub } from '../support/hub.ts'
-import { frameOf, helloOf, statusOf } from '../support/light-daemon.ts'
+import { frameOf, helloOf, LightDaemon, statusOf } from '../support/light-daemon.ts'
 import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
@@ -39,7 +39,6 @@ test('keys are made once, only for their owner, and kept as hashes', async (t) =
 
 test('a machine needs the machine key, and a path that is there', async (t) => {
   const hub = await TestHub.open(t)
-  const { LightDaemon } = await import('../support/light-daemon.ts')
   await assert.rejects(LightDaemon.dial(hub.url, 'wrong'), /401/)
   await assert.rejects(LightDaemon.dial(hub.url, hub.key('user')), /401/)
   await assert.rejects(LightDaemon.dial(`${hub.url}/elsewhere`, hub.key('machine')), /404/)
@@ -199,4 +198,24 @@ test('half a handshake does not hold the hub', async (t) => {
   big.write(`GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(64 * 1024)}\r\n`)
   assert.match(await answer, /^HTTP\/1.1 431/)
   for (const each of [socket, big]) each.destroy()
+})
+
+test('keys are added and taken away while the hub runs; a deleted key file means a new key', async (t) => {
+  const hub = await TestHub.open(t)
+  const path = `${hub.dir}/keys.json`
+  const before = readFileSync(path, 'utf8')
+  const sha256 = createHash('sha256').update('laptop-key').digest('hex')
+  const entry = { role: 'machine', name: 'laptop', created_at: '2026-01-01T00:00:00.000Z', sha256 }
+  const { version, keys } = JSON.parse(before)
+  writeFileSync(path, JSON.stringify({ version, keys: [...keys, entry] }))
+  await (await LightDaemon.dial(hub.url, 'laptop-key')).close()
+  await (await LightDaemon.dial(hub.url, hub.key('machine'))).close()
+  writeFileSync(path, before)
+  await assert.rejects(LightDaemon.dial(hub.url, 'laptop-key'), /401/)
+  const old = hub.key('machine')
+  await hub.stop()
+  rmSync(`${hub.dir}/machine.key`)
+  await hub.start()
+  await assert.rejects(LightDaemon.dial(hub.url, old), /401/)
+  await (await LightDaemon.dial(hub.url, hub.key('machine'))).close()
 })
