@@ -1,0 +1,200 @@
+"""A server for one machine, from the protocol's document alone and with Python's standard library alone.
+
+usage: minimal_server.py PORT KEY FOLDER
+Commands come as JSON lines on standard input, without command_id; what daemons say goes to standard output, one JSON
+object a line. FOLDER keeps each agent's activity. A server for more than a test would also keep its commands there.
+"""
+import base64, hashlib, json, os, socket, struct, sys, threading, time
+
+PORT, KEY, FOLDER = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+LONGEST_FRAME = 32 * 1024 * 1024
+PING_S, SILENCE_S = 10, 25
+
+lock = threading.RLock()
+unanswered = {}  # command_id -> command
+link = None      # the connection of the machine, once it has said hello
+have = {}        # agent_id -> how much of its journal is on this disk
+begin = {}       # agent_id -> the first byte that the machine still has
+asked = set()    # agents with a gap that was asked for
+
+
+def say(what):
+    with lock:
+        print(json.dumps(what), flush=True)
+
+
+def path_of(agent):
+    return os.path.join(FOLDER, agent + ".jsonl")
+
+
+for name in os.listdir(FOLDER):
+    with open(os.path.join(FOLDER, name), "rb+") as file:
+        lines = file.read().split(b"\n")
+        # What follows the last newline was torn by a crash, and never acknowledged.
+        file.truncate(sum(len(line) + 1 for line in lines[:-1]))
+        if len(lines) > 1:
+            have[name[:-len(".jsonl")]] = json.loads(lines[-2])["to"]
+
+
+class Link:
+    def __init__(self, connection):
+        self.connection, self.stream = connection, connection.makefile("rb")
+        self.greeted = False
+
+    def accept(self):
+        """The HTTP upgrade. Returns whether it is one, with the right key."""
+        self.stream.readline()
+        headers = {}
+        while (line := self.stream.readline().strip()):
+            name, _, value = line.decode("latin-1").partition(":")
+            headers[name.lower()] = value.strip()
+        if headers.get("authorization") != "Bearer " + KEY:
+            self.connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+            return False
+        magic = headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        accept = base64.b64encode(hashlib.sha1(magic.encode()).digest()).decode()
+        self.connection.sendall(
+            ("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+             f"Sec-WebSocket-Accept: {accept}\r\n\r\n").encode())
+        self.connection.settimeout(SILENCE_S)
+        return True
+
+    def read(self, count):
+        data = self.stream.read(count)
+        if len(data) < count:
+            raise ConnectionError("the daemon is gone")
+        return data
+
+    def send_raw(self, opcode, data=b""):
+        size = len(data)
+        head = bytes([0x80 | opcode]) + (
+            bytes([size]) if size < 126 else struct.pack("!BH", 126, size) if size < 65536 else struct.pack("!BQ", 127, size))
+        with lock:
+            self.connection.sendall(head + data)
+
+    def send(self, message):
+        self.send_raw(1, json.dumps(message).encode())
+
+    def close(self, code):
+        self.send_raw(8, struct.pack("!H", code))
+        self.connection.close()
+
+    def frames(self):
+        """Text of each frame, until the link is closed."""
+        text = b""
+        while True:
+            first, second = self.read(2)
+            size = second & 127
+            if size >= 126:
+                size = struct.unpack("!H", self.read(2))[0] if size == 126 else struct.unpack("!Q", self.read(8))[0]
+            if size + len(text) > LONGEST_FRAME:
+                return self.close(1009)
+            mask = self.read(4)
+            data = bytearray(self.read(size))
+            for i in range(4):
+                data[i::4] = data[i::4].translate(bytes(mask[i] ^ byte for byte in range(256)))
+            opcode = first & 15
+            if opcode == 8:
+                return self.close(1000)
+            if opcode == 9:
+                self.send_raw(10, bytes(data))
+            if opcode == 2:
+                self.send({"type": "protocol:error", "code": "not_text", "message": "Frames are text."})
+            if opcode in (0, 1):
+                text += data
+                if first & 0x80:
+                    yield text.decode()
+                    text = b""
+
+    def serve(self):
+        global link
+        try:
+            if self.accept():
+                threading.Thread(target=self.ping, daemon=True).start()
+                for frame in self.frames():
+                    self.take(json.loads(frame))
+        except (OSError, ConnectionError):
+            pass
+        with lock:
+            self.connection.close()
+            if link is self:
+                link = None
+        say({"disconnected": True})
+
+    def ping(self):
+        try:
+            while True:
+                time.sleep(PING_S)
+                self.send_raw(9)
+        except OSError:
+            pass
+
+    def take(self, message):
+        kind = message["type"]
+        if kind == "machine:hello":
+            return self.greet(message)
+        if not self.greeted:
+            return self.send({"type": "protocol:error", "code": "unexpected", "message": "Say machine:hello first."})
+        if kind == "agent:activity":
+            return self.store(message)
+        if kind == "link:ping":
+            return self.send({"type": "link:pong", "nonce": message.get("nonce")})
+        if kind == "agent:status":
+            begin[message["agent_id"]] = message["begin"]
+        if kind.endswith(":result"):
+            with lock:
+                unanswered.pop(message["command_id"], None)
+        say(message)
+
+    def greet(self, hello):
+        global link
+        if hello["protocol"]["minimum"] > 1:
+            self.send({"type": "server:refuse", "code": "protocol_version", "message": "This server speaks version 1."})
+            return self.close(4004)
+        with lock:
+            if link:
+                link.close(4001)
+            link, self.greeted = self, True
+            asked.clear()
+            for status in hello["agents"]:
+                begin[status["agent_id"]] = status["begin"]
+            self.send({"type": "server:welcome", "protocol": {"version": 1}, "offsets": have})
+            for command in unanswered.values():
+                self.send(command)
+        say(hello)
+
+    def store(self, frame):
+        agent, start, end = frame["agent_id"], frame["from"], frame["to"]
+        at = have.get(agent, 0)
+        if end > at and (start == at or (start > at and start == begin.get(agent))):
+            with open(path_of(agent), "ab") as file:
+                line = {"from": start, "to": end, "events": frame["events"]}
+                file.write(json.dumps(line).encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            have[agent] = at = end
+            asked.discard(agent)
+            say(frame)
+        elif end > at:
+            if agent not in asked:
+                asked.add(agent)
+                self.send({"type": "agent:resend", "agent_id": agent, "from": at})
+            return
+        self.send({"type": "agent:ack", "offsets": {agent: at}})
+
+
+def commands():
+    for number, line in enumerate(sys.stdin):
+        command = {"command_id": f"{os.getpid()}-{number}", **json.loads(line)}
+        with lock:
+            unanswered[command["command_id"]] = command
+            if link:
+                link.send(command)
+    os._exit(0)
+
+
+threading.Thread(target=commands, daemon=True).start()
+with socket.create_server(("127.0.0.1", PORT)) as server:
+    say({"listening": server.getsockname()[1]})
+    while True:
+        threading.Thread(target=Link(server.accept()[0]).serve, daemon=True).start()
