@@ -4,7 +4,7 @@ import type { CommandError, CommandErrorCode } from '../protocol/index.ts'
 export class CommandFailure extends Error {
   readonly error: CommandError
 
-  constructor(code: CommandErrorCode, message: string, rest: { path?: string; remedy?: string } = {}) {
+  constructor(code: CommandErrorCode, message: string, rest: Omit<CommandError, 'code' | 'message'> = {}) {
     super(message)
     this.name = 'CommandFailure'
     this.error = { code, message, ...rest }

@@ -92,7 +92,7 @@ export class Agents {
     return true
   }
 
-  /** The machine has activity of this agent. @returns the first byte it holds; undefined if it is another machine's */
+  /** The machine has this agent, whether or not it has told its status yet. @returns the first byte it holds; undefined if it is another machine's */
   begin(machineId: string, agentId: string): number | undefined {
     const record = this.#claim(machineId, agentId)
     return record && (record.status?.begin ?? 0)

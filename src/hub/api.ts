@@ -109,7 +109,7 @@ export function api(context: ApiContext): Hono {
     // Sent again, perhaps without the id that was made for the agent the first time.
     const known = commands.get(command_id)
     const agent_id = request.agent_id ?? known?.agent_id ?? `a-${randomUUID().slice(0, 8)}`
-    if (!known && (agents.machineOf(agent_id) ?? commands.machineOf(agent_id)) !== undefined)
+    if (!known && (agents.machineOf(agent_id) ?? commands.startingOn(agent_id)) !== undefined)
       throw new Fault(409, 'agent_exists', `There is an agent ${agent_id} already.`, { path: 'agent_id' })
     const { machine_id } = machineOf(request.machine_id ?? known?.machine_id ?? onlyMachine())
     return submit(c, machine_id, { type: 'agent:start', agent_id, command_id, spec })
@@ -131,7 +131,7 @@ export function api(context: ApiContext): Hono {
       const machineId =
         agents.machineOf(agent_id) ??
         commands.get(parsed.command_id)?.machine_id ??
-        commands.machineOf(agent_id)
+        commands.startingOn(agent_id)
       if (machineId === undefined) throw noAgent(agent_id)
       return submit(c, machineId, parsed)
     })

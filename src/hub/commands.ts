@@ -167,11 +167,10 @@ export class Commands {
     entry.outcome = { ...entry.outcome, progress: { stage, ...(message && { message }) } }
   }
 
-  /** Where an agent is being started, or was, of which its machine has not told yet. */
-  machineOf(agentId: string): string | undefined {
-    for (const { type, outcome } of [...this.#entries.values()].reverse())
-      if (outcome.agent_id === agentId && type === 'agent:start' && outcome.state !== 'failed')
-        return outcome.machine_id
+  /** The machine that is to start this agent, and has not answered yet. */
+  startingOn(agentId: string): string | undefined {
+    for (const { type, outcome } of this.#pending)
+      if (outcome.agent_id === agentId && type === 'agent:start') return outcome.machine_id
     return undefined
   }
 

@@ -153,8 +153,11 @@ function assemble(dir: string, clock: Clock, logger: Logger) {
     logger,
     connected: (machineId) => machines.link(machineId) !== undefined,
   })
-  const commands = new Commands(join(dir, 'commands.jsonl'), machines, logger, ({ agent_id }, type) => {
-    if (type === 'agent:remove' && agent_id !== undefined) agents.forget(agent_id)
+  const commands = new Commands(join(dir, 'commands.jsonl'), machines, logger, (outcome, type) => {
+    const { machine_id, agent_id } = outcome
+    if (agent_id === undefined) return
+    if (type === 'agent:start') agents.begin(machine_id, agent_id)
+    if (type === 'agent:remove') agents.forget(agent_id)
   })
   const switchboard: Switchboard = new Switchboard({ machines, agents, commands, store, clock, logger })
   return { feed, saver, store, machines, agents, commands, switchboard }

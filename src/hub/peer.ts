@@ -20,6 +20,8 @@ import {
 const GREETING_MS = 10_000
 /** Frames in a row that cannot be taken, after which the link is of no use. */
 const FAULTS_IN_A_ROW = 20
+/** What may wait to be sent to a daemon that does not read. */
+const BUFFERED_BYTES = 4 * Limits.frame_bytes
 /** How long a peer that was told to go may take to close its side. */
 const CLOSING_MS = 1000
 
@@ -71,6 +73,10 @@ export class Peer {
     })
   }
 
+  get hello() {
+    return this.#hello
+  }
+
   /** Empty before the greeting. */
   get machineId() {
     return this.#hello?.machine_id ?? ''
@@ -85,7 +91,10 @@ export class Peer {
   }
 
   send(message: FromServer | Command) {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message))
+    if (this.#socket.readyState !== WebSocket.OPEN) return
+    // Commands are on disk and everything else is said again: a daemon that does not read may lose its link.
+    if (this.#socket.bufferedAmount > BUFFERED_BYTES) return this.#socket.terminate()
+    this.#socket.send(JSON.stringify(message))
   }
 
   /** Another connection of the same machine takes this one's place. */

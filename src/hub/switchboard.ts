@@ -52,19 +52,26 @@ export class Switchboard {
     const { machines, agents, logger } = this.#options
     const before = this.#present.get(hello.machine_id)
     this.#present.set(hello.machine_id, peer)
-    before?.supersede(hello)
+    if (before) {
+      before.supersede(hello)
+      machines.disconnected(hello.machine_id, before)
+    }
     this.#lines.set(peer, { acks: new Set(), asked: new Map(), held: new Set() })
     logger.info(
       { machine_id: hello.machine_id, hostname: hello.hostname, version: hello.daemon_version },
       'machine connected',
     )
-    machines.connected(hello, peer)
     return agents.greeted(hello.machine_id, hello.agents)
   }
 
   welcomed(peer: Peer) {
+    const { machines, agents, commands } = this.#options
     // A newer connection may have come while this one was greeted.
-    if (this.#present.get(peer.machineId) === peer) this.#options.commands.resend(peer.machineId)
+    if (!peer.hello || this.#present.get(peer.machineId) !== peer) return
+    // Not before: a command that overtakes the welcome is not taken.
+    machines.connected(peer.hello, peer)
+    agents.shownAnew(peer.machineId)
+    commands.resend(peer.machineId)
   }
 
   gone(peer: Peer) {

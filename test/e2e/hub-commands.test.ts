@@ -140,3 +140,17 @@ test('a machine is forgotten with its agents and what waits for it, but not whil
   assert.deepEqual(await hub.api('GET', '/api/agents'), { agents: [] })
   assert.equal((await hub.request('DELETE', '/api/machines/machine-1')).status, 404)
 })
+
+test('the id of an agent that was removed may be used again', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon()
+  for (const round of [1, 2]) {
+    const starting = post(hub, '/api/agents', { agent_id: 'a', spec: { cwd: '/' } })
+    daemon.answer(await daemon.command('agent:start', round))
+    assert.equal((await starting).status, 200)
+    assert.equal((await post(hub, '/api/agents', { agent_id: 'a', spec: { cwd: '/' } })).status, 409)
+    const removing = post(hub, '/api/agents/a/remove')
+    daemon.answer(await daemon.command('agent:remove', round))
+    assert.equal((await removing).status, 200)
+  }
+})

@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { Outcome } from '../../src/protocol/index.ts'
+import { claudeStage } from '../support/claude-stage.ts'
+import { journalEvents, merged } from '../support/journal.ts'
+import { mock } from '../support/messages-script.ts'
+import type { Running, Stage } from '../support/stage.ts'
+import { until } from '../support/wait.ts'
+
+/** Everything the agent wrote is at the hub, once and in order. */
+async function complete(stage: Stage, agent: string) {
+  const written = journalEvents(stage.state, agent)
+  const last = written.at(-1)!
+  await stage.eventually(agent, last.kind, ({ offset }) => offset === last.offset)
+  assert.deepEqual(merged(await stage.events(agent)), merged(journalEvents(stage.state, agent)))
+}
+
+async function kill(running: Running) {
+  running.kill('SIGKILL')
+  await running.ended
+}
+
+test('a daemon killed in mid-turn: the agent finishes its turn meanwhile, and every event arrives once', async (t) => {
+  const { stage } = await claudeStage(t)
+  await stage.hub()
+  const first = await stage.daemon()
+  const agent = await stage.start({ prompt: mock([{ text: 'word ', repeat: 60, every: 20 }]) })
+  const { pid } = await stage.agent(agent)
+  await stage.eventually(agent, 'text_delta')
+  await kill(first)
+  await until(() => journalEvents(stage.state, agent).some(({ kind }) => kind === 'turn_result'), {
+    what: 'the end of the turn, with no daemon there',
+  })
+  await stage.daemon()
+  const idle = await stage.agentIs(agent, 'idle')
+  assert.equal(idle.pid, pid)
+  assert.equal(idle.run, 1)
+  await complete(stage, agent)
+})
+
+test('a hub killed in mid-turn: nothing lost, nothing twice', async (t) => {
+  const { stage } = await claudeStage(t)
+  const hub = await stage.hub()
+  await stage.daemon()
+  const agent = await stage.start({ prompt: mock([{ text: 'word ', repeat: 100, every: 20 }]) })
+  await stage.eventually(agent, 'text_delta')
+  await kill(hub)
+  await stage.hub()
+  await until(async () => (await stage.machine())?.connected)
+  await stage.eventually(agent, 'turn_result')
+  await stage.agentIs(agent, 'idle')
+  await complete(stage, agent)
+})
+
+test('a request for permission outlives daemon and hub, and the late answer counts', async (t) => {
+  const { stage } = await claudeStage(t)
+  const hub = await stage.hub()
+  const daemon = await stage.daemon()
+  const agent = await stage.start({
+    prompt: mock([{ tool: 'Bash', input: { command: 'touch late.txt' } }], [{ text: 'ok' }]),
+  })
+  const asked = await stage.eventually(agent, 'permission_request')
+  await kill(daemon)
+  await kill(hub)
+  await stage.hub()
+  await stage.daemon()
+  const waiting = await stage.agentIs(agent, 'waiting')
+  assert.equal(waiting.pending[0]?.request_id, asked.request_id)
+  const command_id = 'answer-1'
+  const decide = () =>
+    stage.command(agent, 'permission', { command_id, request_id: asked.request_id, decision: 'allow' })
+  assert.equal((await decide()).state, 'succeeded')
+  // The same command again is the same answer.
+  assert.equal((await decide()).state, 'succeeded')
+  await stage.eventually(agent, 'turn_result')
+  assert.ok(existsSync(join(stage.cwd, 'late.txt')))
+  await complete(stage, agent)
+})
+
+test('a daemon killed ten times in a row while an agent works: one agent, one stream', async (t) => {
+  const { stage } = await claudeStage(t)
+  await stage.hub()
+  let daemon = await stage.daemon()
+  const agent = await stage.start({
+    permission_mode: 'bypassPermissions',
+    prompt: mock(
+      [
+        { text: 'word ', repeat: 150, every: 20 },
+        { tool: 'Bash', input: { command: 'sleep 1; echo x >> ran.txt' } },
+      ],
+      [{ text: 'word ', repeat: 150, every: 20 }],
+    ),
+  })
+  const { pid } = await stage.agent(agent)
+  for (let i = 0; i < 10; i++) {
+    await kill(daemon)
+    daemon = await stage.daemon()
+  }
+  await stage.eventually(agent, 'turn_result')
+  const idle = await stage.agentIs(agent, 'idle')
+  assert.equal(idle.pid, pid)
+  assert.equal(idle.run, 1)
+  assert.equal(readFileSync(join(stage.cwd, 'ran.txt'), 'utf8'), 'x\n')
+  await complete(stage, agent)
+})
+
+test('commands given while the daemon is away are carried out once when it is back', async (t) => {
+  const { stage } = await claudeStage(t)
+  await stage.hub()
+  const daemon = await stage.daemon()
+  const agent = await stage.start()
+  await kill(daemon)
+  const content = mock([{ text: 'for later' }])
+  const queued = await stage.api<Outcome>('POST', `/api/agents/${agent}/prompt?wait=0`, {
+    command_id: 'p1',
+    content,
+  })
+  assert.equal(queued.state, 'pending')
+  await stage.daemon()
+  await stage.eventually(agent, 'turn_result')
+  const outcome = await stage.api<Outcome>('GET', '/api/commands/p1?wait=5')
+  assert.equal(outcome.state, 'succeeded')
+  const prompts = (await stage.events(agent)).filter(({ kind }) => kind === 'user')
+  assert.equal(prompts.length, 1)
+})
+
+test('an agent that ended while no daemon was there is told with its true end', async (t) => {
+  const { stage } = await claudeStage(t)
+  await stage.hub()
+  const daemon = await stage.daemon()
+  const agent = await stage.start()
+  const { pid } = await stage.agent(agent)
+  await kill(daemon)
+  process.kill(pid!, 'SIGTERM')
+  await until(() => existsSync(join(stage.state, 'agents', agent, 'exit.json')))
+  await stage.daemon()
+  const ended = await stage.agentIs(agent, 'exited')
+  assert.equal(ended.exit?.code, 143)
+  assert.equal(ended.exit?.signal, 'SIGTERM')
+  await complete(stage, agent)
+})
+
+test('daemon:restart keeps the agents; the new daemon has them', async (t) => {
+  const { stage } = await claudeStage(t)
+  await stage.hub()
+  const daemon = await stage.daemon({ FOMULAR_DAEMON_NO_SELF_RELAUNCH: '1' })
+  const agent = await stage.start({ prompt: mock([{ text: 'word ', repeat: 50, every: 20 }]) })
+  const { pid } = await stage.agent(agent)
+  const machine = await stage.machine()
+  const outcome = await stage.api<Outcome>('POST', `/api/machines/${machine!.machine_id}/restart`)
+  assert.equal(outcome.state, 'succeeded')
+  assert.equal(outcome.result?.restart_strategy, 'supervisor_required')
+  assert.equal(await daemon.ended, 75)
+  await stage.daemon()
+  await stage.eventually(agent, 'turn_result')
+  assert.equal((await stage.agentIs(agent, 'idle')).pid, pid)
+  await complete(stage, agent)
+})
+
+test('without a supervisor the daemon starts itself anew', async (t) => {
+  const { stage } = await claudeStage(t)
+  await stage.hub()
+  const daemon = await stage.daemon()
+  const agent = await stage.start()
+  const before = await stage.machine()
+  const outcome = await stage.api<Outcome>('POST', `/api/machines/${before!.machine_id}/restart`)
+  assert.equal(outcome.result?.restart_strategy, 'self')
+  assert.equal(await daemon.ended, 0)
+  await until(async () => {
+    const machine = await stage.machine()
+    return machine?.connected && machine.since !== before!.since
+  })
+  assert.equal(
+    (await stage.command(agent, 'prompt', { content: mock([{ text: 'there you are' }]) })).state,
+    'succeeded',
+  )
+  await stage.eventually(agent, 'turn_result')
+})
+
+test('a second daemon on the same state folder is refused with the pid of the first', async (t) => {
+  const { stage } = await claudeStage(t)
+  await stage.hub()
+  const first = await stage.daemon()
+  const second = stage.run(['run', '--key-file', join(stage.state, 'hub/machine.key')])
+  assert.equal(await second.ended, 4)
+  assert.match(second.log(), new RegExp(`process ${first.pid}`))
+})
+
+test('damaged state files are set aside, said, and not fatal', async (t) => {
+  const { stage } = await claudeStage(t)
+  await stage.hub()
+  const daemon = await stage.daemon()
+  const good = await stage.start()
+  const bad = await stage.start()
+  await kill(daemon)
+  writeFileSync(join(stage.state, 'machine.json'), '{"version":1,')
+  writeFileSync(join(stage.state, 'agents', bad, 'spec.json'), 'nonsense')
+  writeFileSync(join(stage.state, 'agents', good, 'cursor.json'), '\0\0\0')
+  writeFileSync(join(stage.state, 'ledger.jsonl'), '\n{"version":1,"resu')
+  await stage.daemon()
+  const names = [...readdirSync(stage.state), ...readdirSync(join(stage.state, 'agents'))]
+  assert.equal(names.filter((name) => name.includes('.damaged-')).length, 2)
+  const { machines } = await stage.api<{
+    machines: { connected: boolean; status: { problems: { code: string }[] } }[]
+  }>('GET', '/api/machines')
+  const now = machines.find(({ connected }) => connected)
+  assert.ok(now?.status.problems.some(({ code }) => code === 'state_damaged'))
+})
+
+test('state of a newer version is refused with a clear word and left as it is', async (t) => {
+  const { stage } = await claudeStage(t)
+  await stage.hub()
+  const daemon = await stage.daemon()
+  daemon.kill('SIGTERM')
+  await daemon.ended
+  const newer = '{"version":2,"surprise":true}'
+  writeFileSync(join(stage.state, 'machine.json'), newer)
+  const refused = stage.run(['run', '--key-file', join(stage.state, 'hub/machine.key')])
+  assert.notEqual(await refused.ended, 0)
+  assert.match(refused.log(), /newer version/)
+  assert.equal(readFileSync(join(stage.state, 'machine.json'), 'utf8'), newer)
+})
