@@ -305,7 +305,7 @@ export class Daemon {
 
   #program(name: string): string {
     const runtime = this.#health.runtime(name)
-    if (runtime?.path && runtime.found && existsSync(runtime.path)) return runtime.path
+    if (runtime?.path && !runtime.problem && existsSync(runtime.path)) return runtime.path
     throw new CommandFailure(
       'runtime_missing',
       runtime?.problem ?? `${name} is not installed on this machine.`,
