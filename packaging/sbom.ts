@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Metafile } from 'esbuild'
+import { root, version } from './program.ts'
+
+interface LockFile {
+  packages: Record<string, { version?: string; integrity?: string }>
+}
+
+/** The name and version of every package that a file in the bundle is from, in order. */
+function components(metafile: Metafile) {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as LockFile
+  const dirs = new Set<string>()
+  for (const input of Object.keys(metafile.inputs)) {
+    const [, dir] = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input) ?? []
+    if (dir !== undefined) dirs.add(dir)
+  }
+  return [...dirs].sort().map((dir) => {
+    const { name, version, license } = JSON.parse(readFileSync(join(root, dir, 'package.json'), 'utf8'))
+    const integrity = packages[dir]?.integrity
+    const purl = `pkg:npm/${name.replace('@', '%40')}@${version}`
+    return {
+      type: 'library',
+      'bom-ref': purl,
+      name,
+      version,
+      purl,
+      ...(typeof license === 'string' && { licenses: [{ expression: license }] }),
+      // What npm checked when it installed it.
+      ...(integrity?.startsWith('sha512-') && {
+        hashes: [{ alg: 'SHA-512', content: Buffer.from(integrity.slice(7), 'base64').toString('hex') }],
+      }),
+    }
+  })
+}
+
+/**
+ * What is in the executables, as CycloneDX JSON. Without a time and a serial number: the same commit gives the same text.
+ * @param nodes versions of Node they are made with
+ */
+export function sbom(metafile: Metafile, nodes: string[]): string {
+  const purl = `pkg:npm/%40fomular-os/daemon@${version}`
+  const libraries = components(metafile)
+  const runtimes = nodes.map((node) => ({
+    type: 'platform',
+    'bom-ref': `pkg:generic/node@${node}`,
+    name: 'node',
+    version: node,
+    purl: `pkg:generic/node@${node}`,
+    licenses: [{ expression: 'MIT' }],
+  }))
+  const all = [...runtimes, ...libraries]
+  const bom = {
+    bomFormat: 'CycloneDX',
+    specVersion: '1.5',
+    version: 1,
+    metadata: {
+      component: {
+        type: 'application',
+        'bom-ref': purl,
+        name: '@fomular-os/daemon',
+        version,
+        purl,
+        licenses: [{ expression: 'MIT' }],
+      },
+    },
+    components: all,
+    dependencies: [{ ref: purl, dependsOn: all.map((component) => component['bom-ref']) }],
+  }
+  return `${JSON.stringify(bom, undefined, 2)}\n`
+}
