@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
   chmodSync,
@@ -11,11 +10,9 @@ import {
   rmSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
+import { execa } from 'execa'
 import { x } from 'tar'
 import { root } from './program.ts'
-
-const run = promisify(execFile)
 
 /** A package of 50 MB on a slow line. */
 const DOWNLOAD_MS = 10 * 60_000
@@ -101,7 +98,7 @@ export async function baseNode({ package: name, version, integrity }: Platform['
   const temp = mkdtempSync(join(cache, 'fetch-'))
   try {
     const args = ['pack', `${name}@${version}`, '--pack-destination', temp, '--prefer-offline', '--silent']
-    const { stdout } = await run('npm', args, { timeout: DOWNLOAD_MS })
+    const { stdout } = await execa('npm', args, { timeout: DOWNLOAD_MS })
     const tarball = join(temp, stdout.trim().split('\n').at(-1)!)
     const hash = `sha512-${createHash('sha512').update(readFileSync(tarball)).digest('base64')}`
     if (hash !== integrity) throw new Error(`${name}@${version} is ${hash}, not ${integrity}`)
@@ -125,8 +122,8 @@ export async function strippedNode({ node, strip }: Platform, path: string): Pro
   chmodSync(path, 0o755)
   for (const tool of strip) {
     try {
-      const { stdout } = await run(tool, ['--version'])
-      await run(tool, ['-s', path])
+      const { stdout } = await execa(tool, ['--version'])
+      await execa(tool, ['-s', path])
       return stdout.split('\n')[0]!.trim()
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error

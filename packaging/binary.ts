@@ -102,14 +102,13 @@ const files: ReleaseFile[] = []
 for (const platform of chosen) {
   const name = nameOf(platform)
   const { os, arch, node } = platform
-  let stripped: string | undefined
   try {
     await baseNode(node)
   } catch (error) {
     console.error(`${name} skipped: its base Node cannot be had: ${(error as Error).message}`)
     continue
   }
-  stripped = await make(platform, code)
+  const stripped = await make(platform, code)
   const data = readFileSync(join(out, name))
   const packed = gzipSync(data, { level: 9 })
   writeFileSync(join(out, `${name}.gz`), packed)

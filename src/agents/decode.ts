@@ -21,8 +21,7 @@ const UNREADABLE_HEAD_BYTES = 4096
 const SIGNALS = new Map(Object.entries(constants.signals).map(([name, number]) => [number as number, name]))
 
 /** A shell reports death by signal n as 128 + n. */
-export const signalOf = (code: number | undefined) =>
-  code && code > 128 ? SIGNALS.get(code - 128) : undefined
+const signalOf = (code: number | undefined) => (code && code > 128 ? SIGNALS.get(code - 128) : undefined)
 
 export const launcherLine = (line: Omit<LauncherLine, 'type'>) =>
   `\n${JSON.stringify({ type: 'launcher', ...line })}\n`

@@ -53,7 +53,7 @@ export function checkProcesses(agent: Agent) {
 const isRecent = (time: string) => Math.abs(Date.now() - Date.parse(time)) < LAUNCH_GRACE_MS
 
 /** Processes that carry the agent's mark, its own launcher, feeder and program among them. */
-export const strays = (agent: Agent): ProcessIdentity[] => findByEnvironment(AGENT_MARK, agent.folder.dir)
+const strays = (agent: Agent): ProcessIdentity[] => findByEnvironment(AGENT_MARK, agent.folder.dir)
 
 /** Ends whatever an agent that has ended left behind: tool processes live in sessions of their own. */
 export async function sweep(agent: Agent): Promise<number> {

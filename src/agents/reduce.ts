@@ -33,7 +33,7 @@ export function answered(snapshot: Snapshot, requestId: string, now: string): bo
   return true
 }
 
-export function exitOf(
+function exitOf(
   code: number | undefined,
   signal: string | undefined,
   cause: Exit['reason'] | undefined,

@@ -10,7 +10,8 @@ import { type Cleanup, tempDir } from './temp.ts'
 import { until } from './wait.ts'
 
 /** The built program: what users run is what is tested. */
-export const PROGRAM = process.env.TEST_PROGRAM ?? fileURLToPath(new URL('../../dist/index.js', import.meta.url))
+export const PROGRAM =
+  process.env.TEST_PROGRAM ?? fileURLToPath(new URL('../../dist/index.js', import.meta.url))
 /** In the environment of everything a stage starts. */
 const STAGE_MARK = 'TEST_STAGE'
 

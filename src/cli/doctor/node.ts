@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process'
 import type { Finding } from '../render/finding.ts'
 
 /** The oldest Node that runs this program. */
@@ -20,19 +19,22 @@ export function checkNode(): Finding {
 }
 
 /** Only for updates: without it, everything else works. */
-export function checkNpm(env: NodeJS.ProcessEnv): Promise<Finding[]> {
-  return new Promise((resolve) => {
-    execFile('npm', ['--version'], { env, timeout: NPM_MS }, (error, stdout) =>
-      resolve([
-        error
-          ? {
-              check: 'npm',
-              level: 'warning',
-              message: 'npm is not to be had: this daemon cannot update itself.',
-              remedy: 'Install npm; it comes with Node.',
-            }
-          : { check: 'npm', level: 'ok', message: `npm ${stdout.trim()}` },
-      ]),
-    )
+export async function checkNpm(env: NodeJS.ProcessEnv): Promise<Finding[]> {
+  const { execa } = await import('execa')
+  const { failed, stdout } = await execa('npm', ['--version'], {
+    env,
+    extendEnv: false,
+    timeout: NPM_MS,
+    reject: false,
   })
+  return [
+    failed
+      ? {
+          check: 'npm',
+          level: 'warning',
+          message: 'npm is not to be had: this daemon cannot update itself.',
+          remedy: 'Install npm; it comes with Node.',
+        }
+      : { check: 'npm', level: 'ok', message: `npm ${stdout.trim()}` },
+  ]
 }
