@@ -58,8 +58,8 @@ async function make(platform: Platform, code: Uint8Array): Promise<string | unde
       main: `../${MAIN}`,
       disableExperimentalSEAWarning: true,
       useSnapshot: false,
-      // Only the platform that made it can use it.
-      useCodeCache: forHost,
+      // It would save a third of the start, but differs from build to build, and where V8 does not take it, Node warns.
+      useCodeCache: false,
       // NODE_OPTIONS are for other programs of the same user.
       execArgvExtension: 'none',
     } satisfies SeaConfig & { main: string; execArgvExtension: string }
@@ -97,7 +97,7 @@ if (chosen.length === 0)
   throw new Error(`known platforms: ${platforms.map(({ os, arch }) => `${os}-${arch}`).join(' ')}`)
 rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
-const { code, metafile } = await buildProgram()
+const { code, metafile } = await buildProgram({ executable: true })
 const files: ReleaseFile[] = []
 for (const platform of chosen) {
   const name = nameOf(platform)

@@ -41,7 +41,7 @@ function contributors(metafile: Metafile): [string, number][] {
 
 mkdirSync(join(dist, 'protocol'), { recursive: true })
 
-const program = await buildProgram()
+const program = await buildProgram({ executable: false })
 const protocols = await Promise.all([
   build(protocol('esm', 'dist/protocol/index.mjs')),
   build(protocol('cjs', 'dist/protocol/index.cjs')),

@@ -40,9 +40,19 @@ const program: BuildOptions = {
   logOverride: { 'empty-import-meta': 'silent' },
 }
 
-/** The program as one CommonJS file, which needs Node and nothing else. */
-export async function buildProgram(): Promise<{ code: Uint8Array; metafile: Metafile }> {
-  const { outputFiles = [], metafile } = await build(program)
+/**
+ * The program as one CommonJS file, which needs Node and nothing else.
+ * @param executable for the inside of an executable, or for a Node that is told to run it
+ */
+export async function buildProgram({
+  executable,
+}: {
+  executable: boolean
+}): Promise<{ code: Uint8Array; metafile: Metafile }> {
+  const { outputFiles = [], metafile } = await build({
+    ...program,
+    define: { ...program.define, FOMULAR_EXECUTABLE: String(executable) },
+  })
   const [main] = outputFiles
   if (!main || !metafile) throw new Error('esbuild gave nothing')
   if (main.text.includes('import_meta'))

@@ -1,21 +1,45 @@
 import { spawn } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join, resolve } from 'node:path'
+import { EXECUTABLE } from '../platform/executable.ts'
 
 /** How this process was started, taken before anything changes it. */
 export interface Invocation {
-  execPath: string
-  execArgv: string[]
-  argv: string[]
+  /** What runs the program, with its own arguments: Node; nothing where the program is an executable. */
+  runner: string[]
+  /** The program's path, by the name that was used: a link leads to what is installed by then. Then its arguments. */
+  argv: [program: string, ...args: string[]]
   env: NodeJS.ProcessEnv
   cwd: string
 }
 
-export const captureInvocation = (): Invocation => ({
-  execPath: process.execPath,
-  execArgv: [...process.execArgv],
-  argv: process.argv.slice(1),
-  env: { ...process.env },
-  cwd: process.cwd(),
-})
+export function captureInvocation(): Invocation {
+  const { execPath, execArgv, argv, env } = process
+  const [, program = execPath, ...args] = argv
+  return {
+    runner: EXECUTABLE ? [] : [execPath, ...execArgv],
+    argv: [EXECUTABLE ? pathOf(program, env, process.cwd()) : program, ...args],
+    env: { ...env },
+    cwd: process.cwd(),
+  }
+}
+
+/** Of a program that was started by this name. The system itself knows only where all links lead. */
+function pathOf(name: string, env: NodeJS.ProcessEnv, cwd: string): string {
+  const candidates = name.includes('/')
+    ? [resolve(cwd, name)]
+    : (env.PATH ?? '').split(delimiter).map((dir) => join(dir || cwd, name))
+  return candidates.find(isExecutable) ?? process.execPath
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
 
 /**
  * Exit code that asks a supervisor for a new start (EX_TEMPFAIL of sysexits.h). Never 0: a supervisor that restarts only
@@ -35,11 +59,11 @@ export function isSupervised(env: NodeJS.ProcessEnv, pid: number): boolean {
  * Starts this program anew, detached and as nobody's child (double fork), once this process is gone.
  * @throws the system's error when it could not be started
  */
-export async function relaunch({ execPath, execArgv, argv, env, cwd }: Invocation): Promise<void> {
+export async function relaunch({ runner, argv, env, cwd }: Invocation): Promise<void> {
   // The new daemon may start when this one is gone: lock and socket are free then. Descriptor 3 is a pipe of which only
   // this process holds the other end, so its end of file is this process's end, however it comes.
   const script = 'read -r _ <&3; exec 3<&-; exec "$@"'
-  const child = spawn('/bin/sh', ['-c', '(sh -c "$0" sh "$@" &)', script, execPath, ...execArgv, ...argv], {
+  const child = spawn('/bin/sh', ['-c', '(sh -c "$0" sh "$@" &)', script, ...runner, ...argv], {
     cwd,
     env,
     detached: true,

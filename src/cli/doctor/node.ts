@@ -1,3 +1,4 @@
+import { EXECUTABLE } from '../../platform/executable.ts'
 import type { Finding } from '../render/finding.ts'
 
 /** The oldest Node that runs this program. */
@@ -9,7 +10,7 @@ export function checkNode(): Finding {
   const { node } = process.versions
   const [major = 0, minor = 0] = node.split('.').map(Number)
   if (major > NODE.major || (major === NODE.major && minor >= NODE.minor))
-    return { check: 'node', level: 'ok', message: `Node ${node}` }
+    return { check: 'node', level: 'ok', message: `Node ${node}${EXECUTABLE ? ', built in' : ''}` }
   return {
     check: 'node',
     level: 'error',

@@ -13,11 +13,12 @@ export const isSupervisedAlready = (env: NodeJS.ProcessEnv) => env[SUPERVISED] =
  * it, and starts it again as often as it asks for that.
  * @returns its exit code
  */
-export async function superviseAgain({ execPath, execArgv, argv, env, cwd }: Invocation): Promise<number> {
+export async function superviseAgain({ runner, argv, env, cwd }: Invocation): Promise<number> {
   // Those of the daemon that was here: signals are for the next one.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeAllListeners(signal)
+  const [file, ...args] = [...runner, ...argv] as [string, ...string[]]
   for (;;) {
-    const child = spawn(execPath, [...execArgv, ...argv], {
+    const child = spawn(file, args, {
       cwd,
       env: { ...env, [SUPERVISED]: '1' },
       stdio: 'inherit',
