@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { claudeStage } from '../support/claude-stage.ts'
 import { mock } from '../support/messages-script.ts'
-import { PROGRAM, type Stage } from '../support/stage.ts'
+import { RUN, type Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
 interface Ran {
@@ -16,7 +16,7 @@ interface Ran {
 
 /** Runs a command as a user would, without a terminal. */
 function cli(stage: Stage, args: string[], input = ''): Promise<Ran> & { stderr(): string } {
-  const child = spawn(process.execPath, [PROGRAM, ...args], { cwd: stage.cwd, env: stage.env })
+  const child = spawn(RUN[0], [...RUN.slice(1), ...args], { cwd: stage.cwd, env: stage.env })
   const out: Buffer[] = []
   const err: Buffer[] = []
   child.stdout.on('data', (data: Buffer) => out.push(data))

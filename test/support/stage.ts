@@ -12,6 +12,8 @@ import { until } from './wait.ts'
 /** The built program: what users run is what is tested. */
 export const PROGRAM =
   process.env.TEST_PROGRAM ?? fileURLToPath(new URL('../../dist/index.js', import.meta.url))
+/** What runs it: a script runs on this Node, anything else by itself. */
+export const RUN: [string, ...string[]] = /\.[cm]?js$/.test(PROGRAM) ? [process.execPath, PROGRAM] : [PROGRAM]
 /** In the environment of everything a stage starts. */
 const STAGE_MARK = 'TEST_STAGE'
 
@@ -77,7 +79,7 @@ export class Stage {
   run(args: string[], env: Record<string, string> = {}): Running {
     const path = join(this.dir, `${args[0]}-${++this.#logs}.log`)
     const fd = openSync(path, 'w')
-    const child = spawn(process.execPath, [PROGRAM, ...args], {
+    const child = spawn(RUN[0], [...RUN.slice(1), ...args], {
       cwd: this.dir,
       env: { ...this.env, ...env },
       stdio: ['ignore', fd, fd],
