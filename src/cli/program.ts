@@ -44,7 +44,7 @@ Exit codes:
   ${EXIT.interrupted} interrupted by Ctrl-C`
 
 /** The command line for these arguments. What is heavy is loaded when a command runs: a daemon's start is to be quick. */
-async function program(args: string[]): Promise<Command> {
+export async function program(args: string[]): Promise<Command> {
   const root = new Command('fomular-daemon')
     .description(
       'Runs Claude Code agents on this machine for a FomularOS server, or for the hub that comes with it.\nWithout a command it is the daemon: see `fomular-daemon run --help` for its flags.',

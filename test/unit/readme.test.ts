@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import type { Command } from 'commander'
+import { EXIT } from '../../src/cli/exit-codes.ts'
+import { program } from '../../src/cli/program.ts'
+import { CONFIG_KEYS, type DaemonConfig, loadDaemonConfig } from '../../src/config/config.ts'
+import { tempDir } from '../support/temp.ts'
+
+const root = new URL('../../', import.meta.url)
+const text = readFileSync(new URL('README.md', root), 'utf8')
+
+/** Of this program alone, or set by it for others: nobody sets them by hand. */
+const INTERNAL = [
+  'FOMULAR_AGENT',
+  'FOMULAR_LAUNCH_SCRIPT',
+  'FOMULAR_VERSION',
+  'FOMULAR_DAEMON_NO_SELF_RELAUNCH',
+]
+
+const sorted = (values: Iterable<string>) => [...new Set(values)].sort()
+const all = (pattern: RegExp, where = text) => sorted([...where.matchAll(pattern)].map(([, found]) => found!))
+
+/** Cells of the table under a heading, without its head. */
+function table(heading: string): string[][] {
+  const section = text.slice(text.indexOf(`${heading}\n`))
+  const [rows = ''] = section.match(/(?:^\|.*\n)+/m) ?? []
+  return rows
+    .trim()
+    .split('\n')
+    .slice(2)
+    .map((row) =>
+      row
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    )
+}
+
+const code = (cell = '') => /^`(.*)`$/.exec(cell)?.[1]
+
+/** Every command by its name, as `agent start`, with its long flags. */
+function commands(command: Command, path: string[] = []): [string, string[]][] {
+  const inner = command.commands.filter((each) => each.name() !== 'help')
+  if (inner.length > 0) return inner.flatMap((each) => commands(each, [...path, each.name()]))
+  return [[path.join(' '), command.options.flatMap(({ long }) => long ?? [])]]
+}
+
+test('every command is in its table, and every flag is mentioned; none else is', async () => {
+  const known = commands(await program(['--help']))
+  assert.deepEqual(
+    sorted(table('## Commands').map(([name]) => code(name)!)),
+    sorted(known.map(([name]) => name)),
+  )
+  const tables = text.slice(text.indexOf('## Commands'), text.indexOf('## What is where'))
+  assert.deepEqual(all(/`(--[\w-]+)`/g, tables), sorted(['--help', ...known.flatMap(([, flags]) => flags)]))
+})
+
+test('flags that the table of commands gives to one are its own', async () => {
+  const known = new Map(commands(await program(['--help'])))
+  for (const [name = '', , flags = ''] of table('## Commands')) {
+    const own = known.get(code(name)!)!
+    for (const flag of all(/`(--[\w-]+)`/g, flags)) assert.ok(own.includes(flag), `${name} ${flag}`)
+  }
+})
+
+test('every setting is there with its flag, variable and default', async (t) => {
+  const rows = table('### Settings')
+  assert.deepEqual(sorted(rows.map(([, , key]) => code(key)!)), sorted(CONFIG_KEYS))
+  const env = { HOME: tempDir(t) }
+  const defaults: Partial<DaemonConfig> = await loadDaemonConfig({ flags: { key: 'k' }, env })
+  for (const [flag, variable, cell, value] of rows) {
+    const key = code(cell)!
+    const update = key.startsWith('update.')
+    assert.equal(code(flag), update ? undefined : `--${key.replaceAll('_', '-')}`)
+    assert.equal(code(variable), `FOMULAR_${key.replace('.', '_').toUpperCase()}`)
+    if (key === 'key' || key === 'key_file') continue
+    const found = update
+      ? defaults.update?.[key.slice('update.'.length) as 'package' | 'registry']
+      : defaults[key as keyof DaemonConfig]
+    const shown = found === undefined ? undefined : String(found).replace(env.HOME, '~')
+    assert.equal(code(value), shown, key)
+  }
+})
+
+test('every variable that the code reads is there', () => {
+  const src = new URL('src/', root)
+  const read = readdirSync(src, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .flatMap((path) => all(/\b(FOMULAR_[A-Z]+(?:_[A-Z]+)*)\b/g, readFileSync(new URL(path, src), 'utf8')))
+  const documented = all(/`(FOMULAR_[A-Z_]+)`/g)
+  for (const name of sorted(read)) assert.equal(documented.includes(name), !INTERNAL.includes(name), name)
+})
+
+test('the exit codes are those of the program', () => {
+  assert.deepEqual(
+    table('### Exit codes').map(([number]) => Number(number)),
+    Object.values(EXIT),
+  )
+})
+
+test('links within the repository lead somewhere', () => {
+  const links = [...text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)]
+  for (const [link, path = '', anchor] of links) {
+    const target = readFileSync(new URL(path || 'README.md', root), 'utf8')
+    if (anchor !== undefined)
+      assert.ok(
+        all(/^#+ (.*)$/gm, target)
+          .map(slug)
+          .includes(anchor),
+        link,
+      )
+  }
+})
+
+/** A heading's anchor, as GitHub makes it. */
+const slug = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replace(/[^\w\- ]/g, '')
+    .replaceAll(' ', '-')
