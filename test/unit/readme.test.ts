@@ -10,13 +10,8 @@ import { tempDir } from '../support/temp.ts'
 const root = new URL('../../', import.meta.url)
 const text = readFileSync(new URL('README.md', root), 'utf8')
 
-/** Of this program alone, or set by it for others: nobody sets them by hand. */
-const INTERNAL = [
-  'FOMULAR_AGENT',
-  'FOMULAR_LAUNCH_SCRIPT',
-  'FOMULAR_VERSION',
-  'FOMULAR_DAEMON_NO_SELF_RELAUNCH',
-]
+/** Set by this program for those it starts: nobody sets them by hand. */
+const INTERNAL = ['FOMULAR_AGENT', 'FOMULAR_DAEMON_NO_SELF_RELAUNCH']
 
 const sorted = (values: Iterable<string>) => [...new Set(values)].sort()
 const all = (pattern: RegExp, where = text) => sorted([...where.matchAll(pattern)].map(([, found]) => found!))
@@ -85,11 +80,14 @@ test('every setting is there with its flag, variable and default', async (t) => 
 
 test('every variable that the code reads is there', () => {
   const src = new URL('src/', root)
-  const read = readdirSync(src, { recursive: true, encoding: 'utf8' })
+  const code = readdirSync(src, { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.ts'))
-    .flatMap((path) => all(/\b(FOMULAR_[A-Z]+(?:_[A-Z]+)*)\b/g, readFileSync(new URL(path, src), 'utf8')))
+    .map((path) => readFileSync(new URL(path, src), 'utf8'))
+    .join('\n')
+  const built = all(/declare const (FOMULAR_\w+)/g, code)
   const documented = all(/`(FOMULAR_[A-Z_]+)`/g)
-  for (const name of sorted(read)) assert.equal(documented.includes(name), !INTERNAL.includes(name), name)
+  for (const name of all(/\b(FOMULAR_[A-Z]+(?:_[A-Z]+)*)\b/g, code))
+    assert.equal(documented.includes(name), ![...built, ...INTERNAL].includes(name), name)
 })
 
 test('the exit codes are those of the program', () => {
