@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
 import * as z from 'zod/mini'
-import type { Event } from '../protocol/index.ts'
+import { type Event, Limits } from '../protocol/index.ts'
 import type { EventBody } from './runtimes/runtime.ts'
 
 /** What the launcher itself writes into the journal, before and after the agent. */
@@ -17,6 +17,13 @@ type LauncherLine = z.infer<typeof LauncherLine>
 const LAUNCHER_PREFIX = '{"type":"launcher",'
 /** How much of a line that cannot be read is passed on. */
 const UNREADABLE_HEAD_BYTES = 4096
+
+/** JSON shorter than this cannot be nested so deeply that it matters. */
+const SHALLOW_BYTES = 2 * Limits.nesting
+/** A line shorter than this does not become longer than a frame may be, whatever is in it. */
+const SMALL_BYTES = 1024 * 1024
+/** What is left of a frame for the lines before a long one. */
+const FRAME_REST_BYTES = 4 * 1024 * 1024
 
 const SIGNALS = new Map(Object.entries(constants.signals).map(([name, number]) => [number as number, name]))
 
@@ -49,17 +56,19 @@ function launcherEvent(line: string): EventBody | undefined {
   }
 }
 
-const unreadable = (reason: 'torn' | 'not_json' | 'too_long', bytes: number, head: string): EventBody => ({
+type Unreadable = Extract<Event, { kind: 'unreadable' }>['reason']
+
+const unreadable = (reason: Unreadable, bytes: number, head: Buffer): EventBody => ({
   kind: 'unreadable',
   reason,
   bytes,
-  text: head,
+  text: head.toString('utf8', 0, UNREADABLE_HEAD_BYTES),
 })
 
 /** A line longer than `Limits.line_bytes`, of which only the head was read. */
 export const tooLong = (offset: number, bytes: number, head: Buffer): Event[] => [
   {
-    ...unreadable('too_long', bytes, head.toString('utf8', 0, UNREADABLE_HEAD_BYTES)),
+    ...unreadable('too_long', bytes, head),
     offset,
     index: 0,
   } as Event,
@@ -76,10 +85,25 @@ export function decodeLine(line: Buffer, offset: number, runtime: (line: string)
   const launcher = text.startsWith(LAUNCHER_PREFIX) ? launcherEvent(text) : undefined
   if (launcher) bodies = [launcher]
   else bodies = runtime(text)
+  const reason = unfit(bodies, line.length)
+  if (reason) bodies = [unreadable(reason, line.length, line)]
   return bodies.map((body, index) => {
     // A process killed while writing leaves the beginning of an object; its next run's launcher ended the line.
     if (body.kind === 'unreadable' && text.startsWith('{') && !text.endsWith('}'))
       body = { ...body, reason: 'torn' }
     return { ...body, offset, index } as Event
   })
+}
+
+/** Why nobody could be told these: JSON is read at any depth but not written, and some of it is longer than it was. */
+function unfit(bodies: EventBody[], bytes: number): Unreadable | undefined {
+  if (bytes > SHALLOW_BYTES && isDeeper(bodies, Limits.nesting)) return 'too_deep'
+  if (bytes <= SMALL_BYTES) return undefined
+  const most = Limits.frame_bytes - FRAME_REST_BYTES
+  return Buffer.byteLength(JSON.stringify(bodies)) > most ? 'too_long' : undefined
+}
+
+function isDeeper(value: unknown, than: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return than === 0 || Object.values(value).some((inner) => isDeeper(inner, than - 1))
 }

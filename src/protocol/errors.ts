@@ -64,6 +64,8 @@ export const Limits = {
   frame_bytes: 32 * 1024 * 1024,
   /** Longest journal line that is parsed; a longer one arrives as `unreadable`. */
   line_bytes: 16 * 1024 * 1024,
+  /** Deepest nesting of objects and arrays in an event; a line with more arrives as `unreadable`. */
+  nesting: 1000,
   /** Activity a daemon sends ahead of the server's acknowledgement, in journal bytes, over all agents. */
   window_bytes: 4 * 1024 * 1024,
   /** A side that hears nothing, not even a pong, for this long closes the link. */

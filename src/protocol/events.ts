@@ -201,11 +201,11 @@ export const Event = z.discriminatedUnion('kind', [
   }),
   /** A line that is JSON but not known here: passed on as it is. */
   z.object({ ...base, kind: z.literal('unknown'), raw: Json }),
-  /** A line that cannot be read: torn by a kill, not JSON, or longer than the limit. `text` is its head. */
+  /** A line that cannot be read: torn by a kill, not JSON, or longer or deeper than the limit. `text` is its head. */
   z.object({
     ...base,
     kind: z.literal('unreadable'),
-    reason: z.enum(['torn', 'not_json', 'too_long']),
+    reason: z.enum(['torn', 'not_json', 'too_long', 'too_deep']),
     bytes: z.int(),
     text: z.string(),
   }),

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { decodeLine } from '../../../src/agents/decode.ts'
+import { decode } from '../../../src/agents/runtimes/claude/decode.ts'
+import { Limits } from '../../../src/protocol/index.ts'
+
+const events = (line: string | Buffer) => decodeLine(Buffer.from(line), 0, decode)
+const nested = (levels: number) => `{"type":"new","x":${'['.repeat(levels)}${']'.repeat(levels)}}`
+
+test('a line nested so deeply that it could be read but not written arrives as unreadable', () => {
+  // More than JSON.stringify can do: sending it on would end the daemon, each time it starts.
+  for (const levels of [Limits.nesting, 6000, 200_000]) {
+    const line = nested(levels)
+    assert.deepEqual(events(line), [
+      {
+        kind: 'unreadable',
+        reason: 'too_deep',
+        bytes: line.length,
+        text: line.slice(0, 4096),
+        offset: 0,
+        index: 0,
+      },
+    ])
+  }
+  const deep = nested(Limits.nesting - 10)
+  assert.deepEqual(events(deep), [{ kind: 'unknown', raw: JSON.parse(deep), offset: 0, index: 0 }])
+})
+
+test('a line that grows beyond a frame when it is passed on arrives as unreadable', () => {
+  const numbers = `{"type":"new","x":[${'1e20,'.repeat(3_200_000)}1]}`
+  const notUtf8 = Buffer.concat([
+    Buffer.from('{"type":"new","x":"'),
+    Buffer.alloc(13_000_000, 0xff),
+    Buffer.from('"}'),
+  ])
+  for (const line of [Buffer.from(numbers), notUtf8]) {
+    assert.ok(line.length <= Limits.line_bytes)
+    const [event, ...more] = events(line)
+    assert.deepEqual(more, [])
+    assert.ok(event?.kind === 'unreadable' && event.reason === 'too_long' && event.bytes === line.length)
+  }
+  const long = `{"type":"new","x":"${'x'.repeat(Limits.line_bytes - 100)}"}`
+  assert.deepEqual(
+    events(long).map(({ kind }) => kind),
+    ['unknown'],
+  )
+})
