@@ -43,7 +43,11 @@ export class Keys {
   constructor(dir: string, now: string, logger: Logger) {
     this.#path = join(dir, 'keys.json')
     this.#logger = logger
-    this.#load()
+    const read = readJson(this.#path, KeysFile)
+    if (read.ok) this.#keys = read.value.keys
+    else if (read.reason === 'damaged')
+      logger.error({ aside: setAside(this.#path), problem: read.problem }, 'damaged list of keys set aside')
+    this.#stamp = stamp(this.#path)
     const { machineKey, userKey } = hubFiles(dir)
     const made = [this.#ensure('machine', machineKey, now), this.#ensure('user', userKey, now)]
     if (made.includes(true)) this.#save()
@@ -52,7 +56,7 @@ export class Keys {
   accepts(role: Role, authorization: string | undefined): boolean {
     const [, key] = /^Bearer +(\S+) *$/i.exec(authorization ?? '') ?? []
     if (key === undefined) return false
-    if (stamp(this.#path) !== this.#stamp) this.#load()
+    if (stamp(this.#path) !== this.#stamp) this.#reload()
     const hash = sha256(key)
     let accepted = false
     for (const entry of this.#keys) {
@@ -81,15 +85,17 @@ export class Keys {
     return true
   }
 
-  #load() {
-    const read = readJson(this.#path, KeysFile)
-    if (!read.ok && read.reason === 'damaged')
-      this.#logger.error(
-        { aside: setAside(this.#path), problem: read.problem },
-        'damaged list of keys set aside',
-      )
-    this.#keys = read.ok ? read.value.keys : this.#keys
+  /** Somebody is editing the list: what cannot be read is left to them, and the keys stay as they were. */
+  #reload() {
     this.#stamp = stamp(this.#path)
+    try {
+      const read = readJson(this.#path, KeysFile)
+      if (read.ok) this.#keys = read.value.keys
+      else if (read.reason === 'damaged')
+        this.#logger.error({ problem: read.problem }, `${this.#path} is not understood: no key has changed`)
+    } catch (error) {
+      this.#logger.error({ err: error }, `${this.#path} cannot be read: no key has changed`)
+    }
   }
 
   #save() {

@@ -61,8 +61,14 @@ export class Peer {
     this.#timer = clock.setTimeout(() => this.close(CloseCode.timeout, 'no greeting in time'), GREETING_MS)
     socket.on('message', (data, isBinary) => {
       this.#hear()
-      // 'nodebuffer', which is the default, gives one buffer.
-      this.#receive(data as Buffer, isBinary)
+      try {
+        // 'nodebuffer', which is the default, gives one buffer.
+        this.#receive(data as Buffer, isBinary)
+      } catch (error) {
+        // What one daemon sends must not end the hub of all the others.
+        logger.error({ err: error, machine_id: this.machineId }, 'a frame could not be dealt with')
+        this.close(1011, 'internal error')
+      }
     })
     socket.on('ping', () => this.#hear())
     socket.on('pong', () => this.#hear())

@@ -184,6 +184,18 @@ test('a peer that does not greet, or has gone silent, is let go', async (t) => {
   assert.equal(daemon.closed, undefined)
 })
 
+test('a frame that makes the hub stumble ends its own link only', async (t) => {
+  const hub = await TestHub.open(t)
+  const other = await hub.daemon()
+  const daemon = await hub.daemon({ machine_id: 'machine-2', agents: [statusOf('a')] })
+  // It can be read, but not written.
+  const deep = '['.repeat(20_000) + ']'.repeat(20_000)
+  const event = `{"kind":"unknown","offset":0,"index":0,"raw":${deep}}`
+  daemon.send(`{"type":"agent:activity","agent_id":"a","from":0,"to":10,"events":[${event}]}`)
+  assert.equal((await daemon.ended()).code, 1011)
+  await other.settled()
+})
+
 test('half a handshake does not hold the hub', async (t) => {
   const hub = await TestHub.open(t)
   const socket = connect(hub.port, '127.0.0.1')
@@ -212,6 +224,14 @@ test('keys are added and taken away while the hub runs; a deleted key file means
   await (await LightDaemon.dial(hub.url, hub.key('machine'))).close()
   writeFileSync(path, before)
   await assert.rejects(LightDaemon.dial(hub.url, 'laptop-key'), /401/)
+  // In the middle of being edited, and written by a newer version: left alone, and the keys stay as they were.
+  for (const text of [before.slice(0, -20), JSON.stringify({ version: 2, keys: [] })]) {
+    writeFileSync(path, text)
+    await assert.rejects(LightDaemon.dial(hub.url, 'nonsense'), /401/)
+    await (await LightDaemon.dial(hub.url, hub.key('machine'))).close()
+    assert.equal(readFileSync(path, 'utf8'), text)
+  }
+  writeFileSync(path, before)
   const old = hub.key('machine')
   await hub.stop()
   rmSync(`${hub.dir}/machine.key`)
