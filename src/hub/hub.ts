@@ -179,8 +179,9 @@ function acceptMachines(server: Server, keys: Keys, arrived: (socket: WebSocket)
   })
 }
 
+/** A client that does not close its side, once it has been answered, must not hold on to the connection. */
 const refuse = (socket: Duplex, status: string) =>
-  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
+  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`, () => socket.destroy())
 
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {

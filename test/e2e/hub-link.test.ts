@@ -212,6 +212,23 @@ test('half a handshake does not hold the hub', async (t) => {
   for (const each of [socket, big]) each.destroy()
 })
 
+test('a client that was turned away cannot hold on to its connection', async (t) => {
+  const hub = await TestHub.open(t)
+  const socket = connect({ port: hub.port, host: '127.0.0.1', allowHalfOpen: true })
+  t.after(() => void socket.destroy())
+  // Reset, once it writes to what is not there any more; a connection of which one side is open would take it.
+  const reset = new Promise((resolve) => socket.once('error', resolve))
+  const upgrade = ['Host: localhost', 'Connection: Upgrade', 'Upgrade: websocket']
+  socket.write(`GET /ws HTTP/1.1\r\n${upgrade.join('\r\n')}\r\n\r\n`)
+  const answer: Buffer[] = []
+  socket.on('data', (data) => answer.push(data))
+  await new Promise((resolve) => socket.once('end', resolve))
+  assert.match(String(Buffer.concat(answer)), /^HTTP\/1.1 401/)
+  const writing = setInterval(() => socket.write('x'), 10)
+  t.after(() => clearInterval(writing))
+  assert.match(String(await reset), /ECONNRESET|EPIPE/)
+})
+
 test('keys are added and taken away while the hub runs; a deleted key file means a new key', async (t) => {
   const hub = await TestHub.open(t)
   const path = `${hub.dir}/keys.json`
