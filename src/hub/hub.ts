@@ -85,8 +85,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     const server: Server = credentials
       ? createTlsServer({ ...timeouts, ...credentials }, listener)
       : createPlainServer(timeouts, listener)
-    acceptMachines(server, keys, (socket) =>
-      switchboard.arrived(new Peer(socket, switchboard, clock, logger)),
+    acceptMachines(server, keys, (socket, accepted) =>
+      switchboard.arrived(new Peer(socket, switchboard, accepted, clock, logger)),
     )
     await listen(server, host, port)
 
@@ -163,7 +163,11 @@ function assemble(dir: string, clock: Clock, logger: Logger) {
   return { feed, saver, store, machines, agents, commands, switchboard }
 }
 
-function acceptMachines(server: Server, keys: Keys, arrived: (socket: WebSocket) => void) {
+function acceptMachines(
+  server: Server,
+  keys: Keys,
+  arrived: (socket: WebSocket, accepted: () => boolean) => void,
+) {
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MOST_FRAME_BYTES,
@@ -174,8 +178,10 @@ function acceptMachines(server: Server, keys: Keys, arrived: (socket: WebSocket)
     socket.on('error', () => {})
     const [path] = (request.url ?? '').split('?')
     if (path !== '/' && path !== '/ws') return refuse(socket, '404 Not Found')
-    if (!keys.accepts('machine', request.headers.authorization)) return refuse(socket, '401 Unauthorized')
-    sockets.handleUpgrade(request, socket, head, arrived)
+    const { authorization } = request.headers
+    const accepted = () => keys.accepts('machine', authorization)
+    if (!accepted()) return refuse(socket, '401 Unauthorized')
+    sockets.handleUpgrade(request, socket, head, (webSocket) => arrived(webSocket, accepted))
   })
 }
 

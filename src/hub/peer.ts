@@ -44,6 +44,7 @@ export interface PeerHandlers {
 export class Peer {
   readonly #socket: WebSocket
   readonly #handlers: PeerHandlers
+  readonly #accepted: () => boolean
   readonly #clock: Clock
   readonly #logger: Logger
   #hello: Hello | undefined
@@ -52,9 +53,17 @@ export class Peer {
   #heard: number
   #faults = 0
 
-  constructor(socket: WebSocket, handlers: PeerHandlers, clock: Clock, logger: Logger) {
+  /** @param accepted whether the key it came with still is */
+  constructor(
+    socket: WebSocket,
+    handlers: PeerHandlers,
+    accepted: () => boolean,
+    clock: Clock,
+    logger: Logger,
+  ) {
     this.#socket = socket
     this.#handlers = handlers
+    this.#accepted = accepted
     this.#clock = clock
     this.#logger = logger
     this.#heard = clock.monotonic()
@@ -114,6 +123,13 @@ export class Peer {
     )
     this.send({ type: 'server:refuse', code: 'superseded', message })
     this.close(CloseCode.superseded, message)
+  }
+
+  #lockOut() {
+    const message = 'The key of this machine is no longer accepted.'
+    this.#logger.warn({ machine_id: this.machineId }, 'machine locked out: its key was taken away')
+    this.send({ type: 'server:refuse', code: 'unauthorized', message })
+    this.close(CloseCode.unauthorized, message)
   }
 
   close(code: number, reason: string) {
@@ -223,6 +239,7 @@ export class Peer {
         this.#logger.warn({ machine_id: this.machineId }, 'machine has gone silent')
         return this.#socket.terminate()
       }
+      if (!this.#accepted()) return this.#lockOut()
       this.#socket.ping()
       this.#beat(now)
     }, Limits.heartbeat_ms)

@@ -196,6 +196,20 @@ test('a frame that makes the hub stumble ends its own link only', async (t) => {
   await other.settled()
 })
 
+test('a machine whose key is taken away is locked out, also while it is connected', async (t) => {
+  const hub = await TestHub.open(t, { clock: hasty })
+  const path = `${hub.dir}/keys.json`
+  const { version, keys } = JSON.parse(readFileSync(path, 'utf8'))
+  const daemon = await hub.daemon()
+  await daemon.settled()
+  writeFileSync(
+    path,
+    JSON.stringify({ version, keys: keys.filter((key: { role: string }) => key.role !== 'machine') }),
+  )
+  assert.equal((await daemon.received('server:refuse')).code, 'unauthorized')
+  assert.equal((await daemon.ended()).code, CloseCode.unauthorized)
+})
+
 test('half a handshake does not hold the hub', async (t) => {
   const hub = await TestHub.open(t)
   const socket = connect(hub.port, '127.0.0.1')
