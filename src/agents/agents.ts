@@ -296,6 +296,8 @@ export class Agents {
         if (!agent.runEnded) ended.delete(agent)
         else if (!ended.has(agent)) {
           ended.add(agent)
+          const { run, exit, failure } = agent.snapshot
+          this.#options.logger.info({ agent_id: agent.id, run, ...exit, ...failure }, 'agent ended')
           this.#ended(agent)
         }
         this.#options.changed(agent)

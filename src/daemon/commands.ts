@@ -12,8 +12,8 @@ const REPLY_MS = 30_000
 
 export interface CommandContext {
   agents: Agents
-  /** Resolves once the runtimes have been looked for. */
-  runtimesKnown(): Promise<void>
+  /** Resolves once this kind of agent has been looked for, again where it could not be used. */
+  runtimeKnown(name: string): Promise<void>
   /** @throws CommandFailure while no agent may be started */
   checkAccepts(): void
   checkMachine(): Promise<void>
@@ -34,7 +34,7 @@ const done = <R>(result: R) => ({ confirmed: Promise.resolve(result) })
 
 const handlers: { [T in Exclude<CommandType, 'daemon:update'>]: Handler<T> } = {
   async 'agent:start'(context, command) {
-    await context.runtimesKnown()
+    await context.runtimeKnown(command.spec.runtime)
     if (!context.agents.find(command.agent_id)) context.checkAccepts()
     const agent = await context.agents.start(command)
     return { confirmed: started(agent) }
@@ -113,9 +113,9 @@ const handlers: { [T in Exclude<CommandType, 'daemon:update'>]: Handler<T> } = {
     return { confirmed: stopped }
   },
 
-  async 'agent:resume'({ agents, runtimesKnown }, { agent_id, command_id, session_id, prompt }) {
-    await runtimesKnown()
+  async 'agent:resume'({ agents, runtimeKnown }, { agent_id, command_id, session_id, prompt }) {
     const agent = agents.get(agent_id)
+    await runtimeKnown(agent.runtime.name)
     await agents.resume(agent, command_id, session_id)
     const prompt_id = uuidFrom('prompt', agent_id, command_id)
     if (prompt !== undefined) agent.inbox.put(agent.runtime.prompt(prompt_id, prompt))

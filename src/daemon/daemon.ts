@@ -11,6 +11,7 @@ import { Link } from '../link/link.ts'
 import { Outbox } from '../link/outbox.ts'
 import { proxyAgent } from '../link/proxy.ts'
 import { sleep, systemClock } from '../platform/clock.ts'
+import { diskSpace, memory } from '../platform/disk.ts'
 import type { Logger } from '../platform/log.ts'
 import { bootId } from '../platform/process-identity.ts'
 import { VERSION } from '../platform/version.ts'
@@ -94,6 +95,8 @@ export class Daemon {
       cachePath: paths.runtimes,
       stateDir: paths.dir,
       environment,
+      disk: () => diskSpace(paths.dir),
+      memory,
       clock,
       nextRevision,
       changed: () => this.#statuses.machine(() => this.#health.status()),
@@ -108,7 +111,10 @@ export class Daemon {
       clock,
       logger,
       nextRevision,
-      changed: (agent) => this.#statuses.agent(agent),
+      changed: (agent) => {
+        this.#statuses.agent(agent)
+        this.#judgeRestarts()
+      },
       observed: (event) => this.#health.observe(event),
       grown: (agent) => this.#grown(agent),
       removed: (agentId) => this.#removed(agentId),
@@ -117,7 +123,7 @@ export class Daemon {
     this.#dispatcher = new Dispatcher({
       context: {
         agents: this.#agents,
-        runtimesKnown: () => this.#runtimesKnown(),
+        runtimeKnown: (name) => this.#runtimeKnown(name),
         checkAccepts: () => this.#checkAccepts(),
         checkMachine: () => this.#health.probe(),
         restart,
@@ -285,6 +291,18 @@ export class Daemon {
     const agent = this.#agents.find(agentId)
     if (agent) this.#outbox.drop(agent)
     this.#statuses.drop(agentId)
+    this.#judgeRestarts()
+  }
+
+  #judgeRestarts() {
+    const held = [...this.#agents].filter(({ heldUntil }) => heldUntil !== undefined)
+    if (held.length === 0) return this.#health.clear('crash_loop')
+    this.#health.report('crash_loop', {
+      severity: 'warning',
+      message: `Restarted too often, and not again for now: ${held.map(({ id }) => id).join(', ')}.`,
+      remedy: 'See what they say, and resume or remove them.',
+      until: new Date(Math.max(...held.map(({ heldUntil }) => heldUntil!))).toISOString(),
+    })
   }
 
   #damagedAt(path: string) {
@@ -301,6 +319,12 @@ export class Daemon {
   #runtimesKnown(): Promise<void> {
     this.#probed ??= this.#health.probe()
     return this.#probed
+  }
+
+  async #runtimeKnown(name: string) {
+    await this.#runtimesKnown()
+    // Somebody may just have installed or mended it.
+    if (this.#health.runtime(name)?.problem !== undefined) await this.#health.probe()
   }
 
   #program(name: string): string {

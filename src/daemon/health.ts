@@ -1,8 +1,8 @@
 import * as z from 'zod/mini'
 import type { Runtime as AgentRuntime } from '../agents/runtimes/runtime.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
-import { diskSpace, memory } from '../platform/disk.ts'
-import { readJson, writeAtomic } from '../platform/files.ts'
+import type { Space } from '../platform/disk.ts'
+import { fingerprint, readJson, writeAtomic } from '../platform/files.ts'
 import { type Event, type HealthProblem, type MachineStatus, Runtime } from '../protocol/index.ts'
 
 const MIB = 1024 * 1024
@@ -16,8 +16,12 @@ const MEMORY_LOW_BYTES = 400 * MIB
 const CHECK_MS = 15_000
 /** A clock that is further on than the time this process lived through: the machine slept. */
 const ASLEEP_MS = 30_000
-/** How often runtimes are looked for again: they are updated, logged in and out beneath the daemon. */
+/** How often runtimes are asked again: they are logged in and out beneath the daemon. */
 const PROBE_MS = 10 * 60_000
+/** The same while something is wrong with one: somebody may be mending it right now. */
+const MENDING_PROBE_MS = 60_000
+/** How long what is only worth knowing is told. */
+const INFO_MS = 3_600_000
 
 const RuntimesRecord = z.object({ version: z.literal(1), runtimes: z.array(Runtime) })
 
@@ -29,6 +33,9 @@ export interface HealthOptions {
   cachePath: string
   stateDir: string
   environment: NodeJS.ProcessEnv
+  /** Of the disk with the state folder. */
+  disk(): Space
+  memory(): Space
   clock: Clock
   nextRevision(): number
   changed(status: MachineStatus): void
@@ -43,7 +50,7 @@ export class Health {
   #found: Runtime[]
   #revision: number
   #timer: Timer | undefined
-  #last: { wall: number; monotonic: number; probed: number }
+  #last: { wall: number; monotonic: number; probed: number; programs: string }
   #probing: Promise<void> | undefined
 
   constructor(options: HealthOptions) {
@@ -52,7 +59,8 @@ export class Health {
     this.#found = cached.ok ? cached.value.runtimes : []
     this.#revision = options.nextRevision()
     const { clock } = options
-    this.#last = { wall: clock.now(), monotonic: clock.monotonic(), probed: clock.monotonic() }
+    const monotonic = clock.monotonic()
+    this.#last = { wall: clock.now(), monotonic, probed: monotonic, programs: this.#programs() }
     this.#checkDisk()
   }
 
@@ -80,8 +88,8 @@ export class Health {
       revision: this.#revision,
       runtimes: this.#found,
       problems: [...this.#problems.values()],
-      memory: memory(),
-      disk: diskSpace(this.#options.stateDir),
+      memory: this.#options.memory(),
+      disk: this.#options.disk(),
       accepts_agents: this.acceptsAgents,
     }
   }
@@ -131,6 +139,7 @@ export class Health {
     const before = this.#found
     this.#found = await Promise.all(runtimes.map((runtime) => runtime.probe({ env: environment })))
     this.#last.probed = clock.monotonic()
+    this.#last.programs = this.#programs()
     for (const found of this.#found)
       this.#judge(
         found,
@@ -151,7 +160,8 @@ export class Health {
       ? undefined
       : !found.found
         ? 'runtime_missing'
-        : problem.includes('too old')
+        : // One that says which version it is works; it is this version that does not do.
+          found.version
           ? 'runtime_too_old'
           : 'runtime_broken'
     for (const other of ['runtime_missing', 'runtime_too_old', 'runtime_broken'] as const)
@@ -162,7 +172,7 @@ export class Health {
         severity: 'info',
         message: `${found.name} was updated from ${before.version} to ${found.version}; running agents keep the old one.`,
       })
-    if (found.login === 'logged_out' || found.login === 'expired') {
+    if (isLoggedOut(found.login)) {
       const expired = found.login === 'expired'
       this.clear(expired ? 'not_logged_in' : 'login_expired')
       this.report(expired ? 'login_expired' : 'not_logged_in', {
@@ -197,11 +207,25 @@ export class Health {
     this.#checkMemory()
     const limit = this.#problems.get('usage_limit')
     if (limit?.until && Date.parse(limit.until) < wall) this.clear('usage_limit')
-    if (monotonic - this.#last.probed > PROBE_MS) void this.probe()
+    for (const { code, severity, since } of [...this.#problems.values()])
+      if (severity === 'info' && wall - Date.parse(since) > INFO_MS) this.clear(code)
+    if (this.#probeIsDue(monotonic)) void this.probe()
+  }
+
+  /** Asking a program costs a tenth of a second of work; looking whether it is there, or another one, nothing. */
+  #probeIsDue(monotonic: number): boolean {
+    if (this.#found.some(({ found }) => !found) || this.#programs() !== this.#last.programs) return true
+    const wrong = this.#found.some(({ problem, login }) => problem || isLoggedOut(login))
+    return monotonic - this.#last.probed >= (wrong ? MENDING_PROBE_MS : PROBE_MS)
+  }
+
+  /** Differs when another program is where a runtime was found. */
+  #programs(): string {
+    return this.#found.map(({ path }) => (path === undefined ? '' : fingerprint(path))).join()
   }
 
   #checkDisk() {
-    const { available_bytes } = diskSpace(this.#options.stateDir)
+    const { available_bytes } = this.#options.disk()
     const left = `${Math.round(available_bytes / MIB)} MiB left on the disk with ${this.#options.stateDir}`
     if (available_bytes < DISK_FULL_BYTES) {
       this.clear('disk_low')
@@ -220,7 +244,7 @@ export class Health {
   }
 
   #checkMemory() {
-    const { available_bytes } = memory()
+    const { available_bytes } = this.#options.memory()
     if (available_bytes < MEMORY_LOW_BYTES)
       this.report('memory_low', {
         severity: 'warning',
@@ -239,3 +263,5 @@ export class Health {
     return new Date(this.#options.clock.now()).toISOString()
   }
 }
+
+const isLoggedOut = (login: Runtime['login']) => login === 'logged_out' || login === 'expired'

@@ -3,6 +3,7 @@ import * as z from 'zod/mini'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { VERSION } from '../platform/version.ts'
+import { nextBeat } from '../protocol/heartbeat.ts'
 import {
   CloseCode,
   type Command,
@@ -231,18 +232,21 @@ export class Peer {
   }
 
   #beat(last: number) {
-    this.#timer = this.#clock.setTimeout(() => {
-      const now = this.#clock.monotonic()
-      // A hub that was stopped or starved comes back to sockets full of what it has not read yet: ask once more.
-      const late = now - last > 2 * Limits.heartbeat_ms
-      if (!late && now - this.#heard > Limits.silence_ms) {
-        this.#logger.warn({ machine_id: this.machineId }, 'machine has gone silent')
-        return this.#socket.terminate()
-      }
-      if (!this.#accepted()) return this.#lockOut()
-      this.#socket.ping()
-      this.#beat(now)
-    }, Limits.heartbeat_ms)
+    this.#timer = this.#clock.setTimeout(
+      () => {
+        const now = this.#clock.monotonic()
+        // A hub that was stopped or starved comes back to sockets full of what it has not read yet: ask once more.
+        const late = now - last > 2 * Limits.heartbeat_ms
+        if (!late && now - this.#heard >= Limits.silence_ms) {
+          this.#logger.warn({ machine_id: this.machineId }, 'machine has gone silent')
+          return this.#socket.terminate()
+        }
+        if (!this.#accepted()) return this.#lockOut()
+        this.#socket.ping()
+        this.#beat(now)
+      },
+      nextBeat(this.#heard, last, Limits.heartbeat_ms),
+    )
   }
 }
 

@@ -4,6 +4,7 @@ import { WebSocket } from 'ws'
 import { fullJitter } from '../platform/backoff.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import { nextBeat } from '../protocol/heartbeat.ts'
 import {
   CloseCode,
   type Command,
@@ -280,16 +281,19 @@ export class Link {
 
   #beat(last: number) {
     const { clock } = this.#options
-    this.#heartbeat = clock.setTimeout(() => {
-      const now = clock.monotonic()
-      // A process that was stopped or starved comes back to a socket full of what it has not read yet: ask once more.
-      const late = now - last > 2 * this.#heartbeatMs
-      if (!late && now - this.#heard > Limits.silence_ms)
-        return this.#lost(this.#socket, 'the server has gone silent')
-      if (clock.now() - this.#since > STABLE_MS) this.#attempt = 0
-      this.#socket?.ping()
-      this.#beat(now)
-    }, this.#heartbeatMs)
+    this.#heartbeat = clock.setTimeout(
+      () => {
+        const now = clock.monotonic()
+        // A process that was stopped or starved comes back to a socket full of what it has not read yet: ask once more.
+        const late = now - last > 2 * this.#heartbeatMs
+        if (!late && now - this.#heard >= Limits.silence_ms)
+          return this.#lost(this.#socket, 'the server has gone silent')
+        if (clock.now() - this.#since > STABLE_MS) this.#attempt = 0
+        this.#socket?.ping()
+        this.#beat(now)
+      },
+      nextBeat(this.#heard, last, this.#heartbeatMs),
+    )
   }
 
   #refuse(refusal: Refuse) {

@@ -101,6 +101,12 @@ function refuseNewer(path: string, json: unknown) {
   )
 }
 
+/** Tells the file that is at `path` now, links followed, from any that was there before; empty where there is none. */
+export function fingerprint(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false })
+  return stat ? `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeMs}` : ''
+}
+
 /** Moves a damaged file or folder out of the way, for somebody to look at. @returns where it is now */
 export function setAside(path: string): string {
   const aside = `${path}.damaged-${new Date().toISOString().replace(/[:.]/g, '-')}`

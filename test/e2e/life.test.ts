@@ -46,6 +46,9 @@ test('the restart policy brings an agent back by itself, and gives up when it do
   process.kill(second.pid!, 'SIGKILL')
   const held = await stage.agentIs(agent, ({ restart_held_until }) => restart_held_until !== undefined)
   assert.equal(held.state, 'exited')
+  await until(async () => (await stage.machine())?.status.problems.some(({ code }) => code === 'crash_loop'))
+  assert.equal((await stage.command(agent, 'resume')).state, 'succeeded')
+  await until(async () => (await stage.machine())?.status.problems.length === 0)
 })
 
 test('a stop ends the agent, and what it has started in sessions of its own', async (t) => {

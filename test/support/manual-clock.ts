@@ -8,10 +8,11 @@ interface Due {
 /** Time that passes when a test says so. */
 export class ManualClock implements Clock {
   #now = 0
+  #jumped = 0
   readonly #due = new Map<Timer, Due>()
 
   now() {
-    return this.#now
+    return this.#now + this.#jumped
   }
 
   monotonic() {
@@ -28,6 +29,11 @@ export class ManualClock implements Clock {
   clearTimeout(timer: Timer) {
     clearTimeout(timer)
     this.#due.delete(timer)
+  }
+
+  /** The wall clock is set on, as after a sleep of the machine. */
+  jump(ms: number) {
+    this.#jumped += ms
   }
 
   /** Lets `ms` pass; what is due runs at its time. */

@@ -21,6 +21,8 @@ export class Conversation {
   readonly #colors: Colors
   /** What was written of a block that is still to be finished. */
   #streamed: Streamed | undefined
+  /** The session as it was last shown: the agent tells of it at each turn. */
+  #session: string | undefined
 
   constructor(colors: Colors) {
     this.#colors = colors
@@ -77,9 +79,7 @@ export class Conversation {
       case 'process_exited':
         return dim(`-- ${exitText(event)}`)
       case 'session':
-        return dim(
-          `-- session ${cleanLine([event.session_id, event.model, event.cwd].filter(Boolean).join(', '), 300)}`,
-        )
+        return this.#sessionLine(event)
       case 'user':
         return event.parent_tool_use_id === undefined
           ? bold(cyan(`> ${indentRest(contentText(event.content).trimEnd())}`))
@@ -134,6 +134,18 @@ export class Conversation {
       case 'thinking_delta':
         return ''
     }
+  }
+
+  #sessionLine({ session_id, model, cwd, permission_mode }: Of<'session'>): string {
+    const { dim } = this.#colors
+    // Without a model it tells of a changed mode only.
+    if (model === undefined)
+      return permission_mode === undefined ? '' : dim(`-- permission mode ${cleanLine(permission_mode, 40)}`)
+    const mode = permission_mode === 'default' ? undefined : permission_mode
+    const shown = [session_id, model, cwd, mode].filter(Boolean).join(', ')
+    if (shown === this.#session) return ''
+    this.#session = shown
+    return dim(`-- session ${cleanLine(shown, 300)}`)
   }
 
   #toolResult({ content, is_error }: Of<'tool_result'>): string {
@@ -198,10 +210,13 @@ function isoTime(seconds: number): string {
     : `at ${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`
 }
 
+/** Without a status there was no answer: its name for that is `unknown`. */
 const retryText = ({ attempt, max_retries, delay_ms, status, error }: Of<'retry'>) =>
-  `the model's service failed${status ? ` (HTTP ${status})` : ''}${error ? `: ${error}` : ''}; try ${attempt}${
-    max_retries ? ` of ${max_retries}` : ''
-  }${delay_ms ? ` in ${duration(delay_ms)}` : ''}`
+  `${
+    status === undefined && (error === undefined || error === 'unknown')
+      ? "the model's service cannot be reached"
+      : `the model's service failed${status ? ` (HTTP ${status})` : ''}${error ? `: ${error}` : ''}`
+  }; try ${attempt}${max_retries ? ` of ${max_retries}` : ''}${delay_ms ? ` in ${duration(delay_ms)}` : ''}`
 
 function unknownName(raw: unknown): string {
   if (typeof raw !== 'object' || raw === null) return 'something unknown'

@@ -19,6 +19,7 @@ test('a turn reads as a conversation', () => {
     render([
       { kind: 'process_started', run: 1 },
       { kind: 'session', session_id: 's-1', model: 'opus', cwd: '/work' },
+      { kind: 'session', session_id: 's-1', model: 'opus', cwd: '/work' },
       { kind: 'user', content: 'Fix the\ntests\n' },
       { kind: 'state', state: 'running' },
       { kind: 'thinking_delta', block: 0, text: 'Let me ' },
@@ -61,6 +62,20 @@ I run them.
 ✓ done (2 turns, 3.2 s, $0.0123 so far)
 -- ended with code 0
 `,
+  )
+})
+
+test('the session is shown when it is another one, or its model or mode is', () => {
+  const session = { kind: 'session', session_id: 's-1', model: 'opus', permission_mode: 'default' } as const
+  assert.equal(
+    render([
+      session,
+      session,
+      { kind: 'session', session_id: 's-1', permission_mode: 'plan' },
+      { ...session, permission_mode: 'plan' },
+      { ...session, permission_mode: 'plan' },
+    ]),
+    '-- session s-1, opus\n-- permission mode plan\n-- session s-1, opus, plan\n',
   )
 })
 
@@ -169,6 +184,10 @@ test('trouble is said', () => {
     render([{ kind: 'retry', attempt: 2, max_retries: 10, status: 529, delay_ms: 1500 }]),
     /HTTP 529\); try 2 of 10 in 1.5 s/,
   )
+  assert.equal(
+    render([{ kind: 'retry', attempt: 1, max_retries: 10, error: 'unknown', delay_ms: 600 }]),
+    "! the model's service cannot be reached; try 1 of 10 in 0.6 s\n",
+  )
   assert.match(
     render([
       { kind: 'rate_limit', status: 'rejected', limit: 'five_hour', resets_at: 1_800_000_000, info: {} },
@@ -209,7 +228,8 @@ test('no agent can write to the terminal but text', () => {
         input: { command: evil, [evil]: { [evil]: evil } },
       },
       { kind: 'turn_result', outcome: evil, is_error: true, errors: [evil] },
-      { kind: 'session', session_id: evil },
+      { kind: 'session', session_id: evil, model: evil },
+      { kind: 'session', session_id: evil, permission_mode: evil },
       { kind: 'unknown', raw: { type: evil } },
     ],
     true,

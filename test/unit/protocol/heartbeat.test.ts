@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { nextBeat } from '../../../src/protocol/heartbeat.ts'
+import { Limits } from '../../../src/protocol/index.ts'
+
+/** When it is found, after the last word was heard, by a side that looks as `nextBeat` says. */
+function foundAfter(heard: number, connected: number, heartbeatMs: number): number {
+  let now = connected
+  while (now < heard || now - heard < Limits.silence_ms)
+    now += nextBeat(Math.min(heard, now), now, heartbeatMs)
+  return now - heard
+}
+
+test('silence is found when it has lasted for its time, whenever it began', () => {
+  const ms = fc.integer({ min: 0, max: 60_000 })
+  fc.assert(
+    fc.property(
+      ms,
+      ms,
+      fc.integer({ min: 100, max: Limits.heartbeat_ms }),
+      (heard, connected, heartbeatMs) => {
+        fc.pre(heard >= connected)
+        assert.equal(foundAfter(heard, connected, heartbeatMs), Limits.silence_ms)
+      },
+    ),
+  )
+})
+
+test('who comes back after a silence asks once more, and waits a heartbeat for the answer', () => {
+  assert.equal(nextBeat(0, Limits.silence_ms + 1, 10_000), 10_000)
+})
