@@ -153,7 +153,16 @@ export function jsonSchema(version: string): Schema {
   )
   const fromDaemon = { ...refs(FromDaemon), ...results }
   const fromServer = { ...refs(FromServer), ...commands }
-  const { HubMachine, HubAgent, StartRequest, Outcome, EventPage } = protocol
+  const {
+    HubMachine,
+    HubAgent,
+    StartRequest,
+    Outcome,
+    EventPage,
+    EnrolmentRequest,
+    Enrolment,
+    EnrollRequest,
+  } = protocol
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     $id: 'urn:fomular-os:daemon:protocol',
@@ -168,7 +177,16 @@ export function jsonSchema(version: string): Schema {
       commands: Object.fromEntries(
         commandTypes.map((type) => [type, { command: commands[type], result: results[`${type}:result`] }]),
       ),
-      http: refs({ HubMachine, HubAgent, StartRequest, Outcome, EventPage }),
+      http: refs({
+        HubMachine,
+        HubAgent,
+        StartRequest,
+        Outcome,
+        EventPage,
+        EnrolmentRequest,
+        Enrolment,
+        EnrollRequest,
+      }),
     },
     'x-close-codes': protocol.CloseCode,
     'x-limits': protocol.Limits,

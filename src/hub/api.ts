@@ -4,17 +4,32 @@ import { bodyLimit } from 'hono/body-limit'
 import { isLoopback } from '../config/server-url.ts'
 import type { Logger } from '../platform/log.ts'
 import { VERSION } from '../platform/version.ts'
-import { type Command, Limits, type Outcome, Commands as Schemas, StartRequest } from '../protocol/index.ts'
+import {
+  type Command,
+  EnrollRequest,
+  EnrolmentRequest,
+  Limits,
+  type Outcome,
+  Commands as Schemas,
+  StartRequest,
+} from '../protocol/index.ts'
 import type { Commands } from './commands.ts'
+import type { Enrolments } from './enrolments.ts'
 import { Fault } from './fault.ts'
 import { page } from './history.ts'
 import type { Keys } from './keys.ts'
+import { installer, releaseFile } from './releases.ts'
 import { eventIdOf, jsonBody, pageLimit, parse, waitMs } from './request.ts'
 import { agentStream, hubStream, type StreamContext } from './streams.ts'
+import type { Switchboard } from './switchboard.ts'
 
 export interface ApiContext extends StreamContext {
   keys: Keys
   commands: Commands
+  switchboard: Switchboard
+  enrolments: Enrolments
+  /** The folder with releases to install machines from; it need not be there. */
+  releases: string
   logger: Logger
   /** The hub is for this machine only. */
   loopback: boolean
@@ -36,9 +51,13 @@ const MACHINE_COMMANDS = {
   update: 'daemon:update',
 } as const
 
+/** Of a request that anybody can make. */
+const OPEN_BODY_BYTES = 4096
+
 /** The HTTP API. Its requests and answers are described by `protocol/hub-api.ts`. */
 export function api(context: ApiContext): Hono {
-  const { keys, agents, machines, commands, store, logger, loopback } = context
+  const { keys, enrolments, releases, agents, machines, commands, switchboard, store, logger, loopback } =
+    context
   const app = new Hono()
 
   app.onError((error, c) => {
@@ -67,6 +86,12 @@ export function api(context: ApiContext): Hono {
       : c.json({ ok: true, version: VERSION })
   })
 
+  app.get('/install.sh', (c) => installer(c, releases))
+  app.get('/releases/*', (c) => releaseFile(c, releases))
+  app.post('/enroll', limited(OPEN_BODY_BYTES), async (c) =>
+    c.json({ name: enrolments.exchange(parse(EnrollRequest, await jsonBody(c))) }),
+  )
+
   app.use('/api/*', async (c, next) => {
     if (keys.accepts('user', c.req.header('authorization'))) return next()
     c.header('www-authenticate', 'Bearer')
@@ -74,28 +99,25 @@ export function api(context: ApiContext): Hono {
       remedy: 'Send it as `Authorization: Bearer KEY`.',
     })
   })
-  app.use(
-    '/api/*',
-    bodyLimit({
-      maxSize: Limits.frame_bytes,
-      onError: () => {
-        throw new Fault(413, 'too_large', `A body is at most ${Limits.frame_bytes} bytes.`)
-      },
-    }),
-  )
+  app.use('/api/*', limited(Limits.frame_bytes))
 
   app.get('/api/machines', (c) => c.json({ machines: machines.all() }))
   app.delete('/api/machines/:machine_id', (c) => {
     const { machine_id, connected, hostname } = machineOf(c.req.param('machine_id'))
-    if (connected)
+    if (connected && c.req.query('force') !== 'true')
       throw new Fault(409, 'machine_connected', `${hostname} is connected.`, {
-        remedy: 'Stop its daemon first.',
+        remedy: 'Stop its daemon first, or use force: its agents run on, and nobody hears of them any more.',
       })
+    const revoked_keys = keys.revoke(machine_id)
+    switchboard.dismiss(machine_id)
     commands.abandon(machine_id)
     for (const agentId of agents.of(machine_id)) agents.forget(agentId)
     machines.forget(machine_id)
-    return c.json({})
+    return c.json({ revoked_keys })
   })
+  app.post('/api/enrolments', async (c) =>
+    c.json(enrolments.open(parse(EnrolmentRequest, await jsonBody(c))), 201),
+  )
   for (const [name, type] of Object.entries(MACHINE_COMMANDS))
     app.post(`/api/machines/:machine_id/${name}`, async (c) => {
       const { machine_id } = machineOf(c.req.param('machine_id'))
@@ -193,6 +215,14 @@ export function api(context: ApiContext): Hono {
 
   return app
 }
+
+const limited = (maxSize: number) =>
+  bodyLimit({
+    maxSize,
+    onError: () => {
+      throw new Fault(413, 'too_large', `A body is at most ${maxSize} bytes.`)
+    },
+  })
 
 /** A body that gets an id if it has none. */
 const command = async (c: Context) => ({ command_id: randomUUID(), ...(await jsonBody(c)) })

@@ -21,10 +21,11 @@ import { ActivityStore } from './activity-store.ts'
 import { Agents } from './agents.ts'
 import { api } from './api.ts'
 import { Commands } from './commands.ts'
+import { Enrolments } from './enrolments.ts'
 import { Feed } from './feed.ts'
 import { Keys } from './keys.ts'
 import { Machines } from './machines.ts'
-import { Peer } from './peer.ts'
+import { type MachineKey, Peer } from './peer.ts'
 import { Saver } from './saver.ts'
 import { Switchboard } from './switchboard.ts'
 
@@ -78,15 +79,22 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   try {
     const files = hubFiles(dir)
     const keys = new Keys(dir, new Date(clock.now()).toISOString(), logger)
-    const parts = assemble(dir, clock, logger)
+    const parts = assemble(dir, keys, clock, logger)
     const { switchboard, store, commands, saver } = parts
-    const listener = getRequestListener(api({ ...parts, keys, logger, loopback }).fetch)
+    const enrolments = new Enrolments({
+      path: join(dir, 'enrolments.json'),
+      keys,
+      logger,
+      now: () => clock.now(),
+    })
+    const releases = join(dir, 'releases')
+    const listener = getRequestListener(api({ ...parts, keys, enrolments, releases, logger, loopback }).fetch)
     const timeouts = { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS }
     const server: Server = credentials
       ? createTlsServer({ ...timeouts, ...credentials }, listener)
       : createPlainServer(timeouts, listener)
-    acceptMachines(server, keys, (socket, accepted) =>
-      switchboard.arrived(new Peer(socket, switchboard, accepted, clock, logger)),
+    acceptMachines(server, keys, (socket, key) =>
+      switchboard.arrived(new Peer(socket, switchboard, key, clock, logger)),
     )
     await listen(server, host, port)
 
@@ -125,7 +133,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
 }
 
 /** The parts of a hub, wired: what is on disk between machines on one side and the API on the other. */
-function assemble(dir: string, clock: Clock, logger: Logger) {
+function assemble(dir: string, keys: Keys, clock: Clock, logger: Logger) {
   const feed = new Feed()
   const saver = new Saver(clock, logger)
   const agentsDir = join(dir, 'agents')
@@ -159,15 +167,11 @@ function assemble(dir: string, clock: Clock, logger: Logger) {
     if (type === 'agent:start') agents.begin(machine_id, agent_id)
     if (type === 'agent:remove') agents.forget(agent_id)
   })
-  const switchboard: Switchboard = new Switchboard({ machines, agents, commands, store, clock, logger })
+  const switchboard: Switchboard = new Switchboard({ keys, machines, agents, commands, store, clock, logger })
   return { feed, saver, store, machines, agents, commands, switchboard }
 }
 
-function acceptMachines(
-  server: Server,
-  keys: Keys,
-  arrived: (socket: WebSocket, accepted: () => boolean) => void,
-) {
+function acceptMachines(server: Server, keys: Keys, arrived: (socket: WebSocket, key: MachineKey) => void) {
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MOST_FRAME_BYTES,
@@ -179,9 +183,10 @@ function acceptMachines(
     const [path] = (request.url ?? '').split('?')
     if (path !== '/' && path !== '/ws') return refuse(socket, '404 Not Found')
     const { authorization } = request.headers
-    const accepted = () => keys.accepts('machine', authorization)
-    if (!accepted()) return refuse(socket, '401 Unauthorized')
-    sockets.handleUpgrade(request, socket, head, (webSocket) => arrived(webSocket, accepted))
+    const sha256 = keys.accepts('machine', authorization)
+    if (sha256 === undefined) return refuse(socket, '401 Unauthorized')
+    const key = { sha256, accepted: () => keys.has(sha256) }
+    sockets.handleUpgrade(request, socket, head, (accepted) => arrived(accepted, key))
   })
 }
 

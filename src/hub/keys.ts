@@ -25,6 +25,8 @@ const KeysFile = z.object({
       name: z.string(),
       created_at: z.string(),
       sha256: z.string(),
+      /** Of a machine that has a key of its own: which one has used it last. */
+      machine_id: z.optional(z.string()),
     }),
   ),
 })
@@ -53,17 +55,60 @@ export class Keys {
     if (made.includes(true)) this.#save()
   }
 
-  accepts(role: Role, authorization: string | undefined): boolean {
+  /** @returns the hash by which the key is known, or undefined when it is not accepted */
+  accepts(role: Role, authorization: string | undefined): string | undefined {
     const [, key] = /^Bearer +(\S+) *$/i.exec(authorization ?? '') ?? []
-    if (key === undefined) return false
-    if (stamp(this.#path) !== this.#stamp) this.#reload()
+    if (key === undefined) return undefined
+    this.#refresh()
     const hash = sha256(key)
-    let accepted = false
+    let accepted: string | undefined
     for (const entry of this.#keys) {
       const known = Buffer.from(entry.sha256, 'hex')
-      if (entry.role === role && known.length === hash.length && timingSafeEqual(known, hash)) accepted = true
+      if (entry.role === role && known.length === hash.length && timingSafeEqual(known, hash))
+        accepted = entry.sha256
     }
     return accepted
+  }
+
+  has(hash: string): boolean {
+    this.#refresh()
+    return this.#keys.some((entry) => entry.sha256 === hash)
+  }
+
+  /** A key of its own for a machine. */
+  add(key: Pick<Entry, 'name' | 'sha256' | 'created_at'>) {
+    if (this.has(key.sha256)) return
+    this.#keys.push({ role: 'machine', ...key })
+    this.#save()
+  }
+
+  /** Notes which machine a key belongs to. The local key is for whoever can read its file. */
+  usedBy(hash: string, machineId: string) {
+    this.#refresh()
+    const entry = this.#keys.find((each) => each.sha256 === hash && each.name !== LOCAL)
+    if (!entry || entry.machine_id === machineId) return
+    if (entry.machine_id !== undefined)
+      this.#logger.warn(
+        { key: entry.name, before: entry.machine_id, now: machineId },
+        'the key of one machine is used by another',
+      )
+    entry.machine_id = machineId
+    this.#save()
+  }
+
+  /** Accepts the keys of a machine no longer. @returns how many there were */
+  revoke(machineId: string): number {
+    this.#refresh()
+    const left = this.#keys.filter((entry) => entry.machine_id !== machineId)
+    const revoked = this.#keys.length - left.length
+    if (revoked === 0) return 0
+    this.#keys = left
+    this.#save()
+    return revoked
+  }
+
+  #refresh() {
+    if (stamp(this.#path) !== this.#stamp) this.#reload()
   }
 
   /** @returns whether the list of keys has changed */

@@ -32,6 +32,13 @@ const Protocol = z.object({
   protocol: z.object({ version: z.int(), minimum: z.int() }),
 })
 
+/** The key a daemon came with. */
+export interface MachineKey {
+  sha256: string
+  /** Whether it still is one. */
+  accepted(): boolean
+}
+
 export interface PeerHandlers {
   /** The daemon has greeted. @returns what the welcome says of its journals */
   greeted(peer: Peer, hello: Hello): Promise<Record<string, number>>
@@ -45,26 +52,19 @@ export interface PeerHandlers {
 export class Peer {
   readonly #socket: WebSocket
   readonly #handlers: PeerHandlers
-  readonly #accepted: () => boolean
   readonly #clock: Clock
   readonly #logger: Logger
+  readonly key: MachineKey
   #hello: Hello | undefined
   #live = false
   #timer: Timer | undefined
   #heard: number
   #faults = 0
 
-  /** @param accepted whether the key it came with still is */
-  constructor(
-    socket: WebSocket,
-    handlers: PeerHandlers,
-    accepted: () => boolean,
-    clock: Clock,
-    logger: Logger,
-  ) {
+  constructor(socket: WebSocket, handlers: PeerHandlers, key: MachineKey, clock: Clock, logger: Logger) {
     this.#socket = socket
+    this.key = key
     this.#handlers = handlers
-    this.#accepted = accepted
     this.#clock = clock
     this.#logger = logger
     this.#heard = clock.monotonic()
@@ -124,6 +124,13 @@ export class Peer {
     )
     this.send({ type: 'server:refuse', code: 'superseded', message })
     this.close(CloseCode.superseded, message)
+  }
+
+  /** The machine was removed. */
+  dismiss() {
+    const message = 'This machine was removed from the hub.'
+    this.send({ type: 'server:refuse', code: 'removed', message })
+    this.close(CloseCode.unauthorized, message)
   }
 
   #lockOut() {
@@ -241,7 +248,7 @@ export class Peer {
           this.#logger.warn({ machine_id: this.machineId }, 'machine has gone silent')
           return this.#socket.terminate()
         }
-        if (!this.#accepted()) return this.#lockOut()
+        if (!this.key.accepted()) return this.#lockOut()
         this.#socket.ping()
         this.#beat(now)
       },

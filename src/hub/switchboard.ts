@@ -4,6 +4,7 @@ import type { Activity, FromDaemon, Hello } from '../protocol/index.ts'
 import type { ActivityStore } from './activity-store.ts'
 import type { Agents } from './agents.ts'
 import type { Commands } from './commands.ts'
+import type { Keys } from './keys.ts'
 import type { Machines } from './machines.ts'
 import { isResult, type Peer } from './peer.ts'
 
@@ -21,6 +22,7 @@ interface Line {
 }
 
 export interface SwitchboardOptions {
+  keys: Keys
   machines: Machines
   agents: Agents
   commands: Commands
@@ -49,7 +51,8 @@ export class Switchboard {
   }
 
   async greeted(peer: Peer, hello: Hello): Promise<Record<string, number>> {
-    const { machines, agents, logger } = this.#options
+    const { keys, machines, agents, logger } = this.#options
+    keys.usedBy(peer.key.sha256, hello.machine_id)
     const before = this.#present.get(hello.machine_id)
     this.#present.set(hello.machine_id, peer)
     if (before) {
@@ -77,6 +80,18 @@ export class Switchboard {
   gone(peer: Peer) {
     this.#peers.delete(peer)
     if (this.#peers.size === 0) this.#lastGone?.()
+    this.#leave(peer)
+  }
+
+  /** Ends the connection of a machine that was removed. */
+  dismiss(machineId: string) {
+    const peer = this.#present.get(machineId)
+    if (!peer) return
+    peer.dismiss()
+    this.#leave(peer)
+  }
+
+  #leave(peer: Peer) {
     this.#lines.delete(peer)
     const { machineId } = peer
     if (this.#present.get(machineId) !== peer) return

@@ -13,7 +13,11 @@ import { AgentStatus, MachineStatus } from './status.ts'
  * | `GET /health` | no key needed → `{ok, version}`; 503 with `ok: false` and `error` while activity cannot be put on the disk |
  * | `GET /api/machines` | → `{machines: HubMachine[]}` |
  * | `POST /api/machines/:machine_id/{check,restart,update}` | the command without `type` → `Outcome` |
- * | `DELETE /api/machines/:machine_id` | forgets one that is not connected → `{}` |
+ * | `DELETE /api/machines/:machine_id` | forgets one that is not connected, or with `?force=true` any; keys of its own are no longer accepted → `{revoked_keys}` |
+ * | `POST /api/enrolments` | `EnrolmentRequest` → 201 `Enrolment` |
+ * | `POST /enroll` | no key needed: `EnrollRequest` → `{name}`; 401 `token_invalid` |
+ * | `GET /install.sh` | no key needed: the installer, with this hub's address as the request names it; 404 when the hub has no releases |
+ * | `GET /releases/:path` | no key needed: a file of the releases; `Range: bytes=N-` is understood |
  * | `GET /api/agents` | → `{agents: HubAgent[]}` |
  * | `GET /api/agents/:agent_id` | → `HubAgent` |
  * | `POST /api/agents` | `StartRequest` → `Outcome` |
@@ -62,6 +66,32 @@ export const StartRequest = z.object({
   spec: Commands['agent:start'].shape.spec,
 })
 export type StartRequest = z.input<typeof StartRequest>
+
+/** Asks for a token by which one machine can enrol itself. */
+export const EnrolmentRequest = z.object({
+  /** What the machine's key is to be known by. Default: its host name. */
+  name: z.optional(z.string().check(z.minLength(1), z.maxLength(128))),
+  /** Seconds for which the token is good. */
+  expires_in_s: z._default(z.int().check(z.minimum(60), z.maximum(604_800)), 3600),
+})
+export type EnrolmentRequest = z.infer<typeof EnrolmentRequest>
+
+export const Enrolment = z.object({
+  /** Secret; the hub does not keep it. Good once. */
+  token: z.string(),
+  name: z.optional(z.string()),
+  expires_at: z.string(),
+})
+export type Enrolment = z.infer<typeof Enrolment>
+
+/** A machine's request to be taken in, with a key that it has made itself. Sent again as it is, it is the same request. */
+export const EnrollRequest = z.object({
+  token: z.string(),
+  /** The sha256 of the machine's key, in hexadecimal. The key is `fmk_` and 32 random bytes in base64url. */
+  key_sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
+  hostname: z.string().check(z.minLength(1), z.maxLength(255)),
+})
+export type EnrollRequest = z.infer<typeof EnrollRequest>
 
 export const Outcome = z.object({
   command_id: CommandId,

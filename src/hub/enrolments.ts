@@ -1,0 +1,92 @@
+import { createHash, randomBytes } from 'node:crypto'
+import * as z from 'zod/mini'
+import { readJson, setAside, writeAtomic } from '../platform/files.ts'
+import type { Logger } from '../platform/log.ts'
+import type { EnrollRequest, Enrolment, EnrolmentRequest } from '../protocol/index.ts'
+import { Fault } from './fault.ts'
+import type { Keys } from './keys.ts'
+
+const PREFIX = 'fet_'
+const TOKEN_BYTES = 24
+
+/** `enrolments.json`: tokens that are good for one machine each, known by their hashes only. */
+const EnrolmentsFile = z.object({
+  version: z.literal(1),
+  enrolments: z.array(
+    z.object({
+      sha256: z.string(),
+      name: z.optional(z.string()),
+      created_at: z.string(),
+      expires_at: z.string(),
+      /** The key that a machine has got for it. */
+      used_for: z.optional(z.string()),
+    }),
+  ),
+})
+type Entry = z.infer<typeof EnrolmentsFile>['enrolments'][number]
+
+export interface EnrolmentsOptions {
+  path: string
+  keys: Keys
+  logger: Logger
+  now(): number
+}
+
+/**
+ * One-time tokens by which machines come to keys of their own. The machine makes its key and shows its hash: the key
+ * itself is never on the wire, and a request whose answer was lost can be sent again.
+ */
+export class Enrolments {
+  readonly #options: EnrolmentsOptions
+  #entries: Entry[] = []
+
+  constructor(options: EnrolmentsOptions) {
+    this.#options = options
+    const { path, logger } = options
+    const read = readJson(path, EnrolmentsFile)
+    if (read.ok) this.#entries = read.value.enrolments
+    else if (read.reason === 'damaged')
+      logger.error({ aside: setAside(path), problem: read.problem }, 'damaged list of enrolments set aside')
+  }
+
+  open({ name, expires_in_s }: EnrolmentRequest): Enrolment {
+    const { now, logger } = this.#options
+    const token = PREFIX + randomBytes(TOKEN_BYTES).toString('base64url')
+    const at = now()
+    const expires_at = iso(at + expires_in_s * 1000)
+    this.#entries = this.#entries.filter((entry) => entry.expires_at > iso(at))
+    this.#entries.push({ sha256: sha256(token), ...(name && { name }), created_at: iso(at), expires_at })
+    this.#save()
+    logger.info({ name, expires_at }, 'a machine may enrol')
+    return { token, expires_at, ...(name && { name }) }
+  }
+
+  /** Takes a machine in. @returns the name it goes by @throws Fault */
+  exchange({ token, key_sha256, hostname }: EnrollRequest): string {
+    const { keys, now, logger } = this.#options
+    const hash = sha256(token)
+    const at = iso(now())
+    const entry = this.#entries.find((each) => each.sha256 === hash && each.expires_at > at)
+    // Sent again by the machine that has it already, unless that was locked out meanwhile.
+    const again = entry?.used_for === key_sha256 && keys.has(key_sha256)
+    if (!entry || (entry.used_for !== undefined && !again))
+      throw new Fault(401, 'token_invalid', 'This token is not known here, has expired, or has been used.', {
+        remedy: 'Get a new one: `fomular-daemon machine add` where the hub is.',
+      })
+    const name = entry.name ?? hostname
+    if (again) return name
+    keys.add({ name, sha256: key_sha256, created_at: at })
+    entry.used_for = key_sha256
+    this.#save()
+    logger.info({ name }, 'a machine has enrolled')
+    return name
+  }
+
+  #save() {
+    const text = JSON.stringify({ version: 1, enrolments: this.#entries }, null, 2)
+    writeAtomic(this.#options.path, text, { durable: true })
+  }
+}
+
+const iso = (ms: number) => new Date(ms).toISOString()
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')

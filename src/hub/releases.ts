@@ -1,0 +1,75 @@
+import { createReadStream, readFileSync, type Stats, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import type { Context } from 'hono'
+import { Fault } from './fault.ts'
+
+/** What a release folder has, by `packaging/release.ts`: no hidden files, nothing outside of it. */
+const PATH = /^[A-Za-z0-9_][A-Za-z0-9._+-]*(\/[A-Za-z0-9_][A-Za-z0-9._+-]*)?$/
+/** A host's name as it may stand in a shell script between single quotes. */
+const HOST = /^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/
+
+const missing = (what: string) =>
+  new Fault(404, 'not_found', `This hub has no ${what}.`, {
+    remedy: "Put a release's folder (made by `npm run release`) at `releases` in the hub's folder.",
+  })
+
+/** `GET /install.sh`: the installer, with this hub as the place to install from and to connect to. */
+export function installer(c: Context, dir: string): Response {
+  const address = addressOf(c)
+  let script: string
+  try {
+    script = readFileSync(join(dir, 'install.sh'), 'utf8')
+  } catch {
+    throw missing('installer')
+  }
+  const set = (text: string, name: string, value: string) =>
+    text.replace(new RegExp(`^( *${name}=).*$`, 'm'), `$1'${value}'`)
+  const text = set(set(script, 'DEFAULT_BASE_URL', `${address}/releases`), 'DEFAULT_SERVER_URL', address)
+  return c.body(text, 200, {
+    'content-type': 'text/x-shellscript; charset=utf-8',
+    'cache-control': 'no-store',
+  })
+}
+
+/** The hub's address by which this request came. @throws Fault when it is none that a script could name */
+function addressOf(c: Context): string {
+  const host = c.req.header('host') ?? ''
+  if (!HOST.test(host)) throw new Fault(400, 'invalid_request', 'The Host header names no host.')
+  // A proxy in front of the hub has taken TLS off.
+  const secure = c.req.header('x-forwarded-proto') === 'https' || new URL(c.req.url).protocol === 'https:'
+  return `${secure ? 'https' : 'http'}://${host}`
+}
+
+/** `GET /releases/…`: a file, or the rest of it for a download that was broken off (`Range: bytes=N-`). */
+export function releaseFile(c: Context, dir: string): Response {
+  const name = c.req.path.slice('/releases/'.length)
+  const path = join(dir, name)
+  const stats = PATH.test(name) ? fileAt(path) : undefined
+  if (!stats) throw missing(`release file ${name.slice(0, 200)}`)
+  const etag = `"${stats.size}-${Math.round(stats.mtimeMs)}"`
+  const headers = {
+    'content-type': name.endsWith('.json') ? 'application/json' : 'application/octet-stream',
+    'accept-ranges': 'bytes',
+    etag,
+  }
+  const [, from] = /^bytes=(\d+)-$/.exec(c.req.header('range') ?? '') ?? []
+  const wholly = from === undefined || (c.req.header('if-range') ?? etag) !== etag
+  const start = wholly ? 0 : Number(from)
+  if (start > 0 && start >= stats.size)
+    return c.body(null, 416, { ...headers, 'content-range': `bytes */${stats.size}` })
+  const length = { 'content-length': String(stats.size - start) }
+  const rest = { 'content-range': `bytes ${start}-${stats.size - 1}/${stats.size}` }
+  const init = { status: wholly ? 200 : 206, headers: { ...headers, ...length, ...(!wholly && rest) } }
+  if (c.req.method === 'HEAD') return new Response(null, init)
+  return new Response(Readable.toWeb(createReadStream(path, { start })) as ReadableStream, init)
+}
+
+function fileAt(path: string): Stats | undefined {
+  try {
+    const stats = statSync(path)
+    return stats.isFile() ? stats : undefined
+  } catch {
+    return undefined
+  }
+}
