@@ -1,5 +1,6 @@
 import { Command } from 'commander'
-import type { HubClient } from './client/hub-client.ts'
+import { addCommand } from './machine/add.ts'
+import { removeCommand } from './machine/remove.ts'
 import { connectHub, type HubOptions, withHub } from './options.ts'
 import { print, printJson, stdoutColors } from './terminal.ts'
 
@@ -26,6 +27,8 @@ export function machineCommand(): Command {
         .action(check),
     ),
   )
+  command.addCommand(addCommand())
+  command.addCommand(removeCommand())
   return command
 }
 
@@ -39,6 +42,7 @@ async function list({ json, ...flags }: HubOptions) {
 
 async function check(given: string | undefined, { json, ...flags }: HubOptions) {
   const client = await connectHub(flags)
+  const { resolveMachine } = await import('./client/machine-id.ts')
   const id = await resolveMachine(client, given)
   const outcome = await client.machineCommand(id, 'check', {}, CHECK_WAIT_S)
   const machine = (await client.machines()).find(({ machine_id }) => machine_id === id)
@@ -49,17 +53,4 @@ async function check(given: string | undefined, { json, ...flags }: HubOptions) 
   }
   const { machineTable } = await import('./render/machine.ts')
   print(machineTable(machine ? [machine] : [], Date.now(), stdoutColors()))
-}
-
-/** A machine's id for its id, the beginning of it, or its host name; without one the only machine. @throws UserError */
-export async function resolveMachine(client: HubClient, given: string | undefined): Promise<string> {
-  const { resolveId } = await import('./client/agent-id.ts')
-  const machines = await client.machines()
-  const named = machines.filter(({ hostname }) => given === undefined || hostname === given)
-  if (named.length === 1) return named[0]!.machine_id
-  return resolveId(
-    given ?? '',
-    machines.map(({ machine_id }) => machine_id),
-    'machine',
-  )
 }

@@ -9,6 +9,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   up: async () => (await import('./up.ts')).upCommand(),
   hub: async () => (await import('./hub.ts')).hubCommand(),
   agent: async () => (await import('./agent/index.ts')).agentCommand(),
+  enroll: async () => (await import('./enroll.ts')).enrollCommand(),
   machine: async () => (await import('./machine.ts')).machineCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
   logs: async () => (await import('./logs.ts')).logsCommand(),

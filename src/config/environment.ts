@@ -2,7 +2,7 @@ import { delimiter } from 'node:path'
 
 /** Secrets of this program, and what only concerns it and whoever supervises it. */
 const OWN = [
-  /^FOMULAR_(KEY|KEY_FILE|HUB_KEY|HUB_KEY_FILE|CONFIG|DAEMON_.*)$/,
+  /^FOMULAR_(KEY|KEY_FILE|ENROLL_TOKEN|HUB_KEY|HUB_KEY_FILE|CONFIG|DAEMON_.*)$/,
   // systemd: a child that found these would speak to the unit's manager in the daemon's name.
   /^(NOTIFY_SOCKET|WATCHDOG_.*|SYSTEMD_EXEC_PID|INVOCATION_ID|JOURNAL_STREAM|LISTEN_.*|MAINPID|MANAGERPID)$/,
   /^(CREDENTIALS|STATE|RUNTIME|CACHE|LOGS|CONFIGURATION)_DIRECTORY$/,

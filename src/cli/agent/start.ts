@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander'
 import type { Outcome } from '../../protocol/index.ts'
-import { resolveMachine } from '../machine.ts'
+import { resolveMachine } from '../client/machine-id.ts'
 import { connectHub, type HubOptions, numeric, repeatable, withHub } from '../options.ts'
 import { note, print, printJson } from '../terminal.ts'
 import type { PromptFlags } from './content.ts'

@@ -3,6 +3,8 @@ import * as z from 'zod/mini'
 import { UserError } from '../../platform/errors.ts'
 import {
   CommandError,
+  Enrolment,
+  type EnrolmentRequest,
   EventPage,
   HubAgent,
   HubMachine,
@@ -18,7 +20,7 @@ const ANSWER_MS = 15_000
 const Agents = z.object({ agents: z.array(HubAgent) })
 const Machines = z.object({ machines: z.array(HubMachine) })
 const Failure = z.object({ error: CommandError })
-const Nothing = z.object({})
+const Removed = z.object({ revoked_keys: z.int() })
 
 interface Request {
   method?: 'GET' | 'POST' | 'DELETE'
@@ -69,8 +71,19 @@ export class HubClient {
     return outcome
   }
 
-  async removeMachine(machineId: string): Promise<void> {
-    await this.#json(`/api/machines/${encodeURIComponent(machineId)}`, Nothing, { method: 'DELETE' })
+  /** @returns how many keys are no longer accepted */
+  async removeMachine(machineId: string, { force }: { force: boolean }): Promise<number> {
+    const path = `/api/machines/${encodeURIComponent(machineId)}${force ? '?force=true' : ''}`
+    return (await this.#json(path, Removed, { method: 'DELETE' })).revoked_keys
+  }
+
+  openEnrolment(request: Partial<EnrolmentRequest>): Promise<Enrolment> {
+    return this.#json('/api/enrolments', Enrolment, { method: 'POST', body: request })
+  }
+
+  /** Whether the hub has releases that a machine can be installed from. */
+  async hasInstaller(): Promise<boolean> {
+    return (await this.#fetch('/install.sh', {}, {}, AbortSignal.timeout(ANSWER_MS))).ok
   }
 
   /** One page of an agent's history. */

@@ -1,0 +1,48 @@
+import { Command } from 'commander'
+import { print, printJson } from './terminal.ts'
+
+const HELP = `
+The token comes from FOMULAR_ENROLL_TOKEN, --token-file or standard input; \`fomular-daemon machine add\` makes one
+where the hub is. This machine makes itself a key, which only its hash leaves, and the configuration file is
+told where server and key are: from then on \`fomular-daemon\` needs no flags.
+
+Examples:
+  $ FOMULAR_ENROLL_TOKEN=fet_… fomular-daemon enroll --server-url https://hub.example.com
+  $ fomular-daemon enroll --server-url https://hub.example.com --token-stdin < token`
+
+export interface EnrollOptions {
+  serverUrl: string
+  tokenFile?: string
+  tokenStdin?: boolean
+  keyFile?: string
+  config?: string
+  caFile?: string
+  allowInsecure?: boolean
+  json?: boolean
+}
+
+export function enrollCommand(): Command {
+  return new Command('enroll')
+    .description('connect this machine to a hub, by a token that is good once')
+    .requiredOption('--server-url <url>', 'the hub')
+    .option('--token-file <file>', 'file with the token')
+    .option('--token-stdin', 'read the token from standard input')
+    .option('--key-file <file>', 'where to keep the key (default: key beside the configuration file)')
+    .option(
+      '--config <file>',
+      'configuration file to write (default: FOMULAR_CONFIG, else ~/.fomular/config.toml)',
+    )
+    .option('--ca-file <file>', "certificate authority of the hub's certificate, PEM")
+    .option('--allow-insecure', 'allow a hub beyond this machine without TLS')
+    .option('--json', 'one JSON object')
+    .addHelpText('after', HELP)
+    .action(async (options: EnrollOptions) => {
+      const { enroll } = await import('./enroll/enroll.ts')
+      const done = await enroll(options)
+      if (options.json) return printJson(done)
+      print(`This machine is known to ${done.server_url} as ${done.name}.`)
+      print(`Key:            ${done.key_file}`)
+      print(`Configuration:  ${done.config}`)
+      print('Start it with `fomular-daemon`; one that runs already, anew with `fomular-daemon restart`.')
+    })
+}

@@ -1,0 +1,76 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { homeOf } from '../../config/paths.ts'
+import { serverUrl } from '../../config/server-url.ts'
+import { writeConfig } from '../../config/write.ts'
+import { UserError } from '../../platform/errors.ts'
+import { writeAtomic } from '../../platform/files.ts'
+import type { EnrollOptions } from '../enroll.ts'
+import { EXIT } from '../exit-codes.ts'
+import { exchange } from './exchange.ts'
+
+const KEY_PREFIX = 'fmk_'
+const KEY_BYTES = 32
+
+export interface Enrolled {
+  server_url: string
+  /** What the hub knows this machine by. */
+  name: string
+  key_file: string
+  config: string
+}
+
+/** Gets this machine a key that the hub accepts, and writes down where both are. @throws UserError */
+export async function enroll(options: EnrollOptions): Promise<Enrolled> {
+  const { env } = process
+  const token = await readToken(options)
+  const insecure = options.allowInsecure ?? false
+  const server_url = serverUrl(options.serverUrl, '--server-url', insecure)
+  const ca = options.caFile === undefined ? undefined : resolve(options.caFile)
+  const config = resolve(options.config ?? (env.FOMULAR_CONFIG || join(homeOf(env), '.fomular/config.toml')))
+  const key_file = resolve(options.keyFile ?? join(dirname(config), 'key'))
+
+  const key = KEY_PREFIX + randomBytes(KEY_BYTES).toString('base64url')
+  // What cannot be kept is not asked for: the token is good once.
+  const pending = `${key_file}.new`
+  for (const path of [config, key_file]) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  writeAtomic(pending, `${key}\n`, { durable: true })
+  try {
+    const key_sha256 = createHash('sha256').update(key).digest('hex')
+    const { name } = await exchange(server_url, { token, key_sha256, hostname: hostname() }, ca)
+    renameSync(pending, key_file)
+    await writeConfig(config, {
+      server_url,
+      key_file,
+      ...(insecure && { allow_insecure: true }),
+      ...(ca !== undefined && { ca_file: ca }),
+    })
+    return { server_url, name, key_file, config }
+  } finally {
+    rmSync(pending, { force: true })
+  }
+}
+
+async function readToken({ tokenFile, tokenStdin }: EnrollOptions): Promise<string> {
+  const { FOMULAR_ENROLL_TOKEN: given } = process.env
+  delete process.env.FOMULAR_ENROLL_TOKEN
+  let text = given
+  try {
+    if (tokenStdin) text = readFileSync(0, 'utf8')
+    else if (tokenFile !== undefined) text = readFileSync(tokenFile, 'utf8')
+  } catch (error) {
+    throw usage(`The token cannot be read: ${(error as Error).message}`)
+  }
+  const token = text?.trim() ?? ''
+  if (token === '') throw usage('No token was given.')
+  if (!/^[\x21-\x7e]{1,512}$/.test(token)) throw usage('The token is not as the hub showed it.')
+  return token
+}
+
+const usage = (message: string) =>
+  new UserError('token_missing', message, {
+    remedy: 'Give it in FOMULAR_ENROLL_TOKEN, with --token-file FILE, or with --token-stdin.',
+    exitCode: EXIT.usage,
+  })

@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs'
+import { request as requestPlain } from 'node:http'
+import { request as requestTls } from 'node:https'
+import * as z from 'zod/mini'
+import { proxyAgent } from '../../link/proxy.ts'
+import { sleep } from '../../platform/clock.ts'
+import { UserError } from '../../platform/errors.ts'
+import { VERSION } from '../../platform/version.ts'
+import { CommandError, type EnrollRequest } from '../../protocol/index.ts'
+import { EXIT } from '../exit-codes.ts'
+
+const ANSWER_MS = 30_000
+const ANSWER_BYTES = 64 * 1024
+/** A request whose answer is lost can be sent again: the hub knows the key. */
+const TRIES = 3
+const AGAIN_MS = 1000
+
+const Accepted = z.object({ name: z.string() })
+const Failure = z.object({ error: CommandError })
+
+/** Shows the hub the token. @param server as the daemon connects to it @throws UserError */
+export async function exchange(
+  server: string,
+  request: EnrollRequest,
+  caFile?: string,
+): Promise<{ name: string }> {
+  const url = new URL(server.replace(/^ws/, 'http'))
+  url.pathname = `${url.pathname.replace(/\/+$/, '')}/enroll`
+  const ca = caFile === undefined ? undefined : readCa(caFile)
+  const agent = await proxyAgent(server, process.env)
+  for (let tries = 1; ; tries++) {
+    try {
+      const { status, text } = await post(url, JSON.stringify(request), {
+        ...(ca && { ca }),
+        ...(agent && { agent }),
+      })
+      return understood(url, status, text)
+    } catch (error) {
+      if (error instanceof UserError) throw error
+      if (tries === TRIES)
+        throw new UserError(
+          'hub_unreachable',
+          `${url.origin} cannot be reached: ${(error as Error).message}`,
+          {
+            remedy:
+              'Is the address right, and the hub running? With a private certificate authority, give --ca-file.',
+            cause: error,
+          },
+        )
+      await sleep(AGAIN_MS)
+    }
+  }
+}
+
+function understood(url: URL, status: number, text: string): { name: string } {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch {
+    // Said below.
+  }
+  const accepted = Accepted.safeParse(json)
+  if (status === 200 && accepted.success) return accepted.data
+  const failure = Failure.safeParse(json)
+  if (!failure.success)
+    throw new UserError('hub_failed', `${url.origin} answered HTTP ${status}, which is no hub's answer.`, {
+      remedy: 'Is the address, with its path, the hub?',
+    })
+  const { code, message, remedy } = failure.data.error
+  throw new UserError(code, message, { ...(remedy !== undefined && { remedy }), exitCode: EXIT.refused })
+}
+
+function post(
+  url: URL,
+  body: string,
+  options: { ca?: Buffer; agent?: import('node:http').Agent },
+): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const send = url.protocol === 'https:' ? requestTls : requestPlain
+    const headers = {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      'user-agent': `fomular-daemon/${VERSION}`,
+    }
+    const request = send(url, { ...options, method: 'POST', headers, timeout: ANSWER_MS }, (response) => {
+      let text = ''
+      response.setEncoding('utf8')
+      response.on('data', (chunk: string) => {
+        text += chunk
+        if (text.length > ANSWER_BYTES) response.destroy(new Error('its answer is too long'))
+      })
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }))
+      response.on('error', reject)
+    })
+    request.on('timeout', () => request.destroy(new Error(`no answer within ${ANSWER_MS / 1000} s`)))
+    request.on('error', reject)
+    request.end(body)
+  })
+}
+
+function readCa(path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw new UserError('ca_unreadable', `--ca-file: ${path} cannot be read: ${(error as Error).message}`, {
+      exitCode: EXIT.usage,
+    })
+  }
+}

@@ -1,0 +1,55 @@
+import { readFileSync, realpathSync } from 'node:fs'
+import { systemCode, UserError } from '../platform/errors.ts'
+import { writeAtomic } from '../platform/files.ts'
+
+/**
+ * Sets top-level settings in a configuration file, which is made if it is not there. Everything else in it stays as it
+ * was written. @throws UserError for a file that is not understood
+ */
+export async function writeConfig(path: string, values: Record<string, string | boolean>) {
+  const { parse, stringify } = await import('smol-toml')
+  const before = readIfThere(path)
+  // Top-level settings end where the first table begins.
+  const end = before.search(/^[ \t]*\[/m)
+  const [top, tables] = end === -1 ? [before, ''] : [before.slice(0, end), before.slice(end)]
+  const lines = top.trim() === '' ? [] : top.trimEnd().split('\n')
+  for (const [name, value] of Object.entries(values)) {
+    const line = stringify({ [name]: value }).trim()
+    const at = lines.findIndex((each) => new RegExp(`^\\s*${name}\\s*=`).test(each))
+    if (at === -1) lines.push(line)
+    else lines[at] = line
+  }
+  const text = `${lines.join('\n')}\n${tables === '' ? '' : `\n${tables}`}`
+  try {
+    const wanted = { ...parse(before), ...values }
+    if (JSON.stringify(sorted(parse(text))) !== JSON.stringify(sorted(wanted)))
+      throw new Error('it is too unusual')
+  } catch (error) {
+    throw new UserError('config_invalid', `${path} cannot be changed: ${(error as Error).message}`, {
+      remedy: `Put this into it by hand:\n${stringify(values)}`,
+      cause: error,
+    })
+  }
+  writeAtomic(realPath(path), text)
+}
+
+const sorted = (table: object) =>
+  Object.fromEntries(Object.entries(table).sort(([a], [b]) => (a < b ? -1 : 1)))
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return ''
+    throw error
+  }
+}
+
+/** A file that a link leads to is changed where it is. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return path
+  }
+}

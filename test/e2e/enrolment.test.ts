@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { Enrolment, HubMachine } from '../../src/protocol/index.ts'
+import { TestHub } from '../support/hub.ts'
+import { LightDaemon } from '../support/light-daemon.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+import { Stage } from '../support/stage.ts'
+import { until } from '../support/wait.ts'
+
+const KEY = 'fmk_of-a-test'
+const key_sha256 = createHash('sha256').update(KEY).digest('hex')
+
+const enroll = (hub: TestHub, body: object) =>
+  fetch(`${hub.url}/enroll`, {
+    method: 'POST',
+    body: JSON.stringify({ hostname: 'box', key_sha256, ...body }),
+  })
+
+const open = (hub: TestHub, body: object = {}) => hub.api<Enrolment>('POST', '/api/enrolments', body)
+
+const errorOf = async (response: Response) =>
+  ((await response.json()) as { error: { code: string; path?: string } }).error
+
+test('a token lets one machine in, with a key of its own, over restarts of the hub', async (t) => {
+  const hub = await TestHub.open(t)
+  const { token, name } = await open(hub, { name: 'build-7' })
+  assert.equal(name, 'build-7')
+  await assert.rejects(LightDaemon.dial(hub.url, KEY), /401/)
+  await hub.restart()
+  assert.deepEqual(await (await enroll(hub, { token })).json(), { name: 'build-7' })
+  // The answer was lost: the same machine asks again.
+  assert.equal((await enroll(hub, { token })).status, 200)
+  const other = await enroll(hub, { token, key_sha256: 'f'.repeat(64) })
+  assert.equal(other.status, 401)
+  assert.equal((await errorOf(other)).code, 'token_invalid')
+  await hub.restart()
+  assert.equal((await enroll(hub, { token, key_sha256: 'f'.repeat(64) })).status, 401)
+  const daemon = await LightDaemon.greet({ url: hub.url, key: KEY })
+  daemon.socket.terminate()
+  for (const file of readdirSync(hub.dir))
+    if (statSync(join(hub.dir, file)).isFile())
+      assert.ok(!readFileSync(join(hub.dir, file), 'utf8').includes(token), `${file} has the token in it`)
+})
+
+test('a token expires', async (t) => {
+  const clock = new ManualClock()
+  const hub = await TestHub.open(t, { clock })
+  const { token, expires_at } = await open(hub, { expires_in_s: 60 })
+  assert.equal(Date.parse(expires_at), clock.now() + 60_000)
+  clock.pass(60_000)
+  assert.equal((await enroll(hub, { token })).status, 401)
+})
+
+test('what is wrong with an enrolment is said', async (t) => {
+  const hub = await TestHub.open(t)
+  const { token } = await open(hub)
+  const cases: [object, number, string, string?][] = [
+    [{ token: 'fet_guessed' }, 401, 'token_invalid'],
+    [{}, 400, 'invalid_command', 'token'],
+    [{ token, key_sha256: 'abc' }, 400, 'invalid_command', 'key_sha256'],
+    [{ token, hostname: 'x'.repeat(5000) }, 413, 'too_large'],
+  ]
+  for (const [body, status, code, path] of cases) {
+    const response = await enroll(hub, body)
+    const error = await errorOf(response)
+    assert.deepEqual([response.status, error.code, error.path], [status, code, path])
+  }
+  const long = await hub.request('POST', '/api/enrolments', { expires_in_s: 1e9 })
+  assert.deepEqual([long.status, (await errorOf(long)).path], [400, 'expires_in_s'])
+  assert.equal((await fetch(`${hub.url}/api/enrolments`, { method: 'POST' })).status, 401)
+})
+
+test('a machine that is removed is locked out, and its token is of no more use', async (t) => {
+  const hub = await TestHub.open(t)
+  const { token } = await open(hub)
+  await enroll(hub, { token })
+  const daemon = await LightDaemon.greet({ url: hub.url, key: KEY, hello: { machine_id: 'm-1' } })
+  const refused = await hub.request('DELETE', '/api/machines/m-1')
+  assert.deepEqual([refused.status, (await errorOf(refused)).code], [409, 'machine_connected'])
+  assert.deepEqual(await hub.api('DELETE', '/api/machines/m-1?force=true'), { revoked_keys: 1 })
+  assert.equal((await daemon.received('server:refuse')).code, 'removed')
+  await until(() => daemon.closed?.code === 4003, { what: 'the end of the connection' })
+  await assert.rejects(LightDaemon.dial(hub.url, KEY), /401/)
+  assert.equal((await enroll(hub, { token })).status, 401)
+  assert.deepEqual(await hub.api('GET', '/api/machines'), { machines: [] })
+  // The hub's own machine key is not one machine's.
+  const local = await LightDaemon.greet({
+    url: hub.url,
+    key: hub.key('machine'),
+    hello: { machine_id: 'm-2' },
+  })
+  local.socket.terminate()
+  assert.deepEqual(await hub.api('DELETE', '/api/machines/m-2?force=true'), { revoked_keys: 0 })
+  await hub.daemon({ machine_id: 'm-2' })
+})
+
+test('releases are served, also from where a download was broken off, and nothing else is', async (t) => {
+  const hub = await TestHub.open(t)
+  assert.equal((await fetch(`${hub.url}/install.sh`)).status, 404)
+  const dir = join(hub.dir, 'releases/1.2.3')
+  mkdirSync(dir, { recursive: true })
+  writeFileSync(join(dir, 'program.gz'), 'abcdef')
+  writeFileSync(join(hub.dir, 'releases/.hidden'), '')
+  writeFileSync(
+    join(hub.dir, 'releases/install.sh'),
+    "f() {\n  DEFAULT_BASE_URL=''\n  DEFAULT_SERVER_URL=''\n}\nf\n",
+  )
+  const script = await (await fetch(`${hub.url}/install.sh`)).text()
+  assert.equal(
+    script,
+    `f() {\n  DEFAULT_BASE_URL='${hub.url}/releases'\n  DEFAULT_SERVER_URL='${hub.url}'\n}\nf\n`,
+  )
+  const get = async (headers: Record<string, string>, path = '/releases/1.2.3/program.gz') => {
+    const response = await fetch(hub.url + path, { headers })
+    return [response.status, await response.text(), response.headers.get('content-range')]
+  }
+  assert.deepEqual(await get({}), [200, 'abcdef', null])
+  assert.deepEqual(await get({ range: 'bytes=2-' }), [206, 'cdef', 'bytes 2-5/6'])
+  assert.deepEqual(await get({ range: 'bytes=6-' }), [416, '', 'bytes */6'])
+  assert.deepEqual(await get({ range: 'bytes=2-', 'if-range': '"another"' }), [200, 'abcdef', null])
+  const head = await fetch(`${hub.url}/releases/1.2.3/program.gz`, { method: 'HEAD' })
+  assert.deepEqual([head.status, head.headers.get('content-length')], [200, '6'])
+  for (const path of [
+    '/releases/',
+    '/releases/1.2.3',
+    '/releases/.hidden',
+    '/releases/%2e%2e/user.key',
+    '/releases//etc/passwd',
+  ])
+    assert.equal((await get({}, path))[0], 404, path)
+  assert.equal(await raw(hub, '/releases/../user.key'), 404)
+  assert.equal(await raw(hub, '/install.sh', "127.0.0.1:1';id;'"), 400)
+})
+
+/** Sends a path, and a Host header, as they are. @returns the status */
+const raw = (hub: TestHub, path: string, host = 'localhost') =>
+  new Promise((resolve, reject) =>
+    request({ host: '127.0.0.1', port: hub.port, path, headers: { host } }, (response) => {
+      response.resume()
+      resolve(response.statusCode)
+    })
+      .on('error', reject)
+      .end(),
+  )
+
+test('a machine is added by a line, is enrolled by it, and runs without flags from then on', async (t) => {
+  const stage = await Stage.open(t)
+  await stage.hub()
+  const run = async (args: string[], env: Record<string, string> = {}) => {
+    const running = stage.run(args, env)
+    assert.equal(await running.ended, 0, running.log())
+    return running.log()
+  }
+  const added = JSON.parse(await run(['machine', 'add', '--name', 'this-one', '--expires', '5m', '--json']))
+  assert.equal(added.install, added.enroll, 'there is nothing to install from')
+  assert.equal(
+    added.enroll,
+    `FOMULAR_ENROLL_TOKEN=${added.token} fomular-daemon enroll --server-url ${stage.hubUrl} && fomular-daemon`,
+  )
+  const home = stage.env.HOME!
+  mkdirSync(join(home, '.fomular'))
+  writeFileSync(join(home, '.fomular/config.toml'), '# mine\nmax_agents = 3\n\n[update]\npackage = "x"\n')
+  assert.match(
+    await run(['enroll', '--server-url', stage.hubUrl], { FOMULAR_ENROLL_TOKEN: added.token }),
+    /as this-one/,
+  )
+  const url = stage.hubUrl.replace('http', 'ws')
+  assert.equal(
+    readFileSync(join(home, '.fomular/config.toml'), 'utf8'),
+    `# mine\nmax_agents = 3\nserver_url = "${url}"\nkey_file = "${home}/.fomular/key"\n\n[update]\npackage = "x"\n`,
+  )
+  assert.equal(statSync(join(home, '.fomular/key')).mode & 0o777, 0o600)
+  const again = stage.run(['enroll', '--server-url', stage.hubUrl], { FOMULAR_ENROLL_TOKEN: added.token })
+  assert.equal(await again.ended, 4)
+  assert.match(again.log(), /has been used/)
+
+  const daemon = stage.run(['run'])
+  await until(async () => (await stage.machine())?.connected, { what: 'the machine at the hub' })
+  const { machine_id } = (await stage.machine()) as HubMachine
+  assert.match(await run(['machine', 'remove', machine_id, '--force']), /no longer accepted/)
+  assert.equal(await stage.machine(), undefined)
+  await until(() => /removed from the hub/.test(daemon.log()), { what: 'the daemon saying why' })
+})
