@@ -73,7 +73,7 @@ const handlers: { [T in Exclude<CommandType, 'daemon:update'>]: Handler<T> } = {
 
   async 'agent:answer'({ agents }, { agent_id, command_id, request_id, answers }) {
     answer(agents.get(agent_id), command_id, request_id, (agent, id, request) => {
-      const missing = request.questions?.find(({ question }) => answers[question] === undefined)
+      const missing = request.questions?.find(({ question }) => !Object.hasOwn(answers, question))
       if (request.ask !== 'question' || missing)
         throw new CommandFailure(
           'answers_incomplete',

@@ -51,7 +51,8 @@ export class Outbox {
     this.close()
     this.#open = true
     for (const source of sources) {
-      source.rewind(offsets[source.id] ?? 0)
+      // An agent may be called `constructor`.
+      source.rewind(Object.hasOwn(offsets, source.id) ? offsets[source.id]! : 0)
       this.#inFlight += ahead(source)
       this.#ready.add(source)
     }

@@ -250,6 +250,13 @@ for (const askOnce of [true, false])
     )
   })
 
+test('an agent may be called like something every object has', () => {
+  const outbox = new Outbox(() => {})
+  const source = new Lines('constructor')
+  outbox.open([source], {})
+  assert.deepEqual([source.acked, source.sent], [0, 0])
+})
+
 test('a chatty agent does not hold up a quiet one', () => {
   const bench = new Bench()
   const [chatty, quiet] = bench.sources as [Lines, Lines]
