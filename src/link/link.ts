@@ -25,6 +25,10 @@ const GREETING_MS = 15_000
 const STABLE_MS = 30_000
 /** Between tries when the server refuses this daemon: nothing here will change that by itself. */
 const REFUSED_RETRY_MS = 5 * 60_000
+/** What a server's `retry_after_s` may ask for. */
+const RETRY_AFTER_S = { least: 1, most: 24 * 3600 }
+/** What may wait to be sent to a server that does not read: the longest frame, and what else is on the way meanwhile. */
+const BUFFERED_BYTES = 2 * Limits.frame_bytes
 /** Frames in a row that cannot be taken, after which the link is of no use. */
 const FAULTS_IN_A_ROW = 20
 
@@ -66,6 +70,8 @@ export class Link {
   #heartbeat: Timer | undefined
   #heartbeatMs: number = Limits.heartbeat_ms
   #heard = 0
+  /** When the server last welcomed this daemon, by the clock that does not jump. */
+  #welcomed = 0
   #faults = 0
   #saidRefused: string | undefined
   readonly #pongs = new Map<string, () => void>()
@@ -95,9 +101,7 @@ export class Link {
 
   /** Sends while the link is up. @returns whether it was */
   send(message: FromDaemon): boolean {
-    if (!this.up || !this.#socket) return false
-    this.#socket.send(JSON.stringify(message))
-    return true
+    return this.up && this.#write(message)
   }
 
   /** Asks the server itself, not the socket, whether it hears this daemon. @returns milliseconds, or undefined */
@@ -179,10 +183,17 @@ export class Link {
     socket.on('open', () => {
       this.#move('opened')
       this.#hear()
-      socket.send(JSON.stringify(this.#options.hello()))
+      this.#write(this.#options.hello())
     })
     socket.on('message', (data, isBinary) => {
-      if (socket === this.#socket) this.#receive(data as Buffer, isBinary)
+      if (socket !== this.#socket) return
+      try {
+        this.#receive(data as Buffer, isBinary)
+      } catch (error) {
+        // What a server sends must not end the daemon.
+        this.#options.logger.error({ err: error }, 'a frame could not be dealt with')
+        this.#lost(socket, 'a frame could not be dealt with')
+      }
     })
     socket.on('ping', () => this.#hear())
     socket.on('pong', () => this.#hear())
@@ -236,7 +247,7 @@ export class Link {
       case 'server:refuse':
         return this.#refuse(message)
       case 'link:ping':
-        this.#socket?.send(JSON.stringify({ type: 'link:pong', nonce: message.nonce } satisfies FromDaemon))
+        this.#write({ type: 'link:pong', nonce: message.nonce })
         return
       case 'link:pong':
         if (typeof message.nonce === 'string') this.#pongs.get(message.nonce)?.()
@@ -258,7 +269,18 @@ export class Link {
     this.#options.logger.warn({ error }, 'the server sent something that cannot be taken')
     if (++this.#faults >= FAULTS_IN_A_ROW)
       this.#lost(this.#socket, 'too many faults in a row', CloseCode.protocol_error)
-    else this.#socket?.send(JSON.stringify(error))
+    else this.#write(error)
+  }
+
+  #write(message: FromDaemon): boolean {
+    const socket = this.#socket
+    if (!socket) return false
+    if (socket.bufferedAmount > BUFFERED_BYTES) {
+      this.#lost(socket, 'the server does not read what it is sent')
+      return false
+    }
+    socket.send(JSON.stringify(message))
+    return true
   }
 
   #welcome(welcome: Welcome) {
@@ -271,7 +293,8 @@ export class Link {
     this.#heartbeatMs = Math.min(welcome.heartbeat_ms ?? Limits.heartbeat_ms, Limits.heartbeat_ms)
     this.#move('welcomed')
     logger.info({ server_version: welcome.server_version, attempt: this.#attempt }, 'connected')
-    this.#beat(clock.monotonic())
+    this.#welcomed = clock.monotonic()
+    this.#beat(this.#welcomed)
     this.#options.live(welcome)
   }
 
@@ -288,7 +311,7 @@ export class Link {
         const late = now - last > 2 * this.#heartbeatMs
         if (!late && now - this.#heard >= Limits.silence_ms)
           return this.#lost(this.#socket, 'the server has gone silent')
-        if (clock.now() - this.#since > STABLE_MS) this.#attempt = 0
+        if (now - this.#welcomed > STABLE_MS) this.#attempt = 0
         this.#socket?.ping()
         this.#beat(now)
       },
@@ -303,7 +326,10 @@ export class Link {
       logger.error({ code: refusal.code }, `refused by the server: ${refusal.message}`)
     this.#saidRefused = refusal.code
     this.#options.refused(refusal)
-    const wait = refusal.retry_after_s === undefined ? REFUSED_RETRY_MS : refusal.retry_after_s * 1000
+    const { retry_after_s } = refusal
+    const { least, most } = RETRY_AFTER_S
+    const wait =
+      retry_after_s === undefined ? REFUSED_RETRY_MS : Math.min(Math.max(retry_after_s, least), most) * 1000
     this.#lost(this.#socket, refusal.message, undefined, wait)
   }
 

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { test } from 'node:test'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { Link, type LinkOptions } from '../../../src/link/link.ts'
+import { systemClock } from '../../../src/platform/clock.ts'
+import { createLogger } from '../../../src/platform/log.ts'
+import { helloOf } from '../../support/light-daemon.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import type { Cleanup } from '../../support/temp.ts'
+import { until } from '../../support/wait.ts'
+
+const MINUTE = 60_000
+const WELCOME = JSON.stringify({ type: 'server:welcome', protocol: { version: 1 } })
+
+/** A server that does what a test says with each connection, once it has been greeted. */
+async function serve(t: Cleanup, greeted: (socket: WebSocket) => void) {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+  await once(server, 'listening')
+  t.after(() => {
+    for (const socket of server.clients) socket.terminate()
+    server.close()
+  })
+  const said = { url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`, greetings: 0 }
+  server.on('connection', (socket) =>
+    socket.once('message', () => {
+      said.greetings++
+      greeted(socket)
+    }),
+  )
+  return said
+}
+
+function connect(t: Cleanup, url: string, options: Partial<LinkOptions> = {}) {
+  const link = new Link({
+    url,
+    key: 'key',
+    userAgent: 'test',
+    clock: systemClock,
+    logger: createLogger({ level: 'silent', stderr: 'none' }),
+    hello: () => helloOf(),
+    live: () => {},
+    message: () => {},
+    down: () => {},
+    refused: () => {},
+    ...options,
+  })
+  t.after(() => link.close())
+  link.start()
+  return link
+}
+
+test('however a server asks to be tried again, it is not hammered, and not forgotten', async (t) => {
+  // Longer than a timer can be, which would make it none at all.
+  for (const [retry_after_s, least, most] of [
+    [3_000_000, 24 * 60 * MINUTE, 30 * 60 * MINUTE],
+    [0, 900, MINUTE],
+    [-5, 900, MINUTE],
+    [120, 2 * MINUTE - 100, 3 * MINUTE],
+  ] as const) {
+    const clock = new ManualClock()
+    const refusal = JSON.stringify({ type: 'server:refuse', code: 'busy', message: 'Busy.', retry_after_s })
+    const server = await serve(t, (socket) => socket.send(refusal))
+    const link = connect(t, server.url, { clock })
+    await until(() => link.info().last_error === 'Busy.')
+    clock.pass(least)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    assert.equal(server.greetings, 1, `tried again within ${least} ms of ${retry_after_s}`)
+    clock.pass(most - least)
+    await until(() => server.greetings === 2, { what: `another try after ${retry_after_s}` })
+  }
+})
+
+test('a server that asks and asks but does not read costs bounded memory', async (t) => {
+  const server = await serve(t, (socket) => {
+    socket.send(WELCOME)
+    socket.pause()
+    const ping = JSON.stringify({ type: 'link:ping', nonce: 'x'.repeat(8 * 1024 * 1024) })
+    for (let n = 0; n < 20; n++) socket.send(ping)
+  })
+  const link = connect(t, server.url)
+  await until(() => link.info().last_error === 'the server does not read what it is sent')
+})
+
+test('a frame that makes the daemon stumble costs the link, not the daemon', async (t) => {
+  const server = await serve(t, (socket) => {
+    socket.send(WELCOME)
+    socket.send(JSON.stringify({ type: 'agent:ack', offsets: {} }))
+  })
+  let stumbles = 0
+  const message = () => {
+    stumbles++
+    throw new Error('stumbled')
+  }
+  connect(t, server.url, { message })
+  await until(() => server.greetings === 2 && stumbles === 2)
+})
