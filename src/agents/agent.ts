@@ -60,6 +60,8 @@ export class Agent {
   revision: number
   /** Until when an automatic restart is held back (ms since 1970). */
   heldUntil: number | undefined
+  /** Ended, but started again in a moment: what is said to it then is kept for its next run. */
+  returning = false
   readonly #context: AgentContext
   readonly #snapshot: Snapshot
   readonly #waiters = new Set<Waiter>()
@@ -217,9 +219,16 @@ export class Agent {
     this.touch()
   }
 
+  /** Its restart policy wants it back, and this machine does not let it be started at present. */
+  notResumed(code: string, message: string) {
+    this.#snapshot.failure = { code, message }
+    this.touch()
+  }
+
   /** A new run was written down: what was known of the last one's end is history. */
   begun(run: RunRecord) {
     this.run = run
+    this.returning = false
     this.#snapshot.exit = undefined
     this.#snapshot.failure = undefined
     move(this.#snapshot, 'launch', this.#now())
@@ -269,6 +278,9 @@ export class Agent {
   status(): AgentStatus {
     const { snapshot, record } = this
     const pid = this.ended ? undefined : this.process?.agent.pid
+    // Which session a fork is in, it says itself.
+    const launched = this.run.session?.mode === 'fork' ? undefined : this.run.session?.id
+    const sessionId = snapshot.session_id ?? launched
     return {
       agent_id: this.id,
       revision: this.revision,
@@ -284,9 +296,7 @@ export class Agent {
       end: snapshot.offset,
       ...(record.spec.title && { title: record.spec.title }),
       ...(pid && { pid }),
-      ...((snapshot.session_id ?? this.run.session?.id) && {
-        session_id: snapshot.session_id ?? this.run.session?.id,
-      }),
+      ...(sessionId && { session_id: sessionId }),
       ...(snapshot.model && { model: snapshot.model }),
       ...(snapshot.permission_mode && { permission_mode: snapshot.permission_mode }),
       ...(snapshot.runtime_version && { runtime_version: snapshot.runtime_version }),

@@ -14,15 +14,17 @@ import { agentFolder } from './folder.ts'
 import { uuidFrom } from './ids.ts'
 import { initializeId, isLaunched, launch } from './launch.ts'
 import { RunRecord, SpecRecord } from './records.ts'
-import { nextRestart } from './restart.ts'
+import { nextRestart, Restarts } from './restart.ts'
 import type { Runtime } from './runtimes/runtime.ts'
+import { checkSessionElsewhere, nextSession, sessionInUse, worksIn } from './sessions.ts'
+import { endStrays } from './strays.ts'
 
 export interface AgentsOptions extends Omit<AgentContext, 'changed'> {
   /** Folder of the agents' folders. */
   dir: string
   runtimes: Record<string, Runtime>
-  /** Path of a runtime's program. @throws CommandFailure when it cannot be used */
-  program(runtime: string): string
+  /** Path of a runtime's program, once it has been looked for. @throws CommandFailure when it cannot be used */
+  program(runtime: string): Promise<string>
   /** What agents inherit. */
   environment: NodeJS.ProcessEnv
   maxAgents: number
@@ -31,6 +33,8 @@ export interface AgentsOptions extends Omit<AgentContext, 'changed'> {
   /** The journal has grown, or may have. */
   grown(agent: Agent): void
   removed(agentId: string): void
+  /** These agents, and no others, have ended so often that they are held back. */
+  crashLoops(agents: Agent[]): void
   /** A folder that could not be read was set aside. */
   damaged(path: string): void
 }
@@ -41,11 +45,20 @@ export class Agents {
   readonly #agents = new Map<string, Agent>()
   readonly #watchers = new Map<Agent, FSWatcher>()
   readonly #sweeps = new Map<Agent, Promise<unknown>>()
-  readonly #restarts = new Map<Agent, ReturnType<AgentContext['clock']['setTimeout']>>()
+  readonly #restarts: Restarts
+  /** Agents that are being started anew, with the session their process will work in. */
+  readonly #resuming = new Map<Agent, { sessionId: string; settled: Promise<unknown> }>()
   #closed = false
 
   constructor(options: AgentsOptions) {
     this.#options = options
+    const { clock, logger, crashLoops } = options
+    this.#restarts = new Restarts({
+      clock,
+      logger,
+      crashLoops,
+      resume: (agent) => this.resume(agent, undefined),
+    })
   }
 
   [Symbol.iterator]() {
@@ -107,10 +120,11 @@ export class Agents {
       })
     }
     const runtime = this.#runtime(spec.runtime)
-    const program = this.#options.program(spec.runtime)
+    const program = await this.#options.program(spec.runtime)
     checkCwd(spec.cwd)
     this.#checkRoom()
-    if (spec.session && !spec.session.fork) this.#checkSession(spec.session.resume, undefined)
+    // From here until the agent is in the list nothing else runs: of two for one session the second finds the first.
+    if (spec.session && !spec.session.fork) this.#checkSession(runtime, spec.session.resume)
 
     const now = this.#now()
     const record: SpecRecord = { version: 1, agent_id, command_id, created_at: now, spec }
@@ -139,16 +153,27 @@ export class Agents {
    */
   async resume(agent: Agent, commandId: string | undefined, sessionId?: string): Promise<void> {
     if (commandId !== undefined && agent.run.command_id === commandId) return
-    if (!agent.ended)
+    if (!agent.ended || this.#resuming.has(agent))
       throw new CommandFailure('agent_running', `${agent.id} is running; send it a prompt instead.`)
-    const seen = sessionId ?? agent.snapshot.session_id
-    if (seen) this.#checkSession(seen, agent)
-    const program = this.#options.program(agent.record.spec.runtime)
+    const session = nextSession(agent, sessionId)
+    if (session.mode === 'resume') this.#checkSession(agent.runtime, session.id, agent)
+    this.#restarts.cancel(agent)
+    agent.returning = true
+    const settled = this.#resume(agent, commandId, session).finally(() => {
+      this.#resuming.delete(agent)
+      agent.returning = false
+    })
+    this.#resuming.set(agent, { sessionId: session.id, settled: settled.catch(() => {}) })
+    await settled
+  }
+
+  async #resume(agent: Agent, commandId: string | undefined, session: NonNullable<RunRecord['session']>) {
+    const program = await this.#options.program(agent.record.spec.runtime)
     checkCwd(agent.record.spec.cwd)
     this.#checkRoom()
-    this.#unschedule(agent)
     // What the last run left behind would work beside the new one.
     await (this.#sweeps.get(agent) ?? sweep(agent))
+    if (session.mode === 'resume') checkSessionElsewhere(agent.runtime, session.id)
     const { run, record } = agent
     const number = run.run + 1
     const at = this.#now()
@@ -159,8 +184,7 @@ export class Agents {
       program,
       launched_at: at,
       initialize_id: initializeId(agent.id, commandId ?? at, number),
-      // A session that never had a turn was never written down by the runtime: there is nothing to resume.
-      session: seen ? { id: seen, mode: 'resume' } : { id: randomUUID(), mode: 'new' },
+      session,
       restarts:
         commandId === undefined
           ? [...run.restarts.slice(-record.spec.restart!.max_per_hour), at]
@@ -174,9 +198,21 @@ export class Agents {
 
   /** Ends an agent gracefully. @see stop */
   async stop(agent: Agent, commandId: string, graceS?: number, hurry?: AbortSignal) {
-    this.#unschedule(agent)
+    await this.#resuming.get(agent)?.settled
+    this.#restarts.cancel(agent)
+    if (nextRestart(agent, this.#options.clock.now())) {
+      agent.run = { ...agent.run, stay_ended: true }
+      writeAtomic(agent.folder.run, JSON.stringify(agent.run), { durable: true })
+      agent.touch()
+    }
     await stop(agent, commandId, graceS, hurry)
     await this.#sweeps.get(agent)
+  }
+
+  /** Nothing is started by itself any more. Resolves when what was being started is. */
+  async settle() {
+    this.#restarts.close()
+    await Promise.all([...this.#resuming.values()].map(({ settled }) => settled))
   }
 
   /** Forgets an agent that has ended and deletes its folder. */
@@ -194,8 +230,13 @@ export class Agents {
   check() {
     for (const agent of this.#agents.values()) {
       if (agent.ended && agent.backlog === 0) continue
-      this.#options.grown(agent)
-      if (!agent.ended) checkProcesses(agent)
+      try {
+        this.#options.grown(agent)
+        if (!agent.ended) checkProcesses(agent)
+      } catch (error) {
+        // A full disk: its end is noted when there is room again. The others are looked after all the same.
+        this.#options.logger.warn({ agent_id: agent.id, err: error }, 'agent not looked after')
+      }
     }
   }
 
@@ -213,7 +254,7 @@ export class Agents {
   /** Lets go of all agents without touching their processes. */
   close() {
     this.#closed = true
-    for (const agent of [...this.#restarts.keys()]) this.#unschedule(agent)
+    this.#restarts.close()
     this.save()
     for (const agent of [...this.#agents.values()]) this.#forget(agent)
   }
@@ -224,6 +265,8 @@ export class Agents {
     const run = readJson(folder.run, RunRecord)
     if (!record.ok || !run.ok) {
       this.#options.damaged(setAside(dir))
+      // Nobody would find again what it has running.
+      void endStrays(dir)
       return undefined
     }
     return this.#open(
@@ -266,7 +309,7 @@ export class Agents {
   }
 
   #forget(agent: Agent) {
-    this.#unschedule(agent)
+    this.#restarts.cancel(agent)
     this.#watchers.get(agent)?.close()
     this.#watchers.delete(agent)
     this.#agents.delete(agent.id)
@@ -307,34 +350,14 @@ export class Agents {
 
   #ended(agent: Agent) {
     if (this.#closed || this.#sweeps.has(agent)) return
-    const { logger, clock } = this.#options
+    const { logger } = this.#options
     const sweeping = sweep(agent)
       .then((count) => {
         if (count > 0) logger.info({ agent_id: agent.id, count }, 'cleared what the agent left behind')
       })
       .finally(() => this.#sweeps.delete(agent))
     this.#sweeps.set(agent, sweeping)
-    const restart = nextRestart(agent, clock.now())
-    if (!restart) return
-    agent.heldUntil = restart.held ? clock.now() + restart.delayMs : undefined
-    if (restart.held) agent.touch()
-    this.#restarts.set(
-      agent,
-      clock.setTimeout(() => {
-        this.#restarts.delete(agent)
-        agent.heldUntil = undefined
-        this.resume(agent, undefined).catch((error) =>
-          logger.warn({ agent_id: agent.id, err: error }, 'agent not resumed'),
-        )
-      }, restart.delayMs),
-    )
-  }
-
-  #unschedule(agent: Agent) {
-    const timer = this.#restarts.get(agent)
-    if (timer) this.#options.clock.clearTimeout(timer)
-    this.#restarts.delete(agent)
-    agent.heldUntil = undefined
+    this.#restarts.ended(agent)
   }
 
   #runtime(name: string): Runtime {
@@ -354,16 +377,17 @@ export class Agents {
     })
   }
 
-  /** A runtime does not notice two processes in one session; they would spoil each other's work. */
-  #checkSession(sessionId: string, except: Agent | undefined) {
+  /** @throws CommandFailure when another process works in the session, or is about to */
+  #checkSession(runtime: Runtime, sessionId: string, except?: Agent) {
     for (const agent of this.#agents.values()) {
-      if (agent === except || agent.ended) continue
-      if (agent.snapshot.session_id !== sessionId && agent.run.session?.id !== sessionId) continue
-      throw new CommandFailure('session_in_use', `Agent ${agent.id} is running in session ${sessionId}.`, {
-        path: 'spec.session.resume',
-        remedy: 'Stop it first, or fork the session.',
-      })
+      if (agent === except) continue
+      const busy = agent.ended
+        ? this.#resuming.get(agent)?.sessionId === sessionId
+        : worksIn(agent, sessionId)
+      if (busy) throw sessionInUse(`Agent ${agent.id} is running in session ${sessionId}.`)
     }
+    // Its own processes are ended before it is resumed.
+    if (!except) checkSessionElsewhere(runtime, sessionId)
   }
 
   #now() {

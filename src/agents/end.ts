@@ -1,22 +1,13 @@
-import { sleep } from '../platform/clock.ts'
 import { readJson, writeAtomic } from '../platform/files.ts'
-import {
-  bootId,
-  findByEnvironment,
-  isAlive,
-  type ProcessIdentity,
-  sendSignal,
-} from '../platform/process-identity.ts'
+import { bootId, isAlive, sendSignal } from '../platform/process-identity.ts'
 import type { Agent } from './agent.ts'
 import { launcherLine } from './decode.ts'
 import { uuidFrom } from './ids.ts'
-import { AGENT_MARK } from './launch.ts'
 import { ExitRecord } from './records.ts'
+import { agentProcesses, endProcesses, endStrays } from './strays.ts'
 
 /** How long a launcher may take from its claim to writing down its processes. */
 const LAUNCH_GRACE_MS = 10_000
-/** Between SIGTERM and SIGKILL for what an agent has left behind. */
-const SWEEP_GRACE_MS = 500
 
 /**
  * Looks whether the processes of the agent's present run are still there, and writes the end into the journal where its
@@ -25,8 +16,13 @@ const SWEEP_GRACE_MS = 500
 export function checkProcesses(agent: Agent) {
   if (agent.runEnded) return
   const { process, folder, run } = agent
-  if (process ? isAlive(process.launcher) || isAlive(process.agent) : isRecent(run.launched_at)) return
-  if (!process && strays(agent).length > 0) return
+  if (process && isAlive(process.agent)) {
+    // Nothing that is said to it arrives any more, not even that it is to end.
+    if (agent.inbox.waiting && !isAlive(process.feeder)) sendSignal(process.agent, 'SIGTERM')
+    return
+  }
+  if (process ? isAlive(process.launcher) : isRecent(run.launched_at)) return
+  if (!process && agentProcesses().has(folder.dir)) return
   // Its last words, the launcher's note of its end included, may just have been written.
   while (agent.catchUp());
   if (agent.runEnded) return
@@ -52,21 +48,11 @@ export function checkProcesses(agent: Agent) {
 
 const isRecent = (time: string) => Math.abs(Date.now() - Date.parse(time)) < LAUNCH_GRACE_MS
 
-/** Processes that carry the agent's mark, its own launcher, feeder and program among them. */
-const strays = (agent: Agent): ProcessIdentity[] => findByEnvironment(AGENT_MARK, agent.folder.dir)
+/** The launcher and its feeder end by themselves, the exit written down. */
+const ownPids = ({ process }: Agent) => (process ? [process.launcher.pid, process.feeder.pid] : [])
 
 /** Ends whatever an agent that has ended left behind: tool processes live in sessions of their own. */
-export async function sweep(agent: Agent): Promise<number> {
-  const all = strays(agent)
-  if (all.length === 0) return 0
-  // The launcher and its feeder are about to end by themselves, the exit written down.
-  const own = [agent.process?.launcher.pid, agent.process?.feeder.pid]
-  const left = all.filter(({ pid }) => !own.includes(pid))
-  for (const process of left) sendSignal(process, 'SIGTERM')
-  await sleep(SWEEP_GRACE_MS)
-  for (const process of all) sendSignal(process, 'SIGKILL')
-  return left.length
-}
+export const sweep = (agent: Agent): Promise<number> => endStrays(agent.folder.dir, ownPids(agent))
 
 /** Seconds for the steps of a graceful stop where the command names none. */
 const GRACE_S = 5
@@ -94,6 +80,8 @@ export async function stop(
   const busy = agent.snapshot.state === 'working' || agent.snapshot.state === 'waiting'
   agent.beginStop()
   const { runtime, inbox, run } = agent
+  // While its parents live, a process that has dropped the agent's mark can still be told for the agent's.
+  const family = agentProcesses().get(agent.folder.dir) ?? []
   const graceMs = graceS * 1000
 
   if (busy) {
@@ -115,6 +103,7 @@ export async function stop(
       checkProcesses(agent)
     }
   }
+  await endProcesses(family, ownPids(agent))
   if (over()) return
   // Its launcher is gone, or never came so far: what carries its mark is it.
   await sweep(agent)

@@ -64,6 +64,11 @@ export class Inbox {
     return this.#unsettled.size
   }
 
+  /** Whether anything has not been taken by the feeder yet. */
+  get waiting() {
+    return list(this.#folder.inbox).length > 0
+  }
+
   accepted(id: string) {
     return this.#accepted.has(id)
   }

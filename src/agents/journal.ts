@@ -74,6 +74,20 @@ export class Journal {
     return at
   }
 
+  /** Where the first line at or behind `offset` starts; undefined while none does. */
+  lineStart(offset: number): number | undefined {
+    if (offset <= 0) return 0
+    const fd = this.#file()
+    for (let at = offset - 1; fd !== undefined; ) {
+      const read = readSync(fd, shared, 0, shared.length, at)
+      if (read === 0) break
+      const newline = shared.indexOf(NEWLINE)
+      if (newline !== -1 && newline < read) return at + newline + 1
+      at += read
+    }
+    return undefined
+  }
+
   /** The file's last whole line, or undefined. Only looks at the last `CHUNK_BYTES`. */
   lastLine(): string | undefined {
     const size = this.size()

@@ -44,17 +44,36 @@ is_idle() {
     grep -q -e "$idle_pattern" -e '^{"type":"launcher"'
 }
 
-# Ends the agent when the number in the file `lease` has not changed for lease_s seconds of this machine being awake.
+# Whether the agent is still the process that was started: without its launcher its pid may be another's by now.
+is_there() { [ "$(identity "$agent")" = "$agent_identity" ]; }
+
+# Ends the agent when the number in the file `lease` has not changed for lease_s seconds of this machine being awake:
+# `sleep` does not count what the machine sleeps through.
 lease() {
   held=0 last=
-  while sleep 5; do
+  step=$((lease_s / 6))
+  [ "$step" -ge 5 ] || step=5
+  [ "$step" -le 60 ] || step=60
+  while sleep "$step" && is_there; do
     now=; { read -r now <"$d/lease"; } 2>/dev/null
     if [ "$now" != "$last" ]; then last=$now held=0; continue; fi
-    held=$((held + 5))
+    held=$((held + step))
     [ "$held" -ge "$lease_s" ] || continue
     [ "$lease_action" = stop ] || is_idle || continue
-    : >"$d/lease.expired"
-    kill -TERM "$agent" && sleep 10 && kill -KILL "$agent"
+    true >"$d/lease.expired"
+    kill -TERM "$agent" && sleep 10 && is_there && kill -KILL "$agent"
+  done
+}
+
+# Ends what the agent has left behind and what carries its mark, where environments can be read. Only after a lease:
+# whoever stops an agent clears up behind it, and otherwise that is the daemon.
+clear_up() {
+  for signal in TERM KILL; do
+    for p in $(grep -lsF "FOMULAR_AGENT=$d" /proc/[0-9]*/environ); do
+      p=${p#/proc/} p=${p%/environ}
+      [ "$p" != $$ ] && tr '\0' '\n' <"/proc/$p/environ" | grep -qxF "FOMULAR_AGENT=$d" && kill -$signal "$p"
+    done 2>/dev/null
+    sleep 1
   done
 }
 
@@ -66,6 +85,7 @@ trap : HUP INT TERM
 # The agent holds its own input open for writing too, so it never sees an end of file.
 "$@" 0<>"$d/stdin" >>"$d/activity.jsonl" 2>>"$d/stderr.log" &
 agent=$!
+agent_identity=$(identity "$agent")
 feed </dev/null >/dev/null 2>&1 &
 feeder=$!
 leaser=
@@ -73,7 +93,7 @@ leaser=
 
 # An agent that cannot be found again must not run.
 printf '{"version":1,"run":%s,"launcher":%s,"agent":%s,"feeder":%s}\n' \
-  "$run" "$(identity $$)" "$(identity $agent)" "$(identity $feeder)" >"$d/process.tmp" &&
+  "$run" "$(identity $$)" "$agent_identity" "$(identity $feeder)" >"$d/process.tmp" &&
   mv "$d/process.tmp" "$d/process.json" || kill -KILL "$agent"
 
 # `wait` also returns when a signal is trapped; an agent that is not reaped yet still has its pid.
@@ -91,3 +111,4 @@ reason=
 [ ! -e "$d/lease.expired" ] || reason=',"reason":"lease"'
 note exited ",\"code\":$code$reason"
 printf '{"version":1,"run":%s,"code":%s%s}\n' "$run" "$code" "$reason" >"$d/exit.tmp" && mv "$d/exit.tmp" "$d/exit.json"
+[ -z "$reason" ] || clear_up

@@ -6,9 +6,7 @@ import { bootId } from '../platform/process-identity.ts'
 import type { Agent } from './agent.ts'
 import { uuidFrom } from './ids.ts'
 import { launchScript } from './launch-script.ts'
-
-/** In the environment of every process an agent starts, with the agent's folder: how strays are found. */
-export const AGENT_MARK = 'FOMULAR_AGENT'
+import { AGENT_MARK } from './strays.ts'
 
 /** Whether the launcher of the agent's present run has been there. */
 export const isLaunched = (agent: Agent) => existsSync(agent.folder.claim(agent.run.run))

@@ -28,6 +28,8 @@ export const RunRecord = z.object({
   prompt_id: z.optional(z.string()),
   /** When the restart policy started a run, within the last hour (ISO 8601). */
   restarts: z._default(z.array(z.string()), []),
+  /** Somebody stopped it after it had ended: its restart policy is not to have it back. */
+  stay_ended: z.optional(z.literal(true)),
 })
 export type RunRecord = z.infer<typeof RunRecord>
 

@@ -1,14 +1,19 @@
 import { Command } from 'commander'
 import { withDaemonFlags } from './daemon-flags.ts'
 import { EXIT } from './exit-codes.ts'
-import { print, printJson, stdoutColors } from './terminal.ts'
+import type { Finding } from './render/finding.ts'
+import { isInteractive, print, printJson, stdoutColors } from './terminal.ts'
 
 const HELP = `
 Looks at everything a daemon needs, with the configuration a daemon would have here: same flags, same environment.
 Exit code 1 if something must be mended.
 
+With --fix it ends the processes that agents have left behind and nobody looks after any more; on a terminal it offers
+to. They are known by what they carry and descend from: a process that merely has the pid of one is never touched.
+
 Examples:
   $ fomular-daemon doctor
+  $ fomular-daemon doctor --fix
   $ fomular-daemon doctor --server-url wss://os.example.com --key-file ~/.fomular/key`
 
 export function doctorCommand(): Command {
@@ -17,18 +22,41 @@ export function doctorCommand(): Command {
       .description('what is missing on this machine, and what to do about it')
       .addHelpText('after', HELP),
   )
+    .option('--fix', 'end the processes that agents have left behind')
     .option('--json', 'one JSON object')
     .action(doctor)
 }
 
-async function doctor({ json, ...flags }: Record<string, string | boolean>) {
-  const [{ examine }, { findingText }] = await Promise.all([
+async function doctor({ json, fix, ...flags }: Record<string, string | boolean>) {
+  const [{ examine }, { clearStrays }, { findingText }] = await Promise.all([
     import('./doctor/examine.ts'),
+    import('./doctor/strays.ts'),
     import('./render/finding.ts'),
   ])
-  const findings = await examine(flags, process.env)
+  const show = (found: Finding[]) =>
+    print(found.map((finding) => findingText(finding, stdoutColors())).join('\n'))
+  let findings = await examine(flags, process.env)
+  const found = findings.find(({ strays }) => strays !== undefined)
+  const asks = found !== undefined && !fix && !json && isInteractive()
+  if (asks) show(findings)
+  if (found?.strays && (fix || (asks && (await confirmed('End them? [y/N] '))))) {
+    const cleared = await clearStrays(found.strays)
+    findings = findings.map((finding) => (finding === found ? cleared : finding))
+    if (asks) show([cleared])
+  }
   const ok = findings.every(({ level }) => level !== 'error')
   if (json) printJson({ ok, findings })
-  else print(findings.map((finding) => findingText(finding, stdoutColors())).join('\n'))
+  else if (!asks) show(findings)
   process.exitCode = ok ? EXIT.ok : EXIT.failure
+}
+
+async function confirmed(question: string): Promise<boolean> {
+  const { createInterface } = await import('node:readline/promises')
+  const readline = createInterface({ input: process.stdin, output: process.stdout })
+  const closed = new Promise<string>((resolve) => readline.once('close', () => resolve('')))
+  try {
+    return /^y(es)?$/i.test((await Promise.race([readline.question(question), closed])).trim())
+  } finally {
+    readline.close()
+  }
 }

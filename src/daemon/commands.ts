@@ -12,8 +12,6 @@ const REPLY_MS = 30_000
 
 export interface CommandContext {
   agents: Agents
-  /** Resolves once this kind of agent has been looked for, again where it could not be used. */
-  runtimeKnown(name: string): Promise<void>
   /** @throws CommandFailure while no agent may be started */
   checkAccepts(): void
   checkMachine(): Promise<void>
@@ -34,7 +32,6 @@ const done = <R>(result: R) => ({ confirmed: Promise.resolve(result) })
 
 const handlers: { [T in Exclude<CommandType, 'daemon:update'>]: Handler<T> } = {
   async 'agent:start'(context, command) {
-    await context.runtimeKnown(command.spec.runtime)
     if (!context.agents.find(command.agent_id)) context.checkAccepts()
     const agent = await context.agents.start(command)
     return { confirmed: started(agent) }
@@ -44,7 +41,7 @@ const handlers: { [T in Exclude<CommandType, 'daemon:update'>]: Handler<T> } = {
     const agent = agents.get(agent_id)
     const prompt_id = uuidFrom('prompt', agent_id, command_id)
     if (!agent.inbox.accepted(prompt_id)) {
-      mustRun(agent)
+      if (!agent.returning) mustRun(agent)
       agent.inbox.put(agent.runtime.prompt(prompt_id, content))
       agent.touch()
     }
@@ -113,9 +110,8 @@ const handlers: { [T in Exclude<CommandType, 'daemon:update'>]: Handler<T> } = {
     return { confirmed: stopped }
   },
 
-  async 'agent:resume'({ agents, runtimeKnown }, { agent_id, command_id, session_id, prompt }) {
+  async 'agent:resume'({ agents }, { agent_id, command_id, session_id, prompt }) {
     const agent = agents.get(agent_id)
-    await runtimeKnown(agent.runtime.name)
     await agents.resume(agent, command_id, session_id)
     const prompt_id = uuidFrom('prompt', agent_id, command_id)
     if (prompt !== undefined) agent.inbox.put(agent.runtime.prompt(prompt_id, prompt))

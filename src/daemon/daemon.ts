@@ -111,19 +111,16 @@ export class Daemon {
       clock,
       logger,
       nextRevision,
-      changed: (agent) => {
-        this.#statuses.agent(agent)
-        this.#judgeRestarts()
-      },
+      changed: (agent) => this.#statuses.agent(agent),
       observed: (event) => this.#health.observe(event),
       grown: (agent) => this.#grown(agent),
       removed: (agentId) => this.#removed(agentId),
+      crashLoops: (agents) => this.#health.crashLoops(agents),
       damaged: (path) => this.#damagedAt(path),
     })
     this.#dispatcher = new Dispatcher({
       context: {
         agents: this.#agents,
-        runtimeKnown: (name) => this.#runtimeKnown(name),
         checkAccepts: () => this.#checkAccepts(),
         checkMachine: () => this.#health.probe(),
         restart,
@@ -176,6 +173,7 @@ export class Daemon {
   async shutDown(hurry: AbortSignal): Promise<void> {
     const { config, logger } = this.#options
     this.#dispatcher.drain()
+    await this.#agents.settle()
     const running = [...this.#agents].filter((agent) => !agent.ended)
     if (running.length > 0) logger.info({ agents: running.length }, 'stopping the agents')
     const id = `shutdown-${this.#startedAt}-${Date.now()}`
@@ -291,18 +289,6 @@ export class Daemon {
     const agent = this.#agents.find(agentId)
     if (agent) this.#outbox.drop(agent)
     this.#statuses.drop(agentId)
-    this.#judgeRestarts()
-  }
-
-  #judgeRestarts() {
-    const held = [...this.#agents].filter(({ heldUntil }) => heldUntil !== undefined)
-    if (held.length === 0) return this.#health.clear('crash_loop')
-    this.#health.report('crash_loop', {
-      severity: 'warning',
-      message: `Restarted too often, and not again for now: ${held.map(({ id }) => id).join(', ')}.`,
-      remedy: 'See what they say, and resume or remove them.',
-      until: new Date(Math.max(...held.map(({ heldUntil }) => heldUntil!))).toISOString(),
-    })
   }
 
   #damagedAt(path: string) {
@@ -327,7 +313,8 @@ export class Daemon {
     if (this.#health.runtime(name)?.problem !== undefined) await this.#health.probe()
   }
 
-  #program(name: string): string {
+  async #program(name: string): Promise<string> {
+    await this.#runtimeKnown(name)
     const runtime = this.#health.runtime(name)
     if (runtime?.path && !runtime.problem && existsSync(runtime.path)) return runtime.path
     throw new CommandFailure(

@@ -134,6 +134,18 @@ export class Health {
     }
   }
 
+  /** Agents that were restarted again and again, and are held back. */
+  crashLoops(agents: { id: string; heldUntil: number | undefined }[]) {
+    if (agents.length === 0) return this.clear('crash_loop')
+    const until = Math.min(...agents.map(({ heldUntil = 0 }) => heldUntil))
+    this.report('crash_loop', {
+      severity: 'warning',
+      message: `Restarting did not help: ${agents.map(({ id }) => id).join(', ')} ended again each time.`,
+      remedy: 'See why in its log and its last words; stop it, or resume it once that is mended.',
+      until: new Date(until).toISOString(),
+    })
+  }
+
   async #probe() {
     const { runtimes, environment, cachePath, clock } = this.#options
     const before = this.#found

@@ -1,6 +1,6 @@
 import type { Agent } from '../agents/agent.ts'
 import type { Agents } from '../agents/agents.ts'
-import { returnBytes } from '../agents/journal-space.ts'
+import { boundStderr, returnBytes } from '../agents/journal-space.ts'
 import { renewLease } from '../agents/launch.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
@@ -9,6 +9,10 @@ import type { Logger } from '../platform/log.ts'
 const CHECK_MS = 2000
 /** How often disk space and old agents are looked after. */
 const CLEAN_MS = 30_000
+/** The first time: what an earlier daemon left undone, without holding up the start. */
+const FIRST_CLEAN_MS = 3000
+/** Most between two renewals of a lease; of a short one a quarter of it. */
+const RENEW_MS = 30_000
 const DAY_MS = 24 * 3_600_000
 
 export interface UpkeepOptions {
@@ -26,6 +30,8 @@ export interface UpkeepOptions {
 export class Upkeep {
   readonly #options: UpkeepOptions
   readonly #timers = new Set<Timer>()
+  /** When each agent's lease was last renewed (monotonic ms). */
+  readonly #renewed = new WeakMap<Agent, number>()
 
   constructor(options: UpkeepOptions) {
     this.#options = options
@@ -33,7 +39,7 @@ export class Upkeep {
 
   start() {
     this.#every(CHECK_MS, () => this.#check())
-    this.#every(CLEAN_MS, () => this.#clean())
+    this.#every(CLEAN_MS, () => this.#clean(), FIRST_CLEAN_MS)
   }
 
   stop() {
@@ -41,7 +47,7 @@ export class Upkeep {
     this.#timers.clear()
   }
 
-  #every(ms: number, run: () => void | Promise<void>) {
+  #every(ms: number, run: () => void | Promise<void>, firstMs = ms) {
     const { clock, logger } = this.#options
     const timer = clock.setTimeout(async () => {
       try {
@@ -50,7 +56,7 @@ export class Upkeep {
         logger.warn({ err: error }, 'upkeep failed')
       }
       if (this.#timers.delete(timer)) this.#every(ms, run)
-    }, ms)
+    }, firstMs)
     this.#timers.add(timer)
   }
 
@@ -58,13 +64,23 @@ export class Upkeep {
     const { agents, connected } = this.#options
     agents.check()
     agents.save()
-    if (connected()) for (const agent of agents) if (isLeased(agent)) renewLease(agent)
+    if (connected()) for (const agent of agents) this.#renew(agent)
+  }
+
+  #renew(agent: Agent) {
+    const { lease } = agent.record.spec
+    if (agent.ended || !lease || lease.action === 'keep') return
+    const now = this.#options.clock.monotonic()
+    if (now - (this.#renewed.get(agent) ?? -RENEW_MS) < Math.min(RENEW_MS, (lease.after_s * 1000) / 4)) return
+    renewLease(agent)
+    this.#renewed.set(agent, now)
   }
 
   async #clean() {
     const { agents, journalCapBytes, retainEndedDays, clock, logger } = this.#options
     for (const agent of [...agents]) {
       await returnBytes(agent, journalCapBytes)
+      boundStderr(agent)
       const { since } = agent.snapshot
       if (!agent.ended || agent.backlog > 0 || clock.now() - Date.parse(since) < retainEndedDays * DAY_MS)
         continue
@@ -72,9 +88,4 @@ export class Upkeep {
       await agents.remove(agent)
     }
   }
-}
-
-function isLeased(agent: Agent): boolean {
-  const { lease } = agent.record.spec
-  return !agent.ended && lease !== undefined && lease.action !== 'keep'
 }

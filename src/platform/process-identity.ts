@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import * as z from 'zod/mini'
 import { systemCode } from './errors.ts'
 
@@ -46,13 +46,6 @@ export function sendSignal(identity: ProcessIdentity, signal: NodeJS.Signals): b
   }
 }
 
-/** Processes that carry `name=value` in the environment they were started with, this one left out. */
-export function findByEnvironment(name: string, value: string): ProcessIdentity[] {
-  const entry = `${name}=${value}`
-  const pids = linux ? linuxPids(entry) : psPids(entry)
-  return pids.filter((pid) => pid !== process.pid).flatMap((pid) => identify(pid) ?? [])
-}
-
 function linuxStart(pid: number): string | undefined {
   let stat: string
   try {
@@ -63,20 +56,6 @@ function linuxStart(pid: number): string | undefined {
   // Behind the program's name, which may itself hold blanks and parentheses.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
-}
-
-function linuxPids(entry: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return `\0${readFileSync(`/proc/${pid}/environ`, 'utf8')}`.includes(`\0${entry}\0`)
-      } catch {
-        // Gone, or somebody else's.
-        return false
-      }
-    })
-    .map(Number)
 }
 
 const ps = (...args: string[]): string => {
@@ -96,9 +75,3 @@ function psStart(pid: number): string | undefined {
   const [, stat, start] = /^(\S+)\s+(.+)$/.exec(ps('-o', 'stat=,lstart=', '-p', String(pid)).trim()) ?? []
   return stat?.startsWith('Z') ? undefined : start
 }
-
-const psPids = (entry: string): number[] =>
-  ps('-axEww', '-o', 'pid=,command=')
-    .split('\n')
-    .filter((line) => `${line} `.includes(` ${entry} `))
-    .map((line) => Number.parseInt(line, 10))

@@ -4,11 +4,14 @@
  *     emit N BYTES [DELAY_MS]   N texts of BYTES characters, each beginning with its number, DELAY_MS apart
  *     ask                       asks for leave to run a command, waits, and says "allowed" or "denied: <message>"
  *     exit CODE                 ends at once
+ *     tear                      writes the first half of a line, and nothing more
+ *     run COMMAND               starts a shell command, in a session of its own as the real one does, and goes on
  *     hang                      a turn that only an interrupt ends
  *
  * As the real one, it remembers in its HOME which prompts of a session it has answered, does not answer them again when
  * it is resumed, refuses to resume a session it has never been in, and ends on a line that is not JSON.
  */
+import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { appendFileSync, mkdirSync, readFileSync, writeSync } from 'node:fs'
 import { homedir } from 'node:os'
@@ -116,6 +119,14 @@ async function work() {
 async function answer(text: string, signal: AbortSignal): Promise<string> {
   const [verb, first, second, third] = text.split(' ')
   if (verb === 'exit') process.exit(Number(first))
+  if (verb === 'run') {
+    spawn('/bin/sh', ['-c', text.slice(4)], { detached: true, stdio: 'ignore' }).unref()
+    return 'started'
+  }
+  if (verb === 'tear') {
+    writeSync(1, '{"type":"assistant","message":{"id":"torn","role":"assi')
+    return new Promise(() => {})
+  }
   if (verb === 'hang' || verb === 'ask') {
     const decided = verb === 'ask' ? ask(signal) : new Promise<never>(() => {})
     const stopped = new Promise<string>((resolve) =>

@@ -1,6 +1,7 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Stage } from './stage.ts'
 import { type Cleanup, tempDir } from './temp.ts'
 
 /**
@@ -14,3 +15,7 @@ export function fakeAgent(t: Cleanup): string {
   chmodSync(path, 0o755)
   return path
 }
+
+/** A stage whose agents are that program. */
+export const fakeStage = (t: Cleanup, env: Record<string, string> = {}): Promise<Stage> =>
+  Stage.open(t, { FOMULAR_CLAUDE_PATH: fakeAgent(t), ...env })

@@ -50,6 +50,8 @@ export interface Runtime {
   /** Looks for the program on this machine. Never throws. */
   probe(options: { env: NodeJS.ProcessEnv }): Promise<RuntimeFound>
   launch(spec: AgentSpec, options: { path: string; dir: string; session?: LaunchSession }): LaunchPlan
+  /** Whether a process with these arguments was started on this session, by anybody. */
+  isInSession(argv: string[], sessionId: string): boolean
   /** Its reply means that the agent is ready. */
   initialize(id: string): Input
   prompt(id: string, content: Content): Input

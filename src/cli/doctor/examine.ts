@@ -8,7 +8,8 @@ import type { Finding } from '../render/finding.ts'
 import { checkNode, checkNpm } from './node.ts'
 import { checkRuntime } from './runtime.ts'
 import { checkLink, checkServer } from './server.ts'
-import { checkDisk, checkFolder, checkLock, checkStrays } from './state.ts'
+import { checkDisk, checkFolder, checkLock } from './state.ts'
+import { checkStrays } from './strays.ts'
 
 /** Looks at everything a daemon needs. Changes nothing. */
 export async function examine(flags: DaemonFlags, env: NodeJS.ProcessEnv): Promise<Finding[]> {
@@ -37,7 +38,7 @@ export async function examine(flags: DaemonFlags, env: NodeJS.ProcessEnv): Promi
     checkFolder(paths),
     checkLock(paths, running),
     checkDisk(paths),
-    checkStrays(paths),
+    checkStrays(paths, running !== undefined),
     checkConnection(config, daemon),
   ])
   return findings.flat()

@@ -1,11 +1,9 @@
 import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { agentFolder } from '../../agents/folder.ts'
-import { AGENT_MARK } from '../../agents/launch.ts'
+import { dirname } from 'node:path'
 import type { StatePaths } from '../../config/paths.ts'
 import { diskSpace } from '../../platform/disk.ts'
 import { readJson } from '../../platform/files.ts'
-import { findByEnvironment, isAlive, ProcessIdentity } from '../../platform/process-identity.ts'
+import { isAlive, ProcessIdentity } from '../../platform/process-identity.ts'
 import type { DaemonStatus } from '../client/control-client.ts'
 import type { Finding } from '../render/finding.ts'
 import { bytes } from '../render/units.ts'
@@ -80,23 +78,6 @@ export async function checkDisk({ dir }: StatePaths): Promise<Finding[]> {
   if (available_bytes < DISK_BYTES.full)
     return [failure('disk', `Only ${message}: no agents are started.`, remedy)]
   return [available_bytes < DISK_BYTES.low ? warning('disk', `Only ${message}`, remedy) : ok('disk', message)]
-}
-
-/** Processes that agents have left behind: tools that outlived the agent that started them. */
-export async function checkStrays({ agents }: StatePaths): Promise<Finding[]> {
-  const strays = namesIn(agents)
-    .map((name) => agentFolder(join(agents, name)))
-    .filter(({ exit }) => existsSync(exit))
-    .flatMap(({ dir }) => findByEnvironment(AGENT_MARK, dir))
-    .map(({ pid }) => pid)
-  if (strays.length === 0) return [ok('strays', 'No process was left behind by an agent')]
-  return [
-    warning(
-      'strays',
-      `${strays.length} process${strays.length === 1 ? ' is' : 'es are'} left of agents that have ended: ${strays.join(', ')}`,
-      `Look at them (ps -fp ${strays.join(',')}), then end them: kill ${strays.join(' ')}`,
-    ),
-  ]
 }
 
 function isWritable(path: string): boolean {

@@ -8,6 +8,20 @@ export interface Finding {
   level: 'ok' | 'warning' | 'error'
   message: string
   remedy?: string
+  /** Processes that `--fix` ends. */
+  strays?: Stray[]
+}
+
+/** A process of an agent that nobody looks after any more. */
+export interface Stray {
+  pid: number
+  start: string
+  boot_id: string
+  command: string
+  /** The folder of its agent. */
+  agent_dir: string
+  /** `removed`: the folder is gone. `ended`: the agent has ended without it. */
+  why: 'removed' | 'ended'
 }
 
 export function findingText(

@@ -33,10 +33,11 @@ test('a machine where all is well', async (t) => {
   t.after(() => hub.close())
   const findings = await examine({ serverUrl: hub.url, keyFile: hub.machineKeyPath }, machine(dir))
   assert.deepEqual(
-    findings.filter(({ level }) => level !== 'ok'),
+    // Other state folders of this user may have left something on this machine.
+    findings.filter(({ level, check }) => level !== 'ok' && check !== 'strays'),
     [],
   )
-  const checks = findings.map(({ check }) => check)
+  const checks = [...new Set(findings.map(({ check }) => check))]
   assert.deepEqual(checks, ['node', 'npm', 'claude', 'state', 'daemon', 'disk', 'strays', 'server'])
 })
 

@@ -1,7 +1,7 @@
 import type { Runtime } from '../runtime.ts'
 import { decode } from './decode.ts'
 import * as input from './input.ts'
-import { launch } from './launch.ts'
+import { isInSession, launch } from './launch.ts'
 import { probe } from './probe.ts'
 
 const STATE_LINE = '^{"type":"system","subtype":"session_state_changed","state":'
@@ -13,6 +13,7 @@ export const claude: Runtime = {
   idlePattern: `${STATE_LINE}"idle"`,
   probe,
   launch,
+  isInSession,
   decode,
   ...input,
 }

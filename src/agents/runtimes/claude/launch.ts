@@ -74,3 +74,15 @@ export function launch(
     env: { ...ENVIRONMENT, ...(session?.resumeTurn && { CLAUDE_CODE_RESUME_INTERRUPTED_TURN: '1' }) },
   }
 }
+
+const SESSION_FLAGS = ['--session-id', '--resume', '-r']
+
+/** A fork was started from the session, and is in one of its own. */
+export function isInSession(argv: string[], sessionId: string): boolean {
+  if (argv.includes('--fork-session')) return false
+  return argv.some(
+    (arg, i) =>
+      SESSION_FLAGS.some((flag) => arg === `${flag}=${sessionId}`) ||
+      (arg === sessionId && SESSION_FLAGS.includes(argv[i - 1] ?? '')),
+  )
+}

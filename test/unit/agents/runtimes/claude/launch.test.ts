@@ -72,3 +72,15 @@ test('sessions: new, resumed, forked, with the interrupted turn taken up', () =>
   assert.ok(forked.includes(`--resume=${id}`) && forked.includes('--fork-session'))
   assert.equal(launch('resume', true).env.CLAUDE_CODE_RESUME_INTERRUPTED_TURN, '1')
 })
+
+test('who is in a session: anybody who was started on it, however the flag was written, and no fork of it', () => {
+  const isIn = (...args: string[]) => claude.isInSession(['claude', ...args], id)
+  assert.ok(isIn('-p', `--resume=${id}`))
+  assert.ok(isIn('--resume', id))
+  assert.ok(isIn('-r', id))
+  assert.ok(isIn(`--session-id=${id}`, '--verbose'))
+  assert.ok(!isIn(`--resume=${id}`, '--fork-session'))
+  assert.ok(!isIn('--resume=22222222-2222-4222-8222-222222222222'))
+  assert.ok(!isIn(`/home/dev/.claude/projects/${id}.jsonl`))
+  assert.ok(!isIn('--continue', id))
+})

@@ -1,0 +1,39 @@
+import { randomUUID } from 'node:crypto'
+import { commandLines } from '../platform/process-list.ts'
+import type { Agent } from './agent.ts'
+import { CommandFailure } from './failure.ts'
+import type { RunRecord } from './records.ts'
+import type { Runtime } from './runtimes/runtime.ts'
+
+type Session = NonNullable<RunRecord['session']>
+
+/** The session for an agent's next run. @param asked by whoever resumes it */
+export function nextSession({ snapshot, run }: Agent, asked: string | undefined): Session {
+  const known = asked ?? snapshot.session_id
+  if (known) return { id: known, mode: 'resume' }
+  // A new session that never had a turn was never written down by the runtime: there is nothing to resume.
+  return run.session && run.session.mode !== 'new' ? run.session : { id: randomUUID(), mode: 'new' }
+}
+
+/** Whether the agent's process works in this session, or is about to. */
+export const worksIn = ({ snapshot, run }: Agent, sessionId: string) =>
+  snapshot.session_id === sessionId || (run.session?.mode !== 'fork' && run.session?.id === sessionId)
+
+/**
+ * A runtime does not notice two processes in one session; they would spoil each other's work. Agents are not all there
+ * is: somebody may have the session open in a terminal, or another daemon's agent be in it.
+ * @throws CommandFailure naming the process
+ */
+export function checkSessionElsewhere(runtime: Runtime, sessionId: string) {
+  const other = commandLines().find(
+    // A launcher has its agent's arguments, and is about to end when its agent has ended.
+    ({ argv }) => !argv[1]?.endsWith('/launch.sh') && runtime.isInSession(argv, sessionId),
+  )
+  if (other) throw sessionInUse(`Process ${other.pid} is running in session ${sessionId}.`)
+}
+
+export const sessionInUse = (message: string) =>
+  new CommandFailure('session_in_use', message, {
+    path: 'spec.session.resume',
+    remedy: 'Stop it first, or fork the session.',
+  })

@@ -1,0 +1,78 @@
+import { sleep } from '../platform/clock.ts'
+import { isAlive, type ProcessIdentity, sendSignal } from '../platform/process-identity.ts'
+import { type Listed, listProcesses } from '../platform/process-list.ts'
+
+/** In the environment of every process an agent starts, with the agent's folder. */
+export const AGENT_MARK = 'FOMULAR_AGENT'
+
+/** Between SIGTERM and SIGKILL. */
+const GRACE_MS = 500
+const STEP_MS = 25
+/** How often it is looked for what was started while the rest was being ended. */
+const ROUNDS = 5
+/** Looking through all processes takes milliseconds: many agents that end at once share one look. */
+const GATHER_MS = 50
+
+/**
+ * The processes of all agents, by the agent's folder: those that carry its mark; those in one session with such a one,
+ * since that session began within the agent; and what descends from either. What has dropped its environment, its session
+ * and its parents is not found.
+ */
+export function agentProcesses(): Map<string, ProcessIdentity[]> {
+  const all = new Map(listProcesses(AGENT_MARK).map((listed) => [listed.pid, listed]))
+  // An agent may have started this very daemon.
+  all.delete(process.pid)
+  const groups = new Map<number, string>()
+  for (const { group, value } of all.values()) if (value !== undefined && group > 1) groups.set(group, value)
+  const ownerOf = (listed: Listed | undefined, depth = 0): string | undefined => {
+    if (!listed || depth > all.size) return undefined
+    return listed.value ?? groups.get(listed.group) ?? ownerOf(all.get(listed.parent), depth + 1)
+  }
+  const found = new Map<string, ProcessIdentity[]>()
+  for (const listed of all.values()) {
+    const owner = ownerOf(listed)
+    if (owner === undefined) continue
+    const { pid, start, boot_id } = listed
+    const known = found.get(owner)
+    if (known) known.push({ pid, start, boot_id })
+    else found.set(owner, [{ pid, start, boot_id }])
+  }
+  return found
+}
+
+let gathering: Promise<Map<string, ProcessIdentity[]>> | undefined
+let pauseMs = GATHER_MS
+
+/** As `agentProcesses`, a little later, for all who ask meanwhile. */
+function agentProcessesSoon(): Promise<Map<string, ProcessIdentity[]>> {
+  gathering ??= sleep(pauseMs).then(() => {
+    gathering = undefined
+    const start = performance.now()
+    const found = agentProcesses()
+    pauseMs = Math.max(GATHER_MS, 2 * (performance.now() - start))
+    return found
+  })
+  return gathering
+}
+
+/**
+ * Ends processes: SIGTERM, and SIGKILL to those that are still there a moment later.
+ * @param spared are about to end by themselves, and get no SIGTERM
+ */
+export async function endProcesses(processes: ProcessIdentity[], spared: number[] = []): Promise<void> {
+  for (const process of processes) if (!spared.includes(process.pid)) sendSignal(process, 'SIGTERM')
+  for (let waited = 0; waited < GRACE_MS && processes.some(isAlive); waited += STEP_MS) await sleep(STEP_MS)
+  for (const process of processes) sendSignal(process, 'SIGKILL')
+}
+
+/** Ends every process of the agent in `dir`. @returns how many there were, those to be spared not counted */
+export async function endStrays(dir: string, spared: number[] = []): Promise<number> {
+  let count = 0
+  for (let round = 0; round < ROUNDS; round++) {
+    const found = (await agentProcessesSoon()).get(dir)
+    if (!found) return count
+    count += found.filter(({ pid }) => !spared.includes(pid)).length
+    await endProcesses(found, spared)
+  }
+  return count
+}

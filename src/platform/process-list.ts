@@ -1,0 +1,95 @@
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { bootId, type ProcessIdentity } from './process-identity.ts'
+
+/** One process of this machine that this user may look into. */
+export interface Listed extends ProcessIdentity {
+  parent: number
+  /** Whoever is in one group descends from its first member: a session on Linux, a process group elsewhere. */
+  group: number
+  /** Of the environment variable asked for, as the process was started with it. */
+  value: string | undefined
+}
+
+const linux = process.platform === 'linux'
+
+/** All processes, those that have ended and only wait to be reaped left out. */
+export const listProcesses = (variable: string): Listed[] => (linux ? fromProc(variable) : fromPs(variable))
+
+/** Processes that carry `name=value` in the environment they were started with, this one left out. */
+export const findByEnvironment = (name: string, value: string): ProcessIdentity[] =>
+  listProcesses(name)
+    .filter((listed) => listed.value === value && listed.pid !== process.pid)
+    .map(({ pid, start, boot_id }) => ({ pid, start, boot_id }))
+
+/** Program and arguments of every process. Elsewhere than on Linux arguments with blanks in them are several. */
+export function commandLines(): { pid: number; argv: string[] }[] {
+  if (linux)
+    return pids().flatMap((pid) => {
+      const line = read(`/proc/${pid}/cmdline`)
+      return line ? [{ pid, argv: line.replace(/\0$/, '').split('\0') }] : []
+    })
+  return ps('-axww', '-o', 'pid=,command=').map((line) => {
+    const [pid, ...argv] = line.trim().split(/ +/)
+    return { pid: Number(pid), argv }
+  })
+}
+
+const pids = () =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+
+/** Undefined for a process that is gone, or somebody else's. */
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return undefined
+  }
+}
+
+function fromProc(variable: string): Listed[] {
+  const boot_id = bootId()
+  return pids().flatMap((pid) => {
+    const environment = read(`/proc/${pid}/environ`)
+    const stat = environment === undefined ? undefined : read(`/proc/${pid}/stat`)
+    if (environment === undefined || stat === undefined) return []
+    // Behind the program's name, which may itself hold blanks and parentheses.
+    const [state, parent, , session, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    if (state === 'Z' || state === 'X') return []
+    const value = valueIn(environment, variable)
+    return [{ pid, start: rest[15]!, boot_id, parent: Number(parent), group: Number(session), value }]
+  })
+}
+
+function valueIn(environment: string, variable: string): string | undefined {
+  const from = `\0${environment}`.indexOf(`\0${variable}=`)
+  if (from === -1) return undefined
+  const start = from + variable.length + 1
+  const end = environment.indexOf('\0', start)
+  // Paths are bytes; what was read as latin1 is put back into them.
+  return Buffer.from(environment.slice(start, end === -1 ? undefined : end), 'latin1').toString('utf8')
+}
+
+function fromPs(variable: string): Listed[] {
+  const boot_id = bootId()
+  const line = /^ *(\d+) +(\d+) +(\d+) +(\S+) +(\S+ +\S+ +\d+ +[\d:]+ +\d+) (.*)$/
+  return ps('-axEww', '-o', 'pid=,ppid=,pgid=,stat=,lstart=,command=').flatMap((text) => {
+    const [, pid, parent, group, stat, start, command = ''] = line.exec(text) ?? []
+    if (start === undefined || stat?.startsWith('Z')) return []
+    // The environment stands behind the arguments, divided by blanks.
+    const [, value] = new RegExp(` ${variable}=(\\S*)`).exec(command) ?? []
+    return [{ pid: Number(pid), start, boot_id, parent: Number(parent), group: Number(group), value }]
+  })
+}
+
+function ps(...args: string[]): string[] {
+  try {
+    const env = { ...process.env, LC_ALL: 'C' }
+    const text = execFileSync('ps', args, { encoding: 'utf8', env, maxBuffer: 64 * 1024 * 1024 })
+    return text.split('\n').filter(Boolean)
+  } catch {
+    return []
+  }
+}

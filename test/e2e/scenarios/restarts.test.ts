@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { isAlive, sendSignal } from '../../../src/platform/process-identity.ts'
+import { claudeStage } from '../../support/claude-stage.ts'
+import { fakeStage } from '../../support/fake-agent.ts'
+import { mock } from '../../support/messages-script.ts'
+import type { Running, Stage } from '../../support/stage.ts'
+import { until } from '../../support/wait.ts'
+
+async function kill(running: Running) {
+  running.kill('SIGKILL')
+  await running.ended
+}
+
+const problem = async (stage: Stage, code: string) =>
+  (await stage.machine())?.status.problems.find((found) => found.code === code)
+
+/** All of an agent's processes end at once, with nobody left to write it down: as when the machine goes down. */
+async function powerOff(stage: Stage, agents: string[]) {
+  const all = agents.flatMap((agent) => stage.agentProcesses(agent))
+  for (const process of all) sendSignal(process, 'SIGKILL')
+  await until(() => !all.some(isAlive))
+  for (const agent of agents) {
+    const path = join(stage.state, 'agents', agent, 'process.json')
+    const now = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+    writeFileSync(path, readFileSync(path, 'utf8').replaceAll(now, '00000000-0000-4000-8000-000000000000'))
+  }
+}
+
+test('after a reboot: who asked for it goes on where it was interrupted, the others are told as lost', async (t) => {
+  const { stage, api } = await claudeStage(t)
+  await stage.hub()
+  const daemon = await stage.daemon()
+  const turn = mock([{ text: 'word ', repeat: 150, every: 20 }])
+  const [again, gone] = await Promise.all([
+    stage.start({ prompt: `go on ${turn}`, restart: { policy: 'on-loss', resume_turn: true } }),
+    stage.start({ prompt: turn }),
+  ])
+  await Promise.all([again, gone].map((agent) => stage.eventually(agent, 'text_delta')))
+  const { session_id } = await stage.agentIs(again, ({ session_id }) => session_id !== undefined)
+  await kill(daemon)
+  await powerOff(stage, [again, gone])
+  const asked = api.requests.length
+
+  await stage.daemon()
+  const lost = await stage.agentIs(gone, 'exited')
+  assert.deepEqual(lost.exit, { reason: 'rebooted' })
+  const ended = await stage.eventually(again, 'process_exited')
+  assert.equal(ended.reason, 'rebooted')
+  const resumed = await stage.agentIs(again, ({ run, state }) => run === 2 && state === 'working')
+  assert.equal(resumed.session_id, session_id)
+  // The turn that was interrupted, with nobody asking for it again.
+  await until(() => api.requests.slice(asked).some(({ body }) => JSON.stringify(body).includes('go on')))
+  await stage.eventually(again, 'turn_result')
+  assert.equal((await stage.agentIs(again, 'idle')).run, 2)
+  assert.equal((await stage.agent(gone)).run, 1)
+})
+
+test('a crash loop is damped, told, remembered by the next daemon, and ended by whoever resumes or stops', async (t) => {
+  const stage = await fakeStage(t)
+  await stage.hub()
+  let daemon = await stage.daemon()
+  const restart = { policy: 'on-failure' as const, max_per_hour: 1 }
+  const [looping, stopped] = await Promise.all([
+    stage.start({ restart, prompt: 'hello' }),
+    stage.start({ restart, prompt: 'hello' }),
+  ])
+  const crash = async (agent: string) => {
+    await stage.eventually(agent, 'turn_result')
+    await stage.agentIs(agent, 'idle')
+    await stage.command(agent, 'prompt', { content: 'exit 7' })
+  }
+  for (const agent of [looping, stopped]) {
+    await crash(agent)
+    await stage.agentIs(agent, ({ run, state }) => run === 2 && state === 'idle')
+    await crash(agent)
+    const held = await stage.agentIs(agent, ({ restart_held_until }) => restart_held_until !== undefined)
+    assert.equal(held.exit?.code, 7)
+    assert.ok(Date.parse(held.restart_held_until!) > Date.now() + 50 * 60_000)
+  }
+  const told = await until(() => problem(stage, 'crash_loop'))
+  assert.match(told.message, new RegExp(looping))
+  assert.match(told.message, new RegExp(stopped))
+  assert.ok(told.until)
+  const refused = await stage.command(looping, 'prompt', { content: 'anybody there?' })
+  assert.equal(refused.error?.code, 'agent_not_running')
+  assert.equal((await stage.command(stopped, 'stop')).state, 'succeeded')
+
+  await kill(daemon)
+  daemon = await stage.daemon()
+  assert.match((await until(() => problem(stage, 'crash_loop'))).message, new RegExp(`: ${looping} `))
+  assert.equal((await stage.agent(stopped)).restart_held_until, undefined)
+  assert.equal((await stage.command(looping, 'resume')).state, 'succeeded')
+  await until(async () => !(await problem(stage, 'crash_loop')))
+})
+
+test('what is said to an agent that is just coming back arrives once', async (t) => {
+  const stage = await fakeStage(t)
+  await stage.hub()
+  await stage.daemon()
+  const agent = await stage.start({ prompt: 'first', restart: { policy: 'on-loss' } })
+  await stage.eventually(agent, 'turn_result')
+  const { pid } = await stage.agentIs(agent, 'idle')
+  process.kill(pid!, 'SIGKILL')
+  await stage.agentIs(agent, 'exited')
+  const said = await stage.command(agent, 'prompt', { content: 'second', command_id: 'p2' })
+  assert.equal(said.state, 'succeeded', JSON.stringify(said))
+  await stage.eventually(agent, 'text', ({ text }) => text === 'second')
+  await stage.command(agent, 'prompt', { content: 'second', command_id: 'p2' })
+  await stage.command(agent, 'prompt', { content: 'third' })
+  await stage.eventually(agent, 'text', ({ text }) => text === 'third')
+  const texts = (await stage.events(agent)).flatMap((event) => (event.kind === 'text' ? [event.text] : []))
+  assert.deepEqual(texts, ['first', 'second', 'third'])
+})
+
+test('nothing is started any more while the daemon stops', async (t) => {
+  const stage = await fakeStage(t)
+  await stage.hub()
+  const daemon = await stage.daemon({ FOMULAR_STOP_GRACE_S: '1' })
+  const [stubborn, back] = await Promise.all([
+    stage.start(),
+    stage.start({ restart: { policy: 'on-loss' }, prompt: 'hello' }),
+  ])
+  await stage.eventually(back, 'turn_result')
+  process.kill((await stage.agent(stubborn)).pid!, 'SIGSTOP')
+  process.kill((await stage.agentIs(back, 'idle')).pid!, 'SIGKILL')
+  await stage.agentIs(back, 'exited')
+  daemon.kill('SIGTERM')
+  assert.equal(await daemon.ended, 0, daemon.log())
+  assert.deepEqual([...stage.agentProcesses(back), ...stage.agentProcesses(stubborn)], [])
+})

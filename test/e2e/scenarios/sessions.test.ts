@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { test } from 'node:test'
+import { commandLines } from '../../../src/platform/process-list.ts'
+import type { Outcome } from '../../../src/protocol/index.ts'
+import { fakeStage } from '../../support/fake-agent.ts'
+import type { Stage } from '../../support/stage.ts'
+import { until } from '../../support/wait.ts'
+
+/** An agent that has had a turn in its session and is stopped again. */
+async function oneTurn(stage: Stage) {
+  const agent = await stage.start({ prompt: 'hello' })
+  await stage.eventually(agent, 'turn_result')
+  const { session_id } = await stage.agentIs(agent, 'idle')
+  assert.equal((await stage.command(agent, 'stop')).state, 'succeeded')
+  return { agent, session_id: session_id! }
+}
+
+const startOn = (stage: Stage, resume: string, fork = false) =>
+  stage.api<Outcome>('POST', '/api/agents', { spec: { cwd: stage.cwd, session: { resume, fork } } })
+
+/** Agents' programs in the session, their launchers left out. */
+const inSession = (id: string) =>
+  commandLines().filter(({ argv }) => !argv[0]?.endsWith('sh') && argv.includes(`--resume=${id}`))
+
+test('a session resumed by five at once has one process', async (t) => {
+  const stage = await fakeStage(t)
+  await stage.hub()
+  await stage.daemon()
+  const { agent, session_id } = await oneTurn(stage)
+  const outcomes = await Promise.all([
+    stage.command(agent, 'resume'),
+    stage.command(agent, 'resume'),
+    startOn(stage, session_id),
+    startOn(stage, session_id),
+    stage.command(agent, 'resume'),
+  ])
+  const succeeded = outcomes.filter(({ state }) => state === 'succeeded')
+  assert.equal(succeeded.length, 1, JSON.stringify(outcomes))
+  for (const { error } of outcomes.filter(({ state }) => state !== 'succeeded'))
+    assert.match(error!.code, /^(session_in_use|agent_running)$/)
+  assert.equal(inSession(session_id).length, 1)
+})
+
+test('a session that somebody has open in a terminal, or another daemon has, is in use', async (t) => {
+  const stage = await fakeStage(t)
+  await stage.hub()
+  await stage.daemon()
+  const { agent, session_id } = await oneTurn(stage)
+  const terminal = spawn(process.execPath, [
+    '-e',
+    'setInterval(() => {}, 1000)',
+    '--',
+    '--resume',
+    session_id,
+  ])
+  t.after(() => terminal.kill('SIGKILL'))
+  for (const refused of [await startOn(stage, session_id), await stage.command(agent, 'resume')]) {
+    assert.equal(refused.error?.code, 'session_in_use')
+    assert.match(refused.error?.message ?? '', new RegExp(`Process ${terminal.pid} `))
+  }
+  terminal.kill('SIGKILL')
+  await until(() => inSession(session_id).length === 0 && terminal.signalCode)
+
+  const other = await fakeStage(t, { HOME: stage.env.HOME! })
+  await other.hub()
+  await other.daemon()
+  const there = await startOn(other, session_id)
+  assert.equal(there.state, 'succeeded', JSON.stringify(there))
+  assert.equal((await stage.command(agent, 'resume')).error?.code, 'session_in_use')
+  assert.equal((await other.command(there.agent_id!, 'stop')).state, 'succeeded')
+  assert.equal((await stage.command(agent, 'resume')).state, 'succeeded')
+})
+
+test('an agent keeps its session, turn or no turn; a fork leaves the session to others', async (t) => {
+  const stage = await fakeStage(t)
+  await stage.hub()
+  await stage.daemon()
+  const { agent, session_id } = await oneTurn(stage)
+  const second = (await startOn(stage, session_id)).agent_id!
+  await stage.command(second, 'stop')
+  await stage.command(second, 'resume')
+  assert.equal((await stage.agentIs(second, 'idle')).session_id, session_id)
+  await stage.command(second, 'stop')
+
+  const fork = (await startOn(stage, session_id, true)).agent_id!
+  assert.notEqual((await stage.agentIs(fork, 'idle')).session_id, session_id)
+  const resumed = await stage.command(agent, 'resume')
+  assert.equal(resumed.state, 'succeeded', JSON.stringify(resumed))
+})

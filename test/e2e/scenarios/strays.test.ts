@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict'
+import { execFile, spawn } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { isAlive } from '../../../src/platform/process-identity.ts'
+import { commandLines } from '../../../src/platform/process-list.ts'
+import { claudeStage } from '../../support/claude-stage.ts'
+import { fakeStage } from '../../support/fake-agent.ts'
+import { mock } from '../../support/messages-script.ts'
+import { PROGRAM, type Stage } from '../../support/stage.ts'
+import { until } from '../../support/wait.ts'
+
+interface Doctor {
+  ok: boolean
+  findings: { check: string; level: string; message: string; strays?: { pid: number; why: string }[] }[]
+}
+
+/** What `doctor` says of strays; others on this machine may have some of their own. */
+async function doctor(stage: Stage, ...args: string[]) {
+  const stdout = await new Promise<string>((resolve) =>
+    execFile(process.execPath, [PROGRAM, 'doctor', '--json', ...args], { env: stage.env }, (_, out) =>
+      resolve(out),
+    ),
+  )
+  return (JSON.parse(stdout) as Doctor).findings.filter(({ check }) => check === 'strays')
+}
+
+/** A process that carries an agent's mark, and one below it that has dropped it. */
+function marked(t: TestContext, agentDir: string) {
+  const child = spawn('/bin/sh', ['-c', 'env -i sleep 600 & exec sleep 600'], {
+    env: { ...process.env, FOMULAR_AGENT: agentDir },
+    detached: true,
+    stdio: 'ignore',
+  })
+  t.after(() => {
+    try {
+      process.kill(-child.pid!, 'SIGKILL')
+    } catch {
+      // Ended, as it is to be.
+    }
+  })
+  return child
+}
+
+const pidsOf = (session: number) =>
+  commandLines()
+    .filter(({ argv }) => argv[0] === 'sleep')
+    .map(({ pid }) => pid)
+    .filter((pid) => {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]) === session
+    })
+
+test('doctor finds what agents left behind by identity, and ends it when it is told to', async (t) => {
+  const stage = await fakeStage(t)
+  const agents = join(stage.state, 'agents')
+  const ended = join(agents, 'ended')
+  mkdirSync(ended, { recursive: true })
+  writeFileSync(join(ended, 'exit.json'), '{"version":1,"run":1,"code":0}')
+  const [removed, left] = [marked(t, join(agents, 'removed')), marked(t, ended)]
+  const bystander = spawn('sleep', ['600'], { stdio: 'ignore' })
+  t.after(() => bystander.kill('SIGKILL'))
+  await until(() => pidsOf(removed.pid!).length === 2 && pidsOf(left.pid!).length === 2)
+  const all = [...pidsOf(removed.pid!), ...pidsOf(left.pid!)]
+
+  const [found] = await doctor(stage)
+  assert.equal(found?.level, 'warning')
+  assert.match(found!.message, /left of agents/)
+  const of = (why: string) => found!.strays!.filter((stray) => stray.why === why).map(({ pid }) => pid)
+  assert.deepEqual(
+    of('ended')
+      .filter((pid) => all.includes(pid))
+      .sort(),
+    pidsOf(left.pid!).sort(),
+  )
+  assert.deepEqual(
+    of('removed')
+      .filter((pid) => all.includes(pid))
+      .sort(),
+    pidsOf(removed.pid!).sort(),
+  )
+  assert.ok(all.every((pid) => found!.strays!.some((stray) => stray.pid === pid)))
+  assert.ok(!found!.strays!.some(({ pid }) => pid === bystander.pid))
+  // Looking changes nothing.
+  assert.equal(pidsOf(left.pid!).length, 2)
+
+  const [fixed] = await doctor(stage, '--fix')
+  assert.equal(fixed?.level, 'ok', fixed?.message)
+  await until(() => [...pidsOf(removed.pid!), ...pidsOf(left.pid!)].length === 0)
+  assert.equal(bystander.exitCode, null)
+})
+
+test('agents without a daemon are told, and are no strays', async (t) => {
+  const stage = await fakeStage(t)
+  await stage.hub()
+  const daemon = await stage.daemon()
+  const agent = await stage.start()
+  daemon.kill('SIGKILL')
+  await daemon.ended
+  const processes = stage.agentProcesses(agent)
+  const findings = await doctor(stage, '--fix')
+  const own = findings.find(({ message }) => message.includes(stage.state))
+  assert.match(own!.message, /1 agent runs with no daemon/)
+  assert.ok(processes.every(isAlive))
+  await stage.daemon()
+  assert.ok(!(await doctor(stage)).some(({ message }) => message.includes(stage.state)))
+  assert.equal((await stage.agentIs(agent, 'idle')).run, 1)
+})
+
+test('what an agent started is gone when it is stopped, what has dropped its mark and does not listen included', async (t) => {
+  const { stage } = await claudeStage(t)
+  await stage.hub()
+  await stage.daemon()
+  const server = join(stage.dir, 'mcp.mjs')
+  writeFileSync(server, DEAF_MCP_SERVER)
+  const command =
+    '(env -i sh -c \'trap "" TERM; while :; do sleep 600; done\' &) ; env -i sleep 600 & sleep 600'
+  const agent = await stage.start({
+    permission_mode: 'bypassPermissions',
+    mcp_servers: { deaf: { command: process.execPath, args: [server] } },
+    mcp_strict: true,
+    prompt: mock([{ tool: 'Bash', input: { command } }], [{ text: 'never' }]),
+  })
+  const family = await until(
+    () => {
+      const all = commandLines().filter(({ pid, argv }) => argv[0] === 'sleep' && isBelow(pid, stage, agent))
+      return all.length >= 2 && stage.agentProcesses(agent).some(({ pid }) => isMcp(pid, server)) && all
+    },
+    { what: 'the command, its background task and the MCP server' },
+  )
+  assert.equal((await stage.command(agent, 'stop', { grace_s: 1 })).state, 'succeeded')
+  assert.deepEqual(stage.agentProcesses(agent), [])
+  const left = new Set(commandLines().map(({ pid }) => pid))
+  assert.deepEqual(
+    family.filter(({ pid }) => left.has(pid)),
+    [],
+  )
+})
+
+test('an agent killed while nobody looked: the next daemon clears up behind it', async (t) => {
+  const stage = await fakeStage(t)
+  await stage.hub()
+  const daemon = await stage.daemon()
+  const agent = await stage.start({ prompt: "run trap '' TERM; while :; do sleep 600; done" })
+  await stage.eventually(agent, 'turn_result')
+  const { pid } = await stage.agentIs(agent, 'idle')
+  daemon.kill('SIGKILL')
+  await daemon.ended
+  process.kill(pid!, 'SIGKILL')
+  await until(() => !isAliveAt(pid!))
+  assert.ok(stage.agentProcesses(agent).length > 0)
+  await stage.daemon()
+  assert.equal((await stage.agentIs(agent, 'exited')).exit?.reason, 'killed')
+  await until(() => stage.agentProcesses(agent).length === 0, { what: 'the end of all it left behind' })
+})
+
+test('an agent whose folder is damaged does not run on where nobody finds it', async (t) => {
+  const stage = await fakeStage(t)
+  await stage.hub()
+  const daemon = await stage.daemon()
+  const agent = await stage.start()
+  daemon.kill('SIGKILL')
+  await daemon.ended
+  rmSync(join(stage.state, 'agents', agent, 'run.json'))
+  await stage.daemon()
+  await until(() => stage.agentProcesses(agent).length === 0, { what: 'its end' })
+})
+
+const isAliveAt = (pid: number) => commandLines().some((line) => line.pid === pid)
+
+const isMcp = (pid: number, server: string) =>
+  commandLines().some((line) => line.pid === pid && line.argv.includes(server))
+
+/** Whether a process is in a session in which the agent has a marked one. */
+function isBelow(pid: number, stage: Stage, agent: string): boolean {
+  const sessionOf = (of: number) => {
+    const stat = readFileSync(`/proc/${of}/stat`, 'latin1')
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]
+  }
+  try {
+    return stage.agentProcesses(agent).some((marked) => sessionOf(marked.pid) === sessionOf(pid))
+  } catch {
+    return false
+  }
+}
+
+const DEAF_MCP_SERVER = `
+process.on('SIGTERM', () => {})
+process.on('SIGINT', () => {})
+setInterval(() => {}, 1000)
+let rest = ''
+process.stdin.on('data', (data) => {
+  const lines = (rest + data).split('\\n')
+  rest = lines.pop()
+  for (const line of lines.filter(Boolean)) {
+    const { id, method } = JSON.parse(line)
+    if (id === undefined) continue
+    const result = method === 'initialize'
+      ? { protocolVersion: '2025-06-18', capabilities: { tools: {} }, serverInfo: { name: 'deaf', version: '1.0.0' } }
+      : method === 'tools/list' ? { tools: [] } : {}
+    process.stdout.write(JSON.stringify({ jsonrpc: '2.0', id, result }) + '\\n')
+  }
+})
+`
