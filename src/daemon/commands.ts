@@ -125,7 +125,7 @@ const handlers: { [T in Exclude<CommandType, 'daemon:update'>]: Handler<T> } = {
     if (!agent.ended) {
       if (!force)
         throw new CommandFailure('agent_running', `${agent_id} is running.`, {
-          remedy: 'Stop it first, or use force.',
+          remedy: 'Stop it first, or remove it with `force` (--force).',
         })
       await agents.stop(agent, command_id)
     }

@@ -121,7 +121,7 @@ export class Conversation {
           ? ''
           : yellow(`! ${cleanLine(event.error ?? event.code ?? 'a request to the agent failed', 300)}`)
       case 'unknown':
-        return dim(`-- ${cleanLine(unknownName(event.raw), 100)}`)
+        return dim(`-- ${cleanLine(unknownText(event.raw), 300)}`)
       case 'unreadable':
         return red(
           `! ${event.bytes} bytes of output cannot be read (${event.reason}): ${cleanLine(event.text, 120)}`,
@@ -218,10 +218,11 @@ const retryText = ({ attempt, max_retries, delay_ms, status, error }: Of<'retry'
       : `the model's service failed${status ? ` (HTTP ${status})` : ''}${error ? `: ${error}` : ''}`
   }; try ${attempt}${max_retries ? ` of ${max_retries}` : ''}${delay_ms ? ` in ${duration(delay_ms)}` : ''}`
 
-function unknownName(raw: unknown): string {
+function unknownText(raw: unknown): string {
   if (typeof raw !== 'object' || raw === null) return 'something unknown'
-  const { type, subtype } = raw as { type?: unknown; subtype?: unknown }
-  return [type, subtype].filter((part) => typeof part === 'string').join('/') || 'something unknown'
+  const { type, subtype, content } = raw as Record<string, unknown>
+  const name = [type, subtype].filter((part) => typeof part === 'string').join('/') || 'something unknown'
+  return typeof content === 'string' ? `${name}: ${content}` : name
 }
 
 const shortenLine = (line: string) =>

@@ -19,13 +19,7 @@ export function permissionText(request: PermissionRequest, { bold, dim, yellow }
     }
     case 'plan':
       lines.push(yellow(bold('? asks to approve its plan:')))
-      lines.push(
-        indent(
-          shorten(
-            typeof request.input.plan === 'string' ? request.input.plan : JSON.stringify(request.input),
-          ),
-        ),
-      )
+      lines.push(indent(planText(request.input)))
       break
     case 'question':
       for (const { question, header, options, multi_select } of request.questions ?? []) {
@@ -59,6 +53,12 @@ function detail({ description, ...input }: Record<string, unknown>): string {
     return text.includes('\n') ? `${clean(name)}:\n${indent(text)}` : `${clean(name)}: ${text}`
   })
   return indent(fields.join('\n'))
+}
+
+/** Claude Code puts in what the agent wrote into its plan file, and nothing where it wrote none. */
+function planText(input: Record<string, unknown>): string {
+  if (typeof input.plan === 'string' && input.plan.trim() !== '') return shorten(input.plan.trim())
+  return Object.keys(input).length === 0 ? '(it wrote none down)' : shorten(JSON.stringify(input))
 }
 
 /** What to type to answer a request. */

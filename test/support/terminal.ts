@@ -1,0 +1,106 @@
+import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { RUN, type Stage } from './stage.ts'
+import type { Cleanup } from './temp.ts'
+import { until } from './wait.ts'
+
+const run = promisify(execFile)
+let terminals = 0
+
+export interface Shown {
+  code: number
+  /** What the command left on the screen, without the line that was typed. */
+  text: string
+}
+
+/** A real terminal, 110 by 50, with a shell in it that somebody types into. The program is called `fd` there. */
+export class Terminal {
+  readonly #socket: string
+  #commands = 1
+
+  private constructor(socket: string) {
+    this.#socket = socket
+  }
+
+  static async open(t: Cleanup, stage: Stage, env: Record<string, string> = {}): Promise<Terminal> {
+    const name = `terminal-${++terminals}`
+    const init = join(stage.dir, `${name}.sh`)
+    const program = RUN.map((part) => `'${part}'`).join(' ')
+    // The prompt says the last command's exit code, and the number of the next one.
+    writeFileSync(init, `fd() { ${program} "$@"; }\nPS1='[$?]\\#> '\nbind 'set enable-bracketed-paste off'\n`)
+    const terminal = new Terminal(join(stage.dir, `${name}.sock`))
+    t.after(async () => {
+      // Gone already where its shell has ended.
+      await terminal.#tmux('kill-server').catch(() => {})
+    })
+    const shell = `exec bash --noprofile --rcfile '${init}' -i`
+    const args = ['-f', '/dev/null', 'new-session', '-d', '-x', '110', '-y', '50', '-c', stage.cwd, shell]
+    await run('tmux', ['-S', terminal.#socket, ...args], {
+      env: { ...stage.env, LANG: 'C.UTF-8', TERM: 'screen-256color', ...env },
+    })
+    await terminal.shows(/\[0\]1> $/)
+    return terminal
+  }
+
+  /** Types keys, by their names in tmux: `Enter`, `C-c`, `C-d`. */
+  async press(...keys: string[]) {
+    await this.#tmux('send-keys', ...keys)
+  }
+
+  /** Types text, and Enter. */
+  async type(text: string) {
+    await this.#tmux('send-keys', '-l', text)
+    await this.press('Enter')
+  }
+
+  /** Everything since the screen was cleared, lines that were wrapped put together. @param colors with their sequences */
+  async screen(colors = false): Promise<string> {
+    const { stdout } = await this.#tmux('capture-pane', '-p', '-J', '-S', '-', ...(colors ? ['-e'] : []))
+    return stdout.trimEnd().replace(/> *$/, '> ')
+  }
+
+  /** Waits until the screen shows it. @returns the screen */
+  async shows(pattern: RegExp): Promise<string> {
+    let screen = ''
+    await until(
+      async () => {
+        screen = await this.screen()
+        return pattern.test(screen)
+      },
+      { what: `${pattern} on the screen` },
+    ).catch((error) => {
+      throw new Error(`${error.message}. It shows:\n${screen}`)
+    })
+    return screen
+  }
+
+  /** Types a command onto an empty screen, and does not wait for its end. */
+  async begin(command: string) {
+    await this.#tmux('send-keys', '-l', 'clear')
+    await this.press('Enter')
+    this.#commands++
+    await this.shows(new RegExp(`^\\[\\d+\\]${this.#commands}> $`))
+    await this.#tmux('clear-history')
+    await this.type(command)
+    this.#commands++
+  }
+
+  /** Waits until the command that was begun is over. */
+  async over(): Promise<Shown> {
+    const screen = await this.shows(new RegExp(`\\[\\d+\\]${this.#commands}> $`))
+    const [, text = '', code] = /^[^\n]*\n?([\s\S]*?)\[(\d+)\]\d+> $/.exec(screen) ?? []
+    return { code: Number(code), text }
+  }
+
+  /** Types a command and waits for its end. */
+  async run(command: string): Promise<Shown> {
+    await this.begin(command)
+    return this.over()
+  }
+
+  #tmux(...args: string[]) {
+    return run('tmux', ['-S', this.#socket, ...args])
+  }
+}
