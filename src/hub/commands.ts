@@ -1,14 +1,21 @@
 import type { Logger } from '../platform/log.ts'
-import type { Command, CommandError, CommandResult, Outcome, UpdateProgress } from '../protocol/index.ts'
+import {
+  type Command,
+  type CommandError,
+  type CommandResult,
+  Limits,
+  type Outcome,
+  type UpdateProgress,
+} from '../protocol/index.ts'
 import { type CommandLine, CommandLog } from './command-log.ts'
 import { Fault } from './fault.ts'
 import type { Machines } from './machines.ts'
 
 /** Outcomes kept for callers that ask again. */
 const KEPT = 10_000
-/** Commands, and bytes of them, that may wait for their machines. */
+/** Commands, and bytes of them, that may wait for their machines. All must fit into what a connection may have buffered. */
 const PENDING = 2000
-const PENDING_BYTES = 128 * 1024 * 1024
+const PENDING_BYTES = 2 * Limits.frame_bytes
 
 interface Entry {
   type: Command['type']
@@ -80,6 +87,7 @@ export class Commands {
       throw new Fault(429, 'busy', 'Too many commands wait for their machines.', {
         remedy: 'Wait until they are answered, or forget machines that will not come back.',
       })
+    refuseUnsendable(command)
     const entry = this.#accept(machineId, command)
     const written = this.#log.append({ version: 1, machine_id: machineId, command })
     entry.written = written
@@ -207,7 +215,7 @@ export class Commands {
         state: 'pending',
       },
       command,
-      bytes: JSON.stringify(command).length,
+      bytes: Buffer.byteLength(JSON.stringify(command)),
       waiters: new Set(),
     }
     this.#entries.set(command.command_id, entry)
@@ -262,4 +270,20 @@ export class Commands {
       return outcome.state === 'pending' ? [] : [{ version: 1, type, outcome }]
     })
   }
+}
+
+/** A command that no daemon can take would end its machine's link each time it is sent. @throws Fault */
+function refuseUnsendable(command: Command) {
+  let bytes: number
+  try {
+    bytes = Buffer.byteLength(JSON.stringify(command))
+  } catch {
+    throw new Fault(400, 'invalid_command', 'The command is nested too deeply.')
+  }
+  if (bytes > Limits.frame_bytes)
+    throw new Fault(
+      413,
+      'too_large',
+      `The command makes a message of ${bytes} bytes; at most ${Limits.frame_bytes} can be sent.`,
+    )
 }

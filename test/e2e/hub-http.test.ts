@@ -10,6 +10,8 @@ import { until } from '../support/wait.ts'
 const follow = (hub: TestHub, path: string, headers: Record<string, string> = {}) =>
   SseReader.open(hub.url + path, { authorization: `Bearer ${hub.key('user')}`, ...headers })
 
+const specWith = (server: string) => `{"spec":{"cwd":"/","mcp_servers":{"x":${server}}}}`
+
 test('bad requests are answered with what is wrong and where', async (t) => {
   const hub = await TestHub.open(t)
   await hub.daemon({ agents: [statusOf('a')] })
@@ -29,6 +31,15 @@ test('bad requests are answered with what is wrong and where', async (t) => {
     ['GET', '/api/agents/a/events?limit=0', undefined, 400, { path: 'limit' }],
     ['GET', '/api/agents/a/stream?after=1', undefined, 400, { path: 'after' }],
     ['POST', '/api/agents/a/prompt', 'x'.repeat(Limits.frame_bytes + 1), 413, { code: 'too_large' }],
+    // Longer as a message than as it came, and nested more deeply than can be written.
+    ['POST', '/api/agents', specWith(`[${'1e20,'.repeat(2_000_000)}1]`), 413, { code: 'too_large' }],
+    [
+      'POST',
+      '/api/agents',
+      specWith('['.repeat(20_000) + ']'.repeat(20_000)),
+      400,
+      { code: 'invalid_command' },
+    ],
   ]
   for (const [method, path, body, status, expected] of cases) {
     const response = await hub.request(method, path, body)
