@@ -64,7 +64,10 @@ export class Agents {
     const offsets: [string, number][] = []
     for (const status of statuses) {
       const { agent_id, end } = status
-      if (!this.status(machineId, status)) continue
+      const record = this.#claim(machineId, agent_id)
+      if (!record) continue
+      // Whatever its revision: a machine that was set back to an earlier day counts from there.
+      this.#take(record, status)
       listed.add(agent_id)
       const log = store.log(agent_id)
       if (log.have > end) {
@@ -80,16 +83,12 @@ export class Agents {
     return Object.fromEntries(offsets)
   }
 
-  /** Takes a status, unless it is older than the one here. @returns false for an agent of another connected machine */
-  status(machineId: string, status: AgentStatus): boolean {
+  /** Takes a status, unless it is older than the one here, or of an agent of another connected machine. */
+  status(machineId: string, status: AgentStatus) {
     const record = this.#claim(machineId, status.agent_id)
-    if (!record) return false
+    if (!record) return
     const known = record.status
-    if (known && !record.gone && status.revision < known.revision) return true
-    record.status = status
-    record.gone = false
-    this.#changed(record)
-    return true
+    if (!known || record.gone || status.revision >= known.revision) this.#take(record, status)
   }
 
   /** The machine has this agent, whether or not it has told its status yet. @returns the first byte it holds; undefined if it is another machine's */
@@ -168,6 +167,12 @@ export class Agents {
     this.#records.set(agentId, record)
     this.#save(record)
     return record
+  }
+
+  #take(record: AgentRecord, status: AgentStatus) {
+    record.status = status
+    record.gone = false
+    this.#changed(record)
   }
 
   #lose(record: AgentRecord) {

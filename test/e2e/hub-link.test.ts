@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { startHub } from '../../src/hub/hub.ts'
 import type { Clock } from '../../src/platform/clock.ts'
 import { createLogger } from '../../src/platform/log.ts'
-import { CloseCode, Limits } from '../../src/protocol/index.ts'
+import { CloseCode, type HubAgent, Limits } from '../../src/protocol/index.ts'
 import { TestHub } from '../support/hub.ts'
 import { frameOf, helloOf, LightDaemon, statusOf } from '../support/light-daemon.ts'
 import { tempDir } from '../support/temp.ts'
@@ -71,6 +71,21 @@ test('the greeting says how far each journal is', async (t) => {
   await first.close()
   const second = await hub.daemon({ agents: [statusOf('a'), statusOf('b')] })
   assert.deepEqual(second.offsets, { a: 100, b: 0 })
+})
+
+test('a greeting counts whatever its revisions, a status only if it is not older', async (t) => {
+  const hub = await TestHub.open(t)
+  const status = (revision: number, title: string) => statusOf('a', { revision, title })
+  const title = async () => (await hub.api<HubAgent>('GET', '/api/agents/a')).title
+  const first = await hub.daemon({ agents: [status(100, 'today')] })
+  await first.close()
+  // Its state folder was restored from a backup.
+  const second = await hub.daemon({ agents: [status(50, 'yesterday')] })
+  assert.equal(await title(), 'yesterday')
+  for (const each of [status(52, 'newer'), status(51, 'older')])
+    second.send({ type: 'agent:status', ...each })
+  await second.settled()
+  assert.equal(await title(), 'newer')
 })
 
 test('a daemon of another protocol is told so, however else its greeting looks', async (t) => {
