@@ -1,5 +1,5 @@
-import { rmSync } from 'node:fs'
-import { mkdir, rename, rm } from 'node:fs/promises'
+import { renameSync, rmSync } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock, Timer } from '../platform/clock.ts'
 import { systemCode } from '../platform/errors.ts'
@@ -74,14 +74,19 @@ export class ActivityStore {
   forget(agentId: string) {
     this.#logs.delete(agentId)
     this.#dirty.delete(agentId)
-    // Out of the way at once: the id may be used again before the last byte is deleted.
-    const doomed = join(this.#options.dir, `.removed-${agentId}-${process.hrtime.bigint()}`)
-    void rename(this.folder(agentId), doomed)
-      .then(() => rm(doomed, { recursive: true, force: true }))
-      .catch((error) => {
-        if (systemCode(error) !== 'ENOENT')
-          this.#options.logger.warn({ err: error, agent_id: agentId }, 'activity not deleted')
-      })
+    const { dir, logger } = this.#options
+    const failed = (error: unknown) => {
+      if (systemCode(error) !== 'ENOENT')
+        logger.warn({ err: error, agent_id: agentId }, 'activity not deleted')
+    }
+    // Out of the way before anything else is done: the id may be used again at once.
+    const doomed = join(dir, `.removed-${agentId}-${process.hrtime.bigint()}`)
+    try {
+      renameSync(this.folder(agentId), doomed)
+    } catch (error) {
+      return failed(error)
+    }
+    rm(doomed, { recursive: true, force: true }).catch(failed)
   }
 
   /** Puts on the disk what waits for it. */
@@ -112,6 +117,8 @@ export class ActivityStore {
         const log = this.#logs.get(id)
         try {
           if (log?.have === 0) await mkdir(this.folder(id), { recursive: true, mode: 0o700 })
+          // Removed meanwhile, its folder is another agent's.
+          if (this.#logs.get(id) !== log) return false
           await log?.commit()
           return log !== undefined && this.#logs.get(id) === log
         } catch (error) {

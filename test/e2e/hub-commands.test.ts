@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import type { Socket } from 'node:net'
 import { test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import type { Outcome } from '../../src/protocol/index.ts'
 import { TestHub } from '../support/hub.ts'
-import { statusOf } from '../support/light-daemon.ts'
+import { frameOf, statusOf } from '../support/light-daemon.ts'
+import { until } from '../support/wait.ts'
 
 const post = async (hub: TestHub, path: string, body: object = {}) => {
   const response = await hub.request('POST', path, body)
@@ -153,4 +156,26 @@ test('the id of an agent that was removed may be used again', async (t) => {
     daemon.answer(await daemon.command('agent:remove', round))
     assert.equal((await removing).status, 200)
   }
+})
+
+test('an agent that takes a removed one’s id at once has a history of its own', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  daemon.send(frameOf('a', 0, 100))
+  await daemon.acknowledged('a', 100)
+  const removing = post(hub, '/api/agents/a/remove')
+  const remove = await daemon.command('agent:remove')
+  // In one packet, as a daemon may that was told both.
+  const network = (daemon.socket as unknown as { _socket: Socket })._socket
+  network.cork()
+  daemon.answer(remove)
+  daemon.send({ type: 'agent:status', ...statusOf('a', { revision: 2 }) })
+  daemon.send(frameOf('a', 0, 30))
+  network.uncork()
+  await removing
+  await until(() => daemon.ofType('agent:ack').some(({ offsets }) => isDeepStrictEqual(offsets, { a: 30 })))
+  assert.deepEqual(
+    (await hub.events('a')).map(({ offset }) => offset),
+    [0, 10, 20],
+  )
 })
