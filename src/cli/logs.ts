@@ -24,11 +24,12 @@ export function logsCommand(): Command {
       .option('-f, --follow', 'go on with what is added')
       .option('-n, --lines <count>', 'the last so many lines', numeric, 100)
       .addHelpText('after', HELP)
-      .action(logs),
+      .action(showLog),
   )
 }
 
-async function logs({ stateDir: given, json, follow, lines }: Options) {
+/** Prints the log of a state folder. */
+export async function showLog({ stateDir: given, json, follow, lines }: Options) {
   const [{ stateDir, statePaths }, { formatLogLine }, { clean }, { lastLines, newLines }, { print }] =
     await Promise.all([
       import('../config/paths.ts'),

@@ -15,6 +15,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   logs: async () => (await import('./logs.ts')).logsCommand(),
   doctor: async () => (await import('./doctor.ts')).doctorCommand(),
   restart: async () => (await import('./restart.ts')).restartCommand(),
+  service: async () => (await import('./service/index.ts')).serviceCommand(),
   stop: async () => (await import('./stop.ts')).stopCommand(),
 }
 
@@ -25,6 +26,8 @@ Examples:
   $ fomular-daemon agent watch a-1f2e                 follow an agent, answer what it asks
   $ fomular-daemon --server-url wss://os.example.com --key-file ~/.fomular/key
                                                       run agents for a FomularOS server
+  $ sudo fomular-daemon service install --server-url wss://os.example.com --key-file key
+                                                      the same as a service, from the machine's start on
   $ fomular-daemon doctor                             what is missing, and what to do about it
 
 Environment:

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { sleep } from '../platform/clock.ts'
 import { UserError } from '../platform/errors.ts'
+import type { ControlClient } from './client/control-client.ts'
 import { connectDaemon, type LocalOptions, withLocal } from './local.ts'
 import { print, printJson } from './terminal.ts'
 
@@ -25,16 +26,26 @@ export function restartCommand(): Command {
 
 async function restart(options: LocalOptions) {
   const { daemon } = await connectDaemon(options)
+  const { restart_strategy, pid, version } = await restartDaemon(daemon)
+  if (options.json) printJson({ restart_strategy, pid, version })
+  else print(`The daemon is back: process ${pid}, version ${version}.`)
+}
+
+/**
+ * Has a daemon start anew. Resolves when the next one answers.
+ * @param givenUp looks whether its supervisor has given up, and throws if so
+ * @throws UserError when none does in time
+ */
+export async function restartDaemon(daemon: ControlClient, givenUp?: () => Promise<void>) {
   const before = await daemon.status()
   const restart_strategy = await daemon.restart()
   const deadline = Date.now() + BACK_MS
   while (Date.now() < deadline) {
     await sleep(POLL_MS)
     const now = await daemon.status().catch(() => undefined)
+    if (!now) await givenUp?.()
     if (!now || now.started_at === before.started_at) continue
-    if (options.json) printJson({ restart_strategy, pid: now.pid, version: now.version })
-    else print(`The daemon is back: process ${now.pid}, version ${now.version}.`)
-    return
+    return { restart_strategy, pid: now.pid, version: now.version }
   }
   throw new UserError('not_back', `The daemon has not come back within ${BACK_MS / 1000} s.`, {
     remedy:

@@ -165,6 +165,17 @@ export class Daemon {
     }
   }
 
+  /** In one line, for whoever keeps this process running. */
+  condition() {
+    const { server_url } = this.#options.config
+    const { last_error } = this.#link.info()
+    const running = [...this.#agents].filter((agent) => !agent.ended).length
+    const agents = `${running} agent${running === 1 ? '' : 's'} running`
+    return this.#link.up
+      ? { connected: true, text: `Connected to ${server_url}; ${agents}` }
+      : { connected: false, text: `Not connected to ${server_url}: ${last_error ?? 'trying'}; ${agents}` }
+  }
+
   checkMachine() {
     return this.#health.probe()
   }

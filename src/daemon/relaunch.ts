@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { EXECUTABLE } from '../platform/executable.ts'
+import { SUPERVISED } from '../service/plan.ts'
 
 /** How this process was started, taken before anything changes it. */
 export interface Invocation {
@@ -49,7 +50,7 @@ export const EXIT_RESTART = 75
 
 /** Whether a supervisor starts this daemon again when it exits, so that it must not do so itself. */
 export function isSupervised(env: NodeJS.ProcessEnv, pid: number): boolean {
-  if (env.FOMULAR_DAEMON_NO_SELF_RELAUNCH === '1') return true
+  if (env[SUPERVISED] === '1') return true
   // systemd names its main process; INVOCATION_ID alone is inherited by every shell below a unit.
   if (env.SYSTEMD_EXEC_PID === String(pid)) return true
   return env.pm_id !== undefined && env.PM2_HOME !== undefined

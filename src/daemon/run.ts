@@ -1,10 +1,12 @@
 import type { DaemonConfig } from '../config/config.ts'
 import { statePaths } from '../config/paths.ts'
+import { systemClock } from '../platform/clock.ts'
 import { UserError } from '../platform/errors.ts'
 import { ensurePrivateDir } from '../platform/files.ts'
 import { acquireLock, LockHeldError } from '../platform/lock.ts'
 import type { Logger } from '../platform/log.ts'
 import { VERSION } from '../platform/version.ts'
+import { startNotifier } from '../service/notify.ts'
 import { listenControl } from './control.ts'
 import { Daemon } from './daemon.ts'
 import { captureInvocation, EXIT_RESTART, type Invocation, isSupervised, relaunch } from './relaunch.ts'
@@ -34,6 +36,7 @@ export async function runDaemon(
   ensurePrivateDir(paths.dir)
   const unlock = takeLock(paths.lock)
   let closeControl: (() => Promise<void>) | undefined
+  let notifier: ReturnType<typeof startNotifier>
   try {
     const ending = endings(logger)
     const restart = () => {
@@ -59,10 +62,20 @@ export async function runDaemon(
       'daemon started',
     )
     daemon.start()
+    notifier = startNotifier({
+      env: process.env,
+      pid: process.pid,
+      condition: () => daemon.condition(),
+      clock: systemClock,
+      logger,
+    })
 
     const how = await ending.asked
-    if (how === 'stop') await daemon.shutDown(ending.hurry)
-    else {
+    if (how === 'stop') {
+      void notifier?.stopping('Stopping the agents')
+      await daemon.shutDown(ending.hurry)
+    } else {
+      notifier?.close()
       logger.info('restarting; the agents run on')
       await daemon.answered()
       await daemon.release()
@@ -73,6 +86,7 @@ export async function runDaemon(
     logger.info(how === 'stop' ? 'daemon stopped' : 'daemon ends for its restart')
     return how === 'restart' && supervised ? EXIT_RESTART : 0
   } finally {
+    notifier?.close()
     await closeControl?.()
     unlock()
   }

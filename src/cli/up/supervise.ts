@@ -1,10 +1,8 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import type { Invocation } from '../../daemon/relaunch.ts'
+import { SUPERVISED } from '../../service/plan.ts'
 import { EXIT } from '../exit-codes.ts'
-
-/** Tells a daemon that somebody starts it again when it exits with the code for that. */
-export const SUPERVISED = 'FOMULAR_DAEMON_NO_SELF_RELAUNCH'
 
 export const isSupervisedAlready = (env: NodeJS.ProcessEnv) => env[SUPERVISED] === '1'
 

@@ -8,10 +8,11 @@ import { startHub } from '../../hub/hub.ts'
 import { UserError } from '../../platform/errors.ts'
 import { ensurePrivateDir } from '../../platform/files.ts'
 import { createLogger } from '../../platform/log.ts'
+import { SUPERVISED } from '../../service/plan.ts'
 import { EXIT } from '../exit-codes.ts'
 import { note, serveWithoutReader } from '../terminal.ts'
 import { runningDaemon, runningHub } from './running.ts'
-import { isSupervisedAlready, SUPERVISED, superviseAgain } from './supervise.ts'
+import { isSupervisedAlready, superviseAgain } from './supervise.ts'
 import { welcome } from './welcome.ts'
 
 export interface UpOptions {

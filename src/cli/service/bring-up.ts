@@ -1,0 +1,38 @@
+import { statePaths } from '../../config/paths.ts'
+import { UserError } from '../../platform/errors.ts'
+import { readJson } from '../../platform/files.ts'
+import { isAlive, ProcessIdentity } from '../../platform/process-identity.ts'
+import type { At, Manager, Status } from '../../service/manager.ts'
+import { ControlClient } from '../client/control-client.ts'
+import { EXIT } from '../exit-codes.ts'
+import { restartDaemon } from '../restart.ts'
+
+/** A daemon of somebody else on the state folder would keep the service's from starting. @throws UserError */
+export function checkFree(stateDir: string, before: Status) {
+  const holder = readJson(statePaths(stateDir).lock, ProcessIdentity)
+  if (!holder.ok || !isAlive(holder.value) || holder.value.pid === before.pid) return
+  throw new UserError(
+    'already_running',
+    `A daemon that is not this service's runs on ${stateDir}: process ${holder.value.pid}.`,
+    {
+      remedy: `Stop it first: fomular-daemon stop --state-dir ${stateDir}`,
+      exitCode: EXIT.refused,
+    },
+  )
+}
+
+/**
+ * Has a service that runs start its daemon anew, while agents run on.
+ * @returns how it is then
+ * @throws UserError when it does not start
+ */
+export async function renew(manager: Manager, at: At, stateDir: string): Promise<Status> {
+  await restartDaemon(new ControlClient(statePaths(stateDir).socket), async () => {
+    const { failed, state } = await manager.status(at)
+    if (!failed) return
+    throw new UserError('service_failed', `${at.name} did not start again: ${state}.`, {
+      remedy: 'See why: fomular-daemon service logs. Its agents run on; the next start takes them over.',
+    })
+  })
+  return manager.status(at)
+}

@@ -1,0 +1,31 @@
+import { Command } from 'commander'
+import { numeric } from '../options.ts'
+import { installedService, type ServiceOptions, withService } from './options.ts'
+
+const HELP = `
+As the manager keeps it: from journalctl or pm2. The daemon's own, in its state folder: fomular-daemon logs.
+
+Examples:
+  $ fomular-daemon service logs
+  $ fomular-daemon service logs -f -n 20`
+
+export function logsCommand(): Command {
+  return withService(new Command('logs').description("the service's log").addHelpText('after', HELP))
+    .option('-f, --follow', 'go on with what is added')
+    .option('-n, --lines <count>', 'the last so many lines', numeric, 100)
+    .action(logs)
+}
+
+async function logs({ lines, follow, ...options }: ServiceOptions & { lines: number; follow?: boolean }) {
+  const [{ at, manager }, { runInPlace }] = await Promise.all([
+    installedService(options),
+    import('../../service/run.ts'),
+  ])
+  const argv = manager.logs(at, { lines, follow: follow ?? false })
+  if (argv) {
+    process.exitCode = await runInPlace(argv)
+    return
+  }
+  const [{ showLog }, { state_dir }] = await Promise.all([import('../logs.ts'), manager.status(at)])
+  await showLog({ lines, follow: follow ?? false, ...(state_dir !== undefined && { stateDir: state_dir }) })
+}

@@ -1,0 +1,170 @@
+import { existsSync, realpathSync } from 'node:fs'
+import { delimiter, dirname, join, resolve } from 'node:path'
+import { type DaemonConfig, type DaemonFlags, loadDaemonConfig } from '../../config/config.ts'
+import { keySources, missingKey, readKey } from '../../config/key.ts'
+import { homeOf, stateDir } from '../../config/paths.ts'
+import { captureInvocation } from '../../daemon/relaunch.ts'
+import { UserError } from '../../platform/errors.ts'
+import { type ManagerName, type ServicePlan, serviceFiles } from '../../service/plan.ts'
+import { EXIT } from '../exit-codes.ts'
+import { accountOf, ownAccount, pathOf, withRunner } from './account.ts'
+
+/** Beside every setting of the daemon (FOMULAR_…). */
+const CAPTURED = [
+  /^FOMULAR_(?!KEY|HUB_|DAEMON_|STATE_DIR|AGENT)/,
+  /^(HTTPS?_PROXY|NO_PROXY|ALL_PROXY)$/i,
+  /^(LANG|LC_ALL|NODE_EXTRA_CA_CERTS|CLAUDE_CONFIG_DIR)$/,
+]
+const PATHS = /^(FOMULAR_CA_FILE|FOMULAR_CONFIG|FOMULAR_CLAUDE_PATH|NODE_EXTRA_CA_CERTS|CLAUDE_CONFIG_DIR)$/
+
+/** Of a graceful stop: each step's grace is the user's, what the server still has to hear takes so long at most. */
+const STOP_STEPS = 4
+const STOP_FURTHER_S = 30
+
+export interface PlanOptions {
+  manager: ManagerName
+  name: string
+  user?: string
+  path?: string
+  /** The daemon's own. */
+  flags: DaemonFlags
+  /** Without a key, a plan can still be shown. */
+  keyNeeded: boolean
+}
+
+export interface Planned {
+  plan: ServicePlan
+  /** To be put where the service finds it; undefined where it is there already, or in the configuration file. */
+  key: string | undefined
+  warnings: string[]
+}
+
+/**
+ * What is to be installed, from what the user said and from where this runs. The configuration is checked: what a daemon
+ * would refuse is refused here.
+ * @throws UserError
+ */
+export async function makePlan({
+  manager,
+  name,
+  user,
+  path,
+  flags,
+  keyNeeded,
+}: PlanOptions): Promise<Planned> {
+  const system = manager === 'systemd'
+  if (user !== undefined && !system)
+    throw new UserError(
+      'usage',
+      `--user is for --manager systemd; a service of ${manager} runs as its user.`,
+      {
+        exitCode: EXIT.usage,
+      },
+    )
+  const home = homeOf(process.env)
+  const named = user ?? process.env.SUDO_USER
+  const account = system && named ? await accountOf(named) : ownAccount(home)
+
+  const env = { ...process.env, HOME: account.home }
+  const installed = serviceFiles(manager, name, account.home).key
+  const { key, config, ownKey } = await configuration(flags, env, installed, keyNeeded)
+
+  const usual = stateDir({ HOME: account.home })
+  const chosen = config.state_dir === usual ? undefined : config.state_dir
+  const { environment, warnings } = captured(process.env)
+  const { runner, program } = invocation()
+  return {
+    plan: {
+      name,
+      runner,
+      program,
+      args: ['run', ...passedOn(flags), ...(chosen === undefined ? [] : ['--state-dir', chosen])],
+      account,
+      path: withRunner(path ?? (await pathOf(account)), runner),
+      environment,
+      ownKey,
+      stateDir: chosen ?? (system ? join('/var/lib', name) : usual),
+      usualStateDir: chosen === undefined,
+      installation: dirname(dirname(realpathSync(program))),
+      stopSeconds: Math.ceil(STOP_STEPS * config.stop_grace_s) + STOP_FURTHER_S,
+    },
+    key,
+    warnings: [...config.warnings, ...warnings],
+  }
+}
+
+async function configuration(flags: DaemonFlags, env: NodeJS.ProcessEnv, installed: string, needed: boolean) {
+  const given = await givenKey(flags, env)
+  const load = (key: DaemonFlags): Promise<DaemonConfig> => {
+    const { key: _key, keyFile: _keyFile, ...others } = flags
+    const { FOMULAR_KEY: _env, FOMULAR_KEY_FILE: _file, ...rest } = env
+    return loadDaemonConfig({ flags: { ...others, ...key }, env: rest })
+  }
+  if (given !== undefined) return { config: await load({ key: given }), key: given, ownKey: true }
+  if (existsSync(installed))
+    return { config: await load({ keyFile: installed }), key: undefined, ownKey: true }
+  try {
+    return { config: await load({}), key: undefined, ownKey: false }
+  } catch (error) {
+    if (needed || !(error instanceof UserError) || error.code !== 'key_missing') throw error
+    return { config: await load({ key: 'to-be-installed' }), key: undefined, ownKey: true }
+  }
+}
+
+async function givenKey(flags: DaemonFlags, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  const { key, keyFile } = flags as { key?: string; keyFile?: string }
+  if (keyFile === '-') {
+    const { text } = await import('node:stream/consumers')
+    return readKey([{ name: 'standard input', key: await text(process.stdin) }], missingKey()).key
+  }
+  const sources = keySources({ key, keyFile }, env)
+  return sources.length > 0 ? readKey(sources, missingKey()).key : undefined
+}
+
+/** Flags of the daemon, as it is to get them: from another folder, and without the key. */
+function passedOn(flags: DaemonFlags): string[] {
+  const { key: _key, keyFile: _keyFile, stateDir: _stateDir, ...others } = flags
+  return Object.entries(others).flatMap(([name, value]) => {
+    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+    if (value === undefined || value === false) return []
+    if (value === true) return [flag]
+    return [flag, name === 'caFile' || name === 'config' ? resolve(value) : value]
+  })
+}
+
+function captured(env: NodeJS.ProcessEnv): { environment: Record<string, string>; warnings: string[] } {
+  const environment: Record<string, string> = {}
+  const warnings: string[] = []
+  for (const [name, value] of Object.entries(env)) {
+    if (!value || !CAPTURED.some((pattern) => pattern.test(name))) continue
+    // A service's settings can be read by everybody.
+    if (/:\/\/[^/@]+@/.test(value))
+      warnings.push(
+        `${name} has a password in it: it was left out. Put it into the service's environment file.`,
+      )
+    else environment[name] = PATHS.test(name) ? resolve(value) : value
+  }
+  return { environment, warnings }
+}
+
+/** How this program is started, by names that still lead to it when it, or Node, has been updated. */
+function invocation(): { runner: string[]; program: string } {
+  const { runner, argv } = captureInvocation()
+  const [node, ...args] = runner
+  return { runner: node === undefined ? [] : [lasting(node), ...args], program: resolve(argv[0]) }
+}
+
+/** Node knows its own path only with all links followed, into a folder that may be of this version alone. */
+function lasting(node: string): string {
+  const names = (process.env.PATH ?? '').split(delimiter).map((dir) => join(dir, 'node'))
+  // Not one that npm puts there for the time of a script.
+  return names.find((name) => !name.includes('node_modules') && leadsTo(name, node)) ?? node
+}
+
+function leadsTo(link: string, path: string): boolean {
+  try {
+    return realpathSync(link) === path
+  } catch {
+    return false
+  }
+}

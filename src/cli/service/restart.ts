@@ -1,0 +1,35 @@
+import { Command } from 'commander'
+import { print, printJson, stdoutColors } from '../terminal.ts'
+import { installedService, type ServiceOptions, withService } from './options.ts'
+
+const HELP = `
+The daemon ends with code 75, and is started again with what is installed now: program, unit, configuration. Agents run
+on. Where it does not run, it is started.
+
+Example:
+  $ sudo fomular-daemon service restart`
+
+export function restartCommand(): Command {
+  return withService(
+    new Command('restart')
+      .description('start the daemon anew, while its agents run on')
+      .addHelpText('after', HELP),
+  )
+    .option('--json', 'one JSON object')
+    .action(restart)
+}
+
+async function restart(options: ServiceOptions) {
+  const [{ at, manager }, { perform }, { renew }, { serviceText }] = await Promise.all([
+    installedService(options),
+    import('../../service/steps.ts'),
+    import('./bring-up.ts'),
+    import('../render/service.ts'),
+  ])
+  const before = await manager.status(at)
+  if (before.running && before.state_dir !== undefined) await renew(manager, at, before.state_dir)
+  else for (const step of manager.start(at)) await perform(step)
+  const status = await manager.status(at)
+  if (options.json) printJson(status)
+  else print(serviceText(status, stdoutColors()))
+}

@@ -1,0 +1,31 @@
+import { Command } from 'commander'
+import { EXIT } from '../exit-codes.ts'
+import { print, printJson, stdoutColors } from '../terminal.ts'
+import { installedService, type ServiceOptions, withService } from './options.ts'
+
+const HELP = `
+Of the service. How the daemon itself is: fomular-daemon status --state-dir, with the folder shown here.
+Exit code 0 only if it runs.
+
+Examples:
+  $ fomular-daemon service status
+  $ fomular-daemon service status --json | jq .restarts`
+
+export function statusCommand(): Command {
+  return withService(
+    new Command('status').description('whether the service is installed and runs').addHelpText('after', HELP),
+  )
+    .option('--json', 'one JSON object')
+    .action(status)
+}
+
+async function status(options: ServiceOptions) {
+  const [{ at, manager }, { serviceText }] = await Promise.all([
+    installedService(options),
+    import('../render/service.ts'),
+  ])
+  const state = await manager.status(at)
+  if (options.json) printJson(state)
+  else print(serviceText(state, stdoutColors()))
+  process.exitCode = state.running ? EXIT.ok : EXIT.failure
+}

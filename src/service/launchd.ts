@@ -1,0 +1,115 @@
+import { userInfo } from 'node:os'
+import type { At, Manager, Status } from './manager.ts'
+import { markText, readInstalled } from './mark.ts'
+import { keyVariable, type ServicePlan, serviceFiles, variables } from './plan.ts'
+import { run } from './run.ts'
+
+/** Launchd waits so long, in seconds, before it starts again what ended. */
+const THROTTLE_S = 10
+
+const files = ({ name, home }: At) => serviceFiles('launchd', name, home)
+const at = ({ name, account }: ServicePlan): At => ({ name, home: account.home })
+const domain = () => `gui/${userInfo().uid}`
+const launchctl = (...args: string[]) => ({ do: 'run' as const, argv: ['launchctl', ...args] })
+
+/** An agent, in launchd's sense, of the user: macOS. */
+export const launchd: Manager = {
+  name: 'launchd',
+
+  async file(plan) {
+    return { path: files(at(plan)).unit, text: plistText(plan), mode: 0o644 }
+  },
+
+  async install(plan, { start, key }) {
+    const { key: keyPath, unit } = files(at(plan))
+    const known = (await run(['launchctl', 'print', `${domain()}/${plan.name}`])).code === 0
+    const renew = known && readInstalled(unit)?.text !== plistText(plan)
+    return [
+      ...(key === undefined
+        ? []
+        : [{ do: 'write' as const, path: keyPath, text: `${key}\n`, mode: 0o600, secret: true as const }]),
+      { do: 'write', ...(await launchd.file(plan)) },
+      ...(start && renew ? [launchctl('bootout', `${domain()}/${plan.name}`)] : []),
+      ...(start && (renew || !known) ? [launchctl('bootstrap', domain(), unit)] : []),
+    ]
+  },
+
+  async uninstall(of) {
+    const { unit, key, dir } = files(of)
+    return [
+      { ...launchctl('bootout', `${domain()}/${of.name}`), optional: '' },
+      { do: 'remove', path: unit },
+      { do: 'remove', path: key },
+      { do: 'remove-folder', path: dir },
+    ]
+  },
+
+  start: (of) => [launchctl('bootstrap', domain(), files(of).unit)],
+  stop: ({ name }) => [launchctl('bootout', `${domain()}/${name}`)],
+
+  async status(of): Promise<Status> {
+    const file = files(of).unit
+    const installed = readInstalled(file)
+    const { code, stdout } = await run(['launchctl', 'print', `${domain()}/${of.name}`])
+    const find = (name: string) => new RegExp(`^\\s*${name} = (.*)$`, 'm').exec(stdout)?.[1]
+    const state = find('state') ?? (code === 0 ? 'loaded' : 'not loaded')
+    const pid = Number(find('pid') ?? 0)
+    return {
+      manager: 'launchd',
+      name: of.name,
+      file,
+      installed: installed !== undefined,
+      running: state === 'running',
+      failed: false,
+      enabled: code === 0,
+      state,
+      ...(pid > 0 && { pid }),
+      ...(installed?.mark && { state_dir: installed.mark.state_dir }),
+    }
+  },
+
+  logs: () => undefined,
+}
+
+type Plist = string | number | boolean | Plist[] | { [key: string]: Plist }
+
+/** The property list. */
+export function plistText(plan: ServicePlan): string {
+  const job: Plist = {
+    Label: plan.name,
+    ProgramArguments: [...plan.runner, plan.program, ...plan.args],
+    WorkingDirectory: plan.account.home,
+    EnvironmentVariables: { ...variables(plan), ...keyVariable(plan, files(at(plan)).key) },
+    RunAtLoad: true,
+    KeepAlive: true,
+    ThrottleInterval: THROTTLE_S,
+    ExitTimeOut: plan.stopSeconds,
+    // Agents outlive the daemon.
+    AbandonProcessGroup: true,
+    // What comes before the daemon has a log of its own, in its state folder.
+    StandardErrorPath: `${plan.account.home}/Library/Logs/${plan.name}.log`,
+  }
+  return `<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<!-- ${markText({ format: 1, state_dir: plan.stateDir, user: plan.account.name })} -->
+<plist version="1.0">
+${xml(job, '')}
+</plist>
+`
+}
+
+const escaped = (text: string) =>
+  text.replace(/[<>&]/g, (char) => ({ '<': '&lt;', '>': '&gt;', '&': '&amp;' })[char]!)
+
+function xml(value: Plist, indent: string): string {
+  const inner = `${indent}  `
+  if (typeof value === 'string') return `${indent}<string>${escaped(value)}</string>`
+  if (typeof value === 'number') return `${indent}<integer>${value}</integer>`
+  if (typeof value === 'boolean') return `${indent}<${value}/>`
+  if (Array.isArray(value))
+    return `${indent}<array>\n${value.map((each) => xml(each, inner)).join('\n')}\n${indent}</array>`
+  const entries = Object.entries(value).map(
+    ([key, each]) => `${inner}<key>${escaped(key)}</key>\n${xml(each, inner)}`,
+  )
+  return `${indent}<dict>\n${entries.join('\n')}\n${indent}</dict>`
+}

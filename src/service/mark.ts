@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs'
+import * as z from 'zod/mini'
+import { systemCode } from '../platform/errors.ts'
+
+/** What a service's file says of itself, in a comment: how it is found, and what is undone when it is removed. */
+const Mark = z.object({
+  format: z.literal(1),
+  state_dir: z.string(),
+  /** The user it runs as. */
+  user: z.string(),
+  /** It was this service that had the user's systemd run without a login. */
+  set_linger: z.optional(z.boolean()),
+})
+export type Mark = z.infer<typeof Mark>
+
+const WORD = 'fomular-daemon service'
+
+/** Without `--`, which ends a comment in XML. */
+export const markText = (mark: Mark) => `${WORD} ${JSON.stringify(mark).replace(/--/g, '-\\u002d')}`
+
+export type Installed = { text: string; mark: Mark | undefined }
+
+/** The file of an installed service; undefined where there is none. A file without a mark was written by hand. */
+export function readInstalled(path: string): Installed | undefined {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+  return { text, mark: parse(text) }
+}
+
+function parse(text: string): Mark | undefined {
+  const [, json] = new RegExp(`${WORD} (\\{.*\\})`).exec(text) ?? []
+  if (json === undefined) return undefined
+  try {
+    return Mark.parse(JSON.parse(json))
+  } catch {
+    return undefined
+  }
+}

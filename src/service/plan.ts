@@ -1,0 +1,74 @@
+import { join } from 'node:path'
+
+export const MANAGERS = ['systemd', 'systemd-user', 'pm2', 'launchd'] as const
+export type ManagerName = (typeof MANAGERS)[number]
+
+export interface Account {
+  name: string
+  uid: number
+  gid: number
+  home: string
+  shell: string
+}
+
+/** What is to run as a service, and as whom, whatever keeps it running. */
+export interface ServicePlan {
+  /** Of the unit, of the entry in pm2. */
+  name: string
+  /** What runs the program: Node, or nothing where the program is an executable. */
+  runner: string[]
+  program: string
+  /** Of the program; without the key. */
+  args: string[]
+  account: Account
+  /** Where the daemon, agents and their tools look for programs. */
+  path: string
+  /** Whether the key is a file of the service's own; else the configuration file has it. */
+  ownKey: boolean
+  /** Further variables, none of them secret. */
+  environment: Record<string, string>
+  stateDir: string
+  /** Whether the state folder is the manager's to make, at its usual place. */
+  usualStateDir: boolean
+  /** Folder that updates are written into. */
+  installation: string
+  /** What a graceful stop takes at most, seconds. */
+  stopSeconds: number
+}
+
+export const DESCRIPTION = 'FomularOS daemon: runs AI coding agents'
+
+/** Tells a daemon that somebody starts it again when it exits with the code for that. */
+export const SUPERVISED = 'FOMULAR_DAEMON_NO_SELF_RELAUNCH'
+
+/** Exit codes of a daemon that mean something to who keeps it running. */
+export const CODES = { restart: 75, refusedConfiguration: 2 } as const
+
+/** Everything but PATH and what the manager has its own words for. */
+export const variables = (plan: ServicePlan): Record<string, string> => ({
+  ...plan.environment,
+  PATH: plan.path,
+  [SUPERVISED]: '1',
+})
+
+/** Where the manager has no way of its own to hand the key over. */
+export const keyVariable = (plan: ServicePlan, path: string): Record<string, string> =>
+  plan.ownKey ? { FOMULAR_KEY_FILE: path } : {}
+
+/** What a service keeps beside its unit, by manager. */
+export function serviceFiles(manager: ManagerName, name: string, home: string) {
+  const dir = manager === 'systemd' ? `/etc/${name}` : join(home, '.config', name)
+  return {
+    dir,
+    /** The machine's key, for its owner only. */
+    key: join(dir, 'key'),
+    /** The user's own: variables for the daemon and its agents, such as an API key. */
+    environment: join(dir, 'environment'),
+    unit: {
+      systemd: `/etc/systemd/system/${name}.service`,
+      'systemd-user': join(home, `.config/systemd/user/${name}.service`),
+      pm2: join(dir, 'ecosystem.config.js'),
+      launchd: join(home, `Library/LaunchAgents/${name}.plist`),
+    }[manager],
+  }
+}

@@ -1,0 +1,158 @@
+import { existsSync } from 'node:fs'
+import * as z from 'zod/mini'
+import { UserError } from '../platform/errors.ts'
+import type { At, Manager, Status } from './manager.ts'
+import { markText, readInstalled } from './mark.ts'
+import { CODES, keyVariable, type ServicePlan, serviceFiles, variables } from './plan.ts'
+import { run } from './run.ts'
+
+const files = ({ name, home }: At) => serviceFiles('pm2', name, home)
+const at = ({ name, account }: ServicePlan): At => ({ name, home: account.home })
+
+/** The part of what pm2 knows of an entry that is of interest here. */
+const Entry = z.object({
+  name: z.string(),
+  pid: z.optional(z.int()),
+  pm2_env: z.object({
+    status: z.string(),
+    pm_exec_path: z.optional(z.string()),
+    pm_uptime: z.optional(z.number()),
+    restart_time: z.optional(z.int()),
+    treekill: z.optional(z.boolean()),
+    autorestart: z.optional(z.boolean()),
+    kill_timeout: z.optional(z.union([z.number(), z.string()])),
+  }),
+})
+type Pm2Entry = z.infer<typeof Entry>
+
+export const pm2: Manager = {
+  name: 'pm2',
+
+  async file(plan) {
+    return { path: files(at(plan)).unit, text: ecosystemText(plan), mode: 0o644 }
+  },
+
+  async install(plan, { start, key }) {
+    await checkUsable()
+    const { key: keyPath, unit } = files(at(plan))
+    const known = (await entries()).some(({ name }) => name === plan.name)
+    const changed = readInstalled(unit)?.text !== ecosystemText(plan)
+    const renew = known && changed
+    return [
+      ...(key === undefined
+        ? []
+        : [{ do: 'write' as const, path: keyPath, text: `${key}\n`, mode: 0o600, secret: true as const }]),
+      { do: 'write', ...(await pm2.file(plan)) },
+      // Pm2 reads an entry's settings once: this ends the daemon, and with it the agents.
+      ...(start && renew ? [{ do: 'run' as const, argv: ['pm2', 'delete', plan.name] }] : []),
+      ...(start && (renew || !known) ? [{ do: 'run' as const, argv: ['pm2', 'start', unit] }] : []),
+      { do: 'run', argv: ['pm2', 'save'], optional: 'pm2 could not write down what it runs: pm2 save' },
+    ]
+  },
+
+  async uninstall(of) {
+    await checkUsable()
+    const { unit, key, dir } = files(of)
+    const known = (await entries()).some(({ name }) => name === of.name)
+    return [
+      ...(known
+        ? [
+            { do: 'run' as const, argv: ['pm2', 'delete', of.name] },
+            // Else it is back with the machine's next start.
+            { do: 'run' as const, argv: ['pm2', 'save', '--force'] },
+          ]
+        : []),
+      { do: 'remove', path: unit },
+      { do: 'remove', path: key },
+      { do: 'remove-folder', path: dir },
+    ]
+  },
+
+  start: (of) => [{ do: 'run', argv: ['pm2', 'start', files(of).unit] }],
+  stop: ({ name }) => [{ do: 'run', argv: ['pm2', 'stop', name] }],
+
+  async status(of): Promise<Status> {
+    const file = files(of).unit
+    const installed = readInstalled(file)
+    const entry = (await entries()).find(({ name }) => name === of.name)
+    const { status = 'unknown', pm_uptime, restart_time } = entry?.pm2_env ?? {}
+    return {
+      manager: 'pm2',
+      name: of.name,
+      file,
+      installed: installed !== undefined,
+      running: status === 'online',
+      failed: status === 'errored' || status === 'stopped',
+      enabled: entry !== undefined,
+      state: status,
+      ...(entry?.pid && { pid: entry.pid }),
+      ...(pm_uptime !== undefined && { since: new Date(pm_uptime).toISOString() }),
+      ...(restart_time !== undefined && { restarts: restart_time }),
+      ...(installed?.mark && { state_dir: installed.mark.state_dir }),
+    }
+  },
+
+  logs: ({ name }, { lines, follow }) => [
+    'pm2',
+    'logs',
+    name,
+    '--lines',
+    String(lines),
+    ...(follow ? [] : ['--nostream']),
+  ],
+}
+
+/** The file that pm2 starts it from. */
+export function ecosystemText(plan: ServicePlan): string {
+  const [interpreter = 'none', ...interpreter_args] = plan.runner
+  const app = {
+    name: plan.name,
+    script: plan.program,
+    args: plan.args,
+    interpreter,
+    ...(interpreter_args.length > 0 && { interpreter_args }),
+    exec_mode: 'fork',
+    cwd: plan.account.home,
+    autorestart: true,
+    treekill: false,
+    kill_timeout: plan.stopSeconds * 1000,
+    exp_backoff_restart_delay: 100,
+    max_restarts: Number.MAX_SAFE_INTEGER,
+    stop_exit_codes: [CODES.refusedConfiguration],
+    env: { ...variables(plan), ...keyVariable(plan, files(at(plan)).key) },
+    filter_env: ['FOMULAR_KEY', 'FOMULAR_HUB_KEY'],
+    merge_logs: true,
+  }
+  return `// ${markText({ format: 1, state_dir: plan.stateDir, user: plan.account.name })}
+// \`fomular-daemon service install --manager pm2\` writes this file anew.
+//
+// treekill: false     agents outlive the daemon: pm2 ends the daemon alone
+// kill_timeout        time for the daemon to end its agents when it is stopped, ms
+// autorestart,        it is started again for ever, after longer and longer waits (up to 15 s) where that fails;
+// max_restarts        code 75 asks for a new start, for an update say
+// stop_exit_codes     code 2: it cannot start with this configuration
+// filter_env          a key in the environment of who starts pm2 is not to be kept in pm2's files
+module.exports = ${JSON.stringify({ apps: [app] }, undefined, 2)}
+`
+}
+
+/** Pm2's entries. Asking it would start it: where it does not run it has none. */
+async function entries(env: NodeJS.ProcessEnv = process.env): Promise<Pm2Entry[]> {
+  const home = env.PM2_HOME || `${env.HOME}/.pm2`
+  if (!existsSync(`${home}/rpc.sock`)) return []
+  const { code, stdout } = await run(['pm2', 'jlist', '--silent'], env)
+  if (code !== 0) return []
+  try {
+    return z.array(Entry).parse(JSON.parse(stdout.slice(stdout.indexOf('['))))
+  } catch {
+    return []
+  }
+}
+
+async function checkUsable() {
+  if ((await run(['pm2', '--version'])).code !== 127) return
+  throw new UserError('no_pm2', 'pm2 is not on PATH.', {
+    remedy: 'Install it: npm install -g pm2',
+    exitCode: 4,
+  })
+}

@@ -1,0 +1,108 @@
+import { chownSync, lstatSync, mkdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { systemCode, UserError } from '../platform/errors.ts'
+import { writeAtomic } from '../platform/files.ts'
+import { run } from './run.ts'
+
+/** What installing and removing consist of: said before it is done, or instead of it. */
+export type Step =
+  | {
+      do: 'write'
+      path: string
+      text: string
+      mode: number
+      owner?: { uid: number; gid: number }
+      /** It is not shown. */
+      secret?: true
+    }
+  | { do: 'remove'; path: string }
+  /** If there is nothing else in it. */
+  | { do: 'remove-folder'; path: string }
+  | {
+      do: 'run'
+      argv: string[]
+      env?: NodeJS.ProcessEnv
+      /** Where it may fail: what that means, and what to do. */
+      optional?: string
+    }
+
+export interface Outcome {
+  /** Whether anything was not yet so. */
+  changed: boolean
+  text: string
+  /** What somebody should do. */
+  warning?: string
+}
+
+/** Does one step; one that is done already is none. @throws UserError */
+export async function perform(step: Step): Promise<Outcome> {
+  switch (step.do) {
+    case 'write': {
+      if (isSame(step)) return { changed: false, text: `${step.path} is as it should be` }
+      const dir = dirname(step.path)
+      const made = mkdirSync(dir, { recursive: true, mode: 0o755 })
+      writeAtomic(step.path, step.text, { mode: step.mode, durable: true })
+      if (step.owner && process.getuid?.() === 0) {
+        chownSync(step.path, step.owner.uid, step.owner.gid)
+        if (made) chownSync(dir, step.owner.uid, step.owner.gid)
+      }
+      return { changed: true, text: `wrote ${step.path}` }
+    }
+    case 'remove': {
+      const there = exists(step.path)
+      rmSync(step.path, { force: true })
+      return { changed: there, text: there ? `removed ${step.path}` : `${step.path} was not there` }
+    }
+    case 'remove-folder':
+      try {
+        rmdirSync(step.path)
+        return { changed: true, text: `removed ${step.path}` }
+      } catch {
+        return { changed: false, text: `${step.path} stays` }
+      }
+    case 'run': {
+      const { code, stderr } = await run(step.argv, step.env)
+      if (code === 0) return { changed: true, text: step.argv.join(' ') }
+      const said = stderr.trim().split('\n').slice(-3).join(' ')
+      if (step.optional !== undefined)
+        return { changed: false, text: `${step.argv.join(' ')}: ${said}`, warning: step.optional }
+      throw new UserError('service_failed', `${step.argv.join(' ')} failed: ${said || `exit code ${code}`}`, {
+        remedy: 'See `fomular-daemon service status` and `fomular-daemon service logs`.',
+      })
+    }
+  }
+}
+
+/** For those who want to see it first. */
+export function describe(step: Step): string {
+  switch (step.do) {
+    case 'write': {
+      const mode = step.mode.toString(8).padStart(4, '0')
+      return isSame(step) ? `${step.path} is as it should be` : `write ${step.path} (mode ${mode})`
+    }
+    case 'remove':
+      return `remove ${step.path}`
+    case 'remove-folder':
+      return `remove ${step.path}, if nothing else is in it`
+    case 'run':
+      return `run ${step.argv.join(' ')}`
+  }
+}
+
+function isSame({ path, text, mode }: Step & { do: 'write' }): boolean {
+  try {
+    return readFileSync(path, 'utf8') === text && (statSync(path).mode & 0o777) === mode
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    lstatSync(path)
+    return true
+  } catch {
+    return false
+  }
+}

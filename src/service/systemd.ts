@@ -1,0 +1,171 @@
+import { existsSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import { UserError } from '../platform/errors.ts'
+import type { At, Manager, Status } from './manager.ts'
+import { readInstalled } from './mark.ts'
+import { type ServicePlan, serviceFiles } from './plan.ts'
+import { run } from './run.ts'
+import { unitText } from './unit.ts'
+
+const NO_LINGER = (user: string) =>
+  `The service, and with it all agents, ends when ${user} logs out. To let it run on, and start with the machine: sudo loginctl enable-linger ${user}`
+
+/** The machine's systemd, or the user's own. */
+export function systemd(scope: 'system' | 'user'): Manager {
+  const system = scope === 'system'
+  const name = system ? 'systemd' : 'systemd-user'
+  const files = ({ name: of, home }: At) => serviceFiles(name, of, home)
+  const at = ({ name: of, account }: ServicePlan): At => ({ name: of, home: account.home })
+  const env = system ? process.env : userEnvironment()
+  const systemctl = (...args: string[]) => ({
+    do: 'run' as const,
+    argv: ['systemctl', ...(system ? [] : ['--user']), ...args],
+    env,
+  })
+
+  const file = async (plan: ServicePlan) => {
+    const path = files(at(plan)).unit
+    // An older file of the service remembers how it was before.
+    const mark = readInstalled(path)?.mark
+    const setsLinger = !system && (mark ? mark.set_linger === true : !lingers(plan.account.name))
+    return { path, text: unitText(plan, { scope, version: await systemdVersion(), setsLinger }), mode: 0o644 }
+  }
+
+  return {
+    name,
+    file,
+
+    async install(plan, { start, key }) {
+      checkUsable(system)
+      const { key: keyPath } = files(at(plan))
+      // Systemd hands it to the daemon; only where it cannot, the daemon must be able to read the file.
+      const owner = (await systemdVersion())! < 247 ? plan.account : undefined
+      return [
+        ...(key === undefined
+          ? []
+          : [
+              {
+                do: 'write' as const,
+                path: keyPath,
+                text: `${key}\n`,
+                mode: 0o600,
+                secret: true as const,
+                ...(owner && { owner }),
+              },
+            ]),
+        { do: 'write', ...(await file(plan)) },
+        ...(system
+          ? []
+          : [
+              {
+                do: 'run' as const,
+                argv: ['loginctl', 'enable-linger', plan.account.name],
+                optional: NO_LINGER(plan.account.name),
+              },
+            ]),
+        systemctl('daemon-reload'),
+        systemctl('enable', '--quiet', plan.name),
+        ...(start ? [systemctl('start', plan.name)] : []),
+      ]
+    },
+
+    async uninstall(of) {
+      checkUsable(system)
+      const { unit, key, dir } = files(of)
+      const mark = readInstalled(unit)?.mark
+      return [
+        ...(existsSync(unit) ? [systemctl('disable', '--now', '--quiet', of.name)] : []),
+        { do: 'remove', path: unit },
+        { do: 'remove', path: key },
+        { do: 'remove-folder', path: dir },
+        systemctl('daemon-reload'),
+        // Systemd may have nothing to forget.
+        { ...systemctl('reset-failed', of.name), optional: '' },
+        ...(mark?.set_linger
+          ? [
+              {
+                do: 'run' as const,
+                argv: ['loginctl', 'disable-linger', mark.user],
+                optional: `sudo loginctl disable-linger ${mark.user}`,
+              },
+            ]
+          : []),
+      ]
+    },
+
+    start: ({ name: of }) => [systemctl('start', of)],
+    stop: ({ name: of }) => [systemctl('stop', of)],
+
+    async status(of): Promise<Status> {
+      const file = files(of).unit
+      const installed = readInstalled(file)
+      const shown = await properties(scope, of.name)
+      const pid = Number(shown.MainPID ?? 0)
+      return {
+        manager: name,
+        name: of.name,
+        file,
+        installed: installed !== undefined,
+        running: shown.ActiveState === 'active',
+        failed: shown.ActiveState === 'failed',
+        enabled: shown.UnitFileState === 'enabled',
+        state: `${shown.ActiveState ?? 'unknown'} (${shown.SubState ?? 'unknown'})`,
+        ...(pid > 0 && { pid, ...(shown.ActiveEnterTimestamp && { since: shown.ActiveEnterTimestamp }) }),
+        ...(shown.NRestarts && { restarts: Number(shown.NRestarts) }),
+        ...(shown.StatusText && { says: shown.StatusText }),
+        ...(installed?.mark && { state_dir: installed.mark.state_dir }),
+      }
+    },
+
+    logs: ({ name: of }, { lines, follow }) => [
+      'journalctl',
+      ...(system ? [] : ['--user']),
+      '--unit',
+      of,
+      '--lines',
+      String(lines),
+      ...(follow ? ['--follow'] : ['--no-pager']),
+    ],
+  }
+}
+
+/** What systemd knows of a unit, by property; nothing where there is no systemd. */
+async function properties(scope: 'system' | 'user', unit: string): Promise<Record<string, string>> {
+  const argv = ['systemctl', ...(scope === 'system' ? [] : ['--user']), 'show', unit]
+  const { code, stdout } = await run(argv, scope === 'system' ? process.env : userEnvironment())
+  if (code !== 0) return {}
+  return Object.fromEntries(
+    stdout.split('\n').map((line) => {
+      const at = line.indexOf('=')
+      return [line.slice(0, at), line.slice(at + 1)]
+    }),
+  )
+}
+
+/** Without a login, as from cron, nothing says where the user's systemd is to be found. */
+function userEnvironment(): NodeJS.ProcessEnv {
+  const runtime = `/run/user/${userInfo().uid}`
+  return process.env.XDG_RUNTIME_DIR ? process.env : { ...process.env, XDG_RUNTIME_DIR: runtime }
+}
+
+const lingers = (user: string) => existsSync(`/var/lib/systemd/linger/${user}`)
+
+async function systemdVersion(): Promise<number | undefined> {
+  const { stdout } = await run(['systemctl', '--version'])
+  const [, version] = /^systemd (\d+)/.exec(stdout) ?? []
+  return version === undefined ? undefined : Number(version)
+}
+
+function checkUsable(system: boolean) {
+  if (!existsSync('/run/systemd/system'))
+    throw new UserError('no_systemd', 'This machine does not run systemd.', {
+      remedy:
+        'Use --manager pm2, or `fomular-daemon service print` and whatever keeps programs running here.',
+      exitCode: 4,
+    })
+  if (system && process.getuid?.() !== 0)
+    throw new UserError('needs_root', "A service of the machine's systemd is root's to install.", {
+      remedy: 'Run this with sudo, or install it for this user alone: --manager systemd-user',
+      exitCode: 4,
+    })
+}

@@ -1,0 +1,81 @@
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { HubAgent, HubMachine } from '../../src/protocol/index.ts'
+import { Booted } from './booted.ts'
+import { PROGRAM } from './stage.ts'
+import type { Cleanup } from './temp.ts'
+import { until } from './wait.ts'
+
+const PACKAGE = '/usr/local/lib/node_modules/@fomular-os/daemon'
+const HUB_DIR = '/var/lib/hub'
+const HUB = ['--hub', 'http://127.0.0.1:3001', '--hub-key-file', `${HUB_DIR}/user.key`]
+export const MACHINE_KEY = `${HUB_DIR}/machine.key`
+export const SERVER = ['--server-url', 'ws://127.0.0.1:3001']
+
+export interface ServiceMachine {
+  machine: Booted
+  /** Runs this program there. */
+  daemon: typeof Booted.prototype.run
+  /** Starts an agent. @returns its id */
+  startAgent(): Promise<string>
+  agent(id: string): Promise<HubAgent>
+  /** Waits until the hub has the agent as wanted. */
+  agentIs(id: string, state: HubAgent['state']): Promise<HubAgent>
+  /** Waits until the machine is connected to the hub, in another connection than before. */
+  connected(before?: HubMachine): Promise<HubMachine>
+}
+
+/**
+ * A Debian with this program as npm installs it for all users, a user bob, a stand-in for Claude Code, and a hub as a
+ * service of its own.
+ */
+export async function serviceMachine(t: Cleanup): Promise<ServiceMachine> {
+  const support = fileURLToPath(new URL('.', import.meta.url))
+  const machine = await Booted.boot(t, { '/usr/local/bin/node': process.execPath, '/opt/support': support })
+  const at = (path: string) => join(machine.root, path)
+  mkdirSync(at(PACKAGE), { recursive: true })
+  cpSync(dirname(PROGRAM), at(`${PACKAGE}/dist`), { recursive: true })
+  symlinkSync(`..${PACKAGE.slice('/usr/local'.length)}/dist/index.js`, at('/usr/local/bin/fomular-daemon'))
+  const claude = '#!/bin/sh\nexec node /opt/support/fake-agent-program.ts "$@"\n'
+  writeFileSync(at('/usr/local/bin/claude'), claude, { mode: 0o755 })
+  await machine.out(['useradd', '--create-home', '--shell', '/bin/bash', 'bob'])
+
+  const hub = ['fomular-daemon', 'hub', '--data-dir', HUB_DIR]
+  await machine.out(['systemd-run', '--quiet', '--unit=hub', '--setenv=HOME=/root', ...hub])
+  const daemon: ServiceMachine['daemon'] = (argv, options) =>
+    machine.run(['fomular-daemon', ...argv], options)
+  const json = async <T>(argv: string[]): Promise<T> => {
+    const { code, stdout, stderr } = await daemon([...argv, ...HUB, '--json'])
+    if (code !== 0) throw new Error(`${argv.join(' ')}: ${stdout}${stderr}`)
+    return JSON.parse(stdout) as T
+  }
+  await until(async () => (await daemon(['machine', 'list', ...HUB])).code === 0, { what: 'the hub' })
+  const agent = async (id: string) => {
+    const { agents } = await json<{ agents: HubAgent[] }>(['agent', 'list'])
+    return agents.find(({ agent_id }) => agent_id === id)!
+  }
+
+  return {
+    machine,
+    daemon,
+    agent,
+    startAgent: async () => (await json<{ agent_id: string }>(['agent', 'start', '--cwd', '/tmp'])).agent_id,
+    agentIs: (id, state) =>
+      until(
+        async () => {
+          const found = await agent(id)
+          return found.state === state && found
+        },
+        { what: `agent ${id} ${state}` },
+      ) as Promise<HubAgent>,
+    connected: (before) =>
+      until(
+        async () => {
+          const { machines } = await json<{ machines: HubMachine[] }>(['machine', 'list'])
+          return machines.find(({ connected, since }) => connected && since !== before?.since)
+        },
+        { what: 'the machine at its hub' },
+      ) as Promise<HubMachine>,
+  }
+}
