@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { connect, createServer, type Socket } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { fakeStage } from '../support/fake-agent.ts'
+import { type Caller, type Frame, LightServer } from '../support/light-server.ts'
+import { freePort, RUN, type Stage } from '../support/stage.ts'
+import { until } from '../support/wait.ts'
+
+// What a daemon makes of a server that does not keep to the protocol, or is not there.
+
+async function connected(t: TestContext) {
+  const stage = await fakeStage(t)
+  const server = await LightServer.open(t)
+  const daemon = server.daemon(stage)
+  const caller = await server.caller()
+  await caller.welcome()
+  return { stage, server, daemon, caller }
+}
+
+interface Status {
+  link: { state: string; since: string; last_error?: string }
+  server_hears_ms: number | null
+}
+
+/** What `fomular-daemon status` says, and its exit code. */
+const status = (stage: Stage, ...args: string[]) =>
+  new Promise<{ code: number; text: string }>((resolve) => {
+    execFile(RUN[0], [...RUN.slice(1), 'status', ...args], { env: stage.env }, (error, text) =>
+      resolve({ code: error ? Number(error.code) : 0, text }),
+    )
+  })
+const link = async (stage: Stage): Promise<Status> => JSON.parse((await status(stage, '--json')).text)
+
+const faults = (caller: Caller): [unknown, unknown][] =>
+  caller.ofType('protocol:error').map(({ code, path }) => [code, path])
+
+test('frames that cannot be taken are answered with what is wrong, and the link stays up', async (t) => {
+  const stage = await fakeStage(t)
+  const server = await LightServer.open(t)
+  server.daemon(stage)
+  const caller = await server.caller()
+  await caller.received('machine:hello')
+  const start = { type: 'agent:start', command_id: 'early', agent_id: 'a', spec: { cwd: stage.cwd } }
+  caller.send(start)
+  assert.equal((await caller.received('protocol:error')).of_type, 'agent:start')
+  await caller.welcome()
+
+  const wrong: [object | string | Buffer, unknown, unknown][] = [
+    ['{"type":', 'not_json', undefined],
+    [Buffer.from('{"type":"link:ping"}'), 'not_text', undefined],
+    ['[1]', 'invalid', undefined],
+    ['null', 'invalid', undefined],
+    ['{}', 'invalid', 'type'],
+    [{ type: 'agent:ack', offsets: { a: -1 } }, 'invalid', 'offsets.a'],
+    [{ type: 'agent:resend', agent_id: '../../etc', from: 0 }, 'invalid', 'agent_id'],
+    [{ ...start, command_id: 'no-cwd', spec: {} }, 'invalid', 'spec.cwd'],
+    [{ ...start, command_id: 'relative', spec: { cwd: 'here' } }, 'invalid', 'spec.cwd'],
+    ['['.repeat(100_000), 'not_json', undefined],
+  ]
+  for (const [frame] of wrong) caller.send(frame)
+  await caller.settled()
+  assert.deepEqual(faults(caller), [
+    ['unexpected', undefined],
+    ...wrong.map(([, code, path]) => [code, path]),
+  ])
+  // Which command it was, so that who waits for it is told.
+  assert.equal(caller.ofType('protocol:error').find(({ path }) => path === 'spec.cwd')?.command_id, 'no-cwd')
+
+  // Neither a fault nor understood, and what makes no sense any more: nothing.
+  const before = caller.frames.length
+  for (const frame of [
+    { type: 'agent:dance', agent_id: 'a', command_id: 'd' },
+    { type: 'server:welcome', protocol: { version: 1 }, offsets: { a: 5 } },
+    { type: 'agent:ack', offsets: { nobody: 5, constructor: 7 } },
+    { type: 'agent:resend', agent_id: 'nobody', from: 5 },
+    { type: 'link:pong', nonce: 'never sent' },
+    { type: 'protocol:error', code: 'invalid', message: 'yours was wrong' },
+  ])
+    caller.send(frame)
+  await caller.settled()
+  assert.deepEqual(
+    caller.frames.slice(before).filter(({ type }) => type !== 'link:pong' && type !== 'machine:status'),
+    [],
+  )
+  const outcome = await caller.command('agent:start', { agent_id: 'a', spec: { cwd: stage.cwd } })
+  assert.equal(outcome.ok, true, JSON.stringify(outcome))
+  assert.equal(server.callers.length, 1)
+})
+
+test('faults without end, a frame beyond all limits or no text at all end the link, and the daemon comes back', async (t) => {
+  const { server, caller } = await connected(t)
+  for (let i = 0; i < 20; i++) caller.send('nonsense')
+  assert.equal((await caller.ended()).code, 4005)
+  const second = await server.caller(2)
+  await second.welcome()
+  second.send(`{"type":"${'x'.repeat(33 * 1024 * 1024)}"}`)
+  await second.ended()
+  const third = await server.caller(3)
+  await third.welcome()
+  // A text frame that is not UTF-8.
+  ;(third.socket as unknown as { _socket: Socket })._socket.write(Buffer.from([0x81, 0x02, 0xc3, 0x28]))
+  await third.ended()
+  const fourth = await server.caller(4)
+  await fourth.welcome()
+  await fourth.settled()
+})
+
+test('acknowledgements and requests for more that are wrong lose nothing and send nothing twice for ever', async (t) => {
+  const { stage, caller } = await connected(t)
+  await caller.command('agent:start', { agent_id: 'a', spec: { cwd: stage.cwd, prompt: 'one' } })
+  const activity = () => caller.ofType('agent:activity') as (Frame & { from: number; to: number })[]
+  const said = (text: string) =>
+    until(() => activity().find(({ events }) => JSON.stringify(events).includes(`"text":"${text}"`)), {
+      what: text,
+    })
+  const first = await said('one')
+  // More than there is, then less than was said before.
+  caller.send({ type: 'agent:ack', offsets: { a: 2 ** 50 } })
+  caller.send({ type: 'agent:ack', offsets: { a: 1 } })
+  caller.send({ type: 'agent:resend', agent_id: 'a', from: 2 ** 50 })
+  await caller.settled()
+  await caller.command('agent:prompt', { agent_id: 'a', content: 'two' })
+  const second = await said('two')
+  assert.ok(second.from >= first.to)
+  // From the middle of a line, and from the start: what is still to be had, from a line's beginning.
+  for (const from of [first.from + 1, 0]) {
+    const before = activity().length
+    caller.send({ type: 'agent:resend', agent_id: 'a', from })
+    await until(() => activity().length > before, { what: 'frames again' })
+  }
+  await caller.settled()
+  const states = caller.ofType('agent:status').map(({ state }) => state)
+  assert.ok(!states.includes('exited') && !states.includes('failed'))
+})
+
+test('a key that is refused is said once, however often it is tried, and taken as soon as it is accepted', async (t) => {
+  const stage = await fakeStage(t)
+  const server = await LightServer.open(t)
+  const daemon = server.daemon(stage)
+  for (let i = 1; i <= 4; i++) {
+    const caller = await server.caller(i)
+    await caller.received('machine:hello')
+    caller.send({ type: 'server:refuse', code: 'unauthorized', message: 'No such key.', retry_after_s: 0.1 })
+  }
+  const accepted = await server.caller(5)
+  await accepted.welcome()
+  await accepted.settled()
+  assert.equal(daemon.log().match(/refused by the server: No such key/g)?.length, 1, daemon.log())
+  assert.doesNotMatch(daemon.log(), /the-key/)
+})
+
+test('a server that answers the upgrade with 401 has refused the key; status and exit code say so', async (t) => {
+  const stage = await fakeStage(t)
+  const server = await LightServer.open(t, () => false)
+  const daemon = server.daemon(stage)
+  await until(() => daemon.log().includes('The server refused the key (HTTP 401)'))
+  const { code, text } = await status(stage)
+  assert.equal(code, 1)
+  assert.match(text, /Server +ws:\S+ not connected for .*refused the key/)
+  daemon.kill('SIGTERM')
+  assert.equal(await daemon.ended, 0)
+})
+
+test('status asks the server itself: one that is connected and does not answer does not hear', async (t) => {
+  const { stage, caller } = await connected(t)
+  await caller.settled()
+  const deaf = await status(stage)
+  assert.equal(deaf.code, 1)
+  assert.match(deaf.text, /connected, but the server does not hear us/)
+  caller.socket.on('message', (data) => {
+    const { type, nonce } = JSON.parse(String(data)) as Frame
+    if (type === 'link:ping') caller.send({ type: 'link:pong', nonce })
+  })
+  const hears = await status(stage)
+  assert.equal(hears.code, 0, hears.text)
+  assert.match(hears.text, /hears us \(\d+ ms\)/)
+})
+
+/** A way to the hub that can be cut without either end being told. */
+class Wire {
+  readonly port: number
+  #cut = false
+  readonly #sockets = new Set<Socket>()
+
+  private constructor(port: number) {
+    this.port = port
+  }
+
+  static async open(t: TestContext, to: number): Promise<Wire> {
+    const wire = new Wire(await freePort())
+    const server = createServer((near) => {
+      const far = connect(to, '127.0.0.1')
+      for (const [from, into] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        wire.#sockets.add(from)
+        from.on('error', () => {})
+        from.on('data', (data) => wire.#cut || into.write(data))
+        from.on('close', () => wire.#cut || into.destroy())
+      }
+    })
+    await new Promise<void>((resolve) => server.listen(wire.port, '127.0.0.1', resolve))
+    t.after(() => {
+      server.close()
+      for (const socket of wire.#sockets) socket.destroy()
+    })
+    return wire
+  }
+
+  cut() {
+    this.#cut = true
+  }
+
+  mend() {
+    this.#cut = false
+  }
+}
+
+test('a link that is half open is found by both sides, and the next one carries what was missed', async (t) => {
+  const stage = await fakeStage(t)
+  await stage.hub()
+  const wire = await Wire.open(t, stage.port)
+  await stage.daemon({}, `ws://127.0.0.1:${wire.port}`)
+  const agent = await stage.start({ prompt: 'before' })
+  await stage.eventually(agent, 'turn_result')
+  wire.cut()
+  const cut = Date.now()
+  const found = async (what: string, holds: () => Promise<boolean>) => {
+    await until(holds, { timeoutMs: 60_000, what })
+    t.diagnostic(`${what}: after ${((Date.now() - cut) / 1000).toFixed(1)} s`)
+  }
+  await Promise.all([
+    found('the daemon knows', async () => (await link(stage)).link.state !== 'live'),
+    found('the hub knows', async () => (await stage.machine())?.connected === false),
+  ])
+  const { text } = await status(stage)
+  assert.match(text, /not connected for .*the server has gone silent/)
+  wire.mend()
+  await until(async () => (await stage.machine())?.connected, { timeoutMs: 60_000, what: 'the next link' })
+  const outcome = await stage.command(agent, 'prompt', { content: 'after' })
+  assert.equal(outcome.state, 'succeeded')
+  await stage.eventually(agent, 'text', ({ text }) => text === 'after')
+})

@@ -1,0 +1,114 @@
+import { writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { Limits, PROTOCOL } from '../../src/protocol/index.ts'
+import type { Running, Stage } from './stage.ts'
+import type { Cleanup } from './temp.ts'
+import { until } from './wait.ts'
+
+/** A frame as a daemon sends it. */
+export type Frame = { type: string } & Record<string, unknown>
+
+/** One connection of a daemon, from the server's side. Keeps every frame that comes. */
+export class Caller {
+  readonly frames: Frame[] = []
+  readonly socket: WebSocket
+  closed: { code: number; reason: string } | undefined
+
+  constructor(socket: WebSocket) {
+    this.socket = socket
+    socket.on('message', (data) => this.frames.push(JSON.parse(String(data)) as Frame))
+    socket.on('close', (code, reason) => {
+      this.closed = { code, reason: String(reason) }
+    })
+    socket.on('error', () => {})
+  }
+
+  send(message: object | string | Buffer) {
+    this.socket.send(
+      typeof message === 'string' || Buffer.isBuffer(message) ? message : JSON.stringify(message),
+    )
+  }
+
+  ofType(type: string): Frame[] {
+    return this.frames.filter((frame) => frame.type === type)
+  }
+
+  /** Waits for the `count`-th frame of a type. */
+  received(type: string, count = 1): Promise<Frame> {
+    return until(() => this.ofType(type)[count - 1], { what: `${type} number ${count}` }) as Promise<Frame>
+  }
+
+  /** Waits for the greeting and welcomes the daemon. */
+  async welcome(offsets: Record<string, number> = {}): Promise<Frame> {
+    const hello = await this.received('machine:hello')
+    this.send({ type: 'server:welcome', protocol: { version: PROTOCOL.version }, offsets })
+    return hello
+  }
+
+  /** Gives a command and waits for its result. */
+  async command(type: string, body: object): Promise<Frame> {
+    const command_id = `c-${this.frames.length}-${Math.random().toString(36).slice(2)}`
+    this.send({ type, command_id, ...body })
+    return until(() => this.frames.find((frame) => frame.command_id === command_id), {
+      what: `the result of ${type}`,
+    }) as Promise<Frame>
+  }
+
+  /** Waits until the daemon has read all that was sent. */
+  async settled() {
+    const nonce = `n${this.frames.length}`
+    this.send({ type: 'link:ping', nonce })
+    await until(() => this.frames.some((frame) => frame.type === 'link:pong' && frame.nonce === nonce), {
+      what: 'a pong',
+    })
+  }
+
+  async ended(): Promise<{ code: number; reason: string }> {
+    return (await until(() => this.closed, { what: 'the end of the connection' }))!
+  }
+}
+
+/** Plays a server over real WebSockets, and says only what a test has it say. */
+export class LightServer {
+  readonly callers: Caller[] = []
+  readonly #server: WebSocketServer
+
+  private constructor(server: WebSocketServer) {
+    this.#server = server
+    server.on('connection', (socket) => this.callers.push(new Caller(socket)))
+  }
+
+  /** @param accepts whether a key may come in; HTTP 401 else */
+  static async open(t: Cleanup, accepts = () => true): Promise<LightServer> {
+    const server = new WebSocketServer({
+      host: '127.0.0.1',
+      port: 0,
+      maxPayload: Limits.frame_bytes,
+      verifyClient: accepts,
+    })
+    await new Promise((resolve) => server.once('listening', resolve))
+    t.after(() => {
+      for (const client of server.clients) client.terminate()
+      server.close()
+    })
+    return new LightServer(server)
+  }
+
+  get url() {
+    return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  /** Waits for the `count`-th connection. */
+  caller(count = 1): Promise<Caller> {
+    return until(() => this.callers[count - 1], { what: `connection number ${count}` }) as Promise<Caller>
+  }
+
+  /** A daemon of the stage's machine that connects here. */
+  daemon(stage: Stage, env: Record<string, string> = {}): Running {
+    const key = join(stage.dir, 'key')
+    writeFileSync(key, 'the-key', { mode: 0o600 })
+    return stage.run(['run', '--server-url', this.url, '--key-file', key, '--log-level', 'debug'], env)
+  }
+}
