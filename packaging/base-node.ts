@@ -102,9 +102,13 @@ export async function baseNode({ package: name, version, integrity }: Platform['
     const tarball = join(temp, stdout.trim().split('\n').at(-1)!)
     const hash = `sha512-${createHash('sha512').update(readFileSync(tarball)).digest('base64')}`
     if (hash !== integrity) throw new Error(`${name}@${version} is ${hash}, not ${integrity}`)
-    await x({ file: tarball, cwd: temp, strip: 2 }, ['package/bin/node'])
     mkdirSync(join(temp, 'whole'))
-    renameSync(join(temp, 'node'), join(temp, 'whole/node'))
+    await x({ file: tarball, cwd: temp, strip: 1 }, ['package/bin/node', 'package/LICENSE'])
+    for (const [from, to] of [
+      ['bin/node', 'node'],
+      ['LICENSE', 'LICENSE'],
+    ] as const)
+      renameSync(join(temp, from), join(temp, 'whole', to))
     renameSync(join(temp, 'whole'), join(cache, `${name}-${version}`))
   } finally {
     rmSync(temp, { recursive: true, force: true })

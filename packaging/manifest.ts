@@ -1,3 +1,9 @@
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from './program.ts'
+
 export interface ReleaseFile {
   name: string
   /** Bytes. */
@@ -29,3 +35,23 @@ export function manifestText({ version, commit, files }: Manifest): string {
   )
   return `${head.slice(0, -1)},"files":[\n${lines.join(',\n')}\n]}\n`
 }
+
+/** Size and hash of a file in a folder. */
+export function factsOf(dir: string, name: string): ReleaseFile {
+  const data = readFileSync(join(dir, name))
+  return { name, size: data.length, sha256: createHash('sha256').update(data).digest('hex') }
+}
+
+/** Which sources these are; `unknown` where git does not say. */
+export function commit(): string {
+  try {
+    const head = git('rev-parse', 'HEAD')
+    return git('status', '--porcelain', '--untracked-files=no') ? `${head}-modified` : head
+  } catch {
+    return 'unknown'
+  }
+}
+
+/** @throws where git, or a repository, is not there */
+export const git = (...args: string[]) =>
+  execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()

@@ -15,6 +15,7 @@ export interface EnrollOptions {
   tokenFile?: string
   tokenStdin?: boolean
   keyFile?: string
+  withKey?: string
   config?: string
   caFile?: string
   allowInsecure?: boolean
@@ -27,6 +28,7 @@ export function enrollCommand(): Command {
     .requiredOption('--server-url <url>', 'the hub')
     .option('--token-file <file>', 'file with the token')
     .option('--token-stdin', 'read the token from standard input')
+    .option('--with-key <file>', 'no token: this machine has a key already, and this is the file with it')
     .option('--key-file <file>', 'where to keep the key (default: key beside the configuration file)')
     .option(
       '--config <file>',
@@ -40,7 +42,11 @@ export function enrollCommand(): Command {
       const { enroll } = await import('./enroll/enroll.ts')
       const done = await enroll(options)
       if (options.json) return printJson(done)
-      print(`This machine is known to ${done.server_url} as ${done.name}.`)
+      print(
+        done.name === undefined
+          ? `This machine will connect to ${done.server_url}.`
+          : `This machine is known to ${done.server_url} as ${done.name}.`,
+      )
       print(`Key:            ${done.key_file}`)
       print(`Configuration:  ${done.config}`)
       print('Start it with `fomular-daemon`; one that runs already, anew with `fomular-daemon restart`.')

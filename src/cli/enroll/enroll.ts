@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { missingKey, readKey } from '../../config/key.ts'
 import { homeOf } from '../../config/paths.ts'
 import { serverUrl } from '../../config/server-url.ts'
 import { writeConfig } from '../../config/write.ts'
@@ -16,8 +17,8 @@ const KEY_BYTES = 32
 
 export interface Enrolled {
   server_url: string
-  /** What the hub knows this machine by. */
-  name: string
+  /** What the hub knows this machine by; not told where it had a key already. */
+  name?: string
   key_file: string
   config: string
 }
@@ -25,13 +26,24 @@ export interface Enrolled {
 /** Gets this machine a key that the hub accepts, and writes down where both are. @throws UserError */
 export async function enroll(options: EnrollOptions): Promise<Enrolled> {
   const { env } = process
-  const token = await readToken(options)
   const insecure = options.allowInsecure ?? false
   const server_url = serverUrl(options.serverUrl, '--server-url', insecure)
   const ca = options.caFile === undefined ? undefined : resolve(options.caFile)
   const config = resolve(options.config ?? (env.FOMULAR_CONFIG || join(homeOf(env), '.fomular/config.toml')))
-  const key_file = resolve(options.keyFile ?? join(dirname(config), 'key'))
-
+  const key_file = resolve(options.withKey ?? options.keyFile ?? join(dirname(config), 'key'))
+  const settings = {
+    server_url,
+    key_file,
+    ...(insecure && { allow_insecure: true }),
+    ...(ca !== undefined && { ca_file: ca }),
+  }
+  if (options.withKey !== undefined) {
+    readKey([{ name: '--with-key', file: key_file }], missingKey())
+    mkdirSync(dirname(config), { recursive: true, mode: 0o700 })
+    await writeConfig(config, settings)
+    return { server_url, key_file, config }
+  }
+  const token = readToken(options)
   const key = KEY_PREFIX + randomBytes(KEY_BYTES).toString('base64url')
   // What cannot be kept is not asked for: the token is good once.
   const pending = `${key_file}.new`
@@ -41,19 +53,14 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
     const key_sha256 = createHash('sha256').update(key).digest('hex')
     const { name } = await exchange(server_url, { token, key_sha256, hostname: hostname() }, ca)
     renameSync(pending, key_file)
-    await writeConfig(config, {
-      server_url,
-      key_file,
-      ...(insecure && { allow_insecure: true }),
-      ...(ca !== undefined && { ca_file: ca }),
-    })
+    await writeConfig(config, settings)
     return { server_url, name, key_file, config }
   } finally {
     rmSync(pending, { force: true })
   }
 }
 
-async function readToken({ tokenFile, tokenStdin }: EnrollOptions): Promise<string> {
+function readToken({ tokenFile, tokenStdin }: EnrollOptions): string {
   const { FOMULAR_ENROLL_TOKEN: given } = process.env
   delete process.env.FOMULAR_ENROLL_TOKEN
   let text = given

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { x } from 'tar'
+import { packProgram } from '../../../packaging/npm-packages.ts'
 import * as protocol from '../../../src/protocol/index.ts'
 import { oldestNode } from '../../support/oldest-node.ts'
 import { type Cleanup, tempDir } from '../../support/temp.ts'
@@ -14,15 +16,11 @@ const root = fileURLToPath(new URL('../../..', import.meta.url))
 const bin = (name: string) => join(root, 'node_modules/.bin', name)
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
-interface Packed {
-  files: { path: string; size: number; mode: number }[]
-}
-
-async function packed(): Promise<Packed> {
-  const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root })
-  const parsed = JSON.parse(stdout) as Packed[] | Record<string, Packed>
-  // npm 12 lists packages by name.
-  return Object.values(parsed)[0]!
+/** What npm users get, unpacked. */
+async function packed(t: Cleanup): Promise<string> {
+  const out = tempDir(t)
+  await x({ file: join(out, await packProgram(out)), cwd: out })
+  return join(out, 'package')
 }
 
 /** A project of somebody who has installed this package, and nothing else. */
@@ -34,9 +32,10 @@ function consumer(t: Cleanup, files: Record<string, string>): string {
   return dir
 }
 
-test('the package holds the built program, the protocol and the papers, and no source', async () => {
-  const { files } = await packed()
-  assert.deepEqual(files.map(({ path }) => path).sort(), [
+test('the package holds the built program, the protocol and the papers, and no source', async (t) => {
+  const dir = await packed(t)
+  const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  assert.deepEqual(files.map(({ parentPath, name }) => relative(dir, join(parentPath, name))).sort(), [
     'LICENSE',
     'README.md',
     'dist/THIRD_PARTY_LICENSES.txt',
@@ -50,8 +49,22 @@ test('the package holds the built program, the protocol and the papers, and no s
     'dist/protocol/schema.json',
     'package.json',
   ])
-  const { mode } = files.find(({ path }) => path === 'dist/index.js')!
-  assert.equal(mode & 0o111, 0o111, 'dist/index.js is executable')
+  assert.equal(statSync(join(dir, 'dist/index.js')).mode & 0o111, 0o111, 'dist/index.js is executable')
+})
+
+test('installing the package runs no script, and installs nothing else', async (t) => {
+  const json = JSON.parse(readFileSync(join(await packed(t), 'package.json'), 'utf8'))
+  assert.deepEqual(Object.keys(json).sort(), [
+    'bin',
+    'description',
+    'engines',
+    'exports',
+    'files',
+    'license',
+    'name',
+    'type',
+    'version',
+  ])
 })
 
 test('the program starts on the oldest Node that is supported', async () => {

@@ -1,0 +1,748 @@
+#!/bin/sh
+# Installs fomular-daemon, upgrades it, or takes it away again. It needs no Node.
+#
+#   curl -fsSL https://…/install.sh | sh
+#   curl -fsSL https://…/install.sh | sh -s -- --help
+#
+# POSIX sh, without `local`. Everything is in functions, and the last line calls one: a script that arrives in part does
+# nothing. Nothing it starts reads from standard input, which may be the script.
+
+# Commands in messages stand between backticks.
+# shellcheck disable=SC2016
+
+usage() {
+  cat <<'EOF'
+Installs fomular-daemon: the daemon that runs coding agents on this machine, as one executable that needs no Node.
+
+  curl -fsSL BASE/install.sh | sh -s -- [FLAGS]
+
+  --version X          the version to install (default: the latest)
+  --prefix DIR         where to (default: ~/.fomular; for root /opt/fomular, with a link in /usr/local/bin)
+  --server-url URL     the server to connect this machine to
+  --key-file FILE      this machine's key for it
+  --token-file FILE    or a token of `fomular-daemon machine add`; also FOMULAR_ENROLL_TOKEN
+  --ca-file FILE       certificate authority of server and downloads, PEM
+  --allow-insecure     allow a server beyond this machine without TLS
+  --service WHAT       how it is kept running: systemd, pm2, launchd, none (default: auto, where a server was given)
+  --no-restart         leave a daemon that runs as it is; it goes on with the version it has
+  --base-url URL       where releases are (also FOMULAR_INSTALL_BASE_URL)
+  --public-key KEY     minisign's public key that signs them
+  --skip-signature     install although the signature cannot be checked here
+  --dry-run            say what would be done
+  --uninstall          take away what was installed; state and settings stay
+  --purge              with --uninstall: state and settings as well
+  --help
+
+It asks nothing. Run again, it upgrades; a daemon that runs is started anew, and its agents run on.
+EOF
+}
+
+defaults() {
+  # Written in when a release is made, or by the hub that serves this.
+  DEFAULT_BASE_URL=''
+  DEFAULT_SERVER_URL=''
+  DEFAULT_PUBLIC_KEY=''
+
+  base_url=${FOMULAR_INSTALL_BASE_URL:-$DEFAULT_BASE_URL}
+  server_url=''
+  public_key=$DEFAULT_PUBLIC_KEY
+  version=latest
+  prefix=''
+  key_file=''
+  token=${FOMULAR_ENROLL_TOKEN:-}
+  # Whatever is started from here has no need of it.
+  unset FOMULAR_ENROLL_TOKEN
+  token_file=''
+  ca_file=''
+  allow_insecure=''
+  service=auto
+  restart=yes
+  skip_signature=''
+  dry_run=''
+  uninstall=''
+  purge=''
+  home=${HOME:-}
+  work=''
+  made=''
+}
+
+say() { printf '%s\n' "$*"; }
+note() { printf '%s\n' "$*" >&2; }
+
+# Ends with a problem, and what to do about it.
+fail() {
+  note "error: $1"
+  if [ -n "${2:-}" ]; then note "  → $2"; fi
+  exit "${3:-1}"
+}
+
+usage_error() { fail "$1" 'See --help.' 2; }
+
+parse() {
+  while [ $# -gt 0 ]; do
+    flag=$1
+    case $flag in
+      --help | -h)
+        usage
+        exit 0
+        ;;
+      --version | --prefix | --server-url | --key-file | --token-file | --ca-file | --service | --base-url | --public-key)
+        [ $# -ge 2 ] || usage_error "$flag needs a value."
+        shift
+        value=$1
+        ;;
+      --version=* | --prefix=* | --server-url=* | --key-file=* | --token-file=* | --ca-file=* | --service=* | --base-url=* | --public-key=*)
+        value=${flag#*=}
+        flag=${flag%%=*}
+        ;;
+      --allow-insecure | --no-restart | --skip-signature | --dry-run | --uninstall | --purge) value=yes ;;
+      *) usage_error "There is no flag $flag." ;;
+    esac
+    shift
+    [ -n "$value" ] || usage_error "$flag needs a value."
+    case $flag in
+      --version) version=$value ;;
+      --prefix) prefix=$value ;;
+      --server-url) server_url=$value ;;
+      --key-file) key_file=$value ;;
+      --token-file) token_file=$value ;;
+      --ca-file) ca_file=$value ;;
+      --service) service=$value ;;
+      --base-url) base_url=$value ;;
+      --public-key) public_key=$value ;;
+      --allow-insecure) allow_insecure=yes ;;
+      --no-restart) restart='' ;;
+      --skip-signature) skip_signature=yes ;;
+      --dry-run) dry_run=yes ;;
+      --uninstall) uninstall=yes ;;
+      --purge) purge=yes ;;
+    esac
+  done
+}
+
+check_flags() {
+  case $version in
+    latest) ;;
+    [!0-9]* | *[!0-9A-Za-z.+-]*) usage_error "--version is \"$version\", which is no version." ;;
+  esac
+  case $service in
+    auto | systemd | systemd-user | pm2 | launchd | none) ;;
+    *) usage_error "--service is \"$service\", but must be systemd, pm2, launchd or none." ;;
+  esac
+  [ -z "$purge" ] || [ -n "$uninstall" ] || usage_error '--purge goes with --uninstall.'
+  [ -z "$uninstall" ] || return 0
+  for file in "$key_file" "$token_file" "$ca_file"; do
+    [ -z "$file" ] || [ -r "$file" ] || fail "$file cannot be read." 'Name a file that is there.' 2
+  done
+  if [ -n "$token_file" ]; then token=$(cat "$token_file"); fi
+  # The hub that serves this is meant for those who come with a token of it.
+  if [ -n "$token" ] && [ -z "$server_url" ]; then server_url=$DEFAULT_SERVER_URL; fi
+  if [ -n "$token$key_file" ] && [ -z "$server_url" ]; then usage_error 'A key or token needs --server-url.'; fi
+  if [ -n "$server_url" ] && [ -z "$token$key_file" ]; then
+    usage_error '--server-url needs --key-file, --token-file or FOMULAR_ENROLL_TOKEN.'
+  fi
+  [ -n "$base_url" ] || usage_error 'This copy of the installer does not know where releases are: give --base-url.'
+  base_url=${base_url%/}
+}
+
+# Where everything goes: PREFIX/versions/VERSION/…, PREFIX/current → versions/VERSION, PREFIX/bin/fomular-daemon.
+places() {
+  user=$(id -u)
+  link=''
+  if [ -z "$prefix" ]; then
+    if [ "$user" = 0 ]; then
+      prefix=/opt/fomular
+      link=/usr/local/bin/fomular-daemon
+    else
+      [ -n "$home" ] || fail 'HOME is not set.' 'Set it, or give --prefix DIR.'
+      prefix=$home/.fomular
+    fi
+  fi
+  case $prefix in
+    /*) ;;
+    *) prefix=$(pwd)/$prefix ;;
+  esac
+  prefix=${prefix%/}
+  [ -n "$prefix" ] || usage_error '--prefix cannot be the root folder.'
+  versions=$prefix/versions
+  entry=$prefix/bin/fomular-daemon
+  # What was put outside of the prefix, and what keeps it running.
+  receipt=$prefix/.installed
+}
+
+platform() {
+  kernel=$(uname -s)
+  case $kernel in
+    Linux) os=linux ;;
+    Darwin) os=macos ;;
+    MINGW* | MSYS* | CYGWIN* | Windows*)
+      fail 'On Windows, fomular-daemon runs in WSL: agents need what only a Unix has.' \
+        'Install it with `wsl --install`, and run this there.'
+      ;;
+    *) fail "There is no executable for $kernel." 'With Node 18.19 or newer: npm install -g @fomular-os/daemon' ;;
+  esac
+  machine=$(uname -m)
+  case $machine in
+    x86_64 | amd64) arch=x64 ;;
+    aarch64 | arm64) arch=arm64 ;;
+    *) fail "There is no executable for $machine." 'With Node 18.19 or newer: npm install -g @fomular-os/daemon' ;;
+  esac
+  # A shell that runs in translation on Apple silicon says otherwise.
+  if [ "$os" = macos ] && [ "$(sysctl -n sysctl.proc_translated 2>/dev/null || :)" = 1 ]; then arch=arm64; fi
+  if [ "$(getconf LONG_BIT 2>/dev/null || echo 64)" = 32 ]; then
+    fail 'This is a 32-bit system: there is no executable for it.' 'Install a 64-bit one.'
+  fi
+  asset=fomular-daemon-$os-$arch
+  program=bin/fomular-daemon
+  [ "$os" = macos ] || libc
+}
+
+# The executable is for glibc from 2.28 on. Elsewhere the distribution's own Node runs the program.
+libc() {
+  obstacle=''
+  glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null | sed -n 's/^glibc \([0-9]*\.[0-9]*\).*/\1/p')
+  if [ -n "$glibc" ]; then
+    if [ "${glibc%%.*}" -lt 2 ] || { [ "${glibc%%.*}" = 2 ] && [ "${glibc#*.}" -lt 28 ]; }; then
+      obstacle="This system has glibc $glibc; the executable needs 2.28 or newer."
+    fi
+  elif ldd --version 2>&1 </dev/null | grep -i musl >/dev/null; then
+    obstacle='This system has musl in place of glibc, which the executable needs.'
+  fi
+  [ -n "$obstacle" ] || return 0
+  node=$(node -p process.versions.node 2>/dev/null </dev/null || :)
+  major=${node%%.*}
+  minor=${node#*.}
+  minor=${minor%%.*}
+  if [ -z "$node" ] || [ "$major" -lt 18 ] || { [ "$major" = 18 ] && [ "$minor" -lt 19 ]; }; then
+    fail "$obstacle" 'Install Node 18.19 or newer (on Alpine: apk add nodejs), and run this again: it will use that.'
+  fi
+  say "$obstacle Node $node will run the program."
+  asset=''
+  program=dist/index.js
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+tools() {
+  if has curl; then
+    downloader=curl
+  elif has wget; then
+    downloader=wget
+  else
+    fail 'Neither curl nor wget is on this machine.' 'Install one of them: apt-get install curl'
+  fi
+  if has sha256sum; then
+    hasher=sha256sum
+  elif has shasum; then
+    hasher='shasum -a 256'
+  elif has openssl; then
+    hasher='openssl dgst -sha256 -r'
+  else
+    fail 'There is nothing here to check a sha256 with.' 'Install coreutils, perl or openssl.'
+  fi
+  for tool in mktemp sed gzip; do has "$tool" || fail "There is no $tool on this machine." "Install $tool."; done
+}
+
+# A folder for what is not finished: inside of the prefix, so that moving it into place is one step.
+begin() {
+  if [ -n "$dry_run" ]; then
+    work=$(mktemp -d "${TMPDIR:-/tmp}/fomular-install.XXXXXX") || fail "${TMPDIR:-/tmp} cannot be written." 'Set TMPDIR.'
+    return 0
+  fi
+  make_dir "$versions"
+  work=$(mktemp -d "$versions/.tmp-XXXXXX") || fail "$versions cannot be written." 'Give another --prefix, or free the disk.'
+  holder=$(sed -n 's/.*"pid":\([0-9]*\).*/\1/p' "$versions/.lock" 2>/dev/null || :)
+  if [ -n "$holder" ] && kill -0 "$holder" 2>/dev/null; then
+    fail "The daemon is updating this installation (process $holder)." 'Try again in a minute.'
+  fi
+}
+
+# Makes a folder and those above, and remembers which: they go again if this does not come to its end.
+make_dir() {
+  [ -d "$1" ] && return 0
+  case $1 in
+    */*/*) make_dir "${1%/*}" ;;
+  esac
+  mkdir "$1" || fail "$1 cannot be made." 'Give a --prefix that this user can write to.'
+  made="$1
+$made"
+}
+
+cleanup() {
+  if [ -n "$work" ]; then rm -rf "$work"; fi
+  printf '%s' "$made" | while IFS= read -r dir; do rmdir "$dir" 2>/dev/null || :; done
+}
+
+# Gets a URL into a file, from where an earlier try ended. Status 1: there is no such thing; all else ends here.
+fetch() {
+  try=1
+  while :; do
+    status=''
+    code=0
+    if [ "$downloader" = curl ]; then
+      fetch_curl "$1" "$2" "${3:-}" || code=$?
+      case $code in
+        0) return 0 ;;
+        22) case $status in
+            404 | 410) return 1 ;;
+            416) rm -f "$2" ;;
+            5?? | 408 | 429) ;;
+            *) fail "$1 answers HTTP $status." 'Is the address right?' ;;
+          esac ;;
+        23) no_space "$2" ;;
+        # The server does not go on in the midst of a file.
+        33 | 36) rm -f "$2" ;;
+        35 | 51 | 53 | 54 | 58 | 59 | 60 | 66 | 77 | 83)
+          fail "The certificate of $1 is not trusted here." \
+            'Install ca-certificates, or give the authority with --ca-file FILE.' ;;
+      esac
+    else
+      fetch_wget "$1" "$2" "${3:-}" || code=$?
+      case $code in
+        0) return 0 ;;
+        3) no_space "$2" ;;
+        5) fail "The certificate of $1 is not trusted here." \
+            'Install ca-certificates, or give the authority with --ca-file FILE.' ;;
+        *) if grep -E '(404|410)( |$)' "$work/wget.log" >/dev/null 2>&1; then return 1; fi
+          if grep -i 'no space' "$work/wget.log" >/dev/null 2>&1; then no_space "$2"; fi ;;
+      esac
+    fi
+    if [ "$try" -ge 5 ]; then
+      fail "$1 cannot be downloaded ($downloader: $code${status:+, HTTP $status})." \
+        'Is the network there, and the address right? Behind a proxy, set https_proxy. Then run this again.'
+    fi
+    sleep "$try"
+    try=$((try + 1))
+  done
+}
+
+fetch_curl() {
+  output=-sS
+  if [ -n "$3" ] && [ -t 2 ]; then output=-#; fi
+  set -- "$1" "$2" -f -L "$output" --connect-timeout 20 --speed-time 30 --speed-limit 1 -o "$2" -w '%{http_code}'
+  case $1 in
+    https:*) set -- "$@" --proto =https ;;
+    *) set -- "$@" --proto =http,https ;;
+  esac
+  if [ -n "$ca_file" ]; then set -- "$@" --cacert "$ca_file"; fi
+  if [ -s "$2" ]; then set -- "$@" -C -; fi
+  url=$1
+  shift 2
+  if [ "$output" = -# ]; then
+    status=$(curl "$@" "$url" </dev/null)
+  else
+    status=$(curl "$@" "$url" </dev/null 2>"$work/curl.log")
+  fi
+}
+
+fetch_wget() {
+  # Of busybox's wget, too.
+  set -- "$1" "$2" -T 30 -c -O "$2"
+  if [ -n "$ca_file" ]; then set -- "$@" "--ca-certificate=$ca_file"; fi
+  url=$1
+  shift 2
+  wget "$@" "$url" </dev/null 2>"$work/wget.log"
+}
+
+no_space() { fail "${1%/*} cannot be written: is the disk full?" 'Make room on it, or give another --prefix.'; }
+
+hash_of() { $hasher <"$1" | sed 's/[^0-9a-f].*//'; }
+
+# Sets size and sha256 of a file, by the manifest.
+facts() {
+  line=$(sed -n "s/^{\"name\":\"$1\",\"size\":\([0-9]*\),\"sha256\":\"\([0-9a-f]*\)\".*/\1 \2/p" "$work/manifest.json")
+  size=${line% *}
+  sha256=${line#* }
+  [ -n "$line" ]
+}
+
+check_file() {
+  facts "$2"
+  if [ "$(hash_of "$1")" = "$sha256" ]; then return 0; fi
+  # What a disk that is full leaves behind is shorter.
+  if [ "$(wc -c <"$1")" -lt "$size" ]; then no_space "$1"; fi
+  fail "$2 is not what the manifest says: its sha256 is $(hash_of "$1"), not $sha256." \
+    'It was damaged or changed on the way. Nothing was installed. Try again; if it stays, tell whoever runs that server.'
+}
+
+manifest() {
+  if [ "$version" = latest ]; then
+    fetch "$base_url/latest" "$work/latest" || fail "There is no release at $base_url." 'Is that the right --base-url?'
+    version=$(head -n 1 "$work/latest")
+    case $version in
+      '' | [!0-9]* | *[!0-9A-Za-z.+-]*) fail "$base_url/latest names no version." 'Is that the right --base-url?' ;;
+    esac
+  fi
+  fetch "$base_url/$version/manifest.json" "$work/manifest.json" ||
+    fail "There is no version $version at $base_url." 'Leave out --version for the latest one.'
+  check_signature
+  case $(head -n 1 "$work/manifest.json") in
+    "{\"schema\":1,\"name\":\"@fomular-os/daemon\",\"version\":\"$version\","*) ;;
+    *) fail "The manifest at $base_url/$version is not one of version $version that this installer can read." \
+      'Get the installer anew, from where the releases are.' ;;
+  esac
+  if [ -n "$asset" ]; then
+    file=$asset.gz
+  else
+    asset=fomular-os-daemon-$version.tgz
+    file=$asset
+  fi
+  facts "$file" || fail "Version $version has no $file." 'Choose another with --version.'
+}
+
+check_signature() {
+  [ -n "$public_key" ] || return 0
+  if [ -n "$skip_signature" ]; then
+    note '! The signature was not checked, as you said.'
+    return 0
+  fi
+  fetch "$base_url/$version/manifest.json.minisig" "$work/manifest.json.minisig" ||
+    fail "Version $version is not signed." 'Do not install it, unless you know why: --skip-signature.'
+  bad='The signature of the manifest is not by the key that releases are signed with.'
+  worse='Somebody may have changed the release. Nothing was installed.'
+  if has minisign; then
+    minisign -V -q -m "$work/manifest.json" -x "$work/manifest.json.minisig" -P "$public_key" >/dev/null 2>&1 </dev/null ||
+      fail "$bad" "$worse"
+    return 0
+  fi
+  case $(openssl version 2>/dev/null </dev/null || :) in
+    'OpenSSL '[3-9]*) ;;
+    *) fail 'There is nothing here to check the signature of the release with.' \
+      'Install minisign or OpenSSL 3; or, if you trust the connection, give --skip-signature.' ;;
+  esac
+  # minisign's formats: two letters and the key's number, 10 bytes, before the key and before the signature.
+  {
+    printf '\060\052\060\005\006\003\053\145\160\003\041\000'
+    printf '%s' "$public_key" | openssl base64 -d -A | tail -c +11
+  } >"$work/key.der"
+  sed -n 2p "$work/manifest.json.minisig" | tr -d '\r\n' | openssl base64 -d -A | tail -c +11 >"$work/signature"
+  openssl pkeyutl -verify -pubin -keyform DER -inkey "$work/key.der" -rawin -in "$work/manifest.json" \
+    -sigfile "$work/signature" >/dev/null 2>&1 </dev/null || fail "$bad" "$worse"
+}
+
+# Whether this version is there, whole.
+is_installed() {
+  [ -x "$versions/$version/$program" ] || return 1
+  if [ "$program" = dist/index.js ]; then
+    [ "$("$versions/$version/$program" --version 2>/dev/null </dev/null)" = "$version" ]
+  else
+    facts "$asset"
+    [ "$(hash_of "$versions/$version/$program")" = "$sha256" ]
+  fi
+}
+
+megabytes() { echo $((($1 + 999999) / 1000000)) MB; }
+
+download() {
+  facts "$asset"
+  unpacked=$size
+  facts "$file"
+  free=$(df -Pk "$work" 2>/dev/null | sed -n '2s/.* \([0-9][0-9]*\)  *[0-9][0-9]*% .*/\1/p')
+  if [ -n "$free" ] && [ "$((free * 1000))" -lt "$((size + unpacked + 1000000))" ]; then
+    fail "There is too little room at $prefix: $(megabytes $((size + unpacked))) are needed, $(megabytes $((free * 1000))) are free." \
+      'Make room on that disk, or give another --prefix.'
+  fi
+  say "Downloading fomular-daemon $version for $os-$arch, $(megabytes "$size")."
+  fetch "$base_url/$version/$file" "$work/$file" progress ||
+    fail "Version $version is incomplete: there is no $base_url/$version/$file." 'Choose another with --version.'
+  check_file "$work/$file" "$file"
+}
+
+unpack() {
+  staged=$work/staged
+  mkdir "$staged"
+  if [ "$program" = dist/index.js ]; then
+    has tar || fail 'There is no tar on this machine.' 'Install tar.'
+    { gzip -dc <"$work/$file" | tar -xf - -C "$work"; } || no_space "$work/$file"
+    rmdir "$staged"
+    mv "$work/package" "$staged"
+  else
+    mkdir "$staged/bin"
+    gzip -dc <"$work/$file" >"$staged/$program" || no_space "$staged/$program"
+    check_file "$staged/$program" "$asset"
+    case $os in
+      macos) npm=darwin-$arch ;;
+      *) npm=$os-$arch ;;
+    esac
+    # As the npm package of this executable has it: what the updater takes a version to be.
+    printf '{"name":"@fomular-os/daemon-%s","version":"%s"}\n' "$npm" "$version" >"$staged/package.json"
+  fi
+  chmod 755 "$staged/$program"
+  rm -f "$work/$file"
+  said=$("$staged/$program" --version 2>&1 </dev/null) || :
+  [ "$said" = "$version" ] || fail "The program does not run here. It says: $said" \
+    'Is the disk mounted noexec? Give another --prefix. Else tell its makers what it says.'
+}
+
+# Points a link somewhere else, in one step where this system can.
+relink() {
+  rm -f "$2.new"
+  ln -s "$1" "$2.new" || no_space "$2"
+  mv -Tf "$2.new" "$2" 2>/dev/null || mv -hf "$2.new" "$2" 2>/dev/null || {
+    ln -sfn "$1" "$2"
+    rm -f "$2.new"
+  }
+}
+
+switch() {
+  if [ -e "$versions/$version" ]; then mv "$versions/$version" "$work/damaged"; fi
+  mv "$staged" "$versions/$version"
+}
+
+activate() {
+  make_dir "$prefix/bin"
+  if [ -e "$entry" ] && [ ! -L "$entry" ]; then
+    fail "$entry is there, and not from here." 'Move it away, or give another --prefix.'
+  fi
+  relink "versions/$version" "$prefix/current"
+  relink "../current/$program" "$entry"
+  # From here on it is installed.
+  made=''
+  if [ -n "$link" ]; then
+    if [ -L "$link" ] || [ ! -e "$link" ]; then
+      mkdir -p "${link%/*}"
+      relink "$entry" "$link"
+      remember "link $link"
+    else
+      note "! $link is there, and not from here: it was left alone. Call $entry."
+      link=''
+    fi
+  fi
+}
+
+remember() { grep -Fx "$1" "$receipt" >/dev/null 2>&1 || printf '%s\n' "$1" >>"$receipt"; }
+
+# The version before stays, for a way back; older ones go.
+drop_older() {
+  for dir in "$versions"/[0-9]*; do
+    case ${dir##*/} in
+      "$version" | "$previous") ;;
+      *) if [ -d "$dir" ]; then rm -rf "$dir"; fi ;;
+    esac
+  done
+}
+
+connect() {
+  [ -n "$server_url" ] || return 0
+  set -- enroll --server-url "$server_url"
+  if [ -n "$ca_file" ]; then set -- "$@" --ca-file "$ca_file"; fi
+  if [ -n "$allow_insecure" ]; then set -- "$@" --allow-insecure; fi
+  if [ -n "$token" ]; then
+    printf '%s\n' "$token" | "$entry" "$@" --token-stdin || fail 'The program is installed, but this machine is not enrolled.' \
+      'Get a new token with `fomular-daemon machine add`, and give it to `fomular-daemon enroll`.'
+  else
+    "$entry" "$@" --with-key "$key_file" </dev/null || fail 'The program is installed, but its configuration could not be written.'
+  fi
+}
+
+manager() {
+  if [ "$service" = auto ]; then
+    service=none
+    if [ -n "$server_url" ]; then
+      service=background
+      if [ "$os" = macos ]; then
+        service=launchd
+      elif [ -d /run/systemd/system ]; then
+        if [ "$user" = 0 ]; then service=systemd; elif systemctl --user show-environment >/dev/null 2>&1 </dev/null; then service=systemd-user; fi
+      fi
+    fi
+  elif [ "$service" = systemd ] && [ "$user" != 0 ]; then
+    service=systemd-user
+  fi
+}
+
+start() {
+  case $service in
+    none) ;;
+    background)
+      is_running && return 0
+      # It is nobody's child, and starts itself anew when it must.
+      if has setsid; then
+        (setsid "$entry" >/dev/null 2>&1 </dev/null &)
+      else
+        (nohup "$entry" >/dev/null 2>&1 </dev/null &)
+      fi
+      tries=0
+      until "$entry" status >/dev/null 2>&1 </dev/null; do
+        tries=$((tries + 1))
+        if [ "$tries" -ge 20 ]; then
+          fail 'The daemon was started, but is not connected to its server.' 'fomular-daemon logs, and fomular-daemon doctor, say why.'
+        fi
+        sleep 1
+      done
+      say 'The daemon runs, and is connected. Nothing starts it after a reboot: see `fomular-daemon service --help`.'
+      ;;
+    *)
+      "$entry" service install --manager "$service" </dev/null ||
+        fail 'The program is installed, but its service is not.' "Correct what it says, then: fomular-daemon service install --manager $service"
+      remember "service $service"
+      ;;
+  esac
+}
+
+is_running() { "$entry" status >/dev/null 2>&1 </dev/null || [ $? = 1 ]; }
+
+restart_running() {
+  [ -n "$previous" ] && [ "$previous" != "$version" ] && [ -n "$restart" ] || return 0
+  is_running || return 0
+  "$entry" restart </dev/null || note '! The daemon could not be started anew: it goes on as the version before. Try `fomular-daemon restart`.'
+}
+
+explain_path() {
+  dir=$prefix/bin
+  if [ -n "$link" ]; then dir=${link%/*}; fi
+  found=$(command -v fomular-daemon 2>/dev/null || :)
+  case ":$PATH:" in
+    *":$dir:"*)
+      if [ "$found" != "$dir/fomular-daemon" ] && [ -n "$found" ]; then
+        note "! \`fomular-daemon\` is another one, $found: take that away, or put $dir before it on PATH."
+      fi
+      ;;
+    *)
+      say "Its folder is not on PATH. Add it, for new shells as well:"
+      case ${SHELL:-} in
+        */fish) say "  fish_add_path $dir" ;;
+        */zsh) say "  echo 'export PATH=\"$dir:\$PATH\"' >> ~/.zshrc; export PATH=\"$dir:\$PATH\"" ;;
+        */bash) say "  echo 'export PATH=\"$dir:\$PATH\"' >> ~/.bashrc; export PATH=\"$dir:\$PATH\"" ;;
+        *) say "  echo 'export PATH=\"$dir:\$PATH\"' >> ~/.profile; export PATH=\"$dir:\$PATH\"" ;;
+      esac
+      ;;
+  esac
+}
+
+install() {
+  check_flags
+  platform
+  tools
+  begin
+  manifest
+  manager
+  previous=$(readlink "$prefix/current" 2>/dev/null || :)
+  previous=${previous##*/}
+  previous=${previous#.trial-}
+  whole=''
+  if is_installed; then whole=yes; fi
+  if [ -n "$dry_run" ]; then
+    would
+    return 0
+  fi
+  if [ -z "$whole" ]; then
+    download
+    unpack
+    switch
+  fi
+  activate
+  drop_older
+  if [ -n "$whole" ] && [ "$previous" = "$version" ]; then
+    say "fomular-daemon $version is installed already, in $prefix."
+  elif [ -n "$previous" ]; then
+    say "fomular-daemon $version is installed in $prefix, in place of $previous."
+  else
+    say "fomular-daemon $version is installed in $prefix."
+  fi
+  connect
+  restart_running
+  start
+  explain_path
+  if [ -z "$server_url$previous" ]; then
+    say 'To begin: `fomular-daemon up` runs everything on this machine; `fomular-daemon doctor` says what is missing.'
+  fi
+}
+
+would() {
+  facts "$file"
+  if [ -n "$whole" ]; then
+    say "Version $version is there already, in $versions/$version."
+  else
+    say "Would download $base_url/$version/$file, $(megabytes "$size"), to $versions/$version."
+  fi
+  say "Would point $prefix/current to versions/$version${previous:+ (now $previous)}, and $entry to the program in it."
+  if [ -n "$link" ]; then say "Would link $link to it."; fi
+  if [ -n "$token" ]; then say "Would enrol this machine at $server_url."; fi
+  if [ -n "$key_file" ]; then say "Would write down $server_url and $key_file in the configuration file."; fi
+  case $service in
+    none) ;;
+    background) say 'Would start it in the background: there is no service manager here.' ;;
+    *) say "Would install it as a service with $service." ;;
+  esac
+}
+
+remove() {
+  if [ ! -d "$versions" ] && [ ! -L "$entry" ]; then
+    say "Nothing of fomular-daemon is installed in $prefix."
+  else
+    stop_all
+    if [ -f "$receipt" ]; then
+      sed -n 's/^link //p' "$receipt" | while IFS= read -r path; do
+        if [ "$(readlink "$path" 2>/dev/null || :)" = "$entry" ]; then forget -f "$path"; fi
+      done
+    fi
+    forget -f "$entry" "$prefix/current" "$receipt"
+    for path in "$versions"/[0-9]* "$versions"/.tmp-* "$versions"/.trial-* "$versions/.lock"; do
+      if [ -e "$path" ]; then forget -rf "$path"; fi
+    done
+  fi
+  if [ -n "$purge" ]; then purge_state; fi
+  [ -z "$dry_run" ] || return 0
+  for dir in "$versions" "$prefix/bin" "$prefix"; do rmdir "$dir" 2>/dev/null || :; done
+  say 'fomular-daemon is taken away.'
+  [ -n "$purge" ] || [ ! -d "$home/.fomular" ] || say "State and settings are still in $home/.fomular: --uninstall --purge removes them as well."
+}
+
+forget() {
+  how=$1
+  shift
+  for path in "$@"; do
+    if [ ! -e "$path" ] && [ ! -L "$path" ]; then continue; fi
+    if [ -n "$dry_run" ]; then say "Would remove $path."; else rm "$how" "$path" || fail "$path cannot be removed."; fi
+  done
+}
+
+# Ends what runs of it, agents included.
+stop_all() {
+  [ -x "$entry" ] || return 0
+  if [ -f "$receipt" ]; then
+    sed -n 's/^service //p' "$receipt" | while IFS= read -r name; do
+      if [ -n "$dry_run" ]; then
+        say "Would take away its service with $name."
+      else
+        "$entry" service uninstall --manager "$name" </dev/null || note "! Its service with $name could not be taken away."
+      fi
+    done
+  fi
+  is_running || return 0
+  if [ -n "$dry_run" ]; then
+    say 'Would stop the daemon and its agents.'
+  else
+    "$entry" stop </dev/null || note '! The daemon could not be stopped.'
+  fi
+}
+
+purge_state() {
+  [ -n "$home" ] || fail 'HOME is not set: it is not clear whose state to remove.'
+  state=${FOMULAR_STATE_DIR:-$home/.fomular/state}
+  # Only what this program has written.
+  if [ -e "$state/machine.json" ] || [ -e "$state/daemon.log" ] || [ -d "$state/hub" ]; then forget -rf "$state"; fi
+  forget -f "$home/.fomular/config.toml" "$home/.fomular/key"
+  if [ -z "$dry_run" ]; then rmdir "$home/.fomular" 2>/dev/null || :; fi
+}
+
+main() {
+  set -eu
+  umask 022
+  defaults
+  parse "$@"
+  trap cleanup 0
+  trap 'exit 129' 1
+  trap 'exit 130' 2
+  trap 'exit 143' 15
+  places
+  if [ -n "$uninstall" ]; then
+    check_flags
+    remove
+  else
+    install
+  fi
+}
+
+{ main ${1+"$@"}; }

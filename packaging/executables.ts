@@ -1,0 +1,124 @@
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import type { SeaConfig, SeaOptions } from '@yao-pkg/pkg/lib-es5/sea.js'
+import { baseNode, generators, type Platform, platforms, strippedNode } from './base-node.ts'
+import { factsOf, type ReleaseFile } from './manifest.ts'
+import { buildProgram } from './program.ts'
+import { sbom } from './sbom.ts'
+
+/** Inner part of @yao-pkg/pkg, whose version is therefore exact: its command line does not pass on all that is set below. */
+const { default: sea } = createRequire(import.meta.url)('@yao-pkg/pkg/lib-es5/sea.js') as {
+  default: (entry: string, options: SeaOptions) => Promise<void>
+}
+
+const MAIN = 'fomular-daemon.cjs'
+const nameOf = ({ os, arch }: Platform) => `fomular-daemon-${os}-${arch}`
+
+/** Where pkg looks for what it would download otherwise. Its `.ok` files vouch for what `baseNode` has checked. */
+async function seed(home: string, { os, arch, node }: Platform): Promise<string | undefined> {
+  const name = `node-v${node.version}-${os === 'macos' ? 'darwin' : os}-${arch}`
+  const sea = join(home, '.pkg-cache/sea')
+  mkdirSync(join(sea, name, 'bin'), { recursive: true })
+  for (const path of [`${name}.tar.gz`, `${name}.tar.gz.ok`, `${name}/bin/node.ok`])
+    writeFileSync(join(sea, path), '')
+  return strippedNode(
+    { os, arch, node, strip: platformOf(os, arch)?.strip ?? [] },
+    join(sea, name, 'bin/node'),
+  )
+}
+
+const platformOf = (os: string, arch: string) =>
+  platforms.find((each) => each.os === os && each.arch === arch)
+
+/** @returns what stripped it, if anything did */
+async function make(platform: Platform, code: Uint8Array, out: string): Promise<string | undefined> {
+  const { os, arch, node } = platform
+  const work = mkdtempSync(join(out, '.tmp-'))
+  const before = { HOME: process.env.HOME, TMPDIR: process.env.TMPDIR }
+  try {
+    const tool = await seed(work, platform)
+    const host = { os: 'linux', arch: process.arch === 'arm64' ? 'arm64' : 'x64' } as const
+    const forHost = os === host.os && arch === host.arch
+    if (!forHost && node.version !== process.versions.node)
+      await seed(work, { ...host, node: generators[node.version]!, strip: [] })
+    writeFileSync(join(work, MAIN), code)
+    process.env.HOME = work
+    process.env.TMPDIR = work
+    const config = {
+      // From the folder of its own that pkg makes in TMPDIR: this text ends up in the executable.
+      main: `../${MAIN}`,
+      disableExperimentalSEAWarning: true,
+      useSnapshot: false,
+      // It would save a third of the start, but differs from build to build, and where V8 does not take it, Node warns.
+      useCodeCache: false,
+      // NODE_OPTIONS are for other programs of the same user.
+      execArgvExtension: 'none',
+    } satisfies SeaConfig & { main: string; execArgvExtension: string }
+    const output = join(work, nameOf(platform))
+    await sea(join(work, MAIN), {
+      seaConfig: config,
+      signature: false,
+      targets: [{ nodeRange: `node${node.version}`, platform: os, arch, output }],
+    })
+    chmodSync(output, 0o755)
+    renameSync(output, join(out, nameOf(platform)))
+    return tool
+  } finally {
+    Object.assign(process.env, before)
+    rmSync(work, { recursive: true, force: true })
+  }
+}
+
+/** The platforms of these names (`linux-x64`), or all. @throws for a name there is none of */
+export function platformsNamed(names: string[]): Platform[] {
+  const known = platforms.map(({ os, arch }) => `${os}-${arch}`)
+  const strange = names.find((name) => !known.includes(name))
+  if (strange !== undefined) throw new Error(`${strange} is none of the platforms: ${known.join(' ')}`)
+  return platforms.filter(({ os, arch }) => names.length === 0 || names.includes(`${os}-${arch}`))
+}
+
+export interface Executable extends Platform {
+  /** Of the file; compressed, it has `.gz` behind it. */
+  name: string
+}
+
+/**
+ * Makes the program as executables that need no Node, compressed as well, and the list of what they are made of.
+ * @param out a folder that is there
+ * @returns what was made; a platform whose base Node cannot be had is left out, and said
+ */
+export async function makeExecutables(
+  chosen: Platform[],
+  out: string,
+): Promise<{ executables: Executable[]; files: ReleaseFile[] }> {
+  const { code, metafile } = await buildProgram({ executable: true })
+  const executables: Executable[] = []
+  const files: ReleaseFile[] = []
+  for (const platform of chosen) {
+    const name = nameOf(platform)
+    const { os, arch, node } = platform
+    try {
+      await baseNode(node)
+    } catch (error) {
+      console.error(`${name} left out: its base Node cannot be had: ${(error as Error).message}`)
+      continue
+    }
+    const stripped = await make(platform, code, out)
+    const packed = gzipSync(readFileSync(join(out, name)), { level: 9 })
+    writeFileSync(join(out, `${name}.gz`), packed)
+    const facts = { os, arch, node: node.version, ...(stripped !== undefined && { stripped }) }
+    for (const file of [name, `${name}.gz`]) files.push({ ...factsOf(out, file), ...facts })
+    executables.push({ ...platform, name })
+    const [whole = 0, small = 0] = files.slice(-2).map(({ size }) => size / 1e6)
+    console.log(`${name}  ${whole.toFixed(1)} MB, compressed ${small.toFixed(1)} MB`)
+    if (os === 'macos') console.log('  unsigned and untested: sign it on a Mac before it is run there')
+  }
+  writeFileSync(
+    join(out, 'sbom.cdx.json'),
+    sbom(metafile, [...new Set(executables.map(({ node }) => node.version))]),
+  )
+  files.push(factsOf(out, 'sbom.cdx.json'))
+  return { executables, files }
+}

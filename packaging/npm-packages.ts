@@ -1,0 +1,108 @@
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { execa } from 'execa'
+import { baseNode } from './base-node.ts'
+import type { Executable } from './executables.ts'
+import { dist, root, version } from './program.ts'
+
+/** Compressing 100 MB takes npm ten seconds. */
+const PACK_MS = 5 * 60_000
+
+interface PackageJson {
+  name: string
+  repository?: unknown
+  [field: string]: unknown
+}
+
+const own = () => JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as PackageJson
+
+/** Where the sources are, as npm wants to know it before it takes a proof of where a package was built. */
+const repository = () => {
+  const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: path } = process.env
+  return server && path ? { repository: { type: 'git', url: `git+${server}/${path}.git` } } : {}
+}
+
+/**
+ * Packs what `npm install` gets: the program as one file, and the protocol. Its package.json is this one without what is
+ * for development, as npm would install optional dependencies with it.
+ * @param out where the package goes
+ * @returns its file's name
+ */
+export function packProgram(out: string): Promise<string> {
+  return pack(out, (dir) => {
+    const { scripts, devDependencies, optionalDependencies, private: _, ...rest } = own()
+    for (const name of ['README.md', 'LICENSE']) copyFileSync(join(root, name), join(dir, name))
+    for (const name of ['index.js', 'package.json', 'THIRD_PARTY_LICENSES.txt', 'protocol'])
+      cpSync(join(dist, name), join(dir, 'dist', name), { recursive: true })
+    return { ...rest, ...repository() }
+  })
+}
+
+/** Packs an executable for npm: what an executable updates itself from. */
+export function packExecutable(
+  out: string,
+  { name, os, arch, node }: Executable,
+  folder: string,
+): Promise<string> {
+  const system = os === 'macos' ? 'darwin' : os
+  return pack(out, async (dir) => {
+    const { name: program, license, engines: _ } = own()
+    mkdirSync(join(dir, 'bin'))
+    const target = join(dir, 'bin/fomular-daemon')
+    try {
+      linkSync(join(folder, name), target)
+    } catch {
+      copyFileSync(join(folder, name), target)
+    }
+    chmodSync(target, 0o755)
+    copyFileSync(join(root, 'LICENSE'), join(dir, 'LICENSE'))
+    copyFileSync(join(dist, 'THIRD_PARTY_LICENSES.txt'), join(dir, 'THIRD_PARTY_LICENSES.txt'))
+    copyFileSync(join(dirname(await baseNode(node)), 'LICENSE'), join(dir, 'NODE_LICENSE.txt'))
+    writeFileSync(join(dir, 'README.md'), readme(program, `${system}-${arch}`, node.version))
+    return {
+      name: `${program}-${system}-${arch}`,
+      version,
+      description: `${program} as an executable for ${system}-${arch}, with Node inside.`,
+      license,
+      os: [system],
+      cpu: [arch],
+      ...(system === 'linux' && { libc: ['glibc'] }),
+      bin: { 'fomular-daemon': 'bin/fomular-daemon' },
+      files: ['bin', '*.txt'],
+      ...repository(),
+    }
+  })
+}
+
+const readme = (program: string, platform: string, node: string) => `# ${program}-${platform}
+
+[${program}](https://www.npmjs.com/package/${program}) as an executable that needs no Node: Node ${node} is inside. Executables
+that were installed with install.sh update themselves from here. To install with npm, take ${program}: it is smaller.
+`
+
+/** @param fill puts the package's files into a folder. @returns its package.json */
+async function pack(out: string, fill: (dir: string) => PackageJson | Promise<PackageJson>): Promise<string> {
+  const dir = mkdtempSync(join(tmpdir(), 'fomular-pack-'))
+  try {
+    const json = await fill(dir)
+    writeFileSync(join(dir, 'package.json'), `${JSON.stringify(json, undefined, 2)}\n`)
+    await execa('npm', ['pack', '--pack-destination', out, '--ignore-scripts', '--silent'], {
+      cwd: dir,
+      timeout: PACK_MS,
+    })
+    return `${json.name.replace('@', '').replace('/', '-')}-${version}.tgz`
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * Makes a release: a folder that any web server, or the hub, can serve to `install.sh`, and the packages for npm.
+ *
+ *     OUT/install.sh               knows where releases are, and the key that signs them
+ *     OUT/latest                   the version that is installed unless another is asked for
+ *     OUT/VERSION/                 executables, npm packages, manifest.json and its signature, SBOM, changelog
+ *
+ * Unless `--dry-run` is given, the packages are published. See packaging/README.md.
+ */
+import { execFileSync } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { execa } from 'execa'
+import { changelog } from './changelog.ts'
+import { makeExecutables, platformsNamed } from './executables.ts'
+import { commit, factsOf, manifestText } from './manifest.ts'
+import { packExecutable, packProgram } from './npm-packages.ts'
+import { dist, root, version } from './program.ts'
+import { signer } from './signature.ts'
+
+const PUBLISH_MS = 10 * 60_000
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    out: { type: 'string', default: join(dist, 'release') },
+    'base-url': { type: 'string', default: '' },
+    'dry-run': { type: 'boolean', default: false },
+  },
+})
+const dry = values['dry-run']
+const baseUrl = values['base-url'].replace(/\/+$/, '')
+const out = resolve(values.out)
+const chosen = platformsNamed(positionals)
+const pem = process.env.FOMULAR_RELEASE_KEY
+const built = commit()
+
+const refuse = (problem: string) => {
+  throw new Error(`${problem} Or give --dry-run, which publishes nothing.`)
+}
+if (!/^(https?:\/\/[\w.:/@[\]-]+)?$/.test(baseUrl)) throw new Error(`--base-url is no address: ${baseUrl}`)
+if (!dry && (built === 'unknown' || built.endsWith('-modified'))) refuse('Commit everything first.')
+if (!dry && !pem) refuse('Give the Ed25519 key that signs releases in FOMULAR_RELEASE_KEY.')
+if (!dry && baseUrl === '') refuse('Give --base-url: where OUT will be served.')
+const key = pem ? signer(pem) : undefined
+// No child needs it.
+delete process.env.FOMULAR_RELEASE_KEY
+
+execFileSync(process.execPath, [join(root, 'packaging/bundle.ts')], {
+  stdio: ['ignore', 'ignore', 'inherit'],
+})
+mkdirSync(out, { recursive: true })
+const work = mkdtempSync(join(out, '.tmp-'))
+try {
+  const { executables, files } = await makeExecutables(chosen, work)
+  if (!dry && executables.length < chosen.length) refuse('Not every executable could be made.')
+  const packages: string[] = []
+  for (const executable of executables) packages.push(await packExecutable(work, executable, work))
+  // Last: whoever finds the new version finds everything of it.
+  packages.push(await packProgram(work))
+  writeFileSync(join(work, 'CHANGELOG.md'), changelog(version))
+  for (const name of [...packages, 'CHANGELOG.md']) files.push(factsOf(work, name))
+  const sums = files.map(({ name, sha256 }) => `${sha256}  ${name}\n`).join('')
+  writeFileSync(join(work, 'SHA256SUMS'), sums)
+  const manifest = manifestText({ version, commit: built, files })
+  writeFileSync(join(work, 'manifest.json'), manifest)
+  if (key)
+    writeFileSync(
+      join(work, 'manifest.json.minisig'),
+      key.signature(Buffer.from(manifest), `fomular-daemon ${version} ${built}`),
+    )
+  chmodSync(work, 0o755)
+  rmSync(join(out, version), { recursive: true, force: true })
+  renameSync(work, join(out, version))
+  put('install.sh', installer())
+  put('latest', `${version}\n`)
+  console.log(`${join(out, version)}: version ${version}, commit ${built}, ${key ? 'signed' : 'not signed'}`)
+  if (key) console.log(`Public key: ${key.publicKey}`)
+  if (!dry) await publish(packages)
+} finally {
+  rmSync(work, { recursive: true, force: true })
+}
+
+function installer(): string {
+  const set = (text: string, name: string, value: string) =>
+    text.replace(`${name}=''`, () => `${name}='${value}'`)
+  const source = readFileSync(join(root, 'installer/install.sh'), 'utf8')
+  return set(set(source, 'DEFAULT_BASE_URL', baseUrl), 'DEFAULT_PUBLIC_KEY', key?.publicKey ?? '')
+}
+
+function put(name: string, text: string) {
+  const temp = join(out, `.${name}.new`)
+  writeFileSync(temp, text)
+  renameSync(temp, join(out, name))
+}
+
+/** A package that is there already is left as it is: a release that was broken off can be made again. */
+async function publish(packages: string[]) {
+  // Where a package was built can be proven from a CI that npm knows.
+  const proof = process.env.GITHUB_ACTIONS === 'true' ? ['--provenance'] : []
+  for (const name of packages) {
+    const tag = version.includes('-') ? ['--tag', 'next'] : []
+    const args = ['publish', join(out, version, name), '--access', 'public', ...proof, ...tag]
+    const { exitCode, stderr } = await execa('npm', args, { timeout: PUBLISH_MS, reject: false })
+    const there = /previously published|EPUBLISHCONFLICT|cannot publish over/i.test(stderr)
+    if (exitCode !== 0 && !there) throw new Error(`${name} was not published: ${stderr}`)
+    console.log(there ? `${name} was published before` : `${name} is published`)
+  }
+}
