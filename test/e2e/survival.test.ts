@@ -79,33 +79,6 @@ test('a request for permission outlives daemon and hub, and the late answer coun
   await complete(stage, agent)
 })
 
-test('a daemon killed ten times in a row while an agent works: one agent, one stream', async (t) => {
-  const { stage } = await claudeStage(t)
-  await stage.hub()
-  let daemon = await stage.daemon()
-  const agent = await stage.start({
-    permission_mode: 'bypassPermissions',
-    prompt: mock(
-      [
-        { text: 'word ', repeat: 150, every: 20 },
-        { tool: 'Bash', input: { command: 'sleep 1; echo x >> ran.txt' } },
-      ],
-      [{ text: 'word ', repeat: 150, every: 20 }],
-    ),
-  })
-  const { pid } = await stage.agent(agent)
-  for (let i = 0; i < 10; i++) {
-    await kill(daemon)
-    daemon = await stage.daemon()
-  }
-  await stage.eventually(agent, 'turn_result')
-  const idle = await stage.agentIs(agent, 'idle')
-  assert.equal(idle.pid, pid)
-  assert.equal(idle.run, 1)
-  assert.equal(readFileSync(join(stage.cwd, 'ran.txt'), 'utf8'), 'x\n')
-  await complete(stage, agent)
-})
-
 test('commands given while the daemon is away are carried out once when it is back', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
