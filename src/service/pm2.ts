@@ -21,6 +21,7 @@ const Entry = z.object({
     treekill: z.optional(z.boolean()),
     autorestart: z.optional(z.boolean()),
     kill_timeout: z.optional(z.union([z.number(), z.string()])),
+    exit_code: z.optional(z.int()),
   }),
 })
 type Pm2Entry = z.infer<typeof Entry>
@@ -75,16 +76,18 @@ export const pm2: Manager = {
     const file = files(of).unit
     const installed = readInstalled(file)
     const entry = (await entries()).find(({ name }) => name === of.name)
-    const { status = 'unknown', pm_uptime, restart_time } = entry?.pm2_env ?? {}
+    const { status = 'unknown', pm_uptime, restart_time, exit_code } = entry?.pm2_env ?? {}
+    // Pm2 calls this "waiting restart", but it has given up.
+    const refused = status !== 'online' && exit_code === CODES.refusedConfiguration
     return {
       manager: 'pm2',
       name: of.name,
       file,
       installed: installed !== undefined,
       running: status === 'online',
-      failed: status === 'errored' || status === 'stopped',
+      failed: refused || status === 'errored' || status === 'stopped',
       enabled: entry !== undefined,
-      state: status,
+      state: refused ? `stopped (exit code ${exit_code})` : status,
       ...(entry?.pid && { pid: entry.pid }),
       ...(pm_uptime !== undefined && { since: new Date(pm_uptime).toISOString() }),
       ...(restart_time !== undefined && { restarts: restart_time }),
@@ -120,6 +123,8 @@ export function ecosystemText(plan: ServicePlan): string {
     max_restarts: Number.MAX_SAFE_INTEGER,
     stop_exit_codes: [CODES.refusedConfiguration],
     env: { ...variables(plan), ...keyVariable(plan, files(at(plan)).key) },
+    pmx: false,
+    vizion: false,
     filter_env: ['FOMULAR_KEY', 'FOMULAR_HUB_KEY'],
     merge_logs: true,
   }
@@ -131,6 +136,7 @@ export function ecosystemText(plan: ServicePlan): string {
 // autorestart,        it is started again for ever, after longer and longer waits (up to 15 s) where that fails;
 // max_restarts        code 75 asks for a new start, for an update say
 // stop_exit_codes     code 2: it cannot start with this configuration
+// pmx, vizion         pm2 puts nothing of its own into the daemon, and does not look for git
 // filter_env          a key in the environment of who starts pm2 is not to be kept in pm2's files
 module.exports = ${JSON.stringify({ apps: [app] }, undefined, 2)}
 `

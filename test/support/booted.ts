@@ -101,7 +101,8 @@ export class Booted {
       const child = execFile('nsenter', args, { timeout: COMMAND_MS }, (error, stdout, stderr) =>
         resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr }),
       )
-      child.stdin?.end(input)
+      // It may have ended without reading it.
+      child.stdin?.on('error', () => {}).end(input)
     })
   }
 

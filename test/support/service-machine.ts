@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { HubAgent, HubMachine } from '../../src/protocol/index.ts'
+import type { HubAgent } from '../../src/protocol/index.ts'
 import { Booted } from './booted.ts'
 import { PROGRAM } from './stage.ts'
 import type { Cleanup } from './temp.ts'
@@ -12,25 +12,44 @@ const HUB_DIR = '/var/lib/hub'
 const HUB = ['--hub', 'http://127.0.0.1:3001', '--hub-key-file', `${HUB_DIR}/user.key`]
 export const MACHINE_KEY = `${HUB_DIR}/machine.key`
 export const SERVER = ['--server-url', 'ws://127.0.0.1:3001']
+/** As root. */
+export const INSTALL_SYSTEM = ['service', 'install', '--user', 'bob', ...SERVER, '--key-file', MACHINE_KEY]
+
+/** As `service status --json` has it. */
+export interface ServiceStatus {
+  pid: number
+  running: boolean
+  enabled: boolean
+  state: string
+  restarts: number
+  says: string
+}
 
 export interface ServiceMachine {
   machine: Booted
+  /** A path there, from outside. */
+  at(path: string): string
+  write(path: string, text: string): void
+  /** Sends a process there a signal. */
+  kill(signal: string, pid: number): Promise<unknown>
   /** Runs this program there. */
   daemon: typeof Booted.prototype.run
+  status(): Promise<ServiceStatus>
+  /** Waits until another process is the daemon, and is connected. */
+  renewed(before?: ServiceStatus): Promise<ServiceStatus>
   /** Starts an agent. @returns its id */
   startAgent(): Promise<string>
   agent(id: string): Promise<HubAgent>
   /** Waits until the hub has the agent as wanted. */
   agentIs(id: string, state: HubAgent['state']): Promise<HubAgent>
-  /** Waits until the machine is connected to the hub, in another connection than before. */
-  connected(before?: HubMachine): Promise<HubMachine>
 }
 
 /**
  * A Debian with this program as npm installs it for all users, a user bob, a stand-in for Claude Code, and a hub as a
  * service of its own.
+ * @param user whose service the commands about a service are about, where not root's
  */
-export async function serviceMachine(t: Cleanup): Promise<ServiceMachine> {
+export async function serviceMachine(t: Cleanup, user?: string): Promise<ServiceMachine> {
   const support = fileURLToPath(new URL('.', import.meta.url))
   const machine = await Booted.boot(t, { '/usr/local/bin/node': process.execPath, '/opt/support': support })
   const at = (path: string) => join(machine.root, path)
@@ -56,9 +75,27 @@ export async function serviceMachine(t: Cleanup): Promise<ServiceMachine> {
     return agents.find(({ agent_id }) => agent_id === id)!
   }
 
+  const status = async (): Promise<ServiceStatus> =>
+    JSON.parse((await daemon(['service', 'status', '--json'], user === undefined ? {} : { user })).stdout)
+
   return {
     machine,
+    at,
+    write: (path, text) => {
+      mkdirSync(dirname(at(path)), { recursive: true })
+      writeFileSync(at(path), text)
+    },
+    kill: (signal, pid) => machine.out(['sh', '-c', `kill -s ${signal} ${pid}`]),
     daemon,
+    status,
+    renewed: (before) =>
+      until(
+        async () => {
+          const now = await status()
+          return now.running && now.pid !== before?.pid && /^Connected/.test(now.says) && now
+        },
+        { what: 'a new daemon' },
+      ) as Promise<ServiceStatus>,
     agent,
     startAgent: async () => (await json<{ agent_id: string }>(['agent', 'start', '--cwd', '/tmp'])).agent_id,
     agentIs: (id, state) =>
@@ -69,13 +106,5 @@ export async function serviceMachine(t: Cleanup): Promise<ServiceMachine> {
         },
         { what: `agent ${id} ${state}` },
       ) as Promise<HubAgent>,
-    connected: (before) =>
-      until(
-        async () => {
-          const { machines } = await json<{ machines: HubMachine[] }>(['machine', 'list'])
-          return machines.find(({ connected, since }) => connected && since !== before?.since)
-        },
-        { what: 'the machine at its hub' },
-      ) as Promise<HubMachine>,
   }
 }

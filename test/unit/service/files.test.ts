@@ -118,6 +118,8 @@ test('the ecosystem file is what pm2 takes, and lets agents live', (t) => {
         FOMULAR_DAEMON_NO_SELF_RELAUNCH: '1',
         FOMULAR_KEY_FILE: '/home/me/.config/fomular-daemon/key',
       },
+      pmx: false,
+      vizion: false,
       filter_env: ['FOMULAR_KEY', 'FOMULAR_HUB_KEY'],
       merge_logs: true,
     },

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { promisify } from 'node:util'
+import { fakeAgent } from '../support/fake-agent.ts'
+import { pm2Folder } from '../support/pm2.ts'
+import { Stage } from '../support/stage.ts'
+import { until } from '../support/wait.ts'
+
+test('pm2 keeps the daemon running, and lets its agents live', async (t) => {
+  const stage = await Stage.open(t, { FOMULAR_CLAUDE_PATH: fakeAgent(t) })
+  await stage.hub()
+  const home = stage.env.HOME!
+  const secret = 'of-who-starts-pm2'
+  const env = { ...stage.env, PATH: `${await pm2Folder()}:${stage.env.PATH}`, FOMULAR_KEY: secret }
+  const pm2 = (...args: string[]) => promisify(execFile)('pm2', args, { env, cwd: stage.cwd })
+  const service = async (...args: string[]) => {
+    const running = stage.run(['service', ...args, '--json'], env)
+    const code = await running.ended
+    return { code, ...JSON.parse(running.log().trim().split('\n').at(-1)!) }
+  }
+  const key = join(stage.state, 'hub/machine.key')
+  const install = () =>
+    service('install', '--manager', 'pm2', '--server-url', `ws://127.0.0.1:${stage.port}`, '--key-file', key)
+  /** Waits until another process is the daemon, and is connected. */
+  const renewed = async (before: { pid?: number; since?: string }) => {
+    const now = await until(
+      async () => {
+        const status = await service('status')
+        return status.running && status.pid !== before.pid && status
+      },
+      { what: 'a new daemon' },
+    )
+    await until(
+      async () => (await stage.machine())?.connected && (await stage.machine())?.since !== before.since,
+    )
+    return { pid: now.pid as number, since: (await stage.machine())?.since ?? '' }
+  }
+
+  const installed = await install()
+  assert.equal(installed.code, 0, JSON.stringify(installed))
+  let daemon = await renewed({})
+  const files = ['.config/fomular-daemon/ecosystem.config.js', '.pm2/dump.pm2'].map((path) =>
+    join(home, path),
+  )
+  const hidden = new RegExp(`${secret}|${readFileSync(key, 'utf8').trim()}`)
+  for (const path of files) assert.doesNotMatch(readFileSync(path, 'utf8'), hidden, path)
+
+  const agent = await stage.start()
+  const { pid } = await stage.agentIs(agent, 'idle')
+  const adopted = async () => assert.equal((await stage.agentIs(agent, 'idle')).pid, pid)
+
+  const again = await install()
+  assert.deepEqual([again.pid, again.done], [daemon.pid, ['pm2 save']])
+
+  process.kill(daemon.pid, 'SIGKILL')
+  daemon = await renewed(daemon)
+  await adopted()
+
+  assert.equal((await service('restart')).code, 0)
+  daemon = await renewed(daemon)
+  await adopted()
+
+  // What is refused is not tried over and over; agents do not mind.
+  const config = join(home, '.fomular/config.toml')
+  mkdirSync(join(home, '.fomular'))
+  writeFileSync(config, 'max_agents = "many"\n')
+  assert.equal((await service('restart')).error.code, 'service_failed')
+  rmSync(config)
+  await service('start')
+  daemon = await renewed(daemon)
+  await adopted()
+
+  await pm2('stop', 'fomular-daemon')
+  assert.deepEqual((await stage.agent(agent)).exit, { code: 0, reason: 'stopped' })
+  assert.deepEqual(stage.agentProcesses(agent), [])
+
+  const removed = await service('uninstall')
+  assert.equal(removed.code, 0, JSON.stringify(removed))
+  assert.ok(!existsSync(join(home, '.config/fomular-daemon')))
+  assert.doesNotMatch((await pm2('jlist')).stdout, /fomular-daemon/)
+})
