@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
+import { pbkdf2 } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { test } from 'node:test'
-import { isDeepStrictEqual } from 'node:util'
+import { isDeepStrictEqual, promisify } from 'node:util'
 import type { Outcome } from '../../src/protocol/index.ts'
 import { TestHub } from '../support/hub.ts'
 import { frameOf, statusOf } from '../support/light-daemon.ts'
@@ -165,6 +166,10 @@ test('an agent that takes a removed one’s id at once has a history of its own'
   await daemon.acknowledged('a', 100)
   const removing = post(hub, '/api/agents/a/remove')
   const remove = await daemon.command('agent:remove')
+  // While every thread that could delete something is busy.
+  const busy = Promise.all(
+    Array.from({ length: 4 }, () => promisify(pbkdf2)('x', 'y', 500_000, 64, 'sha512')),
+  )
   // In one packet, as a daemon may that was told both.
   const network = (daemon.socket as unknown as { _socket: Socket })._socket
   network.cork()
@@ -172,6 +177,7 @@ test('an agent that takes a removed one’s id at once has a history of its own'
   daemon.send({ type: 'agent:status', ...statusOf('a', { revision: 2 }) })
   daemon.send(frameOf('a', 0, 30))
   network.uncork()
+  await busy
   await removing
   await until(() => daemon.ofType('agent:ack').some(({ offsets }) => isDeepStrictEqual(offsets, { a: 30 })))
   assert.deepEqual(
