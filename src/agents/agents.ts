@@ -275,11 +275,12 @@ export class Agents {
   }
 
   #adoptOne(agent: Agent) {
+    // First of all: where the journal ends is in the greeting, and a server gives up what it has beyond that.
+    while (agent.catchUp());
     if (!agent.runEnded && !isLaunched(agent)) {
       void this.#launch(agent).catch(() => {})
       return
     }
-    while (agent.catchUp());
     checkProcesses(agent)
     if (!agent.ended)
       this.#options.logger.info({ agent_id: agent.id, pid: agent.process?.agent.pid }, 'agent taken over')
