@@ -3,7 +3,13 @@ import type { Runtime as AgentRuntime } from '../agents/runtimes/runtime.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Space } from '../platform/disk.ts'
 import { fingerprint, readJson, writeAtomic } from '../platform/files.ts'
-import { type Event, type HealthProblem, type MachineStatus, Runtime } from '../protocol/index.ts'
+import {
+  type Event,
+  type HealthProblem,
+  type HealthProblemCode,
+  type MachineStatus,
+  Runtime,
+} from '../protocol/index.ts'
 
 const MIB = 1024 * 1024
 /** Below this, the server is warned. */
@@ -25,7 +31,7 @@ const INFO_MS = 3_600_000
 
 const RuntimesRecord = z.object({ version: z.literal(1), runtimes: z.array(Runtime) })
 
-type Code = HealthProblem['code']
+type Code = HealthProblemCode
 
 export interface HealthOptions {
   runtimes: AgentRuntime[]
@@ -219,7 +225,7 @@ export class Health {
     this.#checkMemory()
     const limit = this.#problems.get('usage_limit')
     if (limit?.until && Date.parse(limit.until) < wall) this.clear('usage_limit')
-    for (const { code, severity, since } of [...this.#problems.values()])
+    for (const [code, { severity, since }] of [...this.#problems])
       if (severity === 'info' && wall - Date.parse(since) > INFO_MS) this.clear(code)
     if (this.#probeIsDue(monotonic)) void this.probe()
   }

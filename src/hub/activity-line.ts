@@ -1,8 +1,8 @@
 import * as z from 'zod/mini'
-import { Event, Offset } from '../protocol/index.ts'
+import { AnyEvent, Offset } from '../protocol/index.ts'
 
 /** One line of `activity.jsonl`: bytes `[from, to)` of an agent's journal, as events. */
-const ActivityLine = z.object({ from: Offset, to: Offset, events: z.array(Event) })
+const ActivityLine = z.object({ from: Offset, to: Offset, events: z.array(AnyEvent) })
 export type ActivityLine = z.infer<typeof ActivityLine>
 
 /** Bytes at the start of a line in which `lineRange` finds what it needs. */

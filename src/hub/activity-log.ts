@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { setAside } from '../platform/files.ts'
-import type { Activity, EventKind } from '../protocol/index.ts'
+import type { Activity, AnyEvent } from '../protocol/index.ts'
 import { type EventId, formatLine, parseLine } from './activity-line.ts'
 import { type Chunk, firstBeyond, readChunk, seek } from './activity-read.ts'
 import { AppendFile, lastNewline } from './append-file.ts'
@@ -9,7 +9,7 @@ import { AppendFile, lastNewline } from './append-file.ts'
 const WAITING_BYTES = 16 * 1024 * 1024
 
 /** Events that run on: those of a frame that follow each other are one. */
-const RUNS_ON: readonly EventKind[] = ['text_delta', 'thinking_delta', 'tool_input_delta']
+const RUNS_ON: readonly AnyEvent['kind'][] = ['text_delta', 'thinking_delta', 'tool_input_delta']
 
 /**
  * `taken`: on its way to the disk. `known`: nothing new in it. `gap`: something before it is missing. `full`: too much

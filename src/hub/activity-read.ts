@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import type { Event } from '../protocol/index.ts'
+import type { AnyEvent } from '../protocol/index.ts'
 import { type EventId, HEAD_BYTES, isAfter, lineRange, parseLine } from './activity-line.ts'
 
 const NEWLINE = 10
@@ -9,7 +9,7 @@ const BLOCK_BYTES = 256 * 1024
 const NEAR_BYTES = 64 * 1024
 
 export interface Chunk {
-  events: Event[]
+  events: AnyEvent[]
   /** Where the next chunk starts. */
   next: number
 }
@@ -42,7 +42,7 @@ export async function seek(path: string, size: number, offset: number): Promise<
 export async function readChunk(path: string, size: number, at: number, after: EventId): Promise<Chunk> {
   if (at >= size) return { events: [], next: at }
   const bytes = await readLines(path, size, at)
-  const events: Event[] = []
+  const events: AnyEvent[] = []
   for (const text of bytes.toString('utf8').split('\n'))
     if (text) for (const event of parseLine(text)?.events ?? []) if (isAfter(event, after)) events.push(event)
   return { events, next: at + bytes.length }

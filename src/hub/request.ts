@@ -1,5 +1,6 @@
 import type { Context } from 'hono'
 import type * as z from 'zod/mini'
+import { faultOf } from '../protocol/index.ts'
 import { BEGINNING, type EventId, parseEventId } from './activity-line.ts'
 import { Fault } from './fault.ts'
 
@@ -32,9 +33,8 @@ export async function jsonBody(c: Context): Promise<object> {
 export function parse<S extends z.ZodMiniType>(schema: S, value: unknown): z.infer<S> {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  const issue = parsed.error.issues[0]
-  const path = issue?.path.join('.')
-  throw new Fault(400, 'invalid_command', `${path ? `${path}: ` : ''}${issue?.message}`, path ? { path } : {})
+  const { message, ...where } = faultOf(parsed.error)
+  throw new Fault(400, 'invalid_command', message, where)
 }
 
 /** How long to wait for an outcome, in ms. */

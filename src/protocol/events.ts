@@ -211,4 +211,19 @@ export const Event = z.discriminatedUnion('kind', [
   }),
 ])
 export type Event = z.infer<typeof Event>
-export type EventKind = Event['kind']
+
+const kinds = Event._zod.propValues.kind!
+
+/** Of a newer daemon, and of a kind that is not known here. */
+const NewerEvent = z.looseObject({
+  offset: Offset,
+  index: Offset,
+  kind: z
+    .string()
+    .check(z.refine((kind) => !kinds.has(kind), { abort: true }))
+    .register(z.globalRegistry, { not: { enum: [...kinds] } }),
+})
+
+/** An event as it comes from elsewhere: one of an unknown kind is kept and passed on as it is. */
+export const AnyEvent = z.union([Event, NewerEvent])
+export type AnyEvent = z.infer<typeof AnyEvent>

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { Commands } from './commands.ts'
 import { CommandError } from './errors.ts'
-import { Event } from './events.ts'
+import { AnyEvent } from './events.ts'
 import { AgentId, CommandId } from './ids.ts'
 import { AgentStatus, MachineStatus } from './status.ts'
 
@@ -107,7 +107,7 @@ export const Outcome = z.object({
 export type Outcome = z.infer<typeof Outcome>
 
 export const EventPage = z.object({
-  events: z.array(Event),
+  events: z.array(AnyEvent),
   /** Ask again with `after=<next>`; absent at the end. */
   next: z.optional(z.string()),
 })

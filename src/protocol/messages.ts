@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { CommandError, RefusalCode } from './errors.ts'
-import { Event } from './events.ts'
+import { AnyEvent } from './events.ts'
 import { AgentId, CommandId, Json, Offset } from './ids.ts'
 import { AgentStatus, MachineStatus } from './status.ts'
 
@@ -57,7 +57,7 @@ export const Activity = z.object({
   agent_id: AgentId,
   from: Offset,
   to: Offset,
-  events: z.array(Event),
+  events: z.array(AnyEvent),
 })
 export type Activity = z.infer<typeof Activity>
 

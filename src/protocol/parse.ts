@@ -33,13 +33,31 @@ function parse<M>(frame: string, schemaOf: (type: string) => z.ZodMiniType | und
   if (!schema) return { ok: false, unknownType: type }
   const result = schema.safeParse(json)
   if (result.success) return { ok: true, message: result.data as M }
-  const issue = result.error.issues[0]
-  const path = issue?.path.join('.') || undefined
-  return fault('invalid', `${type}: ${path ? `${path}: ` : ''}${issue?.message ?? 'invalid'}`, {
+  const { path, message } = faultOf(result.error)
+  return fault('invalid', `${type}: ${message}`, {
     of_type: type,
     ...(path && { path }),
     ...(text(command_id) && { command_id: text(command_id) }),
   })
+}
+
+/** What is wrong, for people, and where: `path` as `spec.cwd`. */
+export function faultOf({ issues }: z.core.$ZodError): { message: string; path?: string } {
+  const issue = furthest(issues)
+  const path = issue?.path.join('.')
+  const message = issue?.message ?? 'invalid'
+  return path ? { path, message: `${path}: ${message}` } : { message }
+}
+
+/** Of what may be one thing or another, that one is meant which fits up to the deepest place. */
+function furthest([issue]: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined {
+  if (issue?.code !== 'invalid_union') return issue
+  // One that has an issue of this kind left is not even meant, by its own mark.
+  const [inner] = issue.errors
+    .flatMap((branch) => furthest(branch) ?? [])
+    .filter(({ code }) => code !== 'invalid_union')
+    .sort((a, b) => b.path.length - a.path.length)
+  return inner ? { ...inner, path: [...issue.path, ...inner.path] } : issue
 }
 
 const own = <T extends object>(table: T, key: string) =>

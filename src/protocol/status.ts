@@ -52,25 +52,28 @@ export const AgentStatus = z.object({
 })
 export type AgentStatus = z.infer<typeof AgentStatus>
 
+export const HealthProblemCode = z.enum([
+  'runtime_missing',
+  'runtime_too_old',
+  'runtime_broken',
+  'runtime_changed',
+  'not_logged_in',
+  'login_expired',
+  'usage_limit',
+  'disk_low',
+  'disk_full',
+  'memory_low',
+  'was_asleep',
+  'state_damaged',
+  'update_failed',
+  'crash_loop',
+])
+export type HealthProblemCode = z.infer<typeof HealthProblemCode>
+
 /** One thing that is not as it should be, and what to do about it. */
 export const HealthProblem = z.object({
-  /** Stable, for programs. */
-  code: z.enum([
-    'runtime_missing',
-    'runtime_too_old',
-    'runtime_broken',
-    'runtime_changed',
-    'not_logged_in',
-    'login_expired',
-    'usage_limit',
-    'disk_low',
-    'disk_full',
-    'memory_low',
-    'was_asleep',
-    'state_damaged',
-    'update_failed',
-    'crash_loop',
-  ]),
+  /** Stable, for programs. A newer daemon may have more. */
+  code: z.union([HealthProblemCode, z.string()]),
   severity: z.enum(['info', 'warning', 'error']),
   message: z.string(),
   remedy: z.optional(z.string()),

@@ -11,14 +11,34 @@ import {
 } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { Event, HubAgent } from '../../src/protocol/index.ts'
+import type { Event, HubAgent, HubMachine } from '../../src/protocol/index.ts'
 import { TestHub } from '../support/hub.ts'
-import { frameOf, LightDaemon, statusOf } from '../support/light-daemon.ts'
+import { frameOf, helloOf, LightDaemon, statusOf } from '../support/light-daemon.ts'
 import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
 const offsets = (events: Event[]) => events.map(({ offset }) => offset)
 const steps = (to: number, step = 10) => Array.from({ length: to / step }, (_, n) => n * step)
+
+test('what a newer daemon says is kept and passed on, and is no fault', async (t) => {
+  const hub = await TestHub.open(t)
+  const problem = { code: 'too_hot', severity: 'warning' as const, message: 'Hot.', since: '' }
+  const { machine } = helloOf()
+  const daemon = await hub.daemon({
+    machine: { ...machine, problems: [problem] },
+    agents: [statusOf('a')],
+  })
+  const events = [
+    { kind: 'weather', offset: 0, index: 0, forecast: [{ rain: true }] },
+    { kind: 'text', offset: 5, index: 0, text: 'hello' },
+  ]
+  daemon.send({ type: 'agent:activity', agent_id: 'a', from: 0, to: 10, events })
+  await daemon.acknowledged('a', 10)
+  assert.deepEqual(await hub.events('a'), events)
+  assert.deepEqual(daemon.ofType('protocol:error'), [])
+  const { machines } = await hub.api<{ machines: HubMachine[] }>('GET', '/api/machines')
+  assert.deepEqual(machines[0]?.status.problems, [problem])
+})
 
 test('repeated, overlapping and gapped frames: each event once, in order', async (t) => {
   const hub = await TestHub.open(t)

@@ -80,7 +80,7 @@ test('a server in another language, written from the document, gets every event 
   await server.agentIs('waiting')
   const request = server.said
     .flatMap((message) => (message.type === 'agent:activity' ? (message as unknown as Activity).events : []))
-    .find((event) => event.kind === 'permission_request')
+    .find((event): event is Event & { kind: 'permission_request' } => event.kind === 'permission_request')
   assert.ok(request)
   server.order({ type: 'agent:permission', agent_id, request_id: request.request_id, decision: 'allow' })
   await server.hears('agent:permission:result', ({ ok }) => ok === true)

@@ -99,7 +99,7 @@ export class TestHub {
         'GET',
         `/api/agents/${agentId}/events?limit=${limit}${after && `&after=${after}`}`,
       )
-      events.push(...page.events)
+      events.push(...(page.events as Event[]))
       after = page.next
     }
     return events

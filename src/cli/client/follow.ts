@@ -1,6 +1,6 @@
 import { sleep } from '../../platform/clock.ts'
 import { UserError } from '../../platform/errors.ts'
-import { Event, HubAgent } from '../../protocol/index.ts'
+import { type AnyEvent, Event, HubAgent } from '../../protocol/index.ts'
 import type { HubClient } from './hub-client.ts'
 
 /** Between tries to reach a hub that went away: it is usually being restarted. */
@@ -45,7 +45,7 @@ export async function* follow(
         wait = RETRY_MS.first
         if (event === 'activity') {
           place = id
-          yield { type: 'activity', event: readEvent(data, id) }
+          yield { type: 'activity', event: known(JSON.parse(data)) }
         } else if (event === 'status') yield { type: 'status', agent: HubAgent.parse(JSON.parse(data)) }
       }
     } catch (error) {
@@ -68,12 +68,11 @@ export async function* follow(
 /** A connection that ended in the middle, as fetch says it. */
 const isBroken = (error: unknown) => error instanceof TypeError
 
-/** A hub newer than this program may know events that it does not. */
-function readEvent(data: string, id: string): Event {
-  const raw: unknown = JSON.parse(data)
+/** A hub, or a daemon, newer than this program may know events that it does not. */
+function known(raw: AnyEvent): Event {
   const event = Event.safeParse(raw)
   if (event.success) return event.data
-  const [offset = 0, index = 0] = id.split('.').map(Number)
+  const { offset, index } = raw
   return { kind: 'unknown', offset, index, raw }
 }
 
@@ -97,7 +96,7 @@ export async function* lastActivity(
 export async function* history(client: HubClient, agentId: string, place?: string): AsyncGenerator<Event> {
   for (let after = place; ; ) {
     const { events, next } = await client.events(agentId, after)
-    yield* events
+    yield* events.map(known)
     if (next === undefined) return
     after = next
   }

@@ -96,7 +96,8 @@ test('following goes on where the hub went away, and ends when the agent is remo
       response.write('event: activity\nid: 10.0\nda', () => response.destroy())
     } else
       response.end(
-        sse('activity', text(10), '10.0') + sse('activity', { kind: 'of-the-future', x: 1 }, '20.1'),
+        sse('activity', text(10), '10.0') +
+          sse('activity', { kind: 'of-the-future', offset: 20, index: 1, x: 1 }, '20.1'),
       )
   })
   const seen: Followed[] = []
@@ -111,7 +112,12 @@ test('following goes on where the hub went away, and ends when the agent is remo
     { type: 'activity', event: text(10) },
     {
       type: 'activity',
-      event: { kind: 'unknown', offset: 20, index: 1, raw: { kind: 'of-the-future', x: 1 } },
+      event: {
+        kind: 'unknown',
+        offset: 20,
+        index: 1,
+        raw: { kind: 'of-the-future', offset: 20, index: 1, x: 1 },
+      },
     },
   ])
   assert.equal(placeNow({ ...agent, offset: 0 }), undefined)

@@ -11,7 +11,7 @@ import {
   Event,
   FromDaemon,
   FromServer,
-  HealthProblem,
+  HealthProblemCode,
   isCommand,
   Limits,
   ProtocolError,
@@ -123,7 +123,7 @@ test('the example of agent:start leaves no field out', () => {
 
 test('the tables of codes and limits are those of the code', () => {
   assert.deepEqual(sorted(firstColumn('| `error.code`')), sorted(CommandErrorCode.options))
-  assert.deepEqual(sorted(firstColumn('Problems, by `code`')), sorted(HealthProblem.shape.code.options))
+  assert.deepEqual(sorted(firstColumn('Problems, by `code`')), sorted(HealthProblemCode.options))
   assert.deepEqual(sorted(firstColumn('Or the server turns')), sorted(RefusalCode.options))
   assert.deepEqual(sorted(firstColumn('### Faults')), sorted(ProtocolError.shape.code.options))
   const closeCodes = [...text.matchAll(/^\| (4\d{3}) \| `(\w+)` \|/gm)].map(([, code, name]) => [

@@ -62,6 +62,25 @@ function faultOf(frame: string) {
   return rest
 }
 
+test('of what may be one thing or another, a fault names the place in the one that is meant', () => {
+  const pathOf = (parsed: ReturnType<typeof parseFromDaemon | typeof parseFromServer>) =>
+    parsed.ok ? undefined : parsed.error?.path
+  const event = (event: object) =>
+    parseFromDaemon(
+      JSON.stringify({ type: 'agent:activity', agent_id: 'a', from: 0, to: 9, events: [event] }),
+    )
+  const at = { offset: 0, index: 0 }
+  assert.equal(pathOf(event({ ...at, kind: 'text' })), 'events.0.text')
+  assert.equal(pathOf(event({ index: 0, kind: 'text', text: '' })), 'events.0.offset')
+  assert.equal(pathOf(event({ index: 0, kind: 'weather' })), 'events.0.offset')
+  assert.equal(pathOf(event(at)), 'events.0.kind')
+  const content = (content: unknown) =>
+    server({ type: 'agent:prompt', command_id: 'c', agent_id: 'a', content })
+  assert.equal(pathOf(content(undefined)), 'content')
+  assert.equal(pathOf(content([{ type: 'text', text: 'x' }, { type: 'text' }])), 'content.1.text')
+  assert.equal(pathOf(content([{ type: 'image', media_type: 'x', data: 'a' }])), 'content.0.media_type')
+})
+
 test('a fault says where it is, and whose', () => {
   const of_type = 'agent:start'
   const command_id = 'c1'
