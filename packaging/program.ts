@@ -43,15 +43,16 @@ const program: BuildOptions = {
 /**
  * The program as one CommonJS file, which needs Node and nothing else.
  * @param executable for the inside of an executable, or for a Node that is told to run it
+ * @param different for tests: what else is built differently
  */
-export async function buildProgram({
-  executable,
-}: {
-  executable: boolean
-}): Promise<{ code: Uint8Array; metafile: Metafile }> {
+export async function buildProgram(
+  { executable }: { executable: boolean },
+  different: Pick<BuildOptions, 'define' | 'plugins'> = {},
+): Promise<{ code: Uint8Array; metafile: Metafile }> {
   const { outputFiles = [], metafile } = await build({
     ...program,
-    define: { ...program.define, FOMULAR_EXECUTABLE: String(executable) },
+    ...different,
+    define: { ...program.define, FOMULAR_EXECUTABLE: String(executable), ...different.define },
   })
   const [main] = outputFiles
   if (!main || !metafile) throw new Error('esbuild gave nothing')

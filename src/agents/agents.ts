@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type FSWatcher, mkdirSync, readdirSync, renameSync, rmSync, watch, writeFileSync } from 'node:fs'
+import { type FSWatcher, readdirSync, renameSync, rmSync, watch } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UserError } from '../platform/errors.ts'
@@ -10,7 +10,7 @@ import { Agent, type AgentContext } from './agent.ts'
 import { checkCwd } from './checks.ts'
 import { checkProcesses, stop, sweep } from './end.ts'
 import { CommandFailure } from './failure.ts'
-import { agentFolder } from './folder.ts'
+import { agentFolder, makeFolder } from './folder.ts'
 import { uuidFrom } from './ids.ts'
 import { initializeId, isLaunched, launch } from './launch.ts'
 import { RunRecord, SpecRecord } from './records.ts'
@@ -289,15 +289,8 @@ export class Agents {
   }
 
   #create(record: SpecRecord, run: RunRecord, runtime: Runtime): Agent {
-    const dir = join(this.#options.dir, record.agent_id)
-    const making = agentFolder(join(this.#options.dir, `.new-${record.agent_id}`))
-    rmSync(making.dir, { recursive: true, force: true })
-    for (const path of [making.dir, making.inbox, making.fed]) mkdirSync(path, { mode: 0o700 })
-    writeAtomic(making.spec, JSON.stringify(record), { durable: true })
-    writeAtomic(making.run, JSON.stringify(run), { durable: true })
-    writeFileSync(making.journal, '', { mode: 0o600 })
-    renameSync(making.dir, dir)
-    return this.#open(new Agent(agentFolder(dir), record, run, runtime, this.#context()))
+    const folder = makeFolder(this.#options.dir, record, run)
+    return this.#open(new Agent(folder, record, run, runtime, this.#context()))
   }
 
   #open(agent: Agent): Agent {

@@ -4,6 +4,7 @@ import type { Agent } from './agent.ts'
 import { launcherLine } from './decode.ts'
 import { uuidFrom } from './ids.ts'
 import { ExitRecord } from './records.ts'
+import type { Input } from './runtimes/runtime.ts'
 import { agentProcesses, endProcesses, endStrays } from './strays.ts'
 
 /** How long a launcher may take from its claim to writing down its processes. */
@@ -79,20 +80,26 @@ export async function stop(
   if (over()) return
   const busy = agent.snapshot.state === 'working' || agent.snapshot.state === 'waiting'
   agent.beginStop()
-  const { runtime, inbox, run } = agent
+  const { runtime, run } = agent
   // While its parents live, a process that has dropped the agent's mark can still be told for the agent's.
   const family = agentProcesses().get(agent.folder.dir) ?? []
   const graceMs = graceS * 1000
+  const tell = (input: Input) => {
+    try {
+      agent.inbox.put(input)
+      return true
+    } catch {
+      // A full disk: the signals need none.
+      return false
+    }
+  }
 
   if (busy) {
     const id = uuidFrom('stop-interrupt', commandId, run.run)
-    inbox.put(runtime.interrupt(id, { cancelQueued: true }))
-    await wait(graceMs, () => over() || agent.reply(id) !== undefined)
+    if (tell(runtime.interrupt(id, { cancelQueued: true })))
+      await wait(graceMs, () => over() || agent.reply(id) !== undefined)
   }
-  if (!over()) {
-    inbox.put(runtime.endSession(uuidFrom('stop-end', commandId, run.run)))
-    await wait(graceMs)
-  }
+  if (!over() && tell(runtime.endSession(uuidFrom('stop-end', commandId, run.run)))) await wait(graceMs)
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     let sent = false
     const steps = () => Math.ceil((hurry?.aborted ? HURRIED_MS : Math.max(graceMs, HURRIED_MS)) / STEP_MS)

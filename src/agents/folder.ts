@@ -1,4 +1,7 @@
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { writeAtomic } from '../platform/files.ts'
+import type { RunRecord, SpecRecord } from './records.ts'
 
 /** Where everything of one agent is. See README.md beside this file for who writes what. */
 export interface AgentFolder {
@@ -38,4 +41,22 @@ export function agentFolder(dir: string): AgentFolder {
     launcher: at('launch.sh'),
     claim: (run) => at(`run.${run}`),
   }
+}
+
+/** Makes a new agent's folder in `parent`: whole, or not at all. @throws the system's error */
+export function makeFolder(parent: string, record: SpecRecord, run: RunRecord): AgentFolder {
+  const making = agentFolder(join(parent, `.new-${record.agent_id}`))
+  const folder = agentFolder(join(parent, record.agent_id))
+  rmSync(making.dir, { recursive: true, force: true })
+  try {
+    for (const path of [making.dir, making.inbox, making.fed]) mkdirSync(path, { mode: 0o700 })
+    writeAtomic(making.spec, JSON.stringify(record), { durable: true })
+    writeAtomic(making.run, JSON.stringify(run), { durable: true })
+    writeFileSync(making.journal, '', { mode: 0o600 })
+    renameSync(making.dir, folder.dir)
+  } catch (error) {
+    rmSync(making.dir, { recursive: true, force: true })
+    throw error
+  }
+  return folder
 }

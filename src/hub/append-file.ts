@@ -16,6 +16,8 @@ export class AppendFile {
   #queue: string[] = []
   /** Taken from the queue, but not on the disk yet: the last attempt failed. */
   #stuck: Buffer | undefined
+  /** The last attempt may have left a part behind `#size`. */
+  #torn = false
   #flushing: Promise<void> | undefined
 
   /** Opens what is there, if anything. Cuts off a last line that has no end. */
@@ -63,14 +65,14 @@ export class AppendFile {
   }
 
   async #write(): Promise<void> {
-    const retry = this.#stuck !== undefined
     const data = Buffer.concat([this.#stuck ?? Buffer.alloc(0), Buffer.from(this.#queue.join(''))])
     this.#stuck = data
     this.#queue = []
     const file = await open(this.path, 'a', 0o600)
     try {
-      // The last attempt may have left a part.
-      if (retry) await file.truncate(this.#size)
+      // Also before lines that are none of the last attempt's: they would stand in the middle of one.
+      if (this.#torn) await file.truncate(this.#size)
+      this.#torn = true
       await file.appendFile(data)
       await file.datasync()
     } finally {
@@ -78,6 +80,7 @@ export class AppendFile {
     }
     if (this.#size === 0) await syncFolders(this.path)
     this.#size += data.length
+    this.#torn = false
     this.#stuck = undefined
   }
 }

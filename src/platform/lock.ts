@@ -1,4 +1,4 @@
-import { closeSync, constants, linkSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
+import { linkSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { systemCode } from './errors.ts'
 import { readJson } from './files.ts'
 import { identify, isAlive, ProcessIdentity } from './process-identity.ts'
@@ -25,10 +25,8 @@ const ATTEMPTS = 100
 export function acquireLock(path: string): () => void {
   const own = identify(process.pid)!
   const temp = `${path}.${own.pid}`
-  const fd = openSync(temp, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, 0o600)
-  writeSync(fd, JSON.stringify(own))
-  closeSync(fd)
   try {
+    writeFileSync(temp, JSON.stringify(own), { mode: 0o600 })
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       try {
         // Fails if there is one already, and is never there without its content.

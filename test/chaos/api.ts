@@ -1,0 +1,79 @@
+import { request } from 'node:http'
+import type { Event, HubAgent, HubMachine } from '../../src/protocol/index.ts'
+
+const TIMEOUT_MS = 4000
+const PAGE = 1000
+
+export interface Answer {
+  status: number
+  body: unknown
+}
+
+/** The hub's HTTP API. A connection for each request: what stays open is the hub's own doing then. */
+export class Api {
+  readonly #port: number
+  readonly #key: () => string
+
+  constructor(port: number, key: () => string) {
+    this.#port = port
+    this.#key = key
+  }
+
+  /** @throws when there was no answer */
+  send(method: string, path: string, body?: object): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const outgoing = request(
+        {
+          host: '127.0.0.1',
+          port: this.#port,
+          method,
+          path,
+          agent: false,
+          headers: { authorization: `Bearer ${this.#key()}`, 'content-type': 'application/json' },
+          signal: AbortSignal.timeout(TIMEOUT_MS),
+        },
+        (incoming) => {
+          const chunks: Buffer[] = []
+          incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
+          incoming.on('error', reject)
+          incoming.on('end', () => {
+            try {
+              resolve({ status: incoming.statusCode!, body: JSON.parse(Buffer.concat(chunks).toString()) })
+            } catch (error) {
+              reject(error)
+            }
+          })
+        },
+      )
+      outgoing.on('error', reject)
+      outgoing.end(body && JSON.stringify(body))
+    })
+  }
+
+  async machines(): Promise<HubMachine[]> {
+    return (await this.#get<{ machines: HubMachine[] }>('/api/machines')).machines
+  }
+
+  async agents(): Promise<HubAgent[]> {
+    return (await this.#get<{ agents: HubAgent[] }>('/api/agents')).agents
+  }
+
+  /** What the hub has of an agent behind the event `after`, to its end. */
+  async events(agentId: string, after = ''): Promise<Event[]> {
+    const events: Event[] = []
+    for (let next: string | undefined = after; next !== undefined; ) {
+      const page: { events: Event[]; next?: string } = await this.#get(
+        `/api/agents/${agentId}/events?limit=${PAGE}${next && `&after=${next}`}`,
+      )
+      events.push(...page.events)
+      next = page.next
+    }
+    return events
+  }
+
+  async #get<T>(path: string): Promise<T> {
+    const { status, body } = await this.send('GET', path)
+    if (status !== 200) throw new Error(`GET ${path}: ${status} ${JSON.stringify(body)}`)
+    return body as T
+  }
+}

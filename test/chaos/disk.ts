@@ -1,0 +1,57 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { systemCode } from '../../src/platform/errors.ts'
+
+const REFILL_MS = 50
+
+/** A small disk of its own: a tmpfs, seen by this process and its children only. */
+export class Disk {
+  readonly path: string
+  #filling: NodeJS.Timeout | undefined
+  #ballast = 0
+
+  constructor(path: string, mebibytes: number) {
+    this.path = path
+    mkdirSync(path)
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mebibytes}m,mode=700`, 'chaos', path])
+  }
+
+  get full() {
+    return this.#filling !== undefined
+  }
+
+  /** Full from now on, also of what others give back. */
+  fill() {
+    if (this.full) return
+    this.#fill()
+    this.#filling = setInterval(() => this.#fill(), REFILL_MS)
+  }
+
+  free() {
+    clearInterval(this.#filling)
+    this.#filling = undefined
+    for (; this.#ballast > 0; this.#ballast--) rmSync(this.#path(this.#ballast), { force: true })
+  }
+
+  unmount() {
+    this.free()
+    // Whatever still has it open keeps it until it ends.
+    execFileSync('umount', ['--lazy', this.path])
+  }
+
+  #fill() {
+    const { bavail, bsize } = statfsSync(this.path)
+    if (bavail === 0) return
+    this.#ballast++
+    try {
+      writeFileSync(this.#path(this.#ballast), Buffer.alloc(bavail * bsize))
+    } catch (error) {
+      if (systemCode(error) !== 'ENOSPC') throw error
+    }
+  }
+
+  #path(n: number) {
+    return join(this.path, `ballast-${n}`)
+  }
+}

@@ -1,0 +1,353 @@
+import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Event, HubAgent, Outcome } from '../../src/protocol/index.ts'
+import { until } from '../support/wait.ts'
+import type { Task } from './agent-program.ts'
+import type { Random } from './random.ts'
+import type { Machine, World } from './world.ts'
+
+type Kind = 'start' | 'prompt' | 'interrupt' | 'permission' | 'configure' | 'stop' | 'resume' | 'remove'
+
+/** One command, given with an id of the driver's own, as often as it takes. */
+export interface Issued {
+  id: string
+  kind: Kind
+  agent: string
+  body: Record<string, unknown>
+  /** Of a prompt it carries: what the agent is to read. */
+  digest?: string
+  /** Of a permission's answer: which request it is for. */
+  request?: string
+  /** `open`: nobody has said yet whether the hub has it. */
+  state: 'open' | 'accepted' | 'refused'
+  refusal?: string
+  outcome?: Outcome
+}
+
+/** What the driver knows of an agent that it has started. */
+export interface Known {
+  id: string
+  machine: Machine
+  /** A remove was given: its history may go at any time. */
+  removing: boolean
+  /** What a client has seen that pages through the history from where it was. */
+  seen: Event[]
+}
+
+const TICK_MS = 30
+const LOOK_MS = 300
+const FOLLOW_MS = 60
+const MOST_IN_FLIGHT = 48
+const RETRY_MS = 300
+const SETTLE_MS = 60_000
+/** Commands lately given, of which one is given again from time to time. */
+const LATELY = 60
+
+const ACTIONS = {
+  prompt: 46,
+  again: 16,
+  permission: 14,
+  start: 10,
+  resume: 10,
+  interrupt: 5,
+  configure: 4,
+  stop: 4,
+  remove: 2,
+} as const
+
+export interface DriverOptions {
+  world: World
+  random: Random
+  agentsPerMachine: number
+}
+
+/** Somebody who has a lot to say to a lot of agents, by the hub's API, and insists on an answer. */
+export class Driver {
+  readonly issued: Issued[] = []
+  readonly known = new Map<string, Known>()
+  readonly #world: World
+  readonly #random: Random
+  readonly #agentsPerMachine: number
+  readonly #sending = new Set<Promise<void>>()
+  readonly #loops: Promise<void>[] = []
+  #views = new Map<string, HubAgent>()
+  #running = false
+  #count = 0
+
+  constructor({ world, random, agentsPerMachine }: DriverOptions) {
+    this.#world = world
+    this.#random = random
+    this.#agentsPerMachine = agentsPerMachine
+  }
+
+  get agents() {
+    return [...this.known.values()]
+  }
+
+  /** Has every machine run an agent once: what a process opens with its first agent, it keeps. */
+  async warmUp() {
+    for (const machine of this.#world.machines) this.#start(machine)
+    await this.finish()
+    await this.all('remove')
+    for (const agent of this.agents) agent.removing = true
+  }
+
+  start() {
+    this.#running = true
+    const follower = this.#random.fork('follower')
+    this.#loops.push(
+      this.#every(TICK_MS, async () => this.#act()),
+      this.#every(LOOK_MS, () => this.#look()),
+      this.#every(FOLLOW_MS, async () => {
+        const present = this.agents.filter(({ removing }) => !removing)
+        if (present.length > 0) await this.follow(follower.pick(present))
+      }),
+    )
+  }
+
+  /** Gives no more commands. Those that were given are still insisted on. */
+  async stop() {
+    this.#running = false
+    await Promise.all(this.#loops)
+  }
+
+  /** Waits until every command has its outcome, or its refusal. */
+  async settled() {
+    await Promise.all(this.#sending)
+    for (const issued of this.issued)
+      if (issued.state === 'accepted' && issued.outcome?.state === 'pending')
+        await until(
+          async () => {
+            const { status, body } = await this.#world.api.send('GET', `/api/commands/${issued.id}?wait=1`)
+            // Accepted and forgotten: the verdict will say so.
+            if (status === 404) return true
+            issued.outcome = body as Outcome
+            return issued.outcome.state !== 'pending'
+          },
+          { timeoutMs: SETTLE_MS, what: `the outcome of ${issued.kind} ${issued.id} of ${issued.agent}` },
+        )
+  }
+
+  /** Leaves nothing waiting: answers what is asked, and brings back agents that have prompts to read. */
+  async finish() {
+    await this.settled()
+    await until(
+      async () => {
+        await this.#look()
+        const there = this.agents.flatMap(({ id }) => this.#views.get(id) ?? []).filter(({ gone }) => !gone)
+        for (const { agent_id, pending } of there)
+          for (const { request_id } of pending) this.#answer(agent_id, request_id, 'allow')
+        const ended = there.filter(({ state }) => state === 'exited' || state === 'failed')
+        for (const { agent_id, undelivered_prompts } of ended)
+          if (undelivered_prompts > 0) this.#give('resume', agent_id, {})
+        await this.settled()
+        return there.every(
+          ({ state, undelivered_prompts, pending }) =>
+            undelivered_prompts === 0 &&
+            pending.length === 0 &&
+            (state === 'idle' || state === 'exited' || state === 'failed'),
+        )
+      },
+      { timeoutMs: SETTLE_MS, what: 'the end of all turns' },
+    ).catch((error) => {
+      const open = [...this.#views.values()].filter(
+        ({ state, undelivered_prompts }) =>
+          undelivered_prompts > 0 || !['idle', 'exited', 'failed'].includes(state),
+      )
+      throw new Error(
+        `${error.message}: ${JSON.stringify(open.map(({ agent_id, state, run, undelivered_prompts, pending, failure }) => ({ agent_id, state, run, undelivered_prompts, pending, failure })))}`,
+      )
+    })
+  }
+
+  /** Gives one command to every agent there is, and waits for all of it. */
+  async all(kind: 'stop' | 'remove') {
+    await this.#look()
+    for (const { id } of this.agents)
+      if (this.#views.has(id)) this.#give(kind, id, kind === 'remove' ? { force: true } : {})
+    await this.settled()
+  }
+
+  /** Waits until the hub has all that there is. */
+  async complete() {
+    let behind: unknown[] = []
+    await until(
+      async () => {
+        const agents = await this.#world.api.agents()
+        behind = agents
+          .filter(({ gone, offset, end }) => !gone && offset < end)
+          .map(({ agent_id, state, offset, acked, end }) => ({ agent_id, state, offset, acked, end }))
+        return behind.length === 0
+      },
+      { timeoutMs: SETTLE_MS, what: 'all activity at the hub' },
+    ).catch((error) => {
+      throw new Error(`${error.message}: ${JSON.stringify(behind)}`)
+    })
+  }
+
+  /** Reads on in an agent's history from where the last reading ended. */
+  async follow(agent: Known) {
+    const last = agent.seen.at(-1)
+    try {
+      agent.seen.push(...(await this.#world.api.events(agent.id, last ? `${last.offset}.${last.index}` : '')))
+    } catch {
+      // The hub is away, or has not heard of the agent yet.
+    }
+  }
+
+  async #every(ms: number, run: () => Promise<void>) {
+    while (this.#running) {
+      await run().catch(() => {})
+      await sleep(ms)
+    }
+  }
+
+  async #look() {
+    this.#views = new Map((await this.#world.api.agents()).map((agent) => [agent.agent_id, agent]))
+  }
+
+  #act() {
+    const random = this.#random
+    // Drawn before anything is looked at: what there is depends on the machine's speed.
+    const action = random.weighted(ACTIONS)
+    const machine = random.pick(this.#world.machines)
+    const pick = random.next()
+    if (this.#sending.size >= MOST_IN_FLIGHT) return
+    const present = this.agents.filter((agent) => !agent.removing && agent.machine === machine)
+    const choose = <T>(from: T[]): T | undefined => from[Math.floor(pick * from.length)]
+    const inState = (...states: string[]) =>
+      present.filter(({ id }) => states.includes(this.#views.get(id)?.state ?? 'unknown'))
+    if (present.length < this.#agentsPerMachine && (action === 'start' || present.length === 0))
+      return this.#start(machine)
+    switch (action) {
+      case 'again': {
+        const again = choose(this.issued.slice(-LATELY))
+        if (again) this.#send(again)
+        return
+      }
+      case 'permission': {
+        const asking = present.flatMap(
+          ({ id }) => this.#views.get(id)?.pending.map((p) => ({ id, ...p })) ?? [],
+        )
+        const asked = choose(asking)
+        if (!asked) return
+        this.#answer(asked.id, asked.request_id, random.pick(['allow', 'deny']))
+        // Somebody else answers, too.
+        if (random.chance(0.3)) this.#answer(asked.id, asked.request_id, random.pick(['allow', 'deny']))
+        return
+      }
+      case 'resume':
+      case 'remove': {
+        const agent = choose(random.chance(0.9) ? inState('exited', 'failed') : present)
+        if (!agent) return
+        if (action === 'remove') agent.removing = true
+        const prompted = random.chance(0.5)
+        return this.#give(
+          action,
+          agent.id,
+          action === 'remove' ? { force: random.chance(0.7) } : prompted ? this.#prompt('prompt') : {},
+        )
+      }
+      default: {
+        const agent = choose(random.chance(0.9) ? inState('starting', 'idle', 'working', 'waiting') : present)
+        if (agent) this.#tell(action, agent.id)
+      }
+    }
+  }
+
+  #tell(action: 'prompt' | 'interrupt' | 'configure' | 'stop' | 'start', agentId: string) {
+    const random = this.#random
+    switch (action) {
+      case 'interrupt':
+        return this.#give('interrupt', agentId, { cancel_queued: random.chance(0.3) })
+      case 'configure':
+        return this.#give('configure', agentId, { model: `m${random.int(1, 9)}`, permission_mode: 'plan' })
+      case 'stop':
+        return this.#give('stop', agentId, { grace_s: 1 })
+      default:
+        return this.#give('prompt', agentId, this.#prompt('content'))
+    }
+  }
+
+  #start(machine: Machine) {
+    const id = `a${this.known.size + 1}`
+    this.known.set(id, { id, machine, removing: false, seen: [] })
+    const random = this.#random
+    const prompt = random.chance(0.7) ? this.#prompt('prompt') : {}
+    const restart = random.chance(0.3) ? { restart: { policy: random.pick(['on-loss', 'on-failure']) } } : {}
+    const { prompt: content, digest } = prompt as { prompt?: string; digest?: string }
+    this.#give('start', id, {
+      machine_id: machine.id(),
+      agent_id: id,
+      spec: { cwd: machine.cwd, ...restart, ...(content !== undefined && { prompt: content }) },
+      ...(digest && { digest }),
+    })
+  }
+
+  /** A prompt under the id of the command that will carry it. */
+  #prompt(field: 'prompt' | 'content'): Record<string, unknown> {
+    const random = this.#random
+    const task: Task = {
+      id: `c${this.#count + 1}`,
+      lines: random.int(1, 40),
+      bytes: random.chance(0.02) ? 400_000 : random.int(20, 3000),
+      delay_ms: random.int(0, 60),
+      ...(random.chance(0.3) && { ask: true }),
+      ...(random.chance(0.04) && { exit: random.int(0, 3) }),
+      ...(random.chance(0.05) && { stray: true }),
+    }
+    const size = random.chance(0.02) ? 3_000_000 : random.chance(0.1) ? 100_000 : random.int(0, 2000)
+    const content = `${JSON.stringify(task)}\n${'y'.repeat(size)}`
+    return { [field]: content, digest: createHash('sha256').update(content).digest('hex') }
+  }
+
+  #answer(agentId: string, request: string, decision: 'allow' | 'deny') {
+    const by = { by: `c${this.#count + 1}` }
+    this.#give('permission', agentId, {
+      request_id: request,
+      decision,
+      ...(decision === 'allow' ? { input: by } : { message: by.by }),
+    })
+  }
+
+  #give(kind: Kind, agent: string, { digest, ...body }: Record<string, unknown>) {
+    const id = `c${++this.#count}`
+    const issued: Issued = {
+      id,
+      kind,
+      agent,
+      body: { command_id: id, ...body },
+      state: 'open',
+      ...(typeof digest === 'string' && { digest }),
+      ...(typeof body.request_id === 'string' && { request: body.request_id }),
+    }
+    this.issued.push(issued)
+    this.#send(issued)
+  }
+
+  #send(issued: Issued) {
+    const sending = this.#insist(issued).finally(() => this.#sending.delete(sending))
+    this.#sending.add(sending)
+  }
+
+  async #insist(issued: Issued) {
+    const path = issued.kind === 'start' ? '/api/agents' : `/api/agents/${issued.agent}/${issued.kind}`
+    for (;;) {
+      const answer = await this.#world.api.send('POST', `${path}?wait=0`, issued.body).catch(() => undefined)
+      if (answer && [200, 202, 422].includes(answer.status)) {
+        issued.state = 'accepted'
+        issued.outcome = answer.body as Outcome
+        return
+      }
+      // Busy, a full disk, or away: the same command again.
+      const soon = !answer || answer.status === 429 || answer.status >= 500
+      if (!soon) {
+        // It may have been accepted before, and its agent be gone since.
+        if (issued.state === 'open') issued.state = 'refused'
+        issued.refusal = JSON.stringify(answer.body)
+        return
+      }
+      await sleep(RETRY_MS)
+    }
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * Loaded into hub and daemon before their own code: stands where they meet the machine. Steps their wall clock, and tells
+ * what keeps them alive. `CHAOS_EDGE` names a file `{"offset_ms": N, "ask": N}`; each new `ask` is answered in
+ * `<file>.<pid>`.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+
+const LOOK_MS = 50
+
+const path = process.env.CHAOS_EDGE!
+const RealDate = Date
+let offset = 0
+let asked = 0
+
+function look() {
+  try {
+    const { offset_ms, ask } = JSON.parse(readFileSync(path, 'utf8'))
+    offset = offset_ms
+    if (ask === asked) return
+    asked = ask
+    writeFileSync(
+      `${path}.${process.pid}`,
+      JSON.stringify({ ask, resources: process.getActiveResourcesInfo() }),
+    )
+  } catch {
+    // Being written, or gone with the whole run.
+  }
+}
+
+look()
+setInterval(look, LOOK_MS).unref()
+
+globalThis.Date = class extends RealDate {
+  constructor(...args: []) {
+    if (args.length === 0) super(RealDate.now() + offset)
+    else super(...args)
+  }
+
+  static override now() {
+    return RealDate.now() + offset
+  }
+} as DateConstructor

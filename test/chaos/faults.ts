@@ -1,0 +1,106 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { agentFolder } from '../../src/agents/folder.ts'
+import { ProcessRecord } from '../../src/agents/records.ts'
+import { readJson } from '../../src/platform/files.ts'
+import { sendSignal } from '../../src/platform/process-identity.ts'
+import type { Fault, FaultKind } from './schedule.ts'
+import type { Machine, World } from './world.ts'
+
+const HOUR_MS = 3_600_000
+/** A disk that is full for as long as other faults last would leave nothing to do. */
+const FULL_SHARE = 0.5
+const SLOWEST_BYTES_S = 4000
+const FASTEST_BYTES_S = 200_000
+
+/** What was killed of an agent, for whoever judges its end. */
+export interface Kill {
+  agent: string
+  run: number
+  part: 'launcher' | 'feeder' | 'agent'
+}
+
+export interface FaultContext {
+  world: World
+  kills: Kill[]
+}
+
+type Injector = (context: FaultContext, machine: Machine, fault: Fault) => boolean | Promise<boolean>
+
+const killPart =
+  (part: Kill['part']): Injector =>
+  ({ kills }, machine, { degree }) => {
+    const found = present(machine)
+    const chosen = found[Math.floor(degree * found.length)]
+    if (!chosen || !sendSignal(chosen.record[part], 'SIGKILL')) return false
+    kills.push({ agent: chosen.agent, run: chosen.record.run, part })
+    return true
+  }
+
+const link =
+  (trouble: (machine: Machine, fault: Fault) => void): Injector =>
+  (_, machine, fault) => {
+    const { connected } = machine.proxy
+    trouble(machine, fault)
+    return connected
+  }
+
+/** Agents of a machine that have processes on record, by their names. */
+function present(machine: Machine) {
+  let names: string[]
+  try {
+    names = readdirSync(join(machine.state, 'agents')).sort()
+  } catch {
+    return []
+  }
+  return names.flatMap((agent) => {
+    const read = readJson(agentFolder(join(machine.state, 'agents', agent)).process, ProcessRecord)
+    return read.ok ? [{ agent, record: read.value }] : []
+  })
+}
+
+/** Each says whether there was anything to hit. */
+const injectors: Record<FaultKind, Injector> = {
+  kill_daemon: (_, { process }) => process.kill('SIGKILL'),
+  kill_hub: ({ world }) => world.hub.process.kill('SIGKILL'),
+  restart_hub: ({ world }) => world.hub.process.kill('SIGTERM'),
+  kill_launcher: killPart('launcher'),
+  kill_feeder: killPart('feeder'),
+  kill_agent: killPart('agent'),
+  freeze_daemon: (_, { process }, { for_ms }) => process.freeze(for_ms),
+  freeze_hub: ({ world }, _, { for_ms }) => world.hub.process.freeze(for_ms),
+  cut_link: link(({ proxy }) => proxy.cut()),
+  freeze_link: link(({ proxy }) => proxy.freeze()),
+  stall_link: link(({ proxy }, { for_ms }) => proxy.stall(for_ms)),
+  refuse_link: link(({ proxy }, { for_ms }) => proxy.refuse(for_ms)),
+  throttle_link: link(({ proxy }, { for_ms, degree }) =>
+    proxy.throttle(for_ms, SLOWEST_BYTES_S + degree * (FASTEST_BYTES_S - SLOWEST_BYTES_S)),
+  ),
+  duplicate_commands: link(({ proxy }, { for_ms }) => proxy.duplicate(for_ms)),
+  reorder_commands: link(({ proxy }, { for_ms }) => proxy.reorder(for_ms)),
+  fill_disk: ({ world }, machine, { for_ms }) => world.fill(machine, for_ms * FULL_SHARE),
+  fill_hub_disk: ({ world }, _, { for_ms }) => world.fill(world.hub, for_ms * FULL_SHARE),
+  // Two hours at most either way: a daemon that saw weeks pass would forget agents as it is told to.
+  step_clock: ({ world }, machine, { degree, for_ms }) => {
+    const place = for_ms % 3 === 0 ? world.hub : machine
+    place.edge.step(Math.round((degree - 0.5) * 4 * HOUR_MS))
+    return true
+  },
+  replace_version: ({ world }, machine, { degree }) => {
+    world.replaceVersion(machine, degree)
+    return machine.process.kill('SIGKILL')
+  },
+  restart_daemon: async ({ world }, machine) => {
+    const answer = await world.api
+      .send('POST', `/api/machines/${machine.id()}/restart?wait=0`, {})
+      .catch(() => undefined)
+    return answer?.status === 202
+  },
+}
+
+/** @returns whether the fault had anything to hit */
+export async function inject(context: FaultContext, fault: Fault): Promise<boolean> {
+  const { machines } = context.world
+  const machine = machines[Math.floor(fault.target * machines.length)]!
+  return injectors[fault.kind](context, machine, fault)
+}

@@ -1,0 +1,87 @@
+/**
+ * Raises a storm of faults over a hub, daemons and agents, all of them real processes, and then holds what the hub has
+ * against what the agents really wrote and read.
+ *
+ *     npm run chaos -- [--faults N] [--seed S] [--machines N] [--agents N] [--sabotage NAME] [--keep]
+ *
+ * Progress goes to stderr; stdout gets one JSON object, the verdict. Exit code 0 when nothing was wrong. The seed
+ * determines which faults come when; how they meet with what the processes are doing is up to the machine. After a
+ * failure the folder with all logs is kept.
+ */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { SABOTAGES, type Sabotage } from './program.ts'
+import { endAll, run } from './run.ts'
+
+const { values } = parseArgs({
+  options: {
+    faults: { type: 'string', default: '100' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    machines: { type: 'string', default: '3' },
+    agents: { type: 'string', default: '8' },
+    sabotage: { type: 'string' },
+    keep: { type: 'boolean', default: false },
+  },
+})
+const say = (text: string) => process.stderr.write(`${text}\n`)
+
+function fail(message: string): never {
+  say(message)
+  process.exit(2)
+}
+
+function whole(name: 'faults' | 'machines' | 'agents'): number {
+  const value = Number(values[name])
+  return Number.isInteger(value) && value >= 0
+    ? value
+    : fail(`--${name} is a whole number, not "${values[name]}".`)
+}
+
+function sabotage(): Sabotage | undefined {
+  if (values.sabotage === undefined || values.sabotage in SABOTAGES)
+    return values.sabotage as Sabotage | undefined
+  return fail(`--sabotage is one of ${Object.keys(SABOTAGES).join(', ')}.`)
+}
+
+/** Small disks are mounted where nobody else sees them; they are gone with this process, whatever becomes of it. */
+async function inOwnNamespace(): Promise<number> {
+  const asRoot = process.getuid?.() === 0 ? [] : ['--map-root-user']
+  const args = ['--mount', ...asRoot, process.execPath, ...process.execArgv, ...process.argv.slice(1)]
+  const child = spawn('unshare', args, { stdio: 'inherit', env: { ...process.env, CHAOS_NAMESPACE: '1' } })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
+  return new Promise((resolve) => {
+    child.once('error', (error) => fail(`unshare could not be run: ${error.message}`))
+    child.once('exit', (code) => resolve(code ?? 1))
+  })
+}
+
+const options = {
+  faults: whole('faults'),
+  machines: whole('machines'),
+  agentsPerMachine: whole('agents'),
+  seed: values.seed,
+  sabotage: sabotage(),
+}
+if (process.env.CHAOS_NAMESPACE !== '1') process.exit(await inOwnNamespace())
+const dir = realpathSync(mkdtempSync(join(tmpdir(), 'fomular-chaos-')))
+say(`seed ${options.seed}, ${options.faults} faults, in ${dir}`)
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    endAll(dir)
+    process.exit(130)
+  })
+const verdict = await run({ ...options, dir, say })
+if (!verdict.ok || values.keep) {
+  say(
+    `Everything is in ${dir}: */*.log by hub and daemons, logs/*.log by agents of what they wrote and read,`,
+  )
+  say('*/state the state folders. The same --seed raises the same storm.')
+  process.stdout.write(`${JSON.stringify({ ...verdict, dir }, undefined, 2)}\n`)
+} else {
+  process.stdout.write(`${JSON.stringify(verdict, undefined, 2)}\n`)
+  rmSync(dir, { recursive: true, force: true })
+}
+process.exit(verdict.ok ? 0 : 1)

@@ -1,0 +1,144 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build, type Plugin } from 'esbuild'
+import { buildProgram, root } from '../../packaging/program.ts'
+
+/** A change to one source file on its way into the bundle. */
+export interface Edit {
+  file: string
+  from: RegExp
+  to: string
+}
+
+const constant = (file: string, name: string, value: string): Edit => ({
+  file,
+  from: new RegExp(`(?<=^(?:export )?const ${name} = ).*$`, 'm'),
+  to: value,
+})
+const limit = (name: string, value: string): Edit => ({
+  file: 'src/protocol/errors.ts',
+  from: new RegExp(`(?<=^ {2}${name}: ).*(?=,$)`, 'm'),
+  to: value,
+})
+
+/**
+ * What takes a production daemon half a minute is to take a second here: only durations and sizes are changed, so that
+ * hundreds of faults fit into minutes and small disks fill. The mechanisms are the ones that users run.
+ */
+const HASTENED: Edit[] = [
+  limit('heartbeat_ms', '400'),
+  limit('silence_ms', '1000'),
+  limit('window_bytes', '256 * 1024'),
+  constant('src/link/link.ts', 'GREETING_MS', '1500'),
+  constant('src/link/link.ts', 'STABLE_MS', '1000'),
+  {
+    file: 'src/platform/backoff.ts',
+    from: /base_ms = 500, cap_ms = 30_000/,
+    to: 'base_ms = 50, cap_ms = 1_000',
+  },
+  constant('src/hub/peer.ts', 'GREETING_MS', '1500'),
+  constant('src/hub/switchboard.ts', 'ASK_AGAIN_MS', '500'),
+  constant('src/hub/activity-store.ts', 'RETRY_MS', '200'),
+  constant('src/agents/end.ts', 'LAUNCH_GRACE_MS', '3000'),
+  constant('src/daemon/upkeep.ts', 'CHECK_MS', '300'),
+  constant('src/daemon/upkeep.ts', 'CLEAN_MS', '1000'),
+  constant('src/daemon/health.ts', 'CHECK_MS', '300'),
+  constant('src/daemon/health.ts', 'DISK_LOW_BYTES', '6 * MIB'),
+  constant('src/daemon/health.ts', 'DISK_FULL_BYTES', '4 * MIB'),
+  constant('src/daemon/commands.ts', 'REPLY_MS', '10_000'),
+  constant('src/agents/journal-space.ts', 'LEAST_BYTES', '64 * 1024'),
+  { file: 'src/daemon/daemon.ts', from: /config\.journal_cap_mb \* 1024 \* 1024/, to: '16 * 1024' },
+]
+
+/** Builds that are wrong on purpose: whoever checks must notice. */
+export const SABOTAGES = {
+  /** The hub says that it has what is still on its way to the disk, and takes its time to write it. */
+  'ack-before-write': [
+    { file: 'src/hub/activity-log.ts', from: /return this\.#have\n/, to: 'return this.#received\n' },
+    {
+      file: 'src/hub/activity-store.ts',
+      from: /(?<=this\.#dirty\.add\(activity\.agent_id\)\n)/,
+      to: 'this.#options.committed([activity.agent_id])\n',
+    },
+    constant('src/hub/activity-store.ts', 'GATHER_MS', '1500'),
+  ],
+  /** The daemon takes what it has sent for what the server has. */
+  'cursor-before-ack': [
+    { file: 'src/agents/agent.ts', from: /this\.sent = to\n/, to: 'this.sent = to\nthis.acked = to\n' },
+  ],
+  /** A command that comes again is carried out again. */
+  'no-ledger': [
+    { file: 'src/daemon/ledger.ts', from: /return this\.#results\.get\(commandId\)/, to: 'return undefined' },
+    { file: 'src/agents/inbox.ts', from: /(accepted\(id: string\) \{\n\s*return )[^\n]+/, to: '$1false' },
+    { file: 'src/agents/inbox.ts', from: /if \(this\.#accepted\.has\(input\.id\)\) return\n/, to: '' },
+  ],
+  /** The hub says that it has a command that is still on its way to the disk. */
+  'command-before-write': [
+    {
+      file: 'src/hub/command-log.ts',
+      from: /return (?=this\.#inTurn\(async \(\) => \{\n\s*this\.#file\.add)/,
+      to: 'setTimeout(() => ',
+    },
+    {
+      file: 'src/hub/command-log.ts',
+      from: /(?<=throw error\n {6}\}\n {4}\}\))(?=\n {2}\}\n\n {2}get bloated)/,
+      to: '.catch(() => {}), 1500)\nreturn Promise.resolve()',
+    },
+  ],
+} as const satisfies Record<string, Edit[]>
+export type Sabotage = keyof typeof SABOTAGES
+
+function edited(edits: Edit[]): Plugin {
+  const byFile = new Map<string, Edit[]>()
+  for (const edit of edits) byFile.set(edit.file, [...(byFile.get(edit.file) ?? []), edit])
+  return {
+    name: 'edited',
+    setup(builder) {
+      builder.onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => {
+        const file = path.slice(root.length)
+        const own = byFile.get(file)
+        if (!own) return undefined
+        let contents = readFileSync(path, 'utf8')
+        for (const { from, to } of own) {
+          if (contents.match(from) === null)
+            throw new Error(`test/chaos/program.ts: ${file} has nothing that matches ${from} any more`)
+          contents = contents.replace(from, to)
+        }
+        return { contents, loader: 'ts' }
+      })
+    },
+  }
+}
+
+/** The program as one file, hastened, under another version, and perhaps sabotaged. */
+export async function buildHastened(version: string, sabotage?: Sabotage): Promise<Uint8Array> {
+  const edits = [...HASTENED, ...(sabotage ? SABOTAGES[sabotage] : [])]
+  const define = { FOMULAR_VERSION: JSON.stringify(version) }
+  return (await buildProgram({ executable: false }, { define, plugins: [edited(edits)] })).code
+}
+
+/** Bundles a program of this folder, so that it starts in no time. */
+export async function bundle(name: string, path: string) {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL(`./${name}.ts`, import.meta.url))],
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    write: false,
+  })
+  writeFileSync(path, outputFiles[0]!.contents)
+}
+
+/** Builds all that a run needs into `dir`. */
+export async function buildAll(dir: string, sabotage?: Sabotage) {
+  const versions = ['1.0.0', '1.0.1'].map(async (version) => {
+    const path = join(dir, `${version}.js`)
+    writeFileSync(path, await buildHastened(version, sabotage), { mode: 0o755 })
+    return path
+  })
+  const agent = join(dir, 'agent.cjs')
+  const edge = join(dir, 'edge.cjs')
+  await Promise.all([bundle('agent-program', agent), bundle('edge', edge)])
+  return { versions: await Promise.all(versions), agent, edge }
+}

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto'
+
+/**
+ * Random numbers that a seed determines. Each part of the harness forks its own, so that how often one part draws does
+ * not change what another gets.
+ */
+export class Random {
+  readonly #seed: string
+  #state: number
+
+  constructor(seed: string) {
+    this.#seed = seed
+    this.#state = createHash('sha256').update(seed).digest().readUInt32LE()
+  }
+
+  fork(name: string) {
+    return new Random(`${this.#seed}/${name}`)
+  }
+
+  /** Anywhere in [0, 1): mulberry32. */
+  next(): number {
+    this.#state = (this.#state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+
+  /** A whole number in [low, high]. */
+  int(low: number, high: number): number {
+    return low + Math.floor(this.next() * (high - low + 1))
+  }
+
+  chance(probability: number): boolean {
+    return this.next() < probability
+  }
+
+  pick<T>(items: readonly T[]): T {
+    return items[Math.floor(this.next() * items.length)]!
+  }
+
+  /** One of the keys, as often as its weight says. */
+  weighted<K extends string>(weights: Readonly<Record<K, number>>): K {
+    const entries = Object.entries(weights) as [K, number][]
+    let left = this.next() * entries.reduce((sum, [, weight]) => sum + weight, 0)
+    for (const [key, weight] of entries) {
+      left -= weight
+      if (left < 0) return key
+    }
+    return entries.at(-1)![0]
+  }
+}

@@ -1,0 +1,55 @@
+import type { Random } from './random.ts'
+
+/** How often each kind of fault comes, among all of them. */
+const WEIGHTS = {
+  kill_daemon: 12,
+  kill_hub: 4,
+  kill_launcher: 3,
+  kill_feeder: 3,
+  kill_agent: 6,
+  freeze_daemon: 5,
+  freeze_hub: 2,
+  cut_link: 12,
+  stall_link: 6,
+  freeze_link: 6,
+  refuse_link: 4,
+  throttle_link: 5,
+  duplicate_commands: 8,
+  reorder_commands: 6,
+  fill_disk: 3,
+  fill_hub_disk: 2,
+  step_clock: 5,
+  replace_version: 3,
+  restart_daemon: 3,
+  restart_hub: 1,
+} as const
+export type FaultKind = keyof typeof WEIGHTS
+export const FAULT_KINDS = Object.keys(WEIGHTS) as FaultKind[]
+
+export interface Fault {
+  kind: FaultKind
+  /** Since the fault before it. */
+  after_ms: number
+  /** How long it lasts, where it lasts. */
+  for_ms: number
+  /** Which of those it can hit, and how hard: anywhere in [0, 1). */
+  target: number
+  degree: number
+}
+
+/** Between two faults. */
+const LEAST_MS = 40
+const MOST_MS = 360
+const SHORT_MS = 200
+const LONG_MS = 2800
+
+/** What goes wrong when: all of it follows from the seed. */
+export function schedule(random: Random, count: number): Fault[] {
+  return Array.from({ length: count }, () => ({
+    kind: random.weighted(WEIGHTS),
+    after_ms: random.int(LEAST_MS, MOST_MS),
+    for_ms: random.int(SHORT_MS, LONG_MS),
+    target: random.next(),
+    degree: random.next(),
+  }))
+}

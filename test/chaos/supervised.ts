@@ -1,0 +1,90 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, openSync, readdirSync } from 'node:fs'
+import { EXIT_RESTART } from '../../src/daemon/relaunch.ts'
+
+export interface SupervisedOptions {
+  name: string
+  command: string[]
+  env: Record<string, string>
+  cwd: string
+  log: string
+  /** Before the next start, in ms. */
+  pause(): number
+  /** It ended, and nobody here had asked for that. */
+  crashed(name: string, how: number | string): void
+}
+
+/** How long a process may take to end when it is told to. */
+const PATIENCE_MS = 20_000
+
+/** A process that is started again whenever it ends, as a service manager would. */
+export class Supervised {
+  readonly #options: SupervisedOptions
+  #child: ChildProcess | undefined
+  #timer: NodeJS.Timeout | undefined
+  #thaw: NodeJS.Timeout | undefined
+  #asked = false
+  #stopping = false
+  #ended: Promise<number | string> = Promise.resolve(0)
+  starts = 0
+
+  constructor(options: SupervisedOptions) {
+    this.#options = options
+  }
+
+  get pid() {
+    return this.#child?.pid
+  }
+
+  start() {
+    const { command, env, cwd, log } = this.#options
+    const fd = openSync(log, 'a')
+    const child = spawn(command[0]!, command.slice(1), { env, cwd, stdio: ['ignore', fd, fd] })
+    closeSync(fd)
+    this.#child = child
+    this.#asked = false
+    this.starts++
+    this.#ended = new Promise((resolve) =>
+      child.once('exit', (code, signal) => {
+        this.#child = undefined
+        clearTimeout(this.#thaw)
+        resolve(code ?? signal ?? 'lost')
+        if (!this.#asked && code !== EXIT_RESTART)
+          this.#options.crashed(this.#options.name, code ?? signal ?? 'lost')
+        if (!this.#stopping) this.#timer = setTimeout(() => this.start(), this.#options.pause())
+      }),
+    )
+  }
+
+  kill(signal: NodeJS.Signals): boolean {
+    this.#asked = true
+    return this.#child?.kill(signal) ?? false
+  }
+
+  freeze(ms: number): boolean {
+    const child = this.#child
+    if (!child?.kill('SIGSTOP')) return false
+    clearTimeout(this.#thaw)
+    this.#thaw = setTimeout(() => child.kill('SIGCONT'), ms)
+    return true
+  }
+
+  thaw() {
+    clearTimeout(this.#thaw)
+    this.#child?.kill('SIGCONT')
+  }
+
+  descriptors(): number {
+    return readdirSync(`/proc/${this.pid}/fd`).length
+  }
+
+  /** Ends it for good, with SIGKILL if it takes too long. @returns exit code, or the signal's name */
+  async stop(signal: NodeJS.Signals): Promise<number | string> {
+    this.#stopping = true
+    clearTimeout(this.#timer)
+    this.thaw()
+    this.kill(signal)
+    const late = setTimeout(() => this.kill('SIGKILL'), PATIENCE_MS)
+    return this.#ended.finally(() => clearTimeout(late))
+  }
+}

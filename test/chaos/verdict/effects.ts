@@ -1,0 +1,117 @@
+import { uuidFrom } from '../../../src/agents/ids.ts'
+import type { Issued } from '../driver.ts'
+import type { Input, ProcessTruth } from '../truth.ts'
+import type { Case, Judge } from './judge.ts'
+
+const failed = (command: Issued) => command.outcome?.state === 'failed'
+const succeeded = (command: Issued) => command.outcome?.state === 'succeeded'
+
+const duplicates = (ids: string[]) => [...new Set(ids.filter((id, n) => ids.indexOf(id) !== n))]
+
+/** No prompt twice, none changed, and none lost unless its agent went with it. */
+export const prompts: Judge = ({ known, processes, commands }) => {
+  const problems: string[] = []
+  const carrying = commands.filter(({ digest }) => digest !== undefined)
+  const read = processes.flatMap(({ inputs }) => inputs.filter(({ type }) => type === 'user'))
+  for (const id of duplicates(processes.flatMap(({ acted }) => acted)))
+    problems.push(`prompt ${id} was acted on twice`)
+  for (const { run, inputs } of processes)
+    for (const id of duplicates(inputs.flatMap(({ id }) => id ?? [])))
+      problems.push(`prompt ${id} came twice in run ${run}`)
+  for (const { id, digest } of read) {
+    const command = carrying.find((command) => command.id === id)
+    if (!command) problems.push(`prompt ${id} came, and nobody had sent it to this agent`)
+    else if (command.digest !== digest) problems.push(`prompt ${id} came changed`)
+    else if (command.kind === 'prompt' && failed(command))
+      problems.push(`prompt ${id} came, and had failed: ${JSON.stringify(command.outcome?.error)}`)
+  }
+  if (!known.removing)
+    for (const command of carrying)
+      if (succeeded(command) && !read.some(({ id }) => id === command.id))
+        problems.push(`prompt ${command.id} (${command.kind}) never came`)
+  return problems
+}
+
+/** Each request of a process is answered once, by the command that says it has. */
+export const answers: Judge = ({ known, processes, commands }) => {
+  const problems: string[] = []
+  const byCommand = new Map<string, number>()
+  for (const process of processes) {
+    const asked = new Set(process.acted.map((id) => `${id}:ask`))
+    const responses = process.inputs
+      .filter(({ type }) => type === 'control_response')
+      .map(({ response }) => response!)
+    for (const id of duplicates(responses.map(({ request_id }) => request_id)))
+      problems.push(`request ${id} was answered twice`)
+    for (const { request_id, response } of responses) {
+      if (!asked.has(request_id))
+        problems.push(`an answer to ${request_id} came, which run ${process.run} never asked`)
+      const by = response.updatedInput?.by ?? response.message ?? ''
+      byCommand.set(by, (byCommand.get(by) ?? 0) + 1)
+      const command = commands.find(({ id }) => id === by)
+      if (command?.request !== request_id)
+        problems.push(`the answer of ${by} came for ${request_id}, not ${command?.request}`)
+      else if (failed(command))
+        problems.push(`the answer of ${by} came, and had failed: ${JSON.stringify(command.outcome?.error)}`)
+    }
+  }
+  if (!known.removing)
+    for (const command of commands.filter(({ kind }) => kind === 'permission'))
+      if (succeeded(command) && !byCommand.has(command.id) && !ended(processes, command.request!))
+        problems.push(`the answer of ${command.id} to ${command.request} never came`)
+  return problems
+}
+
+/** The process that had asked ended before it had read all its input: the end of session is the last of it. */
+function ended(processes: ProcessTruth[], request: string): boolean {
+  const asking = processes.findLast(({ acted }) => acted.some((id) => `${id}:ask` === request))
+  return !asking?.inputs.some((input) => input.request?.subtype === 'end_session')
+}
+
+/** No control twice; each stop ends one run at most. */
+export const controls: Judge = ({ known, processes, commands }) => {
+  const came = processes.flatMap(({ run, inputs }) =>
+    inputs
+      .filter(({ type }) => type === 'control_request')
+      .map((input: Input) => ({ run, id: input.request_id! })),
+  )
+  const problems = duplicates(came.map(({ id }) => id)).map((id) => `control ${id} came twice`)
+  const names = new Map<string, string>()
+  for (const { id, kind } of commands)
+    if (kind === 'stop' || kind === 'remove')
+      for (const { run } of processes)
+        for (const step of ['stop-interrupt', 'stop-end']) names.set(uuidFrom(step, id, run), id)
+  for (const command of commands)
+    if (command.kind === 'stop' || command.kind === 'remove') {
+      const runs = new Set(came.filter(({ id }) => names.get(id) === command.id).map(({ run }) => run))
+      if (runs.size > 1)
+        problems.push(`${command.kind} ${command.id} stopped runs ${[...runs].join(' and ')}`)
+    } else if (command.kind === 'interrupt' && succeeded(command)) {
+      const id = uuidFrom('interrupt', known.id, command.id)
+      if (!came.some((control) => control.id === id)) problems.push(`interrupt ${command.id} never came`)
+    }
+  return problems
+}
+
+/** One process to a run, one run to each command or restart that asked for it, never two at once. */
+export const processesOnce: Judge = ({ processes, commands }: Case) => {
+  const problems = processes.flatMap(({ violations }) => violations)
+  const runs = processes.map(({ run }) => run)
+  for (const run of duplicates(runs.map(String))) problems.push(`run ${run} had two processes`)
+  if (runs.some((run, n) => n > 0 && run < runs[n - 1]!))
+    problems.push(`runs out of order: ${runs.join(', ')}`)
+  const start = commands.find(({ kind }) => kind === 'start')
+  const policy = (start?.body.spec as { restart?: unknown } | undefined)?.restart
+  const resumes = commands.filter(({ kind, state }) => kind === 'resume' && state === 'accepted').length
+  if (!policy && Math.max(0, ...runs) > 1 + resumes)
+    problems.push(`${Math.max(...runs)} runs for one start and ${resumes} resumes`)
+  return problems
+}
+
+/** Every command that was accepted has its outcome, and none failed for a fault of the daemon's own. */
+export const outcomes: Judge = ({ commands }) =>
+  commands.flatMap(({ id, kind, state, outcome }) => {
+    if (state === 'open') return [`${kind} ${id} was never taken`]
+    if (state === 'accepted' && outcome?.state === 'pending') return [`${kind} ${id} has no outcome`]
+    return outcome?.error?.code === 'internal' ? [`${kind} ${id} failed: ${outcome.error.message}`] : []
+  })

@@ -1,0 +1,121 @@
+import { decodeLine } from '../../../src/agents/decode.ts'
+import { claude } from '../../../src/agents/runtimes/claude/index.ts'
+import type { Event } from '../../../src/protocol/index.ts'
+import type { ProcessTruth } from '../truth.ts'
+import type { Case, Judge } from './judge.ts'
+
+type Body = Record<string, unknown> & { kind: Event['kind'] }
+
+/** An event without its place, in one form whoever made it. */
+const formOf = (body: object): string =>
+  JSON.stringify(body, (_, value) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  )
+
+/** Deltas that the daemon has put together are taken apart again: the agent ends each with a semicolon. */
+function bodiesOf({ offset: _offset, index: _index, ...body }: Event): Body[] {
+  if (body.kind !== 'text_delta') return [body]
+  return body.text
+    .split(';')
+    .slice(0, -1)
+    .map((piece) => ({ ...body, text: `${piece};` }))
+}
+
+const expected = (line: string): string[] =>
+  decodeLine(Buffer.from(line), 0, claude.decode).flatMap(bodiesOf).map(formOf)
+
+const shorten = (text: string | undefined) => (text === undefined ? 'nothing' : text.slice(0, 160))
+
+/** Every event once and in order: what the hub has against what the agent wrote. */
+export const history: Judge = (agent) => {
+  if (!agent.history) return seenOnly(agent)
+  const problems = order(agent.history)
+  const runs = byRun(agent, agent.history, problems)
+  for (const process of agent.processes) problems.push(...compare(process, runs.get(process.run) ?? [], true))
+  for (const [run, bodies] of runs)
+    if (!agent.processes.some((process) => process.run === run)) {
+      const extra = bodies.filter((body) => !isLaunchersOwn(body))
+      if (extra.length > 0) problems.push(`run ${run} never was, but has ${shorten(formOf(extra[0]!))}`)
+    }
+  const seen = agent.known.seen
+  const differs = seen.findIndex((event, n) => formOf(event) !== formOf(agent.history![n] ?? {}))
+  if (differs !== -1)
+    problems.push(
+      `history changed after it was read, at event ${differs}: ${shorten(formOf(seen[differs]!))}`,
+    )
+  return problems
+}
+
+/** Of an agent that was removed: what was read of it before must be the beginning of what it wrote. */
+function seenOnly(agent: Case): string[] {
+  const { seen } = agent.known
+  const problems = order(seen)
+  const runs = byRun(agent, seen, problems)
+  const last = Math.max(...runs.keys())
+  for (const process of agent.processes)
+    if (runs.has(process.run)) problems.push(...compare(process, runs.get(process.run)!, process.run < last))
+  return problems
+}
+
+function order(events: Event[]): string[] {
+  const wrong = events.findIndex((event, n) => {
+    const before = events[n - 1]
+    return (
+      before &&
+      (event.offset < before.offset || (event.offset === before.offset && event.index <= before.index))
+    )
+  })
+  return wrong === -1 ? [] : [`event ${wrong} is out of order`]
+}
+
+/** What is between a run's start and its end. */
+function byRun({ diskWasFull }: Case, events: Event[], problems: string[]): Map<number, Body[]> {
+  const runs = new Map<number, Body[]>()
+  let run: number | undefined
+  for (const event of events) {
+    if (event.kind === 'process_started') {
+      if (runs.has(event.run)) problems.push(`run ${event.run} started twice`)
+      if (run !== undefined) problems.push(`run ${event.run} started before run ${run} had ended`)
+      run = event.run
+      runs.set(run, [])
+    } else if (event.kind === 'process_exited') {
+      if (event.run !== run) problems.push(`run ${event.run} ended, but ${run ?? 'none'} was there`)
+      run = undefined
+    } else {
+      const bodies = bodiesOf(event)
+      if (run !== undefined) runs.get(run)!.push(...bodies)
+      else if (!(diskWasFull && bodies.every(isLaunchersOwn)))
+        problems.push(`outside of any run: ${shorten(formOf(bodies[0]!))}`)
+    }
+  }
+  return runs
+}
+
+/** A note of the launcher that a full disk has cut off. */
+const isLaunchersOwn = (body: Body) =>
+  body.kind === 'unreadable' && '{"type":"launcher"'.startsWith(String(body.text).slice(0, 18))
+
+function compare({ run, written }: ProcessTruth, bodies: Body[], ended: boolean): string[] {
+  const there = bodies.filter((body) => !isLaunchersOwn(body))
+  let at = 0
+  for (const [n, { line, whole }] of written.entries()) {
+    const forms = expected(line)
+    if (forms.every((form, i) => there[at + i] && formOf(there[at + i]!) === form)) {
+      at += forms.length
+      continue
+    }
+    if (at >= there.length && !ended) return []
+    const next = there[at]
+    // Cut off in the middle, and said so.
+    if (!whole && next?.kind === 'unreadable' && line.startsWith(String(next.text))) at++
+    else if (whole)
+      return [
+        `run ${run}, line ${n} of ${written.length}: written ${shorten(forms[0])}, but the hub has ${shorten(next && formOf(next))}`,
+      ]
+  }
+  return at < there.length
+    ? [`run ${run}: the hub has what was not written: ${shorten(formOf(there[at]!))}`]
+    : []
+}

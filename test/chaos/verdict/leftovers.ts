@@ -1,0 +1,88 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { findByEnvironment } from '../../../src/platform/process-list.ts'
+import { RUN_MARK, type World } from '../world.ts'
+
+/** How long what is on its way out may take. */
+const PATIENCE_MS = 15_000
+const STEP_MS = 100
+
+/** Descriptors and timers of each process while it has nothing to do. */
+export type Idle = Record<string, { descriptors: number; timers: number }>
+
+async function look(world: World): Promise<Idle> {
+  const found: Idle = {}
+  for (const { name, edge, process } of world.places) {
+    const resources = await edge.resources(process.pid!)
+    found[name] = {
+      descriptors: process.descriptors(),
+      timers: resources.filter((kind) => kind === 'Timeout').length,
+    }
+  }
+  return found
+}
+
+/** The least of several looks: what is done from time to time opens something for a moment. */
+export async function idle(world: World, looks = 5): Promise<Idle> {
+  const least = await look(world)
+  for (let n = 1; n < looks; n++) {
+    await sleep(STEP_MS)
+    for (const [name, { descriptors, timers }] of Object.entries(await look(world))) {
+      least[name]!.descriptors = Math.min(least[name]!.descriptors, descriptors)
+      least[name]!.timers = Math.min(least[name]!.timers, timers)
+    }
+  }
+  return least
+}
+
+/** What processes hold on to, compared with a time when they had had nothing to do. */
+export async function held(world: World, before: Idle): Promise<string[]> {
+  const deadline = performance.now() + PATIENCE_MS
+  for (;;) {
+    const now = await idle(world)
+    const more = Object.entries(now).flatMap(([name, { descriptors, timers }]) => {
+      const was = before[name]!
+      return descriptors > was.descriptors || timers > was.timers
+        ? [
+            `${name}: ${descriptors} descriptors and ${timers} timers, ${was.descriptors} and ${was.timers} before`,
+          ]
+        : []
+    })
+    if (more.length === 0 || performance.now() > deadline) return more
+  }
+}
+
+/** What a state folder holds when all agents were removed and its process has stopped. */
+const ALLOWED = new Set([
+  ...['agents', 'machine.json', 'ledger.jsonl', 'runtimes.json', 'daemon.log', 'hub'],
+  ...['machine.key', 'user.key', 'keys.json', 'machines.json', 'commands.jsonl'],
+])
+
+/** Files that should have gone. */
+export function files(world: World): string[] {
+  return world.places.flatMap(({ name, state }) =>
+    readdirSync(state, { recursive: true, encoding: 'utf8' })
+      .filter((path) => !ALLOWED.has(path.split('/').at(-1)!))
+      .map((path) => `${name}: ${join('state', path)} was left`),
+  )
+}
+
+/** Processes of the run that should have gone, each with what it is. */
+export async function processes(world: World): Promise<string[]> {
+  const deadline = performance.now() + PATIENCE_MS
+  for (;;) {
+    const left = findByEnvironment(RUN_MARK, world.dir)
+    if (left.length === 0 || performance.now() > deadline)
+      return left.map(({ pid }) => `process ${pid} was left: ${commandLine(pid)}`)
+    await sleep(STEP_MS)
+  }
+}
+
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').slice(0, 200)
+  } catch {
+    return 'gone by now'
+  }
+}

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { rmSync } from 'node:fs'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import type { Verdict } from '../chaos/run.ts'
+
+const main = fileURLToPath(new URL('../chaos/main.ts', import.meta.url))
+
+function chaos(
+  ...args: string[]
+): Promise<{ code: number; verdict: Verdict & { dir?: string }; said: string }> {
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [main, ...args], { maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+      if (stdout === '') return reject(new Error(stderr))
+      resolve({ code: Number(error?.code ?? 0), verdict: JSON.parse(stdout), said: stderr })
+    })
+  })
+}
+
+test('a storm of faults: nothing is lost, nothing comes twice, nothing is left', async () => {
+  const { code, verdict, said } = await chaos(
+    '--faults',
+    '60',
+    '--seed',
+    'ci',
+    '--machines',
+    '2',
+    '--agents',
+    '5',
+  )
+  assert.deepEqual(verdict.violations, [], said)
+  assert.equal(code, 0)
+  const { observed } = verdict
+  // It was a storm, and not for nothing.
+  for (const what of ['lines_written', 'inputs_read', 'exits_reported', 'journals_given_back'])
+    assert.ok(observed[what]! > 0, `${what}: ${observed[what]}`)
+  assert.ok(observed.daemon_starts! > 2)
+  assert.ok(observed.hub_starts! > 1)
+  assert.ok(observed.link_connections! > observed.daemon_starts!)
+})
+
+test('a hub that acknowledges before it has written is found out', async () => {
+  const { code, verdict } = await chaos(
+    ...[
+      '--faults',
+      '40',
+      '--seed',
+      'ci',
+      '--machines',
+      '2',
+      '--agents',
+      '5',
+      '--sabotage',
+      'ack-before-write',
+    ],
+  )
+  if (verdict.dir) rmSync(verdict.dir, { recursive: true, force: true })
+  assert.equal(code, 1)
+  assert.ok(verdict.violated.history! > 0, JSON.stringify(verdict.violated))
+})

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { FrameReader } from '../chaos/frames.ts'
+import { buildHastened, SABOTAGES, type Sabotage } from '../chaos/program.ts'
+import { Random } from '../chaos/random.ts'
+import { schedule } from '../chaos/schedule.ts'
+
+test('the hastened and the sabotaged builds still find in src what they change', async () => {
+  const plain = await buildHastened('1.0.0')
+  for (const sabotage of Object.keys(SABOTAGES) as Sabotage[])
+    assert.notDeepEqual(await buildHastened('1.0.0', sabotage), plain)
+})
+
+test('a seed determines the storm', () => {
+  const storm = (seed: string) => schedule(new Random(seed), 50)
+  assert.deepEqual(storm('1'), storm('1'))
+  assert.notDeepEqual(storm('1'), storm('2'))
+})
+
+test('what a server sends is cut into frames however it comes in', () => {
+  const message = (text: string) => {
+    const length = Buffer.byteLength(text)
+    const head = Buffer.alloc(length < 126 ? 2 : length < 65_536 ? 4 : 10)
+    head[0] = 0x81
+    head[1] = length < 126 ? length : length < 65_536 ? 126 : 127
+    if (head.length === 4) head.writeUInt16BE(length, 2)
+    if (head.length === 10) head.writeBigUInt64BE(BigInt(length), 2)
+    return Buffer.concat([head, Buffer.from(text)])
+  }
+  const texts = ['{}', 'ä'.repeat(100), 'x'.repeat(70_000)]
+  const stream = Buffer.concat([Buffer.from('HTTP/1.1 101 ok\r\n\r\n'), ...texts.map(message)])
+  for (const step of [1, 7, stream.length]) {
+    const reader = new FrameReader()
+    const frames = []
+    for (let at = 0; at < stream.length; at += step)
+      frames.push(...reader.push(stream.subarray(at, at + step)))
+    assert.deepEqual(
+      frames.flatMap(({ text }) => text ?? []),
+      texts,
+    )
+    assert.deepEqual(Buffer.concat(frames.map(({ bytes }) => bytes)), stream)
+  }
+})
