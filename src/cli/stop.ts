@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { sleep } from '../platform/clock.ts'
 import { UserError } from '../platform/errors.ts'
+import { EXIT } from './exit-codes.ts'
 import { connectDaemon, type LocalOptions, withLocal } from './local.ts'
 import { note, print, printJson } from './terminal.ts'
 
@@ -9,7 +10,7 @@ const STOPPED_MS = 120_000
 const POLL_MS = 100
 
 const HELP = `
-Its agents are stopped gracefully, as by SIGTERM. To start the daemon anew while they run on: fomular-daemon restart.
+Its agents are stopped gracefully, as by SIGTERM. One that runs as a service is stopped with service stop. To start the daemon anew while they run on: fomular-daemon restart.
 
 Example:
   $ fomular-daemon stop`
@@ -23,6 +24,7 @@ export function stopCommand(): Command {
 async function stop(options: LocalOptions) {
   const { daemon, paths } = await connectDaemon(options)
   const { pid, agents } = await daemon.status()
+  await refuseSupervised(pid)
   const { readJson } = await import('../platform/files.ts')
   const { isAlive, ProcessIdentity } = await import('../platform/process-identity.ts')
   const holder = readJson(paths.lock, ProcessIdentity)
@@ -40,4 +42,20 @@ async function stop(options: LocalOptions) {
   }
   if (options.json) printJson({ pid, stopped: true })
   else print(`Process ${pid} has stopped.`)
+}
+
+/** A service would start it again at once. */
+async function refuseSupervised(pid: number) {
+  const { serviceOf } = await import('../service/inspect.ts')
+  const service = await serviceOf(pid)
+  if (!service) return
+  const { manager, name } = service
+  throw new UserError(
+    'is_service',
+    `The daemon is the service ${name} of ${manager}, which would start it again.`,
+    {
+      remedy: `Stop the service: fomular-daemon service stop --manager ${manager} --name ${name}`,
+      exitCode: EXIT.refused,
+    },
+  )
 }

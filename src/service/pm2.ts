@@ -24,7 +24,7 @@ const Entry = z.object({
     exit_code: z.optional(z.int()),
   }),
 })
-type Pm2Entry = z.infer<typeof Entry>
+export type Pm2Entry = z.infer<typeof Entry>
 
 export const pm2: Manager = {
   name: 'pm2',
@@ -143,7 +143,7 @@ module.exports = ${JSON.stringify({ apps: [app] }, undefined, 2)}
 }
 
 /** Pm2's entries. Asking it would start it: where it does not run it has none. */
-async function entries(env: NodeJS.ProcessEnv = process.env): Promise<Pm2Entry[]> {
+export async function entries(env: NodeJS.ProcessEnv = process.env): Promise<Pm2Entry[]> {
   const home = env.PM2_HOME || `${env.HOME}/.pm2`
   if (!existsSync(`${home}/rpc.sock`)) return []
   const { code, stdout } = await run(['pm2', 'jlist', '--silent'], env)

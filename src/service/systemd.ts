@@ -10,8 +10,12 @@ import { unitText } from './unit.ts'
 const NO_LINGER = (user: string) =>
   `The service, and with it all agents, ends when ${user} logs out. To let it run on, and start with the machine: sudo loginctl enable-linger ${user}`
 
+export type Scope = 'system' | 'user'
+/** What systemd knows of a unit, as `systemctl show` has it. */
+export type Properties = Record<string, string>
+
 /** The machine's systemd, or the user's own. */
-export function systemd(scope: 'system' | 'user'): Manager {
+export function systemd(scope: Scope): Manager {
   const system = scope === 'system'
   const name = system ? 'systemd' : 'systemd-user'
   const files = ({ name: of, home }: At) => serviceFiles(name, of, home)
@@ -129,8 +133,8 @@ export function systemd(scope: 'system' | 'user'): Manager {
   }
 }
 
-/** What systemd knows of a unit, by property; nothing where there is no systemd. */
-async function properties(scope: 'system' | 'user', unit: string): Promise<Record<string, string>> {
+/** Nothing where there is no systemd. */
+export async function properties(scope: Scope, unit: string): Promise<Properties> {
   const argv = ['systemctl', ...(scope === 'system' ? [] : ['--user']), 'show', unit]
   const { code, stdout } = await run(argv, scope === 'system' ? process.env : userEnvironment())
   if (code !== 0) return {}
@@ -143,12 +147,12 @@ async function properties(scope: 'system' | 'user', unit: string): Promise<Recor
 }
 
 /** Without a login, as from cron, nothing says where the user's systemd is to be found. */
-function userEnvironment(): NodeJS.ProcessEnv {
+export function userEnvironment(): NodeJS.ProcessEnv {
   const runtime = `/run/user/${userInfo().uid}`
   return process.env.XDG_RUNTIME_DIR ? process.env : { ...process.env, XDG_RUNTIME_DIR: runtime }
 }
 
-const lingers = (user: string) => existsSync(`/var/lib/systemd/linger/${user}`)
+export const lingers = (user: string) => existsSync(`/var/lib/systemd/linger/${user}`)
 
 async function systemdVersion(): Promise<number | undefined> {
   const { stdout } = await run(['systemctl', '--version'])

@@ -64,6 +64,13 @@ test('a unit of the machine: installed, killed, restarted, stopped, removed', as
     await adopted()
   })
 
+  await t.test('`stop` does not stop what would be started again, and says what does', async () => {
+    const refused = await daemon(['stop', '--state-dir', STATE])
+    assert.equal(refused.code, 4)
+    assert.match(refused.stderr, /is the service fomular-daemon of systemd.*\n.*service stop/)
+    await adopted()
+  })
+
   await t.test('stopped: its agents are ended gracefully, and nothing is left', async () => {
     const second = await on.startAgent()
     await on.agentIs(second, 'idle')

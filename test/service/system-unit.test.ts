@@ -20,6 +20,14 @@ test('a unit of the machine, through what seldom happens to its daemon', async (
     assert.deepEqual([found.pid, found.run], [pid, 1])
   }
 
+  const doctor = async () => {
+    const { stdout } = await daemon(['doctor', '--state-dir', STATE, '--json'])
+    const { findings } = JSON.parse(stdout) as {
+      findings: { check: string; message: string; remedy?: string }[]
+    }
+    return findings.filter(({ check }) => check === 'service')
+  }
+
   await t.test('frozen: found by the watchdog, and started again', async () => {
     write(DROP_IN, '[Service]\nWatchdogSec=8\n')
     await machine.out(['systemctl', 'daemon-reload'])
@@ -35,21 +43,23 @@ test('a unit of the machine, through what seldom happens to its daemon', async (
     assert.equal((await on.status()).pid, now.pid)
   })
 
-  await t.test(
-    'an older unit is brought up to date, with the agents alive; what the user added stays',
-    async () => {
-      const unit = readFileSync(at(UNIT), 'utf8')
-      write(UNIT, unit.replace('KillMode=process', 'KillMode=control-group'))
-      await machine.out(['systemctl', 'daemon-reload'])
-      const before = now
-      const again = JSON.parse((await daemon([...INSTALL, '--json'])).stdout)
-      assert.ok(again.done.includes(`wrote ${UNIT}`))
-      now = await on.renewed(before)
-      assert.equal(readFileSync(at(UNIT), 'utf8'), unit)
-      assert.ok(existsSync(at(DROP_IN)))
-      await adopted()
-    },
-  )
+  await t.test('an older unit is brought up to date, agents alive; what the user added stays', async () => {
+    const unit = readFileSync(at(UNIT), 'utf8')
+    write(UNIT, unit.replace('KillMode=process', 'KillMode=control-group'))
+    await machine.out(['systemctl', 'daemon-reload'])
+    const [told] = await doctor()
+    assert.match(told?.message ?? '', /fomular-daemon would end all agents/)
+    assert.match(told?.remedy ?? '', /KillMode=process/)
+    const before = now
+    const again = JSON.parse((await daemon([...INSTALL, '--json'])).stdout)
+    assert.ok(again.done.includes(`wrote ${UNIT}`))
+    now = await on.renewed(before)
+    assert.equal(readFileSync(at(UNIT), 'utf8'), unit)
+    assert.ok(existsSync(at(DROP_IN)))
+    await adopted()
+    const messages = (await doctor()).map(({ message }) => message)
+    assert.deepEqual(messages, ['The service fomular-daemon of systemd lets agents live'])
+  })
 
   await t.test('a configuration that is refused: it ends, and is not tried over and over', async () => {
     write('/etc/fomular-daemon/environment', 'FOMULAR_MAX_AGENTS=many\n')

@@ -8,6 +8,7 @@ import type { Finding } from '../render/finding.ts'
 import { checkNode, checkNpm } from './node.ts'
 import { checkRuntime } from './runtime.ts'
 import { checkLink, checkServer } from './server.ts'
+import { checkService } from './service.ts'
 import { checkDisk, checkFolder, checkLock } from './state.ts'
 import { checkStrays } from './strays.ts'
 
@@ -39,6 +40,7 @@ export async function examine(flags: DaemonFlags, env: NodeJS.ProcessEnv): Promi
     checkLock(paths, running),
     checkDisk(paths),
     checkStrays(paths, running !== undefined),
+    checkService(running?.pid),
     checkConnection(config, daemon),
   ])
   return findings.flat()

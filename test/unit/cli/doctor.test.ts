@@ -38,7 +38,17 @@ test('a machine where all is well', async (t) => {
     [],
   )
   const checks = [...new Set(findings.map(({ check }) => check))]
-  assert.deepEqual(checks, ['node', 'npm', 'claude', 'state', 'daemon', 'disk', 'strays', 'server'])
+  assert.deepEqual(checks, [
+    'node',
+    'npm',
+    'claude',
+    'state',
+    'daemon',
+    'disk',
+    'strays',
+    'service',
+    'server',
+  ])
 })
 
 test('a server that refuses the key, or is not there', async (t) => {

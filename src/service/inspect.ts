@@ -1,0 +1,80 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import type { ManagerName } from './plan.ts'
+import { entries } from './pm2.ts'
+import { run } from './run.ts'
+import { lingers, properties, type Scope, userEnvironment } from './systemd.ts'
+import { isOurs, pm2Troubles, type Trouble, unitTroubles } from './troubles.ts'
+
+export interface Found {
+  manager: ManagerName
+  name: string
+  troubles: Trouble[]
+}
+
+/** Services on this machine that run this program, of which this user may know. @param pid of the daemon that runs */
+export async function inspectServices(pid: number | undefined): Promise<Found[]> {
+  const units = await Promise.all((['system', 'user'] as const).map((scope) => inspectUnits(scope, pid)))
+  const pm2 = (await entries())
+    .filter((entry) => isOurs(entry.pm2_env.pm_exec_path ?? ''))
+    .map((entry): Found => ({ manager: 'pm2', name: entry.name, troubles: pm2Troubles(entry) }))
+  return [...units.flat(), ...pm2]
+}
+
+/** What would start a process again if it ended. */
+export async function serviceOf(pid: number): Promise<{ manager: ManagerName; name: string } | undefined> {
+  const unit = unitOf(pid)
+  if (unit && (await properties(unit.scope, unit.name)).MainPID === String(pid))
+    return { manager: unit.scope === 'system' ? 'systemd' : 'systemd-user', name: unit.name }
+  const entry = (await entries()).find((each) => each.pid === pid)
+  return entry && { manager: 'pm2', name: entry.name }
+}
+
+async function inspectUnits(scope: Scope, pid: number | undefined): Promise<Found[]> {
+  if (!existsSync('/run/systemd/system')) return []
+  const own = pid === undefined ? undefined : unitOf(pid)
+  const list = ['list-unit-files', '--type=service', '--no-legend', '--no-pager', 'fomular*']
+  const { stdout } = await run(
+    ['systemctl', ...(scope === 'user' ? ['--user'] : []), ...list],
+    userEnvironment(),
+  )
+  const listed = stdout.split('\n').map((line) => line.split('.service')[0]!)
+  const names = new Set([...listed, own?.scope === scope ? own.name : ''].filter(Boolean))
+  const found: Found[] = []
+  for (const name of names) {
+    const shown = await properties(scope, name)
+    if (!isOurs(shown.ExecStart ?? '')) continue
+    const manager = scope === 'system' ? 'systemd' : 'systemd-user'
+    found.push({
+      manager,
+      name,
+      troubles: [...unitTroubles(name, shown, scope), ...lingerTroubles(name, scope)],
+    })
+  }
+  return found
+}
+
+/** The service that a process is in, as its control group says. */
+function unitOf(pid: number): { name: string; scope: Scope } | undefined {
+  let groups: string
+  try {
+    groups = readFileSync(`/proc/${pid}/cgroup`, 'utf8')
+  } catch {
+    return undefined
+  }
+  const [, path, name] = /^\d+:(?:name=systemd)?:(.*\/)([^/\n]+)\.service$/m.exec(groups) ?? []
+  if (path === undefined || name === undefined) return undefined
+  return { name, scope: /\/user@\d+\.service\//.test(path) ? 'user' : 'system' }
+}
+
+function lingerTroubles(name: string, scope: Scope): Trouble[] {
+  const { username } = userInfo()
+  if (scope === 'system' || lingers(username)) return []
+  return [
+    {
+      level: 'warning',
+      message: `The unit ${name} ends, with all agents, when ${username} logs out.`,
+      remedy: `sudo loginctl enable-linger ${username}`,
+    },
+  ]
+}

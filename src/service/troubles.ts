@@ -1,0 +1,162 @@
+import { realpathSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { CODES, SUPERVISED } from './plan.ts'
+import type { Pm2Entry } from './pm2.ts'
+import type { Properties, Scope } from './systemd.ts'
+
+/** What does not fit this daemon in a service, whoever wrote it. */
+export interface Trouble {
+  level: 'error' | 'warning'
+  message: string
+  remedy: string
+}
+
+/** Whether a command runs this program. */
+export const isOurs = (command: string) => /fomular-daemon|@fomular-os\/daemon/.test(command)
+
+interface Rule {
+  level: Trouble['level']
+  /** Whether it is so. */
+  when(unit: Properties): boolean
+  message: string
+  /** What it should be. */
+  set: string
+}
+
+const includes = (list: string | undefined, code: number) => (list ?? '').split(/\s+/).includes(String(code))
+const under = (path: string, folder: string) =>
+  path === folder || path.startsWith(`${folder.replace(/\/$/, '')}/`)
+const isWritable = (unit: Properties, path: string) =>
+  (unit.ReadWritePaths ?? '')
+    .split(' ')
+    .filter(Boolean)
+    .some((folder) => under(path, folder.replace(/^[-+]+/, '')))
+
+/** Folder that updates of what a unit runs are written into. */
+function installation(unit: Properties): string | undefined {
+  const program = /argv\[\]=([^;]*)/
+    .exec(unit.ExecStart ?? '')?.[1]
+    ?.split(' ')
+    .find(isOurs)
+  try {
+    return program && dirname(dirname(realpathSync(program)))
+  } catch {
+    return undefined
+  }
+}
+
+function isReadOnly(unit: Properties): boolean {
+  const folder = installation(unit)
+  if (folder === undefined || isWritable(unit, folder)) return false
+  const closed = { strict: ['/'], full: ['/usr', '/boot', '/efi', '/etc'], yes: ['/usr', '/boot', '/efi'] }
+  return (closed[unit.ProtectSystem as keyof typeof closed] ?? []).some((root) => under(folder, root))
+}
+
+const restartsOn75 = ({ Restart = 'no', RestartForceExitStatus, SuccessExitStatus }: Properties) =>
+  Restart === 'always' ||
+  includes(RestartForceExitStatus, CODES.restart) ||
+  Restart === (includes(SuccessExitStatus, CODES.restart) ? 'on-success' : 'on-failure')
+
+const RULES: Rule[] = [
+  {
+    level: 'error',
+    when: ({ KillMode }) => KillMode === 'control-group' || KillMode === 'mixed',
+    message: 'would end all agents whenever the daemon ends, for an update or by a crash',
+    set: 'KillMode=process',
+  },
+  {
+    level: 'error',
+    when: (unit) => !restartsOn75(unit) || includes(unit.RestartPreventExitStatus, CODES.restart),
+    message: `does not start the daemon again when it asks for it (exit code ${CODES.restart}): an update would end it`,
+    set: 'Restart=always',
+  },
+  {
+    level: 'warning',
+    when: ({ Environment }) => !` ${Environment ?? ''} `.includes(` ${SUPERVISED}=1 `),
+    message: 'does not tell the daemon that it is started again: it might start itself, beside the unit',
+    set: `Environment=${SUPERVISED}=1`,
+  },
+  {
+    level: 'error',
+    when: ({ Type, NotifyAccess }) => Type === 'notify' && NotifyAccess !== 'all',
+    message: 'never counts as started: systemd does not listen to what systemd-notify says for the daemon',
+    set: 'NotifyAccess=all',
+  },
+  {
+    level: 'warning',
+    when: isReadOnly,
+    message: 'has its own program read-only: updates cannot be written',
+    set: 'ReadWritePaths= with its folder',
+  },
+  {
+    level: 'error',
+    when: ({ ProtectHome }) => ['yes', 'read-only', 'tmpfs'].includes(ProtectHome ?? 'no'),
+    message: 'keeps agents from the folders of users',
+    set: 'ProtectHome=no',
+  },
+  {
+    level: 'warning',
+    when: ({ PrivateTmp }) => PrivateTmp === 'yes',
+    message: 'takes /tmp away from under its agents whenever the daemon starts anew',
+    set: 'PrivateTmp=no',
+  },
+  {
+    level: 'warning',
+    when: ({ OOMPolicy }) => OOMPolicy === 'stop' || OOMPolicy === 'kill',
+    message: 'ends the daemon and all agents when one of their tools takes too much memory',
+    set: 'OOMPolicy=continue',
+  },
+]
+
+/** @param unit its properties, as systemd has them, with whatever was added in other files */
+export function unitTroubles(name: string, unit: Properties, scope: Scope): Trouble[] {
+  const edit = scope === 'system' ? `systemctl edit ${name}` : `systemctl --user edit ${name}`
+  const found = RULES.filter(({ when }) => when(unit)).map(
+    ({ level, message, set }): Trouble => ({
+      level,
+      message: `The unit ${name} ${message}.`,
+      remedy: `Set ${set} (${edit}), or have a unit written that fits: fomular-daemon service install`,
+    }),
+  )
+  if (unit.NeedDaemonReload === 'yes')
+    found.push({
+      level: 'warning',
+      message: `The unit ${name} was changed, and systemd does not know yet.`,
+      remedy: scope === 'system' ? 'systemctl daemon-reload' : 'systemctl --user daemon-reload',
+    })
+  return found
+}
+
+/** For a graceful stop of an agent with the usual graces, ms. */
+const STOP_MS = 30_000
+
+export function pm2Troubles({ name, pm2_env }: Pm2Entry): Trouble[] {
+  const { treekill, autorestart, kill_timeout } = pm2_env
+  const troubles: [boolean, Trouble['level'], string, string][] = [
+    [
+      treekill !== false,
+      'error',
+      'would end all agents whenever pm2 restarts or stops the daemon',
+      'treekill: false',
+    ],
+    [
+      autorestart === false,
+      'error',
+      'does not start the daemon again when it asks for it: an update would end it',
+      'autorestart: true',
+    ],
+    [
+      Number(kill_timeout ?? 1600) < STOP_MS,
+      'warning',
+      'leaves the daemon no time to end its agents when it is stopped',
+      `kill_timeout: ${STOP_MS}`,
+    ],
+  ]
+  return troubles
+    .filter(([holds]) => holds)
+    .map(([, level, message, set]) => ({
+      level,
+      message: `The pm2 entry ${name} ${message}.`,
+      remedy: `Set ${set} in its ecosystem file, then pm2 delete and start it; or have one written that fits: fomular-daemon service install --manager pm2`,
+    }))
+}

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { pm2Troubles, unitTroubles } from '../../../src/service/troubles.ts'
+import { tempDir } from '../../support/temp.ts'
+
+/** As systemd shows the unit that `service install` writes. */
+const good = {
+  Type: 'notify',
+  NotifyAccess: 'all',
+  ExecStart:
+    '{ path=/usr/bin/node ; argv[]=/usr/bin/node /usr/local/bin/fomular-daemon run ; ignore_errors=no }',
+  KillMode: 'process',
+  Restart: 'always',
+  RestartForceExitStatus: '75',
+  SuccessExitStatus: '75',
+  Environment: 'PATH=/usr/bin FOMULAR_DAEMON_NO_SELF_RELAUNCH=1',
+  ProtectSystem: 'full',
+  ProtectHome: 'no',
+  PrivateTmp: 'no',
+  OOMPolicy: 'continue',
+  NeedDaemonReload: 'no',
+}
+
+const said = (change: Partial<typeof good> & Record<string, string>) =>
+  unitTroubles('x', { ...good, ...change }, 'system').map(
+    ({ level, remedy }) => `${level} ${remedy.split(' (')[0]}`,
+  )
+
+test('a unit that would end agents, or keep updates from working, is told with its remedy', () => {
+  assert.deepEqual(said({}), [])
+  for (const KillMode of ['control-group', 'mixed'])
+    assert.deepEqual(said({ KillMode }), ['error Set KillMode=process'])
+  assert.deepEqual(said({ Restart: 'no', RestartForceExitStatus: '' }), ['error Set Restart=always'])
+  assert.deepEqual(said({ Restart: 'on-failure', RestartForceExitStatus: '' }), ['error Set Restart=always'])
+  assert.deepEqual(said({ RestartPreventExitStatus: '2 75' }), ['error Set Restart=always'])
+  // Each of these starts it again after code 75.
+  assert.deepEqual(said({ Restart: 'no' }), [])
+  assert.deepEqual(said({ Restart: 'on-failure', RestartForceExitStatus: '', SuccessExitStatus: '' }), [])
+  assert.deepEqual(said({ Environment: 'FOMULAR_DAEMON_NO_SELF_RELAUNCH=10' }), [
+    'warning Set Environment=FOMULAR_DAEMON_NO_SELF_RELAUNCH=1',
+  ])
+  assert.deepEqual(said({ NotifyAccess: 'main' }), ['error Set NotifyAccess=all'])
+  assert.deepEqual(said({ Type: 'simple', NotifyAccess: 'none' }), [])
+  assert.deepEqual(said({ ProtectHome: 'read-only' }), ['error Set ProtectHome=no'])
+  assert.deepEqual(said({ PrivateTmp: 'yes' }), ['warning Set PrivateTmp=no'])
+  assert.deepEqual(said({ OOMPolicy: 'stop' }), ['warning Set OOMPolicy=continue'])
+  assert.deepEqual(said({ NeedDaemonReload: 'yes' }), ['warning systemctl daemon-reload'])
+})
+
+test('a program that is read-only to itself cannot be updated', (t) => {
+  const dir = join(tempDir(t), 'lib/@fomular-os/daemon')
+  mkdirSync(join(dir, 'dist'), { recursive: true })
+  writeFileSync(join(dir, 'dist/index.js'), '')
+  const ExecStart = `{ path=/usr/bin/node ; argv[]=/usr/bin/node ${dir}/dist/index.js run ; }`
+  assert.deepEqual(said({ ExecStart }), [])
+  assert.deepEqual(said({ ExecStart, ProtectSystem: 'strict' }), [
+    'warning Set ReadWritePaths= with its folder',
+  ])
+  assert.deepEqual(said({ ExecStart, ProtectSystem: 'strict', ReadWritePaths: `/srv -${dir}` }), [])
+})
+
+test('so is a pm2 entry', () => {
+  const entry = {
+    name: 'x',
+    pm2_env: { status: 'online', treekill: false, autorestart: true, kill_timeout: 50_000 },
+  }
+  assert.deepEqual(pm2Troubles(entry), [])
+  const bad = { ...entry, pm2_env: { status: 'online', treekill: true, autorestart: false } }
+  assert.deepEqual(
+    pm2Troubles(bad).map(({ level, remedy }) => `${level} ${remedy.split(' in its')[0]}`),
+    ['error Set treekill: false', 'error Set autorestart: true', 'warning Set kill_timeout: 30000'],
+  )
+})
