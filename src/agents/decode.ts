@@ -85,6 +85,7 @@ export function decodeLine(line: Buffer, offset: number, runtime: (line: string)
   const launcher = text.startsWith(LAUNCHER_PREFIX) ? launcherEvent(text) : undefined
   if (launcher) bodies = [launcher]
   else bodies = runtime(text)
+  if (bodies[0]?.kind === 'unreadable') bodies = behindTear(text, runtime) ?? bodies
   const reason = unfit(bodies, line.length)
   if (reason) bodies = [unreadable(reason, line.length, line)]
   return bodies.map((body, index) => {
@@ -93,6 +94,40 @@ export function decodeLine(line: Buffer, offset: number, runtime: (line: string)
       body = { ...body, reason: 'torn' }
     return { ...body, offset, index } as Event
   })
+}
+
+/** Lines longer than this, and further starts of objects than so many, are not looked into for one behind a tear. */
+const TEAR_BYTES = 1024 * 1024
+const TEAR_STARTS = 256
+
+/**
+ * A full disk takes the beginning of a line only; when there is room again the agent goes on with its next line, in the
+ * same one. That next line counts.
+ * @returns undefined for a line that is whole, or has nothing whole in it that the runtime would say
+ */
+function behindTear(text: string, runtime: (line: string) => EventBody[]): EventBody[] | undefined {
+  if (text.length > TEAR_BYTES || !text.startsWith('{') || !text.endsWith('}')) return undefined
+  for (let at = 1, n = 0; n < TEAR_STARTS; n++, at++) {
+    at = text.indexOf('{"', at)
+    if (at === -1) return undefined
+    const rest = text.slice(at)
+    if (!isJson(rest)) continue
+    const bodies = runtime(rest)
+    // The end of a torn line may be an object that was somewhere within it.
+    if (bodies.every(({ kind }) => kind === 'unknown' || kind === 'unreadable')) continue
+    const torn = Buffer.from(text.slice(0, at))
+    return [unreadable('torn', torn.length, torn), ...bodies]
+  }
+  return undefined
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Why nobody could be told these: JSON is read at any depth but not written, and some of it is longer than it was. */

@@ -77,7 +77,7 @@ clear_up() {
   done
 }
 
-rm -f "$d/stdin" "$d/bell" "$d/exit.json" "$d/lease.expired"
+rm -f "$d/stdin" "$d/bell" "$d/exit.json" "$d/lease.expired" "$d"/*.tmp
 mkfifo "$d/stdin" "$d/bell" || exit 1
 note started || exit 1
 
@@ -109,6 +109,9 @@ done
 kill $feeder $leaser 2>/dev/null
 reason=
 [ ! -e "$d/lease.expired" ] || reason=',"reason":"lease"'
-note exited ",\"code\":$code$reason"
-printf '{"version":1,"run":%s,"code":%s%s}\n' "$run" "$code" "$reason" >"$d/exit.tmp" && mv "$d/exit.tmp" "$d/exit.json"
+# On a full disk the end is written down when there is room again.
+again() { [ -d "$d" ] && sleep 2 || exit; }
+until note exited ",\"code\":$code$reason"; do again; done
+until printf '{"version":1,"run":%s,"code":%s%s}\n' "$run" "$code" "$reason" >"$d/exit.tmp" &&
+  mv "$d/exit.tmp" "$d/exit.json"; do again; done
 [ -z "$reason" ] || clear_up

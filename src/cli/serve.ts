@@ -1,9 +1,11 @@
 import { type DaemonFlags, loadDaemonConfig } from '../config/config.ts'
+import { STATE_UPGRADES } from '../config/format.ts'
 import { concealKey } from '../config/key.ts'
 import { statePaths } from '../config/paths.ts'
 import { captureInvocation } from '../daemon/relaunch.ts'
 import { runDaemon } from '../daemon/run.ts'
 import { ensurePrivateDir } from '../platform/files.ts'
+import { readFormat } from '../platform/format.ts'
 import { createLogger } from '../platform/log.ts'
 import { serveWithoutReader } from './terminal.ts'
 
@@ -26,6 +28,7 @@ export async function serve({
   concealKey()
   const { dir, log: file } = statePaths(config.state_dir)
   ensurePrivateDir(dir)
+  readFormat(dir, STATE_UPGRADES)
   const logger = createLogger({ level: config.log_level, file, stderr: log })
   process.on('uncaughtExceptionMonitor', (error) => logger.fatal({ err: error }, 'the daemon failed'))
   for (const warning of config.warnings) logger.warn(warning)

@@ -1,4 +1,4 @@
-import { closeSync, fsync, openSync, readFileSync, writeSync } from 'node:fs'
+import { appendFileSync, closeSync, fsync, openSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import * as z from 'zod/mini'
 import { writeAtomic } from '../platform/files.ts'
@@ -40,7 +40,7 @@ export class Ledger {
   async record(result: CommandResult): Promise<void> {
     this.#results.set(result.command_id, result)
     // The leading newline keeps a line that was torn by a full disk from spoiling this one.
-    writeSync(this.#fd, `\n${JSON.stringify({ version: 1, result })}`)
+    appendFileSync(this.#fd, `\n${JSON.stringify({ version: 1, result })}`)
     if (++this.#written > KEPT) {
       this.#trim()
       this.#rewrite()

@@ -1,8 +1,10 @@
 import type { DaemonConfig } from '../config/config.ts'
+import { STATE_UPGRADES } from '../config/format.ts'
 import { statePaths } from '../config/paths.ts'
 import { systemClock } from '../platform/clock.ts'
 import { UserError } from '../platform/errors.ts'
 import { ensurePrivateDir } from '../platform/files.ts'
+import { readFormat, upgradeFolder } from '../platform/format.ts'
 import { acquireLock, LockHeldError } from '../platform/lock.ts'
 import type { Logger } from '../platform/log.ts'
 import { VERSION } from '../platform/version.ts'
@@ -34,10 +36,13 @@ export async function runDaemon(
   const supervised = isSupervised(process.env, process.pid)
   const paths = statePaths(config.state_dir)
   ensurePrivateDir(paths.dir)
+  // A folder of a newer version is left as it is, the lock included.
+  readFormat(paths.dir, STATE_UPGRADES)
   const unlock = takeLock(paths.lock)
   let closeControl: (() => Promise<void>) | undefined
   let notifier: ReturnType<typeof startNotifier>
   try {
+    upgradeFolder(paths.dir, STATE_UPGRADES)
     const ending = endings(logger)
     const restart = () => {
       ending.ask('restart')

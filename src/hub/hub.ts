@@ -8,11 +8,13 @@ import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type * as z from 'zod/mini'
+import { HUB_UPGRADES } from '../config/format.ts'
 import { type HubRecord, hubFiles } from '../config/hub.ts'
 import { isLoopback } from '../config/server-url.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
 import { systemCode, UserError } from '../platform/errors.ts'
 import { ensurePrivateDir, writeAtomic } from '../platform/files.ts'
+import { readFormat, upgradeFolder } from '../platform/format.ts'
 import { acquireLock, LockHeldError } from '../platform/lock.ts'
 import type { Logger } from '../platform/log.ts'
 import { identify } from '../platform/process-identity.ts'
@@ -75,8 +77,11 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     })
   const credentials = tls && { cert: readPem(tls.cert), key: readPem(tls.key) }
   ensurePrivateDir(dir)
+  // A folder of a newer version is left as it is, the lock included.
+  readFormat(dir, HUB_UPGRADES)
   const unlock = takeLock(join(dir, 'lock'))
   try {
+    upgradeFolder(dir, HUB_UPGRADES)
     const files = hubFiles(dir)
     const keys = new Keys(dir, new Date(clock.now()).toISOString(), logger)
     const parts = assemble(dir, keys, clock, logger)

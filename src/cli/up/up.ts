@@ -1,4 +1,5 @@
 import { type DaemonFlags, loadDaemonConfig } from '../../config/config.ts'
+import { STATE_UPGRADES } from '../../config/format.ts'
 import { hubPort } from '../../config/hub.ts'
 import { concealKey } from '../../config/key.ts'
 import { type StatePaths, stateDir, statePaths } from '../../config/paths.ts'
@@ -7,6 +8,7 @@ import { runDaemon } from '../../daemon/run.ts'
 import { startHub } from '../../hub/hub.ts'
 import { UserError } from '../../platform/errors.ts'
 import { ensurePrivateDir } from '../../platform/files.ts'
+import { readFormat } from '../../platform/format.ts'
 import { createLogger } from '../../platform/log.ts'
 import { SUPERVISED } from '../../service/plan.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -35,6 +37,7 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
   const dir = typeof flags.stateDir === 'string' ? flags.stateDir : stateDir(process.env)
   const paths = statePaths(dir)
   ensurePrivateDir(paths.dir)
+  readFormat(paths.dir, STATE_UPGRADES)
   const logger = createLogger({ level: 'info', file: paths.log, stderr: verbose ? 'text' : 'none' })
   refuseSecond(paths)
   const hub = (await runningHub(paths)) ?? (await startOwnHub(paths, port, logger))

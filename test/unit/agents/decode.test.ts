@@ -45,3 +45,23 @@ test('a line that grows beyond a frame when it is passed on arrives as unreadabl
     ['unknown'],
   )
 })
+
+test('a line that a full disk cut off, and the agent’s next one behind it: told as torn, and the next one counts', () => {
+  const whole =
+    '{"type":"system","subtype":"session_state_changed","state":"idle","uuid":"u","session_id":"s"}'
+  const torn = '{"type":"assistant","message":{"id":"m","content":[{"type":"text","text":"ha'
+  assert.deepEqual(events(torn + whole), [
+    { kind: 'unreadable', reason: 'torn', bytes: torn.length, text: torn, offset: 0, index: 0 },
+    { kind: 'state', state: 'idle', offset: 0, index: 1 },
+  ])
+  // An object that is whole by chance is no line.
+  const middle = '{"type":"assistant","message":{"id":"m","content":[{"type":"text","text":"half"}'
+  assert.deepEqual(
+    events(middle).map(({ kind }) => kind),
+    ['unreadable'],
+  )
+  assert.deepEqual(
+    events(`{"a":${'{"b":'.repeat(5000)}}`).map(({ kind }) => kind),
+    ['unreadable'],
+  )
+})
