@@ -228,6 +228,7 @@ tools() {
     downloader=curl
   elif has wget; then
     downloader=wget
+    gnu_wget=$(wget --version 2>/dev/null </dev/null | sed -n 's/^GNU Wget.*/yes/p' || :)
   else
     fail 'Neither curl nor wget is on this machine.' 'Install one of them: apt-get install curl'
   fi
@@ -281,6 +282,7 @@ fetch() {
     code=0
     if [ "$downloader" = curl ]; then
       fetch_curl "$1" "$2" "${3:-}" || code=$?
+      if [ "$status" = 000 ]; then status=''; fi
       case $code in
         0) return 0 ;;
         22) case $status in
@@ -336,8 +338,9 @@ fetch_curl() {
 }
 
 fetch_wget() {
-  # Of busybox's wget, too.
-  set -- "$1" "$2" -T 30 -c -O "$2"
+  set -- "$1" "$2" -c -O "$2"
+  # By itself it would try twenty times. Of busybox's, -t is unknown, and some versions crash on -T.
+  if [ -n "$gnu_wget" ]; then set -- "$@" -T 30 -t 1; fi
   if [ -n "$ca_file" ]; then set -- "$@" "--ca-certificate=$ca_file"; fi
   url=$1
   shift 2
@@ -491,9 +494,6 @@ switch() {
 
 activate() {
   make_dir "$prefix/bin"
-  if [ -e "$entry" ] && [ ! -L "$entry" ]; then
-    fail "$entry is there, and not from here." 'Move it away, or give another --prefix.'
-  fi
   relink "versions/$version" "$prefix/current"
   relink "../current/$program" "$entry"
   # From here on it is installed.
@@ -614,6 +614,9 @@ install() {
   check_flags
   platform
   tools
+  if [ -e "$entry" ] && [ ! -L "$entry" ]; then
+    fail "$entry is there, and not from here." 'Move it away, or give another --prefix.'
+  fi
   begin
   manifest
   manager
