@@ -3,7 +3,16 @@ import type { Agents } from '../agents/agents.ts'
 import { CommandFailure } from '../agents/failure.ts'
 import { uuidFrom } from '../agents/ids.ts'
 import type { Input } from '../agents/runtimes/runtime.ts'
-import type { Command, CommandOf, CommandType, PermissionRequest, ResultOf } from '../protocol/index.ts'
+import type {
+  Command,
+  CommandErrorCode,
+  CommandOf,
+  CommandType,
+  PermissionRequest,
+  ResultOf,
+} from '../protocol/index.ts'
+import { UpdateFailure } from '../update/failure.ts'
+import type { UpdateRequest, UpdateResult, Updates } from '../update/updates.ts'
 
 /** From launching an agent to its saying that it is ready. */
 const READY_MS = 60_000
@@ -16,7 +25,11 @@ export interface CommandContext {
   checkAccepts(): void
   checkMachine(): Promise<void>
   restart(): ResultOf<'daemon:restart'>
+  updates: Updates
 }
+
+/** The process that comes after this one answers the command. */
+export class AnsweredLater extends Error {}
 
 /**
  * What each command does. The first part, up to what is returned, runs in the order in which the commands came for that
@@ -30,7 +43,7 @@ type Handler<T extends CommandType> = (
 
 const done = <R>(result: R) => ({ confirmed: Promise.resolve(result) })
 
-const handlers: { [T in Exclude<CommandType, 'daemon:update'>]: Handler<T> } = {
+const handlers: { [T in CommandType]: Handler<T> } = {
   async 'agent:start'(context, command) {
     if (!context.agents.find(command.agent_id)) context.checkAccepts()
     const agent = await context.agents.start(command)
@@ -140,6 +153,10 @@ const handlers: { [T in Exclude<CommandType, 'daemon:update'>]: Handler<T> } = {
   async 'daemon:restart'(context) {
     return done(context.restart())
   },
+
+  async 'daemon:update'({ updates }, { command_id, version, allow_downgrade }) {
+    return { confirmed: updated(updates, { command_id, version, allow_downgrade, origin: 'server' }) }
+  },
 }
 
 /** Carries out one command up to the point from which the next one for the same agent may be carried out. */
@@ -147,6 +164,16 @@ export function carryOut(context: CommandContext, command: Command): Promise<{ c
   const handler = (handlers as Record<string, Handler<CommandType> | undefined>)[command.type]
   if (!handler) throw new CommandFailure('unsupported', `This daemon does not do ${command.type}.`)
   return handler(context, command as never)
+}
+
+async function updated(updates: Updates, request: UpdateRequest): Promise<UpdateResult> {
+  const result = await updates.run(request).catch((error) => {
+    if (!(error instanceof UpdateFailure)) throw error
+    const { code, message, ...rest } = error.error
+    throw new CommandFailure(code as CommandErrorCode, message, rest)
+  })
+  if (result) return result
+  throw new AnsweredLater()
 }
 
 function mustRun(agent: Agent) {

@@ -1,7 +1,7 @@
 import { CommandFailure } from '../agents/failure.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Command, CommandResult } from '../protocol/index.ts'
-import { type CommandContext, carryOut } from './commands.ts'
+import { AnsweredLater, type CommandContext, carryOut } from './commands.ts'
 import type { Ledger } from './ledger.ts'
 
 export interface DispatcherOptions {
@@ -53,22 +53,29 @@ export class Dispatcher {
   }
 
   async #carryOut(command: Command): Promise<void> {
-    const { context, ledger, send, logger } = this.#options
+    const { context, logger } = this.#options
     const result = await this.#inOrder(command, () => carryOut(context, command))
       .then(({ confirmed }) => confirmed)
       .then(
-        (value): CommandResult => ({
+        (value): CommandResult | undefined => ({
           ...value,
           type: `${command.type}:result`,
           command_id: command.command_id,
           ok: true,
         }),
         (error) => {
+          if (error instanceof AnsweredLater) return undefined
           if (!(error instanceof CommandFailure))
             logger.error({ err: error, type: command.type }, 'command failed')
           return failed(command, error)
         },
       )
+    if (result) await this.answer(result)
+  }
+
+  /** Answers a command for good. */
+  async answer(result: CommandResult): Promise<void> {
+    const { ledger, send, logger } = this.#options
     try {
       await ledger.record(result)
     } catch (error) {

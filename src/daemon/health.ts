@@ -54,6 +54,7 @@ export class Health {
   readonly #options: HealthOptions
   readonly #problems = new Map<Code, HealthProblem>()
   #found: Runtime[]
+  #update: object | undefined
   #revision: number
   #timer: Timer | undefined
   #last: { wall: number; monotonic: number; probed: number; programs: string }
@@ -97,6 +98,7 @@ export class Health {
       memory: this.#options.memory(),
       disk: this.#options.disk(),
       accepts_agents: this.acceptsAgents,
+      ...(this.#update && { update: this.#update }),
     }
   }
 
@@ -112,6 +114,12 @@ export class Health {
     const known = this.#problems.get(code)
     if (known && known.message === problem.message && known.until === problem.until) return
     this.#problems.set(code, { code, since: known?.since ?? this.#now(), ...problem })
+    this.#changed()
+  }
+
+  /** What became of the last update, for the server to see. */
+  updated(update: object) {
+    this.#update = update
     this.#changed()
   }
 

@@ -27,6 +27,19 @@ export const CommandErrorCode = z.enum([
   'update_refused',
   'update_failed',
   'update_running',
+  'update_interrupted',
+  'update_version_not_found',
+  'update_registry_unreachable',
+  'update_no_registry',
+  'update_integrity',
+  'update_wrong_package',
+  'update_engine',
+  'update_downgrade',
+  'update_disk_full',
+  'update_unproven',
+  'update_crashed',
+  'update_hung',
+  'update_not_accepted',
   'internal',
 ])
 export type CommandErrorCode = z.infer<typeof CommandErrorCode>
@@ -37,6 +50,9 @@ export const CommandError = z.object({
   /** Where in the command the fault is, as `spec.cwd`. */
   path: z.optional(z.string()),
   remedy: z.optional(z.string()),
+  /** Of an update: how far it had come, and what npm or the new version said, in their own words. */
+  stage: z.optional(z.string()),
+  output: z.optional(z.string()),
 })
 export type CommandError = z.infer<typeof CommandError>
 

@@ -14,4 +14,5 @@ export const DAEMON_CAPABILITIES = [
   'agent:remove',
   'machine:check',
   'daemon:restart',
+  'daemon:update',
 ] as const
