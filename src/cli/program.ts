@@ -17,6 +17,13 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   restart: async () => (await import('./restart.ts')).restartCommand(),
   service: async () => (await import('./service/index.ts')).serviceCommand(),
   stop: async () => (await import('./stop.ts')).stopCommand(),
+  update: async () => (await import('./update.ts')).updateCommand(),
+}
+
+/** Between versions, during an update: of no use to anybody else. */
+const HIDDEN: Record<string, () => Promise<Command>> = {
+  'self-check': async () => (await import('./update/self-check.ts')).selfCheckCommand(),
+  'update-guard': async () => (await import('./update/guard.ts')).guardCommand(),
 }
 
 const HELP = `
@@ -29,6 +36,7 @@ Examples:
   $ sudo fomular-daemon service install --server-url wss://os.example.com --key-file key
                                                       the same as a service, from the machine's start on
   $ fomular-daemon doctor                             what is missing, and what to do about it
+  $ fomular-daemon update                             the newest version, while the agents run on
 
 Environment:
   FOMULAR_STATE_DIR      state folder (default: ~/.fomular/state)
@@ -63,7 +71,7 @@ export async function program(args: string[]): Promise<Command> {
 }
 
 function needed([first = '', ...rest]: string[]) {
-  const named = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined
+  const named = [COMMANDS, HIDDEN].find((table) => Object.hasOwn(table, first))?.[first]
   if (named) return [named]
   const forDaemon = first === 'run' || first === '' || first.startsWith('-')
   return forDaemon && ![first, ...rest].some((arg) => arg === '-h' || arg === '--help')

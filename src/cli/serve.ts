@@ -7,6 +7,7 @@ import { runDaemon } from '../daemon/run.ts'
 import { ensurePrivateDir } from '../platform/files.ts'
 import { readFormat } from '../platform/format.ts'
 import { createLogger } from '../platform/log.ts'
+import { handOver } from './hand-over.ts'
 import { serveWithoutReader } from './terminal.ts'
 
 /**
@@ -25,6 +26,7 @@ export async function serve({
   // Before the key is taken out of it: a daemon that starts itself anew needs it again.
   const invocation = captureInvocation()
   const config = await loadDaemonConfig({ flags, env: process.env })
+  await handOver(config.state_dir, invocation)
   concealKey()
   const { dir, log: file } = statePaths(config.state_dir)
   ensurePrivateDir(dir)

@@ -4,7 +4,18 @@ import { LOG_LEVELS, type LogLevel } from '../platform/log.ts'
 import { type ConfigFile, readConfigFile } from './file.ts'
 import { keySources, missingKey, readKey } from './key.ts'
 import { stateDir } from './paths.ts'
-import { flag, integer, number, oneOf, path, type Reader, type Source, text } from './readers.ts'
+import {
+  flag,
+  integer,
+  number,
+  oneOf,
+  path,
+  type Reader,
+  type Source,
+  text,
+  type Window,
+  window,
+} from './readers.ts'
 import { isLoopback, serverUrl } from './server-url.ts'
 
 export interface DaemonConfig {
@@ -22,10 +33,29 @@ export interface DaemonConfig {
   journal_cap_mb: number
   /** Days after which an ended agent's folder is removed. */
   retain_ended_days: number
-  /** Where new versions come from: the machine's own choice, never a server's. */
-  update: { package: string; registry?: string }
+  update: UpdateConfig
   /** What is worth telling the user once, at the start. */
   warnings: string[]
+}
+
+/** This machine's own policy for new versions: a server chooses a version and nothing else. */
+export interface UpdateConfig {
+  /** A server may order updates, and the schedule holds. Somebody on this machine may update it in any case. */
+  enabled: boolean
+  package: string
+  /** Else what npm is configured to use. */
+  registry?: string
+  /** Only releases that the registry has signed. */
+  signatures: boolean
+  /** Seconds from the new version's start to the server's welcome. */
+  confirm_s: number
+  /** Update when the server refuses this version's protocol and names another version. */
+  when_refused: boolean
+  /** Update without an order: to what `channel`, a dist-tag, names, in the `window`, once it is `min_age_h` hours old. */
+  automatic: boolean
+  channel: string
+  window: Window
+  min_age_h: number
 }
 
 /** Flags as commander gives them: `--max-agents` is `maxAgents`, its value text. */
@@ -49,6 +79,14 @@ const SETTINGS = {
   retain_ended_days: number(0, 3650),
   'update.package': text,
   'update.registry': text,
+  'update.enabled': flag,
+  'update.signatures': flag,
+  'update.confirm_s': number(1, 3600),
+  'update.when_refused': flag,
+  'update.automatic': flag,
+  'update.channel': text,
+  'update.window': window,
+  'update.min_age_h': number(0, 8760),
 } as const satisfies Record<string, Reader<unknown>>
 
 type Name = keyof typeof SETTINGS
@@ -83,7 +121,6 @@ export async function loadDaemonConfig({
   const address = find('server_url', sources) ?? { value: DEFAULT_SERVER_URL, source: 'the default' }
   const server_url = serverUrl(address.value, address.source, allow_insecure)
   const ca_file = find('ca_file', sources)?.value
-  const registry = find('update.registry', sources)?.value
   const { key, warnings } = machineKey(sources)
   return {
     server_url,
@@ -96,14 +133,33 @@ export async function loadDaemonConfig({
     stop_grace_s: find('stop_grace_s', sources)?.value ?? 5,
     journal_cap_mb: find('journal_cap_mb', sources)?.value ?? 256,
     retain_ended_days: find('retain_ended_days', sources)?.value ?? 7,
-    update: {
-      package: find('update.package', sources)?.value ?? '@fomular-os/daemon',
-      ...(registry !== undefined && { registry }),
-    },
+    update: updateConfig(sources),
     warnings:
       allow_insecure && server_url.startsWith('ws:') && !isLoopback(new URL(server_url).hostname)
         ? [...warnings, `the connection to ${server_url} is not encrypted`]
         : warnings,
+  }
+}
+
+/** The policy for new versions alone: it needs no server and no key. @throws UserError */
+export async function loadUpdateConfig(env: NodeJS.ProcessEnv): Promise<UpdateConfig> {
+  const named = env.FOMULAR_CONFIG ? { path: env.FOMULAR_CONFIG, by: 'FOMULAR_CONFIG' } : undefined
+  return updateConfig({ flags: {}, env, file: await readConfigFile(named, env, CONFIG_KEYS) })
+}
+
+function updateConfig(sources: Sources): UpdateConfig {
+  const registry = find('update.registry', sources)?.value
+  return {
+    enabled: find('update.enabled', sources)?.value ?? true,
+    package: find('update.package', sources)?.value ?? '@fomular-os/daemon',
+    ...(registry !== undefined && { registry }),
+    signatures: find('update.signatures', sources)?.value ?? false,
+    confirm_s: find('update.confirm_s', sources)?.value ?? 120,
+    when_refused: find('update.when_refused', sources)?.value ?? true,
+    automatic: find('update.automatic', sources)?.value ?? false,
+    channel: find('update.channel', sources)?.value ?? 'latest',
+    window: find('update.window', sources)?.value ?? { from: 0, to: 24 * 60 },
+    min_age_h: find('update.min_age_h', sources)?.value ?? 24,
   }
 }
 

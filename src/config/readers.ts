@@ -57,3 +57,21 @@ export const oneOf =
     if (found !== undefined) return found
     throw fail(source, value, `one of ${values.join(', ')}`)
   }
+
+/** A part of the day, in minutes since midnight; over midnight where `to` is before `from`. */
+export interface Window {
+  from: number
+  to: number
+}
+
+export const window: Reader<Window> = (value, source) => {
+  const [from, to] = (/^\d\d?:\d\d-\d\d?:\d\d$/.test(String(value)) ? String(value) : '')
+    .split('-')
+    .map((time) => {
+      const [hours = 0, minutes = 0] = time.split(':').map(Number)
+      return minutes < 60 ? hours * 60 + minutes : Number.NaN
+    })
+  if (from !== undefined && to !== undefined && from < 24 * 60 && to <= 24 * 60 && from !== to)
+    return { from, to }
+  throw fail(source, value, 'a part of the day, as 02:00-05:00')
+}

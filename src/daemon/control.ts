@@ -1,9 +1,14 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { socketAddress } from '../config/paths.ts'
+import { UserError } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 
-export type ControlRoutes = Record<string, () => Promise<object>>
+/** What is asked for is JSON, or nothing. */
+export type ControlRoutes = Record<string, (body: unknown) => Promise<object>>
+
+/** Orders are short. */
+const BODY_BYTES = 64 * 1024
 
 /**
  * The daemon's local control: HTTP on a unix socket that only its user can open. `routes` maps `"GET /status"` to what
@@ -45,14 +50,32 @@ async function answer(
     response.writeHead(status, { 'content-type': 'application/json' })
     response.end(JSON.stringify(body))
   }
-  request.resume()
   const route = routes[`${request.method} ${request.url}`]
+  if (!route) request.resume()
   if (!route)
     return reply(404, { error: { code: 'not_found', message: `No ${request.method} ${request.url} here.` } })
   try {
-    reply(200, await route())
+    reply(200, await route(await bodyOf(request)))
   } catch (error) {
+    if (error instanceof UserError) {
+      const { code, message, remedy } = error
+      return reply(422, { error: { code, message, ...(remedy !== undefined && { remedy }) } })
+    }
     logger.error({ err: error }, 'control request failed')
     reply(500, { error: { code: 'internal', message: (error as Error).message } })
+  }
+}
+
+async function bodyOf(request: IncomingMessage): Promise<unknown> {
+  let text = ''
+  for await (const chunk of request.setEncoding('utf8')) {
+    text += chunk
+    if (text.length > BODY_BYTES) throw new UserError('too_large', 'That is too long.')
+  }
+  if (text === '') return undefined
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new UserError('invalid_command', 'That is not JSON.')
   }
 }

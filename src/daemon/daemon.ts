@@ -9,11 +9,11 @@ import { childEnvironment } from '../config/environment.ts'
 import type { StatePaths } from '../config/paths.ts'
 import { Link } from '../link/link.ts'
 import { Outbox } from '../link/outbox.ts'
-import { proxyAgent } from '../link/proxy.ts'
 import { sleep, systemClock } from '../platform/clock.ts'
 import { diskSpace, memory } from '../platform/disk.ts'
 import type { Logger } from '../platform/log.ts'
 import { bootId } from '../platform/process-identity.ts'
+import { proxyAgent } from '../platform/proxy.ts'
 import { VERSION } from '../platform/version.ts'
 import {
   type Ack,
@@ -27,10 +27,14 @@ import {
   type ResultOf,
   type Welcome,
 } from '../protocol/index.ts'
+import { isItsFault, publicRecord, type UpdateRecord } from '../update/record.ts'
+import { Schedule } from '../update/schedule.ts'
+import { Updates } from '../update/updates.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Health } from './health.ts'
 import { Ledger } from './ledger.ts'
 import { openMachine } from './machine.ts'
+import type { Invocation } from './relaunch.ts'
 import { Statuses } from './statuses.ts'
 import { Upkeep } from './upkeep.ts'
 
@@ -43,7 +47,11 @@ export interface DaemonOptions {
   config: DaemonConfig
   paths: StatePaths
   logger: Logger
-  restart(): ResultOf<'daemon:restart'>
+  /** How this process was started. */
+  invocation: Invocation
+  supervised: boolean
+  /** Ends this daemon, for itself or the program at `entry` to be started in its place. */
+  restart(entry?: string): ResultOf<'daemon:restart'>
 }
 
 /** The parts of a daemon, wired: agents on one side, the server on the other. Signals and processes are its owner's. */
@@ -59,6 +67,8 @@ export class Daemon {
   readonly #dispatcher: Dispatcher
   readonly #upkeep: Upkeep
   readonly #link: Link
+  readonly #schedule: Schedule
+  readonly updates: Updates
   readonly #catchingUp = new Set<Agent>()
   #probed: Promise<void> | undefined
   #damaged: string[] = []
@@ -66,7 +76,7 @@ export class Daemon {
   /** Takes over what is in the state folder. Connects to nothing yet. */
   constructor(options: DaemonOptions) {
     this.#options = options
-    const { config, paths, logger, restart } = options
+    const { config, paths, logger, invocation, supervised, restart } = options
     const clock = systemClock
     const environment = childEnvironment(process.env)
     const runtimes = { claude }
@@ -86,7 +96,7 @@ export class Daemon {
       live: (welcome) => this.#live(welcome),
       message: (message) => this.#message(message),
       down: () => this.#outbox.close(),
-      refused: (refusal) => this.#refused(refusal),
+      refused: (refusal) => this.updates.refused(refusal),
     })
     this.#statuses = new Statuses((message) => this.#link.send(message))
     this.#outbox = new Outbox((activity) => this.#link.send(activity))
@@ -118,12 +128,33 @@ export class Daemon {
       crashLoops: (agents) => this.#health.crashLoops(agents),
       damaged: (path) => this.#damagedAt(path),
     })
+    this.updates = new Updates({
+      stateDir: paths.dir,
+      version: VERSION,
+      policy: config.update,
+      started: invocation,
+      supervised,
+      clock,
+      logger,
+      progress: (command_id, stage, message) =>
+        this.#link.send({
+          type: 'daemon:update:progress',
+          command_id,
+          stage,
+          ...(message !== undefined && { message }),
+        }),
+      changed: (record) => this.#updated(record),
+      settled: (result) => void this.#dispatcher.answer(result),
+      restart,
+    })
+    this.#schedule = new Schedule({ policy: config.update, updates: this.updates, clock, logger })
     this.#dispatcher = new Dispatcher({
       context: {
         agents: this.#agents,
         checkAccepts: () => this.#checkAccepts(),
         checkMachine: () => this.#health.probe(),
-        restart,
+        restart: () => restart(),
+        updates: this.updates,
       },
       ledger: this.#ledger,
       send: (result) => this.#link.send(result),
@@ -142,8 +173,10 @@ export class Daemon {
   }
 
   start() {
+    this.updates.takeUp()
     this.#health.start()
     this.#upkeep.start()
+    this.#schedule.start()
     this.#link.start()
   }
 
@@ -183,6 +216,7 @@ export class Daemon {
   /** Stops all agents, tells the server the last of it, and lets go of everything. @param hurry shortens the graces */
   async shutDown(hurry: AbortSignal): Promise<void> {
     const { config, logger } = this.#options
+    this.updates.stopped()
     this.#dispatcher.drain()
     await this.#agents.settle()
     const running = [...this.#agents].filter((agent) => !agent.ended)
@@ -196,6 +230,8 @@ export class Daemon {
   /** Lets go of everything without touching an agent. What commands were doing is found and finished by the next daemon. */
   async release(): Promise<void> {
     this.#dispatcher.drain()
+    this.updates.close()
+    this.#schedule.stop()
     this.#upkeep.stop()
     this.#health.stop()
     this.#statuses.flush()
@@ -246,6 +282,7 @@ export class Daemon {
 
   #live(welcome: Welcome) {
     this.#outbox.open(this.#agents, welcome.offsets)
+    this.updates.accepted()
     void this.#runtimesKnown()
   }
 
@@ -275,9 +312,18 @@ export class Daemon {
     }
   }
 
-  #refused({ code, update_to }: Refuse) {
-    if (code === 'protocol_version' && update_to)
-      this.#options.logger.error({ update_to }, 'the server asks for another version of this daemon')
+  #updated(record: UpdateRecord) {
+    const { outcome, origin, error, to = record.requested } = record
+    this.#health.updated(publicRecord(record))
+    if (outcome === 'succeeded') this.#health.clear('update_failed')
+    // Whoever ordered it hears of it; what is wrong with the version, or nobody ordered, is the machine's condition.
+    const unheard = origin === 'schedule' || origin === 'refusal'
+    if (outcome !== 'failed' || !error || !(unheard || isItsFault(error))) return
+    this.#health.report('update_failed', {
+      severity: 'warning',
+      message: `The update to ${to} failed; ${VERSION} runs. ${error.message}`,
+      remedy: error.remedy ?? 'Update to another version.',
+    })
   }
 
   #grown(agent: Agent) {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { EXECUTABLE } from '../platform/executable.ts'
 import { SUPERVISED } from '../service/plan.ts'
@@ -16,7 +16,9 @@ export interface Invocation {
 
 export function captureInvocation(): Invocation {
   const { execPath, execArgv, argv, env } = process
-  const [, program = execPath, ...args] = argv
+  const [, named = execPath, ...args] = argv
+  // pm2 runs the program from a script of its own.
+  const program = (isPm2(env) && env.pm_exec_path) || named
   return {
     runner: EXECUTABLE ? [] : [execPath, ...execArgv],
     argv: [EXECUTABLE ? pathOf(program, env, process.cwd()) : program, ...args],
@@ -53,18 +55,23 @@ export function isSupervised(env: NodeJS.ProcessEnv, pid: number): boolean {
   if (env[SUPERVISED] === '1') return true
   // systemd names its main process; INVOCATION_ID alone is inherited by every shell below a unit.
   if (env.SYSTEMD_EXEC_PID === String(pid)) return true
-  return env.pm_id !== undefined && env.PM2_HOME !== undefined
+  return isPm2(env)
 }
+
+const isPm2 = (env: NodeJS.ProcessEnv) => env.pm_id !== undefined && env.PM2_HOME !== undefined
 
 /**
  * Starts this program anew, detached and as nobody's child (double fork), once this process is gone.
  * @throws the system's error when it could not be started
  */
 export async function relaunch({ runner, argv, env, cwd }: Invocation): Promise<void> {
+  const [node, ...nodeArgs] = runner
+  // A Node that was replaced by another version is there under another path, or by its name alone.
+  const command = node === undefined || existsSync(node) ? runner : ['node', ...nodeArgs]
   // The new daemon may start when this one is gone: lock and socket are free then. Descriptor 3 is a pipe of which only
   // this process holds the other end, so its end of file is this process's end, however it comes.
   const script = 'read -r _ <&3; exec 3<&-; exec "$@"'
-  const child = spawn('/bin/sh', ['-c', '(sh -c "$0" sh "$@" &)', script, ...runner, ...argv], {
+  const child = spawn('/bin/sh', ['-c', '(sh -c "$0" sh "$@" &)', script, ...command, ...argv], {
     cwd,
     env,
     detached: true,

@@ -11,6 +11,7 @@ import { VERSION } from '../platform/version.ts'
 import { startNotifier } from '../service/notify.ts'
 import { listenControl } from './control.ts'
 import { Daemon } from './daemon.ts'
+import { checkUpdate, orderUpdate } from './order-update.ts'
 import { captureInvocation, EXIT_RESTART, type Invocation, isSupervised, relaunch } from './relaunch.ts'
 
 type Ending = 'stop' | 'restart'
@@ -44,17 +45,33 @@ export async function runDaemon(
   try {
     upgradeFolder(paths.dir, STATE_UPGRADES)
     const ending = endings(logger)
-    const restart = () => {
+    let entry: string | undefined
+    const restart = (another?: string) => {
+      entry ??= another
       ending.ask('restart')
       return { restart_strategy: supervised ? ('supervisor_required' as const) : ('self' as const) }
     }
-    const daemon = new Daemon({ config, paths, logger, restart })
+    const daemon = new Daemon({ config, paths, logger, invocation, supervised, restart })
+    /** Where that fails, it is left to whatever starts this daemon otherwise. */
+    const startAnew = async (program?: string): Promise<boolean> => {
+      const [command, ...args] = invocation.argv
+      try {
+        await relaunch({ ...invocation, argv: [program ?? command, ...args] })
+        return true
+      } catch (error) {
+        logger.error({ err: error }, 'the daemon could not be started anew')
+        daemon.updates.notRelaunched()
+        return false
+      }
+    }
     closeControl = await listenControl(
       paths.socket,
       {
         'GET /status': () => daemon.status(),
         'POST /check': () => daemon.checkMachine().then(() => ({})),
         'POST /restart': async () => restart(),
+        'POST /update': (body) => orderUpdate(daemon.updates, body),
+        'POST /update/check': (body) => checkUpdate(daemon.updates, body),
         'POST /stop': async () => {
           ending.ask('stop')
           return {}
@@ -87,9 +104,10 @@ export async function runDaemon(
     }
     await closeControl()
     closeControl = undefined
-    if (how === 'restart' && !supervised) await relaunch(invocation)
     logger.info(how === 'stop' ? 'daemon stopped' : 'daemon ends for its restart')
-    return how === 'restart' && supervised ? EXIT_RESTART : 0
+    if (how === 'stop') return 0
+    if (!supervised && (await startAnew(entry))) return 0
+    return EXIT_RESTART
   } finally {
     notifier?.close()
     await closeControl?.()

@@ -1,3 +1,4 @@
+import { systemCode } from '../platform/errors.ts'
 import type { CommandError, CommandErrorCode, UpdateProgress } from '../protocol/index.ts'
 
 export type Stage = UpdateProgress['stage']
@@ -27,4 +28,17 @@ export class UpdateFailure extends Error {
   static of(error: CommandError): UpdateFailure {
     return Object.assign(new UpdateFailure('update_failed', 'resolve', error.message), { error })
   }
+}
+
+/** Whatever went wrong at a stage, in the words of an update. */
+export function asFailure(error: unknown, stage: Stage): UpdateFailure {
+  if (error instanceof UpdateFailure) return error
+  const code = systemCode(error)
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new UpdateFailure('update_disk_full', stage, 'The disk is full.', {
+      remedy: 'Make room on it.',
+      cause: error,
+    })
+  const message = error instanceof Error ? error.message : String(error)
+  return new UpdateFailure('update_failed', stage, message, { cause: error })
 }

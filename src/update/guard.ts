@@ -1,9 +1,10 @@
 import { sleep, systemClock } from '../platform/clock.ts'
 import { readJson } from '../platform/files.ts'
 import { identify, isAlive, ProcessIdentity, sendSignal } from '../platform/process-identity.ts'
+import type { CommandError } from '../protocol/index.ts'
 import { UpdateFailure } from './failure.ts'
 import { isOnTrial, putBack } from './place.ts'
-import { failedRecord, readRecord, writeRecord } from './record.ts'
+import { failedRecord, peekRecord, type UpdateRecord, writeRecord } from './record.ts'
 
 const POLL_MS = 100
 /** The version on trial knows its time and goes back by itself, unless it hangs. */
@@ -14,56 +15,56 @@ export interface GuardOptions {
   lockPath: string
   /** Of the daemon on trial. */
   pid: number
-  /** Starts the program at `entry` in place of this process, as soon as that has ended. */
-  relaunch(entry: string, args: string[]): Promise<void>
+  /** Somebody else starts the daemon when it has ended. */
   supervised: boolean
+  /** Starts the program at `entry`, as this process and the daemon were started. */
+  relaunch(entry: string, args: string[]): Promise<void>
 }
 
 /**
  * Watches over the start of a version on trial, from a process of the version before: until the server has accepted it,
  * or it is over. One that ends, or hangs, is followed by the version before. Agents are not touched.
  */
-export async function guard({ stateDir, lockPath, pid, relaunch, supervised }: GuardOptions): Promise<void> {
-  const record = readRecord(stateDir)
+export async function guard({ stateDir, lockPath, pid, supervised, relaunch }: GuardOptions): Promise<void> {
+  const record = peekRecord(stateDir)
   const { trial } = record ?? {}
   if (!record || !trial) return
   const daemon = identify(pid)
   const deadline = systemClock.monotonic() + trial.confirm_ms + GRACE_MS
-  const over = () => !isOnTrial(trial)
-  let hung = false
-  while (!over()) {
-    // One that found another daemon at work has ended, too: that one has a guard of its own.
-    if (!(daemon && isAlive(daemon)) && !lockHolder(lockPath)) {
-      // The supervisor starts it again, and the stand-in counts that.
-      if (supervised) return
-      break
-    }
-    if (systemClock.monotonic() > deadline) {
-      const holder = daemon && isAlive(daemon) ? daemon : lockHolder(lockPath)
-      // Not SIGTERM, which would stop its agents.
-      if (holder) sendSignal(holder, 'SIGKILL')
-      hung = true
-      break
-    }
-    await sleep(POLL_MS)
-  }
-  if (over()) return
+  // A daemon that finds another one at work ends, too: that other one is what runs then.
+  const running = () => (daemon && isAlive(daemon) ? daemon : lockHolder(lockPath))
+  const late = () => systemClock.monotonic() > deadline
+  while (isOnTrial(trial) && running() && !late()) await sleep(POLL_MS)
+  if (!isOnTrial(trial)) return
+  const hung = running()
+  note(stateDir, record, hung ? hangs(record, trial.confirm_ms) : ended(record))
   putBack(trial)
-  const { error } = hung
-    ? new UpdateFailure(
-        'update_hung',
-        'confirm',
-        `Version ${record.to} hung: it was ended ${(trial.confirm_ms + GRACE_MS) / 1000} s after its start.`,
-      )
-    : new UpdateFailure(
-        'update_crashed',
-        'confirm',
-        `Version ${record.to} ended before the server had accepted it.`,
-        { remedy: "See daemon.log in the state folder for that version's own words." },
-      )
-  const latest = readRecord(stateDir) ?? record
-  if (!latest.outcome) writeRecord(stateDir, failedRecord(latest, error, new Date().toISOString()))
+  // Not SIGTERM, which would stop its agents. And last of all: a supervisor may take this process along.
+  if (hung) sendSignal(hung, 'SIGKILL')
   if (!supervised) await relaunch(trial.previous_entry, trial.args)
+}
+
+const hangs = ({ to }: UpdateRecord, confirmMs: number) =>
+  new UpdateFailure(
+    'update_hung',
+    'confirm',
+    `Version ${to} hung: it was ended ${(confirmMs + GRACE_MS) / 1000} s after its start.`,
+  )
+
+export const ended = ({ to }: UpdateRecord) =>
+  new UpdateFailure('update_crashed', 'confirm', `Version ${to} ended before the server had accepted it.`, {
+    remedy: "See daemon.log in the state folder for that version's own words.",
+  })
+
+/** Without a record, what is put back is found out by whoever is started next. */
+function note(stateDir: string, begun: UpdateRecord, { error }: { error: CommandError }) {
+  const record = peekRecord(stateDir) ?? begun
+  if (record.outcome) return
+  try {
+    writeRecord(stateDir, failedRecord(record, error, new Date().toISOString()))
+  } catch {
+    // A full disk is no reason to leave a version that does not work.
+  }
 }
 
 function lockHolder(path: string): ProcessIdentity | undefined {

@@ -1,44 +1,43 @@
-import { accessSync, constants, existsSync, lstatSync, mkdtempSync, rmdirSync } from 'node:fs'
+import { existsSync, lstatSync, mkdtempSync, rmdirSync } from 'node:fs'
 import { basename, dirname, join, relative, sep } from 'node:path'
 
 /**
  * How the program that runs was installed:
  *
- * global      `npm install -g`: the package's folder in a prefix
- * prefix      versioned folders beside a `current` link, as `~/.fomular`; `versions/<version>/` holds a package
+ * package     `npm install -g`: the package's folder in npm's prefix
+ * prefix      versioned folders beside a link `current`, as `~/.fomular`; `versions/<version>/` holds a package
+ * executable  one with Node inside, anywhere
  * npx         npm's cache for `npx`
  * project     a dependency of some project, or another package manager's store
  * source      a checkout of the sources
  * unknown     none of these
  */
 export type Layout =
-  | { kind: 'global'; root: string; program: string }
-  | { kind: 'prefix'; root: string; program: string }
+  | { kind: 'package' | 'prefix' | 'executable'; root: string; program: string }
   | { kind: 'npx' | 'project' | 'source' | 'unknown'; root: string }
 
 /** @param program the real path of the program that runs */
-export function layoutOf(program: string): Layout {
+export function layoutOf(program: string, executable: boolean): Layout {
   const versions = versionsAbove(program)
   if (versions) return versions
+  if (executable) return { kind: 'executable', root: dirname(program), program: basename(program) }
   const packageDir = packageAbove(program)
-  const parts = program.split(sep)
-  if (packageDir && parts.includes('_npx')) return { kind: 'npx', root: packageDir }
-  const modules = packageDir && modulesAbove(packageDir)
-  if (!packageDir || !modules)
-    return packageDir && existsSync(join(packageDir, 'src/main.ts'))
-      ? { kind: 'source', root: packageDir }
-      : { kind: 'unknown', root: packageDir ?? dirname(program) }
+  if (packageDir === undefined) return { kind: 'unknown', root: dirname(program) }
+  if (program.split(sep).includes('_npx')) return { kind: 'npx', root: packageDir }
+  const modules = modulesAbove(packageDir)
+  if (modules === undefined) {
+    const source = existsSync(join(packageDir, 'src/main.ts'))
+    return { kind: source ? 'source' : 'unknown', root: packageDir }
+  }
   // npm's prefix for global packages has them in lib/; a project's are beside its package.json.
   if (basename(dirname(modules)) !== 'lib' || existsSync(join(dirname(modules), 'package.json')))
     return { kind: 'project', root: packageDir }
-  return { kind: 'global', root: packageDir, program: relative(packageDir, program) }
+  return { kind: 'package', root: packageDir, program: relative(packageDir, program) }
 }
 
-/** Whether this user may change what is in a folder. */
+/** Whether this user may change what is in a folder. Asked by doing it: a read-only file system refuses root, too. */
 export function isWritable(dir: string): boolean {
   try {
-    accessSync(dir, constants.W_OK)
-    // What access(2) grants to root, a read-only file system may still refuse.
     rmdirSync(mkdtempSync(join(dir, '.fomular-')))
     return true
   } catch {

@@ -1,6 +1,7 @@
-import { execFile } from 'node:child_process'
 import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
+import { childEnvironment } from '../config/environment.ts'
+import { EXECUTABLE } from '../platform/executable.ts'
 
 /** A registry that does not answer is npm's to give up on; this is for an npm that hangs. */
 const NPM_MS = 10 * 60_000
@@ -14,9 +15,9 @@ export interface Npm {
 }
 
 /** npm as it belongs to the Node that runs this, else the first on the path. */
-export function findNpm(env: NodeJS.ProcessEnv, execPath = process.execPath): Npm | undefined {
-  const own = join(dirname(execPath), '../lib/node_modules/npm/bin/npm-cli.js')
-  if (existsSync(own)) return { file: execPath, args: [own] }
+export function findNpm(env: NodeJS.ProcessEnv): Npm | undefined {
+  const own = join(dirname(process.execPath), '../lib/node_modules/npm/bin/npm-cli.js')
+  if (!EXECUTABLE && existsSync(own)) return { file: process.execPath, args: [own] }
   for (const dir of (env.PATH ?? '').split(delimiter)) {
     const file = join(dir || '.', 'npm')
     if (isExecutable(file)) return { file, args: [] }
@@ -25,40 +26,54 @@ export function findNpm(env: NodeJS.ProcessEnv, execPath = process.execPath): Np
 }
 
 export interface NpmRun {
-  code: number | undefined
+  ok: boolean
   stdout: string
   stderr: string
 }
 
-export interface NpmOptions {
-  /** Whose `.npmrc` beside the user's counts: not that of a folder the daemon happens to be in. */
-  cwd: string
-  env: NodeJS.ProcessEnv
-  signal: AbortSignal
+/** Where versions come from. */
+export interface Source {
   package: string
   /** The machine's choice, before that of `.npmrc`. */
   registry?: string | undefined
+  /** A folder that is deleted afterwards, without an `.npmrc`: that of the user counts, not one where the daemon is. */
+  cwd: string
+  env: NodeJS.ProcessEnv
+  signal: AbortSignal
 }
 
-/** Runs npm. Arguments reach no shell. */
-export function runNpm(npm: Npm, args: string[], options: NpmOptions): Promise<NpmRun> {
-  const { cwd, env, signal, registry } = options
-  const [, scope] = /^(@[^/]+)\//.exec(options.package) ?? []
+/** Runs npm, with what it needs of the environment and no secret of ours. Arguments reach no shell. */
+export async function runNpm(npm: Npm, args: string[], source: Source): Promise<NpmRun> {
+  const { cwd, env, signal, registry } = source
+  const [, scope] = /^(@[^/]+)\//.exec(source.package) ?? []
   const flags = [
     // A release is out when the registry says so, not when a cache has expired.
     '--prefer-online',
     '--ignore-scripts',
     '--no-update-notifier',
+    // The user's own cache may belong to root after a `sudo npm`, or be full.
+    `--cache=${join(cwd, 'npm-cache')}`,
+    '--logs-max=0',
     ...(registry === undefined ? [] : [`--registry=${registry}`]),
     ...(registry === undefined || scope === undefined ? [] : [`--${scope}:registry=${registry}`]),
   ]
-  return new Promise((resolve) => {
-    const run = { cwd, env, signal, timeout: NPM_MS, maxBuffer: OUTPUT_BYTES, killSignal: 'SIGKILL' } as const
-    execFile(npm.file, [...npm.args, ...args, ...flags], run, (error, stdout, stderr) => {
-      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : undefined
-      resolve({ code, stdout, stderr: stderr || (code === undefined ? String(error?.message) : '') })
-    })
+  const settings = Object.entries(env).filter(([name]) => /^npm_config_/i.test(name))
+  const { execa } = await import('execa')
+  const run = await execa(npm.file, [...npm.args, ...args, ...flags], {
+    cwd,
+    env: { ...childEnvironment(env), ...Object.fromEntries(settings) },
+    extendEnv: false,
+    cancelSignal: signal,
+    timeout: NPM_MS,
+    forceKillAfterDelay: false,
+    killSignal: 'SIGKILL',
+    maxBuffer: OUTPUT_BYTES,
+    stdin: 'ignore',
+    reject: false,
+    // A terminal's Ctrl-C, or a service that is stopped by its group, is for the daemon to act upon.
+    detached: true,
   })
+  return { ok: !run.failed, stdout: run.stdout, stderr: run.stderr || (run.shortMessage ?? '') }
 }
 
 function isExecutable(path: string): boolean {

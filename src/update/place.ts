@@ -4,11 +4,11 @@ import {
   copyFileSync,
   existsSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
   readlinkSync,
-  readSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -16,111 +16,120 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Trial } from './record.ts'
+import { type Facts, standInAt } from './trial.ts'
 
-/** First line, after the one for the system, of the program that stands in while a version is on trial. */
-export const TRIAL_MARK = '// On trial: '
-const MARK_WITHIN = 200
+type Layout = Trial['layout']
+type Place = Pick<Trial, 'layout' | 'root' | 'program'>
 
 const LOCK = '.lock'
-export const lockPath = (mode: Trial['mode'], root: string) => join(workDir(mode, root), LOCK)
+const COMMAND = 'bin/fomular-daemon'
+const OLD_VERSION = 'previous'
 
 /** Of the root of an installation, what this program keeps there. */
-export const workDir = (mode: Trial['mode'], root: string) =>
-  mode === 'global' ? join(root, '.update') : join(root, 'versions')
+export const workDir = (layout: Layout, root: string) =>
+  join(root, layout === 'package' ? '.update' : 'versions')
 
-/** The folder that holds a version. */
-export const versionDir = (mode: Trial['mode'], root: string, version: string) =>
-  mode === 'global' ? join(root, '.update', version) : join(root, 'versions', version)
+export const lockPath = (layout: Layout, root: string) => join(workDir(layout, root), LOCK)
+
+/** The folder that holds a version before it is the one that runs. */
+export const versionDir = (layout: Layout, root: string, version: string) =>
+  join(workDir(layout, root), version)
+
+/** The program as it is installed now: it may be a stand-in. */
+export const installedProgram = ({ layout, root, program }: Place) =>
+  layout === 'package' ? join(root, program) : join(root, 'current', program)
 
 /** What is run as the daemon's command. */
-export const entryOf = (mode: Trial['mode'], root: string, program: string) =>
-  mode === 'global' ? join(root, program) : join(root, 'bin/fomular-daemon')
+export const commandOf = ({ layout, root, program }: Place) =>
+  layout === 'package' ? join(root, program) : join(root, COMMAND)
+
+/** Where `current` leads, as a name in `versions/`; undefined where there is none. */
+export function currentVersion(root: string): string | undefined {
+  try {
+    return basename(readlinkSync(join(root, 'current')))
+  } catch {
+    return undefined
+  }
+}
 
 /**
  * Puts the stand-in in the program's place: the change-over, by one rename. From here on, a start of the daemon runs the
  * next version, and every other command the previous one.
  */
 export function putOnTrial(trial: Trial, standIn: string) {
-  const { mode, root, program } = trial
-  if (mode === 'global') return replaceFile(join(root, program), standIn)
+  const { layout, root, program } = trial
+  if (layout === 'package') return replaceFile(join(root, program), standIn)
   const dir = join(root, 'versions', trialName(trial))
   rmSync(dir, { recursive: true, force: true })
   mkdirSync(dirname(join(dir, program)), { recursive: true })
-  writeFileSync(join(dir, program), standIn)
-  chmodSync(join(dir, program), 0o755)
+  replaceFile(join(dir, program), standIn)
   // What Node reads to know what kind of file it is.
-  const kind = join(dirname(join(trial.next, program)), 'package.json')
-  if (existsSync(kind)) copyFileSync(kind, join(dirname(join(dir, program)), 'package.json'))
-  point(root, trialName(trial))
-  mkdirSync(join(root, 'bin'), { recursive: true })
-  replaceLink(join(root, 'bin/fomular-daemon'), join('..', 'current', program))
+  const kind = join(dirname(program), 'package.json')
+  if (existsSync(join(trial.next, kind))) copyFileSync(join(trial.next, kind), join(dir, kind))
+  point(root, trialName(trial), program)
 }
 
-/** Ends the trial in favour of the next version: one rename. */
-export function keepNext({ mode, root, program, next }: Trial) {
-  if (mode === 'global') replaceFile(join(root, program), join(next, program), 'copy')
-  else point(root, basename(next))
+/** Puts the next version in the program's place, on trial or not: one rename. */
+export function keepNext({ layout, root, program, next }: Place & Pick<Trial, 'next'>) {
+  if (layout === 'package') replaceFile(join(root, program), join(next, program), 'copy')
+  else point(root, basename(next), program)
 }
 
-/** Ends the trial in favour of the previous version: one rename. */
-export function putBack({ mode, root, program, previous }: Trial) {
-  if (mode === 'global') return replaceFile(join(root, program), join(previous, program), 'copy')
-  if (dirname(previous) === join(root, 'versions')) return point(root, basename(previous))
+/** Ends a trial in favour of the previous version: one rename. */
+export function putBack({ layout, root, program, previous, restore }: Place & Omit<Facts, 'id' | 'since'>) {
+  if (layout === 'package') return replaceFile(join(root, program), previous, 'copy')
+  if (restore !== undefined) return point(root, restore, program)
   // There was nothing here before.
-  rmSync(join(root, 'bin/fomular-daemon'), { force: true })
+  rmSync(join(root, COMMAND), { force: true })
   rmSync(join(root, 'current'), { force: true })
 }
 
 /** Whether a start of the daemon would, now, be the next version's trial. */
-export function isOnTrial(trial: Trial): boolean {
-  const { mode, root, program } = trial
-  try {
-    if (mode === 'user-prefix') return basename(readlinkSync(join(root, 'current'))) === trialName(trial)
-    const head = Buffer.alloc(MARK_WITHIN)
-    const fd = openSync(join(root, program), 'r')
-    readSync(fd, head, 0, MARK_WITHIN, 0)
-    closeSync(fd)
-    return head.includes(TRIAL_MARK)
-  } catch {
-    return false
-  }
-}
+export const isOnTrial = (trial: Trial): boolean => standInAt(installedProgram(trial))?.id === trial.id
 
-/** After a trial that succeeded: the rest of the package follows its program, and what is not needed any more goes. */
-export function tidy({ mode, root, program, previous, next }: Trial) {
-  if (mode === 'global') {
+/** After an update: the rest of the package follows its program, and what is not needed any more goes. */
+export function tidy({ layout, root, program, next, restore }: Place & Pick<Trial, 'next' | 'restore'>) {
+  if (layout === 'package') {
     for (const path of filesOf(next)) {
       if (path === program) continue
       mkdirSync(dirname(join(root, path)), { recursive: true })
       replaceFile(join(root, path), join(next, path), 'copy')
     }
+    return clear(workDir(layout, root), [OLD_VERSION])
   }
-  clear(workDir(mode, root), [previous, next])
+  clear(workDir(layout, root), [basename(next), ...(restore === undefined ? [] : [restore])])
 }
 
 /** After a trial that failed. */
-export function tidyBack({ mode, previous, next }: Trial) {
-  for (const dir of mode === 'global' ? [next, previous] : [next])
+export function tidyBack(trial: Trial) {
+  const { layout, root, next } = trial
+  for (const dir of [next, join(workDir(layout, root), trialName(trial))])
     rmSync(dir, { recursive: true, force: true })
 }
 
-/** A copy of a package as it is installed now, of what belongs to it. */
-export function copyPackage(root: string, target: string) {
-  const temp = `${target}.tmp`
+/** Copies a package as it is installed now, of what belongs to it. @returns the folder */
+export function copyPackage(root: string): string {
+  const target = join(root, '.update', OLD_VERSION)
+  const temp = `${target}.new`
   rmSync(temp, { recursive: true, force: true })
   for (const path of filesOf(root)) {
-    if (path.startsWith('.update') || path.endsWith('.new')) continue
+    if (path.startsWith('.update')) continue
     mkdirSync(dirname(join(temp, path)), { recursive: true })
-    copyFileSync(join(root, path), join(temp, path))
+    replaceFile(join(temp, path), join(root, path), 'copy')
   }
   rmSync(target, { recursive: true, force: true })
   renameSync(temp, target)
+  return target
 }
 
 const trialName = ({ next }: Trial) => `.trial-${basename(next)}`
 
-function point(root: string, version: string) {
+/** Makes a version of a prefix the one that runs. */
+function point(root: string, version: string, program: string) {
   replaceLink(join(root, 'current'), join('versions', version))
+  if (lstatSync(join(root, COMMAND), { throwIfNoEntry: false })) return
+  mkdirSync(dirname(join(root, COMMAND)), { recursive: true })
+  replaceLink(join(root, COMMAND), join('..', 'current', program))
 }
 
 function replaceLink(path: string, target: string) {
@@ -130,7 +139,7 @@ function replaceLink(path: string, target: string) {
   renameSync(temp, path)
 }
 
-/** @param content text, or the file to copy */
+/** @param content text, which becomes a program, or the file to copy */
 function replaceFile(path: string, content: string, how: 'write' | 'copy' = 'write') {
   const temp = `${path}.new`
   rmSync(temp, { force: true })
@@ -140,8 +149,11 @@ function replaceFile(path: string, content: string, how: 'write' | 'copy' = 'wri
     chmodSync(temp, 0o755)
   }
   const fd = openSync(temp, 'r')
-  fsyncSync(fd)
-  closeSync(fd)
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
   renameSync(temp, path)
 }
 
@@ -154,7 +166,6 @@ function filesOf(dir: string, below = ''): string[] {
 
 /** Removes what is left over in the folder with versions, beside the lock of an update that is under way. */
 function clear(dir: string, keep: string[]) {
-  const kept = [...keep.map((path) => basename(path)), LOCK]
   for (const name of readdirSync(dir))
-    if (!kept.includes(name)) rmSync(join(dir, name), { recursive: true, force: true })
+    if (![...keep, LOCK].includes(name)) rmSync(join(dir, name), { recursive: true, force: true })
 }

@@ -1,84 +1,35 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { compare, valid } from 'semver'
+import { compare, gt, valid } from 'semver'
 import { childEnvironment } from '../config/environment.ts'
-import { homeOf } from '../config/paths.ts'
 import { diskSpace } from '../platform/disk.ts'
 import { acquireLock, LockHeldError } from '../platform/lock.ts'
-import { type Stage, UpdateFailure } from './failure.ts'
-import { isWritable, type Layout } from './layout.ts'
-import { entryOf, lockPath, versionDir, workDir } from './place.ts'
-import { checkEngine, checkPackage, prove } from './prove.ts'
-import type { Trial } from './record.ts'
-import { download, findRelease, type Release } from './release.ts'
-import { checkIntegrity, diskFailure, unpack } from './unpack.ts'
+import { VERSION } from '../platform/version.ts'
+import { asFailure, type Stage, UpdateFailure } from './failure.ts'
+import type { Source } from './npm.ts'
+import type { Release } from './package-facts.ts'
+import { copyPackage, installedProgram, lockPath, putBack, versionDir, workDir } from './place.ts'
+import { checkEngine, checkPackage, nodeVersion, prove, type Runner, versionOf } from './prove.ts'
+import { download, findRelease } from './release.ts'
+import { packageName, type Target } from './target.ts'
+import { standInAt } from './trial.ts'
+import { unpack } from './unpack.ts'
+import { checkIntegrity, checkSignature } from './verify.ts'
 
-/** A package is on the disk up to three times meanwhile: packed, unpacked, and the previous version's copy. */
-const COPIES = 3
+/** A package is on the disk so often meanwhile: packed, in npm's cache, unpacked, and the previous version's copy. */
+const COPIES = 4
 const SPARE_BYTES = 16 * 1024 * 1024
 const STAGING = '.tmp-'
+/** A trial is over after some minutes: a stand-in that is still there then belongs to a daemon that is no more. */
+const ABANDONED_MS = 60 * 60_000
 
-/** Where a version goes. */
-export type Target = Pick<Trial, 'mode' | 'root' | 'program' | 'entry' | 'previous_entry'> & {
-  /** The version that runs, where it stays as it is; otherwise it is copied. */
-  previous: string | undefined
-}
-
-/** What an update of an installation like this changes. @throws UpdateFailure for one that cannot be updated in place */
-export function targetOf(
-  layout: Layout,
-  { version, env }: { version: string; env: NodeJS.ProcessEnv },
-): Target {
-  const { kind, root } = layout
-  const refuse = (message: string, remedy: string) =>
-    new UpdateFailure('update_refused', 'resolve', message, { remedy })
-  switch (kind) {
-    case 'global': {
-      const { program } = layout
-      const entry = entryOf('global', root, program)
-      if (isWritable(root)) {
-        const own = { mode: 'global', root, program, entry, previous_entry: entry } as const
-        return { ...own, previous: undefined }
-      }
-      const prefix = join(homeOf(env), '.fomular')
-      return {
-        mode: 'user-prefix',
-        root: prefix,
-        program,
-        entry: entryOf('user-prefix', prefix, program),
-        previous_entry: join(root, program),
-        previous: root,
-      }
-    }
-    case 'prefix': {
-      const { program } = layout
-      if (!isWritable(root))
-        throw refuse(`${root} cannot be written by this user.`, 'Update as the user it belongs to.')
-      const entry = entryOf('user-prefix', root, program)
-      const previous = versionDir('user-prefix', root, version)
-      return { mode: 'user-prefix', root, program, entry, previous_entry: entry, previous }
-    }
-    case 'npx':
-      throw refuse(
-        'This daemon runs from the cache of npx: there is nothing to update in place.',
-        'Start it with `npx` and the newer version, or install it: npm install -g.',
-      )
-    case 'source':
-      throw refuse(
-        `This daemon runs from a checkout of its sources, ${root}.`,
-        'Update that with git, and build it.',
-      )
-    case 'project':
-      throw refuse(
-        `This daemon belongs to a project or to another package manager (${root}).`,
-        'Update it there.',
-      )
-    case 'unknown':
-      throw refuse(
-        `How this daemon was installed (${root}) is not known.`,
-        'Install it with `npm install -g`, which can be updated in place.',
-      )
-  }
+/** What this machine says about new versions. */
+export interface Policy {
+  package: string
+  registry?: string | undefined
+  /** Only releases signed with the registry's keys. */
+  signatures: boolean
 }
 
 export interface PrepareOptions {
@@ -87,119 +38,200 @@ export interface PrepareOptions {
   from: string
   requested: string
   allowDowngrade: boolean
-  policy: { package: string; registry?: string | undefined }
+  policy: Policy
   stateDir: string
+  /** What runs a program of this kind. */
+  runner: readonly string[]
   env: NodeJS.ProcessEnv
   signal: AbortSignal
-  progress(stage: Stage, message?: string): void
+  progress(stage: Stage, message: string): void
   /** Told the exact version as soon as it is known. */
   resolved(version: string): void
 }
 
-export interface Prepared {
-  /** undefined: it is the version that runs. */
-  version: string
-  /** Folders with the next and the previous version; undefined when there is nothing to do. */
-  staged: { next: string; previous: string } | undefined
-}
+export type Prepared = { version: string; unlock(): void } & (
+  | {
+      /** It is what runs, or what is installed already: then a restart is all it takes. */
+      change: 'none' | 'restart'
+    }
+  | { change: 'switch'; next: string; previous: string }
+)
 
 /**
  * Gets a version, and proves that it runs here. Nothing that anybody starts has changed when this is done: it may end at
  * any moment, and be begun again.
- * @returns also a function that lets others update this installation
+ * @returns also what lets others update this installation
  * @throws UpdateFailure
  */
-export async function prepare(options: PrepareOptions): Promise<Prepared & { unlock: () => void }> {
-  const { mode, root } = options.target
-  const dir = workDir(mode, root)
-  mkdirSync(dir, { recursive: true })
-  const unlock = lock(lockPath(mode, root))
-  for (const name of readdirSync(dir))
-    if (name.startsWith(STAGING)) rmSync(join(dir, name), { recursive: true, force: true })
+export async function prepare(options: PrepareOptions): Promise<Prepared> {
+  const { target, from } = options
+  const dir = workDir(target.layout, target.root)
+  let stage: Stage = 'resolve'
+  const progress = (next: Stage, message: string) => {
+    stage = next
+    options.progress(next, message)
+  }
+  const unlock = lock(dir, target)
   let staging: string | undefined
   try {
+    clearStaging(dir)
+    endAbandoned(target)
     staging = mkdtempSync(join(dir, STAGING))
-    const release = await resolve(options, staging)
+    const runner: Runner = {
+      runner: options.runner,
+      env: childEnvironment(options.env),
+      signal: options.signal,
+    }
+    const release = await resolve({ ...options, progress }, staging, runner)
     const { version } = release
-    if (version === options.from) return { version, staged: undefined, unlock }
-    const next = await stage(options, release, staging)
-    const previous = options.target.previous ?? versionDir(mode, root, options.from)
-    return { version, staged: { next, previous }, unlock }
+    if (version === from) return { version, unlock, change: 'none' }
+    if (version === (await versionOf(installedProgram(target), runner)))
+      return { version, unlock, change: 'restart' }
+    const next = await fetch({ ...options, progress }, release, staging, runner)
+    // Here and not when it is changed over: a full disk is found out while nothing has been begun.
+    const previous = target.previous ?? join(copyPackage(target.root), target.program)
+    return { version, unlock, change: 'switch', next, previous }
   } catch (error) {
     unlock()
-    throw diskFailure(error)
+    throw asFailure(error, stage)
   } finally {
     if (staging !== undefined) rmSync(staging, { recursive: true, force: true })
   }
 }
 
-const sourceOf = ({ policy, env, signal }: PrepareOptions, cwd: string) => ({ ...policy, cwd, env, signal })
+export interface Look {
+  requested: string
+  policy: Policy
+  env: NodeJS.ProcessEnv
+  signal: AbortSignal
+}
 
-async function resolve(options: PrepareOptions, staging: string): Promise<Release> {
-  const { requested, from, allowDowngrade, progress, policy } = options
-  progress('resolve', `${policy.package}@${requested}`)
-  const release = await findRelease(requested, sourceOf(options, staging))
-  if (valid(release.version) !== release.version)
-    throw new UpdateFailure('update_wrong_package', 'resolve', `${release.version} is no version.`)
-  options.resolved(release.version)
-  if (compare(release.version, from) < 0 && !allowDowngrade)
+/** What the registry has for a program like this one, and whether that is newer. @throws UpdateFailure */
+export async function look({ requested, policy, env, signal }: Look) {
+  const cwd = mkdtempSync(join(tmpdir(), 'fomular-update-'))
+  try {
+    const { version, published } = await lookUp(requested, policy, {
+      cwd,
+      env,
+      signal,
+      registry: policy.registry,
+    })
+    return {
+      installed: VERSION,
+      available: version,
+      newer: gt(version, VERSION),
+      ...(published !== undefined && { published }),
+    }
+  } catch (error) {
+    throw asFailure(error, 'resolve')
+  } finally {
+    rmSync(cwd, { recursive: true, force: true })
+  }
+}
+
+/** What the registry has under a version or a dist-tag for a program like this one. @throws UpdateFailure */
+async function lookUp(requested: string, policy: Policy, source: Omit<Source, 'package'>) {
+  const main = await findRelease(requested, { ...source, package: policy.package })
+  const own = packageName(policy.package)
+  // One tag is moved for all systems at once.
+  const release = own === policy.package ? main : await findRelease(main.version, { ...source, package: own })
+  if (valid(release.version) !== release.version || release.name !== own)
     throw new UpdateFailure(
-      'update_downgrade',
+      'update_wrong_package',
       'resolve',
-      `${release.version} is older than ${from}, which runs.`,
-      { remedy: 'Allow a downgrade, if that is what you want.' },
+      `The registry answers with ${release.name}@${release.version} when asked for ${own}@${requested}.`,
     )
-  if (release.version === from) return release
-  checkEngine(release)
-  const { unpackedSize } = release.dist
+  return { ...release, published: main.published }
+}
+
+function sourceOf({ policy, env, signal }: PrepareOptions, cwd: string): Source {
+  return { package: packageName(policy.package), registry: policy.registry, cwd, env, signal }
+}
+
+async function resolve(options: PrepareOptions, staging: string, runner: Runner): Promise<Release> {
+  const { requested, from, allowDowngrade, progress, policy, target } = options
+  progress('resolve', `${policy.package}@${requested}`)
+  const release = await lookUp(requested, policy, sourceOf(options, staging))
+  const { version } = release
+  options.resolved(version)
+  if (compare(version, from) < 0 && !allowDowngrade)
+    throw new UpdateFailure('update_downgrade', 'resolve', `${version} is older than ${from}, which runs.`, {
+      remedy: 'Allow a downgrade, if that is what you want.',
+    })
+  if (version === from) return release
+  checkEngine(release, await nodeVersion(runner))
+  const { unpackedSize = 0 } = release.dist
+  const needed = COPIES * unpackedSize + SPARE_BYTES
   const { available_bytes } = diskSpace(staging)
-  if (unpackedSize !== undefined && available_bytes < COPIES * unpackedSize + SPARE_BYTES)
+  if (available_bytes < needed)
     throw new UpdateFailure(
       'update_disk_full',
       'resolve',
-      `There are ${available_bytes} bytes left on the disk with ${options.target.root}; this update needs ${COPIES * unpackedSize + SPARE_BYTES}.`,
+      `The disk with ${target.root} has ${available_bytes} bytes left; this update needs ${needed}.`,
       { remedy: 'Make room on it.' },
     )
   return release
 }
 
 /** @returns the folder with the version, proven */
-async function stage(options: PrepareOptions, release: Release, staging: string): Promise<string> {
-  const { target, progress, policy, stateDir, env, signal } = options
+async function fetch(
+  options: PrepareOptions,
+  release: Release,
+  staging: string,
+  runner: Runner,
+): Promise<string> {
+  const { target, progress, policy, stateDir } = options
   const { version } = release
+  const source = sourceOf(options, staging)
   progress('download', version)
-  const file = await download(release, staging, sourceOf(options, staging))
-  progress('verify', version)
-  const tarball = readFileSync(file)
-  checkIntegrity(tarball, release.dist.integrity)
-  progress('stage', version)
+  const tarball = await download(release, staging, source)
+  progress('verify', policy.signatures ? 'hash and signature' : 'hash')
+  await checkIntegrity(tarball, release)
+  if (policy.signatures) await checkSignature(release, source)
+  progress('stage', target.root)
   const unpacked = join(staging, 'package')
   await unpack(tarball, unpacked)
-  checkPackage(unpacked, release, policy.package)
+  checkPackage(unpacked, release, source.package)
   progress('prove', version)
-  await prove({
-    runner: [process.execPath],
-    program: join(unpacked, target.program),
-    version,
-    stateDir,
-    env: childEnvironment(env),
-    signal,
-  })
-  const next = versionDir(target.mode, target.root, version)
+  await prove({ ...runner, program: join(unpacked, target.program), version, stateDir })
+  const next = versionDir(target.layout, target.root, version)
+  // Not what runs: that would be the version that is installed.
   rmSync(next, { recursive: true, force: true })
   renameSync(unpacked, next)
   return next
 }
 
-function lock(path: string) {
+function lock(dir: string, { layout, root }: Target) {
   try {
-    return acquireLock(path)
+    mkdirSync(dir, { recursive: true })
+    return acquireLock(lockPath(layout, root))
   } catch (error) {
-    if (!(error instanceof LockHeldError)) throw diskFailure(error)
+    if (error instanceof LockHeldError)
+      throw new UpdateFailure(
+        'update_running',
+        'resolve',
+        `This installation is being updated already, by process ${error.holder.pid}.`,
+        { remedy: 'Wait until that is done.' },
+      )
+    throw asFailure(error, 'resolve')
+  }
+}
+
+function clearStaging(dir: string) {
+  for (const name of readdirSync(dir))
+    if (name.startsWith(STAGING)) rmSync(join(dir, name), { recursive: true, force: true })
+}
+
+/** A stand-in would be taken for the version that works. */
+function endAbandoned(target: Target) {
+  const facts = standInAt(installedProgram(target))
+  if (!facts) return
+  if (Date.now() - facts.since < ABANDONED_MS)
     throw new UpdateFailure(
       'update_running',
       'resolve',
-      `This installation is being updated already, by process ${error.holder.pid}.`,
+      'Another daemon of this installation has a version on trial.',
+      { remedy: 'Wait until that is done.' },
     )
-  }
+  putBack({ ...target, ...facts })
 }

@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { satisfies } from 'semver'
 import * as z from 'zod/mini'
 import { PROTOCOL } from '../protocol/index.ts'
 import { UpdateFailure } from './failure.ts'
-import type { Release } from './release.ts'
+import type { Release } from './package-facts.ts'
 import { SelfCheck } from './self-check.ts'
 
 /** A start takes a twentieth of a second; a machine under load, or one that has just woken up, more. */
@@ -13,11 +12,16 @@ const START_MS = 30_000
 
 const PackageJson = z.object({ name: z.string(), version: z.string() })
 
-/** Refuses a package that is not what was asked for, or not for this Node. @throws UpdateFailure */
+/** Refuses a package that is not what was asked for. @throws UpdateFailure */
 export function checkPackage(dir: string, release: Release, expectedName: string) {
-  const parsed = PackageJson.safeParse(JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8')))
-  const { name, version } = parsed.success ? parsed.data : { name: 'nothing', version: '' }
-  if (name !== expectedName || release.name !== expectedName || version !== release.version)
+  let name = 'nothing'
+  let version = ''
+  try {
+    ;({ name, version } = PackageJson.parse(JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8'))))
+  } catch {
+    // Then it is no package.
+  }
+  if (name !== expectedName || version !== release.version)
     throw new UpdateFailure(
       'update_wrong_package',
       'stage',
@@ -25,26 +29,52 @@ export function checkPackage(dir: string, release: Release, expectedName: string
     )
 }
 
-/** @throws UpdateFailure */
-export function checkEngine(release: Release, nodeVersion = process.versions.node) {
-  const range = release.engines?.node
+/** @param nodeVersion of the Node that is to run it @throws UpdateFailure */
+export function checkEngine({ version, engines }: Release, nodeVersion: string) {
+  const range = engines?.node
   if (range !== undefined && !satisfies(nodeVersion, range, { includePrerelease: true }))
     throw new UpdateFailure(
       'update_engine',
       'resolve',
-      `${release.version} needs Node ${range}; this is Node ${nodeVersion}.`,
+      `${version} needs Node ${range}; this machine has Node ${nodeVersion}.`,
       { remedy: 'Update Node first.' },
     )
 }
 
-export interface ProofOptions {
-  /** What runs the program: this Node; none where it is an executable of its own. */
-  runner: string[]
+/** What runs a program: Node, or nothing where it is an executable of its own; and where and how. */
+export interface Runner {
+  runner: readonly string[]
+  env: NodeJS.ProcessEnv
+  signal: AbortSignal
+}
+
+/** The version of the Node there is on the disk by now: a running one may have been replaced. @throws UpdateFailure */
+export async function nodeVersion(runner: Runner): Promise<string> {
+  const [node] = runner.runner
+  if (node === undefined) return process.versions.node
+  const run = await start({ ...runner, runner: [] }, node, ['--version'])
+  if (run.ok) return run.stdout.trim().replace(/^v/, '')
+  throw new UpdateFailure(
+    'update_engine',
+    'resolve',
+    `The Node that runs this daemon, ${node}, is not there any more.`,
+    {
+      output: run.output,
+      remedy: 'Restart the daemon with the Node that took its place, then update.',
+    },
+  )
+}
+
+/** The version that an installed program says it is; undefined for one that does not run. */
+export async function versionOf(program: string, runner: Runner): Promise<string | undefined> {
+  const run = await start(runner, program, ['--version'])
+  return run.ok ? run.stdout.trim() : undefined
+}
+
+export interface ProofOptions extends Runner {
   program: string
   version: string
   stateDir: string
-  env: NodeJS.ProcessEnv
-  signal: AbortSignal
 }
 
 /**
@@ -56,7 +86,7 @@ export async function prove(options: ProofOptions): Promise<void> {
   const { version, stateDir } = options
   const said = (await run(options, ['--version'])).trim()
   if (said !== version) throw failed(`It says that it is version ${said || 'nothing'}.`, options)
-  const answer = await run(options, ['self-check', '--state-dir', stateDir, '--json'])
+  const answer = await run(options, ['self-check', '--state-dir', stateDir])
   const parsed = SelfCheck.safeParse(parse(answer))
   if (!parsed.success) throw failed('Its self-check gives no answer that is understood.', options, answer)
   const check = parsed.data
@@ -68,31 +98,35 @@ export async function prove(options: ProofOptions): Promise<void> {
     )
 }
 
-function run(options: ProofOptions, args: string[]): Promise<string> {
-  const [file = options.program, ...before] = [...options.runner, options.program]
-  const { env, signal } = options
-  return new Promise((resolve, reject) =>
-    execFile(
-      file,
-      [...before, ...args],
-      { env, signal, timeout: START_MS, killSignal: 'SIGKILL', cwd: '/' },
-      (error, stdout, stderr) => {
-        if (error === null) resolve(stdout)
-        else if (signal.aborted)
-          reject(new UpdateFailure('update_interrupted', 'prove', 'The daemon was told to stop.'))
-        else
-          reject(
-            failed(
-              error.killed
-                ? `\`${args[0]}\` did not end within ${START_MS / 1000} s.`
-                : `\`${args[0]}\` ended with ${error.code ?? error.signal}.`,
-              options,
-              `${stderr}\n${stdout}`,
-            ),
-          )
-      },
-    ),
-  )
+async function run(options: ProofOptions, args: string[]): Promise<string> {
+  const { ok, why, stdout, output } = await start(options, options.program, args)
+  if (ok) return stdout
+  if (options.signal.aborted)
+    throw new UpdateFailure('update_interrupted', 'prove', 'The daemon was told to stop.')
+  throw failed(`\`${args[0]}\` ${why}.`, options, output)
+}
+
+async function start({ runner, env, signal }: Runner, program: string, args: string[]) {
+  const { execa } = await import('execa')
+  const [file, ...rest] = [...runner, program, ...args] as [string, ...string[]]
+  const run = await execa(file, rest, {
+    env,
+    extendEnv: false,
+    cwd: '/',
+    stdin: 'ignore',
+    cancelSignal: signal,
+    timeout: START_MS,
+    killSignal: 'SIGKILL',
+    forceKillAfterDelay: false,
+    reject: false,
+  })
+  const why = run.timedOut
+    ? `did not end within ${START_MS / 1000} s`
+    : run.exitCode === undefined
+      ? `ended by ${run.signal ?? run.code ?? 'a signal'}`
+      : `ended with exit code ${run.exitCode}`
+  const output = `${run.stderr}\n${run.stdout}\n${run.exitCode === undefined ? (run.shortMessage ?? '') : ''}`
+  return { ok: !run.failed, why, stdout: run.stdout, output }
 }
 
 const failed = (why: string, { version }: ProofOptions, output = '') =>

@@ -6,18 +6,23 @@ import type { UpdateErrorCode } from './failure.ts'
 
 /** A change-over that is prepared, under way or undone: all that is needed to finish or to revert it. */
 export const Trial = z.object({
-  mode: z.enum(['global', 'user-prefix']),
-  /** The folder whose program is run: the npm package's own, or the prefix with `versions/` and `current`. */
+  /** Tells the stand-in of this trial from any other. */
+  id: z.string(),
+  /** `package`: the folder of an npm package. `prefix`: a folder with `versions/` and a link `current` to one of them. */
+  layout: z.enum(['package', 'prefix']),
   root: z.string(),
   /** The program within a version's folder. */
   program: z.string(),
-  /** Folders with the two versions. The previous one is not in the prefix when that is used for the first time. */
-  previous: z.string(),
+  /** The folder with the next version. */
   next: z.string(),
-  /** What is run from now on, and what was run before. They differ when the prefix is used for the first time. */
+  /** The program of the version before: what runs meanwhile for everything but the start on trial. */
+  previous: z.string(),
+  /** Of a prefix: where `current` led before. Absent when it is used for the first time. */
+  restore: z.optional(z.string()),
+  /** What is run from now on, and what was run before. They differ when a prefix is used for the first time. */
   entry: z.string(),
   previous_entry: z.string(),
-  /** The daemon's arguments behind the program: what tells its start from that of any other command. */
+  /** The daemon's arguments behind the program. */
   args: z.array(z.string()),
   /** How long the new version may take until the server has accepted it. */
   confirm_ms: z.number(),
@@ -28,12 +33,14 @@ export type Trial = z.infer<typeof Trial>
 export const UpdateRecord = z.object({
   version: z.literal(1),
   command_id: z.string(),
-  /** Who wants it: a server's command, somebody on this machine, or a server that refused this version. */
-  origin: z.enum(['server', 'local', 'refusal']),
+  /** Who wants it: a server's command, somebody on this machine, a server that refused this version, or the schedule. */
+  origin: z.enum(['server', 'local', 'refusal', 'schedule']),
   requested: z.string(),
   from: z.string(),
   to: z.optional(z.string()),
   stage: UpdateProgress.shape.stage,
+  /** What there is to say of the stage. */
+  message: z.optional(z.string()),
   /** How often it was begun: a daemon that ends meanwhile leaves it to the next. */
   attempts: z.int(),
   started_at: z.string(),
@@ -42,19 +49,40 @@ export const UpdateRecord = z.object({
   error: z.optional(CommandError),
   /** As the result says. */
   restart_strategy: z.enum(['self', 'supervisor_required']),
+  mode: z.optional(z.enum(['global', 'user-prefix'])),
+  path: z.optional(z.string()),
   trial: z.optional(Trial),
-  /** The change-over left nothing to clean up. */
+  /** Nothing is left to clean up or to tell. */
   settled: z.boolean(),
-  /** The program, not writable, that hands over to the entry of the user's prefix when it is started. */
-  handover: z.optional(z.object({ from: z.string(), to: z.string() })),
+  /** A program that could not be replaced, by path and version: it hands over to `to` when it is started. */
+  handover: z.optional(z.object({ from: z.string(), version: z.string(), to: z.string() })),
   /** Versions that failed here. They are not taken up again unless somebody orders them. */
   bad_versions: z.array(z.object({ version: z.string(), code: z.string(), at: z.string() })),
 })
 export type UpdateRecord = z.infer<typeof UpdateRecord>
 
-export const recordPath = (stateDir: string) => join(stateDir, 'update.json')
+/** What others may know of it: not the daemon's arguments, among which a key may be. */
+export function publicRecord({ trial: _, version: _version, ...record }: UpdateRecord) {
+  return record
+}
+
+const recordPath = (stateDir: string) => join(stateDir, 'update.json')
 /** One byte for each start of a version on trial. */
 export const startsPath = (stateDir: string) => join(stateDir, 'update.starts')
+/** What tells this daemon's start from that of any other command of the same installation. */
+export const startPath = (stateDir: string) => join(stateDir, 'update.start')
+
+/** @returns undefined where there is none, or one that is damaged */
+export function peekRecord(stateDir: string): UpdateRecord | undefined {
+  const read = readJson(recordPath(stateDir), UpdateRecord)
+  return read.ok ? read.value : undefined
+}
+
+/** Whether a version is being tried, or was given up and has not been followed by the one before yet. */
+export function isUnderWay(stateDir: string): boolean {
+  const record = peekRecord(stateDir)
+  return record?.trial !== undefined && !record.settled
+}
 
 /** @returns undefined where there is none; a damaged one is set aside */
 export function readRecord(stateDir: string): UpdateRecord | undefined {
@@ -79,19 +107,24 @@ const ITS_OWN_FAULT: ReadonlySet<string> = new Set<UpdateErrorCode>([
   'update_not_accepted',
 ])
 
+export const isItsFault = ({ code }: CommandError) => ITS_OWN_FAULT.has(code)
+
 /** The record as it is when its update has failed. */
-export const failedRecord = (record: UpdateRecord, error: CommandError, at: string): UpdateRecord => ({
-  ...record,
-  outcome: 'failed',
-  error,
-  finished_at: at,
-  // The prefix that was used for the first time is not there any more.
-  handover: record.trial && record.trial.entry !== record.trial.previous_entry ? undefined : record.handover,
-  bad_versions:
-    record.to === undefined || !ITS_OWN_FAULT.has(error.code)
-      ? record.bad_versions
-      : [
-          ...record.bad_versions.filter(({ version }) => version !== record.to),
-          { version: record.to, code: error.code, at },
-        ].slice(-BAD_VERSIONS),
-})
+export function failedRecord(record: UpdateRecord, error: CommandError, at: string): UpdateRecord {
+  const { handover, trial, to, bad_versions } = record
+  const bad = to !== undefined && isItsFault(error)
+  return {
+    ...record,
+    outcome: 'failed',
+    error,
+    finished_at: at,
+    // A prefix that was used for the first time is not there any more.
+    handover: trial && trial.entry === handover?.to && trial.restore === undefined ? undefined : handover,
+    bad_versions: bad
+      ? [
+          ...bad_versions.filter(({ version }) => version !== to),
+          { version: to, code: error.code, at },
+        ].slice(-BAD_VERSIONS)
+      : bad_versions,
+  }
+}

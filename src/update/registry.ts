@@ -1,143 +1,155 @@
-import { readFileSync } from 'node:fs'
-import { open } from 'node:fs/promises'
-import { join } from 'node:path'
-import * as z from 'zod/mini'
-import { UpdateFailure } from './failure.ts'
-import { Release, type Source } from './release.ts'
+import { createWriteStream } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import { request as plainRequest } from 'node:http'
+import { request as secureRequest } from 'node:https'
+import { Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createGunzip } from 'node:zlib'
+import { proxyAgent } from '../platform/proxy.ts'
+import { asFailure, UpdateFailure } from './failure.ts'
+import type { Source } from './npm.ts'
+import { type Registry, registryOf } from './npmrc.ts'
+import { PackageFacts, type Release } from './package-facts.ts'
 
-/** For the registry to begin its answer, and for a whole package at a slow line's pace. */
-const ANSWER_MS = 60_000
-const DOWNLOAD_MS = 10 * 60_000
+/** Without a byte from the registry. */
+const SILENT_MS = 60_000
 /** A package with an executable for one platform is about 40 MB. */
 const TARBALL_BYTES = 512 * 1024 * 1024
+const JSON_BYTES = 64 * 1024 * 1024
+const REDIRECTS = 5
 
-const Packument = z.object({
-  'dist-tags': z.record(z.string(), z.string()),
-  versions: z.record(z.string(), z.unknown()),
-})
+type Stage = 'resolve' | 'download' | 'verify'
 
-interface Registry {
-  url: string
-  token?: string
+/** What a registry has of a package and under an exact version or a dist-tag, asked without npm. @throws UpdateFailure */
+export async function fetchPackument(spec: string, source: Source): Promise<[PackageFacts, unknown]> {
+  const path = `/${source.package.replace('/', '%2f')}`
+  const packument = await fetchJson(path, source, 'resolve')
+  const facts = PackageFacts.safeParse(packument)
+  const versions = (packument as { versions?: Record<string, unknown> } | undefined)?.versions
+  if (!facts.success || typeof versions !== 'object')
+    throw new UpdateFailure(
+      'update_registry_unreachable',
+      'resolve',
+      `${registryOf(source).url} does not answer as a registry.`,
+    )
+  const tags = facts.data['dist-tags']
+  const version = Object.hasOwn(tags, spec) ? tags[spec]! : spec
+  return [facts.data, Object.hasOwn(versions, version) ? versions[version] : undefined]
 }
 
-/** What a registry has under an exact version or a dist-tag, asked without npm. @throws UpdateFailure */
-export async function fetchPackument(spec: string, source: Source): Promise<Release> {
+/** Something that the registry has under this path, as JSON. @throws UpdateFailure */
+export async function fetchJson(path: string, source: Source, stage: Stage): Promise<unknown> {
   const registry = registryOf(source)
-  const url = `${registry.url}/${source.package.replace('/', '%2f')}`
-  const response = await get(url, registry, source, ANSWER_MS, 'resolve')
-  const packument = Packument.safeParse(await response.json().catch(() => undefined))
-  if (!packument.success)
-    throw new UpdateFailure('update_registry_unreachable', 'resolve', `${url} does not answer as a registry.`)
-  const { versions } = packument.data
-  const tags = packument.data['dist-tags']
-  const version = Object.hasOwn(tags, spec) ? tags[spec]! : spec
-  const release = Object.hasOwn(versions, version) ? Release.safeParse(versions[version]) : undefined
-  if (release?.success) return release.data
-  throw new UpdateFailure(
-    'update_version_not_found',
-    'resolve',
-    `The registry has no version ${spec} of ${source.package}.`,
-  )
+  const url = registry.url + path
+  const chunks: Buffer[] = []
+  let bytes = 0
+  await receive(url, registry, source, stage, async (body) => {
+    for await (const chunk of body) {
+      bytes += (chunk as Buffer).length
+      if (bytes > JSON_BYTES) throw new Error(`its answer is over ${JSON_BYTES} bytes`)
+      chunks.push(chunk as Buffer)
+    }
+  })
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8'))
+  } catch {
+    return undefined
+  }
 }
 
 /** Fetches a release's package without npm. What it is worth is for the integrity check to say. */
 export async function fetchTarball({ dist }: Release, path: string, source: Source): Promise<string> {
-  const registry = registryOf(source)
-  const response = await get(dist.tarball, registry, source, DOWNLOAD_MS, 'download')
-  const file = await open(path, 'w', 0o600)
+  const limit = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      bytes += chunk.length
+      if (bytes <= TARBALL_BYTES) return done(null, chunk)
+      const message = `The package is over ${TARBALL_BYTES} bytes.`
+      done(new UpdateFailure('update_integrity', 'download', message))
+    },
+  })
   let bytes = 0
-  try {
-    for await (const chunk of response.body ?? []) {
-      bytes += (chunk as Uint8Array).length
-      if (bytes > TARBALL_BYTES)
-        throw new UpdateFailure('update_integrity', 'download', `The package is over ${TARBALL_BYTES} bytes.`)
-      await file.writeFile(chunk as Uint8Array)
-    }
-    await file.sync()
-  } catch (error) {
-    throw error instanceof UpdateFailure ? error : unreachable(dist.tarball, 'download', error)
-  } finally {
-    await file.close()
-  }
+  await receive(dist.tarball, registryOf(source), source, 'download', (body) =>
+    pipeline(body, limit, createWriteStream(path, { mode: 0o600 })),
+  )
   return path
+}
+
+async function receive(
+  url: string,
+  registry: Registry,
+  { signal, package: name }: Source,
+  stage: Stage,
+  take: (body: NodeJS.ReadableStream & AsyncIterable<unknown>) => Promise<void>,
+) {
+  try {
+    const response = await get(url, registry, signal)
+    const status = response.statusCode ?? 0
+    if (status !== 200) {
+      response.resume()
+      throw answered(status, url, name, stage)
+    }
+    if (response.headers['content-encoding'] === 'gzip') {
+      const plain = createGunzip()
+      await Promise.all([pipeline(response, plain), take(plain)])
+    } else await take(response)
+  } catch (error) {
+    if (signal.aborted) throw new UpdateFailure('update_interrupted', stage, 'The daemon was told to stop.')
+    const failure = asFailure(error, stage)
+    throw failure.error.code === 'update_failed'
+      ? new UpdateFailure('update_registry_unreachable', stage, `${url} cannot be reached.`, {
+          output: failure.message,
+          cause: error,
+        })
+      : failure
+  }
 }
 
 async function get(
   url: string,
   registry: Registry,
-  { signal }: Source,
-  ms: number,
-  stage: 'resolve' | 'download',
-): Promise<Response> {
-  const stop = new AbortController()
-  const abort = () => stop.abort()
-  signal.addEventListener('abort', abort)
-  const timer = setTimeout(abort, ms)
-  timer.unref()
+  signal: AbortSignal,
+  redirects = 0,
+): Promise<IncomingMessage> {
+  const target = new URL(url)
+  const agent = await proxyAgent(url, registry.proxyEnv)
   // The key of one registry is no other host's business.
-  const own = new URL(url).host === new URL(registry.url).host
-  const headers = own && registry.token ? { authorization: `Bearer ${registry.token}` } : undefined
-  try {
-    const response = await fetch(url, { signal: stop.signal, ...(headers && { headers }) })
-    if (response.ok) return response
-    const missing = response.status === 404
-    throw new UpdateFailure(
-      missing ? 'update_version_not_found' : 'update_registry_unreachable',
-      stage,
-      missing ? `The registry has no ${url}.` : `The registry answered HTTP ${response.status} for ${url}.`,
-    )
-  } catch (error) {
-    throw error instanceof UpdateFailure ? error : unreachable(url, stage, error)
-  }
-}
-
-function unreachable(url: string, stage: 'resolve' | 'download', error: unknown): UpdateFailure {
-  const { code } = (error ?? {}) as NodeJS.ErrnoException
-  if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new UpdateFailure('update_disk_full', stage, 'The disk is full.', { remedy: 'Make room on it.' })
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  return new UpdateFailure('update_registry_unreachable', stage, `${url} cannot be reached.`, {
-    output: cause instanceof Error ? cause.message : String(cause),
-    cause: error,
+  const own = target.host === new URL(registry.url).host
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const request = (target.protocol === 'http:' ? plainRequest : secureRequest)(target, {
+      signal,
+      timeout: SILENT_MS,
+      headers: {
+        'user-agent': 'fomular-daemon',
+        accept: '*/*',
+        ...(own && registry.authorization && { authorization: registry.authorization }),
+      },
+      ...(agent && { agent }),
+      ...(registry.ca !== undefined && { ca: registry.ca }),
+    })
+    request.on('timeout', () => request.destroy(new Error(`nothing came for ${SILENT_MS / 1000} s`)))
+    request.on('error', reject)
+    request.on('response', resolve)
+    request.end()
   })
+  const { location } = response.headers
+  if ((response.statusCode ?? 0) < 300 || (response.statusCode ?? 0) >= 400 || !location) return response
+  response.resume()
+  if (redirects === REDIRECTS) throw new Error(`more than ${REDIRECTS} redirections`)
+  const next = new URL(location, target)
+  if (target.protocol === 'https:' && next.protocol !== 'https:')
+    throw new Error(`redirected to ${next.origin}, without TLS`)
+  return get(next.href, registry, signal, redirects + 1)
 }
 
-/** The registry npm would use, from the settings that matter of its own. @throws UpdateFailure where there are none */
-function registryOf({ package: name, registry, env }: Source): Registry {
-  const npmrc = readNpmrc(env)
-  const [, scope] = /^(@[^/]+)\//.exec(name) ?? []
-  const found =
-    registry ??
-    (scope === undefined ? undefined : npmrc.get(`${scope}:registry`)) ??
-    env.npm_config_registry ??
-    npmrc.get('registry')
-  if (found === undefined)
-    throw new UpdateFailure(
-      'update_no_registry',
-      'resolve',
-      'There is no npm on this machine, and no registry is set.',
-      { remedy: 'Set registry under [update] in the configuration file, or FOMULAR_UPDATE_REGISTRY.' },
-    )
-  const url = found.replace(/\/+$/, '')
-  const token = npmrc.get(`${url.replace(/^https?:/, '')}/:_authToken`)
-  return { url, ...(token !== undefined && { token }) }
-}
-
-function readNpmrc(env: NodeJS.ProcessEnv): Map<string, string> {
-  const path = env.npm_config_userconfig ?? join(env.HOME ?? '/', '.npmrc')
-  const settings = new Map<string, string>()
-  try {
-    for (const line of readFileSync(path, 'utf8').split('\n')) {
-      const [, key, value] = /^\s*([^#;=\s]+)\s*=\s*"?(.*?)"?\s*$/.exec(line) ?? []
-      if (key !== undefined && value !== undefined)
-        settings.set(
-          key,
-          value.replace(/\$\{(\w+)\}/g, (_, variable: string) => env[variable] ?? ''),
-        )
-    }
-  } catch {
-    // None there.
-  }
-  return settings
+function answered(status: number, url: string, name: string, stage: Stage): UpdateFailure {
+  if (status === 404)
+    return new UpdateFailure('update_version_not_found', stage, `The registry has no ${name} (${url}).`)
+  return new UpdateFailure(
+    'update_registry_unreachable',
+    stage,
+    `The registry answered HTTP ${status} for ${url}.`,
+    status === 401 || status === 403
+      ? { remedy: 'Give this user the registry’s token in ~/.npmrc, as npm would need it.' }
+      : {},
+  )
 }

@@ -1,40 +1,29 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import * as z from 'zod/mini'
+import { valid } from 'semver'
 import { UpdateFailure } from './failure.ts'
-import { findNpm, type NpmOptions, type NpmRun, runNpm } from './npm.ts'
+import { findNpm, type NpmRun, runNpm, type Source } from './npm.ts'
+import { PackageFacts, Release } from './package-facts.ts'
 import { fetchPackument, fetchTarball } from './registry.ts'
-
-/** A version as the registry has it. */
-export const Release = z.object({
-  name: z.string(),
-  version: z.string(),
-  dist: z.object({
-    integrity: z.string(),
-    tarball: z.string(),
-    unpackedSize: z.optional(z.number()),
-  }),
-  engines: z.optional(z.object({ node: z.optional(z.string()) })),
-})
-export type Release = z.infer<typeof Release>
-
-/** Where versions come from. */
-export type Source = NpmOptions
 
 /** What the registry has under an exact version or a dist-tag. @throws UpdateFailure */
 export async function findRelease(spec: string, source: Source): Promise<Release> {
   const npm = findNpm(source.env)
-  if (!npm) return fetchPackument(spec, source)
+  const [facts, found] = npm ? await viewed(npm, spec, source) : await fetchPackument(spec, source)
+  const release = Release.safeParse(found)
+  // npm would take a range as well.
+  const exact = valid(spec) === null ? facts?.['dist-tags'][spec] : spec
+  if (!release.success || release.data.version !== exact) throw notFound(spec, source)
+  const published = facts?.time?.[release.data.version]
+  return { ...release.data, ...(published !== undefined && { published }) }
+}
+
+async function viewed(npm: NonNullable<ReturnType<typeof findNpm>>, spec: string, source: Source) {
   const run = await runNpm(npm, ['view', `${source.package}@${spec}`, '--json'], source)
-  if (run.code !== 0) throw npmFailure(run, spec, source, 'resolve')
-  const parsed = Release.safeParse(lastOf(parseJson(run.stdout)))
-  if (parsed.success) return parsed.data
-  throw new UpdateFailure(
-    'update_version_not_found',
-    'resolve',
-    `The registry has no version ${spec} of ${source.package}.`,
-    { output: run.stdout },
-  )
+  if (!run.ok) throw npmFailure(run, spec, source, 'resolve')
+  const json = lastOf(parseJson(run.stdout))
+  const facts = PackageFacts.safeParse(json)
+  return [facts.success ? facts.data : undefined, json] as const
 }
 
 /** Fetches a release's package into a folder. @returns the file @throws UpdateFailure */
@@ -44,40 +33,41 @@ export async function download(release: Release, dir: string, source: Source): P
   const spec = `${source.package}@${release.version}`
   const run = await runNpm(npm, ['pack', spec, '--pack-destination', dir], source)
   const file = readdirSync(dir).find((name) => name.endsWith('.tgz'))
-  if (run.code !== 0 || file === undefined) throw npmFailure(run, release.version, source, 'download')
+  if (!run.ok || file === undefined) throw npmFailure(run, release.version, source, 'download')
   return join(dir, file)
 }
 
+const notFound = (spec: string, source: Source, output = '') =>
+  new UpdateFailure(
+    'update_version_not_found',
+    'resolve',
+    `The registry has no version ${spec} of ${source.package}.`,
+    { output, remedy: `See what it has: npm view ${source.package} versions dist-tags` },
+  )
+
 function npmFailure(run: NpmRun, spec: string, source: Source, stage: 'resolve' | 'download'): UpdateFailure {
   const output = `${run.stderr}\n${run.stdout}`
-  const because = { output }
   if (source.signal.aborted)
-    return new UpdateFailure('update_interrupted', stage, 'The daemon was told to stop.', because)
+    return new UpdateFailure('update_interrupted', stage, 'The daemon was told to stop.')
   if (/\b(ENOSPC|EDQUOT)\b/.test(output))
     return new UpdateFailure('update_disk_full', stage, 'The disk is full.', {
-      ...because,
-      remedy: 'Make room on it.',
+      output,
+      remedy: 'Make room on it, and where npm has its cache.',
     })
   if (/\bEINTEGRITY\b/.test(output))
     return new UpdateFailure(
       'update_integrity',
       'verify',
       `What the registry delivers as ${spec} is not what it promises.`,
-      because,
+      { output },
     )
-  if (/\b(E404|ETARGET|ENOVERSIONS)\b/.test(output))
-    return new UpdateFailure(
-      'update_version_not_found',
-      stage,
-      `The registry has no version ${spec} of ${source.package}.`,
-      because,
-    )
+  if (/\b(E404|ETARGET|ENOVERSIONS)\b/.test(output)) return notFound(spec, source, output)
   return new UpdateFailure(
     'update_registry_unreachable',
     stage,
     `npm could not get ${source.package}@${spec} from the registry.`,
     {
-      ...because,
+      output,
       remedy:
         'See what npm says; `npm view` on this machine, as the user of the daemon, meets the same obstacle.',
     },
@@ -92,5 +82,5 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** npm gives a list where several versions fit; the last is the newest. */
+/** npm gives a list where several versions fit. */
 const lastOf = (value: unknown) => (Array.isArray(value) ? value.at(-1) : value)

@@ -1,6 +1,7 @@
+import { closeSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
-import { TRIAL_MARK } from './place.ts'
-import { startsPath, type Trial } from './record.ts'
+import * as z from 'zod/mini'
+import { startPath, startsPath, type Trial } from './record.ts'
 
 /** How often a version on trial may start: a machine may go down meanwhile, once. */
 const MAX_STARTS = 2
@@ -8,41 +9,77 @@ const MAX_STARTS = 2
 /** What, beside its arguments, makes a daemon's start one of this daemon and not of another on the same installation. */
 const TELLING = ['HOME', 'FOMULAR_STATE_DIR', 'STATE_DIRECTORY'] as const
 
-/** Under which a program finds that it was started by a stand-in. */
-export const TRIAL_SYMBOL = 'fomular-daemon.trial'
+/** What tells the daemon's start from any other command's: kept in the state folder, as a key may be among it. */
+export const startText = (args: readonly string[], env: NodeJS.ProcessEnv) =>
+  [...TELLING.map((name) => `${name}=${env[name] ?? ''}`), ...args].join('\n')
 
-export const isStandIn = (): boolean => Symbol.for(TRIAL_SYMBOL) in globalThis
+const MARK = 'On trial: '
+const HEAD_BYTES = 4096
+
+/** What a stand-in says of itself in its second line. */
+const Facts = z.object({
+  id: z.string(),
+  /** Milliseconds since 1970. */
+  since: z.number(),
+  previous: z.string(),
+  restore: z.optional(z.string()),
+})
+export type Facts = z.infer<typeof Facts>
+
+/** The stand-in at `path`; undefined where there is something else, or nothing. */
+export function standInAt(path: string): Facts | undefined {
+  let head: string
+  try {
+    const fd = openSync(path, 'r')
+    try {
+      const buffer = Buffer.alloc(HEAD_BYTES)
+      head = buffer.subarray(0, readSync(fd, buffer, 0, HEAD_BYTES, 0)).toString('utf8')
+    } finally {
+      closeSync(fd)
+    }
+  } catch {
+    return undefined
+  }
+  const [, facts] = new RegExp(`^#!.*\n(?://|#) ${MARK}(.*)\n`).exec(head) ?? []
+  if (facts === undefined) return undefined
+  try {
+    const parsed = Facts.safeParse(JSON.parse(facts))
+    return parsed.success ? parsed.data : undefined
+  } catch {
+    return undefined
+  }
+}
 
 /**
  * The stand-in: written by the version that is known to work, and all that is between a start and a version that may not
  * even parse. It runs the next version for a start of this daemon, each under a guard of the previous version, and for at
  * most two starts; the previous version for everything else, and also when it cannot count.
+ * @param executable for programs with Node inside: a script of the shell, else one of Node
  */
-export function standIn(
-  trial: Trial,
-  { from, to, stateDir, env }: { from: string; to: string; stateDir: string; env: NodeJS.ProcessEnv },
-): string {
-  const facts = {
-    next: join(trial.next, trial.program),
-    previous: join(trial.previous, trial.program),
-    args: trial.args,
-    env: Object.fromEntries(TELLING.map((name) => [name, env[name] ?? null])),
+export function standIn(trial: Trial, stateDir: string, executable: boolean): string {
+  const { id, previous, restore } = trial
+  const facts = `${MARK}${JSON.stringify({ id, since: Date.now(), previous, restore } satisfies Facts)}`
+  return executable ? shellStandIn(trial, stateDir, facts) : nodeStandIn(trial, stateDir, facts)
+}
+
+function nodeStandIn({ next, program, previous }: Trial, stateDir: string, facts: string): string {
+  const paths = {
+    next: join(next, program),
+    previous,
+    start: startPath(stateDir),
     starts: startsPath(stateDir),
     stateDir,
   }
   return `#!/usr/bin/env node
-${TRIAL_MARK}${from} to ${to}
+// ${facts}
 'use strict'
 const fs = require('node:fs')
 const { spawn } = require('node:child_process')
-const trial = ${JSON.stringify(facts, undefined, 2)}
-Object.defineProperty(globalThis, Symbol.for('${TRIAL_SYMBOL}'), { value: true })
+const trial = ${JSON.stringify(paths, undefined, 2)}
 let program = trial.previous
-const same =
-  JSON.stringify(process.argv.slice(2)) === JSON.stringify(trial.args) &&
-  Object.keys(trial.env).every((name) => (process.env[name] ?? null) === trial.env[name])
-if (same) {
-  try {
+try {
+  const env = ${JSON.stringify(TELLING)}.map((name) => name + '=' + (process.env[name] || ''))
+  if (fs.readFileSync(trial.start, 'utf8') === [...env, ...process.argv.slice(2)].join('\\n')) {
     fs.appendFileSync(trial.starts, '.', { mode: 0o600 })
     if (fs.statSync(trial.starts).size <= ${MAX_STARTS}) {
       const args = [trial.previous, 'update-guard', '--state-dir', trial.stateDir, '--pid', String(process.pid)]
@@ -52,8 +89,32 @@ if (same) {
       guard.unref()
       if (guard.pid !== undefined) program = trial.next
     }
-  } catch {}
-}
+  }
+} catch {}
 require(program)
+`
+}
+
+const quote = (text: string) => `'${text.replace(/'/g, "'\\''")}'`
+
+/** The guard is started twice over, so that it is no child of the daemon, which would have to wait for its end. */
+function shellStandIn({ next, program, previous }: Trial, stateDir: string, facts: string): string {
+  const env = TELLING.map((name) => `"${name}=\${${name}-}"`).join(' ')
+  return `#!/bin/sh
+# ${facts}
+previous=${quote(previous)}
+next=${quote(join(next, program))}
+start=${quote(startPath(stateDir))}
+starts=${quote(startsPath(stateDir))}
+program=$previous
+if [ -r "$start" ] && [ "$(cat "$start")" = "$(printf '%s\\n' ${env} "$@")" ]; then
+  if (umask 077; printf . >>"$starts") 2>/dev/null && [ "$(wc -c <"$starts")" -le ${MAX_STARTS} ]; then
+    own=
+    if command -v setsid >/dev/null 2>&1; then own=setsid; fi
+    ($own "$previous" update-guard --state-dir ${quote(stateDir)} --pid $$ </dev/null &)
+    program=$next
+  fi
+fi
+exec "$program" "$@"
 `
 }

@@ -1,17 +1,28 @@
-import { realpathSync, rmSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { realpathSync, rmSync, statSync } from 'node:fs'
+import type { UpdateConfig } from '../config/config.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
+import { EXECUTABLE } from '../platform/executable.ts'
+import { writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
 import type { CommandResult, Refuse, ResultOf } from '../protocol/index.ts'
-import { type Stage, UpdateFailure } from './failure.ts'
+import { asFailure, type Stage, UpdateFailure } from './failure.ts'
+import { ended } from './guard.ts'
 import { layoutOf } from './layout.ts'
-import { copyPackage, isOnTrial, keepNext, putBack, putOnTrial, tidy, tidyBack } from './place.ts'
-import { prepare, targetOf } from './prepare.ts'
-import { failedRecord, readRecord, startsPath, type Trial, type UpdateRecord, writeRecord } from './record.ts'
-import { standIn } from './trial.ts'
-import { diskFailure } from './unpack.ts'
+import { isOnTrial, keepNext, putBack, putOnTrial, tidy, tidyBack } from './place.ts'
+import { look, type Prepared, prepare } from './prepare.ts'
+import {
+  failedRecord,
+  readRecord,
+  startPath,
+  startsPath,
+  type Trial,
+  type UpdateRecord,
+  writeRecord,
+} from './record.ts'
+import { type Target, targetOf } from './target.ts'
+import { standIn, startText } from './trial.ts'
 
-/** From the new version's start to the server's welcome. */
-const CONFIRM_MS = 60_000
 /** How often one update is begun when the daemon ends in the midst of it. */
 const MAX_ATTEMPTS = 3
 
@@ -28,9 +39,9 @@ export interface UpdatesOptions {
   stateDir: string
   /** Of this program. */
   version: string
-  policy: { package: string; registry?: string | undefined }
-  /** As this process was started: `argv[0]` is the program. */
-  started: { argv: string[]; env: NodeJS.ProcessEnv }
+  policy: UpdateConfig
+  /** As this process was started: what runs the program, the program, its arguments. */
+  started: { runner: readonly string[]; argv: readonly [string, ...string[]]; env: NodeJS.ProcessEnv }
   supervised: boolean
   clock: Clock
   logger: Logger
@@ -45,92 +56,64 @@ export interface UpdatesOptions {
 /** Updates of this daemon: one at a time, from the order to the result, over the processes that takes. */
 export class Updates {
   readonly #options: UpdatesOptions
+  readonly #abort = new AbortController()
   #record: UpdateRecord | undefined
   #running = false
   #confirm: Timer | undefined
-  #abort = new AbortController()
 
   constructor(options: UpdatesOptions) {
     this.#options = options
     this.#record = readRecord(options.stateDir)
   }
 
-  get record() {
-    return this.#record
-  }
-
-  /** Whether this process is a version that has yet to be accepted by the server. */
-  get onTrial() {
-    return this.#confirm !== undefined
-  }
-
   /** Goes on where an earlier process ended. */
   takeUp() {
-    const { version, logger } = this.#options
     const record = this.#record
-    if (!record || record.settled) return
-    const { trial } = record
-    // A guard has given this version up while it was starting.
-    if (record.outcome === 'failed' && trial && version === record.to)
-      return this.#options.restart(trial.previous_entry)
-    if (record.outcome) return this.#settle(record)
-    const changedOver = trial && isOnTrial(trial)
-    if (trial && version === record.to) {
-      if (!changedOver) return this.#succeed(record, trial)
-      this.#write({ ...record, stage: 'confirm' })
-      this.#progress('confirm')
-      logger.info({ from: record.from, to: version }, 'on trial until the server has accepted this version')
-      this.#confirm = this.#options.clock.setTimeout(
-        () =>
-          this.#giveUp(
-            new UpdateFailure(
-              'update_not_accepted',
-              'confirm',
-              `The server has not accepted version ${version} within ${trial.confirm_ms / 1000} s.`,
-            ),
-          ),
-        trial.confirm_ms,
-      )
-      return
+    if (!record) return
+    this.#options.changed(record)
+    if (record.settled) return
+    const { trial, outcome } = record
+    const { version, restart } = this.#options
+    const isNext = version === record.to
+    if (outcome === 'failed' && trial && isNext) {
+      // A guard has given this version up while it was starting.
+      if (isOnTrial(trial)) putBack(trial)
+      return restart(trial.previous_entry)
     }
-    if (trial && (changedOver || record.stage === 'relaunch' || record.stage === 'confirm')) {
-      if (changedOver) putBack(trial)
-      return this.#fail(
-        record,
-        new UpdateFailure(
-          'update_crashed',
-          'confirm',
-          `Version ${record.to} ended before the server had accepted it.`,
-          { remedy: "See daemon.log in the state folder for that version's own words." },
-        ),
-      )
+    if (outcome) return this.#settle(record)
+    if (trial && isNext) return isOnTrial(trial) ? this.#try(record, trial) : this.#succeed(record)
+    if (trial && isOnTrial(trial)) {
+      const failure = startsOf(this.#options.stateDir) > 0 ? ended(record) : interrupted(record)
+      return this.#fail(record, failure)
     }
+    if (record.stage === 'relaunch' || record.stage === 'confirm')
+      return isNext ? this.#succeed(record) : this.#fail(record, trial ? ended(record) : interrupted(record))
     // Nothing has been changed yet. A server asks again for what it got no answer to.
-    if (record.origin === 'server' && record.attempts < MAX_ATTEMPTS) return
-    this.#fail(
-      record,
-      new UpdateFailure('update_interrupted', record.stage, 'The daemon ended in the midst of the update.'),
-    )
+    if (record.origin !== 'server' || record.attempts >= MAX_ATTEMPTS) this.#fail(record, interrupted(record))
   }
 
   /**
    * Updates this daemon.
-   * @returns undefined where the version that takes over has the last word
+   * @returns undefined where another process, this one's successor, has the last word
    * @throws UpdateFailure
    */
   async run(request: UpdateRequest): Promise<UpdateResult | undefined> {
+    const { version, supervised, policy } = this.#options
     const before = this.#record
     const again = before?.command_id === request.command_id ? before : undefined
     if (again?.outcome === 'succeeded') return this.#result(again)
     if (again?.error) throw UpdateFailure.of(again.error)
-    if (again && this.onTrial) return undefined
-    if (this.#running || this.onTrial)
+    if (again && this.#confirm) return undefined
+    if (!policy.enabled && request.origin !== 'local')
+      throw new UpdateFailure('update_refused', 'resolve', 'Updates are turned off on this machine.', {
+        remedy: 'Set enabled under [update] in its configuration file, or run `fomular-daemon update` there.',
+      })
+    if (this.#running || this.#confirm)
       throw new UpdateFailure('update_running', 'resolve', 'An update is under way.', {
         remedy: 'Wait for its result.',
       })
     this.#running = true
-    const { version, supervised } = this.#options
-    let record: UpdateRecord = {
+    this.#record = {
       version: 1,
       command_id: request.command_id,
       origin: request.origin,
@@ -145,18 +128,39 @@ export class Updates {
       bad_versions: before?.bad_versions ?? [],
     }
     try {
-      return await this.#update(request, (changed) => {
-        record = { ...record, ...changed }
-        this.#write(record)
-        return record
-      })
+      this.#write({})
+      return await this.#update(request)
     } catch (error) {
-      const failure = asFailure(error, record.stage)
-      this.#fail(record, failure, { settle: true, tell: false })
+      // The daemon ends: what was begun is left to the next one.
+      if (this.#abort.signal.aborted) return undefined
+      const failure = asFailure(error, this.#record.stage)
+      this.#fail(this.#record, failure, { tell: false })
       throw failure
     } finally {
       this.#running = false
     }
+  }
+
+  /** What the registry has under a version or a dist-tag. @throws UpdateFailure */
+  async check(requested: string) {
+    const { policy, started } = this.#options
+    const found = await look({ requested, policy, env: started.env, signal: this.#abort.signal })
+    const bad = this.#record?.bad_versions.some(({ version }) => version === found.available) ?? false
+    return { ...found, bad }
+  }
+
+  /** An update that nobody here or at the server has ordered. One that failed before is not tried again. */
+  async unasked(origin: 'refusal' | 'schedule', version: string): Promise<void> {
+    const { logger } = this.#options
+    if (this.#running || this.#confirm) return
+    if (this.#record?.bad_versions.some((bad) => bad.version === version)) {
+      logger.warn({ version }, 'this version failed here before: it is not tried again without an order')
+      return
+    }
+    const command_id = `${origin}-${randomUUID()}`
+    await this.run({ command_id, version, allow_downgrade: false, origin }).catch((error) => {
+      if (!(error instanceof UpdateFailure)) throw error
+    })
   }
 
   /** The server has welcomed this daemon. */
@@ -166,20 +170,16 @@ export class Updates {
     this.#endTrial()
     // A guard has given this version up meanwhile.
     if (!isOnTrial(record.trial)) return this.#options.restart(record.trial.previous_entry)
-    this.#succeed(record, record.trial)
+    this.#succeed(record)
   }
 
-  /** The server has turned this daemon away. @returns whether that is the end of a trial */
-  refused({ code, message }: Refuse): boolean {
-    if (!this.onTrial || code === 'busy') return false
-    this.#giveUp(
-      new UpdateFailure(
-        'update_not_accepted',
-        'confirm',
-        `The server refused version ${this.#options.version}: ${message}`,
-      ),
-    )
-    return true
+  /** The server has turned this daemon away. */
+  refused({ code, message, update_to }: Refuse) {
+    const { version, policy } = this.#options
+    if (this.#confirm && code !== 'busy')
+      return this.#giveUp('update_not_accepted', `The server refused version ${version}: ${message}`)
+    if (code !== 'protocol_version' || update_to === undefined || !policy.when_refused) return
+    void this.unasked('refusal', update_to)
   }
 
   /** The daemon is stopped for good: it is not left to a guard to start another one. */
@@ -188,16 +188,12 @@ export class Updates {
     const record = this.#record
     if (!this.#confirm || !record?.trial) return
     this.#endTrial()
-    putBack(record.trial)
-    this.#fail(
-      record,
-      new UpdateFailure(
-        'update_interrupted',
-        'confirm',
-        'The daemon was stopped before the server had accepted it.',
-      ),
-      { settle: false, tell: false },
-    )
+    this.#fail(record, interrupted(record), { settle: false })
+  }
+
+  /** The next version could not be started from here. */
+  notRelaunched() {
+    if (this.#record && !this.#record.settled) this.#write({ restart_strategy: 'supervisor_required' })
   }
 
   close() {
@@ -205,126 +201,141 @@ export class Updates {
     this.#endTrial()
   }
 
-  async #update(
-    { version: requested, allow_downgrade }: UpdateRequest,
-    write: (changed: Partial<UpdateRecord>) => UpdateRecord,
-  ): Promise<UpdateResult | undefined> {
+  async #update(request: UpdateRequest): Promise<UpdateResult | undefined> {
     const { stateDir, version: from, policy, started, supervised, logger, restart } = this.#options
-    write({})
-    const program = realpathSync(started.argv[0] ?? '')
-    const target = targetOf(layoutOf(program), { version: from, env: started.env })
-    const {
-      version: to,
-      staged,
-      unlock,
-    } = await prepare({
+    const [command, ...args] = started.argv
+    const program = realpathSync(command)
+    const layout = layoutOf(program, EXECUTABLE)
+    const target = targetOf(layout, { program, command, env: started.env })
+    this.#write({ mode: target.mode, path: target.entry })
+    const prepared = await prepare({
       target,
       from,
-      requested,
-      allowDowngrade: allow_downgrade,
+      requested: request.version,
+      allowDowngrade: request.allow_downgrade,
       policy,
       stateDir,
+      runner: started.runner,
       env: started.env,
       signal: this.#abort.signal,
-      progress: (stage, message) => {
-        write({ stage })
-        this.#progress(stage, message)
-      },
-      resolved: (version) => void write({ to: version }),
+      progress: (stage, message) => this.#progress(stage, message),
+      resolved: (to) => this.#write({ to }),
     })
     try {
-      if (!staged) {
-        const done = write({ outcome: 'succeeded', finished_at: this.#now(), settled: true })
-        return this.#result(done, target)
+      if (prepared.change === 'none') {
+        this.#write({
+          outcome: 'succeeded',
+          finished_at: this.#now(),
+          settled: true,
+          message: 'runs already',
+        })
+        return this.#result(this.#record!)
       }
-      const { previous: _, ...place } = target
-      const trial: Trial = {
-        ...place,
-        ...staged,
-        args: started.argv.slice(1),
-        confirm_ms: confirmMs(started.env),
-      }
-      const moves = trial.entry !== trial.previous_entry
-      write({ stage: 'switch', trial, ...(moves && { handover: { from: program, to: trial.entry } }) })
-      this.#progress('switch', to)
-      if (trial.mode === 'global') copyPackage(trial.root, trial.previous)
-      rmSync(startsPath(stateDir), { force: true })
-      putOnTrial(trial, standIn(trial, { from, to, stateDir, env: started.env }))
-      write({ stage: 'relaunch' })
-      this.#progress('relaunch', supervised ? 'the supervisor starts it' : undefined)
-      logger.info({ from, to, entry: trial.entry }, 'changing over to another version')
-      restart(trial.entry)
+      // A supervisor goes on to start what it always started.
+      if (target.entry !== target.previous_entry)
+        this.#write({ handover: { from: program, version: from, to: target.entry } })
+      if (prepared.change === 'switch') this.#changeOver(target, prepared, args)
+      this.#progress('relaunch', supervised ? 'left to the supervisor' : 'by itself')
+      logger.info({ from, to: prepared.version, entry: target.entry }, 'changing over to another version')
+      restart(target.entry)
       return undefined
     } catch (error) {
       const { trial } = this.#record ?? {}
       if (trial && isOnTrial(trial)) putBack(trial)
-      throw diskFailure(error, 'switch')
+      throw error
     } finally {
-      unlock()
+      prepared.unlock()
     }
   }
 
-  #giveUp(failure: UpdateFailure) {
+  #changeOver(target: Target, prepared: Prepared & { change: 'switch' }, args: string[]) {
+    const { stateDir, policy, started } = this.#options
+    const { mode: _, ...place } = target
+    const { next, previous } = prepared
+    const trial: Trial = {
+      ...place,
+      id: randomUUID(),
+      next,
+      previous,
+      args,
+      confirm_ms: policy.confirm_s * 1000,
+    }
+    this.#write({ trial })
+    this.#progress('switch', prepared.version)
+    rmSync(startsPath(stateDir), { force: true })
+    writeAtomic(startPath(stateDir), startText(args, started.env), { durable: true })
+    putOnTrial(trial, standIn(trial, stateDir, EXECUTABLE))
+  }
+
+  /** This process is a version on trial. */
+  #try(record: UpdateRecord, trial: Trial) {
+    const { version, logger, clock } = this.#options
+    this.#confirm = clock.setTimeout(
+      () =>
+        this.#giveUp(
+          'update_not_accepted',
+          `The server has not accepted version ${version} within ${trial.confirm_ms / 1000} s.`,
+        ),
+      trial.confirm_ms,
+    )
+    logger.info({ from: record.from, to: version }, 'on trial until the server has accepted this version')
+    this.#progress('confirm', version)
+  }
+
+  #giveUp(code: 'update_not_accepted', message: string) {
     const record = this.#record
     if (!record?.trial) return
     this.#endTrial()
-    putBack(record.trial)
-    this.#fail(record, failure, { settle: false, tell: false })
+    this.#fail(record, new UpdateFailure(code, 'confirm', message), { settle: false })
     this.#options.restart(record.trial.previous_entry)
   }
 
-  #succeed(record: UpdateRecord, trial: Trial) {
-    if (isOnTrial(trial)) keepNext(trial)
-    const done = { ...record, outcome: 'succeeded', finished_at: this.#now() } as const
-    this.#write(done)
+  #succeed(record: UpdateRecord) {
+    const { trial } = record
+    if (trial && isOnTrial(trial)) keepNext(trial)
+    this.#write({ outcome: 'succeeded', finished_at: this.#now() })
     this.#options.logger.info({ from: record.from, to: record.to }, 'updated')
-    this.#settle(done)
+    this.#settle(this.#record!)
   }
 
+  /** Recorded before it is undone: what is put back without a word would look like what was kept. */
   #fail(record: UpdateRecord, { error }: UpdateFailure, { settle = true, tell = true } = {}) {
-    const failed = failedRecord(record, error, this.#now())
-    this.#options.logger.error({ from: record.from, to: record.to, error }, 'update failed')
+    const { logger } = this.#options
+    logger.error({ from: record.from, to: record.to, error }, 'update failed')
     try {
-      this.#write(failed)
+      this.#write(failedRecord(record, error, this.#now()))
     } catch (problem) {
-      this.#options.logger.warn({ err: problem }, 'the failed update could not be recorded')
+      logger.warn({ err: problem }, 'the failed update could not be recorded')
     }
-    if (settle) this.#settle(failed, tell)
+    if (record.trial && isOnTrial(record.trial)) putBack(record.trial)
+    if (settle) this.#settle(this.#record!, tell)
   }
 
   /** Clears up, and tells the result. */
   #settle(record: UpdateRecord, tell = true) {
     const { logger, stateDir, settled } = this.#options
+    const { trial, command_id, origin, error } = record
     try {
-      const { trial } = record
       if (trial && !isOnTrial(trial)) (record.outcome === 'succeeded' ? tidy : tidyBack)(trial)
-      rmSync(startsPath(stateDir), { force: true })
-    } catch (error) {
-      // What is left over is cleared by the next update.
-      logger.warn({ err: error }, 'could not clear up after the update')
+      for (const path of [startsPath(stateDir), startPath(stateDir)]) rmSync(path, { force: true })
+      this.#write({ settled: true })
+    } catch (problem) {
+      // The next daemon, or the next update, clears it.
+      logger.warn({ err: problem }, 'could not clear up after the update')
     }
-    try {
-      this.#write({ ...record, settled: true })
-    } catch (error) {
-      logger.warn({ err: error }, 'the end of the update could not be recorded')
-    }
-    const { command_id, origin, error } = record
     if (!tell || origin !== 'server') return
     const of = { type: 'daemon:update:result', command_id } as const
     settled(error ? { ...of, ok: false, error } : { ...of, ok: true, ...this.#result(record) })
   }
 
-  #result(
-    record: UpdateRecord,
-    place: Pick<Trial, 'mode' | 'entry'> | undefined = record.trial,
-  ): UpdateResult {
+  #result({ mode, path, restart_strategy, from, to, started_at, finished_at }: UpdateRecord): UpdateResult {
     return {
-      mode: place?.mode ?? 'global',
-      restart_strategy: record.restart_strategy,
-      from_version: record.from,
-      to_version: record.to ?? record.from,
-      ...(place && { path: place.entry }),
-      duration_ms: Date.parse(record.finished_at ?? this.#now()) - Date.parse(record.started_at),
+      mode: mode ?? 'global',
+      restart_strategy,
+      from_version: from,
+      to_version: to ?? from,
+      ...(path !== undefined && { path }),
+      duration_ms: Date.parse(finished_at ?? this.#now()) - Date.parse(started_at),
     }
   }
 
@@ -333,19 +344,16 @@ export class Updates {
     this.#confirm = undefined
   }
 
-  #write(record: UpdateRecord) {
-    this.#record = record
-    try {
-      writeRecord(this.#options.stateDir, record)
-    } catch (error) {
-      throw diskFailure(error)
-    }
-    this.#options.changed(record)
+  #write(changed: Partial<UpdateRecord>) {
+    this.#record = { ...this.#record!, ...changed }
+    writeRecord(this.#options.stateDir, this.#record)
+    this.#options.changed(this.#record)
   }
 
+  /** Written first: whatever ends this process then, the next one knows where it was. */
   #progress(stage: Stage, message?: string) {
-    const id = this.#record?.command_id
-    if (id !== undefined) this.#options.progress(id, stage, message)
+    this.#write({ stage, message })
+    if (this.#record?.origin === 'server') this.#options.progress(this.#record.command_id, stage, message)
   }
 
   #now() {
@@ -353,14 +361,10 @@ export class Updates {
   }
 }
 
-/** Shorter ones are for tests. */
-function confirmMs(env: NodeJS.ProcessEnv): number {
-  const seconds = Number(env.FOMULAR_DAEMON_UPDATE_CONFIRM_S)
-  return seconds > 0 ? seconds * 1000 : CONFIRM_MS
-}
+const interrupted = ({ stage }: UpdateRecord) =>
+  new UpdateFailure('update_interrupted', stage, 'The daemon ended in the midst of the update.', {
+    remedy: 'Update again.',
+  })
 
-function asFailure(error: unknown, stage: Stage): UpdateFailure {
-  if (error instanceof UpdateFailure) return error
-  const message = error instanceof Error ? error.message : String(error)
-  return new UpdateFailure('update_failed', stage, message, { cause: error })
-}
+const startsOf = (stateDir: string): number =>
+  statSync(startsPath(stateDir), { throwIfNoEntry: false })?.size ?? 0

@@ -1,4 +1,4 @@
-import { chmodSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Stage } from './stage.ts'
@@ -8,9 +8,10 @@ import { type Cleanup, tempDir } from './temp.ts'
  * Path of a program that behaves like Claude Code as far as the daemon can tell, at a tenth of its weight: for load and
  * for faults. What it does on which prompt is in fake-agent-program.ts.
  */
-export function fakeAgent(t: Cleanup): string {
-  const path = join(tempDir(t), 'claude')
-  const program = fileURLToPath(new URL('./fake-agent-program.ts', import.meta.url))
+export function fakeAgent(t: Cleanup, dir = tempDir(t)): string {
+  const path = join(dir, 'claude')
+  const program = join(dir, 'fake-agent-program.ts')
+  copyFileSync(fileURLToPath(new URL('./fake-agent-program.ts', import.meta.url)), program)
   writeFileSync(path, `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`)
   chmodSync(path, 0o755)
   return path

@@ -44,6 +44,8 @@ export class Stage {
   readonly state: string
   readonly port: number
   readonly env: Record<string, string>
+  /** What is run as the daemon, and as whom; by default the built program. */
+  daemonCommand: string[] = RUN
   readonly #running: ChildProcess[] = []
   #logs = 0
 
@@ -77,10 +79,15 @@ export class Stage {
   }
 
   /** Runs the program with its output in a file. */
-  run(args: string[], env: Record<string, string> = {}): Running {
+  run(
+    args: string[],
+    env: Record<string, string> = {},
+    command: string[] = RUN,
+  ): Running {
     const path = join(this.dir, `${args[0]}-${++this.#logs}.log`)
     const fd = openSync(path, 'w')
-    const child = spawn(RUN[0], [...RUN.slice(1), ...args], {
+    const [file, ...before] = command as [string, ...string[]]
+    const child = spawn(file, [...before, ...args], {
       cwd: this.dir,
       env: { ...this.env, ...env },
       stdio: ['ignore', fd, fd],
@@ -112,10 +119,7 @@ export class Stage {
 
   async daemon(env: Record<string, string> = {}, url = `ws://127.0.0.1:${this.port}`): Promise<Running> {
     const before = (await this.machine())?.since
-    const daemon = this.run(
-      ['run', '--server-url', url, '--key-file', join(this.state, 'hub/machine.key'), '--log-level', 'debug'],
-      env,
-    )
+    const daemon = this.run(this.daemonArgs(url), env, this.daemonCommand)
     await until(
       async () => {
         const machine = await this.machine()
@@ -126,6 +130,11 @@ export class Stage {
       throw new Error(`${error.message}\n${daemon.log()}`)
     })
     return daemon
+  }
+
+  daemonArgs(url = `ws://127.0.0.1:${this.port}`): string[] {
+    const key = join(this.state, 'hub/machine.key')
+    return ['run', '--server-url', url, '--key-file', key, '--log-level', 'debug']
   }
 
   async machine(): Promise<HubMachine | undefined> {

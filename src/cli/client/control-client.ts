@@ -2,11 +2,13 @@ import { request } from 'node:http'
 import * as z from 'zod/mini'
 import { socketAddress } from '../../config/paths.ts'
 import { systemCode, UserError } from '../../platform/errors.ts'
-import { AgentStatus, MachineStatus } from '../../protocol/index.ts'
+import { AgentStatus, CommandError, MachineStatus } from '../../protocol/index.ts'
 import { EXIT } from '../exit-codes.ts'
 
 /** The daemon asks its server over the real path, which may take as long as its own limit for that. */
 const ANSWER_MS = 15_000
+/** It asks the registry, over npm. */
+const REGISTRY_MS = 2 * 60_000
 
 /** What a daemon says of itself. */
 export const DaemonStatus = z.object({
@@ -31,6 +33,19 @@ export type DaemonStatus = z.infer<typeof DaemonStatus>
 
 const RestartResult = z.object({ restart_strategy: z.string() })
 const Nothing = z.object({})
+const Ordered = z.object({ command_id: z.string() })
+const Failure = z.object({ error: CommandError })
+
+/** What the registry has for a daemon. */
+export const UpdateCheck = z.object({
+  installed: z.string(),
+  available: z.string(),
+  newer: z.boolean(),
+  published: z.optional(z.string()),
+  /** It failed on this machine before. */
+  bad: z.boolean(),
+})
+export type UpdateCheck = z.infer<typeof UpdateCheck>
 
 /** The local control of the daemon of a state folder. Throws UserError when there is none. */
 export class ControlClient {
@@ -53,8 +68,26 @@ export class ControlClient {
     await this.#call('POST', '/stop', Nothing)
   }
 
-  async #call<T>(method: string, path: string, schema: z.ZodMiniType<T>): Promise<T> {
-    const answer = schema.safeParse(await this.#request(method, path))
+  /** Begins an update. @returns its id in update.json */
+  async update(order: { version: string; allow_downgrade: boolean }): Promise<string> {
+    return (await this.#call('POST', '/update', Ordered, order)).command_id
+  }
+
+  checkUpdate(version: string): Promise<UpdateCheck> {
+    return this.#call('POST', '/update/check', UpdateCheck, { version }, REGISTRY_MS)
+  }
+
+  async #call<T>(
+    method: string,
+    path: string,
+    schema: z.ZodMiniType<T>,
+    body?: object,
+    timeoutMs = ANSWER_MS,
+  ): Promise<T> {
+    const json = await this.#request(method, path, body, timeoutMs)
+    const failure = Failure.safeParse(json)
+    if (failure.success) throw refused(failure.data.error)
+    const answer = schema.safeParse(json)
     if (answer.success) return answer.data
     throw new UserError(
       'daemon_incompatible',
@@ -65,10 +98,10 @@ export class ControlClient {
     )
   }
 
-  #request(method: string, path: string): Promise<unknown> {
+  #request(method: string, path: string, body: object | undefined, timeoutMs: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const call = request(
-        { socketPath: socketAddress(this.#socket), method, path, timeout: ANSWER_MS },
+        { socketPath: socketAddress(this.#socket), method, path, timeout: timeoutMs },
         (response) => {
           const chunks: Buffer[] = []
           response.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -84,13 +117,13 @@ export class ControlClient {
       )
       call.on('timeout', () =>
         call.destroy(
-          new UserError('daemon_silent', `The daemon gave no answer within ${ANSWER_MS / 1000} s.`, {
+          new UserError('daemon_silent', `The daemon gave no answer within ${timeoutMs / 1000} s.`, {
             remedy: 'See what it does: fomular-daemon logs',
           }),
         ),
       )
       call.on('error', (error) => reject(error instanceof UserError ? error : this.#unreachable(error)))
-      call.end()
+      call.end(body && JSON.stringify(body))
     })
   }
 
@@ -110,3 +143,6 @@ export class ControlClient {
     })
   }
 }
+
+const refused = ({ code, message, remedy }: CommandError) =>
+  new UserError(code, message, { ...(remedy !== undefined && { remedy }), exitCode: EXIT.refused })

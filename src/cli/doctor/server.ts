@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { WebSocket } from 'ws'
 import type { DaemonConfig } from '../../config/config.ts'
-import { proxyAgent } from '../../link/proxy.ts'
+import { proxyAgent } from '../../platform/proxy.ts'
 import { VERSION } from '../../platform/version.ts'
 import type { DaemonStatus } from '../client/control-client.ts'
 import type { Finding } from '../render/finding.ts'

@@ -4,18 +4,25 @@ import type { Invocation } from '../../daemon/relaunch.ts'
 import { SUPERVISED } from '../../service/plan.ts'
 import { EXIT } from '../exit-codes.ts'
 
+/** Two starts of a version on trial, and one of the version before it. */
+const MOST_FAILURES = 3
+
 export const isSupervisedAlready = (env: NodeJS.ProcessEnv) => env[SUPERVISED] === '1'
 
 /**
  * Starts this program anew, from what is installed now, and stays in the foreground in its place: hands signals on to
  * it, and starts it again as often as it asks for that.
+ * @param unsettled whether one that ends now, whatever its exit code, is a version on trial that has failed
  * @returns its exit code
  */
-export async function superviseAgain({ runner, argv, env, cwd }: Invocation): Promise<number> {
+export async function superviseAgain(
+  { runner, argv, env, cwd }: Invocation,
+  unsettled: () => boolean,
+): Promise<number> {
   // Those of the daemon that was here: signals are for the next one.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeAllListeners(signal)
   const [file, ...args] = [...runner, ...argv] as [string, ...string[]]
-  for (;;) {
+  for (let failed = 0; ; ) {
     const child = spawn(file, args, {
       cwd,
       env: { ...env, [SUPERVISED]: '1' },
@@ -32,6 +39,7 @@ export async function superviseAgain({ runner, argv, env, cwd }: Invocation): Pr
       )
     })
     process.off('SIGINT', forward).off('SIGTERM', forward)
-    if (code !== EXIT.restart) return code
+    if (code === EXIT.restart) failed = 0
+    else if (code === EXIT.ok || !unsettled() || ++failed > MOST_FAILURES) return code
   }
 }

@@ -11,7 +11,9 @@ import { ensurePrivateDir } from '../../platform/files.ts'
 import { readFormat } from '../../platform/format.ts'
 import { createLogger } from '../../platform/log.ts'
 import { SUPERVISED } from '../../service/plan.ts'
+import { isUnderWay } from '../../update/record.ts'
 import { EXIT } from '../exit-codes.ts'
+import { handOver } from '../hand-over.ts'
 import { note, serveWithoutReader } from '../terminal.ts'
 import { runningDaemon, runningHub } from './running.ts'
 import { isSupervisedAlready, superviseAgain } from './supervise.ts'
@@ -30,12 +32,12 @@ export interface UpOptions {
 export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
   serveWithoutReader()
   const invocation = captureInvocation()
+  const dir = typeof flags.stateDir === 'string' ? flags.stateDir : stateDir(process.env)
+  const paths = statePaths(dir)
+  await handOver(paths.dir, invocation)
   const supervised = isSupervisedAlready(process.env)
   // This process sees to new starts of the daemon: with its hub, in the foreground.
   process.env[SUPERVISED] = '1'
-
-  const dir = typeof flags.stateDir === 'string' ? flags.stateDir : stateDir(process.env)
-  const paths = statePaths(dir)
   ensurePrivateDir(paths.dir)
   readFormat(paths.dir, STATE_UPGRADES)
   const logger = createLogger({ level: 'info', file: paths.log, stderr: verbose ? 'text' : 'none' })
@@ -61,7 +63,7 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
     await greeting
     if (code !== EXIT.restart || supervised) return code
     await hub.close()
-    return await superviseAgain(invocation)
+    return await superviseAgain(invocation, () => isUnderWay(paths.dir))
   } finally {
     await hub.close()
   }

@@ -30,6 +30,18 @@ async function refusal(promise: Promise<unknown>): Promise<UserError> {
   throw new Error('it was accepted')
 }
 
+const noPolicy = {
+  enabled: true,
+  package: '@fomular-os/daemon',
+  signatures: false,
+  confirm_s: 120,
+  when_refused: true,
+  automatic: false,
+  channel: 'latest',
+  window: { from: 0, to: 1440 },
+  min_age_h: 24,
+}
+
 test('without anything, the defaults', async () => {
   assert.deepEqual(await load(), {
     server_url: 'ws://localhost:3001',
@@ -41,14 +53,14 @@ test('without anything, the defaults', async () => {
     stop_grace_s: 5,
     journal_cap_mb: 256,
     retain_ended_days: 7,
-    update: { package: '@fomular-os/daemon' },
+    update: noPolicy,
     warnings: [],
   })
 })
 
 test('flags go before environment before file before defaults, each setting on its own', async () => {
   const config = file(
-    'max_agents = 1\nlog_level = "warn"\nstop_grace_s = 2.5\n[update]\nregistry = "http://localhost:4873"\n',
+    'max_agents = 1\nlog_level = "warn"\nstop_grace_s = 2.5\n[update]\nregistry = "http://localhost:4873"\nwindow = "02:00-05:30"\n',
   )
   const env = { FOMULAR_CONFIG: config, FOMULAR_MAX_AGENTS: '2', FOMULAR_LOG_LEVEL: 'error' }
   const { max_agents, log_level, stop_grace_s, update } = await load({ maxAgents: '3' }, env)
@@ -58,7 +70,7 @@ test('flags go before environment before file before defaults, each setting on i
       max_agents: 3,
       log_level: 'error',
       stop_grace_s: 2.5,
-      update: { package: '@fomular-os/daemon', registry: 'http://localhost:4873' },
+      update: { ...noPolicy, registry: 'http://localhost:4873', window: { from: 120, to: 330 } },
     },
   )
 })

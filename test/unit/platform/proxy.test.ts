@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { proxyFor } from '../../../src/link/proxy.ts'
+import { proxyFor } from '../../../src/platform/proxy.ts'
 
 const HTTPS_PROXY = 'http://proxy:3128'
 

@@ -1,0 +1,17 @@
+import { createRequire } from 'node:module'
+import type { Invocation } from '../daemon/relaunch.ts'
+import { EXECUTABLE } from '../platform/executable.ts'
+import { VERSION } from '../platform/version.ts'
+import { handoverOf } from '../update/handover.ts'
+
+/** Goes on as the version in the user's prefix, in this very process, where that has taken this program's place. */
+export async function handOver(stateDir: string, { argv, env }: Invocation): Promise<void> {
+  const [command, ...args] = argv
+  const to = handoverOf(stateDir, command, VERSION)
+  if (to === undefined) return
+  if (EXECUTABLE) return process.execve?.(to, [to, ...args], env)
+  process.argv[1] = to
+  createRequire(to)(to)
+  // That program ends the process.
+  await new Promise<never>(() => {})
+}

@@ -1,0 +1,46 @@
+import { loadUpdateConfig } from '../../config/config.ts'
+import type { StatePaths } from '../../config/paths.ts'
+import { captureInvocation } from '../../daemon/relaunch.ts'
+import { VERSION } from '../../platform/version.ts'
+import { type Stage, UpdateFailure } from '../../update/failure.ts'
+import { updateOffline } from '../../update/offline.ts'
+import { look as lookUp } from '../../update/prepare.ts'
+import { peekRecord } from '../../update/record.ts'
+import { failed } from './failed.ts'
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+
+/** What the registry has, asked without a daemon. @throws UserError */
+export async function look(paths: StatePaths, requested: string) {
+  const policy = await loadUpdateConfig(process.env)
+  const { signal } = new AbortController()
+  const found = await lookUp({ requested, policy, env: process.env, signal }).catch(tell)
+  const bad = peekRecord(paths.dir)?.bad_versions.some(({ version }) => version === found.available) ?? false
+  return { ...found, bad }
+}
+
+/** Updates the installation that this program belongs to. @throws UserError */
+export async function update(
+  paths: StatePaths,
+  { version, allow_downgrade }: { version: string; allow_downgrade: boolean },
+  show: (stage: Stage, message: string) => void,
+) {
+  const stop = new AbortController()
+  const abort = () => stop.abort()
+  for (const signal of SIGNALS) process.once(signal, abort)
+  return updateOffline({
+    stateDir: paths.dir,
+    version: VERSION,
+    policy: await loadUpdateConfig(process.env),
+    started: captureInvocation(),
+    requested: version,
+    allowDowngrade: allow_downgrade,
+    signal: stop.signal,
+    progress: show,
+  }).catch(tell)
+}
+
+function tell(error: unknown): never {
+  if (error instanceof UpdateFailure) throw failed(error.error, VERSION)
+  throw error
+}

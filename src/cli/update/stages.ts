@@ -1,0 +1,45 @@
+import { cleanLine } from '../render/clean.ts'
+import { duration } from '../render/units.ts'
+import { note } from '../terminal.ts'
+
+const CLEAR = '\r\x1b[K'
+
+/** The stages of an update on standard error: on a terminal the present one with its time, which counts up. */
+export class StageLines {
+  readonly #live: boolean
+  readonly #quiet: boolean
+  #stage: { name: string; message: string; since: number } | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  constructor({ quiet }: { quiet: boolean }) {
+    this.#quiet = quiet
+    this.#live = !quiet && process.stderr.isTTY === true
+  }
+
+  begin(name: string, message = '') {
+    if (this.#quiet || (this.#stage?.name === name && this.#stage.message === message)) return
+    this.end()
+    this.#stage = { name, message, since: performance.now() }
+    if (!this.#live) return
+    this.#show()
+    this.#timer = setInterval(() => this.#show(), 100)
+  }
+
+  /** The present stage is over. */
+  end() {
+    clearInterval(this.#timer)
+    if (!this.#stage) return
+    if (this.#live) process.stderr.write(CLEAR)
+    note(this.#line())
+    this.#stage = undefined
+  }
+
+  #show() {
+    process.stderr.write(`${CLEAR}${this.#line()}`)
+  }
+
+  #line() {
+    const { name, message, since } = this.#stage!
+    return `${name.padEnd(9)} ${duration(performance.now() - since).padStart(7)}  ${cleanLine(message, 60)}`.trimEnd()
+  }
+}

@@ -1,0 +1,56 @@
+import type { StatePaths } from '../../config/paths.ts'
+import { sleep } from '../../platform/clock.ts'
+import { UserError } from '../../platform/errors.ts'
+import type { ResultOf } from '../../protocol/index.ts'
+import { peekRecord, type UpdateRecord } from '../../update/record.ts'
+import { ControlClient, type UpdateCheck } from '../client/control-client.ts'
+import { EXIT } from '../exit-codes.ts'
+import { runningDaemon } from '../up/running.ts'
+import { failed } from './failed.ts'
+
+const POLL_MS = 100
+/** For a daemon to be there again. A supervisor may wait some seconds before it starts it. */
+const AWAY_MS = 60_000
+
+type Order = { version: string; allow_downgrade: boolean }
+type Show = (stage: string, message?: string) => void
+
+export const look = (paths: StatePaths, version: string): Promise<UpdateCheck> =>
+  new ControlClient(paths.socket).checkUpdate(version)
+
+/** Has the daemon that runs update itself, and follows that over its change of process. @throws UserError */
+export async function update(
+  paths: StatePaths,
+  order: Order,
+  show: Show,
+): Promise<ResultOf<'daemon:update'> & { path?: string }> {
+  const id = await new ControlClient(paths.socket).update(order)
+  for (let seen = performance.now(); ; await sleep(POLL_MS)) {
+    const record = peekRecord(paths.dir)
+    if (record && record.command_id !== id)
+      throw new UserError('update_superseded', 'Another update has taken the place of this one.')
+    if (record?.error && record.settled) throw failed(record.error, record.from)
+    if (record?.outcome === 'succeeded' && record.settled) return resultOf(record)
+    if (record) show(record.stage, record.message)
+    if (runningDaemon(paths)) seen = performance.now()
+    else if (performance.now() - seen > AWAY_MS) throw notBack(record)
+  }
+}
+
+const resultOf = ({ mode, path, restart_strategy, from, to, started_at, finished_at }: UpdateRecord) => ({
+  mode: mode ?? 'global',
+  restart_strategy,
+  from_version: from,
+  to_version: to ?? from,
+  ...(path !== undefined && { path }),
+  duration_ms: Date.parse(finished_at ?? started_at) - Date.parse(started_at),
+})
+
+const notBack = (record: UpdateRecord | undefined) =>
+  new UserError('not_back', `The daemon has not come back within ${AWAY_MS / 1000} s.`, {
+    remedy:
+      record?.restart_strategy === 'supervisor_required'
+        ? 'Its supervisor is to start it: look there, or at `fomular-daemon logs`.'
+        : 'See `fomular-daemon logs`, and start it.',
+    exitCode: EXIT.failure,
+  })

@@ -1,0 +1,44 @@
+import { randomUUID } from 'node:crypto'
+import * as z from 'zod/mini'
+import { systemCode, UserError } from '../platform/errors.ts'
+import { Commands } from '../protocol/index.ts'
+import { UpdateFailure } from '../update/failure.ts'
+import type { Updates } from '../update/updates.ts'
+
+const { version, allow_downgrade } = Commands['daemon:update'].shape
+const Order = z.object({ version, allow_downgrade })
+
+/** Begins an update that somebody on this machine wants. What becomes of it is in update.json. @throws UserError */
+export async function orderUpdate(updates: Updates, body: unknown): Promise<{ command_id: string }> {
+  const order = read(body)
+  const command_id = `local-${randomUUID()}`
+  const begun = updates.run({ command_id, ...order, origin: 'local' })
+  // One that is refused at once has no record.
+  const refused = await Promise.race([begun.then(() => undefined, asIs), tick()])
+  if (refused instanceof UpdateFailure && refused.error.code === 'update_running') throw asUserError(refused)
+  return { command_id }
+}
+
+/** @throws UserError */
+export async function checkUpdate(updates: Updates, body: unknown) {
+  return updates.check(read(body).version).catch((error) => {
+    throw error instanceof UpdateFailure ? asUserError(error) : error
+  })
+}
+
+function read(body: unknown) {
+  const order = Order.safeParse(body)
+  if (order.success) return order.data
+  const [issue] = order.error.issues
+  throw new UserError('invalid_command', `${issue?.path.join('.')}: ${issue?.message}`, {
+    remedy: 'Name an exact version, as 1.2.3, or a dist-tag, as latest.',
+  })
+}
+
+const asIs = (error: unknown) => error
+const tick = () => new Promise<undefined>((resolve) => setImmediate(resolve, undefined))
+
+function asUserError(failure: UpdateFailure): UserError {
+  const { code, message, remedy } = failure.error
+  return new UserError(code, message, { ...(remedy !== undefined && { remedy }), cause: systemCode(failure) })
+}

@@ -1,0 +1,96 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { homeOf } from '../config/paths.ts'
+import { UpdateFailure } from './failure.ts'
+import type { Source } from './npm.ts'
+
+/** The registry npm would use, and how it would reach it. */
+export interface Registry {
+  url: string
+  authorization?: string
+  /** PEM. */
+  ca?: string
+  /** Proxies in the names that the rest of the world gives them. */
+  proxyEnv: NodeJS.ProcessEnv
+}
+
+/** @throws UpdateFailure where none is set, or a file that is named cannot be read */
+export function registryOf({ package: name, registry, env }: Source): Registry {
+  const setting = npmSettings(env)
+  const [, scope] = /^(@[^/]+)\//.exec(name) ?? []
+  const found =
+    registry ?? (scope === undefined ? undefined : setting(`${scope}:registry`)) ?? setting('registry')
+  if (found === undefined)
+    throw new UpdateFailure(
+      'update_no_registry',
+      'resolve',
+      'There is no npm on this machine, and no registry is set.',
+      { remedy: 'Set registry under [update] in the configuration file, or FOMULAR_UPDATE_REGISTRY.' },
+    )
+  const url = found.replace(/\/+$/, '')
+  const own = (key: string) => setting(`${url.replace(/^https?:/, '')}/:${key}`)
+  const token = own('_authToken')
+  const basic = own('_auth')
+  const authorization = token ? `Bearer ${token}` : basic ? `Basic ${basic}` : undefined
+  const caFile = own('cafile') ?? setting('cafile')
+  const proxy = setting('proxy')
+  const secureProxy = setting('https-proxy') ?? proxy
+  const exempt = setting('noproxy')
+  return {
+    url,
+    ...(authorization !== undefined && { authorization }),
+    ...(caFile !== undefined && { ca: readCa(caFile) }),
+    proxyEnv: {
+      ...env,
+      ...(secureProxy && { https_proxy: secureProxy }),
+      ...(proxy && { http_proxy: proxy }),
+      ...(exempt && { no_proxy: exempt }),
+    },
+  }
+}
+
+/** Settings as npm finds them: environment, user's file, the files of its installation. */
+function npmSettings(env: NodeJS.ProcessEnv): (key: string) => string | undefined {
+  const variables = new Map(
+    Object.entries(env).flatMap(([name, value]) => {
+      const [, key] = /^npm_config_(.+)$/i.exec(name) ?? []
+      // npm writes `https-proxy` as `https_proxy` there; keys with a slash, as tokens have, stay as they are.
+      return key === undefined || !value
+        ? []
+        : [[key.includes('/') ? key : key.toLowerCase().replace(/(?!^)_/g, '-'), value] as const]
+    }),
+  )
+  const files = [
+    variables.get('userconfig') ?? join(homeOf(env), '.npmrc'),
+    variables.get('globalconfig') ?? join(dirname(process.execPath), '../etc/npmrc'),
+    '/etc/npmrc',
+  ].map((path) => readNpmrc(path, env))
+  return (key) => [variables, ...files].map((settings) => settings.get(key)).find(Boolean)
+}
+
+function readNpmrc(path: string, env: NodeJS.ProcessEnv): Map<string, string> {
+  const settings = new Map<string, string>()
+  if (!existsSync(path)) return settings
+  for (const line of readFileSync(path, 'utf8').split('\n')) {
+    const [, key, value] = /^\s*([^#;=\s]+)\s*=\s*"?(.*?)"?\s*$/.exec(line) ?? []
+    if (key !== undefined && value !== undefined)
+      settings.set(
+        key,
+        value.replace(/\$\{(\w+)\}/g, (_, variable: string) => env[variable] ?? ''),
+      )
+  }
+  return settings
+}
+
+function readCa(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new UpdateFailure(
+      'update_registry_unreachable',
+      'resolve',
+      `The certificate authority ${path} cannot be read: ${(cause as Error).message}`,
+      { remedy: 'Correct cafile in .npmrc.', cause },
+    )
+  }
+}

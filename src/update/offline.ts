@@ -1,0 +1,103 @@
+import { realpathSync } from 'node:fs'
+import type { UpdateConfig } from '../config/config.ts'
+import { EXECUTABLE } from '../platform/executable.ts'
+import { ensurePrivateDir } from '../platform/files.ts'
+import type { Stage } from './failure.ts'
+import { layoutOf } from './layout.ts'
+import { isOnTrial, keepNext, putBack, tidy } from './place.ts'
+import { prepare } from './prepare.ts'
+import { readRecord, writeRecord } from './record.ts'
+import { type Target, targetOf } from './target.ts'
+import type { UpdateResult, UpdatesOptions } from './updates.ts'
+
+export interface OfflineOptions {
+  stateDir: string
+  version: string
+  policy: UpdateConfig
+  started: UpdatesOptions['started']
+  requested: string
+  allowDowngrade: boolean
+  signal: AbortSignal
+  progress(stage: Stage, message: string): void
+}
+
+/** Updates this installation while no daemon runs: proven, but on trial with nobody. @throws UpdateFailure */
+export async function updateOffline(options: OfflineOptions): Promise<UpdateResult> {
+  const { stateDir, version: from, policy, started, requested, signal, progress } = options
+  const begun = Date.now()
+  ensurePrivateDir(stateDir)
+  const before = readRecord(stateDir)
+  // Of a daemon that is no more: nobody will confirm it.
+  if (before?.trial && isOnTrial(before.trial)) putBack(before.trial)
+  const { runner, argv, env } = started
+  const [command] = argv
+  const program = realpathSync(command)
+  const target = targetOf(layoutOf(program, EXECUTABLE), { program, command, env })
+  const prepared = await prepare({
+    target,
+    from,
+    requested,
+    allowDowngrade: options.allowDowngrade,
+    policy,
+    stateDir,
+    runner,
+    env,
+    signal,
+    progress,
+    resolved: () => {},
+  })
+  try {
+    if (prepared.change === 'switch') {
+      progress('switch', prepared.version)
+      const place = { ...target, next: prepared.next }
+      keepNext(place)
+      tidy(place)
+    }
+    const result: UpdateResult = {
+      mode: target.mode,
+      restart_strategy: 'self',
+      from_version: from,
+      to_version: prepared.version,
+      path: target.entry,
+      duration_ms: Date.now() - begun,
+    }
+    if (prepared.change !== 'none') note(stateDir, { result, requested, begun, target, program })
+    return result
+  } finally {
+    prepared.unlock()
+  }
+}
+
+/** For the next daemon: which program is to hand over to which, and what its machine's status says. */
+function note(
+  stateDir: string,
+  {
+    result,
+    requested,
+    begun,
+    target,
+    program,
+  }: { result: UpdateResult; requested: string; begun: number; target: Target; program: string },
+) {
+  const { from_version: version, to_version, mode, path, restart_strategy } = result
+  const moved = target.entry !== target.previous_entry
+  writeRecord(stateDir, {
+    version: 1,
+    command_id: `offline-${begun}`,
+    origin: 'local',
+    requested,
+    from: version,
+    to: to_version,
+    stage: 'switch',
+    attempts: 1,
+    started_at: new Date(begun).toISOString(),
+    finished_at: new Date().toISOString(),
+    outcome: 'succeeded',
+    restart_strategy,
+    mode,
+    ...(path !== undefined && { path }),
+    settled: true,
+    ...(moved && { handover: { from: program, version, to: target.entry } }),
+    bad_versions: readRecord(stateDir)?.bad_versions ?? [],
+  })
+}

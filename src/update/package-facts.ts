@@ -1,0 +1,24 @@
+import * as z from 'zod/mini'
+
+/** A version as the registry has it. */
+export const Release = z.object({
+  name: z.string(),
+  version: z.string(),
+  dist: z.object({
+    integrity: z.string(),
+    tarball: z.string(),
+    unpackedSize: z.optional(z.number()),
+    signatures: z.optional(z.array(z.object({ keyid: z.string(), sig: z.string() }))),
+  }),
+  engines: z.optional(z.object({ node: z.optional(z.string()) })),
+  /** When it was published (ISO 8601). */
+  published: z.optional(z.string()),
+})
+export type Release = z.infer<typeof Release>
+
+/** What a registry has of a package, beside its versions. `npm view` puts it into what it says of a version. */
+export const PackageFacts = z.object({
+  'dist-tags': z.record(z.string(), z.string()),
+  time: z.optional(z.record(z.string(), z.string())),
+})
+export type PackageFacts = z.infer<typeof PackageFacts>

@@ -1,0 +1,84 @@
+import type { UpdateConfig } from '../config/config.ts'
+import type { Window } from '../config/readers.ts'
+import type { Clock, Timer } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+import { UpdateFailure } from './failure.ts'
+import type { Updates } from './updates.ts'
+
+const DAY_MINUTES = 24 * 60
+
+export interface ScheduleOptions {
+  policy: UpdateConfig
+  updates: Pick<Updates, 'check' | 'unasked'>
+  clock: Clock
+  random?: () => number
+  logger: Logger
+}
+
+/** Updates without an order, once in each window, at a moment that differs from machine to machine. */
+export class Schedule {
+  readonly #options: ScheduleOptions
+  #timer: Timer | undefined
+
+  constructor(options: ScheduleOptions) {
+    this.#options = options
+  }
+
+  start() {
+    if (this.#options.policy.automatic) this.#next(this.#options.clock.now())
+  }
+
+  stop() {
+    if (this.#timer) this.#options.clock.clearTimeout(this.#timer)
+  }
+
+  #next(after: number) {
+    const { clock, policy, random = Math.random } = this.#options
+    const { time, end } = moment(policy.window, after, random)
+    this.#timer = clock.setTimeout(
+      () => {
+        this.#next(end)
+        void this.#look()
+      },
+      Math.max(0, time - clock.now()),
+    )
+  }
+
+  async #look() {
+    const { policy, updates, clock, logger } = this.#options
+    try {
+      const { available, newer, published, bad } = await updates.check(policy.channel)
+      const age = published === undefined ? undefined : clock.now() - Date.parse(published)
+      if (!newer || bad) return
+      // Where the registry does not say when it was published, a minimum age cannot be kept: then it is not.
+      if (policy.min_age_h > 0 && (age === undefined || age < policy.min_age_h * 3_600_000)) {
+        logger.info({ available, published }, 'a newer version is there, but not for long enough yet')
+        return
+      }
+      await updates.unasked('schedule', available)
+    } catch (error) {
+      if (!(error instanceof UpdateFailure)) throw error
+      logger.warn({ error: error.error }, 'could not look for a newer version')
+    }
+  }
+}
+
+/** A random moment of the first window that ends after `after`, from then on; ms since 1970. And that window's end. */
+export function moment(
+  { from, to }: Window,
+  after: number,
+  random: () => number,
+): { time: number; end: number } {
+  const length = to > from ? to - from : to - from + DAY_MINUTES
+  for (let day = -1; ; day++) {
+    const start = new Date(after)
+    start.setHours(0, 0, 0, 0)
+    start.setDate(start.getDate() + day)
+    // By the clock on the wall, also on days on which that is changed.
+    const begin = new Date(start).setMinutes(from)
+    const end = new Date(start).setMinutes(from + length)
+    if (end <= after) continue
+    const earliest = Math.max(begin, after)
+    return { time: earliest + random() * (end - earliest), end }
+  }
+}

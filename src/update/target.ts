@@ -1,0 +1,102 @@
+import { join, resolve } from 'node:path'
+import { homeOf } from '../config/paths.ts'
+import { EXECUTABLE } from '../platform/executable.ts'
+import { UpdateFailure } from './failure.ts'
+import { isWritable, type Layout } from './layout.ts'
+import { commandOf, currentVersion } from './place.ts'
+import type { Trial } from './record.ts'
+
+/** Where a version goes. */
+export type Target = Pick<Trial, 'layout' | 'root' | 'program' | 'entry' | 'previous_entry' | 'restore'> & {
+  mode: 'global' | 'user-prefix'
+  /** The program that runs, where it stays as it is; otherwise it is copied. */
+  previous: string | undefined
+}
+
+/** Of an executable: one for this system alone has a package of its own. */
+export const packageName = (name: string) =>
+  EXECUTABLE ? `${name}-${process.platform}-${process.arch}` : name
+
+/**
+ * What an update of an installation like this changes.
+ * @param command the program by the name it was started by
+ * @throws UpdateFailure for one that cannot be updated in place
+ */
+export function targetOf(
+  layout: Layout,
+  { program: real, command, env }: { program: string; command: string; env: NodeJS.ProcessEnv },
+): Target {
+  const { kind, root } = layout
+  const refuse = (message: string, remedy: string) =>
+    new UpdateFailure('update_refused', 'resolve', message, { remedy })
+  switch (kind) {
+    case 'package': {
+      if (!isWritable(root)) return userPrefix(layout.program, real, command, env)
+      const { program } = layout
+      return {
+        layout: 'package',
+        mode: 'global',
+        root,
+        program,
+        entry: command,
+        previous_entry: command,
+        previous: undefined,
+      }
+    }
+    case 'prefix': {
+      if (resolve(command).startsWith(join(root, 'versions')))
+        throw refuse(
+          `This daemon was started as ${command}, which is one version for ever.`,
+          `Start it as ${commandOf({ ...layout, layout: 'prefix' })}.`,
+        )
+      if (!isWritable(root) || !isWritable(join(root, 'versions')))
+        return userPrefix(layout.program, real, command, env)
+      return prefix(root, layout.program, env, real)
+    }
+    case 'executable':
+      return userPrefix('bin/fomular-daemon', real, command, env)
+    case 'npx':
+      throw refuse(
+        'This daemon runs from the cache of npx: there is nothing to update in place.',
+        'Start it with `npx` and the newer version, or install it: npm install -g.',
+      )
+    case 'source':
+      throw refuse(
+        `This daemon runs from a checkout of its sources, ${root}.`,
+        'Update that with git, and build it.',
+      )
+    case 'project':
+      throw refuse(
+        `This daemon belongs to a project or to another package manager (${root}).`,
+        'Update it there.',
+      )
+    case 'unknown':
+      throw refuse(
+        `How this daemon was installed (${root}) is not known.`,
+        'Install it with `npm install -g`, which can be updated in place.',
+      )
+  }
+}
+
+function prefix(root: string, program: string, env: NodeJS.ProcessEnv, real: string): Target {
+  const entry = commandOf({ layout: 'prefix', root, program })
+  const restore = currentVersion(root)
+  return {
+    layout: 'prefix',
+    mode: root === userRoot(env) ? 'user-prefix' : 'global',
+    root,
+    program,
+    entry,
+    previous_entry: entry,
+    previous: restore === undefined ? real : join(root, 'versions', restore, program),
+    ...(restore !== undefined && { restore }),
+  }
+}
+
+/** For an installation that this user cannot write to: the prefix in the home folder, used for the first time or again. */
+function userPrefix(program: string, real: string, command: string, env: NodeJS.ProcessEnv): Target {
+  const root = userRoot(env)
+  return { ...prefix(root, program, env, real), previous_entry: command, previous: real }
+}
+
+const userRoot = (env: NodeJS.ProcessEnv) => join(homeOf(env), '.fomular')

@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { Installation } from '../support/installation.ts'
+import { journalEvents, merged } from '../support/journal.ts'
+import { TestRegistry } from '../support/registry.ts'
+import { testTool } from '../support/tool.ts'
+import { until } from '../support/wait.ts'
+
+const registry = await TestRegistry.shared()
+await registry.release({ version: '1.0.0' })
+await registry.release({ version: '1.2.0', tag: 'next' })
+await registry.release({ version: '1.1.0' })
+
+/** An agent that goes on writing all the while, and what must hold of it at the end. */
+async function streaming(t: TestContext, { stage }: Installation) {
+  const agent = await stage.start({ prompt: 'emit 3000 100 2' })
+  const { pid } = await stage.agent(agent)
+  await stage.eventually(agent, 'text')
+  let gap = 0
+  let last = { offset: 0, at: performance.now() }
+  const watch = setInterval(async () => {
+    const now = await stage.agent(agent).catch(() => undefined)
+    if (!now || now.offset === last.offset) return
+    gap = Math.max(gap, performance.now() - last.at)
+    last = { offset: now.offset, at: performance.now() }
+  }, 10)
+  t.after(() => clearInterval(watch))
+  return async () => {
+    await stage.eventually(agent, 'turn_result')
+    clearInterval(watch)
+    t.diagnostic(`longest time without news of the agent: ${Math.round(gap)} ms`)
+    const now = await stage.agent(agent)
+    assert.deepEqual([now.pid, now.run], [pid, 1])
+    const written = merged(journalEvents(stage.state, agent))
+    assert.equal(written.filter(({ kind }) => kind === 'text').length, 3000)
+    assert.deepEqual(merged(await stage.events(agent)), written)
+  }
+}
+
+test('bare, global: the agent runs on, its stream is whole, and the command is the new version', async (t) => {
+  const machine = await Installation.open(t, registry)
+  const first = await machine.start()
+  const whole = await streaming(t, machine)
+  const outcome = await machine.order('latest')
+  assert.equal(outcome.state, 'succeeded', JSON.stringify(outcome))
+  const { duration_ms, ...result } = outcome.result ?? {}
+  assert.deepEqual(result, {
+    mode: 'global',
+    restart_strategy: 'self',
+    from_version: '1.0.0',
+    to_version: '1.1.0',
+    path: machine.command,
+  })
+  assert.ok(Number(duration_ms) > 0)
+  assert.equal(await first.ended, 0)
+  await machine.runs('1.1.0')
+  assert.equal(await machine.version(), '1.1.0')
+  assert.equal(JSON.parse(readFileSync(join(machine.packageDir, 'package.json'), 'utf8')).version, '1.1.0')
+  assert.deepEqual(machine.daemons(), [machine.daemon?.pid])
+  await whole()
+})
+
+test('a user without rights: moved to the prefix in the home folder, and updated there from then on', async (t) => {
+  const machine = await Installation.open(t, registry, { withoutRights: true })
+  await machine.start()
+  const whole = await streaming(t, machine)
+  const outcome = await machine.order('1.1.0')
+  assert.equal(outcome.state, 'succeeded', JSON.stringify(outcome))
+  assert.equal(outcome.result?.mode, 'user-prefix')
+  assert.equal(outcome.result?.path, machine.userCommand)
+  await machine.runs('1.1.0')
+  assert.equal(await machine.version(), '1.0.0')
+  assert.equal(await machine.version(machine.userCommand), '1.1.0')
+  const again = await machine.order('next')
+  assert.equal(again.state, 'succeeded', JSON.stringify(again))
+  assert.equal(again.result?.mode, 'user-prefix')
+  await machine.runs('1.2.0')
+  assert.equal(await machine.version(machine.userCommand), '1.2.0')
+  await whole()
+})
+
+test('under a supervisor: the daemon ends with the code for a new start, and that is the new version', async (t) => {
+  const machine = await Installation.open(t, registry)
+  await machine.hub()
+  const supervisor = machine.supervise()
+  await machine.runs('1.0.0')
+  const whole = await streaming(t, machine)
+  const outcome = await machine.order('latest')
+  assert.equal(outcome.result?.restart_strategy, 'supervisor_required', JSON.stringify(outcome))
+  assert.deepEqual(supervisor.exits, [75])
+  await machine.runs('1.1.0')
+  await whole()
+  await supervisor.stop()
+  assert.deepEqual(supervisor.exits, [75, 0])
+})
+
+test('under a supervisor without rights: what it goes on to start hands over to the new version', async (t) => {
+  const machine = await Installation.open(t, registry, { withoutRights: true })
+  await machine.hub()
+  const supervisor = machine.supervise()
+  await machine.runs('1.0.0')
+  const whole = await streaming(t, machine)
+  const outcome = await machine.order('1.1.0')
+  assert.equal(outcome.state, 'succeeded', JSON.stringify(outcome))
+  assert.deepEqual(
+    [outcome.result?.mode, outcome.result?.restart_strategy],
+    ['user-prefix', 'supervisor_required'],
+  )
+  await machine.runs('1.1.0')
+  await whole()
+  await supervisor.stop()
+})
+
+test('under pm2: its process goes on as the new version', async (t) => {
+  const machine = await Installation.open(t, registry)
+  const { stage } = machine
+  await machine.hub()
+  const pm2 = join(await testTool('pm2', '7.0.4'), 'pm2/bin/pm2')
+  stage.env.PM2_HOME = join(stage.dir, 'pm2')
+  const started = await machine.run(
+    ['start', machine.command, '--name', 'daemon', '--no-treekill', '--', ...stage.daemonArgs()],
+    pm2,
+  )
+  assert.equal(started.code, 0, started.stderr)
+  await machine.runs('1.0.0')
+  const whole = await streaming(t, machine)
+  const outcome = await machine.order('latest')
+  assert.equal(outcome.result?.restart_strategy, 'supervisor_required', JSON.stringify(outcome))
+  await machine.runs('1.1.0')
+  const listed = JSON.parse((await machine.run(['jlist'], pm2)).stdout) as { pid: number }[]
+  assert.deepEqual(
+    listed.map(({ pid }) => pid),
+    [machine.daemon?.pid],
+  )
+  await whole()
+  await machine.run(['kill'], pm2)
+})
+
+test('`update` on the machine itself: asks, follows the daemon over its restart, and says what became of it', async (t) => {
+  const machine = await Installation.open(t, registry)
+  await machine.start()
+  const check = await machine.run(['update', '--check', '--json'])
+  assert.deepEqual(JSON.parse(check.stdout), {
+    ...JSON.parse(check.stdout),
+    installed: '1.0.0',
+    available: '1.1.0',
+    newer: true,
+    bad: false,
+  })
+  const { code, stdout, stderr } = await machine.run(['update'])
+  assert.equal(code, 0, stderr)
+  assert.match(stdout, /^Updated from 1\.0\.0 to 1\.1\.0, in \d/)
+  // What takes no time is not seen.
+  for (const stage of ['resolve', 'download', 'prove']) assert.match(stderr, new RegExp(`^${stage}`, 'm'))
+  await machine.runs('1.1.0')
+  const again = await machine.run(['update'])
+  assert.equal(again.stdout, '1.1.0 runs already.')
+})
+
+test('`update` while no daemon runs updates the installation, and rolls it back on demand', async (t) => {
+  const machine = await Installation.open(t, registry)
+  const { code, stdout, stderr } = await machine.run(['update', '--json'])
+  assert.equal(code, 0, stderr)
+  assert.equal(JSON.parse(stdout).to_version, '1.1.0')
+  assert.equal(await machine.version(), '1.1.0')
+  const older = await machine.run(['update', '1.0.0', '--json'])
+  assert.deepEqual([older.code, JSON.parse(older.stdout).error.code], [4, 'update_downgrade'])
+  const back = await machine.run(['update', '1.0.0', '--allow-downgrade'])
+  assert.equal(back.code, 0, back.stderr)
+  assert.equal(await machine.version(), '1.0.0')
+})
+
+test('`update` of a user without rights, while no daemon runs: the daemon hands over from its next start on', async (t) => {
+  const machine = await Installation.open(t, registry, { withoutRights: true })
+  const { code, stdout, stderr } = await machine.run(['update'])
+  assert.equal(code, 0, stderr)
+  assert.ok(stdout.includes(machine.userCommand), stdout)
+  assert.equal(await machine.version(machine.userCommand), '1.1.0')
+  await machine.start()
+  await machine.runs('1.1.0')
+})
+
+test('`machine update` from the hub, followed stage by stage', async (t) => {
+  const machine = await Installation.open(t, registry)
+  await machine.start()
+  const { code, stdout, stderr } = await machine.run(['machine', 'update', '--to', 'next'])
+  assert.equal(code, 0, stderr)
+  assert.match(stdout, /^Updated from 1\.0\.0 to 1\.2\.0/)
+  assert.match(stderr, /^prove/m)
+  await machine.runs('1.2.0')
+})
+
+test('without npm on the machine: fetched from the configured registry', async (t) => {
+  const machine = await Installation.open(t, registry)
+  const { stage, node } = machine
+  stage.env.PATH = join(stage.dir, 'no-such-folder')
+  assert.ok(!existsSync(join(node, '../npm')))
+  const unset = await machine.run(['update', '--json'])
+  assert.equal(JSON.parse(unset.stdout).to_version, '1.1.0', unset.stdout + unset.stderr)
+  assert.equal(await machine.version(), '1.1.0')
+})
+
+test('`up`, with its hub in the same process, is followed by the new version in the foreground', async (t) => {
+  const machine = await Installation.open(t, registry)
+  const { stage } = machine
+  const up = stage.run(['up'], {}, stage.daemonCommand)
+  await until(() => existsSync(join(stage.state, 'hub/user.key')), { what: 'the hub' })
+  await machine.runs('1.0.0')
+  const outcome = await machine.run(['update'])
+  assert.equal(outcome.code, 0, outcome.stderr)
+  await machine.runs('1.1.0')
+  up.kill('SIGTERM')
+  assert.equal(await up.ended, 0)
+})

@@ -1,0 +1,223 @@
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { execa } from 'execa'
+import { ProcessIdentity } from '../../src/platform/process-identity.ts'
+import type { Outcome } from '../../src/protocol/index.ts'
+import { fakeAgent } from './fake-agent.ts'
+import { PACKAGE, type TestRegistry } from './registry.ts'
+import { type Running, Stage } from './stage.ts'
+import type { Cleanup } from './temp.ts'
+import { until } from './wait.ts'
+
+export interface InstallationOptions {
+  /** The version that is installed by npm, as an administrator would. */
+  version?: string
+  /** The daemon's user cannot write to the global prefix. */
+  withoutRights?: boolean
+  node?: string
+  env?: Record<string, string>
+}
+
+interface Supervisor {
+  /** Exit codes, or signals, of the daemons so far. */
+  exits: (number | string)[]
+  stop(): Promise<void>
+}
+
+/** A Node in a folder that every user can look into, as this checkout need not be. */
+function reachable(node: string, dir: string): string {
+  const path = join(dir, 'bin/node')
+  mkdirSync(dirname(path))
+  try {
+    linkSync(node, path)
+  } catch {
+    // Another disk.
+    copyFileSync(node, path)
+  }
+  chmodSync(path, 0o755)
+  return path
+}
+
+/** A user made up for a test: no account has this id. */
+const NOBODY = 60_123
+
+/** A machine with this program installed by npm, a hub, a registry, and agents that stream. */
+export class Installation {
+  readonly stage: Stage
+  readonly registry: TestRegistry
+  readonly prefix: string
+  readonly node: string
+  readonly #asUser: string[]
+
+  private constructor(stage: Stage, registry: TestRegistry, node: string, withoutRights: boolean) {
+    this.stage = stage
+    this.registry = registry
+    this.node = node
+    this.prefix = join(stage.dir, 'global')
+    this.#asUser = withoutRights
+      ? ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--']
+      : []
+  }
+
+  static async open(
+    t: Cleanup,
+    registry: TestRegistry,
+    { version = '1.0.0', withoutRights = false, node = process.execPath, env = {} }: InstallationOptions = {},
+  ): Promise<Installation> {
+    const stage = await Stage.open(t, { FOMULAR_UPDATE_CONFIRM_S: '10', ...env })
+    stage.env.FOMULAR_CLAUDE_PATH ??= fakeAgent(t, stage.dir)
+    const own = withoutRights ? reachable(node, stage.dir) : node
+    const installation = new Installation(stage, registry, own, withoutRights)
+    const { prefix } = installation
+    writeFileSync(join(stage.env.HOME!, '.npmrc'), `registry=${registry.url}\nupdate-notifier=false\n`)
+    stage.env.PATH = `${dirname(own)}:${stage.env.PATH}`
+    mkdirSync(prefix)
+    await execa(
+      'npm',
+      ['install', '--global', '--prefix', prefix, '--no-audit', '--no-fund', `${PACKAGE}@${version}`],
+      { env: stage.env },
+    )
+    if (withoutRights)
+      for (const path of [stage.dir, stage.cwd, stage.env.HOME!, join(stage.env.HOME!, '.npmrc')])
+        chownSync(path, NOBODY, NOBODY)
+    stage.daemonCommand = [...installation.#asUser, own, installation.command]
+    return installation
+  }
+
+  /** As npm has put it on PATH. */
+  get command() {
+    return join(this.prefix, 'bin/fomular-daemon')
+  }
+
+  get userCommand() {
+    return join(this.stage.env.HOME!, '.fomular/bin/fomular-daemon')
+  }
+
+  get packageDir() {
+    return join(this.prefix, 'lib/node_modules', PACKAGE)
+  }
+
+  /** Runs the installed command as the daemon's user. */
+  async run(args: string[], command = this.command) {
+    const [file, ...rest] = [...this.#asUser, this.node, command, ...args] as [string, ...string[]]
+    const run = await execa(file, rest, {
+      env: this.stage.env,
+      extendEnv: false,
+      cwd: this.stage.dir,
+      reject: false,
+      stdin: 'ignore',
+    })
+    return { code: run.exitCode, stdout: run.stdout, stderr: run.stderr }
+  }
+
+  async version(command = this.command): Promise<string> {
+    const { code, stdout, stderr } = await this.run(['--version'], command)
+    return code === 0 ? stdout.trim() : `broken: ${stderr}`
+  }
+
+  async start(): Promise<Running> {
+    await this.hub()
+    return this.stage.daemon()
+  }
+
+  /** The hub as the daemon's user: the key is in a file that only that user can read. */
+  async hub() {
+    const { stage } = this
+    const args = ['hub', '--host', '127.0.0.1', '--port', String(stage.port)]
+    const hub = stage.run(args, {}, stage.daemonCommand)
+    const health = () =>
+      fetch(`${stage.hubUrl}/health`).then(
+        (r) => r.ok,
+        () => false,
+      )
+    await until(health, { what: 'the hub' }).catch((error) => {
+      throw new Error(`${error.message}\n${hub.log()}`)
+    })
+    return hub
+  }
+
+  /**
+   * Starts the daemon as a supervisor does: again whenever it fails or asks for it.
+   * @param env what such a supervisor is recognised by
+   */
+  supervise(env: Record<string, string> = { FOMULAR_DAEMON_NO_SELF_RELAUNCH: '1' }): Supervisor {
+    const exits: (number | string)[] = []
+    let stopped = false
+    let running: Running | undefined
+    const loop = async () => {
+      while (!stopped) {
+        running = this.stage.run(this.stage.daemonArgs(), env, this.stage.daemonCommand)
+        exits.push(await running.ended)
+        if (exits.at(-1) === 0) return
+        // As long as systemd waits unless it is told otherwise.
+        await sleep(100)
+      }
+    }
+    const ended = loop()
+    return {
+      exits,
+      async stop() {
+        stopped = true
+        running?.kill('SIGTERM')
+        await ended
+      },
+    }
+  }
+
+  /** The daemon that holds the state folder. */
+  get daemon(): ProcessIdentity | undefined {
+    try {
+      return ProcessIdentity.parse(JSON.parse(readFileSync(join(this.stage.state, 'lock'), 'utf8')))
+    } catch {
+      return undefined
+    }
+  }
+
+  record() {
+    return JSON.parse(readFileSync(join(this.stage.state, 'update.json'), 'utf8'))
+  }
+
+  /** Orders an update from the hub and waits for its result. */
+  async order(version: string, body: object = {}): Promise<Outcome> {
+    const { stage } = this
+    const machine = await stage.machine()
+    return stage.api('POST', `/api/machines/${machine!.machine_id}/update?wait=120`, { version, ...body })
+  }
+
+  /** Waits until a daemon of this version is connected. */
+  async runs(version: string) {
+    await until(
+      async () => {
+        const machine = await this.stage.machine().catch(() => undefined)
+        return machine?.connected && machine.daemon_version === version
+      },
+      { what: `a daemon of version ${version}`, timeoutMs: 60_000 },
+    )
+  }
+
+  /** Every process of this stage that runs the daemon, by its command line. */
+  daemons(): number[] {
+    return this.stage
+      .processes()
+      .map(({ pid }) => pid)
+      .filter((pid) => {
+        try {
+          const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+          // Not what waits in the shell for the one before it to end.
+          return args.includes('--server-url') && readlinkSync(`/proc/${pid}/exe`).endsWith('node')
+        } catch {
+          return false
+        }
+      })
+  }
+}

@@ -1,0 +1,194 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { after } from 'node:test'
+import { execa } from 'execa'
+import { create } from 'tar'
+import { buildProgram } from '../../packaging/program.ts'
+import { freePort } from './stage.ts'
+import { type Cleanup, tempDir } from './temp.ts'
+import { testTool } from './tool.ts'
+import { until } from './wait.ts'
+
+export const PACKAGE = '@fomular-os/daemon'
+
+export interface ReleaseOptions {
+  version: string
+  /** JavaScript that comes before the program's own. */
+  before?: string
+  /** What package.json says in place of the usual. */
+  manifest?: Record<string, unknown>
+  /** Of the package that is delivered, where it is not the one that was asked for. */
+  delivered?: { name?: string; version?: string }
+  tag?: string
+  /** The registry's word for the package's content, where it is wrong. */
+  integrity?: string
+}
+
+/** Faults of releases: each shows only when the daemon starts, not when the version is proven. */
+const onStart = (code: string) =>
+  `if (!['--version', 'self-check', 'update-guard'].includes(process.argv[2])) { ${code} }\n`
+export const FAULT = {
+  crash: onStart(`console.error('boom'); process.exit(1)`),
+  hang: onStart('for (;;) {}'),
+  /** Greets in a protocol that no server speaks. */
+  refused: `const plain = JSON.stringify
+JSON.stringify = (value, ...rest) => plain(
+  value && value.type === 'machine:hello' ? { ...value, protocol: { version: 99, minimum: 99 } } : value, ...rest)
+`,
+  /** Does not even parse. */
+  broken: 'this is no JavaScript\n',
+} as const
+
+/** A real registry of npm packages on loopback, with nothing in it but what a test publishes. */
+export class TestRegistry {
+  readonly url: string
+  readonly #dir: string
+  readonly #start: () => Promise<void>
+  stop: () => Promise<void> = async () => {}
+
+  private constructor(dir: string, port: number, modules: string) {
+    this.#dir = dir
+    this.url = `http://127.0.0.1:${port}`
+    writeFileSync(
+      join(dir, 'config.yaml'),
+      `storage: ${join(dir, 'storage')}
+auth: { htpasswd: { file: ${join(dir, 'htpasswd')} } }
+packages: { '**': { access: $all, publish: $all, unpublish: $all } }
+max_body_size: 500mb
+log: { type: file, path: ${join(dir, 'log')}, level: warn }
+`,
+    )
+    this.#start = async () => {
+      const args = ['--config', join(dir, 'config.yaml'), '--listen', `127.0.0.1:${port}`]
+      const server = execa(process.execPath, [join(modules, 'verdaccio/bin/verdaccio'), ...args], {
+        env: { HOME: dir, PATH: process.env.PATH },
+        extendEnv: false,
+        reject: false,
+        stdio: 'ignore',
+      })
+      this.stop = async () => {
+        server.kill('SIGKILL')
+        await server
+      }
+      await until(
+        () =>
+          fetch(`${this.url}/-/ping`).then(
+            (r) => r.ok,
+            () => false,
+          ),
+        { what: 'the registry' },
+      )
+    }
+  }
+
+  /** One for all tests of a file: to be called at its top level. */
+  static async shared(): Promise<TestRegistry> {
+    const cleanups: (() => void | Promise<void>)[] = []
+    after(async () => {
+      for (const cleanup of cleanups.reverse()) await cleanup()
+    })
+    return TestRegistry.open({ after: (cleanup) => void cleanups.push(cleanup) })
+  }
+
+  static async open(t: Cleanup): Promise<TestRegistry> {
+    const modules = await testTool('verdaccio', '6.10.4')
+    const registry = new TestRegistry(tempDir(t), await freePort(), modules)
+    t.after(() => registry.stop())
+    await registry.start()
+    return registry
+  }
+
+  start() {
+    return this.#start()
+  }
+
+  /** Builds this program as another version, and publishes it. */
+  async release({ version, before = '', manifest = {}, delivered = {}, ...publish }: ReleaseOptions) {
+    const [shebang, ...code] = (await built(version)).split('\n')
+    await this.publish({
+      name: PACKAGE,
+      version,
+      delivered,
+      ...publish,
+      manifest: {
+        license: 'MIT',
+        type: 'module',
+        bin: { 'fomular-daemon': 'dist/index.js' },
+        engines: { node: '>=18.19' },
+        ...manifest,
+      },
+      files: {
+        'dist/index.js': [`${shebang}\n${before}${code.join('\n')}`, 0o755],
+        'dist/package.json': ['{ "type": "commonjs" }\n', 0o644],
+      },
+    })
+  }
+
+  async publish({
+    name,
+    version,
+    manifest,
+    files,
+    delivered = {},
+    tag = 'latest',
+    integrity,
+  }: {
+    name: string
+    version: string
+    manifest: Record<string, unknown>
+    files: Record<string, [content: string | Uint8Array, mode: number]>
+  } & Pick<ReleaseOptions, 'delivered' | 'tag' | 'integrity'>) {
+    const packed = mkdtempSync(join(this.#dir, 'pack-'))
+    const whole = { name, version, ...manifest }
+    const all: typeof files = {
+      'package.json': [JSON.stringify({ ...whole, ...delivered }), 0o644],
+      ...files,
+    }
+    for (const [path, [content, mode]] of Object.entries(all)) {
+      mkdirSync(dirname(join(packed, path)), { recursive: true })
+      writeFileSync(join(packed, path), content, { mode })
+    }
+    const chunks: Buffer[] = []
+    const tarball = create({ cwd: packed, prefix: 'package', gzip: true, portable: true }, Object.keys(all))
+    for await (const chunk of tarball) chunks.push(chunk)
+    const data = Buffer.concat(chunks)
+    const file = `${name}-${version}.tgz`
+    const dist = {
+      integrity: integrity ?? `sha512-${createHash('sha512').update(data).digest('base64')}`,
+      shasum: createHash('sha1').update(data).digest('hex'),
+      tarball: `${this.url}/${name}/-/${file}`,
+      unpackedSize: Object.values(all).reduce((sum, [content]) => sum + content.length, 0),
+    }
+    const response = await fetch(`${this.url}/${name.replace('/', '%2f')}`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        _id: name,
+        name,
+        'dist-tags': { [tag]: version },
+        versions: { [version]: { ...whole, _id: `${name}@${version}`, dist } },
+        _attachments: {
+          [file]: {
+            content_type: 'application/octet-stream',
+            data: data.toString('base64'),
+            length: data.length,
+          },
+        },
+      }),
+    })
+    if (!response.ok) throw new Error(`not published: ${response.status} ${await response.text()}`)
+  }
+}
+
+const builds = new Map<string, Promise<string>>()
+
+function built(version: string): Promise<string> {
+  const known = builds.get(version)
+  if (known) return known
+  const build = buildProgram({ executable: false }, { define: { FOMULAR_VERSION: JSON.stringify(version) } }).then(({ code }) =>
+    Buffer.from(code).toString('utf8'),
+  )
+  builds.set(version, build)
+  return build
+}

@@ -1,0 +1,31 @@
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+
+/** A tool with some hundred dependencies on a slow line. */
+const INSTALL_MS = 5 * 60_000
+
+const cache = fileURLToPath(new URL('../../node_modules/.cache/tools', import.meta.url))
+
+/** The folder `node_modules` with a tool that only some tests need, installed on first use. */
+export async function testTool(name: string, version: string): Promise<string> {
+  const installed = join(cache, `${name}-${version}`)
+  const modules = join(installed, 'node_modules')
+  if (existsSync(modules)) return modules
+  mkdirSync(cache, { recursive: true })
+  const temp = mkdtempSync(join(cache, 'install-'))
+  try {
+    // The one that verdaccio asks for exactly has been withdrawn.
+    writeFileSync(join(temp, 'package.json'), '{"private":true,"overrides":{"node-fetch":"2.7.0"}}')
+    const args = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts']
+    await execa('npm', [...args, `${name}@${version}`], { cwd: temp, timeout: INSTALL_MS })
+    renameSync(temp, installed)
+  } catch (error) {
+    // Another test was quicker.
+    if (!existsSync(modules)) throw error
+  } finally {
+    rmSync(temp, { recursive: true, force: true })
+  }
+  return modules
+}
