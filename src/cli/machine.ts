@@ -1,24 +1,12 @@
 import { Command } from 'commander'
 import { addCommand } from './machine/add.ts'
 import { removeCommand } from './machine/remove.ts'
+import { updateCommand } from './machine/update.ts'
 import { connectHub, type HubOptions, withHub } from './options.ts'
 import { print, printJson, stdoutColors } from './terminal.ts'
 
 /** Seconds: every agent program is started to ask for its version and login. */
 const CHECK_WAIT_S = 60
-
-const UPDATE_HELP = `
-The machine fetches the version from its own registry, proves it, changes over, and goes back by itself if this hub does
-not see the new one. A machine that is not connected is updated when it is back: Ctrl-C stops the waiting, not the update.
-
-Examples:
-  $ fomular-daemon machine update
-  $ fomular-daemon machine update build-host --to 1.4.2 --allow-downgrade`
-
-interface UpdateOptions extends HubOptions {
-  to: string
-  allowDowngrade?: boolean
-}
 
 export function machineCommand(): Command {
   const command = new Command('machine').description('the machines that have connected to the hub')
@@ -40,26 +28,10 @@ export function machineCommand(): Command {
         .action(check),
     ),
   )
-  command.addCommand(
-    withHub(
-      new Command('update')
-        .description("update a machine's daemon in place, while its agents run on")
-        .argument('[machine]', 'its id or host name (default: the only one)')
-        .option('--to <version>', 'an exact version or a dist-tag', 'latest')
-        .option('--allow-downgrade', 'also to an older version')
-        .addHelpText('after', UPDATE_HELP)
-        .action(update),
-    ),
-  )
   command.addCommand(addCommand())
   command.addCommand(removeCommand())
+  command.addCommand(updateCommand())
   return command
-}
-
-async function update(given: string | undefined, options: UpdateOptions) {
-  const { updateMachine } = await import('./update/machine.ts')
-  const client = await connectHub(options)
-  await updateMachine(client, await resolveMachine(client, given), options)
 }
 
 async function list({ json, ...flags }: HubOptions) {

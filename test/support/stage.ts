@@ -79,11 +79,7 @@ export class Stage {
   }
 
   /** Runs the program with its output in a file. */
-  run(
-    args: string[],
-    env: Record<string, string> = {},
-    command: string[] = RUN,
-  ): Running {
+  run(args: string[], env: Record<string, string> = {}, command: string[] = RUN): Running {
     const path = join(this.dir, `${args[0]}-${++this.#logs}.log`)
     const fd = openSync(path, 'w')
     const [file, ...before] = command as [string, ...string[]]

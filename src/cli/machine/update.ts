@@ -1,0 +1,78 @@
+import { Command } from 'commander'
+import { sleep } from '../../platform/clock.ts'
+import { UserError } from '../../platform/errors.ts'
+import type { Outcome } from '../../protocol/index.ts'
+import { connectHub, type HubOptions, withHub } from '../options.ts'
+import { cleanLine } from '../render/clean.ts'
+import { print, printJson } from '../terminal.ts'
+
+const POLL_MS = 200
+
+const HELP = `
+The machine fetches the version from its own registry, proves it, changes over, and goes back by itself if this hub does
+not see the new one. A machine that is not connected is updated when it is back: Ctrl-C stops the waiting, not the update.
+
+Examples:
+  $ fomular-daemon machine update
+  $ fomular-daemon machine update build-host --to 1.4.2 --allow-downgrade`
+
+interface Options extends HubOptions {
+  to: string
+  allowDowngrade?: boolean
+}
+
+export function updateCommand(): Command {
+  return withHub(
+    new Command('update')
+      .description("update a machine's daemon in place, while its agents run on")
+      .argument('[machine]', 'its id or host name (default: the only one)')
+      .option('--to <version>', 'an exact version or a dist-tag', 'latest')
+      .option('--allow-downgrade', 'also to an older version')
+      .addHelpText('after', HELP)
+      .action(update),
+  )
+}
+
+async function update(given: string | undefined, { to, allowDowngrade = false, json, ...flags }: Options) {
+  const [{ StageLines }, { resolveMachine }] = await Promise.all([
+    import('../update/stages.ts'),
+    import('../client/machine-id.ts'),
+  ])
+  const client = await connectHub(flags)
+  const id = await resolveMachine(client, given)
+  const lines = new StageLines({ quiet: json === true })
+  try {
+    let outcome = await client.machineCommand(
+      id,
+      'update',
+      { version: to, allow_downgrade: allowDowngrade },
+      0,
+    )
+    while (outcome.state === 'pending') {
+      const machine = (await client.machines()).find(({ machine_id }) => machine_id === id)
+      const { stage = machine?.connected ? 'order' : 'wait', message } = outcome.progress ?? {}
+      lines.begin(stage, message ?? (machine?.connected ? '' : 'for the machine to connect'))
+      await sleep(POLL_MS)
+      outcome = await client.outcome(outcome.command_id, 0)
+    }
+    lines.end()
+    if (json) printJson(outcome)
+    else print(said(outcome))
+  } catch (error) {
+    lines.end()
+    throw error instanceof UserError && error.code.startsWith('update_') ? withConsolation(error) : error
+  }
+}
+
+const withConsolation = ({ code, message, remedy, exitCode }: UserError) =>
+  new UserError(code, message, {
+    remedy: `${remedy === undefined ? '' : `${remedy} `}The version before still runs there.`,
+    exitCode,
+  })
+
+function said({ result = {} }: Outcome): string {
+  const { from_version, to_version, path, mode, duration_ms } = result
+  if (from_version === to_version) return `${from_version} runs there already.`
+  const where = mode === 'user-prefix' ? `, at ${cleanLine(String(path), 300)}` : ''
+  return `Updated from ${from_version} to ${to_version}${where}, in ${(Number(duration_ms) / 1000).toFixed(1)} s.`
+}
