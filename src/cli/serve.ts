@@ -4,9 +4,12 @@ import { concealKey } from '../config/key.ts'
 import { statePaths } from '../config/paths.ts'
 import { captureInvocation } from '../daemon/relaunch.ts'
 import { runDaemon } from '../daemon/run.ts'
+import { UserError } from '../platform/errors.ts'
 import { ensurePrivateDir } from '../platform/files.ts'
 import { readFormat } from '../platform/format.ts'
 import { createLogger } from '../platform/log.ts'
+import { ON_TRIAL } from '../update/trial.ts'
+import { EXIT } from './exit-codes.ts'
 import { handOver } from './hand-over.ts'
 import { serveWithoutReader } from './terminal.ts'
 
@@ -25,7 +28,7 @@ export async function serve({
   serveWithoutReader()
   // Before the key is taken out of it: a daemon that starts itself anew needs it again.
   const invocation = captureInvocation()
-  const config = await loadDaemonConfig({ flags, env: process.env })
+  const config = await loadDaemonConfig({ flags, env: process.env }).catch(whileOnTrial)
   await handOver(config.state_dir, invocation)
   concealKey()
   const { dir, log: file } = statePaths(config.state_dir)
@@ -35,4 +38,15 @@ export async function serve({
   process.on('uncaughtExceptionMonitor', (error) => logger.fatal({ err: error }, 'the daemon failed'))
   for (const warning of config.warnings) logger.warn(warning)
   return runDaemon(config, { logger, invocation })
+}
+
+/** What a supervisor would leave alone is, of a version on trial, a reason to start the version before it. */
+function whileOnTrial(error: unknown): never {
+  if (!(error instanceof UserError) || process.env[ON_TRIAL] !== '1') throw error
+  const { code, message, remedy, cause } = error
+  throw new UserError(code, message, {
+    ...(remedy !== undefined && { remedy }),
+    exitCode: EXIT.restart,
+    cause,
+  })
 }

@@ -4,18 +4,7 @@ import { LOG_LEVELS, type LogLevel } from '../platform/log.ts'
 import { type ConfigFile, readConfigFile } from './file.ts'
 import { keySources, missingKey, readKey } from './key.ts'
 import { stateDir } from './paths.ts'
-import {
-  flag,
-  integer,
-  number,
-  oneOf,
-  path,
-  type Reader,
-  type Source,
-  text,
-  type Window,
-  window,
-} from './readers.ts'
+import { flag, integer, number, oneOf, path, type Reader, type Source, text, window } from './readers.ts'
 import { isLoopback, serverUrl } from './server-url.ts'
 
 export interface DaemonConfig {
@@ -54,7 +43,8 @@ export interface UpdateConfig {
   /** Update without an order: to what `channel`, a dist-tag, names, in the `window`, once it is `min_age_h` hours old. */
   automatic: boolean
   channel: string
-  window: Window
+  /** As `02:00-05:00`, by this machine's clock. */
+  window: string
   min_age_h: number
 }
 
@@ -158,7 +148,7 @@ function updateConfig(sources: Sources): UpdateConfig {
     when_refused: find('update.when_refused', sources)?.value ?? true,
     automatic: find('update.automatic', sources)?.value ?? false,
     channel: find('update.channel', sources)?.value ?? 'latest',
-    window: find('update.window', sources)?.value ?? { from: 0, to: 24 * 60 },
+    window: find('update.window', sources)?.value ?? '00:00-24:00',
     min_age_h: find('update.min_age_h', sources)?.value ?? 24,
   }
 }

@@ -58,20 +58,23 @@ export const oneOf =
     throw fail(source, value, `one of ${values.join(', ')}`)
   }
 
-/** A part of the day, in minutes since midnight; over midnight where `to` is before `from`. */
+/** A part of the day, in minutes since midnight; over midnight where `to` is not behind `from`. */
 export interface Window {
   from: number
   to: number
 }
 
-export const window: Reader<Window> = (value, source) => {
-  const [from, to] = (/^\d\d?:\d\d-\d\d?:\d\d$/.test(String(value)) ? String(value) : '')
-    .split('-')
-    .map((time) => {
-      const [hours = 0, minutes = 0] = time.split(':').map(Number)
-      return minutes < 60 ? hours * 60 + minutes : Number.NaN
-    })
-  if (from !== undefined && to !== undefined && from < 24 * 60 && to <= 24 * 60 && from !== to)
-    return { from, to }
+/** @returns undefined for what is no part of a day, as `02:00-05:00` is */
+export function parseWindow(value: unknown): Window | undefined {
+  const [, ...times] = /^(\d\d?):(\d\d)-(\d\d?):(\d\d)$/.exec(String(value)) ?? []
+  const [fromHour = 24, fromMinute = 60, toHour = 24, toMinute = 60] = times.map(Number)
+  const from = fromHour * 60 + fromMinute
+  const to = toHour * 60 + toMinute
+  if (fromMinute > 59 || toMinute > 59 || from >= 24 * 60 || to > 24 * 60 || from === to) return undefined
+  return { from, to }
+}
+
+export const window: Reader<string> = (value, source) => {
+  if (parseWindow(value)) return String(value)
   throw fail(source, value, 'a part of the day, as 02:00-05:00')
 }

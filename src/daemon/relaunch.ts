@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { EXECUTABLE } from '../platform/executable.ts'
 import { SUPERVISED } from '../service/plan.ts'
+import { ON_TRIAL } from '../update/trial.ts'
 
 /** How this process was started, taken before anything changes it. */
 export interface Invocation {
@@ -22,7 +23,8 @@ export function captureInvocation(): Invocation {
   return {
     runner: EXECUTABLE ? [] : [execPath, ...execArgv],
     argv: [EXECUTABLE ? pathOf(program, env, process.cwd()) : program, ...args],
-    env: { ...env },
+    // Of one start alone.
+    env: { ...env, [ON_TRIAL]: undefined },
     cwd: process.cwd(),
   }
 }

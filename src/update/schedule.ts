@@ -1,5 +1,5 @@
 import type { UpdateConfig } from '../config/config.ts'
-import type { Window } from '../config/readers.ts'
+import { parseWindow, type Window } from '../config/readers.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { UpdateFailure } from './failure.ts'
@@ -34,7 +34,7 @@ export class Schedule {
 
   #next(after: number) {
     const { clock, policy, random = Math.random } = this.#options
-    const { time, end } = moment(policy.window, after, random)
+    const { time, end } = moment(parseWindow(policy.window)!, after, random)
     this.#timer = clock.setTimeout(
       () => {
         this.#next(end)

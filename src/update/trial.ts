@@ -13,6 +13,12 @@ const TELLING = ['HOME', 'FOMULAR_STATE_DIR', 'STATE_DIRECTORY'] as const
 export const startText = (args: readonly string[], env: NodeJS.ProcessEnv) =>
   [...TELLING.map((name) => `${name}=${env[name] ?? ''}`), ...args].join('\n')
 
+/**
+ * In the environment of a version on trial. It must not end with a code after which a supervisor leaves it alone: the
+ * version before is to follow it.
+ */
+export const ON_TRIAL = 'FOMULAR_DAEMON_ON_TRIAL'
+
 const MARK = 'On trial: '
 const HEAD_BYTES = 4096
 
@@ -87,7 +93,10 @@ try {
       const guard = spawn(process.execPath, [...process.execArgv, ...args], options)
       guard.on('error', () => {})
       guard.unref()
-      if (guard.pid !== undefined) program = trial.next
+      if (guard.pid !== undefined) {
+        program = trial.next
+        process.env.${ON_TRIAL} = '1'
+      }
     }
   }
 } catch {}
@@ -113,6 +122,8 @@ if [ -r "$start" ] && [ "$(cat "$start")" = "$(printf '%s\\n' ${env} "$@")" ]; t
     if command -v setsid >/dev/null 2>&1; then own=setsid; fi
     ($own "$previous" update-guard --state-dir ${quote(stateDir)} --pid $$ </dev/null &)
     program=$next
+    ${ON_TRIAL}=1
+    export ${ON_TRIAL}
   fi
 fi
 exec "$program" "$@"

@@ -38,7 +38,7 @@ const noPolicy = {
   when_refused: true,
   automatic: false,
   channel: 'latest',
-  window: { from: 0, to: 1440 },
+  window: '00:00-24:00',
   min_age_h: 24,
 }
 
@@ -70,7 +70,7 @@ test('flags go before environment before file before defaults, each setting on i
       max_agents: 3,
       log_level: 'error',
       stop_grace_s: 2.5,
-      update: { ...noPolicy, registry: 'http://localhost:4873', window: { from: 120, to: 330 } },
+      update: { ...noPolicy, registry: 'http://localhost:4873', window: '02:00-05:30' },
     },
   )
 })
