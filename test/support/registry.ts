@@ -186,9 +186,10 @@ const builds = new Map<string, Promise<string>>()
 function built(version: string): Promise<string> {
   const known = builds.get(version)
   if (known) return known
-  const build = buildProgram({ executable: false }, { define: { FOMULAR_VERSION: JSON.stringify(version) } }).then(({ code }) =>
-    Buffer.from(code).toString('utf8'),
-  )
+  const build = buildProgram(
+    { executable: false },
+    { define: { FOMULAR_VERSION: JSON.stringify(version) } },
+  ).then(({ code }) => Buffer.from(code).toString('utf8'))
   builds.set(version, build)
   return build
 }
