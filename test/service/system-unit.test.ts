@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { test } from 'node:test'
-import { INSTALL_SYSTEM as INSTALL, serviceMachine } from '../support/service-machine.ts'
+import { INSTALL_SYSTEM as INSTALL, MACHINE_KEY, serviceMachine } from '../support/service-machine.ts'
 
 const UNIT = '/etc/systemd/system/fomular-daemon.service'
 const DROP_IN = `${UNIT}.d/test.conf`
@@ -88,4 +88,28 @@ test('a unit of the machine, through what seldom happens to its daemon', async (
     const exit = JSON.parse(readFileSync(at(`${STATE}/agents/${third}/exit.json`), 'utf8'))
     assert.deepEqual(exit, { version: 1, run: 1, code: 0 })
   })
+})
+
+test('installed through sudo, after `enroll`: for who called it, with what root was told', async (t) => {
+  const { machine, daemon, status } = await serviceMachine(t)
+  const home = '/root/.fomular'
+  await machine.out(['mkdir', home])
+  await machine.out(['cp', MACHINE_KEY, `${home}/key`])
+  const config = 'server_url = "ws://127.0.0.1:3001"\nkey_file = "key"\nmax_agents = 7\n'
+  await machine.out(['sh', '-c', `cat >${home}/config.toml`], { input: config })
+  const installed = await daemon(['service', 'install'], { env: { SUDO_USER: 'bob' } })
+  assert.equal(installed.code, 0, installed.stderr)
+  const { pid, says } = await status()
+  assert.match(says, /^Connected/)
+  assert.match(await machine.out(['stat', '-c', '%U', `/proc/${pid}`]), /^bob/)
+  const command = await machine.out(['cat', `/proc/${pid}/cmdline`])
+  assert.match(command, /--max-agents\x007\0/)
+
+  // What bob cannot read, it cannot be started with.
+  await machine.out(['touch', '/root/ca.pem'])
+  const refused = await daemon(['service', 'install', '--ca-file', '/root/ca.pem'], {
+    env: { SUDO_USER: 'bob' },
+  })
+  assert.equal(refused.code, 4)
+  assert.match(refused.stderr, /bob cannot read \/root\/ca\.pem/)
 })

@@ -2,6 +2,7 @@ import { statePaths } from '../../config/paths.ts'
 import { UserError } from '../../platform/errors.ts'
 import { readJson } from '../../platform/files.ts'
 import { isAlive, ProcessIdentity } from '../../platform/process-identity.ts'
+import { VERSION } from '../../platform/version.ts'
 import type { At, Manager, Status } from '../../service/manager.ts'
 import { ControlClient } from '../client/control-client.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -19,6 +20,12 @@ export function checkFree(stateDir: string, before: Status) {
       exitCode: EXIT.refused,
     },
   )
+}
+
+/** Whether the daemon that runs is of another version than this program. */
+export async function isOutdated(stateDir: string): Promise<boolean> {
+  const status = await new ControlClient(statePaths(stateDir).socket).status().catch(() => undefined)
+  return status !== undefined && status.version !== VERSION
 }
 
 /**

@@ -39,13 +39,17 @@ type Options = ServiceOptions & {
 } & Record<string, string | boolean>
 
 async function install({ manager: named, name, user, path, start, dryRun, json, ...flags }: Options) {
-  const [{ makePlan }, { managerNamed, usualManager }, { describe, perform }, { renew, checkFree }] =
-    await Promise.all([
-      import('./plan.ts'),
-      import('../../service/managers.ts'),
-      import('../../service/steps.ts'),
-      import('./bring-up.ts'),
-    ])
+  const [
+    { makePlan },
+    { managerNamed, usualManager },
+    { describe, perform },
+    { checkFree, isOutdated, renew },
+  ] = await Promise.all([
+    import('./plan.ts'),
+    import('../../service/managers.ts'),
+    import('../../service/steps.ts'),
+    import('./bring-up.ts'),
+  ])
   const manager = managerNamed(named ?? (usualManager() as ManagerName))
   const { plan, key, warnings } = await makePlan({
     manager: manager.name,
@@ -77,9 +81,10 @@ async function install({ manager: named, name, user, path, start, dryRun, json, 
     if (outcome.warning) warn(outcome.warning)
   }
   let status = await manager.status(at)
-  // What ran before, and runs still, runs with what was there before.
-  if (start && changed && before.running && status.pid === before.pid && before.state_dir !== undefined)
-    status = await renew(manager, at, before.state_dir)
+  const ranOn = before.running && status.pid === before.pid ? before.state_dir : undefined
+  // What runs still, runs as it was installed before; or it is of another version than this one.
+  if (start && ranOn !== undefined && (changed || (await isOutdated(ranOn))))
+    status = await renew(manager, at, ranOn)
   if (json) return printJson({ ...status, done, warnings })
   for (const text of done) print(text)
   const { serviceText } = await import('../render/service.ts')

@@ -8,6 +8,7 @@ import { UserError } from '../../platform/errors.ts'
 import { type ManagerName, type ServicePlan, serviceFiles } from '../../service/plan.ts'
 import { EXIT } from '../exit-codes.ts'
 import { accountOf, ownAccount, pathOf, withRunner } from './account.ts'
+import { carriedSettings, checkReadable } from './carry.ts'
 
 /** Beside every setting of the daemon (FOMULAR_…). */
 const CAPTURED = [
@@ -49,7 +50,7 @@ export async function makePlan({
   name,
   user,
   path,
-  flags,
+  flags: given,
   keyNeeded,
 }: PlanOptions): Promise<Planned> {
   const system = manager === 'systemd'
@@ -57,14 +58,14 @@ export async function makePlan({
     throw new UserError(
       'usage',
       `--user is for --manager systemd; a service of ${manager} runs as its user.`,
-      {
-        exitCode: EXIT.usage,
-      },
+      { exitCode: EXIT.usage },
     )
   const home = homeOf(process.env)
   const named = user ?? process.env.SUDO_USER
   const account = system && named ? await accountOf(named) : ownAccount(home)
 
+  const carried = given.config === undefined ? await carriedSettings(home, account) : undefined
+  const flags = { ...carried?.flags, ...given }
   const env = { ...process.env, HOME: account.home }
   const installed = serviceFiles(manager, name, account.home).key
   const { key, config, ownKey } = await configuration(flags, env, installed, keyNeeded)
@@ -73,6 +74,11 @@ export async function makePlan({
   const chosen = config.state_dir === usual ? undefined : config.state_dir
   const { environment, warnings } = captured(process.env)
   const { runner, program } = invocation()
+  const needed = [...runner.slice(0, 1), program, config.ca_file, flags.config]
+  await checkReadable(
+    account,
+    needed.filter((file) => typeof file === 'string'),
+  )
   return {
     plan: {
       name,
@@ -81,7 +87,7 @@ export async function makePlan({
       args: ['run', ...passedOn(flags), ...(chosen === undefined ? [] : ['--state-dir', chosen])],
       account,
       path: withRunner(path ?? (await pathOf(account)), runner),
-      environment,
+      environment: { ...carried?.environment, ...environment },
       ownKey,
       stateDir: chosen ?? (system ? join('/var/lib', name) : usual),
       usualStateDir: chosen === undefined,
