@@ -4,7 +4,18 @@ import { LOG_LEVELS, type LogLevel } from '../platform/log.ts'
 import { type ConfigFile, readConfigFile } from './file.ts'
 import { keySources, missingKey, readKey } from './key.ts'
 import { stateDir } from './paths.ts'
-import { flag, integer, number, oneOf, path, type Reader, type Source, text, window } from './readers.ts'
+import {
+  flag,
+  integer,
+  number,
+  oneOf,
+  path,
+  type Reader,
+  type Source,
+  secret,
+  text,
+  window,
+} from './readers.ts'
 import { isLoopback, serverUrl } from './server-url.ts'
 
 export interface DaemonConfig {
@@ -166,7 +177,7 @@ function machineKey({ flags, env, file }: Sources) {
           remedy: `Run chmod 600 ${file.path}, or move the key into a file of its own and name that as key_file.`,
           exitCode: 2,
         })
-      sources.push({ name: at('key').name, key: text(key, at('key')) })
+      sources.push({ name: at('key').name, key: secret(key, at('key')) })
     }
   }
   return readKey(sources, missingKey())

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { TomlError } from 'smol-toml'
 import { systemCode, UserError } from '../platform/errors.ts'
 import { homeOf } from './paths.ts'
 import { suggest } from './suggest.ts'
@@ -47,14 +48,22 @@ export async function readConfigFile(
   try {
     table = parse(source)
   } catch (error) {
-    throw new UserError('config_invalid', `${path} is not valid TOML: ${(error as Error).message}`, {
-      remedy: 'Correct it at the place shown.',
+    throw new UserError('config_invalid', `${path} is not valid TOML: ${tomlProblem(error)}`, {
+      remedy: 'Correct it there.',
       exitCode: 2,
     })
   }
   const values = flatten(table)
   for (const key of Object.keys(values)) refuseUnknown(path, key, known)
   return { path, values, private: (statSync(path).mode & 0o077) === 0 }
+}
+
+/** What is wrong and where, without the lines themselves, which the parser shows: one of them may be the key. */
+export function tomlProblem(error: unknown): string {
+  const { message, line, column } = error as TomlError
+  const [problem = ''] = message.split('\n')
+  const where = line === undefined ? '' : `line ${line}, column ${column}: `
+  return `${where}${problem.replace('Invalid TOML document: ', '')}`
 }
 
 const flatten = (table: Record<string, unknown>): Record<string, unknown> =>

@@ -23,6 +23,12 @@ export const text: Reader<string> = (value, source) => {
   throw fail(source, value, 'text')
 }
 
+/** Text that no message shows. */
+export const secret: Reader<string> = (value, source) => {
+  if (typeof value === 'string') return value
+  throw new UserError('config_invalid', `${source.name} must be text, in quotation marks.`, { exitCode: 2 })
+}
+
 export const path: Reader<string> = (value, source) => {
   const given = text(value, source)
   return isAbsolute(given) ? given : resolve(source.base, given)

@@ -1,6 +1,7 @@
 import { readFileSync, realpathSync } from 'node:fs'
 import { systemCode, UserError } from '../platform/errors.ts'
 import { writeAtomic } from '../platform/files.ts'
+import { tomlProblem } from './file.ts'
 
 /**
  * Sets top-level settings in a configuration file, which is made if it is not there. Everything else in it stays as it
@@ -25,7 +26,7 @@ export async function writeConfig(path: string, values: Record<string, string | 
     if (JSON.stringify(sorted(parse(text))) !== JSON.stringify(sorted(wanted)))
       throw new Error('it is too unusual')
   } catch (error) {
-    throw new UserError('config_invalid', `${path} cannot be changed: ${(error as Error).message}`, {
+    throw new UserError('config_invalid', `${path} cannot be changed: ${tomlProblem(error)}`, {
       remedy: `Put this into it by hand:\n${stringify(values)}`,
       cause: error,
     })

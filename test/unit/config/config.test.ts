@@ -142,6 +142,16 @@ test('a key in the configuration file only where nobody else can read it', async
   assert.match(open.message, /others can read it/)
 })
 
+test('no error shows a key that stands wrongly in the configuration file', async () => {
+  for (const line of ['key = "fmk_1234', 'key = fmk_1234', 'key = 1234', "key = ['1234']", 'key = "1234"x']) {
+    const config = file(`log_level = "info"\n${line}\n`)
+    const { message, remedy } = await refusal(load({ key: undefined, config }))
+    assert.doesNotMatch(`${message} ${remedy}`, /1234/, line)
+  }
+  const { message } = await refusal(load({ config: file('log_level = "info"\nkey = "x\n') }))
+  assert.match(message, /line 2, column \d+: /)
+})
+
 test('key_file of the configuration file is relative to it and comes after everything else', async () => {
   writeFileSync(join(home, 'machine.key'), 'from-file\n', { mode: 0o600 })
   const config = file('key_file = "machine.key"\n')
