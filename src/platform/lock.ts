@@ -1,4 +1,4 @@
-import { linkSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { linkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { systemCode } from './errors.ts'
 import { readJson } from './files.ts'
 import { identify, isAlive, ProcessIdentity } from './process-identity.ts'
@@ -35,7 +35,7 @@ export function acquireLock(path: string): () => void {
       } catch (error) {
         if (systemCode(error) !== 'EEXIST') throw error
       }
-      clearDead(path)
+      clearDead(path, `${temp}.dead`)
     }
     throw new Error(`${path} could not be taken`)
   } finally {
@@ -43,20 +43,24 @@ export function acquireLock(path: string): () => void {
   }
 }
 
-function clearDead(path: string) {
-  const before = inode(path)
-  const holder = readJson(path, ProcessIdentity)
-  if (holder.ok && isAlive(holder.value)) throw new LockHeldError(path, holder.value)
-  // Somebody else may have cleared and taken it since it was read.
-  if (before !== undefined && inode(path) === before) rmSync(path, { force: true })
+/** @param aside a name of this process's own */
+function clearDead(path: string, aside: string) {
+  const holder = livingHolder(path)
+  if (holder) throw new LockHeldError(path, holder)
+  try {
+    renameSync(path, aside)
+    // Somebody else had cleared and taken it since it was looked at: it is theirs.
+    if (livingHolder(aside)) linkSync(aside, path)
+  } catch (error) {
+    if (!['ENOENT', 'EEXIST'].includes(systemCode(error) ?? '')) throw error
+  } finally {
+    rmSync(aside, { force: true })
+  }
 }
 
-function inode(path: string): number | undefined {
-  try {
-    return statSync(path).ino
-  } catch {
-    return undefined
-  }
+function livingHolder(path: string): ProcessIdentity | undefined {
+  const holder = readJson(path, ProcessIdentity)
+  return holder.ok && isAlive(holder.value) ? holder.value : undefined
 }
 
 function release(path: string, own: ProcessIdentity) {
