@@ -3,7 +3,7 @@ import { type FSWatcher, readdirSync, renameSync, rmSync, watch } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UserError } from '../platform/errors.ts'
-import { ensurePrivateDir, readJson, setAside, writeAtomic } from '../platform/files.ts'
+import { clearTemporary, ensurePrivateDir, readJson, setAside, writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
 import { AgentId, type CommandOf } from '../protocol/index.ts'
 import { Agent, type AgentContext } from './agent.ts'
@@ -261,6 +261,7 @@ export class Agents {
 
   #load(dir: string): Agent | undefined {
     const folder = agentFolder(dir)
+    clearTemporary(dir)
     const record = readJson(folder.spec, SpecRecord)
     const run = readJson(folder.run, RunRecord)
     if (!record.ok || !run.ok) {

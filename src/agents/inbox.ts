@@ -86,7 +86,7 @@ export class Inbox {
       kind: input.kind,
       id: input.id,
     }
-    const temp = join(this.#folder.dir, `.${entry.name}`)
+    const temp = join(this.#folder.dir, `${entry.name}.${process.pid}.tmp`)
     try {
       const fd = openSync(temp, 'w', 0o600)
       try {

@@ -3,7 +3,7 @@ import { STATE_UPGRADES } from '../config/format.ts'
 import { statePaths } from '../config/paths.ts'
 import { systemClock } from '../platform/clock.ts'
 import { UserError } from '../platform/errors.ts'
-import { ensurePrivateDir } from '../platform/files.ts'
+import { clearTemporary, ensurePrivateDir } from '../platform/files.ts'
 import { readFormat, upgradeFolder } from '../platform/format.ts'
 import { acquireLock, LockHeldError } from '../platform/lock.ts'
 import type { Logger } from '../platform/log.ts'
@@ -43,6 +43,7 @@ export async function runDaemon(
   let closeControl: (() => Promise<void>) | undefined
   let notifier: ReturnType<typeof startNotifier>
   try {
+    clearTemporary(paths.dir)
     upgradeFolder(paths.dir, STATE_UPGRADES)
     const ending = endings(logger)
     let entry: string | undefined

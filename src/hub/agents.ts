@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { UserError } from '../platform/errors.ts'
-import { ensurePrivateDir, readJson, setAside, writeAtomic } from '../platform/files.ts'
+import { clearTemporary, ensurePrivateDir, readJson, setAside, writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
 import { AgentId, AgentStatus, type HubAgent } from '../protocol/index.ts'
 import { type ActivityStore, clearRemoved } from './activity-store.ts'
@@ -44,6 +44,7 @@ export class Agents {
     for (const name of names) {
       if (!AgentId.safeParse(name).success) continue
       try {
+        clearTemporary(join(dir, name))
         this.#load(name)
         store.log(name)
       } catch (error) {

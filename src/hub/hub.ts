@@ -13,7 +13,7 @@ import { type HubRecord, hubFiles } from '../config/hub.ts'
 import { isLoopback } from '../config/server-url.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
 import { systemCode, UserError } from '../platform/errors.ts'
-import { ensurePrivateDir, writeAtomic } from '../platform/files.ts'
+import { clearTemporary, ensurePrivateDir, writeAtomic } from '../platform/files.ts'
 import { readFormat, upgradeFolder } from '../platform/format.ts'
 import { acquireLock, LockHeldError } from '../platform/lock.ts'
 import type { Logger } from '../platform/log.ts'
@@ -81,6 +81,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   readFormat(dir, HUB_UPGRADES)
   const unlock = takeLock(join(dir, 'lock'))
   try {
+    clearTemporary(dir)
     upgradeFolder(dir, HUB_UPGRADES)
     const files = hubFiles(dir)
     const keys = new Keys(dir, new Date(clock.now()).toISOString(), logger)

@@ -4,15 +4,17 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import type * as z from 'zod/mini'
 import { systemCode, UserError } from './errors.ts'
+import { identify } from './process-identity.ts'
 
 export interface WriteOptions {
   mode?: number
@@ -41,6 +43,14 @@ export function writeAtomic(
     throw error
   }
   if (durable) syncDir(dirname(path))
+}
+
+/** Takes away what processes that were killed meanwhile had not finished writing in this folder. */
+export function clearTemporary(dir: string) {
+  for (const name of readdirSync(dir)) {
+    const [, pid] = /\.(\d+)\.tmp$/.exec(name) ?? []
+    if (pid !== undefined && !identify(Number(pid))) rmSync(join(dir, name), { force: true })
+  }
 }
 
 function syncDir(path: string) {

@@ -24,7 +24,7 @@ const ATTEMPTS = 100
  */
 export function acquireLock(path: string): () => void {
   const own = identify(process.pid)!
-  const temp = `${path}.${own.pid}`
+  const temp = `${path}.${own.pid}.tmp`
   try {
     writeFileSync(temp, JSON.stringify(own), { mode: 0o600 })
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -35,7 +35,7 @@ export function acquireLock(path: string): () => void {
       } catch (error) {
         if (systemCode(error) !== 'EEXIST') throw error
       }
-      clearDead(path, `${temp}.dead`)
+      clearDead(path, `${path}.dead.${own.pid}.tmp`)
     }
     throw new Error(`${path} could not be taken`)
   } finally {

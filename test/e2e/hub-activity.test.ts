@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import {
   appendFileSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -38,6 +39,22 @@ test('what a newer daemon says is kept and passed on, and is no fault', async (t
   assert.deepEqual(daemon.ofType('protocol:error'), [])
   const { machines } = await hub.api<{ machines: HubMachine[] }>('GET', '/api/machines')
   assert.deepEqual(machines[0]?.status.problems, [problem])
+})
+
+test('what a killed hub had not finished writing is gone after the next start', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  daemon.send(frameOf('a', 0, 10))
+  await daemon.acknowledged('a', 10)
+  await hub.stop()
+  // Higher than any process's id.
+  const half = ['commands.jsonl', 'agents/a/agent.json'].map((name) => `${hub.dir}/${name}.4194305.tmp`)
+  for (const path of half) writeFileSync(path, '{"ver')
+  await hub.start()
+  assert.deepEqual(
+    half.map((path) => existsSync(path)),
+    [false, false],
+  )
 })
 
 test('repeated, overlapping and gapped frames: each event once, in order', async (t) => {

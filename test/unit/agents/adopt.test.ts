@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Agents } from '../../../src/agents/agents.ts'
@@ -31,6 +31,8 @@ test('a daemon that finishes a resume which was cut short knows where the journa
   for (let n = 0; n < 100; n++) appendFileSync(at('activity.jsonl'), `{"type":"new","n":${n}}\n`)
   appendFileSync(at('activity.jsonl'), launcherLine({ subtype: 'exited', run: 1, time: now, code: 0 }))
   const { size } = statSync(at('activity.jsonl'))
+  // Higher than any process's id.
+  writeFileSync(at('cursor.json.4194305.tmp'), '{"ver')
 
   const agents = new Agents({
     dir,
@@ -50,6 +52,7 @@ test('a daemon that finishes a resume which was cut short knows where the journa
   })
   agents.adopt()
   assert.equal(agents.get('a').status().end, size)
+  assert.ok(!existsSync(at('cursor.json.4194305.tmp')))
   // The launcher's own end: its folder goes with the test.
   await until(() => agents.get('a').catchUp() || agents.get('a').runEnded)
   agents.close()
