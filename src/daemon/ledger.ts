@@ -1,7 +1,7 @@
 import { appendFileSync, closeSync, fsync, openSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import * as z from 'zod/mini'
-import { writeAtomic } from '../platform/files.ts'
+import { parseJsonLine, writeAtomic } from '../platform/files.ts'
 import { CommandResult } from '../protocol/index.ts'
 
 /** Results kept for servers that ask again. */
@@ -17,19 +17,20 @@ export class Ledger {
   readonly #path: string
   readonly #results = new Map<string, CommandResult>()
   #fd: number
-  #written = 0
+  /** Lines in the file, of which only the newest `KEPT` matter. */
+  #lines: number
 
+  /** @throws UserError for a ledger that a newer version has written */
   constructor(path: string) {
     this.#path = path
-    let damaged = false
-    for (const line of read(path)) {
-      const result = parse(line)
-      if (result) this.#results.set(result.command_id, result)
-      else damaged = true
+    const lines = read(path)
+    for (const line of lines) {
+      const entry = parseJsonLine(path, line, Entry)
+      if (entry) this.#results.set(entry.result.command_id, entry.result)
     }
-    this.#trim()
-    if (damaged) this.#rewrite()
+    this.#lines = lines.length
     this.#fd = openSync(path, 'a', 0o600)
+    this.#trim()
   }
 
   get(commandId: string): CommandResult | undefined {
@@ -39,15 +40,10 @@ export class Ledger {
   /** Remembers a result; it is on disk when the promise resolves. @throws the file system's error */
   async record(result: CommandResult): Promise<void> {
     this.#results.set(result.command_id, result)
-    // The leading newline keeps a line that was torn by a full disk from spoiling this one.
+    // The leading newline keeps a line that was torn, by a kill or a full disk, from spoiling this one.
     appendFileSync(this.#fd, `\n${JSON.stringify({ version: 1, result })}`)
-    if (++this.#written > KEPT) {
-      this.#trim()
-      this.#rewrite()
-      closeSync(this.#fd)
-      this.#fd = openSync(this.#path, 'a', 0o600)
-      this.#written = 0
-    }
+    this.#lines++
+    this.#trim()
     await promisify(fsync)(this.#fd)
   }
 
@@ -55,16 +51,23 @@ export class Ledger {
     closeSync(this.#fd)
   }
 
+  /** Once in `KEPT` results the file is written anew. */
   #trim() {
+    if (this.#lines <= 2 * KEPT) return
     for (const id of this.#results.keys()) {
-      if (this.#results.size <= KEPT) return
+      if (this.#results.size <= KEPT) break
       this.#results.delete(id)
     }
-  }
-
-  #rewrite() {
     const lines = [...this.#results.values()].map((result) => `\n${JSON.stringify({ version: 1, result })}`)
-    writeAtomic(this.#path, lines.join(''), { durable: true })
+    try {
+      writeAtomic(this.#path, lines.join(''), { durable: true })
+      const fd = openSync(this.#path, 'a', 0o600)
+      closeSync(this.#fd)
+      this.#fd = fd
+      this.#lines = lines.length
+    } catch {
+      // A full disk: it is only longer than it need be, and tried again.
+    }
   }
 }
 
@@ -74,14 +77,5 @@ function read(path: string): string[] {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
     throw error
-  }
-}
-
-function parse(line: string): CommandResult | undefined {
-  try {
-    const parsed = Entry.safeParse(JSON.parse(line))
-    return parsed.success ? parsed.data.result : undefined
-  } catch {
-    return undefined
   }
 }

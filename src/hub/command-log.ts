@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import * as z from 'zod/mini'
 import { systemCode } from '../platform/errors.ts'
-import { setAside, writeAtomic } from '../platform/files.ts'
+import { parseJsonLine, setAside, writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
 import { type Command, Commands, Outcome } from '../protocol/index.ts'
 import { AppendFile } from './append-file.ts'
@@ -26,14 +26,17 @@ export class CommandLog {
   #rewrittenBytes: number
   #turn: Promise<unknown> = Promise.resolve()
 
-  /** @param visit called with every line there is */
+  /**
+   * @param visit called with every line there is
+   * @throws UserError for a list that a newer version has written
+   */
   constructor(path: string, logger: Logger, visit: (line: CommandLine) => void) {
     this.#path = path
     let damaged = 0
     this.#file = new AppendFile(path)
     for (const text of read(path).split('\n')) {
       if (text === '') continue
-      const line = parse(text)
+      const line = parseJsonLine(path, text, Line) as CommandLine | undefined
       if (line) visit(line)
       else damaged++
     }
@@ -97,14 +100,5 @@ function read(path: string): string {
       setAside(path)
     else throw error
     return ''
-  }
-}
-
-function parse(text: string): CommandLine | undefined {
-  try {
-    const parsed = Line.safeParse(JSON.parse(text))
-    return parsed.success ? (parsed.data as CommandLine) : undefined
-  } catch {
-    return undefined
   }
 }

@@ -117,6 +117,23 @@ export function fingerprint(path: string): string {
   return stat ? `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeMs}` : ''
 }
 
+/**
+ * Reads one line of a file of JSON lines.
+ * @returns undefined for a damaged one
+ * @throws UserError for one that a newer version has written
+ */
+export function parseJsonLine<T>(path: string, line: string, schema: z.ZodMiniType<T>): T | undefined {
+  let json: unknown
+  try {
+    json = JSON.parse(line)
+  } catch {
+    return undefined
+  }
+  refuseNewer(path, json)
+  const parsed = schema.safeParse(json)
+  return parsed.success ? parsed.data : undefined
+}
+
 /** Moves a damaged file or folder out of the way, for somebody to look at. @returns where it is now */
 export function setAside(path: string): string {
   const aside = `${path}.damaged-${new Date().toISOString().replace(/[:.]/g, '-')}`

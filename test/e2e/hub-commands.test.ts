@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { pbkdf2 } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { test } from 'node:test'
 import { isDeepStrictEqual, promisify } from 'node:util'
@@ -184,4 +185,13 @@ test('an agent that takes a removed one’s id at once has a history of its own'
     (await hub.events('a')).map(({ offset }) => offset),
     [0, 10, 20],
   )
+})
+
+test('a list of commands that a newer version has written is refused, and left as it is', async (t) => {
+  const hub = await TestHub.open(t)
+  await hub.stop()
+  const text = '{"version":2,"order":{}}\n'
+  writeFileSync(`${hub.dir}/commands.jsonl`, text)
+  await assert.rejects(hub.start(), { name: 'UserError', code: 'state_newer' })
+  assert.equal(readFileSync(`${hub.dir}/commands.jsonl`, 'utf8'), text)
 })

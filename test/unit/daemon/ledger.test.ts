@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { Ledger } from '../../../src/daemon/ledger.ts'
+import type { CommandResult } from '../../../src/protocol/index.ts'
+import { tempDir } from '../../support/temp.ts'
+
+const result = (command_id: string): CommandResult => ({ type: 'agent:stop:result', command_id, ok: true })
+
+test('a result is known to the next daemon, also behind a line that was torn', async (t) => {
+  const path = join(tempDir(t), 'ledger.jsonl')
+  const first = new Ledger(path)
+  await first.record(result('c-1'))
+  first.close()
+  assert.equal(statSync(path).mode & 0o777, 0o600)
+  appendFileSync(path, '\n{"version":1,"resu')
+  const second = new Ledger(path)
+  await second.record(result('c-2'))
+  second.close()
+  const third = new Ledger(path)
+  t.after(() => third.close())
+  assert.deepEqual(
+    [third.get('c-1'), third.get('c-2'), third.get('c-3')],
+    [result('c-1'), result('c-2'), undefined],
+  )
+})
+
+test('however often the daemon starts, the ledger does not grow without end', async (t) => {
+  const path = join(tempDir(t), 'ledger.jsonl')
+  const lines = Array.from({ length: 30_000 }, (_, n) =>
+    JSON.stringify({ version: 1, result: result(`c-${n}`) }),
+  )
+  writeFileSync(path, `\n${lines.join('\n')}`)
+  const ledger = new Ledger(path)
+  t.after(() => ledger.close())
+  const left = () => readFileSync(path, 'utf8').split('\n').filter(Boolean).length
+  assert.equal(left(), 10_000)
+  assert.deepEqual(ledger.get('c-29999'), result('c-29999'))
+  await ledger.record(result('c-30000'))
+  assert.equal(left(), 10_001)
+})
+
+test('a ledger that a newer version has written is refused, and left as it is', (t) => {
+  const path = join(tempDir(t), 'ledger.jsonl')
+  const text = `\n${JSON.stringify({ version: 1, result: result('c-1') })}\n{"version":2,"outcome":{}}`
+  writeFileSync(path, text)
+  assert.throws(() => new Ledger(path), { name: 'UserError', code: 'state_newer' })
+  assert.equal(readFileSync(path, 'utf8'), text)
+})
