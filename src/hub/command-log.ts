@@ -23,7 +23,8 @@ export type CommandLine =
 export class CommandLog {
   readonly #path: string
   #file: AppendFile
-  #rewrittenBytes: number
+  /** How long the file was when it was last written anew; how much of what an earlier hub left is of use is not known. */
+  #rewrittenBytes = 0
   #turn: Promise<unknown> = Promise.resolve()
 
   /**
@@ -42,7 +43,6 @@ export class CommandLog {
     }
     if (damaged > 0)
       logger.error({ path, lines: damaged }, 'damaged lines in the list of commands passed over')
-    this.#rewrittenBytes = this.#file.size
   }
 
   /** Resolves when the line is on the disk. @throws the system's error; nothing was written then */

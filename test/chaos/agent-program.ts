@@ -29,6 +29,8 @@ export interface Task {
   ask?: boolean
   /** Ends the process there, with this code. */
   exit?: number
+  /** Is killed in the middle of a line there. */
+  tear?: boolean
   /** Leaves a process of its own behind. */
   stray?: boolean
 }
@@ -90,6 +92,16 @@ function out(line: object) {
 function end(code: number): never {
   record('X', String(code))
   process.exit(code)
+}
+
+function tear(id: string) {
+  const text = JSON.stringify({
+    type: 'assistant',
+    message: { id, content: [{ type: 'text', text: id.repeat(99) }] },
+  })
+  record('O', text)
+  writeSync(1, text.slice(0, text.length / 2))
+  process.kill(process.pid, 'SIGKILL')
 }
 
 let model = flag('model') ?? 'chaos'
@@ -159,6 +171,7 @@ async function perform(task: Task, signal: AbortSignal) {
       })
     await sleep(task.delay_ms)
   }
+  if (task.tear) tear(task.id)
   if (task.exit !== undefined) end(task.exit)
   if (task.ask && !signal.aborted) await ask(task.id, signal)
 }

@@ -294,6 +294,7 @@ export class Driver {
       delay_ms: random.int(0, 60),
       ...(random.chance(0.3) && { ask: true }),
       ...(random.chance(0.04) && { exit: random.int(0, 3) }),
+      ...(random.chance(0.03) && { tear: true }),
       ...(random.chance(0.05) && { stray: true }),
     }
     const size = random.chance(0.02) ? 3_000_000 : random.chance(0.1) ? 100_000 : random.int(0, 2000)

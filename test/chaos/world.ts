@@ -21,6 +21,8 @@ import { Supervised } from './supervised.ts'
 /** In the environment of every process of a run, with its folder. */
 export const RUN_MARK = 'CHAOS_RUN'
 const DISK_MIB = 48
+/** Prompts of some megabytes stay in the hub's list of commands for a while. */
+const HUB_DISK_MIB = 160
 
 /** The preload's control file: see edge.ts. */
 class Edge {
@@ -123,10 +125,10 @@ export class World {
     chmodSync(at('bin/claude'), 0o755)
 
     const pauses = random.fork('pauses')
-    const place = (name: string, args: (state: string) => string[]): Place => {
+    const place = (name: string, mebibytes: number, args: (state: string) => string[]): Place => {
       const own = at(name)
       mkdirSync(join(own, 'program'), { recursive: true })
-      const disk = new Disk(join(own, 'disk'), DISK_MIB)
+      const disk = new Disk(join(own, 'disk'), mebibytes)
       const state = join(disk.path, 'state')
       const program = join(own, 'program/index.js')
       copyFileSync(versions[0]!, program)
@@ -157,7 +159,14 @@ export class World {
     }
 
     const port = await freePort()
-    const hub = place('hub', () => ['hub', '--host', '127.0.0.1', '--port', String(port), '--verbose'])
+    const hub = place('hub', HUB_DISK_MIB, () => [
+      'hub',
+      '--host',
+      '127.0.0.1',
+      '--port',
+      String(port),
+      '--verbose',
+    ])
     const keys = join(hub.state, 'hub')
     const key = () => readFileSync(join(keys, 'user.key'), 'utf8').trim()
     const api = new Api(port, key)
@@ -189,7 +198,7 @@ export class World {
         '--stop-grace-s',
         '1',
       ]
-      const machine = place(name, () => args)
+      const machine = place(name, DISK_MIB, () => args)
       const cwd = at(`${name}/work`)
       mkdirSync(cwd)
       const id = () => JSON.parse(readFileSync(join(machine.state, 'machine.json'), 'utf8')).machine_id
