@@ -28,6 +28,7 @@ export type Pm2Entry = z.infer<typeof Entry>
 
 export const pm2: Manager = {
   name: 'pm2',
+  advice: 'To have pm2 itself start with the machine, run `pm2 startup` once, and what it prints.',
 
   async file(plan) {
     return { path: files(at(plan)).unit, text: ecosystemText(plan), mode: 0o644 }

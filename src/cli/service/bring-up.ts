@@ -1,4 +1,5 @@
 import { statePaths } from '../../config/paths.ts'
+import { sleep } from '../../platform/clock.ts'
 import { UserError } from '../../platform/errors.ts'
 import { readJson } from '../../platform/files.ts'
 import { isAlive, ProcessIdentity } from '../../platform/process-identity.ts'
@@ -7,6 +8,10 @@ import type { At, Manager, Status } from '../../service/manager.ts'
 import { ControlClient } from '../client/control-client.ts'
 import { EXIT } from '../exit-codes.ts'
 import { restartDaemon } from '../restart.ts'
+
+/** Without its server a daemon counts as started after 20 s. */
+const STARTED_MS = 30_000
+const POLL_MS = 100
 
 /** A daemon of somebody else on the state folder would keep the service's from starting. @throws UserError */
 export function checkFree(stateDir: string, before: Status) {
@@ -34,12 +39,20 @@ export async function isOutdated(stateDir: string): Promise<boolean> {
  * @throws UserError when it does not start
  */
 export async function renew(manager: Manager, at: At, stateDir: string): Promise<Status> {
-  await restartDaemon(new ControlClient(statePaths(stateDir).socket), async () => {
-    const { failed, state } = await manager.status(at)
-    if (!failed) return
-    throw new UserError('service_failed', `${at.name} did not start again: ${state}.`, {
+  const look = async () => {
+    const status = await manager.status(at)
+    if (!status.failed) return status
+    throw new UserError('service_failed', `${at.name} did not start again: ${status.state}.`, {
       remedy: 'See why: fomular-daemon service logs. Its agents run on; the next start takes them over.',
     })
-  })
-  return manager.status(at)
+  }
+  await restartDaemon(new ControlClient(statePaths(stateDir).socket), async () => void (await look()))
+  // The daemon answers a little before it is connected, which is when systemd calls it started.
+  const deadline = Date.now() + STARTED_MS
+  let status = await look()
+  while (!status.running && Date.now() < deadline) {
+    await sleep(POLL_MS)
+    status = await look()
+  }
+  return status
 }

@@ -71,7 +71,10 @@ async function install({ manager: named, name, user, path, start, dryRun, json, 
     if (!json) note(warning)
   }
   for (const warning of warnings.splice(0)) warn(warning)
-  if (plan.account.uid === 0) warn('Agents will run as root. Better: an ordinary user, with --user NAME.')
+  if (plan.account.uid === 0)
+    warn(
+      `Agents will run as root. Better: an ordinary user${manager.name === 'systemd' ? ', with --user NAME' : ''}.`,
+    )
   const done: string[] = []
   let changed = false
   for (const step of steps) {
@@ -87,6 +90,7 @@ async function install({ manager: named, name, user, path, start, dryRun, json, 
     status = await renew(manager, at, ranOn)
   if (json) return printJson({ ...status, done, warnings })
   for (const text of done) print(text)
+  if (manager.advice !== undefined) note(manager.advice)
   const { serviceText } = await import('../render/service.ts')
   print(serviceText(status, stdoutColors()))
 }
