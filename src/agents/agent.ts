@@ -354,7 +354,10 @@ export class Agent {
     const code = this.#snapshot.exit?.code
     let words = ''
     try {
-      words = readFileSync(this.folder.stderr, 'utf8').slice(-2000).trim()
+      words = readFileSync(this.folder.stderr, 'utf8')
+        .slice(-2000)
+        .trim()
+        .replace(/^error: /i, '')
     } catch {
       // It wrote none.
     }

@@ -133,6 +133,27 @@ test('what cannot be started is refused with the reason', async (t) => {
   assert.match(status.failure?.message ?? '', new RegExp(lost))
 })
 
+test('limits end a turn and not the agent', async (t) => {
+  const { stage } = await claudeStage(t)
+  await stage.hub()
+  await stage.daemon()
+  const steps = mock(
+    [{ tool: 'Bash', input: { command: 'echo 1' } }],
+    [{ tool: 'Bash', input: { command: 'echo 2' } }],
+    [{ text: 'end' }],
+  )
+  for (const [limits, outcome] of [
+    [{ max_turns: 1 }, 'error_max_turns'],
+    [{ max_budget_usd: 0.0001 }, 'error_max_budget_usd'],
+  ] as const) {
+    const agent = await stage.start({ permission_mode: 'bypassPermissions', prompt: steps, limits })
+    const result = await stage.eventually(agent, 'turn_result')
+    assert.equal(result.outcome, outcome)
+    assert.equal(result.is_error, true)
+    await stage.agentIs(agent, 'idle')
+  }
+})
+
 test('two agents never run in one session', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
