@@ -1,4 +1,4 @@
-import { UserError } from '../platform/errors.ts'
+import { isDiskFull, UserError } from '../platform/errors.ts'
 import { EXIT } from './exit-codes.ts'
 import { colors, wantsColor } from './render/ansi.ts'
 import { clean } from './render/clean.ts'
@@ -10,7 +10,8 @@ export interface Report {
 }
 
 /** What to say about an error that ends the program. @param json as one JSON object on stdout instead of text */
-export function report(error: unknown, { json }: { json: boolean }): Report {
+export function report(thrown: unknown, { json }: { json: boolean }): Report {
+  const error = isDiskFull(thrown) ? diskFull(thrown as NodeJS.ErrnoException) : thrown
   const exitCode = error instanceof UserError ? error.exitCode : EXIT.failure
   if (json) {
     const { code, message, remedy } = error instanceof UserError ? error : fault(error)
@@ -26,6 +27,13 @@ export function report(error: unknown, { json }: { json: boolean }): Report {
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return { stdout: '', stderr: `${red('internal error:')} ${clean(stack)}\n`, exitCode }
 }
+
+/** Anything that is written may be the first to find it so. */
+const diskFull = (error: NodeJS.ErrnoException) =>
+  new UserError('disk_full', `The disk is full${error.path ? `: ${error.path} could not be written` : ''}.`, {
+    remedy: 'Make room on the disk with the state folder, then start again. Agents that run are not touched.',
+    cause: error,
+  })
 
 const fault = (error: unknown) => ({
   code: 'internal',

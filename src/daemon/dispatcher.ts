@@ -1,4 +1,5 @@
 import { CommandFailure } from '../agents/failure.ts'
+import { isDiskFull } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Command, CommandResult } from '../protocol/index.ts'
 import { AnsweredLater, type CommandContext, carryOut } from './commands.ts'
@@ -110,12 +111,11 @@ function failed(command: Command, error: unknown): CommandResult {
 }
 
 function systemError(error: unknown) {
-  const { code, message } = error as NodeJS.ErrnoException
-  if (code === 'ENOSPC' || code === 'EDQUOT')
+  if (isDiskFull(error))
     return {
       code: 'disk_full',
       message: 'The disk with the state folder is full.',
       remedy: 'Make room on it.',
     }
-  return { code: 'internal', message: message ?? String(error) }
+  return { code: 'internal', message: error instanceof Error ? error.message : String(error) }
 }

@@ -102,7 +102,7 @@ export class Health {
     }
   }
 
-  /** Looks for the runtimes, their versions and logins. */
+  /** Looks at everything now: the runtimes, their versions and logins, disk and memory. */
   probe(): Promise<void> {
     this.#probing ??= this.#probe().finally(() => {
       this.#probing = undefined
@@ -166,6 +166,8 @@ export class Health {
     this.#found = await Promise.all(runtimes.map((runtime) => runtime.probe({ env: environment })))
     this.#last.probed = clock.monotonic()
     this.#last.programs = this.#programs()
+    this.#checkDisk()
+    this.#checkMemory()
     for (const found of this.#found)
       this.#judge(
         found,

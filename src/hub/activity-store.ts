@@ -2,7 +2,7 @@ import { renameSync, rmSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock, Timer } from '../platform/clock.ts'
-import { systemCode } from '../platform/errors.ts'
+import { isDiskFull, systemCode } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Activity } from '../protocol/index.ts'
 import { ActivityLog, type Verdict } from './activity-log.ts'
@@ -144,7 +144,7 @@ export class ActivityStore {
     }
     if (!this.#problem)
       logger.error({ err: error }, 'activity cannot be put on the disk; it is not acknowledged')
-    const full = systemCode(error) === 'ENOSPC' || systemCode(error) === 'EDQUOT'
+    const full = isDiskFull(error)
     this.#problem = full
       ? {
           code: 'disk_full',

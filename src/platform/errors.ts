@@ -25,3 +25,6 @@ export class UserError extends Error {
 /** The `code` of a system error, such as ENOENT. */
 export const systemCode = (error: unknown): string | undefined =>
   error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
+
+/** The disk, or what this user may use of it, is used up. */
+export const isDiskFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '')

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { identify } from '../../src/platform/process-identity.ts'
+import type { Outcome } from '../../src/protocol/index.ts'
+import { fakeStage } from '../support/fake-agent.ts'
+import { journalEvents, merged } from '../support/journal.ts'
+import { SmallDisk } from '../support/small-disk.ts'
+import type { Stage } from '../support/stage.ts'
+import { until } from '../support/wait.ts'
+
+/** Enough for a daemon to start agents. */
+const DISK_MIB = 300
+
+/** A machine with its state folder on a small disk, and its hub on another. */
+async function smallMachine(t: TestContext) {
+  const disk = new SmallDisk(t, DISK_MIB)
+  const stage = await fakeStage(t)
+  symlinkSync(disk.path, stage.state)
+  mkdirSync(join(stage.dir, 'hub'))
+  symlinkSync(join(stage.dir, 'hub'), join(stage.state, 'hub'))
+  await stage.hub()
+  const daemon = await stage.daemon()
+  return { stage, disk, daemon }
+}
+
+/** Looks again, rather than wait until the daemon does. */
+async function problem(stage: Stage, code: string) {
+  const { machine_id } = (await stage.machine())!
+  await stage.api('POST', `/api/machines/${machine_id}/check`)
+  return (await stage.machine())?.status.problems.find((found) => found.code === code)
+}
+
+test('a disk that fills up: no new agents, and nothing is taken that could be lost', async (t) => {
+  const { stage, disk } = await smallMachine(t)
+  const agent = await stage.start({ prompt: 'one' })
+  await stage.eventually(agent, 'turn_result')
+  await stage.agentIs(agent, 'idle')
+  disk.fill(100)
+  const told = await until(() => problem(stage, 'disk_full'), { what: 'the disk to be told' })
+  assert.match(told.message, /^Only 100 MiB left/)
+  assert.equal((await stage.machine())?.status.accepts_agents, false)
+  const refused = await stage.api<Outcome>('POST', '/api/agents', { spec: { cwd: stage.cwd } })
+  assert.equal(refused.error?.code, 'disk_full')
+
+  // Those that run go on with what is left.
+  const before = (await stage.events(agent)).length
+  assert.equal((await stage.command(agent, 'prompt', { content: 'two' })).state, 'succeeded')
+  await stage.eventually(agent, 'text', ({ text }) => text === 'two')
+  await stage.eventually(agent, 'turn_result', () => true, before)
+
+  disk.fill()
+  const lost = await stage.command(agent, 'prompt', { content: 'three' })
+  assert.equal(lost.error?.code, 'disk_full', JSON.stringify(lost))
+  assert.ok(lost.error?.remedy)
+  disk.clear()
+  assert.equal((await stage.command(agent, 'prompt', { content: 'three, again' })).state, 'succeeded')
+  await stage.eventually(agent, 'text', ({ text }) => text === 'three, again')
+  await until(async () => !(await problem(stage, 'disk_full')), { what: 'the room to be noticed' })
+  const texts = (await stage.events(agent)).flatMap((event) => (event.kind === 'text' ? [event.text] : []))
+  assert.deepEqual(texts, ['one', 'two', 'three, again'])
+})
+
+test('an agent that cannot write any more is told as ended once there is room, and goes on when resumed', async (t) => {
+  const { stage, disk, daemon } = await smallMachine(t)
+  const agent = await stage.start({ prompt: 'one' })
+  await stage.eventually(agent, 'turn_result')
+  await stage.command(agent, 'prompt', { content: 'emit 100000 1000 5' })
+  await stage.eventually(agent, 'text', ({ text }) => text !== 'one')
+  const { pid } = await stage.agent(agent)
+  disk.fill()
+  await until(() => !identify(pid!), { what: 'the end of the agent' })
+  // The daemon itself lives, and is heard.
+  assert.equal((await stage.machine())?.connected, true)
+  disk.clear()
+  const ended = await stage.agentIs(agent, 'exited')
+  assert.equal(ended.exit?.reason, 'crashed')
+  const resumed = await stage.command(agent, 'resume', { prompt: 'back' })
+  assert.equal(resumed.state, 'succeeded', `${JSON.stringify(resumed)}\n${daemon.log()}`)
+  await stage.eventually(agent, 'text', ({ text }) => text === 'back')
+  await stage.agentIs(agent, ({ state, offset, end }) => state === 'idle' && offset >= end)
+  assert.deepEqual(merged(await stage.events(agent)), merged(journalEvents(stage.state, agent)))
+})
+
+test('a daemon that cannot start on a full disk says so; its agents wait for the next one', async (t) => {
+  const { stage, disk, daemon } = await smallMachine(t)
+  const agent = await stage.start({ prompt: 'hello' })
+  await stage.eventually(agent, 'turn_result')
+  const { pid } = await stage.agentIs(agent, 'idle')
+  daemon.kill('SIGKILL')
+  await daemon.ended
+  disk.fill()
+  const failed = stage.run(['run', '--key-file', join(stage.state, 'hub/machine.key')])
+  assert.equal(await failed.ended, 1)
+  assert.match(failed.log(), /^error: The disk is full[\s\S]*→ Make room/)
+  disk.clear()
+  const next = await stage.daemon()
+  assert.equal((await stage.agent(agent)).pid, pid)
+  assert.equal((await stage.command(agent, 'prompt', { content: 'again' })).state, 'succeeded')
+  await stage.eventually(agent, 'text', ({ text }) => text === 'again')
+  next.kill('SIGTERM')
+  assert.equal(await next.ended, 0, next.log())
+})

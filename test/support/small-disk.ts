@@ -1,0 +1,44 @@
+import { execFileSync } from 'node:child_process'
+import { closeSync, mkdtempSync, openSync, rmdirSync, rmSync, statfsSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Cleanup } from './temp.ts'
+
+const MIB = 1024 * 1024
+
+/** A disk of its own, in memory; needs root. */
+export class SmallDisk {
+  readonly path = mkdtempSync(join(tmpdir(), 'fomular-disk-'))
+  readonly #filler = join(this.path, 'filler')
+
+  /** @param mib its size; only what is used takes memory */
+  constructor(t: Cleanup, mib: number) {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mib}m,mode=700`, 'tmpfs', this.path])
+    t.after(() => {
+      // Lazily: a process that is just ending may still have a file open there.
+      execFileSync('umount', ['--lazy', this.path])
+      rmdirSync(this.path)
+    })
+  }
+
+  /** Uses it up but for `leftMib`; to the last byte for 0. */
+  fill(leftMib = 0) {
+    const { bavail, bsize } = statfsSync(this.path)
+    // Somebody else may be writing meanwhile.
+    const size = bavail * bsize - Math.max(leftMib, 4) * MIB
+    if (size > 0) execFileSync('fallocate', ['--length', String(size), this.#filler])
+    if (leftMib > 0) return
+    const fd = openSync(`${this.#filler}.rest`, 'a')
+    try {
+      for (;;) writeSync(fd, Buffer.alloc(4096))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  clear() {
+    for (const path of [this.#filler, `${this.#filler}.rest`]) rmSync(path, { force: true })
+  }
+}
