@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import type { Clock } from '../platform/clock.ts'
 import { readJson, writeAtomic } from '../platform/files.ts'
 import type { AgentStatus, Event, PermissionRequest } from '../protocol/index.ts'
@@ -8,6 +7,7 @@ import { uuidFrom } from './ids.ts'
 import { Inbox } from './inbox.ts'
 import { Journal, type Line } from './journal.ts'
 import { hasEnded } from './lifecycle.ts'
+import { ownWords } from './own-words.ts'
 import { CursorRecord, ProcessRecord, type RunRecord, type Snapshot, type SpecRecord } from './records.ts'
 import { answered, emptySnapshot, move, reduce } from './reduce.ts'
 import type { Runtime } from './runtimes/runtime.ts'
@@ -345,26 +345,8 @@ export class Agent {
     this.#snapshot.offset = line.end
     this.#unsaved = true
     if (this.#snapshot.state === 'failed' && !this.#snapshot.failure)
-      this.#snapshot.failure = this.#ownWords()
+      this.#snapshot.failure = ownWords(this.folder.stderr, this.#snapshot.exit?.code)
     return changed
-  }
-
-  /** Why an agent ended before it was ready: what it last wrote to stderr. */
-  #ownWords() {
-    const code = this.#snapshot.exit?.code
-    let words = ''
-    try {
-      words = readFileSync(this.folder.stderr, 'utf8')
-        .slice(-2000)
-        .trim()
-        .replace(/^error: /i, '')
-    } catch {
-      // It wrote none.
-    }
-    return {
-      code: 'start_failed',
-      message: words || `The agent ended before it was ready (exit code ${code ?? 'unknown'}).`,
-    }
   }
 
   #now() {
