@@ -152,7 +152,9 @@ export class Agents {
    * @throws CommandFailure
    */
   async resume(agent: Agent, commandId: string | undefined, sessionId?: string): Promise<void> {
+    // The present run, or one that is over by now.
     if (commandId !== undefined && agent.run.command_id === commandId) return
+    if (commandId !== undefined && agent.inbox.accepted(resumedId(agent, commandId))) return
     if (!agent.ended || this.#resuming.has(agent))
       throw new CommandFailure('agent_running', `${agent.id} is running; send it a prompt instead.`)
     const session = nextSession(agent, sessionId)
@@ -192,6 +194,7 @@ export class Agents {
       ...(commandId !== undefined && { command_id: commandId }),
     }
     writeAtomic(agent.folder.run, JSON.stringify(next), { durable: true })
+    if (commandId !== undefined) agent.inbox.mark(resumedId(agent, commandId))
     agent.begun(next)
     await this.#launch(agent)
   }
@@ -389,3 +392,5 @@ export class Agents {
     return new Date(this.#options.clock.now()).toISOString()
   }
 }
+
+const resumedId = (agent: Agent, commandId: string) => uuidFrom('resume', agent.id, commandId)

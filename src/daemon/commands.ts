@@ -116,7 +116,7 @@ const handlers: { [T in CommandType]: Handler<T> } = {
 
   async 'agent:stop'({ agents }, { agent_id, command_id, grace_s }) {
     const agent = agents.get(agent_id)
-    const stopped = agents.stop(agent, command_id, grace_s).then(() => {
+    const stopped = stopOnce(agents, agent, command_id, grace_s).then(() => {
       const { code, signal } = agent.snapshot.exit ?? {}
       return { ...(code !== undefined && { code }), ...(signal && { signal }) }
     })
@@ -174,6 +174,19 @@ async function updated(updates: Updates, request: UpdateRequest): Promise<Update
   })
   if (result) return result
   throw new AnsweredLater()
+}
+
+/**
+ * Carried out again, after a daemon that did not live to answer: a stop that was begun for a run which a later command
+ * has followed with another is done. It is not meant for the run that is there now.
+ */
+async function stopOnce(agents: Agents, agent: Agent, commandId: string, graceS: number | undefined) {
+  const { run, command_id } = agent.run
+  const mark = (ofRun: number) => uuidFrom('stop', agent.id, commandId, ofRun)
+  for (let earlier = 1; earlier < run && command_id !== undefined; earlier++)
+    if (agent.inbox.accepted(mark(earlier))) return
+  agent.inbox.mark(mark(run))
+  await agents.stop(agent, commandId, graceS)
 }
 
 function mustRun(agent: Agent) {

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { AgentStatus } from '../../src/protocol/index.ts'
+import { fakeStage } from '../support/fake-agent.ts'
+import { type Caller, LightServer } from '../support/light-server.ts'
+import { until } from '../support/wait.ts'
+
+// A server sends again what it has no answer to. The daemon that had carried it out may have ended before it could write
+// the answer down: its ledger is taken away here.
+
+const agent_id = 'again'
+
+async function give(caller: Caller, type: string, command_id: string, body: object = {}) {
+  const before = caller.frames.length
+  caller.send({ type, command_id, agent_id, ...body })
+  return until(() => caller.frames.slice(before).find((frame) => frame.command_id === command_id), {
+    what: `the result of ${type}`,
+  })
+}
+
+test('stops and resumes that come again do nothing to the runs that have followed', async (t) => {
+  const stage = await fakeStage(t)
+  const server = await LightServer.open(t)
+  const first = server.daemon(stage)
+  const caller = await server.caller()
+  await caller.welcome()
+  await give(caller, 'agent:start', 'start', { spec: { cwd: stage.cwd } })
+  await give(caller, 'agent:stop', 'stop-1')
+  assert.equal((await give(caller, 'agent:resume', 'resume-1')).run, 2)
+  await give(caller, 'agent:stop', 'stop-2')
+  assert.equal((await give(caller, 'agent:resume', 'resume-2')).run, 3)
+  first.kill('SIGKILL')
+  await first.ended
+  rmSync(join(stage.state, 'ledger.jsonl'))
+
+  server.daemon(stage)
+  const again = await server.caller(2)
+  const { agents } = (await again.welcome()) as unknown as { agents: AgentStatus[] }
+  const status = () => (again.ofType('agent:status').at(-1) ?? agents[0]) as unknown as AgentStatus
+  for (const id of ['stop-1', 'resume-1', 'stop-2', 'resume-2'])
+    assert.equal((await give(again, `agent:${id.slice(0, -2)}`, id)).ok, true, id)
+  await again.settled()
+  assert.deepEqual([status().run, status().state, status().pid], [3, 'idle', agents[0]?.pid])
+  // That which is new is done.
+  await give(again, 'agent:stop', 'stop-3')
+  assert.equal((await give(again, 'agent:resume', 'resume-1')).ok, true)
+  await again.settled()
+  assert.equal(status().state, 'exited')
+})
