@@ -168,6 +168,8 @@ places() {
   entry=$prefix/bin/fomular-daemon
   # What was put outside of the prefix, and what keeps it running.
   receipt=$prefix/.installed
+  used=$(sed -n 's/^service //p' "$receipt" 2>/dev/null | tail -n 1)
+  service_state=''
 }
 
 platform() {
@@ -580,12 +582,20 @@ start() {
   esac
 }
 
-is_running() { "$entry" status >/dev/null 2>&1 </dev/null || [ $? = 1 ]; }
+is_running() {
+  if [ -n "$used" ]; then
+    "$entry" service status --manager "$used" >/dev/null 2>&1 </dev/null
+  else
+    # 1: it runs, but its server does not hear it.
+    "$entry" status >/dev/null 2>&1 </dev/null || [ $? = 1 ]
+  fi
+}
 
 restart_running() {
   [ -n "$previous" ] && [ "$previous" != "$version" ] && [ -n "$restart" ] || return 0
   is_running || return 0
-  "$entry" restart </dev/null || note '! The daemon could not be started anew: it goes on as the version before. Try `fomular-daemon restart`.'
+  if [ -n "$used" ]; then set -- service restart --manager "$used"; else set -- restart; fi
+  "$entry" "$@" </dev/null || note "! The daemon could not be started anew: it goes on as the version before. Try: fomular-daemon $*"
 }
 
 explain_path() {
@@ -689,7 +699,9 @@ remove() {
   [ -z "$dry_run" ] || return 0
   for dir in "$versions" "$prefix/bin" "$prefix"; do rmdir "$dir" 2>/dev/null || :; done
   say 'fomular-daemon is taken away.'
-  [ -n "$purge" ] || [ ! -d "$home/.fomular" ] || say "State and settings are still in $home/.fomular: --uninstall --purge removes them as well."
+  [ -z "$purge" ] || return 0
+  if [ -z "$service_state" ] && [ -d "$home/.fomular" ]; then service_state=$home/.fomular; fi
+  [ -z "$service_state" ] || say "State and settings are still there: --uninstall --purge removes them as well. State: $service_state"
 }
 
 forget() {
@@ -704,14 +716,15 @@ forget() {
 # Ends what runs of it, agents included.
 stop_all() {
   [ -x "$entry" ] || return 0
-  if [ -f "$receipt" ]; then
-    sed -n 's/^service //p' "$receipt" | while IFS= read -r name; do
-      if [ -n "$dry_run" ]; then
-        say "Would take away its service with $name."
-      else
-        "$entry" service uninstall --manager "$name" </dev/null || note "! Its service with $name could not be taken away."
-      fi
-    done
+  if [ -n "$used" ]; then
+    service_state=$("$entry" service status --manager "$used" --json 2>/dev/null </dev/null |
+      sed -n 's/.*"state_dir":"\([^"\\]*\)".*/\1/p')
+    if [ -n "$dry_run" ]; then
+      say "Would take away its service with $used."
+    else
+      "$entry" service uninstall --manager "$used" </dev/null || note "! Its service with $used could not be taken away."
+      used=''
+    fi
   fi
   is_running || return 0
   if [ -n "$dry_run" ]; then
@@ -723,9 +736,10 @@ stop_all() {
 
 purge_state() {
   [ -n "$home" ] || fail 'HOME is not set: it is not clear whose state to remove.'
-  state=${FOMULAR_STATE_DIR:-$home/.fomular/state}
-  # Only what this program has written.
-  if [ -e "$state/machine.json" ] || [ -e "$state/daemon.log" ] || [ -d "$state/hub" ]; then forget -rf "$state"; fi
+  for state in "${FOMULAR_STATE_DIR:-$home/.fomular/state}" "$service_state"; do
+    # Only what this program has written.
+    if [ -e "$state/machine.json" ] || [ -e "$state/daemon.log" ] || [ -d "$state/hub" ]; then forget -rf "$state"; fi
+  done
   forget -f "$home/.fomular/config.toml" "$home/.fomular/key"
   if [ -z "$dry_run" ]; then rmdir "$home/.fomular" 2>/dev/null || :; fi
 }

@@ -66,7 +66,9 @@ async function make(platform: Platform, code: Uint8Array, out: string): Promise<
     renameSync(output, join(out, nameOf(platform)))
     return tool
   } finally {
-    Object.assign(process.env, before)
+    for (const [name, value] of Object.entries(before))
+      if (value === undefined) delete process.env[name]
+      else process.env[name] = value
     rmSync(work, { recursive: true, force: true })
   }
 }

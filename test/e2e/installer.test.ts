@@ -437,7 +437,7 @@ test('a key and a service: what the program is told', async (t) => {
   assert.deepEqual(readFileSync(join(machine.home, 'calls'), 'utf8').split('\n'), [
     `enroll --server-url wss://os.example.com --with-key ${machine.home}/key `,
     'service install --manager pm2 ',
-    'restart ',
+    'service restart --manager pm2 ',
     'service uninstall --manager pm2 ',
     'stop ',
     '',
@@ -453,7 +453,7 @@ test('state and settings stay, unless they are to go', async (t) => {
   for (const name of ['state/machine.json', 'config.toml', 'key'])
     writeFileSync(join(machine.prefix, name), '')
   const { out } = await machine.run(['--uninstall'])
-  assert.match(out, /State and settings are still in/)
+  assert.match(out, /State and settings are still there/)
   assert.deepEqual(machine.files(), [
     '.fomular',
     '.fomular/config.toml',

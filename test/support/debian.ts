@@ -1,4 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -7,8 +8,8 @@ import { acquireLock, LockHeldError } from '../../src/platform/lock.ts'
 import { until } from './wait.ts'
 
 const RELEASE = 'bookworm'
-/** Systemd as on a server, with what lets users have one of their own. */
-const PACKAGES = ['systemd', 'systemd-sysv', 'dbus', 'libpam-systemd', 'dbus-user-session']
+/** Systemd as on a server, with what lets users have one of their own, and what people download with. */
+const PACKAGES = ['systemd', 'systemd-sysv', 'dbus', 'libpam-systemd', 'dbus-user-session', 'curl']
 /** Download and unpacking of 240 MB on a slow line. */
 const INSTALL_MS = 10 * 60_000
 
@@ -20,7 +21,9 @@ const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'fom
  * @throws Error where this machine cannot make one
  */
 export async function debianRoot(): Promise<string> {
-  const root = join(cache, `debian-${RELEASE}`)
+  // Of other packages, it is another one.
+  const packages = createHash('sha256').update(PACKAGES.join()).digest('hex').slice(0, 8)
+  const root = join(cache, `debian-${RELEASE}-${packages}`)
   if (existsSync(root)) return root
   for (const program of ['debootstrap', 'systemd-nspawn']) need(program)
   mkdirSync(cache, { recursive: true })

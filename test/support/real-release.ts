@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto'
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import { acquireLock, LockHeldError } from '../../src/platform/lock.ts'
+import { until } from './wait.ts'
+
+/** Two executables, of 110 MB each, stripped, injected and compressed twice, on a slow machine. */
+const BUILD_MS = 10 * 60_000
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const cache = join(root, 'node_modules/.cache/release')
+
+/**
+ * A release as `npm run release` makes it, of what is built now; made once for all tests.
+ * @param platform `linux-x64`, `linux-arm64`
+ * @returns its folder, with `install.sh`, `latest` and a folder for the version
+ */
+export async function realRelease(platform: string): Promise<string> {
+  const made = join(cache, `${platform}-${fingerprint()}`)
+  if (existsSync(made)) return made
+  mkdirSync(cache, { recursive: true })
+  const release = await until(() => existsSync(made) || tryLock(join(cache, 'lock')), {
+    timeoutMs: BUILD_MS,
+    what: 'a release being made by another test',
+  })
+  if (release === true) return made
+  const temp = mkdtempSync(join(cache, 'make-'))
+  try {
+    if (existsSync(made)) return made
+    for (const name of readdirSync(cache))
+      if (name.startsWith(`${platform}-`)) rmSync(join(cache, name), { recursive: true, force: true })
+    const args = [join(root, 'packaging/release.ts'), '--dry-run', '--out', temp, platform]
+    await execa(process.execPath, args, { timeout: BUILD_MS })
+    renameSync(temp, made)
+  } finally {
+    rmSync(temp, { recursive: true, force: true })
+    release()
+  }
+  return made
+}
+
+function fingerprint(): string {
+  const hash = createHash('sha256')
+  for (const path of [
+    'dist/index.js',
+    'installer/install.sh',
+    'package.json',
+    ...globSync('packaging/*.ts', { cwd: root }).sort(),
+  ])
+    hash.update(readFileSync(join(root, path)))
+  return hash.digest('hex').slice(0, 16)
+}
+
+function tryLock(path: string) {
+  try {
+    return acquireLock(path)
+  } catch (error) {
+    if (error instanceof LockHeldError) return undefined
+    throw error
+  }
+}
