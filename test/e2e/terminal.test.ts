@@ -83,6 +83,17 @@ test('from nothing to a conversation: up, start, answers on the spot, Ctrl-C', a
   await terminal.type('y')
   assert.match((await terminal.over()).text, /Planned\.\n✓ done/)
 
+  // Ctrl-C ends the waiting, and not the agent's turn.
+  await terminal.begin(
+    `fd agent send tour --wait ${prompt('slow', [{ text: 'word ', repeat: 2000, every: 20 }])}`,
+  )
+  await terminal.shows(/word word/)
+  await terminal.press('C-c')
+  const left = await terminal.over()
+  assert.equal(left.code, 130)
+  assert.match(left.text, /The agent works on: fomular-daemon agent watch tour/)
+  assert.equal((await stage.agent('tour')).state, 'working')
+
   await server.press('C-c')
   const ended = await server.over()
   assert.equal(ended.code, 0)
@@ -192,7 +203,8 @@ test('the daemon from a terminal: status, doctor, logs, restart, stop', async (t
     status.text,
     /^Daemon +[\d.]+, process \d+, running for .*\n[\s\S]*Server +ws:\S+ connected for .*, hears us \(\d+ ms\)/,
   )
-  const doctor = await terminal.run('fd doctor')
+  // It may ask, where others on this machine have left processes behind.
+  const doctor = await terminal.run('fd doctor </dev/null')
   assert.equal(doctor.code, 0)
   assert.match(
     doctor.text,

@@ -96,6 +96,7 @@ export function welcomeText({ hub, logPath, program, machine, agents }: Found, c
     `  ${program} agent list`,
     `  ${program} doctor`,
     '',
+    ...(program === 'fomular-daemon' ? [] : [dim(`Where it says fomular-daemon, type ${program}`)]),
     dim('Ctrl-C stops it, with its agents.'),
   ].join('\n')
 }

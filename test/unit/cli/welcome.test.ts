@@ -51,6 +51,7 @@ Next, in another terminal:
   node dist/index.js agent list
   node dist/index.js doctor
 
+Where it says fomular-daemon, type node dist/index.js
 Ctrl-C stops it, with its agents.`,
   )
 })
