@@ -77,7 +77,7 @@ clear_up() {
   done
 }
 
-rm -f "$d/stdin" "$d/bell" "$d/exit.json" "$d/lease.expired" "$d"/*.tmp
+rm -f "$d/stdin" "$d/bell" "$d/exit.json" "$d/lease.expired" "$d/process.tmp" "$d/exit.tmp"
 mkfifo "$d/stdin" "$d/bell" || exit 1
 note started || exit 1
 
