@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { sendSignal } from '../../../src/platform/process-identity.ts'
+import { fakeStage } from '../../support/fake-agent.ts'
+import { journalEvents } from '../../support/journal.ts'
+import type { Running, Stage } from '../../support/stage.ts'
+import { until } from '../../support/wait.ts'
+
+/** The shortest there is. */
+const LEASE_S = 10
+/** Longer than a lease and all its roundings. */
+const LONG_MS = (LEASE_S + 8) * 1000
+const MINUTE = { timeoutMs: 60_000 }
+
+async function kill(running: Running) {
+  running.kill('SIGKILL')
+  await running.ended
+}
+
+const lease = (action: 'keep' | 'stop' | 'stop-when-idle') => ({ lease: { after_s: LEASE_S, action } })
+
+const hasEnded = (stage: Stage, agent: string) => existsSync(join(stage.state, 'agents', agent, 'exit.json'))
+
+const idleAfter = async (stage: Stage, agent: string) => {
+  await stage.eventually(agent, 'turn_result')
+  return stage.agentIs(agent, 'idle')
+}
+
+export const leases = () =>
+  describe('a lease', { concurrency: true }, () => {
+    test('ends an agent, and all it has started, that no daemon comes back for; others run on', async (t) => {
+      const stage = await fakeStage(t)
+      await stage.hub()
+      const daemon = await stage.daemon()
+      const [leased, kept, free] = await Promise.all([
+        stage.start({ prompt: "run trap '' TERM; while :; do sleep 600; done", ...lease('stop') }),
+        stage.start({ prompt: 'hello', ...lease('keep') }),
+        stage.start({ prompt: 'hello' }),
+      ])
+      const idle = await Promise.all([leased, kept, free].map((agent) => idleAfter(stage, agent)))
+      await kill(daemon)
+      await until(() => hasEnded(stage, leased), { ...MINUTE, what: 'the end of the leased agent' })
+      await until(() => stage.agentProcesses(leased).length === 0, { what: 'the end of what it had started' })
+      await stage.daemon()
+      const ended = await stage.agentIs(leased, 'exited')
+      assert.deepEqual(ended.exit, { reason: 'lease', code: 143, signal: 'SIGTERM' })
+      for (const i of [1, 2]) assert.equal((await stage.agent([leased, kept, free][i]!)).pid, idle[i]!.pid)
+    })
+
+    test('waits for the end of the turn where it is to', async (t) => {
+      const stage = await fakeStage(t)
+      await stage.hub()
+      const daemon = await stage.daemon()
+      const agent = await stage.start({ prompt: 'emit 3 10 7000', ...lease('stop-when-idle') })
+      await stage.eventually(agent, 'text')
+      await kill(daemon)
+      await until(() => hasEnded(stage, agent), { ...MINUTE, what: 'the end of the agent' })
+      const kinds = journalEvents(stage.state, agent).map(({ kind }) => kind)
+      assert.ok(kinds.includes('turn_result'))
+      await stage.daemon()
+      assert.equal((await stage.agentIs(agent, 'exited')).exit?.reason, 'lease')
+    })
+
+    test('counts while the daemon is there and its server is not', async (t) => {
+      const stage = await fakeStage(t)
+      const hub = await stage.hub()
+      const daemon = await stage.daemon()
+      const agent = await stage.start({ prompt: 'hello', ...lease('stop'), restart: { policy: 'on-loss' } })
+      await idleAfter(stage, agent)
+      await kill(hub)
+      await until(() => hasEnded(stage, agent), { ...MINUTE, what: 'the end of the agent' })
+      assert.match(daemon.log(), /not connected/)
+      await kill(daemon)
+      await stage.hub()
+      await stage.daemon()
+      const ended = await stage.agentIs(agent, ({ exit }) => exit?.reason === 'lease')
+      assert.equal(ended.run, 1)
+    })
+
+    test('is renewed by every daemon that is connected, however short they live', async (t) => {
+      const stage = await fakeStage(t)
+      await stage.hub()
+      const agent = await (async () => {
+        const daemon = await stage.daemon()
+        const id = await stage.start({ prompt: 'hello', ...lease('stop') })
+        await idleAfter(stage, id)
+        await kill(daemon)
+        return id
+      })()
+      const { pid } = await stage.agent(agent)
+      for (const start = performance.now(); performance.now() - start < LONG_MS; ) {
+        const daemon = await stage.daemon()
+        await sleep(3000)
+        await kill(daemon)
+      }
+      await stage.daemon()
+      assert.equal((await stage.agentIs(agent, 'idle')).pid, pid)
+    })
+
+    test('does not count what the machine sleeps through', async (t) => {
+      const stage = await fakeStage(t)
+      await stage.hub()
+      const daemon = await stage.daemon()
+      const agent = await stage.start({ prompt: 'hello', ...lease('stop') })
+      const { pid } = await idleAfter(stage, agent)
+      await kill(daemon)
+      const asleep = stage.agentProcesses(agent)
+      for (const process of asleep) sendSignal(process, 'SIGSTOP')
+      await sleep(LONG_MS)
+      for (const process of asleep) sendSignal(process, 'SIGCONT')
+      await stage.daemon()
+      assert.equal((await stage.agentIs(agent, 'idle')).pid, pid)
+      assert.equal((await stage.command(agent, 'prompt', { content: 'awake?' })).state, 'succeeded')
+      await stage.eventually(agent, 'text', ({ text }) => text === 'awake?')
+    })
+  })
