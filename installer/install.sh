@@ -530,10 +530,11 @@ connect() {
   if [ -n "$ca_file" ]; then set -- "$@" --ca-file "$ca_file"; fi
   if [ -n "$allow_insecure" ]; then set -- "$@" --allow-insecure; fi
   if [ -n "$token" ]; then
-    printf '%s\n' "$token" | "$entry" "$@" --token-stdin || fail 'The program is installed, but this machine is not enrolled.' \
+    printf '%s\n' "$token" | "$entry" "$@" --token-stdin >/dev/null || fail 'The program is installed, but this machine is not enrolled.' \
       'Get a new token with `fomular-daemon machine add`, and give it to `fomular-daemon enroll`.'
+    say "This machine is enrolled at $server_url."
   else
-    "$entry" "$@" --with-key "$key_file" </dev/null || fail 'The program is installed, but its configuration could not be written.'
+    "$entry" "$@" --with-key "$key_file" >/dev/null </dev/null || fail 'The program is installed, but its configuration could not be written.'
   fi
 }
 

@@ -82,7 +82,7 @@ test('one pasted line puts a machine without Node to work, and nothing is left w
   )
   const said = await machine.out(['sh', '-c', install])
   assert.match(said, new RegExp(`fomular-daemon ${version} is installed in /opt/fomular`))
-  assert.match(said, /is known to ws:\/\/127\.0\.0\.1:3001 as fresh/)
+  assert.match(said, /This machine is enrolled at http:\/\/127\.0\.0\.1:3001/)
   const found = await until(connected, { what: 'the machine at the hub' })
   assert.deepEqual([found.os, found.daemon_version], ['linux', version])
   assert.equal((await machine.out(['systemctl', 'is-active', 'fomular-daemon'])).trim(), 'active')
