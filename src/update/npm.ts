@@ -54,6 +54,9 @@ export async function runNpm(npm: Npm, args: string[], source: Source): Promise<
     // The user's own cache may belong to root after a `sudo npm`, or be full.
     `--cache=${join(cwd, 'npm-cache')}`,
     '--logs-max=0',
+    // Else a machine that is offline learns it after 70 seconds.
+    '--fetch-retry-mintimeout=1000',
+    '--fetch-retry-maxtimeout=10000',
     ...(registry === undefined ? [] : [`--registry=${registry}`]),
     ...(registry === undefined || scope === undefined ? [] : [`--${scope}:registry=${registry}`]),
   ]

@@ -15,7 +15,7 @@ await registry.release({ version: '1.1.0' })
 
 /** An agent that goes on writing all the while, and what must hold of it at the end. */
 async function streaming(t: TestContext, { stage }: Installation) {
-  const agent = await stage.start({ prompt: 'emit 3000 100 2' })
+  const agent = await stage.start({ prompt: 'emit 1500 100 2' })
   const { pid } = await stage.agent(agent)
   await stage.eventually(agent, 'text')
   let gap = 0
@@ -34,7 +34,7 @@ async function streaming(t: TestContext, { stage }: Installation) {
     const now = await stage.agent(agent)
     assert.deepEqual([now.pid, now.run], [pid, 1])
     const written = merged(journalEvents(stage.state, agent))
-    assert.equal(written.filter(({ kind }) => kind === 'text').length, 3000)
+    assert.equal(written.filter(({ kind }) => kind === 'text').length, 1500)
     assert.deepEqual(merged(await stage.events(agent)), written)
   }
 }

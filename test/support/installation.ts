@@ -10,11 +10,11 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { execa } from 'execa'
+import { execa, execaSync } from 'execa'
 import { ProcessIdentity } from '../../src/platform/process-identity.ts'
 import type { Outcome } from '../../src/protocol/index.ts'
 import { fakeAgent } from './fake-agent.ts'
-import { PACKAGE, type TestRegistry } from './registry.ts'
+import { built, PACKAGE, type TestRegistry } from './registry.ts'
 import { type Running, Stage } from './stage.ts'
 import type { Cleanup } from './temp.ts'
 import { until } from './wait.ts'
@@ -26,6 +26,8 @@ export interface InstallationOptions {
   withoutRights?: boolean
   node?: string
   env?: Record<string, string>
+  /** The prefix is on a disk of its own, of this size. */
+  diskMiB?: number
 }
 
 interface Supervisor {
@@ -72,8 +74,17 @@ export class Installation {
   static async open(
     t: Cleanup,
     registry: TestRegistry,
-    { version = '1.0.0', withoutRights = false, node = process.execPath, env = {} }: InstallationOptions = {},
+    {
+      version = '1.0.0',
+      withoutRights = false,
+      node = process.execPath,
+      env = {},
+      diskMiB,
+    }: InstallationOptions = {},
   ): Promise<Installation> {
+    let disk: string | undefined
+    // Before the stage's folder is deleted. Lazily: what ran from it may just be ending.
+    t.after(() => void (disk !== undefined && execaSync('umount', ['--lazy', disk])))
     const stage = await Stage.open(t, { FOMULAR_UPDATE_CONFIRM_S: '10', ...env })
     stage.env.FOMULAR_CLAUDE_PATH ??= fakeAgent(t, stage.dir)
     const own = withoutRights ? reachable(node, stage.dir) : node
@@ -82,6 +93,10 @@ export class Installation {
     writeFileSync(join(stage.env.HOME!, '.npmrc'), `registry=${registry.url}\nupdate-notifier=false\n`)
     stage.env.PATH = `${dirname(own)}:${stage.env.PATH}`
     mkdirSync(prefix)
+    if (diskMiB !== undefined) {
+      await execa('mount', ['-t', 'tmpfs', '-o', `size=${diskMiB}m`, 'none', prefix])
+      disk = prefix
+    }
     await execa(
       'npm',
       ['install', '--global', '--prefix', prefix, '--no-audit', '--no-fund', `${PACKAGE}@${version}`],
@@ -130,11 +145,16 @@ export class Installation {
     return this.stage.daemon()
   }
 
-  /** The hub as the daemon's user: the key is in a file that only that user can read. */
-  async hub() {
+  /**
+   * The hub as the daemon's user: the key is in a file that only that user can read.
+   * @param version of the hub
+   */
+  async hub(version = '1.0.0') {
     const { stage } = this
+    const program = join(stage.dir, 'hub.cjs')
+    writeFileSync(program, await built(version))
     const args = ['hub', '--host', '127.0.0.1', '--port', String(stage.port)]
-    const hub = stage.run(args, {}, stage.daemonCommand)
+    const hub = stage.run(args, {}, [...this.#asUser, this.node, program])
     const health = () =>
       fetch(`${stage.hubUrl}/health`).then(
         (r) => r.ok,

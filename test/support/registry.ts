@@ -23,7 +23,12 @@ export interface ReleaseOptions {
   tag?: string
   /** The registry's word for the package's content, where it is wrong. */
   integrity?: string
+  unpackedSize?: number
+  /** More than the program. */
+  files?: Files
 }
+
+type Files = Record<string, [content: string | Uint8Array, mode: number]>
 
 /** Faults of releases: each shows only when the daemon starts, not when the version is proven. */
 const onStart = (code: string) =>
@@ -35,6 +40,11 @@ export const FAULT = {
   refused: `const plain = JSON.stringify
 JSON.stringify = (value, ...rest) => plain(
   value && value.type === 'machine:hello' ? { ...value, protocol: { version: 99, minimum: 99 } } : value, ...rest)
+`,
+  /** Greets in a protocol that is no longer spoken. */
+  old: `const plain = JSON.stringify
+JSON.stringify = (value, ...rest) => plain(
+  value && value.type === 'machine:hello' ? { ...value, protocol: { version: 0, minimum: 0 } } : value, ...rest)
 `,
   /** Does not even parse. */
   broken: 'this is no JavaScript\n',
@@ -104,7 +114,14 @@ log: { type: file, path: ${join(dir, 'log')}, level: warn }
   }
 
   /** Builds this program as another version, and publishes it. */
-  async release({ version, before = '', manifest = {}, delivered = {}, ...publish }: ReleaseOptions) {
+  async release({
+    version,
+    before = '',
+    manifest = {},
+    delivered = {},
+    files = {},
+    ...publish
+  }: ReleaseOptions) {
     const [shebang, ...code] = (await built(version)).split('\n')
     await this.publish({
       name: PACKAGE,
@@ -121,6 +138,7 @@ log: { type: file, path: ${join(dir, 'log')}, level: warn }
       files: {
         'dist/index.js': [`${shebang}\n${before}${code.join('\n')}`, 0o755],
         'dist/package.json': ['{ "type": "commonjs" }\n', 0o644],
+        ...files,
       },
     })
   }
@@ -133,12 +151,13 @@ log: { type: file, path: ${join(dir, 'log')}, level: warn }
     delivered = {},
     tag = 'latest',
     integrity,
+    unpackedSize,
   }: {
     name: string
     version: string
     manifest: Record<string, unknown>
-    files: Record<string, [content: string | Uint8Array, mode: number]>
-  } & Pick<ReleaseOptions, 'delivered' | 'tag' | 'integrity'>) {
+    files: Files
+  } & Pick<ReleaseOptions, 'delivered' | 'tag' | 'integrity' | 'unpackedSize'>) {
     const packed = mkdtempSync(join(this.#dir, 'pack-'))
     const whole = { name, version, ...manifest }
     const all: typeof files = {
@@ -158,7 +177,7 @@ log: { type: file, path: ${join(dir, 'log')}, level: warn }
       integrity: integrity ?? `sha512-${createHash('sha512').update(data).digest('base64')}`,
       shasum: createHash('sha1').update(data).digest('hex'),
       tarball: `${this.url}/${name}/-/${file}`,
-      unpackedSize: Object.values(all).reduce((sum, [content]) => sum + content.length, 0),
+      unpackedSize: unpackedSize ?? Object.values(all).reduce((sum, [content]) => sum + content.length, 0),
     }
     const response = await fetch(`${this.url}/${name.replace('/', '%2f')}`, {
       method: 'PUT',
@@ -183,7 +202,8 @@ log: { type: file, path: ${join(dir, 'log')}, level: warn }
 
 const builds = new Map<string, Promise<string>>()
 
-function built(version: string): Promise<string> {
+/** This program's code as another version. */
+export function built(version: string): Promise<string> {
   const known = builds.get(version)
   if (known) return known
   const build = buildProgram(
