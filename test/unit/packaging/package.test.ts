@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { x } from 'tar'
 import { packProgram } from '../../../packaging/npm-packages.ts'
 import * as protocol from '../../../src/protocol/index.ts'
-import { oldestNode } from '../../support/oldest-node.ts'
+import { oldestNode } from '../../support/nodes.ts'
 import { type Cleanup, tempDir } from '../../support/temp.ts'
 
 const run = promisify(execFile)

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { Random } from '../chaos/random.ts'
+import { TestRegistry } from '../support/registry.ts'
+import { updateOnNode } from '../support/update-on-node.ts'
+import type { LayoutName } from '../update-kills/layouts.ts'
+import { type Kill, killUpdates } from '../update-kills/run.ts'
+
+// The short form of `npm run test:update-kills` and `npm run test:update-nodes`.
+const registry = await TestRegistry.shared()
+await registry.release({ version: '1.0.0' })
+await registry.release({ version: '1.1.0' })
+
+async function killed(t: TestContext, layout: LayoutName, kills: number) {
+  const seed = String(Date.now() % 1_000_000)
+  t.diagnostic(`seed ${seed}`)
+  const all: Kill[] = []
+  const told = (kill: Kill) => void all.push(kill)
+  const cleanups: (() => void | Promise<void>)[] = []
+  t.after(async () => {
+    // Whoever starts daemons again ends before their folder goes.
+    for (const cleanup of cleanups.reverse()) await cleanup()
+  })
+  const own = { after: (cleanup: () => void | Promise<void>) => void cleanups.push(cleanup) }
+  await killUpdates(own, { registry, layout, kills, random: new Random(seed), told })
+  assert.deepEqual(
+    all.flatMap((kill) => kill.faults.map((fault) => ({ ...kill, fault }))),
+    [],
+  )
+}
+
+test('updates killed at random, bare: never a broken command, never two daemons', (t) =>
+  killed(t, 'global bare', 2))
+
+test('updates killed at random, in the user’s prefix under a supervisor: the same', (t) =>
+  killed(t, 'prefix supervised', 2))
+
+test('on the oldest Node, with the npm of its time: installed, started, updated', (t) =>
+  updateOnNode(t, registry, '18.19.1', '10.9.9'))

@@ -1,0 +1,48 @@
+import { execFile } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { testTool } from './tool.ts'
+
+/** The oldest Node that package.json's `engines` allows, in the newest build of that minor version. */
+const OLDEST_NODE = '18.19.1'
+/** A download of 40 MB on a slow line. */
+const INSTALL_MS = 5 * 60_000
+
+const cache = fileURLToPath(new URL('../../node_modules/.cache/node', import.meta.url))
+
+export const oldestNode = () => nodeOf(OLDEST_NODE)
+
+/** Path of a Node of this version as npm has it, installed on first use. */
+export async function nodeOf(version: string): Promise<string> {
+  const name = `node-linux-${process.arch === 'arm64' ? 'arm64' : 'x64'}`
+  const installed = join(cache, `${name}-${version}`)
+  const program = join(installed, 'bin/node')
+  if (existsSync(program)) return program
+  mkdirSync(cache, { recursive: true })
+  const temp = mkdtempSync(join(cache, 'install-'))
+  try {
+    const args = ['install', '--prefix', temp, '--prefer-offline', '--no-audit', '--no-fund', '--no-save']
+    await promisify(execFile)('npm', [...args, `${name}@${version}`], { timeout: INSTALL_MS })
+    renameSync(join(temp, 'node_modules', name), installed)
+  } catch (error) {
+    // Another test was quicker.
+    if (!existsSync(program)) throw error
+  } finally {
+    rmSync(temp, { recursive: true, force: true })
+  }
+  return program
+}
+
+/** The same with the npm of its time beside it, as a Node from its makers has it: a newer one does not run on it. */
+export async function nodeWithNpm(version: string, npm: string): Promise<string> {
+  const program = await nodeOf(version)
+  const script = join(await testTool('npm', npm), 'npm/bin/npm-cli.js')
+  const path = join(dirname(program), 'npm')
+  const temp = `${path}.${process.pid}`
+  writeFileSync(temp, `#!/bin/sh\nexec '${program}' '${script}' "$@"\n`)
+  chmodSync(temp, 0o755)
+  renameSync(temp, path)
+  return program
+}

@@ -1,0 +1,44 @@
+import { Installation } from '../support/installation.ts'
+import type { TestRegistry } from '../support/registry.ts'
+import type { Running } from '../support/stage.ts'
+import type { Cleanup } from '../support/temp.ts'
+
+export const LAYOUTS = [
+  'global bare',
+  'global supervised',
+  'prefix bare',
+  'prefix supervised',
+  'no daemon',
+] as const
+export type LayoutName = (typeof LAYOUTS)[number]
+
+/** An installation whose updates are killed, and how its daemon is kept running. */
+export interface Subject {
+  machine: Installation
+  /** What users run. */
+  command: string
+  supervised: boolean
+  hub: number
+}
+
+export async function subject(t: Cleanup, registry: TestRegistry, name: LayoutName): Promise<Subject> {
+  const withoutRights = name.startsWith('prefix')
+  const supervised = name.endsWith('supervised')
+  const machine = await Installation.open(t, registry, { withoutRights })
+  const { pid: hub }: Running = await machine.hub()
+  if (name === 'no daemon') return { machine, command: machine.command, supervised, hub }
+  if (supervised) {
+    const supervisor = machine.supervise()
+    t.after(() => supervisor.stop())
+    await machine.runs('1.0.0')
+  } else await machine.stage.daemon()
+  if (!withoutRights) return { machine, command: machine.command, supervised, hub }
+  // From now on it is updated in the prefix.
+  await machine.order('1.1.0')
+  await machine.runs('1.1.0')
+  const { stage } = machine
+  stage.daemonCommand = stage.daemonCommand.map((part) =>
+    part === machine.command ? machine.userCommand : part,
+  )
+  return { machine, command: machine.userCommand, supervised, hub }
+}

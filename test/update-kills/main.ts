@@ -1,0 +1,64 @@
+/**
+ * Kills updates at random moments, over all layouts, against a real registry and npm, and looks each time whether the
+ * command still works, one daemon alone runs, the agent is the same one, and what was said of the update is true.
+ *
+ *     npm run test:update-kills -- [--kills N] [--seed S] [--layout NAME]
+ *
+ * One line per kill on stderr, the sum as one JSON object on stdout. Exit code 0 when nothing was wrong.
+ */
+import { parseArgs } from 'node:util'
+import { Random } from '../chaos/random.ts'
+import { TestRegistry } from '../support/registry.ts'
+import { LAYOUTS, type LayoutName } from './layouts.ts'
+import { type Kill, killUpdates } from './run.ts'
+
+const { values } = parseArgs({
+  options: {
+    kills: { type: 'string', default: '200' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    layout: { type: 'string' },
+  },
+})
+const layouts = LAYOUTS.filter((name) => values.layout === undefined || name === values.layout)
+if (layouts.length === 0) throw new Error(`--layout is one of: ${LAYOUTS.join(', ')}`)
+
+const cleanups: (() => void | Promise<void>)[] = []
+const t = { after: (cleanup: () => void | Promise<void>) => void cleanups.push(cleanup) }
+const kills: Kill[] = []
+const told = (kill: Kill) => {
+  kills.push(kill)
+  const { layout, victim, at_ms, hit, outcome, faults } = kill
+  process.stderr.write(
+    `${layout.padEnd(17)} ${victim.padEnd(10)} at ${String(at_ms).padStart(5)} ms  hit ${hit}  ${outcome}${faults.map((fault) => `\n  FAULT ${fault}`).join('')}\n`,
+  )
+}
+
+try {
+  const registry = await TestRegistry.open(t)
+  await registry.release({ version: '1.0.0' })
+  await registry.release({ version: '1.1.0' })
+  const random = new Random(values.seed)
+  for (const [n, layout] of layouts.entries()) {
+    const share =
+      Math.floor(Number(values.kills) / layouts.length) + (n < Number(values.kills) % layouts.length ? 1 : 0)
+    if (share > 0)
+      await killUpdates(t, {
+        registry,
+        layout: layout as LayoutName,
+        kills: share,
+        random: random.fork(layout),
+        told,
+      })
+  }
+} finally {
+  // Processes before the folders they write to.
+  for (const cleanup of cleanups.reverse()) await cleanup()
+}
+
+const outcomes: Record<string, number> = {}
+for (const { outcome } of kills) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
+const bad = kills.filter(({ faults }) => faults.length > 0)
+process.stdout.write(
+  `${JSON.stringify({ seed: values.seed, kills: kills.filter(({ hit }) => hit > 0).length, missed: kills.filter(({ hit }) => hit === 0).length, outcomes, faults: bad })}\n`,
+)
+process.exit(bad.length === 0 ? 0 : 1)
