@@ -1,0 +1,79 @@
+/** The project's yardstick: `npm run bench -- --help`. What each figure compares is said in the file of its benchmark. */
+import { cpus, release, totalmem } from 'node:os'
+import { parseArgs } from 'node:util'
+import type { Benchmark } from './benchmark.ts'
+import { type Judged, judge, table } from './figure.ts'
+import { start } from './start.ts'
+
+const BENCHMARKS: Benchmark[] = [start]
+
+const HELP = `Usage: npm run bench -- [--only NAME]... [--quick] [--json]
+
+Measures, each figure as a ratio to a floor measured in the same run.
+
+  --only NAME  only this benchmark; may be given several times
+  --quick      as little as shows that it runs: the figures mean nothing
+  --json       one JSON object on standard output
+
+Benchmarks:
+${BENCHMARKS.map(({ name, about }) => `  ${name.padEnd(12)} ${about}`).join('\n')}
+
+Ends with 0 when all has been measured, whether or not goals are met.`
+
+const { values: flags } = parseArgs({
+  options: {
+    only: { type: 'string', multiple: true, default: [] },
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+})
+
+/** Runs one benchmark and clears up after it, the last that was made first. */
+async function run(benchmark: Benchmark): Promise<Judged[]> {
+  const cleanups: (() => void | Promise<void>)[] = []
+  const clear = async () => {
+    for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+  }
+  const interrupted = () => void clear().finally(() => process.exit(130))
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
+  const say = (text: string) => process.stderr.write(`${benchmark.name}: ${text}\n`)
+  try {
+    say(benchmark.about)
+    const figures = await benchmark.run({ after: (fn) => cleanups.push(fn) }, { quick: flags.quick, say })
+    return figures.map(judge)
+  } finally {
+    await clear()
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted)
+  }
+}
+
+if (flags.help) {
+  console.log(HELP)
+} else {
+  const unknown = flags.only.find((wanted) => !BENCHMARKS.some(({ name }) => name === wanted))
+  if (unknown !== undefined) {
+    console.error(
+      `There is no benchmark "${unknown}". There are: ${BENCHMARKS.map(({ name }) => name).join(', ')}.`,
+    )
+    process.exit(2)
+  }
+  const chosen = BENCHMARKS.filter(({ name }) => flags.only.length === 0 || flags.only.includes(name))
+  const figures: Judged[] = []
+  for (const benchmark of chosen) figures.push(...(await run(benchmark)))
+  const machine = {
+    processors: cpus().length,
+    memory_gb: Math.round(totalmem() / 1024 ** 3),
+    kernel: release(),
+    node: process.versions.node,
+  }
+  if (flags.json) console.log(JSON.stringify({ machine, quick: flags.quick, figures }))
+  else {
+    console.log(table(figures))
+    console.log(
+      `\n${Object.entries(machine)
+        .map(([name, value]) => `${name} ${value}`)
+        .join(', ')}`,
+    )
+  }
+}

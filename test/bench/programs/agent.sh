@@ -1,0 +1,15 @@
+#!/bin/sh
+# An agent as small as can be: says who it is, says that it is ready, and then waits in its read(2) until it is ended.
+case $1 in
+  --version) echo '2.1.330 (Claude Code)'; exit ;;
+  auth) echo '{"loggedIn":true}'; exit ;;
+esac
+while read -r line; do
+  case $line in
+    *'"subtype":"initialize"'*)
+      id=${line#*'"request_id":"'}
+      printf '{"type":"control_response","response":{"subtype":"success","request_id":"%s","response":{}}}\n' "${id%%'"'*}"
+      ;;
+    *'"subtype":"end_session"'*) exit 0 ;;
+  esac
+done

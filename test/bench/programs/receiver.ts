@@ -1,0 +1,130 @@
+/**
+ * A server as light as can be, for floors and for daemons alike: it looks for the stamps in the bytes of each frame and
+ * parses nothing that is activity. Daemons are welcomed, and acknowledged in groups as the hub does.
+ */
+import { type WebSocket, WebSocketServer } from 'ws'
+import { stamps } from '../line.ts'
+import { monotonic } from '../measure.ts'
+
+/** As the hub: acknowledgements of so many ms in one message. */
+const GATHER_MS = 3
+
+export type Request =
+  | { do: 'expect'; lines: number; latencies: boolean }
+  | { do: 'start'; agents: string[]; cwd: string }
+  | { do: 'heartbeat'; ms: number }
+export type Reply =
+  | { said: 'listening'; port: number }
+  /** A floor's first frame, or a daemon's greeting: where the link is up. */
+  | { said: 'connected'; at: number; running: number }
+  | { said: 'started'; agent: string; problem?: string }
+  | { said: 'received'; at: number; latencies: number[] }
+  /** The longest that an answer to a ping took. */
+  | { said: 'heartbeat'; longestMs: number; pings: number }
+
+/** How far each journal is here. */
+const held: Record<string, number> = {}
+
+const say = (reply: Reply) => process.send?.(reply)
+let expected = Number.POSITIVE_INFINITY
+let seen = 0
+let latencies: number[] | undefined
+let daemon: WebSocket | undefined
+
+function count(frame: Buffer) {
+  const now = monotonic()
+  const kept = latencies
+  seen += stamps(frame, kept && ((at) => kept.push(now - at)))
+  if (seen < expected) return
+  expected = Number.POSITIVE_INFINITY
+  say({ said: 'received', at: now, latencies: latencies ?? [] })
+}
+
+function serve(socket: WebSocket) {
+  const due = new Set<string>()
+  const acknowledge = () => {
+    const offsets = Object.fromEntries([...due].map((id) => [id, held[id]]))
+    due.clear()
+    socket.send(JSON.stringify({ type: 'agent:ack', offsets }))
+  }
+  socket.on('error', () => {})
+  socket.on('message', (data) => {
+    const frame = data as Buffer
+    const activity = /^\{"type":"agent:activity","agent_id":"([^"]+)","from":\d+,"to":(\d+)/.exec(
+      frame.toString('latin1', 0, 200),
+    )
+    if (activity) {
+      const [, agent = '', to] = activity
+      if (due.size === 0) setTimeout(acknowledge, GATHER_MS)
+      due.add(agent)
+      held[agent] = Number(to)
+      return count(frame)
+    }
+    if (frame.toString('latin1', 0, 8) !== '{"type":') return count(frame)
+    const message = JSON.parse(frame.toString())
+    switch (message.type) {
+      case 'bare':
+        return say({ said: 'connected', at: monotonic(), running: 0 })
+      case 'machine:hello': {
+        daemon = socket
+        socket.send(JSON.stringify({ type: 'server:welcome', protocol: { version: 1 }, offsets: held }))
+        const running = message.agents.filter(({ state }: { state: string }) => state === 'idle').length
+        return say({ said: 'connected', at: monotonic(), running })
+      }
+      case 'agent:start:result':
+        return say({
+          said: 'started',
+          agent: message.command_id,
+          ...(!message.ok && { problem: message.error.message }),
+        })
+    }
+  })
+}
+
+const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false })
+server.on('connection', serve)
+server.on('listening', () => say({ said: 'listening', port: (server.address() as { port: number }).port }))
+
+process.on('message', (request: Request) => {
+  switch (request.do) {
+    case 'expect':
+      seen = 0
+      expected = request.lines
+      latencies = request.latencies ? [] : undefined
+      return
+    case 'start':
+      for (const id of request.agents)
+        daemon?.send(
+          JSON.stringify({ type: 'agent:start', command_id: id, agent_id: id, spec: { cwd: request.cwd } }),
+        )
+      return
+    case 'heartbeat':
+      return heartbeat(request.ms)
+  }
+})
+process.on('disconnect', () => process.exit())
+
+/** Pings for so long, ten times a second, and tells the longest that an answer took. */
+function heartbeat(ms: number) {
+  const socket = daemon!
+  let longestMs = 0
+  let pings = 0
+  const sent: number[] = []
+  const answered = () => {
+    longestMs = Math.max(longestMs, monotonic() - sent.shift()!)
+  }
+  socket.on('pong', answered)
+  const timer = setInterval(() => {
+    sent.push(monotonic())
+    pings++
+    socket.ping()
+  }, 100)
+  setTimeout(() => {
+    clearInterval(timer)
+    setTimeout(() => {
+      socket.off('pong', answered)
+      const overdue = sent.length > 0 ? monotonic() - sent[0]! : 0
+      say({ said: 'heartbeat', longestMs: Math.max(longestMs, overdue), pings })
+    }, 500)
+  }, ms)
+}

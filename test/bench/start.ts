@@ -1,0 +1,62 @@
+import type { Benchmark } from './benchmark.ts'
+import { interleaved, median, memoryOf } from './measure.ts'
+import { type Connected, Rig } from './rig.ts'
+
+/** After so long a process has done what it does when it is new. */
+const SETTLED_MS = 10_000
+
+/**
+ * From starting the process to the receiver's having its first frame (a daemon's greeting), and what it holds in memory
+ * when nothing goes on. The floor is a Node process that loads `ws` from node_modules and connects.
+ */
+export const start: Benchmark = {
+  name: 'start',
+  about: 'start to connected, and idle memory, against a bare Node process with ws',
+  async run(t, { quick }) {
+    const rig = await Rig.open(t)
+    const once = (begin: () => Promise<Connected>) => async () => {
+      const process = await begin()
+      await process.end()
+      return process.tookMs
+    }
+    // The first start makes the state folder, and what is remembered there for the next start.
+    const first = await rig.daemon()
+    await sleepUntilSettled(quick)
+    await first.end('SIGTERM')
+    const took = await interleaved(quick ? 3 : 21, {
+      floor: once(() => rig.bare()),
+      daemon: once(() => rig.daemon()),
+    })
+
+    const bare = await rig.bare()
+    const daemon = await rig.daemon()
+    await sleepUntilSettled(quick)
+    const memory = { floor: memoryOf(bare.pid), daemon: memoryOf(daemon.pid) }
+    const of = 'a bare Node process with ws'
+    return [
+      {
+        name: 'start to connected',
+        value: median(took.daemon),
+        unit: 'ms',
+        floor: { value: median(took.floor), of },
+        goal: { at: 'most', limit: 1.5 },
+      },
+      {
+        name: 'idle memory (RSS)',
+        value: memory.daemon.rss,
+        unit: 'MB',
+        floor: { value: memory.floor.rss, of },
+        goal: { at: 'most', limit: 1.15 },
+      },
+      {
+        name: 'idle memory, its own alone (anonymous)',
+        value: memory.daemon.own,
+        unit: 'MB',
+        floor: { value: memory.floor.own, of },
+      },
+    ]
+  },
+}
+
+const sleepUntilSettled = (quick: boolean) =>
+  new Promise((resolve) => setTimeout(resolve, quick ? 500 : SETTLED_MS))
