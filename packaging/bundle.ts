@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type BuildOptions, build, type Metafile } from 'esbuild'
 import { declarations } from './declarations.ts'
 import { thirdPartyLicences } from './licences.ts'
-import { buildProgram, common, dist, root, version } from './program.ts'
+import { buildProgram, common, dist, root, version, wrapProgram } from './program.ts'
 import { jsonSchema } from './schema.ts'
 
 const protocol = (format: 'esm' | 'cjs', outfile: string): BuildOptions => ({
@@ -48,7 +48,7 @@ const protocols = await Promise.all([
 ])
 const metafiles = [program.metafile, ...protocols.map(({ metafile }) => metafile!)]
 
-put(join(dist, 'index.js'), program.code, 0o755)
+put(join(dist, 'index.js'), await wrapProgram(program.code), 0o755)
 for (const { outputFiles } of protocols) for (const file of outputFiles!) put(file.path, file.contents)
 // The package's own package.json says "module".
 put(join(dist, 'package.json'), '{ "type": "commonjs" }\n')

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -28,7 +29,8 @@ const program: BuildOptions = {
   platform: 'node',
   // Starts some 15 ms sooner than an ES module; parts that are loaded with import() are initialised when first asked for.
   format: 'cjs',
-  banner: { js: '#!/usr/bin/env node' },
+  // Node's own parts, too, come by require(): what is run from a text has no import() of its own.
+  supported: { 'dynamic-import': false },
   define: {
     FOMULAR_VERSION: JSON.stringify(version),
     FOMULAR_LAUNCH_SCRIPT: JSON.stringify(readFileSync(join(root, 'src/agents/launch.sh'), 'utf8')),
@@ -59,4 +61,22 @@ export async function buildProgram(
   if (main.text.includes('import_meta'))
     throw new Error('the program refers to import.meta, which a CommonJS file does not have')
   return { code: main.contents, metafile }
+}
+
+/** The program as `dist/index.js`: in what keeps its compiled form. */
+export async function wrapProgram(code: Uint8Array): Promise<Uint8Array> {
+  const { outputFiles = [] } = await build({
+    ...common,
+    entryPoints: ['packaging/start.ts'],
+    platform: 'node',
+    format: 'cjs',
+    banner: { js: '#!/usr/bin/env node' },
+    define: {
+      PROGRAM: JSON.stringify(
+        `(function(exports,require,module,__filename,__dirname){${Buffer.from(code)}\n})`,
+      ),
+      BUILD: JSON.stringify(createHash('sha256').update(code).digest('hex')),
+    },
+  })
+  return outputFiles[0]!.contents
 }

@@ -3,8 +3,9 @@ import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { findByEnvironment, sendSignal } from '../../src/platform/process-identity.ts'
-import { PROGRAM } from '../support/stage.ts'
+import { sendSignal } from '../../src/platform/process-identity.ts'
+import { findByEnvironment } from '../../src/platform/process-list.ts'
+import { RUN } from '../support/stage.ts'
 import { type Cleanup, tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 import { monotonic } from './measure.ts'
@@ -71,10 +72,10 @@ export class Rig {
     return this.#replies.splice(found(), 1)[0] as Reply & { said: S }
   }
 
-  /** Starts a Node process and waits until the receiver has its first frame. */
-  async connect(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Connected> {
+  /** Starts a process and waits until the receiver has its first frame. */
+  async connect([file, ...args]: [string, ...string[]], env: NodeJS.ProcessEnv = {}): Promise<Connected> {
     const started = monotonic()
-    const child = spawn(process.execPath, args, {
+    const child = spawn(file, args, {
       cwd: this.dir,
       env: { ...this.#env, ...env },
       stdio: ['ignore', 'ignore', 'inherit'],
@@ -94,15 +95,15 @@ export class Rig {
   }
 
   bare(): Promise<Connected> {
-    return this.connect([program('bare.cjs'), this.url])
+    return this.connect([process.execPath, program('bare.cjs'), this.url])
   }
 
   forwarder(form: 'lines' | 'chunks', pipes: string[]): Promise<Connected> {
-    return this.connect([program('forwarder.ts'), this.url, form, ...pipes])
+    return this.connect([process.execPath, program('forwarder.ts'), this.url, form, ...pipes])
   }
 
   daemon(): Promise<Connected> {
-    return this.connect([PROGRAM, 'run', '--server-url', this.url, '--log-format', 'none'], {
+    return this.connect([...RUN, 'run', '--server-url', this.url, '--log-format', 'none'], {
       FOMULAR_STATE_DIR: join(this.dir, 'state'),
       FOMULAR_KEY: 'bench-key-bench-key-bench-key-bench-key',
       FOMULAR_CLAUDE_PATH: program('agent.sh'),

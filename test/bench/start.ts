@@ -3,7 +3,7 @@ import { interleaved, median, memoryOf } from './measure.ts'
 import { type Connected, Rig } from './rig.ts'
 
 /** After so long a process has done what it does when it is new. */
-const SETTLED_MS = 10_000
+const SETTLED_MS = 8_000
 
 /**
  * From starting the process to the receiver's having its first frame (a daemon's greeting), and what it holds in memory

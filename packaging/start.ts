@@ -1,0 +1,61 @@
+/**
+ * What `dist/index.js` begins with. V8 reads, compiles and first runs the program in two thirds of the time that a daemon
+ * takes to connect. So the program is here as text, and what V8 has made of it is kept in the state folder: a start that
+ * finds it there skips most of that. Without it, or with one that does not fit, everything goes the same, only slower.
+ */
+import { createHash } from 'node:crypto'
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Script } from 'node:vm'
+import { stateDir } from '../src/config/paths.ts'
+
+/** The program: a function of what Node gives a CommonJS module. */
+declare const PROGRAM: string
+/** Differs between any two builds. V8 itself only compares the length of the text. */
+declare const BUILD: string
+
+/** These run for long, each with other parts of the program. What else there is makes do with what the daemon left. */
+const LASTING = ['run', 'up', 'hub']
+/** By then a daemon has run what a start needs. */
+const SAVE_AFTER_MS = 5000
+const DIGEST_BYTES = 32
+
+const [, , first = 'run', ...rest] = process.argv
+const command = first.startsWith('-') ? 'run' : first
+const args = [first, ...rest]
+const flag = args.find((arg) => arg.startsWith('--state-dir='))?.slice('--state-dir='.length)
+const dir = flag ?? args[args.indexOf('--state-dir') + 1 || args.length] ?? stateDir(process.env)
+const path = join(dir, `compiled-${LASTING.includes(command) ? command : 'run'}.bin`)
+
+/** Vouches for the content, and that it is for this build on this Node: V8 believes what it is given. */
+const digest = (code: Buffer) =>
+  createHash('sha256').update(`${BUILD} ${process.version} ${process.arch}\n`).update(code).digest()
+
+function load(): Buffer | undefined {
+  try {
+    const { uid, mode } = statSync(path)
+    if (uid !== process.getuid?.() || (mode & 0o022) !== 0) return undefined
+    const bytes = readFileSync(path)
+    const code = bytes.subarray(DIGEST_BYTES)
+    return digest(code).equals(bytes.subarray(0, DIGEST_BYTES)) ? code : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function save() {
+  const temp = `${path}.${process.pid}.tmp`
+  try {
+    const code = script.createCachedData()
+    writeFileSync(temp, Buffer.concat([digest(code), code]), { mode: 0o600, flag: 'wx' })
+    renameSync(temp, path)
+  } catch {
+    rmSync(temp, { force: true })
+  }
+}
+
+const cachedData = load()
+const script = new Script(PROGRAM, { filename: __filename, ...(cachedData && { cachedData }) })
+if (LASTING.includes(command) && (!cachedData || script.cachedDataRejected))
+  setTimeout(save, SAVE_AFTER_MS).unref()
+script.runInThisContext()(exports, require, module, __filename, __dirname)
