@@ -43,7 +43,7 @@ function load(): Buffer | undefined {
   }
 }
 
-function save() {
+function save(script: Script) {
   const temp = `${path}.${process.pid}.tmp`
   try {
     const code = script.createCachedData()
@@ -54,8 +54,12 @@ function save() {
   }
 }
 
-const cachedData = load()
-const script = new Script(PROGRAM, { filename: __filename, ...(cachedData && { cachedData }) })
-if (LASTING.includes(command) && (!cachedData || script.cachedDataRejected))
-  setTimeout(save, SAVE_AFTER_MS).unref()
-script.runInThisContext()(exports, require, module, __filename, __dirname)
+function compile(): Script {
+  const cachedData = load()
+  const script = new Script(PROGRAM, { filename: __filename, ...(cachedData && { cachedData }) })
+  if (LASTING.includes(command) && (!cachedData || script.cachedDataRejected))
+    setTimeout(save, SAVE_AFTER_MS, script).unref()
+  return script
+}
+
+compile().runInThisContext()(exports, require, module, __filename, __dirname)

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { type FSWatcher, readdirSync, renameSync, rmSync, watch } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { type FSWatcher, readdirSync, renameSync, rm, rmSync, watch } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { UserError } from '../platform/errors.ts'
 import { clearTemporary, ensurePrivateDir, readJson, setAside, writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
@@ -226,7 +226,7 @@ export class Agents {
     const doomed = join(this.#options.dir, `.removed-${agent.id}-${randomUUID()}`)
     renameSync(agent.folder.dir, doomed)
     this.#options.removed(agent.id)
-    await rm(doomed, { recursive: true, force: true })
+    await promisify(rm)(doomed, { recursive: true, force: true })
   }
 
   /** Looks after what nobody tells the daemon: ends that no launcher could note, growth that no watcher reported. */

@@ -92,6 +92,7 @@ export class Daemon {
       clock,
       logger,
       proxy: () => proxyAgent(config.server_url, process.env),
+      ready: () => this.#machine.saved(),
       hello: () => this.#hello(),
       live: (welcome) => this.#live(welcome),
       message: (message) => this.#message(message),

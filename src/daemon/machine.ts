@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import * as z from 'zod/mini'
-import { readJson, setAside, writeAtomic } from '../platform/files.ts'
+import { readJson, setAside, writeDurable } from '../platform/files.ts'
 
 /** `machine.json` in the state folder. */
 const MachineRecord = z.object({
@@ -20,6 +20,11 @@ export interface Machine {
   damaged?: string
   /** Higher than any revision this machine has used before. */
   nextRevision(): number
+  /**
+   * Resolves once what this start has changed would survive a power failure. Nobody is told an id or a revision before.
+   * @throws the system's error; the next call tries again
+   */
+  saved(): Promise<void>
 }
 
 /** Who this machine is to its server; made on the first start. */
@@ -37,7 +42,16 @@ export function openMachine(path: string, now: string): Machine {
         starts: damaged ? Math.floor(Date.now() / 60_000) - 28_400_000 : 0,
       }
   const record = { ...known, starts: known.starts + 1 }
-  writeAtomic(path, JSON.stringify(record), { durable: true })
+  let saving: Promise<void> | undefined
+  const saved = () => {
+    saving ??= writeDurable(path, JSON.stringify(record)).catch((error) => {
+      saving = undefined
+      throw error
+    })
+    return saving
+  }
+  // A disk takes its time for it: meanwhile the connection is made.
+  saved().catch(() => {})
   let revision = record.starts * REVISIONS_PER_START
-  return { machine_id: record.machine_id, nextRevision: () => ++revision, ...(damaged && { damaged }) }
+  return { machine_id: record.machine_id, nextRevision: () => ++revision, saved, ...(damaged && { damaged }) }
 }

@@ -65,6 +65,9 @@ export async function runDaemon(
         return false
       }
     }
+    daemon.start()
+    // The connection is on its way first; the server's part of it and what follows here go on at the same time.
+    await new Promise(setImmediate)
     closeControl = await listenControl(
       paths.socket,
       {
@@ -84,7 +87,6 @@ export async function runDaemon(
       { version: VERSION, pid: process.pid, server_url: config.server_url, state_dir: paths.dir },
       'daemon started',
     )
-    daemon.start()
     notifier = startNotifier({
       env: process.env,
       pid: process.pid,

@@ -43,6 +43,8 @@ export interface LinkOptions {
   logger: Logger
   /** The agent for the url's proxy, if there is one. */
   proxy?: () => Promise<HttpAgent | undefined>
+  /** Resolves once the server may be greeted. Asked for as soon as the connection is open. */
+  ready?(): Promise<void>
   hello(): Hello
   live(welcome: Welcome): void
   message(message: Exclude<FromServer, Welcome | Refuse> | Command): void
@@ -183,7 +185,7 @@ export class Link {
     socket.on('open', () => {
       this.#move('opened')
       this.#hear()
-      this.#write(this.#options.hello())
+      void this.#greet(socket)
     })
     socket.on('message', (data, isBinary) => {
       if (socket !== this.#socket) return
@@ -223,6 +225,16 @@ export class Link {
         })
       else this.#lost(socket, failure ?? `closed with code ${code}${said && `: ${said}`}`)
     })
+  }
+
+  async #greet(socket: WebSocket) {
+    const { ready, hello } = this.#options
+    try {
+      await ready?.()
+    } catch (error) {
+      return this.#lost(socket, (error as Error).message)
+    }
+    if (socket === this.#socket) this.#write(hello())
   }
 
   #receive(data: Buffer, isBinary: boolean) {
