@@ -3,9 +3,10 @@ import { cpus, release, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { Benchmark } from './benchmark.ts'
 import { type Judged, judge, table } from './figure.ts'
+import { flow } from './flow.ts'
 import { start } from './start.ts'
 
-const BENCHMARKS: Benchmark[] = [start]
+const BENCHMARKS: Benchmark[] = [start, flow]
 
 const HELP = `Usage: npm run bench -- [--only NAME]... [--quick] [--json]
 

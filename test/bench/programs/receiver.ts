@@ -41,6 +41,7 @@ function count(frame: Buffer) {
 }
 
 function serve(socket: WebSocket) {
+  let isFloor = false
   const due = new Set<string>()
   const acknowledge = () => {
     const offsets = Object.fromEntries([...due].map((id) => [id, held[id]]))
@@ -60,10 +61,11 @@ function serve(socket: WebSocket) {
       held[agent] = Number(to)
       return count(frame)
     }
-    if (frame.toString('latin1', 0, 8) !== '{"type":') return count(frame)
+    if (isFloor) return count(frame)
     const message = JSON.parse(frame.toString())
     switch (message.type) {
       case 'bare':
+        isFloor = true
         return say({ said: 'connected', at: monotonic(), running: 0 })
       case 'machine:hello': {
         daemon = socket

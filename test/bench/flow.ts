@@ -1,0 +1,168 @@
+import { execFileSync } from 'node:child_process'
+import { closeSync, constants, openSync, writeSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { join } from 'node:path'
+import type { Cleanup } from '../support/temp.ts'
+import type { Benchmark, Options } from './benchmark.ts'
+import type { Figure } from './figure.ts'
+import { stampedLine } from './line.ts'
+import { interleaved, median, monotonic, percentile } from './measure.ts'
+import { Rig } from './rig.ts'
+
+const LINE_BYTES = 300
+/** As Claude Code gathers its deltas: a line every 100 ms of each agent that works. One alone writes faster. */
+const LINES_PER_S = { alone: 100, many: 10 }
+/** Between two rounds of writing. */
+const STEP_MS = 5
+/** Written in one go where the rate is not limited. */
+const BATCH_BYTES = 60_000
+
+/**
+ * From an agent's write(2) to the receiver's having it. The daemon's agents are real ones, with their launchers; the
+ * benchmark writes to their journals what they would, with O_APPEND as they do. The floor reads as many pipes, which are
+ * written to in the same way, and sends each line as it comes. The receiver does the same for both, beside
+ * acknowledging what the daemon sends.
+ */
+export const flow: Benchmark = {
+  name: 'flow',
+  about:
+    'latency and throughput from agent to server, against a pipe -> ws.send forwarder without durability',
+  async run(t, options) {
+    const figures: Figure[] = []
+    for (const agents of options.quick ? [1, 5] : [1, 50, 500])
+      figures.push(...(await withAgents(t, options, agents)))
+    return figures
+  },
+}
+
+/** Where an agent writes to. */
+interface Sink {
+  line(text: string): void
+  /** Writes so much as quickly as it is taken. */
+  flood(text: string, times: number): Promise<void>
+  close(): void
+}
+
+function journalSink(path: string): Sink {
+  const fd = openSync(path, constants.O_WRONLY | constants.O_APPEND)
+  return {
+    line: (text) => void writeSync(fd, text),
+    async flood(text, times) {
+      for (let n = 0; n < times; n++) {
+        writeSync(fd, text)
+        await new Promise(setImmediate)
+      }
+    },
+    close: () => closeSync(fd),
+  }
+}
+
+function pipeSink(path: string): Sink {
+  const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
+  const socket = new Socket({ fd, readable: false, writable: true })
+  return {
+    line: (text) => void writeSync(fd, text),
+    async flood(text, times) {
+      for (let n = 0; n < times; n++)
+        if (!socket.write(text)) await new Promise((resolve) => socket.once('drain', resolve))
+    },
+    close: () => socket.destroy(),
+  }
+}
+
+async function withAgents(t: Cleanup, { quick, say }: Options, agents: number): Promise<Figure[]> {
+  const rig = await Rig.open(t)
+  await rig.daemon()
+  say(`starting ${agents} agents`)
+  const folders = await rig.agents(agents)
+  const pipes = folders.map((_, n) => join(rig.dir, `pipe-${n}`))
+  const bytePipes = folders.map((_, n) => join(rig.dir, `bytes-${n}`))
+  execFileSync('mkfifo', [...pipes, ...bytePipes])
+  await rig.forwarder('lines', pipes)
+  await rig.forwarder('chunks', bytePipes)
+  const sinks = {
+    floor: pipes.map(pipeSink),
+    chunks: bytePipes.map(pipeSink),
+    daemon: folders.map((folder) => journalSink(join(folder, 'activity.jsonl'))),
+  }
+  t.after(() => {
+    for (const sink of Object.values(sinks).flat()) sink.close()
+  })
+  const rate = agents === 1 ? LINES_PER_S.alone : agents * LINES_PER_S.many
+  const seconds = quick ? 0.3 : 3
+  say(`${rate} lines/s`)
+  const paced = await interleaved(quick ? 1 : 5, {
+    floor: () => pace(rig, sinks.floor, rate, seconds),
+    daemon: () => pace(rig, sinks.daemon, rate, seconds),
+  })
+  say('as fast as it goes')
+  const megabytes = quick ? 1 : 32
+  const flooded = await interleaved(quick ? 1 : 5, {
+    floor: () => flood(rig, sinks.floor, megabytes),
+    chunks: () => flood(rig, sinks.chunks, megabytes),
+    daemon: () => flood(rig, sinks.daemon, megabytes),
+  })
+
+  const ms = (contender: 'floor' | 'daemon', share: number) =>
+    median(paced[contender].map((latencies) => percentile(latencies, share)))
+  const name = (what: string) => `${what}, ${agents} agent${agents === 1 ? '' : 's'}`
+  const of = 'lines from pipes to ws.send'
+  return [
+    {
+      name: name('latency p50'),
+      value: ms('daemon', 0.5),
+      unit: 'ms',
+      floor: { value: ms('floor', 0.5), of },
+      goal: { at: 'most', limit: 1.2 },
+    },
+    {
+      name: name('latency p99'),
+      value: ms('daemon', 0.99),
+      unit: 'ms',
+      floor: { value: ms('floor', 0.99), of },
+      goal: { at: 'most', limit: 1.5 },
+    },
+    {
+      name: name('throughput'),
+      value: median(flooded.daemon),
+      unit: 'MB/s',
+      floor: { value: median(flooded.floor), of },
+      goal: { at: 'least', limit: 0.9 },
+    },
+    {
+      name: name('throughput against bytes that nobody reads'),
+      value: median(flooded.daemon),
+      unit: 'MB/s',
+      floor: { value: median(flooded.chunks), of: 'bytes from pipes to ws.send' },
+    },
+  ]
+}
+
+/** Lines at a steady rate, the agents in turns. @returns the latency of each */
+async function pace(rig: Rig, sinks: Sink[], perSecond: number, seconds: number): Promise<number[]> {
+  const total = Math.ceil(perSecond * seconds)
+  rig.ask({ do: 'expect', lines: total, latencies: true })
+  const received = rig.reply('received')
+  const start = monotonic()
+  for (let written = 0; written < total; ) {
+    const due = Math.min(total, ((monotonic() - start) / 1000) * perSecond)
+    for (; written < due; written++) sinks[written % sinks.length]!.line(stampedLine(monotonic(), LINE_BYTES))
+    await new Promise((resolve) => setTimeout(resolve, STEP_MS))
+  }
+  return (await received).latencies
+}
+
+/** @returns MB of lines a second, from the first write to the last line's receipt */
+async function flood(rig: Rig, sinks: Sink[], megabytes: number): Promise<number> {
+  const line = stampedLine(0, LINE_BYTES)
+  const perBatch = Math.floor(Math.min(BATCH_BYTES, (megabytes * 1e6) / sinks.length) / line.length)
+  const batch = line.repeat(perBatch)
+  const times = Math.max(1, Math.round((megabytes * 1e6) / batch.length / sinks.length))
+  const lines = perBatch * times * sinks.length
+  rig.ask({ do: 'expect', lines, latencies: false })
+  const received = rig.reply('received')
+  const start = monotonic()
+  await Promise.all(sinks.map((sink) => sink.flood(batch, times)))
+  const { at } = await received
+  return (lines * line.length) / 1e6 / ((at - start) / 1000)
+}
