@@ -1,4 +1,4 @@
-import type { Clock } from '../platform/clock.ts'
+import { type Clock, isoTime } from '../platform/clock.ts'
 import { readJson, writeAtomic } from '../platform/files.ts'
 import type { AgentStatus, Event, PermissionRequest } from '../protocol/index.ts'
 import { decodeLine, tooLong } from './decode.ts'
@@ -163,7 +163,9 @@ export class Agent {
     const from = this.#snapshot.offset
     let changed = false
     const to = this.journal.lines(from, CATCH_UP_BYTES, (line) => {
-      changed = this.#take(line, this.#decode(line)) || changed
+      // Most of a journal is talk, which is decoded when it is sent: once is enough.
+      const events = this.runtime.isTalk(line.bytes) ? [] : this.#decode(line)
+      changed = this.#take(line, events) || changed
       return undefined
     })
     if (changed) this.touch()
@@ -350,7 +352,7 @@ export class Agent {
   }
 
   #now() {
-    return new Date(this.#context.clock.now()).toISOString()
+    return isoTime(this.#context.clock.now())
   }
 
   #wake() {

@@ -90,9 +90,12 @@ export function decodeLine(line: Buffer, offset: number, runtime: (line: string)
   if (reason) bodies = [unreadable(reason, line.length, line)]
   return bodies.map((body, index) => {
     // A process killed while writing leaves the beginning of an object; its next run's launcher ended the line.
-    if (body.kind === 'unreadable' && text.startsWith('{') && !text.endsWith('}'))
-      body = { ...body, reason: 'torn' }
-    return { ...body, offset, index } as Event
+    if (body.kind === 'unreadable' && text.startsWith('{') && !text.endsWith('}')) body.reason = 'torn'
+    // In place: it was made for this.
+    const event = body as Event
+    event.offset = offset
+    event.index = index
+    return event
   })
 }
 

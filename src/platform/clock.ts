@@ -30,3 +30,15 @@ export const sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
     const timer = setTimeout(finish, ms)
     signal?.addEventListener('abort', finish)
   })
+
+let shownMs = Number.NaN
+let shown = ''
+
+/** A time of `Clock.now` as ISO 8601. Cheap where it is asked for many times in a ms. */
+export function isoTime(ms: number): string {
+  if (ms !== shownMs) {
+    shown = new Date(ms).toISOString()
+    shownMs = ms
+  }
+  return shown
+}

@@ -47,6 +47,8 @@ export interface Runtime {
   statePattern: string
   /** Of those, the ones that say it is. */
   idlePattern: string
+  /** Whether a line says nothing of the agent's state, prompts, requests or account: text, tool uses, deltas. */
+  isTalk(line: Buffer): boolean
   /** Looks for the program on this machine. Never throws. */
   probe(options: { env: NodeJS.ProcessEnv }): Promise<RuntimeFound>
   launch(spec: AgentSpec, options: { path: string; dir: string; session?: LaunchSession }): LaunchPlan

@@ -24,6 +24,13 @@ export const known = <T>(table: Record<string, T>, name: unknown): T | undefined
 
 /** Leaves out what is undefined: absent and undefined are the same on the wire, and should be in memory. */
 export function compact<T extends object>(value: T): T {
-  for (const key of Object.keys(value) as (keyof T)[]) if (value[key] === undefined) delete value[key]
+  for (const key in value) if (value[key] === undefined) return copyOf(value)
   return value
+}
+
+/** Not by `delete`: objects that something was deleted from are slow from then on. */
+function copyOf<T extends object>(value: T): T {
+  const copy = {} as T
+  for (const key in value) if (value[key] !== undefined) copy[key] = value[key]
+  return copy
 }

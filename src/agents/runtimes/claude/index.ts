@@ -1,6 +1,7 @@
 import type { Runtime } from '../runtime.ts'
 import { decode } from './decode.ts'
 import * as input from './input.ts'
+import { isTalk } from './is-talk.ts'
 import { isInSession, launch } from './launch.ts'
 import { probe } from './probe.ts'
 
@@ -11,6 +12,7 @@ export const claude: Runtime = {
   name: 'claude',
   statePattern: STATE_LINE,
   idlePattern: `${STATE_LINE}"idle"`,
+  isTalk,
   probe,
   launch,
   isInSession,
