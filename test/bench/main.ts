@@ -1,12 +1,13 @@
 /** The project's yardstick: `npm run bench -- --help`. What each figure compares is said in the file of its benchmark. */
 import { cpus, release, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
+import { agents } from './agents.ts'
 import type { Benchmark } from './benchmark.ts'
 import { type Judged, judge, table } from './figure.ts'
 import { flow } from './flow.ts'
 import { start } from './start.ts'
 
-const BENCHMARKS: Benchmark[] = [start, flow]
+const BENCHMARKS: Benchmark[] = [start, flow, agents]
 
 const HELP = `Usage: npm run bench -- [--only NAME]... [--quick] [--json]
 
