@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { fakeAgent } from '../support/fake-agent.ts'
-import { pm2Folder } from '../support/pm2.ts'
 import { Stage } from '../support/stage.ts'
+import { testTool } from '../support/tool.ts'
 import { until } from '../support/wait.ts'
 
 test('pm2 keeps the daemon running, and lets its agents live', async (t) => {
@@ -14,7 +14,11 @@ test('pm2 keeps the daemon running, and lets its agents live', async (t) => {
   await stage.hub()
   const home = stage.env.HOME!
   const secret = 'of-who-starts-pm2'
-  const env = { ...stage.env, PATH: `${await pm2Folder()}:${stage.env.PATH}`, FOMULAR_KEY: secret }
+  const env = {
+    ...stage.env,
+    PATH: `${await testTool('pm2', '7.0.4')}/.bin:${stage.env.PATH}`,
+    FOMULAR_KEY: secret,
+  }
   const pm2 = (...args: string[]) => promisify(execFile)('pm2', args, { env, cwd: stage.cwd })
   const service = async (...args: string[]) => {
     const running = stage.run(['service', ...args, '--json'], env)

@@ -91,14 +91,19 @@ test('a unit of the machine, through what seldom happens to its daemon', async (
 })
 
 test('installed through sudo, after `enroll`: for who called it, with what root was told', async (t) => {
-  const { machine, daemon, status } = await serviceMachine(t)
+  const { machine, daemon, status, at } = await serviceMachine(t)
   const home = '/root/.fomular'
   await machine.out(['mkdir', home])
   await machine.out(['cp', MACHINE_KEY, `${home}/key`])
   const config = 'server_url = "ws://127.0.0.1:3001"\nkey_file = "key"\nmax_agents = 7\n'
   await machine.out(['sh', '-c', `cat >${home}/config.toml`], { input: config })
-  const installed = await daemon(['service', 'install'], { env: { SUDO_USER: 'bob' } })
+  const env = { SUDO_USER: 'bob', HTTPS_PROXY: 'http://me:secret@proxy:8080', FOMULAR_LOG_LEVEL: 'debug' }
+  const installed = await daemon(['service', 'install'], { env })
   assert.equal(installed.code, 0, installed.stderr)
+  assert.match(installed.stderr, /HTTPS_PROXY has a password in it/)
+  const unit = readFileSync(at(UNIT), 'utf8')
+  assert.match(unit, /^Environment=FOMULAR_LOG_LEVEL=debug$/m)
+  assert.doesNotMatch(unit, /secret|HTTPS_PROXY/)
   const { pid, says } = await status()
   assert.match(says, /^Connected/)
   assert.match(await machine.out(['stat', '-c', '%U', `/proc/${pid}`]), /^bob/)

@@ -9,7 +9,7 @@ const UNIT = '/home/bob/.config/systemd/user/fomular-daemon.service'
 const ODD = '/usr/local/bin:/usr/bin:/bin:/opt/a b/%h $HOME "c" \\x'
 
 test('a unit of a user: without a login, through what happens to its daemon, to its removal', async (t) => {
-  const on = await serviceMachine(t, 'bob')
+  const on = await serviceMachine(t, { user: 'bob' })
   const { machine, daemon, at, kill } = on
   const as = { user: 'bob' }
   const key = readFileSync(at(MACHINE_KEY), 'utf8')

@@ -53,16 +53,19 @@ JSON.stringify = (value, ...rest) => plain(
 /** A real registry of npm packages on loopback, with nothing in it but what a test publishes. */
 export class TestRegistry {
   readonly url: string
+  /** Where it keeps its packages. */
+  readonly storage: string
   readonly #dir: string
   readonly #start: () => Promise<void>
   stop: () => Promise<void> = async () => {}
 
   private constructor(dir: string, port: number, modules: string) {
     this.#dir = dir
+    this.storage = join(dir, 'storage')
     this.url = `http://127.0.0.1:${port}`
     writeFileSync(
       join(dir, 'config.yaml'),
-      `storage: ${join(dir, 'storage')}
+      `storage: ${this.storage}
 auth: { htpasswd: { file: ${join(dir, 'htpasswd')} } }
 packages: { '**': { access: $all, publish: $all, unpublish: $all } }
 max_body_size: 500mb

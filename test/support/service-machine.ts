@@ -44,14 +44,27 @@ export interface ServiceMachine {
   agentIs(id: string, state: HubAgent['state']): Promise<HubAgent>
 }
 
+export interface MachineOptions {
+  /** Whose service the commands about a service are about, where not root's. */
+  user?: string
+  /** Files and folders that it sees besides, by their paths there. */
+  binds?: Record<string, string>
+}
+
 /**
  * A Debian with this program as npm installs it for all users, a user bob, a stand-in for Claude Code, and a hub as a
  * service of its own.
- * @param user whose service the commands about a service are about, where not root's
  */
-export async function serviceMachine(t: Cleanup, user?: string): Promise<ServiceMachine> {
+export async function serviceMachine(
+  t: Cleanup,
+  { user, binds = {} }: MachineOptions = {},
+): Promise<ServiceMachine> {
   const support = fileURLToPath(new URL('.', import.meta.url))
-  const machine = await Booted.boot(t, { '/usr/local/bin/node': process.execPath, '/opt/support': support })
+  const machine = await Booted.boot(t, {
+    '/usr/local/bin/node': process.execPath,
+    '/opt/support': support,
+    ...binds,
+  })
   const at = (path: string) => join(machine.root, path)
   mkdirSync(at(PACKAGE), { recursive: true })
   cpSync(dirname(PROGRAM), at(`${PACKAGE}/dist`), { recursive: true })

@@ -1,10 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { homeOf } from '../../config/paths.ts'
 import type { At } from '../../service/manager.ts'
-import type { ManagerName } from '../../service/plan.ts'
-
-/** As in src/service/plan.ts, which is not loaded for `--help`. */
-const MANAGERS = ['systemd', 'systemd-user', 'pm2', 'launchd']
+import { MANAGERS, type ManagerName } from '../../service/plan.ts'
 
 export interface ServiceOptions {
   manager?: ManagerName
@@ -24,7 +21,8 @@ export const withPlan = (command: Command): Command =>
     .option('--path <path>', 'where it and agents look for programs (default: PATH of the user)')
 
 function manager(value: string): ManagerName {
-  if (MANAGERS.includes(value)) return value as ManagerName
+  const found = MANAGERS.find((name) => name === value)
+  if (found) return found
   throw new InvalidArgumentError(`It must be one of ${MANAGERS.join(', ')}.`)
 }
 

@@ -1,11 +1,13 @@
 import { existsSync, realpathSync } from 'node:fs'
-import { delimiter, dirname, join, resolve } from 'node:path'
+import { delimiter, join, resolve } from 'node:path'
 import { type DaemonConfig, type DaemonFlags, loadDaemonConfig } from '../../config/config.ts'
 import { keySources, missingKey, readKey } from '../../config/key.ts'
 import { homeOf, stateDir } from '../../config/paths.ts'
 import { captureInvocation } from '../../daemon/relaunch.ts'
 import { UserError } from '../../platform/errors.ts'
+import { EXECUTABLE } from '../../platform/executable.ts'
 import { type ManagerName, type ServicePlan, serviceFiles } from '../../service/plan.ts'
+import { layoutOf } from '../../update/layout.ts'
 import { EXIT } from '../exit-codes.ts'
 import { accountOf, ownAccount, pathOf, withRunner } from './account.ts'
 import { carriedSettings, checkReadable } from './carry.ts'
@@ -91,7 +93,7 @@ export async function makePlan({
       ownKey,
       stateDir: chosen ?? (system ? join('/var/lib', name) : usual),
       usualStateDir: chosen === undefined,
-      installation: dirname(dirname(realpathSync(program))),
+      installation: layoutOf(realpathSync(program), EXECUTABLE).root,
       stopSeconds: Math.ceil(STOP_STEPS * config.stop_grace_s) + STOP_FURTHER_S,
     },
     key,

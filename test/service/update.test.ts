@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { cpSync, realpathSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import type { HubMachine } from '../../src/protocol/index.ts'
+import { FAULT, PACKAGE, TestRegistry } from '../support/registry.ts'
+import { MACHINE_KEY, SERVER, type ServiceMachine, serviceMachine } from '../support/service-machine.ts'
+import { testTool } from '../support/tool.ts'
+import { until } from '../support/wait.ts'
+
+const REGISTRY = 'http://127.0.0.1:4873'
+const HUB = ['--hub', 'http://127.0.0.1:3001', '--hub-key-file', '/var/lib/hub/user.key']
+
+const registry = await TestRegistry.shared()
+await registry.release({ version: '1.0.0' })
+await registry.release({ version: '1.2.0', before: FAULT.crash, tag: 'faulty' })
+await registry.release({ version: '1.3.0', before: FAULT.hang, tag: 'frozen' })
+await registry.release({ version: '1.1.0' })
+
+/** A machine with version 1.0.0 from a registry of its own. */
+async function installed(t: TestContext): Promise<ServiceMachine> {
+  const npm = dirname(
+    dirname(realpathSync(execFileSync('sh', ['-c', 'command -v npm'], { encoding: 'utf8' }).trim())),
+  )
+  const on = await serviceMachine(t, {
+    binds: {
+      '/usr/local/lib/node_modules/npm': npm,
+      '/opt/registry/node_modules': await testTool('verdaccio', '6.10.4'),
+    },
+  })
+  const { machine, at, write } = on
+  cpSync(registry.storage, at('/var/lib/registry'), { recursive: true })
+  write(
+    '/etc/registry.yaml',
+    "storage: /var/lib/registry\npackages: { '**': { access: $all } }\nlog: { type: stdout, level: warn }\n",
+  )
+  const serve = [
+    '/usr/local/bin/node',
+    '/opt/registry/node_modules/verdaccio/bin/verdaccio',
+    '--config',
+    '/etc/registry.yaml',
+  ]
+  await machine.out([
+    'systemd-run',
+    '--quiet',
+    '--unit=registry',
+    '--setenv=HOME=/root',
+    ...serve,
+    '--listen',
+    REGISTRY,
+  ])
+  await machine.out(['ln', '-s', '../lib/node_modules/npm/bin/npm-cli.js', '/usr/local/bin/npm'])
+  await machine.out(['rm', '-r', '/usr/local/bin/fomular-daemon', '/usr/local/lib/node_modules/@fomular-os'])
+  const install = [
+    'npm',
+    'install',
+    '--global',
+    '--fetch-retries=0',
+    `--registry=${REGISTRY}`,
+    '--prefix=/usr/local',
+    `${PACKAGE}@1.0.0`,
+  ]
+  let last = ''
+  const done = async () => {
+    const { code, stderr } = await machine.run(install)
+    last = stderr
+    return code === 0
+  }
+  await until(done, { what: 'version 1.0.0' }).catch(async () => {
+    throw new Error(last + (await machine.out(['journalctl', '-u', 'registry', '--no-pager'])))
+  })
+  return on
+}
+
+async function serves(on: ServiceMachine, version: string) {
+  await until(
+    async () => {
+      const { stdout } = await on.daemon(['machine', 'list', '--json', ...HUB])
+      const [found] = (JSON.parse(stdout) as { machines: HubMachine[] }).machines
+      return found?.connected && found.daemon_version === version
+    },
+    { what: `a daemon of version ${version}`, timeoutMs: 60_000 },
+  )
+}
+
+const cases = [
+  { who: 'root, in the prefix of npm', user: 'root', mode: 'global' },
+  { who: 'a user without rights to that, in a prefix of its own', user: 'bob', mode: 'user-prefix' },
+]
+
+for (const { who, user, mode } of cases)
+  test(`updated under systemd by ${who}: agents live on, and a version that does not work is undone`, async (t) => {
+    const on = await installed(t)
+    const { daemon } = on
+    const env = { FOMULAR_UPDATE_REGISTRY: REGISTRY, FOMULAR_UPDATE_CONFIRM_S: '10' }
+    const args = ['service', 'install', '--user', user, ...SERVER, '--key-file', MACHINE_KEY]
+    const service = await daemon(args, { env })
+    assert.equal(service.code, 0, service.stderr)
+    await serves(on, '1.0.0')
+    const agent = await on.startAgent()
+    const { pid } = await on.agentIs(agent, 'idle')
+    const update = async (version: string) => {
+      const { stdout, stderr } = await daemon(['machine', 'update', '--to', version, '--json', ...HUB])
+      t.diagnostic(stdout + stderr)
+      return JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}')
+    }
+
+    const outcome = await update('1.1.0')
+    assert.deepEqual(
+      [outcome.result?.mode, outcome.result?.restart_strategy],
+      [mode, 'supervisor_required'],
+      JSON.stringify(outcome),
+    )
+    await serves(on, '1.1.0')
+    assert.equal((await on.agentIs(agent, 'idle')).pid, pid)
+    assert.match((await on.renewed()).says, /^Connected/)
+
+    for (const faulty of ['1.2.0', '1.3.0']) {
+      const failed = await update(faulty)
+      assert.ok(failed.error, JSON.stringify(failed))
+      await serves(on, '1.1.0')
+      assert.equal((await on.agentIs(agent, 'idle')).pid, pid)
+      assert.equal((await on.renewed()).state, 'active (running)')
+    }
+  })
