@@ -66,7 +66,7 @@ export async function run(options: RunOptions): Promise<Verdict> {
     const before = await idle(world)
     driver.start()
     await sleep(WARM_UP_MS)
-    for (const [n, fault] of schedule(random.fork('faults'), faults).entries()) {
+    for (const [n, fault] of schedule(random.fork('faults'), faults, machines).entries()) {
       await sleep(fault.after_ms)
       injected[fault.kind].times++
       if (await inject(context, fault)) injected[fault.kind].hit++

@@ -3,12 +3,12 @@ import type { Random } from './random.ts'
 /** How often each kind of fault comes, among all of them. */
 const WEIGHTS = {
   kill_daemon: 12,
-  kill_hub: 4,
+  kill_hub: 3,
   kill_launcher: 3,
   kill_feeder: 3,
   kill_agent: 6,
   freeze_daemon: 5,
-  freeze_hub: 2,
+  freeze_hub: 1,
   cut_link: 12,
   stall_link: 6,
   freeze_link: 6,
@@ -17,7 +17,7 @@ const WEIGHTS = {
   duplicate_commands: 8,
   reorder_commands: 6,
   fill_disk: 3,
-  fill_hub_disk: 2,
+  fill_hub_disk: 1,
   step_clock: 5,
   replace_version: 3,
   restart_daemon: 3,
@@ -37,17 +37,17 @@ export interface Fault {
   degree: number
 }
 
-/** Between two faults. */
-const LEAST_MS = 40
-const MOST_MS = 360
+/** Between two faults, on average, for each machine: most of them hit one only. */
+const PACE_MS = 600
 const SHORT_MS = 200
 const LONG_MS = 2800
 
 /** What goes wrong when: all of it follows from the seed. */
-export function schedule(random: Random, count: number): Fault[] {
+export function schedule(random: Random, count: number, machines: number): Fault[] {
+  const mean = PACE_MS / machines
   return Array.from({ length: count }, () => ({
     kind: random.weighted(WEIGHTS),
-    after_ms: random.int(LEAST_MS, MOST_MS),
+    after_ms: random.int(Math.round(mean * 0.2), Math.round(mean * 1.8)),
     for_ms: random.int(SHORT_MS, LONG_MS),
     target: random.next(),
     degree: random.next(),
