@@ -1,5 +1,6 @@
 import { request } from 'node:http'
 import type { Event, HubAgent, HubMachine } from '../../src/protocol/index.ts'
+import { SseReader } from '../support/sse-reader.ts'
 
 const TIMEOUT_MS = 4000
 const PAGE = 1000
@@ -69,6 +70,14 @@ export class Api {
       next = page.next
     }
     return events
+  }
+
+  /** Follows an agent's stream from behind the event `after`. */
+  stream(agentId: string, after: string): Promise<SseReader> {
+    return SseReader.open(`http://127.0.0.1:${this.#port}/api/agents/${agentId}/stream`, {
+      authorization: `Bearer ${this.#key()}`,
+      ...(after && { 'last-event-id': after }),
+    })
   }
 
   async #get<T>(path: string): Promise<T> {

@@ -30,13 +30,17 @@ export interface Known {
   machine: Machine
   /** A remove was given: its history may go at any time. */
   removing: boolean
-  /** What a client has seen that pages through the history from where it was. */
+  /** Whether the client holds on to its stream; otherwise it pages through its history now and then. */
+  watched: boolean
+  /** What that client has seen. */
   seen: Event[]
 }
 
 const TICK_MS = 30
 const LOOK_MS = 300
 const FOLLOW_MS = 60
+/** Of so many agents one is watched. */
+const WATCHED_EVERY = 4
 const MOST_IN_FLIGHT = 48
 const RETRY_MS = 300
 const SETTLE_MS = 60_000
@@ -99,8 +103,8 @@ export class Driver {
       this.#every(TICK_MS, async () => this.#act()),
       this.#every(LOOK_MS, () => this.#look()),
       this.#every(FOLLOW_MS, async () => {
-        const present = this.agents.filter(({ removing }) => !removing)
-        if (present.length > 0) await this.follow(follower.pick(present))
+        const present = this.agents.filter(({ removing, watched }) => !removing && !watched)
+        if (present.length > 0) await this.#follow(follower.pick(present))
       }),
     )
   }
@@ -186,12 +190,28 @@ export class Driver {
   }
 
   /** Reads on in an agent's history from where the last reading ended. */
-  async follow(agent: Known) {
-    const last = agent.seen.at(-1)
+  async #follow({ id, seen }: Known) {
     try {
-      agent.seen.push(...(await this.#world.api.events(agent.id, last ? `${last.offset}.${last.index}` : '')))
+      seen.push(...(await this.#world.api.events(id, lastOf(seen))))
     } catch {
       // The hub is away, or has not heard of the agent yet.
+    }
+  }
+
+  /** Holds on to an agent's stream, and takes it up again where it broke off. */
+  async #watch({ id, seen }: Known) {
+    while (this.#running) {
+      const reader = await this.#world.api.stream(id, lastOf(seen)).catch(() => undefined)
+      while (this.#running && reader && !reader.ended) {
+        await sleep(FOLLOW_MS)
+        seen.push(
+          ...reader.messages
+            .splice(0)
+            .flatMap(({ event, data }) => (event === 'activity' ? [data as Event] : [])),
+        )
+      }
+      reader?.close()
+      await sleep(FOLLOW_MS)
     }
   }
 
@@ -271,7 +291,9 @@ export class Driver {
 
   #start(machine: Machine) {
     const id = `a${this.known.size + 1}`
-    this.known.set(id, { id, machine, removing: false, seen: [] })
+    const known = { id, machine, removing: false, watched: this.known.size % WATCHED_EVERY === 0, seen: [] }
+    this.known.set(id, known)
+    if (known.watched) this.#loops.push(this.#watch(known))
     const random = this.#random
     const prompt = random.chance(0.7) ? this.#prompt('prompt') : {}
     const restart = random.chance(0.3) ? { restart: { policy: random.pick(['on-loss', 'on-failure']) } } : {}
@@ -351,4 +373,9 @@ export class Driver {
       await sleep(RETRY_MS)
     }
   }
+}
+
+const lastOf = (seen: Event[]) => {
+  const last = seen.at(-1)
+  return last ? `${last.offset}.${last.index}` : ''
 }

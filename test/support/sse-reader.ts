@@ -14,7 +14,11 @@ export class SseReader {
 
   private constructor(response: Response, abort: AbortController) {
     this.#abort = abort
-    void this.#read(response).catch(() => {})
+    void this.#read(response)
+      .catch(() => {})
+      .finally(() => {
+        this.ended = true
+      })
   }
 
   static async open(url: string, headers: Record<string, string>): Promise<SseReader> {
@@ -52,6 +56,5 @@ export class SseReader {
           this.messages.push({ event: fields.get('event')!, id: fields.get('id'), data: JSON.parse(data) })
       }
     }
-    this.ended = true
   }
 }
