@@ -4,6 +4,7 @@ import { WebSocket } from 'ws'
 import { fullJitter } from '../platform/backoff.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import { unreachable } from '../platform/unreachable.ts'
 import { nextBeat } from '../protocol/heartbeat.ts'
 import {
   CloseCode,
@@ -200,7 +201,7 @@ export class Link {
     socket.on('ping', () => this.#hear())
     socket.on('pong', () => this.#hear())
     socket.on('error', (error) => {
-      failure ??= error.message
+      failure ??= unreachable(error)
     })
     socket.on('unexpected-response', (request, response) => {
       request.destroy()

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import * as z from 'zod/mini'
 import { UserError } from '../../platform/errors.ts'
+import { isUntrusted } from '../../platform/unreachable.ts'
 import {
   CommandError,
   Enrolment,
@@ -187,10 +188,9 @@ function unreachable(url: string, error: unknown): UserError {
   const message = cause instanceof Error ? cause.message || cause.name : String(cause)
   const code = cause instanceof Error ? (cause as NodeJS.ErrnoException).code : undefined
   const name = cause instanceof Error ? cause.name : ''
-  const remedy =
-    code !== undefined && /CERT|SELF_SIGNED|ISSUER/.test(code)
-      ? 'Set NODE_EXTRA_CA_CERTS to the file of the certificate authority that signed its certificate.'
-      : 'Start one with `fomular-daemon up`, or name another with --hub URL.'
+  const remedy = isUntrusted(cause)
+    ? 'Set NODE_EXTRA_CA_CERTS to the file of the certificate authority that signed its certificate.'
+    : 'Start one with `fomular-daemon up`, or name another with --hub URL.'
   return new UserError(
     'hub_unreachable',
     name === 'TimeoutError'

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { WebSocket } from 'ws'
 import type { DaemonConfig } from '../../config/config.ts'
 import { proxyAgent } from '../../platform/proxy.ts'
+import { isUntrusted, unreachable } from '../../platform/unreachable.ts'
 import { VERSION } from '../../platform/version.ts'
 import type { DaemonStatus } from '../client/control-client.ts'
 import type { Finding } from '../render/finding.ts'
@@ -67,8 +68,10 @@ export async function checkServer(config: DaemonConfig): Promise<Finding[]> {
       'Is the address, with its path, the one for daemons?',
     )
   return failed(
-    `${server_url} cannot be reached: ${outcome.message}`,
-    'Start that server, or correct --server-url; behind a proxy, set HTTPS_PROXY. For this machine alone: fomular-daemon up',
+    `${server_url} cannot be reached: ${unreachable(outcome)}`,
+    isUntrusted(outcome)
+      ? 'Give the authority that signed its certificate, as PEM, with --ca-file.'
+      : 'Start that server, or correct --server-url; behind a proxy, set HTTPS_PROXY. For this machine alone: fomular-daemon up',
   )
 }
 

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { certificates } from '../support/certificates.ts'
+import { fakeStage } from '../support/fake-agent.ts'
+import { RUN, type Stage } from '../support/stage.ts'
+import { until } from '../support/wait.ts'
+
+// TLS with an authority of one's own, and proxies.
+
+/** A machine and a hub with a certificate for `localhost` and `os.example.test`. */
+async function secured(t: TestContext) {
+  const stage = await fakeStage(t)
+  const tls = certificates(stage.dir, ['localhost', 'os.example.test'])
+  const hub = stage.run(['hub', '--tls-cert', tls.certificate, '--tls-key', tls.key])
+  await until(() => hub.log().includes('User key'), { what: 'the hub' })
+  assert.match(hub.log(), /^Hub: +https:/m)
+  return { stage, tls, key: join(stage.state, 'hub/machine.key') }
+}
+
+const cli = (stage: Stage, args: string[], env: Record<string, string> = {}) =>
+  new Promise<{ code: number; out: string }>((resolve) => {
+    execFile(RUN[0], [...RUN.slice(1), ...args], { env: { ...stage.env, ...env } }, (error, stdout, stderr) =>
+      resolve({ code: error ? Number(error.code) : 0, out: stdout + stderr }),
+    )
+  })
+
+test('TLS: a certificate by an unknown authority is refused, and taken by one that is named', async (t) => {
+  const { stage, tls, key } = await secured(t)
+  const url = `wss://localhost:${stage.port}`
+  const daemon = ['run', '--server-url', url, '--key-file', key]
+  const wary = stage.run(daemon)
+  await until(() => /not connected: .*certificate/.test(wary.log()), { what: 'the refusal' })
+  const doctor = await cli(stage, ['doctor', '--server-url', url, '--key-file', key])
+  assert.equal(doctor.code, 1)
+  assert.match(doctor.out, /✗ .*by an authority unknown here \(name that with --ca-file\)/)
+  wary.kill('SIGTERM')
+  assert.equal(await wary.ended, 0)
+  const alone = await cli(stage, ['doctor', '--server-url', url, '--key-file', key])
+  assert.match(alone.out, /✗ .*cannot be reached: its certificate[\s\S]*→ .*--ca-file/)
+
+  const trusting = stage.run([...daemon, '--ca-file', tls.authority])
+  await until(() => trusting.log().includes('info  connected'), { what: 'the connection' })
+  const hub = { FOMULAR_HUB_URL: `https://localhost:${stage.port}` }
+  const unsure = await cli(stage, ['machine', 'list'], hub)
+  assert.equal(unsure.code, 1)
+  assert.match(unsure.out, /→ Set NODE_EXTRA_CA_CERTS/)
+  const list = await cli(stage, ['machine', 'list'], { ...hub, NODE_EXTRA_CA_CERTS: tls.authority })
+  assert.equal(list.code, 0, list.out)
+  assert.match(list.out, /for \d+ s/)
+})
+
+/** A proxy on loopback: `os.example.test` is this machine to it. Keeps what it was asked for. */
+async function proxy(t: TestContext, to: number, authorization?: string) {
+  const asked: string[] = []
+  const sockets = new Set<Socket>()
+  const server = createServer((_request, response) => response.writeHead(405).end())
+  server.on('connect', (request, near: Socket) => {
+    asked.push(request.url ?? '')
+    sockets.add(near)
+    near.on('error', () => {})
+    if (authorization && request.headers['proxy-authorization'] !== authorization)
+      return void near.end('HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n')
+    const far = connect(to, '127.0.0.1', () => near.write('HTTP/1.1 200 OK\r\n\r\n'))
+    sockets.add(far)
+    far.on('error', () => near.destroy())
+    near.pipe(far).pipe(near)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return { asked, host: `127.0.0.1:${(server.address() as AddressInfo).port}` }
+}
+
+test('a proxy: through it where it is named, with its password, and past it where NO_PROXY says so', async (t) => {
+  const { stage, tls, key } = await secured(t)
+  const secret = 'pass-of-the-proxy'
+  const way = await proxy(t, stage.port, `Basic ${Buffer.from(`user:${secret}`).toString('base64')}`)
+  const args = ['run', '--server-url', `wss://os.example.test:${stage.port}`, '--key-file', key]
+  const run = (env: Record<string, string>) => stage.run([...args, '--ca-file', tls.authority], env)
+
+  const daemon = run({ HTTPS_PROXY: `http://user:${secret}@${way.host}` })
+  await until(() => daemon.log().includes('info  connected'), { what: 'the connection' })
+  assert.deepEqual(new Set(way.asked), new Set([`os.example.test:${stage.port}`]))
+  assert.doesNotMatch(daemon.log(), new RegExp(secret))
+  daemon.kill('SIGTERM')
+  assert.equal(await daemon.ended, 0)
+
+  const stranger = run({ HTTPS_PROXY: `http://${way.host}` })
+  await until(() => /not connected: .*407/.test(stranger.log()), { what: 'the refusal of the proxy' })
+  stranger.kill('SIGTERM')
+  await stranger.ended
+
+  const before = way.asked.length
+  const past = run({ HTTPS_PROXY: `http://${way.host}`, NO_PROXY: '.example.test' })
+  // There is no such host.
+  await until(() => /not connected: .*os\.example\.test/.test(past.log()), { what: 'the direct try' })
+  assert.equal(way.asked.length, before)
+})
