@@ -5,8 +5,8 @@ import { type EventId, formatLine, parseLine } from './activity-line.ts'
 import { type Chunk, firstBeyond, readChunk, seek } from './activity-read.ts'
 import { AppendFile, lastNewline } from './append-file.ts'
 
-/** Journal bytes that may wait for the disk: what two connections of one daemon can have on the way, and some. */
-const WAITING_BYTES = 16 * 1024 * 1024
+/** What may wait for the disk, beside one more frame: what two connections of one daemon can have on the way, and some. */
+const WAITING_CHARS = 16 * 1024 * 1024
 
 /** Events that run on: those of a frame that follow each other are one. */
 const RUNS_ON: readonly AnyEvent['kind'][] = ['text_delta', 'thinking_delta', 'tool_input_delta']
@@ -49,6 +49,11 @@ export class ActivityLog {
     return this.#have
   }
 
+  /** Characters that are not on the disk yet. */
+  get waiting() {
+    return this.#file.waiting
+  }
+
   /** What a daemon is asked to go on from. */
   get received() {
     return this.#received
@@ -60,7 +65,7 @@ export class ActivityLog {
     const known = this.#received
     if (to <= known) return 'known'
     if (from > known && from !== begin) return 'gap'
-    if (to - this.#have > WAITING_BYTES && this.#received > this.#have) return 'full'
+    if (this.waiting > WAITING_CHARS) return 'full'
     const fresh = events.filter((event) => event.offset >= known)
     const last = events[events.length - fresh.length - 1]
     // Part of its text may be new, and which part is not to be told: it is asked for again from where it is missing.

@@ -9,6 +9,8 @@ import { ActivityLog, type Verdict } from './activity-log.ts'
 
 /** How long frames are gathered before they are put on the disk together: it costs the same for one as for a hundred. */
 const GATHER_MS = 3
+/** What may wait for the disk over all agents, however many there are. */
+const WAITING_CHARS = 128 * 1024 * 1024
 /** Between tries while the disk takes nothing. */
 const RETRY_MS = 1000
 
@@ -23,7 +25,7 @@ export interface ActivityStoreOptions {
   dir: string
   clock: Clock
   logger: Logger
-  /** These agents' logs have grown on the disk. */
+  /** These agents' logs have grown on the disk; for others, too, there may be room again. */
   committed(agentIds: string[]): void
 }
 
@@ -32,6 +34,8 @@ export class ActivityStore {
   readonly #options: ActivityStoreOptions
   readonly #logs = new Map<string, ActivityLog>()
   readonly #dirty = new Set<string>()
+  /** Characters that are not on the disk yet, over all logs. */
+  #waiting = 0
   #timer: Timer | undefined
   #committing: Promise<void> | undefined
   #problem: StoreProblem | undefined
@@ -62,8 +66,12 @@ export class ActivityStore {
   }
 
   take(activity: Activity, begin: number): Verdict {
-    const verdict = this.log(activity.agent_id).take(activity, begin)
+    if (this.#waiting > WAITING_CHARS) return 'full'
+    const log = this.log(activity.agent_id)
+    const before = log.waiting
+    const verdict = log.take(activity, begin)
     if (verdict === 'taken') {
+      this.#waiting += log.waiting - before
       this.#dirty.add(activity.agent_id)
       this.#schedule(GATHER_MS)
     }
@@ -131,8 +139,9 @@ export class ActivityStore {
       }),
     )
     this.#report(failures[0])
-    const committed = ids.filter((_, n) => done[n])
-    if (committed.length > 0) this.#options.committed(committed)
+    this.#waiting = 0
+    for (const id of this.#dirty) this.#waiting += this.#logs.get(id)?.waiting ?? 0
+    this.#options.committed(ids.filter((_, n) => done[n]))
   }
 
   #report(error: unknown) {

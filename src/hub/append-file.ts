@@ -14,6 +14,7 @@ export class AppendFile {
   readonly path: string
   #size: number
   #queue: string[] = []
+  #waiting = 0
   /** Taken from the queue, but not on the disk yet: the last attempt failed. */
   #stuck: Buffer | undefined
   /** The last attempt may have left a part behind `#size`. */
@@ -31,12 +32,18 @@ export class AppendFile {
     return this.#size
   }
 
+  /** Characters that are not on the disk yet. */
+  get waiting() {
+    return this.#waiting
+  }
+
   get empty() {
     return this.#queue.length === 0 && this.#stuck === undefined
   }
 
   add(line: string) {
     this.#queue.push(`${line}\n`)
+    this.#waiting += line.length
   }
 
   /** Resolves when all that was added before is on the disk. After a failure it is kept for the next flush. @throws the system's error */
@@ -55,6 +62,7 @@ export class AppendFile {
   discard() {
     this.#queue = []
     this.#stuck = undefined
+    this.#waiting = 0
   }
 
   /** Everything behind `size` bytes is no more. */
@@ -68,6 +76,7 @@ export class AppendFile {
     const data = Buffer.concat([this.#stuck ?? Buffer.alloc(0), Buffer.from(this.#queue.join(''))])
     this.#stuck = data
     this.#queue = []
+    const taken = this.#waiting
     const file = await open(this.path, 'a', 0o600)
     try {
       // Also before lines that are none of the last attempt's: they would stand in the middle of one.
@@ -82,6 +91,7 @@ export class AppendFile {
     this.#size += data.length
     this.#torn = false
     this.#stuck = undefined
+    this.#waiting -= taken
   }
 }
 

@@ -38,6 +38,8 @@ export class Switchboard {
   readonly #lines = new Map<Peer, Line>()
   /** The present connection of each machine. */
   readonly #present = new Map<string, Peer>()
+  /** Connections with agents whose frames were refused because too much waited for the disk. */
+  readonly #holding = new Set<Peer>()
   #closing = false
   #lastGone: (() => void) | undefined
 
@@ -93,6 +95,7 @@ export class Switchboard {
 
   #leave(peer: Peer) {
     this.#lines.delete(peer)
+    this.#holding.delete(peer)
     const { machineId } = peer
     if (this.#present.get(machineId) !== peer) return
     const { machines, agents, logger } = this.#options
@@ -144,8 +147,8 @@ export class Switchboard {
       const peer = this.#present.get(this.#options.agents.machineOf(agentId) ?? '')
       if (!peer) continue
       this.#acknowledge(peer, agentId)
-      if (this.#lines.get(peer)?.held.delete(agentId)) this.#askFor(peer, agentId)
     }
+    for (const peer of this.#holding) this.#release(peer)
   }
 
   /** Ends all connections, and takes no more. */
@@ -190,11 +193,23 @@ export class Switchboard {
         return this.#acknowledge(peer, agent_id)
       case 'full':
         line?.held.add(agent_id)
+        this.#holding.add(peer)
         return
       case 'gap':
         // It is asked for when there is room again.
         if (line?.held.has(agent_id)) return
         return this.#askFor(peer, agent_id)
+    }
+  }
+
+  /** There is room again for what was refused. */
+  #release(peer: Peer) {
+    this.#holding.delete(peer)
+    const line = this.#lines.get(peer)
+    for (const agentId of line?.held ?? []) {
+      line?.held.delete(agentId)
+      line?.asked.delete(agentId)
+      this.#askFor(peer, agentId)
     }
   }
 

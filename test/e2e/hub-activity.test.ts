@@ -198,6 +198,31 @@ test('a full disk: nothing is acknowledged, it is said, and made up for', async 
   assert.deepEqual(offsets(await hub.events('a')), steps(200))
 })
 
+test('what waits for a slow disk is bounded by what it weighs, and what was refused is asked for again', async (t) => {
+  const hub = await TestHub.open(t)
+  const path = `${hub.dir}/agents/a/activity.jsonl`
+  mkdirSync(`${hub.dir}/agents/a`)
+  symlinkSync('/dev/full', path)
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  // One byte of a journal each, as they say themselves.
+  const text = 'x'.repeat(6 * 1024 * 1024)
+  const heavy = (offset: number) => ({
+    type: 'agent:activity',
+    agent_id: 'a',
+    from: offset,
+    to: offset + 1,
+    events: [{ kind: 'text', offset, index: 0, text }],
+  })
+  for (let offset = 0; offset < 6; offset++) daemon.send(heavy(offset))
+  await daemon.settled()
+  rmSync(path)
+  const { from } = await daemon.received('agent:resend')
+  assert.equal(from, 3)
+  for (let offset = 3; offset < 6; offset++) daemon.send(heavy(offset))
+  await daemon.acknowledged('a', 6)
+  assert.deepEqual(offsets(await hub.events('a')), [0, 1, 2, 3, 4, 5])
+})
+
 test('statuses: the newest revision counts; agents that are gone can be read until they are removed', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a'), statusOf('b')] })
