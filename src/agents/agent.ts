@@ -201,11 +201,16 @@ export class Agent {
     this.touch()
   }
 
-  /** A stop was asked for: the coming end is read as that. */
-  beginStop() {
-    this.#snapshot.stopping = 'stopped'
+  /** A stop was asked for: the coming end is read as that, by the next daemon too. */
+  beginStop(cause: 'stopped' | 'rebooted') {
+    this.#snapshot.stopping = cause
     move(this.#snapshot, 'stop', this.#now())
     this.touch()
+    try {
+      this.save()
+    } catch {
+      // A full disk: saved with the next one.
+    }
   }
 
   /** The present run could not be launched. */

@@ -8,7 +8,7 @@ import type { Logger } from '../platform/log.ts'
 import { AgentId, type CommandOf } from '../protocol/index.ts'
 import { Agent, type AgentContext } from './agent.ts'
 import { checkCwd } from './checks.ts'
-import { checkProcesses, stop, sweep } from './end.ts'
+import { checkProcesses, type StopOptions, stop, sweep } from './end.ts'
 import { CommandFailure } from './failure.ts'
 import { agentFolder, makeFolder } from './folder.ts'
 import { uuidFrom } from './ids.ts'
@@ -200,7 +200,7 @@ export class Agents {
   }
 
   /** Ends an agent gracefully. @see stop */
-  async stop(agent: Agent, commandId: string, graceS?: number, hurry?: AbortSignal) {
+  async stop(agent: Agent, options: StopOptions) {
     await this.#resuming.get(agent)?.settled
     this.#restarts.cancel(agent)
     if (nextRestart(agent, this.#options.clock.now())) {
@@ -208,7 +208,7 @@ export class Agents {
       writeAtomic(agent.folder.run, JSON.stringify(agent.run), { durable: true })
       agent.touch()
     }
-    await stop(agent, commandId, graceS, hurry)
+    await stop(agent, options)
     await this.#sweeps.get(agent)
   }
 
@@ -286,8 +286,12 @@ export class Agents {
       return
     }
     checkProcesses(agent)
-    if (!agent.ended)
+    if (!agent.ended) {
       this.#options.logger.info({ agent_id: agent.id, pid: agent.process?.agent.pid }, 'agent taken over')
+      // Whoever was stopping it did not live to see its end.
+      const { stopping } = agent.snapshot
+      if (stopping) void this.stop(agent, { commandId: `taken-over-${this.#now()}`, cause: stopping })
+    }
     // The daemon that saw it end may not have lived to sweep.
     else this.#ended(agent)
   }

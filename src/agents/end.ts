@@ -62,15 +62,23 @@ const STEP_MS = 250
 /** What is left of each step once somebody is in a hurry. */
 const HURRIED_MS = 300
 
+export interface StopOptions {
+  /** What is said to the agent carries ids made of it: said again, it is heard once. */
+  commandId: string
+  /** Seconds for each step. */
+  graceS?: number | undefined
+  /** Aborted when the graces are to be short. */
+  hurry?: AbortSignal | undefined
+  /** `rebooted`: the machine goes down. Its turn is not interrupted, so that it can be taken up again. */
+  cause?: 'stopped' | 'rebooted'
+}
+
 /**
  * Ends an agent: interrupt, end of session, SIGTERM, SIGKILL, each with its grace, then a sweep of what it left behind.
- * @param hurry aborted when the graces are to be short
  */
 export async function stop(
   agent: Agent,
-  commandId: string,
-  graceS = GRACE_S,
-  hurry?: AbortSignal,
+  { commandId, graceS = GRACE_S, hurry, cause = 'stopped' }: StopOptions,
 ): Promise<void> {
   const over = () => agent.runEnded
   const wait = async (ms: number, holds: () => boolean = over) => {
@@ -79,7 +87,7 @@ export async function stop(
   }
   if (over()) return
   const busy = agent.snapshot.state === 'working' || agent.snapshot.state === 'waiting'
-  agent.beginStop()
+  agent.beginStop(cause)
   const { runtime, run } = agent
   // While its parents live, a process that has dropped the agent's mark can still be told for the agent's.
   const family = agentProcesses().get(agent.folder.dir) ?? []
@@ -94,12 +102,13 @@ export async function stop(
     }
   }
 
-  if (busy) {
+  if (busy && cause === 'stopped') {
     const id = uuidFrom('stop-interrupt', commandId, run.run)
     if (tell(runtime.interrupt(id, { cancelQueued: true })))
       await wait(graceMs, () => over() || agent.reply(id) !== undefined)
   }
-  if (!over() && tell(runtime.endSession(uuidFrom('stop-end', commandId, run.run)))) await wait(graceMs)
+  const end = () => runtime.endSession(uuidFrom('stop-end', commandId, run.run))
+  if (cause === 'stopped' && !over() && tell(end())) await wait(graceMs)
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     let sent = false
     const steps = () => Math.ceil((hurry?.aborted ? HURRIED_MS : Math.max(graceMs, HURRIED_MS)) / STEP_MS)

@@ -71,7 +71,7 @@ export const Snapshot = z.object({
   exit: z.optional(Exit),
   failure: z.optional(z.object({ code: z.string(), message: z.string() })),
   /** Set while a stop that was asked for is under way: how the coming exit is to be read. */
-  stopping: z.optional(z.literal('stopped')),
+  stopping: z.optional(z.enum(['stopped', 'rebooted'])),
   /** The newest replies of the agent, for commands that are asked about again. */
   replies: z.array(
     z.object({

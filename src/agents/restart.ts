@@ -6,6 +6,8 @@ import { CommandFailure } from './failure.ts'
 const HOUR_MS = 3_600_000
 /** Before the first restart within an hour; each further one waits twice as long. */
 const FIRST_DELAY_MS = 1000
+/** Between those of many that come back at once, as after a reboot: each needs a core for a moment to start. */
+const SPREAD_MS = 250
 /** Between tries when the machine does not let the agent be started: a runtime that is missing, a full disk. */
 const RETRY_MS = 60_000
 
@@ -52,7 +54,8 @@ export class Restarts {
   ended(agent: Agent) {
     const restart = nextRestart(agent, this.#options.clock.now())
     if (!restart || this.#closed) return
-    this.#in(restart.delayMs, agent, restart.held)
+    const before = [...this.#timers.keys()].filter(({ returning }) => returning).length
+    this.#in(restart.delayMs + before * SPREAD_MS, agent, restart.held)
     if (!restart.held) return
     this.#looping.add(agent)
     this.#options.crashLoops([...this.#looping])

@@ -140,7 +140,7 @@ const handlers: { [T in CommandType]: Handler<T> } = {
         throw new CommandFailure('agent_running', `${agent_id} is running.`, {
           remedy: 'Stop it first, or remove it with `force` (--force).',
         })
-      await agents.stop(agent, command_id)
+      await agents.stop(agent, { commandId: command_id })
     }
     await agents.remove(agent)
     return done({})
@@ -186,7 +186,7 @@ async function stopOnce(agents: Agents, agent: Agent, commandId: string, graceS:
   for (let earlier = 1; earlier < run && command_id !== undefined; earlier++)
     if (agent.inbox.accepted(mark(earlier))) return
   agent.inbox.mark(mark(run))
-  await agents.stop(agent, commandId, graceS)
+  await agents.stop(agent, { commandId, graceS })
 }
 
 function mustRun(agent: Agent) {

@@ -214,16 +214,21 @@ export class Daemon {
     return this.#health.probe()
   }
 
-  /** Stops all agents, tells the server the last of it, and lets go of everything. @param hurry shortens the graces */
-  async shutDown(hurry: AbortSignal): Promise<void> {
+  /**
+   * Stops all agents, tells the server the last of it, and lets go of everything.
+   * @param hurry shortens the graces
+   * @param cause `rebooted` when the machine goes down: agents come back with it if their restart policy says so
+   */
+  async shutDown(hurry: AbortSignal, cause: 'stopped' | 'rebooted'): Promise<void> {
     const { config, logger } = this.#options
     this.updates.stopped()
     this.#dispatcher.drain()
     await this.#agents.settle()
     const running = [...this.#agents].filter((agent) => !agent.ended)
     if (running.length > 0) logger.info({ agents: running.length }, 'stopping the agents')
-    const id = `shutdown-${this.#startedAt}-${Date.now()}`
-    await Promise.all(running.map((agent) => this.#agents.stop(agent, id, config.stop_grace_s, hurry)))
+    const commandId = `shutdown-${this.#startedAt}-${Date.now()}`
+    const options = { commandId, graceS: config.stop_grace_s, hurry, cause }
+    await Promise.all(running.map((agent) => this.#agents.stop(agent, options)))
     await this.#flush(hurry)
     await this.release()
   }

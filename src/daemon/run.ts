@@ -5,6 +5,7 @@ import { systemClock } from '../platform/clock.ts'
 import { UserError } from '../platform/errors.ts'
 import { clearTemporary, ensurePrivateDir } from '../platform/files.ts'
 import { readFormat, upgradeFolder } from '../platform/format.ts'
+import { isMachineGoingDown } from '../platform/going-down.ts'
 import { acquireLock, LockHeldError } from '../platform/lock.ts'
 import type { Logger } from '../platform/log.ts'
 import { VERSION } from '../platform/version.ts'
@@ -98,7 +99,7 @@ export async function runDaemon(
     const how = await ending.asked
     if (how === 'stop') {
       void notifier?.stopping('Stopping the agents')
-      await daemon.shutDown(ending.hurry)
+      await daemon.shutDown(ending.hurry, (await isMachineGoingDown()) ? 'rebooted' : 'stopped')
     } else {
       notifier?.close()
       logger.info('restarting; the agents run on')

@@ -11,7 +11,7 @@ export const Exit = z.object({
   signal: z.optional(z.string()),
   /**
    * `stopped`: a server asked. `finished`: of itself, code 0. `crashed`: of itself, otherwise. `killed`: by a signal
-   * that nobody here sent. `lost`: gone without a trace. `rebooted`: gone with the machine's last boot. `lease`: nobody
+   * that nobody here sent. `lost`: gone without a trace. `rebooted`: the machine went down. `lease`: nobody
    * came back in time.
    */
   reason: z.enum(['stopped', 'finished', 'crashed', 'killed', 'lost', 'rebooted', 'lease']),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { isAlive, sendSignal } from '../../../src/platform/process-identity.ts'
@@ -56,6 +56,59 @@ test('after a reboot: who asked for it goes on where it was interrupted, the oth
   await stage.eventually(again, 'turn_result')
   assert.equal((await stage.agentIs(again, 'idle')).run, 2)
   assert.equal((await stage.agent(gone)).run, 1)
+})
+
+test('a machine that is shut down in good order: its agents come back with it, in mid-turn and with what waited', async (t) => {
+  const { stage, api } = await claudeStage(t)
+  const bin = join(stage.dir, 'bin')
+  mkdirSync(bin)
+  // What systemd says of a machine that goes down.
+  writeFileSync(join(bin, 'systemctl'), '#!/bin/sh\necho stopping\nexit 1\n')
+  chmodSync(join(bin, 'systemctl'), 0o755)
+  await stage.hub()
+  const daemon = await stage.daemon({ PATH: `${bin}:${stage.env.PATH}` })
+  const turn = mock([{ text: 'word ', repeat: 150, every: 20 }])
+  const [again, gone] = await Promise.all([
+    stage.start({ prompt: `go on ${turn}`, restart: { policy: 'on-loss', resume_turn: true } }),
+    stage.start({ prompt: turn }),
+  ])
+  await Promise.all([again, gone].map((agent) => stage.eventually(agent, 'text_delta')))
+  await stage.command(again, 'prompt', { content: mock([{ text: 'the second answer' }]) })
+  daemon.kill('SIGTERM')
+  assert.equal(await daemon.ended, 0, daemon.log())
+  for (const agent of [again, gone]) {
+    assert.equal((await stage.agent(agent)).exit?.reason, 'rebooted')
+    assert.deepEqual(stage.agentProcesses(agent), [])
+  }
+  const asked = api.requests.length
+
+  await stage.daemon()
+  await stage.agentIs(again, ({ run, state }) => run === 2 && state === 'working')
+  await until(() => api.requests.slice(asked).some(({ body }) => JSON.stringify(body).includes('go on')))
+  await stage.eventually(again, 'text', ({ text }) => text === 'the second answer')
+  await stage.agentIs(again, 'idle')
+  assert.equal((await stage.agent(gone)).run, 1)
+})
+
+test('a stop whose daemon was killed is finished by the next one, and the agent does not come back', async (t) => {
+  const stage = await fakeStage(t)
+  await stage.hub()
+  const daemon = await stage.daemon()
+  const agent = await stage.start({ prompt: 'hello', restart: { policy: 'on-loss' } })
+  await stage.eventually(agent, 'turn_result')
+  const { pid } = await stage.agentIs(agent, 'idle')
+  process.kill(pid!, 'SIGSTOP')
+  void stage.command(agent, 'stop', { grace_s: 1 }).catch(() => {})
+  await stage.agentIs(agent, 'stopping')
+  await kill(daemon)
+  process.kill(pid!, 'SIGCONT')
+  await stage.daemon()
+  const { exit } = await stage.agentIs(agent, 'exited')
+  assert.equal(exit?.reason, 'stopped')
+  // Time enough for a restart, were there to be one.
+  const other = await stage.start({ prompt: 'emit 1 10 3000' })
+  await stage.eventually(other, 'turn_result')
+  assert.deepEqual([(await stage.agent(agent)).state, (await stage.agent(agent)).run], ['exited', 1])
 })
 
 test('a crash loop is damped, told, remembered by the next daemon, and ended by whoever resumes or stops', async (t) => {

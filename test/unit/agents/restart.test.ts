@@ -77,6 +77,14 @@ test('an agent in a crash loop is held back, told, and tried again when its hour
   assert.equal(agent.heldUntil, undefined)
 })
 
+test('many that come back at once are not all started in one instant', async () => {
+  const resumed: number[] = []
+  const it = restarts(async () => void resumed.push(it.clock.now()))
+  for (let i = 0; i < 5; i++) it.restarts.ended(ended({ reason: 'rebooted' }, {}).agent)
+  it.clock.pass(10_000)
+  assert.deepEqual(resumed, [1000, 1250, 1500, 1750, 2000])
+})
+
 test('an agent that this machine does not let be started is tried again, and it is said why', async () => {
   let missing = true
   const it = restarts(async (agent) => {
