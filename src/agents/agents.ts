@@ -16,7 +16,7 @@ import { initializeId, isLaunched, launch } from './launch.ts'
 import { RunRecord, SpecRecord } from './records.ts'
 import { nextRestart, Restarts } from './restart.ts'
 import type { Runtime } from './runtimes/runtime.ts'
-import { checkSessionElsewhere, nextSession, sessionInUse, worksIn } from './sessions.ts'
+import { checkSession, checkSessionElsewhere, nextSession } from './sessions.ts'
 import { endStrays } from './strays.ts'
 
 export interface AgentsOptions extends Omit<AgentContext, 'changed'> {
@@ -379,15 +379,8 @@ export class Agents {
     })
   }
 
-  /** @throws CommandFailure when another process works in the session, or is about to */
   #checkSession(runtime: Runtime, sessionId: string, except?: Agent) {
-    for (const agent of this.#agents.values()) {
-      if (agent === except) continue
-      const busy = agent.ended
-        ? this.#resuming.get(agent)?.sessionId === sessionId
-        : worksIn(agent, sessionId)
-      if (busy) throw sessionInUse(`Agent ${agent.id} is running in session ${sessionId}.`)
-    }
+    checkSession(this.#agents.values(), this.#resuming, sessionId, except)
     // Its own processes are ended before it is resumed.
     if (!except) checkSessionElsewhere(runtime, sessionId)
   }

@@ -15,9 +15,26 @@ export function nextSession({ snapshot, run }: Agent, asked: string | undefined)
   return run.session && run.session.mode !== 'new' ? run.session : { id: randomUUID(), mode: 'new' }
 }
 
-/** Whether the agent's process works in this session, or is about to. */
-export const worksIn = ({ snapshot, run }: Agent, sessionId: string) =>
+const worksIn = ({ snapshot, run }: Agent, sessionId: string) =>
   snapshot.session_id === sessionId || (run.session?.mode !== 'fork' && run.session?.id === sessionId)
+
+/**
+ * That none of these agents works in the session, or is about to.
+ * @param resuming agents that are being started anew, with the session they will work in
+ * @throws CommandFailure naming the agent
+ */
+export function checkSession(
+  agents: Iterable<Agent>,
+  resuming: ReadonlyMap<Agent, { sessionId: string }>,
+  sessionId: string,
+  except?: Agent,
+) {
+  for (const agent of agents) {
+    if (agent === except) continue
+    const busy = agent.ended ? resuming.get(agent)?.sessionId === sessionId : worksIn(agent, sessionId)
+    if (busy) throw sessionInUse(`Agent ${agent.id} is running in session ${sessionId}.`)
+  }
+}
 
 /**
  * A runtime does not notice two processes in one session; they would spoil each other's work. Agents are not all there
@@ -32,7 +49,7 @@ export function checkSessionElsewhere(runtime: Runtime, sessionId: string) {
   if (other) throw sessionInUse(`Process ${other.pid} is running in session ${sessionId}.`)
 }
 
-export const sessionInUse = (message: string) =>
+const sessionInUse = (message: string) =>
   new CommandFailure('session_in_use', message, {
     path: 'spec.session.resume',
     remedy: 'Stop it first, or fork the session.',

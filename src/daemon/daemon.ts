@@ -1,8 +1,6 @@
-import { existsSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { Agent } from '../agents/agent.ts'
 import { Agents } from '../agents/agents.ts'
-import { CommandFailure } from '../agents/failure.ts'
 import { claude } from '../agents/runtimes/claude/index.ts'
 import type { DaemonConfig } from '../config/config.ts'
 import { childEnvironment } from '../config/environment.ts'
@@ -30,6 +28,7 @@ import {
 import { isItsFault, publicRecord, type UpdateRecord } from '../update/record.ts'
 import { Schedule } from '../update/schedule.ts'
 import { Updates } from '../update/updates.ts'
+import { Admission } from './admission.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Health } from './health.ts'
 import { Ledger } from './ledger.ts'
@@ -61,6 +60,7 @@ export class Daemon {
   readonly #machine
   readonly #agents: Agents
   readonly #health: Health
+  readonly #admission: Admission
   readonly #outbox: Outbox
   readonly #statuses: Statuses
   readonly #ledger: Ledger
@@ -70,7 +70,6 @@ export class Daemon {
   readonly #schedule: Schedule
   readonly updates: Updates
   readonly #catchingUp = new Set<Agent>()
-  #probed: Promise<void> | undefined
   #damaged: string[] = []
 
   /** Takes over what is in the state folder. Connects to nothing yet. */
@@ -113,10 +112,11 @@ export class Daemon {
       changed: () => this.#statuses.machine(() => this.#health.status()),
       awake: () => this.#link.nudge(),
     })
+    this.#admission = new Admission(this.#health)
     this.#agents = new Agents({
       dir: paths.agents,
       runtimes,
-      program: (runtime) => this.#program(runtime),
+      program: (runtime) => this.#admission.program(runtime),
       environment,
       maxAgents: config.max_agents,
       clock,
@@ -152,7 +152,7 @@ export class Daemon {
     this.#dispatcher = new Dispatcher({
       context: {
         agents: this.#agents,
-        checkAccepts: () => this.#checkAccepts(),
+        checkAccepts: () => this.#admission.checkRoom(),
         checkMachine: () => this.#health.probe(),
         restart: () => restart(),
         updates: this.updates,
@@ -289,7 +289,7 @@ export class Daemon {
   #live(welcome: Welcome) {
     this.#outbox.open(this.#agents, welcome.offsets)
     this.updates.accepted()
-    void this.#runtimesKnown()
+    void this.#admission.runtimesKnown()
   }
 
   #message(message: Exclude<FromServer, Welcome | Refuse> | Command) {
@@ -362,41 +362,5 @@ export class Daemon {
       message: `Damaged files of the state folder were set aside: ${this.#damaged.join(', ')}.`,
       remedy: 'Look at them, then delete them; restart the daemon to clear this.',
     })
-  }
-
-  /** Looked for anew by every daemon, but not before it is connected: that costs a few hundred milliseconds of work. */
-  #runtimesKnown(): Promise<void> {
-    this.#probed ??= this.#health.probe()
-    return this.#probed
-  }
-
-  async #runtimeKnown(name: string) {
-    await this.#runtimesKnown()
-    // Somebody may just have installed or mended it.
-    if (this.#health.runtime(name)?.problem !== undefined) await this.#health.probe()
-  }
-
-  async #program(name: string): Promise<string> {
-    await this.#runtimeKnown(name)
-    const runtime = this.#health.runtime(name)
-    if (runtime?.path && !runtime.problem && existsSync(runtime.path)) return runtime.path
-    throw new CommandFailure(
-      'runtime_missing',
-      runtime?.problem ?? `${name} is not installed on this machine.`,
-      {
-        path: 'spec.runtime',
-      },
-    )
-  }
-
-  #checkAccepts() {
-    if (this.#health.acceptsAgents) return
-    throw new CommandFailure(
-      'disk_full',
-      'The disk of this machine is nearly full: it starts no new agents.',
-      {
-        remedy: 'Make room on the disk with the state folder.',
-      },
-    )
   }
 }
