@@ -22,11 +22,22 @@ const COMMON = [
   ...CALLS,
 ]
 
+/** All of these, on their own, take away the way to more rights: whoever wants sudo has to undo each. */
+const sudo = (...further: string[]): string[] => [
+  '# No way to more rights than the user has: sudo does not work for agents. To allow it, in a file of your own:',
+  '#   [Service]',
+  '#   NoNewPrivileges=no',
+  '#   LockPersonality=no',
+  '#   RestrictRealtime=no',
+  '#   RestrictAddressFamilies=',
+  '#   SystemCallFilter=',
+  ...further.map((setting) => `#   ${setting}`),
+  'NoNewPrivileges=yes',
+]
+
 /** For a system unit that runs as an ordinary user. */
 export const systemHardening = ({ installation }: ServicePlan): string[] => [
-  '# No way to more rights than the user has: sudo does not work for agents. To allow it, set NoNewPrivileges=no and',
-  '# CapabilityBoundingSet=~ in a file of your own.',
-  'NoNewPrivileges=yes',
+  ...sudo('ProtectKernelModules=no', 'CapabilityBoundingSet=~'),
   'CapabilityBoundingSet=',
   'AmbientCapabilities=',
   '# The system is read-only; /home, /srv, /opt, /var and /tmp are where agents work (ProtectHome, PrivateTmp: open).',
@@ -52,10 +63,5 @@ export const rootHardening: string[] = [
   'KeyringMode=private',
 ]
 
-/** For a unit of the user's own systemd, which has no right to the rest. */
-export const userHardening: string[] = [
-  '# No way to more rights than the user has: sudo does not work for agents. All but the following needs root: see the',
-  '# system unit (`service print --manager systemd`).',
-  'NoNewPrivileges=yes',
-  ...COMMON,
-]
+/** For a unit of the user's own systemd, which has no right to the rest: see the system unit. */
+export const userHardening: string[] = [...sudo(), ...COMMON]

@@ -1,4 +1,4 @@
-import { realpathSync } from 'node:fs'
+import { realpathSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { CODES, SUPERVISED } from './plan.ts'
 import type { Pm2Entry } from './pm2.ts'
@@ -32,24 +32,27 @@ const isWritable = (unit: Properties, path: string) =>
     .filter(Boolean)
     .some((folder) => under(path, folder.replace(/^[-+]+/, '')))
 
-/** Folder that updates of what a unit runs are written into. */
-function installation(unit: Properties): string | undefined {
-  const program = /argv\[\]=([^;]*)/
-    .exec(unit.ExecStart ?? '')?.[1]
-    ?.split(' ')
-    .find(isOurs)
+/** Folder of the program that a unit runs. */
+function programFolder(unit: Properties): string | undefined {
+  const [, command = ''] = /argv\[\]=([^;]*)/.exec(unit.ExecStart ?? '') ?? []
+  const program = command.split(' ').find(isOurs)
   try {
-    return program && dirname(dirname(realpathSync(program)))
+    return program && dirname(realpathSync(program))
   } catch {
     return undefined
   }
 }
 
+/** Whether the unit, and not only the user's rights, keeps updates from being written. */
 function isReadOnly(unit: Properties): boolean {
-  const folder = installation(unit)
+  const folder = programFolder(unit)
   if (folder === undefined || isWritable(unit, folder)) return false
-  const closed = { strict: ['/'], full: ['/usr', '/boot', '/efi', '/etc'], yes: ['/usr', '/boot', '/efi'] }
-  return (closed[unit.ProtectSystem as keyof typeof closed] ?? []).some((root) => under(folder, root))
+  if (unit.ProtectSystem === 'strict') return true
+  const closed = { full: ['/usr', '/boot', '/efi', '/etc'], yes: ['/usr', '/boot', '/efi'] }
+  const roots = closed[unit.ProtectSystem as keyof typeof closed] ?? []
+  // What belongs to root, another user does not write: updates go to that user's home.
+  const rights = ['', 'root'].includes(unit.User ?? '') || statSync(folder).uid !== 0
+  return rights && roots.some((root) => under(folder, root))
 }
 
 const restartsOn75 = ({ Restart = 'no', RestartForceExitStatus, SuccessExitStatus }: Properties) =>

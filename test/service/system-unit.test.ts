@@ -118,3 +118,37 @@ test('installed through sudo, after `enroll`: for who called it, with what root 
   assert.equal(refused.code, 4)
   assert.match(refused.stderr, /bob cannot read \/root\/ca\.pem/)
 })
+
+test('what agents can do under it, and what they cannot', async (t) => {
+  const { machine, daemon, at, write } = await serviceMachine(t)
+  assert.equal((await daemon([...INSTALL, '--no-start'])).code, 0)
+  const unit = readFileSync(at(UNIT), 'utf8')
+  /** Runs a script in place of the daemon. */
+  const probe = async (script: string) => {
+    write('/opt/probe', script)
+    const oneshot = unit
+      .replace(/^ExecStart=.*$/m, 'ExecStart=/bin/sh /opt/probe\nStandardOutput=truncate:/opt/said')
+      .replace(/^Type=.*$/m, 'Type=oneshot')
+      .replace(/^(Restart|RestartForceExitStatus|SuccessExitStatus|WatchdogSec)=.*$/gm, '')
+    write('/etc/systemd/system/probe.service', oneshot)
+    await machine.out(['systemctl', 'daemon-reload'])
+    await machine.out(['systemctl', 'start', 'probe'])
+    return readFileSync(at('/opt/said'), 'utf8').trim().split('\n')
+  }
+  const writes =
+    'for f in ~ /tmp /var/tmp /usr /etc /boot; do touch $f/x && rm $f/x && echo $f; done 2>/dev/null; true'
+  assert.deepEqual(await probe(writes), ['/home/bob', '/tmp', '/var/tmp'])
+  // A namespace of its own, as sandboxes have, and the user's own processes.
+  assert.deepEqual(
+    await probe('unshare --user --map-root-user id -u; ls -d /proc/1 /proc/$$ 2>/dev/null | wc -l'),
+    ['0', '1'],
+  )
+  const rights = "grep -E '^(NoNewPrivs|CapBnd)' /proc/self/status | tr -d '\\t'"
+  assert.deepEqual(await probe(rights), ['CapBnd:0000000000000000', 'NoNewPrivs:1'])
+  // What the unit itself says is to be set for sudo.
+  const settings = [...unit.matchAll(/^# {3}(\S.*)$/gm)].map(([, line]) => line)
+  write('/etc/systemd/system/probe.service.d/sudo.conf', settings.join('\n'))
+  const [capabilities, privileges] = await probe(rights)
+  assert.equal(privileges, 'NoNewPrivs:0')
+  assert.notEqual(capabilities, 'CapBnd:0000000000000000')
+})

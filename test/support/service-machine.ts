@@ -68,6 +68,7 @@ export async function serviceMachine(
   const at = (path: string) => join(machine.root, path)
   mkdirSync(at(PACKAGE), { recursive: true })
   cpSync(dirname(PROGRAM), at(`${PACKAGE}/dist`), { recursive: true })
+  cpSync(fileURLToPath(new URL('../../package.json', import.meta.url)), at(`${PACKAGE}/package.json`))
   symlinkSync(`..${PACKAGE.slice('/usr/local'.length)}/dist/index.js`, at('/usr/local/bin/fomular-daemon'))
   const claude = '#!/bin/sh\nexec node /opt/support/fake-agent-program.ts "$@"\n'
   writeFileSync(at('/usr/local/bin/claude'), claude, { mode: 0o755 })

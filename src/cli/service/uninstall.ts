@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { statePaths } from '../../config/paths.ts'
 import { note, print, printJson } from '../terminal.ts'
 import { installedService, type ServiceOptions, withService } from './options.ts'
 
@@ -31,6 +32,10 @@ async function uninstall({ dryRun, json, ...options }: ServiceOptions & { dryRun
     if (changed) done.push(text)
     if (warning) note(warning)
   }
+  // Of a daemon that was down already, agents run on.
+  const { checkStrays } = await import('../doctor/strays.ts')
+  const left = state_dir === undefined ? [] : await checkStrays(statePaths(state_dir), false)
+  for (const { level, message, remedy } of left) if (level !== 'ok') note(`${message}\n  → ${remedy}`)
   if (json) return printJson({ manager: manager.name, name: at.name, done, state_dir })
   for (const text of done) print(text)
   print(`${at.name} is no service any more.${state_dir ? ` Its state stays in ${state_dir}.` : ''}`)
