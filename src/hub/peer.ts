@@ -143,8 +143,11 @@ export class Peer {
   close(code: number, reason: string) {
     this.#live = false
     if (this.#timer) this.#clock.clearTimeout(this.#timer)
-    // A close frame holds 123 bytes of reason.
-    this.#socket.close(code, Buffer.from(reason).subarray(0, 123))
+    // A close frame holds 123 bytes of reason; with half a letter at its end it would be a fault.
+    const head = Buffer.from(reason)
+      .toString('utf8', 0, 123)
+      .replace(/\ufffd$/, '')
+    this.#socket.close(code, head)
     this.#timer = this.#clock.setTimeout(() => this.#socket.terminate(), CLOSING_MS)
   }
 

@@ -105,7 +105,8 @@ test('a daemon of another protocol is told so, however else its greeting looks',
 test('of two daemons of one machine the newer stays', async (t) => {
   const hub = await TestHub.open(t)
   const older = await hub.daemon({ instance_id: 'older' })
-  const newer = await hub.daemon({ instance_id: 'newer' })
+  // Longer than a close frame, and cut off within a letter of two bytes.
+  const newer = await hub.daemon({ instance_id: 'newer', hostname: 'é'.repeat(100) })
   assert.equal((await older.received('server:refuse')).code, 'superseded')
   assert.equal((await older.ended()).code, CloseCode.superseded)
   await newer.settled()
