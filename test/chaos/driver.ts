@@ -43,7 +43,6 @@ const FOLLOW_MS = 60
 const WATCHED_EVERY = 4
 const MOST_IN_FLIGHT = 48
 const RETRY_MS = 300
-const SETTLE_MS = 60_000
 /** Commands lately given, of which one is given again from time to time. */
 const LATELY = 60
 
@@ -69,6 +68,8 @@ export interface DriverOptions {
 export class Driver {
   readonly issued: Issued[] = []
   readonly known = new Map<string, Known>()
+  /** How long things may take to come about once the storm is over. */
+  patienceMs = 60_000
   readonly #world: World
   readonly #random: Random
   readonly #agentsPerMachine: number
@@ -128,7 +129,10 @@ export class Driver {
             issued.outcome = body as Outcome
             return issued.outcome.state !== 'pending'
           },
-          { timeoutMs: SETTLE_MS, what: `the outcome of ${issued.kind} ${issued.id} of ${issued.agent}` },
+          {
+            timeoutMs: this.patienceMs,
+            what: `the outcome of ${issued.kind} ${issued.id} of ${issued.agent}`,
+          },
         )
   }
 
@@ -152,7 +156,7 @@ export class Driver {
             (state === 'idle' || state === 'exited' || state === 'failed'),
         )
       },
-      { timeoutMs: SETTLE_MS, what: 'the end of all turns' },
+      { timeoutMs: this.patienceMs, what: 'the end of all turns' },
     ).catch((error) => {
       const open = [...this.#views.values()].filter(
         ({ state, undelivered_prompts }) =>
@@ -183,7 +187,7 @@ export class Driver {
           .map(({ agent_id, state, offset, acked, end }) => ({ agent_id, state, offset, acked, end }))
         return behind.length === 0
       },
-      { timeoutMs: SETTLE_MS, what: 'all activity at the hub' },
+      { timeoutMs: this.patienceMs, what: 'all activity at the hub' },
     ).catch((error) => {
       throw new Error(`${error.message}: ${JSON.stringify(behind)}`)
     })

@@ -18,6 +18,8 @@ import { RUN_MARK, World } from './world.ts'
 const JUDGES = { history, exits, prompts, answers, controls, processesOnce, outcomes }
 /** What a verdict lists of each kind: a run that goes wrong goes wrong a thousand times. */
 const LISTED = 10
+/** What is still waited for after something did not come about. */
+const HOPELESS_MS = 5000
 /** Before the first fault: agents are to be there. */
 const WARM_UP_MS = 1500
 
@@ -78,7 +80,10 @@ export async function run(options: RunOptions): Promise<Verdict> {
     await world.connected()
     const step = async (what: string, run: () => Promise<unknown>) => {
       const start = performance.now()
-      await run().catch((error: Error) => violated('unsettled', `${what}: ${error.message}`))
+      await run().catch((error: Error) => {
+        violated('unsettled', `${what}: ${error.message}`)
+        driver.patienceMs = HOPELESS_MS
+      })
       say(`${what}: ${Math.round(performance.now() - start)} ms`)
     }
     await step('all turns end', () => driver.finish())

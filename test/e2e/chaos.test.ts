@@ -40,22 +40,16 @@ test('a storm of faults: nothing is lost, nothing comes twice, nothing is left',
   assert.ok(observed.link_connections! > observed.daemon_starts!)
 })
 
-test('a hub that acknowledges before it has written is found out', async () => {
-  const { code, verdict } = await chaos(
-    ...[
-      '--faults',
-      '40',
-      '--seed',
-      'ci',
-      '--machines',
-      '2',
-      '--agents',
-      '5',
-      '--sabotage',
-      'ack-before-write',
-    ],
-  )
-  if (verdict.dir) rmSync(verdict.dir, { recursive: true, force: true })
-  assert.equal(code, 1)
-  assert.ok(verdict.violated.history! > 0, JSON.stringify(verdict.violated))
-})
+const FOUND_OUT: Record<string, { in: string; sabotage: string }> = {
+  'a hub that acknowledges before it has written': { in: 'history', sabotage: 'ack-before-write' },
+  'a daemon that carries out again what it has carried out': { in: 'prompts', sabotage: 'no-ledger' },
+}
+for (const [who, { in: what, sabotage }] of Object.entries(FOUND_OUT))
+  test(`${who} is found out`, async () => {
+    const { code, verdict } = await chaos(
+      ...['--faults', '40', '--seed', 'ci', '--machines', '2', '--agents', '5', '--sabotage', sabotage],
+    )
+    if (verdict.dir) rmSync(verdict.dir, { recursive: true, force: true })
+    assert.equal(code, 1)
+    assert.ok(verdict.violated[what]! > 0, JSON.stringify(verdict.violated))
+  })
