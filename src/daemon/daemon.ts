@@ -92,13 +92,16 @@ export class Daemon {
       logger,
       proxy: () => proxyAgent(config.server_url, process.env),
       ready: () => this.#machine.saved(),
-      hello: () => this.#hello(),
+      hello: () => {
+        this.#statuses.told()
+        return this.#hello()
+      },
       live: (welcome) => this.#live(welcome),
       message: (message) => this.#message(message),
       down: () => this.#outbox.close(),
       refused: (refusal) => this.updates.refused(refusal),
     })
-    this.#statuses = new Statuses((message) => this.#link.send(message))
+    this.#statuses = new Statuses(this.#link)
     this.#outbox = new Outbox((activity) => this.#link.send(activity))
     this.#health = new Health({
       runtimes: Object.values(runtimes),
@@ -287,6 +290,7 @@ export class Daemon {
   }
 
   #live(welcome: Welcome) {
+    this.#statuses.flush()
     this.#outbox.open(this.#agents, welcome.offsets)
     this.updates.accepted()
     void this.#admission.runtimesKnown()

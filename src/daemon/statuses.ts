@@ -1,18 +1,27 @@
 import type { Agent } from '../agents/agent.ts'
 import type { FromDaemon, MachineStatus } from '../protocol/index.ts'
 
-/** Tells the server what has changed, once per turn of the event loop however often it changed. */
+/** What statuses are told by. */
+export interface Teller {
+  readonly up: boolean
+  send(message: FromDaemon): boolean
+}
+
+/**
+ * Tells the server what has changed, once per turn of the event loop however often it changed. A greeting tells
+ * everything; what changes between it and the server's welcome is kept and told then.
+ */
 export class Statuses {
-  readonly #send: (message: FromDaemon) => boolean
+  readonly #link: Teller
   readonly #changed = new Set<Agent>()
+  readonly #removed = new Set<string>()
   #machine: (() => MachineStatus) | undefined
   #scheduled = false
 
-  constructor(send: (message: FromDaemon) => boolean) {
-    this.#send = send
+  constructor(link: Teller) {
+    this.#link = link
   }
 
-  /** While the link is down nothing is kept: the next greeting carries every status. */
   agent(agent: Agent) {
     this.#changed.add(agent)
     this.#schedule()
@@ -23,17 +32,26 @@ export class Statuses {
     this.#schedule()
   }
 
-  flush() {
-    const machine = this.#machine?.()
-    this.#machine = undefined
-    if (machine) this.#send({ type: 'machine:status', ...machine })
-    for (const agent of this.#changed) this.#send({ type: 'agent:status', ...agent.status() })
-    this.#changed.clear()
-  }
-
   drop(agentId: string) {
     for (const agent of this.#changed) if (agent.id === agentId) this.#changed.delete(agent)
-    this.#send({ type: 'agent:removed', agent_id: agentId })
+    this.#removed.add(agentId)
+    this.flush()
+  }
+
+  /** The server has it all, or is just told by a greeting. */
+  told() {
+    this.#machine = undefined
+    this.#changed.clear()
+    this.#removed.clear()
+  }
+
+  flush() {
+    if (!this.#link.up) return
+    // First: the same id may be another agent's by now.
+    for (const agent_id of this.#removed) this.#link.send({ type: 'agent:removed', agent_id })
+    if (this.#machine) this.#link.send({ type: 'machine:status', ...this.#machine() })
+    for (const agent of this.#changed) this.#link.send({ type: 'agent:status', ...agent.status() })
+    this.told()
   }
 
   #schedule() {

@@ -243,3 +243,20 @@ test('a link that is half open is found by both sides, and the next one carries 
   assert.equal(outcome.state, 'succeeded')
   await stage.eventually(agent, 'text', ({ text }) => text === 'after')
 })
+
+test('what changes between the greeting and a welcome that takes its time is told behind it', async (t) => {
+  const { stage, server, caller } = await connected(t)
+  await caller.command('agent:start', { agent_id: 'a', spec: { cwd: stage.cwd } })
+  caller.socket.terminate()
+  const next = await server.caller(2)
+  const hello = await next.received('machine:hello')
+  const [agent] = hello.agents as { state: string; pid: number }[]
+  assert.equal(agent?.state, 'idle')
+  process.kill(agent.pid, 'SIGKILL')
+  await until(async () => {
+    const { agents } = (await link(stage)) as unknown as { agents: { state: string }[] }
+    return agents[0]?.state === 'exited'
+  })
+  await next.welcome()
+  assert.equal((await next.received('agent:status')).state, 'exited')
+})
