@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
+import { STATE_UPGRADES } from '../config/format.ts'
 import { systemCode } from '../platform/errors.ts'
+import { readFormat } from '../platform/format.ts'
 import { VERSION } from '../platform/version.ts'
 import { PROTOCOL } from '../protocol/index.ts'
 
@@ -21,6 +23,11 @@ const FORMAT = 1
 /** Looks at a state folder without changing anything in it. */
 export function selfCheck(stateDir: string): SelfCheck {
   const problems: string[] = []
+  try {
+    readFormat(stateDir, STATE_UPGRADES)
+  } catch (error) {
+    problems.push((error as Error).message)
+  }
   const files = ['machine.json', 'runtimes.json', 'update.json']
   try {
     for (const agent of readdirSync(join(stateDir, 'agents')))

@@ -78,3 +78,13 @@ test('folders from before there was a mark are taken over with all that is in th
   for (const mark of marks)
     assert.deepEqual(JSON.parse(readFileSync(mark, 'utf8')), { version: 1, format: 1 })
 })
+
+test('an agent that ended long ago is forgotten on its machine, and not by the hub', async (t) => {
+  const { stage, agent } = await used(t)
+  await stage.hub()
+  await stage.daemon({ FOMULAR_RETAIN_ENDED_DAYS: '0' })
+  const gone = await stage.agentIs(agent, ({ gone }) => gone === true)
+  assert.equal(gone.state, 'exited')
+  assert.ok((await stage.events(agent)).some(({ kind }) => kind === 'turn_result'))
+  assert.deepEqual(readdirSync(join(stage.state, 'agents')), [])
+})
