@@ -1,6 +1,6 @@
 import { sleep } from '../platform/clock.ts'
 import { isAlive, type ProcessIdentity, sendSignal } from '../platform/process-identity.ts'
-import { type Listed, listProcesses } from '../platform/process-list.ts'
+import { type Listed, listProcesses, seesAnother } from '../platform/process-list.ts'
 
 /** In the environment of every process an agent starts, with the agent's folder. */
 export const AGENT_MARK = 'FOMULAR_AGENT'
@@ -16,12 +16,22 @@ const GATHER_MS = 50
 /**
  * The processes of all agents, by the agent's folder: those that carry its mark; those in one session with such a one,
  * since that session began within the agent; and what descends from either. What has dropped its environment, its session
- * and its parents is not found.
+ * and its parents is not found. What lives in a container is another daemon's, even where its folder has the same path.
  */
 export function agentProcesses(): Map<string, ProcessIdentity[]> {
   const all = new Map(listProcesses(AGENT_MARK).map((listed) => [listed.pid, listed]))
   // An agent may have started this very daemon.
   all.delete(process.pid)
+  const elsewhere = new Set<number>()
+  for (const { pid, value } of all.values())
+    if (value !== undefined && seesAnother(pid, value)) elsewhere.add(pid)
+  const livesElsewhere = (listed: Listed | undefined, depth = 0): boolean =>
+    listed !== undefined &&
+    depth <= all.size &&
+    (elsewhere.has(listed.pid) || livesElsewhere(all.get(listed.parent), depth + 1))
+  if (elsewhere.size > 0)
+    for (const listed of [...all.values()]) if (livesElsewhere(listed)) elsewhere.add(listed.pid)
+  for (const pid of elsewhere) all.delete(pid)
   const groups = new Map<number, string>()
   for (const { group, value } of all.values()) if (value !== undefined && group > 1) groups.set(group, value)
   const ownerOf = (listed: Listed | undefined, depth = 0): string | undefined => {

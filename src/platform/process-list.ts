@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { bootId, type ProcessIdentity } from './process-identity.ts'
 
 /** One process of this machine that this user may look into. */
@@ -22,6 +22,24 @@ export const findByEnvironment = (name: string, value: string): ProcessIdentity[
     .filter((listed) => listed.value === value && listed.pid !== process.pid)
     .map(({ pid, start, boot_id }) => ({ pid, start, boot_id }))
 
+/**
+ * Whether another folder has this path for a process than for this one: it lives in a container, or something like it.
+ * Not so for one to which the path is hidden, as a sandbox does.
+ */
+export function seesAnother(pid: number, path: string): boolean {
+  if (!linux || mountsOf(pid) === mountsOf('self')) return false
+  const theirs = fileAt(`/proc/${pid}/root${path}`)
+  return theirs !== undefined && theirs !== fileAt(path)
+}
+
+const mountsOf = (pid: number | 'self') => quietly(() => readlinkSync(`/proc/${pid}/ns/mnt`))
+
+const fileAt = (path: string) =>
+  quietly(() => {
+    const { dev, ino } = statSync(path)
+    return `${dev}:${ino}`
+  })
+
 /** Program and arguments of every process. Elsewhere than on Linux arguments with blanks in them are several. */
 export function commandLines(): { pid: number; argv: string[] }[] {
   if (linux)
@@ -41,9 +59,11 @@ const pids = () =>
     .map(Number)
 
 /** Undefined for a process that is gone, or somebody else's. */
-function read(path: string): string | undefined {
+const read = (path: string) => quietly(() => readFileSync(path, 'latin1'))
+
+function quietly<T>(look: () => T): T | undefined {
   try {
-    return readFileSync(path, 'latin1')
+    return look()
   } catch {
     return undefined
   }

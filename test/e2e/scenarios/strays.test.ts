@@ -52,6 +52,23 @@ const pidsOf = (session: number) =>
       return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]) === session
     })
 
+test("what lives in a container is not this machine's, even where its folder has the same path", async (t) => {
+  const stage = await fakeStage(t)
+  const agents = join(stage.state, 'agents')
+  // There the folder of an agent that this machine does not have.
+  const script = `mount -t tmpfs none '${stage.state}' && mkdir -p '${agents}/a' && exec sleep 600`
+  mkdirSync(stage.state, { recursive: true })
+  const inside = spawn('unshare', ['--mount', '--propagation', 'private', '/bin/sh', '-c', script], {
+    env: { ...process.env, FOMULAR_AGENT: join(agents, 'a') },
+    detached: true,
+    stdio: 'ignore',
+  })
+  t.after(() => inside.kill('SIGKILL'))
+  await until(() => pidsOf(inside.pid!).length === 1)
+  const found = (await doctor(stage)).flatMap(({ strays = [] }) => strays)
+  assert.ok(!found.some(({ pid }) => pid === inside.pid))
+})
+
 test('doctor finds what agents left behind by identity, and ends it when it is told to', async (t) => {
   const stage = await fakeStage(t)
   const agents = join(stage.state, 'agents')
@@ -64,7 +81,7 @@ test('doctor finds what agents left behind by identity, and ends it when it is t
   await until(() => pidsOf(removed.pid!).length === 2 && pidsOf(left.pid!).length === 2)
   const all = [...pidsOf(removed.pid!), ...pidsOf(left.pid!)]
 
-  const [found] = await doctor(stage)
+  const found = (await doctor(stage)).find(({ strays }) => strays)
   assert.equal(found?.level, 'warning')
   assert.match(found!.message, /left of agents/)
   const of = (why: string) => found!.strays!.filter((stray) => stray.why === why).map(({ pid }) => pid)
@@ -85,7 +102,7 @@ test('doctor finds what agents left behind by identity, and ends it when it is t
   // Looking changes nothing.
   assert.equal(pidsOf(left.pid!).length, 2)
 
-  const [fixed] = await doctor(stage, '--fix')
+  const fixed = (await doctor(stage, '--fix')).at(-1)
   assert.equal(fixed?.level, 'ok', fixed?.message)
   await until(() => [...pidsOf(removed.pid!), ...pidsOf(left.pid!)].length === 0)
   assert.equal(bystander.exitCode, null)
