@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { EXECUTABLE } from '../platform/executable.ts'
 import { SUPERVISED } from '../service/plan.ts'
-import { ON_TRIAL } from '../update/trial.ts'
+import { ON_TRIAL, STARTED_AS } from '../update/trial.ts'
 
 /** How this process was started, taken before anything changes it. */
 export interface Invocation {
@@ -22,9 +22,9 @@ export function captureInvocation(): Invocation {
   const program = (isPm2(env) && env.pm_exec_path) || named
   return {
     runner: EXECUTABLE ? [] : [execPath, ...execArgv],
-    argv: [EXECUTABLE ? pathOf(program, env, process.cwd()) : program, ...args],
+    argv: [EXECUTABLE ? pathOf(env[STARTED_AS] ?? program, env, process.cwd()) : program, ...args],
     // Of one start alone.
-    env: { ...env, [ON_TRIAL]: undefined },
+    env: { ...env, [ON_TRIAL]: undefined, [STARTED_AS]: undefined },
     cwd: process.cwd(),
   }
 }

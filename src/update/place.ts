@@ -11,10 +11,12 @@ import {
   readlinkSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { valid } from 'semver'
 import type { Trial } from './record.ts'
 import { type Facts, standInAt } from './trial.ts'
 
@@ -24,6 +26,9 @@ type Place = Pick<Trial, 'layout' | 'root' | 'program'>
 const LOCK = '.lock'
 const COMMAND = 'bin/fomular-daemon'
 const OLD_VERSION = 'previous'
+const TRIAL = '.trial-'
+/** What came so lately may still be in use. */
+const NEW_MS = 60 * 60_000
 
 /** Of the root of an installation, what this program keeps there. */
 export const workDir = (layout: Layout, root: string) =>
@@ -95,7 +100,7 @@ export function tidy({ layout, root, program, next, restore }: Place & Pick<Tria
       mkdirSync(dirname(join(root, path)), { recursive: true })
       replaceFile(join(root, path), join(next, path), 'copy')
     }
-    return clear(workDir(layout, root), [OLD_VERSION])
+    return rmSync(next, { recursive: true, force: true })
   }
   clear(workDir(layout, root), [basename(next), ...(restore === undefined ? [] : [restore])])
 }
@@ -122,7 +127,7 @@ export function copyPackage(root: string): string {
   return target
 }
 
-const trialName = ({ next }: Trial) => `.trial-${basename(next)}`
+const trialName = ({ next }: Trial) => `${TRIAL}${basename(next)}`
 
 /** Makes a version of a prefix the one that runs. */
 function point(root: string, version: string, program: string) {
@@ -164,8 +169,12 @@ function filesOf(dir: string, below = ''): string[] {
   })
 }
 
-/** Removes what is left over in the folder with versions, beside the lock of an update that is under way. */
+/** Removes versions and what is left over of updates, but nothing that is new here: an installer may be at work. */
 function clear(dir: string, keep: string[]) {
-  for (const name of readdirSync(dir))
-    if (![...keep, LOCK].includes(name)) rmSync(join(dir, name), { recursive: true, force: true })
+  for (const name of readdirSync(dir)) {
+    const path = join(dir, name)
+    const ours = valid(name) !== null || name.startsWith(TRIAL)
+    if (!ours || keep.includes(name) || Date.now() - statSync(path).mtimeMs < NEW_MS) continue
+    rmSync(path, { recursive: true, force: true })
+  }
 }

@@ -20,7 +20,7 @@ import { checkIntegrity, checkSignature } from './verify.ts'
 /** A package is on the disk so often meanwhile: packed, in npm's cache, unpacked, and the previous version's copy. */
 const COPIES = 4
 const SPARE_BYTES = 16 * 1024 * 1024
-const STAGING = '.tmp-'
+const STAGING = '.stage-'
 /** A trial is over after some minutes: a stand-in that is still there then belongs to a daemon that is no more. */
 const ABANDONED_MS = 60 * 60_000
 

@@ -19,6 +19,9 @@ export const startText = (args: readonly string[], env: NodeJS.ProcessEnv) =>
  */
 export const ON_TRIAL = 'FOMULAR_DAEMON_ON_TRIAL'
 
+/** In the environment of an executable that a stand-in has started: the name by which that was called itself. */
+export const STARTED_AS = 'FOMULAR_DAEMON_STARTED_AS'
+
 const MARK = 'On trial: '
 const HEAD_BYTES = 4096
 
@@ -126,6 +129,8 @@ if [ -r "$start" ] && [ "$(cat "$start")" = "$(printf '%s\\n' ${env} "$@")" ]; t
     export ${ON_TRIAL}
   fi
 fi
+${STARTED_AS}=$0
+export ${STARTED_AS}
 exec "$program" "$@"
 `
 }

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readFileSync,
   readlinkSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -14,7 +15,7 @@ import { execa, execaSync } from 'execa'
 import { ProcessIdentity } from '../../src/platform/process-identity.ts'
 import type { Outcome } from '../../src/protocol/index.ts'
 import { fakeAgent } from './fake-agent.ts'
-import { built, PACKAGE, type TestRegistry } from './registry.ts'
+import { built, executable, PACKAGE, type TestRegistry } from './registry.ts'
 import { type Running, Stage } from './stage.ts'
 import type { Cleanup } from './temp.ts'
 import { until } from './wait.ts'
@@ -28,6 +29,8 @@ export interface InstallationOptions {
   env?: Record<string, string>
   /** The prefix is on a disk of its own, of this size. */
   diskMiB?: number
+  /** As the installer lays it out: the program needs no Node. */
+  asExecutable?: boolean
 }
 
 interface Supervisor {
@@ -60,11 +63,13 @@ export class Installation {
   readonly prefix: string
   readonly node: string
   readonly #asUser: string[]
+  #runner: string[]
 
   private constructor(stage: Stage, registry: TestRegistry, node: string, withoutRights: boolean) {
     this.stage = stage
     this.registry = registry
     this.node = node
+    this.#runner = [node]
     this.prefix = join(stage.dir, 'global')
     this.#asUser = withoutRights
       ? ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--']
@@ -75,6 +80,7 @@ export class Installation {
     t: Cleanup,
     registry: TestRegistry,
     {
+      asExecutable = false,
       version = '1.0.0',
       withoutRights = false,
       node = process.execPath,
@@ -91,6 +97,10 @@ export class Installation {
     const installation = new Installation(stage, registry, own, withoutRights)
     const { prefix } = installation
     writeFileSync(join(stage.env.HOME!, '.npmrc'), `registry=${registry.url}\nupdate-notifier=false\n`)
+    if (asExecutable) {
+      await installation.#placeExecutable(version)
+      return installation
+    }
     stage.env.PATH = `${dirname(own)}:${stage.env.PATH}`
     mkdirSync(prefix)
     if (diskMiB !== undefined) {
@@ -109,7 +119,19 @@ export class Installation {
     return installation
   }
 
-  /** As npm has put it on PATH. */
+  async #placeExecutable(version: string) {
+    const { prefix, stage } = this
+    const bin = join(prefix, 'versions', version, 'bin')
+    mkdirSync(bin, { recursive: true })
+    mkdirSync(join(prefix, 'bin'))
+    writeFileSync(join(bin, 'fomular-daemon'), await executable(version), { mode: 0o755 })
+    symlinkSync(join('versions', version), join(prefix, 'current'))
+    symlinkSync('../current/bin/fomular-daemon', this.command)
+    this.#runner = []
+    stage.daemonCommand = [this.command]
+  }
+
+  /** As npm, or the installer, has put it on PATH. */
   get command() {
     return join(this.prefix, 'bin/fomular-daemon')
   }
@@ -124,7 +146,7 @@ export class Installation {
 
   /** Runs the installed command as the daemon's user. */
   async run(args: string[], command = this.command) {
-    const [file, ...rest] = [...this.#asUser, this.node, command, ...args] as [string, ...string[]]
+    const [file, ...rest] = [...this.#asUser, ...this.#runner, command, ...args] as [string, ...string[]]
     const run = await execa(file, rest, {
       env: this.stage.env,
       extendEnv: false,

@@ -146,6 +146,20 @@ log: { type: file, path: ${join(dir, 'log')}, level: warn }
     })
   }
 
+  /**
+   * The package for this system alone, from which an executable updates itself. What is in it is no executable with Node
+   * inside, which would take a minute to build, but the same program for the system's loader.
+   */
+  async releaseExecutable({ version, before = '', tag = 'latest' }: ReleaseOptions) {
+    await this.publish({
+      name: `${PACKAGE}-${process.platform}-${process.arch}`,
+      version,
+      tag,
+      manifest: { license: 'MIT', os: [process.platform], cpu: [process.arch] },
+      files: { 'bin/fomular-daemon': [await executable(version, before), 0o755] },
+    })
+  }
+
   async publish({
     name,
     version,
@@ -205,14 +219,21 @@ log: { type: file, path: ${join(dir, 'log')}, level: warn }
 
 const builds = new Map<string, Promise<string>>()
 
+/** This program as another version, run by the system's loader. */
+export async function executable(version: string, before = '') {
+  const [, ...code] = (await built(version, true)).split('\n')
+  return `#!${process.execPath}\n${before}${code.join('\n')}`
+}
+
 /** This program's code as another version. */
-export function built(version: string): Promise<string> {
-  const known = builds.get(version)
+export function built(version: string, forExecutable = false): Promise<string> {
+  const key = `${version} ${forExecutable}`
+  const known = builds.get(key)
   if (known) return known
   const build = buildProgram(
-    { executable: false },
+    { executable: forExecutable },
     { define: { FOMULAR_VERSION: JSON.stringify(version) } },
   ).then(({ code }) => Buffer.from(code).toString('utf8'))
-  builds.set(version, build)
+  builds.set(key, build)
   return build
 }

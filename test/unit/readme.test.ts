@@ -11,7 +11,12 @@ const root = new URL('../../', import.meta.url)
 const text = readFileSync(new URL('README.md', root), 'utf8')
 
 /** Set by this program for those it starts: nobody sets them by hand. */
-const INTERNAL = ['FOMULAR_AGENT', 'FOMULAR_DAEMON_NO_SELF_RELAUNCH', 'FOMULAR_DAEMON_ON_TRIAL']
+const INTERNAL = [
+  'FOMULAR_AGENT',
+  'FOMULAR_DAEMON_NO_SELF_RELAUNCH',
+  'FOMULAR_DAEMON_ON_TRIAL',
+  'FOMULAR_DAEMON_STARTED_AS',
+]
 
 const sorted = (values: Iterable<string>) => [...new Set(values)].sort()
 const all = (pattern: RegExp, where = text) => sorted([...where.matchAll(pattern)].map(([, found]) => found!))

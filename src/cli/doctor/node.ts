@@ -19,7 +19,7 @@ export function checkNode(): Finding {
   }
 }
 
-/** Only for updates: without it, everything else works. */
+/** Only for updates, which do without it where a registry is set. */
 export async function checkNpm(env: NodeJS.ProcessEnv): Promise<Finding[]> {
   const { execa } = await import('execa')
   const { failed, stdout } = await execa('npm', ['--version'], {
@@ -32,9 +32,9 @@ export async function checkNpm(env: NodeJS.ProcessEnv): Promise<Finding[]> {
     failed
       ? {
           check: 'npm',
-          level: 'warning',
-          message: 'npm is not to be had: this daemon cannot update itself.',
-          remedy: 'Install npm; it comes with Node.',
+          level: EXECUTABLE ? 'ok' : 'warning',
+          message: 'npm is not to be had: updates come straight from the registry that is set.',
+          remedy: 'Install npm, or set registry under [update] in the configuration file.',
         }
       : { check: 'npm', level: 'ok', message: `npm ${stdout.trim()}` },
   ]

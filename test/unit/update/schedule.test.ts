@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { moment } from '../../../src/update/schedule.ts'
+import type { UpdateConfig } from '../../../src/config/config.ts'
+import { createLogger } from '../../../src/platform/log.ts'
+import { moment, Schedule } from '../../../src/update/schedule.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
 
 const at = (day: number, hour: number, minute = 0) => new Date(2026, 5, day, hour, minute).getTime()
 const night = { from: 2 * 60, to: 5 * 60 }
@@ -60,4 +63,66 @@ test('always ahead, in the window, and once in each', () => {
       },
     ),
   )
+})
+
+function scheduled({ policy = {}, found = {} }: { policy?: Partial<UpdateConfig>; found?: object } = {}) {
+  const clock = new ManualClock()
+  const asked: string[] = []
+  const updates = {
+    check: async (channel: string) => {
+      asked.push(`check ${channel}`)
+      const published = '1970-01-01T00:00:00.000Z'
+      return { installed: '1.0.0', available: '1.1.0', newer: true, bad: false, published, ...found }
+    },
+    unasked: async (origin: string, version: string) => void asked.push(`${origin} ${version}`),
+  }
+  const whole = {
+    automatic: true,
+    channel: 'next',
+    window: '00:00-24:00',
+    min_age_h: 0,
+    ...policy,
+  } as UpdateConfig
+  const logger = createLogger({ level: 'silent', stderr: 'none' })
+  const schedule = new Schedule({ policy: whole, updates, clock, logger, random: () => 0.5 })
+  schedule.start()
+  return {
+    schedule,
+    asked,
+    /** Lets days pass, and what comes of it. */
+    async pass(days: number) {
+      clock.pass(days * 24 * 3_600_000)
+      await new Promise((resolve) => setImmediate(resolve))
+    },
+  }
+}
+
+test('off by default: nobody is asked', async () => {
+  const { asked, pass } = scheduled({ policy: { automatic: false } })
+  await pass(3)
+  assert.deepEqual(asked, [])
+})
+
+test('once a day the channel is looked at, and what is newer is taken', async () => {
+  const { asked, pass, schedule } = scheduled()
+  await pass(1)
+  assert.deepEqual(asked, ['check next', 'schedule 1.1.0'])
+  await pass(2)
+  assert.equal(asked.filter((entry) => entry === 'check next').length, 3)
+  schedule.stop()
+  await pass(2)
+  assert.equal(asked.filter((entry) => entry === 'check next').length, 3)
+})
+
+test('not what is too new, of unknown age, not newer, or has failed here before', async () => {
+  for (const [policy, found] of [
+    [{ min_age_h: 72 }, {}],
+    [{ min_age_h: 1 }, { published: undefined }],
+    [{}, { newer: false }],
+    [{}, { bad: true }],
+  ]) {
+    const { asked, pass } = scheduled({ policy, found })
+    await pass(1)
+    assert.deepEqual(asked, ['check next'])
+  }
 })
