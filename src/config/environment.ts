@@ -17,6 +17,12 @@ const OWN = [
   /^(CLAUDECODE|CLAUDE_PID|CLAUDE_CODE_(ENTRYPOINT|SESSION_ID|SSE_PORT|EXECPATH))$/,
 ]
 
+/**
+ * In the environment of a version that an update has on trial. The version before must be able to follow it: so it leaves
+ * the format of folders as it is, and does not end with a code after which a supervisor leaves it alone.
+ */
+export const ON_TRIAL = 'FOMULAR_DAEMON_ON_TRIAL'
+
 /** What agents inherit of the daemon's environment: everything but secrets and what ties them to the daemon. */
 export function childEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept = Object.entries(env).filter(([name]) => !OWN.some((pattern) => pattern.test(name)))

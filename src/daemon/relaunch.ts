@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
+import { ON_TRIAL } from '../config/environment.ts'
 import { EXECUTABLE } from '../platform/executable.ts'
 import { SUPERVISED } from '../service/plan.ts'
-import { ON_TRIAL, STARTED_AS } from '../update/trial.ts'
+import { STARTED_AS } from '../update/trial.ts'
 
 /** How this process was started, taken before anything changes it. */
 export interface Invocation {

@@ -1,4 +1,5 @@
 import type { DaemonConfig } from '../config/config.ts'
+import { ON_TRIAL } from '../config/environment.ts'
 import { STATE_UPGRADES } from '../config/format.ts'
 import { statePaths } from '../config/paths.ts'
 import { systemClock } from '../platform/clock.ts'
@@ -10,7 +11,7 @@ import { acquireLock, LockHeldError } from '../platform/lock.ts'
 import type { Logger } from '../platform/log.ts'
 import { VERSION } from '../platform/version.ts'
 import { startNotifier } from '../service/notify.ts'
-import { listenControl } from './control.ts'
+import { type ControlRoutes, listenControl } from './control.ts'
 import { Daemon } from './daemon.ts'
 import { checkUpdate, orderUpdate } from './order-update.ts'
 import { captureInvocation, EXIT_RESTART, type Invocation, isSupervised, relaunch } from './relaunch.ts'
@@ -45,7 +46,7 @@ export async function runDaemon(
   let notifier: ReturnType<typeof startNotifier>
   try {
     clearTemporary(paths.dir)
-    upgradeFolder(paths.dir, STATE_UPGRADES)
+    if (process.env[ON_TRIAL] !== '1') upgradeFolder(paths.dir, STATE_UPGRADES)
     const ending = endings(logger)
     let entry: string | undefined
     const restart = (another?: string) => {
@@ -54,36 +55,11 @@ export async function runDaemon(
       return { restart_strategy: supervised ? ('supervisor_required' as const) : ('self' as const) }
     }
     const daemon = new Daemon({ config, paths, logger, invocation, supervised, restart })
-    /** Where that fails, it is left to whatever starts this daemon otherwise. */
-    const startAnew = async (program?: string): Promise<boolean> => {
-      const [command, ...args] = invocation.argv
-      try {
-        await relaunch({ ...invocation, argv: [program ?? command, ...args] })
-        return true
-      } catch (error) {
-        logger.error({ err: error }, 'the daemon could not be started anew')
-        daemon.updates.notRelaunched()
-        return false
-      }
-    }
     daemon.start()
     // The connection is on its way first; the server's part of it and what follows here go on at the same time.
     await new Promise(setImmediate)
-    closeControl = await listenControl(
-      paths.socket,
-      {
-        'GET /status': () => daemon.status(),
-        'POST /check': () => daemon.checkMachine().then(() => ({})),
-        'POST /restart': async () => restart(),
-        'POST /update': (body) => orderUpdate(daemon.updates, body),
-        'POST /update/check': (body) => checkUpdate(daemon.updates, body),
-        'POST /stop': async () => {
-          ending.ask('stop')
-          return {}
-        },
-      },
-      logger,
-    )
+    const stop = () => ending.ask('stop')
+    closeControl = await listenControl(paths.socket, controls(daemon, { restart, stop }), logger)
     logger.info(
       { version: VERSION, pid: process.pid, server_url: config.server_url, state_dir: paths.dir },
       'daemon started',
@@ -110,14 +86,39 @@ export async function runDaemon(
     closeControl = undefined
     logger.info(how === 'stop' ? 'daemon stopped' : 'daemon ends for its restart')
     if (how === 'stop') return 0
-    if (!supervised && (await startAnew(entry))) return 0
-    return EXIT_RESTART
+    if (supervised) return EXIT_RESTART
+    const [command, ...args] = invocation.argv
+    try {
+      await relaunch({ ...invocation, argv: [entry ?? command, ...args] })
+      return 0
+    } catch (error) {
+      // It is left to whatever starts this daemon otherwise.
+      logger.error({ err: error }, 'the daemon could not be started anew')
+      daemon.updates.notRelaunched()
+      return EXIT_RESTART
+    }
   } finally {
     notifier?.close()
     await closeControl?.()
     unlock()
   }
 }
+
+/** What somebody on this machine may ask of a daemon. */
+const controls = (
+  daemon: Daemon,
+  { restart, stop }: { restart: () => object; stop: () => void },
+): ControlRoutes => ({
+  'GET /status': () => daemon.status(),
+  'POST /check': () => daemon.checkMachine().then(() => ({})),
+  'POST /restart': async () => restart(),
+  'POST /update': (body) => orderUpdate(daemon.updates, body),
+  'POST /update/check': (body) => checkUpdate(daemon.updates, body),
+  'POST /stop': async () => {
+    stop()
+    return {}
+  },
+})
 
 function takeLock(path: string) {
   try {

@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type * as z from 'zod/mini'
+import { ON_TRIAL } from '../config/environment.ts'
 import { HUB_UPGRADES } from '../config/format.ts'
 import { type HubRecord, hubFiles } from '../config/hub.ts'
 import { isLoopback } from '../config/server-url.ts'
@@ -82,7 +83,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const unlock = takeLock(join(dir, 'lock'))
   try {
     clearTemporary(dir)
-    upgradeFolder(dir, HUB_UPGRADES)
+    if (process.env[ON_TRIAL] !== '1') upgradeFolder(dir, HUB_UPGRADES)
     const files = hubFiles(dir)
     const keys = new Keys(dir, new Date(clock.now()).toISOString(), logger)
     const parts = assemble(dir, keys, clock, logger)

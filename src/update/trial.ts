@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
+import { ON_TRIAL } from '../config/environment.ts'
 import { startPath, startsPath, type Trial } from './record.ts'
 
 /** How often a version on trial may start: a machine may go down meanwhile, once. */
@@ -12,12 +13,6 @@ const TELLING = ['HOME', 'FOMULAR_STATE_DIR', 'STATE_DIRECTORY'] as const
 /** What tells the daemon's start from any other command's: kept in the state folder, as a key may be among it. */
 export const startText = (args: readonly string[], env: NodeJS.ProcessEnv) =>
   [...TELLING.map((name) => `${name}=${env[name] ?? ''}`), ...args].join('\n')
-
-/**
- * In the environment of a version on trial. It must not end with a code after which a supervisor leaves it alone: the
- * version before is to follow it.
- */
-export const ON_TRIAL = 'FOMULAR_DAEMON_ON_TRIAL'
 
 /** In the environment of an executable that a stand-in has started: the name by which that was called itself. */
 export const STARTED_AS = 'FOMULAR_DAEMON_STARTED_AS'

@@ -115,12 +115,13 @@ test('once a day the channel is looked at, and what is newer is taken', async ()
 })
 
 test('not what is too new, of unknown age, not newer, or has failed here before', async () => {
-  for (const [policy, found] of [
+  const cases: [Partial<UpdateConfig>, object][] = [
     [{ min_age_h: 72 }, {}],
     [{ min_age_h: 1 }, { published: undefined }],
     [{}, { newer: false }],
     [{}, { bad: true }],
-  ]) {
+  ]
+  for (const [policy, found] of cases) {
     const { asked, pass } = scheduled({ policy, found })
     await pass(1)
     assert.deepEqual(asked, ['check next'])
