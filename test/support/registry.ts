@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { after } from 'node:test'
 import { execa } from 'execa'
 import { create } from 'tar'
-import { buildProgram } from '../../packaging/program.ts'
+import { buildProgram, wrapProgram } from '../../packaging/program.ts'
 import { freePort } from './stage.ts'
 import { type Cleanup, tempDir } from './temp.ts'
 import { testTool } from './tool.ts'
@@ -221,8 +221,7 @@ const builds = new Map<string, Promise<string>>()
 
 /** This program as another version, run by the system's loader. */
 export async function executable(version: string, before = '') {
-  const [, ...code] = (await built(version, true)).split('\n')
-  return `#!${process.execPath}\n${before}${code.join('\n')}`
+  return `#!${process.execPath}\n${before}${await built(version, true)}`
 }
 
 /** This program's code as another version. */
@@ -230,10 +229,10 @@ export function built(version: string, forExecutable = false): Promise<string> {
   const key = `${version} ${forExecutable}`
   const known = builds.get(key)
   if (known) return known
-  const build = buildProgram(
-    { executable: forExecutable },
-    { define: { FOMULAR_VERSION: JSON.stringify(version) } },
-  ).then(({ code }) => Buffer.from(code).toString('utf8'))
+  const define = { FOMULAR_VERSION: JSON.stringify(version) }
+  const build = buildProgram({ executable: forExecutable }, { define })
+    .then(({ code }) => (forExecutable ? code : wrapProgram(code)))
+    .then((code) => Buffer.from(code).toString('utf8'))
   builds.set(key, build)
   return build
 }
