@@ -241,6 +241,8 @@ function answer(
         remedy: 'It was answered, withdrawn, or never made.',
       },
     )
+  // To one that is being stopped it would come behind the end of its session.
+  mustRun(agent)
   agent.inbox.put(make(agent, id, request))
   agent.answered(requestId)
 }

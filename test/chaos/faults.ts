@@ -90,6 +90,8 @@ const injectors: Record<FaultKind, Injector> = {
     world.replaceVersion(machine, degree)
     return machine.process.kill('SIGKILL')
   },
+  // All its agents are stopped, and are there again only when somebody resumes them.
+  stop_daemon: (_, { process }) => process.kill('SIGTERM'),
   restart_daemon: async ({ world }, machine) => {
     const answer = await world.api
       .send('POST', `/api/machines/${machine.id()}/restart?wait=0`, {})

@@ -22,6 +22,7 @@ const WEIGHTS = {
   replace_version: 3,
   restart_daemon: 3,
   restart_hub: 1,
+  stop_daemon: 1,
 } as const
 export type FaultKind = keyof typeof WEIGHTS
 export const FAULT_KINDS = Object.keys(WEIGHTS) as FaultKind[]

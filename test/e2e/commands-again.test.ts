@@ -49,3 +49,21 @@ test('stops and resumes that come again do nothing to the runs that have followe
   await again.settled()
   assert.equal(status().state, 'exited')
 })
+
+test('an answer to an agent that is being stopped is refused: it would come behind the end of its session', async (t) => {
+  const stage = await fakeStage(t)
+  const server = await LightServer.open(t)
+  server.daemon(stage)
+  const caller = await server.caller()
+  await caller.welcome()
+  const { pid } = await give(caller, 'agent:start', 'start', { spec: { cwd: stage.cwd, prompt: 'ask' } })
+  const asking = () => caller.ofType('agent:status').at(-1) as unknown as AgentStatus | undefined
+  await until(() => asking()?.pending.length, { what: 'a request' })
+  const { request_id } = asking()!.pending[0]!
+  // It reads nothing: the stop takes its time.
+  process.kill(Number(pid), 'SIGSTOP')
+  caller.send({ type: 'agent:stop', command_id: 'stop', agent_id, grace_s: 1 })
+  const answered = await give(caller, 'agent:permission', 'answer', { request_id, decision: 'allow' })
+  assert.equal((answered.error as { code: string }).code, 'agent_not_running')
+  await until(() => caller.frames.some(({ command_id }) => command_id === 'stop'), { what: 'the stop' })
+})

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { findByEnvironment } from '../../../src/platform/process-list.ts'
 import { RUN_MARK, type World } from '../world.ts'
 
-/** How long what is on its way out may take. */
-const PATIENCE_MS = 15_000
+/** How long what is on its way out may take: a link that is closed gets half a minute to say so. */
+const PATIENCE_MS = 35_000
 const STEP_MS = 100
 
 /** Descriptors and timers of each process while it has nothing to do. */
