@@ -120,6 +120,7 @@ export class Booted {
   }
 
   async #close() {
+    this.#init ||= initBelow(this.#nspawn.pid!) ?? 0
     // With its process 1, all of it ends.
     if (this.#nspawn.exitCode === null && this.#init > 0) process.kill(this.#init, 'SIGKILL')
     else this.#nspawn.kill('SIGTERM')
@@ -133,11 +134,20 @@ interface RunOptions {
   input?: string
 }
 
+/** Empty where the process has ended meanwhile. */
+function procFile(path: string): string {
+  try {
+    return readFileSync(`/proc/${path}`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
 /** The process that is number 1 inside. */
 function initBelow(pid: number): number | undefined {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean)
+  const children = procFile(`${pid}/task/${pid}/children`).trim().split(' ').filter(Boolean)
   for (const child of children) {
-    const status = readFileSync(`/proc/${child}/status`, 'utf8')
+    const status = procFile(`${child}/status`)
     if (/^NSpid:.*\t1$/m.test(status)) return Number(child)
     const below = initBelow(Number(child))
     if (below !== undefined) return below
