@@ -3,6 +3,7 @@ import type { At, Manager, Status } from './manager.ts'
 import { markText, readInstalled } from './mark.ts'
 import { keyVariable, type ServicePlan, serviceFiles, variables } from './plan.ts'
 import { run } from './run.ts'
+import { keySteps } from './steps.ts'
 
 /** Launchd waits so long, in seconds, before it starts again what ended. */
 const THROTTLE_S = 10
@@ -25,9 +26,7 @@ export const launchd: Manager = {
     const known = (await run(['launchctl', 'print', `${domain()}/${plan.name}`])).code === 0
     const renew = known && readInstalled(unit)?.text !== plistText(plan)
     return [
-      ...(key === undefined
-        ? []
-        : [{ do: 'write' as const, path: keyPath, text: `${key}\n`, mode: 0o600, secret: true as const }]),
+      ...keySteps(keyPath, key),
       { do: 'write', ...(await launchd.file(plan)) },
       ...(start && renew ? [launchctl('bootout', `${domain()}/${plan.name}`)] : []),
       ...(start && (renew || !known) ? [launchctl('bootstrap', domain(), unit)] : []),

@@ -26,8 +26,6 @@ export interface Status {
 /** Whatever keeps the daemon running. */
 export interface Manager {
   name: ManagerName
-  /** What is left for somebody to do once it is installed. */
-  advice?: string
   /** The file that makes the service. */
   file(plan: ServicePlan): Promise<{ path: string; text: string; mode: number }>
   /** From nothing, or from an older file, to a service that runs. */

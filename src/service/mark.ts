@@ -2,14 +2,12 @@ import { readFileSync } from 'node:fs'
 import * as z from 'zod/mini'
 import { systemCode } from '../platform/errors.ts'
 
-/** What a service's file says of itself, in a comment: how it is found, and what is undone when it is removed. */
+/** What a service's file says of itself, in a comment. */
 const Mark = z.object({
   format: z.literal(1),
   state_dir: z.string(),
   /** The user it runs as. */
   user: z.string(),
-  /** It was this service that had the user's systemd run without a login. */
-  set_linger: z.optional(z.boolean()),
 })
 export type Mark = z.infer<typeof Mark>
 

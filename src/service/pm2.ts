@@ -5,6 +5,7 @@ import type { At, Manager, Status } from './manager.ts'
 import { markText, readInstalled } from './mark.ts'
 import { CODES, keyVariable, type ServicePlan, serviceFiles, variables } from './plan.ts'
 import { run } from './run.ts'
+import { keySteps } from './steps.ts'
 
 const files = ({ name, home }: At) => serviceFiles('pm2', name, home)
 const at = ({ name, account }: ServicePlan): At => ({ name, home: account.home })
@@ -28,8 +29,6 @@ export type Pm2Entry = z.infer<typeof Entry>
 
 export const pm2: Manager = {
   name: 'pm2',
-  advice: 'To have pm2 itself start with the machine, run `pm2 startup` once, and what it prints.',
-
   async file(plan) {
     return { path: files(at(plan)).unit, text: ecosystemText(plan), mode: 0o644 }
   },
@@ -41,14 +40,16 @@ export const pm2: Manager = {
     const changed = readInstalled(unit)?.text !== ecosystemText(plan)
     const renew = known && changed
     return [
-      ...(key === undefined
-        ? []
-        : [{ do: 'write' as const, path: keyPath, text: `${key}\n`, mode: 0o600, secret: true as const }]),
+      ...keySteps(keyPath, key),
       { do: 'write', ...(await pm2.file(plan)) },
       // Pm2 reads an entry's settings once: this ends the daemon, and with it the agents.
       ...(start && renew ? [{ do: 'run' as const, argv: ['pm2', 'delete', plan.name] }] : []),
       ...(start && (renew || !known) ? [{ do: 'run' as const, argv: ['pm2', 'start', unit] }] : []),
       { do: 'run', argv: ['pm2', 'save'], optional: 'pm2 could not write down what it runs: pm2 save' },
+      {
+        do: 'note',
+        text: 'To have pm2 itself start with the machine, run `pm2 startup` once, and what it prints.',
+      },
     ]
   },
 

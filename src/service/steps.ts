@@ -12,8 +12,6 @@ export type Step =
       text: string
       mode: number
       owner?: { uid: number; gid: number }
-      /** It is not shown. */
-      secret?: true
     }
   | { do: 'remove'; path: string }
   /** If there is nothing else in it. */
@@ -25,6 +23,17 @@ export type Step =
       /** Where it may fail: what that means, and what to do. */
       optional?: string
     }
+
+  /** What is left for somebody to do. */
+  | { do: 'note'; text: string }
+
+/** The key where a service finds it; nothing where it is there already. */
+export const keySteps = (
+  path: string,
+  key: string | undefined,
+  owner?: { uid: number; gid: number },
+): Step[] =>
+  key === undefined ? [] : [{ do: 'write', path, text: `${key}\n`, mode: 0o600, ...(owner && { owner }) }]
 
 export interface Outcome {
   /** Whether anything was not yet so. */
@@ -60,6 +69,8 @@ export async function perform(step: Step): Promise<Outcome> {
       } catch {
         return { changed: false, text: `${step.path} stays` }
       }
+    case 'note':
+      return { changed: false, text: step.text, warning: step.text }
     case 'run': {
       const { code, stderr } = await run(step.argv, step.env)
       if (code === 0) return { changed: true, text: step.argv.join(' ') }
@@ -84,6 +95,8 @@ export function describe(step: Step): string {
       return `remove ${step.path}`
     case 'remove-folder':
       return `remove ${step.path}, if nothing else is in it`
+    case 'note':
+      return `say: ${step.text}`
     case 'run':
       return `run ${step.argv.join(' ')}`
   }

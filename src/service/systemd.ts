@@ -5,10 +5,21 @@ import type { At, Manager, Status } from './manager.ts'
 import { readInstalled } from './mark.ts'
 import { type ServicePlan, serviceFiles } from './plan.ts'
 import { run } from './run.ts'
+import { keySteps, type Step } from './steps.ts'
 import { unitText } from './unit.ts'
 
-const NO_LINGER = (user: string) =>
-  `The service, and with it all agents, ends when ${user} logs out. To let it run on, and start with the machine: sudo loginctl enable-linger ${user}`
+/** Else the user's systemd, and all that it runs, ends with the user's last login. */
+const enableLinger = (user: string): Step => ({
+  do: 'run',
+  argv: ['loginctl', 'enable-linger', user],
+  optional: `The service, and with it all agents, ends when ${user} logs out. To let it run on, and start with the machine: sudo loginctl enable-linger ${user}`,
+})
+
+/** Something else may have come to need it. */
+const stillLingers = (user: string): Step => ({
+  do: 'note',
+  text: `The systemd of ${user} goes on running without a login. If nothing else needs that: loginctl disable-linger ${user}`,
+})
 
 export type Scope = 'system' | 'user'
 /** What systemd knows of a unit, as `systemctl show` has it. */
@@ -28,11 +39,8 @@ export function systemd(scope: Scope): Manager {
   })
 
   const file = async (plan: ServicePlan) => {
-    const path = files(at(plan)).unit
-    // An older file of the service remembers how it was before.
-    const mark = readInstalled(path)?.mark
-    const setsLinger = !system && (mark ? mark.set_linger === true : !lingers(plan.account.name))
-    return { path, text: unitText(plan, { scope, version: await systemdVersion(), setsLinger }), mode: 0o644 }
+    const text = unitText(plan, { scope, version: await systemdVersion() })
+    return { path: files(at(plan)).unit, text, mode: 0o644 }
   }
 
   return {
@@ -43,30 +51,12 @@ export function systemd(scope: Scope): Manager {
       checkUsable(system)
       const { key: keyPath } = files(at(plan))
       // Systemd hands it to the daemon; only where it cannot, the daemon must be able to read the file.
-      const owner = (await systemdVersion())! < 247 ? plan.account : undefined
+      const owner = ((await systemdVersion()) ?? 0) < 247 ? plan.account : undefined
+      const { name: user } = plan.account
       return [
-        ...(key === undefined
-          ? []
-          : [
-              {
-                do: 'write' as const,
-                path: keyPath,
-                text: `${key}\n`,
-                mode: 0o600,
-                secret: true as const,
-                ...(owner && { owner }),
-              },
-            ]),
+        ...keySteps(keyPath, key, owner),
         { do: 'write', ...(await file(plan)) },
-        ...(system
-          ? []
-          : [
-              {
-                do: 'run' as const,
-                argv: ['loginctl', 'enable-linger', plan.account.name],
-                optional: NO_LINGER(plan.account.name),
-              },
-            ]),
+        ...(system || lingers(user) ? [] : [enableLinger(user)]),
         systemctl('daemon-reload'),
         systemctl('enable', '--quiet', plan.name),
         ...(start ? [systemctl('start', plan.name)] : []),
@@ -76,7 +66,7 @@ export function systemd(scope: Scope): Manager {
     async uninstall(of) {
       checkUsable(system)
       const { unit, key, dir } = files(of)
-      const mark = readInstalled(unit)?.mark
+      const { username } = userInfo()
       return [
         ...(existsSync(unit) ? [systemctl('disable', '--now', '--quiet', of.name)] : []),
         { do: 'remove', path: unit },
@@ -85,15 +75,7 @@ export function systemd(scope: Scope): Manager {
         systemctl('daemon-reload'),
         // Systemd may have nothing to forget.
         { ...systemctl('reset-failed', of.name), optional: '' },
-        ...(mark?.set_linger
-          ? [
-              {
-                do: 'run' as const,
-                argv: ['loginctl', 'disable-linger', mark.user],
-                optional: `sudo loginctl disable-linger ${mark.user}`,
-              },
-            ]
-          : []),
+        ...(system || !lingers(username) ? [] : [stillLingers(username)]),
       ]
     },
 

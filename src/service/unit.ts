@@ -11,12 +11,10 @@ export interface SystemdFacts {
   /** Of the machine that the unit is for; unknown where it has none. */
   version: number | undefined
   scope: 'system' | 'user'
-  /** Whether this service has the user's systemd run without a login. */
-  setsLinger?: boolean
 }
 
 /** The unit. */
-export function unitText(plan: ServicePlan, { version = 0, scope, setsLinger }: SystemdFacts): string {
+export function unitText(plan: ServicePlan, { version = 0, scope }: SystemdFacts): string {
   const system = scope === 'system'
   const files = serviceFiles(system ? 'systemd' : 'systemd-user', plan.name, plan.account.home)
   const credential = system && (version === 0 || version >= 247)
@@ -76,13 +74,7 @@ export function unitText(plan: ServicePlan, { version = 0, scope, setsLinger }: 
     { name: 'Install', lines: [`WantedBy=${system ? 'multi-user' : 'default'}.target`] },
   ]
   const own = system ? `systemctl edit ${plan.name}` : `systemctl --user edit ${plan.name}`
-  const mark = {
-    format: 1 as const,
-    state_dir: plan.stateDir,
-    user: plan.account.name,
-    ...(setsLinger && { set_linger: true }),
-  }
-  return `# ${markText(mark)}
+  return `# ${markText({ format: 1, state_dir: plan.stateDir, user: plan.account.name })}
 # \`fomular-daemon service install\` writes this file anew. Settings of your own: ${own}
 ${sections.map(({ name, lines }) => `\n[${name}]\n${lines.join('\n')}\n`).join('')}`
 }

@@ -30,17 +30,16 @@ test('pm2 keeps the daemon running, and lets its agents live', async (t) => {
     service('install', '--manager', 'pm2', '--server-url', `ws://127.0.0.1:${stage.port}`, '--key-file', key)
   /** Waits until another process is the daemon, and is connected. */
   const renewed = async (before: { pid?: number; since?: string }) => {
-    const now = await until(
+    const { since } = await until(
       async () => {
-        const status = await service('status')
-        return status.running && status.pid !== before.pid && status
+        const machine = await stage.machine()
+        return machine?.connected && machine.since !== before.since && machine
       },
       { what: 'a new daemon' },
     )
-    await until(
-      async () => (await stage.machine())?.connected && (await stage.machine())?.since !== before.since,
-    )
-    return { pid: now.pid as number, since: (await stage.machine())?.since ?? '' }
+    const { running, pid } = await service('status')
+    assert.ok(running && pid !== before.pid)
+    return { pid: pid as number, since }
   }
 
   const installed = await install()
@@ -51,6 +50,10 @@ test('pm2 keeps the daemon running, and lets its agents live', async (t) => {
   )
   const hidden = new RegExp(`${secret}|${readFileSync(key, 'utf8').trim()}`)
   for (const path of files) assert.doesNotMatch(readFileSync(path, 'utf8'), hidden, path)
+
+  const logs = stage.run(['service', 'logs', '--lines', '20'], env)
+  assert.equal(await logs.ended, 0)
+  assert.match(logs.log(), /connected server_version/)
 
   const agent = await stage.start()
   const { pid } = await stage.agentIs(agent, 'idle')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { test } from 'node:test'
-import { INSTALL_SYSTEM as INSTALL, MACHINE_KEY, serviceMachine } from '../support/service-machine.ts'
+import { INSTALL_SYSTEM as INSTALL, MACHINE_KEY, SERVER, serviceMachine } from '../support/service-machine.ts'
 
 const UNIT = '/etc/systemd/system/fomular-daemon.service'
 const STATE = '/var/lib/fomular-daemon'
@@ -32,6 +32,12 @@ test('a unit of the machine: installed, killed, restarted, stopped, removed', as
   ])
   assert.doesNotMatch(shown, new RegExp(key))
   assert.match(await machine.out(['stat', '-c', '%U %a', STATE, `/proc/${now.pid}`]), /^bob 700\nbob /)
+
+  const printed = await daemon(['service', 'print', '--user', 'bob', ...SERVER])
+  assert.equal(printed.stdout, readFileSync(at(UNIT), 'utf8'))
+  assert.match(printed.stderr, /The key belongs into \/etc\/fomular-daemon\/key, mode 0600/)
+  const logged = await daemon(['service', 'logs', '--lines', '20'])
+  assert.match(logged.stdout, /fomular-daemon\[\d+\]: .* connected/)
 
   const agent = await on.startAgent()
   const { pid } = await on.agentIs(agent, 'idle')

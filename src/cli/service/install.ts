@@ -90,7 +90,6 @@ async function install({ manager: named, name, user, path, start, dryRun, json, 
     status = await renew(manager, at, ranOn)
   if (json) return printJson({ ...status, done, warnings })
   for (const text of done) print(text)
-  if (manager.advice !== undefined) note(manager.advice)
   const { serviceText } = await import('../render/service.ts')
   print(serviceText(status, stdoutColors()))
 }
