@@ -89,13 +89,15 @@ export interface Executable extends Platform {
 /**
  * Makes the program as executables that need no Node, compressed as well, and the list of what they are made of.
  * @param out a folder that is there
+ * @param different for tests: what else is built differently
  * @returns what was made; a platform whose base Node cannot be had is left out, and said
  */
 export async function makeExecutables(
   chosen: Platform[],
   out: string,
+  different: Parameters<typeof buildProgram>[1] = {},
 ): Promise<{ executables: Executable[]; files: ReleaseFile[] }> {
-  const { code, metafile } = await buildProgram({ executable: true })
+  const { code, metafile } = await buildProgram({ executable: true }, different)
   const executables: Executable[] = []
   const files: ReleaseFile[] = []
   for (const platform of chosen) {

@@ -31,6 +31,8 @@ export interface InstallationOptions {
   diskMiB?: number
   /** As the installer lays it out: the program needs no Node. */
   asExecutable?: boolean
+  /** Then: the program. By default one for the system's loader, which is there at once. */
+  program?: string | Uint8Array
 }
 
 interface Supervisor {
@@ -81,6 +83,7 @@ export class Installation {
     registry: TestRegistry,
     {
       asExecutable = false,
+      program,
       version = '1.0.0',
       withoutRights = false,
       node = process.execPath,
@@ -98,7 +101,7 @@ export class Installation {
     const { prefix } = installation
     writeFileSync(join(stage.env.HOME!, '.npmrc'), `registry=${registry.url}\nupdate-notifier=false\n`)
     if (asExecutable) {
-      await installation.#placeExecutable(version)
+      await installation.#placeExecutable(version, program)
       return installation
     }
     stage.env.PATH = `${dirname(own)}:${stage.env.PATH}`
@@ -119,12 +122,12 @@ export class Installation {
     return installation
   }
 
-  async #placeExecutable(version: string) {
+  async #placeExecutable(version: string, program?: string | Uint8Array) {
     const { prefix, stage } = this
     const bin = join(prefix, 'versions', version, 'bin')
     mkdirSync(bin, { recursive: true })
     mkdirSync(join(prefix, 'bin'))
-    writeFileSync(join(bin, 'fomular-daemon'), await executable(version), { mode: 0o755 })
+    writeFileSync(join(bin, 'fomular-daemon'), program ?? (await executable(version)), { mode: 0o755 })
     symlinkSync(join('versions', version), join(prefix, 'current'))
     symlinkSync('../current/bin/fomular-daemon', this.command)
     this.#runner = []

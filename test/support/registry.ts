@@ -147,15 +147,18 @@ log: { type: file, path: ${join(dir, 'log')}, level: warn }
 
   /**
    * The package for this system alone, from which an executable updates itself. What is in it is no executable with Node
-   * inside, which would take a minute to build, but the same program for the system's loader.
+   * inside, which would take a minute to build, but the same program for the system's loader; or what is given.
    */
-  async releaseExecutable({ version, before = '', tag = 'latest' }: ReleaseOptions) {
+  async releaseExecutable(
+    { version, before = '', tag = 'latest' }: ReleaseOptions,
+    program?: string | Uint8Array,
+  ) {
     await this.publish({
       name: `${PACKAGE}-${process.platform}-${process.arch}`,
       version,
       tag,
       manifest: { license: 'MIT', os: [process.platform], cpu: [process.arch] },
-      files: { 'bin/fomular-daemon': [await executable(version, before), 0o755] },
+      files: { 'bin/fomular-daemon': [program ?? (await executable(version, before)), 0o755] },
     })
   }
 

@@ -8,6 +8,8 @@ export const LAYOUTS = [
   'global supervised',
   'prefix bare',
   'prefix supervised',
+  'executable bare',
+  'executable supervised',
   'no daemon',
 ] as const
 export type LayoutName = (typeof LAYOUTS)[number]
@@ -24,7 +26,8 @@ export interface Subject {
 export async function subject(t: Cleanup, registry: TestRegistry, name: LayoutName): Promise<Subject> {
   const withoutRights = name.startsWith('prefix')
   const supervised = name.endsWith('supervised')
-  const machine = await Installation.open(t, registry, { withoutRights })
+  const asExecutable = name.startsWith('executable')
+  const machine = await Installation.open(t, registry, { withoutRights, asExecutable })
   const { pid: hub }: Running = await machine.hub()
   if (name === 'no daemon') return { machine, command: machine.command, supervised, hub }
   if (supervised) {

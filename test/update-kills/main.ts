@@ -35,8 +35,10 @@ const told = (kill: Kill) => {
 
 try {
   const registry = await TestRegistry.open(t)
-  await registry.release({ version: '1.0.0' })
-  await registry.release({ version: '1.1.0' })
+  for (const version of ['1.0.0', '1.1.0']) {
+    await registry.release({ version })
+    await registry.releaseExecutable({ version })
+  }
   const random = new Random(values.seed)
   for (const [n, layout] of layouts.entries()) {
     const share =
