@@ -113,7 +113,7 @@ export class Installation {
     await execa(
       'npm',
       ['install', '--global', '--prefix', prefix, '--no-audit', '--no-fund', `${PACKAGE}@${version}`],
-      { env: stage.env },
+      { env: stage.env, extendEnv: false },
     )
     if (withoutRights)
       for (const path of [stage.dir, stage.cwd, stage.env.HOME!, join(stage.env.HOME!, '.npmrc')])

@@ -2,7 +2,6 @@ import { test } from 'node:test'
 import { TestRegistry } from '../support/registry.ts'
 import { updateOnNode } from '../support/update-on-node.ts'
 
-// Beside the oldest and the newest of its time, which every run of the tests has.
 const NODES = [
   ['18.19.1', '10.9.9'],
   ['20.20.2', '10.9.9'],
