@@ -66,7 +66,8 @@ export class Agent {
   readonly #snapshot: Snapshot
   readonly #waiters = new Set<Waiter>()
   #process: ProcessRecord | undefined
-  #unsaved = false
+  /** `changed`: also what the journal does not tell. */
+  #unsaved: 'grown' | 'changed' | undefined
 
   constructor(
     folder: AgentFolder,
@@ -178,14 +179,14 @@ export class Agent {
     if (offset <= this.acked) return
     this.acked = Math.min(offset, this.#snapshot.offset)
     this.sent = Math.max(this.sent, this.acked)
-    this.#unsaved = true
+    this.#unsaved ??= 'grown'
   }
 
   /** The server stands at `offset`, and the sending goes on from there: also when it had been further, and lost that. */
   rewind(offset: number) {
     this.acked = Math.min(Math.max(offset, this.begin), this.#snapshot.offset)
     this.sent = this.acked
-    this.#unsaved = true
+    this.#unsaved ??= 'grown'
   }
 
   /** A permission request was answered: the answer is on its way to the agent. */
@@ -245,7 +246,7 @@ export class Agent {
   /** Something that a status tells has changed. */
   touch() {
     this.revision = this.#context.nextRevision()
-    this.#unsaved = true
+    this.#unsaved = 'changed'
     this.#context.changed(this)
     this.#wake()
   }
@@ -275,7 +276,7 @@ export class Agent {
   /** Bytes before `offset` are no longer on disk. */
   forget(offset: number) {
     this.begin = offset
-    this.#unsaved = true
+    this.#unsaved = 'changed'
   }
 
   reply(requestId: string) {
@@ -314,9 +315,12 @@ export class Agent {
     }
   }
 
-  /** Writes `cursor.json` if there is anything new in it. Losing it costs reading a part of the journal again. */
-  save() {
-    if (!this.#unsaved) return
+  /**
+   * Writes `cursor.json` if there is anything new in it. Losing it costs reading a part of the journal again.
+   * @param changed only if there is more to it than how far the journal was read and acknowledged
+   */
+  save({ changed = false } = {}) {
+    if (!this.#unsaved || (changed && this.#unsaved !== 'changed')) return
     const record: CursorRecord = {
       version: 1,
       acked: this.acked,
@@ -324,7 +328,7 @@ export class Agent {
       snapshot: this.#snapshot,
     }
     writeAtomic(this.folder.cursor, JSON.stringify(record))
-    this.#unsaved = false
+    this.#unsaved = undefined
   }
 
   close() {
@@ -350,7 +354,7 @@ export class Agent {
       this.#context.observed(event)
     }
     this.#snapshot.offset = line.end
-    this.#unsaved = true
+    this.#unsaved ??= 'grown'
     if (this.#snapshot.state === 'failed' && !this.#snapshot.failure)
       this.#snapshot.failure = ownWords(this.folder.stderr, this.#snapshot.exit?.code)
     return changed

@@ -230,27 +230,24 @@ export class Agents {
   }
 
   /** Looks after what nobody tells the daemon: ends that no launcher could note, growth that no watcher reported. */
-  check() {
-    for (const agent of this.#agents.values()) {
-      if (agent.ended && agent.backlog === 0) continue
-      try {
-        this.#options.grown(agent)
-        if (!agent.ended) checkProcesses(agent)
-      } catch (error) {
-        // A full disk: its end is noted when there is room again. The others are looked after all the same.
-        this.#options.logger.warn({ agent_id: agent.id, err: error }, 'agent not looked after')
-      }
+  check(agent: Agent) {
+    if (agent.ended && agent.backlog === 0) return
+    try {
+      this.#options.grown(agent)
+      if (!agent.ended) checkProcesses(agent)
+    } catch (error) {
+      // A full disk: its end is noted when there is room again. The others are looked after all the same.
+      this.#options.logger.warn({ agent_id: agent.id, err: error }, 'agent not looked after')
     }
   }
 
-  save() {
-    for (const agent of this.#agents.values()) {
-      try {
-        agent.save()
-      } catch (error) {
-        // Full disk: the journal still says it all.
-        this.#options.logger.warn({ agent_id: agent.id, err: error }, 'cursor not saved')
-      }
+  /** @see Agent.save */
+  save(agent: Agent, options?: { changed: boolean }) {
+    try {
+      agent.save(options)
+    } catch (error) {
+      // Full disk: the journal still says it all.
+      this.#options.logger.warn({ agent_id: agent.id, err: error }, 'cursor not saved')
     }
   }
 
@@ -258,8 +255,10 @@ export class Agents {
   close() {
     this.#closed = true
     this.#restarts.close()
-    this.save()
-    for (const agent of [...this.#agents.values()]) this.#forget(agent)
+    for (const agent of [...this.#agents.values()]) {
+      this.save(agent)
+      this.#forget(agent)
+    }
   }
 
   #load(dir: string): Agent | undefined {

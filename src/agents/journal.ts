@@ -48,23 +48,28 @@ export class Journal {
     let at = offset
     const until = offset + budget
     while (at < until) {
-      const read = readSync(fd, shared, 0, Math.min(shared.length, Math.max(until - at, 4096)), at)
+      const wanted = Math.min(shared.length, Math.max(until - at, 4096))
+      const read = readSync(fd, shared, 0, wanted, at)
       if (read === 0) return at
+      const chunk = shared.subarray(0, read)
       let from = 0
       for (;;) {
-        const newline = shared.indexOf(NEWLINE, from)
-        if (newline === -1 || newline >= read) break
+        const newline = chunk.indexOf(NEWLINE, from)
+        if (newline === -1) break
         const line = {
           start: at + from,
           end: at + newline + 1,
-          bytes: shared.subarray(from, newline),
+          bytes: chunk.subarray(from, newline),
           tooLong: false,
         }
         from = newline + 1
         if (visit(line) === false || line.end >= until) return line.end
       }
-      if (from > 0) at += from
-      else {
+      if (from > 0) {
+        at += from
+        // The end of the file, some moments ago: whoever has written since then says so.
+        if (read < wanted) return at
+      } else {
         const line = this.#longLine(fd, at, read)
         if (!line) return at
         at = line.end

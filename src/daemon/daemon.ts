@@ -337,7 +337,7 @@ export class Daemon {
   }
 
   #grown(agent: Agent) {
-    this.#outbox.offer(agent)
+    if (this.#outbox.offer(agent)) return
     // Whatever the link does: the agent's state is known, and prompts it has are settled.
     if (agent.catchUp()) this.#catchUpLater(agent)
   }

@@ -5,14 +5,18 @@ import { renewLease } from '../agents/launch.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 
-/** How often cursors are written and processes looked at. */
-const CHECK_MS = 2000
+/** How often what no journal tells is written down. */
+const SAVE_MS = 2000
+/** How often processes and journals are looked at, and the rest of the cursors is written. */
+const CHECK_MS = 6000
 /** How often disk space and old agents are looked after. */
 const CLEAN_MS = 30_000
 /** The first time: what an earlier daemon left undone, without holding up the start. */
 const FIRST_CLEAN_MS = 3000
 /** Most between two renewals of a lease; of a short one a quarter of it. */
 const RENEW_MS = 30_000
+/** So long in one go; then whatever else there is to do has its turn. */
+const SLICE_MS = 4
 const DAY_MS = 24 * 3_600_000
 
 export interface UpkeepOptions {
@@ -32,39 +36,57 @@ export class Upkeep {
   readonly #timers = new Set<Timer>()
   /** When each agent's lease was last renewed (monotonic ms). */
   readonly #renewed = new WeakMap<Agent, number>()
+  #stopped = false
 
   constructor(options: UpkeepOptions) {
     this.#options = options
   }
 
   start() {
-    this.#every(CHECK_MS, () => this.#check())
-    this.#every(CLEAN_MS, () => this.#clean(), FIRST_CLEAN_MS)
+    const { agents, connected } = this.#options
+    this.#every(SAVE_MS, (agent) => {
+      agents.save(agent, { changed: true })
+      if (connected()) this.#renew(agent)
+    })
+    this.#every(CHECK_MS, (agent) => {
+      agents.check(agent)
+      agents.save(agent)
+    })
+    this.#every(CLEAN_MS, (agent) => this.#clean(agent), FIRST_CLEAN_MS)
   }
 
   stop() {
+    this.#stopped = true
     for (const timer of this.#timers) this.#options.clock.clearTimeout(timer)
     this.#timers.clear()
   }
 
-  #every(ms: number, run: () => void | Promise<void>, firstMs = ms) {
-    const { clock, logger } = this.#options
+  #every(ms: number, lookAfter: (agent: Agent) => void | Promise<void>, firstMs = ms) {
+    const { clock } = this.#options
     const timer = clock.setTimeout(async () => {
-      try {
-        await run()
-      } catch (error) {
-        logger.warn({ err: error }, 'upkeep failed')
-      }
-      if (this.#timers.delete(timer)) this.#every(ms, run)
+      this.#timers.delete(timer)
+      await this.#each(lookAfter)
+      if (!this.#stopped) this.#every(ms, lookAfter)
     }, firstMs)
     this.#timers.add(timer)
   }
 
-  #check() {
-    const { agents, connected } = this.#options
-    agents.check()
-    agents.save()
-    if (connected()) for (const agent of agents) this.#renew(agent)
+  async #each(lookAfter: (agent: Agent) => void | Promise<void>) {
+    const { agents, clock, logger } = this.#options
+    let since = clock.monotonic()
+    for (const agent of [...agents]) {
+      if (this.#stopped) return
+      // Removed meanwhile.
+      if (agents.find(agent.id) !== agent) continue
+      try {
+        await lookAfter(agent)
+      } catch (error) {
+        logger.warn({ agent_id: agent.id, err: error }, 'upkeep failed')
+      }
+      if (clock.monotonic() - since < SLICE_MS) continue
+      await new Promise(setImmediate)
+      since = clock.monotonic()
+    }
   }
 
   #renew(agent: Agent) {
@@ -76,16 +98,14 @@ export class Upkeep {
     this.#renewed.set(agent, now)
   }
 
-  async #clean() {
+  async #clean(agent: Agent) {
     const { agents, journalCapBytes, retainEndedDays, clock, logger } = this.#options
-    for (const agent of [...agents]) {
-      await returnBytes(agent, journalCapBytes)
-      boundStderr(agent)
-      const { since } = agent.snapshot
-      if (!agent.ended || agent.backlog > 0 || clock.now() - Date.parse(since) < retainEndedDays * DAY_MS)
-        continue
-      logger.info({ agent_id: agent.id, ended: since }, 'agent forgotten: it ended long ago')
-      await agents.remove(agent)
-    }
+    await returnBytes(agent, journalCapBytes)
+    boundStderr(agent)
+    const { since } = agent.snapshot
+    if (!agent.ended || agent.backlog > 0 || clock.now() - Date.parse(since) < retainEndedDays * DAY_MS)
+      return
+    logger.info({ agent_id: agent.id, ended: since }, 'agent forgotten: it ended long ago')
+    await agents.remove(agent)
   }
 }

@@ -15,6 +15,11 @@ export interface Source {
   readonly sent: number
   /** Bytes that the server has. */
   readonly acked: number
+  /**
+   * The next bytes behind `sent`, as events: `budget` bytes or a little more, or all there are. What comes to be there
+   * later is offered.
+   * @returns undefined while there is none
+   */
   read(budget: number): { from: number; to: number; events: Event[] } | undefined
   acknowledge(offset: number): void
   /** The server stands at `offset`: both `acked` and `sent` are that from now on, as far as it is still to be had. */
@@ -66,11 +71,12 @@ export class Outbox {
     for (const source of this.#resent.keys()) this.#forgetGap(source)
   }
 
-  /** The source may have something new. */
-  offer(source: Source) {
-    if (!this.#open) return
+  /** The source may have something new. @returns whether everything that it has was read */
+  offer(source: Source): boolean {
+    if (!this.#open) return false
     this.#ready.add(source)
     this.#pump()
+    return !this.#ready.has(source)
   }
 
   acknowledge(source: Source, offset: number) {
@@ -132,7 +138,7 @@ export class Outbox {
       if (!frame) continue
       this.#inFlight += frame.to - frame.from
       // Behind the others: a chatty agent gets one frame a turn like everybody else.
-      this.#ready.add(source)
+      if (frame.to - frame.from >= FRAME_BYTES) this.#ready.add(source)
       this.#send({ type: 'agent:activity', agent_id: source.id, ...frame })
     }
   }
