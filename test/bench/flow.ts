@@ -43,7 +43,7 @@ interface Sink {
   close(): void
 }
 
-function journalSink(path: string): Sink {
+export function journalSink(path: string): Sink {
   const fd = openSync(path, constants.O_WRONLY | constants.O_APPEND)
   return {
     line: (text) => void writeSync(fd, text),
@@ -139,7 +139,7 @@ async function withAgents(t: Cleanup, { quick, say }: Options, agents: number): 
 }
 
 /** Lines at a steady rate, the agents in turns. @returns the latency of each */
-async function pace(rig: Rig, sinks: Sink[], perSecond: number, seconds: number): Promise<number[]> {
+export async function pace(rig: Rig, sinks: Sink[], perSecond: number, seconds: number): Promise<number[]> {
   const total = Math.ceil(perSecond * seconds)
   rig.ask({ do: 'expect', lines: total, latencies: true })
   const received = rig.reply('received')
@@ -153,7 +153,7 @@ async function pace(rig: Rig, sinks: Sink[], perSecond: number, seconds: number)
 }
 
 /** @returns MB of lines a second, from the first write to the last line's receipt */
-async function flood(rig: Rig, sinks: Sink[], megabytes: number): Promise<number> {
+export async function flood(rig: Rig, sinks: Sink[], megabytes: number): Promise<number> {
   const line = stampedLine(0, LINE_BYTES)
   const perBatch = Math.floor(Math.min(BATCH_BYTES, (megabytes * 1e6) / sinks.length) / line.length)
   const batch = line.repeat(perBatch)

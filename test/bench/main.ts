@@ -4,10 +4,12 @@ import { parseArgs } from 'node:util'
 import { agents } from './agents.ts'
 import type { Benchmark } from './benchmark.ts'
 import { type Judged, judge, table } from './figure.ts'
+import { fleet } from './fleet.ts'
 import { flow } from './flow.ts'
+import { growth } from './growth.ts'
 import { start } from './start.ts'
 
-const BENCHMARKS: Benchmark[] = [start, flow, agents]
+const BENCHMARKS: Benchmark[] = [start, flow, agents, growth, fleet]
 
 const HELP = `Usage: npm run bench -- [--only NAME]... [--quick] [--json]
 

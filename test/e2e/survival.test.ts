@@ -74,7 +74,7 @@ test('a request for permission outlives daemon and hub, and the late answer coun
   assert.equal((await decide()).state, 'succeeded')
   // The same command again is the same answer.
   assert.equal((await decide()).state, 'succeeded')
-  await stage.eventually(agent, 'turn_result')
+  await stage.agentIs(agent, 'idle')
   assert.ok(existsSync(join(stage.cwd, 'late.txt')))
   await complete(stage, agent)
 })

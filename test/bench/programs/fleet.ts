@@ -1,0 +1,50 @@
+/**
+ * Many light daemons in one process: each is this project's own link, with its backoff, and an agent that has ended.
+ * argv: url, key file, how many, the first one's number.
+ */
+import { readFileSync } from 'node:fs'
+import { Link } from '../../../src/link/link.ts'
+import { systemClock } from '../../../src/platform/clock.ts'
+import { createLogger } from '../../../src/platform/log.ts'
+import { helloOf, statusOf } from '../../support/light-daemon.ts'
+import { monotonic } from '../measure.ts'
+
+export interface FleetReport {
+  live: number
+  /** When each dial since the last question began (ms, monotonic). */
+  dials: number[]
+}
+
+const [url, keyFile, count, first] = process.argv.slice(2)
+const key = readFileSync(keyFile!, 'utf8').trim()
+const logger = createLogger({ level: 'silent', stderr: 'none' })
+let dials: number[] = []
+
+const links = Array.from({ length: Number(count) }, (_, n) => {
+  const id = `${Number(first) + n}`
+  const agents = [statusOf(`agent-${id}`, { state: 'exited', end: 0 })]
+  return new Link({
+    url: url!,
+    key,
+    userAgent: 'fleet',
+    clock: systemClock,
+    logger,
+    // Asked before each dial.
+    proxy: async () => {
+      dials.push(monotonic())
+      return undefined
+    },
+    hello: () => helloOf({ machine_id: `machine-${id}`, instance_id: id, agents }),
+    live() {},
+    message() {},
+    down() {},
+    refused() {},
+  })
+})
+for (const link of links) link.start()
+
+process.on('message', () => {
+  process.send?.({ live: links.filter(({ up }) => up).length, dials } satisfies FleetReport)
+  dials = []
+})
+process.on('disconnect', () => process.exit())
