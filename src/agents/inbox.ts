@@ -48,6 +48,7 @@ export class Inbox {
   /** Accepted, but not in `inputs.jsonl` yet because the disk was full: their files are all there is to know them by. */
   readonly #unlogged = new Set<string>()
   #seq = 1
+  #allFed = false
 
   constructor(folder: AgentFolder) {
     this.#folder = folder
@@ -64,9 +65,13 @@ export class Inbox {
     return this.#unsettled.size
   }
 
-  /** Whether anything has not been taken by the feeder yet. */
+  /** Whether the feeder has not given the agent all there is. Looks on the disk only while there may be something. */
   get waiting() {
-    return list(this.#folder.inbox).length > 0
+    if (this.#allFed) return false
+    this.#allFed =
+      list(this.#folder.inbox).length === 0 &&
+      list(this.#folder.fed).every(({ kind, id }) => kind === 'prompt' && !this.#unsettled.has(id))
+    return !this.#allFed
   }
 
   accepted(id: string) {
@@ -103,6 +108,7 @@ export class Inbox {
       throw error
     }
     if (!first) this.#seq++
+    this.#allFed = false
     if (input.kind === 'prompt') this.#unsettled.set(input.id, entry)
     this.#record(input.id)
     this.ring()

@@ -9,6 +9,7 @@ import { claudeStage } from '../../support/claude-stage.ts'
 import { fakeStage } from '../../support/fake-agent.ts'
 import { mock } from '../../support/messages-script.ts'
 import { PROGRAM, type Stage } from '../../support/stage.ts'
+import { Terminal } from '../../support/terminal.ts'
 import { until } from '../../support/wait.ts'
 
 interface Doctor {
@@ -106,6 +107,24 @@ test('doctor finds what agents left behind by identity, and ends it when it is t
   assert.equal(fixed?.level, 'ok', fixed?.message)
   await until(() => [...pidsOf(removed.pid!), ...pidsOf(left.pid!)].length === 0)
   assert.equal(bystander.exitCode, null)
+})
+
+test('on a terminal doctor offers to end what was left behind, and does nothing unasked', async (t) => {
+  const stage = await fakeStage(t)
+  const left = marked(t, join(stage.state, 'agents', 'removed'))
+  mkdirSync(join(stage.state, 'agents'), { recursive: true, mode: 0o700 })
+  await until(() => pidsOf(left.pid!).length === 2)
+  const terminal = await Terminal.open(t, stage)
+  const answer = async (text: string) => {
+    await terminal.begin('fd doctor')
+    await terminal.shows(/left of agents[\s\S]*removed: removed {2}sleep 600[\s\S]*End them\? \[y\/N\]$/)
+    await terminal.type(text)
+    return (await terminal.over()).text
+  }
+  await answer('')
+  assert.equal(pidsOf(left.pid!).length, 2)
+  assert.match(await answer('y'), /Ended \d+ processes left behind by agents/)
+  assert.deepEqual(pidsOf(left.pid!), [])
 })
 
 test('agents without a daemon are told, and are no strays', async (t) => {
