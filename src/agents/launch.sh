@@ -106,7 +106,8 @@ while :; do
   kill -0 "$agent" 2>/dev/null || break
 done
 
-kill $feeder $leaser 2>/dev/null
+# Not SIGTERM: a shell that has just forked still has the trap above, and would take it for nothing.
+kill -KILL $feeder $leaser 2>/dev/null
 reason=
 [ ! -e "$d/lease.expired" ] || reason=',"reason":"lease"'
 # On a full disk the end is written down when there is room again.
