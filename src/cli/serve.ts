@@ -12,6 +12,7 @@ import { createLogger } from '../platform/log.ts'
 import { EXIT } from './exit-codes.ts'
 import { handOver } from './hand-over.ts'
 import { serveWithoutReader } from './terminal.ts'
+import { refuseWindows } from './windows.ts'
 
 /**
  * Runs the daemon in this process.
@@ -25,6 +26,7 @@ export async function serve({
   flags: DaemonFlags
   log: 'text' | 'json' | 'none'
 }): Promise<number> {
+  refuseWindows()
   serveWithoutReader()
   // Before the key is taken out of it: a daemon that starts itself anew needs it again.
   const invocation = captureInvocation()

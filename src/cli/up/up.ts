@@ -15,6 +15,7 @@ import { isUnderWay } from '../../update/record.ts'
 import { EXIT } from '../exit-codes.ts'
 import { handOver } from '../hand-over.ts'
 import { note, serveWithoutReader } from '../terminal.ts'
+import { refuseWindows } from '../windows.ts'
 import { runningDaemon, runningHub } from './running.ts'
 import { isSupervisedAlready, superviseAgain } from './supervise.ts'
 import { welcome } from './welcome.ts'
@@ -30,6 +31,7 @@ export interface UpOptions {
  * @returns the exit code
  */
 export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
+  refuseWindows()
   serveWithoutReader()
   const invocation = captureInvocation()
   const dir = typeof flags.stateDir === 'string' ? flags.stateDir : stateDir(process.env)
