@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { type DaemonConfig, type DaemonFlags, loadDaemonConfig } from '../../config/config.ts'
-import { keySources, missingKey, readKey } from '../../config/key.ts'
+import { concealKey, keySources, missingKey, readKey } from '../../config/key.ts'
 import { homeOf, stateDir } from '../../config/paths.ts'
 import { captureInvocation } from '../../daemon/relaunch.ts'
 import { UserError } from '../../platform/errors.ts'
@@ -62,13 +62,16 @@ export async function makePlan({
       `--user is for --manager systemd; a service of ${manager} runs as its user.`,
       { exitCode: EXIT.usage },
     )
-  const home = homeOf(process.env)
-  const named = user ?? process.env.SUDO_USER
+  const own = { ...process.env }
+  // Nothing that is run from here on needs it; pm2 would keep it for as long as it runs.
+  concealKey()
+  const home = homeOf(own)
+  const named = user ?? own.SUDO_USER
   const account = system && named ? await accountOf(named) : ownAccount(home)
 
   const carried = given.config === undefined ? await carriedSettings(home, account) : undefined
   const flags = { ...carried?.flags, ...given }
-  const env = { ...process.env, HOME: account.home }
+  const env = { ...own, HOME: account.home }
   const installed = serviceFiles(manager, name, account.home).key
   const { key, config, ownKey } = await configuration(flags, env, installed, keyNeeded)
 
