@@ -17,6 +17,8 @@ export class Ledger {
   readonly #path: string
   readonly #results = new Map<string, CommandResult>()
   #fd: number
+  /** Results that a full disk has kept from being written: they are written with the next. */
+  readonly #owed: string[] = []
   /** Lines in the file, of which only the newest `KEPT` matter. */
   #lines: number
 
@@ -41,8 +43,9 @@ export class Ledger {
   async record(result: CommandResult): Promise<void> {
     this.#results.set(result.command_id, result)
     // The leading newline keeps a line that was torn, by a kill or a full disk, from spoiling this one.
-    appendFileSync(this.#fd, `\n${JSON.stringify({ version: 1, result })}`)
-    this.#lines++
+    this.#owed.push(`\n${JSON.stringify({ version: 1, result })}`)
+    appendFileSync(this.#fd, this.#owed.join(''))
+    this.#lines += this.#owed.splice(0).length
     this.#trim()
     await promisify(fsync)(this.#fd)
   }

@@ -4,6 +4,8 @@ import type { Input, ProcessTruth } from '../truth.ts'
 import type { Case, Judge } from './judge.ts'
 
 const failed = (command: Issued) => command.outcome?.state === 'failed'
+/** While its disk is full a daemon cannot note that it refused a command, and one that follows it may carry it out. */
+const forgotten = (command: Issued) => command.outcome?.error?.code === 'disk_full'
 const succeeded = (command: Issued) => command.outcome?.state === 'succeeded'
 
 const duplicates = (ids: string[]) => [...new Set(ids.filter((id, n) => ids.indexOf(id) !== n))]
@@ -22,7 +24,7 @@ export const prompts: Judge = ({ known, processes, commands }) => {
     const command = carrying.find((command) => command.id === id)
     if (!command) problems.push(`prompt ${id} came, and nobody had sent it to this agent`)
     else if (command.digest !== digest) problems.push(`prompt ${id} came changed`)
-    else if (command.kind === 'prompt' && failed(command))
+    else if (command.kind === 'prompt' && failed(command) && !forgotten(command))
       problems.push(`prompt ${id} came, and had failed: ${JSON.stringify(command.outcome?.error)}`)
   }
   if (!known.removing)
@@ -78,11 +80,13 @@ export const controls: Judge = ({ known, processes, commands }) => {
   const problems = duplicates(came.map(({ id }) => id)).map((id) => `control ${id} came twice`)
   const names = new Map<string, string>()
   for (const { id, kind } of commands)
-    if (kind === 'stop' || kind === 'remove')
+    if (kind === 'stop')
       for (const { run } of processes)
         for (const step of ['stop-interrupt', 'stop-end']) names.set(uuidFrom(step, id, run), id)
+  // What a restart policy has brought back meanwhile is stopped as well, and so is whatever is to be removed.
+  const policy = restartPolicy(commands)
   for (const command of commands)
-    if (command.kind === 'stop' || command.kind === 'remove') {
+    if (command.kind === 'stop' && !policy) {
       const runs = new Set(came.filter(({ id }) => names.get(id) === command.id).map(({ run }) => run))
       if (runs.size > 1)
         problems.push(`${command.kind} ${command.id} stopped runs ${[...runs].join(' and ')}`)
@@ -100,8 +104,7 @@ export const processesOnce: Judge = ({ processes, commands }: Case) => {
   for (const run of duplicates(runs.map(String))) problems.push(`run ${run} had two processes`)
   if (runs.some((run, n) => n > 0 && run < runs[n - 1]!))
     problems.push(`runs out of order: ${runs.join(', ')}`)
-  const start = commands.find(({ kind }) => kind === 'start')
-  const policy = (start?.body.spec as { restart?: unknown } | undefined)?.restart
+  const policy = restartPolicy(commands)
   const resumes = commands.filter(({ kind, state }) => kind === 'resume' && state === 'accepted').length
   if (!policy && Math.max(0, ...runs) > 1 + resumes)
     problems.push(`${Math.max(...runs)} runs for one start and ${resumes} resumes`)
@@ -115,3 +118,8 @@ export const outcomes: Judge = ({ commands }) =>
     if (state === 'accepted' && outcome?.state === 'pending') return [`${kind} ${id} has no outcome`]
     return outcome?.error?.code === 'internal' ? [`${kind} ${id} failed: ${outcome.error.message}`] : []
   })
+
+const restartPolicy = (commands: Issued[]) => {
+  const start = commands.find(({ kind }) => kind === 'start')
+  return (start?.body.spec as { restart?: object } | undefined)?.restart
+}

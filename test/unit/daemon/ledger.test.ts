@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { Ledger } from '../../../src/daemon/ledger.ts'
 import type { CommandResult } from '../../../src/protocol/index.ts'
+import { limited } from '../../support/limited.ts'
 import { tempDir } from '../../support/temp.ts'
 
 const result = (command_id: string): CommandResult => ({ type: 'agent:stop:result', command_id, ok: true })
@@ -47,4 +48,23 @@ test('a ledger that a newer version has written is refused, and left as it is', 
   writeFileSync(path, text)
   assert.throws(() => new Ledger(path), { name: 'UserError', code: 'state_newer' })
   assert.equal(readFileSync(path, 'utf8'), text)
+})
+
+test('a result that a full disk kept from being written is written with the next one', (t) => {
+  const path = join(tempDir(t), 'ledger.jsonl')
+  writeFileSync(path, '\n'.repeat(4050))
+  limited(
+    4096,
+    `
+      import { truncateSync } from 'node:fs'
+      import { Ledger } from 'SRC/daemon/ledger.ts'
+      const ledger = new Ledger(${JSON.stringify(path)})
+      await ledger.record(${JSON.stringify(result('c-1'))}).then(() => { throw new Error('written') }, () => {})
+      truncateSync(${JSON.stringify(path)}, 0)
+      await ledger.record(${JSON.stringify(result('c-2'))})
+    `,
+  )
+  const next = new Ledger(path)
+  t.after(() => next.close())
+  assert.deepEqual([next.get('c-1'), next.get('c-2')], [result('c-1'), result('c-2')])
 })
