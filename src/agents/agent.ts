@@ -10,7 +10,7 @@ import { hasEnded } from './lifecycle.ts'
 import { ownWords } from './own-words.ts'
 import { CursorRecord, ProcessRecord, type RunRecord, type Snapshot, type SpecRecord } from './records.ts'
 import { answered, emptySnapshot, move, reduce } from './reduce.ts'
-import type { Runtime } from './runtimes/runtime.ts'
+import type { Input, Runtime } from './runtimes/runtime.ts'
 
 /** Journal bytes taken into the snapshot in one go; more would hold up the event loop. */
 const CATCH_UP_BYTES = 1024 * 1024
@@ -189,9 +189,9 @@ export class Agent {
     this.#unsaved ??= 'grown'
   }
 
-  /** A permission request was answered: the answer is on its way to the agent. */
-  answered(requestId: string) {
-    this.inbox.mark(answeredId(this.id, requestId))
+  /** Answers a permission request: once, whoever does. @throws the file system's error, with nothing done */
+  answer(requestId: string, input: Input) {
+    this.inbox.put(input, { mark: answeredId(this.id, requestId) })
     if (answered(this.#snapshot, requestId, this.#now())) this.touch()
   }
 

@@ -263,7 +263,6 @@ export class Agents {
 
   #load(dir: string): Agent | undefined {
     const folder = agentFolder(dir)
-    clearTemporary(dir)
     const record = readJson(folder.spec, SpecRecord)
     const run = readJson(folder.run, RunRecord)
     if (!record.ok || !run.ok) {
@@ -272,9 +271,11 @@ export class Agents {
       void endStrays(dir)
       return undefined
     }
-    return this.#open(
-      new Agent(folder, record.value, run.value, this.#runtime(record.value.spec.runtime), this.#context()),
-    )
+    const runtime = this.#runtime(record.value.spec.runtime)
+    const agent = new Agent(folder, record.value, run.value, runtime, this.#context())
+    // Not before: its inbox finishes what a daemon was killed in.
+    clearTemporary(dir)
+    return this.#open(agent)
   }
 
   #adoptOne(agent: Agent) {

@@ -37,22 +37,24 @@ const list = (dir: string) =>
 
 /**
  * Input on its way to an agent. Each line is a file in `in/`; the feeder beside the agent moves it to `fed/` and writes
- * it to the agent. A line is accepted once its file is in `in/`, with or without a daemon from then on.
+ * it to the agent. A line is accepted once its id is in `inputs.jsonl`; its file is there by then, and whoever finds it
+ * outside of `in/` moves it there. From then on it needs no daemon.
  */
 export class Inbox {
   readonly #folder: AgentFolder
-  /** Ids ever accepted, from `inputs.jsonl` and the files that had not got there yet. */
+  /** Ids ever accepted. */
   readonly #accepted = new Set<string>()
   /** Prompts the runtime has not yet said it has, by id. */
   readonly #unsettled = new Map<string, Entry>()
-  /** Accepted, but not in `inputs.jsonl` yet because the disk was full: their files are all there is to know them by. */
-  readonly #unlogged = new Set<string>()
+  /** Something accepted is not in `in/` yet. */
+  #late = true
   #seq = 1
   #allFed = false
 
   constructor(folder: AgentFolder) {
     this.#folder = folder
     for (const id of readLog(folder.inputs)) this.#accepted.add(id)
+    this.#handOver()
     for (const entry of [...list(folder.fed), ...list(folder.inbox)]) {
       this.#seq = Math.max(this.#seq, entry.seq + 1)
       if (!this.#accepted.has(entry.id)) this.#record(entry.id)
@@ -68,7 +70,9 @@ export class Inbox {
   /** Whether the feeder has not given the agent all there is. Looks on the disk only while there may be something. */
   get waiting() {
     if (this.#allFed) return false
+    this.#handOver()
     this.#allFed =
+      !this.#late &&
       list(this.#folder.inbox).length === 0 &&
       list(this.#folder.fed).every(({ kind, id }) => kind === 'prompt' && !this.#unsettled.has(id))
     return !this.#allFed
@@ -81,9 +85,10 @@ export class Inbox {
   /**
    * Accepts one line; an id that was accepted before is not accepted again.
    * @param first before everything else that waits
+   * @param mark an id that is accepted with it, or not at all
    * @throws the file system's error, with nothing accepted
    */
-  put(input: Input, { first = false } = {}) {
+  put(input: Input, { first = false, mark }: { first?: boolean; mark?: string } = {}) {
     if (this.#accepted.has(input.id)) return
     const entry = {
       name: nameOf(first ? 0 : this.#seq, input),
@@ -102,19 +107,19 @@ export class Inbox {
       } finally {
         closeSync(fd)
       }
-      renameSync(temp, join(this.#folder.inbox, entry.name))
+      this.#log(mark === undefined ? [input.id] : [mark, input.id])
     } catch (error) {
       rmSync(temp, { force: true })
       throw error
     }
+    this.#late = true
+    this.#handOver()
     if (!first) this.#seq++
     this.#allFed = false
     if (input.kind === 'prompt') this.#unsettled.set(input.id, entry)
-    this.#record(input.id)
-    this.ring()
   }
 
-  /** Remembers an id that is no input of its own. */
+  /** Remembers an id that is no input of its own: on a full disk for as long as this daemon lives. */
   mark(id: string) {
     if (!this.#accepted.has(id)) this.#record(id)
   }
@@ -124,8 +129,6 @@ export class Inbox {
     const entry = this.#unsettled.get(id)
     if (!entry) return
     this.#unsettled.delete(id)
-    if (this.#unlogged.has(id)) this.#record(id)
-    if (this.#unlogged.has(id)) return
     rmSync(join(this.#folder.fed, entry.name), { force: true })
   }
 
@@ -134,6 +137,7 @@ export class Inbox {
    * controls were for a process that is gone.
    */
   requeue() {
+    this.#handOver()
     for (const entry of list(this.#folder.fed)) {
       const path = join(this.#folder.fed, entry.name)
       if (entry.kind === 'prompt' && this.#unsettled.has(entry.id))
@@ -158,13 +162,37 @@ export class Inbox {
     }
   }
 
-  #record(id: string) {
-    this.#accepted.add(id)
+  /** Moves what was accepted into `in/`; what a daemon that was killed had not come to accept is no more. */
+  #handOver() {
+    if (!this.#late) return
     try {
-      appendFileSync(this.#folder.inputs, `\n${id}`, { mode: 0o600 })
-      this.#unlogged.delete(id)
+      for (const name of readdirSync(this.#folder.dir)) this.#finish(name)
+      this.#late = false
     } catch {
-      this.#unlogged.add(id)
+      // Accepted all the same: it is tried again.
+    }
+    this.ring()
+  }
+
+  #finish(name: string) {
+    const [, target] = /^(\d{12}_(?:prompt|control)_.+)\.\d+\.tmp$/.exec(name) ?? []
+    const entry = target === undefined ? undefined : entryOf(target)
+    if (!entry) return
+    const path = join(this.#folder.dir, name)
+    if (this.#accepted.has(entry.id)) renameSync(path, join(this.#folder.inbox, entry.name))
+    else rmSync(path, { force: true })
+  }
+
+  #log(ids: string[]) {
+    appendFileSync(this.#folder.inputs, ids.map((id) => `\n${id}`).join(''), { mode: 0o600 })
+    for (const id of ids) this.#accepted.add(id)
+  }
+
+  #record(id: string) {
+    try {
+      this.#log([id])
+    } catch {
+      this.#accepted.add(id)
     }
   }
 }

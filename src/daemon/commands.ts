@@ -243,6 +243,5 @@ function answer(
     )
   // To one that is being stopped it would come behind the end of its session.
   mustRun(agent)
-  agent.inbox.put(make(agent, id, request))
-  agent.answered(requestId)
+  agent.answer(requestId, make(agent, id, request))
 }

@@ -9,7 +9,9 @@ import {
   readFileSync,
   readSync,
   renameSync,
+  rmdirSync,
   statSync,
+  writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -123,13 +125,36 @@ test('what the runtime has is not kept; saying so twice, or of something else, c
 test('a put that fails accepts nothing and leaves nothing', (t) => {
   const at = folder(t)
   const inbox = new Inbox(at)
-  renameSync(at.inbox, `${at.inbox}-away`)
-  assert.throws(() => inbox.put(prompt('p1')), { code: 'ENOENT' })
-  assert.deepEqual([inbox.accepted('p1'), inbox.unsettled], [false, 0])
-  renameSync(`${at.inbox}-away`, at.inbox)
+  mkdirSync(at.inputs)
+  assert.throws(() => inbox.put(prompt('p1'), { mark: 'm' }), { code: 'EISDIR' })
+  assert.deepEqual([inbox.accepted('p1'), inbox.accepted('m'), inbox.unsettled], [false, false, 0])
+  rmdirSync(at.inputs)
   assert.deepEqual(readdirSync(at.dir).sort(), ['fed', 'in'])
   inbox.put(prompt('p1'))
   assert.deepEqual(names(at.inbox), ['prompt_p1'])
+})
+
+test('what was accepted is handed over when it can be, with what it marks', (t) => {
+  const at = folder(t)
+  const inbox = new Inbox(at)
+  renameSync(at.inbox, `${at.inbox}-away`)
+  inbox.put(prompt('p1'), { mark: 'm' })
+  assert.deepEqual([inbox.accepted('p1'), inbox.accepted('m'), inbox.unsettled], [true, true, 1])
+  renameSync(`${at.inbox}-away`, at.inbox)
+  assert.ok(inbox.waiting)
+  assert.deepEqual(names(at.inbox), ['prompt_p1'])
+})
+
+test('a daemon finishes what the one before was killed in, or undoes it', (t) => {
+  const at = folder(t)
+  new Inbox(at).put(prompt('p1'))
+  writeFileSync(join(at.dir, '000000000002_prompt_p2.1.tmp'), 'whole\n')
+  writeFileSync(join(at.dir, '000000000003_control_c3.1.tmp'), 'ha')
+  appendFileSync(at.inputs, '\np2')
+  const next = new Inbox(at)
+  assert.deepEqual(names(at.inbox), ['prompt_p1', 'prompt_p2'])
+  assert.deepEqual([next.unsettled, next.accepted('p2'), next.accepted('c3')], [2, true, false])
+  assert.deepEqual(readdirSync(at.dir).sort(), ['fed', 'in', 'inputs.jsonl'])
 })
 
 test('each line rings the bell; with nobody to hear it, or too many rings, a put does not wait', (t) => {
