@@ -331,7 +331,7 @@ export class Daemon {
     if (outcome !== 'failed' || !error || !(unheard || isItsFault(error))) return
     this.#health.report('update_failed', {
       severity: 'warning',
-      message: `The update to ${to} failed; ${VERSION} runs. ${error.message}`,
+      message: `The update to ${to} failed. ${error.message}`,
       remedy: error.remedy ?? 'Update to another version.',
     })
   }

@@ -116,7 +116,7 @@ export function failedRecord(record: UpdateRecord, error: CommandError, at: stri
   return {
     ...record,
     outcome: 'failed',
-    error,
+    error: { ...error, message: `${error.message} ${record.from} still runs.` },
     finished_at: at,
     // A prefix that was used for the first time is not there any more.
     handover: trial && trial.entry === handover?.to && trial.restore === undefined ? undefined : handover,

@@ -133,9 +133,8 @@ export class Updates {
     } catch (error) {
       // The daemon ends: what was begun is left to the next one.
       if (this.#abort.signal.aborted) return undefined
-      const failure = asFailure(error, this.#record.stage)
-      this.#fail(this.#record, failure, { tell: false })
-      throw failure
+      this.#fail(this.#record, asFailure(error, this.#record.stage), { tell: false })
+      throw UpdateFailure.of(this.#record.error!)
     } finally {
       this.#running = false
     }
@@ -279,7 +278,8 @@ export class Updates {
       trial.confirm_ms,
     )
     logger.info({ from: record.from, to: version }, 'on trial until the server has accepted this version')
-    this.#progress('confirm', version)
+    this.#writeAnyway({ stage: 'confirm', message: version })
+    this.#tell()
   }
 
   #giveUp(code: 'update_not_accepted', message: string) {
@@ -293,7 +293,7 @@ export class Updates {
   #succeed(record: UpdateRecord) {
     const { trial } = record
     if (trial && isOnTrial(trial)) keepNext(trial)
-    this.#write({ outcome: 'succeeded', finished_at: this.#now() })
+    this.#writeAnyway({ outcome: 'succeeded', finished_at: this.#now() })
     this.#options.logger.info({ from: record.from, to: record.to }, 'updated')
     this.#settle(this.#record!)
   }
@@ -302,11 +302,7 @@ export class Updates {
   #fail(record: UpdateRecord, { error }: UpdateFailure, { settle = true, tell = true } = {}) {
     const { logger } = this.#options
     logger.error({ from: record.from, to: record.to, error }, 'update failed')
-    try {
-      this.#write(failedRecord(record, error, this.#now()))
-    } catch (problem) {
-      logger.warn({ err: problem }, 'the failed update could not be recorded')
-    }
+    this.#writeAnyway(failedRecord(record, error, this.#now()))
     if (record.trial && isOnTrial(record.trial)) putBack(record.trial)
     if (settle) this.#settle(this.#record!, tell)
   }
@@ -318,11 +314,11 @@ export class Updates {
     try {
       if (trial && !isOnTrial(trial)) (record.outcome === 'succeeded' ? tidy : tidyBack)(trial)
       for (const path of [startsPath(stateDir), startPath(stateDir)]) rmSync(path, { force: true })
-      this.#write({ settled: true })
     } catch (problem) {
       // The next daemon, or the next update, clears it.
       logger.warn({ err: problem }, 'could not clear up after the update')
     }
+    this.#writeAnyway({ settled: true })
     if (!tell || origin !== 'server') return
     const of = { type: 'daemon:update:result', command_id } as const
     settled(error ? { ...of, ok: false, error } : { ...of, ok: true, ...this.#result(record) })
@@ -350,10 +346,24 @@ export class Updates {
     this.#options.changed(this.#record)
   }
 
+  /** For what is decided already: a full disk must not undo it. The next daemon finds the same out again. */
+  #writeAnyway(changed: Partial<UpdateRecord>) {
+    try {
+      this.#write(changed)
+    } catch (error) {
+      this.#options.logger.warn({ err: error }, 'the state of the update could not be recorded')
+    }
+  }
+
   /** Written first: whatever ends this process then, the next one knows where it was. */
   #progress(stage: Stage, message?: string) {
     this.#write({ stage, message })
-    if (this.#record?.origin === 'server') this.#options.progress(this.#record.command_id, stage, message)
+    this.#tell()
+  }
+
+  #tell() {
+    const { origin, command_id, stage, message } = this.#record!
+    if (origin === 'server') this.#options.progress(command_id, stage, message)
   }
 
   #now() {

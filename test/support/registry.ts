@@ -125,6 +125,7 @@ log: { type: file, path: ${join(dir, 'log')}, level: warn }
     files = {},
     ...publish
   }: ReleaseOptions) {
+    const [shebang, ...code] = (await built(version)).split('\n')
     await this.publish({
       name: PACKAGE,
       version,
@@ -138,7 +139,7 @@ log: { type: file, path: ${join(dir, 'log')}, level: warn }
         ...manifest,
       },
       files: {
-        'dist/index.js': [`#!/usr/bin/env node\n${before}${await built(version)}`, 0o755],
+        'dist/index.js': [`${shebang}\n${before}${code.join('\n')}`, 0o755],
         'dist/package.json': ['{ "type": "commonjs" }\n', 0o644],
         ...files,
       },

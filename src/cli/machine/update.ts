@@ -1,6 +1,5 @@
 import { Command } from 'commander'
 import { sleep } from '../../platform/clock.ts'
-import { UserError } from '../../platform/errors.ts'
 import type { Outcome } from '../../protocol/index.ts'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
 import { cleanLine } from '../render/clean.ts'
@@ -58,17 +57,10 @@ async function update(given: string | undefined, { to, allowDowngrade = false, j
     lines.end()
     if (json) printJson(outcome)
     else print(said(outcome))
-  } catch (error) {
+  } finally {
     lines.end()
-    throw error instanceof UserError && error.code.startsWith('update_') ? withConsolation(error) : error
   }
 }
-
-const withConsolation = ({ code, message, remedy, exitCode }: UserError) =>
-  new UserError(code, message, {
-    remedy: `${remedy === undefined ? '' : `${remedy} `}The version before still runs there.`,
-    exitCode,
-  })
 
 function said({ result = {} }: Outcome): string {
   const { from_version, to_version, path, mode, duration_ms } = result

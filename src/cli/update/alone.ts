@@ -41,6 +41,6 @@ export async function update(
 }
 
 function tell(error: unknown): never {
-  if (error instanceof UpdateFailure) throw failed(error.error, VERSION)
+  if (error instanceof UpdateFailure) throw failed(error.error)
   throw error
 }

@@ -29,7 +29,7 @@ export async function update(
     const record = peekRecord(paths.dir)
     if (record && record.command_id !== id)
       throw new UserError('update_superseded', 'Another update has taken the place of this one.')
-    if (record?.error && record.settled) throw failed(record.error, record.from)
+    if (record?.error && record.settled) throw failed(record.error)
     if (record?.outcome === 'succeeded' && record.settled) return resultOf(record)
     if (record) show(record.stage, record.message)
     if (runningDaemon(paths)) seen = performance.now()
