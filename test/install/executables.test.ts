@@ -12,7 +12,7 @@ const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const host = `linux-${process.arch === 'arm64' ? 'arm64' : 'x64'}`
 
 /** Runs tests with another build of the program in place of the bundle. */
-async function runTests(program: string, files: string[], args: string[] = []) {
+async function runTests(program: string, files: string[], args: string[] = [], patience = 1) {
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
   const all = [
     '--test',
@@ -23,7 +23,7 @@ async function runTests(program: string, files: string[], args: string[] = []) {
   ]
   const { exitCode, stdout } = await execa(process.execPath, all, {
     cwd: root,
-    env: { ...env, TEST_PROGRAM: program },
+    env: { ...env, TEST_PROGRAM: program, TEST_PATIENCE: String(patience) },
     extendEnv: false,
     reject: false,
   })
@@ -52,5 +52,10 @@ test('the executable for arm64 does the main job, with a hub of its own kind', a
     const text = `#!/bin/sh\nexec qemu-aarch64-static -L /usr/aarch64-linux-gnu '${program}' "$@"\n`
     writeFileSync(run, text, { mode: 0o755 })
   }
-  await runTests(run, ['conversation'], ['--test-name-pattern=two turns|a tool use is allowed|an interrupt'])
+  await runTests(
+    run,
+    ['conversation'],
+    ['--test-name-pattern=two turns|a tool use is allowed|an interrupt'],
+    8,
+  )
 })
