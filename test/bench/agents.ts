@@ -44,14 +44,14 @@ export const agents: Benchmark = {
     for (let round = 0; round < (quick ? 1 : 3); round++) {
       await last.end('SIGKILL')
       const started = monotonic()
-      rig.ask({ do: 'expect', lines: folders.length, latencies: false })
+      const received = await rig.expect(folders.length)
       for (const folder of folders)
         appendFileSync(join(folder, 'activity.jsonl'), stampedLine(monotonic(), LINE_BYTES))
       const written = monotonic() - started
       last = await rig.daemon()
       if (last.running !== folders.length)
         throw new Error(`${last.running} of ${folders.length} were taken over`)
-      recoveries.push((await rig.reply('received')).at - started - written)
+      recoveries.push((await received()).at - started - written)
       await sleep(quick ? 100 : 3000)
     }
     return [

@@ -141,15 +141,14 @@ async function withAgents(t: Cleanup, { quick, say }: Options, agents: number): 
 /** Lines at a steady rate, the agents in turns. @returns the latency of each */
 export async function pace(rig: Rig, sinks: Sink[], perSecond: number, seconds: number): Promise<number[]> {
   const total = Math.ceil(perSecond * seconds)
-  rig.ask({ do: 'expect', lines: total, latencies: true })
-  const received = rig.reply('received')
+  const received = await rig.expect(total, true)
   const start = monotonic()
   for (let written = 0; written < total; ) {
     const due = Math.min(total, ((monotonic() - start) / 1000) * perSecond)
     for (; written < due; written++) sinks[written % sinks.length]!.line(stampedLine(monotonic(), LINE_BYTES))
     await new Promise((resolve) => setTimeout(resolve, STEP_MS))
   }
-  return (await received).latencies
+  return (await received()).latencies
 }
 
 /** @returns MB of lines a second, from the first write to the last line's receipt */
@@ -159,10 +158,9 @@ export async function flood(rig: Rig, sinks: Sink[], megabytes: number): Promise
   const batch = line.repeat(perBatch)
   const times = Math.max(1, Math.round((megabytes * 1e6) / batch.length / sinks.length))
   const lines = perBatch * times * sinks.length
-  rig.ask({ do: 'expect', lines, latencies: false })
-  const received = rig.reply('received')
+  const received = await rig.expect(lines)
   const start = monotonic()
   await Promise.all(sinks.map((sink) => sink.flood(batch, times)))
-  const { at } = await received
+  const { at } = await received()
   return (lines * line.length) / 1e6 / ((at - start) / 1000)
 }

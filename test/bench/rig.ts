@@ -72,6 +72,16 @@ export class Rig {
     return this.#replies.splice(found(), 1)[0] as Reply & { said: S }
   }
 
+  /** Has the receiver count so many lines from here on. @returns what it says when it has them */
+  async expect(
+    lines: number,
+    latencies = false,
+  ): Promise<() => Promise<{ at: number; latencies: number[] }>> {
+    this.ask({ do: 'expect', lines, latencies })
+    await this.reply('expecting')
+    return () => this.reply('received')
+  }
+
   /** Starts a process and waits until the receiver has its first frame. */
   async connect([file, ...args]: [string, ...string[]], env: NodeJS.ProcessEnv = {}): Promise<Connected> {
     const started = monotonic()

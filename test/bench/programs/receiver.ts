@@ -18,6 +18,8 @@ export type Reply =
   /** A floor's first frame, or a daemon's greeting: where the link is up. */
   | { said: 'connected'; at: number; running: number }
   | { said: 'started'; agent: string; problem?: string }
+  /** Counts from here on. */
+  | { said: 'expecting' }
   | { said: 'received'; at: number; latencies: number[] }
   /** The longest that an answer to a ping took. */
   | { said: 'heartbeat'; longestMs: number; pings: number }
@@ -93,7 +95,7 @@ process.on('message', (request: Request) => {
       seen = 0
       expected = request.lines
       latencies = request.latencies ? [] : undefined
-      return
+      return say({ said: 'expecting' })
     case 'start':
       for (const id of request.agents)
         daemon?.send(
