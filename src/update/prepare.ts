@@ -14,7 +14,6 @@ import { checkEngine, checkPackage, nodeVersion, prove, type Runner, versionOf }
 import { download, findRelease } from './release.ts'
 import { packageName, type Target } from './target.ts'
 import { standInAt } from './trial.ts'
-import { unpack } from './unpack.ts'
 import { checkIntegrity, checkSignature } from './verify.ts'
 
 /** A package is on the disk so often meanwhile: packed, in npm's cache, unpacked, and the previous version's copy. */
@@ -190,6 +189,8 @@ async function fetch(
   if (policy.signatures) await checkSignature(release, source)
   progress('stage', target.root)
   const unpacked = join(staging, 'package')
+  // Loaded now: a daemon starts more often than it is updated.
+  const { unpack } = await import('./unpack.ts')
   await unpack(tarball, unpacked)
   checkPackage(unpacked, release, source.package)
   progress('prove', version)
