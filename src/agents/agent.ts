@@ -33,6 +33,8 @@ export interface AgentContext {
   changed(agent: Agent): void
   /** An event of the journal was seen for the first time. */
   observed(event: Event): void
+  /** The journal could not be read further, for instance because its disk fails. It is tried again. */
+  unreadable(agent: Agent, error: unknown): void
 }
 
 interface Waiter {
@@ -145,7 +147,7 @@ export class Agent {
     const from = this.sent
     const events: Event[] = []
     let changed = false
-    const to = this.journal.lines(from, budget, (line) => {
+    const to = this.#lines(from, budget, (line) => {
       const decoded = this.#decode(line)
       // Caught up: the same reading serves the snapshot.
       if (line.start >= this.#snapshot.offset) changed = this.#take(line, decoded) || changed
@@ -163,7 +165,7 @@ export class Agent {
   catchUp(): boolean {
     const from = this.#snapshot.offset
     let changed = false
-    const to = this.journal.lines(from, CATCH_UP_BYTES, (line) => {
+    const to = this.#lines(from, CATCH_UP_BYTES, (line) => {
       // Most of a journal is talk, which is decoded when it is sent: once is enough.
       const events = this.runtime.isTalk(line.bytes) ? [] : this.#decode(line)
       changed = this.#take(line, events) || changed
@@ -334,6 +336,21 @@ export class Agent {
   close() {
     this.journal.close()
     for (const waiter of [...this.#waiters]) waiter.resolve(waiter.holds())
+  }
+
+  /** As the journal's, but one that cannot be read must not end the daemon, which has other agents. */
+  #lines(from: number, budget: number, visit: (line: Line) => undefined): number {
+    let seen = from
+    try {
+      return this.journal.lines(from, budget, (line) => {
+        visit(line)
+        seen = line.end
+        return undefined
+      })
+    } catch (error) {
+      this.#context.unreadable(this, error)
+      return seen
+    }
   }
 
   #decode(line: Line): Event[] {

@@ -19,7 +19,7 @@ import type { Runtime } from './runtimes/runtime.ts'
 import { checkSession, checkSessionElsewhere, nextSession } from './sessions.ts'
 import { endStrays } from './strays.ts'
 
-export interface AgentsOptions extends Omit<AgentContext, 'changed'> {
+export interface AgentsOptions extends Omit<AgentContext, 'changed' | 'unreadable'> {
   /** Folder of the agents' folders. */
   dir: string
   runtimes: Record<string, Runtime>
@@ -331,12 +331,18 @@ export class Agents {
   }
 
   #context(): AgentContext {
-    const { clock, nextRevision, observed } = this.#options
+    const { clock, nextRevision, observed, logger } = this.#options
     const ended = new WeakSet<Agent>()
+    let told = false
     return {
       clock,
       nextRevision,
       observed,
+      unreadable: (agent, error) => {
+        if (told) return
+        told = true
+        logger.error({ agent_id: agent.id, err: error }, 'journal cannot be read; it is tried again')
+      },
       changed: (agent) => {
         if (!agent.runEnded) ended.delete(agent)
         else if (!ended.has(agent)) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Agents } from '../../../src/agents/agents.ts'
@@ -9,6 +9,25 @@ import { systemClock } from '../../../src/platform/clock.ts'
 import { createLogger } from '../../../src/platform/log.ts'
 import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
+
+function agentsIn(dir: string) {
+  return new Agents({
+    dir,
+    runtimes: { claude },
+    program: async () => '/bin/true',
+    environment: {},
+    maxAgents: 1,
+    clock: systemClock,
+    logger: createLogger({ level: 'silent', stderr: 'none' }),
+    nextRevision: () => 1,
+    changed: () => {},
+    observed: () => {},
+    grown: () => {},
+    removed: () => {},
+    crashLoops: () => {},
+    damaged: () => {},
+  })
+}
 
 test('a daemon that finishes a resume which was cut short knows where the journal ends', async (t) => {
   const dir = tempDir(t)
@@ -34,26 +53,34 @@ test('a daemon that finishes a resume which was cut short knows where the journa
   // Higher than any process's id.
   writeFileSync(at('cursor.json.4194305.tmp'), '{"ver')
 
-  const agents = new Agents({
-    dir,
-    runtimes: { claude },
-    program: async () => '/bin/true',
-    environment: {},
-    maxAgents: 1,
-    clock: systemClock,
-    logger: createLogger({ level: 'silent', stderr: 'none' }),
-    nextRevision: () => 1,
-    changed: () => {},
-    observed: () => {},
-    grown: () => {},
-    removed: () => {},
-    crashLoops: () => {},
-    damaged: () => {},
-  })
+  const agents = agentsIn(dir)
   agents.adopt()
   assert.equal(agents.get('a').status().end, size)
   assert.ok(!existsSync(at('cursor.json.4194305.tmp')))
   // The launcher's own end: its folder goes with the test.
   await until(() => agents.get('a').catchUp() || agents.get('a').runEnded)
+  agents.close()
+})
+
+test('a journal that cannot be read ends nobody, and is read once it can be', async (t) => {
+  const dir = tempDir(t)
+  const at = (name: string) => join(dir, 'a', name)
+  for (const folder of ['', 'in', 'fed', 'run.1', 'activity.jsonl'])
+    mkdirSync(at(folder), { recursive: true })
+  const time = '2026-01-01T00:00:00.000Z'
+  const spec = { version: 1, agent_id: 'a', command_id: 'c-1', created_at: time, spec: { cwd: dir } }
+  const run = { version: 1, run: 1, program: '/bin/true', launched_at: time, initialize_id: 'i' }
+  writeFileSync(at('spec.json'), JSON.stringify(spec))
+  writeFileSync(at('run.json'), JSON.stringify(run))
+
+  const agents = agentsIn(dir)
+  agents.adopt()
+  const agent = agents.get('a')
+  assert.equal(agent.catchUp(), false)
+  assert.equal(agent.read(1024), undefined)
+  agent.close()
+  rmdirSync(at('activity.jsonl'))
+  writeFileSync(at('activity.jsonl'), launcherLine({ subtype: 'started', run: 1, time }))
+  assert.equal(agent.read(1024)?.events[0]?.kind, 'process_started')
   agents.close()
 })
