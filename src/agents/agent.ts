@@ -11,6 +11,7 @@ import { ownWords } from './own-words.ts'
 import { CursorRecord, ProcessRecord, type RunRecord, type Snapshot, type SpecRecord } from './records.ts'
 import { answered, emptySnapshot, move, reduce } from './reduce.ts'
 import type { Input, Runtime } from './runtimes/runtime.ts'
+import { Waiters } from './waiters.ts'
 
 /** Journal bytes taken into the snapshot in one go; more would hold up the event loop. */
 const CATCH_UP_BYTES = 1024 * 1024
@@ -37,11 +38,6 @@ export interface AgentContext {
   unreadable(agent: Agent, error: unknown): void
 }
 
-interface Waiter {
-  holds(): boolean
-  resolve(held: boolean): void
-}
-
 /**
  * One agent as this daemon knows it: its folder, read. Knows nothing of processes or of the link; those move it by
  * `put`, `beginStop` and `ended…`, and read it by `read` and `status`.
@@ -66,7 +62,7 @@ export class Agent {
   returning = false
   readonly #context: AgentContext
   readonly #snapshot: Snapshot
-  readonly #waiters = new Set<Waiter>()
+  readonly #waiters: Waiters
   #process: ProcessRecord | undefined
   /** `changed`: also what the journal does not tell. */
   #unsaved: 'grown' | 'changed' | undefined
@@ -83,6 +79,7 @@ export class Agent {
     this.run = run
     this.runtime = runtime
     this.#context = context
+    this.#waiters = new Waiters(context.clock)
     this.inbox = new Inbox(folder)
     this.journal = new Journal(folder.journal)
     const cursor = readJson(folder.cursor, CursorRecord)
@@ -157,7 +154,7 @@ export class Agent {
     if (to === from) return undefined
     this.sent = to
     if (changed) this.touch()
-    else this.#wake()
+    else this.#waiters.wake()
     return { from, to, events }
   }
 
@@ -172,7 +169,7 @@ export class Agent {
       return undefined
     })
     if (changed) this.touch()
-    else if (to > from) this.#wake()
+    else if (to > from) this.#waiters.wake()
     return to - from >= CATCH_UP_BYTES
   }
 
@@ -250,7 +247,7 @@ export class Agent {
     this.revision = this.#context.nextRevision()
     this.#unsaved = 'changed'
     this.#context.changed(this)
-    this.#wake()
+    this.#waiters.wake()
   }
 
   /**
@@ -258,21 +255,7 @@ export class Agent {
    * @returns whether it held within `timeoutMs`
    */
   until(holds: () => boolean, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
-    if (holds()) return Promise.resolve(true)
-    return new Promise((resolve) => {
-      const finish = (held: boolean) => {
-        this.#waiters.delete(waiter)
-        this.#context.clock.clearTimeout(timer)
-        signal?.removeEventListener('abort', abort)
-        resolve(held)
-      }
-      const abort = () => finish(holds())
-      const waiter: Waiter = { holds, resolve: finish }
-      const timer = this.#context.clock.setTimeout(() => finish(holds()), timeoutMs)
-      this.#waiters.add(waiter)
-      signal?.addEventListener('abort', abort)
-      if (signal?.aborted) abort()
-    })
+    return this.#waiters.until(holds, timeoutMs, signal)
   }
 
   /** Bytes before `offset` are no longer on disk. */
@@ -335,7 +318,7 @@ export class Agent {
 
   close() {
     this.journal.close()
-    for (const waiter of [...this.#waiters]) waiter.resolve(waiter.holds())
+    this.#waiters.close()
   }
 
   /** As the journal's, but one that cannot be read must not end the daemon, which has other agents. */
@@ -379,10 +362,6 @@ export class Agent {
 
   #now() {
     return isoTime(this.#context.clock.now())
-  }
-
-  #wake() {
-    for (const waiter of [...this.#waiters]) if (waiter.holds()) waiter.resolve(true)
   }
 }
 
