@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fakeStage } from '../../support/fake-agent.ts'
 import type { Running, Stage } from '../../support/stage.ts'
+import { until } from '../../support/wait.ts'
 
 async function end(running: Running) {
   running.kill('SIGTERM')
@@ -86,5 +87,7 @@ test('an agent that ended long ago is forgotten on its machine, and not by the h
   const gone = await stage.agentIs(agent, ({ gone }) => gone === true)
   assert.equal(gone.state, 'exited')
   assert.ok((await stage.events(agent)).some(({ kind }) => kind === 'turn_result'))
-  assert.deepEqual(readdirSync(join(stage.state, 'agents')), [])
+  await until(() => readdirSync(join(stage.state, 'agents')).length === 0, {
+    what: 'its folder to be deleted',
+  })
 })
