@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { isAlive, sendSignal } from '../../../src/platform/process-identity.ts'
@@ -109,6 +109,8 @@ test('a line torn by the end of an agent is told as torn, and the next run is no
   await stage.eventually(agent, 'turn_result')
   await stage.command(agent, 'prompt', { content: 'tear' })
   const { pid } = await stage.agentIs(agent, 'working')
+  const journal = join(stage.state, 'agents', agent, 'activity.jsonl')
+  await until(() => !readFileSync(journal, 'utf8').endsWith('\n'), { what: 'half a line' })
   await kill(daemon)
   process.kill(pid!, 'SIGKILL')
   await stage.daemon()
