@@ -16,6 +16,13 @@ function fail(error: unknown) {
   exit(exitCode)
 }
 
+try {
+  process.cwd()
+} catch {
+  // It has been deleted. Nothing here needs that folder, but every path would be refused because of it.
+  process.chdir('/')
+}
+
 // Whoever read the output has what they wanted (`agent log … | head`), or the terminal is gone.
 process.stdout.on('error', (error) => {
   if (systemCode(error) === 'EPIPE' && endsWithReader()) process.exit(EXIT.ok)

@@ -21,12 +21,14 @@ export function captureInvocation(): Invocation {
   const [, named = execPath, ...args] = argv
   // pm2 runs the program from a script of its own.
   const program = (isPm2(env) && env.pm_exec_path) || named
+  const cwd = process.cwd()
+  // Those are of one start alone.
+  const { [ON_TRIAL]: _trial, [STARTED_AS]: startedAs, ...lasting } = env
   return {
     runner: EXECUTABLE ? [] : [execPath, ...execArgv],
-    argv: [EXECUTABLE ? pathOf(env[STARTED_AS] ?? program, env, process.cwd()) : program, ...args],
-    // Of one start alone.
-    env: { ...env, [ON_TRIAL]: undefined, [STARTED_AS]: undefined },
-    cwd: process.cwd(),
+    argv: [EXECUTABLE ? pathOf(startedAs ?? program, env, cwd) : program, ...args],
+    env: lasting,
+    cwd,
   }
 }
 
@@ -75,7 +77,8 @@ export async function relaunch({ runner, argv, env, cwd }: Invocation): Promise<
   // this process holds the other end, so its end of file is this process's end, however it comes.
   const script = 'read -r _ <&3; exec 3<&-; exec "$@"'
   const child = spawn('/bin/sh', ['-c', '(sh -c "$0" sh "$@" &)', script, ...command, ...argv], {
-    cwd,
+    // It may have been deleted since.
+    cwd: existsSync(cwd) ? cwd : '/',
     env,
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit', 'pipe'],

@@ -1,5 +1,7 @@
 import { existsSync, lstatSync, mkdtempSync, rmdirSync } from 'node:fs'
 import { basename, dirname, join, relative, sep } from 'node:path'
+import { valid } from 'semver'
+import { isTrialName } from './trial.ts'
 
 /**
  * How the program that runs was installed:
@@ -48,7 +50,9 @@ export function isWritable(dir: string): boolean {
 function versionsAbove(program: string): Layout | undefined {
   for (let dir = dirname(program); dir !== dirname(dir); dir = dirname(dir)) {
     const root = dirname(dirname(dir))
-    if (basename(dirname(dir)) === 'versions' && isLink(join(root, 'current')))
+    // nvm has the same two names, with other things in them.
+    const version = valid(basename(dir)) !== null || isTrialName(basename(dir))
+    if (version && basename(dirname(dir)) === 'versions' && isLink(join(root, 'current')))
       return { kind: 'prefix', root, program: relative(dir, program) }
   }
   return undefined

@@ -18,7 +18,7 @@ import {
 import { basename, dirname, join } from 'node:path'
 import { valid } from 'semver'
 import type { Trial } from './record.ts'
-import { type Facts, standInAt } from './trial.ts'
+import { type Facts, isTrialName, standInAt, TRIAL } from './trial.ts'
 
 type Layout = Trial['layout']
 type Place = Pick<Trial, 'layout' | 'root' | 'program'>
@@ -26,7 +26,6 @@ type Place = Pick<Trial, 'layout' | 'root' | 'program'>
 const LOCK = '.lock'
 const COMMAND = 'bin/fomular-daemon'
 const OLD_VERSION = 'previous'
-const TRIAL = '.trial-'
 /** What came so lately may still be in use. */
 const NEW_MS = 60 * 60_000
 
@@ -173,7 +172,7 @@ function filesOf(dir: string, below = ''): string[] {
 function clear(dir: string, keep: string[]) {
   for (const name of readdirSync(dir)) {
     const path = join(dir, name)
-    const ours = valid(name) !== null || name.startsWith(TRIAL)
+    const ours = valid(name) !== null || isTrialName(name)
     if (!ours || keep.includes(name) || Date.now() - statSync(path).mtimeMs < NEW_MS) continue
     rmSync(path, { recursive: true, force: true })
   }

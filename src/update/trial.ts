@@ -17,6 +17,10 @@ export const startText = (args: readonly string[], env: NodeJS.ProcessEnv) =>
 /** In the environment of an executable that a stand-in has started: the name by which that was called itself. */
 export const STARTED_AS = 'FOMULAR_DAEMON_STARTED_AS'
 
+/** Before the version's number, the folder of a prefix's `versions/` that has its stand-in. */
+export const TRIAL = '.trial-'
+export const isTrialName = (name: string) => name.startsWith(TRIAL)
+
 const MARK = 'On trial: '
 const HEAD_BYTES = 4096
 

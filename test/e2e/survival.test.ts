@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Outcome } from '../../src/protocol/index.ts'
 import { claudeStage } from '../support/claude-stage.ts'
 import { journalEvents, merged } from '../support/journal.ts'
 import { mock } from '../support/messages-script.ts'
-import type { Running, Stage } from '../support/stage.ts'
+import { RUN, type Running, type Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
 /** Everything the agent wrote is at the hub, once and in order. */
@@ -150,6 +150,23 @@ test('without a supervisor the daemon starts itself anew', async (t) => {
     'succeeded',
   )
   await stage.eventually(agent, 'turn_result')
+})
+
+test('a daemon whose folder was deleted starts itself anew all the same, and can be started from there', async (t) => {
+  const { stage } = await claudeStage(t)
+  await stage.hub()
+  const folder = join(stage.dir, 'gone')
+  mkdirSync(folder)
+  const from = ['/bin/sh', '-c', 'cd "$0" && rmdir "$0" && exec "$@"', folder]
+  const daemon = stage.run(stage.daemonArgs(), {}, [...from, ...RUN])
+  await until(async () => (await stage.machine())?.connected)
+  const before = (await stage.machine())!
+  await stage.api('POST', `/api/machines/${before.machine_id}/restart`, {})
+  await until(async () => {
+    const machine = (await stage.machine())!
+    return machine.connected && machine.since !== before.since
+  })
+  assert.equal(await daemon.ended, 0)
 })
 
 test('a second daemon on the same state folder is refused with the pid of the first', async (t) => {

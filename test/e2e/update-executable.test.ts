@@ -70,3 +70,16 @@ test('an executable under a supervisor', async (t) => {
   assert.ok(!existsSync(join(machine.stage.state, 'update.starts')))
   await supervisor.stop()
 })
+
+test('an executable of root, run by a user without rights: what is started later hands over to the new version', async (t) => {
+  const machine = await Installation.open(t, registry, { asExecutable: true, withoutRights: true })
+  await machine.hub()
+  const supervisor = machine.supervise()
+  await machine.runs('1.0.0')
+  const outcome = await machine.order('1.1.0')
+  assert.equal(outcome.state, 'succeeded', JSON.stringify(outcome))
+  assert.deepEqual([outcome.result?.mode, outcome.result?.path], ['user-prefix', machine.userCommand])
+  await machine.runs('1.1.0')
+  await supervisor.stop()
+  assert.deepEqual(supervisor.exits, [75, 0])
+})

@@ -1,20 +1,11 @@
-import {
-  chmodSync,
-  chownSync,
-  copyFileSync,
-  linkSync,
-  mkdirSync,
-  readFileSync,
-  readlinkSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { chownSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa, execaSync } from 'execa'
 import { ProcessIdentity } from '../../src/platform/process-identity.ts'
 import type { Outcome } from '../../src/protocol/index.ts'
 import { fakeAgent } from './fake-agent.ts'
+import { reachable } from './nodes.ts'
 import { built, executable, PACKAGE, type TestRegistry } from './registry.ts'
 import { type Running, Stage } from './stage.ts'
 import type { Cleanup } from './temp.ts'
@@ -39,20 +30,6 @@ interface Supervisor {
   /** Exit codes, or signals, of the daemons so far. */
   exits: (number | string)[]
   stop(): Promise<void>
-}
-
-/** A Node in a folder that every user can look into, as this checkout need not be. */
-function reachable(node: string, dir: string): string {
-  const path = join(dir, 'bin/node')
-  mkdirSync(dirname(path))
-  try {
-    linkSync(node, path)
-  } catch {
-    // Another disk.
-    copyFileSync(node, path)
-  }
-  chmodSync(path, 0o755)
-  return path
 }
 
 /** A user made up for a test: no account has this id. */
@@ -100,11 +77,12 @@ export class Installation {
     const installation = new Installation(stage, registry, own, withoutRights)
     const { prefix } = installation
     writeFileSync(join(stage.env.HOME!, '.npmrc'), `registry=${registry.url}\nupdate-notifier=false\n`)
+    if (!asExecutable || withoutRights) stage.env.PATH = `${dirname(own)}:${stage.env.PATH}`
     if (asExecutable) {
       await installation.#placeExecutable(version, program)
+      if (withoutRights) installation.#giveToUser()
       return installation
     }
-    stage.env.PATH = `${dirname(own)}:${stage.env.PATH}`
     mkdirSync(prefix)
     if (diskMiB !== undefined) {
       await execa('mount', ['-t', 'tmpfs', '-o', `size=${diskMiB}m`, 'none', prefix])
@@ -115,9 +93,7 @@ export class Installation {
       ['install', '--global', '--prefix', prefix, '--no-audit', '--no-fund', `${PACKAGE}@${version}`],
       { env: stage.env, extendEnv: false },
     )
-    if (withoutRights)
-      for (const path of [stage.dir, stage.cwd, stage.env.HOME!, join(stage.env.HOME!, '.npmrc')])
-        chownSync(path, NOBODY, NOBODY)
+    if (withoutRights) installation.#giveToUser()
     stage.daemonCommand = [...installation.#asUser, own, installation.command]
     return installation
   }
@@ -131,7 +107,13 @@ export class Installation {
     symlinkSync(join('versions', version), join(prefix, 'current'))
     symlinkSync('../current/bin/fomular-daemon', this.command)
     this.#runner = []
-    stage.daemonCommand = [this.command]
+    stage.daemonCommand = [...this.#asUser, this.command]
+  }
+
+  /** All but the installation. */
+  #giveToUser() {
+    const { dir, cwd, env } = this.stage
+    for (const path of [dir, cwd, env.HOME!, join(env.HOME!, '.npmrc')]) chownSync(path, NOBODY, NOBODY)
   }
 
   /** As npm, or the installer, has put it on PATH. */

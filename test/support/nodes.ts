@@ -1,5 +1,15 @@
 import { execFile } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -13,6 +23,20 @@ const INSTALL_MS = 5 * 60_000
 const cache = fileURLToPath(new URL('../../node_modules/.cache/node', import.meta.url))
 
 export const oldestNode = () => nodeOf(OLDEST_NODE)
+
+/** A Node in a folder that every user can look into, as this checkout need not be. */
+export function reachable(node: string, dir: string): string {
+  const path = join(dir, 'bin/node')
+  mkdirSync(dirname(path))
+  try {
+    linkSync(node, path)
+  } catch {
+    // Another disk.
+    copyFileSync(node, path)
+  }
+  chmodSync(path, 0o755)
+  return path
+}
 
 /** Path of a Node of this version as npm has it, installed on first use. */
 export async function nodeOf(version: string): Promise<string> {

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after } from 'node:test'
 import { execa } from 'execa'
 import { create } from 'tar'
 import { buildProgram, wrapProgram } from '../../packaging/program.ts'
+import { reachable } from './nodes.ts'
 import { freePort } from './stage.ts'
 import { type Cleanup, tempDir } from './temp.ts'
 import { testTool } from './tool.ts'
@@ -222,9 +224,20 @@ log: { type: file, path: ${join(dir, 'log')}, level: warn }
 
 const builds = new Map<string, Promise<string>>()
 
+let forAll: string | undefined
+
+function nodeForAll(): string {
+  if (forAll !== undefined) return forAll
+  const dir = mkdtempSync(join(tmpdir(), 'fomular-node-'))
+  process.once('exit', () => rmSync(dir, { recursive: true, force: true }))
+  chmodSync(dir, 0o755)
+  forAll = reachable(process.execPath, dir)
+  return forAll
+}
+
 /** This program as another version, run by the system's loader. */
 export async function executable(version: string, before = '') {
-  return `#!${process.execPath}\n${before}${await built(version, true)}`
+  return `#!${nodeForAll()}\n${before}${await built(version, true)}`
 }
 
 /** This program's code as another version. */
