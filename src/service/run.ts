@@ -10,14 +10,22 @@ export interface Ran {
   stderr: string
 }
 
-/** Runs a program of the system. It never fails: see its code. */
-export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env): Promise<Ran> {
+/**
+ * Runs a program of the system. It never fails: see its code.
+ * @param detached without this terminal: what another user has it run could type there, in this user's name
+ */
+export async function run(
+  argv: string[],
+  env: NodeJS.ProcessEnv = process.env,
+  { detached = false } = {},
+): Promise<Ran> {
   const { execa } = await import('execa')
   const [file, ...args] = argv as [string, ...string[]]
   const ran = await execa(file, args, {
     env,
     extendEnv: false,
     stdin: 'ignore',
+    detached,
     reject: false,
     timeout: RUN_MS,
   })

@@ -49,12 +49,10 @@ export async function perform(step: Step): Promise<Outcome> {
     case 'write': {
       if (isSame(step)) return { changed: false, text: `${step.path} is as it should be` }
       const dir = dirname(step.path)
-      const made = mkdirSync(dir, { recursive: true, mode: 0o755 })
+      mkdirSync(dir, { recursive: true, mode: 0o755 })
       writeAtomic(step.path, step.text, { mode: step.mode, durable: true })
-      if (step.owner && process.getuid?.() === 0) {
-        chownSync(step.path, step.owner.uid, step.owner.gid)
-        if (made) chownSync(dir, step.owner.uid, step.owner.gid)
-      }
+      // The file alone: in a folder of its own, a user could have root write through a link to anywhere.
+      if (step.owner && process.getuid?.() === 0) chownSync(step.path, step.owner.uid, step.owner.gid)
       return { changed: true, text: `wrote ${step.path}` }
     }
     case 'remove': {

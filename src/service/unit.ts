@@ -84,8 +84,9 @@ interface Section {
   lines: string[]
 }
 
-/** `%` is systemd's own, in every setting. */
-const escaped = (text: string) => text.replace(/[\\"]/g, '\\$&').replace(/%/g, '%%')
+/** `%` is systemd's own, in every setting; what stood behind the end of a line would be a setting of its own. */
+const escaped = (text: string) =>
+  text.replace(/[\\"]/g, '\\$&').replace(/%/g, '%%').replace(/\n/g, '\\n').replace(/\r/g, '\\r')
 const setting = (text: string) => (/^[\w=./:@,+-]+$/.test(text) ? text : `"${escaped(text)}"`)
 /** In a command line, `$` is systemd's own, too. */
 const argument = (text: string) => setting(text).replace(/\$/g, '$$$$')

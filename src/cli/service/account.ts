@@ -33,7 +33,9 @@ export async function pathOf(account: Account): Promise<string> {
   if (account.uid === process.getuid?.()) return childEnvironment(process.env).PATH ?? PLAIN_PATH
   const clean = [`HOME=${account.home}`, `USER=${account.name}`, `SHELL=${account.shell}`, 'TERM=dumb']
   const shell = ['env', '-i', ...clean, `PATH=${PLAIN_PATH}`, account.shell, '-ilc', `echo "${MARK}$PATH"`]
-  const { stdout } = await run(['runuser', '-u', account.name, '--', ...shell])
+  const { stdout } = await run(['runuser', '-u', account.name, '--', ...shell], process.env, {
+    detached: true,
+  })
   const said = stdout.split('\n').find((line) => line.startsWith(MARK))
   return said?.slice(MARK.length) || PLAIN_PATH
 }

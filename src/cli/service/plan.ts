@@ -14,7 +14,7 @@ import { carriedSettings, checkReadable } from './carry.ts'
 
 /** Beside every setting of the daemon (FOMULAR_…). */
 const CAPTURED = [
-  /^FOMULAR_(?!KEY|HUB_|DAEMON_|STATE_DIR|AGENT)/,
+  /^FOMULAR_(?!KEY|ENROLL_|HUB_|DAEMON_|STATE_DIR|AGENT)/,
   /^(HTTPS?_PROXY|NO_PROXY|ALL_PROXY)$/i,
   /^(LANG|LC_ALL|NODE_EXTRA_CA_CERTS|CLAUDE_CONFIG_DIR)$/,
 ]

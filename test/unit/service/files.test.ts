@@ -54,6 +54,13 @@ const cases = [
   { what: 'that runs as root', of: root, scope: 'system', exposure: 9.7 },
 ] as const
 
+test('whatever is in a variable or an argument, it adds no setting to a unit', () => {
+  const text = 'x\nExecStartPre=/bin/false\r\n'
+  const of = { ...plan, path: text, environment: { LANG: text }, args: ['run', '--server-url', text] }
+  for (const scope of ['system', 'user'] as const)
+    assert.doesNotMatch(unitText(of, { version: 252, scope }), /^ExecStartPre/m)
+})
+
 for (const { what, of, scope, exposure } of cases)
   test(`a unit ${what} has nothing that systemd does not know, and no more open than it says`, async (t) => {
     const path = unitFile(t, unitText(of, { version: 252, scope }))
