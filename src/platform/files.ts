@@ -2,6 +2,7 @@ import {
   chmodSync,
   close,
   closeSync,
+  existsSync,
   fsync,
   fsyncSync,
   mkdirSync,
@@ -48,7 +49,7 @@ export function writeAtomic(
     rmSync(temp, { force: true })
     throw error
   }
-  if (durable) syncDir(dirname(path))
+  if (durable) syncFolder(dirname(path))
 }
 
 /** Takes away what processes that were killed meanwhile had not finished writing in this folder. */
@@ -90,7 +91,8 @@ export async function writeDurable(path: string, data: string): Promise<void> {
   await synced(await promised.open(dirname(path), 'r'))
 }
 
-function syncDir(path: string) {
+/** What was renamed in a folder is so after a power failure, too. */
+export function syncFolder(path: string) {
   const fd = openSync(path, 'r')
   try {
     fsyncSync(fd)
@@ -176,6 +178,14 @@ export function setAside(path: string): string {
   const aside = `${path}.damaged-${new Date().toISOString().replace(/[:.]/g, '-')}`
   renameSync(path, aside)
   return aside
+}
+
+/** Makes a folder, with its parents, that all may look into and only its owner may change, whatever the umask. */
+export function makeFolder(path: string) {
+  if (existsSync(path)) return
+  makeFolder(dirname(path))
+  mkdirSync(path, { recursive: true, mode: 0o755 })
+  chmodSync(path, 0o755)
 }
 
 /** Makes a folder, with its parents, that only its owner can look into. @throws UserError */

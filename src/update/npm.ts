@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync } from 'node:fs'
+import { accessSync, constants, existsSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { childEnvironment } from '../config/environment.ts'
 import { EXECUTABLE } from '../platform/executable.ts'
@@ -61,6 +61,9 @@ export async function runNpm(npm: Npm, args: string[], source: Source): Promise<
     ...(registry === undefined || scope === undefined ? [] : [`--${scope}:registry=${registry}`]),
   ]
   const settings = Object.entries(env).filter(([name]) => /^npm_config_/i.test(name))
+  // Else npm takes the next folder above with one for its project, and believes what the .npmrc there says: in /tmp,
+  // that is whatever any user has put there.
+  writeFileSync(join(cwd, 'package.json'), '{}')
   const { execa } = await import('execa')
   const run = await execa(npm.file, [...npm.args, ...args, ...flags], {
     cwd,

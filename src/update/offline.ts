@@ -51,7 +51,11 @@ export async function updateOffline(options: OfflineOptions): Promise<UpdateResu
       progress('switch', prepared.version)
       const place = { ...target, next: prepared.next }
       keepNext(place)
-      tidy(place)
+      try {
+        tidy(place)
+      } catch {
+        // It is updated all the same; the next update clears up.
+      }
     }
     const result: UpdateResult = {
       mode: target.mode,

@@ -4,8 +4,8 @@ import {
   copyFileSync,
   existsSync,
   fsyncSync,
+  linkSync,
   lstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readlinkSync,
@@ -17,6 +17,7 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { valid } from 'semver'
+import { makeFolder, syncFolder } from '../platform/files.ts'
 import type { Trial } from './record.ts'
 import { type Facts, isTrialName, standInAt, TRIAL } from './trial.ts'
 
@@ -65,7 +66,7 @@ export function putOnTrial(trial: Trial, standIn: string) {
   if (layout === 'package') return replaceFile(join(root, program), standIn)
   const dir = join(root, 'versions', trialName(trial))
   rmSync(dir, { recursive: true, force: true })
-  mkdirSync(dirname(join(dir, program)), { recursive: true })
+  makeFolder(dirname(join(dir, program)))
   replaceFile(join(dir, program), standIn)
   // What Node reads to know what kind of file it is.
   const kind = join(dirname(program), 'package.json')
@@ -75,13 +76,13 @@ export function putOnTrial(trial: Trial, standIn: string) {
 
 /** Puts the next version in the program's place, on trial or not: one rename. */
 export function keepNext({ layout, root, program, next }: Place & Pick<Trial, 'next'>) {
-  if (layout === 'package') replaceFile(join(root, program), join(next, program), 'copy')
+  if (layout === 'package') replaceFile(join(root, program), join(next, program), 'link')
   else point(root, basename(next), program)
 }
 
 /** Ends a trial in favour of the previous version: one rename. */
 export function putBack({ layout, root, program, previous, restore }: Place & Omit<Facts, 'id' | 'since'>) {
-  if (layout === 'package') return replaceFile(join(root, program), previous, 'copy')
+  if (layout === 'package') return replaceFile(join(root, program), previous, 'link')
   if (restore !== undefined) return point(root, restore, program)
   // There was nothing here before.
   rmSync(join(root, COMMAND), { force: true })
@@ -96,7 +97,7 @@ export function tidy({ layout, root, program, next, restore }: Place & Pick<Tria
   if (layout === 'package') {
     for (const path of filesOf(next)) {
       if (path === program) continue
-      mkdirSync(dirname(join(root, path)), { recursive: true })
+      makeFolder(dirname(join(root, path)))
       replaceFile(join(root, path), join(next, path), 'copy')
     }
     return rmSync(next, { recursive: true, force: true })
@@ -118,7 +119,7 @@ export function copyPackage(root: string): string {
   rmSync(temp, { recursive: true, force: true })
   for (const path of filesOf(root)) {
     if (path.startsWith('.update')) continue
-    mkdirSync(dirname(join(temp, path)), { recursive: true })
+    makeFolder(dirname(join(temp, path)))
     replaceFile(join(temp, path), join(root, path), 'copy')
   }
   rmSync(target, { recursive: true, force: true })
@@ -132,7 +133,7 @@ const trialName = ({ next }: Trial) => `${TRIAL}${basename(next)}`
 function point(root: string, version: string, program: string) {
   replaceLink(join(root, 'current'), join('versions', version))
   if (lstatSync(join(root, COMMAND), { throwIfNoEntry: false })) return
-  mkdirSync(dirname(join(root, COMMAND)), { recursive: true })
+  makeFolder(dirname(join(root, COMMAND)))
   replaceLink(join(root, COMMAND), join('..', 'current', program))
 }
 
@@ -141,14 +142,18 @@ function replaceLink(path: string, target: string) {
   rmSync(temp, { force: true })
   symlinkSync(target, temp)
   renameSync(temp, path)
+  syncFolder(dirname(path))
 }
 
-/** @param content text, which becomes a program, or the file to copy */
-function replaceFile(path: string, content: string, how: 'write' | 'copy' = 'write') {
+/**
+ * @param content text, which becomes a program, or the file to copy. A link in place of a copy needs no room on the disk:
+ * what leads back must work on a full one.
+ */
+function replaceFile(path: string, content: string, how: 'write' | 'copy' | 'link' = 'write') {
   const temp = `${path}.new`
   rmSync(temp, { force: true })
-  if (how === 'copy') copyFileSync(content, temp)
-  else {
+  if (how === 'copy' || (how === 'link' && !linked(content, temp))) copyFileSync(content, temp)
+  else if (how === 'write') {
     writeFileSync(temp, content)
     chmodSync(temp, 0o755)
   }
@@ -159,6 +164,17 @@ function replaceFile(path: string, content: string, how: 'write' | 'copy' = 'wri
     closeSync(fd)
   }
   renameSync(temp, path)
+  syncFolder(dirname(path))
+}
+
+/** @returns whether this file system has links */
+function linked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function filesOf(dir: string, below = ''): string[] {
@@ -174,6 +190,10 @@ function clear(dir: string, keep: string[]) {
     const path = join(dir, name)
     const ours = valid(name) !== null || isTrialName(name)
     if (!ours || keep.includes(name) || Date.now() - statSync(path).mtimeMs < NEW_MS) continue
-    rmSync(path, { recursive: true, force: true })
+    try {
+      rmSync(path, { recursive: true, force: true })
+    } catch {
+      // Put here with sudo, say. It is in nobody's way.
+    }
   }
 }

@@ -1,9 +1,10 @@
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { compare, gt, valid } from 'semver'
 import { childEnvironment } from '../config/environment.ts'
 import { diskSpace } from '../platform/disk.ts'
+import { makeFolder, syncFolder } from '../platform/files.ts'
 import { acquireLock, LockHeldError } from '../platform/lock.ts'
 import { VERSION } from '../platform/version.ts'
 import { asFailure, type Stage, UpdateFailure } from './failure.ts'
@@ -199,12 +200,13 @@ async function fetch(
   // Not what runs: that would be the version that is installed.
   rmSync(next, { recursive: true, force: true })
   renameSync(unpacked, next)
+  syncFolder(dirname(next))
   return next
 }
 
 function lock(dir: string, { layout, root }: Target) {
   try {
-    mkdirSync(dir, { recursive: true })
+    makeFolder(dir)
     return acquireLock(lockPath(layout, root))
   } catch (error) {
     if (error instanceof LockHeldError)

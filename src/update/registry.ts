@@ -112,8 +112,9 @@ async function get(
 ): Promise<IncomingMessage> {
   const target = new URL(url)
   const agent = await proxyAgent(url, registry.proxyEnv)
-  // The key of one registry is no other host's business.
-  const own = target.host === new URL(registry.url).host
+  // The key of one registry is no other host's business, and not to be read on the way where the registry has TLS.
+  const { host, protocol } = new URL(registry.url)
+  const own = target.host === host && [protocol, 'https:'].includes(target.protocol)
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const request = (target.protocol === 'http:' ? plainRequest : secureRequest)(target, {
       signal,

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { homeOf } from '../config/paths.ts'
 import { EXECUTABLE } from '../platform/executable.ts'
@@ -96,6 +97,15 @@ function prefix(root: string, program: string, env: NodeJS.ProcessEnv, real: str
 /** For an installation that this user cannot write to: the prefix in the home folder, used for the first time or again. */
 function userPrefix(program: string, real: string, command: string, env: NodeJS.ProcessEnv): Target {
   const root = userRoot(env)
+  const owner = statSync(homeOf(env), { throwIfNoEntry: false })?.uid
+  // With sudo, HOME may be another user's, who could then change what is run with the rights of this one.
+  if (owner !== undefined && owner !== process.getuid?.())
+    throw new UpdateFailure(
+      'update_refused',
+      'resolve',
+      `${homeOf(env)} does not belong to the user of this daemon: updates are not put there.`,
+      { remedy: 'Run it as the owner of that folder, or set HOME to one of its own.' },
+    )
   return { ...prefix(root, program, env, real), previous_entry: command, previous: real }
 }
 

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { dirname, join, normalize, sep } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Parser, type ReadEntry } from 'tar'
+import { makeFolder } from '../platform/files.ts'
 import { UpdateFailure } from './failure.ts'
 
 /** Of one package: an executable with Node in it is about 110 MB. */
@@ -63,9 +64,11 @@ async function put(entry: ReadEntry, dir: string): Promise<void> {
     throw new Error(`it has ${entry.type} ${entry.path}`)
   const target = join(dir, path)
   const hash = createHash('sha256')
-  await mkdir(dirname(target), { recursive: true })
-  const file = await open(target, 'wx', ((entry.mode ?? 0) & 0o111) === 0 ? 0o644 : 0o755)
+  makeFolder(dirname(target))
+  const file = await open(target, 'wx', 0o600)
   try {
+    // Whatever the umask: other users are to run what root has updated, and not to change it.
+    await file.chmod(((entry.mode ?? 0) & 0o111) === 0 ? 0o644 : 0o755)
     for await (const chunk of entry) {
       hash.update(chunk)
       await file.writeFile(chunk)

@@ -218,7 +218,10 @@ export class Updates {
       env: started.env,
       signal: this.#abort.signal,
       progress: (stage, message) => this.#progress(stage, message),
-      resolved: (to) => this.#write({ to }),
+      resolved: (to) => {
+        this.#write({ to })
+        this.#checkGood(request, to)
+      },
     })
     try {
       if (prepared.change === 'none') {
@@ -245,6 +248,17 @@ export class Updates {
     } finally {
       prepared.unlock()
     }
+  }
+
+  /** Behind a dist-tag may be a version that has failed here. @throws UpdateFailure */
+  #checkGood({ origin, version }: UpdateRequest, to: string) {
+    const unasked = origin === 'refusal' || origin === 'schedule'
+    if (!unasked || !this.#record?.bad_versions.some((bad) => bad.version === to)) return
+    throw new UpdateFailure(
+      'update_refused',
+      'resolve',
+      `${version} is ${to}, which failed on this machine before: it is not tried again without an order.`,
+    )
   }
 
   #changeOver(target: Target, prepared: Prepared & { change: 'switch' }, args: string[]) {

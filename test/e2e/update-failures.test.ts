@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test'
 import { execa } from 'execa'
 import type { Outcome } from '../../src/protocol/index.ts'
 import { Installation } from '../support/installation.ts'
-import { FAULT, TestRegistry } from '../support/registry.ts'
+import { FAULT, onStart, TestRegistry } from '../support/registry.ts'
 import { until } from '../support/wait.ts'
 
 const registry = await TestRegistry.shared()
@@ -236,6 +236,19 @@ test('a full disk leaves the old version whole', async (t) => {
   await undone(machine, running, await machine.order('liar'), 'update_disk_full')
   assert.equal((await files()).stdout, before)
   assert.equal((await machine.order('1.1.0')).state, 'succeeded')
+})
+
+test('a release that fills the disk and crashes: the way back needs no room on it', async (t) => {
+  const fill = `const fill = require('node:fs').openSync(__filename + '.fill', 'w')
+try { for (;;) require('node:fs').writeSync(fill, Buffer.alloc(4096)) } catch {}
+process.exit(1)`
+  await registry.release({ version: '4.1.0', tag: 'filling', before: onStart(fill) })
+  const machine = await Installation.open(t, registry, { diskMiB: 40 })
+  await machine.hub()
+  await machine.stage.daemon()
+  const id = await machine.stage.start()
+  const running = { id, pid: (await machine.stage.agent(id)).pid }
+  await undone(machine, running, await machine.order('filling'), 'update_crashed')
 })
 
 test('a daemon that is refused as too old updates itself to what the server names', async (t) => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { execa } from 'execa'
 import { Installation } from '../support/installation.ts'
 import { journalEvents, merged } from '../support/journal.ts'
 import { TestRegistry } from '../support/registry.ts'
@@ -180,6 +181,22 @@ test('`update` of a user without rights, while no daemon runs: the daemon hands 
   assert.equal(await machine.version(machine.userCommand), '1.1.0')
   await machine.start()
   await machine.runs('1.1.0')
+})
+
+test("what root updates under a strict umask, others can still run; a stranger's .npmrc above is not listened to", async (t) => {
+  const machine = await Installation.open(t, registry, { withoutRights: true })
+  const { stage } = machine
+  // As in /tmp: where npm would look for the project it is in.
+  const shared = join(stage.dir, 'tmp')
+  mkdirSync(shared)
+  writeFileSync(join(shared, 'package.json'), '{}')
+  writeFileSync(join(shared, '.npmrc'), 'registry=http://127.0.0.1:1\n')
+  const env = { ...stage.env, TMPDIR: shared, FOMULAR_STATE_DIR: join(stage.dir, 'state-of-root') }
+  for (const args of [['--check'], []]) {
+    const command = ['-c', 'umask 077; exec "$@"', 'sh', machine.node, machine.command, 'update', ...args]
+    await execa('/bin/sh', command, { env, extendEnv: false })
+  }
+  assert.equal(await machine.version(), '1.1.0')
 })
 
 test('`machine update` from the hub, followed stage by stage', async (t) => {

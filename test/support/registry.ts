@@ -33,7 +33,7 @@ export interface ReleaseOptions {
 type Files = Record<string, [content: string | Uint8Array, mode: number]>
 
 /** Faults of releases: each shows only when the daemon starts, not when the version is proven. */
-const onStart = (code: string) =>
+export const onStart = (code: string) =>
   `if (!['--version', 'self-check', 'update-guard'].includes(process.argv[2])) { ${code} }\n`
 export const FAULT = {
   crash: onStart(`console.error('boom'); process.exit(1)`),
