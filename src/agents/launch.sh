@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs one agent to its end. It needs no daemon: the agent's input, output and end are all files in its folder.
 # usage: launch.sh FOLDER RUN BOOT_ID LEASE_S LEASE_ACTION STATE_PATTERN IDLE_PATTERN PROGRAM [ARGUMENT...]
+mask=$(umask)
 umask 077
 d=$1 run=$2 boot=$3 lease_s=$4 lease_action=$5 state_pattern=$6 idle_pattern=$7
 shift 7
@@ -82,8 +83,9 @@ mkfifo "$d/stdin" "$d/bell" || exit 1
 note started || exit 1
 
 trap : HUP INT TERM
-# The agent holds its own input open for writing too, so it never sees an end of file.
-"$@" 0<>"$d/stdin" >>"$d/activity.jsonl" 2>>"$d/stderr.log" &
+# The agent holds its own input open for writing too, so it never sees an end of file. What it writes elsewhere is as
+# private as its user wants it to be.
+{ umask "$mask"; exec "$@"; } 0<>"$d/stdin" >>"$d/activity.jsonl" 2>>"$d/stderr.log" &
 agent=$!
 agent_identity=$(identity "$agent")
 feed </dev/null >/dev/null 2>&1 &

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { isAlive, sendSignal } from '../../src/platform/process-identity.ts'
@@ -29,6 +29,18 @@ test('an agent killed from outside is told as killed, and resumes its session wi
   assert.equal(alive.session_id, session_id)
   assert.equal(alive.run, 2)
   assert.match(JSON.stringify(api.requests.at(-1)), /remember the heron/)
+})
+
+test('what an agent writes is as open to others as what its user writes', async (t) => {
+  const { stage } = await claudeStage(t)
+  await stage.hub()
+  const daemon = await stage.daemon()
+  const agent = await stage.start()
+  const { pid } = await stage.agentIs(agent, 'idle')
+  const umask = (of: number) => /^Umask:\s+(\d+)$/m.exec(readFileSync(`/proc/${of}/status`, 'utf8'))?.[1]
+  assert.equal(umask(pid!), umask(daemon.pid))
+  const said = statSync(join(stage.state, 'agents', agent, 'stderr.log'))
+  assert.equal(said.mode & 0o777, 0o600)
 })
 
 test('the restart policy brings an agent back by itself, and gives up when it does no good', async (t) => {
