@@ -113,7 +113,9 @@ test('watch: a conversation with what is asked answered there, and Ctrl-C leaves
   assert.equal(start.code, 0)
   assert.match(start.text, /Agent watched has started\.\n +fomular-daemon agent watch watched/)
   await terminal.begin('fd agent watch wat')
-  await terminal.shows(/> w MOCK[\s\S]*\* Let me see\.\n• Bash touch seen\n\? asks to use Bash/)
+  await terminal.shows(
+    /> w MOCK[\s\S]*\* Let me see\.\n• Bash touch seen\n\? asks to use Bash[\s\S]*y yes, n no.*> $/,
+  )
   assert.match(await terminal.screen(true), /\x1b\[1m.*\? asks to use Bash/)
   // A slip of a finger decides nothing.
   await terminal.type('x')
