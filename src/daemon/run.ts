@@ -72,16 +72,17 @@ export async function runDaemon(
       logger,
     })
 
-    const how = await ending.asked
-    if (how === 'stop') {
-      void notifier?.stopping('Stopping the agents')
-      await daemon.shutDown(ending.hurry, (await isMachineGoingDown()) ? 'rebooted' : 'stopped')
-    } else {
+    let how = await ending.asked
+    if (how === 'restart') {
       notifier?.close()
       logger.info('restarting; the agents run on')
       await daemon.answered()
-      await daemon.release()
+      how = ending.decided()
     }
+    if (how === 'stop') {
+      void notifier?.stopping('Stopping the agents')
+      await daemon.shutDown(ending.hurry, (await isMachineGoingDown()) ? 'rebooted' : 'stopped')
+    } else await daemon.release()
     await closeControl()
     closeControl = undefined
     logger.info(how === 'stop' ? 'daemon stopped' : 'daemon ends for its restart')
@@ -136,17 +137,17 @@ function takeLock(path: string) {
   }
 }
 
-/** The first word on how to end counts; a second signal means: hurry. */
+/** The first word on how to end counts, but a stop is not lost in a restart; a second signal means: hurry. */
 function endings(logger: Logger) {
   const hurry = new AbortController()
-  let decided: Ending | undefined
+  let decided: Ending = 'restart'
   let resolve: (how: Ending) => void
   const asked = new Promise<Ending>((done) => {
     resolve = done
   })
   const ask = (how: Ending) => {
-    decided ??= how
-    resolve(decided)
+    if (how === 'stop') decided = how
+    resolve(how)
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.on(signal, () => {
@@ -158,5 +159,5 @@ function endings(logger: Logger) {
     })
   // A terminal that closes must not take the daemon, and with it the agents' connection, along.
   process.on('SIGHUP', () => logger.info('SIGHUP ignored'))
-  return { asked, ask, hurry: hurry.signal }
+  return { asked, ask, decided: () => decided, hurry: hurry.signal }
 }

@@ -12,7 +12,7 @@ import type { Source } from './npm.ts'
 import type { Release } from './package-facts.ts'
 import { copyPackage, installedProgram, lockPath, putBack, versionDir, workDir } from './place.ts'
 import { checkEngine, checkPackage, nodeVersion, prove, type Runner, versionOf } from './prove.ts'
-import { download, findRelease } from './release.ts'
+import { download, findRelease, registryInUse } from './release.ts'
 import { packageName, type Target } from './target.ts'
 import { standInAt } from './trial.ts'
 import { checkIntegrity, checkSignature } from './verify.ts'
@@ -187,7 +187,7 @@ async function fetch(
   const tarball = await download(release, staging, source)
   progress('verify', policy.signatures ? 'hash and signature' : 'hash')
   await checkIntegrity(tarball, release)
-  if (policy.signatures) await checkSignature(release, source)
+  if (policy.signatures) await checkSignature(release, await registryInUse(source))
   progress('stage', target.root)
   const unpacked = join(staging, 'package')
   // Loaded now: a daemon starts more often than it is updated.

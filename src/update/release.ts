@@ -18,6 +18,19 @@ export async function findRelease(spec: string, source: Source): Promise<Release
   return { ...release.data, ...(published !== undefined && { published }) }
 }
 
+/** Where nothing is set, npm alone knows which registry it asks. */
+export async function registryInUse(source: Source): Promise<Source> {
+  const npm = findNpm(source.env)
+  if (source.registry !== undefined || !npm) return source
+  const [, scope] = /^(@[^/]+)\//.exec(source.package) ?? []
+  for (const key of [...(scope === undefined ? [] : [`${scope}:registry`]), 'registry']) {
+    const { ok, stdout } = await runNpm(npm, ['config', 'get', key], source)
+    const registry = stdout.trim()
+    if (ok && /^https?:/.test(registry)) return { ...source, registry }
+  }
+  return source
+}
+
 async function viewed(npm: NonNullable<ReturnType<typeof findNpm>>, spec: string, source: Source) {
   const run = await runNpm(npm, ['view', `${source.package}@${spec}`, '--json'], source)
   if (!run.ok) throw npmFailure(run, spec, source, 'resolve')

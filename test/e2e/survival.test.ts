@@ -169,6 +169,23 @@ test('a daemon whose folder was deleted starts itself anew all the same, and can
   assert.equal(await daemon.ended, 0)
 })
 
+test('a daemon that is stopped while it waits to start itself anew is stopped, and its agents with it', async (t) => {
+  const { stage } = await claudeStage(t)
+  const hub = await stage.hub()
+  const daemon = await stage.daemon()
+  const agent = await stage.start()
+  // Of a server that does not answer, it waits a while for the last word.
+  hub.kill('SIGSTOP')
+  stage.run(['restart'])
+  await until(() => daemon.log().includes('restarting'))
+  daemon.kill('SIGTERM')
+  await until(() => daemon.log().includes('stopping'))
+  hub.kill('SIGCONT')
+  assert.equal(await daemon.ended, 0)
+  assert.ok(existsSync(join(stage.state, 'agents', agent, 'exit.json')))
+  assert.ok(!existsSync(join(stage.state, 'lock')))
+})
+
 test('a second daemon on the same state folder is refused with the pid of the first', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
