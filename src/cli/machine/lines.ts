@@ -31,9 +31,12 @@ export function linesFor({
   token: string
   installer: boolean
 }): Lines {
-  const { hostname, protocol } = new URL(url)
+  const { hostname, protocol, pathname } = new URL(url)
   const insecure = protocol === 'http:' && !isLoopback(hostname)
   const flag = insecure ? ' --allow-insecure' : ''
+  // The hub knows by which host it was asked for the script, not below which path a proxy has put it.
+  const below = pathname === '/' ? '' : ` --base-url ${url}/releases --server-url ${url}`
+  const flags = below + flag
   const enroll = `FOMULAR_ENROLL_TOKEN=${token} fomular-daemon enroll --server-url ${url}${flag} && fomular-daemon`
   const warnings = []
   if (isLoopback(hostname))
@@ -46,10 +49,7 @@ export function linesFor({
     warnings.push('The hub has no releases to install from: install @fomular-os/daemon with npm there first.')
   return {
     install: installer
-      ? `curl -fsSL ${url}/install.sh | FOMULAR_ENROLL_TOKEN=${token} sh -s --${flag}`.replace(
-          / sh -s --$/,
-          ' sh',
-        )
+      ? `curl -fsSL ${url}/install.sh | FOMULAR_ENROLL_TOKEN=${token} ${flags ? `sh -s --${flags}` : 'sh'}`
       : enroll,
     enroll,
     warnings,
