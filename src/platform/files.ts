@@ -3,6 +3,7 @@ import {
   close,
   closeSync,
   existsSync,
+  fchmodSync,
   fsync,
   fsyncSync,
   mkdirSync,
@@ -39,6 +40,8 @@ export function writeAtomic(
   try {
     const fd = openSync(temp, 'w', mode)
     try {
+      // Others are to read it, whatever the umask of who writes it.
+      if ((mode & 0o077) !== 0) fchmodSync(fd, mode)
       writeFileSync(fd, data)
       if (durable) fsyncSync(fd)
     } finally {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { readdirSync, writeFileSync } from 'node:fs'
+import { readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { clearTemporary } from '../../../src/platform/files.ts'
+import { clearTemporary, makeFolder, writeAtomic } from '../../../src/platform/files.ts'
 import { tempDir } from '../../support/temp.ts'
 
 /** Higher than any process's. */
@@ -15,3 +15,20 @@ test('what a process that is gone had not finished writing is cleared, and nothi
   clearTemporary(dir)
   assert.deepEqual(readdirSync(dir).sort(), keep.sort())
 })
+
+for (const umask of [0o000, 0o077])
+  test(`umask ${umask.toString(8).padStart(3, '0')} makes no file or folder more open or more closed than it is to be`, (t) => {
+    const dir = tempDir(t)
+    const before = process.umask(umask)
+    try {
+      writeAtomic(join(dir, 'unit'), '', { mode: 0o644 })
+      writeAtomic(join(dir, 'key'), '')
+      makeFolder(join(dir, 'versions/1.0.0'))
+    } finally {
+      process.umask(before)
+    }
+    const modes = ['unit', 'key', 'versions', 'versions/1.0.0'].map(
+      (name) => statSync(join(dir, name)).mode & 0o777,
+    )
+    assert.deepEqual(modes, [0o644, 0o600, 0o755, 0o755])
+  })
