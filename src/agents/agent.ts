@@ -344,8 +344,9 @@ export class Agent {
   #take(line: Line, events: Event[]): boolean {
     let changed = false
     for (const event of events) {
-      // Either says that the runtime has the prompt; older versions only echo it.
-      if ((event.kind === 'prompt_state' || event.kind === 'user') && event.prompt_id !== undefined) {
+      // Either says that the runtime has begun with the prompt; older versions only echo it.
+      if (event.kind === 'prompt_state' && event.state === 'queued') this.inbox.queued(event.prompt_id)
+      else if ((event.kind === 'prompt_state' || event.kind === 'user') && event.prompt_id !== undefined) {
         const before = this.inbox.unsettled
         this.inbox.settle(event.prompt_id)
         changed = changed || before !== this.inbox.unsettled

@@ -44,8 +44,10 @@ export class Inbox {
   readonly #folder: AgentFolder
   /** Ids ever accepted. */
   readonly #accepted = new Set<string>()
-  /** Prompts the runtime has not yet said it has, by id. */
+  /** Prompts the runtime has not yet said it has begun with, by id. */
   readonly #unsettled = new Map<string, Entry>()
+  /** Of those, the ones that the present run has in its memory: another run will not. */
+  readonly #queued = new Set<string>()
   /** Something accepted is not in `in/` yet. */
   #late = true
   #seq = 1
@@ -62,7 +64,7 @@ export class Inbox {
     }
   }
 
-  /** Prompts accepted that the runtime has not said it has. */
+  /** Prompts accepted that the runtime has not said it has begun with. */
   get unsettled() {
     return this.#unsettled.size
   }
@@ -74,7 +76,9 @@ export class Inbox {
     this.#allFed =
       !this.#late &&
       list(this.#folder.inbox).length === 0 &&
-      list(this.#folder.fed).every(({ kind, id }) => kind === 'prompt' && !this.#unsettled.has(id))
+      list(this.#folder.fed).every(
+        ({ kind, id }) => kind === 'prompt' && (!this.#unsettled.has(id) || this.#queued.has(id)),
+      )
     return !this.#allFed
   }
 
@@ -124,20 +128,28 @@ export class Inbox {
     if (!this.#accepted.has(id)) this.#record(id)
   }
 
-  /** The runtime has this prompt: its file is not needed any more. The feeder removes controls itself. */
+  /** The runtime has this prompt, and will begin with it if it lives to. */
+  queued(id: string) {
+    if (this.#unsettled.has(id)) this.#queued.add(id)
+  }
+
+  /** The runtime has begun with this prompt: its file is not needed any more. The feeder removes controls itself. */
   settle(id: string) {
     const entry = this.#unsettled.get(id)
     if (!entry) return
     this.#unsettled.delete(id)
+    this.#queued.delete(id)
     rmSync(join(this.#folder.fed, entry.name), { force: true })
   }
 
   /**
-   * Before a new run, with no feeder alive: prompts that the last run took but never said it had are to be fed again,
-   * controls were for a process that is gone.
+   * Before a new run, with no feeder alive: prompts that the last run took but never said it had begun with are to be fed
+   * again, controls were for a process that is gone.
    */
   requeue() {
     this.#handOver()
+    this.#queued.clear()
+    this.#allFed = false
     for (const entry of list(this.#folder.fed)) {
       const path = join(this.#folder.fed, entry.name)
       if (entry.kind === 'prompt' && this.#unsettled.has(entry.id))

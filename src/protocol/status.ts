@@ -37,7 +37,7 @@ export const AgentStatus = z.object({
   permission_mode: z.optional(z.string()),
   /** Permission requests and questions nobody has answered yet. */
   pending: z.array(PermissionRequest),
-  /** Prompts accepted that the runtime has not yet said it has. */
+  /** Prompts accepted that the runtime has not yet begun with. They outlive its process. */
   undelivered_prompts: z.int(),
   exit: z.optional(Exit),
   /** Why it failed to start, in the agent's own words where it had any. */
