@@ -87,12 +87,11 @@ export async function wrapProgram(code: Uint8Array): Promise<Uint8Array> {
     platform: 'node',
     format: 'cjs',
     banner: { js: '#!/usr/bin/env node' },
-    define: {
-      PROGRAM: JSON.stringify(
-        `(function(exports,require,module,__filename,__dirname){${Buffer.from(code)}\n})`,
-      ),
-      BUILD: JSON.stringify(createHash('sha256').update(code).digest('hex')),
-    },
+    define: { BUILD: JSON.stringify(createHash('sha256').update(code).digest('hex')) },
   })
-  return outputFiles[0]!.contents
+  const text = Buffer.from(code).toString()
+  // Whatever else ends a line would end a comment, too.
+  if (/[^\n\x20-\x7e\t]/.test(text)) throw new Error('the program has characters that a comment cannot hold')
+  const lines = text.replaceAll('\n', '\n//')
+  return Buffer.from(`${outputFiles[0]!.text}function program(){\n//${lines}\n}\n`)
 }

@@ -2,6 +2,7 @@
  * What `dist/index.js` begins with. V8 reads, compiles and first runs the program in two thirds of the time that a daemon
  * takes to connect. So the program is here as text, and what V8 has made of it is kept in the state folder: a start that
  * finds it there skips most of that. Without it, or with one that does not fit, everything goes the same, only slower.
+ * The text is a comment within a function, which V8 passes over ten times as fast as over a string.
  */
 import { createHash } from 'node:crypto'
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -9,8 +10,8 @@ import { join } from 'node:path'
 import { Script } from 'node:vm'
 import { stateDir } from '../src/config/paths.ts'
 
-/** The program: a function of what Node gives a CommonJS module. */
-declare const PROGRAM: string
+/** Holds the program, each line behind `//`. Put at the end of the file when it is built. */
+declare function program(): void
 /** Differs between any two builds. V8 itself only compares the length of the text. */
 declare const BUILD: string
 
@@ -54,9 +55,16 @@ function save(script: Script) {
   }
 }
 
+/** The program as a function of what Node gives a CommonJS module. */
+function source(): string {
+  const text = program.toString()
+  const lines = text.slice(text.indexOf('\n'), text.lastIndexOf('\n')).replaceAll('\n//', '\n')
+  return `(function(exports,require,module,__filename,__dirname){${lines}\n})`
+}
+
 function compile(): Script {
   const cachedData = load()
-  const script = new Script(PROGRAM, { filename: __filename, ...(cachedData && { cachedData }) })
+  const script = new Script(source(), { filename: __filename, ...(cachedData && { cachedData }) })
   if (LASTING.includes(command) && (!cachedData || script.cachedDataRejected))
     setTimeout(save, SAVE_AFTER_MS, script).unref()
   return script
