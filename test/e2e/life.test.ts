@@ -6,6 +6,7 @@ import { isAlive, sendSignal } from '../../src/platform/process-identity.ts'
 import { findByEnvironment } from '../../src/platform/process-list.ts'
 import type { Outcome } from '../../src/protocol/index.ts'
 import { claudeStage } from '../support/claude-stage.ts'
+import { DEAF_MCP_SERVER } from '../support/deaf-mcp-server.ts'
 import { journalEvents, merged } from '../support/journal.ts'
 import { mock } from '../support/messages-script.ts'
 import { until } from '../support/wait.ts'
@@ -215,7 +216,7 @@ test('a spec reaches the agent: prompts, tools, environment and MCP servers, non
   await stage.hub()
   await stage.daemon()
   const server = join(stage.dir, 'mcp.mjs')
-  writeFileSync(server, MCP_SERVER)
+  writeFileSync(server, DEAF_MCP_SERVER)
   mkdirSync(join(stage.dir, 'more'))
   const agent = await stage.start({
     prompt: mock([{ tool: 'Bash', input: { command: 'printenv GREETING' } }], [{ text: 'done' }]),
@@ -254,22 +255,3 @@ const cmdline = (pid: number) => {
     return ''
   }
 }
-
-const MCP_SERVER = `
-process.on('SIGTERM', () => {})
-process.on('SIGINT', () => {})
-setInterval(() => {}, 1000)
-let rest = ''
-process.stdin.on('data', (data) => {
-  const lines = (rest + data).split('\\n')
-  rest = lines.pop()
-  for (const line of lines.filter(Boolean)) {
-    const { id, method } = JSON.parse(line)
-    if (id === undefined) continue
-    const result = method === 'initialize'
-      ? { protocolVersion: '2025-06-18', capabilities: { tools: {} }, serverInfo: { name: 'birds', version: '1.0.0' } }
-      : method === 'tools/list' ? { tools: [] } : {}
-    process.stdout.write(JSON.stringify({ jsonrpc: '2.0', id, result }) + '\\n')
-  }
-})
-`

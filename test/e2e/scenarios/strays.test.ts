@@ -6,6 +6,7 @@ import { type TestContext, test } from 'node:test'
 import { isAlive } from '../../../src/platform/process-identity.ts'
 import { commandLines } from '../../../src/platform/process-list.ts'
 import { claudeStage } from '../../support/claude-stage.ts'
+import { DEAF_MCP_SERVER } from '../../support/deaf-mcp-server.ts'
 import { fakeStage } from '../../support/fake-agent.ts'
 import { mock } from '../../support/messages-script.ts'
 import { PROGRAM, type Stage } from '../../support/stage.ts'
@@ -220,22 +221,3 @@ function isBelow(pid: number, stage: Stage, agent: string): boolean {
     return false
   }
 }
-
-const DEAF_MCP_SERVER = `
-process.on('SIGTERM', () => {})
-process.on('SIGINT', () => {})
-setInterval(() => {}, 1000)
-let rest = ''
-process.stdin.on('data', (data) => {
-  const lines = (rest + data).split('\\n')
-  rest = lines.pop()
-  for (const line of lines.filter(Boolean)) {
-    const { id, method } = JSON.parse(line)
-    if (id === undefined) continue
-    const result = method === 'initialize'
-      ? { protocolVersion: '2025-06-18', capabilities: { tools: {} }, serverInfo: { name: 'deaf', version: '1.0.0' } }
-      : method === 'tools/list' ? { tools: [] } : {}
-    process.stdout.write(JSON.stringify({ jsonrpc: '2.0', id, result }) + '\\n')
-  }
-})
-`
