@@ -1,14 +1,24 @@
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { debianRoot } from './debian.ts'
-import type { Cleanup } from './temp.ts'
+import { type DebianOptions, debianRoot } from './debian.ts'
+import { overlay } from './overlay.ts'
+import { type Cleanup, tempDir } from './temp.ts'
 import { until } from './wait.ts'
 
 /** A boot takes a second, on a machine with nothing else to do. */
 const BOOT_MS = 60_000
 const COMMAND_MS = 120_000
+/** Systemd as on a server, with what lets users have one of their own, and what people download with. */
+const PACKAGES = [
+  'systemd',
+  'systemd-sysv',
+  'dbus',
+  'libpam-systemd',
+  'dbus-user-session',
+  'ca-certificates',
+  'curl',
+]
 
 export interface Ran {
   code: number
@@ -25,40 +35,33 @@ export class Booted {
   readonly #ended: Promise<void>
   #init = 0
 
-  private constructor(dir: string, binds: Record<string, string>) {
-    this.root = join(dir, 'root')
-    this.#log = join(dir, 'boot.log')
+  private constructor(root: string, log: string, binds: Record<string, string>) {
+    this.root = root
+    this.#log = log
     const fd = openSync(this.#log, 'w')
     const args = ['--quiet', '--boot', `--directory=${this.root}`, '--register=no', '--keep-unit']
     for (const [inside, outside] of Object.entries(binds)) args.push(`--bind-ro=${outside}:${inside}`)
     args.push('--private-network', '--console=pipe', '--', 'systemd.show_status=false')
+    // Debian 13 does not boot with the first kind of control groups unless it is told to.
+    args.push('SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1')
     this.#nspawn = spawn('systemd-nspawn', args, { stdio: ['ignore', fd, fd], detached: true })
     closeSync(fd)
     this.#ended = new Promise((resolve) => this.#nspawn.once('exit', () => resolve()))
   }
 
-  /** @param binds files and folders that it sees, by their paths there */
-  static async boot(t: Cleanup, binds: Record<string, string>): Promise<Booted> {
-    const lower = await debianRoot()
-    const dir = mkdtempSync(join(tmpdir(), 'fomular-debian-'))
-    const mounts: string[] = []
-    const mount = (path: string, args: string[]) => {
-      mkdirSync(path)
-      execFileSync('mount', [...args, path])
-      mounts.unshift(path)
-    }
+  /**
+   * @param binds files and folders that it sees, by their paths there
+   * @param debian another release, or packages beyond systemd and curl
+   */
+  static async boot(t: Cleanup, binds: Record<string, string>, debian: DebianOptions = {}): Promise<Booted> {
+    const { release, packages = [] } = debian
+    const lower = await debianRoot({ ...(release && { release }), packages: [...PACKAGES, ...packages] })
+    const log = join(tempDir(t), 'boot.log')
     let booted: Booted | undefined
-    t.after(async () => {
+    const root = overlay(t, lower, async () => {
       if (booted) await booted.#close()
-      for (const path of mounts) await unmount(path)
-      rmSync(dir, { recursive: true })
     })
-    const layers = join(dir, 'layers')
-    mount(layers, ['-t', 'tmpfs', 'tmpfs'])
-    for (const name of ['upper', 'work']) mkdirSync(join(layers, name))
-    const options = `lowerdir=${lower},upperdir=${layers}/upper,workdir=${layers}/work`
-    mount(join(dir, 'root'), ['-t', 'overlay', 'overlay', '-o', options])
-    booted = new Booted(dir, binds)
+    booted = new Booted(root, log, binds)
     await booted.#up()
     return booted
   }
@@ -154,14 +157,3 @@ function initBelow(pid: number): number | undefined {
   }
   return undefined
 }
-
-/** What is just ending may still hold it. */
-const unmount = (path: string) =>
-  until(() => {
-    try {
-      execFileSync('umount', [path], { stdio: 'ignore' })
-      return true
-    } catch {
-      return false
-    }
-  })

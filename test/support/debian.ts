@@ -1,15 +1,22 @@
-import { execFile, execFileSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
+import { execa } from 'execa'
 import { acquireLock, LockHeldError } from '../../src/platform/lock.ts'
+import { chrooted } from './chroot.ts'
 import { until } from './wait.ts'
 
-const RELEASE = 'bookworm'
-/** Systemd as on a server, with what lets users have one of their own, and what people download with. */
-const PACKAGES = ['systemd', 'systemd-sysv', 'dbus', 'libpam-systemd', 'dbus-user-session', 'curl']
+export type DebianRelease = 'bookworm' | 'trixie'
+
+export interface DebianOptions {
+  /** Debian 12 or 13. */
+  release?: DebianRelease
+  /** Packages beyond the minimum, without what those only recommend. */
+  packages?: readonly string[]
+}
+
 /** Download and unpacking of 240 MB on a slow line. */
 const INSTALL_MS = 10 * 60_000
 
@@ -17,43 +24,58 @@ const INSTALL_MS = 10 * 60_000
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'fomular-daemon-test')
 
 /**
- * A Debian with systemd as a folder, made on first use. It is not to be written to: see `bootDebian`.
+ * A Debian as a folder, made on first use. Nothing may write to it: see `overlay`.
  * @throws Error where this machine cannot make one
  */
-export async function debianRoot(): Promise<string> {
-  // Of other packages, it is another one.
-  const packages = createHash('sha256').update(PACKAGES.join()).digest('hex').slice(0, 8)
-  const root = join(cache, `debian-${RELEASE}-${packages}`)
+export async function debianRoot({ release = 'bookworm', packages = [] }: DebianOptions): Promise<string> {
+  const hash = createHash('sha256')
+    .update([...packages].sort().join())
+    .digest('hex')
+    .slice(0, 8)
+  const root = join(cache, `debian-${release}-${hash}`)
   if (existsSync(root)) return root
-  for (const program of ['debootstrap', 'systemd-nspawn']) need(program)
+  needDebootstrap()
   mkdirSync(cache, { recursive: true })
-  const release = await until(() => existsSync(root) || tryLock(join(cache, 'lock')), {
+  const unlock = await until(() => existsSync(root) || tryLock(join(cache, 'lock')), {
     timeoutMs: INSTALL_MS,
     what: 'a Debian being made by another test',
   })
-  if (release === true) return root
+  if (unlock === true) return root
   const temp = mkdtempSync(join(cache, 'debian-'))
   try {
     if (existsSync(root)) return root
-    const args = ['--variant=minbase', `--include=${PACKAGES.join(',')}`, RELEASE, join(temp, 'root')]
-    await promisify(execFile)('debootstrap', args, { timeout: INSTALL_MS, maxBuffer: 64 * 1024 * 1024 })
+    await make(join(temp, 'root'), release, packages)
     renameSync(join(temp, 'root'), root)
   } finally {
     rmSync(temp, { recursive: true, force: true })
-    release()
+    unlock()
   }
   return root
 }
 
-function need(program: string) {
+async function make(root: string, release: DebianRelease, packages: readonly string[]) {
+  await execa('debootstrap', ['--variant=minbase', release, root], { timeout: INSTALL_MS })
+  copyFileSync('/etc/resolv.conf', join(root, 'etc/resolv.conf'))
+  const [file, ...args] = chrooted(root, [
+    'apt-get',
+    'install',
+    '--yes',
+    '--no-install-recommends',
+    ...packages,
+  ])
+  await execa(file, args, {
+    timeout: INSTALL_MS,
+    env: { DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' },
+  })
+}
+
+function needDebootstrap() {
   if (process.getuid?.() !== 0)
-    throw new Error(
-      'These tests boot a Debian with systemd-nspawn, for which they must run as root. As another user: npm run test:unit',
-    )
+    throw new Error('These tests make a Debian of their own, for which they must run as root.')
   try {
-    execFileSync('sh', ['-c', `command -v ${program}`])
+    execFileSync('sh', ['-c', 'command -v debootstrap'])
   } catch {
-    throw new Error(`${program} is not installed: apt-get install systemd-container debootstrap`)
+    throw new Error('debootstrap is not installed: apt-get install debootstrap')
   }
 }
 
