@@ -32,6 +32,7 @@ export function runCommand(): Command {
 }
 
 async function run({ logFormat, ...flags }: Flags, command: Command) {
+  refuseMissingValues(flags, command)
   const [unknown] = command.args
   if (unknown !== undefined) {
     const { suggest } = await import('../config/suggest.ts')
@@ -49,4 +50,17 @@ async function run({ logFormat, ...flags }: Flags, command: Command) {
     })
   const { serve } = await import('./serve.ts')
   process.exitCode = await serve({ flags, log: logFormat })
+}
+
+/** `--key $KEY --max-agents 3`, with nothing in the variable, has the next flag as the key. */
+function refuseMissingValues(flags: Record<string, string | boolean>, { options }: Command) {
+  for (const option of options) {
+    const value = flags[option.attributeName()]
+    const follows = options.find(({ long }) => typeof value === 'string' && long === value.split('=')[0])
+    if (follows)
+      throw new UserError('usage', `${option.long} has no value: ${follows.long} follows it.`, {
+        remedy: 'Give it one. Where a variable stands for it, that variable is empty or not set.',
+        exitCode: EXIT.usage,
+      })
+  }
 }

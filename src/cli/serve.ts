@@ -32,7 +32,7 @@ export async function serve({
   const invocation = captureInvocation()
   const config = await loadDaemonConfig({ flags, env: process.env }).catch(whileOnTrial)
   await handOver(config.state_dir, invocation)
-  concealKey()
+  concealKey(config.key)
   const { dir, log: file } = statePaths(config.state_dir)
   ensurePrivateDir(dir)
   readFormat(dir, STATE_UPGRADES)

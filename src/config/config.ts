@@ -4,6 +4,7 @@ import { LOG_LEVELS, type LogLevel } from '../platform/log.ts'
 import { type ConfigFile, readConfigFile } from './file.ts'
 import { keySources, missingKey, readKey } from './key.ts'
 import { stateDir } from './paths.ts'
+import { filledIn } from './placeholder.ts'
 import {
   flag,
   integer,
@@ -115,7 +116,8 @@ export async function loadDaemonConfig({
 }): Promise<DaemonConfig> {
   const named = textFlag(flags.config) ?? (env.FOMULAR_CONFIG || undefined)
   const by = flags.config === undefined ? 'FOMULAR_CONFIG' : '--config'
-  const file = await readConfigFile(named === undefined ? undefined : { path: named, by }, env, CONFIG_KEYS)
+  const path = named === undefined ? undefined : filledIn(named, by, env).value
+  const file = await readConfigFile(path === undefined ? undefined : { path, by }, env, CONFIG_KEYS)
   const sources = { flags, env, file }
 
   const allow_insecure = find('allow_insecure', sources)?.value ?? false
@@ -170,7 +172,10 @@ function machineKey({ flags, env, file }: Sources) {
     const at = (name: string): Source => ({ name: `${file.path}: ${name}`, base: dirname(file.path) })
     const { key, key_file } = file.values
     if (key_file !== undefined)
-      sources.push({ name: at('key_file').name, file: path(key_file, at('key_file')) })
+      sources.push({
+        name: at('key_file').name,
+        file: path(filled(key_file, at('key_file'), env), at('key_file')),
+      })
     if (key !== undefined) {
       if (!file.private)
         throw new UserError('config_invalid', `${file.path} has the key in it, and others can read it.`, {
@@ -180,7 +185,7 @@ function machineKey({ flags, env, file }: Sources) {
       sources.push({ name: at('key').name, key: secret(key, at('key')) })
     }
   }
-  return readKey(sources, missingKey())
+  return readKey(sources, missingKey(), env)
 }
 
 /** A setting's value with the name of where it was found; undefined where it is nowhere. */
@@ -201,8 +206,11 @@ function find<N extends Name>(
   if (file) candidates.push([file.values[name], { name: `${file.path}: ${name}`, base: dirname(file.path) }])
   const found = candidates.find(([value]) => value !== undefined)
   if (!found) return undefined
-  const [value, source] = found
-  return { value: SETTINGS[name](value, source) as ValueOf<N>, source: source.name }
+  const [given, source] = found
+  return { value: SETTINGS[name](filled(given, source, env), source) as ValueOf<N>, source: source.name }
 }
+
+const filled = (value: unknown, { name }: Source, env: NodeJS.ProcessEnv) =>
+  typeof value === 'string' ? filledIn(value, name, env).value : value
 
 const textFlag = (value: string | boolean | undefined) => (typeof value === 'string' ? value : undefined)

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TomlError } from 'smol-toml'
 import { systemCode, UserError } from '../platform/errors.ts'
-import { homeOf } from './paths.ts'
+import { homeOf } from './home.ts'
 import { suggest } from './suggest.ts'
 
 export interface ConfigFile {

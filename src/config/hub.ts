@@ -73,7 +73,7 @@ export function findHub({ flags, env }: { flags: HubFlags; env: NodeJS.ProcessEn
   // This machine's own key is for this machine's own hub: it is not shown to another.
   if ((told === undefined || isLoopback(parsed.hostname)) && existsSync(files.userKey))
     sources.push({ name: 'the state folder', file: files.userKey })
-  const { key } = readKey(sources, missingHubKey(parsed.origin, told === undefined))
+  const { key } = readKey(sources, missingHubKey(parsed.origin, told === undefined), env)
   return { url: parsed.href.replace(/\/+$/, ''), key }
 }
 

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { UserError } from '../platform/errors.ts'
+import { filledIn } from './placeholder.ts'
 
 export interface KeySource {
   /** The key itself, or the path of a file with it. */
@@ -39,13 +40,15 @@ export function keySources(
 
 /**
  * Reads the key from the first of its sources.
+ * @param env holds the key where the source names a variable, as `$MACHINE_KEY`, instead of the key itself
  * @throws UserError when there is none, or the first has no usable key
  */
-export function readKey(sources: KeySource[], missing: UserError): Key {
+export function readKey(sources: KeySource[], missing: UserError, env: NodeJS.ProcessEnv = process.env): Key {
   const [source] = sources
   if (!source) throw missing
-  const { name, file } = source
-  if (file === undefined) return { key: checked(source.key ?? '', name), source: name, warnings: [] }
+  const { name } = source
+  if (source.file === undefined) return { ...named(source.key ?? '', name, env), warnings: [] }
+  const file = filledIn(source.file, name, env).value
   let text: string
   let mode: number
   try {
@@ -59,8 +62,7 @@ export function readKey(sources: KeySource[], missing: UserError): Key {
   }
   const open = (mode & 0o077) !== 0 && name !== 'systemd credential'
   return {
-    key: checked(text, `${name} (${file})`),
-    source: `${name} (${file})`,
+    ...named(text, `${name} (${file})`, env),
     warnings: open ? [`${file} can be read by other users: chmod 600 ${file}`] : [],
   }
 }
@@ -71,6 +73,12 @@ export const missingKey = () =>
       'Give one with --key-file FILE (recommended), FOMULAR_KEY_FILE, FOMULAR_KEY, --key, key_file in the configuration file, or the systemd credential "key". To run on this machine alone, no key is needed: `fomular-daemon up`.',
     exitCode: 2,
   })
+
+function named(text: string, source: string, env: NodeJS.ProcessEnv): { key: string; source: string } {
+  const { value, variable } = filledIn(text, source, env)
+  const from = variable === undefined ? source : `${source}, the variable ${variable}`
+  return { key: checked(value, from), source: from }
+}
 
 /** A key goes into an HTTP header: printable ASCII, no blanks. */
 function checked(text: string, source: string): string {
@@ -83,21 +91,32 @@ function checked(text: string, source: string): string {
         ? 'has blanks or line breaks inside'
         : 'has characters that no key has'
   throw new UserError('key_invalid', `The key from ${source} ${problem}.`, {
-    remedy: 'Give the key exactly as the server showed it, and nothing else.',
+    remedy:
+      key === ''
+        ? 'Give the key as the server showed it. Where a variable stands for it, that variable is empty or not set.'
+        : 'Give the key exactly as the server showed it, and nothing else.',
     exitCode: 2,
   })
 }
+
+/** Shorter text may be part of a value by chance. */
+const KEY_CHARS = 16
 
 /**
  * Takes the key out of what this process shows of itself: out of its environment (what a child would inherit; the
  * system's own copy in /proc/<pid>/environ stays, for this user only) and, on Linux and macOS, out of its command line
  * as `ps` shows it.
+ * @param key as it was read: every variable that holds it is removed, whatever its name
  */
-export function concealKey(proc: NodeJS.Process = process) {
-  for (const name of ['FOMULAR_KEY', 'FOMULAR_HUB_KEY']) delete proc.env[name]
+export function concealKey(key?: string, proc: NodeJS.Process = process) {
+  for (const [name, value = ''] of Object.entries(proc.env))
+    if (/^FOMULAR_(HUB_)?KEY$/.test(name) || (key !== undefined && holds(value, key))) delete proc.env[name]
   const args = [...proc.execArgv, ...proc.argv.slice(1)]
   const shown = args.map((arg, index) =>
     args[index - 1] === '--key' ? '***' : arg.startsWith('--key=') ? '--key=***' : arg,
   )
   if (shown.some((arg, index) => arg !== args[index])) proc.title = [proc.argv0, ...shown].join(' ')
 }
+
+const holds = (value: string, key: string) =>
+  value.trim() === key || (key.length >= KEY_CHARS && value.includes(key))

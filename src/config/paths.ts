@@ -1,7 +1,8 @@
 import { mkdirSync, openSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { UserError } from '../platform/errors.ts'
+import { homeOf } from './home.ts'
+import { filledIn } from './placeholder.ts'
 
 export interface StatePaths {
   dir: string
@@ -32,12 +33,11 @@ export function statePaths(dir: string): StatePaths {
   }
 }
 
-export const homeOf = (env: NodeJS.ProcessEnv) => env.HOME || homedir()
-
 /** The state folder: `FOMULAR_STATE_DIR`, else the first of systemd's `STATE_DIRECTORY`, else `~/.fomular/state`. */
 export function stateDir(env: NodeJS.ProcessEnv): string {
   const [ofUnit] = (env.STATE_DIRECTORY ?? '').split(':')
-  return resolve(env.FOMULAR_STATE_DIR || ofUnit || join(homeOf(env), '.fomular/state'))
+  const named = env.FOMULAR_STATE_DIR && filledIn(env.FOMULAR_STATE_DIR, 'FOMULAR_STATE_DIR', env).value
+  return resolve(named || ofUnit || join(homeOf(env), '.fomular/state'))
 }
 
 /** Longest path of a unix socket, in bytes: 107 on Linux, 103 on macOS. Node cuts a longer one off silently. */

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { homeOf } from '../config/paths.ts'
+import { homeOf } from '../config/home.ts'
 import { UpdateFailure } from './failure.ts'
 import type { Source } from './npm.ts'
 

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { homeOf } from '../config/paths.ts'
+import { homeOf } from '../config/home.ts'
 import { EXECUTABLE } from '../platform/executable.ts'
 import { UpdateFailure } from './failure.ts'
 import { isWritable, type Layout } from './layout.ts'

@@ -18,8 +18,8 @@ export async function examine(flags: DaemonFlags, env: NodeJS.ProcessEnv): Promi
     if (error instanceof UserError) return error
     throw error
   })
+  concealKey(config instanceof UserError ? undefined : config.key)
   const inherited = childEnvironment(env)
-  concealKey()
   const dir =
     config instanceof UserError
       ? typeof flags.stateDir === 'string'

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { homeOf } from '../../config/paths.ts'
+import { homeOf } from '../../config/home.ts'
 import type { At } from '../../service/manager.ts'
 import { MANAGERS, type ManagerName } from '../../service/plan.ts'
 

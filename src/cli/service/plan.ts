@@ -1,8 +1,10 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { type DaemonConfig, type DaemonFlags, loadDaemonConfig } from '../../config/config.ts'
+import { homeOf } from '../../config/home.ts'
 import { concealKey, keySources, missingKey, readKey } from '../../config/key.ts'
-import { homeOf, stateDir } from '../../config/paths.ts'
+import { stateDir } from '../../config/paths.ts'
+import { filledIn } from '../../config/placeholder.ts'
 import { captureInvocation } from '../../daemon/relaunch.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXECUTABLE } from '../../platform/executable.ts'
@@ -74,6 +76,7 @@ export async function makePlan({
   const env = { ...own, HOME: account.home }
   const installed = serviceFiles(manager, name, account.home).key
   const { key, config, ownKey } = await configuration(flags, env, installed, keyNeeded)
+  concealKey(config.key)
 
   const usual = stateDir({ HOME: account.home })
   const chosen = config.state_dir === usual ? undefined : config.state_dir
@@ -89,7 +92,7 @@ export async function makePlan({
       name,
       runner,
       program,
-      args: ['run', ...passedOn(flags), ...(chosen === undefined ? [] : ['--state-dir', chosen])],
+      args: ['run', ...passedOn(flags, env), ...(chosen === undefined ? [] : ['--state-dir', chosen])],
       account,
       path: withRunner(path ?? (await pathOf(account)), runner),
       environment: { ...carried?.environment, ...environment },
@@ -126,20 +129,21 @@ async function givenKey(flags: DaemonFlags, env: NodeJS.ProcessEnv): Promise<str
   const { key, keyFile } = flags as { key?: string; keyFile?: string }
   if (keyFile === '-') {
     const { text } = await import('node:stream/consumers')
-    return readKey([{ name: 'standard input', key: await text(process.stdin) }], missingKey()).key
+    return readKey([{ name: 'standard input', key: await text(process.stdin) }], missingKey(), env).key
   }
   const sources = keySources({ key, keyFile }, env)
-  return sources.length > 0 ? readKey(sources, missingKey()).key : undefined
+  return sources.length > 0 ? readKey(sources, missingKey(), env).key : undefined
 }
 
-/** Flags of the daemon, as it is to get them: from another folder, and without the key. */
-function passedOn(flags: DaemonFlags): string[] {
+/** Flags of the daemon, as it is to get them: from another folder, with other variables, and without the key. */
+function passedOn(flags: DaemonFlags, env: NodeJS.ProcessEnv): string[] {
   const { key: _key, keyFile: _keyFile, stateDir: _stateDir, ...others } = flags
   return Object.entries(others).flatMap(([name, value]) => {
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
     if (value === undefined || value === false) return []
     if (value === true) return [flag]
-    return [flag, name === 'caFile' || name === 'config' ? resolve(value) : value]
+    const text = filledIn(value, flag, env).value
+    return [flag, name === 'caFile' || name === 'config' ? resolve(text) : text]
   })
 }
 

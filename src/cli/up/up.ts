@@ -50,7 +50,7 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
       flags: { ...flags, stateDir: paths.dir, serverUrl: hub.url, keyFile: hub.machineKeyPath },
       env: { ...process.env, FOMULAR_KEY: undefined },
     })
-    concealKey()
+    concealKey(config.key)
     const started = new AbortController()
     const greeting = welcome({ hub, paths, signal: started.signal }).catch((error: unknown) =>
       note(`The hub does not answer: ${String(error)}`),

@@ -32,6 +32,24 @@ test('the sources in their order', () => {
   assert.equal(read({}, { CREDENTIALS_DIRECTORY: dir }).key, 'from-systemd')
 })
 
+test('a key that names a variable is that variable, wherever it is given', () => {
+  const env = { MACHINE_KEY: 'from-variable', OTHER: `${dir}/named` }
+  const named = file('named', `$\{MACHINE_KEY}\n`)
+  const sources = [
+    [{ key: '$MACHINE_KEY' }, env, '--key, the variable MACHINE_KEY'],
+    [{}, { ...env, FOMULAR_KEY: `$\{MACHINE_KEY}` }, 'FOMULAR_KEY, the variable MACHINE_KEY'],
+    [{ keyFile: named }, env, `--key-file (${named}), the variable MACHINE_KEY`],
+    [{ keyFile: '$OTHER' }, env, `--key-file (${named}), the variable MACHINE_KEY`],
+  ] as const
+  for (const [flags, variables, source] of sources)
+    assert.deepEqual(readKey(keySources(flags, variables), missingKey(), variables), {
+      key: 'from-variable',
+      source,
+      warnings: [],
+    })
+  assert.throws(() => read({ key: '$MACHINE_KEY' }), /there is no variable MACHINE_KEY/)
+})
+
 test('no key: every way to give one is named', () => {
   assert.throws(
     () => read({}),
@@ -83,16 +101,32 @@ test('a key is not left where ps or a child would show it', async () => {
   const program = `
     import { readFileSync } from 'node:fs'
     import { concealKey } from ${JSON.stringify(new URL('../../../src/config/key.ts', import.meta.url).href)}
-    concealKey()
+    concealKey('secret-3-which-is-a-long-one')
     const cmdline = process.platform === 'linux' ? readFileSync('/proc/self/cmdline', 'utf8') : process.title
-    console.log(JSON.stringify({ cmdline, key: process.env.FOMULAR_KEY ?? null, hub: process.env.FOMULAR_HUB_KEY ?? null }))
+    console.log(JSON.stringify({ cmdline, key: process.env.FOMULAR_KEY ?? null, hub: process.env.FOMULAR_HUB_KEY ?? null, others: ['MACHINE_KEY', 'args', 'UNLIKE'].map((name) => process.env[name] ?? null) }))
   `
   const path = file('program.mjs', program)
-  const env = { ...process.env, FOMULAR_KEY: 'secret-1', FOMULAR_HUB_KEY: 'secret-2' }
-  const args = [path, 'run', '--server-url', 'ws://localhost:1', '--key', 'secret-3', '--key=secret-4']
+  const env = {
+    ...process.env,
+    FOMULAR_KEY: 'secret-1',
+    FOMULAR_HUB_KEY: 'secret-2',
+    // What a supervisor keeps there of a command line, too.
+    MACHINE_KEY: 'secret-3-which-is-a-long-one',
+    args: 'run,--key,secret-3-which-is-a-long-one',
+    UNLIKE: 'secret-3',
+  }
+  const args = [
+    path,
+    'run',
+    '--server-url',
+    'ws://localhost:1',
+    '--key',
+    'secret-3-which-is-a-long-one',
+    '--key=secret-4',
+  ]
   const { stdout } = await promisify(execFile)(process.execPath, args, { env })
   const { cmdline, ...rest } = JSON.parse(stdout)
-  assert.deepEqual(rest, { key: null, hub: null })
+  assert.deepEqual(rest, { key: null, hub: null, others: [null, null, 'secret-3'] })
   assert.doesNotMatch(cmdline, /secret/)
   assert.match(cmdline, /--server-url ws:\/\/localhost:1 --key \*\*\*/)
 })

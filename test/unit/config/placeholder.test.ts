@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { filledIn } from '../../../src/config/placeholder.ts'
+import type { UserError } from '../../../src/platform/errors.ts'
+
+const env = {
+  MACHINE_KEY: 'mk-1',
+  EMPTY: '',
+  NESTED: '$MACHINE_KEY',
+  QUOTED: '"mk-2"',
+  HOME: '/home/bob',
+  DATA: '/srv/',
+}
+const fill = (text: string) => filledIn(text, '--key', env)
+
+test('text that is a variable, in any notation that a supervisor may have left as it was, is taken from it', () => {
+  for (const text of [
+    '$MACHINE_KEY',
+    `$\{MACHINE_KEY}`,
+    '$(MACHINE_KEY)',
+    '%MACHINE_KEY%',
+    '%(ENV_MACHINE_KEY)s',
+    ' $MACHINE_KEY\n',
+    '"$MACHINE_KEY"',
+    `'$\{MACHINE_KEY}'`,
+    '" $MACHINE_KEY "',
+  ])
+    assert.deepEqual(fill(text), { value: 'mk-1', variable: 'MACHINE_KEY' }, text)
+  assert.deepEqual(fill('$QUOTED'), { value: 'mk-2', variable: 'QUOTED' })
+})
+
+test('the first part of a path is what a shell would make of it', () => {
+  assert.equal(fill('~/.fomular/key').value, '/home/bob/.fomular/key')
+  assert.equal(fill('$HOME/key').value, '/home/bob/key')
+  assert.equal(fill(`$\{DATA}/state`).value, '/srv/state')
+  assert.throws(() => fill('$NOWHERE/key'), /no variable NOWHERE/)
+})
+
+test('other text stays as it is, but for quotes around it', () => {
+  for (const text of [
+    'mk-1',
+    'a$MACHINE_KEY',
+    '$MACHINE_KEY.x',
+    '50%',
+    '$',
+    '${',
+    "it's",
+    'wss://h/~/x',
+    '~bob/key',
+  ])
+    assert.equal(fill(text).value, text)
+  assert.equal(fill('"wss://os.example.com"').value, 'wss://os.example.com')
+})
+
+test('a variable that is not set, is empty or is a variable again is refused, with what to do', () => {
+  for (const [text, message, remedy] of [
+    ['$NO_SUCH', /^--key: it reads \$NO_SUCH, .*there is no variable NO_SUCH\.$/, /^Set NO_SUCH /],
+    [`$\{EMPTY}`, /^--key: it reads \$\{EMPTY\}, .*nothing in the variable EMPTY\.$/, /^Set EMPTY /],
+    ['$NESTED', /the variable NESTED is itself \$M…, not a value/, /^Set NESTED /],
+    [`$\{KEY:-none}`, /stands for a value/, /the value itself/],
+    ['{{ key }}', /stands for a value/, /the value itself/],
+    ['$(cat /run/key)', /stands for a value/, /the value itself/],
+  ] as const)
+    assert.throws(
+      () => fill(text),
+      (error: UserError) => {
+        assert.match(error.message, message)
+        assert.match(error.remedy ?? '', remedy)
+        return error.exitCode === 2
+      },
+      text,
+    )
+})
