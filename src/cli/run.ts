@@ -6,6 +6,7 @@ import { EXIT } from './exit-codes.ts'
 const HELP = `
 The key may also come from FOMULAR_KEY, FOMULAR_KEY_FILE, the systemd credential "key", or key_file in the
 configuration file. On the command line other users can see it for a moment: prefer --key-file.
+A value that reads $NAME or \${NAME} is taken from that variable, where whatever starts the daemon has not done so.
 
 Every flag has a variable (--max-agents: FOMULAR_MAX_AGENTS) and a setting in the configuration file, TOML at
 ~/.fomular/config.toml or /etc/fomular-daemon/config.toml (max_agents). Flags go before variables before the file.

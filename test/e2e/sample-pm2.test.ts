@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { promisify } from 'node:util'
+import { fakeAgent } from '../support/fake-agent.ts'
+import { PROGRAM, RUN, Stage } from '../support/stage.ts'
+import { testTool } from '../support/tool.ts'
+import { until } from '../support/wait.ts'
+
+/** The file that people have in place, but for the address and the home folder. */
+const sample = (script: string, url: string) => `module.exports = {
+  apps: [
+    {
+      name: "fomular-daemon",
+      script: "${script}",
+      args: "--server-url ${url} --key $MACHINE_KEY",
+      env: { FOMULAR_DAEMON_NO_SELF_RELAUNCH: "1" },
+      autorestart: true,
+      max_restarts: 50,
+    },
+  ],
+};
+`
+
+interface Pm2Entry {
+  pid: number
+  pm2_env: { status: string; restart_time: number; exit_code?: number }
+}
+
+for (const program of ['as npm installs it', 'a program by itself'])
+  test(`the pm2 sample takes the key from the variable that it names: ${program}`, async (t) => {
+    const stage = await Stage.open(t, { FOMULAR_CLAUDE_PATH: fakeAgent(t) })
+    await stage.hub()
+    const home = stage.env.HOME!
+    const script = join(home, '.fomular/bin/fomular-daemon')
+    mkdirSync(join(home, '.fomular/bin'), { recursive: true })
+    if (program === 'as npm installs it') symlinkSync(PROGRAM, script)
+    else {
+      // What pm2 runs without Node is what does not look like text to it.
+      writeFileSync(script, `#!/bin/sh\n# \0\0\0\0\nexec ${RUN.map((word) => `'${word}'`).join(' ')} "$@"\n`)
+      chmodSync(script, 0o755)
+    }
+    const file = join(home, 'ecosystem.config.js')
+    writeFileSync(file, sample(script, `ws://127.0.0.1:${stage.port}`))
+    const key = readFileSync(join(stage.state, 'hub/machine.key'), 'utf8').trim()
+    const PATH = `${await testTool('pm2', '7.0.4')}/.bin:${stage.env.PATH}`
+    const pm2 = (args: string[], env: Record<string, string> = {}) =>
+      promisify(execFile)('pm2', args, { env: { ...stage.env, PATH, ...env }, cwd: stage.cwd })
+    const entry = async (): Promise<Pm2Entry> => {
+      const { stdout } = await pm2(['jlist', '--silent'])
+      return JSON.parse(stdout.slice(stdout.indexOf('[')))[0]
+    }
+
+    await pm2(['start', file])
+    const failed = await until(async () => {
+      const found = await entry()
+      return found?.pm2_env.status === 'errored' && found
+    })
+    assert.equal(failed.pm2_env.exit_code, 2)
+    const said = readFileSync(join(home, '.pm2/logs/fomular-daemon-error.log'), 'utf8')
+    assert.match(
+      said,
+      /error: --key: it reads \$MACHINE_KEY, .* there is no variable MACHINE_KEY\.\n {2}→ Set MACHINE_KEY /,
+    )
+    assert.equal(await stage.machine(), undefined)
+
+    await pm2(['delete', 'fomular-daemon'])
+    await pm2(['start', file], { MACHINE_KEY: key })
+    await until(async () => (await stage.machine())?.connected, { what: 'the daemon at the hub' })
+    const agent = await stage.start()
+    const { pid } = await stage.agentIs(agent, 'idle')
+    assert.ok(!readFileSync(`/proc/${pid}/environ`, 'utf8').includes(key))
+
+    const before = await stage.machine()
+    await pm2(['restart', 'fomular-daemon'])
+    await until(
+      async () => {
+        const machine = await stage.machine()
+        return machine?.connected && machine.since !== before?.since
+      },
+      { what: 'a new daemon' },
+    )
+  })
