@@ -11,12 +11,13 @@ import { checkCwd } from './checks.ts'
 import { checkProcesses, type StopOptions, stop, sweep } from './end.ts'
 import { CommandFailure } from './failure.ts'
 import { agentFolder, makeFolder } from './folder.ts'
+import { isForeign, userName } from './foreign.ts'
 import { uuidFrom } from './ids.ts'
 import { initializeId, isLaunched, launch } from './launch.ts'
 import { RunRecord, SpecRecord } from './records.ts'
 import { nextRestart, Restarts } from './restart.ts'
 import type { Runtime } from './runtimes/runtime.ts'
-import { checkSession, checkSessionElsewhere, nextSession } from './sessions.ts'
+import { checkSession, checkSessionElsewhere, checkSessionUser, nextSession } from './sessions.ts'
 import { endStrays } from './strays.ts'
 
 export interface AgentsOptions extends Omit<AgentContext, 'changed' | 'unreadable'> {
@@ -127,12 +128,14 @@ export class Agents {
     if (spec.session && !spec.session.fork) this.#checkSession(runtime, spec.session.resume)
 
     const now = this.#now()
+    const user = userName()
     const record: SpecRecord = { version: 1, agent_id, command_id, created_at: now, spec }
     const run: RunRecord = {
       version: 1,
       run: 1,
       command_id,
       program,
+      ...(user !== undefined && { user }),
       launched_at: now,
       initialize_id: initializeId(agent_id, command_id, 1),
       session: spec.session
@@ -158,6 +161,7 @@ export class Agents {
     if (!agent.ended || this.#resuming.has(agent))
       throw new CommandFailure('agent_running', `${agent.id} is running; send it a prompt instead.`)
     const session = nextSession(agent, sessionId)
+    checkSessionUser(agent, session, userName())
     if (session.mode === 'resume') this.#checkSession(agent.runtime, session.id, agent)
     this.#restarts.cancel(agent)
     agent.returning = true
@@ -178,12 +182,14 @@ export class Agents {
     if (session.mode === 'resume') checkSessionElsewhere(agent.runtime, session.id)
     const { run, record } = agent
     const number = run.run + 1
+    const user = userName()
     const at = this.#now()
     agent.inbox.requeue()
     const next: RunRecord = {
       version: 1,
       run: number,
       program,
+      ...(user !== undefined && { user }),
       launched_at: at,
       initialize_id: initializeId(agent.id, commandId ?? at, number),
       session,
@@ -216,6 +222,11 @@ export class Agents {
   async settle() {
     this.#restarts.close()
     await Promise.all([...this.#resuming.values()].map(({ settled }) => settled))
+  }
+
+  /** Agents that run as another user. @see isForeign */
+  get foreign(): Agent[] {
+    return [...this.#agents.values()].filter((agent) => !agent.runEnded && isForeign(agent))
   }
 
   /** Forgets an agent that has ended and deletes its folder. */

@@ -2,6 +2,7 @@ import { readJson, writeAtomic } from '../platform/files.ts'
 import { bootId, isAlive, sendSignal } from '../platform/process-identity.ts'
 import type { Agent } from './agent.ts'
 import { launcherLine } from './decode.ts'
+import { isForeign } from './foreign.ts'
 import { uuidFrom } from './ids.ts'
 import { ExitRecord } from './records.ts'
 import type { Input } from './runtimes/runtime.ts'
@@ -17,6 +18,7 @@ const LAUNCH_GRACE_MS = 10_000
 export function checkProcesses(agent: Agent) {
   if (agent.runEnded) return
   const { process, folder, run } = agent
+  if (isForeign(agent)) return
   if (process && isAlive(process.agent)) {
     // Nothing that is said to it arrives any more, not even that it is to end.
     if (agent.inbox.waiting && !isAlive(process.feeder)) sendSignal(process.agent, 'SIGTERM')

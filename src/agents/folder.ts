@@ -16,6 +16,7 @@ export interface AgentFolder {
   readonly inputs: string
   readonly inbox: string
   readonly fed: string
+  readonly stdin: string
   readonly bell: string
   readonly lease: string
   readonly launcher: string
@@ -36,6 +37,7 @@ export function agentFolder(dir: string): AgentFolder {
     inputs: at('inputs.jsonl'),
     inbox: at('in'),
     fed: at('fed'),
+    stdin: at('stdin'),
     bell: at('bell'),
     lease: at('lease'),
     launcher: at('launch.sh'),

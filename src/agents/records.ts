@@ -21,6 +21,8 @@ export const RunRecord = z.object({
   command_id: z.optional(CommandId),
   session: z.optional(z.object({ id: z.string(), mode: z.enum(['new', 'resume', 'fork']) })),
   program: z.string(),
+  /** Name of the user it runs as, and whose the session is; absent where that user has none. */
+  user: z.optional(z.string()),
   launched_at: z.string(),
   /** The input whose reply means that the agent is ready. */
   initialize_id: z.string(),

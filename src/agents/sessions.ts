@@ -15,6 +15,21 @@ export function nextSession({ snapshot, run }: Agent, asked: string | undefined)
   return run.session && run.session.mode !== 'new' ? run.session : { id: randomUUID(), mode: 'new' }
 }
 
+/**
+ * A runtime keeps sessions in the home of its user: no other user can go on with one.
+ * @param user name of this daemon's user, where it has one
+ * @throws CommandFailure
+ */
+export function checkSessionUser({ run, snapshot }: Agent, session: Session, user: string | undefined) {
+  const own = [snapshot.session_id, run.session?.id].includes(session.id)
+  if (session.mode === 'new' || !own || run.user === undefined || run.user === user) return
+  throw new CommandFailure(
+    'no_session',
+    `Session ${session.id} is ${run.user}'s, and this daemon runs as ${user ?? 'another user'}.`,
+    { remedy: `Start a new agent, or run the daemon as ${run.user} again.` },
+  )
+}
+
 const worksIn = ({ snapshot, run }: Agent, sessionId: string) =>
   snapshot.session_id === sessionId || (run.session?.mode !== 'fork' && run.session?.id === sessionId)
 

@@ -174,6 +174,7 @@ export class Daemon {
     })
     if (this.#machine.damaged) this.#damagedAt(this.#machine.damaged)
     this.#agents.adopt()
+    this.#tellForeign()
   }
 
   start() {
@@ -356,6 +357,19 @@ export class Daemon {
     const agent = this.#agents.find(agentId)
     if (agent) this.#outbox.drop(agent)
     this.#statuses.drop(agentId)
+  }
+
+  /** The state folder has changed hands while agents worked: by hand, since `service install` ends them first. */
+  #tellForeign() {
+    const ids = this.#agents.foreign.map(({ id }) => id).join(', ')
+    if (ids === '') return
+    const problem = {
+      message: `Agents run on this state folder as another user: ${ids}. They hear what they are told, but this daemon cannot end them.`,
+      remedy:
+        'Stop them from here, then look with `ps` whether they have gone; as root, `doctor` ends the rest.',
+    }
+    this.#options.logger.error({ agents: ids }, problem.message)
+    this.#health.report('agents_of_another_user', { severity: 'error', ...problem })
   }
 
   #damagedAt(path: string) {

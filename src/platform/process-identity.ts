@@ -34,14 +34,14 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return now !== undefined && now.start === identity.start && now.boot_id === identity.boot_id
 }
 
-/** @returns whether the process was there to get it */
+/** @returns whether the process was there to get it, and this user may send it one */
 export function sendSignal(identity: ProcessIdentity, signal: NodeJS.Signals): boolean {
   if (!isAlive(identity)) return false
   try {
     process.kill(identity.pid, signal)
     return true
   } catch (error) {
-    if (systemCode(error) === 'ESRCH') return false
+    if (['ESRCH', 'EPERM'].includes(systemCode(error) ?? '')) return false
     throw error
   }
 }

@@ -67,6 +67,7 @@ export const HealthProblemCode = z.enum([
   'state_damaged',
   'update_failed',
   'crash_loop',
+  'agents_of_another_user',
 ])
 export type HealthProblemCode = z.infer<typeof HealthProblemCode>
 

@@ -63,7 +63,7 @@ export const launchd: Manager = {
       enabled: code === 0,
       state,
       ...(pid > 0 && { pid }),
-      ...(installed?.mark && { state_dir: installed.mark.state_dir }),
+      ...(installed?.mark && { state_dir: installed.mark.state_dir, user: installed.mark.user }),
     }
   },
 

@@ -21,6 +21,8 @@ export interface Status {
   /** What the daemon says of itself. */
   says?: string
   state_dir?: string
+  /** Name of the user it runs as. */
+  user?: string
 }
 
 /** Whatever keeps the daemon running. */

@@ -93,7 +93,7 @@ export const pm2: Manager = {
       ...(entry?.pid && { pid: entry.pid }),
       ...(pm_uptime !== undefined && { since: new Date(pm_uptime).toISOString() }),
       ...(restart_time !== undefined && { restarts: restart_time }),
-      ...(installed?.mark && { state_dir: installed.mark.state_dir }),
+      ...(installed?.mark && { state_dir: installed.mark.state_dir, user: installed.mark.user }),
     }
   },
 

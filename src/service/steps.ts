@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { systemCode, UserError } from '../platform/errors.ts'
 import { writeAtomic } from '../platform/files.ts'
 import { run } from './run.ts'
+import { setAsideState } from './set-aside.ts'
 
 /** What installing and removing consist of: said before it is done, or instead of it. */
 export type Step =
@@ -14,6 +15,8 @@ export type Step =
       owner?: { uid: number; gid: number }
     }
   | { do: 'remove'; path: string }
+  /** Moves a state folder away, and makes one in its place that belongs to root and has the machine's identity. */
+  | { do: 'set-aside'; path: string; aside: string }
   /** If there is nothing else in it. */
   | { do: 'remove-folder'; path: string }
   | {
@@ -24,6 +27,8 @@ export type Step =
       optional?: string
     }
 
+  /** What no program of the system does. */
+  | { do: 'act'; text: string; act(): Promise<unknown> }
   /** What is left for somebody to do. */
   | { do: 'note'; text: string }
 
@@ -60,6 +65,9 @@ export async function perform(step: Step): Promise<Outcome> {
       rmSync(step.path, { force: true })
       return { changed: there, text: there ? `removed ${step.path}` : `${step.path} was not there` }
     }
+    case 'set-aside':
+      setAsideState(step.path, step.aside)
+      return { changed: true, text: `moved ${step.path} to ${step.aside}` }
     case 'remove-folder':
       try {
         rmdirSync(step.path)
@@ -67,6 +75,9 @@ export async function perform(step: Step): Promise<Outcome> {
       } catch {
         return { changed: false, text: `${step.path} stays` }
       }
+    case 'act':
+      await step.act()
+      return { changed: true, text: step.text }
     case 'note':
       return { changed: false, text: step.text, warning: step.text }
     case 'run': {
@@ -91,8 +102,12 @@ export function describe(step: Step): string {
     }
     case 'remove':
       return `remove ${step.path}`
+    case 'set-aside':
+      return `move ${step.path} to ${step.aside}`
     case 'remove-folder':
       return `remove ${step.path}, if nothing else is in it`
+    case 'act':
+      return step.text
     case 'note':
       return `say: ${step.text}`
     case 'run':

@@ -99,7 +99,7 @@ export function systemd(scope: Scope): Manager {
         ...(pid > 0 && { pid, ...(shown.ActiveEnterTimestamp && { since: shown.ActiveEnterTimestamp }) }),
         ...(shown.NRestarts && { restarts: Number(shown.NRestarts) }),
         ...(shown.StatusText && { says: shown.StatusText }),
-        ...(installed?.mark && { state_dir: installed.mark.state_dir }),
+        ...(installed?.mark && { state_dir: installed.mark.state_dir, user: installed.mark.user }),
       }
     },
 

@@ -9,7 +9,7 @@ import { until } from './wait.ts'
 
 const PACKAGE = '/usr/local/lib/node_modules/@fomular-os/daemon'
 const HUB_DIR = '/var/lib/hub'
-const HUB = ['--hub', 'http://127.0.0.1:3001', '--hub-key-file', `${HUB_DIR}/user.key`]
+export const HUB = ['--hub', 'http://127.0.0.1:3001', '--hub-key-file', `${HUB_DIR}/user.key`]
 export const MACHINE_KEY = `${HUB_DIR}/machine.key`
 export const SERVER = ['--server-url', 'ws://127.0.0.1:3001']
 /** As root. */
@@ -38,7 +38,8 @@ export interface ServiceMachine {
   /** Waits until another process is the daemon, and is connected. */
   renewed(before?: ServiceStatus): Promise<ServiceStatus>
   /** Starts an agent. @returns its id */
-  startAgent(): Promise<string>
+  startAgent(...more: string[]): Promise<string>
+  stopAgent(id: string): Promise<unknown>
   agent(id: string): Promise<HubAgent>
   /** Waits until the hub has the agent as wanted. */
   agentIs(id: string, state: HubAgent['state']): Promise<HubAgent>
@@ -111,7 +112,9 @@ export async function serviceMachine(
         { what: 'a new daemon' },
       ) as Promise<ServiceStatus>,
     agent,
-    startAgent: async () => (await json<{ agent_id: string }>(['agent', 'start', '--cwd', '/tmp'])).agent_id,
+    startAgent: async (...more) =>
+      (await json<{ agent_id: string }>(['agent', 'start', '--cwd', '/tmp', ...more])).agent_id,
+    stopAgent: (id) => json(['agent', 'stop', id]),
     agentIs: (id, state) =>
       until(
         async () => {

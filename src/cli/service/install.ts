@@ -44,11 +44,15 @@ async function install({ manager: named, name, user, path, start, dryRun, json, 
     { managerNamed, usualManager },
     { describe, perform },
     { checkFree, isOutdated, renew },
+    { planChange },
+    { readInstalled },
   ] = await Promise.all([
     import('./plan.ts'),
     import('../../service/managers.ts'),
     import('../../service/steps.ts'),
     import('./bring-up.ts'),
+    import('./change.ts'),
+    import('../../service/mark.ts'),
   ])
   const manager = managerNamed(named ?? (usualManager() as ManagerName))
   const { plan, key, warnings } = await makePlan({
@@ -62,15 +66,22 @@ async function install({ manager: named, name, user, path, start, dryRun, json, 
   const at = { name, home: plan.account.home }
   const before = await manager.status(at)
   checkFree(plan.stateDir, before)
-  const steps = await manager.install(plan, { start, key })
-  if (dryRun) return json ? printJson({ steps: steps.map(describe) }) : print(steps.map(describe).join('\n'))
+  const { path: file, text } = await manager.file(plan)
+  // Pm2 and launchd read an entry once: for a new one, they end what runs.
+  const renews = (manager.name === 'pm2' || manager.name === 'launchd') && readInstalled(file)?.text !== text
+  const change = await planChange({ plan, manager, before, renews: renews && start })
+  const steps = [...change.steps, ...(await manager.install(plan, { start, key }))]
+  if (dryRun) {
+    const described = [...change.notes.map((said) => `say: ${said}`), ...steps.map(describe)]
+    return json ? printJson({ steps: described }) : print(described.join('\n'))
+  }
 
   // At once: what comes next may fail because of it.
   const warn = (warning: string) => {
     warnings.push(warning)
     if (!json) note(warning)
   }
-  for (const warning of warnings.splice(0)) warn(warning)
+  for (const warning of [...warnings.splice(0), ...change.notes]) warn(warning)
   if (plan.account.uid === 0)
     warn(
       `Agents will run as root. Better: an ordinary user${manager.name === 'systemd' ? ', with --user NAME' : ''}.`,
@@ -86,7 +97,7 @@ async function install({ manager: named, name, user, path, start, dryRun, json, 
   let status = await manager.status(at)
   const ranOn = before.running && status.pid === before.pid ? before.state_dir : undefined
   // What runs still, runs as it was installed before; or it is of another version than this one.
-  if (start && ranOn !== undefined && (changed || (await isOutdated(ranOn))))
+  if (start && !change.stops && ranOn !== undefined && (changed || (await isOutdated(ranOn))))
     status = await renew(manager, at, ranOn)
   if (json) return printJson({ ...status, done, warnings })
   for (const text of done) print(text)

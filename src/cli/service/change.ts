@@ -1,0 +1,129 @@
+import { existsSync, lstatSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { statePaths } from '../../config/paths.ts'
+import { UserError } from '../../platform/errors.ts'
+import type { AgentStatus } from '../../protocol/index.ts'
+import type { Manager, Status } from '../../service/manager.ts'
+import type { ServicePlan } from '../../service/plan.ts'
+import { run } from '../../service/run.ts'
+import type { Step } from '../../service/steps.ts'
+import { ControlClient } from '../client/control-client.ts'
+import { EXIT } from '../exit-codes.ts'
+
+export interface Change {
+  /** Before anything else. */
+  steps: Step[]
+  /** What becomes of agents, said before it happens. */
+  notes: string[]
+  /** Whether what runs is stopped, agents included, before the new service is written. */
+  stops: boolean
+}
+
+interface Changing {
+  plan: ServicePlan
+  manager: Manager
+  /** How the service is now. */
+  before: Status
+  /** Whether a change of the service's file ends its agents. */
+  renews: boolean
+}
+
+/**
+ * What has to happen first where the service becomes another user's, or moves to another state folder: agents belong to
+ * their user and to their folder, and cannot go along.
+ * @throws UserError where the new user cannot have the folder
+ */
+export async function planChange({ plan, manager, before, renews }: Changing): Promise<Change> {
+  const owner = await ownerOf(plan.stateDir)
+  const from = before.user ?? owner?.name
+  const otherUser = from !== undefined && from !== plan.account.name
+  const moved = before.state_dir !== undefined && before.state_dir !== plan.stateDir
+  const stops = before.running && ((before.user !== undefined && otherUser) || moved)
+  const ends = stops || (before.running && renews)
+  const steps: Step[] = stops ? manager.stop({ name: plan.name, home: plan.account.home }) : []
+  const notes = ends ? await farewell(plan, before, otherUser ? from : undefined) : []
+  if (moved) notes.push(`What it knows of its agents stays in ${before.state_dir}.`)
+  const left = before.running ? [] : await unattended(plan.stateDir)
+  if (otherUser && left.length > 0) {
+    notes.push(
+      `${count(left.length)} of ${from} in ${plan.stateDir}, without a daemon: ${verb(left.length)} ended first.`,
+    )
+    const { endStrays } = await import('../../agents/strays.ts')
+    for (const dir of left) steps.push({ do: 'act', text: `end ${dir}`, act: () => endStrays(dir) })
+  }
+  if (owner && owner.uid !== plan.account.uid) steps.push(...(await changeHands(plan, owner, notes)))
+  return { steps, notes, stops }
+}
+
+const count = (agents: number) => `${agents === 1 ? '1 agent runs' : `${agents} agents run`}`
+const verb = (agents: number) => (agents === 1 ? 'it is' : 'they are')
+
+/** @param user whose sessions the agents work in, where nobody else can go on with them */
+async function farewell(plan: ServicePlan, before: Status, user: string | undefined): Promise<string[]> {
+  if (before.state_dir === undefined) return []
+  const status = await new ControlClient(statePaths(before.state_dir).socket).status().catch(() => undefined)
+  const notes =
+    user === undefined ? [] : [`${plan.name} has run as ${user}, and will run as ${plan.account.name}.`]
+  const running = (status?.agents ?? []).filter(({ state }) => state !== 'exited' && state !== 'failed')
+  if (running.length === 0) return notes
+  const listed = running.map(named).join(', ')
+  notes.push(
+    `${count(running.length)}: ${listed}. ${running.length === 1 ? 'It cannot' : 'They cannot'} go along: ${verb(running.length)} ended gracefully first.`,
+  )
+  if (user !== undefined)
+    notes.push(
+      `Sessions stay with ${user}: ${plan.account.name} cannot resume them. Start new agents, or install the service as ${user} again.`,
+    )
+  if (status?.server_hears_ms === null)
+    notes.push('The server does not hear this daemon now: what it has not heard of them may stay here.')
+  return notes
+}
+
+const named = ({ agent_id, session_id }: AgentStatus) =>
+  session_id === undefined ? agent_id : `${agent_id} (session ${session_id})`
+
+/** Folders of agents that run on a state folder that no daemon holds. */
+async function unattended(stateDir: string): Promise<string[]> {
+  const { agentProcesses } = await import('../../agents/strays.ts')
+  const { agents } = statePaths(stateDir)
+  return [...agentProcesses().keys()].filter((dir) => dirname(dir) === agents)
+}
+
+interface Owner {
+  uid: number
+  name: string
+}
+
+async function ownerOf(dir: string): Promise<Owner | undefined> {
+  const stat = lstatSync(dir, { throwIfNoEntry: false })
+  if (!stat) return undefined
+  const [name] = (await run(['getent', 'passwd', String(stat.uid)])).stdout.split(':')
+  return { uid: stat.uid, name: name || `user ${stat.uid}` }
+}
+
+/**
+ * Systemd gives its usual state folder, and all in it, to the unit's user. What root has written there, others may trust;
+ * what another user has written is not to decide what the next one, or root, runs.
+ */
+async function changeHands(plan: ServicePlan, owner: Owner, notes: string[]): Promise<Step[]> {
+  const { stateDir, account } = plan
+  if (!plan.usualStateDir)
+    throw new UserError('state_of_another', `${stateDir} belongs to ${owner.name}, not to ${account.name}.`, {
+      remedy: `Name a folder of ${account.name}'s with --state-dir, or have the service run as ${owner.name}: --user ${owner.name}`,
+      exitCode: EXIT.refused,
+    })
+  // An account of the same name that has got another number is the same user.
+  if (owner.uid === 0 || (await isNobodys(owner.uid))) return []
+  const aside = freeName(`${stateDir}.of-${owner.name.replace(/[^\w.-]/g, '_')}`)
+  notes.push(`The state folder of ${owner.name} is moved to ${aside}; the machine keeps its identity.`)
+  return [{ do: 'set-aside', path: stateDir, aside }]
+}
+
+const isNobodys = async (uid: number) => (await run(['getent', 'passwd', String(uid)])).code !== 0
+
+function freeName(path: string): string {
+  for (let n = 1; ; n++) {
+    const name = n === 1 ? path : `${path}-${n}`
+    if (!existsSync(name)) return name
+  }
+}

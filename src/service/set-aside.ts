@@ -1,0 +1,40 @@
+import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
+import * as z from 'zod/mini'
+import { writeAtomic } from '../platform/files.ts'
+
+/** The part of `machine.json` that goes along: who the machine is to its server. */
+const Identity = z.object({
+  version: z.literal(1),
+  machine_id: z.string().check(z.regex(/^[\w-]{1,64}$/)),
+  created_at: z.iso.datetime(),
+  starts: z.int(),
+})
+const MOST_BYTES = 4096
+
+/**
+ * Moves the state folder of another user to `aside` and makes a new one at its place. Nothing that the other user wrote
+ * goes along but the machine's identity: it would decide what the next user runs.
+ * @throws the system's error
+ */
+export function setAsideState(path: string, aside: string) {
+  renameSync(path, aside)
+  mkdirSync(path, { mode: 0o700 })
+  const identity = readIdentity(join(aside, 'machine.json'))
+  if (identity) writeAtomic(join(path, 'machine.json'), JSON.stringify(identity), { durable: true })
+}
+
+/** What is there may be a link, or a FIFO that never ends. */
+function readIdentity(path: string): z.infer<typeof Identity> | undefined {
+  let fd: number | undefined
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    const stat = fstatSync(fd)
+    if (!stat.isFile() || stat.size > MOST_BYTES) return undefined
+    return Identity.parse(JSON.parse(readFileSync(fd, 'utf8')))
+  } catch {
+    return undefined
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
+}
