@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { addCommand } from './machine/add.ts'
 import { removeCommand } from './machine/remove.ts'
+import { renameCommand } from './machine/rename.ts'
 import { updateCommand } from './machine/update.ts'
 import { connectHub, type HubOptions, withHub } from './options.ts'
 import { print, printJson, stdoutColors } from './terminal.ts'
@@ -23,12 +24,13 @@ export function machineCommand(): Command {
     withHub(
       new Command('check')
         .description('have a machine look again for its agent programs, their versions and logins')
-        .argument('[machine]', 'its id or host name (default: the only one)')
+        .argument('[machine]', 'its name, host name, id, or the beginning of its id (default: the only one)')
         .addHelpText('after', '\nExample, after logging in to Claude Code:\n  $ fomular-daemon machine check')
         .action(check),
     ),
   )
   command.addCommand(addCommand())
+  command.addCommand(renameCommand())
   command.addCommand(removeCommand())
   command.addCommand(updateCommand())
   return command
@@ -45,7 +47,7 @@ async function list({ json, ...flags }: HubOptions) {
 async function check(given: string | undefined, { json, ...flags }: HubOptions) {
   const client = await connectHub(flags)
   const { resolveMachine } = await import('./client/machine-id.ts')
-  const id = await resolveMachine(client, given)
+  const { machine_id: id } = await resolveMachine(client, given)
   const outcome = await client.machineCommand(id, 'check', {}, CHECK_WAIT_S)
   const machine = (await client.machines()).find(({ machine_id }) => machine_id === id)
   if (json) return printJson({ ...outcome, machine })

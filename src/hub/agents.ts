@@ -28,6 +28,7 @@ export interface AgentsOptions {
   saver: Saver
   logger: Logger
   connected(machineId: string): boolean
+  machineName(machineId: string): string | undefined
 }
 
 /** Every agent of every machine: whose it is, its newest status, and how far its activity is here. */
@@ -132,17 +133,19 @@ export class Agents {
       .map(({ agent_id }) => agent_id)
   }
 
-  /** The machine has come or gone: its agents are shown differently. */
+  /** The machine has come, gone or another name: its agents are shown differently. */
   shownAnew(machineId: string) {
     for (const agentId of this.of(machineId)) this.#options.feed.publish({ kind: 'agent', agent_id: agentId })
   }
 
   #view({ status, machine_id, agent_id, gone }: AgentRecord): HubAgent | undefined {
-    const { connected, store } = this.#options
+    const { connected, machineName, store } = this.#options
+    const machine_name = machineName(machine_id)
     if (!status) return undefined
     return {
       ...status,
       machine_id,
+      ...(machine_name !== undefined && { machine_name }),
       connected: connected(machine_id),
       offset: store.log(agent_id).have,
       ...(gone && { gone }),

@@ -8,8 +8,10 @@ import {
   type Command,
   EnrollRequest,
   EnrolmentRequest,
+  type HubMachine,
   Limits,
   type Outcome,
+  RenameRequest,
   Commands as Schemas,
   StartRequest,
 } from '../protocol/index.ts'
@@ -102,10 +104,23 @@ export function api(context: ApiContext): Hono {
   app.use('/api/*', limited(Limits.frame_bytes))
 
   app.get('/api/machines', (c) => c.json({ machines: machines.all() }))
+  app.patch('/api/machines/:machine_id', async (c) => {
+    const { machine_id } = machineOf(c.req.param('machine_id'))
+    const { name } = parse(RenameRequest, await jsonBody(c))
+    const other = machines.all().find((each) => each.machine_id !== machine_id && goesBy(each, name))
+    if (other)
+      throw new Fault(409, 'name_taken', `${described(other)} goes by that name.`, {
+        path: 'name',
+        remedy: 'Choose another, or rename or remove that machine.',
+      })
+    machines.rename(machine_id, name)
+    agents.shownAnew(machine_id)
+    return c.json(machineOf(machine_id))
+  })
   app.delete('/api/machines/:machine_id', (c) => {
-    const { machine_id, connected, hostname } = machineOf(c.req.param('machine_id'))
+    const { machine_id, connected, name } = machineOf(c.req.param('machine_id'))
     if (connected && c.req.query('force') !== 'true')
-      throw new Fault(409, 'machine_connected', `${hostname} is connected.`, {
+      throw new Fault(409, 'machine_connected', `${name} is connected.`, {
         remedy: 'Stop its daemon first, or use force: its agents run on, and nobody hears of them any more.',
       })
     const revoked_keys = keys.revoke(machine_id)
@@ -206,9 +221,9 @@ export function api(context: ApiContext): Hono {
         remedy: 'Start a daemon that connects to this hub.',
       })
     if (other)
-      throw new Fault(409, 'machine_ambiguous', 'There are several machines.', {
+      throw new Fault(409, 'machine_ambiguous', `There are several machines: ${listed(all)}.`, {
         path: 'machine_id',
-        remedy: 'Name one.',
+        remedy: 'Name one (`--machine`).',
       })
     return machine.machine_id
   }
@@ -228,6 +243,17 @@ const limited = (maxSize: number) =>
 const command = async (c: Context) => ({ command_id: randomUUID(), ...(await jsonBody(c)) })
 
 const noAgent = (agentId: string) => new Fault(404, 'agent_not_found', `There is no agent ${agentId}.`)
+
+/** Machines are told apart by their ids, whatever they are called. */
+const described = ({ machine_id, name, hostname }: HubMachine) => `${name ?? hostname} (${machine_id})`
+
+const goesBy = ({ machine_id, name }: HubMachine, wanted: string) => machine_id === wanted || name === wanted
+
+/** Names in an error, at most. */
+const LISTED = 10
+
+const listed = (machines: HubMachine[]) =>
+  machines.slice(0, LISTED).map(described).join(', ') + (machines.length > LISTED ? ', …' : '')
 
 /** Without the port; IPv6 in brackets. */
 const hostName = (host: string | undefined) => (host ?? '').replace(/:\d*$/, '')

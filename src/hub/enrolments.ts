@@ -75,7 +75,7 @@ export class Enrolments {
       })
     const name = entry.name ?? hostname
     if (again) return name
-    keys.add({ name, sha256: key_sha256, created_at: at })
+    keys.add({ name, sha256: key_sha256, created_at: at, named: entry.name !== undefined })
     entry.used_for = key_sha256
     this.#save()
     logger.info({ name }, 'a machine has enrolled')

@@ -155,6 +155,7 @@ function assemble(dir: string, keys: Keys, clock: Clock, logger: Logger) {
   })
   const machines = new Machines({
     path: join(dir, 'machines.json'),
+    keys,
     feed,
     saver,
     logger,
@@ -167,6 +168,7 @@ function assemble(dir: string, keys: Keys, clock: Clock, logger: Logger) {
     saver,
     logger,
     connected: (machineId) => machines.link(machineId) !== undefined,
+    machineName: (machineId) => machines.nameOf(machineId),
   })
   const commands = new Commands(join(dir, 'commands.jsonl'), machines, logger, (outcome, type) => {
     const { machine_id, agent_id } = outcome

@@ -27,6 +27,8 @@ const KeysFile = z.object({
       sha256: z.string(),
       /** Of a machine that has a key of its own: which one has used it last. */
       machine_id: z.optional(z.string()),
+      /** Of a machine's own key: whether `name` was chosen, or is the host name at that time. */
+      named: z.optional(z.boolean()),
     }),
   ),
 })
@@ -76,7 +78,7 @@ export class Keys {
   }
 
   /** A key of its own for a machine. */
-  add(key: Pick<Entry, 'name' | 'sha256' | 'created_at'>) {
+  add(key: Pick<Entry, 'name' | 'sha256' | 'created_at' | 'named'>) {
     if (this.has(key.sha256)) return
     this.#keys.push({ role: 'machine', ...key })
     this.#save()
@@ -85,7 +87,7 @@ export class Keys {
   /** Notes which machine a key belongs to. The local key is for whoever can read its file. */
   usedBy(hash: string, machineId: string) {
     this.#refresh()
-    const entry = this.#keys.find((each) => each.sha256 === hash && each.name !== LOCAL)
+    const entry = this.#keys.find((each) => each.sha256 === hash && !isLocal(each))
     if (!entry || entry.machine_id === machineId) return
     if (entry.machine_id !== undefined)
       this.#logger.warn(
@@ -94,6 +96,26 @@ export class Keys {
       )
     entry.machine_id = machineId
     this.#save()
+  }
+
+  /** The name that was chosen for a machine with a key of its own; by its newest key. */
+  nameOf(machineId: string, hostname: string): string | undefined {
+    const entry = this.#keys.findLast(
+      (each) =>
+        each.machine_id === machineId &&
+        // Keys from before names were marked.
+        (each.named ?? each.name !== hostname),
+    )
+    return entry?.name
+  }
+
+  /** @returns whether the machine has a key of its own, which keeps the name */
+  rename(machineId: string, name: string): boolean {
+    this.#refresh()
+    const own = this.#keys.filter((entry) => entry.machine_id === machineId)
+    for (const entry of own) Object.assign(entry, { name, named: true })
+    if (own.length > 0) this.#save()
+    return own.length > 0
   }
 
   /** Accepts the keys of a machine no longer. @returns how many there were */
@@ -125,7 +147,7 @@ export class Keys {
       )
     }
     if (this.#keys.some((entry) => entry.role === role && entry.sha256 === hash)) return false
-    this.#keys = this.#keys.filter((entry) => entry.role !== role || entry.name !== LOCAL)
+    this.#keys = this.#keys.filter((entry) => entry.role !== role || !isLocal(entry))
     this.#keys.push({ role, name: LOCAL, created_at: now, sha256: hash })
     return true
   }
@@ -148,6 +170,9 @@ export class Keys {
     this.#stamp = stamp(this.#path)
   }
 }
+
+/** A machine may be called the same. */
+const isLocal = ({ name, named }: Entry) => name === LOCAL && named === undefined
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest()
 

@@ -3,11 +3,14 @@ import { readJson, setAside, writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
 import { type Command, type Hello, type HubMachine, MachineStatus } from '../protocol/index.ts'
 import type { Feed } from './feed.ts'
+import type { Keys } from './keys.ts'
 import type { Saver } from './saver.ts'
 
 const MachineRecord = z.object({
   machine_id: z.string(),
   hostname: z.string(),
+  /** As it was renamed; that of a machine with a key of its own is kept with the key. */
+  name: z.optional(z.string()),
   os: z.string(),
   arch: z.string(),
   daemon_version: z.string(),
@@ -29,6 +32,8 @@ export interface MachinesOptions {
   path: string
   feed: Feed
   saver: Saver
+  /** Whose names are kept with machines' own keys. */
+  keys: Pick<Keys, 'nameOf' | 'rename'>
   logger: Logger
   now(): string
 }
@@ -54,9 +59,11 @@ export class Machines {
 
   connected({ machine_id, hostname, os, arch, daemon_version, machine }: Hello, link: MachineLink) {
     this.#links.set(machine_id, link)
+    const name = this.#records.get(machine_id)?.name
     this.#records.set(machine_id, {
       machine_id,
       hostname,
+      ...(name !== undefined && { name }),
       os,
       arch,
       daemon_version,
@@ -83,6 +90,21 @@ export class Machines {
     this.#changed(machineId)
   }
 
+  /** Is on the disk when it returns. */
+  rename(machineId: string, name: string) {
+    const record = this.#records.get(machineId)
+    if (!record) return
+    if (!this.#options.keys.rename(machineId, name)) record.name = name
+    this.#save()
+    this.#options.feed.publish({ kind: 'machine', machine_id: machineId })
+  }
+
+  /** What people call it. */
+  nameOf(machineId: string): string | undefined {
+    const record = this.#records.get(machineId)
+    return record && this.#nameOf(record)
+  }
+
   forget(machineId: string) {
     this.#records.delete(machineId)
     this.#changed(machineId)
@@ -90,23 +112,31 @@ export class Machines {
 
   get(machineId: string): HubMachine | undefined {
     const record = this.#records.get(machineId)
-    return record && { ...record, connected: this.#links.has(machineId) }
+    return record && this.#view(record)
   }
 
   /** Those that are connected first. */
   all(): HubMachine[] {
-    const all = [...this.#records.values()].map((record) => ({
-      ...record,
-      connected: this.#links.has(record.machine_id),
-    }))
+    const all = [...this.#records.values()].map((record) => this.#view(record))
     return [...all.filter(({ connected }) => connected), ...all.filter(({ connected }) => !connected)]
+  }
+
+  #view(record: MachineRecord): HubMachine {
+    return { ...record, name: this.#nameOf(record), connected: this.#links.has(record.machine_id) }
+  }
+
+  #nameOf({ machine_id, hostname, name }: MachineRecord): string {
+    return this.#options.keys.nameOf(machine_id, hostname) ?? name ?? hostname
+  }
+
+  #save() {
+    const text = JSON.stringify({ version: 1, machines: [...this.#records.values()] })
+    writeAtomic(this.#options.path, text)
   }
 
   #changed(machineId: string) {
     const { saver, path, feed } = this.#options
-    saver.later(path, () =>
-      writeAtomic(path, JSON.stringify({ version: 1, machines: [...this.#records.values()] })),
-    )
+    saver.later(path, () => this.#save())
     feed.publish({ kind: 'machine', machine_id: machineId })
   }
 }

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { Commands } from './commands.ts'
 import { CommandError } from './errors.ts'
 import { AnyEvent } from './events.ts'
-import { AgentId, CommandId } from './ids.ts'
+import { AgentId, CommandId, MachineName } from './ids.ts'
 import { AgentStatus, MachineStatus } from './status.ts'
 
 /**
@@ -13,6 +13,7 @@ import { AgentStatus, MachineStatus } from './status.ts'
  * | `GET /health` | no key needed → `{ok, version}`; 503 with `ok: false` and `error` while activity cannot be put on the disk |
  * | `GET /api/machines` | → `{machines: HubMachine[]}` |
  * | `POST /api/machines/:machine_id/{check,restart,update}` | the command without `type` → `Outcome` |
+ * | `PATCH /api/machines/:machine_id` | `RenameRequest` → `HubMachine`; 409 `name_taken` where another machine goes by that name |
  * | `DELETE /api/machines/:machine_id` | forgets one that is not connected, or with `?force=true` any; keys of its own are no longer accepted → `{revoked_keys}` |
  * | `POST /api/enrolments` | `EnrolmentRequest` → 201 `Enrolment` |
  * | `POST /enroll` | no key needed: `EnrollRequest` → `{name}`; 401 `token_invalid` |
@@ -34,6 +35,8 @@ import { AgentStatus, MachineStatus } from './status.ts'
  */
 export const HubMachine = z.object({
   machine_id: z.string(),
+  /** What people call it: as it was enrolled or renamed, else its host name. Absent from older hubs. */
+  name: z.optional(z.string()),
   hostname: z.string(),
   os: z.string(),
   arch: z.string(),
@@ -48,6 +51,8 @@ export type HubMachine = z.infer<typeof HubMachine>
 export const HubAgent = z.object({
   ...AgentStatus.shape,
   machine_id: z.string(),
+  /** The `name` of that machine. */
+  machine_name: z.optional(z.string()),
   /** Whether its machine is connected now: if not, the status is the last one known. */
   connected: z.boolean(),
   /** Its machine does not have it any more; the history is what is left of it. */
@@ -67,10 +72,14 @@ export const StartRequest = z.object({
 })
 export type StartRequest = z.input<typeof StartRequest>
 
+/** Gives a machine another name. */
+export const RenameRequest = z.object({ name: MachineName })
+export type RenameRequest = z.infer<typeof RenameRequest>
+
 /** Asks for a token by which one machine can enrol itself. */
 export const EnrolmentRequest = z.object({
-  /** What the machine's key is to be known by. Default: its host name. */
-  name: z.optional(z.string().check(z.minLength(1), z.maxLength(128))),
+  /** What the machine is called from then on. Default: its host name. */
+  name: z.optional(MachineName),
   /** Seconds for which the token is good. */
   expires_in_s: z._default(z.int().check(z.minimum(60), z.maximum(604_800)), 3600),
 })

@@ -10,6 +10,17 @@ export const AgentId = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}
 /** One request of the server. A command sent twice with the same id is executed once. */
 export const CommandId = z.string().check(z.regex(/^[\x21-\x7e]{1,128}$/))
 
+/** What people call a machine: printable words with one blank between them, and nothing that reads as a flag. */
+export const MachineName = z
+  .string()
+  .check(
+    z.maxLength(64),
+    z.regex(
+      /^(?!-)[^\p{C}\p{Z}]+( [^\p{C}\p{Z}]+)*$/u,
+      'must be printable, without blanks at its ends, and must not begin with "-"',
+    ),
+  )
+
 export const Uuid = z
   .string()
   .check(z.regex(/^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/))

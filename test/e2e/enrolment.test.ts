@@ -98,6 +98,62 @@ test('a machine that is removed is locked out, and its token is of no more use',
   await hub.daemon({ machine_id: 'm-2' })
 })
 
+test('a machine goes by the name it was added under, or is given, over restarts and with an older hub in between', async (t) => {
+  const hub = await TestHub.open(t)
+  const machines = async () => (await hub.api<{ machines: HubMachine[] }>('GET', '/api/machines')).machines
+  const named = async () =>
+    Object.fromEntries((await machines()).map(({ machine_id, name }) => [machine_id, name]))
+  const rename = (id: string, name: string) => hub.request('PATCH', `/api/machines/${id}`, { name })
+  /** A machine with a key of its own has connected. */
+  const machine = async (machine_id: string, name?: string, hostname = 'debian') => {
+    const { token } = await open(hub, name === undefined ? {} : { name })
+    const key = `fmk_${machine_id}-${token}`
+    const hash = createHash('sha256').update(key).digest('hex')
+    assert.equal((await enroll(hub, { token, hostname, key_sha256: hash })).status, 200)
+    const daemon = await LightDaemon.greet({ url: hub.url, key, hello: { machine_id, hostname } })
+    daemon.socket.terminate()
+  }
+  await machine('m-1', 'd13')
+  await machine('m-2')
+  // As the hub's own key is called.
+  await machine('m-3', 'local')
+  await hub.daemon({ machine_id: 'm-4', hostname: 'debian' })
+  assert.deepEqual(await named(), { 'm-1': 'd13', 'm-2': 'debian', 'm-3': 'local', 'm-4': 'debian' })
+  assert.ok((await machines()).every(({ hostname }) => hostname === 'debian'))
+
+  const taken = await rename('m-2', 'd13')
+  assert.deepEqual([taken.status, (await errorOf(taken)).code], [409, 'name_taken'])
+  assert.equal((await rename('m-2', 'm-1')).status, 409, 'nor another one by its id')
+  for (const name of ['', ' d14', 'd14 ', '-rf', 'a\nb', 'a\u202eb', '\x1b[2J', 'x'.repeat(65)]) {
+    const refused = await rename('m-2', name)
+    assert.deepEqual([refused.status, (await errorOf(refused)).path], [400, 'name'], JSON.stringify(name))
+    assert.equal((await hub.request('POST', '/api/enrolments', { name })).status, 400, JSON.stringify(name))
+  }
+  assert.equal((await rename('m-9', 'x')).status, 404)
+  assert.equal(((await (await rename('m-2', "Björn's box")).json()) as HubMachine).name, "Björn's box")
+  assert.equal((await rename('m-4', 'mine')).status, 200)
+  const renamed = { 'm-1': 'd13', 'm-2': "Björn's box", 'm-3': 'local', 'm-4': 'mine' }
+  await hub.restart()
+  assert.deepEqual(await named(), renamed)
+
+  // A hub from before names knows nothing of what was added, and writes what it knows.
+  await hub.stop()
+  const strip = (file: string, list: string, fields: string[]) => {
+    const path = join(hub.dir, file)
+    const content = JSON.parse(readFileSync(path, 'utf8'))
+    for (const each of content[list]) for (const field of fields) delete each[field]
+    writeFileSync(path, JSON.stringify(content))
+  }
+  strip('machines.json', 'machines', ['name'])
+  strip('keys.json', 'keys', ['named'])
+  await hub.start()
+  assert.deepEqual(await named(), { ...renamed, 'm-4': 'debian' })
+
+  // Added anew, under another name.
+  await machine('m-1', 'd14')
+  assert.equal((await named())['m-1'], 'd14')
+})
+
 test('releases are served, also from where a download was broken off, and nothing else is', async (t) => {
   const hub = await TestHub.open(t)
   assert.equal((await fetch(`${hub.url}/install.sh`)).status, 404)

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { resolveMachine } from '../client/machine-id.ts'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
 import { print, printJson, stdoutColors } from '../terminal.ts'
 
@@ -7,6 +8,7 @@ With --json also each agent's offsets: how far its activity is delivered and how
 
 Examples:
   $ fomular-daemon agent list
+  $ fomular-daemon agent list --machine build-7
   $ fomular-daemon agent list --json | jq -r '.agents[] | select(.state == "waiting") | .agent_id'`
 
 export function listCommand(): Command {
@@ -14,14 +16,16 @@ export function listCommand(): Command {
     new Command('list')
       .alias('ls')
       .description('all agents and how they are')
+      .option('--machine <machine>', 'only those of this one: its name, host name or id')
       .addHelpText('after', HELP)
       .action(list),
   )
 }
 
-async function list({ json, ...flags }: HubOptions) {
+async function list({ json, machine, ...flags }: HubOptions & { machine?: string }) {
   const client = await connectHub(flags)
-  const agents = await client.agents()
+  const only = machine === undefined ? undefined : await resolveMachine(client, machine)
+  const agents = (await client.agents()).filter(({ machine_id }) => !only || machine_id === only.machine_id)
   if (json) return printJson({ agents })
   const { agentTable } = await import('../render/agents.ts')
   print(agentTable(agents, Date.now(), stdoutColors()))

@@ -36,7 +36,7 @@ export function startCommand(): Command {
     .option('--wait', 'print what it does until its turn ends')
     .option('--title <text>', 'name for people')
     .option('--id <id>', 'id for it (default: one that the hub makes)')
-    .option('--machine <machine>', 'id or host name of the machine (default: the only one)')
+    .option('--machine <machine>', 'name, host name or id of the machine (default: the only one)')
     .option('--model <model>', 'model')
     .option('--fallback-model <model>', 'model to use when that one is overloaded')
     .option('--effort <level>', 'how much it thinks')
@@ -77,7 +77,7 @@ async function start({ id, machine, wait, json, ...flags }: Options) {
   const prompt = promptContent(flags)
   const spec = specFrom(flags, prompt)
   const client = await connectHub(flags)
-  const machine_id = machine === undefined ? undefined : await resolveMachine(client, machine)
+  const machine_id = machine === undefined ? undefined : (await resolveMachine(client, machine)).machine_id
   const outcome = await client.start(
     { spec, ...(id !== undefined && { agent_id: id }), ...(machine_id !== undefined && { machine_id }) },
     START_WAIT_S,

@@ -24,7 +24,7 @@ const Failure = z.object({ error: CommandError })
 const Removed = z.object({ revoked_keys: z.int() })
 
 interface Request {
-  method?: 'GET' | 'POST' | 'DELETE'
+  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   body?: object
   timeoutMs?: number
 }
@@ -76,6 +76,21 @@ export class HubClient {
   async removeMachine(machineId: string, { force }: { force: boolean }): Promise<number> {
     const path = `/api/machines/${encodeURIComponent(machineId)}${force ? '?force=true' : ''}`
     return (await this.#json(path, Removed, { method: 'DELETE' })).revoked_keys
+  }
+
+  renameMachine(machineId: string, name: string): Promise<HubMachine> {
+    const path = `/api/machines/${encodeURIComponent(machineId)}`
+    return this.#json(path, HubMachine, { method: 'PATCH', body: { name } }).catch((error) => {
+      if (!(error instanceof UserError) || error.code !== 'not_found') throw error
+      throw new UserError(
+        'hub_too_old',
+        `The hub at ${this.url} is of a version without names for machines.`,
+        {
+          remedy: 'Update the hub, then try again.',
+          exitCode: EXIT.refused,
+        },
+      )
+    })
   }
 
   openEnrolment(request: Partial<EnrolmentRequest>): Promise<Enrolment> {

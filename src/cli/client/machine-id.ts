@@ -1,14 +1,70 @@
-import { resolveId } from './agent-id.ts'
+import { UserError } from '../../platform/errors.ts'
+import type { HubMachine } from '../../protocol/index.ts'
+import { EXIT } from '../exit-codes.ts'
+import { cleanLine } from '../render/clean.ts'
 import type { HubClient } from './hub-client.ts'
 
-/** A machine's id for its id, the beginning of it, or its host name; without one the only machine. @throws UserError */
-export async function resolveMachine(client: HubClient, given: string | undefined): Promise<string> {
-  const machines = await client.machines()
-  const named = machines.filter(({ hostname }) => given === undefined || hostname === given)
-  if (named.length === 1) return named[0]!.machine_id
-  return resolveId(
-    given ?? '',
-    machines.map(({ machine_id }) => machine_id),
-    'machine',
-  )
+/** Machines in an error, at most. */
+const LISTED = 10
+
+/** What people call a machine. */
+export const machineName = ({ name, hostname }: Pick<HubMachine, 'name' | 'hostname'>) => name ?? hostname
+
+/** The machine that `given` names; without it the only one. @throws UserError */
+export const resolveMachine = async (client: HubClient, given: string | undefined): Promise<HubMachine> =>
+  pickMachine(await client.machines(), given)
+
+/**
+ * The machine that goes by `given`: its id, else its name, else its host name, else the beginning of its id.
+ * @throws UserError when none does, or several
+ */
+export function pickMachine(machines: HubMachine[], given: string | undefined): HubMachine {
+  if (given === '')
+    throw new UserError('usage', 'The name of the machine is empty.', {
+      remedy: 'Give its id or name. See `fomular-daemon machine list`.',
+      exitCode: EXIT.usage,
+    })
+  const ways: ((machine: HubMachine) => boolean)[] =
+    given === undefined
+      ? [() => true]
+      : [
+          ({ machine_id }) => machine_id === given,
+          (machine) => machineName(machine) === given,
+          ({ hostname }) => hostname === given,
+          ({ machine_id }) => machine_id.startsWith(given),
+        ]
+  for (const way of ways) {
+    const found = machines.filter(way)
+    if (found.length === 1) return found[0]!
+    if (found.length > 1) throw ambiguous(found, given)
+  }
+  const none =
+    given === undefined ? 'No machine has connected yet.' : `There is no machine "${cleanLine(given, 100)}".`
+  throw new UserError('machine_not_found', none, {
+    remedy: 'See `fomular-daemon machine list`.',
+    exitCode: EXIT.refused,
+  })
+}
+
+function ambiguous(found: HubMachine[], given: string | undefined): UserError {
+  const listed = found.slice(0, LISTED).map(describedMachine)
+  if (found.length > LISTED) listed.push('…')
+  const what =
+    given === undefined
+      ? 'There are several machines'
+      : `"${cleanLine(given, 100)}" could be any of several machines`
+  return new UserError('machine_ambiguous', `${what}: ${listed.join(', ')}.`, {
+    remedy:
+      given === undefined
+        ? 'Name one.'
+        : 'Give its id or the beginning of it, or tell them apart with `fomular-daemon machine rename`.',
+    exitCode: EXIT.refused,
+  })
+}
+
+/** A machine in a sentence. */
+export function describedMachine(machine: HubMachine): string {
+  const name = machineName(machine)
+  const host = name === machine.hostname ? '' : `, host ${cleanLine(machine.hostname, 64)}`
+  return `${cleanLine(name, 64)} (${cleanLine(machine.machine_id, 64)}${host})`
 }

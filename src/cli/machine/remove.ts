@@ -14,7 +14,7 @@ export function removeCommand(): Command {
     new Command('remove')
       .alias('rm')
       .description('forget a machine, and take its key back')
-      .argument('<machine>', 'its id or host name')
+      .argument('<machine>', 'its name, host name, id, or the beginning of its id')
       .option('--force', 'although it is connected')
       .addHelpText('after', HELP)
       .action(remove),
@@ -23,13 +23,14 @@ export function removeCommand(): Command {
 
 async function remove(given: string, { json, force = false, ...flags }: HubOptions & { force?: boolean }) {
   const client = await connectHub(flags)
-  const { resolveMachine } = await import('../client/machine-id.ts')
-  const machine_id = await resolveMachine(client, given)
+  const { describedMachine, resolveMachine } = await import('../client/machine-id.ts')
+  const machine = await resolveMachine(client, given)
+  const { machine_id } = machine
   const revoked_keys = await client.removeMachine(machine_id, { force })
   if (json) return printJson({ machine_id, revoked_keys })
   print(
     revoked_keys > 0
-      ? `${machine_id} is removed, and its key is no longer accepted.`
-      : `${machine_id} is removed. It had no key of its own: one with the hub's machine.key can come back.`,
+      ? `${describedMachine(machine)} is removed, and its key is no longer accepted.`
+      : `${describedMachine(machine)} is removed. It had no key of its own: one with the hub's machine.key can come back.`,
   )
 }

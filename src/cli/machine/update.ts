@@ -24,7 +24,7 @@ export function updateCommand(): Command {
   return withHub(
     new Command('update')
       .description("update a machine's daemon in place, while its agents run on")
-      .argument('[machine]', 'its id or host name (default: the only one)')
+      .argument('[machine]', 'its name, host name, id, or the beginning of its id (default: the only one)')
       .option('--to <version>', 'an exact version or a dist-tag', 'latest')
       .option('--allow-downgrade', 'also to an older version')
       .addHelpText('after', HELP)
@@ -38,7 +38,7 @@ async function update(given: string | undefined, { to, allowDowngrade = false, j
     import('../client/machine-id.ts'),
   ])
   const client = await connectHub(flags)
-  const id = await resolveMachine(client, given)
+  const { machine_id: id } = await resolveMachine(client, given)
   const lines = new StageLines({ quiet: json === true })
   try {
     let outcome = await client.machineCommand(

@@ -4,16 +4,29 @@ import { cleanLine } from './clean.ts'
 import { table } from './table.ts'
 import { age, dollars } from './units.ts'
 
-type Shown = AgentStatus & Partial<Pick<HubAgent, 'connected' | 'gone' | 'offset'>>
+type Shown = AgentStatus &
+  Partial<Pick<HubAgent, 'connected' | 'gone' | 'offset' | 'machine_id' | 'machine_name'>>
 
-/** Agents as a table, those that want something first to see. */
+/** Agents as a table, those that want something first to see; with their machines where those are several. */
 export function agentTable(agents: Shown[], now: number, { dim, bold, yellow, red, green }: Colors): string {
   if (agents.length === 0) return 'No agents. Start one: fomular-daemon agent start --prompt "…"'
   const sorted = [...agents].sort((a, b) => Date.parse(b.since) - Date.parse(a.since))
+  const machines = machineLabels(agents)
   const [head, ...lines] = table(
-    ['ID', 'STATE', 'FOR', 'PID', 'COST', 'DELIVERED', 'CWD', 'TITLE'],
+    [
+      'ID',
+      ...(machines.size > 1 ? ['MACHINE'] : []),
+      'STATE',
+      'FOR',
+      'PID',
+      'COST',
+      'DELIVERED',
+      'CWD',
+      'TITLE',
+    ],
     sorted.map((agent) => [
       agent.agent_id,
+      ...(machines.size > 1 ? [machines.get(agent.machine_id) ?? ''] : []),
       stateText(agent),
       age(agent.since, now),
       agent.pid === undefined ? '-' : String(agent.pid),
@@ -35,6 +48,15 @@ export function agentTable(agents: Shown[], now: number, { dim, bold, yellow, re
       return styles[state]?.(line) ?? line
     }),
   ].join('\n')
+}
+
+/** Machines by their ids: the name of each, with the beginning of its id where another goes by the same. */
+function machineLabels(agents: Shown[]): Map<string | undefined, string> {
+  const names = new Map(agents.map((agent) => [agent.machine_id, cleanLine(agent.machine_name ?? '', 24)]))
+  const shared = (name: string) => [...names.values()].filter((each) => each === name).length > 1
+  return new Map(
+    [...names].map(([id, name]) => [id, shared(name) ? `${name} ${cleanLine(id ?? '', 8)}`.trim() : name]),
+  )
 }
 
 /** Bytes of activity that the server has, of those there are. The hub knows both sooner than the agent's last status. */

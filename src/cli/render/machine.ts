@@ -36,9 +36,10 @@ export function problemText(
 export function machineTable(machines: HubMachine[], now: number, colors: Colors): string {
   if (machines.length === 0) return 'No machine has connected yet. On this one: fomular-daemon up'
   const [head, ...lines] = table(
-    ['ID', 'HOST', 'CONNECTED', 'SYSTEM', 'DAEMON', 'RUNTIME'],
-    machines.map(({ machine_id, hostname, connected, since, os, arch, daemon_version, status }) => [
+    ['ID', 'NAME', 'HOST', 'CONNECTED', 'SYSTEM', 'DAEMON', 'RUNTIME'],
+    machines.map(({ machine_id, name, hostname, connected, since, os, arch, daemon_version, status }) => [
       cleanLine(machine_id, 40),
+      cleanLine(name ?? hostname, 30),
       cleanLine(hostname, 30),
       `${connected ? 'for' : 'gone for'} ${age(since, now)}`,
       cleanLine(`${os} ${arch}`, 20),

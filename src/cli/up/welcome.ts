@@ -6,8 +6,10 @@ import { sleep } from '../../platform/clock.ts'
 import { readJson } from '../../platform/files.ts'
 import type { HubAgent, HubMachine } from '../../protocol/index.ts'
 import { HubClient } from '../client/hub-client.ts'
+import { machineName } from '../client/machine-id.ts'
 import { invokedAs } from '../invoked.ts'
 import type { Colors } from '../render/ansi.ts'
+import { cleanLine } from '../render/clean.ts'
 import { problemText, runtimeText } from '../render/machine.ts'
 import { print, stdoutColors } from '../terminal.ts'
 
@@ -79,7 +81,7 @@ export function welcomeText({ hub, logPath, program, machine, agents }: Found, c
     row(
       'Machine',
       machine
-        ? `${machine.hostname} ${green('connected')} ${dim(machine.machine_id)}`
+        ? `${cleanLine(machineName(machine), 64)} ${green('connected')} ${dim(machine.machine_id)}`
         : `${hostname()} ${red('is not connected')}: see ${logPath}`,
     ),
     ...(runtimes.length === 0

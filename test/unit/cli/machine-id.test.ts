@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { pickMachine } from '../../../src/cli/client/machine-id.ts'
+import type { HubMachine } from '../../../src/protocol/index.ts'
+
+const machine = (machine_id: string, hostname: string, name?: string) =>
+  ({ machine_id, hostname, ...(name !== undefined && { name }) }) as HubMachine
+
+const MACHINES = [
+  machine('7d12-a', 'debian', 'd13'),
+  machine('7d34-b', 'debian', 'debian'),
+  machine('9f00-c', 'builder', '7d'),
+  machine('9f11-d', 'web', 'twin'),
+  machine('9f22-e', 'web', 'twin'),
+  // Of an older hub.
+  machine('aa00-f', 'old'),
+]
+
+const picked = (given: string | undefined, machines = MACHINES) => pickMachine(machines, given).machine_id
+
+test('a machine goes by its id, its name, its host name, or the beginning of its id', () => {
+  assert.equal(picked('7d12-a'), '7d12-a')
+  assert.equal(picked('d13'), '7d12-a')
+  assert.equal(picked('builder'), '9f00-c')
+  assert.equal(picked('old'), 'aa00-f')
+  assert.equal(picked('aa'), 'aa00-f')
+  assert.equal(picked('7d'), '9f00-c', 'a name goes before the beginning of an id')
+  assert.equal(picked('debian'), '7d34-b', 'a name goes before a host name')
+  assert.equal(picked(undefined, MACHINES.slice(0, 1)), '7d12-a')
+})
+
+test('several machines are said to be several, with what tells them apart', () => {
+  const error = (given: string | undefined, machines = MACHINES) => {
+    try {
+      return pickMachine(machines, given) && undefined
+    } catch (error) {
+      return error as { code: string; message: string }
+    }
+  }
+  assert.deepEqual(
+    [error('twin')?.code, error('twin')?.message],
+    [
+      'machine_ambiguous',
+      '"twin" could be any of several machines: twin (9f11-d, host web), twin (9f22-e, host web).',
+    ],
+  )
+  assert.match(error('web')?.message ?? '', /"web" could be any of several machines/)
+  assert.match(error('9f')?.message ?? '', /7d \(9f00-c, host builder\), twin \(9f11-d/)
+  assert.match(error(undefined)?.message ?? '', /^There are several machines: d13 \(7d12-a, host debian\), /)
+  assert.match(error('nobody')?.message ?? '', /There is no machine "nobody"/)
+  assert.match(error(undefined, [])?.message ?? '', /No machine has connected yet/)
+  assert.equal(error('', MACHINES.slice(0, 1))?.code, 'usage', 'an empty variable of a script names none')
+  assert.match(error('\x1b[2J')?.message ?? '', /"␛\[2J"/)
+})
