@@ -4,9 +4,14 @@ import { report } from './cli/report.ts'
 import { endsWithReader } from './cli/terminal.ts'
 import { systemCode } from './platform/errors.ts'
 
+/** How long Ctrl-C waits for a pipe to take what was written: `less` takes no more than it is asked to show. */
+const INTERRUPTED_MS = 200
+
 /** Ends the process once what was written is out: a pipe takes it later than a terminal does. */
 function exit(code: number) {
-  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)))
+  const end = () => process.exit(code)
+  if (code === EXIT.interrupted) setTimeout(end, INTERRUPTED_MS)
+  process.stdout.write('', () => process.stderr.write('', end))
 }
 
 function fail(error: unknown) {

@@ -51,12 +51,6 @@ async function doctor({ json, fix, ...flags }: Record<string, string | boolean>)
 }
 
 async function confirmed(question: string): Promise<boolean> {
-  const { createInterface } = await import('node:readline/promises')
-  const readline = createInterface({ input: process.stdin, output: process.stdout })
-  const closed = new Promise<string>((resolve) => readline.once('close', () => resolve('')))
-  try {
-    return /^y(es)?$/i.test((await Promise.race([readline.question(question), closed])).trim())
-  } finally {
-    readline.close()
-  }
+  const { askLine } = await import('./prompt.ts')
+  return /^y(es)?$/i.test(await askLine(question))
 }

@@ -88,6 +88,15 @@ test('a proxy: through it where it is named, with its password, and past it wher
   await until(() => daemon.log().includes('info  connected'), { what: 'the connection' })
   assert.deepEqual(new Set(way.asked), new Set([`os.example.test:${stage.port}`]))
   assert.doesNotMatch(daemon.log(), new RegExp(secret))
+  // Commands that talk to a hub take the same way. This one listens on loopback, and answers under no other name.
+  const list = await cli(stage, ['machine', 'list'], {
+    FOMULAR_HUB_URL: `https://os.example.test:${stage.port}`,
+    FOMULAR_HUB_KEY: stage.userKey(),
+    HTTPS_PROXY: `http://user:${secret}@${way.host}`,
+    NODE_EXTRA_CA_CERTS: tls.authority,
+  })
+  assert.equal(list.code, 4)
+  assert.match(list.out, /error: This hub answers under the names of this machine only/)
   daemon.kill('SIGTERM')
   assert.equal(await daemon.ended, 0)
 

@@ -8,8 +8,8 @@ import { ANSWERED, ask } from './ask.ts'
 
 export interface ViewOptions {
   json?: boolean | undefined
-  /** Ctrl-C was pressed at a question. */
-  interrupted(): void
+  /** Aborted by Ctrl-C, here at a question. */
+  over: AbortController
 }
 
 /** Shows an agent's activity as it comes; on a terminal asks there what the agent asks. */
@@ -88,7 +88,7 @@ export class View {
     const gone = new AbortController()
     if (!this.#shown.has(request.request_id)) write(`${permissionText(request, stdoutColors())}\n`)
     this.#shown.add(request.request_id)
-    const done = ask(this.#client, this.#agentId, request, gone.signal, this.#options.interrupted)
+    const done = ask(this.#client, this.#agentId, request, { signal: gone.signal, over: this.#options.over })
       .catch((error: unknown) => note(`  ${error instanceof UserError ? error.message : String(error)}`))
       .then(() => {
         this.#asking = undefined

@@ -31,7 +31,7 @@ export async function waitForTurn(
   const over = new AbortController()
   const interrupted = () => over.abort()
   process.once('SIGINT', interrupted)
-  const view = new View(client, agentId, { json, interrupted })
+  const view = new View(client, agentId, { json, over })
   let place = after
   let verdict: number | undefined
   const take = (event: Event) => {

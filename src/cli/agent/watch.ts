@@ -47,7 +47,7 @@ async function watch(given: string, { json, from, ...flags }: HubOptions & { fro
   const over = new AbortController()
   const interrupted = () => over.abort()
   process.once('SIGINT', interrupted)
-  const view = new View(client, id, { json, interrupted })
+  const view = new View(client, id, { json, over })
   let ending: string | undefined
   try {
     const connection = view.connection.bind(view)

@@ -2,6 +2,7 @@ import { sleep } from '../../platform/clock.ts'
 import { UserError } from '../../platform/errors.ts'
 import { type AnyEvent, Event, HubAgent } from '../../protocol/index.ts'
 import type { HubClient } from './hub-client.ts'
+import { untilAborted } from './until-aborted.ts'
 
 /** Between tries to reach a hub that went away: it is usually being restarted. */
 const RETRY_MS = { first: 250, most: 5000 }
@@ -27,7 +28,13 @@ export const placeNow = (agent: HubAgent): string | undefined =>
  * What an agent does and how it is, from `after` on, each event once. Goes on when the hub was away; ends when the
  * agent is removed or `signal` aborts.
  */
-export async function* follow(
+export const follow = (
+  client: HubClient,
+  agentId: string,
+  options: FollowOptions,
+): AsyncGenerator<Followed> => untilAborted(followed(client, agentId, options), options.signal)
+
+async function* followed(
   client: HubClient,
   agentId: string,
   { after, signal, connection }: FollowOptions,
@@ -54,7 +61,7 @@ export async function* follow(
         if (reached && error.code === 'agent_not_found') return
         if (!reached || error.code !== 'hub_unreachable') throw error
         problem = error
-      } else if (!isBroken(error)) throw error
+      } else throw error
     }
     if (signal.aborted) return
     if (!lost && problem) {
@@ -65,9 +72,6 @@ export async function* follow(
   }
 }
 
-/** A connection that ended in the middle, as fetch says it. */
-const isBroken = (error: unknown) => error instanceof TypeError
-
 /** A hub, or a daemon, newer than this program may know events that it does not. */
 function known(raw: AnyEvent): Event {
   const event = Event.safeParse(raw)
@@ -77,7 +81,14 @@ function known(raw: AnyEvent): Event {
 }
 
 /** What came after `place`, once all of the activity of an agent that has ended is with the hub. */
-export async function* lastActivity(
+export const lastActivity = (
+  client: HubClient,
+  agentId: string,
+  place: string | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<Event> => untilAborted(settledActivity(client, agentId, place, signal), signal)
+
+async function* settledActivity(
   client: HubClient,
   agentId: string,
   place: string | undefined,

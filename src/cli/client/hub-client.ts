@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import * as z from 'zod/mini'
 import { UserError } from '../../platform/errors.ts'
 import { isUntrusted } from '../../platform/unreachable.ts'
@@ -13,10 +14,13 @@ import {
   type StartRequest,
 } from '../../protocol/index.ts'
 import { EXIT } from '../exit-codes.ts'
+import { bodyOf, send, textOf } from './http.ts'
 import { type SseMessage, SseParser } from './sse.ts'
 
 /** How long the hub may take to answer, beside what it was asked to wait. */
 const ANSWER_MS = 15_000
+/** Of an answer that is one JSON value: a page of events, each of up to 32 MiB, is the longest. */
+const ANSWER_BYTES = 256 * 1024 * 1024
 
 const Agents = z.object({ agents: z.array(HubAgent) })
 const Machines = z.object({ machines: z.array(HubMachine) })
@@ -99,7 +103,9 @@ export class HubClient {
 
   /** Whether the hub has releases that a machine can be installed from. */
   async hasInstaller(): Promise<boolean> {
-    return (await this.#fetch('/install.sh', {}, {}, AbortSignal.timeout(ANSWER_MS))).ok
+    const response = await this.#send('/install.sh', {}, {}, AbortSignal.timeout(ANSWER_MS))
+    response.destroy()
+    return isOk(response)
   }
 
   /** One page of an agent's history. */
@@ -110,15 +116,15 @@ export class HubClient {
 
   /** An agent's server-sent events until the connection ends, for whatever reason. */
   async *stream(agentId: string, after: string | undefined, signal: AbortSignal): AsyncGenerator<SseMessage> {
-    const response = await this.#fetch(
+    const response = await this.#send(
       `/api/agents/${encodeURIComponent(agentId)}/stream`,
       {},
       { accept: 'text/event-stream', ...(after !== undefined && { 'last-event-id': after }) },
       signal,
     )
-    if (!response.ok) throw await this.#failure(response)
+    if (!isOk(response)) throw await this.#failure(response, signal)
     const parser = new SseParser()
-    for await (const chunk of response.body ?? []) yield* parser.push(chunk as Uint8Array)
+    for await (const chunk of bodyOf(response)) yield* parser.push(chunk)
   }
 
   async #command(path: string, body: object, waitS: number): Promise<Outcome> {
@@ -133,10 +139,10 @@ export class HubClient {
 
   async #json<T>(path: string, schema: z.ZodMiniType<T>, request: Request = {}): Promise<T> {
     const signal = AbortSignal.timeout(request.timeoutMs ?? ANSWER_MS)
-    const response = await this.#fetch(path, request, {}, signal)
+    const response = await this.#send(path, request, {}, signal)
     // A command that failed: its outcome says why.
-    if (!response.ok && response.status !== 422) throw await this.#failure(response)
-    const parsed = schema.safeParse(await body(response))
+    if (!isOk(response) && response.statusCode !== 422) throw await this.#failure(response, signal)
+    const parsed = schema.safeParse(await this.#body(response, signal))
     if (parsed.success) return parsed.data
     const issue = parsed.error.issues[0]
     throw new UserError(
@@ -146,51 +152,59 @@ export class HubClient {
     )
   }
 
-  async #fetch(
+  async #send(
     path: string,
     { method = 'GET', body }: Request,
     headers: Record<string, string>,
     signal: AbortSignal,
-  ): Promise<Response> {
+  ): Promise<IncomingMessage> {
     try {
-      return await fetch(this.url + path, {
+      return await send(this.url + path, {
         method,
         signal,
-        redirect: 'error',
         headers: {
           authorization: `Bearer ${this.#key}`,
           ...(body && { 'content-type': 'application/json' }),
           ...headers,
         },
-        ...(body && { body: JSON.stringify(body) }),
+        body: body && JSON.stringify(body),
       })
     } catch (error) {
       throw unreachable(this.url, error)
     }
   }
 
-  async #failure(response: Response): Promise<UserError> {
-    const parsed = Failure.safeParse(await body(response))
-    if (response.status === 401 || response.status === 403)
+  /** What the body says as JSON; undefined where it is none. */
+  async #body(response: IncomingMessage, signal: AbortSignal): Promise<unknown> {
+    let text: string
+    try {
+      text = await textOf(response, { most: ANSWER_BYTES, signal })
+    } catch (error) {
+      throw unreachable(this.url, error)
+    }
+    try {
+      return JSON.parse(text)
+    } catch {
+      return undefined
+    }
+  }
+
+  async #failure(response: IncomingMessage, signal: AbortSignal): Promise<UserError> {
+    const parsed = Failure.safeParse(await this.#body(response, signal))
+    if (response.statusCode === 401 || (response.statusCode === 403 && !parsed.success))
       return new UserError('unauthorized', `The hub at ${this.url} refused the key.`, {
         remedy:
           "Give its user key (user.key in the hub's folder) with --hub-key-file or FOMULAR_HUB_KEY; the machine key does not do.",
         exitCode: EXIT.refused,
       })
     if (parsed.success) return refused(parsed.data.error)
-    return new UserError('hub_failed', `The hub at ${this.url} answered HTTP ${response.status}.`, {
+    return new UserError('hub_failed', `The hub at ${this.url} answered HTTP ${response.statusCode}.`, {
       remedy: 'Is something else listening there? `fomular-daemon doctor` tells more.',
     })
   }
 }
 
-async function body(response: Response): Promise<unknown> {
-  try {
-    return await response.json()
-  } catch {
-    return undefined
-  }
-}
+const isOk = ({ statusCode = 0 }: IncomingMessage) => statusCode >= 200 && statusCode < 300
 
 const refused = (error: CommandError | undefined) =>
   new UserError(error?.code ?? 'failed', error?.message ?? 'The command failed.', {

@@ -116,13 +116,19 @@ test('on a terminal doctor offers to end what was left behind, and does nothing 
   mkdirSync(join(stage.state, 'agents'), { recursive: true, mode: 0o700 })
   await until(() => pidsOf(left.pid!).length === 2)
   const terminal = await Terminal.open(t, stage)
-  const answer = async (text: string) => {
+  const asked = async () => {
     await terminal.begin('fd doctor')
     await terminal.shows(/left of agents[\s\S]*removed: removed {2}sleep 600[\s\S]*End them\? \[y\/N\]$/)
+  }
+  const answer = async (text: string) => {
+    await asked()
     await terminal.type(text)
     return (await terminal.over()).text
   }
   await answer('')
+  await asked()
+  await terminal.press('y', 'C-c')
+  assert.equal((await terminal.over()).code, 130)
   assert.equal(pidsOf(left.pid!).length, 2)
   assert.match(await answer('y'), /Ended \d+ processes left behind by agents/)
   assert.deepEqual(pidsOf(left.pid!), [])

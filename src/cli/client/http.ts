@@ -1,0 +1,63 @@
+import { type IncomingMessage, request as requestPlain } from 'node:http'
+import { request as requestTls } from 'node:https'
+import { proxyAgent } from '../../platform/proxy.ts'
+
+export interface Call {
+  method: string
+  headers: Record<string, string>
+  body?: string | undefined
+  /** Ends the request, and the answer while it is read. */
+  signal: AbortSignal
+}
+
+/**
+ * Sends one HTTP request; the answer's body is still to be read. Redirects are not followed. Not `fetch`: on Node 20 and
+ * 22 its signal no longer reaches an answer's body once the request has been garbage-collected.
+ */
+export async function send(url: string, { method, headers, body, signal }: Call): Promise<IncomingMessage> {
+  const agent = await proxyAgent(url, process.env)
+  return new Promise((resolve, reject) => {
+    const options = {
+      method,
+      headers: { ...headers, ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }) },
+      signal,
+      ...(agent && { agent }),
+    }
+    const request = (url.startsWith('https:') ? requestTls : requestPlain)(url, options, resolve)
+    request.on('error', reject)
+    request.end(body)
+  })
+}
+
+/**
+ * The whole body as text.
+ * @param signal the request's
+ * @throws where it breaks off, or is longer than `most` bytes
+ */
+export async function textOf(
+  response: IncomingMessage,
+  { most, signal }: { most: number; signal: AbortSignal },
+): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      bytes += chunk.length
+      if (bytes > most) throw new Error(`its answer is longer than ${most} bytes`)
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    // Node says of such an answer that the other side has reset the connection.
+    throw signal.aborted ? signal.reason : error
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+/** The body as it comes, until it ends or breaks off. */
+export async function* bodyOf(response: IncomingMessage): AsyncGenerator<Buffer> {
+  try {
+    yield* response as AsyncIterable<Buffer>
+  } catch {
+    // A hub that is killed and one that closes the connection are followed again in the same way.
+  }
+}
