@@ -7,17 +7,17 @@ import { clearTemporary, ensurePrivateDir, readJson, setAside, writeAtomic } fro
 import type { Logger } from '../platform/log.ts'
 import { AgentId, type CommandOf } from '../protocol/index.ts'
 import { Agent, type AgentContext } from './agent.ts'
-import { checkCwd } from './checks.ts'
+import { checkCwd, checkRoom } from './checks.ts'
 import { checkProcesses, type StopOptions, stop, sweep } from './end.ts'
 import { CommandFailure } from './failure.ts'
 import { agentFolder, makeFolder } from './folder.ts'
-import { isForeign, userName } from './foreign.ts'
+import { ownUser } from './foreign.ts'
 import { uuidFrom } from './ids.ts'
 import { initializeId, isLaunched, launch } from './launch.ts'
 import { RunRecord, SpecRecord } from './records.ts'
 import { nextRestart, Restarts } from './restart.ts'
 import type { Runtime } from './runtimes/runtime.ts'
-import { checkSession, checkSessionElsewhere, checkSessionUser, nextSession } from './sessions.ts'
+import { checkSession, checkSessionElsewhere, nextSession } from './sessions.ts'
 import { endStrays } from './strays.ts'
 
 export interface AgentsOptions extends Omit<AgentContext, 'changed' | 'unreadable'> {
@@ -123,19 +123,18 @@ export class Agents {
     const runtime = this.#runtime(spec.runtime)
     const program = await this.#options.program(spec.runtime)
     checkCwd(spec.cwd)
-    this.#checkRoom()
+    checkRoom(this.#agents.values(), this.#options.maxAgents)
     // From here until the agent is in the list nothing else runs: of two for one session the second finds the first.
     if (spec.session && !spec.session.fork) this.#checkSession(runtime, spec.session.resume)
 
     const now = this.#now()
-    const user = userName()
     const record: SpecRecord = { version: 1, agent_id, command_id, created_at: now, spec }
     const run: RunRecord = {
       version: 1,
       run: 1,
       command_id,
       program,
-      ...(user !== undefined && { user }),
+      ...ownUser(),
       launched_at: now,
       initialize_id: initializeId(agent_id, command_id, 1),
       session: spec.session
@@ -161,7 +160,6 @@ export class Agents {
     if (!agent.ended || this.#resuming.has(agent))
       throw new CommandFailure('agent_running', `${agent.id} is running; send it a prompt instead.`)
     const session = nextSession(agent, sessionId)
-    checkSessionUser(agent, session, userName())
     if (session.mode === 'resume') this.#checkSession(agent.runtime, session.id, agent)
     this.#restarts.cancel(agent)
     agent.returning = true
@@ -176,20 +174,19 @@ export class Agents {
   async #resume(agent: Agent, commandId: string | undefined, session: NonNullable<RunRecord['session']>) {
     const program = await this.#options.program(agent.record.spec.runtime)
     checkCwd(agent.record.spec.cwd)
-    this.#checkRoom()
+    checkRoom(this.#agents.values(), this.#options.maxAgents)
     // What the last run left behind would work beside the new one.
     await (this.#sweeps.get(agent) ?? sweep(agent))
     if (session.mode === 'resume') checkSessionElsewhere(agent.runtime, session.id)
     const { run, record } = agent
     const number = run.run + 1
-    const user = userName()
     const at = this.#now()
     agent.inbox.requeue()
     const next: RunRecord = {
       version: 1,
       run: number,
       program,
-      ...(user !== undefined && { user }),
+      ...ownUser(),
       launched_at: at,
       initialize_id: initializeId(agent.id, commandId ?? at, number),
       session,
@@ -222,11 +219,6 @@ export class Agents {
   async settle() {
     this.#restarts.close()
     await Promise.all([...this.#resuming.values()].map(({ settled }) => settled))
-  }
-
-  /** Agents that run as another user. @see isForeign */
-  get foreign(): Agent[] {
-    return [...this.#agents.values()].filter((agent) => !agent.runEnded && isForeign(agent))
   }
 
   /** Forgets an agent that has ended and deletes its folder. */
@@ -385,14 +377,6 @@ export class Agents {
     throw new CommandFailure('runtime_unknown', `This daemon does not know the runtime "${name}".`, {
       path: 'spec.runtime',
       remedy: `It knows: ${Object.keys(this.#options.runtimes).join(', ')}.`,
-    })
-  }
-
-  #checkRoom() {
-    const running = [...this.#agents.values()].filter((agent) => !agent.ended).length
-    if (running < this.#options.maxAgents) return
-    throw new CommandFailure('too_many_agents', `This machine runs ${running} agents, its limit.`, {
-      remedy: 'Stop some, or raise max_agents in its configuration.',
     })
   }
 

@@ -1,4 +1,5 @@
 import { accessSync, constants, statSync } from 'node:fs'
+import type { Agent } from './agent.ts'
 import { CommandFailure } from './failure.ts'
 
 /** That an agent can work in `cwd`. @throws CommandFailure */
@@ -21,4 +22,13 @@ export function checkCwd(cwd: string) {
   } catch {
     throw new CommandFailure('cwd_forbidden', `The daemon's user may not work in ${cwd}.`, { path })
   }
+}
+
+/** That one more agent may run beside these. @throws CommandFailure */
+export function checkRoom(agents: Iterable<Agent>, most: number) {
+  const running = [...agents].filter((agent) => !agent.ended).length
+  if (running < most) return
+  throw new CommandFailure('too_many_agents', `This machine runs ${running} agents, its limit.`, {
+    remedy: 'Stop some, or raise max_agents in its configuration.',
+  })
 }

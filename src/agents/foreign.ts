@@ -3,12 +3,12 @@ import { userInfo } from 'node:os'
 import { systemCode } from '../platform/errors.ts'
 import type { Agent } from './agent.ts'
 
-/** Name of the user that this process runs as; undefined where that user has none, as in some containers. */
-export function userName(): string | undefined {
+/** Name of the user that this process runs as; none where that user has no name, as in some containers. */
+export function ownUser(): { user?: string } {
   try {
-    return userInfo().username
+    return { user: userInfo().username }
   } catch {
-    return undefined
+    return {}
   }
 }
 

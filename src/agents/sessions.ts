@@ -2,30 +2,35 @@ import { randomUUID } from 'node:crypto'
 import { commandLines } from '../platform/process-list.ts'
 import type { Agent } from './agent.ts'
 import { CommandFailure } from './failure.ts'
+import { ownUser } from './foreign.ts'
 import type { RunRecord } from './records.ts'
 import type { Runtime } from './runtimes/runtime.ts'
 
 type Session = NonNullable<RunRecord['session']>
 
-/** The session for an agent's next run. @param asked by whoever resumes it */
-export function nextSession({ snapshot, run }: Agent, asked: string | undefined): Session {
-  const known = asked ?? snapshot.session_id
-  if (known) return { id: known, mode: 'resume' }
+/** The session for an agent's next run. @param asked by whoever resumes it. @throws CommandFailure */
+export function nextSession(agent: Agent, asked: string | undefined): Session {
+  const { snapshot, run } = agent
+  // One that is asked for by its id may be anybody's: the runtime says whether it has it.
+  if (asked !== undefined && asked !== snapshot.session_id) return { id: asked, mode: 'resume' }
+  if (snapshot.session_id !== undefined) {
+    checkSessionUser(agent, snapshot.session_id)
+    return { id: snapshot.session_id, mode: 'resume' }
+  }
   // A new session that never had a turn was never written down by the runtime: there is nothing to resume.
   return run.session && run.session.mode !== 'new' ? run.session : { id: randomUUID(), mode: 'new' }
 }
 
 /**
  * A runtime keeps sessions in the home of its user: no other user can go on with one.
- * @param user name of this daemon's user, where it has one
  * @throws CommandFailure
  */
-export function checkSessionUser({ run, snapshot }: Agent, session: Session, user: string | undefined) {
-  const own = [snapshot.session_id, run.session?.id].includes(session.id)
-  if (session.mode === 'new' || !own || run.user === undefined || run.user === user) return
+function checkSessionUser({ run }: Agent, id: string) {
+  const { user } = ownUser()
+  if (run.user === undefined || run.user === user) return
   throw new CommandFailure(
     'no_session',
-    `Session ${session.id} is ${run.user}'s, and this daemon runs as ${user ?? 'another user'}.`,
+    `Session ${id} is ${run.user}'s, and this daemon runs as ${user ?? 'another user'}.`,
     { remedy: `Start a new agent, or run the daemon as ${run.user} again.` },
   )
 }

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import type { Agent } from '../agents/agent.ts'
 import { Agents } from '../agents/agents.ts'
+import { isForeign } from '../agents/foreign.ts'
 import { claude } from '../agents/runtimes/claude/index.ts'
 import type { DaemonConfig } from '../config/config.ts'
 import { childEnvironment } from '../config/environment.ts'
@@ -361,7 +362,10 @@ export class Daemon {
 
   /** The state folder has changed hands while agents worked: by hand, since `service install` ends them first. */
   #tellForeign() {
-    const ids = this.#agents.foreign.map(({ id }) => id).join(', ')
+    const ids = [...this.#agents]
+      .filter(isForeign)
+      .map(({ id }) => id)
+      .join(', ')
     if (ids === '') return
     const problem = {
       message: `Agents run on this state folder as another user: ${ids}. They hear what they are told, but this daemon cannot end them.`,
