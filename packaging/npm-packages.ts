@@ -21,6 +21,7 @@ const PACK_MS = 5 * 60_000
 
 interface PackageJson {
   name: string
+  files: string[]
   repository?: unknown
   [field: string]: unknown
 }
@@ -34,17 +35,16 @@ const repository = () => {
 }
 
 /**
- * Packs what `npm install` gets: the program as one file, and the protocol. Its package.json is this one without what is
- * for development, as npm would install optional dependencies with it.
+ * Packs what `npm install` gets: the program as one file, and the protocol. The same files as `npm pack` takes in a
+ * clone; its package.json is this one without what is for development.
  * @param out where the package goes
  * @returns its file's name
  */
 export function packProgram(out: string): Promise<string> {
   return pack(out, (dir) => {
-    const { scripts, devDependencies, optionalDependencies, private: _, ...rest } = own()
-    for (const name of ['README.md', 'LICENSE']) copyFileSync(join(root, name), join(dir, name))
-    for (const name of ['index.js', 'package.json', 'THIRD_PARTY_LICENSES.txt', 'protocol'])
-      cpSync(join(dist, name), join(dir, 'dist', name), { recursive: true })
+    const { scripts, devDependencies, ...rest } = own()
+    for (const name of ['README.md', 'LICENSE', ...rest.files])
+      cpSync(join(root, name), join(dir, name), { recursive: true })
     return { ...rest, ...repository() }
   })
 }

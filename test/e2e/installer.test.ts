@@ -1,3 +1,4 @@
+// Needs: root, mount, busybox, curl, ksh93, minisign, openssl, shellcheck, wget, zsh
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import {

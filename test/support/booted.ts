@@ -1,3 +1,4 @@
+// Needs: root, systemd-nspawn
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -2,6 +2,7 @@
  * The command line that runs a program in a Debian that is a folder, with processes of its own that end with it, this
  * machine's devices and network, and nothing that manages services. Needs root.
  */
+// Needs: root, mount
 export function chrooted(root: string, argv: readonly string[]): [string, ...string[]] {
   const mounts = `
 mount -t proc proc "$0/proc"

@@ -1,3 +1,4 @@
+// Needs: git, x86_64-linux-gnu-strip
 import { createHash } from 'node:crypto'
 import {
   existsSync,

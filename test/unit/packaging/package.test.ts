@@ -62,6 +62,7 @@ test('installing the package runs no script, and installs nothing else', async (
     'files',
     'license',
     'name',
+    'publishConfig',
     'type',
     'version',
   ])

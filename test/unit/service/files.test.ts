@@ -1,3 +1,4 @@
+// Needs: python3, systemd-analyze
 import assert from 'node:assert/strict'
 import { execFile, execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'

@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs'
+import { execa } from 'execa'
+
+/** On a machine that has just been started, Debian's own updates hold apt for minutes. */
+const LOCK_S = 600
+const list = new URL('../../packaging/debian-packages', import.meta.url)
+
+/** Programs that tests call, with the Debian package of each. */
+export const debianPackages = new Map(
+  readFileSync(list, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => line.split(' ') as [string, string]),
+)
+
+/** The packages that these programs are from. */
+export const packagesOf = (programs: readonly string[]) =>
+  [...new Set(programs.map((program) => debianPackages.get(program) ?? program))].sort()
+
+/** Debian, or what is made of it. */
+export function isDebian(): boolean {
+  try {
+    return /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(readFileSync('/etc/os-release', 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Installs Debian packages.
+ * @throws Error with what apt-get said, and what to do
+ */
+export async function installPackages(packages: readonly string[]) {
+  console.log(`Installing ${packages.length} Debian packages that tests need: ${packages.join(' ')} …`)
+  const start = performance.now()
+  const apt = (...args: string[]) =>
+    execa('apt-get', ['-qq', '-o', `DPkg::Lock::Timeout=${LOCK_S}`, ...args], {
+      env: { DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' },
+      stdin: 'ignore',
+      all: true,
+      reject: false,
+    })
+  await apt('update')
+  const { exitCode, all = '' } = await apt('install', '--yes', '--no-install-recommends', ...packages)
+  if (exitCode !== 0)
+    throw new Error(
+      `${all.trimEnd()}\n\napt-get could not install what tests need; what it said is above.\n` +
+        'Check the network and the sources with `apt-get update`; on Ubuntu, add the component universe.',
+    )
+  console.log(`Installed in ${Math.round((performance.now() - start) / 1000)} s.`)
+}

@@ -1,0 +1,23 @@
+export interface Suite {
+  /** Folders of test/. */
+  folders: readonly string[]
+  /** Scripts of package.json that must pass first. */
+  before?: readonly string[]
+  /** One file after the other, with a table of what took how long at the end. */
+  serial?: boolean
+  /** For one test. */
+  timeoutMinutes: number
+}
+
+/** `npm run test:NAME`; `all` is `npm test`. */
+export const SUITES = {
+  all: { folders: ['unit', 'e2e'], before: ['build', 'check'], timeoutMinutes: 5 },
+  unit: { folders: ['unit'], before: ['build'], timeoutMinutes: 5 },
+  e2e: { folders: ['e2e'], before: ['build'], timeoutMinutes: 5 },
+  install: { folders: ['install'], before: ['build'], serial: true, timeoutMinutes: 30 },
+  service: { folders: ['service'], before: ['build'], serial: true, timeoutMinutes: 10 },
+  'update-nodes': { folders: ['update-nodes'], before: ['build'], timeoutMinutes: 5 },
+  'first-hour': { folders: ['first-hour'], before: ['build'], serial: true, timeoutMinutes: 60 },
+} as const satisfies Record<string, Suite>
+
+export type SuiteName = keyof typeof SUITES
