@@ -6,21 +6,28 @@ export const withDaemonFlags = (command: Command): Command =>
     command
       .option('--server-url <url>', 'the server (default: ws://localhost:3001)')
       .option('--key-file <file>', "file with this machine's key for it (recommended)")
-      .option('--key <key>', 'the key itself')
+      .option('--key <key>', 'the key itself, which other users can see on a command line')
       .option('--ca-file <file>', "certificate authority of the server's certificate, PEM")
-      .option('--allow-insecure', 'allow a server beyond this machine without TLS'),
+      .option('--allow-insecure', 'allow a server beyond this machine without TLS')
+      .option(
+        '--log-format <format>',
+        'of the log on standard error: text, json or none; the state folder has it in any case (default: text)',
+      ),
   )
 
 /** Those that do not say which server. */
 export const withSharedDaemonFlags = (command: Command): Command =>
   command
-    .option('--config <file>', 'configuration file, TOML')
+    .option(
+      '--config <file>',
+      'configuration file, TOML (default: FOMULAR_CONFIG, else ~/.fomular/config.toml)',
+    )
     .option('--state-dir <dir>', 'state folder (default: FOMULAR_STATE_DIR, else ~/.fomular/state)')
     .option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent (default: info)')
-    .option('--max-agents <count>', 'agents at the same time (default: 200)')
-    .option('--stop-grace-s <seconds>', 'time for each step of a graceful stop (default: 5)')
+    .option('--max-agents <count>', 'most agents at the same time (default: 200)')
+    .option('--stop-grace-s <seconds>', 'seconds for each step of a graceful stop (default: 5)')
     .option(
       '--journal-cap-mb <MiB>',
-      "delivered activity kept per agent on this machine's disk (default: 256)",
+      "MiB of delivered activity kept per agent on this machine's disk (default: 256)",
     )
-    .option('--retain-ended-days <days>', 'time after which an ended agent is removed here (default: 7)')
+    .option('--retain-ended-days <days>', 'days after which an ended agent is removed here (default: 7)')

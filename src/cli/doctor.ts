@@ -23,7 +23,7 @@ export function doctorCommand(): Command {
       .addHelpText('after', HELP),
   )
     .option('--fix', 'end the processes that agents have left behind')
-    .option('--json', 'one JSON object')
+    .option('--json', 'print one JSON object')
     .action(doctor)
 }
 

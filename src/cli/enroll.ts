@@ -36,7 +36,7 @@ export function enrollCommand(): Command {
     )
     .option('--ca-file <file>', "certificate authority of the hub's certificate, PEM")
     .option('--allow-insecure', 'allow a hub beyond this machine without TLS')
-    .option('--json', 'one JSON object')
+    .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(async (options: EnrollOptions) => {
       const { enroll } = await import('./enroll/enroll.ts')

@@ -31,7 +31,7 @@ export function hubCommand(): Command {
     .option('--tls-cert <file>', 'certificate chain, PEM')
     .option('--tls-key <file>', "the certificate's private key, PEM")
     .option('--insecure', 'allow an address beyond this machine without TLS')
-    .option('--verbose', 'say more')
+    .option('--verbose', 'log more')
     .addHelpText('after', HELP)
     .action(hub)
 }

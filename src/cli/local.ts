@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { JSON_OUTPUT } from './options.ts'
 
 export interface LocalOptions {
   stateDir?: string
@@ -6,10 +7,10 @@ export interface LocalOptions {
 }
 
 /** Flags of commands about the daemon on this machine. */
-export const withLocal = (command: Command): Command =>
+export const withLocal = (command: Command, json = JSON_OUTPUT.object): Command =>
   command
     .option('--state-dir <dir>', 'its state folder (default: FOMULAR_STATE_DIR, else ~/.fomular/state)')
-    .option('--json', 'one JSON object')
+    .option('--json', json)
 
 /** The paths of the state folder that is meant, and a client for its daemon. */
 export async function connectDaemon({ stateDir: given }: LocalOptions) {

@@ -2,9 +2,11 @@ import { Command } from 'commander'
 import { UserError } from '../platform/errors.ts'
 import { EXIT } from './exit-codes.ts'
 import { withLocal } from './local.ts'
-import { numeric } from './options.ts'
+import { JSON_OUTPUT, numeric } from './options.ts'
 
 const HELP = `
+Times are in UTC. The log is daemon.log in the state folder, and daemon.log.1 the part before; each grows to 8 MiB.
+
 Examples:
   $ fomular-daemon logs
   $ fomular-daemon logs -f -n 20
@@ -25,6 +27,7 @@ export function logsCommand(): Command {
       .option('-n, --lines <count>', 'the last so many lines', numeric, 100)
       .addHelpText('after', HELP)
       .action(showLog),
+    JSON_OUTPUT.stream,
   )
 }
 

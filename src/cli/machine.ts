@@ -9,8 +9,16 @@ import { print, printJson, stdoutColors } from './terminal.ts'
 /** Seconds: every agent program is started to ask for its version and login. */
 const CHECK_WAIT_S = 60
 
+const HELP = `
+Examples:
+  $ fomular-daemon machine list
+  $ fomular-daemon machine add --name build-7
+  $ fomular-daemon machine update build-7`
+
 export function machineCommand(): Command {
-  const command = new Command('machine').description('the machines that have connected to the hub')
+  const command = new Command('machine')
+    .description('the machines that have connected to the hub')
+    .addHelpText('after', HELP)
   command.addCommand(
     withHub(
       new Command('list')

@@ -5,16 +5,26 @@ export interface HubOptions extends HubFlags {
   json?: boolean
 }
 
+/** What `--json` prints. */
+export const JSON_OUTPUT = {
+  object: 'print one JSON object',
+  stream: 'print JSON objects, one a line, as they come',
+  lines: 'print JSON objects, one a line',
+}
+
 /** Flags of every command that talks to a hub. */
-export const withHub = (command: Command): Command =>
+export const withHub = (command: Command, json = JSON_OUTPUT.object): Command =>
   command
     .option('--hub <url>', 'the hub to talk to (default: FOMULAR_HUB_URL, else the one on this machine)')
     .option(
       '--hub-key-file <file>',
-      'its user key (default: FOMULAR_HUB_KEY, else the one in the state folder)',
+      'file with the user key of that hub (default: FOMULAR_HUB_KEY_FILE, or the key itself in FOMULAR_HUB_KEY, else the one in the state folder)',
     )
-    .option('--state-dir <dir>', 'state folder to look for a hub in (default: FOMULAR_STATE_DIR)')
-    .option('--json', 'one JSON object, or one per line for a stream')
+    .option(
+      '--state-dir <dir>',
+      'state folder to look for a hub in (default: FOMULAR_STATE_DIR, else ~/.fomular/state)',
+    )
+    .option('--json', json)
 
 /** A client for the hub that flags and environment name. @throws UserError */
 export async function connectHub(flags: HubFlags) {

@@ -1,8 +1,10 @@
-import { Command, CommanderError } from 'commander'
-import { UserError } from '../platform/errors.ts'
+import { Command, CommanderError, Option } from 'commander'
 import { VERSION } from '../platform/version.ts'
 import { EXIT } from './exit-codes.ts'
+import { fillHelp, helpWidth } from './render/help.ts'
 import { runCommand } from './run.ts'
+import { print } from './terminal.ts'
+import { usageError } from './usage.ts'
 
 /** Every command but the default one, loaded when the command line names it, or help is to name them all. */
 const COMMANDS: Record<string, () => Promise<Command>> = {
@@ -28,23 +30,30 @@ const HIDDEN: Record<string, () => Promise<Command>> = {
 
 const HELP = `
 Examples:
-  $ fomular-daemon up                                 hub and daemon on this machine, nothing else needed
+  $ fomular-daemon up
+      hub and daemon on this machine, nothing else needed
   $ fomular-daemon agent start --prompt "Fix the tests" --wait
-  $ fomular-daemon agent watch a-1f2e                 follow an agent, answer what it asks
+  $ fomular-daemon agent watch a-1f2e
+      follow an agent, answer what it asks
   $ fomular-daemon --server-url wss://os.example.com --key-file ~/.fomular/key
-                                                      run agents for a FomularOS server
+      run agents for a FomularOS server
   $ sudo fomular-daemon service install --server-url wss://os.example.com --key-file key
-                                                      the same as a service, from the machine's start on
-  $ fomular-daemon doctor                             what is missing, and what to do about it
-  $ fomular-daemon update                             the newest version, while the agents run on
+      the same as a service, from the machine's start on
+  $ fomular-daemon doctor
+      what is missing, and what to do about it
+  $ fomular-daemon update
+      the newest version, while the agents run on
 
 Environment:
   FOMULAR_STATE_DIR      state folder (default: ~/.fomular/state)
-  FOMULAR_CLAUDE_PATH    the Claude Code program (default: claude on PATH, else its usual places)
+  FOMULAR_CONFIG         configuration file (default: ~/.fomular/config.toml)
+  FOMULAR_CLAUDE_PATH    the Claude Code program (default: claude on PATH)
   FOMULAR_HUB_URL        the hub that agent and machine commands talk to
-  FOMULAR_HUB_KEY        its user key; FOMULAR_HUB_KEY_FILE names a file with it
+  FOMULAR_HUB_KEY_FILE   file with its user key; FOMULAR_HUB_KEY: the key itself
   FOMULAR_HUB_PORT       port of the hub that up and hub start (default: 3001)
-  NO_COLOR, FORCE_COLOR  without, or always with, colours
+  NO_COLOR, FORCE_COLOR  without, or always with, colors
+
+Every flag of the daemon has a variable, too: see fomular-daemon run --help.
 
 Exit codes:
   ${EXIT.ok}   done
@@ -59,11 +68,16 @@ Exit codes:
 export async function program(args: string[]): Promise<Command> {
   const root = new Command('fomular-daemon')
     .description(
-      'Runs Claude Code agents on this machine for a FomularOS server, or for the hub that comes with it.\nWithout a command it is the daemon: see `fomular-daemon run --help` for its flags.',
+      'Runs Claude Code agents on this machine for a FomularOS server, or for the hub that comes with it. Without a command it is the daemon: see `fomular-daemon run --help` for its flags.',
     )
-    .version(VERSION, '-V, --version', 'print the version')
+    .version(VERSION, '-v, --version', 'print the version')
+    .addOption(new Option('-V').hideHelp())
     .helpOption('-h, --help', 'show help; also for each command')
     .addHelpText('after', HELP)
+  root.on('option:V', () => {
+    print(VERSION)
+    throw new CommanderError(0, 'commander.version', VERSION)
+  })
   root.addCommand(runCommand(), { isDefault: true })
   for (const load of needed(args)) root.addCommand(await load())
   settle(root)
@@ -81,7 +95,18 @@ function needed([first = '', ...rest]: string[]) {
 
 /** Commands made apart do not inherit: none of them may exit or write errors by itself. */
 function settle(command: Command) {
-  command.exitOverride().configureOutput({ outputError: () => {} })
+  const width = helpWidth(process.stdout.columns)
+  command
+    .exitOverride((error) => {
+      throw error.exitCode === 0 || error.code === 'commander.help' ? error : usageError(error, command)
+    })
+    .configureOutput({
+      getOutHelpWidth: () => width,
+      getErrHelpWidth: () => width,
+      writeOut: (text) => process.stdout.write(fillHelp(text, width)),
+      writeErr: (text) => process.stderr.write(fillHelp(text, width)),
+      outputError: () => {},
+    })
   for (const inner of command.commands) settle(inner)
 }
 
@@ -92,19 +117,6 @@ export async function runCli(argv: string[]): Promise<void> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode === 0) return
-    if (error.code === 'commander.help') {
-      process.exitCode = EXIT.usage
-      return
-    }
-    throw usageError(error)
+    process.exitCode = EXIT.usage
   }
-}
-
-function usageError(error: CommanderError): UserError {
-  const [message = '', ...rest] = error.message.replace(/^error: /, '').split('\n')
-  const suggestion = rest.join(' ').replace(/^\((.*)\)$/, '$1')
-  return new UserError('usage', message, {
-    remedy: suggestion || 'See `fomular-daemon --help`, or --help of the command.',
-    exitCode: EXIT.usage,
-  })
 }

@@ -17,22 +17,15 @@ Examples:
 
 SIGTERM and Ctrl-C stop the agents gracefully, a second time faster. \`fomular-daemon restart\` lets them run on.`
 
-type Flags = Record<string, string | boolean> & { logFormat: string }
-
 export function runCommand(): Command {
   return withDaemonFlags(new Command('run'))
     .description('run the daemon: connect to a server and run agents for it (the default command)')
     .allowExcessArguments()
-    .option(
-      '--log-format <format>',
-      'text, json, or none on standard error; the state folder has it all in daemon.log',
-      'text',
-    )
     .addHelpText('after', HELP)
     .action(run)
 }
 
-async function run({ logFormat, ...flags }: Flags, command: Command) {
+async function run(flags: Record<string, string | boolean>, command: Command) {
   refuseMissingValues(flags, command)
   const [unknown] = command.args
   if (unknown !== undefined) {
@@ -45,12 +38,8 @@ async function run({ logFormat, ...flags }: Flags, command: Command) {
       exitCode: EXIT.usage,
     })
   }
-  if (logFormat !== 'text' && logFormat !== 'json' && logFormat !== 'none')
-    throw new UserError('usage', `--log-format is "${logFormat}", but must be text, json or none.`, {
-      exitCode: EXIT.usage,
-    })
   const { serve } = await import('./serve.ts')
-  process.exitCode = await serve({ flags, log: logFormat })
+  process.exitCode = await serve(flags)
 }
 
 /** `--key $KEY --max-agents 3`, with nothing in the variable, has the next flag as the key. */

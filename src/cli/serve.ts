@@ -14,18 +14,8 @@ import { handOver } from './hand-over.ts'
 import { serveWithoutReader } from './terminal.ts'
 import { refuseWindows } from './windows.ts'
 
-/**
- * Runs the daemon in this process.
- * @param log what goes to standard error; the state folder's daemon.log has all of it
- * @returns its exit code
- */
-export async function serve({
-  flags,
-  log,
-}: {
-  flags: DaemonFlags
-  log: 'text' | 'json' | 'none'
-}): Promise<number> {
+/** Runs the daemon in this process. @returns its exit code */
+export async function serve(flags: DaemonFlags): Promise<number> {
   refuseWindows()
   serveWithoutReader()
   // Before the key is taken out of it: a daemon that starts itself anew needs it again.
@@ -36,7 +26,7 @@ export async function serve({
   const { dir, log: file } = statePaths(config.state_dir)
   ensurePrivateDir(dir)
   readFormat(dir, STATE_UPGRADES)
-  const logger = createLogger({ level: config.log_level, file, stderr: log })
+  const logger = createLogger({ level: config.log_level, file, stderr: config.log_format })
   process.on('uncaughtExceptionMonitor', (error) => logger.fatal({ err: error }, 'the daemon failed'))
   for (const warning of config.warnings) logger.warn(warning)
   return runDaemon(config, { logger, invocation })

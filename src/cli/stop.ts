@@ -10,7 +10,7 @@ const STOPPED_MS = 120_000
 const POLL_MS = 100
 
 const HELP = `
-Its agents are stopped gracefully, as by SIGTERM. One that runs as a service is stopped with service stop. To start the daemon anew while they run on: fomular-daemon restart.
+Its agents are stopped gracefully, as by SIGTERM. One that runs as a service is stopped with fomular-daemon service stop. To start the daemon anew while they run on: fomular-daemon restart.
 
 Example:
   $ fomular-daemon stop`

@@ -14,7 +14,7 @@ export function upCommand(): Command {
     new Command('up')
       .description('run hub and daemon on this machine: all that is needed to run agents')
       .option('--port <port>', 'port of the hub (default: FOMULAR_HUB_PORT, else 3001)', port)
-      .option('--verbose', 'show the log as well')
+      .option('--verbose', 'print the log on standard error as well')
       .addHelpText('after', HELP),
   ).action(async (options: Record<string, string | boolean | number>) => {
     const { up } = await import('./up/up.ts')

@@ -9,8 +9,6 @@ The new version is fetched beside the one that runs, checked against the registr
 the daemon changes over to it and its agents run on. It is kept once the server has accepted it, else the version before
 runs again. Without a daemon that runs, the installation itself is updated.
 
-VERSION is an exact version or a dist-tag (default: latest). An older one needs --allow-downgrade.
-
 Examples:
   $ fomular-daemon update
   $ fomular-daemon update --check
@@ -25,7 +23,7 @@ export function updateCommand(): Command {
   return withLocal(
     new Command('update')
       .description('update this program in place, while its agents run on')
-      .argument('[version]', 'an exact version or a dist-tag', 'latest')
+      .argument('[version]', 'an exact version, or a dist-tag of the registry', 'latest')
       .option('--check', 'only say which version there is')
       .option('--allow-downgrade', 'also to an older version')
       .addHelpText('after', HELP)

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
 import { UserError } from '../platform/errors.ts'
-import { LOG_LEVELS, type LogLevel } from '../platform/log.ts'
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../platform/log.ts'
 import { type ConfigFile, readConfigFile } from './file.ts'
 import { keySources, missingKey, readKey } from './key.ts'
 import { stateDir } from './paths.ts'
@@ -27,6 +27,8 @@ export interface DaemonConfig {
   allow_insecure: boolean
   state_dir: string
   log_level: LogLevel
+  /** Of the log on standard error; the state folder has it as JSON lines in any case. */
+  log_format: LogFormat
   max_agents: number
   /** Seconds for each step of a graceful stop. */
   stop_grace_s: number
@@ -75,6 +77,7 @@ const SETTINGS = {
   allow_insecure: flag,
   state_dir: path,
   log_level: oneOf(LOG_LEVELS),
+  log_format: oneOf(LOG_FORMATS),
   max_agents: integer(1, 10_000),
   stop_grace_s: number(0, 600),
   journal_cap_mb: integer(1, 1024 * 1024),
@@ -132,6 +135,7 @@ export async function loadDaemonConfig({
     allow_insecure,
     state_dir: find('state_dir', sources)?.value ?? stateDir(env),
     log_level: find('log_level', sources)?.value ?? 'info',
+    log_format: find('log_format', sources)?.value ?? 'text',
     max_agents: find('max_agents', sources)?.value ?? 200,
     stop_grace_s: find('stop_grace_s', sources)?.value ?? 5,
     journal_cap_mb: find('journal_cap_mb', sources)?.value ?? 256,

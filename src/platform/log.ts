@@ -6,12 +6,15 @@ export type { Logger }
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
+/** `text` for people, `json` for programs. */
+export const LOG_FORMATS = ['text', 'json', 'none'] as const
+export type LogFormat = (typeof LOG_FORMATS)[number]
+
 export interface LogOptions {
   level: LogLevel
   /** Also into this file, as JSON lines, readable by its owner only. */
   file?: string
-  /** `text` for people, `json` for programs. */
-  stderr?: 'text' | 'json' | 'none'
+  stderr?: LogFormat
 }
 
 /** A log file this long is moved to `<file>.1`; the one before it goes. */

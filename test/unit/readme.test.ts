@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
+import { globSync, readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { EXIT } from '../../src/cli/exit-codes.ts'
 import { program } from '../../src/cli/program.ts'
 import { CONFIG_KEYS, type DaemonConfig, loadDaemonConfig } from '../../src/config/config.ts'
+import { commandLines, faultOf } from '../support/commands-in-text.ts'
 import { tempDir } from '../support/temp.ts'
 
 const root = new URL('../../', import.meta.url)
@@ -115,6 +117,17 @@ test('links within the repository lead somewhere', () => {
       )
   }
 })
+
+const pages = [
+  'README.md',
+  ...globSync(['src/**/*.md', 'packaging/*.md', 'test/**/*.md'], { cwd: fileURLToPath(root) }),
+]
+
+for (const page of pages)
+  test(`every command line in ${page} is one that this program takes`, async () => {
+    for (const written of commandLines(readFileSync(new URL(page, root), 'utf8')))
+      assert.equal(await faultOf(written), undefined)
+  })
 
 /** A heading's anchor, as GitHub makes it. */
 const slug = (heading: string) =>

@@ -18,8 +18,11 @@ export function configureCommand(): Command {
     new Command('configure')
       .description('change the model or permission mode of an agent while it runs')
       .argument('<id>', "the agent's id, or its beginning")
-      .option('--model <model>', 'model')
-      .option('--permission-mode <mode>', 'default, acceptEdits, plan, …')
+      .option('--model <model>', 'alias such as opus or sonnet, or a full name')
+      .option(
+        '--permission-mode <mode>',
+        'what it may do unasked: default, acceptEdits, plan, dontAsk, auto or bypassPermissions',
+      )
       .addHelpText('after', HELP)
       .action(configure),
   )

@@ -1,9 +1,9 @@
 import { Command } from 'commander'
-import { connectHub, type HubOptions, withHub } from '../options.ts'
+import { connectHub, type HubOptions, JSON_OUTPUT, withHub } from '../options.ts'
 import { printJson, stdoutColors, write } from '../terminal.ts'
 
 const HELP = `
-With --json one event a line, each with its place in the agent's history.
+With --json each event has its place in the agent's history.
 
 Examples:
   $ fomular-daemon agent log a-1f2e | less -R
@@ -16,6 +16,7 @@ export function logCommand(): Command {
       .argument('<id>', "the agent's id, or its beginning")
       .addHelpText('after', HELP)
       .action(log),
+    JSON_OUTPUT.lines,
   )
 }
 

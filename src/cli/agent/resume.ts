@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { connectHub, type HubOptions, repeatable, withHub } from '../options.ts'
+import { connectHub, type HubOptions, JSON_OUTPUT, repeatable, withHub } from '../options.ts'
 import type { PromptFlags } from './content.ts'
 
 /** Seconds for the start of its process. */
@@ -23,10 +23,11 @@ export function resumeCommand(): Command {
       .option('--prompt <text>', 'what to go on with; - reads it from standard input')
       .option('--prompt-file <file>', 'the same from a file')
       .addOption(repeatable('--image <file>', 'an image with the prompt; may be repeated'))
-      .option('--session <id>', 'another session than its last')
+      .option('--session <id>', 'id of another session than its last')
       .option('--wait', 'with a prompt: print what it does until its turn ends')
       .addHelpText('after', HELP)
       .action(resume),
+    JSON_OUTPUT.stream,
   )
 }
 

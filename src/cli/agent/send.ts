@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../exit-codes.ts'
-import { connectHub, type HubOptions, repeatable, withHub } from '../options.ts'
+import { connectHub, type HubOptions, JSON_OUTPUT, repeatable, withHub } from '../options.ts'
 
 const HELP = `
 An agent that is working takes it into its turn, or after it.
@@ -28,6 +28,7 @@ export function sendCommand(): Command {
       .option('--wait', 'print what it does until its turn ends')
       .addHelpText('after', HELP)
       .action(send),
+    JSON_OUTPUT.stream,
   )
 }
 

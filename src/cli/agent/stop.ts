@@ -5,7 +5,7 @@ import { connectHub, type HubOptions, numeric, withHub } from '../options.ts'
 const STOP_WAIT_S = 120
 
 const HELP = `
-It is interrupted, its session ended, then it gets SIGTERM and at last SIGKILL, with so many seconds between.
+It is interrupted, its session ended, then it gets SIGTERM and at last SIGKILL, with the seconds of --grace between.
 Its conversation is kept: \`agent resume\` goes on with it.
 
 Examples:
@@ -17,7 +17,11 @@ export function stopCommand(): Command {
     new Command('stop')
       .description('stop an agent')
       .argument('<id>', "the agent's id, or its beginning")
-      .option('--grace <seconds>', 'for each step (default: as the daemon is configured)', numeric)
+      .option(
+        '--grace <seconds>',
+        'seconds for each step (default: as the daemon is configured, else 5)',
+        numeric,
+      )
       .addHelpText('after', HELP)
       .action(stop),
   )

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../exit-codes.ts'
-import { connectHub, type HubOptions, withHub } from '../options.ts'
+import { connectHub, type HubOptions, JSON_OUTPUT, withHub } from '../options.ts'
 
 const HELP = `
 On a terminal you are asked there when the agent asks for something. It ends with the agent; Ctrl-C ends it before,
@@ -17,13 +17,10 @@ export function watchCommand(): Command {
     new Command('watch')
       .description('follow what an agent does')
       .argument('<id>', "the agent's id, or its beginning")
-      .option(
-        '--from <place>',
-        'start, now, or the place of an event as OFFSET.INDEX to go on after',
-        'start',
-      )
+      .option('--from <place>', 'where to begin: start, now, or behind the event at OFFSET.INDEX', 'start')
       .addHelpText('after', HELP)
       .action(watch),
+    JSON_OUTPUT.stream,
   )
 }
 

@@ -27,7 +27,7 @@ export function installCommand(): Command {
   )
     .option('--no-start', 'do not start it yet')
     .option('--dry-run', 'only say what would be done')
-    .option('--json', 'one JSON object')
+    .option('--json', 'print one JSON object')
     .action(install)
 }
 

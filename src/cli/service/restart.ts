@@ -15,7 +15,7 @@ export function restartCommand(): Command {
       .description('start the daemon anew, while its agents run on')
       .addHelpText('after', HELP),
   )
-    .option('--json', 'one JSON object')
+    .option('--json', 'print one JSON object')
     .action(restart)
 }
 

@@ -4,7 +4,7 @@ import { installedService, type ServiceOptions, withService } from './options.ts
 
 const command = (name: 'start' | 'stop', description: string, help: string) =>
   withService(new Command(name).description(description).addHelpText('after', help))
-    .option('--json', 'one JSON object')
+    .option('--json', 'print one JSON object')
     .action((options: ServiceOptions) => act(name, options))
 
 export const startCommand = () =>

@@ -15,7 +15,7 @@ export function statusCommand(): Command {
   return withService(
     new Command('status').description('whether the service is installed and runs').addHelpText('after', HELP),
   )
-    .option('--json', 'one JSON object')
+    .option('--json', 'print one JSON object')
     .action(status)
 }
 

@@ -14,7 +14,7 @@ export function uninstallCommand(): Command {
     new Command('uninstall').description('stop the service and remove it').addHelpText('after', HELP),
   )
     .option('--dry-run', 'only say what would be done')
-    .option('--json', 'one JSON object')
+    .option('--json', 'print one JSON object')
     .action(uninstall)
 }
 

@@ -49,6 +49,7 @@ test('without anything, the defaults', async () => {
     allow_insecure: false,
     state_dir: join(home, '.fomular/state'),
     log_level: 'info',
+    log_format: 'text',
     max_agents: 200,
     stop_grace_s: 5,
     journal_cap_mb: 256,
