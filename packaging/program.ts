@@ -50,6 +50,7 @@ const program: BuildOptions = {
   define: {
     FOMULAR_VERSION: JSON.stringify(version),
     FOMULAR_LAUNCH_SCRIPT: JSON.stringify(readFileSync(join(root, 'src/agents/launch.sh'), 'utf8')),
+    FOMULAR_KEEP_SCRIPT: JSON.stringify(readFileSync(join(root, 'src/cli/container/keep.sh'), 'utf8')),
     // Native helpers of ws that nobody ships with a single file: it is not to look for them in folders around it.
     'process.env.WS_NO_BUFFER_UTIL': '"1"',
     'process.env.WS_NO_UTF_8_VALIDATE': '"1"',

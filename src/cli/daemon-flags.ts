@@ -27,6 +27,10 @@ export const withSharedDaemonFlags = (command: Command): Command =>
     .option('--max-agents <count>', 'most agents at the same time (default: 200)')
     .option('--stop-grace-s <seconds>', 'seconds for each step of a graceful stop (default: 5)')
     .option(
+      '--stop-within-s <seconds>',
+      'time for a whole stop; towards its end the rest is hurried (default: 10 as the main process of a container)',
+    )
+    .option(
       '--journal-cap-mb <MiB>',
       "MiB of delivered activity kept per agent on this machine's disk (default: 256)",
     )

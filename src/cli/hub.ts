@@ -39,6 +39,15 @@ export function hubCommand(): Command {
 async function hub({ host, port: given, dataDir, tlsCert, tlsKey, insecure, verbose }: Options) {
   if ((tlsCert === undefined) !== (tlsKey === undefined))
     throw new UserError('usage', '--tls-cert and --tls-key go together.', { exitCode: EXIT.usage })
+  const [{ stayInContainer }, { captureInvocation }] = await Promise.all([
+    import('./container/stay.ts'),
+    import('../daemon/relaunch.ts'),
+  ])
+  const code = await stayInContainer(captureInvocation())
+  if (code !== undefined) {
+    process.exitCode = code
+    return
+  }
   const [{ startHub }, { hubPort }, { stateDir, statePaths }, { createLogger }, { resolve }] =
     await Promise.all([
       import('../hub/hub.ts'),

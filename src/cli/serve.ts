@@ -9,6 +9,8 @@ import { UserError } from '../platform/errors.ts'
 import { ensurePrivateDir } from '../platform/files.ts'
 import { readFormat } from '../platform/format.ts'
 import { createLogger } from '../platform/log.ts'
+import { stopWithin } from './container/main-process.ts'
+import { stayInContainer } from './container/stay.ts'
 import { EXIT } from './exit-codes.ts'
 import { handOver } from './hand-over.ts'
 import { serveWithoutReader } from './terminal.ts'
@@ -20,6 +22,8 @@ export async function serve(flags: DaemonFlags): Promise<number> {
   serveWithoutReader()
   // Before the key is taken out of it: a daemon that starts itself anew needs it again.
   const invocation = captureInvocation()
+  const ended = await stayInContainer(invocation)
+  if (ended !== undefined) return ended
   const config = await loadDaemonConfig({ flags, env: process.env }).catch(whileOnTrial)
   await handOver(config.state_dir, invocation)
   concealKey(config.key)
@@ -29,7 +33,7 @@ export async function serve(flags: DaemonFlags): Promise<number> {
   const logger = createLogger({ level: config.log_level, file, stderr: config.log_format })
   process.on('uncaughtExceptionMonitor', (error) => logger.fatal({ err: error }, 'the daemon failed'))
   for (const warning of config.warnings) logger.warn(warning)
-  return runDaemon(config, { logger, invocation })
+  return runDaemon({ ...stopWithin(process.env), ...config }, { logger, invocation })
 }
 
 /** What a supervisor would leave alone is, of a version on trial, a reason to start the version before it. */

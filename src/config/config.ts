@@ -32,6 +32,8 @@ export interface DaemonConfig {
   max_agents: number
   /** Seconds for each step of a graceful stop. */
   stop_grace_s: number
+  /** Seconds in which a whole stop is over: towards their end, what is left of it is hurried. */
+  stop_within_s?: number
   /** How much of an agent's acknowledged activity is kept on this machine's disk. */
   journal_cap_mb: number
   /** Days after which an ended agent's folder is removed. */
@@ -80,6 +82,7 @@ const SETTINGS = {
   log_format: oneOf(LOG_FORMATS),
   max_agents: integer(1, 10_000),
   stop_grace_s: number(0, 600),
+  stop_within_s: number(0, 3600),
   journal_cap_mb: integer(1, 1024 * 1024),
   retain_ended_days: number(0, 3650),
   'update.package': text,
@@ -127,6 +130,7 @@ export async function loadDaemonConfig({
   const address = find('server_url', sources) ?? { value: DEFAULT_SERVER_URL, source: 'the default' }
   const server_url = serverUrl(address.value, address.source, allow_insecure)
   const ca_file = find('ca_file', sources)?.value
+  const stop_within_s = find('stop_within_s', sources)?.value
   const { key, warnings } = machineKey(sources)
   return {
     server_url,
@@ -138,6 +142,7 @@ export async function loadDaemonConfig({
     log_format: find('log_format', sources)?.value ?? 'text',
     max_agents: find('max_agents', sources)?.value ?? 200,
     stop_grace_s: find('stop_grace_s', sources)?.value ?? 5,
+    ...(stop_within_s !== undefined && { stop_within_s }),
     journal_cap_mb: find('journal_cap_mb', sources)?.value ?? 256,
     retain_ended_days: find('retain_ended_days', sources)?.value ?? 7,
     update: updateConfig(sources),

@@ -47,7 +47,7 @@ export async function runDaemon(
   try {
     clearTemporary(paths.dir)
     if (process.env[ON_TRIAL] !== '1') upgradeFolder(paths.dir, STATE_UPGRADES)
-    const ending = endings(logger)
+    const ending = endings(logger, config.stop_within_s)
     let entry: string | undefined
     const restart = (another?: string) => {
       entry ??= another
@@ -137,8 +137,14 @@ function takeLock(path: string) {
   }
 }
 
-/** The first word on how to end counts, but a stop is not lost in a restart; a second signal means: hurry. */
-function endings(logger: Logger) {
+/** Of the time for a whole stop: what the hurried part of it takes at most, with a server that does not answer. */
+const HURRIED_S = 6
+
+/**
+ * The first word on how to end counts, but a stop is not lost in a restart; a second signal means: hurry.
+ * @param withinS seconds for a whole stop
+ */
+function endings(logger: Logger, withinS: number | undefined) {
   const hurry = new AbortController()
   let decided: Ending = 'restart'
   let resolve: (how: Ending) => void
@@ -146,6 +152,8 @@ function endings(logger: Logger) {
     resolve = done
   })
   const ask = (how: Ending) => {
+    if (how === 'stop' && decided !== 'stop' && withinS !== undefined)
+      setTimeout(() => hurry.abort(), Math.max(0, withinS - HURRIED_S) * 1000).unref()
     if (how === 'stop') decided = how
     resolve(how)
   }

@@ -7,6 +7,7 @@
  *     tear                      writes the first half of a line, and nothing more
  *     run COMMAND               starts a shell command, in a session of its own as the real one does, and goes on
  *     hang                      a turn that only an interrupt ends
+ *     deaf                      a turn that ends with the process alone, which only SIGKILL ends
  *
  * As the real one, it remembers in its HOME which prompts of a session it has answered, does not answer them again when
  * it is resumed, refuses to resume a session it has never been in, and ends on a line that is not JSON.
@@ -125,6 +126,11 @@ async function answer(text: string, signal: AbortSignal): Promise<string> {
   }
   if (verb === 'tear') {
     writeSync(1, '{"type":"assistant","message":{"id":"torn","role":"assi')
+    return new Promise(() => {})
+  }
+  if (verb === 'deaf') {
+    process.removeAllListeners('SIGTERM').on('SIGTERM', () => {})
+    lines.removeAllListeners('line')
     return new Promise(() => {})
   }
   if (verb === 'hang' || verb === 'ask') {

@@ -14,6 +14,8 @@ const text = readFileSync(new URL('README.md', root), 'utf8')
 
 /** Set by this program for those it starts: nobody sets them by hand. */
 const INTERNAL = [
+  'FOMULAR_DAEMON_KEEPER',
+  'FOMULAR_DAEMON_UNREAPED',
   'FOMULAR_AGENT',
   'FOMULAR_DAEMON_NO_SELF_RELAUNCH',
   'FOMULAR_DAEMON_ON_TRIAL',

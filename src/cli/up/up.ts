@@ -12,6 +12,8 @@ import { readFormat } from '../../platform/format.ts'
 import { createLogger } from '../../platform/log.ts'
 import { SUPERVISED } from '../../service/plan.ts'
 import { isUnderWay } from '../../update/record.ts'
+import { stopWithin } from '../container/main-process.ts'
+import { stayInContainer } from '../container/stay.ts'
 import { EXIT } from '../exit-codes.ts'
 import { handOver } from '../hand-over.ts'
 import { note, serveWithoutReader } from '../terminal.ts'
@@ -34,6 +36,8 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
   refuseWindows()
   serveWithoutReader()
   const invocation = captureInvocation()
+  const ended = await stayInContainer(invocation)
+  if (ended !== undefined) return ended
   const dir = typeof flags.stateDir === 'string' ? flags.stateDir : stateDir(process.env)
   const paths = statePaths(dir)
   await handOver(paths.dir, invocation)
@@ -60,7 +64,7 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
       note('Stopping the agents. Once more to hurry.')
     }
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal)
-    const code = await runDaemon(config, { logger, invocation })
+    const code = await runDaemon({ ...stopWithin(process.env), ...config }, { logger, invocation })
     started.abort()
     await greeting
     if (code !== EXIT.restart || supervised) return code

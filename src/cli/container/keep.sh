@@ -1,0 +1,50 @@
+# Keeps the daemon running for as long as its container is to last, and reaps what agents leave behind: a shell that
+# waits reaps every orphan. usage: sh -c SCRIPT sh PROGRAM [ARGUMENT...]
+export FOMULAR_DAEMON_NO_SELF_RELAUNCH=1 FOMULAR_DAEMON_KEEPER=$$
+child="" stop=""
+tell() { [ -z "$child" ] || kill -s "$1" "$child" 2>/dev/null; }
+# By their numbers: QUIT, PWR (lxc-stop) and RTMIN+3 (podman, for what it takes for systemd).
+trap 'stop=1; tell TERM' 3 15 30 37
+trap 'stop=1; tell INT' 2
+trap 'tell HUP' 1
+# In a session of its own: else a Ctrl-C reaches it twice, from the terminal and from here, which means to hurry.
+session=$(command -v setsid)
+# Starts that failed one after the other.
+failed=0 first=1
+while :; do
+  since=$(date +%s)
+  $session "$@" <&0 &
+  child=$!
+  [ -z "$stop" ] || tell TERM
+  # `wait` also returns when a signal is trapped.
+  while :; do
+    wait "$child"
+    status=$?
+    [ "$status" -gt 128 ] && kill -0 "$child" 2>/dev/null || break
+  done
+  # A signal may have come at the same time as the end.
+  [ "$status" -le 128 ] || { wait "$child"; again=$?; [ "$again" = 127 ] || status=$again; }
+  child=
+  case $status in
+  0 | 2 | 4) break ;;
+  75) failed=0 ;;
+  *)
+    [ $(($(date +%s) - since)) -lt 10 ] || failed=0 first=""
+    # It says itself why it cannot start, and there are no agents yet to look after.
+    [ -z "$first" ] || [ "$status" -gt 128 ] || break
+    failed=$((failed + 1))
+    [ "$failed" -le 3 ] || break
+    [ -n "$stop" ] || sleep "$failed"
+    ;;
+  esac
+  first=""
+  [ -z "$stop" ] || break
+done
+# With the first process, the system kills all others. Those that are left may end by themselves.
+if [ $$ = 1 ] && kill -TERM -1 2>/dev/null; then
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    kill -0 -1 2>/dev/null || break
+    sleep 0.2
+  done
+fi
+exit "$status"

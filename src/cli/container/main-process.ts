@@ -1,0 +1,34 @@
+import { ancestors, nameOf } from '../../platform/ancestors.ts'
+
+/** The process of `keep.sh`, in the environment of what it keeps running. */
+const KEEPER = 'FOMULAR_DAEMON_KEEPER'
+
+/**
+ * Programs that end when what they have started ends, or that stay with it, and that start nothing again. Where all that
+ * is above the daemon, up to a container's first process, is of these, the container ends with the daemon.
+ */
+const PASSES_ON =
+  /^(sh|dash|ash|bash|busybox|tini|tini-static|docker-init|podman-init|dumb-init|catatonit|su|sudo|runuser|gosu|su-exec|timeout)$/
+
+/** First process of a pod whose containers share one namespace of processes. */
+const PAUSE = /^(pause|catatonit)$/
+
+/** Whether a container ends when this process ends, which no supervisor in it starts again. */
+export function endsContainer(pid: number = process.pid): boolean {
+  if (process.platform !== 'linux') return false
+  if (pid === 1) return true
+  const above = ancestors(pid)
+  if (!above.every(({ name }) => PASSES_ON.test(name))) return false
+  // Without an ancestor in this namespace it was started from outside: as a container's own, or by `docker exec`.
+  return above.at(-1)?.pid === 1 || PAUSE.test(nameOf(1))
+}
+
+/** Whether `keep.sh` keeps this process running. */
+export const isKept = (env: NodeJS.ProcessEnv, parent: number = process.ppid) =>
+  env[KEEPER] !== undefined && env[KEEPER] === String(parent)
+
+/** Docker's, from the first signal to SIGKILL; others leave more. */
+const STOP_S = 10
+
+/** Seconds for a whole stop that whoever ends this process leaves, where nobody has set them. */
+export const stopWithin = (env: NodeJS.ProcessEnv) => (isKept(env) ? { stop_within_s: STOP_S } : {})

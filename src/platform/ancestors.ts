@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs'
+
+/** What of a process `/proc` tells everybody. */
+interface Ancestor {
+  pid: number
+  /** Its program's name, at most 15 characters. */
+  name: string
+}
+
+/** No chain of processes is this long: one that is was read while it changed. */
+const MOST = 64
+
+/**
+ * The processes above this one, its parent first. The last one is either process 1, or one whose own parent lives outside
+ * of this namespace of processes. Empty where there is no /proc.
+ */
+export function ancestors(pid: number = process.pid): Ancestor[] {
+  const found: Ancestor[] = []
+  let next = parentOf(pid)
+  while (next !== undefined && next > 0 && found.length < MOST) {
+    found.push({ pid: next, name: nameOf(next) })
+    next = parentOf(next)
+  }
+  return found
+}
+
+/** Empty for a process that has ended. */
+export function nameOf(pid: number): string {
+  return quietly(() => readFileSync(`/proc/${pid}/comm`, 'utf8').trim()) ?? ''
+}
+
+function parentOf(pid: number): number | undefined {
+  const status = quietly(() => readFileSync(`/proc/${pid}/status`, 'utf8')) ?? ''
+  const [, parent] = /^PPid:\t(\d+)$/m.exec(status) ?? []
+  return parent === undefined ? undefined : Number(parent)
+}
+
+function quietly<T>(look: () => T): T | undefined {
+  try {
+    return look()
+  } catch {
+    return undefined
+  }
+}

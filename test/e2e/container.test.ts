@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { AS_CONTAINER, childOf, initOf, zombies } from '../support/container.ts'
+import { fakeAgent } from '../support/fake-agent.ts'
+import { oldestNode } from '../support/nodes.ts'
+import { PROGRAM, RUN, type Running, Stage } from '../support/stage.ts'
+import { until } from '../support/wait.ts'
+
+/** Time that Docker leaves a container between its first signal and SIGKILL. */
+const DOCKER_STOP_MS = 10_000
+
+/** A stage whose daemon is run in a container by a command. */
+async function contained(t: TestContext, command: string[]): Promise<Stage> {
+  const stage = await Stage.open(t, { FOMULAR_CLAUDE_PATH: fakeAgent(t) })
+  stage.daemonCommand = [...AS_CONTAINER, ...command]
+  return stage
+}
+
+const restart = (stage: Stage) =>
+  stage.machine().then((machine) => stage.api('POST', `/api/machines/${machine!.machine_id}/restart`, {}))
+
+/** Waits until another daemon is connected. */
+async function renewed(stage: Stage, before: string | undefined): Promise<void> {
+  await until(
+    async () => {
+      const machine = await stage.machine()
+      return machine?.connected && machine.since !== before
+    },
+    { what: 'a new daemon' },
+  )
+}
+
+/** As `docker stop` does it. */
+async function dockerStop(running: Running, init: number): Promise<number | string> {
+  process.kill(init, 'SIGTERM')
+  const killed = setTimeout(() => process.kill(init, 'SIGKILL'), DOCKER_STOP_MS)
+  try {
+    return await running.ended
+  } finally {
+    clearTimeout(killed)
+  }
+}
+
+const MAINS: [string, (program: string[]) => string[] | Promise<string[]>][] = [
+  ['as process 1', (program) => program],
+  ['as process 1, on a Node that cannot be replaced', async () => [await oldestNode(), PROGRAM]],
+  ['below tini', (program) => ['tini', '--', ...program]],
+  ['below dumb-init, which signals all of a session', (program) => ['dumb-init', ...program]],
+  [
+    'below a shell',
+    (program) => ['sh', '-c', `${program.map((word) => `'${word}'`).join(' ')} "$@"; exit $?`, 'sh'],
+  ],
+]
+
+for (const [where, commandOf] of MAINS)
+  test(`a container lasts through restart and crash of a daemon that is its main process: ${where}`, async (t) => {
+    const stage = await contained(t, await commandOf(RUN))
+    await stage.hub()
+    const running = await stage.daemon()
+    const init = await initOf(running)
+    // Processes that outlive what has started them, and end on their own.
+    const ended = join(stage.dir, 'ended')
+    const orphan = `setsid sh -c 'sleep 0.5; echo >>${ended}' &`
+    const agent = await stage.start({ prompt: `run ${orphan.repeat(5)}` })
+    const { pid } = await stage.agentIs(agent, 'idle')
+    const same = async () => assert.equal((await stage.agentIs(agent, 'idle')).pid, pid)
+
+    let before = (await stage.machine())?.since
+    await restart(stage)
+    await renewed(stage, before)
+    await same()
+
+    before = (await stage.machine())?.since
+    const [daemon] = stage.processes().filter((each) => isDaemon(each.pid))
+    process.kill(daemon!.pid, 'SIGKILL')
+    await renewed(stage, before)
+    await same()
+
+    await until(() => existsSync(ended) && readFileSync(ended).length === 5, {
+      what: 'the end of all orphans',
+    })
+    await until(() => zombies(init).length === 0, { what: 'all orphans being reaped' })
+    // A shell that is process 1 hands no signal on.
+    const told = where === 'below a shell' ? await childOf(init) : init
+    assert.equal(await dockerStop(running, told), 0, running.log())
+    assert.deepEqual((await stage.agent(agent)).exit, { code: 0, reason: 'stopped' })
+  })
+
+/** The daemon itself: neither what keeps it running, nor an agent. */
+const isDaemon = (pid: number) => {
+  const argv = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+  return (
+    argv[1] === PROGRAM && readFileSync(`/proc/${pid}/environ`, 'utf8').includes('FOMULAR_DAEMON_KEEPER=')
+  )
+}
+
+test('in a container, `up` goes on after a restart, and ends when it is told to', async (t) => {
+  const stage = await contained(t, RUN)
+  const running = stage.run(['up', '--port', String(stage.port)], {}, stage.daemonCommand)
+  const machine = await until(
+    () =>
+      stage.machine().then(
+        (found) => found?.connected && found,
+        () => false,
+      ),
+    {
+      what: 'hub and daemon',
+    },
+  )
+  const agent = await stage.start()
+  const { pid } = await stage.agentIs(agent, 'idle')
+  await restart(stage)
+  await until(() =>
+    renewed(stage, (machine as { since: string }).since).then(
+      () => true,
+      () => false,
+    ),
+  )
+  assert.equal((await stage.agentIs(agent, 'idle')).pid, pid)
+  assert.equal(await dockerStop(running, await initOf(running)), 0, running.log())
+})
+
+test('in a container, a hub alone ends when it is told to', async (t) => {
+  const stage = await contained(t, RUN)
+  const hub = stage.run(['hub', '--port', String(stage.port)], {}, stage.daemonCommand)
+  await until(
+    () =>
+      fetch(`${stage.hubUrl}/health`).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    { what: 'the hub' },
+  )
+  assert.equal(await dockerStop(hub, await initOf(hub)), 0, hub.log())
+})
+
+test('in a container, a daemon that refuses its configuration ends it at once, with its code', async (t) => {
+  const stage = await contained(t, RUN)
+  const refused = stage.run(['--key', '$NO_SUCH_KEY'], {}, stage.daemonCommand)
+  assert.equal(await refused.ended, 2)
+  assert.equal(refused.log().match(/there is no variable NO_SUCH_KEY/g)?.length, 1)
+})
+
+test('an agent that will not end does not outlast the time that Docker leaves a container', async (t) => {
+  const stage = await contained(t, RUN)
+  await stage.hub()
+  const running = await stage.daemon()
+  const agent = await stage.start({ prompt: `deaf` })
+  await stage.agentIs(agent, 'working')
+  assert.equal(await dockerStop(running, await initOf(running)), 0, running.log())
+  assert.equal((await stage.agent(agent)).exit?.reason, 'stopped')
+})
+
+test('a key given as an argument is not in what others can read of a container', async (t) => {
+  const stage = await contained(t, RUN)
+  await stage.hub()
+  const key = readFileSync(join(stage.state, 'hub/machine.key'), 'utf8').trim()
+  const args = ['--server-url', `ws://127.0.0.1:${stage.port}`, '--key', key]
+  const running = stage.run(args, {}, stage.daemonCommand)
+  await until(async () => (await stage.machine())?.connected, { what: 'the daemon at the hub' })
+  const init = await initOf(running)
+  for (const { pid } of stage.processes())
+    if (pid !== running.pid)
+      assert.ok(!readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(key), String(pid))
+  assert.equal(await dockerStop(running, init), 0)
+})

@@ -1,0 +1,41 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import type { Running } from './stage.ts'
+import { until } from './wait.ts'
+
+/** Runs what follows as process 1 of a namespace of processes, all of which end with it. */
+export const AS_CONTAINER = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child']
+
+/** Process 1 of what was run so, by the id that it has outside. */
+export const initOf = ({ pid }: Running): Promise<number> => childOf(pid)
+
+/** The first process that another one has started, once it has. */
+export async function childOf(pid: number): Promise<number> {
+  const children = () => read(`/proc/${pid}/task/${pid}/children`).trim()
+  return Number.parseInt(await until(children, { what: `a child of ${pid}` }), 10)
+}
+
+/** Processes of a container that have ended and that nobody has reaped. @param init its process 1 */
+export function zombies(init: number): number[] {
+  const namespace = namespaceOf(String(init))
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && namespaceOf(name) === namespace)
+    .filter((pid) => /^State:\tZ/m.test(read(`/proc/${pid}/status`)))
+    .map(Number)
+}
+
+/** Undefined for a process that is gone. */
+function namespaceOf(pid: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`)
+  } catch {
+    return undefined
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
