@@ -1,12 +1,15 @@
 import { Command } from 'commander'
 import { withDaemonFlags } from './daemon-flags.ts'
 import { EXIT } from './exit-codes.ts'
+import { connectDaemon, WHICH } from './local.ts'
+import { askLine } from './prompt.ts'
 import type { Finding } from './render/finding.ts'
 import { isInteractive, print, printJson, stdoutColors } from './terminal.ts'
 
 const HELP = `
 Looks at everything a daemon needs, with the configuration a daemon would have here: same flags, same environment.
 Exit code 1 if something must be mended.
+${WHICH}
 
 With --fix it ends the processes that agents have left behind and nobody looks after any more; on a terminal it offers
 to. They are known by what they carry and descend from: a process that merely has the pid of one is never touched.
@@ -35,22 +38,22 @@ async function doctor({ json, fix, ...flags }: Record<string, string | boolean>)
   ])
   const show = (found: Finding[]) =>
     print(found.map((finding) => findingText(finding, stdoutColors())).join('\n'))
-  let findings = await examine(flags, process.env)
+  const connected = await connectDaemon({
+    ...(typeof flags.stateDir === 'string' && { stateDir: flags.stateDir }),
+    json: json === true,
+    env: typeof flags.config === 'string' ? { ...process.env, FOMULAR_CONFIG: flags.config } : process.env,
+  })
+  let findings = await examine(flags, process.env, connected)
   const found = findings.find(({ strays }) => strays !== undefined)
   const asks = found !== undefined && !fix && !json && isInteractive()
   if (asks) show(findings)
-  if (found?.strays && (fix || (asks && (await confirmed('End them? [y/N] '))))) {
+  if (found?.strays && (fix || (asks && /^y(es)?$/i.test(await askLine('End them? [y/N] '))))) {
     const cleared = await clearStrays(found.strays)
     findings = findings.map((finding) => (finding === found ? cleared : finding))
     if (asks) show([cleared])
   }
   const ok = findings.every(({ level }) => level !== 'error')
-  if (json) printJson({ ok, findings })
+  if (json) printJson({ ok, findings, ...connected.facts })
   else if (!asks) show(findings)
   process.exitCode = ok ? EXIT.ok : EXIT.failure
-}
-
-async function confirmed(question: string): Promise<boolean> {
-  const { askLine } = await import('./prompt.ts')
-  return /^y(es)?$/i.test(await askLine(question))
 }

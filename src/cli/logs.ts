@@ -1,11 +1,12 @@
 import { Command } from 'commander'
 import { UserError } from '../platform/errors.ts'
 import { EXIT } from './exit-codes.ts'
-import { withLocal } from './local.ts'
+import { WHICH, withLocal } from './local.ts'
 import { JSON_OUTPUT, numeric } from './options.ts'
 
 const HELP = `
 Times are in UTC. The log is daemon.log in the state folder, and daemon.log.1 the part before; each grows to 8 MiB.
+${WHICH}
 
 Examples:
   $ fomular-daemon logs
@@ -26,14 +27,22 @@ export function logsCommand(): Command {
       .option('-f, --follow', 'go on with what is added')
       .option('-n, --lines <count>', 'the last so many lines', numeric, 100)
       .addHelpText('after', HELP)
-      .action(showLog),
+      .action(logs),
     JSON_OUTPUT.stream,
   )
 }
 
+async function logs({ stateDir: given, json, ...options }: Options) {
+  const { announce, chooseDaemon } = await import('./local/choose.ts')
+  const chosen = await chooseDaemon({ stateDir: given, json })
+  if (!chosen.usable) throw (await import('./local/absent.ts')).forbidden(chosen)
+  announce(chosen)
+  await showLog({ ...options, ...(json && { json }), stateDir: chosen.state_dir })
+}
+
 /** Prints the log of a state folder. */
-export async function showLog({ stateDir: given, json, follow, lines }: Options) {
-  const [{ stateDir, statePaths }, { formatLogLine }, { clean }, { lastLines, newLines }, { print }] =
+export async function showLog({ stateDir, json, follow, lines }: Options & { stateDir: string }) {
+  const [{ statePaths }, { formatLogLine }, { clean }, { lastLines, newLines }, { print }] =
     await Promise.all([
       import('../config/paths.ts'),
       import('../platform/log.ts'),
@@ -41,7 +50,7 @@ export async function showLog({ stateDir: given, json, follow, lines }: Options)
       import('./tail.ts'),
       import('./terminal.ts'),
     ])
-  const { log } = statePaths(given ?? stateDir(process.env))
+  const { log } = statePaths(stateDir)
   const show = (line: string) => print(json ? line : clean(formatLogLine(line)).trimEnd())
   const tail = lastLines(log, lines)
   if (!tail && !follow)

@@ -14,8 +14,8 @@ export function report(thrown: unknown, { json }: { json: boolean }): Report {
   const error = isDiskFull(thrown) ? diskFull(thrown as NodeJS.ErrnoException) : thrown
   const exitCode = error instanceof UserError ? error.exitCode : EXIT.failure
   if (json) {
-    const { code, message, remedy } = error instanceof UserError ? error : fault(error)
-    const body = { error: { code, message, ...(remedy !== undefined && { remedy }) } }
+    const { code, message, remedy, facts } = error instanceof UserError ? error : fault(error)
+    const body = { error: { code, message, ...(remedy !== undefined && { remedy }), ...facts } }
     return { stdout: `${JSON.stringify(body)}\n`, stderr: '', exitCode }
   }
   const { red, dim } = colors(wantsColor(process.env, process.stderr.isTTY === true))
@@ -39,4 +39,5 @@ const fault = (error: unknown) => ({
   code: 'internal',
   message: error instanceof Error ? error.message : String(error),
   remedy: undefined,
+  facts: {},
 })

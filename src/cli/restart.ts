@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { sleep } from '../platform/clock.ts'
 import { UserError } from '../platform/errors.ts'
 import type { ControlClient } from './client/control-client.ts'
-import { connectDaemon, type LocalOptions, withLocal } from './local.ts'
+import { connectDaemon, type LocalOptions, WHICH, withLocal } from './local.ts'
 import { print, printJson } from './terminal.ts'
 
 /** For the new daemon to answer. A supervisor may wait some seconds before it starts it. */
@@ -11,6 +11,7 @@ const POLL_MS = 100
 
 const HELP = `
 Agents run on: the new daemon takes them over.
+${WHICH}
 
 Example:
   $ fomular-daemon restart`
@@ -25,9 +26,9 @@ export function restartCommand(): Command {
 }
 
 async function restart(options: LocalOptions) {
-  const { daemon } = await connectDaemon(options)
+  const { daemon, facts } = await connectDaemon(options)
   const { restart_strategy, pid, version } = await restartDaemon(daemon)
-  if (options.json) printJson({ restart_strategy, pid, version })
+  if (options.json) printJson({ restart_strategy, pid, version, ...facts })
   else print(`The daemon is back: process ${pid}, version ${version}.`)
 }
 

@@ -1,11 +1,12 @@
 import { Command } from 'commander'
 import { EXIT } from './exit-codes.ts'
-import { connectDaemon, type LocalOptions, withLocal } from './local.ts'
+import { connectDaemon, type LocalOptions, WHICH, withLocal } from './local.ts'
 import { print, printJson, stdoutColors } from './terminal.ts'
 
 const HELP = `
 The server itself is asked whether it hears this daemon. Exit code 0 only if it does; 1 if it does not; 4 if no daemon
 is running.
+${WHICH}
 
 Examples:
   $ fomular-daemon status
@@ -21,12 +22,12 @@ export function statusCommand(): Command {
 }
 
 async function status(options: LocalOptions) {
-  const [{ daemon }, { isHealthy, statusText }] = await Promise.all([
+  const [{ daemon, facts }, { isHealthy, statusText }] = await Promise.all([
     connectDaemon(options),
     import('./render/status.ts'),
   ])
   const state = await daemon.status()
-  if (options.json) printJson(state)
+  if (options.json) printJson({ ...state, ...facts })
   else print(statusText(state, Date.now(), stdoutColors()))
   process.exitCode = isHealthy(state) ? EXIT.ok : EXIT.failure
 }

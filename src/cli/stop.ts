@@ -2,8 +2,9 @@ import { Command } from 'commander'
 import { sleep } from '../platform/clock.ts'
 import { UserError } from '../platform/errors.ts'
 import { EXIT } from './exit-codes.ts'
-import { connectDaemon, type LocalOptions, withLocal } from './local.ts'
-import { note, print, printJson } from './terminal.ts'
+import type { Chosen } from './local/choose.ts'
+import { connectDaemon, type LocalOptions, WHICH, withLocal } from './local.ts'
+import { isInteractive, note, print, printJson } from './terminal.ts'
 
 /** Every agent may need all of its graces, at the same time as the others. */
 const STOPPED_MS = 120_000
@@ -11,6 +12,7 @@ const POLL_MS = 100
 
 const HELP = `
 Its agents are stopped gracefully, as by SIGTERM. One that runs as a service is stopped with fomular-daemon service stop. To start the daemon anew while they run on: fomular-daemon restart.
+${WHICH}
 
 Example:
   $ fomular-daemon stop`
@@ -22,40 +24,57 @@ export function stopCommand(): Command {
 }
 
 async function stop(options: LocalOptions) {
-  const { daemon, paths } = await connectDaemon(options)
+  const { daemon, paths, chosen, facts } = await connectDaemon(options)
   const { pid, agents } = await daemon.status()
-  await refuseSupervised(pid)
-  const { readJson } = await import('../platform/files.ts')
-  const { isAlive, ProcessIdentity } = await import('../platform/process-identity.ts')
-  const holder = readJson(paths.lock, ProcessIdentity)
+  await refuseService(chosen, facts)
+  await refuseForeign(chosen, facts, options)
+  const [{ isAlive }, { holderOf }] = await Promise.all([
+    import('../platform/process-identity.ts'),
+    import('../service/running.ts'),
+  ])
+  const holder = holderOf(paths)
   await daemon.stop()
   const running = agents.filter(({ state }) => state !== 'exited' && state !== 'failed').length
   if (running > 0 && !options.json) note(`Stopping ${running} agent${running === 1 ? '' : 's'}…`)
   const deadline = Date.now() + STOPPED_MS
   // With its hub in the same process, the process stays a little longer than the daemon's lock.
-  while (holder.ok && isAlive(holder.value)) {
+  while (holder && isAlive(holder)) {
     if (Date.now() > deadline)
       throw new UserError('not_stopped', `Process ${pid} is still there after ${STOPPED_MS / 1000} s.`, {
         remedy: 'See `fomular-daemon logs`.',
       })
     await sleep(POLL_MS)
   }
-  if (options.json) printJson({ pid, stopped: true })
+  if (options.json) printJson({ pid, stopped: true, ...facts })
   else print(`Process ${pid} has stopped.`)
 }
 
 /** A service would start it again at once. */
-async function refuseSupervised(pid: number) {
-  const { serviceOf } = await import('../service/inspect.ts')
-  const service = await serviceOf(pid)
+async function refuseService({ service, user }: Chosen, facts: object) {
   if (!service) return
-  const { manager, name } = service
+  const { serviceLine } = await import('./local/describe.ts')
   throw new UserError(
     'is_service',
-    `The daemon is the service ${name} of ${manager}, which would start it again.`,
+    `The daemon is the service ${service.name} of ${service.manager}, which would start it again.`,
     {
-      remedy: `Stop the service: fomular-daemon service stop --manager ${manager} --name ${name}`,
+      remedy: `Stop the service: ${serviceLine('stop', service, user)}`,
       exitCode: EXIT.refused,
+      facts: { ...facts },
     },
   )
+}
+
+/** Root may stop another user's daemon, but only knowingly. */
+async function refuseForeign(chosen: Chosen, facts: object, { json }: LocalOptions) {
+  if (chosen.near || chosen.named) return
+  const [{ lineOf, nameOf }, { askLine }] = await Promise.all([
+    import('./local/describe.ts'),
+    import('./prompt.ts'),
+  ])
+  if (!json && isInteractive() && /^y(es)?$/i.test(await askLine('Stop it, with its agents? [y/N] '))) return
+  throw new UserError('not_named', `Only another user's runs here: ${nameOf(chosen)}. It was not stopped.`, {
+    remedy: `Name it: ${lineOf(chosen)}`,
+    exitCode: EXIT.usage,
+    facts: { ...facts },
+  })
 }

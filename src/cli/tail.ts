@@ -1,8 +1,9 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, readSync } from 'node:fs'
 import { sleep } from '../platform/clock.ts'
 import { systemCode } from '../platform/errors.ts'
+import { openOwned } from '../platform/owned.ts'
 
-/** Of a log, at most this much is looked at for its last lines. */
+/** Of a log, at most this much is read at once. */
 const TAIL_BYTES = 4 * 1024 * 1024
 const POLL_MS = 200
 
@@ -44,7 +45,8 @@ export async function* newLines(path: string, place: Place | undefined): AsyncGe
 
 /** Cuts off a line that is still being written. */
 function whole({ text, place }: Piece): { lines: string[]; place: Place } {
-  const end = text.lastIndexOf('\n') + 1
+  // A line that is longer than all that is read at once is passed over.
+  const end = text.lastIndexOf('\n') + 1 || (text.length >= TAIL_BYTES ? text.length : 0)
   const rest = Buffer.byteLength(text.slice(end))
   const lines = text.slice(0, end).split('\n').slice(0, -1)
   return { lines, place: { ...place, offset: place.offset - rest } }
@@ -53,7 +55,7 @@ function whole({ text, place }: Piece): { lines: string[]; place: Place } {
 function readFrom(path: string, startOf: (size: number, inode: number) => number): Piece | undefined {
   let fd: number
   try {
-    fd = openSync(path, 'r')
+    fd = openOwned(path)
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined
     throw error
@@ -61,7 +63,7 @@ function readFrom(path: string, startOf: (size: number, inode: number) => number
   try {
     const { size, ino } = fstatSync(fd)
     const start = startOf(size, ino)
-    const buffer = Buffer.alloc(size - start)
+    const buffer = Buffer.alloc(Math.min(size - start, TAIL_BYTES))
     const got = readSync(fd, buffer, 0, buffer.length, start)
     return { text: buffer.toString('utf8', 0, got), place: { inode: ino, offset: start + got } }
   } finally {

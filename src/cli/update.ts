@@ -1,13 +1,16 @@
 import { Command } from 'commander'
 import { UserError } from '../platform/errors.ts'
 import type { ControlClient } from './client/control-client.ts'
-import { connectDaemon, type LocalOptions, withLocal } from './local.ts'
-import { print, printJson } from './terminal.ts'
+import { connectDaemon, type LocalOptions, WHICH, withLocal } from './local.ts'
+import { clean } from './render/clean.ts'
+import { note, print, printJson } from './terminal.ts'
 
 const HELP = `
 The new version is fetched beside the one that runs, checked against the registry's hash, and run to prove itself; then
 the daemon changes over to it and its agents run on. It is kept once the server has accepted it, else the version before
-runs again. Without a daemon that runs, the installation itself is updated.
+runs again. Without a daemon that runs, the installation itself is updated. Daemons that go on with an older
+version are listed, with the command for each.
+${WHICH}
 
 Examples:
   $ fomular-daemon update
@@ -32,7 +35,7 @@ export function updateCommand(): Command {
 }
 
 async function update(version: string, { check, allowDowngrade = false, json, ...local }: Options) {
-  const { paths, daemon } = await connectDaemon(local)
+  const { paths, daemon, chosen, facts } = await connectDaemon({ ...local, ...(json && { json }) })
   const order = { version, allow_downgrade: allowDowngrade }
   const there = await isThere(daemon)
   const [{ StageLines }, steps] = await Promise.all([
@@ -41,7 +44,7 @@ async function update(version: string, { check, allowDowngrade = false, json, ..
   ])
   if (check) {
     const found = await steps.look(paths, version)
-    if (json) return printJson(found)
+    if (json) return printJson({ ...found, ...facts })
     const { installed, available, newer, bad } = found
     if (!newer) return print(`${installed} is installed; ${version} is ${available}: nothing newer.`)
     return print(
@@ -52,13 +55,20 @@ async function update(version: string, { check, allowDowngrade = false, json, ..
   const result = await steps
     .update(paths, order, (stage, message) => lines.begin(stage, message))
     .finally(() => lines.end())
-  if (json) return printJson(result)
   const { from_version, to_version, path, mode } = result
-  if (from_version === to_version) return print(`${from_version} runs already.`)
-  const where = mode === 'user-prefix' ? `, at ${path}` : ''
+  const { outdated, outdatedFacts, outdatedText } = await import('./update/outdated.ts')
+  const old = await outdated(to_version, path ?? process.argv[1] ?? '', paths.dir)
+  if (json) return printJson({ ...result, ...facts, outdated: old.map(outdatedFacts) })
+  const where = mode === 'user-prefix' ? `, at ${clean(path ?? '')}` : ''
+  const took = `in ${(result.duration_ms / 1000).toFixed(1)} s`
   print(
-    `Updated from ${from_version} to ${to_version}${where}, in ${(result.duration_ms / 1000).toFixed(1)} s.`,
+    from_version === to_version
+      ? `${from_version} runs already.`
+      : `Updated from ${from_version} to ${to_version}${where}, ${took}.`,
   )
+  if (!there && chosen.service)
+    print(`${chosen.service.name} does not run: its next start is of ${to_version}.`)
+  for (const each of old) note(outdatedText(each))
 }
 
 async function isThere(daemon: ControlClient): Promise<boolean> {

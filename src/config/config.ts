@@ -120,11 +120,7 @@ export async function loadDaemonConfig({
   flags: DaemonFlags
   env: NodeJS.ProcessEnv
 }): Promise<DaemonConfig> {
-  const named = textFlag(flags.config) ?? (env.FOMULAR_CONFIG || undefined)
-  const by = flags.config === undefined ? 'FOMULAR_CONFIG' : '--config'
-  const path = named === undefined ? undefined : filledIn(named, by, env).value
-  const file = await readConfigFile(path === undefined ? undefined : { path, by }, env, CONFIG_KEYS)
-  const sources = { flags, env, file }
+  const sources = { flags, env, file: await fileOf(flags, env) }
 
   const allow_insecure = find('allow_insecure', sources)?.value ?? false
   const address = find('server_url', sources) ?? { value: DEFAULT_SERVER_URL, source: 'the default' }
@@ -153,10 +149,25 @@ export async function loadDaemonConfig({
   }
 }
 
+/** The state folder that the configuration file names. One that cannot be read names none. */
+export async function configuredStateDir(env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  try {
+    return find('state_dir', { flags: {}, env: {}, file: await fileOf({}, env) })?.value
+  } catch {
+    return undefined
+  }
+}
+
 /** The policy for new versions alone: it needs no server and no key. @throws UserError */
 export async function loadUpdateConfig(env: NodeJS.ProcessEnv): Promise<UpdateConfig> {
-  const named = env.FOMULAR_CONFIG ? { path: env.FOMULAR_CONFIG, by: 'FOMULAR_CONFIG' } : undefined
-  return updateConfig({ flags: {}, env, file: await readConfigFile(named, env, CONFIG_KEYS) })
+  return updateConfig({ flags: {}, env, file: await fileOf({}, env) })
+}
+
+function fileOf(flags: DaemonFlags, env: NodeJS.ProcessEnv): Promise<ConfigFile | undefined> {
+  const named = textFlag(flags.config) ?? (env.FOMULAR_CONFIG || undefined)
+  const by = flags.config === undefined ? 'FOMULAR_CONFIG' : '--config'
+  const path = named === undefined ? undefined : filledIn(named, by, env).value
+  return readConfigFile(path === undefined ? undefined : { path, by }, env, CONFIG_KEYS)
 }
 
 function updateConfig(sources: Sources): UpdateConfig {

@@ -4,6 +4,8 @@ export interface UserErrorDetails {
   /** Of the process, where the error ends it. 2 for wrong usage. */
   exitCode?: number
   cause?: unknown
+  /** What programs may want to know besides, as fields beside code and message. */
+  facts?: Record<string, unknown>
 }
 
 /** An error whose message is for whoever runs the program: no stack is shown. */
@@ -12,13 +14,19 @@ export class UserError extends Error {
   readonly code: string
   readonly remedy: string | undefined
   readonly exitCode: number
+  readonly facts: Record<string, unknown>
 
-  constructor(code: string, message: string, { remedy, exitCode = 1, cause }: UserErrorDetails = {}) {
+  constructor(
+    code: string,
+    message: string,
+    { remedy, exitCode = 1, cause, facts = {} }: UserErrorDetails = {},
+  ) {
     super(message, { cause })
     this.name = 'UserError'
     this.code = code
     this.remedy = remedy
     this.exitCode = exitCode
+    this.facts = facts
   }
 }
 

@@ -22,6 +22,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type * as z from 'zod/mini'
 import { systemCode, UserError } from './errors.ts'
+import { openOwned } from './owned.ts'
 import { identify } from './process-identity.ts'
 
 export interface WriteOptions {
@@ -116,7 +117,7 @@ export type ReadResult<T> =
 export function readJson<T>(path: string, schema: z.ZodMiniType<T>): ReadResult<T> {
   let text: string
   try {
-    text = readFileSync(path, 'utf8')
+    text = readPlain(path)
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return { ok: false, reason: 'missing' }
     throw error
@@ -135,6 +136,15 @@ export function readJson<T>(path: string, schema: z.ZodMiniType<T>): ReadResult<
     ok: false,
     reason: 'damaged',
     problem: `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`,
+  }
+}
+
+function readPlain(path: string): string {
+  const fd = openOwned(path)
+  try {
+    return readFileSync(fd, 'utf8')
+  } finally {
+    closeSync(fd)
   }
 }
 

@@ -40,6 +40,16 @@ const fileAt = (path: string) =>
     return `${dev}:${ino}`
   })
 
+/** Variables that a process was started with. Undefined for one that is gone, or somebody else's. Linux only. */
+export function environmentOf(pid: number): ((name: string) => string | undefined) | undefined {
+  const environment = linux ? read(`/proc/${pid}/environ`) : undefined
+  return environment === undefined ? undefined : (name) => valueIn(environment, name)
+}
+
+/** The user that a process runs as; undefined for one that is gone. Linux only. */
+export const userOf = (pid: number): number | undefined =>
+  linux ? quietly(() => statSync(`/proc/${pid}`).uid) : undefined
+
 /** Program and arguments of every process. Elsewhere than on Linux arguments with blanks in them are several. */
 export function commandLines(): { pid: number; argv: string[] }[] {
   if (linux)

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import type { ManagerName } from './plan.ts'
 import { entries } from './pm2.ts'
 import { run } from './run.ts'
+import { unitOf } from './supervisor.ts'
 import { lingers, properties, type Scope, userEnvironment } from './systemd.ts'
 import { isOurs, pm2Troubles, type Trouble, unitTroubles } from './troubles.ts'
 
@@ -19,15 +20,6 @@ export async function inspectServices(pid: number | undefined): Promise<Found[]>
     .filter((entry) => isOurs(entry.pm2_env.pm_exec_path ?? ''))
     .map((entry): Found => ({ manager: 'pm2', name: entry.name, troubles: pm2Troubles(entry) }))
   return [...units.flat(), ...pm2]
-}
-
-/** What would start a process again if it ended. */
-export async function serviceOf(pid: number): Promise<{ manager: ManagerName; name: string } | undefined> {
-  const unit = unitOf(pid)
-  if (unit && (await properties(unit.scope, unit.name)).MainPID === String(pid))
-    return { manager: unit.scope === 'system' ? 'systemd' : 'systemd-user', name: unit.name }
-  const entry = (await entries()).find((each) => each.pid === pid)
-  return entry && { manager: 'pm2', name: entry.name }
 }
 
 async function inspectUnits(scope: Scope, pid: number | undefined): Promise<Found[]> {
@@ -52,19 +44,6 @@ async function inspectUnits(scope: Scope, pid: number | undefined): Promise<Foun
     })
   }
   return found
-}
-
-/** The service that a process is in, as its control group says. */
-function unitOf(pid: number): { name: string; scope: Scope } | undefined {
-  let groups: string
-  try {
-    groups = readFileSync(`/proc/${pid}/cgroup`, 'utf8')
-  } catch {
-    return undefined
-  }
-  const [, path, name] = /^\d+:(?:name=systemd)?:(.*\/)([^/\n]+)\.service$/m.exec(groups) ?? []
-  if (path === undefined || name === undefined) return undefined
-  return { name, scope: /\/user@\d+\.service\//.test(path) ? 'user' : 'system' }
 }
 
 function lingerTroubles(name: string, scope: Scope): Trouble[] {

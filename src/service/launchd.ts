@@ -1,9 +1,12 @@
+import { existsSync, readdirSync } from 'node:fs'
 import { userInfo } from 'node:os'
+import { basename, join } from 'node:path'
 import type { At, Manager, Status } from './manager.ts'
 import { markText, readInstalled } from './mark.ts'
 import { keyVariable, type ServicePlan, serviceFiles, variables } from './plan.ts'
 import { run } from './run.ts'
 import { keySteps } from './steps.ts'
+import type { Service } from './units.ts'
 
 /** Launchd waits so long, in seconds, before it starts again what ended. */
 const THROTTLE_S = 10
@@ -68,6 +71,21 @@ export const launchd: Manager = {
   },
 
   logs: () => undefined,
+}
+
+/** Property lists of this user that were installed by this program. */
+export function launchdServices(home: string): Service[] {
+  const folder = join(home, 'Library/LaunchAgents')
+  const names = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.plist')) : []
+  return names.flatMap((file): Service[] => {
+    const mark = readInstalled(join(folder, file))?.mark
+    if (!mark) return []
+    const { state_dir, user } = mark
+    const name = basename(file, '.plist')
+    return [
+      { manager: 'launchd', name, runs: 'daemon', user, state_dir, running: false, state: 'not running' },
+    ]
+  })
 }
 
 type Plist = string | number | boolean | Plist[] | { [key: string]: Plist }

@@ -27,10 +27,11 @@ export function readInstalled(path: string): Installed | undefined {
     if (systemCode(error) === 'ENOENT') return undefined
     throw error
   }
-  return { text, mark: parse(text) }
+  return { text, mark: parseMark(text) }
 }
 
-function parse(text: string): Mark | undefined {
+/** What a service's file says of itself; undefined for one that was written by hand. */
+export function parseMark(text: string): Mark | undefined {
   const [, json] = new RegExp(`${WORD} (\\{.*\\})`).exec(text) ?? []
   if (json === undefined) return undefined
   try {

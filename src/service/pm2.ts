@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs'
 import * as z from 'zod/mini'
+import { stateDir } from '../config/paths.ts'
 import { UserError } from '../platform/errors.ts'
 import type { At, Manager, Status } from './manager.ts'
 import { markText, readInstalled } from './mark.ts'
 import { CODES, keyVariable, type ServicePlan, serviceFiles, variables } from './plan.ts'
 import { run } from './run.ts'
 import { keySteps } from './steps.ts'
+import { isOurs } from './troubles.ts'
+import { flagIn, runsOf, type Service } from './units.ts'
 
 const files = ({ name, home }: At) => serviceFiles('pm2', name, home)
 const at = ({ name, account }: ServicePlan): At => ({ name, home: account.home })
@@ -17,6 +20,8 @@ const Entry = z.object({
   pm2_env: z.object({
     status: z.string(),
     pm_exec_path: z.optional(z.string()),
+    args: z.optional(z.union([z.array(z.string()), z.string()])),
+    FOMULAR_STATE_DIR: z.optional(z.string()),
     pm_uptime: z.optional(z.number()),
     restart_time: z.optional(z.int()),
     treekill: z.optional(z.boolean()),
@@ -155,6 +160,28 @@ export async function entries(env: NodeJS.ProcessEnv = process.env): Promise<Pm2
   } catch {
     return []
   }
+}
+
+/** Entries of this user's pm2 that run a daemon, whoever wrote them. */
+export async function pm2Services(env: NodeJS.ProcessEnv): Promise<Service[]> {
+  const ours = (await entries(env)).filter(({ pm2_env }) => isOurs(pm2_env.pm_exec_path ?? ''))
+  return ours.flatMap(({ name, pid, pm2_env }): Service[] => {
+    const args = [pm2_env.args ?? []].flat().join(' ')
+    const runs = runsOf(`fomular-daemon ${args}`)
+    if (runs === 'hub') return []
+    const named = flagIn(` ${args}`, 'state-dir') ?? pm2_env.FOMULAR_STATE_DIR
+    return [
+      {
+        manager: 'pm2',
+        name,
+        runs,
+        state_dir: named ?? stateDir({ HOME: env.HOME }),
+        running: pm2_env.status === 'online',
+        state: pm2_env.status,
+        ...(pid !== undefined && pid > 0 && { pid }),
+      },
+    ]
+  })
 }
 
 async function checkUsable() {

@@ -1,12 +1,16 @@
 import { request } from 'node:http'
+import { dirname } from 'node:path'
 import * as z from 'zod/mini'
 import { socketAddress } from '../../config/paths.ts'
 import { systemCode, UserError } from '../../platform/errors.ts'
+import { addressOfForeign, isForeign } from '../../platform/sockets.ts'
 import { AgentStatus, CommandError, MachineStatus } from '../../protocol/index.ts'
 import { EXIT } from '../exit-codes.ts'
 
 /** The daemon asks its server over the real path, which may take as long as its own limit for that. */
 const ANSWER_MS = 15_000
+/** A status of ten thousand agents is a third of this. */
+const ANSWER_BYTES = 64 * 1024 * 1024
 /** It asks the registry, over npm. */
 const REGISTRY_MS = 2 * 60_000
 
@@ -47,13 +51,21 @@ export const UpdateCheck = z.object({
 })
 export type UpdateCheck = z.infer<typeof UpdateCheck>
 
+/** What to say where nobody listens, or this user may not ask. */
+interface Unreachable {
+  missing?: () => UserError
+  forbidden?: () => UserError
+}
+
 /** The local control of the daemon of a state folder. Throws UserError when there is none. */
 export class ControlClient {
   readonly #socket: string
+  readonly #unreachable: Unreachable
 
   /** @param socket as `statePaths` has it */
-  constructor(socket: string) {
+  constructor(socket: string, unreachable: Unreachable = {}) {
     this.#socket = socket
+    this.#unreachable = unreachable
   }
 
   status(): Promise<DaemonStatus> {
@@ -100,21 +112,29 @@ export class ControlClient {
 
   #request(method: string, path: string, body: object | undefined, timeoutMs: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const call = request(
-        { socketPath: socketAddress(this.#socket), method, path, timeout: timeoutMs },
-        (response) => {
-          const chunks: Buffer[] = []
-          response.on('data', (chunk: Buffer) => chunks.push(chunk))
-          response.on('error', reject)
-          response.on('end', () => {
-            try {
-              resolve(JSON.parse(Buffer.concat(chunks).toString('utf8')))
-            } catch (error) {
-              reject(error)
-            }
-          })
-        },
-      )
+      let socketPath: string
+      try {
+        socketPath = this.#address()
+      } catch (error) {
+        return reject(this.#failure(error as Error))
+      }
+      const call = request({ socketPath, method, path, timeout: timeoutMs }, (response) => {
+        const chunks: Buffer[] = []
+        let size = 0
+        response.on('data', (chunk: Buffer) => {
+          size += chunk.length
+          if (size > ANSWER_BYTES) response.destroy(new Error("The daemon's answer is too long."))
+          chunks.push(chunk)
+        })
+        response.on('error', reject)
+        response.on('end', () => {
+          try {
+            resolve(JSON.parse(Buffer.concat(chunks).toString('utf8')))
+          } catch (error) {
+            reject(error)
+          }
+        })
+      })
       call.on('timeout', () =>
         call.destroy(
           new UserError('daemon_silent', `The daemon gave no answer within ${timeoutMs / 1000} s.`, {
@@ -122,25 +142,36 @@ export class ControlClient {
           }),
         ),
       )
-      call.on('error', (error) => reject(error instanceof UserError ? error : this.#unreachable(error)))
+      call.on('error', (error) => reject(error instanceof UserError ? error : this.#failure(error)))
       call.end(body && JSON.stringify(body))
     })
   }
 
-  #unreachable(error: Error): UserError {
+  /** In another user's folder, nothing but that user's own socket is taken. */
+  #address(): string {
+    const foreign = isForeign(dirname(this.#socket))
+    return foreign ? addressOfForeign(this.#socket) : socketAddress(this.#socket)
+  }
+
+  #failure(error: Error): UserError {
     const code = systemCode(error)
     if (code === 'EACCES' || code === 'EPERM')
-      return new UserError('daemon_forbidden', 'The daemon belongs to another user.', {
-        remedy: 'Run this as the user that it runs as.',
+      return (
+        this.#unreachable.forbidden?.() ??
+        new UserError('daemon_forbidden', 'The daemon belongs to another user.', {
+          remedy: 'Run this as the user that it runs as.',
+          exitCode: EXIT.refused,
+          cause: error,
+        })
+      )
+    return (
+      this.#unreachable.missing?.() ??
+      new UserError('daemon_not_running', 'No daemon is running on this state folder.', {
+        remedy: 'Start one with `fomular-daemon up`.',
         exitCode: EXIT.refused,
         cause: error,
       })
-    return new UserError('daemon_not_running', 'No daemon is running on this state folder.', {
-      remedy:
-        'Start one with `fomular-daemon up`, or name its state folder with --state-dir or FOMULAR_STATE_DIR.',
-      exitCode: EXIT.refused,
-      cause: error,
-    })
+    )
   }
 }
 

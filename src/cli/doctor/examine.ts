@@ -1,9 +1,10 @@
 import { type DaemonConfig, type DaemonFlags, loadDaemonConfig } from '../../config/config.ts'
 import { childEnvironment } from '../../config/environment.ts'
 import { concealKey } from '../../config/key.ts'
-import { stateDir, statePaths } from '../../config/paths.ts'
 import { UserError } from '../../platform/errors.ts'
-import { ControlClient, type DaemonStatus } from '../client/control-client.ts'
+import type { DaemonStatus } from '../client/control-client.ts'
+import type { Chosen } from '../local/choose.ts'
+import type { Connected } from '../local.ts'
 import type { Finding } from '../render/finding.ts'
 import { checkNode, checkNpm } from './node.ts'
 import { checkRuntime } from './runtime.ts'
@@ -13,24 +14,22 @@ import { checkDisk, checkFolder, checkLock } from './state.ts'
 import { checkStrays } from './strays.ts'
 
 /** Looks at everything a daemon needs. Changes nothing. */
-export async function examine(flags: DaemonFlags, env: NodeJS.ProcessEnv): Promise<Finding[]> {
+export async function examine(
+  flags: DaemonFlags,
+  env: NodeJS.ProcessEnv,
+  { chosen, daemon: client, paths }: Connected,
+): Promise<Finding[]> {
   const config = await loadDaemonConfig({ flags, env }).catch((error: unknown) => {
     if (error instanceof UserError) return error
     throw error
   })
   concealKey(config instanceof UserError ? undefined : config.key)
   const inherited = childEnvironment(env)
-  const dir =
-    config instanceof UserError
-      ? typeof flags.stateDir === 'string'
-        ? flags.stateDir
-        : stateDir(env)
-      : config.state_dir
-  const paths = statePaths(dir)
-  const daemon = await new ControlClient(paths.socket).status().catch((error: unknown) => {
+  const daemon = await client.status().catch((error: unknown) => {
     if (error instanceof UserError) return error
     throw error
   })
+  if (daemon instanceof UserError && daemon.code === 'daemon_forbidden') throw daemon
   const running = daemon instanceof UserError ? undefined : daemon
   const findings = await Promise.all([
     [checkNode()],
@@ -41,7 +40,7 @@ export async function examine(flags: DaemonFlags, env: NodeJS.ProcessEnv): Promi
     checkDisk(paths),
     checkStrays(paths, running !== undefined),
     checkService(running?.pid),
-    checkConnection(config, daemon),
+    checkConnection(config, daemon, chosen),
   ])
   return findings.flat()
 }
@@ -50,8 +49,14 @@ export async function examine(flags: DaemonFlags, env: NodeJS.ProcessEnv): Promi
 async function checkConnection(
   config: DaemonConfig | UserError,
   daemon: DaemonStatus | UserError,
+  { service, running }: Chosen,
 ): Promise<Finding[]> {
   if (!(daemon instanceof UserError)) return checkLink(daemon)
+  // What this user would start here is not what the service starts.
+  if (service && !running) {
+    const { message, remedy } = daemon
+    return [{ check: 'service', level: 'error', message, ...(remedy !== undefined && { remedy }) }]
+  }
   if (!(config instanceof UserError)) {
     const warnings = config.warnings.map(
       (message): Finding => ({ check: 'config', level: 'warning', message }),

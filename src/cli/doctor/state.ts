@@ -2,8 +2,7 @@ import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:f
 import { dirname } from 'node:path'
 import type { StatePaths } from '../../config/paths.ts'
 import { diskSpace } from '../../platform/disk.ts'
-import { readJson } from '../../platform/files.ts'
-import { isAlive, ProcessIdentity } from '../../platform/process-identity.ts'
+import { holderOf } from '../../service/running.ts'
 import type { DaemonStatus } from '../client/control-client.ts'
 import type { Finding } from '../render/finding.ts'
 import { bytes } from '../render/units.ts'
@@ -57,14 +56,14 @@ export async function checkFolder({ dir, agents }: StatePaths): Promise<Finding[
 }
 
 /** Who holds the state folder, and whether that daemon answers. */
-export async function checkLock({ lock }: StatePaths, daemon: DaemonStatus | undefined): Promise<Finding[]> {
+export async function checkLock(paths: StatePaths, daemon: DaemonStatus | undefined): Promise<Finding[]> {
   if (daemon) return [ok('daemon', `The daemon runs: process ${daemon.pid}, version ${daemon.version}`)]
-  const holder = readJson(lock, ProcessIdentity)
-  if (holder.ok && isAlive(holder.value))
+  const holder = holderOf(paths)
+  if (holder)
     return [
       failure(
         'daemon',
-        `The daemon, process ${holder.value.pid}, does not answer.`,
+        `The daemon, process ${holder.pid}, does not answer.`,
         'It may be starting or stopping: try again. See `fomular-daemon logs`.',
       ),
     ]

@@ -4,9 +4,9 @@ import { agentFolder } from '../../agents/folder.ts'
 import { agentProcesses, endProcesses } from '../../agents/strays.ts'
 import { type StatePaths, statePaths } from '../../config/paths.ts'
 import { sleep } from '../../platform/clock.ts'
-import { readJson } from '../../platform/files.ts'
-import { isAlive, ProcessIdentity } from '../../platform/process-identity.ts'
+import { isAlive } from '../../platform/process-identity.ts'
 import { commandLines } from '../../platform/process-list.ts'
+import { holderOf } from '../../service/running.ts'
 import type { Finding, Stray } from '../render/finding.ts'
 
 /** An agent that has just ended is given so long to be cleared up by its daemon. */
@@ -69,10 +69,7 @@ function unattended(paths: StatePaths, running: boolean): Finding[] {
   })
 }
 
-function isHeld(state: string): boolean {
-  const holder = readJson(statePaths(state).lock, ProcessIdentity)
-  return holder.ok && isAlive(holder.value)
-}
+const isHeld = (state: string) => holderOf(statePaths(state)) !== undefined
 
 function findStrays({ agents }: StatePaths): Stray[] {
   const strays: Stray[] = []

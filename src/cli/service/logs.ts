@@ -26,6 +26,10 @@ async function logs({ lines, follow, ...options }: ServiceOptions & { lines: num
     process.exitCode = await runInPlace(argv)
     return
   }
-  const [{ showLog }, { state_dir }] = await Promise.all([import('../logs.ts'), manager.status(at)])
-  await showLog({ lines, follow: follow ?? false, ...(state_dir !== undefined && { stateDir: state_dir }) })
+  const [{ showLog }, { stateDir }, { state_dir }] = await Promise.all([
+    import('../logs.ts'),
+    import('../../config/paths.ts'),
+    manager.status(at),
+  ])
+  await showLog({ lines, follow: follow ?? false, stateDir: state_dir ?? stateDir(process.env) })
 }

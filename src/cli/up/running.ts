@@ -1,13 +1,7 @@
 import { fromHere, HubRecord, hubFiles } from '../../config/hub.ts'
 import type { StatePaths } from '../../config/paths.ts'
 import { readJson } from '../../platform/files.ts'
-import { isAlive, ProcessIdentity } from '../../platform/process-identity.ts'
-
-/** The daemon that holds a state folder. */
-export function runningDaemon(paths: StatePaths): ProcessIdentity | undefined {
-  const holder = readJson(paths.lock, ProcessIdentity)
-  return holder.ok && isAlive(holder.value) ? holder.value : undefined
-}
+import { isAlive } from '../../platform/process-identity.ts'
 
 /** The hub of a state folder, where one runs in a process of its own. It is not closed from here. */
 export async function runningHub({ hub }: StatePaths) {

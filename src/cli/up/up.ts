@@ -11,6 +11,7 @@ import { ensurePrivateDir } from '../../platform/files.ts'
 import { readFormat } from '../../platform/format.ts'
 import { createLogger } from '../../platform/log.ts'
 import { SUPERVISED } from '../../service/plan.ts'
+import { holderOf } from '../../service/running.ts'
 import { isUnderWay } from '../../update/record.ts'
 import { stopWithin } from '../container/main-process.ts'
 import { stayInContainer } from '../container/stay.ts'
@@ -18,7 +19,7 @@ import { EXIT } from '../exit-codes.ts'
 import { handOver } from '../hand-over.ts'
 import { note, serveWithoutReader } from '../terminal.ts'
 import { refuseWindows } from '../windows.ts'
-import { runningDaemon, runningHub } from './running.ts'
+import { runningHub } from './running.ts'
 import { isSupervisedAlready, superviseAgain } from './supervise.ts'
 import { welcome } from './welcome.ts'
 
@@ -99,7 +100,7 @@ async function startOwnHub(
 
 /** Says it before the hub is started, which would be taken down again at once. */
 function refuseSecond(paths: StatePaths) {
-  const daemon = runningDaemon(paths)
+  const daemon = holderOf(paths)
   if (daemon)
     throw new UserError(
       'already_running',

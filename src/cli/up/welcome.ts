@@ -12,6 +12,7 @@ import type { Colors } from '../render/ansi.ts'
 import { cleanLine } from '../render/clean.ts'
 import { problemText, runtimeText } from '../render/machine.ts'
 import { print, stdoutColors } from '../terminal.ts'
+import { shellWord } from '../typed.ts'
 
 /** For the daemon to connect and find the agent programs: starting one to ask its version may take seconds. */
 const FOUND_MS = 20_000
@@ -54,10 +55,8 @@ async function thisMachine(client: HubClient, paths: StatePaths): Promise<HubMac
 /** In another terminal the state folder must be named, unless it is the usual one. */
 function programFor(dir: string): string {
   const { FOMULAR_STATE_DIR: _named, STATE_DIRECTORY: _unit, ...env } = process.env
-  return stateDir(env) === dir ? invokedAs() : `FOMULAR_STATE_DIR=${quote(dir)} ${invokedAs()}`
+  return stateDir(env) === dir ? invokedAs() : `FOMULAR_STATE_DIR=${shellWord(dir)} ${invokedAs()}`
 }
-
-const quote = (path: string) => (/^[\w./+@-]+$/.test(path) ? path : `'${path.replace(/'/g, "'\\''")}'`)
 
 interface Found {
   hub: { url: string; own: boolean }

@@ -1,6 +1,7 @@
 import { loadUpdateConfig } from '../../config/config.ts'
-import type { StatePaths } from '../../config/paths.ts'
+import { type StatePaths, stateDir } from '../../config/paths.ts'
 import { captureInvocation } from '../../daemon/relaunch.ts'
+import { isForeign } from '../../platform/sockets.ts'
 import { VERSION } from '../../platform/version.ts'
 import { type Stage, UpdateFailure } from '../../update/failure.ts'
 import { updateOffline } from '../../update/offline.ts'
@@ -29,7 +30,8 @@ export async function update(
   const abort = () => stop.abort()
   for (const signal of SIGNALS) process.once(signal, abort)
   return updateOffline({
-    stateDir: paths.dir,
+    // Nothing is written into another user's folder.
+    stateDir: isForeign(paths.dir) ? stateDir(process.env) : paths.dir,
     version: VERSION,
     policy: await loadUpdateConfig(process.env),
     started: captureInvocation(),

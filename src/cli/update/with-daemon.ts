@@ -2,10 +2,10 @@ import type { StatePaths } from '../../config/paths.ts'
 import { sleep } from '../../platform/clock.ts'
 import { UserError } from '../../platform/errors.ts'
 import type { ResultOf } from '../../protocol/index.ts'
+import { holderOf } from '../../service/running.ts'
 import { peekRecord, type UpdateRecord } from '../../update/record.ts'
 import { ControlClient, type UpdateCheck } from '../client/control-client.ts'
 import { EXIT } from '../exit-codes.ts'
-import { runningDaemon } from '../up/running.ts'
 import { failed } from './failed.ts'
 
 const POLL_MS = 100
@@ -32,7 +32,7 @@ export async function update(
     if (record?.error && record.settled) throw failed(record.error)
     if (record?.outcome === 'succeeded' && record.settled) return resultOf(record)
     if (record) show(record.stage, record.message)
-    if (runningDaemon(paths)) seen = performance.now()
+    if (holderOf(paths)) seen = performance.now()
     else if (performance.now() - seen > AWAY_MS) throw notBack(record)
   }
 }

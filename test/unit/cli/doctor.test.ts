@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { examine } from '../../../src/cli/doctor/examine.ts'
+import { connectDaemon } from '../../../src/cli/local.ts'
 import { startHub } from '../../../src/hub/hub.ts'
 import { createLogger } from '../../../src/platform/log.ts'
 import { tempDir } from '../../support/temp.ts'
@@ -24,14 +25,17 @@ function machine(dir: string): NodeJS.ProcessEnv {
   }
 }
 
+const look = async (flags: Record<string, string>, env: NodeJS.ProcessEnv) =>
+  examine(flags, env, await connectDaemon({ env }))
+
 const find = async (flags: Record<string, string>, env: NodeJS.ProcessEnv, check: string) =>
-  (await examine(flags, env)).filter((finding) => finding.check === check)
+  (await look(flags, env)).filter((finding) => finding.check === check)
 
 test('a machine where all is well', async (t) => {
   const dir = tempDir(t)
   const hub = await startHub({ dir: join(dir, 'hub'), host: '127.0.0.1', port: 0, logger })
   t.after(() => hub.close())
-  const findings = await examine({ serverUrl: hub.url, keyFile: hub.machineKeyPath }, machine(dir))
+  const findings = await look({ serverUrl: hub.url, keyFile: hub.machineKeyPath }, machine(dir))
   assert.deepEqual(
     // Other state folders of this user may have left something on this machine.
     findings.filter(({ level, check }) => level !== 'ok' && check !== 'strays'),

@@ -1,0 +1,36 @@
+import { UserError } from '../../platform/errors.ts'
+import { EXIT } from '../exit-codes.ts'
+import type { Chosen } from './choose.ts'
+import { factsOf, lineOf, nameOf, serviceLine } from './describe.ts'
+
+const capital = (text: string) => text[0]!.toUpperCase() + text.slice(1)
+
+/** Why the daemon that is meant cannot be asked, and what helps. */
+export function notRunning(chosen: Chosen): UserError {
+  const { state_dir, service, user, last_seen, others } = chosen
+  const seen = last_seen === undefined ? '' : ` It was last seen at ${last_seen}.`
+  const facts = { daemon: factsOf(chosen) }
+  if (service)
+    return new UserError(
+      'daemon_not_running',
+      `${capital(nameOf(chosen))}, does not run: ${service.state ?? 'its daemon has ended'}.${seen}`,
+      { remedy: `Start it: ${serviceLine('start', service, user)}`, exitCode: EXIT.refused, facts },
+    )
+  const elsewhere = others.length === 0 ? '' : ` Here runs ${others.map(nameOf).join('; and ')}.`
+  return new UserError('daemon_not_running', `No daemon is running on ${state_dir}.${seen}${elsewhere}`, {
+    remedy:
+      'Start one with `fomular-daemon up`, or name its state folder with --state-dir or FOMULAR_STATE_DIR.',
+    exitCode: EXIT.refused,
+    facts,
+  })
+}
+
+/** Its folder is closed to this user. */
+export function forbidden(chosen: Chosen): UserError {
+  const state = chosen.running ? 'runs' : 'is'
+  return new UserError('daemon_forbidden', `Here ${state} ${nameOf(chosen)}: it is not open to this user.`, {
+    remedy: `Ask it as root: ${lineOf({ ...chosen, usable: false })}`,
+    exitCode: EXIT.refused,
+    facts: { daemon: factsOf(chosen) },
+  })
+}

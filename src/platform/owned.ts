@@ -1,0 +1,42 @@
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { UserError } from './errors.ts'
+
+/**
+ * Opens a file for reading. In another user's folder it must be a plain file of that user's: not a link to something that
+ * only this user may read, a device, or a pipe that never gives anything.
+ * @throws the system's error, or UserError
+ */
+export function openOwned(path: string): number {
+  const owner = statSync(dirname(path)).uid
+  if (!process.getuid || owner === process.getuid()) return openSync(path, 'r')
+  let fd: number | undefined
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    const found = fstatSync(fd)
+    // One of this user's own may be there, but not by a name that the other has given it.
+    const own = found.uid === owner || (found.uid === process.getuid() && found.nlink === 1)
+    if (found.isFile() && own) return fd
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ELOOP') throw error
+  }
+  if (fd !== undefined) closeSync(fd)
+  throw new UserError('not_plain', `${path} is not a plain file of the folder's owner.`, {
+    remedy: 'It was left alone. Look at it as that user.',
+  })
+}
+
+/** Reads a small file as `openOwned` opens it. @returns undefined where it is not there, not readable, or longer than `max` bytes */
+export function readOwned(path: string, max: number): string | undefined {
+  let fd: number | undefined
+  try {
+    fd = openOwned(path)
+    const buffer = Buffer.alloc(max + 1)
+    const got = readSync(fd, buffer, 0, buffer.length, 0)
+    return got > max ? undefined : buffer.toString('utf8', 0, got)
+  } catch {
+    return undefined
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
+}

@@ -1,0 +1,44 @@
+import { constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+/** What `/proc/net/unix` has in its column of flags for a socket that takes connections. */
+const LISTENS = '00010000'
+/** Opens what a path leads to for its identity alone, whatever it is; Node has no name for it. */
+const O_PATH = 0o10000000
+
+/**
+ * Paths of all unix sockets of this machine that take connections, whoever's they are, as they were bound. Empty where
+ * the system does not tell.
+ */
+export function listeningPaths(): string[] {
+  let table: string
+  try {
+    // Paths are bytes.
+    table = readFileSync('/proc/net/unix', 'latin1')
+  } catch {
+    return []
+  }
+  return table.split('\n').flatMap((line) => {
+    const [, flags, path] = /^\S+: \S+ \S+ (\S+) \S+ \S+ +\d+ (\/.*)$/.exec(line) ?? []
+    return path !== undefined && flags === LISTENS ? [Buffer.from(path, 'latin1').toString('utf8')] : []
+  })
+}
+
+/** Whether a folder is another user's, who could put anything into it, at any moment. */
+export function isForeign(dir: string): boolean {
+  const owner = statSync(dir, { throwIfNoEntry: false })?.uid
+  return owner !== undefined && process.getuid !== undefined && owner !== process.getuid()
+}
+
+/**
+ * The address of a socket in another user's folder. It leads to the very socket that was looked at, which that user has
+ * made: a link that is put there instead leads nowhere.
+ * @throws the system's error
+ */
+export function addressOfForeign(path: string): string {
+  const owner = statSync(dirname(path)).uid
+  const fd = openSync(path, O_PATH | constants.O_NOFOLLOW)
+  const found = fstatSync(fd)
+  if (found.isSocket() && found.uid === owner) return `/proc/self/fd/${fd}`
+  throw Object.assign(new Error(`${path} is not a socket of the folder's owner`), { code: 'ENOTSOCK' })
+}

@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import { environmentOf, userOf } from '../platform/process-list.ts'
+import type { ManagerName } from './plan.ts'
+import { entries } from './pm2.ts'
+import { properties, type Scope } from './systemd.ts'
+
+/** What starts a process again when it ends. */
+export interface Supervisor {
+  manager: ManagerName
+  name: string
+}
+
+/** What would start a process again if it ended, as far as this user may know. */
+export async function supervisorOf(pid: number): Promise<Supervisor | undefined> {
+  const unit = unitOf(pid)
+  if (unit && (await isMain(pid, unit)))
+    return { manager: unit.scope === 'system' ? 'systemd' : 'systemd-user', name: unit.name }
+  if (process.platform === 'linux') return pm2Of(pid)
+  const entry = (await entries()).find((each) => each.pid === pid)
+  return entry && { manager: 'pm2', name: entry.name }
+}
+
+const isOther = (pid: number) => {
+  const owner = userOf(pid)
+  return owner !== undefined && owner !== userInfo().uid
+}
+
+/** Agents, and what somebody starts in a shell, can be in a unit, too. Another user's systemd is not asked. */
+async function isMain(pid: number, { name, scope }: Unit): Promise<boolean> {
+  if (scope === 'system' || !isOther(pid)) return (await properties(scope, name)).MainPID === String(pid)
+  return environmentOf(pid)?.('SYSTEMD_EXEC_PID') === String(pid)
+}
+
+/** By the variables that pm2 puts into what it starts: asking pm2 itself takes it half a second. */
+function pm2Of(pid: number): Supervisor | undefined {
+  const variable = environmentOf(pid)
+  const name = variable?.('pm_id') === undefined ? undefined : variable('name')
+  return name === undefined || variable?.('PM2_HOME') === undefined ? undefined : { manager: 'pm2', name }
+}
+
+interface Unit {
+  name: string
+  scope: Scope
+}
+
+/** The service that a process is in, as its control group says. */
+export function unitOf(pid: number): Unit | undefined {
+  let groups: string
+  try {
+    groups = readFileSync(`/proc/${pid}/cgroup`, 'utf8')
+  } catch {
+    return undefined
+  }
+  const [, path, name] = /^\d+:(?:name=systemd)?:(.*\/)([^/\n]+)\.service$/m.exec(groups) ?? []
+  if (path === undefined || name === undefined) return undefined
+  return { name, scope: /\/user@\d+\.service\//.test(path) ? 'user' : 'system' }
+}

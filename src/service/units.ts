@@ -1,0 +1,141 @@
+import { readdirSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import { basename, join } from 'node:path'
+import { stateDir } from '../config/paths.ts'
+import { readOwned } from '../platform/owned.ts'
+import { parseMark } from './mark.ts'
+import type { ManagerName } from './plan.ts'
+import { run } from './run.ts'
+import { type Properties, type Scope, userEnvironment } from './systemd.ts'
+import { isOurs } from './troubles.ts'
+
+/** What a service starts: the daemon, a hub, or both in one process. */
+export type Runs = 'daemon' | 'hub' | 'up'
+
+/** A service that runs this program, whoever wrote it. */
+export interface Service {
+  manager: ManagerName
+  name: string
+  runs: Runs
+  /** The user it runs as; unknown where nobody says. */
+  user?: string
+  state_dir?: string
+  /** Folder of its hub, where that is not in the state folder. */
+  hub_dir?: string
+  running: boolean
+  /** In the manager's own words. */
+  state: string
+  pid?: number
+}
+
+/** A unit's file is a page or two. */
+const UNIT_BYTES = 256 * 1024
+
+const FOLDERS: Record<Scope, (home: string) => string[]> = {
+  system: () => [
+    '/etc/systemd/system',
+    '/run/systemd/system',
+    '/run/systemd/transient',
+    '/usr/local/lib/systemd/system',
+    '/usr/lib/systemd/system',
+    '/lib/systemd/system',
+  ],
+  user: (home) => [
+    join(home, '.config/systemd/user'),
+    '/etc/systemd/user',
+    `/run/user/${userInfo().uid}/systemd/transient`,
+    join(home, '.local/share/systemd/user'),
+    '/usr/lib/systemd/user',
+  ],
+}
+
+/** Units that run this program, whatever they are called, running or not. Asks systemd only where there are any. */
+export async function listUnits(scope: Scope, home: string): Promise<Service[]> {
+  const texts = new Map<string, string>()
+  for (const folder of FOLDERS[scope](home)) {
+    for (const file of unitFiles(folder)) {
+      const name = basename(file, '.service')
+      const text = texts.has(name) ? undefined : readOwned(join(folder, file), UNIT_BYTES)
+      if (text !== undefined && isOurs(commandIn(text))) texts.set(name, text)
+    }
+  }
+  if (texts.size === 0) return []
+  const shown = await show(scope, [...texts.keys()])
+  return Promise.all(
+    [...texts].map(([name, text]) => service(scope, name, text, shown.get(`${name}.service`) ?? {})),
+  )
+}
+
+/** Templates are no services: what is made of them has names of its own. */
+function unitFiles(folder: string): string[] {
+  try {
+    return readdirSync(folder).filter((file) => file.endsWith('.service') && !file.includes('@'))
+  } catch {
+    return []
+  }
+}
+
+const commandIn = (text: string) => /^ExecStart=.*$/m.exec(text.replace(/\\\n/g, ' '))?.[0] ?? ''
+
+async function show(scope: Scope, names: string[]): Promise<Map<string, Properties>> {
+  const wanted = 'Id,ExecStart,User,MainPID,ActiveState,SubState,StateDirectory,Environment'
+  const argv = ['systemctl', ...(scope === 'user' ? ['--user'] : []), 'show', `--property=${wanted}`, '--']
+  const { stdout } = await run([...argv, ...names.map((name) => `${name}.service`)], userEnvironment())
+  return new Map(
+    stdout.split('\n\n').map((block) => {
+      const properties = Object.fromEntries(
+        block.split('\n').map((line) => {
+          const at = line.indexOf('=')
+          return [line.slice(0, at), line.slice(at + 1)]
+        }),
+      )
+      return [properties.Id ?? '', properties]
+    }),
+  )
+}
+
+async function service(scope: Scope, name: string, text: string, shown: Properties): Promise<Service> {
+  const mark = parseMark(text)
+  const command = /argv\[\]=(.*?) ; /.exec(shown.ExecStart ?? '')?.[1] ?? commandIn(text)
+  const user = scope === 'user' ? userInfo().username : mark?.user || shown.User || 'root'
+  const runs = runsOf(command)
+  const pid = Number(shown.MainPID ?? 0)
+  const { ActiveState: active = 'unknown', SubState: sub = 'unknown' } = shown
+  const state_dir = mark?.state_dir ?? (await stateOf(command, shown, user, scope))
+  const hub_dir = flagIn(command, 'data-dir')
+  return {
+    manager: scope === 'system' ? 'systemd' : 'systemd-user',
+    name,
+    runs,
+    user,
+    ...(state_dir !== undefined && { state_dir }),
+    ...(hub_dir !== undefined && { hub_dir }),
+    running: active === 'active' || active === 'reloading' || pid > 0,
+    state: `${active} (${sub})`,
+    ...(pid > 0 && { pid }),
+  }
+}
+
+/** From the first word behind the program: a command, or a flag of the daemon. */
+export function runsOf(command: string): Runs {
+  const [, first] = /(?:fomular-daemon\S*|index\.js)"?\s+(hub|up)(?=\s|$)/.exec(command) ?? []
+  return first === 'hub' || first === 'up' ? first : 'daemon'
+}
+
+export const flagIn = (command: string, flag: string) =>
+  new RegExp(`\\s--${flag}[ =]"?([^\\s"]+)`).exec(command)?.[1]
+
+async function stateOf(command: string, shown: Properties, user: string, scope: Scope) {
+  const named =
+    flagIn(command, 'state-dir') ?? / FOMULAR_STATE_DIR=(\S+)/.exec(` ${shown.Environment ?? ''}`)?.[1]
+  if (named !== undefined) return named
+  const [folder] = (shown.StateDirectory ?? '').split(' ')
+  if (folder && scope === 'system') return join('/var/lib', folder)
+  const home = await homeOfUser(user)
+  return home === undefined ? undefined : stateDir({ HOME: home })
+}
+
+async function homeOfUser(user: string): Promise<string | undefined> {
+  const { stdout } = await run(['getent', 'passwd', user])
+  return stdout.trim().split(':')[5] || undefined
+}
