@@ -102,6 +102,12 @@ function checked(text: string, source: string): string {
 /** Shorter text may be part of a value by chance. */
 const KEY_CHARS = 16
 
+/** Arguments with the key, if it is among them, replaced by `***`: for files, logs and process lists. */
+export const concealed = (args: readonly string[]): string[] =>
+  args.map((arg, index) =>
+    args[index - 1] === '--key' ? '***' : arg.startsWith('--key=') ? '--key=***' : arg,
+  )
+
 /**
  * Takes the key out of what this process shows of itself: out of its environment (what a child would inherit; the
  * system's own copy in /proc/<pid>/environ stays, for this user only) and, on Linux and macOS, out of its command line
@@ -112,9 +118,7 @@ export function concealKey(key?: string, proc: NodeJS.Process = process) {
   for (const [name, value = ''] of Object.entries(proc.env))
     if (/^FOMULAR_(HUB_)?KEY$/.test(name) || (key !== undefined && holds(value, key))) delete proc.env[name]
   const args = [...proc.execArgv, ...proc.argv.slice(1)]
-  const shown = args.map((arg, index) =>
-    args[index - 1] === '--key' ? '***' : arg.startsWith('--key=') ? '--key=***' : arg,
-  )
+  const shown = concealed(args)
   if (shown.some((arg, index) => arg !== args[index])) proc.title = [proc.argv0, ...shown].join(' ')
 }
 

@@ -8,6 +8,13 @@ export type UpdateErrorCode = Extract<CommandErrorCode, `update_${string}`>
 /** Last characters of what npm, or a version that was tried, said: enough for its own explanation. */
 const OUTPUT_CHARS = 2000
 
+/** Text without names and passwords in addresses, and without a registry's tokens. */
+export const withoutSecrets = (text: string): string =>
+  text
+    .replace(/(\/\/)[^/\s@"']+@/g, '$1***@')
+    .replace(/(_authToken|_auth|_password|Bearer|Basic)(\s*[=:]\s*|\s+)[^\s"']+/g, '$1$2***')
+    .replace(/\bnpm_[A-Za-z0-9]{20,}/g, '***')
+
 /** Why an update did not come about. The version that ran before still does. */
 export class UpdateFailure extends Error {
   readonly error: CommandError
@@ -18,10 +25,16 @@ export class UpdateFailure extends Error {
     message: string,
     { output, remedy, cause }: { output?: string; remedy?: string; cause?: unknown } = {},
   ) {
-    super(message, { cause })
+    super(withoutSecrets(message), { cause })
     this.name = 'UpdateFailure'
-    const said = output?.trim().slice(-OUTPUT_CHARS)
-    this.error = { code, message, stage, ...(said && { output: said }), ...(remedy && { remedy }) }
+    const said = output && withoutSecrets(output).trim().slice(-OUTPUT_CHARS)
+    this.error = {
+      code,
+      message: this.message,
+      stage,
+      ...(said && { output: said }),
+      ...(remedy && { remedy: withoutSecrets(remedy) }),
+    }
   }
 
   /** One that was recorded. */

@@ -17,8 +17,8 @@ export interface GuardOptions {
   pid: number
   /** Somebody else starts the daemon when it has ended. */
   supervised: boolean
-  /** Starts the program at `entry`, as this process and the daemon were started. */
-  relaunch(entry: string, args: string[]): Promise<void>
+  /** Starts the program at `entry` as the daemon was started. */
+  relaunch(entry: string): Promise<void>
 }
 
 /**
@@ -41,7 +41,7 @@ export async function guard({ stateDir, lockPath, pid, supervised, relaunch }: G
   putBack(trial)
   // Not SIGTERM, which would stop its agents. And last of all: a supervisor may take this process along.
   if (hung) sendSignal(hung, 'SIGKILL')
-  if (!supervised) await relaunch(trial.previous_entry, trial.args)
+  if (!supervised) await relaunch(trial.previous_entry)
 }
 
 const hangs = ({ to }: UpdateRecord, confirmMs: number) =>

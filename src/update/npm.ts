@@ -57,10 +57,15 @@ export async function runNpm(npm: Npm, args: string[], source: Source): Promise<
     // Else a machine that is offline learns it after 70 seconds.
     '--fetch-retry-mintimeout=1000',
     '--fetch-retry-maxtimeout=10000',
-    ...(registry === undefined ? [] : [`--registry=${registry}`]),
-    ...(registry === undefined || scope === undefined ? [] : [`--${scope}:registry=${registry}`]),
   ]
-  const settings = Object.entries(env).filter(([name]) => /^npm_config_/i.test(name))
+  const settings = new Map(Object.entries(env).filter(([name]) => /^npm_config_/i.test(name)))
+  // Not among the arguments, which all users can see: a password may be in it.
+  for (const key of registry === undefined ? [] : ['registry', ...(scope ? [`${scope}:registry`] : [])]) {
+    const name = `npm_config_${key}`
+    for (const other of [...settings.keys()])
+      if (other.toLowerCase() === name.toLowerCase()) settings.delete(other)
+    settings.set(name, registry)
+  }
   // Else npm takes the next folder above with one for its project, and believes what the .npmrc there says: in /tmp,
   // that is whatever any user has put there.
   writeFileSync(join(cwd, 'package.json'), '{}')

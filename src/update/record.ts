@@ -1,5 +1,7 @@
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
+import { concealed } from '../config/key.ts'
 import { readJson, setAside, writeAtomic } from '../platform/files.ts'
 import { CommandError, UpdateProgress } from '../protocol/index.ts'
 import type { UpdateErrorCode } from './failure.ts'
@@ -22,7 +24,7 @@ export const Trial = z.object({
   /** What is run from now on, and what was run before. They differ when a prefix is used for the first time. */
   entry: z.string(),
   previous_entry: z.string(),
-  /** The daemon's arguments behind the program. */
+  /** The daemon's arguments behind the program, without the key. Versions up to 0.1.0 need them here. */
   args: z.array(z.string()),
   /** How long the new version may take until the server has accepted it. */
   confirm_ms: z.number(),
@@ -61,7 +63,7 @@ export const UpdateRecord = z.object({
 })
 export type UpdateRecord = z.infer<typeof UpdateRecord>
 
-/** What others may know of it: not the daemon's arguments, among which a key may be. */
+/** What others may know of it: not where on this machine it was done, and how. */
 export function publicRecord({ trial: _, version: _version, ...record }: UpdateRecord) {
   return record
 }
@@ -94,7 +96,22 @@ export function readRecord(stateDir: string): UpdateRecord | undefined {
 }
 
 export function writeRecord(stateDir: string, record: UpdateRecord) {
-  writeAtomic(recordPath(stateDir), JSON.stringify(record), { durable: true })
+  writeAtomic(recordPath(stateDir), JSON.stringify(withoutKey(record)), { durable: true })
+}
+
+/**
+ * A version up to 0.1.0 put the key on the disk where it was among the daemon's arguments, for its guard to read. Once
+ * that update is over, nobody needs it there.
+ */
+function withoutKey(record: UpdateRecord): UpdateRecord {
+  const { trial, settled } = record
+  return trial && settled ? { ...record, trial: { ...trial, args: concealed(trial.args) } } : record
+}
+
+/** Takes out of the state folder what an update that is over left there: a key may be in it. */
+export function clearAfter(stateDir: string, record: UpdateRecord) {
+  for (const path of [startsPath(stateDir), startPath(stateDir)]) rmSync(path, { force: true })
+  if (JSON.stringify(withoutKey(record)) !== JSON.stringify(record)) writeRecord(stateDir, record)
 }
 
 /** Remembered; older ones have been followed by newer ones by then. */

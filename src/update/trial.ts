@@ -2,6 +2,7 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { ON_TRIAL } from '../config/environment.ts'
+import { concealed } from '../config/key.ts'
 import { startPath, startsPath, type Trial } from './record.ts'
 
 /** How often a version on trial may start: a machine may go down meanwhile, once. */
@@ -10,9 +11,9 @@ const MAX_STARTS = 2
 /** What, beside its arguments, makes a daemon's start one of this daemon and not of another on the same installation. */
 const TELLING = ['HOME', 'FOMULAR_STATE_DIR', 'STATE_DIRECTORY'] as const
 
-/** What tells the daemon's start from any other command's: kept in the state folder, as a key may be among it. */
+/** What tells the daemon's start from any other command's. It is kept in a file: the key is left out. */
 export const startText = (args: readonly string[], env: NodeJS.ProcessEnv) =>
-  [...TELLING.map((name) => `${name}=${env[name] ?? ''}`), ...args].join('\n')
+  [...TELLING.map((name) => `${name}=${env[name] ?? ''}`), ...concealed(args)].join('\n')
 
 /** In the environment of an executable that a stand-in has started: the name by which that was called itself. */
 export const STARTED_AS = 'FOMULAR_DAEMON_STARTED_AS'
@@ -84,17 +85,21 @@ function nodeStandIn({ next, program, previous }: Trial, stateDir: string, facts
 const fs = require('node:fs')
 const { spawn } = require('node:child_process')
 const trial = ${JSON.stringify(paths, undefined, 2)}
+const given = process.argv.slice(2)
+const hide = (arg, index) => given[index - 1] === '--key' ? '***' : arg.startsWith('--key=') ? '--key=***' : arg
 let program = trial.previous
 try {
   const env = ${JSON.stringify(TELLING)}.map((name) => name + '=' + (process.env[name] || ''))
-  if (fs.readFileSync(trial.start, 'utf8') === [...env, ...process.argv.slice(2)].join('\\n')) {
+  if (fs.readFileSync(trial.start, 'utf8') === [...env, ...given.map(hide)].join('\\n')) {
     fs.appendFileSync(trial.starts, '.', { mode: 0o600 })
     if (fs.statSync(trial.starts).size <= ${MAX_STARTS}) {
       const args = [trial.previous, 'update-guard', '--state-dir', trial.stateDir, '--pid', String(process.pid)]
-      const options = { detached: true, stdio: ['ignore', 'inherit', 'inherit'] }
+      const options = { detached: true, stdio: ['pipe', 'inherit', 'inherit'] }
       const guard = spawn(process.execPath, [...process.execArgv, ...args], options)
       guard.on('error', () => {})
       guard.unref()
+      guard.stdin.on('error', () => {})
+      guard.stdin.end([given.length, ...given, ''].join('\\0'))
       if (guard.pid !== undefined) {
         program = trial.next
         process.env.${ON_TRIAL} = '1'
@@ -108,7 +113,10 @@ require(program)
 
 const quote = (text: string) => `'${text.replace(/'/g, "'\\''")}'`
 
-/** The guard is started twice over, so that it is no child of the daemon, which would have to wait for its end. */
+/**
+ * The guard gets the daemon's arguments through a pipe, as a key may be among them. It is started twice over, so that it
+ * is no child of the daemon, which would have to wait for its end.
+ */
 function shellStandIn({ next, program, previous }: Trial, stateDir: string, facts: string): string {
   const env = TELLING.map((name) => `"${name}=\${${name}-}"`).join(' ')
   return `#!/bin/sh
@@ -118,11 +126,22 @@ next=${quote(join(next, program))}
 start=${quote(startPath(stateDir))}
 starts=${quote(startsPath(stateDir))}
 program=$previous
-if [ -r "$start" ] && [ "$(cat "$start")" = "$(printf '%s\\n' ${env} "$@")" ]; then
+told() {
+  printf '%s\\n' ${env}
+  last=
+  for arg do
+    shown=$arg
+    case $arg in --key=*) shown='--key=***' ;; esac
+    [ "$last" != --key ] || shown='***'
+    last=$arg
+    printf '%s\\n' "$shown"
+  done
+}
+if [ -r "$start" ] && [ "$(cat "$start")" = "$(told "$@")" ]; then
   if (umask 077; printf . >>"$starts") 2>/dev/null && [ "$(wc -c <"$starts")" -le ${MAX_STARTS} ]; then
     own=
     if command -v setsid >/dev/null 2>&1; then own=setsid; fi
-    ($own "$previous" update-guard --state-dir ${quote(stateDir)} --pid $$ </dev/null &)
+    (printf '%s\\0' $# "$@" | $own "$previous" update-guard --state-dir ${quote(stateDir)} --pid $$ &)
     program=$next
     ${ON_TRIAL}=1
     export ${ON_TRIAL}

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { realpathSync, rmSync, statSync } from 'node:fs'
 import type { UpdateConfig } from '../config/config.ts'
+import { concealed } from '../config/key.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import { EXECUTABLE } from '../platform/executable.ts'
 import { writeAtomic } from '../platform/files.ts'
@@ -12,6 +13,7 @@ import { layoutOf } from './layout.ts'
 import { isOnTrial, keepNext, putBack, putOnTrial, tidy, tidyBack } from './place.ts'
 import { look, type Prepared, prepare } from './prepare.ts'
 import {
+  clearAfter,
   failedRecord,
   readRecord,
   startPath,
@@ -71,7 +73,7 @@ export class Updates {
     const record = this.#record
     if (!record) return
     this.#options.changed(record)
-    if (record.settled) return
+    if (record.settled) return this.#clear(record)
     const { trial, outcome } = record
     const { version, restart } = this.#options
     const isNext = version === record.to
@@ -270,7 +272,7 @@ export class Updates {
       id: randomUUID(),
       next,
       previous,
-      args,
+      args: concealed(args),
       confirm_ms: policy.confirm_s * 1000,
     }
     this.#write({ trial })
@@ -323,19 +325,29 @@ export class Updates {
 
   /** Clears up, and tells the result. */
   #settle(record: UpdateRecord, tell = true) {
-    const { logger, stateDir, settled } = this.#options
+    const { logger, settled } = this.#options
     const { trial, command_id, origin, error } = record
     try {
       if (trial && !isOnTrial(trial)) (record.outcome === 'succeeded' ? tidy : tidyBack)(trial)
-      for (const path of [startsPath(stateDir), startPath(stateDir)]) rmSync(path, { force: true })
     } catch (problem) {
-      // The next daemon, or the next update, clears it.
+      // The next update clears it.
       logger.warn({ err: problem }, 'could not clear up after the update')
     }
     this.#writeAnyway({ settled: true })
+    this.#clear(this.#record!)
     if (!tell || origin !== 'server') return
     const of = { type: 'daemon:update:result', command_id } as const
     settled(error ? { ...of, ok: false, error } : { ...of, ok: true, ...this.#result(record) })
+  }
+
+  /** The next daemon does it again. */
+  #clear(record: UpdateRecord) {
+    const { stateDir, logger } = this.#options
+    try {
+      clearAfter(stateDir, record)
+    } catch (problem) {
+      logger.warn({ err: problem }, 'could not clear up after the update')
+    }
   }
 
   #result({ mode, path, restart_strategy, from, to, started_at, finished_at }: UpdateRecord): UpdateResult {

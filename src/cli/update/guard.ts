@@ -1,5 +1,8 @@
 import { Command } from 'commander'
 
+/** Longest command line that a system starts a program with, in bytes; Linux has 2 MiB for it, macOS 1 MiB. */
+const ARGUMENTS_BYTES = 2 * 1024 * 1024
+
 /** Started with each start of a version on trial, from the version before. */
 export function guardCommand(): Command {
   return new Command('update-guard')
@@ -9,6 +12,9 @@ export function guardCommand(): Command {
 }
 
 async function watch({ stateDir, pid }: { stateDir: string; pid: string }) {
+  const given = readArguments(process.stdin)
+  // They are of interest only if the daemon has to be started again.
+  given.catch(() => {})
   const [{ guard }, { statePaths }, { captureInvocation, isSupervised, relaunch }] = await Promise.all([
     import('../../update/guard.ts'),
     import('../../config/paths.ts'),
@@ -23,6 +29,26 @@ async function watch({ stateDir, pid }: { stateDir: string; pid: string }) {
     lockPath: statePaths(stateDir).lock,
     pid: daemon,
     supervised: isSupervised(process.env, daemon),
-    relaunch: (entry, args) => relaunch({ ...invocation, argv: [entry, ...args] }),
+    relaunch: async (entry) => relaunch({ ...invocation, argv: [entry, ...(await given)] }),
   })
+}
+
+/**
+ * The daemon's arguments as the stand-in passes them on: their number, then each, with a zero byte behind it.
+ * @throws Error when the input ends before the last of them
+ */
+async function readArguments(input: NodeJS.ReadStream): Promise<string[]> {
+  let text = ''
+  try {
+    for await (const chunk of input.setEncoding('utf8')) {
+      text += chunk
+      const [count = '', ...rest] = text.split('\0')
+      // The other end may stay open for as long as the daemon hangs.
+      if (rest.length > Number(count)) return rest.slice(0, Number(count))
+      if (text.length > ARGUMENTS_BYTES) break
+    }
+  } finally {
+    input.destroy()
+  }
+  throw new Error('The arguments of the daemon did not arrive: start it again by hand.')
 }
