@@ -67,6 +67,8 @@ export interface UpdateConfig {
 /** Flags as commander gives them: `--max-agents` is `maxAgents`, its value text. */
 export type DaemonFlags = Partial<Record<string, string | boolean>>
 
+/** What this program is called in registries. */
+export const PACKAGE = '@fomular-os/daemon'
 const DEFAULT_SERVER_URL = 'ws://localhost:3001'
 
 /**
@@ -170,11 +172,27 @@ function fileOf(flags: DaemonFlags, env: NodeJS.ProcessEnv): Promise<ConfigFile 
   return readConfigFile(path === undefined ? undefined : { path, by }, env, CONFIG_KEYS)
 }
 
+/** What of where updates come from is set for this process, by environment or file. @throws UserError */
+export async function chosenUpdateSource(env: NodeJS.ProcessEnv): Promise<Chosen[]> {
+  const sources: Sources = { flags: {}, env, file: await fileOf({}, env) }
+  return (['package', 'registry', 'signatures'] as const).flatMap((name) => {
+    const found = find(`update.${name}`, sources)
+    return found ? [{ name, ...found }] : []
+  })
+}
+
+/** A setting with the name of where it was found. */
+export interface Chosen {
+  name: 'package' | 'registry' | 'signatures'
+  value: string | boolean
+  source: string
+}
+
 function updateConfig(sources: Sources): UpdateConfig {
   const registry = find('update.registry', sources)?.value
   return {
     enabled: find('update.enabled', sources)?.value ?? true,
-    package: find('update.package', sources)?.value ?? '@fomular-os/daemon',
+    package: find('update.package', sources)?.value ?? PACKAGE,
     ...(registry !== undefined && { registry }),
     signatures: find('update.signatures', sources)?.value ?? false,
     confirm_s: find('update.confirm_s', sources)?.value ?? 120,

@@ -26,7 +26,6 @@ import {
   type ResultOf,
   type Welcome,
 } from '../protocol/index.ts'
-import { isItsFault, publicRecord, type UpdateRecord } from '../update/record.ts'
 import { Schedule } from '../update/schedule.ts'
 import { Updates } from '../update/updates.ts'
 import { Admission } from './admission.ts'
@@ -36,6 +35,7 @@ import { Ledger } from './ledger.ts'
 import { openMachine } from './machine.ts'
 import type { Invocation } from './relaunch.ts'
 import { Statuses } from './statuses.ts'
+import { UpdateHealth } from './update-health.ts'
 import { Upkeep } from './upkeep.ts'
 
 /** How long the last of the activity may take to be acknowledged when the daemon stops. */
@@ -61,6 +61,7 @@ export class Daemon {
   readonly #machine
   readonly #agents: Agents
   readonly #health: Health
+  readonly #updateHealth: UpdateHealth
   readonly #admission: Admission
   readonly #outbox: Outbox
   readonly #statuses: Statuses
@@ -116,6 +117,7 @@ export class Daemon {
       changed: () => this.#statuses.machine(() => this.#health.status()),
       awake: () => this.#link.nudge(),
     })
+    this.#updateHealth = new UpdateHealth(this.#health)
     this.#admission = new Admission(this.#health)
     this.#agents = new Agents({
       dir: paths.agents,
@@ -148,11 +150,17 @@ export class Daemon {
           stage,
           ...(message !== undefined && { message }),
         }),
-      changed: (record) => this.#updated(record),
+      changed: (record) => this.#updateHealth.updated(record),
       settled: (result) => void this.#dispatcher.answer(result),
       restart,
     })
-    this.#schedule = new Schedule({ policy: config.update, updates: this.updates, clock, logger })
+    this.#schedule = new Schedule({
+      policy: config.update,
+      updates: this.updates,
+      clock,
+      logger,
+      looked: (error) => this.#updateHealth.looked(error),
+    })
     this.#dispatcher = new Dispatcher({
       context: {
         agents: this.#agents,
@@ -322,20 +330,6 @@ export class Daemon {
       const agent = this.#agents.find(agentId)
       if (agent) this.#outbox.acknowledge(agent, offset)
     }
-  }
-
-  #updated(record: UpdateRecord) {
-    const { outcome, origin, error, to = record.requested } = record
-    this.#health.updated(publicRecord(record))
-    if (outcome === 'succeeded') this.#health.clear('update_failed')
-    // Whoever ordered it hears of it; what is wrong with the version, or nobody ordered, is the machine's condition.
-    const unheard = origin === 'schedule' || origin === 'refusal'
-    if (outcome !== 'failed' || !error || !(unheard || isItsFault(error))) return
-    this.#health.report('update_failed', {
-      severity: 'warning',
-      message: `The update to ${to} failed. ${error.message}`,
-      remedy: error.remedy ?? 'Update to another version.',
-    })
   }
 
   #grown(agent: Agent) {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { DaemonConfig } from '../config/config.ts'
 import { ON_TRIAL } from '../config/environment.ts'
 import { STATE_UPGRADES } from '../config/format.ts'
@@ -11,6 +12,7 @@ import { acquireLock, LockHeldError } from '../platform/lock.ts'
 import type { Logger } from '../platform/log.ts'
 import { VERSION } from '../platform/version.ts'
 import { startNotifier } from '../service/notify.ts'
+import { updateSource } from '../update/source.ts'
 import { type ControlRoutes, listenControl } from './control.ts'
 import { Daemon } from './daemon.ts'
 import { checkUpdate, orderUpdate } from './order-update.ts'
@@ -50,6 +52,7 @@ export async function runDaemon(
     const ending = endings(logger, config.stop_within_s)
     let entry: string | undefined
     const restart = (another?: string) => {
+      if (another === undefined) checkThere(invocation)
       entry ??= another
       ending.ask('restart')
       return { restart_strategy: supervised ? ('supervisor_required' as const) : ('self' as const) }
@@ -59,7 +62,8 @@ export async function runDaemon(
     // The connection is on its way first; the server's part of it and what follows here go on at the same time.
     await new Promise(setImmediate)
     const stop = () => ending.ask('stop')
-    closeControl = await listenControl(paths.socket, controls(daemon, { restart, stop }), logger)
+    const source = () => updateSource(config.update, invocation.env)
+    closeControl = await listenControl(paths.socket, controls(daemon, { restart, stop, source }), logger)
     logger.info(
       { version: VERSION, pid: process.pid, server_url: config.server_url, state_dir: paths.dir },
       'daemon started',
@@ -108,11 +112,12 @@ export async function runDaemon(
 /** What somebody on this machine may ask of a daemon. */
 const controls = (
   daemon: Daemon,
-  { restart, stop }: { restart: () => object; stop: () => void },
+  { restart, stop, source }: { restart: () => object; stop: () => void; source: () => Promise<object> },
 ): ControlRoutes => ({
   'GET /status': () => daemon.status(),
   'POST /check': () => daemon.checkMachine().then(() => ({})),
   'POST /restart': async () => restart(),
+  'GET /update/source': source,
   'POST /update': (body) => orderUpdate(daemon.updates, body),
   'POST /update/check': (body) => checkUpdate(daemon.updates, body),
   'POST /stop': async () => {
@@ -120,6 +125,14 @@ const controls = (
     return {}
   },
 })
+
+/** Once this process has ended, nothing could be started in its place. @throws UserError */
+function checkThere({ argv: [program] }: Invocation) {
+  if (existsSync(program)) return
+  throw new UserError('program_missing', `${program} is not there any more: it was uninstalled or moved.`, {
+    remedy: 'Install it again, then restart the daemon; until then it goes on running.',
+  })
+}
 
 function takeLock(path: string) {
   try {

@@ -43,6 +43,18 @@ export class UpdateFailure extends Error {
   }
 }
 
+/** What the system refuses about files, by its code. */
+const FILE_TROUBLES: Record<string, { message: string; remedy: string }> = {
+  ENOENT: {
+    message: 'PATH is not there any more.',
+    remedy: 'Install the program again, then restart the daemon.',
+  },
+  EACCES: { message: 'This user may not use PATH.', remedy: 'Give it to the user of the daemon.' },
+  EPERM: { message: 'This user may not change PATH.', remedy: 'Give it to the user of the daemon.' },
+  EROFS: { message: 'PATH is on a file system that is read-only.', remedy: 'Make that writable.' },
+  EIO: { message: 'The disk with PATH fails.', remedy: "See the system's log, and replace that disk." },
+}
+
 /** Whatever went wrong at a stage, in the words of an update. */
 export function asFailure(error: unknown, stage: Stage): UpdateFailure {
   if (error instanceof UpdateFailure) return error
@@ -52,6 +64,16 @@ export function asFailure(error: unknown, stage: Stage): UpdateFailure {
       remedy: 'Make room on it.',
       cause: error,
     })
+  const { path = 'a file of the installation' } = error as NodeJS.ErrnoException
+  const known = code !== undefined && Object.hasOwn(FILE_TROUBLES, code) ? FILE_TROUBLES[code] : undefined
   const message = error instanceof Error ? error.message : String(error)
-  return new UpdateFailure('update_failed', stage, message, { cause: error })
+  return new UpdateFailure(
+    'update_failed',
+    stage,
+    known ? known.message.replace('PATH', () => path) : message,
+    {
+      ...(known && { remedy: known.remedy }),
+      cause: error,
+    },
+  )
 }

@@ -56,6 +56,11 @@ export const ended = ({ to }: UpdateRecord) =>
     remedy: "See daemon.log in the state folder for that version's own words.",
   })
 
+export const interrupted = ({ stage }: UpdateRecord) =>
+  new UpdateFailure('update_interrupted', stage, 'The daemon ended in the midst of the update.', {
+    remedy: 'Update again.',
+  })
+
 /** Without a record, what is put back is found out by whoever is started next. */
 function note(stateDir: string, begun: UpdateRecord, { error }: { error: CommandError }) {
   const record = peekRecord(stateDir) ?? begun

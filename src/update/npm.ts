@@ -84,7 +84,10 @@ export async function runNpm(npm: Npm, args: string[], source: Source): Promise<
     // A terminal's Ctrl-C, or a service that is stopped by its group, is for the daemon to act upon.
     detached: true,
   })
-  return { ok: !run.failed, stdout: run.stdout, stderr: run.stderr || (run.shortMessage ?? '') }
+  // The command line is nobody's business here.
+  const ended = run.timedOut ? 'npm error code ETIMEDOUT' : (run.originalMessage ?? '')
+  const stderr = run.timedOut || !run.stderr ? ended : run.stderr
+  return { ok: !run.failed, stdout: run.stdout, stderr }
 }
 
 function isExecutable(path: string): boolean {

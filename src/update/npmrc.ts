@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { defaultUrl } from 'registry-url'
 import { homeOf } from '../config/home.ts'
 import { UpdateFailure } from './failure.ts'
 import type { Source } from './npm.ts'
@@ -14,20 +15,18 @@ export interface Registry {
   proxyEnv: NodeJS.ProcessEnv
 }
 
-/** @throws UpdateFailure where none is set, or a file that is named cannot be read */
-export function registryOf({ package: name, registry, env }: Source): Registry {
+/** The registry for a package, as npm's settings of this user and machine name it; undefined where none does. */
+export function registrySet(name: string, env: NodeJS.ProcessEnv): string | undefined {
   const setting = npmSettings(env)
   const [, scope] = /^(@[^/]+)\//.exec(name) ?? []
-  const found =
-    registry ?? (scope === undefined ? undefined : setting(`${scope}:registry`)) ?? setting('registry')
-  if (found === undefined)
-    throw new UpdateFailure(
-      'update_no_registry',
-      'resolve',
-      'There is no npm on this machine, and no registry is set.',
-      { remedy: 'Set registry under [update] in the configuration file, or FOMULAR_UPDATE_REGISTRY.' },
-    )
-  const url = found.replace(/\/+$/, '')
+  return (scope === undefined ? undefined : setting(`${scope}:registry`)) ?? setting('registry')
+}
+
+/** @throws UpdateFailure where a file that is named cannot be read */
+export function registryOf({ package: name, registry, env }: Source): Registry {
+  const setting = npmSettings(env)
+  const found = registry ?? registrySet(name, env)
+  const url = (found ?? defaultUrl).replace(/\/+$/, '')
   const own = (key: string) => setting(`${url.replace(/^https?:/, '')}/:${key}`)
   const token = own('_authToken')
   const basic = own('_auth')

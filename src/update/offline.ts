@@ -1,13 +1,10 @@
-import { realpathSync } from 'node:fs'
 import type { UpdateConfig } from '../config/config.ts'
-import { EXECUTABLE } from '../platform/executable.ts'
 import { ensurePrivateDir } from '../platform/files.ts'
 import type { Stage } from './failure.ts'
-import { layoutOf } from './layout.ts'
 import { isOnTrial, keepNext, putBack, tidy } from './place.ts'
 import { prepare } from './prepare.ts'
 import { readRecord, writeRecord } from './record.ts'
-import { type Target, targetOf } from './target.ts'
+import { type Target, targetAt } from './target.ts'
 import type { UpdateResult, UpdatesOptions } from './updates.ts'
 
 export interface OfflineOptions {
@@ -31,8 +28,7 @@ export async function updateOffline(options: OfflineOptions): Promise<UpdateResu
   if (before?.trial && isOnTrial(before.trial)) putBack(before.trial)
   const { runner, argv, env } = started
   const [command] = argv
-  const program = realpathSync(command)
-  const target = targetOf(layoutOf(program, EXECUTABLE), { program, command, env })
+  const { program, target } = targetAt(command, env)
   const prepared = await prepare({
     target,
     from,

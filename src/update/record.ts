@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { concealed } from '../config/key.ts'
@@ -71,6 +71,9 @@ export function publicRecord({ trial: _, version: _version, ...record }: UpdateR
 const recordPath = (stateDir: string) => join(stateDir, 'update.json')
 /** One byte for each start of a version on trial. */
 export const startsPath = (stateDir: string) => join(stateDir, 'update.starts')
+/** How often a version on trial has started. */
+export const startsOf = (stateDir: string): number =>
+  statSync(startsPath(stateDir), { throwIfNoEntry: false })?.size ?? 0
 /** What tells this daemon's start from that of any other command of the same installation. */
 export const startPath = (stateDir: string) => join(stateDir, 'update.start')
 

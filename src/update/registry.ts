@@ -5,10 +5,12 @@ import { request as secureRequest } from 'node:https'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
+import { systemCode } from '../platform/errors.ts'
 import { proxyAgent } from '../platform/proxy.ts'
 import { asFailure, UpdateFailure } from './failure.ts'
 import type { Source } from './npm.ts'
 import { type Registry, registryOf } from './npmrc.ts'
+import { NO_REGISTRY, obstacleFailure } from './obstacle.ts'
 import { PackageFacts, type Release } from './package-facts.ts'
 
 /** Without a byte from the registry. */
@@ -26,12 +28,10 @@ export async function fetchPackument(spec: string, source: Source): Promise<[Pac
   const packument = await fetchJson(path, source, 'resolve')
   const facts = PackageFacts.safeParse(packument)
   const versions = (packument as { versions?: Record<string, unknown> } | undefined)?.versions
-  if (!facts.success || typeof versions !== 'object')
-    throw new UpdateFailure(
-      'update_registry_unreachable',
-      'resolve',
-      `${registryOf(source).url} does not answer as a registry.`,
-    )
+  if (!facts.success || typeof versions !== 'object' || versions === null) {
+    const { url, proxyEnv: env } = registryOf(source)
+    throw obstacleFailure({ stage: 'resolve', package: source.package, url, env, code: NO_REGISTRY })
+  }
   const tags = facts.data['dist-tags']
   const version = Object.hasOwn(tags, spec) ? tags[spec]! : spec
   return [facts.data, Object.hasOwn(versions, version) ? versions[version] : undefined]
@@ -86,7 +86,7 @@ async function receive(
     const status = response.statusCode ?? 0
     if (status !== 200) {
       response.resume()
-      throw answered(status, url, name, stage)
+      throw obstacleFailure({ stage, package: name, url, env: registry.proxyEnv, status })
     }
     if (response.headers['content-encoding'] === 'gzip') {
       const plain = createGunzip()
@@ -95,12 +95,11 @@ async function receive(
   } catch (error) {
     if (signal.aborted) throw new UpdateFailure('update_interrupted', stage, 'The daemon was told to stop.')
     const failure = asFailure(error, stage)
-    throw failure.error.code === 'update_failed'
-      ? new UpdateFailure('update_registry_unreachable', stage, `${url} cannot be reached.`, {
-          output: failure.message,
-          cause: error,
-        })
-      : failure
+    if (failure.error.code !== 'update_failed') throw failure
+    const env = registry.proxyEnv
+    const first = error instanceof AggregateError ? error.errors[0] : error
+    const { message: said } = first instanceof Error ? first : failure
+    throw obstacleFailure({ stage, package: name, url, env, code: systemCode(first), said, cause: error })
   }
 }
 
@@ -140,17 +139,4 @@ async function get(
   if (target.protocol === 'https:' && next.protocol !== 'https:')
     throw new Error(`redirected to ${next.origin}, without TLS`)
   return get(next.href, registry, signal, redirects + 1)
-}
-
-function answered(status: number, url: string, name: string, stage: Stage): UpdateFailure {
-  if (status === 404)
-    return new UpdateFailure('update_version_not_found', stage, `The registry has no ${name} (${url}).`)
-  return new UpdateFailure(
-    'update_registry_unreachable',
-    stage,
-    `The registry answered HTTP ${status} for ${url}.`,
-    status === 401 || status === 403
-      ? { remedy: 'Give this user the registry’s token in ~/.npmrc, as npm would need it.' }
-      : {},
-  )
 }

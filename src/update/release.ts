@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import { valid } from 'semver'
 import { UpdateFailure } from './failure.ts'
 import { findNpm, type NpmRun, runNpm, type Source } from './npm.ts'
+import { npmSaid } from './npm-said.ts'
+import { registryOf } from './npmrc.ts'
+import { isObstacle, obstacleFailure } from './obstacle.ts'
 import { PackageFacts, Release } from './package-facts.ts'
 import { fetchPackument, fetchTarball } from './registry.ts'
 
@@ -50,12 +53,16 @@ export async function download(release: Release, dir: string, source: Source): P
   return join(dir, file)
 }
 
-const notFound = (spec: string, source: Source, output = '') =>
+const notFound = (spec: string, source: Source) =>
   new UpdateFailure(
     'update_version_not_found',
     'resolve',
     `The registry has no version ${spec} of ${source.package}.`,
-    { output, remedy: `See what it has: npm view ${source.package} versions dist-tags` },
+    {
+      remedy: findNpm(source.env)
+        ? `See what it has: npm view ${source.package} versions dist-tags`
+        : 'Name another one; `fomular-daemon update --check` says which is the newest.',
+    },
   )
 
 function npmFailure(run: NpmRun, spec: string, source: Source, stage: 'resolve' | 'download'): UpdateFailure {
@@ -64,7 +71,6 @@ function npmFailure(run: NpmRun, spec: string, source: Source, stage: 'resolve' 
     return new UpdateFailure('update_interrupted', stage, 'The daemon was told to stop.')
   if (/\b(ENOSPC|EDQUOT)\b/.test(output))
     return new UpdateFailure('update_disk_full', stage, 'The disk is full.', {
-      output,
       remedy: 'Make room on it, and where npm has its cache.',
     })
   if (/\bEINTEGRITY\b/.test(output))
@@ -72,17 +78,23 @@ function npmFailure(run: NpmRun, spec: string, source: Source, stage: 'resolve' 
       'update_integrity',
       'verify',
       `What the registry delivers as ${spec} is not what it promises.`,
-      { output },
+      { remedy: 'Try again; if that does not help, ask those who run the registry.' },
     )
-  if (/\b(E404|ETARGET|ENOVERSIONS)\b/.test(output)) return notFound(spec, source, output)
+  if (/\b(ETARGET|ENOVERSIONS)\b|\bNo match(ing version)? found\b/.test(output)) return notFound(spec, source)
+  const said = npmSaid(run)
+  const [, status] = /^E(\d{3})$/.exec(said.code ?? '') ?? []
+  const registry = registryOf(source)
+  const asked = { stage, package: source.package, url: said.url ?? registry.url, env: registry.proxyEnv }
+  if (status !== undefined) return obstacleFailure({ ...asked, status: Number(status) })
+  if (said.code === 'ENEEDAUTH') return obstacleFailure({ ...asked, status: 401 })
+  if (isObstacle(said.code)) return obstacleFailure({ ...asked, code: said.code, said: said.summary })
   return new UpdateFailure(
     'update_registry_unreachable',
     stage,
-    `npm could not get ${source.package}@${spec} from the registry.`,
+    `npm could not get ${source.package}@${spec} from the registry${said.summary ? `: ${said.summary}` : '.'}`,
     {
-      output,
-      remedy:
-        'See what npm says; `npm view` on this machine, as the user of the daemon, meets the same obstacle.',
+      output: run.stderr,
+      remedy: `Run \`npm view ${source.package}\` on this machine as the daemon's user: it meets the same obstacle.`,
     },
   )
 }

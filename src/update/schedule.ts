@@ -2,6 +2,7 @@ import type { UpdateConfig } from '../config/config.ts'
 import { parseWindow, type Window } from '../config/readers.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import type { CommandError } from '../protocol/index.ts'
 import { UpdateFailure } from './failure.ts'
 import type { Updates } from './updates.ts'
 
@@ -13,6 +14,8 @@ export interface ScheduleOptions {
   clock: Clock
   random?: () => number
   logger: Logger
+  /** Looking for a newer version came to nothing, or, without an error, to something. */
+  looked(error?: CommandError): void
 }
 
 /** Updates without an order, once in each window, at a moment that differs from machine to machine. */
@@ -45,9 +48,10 @@ export class Schedule {
   }
 
   async #look() {
-    const { policy, updates, clock, logger } = this.#options
+    const { policy, updates, clock, logger, looked } = this.#options
     try {
       const { available, newer, published, bad } = await updates.check(policy.channel)
+      looked()
       const age = published === undefined ? undefined : clock.now() - Date.parse(published)
       if (!newer || bad) return
       // Where the registry does not say when it was published, a minimum age cannot be kept: then it is not.
@@ -59,6 +63,7 @@ export class Schedule {
     } catch (error) {
       if (!(error instanceof UpdateFailure)) throw error
       logger.warn({ error: error.error }, 'could not look for a newer version')
+      looked(error.error)
     }
   }
 }

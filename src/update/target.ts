@@ -1,9 +1,10 @@
-import { statSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { realpathSync, statSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import { basename, dirname, join, resolve, sep } from 'node:path'
 import { homeOf } from '../config/home.ts'
 import { EXECUTABLE } from '../platform/executable.ts'
 import { UpdateFailure } from './failure.ts'
-import { isWritable, type Layout } from './layout.ts'
+import { isWritable, type Layout, layoutOf } from './layout.ts'
 import { commandOf, currentVersion } from './place.ts'
 import type { Trial } from './record.ts'
 
@@ -17,6 +18,27 @@ export type Target = Pick<Trial, 'layout' | 'root' | 'program' | 'entry' | 'prev
 /** Of an executable: one for this system alone has a package of its own. */
 export const packageName = (name: string) =>
   EXECUTABLE ? `${name}-${process.platform}-${process.arch}` : name
+
+/**
+ * What an update of the installation changes that a command belongs to.
+ * @param command the program by the name it was started by
+ * @returns also the program's real path
+ * @throws UpdateFailure for one that is not there any more, or cannot be updated in place
+ */
+export function targetAt(command: string, env: NodeJS.ProcessEnv): { program: string; target: Target } {
+  let program: string
+  try {
+    program = realpathSync(command)
+  } catch (cause) {
+    throw new UpdateFailure(
+      'update_refused',
+      'resolve',
+      `The program that this daemon was started as, ${command}, is not there any more: it was uninstalled or moved.`,
+      { remedy: 'Install it again, then restart the daemon; until then it goes on running.', cause },
+    )
+  }
+  return { program, target: targetOf(layoutOf(program, EXECUTABLE), { program, command, env }) }
+}
 
 /**
  * What an update of an installation like this changes.
@@ -36,7 +58,7 @@ export function targetOf(
       const { program } = layout
       return {
         layout: 'package',
-        mode: 'global',
+        mode: modeOf(root, env),
         root,
         program,
         entry: command,
@@ -84,7 +106,7 @@ function prefix(root: string, program: string, env: NodeJS.ProcessEnv, real: str
   const restore = currentVersion(root)
   return {
     layout: 'prefix',
-    mode: root === userRoot(env) ? 'user-prefix' : 'global',
+    mode: modeOf(root, env),
     root,
     program,
     entry,
@@ -110,3 +132,31 @@ function userPrefix(program: string, real: string, command: string, env: NodeJS.
 }
 
 const userRoot = (env: NodeJS.ProcessEnv) => join(homeOf(env), '.fomular')
+
+/**
+ * `user-prefix` for what lies in `~/.fomular`, however it came there. That is this user's home folder, by the environment
+ * or by the system's list of users: a supervisor may have set another HOME.
+ */
+function modeOf(root: string, env: NodeJS.ProcessEnv): Target['mode'] {
+  const place = `${realPathOf(root)}${sep}`
+  const within = (home: string) => place.startsWith(`${realPathOf(join(home, '.fomular'))}${sep}`)
+  return [homeOf(env), ...listedHome()].some(within) ? 'user-prefix' : 'global'
+}
+
+/** The home folder by the system's list of users; none where this user, as in a container, is not in it. */
+function listedHome(): string[] {
+  try {
+    return [userInfo().homedir]
+  } catch {
+    return []
+  }
+}
+
+/** With links followed as far as there is something. */
+function realPathOf(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return dirname(path) === path ? path : join(realPathOf(dirname(path)), basename(path))
+  }
+}

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { realpathSync, rmSync, statSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import type { UpdateConfig } from '../config/config.ts'
 import { concealed } from '../config/key.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
@@ -8,8 +8,7 @@ import { writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
 import type { CommandResult, Refuse, ResultOf } from '../protocol/index.ts'
 import { asFailure, type Stage, UpdateFailure } from './failure.ts'
-import { ended } from './guard.ts'
-import { layoutOf } from './layout.ts'
+import { ended, interrupted } from './guard.ts'
 import { isOnTrial, keepNext, putBack, putOnTrial, tidy, tidyBack } from './place.ts'
 import { look, type Prepared, prepare } from './prepare.ts'
 import {
@@ -17,12 +16,13 @@ import {
   failedRecord,
   readRecord,
   startPath,
+  startsOf,
   startsPath,
   type Trial,
   type UpdateRecord,
   writeRecord,
 } from './record.ts'
-import { type Target, targetOf } from './target.ts'
+import { type Target, targetAt } from './target.ts'
 import { standIn, startText } from './trial.ts'
 
 /** How often one update is begun when the daemon ends in the midst of it. */
@@ -205,9 +205,7 @@ export class Updates {
   async #update(request: UpdateRequest): Promise<UpdateResult | undefined> {
     const { stateDir, version: from, policy, started, supervised, logger, restart } = this.#options
     const [command, ...args] = started.argv
-    const program = realpathSync(command)
-    const layout = layoutOf(program, EXECUTABLE)
-    const target = targetOf(layout, { program, command, env: started.env })
+    const { program, target } = targetAt(command, started.env)
     this.#write({ mode: target.mode, path: target.entry })
     const prepared = await prepare({
       target,
@@ -396,11 +394,3 @@ export class Updates {
     return new Date(this.#options.clock.now()).toISOString()
   }
 }
-
-const interrupted = ({ stage }: UpdateRecord) =>
-  new UpdateFailure('update_interrupted', stage, 'The daemon ended in the midst of the update.', {
-    remedy: 'Update again.',
-  })
-
-const startsOf = (stateDir: string): number =>
-  statSync(startsPath(stateDir), { throwIfNoEntry: false })?.size ?? 0

@@ -190,7 +190,7 @@ test('offline, and a registry that goes away half-way: said, and nothing changed
   await undone(machine, running, torn, 'update_registry_unreachable')
   writeFileSync(npmrc, 'registry=http://127.0.0.1:1\nfetch-retries=0\n')
   const offline = await machine.order('1.1.0')
-  assert.match(offline.error?.output ?? '', /ECONNREFUSED/)
+  assert.match(offline.error?.message ?? '', /cannot be reached: nothing listens there \(ECONNREFUSED\)/)
   await undone(machine, running, offline, 'update_registry_unreachable')
   cut = false
   writeFileSync(npmrc, `registry=http://127.0.0.1:${port}\n`)

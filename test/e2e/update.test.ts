@@ -184,6 +184,15 @@ test('`update` of a user without rights, while no daemon runs: the daemon hands 
   await machine.runs('1.1.0')
 })
 
+test('what npm has installed in ~/.fomular is in the user’s prefix', async (t) => {
+  const machine = await Installation.open(t, registry, { inHome: true })
+  const { code, stdout, stderr } = await machine.run(['update', '--json'])
+  assert.equal(code, 0, stderr)
+  const { mode, path } = JSON.parse(stdout)
+  assert.deepEqual([mode, path], ['user-prefix', machine.command])
+  assert.equal(await machine.version(), '1.1.0')
+})
+
 test("what root updates under a strict umask, others can still run; a stranger's .npmrc above is not listened to", async (t) => {
   const machine = await Installation.open(t, registry, { withoutRights: true })
   const { stage } = machine

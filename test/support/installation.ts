@@ -14,6 +14,8 @@ import { until } from './wait.ts'
 export interface InstallationOptions {
   /** The version that is installed by npm, as an administrator would. */
   version?: string
+  /** It is installed in `~/.fomular`. */
+  inHome?: boolean
   /** The daemon's user cannot write to the global prefix. */
   withoutRights?: boolean
   node?: string
@@ -44,12 +46,17 @@ export class Installation {
   readonly #asUser: string[]
   #runner: string[]
 
-  private constructor(stage: Stage, registry: TestRegistry, node: string, withoutRights: boolean) {
+  private constructor(
+    stage: Stage,
+    registry: TestRegistry,
+    node: string,
+    { withoutRights = false, inHome = false }: InstallationOptions,
+  ) {
     this.stage = stage
     this.registry = registry
     this.node = node
     this.#runner = [node]
-    this.prefix = join(stage.dir, 'global')
+    this.prefix = inHome ? join(stage.env.HOME!, '.fomular') : join(stage.dir, 'global')
     this.#asUser = withoutRights
       ? ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--']
       : []
@@ -63,6 +70,7 @@ export class Installation {
       program,
       version = '1.0.0',
       withoutRights = false,
+      inHome = false,
       node = process.execPath,
       env = {},
       diskMiB,
@@ -74,7 +82,7 @@ export class Installation {
     const stage = await Stage.open(t, { FOMULAR_UPDATE_CONFIRM_S: '10', ...env })
     stage.env.FOMULAR_CLAUDE_PATH ??= fakeAgent(t, stage.dir)
     const own = withoutRights ? reachable(node, stage.dir) : node
-    const installation = new Installation(stage, registry, own, withoutRights)
+    const installation = new Installation(stage, registry, own, { withoutRights, inHome })
     const { prefix } = installation
     writeFileSync(join(stage.env.HOME!, '.npmrc'), `registry=${registry.url}\nupdate-notifier=false\n`)
     if (!asExecutable || withoutRights) stage.env.PATH = `${dirname(own)}:${stage.env.PATH}`

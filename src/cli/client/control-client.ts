@@ -5,6 +5,7 @@ import { socketAddress } from '../../config/paths.ts'
 import { systemCode, UserError } from '../../platform/errors.ts'
 import { addressOfForeign, isForeign } from '../../platform/sockets.ts'
 import { AgentStatus, CommandError, MachineStatus } from '../../protocol/index.ts'
+import { UpdateSource } from '../../update/source.ts'
 import { EXIT } from '../exit-codes.ts'
 
 /** The daemon asks its server over the real path, which may take as long as its own limit for that. */
@@ -83,6 +84,11 @@ export class ControlClient {
   /** Begins an update. @returns its id in update.json */
   async update(order: { version: string; allow_downgrade: boolean }): Promise<string> {
     return (await this.#call('POST', '/update', Ordered, order)).command_id
+  }
+
+  /** Where its updates come from. */
+  updateSource(): Promise<UpdateSource> {
+    return this.#call('GET', '/update/source', UpdateSource)
   }
 
   checkUpdate(version: string): Promise<UpdateCheck> {

@@ -3,7 +3,7 @@ import { sleep } from '../../platform/clock.ts'
 import type { Outcome } from '../../protocol/index.ts'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
 import { cleanLine } from '../render/clean.ts'
-import { print, printJson } from '../terminal.ts'
+import { note, print, printJson } from '../terminal.ts'
 
 const POLL_MS = 200
 
@@ -37,6 +37,10 @@ async function update(given: string | undefined, { to, allowDowngrade = false, j
     import('../update/stages.ts'),
     import('../client/machine-id.ts'),
   ])
+  if (process.env.FOMULAR_UPDATE_REGISTRY)
+    note(
+      'FOMULAR_UPDATE_REGISTRY does not count here: a machine fetches from the registry that is set there.',
+    )
   const client = await connectHub(flags)
   const { machine_id: id } = await resolveMachine(client, given)
   const lines = new StageLines({ quiet: json === true })

@@ -5,7 +5,7 @@ import { EXIT } from '../exit-codes.ts'
 /** An update that failed, with what npm or the new version said. */
 export function failed({ code, message, remedy, output, stage }: CommandError): UserError {
   const said = output === undefined ? '' : `\n${output.replace(/^/gm, '  | ')}`
-  const told = `${message} (at ${stage ?? '?'})${said}`
+  const told = `${message}${stage === undefined || stage === 'resolve' ? '' : ` (at ${stage})`}${said}`
   return new UserError(code, told, {
     ...(remedy !== undefined && { remedy }),
     exitCode: code === 'update_refused' || code === 'update_downgrade' ? EXIT.refused : EXIT.failure,

@@ -6,6 +6,7 @@ import { holderOf } from '../../service/running.ts'
 import { peekRecord, type UpdateRecord } from '../../update/record.ts'
 import { ControlClient, type UpdateCheck } from '../client/control-client.ts'
 import { EXIT } from '../exit-codes.ts'
+import { checkSource } from './check-source.ts'
 import { failed } from './failed.ts'
 
 const POLL_MS = 100
@@ -15,8 +16,12 @@ const AWAY_MS = 60_000
 type Order = { version: string; allow_downgrade: boolean }
 type Show = (stage: string, message?: string) => void
 
-export const look = (paths: StatePaths, version: string): Promise<UpdateCheck> =>
-  new ControlClient(paths.socket).checkUpdate(version)
+/** @throws UserError */
+export async function look(paths: StatePaths, version: string): Promise<UpdateCheck> {
+  const daemon = new ControlClient(paths.socket)
+  await checkSource(daemon, process.env)
+  return daemon.checkUpdate(version)
+}
 
 /** Has the daemon that runs update itself, and follows that over its change of process. @throws UserError */
 export async function update(
@@ -24,7 +29,9 @@ export async function update(
   order: Order,
   show: Show,
 ): Promise<ResultOf<'daemon:update'> & { path?: string }> {
-  const id = await new ControlClient(paths.socket).update(order)
+  const daemon = new ControlClient(paths.socket)
+  await checkSource(daemon, process.env)
+  const id = await daemon.update(order)
   for (let seen = performance.now(); ; await sleep(POLL_MS)) {
     const record = peekRecord(paths.dir)
     if (record && record.command_id !== id)

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { UpdateConfig } from '../../../src/config/config.ts'
 import { createLogger } from '../../../src/platform/log.ts'
+import { UpdateFailure } from '../../../src/update/failure.ts'
 import { moment, Schedule } from '../../../src/update/schedule.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 
@@ -68,9 +69,11 @@ test('always ahead, in the window, and once in each', () => {
 function scheduled({ policy = {}, found = {} }: { policy?: Partial<UpdateConfig>; found?: object } = {}) {
   const clock = new ManualClock()
   const asked: string[] = []
+  const told: (string | undefined)[] = []
   const updates = {
     check: async (channel: string) => {
       asked.push(`check ${channel}`)
+      if (found instanceof Error) throw found
       const published = '1970-01-01T00:00:00.000Z'
       return { installed: '1.0.0', available: '1.1.0', newer: true, bad: false, published, ...found }
     },
@@ -84,11 +87,19 @@ function scheduled({ policy = {}, found = {} }: { policy?: Partial<UpdateConfig>
     ...policy,
   } as UpdateConfig
   const logger = createLogger({ level: 'silent', stderr: 'none' })
-  const schedule = new Schedule({ policy: whole, updates, clock, logger, random: () => 0.5 })
+  const schedule = new Schedule({
+    policy: whole,
+    updates,
+    clock,
+    logger,
+    random: () => 0.5,
+    looked: (error) => void told.push(error?.message),
+  })
   schedule.start()
   return {
     schedule,
     asked,
+    told,
     /** Lets days pass, and what comes of it. */
     async pass(days: number) {
       clock.pass(days * 24 * 3_600_000)
@@ -126,4 +137,14 @@ test('not what is too new, of unknown age, not newer, or has failed here before'
     await pass(1)
     assert.deepEqual(asked, ['check next'])
   }
+})
+
+test('a registry that does not answer is told, and what it answers later as well', async () => {
+  const unreachable = new UpdateFailure('update_registry_unreachable', 'resolve', 'No network leads there.')
+  const { told, pass } = scheduled({ found: unreachable })
+  await pass(1)
+  assert.deepEqual(told, ['No network leads there.'])
+  const well = scheduled()
+  await well.pass(1)
+  assert.deepEqual(well.told, [undefined])
 })

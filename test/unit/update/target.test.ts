@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chownSync } from 'node:fs'
+import { chownSync, mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { UpdateFailure } from '../../../src/update/failure.ts'
@@ -21,4 +21,30 @@ test('an executable is updated in the home folder of its own user, and in nobody
     () => target(others),
     (error) => error instanceof UpdateFailure && error.error.code === 'update_refused',
   )
+})
+
+test('the mode says whether what is updated lies in ~/.fomular, however it came there', (t) => {
+  const home = tempDir(t)
+  const linked = join(tempDir(t), 'home')
+  symlinkSync(home, linked)
+  const mode = (root: string, HOME: string, kind: 'package' | 'prefix' = 'package') => {
+    mkdirSync(join(root, 'versions'), { recursive: true })
+    const program = join(root, 'bin/fomular-daemon')
+    const layout = { kind, root, program: 'bin/fomular-daemon' }
+    return targetOf(layout, { program, command: program, env: { HOME } }).mode
+  }
+  const byNpm = join(home, '.fomular/lib/node_modules/@fomular-os/daemon')
+  assert.equal(mode(byNpm, home), 'user-prefix')
+  assert.equal(mode(byNpm, linked), 'user-prefix')
+  assert.equal(mode(join(home, '.fomular/npm/lib/node_modules/@fomular-os/daemon'), home), 'user-prefix')
+  assert.equal(mode(join(home, '.fomular'), home, 'prefix'), 'user-prefix')
+  assert.equal(mode(join(home, '.fomular'), linked, 'prefix'), 'user-prefix')
+  assert.equal(mode(join(home, '.fomular-other'), home), 'global')
+  assert.equal(mode(join(home, 'lib/node_modules/@fomular-os/daemon'), home), 'global')
+  assert.equal(mode(byNpm, tempDir(t)), 'global')
+  // Moved to another disk.
+  const elsewhere = tempDir(t)
+  const moved = tempDir(t)
+  symlinkSync(elsewhere, join(moved, '.fomular'))
+  assert.equal(mode(elsewhere, moved, 'prefix'), 'user-prefix')
 })

@@ -1,0 +1,56 @@
+import { type Chosen, chosenUpdateSource, PACKAGE } from '../../config/config.ts'
+import { UserError } from '../../platform/errors.ts'
+import { registrySet } from '../../update/npmrc.ts'
+import { plainAddress, type UpdateSource } from '../../update/source.ts'
+import type { ControlClient } from '../client/control-client.ts'
+import { EXIT } from '../exit-codes.ts'
+
+/**
+ * Refuses an order by somebody who has set another source of updates than the daemon has: the daemon alone decides where
+ * its updates come from, and would take them from there.
+ * @throws UserError
+ */
+export async function checkSource(daemon: ControlClient, env: NodeJS.ProcessEnv): Promise<void> {
+  const chosen = await chosenUpdateSource(env)
+  const forNpm = chosen.some(({ name }) => name === 'registry') ? [] : setForNpm(chosen, env)
+  const all = [...chosen, ...forNpm]
+  if (all.length === 0) return
+  const own = await daemon.updateSource().catch((error: unknown) => {
+    if (!(error instanceof UserError) || error.code !== 'not_found') throw error
+    return undefined
+  })
+  const [first] = chosen
+  if (!own && first)
+    throw new UserError(
+      'update_source_unknown',
+      `${first.source} is set here, but the daemon is of an older version, which does not say where its updates come from.`,
+      { remedy: `Order the update without ${first.source}.`, exitCode: EXIT.refused },
+    )
+  const other = own && all.find((choice) => !agrees(choice, own))
+  if (other) throw differs(other, own)
+}
+
+/** The registry as npm is configured for this user. */
+function setForNpm(chosen: Chosen[], env: NodeJS.ProcessEnv): Chosen[] {
+  const name = chosen.find((choice) => choice.name === 'package')?.value
+  const value = registrySet(String(name ?? PACKAGE), env)
+  return value === undefined ? [] : [{ name: 'registry', value, source: "npm's registry setting" }]
+}
+
+const shown = ({ name, value }: Pick<Chosen, 'name' | 'value'>) =>
+  name === 'registry' ? plainAddress(String(value)) : String(value)
+
+const agrees = ({ name, value }: Chosen, own: UpdateSource) =>
+  shown({ name, value }) === shown({ name, value: own[name] })
+
+function differs({ name, value, source }: Chosen, own: UpdateSource): UserError {
+  const theirs = shown({ name, value: own[name] })
+  return new UserError(
+    'update_source_differs',
+    `Here ${source} is ${shown({ name, value })}, but the daemon has ${name} ${theirs}, and an order cannot change that.`,
+    {
+      remedy: `To update from what the daemon has, leave ${source} out${name === 'registry' ? ` or set FOMULAR_UPDATE_REGISTRY=${theirs}` : ''}. To change it, set ${name} under [update] in the daemon's configuration file and restart the daemon.`,
+      exitCode: EXIT.refused,
+    },
+  )
+}

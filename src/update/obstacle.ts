@@ -1,0 +1,130 @@
+import { proxyFor } from '../platform/proxy.ts'
+import { causeOf, isUntrustedCode } from '../platform/unreachable.ts'
+import { type Stage, UpdateFailure, withoutSecrets } from './failure.ts'
+
+/** What came of asking a registry for something. */
+export interface Obstacle {
+  stage: Stage
+  /** The package that was wanted. */
+  package: string
+  /** What was asked for. */
+  url: string
+  /** For proxies, by their usual variables. */
+  env: NodeJS.ProcessEnv
+  /** Of HTTP. */
+  status?: number
+  /** The system's, TLS's or npm's. */
+  code?: string | undefined
+  /** Its own words where nothing here knows better. */
+  said?: string | undefined
+  cause?: unknown
+}
+
+/** An answer that is no registry's, by the code of npm or of this program. */
+export const NO_REGISTRY = 'NO_REGISTRY'
+const NOT_JSON = new Set([NO_REGISTRY, 'FETCH_ERROR', 'EJSONPARSE', 'EMALFORMED'])
+
+/** Whether a code is one of a connection, or of an answer, that came to nothing. */
+export const isObstacle = (code: string | undefined): boolean =>
+  code !== undefined && (NOT_JSON.has(code) || isUntrustedCode(code) || causeOf(code) !== undefined)
+
+/** Why the registry gave nothing, in a sentence, with what to do about it. */
+export function obstacleFailure(obstacle: Obstacle): UpdateFailure {
+  const { stage, cause, package: name, status } = obstacle
+  const { message, remedy } = status === undefined ? failed(obstacle) : answered(status, obstacle)
+  const code = status === 404 ? 'update_version_not_found' : 'update_registry_unreachable'
+  return new UpdateFailure(
+    code,
+    stage,
+    message.replace('PACKAGE', () => name),
+    { remedy, cause },
+  )
+}
+
+const registryAt = (url: string) => `The registry ${originOf(url)}`
+
+function originOf(url: string): string {
+  try {
+    return new URL(url).origin
+  } catch {
+    return withoutSecrets(url)
+  }
+}
+
+function answered(status: number, { url, stage, env }: Obstacle): { message: string; remedy: string } {
+  const registry = registryAt(url)
+  const host = originOf(url).replace(/^https?:/, '')
+  switch (status) {
+    case 401:
+    case 403:
+      return {
+        message: `${registry} does not let this machine in (HTTP ${status}).`,
+        remedy: `Give the daemon's user a token for it in ~/.npmrc, as npm needs it: ${host}/:_authToken=…`,
+      }
+    case 404:
+      return {
+        message:
+          stage === 'resolve'
+            ? `${registry} has no package PACKAGE.`
+            : `${registry} lists the package PACKAGE, but does not have its file.`,
+        remedy:
+          'Check registry and package under [update] in the configuration file, and registry in ~/.npmrc; a private registry may want a token there.',
+      }
+    case 407:
+      return {
+        message:
+          `The proxy ${proxyName(url, env) ?? ''} on the way to the registry asks for a name and password.`.replace(
+            '  ',
+            ' ',
+          ),
+        remedy: 'Put them into HTTPS_PROXY, for the daemon.',
+      }
+    case 429:
+      return { message: `${registry} is asked too often (HTTP 429).`, remedy: 'Try again later.' }
+    default:
+      return status >= 500
+        ? { message: `${registry} is out of order (HTTP ${status}).`, remedy: 'Try again later.' }
+        : {
+            message: `${registry} answers HTTP ${status}.`,
+            remedy: `Check that ${originOf(url)} is the address of an npm registry.`,
+          }
+  }
+}
+
+function failed({ url, env, code = '', said }: Obstacle): { message: string; remedy: string } {
+  const registry = registryAt(url)
+  const proxy = proxyName(url, env)
+  const way = proxy === undefined ? '' : ` through the proxy ${proxy}`
+  if (NOT_JSON.has(code))
+    return {
+      message: `${originOf(url)} does not answer as a registry of npm packages.`,
+      remedy:
+        'Check registry under [update] in the configuration file or in ~/.npmrc, and that no login page of the network stands in between.',
+    }
+  if (isUntrustedCode(code))
+    return {
+      message: `${registry} has a certificate by an authority unknown here (${code}).`,
+      remedy:
+        "Name that authority's certificate as cafile in ~/.npmrc, or as NODE_EXTRA_CA_CERTS for the daemon.",
+    }
+  const known = causeOf(code)
+  const why = known === undefined ? withoutSecrets(said ?? code) : `${known} (${code})`
+  return {
+    message: `${registry} cannot be reached${way}: ${why}.`.replace(/\.\.$/, '.'),
+    remedy: /CERT|^EPROTO|SSL/.test(code)
+      ? "Check the registry's address and certificate, and this machine's clock."
+      : proxy === undefined
+        ? 'Check the network of this machine; where it needs a proxy, set HTTPS_PROXY for the daemon.'
+        : 'Check that proxy, and HTTPS_PROXY of the daemon.',
+  }
+}
+
+/** The proxy's host. */
+function proxyName(url: string, env: NodeJS.ProcessEnv): string | undefined {
+  try {
+    const proxy = proxyFor(url, env)
+    return proxy && new URL(proxy).host
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,43 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as z from 'zod/mini'
+import { registryOf } from './npmrc.ts'
+import type { Policy } from './prepare.ts'
+import { registryInUse } from './release.ts'
+import { packageName } from './target.ts'
+
+/** Where the versions for an installation come from. */
+export const UpdateSource = z.object({
+  package: z.string(),
+  /** Its address, without a password. */
+  registry: z.string(),
+  /** Only signed releases. */
+  signatures: z.boolean(),
+})
+export type UpdateSource = z.infer<typeof UpdateSource>
+
+/** @throws UpdateFailure */
+export async function updateSource(policy: Policy, env: NodeJS.ProcessEnv): Promise<UpdateSource> {
+  const cwd = mkdtempSync(join(tmpdir(), 'fomular-update-'))
+  try {
+    const { signal } = new AbortController()
+    const { package: name, registry, signatures } = policy
+    const source = await registryInUse({ package: packageName(name), registry, cwd, env, signal })
+    return { package: name, registry: plainAddress(registryOf(source).url), signatures }
+  } finally {
+    rmSync(cwd, { recursive: true, force: true })
+  }
+}
+
+/** A registry's address in the form in which two can be compared, and shown. */
+export function plainAddress(address: string): string {
+  try {
+    const url = new URL(address)
+    url.username = ''
+    url.password = ''
+    return url.href.replace(/\/+$/, '')
+  } catch {
+    return address
+  }
+}

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, readFileSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import { createServer, type RequestListener } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
+import { type AddressInfo, createServer as createPlainServer, type Server } from 'node:net'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { execa } from 'execa'
+import { certificates } from '../support/certificates.ts'
+import { Installation } from '../support/installation.ts'
+import { TestRegistry } from '../support/registry.ts'
+import { PROGRAM } from '../support/stage.ts'
+import { tempDir } from '../support/temp.ts'
+
+const registry = await TestRegistry.shared()
+await registry.release({ version: '1.0.0' })
+await registry.release({ version: '1.1.0' })
+
+async function listening(t: TestContext, server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => void server.close())
+  return (server.address() as AddressInfo).port
+}
+
+/** Asks that registry for the newest version. */
+async function asked(t: TestContext, address: string, { npm, env = {} }: { npm: boolean; env?: object }) {
+  const HOME = tempDir(t)
+  writeFileSync(join(HOME, '.npmrc'), 'fetch-retries=0\n')
+  const { stdout, stderr, exitCode } = await execa(
+    process.execPath,
+    [PROGRAM, 'update', '--check', '--json', '--state-dir', join(HOME, 'state')],
+    {
+      env: {
+        HOME,
+        PATH: npm ? process.env.PATH : '/nowhere',
+        FOMULAR_UPDATE_REGISTRY: address,
+        ...env,
+      },
+      extendEnv: false,
+      reject: false,
+    },
+  )
+  const { error } = JSON.parse(stdout) as { error?: { code: string; message: string; remedy?: string } }
+  assert.equal(exitCode, 1, stdout + stderr)
+  assert.ok(error, stdout)
+  return error
+}
+
+const answers =
+  (status: number, body = '<html>Not for you</html>'): RequestListener =>
+  (_request, response) =>
+    void response.writeHead(status, { 'content-type': 'text/html' }).end(body)
+
+for (const npm of [true, false])
+  test(`what a registry does wrong is said in a sentence with a remedy, ${npm ? 'with' : 'without'} npm`, async (t) => {
+    const http = async (listener: RequestListener) =>
+      `http://127.0.0.1:${await listening(t, createServer(listener))}`
+    const { certificate, key } = certificates(tempDir(t), ['localhost'])
+    const secure = createSecureServer(
+      { cert: readFileSync(certificate), key: readFileSync(key) },
+      answers(200, '{}'),
+    )
+    const tls = await listening(t, secure)
+    const resets = createPlainServer((socket) => void socket.on('data', () => socket.resetAndDestroy()))
+    const page = await http(answers(200))
+    const unreachable = 'update_registry_unreachable'
+    const cases: [address: string, code: string, message: RegExp, env?: object][] = [
+      ['http://127.0.0.1:1', unreachable, /^The registry http:\/\/127\.0\.0\.1:1 cannot be reached: nothing/],
+      ['http://registry.invalid', unreachable, /registry\.invalid cannot be reached: .*(name|host)/],
+      [await http(answers(401)), unreachable, /does not let this machine in \(HTTP 401\)/],
+      [await http(answers(403)), unreachable, /does not let this machine in \(HTTP 403\)/],
+      [await http(answers(404)), 'update_version_not_found', /has no package @fomular-os\/daemon\.$/],
+      [await http(answers(429)), unreachable, /asked too often/],
+      [await http(answers(503)), unreachable, /is out of order \(HTTP 503\)/],
+      [page, unreachable, /does not answer as a registry of npm packages/],
+      [await http(answers(200, '{"a": 1}')), npm ? 'update_version_not_found' : unreachable, /registry/],
+      [`http://127.0.0.1:${await listening(t, resets)}`, unreachable, /the connection was broken off/],
+      [`https://localhost:${tls}`, unreachable, /certificate by an authority unknown here/],
+      [page.replace('http:', 'https:'), unreachable, /it does not speak TLS/],
+      [
+        'http://registry.invalid',
+        unreachable,
+        /through the proxy 127\.0\.0\.1:1: nothing listens there/,
+        { http_proxy: 'http://me:secret@127.0.0.1:1' },
+      ],
+    ]
+    for (const [address, code, message, env = {}] of cases) {
+      const error = await asked(t, address.replace('//', '//me:secret@'), { npm, env })
+      assert.equal(error.code, code, JSON.stringify(error))
+      assert.match(error.message, message)
+      assert.match(error.message, /^([A-Z]|http).*\.$/)
+      assert.doesNotMatch(JSON.stringify(error), /secret|ENOENT|npm error|npm ERR|\{.*\{/)
+      assert.ok(error.remedy, error.message)
+    }
+  })
+
+test('a program that was uninstalled meanwhile: update and restart are refused in words, and the daemon runs on', async (t) => {
+  const machine = await Installation.open(t, registry)
+  await machine.start()
+  const { pid } = machine.daemon!
+  const copy = join(machine.stage.dir, 'program.cjs')
+  writeFileSync(copy, readFileSync(join(machine.packageDir, 'dist/index.js')))
+  unlinkSync(machine.command)
+  const update = await machine.run(['update'], copy)
+  assert.equal(update.code, 4)
+  assert.match(
+    update.stderr,
+    /fomular-daemon, is not there any more: it was uninstalled or moved\. 1\.0\.0 still runs/,
+  )
+  assert.match(update.stderr, /→ Install it again/)
+  const ordered = await machine.order('1.1.0')
+  assert.equal(ordered.error?.code, 'update_refused')
+  assert.doesNotMatch(JSON.stringify(ordered), /ENOENT/)
+  const restart = await machine.run(['restart'], copy)
+  assert.notEqual(restart.code, 0)
+  assert.match(restart.stderr, /is not there any more: it was uninstalled or moved/)
+  assert.equal(machine.daemon?.pid, pid)
+  symlinkSync('../lib/node_modules/@fomular-os/daemon/dist/index.js', machine.command)
+  assert.equal((await machine.order('1.1.0')).state, 'succeeded')
+})
+
+test('an order with another registry, package or demand for signatures than the daemon has is refused, and names both', async (t) => {
+  const machine = await Installation.open(t, registry)
+  const { stage } = machine
+  await machine.start()
+  const daemon = machine.daemon!.pid
+  const refusedWith = async (env: Record<string, string>, ...said: RegExp[]) => {
+    for (const args of [['update'], ['update', '--check']]) {
+      const before = { ...stage.env }
+      Object.assign(stage.env, env)
+      const { code, stderr } = await machine.run(args)
+      Object.assign(stage.env, before)
+      for (const name of Object.keys(env)) if (!(name in before)) delete stage.env[name]
+      assert.equal(code, 4, stderr)
+      for (const pattern of said) assert.match(stderr, pattern)
+    }
+  }
+  const other = 'http://127.0.0.1:1'
+  const own = new RegExp(`the daemon has registry ${registry.url}`)
+  await refusedWith(
+    { FOMULAR_UPDATE_REGISTRY: other },
+    /FOMULAR_UPDATE_REGISTRY is http:\/\/127\.0\.0\.1:1/,
+    own,
+    /→ /,
+  )
+  await refusedWith({ npm_config_registry: other }, /npm's registry setting is http:\/\/127/, own)
+  await refusedWith(
+    { FOMULAR_UPDATE_PACKAGE: 'other' },
+    /PACKAGE is other, but the daemon has package @fomular/,
+  )
+  await refusedWith(
+    { FOMULAR_UPDATE_SIGNATURES: 'true' },
+    /SIGNATURES is true, but the daemon has signatures false/,
+  )
+  const home = join(stage.dir, 'other-home')
+  mkdirSync(home)
+  writeFileSync(join(home, '.npmrc'), `@fomular-os:registry=${other}\n`)
+  await refusedWith({ HOME: home }, /npm's registry setting is http:\/\/127/, own)
+  assert.equal(machine.daemon?.pid, daemon)
+  // The same, written otherwise.
+  stage.env.FOMULAR_UPDATE_REGISTRY = `${registry.url}/`
+  const { code, stderr } = await machine.run(['update'])
+  assert.equal(code, 0, stderr)
+  await machine.runs('1.1.0')
+})

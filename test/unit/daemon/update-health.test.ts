@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { UpdateHealth } from '../../../src/daemon/update-health.ts'
+import type { UpdateRecord } from '../../../src/update/record.ts'
+
+const record = (changed: Partial<UpdateRecord>): UpdateRecord => ({
+  version: 1,
+  command_id: 'c',
+  origin: 'schedule',
+  requested: 'latest',
+  from: '1.0.0',
+  to: '1.1.0',
+  stage: 'resolve',
+  attempts: 1,
+  started_at: '2026-01-01T00:00:00.000Z',
+  restart_strategy: 'self',
+  settled: true,
+  bad_versions: [],
+  ...changed,
+})
+
+test('a registry that gives no answer is a problem of the machine until it does; an update that failed goes before it', () => {
+  let problem: string | undefined
+  const health = new UpdateHealth({
+    updated: () => {},
+    report: (_code, { message, remedy }) => {
+      problem = `${message} (${remedy})`
+    },
+    clear: () => {
+      problem = undefined
+    },
+  })
+  const error = { code: 'update_registry_unreachable', message: 'No network.', remedy: 'Mend it.' } as const
+  health.looked(error)
+  assert.equal(problem, 'This machine could not look for a newer version. No network. (Mend it.)')
+  health.updated(record({ outcome: 'failed', error: { ...error, message: 'It broke off.' } }))
+  assert.equal(problem, 'The update to 1.1.0 failed. It broke off. (Mend it.)')
+  health.looked()
+  assert.equal(problem, 'The update to 1.1.0 failed. It broke off. (Mend it.)')
+  health.updated(record({ outcome: 'succeeded' }))
+  assert.equal(problem, undefined)
+  health.looked(error)
+  health.looked()
+  assert.equal(problem, undefined)
+})
