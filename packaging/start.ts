@@ -25,8 +25,17 @@ const [, , first = 'run', ...rest] = process.argv
 const command = first.startsWith('-') ? 'run' : first
 const args = [first, ...rest]
 const flag = args.find((arg) => arg.startsWith('--state-dir='))?.slice('--state-dir='.length)
-const dir = flag ?? args[args.indexOf('--state-dir') + 1 || args.length] ?? stateDir(process.env)
+const dir = flag ?? args[args.indexOf('--state-dir') + 1 || args.length] ?? usualDir()
 const path = join(dir, `compiled-${LASTING.includes(command) ? command : 'run'}.bin`)
+
+function usualDir(): string {
+  try {
+    return stateDir(process.env)
+  } catch {
+    // What is wrong with it is said by the program itself.
+    return '/dev/null'
+  }
+}
 
 /** Vouches for the content, and that it is for this build on this Node: V8 believes what it is given. */
 const digest = (code: Buffer) =>

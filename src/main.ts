@@ -3,6 +3,8 @@ import { runCli } from './cli/program.ts'
 import { report } from './cli/report.ts'
 import { endsWithReader } from './cli/terminal.ts'
 import { systemCode } from './platform/errors.ts'
+import { EXECUTABLE } from './platform/executable.ts'
+import { completeEnvironment } from './platform/surroundings.ts'
 
 /** How long Ctrl-C waits for a pipe to take what was written: `less` takes no more than it is asked to show. */
 const INTERRUPTED_MS = 200
@@ -21,6 +23,7 @@ function fail(error: unknown) {
   exit(exitCode)
 }
 
+completeEnvironment(process.env, { executable: EXECUTABLE })
 try {
   process.cwd()
 } catch {

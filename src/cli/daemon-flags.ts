@@ -28,7 +28,7 @@ export const withSharedDaemonFlags = (command: Command): Command =>
     .option('--stop-grace-s <seconds>', 'seconds for each step of a graceful stop (default: 5)')
     .option(
       '--stop-within-s <seconds>',
-      'time for a whole stop; towards its end the rest is hurried (default: 10 as the main process of a container)',
+      'seconds for a whole stop; towards their end the rest is hurried (default: 10 as the main process of a container)',
     )
     .option(
       '--journal-cap-mb <MiB>',

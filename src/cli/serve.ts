@@ -9,7 +9,7 @@ import { UserError } from '../platform/errors.ts'
 import { ensurePrivateDir } from '../platform/files.ts'
 import { readFormat } from '../platform/format.ts'
 import { createLogger } from '../platform/log.ts'
-import { stopWithin } from './container/main-process.ts'
+import { stopWithin, unreaped } from './container/main-process.ts'
 import { stayInContainer } from './container/stay.ts'
 import { EXIT } from './exit-codes.ts'
 import { handOver } from './hand-over.ts'
@@ -33,6 +33,8 @@ export async function serve(flags: DaemonFlags): Promise<number> {
   const logger = createLogger({ level: config.log_level, file, stderr: config.log_format })
   process.on('uncaughtExceptionMonitor', (error) => logger.fatal({ err: error }, 'the daemon failed'))
   for (const warning of config.warnings) logger.warn(warning)
+  const zombies = unreaped(process.env)
+  if (zombies) logger.warn(`${zombies.message} ${zombies.remedy}`)
   return runDaemon({ ...stopWithin(process.env), ...config }, { logger, invocation })
 }
 

@@ -1,4 +1,4 @@
-import { homedir } from 'node:os'
+import { ownHome } from '../platform/surroundings.ts'
 
 /** The user's own folder. */
-export const homeOf = (env: NodeJS.ProcessEnv) => env.HOME || homedir()
+export const homeOf = (env: NodeJS.ProcessEnv) => env.HOME || ownHome()

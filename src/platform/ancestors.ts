@@ -29,7 +29,8 @@ export function nameOf(pid: number): string {
   return quietly(() => readFileSync(`/proc/${pid}/comm`, 'utf8').trim()) ?? ''
 }
 
-function parentOf(pid: number): number | undefined {
+/** Undefined for a process that has ended. */
+export function parentOf(pid: number): number | undefined {
   const status = quietly(() => readFileSync(`/proc/${pid}/status`, 'utf8')) ?? ''
   const [, parent] = /^PPid:\t(\d+)$/m.exec(status) ?? []
   return parent === undefined ? undefined : Number(parent)

@@ -1,8 +1,9 @@
+// Needs: root, unshare, tini, dumb-init
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { AS_CONTAINER, childOf, initOf, zombies } from '../support/container.ts'
+import { AS_CONTAINER, childOf, initOf, inside, zombies } from '../support/container.ts'
 import { fakeAgent } from '../support/fake-agent.ts'
 import { oldestNode } from '../support/nodes.ts'
 import { PROGRAM, RUN, type Running, Stage } from '../support/stage.ts'
@@ -66,6 +67,13 @@ for (const [where, commandOf] of MAINS)
     const agent = await stage.start({ prompt: `run ${orphan.repeat(5)}` })
     const { pid } = await stage.agentIs(agent, 'idle')
     const same = async () => assert.equal((await stage.agentIs(agent, 'idle')).pid, pid)
+
+    const doctor = stage.run(['doctor', '--json'], {}, inside(init))
+    await doctor.ended
+    const { findings } = JSON.parse(doctor.log()) as { findings: { check: string; message: string }[] }
+    const found = findings.filter(({ check }) => check === 'container').map(({ message }) => message)
+    assert.match(found[0] ?? '', /^The state folder .* is part of the container/)
+    assert.equal(found.length, where === 'below a shell' ? 2 : 1, found.join())
 
     let before = (await stage.machine())?.since
     await restart(stage)

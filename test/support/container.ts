@@ -1,9 +1,13 @@
+// Needs: root, unshare, nsenter
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import type { Running } from './stage.ts'
+import { RUN, type Running } from './stage.ts'
 import { until } from './wait.ts'
 
 /** Runs what follows as process 1 of a namespace of processes, all of which end with it. */
 export const AS_CONTAINER = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child']
+
+/** Runs this program within a container, as `docker exec` does. @param init its process 1 */
+export const inside = (init: number) => ['nsenter', `--target=${init}`, '--pid', '--mount', ...RUN]
 
 /** Process 1 of what was run so, by the id that it has outside. */
 export const initOf = ({ pid }: Running): Promise<number> => childOf(pid)

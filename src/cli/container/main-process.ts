@@ -3,6 +3,22 @@ import { ancestors, nameOf } from '../../platform/ancestors.ts'
 /** The process of `keep.sh`, in the environment of what it keeps running. */
 const KEEPER = 'FOMULAR_DAEMON_KEEPER'
 
+/** Set where nobody reaps what agents leave behind. */
+export const UNREAPED = 'FOMULAR_DAEMON_UNREAPED'
+
+const UNREAPED_REMEDY =
+  'Have the container started with an init (docker run --init, tini), with Node 22.15 or newer, or with Perl in its image.'
+
+/** What is wrong where nobody reaps what agents leave behind, and what to do about it. */
+export const unreaped = (env: NodeJS.ProcessEnv) =>
+  env[UNREAPED] === '1'
+    ? {
+        message:
+          'Processes that agents leave behind are not cleared away when they end: process 1 does not reap them.',
+        remedy: UNREAPED_REMEDY,
+      }
+    : undefined
+
 /**
  * Programs that end when what they have started ends, or that stay with it, and that start nothing again. Where all that
  * is above the daemon, up to a container's first process, is of these, the container ends with the daemon.
@@ -24,7 +40,7 @@ export function endsContainer(pid: number = process.pid): boolean {
 }
 
 /** Whether `keep.sh` keeps this process running. */
-export const isKept = (env: NodeJS.ProcessEnv, parent: number = process.ppid) =>
+export const isKept = (env: NodeJS.ProcessEnv, parent: number | undefined = process.ppid) =>
   env[KEEPER] !== undefined && env[KEEPER] === String(parent)
 
 /** Docker's, from the first signal to SIGKILL; others leave more. */

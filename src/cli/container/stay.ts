@@ -4,7 +4,7 @@ import { constants } from 'node:os'
 import { concealKey } from '../../config/key.ts'
 import type { Invocation } from '../../daemon/relaunch.ts'
 import { keepScript } from './keep-script.ts'
-import { endsContainer, isKept } from './main-process.ts'
+import { endsContainer, isKept, UNREAPED } from './main-process.ts'
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const
 
@@ -35,9 +35,6 @@ export async function stayInContainer(started: Invocation): Promise<number | und
     child.once('exit', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)))
   })
 }
-
-/** Tells the daemon that nobody reaps what agents leave behind. */
-const UNREAPED = 'FOMULAR_DAEMON_UNREAPED'
 
 /** Linux: number of the system call prctl. */
 const PRCTL: Partial<Record<NodeJS.Architecture, number>> = { x64: 157, arm64: 167 }

@@ -6,6 +6,7 @@ import type { DaemonStatus } from '../client/control-client.ts'
 import type { Chosen } from '../local/choose.ts'
 import type { Connected } from '../local.ts'
 import type { Finding } from '../render/finding.ts'
+import { checkContainer } from './container.ts'
 import { checkNode, checkNpm } from './node.ts'
 import { checkRuntime } from './runtime.ts'
 import { checkLink, checkServer } from './server.ts'
@@ -40,6 +41,7 @@ export async function examine(
     checkDisk(paths),
     checkStrays(paths, running !== undefined),
     checkService(running?.pid),
+    checkContainer(paths.dir, running?.pid),
     checkConnection(config, daemon, chosen),
   ])
   return findings.flat()

@@ -26,7 +26,18 @@ const failure = (check: string, message: string, remedy: string): Finding => ({
 
 /** Whether the state folder is this user's alone, writable, and without damaged files. */
 export async function checkFolder({ dir, agents }: StatePaths): Promise<Finding[]> {
-  if (!existsSync(dir)) return [ok('state', `State folder ${dir}: made at the first start`)]
+  if (!existsSync(dir)) {
+    const parent = nearest(dir)
+    return [
+      isWritable(parent)
+        ? ok('state', `State folder ${dir}: made at the first start`)
+        : failure(
+            'state',
+            `The state folder ${dir} cannot be made: ${parent} is not writable.`,
+            'Name a folder that this user can write to (FOMULAR_STATE_DIR).',
+          ),
+    ]
+  }
   const { mode, uid } = statSync(dir)
   const findings: Finding[] = []
   if (process.getuid && uid !== process.getuid() && process.getuid() !== 0)

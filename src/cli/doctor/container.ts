@@ -1,0 +1,68 @@
+import { existsSync, readFileSync, realpathSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { nameOf, parentOf } from '../../platform/ancestors.ts'
+import { endsContainer, isKept, unreaped } from '../container/main-process.ts'
+import type { Finding } from '../render/finding.ts'
+
+const SHELL = /^(sh|dash|ash|bash|busybox)$/
+
+const warning = (message: string, remedy: string): Finding => ({
+  check: 'container',
+  level: 'warning',
+  message,
+  remedy,
+})
+
+/**
+ * What is missing in a container whose main process the daemon is. Nothing is found elsewhere.
+ * @param pid of the daemon, if it runs
+ */
+export async function checkContainer(stateDir: string, pid: number | undefined): Promise<Finding[]> {
+  const env = pid === undefined ? {} : environmentOf(pid)
+  const keeper = pid === undefined ? undefined : parentOf(pid)
+  const kept = isKept(env, keeper)
+  if (!kept && !endsContainer()) return []
+  const findings: Finding[] = []
+  if (isPartOfContainer(stateDir))
+    findings.push(
+      warning(
+        `The state folder ${stateDir} is part of the container, and goes with it: agents, their sessions and who this machine is.`,
+        `Keep it on a volume: docker run --volume fomular:${stateDir}`,
+      ),
+    )
+  const zombies = unreaped(env)
+  if (zombies) findings.push(warning(zombies.message, zombies.remedy))
+  if (kept && keeper !== 1 && SHELL.test(nameOf(1)))
+    findings.push(
+      warning(
+        `Process 1 of the container is ${nameOf(1)}, which hands no signal on: when the container stops, the daemon and its agents are killed.`,
+        'Start the daemon with exec in its last line, or with a list as the command: CMD ["fomular-daemon"]',
+      ),
+    )
+  if (findings.length > 0) return findings
+  return [{ check: 'container', level: 'ok', message: 'The container lasts through restarts of the daemon' }]
+}
+
+function environmentOf(pid: number): NodeJS.ProcessEnv {
+  try {
+    const lines = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
+    return Object.fromEntries(lines.map((line) => line.split(/=(.*)/s, 2)))
+  } catch {
+    // Another user's.
+    return {}
+  }
+}
+
+/** Whether a folder is on the file system that the container itself has been started with. */
+function isPartOfContainer(path: string): boolean {
+  if (!existsSync(path)) return path !== '/' && isPartOfContainer(dirname(path))
+  const real = realpathSync(path)
+  const mounted = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+    .filter((mount) => mount !== '' && mount !== '/')
+    .map((mount) =>
+      mount.replace(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(parseInt(code, 8))),
+    )
+  return !mounted.some((mount) => real === mount || real.startsWith(`${mount}/`))
+}

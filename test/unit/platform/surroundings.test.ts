@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import { userInfo } from 'node:os'
+import { dirname } from 'node:path'
+import { test } from 'node:test'
+import { completeEnvironment } from '../../../src/platform/surroundings.ts'
+
+const complete = (env: NodeJS.ProcessEnv, executable = false) => {
+  completeEnvironment(env, { executable })
+  return env
+}
+
+test('what cron gives a program is completed: its home, and where programs are', () => {
+  const { HOME, PATH } = complete({ PATH: '/usr/bin:/bin' })
+  assert.equal(HOME, userInfo().homedir)
+  const folders = PATH!.split(':')
+  assert.deepEqual(folders.slice(0, 2), ['/usr/bin', '/bin'])
+  for (const dir of ['/usr/local/bin', '/usr/sbin', `${HOME}/.local/bin`, dirname(process.execPath)])
+    assert.ok(folders.includes(dir), dir)
+  assert.equal(new Set(folders).size, folders.length)
+})
+
+test('an environment without anything, or with an empty HOME, has both', () => {
+  for (const env of [{}, { HOME: '', PATH: '' }]) {
+    const { HOME, PATH } = complete(env, true)
+    assert.equal(HOME, userInfo().homedir)
+    assert.match(PATH!, /^\/usr\/local\/sbin:/)
+  }
+})
+
+test('what somebody has chosen stays', () => {
+  for (const PATH of ['/opt/tools', '/usr/local/bin:/usr/bin', '/opt/tools:/usr/bin:/bin'])
+    assert.deepEqual(complete({ HOME: '/srv/agents', PATH }), { HOME: '/srv/agents', PATH })
+})
