@@ -7,6 +7,7 @@ import { uuidFrom } from './ids.ts'
 import { Inbox } from './inbox.ts'
 import { Journal, type Line } from './journal.ts'
 import { hasEnded } from './lifecycle.ts'
+import { ofThisBoot } from './of-this-boot.ts'
 import { ownWords } from './own-words.ts'
 import { CursorRecord, ProcessRecord, type RunRecord, type Snapshot, type SpecRecord } from './records.ts'
 import { answered, emptySnapshot, move, reduce } from './reduce.ts'
@@ -127,7 +128,8 @@ export class Agent {
   get process(): ProcessRecord | undefined {
     if (this.#process?.run === this.run.run) return this.#process
     const read = readJson(this.folder.process, ProcessRecord)
-    this.#process = read.ok && read.value.run === this.run.run ? read.value : undefined
+    this.#process =
+      read.ok && read.value.run === this.run.run ? ofThisBoot(read.value, this.folder.dir) : undefined
     return this.#process
   }
 

@@ -28,6 +28,9 @@ const Entry = z.object({
     autorestart: z.optional(z.boolean()),
     kill_timeout: z.optional(z.union([z.number(), z.string()])),
     exit_code: z.optional(z.int()),
+    args: z.optional(z.union([z.string(), z.array(z.string())])),
+    pm_cwd: z.optional(z.string()),
+    env: z.optional(z.record(z.string(), z.unknown())),
   }),
 })
 export type Pm2Entry = z.infer<typeof Entry>
@@ -35,7 +38,7 @@ export type Pm2Entry = z.infer<typeof Entry>
 export const pm2: Manager = {
   name: 'pm2',
   async file(plan) {
-    return { path: files(at(plan)).unit, text: ecosystemText(plan), mode: 0o644 }
+    return { path: files(at(plan)).unit, text: ecosystemText(plan), mode: 0o600 }
   },
 
   async install(plan, { start, key }) {

@@ -72,7 +72,7 @@ test('a service that becomes another user’s, or moves: its agents are ended, a
   await t.test(
     'by hand: a daemon that finds agents of another user says so, and starts no second one',
     async () => {
-      assert.equal((await as('root')).code, 0)
+      assert.equal((await as('root', '--state-dir', STATE)).code, 0)
       const fourth = await on.startAgent('--restart', 'on-loss')
       const before = await on.agentIs(fourth, 'idle')
       on.write(

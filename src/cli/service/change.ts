@@ -1,7 +1,10 @@
 import { existsSync, lstatSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { statePaths } from '../../config/paths.ts'
+import { sleep } from '../../platform/clock.ts'
 import { UserError } from '../../platform/errors.ts'
+import { readJson } from '../../platform/files.ts'
+import { isAlive, ProcessIdentity } from '../../platform/process-identity.ts'
 import type { AgentStatus } from '../../protocol/index.ts'
 import type { Manager, Status } from '../../service/manager.ts'
 import type { ServicePlan } from '../../service/plan.ts'
@@ -19,6 +22,10 @@ export interface Change {
   stops: boolean
 }
 
+/** Every agent may need all of its graces, at the same time as the others. */
+const STOPPED_MS = 120_000
+const POLL_MS = 100
+
 interface Changing {
   plan: ServicePlan
   manager: Manager
@@ -26,6 +33,8 @@ interface Changing {
   before: Status
   /** Whether a change of the service's file ends its agents. */
   renews: boolean
+  /** Whether others have set up what runs. */
+  ofOthers: boolean
 }
 
 /**
@@ -33,14 +42,17 @@ interface Changing {
  * their user and to their folder, and cannot go along.
  * @throws UserError where the new user cannot have the folder
  */
-export async function planChange({ plan, manager, before, renews }: Changing): Promise<Change> {
+export async function planChange({ plan, manager, before, renews, ofOthers }: Changing): Promise<Change> {
   const owner = await ownerOf(plan.stateDir)
   const from = before.user ?? owner?.name
   const otherUser = from !== undefined && from !== plan.account.name
   const moved = before.state_dir !== undefined && before.state_dir !== plan.stateDir
   const stops = before.running && ((before.user !== undefined && otherUser) || moved)
   const ends = stops || (before.running && renews)
-  const steps: Step[] = stops ? manager.stop({ name: plan.name, home: plan.account.home }) : []
+  const steps: Step[] = []
+  // As others have set it up, it may be ended without asking its daemon, and its agents with it.
+  if (ends && ofOthers && before.state_dir !== undefined) steps.push(stopDaemon(before.state_dir))
+  if (stops) steps.push(...manager.stop({ name: plan.name, home: plan.account.home }))
   const notes = ends ? await farewell(plan, before, otherUser ? from : undefined) : []
   if (moved) notes.push(`What it knows of its agents stays in ${before.state_dir}.`)
   const left = before.running ? [] : await unattended(plan.stateDir)
@@ -53,6 +65,17 @@ export async function planChange({ plan, manager, before, renews }: Changing): P
   }
   if (owner && owner.uid !== plan.account.uid) steps.push(...(await changeHands(plan, owner, notes)))
   return { steps, notes, stops }
+}
+
+function stopDaemon(stateDir: string): Step {
+  const { lock, socket } = statePaths(stateDir)
+  const act = async () => {
+    const holder = readJson(lock, ProcessIdentity)
+    await new ControlClient(socket).stop()
+    const deadline = Date.now() + STOPPED_MS
+    while (holder.ok && isAlive(holder.value) && Date.now() < deadline) await sleep(POLL_MS)
+  }
+  return { do: 'act', text: `stop the daemon on ${stateDir}, and its agents`, act }
 }
 
 const count = (agents: number) => `${agents === 1 ? '1 agent runs' : `${agents} agents run`}`

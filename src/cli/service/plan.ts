@@ -8,11 +8,13 @@ import { filledIn } from '../../config/placeholder.ts'
 import { captureInvocation } from '../../daemon/relaunch.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXECUTABLE } from '../../platform/executable.ts'
+import { readInstalled } from '../../service/mark.ts'
 import { type ManagerName, type ServicePlan, serviceFiles } from '../../service/plan.ts'
 import { layoutOf } from '../../update/layout.ts'
 import { EXIT } from '../exit-codes.ts'
 import { accountOf, ownAccount, pathOf, withRunner } from './account.ts'
 import { carriedSettings, checkReadable } from './carry.ts'
+import type { TakenOver } from './take-over.ts'
 
 /** Beside every setting of the daemon (FOMULAR_…). */
 const CAPTURED = [
@@ -35,6 +37,8 @@ export interface PlanOptions {
   flags: DaemonFlags
   /** Without a key, a plan can still be shown. */
   keyNeeded: boolean
+  /** Of a service that others have set up, and whose place this one takes. */
+  taken?: TakenOver
 }
 
 export interface Planned {
@@ -56,6 +60,7 @@ export async function makePlan({
   path,
   flags: given,
   keyNeeded,
+  taken,
 }: PlanOptions): Promise<Planned> {
   const system = manager === 'systemd'
   if (user !== undefined && !system)
@@ -68,18 +73,29 @@ export async function makePlan({
   // Nothing that is run from here on needs it; pm2 would keep it for as long as it runs.
   concealKey()
   const home = homeOf(own)
-  const named = user ?? own.SUDO_USER
+  const installed = readInstalled(serviceFiles(manager, name, home).unit)?.mark
+  const named = user ?? taken?.user ?? installed?.user ?? own.SUDO_USER
   const account = system && named ? await accountOf(named) : ownAccount(home)
 
-  const carried = given.config === undefined ? await carriedSettings(home, account) : undefined
-  const flags = { ...carried?.flags, ...given }
-  const env = { ...own, HOME: account.home }
-  const installed = serviceFiles(manager, name, account.home).key
-  const { key, config, ownKey } = await configuration(flags, env, installed, keyNeeded)
+  const carried = given.config === undefined && !taken ? await carriedSettings(home, account) : undefined
+  // What is not said anew, stays: a service does not change its folder, and with it its agents, by the way.
+  const stays = taken?.stateDir ?? (installed?.user === account.name ? installed.state_dir : undefined)
+  const flags: DaemonFlags = {
+    ...carried?.flags,
+    ...taken?.flags,
+    ...(stays !== undefined && !own.FOMULAR_STATE_DIR && { stateDir: stays }),
+    ...given,
+  }
+  const env = { ...own, ...taken?.environment, HOME: account.home }
+  const files = serviceFiles(manager, name, account.home)
+  const { key, config, ownKey } = await configuration(flags, env, files.key, keyNeeded, taken?.key)
   concealKey(config.key)
 
-  const usual = stateDir({ HOME: account.home })
-  const chosen = config.state_dir === usual ? undefined : config.state_dir
+  const ofUser = stateDir({ HOME: account.home })
+  const usual = system ? join('/var/lib', name) : ofUser
+  // That of the user is not meant where nobody names it.
+  const meant = config.state_dir !== ofUser || flags.stateDir !== undefined
+  const chosen = meant && config.state_dir !== usual ? config.state_dir : undefined
   const { environment, warnings } = captured(process.env)
   const { runner, program } = invocation()
   const needed = [...runner.slice(0, 1), program, config.ca_file, flags.config]
@@ -94,10 +110,10 @@ export async function makePlan({
       program,
       args: ['run', ...passedOn(flags, env), ...(chosen === undefined ? [] : ['--state-dir', chosen])],
       account,
-      path: withRunner(path ?? (await pathOf(account)), runner),
-      environment: { ...carried?.environment, ...environment },
+      path: withRunner(path ?? taken?.path ?? (await pathOf(account)), runner),
+      environment: { ...carried?.environment, ...environment, ...(manager === 'pm2' && taken?.environment) },
       ownKey,
-      stateDir: chosen ?? (system ? join('/var/lib', name) : usual),
+      stateDir: chosen ?? usual,
       usualStateDir: chosen === undefined,
       installation: layoutOf(realpathSync(program), EXECUTABLE).root,
       stopSeconds: Math.ceil(STOP_STEPS * config.stop_grace_s) + STOP_FURTHER_S,
@@ -107,8 +123,14 @@ export async function makePlan({
   }
 }
 
-async function configuration(flags: DaemonFlags, env: NodeJS.ProcessEnv, installed: string, needed: boolean) {
-  const given = await givenKey(flags, env)
+async function configuration(
+  flags: DaemonFlags,
+  env: NodeJS.ProcessEnv,
+  installed: string,
+  needed: boolean,
+  taken: string | undefined,
+) {
+  const given = (await givenKey(flags, env)) ?? taken
   const load = (key: DaemonFlags): Promise<DaemonConfig> => {
     const { key: _key, keyFile: _keyFile, ...others } = flags
     const { FOMULAR_KEY: _env, FOMULAR_KEY_FILE: _file, ...rest } = env

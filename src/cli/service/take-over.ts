@@ -1,0 +1,236 @@
+import { basename, resolve } from 'node:path'
+import { Command } from 'commander'
+import { type DaemonFlags, loadDaemonConfig } from '../../config/config.ts'
+import { homeOf } from '../../config/home.ts'
+import { UserError } from '../../platform/errors.ts'
+import { dropIns, type HandUnit, readText, unitFacts } from '../../service/by-hand.ts'
+import { environmentLine, expandCommand, parseEnvironment } from '../../service/expand.ts'
+import { SUPERVISED, serviceFiles } from '../../service/plan.ts'
+import type { Pm2Entry } from '../../service/pm2.ts'
+import { run } from '../../service/run.ts'
+import type { Step } from '../../service/steps.ts'
+import type { Scope } from '../../service/systemd.ts'
+import { isOurs } from '../../service/troubles.ts'
+import { withDaemonFlags } from '../daemon-flags.ts'
+import { EXIT } from '../exit-codes.ts'
+import { accountOf, ownAccount } from './account.ts'
+
+/** What a service that others have set up says, in the words of one that is installed. */
+export interface TakenOver {
+  user: string
+  /** Without the key. */
+  flags: DaemonFlags
+  key: string | undefined
+  stateDir: string
+  /** Where programs are looked for, where it says. */
+  path: string | undefined
+  /** All other variables. One of them may be a secret. */
+  environment: Record<string, string>
+  /** Before the new one is written: what is there is kept. */
+  steps: Step[]
+  notes: string[]
+}
+
+/** Settings that the new unit makes itself; one that stays in a file beside it would undo it. */
+const OWN =
+  /^(Type|ExecStart|User|Environment|EnvironmentFile|PassEnvironment|WorkingDirectory|StateDirectory|StateDirectoryMode|KillMode|KillSignal|Restart|RestartSec|RestartSteps|RestartMaxDelaySec|SuccessExitStatus|RestartForceExitStatus|RestartPreventExitStatus|NotifyAccess|WatchdogSec|LoadCredential)\s*=/
+
+/** @throws UserError where its command is not one that can be understood */
+export async function takeOverUnit(scope: Scope, { name, path }: HandUnit): Promise<TakenOver> {
+  const facts = await unitFacts(scope, name)
+  const manager = scope === 'system' ? 'systemd' : 'systemd-user'
+  const account = await accountOf(facts.user || String(process.getuid?.() ?? 0))
+  const environment = { ...facts.environment }
+  for (const file of facts.environmentFiles)
+    Object.assign(environment, parseEnvironment(readText(file) ?? ''))
+  const understood = await understand({
+    what: `The unit ${name}`,
+    argv: expandCommand(facts.argv, environment),
+    environment,
+    account: { name: account.name, home: account.home },
+    cwd: facts.workingDirectory.replace(/^~/, account.home) || '/',
+    stateDirectory: facts.stateDirectory[0],
+    credential: facts.credentials.key ?? facts.credentials['fomular-key'],
+  })
+  const files = serviceFiles(manager, name, account.home)
+  const steps = [...keep(path, files.unit), ...dropIns(scope, name).flatMap(putAside)]
+  const variables = await environmentStep(files.environment, understood.environment)
+  const lost = [path, ...dropIns(scope, name).filter((file) => isInTheWay(readText(file) ?? ''))].flatMap(
+    unknownSettings,
+  )
+  return {
+    user: account.name,
+    ...understood,
+    steps: [...steps, ...variables],
+    notes: [
+      `The unit ${name} is taken over: server, key, user ${account.name}, state folder ${understood.stateDir} and variables stay as they are.`,
+      ...(files.unit === path
+        ? [`What it was is kept in ${kept(path)}, which has the key in it: delete it once all is well.`]
+        : []),
+      ...(variables.length > 0
+        ? [`Its variables go into ${files.environment}, which only its owner can read.`]
+        : []),
+      ...(lost.length > 0
+        ? [
+            `Not taken over: ${lost.join(', ')}. To have them again: systemctl ${scope === 'user' ? '--user ' : ''}edit ${name}`,
+          ]
+        : []),
+    ],
+  }
+}
+
+interface Found {
+  /** How to call it. */
+  what: string
+  argv: string[]
+  environment: Record<string, string>
+  account: { name: string; home: string }
+  cwd: string
+  stateDirectory?: string | undefined
+  /** Path of the key, where systemd hands it over. */
+  credential?: string | undefined
+}
+
+/** Flags, key, state folder and variables of a command that runs the daemon. @throws UserError */
+async function understand({ what, argv, environment, account, cwd, stateDirectory, credential }: Found) {
+  const at = argv.findIndex((word) => isOurs(word) && !/\s/.test(word))
+  if (at === -1) throw notUnderstood(what, 'a shell may be in between')
+  const { key: givenKey, keyFile, logFormat: _format, ...flags } = parseFlags(what, argv.slice(at + 1))
+  for (const name of ['caFile', 'config', 'stateDir'])
+    if (typeof flags[name] === 'string') flags[name] = resolve(cwd, flags[name])
+  const {
+    FOMULAR_KEY,
+    FOMULAR_KEY_FILE,
+    FOMULAR_STATE_DIR,
+    [SUPERVISED]: _supervised,
+    PATH,
+    ...rest
+  } = environment
+  const file = keyFile ?? (givenKey === undefined && FOMULAR_KEY === undefined ? FOMULAR_KEY_FILE : undefined)
+  const key =
+    typeof givenKey === 'string'
+      ? givenKey
+      : typeof file === 'string'
+        ? await readAs(account.name, resolve(cwd, file))
+        : (FOMULAR_KEY ?? (credential && readText(credential)?.trim()))
+  const env = {
+    ...rest,
+    HOME: account.home,
+    ...(FOMULAR_STATE_DIR && { FOMULAR_STATE_DIR: resolve(cwd, FOMULAR_STATE_DIR) }),
+    ...(stateDirectory && { STATE_DIRECTORY: `/var/lib/${stateDirectory}` }),
+  }
+  // What a key is for, is known by its value: the variable that the command took it from is not kept.
+  const kept = Object.entries(rest).filter(([, value]) => value !== key)
+  const config = await loadDaemonConfig({ flags: { ...flags, ...(key !== undefined && { key }) }, env })
+  return { flags, key, stateDir: config.state_dir, path: PATH, environment: Object.fromEntries(kept) }
+}
+
+function parseFlags(what: string, args: string[]): Record<string, string | boolean | undefined> {
+  const command = withDaemonFlags(new Command('run')).option('--log-format <format>')
+  command.exitOverride().configureOutput({ writeErr: () => {}, outputError: () => {} })
+  try {
+    command.parse(args[0] === 'run' ? args.slice(1) : args, { from: 'user' })
+  } catch (error) {
+    throw notUnderstood(what, (error as Error).message.replace(/^error: /, ''))
+  }
+  return command.opts()
+}
+
+const notUnderstood = (what: string, why: string) =>
+  new UserError('not_understood', `${what} runs this program in a way that cannot be taken over: ${why}.`, {
+    remedy: 'Stop and remove it, then install the service with the settings it had.',
+    exitCode: EXIT.refused,
+  })
+
+/** As its user reads it: what that user may not read, is not to be handed over by root. */
+async function readAs(user: string, path: string): Promise<string> {
+  const own = process.getuid?.() !== 0
+  const { code, stdout } = await run([
+    ...(own ? [] : ['runuser', '-u', user, '--']),
+    'head',
+    '-c',
+    '65536',
+    '--',
+    path,
+  ])
+  if (code === 0) return stdout.trim()
+  throw new UserError('key_unreadable', `${user} cannot read the key in ${path}.`, {
+    remedy: 'Give the key with --key-file.',
+    exitCode: EXIT.usage,
+  })
+}
+
+const kept = (path: string) => `${path}.before-take-over`
+
+/** A unit elsewhere than where the new one goes stays, and counts no more. */
+const keep = (path: string, unit: string): Step[] =>
+  path === unit ? [{ do: 'write', path: kept(path), text: readText(path) ?? '', mode: 0o600 }] : []
+
+const settings = (text: string) =>
+  text
+    .replace(/\\\n/g, ' ')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => /^[A-Za-z]+\s*=/.test(line))
+const isInTheWay = (text: string) => settings(text).some((line) => OWN.test(line))
+
+function putAside(path: string): Step[] {
+  const text = readText(path)
+  if (text === undefined || !isInTheWay(text)) return []
+  return [
+    { do: 'write', path: kept(path), text, mode: 0o600 },
+    { do: 'remove', path },
+  ]
+}
+
+/** What a unit says beside what the new one says itself. Values may be secret; names are not. */
+const unknownSettings = (path: string): string[] =>
+  settings(readText(path) ?? '')
+    .filter(
+      (line) =>
+        !OWN.test(line) &&
+        !/^(Description|Documentation|After|Wants|Requires|WantedBy|StartLimit\w*)\s*=/.test(line),
+    )
+    .map((line) => `${line.split('=')[0]!.trim()} (${basename(path)})`)
+
+async function environmentStep(path: string, environment: Record<string, string>): Promise<Step[]> {
+  const before = readText(path) ?? ''
+  const known = parseEnvironment(before)
+  const added = Object.entries(environment).filter(([name]) => !(name in known))
+  if (added.length === 0) return []
+  const lines = added.map(([name, value]) => environmentLine(name, value))
+  const text = `${before === '' || before.endsWith('\n') ? before : `${before}\n`}${lines.join('')}`
+  return [{ do: 'write', path, text, mode: 0o600 }]
+}
+
+/** What an entry's environment is kept of: pm2 has taken the rest from the shell that it was started in. */
+const OF_ENTRY =
+  /^(FOMULAR_|ANTHROPIC_|CLAUDE_|AWS_|GOOGLE_|(HTTPS?|NO|ALL)_PROXY$|NODE_EXTRA_CA_CERTS$|LANG$|LC_ALL$)/i
+
+/** @throws UserError */
+export async function takeOverEntry({ name, pm2_env }: Pm2Entry): Promise<TakenOver> {
+  const all = Object.entries(pm2_env.env ?? {}).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string',
+  )
+  const environment = Object.fromEntries(all)
+  const args = typeof pm2_env.args === 'string' ? pm2_env.args.split(/\s+/) : (pm2_env.args ?? [])
+  const account = ownAccount(homeOf(process.env))
+  const understood = await understand({
+    what: `The pm2 entry ${name}`,
+    argv: [pm2_env.pm_exec_path ?? '', ...expandCommand(args.filter(Boolean), environment)],
+    environment,
+    account,
+    cwd: pm2_env.pm_cwd ?? '/',
+  })
+  const { PATH: _path, HOME: _home, ...kept } = understood.environment
+  return {
+    user: account.name,
+    ...understood,
+    environment: Object.fromEntries(Object.entries(kept).filter(([variable]) => OF_ENTRY.test(variable))),
+    steps: [],
+    notes: [
+      `The pm2 entry ${name} is taken over: server, key, state folder ${understood.stateDir} and variables stay as they are. Pm2 reads an entry's settings once: for that it is started anew, and its agents are ended gracefully first.`,
+      'An ecosystem file of your own is left as it is: delete it, or the key in it, once all is well.',
+    ],
+  }
+}
