@@ -1,5 +1,5 @@
 import { bootId, identify } from '../platform/process-identity.ts'
-import { startedWith } from '../platform/process-list.ts'
+import { environmentOf } from '../platform/process-list.ts'
 import type { ProcessRecord } from './records.ts'
 import { AGENT_MARK } from './strays.ts'
 
@@ -11,7 +11,7 @@ export function ofThisBoot(record: ProcessRecord, dir: string): ProcessRecord {
   const { launcher, agent, feeder } = record
   const boot_id = bootId()
   if (agent.boot_id === boot_id || identify(agent.pid)?.start !== agent.start) return record
-  if (startedWith(agent.pid, AGENT_MARK) !== dir) return record
+  if (environmentOf(agent.pid)?.(AGENT_MARK) !== dir) return record
   const rebased = { ...record }
   for (const [name, process] of Object.entries({ launcher, agent, feeder }))
     rebased[name as 'agent'] = { ...process, boot_id }

@@ -93,13 +93,6 @@ function fromProc(variable: string): Listed[] {
   })
 }
 
-/** An environment variable that a process was started with; undefined where it has none, or is not this user's. */
-export function startedWith(pid: number, variable: string): string | undefined {
-  if (!linux) return undefined
-  const environment = read(`/proc/${pid}/environ`)
-  return environment === undefined ? undefined : valueIn(environment, variable)
-}
-
 function valueIn(environment: string, variable: string): string | undefined {
   const from = `\0${environment}`.indexOf(`\0${variable}=`)
   if (from === -1) return undefined

@@ -7,6 +7,7 @@ import { readInstalled } from './mark.ts'
 import { run } from './run.ts'
 import { type Scope, userEnvironment } from './systemd.ts'
 import { isOurs } from './troubles.ts'
+import { runsOf } from './units.ts'
 
 /** A unit that runs this program, and that this program has not written. */
 export interface HandUnit {
@@ -53,7 +54,7 @@ function isByHand(path: string): boolean {
   const text = readText(path)
   if (text === undefined || readInstalled(path)?.mark) return false
   const commands = text.replace(/\\\n/g, ' ').match(/^\s*ExecStart\s*=.*$/gm) ?? []
-  return commands.some(isOurs)
+  return commands.some((command) => isOurs(command) && runsOf(command) === 'daemon')
 }
 
 /** Files beside a unit that add to it, and that an administrator writes. */

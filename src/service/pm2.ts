@@ -28,7 +28,6 @@ const Entry = z.object({
     autorestart: z.optional(z.boolean()),
     kill_timeout: z.optional(z.union([z.number(), z.string()])),
     exit_code: z.optional(z.int()),
-    args: z.optional(z.union([z.string(), z.array(z.string())])),
     pm_cwd: z.optional(z.string()),
     env: z.optional(z.record(z.string(), z.unknown())),
   }),
