@@ -95,7 +95,7 @@ interface Found {
 async function understand({ what, argv, environment, account, cwd, stateDirectory, credential }: Found) {
   const at = argv.findIndex((word) => isOurs(word) && !/\s/.test(word))
   if (at === -1) throw notUnderstood(what, 'a shell may be in between')
-  const { key: givenKey, keyFile, logFormat: _format, ...flags } = parseFlags(what, argv.slice(at + 1))
+  const { key: givenKey, keyFile, ...flags } = parseFlags(what, argv.slice(at + 1))
   for (const name of ['caFile', 'config', 'stateDir'])
     if (typeof flags[name] === 'string') flags[name] = resolve(cwd, flags[name])
   const {
@@ -126,7 +126,7 @@ async function understand({ what, argv, environment, account, cwd, stateDirector
 }
 
 function parseFlags(what: string, args: string[]): Record<string, string | boolean | undefined> {
-  const command = withDaemonFlags(new Command('run')).option('--log-format <format>')
+  const command = withDaemonFlags(new Command('run'))
   command.exitOverride().configureOutput({ writeErr: () => {}, outputError: () => {} })
   try {
     command.parse(args[0] === 'run' ? args.slice(1) : args, { from: 'user' })
