@@ -22,18 +22,19 @@ export const withHub = (command: Command, json = JSON_OUTPUT.object): Command =>
     )
     .option(
       '--state-dir <dir>',
-      'state folder to look for a hub in (default: FOMULAR_STATE_DIR, else ~/.fomular/state)',
+      'state folder to look for a hub in, or its own folder (default: FOMULAR_STATE_DIR, else that of the hub that runs here)',
     )
     .option('--json', json)
 
 /** A client for the hub that flags and environment name. @throws UserError */
 export async function connectHub(flags: HubFlags) {
-  const [{ findHub }, { HubClient }, { concealKey }] = await Promise.all([
+  const [{ findHub }, { HubClient }, { concealKey }, { chooseHub }] = await Promise.all([
     import('../config/hub.ts'),
     import('./client/hub-client.ts'),
     import('../config/key.ts'),
+    import('./local/hub.ts'),
   ])
-  const hub = findHub({ flags, env: process.env })
+  const hub = findHub({ flags: await chooseHub(flags, process.env), env: process.env })
   concealKey()
   return new HubClient(hub)
 }

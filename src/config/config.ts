@@ -160,6 +160,16 @@ export async function configuredStateDir(env: NodeJS.ProcessEnv): Promise<string
   }
 }
 
+/** The server that the environment or the configuration file names. What cannot be read names none. */
+export async function configuredServer(env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  try {
+    const found = find('server_url', { flags: {}, env, file: await fileOf({}, env) })
+    return found && serverUrl(found.value, found.source, true)
+  } catch {
+    return undefined
+  }
+}
+
 /** The policy for new versions alone: it needs no server and no key. @throws UserError */
 export async function loadUpdateConfig(env: NodeJS.ProcessEnv): Promise<UpdateConfig> {
   return updateConfig({ flags: {}, env, file: await fileOf({}, env) })

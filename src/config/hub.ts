@@ -1,13 +1,17 @@
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import * as z from 'zod/mini'
 import { UserError } from '../platform/errors.ts'
 import { readJson } from '../platform/files.ts'
+import { readOwned } from '../platform/owned.ts'
+import { isForeign } from '../platform/sockets.ts'
 import { type KeySource, readKey } from './key.ts'
 import { stateDir, statePaths } from './paths.ts'
 import { isLoopback } from './server-url.ts'
 
 const HUB_PORT = 3001
+/** A key is a line. */
+const KEY_BYTES = 4096
 
 /** `hub.json` in a hub's folder: where it listens, and which process it is. */
 export const HubRecord = z.object({
@@ -59,7 +63,7 @@ export const fromHere = (url: string) => url.replace(/\/\/(0\.0\.0\.0|\[::\])(?=
  * @throws UserError when there is no key for it
  */
 export function findHub({ flags, env }: { flags: HubFlags; env: NodeJS.ProcessEnv }): HubAddress {
-  const files = hubFiles(statePaths(flags.stateDir ?? stateDir(env)).hub)
+  const files = hubFiles(hubDir(flags.stateDir ?? stateDir(env)))
   const told = flags.hub ?? (env.FOMULAR_HUB_URL || undefined)
   const record = readJson(files.record, HubRecord)
   const url =
@@ -72,9 +76,21 @@ export function findHub({ flags, env }: { flags: HubFlags; env: NodeJS.ProcessEn
   if (env.FOMULAR_HUB_KEY_FILE) sources.push({ name: 'FOMULAR_HUB_KEY_FILE', file: env.FOMULAR_HUB_KEY_FILE })
   // This machine's own key is for this machine's own hub: it is not shown to another.
   if ((told === undefined || isLoopback(parsed.hostname)) && existsSync(files.userKey))
-    sources.push({ name: 'the state folder', file: files.userKey })
+    sources.push(ownKey(files.userKey))
   const { key } = readKey(sources, missingHubKey(parsed.origin, told === undefined), env)
   return { url: parsed.href.replace(/\/+$/, ''), key }
+}
+
+/** The hub's folder is in a state folder, or is what was named itself. */
+function hubDir(dir: string): string {
+  const { dir: named, hub } = statePaths(dir)
+  return !existsSync(hub) && existsSync(hubFiles(named).userKey) ? named : hub
+}
+
+/** In another user's folder, what is read must be that user's: it is shown to a hub of that user. */
+function ownKey(file: string): KeySource {
+  const name = 'the state folder'
+  return isForeign(dirname(file)) ? { name, key: readOwned(file, KEY_BYTES) ?? '' } : { name, file }
 }
 
 function parse(text: string, source: string): URL {

@@ -12,6 +12,9 @@ export function isLoopback(hostname: string): boolean {
   )
 }
 
+/** Whether a server's address is another machine's. */
+export const isElsewhere = (url: string) => URL.canParse(url) && !isLoopback(new URL(url).hostname)
+
 /**
  * The server's WebSocket address. http and https stand for ws and wss.
  * @param source how the user would name where it comes from, for the error

@@ -46,7 +46,7 @@ export async function findDaemons(env: NodeJS.ProcessEnv, further: string[] = []
     Promise.all(
       [
         ...new Set([
-          ...services.flatMap(({ state_dir }) => state_dir ?? []).map(real),
+          ...services.flatMap(({ state_dir, runs }) => (runs === 'hub' ? [] : (state_dir ?? []))).map(real),
           ...usual,
           ...listening,
         ]),
@@ -74,13 +74,13 @@ export async function lookAt(env: NodeJS.ProcessEnv, dir: string): Promise<Local
   return look(real(dir), { services: [...services, ...(await pm2Services(env))], listening })
 }
 
-/** Services that run a daemon: the machine's, and this user's own; those of pm2 left out, which takes long to answer. */
-async function listServices(env: NodeJS.ProcessEnv): Promise<Service[]> {
+/** Services that run this program: the machine's, and this user's own; those of pm2 left out, which takes long to answer. */
+export async function listServices(env: NodeJS.ProcessEnv): Promise<Service[]> {
   const home = env.HOME || userInfo().homedir
   if (process.platform === 'darwin') return launchdServices(home)
   if (!existsSync('/run/systemd/system')) return []
   const units = await Promise.all((['system', 'user'] as const).map((scope) => listUnits(scope, home)))
-  return units.flat().filter(({ runs }) => runs !== 'hub')
+  return units.flat()
 }
 
 const listeningDirs = () =>
@@ -97,7 +97,9 @@ async function look(
   dir: string,
   { services, listening }: { services: Service[]; listening: boolean },
 ): Promise<LocalDaemon | undefined> {
-  const installed = services.find(({ state_dir }) => state_dir !== undefined && real(state_dir) === dir)
+  const installed = services.find(
+    ({ state_dir, runs }) => runs !== 'hub' && state_dir !== undefined && real(state_dir) === dir,
+  )
   const access = accessTo(dir)
   const owner = ownerOf(dir)
   // Of another program's socket by the same name, too, its folder would be closed.
@@ -129,7 +131,7 @@ const summary = ({ manager, name, state }: Supervisor & Partial<Service>) => ({
 })
 
 /** Root's own, those of who called sudo, and services of the machine, of which anybody may know. */
-function isNear(owner: number | undefined, service: Supervisor | undefined): boolean {
+export function isNear(owner: number | undefined, service: Supervisor | undefined): boolean {
   if (service?.manager === 'systemd') return true
   const { uid } = userInfo()
   return owner === uid || (uid === 0 && String(owner) === process.env.SUDO_UID)
@@ -157,7 +159,7 @@ function livingHolder(
   return runsAs === undefined || runsAs === owner || runsAs === 0 ? now : undefined
 }
 
-const quietly = <T>(look: () => T): T | undefined => {
+export const quietly = <T>(look: () => T): T | undefined => {
   try {
     return look()
   } catch {
@@ -166,10 +168,10 @@ const quietly = <T>(look: () => T): T | undefined => {
 }
 
 /** One folder by two names is one daemon. */
-const real = (dir: string) => quietly(() => realpathSync(dir)) ?? dir
-const ownerOf = (dir: string) => quietly(() => statSync(dir).uid)
+export const real = (dir: string) => quietly(() => realpathSync(dir)) ?? dir
+export const ownerOf = (dir: string) => quietly(() => statSync(dir).uid)
 
-function accessTo(dir: string): 'open' | 'closed' | 'missing' {
+export function accessTo(dir: string): 'open' | 'closed' | 'missing' {
   try {
     // What is in it can be looked up, not only the folder itself.
     statSync(`${dir}/.`)
@@ -186,7 +188,11 @@ function lastSeen(dir: string): string | undefined {
   return times.length === 0 ? undefined : new Date(Math.max(...times)).toISOString()
 }
 
-async function userName(running: number | undefined, service: string | undefined, owner: number | undefined) {
+export async function userName(
+  running: number | undefined,
+  service: string | undefined,
+  owner: number | undefined,
+) {
   if (running === undefined && service !== undefined) return service
   const uid = running ?? owner
   if (uid === undefined) return undefined

@@ -75,7 +75,13 @@ function unitFiles(folder: string): string[] {
   }
 }
 
-const commandIn = (text: string) => /^ExecStart=.*$/m.exec(text.replace(/\\\n/g, ' '))?.[0] ?? ''
+/** Its last one: an empty one takes back those before. */
+const commandIn = (text: string) =>
+  text
+    .replace(/\\\n/g, ' ')
+    .match(/^ExecStart=.+$/gm)
+    ?.at(-1)
+    ?.replaceAll('"', '') ?? ''
 
 async function show(scope: Scope, names: string[]): Promise<Map<string, Properties>> {
   const wanted = 'Id,ExecStart,User,MainPID,ActiveState,SubState,StateDirectory,Environment'

@@ -1,9 +1,7 @@
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { Chosen } from './choose.ts'
-import { factsOf, lineOf, nameOf, serviceLine } from './describe.ts'
-
-const capital = (text: string) => text[0]!.toUpperCase() + text.slice(1)
+import { capital, factsOf, lineOf, nameOf, serviceLine } from './describe.ts'
 
 /** Why the daemon that is meant cannot be asked, and what helps. */
 export function notRunning(chosen: Chosen): UserError {

@@ -1,9 +1,8 @@
 import { stateDir, statePaths } from '../../config/paths.ts'
-import { UserError } from '../../platform/errors.ts'
 import type { LocalDaemon } from '../../service/running.ts'
-import { EXIT } from '../exit-codes.ts'
-import { isInteractive, note } from '../terminal.ts'
+import { note } from '../terminal.ts'
 import { factsOf, lineOf, nameOf } from './describe.ts'
+import { pick } from './pick.ts'
 
 export interface Choice {
   /** As `--state-dir` gives it. */
@@ -24,7 +23,7 @@ export interface Chosen extends LocalDaemon {
 }
 
 /** Whether a state folder was named, by flag or variable; under systemd its own is. */
-const isNamed = (given: string | undefined, env: NodeJS.ProcessEnv) =>
+export const isNamed = (given: string | undefined, env: NodeJS.ProcessEnv) =>
   given !== undefined || Boolean(env.FOMULAR_STATE_DIR || env.STATE_DIRECTORY)
 
 /**
@@ -45,12 +44,24 @@ export async function chooseDaemon({ stateDir: given, json, env = process.env }:
   const running = nearest(found.filter(({ running }) => running))
   const candidates =
     running.length > 0 ? running : nearest(found.filter((each) => each.service || each.state_dir === usual))
-  const chosen = candidates.length > 1 ? await ask(candidates, json) : candidates[0]
-  const others = found.filter((each) => each.running && each.state_dir !== chosen?.state_dir)
-  if (!chosen) return { ...nobody(usual), named: false, notable: false, others }
-  const asked = candidates.length > 1
-  const usualOne = !chosen.service && chosen.state_dir === usual
-  return { ...chosen, named: asked, notable: !asked && !usualOne, others }
+  const others = (but?: LocalDaemon) =>
+    found.filter((each) => each.running && each.state_dir !== but?.state_dir)
+  if (candidates.length === 0) return { ...nobody(usual), named: false, notable: false, others: others() }
+  const count = candidates.length
+  const { chosen, asked } = await pick(candidates, {
+    nameOf,
+    lineOf,
+    factsOf,
+    code: 'daemon_ambiguous',
+    list: 'daemons',
+    many:
+      running.length > 0
+        ? `${count} daemons run on this machine:`
+        : `No daemon runs on this machine; ${count} could:`,
+    json,
+  })
+  const isUsual = !chosen.service && chosen.state_dir === usual
+  return { ...chosen, named: asked, notable: !asked && !isUsual, others: others(chosen) }
 }
 
 /** Says which daemon a command is about. */
@@ -59,33 +70,9 @@ export function announce(chosen: Chosen) {
 }
 
 /** Those of other users are meant only where there are none of this one's, and no services. */
-function nearest(found: LocalDaemon[]): LocalDaemon[] {
+export function nearest<T extends { near: boolean }>(found: T[]): T[] {
   const near = found.filter((each) => each.near)
   return near.length > 0 ? near : found
 }
 
 const nobody = (dir: string): LocalDaemon => ({ state_dir: dir, running: false, usable: true, near: true })
-
-async function ask(candidates: LocalDaemon[], json: boolean | undefined): Promise<LocalDaemon> {
-  const lines = candidates.map((each, index) => `  ${index + 1}. ${nameOf(each)}`)
-  const many = candidates[0]!.running
-    ? `${candidates.length} daemons run on this machine:`
-    : `No daemon runs on this machine; ${candidates.length} could:`
-  if (json || !isInteractive())
-    throw new UserError('daemon_ambiguous', `${many}\n${candidates.map(said).join('\n')}`, {
-      remedy: 'Say which one is meant, with --state-dir or FOMULAR_STATE_DIR.',
-      exitCode: EXIT.usage,
-      facts: { daemons: candidates.map(factsOf) },
-    })
-  note(`${many}\n${lines.join('\n')}`)
-  const { askLine } = await import('../prompt.ts')
-  const answer = await askLine('Which one? ')
-  const chosen = /^\d+$/.test(answer) ? candidates[Number(answer) - 1] : undefined
-  if (chosen) return chosen
-  throw new UserError('daemon_ambiguous', 'None of them was chosen.', {
-    remedy: `Type a number from 1 to ${candidates.length}, or name one with --state-dir.`,
-    exitCode: EXIT.usage,
-  })
-}
-
-const said = (each: LocalDaemon) => `  ${nameOf(each)}\n    ${lineOf(each)}`

@@ -4,6 +4,8 @@ import { lineFor, typedFor } from '../typed.ts'
 
 const isRoot = () => process.getuid?.() === 0
 
+export const capital = (text: string) => text[0]!.toUpperCase() + text.slice(1)
+
 /** Which daemon it is, as the subject of a sentence. */
 export function nameOf({ service, user, state_dir }: LocalDaemon): string {
   const as = user === undefined ? '' : `, user ${user}`

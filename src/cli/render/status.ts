@@ -1,3 +1,4 @@
+import { isElsewhere } from '../../config/server-url.ts'
 import type { DaemonStatus } from '../client/control-client.ts'
 import { agentTable } from './agents.ts'
 import type { Colors } from './ansi.ts'
@@ -15,10 +16,13 @@ export function statusText(status: DaemonStatus, now: number, colors: Colors): s
   const row = (name: string, text: string) => `${bold(name.padEnd(9))} ${text}`
   const { machine, agents } = status
   const lines = [
-    row('Daemon', `${status.version}, process ${status.pid}, running for ${age(status.started_at, now)}`),
+    row(
+      'Daemon',
+      `${cleanLine(status.version, 40)}, process ${status.pid}, running for ${age(status.started_at, now)}`,
+    ),
     row('Machine', cleanLine(status.machine_id, 128)),
     row('Server', serverText(status, now, colors)),
-    row('State', status.state_dir),
+    row('State', cleanLine(status.state_dir, 4096)),
     row(
       'Disk',
       `${bytes(machine.disk.available_bytes)} free; memory ${bytes(machine.memory.available_bytes)} free`,
@@ -28,7 +32,9 @@ export function statusText(status: DaemonStatus, now: number, colors: Colors): s
       : machine.runtimes.map((runtime) => row('Runtime', runtimeText(runtime)))),
     ...machine.problems.map((problem) => problemText(problem, colors)),
     '',
-    agentTable(agents, now, colors),
+    agents.length === 0 && isElsewhere(status.server_url)
+      ? `No agents. They are started at ${cleanLine(status.server_url, 300)}.`
+      : agentTable(agents, now, colors),
   ]
   return lines.join('\n')
 }

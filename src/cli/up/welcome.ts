@@ -25,7 +25,13 @@ export interface Start {
   signal: AbortSignal
 }
 
-/** Waits until the machine is connected and known, and says what there is and what to type next. */
+/** Between looks at whether an agent program has come, changed or been logged in. */
+const WATCH_MS = 3000
+
+/**
+ * Waits until the machine is connected and known, and says what there is and what to type next. From then on, until
+ * `signal` aborts, says when an agent program is another one than before.
+ */
 export async function welcome({ hub, paths, signal }: Start): Promise<void> {
   const client = new HubClient({ url: hub.url, key: readFileSync(hub.userKeyPath, 'utf8').trim() })
   const deadline = Date.now() + FOUND_MS
@@ -42,7 +48,21 @@ export async function welcome({ hub, paths, signal }: Start): Promise<void> {
       stdoutColors(),
     ),
   )
+  let known = runtimesOf(machine)
+  while (!signal.aborted) {
+    await sleep(WATCH_MS, signal)
+    // The hub of another process may be away for a while.
+    const now = await thisMachine(client, paths).catch(() => undefined)
+    if (!now || signal.aborted) continue
+    const found = runtimesOf(now)
+    for (const text of found) if (!known.includes(text)) print(row('Runtime', text, stdoutColors()))
+    known = found
+  }
 }
+
+const runtimesOf = (machine: HubMachine | undefined) => (machine?.status.runtimes ?? []).map(runtimeText)
+
+const row = (name: string, text: string, { bold }: Colors) => `${bold(name.padEnd(9))} ${text}`
 
 async function thisMachine(client: HubClient, paths: StatePaths): Promise<HubMachine | undefined> {
   const self = readJson(paths.machine, z.object({ machine_id: z.string() }))
@@ -69,28 +89,28 @@ interface Found {
 
 /** What `up` says when all is running. */
 export function welcomeText({ hub, logPath, program, machine, agents }: Found, colors: Colors): string {
-  const { bold, dim, green, red } = colors
-  const row = (name: string, text: string) => `${bold(name.padEnd(9))} ${text}`
+  const { dim, green, red } = colors
+  const line = (name: string, text: string) => row(name, text, colors)
   const status = machine?.status
   const runtimes = status?.runtimes ?? []
   const ready = runtimes.some(({ found, login }) => found && login !== 'logged_out' && login !== 'expired')
   const running = agents.filter(({ state, gone }) => !gone && state !== 'exited' && state !== 'failed').length
   return [
-    row('Hub', `${hub.url}${hub.own ? '' : ' (was running already)'}`),
-    row(
+    line('Hub', `${hub.url}${hub.own ? '' : ' (was running already)'}`),
+    line(
       'Machine',
       machine
         ? `${cleanLine(machineName(machine), 64)} ${green('connected')} ${dim(machine.machine_id)}`
         : `${hostname()} ${red('is not connected')}: see ${logPath}`,
     ),
     ...(runtimes.length === 0
-      ? [row('Runtime', 'still looking: fomular-daemon status')]
-      : runtimes.map((runtime) => row('Runtime', runtimeText(runtime)))),
+      ? [line('Runtime', 'still looking: fomular-daemon status')]
+      : runtimes.map((runtime) => line('Runtime', runtimeText(runtime)))),
     // What runtimes are missing has been said in full above.
     ...(status?.problems ?? [])
       .filter(({ code }) => code !== 'runtime_missing')
       .map((problem) => problemText(problem, colors)),
-    ...(running > 0 ? [row('Agents', `${running} running: fomular-daemon agent list`)] : []),
+    ...(running > 0 ? [line('Agents', `${running} running: fomular-daemon agent list`)] : []),
     '',
     ready ? 'Next, in another terminal:' : 'Then, in another terminal:',
     `  ${program} agent start --cwd . --prompt "What is this project?" --wait`,

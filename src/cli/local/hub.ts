@@ -1,0 +1,82 @@
+import type { HubFlags } from '../../config/hub.ts'
+import { stateDir, statePaths } from '../../config/paths.ts'
+import { UserError } from '../../platform/errors.ts'
+import type { LocalHub } from '../../service/hubs.ts'
+import { EXIT } from '../exit-codes.ts'
+import { note } from '../terminal.ts'
+import { typedFor } from '../typed.ts'
+import { isNamed, nearest } from './choose.ts'
+import { capital, serviceLine } from './describe.ts'
+import { pick } from './pick.ts'
+
+/**
+ * The flags that lead to the hub that is meant: those that were given, else with the folder of the hub that runs here.
+ * @throws UserError where that is several, closed to this user, or known to be elsewhere
+ */
+export async function chooseHub(flags: HubFlags, env: NodeJS.ProcessEnv): Promise<HubFlags> {
+  if (flags.hub !== undefined || env.FOMULAR_HUB_URL || isNamed(flags.stateDir, env)) return flags
+  const { findHubs } = await import('../../service/hubs.ts')
+  const found = await findHubs(env)
+  const running = nearest(found.filter(({ running }) => running))
+  if (running.length === 0) return withoutHub(flags, env, nearest(found))
+  const usual = statePaths(stateDir(env)).hub
+  const json = process.argv.includes('--json')
+  const { chosen, asked } = await pick(running, {
+    nameOf,
+    lineOf,
+    factsOf,
+    code: 'hub_ambiguous',
+    list: 'hubs',
+    many: `${running.length} hubs run on this machine:`,
+    json,
+  })
+  const keyGiven = flags.hubKeyFile !== undefined || env.FOMULAR_HUB_KEY || env.FOMULAR_HUB_KEY_FILE
+  if (!chosen.usable && !keyGiven) throw forbidden(chosen)
+  if (!asked && !json && (chosen.service || chosen.dir !== usual)) note(`This is ${nameOf(chosen)}.`)
+  return { ...flags, stateDir: chosen.named }
+}
+
+function nameOf({ dir, user, service }: LocalHub): string {
+  const as = user === undefined ? '' : `, user ${user}`
+  return service
+    ? `the hub of the service ${service.name} of ${service.manager}${as}, in ${dir}`
+    : `the hub in ${dir}${as}, started by hand`
+}
+
+const lineOf = (hub: LocalHub) => `${hub.usable ? '' : 'sudo '}${typedFor(hub.named)}`
+
+const factsOf = ({ dir, user, url, running, usable, service }: LocalHub) => ({
+  hub_dir: dir,
+  ...(url !== undefined && { url }),
+  ...(user !== undefined && { user }),
+  service: service ? { manager: service.manager, name: service.name } : null,
+  running,
+  usable,
+})
+
+const forbidden = (hub: LocalHub) =>
+  new UserError('hub_forbidden', `Here runs ${nameOf(hub)}: its key is not open to this user.`, {
+    remedy: `Ask it as root: ${lineOf(hub)}, or give its user key with --hub-key-file FILE or FOMULAR_HUB_KEY.`,
+    exitCode: EXIT.refused,
+    facts: { hub: factsOf(hub) },
+  })
+
+/** No hub runs here. It may have been stopped, or this machine works for one that is elsewhere. */
+async function withoutHub(flags: HubFlags, env: NodeJS.ProcessEnv, stopped: LocalHub[]): Promise<HubFlags> {
+  const [hub] = stopped
+  if (hub?.service)
+    throw new UserError('hub_not_running', `${capital(nameOf(hub))} does not run: ${hub.service.state}.`, {
+      remedy: `Start it: ${serviceLine('start', hub.service, hub.user)}`,
+      exitCode: EXIT.refused,
+      facts: { hub: factsOf(hub) },
+    })
+  if (flags.hubKeyFile !== undefined || env.FOMULAR_HUB_KEY || env.FOMULAR_HUB_KEY_FILE) return flags
+  const { serverOf } = await import('./server.ts')
+  const server = await serverOf(env)
+  if (server === undefined) return flags
+  throw new UserError('hub_not_found', `No hub runs on this machine: its agents are those of ${server}.`, {
+    remedy: `See them there. Where that is a hub: --hub ${server.replace(/^ws/, 'http')}, with its user key (--hub-key-file FILE or FOMULAR_HUB_KEY).`,
+    exitCode: EXIT.refused,
+    facts: { server_url: server },
+  })
+}

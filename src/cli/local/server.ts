@@ -1,0 +1,17 @@
+import { configuredServer } from '../../config/config.ts'
+import { statePaths } from '../../config/paths.ts'
+import { isElsewhere } from '../../config/server-url.ts'
+import { ControlClient } from '../client/control-client.ts'
+import { nearest } from './choose.ts'
+
+/** The server elsewhere that this machine works for: of the daemon that runs here, else as it is configured. */
+export async function serverOf(env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  const { findDaemons } = await import('../../service/running.ts')
+  const running = nearest((await findDaemons(env)).filter((each) => each.running && each.usable))
+  const asked = running.map(({ state_dir }) =>
+    new ControlClient(statePaths(state_dir).socket).status().catch(() => undefined),
+  )
+  const urls = (await Promise.all(asked)).flatMap((status) => status?.server_url ?? [])
+  const configured = urls.length > 0 ? [] : [await configuredServer(env)]
+  return [...urls, ...configured].find((url) => url !== undefined && isElsewhere(url))
+}

@@ -1,0 +1,94 @@
+import { readlinkSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { fromHere, HubRecord, hubFiles } from '../config/hub.ts'
+import { stateDir, statePaths } from '../config/paths.ts'
+import { readOwned } from '../platform/owned.ts'
+import { identify } from '../platform/process-identity.ts'
+import { commandLines, environmentOf, userOf } from '../platform/process-list.ts'
+import { accessTo, findDaemons, isNear, listServices, ownerOf, quietly, real, userName } from './running.ts'
+import type { Supervisor } from './supervisor.ts'
+import { flagIn, runsOf, type Service } from './units.ts'
+
+/** A hub on this machine. */
+export interface LocalHub {
+  /** Its own folder, with its keys. */
+  dir: string
+  /** As `--state-dir` takes it: the state folder that it is in, or its own. */
+  named: string
+  running: boolean
+  /** Whether this user may read its keys. */
+  usable: boolean
+  /** As for a daemon. */
+  near: boolean
+  /** How it is reached from here. */
+  url?: string
+  user?: string
+  service?: Supervisor & { state?: string }
+}
+
+const RECORD_BYTES = 4096
+
+/** The hubs of this machine of which this user may know: of services, of daemons' state folders, and those that run. */
+export async function findHubs(env: NodeJS.ProcessEnv): Promise<LocalHub[]> {
+  const [services, daemons] = await Promise.all([listServices(env), findDaemons(env)])
+  const ofServices = new Map(services.flatMap((each) => hubDirOf(each).map((dir) => [real(dir), each])))
+  const ofDaemons = daemons.map(({ state_dir }) => statePaths(state_dir).hub)
+  const dirs = [...ofServices.keys(), ...ofDaemons, statePaths(stateDir(env)).hub, ...startedByHand()].map(
+    real,
+  )
+  const found = await Promise.all([...new Set(dirs)].map((dir) => look(dir, ofServices.get(dir))))
+  return found.flatMap((hub) => hub ?? [])
+}
+
+const hubDirOf = ({ runs, hub_dir, state_dir }: Service): string[] => {
+  if (runs === 'daemon') return []
+  if (runs === 'hub' && hub_dir !== undefined) return [hub_dir]
+  return state_dir === undefined ? [] : [statePaths(state_dir).hub]
+}
+
+/** Folders of hubs that run by themselves, as their command lines say. What is in them says whether that is so. */
+function startedByHand(): string[] {
+  return commandLines().flatMap(({ pid, argv }) => {
+    const command = argv.join(' ')
+    if (runsOf(command) !== 'hub') return []
+    const dir = flagIn(command, 'data-dir')
+    const cwd = quietly(() => readlinkSync(`/proc/${pid}/cwd`))
+    if (dir !== undefined) return cwd === undefined ? [] : [resolve(cwd, dir)]
+    const variable = environmentOf(pid)
+    const home = variable?.('HOME')
+    return home === undefined
+      ? []
+      : [join(stateDir({ HOME: home, FOMULAR_STATE_DIR: variable?.('FOMULAR_STATE_DIR') }), 'hub')]
+  })
+}
+
+async function look(dir: string, service: Service | undefined): Promise<LocalHub | undefined> {
+  const usable = accessTo(dir) !== 'closed'
+  const owner = ownerOf(dir)
+  const record = usable ? livingRecord(dir, owner) : undefined
+  const running = record !== undefined || (!usable && service?.running === true)
+  if (!running && !service) return undefined
+  const user = await userName(record && userOf(record.pid), service?.user, owner)
+  const parent = dirname(dir)
+  const within =
+    statePaths(parent).hub === dir &&
+    (service?.state_dir === parent || quietly(() => statSync(statePaths(parent).machine)) !== undefined)
+  return {
+    dir,
+    named: within ? parent : dir,
+    running,
+    usable,
+    near: isNear(owner, service),
+    ...(record && { url: fromHere(record.url) }),
+    ...(user !== undefined && { user }),
+    ...(service && { service: { manager: service.manager, name: service.name, state: service.state } }),
+  }
+}
+
+function livingRecord(dir: string, owner: number | undefined) {
+  const text = readOwned(hubFiles(dir).record, RECORD_BYTES)
+  const read = HubRecord.safeParse(text === undefined ? undefined : quietly(() => JSON.parse(text)))
+  if (!read.success || identify(read.data.pid)?.start !== read.data.start) return undefined
+  const runsAs = userOf(read.data.pid)
+  return runsAs === undefined || runsAs === owner || runsAs === 0 ? read.data : undefined
+}

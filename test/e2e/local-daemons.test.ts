@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { INSTALL_SYSTEM as INSTALL, MACHINE_KEY, SERVER, serviceMachine } from '../support/service-machine.ts'
+import { until } from '../support/wait.ts'
+
+const STATE = '/var/lib/fomular-daemon'
+/** Nobody has named a folder, and what says so is empty. */
+const UNNAMED = { env: { FOMULAR_STATE_DIR: '' } }
+
+test('on a machine with a service, the everyday commands speak of it', async (t) => {
+  const on = await serviceMachine(t)
+  const { machine, daemon } = on
+  await machine.out(['useradd', '--create-home', '--shell', '/bin/bash', 'alice'])
+  const json = async (argv: string[], options: Parameters<typeof daemon>[1] = {}) => {
+    const { code, stdout } = await daemon([...argv, '--json'], options)
+    return { code, ...JSON.parse(stdout) }
+  }
+  const service = { manager: 'systemd', name: 'fomular-daemon' }
+  assert.equal((await daemon(INSTALL)).code, 0)
+
+  await t.test('root is told of the service, with or without its own HOME', async () => {
+    const environments: Record<string, string>[] = [
+      {},
+      { FOMULAR_STATE_DIR: '' },
+      { HOME: '/home/alice', SUDO_UID: '1001' },
+    ]
+    for (const env of environments) {
+      const shown = await daemon(['status'], { env })
+      assert.equal(shown.code, 0, shown.stderr)
+      assert.equal(shown.stderr, `This is the service fomular-daemon of systemd, user bob, in ${STATE}.\n`)
+      assert.match(shown.stdout, new RegExp(`State +${STATE}\n`))
+    }
+    const { code, daemon: found } = await json(['status'])
+    assert.deepEqual([code, found.state_dir, found.user, found.service], [0, STATE, 'bob', service])
+  })
+
+  await t.test('log, examination and restart are the service’s, and `stop` is not silently', async () => {
+    assert.match((await daemon(['logs', '-n', '5'])).stdout, /connected server_version/)
+    assert.match((await daemon(['doctor'])).stdout, new RegExp(`State folder ${STATE}\n✓ The daemon runs`))
+    const before = await on.status()
+    const restarted = await json(['restart'])
+    assert.deepEqual([restarted.code, restarted.daemon.service], [0, service])
+    await on.renewed(before)
+    const refused = await daemon(['stop'])
+    assert.equal(refused.code, 4)
+    assert.match(refused.stderr, /which would start it again\.\n.*service stop --manager systemd --name/)
+  })
+
+  await t.test('an ordinary user is given the line for sudo', async () => {
+    const lines = ['status', 'logs -n 3', 'doctor', 'update', 'stop', 'agent list']
+    for (const line of lines) {
+      const refused = await daemon(line.split(' '), { user: 'alice', ...UNNAMED })
+      assert.equal(refused.code, 4, line)
+      const dir = line === 'agent list' ? '/var/lib/hub' : STATE
+      assert.ok(refused.stderr.includes(`sudo fomular-daemon ${line} --state-dir ${dir}`), refused.stderr)
+    }
+    const { error } = await json(['status'], { user: 'alice' })
+    assert.deepEqual([error.code, error.daemon.service], ['daemon_forbidden', service])
+    // Whose it is, is no other user: bob looks into it.
+    assert.equal((await daemon(['status'], { user: 'bob' })).code, 0)
+  })
+
+  await t.test('the hub of a service is found like the daemon', async () => {
+    const listed = await daemon(['agent', 'list'])
+    assert.equal(listed.code, 0, listed.stderr)
+    assert.match(
+      listed.stderr,
+      /^This is the hub of the service hub of systemd, user root, in \/var\/lib\/hub\.\n$/,
+    )
+  })
+
+  await t.test('of several, none is taken: the list, and code 2', async () => {
+    const key = ['--key-file', MACHINE_KEY]
+    await daemon(['service', 'install', '--name', 'second', '--user', 'alice', ...SERVER, ...key])
+    for (const command of ['status', 'stop', 'update', 'restart', 'logs', 'doctor']) {
+      const several = await daemon([command])
+      assert.equal(several.code, 2, command)
+      assert.match(several.stderr, /2 daemons run on this machine:\n.*\n +fomular-daemon \w+ --state-dir/)
+      assert.match(several.stderr, /service second of systemd, user alice, in \/var\/lib\/second\n/)
+    }
+    const { code, error } = await json(['status'])
+    assert.deepEqual(
+      [code, error.code, error.daemons.map(({ state_dir }: { state_dir: string }) => state_dir).sort()],
+      [2, 'daemon_ambiguous', [STATE, '/var/lib/second']],
+    )
+    assert.equal((await daemon(['status', '--state-dir', STATE])).code, 0)
+    await daemon(['service', 'uninstall', '--name', 'second'])
+  })
+
+  await t.test('one that was started by hand, elsewhere, is found by its user and by root', async () => {
+    await daemon(['service', 'stop'])
+    const key = '/home/alice/key'
+    await machine.out(['install', '-o', 'alice', '-m', '600', MACHINE_KEY, key])
+    const run = [
+      'fomular-daemon',
+      'run',
+      ...SERVER,
+      '--key-file',
+      key,
+      '--state-dir',
+      '/home/alice/elsewhere',
+    ]
+    const words = run.join(' ')
+    const begin = () => machine.out(['sh', '-c', `${words} >/dev/null 2>&1 &`], { user: 'alice' })
+    await begin()
+    const options = { user: 'alice' }
+    await until(async () => (await daemon(['status'], options)).code === 0, { what: 'a daemon of alice' })
+    const own = await daemon(['status'], options)
+    assert.equal(own.stderr, 'This is the daemon in /home/alice/elsewhere, user alice, started by hand.\n')
+    assert.match(
+      (await daemon(['status'])).stderr,
+      /^This is the daemon in .*, user alice, started by hand\.\n$/,
+    )
+
+    const unnamed = await daemon(['stop'])
+    assert.equal(unnamed.code, 2)
+    assert.match(unnamed.stderr, /→ Name it: fomular-daemon stop --state-dir \/home\/alice\/elsewhere/)
+    // A link in place of its socket is not followed by root.
+    const socket = '/home/alice/elsewhere/daemon.sock'
+    await machine.out(['sh', '-c', `mv ${socket} ${socket}.old && ln -s ${socket}.old ${socket}`], options)
+    assert.equal((await daemon(['status', '--state-dir', '/home/alice/elsewhere'])).code, 4)
+    await machine.out(['mv', `${socket}.old`, socket], options)
+    // Nor is one in place of its log.
+    const log = '/home/alice/elsewhere/daemon.log'
+    await machine.out(['sh', '-c', `mv ${log} ${log}.old && ln -s /etc/shadow ${log}`], options)
+    const closed = await daemon(['logs', '--state-dir', '/home/alice/elsewhere'])
+    assert.match(closed.stderr, /not a plain file/)
+    assert.equal(closed.stdout, '')
+    assert.equal((await daemon(['stop', '--state-dir', '/home/alice/elsewhere'])).code, 0)
+  })
+
+  await t.test('a service that is stopped is said to be, with what starts it', async () => {
+    for (const user of ['root', 'bob', 'nobody']) {
+      const stopped = await daemon(['status'], user === 'root' ? {} : { user })
+      assert.equal(stopped.code, 4)
+      assert.match(
+        stopped.stderr,
+        /The service fomular-daemon of systemd, user bob, in .*, does not run: inactive/,
+      )
+      assert.doesNotMatch(stopped.stderr, /`fomular-daemon up`/)
+      const sudo = user === 'root' ? '' : 'sudo '
+      const start = 'fomular-daemon service start --manager systemd --name fomular-daemon'
+      assert.ok(stopped.stderr.endsWith(`→ Start it: ${sudo}${start}\n`), stopped.stderr)
+    }
+    assert.match((await daemon(['logs', '-n', '1'])).stdout, /daemon stopped/)
+    assert.match((await daemon(['doctor'])).stdout, /✗ The service fomular-daemon of systemd/)
+  })
+
+  await t.test('a unit that somebody wrote is known by what it runs, and of which user', async () => {
+    await daemon(['service', 'uninstall'])
+    on.write('/home/bob/key', '')
+    await machine.out(['install', '-o', 'bob', '-m', '600', MACHINE_KEY, '/home/bob/key'])
+    on.write(
+      '/etc/systemd/system/agents.service',
+      `[Service]\nUser=bob\nExecStart=/usr/local/bin/fomular-daemon ${SERVER.join(' ')} \\\n  --key-file /home/bob/key\n`,
+    )
+    await machine.out(['systemctl', 'daemon-reload'])
+    const state = '/home/bob/.fomular/state'
+    const unit = /The service agents of systemd, user bob, in \/home\/bob\/\.fomular\/state, does not run/
+    assert.match((await daemon(['status'])).stderr, unit)
+    await machine.out(['systemctl', 'start', 'agents'])
+    await until(async () => (await daemon(['status'])).code === 0, { what: 'the daemon of a unit' })
+    const found = await json(['status'])
+    assert.deepEqual([found.daemon.state_dir, found.daemon.service.name], [state, 'agents'])
+    assert.match((await daemon(['stop'])).stderr, /service stop --manager systemd --name agents/)
+    const told = await daemon(['status'], { user: 'alice' })
+    assert.ok(told.stderr.includes(`sudo fomular-daemon status --state-dir ${state}`), told.stderr)
+  })
+})
