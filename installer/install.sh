@@ -168,6 +168,12 @@ places() {
   entry=$prefix/bin/fomular-daemon
   # What was put outside of the prefix, and what keeps it running.
   receipt=$prefix/.installed
+  # Where shells look. man looks beside the folders on PATH.
+  case $prefix in
+    /opt/fomular) share=/usr/local/share manual=/usr/local/share ;;
+    "$home/.fomular") share=$home/.local/share manual=$prefix/share ;;
+    *) share=$prefix/share manual=$prefix/share ;;
+  esac
   used=$(sed -n 's/^service //p' "$receipt" 2>/dev/null | tail -n 1)
   service_state=''
 }
@@ -512,6 +518,30 @@ activate() {
   fi
 }
 
+# Completion for shells, and the manual. An installation is whole without them.
+furnish() {
+  put "$share/bash-completion/completions/fomular-daemon" completion bash
+  put "$share/zsh/site-functions/_fomular-daemon" completion zsh
+  put "$share/fish/vendor_completions.d/fomular-daemon.fish" completion fish
+  put "$manual/man/man1/fomular-daemon.1" man-page
+  case $share:$previous:${SHELL:-} in
+    /usr/local/share:*) ;;
+    *::*/zsh) say "For completion, put fpath=($share/zsh/site-functions \$fpath) before compinit in ~/.zshrc." ;;
+  esac
+}
+
+# put FILE ARGUMENTS: what the program says to them. A file that is not from here is left alone.
+put() {
+  path=$1
+  shift
+  if [ -e "$path" ] && ! grep -Fx "file $path" "$receipt" >/dev/null 2>&1; then return 0; fi
+  text=$("$entry" "$@" 2>/dev/null </dev/null) || return 0
+  if mkdir -p "${path%/*}" 2>/dev/null && printf '%s\n' "$text" 2>/dev/null >"$path.new"; then
+    mv -f "$path.new" "$path"
+    remember "file $path"
+  fi
+}
+
 remember() { grep -Fx "$1" "$receipt" >/dev/null 2>&1 || printf '%s\n' "$1" >>"$receipt"; }
 
 # The version before stays, for a way back; older ones go.
@@ -654,6 +684,7 @@ install() {
   else
     say "fomular-daemon $version is installed in $prefix."
   fi
+  furnish
   connect
   restart_running
   start
@@ -672,6 +703,7 @@ would() {
   fi
   say "Would point $prefix/current to versions/$version${previous:+ (now $previous)}, and $entry to the program in it."
   if [ -n "$link" ]; then say "Would link $link to it."; fi
+  say "Would put completion for bash, zsh and fish, into $share, and the manual into $manual/man."
   if [ -n "$token" ]; then say "Would enrol this machine at $server_url."; fi
   if [ -n "$key_file" ]; then say "Would write down $server_url and $key_file in the configuration file."; fi
   case $service in
@@ -691,6 +723,15 @@ remove() {
         if [ "$(readlink "$path" 2>/dev/null || :)" = "$entry" ]; then forget -f "$path"; fi
       done
     fi
+    if [ -f "$receipt" ]; then
+      sed -n 's/^file //p' "$receipt" | while IFS= read -r path; do
+        forget -f "$path"
+        dir=${path%/*}
+        while [ "$dir" != "$home" ] && [ "$dir" != /usr/local/share ] && rmdir "$dir" 2>/dev/null; do
+          dir=${dir%/*}
+        done
+      done
+    fi
     forget -f "$entry" "$prefix/current" "$receipt"
     for path in "$versions"/[0-9]* "$versions"/.tmp-* "$versions"/.trial-* "$versions/.lock"; do
       if [ -e "$path" ]; then forget -rf "$path"; fi
@@ -698,7 +739,7 @@ remove() {
   fi
   if [ -n "$purge" ]; then purge_state; fi
   [ -z "$dry_run" ] || return 0
-  for dir in "$versions" "$prefix/bin" "$prefix"; do rmdir "$dir" 2>/dev/null || :; done
+  for dir in "$versions" "$prefix/bin" "$prefix/share" "$prefix"; do rmdir "$dir" 2>/dev/null || :; done
   say 'fomular-daemon is taken away.'
   [ -z "$purge" ] || return 0
   if [ -z "$service_state" ] && [ -d "$home/.fomular" ]; then service_state=$home/.fomular; fi

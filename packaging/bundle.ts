@@ -2,6 +2,8 @@
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type BuildOptions, build, type Metafile } from 'esbuild'
+import { program as commandLine } from '../src/cli/program.ts'
+import { manPage } from '../src/cli/render/man-page.ts'
 import { declarations } from './declarations.ts'
 import { thirdPartyLicences } from './licences.ts'
 import { buildProgram, common, dist, root, version, wrapProgram } from './program.ts'
@@ -56,6 +58,7 @@ const types = declarations()
 for (const kind of ['mts', 'cts']) put(join(dist, `protocol/index.d.${kind}`), types)
 put(join(dist, 'protocol/README.md'), readFileSync(join(root, 'src/protocol/README.md')))
 put(join(dist, 'protocol/schema.json'), `${JSON.stringify(jsonSchema(version), undefined, 2)}\n`)
+put(join(dist, 'fomular-daemon.1'), manPage(await commandLine(['--help'])))
 const inputs = metafiles.flatMap((metafile) => Object.keys(metafile.inputs))
 put(join(dist, 'THIRD_PARTY_LICENSES.txt'), thirdPartyLicences(inputs))
 

@@ -20,11 +20,14 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   service: async () => (await import('./service/index.ts')).serviceCommand(),
   stop: async () => (await import('./stop.ts')).stopCommand(),
   update: async () => (await import('./update.ts')).updateCommand(),
+  completion: async () => (await import('./completion.ts')).completionCommand(),
 }
 
-/** Between versions, during an update: of no use to anybody else. */
+/** For other programs: between versions, during an update; for shells; for a package. */
 const HIDDEN: Record<string, () => Promise<Command>> = {
   'self-check': async () => (await import('./update/self-check.ts')).selfCheckCommand(),
+  complete: async () => (await import('./complete.ts')).completeCommand(),
+  'man-page': async () => (await import('./man-page.ts')).manPageCommand(),
   'update-guard': async () => (await import('./update/guard.ts')).guardCommand(),
 }
 

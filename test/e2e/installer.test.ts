@@ -13,7 +13,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
@@ -130,11 +130,23 @@ function whereIs(program: string): string {
   return found
 }
 
+const FURNISHED = {
+  '.local/share/bash-completion/completions/fomular-daemon': 'completion bash',
+  '.local/share/fish/vendor_completions.d/fomular-daemon.fish': 'completion fish',
+  '.fomular/share/man/man1/fomular-daemon.1': 'man-page',
+  '.local/share/zsh/site-functions/_fomular-daemon': 'completion zsh',
+}
+
 const INSTALLED = [
   '.fomular',
+  '.fomular/.installed',
   '.fomular/bin',
   '.fomular/bin/fomular-daemon',
   '.fomular/current',
+  '.fomular/share',
+  '.fomular/share/man',
+  '.fomular/share/man/man1',
+  '.fomular/share/man/man1/fomular-daemon.1',
   '.fomular/versions',
   '.fomular/versions/1.0.0',
   '.fomular/versions/1.0.0/bin',
@@ -165,7 +177,15 @@ for (const shell of SHELLS)
 
     const first = await machine.run([], { shell })
     assert.equal(first.code, 0, first.err)
-    assert.deepEqual(machine.files(), INSTALLED)
+    assert.deepEqual(
+      machine.files().filter((path) => path.startsWith('.fomular')),
+      INSTALLED,
+    )
+    const furnished = (version: string) => {
+      for (const [path, what] of Object.entries(FURNISHED))
+        assert.equal(readFileSync(join(machine.home, path), 'utf8'), `${what} of ${version}\n`)
+    }
+    furnished('1.0.0')
     assert.equal(await versionOf(machine), '1.0.0')
     assert.equal(readlinkSync(join(machine.prefix, 'current')), 'versions/1.0.0')
     assert.equal(readlinkSync(join(machine.prefix, 'bin/fomular-daemon')), '../current/bin/fomular-daemon')
@@ -183,6 +203,7 @@ for (const shell of SHELLS)
       await server.release(version)
       assert.equal((await machine.run([], { shell })).code, 0)
       assert.equal(await versionOf(machine), version)
+      furnished(version)
     }
     assert.deepEqual(readdirSync(join(machine.prefix, 'versions')).sort(), ['1.2.0', '1.2.0-rc.1'])
     assert.equal((await machine.run(['--version=1.0.0'], { shell })).code, 0)
@@ -194,6 +215,22 @@ for (const shell of SHELLS)
     assert.equal((await machine.run(['--uninstall'], { shell })).code, 0)
     assert.deepEqual(machine.files(), ['.fomular', '.fomular/mine'])
   })
+
+test('a completion that somebody wrote is left alone', async (t) => {
+  const server = await ReleaseServer.open(t)
+  await server.release('1.0.0')
+  const machine = box(t, server)
+  const own = join(machine.home, '.local/share/fish/vendor_completions.d/fomular-daemon.fish')
+  mkdirSync(dirname(own), { recursive: true })
+  writeFileSync(own, 'mine')
+  assert.equal((await machine.run()).code, 0)
+  assert.equal((await machine.run(['--uninstall'])).code, 0)
+  assert.equal(readFileSync(own, 'utf8'), 'mine')
+  assert.deepEqual(
+    machine.files().filter((path) => path.startsWith('.fomular')),
+    [],
+  )
+})
 
 test('a script that arrives in part does nothing, wherever it ends', async (t) => {
   const server = await ReleaseServer.open(t)

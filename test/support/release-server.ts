@@ -25,6 +25,7 @@ export interface Faults {
 const program = (version: string) => `#!/bin/sh
 case $1 in
   --version) echo ${version}; exit ;;
+  completion | man-page) echo "$* of ${version}"; exit ;;
   service) [ "$2" != status ] || exit 0 ;;
   status) [ -e "$HOME/running" ] || exit 4; exit 0 ;;
 esac

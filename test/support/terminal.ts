@@ -50,9 +50,14 @@ export class Terminal {
     await this.#tmux('send-keys', ...keys)
   }
 
+  /** Types text, without Enter. */
+  async enter(text: string) {
+    await this.#tmux('send-keys', '-l', text)
+  }
+
   /** Types text, and Enter. */
   async type(text: string) {
-    await this.#tmux('send-keys', '-l', text)
+    await this.enter(text)
     await this.press('Enter')
   }
 

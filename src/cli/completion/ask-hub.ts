@@ -1,0 +1,54 @@
+import type { HubAgent } from '../../protocol/index.ts'
+import { connectHub } from '../options.ts'
+import { cleanLine } from '../render/clean.ts'
+import type { Candidates, Word } from './candidates.ts'
+
+/** Somebody waits with a finger on the key. */
+const ANSWER_MS = 500
+const DESCRIPTION_CHARS = 60
+
+/** For commands that do something with some agents only. */
+const SUITED: Record<string, (agent: HubAgent) => boolean> = {
+  approve: ({ pending }) => pending.some(({ ask }) => ask !== 'question'),
+  deny: ({ pending }) => pending.length > 0,
+  answer: ({ pending }) => pending.some(({ ask }) => ask === 'question'),
+  interrupt: ({ state }) => state === 'working' || state === 'waiting',
+  resume: (agent) => hasEnded(agent),
+  stop: (agent) => !hasEnded(agent),
+}
+
+const hasEnded = ({ state }: HubAgent) => state === 'exited' || state === 'failed'
+
+/** What the hub has; nothing where there is none, or it takes its time. */
+export async function askHub({ what, command, flags }: NonNullable<Candidates['ask']>): Promise<Word[]> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<Word[]>((resolve) => {
+    timer = setTimeout(resolve, ANSWER_MS, [])
+  })
+  try {
+    return await Promise.race([what === 'agents' ? agents(command, flags) : machines(flags), late])
+  } catch {
+    return []
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function agents(command: string, flags: Record<string, string>): Promise<Word[]> {
+  const all = await (await connectHub(flags)).agents()
+  return all.filter(SUITED[command] ?? (() => true)).map(({ agent_id, state, title }) => ({
+    value: agent_id,
+    description: cleanLine(`${state}${title === undefined ? '' : `: ${title}`}`, DESCRIPTION_CHARS),
+  }))
+}
+
+async function machines(flags: Record<string, string>): Promise<Word[]> {
+  const all = await (await connectHub(flags)).machines()
+  return all.map((machine) => {
+    const name = 'name' in machine && typeof machine.name === 'string' ? machine.name : machine.hostname
+    return {
+      value: all.filter(({ hostname }) => hostname === name).length > 1 ? machine.machine_id : name,
+      description: cleanLine(machine.connected ? 'connected' : 'not connected', DESCRIPTION_CHARS),
+    }
+  })
+}

@@ -1,0 +1,125 @@
+import type { Argument, Command, Option } from 'commander'
+
+/** What may come next on a command line. */
+export interface Candidates {
+  words: Word[]
+  /** Names of files, or of folders, as the shell knows them. */
+  paths?: 'files' | 'dirs'
+  /** Names that only a hub knows, for the command that is typed. */
+  ask?: { what: 'agents' | 'machines'; command: string; flags: Record<string, string> }
+  /** Stands before each word. */
+  prefix: string
+}
+
+export interface Word {
+  value: string
+  description: string
+}
+
+/** Values of flags that the tree of commands does not know itself. A test holds them to the help. */
+export const VALUES: Record<string, readonly string[]> = {
+  '--effort': ['low', 'medium', 'high', 'xhigh', 'max'],
+  '--permission-mode': ['default', 'acceptEdits', 'plan', 'dontAsk', 'auto', 'bypassPermissions'],
+  '--log-level': ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+  '--log-format': ['text', 'json', 'none'],
+  '--manager': ['systemd', 'systemd-user', 'pm2', 'launchd'],
+  '--from': ['start', 'now'],
+}
+
+/**
+ * @param root the whole tree of commands
+ * @param typed the words behind the program's name; the last is the one to complete
+ */
+export function candidatesFor(root: Command, typed: readonly string[]): Candidates {
+  const words = withoutEquals(typed)
+  const current = words.pop() ?? ''
+  const { command, operands, open, flags } = read(root, words)
+  const valuesOf = (subject: Option | Argument | undefined, prefix = '') => ({
+    prefix,
+    ...values(subject, command, flags),
+  })
+  if (open) return valuesOf(open)
+  const [, name] = /^(--[\w-]+)=/.exec(current) ?? []
+  if (name !== undefined)
+    return valuesOf(
+      optionsOf(command).find(({ long }) => long === name),
+      `${name}=`,
+    )
+  if (current.startsWith('-')) return { prefix: '', words: optionsOf(command).flatMap(optionWords) }
+  if (command.commands.length > 0)
+    return { prefix: '', words: operands === 0 ? inner(command).map(commandWord) : [] }
+  const last = command.registeredArguments.at(-1)
+  return valuesOf(command.registeredArguments[operands] ?? (last?.variadic ? last : undefined))
+}
+
+interface Read {
+  command: Command
+  /** Words that are neither commands nor flags. */
+  operands: number
+  /** A flag whose value comes next. */
+  open: Option | undefined
+  flags: Record<string, string>
+}
+
+function read(root: Command, words: string[]): Read {
+  const found: Read = { command: root, operands: 0, open: undefined, flags: {} }
+  for (const word of words) {
+    const next = inner(found.command).find((each) => [each.name(), ...each.aliases()].includes(word))
+    if (found.open) {
+      found.flags[found.open.attributeName()] = word
+      found.open = undefined
+    } else if (word.startsWith('-')) {
+      const [name, value] = word.split(/=(.*)/s)
+      const option = optionsOf(found.command).find(({ short, long }) => name === short || name === long)
+      if (option && value !== undefined) found.flags[option.attributeName()] = value
+      else if (option?.required) found.open = option
+    } else if (next && found.operands === 0) found.command = next
+    else found.operands++
+  }
+  return found
+}
+
+/** bash makes three words of `--flag=value`. */
+function withoutEquals(typed: readonly string[]): string[] {
+  const words: string[] = []
+  for (const [at, word] of typed.entries()) {
+    const value = typed[at - 1] === '=' && words.at(-1)?.startsWith('--')
+    if (word !== '=' || !words.at(-1)?.startsWith('--')) words.push(word)
+    else if (at === typed.length - 1) words.push('')
+    else if (value) words.push(word)
+  }
+  return words
+}
+
+const inner = (command: Command) => command.createHelp().visibleCommands(command)
+
+/** Before any command, the flags are also those of the daemon. */
+function optionsOf(command: Command): Option[] {
+  const daemon = command.parent ? undefined : command.commands.find((each) => each.name() === 'run')
+  return [command, ...(daemon ? [daemon] : [])].flatMap((each) => each.createHelp().visibleOptions(each))
+}
+
+const optionWords = ({ short, long, description }: Option): Word[] =>
+  [long, short].flatMap((value) => (value ? [{ value, description }] : []))
+
+const commandWord = (command: Command): Word => ({
+  value: command.name(),
+  description: command.description(),
+})
+
+function values(
+  subject: Option | Argument | undefined,
+  command: Command,
+  flags: Record<string, string>,
+): Omit<Candidates, 'prefix'> {
+  if (!subject) return { words: [] }
+  const option = 'flags' in subject ? subject : undefined
+  const known = subject.argChoices ?? VALUES[option?.long ?? '']
+  if (known) return { words: known.map((value) => ({ value, description: '' })) }
+  const name = option ? (/<([^>]*)>/.exec(option.flags)?.[1] ?? '') : subject.name()
+  if (name === 'file') return { words: [], paths: 'files' }
+  if (name === 'dir') return { words: [], paths: 'dirs' }
+  if (name === 'machine') return { words: [], ask: { what: 'machines', command: command.name(), flags } }
+  const isAgent = name === 'id' && !option && command.parent?.name() === 'agent'
+  return { words: [], ...(isAgent && { ask: { what: 'agents', command: command.name(), flags } }) }
+}

@@ -1,0 +1,13 @@
+import { Command } from 'commander'
+import { write } from './terminal.ts'
+
+/** The manual as man shows it: for packages. */
+export function manPageCommand(): Command {
+  return new Command('man-page').action(async () => {
+    const [{ program }, { manPage }] = await Promise.all([
+      import('./program.ts'),
+      import('./render/man-page.ts'),
+    ])
+    write(manPage(await program(['--help'])))
+  })
+}
