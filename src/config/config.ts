@@ -69,7 +69,6 @@ export type DaemonFlags = Partial<Record<string, string | boolean>>
 
 /** What this program is called in registries. */
 export const PACKAGE = '@fomular-os/daemon'
-const DEFAULT_SERVER_URL = 'ws://localhost:3001'
 
 /**
  * Every setting by its name in the file. `max_agents` there is `--max-agents` as a flag and `FOMULAR_MAX_AGENTS` in the
@@ -99,13 +98,37 @@ const SETTINGS = {
   'update.min_age_h': number(0, 8760),
 } as const satisfies Record<string, Reader<unknown>>
 
-type Name = keyof typeof SETTINGS
+/** Of settings that have one which is the same everywhere. */
+export const DEFAULTS = {
+  server_url: 'ws://localhost:3001',
+  allow_insecure: false,
+  log_level: 'info',
+  log_format: 'text',
+  max_agents: 200,
+  stop_grace_s: 5,
+  journal_cap_mb: 256,
+  retain_ended_days: 7,
+  'update.package': PACKAGE,
+  'update.enabled': true,
+  'update.signatures': false,
+  'update.confirm_s': 120,
+  'update.when_refused': true,
+  'update.automatic': false,
+  'update.channel': 'latest',
+  'update.window': '00:00-24:00',
+  'update.min_age_h': 24,
+} as const satisfies Partial<Record<keyof typeof SETTINGS, string | number | boolean>>
+
+export type Name = keyof typeof SETTINGS
+/** All settings but the key, in the order in which they are shown. */
+export const NAMES = Object.keys(SETTINGS) as Name[]
 type ValueOf<N extends Name> = ReturnType<(typeof SETTINGS)[N]>
 
 /** All keys the configuration file may have. */
 export const CONFIG_KEYS: readonly string[] = [...Object.keys(SETTINGS), 'key', 'key_file']
 
-interface Sources {
+/** Where settings are looked for. */
+export interface Sources {
   flags: DaemonFlags
   env: NodeJS.ProcessEnv
   file: ConfigFile | undefined
@@ -124,8 +147,8 @@ export async function loadDaemonConfig({
 }): Promise<DaemonConfig> {
   const sources = { flags, env, file: await fileOf(flags, env) }
 
-  const allow_insecure = find('allow_insecure', sources)?.value ?? false
-  const address = find('server_url', sources) ?? { value: DEFAULT_SERVER_URL, source: 'the default' }
+  const allow_insecure = find('allow_insecure', sources)?.value ?? DEFAULTS.allow_insecure
+  const address = find('server_url', sources) ?? { value: DEFAULTS.server_url, source: 'the default' }
   const server_url = serverUrl(address.value, address.source, allow_insecure)
   const ca_file = find('ca_file', sources)?.value
   const stop_within_s = find('stop_within_s', sources)?.value
@@ -136,13 +159,13 @@ export async function loadDaemonConfig({
     ...(ca_file !== undefined && { ca_file }),
     allow_insecure,
     state_dir: find('state_dir', sources)?.value ?? stateDir(env),
-    log_level: find('log_level', sources)?.value ?? 'info',
-    log_format: find('log_format', sources)?.value ?? 'text',
-    max_agents: find('max_agents', sources)?.value ?? 200,
-    stop_grace_s: find('stop_grace_s', sources)?.value ?? 5,
+    log_level: find('log_level', sources)?.value ?? DEFAULTS.log_level,
+    log_format: find('log_format', sources)?.value ?? DEFAULTS.log_format,
+    max_agents: find('max_agents', sources)?.value ?? DEFAULTS.max_agents,
+    stop_grace_s: find('stop_grace_s', sources)?.value ?? DEFAULTS.stop_grace_s,
     ...(stop_within_s !== undefined && { stop_within_s }),
-    journal_cap_mb: find('journal_cap_mb', sources)?.value ?? 256,
-    retain_ended_days: find('retain_ended_days', sources)?.value ?? 7,
+    journal_cap_mb: find('journal_cap_mb', sources)?.value ?? DEFAULTS.journal_cap_mb,
+    retain_ended_days: find('retain_ended_days', sources)?.value ?? DEFAULTS.retain_ended_days,
     update: updateConfig(sources),
     warnings:
       allow_insecure && server_url.startsWith('ws:') && !isLoopback(new URL(server_url).hostname)
@@ -175,11 +198,15 @@ export async function loadUpdateConfig(env: NodeJS.ProcessEnv): Promise<UpdateCo
   return updateConfig({ flags: {}, env, file: await fileOf({}, env) })
 }
 
-function fileOf(flags: DaemonFlags, env: NodeJS.ProcessEnv): Promise<ConfigFile | undefined> {
+const fileOf = (flags: DaemonFlags, env: NodeJS.ProcessEnv): Promise<ConfigFile | undefined> =>
+  readConfigFile(namedFile(flags, env), env, CONFIG_KEYS)
+
+/** The configuration file that a flag or the environment names, and which of them does. */
+export function namedFile(flags: DaemonFlags, env: NodeJS.ProcessEnv) {
   const named = textFlag(flags.config) ?? (env.FOMULAR_CONFIG || undefined)
   const by = flags.config === undefined ? 'FOMULAR_CONFIG' : '--config'
   const path = named === undefined ? undefined : filledIn(named, by, env).value
-  return readConfigFile(path === undefined ? undefined : { path, by }, env, CONFIG_KEYS)
+  return path === undefined ? undefined : { path, by }
 }
 
 /** What of where updates come from is set for this process, by environment or file. @throws UserError */
@@ -201,20 +228,20 @@ export interface Chosen {
 function updateConfig(sources: Sources): UpdateConfig {
   const registry = find('update.registry', sources)?.value
   return {
-    enabled: find('update.enabled', sources)?.value ?? true,
-    package: find('update.package', sources)?.value ?? PACKAGE,
+    enabled: find('update.enabled', sources)?.value ?? DEFAULTS['update.enabled'],
+    package: find('update.package', sources)?.value ?? DEFAULTS['update.package'],
     ...(registry !== undefined && { registry }),
-    signatures: find('update.signatures', sources)?.value ?? false,
-    confirm_s: find('update.confirm_s', sources)?.value ?? 120,
-    when_refused: find('update.when_refused', sources)?.value ?? true,
-    automatic: find('update.automatic', sources)?.value ?? false,
-    channel: find('update.channel', sources)?.value ?? 'latest',
-    window: find('update.window', sources)?.value ?? '00:00-24:00',
-    min_age_h: find('update.min_age_h', sources)?.value ?? 24,
+    signatures: find('update.signatures', sources)?.value ?? DEFAULTS['update.signatures'],
+    confirm_s: find('update.confirm_s', sources)?.value ?? DEFAULTS['update.confirm_s'],
+    when_refused: find('update.when_refused', sources)?.value ?? DEFAULTS['update.when_refused'],
+    automatic: find('update.automatic', sources)?.value ?? DEFAULTS['update.automatic'],
+    channel: find('update.channel', sources)?.value ?? DEFAULTS['update.channel'],
+    window: find('update.window', sources)?.value ?? DEFAULTS['update.window'],
+    min_age_h: find('update.min_age_h', sources)?.value ?? DEFAULTS['update.min_age_h'],
   }
 }
 
-function machineKey({ flags, env, file }: Sources) {
+export function machineKey({ flags, env, file }: Sources) {
   const sources = keySources({ key: textFlag(flags.key), keyFile: textFlag(flags.keyFile) }, env)
   if (file) {
     const at = (name: string): Source => ({ name: `${file.path}: ${name}`, base: dirname(file.path) })
@@ -237,7 +264,7 @@ function machineKey({ flags, env, file }: Sources) {
 }
 
 /** A setting's value with the name of where it was found; undefined where it is nowhere. */
-function find<N extends Name>(
+export function find<N extends Name>(
   name: N,
   { flags, env, file }: Sources,
 ): { value: ValueOf<N>; source: string } | undefined {

@@ -10,23 +10,29 @@ export interface ConfigFile {
   values: Record<string, unknown>
   /** Nobody but its owner can read it. */
   private: boolean
+  text: string
 }
+
+/** Where the configuration file is looked for, the first first. */
+export const usualFiles = (env: NodeJS.ProcessEnv) => [
+  join(homeOf(env), '.fomular/config.toml'),
+  '/etc/fomular-daemon/config.toml',
+]
 
 /** Sections of the file; their keys are known as `section.key`. */
 const SECTIONS = ['update']
 
 /**
  * Reads the configuration file: the one named, else the first there is of the usual two.
- * @param known all keys it may have
+ * @param known all keys it may have; without it any are taken, for a look at what is wrong with them
  * @throws UserError when a named one is missing, or one is not understood
  */
 export async function readConfigFile(
   named: { path: string; by: string } | undefined,
   env: NodeJS.ProcessEnv,
-  known: readonly string[],
+  known?: readonly string[],
 ): Promise<ConfigFile | undefined> {
-  const usual = [join(homeOf(env), '.fomular/config.toml'), '/etc/fomular-daemon/config.toml']
-  const path = named?.path ?? usual.find((candidate) => existsSync(candidate))
+  const path = named?.path ?? usualFiles(env).find((candidate) => existsSync(candidate))
   if (path === undefined) return undefined
   let source: string
   try {
@@ -54,8 +60,11 @@ export async function readConfigFile(
     })
   }
   const values = flatten(table)
-  for (const key of Object.keys(values)) refuseUnknown(path, key, known)
-  return { path, values, private: (statSync(path).mode & 0o077) === 0 }
+  for (const key of Object.keys(values)) {
+    const unknown = known && unknownKey(path, key, known)
+    if (unknown) throw unknown
+  }
+  return { path, values, private: (statSync(path).mode & 0o077) === 0, text: source }
 }
 
 /** What is wrong and where, without the lines themselves, which the parser shows: one of them may be the key. */
@@ -75,10 +84,11 @@ const flatten = (table: Record<string, unknown>): Record<string, unknown> =>
     ),
   )
 
-function refuseUnknown(path: string, key: string, known: readonly string[]) {
-  if (known.includes(key)) return
+/** What is wrong with a key, if it is none of those that there are. */
+export function unknownKey(path: string, key: string, known: readonly string[]): UserError | undefined {
+  if (known.includes(key)) return undefined
   const meant = suggest(key, known)
-  throw new UserError('config_invalid', `${path}: there is no setting "${key}".`, {
+  return new UserError('config_invalid', `${path}: there is no setting "${key}".`, {
     remedy: meant ? `Did you mean "${meant}"?` : `Known settings: ${known.join(', ')}.`,
     exitCode: 2,
   })

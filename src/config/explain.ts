@@ -1,0 +1,127 @@
+import { existsSync } from 'node:fs'
+import { UserError } from '../platform/errors.ts'
+import {
+  CONFIG_KEYS,
+  type DaemonFlags,
+  DEFAULTS,
+  find,
+  machineKey,
+  NAMES,
+  type Name,
+  namedFile,
+  type Sources,
+} from './config.ts'
+import { type ConfigFile, readConfigFile, unknownKey, usualFiles } from './file.ts'
+import { stateDir } from './paths.ts'
+import { serverUrl } from './server-url.ts'
+
+/** A setting as it counts. */
+interface Setting {
+  /** As the configuration file has it. */
+  name: string
+  /** Null where it has none, or none that can be used. Of the key only `set`. */
+  value: string | number | boolean | null
+  /** `--max-agents`, `FOMULAR_MAX_AGENTS`, `/etc/…/config.toml:3`, `default`, or empty where it has none. */
+  source: string
+}
+
+interface Problem {
+  /** With an error the daemon does not start. */
+  level: 'error' | 'warning'
+  message: string
+  remedy?: string
+}
+
+export interface Explained {
+  /** The configuration file that counts. */
+  file?: string
+  /** Files that would count if that one were not there. */
+  shadowed: string[]
+  settings: Setting[]
+  problems: Problem[]
+}
+
+/**
+ * Every setting that a daemon started here would have, and where each comes from. What is wrong is told, not thrown, as
+ * far as there is a file to be read. @throws UserError
+ */
+export async function explainConfig(flags: DaemonFlags, env: NodeJS.ProcessEnv): Promise<Explained> {
+  const file = await readConfigFile(namedFile(flags, env), env)
+  const sources: Sources = { flags, env, file }
+  const problems: Problem[] = file ? unknownKeys(file) : []
+  const tell = (error: unknown) => {
+    if (!(error instanceof UserError)) throw error
+    const { message, remedy } = error
+    problems.push({ level: 'error', message, ...(remedy !== undefined && { remedy }) })
+  }
+  const settings = NAMES.map((name): Setting => {
+    try {
+      return settingOf(name, sources)
+    } catch (error) {
+      tell(error)
+      return { name, value: null, source: '' }
+    }
+  })
+  const key: Setting = { name: 'key', value: null, source: '' }
+  try {
+    const found = machineKey(sources)
+    Object.assign(key, { value: 'set', source: placed(found.source, file) })
+    problems.push(...found.warnings.map((message) => ({ level: 'warning' as const, message })))
+  } catch (error) {
+    // `up` needs none.
+    if (!(error instanceof UserError) || error.code !== 'key_missing') tell(error)
+  }
+  const shadowed = usualFiles(env).filter((path) => path !== file?.path && existsSync(path))
+  return {
+    ...(file && { file: file.path }),
+    shadowed: file ? shadowed : [],
+    settings: [key, ...settings],
+    problems,
+  }
+}
+
+function settingOf(name: Name, sources: Sources): Setting {
+  const found = find(name, sources)
+  if (found) {
+    const { source } = found
+    const insecure = find('allow_insecure', sources)?.value ?? false
+    const value = name === 'server_url' ? serverUrl(String(found.value), source, insecure) : found.value
+    return { name, value: withoutPassword(value), source: placed(source, sources.file) }
+  }
+  if (name === 'state_dir') return { name, value: stateDir(sources.env), source: 'default' }
+  const known = name in DEFAULTS ? DEFAULTS[name as keyof typeof DEFAULTS] : undefined
+  return known === undefined ? { name, value: null, source: '' } : { name, value: known, source: 'default' }
+}
+
+/** A registry's address may have one in it. */
+const withoutPassword = <T>(value: T) =>
+  typeof value === 'string' ? value.replace(/:\/\/[^/@]+@/, '://***@') : value
+
+const unknownKeys = (file: ConfigFile): Problem[] =>
+  Object.keys(file.values).flatMap((key) => {
+    const unknown = unknownKey(placed(`${file.path}: ${key}`, file), key, CONFIG_KEYS)
+    if (!unknown) return []
+    return [{ level: 'error', message: unknown.message, remedy: unknown.remedy ?? '' }]
+  })
+
+/** A source in the file with the number of its line, as `config.toml:3`. */
+function placed(source: string, file: ConfigFile | undefined): string {
+  const [, name] =
+    file && source.startsWith(`${file.path}: `)
+      ? (/ ([\w.]+)(?: \(|$)/.exec(source.slice(file.path.length + 1)) ?? [])
+      : []
+  if (!file || name === undefined) return source
+  const line = lineOf(file.text, name)
+  return line === undefined ? file.path : `${file.path}:${line}`
+}
+
+/** The line on which a setting stands; undefined for an unusual way to write it. */
+function lineOf(text: string, name: string): number | undefined {
+  let section = ''
+  for (const [index, line] of text.split('\n').entries()) {
+    section = /^\s*\[\s*([\w.-]+)\s*\]/.exec(line)?.[1] ?? section
+    const [, key] = /^\s*["']?([\w.-]+)["']?\s*=/.exec(line) ?? []
+    if (key !== undefined && (section === '' ? key : `${section}.${key}`) === name) return index + 1
+  }
+  return undefined
+}

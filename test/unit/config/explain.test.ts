@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { CONFIG_KEYS, loadDaemonConfig } from '../../../src/config/config.ts'
+import { explainConfig } from '../../../src/config/explain.ts'
+import { tempDir } from '../../support/temp.ts'
+
+function home(t: TestContext, text: string, mode = 0o600) {
+  const HOME = tempDir(t)
+  const path = join(HOME, '.fomular/config.toml')
+  mkdirSync(join(HOME, '.fomular'))
+  writeFileSync(path, text)
+  chmodSync(path, mode)
+  return { HOME, path }
+}
+
+const named = async (flags: Record<string, string>, env: NodeJS.ProcessEnv) => {
+  const explained = await explainConfig(flags, env)
+  const settings = Object.fromEntries(explained.settings.map(({ name, ...setting }) => [name, setting]))
+  return { ...explained, settings }
+}
+
+test('each setting is told with its value and the flag, variable, line or default that it comes from', async (t) => {
+  const { HOME, path } = home(
+    t,
+    '# mine\nmax_agents = 3\nlog_level = "warn"\nkey = "secret-key"\n\n[update]\nchannel = "next"\n',
+  )
+  const { file, settings, problems } = await named({ maxAgents: '7' }, { HOME, FOMULAR_STOP_GRACE_S: '9' })
+  assert.deepEqual([file, problems], [path, []])
+  assert.deepEqual(settings.max_agents, { value: 7, source: '--max-agents' })
+  assert.deepEqual(settings.stop_grace_s, { value: 9, source: 'FOMULAR_STOP_GRACE_S' })
+  assert.deepEqual(settings.log_level, { value: 'warn', source: `${path}:3` })
+  assert.deepEqual(settings['update.channel'], { value: 'next', source: `${path}:7` })
+  assert.deepEqual(settings.key, { value: 'set', source: `${path}:4` })
+  assert.deepEqual(settings.server_url, { value: 'ws://localhost:3001', source: 'default' })
+})
+
+test('no secret is told: not the key, wherever it is, nor a password in an address', async (t) => {
+  const { HOME, path } = home(
+    t,
+    'key = "secret-key"\n[update]\nregistry = "https://me:secret-word@npm.example"\n',
+  )
+  const places: [Record<string, string>, NodeJS.ProcessEnv][] = [
+    [{}, {}],
+    [{ key: 'secret-flag' }, {}],
+    [{}, { FOMULAR_KEY: 'secret-variable' }],
+    [{}, { FOMULAR_KEY: '$NAMED', NAMED: 'secret-variable' }],
+  ]
+  for (const [flags, env] of places) {
+    const told = await named(flags, { HOME, ...env })
+    assert.equal(told.settings.key?.value, 'set')
+    assert.doesNotMatch(JSON.stringify(told), /secret-/)
+  }
+  chmodSync(path, 0o644)
+  const { settings, problems } = await named({}, { HOME })
+  assert.equal(settings.key?.value, null)
+  assert.match(problems[0]?.message ?? '', /others can read it/)
+})
+
+test('all that is wrong in a file is told at once, with where and what was meant', async (t) => {
+  const { HOME, path } = home(
+    t,
+    'max_agent = 3\nlog_level = "loud"\n[update]\nwindow = "always"\nchanel = "next"\n',
+  )
+  const { problems } = await named({}, { HOME })
+  assert.deepEqual(
+    problems.map(({ level }) => level),
+    ['error', 'error', 'error', 'error'],
+  )
+  assert.match(problems[0]!.message, new RegExp(`^${path}:1: there is no setting "max_agent"`))
+  assert.equal(problems[0]!.remedy, 'Did you mean "max_agents"?')
+  assert.match(problems[1]!.message, new RegExp(`^${path}:5: .*"update.chanel"`))
+})
+
+test('what is told of a machine without a file is what a daemon has there', async (t) => {
+  const env = { HOME: tempDir(t) }
+  const { settings } = await named({ key: 'k' }, env)
+  const {
+    key: _key,
+    warnings: _warnings,
+    update,
+    ...config
+  } = await loadDaemonConfig({ flags: { key: 'k' }, env })
+  const flat = {
+    ...config,
+    ...Object.fromEntries(Object.entries(update).map(([name, value]) => [`update.${name}`, value])),
+  }
+  assert.deepEqual(Object.fromEntries(Object.keys(flat).map((name) => [name, settings[name]?.value])), flat)
+  assert.deepEqual(new Set(Object.keys(settings)), new Set(CONFIG_KEYS.filter((name) => name !== 'key_file')))
+})
