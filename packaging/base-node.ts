@@ -1,6 +1,6 @@
 import { chmodSync, copyFileSync } from 'node:fs'
 import { execa } from 'execa'
-import { fetchNode } from './fetch-node.mjs'
+import { fetchNode } from './fetch.mjs'
 
 export interface Platform {
   os: 'linux' | 'macos'

@@ -1,9 +1,11 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { fetchPackage } from './fetch.mjs'
 import { npm, root } from './npm.mjs'
 
 /**
- * @typedef {{ version?: string, optional?: boolean, os?: string | string[], cpu?: string | string[], libc?: string | string[] }} Entry
+ * @typedef {string | string[] | undefined} Names
+ * @typedef {{ version: string, integrity?: string, optional?: boolean, os?: Names, cpu?: Names, libc?: Names }} Entry
  * @param {string} path
  * @returns {Record<string, Entry> | undefined}
  */
@@ -27,7 +29,7 @@ export const glibc = () =>
  */
 function required({ optional, os, cpu, libc }) {
   if (!optional) return true
-  const fits = (/** @type {string | string[] | undefined} */ wanted, /** @type {string} */ is) =>
+  const fits = (/** @type {Names} */ wanted, /** @type {string} */ is) =>
     wanted === undefined || [wanted].flat().includes(is)
   return (
     (os ?? cpu) !== undefined &&
@@ -38,39 +40,53 @@ function required({ optional, os, cpu, libc }) {
 }
 
 /**
- * Whether the packages of package-lock.json are there, for this platform. npm writes down what it has installed last of
- * all: a torn installation has no such file.
+ * The packages of package-lock.json that must be here and are not, with their folders.
+ * @returns {[path: string, entry: Entry][]}
  */
-function installed() {
-  const wanted = packages('package-lock.json')
-  const there = packages('node_modules/.package-lock.json')
-  if (!wanted || !there) return false
-  return Object.entries(wanted).every(([path, entry]) => {
+function missing() {
+  // npm writes down what it has installed last of all: a torn installation has no such file.
+  const there = packages('node_modules/.package-lock.json') ?? {}
+  return Object.entries(packages('package-lock.json') ?? {}).filter(([path, entry]) => {
     const found = there[path]
-    return found ? found.version === entry.version : !required(entry)
+    return found ? found.version !== entry.version : required(entry) && !fetched(path, entry)
   })
+}
+
+/**
+ * @param {string} path
+ * @param {Entry} entry
+ */
+function fetched(path, { version }) {
+  try {
+    return JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')).version === version
+  } catch {
+    return false
+  }
 }
 
 /**
  * Installs the packages of package-lock.json unless they are there. None of them needs its install scripts.
  * @throws {import('./npm.mjs').Problem}
  */
-export function installDependencies() {
-  if (installed()) return
-  process.stderr.write('Installing the development dependencies with npm ci …\n')
-  const start = Date.now()
-  const options = [
-    '--ignore-scripts',
-    '--no-audit',
-    '--no-fund',
-    '--package-lock',
-    '--include=dev',
-    '--include=optional',
-  ]
-  npm(
-    ['ci', ...options],
-    'It needs the npm registry: check the network, or the registry and proxy that `npm config list` shows. ' +
-      'If it says that package.json and the lock file differ, run npm install.',
-  )
-  process.stderr.write(`Installed in ${Math.round((Date.now() - start) / 1000)} s.\n`)
+export async function installDependencies() {
+  if (missing().some(([, { optional }]) => !optional)) {
+    process.stderr.write('Installing the development dependencies with npm ci …\n')
+    const start = Date.now()
+    const options = [
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      '--package-lock',
+      '--include=dev',
+      '--include=optional',
+    ]
+    npm(['ci', ...options])
+    process.stderr.write(`Installed in ${Math.round((Date.now() - start) / 1000)} s.\n`)
+  }
+  // npm leaves out an optional package that does not run on the Node it runs on itself.
+  for (const [path, entry] of missing()) {
+    const folder = join(root, path)
+    rmSync(folder, { recursive: true, force: true })
+    await fetchPackage({ ...entry, name: path.slice(path.lastIndexOf('node_modules/') + 13) }, folder)
+  }
 }

@@ -9,7 +9,7 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { glibc, installDependencies } from './dependencies.mjs'
-import { fetchNode } from './fetch-node.mjs'
+import { fetchNode } from './fetch.mjs'
 import { Problem } from './npm.mjs'
 
 const VERSION = '24.21.0'
@@ -49,7 +49,7 @@ function run(node, args) {
 }
 
 try {
-  installDependencies()
+  await installDependencies()
   const node = await developmentNode()
   const args = process.argv.slice(2)
   if (args.length > 0) run(node, args)

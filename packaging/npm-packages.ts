@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { execa } from 'execa'
 import { baseNode } from './base-node.ts'
 import type { Executable } from './executables.ts'
@@ -68,7 +68,7 @@ export function packExecutable(
     chmodSync(target, 0o755)
     copyFileSync(join(root, 'LICENSE'), join(dir, 'LICENSE'))
     copyFileSync(join(dist, 'THIRD_PARTY_LICENSES.txt'), join(dir, 'THIRD_PARTY_LICENSES.txt'))
-    copyFileSync(join(dirname(await baseNode(node)), 'LICENSE'), join(dir, 'NODE_LICENSE.txt'))
+    copyFileSync(join(await baseNode(node), '../../LICENSE'), join(dir, 'NODE_LICENSE.txt'))
     writeFileSync(join(dir, 'README.md'), readme(program, `${system}-${arch}`, node.version))
     return {
       name: `${program}-${system}-${arch}`,

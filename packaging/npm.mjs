@@ -27,21 +27,25 @@ const REGARDLESS = [
   '--workspaces=false',
 ]
 
+const REMEDY =
+  'It needs the npm registry: check the network, or the registry and proxy that `npm config list` shows. ' +
+  'If it says that package.json and the lock file differ, run npm install.'
+
 /**
- * Runs npm: the one that runs this script, or the one on PATH. What it says goes to stderr.
+ * Runs npm: the one that runs this script, or the one on PATH. Its errors are shown.
  * @param {string[]} args
- * @throws {Problem} with `remedy` if it fails
+ * @throws {Problem} if it fails
  */
-export function npm(args, remedy = '') {
+export function npm(args) {
   const { npm_execpath: script = '', npm_node_execpath: node = process.execPath } = process.env
   const whole = [...args, ...REGARDLESS, '--loglevel=error']
   /** @type {import('node:child_process').SpawnSyncOptions} */
-  const options = { cwd: root, stdio: ['ignore', 2, 2] }
+  const options = { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] }
   const { status, error } =
     basename(script) === 'npm-cli.js'
       ? spawnSync(node, [script, ...whole], options)
       : spawnSync('npm', whole, options)
   if (error) throw new Problem(`npm could not be started: ${error.message}`, 'Install npm 9.2 or newer.')
   if (status !== 0)
-    throw new Problem(`npm ${args[0]} failed (exit code ${status}); what it said is above.`, remedy)
+    throw new Problem(`npm ${args[0]} failed (exit code ${status}); what it said is above.`, REMEDY)
 }

@@ -1,20 +1,18 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { execa } from 'execa'
 import { chrooted } from './chroot.ts'
+import { cloneInto } from './clone.ts'
 import { type DebianOptions, debianRoot } from './debian.ts'
+import { npmSettings } from './npm-settings.ts'
 import { overlay } from './overlay.ts'
 import type { Cleanup } from './temp.ts'
 import { until } from './wait.ts'
 
-const checkout = fileURLToPath(new URL('../..', import.meta.url))
 /** Where most programs look for certificates, each in its own way. */
 const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt'
 /** The way to the network, and whom to trust on it, as this machine has them. */
 const PASSED_ON = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']
-const NPM_SETTINGS = ['registry', 'proxy', 'https-proxy', 'noproxy', 'strict-ssl']
 export const USER = 'ada'
 
 interface Options {
@@ -64,28 +62,17 @@ export class FreshDebian {
 
   /** npm there reaches the registry as npm here does. */
   #npmSettings() {
-    const npm = (name: string) => execFileSync('npm', ['config', 'get', name], { encoding: 'utf8' }).trim()
-    const lines = NPM_SETTINGS.map((name) => [name, npm(name)])
-      .filter(([, value]) => value !== 'null' && value !== '')
-      .map(([name, value]) => `${name}=${value}\n`)
-    if (existsSync(CERTIFICATES)) lines.push(`cafile=${CERTIFICATES}\n`)
-    lines.push('update-notifier=false\n')
-    // Of npm as Debian has it, as it comes with Node, and of anybody's.
-    for (const path of ['etc/npmrc', 'usr/local/etc/npmrc', 'usr/etc/npmrc', 'etc/npm/npmrc']) {
-      mkdirSync(join(this.root, path, '..'), { recursive: true })
-      writeFileSync(join(this.root, path), lines.join(''))
+    const settings = npmSettings(existsSync(CERTIFICATES) ? { cafile: CERTIFICATES } : {})
+    // Of Debian's npm, and of one that somebody installs beside it.
+    for (const path of ['etc', 'usr/etc', 'usr/local/etc']) {
+      mkdirSync(join(this.root, path), { recursive: true })
+      writeFileSync(join(this.root, path, 'npmrc'), settings)
     }
   }
 
-  /** A clone of this checkout with what is not committed, owned by root or by the user. @returns its path there */
+  /** A clone of this checkout, owned by root or by the user. @returns its path there */
   async clone(path: string, user = 'root'): Promise<string> {
-    const to = join(this.root, path)
-    await execa('git', ['clone', '--quiet', '--no-hardlinks', checkout, to])
-    const { stdout: changes } = await execa('git', ['diff', '--binary', 'HEAD'], {
-      cwd: checkout,
-      stripFinalNewline: false,
-    })
-    if (changes !== '') await execa('git', ['apply', '--index', '-'], { cwd: to, input: changes })
+    await cloneInto(join(this.root, path))
     await this.out(['chown', '-R', user, path])
     return path
   }

@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { npm, Problem, root } from './npm.mjs'
+
+/**
+ * @typedef {object} Package
+ * @property {string} name
+ * @property {string} version
+ * @property {string} [integrity] `sha512-…`; without one, nothing is good enough
+ */
+
+/** Packages of npm that hold an official Node: versions, and the hash of each. */
+const nodes = JSON.parse(readFileSync(new URL('nodes.json', import.meta.url), 'utf8'))
+
+/**
+ * Fetches a package with npm, unless it is there from before. The packages of package-lock.json must be there.
+ * @param {Package} wanted
+ * @param {string} folder where its files go
+ * @param {string[]} [files] only these
+ * @throws {Problem} where the registry does not have it, or delivers something else
+ */
+export async function fetchPackage({ name, version, integrity }, folder, files = []) {
+  if (existsSync(folder)) return
+  process.stderr.write(`Fetching ${name} ${version} with npm …\n`)
+  mkdirSync(dirname(folder), { recursive: true })
+  const temp = mkdtempSync(join(dirname(folder), '.fetch-'))
+  try {
+    npm(['pack', `${name}@${version}`, '--pack-destination', temp, '--prefer-offline', '--silent'])
+    const tarball = join(temp, readdirSync(temp)[0] ?? '')
+    const hash = `sha512-${createHash('sha512').update(readFileSync(tarball)).digest('base64')}`
+    if (hash !== integrity)
+      throw new Problem(
+        `The registry's ${name}@${version} has the hash ${hash}, not ${integrity}.`,
+        'Use a registry that delivers npm packages as they are: see `npm config get registry`.',
+      )
+    const { x } = await import('tar')
+    const whole = join(temp, 'whole')
+    mkdirSync(whole)
+    await x(
+      { file: tarball, cwd: whole, strip: 1 },
+      files.map((file) => `package/${file}`),
+    )
+    renameSync(whole, folder)
+  } catch (error) {
+    // Another process was quicker.
+    if (!existsSync(folder)) throw error
+  } finally {
+    rmSync(temp, { recursive: true, force: true })
+  }
+}
+
+/**
+ * Fetches an official Node.
+ * @param {string} name of its package
+ * @param {string} version
+ * @returns {Promise<string>} path of the program; its LICENSE is in the folder above
+ * @throws {Problem} where the registry does not have it, or delivers something else
+ */
+export async function fetchNode(name, version) {
+  const folder = join(root, `node_modules/.cache/official-node/${name}-${version}`)
+  await fetchPackage({ name, version, integrity: nodes[name]?.[version] }, folder, ['bin/node', 'LICENSE'])
+  return join(folder, 'bin/node')
+}

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { list } from 'tar'
+import { packProgram } from '../../packaging/npm-packages.ts'
+import { Newcomer } from '../support/clone.ts'
+import { PACKAGE, TestRegistry } from '../support/registry.ts'
+import { tempDir } from '../support/temp.ts'
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+
+async function contents(file: string): Promise<string[]> {
+  const paths: string[] = []
+  await list({ file, onReadEntry: ({ path }) => void paths.push(path) })
+  return paths.sort()
+}
+
+test('a fresh clone is packed with the npm of Debian as a release is, published, and run by npx', async (t) => {
+  const newcomer = await Newcomer.open(t, '18.19.1', '9.2.0')
+  const { clone, out } = { clone: newcomer.clone, out: newcomer.out.bind(newcomer) }
+  await out('npm', ['pack', '--dry-run'])
+  assert.ok(existsSync(join(clone, 'dist/index.js')), 'what is packed is built, though it is not packed now')
+  await out('npm', ['pack'])
+  const file = join(clone, `fomular-os-daemon-${version}.tgz`)
+  const dir = tempDir(t)
+  assert.deepEqual(await contents(file), await contents(join(dir, await packProgram(dir))))
+
+  const registry = await TestRegistry.open(t)
+  const at = ['--registry', registry.url, `--${registry.url.replace('http:', '')}/:_authToken=none`]
+  await out('npm', ['publish', '--access', 'public', ...at])
+  const help = await out('npx', ['--yes', ...at, PACKAGE, '--help'], { cwd: newcomer.home })
+  assert.match(help, /^Usage: /m)
+})
+
+test('what a clone needs is said in words where the registry does not answer', async (t) => {
+  const newcomer = await Newcomer.open(t, '18.19.1', '9.2.0')
+  writeFileSync(join(newcomer.home, '.npmrc'), 'registry=http://127.0.0.1:1/\nfetch-retries=0\n')
+  const { exitCode, all } = await newcomer.start('npm', ['start'])
+  assert.equal(exitCode, 1)
+  assert.match(
+    all,
+    /npm ci failed .*\nIt needs the npm registry: check the network, or the registry and proxy/,
+  )
+})

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { DebianRelease } from '../support/debian.ts'
+import { FreshDebian, USER } from '../support/fresh-debian.ts'
+import { freePort } from '../support/stage.ts'
+import { until } from '../support/wait.ts'
+
+/** npm ci, a Node of 45 MB and a build, on a slow line and a busy machine. */
+const START_MS = 10 * 60_000
+
+for (const release of ['bookworm', 'trixie'] as DebianRelease[])
+  for (const user of [undefined, USER])
+    test(`npm start in a clone, on ${release} with nothing but nodejs, npm and git, as ${user ?? 'root'}`, async (t) => {
+      const machine = await FreshDebian.open(t, { release })
+      const home = user === undefined ? '/root' : `/home/${user}`
+      const cwd = await machine.clone(`${home}/the clone`, user)
+      const env = { FOMULAR_HUB_PORT: String(await freePort()) }
+      const started = machine.start(['npm', 'start'], { cwd, env, ...(user && { user }) })
+      await until(() => /^Machine +\S+ connected /m.test(started.text()), {
+        timeoutMs: START_MS,
+        what: 'the machine at its hub',
+      }).catch((error) => {
+        throw new Error(`${error.message}\n${started.text()}`)
+      })
+      const list = await machine.out(['node', 'dist/index.js', 'machine', 'list', '--json'], {
+        cwd,
+        env,
+        ...(user && { user }),
+      })
+      assert.equal(JSON.parse(list).machines.length, 1)
+      started.ctrlC()
+      assert.equal(await started.ended, 0, started.text())
+    })

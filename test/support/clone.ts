@@ -1,0 +1,74 @@
+// Needs: git
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import { nodeOf } from './nodes.ts'
+import { npmSettings } from './npm-settings.ts'
+import { type Cleanup, tempDir } from './temp.ts'
+import { testTool } from './tool.ts'
+
+const checkout = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Makes a clone of this checkout at `to`, with the changes of it that git knows and nobody has committed. */
+export async function cloneInto(to: string) {
+  await execa('git', ['clone', '--quiet', '--no-hardlinks', checkout, to])
+  const { stdout: changes } = await execa('git', ['diff', '--binary', 'HEAD'], {
+    cwd: checkout,
+    stripFinalNewline: false,
+  })
+  if (changes !== '') await execa('git', ['apply', '--index', '-'], { cwd: to, input: changes })
+}
+
+/** Somebody's machine with one Node and one npm, and a fresh clone that nobody has run anything in. */
+export class Newcomer {
+  readonly clone: string
+  readonly home: string
+  readonly env: Record<string, string>
+
+  private constructor(dir: string, bin: string) {
+    this.clone = join(dir, 'the clone')
+    this.home = join(dir, 'home')
+    this.env = { PATH: `${bin}:/usr/bin:/bin`, HOME: this.home }
+    mkdirSync(this.home)
+    const prefix = join(dir, 'prefix')
+    mkdirSync(join(prefix, 'lib'), { recursive: true })
+    writeFileSync(join(this.home, '.npmrc'), `${npmSettings()}prefix=${prefix}\n`)
+  }
+
+  static async open(t: Cleanup, node: string, npm: string): Promise<Newcomer> {
+    const dir = tempDir(t)
+    const bin = join(dir, 'bin')
+    mkdirSync(bin)
+    symlinkSync(await nodeOf(node), join(bin, 'node'))
+    const script = join(await testTool('npm', npm), 'npm/bin')
+    for (const name of ['npm', 'npx']) symlinkSync(join(script, `${name}-cli.js`), join(bin, name))
+    const newcomer = new Newcomer(dir, bin)
+    await cloneInto(newcomer.clone)
+    return newcomer
+  }
+
+  /** Starts a command in the clone, or elsewhere. */
+  start(command: string, args: readonly string[], { cwd = this.clone, env = {} } = {}) {
+    return execa(command, args, {
+      cwd,
+      env: { ...this.env, ...env },
+      extendEnv: false,
+      all: true,
+      reject: false,
+      stdin: 'ignore',
+      detached: true,
+    })
+  }
+
+  /** The output of a command that must succeed, stderr included. */
+  async out(
+    command: string,
+    args: readonly string[],
+    options: { cwd?: string; env?: Record<string, string> } = {},
+  ) {
+    const { exitCode, all = '' } = await this.start(command, args, options)
+    if (exitCode !== 0) throw new Error(`${command} ${args.join(' ')}: code ${exitCode}\n${all}`)
+    return all
+  }
+}
