@@ -349,7 +349,7 @@ export class Link {
   #superseded(message: string) {
     this.#lastError = message || 'another daemon connected with this machine identity'
     this.#options.logger.error(
-      `The server closed the link for good: ${this.#lastError}. If this machine is a copy of another, delete machine.json in its state folder and restart.`,
+      `The server closed the link for good: ${this.#lastError.replace(/\.$/, '')}. If this machine is a copy of another, delete machine.json in its state folder and restart.`,
     )
     this.close()
   }

@@ -106,24 +106,26 @@ test('the exit codes are those of the program', () => {
   )
 })
 
-test('links within the repository lead somewhere', () => {
-  const links = [...text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)]
-  for (const [link, path = '', anchor] of links) {
-    const target = readFileSync(new URL(path || 'README.md', root), 'utf8')
-    if (anchor !== undefined)
-      assert.ok(
-        all(/^#+ (.*)$/gm, target)
-          .map(slug)
-          .includes(anchor),
-        link,
-      )
-  }
-})
-
 const pages = [
   'README.md',
   ...globSync(['src/**/*.md', 'packaging/*.md', 'test/**/*.md'], { cwd: fileURLToPath(root) }),
 ]
+
+for (const page of pages)
+  test(`links within the repository lead somewhere from ${page}`, () => {
+    const source = readFileSync(new URL(page, root), 'utf8')
+    const links = [...source.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)]
+    for (const [link, path = '', anchor] of links) {
+      const target = readFileSync(new URL(path, new URL(page, root)), 'utf8')
+      if (anchor !== undefined)
+        assert.ok(
+          all(/^#+ (.*)$/gm, target)
+            .map(slug)
+            .includes(anchor),
+          link,
+        )
+    }
+  })
 
 for (const page of pages)
   test(`every command line in ${page} is one that this program takes`, async () => {
