@@ -1,14 +1,14 @@
 #!/bin/sh
+# Commands in messages stand between backticks; a tilde there is for the shell of the one who reads it.
+# shellcheck disable=SC2016,SC2088
+trap 'echo "error: The installer arrived in part. Run it again." >&2; exit 1' 0
 # Installs fomular-daemon, upgrades it, or takes it away again. It needs no Node.
 #
 #   curl -fsSL https://…/install.sh | sh
 #   curl -fsSL https://…/install.sh | sh -s -- --help
 #
 # POSIX sh, without `local`. Everything is in functions, and the last line calls one: a script that arrives in part does
-# nothing. Nothing it starts reads from standard input, which may be the script.
-
-# Commands in messages stand between backticks.
-# shellcheck disable=SC2016
+# nothing, and fails. Nothing it starts reads from standard input, which may be the script.
 
 usage() {
   cat <<'EOF'
@@ -21,11 +21,12 @@ Installs fomular-daemon: the daemon that runs coding agents on this machine, as 
   --server-url URL     the server to connect this machine to
   --key-file FILE      this machine's key for it
   --token-file FILE    or a token of `fomular-daemon machine add`; also FOMULAR_ENROLL_TOKEN
-  --ca-file FILE       certificate authority of server and downloads, PEM
+  --ca-file FILE       certificate authority of server and downloads, PEM; a copy is kept
   --allow-insecure     allow a server beyond this machine without TLS
+  --force              enroll a machine that is enrolled already, here or elsewhere, with a new key
   --service WHAT       how it is kept running: systemd, pm2, launchd, none (default: auto, where a server was given)
   --no-restart         leave a daemon that runs as it is; it goes on with the version it has
-  --base-url URL       where releases are (also FOMULAR_INSTALL_BASE_URL)
+  --base-url URL       where releases are (also FOMULAR_INSTALL_BASE_URL; default: beside the hub, in releases/)
   --public-key KEY     minisign's public key that signs them
   --skip-signature     install although the signature cannot be checked here
   --dry-run            say what would be done
@@ -43,7 +44,7 @@ defaults() {
   DEFAULT_SERVER_URL=''
   DEFAULT_PUBLIC_KEY=''
 
-  base_url=${FOMULAR_INSTALL_BASE_URL:-$DEFAULT_BASE_URL}
+  base_url=${FOMULAR_INSTALL_BASE_URL:-}
   server_url=''
   public_key=$DEFAULT_PUBLIC_KEY
   version=latest
@@ -55,6 +56,7 @@ defaults() {
   token_file=''
   ca_file=''
   allow_insecure=''
+  force=''
   service=auto
   restart=yes
   skip_signature=''
@@ -62,6 +64,7 @@ defaults() {
   uninstall=''
   purge=''
   home=${HOME:-}
+  NO_WAY='Is the network there, and the address right? Behind a proxy, set https_proxy. Then run this again.'
   work=''
   made=''
 }
@@ -95,7 +98,7 @@ parse() {
         value=${flag#*=}
         flag=${flag%%=*}
         ;;
-      --allow-insecure | --no-restart | --skip-signature | --dry-run | --uninstall | --purge) value=yes ;;
+      --allow-insecure | --force | --no-restart | --skip-signature | --dry-run | --uninstall | --purge) value=yes ;;
       *) usage_error "There is no flag $flag." ;;
     esac
     shift
@@ -111,6 +114,7 @@ parse() {
       --base-url) base_url=$value ;;
       --public-key) public_key=$value ;;
       --allow-insecure) allow_insecure=yes ;;
+      --force) force=yes ;;
       --no-restart) restart='' ;;
       --skip-signature) skip_signature=yes ;;
       --dry-run) dry_run=yes ;;
@@ -141,8 +145,21 @@ check_flags() {
   if [ -n "$server_url" ] && [ -z "$token$key_file" ]; then
     usage_error '--server-url needs --key-file, --token-file or FOMULAR_ENROLL_TOKEN.'
   fi
+  # Below which path a proxy has put a hub, only the one who names it knows.
+  if [ -z "$base_url" ] && [ -n "$server_url" ] && { [ -n "$DEFAULT_SERVER_URL" ] || [ -z "$DEFAULT_BASE_URL" ]; }; then
+    base_url=$(web "$server_url")/releases
+  fi
+  base_url=${base_url:-$DEFAULT_BASE_URL}
   [ -n "$base_url" ] || usage_error 'This copy of the installer does not know where releases are: give --base-url.'
   base_url=${base_url%/}
+}
+
+# A server's address for requests, without a slash at its end.
+web() {
+  case $1 in
+    ws:* | wss:*) printf 'http%s' "${1#ws}" ;;
+    *) printf '%s' "$1" ;;
+  esac | sed 's,/*$,,'
 }
 
 # Where everything goes: PREFIX/versions/VERSION/…, PREFIX/current → versions/VERSION, PREFIX/bin/fomular-daemon.
@@ -302,28 +319,33 @@ fetch() {
         23) no_space "$2" ;;
         # The server does not go on in the midst of a file.
         33 | 36) rm -f "$2" ;;
-        35 | 51 | 53 | 54 | 58 | 59 | 60 | 66 | 77 | 83)
-          fail "The certificate of $1 is not trusted here." \
-            'Install ca-certificates, or give the authority with --ca-file FILE.' ;;
+        35 | 51 | 53 | 54 | 58 | 59 | 60 | 66 | 77 | 83) untrusted "$1" ;;
       esac
     else
       fetch_wget "$1" "$2" "${3:-}" || code=$?
       case $code in
         0) return 0 ;;
         3) no_space "$2" ;;
-        5) fail "The certificate of $1 is not trusted here." \
-            'Install ca-certificates, or give the authority with --ca-file FILE.' ;;
+        5) untrusted "$1" ;;
         *) if grep -E '(404|410)( |$)' "$work/wget.log" >/dev/null 2>&1; then return 1; fi
           if grep -i 'no space' "$work/wget.log" >/dev/null 2>&1; then no_space "$2"; fi ;;
       esac
     fi
     if [ "$try" -ge 5 ]; then
-      fail "$1 cannot be downloaded ($downloader: $code${status:+, HTTP $status})." \
-        'Is the network there, and the address right? Behind a proxy, set https_proxy. Then run this again.'
+      fail "$1 cannot be downloaded ($downloader: $code${status:+, HTTP $status})." "$NO_WAY"
     fi
     sleep "$try"
     try=$((try + 1))
   done
+}
+
+untrusted() {
+  if grep -i -E 'not yet|expired' "$work/$downloader.log" >/dev/null 2>&1; then
+    fail "The certificate of $1 is not good at the time that this machine has: $(date)." \
+      'Set the clock, if that is wrong. Else the certificate has to be renewed.'
+  fi
+  fail "The certificate of $1 is not trusted here." \
+    'Install ca-certificates, or give the authority with --ca-file FILE.'
 }
 
 fetch_curl() {
@@ -354,6 +376,78 @@ fetch_wget() {
   shift 2
   wget "$@" "$url" </dev/null 2>"$work/wget.log"
 }
+
+# Posts JSON to a URL, and sets the status of the answer: empty where nothing here can post without showing it to others.
+ask() {
+  status=''
+  code=0
+  if [ "$downloader" = curl ]; then
+    set -- "$1" "$2" -sS -o /dev/null -w '%{http_code}' --connect-timeout 20 --max-time 60 --retry 3 \
+      -H 'Content-Type: application/json' --data-binary @-
+    if [ -n "$ca_file" ]; then set -- "$@" --cacert "$ca_file"; fi
+    url=$1
+    body=$2
+    shift 2
+    status=$(printf '%s' "$body" | curl "$@" "$url" 2>"$work/curl.log") || code=$?
+    case $code in
+      0) return 0 ;;
+      35 | 51 | 53 | 54 | 58 | 59 | 60 | 66 | 77 | 83) untrusted "$url" ;;
+    esac
+  elif [ -n "$gnu_wget" ]; then
+    url=$1
+    printf '%s' "$2" >"$work/body"
+    set -- -S -O /dev/null -T 60 -t 3 --header='Content-Type: application/json' "--post-file=$work/body"
+    if [ -n "$ca_file" ]; then set -- "$@" "--ca-certificate=$ca_file"; fi
+    wget "$@" "$url" </dev/null 2>"$work/wget.log" || code=$?
+    rm -f "$work/body"
+    status=$(sed -n 's,^ *HTTP/[0-9.]* \([0-9][0-9]*\).*,\1,p' "$work/wget.log" | tail -n 1)
+    case $code in
+      0 | 8) return 0 ;;
+      5) untrusted "$url" ;;
+    esac
+  else
+    return 0
+  fi
+  fail "$url cannot be reached ($downloader: $code)." "$NO_WAY"
+}
+
+# Asks the hub about the token before anything is downloaded. What it does not answer here, it answers to the program.
+check_token() {
+  [ -n "$token" ] || return 0
+  case $token in
+    *[!A-Za-z0-9_-]*) usage_error 'The token is not as the hub showed it.' ;;
+  esac
+  request="\"token\":\"$token\""
+  [ -n "$force" ] || add_present_key
+  ask "$(web "$server_url")/enroll/check" "{$request}"
+  case $status in
+    '' | 200 | 404 | 405) ;;
+    400 | 401)
+      fail "$server_url does not accept this token: it is not known there, has expired, or has been used." \
+        'Get a new line: `fomular-daemon machine add` where the hub is. Nothing was installed.'
+      ;;
+    *) fail "$url answers HTTP $status." 'Is the address right, and the hub running? Then run this again.' ;;
+  esac
+}
+
+# A machine that is enrolled at this hub needs no token; one of another hub does not leave it unasked.
+add_present_key() {
+  config=${FOMULAR_CONFIG:-$home/.fomular/config.toml}
+  present=$(web "$(setting server_url)")
+  key=$(setting key_file)
+  case $key in
+    /*) ;;
+    *) key=${config%/*}/$key ;;
+  esac
+  if [ -z "$present" ] || [ ! -s "$key" ] || [ ! -r "$key" ]; then return 0; fi
+  if [ "$(lower "$present")" != "$(lower "$(web "$server_url")")" ]; then
+    fail "This machine is enrolled at $present already." 'To have it leave that one for this one, add --force.'
+  fi
+  request="$request,\"key_sha256\":\"$(printf '%s' "$(cat "$key")" | $hasher | sed 's/[^0-9a-f].*//')\""
+}
+
+setting() { sed -n "s/^[[:space:]]*$1[[:space:]]*=[[:space:]]*[\"']\([^\"']*\)[\"'].*/\1/p" "$config" 2>/dev/null | head -n 1; }
+lower() { printf '%s' "$1" | tr '[:upper:]' '[:lower:]'; }
 
 no_space() { fail "${1%/*} cannot be written: is the disk full?" 'Make room on it, or give another --prefix.'; }
 
@@ -557,12 +651,19 @@ drop_older() {
 connect() {
   [ -n "$server_url" ] || return 0
   set -- enroll --server-url "$server_url"
-  if [ -n "$ca_file" ]; then set -- "$@" --ca-file "$ca_file"; fi
+  if [ -n "$ca_file" ]; then
+    # The one that was given may be gone tomorrow, and out of reach of the user whom a service runs as.
+    if ! cp "$ca_file" "$prefix/ca.pem.new" || ! chmod 644 "$prefix/ca.pem.new"; then no_space "$prefix/ca.pem"; fi
+    mv -f "$prefix/ca.pem.new" "$prefix/ca.pem"
+    set -- "$@" --ca-file "$prefix/ca.pem"
+  fi
   if [ -n "$allow_insecure" ]; then set -- "$@" --allow-insecure; fi
+  if [ -n "$force" ] && [ -n "$token" ]; then set -- "$@" --force; fi
   if [ -n "$token" ]; then
-    printf '%s\n' "$token" | "$entry" "$@" --token-stdin >/dev/null || fail 'The program is installed, but this machine is not enrolled.' \
-      'Get a new token with `fomular-daemon machine add`, and give it to `fomular-daemon enroll`.'
-    say "This machine is enrolled at $server_url."
+    said=$(printf '%s\n' "$token" | "$entry" "$@" --token-stdin) ||
+      fail 'The program is installed, but this machine is not enrolled.' 'Do what it says, then run this again.'
+    say "${said%%
+*}"
   else
     "$entry" "$@" --with-key "$key_file" >/dev/null </dev/null || fail 'The program is installed, but its configuration could not be written.'
   fi
@@ -640,15 +741,39 @@ explain_path() {
       fi
       ;;
     *)
-      say "Its folder is not on PATH. Add it, for new shells as well:"
-      case ${SHELL:-} in
-        */fish) say "  fish_add_path $dir" ;;
-        */zsh) say "  echo 'export PATH=\"$dir:\$PATH\"' >> ~/.zshrc; export PATH=\"$dir:\$PATH\"" ;;
-        */bash) say "  echo 'export PATH=\"$dir:\$PATH\"' >> ~/.bashrc; export PATH=\"$dir:\$PATH\"" ;;
-        *) say "  echo 'export PATH=\"$dir:\$PATH\"' >> ~/.profile; export PATH=\"$dir:\$PATH\"" ;;
-      esac
+      say 'Its folder is not on PATH. Add it, for new shells as well:'
+      add_to_path
       ;;
   esac
+}
+
+# The line for the shell that new terminals have: it changes that one, and the files that others of its kind read.
+add_to_path() {
+  case $dir in
+    "$home"/*) folder="\$HOME$(printf '%s' "${dir#"$home"}" | sed 's/[\\"$`]/\\&/g')" ;;
+    *) folder=$(printf '%s' "$dir" | sed 's/[\\"$`]/\\&/g') ;;
+  esac
+  shell=${SHELL:-$(getent passwd "$user" 2>/dev/null | sed 's/.*://')}
+  if [ "${shell##*/}" = fish ]; then
+    say "  fish_add_path \"$folder\""
+    return 0
+  fi
+  # A login shell reads one file, the first there is; a shell in a terminal's window reads another.
+  login='~/.profile'
+  case ${shell##*/} in
+    bash)
+      for file in .bash_login .bash_profile; do
+        if [ -e "$home/$file" ]; then login="~/$file"; fi
+      done
+      files="~/.bashrc $login"
+      ;;
+    zsh) files="${ZDOTDIR:-~}/.zshrc" ;;
+    mksh) files="~/.mkshrc $login" ;;
+    ksh | ksh93) files="~/.kshrc $login" ;;
+    *) files=$login ;;
+  esac
+  assignment="export PATH=\"$folder:\$PATH\""
+  say "  printf '%s\\n' '$(printf '%s' "$assignment" | sed "s/'/'\\\\''/g")' | tee -a $files; $assignment"
 }
 
 install() {
@@ -659,6 +784,7 @@ install() {
     fail "$entry is there, and not from here." 'Move it away, or give another --prefix.'
   fi
   begin
+  check_token
   manifest
   manager
   previous=$(readlink "$prefix/current" 2>/dev/null || :)
@@ -782,11 +908,12 @@ purge_state() {
     # Only what this program has written.
     if [ -e "$state/machine.json" ] || [ -e "$state/daemon.log" ] || [ -d "$state/hub" ]; then forget -rf "$state"; fi
   done
-  forget -f "$home/.fomular/config.toml" "$home/.fomular/key"
+  forget -f "$home/.fomular/config.toml" "$home/.fomular/key" "$prefix/ca.pem"
   if [ -z "$dry_run" ]; then rmdir "$home/.fomular" 2>/dev/null || :; fi
 }
 
 main() {
+  trap - 0
   set -eu
   umask 022
   defaults

@@ -37,6 +37,8 @@ const TOOLS = [
   'awk',
   'cat',
   'chmod',
+  'cp',
+  'date',
   'df',
   'getconf',
   'grep',
@@ -239,10 +241,12 @@ test('a script that arrives in part does nothing, wherever it ends', async (t) =
   const lines = script.split('\n').length - 1
   // Each length of the last line, too.
   const cuts = `
-    count=1
-    while [ $count -lt ${lines} ]; do head -n $count "$0" | dash -s -- --prefix "$HOME/.fomular"; count=$((count + 1)); done
+    part() { dash -s -- --prefix "$HOME/.fomular" && echo "$1 succeeds"; }
+    # Of the line that lets it fail, there is nothing before the fourth.
+    count=4
+    while [ $count -lt ${lines} ]; do head -n $count "$0" | part $count; count=$((count + 1)); done
     for left in ${[...script.trimEnd().split('\n').at(-1)!].map((_, index) => index + 2).join(' ')}; do
-      head -c -$left "$0" | dash -s -- --prefix "$HOME/.fomular"
+      head -c -$left "$0" | part -$left
     done`
   const env = { ...machine.env, PATH: `${machine.bin}:/usr/bin:/bin` }
   const ran = await execa('sh', ['-c', cuts, INSTALLER], { env, extendEnv: false, reject: false })
@@ -450,12 +454,12 @@ test('with a token the machine is enrolled: it is in no argument and no environm
     const machine = box(t, server)
     writeFileSync(join(machine.home, 'running'), '')
     const env = { FOMULAR_ENROLL_TOKEN: 'fet_secret' }
-    const args = ['--server-url', 'https://hub.example.com', '--service', 'none']
+    const args = ['--server-url', server.url, '--service', 'none']
     const { code, err } = await machine.run(args, { env, shell })
     assert.equal(code, 0, err)
     assert.equal(
       readFileSync(join(machine.home, 'calls'), 'utf8'),
-      'enroll --server-url https://hub.example.com --token-stdin fet_secret\n',
+      `enroll --server-url ${server.url} --token-stdin fet_secret\n`,
     )
     assert.equal(readFileSync(join(machine.home, 'leaked'), 'utf8'), '')
   }
