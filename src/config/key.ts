@@ -60,12 +60,15 @@ export function readKey(sources: KeySource[], missing: UserError, env: NodeJS.Pr
       exitCode: 2,
     })
   }
-  const open = (mode & 0o077) !== 0 && name !== 'systemd credential'
+  const open = (mode & 0o077) !== 0 && name !== 'systemd credential' && !isContainerSecret(file)
   return {
     ...named(text, `${name} (${file})`, env),
     warnings: open ? [`${file} can be read by other users: chmod 600 ${file}`] : [],
   }
 }
+
+/** Containers have their secrets there, with rights that are not theirs to change. */
+const isContainerSecret = (file: string) => /^(\/var)?\/run\/secrets\//.test(file)
 
 export const missingKey = () =>
   new UserError('key_missing', 'No key for the server was given.', {

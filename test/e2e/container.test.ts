@@ -3,14 +3,11 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { AS_CONTAINER, childOf, initOf, inside, zombies } from '../support/container.ts'
+import { AS_CONTAINER, childOf, dockerStop, initOf, inside, zombies } from '../support/container.ts'
 import { fakeAgent } from '../support/fake-agent.ts'
 import { oldestNode } from '../support/nodes.ts'
-import { PROGRAM, RUN, type Running, Stage } from '../support/stage.ts'
+import { PROGRAM, RUN, Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
-
-/** Time that Docker leaves a container between its first signal and SIGKILL. */
-const DOCKER_STOP_MS = 10_000
 
 /** A stage whose daemon is run in a container by a command. */
 async function contained(t: TestContext, command: string[]): Promise<Stage> {
@@ -31,17 +28,6 @@ async function renewed(stage: Stage, before: string | undefined): Promise<void> 
     },
     { what: 'a new daemon' },
   )
-}
-
-/** As `docker stop` does it. */
-async function dockerStop(running: Running, init: number): Promise<number | string> {
-  process.kill(init, 'SIGTERM')
-  const killed = setTimeout(() => process.kill(init, 'SIGKILL'), DOCKER_STOP_MS)
-  try {
-    return await running.ended
-  } finally {
-    clearTimeout(killed)
-  }
 }
 
 const MAINS: [string, (program: string[]) => string[] | Promise<string[]>][] = [

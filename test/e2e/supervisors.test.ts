@@ -130,7 +130,7 @@ async function supervised(t: TestContext, { heading, files, run }: Supervisor): 
   writeFileSync(config, '')
   for (const [nth, file] of files.entries()) {
     const first = nth === 0
-    const sample = pageSample(PAGE, heading, nth, {
+    const sample = pageSample(PAGE, `## ${heading}`, nth, {
       ...(first && {
         '/usr/local/bin/fomular-daemon': join(dir, 'program'),
         'wss://os.example.com': `ws://127.0.0.1:${stage.port}`,

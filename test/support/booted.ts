@@ -11,7 +11,7 @@ import { until } from './wait.ts'
 const BOOT_MS = 60_000
 const COMMAND_MS = 120_000
 /** Systemd as on a server, with what lets users have one of their own, and what people download with. */
-const PACKAGES = [
+export const PACKAGES = [
   'systemd',
   'systemd-sysv',
   'dbus',

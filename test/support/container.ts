@@ -18,6 +18,24 @@ export async function childOf(pid: number): Promise<number> {
   return Number.parseInt(await until(children, { what: `a child of ${pid}` }), 10)
 }
 
+/** Of processes, the one that is number 1 in a namespace of its own. */
+export const firstIn = (processes: { pid: number }[]): number | undefined =>
+  processes.find(({ pid }) => /^NSpid:.*\t1$/m.test(read(`/proc/${pid}/status`)))?.pid
+
+/** Time that Docker leaves a container between its first signal and SIGKILL. */
+const DOCKER_STOP_MS = 10_000
+
+/** Ends a container as `docker stop` does it. @param told the process that gets the signals: its process 1 */
+export async function dockerStop(running: Running, told: number): Promise<number | string> {
+  process.kill(told, 'SIGTERM')
+  const killed = setTimeout(() => process.kill(told, 'SIGKILL'), DOCKER_STOP_MS)
+  try {
+    return await running.ended
+  } finally {
+    clearTimeout(killed)
+  }
+}
+
 /** Processes of a container that have ended and that nobody has reaped. @param init its process 1 */
 export function zombies(init: number): number[] {
   const namespace = namespaceOf(String(init))

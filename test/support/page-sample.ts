@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 /**
- * The text of a sample in a page of documentation: the `nth` block of code below a heading.
+ * The text of a sample in a page of documentation: the `nth` block of code below a heading, which is given with its `#`.
  * @param replaced what a test has elsewhere than the reader, by the page's words; each must be there
  */
 export function pageSample(
@@ -12,12 +12,12 @@ export function pageSample(
   replaced: Record<string, string>,
 ): string {
   const text = readFileSync(fileURLToPath(new URL(`../../${page}`, import.meta.url)), 'utf8')
-  const [, section = ''] = text.split(`\n## ${heading}\n`)
+  const [, section = ''] = `\n${text}`.split(`\n${heading}\n`)
   const blocks = [...(section.split('\n## ')[0] ?? '').matchAll(/^```\w+\n(.*?)^```$/gms)]
   let sample = blocks[nth]?.[1]
-  if (sample === undefined) throw new Error(`${page} has no block ${nth} below "${heading}"`)
+  if (sample === undefined) throw new Error(`${page} has no block ${nth} below ${heading}`)
   for (const [words, others] of Object.entries(replaced)) {
-    if (!sample.includes(words)) throw new Error(`The sample below "${heading}" does not have ${words}`)
+    if (!sample.includes(words)) throw new Error(`The sample below ${heading} does not have ${words}`)
     sample = sample.replaceAll(words, others)
   }
   return sample

@@ -1,0 +1,74 @@
+// Needs: root, buildah, runc, mount
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { execa } from 'execa'
+import { PACKAGES } from './booted.ts'
+import { debianRoot } from './debian.ts'
+import type { Cleanup } from './temp.ts'
+import { testTool } from './tool.ts'
+
+/** Of Debian's files, and of what npm unpacks. */
+const BUILD_MS = 5 * 60_000
+const NPM = '10.9.9'
+
+/** Images and containers of one test, in a store of their own, made by buildah without any registry. */
+export class Images {
+  readonly #dir = mkdtempSync(join(tmpdir(), 'fomular-images-'))
+
+  constructor(t: Cleanup) {
+    t.after(async () => {
+      await this.buildah('rm', '--all')
+      await this.buildah('rmi', '--all', '--force')
+      await execa('umount', [join(this.#dir, 'storage/overlay')], { reject: false })
+      rmSync(this.#dir, { recursive: true })
+    })
+  }
+
+  /** The command line of buildah. */
+  command(...args: string[]): [string, ...string[]] {
+    const at = (name: string) => join(this.#dir, name)
+    return [
+      'buildah',
+      '--root',
+      at('storage'),
+      '--runroot',
+      at('run'),
+      '--storage-driver',
+      'overlay',
+      ...args,
+    ]
+  }
+
+  async buildah(...args: string[]): Promise<string> {
+    const [file, ...rest] = this.command(...args)
+    return (await execa(file, rest, { timeout: BUILD_MS })).stdout.trim()
+  }
+
+  /** A Debian with this Node and an npm as an image, and with further files, by their paths there. */
+  async debian(name: string, files: Record<string, string>) {
+    const container = await this.buildah('from', 'scratch')
+    const root = await this.buildah('mount', container)
+    await execa('cp', ['--archive', `${await debianRoot({ packages: PACKAGES })}/.`, root])
+    const put = (from: string, to: string) => {
+      mkdirSync(dirname(join(root, to)), { recursive: true })
+      cpSync(from, join(root, to), { recursive: true })
+    }
+    put(process.execPath, 'usr/local/bin/node')
+    put(join(await testTool('npm', NPM), 'npm'), 'usr/local/lib/node_modules/npm')
+    symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', join(root, 'usr/local/bin/npm'))
+    for (const [to, from] of Object.entries(files)) put(from, to)
+    await this.buildah('umount', container)
+    await this.buildah('commit', '--quiet', '--rm', container, name)
+  }
+
+  /** Builds a Dockerfile's text. */
+  async build(name: string, dockerfile: string, args: Record<string, string>) {
+    const context = join(this.#dir, 'context')
+    mkdirSync(context)
+    writeFileSync(join(context, 'Dockerfile'), dockerfile)
+    const given = Object.entries(args).flatMap(([arg, value]) => ['--build-arg', `${arg}=${value}`])
+    const options = ['--isolation', 'chroot', '--format', 'docker', '--tag', name]
+    await this.buildah('build', ...options, ...given, context)
+  }
+}
