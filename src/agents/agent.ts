@@ -3,10 +3,11 @@ import { readJson, writeAtomic } from '../platform/files.ts'
 import type { AgentStatus, Event, PermissionRequest } from '../protocol/index.ts'
 import { decodeLine, tooLong } from './decode.ts'
 import type { AgentFolder } from './folder.ts'
+import { type Frame, push } from './frame.ts'
 import { uuidFrom } from './ids.ts'
 import { Inbox } from './inbox.ts'
 import { Journal, type Line } from './journal.ts'
-import { hasEnded } from './lifecycle.ts'
+import { hasEnded, isInTurn } from './lifecycle.ts'
 import { ofThisBoot } from './of-this-boot.ts'
 import { ownWords } from './own-words.ts'
 import { CursorRecord, ProcessRecord, type RunRecord, type Snapshot, type SpecRecord } from './records.ts'
@@ -19,13 +20,6 @@ const CATCH_UP_BYTES = 1024 * 1024
 
 /** How much of what a tool is to be used for a status carries. */
 const STATUS_INPUT_CHARS = 16 * 1024
-
-/** A part of a journal on its way to the server: bytes `[from, to)` as events. */
-export interface Frame {
-  from: number
-  to: number
-  events: Event[]
-}
 
 export interface AgentContext {
   clock: Clock
@@ -206,6 +200,7 @@ export class Agent {
   /** A stop was asked for: the coming end is read as that, by the next daemon too. */
   beginStop(cause: 'stopped' | 'rebooted') {
     this.#snapshot.stopping = cause
+    if (isInTurn(this.#snapshot.state)) this.#snapshot.interrupted = true
     move(this.#snapshot, 'stop', this.#now())
     this.touch()
     try {
@@ -234,12 +229,27 @@ export class Agent {
     this.touch()
   }
 
+  /** Its end was asked for, by a signal that did not come from here. */
+  endedBy(reason: 'stopped' | 'rebooted') {
+    if (this.#snapshot.exit) this.#snapshot.exit = { ...this.#snapshot.exit, reason }
+    this.touch()
+  }
+
+  /** It is known who ended it. @param detail in a sentence */
+  explain(detail: string) {
+    const { exit } = this.#snapshot
+    if (!exit || exit.detail !== undefined) return
+    this.#snapshot.exit = { ...exit, detail }
+    this.touch()
+  }
+
   /** A new run was written down: what was known of the last one's end is history. */
   begun(run: RunRecord) {
     this.run = run
     this.returning = false
     this.#snapshot.exit = undefined
     this.#snapshot.failure = undefined
+    this.#snapshot.turn_interrupted = run.turn_interrupted
     move(this.#snapshot, 'launch', this.#now())
     this.touch()
   }
@@ -296,6 +306,7 @@ export class Agent {
       ...(snapshot.permission_mode && { permission_mode: snapshot.permission_mode }),
       ...(snapshot.runtime_version && { runtime_version: snapshot.runtime_version }),
       ...(snapshot.exit && { exit: snapshot.exit }),
+      ...(snapshot.turn_interrupted && { turn_interrupted: snapshot.turn_interrupted }),
       ...(snapshot.failure && { failure: snapshot.failure }),
       ...(snapshot.total_cost_usd !== undefined && { total_cost_usd: snapshot.total_cost_usd }),
       ...(this.heldUntil && { restart_held_until: new Date(this.heldUntil).toISOString() }),
@@ -354,6 +365,7 @@ export class Agent {
         changed = changed || before !== this.inbox.unsettled
       }
       changed = reduce(this.#snapshot, event, this.run.initialize_id, this.#now()) || changed
+      if (event.kind === 'process_exited' && this.run.recall) this.explain(this.run.recall.why)
       this.#context.observed(event)
     }
     this.#snapshot.offset = line.end
@@ -375,18 +387,3 @@ function forStatus(request: PermissionRequest): PermissionRequest {
 }
 
 const answeredId = (agentId: string, requestId: string) => uuidFrom('answered', agentId, requestId)
-
-/** Deltas that follow each other in one frame are one delta: only a link that lags has several in a frame. */
-function push(events: Event[], event: Event) {
-  const last = events.at(-1)
-  if (
-    last &&
-    (event.kind === 'text_delta' || event.kind === 'thinking_delta' || event.kind === 'tool_input_delta') &&
-    last.kind === event.kind &&
-    last.message_id === event.message_id &&
-    last.block === event.block &&
-    last.parent_tool_use_id === event.parent_tool_use_id
-  )
-    last.text += event.text
-  else events.push(event)
-}

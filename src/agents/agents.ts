@@ -7,13 +7,14 @@ import { clearTemporary, ensurePrivateDir, readJson, setAside, writeAtomic } fro
 import type { Logger } from '../platform/log.ts'
 import { AgentId, type CommandOf } from '../protocol/index.ts'
 import { Agent, type AgentContext } from './agent.ts'
-import { checkCwd, checkRoom } from './checks.ts'
+import { checkCwd, checkRoom, runtimeOf } from './checks.ts'
 import { checkProcesses, type StopOptions, stop, sweep } from './end.ts'
 import { CommandFailure } from './failure.ts'
 import { agentFolder, makeFolder } from './folder.ts'
-import { ownUser } from './foreign.ts'
 import { uuidFrom } from './ids.ts'
-import { initializeId, isLaunched, launch } from './launch.ts'
+import { isLaunched, launch, type Shelter } from './launch.ts'
+import { firstRun, nextRun } from './next-run.ts'
+import { haveBack, isUnexplained, recall } from './recall.ts'
 import { RunRecord, SpecRecord } from './records.ts'
 import { nextRestart, Restarts } from './restart.ts'
 import type { Runtime } from './runtimes/runtime.ts'
@@ -28,6 +29,10 @@ export interface AgentsOptions extends Omit<AgentContext, 'changed' | 'unreadabl
   program(runtime: string): Promise<string>
   /** What agents inherit. */
   environment: NodeJS.ProcessEnv
+  /** Where agents are to live, if the daemon's end would reach them beside it. */
+  shelter?(): Promise<Shelter | undefined>
+  /** Whether agents that the daemon itself has ended go on with their turns, without having asked for it. */
+  resumeTurns: boolean
   maxAgents: number
   logger: Logger
   changed(agent: Agent): void
@@ -49,6 +54,8 @@ export class Agents {
   readonly #restarts: Restarts
   /** Agents that are being started anew, with the session their process will work in. */
   readonly #resuming = new Map<Agent, { sessionId: string; settled: Promise<unknown> }>()
+  /** Agents that were killed, or lost, while no daemon was there. */
+  readonly #unseen = new Set<Agent>()
   #closed = false
 
   constructor(options: AgentsOptions) {
@@ -120,7 +127,7 @@ export class Agents {
         path: 'agent_id',
       })
     }
-    const runtime = this.#runtime(spec.runtime)
+    const runtime = runtimeOf(this.#options.runtimes, spec.runtime)
     const program = await this.#options.program(spec.runtime)
     checkCwd(spec.cwd)
     checkRoom(this.#agents.values(), this.#options.maxAgents)
@@ -129,20 +136,7 @@ export class Agents {
 
     const now = this.#now()
     const record: SpecRecord = { version: 1, agent_id, command_id, created_at: now, spec }
-    const run: RunRecord = {
-      version: 1,
-      run: 1,
-      command_id,
-      program,
-      ...ownUser(),
-      launched_at: now,
-      initialize_id: initializeId(agent_id, command_id, 1),
-      session: spec.session
-        ? { id: spec.session.resume, mode: spec.session.fork ? 'fork' : 'resume' }
-        : { id: randomUUID(), mode: 'new' },
-      restarts: [],
-      ...(spec.prompt !== undefined && { prompt_id: uuidFrom('prompt', agent_id, command_id) }),
-    }
+    const run = firstRun(record, program)
     const agent = this.#create(record, run, runtime)
     await this.#launch(agent)
     return agent
@@ -178,24 +172,9 @@ export class Agents {
     // What the last run left behind would work beside the new one.
     await (this.#sweeps.get(agent) ?? sweep(agent))
     if (session.mode === 'resume') checkSessionElsewhere(agent.runtime, session.id)
-    const { run, record } = agent
-    const number = run.run + 1
-    const at = this.#now()
     agent.inbox.requeue()
-    const next: RunRecord = {
-      version: 1,
-      run: number,
-      program,
-      ...ownUser(),
-      launched_at: at,
-      initialize_id: initializeId(agent.id, commandId ?? at, number),
-      session,
-      restarts:
-        commandId === undefined
-          ? [...run.restarts.slice(-record.spec.restart!.max_per_hour), at]
-          : run.restarts,
-      ...(commandId !== undefined && { command_id: commandId }),
-    }
+    const { resumeTurns } = this.#options
+    const next = nextRun(agent, { commandId, program, session, at: this.#now(), resumeTurns })
     writeAtomic(agent.folder.run, JSON.stringify(next), { durable: true })
     if (commandId !== undefined) agent.inbox.mark(resumedId(agent, commandId))
     agent.begun(next)
@@ -213,6 +192,22 @@ export class Agents {
     }
     await stop(agent, options)
     await this.#sweeps.get(agent)
+  }
+
+  /**
+   * It is known what ended agents while no daemon was there.
+   * @param back whether they are to come back whatever their restart policies say
+   */
+  explain(why: (agent: Agent) => string | undefined, back: boolean) {
+    for (const agent of this.#unseen) {
+      const reason = agent.ended ? why(agent) : undefined
+      if (reason === undefined) continue
+      agent.explain(reason)
+      this.#options.logger.warn({ agent_id: agent.id }, reason)
+      if (back) haveBack(agent, reason)
+      if (back) this.#restarts.again(agent)
+    }
+    this.#unseen.clear()
   }
 
   /** Nothing is started by itself any more. Resolves when what was being started is. */
@@ -274,7 +269,7 @@ export class Agents {
       void endStrays(dir)
       return undefined
     }
-    const runtime = this.#runtime(record.value.spec.runtime)
+    const runtime = runtimeOf(this.#options.runtimes, record.value.spec.runtime)
     const agent = new Agent(folder, record.value, run.value, runtime, this.#context())
     // Not before: its inbox finishes what a daemon was killed in.
     clearTemporary(dir)
@@ -282,6 +277,7 @@ export class Agents {
   }
 
   #adoptOne(agent: Agent) {
+    const { runEnded } = agent
     // First of all: where the journal ends is in the greeting, and a server gives up what it has beyond that.
     while (agent.catchUp());
     if (!agent.runEnded && !isLaunched(agent)) {
@@ -293,10 +289,15 @@ export class Agents {
       this.#options.logger.info({ agent_id: agent.id, pid: agent.process?.agent.pid }, 'agent taken over')
       // Whoever was stopping it did not live to see its end.
       const { stopping } = agent.snapshot
-      if (stopping) void this.stop(agent, { commandId: `taken-over-${this.#now()}`, cause: stopping })
+      if (agent.run.recall)
+        void recall(agent, agent.run.recall.why, { commandId: `taken-over-${this.#now()}` })
+      else if (stopping) void this.stop(agent, { commandId: `taken-over-${this.#now()}`, cause: stopping })
     }
     // The daemon that saw it end may not have lived to sweep.
-    else this.#ended(agent)
+    else {
+      if (!runEnded && isUnexplained(agent)) this.#unseen.add(agent)
+      this.#ended(agent)
+    }
   }
 
   #create(record: SpecRecord, run: RunRecord, runtime: Runtime): Agent {
@@ -322,9 +323,9 @@ export class Agents {
   }
 
   async #launch(agent: Agent) {
-    const { logger, environment } = this.#options
+    const { logger, environment, shelter } = this.#options
     try {
-      await launch(agent, environment)
+      await launch(agent, { environment, shelter: await shelter?.() })
       logger.info({ agent_id: agent.id, run: agent.run.run }, 'agent launched')
     } catch (error) {
       logger.warn({ agent_id: agent.id, err: error }, 'agent not launched')
@@ -369,15 +370,6 @@ export class Agents {
       .finally(() => this.#sweeps.delete(agent))
     this.#sweeps.set(agent, sweeping)
     this.#restarts.ended(agent)
-  }
-
-  #runtime(name: string): Runtime {
-    const runtime = this.#options.runtimes[name]
-    if (runtime) return runtime
-    throw new CommandFailure('runtime_unknown', `This daemon does not know the runtime "${name}".`, {
-      path: 'spec.runtime',
-      remedy: `It knows: ${Object.keys(this.#options.runtimes).join(', ')}.`,
-    })
   }
 
   #checkSession(runtime: Runtime, sessionId: string, except?: Agent) {

@@ -1,6 +1,6 @@
 import { accessSync, constants, statSync } from 'node:fs'
-import type { Agent } from './agent.ts'
 import { CommandFailure } from './failure.ts'
+import type { Runtime } from './runtimes/runtime.ts'
 
 /** That an agent can work in `cwd`. @throws CommandFailure */
 export function checkCwd(cwd: string) {
@@ -24,10 +24,20 @@ export function checkCwd(cwd: string) {
   }
 }
 
-/** That one more agent may run beside these. @throws CommandFailure */
-export function checkRoom(agents: Iterable<Agent>, most: number) {
+/** @throws CommandFailure for a runtime that is not among these */
+export function runtimeOf(runtimes: Record<string, Runtime>, name: string): Runtime {
+  const runtime = runtimes[name]
+  if (runtime) return runtime
+  throw new CommandFailure('runtime_unknown', `This daemon does not know the runtime "${name}".`, {
+    path: 'spec.runtime',
+    remedy: `It knows: ${Object.keys(runtimes).join(', ')}.`,
+  })
+}
+
+/** That one more agent may run. @throws CommandFailure */
+export function checkRoom(agents: Iterable<{ ended: boolean }>, maxAgents: number) {
   const running = [...agents].filter((agent) => !agent.ended).length
-  if (running < most) return
+  if (running < maxAgents) return
   throw new CommandFailure('too_many_agents', `This machine runs ${running} agents, its limit.`, {
     remedy: 'Stop some, or raise max_agents in its configuration.',
   })

@@ -71,8 +71,11 @@ export interface StopOptions {
   graceS?: number | undefined
   /** Aborted when the graces are to be short. */
   hurry?: AbortSignal | undefined
-  /** `rebooted`: the machine goes down. Its turn is not interrupted, so that it can be taken up again. */
-  cause?: 'stopped' | 'rebooted'
+  /**
+   * `rebooted`: the machine goes down; `recalled`: the next daemon has it back. Its turn is not interrupted, so that it
+   * can be taken up again.
+   */
+  cause?: 'stopped' | 'rebooted' | 'recalled'
 }
 
 /**
@@ -89,7 +92,7 @@ export async function stop(
   }
   if (over()) return
   const busy = agent.snapshot.state === 'working' || agent.snapshot.state === 'waiting'
-  agent.beginStop(cause)
+  agent.beginStop(cause === 'rebooted' ? cause : 'stopped')
   const { runtime, run } = agent
   // While its parents live, a process that has dropped the agent's mark can still be told for the agent's.
   const family = agentProcesses().get(agent.folder.dir) ?? []

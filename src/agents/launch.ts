@@ -1,6 +1,8 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { sleep } from '../platform/clock.ts'
 import { writeAtomic } from '../platform/files.ts'
 import { bootId } from '../platform/process-identity.ts'
 import type { Agent } from './agent.ts'
@@ -8,23 +10,46 @@ import { uuidFrom } from './ids.ts'
 import { launchScript } from './launch-script.ts'
 import { AGENT_MARK } from './strays.ts'
 
+/** For a shelter to be made, and how often it is looked whether the launcher is in it. */
+const SHELTER_MS = 5000
+const SHELTER_STEP_MS = 10
+
 /** Whether the launcher of the agent's present run has been there. */
 export const isLaunched = (agent: Agent) => existsSync(agent.folder.claim(agent.run.run))
+
+/** A way to start a program where the daemon's end does not reach it. */
+export interface Shelter {
+  /** @param name tells it from all others there, now and later */
+  command(
+    argv: readonly string[],
+    env: NodeJS.ProcessEnv,
+    name: string,
+  ): { argv: [file: string, ...args: string[]]; env: NodeJS.ProcessEnv }
+}
+
+export interface LaunchOptions {
+  /** What the agent inherits. */
+  environment: NodeJS.ProcessEnv
+  /** Where it is to live, if not beside the daemon. One that fails is done without. */
+  shelter?: Shelter | undefined
+}
 
 /**
  * Brings the run that `run.json` describes to life. May be called again after a crash at any point: what was put is not
  * put twice, and of two launchers for one run the second ends at once.
- * @param environment what the agent inherits
  * @throws the system's error when the launcher could not be started
  */
-export async function launch(agent: Agent, environment: NodeJS.ProcessEnv): Promise<void> {
+export async function launch(agent: Agent, { environment, shelter }: LaunchOptions): Promise<void> {
   const { folder, record, run, runtime } = agent
   const { spec } = record
   const plan = runtime.launch(spec, {
     path: run.program,
     dir: folder.dir,
     ...(run.session && {
-      session: { ...run.session, resumeTurn: run.run > 1 && spec.restart?.resume_turn === true },
+      session: {
+        ...run.session,
+        resumeTurn: run.run > 1 && (spec.restart?.resume_turn === true || run.resume_turn === true),
+      },
     }),
   })
   for (const [name, text] of Object.entries(plan.files)) writeAtomic(join(folder.dir, name), text)
@@ -50,18 +75,59 @@ export async function launch(agent: Agent, environment: NodeJS.ProcessEnv): Prom
     runtime.idlePattern,
     ...plan.argv,
   ]
-  const child = spawn('/bin/sh', args, {
-    cwd: spec.cwd,
-    // A session and process group of its own: signals to the daemon's terminal or group do not reach it.
-    detached: true,
-    stdio: 'ignore',
-    env: { ...environment, ...spec.env, ...plan.env, [AGENT_MARK]: folder.dir },
-  })
+  const env = { ...environment, ...spec.env, ...plan.env, [AGENT_MARK]: folder.dir }
+  const bare: Spawned = { argv: ['/bin/sh', ...args], env, cwd: spec.cwd }
+  if (shelter && !isLaunched(agent)) {
+    const name = shelterName(agent)
+    note(agent, name)
+    const sheltered = { cwd: spec.cwd, ...shelter.command(bare.argv, env, name) }
+    if (await startsWithin(SHELTER_MS, sheltered, () => isLaunched(agent))) return
+    note(agent, undefined)
+  }
+  await start(bare)
+}
+
+interface Spawned {
+  argv: [file: string, ...args: string[]]
+  env: NodeJS.ProcessEnv
+  cwd: string
+}
+
+/** @throws the system's error */
+async function start({ argv: [file, ...args], env, cwd }: Spawned): Promise<ChildProcess> {
+  // A session and process group of its own: signals to the daemon's terminal or group do not reach it.
+  const child = spawn(file, args, { cwd, env, detached: true, stdio: 'ignore' })
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve)
     child.once('error', reject)
   })
   child.unref()
+  return child
+}
+
+/** Starts a program that is to come to something by way of another, which may fail or hang. @returns whether it did */
+async function startsWithin(ms: number, spawned: Spawned, hasCome: () => boolean): Promise<boolean> {
+  const child = await start(spawned).catch(() => undefined)
+  for (let waited = 0; child && waited < ms && !hasCome(); waited += SHELTER_STEP_MS) {
+    if (child.exitCode !== null || child.signalCode !== null) break
+    await sleep(SHELTER_STEP_MS)
+  }
+  if (hasCome()) return true
+  child?.kill('SIGTERM')
+  return false
+}
+
+/** Two state folders may have agents of one name. */
+function shelterName({ id, folder, run }: Agent) {
+  const hash = createHash('sha256').update(folder.dir).digest('hex').slice(0, 8)
+  return `fomular-agent-${id}-${hash}-${run.run}`
+}
+
+/** Written down before it is made: whoever finds the agent later knows where to look. */
+function note(agent: Agent, shelter: string | undefined) {
+  const { shelter: _, ...run } = agent.run
+  agent.run = shelter === undefined ? run : { ...run, shelter }
+  writeAtomic(agent.folder.run, JSON.stringify(agent.run))
 }
 
 export const initializeId = (agentId: string, commandId: string, run: number) =>

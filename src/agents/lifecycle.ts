@@ -84,3 +84,6 @@ const next: Record<AgentState, Record<Stimulus, AgentState>> = {
 export const step = (state: AgentState, stimulus: Stimulus): AgentState => next[state][stimulus]
 
 export const hasEnded = (state: AgentState) => state === 'exited' || state === 'failed'
+
+/** Whether the agent is in a turn, be it one that waits for an answer. */
+export const isInTurn = (state: AgentState) => state === 'working' || state === 'waiting'

@@ -32,6 +32,14 @@ export const RunRecord = z.object({
   restarts: z._default(z.array(z.string()), []),
   /** Somebody stopped it after it had ended: its restart policy is not to have it back. */
   stay_ended: z.optional(z.literal(true)),
+  /** A daemon ended it for a new start of its own, which the agent would not have lived through: the next has it back. */
+  recall: z.optional(z.object({ why: z.string() })),
+  /** It goes on with the turn that the run before was ended in. */
+  resume_turn: z.optional(z.boolean()),
+  /** Why it does not, in a sentence. */
+  turn_interrupted: z.optional(z.string()),
+  /** The place of its own that its processes were started in. */
+  shelter: z.optional(z.string()),
 })
 export type RunRecord = z.infer<typeof RunRecord>
 
@@ -74,6 +82,10 @@ export const Snapshot = z.object({
   failure: z.optional(z.object({ code: z.string(), message: z.string() })),
   /** Set while a stop that was asked for is under way: how the coming exit is to be read. */
   stopping: z.optional(z.enum(['stopped', 'rebooted'])),
+  /** Whether its process ended, or is being ended, in a turn. */
+  interrupted: z.optional(z.boolean()),
+  /** Why it is idle after a restart that its turn did not survive, in a sentence. */
+  turn_interrupted: z.optional(z.string()),
   /** The newest replies of the agent, for commands that are asked about again. */
   replies: z.array(
     z.object({

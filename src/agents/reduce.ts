@@ -1,5 +1,5 @@
 import type { Event, Exit, PermissionRequest } from '../protocol/index.ts'
-import { hasEnded, type Stimulus, step } from './lifecycle.ts'
+import { hasEnded, isInTurn, type Stimulus, step } from './lifecycle.ts'
 import type { Snapshot } from './records.ts'
 
 /** Replies kept for commands that are asked about again. */
@@ -62,12 +62,14 @@ export function reduce(
         exit: undefined,
         failure: undefined,
         stopping: undefined,
+        interrupted: undefined,
       })
       move(snapshot, 'launch', now)
       return true
     case 'process_exited': {
       if (event.run !== snapshot.run || hasEnded(snapshot.state)) return false
       const cause = snapshot.stopping ?? event.reason
+      if (isInTurn(snapshot.state)) snapshot.interrupted = true
       // An agent that was made to end before it was ready has not failed.
       if (cause) move(snapshot, 'stop', now)
       snapshot.exit = exitOf(event.code, event.signal, cause)
@@ -85,6 +87,7 @@ export function reduce(
       })
     case 'state':
       if (event.state === 'idle') snapshot.pending = []
+      else snapshot.turn_interrupted = undefined
       return move(snapshot, event.state, now)
     case 'permission_request':
       // Something it left behind may go on writing, but nobody is there to be answered.
@@ -104,6 +107,7 @@ export function reduce(
     case 'reply':
       return reply(snapshot, event, initializeId, now)
     case 'turn_result':
+      if (!event.is_error) snapshot.interrupted = undefined
       return assign(snapshot, { total_cost_usd: event.total_cost_usd, session_id: event.session_id })
     default:
       return false

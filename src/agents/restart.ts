@@ -17,10 +17,11 @@ export interface Restart {
   held: boolean
 }
 
-/** Whether and when the agent's restart policy wants it back, now that it has ended. */
+/** Whether and when the agent is to come back, now that it has ended: by its restart policy, or because a daemon ended it. */
 export function nextRestart({ record, snapshot, run }: Agent, now: number): Restart | undefined {
   const { restart } = record.spec
   const { exit } = snapshot
+  if (run.recall && exit && !run.stay_ended) return { delayMs: 0, held: false }
   if (!restart || restart.policy === 'never' || !exit || run.stay_ended) return undefined
   const lost = exit.reason === 'lost' || exit.reason === 'rebooted' || exit.reason === 'killed'
   if (!lost && !(restart.policy === 'on-failure' && exit.reason === 'crashed')) return undefined
@@ -70,6 +71,12 @@ export class Restarts {
     agent.heldUntil = undefined
     agent.returning = false
     if (this.#looping.delete(agent)) crashLoops([...this.#looping])
+  }
+
+  /** What is to become of the agent has changed since it ended. */
+  again(agent: Agent) {
+    this.cancel(agent)
+    this.ended(agent)
   }
 
   close() {

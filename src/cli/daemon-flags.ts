@@ -31,6 +31,10 @@ export const withSharedDaemonFlags = (command: Command): Command =>
       'seconds for a whole stop; towards their end the rest is hurried (default: 10 as the main process of a container)',
     )
     .option(
+      '--resume-turns',
+      'agents that the daemon stops for its own restart go on with the turn they were in (default: they wait)',
+    )
+    .option(
       '--journal-cap-mb <MiB>',
       "MiB of delivered activity kept per agent on this machine's disk (default: 256)",
     )

@@ -1,8 +1,9 @@
 import { Command } from 'commander'
 import { sleep } from '../platform/clock.ts'
 import { UserError } from '../platform/errors.ts'
-import type { ControlClient } from './client/control-client.ts'
+import type { ControlClient, DaemonStatus } from './client/control-client.ts'
 import { connectDaemon, type LocalOptions, WHICH, withLocal } from './local.ts'
+import { cleanLine } from './render/clean.ts'
 import { print, printJson } from './terminal.ts'
 
 /** For the new daemon to answer. A supervisor may wait some seconds before it starts it. */
@@ -10,7 +11,8 @@ const BACK_MS = 30_000
 const POLL_MS = 100
 
 const HELP = `
-Agents run on: the new daemon takes them over.
+Agents run on: the new daemon takes them over. Where what runs the daemon would end them with it (\`status\` says so, and
+how to change that), they are stopped, and resumed in their sessions.
 ${WHICH}
 
 Example:
@@ -19,7 +21,7 @@ Example:
 export function restartCommand(): Command {
   return withLocal(
     new Command('restart')
-      .description('start the daemon anew, while its agents run on')
+      .description('start the daemon anew, for its agents to go on with')
       .addHelpText('after', HELP)
       .action(restart),
   )
@@ -27,9 +29,16 @@ export function restartCommand(): Command {
 
 async function restart(options: LocalOptions) {
   const { daemon, facts } = await connectDaemon(options)
-  const { restart_strategy, pid, version } = await restartDaemon(daemon)
-  if (options.json) printJson({ restart_strategy, pid, version, ...facts })
-  else print(`The daemon is back: process ${pid}, version ${version}.`)
+  const { ended, ...back } = await restartDaemon(daemon)
+  if (options.json) return printJson({ ...back, ...(ended && { agents_ended: ended.agents }), ...facts })
+  print(`The daemon is back: process ${back.pid}, version ${back.version}.`)
+  if (ended) print(endedText(ended))
+}
+
+/** What a new start costs where agents do not live through it. */
+export function endedText({ agents, message, remedy }: NonNullable<DaemonStatus['agents_end']>): string {
+  const who = agents.length === 1 ? '1 agent was' : `${agents.length} agents were`
+  return `${who} stopped for that, to be resumed. ${cleanLine(message, 500)}\n  → ${cleanLine(remedy, 500)}`
 }
 
 /**
@@ -40,13 +49,16 @@ async function restart(options: LocalOptions) {
 export async function restartDaemon(daemon: ControlClient, givenUp?: () => Promise<void>) {
   const before = await daemon.status()
   const restart_strategy = await daemon.restart()
-  const deadline = Date.now() + BACK_MS
+  const { agents_end: end } = before
+  const ended = end && end.agents.length > 0 ? end : undefined
+  let deadline = Date.now() + BACK_MS
   while (Date.now() < deadline) {
     await sleep(POLL_MS)
     const now = await daemon.status().catch(() => undefined)
     if (!now) await givenUp?.()
-    if (!now || now.started_at === before.started_at) continue
-    return { restart_strategy, pid: now.pid, version: now.version }
+    // It stops agents first, which takes as long as they need.
+    else if (now.started_at === before.started_at) deadline = Date.now() + BACK_MS
+    else return { restart_strategy, pid: now.pid, version: now.version, ended }
   }
   throw new UserError('not_back', `The daemon has not come back within ${BACK_MS / 1000} s.`, {
     remedy:

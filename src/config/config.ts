@@ -34,6 +34,8 @@ export interface DaemonConfig {
   stop_grace_s: number
   /** Seconds in which a whole stop is over: towards their end, what is left of it is hurried. */
   stop_within_s?: number
+  /** Whether agents that the daemon had to end for a new start of its own go on with the turns they were in. */
+  resume_turns: boolean
   /** How much of an agent's acknowledged activity is kept on this machine's disk. */
   journal_cap_mb: number
   /** Days after which an ended agent's folder is removed. */
@@ -84,6 +86,7 @@ const SETTINGS = {
   max_agents: integer(1, 10_000),
   stop_grace_s: number(0, 600),
   stop_within_s: number(0, 3600),
+  resume_turns: flag,
   journal_cap_mb: integer(1, 1024 * 1024),
   retain_ended_days: number(0, 3650),
   'update.package': text,
@@ -106,6 +109,7 @@ export const DEFAULTS = {
   log_format: 'text',
   max_agents: 200,
   stop_grace_s: 5,
+  resume_turns: false,
   journal_cap_mb: 256,
   retain_ended_days: 7,
   'update.package': PACKAGE,
@@ -164,6 +168,7 @@ export async function loadDaemonConfig({
     max_agents: find('max_agents', sources)?.value ?? DEFAULTS.max_agents,
     stop_grace_s: find('stop_grace_s', sources)?.value ?? DEFAULTS.stop_grace_s,
     ...(stop_within_s !== undefined && { stop_within_s }),
+    resume_turns: find('resume_turns', sources)?.value ?? DEFAULTS.resume_turns,
     journal_cap_mb: find('journal_cap_mb', sources)?.value ?? DEFAULTS.journal_cap_mb,
     retain_ended_days: find('retain_ended_days', sources)?.value ?? DEFAULTS.retain_ended_days,
     update: updateConfig(sources),

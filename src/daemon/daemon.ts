@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import type { Agent } from '../agents/agent.ts'
 import { Agents } from '../agents/agents.ts'
-import { isForeign } from '../agents/foreign.ts'
+import { withdraw } from '../agents/recall.ts'
 import { claude } from '../agents/runtimes/claude/index.ts'
 import type { DaemonConfig } from '../config/config.ts'
 import { childEnvironment } from '../config/environment.ts'
@@ -30,11 +30,14 @@ import { Schedule } from '../update/schedule.ts'
 import { Updates } from '../update/updates.ts'
 import { Admission } from './admission.ts'
 import { Dispatcher } from './dispatcher.ts'
+import { Fates } from './fates.ts'
 import { Health } from './health.ts'
 import { Ledger } from './ledger.ts'
 import { openMachine } from './machine.ts'
 import type { Invocation } from './relaunch.ts'
+import { standDown } from './stand-down.ts'
 import { Statuses } from './statuses.ts'
+import { tellForeign } from './tell-foreign.ts'
 import { UpdateHealth } from './update-health.ts'
 import { Upkeep } from './upkeep.ts'
 
@@ -61,6 +64,7 @@ export class Daemon {
   readonly #machine
   readonly #agents: Agents
   readonly #health: Health
+  readonly #fates: Fates
   readonly #updateHealth: UpdateHealth
   readonly #admission: Admission
   readonly #outbox: Outbox
@@ -117,6 +121,7 @@ export class Daemon {
       changed: () => this.#statuses.machine(() => this.#health.status()),
       awake: () => this.#link.nudge(),
     })
+    this.#fates = new Fates({ pid: process.pid, env: process.env, health: this.#health, logger })
     this.#updateHealth = new UpdateHealth(this.#health)
     this.#admission = new Admission(this.#health)
     this.#agents = new Agents({
@@ -124,6 +129,8 @@ export class Daemon {
       runtimes,
       program: (runtime) => this.#admission.program(runtime),
       environment,
+      shelter: () => this.#fates.shelter(),
+      resumeTurns: config.resume_turns,
       maxAgents: config.max_agents,
       clock,
       logger,
@@ -183,10 +190,11 @@ export class Daemon {
     })
     if (this.#machine.damaged) this.#damagedAt(this.#machine.damaged)
     this.#agents.adopt()
-    this.#tellForeign()
+    tellForeign(this.#agents, this.#health, logger)
   }
 
   start() {
+    this.#fates.start(this.#agents, this.updates.underTrial)
     this.updates.takeUp()
     this.#health.start()
     this.#upkeep.start()
@@ -197,6 +205,8 @@ export class Daemon {
   /** What `fomular-daemon status` shows. Asks the server itself whether it hears this daemon. */
   async status() {
     const { config, paths } = this.#options
+    const [pong] = await Promise.all([this.#link.ping(), this.#fates.look()])
+    const end = this.#fates.told(this.#agents)
     return {
       version: VERSION,
       pid: process.pid,
@@ -206,9 +216,10 @@ export class Daemon {
       server_url: config.server_url,
       link: this.#link.info(),
       /** Milliseconds there and back; null when the server does not hear this daemon. */
-      server_hears_ms: (await this.#link.ping()) ?? null,
+      server_hears_ms: pong ?? null,
       machine: this.#health.status(),
       agents: [...this.#agents].map((agent) => agent.status()),
+      ...(end && { agents_end: end }),
     }
   }
 
@@ -227,6 +238,18 @@ export class Daemon {
     return this.#health.probe()
   }
 
+  /** Makes ready for a new start. @see standDown */
+  async standDown(hurry: AbortSignal): Promise<void> {
+    const { config, logger } = this.#options
+    await standDown({
+      agents: this.#agents,
+      fates: this.#fates,
+      takeNoCommands: () => this.#link.close(),
+      stop: { commandId: `recall-${this.#startedAt}`, graceS: config.stop_grace_s, hurry },
+      logger,
+    })
+  }
+
   /**
    * Stops all agents, tells the server the last of it, and lets go of everything.
    * @param hurry shortens the graces
@@ -237,6 +260,8 @@ export class Daemon {
     this.updates.stopped()
     this.#dispatcher.drain()
     await this.#agents.settle()
+    await this.#fates.attribute(this.#agents, cause)
+    if (cause === 'stopped') for (const agent of this.#agents) withdraw(agent)
     const running = [...this.#agents].filter((agent) => !agent.ended)
     if (running.length > 0) logger.info({ agents: running.length }, 'stopping the agents')
     const commandId = `shutdown-${this.#startedAt}-${Date.now()}`
@@ -352,22 +377,6 @@ export class Daemon {
     const agent = this.#agents.find(agentId)
     if (agent) this.#outbox.drop(agent)
     this.#statuses.drop(agentId)
-  }
-
-  /** The state folder has changed hands while agents worked: by hand, since `service install` ends them first. */
-  #tellForeign() {
-    const ids = [...this.#agents]
-      .filter(isForeign)
-      .map(({ id }) => id)
-      .join(', ')
-    if (ids === '') return
-    const problem = {
-      message: `Agents run on this state folder as another user: ${ids}. They hear what they are told, but this daemon cannot end them.`,
-      remedy:
-        'Stop them from here, then look with `ps` whether they have gone; as root, `doctor` ends the rest.',
-    }
-    this.#options.logger.error({ agents: ids }, problem.message)
-    this.#health.report('agents_of_another_user', { severity: 'error', ...problem })
   }
 
   #damagedAt(path: string) {

@@ -78,9 +78,9 @@ export async function runDaemon(
 
     let how = await ending.asked
     if (how === 'restart') {
-      notifier?.close()
-      logger.info('restarting; the agents run on')
       await daemon.answered()
+      await daemon.standDown(ending.hurry)
+      notifier?.close()
       how = ending.decided()
     }
     if (how === 'stop') {

@@ -15,6 +15,8 @@ export const Exit = z.object({
    * came back in time.
    */
   reason: z.enum(['stopped', 'finished', 'crashed', 'killed', 'lost', 'rebooted', 'lease']),
+  /** Who ended it and why, in a sentence, where the daemon knows more than the reason says. */
+  detail: z.optional(z.string()),
 })
 export type Exit = z.infer<typeof Exit>
 
@@ -40,6 +42,8 @@ export const AgentStatus = z.object({
   /** Prompts accepted that the runtime has not yet begun with. They outlive its process. */
   undelivered_prompts: z.int(),
   exit: z.optional(Exit),
+  /** Why it is idle after a restart that its turn did not survive, in a sentence; until its next turn. */
+  turn_interrupted: z.optional(z.string()),
   /** Why it failed to start, in the agent's own words where it had any. */
   failure: z.optional(z.object({ code: z.string(), message: z.string() })),
   /** Why and until when a restart is held back (ISO 8601), in a crash loop. */
@@ -68,6 +72,7 @@ export const HealthProblemCode = z.enum([
   'update_failed',
   'crash_loop',
   'agents_of_another_user',
+  'agents_end_with_daemon',
 ])
 export type HealthProblemCode = z.infer<typeof HealthProblemCode>
 

@@ -33,6 +33,17 @@ export const DaemonStatus = z.object({
   server_hears_ms: z.nullable(z.number()),
   machine: MachineStatus,
   agents: z.array(AgentStatus),
+  /** What ends agents together with the daemon, and which; absent where all live on. */
+  agents_end: z.optional(
+    z.object({
+      by: z.string(),
+      message: z.string(),
+      remedy: z.string(),
+      /** Where new agents are out of its reach. */
+      shelter: z.optional(z.string()),
+      agents: z.array(z.string()),
+    }),
+  ),
 })
 export type DaemonStatus = z.infer<typeof DaemonStatus>
 

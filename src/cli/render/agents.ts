@@ -63,7 +63,15 @@ function machineLabels(agents: Shown[]): Map<string | undefined, string> {
 const delivered = ({ acked, end, offset = 0 }: Shown) => `${Math.max(acked, offset)}/${Math.max(end, offset)}`
 
 /** An agent's state in a few words. */
-export function stateText({ state, pending, exit, failure, connected, gone }: Shown): string {
+export function stateText({
+  state,
+  pending,
+  exit,
+  failure,
+  turn_interrupted,
+  connected,
+  gone,
+}: Shown): string {
   const away = gone ? ' (removed)' : connected === false ? ' (machine away)' : ''
   switch (state) {
     case 'waiting': {
@@ -74,8 +82,9 @@ export function stateText({ state, pending, exit, failure, connected, gone }: Sh
       return `exited: ${exit === undefined ? 'unknown' : exitReason(exit)}${away}`
     case 'failed':
       return `failed: ${cleanLine(failure?.code ?? 'unknown', 30)}${away}`
-    case 'starting':
     case 'idle':
+      return `${turn_interrupted === undefined ? 'idle' : 'idle: interrupted'}${away}`
+    case 'starting':
     case 'working':
     case 'stopping':
       return state + away
@@ -101,5 +110,6 @@ export function endText({ state, exit, failure }: AgentStatus): string {
     lease: 'was ended because nobody came back in time',
   }[exit?.reason ?? 'lost']
   const code = exit?.signal ? ` (${exit.signal})` : exit?.code ? ` (code ${exit.code})` : ''
-  return `The agent ${how}${code}.`
+  const detail = exit?.detail === undefined ? '' : ` ${cleanLine(exit.detail, 500)}`
+  return `The agent ${how}${code}.${detail}`
 }

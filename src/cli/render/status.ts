@@ -30,6 +30,7 @@ export function statusText(status: DaemonStatus, now: number, colors: Colors): s
     ...(machine.runtimes.length === 0
       ? [row('Runtime', dim('still looking'))]
       : machine.runtimes.map((runtime) => row('Runtime', runtimeText(runtime)))),
+    ...endText(status, colors),
     ...machine.problems.map((problem) => problemText(problem, colors)),
     '',
     agents.length === 0 && isElsewhere(status.server_url)
@@ -37,6 +38,16 @@ export function statusText(status: DaemonStatus, now: number, colors: Colors): s
       : agentTable(agents, now, colors),
   ]
   return lines.join('\n')
+}
+
+/** What ends agents with the daemon, where the machine's problems do not say it. */
+function endText({ agents_end }: DaemonStatus, colors: Colors): string[] {
+  if (agents_end?.shelter === undefined) return []
+  const { message, remedy, agents } = agents_end
+  const facts =
+    agents.length === 0 ? message : `${message} Those started before do not: ${agents.join(', ')}.`
+  const severity = agents.length === 0 ? 'info' : 'warning'
+  return [problemText({ code: '', severity, message: facts, remedy, since: '' }, colors)]
 }
 
 function serverText(

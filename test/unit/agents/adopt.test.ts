@@ -17,6 +17,7 @@ function agentsIn(dir: string) {
     program: async () => '/bin/true',
     environment: {},
     maxAgents: 1,
+    resumeTurns: false,
     clock: systemClock,
     logger: createLogger({ level: 'silent', stderr: 'none' }),
     nextRevision: () => 1,

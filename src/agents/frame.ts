@@ -1,0 +1,23 @@
+import type { Event } from '../protocol/index.ts'
+
+/** A part of a journal on its way to the server: bytes `[from, to)` as events. */
+export interface Frame {
+  from: number
+  to: number
+  events: Event[]
+}
+
+/** Deltas that follow each other in one frame are one delta: only a link that lags has several in a frame. */
+export function push(events: Event[], event: Event) {
+  const last = events.at(-1)
+  if (
+    last &&
+    (event.kind === 'text_delta' || event.kind === 'thinking_delta' || event.kind === 'tool_input_delta') &&
+    last.kind === event.kind &&
+    last.message_id === event.message_id &&
+    last.block === event.block &&
+    last.parent_tool_use_id === event.parent_tool_use_id
+  )
+    last.text += event.text
+  else events.push(event)
+}

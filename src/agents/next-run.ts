@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto'
+import type { Agent } from './agent.ts'
+import { ownUser } from './foreign.ts'
+import { uuidFrom } from './ids.ts'
+import { initializeId } from './launch.ts'
+import type { RunRecord, SpecRecord } from './records.ts'
+
+/** The first run of a new agent. */
+export function firstRun({ agent_id, command_id, created_at, spec }: SpecRecord, program: string): RunRecord {
+  return {
+    version: 1,
+    run: 1,
+    command_id,
+    program,
+    ...ownUser(),
+    launched_at: created_at,
+    initialize_id: initializeId(agent_id, command_id, 1),
+    session: spec.session
+      ? { id: spec.session.resume, mode: spec.session.fork ? 'fork' : 'resume' }
+      : { id: randomUUID(), mode: 'new' },
+    restarts: [],
+    ...(spec.prompt !== undefined && { prompt_id: uuidFrom('prompt', agent_id, command_id) }),
+  }
+}
+
+export interface NextRun {
+  /** Undefined when the daemon itself starts it. */
+  commandId: string | undefined
+  program: string
+  session: NonNullable<RunRecord['session']>
+  /** When (ISO 8601). */
+  at: string
+  /** Whether this machine goes on with turns that the daemon itself has interrupted. */
+  resumeTurns: boolean
+}
+
+/** The run that follows an agent's last one. */
+export function nextRun(
+  { id, run, record, snapshot }: Agent,
+  { commandId, program, session, at, resumeTurns }: NextRun,
+): RunRecord {
+  const number = run.run + 1
+  const { restart } = record.spec
+  const byPolicy = commandId === undefined && !run.recall
+  const goesOn = restart?.resume_turn === true || (run.recall !== undefined && resumeTurns)
+  return {
+    version: 1,
+    run: number,
+    program,
+    ...ownUser(),
+    launched_at: at,
+    initialize_id: initializeId(id, commandId ?? at, number),
+    session,
+    restarts: byPolicy ? [...run.restarts.slice(-(restart?.max_per_hour ?? 0)), at] : run.restarts,
+    ...(commandId !== undefined && { command_id: commandId }),
+    ...(goesOn && { resume_turn: true }),
+    ...(commandId === undefined &&
+      snapshot.interrupted &&
+      !goesOn && { turn_interrupted: reason(snapshot.exit) }),
+  }
+}
+
+const REASONS: Partial<Record<string, string>> = {
+  rebooted: 'the machine went down',
+  killed: 'its process was killed',
+  lost: 'its process was lost',
+}
+
+const reason = (exit: Agent['snapshot']['exit']) =>
+  `Its turn was interrupted: ${exit?.detail ?? `${REASONS[exit?.reason ?? ''] ?? 'its process ended'}.`}`

@@ -1,0 +1,34 @@
+import type { Agents } from '../agents/agents.ts'
+import type { StopOptions } from '../agents/end.ts'
+import { recall } from '../agents/recall.ts'
+import type { Logger } from '../platform/log.ts'
+import type { Fates } from './fates.ts'
+
+export interface StandDown {
+  agents: Agents
+  fates: Fates
+  /** What comes from then on is left to the next daemon. */
+  takeNoCommands(): void
+  stop: Omit<StopOptions, 'cause'>
+  logger: Logger
+}
+
+/** Before a new start of the daemon: ends those agents that would not live through it, for the next one to have them back. */
+export async function standDown({ agents, fates, takeNoCommands, stop, logger }: StandDown): Promise<void> {
+  // Its settings may have changed since it was last asked.
+  const fate = await fates.look()
+  if (!fate || fates.doomed(agents).length === 0) {
+    logger.info('restarting; the agents run on')
+    return
+  }
+  takeNoCommands()
+  await agents.settle()
+  const doomed = fates.doomed(agents)
+  const running = [...agents].filter(({ ended }) => !ended).length
+  logger.warn(
+    { stopped: doomed.length, running_on: running - doomed.length, remedy: fate.remedy },
+    `restarting; ${fate.by} would end agents, which are stopped for the next daemon to resume them`,
+  )
+  const why = `It was stopped for a restart of the daemon, with which ${fate.by} would have ended it.`
+  await Promise.all(doomed.map((agent) => recall(agent, why, stop)))
+}

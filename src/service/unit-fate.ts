@@ -1,0 +1,102 @@
+import { execFile } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { groupOf, isWithin, type UnitPlace, unitOf } from './cgroup.ts'
+import type { Fate } from './fate.ts'
+import { findScopes } from './scopes.ts'
+
+/** For an answer of systemd's, which takes milliseconds unless the machine is in trouble. */
+const ANSWER_MS = 5000
+/** Between a unit's main process and the daemon, programs that end when the daemon does. */
+const WRAPPER = /^(sh|dash|bash|ash|zsh|ksh|busybox|env|sudo|su|runuser|setpriv|npm( .*)?|npx( .*)?)$/
+
+/** A unit ends agents if it ends when the daemon does, and has a KillMode that spares nobody. */
+export async function unitFate(pid: number, env: NodeJS.ProcessEnv): Promise<Fate | undefined> {
+  const place = unitOf(groupOf(pid))
+  if (!place || !existsSync('/run/systemd/system')) return undefined
+  const unit = (await shown(place, env)) ?? (isStartedBySystemd(pid, env) ? written(place, env) : undefined)
+  if (!unit || !endsWith(Number(unit.MainPID ?? pid), pid)) return undefined
+  const killMode = unit.KillMode || 'control-group'
+  if (!['control-group', 'mixed'].includes(killMode) || unit.ExitType === 'cgroup') return undefined
+  const shelter = await findScopes(place, env, unit.Slice)
+  const user = place.scope === 'user' ? ' --user' : ''
+  return {
+    by: `the unit ${place.name}`,
+    message: `The unit ${place.name} ends the agents in it whenever the daemon ends (KillMode=${killMode}).`,
+    remedy: `Run ${place.scope === 'user' ? '' : 'sudo '}systemctl${user} edit ${place.name} and add these two lines: [Service] and, below it, KillMode=process`,
+    ends: (process) => isWithin(groupOf(process.pid), place.group),
+    ...(shelter && { shelter }),
+  }
+}
+
+type Facts = Partial<Record<string, string>>
+
+/** What systemd says of a unit; undefined where it does not say. */
+function shown({ name, scope }: UnitPlace, env: NodeJS.ProcessEnv): Promise<Facts | undefined> {
+  const user = scope === 'user' ? ['--user'] : []
+  const args = [...user, 'show', '--property=LoadState,KillMode,MainPID,ExitType,Slice', `${name}.service`]
+  const runtime = { XDG_RUNTIME_DIR: `/run/user/${process.getuid?.()}`, ...env }
+  return new Promise((resolve) => {
+    execFile('systemctl', args, { env: runtime, timeout: ANSWER_MS }, (error, stdout) => {
+      const facts = Object.fromEntries(stdout.split('\n').map((line) => splitAt(line)))
+      resolve(error || facts.LoadState === 'not-found' ? undefined : facts)
+    })
+  })
+}
+
+const splitAt = (line: string) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]
+
+/** Without a message bus, users other than root get no answer from systemd; its files can be read. */
+function written({ name, scope }: UnitPlace, env: NodeJS.ProcessEnv): Facts {
+  const home = env.XDG_CONFIG_HOME || join(env.HOME || homedir(), '.config')
+  const own = scope === 'user' ? [join(home, 'systemd/user')] : []
+  const roots = ['/etc', '/run', '/usr/local/lib', '/usr/lib', '/lib'].map(
+    (root) => `${root}/systemd/${scope}`,
+  )
+  const dirs = [...own, ...roots]
+  const texts = [dirs.map((dir) => read(join(dir, `${name}.service`))).find((text) => text !== undefined)]
+  const dropIns = new Map<string, string>()
+  for (const dir of [...dirs].reverse().map((each) => join(each, `${name}.service.d`)))
+    for (const file of list(dir)) if (file.endsWith('.conf')) dropIns.set(file, join(dir, file))
+  for (const [, path] of [...dropIns].sort(([a], [b]) => (a < b ? -1 : 1))) texts.push(read(path))
+  return settings(texts.map((text) => text ?? '').join('\n'))
+}
+
+/** Assignments of a unit file's text, comments and continued lines aside; the last one of a name counts. */
+export function settings(text: string): Facts {
+  const lines = text.replace(/\\\n/g, ' ').matchAll(/^[ \t]*([A-Za-z]+)[ \t]*=[ \t]*(.*?)[ \t]*$/gm)
+  return Object.fromEntries([...lines].map(([, name, value]) => [name, value]))
+}
+
+const isStartedBySystemd = (pid: number, env: NodeJS.ProcessEnv) =>
+  env.SYSTEMD_EXEC_PID === String(pid) || (env.INVOCATION_ID !== undefined && parentOf(pid) === 1)
+
+/** Whether a unit's main process ends when the daemon does: is it, or waits for nothing else. */
+function endsWith(main: number, pid: number): boolean {
+  if (main === pid) return true
+  const parent = parentOf(pid)
+  const name = parent === undefined ? undefined : read(`/proc/${parent}/comm`)?.trim()
+  return parent !== undefined && parent > 1 && WRAPPER.test(name ?? '') && endsWith(main, parent)
+}
+
+function parentOf(pid: number): number | undefined {
+  const [, parent] = /^PPid:\t(\d+)$/m.exec(read(`/proc/${pid}/status`) ?? '') ?? []
+  return parent === undefined ? undefined : Number(parent)
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+function list(dir: string): string[] {
+  try {
+    return readdirSync(dir)
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { handwrittenUnit } from '../support/handwritten-unit.ts'
+import { MACHINE_KEY, serviceMachine } from '../support/service-machine.ts'
+import { until } from '../support/wait.ts'
+
+/** As people have it in place, with the address and the key of a machine of theirs. */
+const sample = (key: string, user = 'fomular', home = '/home/fomular') => `[Unit]
+Description=FomularOS daemon
+
+[Service]
+Type=simple
+User=${user}
+ExecStart=${home}/.fomular/bin/fomular-daemon --server-url ws://127.0.0.1:3001 --key \${MACHINE_KEY}
+Environment=MACHINE_KEY=${key}
+Environment=FOMULAR_DAEMON_NO_SELF_RELAUNCH=1
+Restart=always
+RestartSec=2
+
+[Install]
+WantedBy=multi-user.target
+`
+
+test('a unit that ends agents with the daemon: they are resumed, or live in scopes, and nothing is claimed that is not so', async (t) => {
+  const on = await serviceMachine(t)
+  const key = readFileSync(on.at(MACHINE_KEY), 'utf8').trim()
+  const unit = await handwrittenUnit(on, { user: 'fomular', text: sample(key) })
+  const { machine } = on
+
+  await t.test('it says so, with the two lines that change it', async () => {
+    const status = await until(async () => {
+      const { agents_end, machine } = await unit.status()
+      return (
+        agents_end && machine.problems.some(({ code }) => code === 'agents_end_with_daemon') && agents_end
+      )
+    })
+    assert.match(status.message, /^The unit fomular ends the agents in it .*KillMode=control-group/)
+    assert.match(status.remedy, /systemctl edit fomular .*\[Service\].*KillMode=process/)
+    const { stdout } = await unit.daemon(['status'])
+    assert.match(stdout, /The unit fomular ends .*\n.*KillMode=process/)
+    assert.match(await unit.log(), /The unit fomular ends the agents/)
+  })
+
+  const idle = await unit.agent()
+  const forgetful = await unit.agent()
+  const eager = await unit.agent('--restart', 'never', '--resume-turn')
+  const queueing = await unit.agent()
+  for (const agent of [forgetful, eager, queueing]) {
+    await unit.prompt(agent, 'hang')
+    await on.agentIs(agent, 'working')
+  }
+  await unit.prompt(queueing, 'what waited')
+  const before = await Promise.all([idle, forgetful, eager, queueing].map((agent) => on.agent(agent)))
+
+  await t.test(
+    'a restart: they are stopped and resumed in their sessions, in the turn only if they want it',
+    async () => {
+      const { stdout } = await unit.restarted()
+      assert.match(stdout, /4 agents were stopped for that, to be resumed\. .*\n.*systemctl edit/)
+      for (const { agent_id, session_id } of before) {
+        const now = await until(async () => {
+          const found = await on.agent(agent_id)
+          return found.run === 2 && found.state !== 'starting' && found
+        })
+        assert.equal(now.session_id, session_id)
+      }
+      assert.equal((await on.agentIs(idle, 'idle')).turn_interrupted, undefined)
+      assert.match((await on.agentIs(forgetful, 'idle')).turn_interrupted ?? '', /the unit fomular/)
+      assert.equal((await on.agentIs(eager, 'idle')).turn_interrupted, undefined)
+      const environment = await machine.out(['cat', `/proc/${(await on.agent(eager)).pid}/environ`])
+      assert.match(environment, /CLAUDE_CODE_RESUME_INTERRUPTED_TURN=1/)
+      await unit.says(queueing, 'what waited')
+      const log = await unit.log()
+      assert.match(log, /restarting; the unit fomular would end agents/)
+      assert.doesNotMatch(log, /the agents run on/)
+      // Each prompt was given once, whatever became of it.
+      assert.deepEqual(await unit.prompts(forgetful), ['hello', 'hang'])
+      await unit.prompt(forgetful, 'on')
+      await unit.says(forgetful, 'on')
+      assert.equal((await on.agentIs(forgetful, 'idle')).turn_interrupted, undefined)
+    },
+  )
+
+  await t.test('a crash: the restart policy counts, and the reason names the unit', async () => {
+    const asked = await unit.agent('--restart', 'on-loss')
+    const { pid } = await unit.status()
+    await on.kill('KILL', pid)
+    await unit.renewed(pid)
+    const gone = await until(async () => {
+      const found = await on.agent(idle)
+      return found.exit?.detail !== undefined && found
+    })
+    assert.equal(gone.exit?.reason, 'killed')
+    assert.match(gone.exit?.detail ?? '', /unit fomular/)
+    await until(async () => (await on.agent(asked)).run === 2)
+    await on.agentIs(asked, 'idle')
+  })
+
+  await t.test(
+    'systemctl stop: ended as asked for, however quick they were, and not back at the next start',
+    async () => {
+      const asked = await unit.agent('--restart', 'on-loss')
+      await machine.out(['systemctl', 'stop', 'fomular'])
+      assert.equal((await on.agent(asked)).exit?.reason, 'stopped')
+      await machine.out(['systemctl', 'start', 'fomular'])
+      await unit.renewed(0)
+      assert.equal((await on.agent(asked)).state, 'exited')
+    },
+  )
+
+  await t.test(
+    'where its user can have scopes they live there, and those from before are resumed',
+    async () => {
+      const older = await unit.agent()
+      await machine.out(['loginctl', 'enable-linger', 'fomular'])
+      const own = '/run/user/1001/systemd/private'
+      await until(async () => (await machine.run(['test', '-S', own])).code === 0)
+      // Whoever asks has it look again.
+      await until(async () => (await unit.status()).agents_end?.shelter !== undefined)
+      const sheltered = await unit.agent()
+      const { pid } = await on.agent(sheltered)
+      assert.match(await machine.out(['cat', `/proc/${pid}/cgroup`]), /fomular-agent-[^/]*\.scope/)
+      const clean = await machine.out(['cat', `/proc/${pid}/environ`])
+      assert.doesNotMatch(clean, /INVOCATION_ID|XDG_RUNTIME_DIR/)
+      assert.deepEqual((await unit.status()).agents_end?.agents, [older])
+      assert.match((await unit.daemon(['status'])).stdout, /live on/)
+      await unit.restarted()
+      await until(async () => (await on.agent(older)).run === 2)
+      assert.deepEqual([(await on.agentIs(sheltered, 'idle')).pid, (await on.agent(sheltered)).run], [pid, 1])
+      const daemon = (await unit.status()).pid
+      await on.kill('KILL', daemon)
+      await unit.renewed(daemon)
+      assert.equal((await on.agentIs(sheltered, 'idle')).pid, pid)
+      await unit.stopAgent(sheltered)
+      const left = [
+        'systemctl',
+        '--user',
+        '--machine=fomular@',
+        'list-units',
+        '--all',
+        '--no-legend',
+        'fomular-agent*',
+      ]
+      await until(async () => (await machine.out(left)).trim() === '', { what: 'no scope' })
+    },
+  )
+
+  await t.test('with the two lines agents live on, at once', async () => {
+    await machine.out(['loginctl', 'disable-linger', 'fomular'])
+    const agent = await unit.agent()
+    on.write('/etc/systemd/system/fomular.service.d/override.conf', '[Service]\nKillMode=process\n')
+    await machine.out(['systemctl', 'daemon-reload'])
+    const { pid } = await on.agent(agent)
+    const { stdout } = await unit.restarted()
+    assert.doesNotMatch(stdout, /resumed/)
+    assert.equal((await on.agentIs(agent, 'idle')).pid, pid)
+    assert.equal((await unit.status()).agents_end, undefined)
+  })
+})
