@@ -18,7 +18,7 @@ export interface Fate {
   shelter?: Shelter
 }
 
-export interface Command {
+interface Command {
   argv: [file: string, ...args: string[]]
   env: NodeJS.ProcessEnv
 }

@@ -133,16 +133,9 @@ test('a unit that ends agents with the daemon: they are resumed, or live in scop
       await unit.renewed(daemon)
       assert.equal((await on.agentIs(sheltered, 'idle')).pid, pid)
       await unit.stopAgent(sheltered)
-      const left = [
-        'systemctl',
-        '--user',
-        '--machine=fomular@',
-        'list-units',
-        '--all',
-        '--no-legend',
-        'fomular-agent*',
-      ]
-      await until(async () => (await machine.out(left)).trim() === '', { what: 'no scope' })
+      const list = ['systemctl', '--user', 'list-units', '--all', '--no-legend', 'fomular-agent*']
+      const user = { user: 'fomular', env: { XDG_RUNTIME_DIR: '/run/user/1001' } }
+      await until(async () => (await machine.out(list, user)).trim() === '', { what: 'no scope' })
     },
   )
 

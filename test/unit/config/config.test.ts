@@ -52,6 +52,7 @@ test('without anything, the defaults', async () => {
     log_format: 'text',
     max_agents: 200,
     stop_grace_s: 5,
+    resume_turns: false,
     journal_cap_mb: 256,
     retain_ended_days: 7,
     update: noPolicy,
