@@ -135,7 +135,8 @@ test('a unit that ends agents with the daemon: they are resumed, or live in scop
       await unit.stopAgent(sheltered)
       const list = ['systemctl', '--user', 'list-units', '--all', '--no-legend', 'fomular-agent*']
       const user = { user: 'fomular', env: { XDG_RUNTIME_DIR: '/run/user/1001' } }
-      await until(async () => (await machine.out(list, user)).trim() === '', { what: 'no scope' })
+      const gone = async () => !(await machine.out(list, user)).includes(sheltered)
+      await until(gone, { what: 'its scope to be gone' })
     },
   )
 
