@@ -26,6 +26,7 @@ import {
   type ResultOf,
   type Welcome,
 } from '../protocol/index.ts'
+import { isUnderWay } from '../update/record.ts'
 import { Schedule } from '../update/schedule.ts'
 import { Updates } from '../update/updates.ts'
 import { Admission } from './admission.ts'
@@ -194,7 +195,7 @@ export class Daemon {
   }
 
   start() {
-    this.#fates.start(this.#agents, this.updates.underTrial)
+    this.#fates.start(this.#agents, isUnderWay(this.#options.paths.dir))
     this.updates.takeUp()
     this.#health.start()
     this.#upkeep.start()

@@ -68,11 +68,6 @@ export class Updates {
     this.#record = readRecord(options.stateDir)
   }
 
-  /** Whether a version is on trial, or has just failed there. */
-  get underTrial(): boolean {
-    return this.#record?.trial !== undefined && !this.#record.settled
-  }
-
   /** Goes on where an earlier process ended. */
   takeUp() {
     const record = this.#record
