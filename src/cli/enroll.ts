@@ -1,10 +1,13 @@
 import { Command } from 'commander'
+import type { Enrolled } from './enroll/enroll.ts'
+import { cleanLine } from './render/clean.ts'
 import { print, printJson } from './terminal.ts'
 
 const HELP = `
 The token comes from FOMULAR_ENROLL_TOKEN, --token-file or standard input; \`fomular-daemon machine add\` makes one
 where the hub is. This machine makes itself a key, which only its hash leaves, and the configuration file is
-told where server and key are: from then on \`fomular-daemon\` needs no flags.
+told where server and key are: from then on \`fomular-daemon\` needs no flags. A machine that is enrolled already stays as
+it is, unless --force says otherwise.
 
 Examples:
   $ FOMULAR_ENROLL_TOKEN=fet_… fomular-daemon enroll --server-url https://hub.example.com
@@ -19,6 +22,7 @@ export interface EnrollOptions {
   config?: string
   caFile?: string
   allowInsecure?: boolean
+  force?: boolean
   json?: boolean
 }
 
@@ -36,19 +40,27 @@ export function enrollCommand(): Command {
     )
     .option('--ca-file <file>', "certificate authority of the hub's certificate, PEM")
     .option('--allow-insecure', 'allow a hub beyond this machine without TLS')
+    .option('--force', 'although it is enrolled already, here or at another hub: with a new key')
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(async (options: EnrollOptions) => {
       const { enroll } = await import('./enroll/enroll.ts')
       const done = await enroll(options)
       if (options.json) return printJson(done)
-      print(
-        done.name === undefined
-          ? `This machine will connect to ${done.server_url}.`
-          : `This machine is known to ${done.server_url} as ${done.name}.`,
-      )
+      print(outcome(done))
       print(`Key:            ${done.key_file}`)
       print(`Configuration:  ${done.config}`)
+      if (done.already) return print('To enroll it anew, with a new key, add --force.')
       print('Start it with `fomular-daemon`; one that runs already, anew with `fomular-daemon restart`.')
     })
+}
+
+function outcome({ server_url, name, already }: Enrolled): string {
+  const hub = server_url.replace(/^ws/, 'http')
+  const as = name === undefined ? '' : ` as ${cleanLine(name, 64)}`
+  // With a key of its own nobody was asked.
+  if (name === undefined && !already) return `This machine will connect to ${hub}.`
+  return already
+    ? `This machine is enrolled at ${hub} already${as && `,${as}`}.`
+    : `This machine is enrolled at ${hub}${as}.`
 }

@@ -5,12 +5,13 @@ import { port } from './options.ts'
 import { note, print, serveWithoutReader } from './terminal.ts'
 
 const HELP = `
-Machines connect with the machine key, people and programs with the user key; both are files in its folder.
+This machine's daemon connects with the machine key, people and programs with the user key; both are files in its folder.
+Every other machine gets a key of its own by \`machine add\`.
 
 Examples:
   $ fomular-daemon hub
   $ fomular-daemon hub --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
-  $ fomular-daemon --server-url wss://that-host:3001 --key-file machine.key     on another machine`
+  $ fomular-daemon machine add --address https://that-host:3001     for another machine`
 
 interface Options {
   host: string

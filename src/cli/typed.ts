@@ -1,11 +1,8 @@
+import { shellWord } from '../platform/shell-word.ts'
 import { invokedAs } from './invoked.ts'
 
 /** A line that is longer is not typed again. */
 const LINE_CHARS = 200
-
-/** A word for a shell, quoted where it has to be. */
-export const shellWord = (word: string) =>
-  /^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replace(/'/g, "'\\''")}'`
 
 /** The line that runs this program with these arguments. */
 export const lineFor = (args: string[]) => [invokedAs(), ...args.map(shellWord)].join(' ')

@@ -6,6 +6,7 @@ import type { Logger } from '../platform/log.ts'
 import { VERSION } from '../platform/version.ts'
 import {
   type Command,
+  EnrollCheck,
   EnrollRequest,
   EnrolmentRequest,
   type HubMachine,
@@ -92,6 +93,10 @@ export function api(context: ApiContext): Hono {
   app.get('/releases/*', (c) => releaseFile(c, releases))
   app.post('/enroll', limited(OPEN_BODY_BYTES), async (c) =>
     c.json({ name: enrolments.exchange(parse(EnrollRequest, await jsonBody(c))) }),
+  )
+
+  app.post('/enroll/check', limited(OPEN_BODY_BYTES), async (c) =>
+    c.json(enrolments.check(parse(EnrollCheck, await jsonBody(c)))),
   )
 
   app.use('/api/*', async (c, next) => {

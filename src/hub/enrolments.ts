@@ -2,7 +2,13 @@ import { createHash, randomBytes } from 'node:crypto'
 import * as z from 'zod/mini'
 import { readJson, setAside, writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
-import type { EnrollRequest, Enrolment, EnrolmentRequest } from '../protocol/index.ts'
+import type {
+  EnrollCheck,
+  EnrollChecked,
+  EnrollRequest,
+  Enrolment,
+  EnrolmentRequest,
+} from '../protocol/index.ts'
 import { Fault } from './fault.ts'
 import type { Keys } from './keys.ts'
 
@@ -61,25 +67,35 @@ export class Enrolments {
     return { token, expires_at, ...(name && { name }) }
   }
 
+  /** What `exchange` would say, and whether there is any need of it. @throws Fault */
+  check({ token, key_sha256 = '' }: EnrollCheck): EnrollChecked {
+    const known = this.#options.keys.machineKeyName(key_sha256)
+    if (known !== undefined) return { enrolled: true, name: known }
+    const entry = this.#find(token)
+    if (!entry || entry.used_for !== undefined) throw invalid()
+    return { enrolled: false, ...(entry.name !== undefined && { name: entry.name }) }
+  }
+
   /** Takes a machine in. @returns the name it goes by @throws Fault */
   exchange({ token, key_sha256, hostname }: EnrollRequest): string {
     const { keys, now, logger } = this.#options
-    const hash = sha256(token)
-    const at = iso(now())
-    const entry = this.#entries.find((each) => each.sha256 === hash && each.expires_at > at)
+    const entry = this.#find(token)
     // Sent again by the machine that has it already, unless that was locked out meanwhile.
     const again = entry?.used_for === key_sha256 && keys.has(key_sha256)
-    if (!entry || (entry.used_for !== undefined && !again))
-      throw new Fault(401, 'token_invalid', 'This token is not known here, has expired, or has been used.', {
-        remedy: 'Get a new one: `fomular-daemon machine add` where the hub is.',
-      })
+    if (!entry || (entry.used_for !== undefined && !again)) throw invalid()
     const name = entry.name ?? hostname
     if (again) return name
-    keys.add({ name, sha256: key_sha256, created_at: at, named: entry.name !== undefined })
+    keys.add({ name, sha256: key_sha256, created_at: iso(now()), named: entry.name !== undefined })
     entry.used_for = key_sha256
     this.#save()
     logger.info({ name }, 'a machine has enrolled')
     return name
+  }
+
+  #find(token: string): Entry | undefined {
+    const hash = sha256(token)
+    const at = iso(this.#options.now())
+    return this.#entries.find((each) => each.sha256 === hash && each.expires_at > at)
   }
 
   #save() {
@@ -87,6 +103,11 @@ export class Enrolments {
     writeAtomic(this.#options.path, text, { durable: true })
   }
 }
+
+const invalid = () =>
+  new Fault(401, 'token_invalid', 'This token is not known here, has expired, or has been used.', {
+    remedy: 'Get a new one: `fomular-daemon machine add` where the hub is.',
+  })
 
 const iso = (ms: number) => new Date(ms).toISOString()
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')

@@ -77,6 +77,13 @@ export class Keys {
     return this.#keys.some((entry) => entry.sha256 === hash)
   }
 
+  /** @returns the name of a machine's own key, or undefined when it is not accepted */
+  machineKeyName(hash: string): string | undefined {
+    this.#refresh()
+    const entry = this.#keys.find(({ role, sha256 }) => role === 'machine' && sha256 === hash)
+    return entry?.name
+  }
+
   /** A key of its own for a machine. */
   add(key: Pick<Entry, 'name' | 'sha256' | 'created_at' | 'named'>) {
     if (this.has(key.sha256)) return

@@ -6,8 +6,10 @@ import { Fault } from './fault.ts'
 
 /** What a release folder has, by `packaging/release.ts`: no hidden files, nothing outside of it. */
 const PATH = /^[A-Za-z0-9_][A-Za-z0-9._+-]*(\/[A-Za-z0-9_][A-Za-z0-9._+-]*)?$/
+/** The path below which a proxy has put the hub. */
+const PREFIX = /^(\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$/
 /** A host's name as it may stand in a shell script between single quotes. */
-const HOST = /^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/
+const HOST = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/
 
 const missing = (what: string) =>
   new Fault(404, 'not_found', `This hub has no ${what}.`, {
@@ -36,9 +38,12 @@ export function installer(c: Context, dir: string): Response {
 function addressOf(c: Context): string {
   const host = c.req.header('host') ?? ''
   if (!HOST.test(host)) throw new Fault(400, 'invalid_request', 'The Host header names no host.')
-  // A proxy in front of the hub has taken TLS off.
-  const secure = c.req.header('x-forwarded-proto') === 'https' || new URL(c.req.url).protocol === 'https:'
-  return `${secure ? 'https' : 'http'}://${host}`
+  // A proxy in front of the hub has taken TLS off, or a path. Of several proxies, the first one's word counts.
+  const first = (name: string) => (c.req.header(name) ?? '').split(',')[0]?.trim() ?? ''
+  const secure =
+    first('x-forwarded-proto').toLowerCase() === 'https' || new URL(c.req.url).protocol === 'https:'
+  const prefix = first('x-forwarded-prefix').replace(/\/+$/, '')
+  return `${secure ? 'https' : 'http'}://${host}${PREFIX.test(prefix) ? prefix : ''}`
 }
 
 /** `GET /releases/…`: a file, or the rest of it for a download that was broken off (`Range: bytes=N-`). */

@@ -9,11 +9,13 @@ const WAIT_S = { default: 30, most: 300 }
 /** Events on a page: unless the request says otherwise, and at most. */
 const LIMIT = { default: 1000, most: 10_000 }
 
+const JSON_TYPES = ['', 'application/json', 'text/plain', 'application/x-www-form-urlencoded']
+
 /** The request's body; none is `{}`. @throws Fault */
 export async function jsonBody(c: Context): Promise<object> {
   const [type = ''] = (c.req.header('content-type') ?? '').split(';')
-  // What clients say that were not told what to say.
-  if (!['', 'application/json', 'text/plain'].includes(type.trim().toLowerCase()))
+  // The other types are what clients send unasked; curl's is that of a form.
+  if (!JSON_TYPES.includes(type.trim().toLowerCase()))
     throw new Fault(415, 'unsupported_media_type', `The body must be JSON, not ${type}.`, {
       remedy: 'Send `Content-Type: application/json`.',
     })

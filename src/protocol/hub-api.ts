@@ -17,6 +17,7 @@ import { AgentStatus, MachineStatus } from './status.ts'
  * | `DELETE /api/machines/:machine_id` | forgets one that is not connected, or with `?force=true` any; keys of its own are no longer accepted → `{revoked_keys}` |
  * | `POST /api/enrolments` | `EnrolmentRequest` → 201 `Enrolment` |
  * | `POST /enroll` | no key needed: `EnrollRequest` → `{name}`; 401 `token_invalid` |
+ * | `POST /enroll/check` | no key needed: `EnrollCheck` → `EnrollChecked`, while nothing changes; 401 `token_invalid` |
  * | `GET /install.sh` | no key needed: the installer, with this hub's address as the request names it; 404 when the hub has no releases |
  * | `GET /releases/:path` | no key needed: a file of the releases; `Range: bytes=N-` is understood |
  * | `GET /api/agents` | → `{agents: HubAgent[]}` |
@@ -101,6 +102,22 @@ export const EnrollRequest = z.object({
   hostname: z.string().check(z.minLength(1), z.maxLength(255)),
 })
 export type EnrollRequest = z.infer<typeof EnrollRequest>
+
+/** Asks whether a machine would be taken in, or has been. */
+export const EnrollCheck = z.object({
+  token: z.string(),
+  /** The sha256 of the key that the machine has already, if it has one. */
+  key_sha256: z.optional(z.string().check(z.regex(/^[0-9a-f]{64}$/))),
+})
+export type EnrollCheck = z.infer<typeof EnrollCheck>
+
+export const EnrollChecked = z.object({
+  /** Whether the machine's key is accepted, so that it needs no token. If not, the token would be. */
+  enrolled: z.boolean(),
+  /** What the machine is called, or will be. */
+  name: z.optional(z.string()),
+})
+export type EnrollChecked = z.infer<typeof EnrollChecked>
 
 export const Outcome = z.object({
   command_id: CommandId,

@@ -46,6 +46,32 @@ test('a token lets one machine in, with a key of its own, over restarts of the h
       assert.ok(!readFileSync(join(hub.dir, file), 'utf8').includes(token), `${file} has the token in it`)
 })
 
+test('a token can be tried without being used, and tells no more than using it would', async (t) => {
+  const hub = await TestHub.open(t)
+  const check = async (body: object, path = '/enroll/check') => {
+    // As curl sends it unless it is told otherwise.
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    const response = await fetch(hub.url + path, { method: 'POST', body: JSON.stringify(body), headers })
+    return [response.status, await response.json()]
+  }
+  const { token } = await open(hub, { name: 'd13' })
+  for (let times = 0; times < 2; times++)
+    assert.deepEqual(await check({ token, key_sha256 }), [200, { enrolled: false, name: 'd13' }])
+  assert.deepEqual(await check({ token, key_sha256, hostname: 'box' }, '/enroll'), [200, { name: 'd13' }])
+  assert.deepEqual(await check({ token, key_sha256 }), [200, { enrolled: true, name: 'd13' }])
+  const refused = await check({ token: 'fet_guessed' })
+  assert.equal(refused[0], 401)
+  for (const body of [{ token }, { token, key_sha256: 'f'.repeat(64) }])
+    assert.deepEqual(await check(body), refused)
+  assert.deepEqual(
+    await check({ token, key_sha256: 'f'.repeat(64), hostname: 'box' }, '/enroll'),
+    refused,
+    'the same as using it',
+  )
+  const user = createHash('sha256').update(hub.key('user')).digest('hex')
+  assert.deepEqual(await check({ token: 'x', key_sha256: user }), refused, 'of machines, not of people')
+})
+
 test('a token expires', async (t) => {
   const clock = new ManualClock()
   const hub = await TestHub.open(t, { clock })
@@ -189,7 +215,18 @@ test('releases are served, also from where a download was broken off, and nothin
   ])
     assert.equal((await get({}, path))[0], 404, path)
   assert.equal(await raw(hub, '/releases/../user.key'), 404)
-  assert.equal(await raw(hub, '/install.sh', "127.0.0.1:1';id;'"), 400)
+  for (const host of ["127.0.0.1:1';id;'", '127.0.0.1$(id)', '127.0.0.1`id`', '127.0.0.1/x'])
+    assert.match(String(await raw(hub, '/install.sh', host)), /^40[03]$/, host)
+  const behind = async (headers: Record<string, string>) =>
+    /SERVER_URL='(.*)'/.exec(await (await fetch(`${hub.url}/install.sh`, { headers })).text())?.[1]
+  const secure = hub.url.replace('http', 'https')
+  assert.equal(await behind({ 'x-forwarded-proto': 'https, http' }), secure)
+  assert.equal(
+    await behind({ 'x-forwarded-proto': 'HTTPS', 'x-forwarded-prefix': '/fomular/' }),
+    `${secure}/fomular`,
+  )
+  for (const prefix of ["/';id;'", '/$(id)', '//x', '/../x', 'x'])
+    assert.equal(await behind({ 'x-forwarded-prefix': prefix }), hub.url, prefix)
 })
 
 /** Sends a path, and a Host header, as they are. @returns the status */
@@ -215,7 +252,7 @@ test('a machine is added by a line, is enrolled by it, and runs without flags fr
   assert.equal(added.install, added.enroll, 'there is nothing to install from')
   assert.equal(
     added.enroll,
-    `FOMULAR_ENROLL_TOKEN=${added.token} fomular-daemon enroll --server-url ${stage.hubUrl} && fomular-daemon`,
+    `echo ${added.token} | fomular-daemon enroll --server-url ${stage.hubUrl} --token-stdin && fomular-daemon`,
   )
   const home = stage.env.HOME!
   mkdirSync(join(home, '.fomular'))
@@ -230,14 +267,35 @@ test('a machine is added by a line, is enrolled by it, and runs without flags fr
     `# mine\nmax_agents = 3\nserver_url = "${url}"\nkey_file = "${home}/.fomular/key"\n\n[update]\npackage = "x"\n`,
   )
   assert.equal(statSync(join(home, '.fomular/key')).mode & 0o777, 0o600)
-  const again = stage.run(['enroll', '--server-url', stage.hubUrl], { FOMULAR_ENROLL_TOKEN: added.token })
-  assert.equal(await again.ended, 4)
-  assert.match(again.log(), /has been used/)
+  const key = readFileSync(join(home, '.fomular/key'), 'utf8')
+  const used = { FOMULAR_ENROLL_TOKEN: added.token }
+  const again = ['enroll', '--server-url', stage.hubUrl]
+  assert.match(await run(again, used), /is enrolled at http:\/\/\S+ already, as this-one\.[\s\S]*--force/)
+  assert.equal(readFileSync(join(home, '.fomular/key'), 'utf8'), key)
+  for (const [args, problem] of [
+    [['--force'], /has been used/],
+    [['--server-url', 'http://127.0.0.1:1'], /is enrolled at \S+ already[\s\S]*--force/],
+  ] as const) {
+    const refused = stage.run([...again, ...args], used)
+    assert.equal(await refused.ended, 4)
+    assert.match(refused.log(), problem)
+  }
 
   const daemon = stage.run(['run'])
   await until(async () => (await stage.machine())?.connected, { what: 'the machine at the hub' })
   const { machine_id } = (await stage.machine()) as HubMachine
-  assert.match(await run(['machine', 'remove', machine_id, '--force']), /no longer accepted/)
+  assert.match(await run(['machine', 'list']), /this-one/)
+  const renamed = JSON.parse(await run(['machine', 'rename', 'this-one', 'build-7', '--json']))
+  assert.deepEqual([renamed.machine.name, renamed.machine.machine_id], ['build-7', machine_id])
+  assert.deepEqual(JSON.parse(await run(['agent', 'list', '--machine', 'build-7', '--json'])), { agents: [] })
+  const warned = await run(['machine', 'add', '--name', 'build-7', '--json'])
+  assert.match(warned, new RegExp(`goes by that name already.*machine remove ${machine_id}`))
+  assert.match(await run(['machine', 'remove', 'build-7', '--force']), /no longer accepted/)
   assert.equal(await stage.machine(), undefined)
   await until(() => /removed from the hub/.test(daemon.log()), { what: 'the daemon saying why' })
+  // Its key is of no more use: with a new token it gets another.
+  const { token } = JSON.parse(await run(['machine', 'add', '--json']))
+  const back = await run(['enroll', '--server-url', stage.hubUrl], { FOMULAR_ENROLL_TOKEN: token })
+  assert.match(back, /is enrolled at [\s\S]*Start it with/)
+  assert.notEqual(readFileSync(join(home, '.fomular/key'), 'utf8'), key)
 })

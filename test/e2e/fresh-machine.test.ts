@@ -76,15 +76,12 @@ test('one pasted line puts a machine without Node to work, and nothing is left w
     '--name',
     'fresh',
   )
-  assert.match(
-    install,
-    /^curl -fsSL http:\/\/127\.0\.0\.1:3001\/install\.sh \| FOMULAR_ENROLL_TOKEN=fet_\S+ sh$/,
-  )
+  assert.match(install, /^echo fet_\S+ \| sh -c '.*' http:\/\/127\.0\.0\.1:3001\/install\.sh$/)
   const said = await machine.out(['sh', '-c', install])
   assert.match(said, new RegExp(`fomular-daemon ${version} is installed in /opt/fomular`))
   assert.match(said, /This machine is enrolled at http:\/\/127\.0\.0\.1:3001/)
   const found = await until(connected, { what: 'the machine at the hub' })
-  assert.deepEqual([found.os, found.daemon_version], ['linux', version])
+  assert.deepEqual([found.name, found.os, found.daemon_version], ['fresh', 'linux', version])
   assert.equal((await machine.out(['systemctl', 'is-active', 'fomular-daemon'])).trim(), 'active')
   assert.equal((await machine.run(['sh', '-c', 'command -v node'])).code, 127)
 
@@ -109,8 +106,12 @@ test('one pasted line puts a machine without Node to work, and nothing is left w
   })
   assert.equal((await idle())?.pid, first?.pid, 'the agent lives on')
 
-  const again = await machine.out(['sh', '-c', 'curl -fsSL http://127.0.0.1:3001/install.sh | sh'])
-  assert.match(again, /is installed already/)
+  const again = await machine.out(['sh', '-c', install])
+  assert.match(
+    again,
+    /is installed already[\s\S]*is enrolled at http:\/\/127\.0\.0\.1:3001 already, as fresh\./,
+  )
+  assert.equal((await idle())?.pid, first?.pid)
   await machine.out([
     'sh',
     '-c',

@@ -10,7 +10,8 @@ import { UserError } from '../../platform/errors.ts'
 import { writeAtomic } from '../../platform/files.ts'
 import type { EnrollOptions } from '../enroll.ts'
 import { EXIT } from '../exit-codes.ts'
-import { exchange } from './exchange.ts'
+import { check, exchange } from './exchange.ts'
+import { presentEnrolment } from './present.ts'
 
 const KEY_PREFIX = 'fmk_'
 const KEY_BYTES = 32
@@ -21,6 +22,8 @@ export interface Enrolled {
   name?: string
   key_file: string
   config: string
+  /** The hub has accepted the key that was here: nothing has changed. */
+  already: boolean
 }
 
 /** Gets this machine a key that the hub accepts, and writes down where both are. @throws UserError */
@@ -41,24 +44,52 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
     readKey([{ name: '--with-key', file: key_file }], missingKey())
     mkdirSync(dirname(config), { recursive: true, mode: 0o700 })
     await writeConfig(config, settings)
-    return { server_url, key_file, config }
+    return { server_url, key_file, config, already: false }
   }
   const token = readToken(options)
+  const present = options.force ? undefined : await presentEnrolment(config)
+  if (present && present.server_url !== server_url) throw elsewhere(present.server_url)
+  const known = present && (await knownAs(present.key, server_url, token, ca))
+  if (present && known) return { server_url, ...known, key_file: present.key_file, config, already: true }
   const key = KEY_PREFIX + randomBytes(KEY_BYTES).toString('base64url')
   // What cannot be kept is not asked for: the token is good once.
   const pending = `${key_file}.new`
   for (const path of [config, key_file]) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   writeAtomic(pending, `${key}\n`, { durable: true })
   try {
-    const key_sha256 = createHash('sha256').update(key).digest('hex')
-    const { name } = await exchange(server_url, { token, key_sha256, hostname: hostname() }, ca)
+    const request = { token, key_sha256: sha256(key), hostname: hostname() }
+    const { name } = await exchange(server_url, request, ca)
     renameSync(pending, key_file)
     await writeConfig(config, settings)
-    return { server_url, name, key_file, config }
+    return { server_url, name, key_file, config, already: false }
   } finally {
     rmSync(pending, { force: true })
   }
 }
+
+/** Whether the hub accepts this machine's key, and what it calls the machine. @throws UserError where it takes neither key nor token */
+async function knownAs(key: string, server: string, token: string, ca: string | undefined) {
+  try {
+    const { enrolled, name } = await check(server, { token, key_sha256: sha256(key) }, ca)
+    return enrolled ? { ...(name !== undefined && { name }) } : undefined
+  } catch (error) {
+    // A hub that cannot be asked so, as it is older.
+    if (error instanceof UserError && error.code === 'not_found') return undefined
+    throw error
+  }
+}
+
+const elsewhere = (server: string) =>
+  new UserError(
+    'enrolled_elsewhere',
+    `This machine is enrolled at ${server.replace(/^ws/, 'http')} already.`,
+    {
+      remedy: 'To have it leave that one for this one, add --force.',
+      exitCode: EXIT.refused,
+    },
+  )
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 
 function readToken({ tokenFile, tokenStdin }: EnrollOptions): string {
   const { FOMULAR_ENROLL_TOKEN: given } = process.env

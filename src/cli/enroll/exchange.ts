@@ -6,7 +6,7 @@ import { sleep } from '../../platform/clock.ts'
 import { UserError } from '../../platform/errors.ts'
 import { proxyAgent } from '../../platform/proxy.ts'
 import { VERSION } from '../../platform/version.ts'
-import { CommandError, type EnrollRequest } from '../../protocol/index.ts'
+import { CommandError, type EnrollCheck, EnrollChecked, type EnrollRequest } from '../../protocol/index.ts'
 import { EXIT } from '../exit-codes.ts'
 
 const ANSWER_MS = 30_000
@@ -19,13 +19,22 @@ const Accepted = z.object({ name: z.string() })
 const Failure = z.object({ error: CommandError })
 
 /** Shows the hub the token. @param server as the daemon connects to it @throws UserError */
-export async function exchange(
+export const exchange = (server: string, request: EnrollRequest, caFile?: string) =>
+  ask(server, '/enroll', request, Accepted, caFile)
+
+/** Asks the hub whether it knows this machine's key, or would take the token. @throws UserError */
+export const check = (server: string, request: EnrollCheck, caFile?: string) =>
+  ask(server, '/enroll/check', request, EnrollChecked, caFile)
+
+async function ask<T>(
   server: string,
-  request: EnrollRequest,
+  path: string,
+  request: object,
+  schema: z.ZodMiniType<T>,
   caFile?: string,
-): Promise<{ name: string }> {
+): Promise<T> {
   const url = new URL(server.replace(/^ws/, 'http'))
-  url.pathname = `${url.pathname.replace(/\/+$/, '')}/enroll`
+  url.pathname = url.pathname.replace(/\/+$/, '') + path
   const ca = caFile === undefined ? undefined : readCa(caFile)
   const agent = await proxyAgent(server, process.env)
   for (let tries = 1; ; tries++) {
@@ -34,7 +43,7 @@ export async function exchange(
         ...(ca && { ca }),
         ...(agent && { agent }),
       })
-      return understood(url, status, text)
+      return understood(url, status, text, schema)
     } catch (error) {
       if (error instanceof UserError) throw error
       if (tries === TRIES)
@@ -52,14 +61,14 @@ export async function exchange(
   }
 }
 
-function understood(url: URL, status: number, text: string): { name: string } {
+function understood<T>(url: URL, status: number, text: string, schema: z.ZodMiniType<T>): T {
   let json: unknown
   try {
     json = JSON.parse(text)
   } catch {
     // Said below.
   }
-  const accepted = Accepted.safeParse(json)
+  const accepted = schema.safeParse(json)
   if (status === 200 && accepted.success) return accepted.data
   const failure = Failure.safeParse(json)
   if (!failure.success)

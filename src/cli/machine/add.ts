@@ -1,12 +1,17 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { UserError } from '../../platform/errors.ts'
+import { shellWord } from '../../platform/shell-word.ts'
 import { EXIT } from '../exit-codes.ts'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
+import { cleanLine } from '../render/clean.ts'
 import { note, print, printJson, stdoutColors } from '../terminal.ts'
+
+const USUAL_S = 3600
 
 const HELP = `
 The token in the line is good once, and for so long as --expires says. The machine gets a key of its own for it:
-\`fomular-daemon machine remove\` takes that back.
+\`fomular-daemon machine remove\` takes that back. Where a private authority vouches for the hub, the line brings the
+certificate of that authority along.
 
 Examples:
   $ fomular-daemon machine add
@@ -16,39 +21,75 @@ interface AddOptions extends HubOptions {
   name?: string
   expires: number
   address?: string
+  caFile?: string
 }
 
 export function addCommand(): Command {
   return withHub(
     new Command('add')
       .description('a line to paste on another machine, which installs the daemon there and connects it')
-      .option('--name <name>', 'what its key is known by (default: its host name)')
-      .option('--expires <time>', 'how long the line is good: 30m, 2h, 1d', seconds, 3600)
+      .option('--name <name>', 'what the machine is called from then on (default: its host name)')
+      .addOption(
+        new Option(
+          '--expires <time>',
+          'how long the line is good, from 1m to 7d: a number of seconds (s), minutes (m), hours (h) or days (d)',
+        )
+          .argParser(seconds)
+          .default(USUAL_S, '1h'),
+      )
       .option('--address <url>', 'the hub as that machine reaches it (default: as it is reached from here)')
+      .option(
+        '--ca-file <file>',
+        'certificate authority of that address, PEM (default: a private one is found by asking the address)',
+      )
       .addHelpText('after', HELP)
       .action(add),
   )
 }
 
-async function add({ json, name, expires, address, ...flags }: AddOptions) {
+async function add({ json, name, expires, address, caFile, ...flags }: AddOptions) {
   const client = await connectHub(flags)
-  const { addressFor, linesFor } = await import('./lines.ts')
+  const [{ addressFor, linesFor }, { authorityOf, readAuthority }, { describedMachine, machineName }] =
+    await Promise.all([import('./lines.ts'), import('./authority.ts'), import('../client/machine-id.ts')])
   const url = addressFor(address, client.url)
+  const given = caFile === undefined ? undefined : readAuthority(caFile)
+  const machines = name === undefined ? [] : await client.machines()
   const enrolment = await client.openEnrolment({ expires_in_s: expires, ...(name !== undefined && { name }) })
-  const lines = linesFor({ url, token: enrolment.token, installer: await client.hasInstaller() })
-  if (json) return printJson({ ...enrolment, server_url: url, ...lines })
+  const { pem, problem } = given === undefined ? await authorityOf(url) : { pem: given, problem: undefined }
+  const { warnings, ...lines } = linesFor({
+    url,
+    token: enrolment.token,
+    installer: await client.hasInstaller(),
+    authority: pem,
+  })
+  if (problem !== undefined)
+    warnings.push(
+      `${url} could not be tried from here: ${problem}. If a private authority vouches for it, give --ca-file.`,
+    )
+  for (const machine of machines)
+    if (machineName(machine) === name)
+      warnings.push(
+        `${describedMachine(machine)} goes by that name already. If the new one takes its place, remove that one: fomular-daemon machine remove ${shellWord(cleanLine(machine.machine_id, 64))}`,
+      )
+  if (json) return printJson({ ...enrolment, server_url: url, ...lines, warnings })
   const { bold, dim } = stdoutColors()
   print(`Paste this on the machine, before ${new Date(enrolment.expires_at).toLocaleString()}:\n`)
   print(`  ${bold(lines.install)}\n`)
-  if (lines.install !== lines.enroll)
+  if (lines.install_wget !== undefined) {
+    print(`With wget in place of curl:\n\n  ${lines.install_wget}\n`)
     print(`Or, where fomular-daemon is installed already:\n\n  ${lines.enroll}\n`)
+    print('It installs for the user who runs it. To install for the machine, put sudo before sh.')
+  }
   print(dim('It is good for one machine, and lets that one in: give it to nobody else.'))
-  for (const warning of lines.warnings) note(`! ${warning}`)
+  for (const warning of warnings) note(`! ${warning}`)
 }
 
 function seconds(text: string): number {
   const [, count, unit = 's'] = /^(\d+)([smhd])?$/.exec(text) ?? []
   const value = Number(count) * { s: 1, m: 60, h: 3600, d: 86_400 }[unit as 's' | 'm' | 'h' | 'd']
   if (value >= 60 && value <= 604_800) return value
-  throw new UserError('usage', `--expires is "${text}", but must be from 1m to 7d.`, { exitCode: EXIT.usage })
+  throw new UserError('usage', `--expires is "${text}", which is not from 1m to 7d.`, {
+    remedy: 'Give a number with s (seconds), m (minutes), h (hours) or d (days), as 90m.',
+    exitCode: EXIT.usage,
+  })
 }

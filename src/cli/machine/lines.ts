@@ -1,57 +1,105 @@
 import { isLoopback } from '../../config/server-url.ts'
 import { UserError } from '../../platform/errors.ts'
+import { shellWord } from '../../platform/shell-word.ts'
 import { EXIT } from '../exit-codes.ts'
 
-/** The hub's address for another machine: http(s)://host:port, without a slash at its end. @throws UserError */
+/** What may stand in an address: letters of any script, and what RFC 3986 has. */
+const ADDRESS = /^[\p{L}\p{N}._~:/?#[\]@!$&'()*+,;=%-]+$/u
+/** Parsers of addresses let more pass as a host than any host is called. */
+const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?)$/
+
+/** The hub's address for another machine: http(s)://host:port/path, without a slash at its end. @throws UserError */
 export function addressFor(given: string | undefined, known: string): string {
-  const text = (given ?? known).replace(/^ws(s?):/, 'http$1:')
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  // It becomes part of a line for a shell.
-  if (url && /^https?:$/.test(url.protocol) && !url.username && /^[\w.:/[\]-]+$/.test(url.href))
-    return url.origin + url.pathname.replace(/\/+$/, '')
-  throw new UserError('usage', `--address: "${text}" is not a hub's address.`, {
-    remedy: 'Use http://host:port or https://host.',
-    exitCode: EXIT.usage,
-  })
+  const text = given ?? known
+  const http = text.replace(/^ws(s?):/i, 'http$1:')
+  const url = ADDRESS.test(http) && URL.canParse(http) ? new URL(http) : undefined
+  if (url && /^https?:$/.test(url.protocol) && HOST.test(url.hostname)) {
+    const { username, password, search, hash } = url
+    if (username === '' && password === '' && search === '' && hash === '')
+      // Both mean the same to a server as what they stand for; one ends a quotation, the other begins an event of csh.
+      return url.origin + url.pathname.replace(/\/+$/, '').replace(/'/g, '%27').replace(/!/g, '%21')
+  }
+  throw new UserError(
+    'usage',
+    `${given === undefined ? 'The hub' : '--address'}: ${JSON.stringify(text)} is not a hub's address.`,
+    {
+      remedy: 'Use http://host:port or https://host/path, without a name, password, ? or #.',
+      exitCode: EXIT.usage,
+    },
+  )
 }
 
 export interface Lines {
-  /** For a machine with nothing on it; the same as `enroll` where the hub has nothing to install from. */
+  /** For a machine with nothing on it but curl; the same as `enroll` where the hub has nothing to install from. */
   install: string
+  /** The same for a machine with wget; absent where the hub has nothing to install from. */
+  install_wget?: string
   enroll: string
   warnings: string[]
 }
 
-export function linesFor({
-  url,
-  token,
-  installer,
-}: {
+export interface LineOptions {
   url: string
   token: string
+  /** Whether the hub has something to install from. */
   installer: boolean
-}): Lines {
+  /** Certificates of the private authority that vouches for the hub, PEM, one after the other. */
+  authority?: string | undefined
+}
+
+const GETTERS = {
+  curl: { get: 'curl -fsSL', ca: '--cacert' },
+  wget: { get: 'wget -qO-', ca: '--ca-certificate' },
+}
+
+/**
+ * Lines for a shell on another machine, whichever that is. A pipe from a download into a shell would end well when the
+ * download fails, and would begin with part of it; so the script is had whole first. The token comes by standard input:
+ * nobody sees it among the arguments of a process, and `sudo` lets it through.
+ */
+export function linesFor({ url, token, installer, authority }: LineOptions): Lines {
   const { hostname, protocol, pathname } = new URL(url)
   const insecure = protocol === 'http:' && !isLoopback(hostname)
-  const flag = insecure ? ' --allow-insecure' : ''
+  const address = shellWord(url)
   // The hub knows by which host it was asked for the script, not below which path a proxy has put it.
-  const below = pathname === '/' ? '' : ` --base-url ${url}/releases --server-url ${url}`
-  const flags = below + flag
-  const enroll = `FOMULAR_ENROLL_TOKEN=${token} fomular-daemon enroll --server-url ${url}${flag} && fomular-daemon`
+  const below = pathname === '/' ? [] : ['--base-url', shellWord(`${url}/releases`), '--server-url', address]
+  const flags = [...below, ...(insecure ? ['--allow-insecure'] : [])]
+  const pem = authority === undefined ? undefined : authority.trim().split('\n').map(pemWord).join(' ')
+
+  const install = ({ get, ca }: (typeof GETTERS)['curl']) => {
+    const script =
+      pem === undefined
+        ? `s=$(${get} "$0") && eval "\${s:?}"`
+        : `c=$(mktemp) && printf "%s\\n" ${pem} >"$c" && (s=$(${get} ${ca} "$c" "$0") && set -- "$@" --ca-file "$c" && eval "\${s:?}"); e=$?; rm -f "$c"; exit $e`
+    const words = [
+      'sh -c',
+      `'read -r FOMULAR_ENROLL_TOKEN; ${script}'`,
+      shellWord(`${url}/install.sh`),
+      ...flags,
+    ]
+    return `echo ${token} | ${words.join(' ')}`
+  }
+  const enroll = [
+    ...(pem === undefined ? [] : [`mkdir -p ~/.fomular && printf "%s\\n" ${pem} >~/.fomular/ca.pem &&`]),
+    `echo ${token} | fomular-daemon enroll --server-url ${address} --token-stdin`,
+    ...(pem === undefined ? [] : ['--ca-file ~/.fomular/ca.pem']),
+    ...(insecure ? ['--allow-insecure'] : []),
+    '&& fomular-daemon',
+  ].join(' ')
+
   const warnings = []
   if (isLoopback(hostname))
     warnings.push(
-      'The hub listens on this machine only, and the line works here only. For others: fomular-daemon hub --help, and --address.',
+      `${hostname} is this machine itself, so the line works here only. For others: fomular-daemon hub --help, and --address.`,
     )
   if (insecure)
     warnings.push('Without TLS, whoever can read or change the traffic can take over that machine.')
   if (!installer)
     warnings.push('The hub has no releases to install from: install @fomular-os/daemon with npm there first.')
-  return {
-    install: installer
-      ? `curl -fsSL ${url}/install.sh | FOMULAR_ENROLL_TOKEN=${token} ${flags ? `sh -s --${flags}` : 'sh'}`
-      : enroll,
-    enroll,
-    warnings,
-  }
+  return installer
+    ? { install: install(GETTERS.curl), install_wget: install(GETTERS.wget), enroll, warnings }
+    : { install: enroll, enroll, warnings }
 }
+
+/** A line of a certificate, between the single quotes of another word: no letter of it means anything to a shell. */
+const pemWord = (line: string) => (line.startsWith('-----') ? `"${line}"` : line)

@@ -4,6 +4,7 @@ import * as z from 'zod/mini'
 import { type StatePaths, stateDir } from '../../config/paths.ts'
 import { sleep } from '../../platform/clock.ts'
 import { readJson } from '../../platform/files.ts'
+import { shellWord } from '../../platform/shell-word.ts'
 import type { HubAgent, HubMachine } from '../../protocol/index.ts'
 import { HubClient } from '../client/hub-client.ts'
 import { machineName } from '../client/machine-id.ts'
@@ -12,7 +13,6 @@ import type { Colors } from '../render/ansi.ts'
 import { cleanLine } from '../render/clean.ts'
 import { problemText, runtimeText } from '../render/machine.ts'
 import { print, stdoutColors } from '../terminal.ts'
-import { shellWord } from '../typed.ts'
 
 /** For the daemon to connect and find the agent programs: starting one to ask its version may take seconds. */
 const FOUND_MS = 20_000

@@ -1,21 +1,67 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { linesFor } from '../../../src/cli/machine/lines.ts'
+import { addressFor, linesFor } from '../../../src/cli/machine/lines.ts'
 
-const install = (url: string) => linesFor({ url, token: 'T', installer: true }).install
+const lines = (url: string, installer = true) => linesFor({ url: addressFor(url, ''), token: 'T', installer })
+const SCRIPT = `'read -r FOMULAR_ENROLL_TOKEN; s=$(curl -fsSL "$0") && eval "\${s:?}"'`
 
 test('the line for another machine leads to the hub, also where a proxy has put it below a path', () => {
+  const install = (url: string) => lines(url).install
   assert.equal(
-    install('https://os.example.com'),
-    'curl -fsSL https://os.example.com/install.sh | FOMULAR_ENROLL_TOKEN=T sh',
+    install('https://OS.example.com/'),
+    `echo T | sh -c ${SCRIPT} https://os.example.com/install.sh`,
   )
   assert.equal(
     install('http://10.0.0.1:3001'),
-    'curl -fsSL http://10.0.0.1:3001/install.sh | FOMULAR_ENROLL_TOKEN=T sh -s -- --allow-insecure',
+    `echo T | sh -c ${SCRIPT} http://10.0.0.1:3001/install.sh --allow-insecure`,
   )
   const below = 'https://os.example.com/hub'
   assert.equal(
     install(below),
-    `curl -fsSL ${below}/install.sh | FOMULAR_ENROLL_TOKEN=T sh -s -- --base-url ${below}/releases --server-url ${below}`,
+    `echo T | sh -c ${SCRIPT} ${below}/install.sh --base-url ${below}/releases --server-url ${below}`,
   )
+  assert.equal(
+    install('wss://[2001:DB8::1]:3001'),
+    `echo T | sh -c ${SCRIPT} 'https://[2001:db8::1]:3001/install.sh'`,
+  )
+  assert.equal(lines(below).install_wget, install(below).replace('curl -fsSL', 'wget -qO-'))
+  assert.equal(
+    lines(below).enroll,
+    `echo T | fomular-daemon enroll --server-url ${below} --token-stdin && fomular-daemon`,
+  )
+  assert.equal(lines(below, false).install, lines(below).enroll)
+})
+
+test('what a shell would take from an address is quoted', () => {
+  const { install, enroll } = lines("http://127.0.0.1/;id&$(id)*'x!y'~")
+  const address = "'http://127.0.0.1/;id&$(id)*%27x%21y%27~"
+  assert.ok(
+    install.includes(` ${address}/install.sh' --base-url ${address}/releases' --server-url ${address}'`),
+  )
+  assert.ok(enroll.includes(` --server-url ${address}' `))
+})
+
+test('what cannot be an address is none', () => {
+  for (const text of [
+    'http://h;id/',
+    'http://h$(id)/',
+    "http://h'/",
+    'http://h`id`/',
+    'http://h/`id`',
+    'http://h/a b',
+    'http://h/"x"',
+    'http://h/\nid',
+    'http://h/\\x',
+    'http://h/\x1b[2J',
+    ' http://h/',
+    'http://me@h/',
+    'http://me:secret@h/',
+    'http://h/?x=1',
+    'http://h/#x',
+    'http://-h/',
+    'file:///etc/passwd',
+    'h:3001',
+    '',
+  ])
+    assert.throws(() => addressFor(text, ''), /is not a hub's address/, JSON.stringify(text))
 })

@@ -1,0 +1,34 @@
+import { existsSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { CONFIG_KEYS } from '../../config/config.ts'
+import { readConfigFile } from '../../config/file.ts'
+import { missingKey, readKey } from '../../config/key.ts'
+import { serverUrl } from '../../config/server-url.ts'
+import { UserError } from '../../platform/errors.ts'
+
+/** Where a machine is enrolled already. */
+export interface Present {
+  /** As the daemon connects to it. */
+  server_url: string
+  key: string
+  key_file: string
+}
+
+/**
+ * What a configuration file says of the machine's server and key; undefined where it says nothing, or nothing that is of
+ * use. @throws UserError for a file that is not understood
+ */
+export async function presentEnrolment(config: string): Promise<Present | undefined> {
+  if (!existsSync(config)) return undefined
+  const file = await readConfigFile({ path: config, by: 'The configuration file' }, {}, CONFIG_KEYS)
+  const { server_url, key_file } = file?.values ?? {}
+  if (typeof server_url !== 'string' || typeof key_file !== 'string') return undefined
+  const path = resolve(dirname(config), key_file)
+  try {
+    const { key } = readKey([{ name: 'key_file', file: path }], missingKey())
+    return { server_url: serverUrl(server_url, 'server_url', true), key, key_file: path }
+  } catch (error) {
+    if (error instanceof UserError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,106 @@
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { connect, type DetailedPeerCertificate, rootCertificates } from 'node:tls'
+import { UserError } from '../../platform/errors.ts'
+import { unreachable } from '../../platform/unreachable.ts'
+import { EXIT } from '../exit-codes.ts'
+
+const ANSWER_MS = 10_000
+/** An authority's file, in bytes, and its certificates: they become part of a line. */
+const MOST_BYTES = 64 * 1024
+const MOST_CERTIFICATES = 3
+/** No chain is as long. */
+const MOST_LINKS = 10
+
+export interface Authority {
+  /** The certificate of the private authority that vouches for an address, PEM. Absent where every machine knows it. */
+  pem?: string
+  /** Why that is not known. */
+  problem?: string
+}
+
+/** Asks an address for its certificate, and finds out who vouches for it as far as this machine can tell. */
+export async function authorityOf(address: string): Promise<Authority> {
+  if (!address.startsWith('https:')) return {}
+  try {
+    // What machines know everywhere, without what this one has been told (NODE_EXTRA_CA_CERTS).
+    if ((await ask(address, [...rootCertificates])).trusted) return {}
+    const { trusted, problem, root } = await ask(address)
+    if (trusted && root) return { pem: new X509Certificate(root).toString() }
+    return { problem: `its certificate is not trusted here (${problem ?? 'its authority was not shown'})` }
+  } catch (error) {
+    return { problem: unreachable(error as Error) }
+  }
+}
+
+interface Shown {
+  trusted: boolean
+  problem?: string | undefined
+  /** The last certificate of the chain, DER. */
+  root?: Buffer | undefined
+}
+
+function ask(address: string, ca?: string[]): Promise<Shown> {
+  const { hostname, port } = new URL(address)
+  const host = hostname.replace(/^\[|\]$/g, '')
+  return new Promise((resolve, reject) => {
+    const socket = connect({
+      host,
+      port: Number(port || 443),
+      rejectUnauthorized: false,
+      ...(isIP(host) === 0 && { servername: host }),
+      ...(ca && { ca }),
+    })
+    socket.setTimeout(ANSWER_MS, () => socket.destroy(new Error(`no answer within ${ANSWER_MS / 1000} s`)))
+    socket.once('error', reject)
+    socket.once('secureConnect', () => {
+      const { authorized, authorizationError } = socket
+      resolve({
+        trusted: authorized,
+        problem: errorText(authorizationError),
+        root: rootOf(socket.getPeerCertificate(true)),
+      })
+      socket.destroy()
+    })
+  })
+}
+
+/** Node gives its code, where its types promise an error. */
+const errorText = (error: unknown) =>
+  error instanceof Error ? error.message : error ? String(error) : undefined
+
+function rootOf(certificate: DetailedPeerCertificate | undefined): Buffer | undefined {
+  let last = certificate
+  for (let links = 0; last?.issuerCertificate && links < MOST_LINKS; links++) {
+    if (last.issuerCertificate.fingerprint256 === last.fingerprint256) return last.raw
+    last = last.issuerCertificate
+  }
+  return undefined
+}
+
+/** The certificates in a file, PEM, without what else is in it. @throws UserError */
+export function readAuthority(path: string): string {
+  const fail = (problem: string) =>
+    new UserError('ca_unreadable', `--ca-file: ${path} ${problem}`, {
+      remedy: 'Give a PEM file with the certificate of the authority.',
+      exitCode: EXIT.usage,
+    })
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw fail(`cannot be read: ${(error as Error).message}`)
+  }
+  if (text.length > MOST_BYTES) throw fail('is too long for a line to paste.')
+  const found = text.match(/-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g) ?? []
+  if (found.length === 0) throw fail('has no certificate in it.')
+  if (found.length > MOST_CERTIFICATES)
+    throw fail(`has ${found.length} certificates in it, too many for a line to paste.`)
+  try {
+    // Written anew: one form for all.
+    return found.map((pem) => new X509Certificate(pem).toString()).join('')
+  } catch {
+    throw fail('has a certificate in it that is damaged.')
+  }
+}

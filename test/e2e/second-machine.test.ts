@@ -1,0 +1,248 @@
+// Needs: root, busybox, curl, fish, ksh93, openssl, sudo, wget, zsh
+import assert from 'node:assert/strict'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import { linesFor } from '../../src/cli/machine/lines.ts'
+import { certificates } from '../support/certificates.ts'
+import { ReleaseServer } from '../support/release-server.ts'
+import { Stage } from '../support/stage.ts'
+import { tempDir } from '../support/temp.ts'
+import { until } from '../support/wait.ts'
+
+const INSTALLER = fileURLToPath(new URL('../../installer/install.sh', import.meta.url))
+/** What people paste into. */
+const SHELLS = [['bash'], ['dash'], ['zsh'], ['fish'], ['ksh93'], ['busybox', 'sh']]
+
+/** A user's home on a machine with nothing on it. */
+class Home {
+  readonly dir: string
+  readonly prefix: string
+
+  constructor(t: TestContext) {
+    this.dir = join(tempDir(t), "o'home $x")
+    mkdirSync(this.dir)
+    this.prefix = join(this.dir, 'program')
+  }
+
+  /** Pastes a line into a shell; whoever runs the tests, it is installed below this home. */
+  async paste(line: string, [shell, ...args]: string[]) {
+    const flags = `--service none --prefix "$HOME/program"`
+    const { exitCode, stdout, stderr } = await execa(shell!, [...args, '-c', `${line} ${flags}`], {
+      env: { PATH: process.env.PATH, HOME: this.dir, TMPDIR: this.dir },
+      extendEnv: false,
+      reject: false,
+      stdin: 'ignore',
+      timeout: 60_000,
+    })
+    return { code: exitCode, out: stdout, err: stderr }
+  }
+
+  /** What is in it, beside what fish makes of its own accord. */
+  files() {
+    return readdirSync(this.dir)
+      .filter((name) => !['.config', '.local', '.cache'].includes(name))
+      .sort()
+  }
+
+  calls() {
+    const path = join(this.dir, 'calls')
+    return existsSync(path) ? readFileSync(path, 'utf8') : ''
+  }
+}
+
+async function release(t: TestContext) {
+  const server = await ReleaseServer.open(t)
+  await server.release('1.0.0')
+  copyFileSync(INSTALLER, join(server.dir, 'install.sh'))
+  return server
+}
+
+/** A hub with something to install from. */
+async function hub(t: TestContext, flags: string[] = [], url?: (port: number) => string, env = {}) {
+  const stage = await Stage.open(t, env)
+  const server = await release(t)
+  mkdirSync(join(stage.state, 'hub'), { recursive: true, mode: 0o700 })
+  symlinkSync(server.dir, join(stage.state, 'hub/releases'))
+  if (url) stage.env.FOMULAR_HUB_URL = url(stage.port)
+  stage.env.FOMULAR_HUB_KEY_FILE = join(stage.state, 'hub/user.key')
+  const running = stage.run(['hub', '--host', '127.0.0.1', '--port', String(stage.port), ...flags])
+  await until(() => /Hub: /.test(running.log()), { what: 'the hub' })
+  const add = async (...args: string[]) => {
+    const command = stage.run(['machine', 'add', '--json', ...args])
+    assert.equal(await command.ended, 0, command.log())
+    return JSON.parse(command.log()) as Record<'install' | 'install_wget' | 'enroll' | 'token', string> & {
+      warnings: string[]
+    }
+  }
+  return { stage, server, add }
+}
+
+test('where a private authority vouches for the hub, the line brings it along, into any shell', async (t) => {
+  const dir = tempDir(t)
+  const { authority, certificate, key } = certificates(dir, ['localhost'])
+  const { stage, add } = await hub(
+    t,
+    ['--tls-cert', certificate, '--tls-key', key],
+    (port) => `https://localhost:${port}`,
+    { NODE_EXTRA_CA_CERTS: authority },
+  )
+  const { install, install_wget, token, warnings } = await add()
+  assert.equal(warnings.length, 1, warnings.join())
+  for (const [line, shells] of [
+    [install, SHELLS],
+    [install_wget, SHELLS.slice(0, 1)],
+    // The environment does not pass, standard input does.
+    [install.replace(' sh -c', ' sudo HOME="$HOME" sh -c'), SHELLS.slice(0, 1)],
+  ] as const)
+    for (const shell of shells) {
+      const home = new Home(t)
+      const { code, err } = await home.paste(line, shell)
+      assert.equal(code, 0, `${shell}: ${err}`)
+      assert.equal(
+        home.calls(),
+        `enroll --server-url ${stage.hubUrl} --ca-file ${home.prefix}/ca.pem --token-stdin ${token}\n`,
+      )
+      assert.equal(readFileSync(join(home.prefix, 'ca.pem'), 'utf8'), readFileSync(authority, 'utf8'))
+      assert.deepEqual(home.files(), ['calls', 'leaked', 'program'], 'no temporary file')
+      assert.ok(!readFileSync(join(home.dir, 'leaked'), 'utf8').includes(token))
+    }
+  // Without it nothing is installed, and it is no success.
+  const without = linesFor({ url: stage.hubUrl, token, installer: true })
+  for (const shell of SHELLS) {
+    const home = new Home(t)
+    const { code, err } = await home.paste(without.install, shell)
+    assert.notEqual(code, 0, `${shell}`)
+    assert.match(err, /curl: \(60\)/)
+    assert.deepEqual(home.files(), [])
+  }
+  // As told, also where the address leads elsewhere from here.
+  const told = await add('--ca-file', authority, '--address', 'https://hub.invalid')
+  assert.ok(told.install.includes(readFileSync(authority, 'utf8').split('\n')[1]!))
+  assert.deepEqual(told.warnings, [])
+  assert.match(
+    (await add('--address', 'https://hub.invalid')).warnings.join(),
+    /could not be tried from here/,
+  )
+})
+
+test('the line fails when its download fails, in any shell, and leaves nothing behind', async (t) => {
+  const server = await release(t)
+  const whole = readFileSync(INSTALLER)
+  const script = join(server.dir, 'install.sh')
+  const { install, install_wget } = linesFor({ url: server.url, token: 'T', installer: true })
+  const gone = linesFor({ url: 'http://127.0.0.1:1', token: 'T', installer: true })
+  const cases: [string, string[], () => void][] = [
+    ['no server', [gone.install, gone.install_wget!], () => {}],
+    ['no installer', [install, install_wget!], () => server.fail({ missing: /install/ })],
+    ['a part of it', [install], () => server.fail({ cut: { path: /install/, bytes: 9000 } })],
+    [
+      'a part that passes for the whole',
+      [install, install_wget!],
+      () => {
+        server.fail({})
+        writeFileSync(script, whole.subarray(0, 9000))
+      },
+    ],
+    ['nothing', [install, install_wget!], () => writeFileSync(script, '')],
+  ]
+  for (const [name, lines, arrange] of cases) {
+    arrange()
+    for (const line of lines)
+      for (const shell of SHELLS) {
+        const home = new Home(t)
+        const { code } = await home.paste(line, shell)
+        assert.notEqual(code, 0, `${name}: ${shell}`)
+        assert.deepEqual(home.files(), [], `${name}: ${shell}`)
+      }
+  }
+  writeFileSync(script, whole)
+  for (const line of [install, install_wget!])
+    assert.equal(
+      (await new Home(t).paste(`${line} --server-url ${server.url} --base-url ${server.url}`, ['dash'])).code,
+      0,
+    )
+})
+
+test('a token that is of no use is noticed before anything is downloaded', async (t) => {
+  const { stage, server, add } = await hub(t)
+  const { install, install_wget, token } = await add('--name', 'd13')
+  for (const [line, used] of [
+    [install.replace(token, 'fet_guessed'), false],
+    [install_wget.replace(token, 'fet_guessed'), false],
+    [install, true],
+  ] as const) {
+    if (used) await stage.run(['enroll', '--server-url', stage.hubUrl], { FOMULAR_ENROLL_TOKEN: token }).ended
+    const home = new Home(t)
+    const { code, out, err } = await home.paste(line, ['dash'])
+    assert.deepEqual([code, out], [1, ''])
+    assert.match(err, /does not accept this token.*\n {2}→ Get a new line: `fomular-daemon machine add`/)
+    assert.deepEqual(home.files(), [])
+  }
+  // The machine that it was used for is told that it is enrolled, and gets what is newer.
+  const home = new Home(t)
+  symlinkSync(join(stage.env.HOME!, '.fomular'), join(home.dir, '.fomular'))
+  await server.release('1.1.0')
+  const again = await home.paste(install, ['dash'])
+  assert.equal(again.code, 0, again.err)
+  assert.match(again.out, /1\.1\.0 is installed/)
+  const config = join(stage.env.HOME!, '.fomular/config.toml')
+  writeFileSync(
+    config,
+    readFileSync(config, 'utf8').replace(/server_url.*/, 'server_url = "wss://other.example.com"'),
+  )
+  const moved = await home.paste((await add()).install, ['dash'])
+  assert.equal(moved.code, 1)
+  assert.match(moved.err, /enrolled at https:\/\/other\.example\.com already.*\n.*--force/)
+  assert.equal((await home.paste(`${(await add()).install} --force`, ['dash'])).code, 0)
+  assert.match(home.calls(), / --force --token-stdin/)
+})
+
+test('a hub below a path is installed from by its line, and by the bare installer', async (t) => {
+  const { stage, add } = await hub(t)
+  let told = false
+  const proxy = createServer((incoming, response) => {
+    const headers = { ...incoming.headers, ...(told && { 'x-forwarded-prefix': '/fomular' }) }
+    const path = incoming.url?.replace(/^\/fomular(?=\/)/, '')
+    if (path === incoming.url) {
+      response.writeHead(404).end()
+      return
+    }
+    const options = { port: stage.port, host: '127.0.0.1', path, method: incoming.method, headers }
+    incoming.pipe(
+      request(options, (answer) => {
+        response.writeHead(answer.statusCode!, answer.headers)
+        answer.pipe(response)
+      }),
+    )
+  })
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+  t.after(() => proxy.close())
+  const url = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}/fomular`
+  const { install, token } = await add('--address', `${url}/`)
+  const bare = (flags: string) => `FOMULAR_ENROLL_TOKEN=${token} sh -s -- ${flags}`
+  for (const line of [
+    install,
+    `curl -fsS ${url}/install.sh | ${bare(`--server-url ${url}`)}`,
+    `cat '${INSTALLER}' | ${bare(`--server-url ${url}/`)}`,
+    `curl -fsS ${url}/install.sh | ${bare('')}`,
+  ]) {
+    const home = new Home(t)
+    const { code, err } = await home.paste(line, ['bash'])
+    assert.equal(code, 0, `${line}: ${err}`)
+    assert.match(home.calls(), new RegExp(`enroll --server-url ${url}/? `))
+    told = true
+  }
+})
