@@ -30,6 +30,7 @@ import { isUnderWay } from '../update/record.ts'
 import { Schedule } from '../update/schedule.ts'
 import { Updates } from '../update/updates.ts'
 import { Admission } from './admission.ts'
+import { describeAgent } from './describe-agent.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Fates } from './fates.ts'
 import { Health } from './health.ts'
@@ -222,6 +223,10 @@ export class Daemon {
       agents: [...this.#agents].map((agent) => agent.status()),
       ...(end && { agents_end: end }),
     }
+  }
+
+  describeAgent(body: unknown) {
+    return describeAgent((id) => this.#agents.find(id), body)
   }
 
   /** In one line, for whoever keeps this process running. */

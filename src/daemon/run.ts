@@ -115,6 +115,7 @@ const controls = (
   { restart, stop, source }: { restart: () => object; stop: () => void; source: () => Promise<object> },
 ): ControlRoutes => ({
   'GET /status': () => daemon.status(),
+  'POST /agent': async (body) => daemon.describeAgent(body),
   'POST /check': () => daemon.checkMachine().then(() => ({})),
   'POST /restart': async () => restart(),
   'GET /update/source': source,

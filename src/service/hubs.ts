@@ -50,7 +50,7 @@ const hubDirOf = ({ runs, hub_dir, state_dir }: Service): string[] => {
 function startedByHand(): string[] {
   return commandLines().flatMap(({ pid, argv }) => {
     const command = argv.join(' ')
-    if (runsOf(command) !== 'hub') return []
+    if (runsOf(command) !== 'hub' || !isReachable(pid)) return []
     const dir = flagIn(command, 'data-dir')
     const cwd = quietly(() => readlinkSync(`/proc/${pid}/cwd`))
     if (dir !== undefined) return cwd === undefined ? [] : [resolve(cwd, dir)]
@@ -60,6 +60,12 @@ function startedByHand(): string[] {
       ? []
       : [join(stateDir({ HOME: home, FOMULAR_STATE_DIR: variable?.('FOMULAR_STATE_DIR') }), 'hub')]
   })
+}
+
+/** In a container with a network of its own, what listens on loopback is not this machine's. */
+const isReachable = (pid: number) => {
+  const network = (of: number | 'self') => quietly(() => readlinkSync(`/proc/${of}/ns/net`))
+  return network(pid) === network('self')
 }
 
 async function look(dir: string, service: Service | undefined): Promise<LocalHub | undefined> {

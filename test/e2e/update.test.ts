@@ -241,3 +241,31 @@ test('`up`, with its hub in the same process, is followed by the new version in 
   up.kill('SIGTERM')
   assert.equal(await up.ended, 0)
 })
+
+test('a daemon that goes on with the old version is named, with what brings it up to date', async (t) => {
+  const machine = await Installation.open(t, registry)
+  await machine.start()
+  const { stage } = machine
+  const other = join(stage.dir, 'other')
+  const second = stage.run([...stage.daemonArgs(), '--state-dir', other], {}, stage.daemonCommand)
+  await until(() => existsSync(join(other, 'daemon.sock')), { what: 'a second daemon' })
+
+  const { code, stdout, stderr } = await machine.run(['update'])
+  assert.equal(code, 0, stderr)
+  assert.match(stdout, /^Updated from 1\.0\.0 to 1\.1\.0/)
+  const line = new RegExp(
+    `Still runs 1\\.0\\.0: the daemon in ${other}.*\n  → fomular-daemon restart --state-dir ${other}$`,
+    'm',
+  )
+  assert.match(stderr, line)
+
+  const restarted = await machine.run(['restart', '--state-dir', other, '--json'])
+  assert.equal(JSON.parse(restarted.stdout).version, '1.1.0')
+  await second.ended
+  const again = await machine.run(['update', '--json'])
+  const { to_version, daemon, outdated } = JSON.parse(again.stdout)
+  assert.deepEqual([to_version, daemon.state_dir], ['1.1.0', stage.state])
+  // Other tests may have daemons on this machine, too.
+  assert.ok(!outdated.some(({ state_dir }: { state_dir: string }) => state_dir === other))
+  await machine.run(['stop', '--state-dir', other])
+})

@@ -7,6 +7,7 @@ import { answerCommand, approveCommand, denyCommand } from './permission.ts'
 import { removeCommand } from './remove.ts'
 import { resumeCommand } from './resume.ts'
 import { sendCommand } from './send.ts'
+import { showCommand } from './show.ts'
 import { startCommand } from './start.ts'
 import { stopCommand } from './stop.ts'
 import { watchCommand } from './watch.ts'
@@ -28,6 +29,7 @@ export function agentCommand(): Command {
   for (const each of [
     startCommand(),
     listCommand(),
+    showCommand(),
     sendCommand(),
     watchCommand(),
     logCommand(),

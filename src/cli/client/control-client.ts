@@ -12,6 +12,7 @@ import { EXIT } from '../exit-codes.ts'
 const ANSWER_MS = 15_000
 /** A status of ten thousand agents is a third of this. */
 const ANSWER_BYTES = 64 * 1024 * 1024
+const GLANCE_MS = 3000
 /** It asks the registry, over npm. */
 const REGISTRY_MS = 2 * 60_000
 
@@ -47,6 +48,15 @@ export const DaemonStatus = z.object({
 })
 export type DaemonStatus = z.infer<typeof DaemonStatus>
 
+/** What a daemon says of one of its agents. A newer one may say more. */
+export const AgentDetail = z.object({
+  status: AgentStatus,
+  spec: z.record(z.string(), z.unknown()),
+  restarts: z.array(z.string()),
+  paths: z.object({ dir: z.string(), journal: z.string(), stderr: z.string() }),
+})
+export type AgentDetail = z.infer<typeof AgentDetail>
+
 const RestartResult = z.object({ restart_strategy: z.string() })
 const Nothing = z.object({})
 const Ordered = z.object({ command_id: z.string() })
@@ -80,8 +90,21 @@ export class ControlClient {
     this.#unreachable = unreachable
   }
 
-  status(): Promise<DaemonStatus> {
-    return this.#call('GET', '/status', DaemonStatus)
+  status(timeoutMs = ANSWER_MS): Promise<DaemonStatus> {
+    return this.#call('GET', '/status', DaemonStatus, undefined, timeoutMs)
+  }
+
+  /** Undefined of a daemon that does not answer at once, for whatever reason: one that is only looked at beside another. */
+  async glance(): Promise<DaemonStatus | undefined> {
+    try {
+      return await this.status(GLANCE_MS)
+    } catch {
+      return undefined
+    }
+  }
+
+  agent(agentId: string): Promise<AgentDetail> {
+    return this.#call('POST', '/agent', AgentDetail, { agent_id: agentId })
   }
 
   async restart(): Promise<string> {

@@ -8,9 +8,7 @@ import { nearest } from './choose.ts'
 export async function serverOf(env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const { findDaemons } = await import('../../service/running.ts')
   const running = nearest((await findDaemons(env)).filter((each) => each.running && each.usable))
-  const asked = running.map(({ state_dir }) =>
-    new ControlClient(statePaths(state_dir).socket).status().catch(() => undefined),
-  )
+  const asked = running.map(({ state_dir }) => new ControlClient(statePaths(state_dir).socket).glance())
   const urls = (await Promise.all(asked)).flatMap((status) => status?.server_url ?? [])
   const configured = urls.length > 0 ? [] : [await configuredServer(env)]
   return [...urls, ...configured].find((url) => url !== undefined && isElsewhere(url))

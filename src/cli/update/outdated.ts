@@ -31,7 +31,7 @@ export async function outdated(version: string, program: string, updated: string
 
 async function look(daemon: LocalDaemon, version: string, program: string): Promise<Outdated | undefined> {
   if (!daemon.usable) return daemon.near ? { daemon, command: commandFor('update', daemon) } : undefined
-  const status = await new ControlClient(statePaths(daemon.state_dir).socket).status().catch(() => undefined)
+  const status = await new ControlClient(statePaths(daemon.state_dir).socket).glance()
   if (!status || status.version === version) return undefined
   const command = isFrom(daemon.pid, program) ? 'restart' : 'update'
   return { daemon, version: status.version, command: commandFor(command, daemon) }

@@ -1,0 +1,60 @@
+import { Command } from 'commander'
+import type { AgentDetail } from '../client/control-client.ts'
+import { connectHub, type HubOptions, withHub } from '../options.ts'
+import { print, printJson, stdoutColors } from '../terminal.ts'
+
+const HELP = `
+How it was set up, when it was started again and where its files are, its machine knows: run this there to see that, too. Of variables only the names are shown.
+
+Examples:
+  $ fomular-daemon agent show a-1f2e
+  $ fomular-daemon agent show a-1f2e --json | jq .spec`
+
+export function showCommand(): Command {
+  return withHub(
+    new Command('show')
+      .description('all there is to know of one agent')
+      .argument('<id>', "the agent's id, or its beginning")
+      .addHelpText('after', HELP)
+      .action(show),
+  )
+}
+
+async function show(given: string, { json, ...flags }: HubOptions) {
+  const client = await connectHub(flags)
+  const { agentId } = await import('./outcome.ts')
+  const agent = await client.agent(await agentId(client, given))
+  const [machines, detail] = await Promise.all([
+    client.machines(),
+    detailHere(agent.agent_id, agent.machine_id),
+  ])
+  const machine = machines.find(({ machine_id }) => machine_id === agent.machine_id)
+  if (json) {
+    const { spec, restarts, paths } = detail ?? {}
+    return printJson({ ...agent, ...(detail && { spec, restarts, paths }) })
+  }
+  const { agentText } = await import('../render/agent.ts')
+  print(agentText({ agent, machine, detail }, Date.now(), stdoutColors()))
+}
+
+/** What the daemon of this machine knows of it, where it is one of its own and this user may ask. */
+async function detailHere(agentId: string, machineId: string): Promise<AgentDetail | undefined> {
+  const [{ findDaemons, lookAt }, { ControlClient }, { stateDir, statePaths }, { isNamed }] =
+    await Promise.all([
+      import('../../service/running.ts'),
+      import('../client/control-client.ts'),
+      import('../../config/paths.ts'),
+      import('../local/choose.ts'),
+    ])
+  const { env } = process
+  const named = isNamed(undefined, env) ? [await lookAt(env, stateDir(env))] : await findDaemons(env)
+  for (const daemon of named) {
+    if (!daemon?.running || !daemon.usable) continue
+    const control = new ControlClient(statePaths(daemon.state_dir).socket)
+    const status = await control.glance()
+    if (status?.machine_id !== machineId) continue
+    // One of an older version does not know the question.
+    return control.agent(agentId).catch(() => undefined)
+  }
+  return undefined
+}

@@ -1,0 +1,69 @@
+import type { HubAgent, HubMachine } from '../../protocol/index.ts'
+import type { AgentDetail } from '../client/control-client.ts'
+import { describedMachine } from '../client/machine-id.ts'
+import { invokedAs } from '../invoked.ts'
+import { endText, stateText } from './agents.ts'
+import type { Colors } from './ansi.ts'
+import { cleanLine } from './clean.ts'
+import { answerHint } from './permission.ts'
+import { age, bytes, dollars } from './units.ts'
+
+/** Settings in a line, at most. */
+const SPEC_CHARS = 300
+
+interface Shown {
+  agent: HubAgent
+  machine: HubMachine | undefined
+  /** Known on its own machine only. */
+  detail: AgentDetail | undefined
+}
+
+/** All that is known of an agent, for people. */
+export function agentText({ agent, machine, detail }: Shown, now: number, { bold, dim }: Colors): string {
+  const row = (name: string, text: string | undefined) =>
+    text === undefined ? [] : [`${bold(name.padEnd(10))} ${cleanLine(text, 1000)}`]
+  const ended = agent.state === 'exited' || agent.state === 'failed'
+  const { session_id, runtime_version, total_cost_usd, restart_held_until } = agent
+  return [
+    ...row('Agent', agent.agent_id + (agent.title === undefined ? '' : `: ${agent.title}`)),
+    ...row('State', `${stateText(agent)} for ${age(agent.since, now)}`),
+    ...(ended ? row('Why', endText(agent)) : []),
+    ...(ended && !agent.gone ? row('', `→ ${remedyOf(agent)}`) : []),
+    ...row('Held back', restart_held_until && `until ${restart_held_until}: it ended again and again`),
+    ...agent.pending.flatMap((request) => row('Waits', answerHint(agent.agent_id, request))),
+    ...row('Queued', agent.undelivered_prompts > 0 ? prompts(agent.undelivered_prompts) : undefined),
+    ...row('Machine', machine ? describedMachine(machine) : agent.machine_id),
+    ...row('Runtime', [agent.runtime, runtime_version, agent.model].filter(Boolean).join(' ')),
+    ...row('Session', session_id),
+    ...row('Mode', agent.permission_mode),
+    ...row('Process', `${agent.pid === undefined ? 'none' : agent.pid}, run ${agent.run}`),
+    ...row('Cost', total_cost_usd === undefined ? undefined : dollars(total_cost_usd)),
+    ...row('Activity', `${bytes(agent.end)}, of which the hub has ${bytes(agent.offset)}`),
+    ...row('Folder', agent.cwd),
+    ...(detail
+      ? detailRows(detail, row)
+      : [dim('How it was set up, and where its files are, is shown on its own machine.')]),
+  ].join('\n')
+}
+
+function detailRows({ spec, restarts, paths }: AgentDetail, row: (name: string, text: string) => string[]) {
+  const { cwd: _cwd, runtime: _runtime, title: _title, ...settings } = spec
+  return [
+    ...Object.entries(settings).flatMap(([name, value], index) =>
+      row(index === 0 ? 'Settings' : '', `${name}: ${cleanLine(JSON.stringify(value) ?? '', SPEC_CHARS)}`),
+    ),
+    ...(restarts.length > 0 ? row('Restarts', `${restarts.length}, the last at ${restarts.at(-1)}`) : []),
+    ...row('Files', paths.dir),
+    ...row('Last words', paths.stderr),
+  ]
+}
+
+const prompts = (count: number) => `${count} prompt${count === 1 ? '' : 's'} that it has not begun with`
+
+/** What goes on with one that has ended. */
+function remedyOf({ agent_id, state, session_id }: HubAgent): string {
+  const program = invokedAs()
+  return state === 'failed' && session_id === undefined
+    ? `Mend that, then start another: ${program} agent start. What it said last: ${program} agent log ${agent_id}`
+    : `Go on with it: ${program} agent resume ${agent_id}`
+}

@@ -1,0 +1,34 @@
+import * as z from 'zod/mini'
+import type { Agent } from '../agents/agent.ts'
+import { UserError } from '../platform/errors.ts'
+import { AgentId, type AgentSpec } from '../protocol/index.ts'
+
+const Asked = z.object({ agent_id: AgentId })
+
+/**
+ * What this machine knows of an agent beyond its status: how it was set up, when it was started again, where its files
+ * are. @throws UserError
+ */
+export function describeAgent(find: (agentId: string) => Agent | undefined, body: unknown) {
+  const asked = Asked.safeParse(body)
+  const agent = asked.success ? find(asked.data.agent_id) : undefined
+  if (!agent) throw new UserError('agent_not_found', 'There is no such agent on this machine.')
+  const { dir, journal, stderr } = agent.folder
+  return {
+    status: agent.status(),
+    spec: withoutSecrets(agent.record.spec),
+    restarts: agent.run.restarts,
+    paths: { dir, journal, stderr },
+  }
+}
+
+/** Of variables and MCP servers only the names, of prompts only how long they are: anything may be in them. */
+function withoutSecrets({ prompt, system_prompt, env, mcp_servers, ...spec }: AgentSpec) {
+  return {
+    ...spec,
+    ...(prompt !== undefined && { prompt_chars: JSON.stringify(prompt).length }),
+    ...(system_prompt && { system_prompt: { mode: system_prompt.mode, chars: system_prompt.text.length } }),
+    ...(env && { env: Object.fromEntries(Object.keys(env).map((name) => [name, 'set'])) }),
+    ...(mcp_servers && { mcp_servers: Object.keys(mcp_servers) }),
+  }
+}
