@@ -1,3 +1,4 @@
+// Needs: root, mount, fallocate
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+// Needs: root, mount, unshare
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { rmSync } from 'node:fs'

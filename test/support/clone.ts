@@ -24,6 +24,8 @@ export async function cloneInto(to: string) {
 export class Newcomer {
   readonly clone: string
   readonly home: string
+  /** Where it installs with --global. */
+  readonly prefix: string
   readonly env: Record<string, string>
 
   private constructor(dir: string, bin: string) {
@@ -31,9 +33,9 @@ export class Newcomer {
     this.home = join(dir, 'home')
     this.env = { PATH: `${bin}:/usr/bin:/bin`, HOME: this.home }
     mkdirSync(this.home)
-    const prefix = join(dir, 'prefix')
-    mkdirSync(join(prefix, 'lib'), { recursive: true })
-    writeFileSync(join(this.home, '.npmrc'), `${npmSettings()}prefix=${prefix}\n`)
+    this.prefix = join(dir, 'prefix')
+    mkdirSync(join(this.prefix, 'lib'), { recursive: true })
+    writeFileSync(join(this.home, '.npmrc'), `${npmSettings()}prefix=${this.prefix}\n`)
   }
 
   static async open(t: Cleanup, node: string, npm: string): Promise<Newcomer> {

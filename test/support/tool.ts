@@ -8,6 +8,9 @@ const INSTALL_MS = 5 * 60_000
 
 const cache = fileURLToPath(new URL('../../node_modules/.cache/tools', import.meta.url))
 
+/** Old ones cannot install what has an override: "Invalid comparator". */
+const NPM = '10.9.9'
+
 /** The folder `node_modules` with a tool that only some tests need, installed on first use. */
 export async function testTool(name: string, version: string): Promise<string> {
   const installed = join(cache, `${name}-${version}`)
@@ -19,7 +22,7 @@ export async function testTool(name: string, version: string): Promise<string> {
     // The one that verdaccio asks for exactly has been withdrawn.
     writeFileSync(join(temp, 'package.json'), '{"private":true,"overrides":{"node-fetch":"2.7.0"}}')
     const args = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts']
-    await execa('npm', [...args, `${name}@${version}`], { cwd: temp, timeout: INSTALL_MS })
+    await npm(name, [...args, `${name}@${version}`], temp)
     renameSync(temp, installed)
   } catch (error) {
     // Another test was quicker.
@@ -28,4 +31,13 @@ export async function testTool(name: string, version: string): Promise<string> {
     rmSync(temp, { recursive: true, force: true })
   }
   return modules
+}
+
+/** Runs npm in a folder: to install another npm the one on PATH, else one that can do it, with the settings of the former. */
+async function npm(tool: string, args: string[], cwd: string) {
+  const options = { cwd, timeout: INSTALL_MS }
+  if (tool === 'npm') return execa('npm', args, options)
+  const script = join(await testTool('npm', NPM), 'npm/bin/npm-cli.js')
+  const { stdout: npm_config_globalconfig } = await execa('npm', ['config', 'get', 'globalconfig'])
+  return execa(process.execPath, [script, ...args], { ...options, env: { npm_config_globalconfig } })
 }

@@ -1,5 +1,4 @@
 import { describe } from 'node:test'
-import { disks } from './disk.ts'
 import { leases } from './lease.ts'
 import { links } from './link.ts'
 
@@ -7,5 +6,4 @@ import { links } from './link.ts'
 describe('what takes its time', { concurrency: true }, () => {
   leases()
   links()
-  disks()
 })

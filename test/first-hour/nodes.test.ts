@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { Newcomer } from '../support/clone.ts'
+import { freePort } from '../support/stage.ts'
+import { until } from '../support/wait.ts'
+
+const START_MS = 10 * 60_000
+
+/** Each Node with the npm that came with it; the first ones of npm 9 to 12 differ in what they put into node_modules/.bin. */
+const NODES = [
+  ['18.19.0', '10.2.3'],
+  ['18.20.4', '9.2.0'],
+  ['20.19.2', '10.9.9'],
+  ['20.20.0', '10.8.2'],
+  ['22.23.2', '10.9.9'],
+  ['24.21.0', '11.21.2'],
+  ['26.9.0', '12.2.0'],
+] as const
+
+for (const [node, npm] of NODES)
+  test(`npm start in a clone, with Node ${node} and npm ${npm}`, async (t) => {
+    const newcomer = await Newcomer.open(t, node, npm)
+    const started = newcomer.start('npm', ['start'], { env: { FOMULAR_HUB_PORT: String(await freePort()) } })
+    let text = ''
+    started.all.setEncoding('utf8').on('data', (data) => (text += data))
+    await until(() => /^Machine +\S+ connected /m.test(text), {
+      timeoutMs: START_MS,
+      what: 'the machine at its hub',
+    }).catch((error) => {
+      process.kill(-started.pid!, 'SIGKILL')
+      throw new Error(`${error.message}\n${text}`)
+    })
+    // As a terminal does it: to npm and all that it has started.
+    process.kill(-started.pid!, 'SIGINT')
+    assert.equal((await started).exitCode, 0, text)
+    assert.equal((await newcomer.out('node', ['dist/index.js', '--version'])).trim(), '0.1.0')
+  })
+
+/** What each npm needs to be told before it builds a folder or a repository of somebody's. */
+for (const [node, npm, flags] of [
+  ['18.20.4', '9.2.0', []],
+  ['20.20.0', '10.8.2', []],
+  ['24.21.0', '11.21.2', []],
+  ['26.9.0', '12.2.0', ['--allow-git=all', '--allow-scripts=*']],
+] as const)
+  test(`a clone is installed, linked and packed, and its repository installed, by npm ${npm}`, async (t) => {
+    const newcomer = await Newcomer.open(t, node, npm)
+    const command = join(newcomer.prefix, 'bin/fomular-daemon')
+    const runs = async () => assert.equal((await newcomer.out(command, ['--version'])).trim(), '0.1.0')
+    const gone = async () => {
+      await newcomer.out('npm', ['uninstall', '--global', '@fomular-os/daemon'])
+      assert.ok(!existsSync(command))
+    }
+    await newcomer.out('npm', ['install', '--global', '.', ...flags])
+    await runs()
+    await gone()
+    await newcomer.out('npm', ['link'])
+    await runs()
+    await gone()
+    await newcomer.out('npm', ['pack'])
+    await newcomer.out('npm', ['install', '--global', './fomular-os-daemon-0.1.0.tgz'])
+    await runs()
+    await gone()
+    await newcomer.out('git', [
+      '-c',
+      'user.name=a',
+      '-c',
+      'user.email=a@b',
+      'commit',
+      '--allow-empty',
+      '-qam',
+      'all',
+    ])
+    await newcomer.out('npm', [
+      'install',
+      '--global',
+      `git+file://${newcomer.clone.replaceAll(' ', '%20')}`,
+      ...flags,
+    ])
+    await runs()
+    await gone()
+  })

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { DebianRelease } from '../support/debian.ts'
+import { FreshDebian, USER } from '../support/fresh-debian.ts'
+
+const RELEASES: DebianRelease[] = ['bookworm', 'trixie']
+/** A file of tests that needs Debian packages, and one that needs root as well. */
+const FILES = ['test/unit/service/files.test.ts', 'test/e2e/full-disk.test.ts']
+const TWO = ['npm', 'test', '--', ...FILES]
+
+for (const release of RELEASES)
+  test(`on ${release}, a user is told what is not covered and why; root has it installed`, async (t) => {
+    const machine = await FreshDebian.open(t, { release })
+    const cwd = await machine.clone(`/home/${USER}/clone`, USER)
+    const asUser = await machine.run(TWO, { user: USER, cwd })
+    assert.equal(asUser.code, 77, asUser.text)
+    assert.match(asUser.text, /sudo apt-get update && sudo apt-get install .*\bpython3 systemd\b/)
+    assert.match(asUser.text, /Not covered, 2 of 2 files of tests:/)
+    assert.match(asUser.text, /For want of root:\n {4}test\/e2e\/full-disk\.test\.ts/)
+    assert.match(asUser.text, /For want of .*systemd-analyze:\n {4}test\/unit\/service\/files\.test\.ts/)
+    assert.match(asUser.text, /Run it as root to cover the rest\./)
+
+    const sources = join(machine.root, 'etc/apt/sources.list')
+    const usual = readFileSync(sources, 'utf8')
+    writeFileSync(sources, 'deb http://127.0.0.1:1/debian nowhere main\n')
+    rmSync(join(machine.root, 'var/lib/apt/lists'), { recursive: true })
+    const cutOff = await machine.run(TWO, { cwd })
+    assert.match(
+      cutOff.text,
+      /apt-get could not install what tests need.*\n.*Check the network and the sources/,
+    )
+    writeFileSync(sources, usual)
+
+    const { text, code } = await machine.run(TWO, { cwd })
+    assert.match(text, /Installing \d+ Debian packages that tests need: /)
+    assert.equal(code, 0, text)
+    assert.match(text, /^(ℹ|#) fail 0$/m)
+    assert.doesNotMatch(text, /Not covered/)
+  })
+
+for (const release of RELEASES)
+  for (const user of [USER, undefined])
+    test(`npm test on ${release} with nothing but nodejs, npm and git, as ${user ?? 'root'}`, async (t) => {
+      const machine = await FreshDebian.open(t, { release })
+      const cwd = await machine.clone(`${user === undefined ? '/root' : `/home/${user}`}/the clone`, user)
+      const { code, text } = await machine.run(['npm', 'test'], { cwd, ...(user && { user }) })
+      assert.match(text, /^(ℹ|#) fail 0$/m, text)
+      assert.match(text, /^(ℹ|#) skipped 0$/m, text)
+      assert.match(text, /^(ℹ|#) pass [1-9]/m, text)
+      if (user === undefined) assert.equal(code, 0, text)
+      else assert.equal(code, 77, text)
+    })
