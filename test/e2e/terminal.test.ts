@@ -159,7 +159,7 @@ test('the life of an agent, one command after the other', async (t) => {
   }
   const waits = (ask: string) => stage.agentIs('life', ({ pending }) => pending[0]?.ask === ask)
 
-  await run('machine list', /^ID +HOST +CONNECTED.*\n\S+ +\S+ +for \d+ s .* claude [\d.]+\n$/)
+  await run('machine list', /^ID +NAME +HOST +CONNECTED.*\n\S+ +\S+ +\S+ +for \d+ s .* claude [\d.]+\n$/)
   await run('machine check', /claude [\d.]+/)
   await run('agent list', /^No agents\. Start one: /)
   await run(

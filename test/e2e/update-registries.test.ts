@@ -11,6 +11,7 @@ import { Installation } from '../support/installation.ts'
 import { TestRegistry } from '../support/registry.ts'
 import { PROGRAM } from '../support/stage.ts'
 import { tempDir } from '../support/temp.ts'
+import { until } from '../support/wait.ts'
 
 const registry = await TestRegistry.shared()
 await registry.release({ version: '1.0.0' })
@@ -162,4 +163,27 @@ test('an order with another registry, package or demand for signatures than the 
   const { code, stderr } = await machine.run(['update'])
   assert.equal(code, 0, stderr)
   await machine.runs('1.1.0')
+})
+
+test('Ctrl-C ends an update at once, whoever fetches, and leaves the version before', async (t) => {
+  let asked = 0
+  const silent = createPlainServer((socket) => {
+    asked++
+    t.after(() => void socket.destroy())
+  })
+  const address = `http://127.0.0.1:${await listening(t, silent)}/`
+  const machine = await Installation.open(t, registry)
+  const { stage } = machine
+  for (const PATH of [stage.env.PATH!, '/nowhere']) {
+    const before = asked
+    const update = stage.run(['update'], { FOMULAR_UPDATE_REGISTRY: address, PATH }, [
+      machine.node,
+      machine.command,
+    ])
+    await until(() => asked > before, { what: 'the request' })
+    update.kill('SIGINT')
+    assert.equal(await update.ended, 130, update.log())
+    assert.match(update.log(), /The update was interrupted\. 1\.0\.0 stays installed\./)
+  }
+  assert.equal(await machine.version(), '1.0.0')
 })
