@@ -1,4 +1,4 @@
-// Needs: root, mount, busybox, curl, ksh93, minisign, openssl, shellcheck, wget, zsh
+// Needs: root, mount, busybox, curl, fish, ksh93, minisign, openssl, script, shellcheck, wget, zsh
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import {
@@ -392,6 +392,40 @@ test('a download that is broken off goes on where it ended, by curl and by eithe
         server.requests.join(),
       )
     }
+})
+
+test('the line for PATH is read by new shells of that kind, in a window and after a login', async (t) => {
+  const server = await ReleaseServer.open(t)
+  await server.release('1.0.0')
+  for (const [shell, starts, files] of [
+    ['bash', [['bash'], ['bash', '-l']], []],
+    // The first of these is all that a login reads.
+    ['bash', [['bash'], ['bash', '-l']], ['.bash_login', '.profile']],
+    ['bash', [['bash'], ['bash', '-l']], ['.bash_profile', '.bash_login']],
+    ['zsh', [['zsh'], ['zsh', '-l']], []],
+    ['fish', [['fish'], ['fish', '-l']], []],
+    ['ksh93', [['ksh93'], ['ksh93', '-l']], []],
+    ['dash', [['dash', '-l']], []],
+  ] as [string, string[][], string[]][]) {
+    const machine = box(t, server)
+    for (const file of files) writeFileSync(join(machine.home, file), '')
+    const env = { HOME: machine.home, PATH: '/usr/bin:/bin', SHELL: `/usr/bin/${shell}`, TERM: 'dumb' }
+    const { out } = await machine.run([], { env: { SHELL: env.SHELL } })
+    const line = /^ {2}(.*PATH.*|fish_add_path.*)$/m.exec(out)?.[1] ?? out
+    const here = await execa(shell, ['-c', `${line}\ncommand -v fomular-daemon`], { env, extendEnv: false })
+    assert.match(here.stdout, /fomular\/bin\/fomular-daemon$/, line)
+    for (const start of starts) {
+      // A terminal of its own, as a window has.
+      const command = `${start.join(' ')} -i -c "command -v fomular-daemon"`
+      const { stdout } = await execa('script', ['-qec', command, '/dev/null'], {
+        env,
+        extendEnv: false,
+        reject: false,
+        stdin: 'ignore',
+      })
+      assert.match(stdout, /\.fomular\/bin\/fomular-daemon/, `${start.join(' ')}: ${line}: ${stdout}`)
+    }
+  }
 })
 
 test('an installation that was damaged is mended', async (t) => {
