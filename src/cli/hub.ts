@@ -13,8 +13,9 @@ Examples:
   $ fomular-daemon hub --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
   $ fomular-daemon machine add --address https://that-host:3001     for another machine`
 
-interface Options {
-  host: string
+/** What a hub is started with. */
+export interface HubServeOptions {
+  host?: string
   port?: number
   dataDir?: string
   tlsCert?: string
@@ -23,21 +24,27 @@ interface Options {
   verbose?: boolean
 }
 
-export function hubCommand(): Command {
-  return new Command('hub')
-    .description('run only the hub, the server that comes with this package')
-    .option('--host <address>', 'address to listen on', '127.0.0.1')
+/** Flags of a hub that is started. */
+export const withHubServeFlags = (command: Command): Command =>
+  command
+    .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
     .option('--port <port>', 'port to listen on (default: FOMULAR_HUB_PORT, else 3001)', port)
     .option('--data-dir <dir>', 'its folder (default: hub in the state folder)')
     .option('--tls-cert <file>', 'certificate chain, PEM')
     .option('--tls-key <file>', "the certificate's private key, PEM")
     .option('--insecure', 'allow an address beyond this machine without TLS')
+
+export function hubCommand(): Command {
+  return withHubServeFlags(
+    new Command('hub').description('run only the hub, the server that comes with this package'),
+  )
     .option('--verbose', 'log more')
     .addHelpText('after', HELP)
     .action(hub)
 }
 
-async function hub({ host, port: given, dataDir, tlsCert, tlsKey, insecure, verbose }: Options) {
+async function hub(options: HubServeOptions) {
+  const { host = '127.0.0.1', port: given, dataDir, tlsCert, tlsKey, insecure, verbose } = options
   if ((tlsCert === undefined) !== (tlsKey === undefined))
     throw new UserError('usage', '--tls-cert and --tls-key go together.', { exitCode: EXIT.usage })
   const [{ stayInContainer }, { captureInvocation }] = await Promise.all([
@@ -62,18 +69,31 @@ async function hub({ host, port: given, dataDir, tlsCert, tlsKey, insecure, verb
   const ended = new Promise<void>((done) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => done())
   })
+  const logger = createLogger({ level: verbose ? 'debug' : 'info', stderr: 'text' })
   const running = await startHub({
     dir: dataDir === undefined ? statePaths(stateDir(process.env)).hub : resolve(dataDir),
     host,
     port: given ?? hubPort(process.env),
     ...(tlsCert !== undefined && tlsKey !== undefined && { tls: { cert: tlsCert, key: tlsKey } }),
     ...(insecure && { insecure }),
-    logger: createLogger({ level: verbose ? 'debug' : 'info', stderr: 'text' }),
+    logger,
   })
   print(`Hub:          ${running.url}`)
   print(`Machine key:  ${running.machineKeyPath}`)
   print(`User key:     ${running.userKeyPath}`)
+  const [{ startNotifier }, { systemClock }] = await Promise.all([
+    import('../service/notify.ts'),
+    import('../platform/clock.ts'),
+  ])
+  const notifier = startNotifier({
+    env: process.env,
+    pid: process.pid,
+    condition: () => ({ connected: true, text: `Listening on ${running.url}` }),
+    clock: systemClock,
+    logger,
+  })
   await ended
+  void notifier?.stopping('Stopping')
   note('stopping')
   await running.close()
 }

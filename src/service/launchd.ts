@@ -3,7 +3,7 @@ import { userInfo } from 'node:os'
 import { basename, join } from 'node:path'
 import type { At, Manager, Status } from './manager.ts'
 import { markText, readInstalled } from './mark.ts'
-import { keyVariable, type ServicePlan, serviceFiles, variables } from './plan.ts'
+import { keyVariable, markOf, plainArgs, type ServicePlan, serviceFiles, variables } from './plan.ts'
 import { run } from './run.ts'
 import { keySteps } from './steps.ts'
 import type { Service } from './units.ts'
@@ -66,7 +66,11 @@ export const launchd: Manager = {
       enabled: code === 0,
       state,
       ...(pid > 0 && { pid }),
-      ...(installed?.mark && { state_dir: installed.mark.state_dir, user: installed.mark.user }),
+      ...(installed?.mark && {
+        state_dir: installed.mark.state_dir,
+        user: installed.mark.user,
+        runs: installed.mark.runs ?? 'daemon',
+      }),
     }
   },
 
@@ -94,7 +98,7 @@ type Plist = string | number | boolean | Plist[] | { [key: string]: Plist }
 export function plistText(plan: ServicePlan): string {
   const job: Plist = {
     Label: plan.name,
-    ProgramArguments: [...plan.runner, plan.program, ...plan.args],
+    ProgramArguments: [...plan.runner, plan.program, ...plainArgs(plan)],
     WorkingDirectory: plan.account.home,
     EnvironmentVariables: { ...variables(plan), ...keyVariable(plan, files(at(plan)).key) },
     RunAtLoad: true,
@@ -108,7 +112,7 @@ export function plistText(plan: ServicePlan): string {
   }
   return `<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
-<!-- ${markText({ format: 1, state_dir: plan.stateDir, user: plan.account.name })} -->
+<!-- ${markText(markOf(plan))} -->
 <plist version="1.0">
 ${xml(job, '')}
 </plist>

@@ -1,4 +1,4 @@
-import type { ManagerName, ServicePlan } from './plan.ts'
+import type { ManagerName, Runs, ServicePlan } from './plan.ts'
 import type { Step } from './steps.ts'
 
 export interface Status {
@@ -23,6 +23,7 @@ export interface Status {
   state_dir?: string
   /** Name of the user it runs as. */
   user?: string
+  runs?: Runs
 }
 
 /** Whatever keeps the daemon running. */

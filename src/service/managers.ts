@@ -1,8 +1,11 @@
 import { existsSync } from 'node:fs'
+import { basename, extname, join } from 'node:path'
 import { UserError } from '../platform/errors.ts'
+import { filesIn } from './by-hand.ts'
 import { launchd } from './launchd.ts'
 import type { At, Manager } from './manager.ts'
-import { MANAGERS, type ManagerName, serviceFiles } from './plan.ts'
+import { readInstalled } from './mark.ts'
+import { MANAGERS, type ManagerName, serviceFiles, serviceNameOf } from './plan.ts'
 import { pm2 } from './pm2.ts'
 import { systemd } from './systemd.ts'
 
@@ -17,6 +20,38 @@ export const managerNamed = (name: ManagerName): Manager =>
 /** What a service is installed with where nobody says. */
 export const usualManager = (): ManagerName =>
   process.platform === 'darwin' ? 'launchd' : process.getuid?.() === 0 ? 'systemd' : 'systemd-user'
+
+/** Names of the services of this program that are installed, of this user and of the machine. */
+function installedNames(home: string): string[] {
+  const files = [
+    ...filesIn('/etc/systemd/system', '.service'),
+    ...filesIn(join(home, '.config/systemd/user'), '.service'),
+    ...filesIn(join(home, 'Library/LaunchAgents'), '.plist'),
+  ].filter((path) => readInstalled(path)?.mark)
+  const folders = filesIn(join(home, '.config'), '').filter((dir) =>
+    existsSync(join(dir, 'ecosystem.config.js')),
+  )
+  const pm2Names = folders.filter((dir) => readInstalled(join(dir, 'ecosystem.config.js'))?.mark)
+  return [
+    ...new Set([
+      ...files.map((path) => basename(path, extname(path))),
+      ...pm2Names.map((dir) => basename(dir)),
+    ]),
+  ]
+}
+
+/** The service that is meant where nobody names one. @throws UserError where there are several, none of the usual name */
+export function installedName(home: string): string {
+  const usual = serviceNameOf('daemon')
+  const names = installedNames(home)
+  const [only, ...more] = names
+  if (only === undefined || names.includes(usual)) return usual
+  if (more.length === 0) return only
+  throw new UserError('service_ambiguous', `Several services are installed: ${names.join(', ')}.`, {
+    remedy: 'Say which one is meant, with --name.',
+    exitCode: 2,
+  })
+}
 
 /** The manager of the service that is installed. @throws UserError where there is none, or more than one */
 export function installedManager(at: At): ManagerName {

@@ -8,6 +8,10 @@ const Mark = z.object({
   state_dir: z.string(),
   /** The user it runs as. */
   user: z.string(),
+  /** Where it is not the daemon. */
+  runs: z.optional(z.enum(['hub', 'up'])),
+  /** Path of the program that it starts. */
+  program: z.optional(z.string()),
 })
 export type Mark = z.infer<typeof Mark>
 

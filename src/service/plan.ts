@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { Mark } from './mark.ts'
 
 export const MANAGERS = ['systemd', 'systemd-user', 'pm2', 'launchd'] as const
 export type ManagerName = (typeof MANAGERS)[number]
@@ -11,8 +12,15 @@ export interface Account {
   shell: string
 }
 
+/** What a service starts: the daemon, a hub, or both in one process. */
+export type Runs = 'daemon' | 'hub' | 'up'
+
+/** Usual names: a hub and a daemon can be services of one machine. */
+export const serviceNameOf = (runs: Runs) => (runs === 'hub' ? 'fomular-hub' : 'fomular-daemon')
+
 /** What is to run as a service, and as whom, whatever keeps it running. */
 export interface ServicePlan {
+  runs: Runs
   /** Of the unit, of the entry in pm2. */
   name: string
   /** What runs the program: Node, or nothing where the program is an executable. */
@@ -34,9 +42,32 @@ export interface ServicePlan {
   installation: string
   /** What a graceful stop takes at most, seconds. */
   stopSeconds: number
+  /** Of a hub: files with certificate and private key, which root alone may be able to read. */
+  tls?: { cert: string; key: string }
+  /** Of a hub: whether only root may listen on its port. */
+  lowPort?: boolean
+  /** The user is systemd's to make, for as long as the service runs. */
+  dynamicUser?: boolean
 }
 
-export const DESCRIPTION = 'FomularOS daemon: runs AI coding agents'
+export const DESCRIPTION: Record<Runs, string> = {
+  daemon: 'FomularOS daemon: runs AI coding agents',
+  hub: 'FomularOS hub: the server that daemons connect to',
+  up: 'FomularOS daemon and hub: runs AI coding agents',
+}
+
+/** What a service's file says of itself. */
+export const markOf = ({ stateDir, account, runs, program }: ServicePlan): Mark => ({
+  format: 1,
+  state_dir: stateDir,
+  user: account.name,
+  ...(runs !== 'daemon' && { runs }),
+  program,
+})
+
+/** Arguments of the program, where nothing hands it its certificate. */
+export const plainArgs = ({ args, tls }: ServicePlan): string[] =>
+  tls ? [...args, '--tls-cert', tls.cert, '--tls-key', tls.key] : args
 
 /** Tells a daemon that somebody starts it again when it exits with the code for that. */
 export const SUPERVISED = 'FOMULAR_DAEMON_NO_SELF_RELAUNCH'

@@ -4,7 +4,7 @@ import { stateDir } from '../config/paths.ts'
 import { UserError } from '../platform/errors.ts'
 import type { At, Manager, Status } from './manager.ts'
 import { markText, readInstalled } from './mark.ts'
-import { CODES, keyVariable, type ServicePlan, serviceFiles, variables } from './plan.ts'
+import { CODES, keyVariable, markOf, plainArgs, type ServicePlan, serviceFiles, variables } from './plan.ts'
 import { run } from './run.ts'
 import { keySteps } from './steps.ts'
 import { isOurs } from './troubles.ts'
@@ -100,7 +100,11 @@ export const pm2: Manager = {
       ...(entry?.pid && { pid: entry.pid }),
       ...(pm_uptime !== undefined && { since: new Date(pm_uptime).toISOString() }),
       ...(restart_time !== undefined && { restarts: restart_time }),
-      ...(installed?.mark && { state_dir: installed.mark.state_dir, user: installed.mark.user }),
+      ...(installed?.mark && {
+        state_dir: installed.mark.state_dir,
+        user: installed.mark.user,
+        runs: installed.mark.runs ?? 'daemon',
+      }),
     }
   },
 
@@ -120,7 +124,7 @@ export function ecosystemText(plan: ServicePlan): string {
   const app = {
     name: plan.name,
     script: plan.program,
-    args: plan.args,
+    args: plainArgs(plan),
     interpreter,
     ...(interpreter_args.length > 0 && { interpreter_args }),
     exec_mode: 'fork',
@@ -137,7 +141,7 @@ export function ecosystemText(plan: ServicePlan): string {
     filter_env: ['FOMULAR_KEY', 'FOMULAR_HUB_KEY'],
     merge_logs: true,
   }
-  return `// ${markText({ format: 1, state_dir: plan.stateDir, user: plan.account.name })}
+  return `// ${markText(markOf(plan))}
 // \`fomular-daemon service install --manager pm2\` writes this file anew.
 //
 // treekill: false     agents outlive the daemon: pm2 ends the daemon alone

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { UserError } from '../platform/errors.ts'
+import { hubUnitText } from './hub-unit.ts'
 import type { At, Manager, Status } from './manager.ts'
 import { readInstalled } from './mark.ts'
 import { type ServicePlan, serviceFiles } from './plan.ts'
@@ -39,7 +40,10 @@ export function systemd(scope: Scope): Manager {
   })
 
   const file = async (plan: ServicePlan) => {
-    const text = unitText(plan, { scope, version: await systemdVersion() })
+    const text = (plan.runs === 'hub' ? hubUnitText : unitText)(plan, {
+      scope,
+      version: await systemdVersion(),
+    })
     return { path: files(at(plan)).unit, text, mode: 0o644 }
   }
 
@@ -99,7 +103,11 @@ export function systemd(scope: Scope): Manager {
         ...(pid > 0 && { pid, ...(shown.ActiveEnterTimestamp && { since: shown.ActiveEnterTimestamp }) }),
         ...(shown.NRestarts && { restarts: Number(shown.NRestarts) }),
         ...(shown.StatusText && { says: shown.StatusText }),
-        ...(installed?.mark && { state_dir: installed.mark.state_dir, user: installed.mark.user }),
+        ...(installed?.mark && {
+          state_dir: installed.mark.state_dir,
+          user: installed.mark.user,
+          runs: installed.mark.runs ?? 'daemon',
+        }),
       }
     },
 

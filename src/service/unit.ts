@@ -1,11 +1,11 @@
 import { rootHardening, systemHardening, userHardening } from './hardening.ts'
 import { markText } from './mark.ts'
-import { CODES, DESCRIPTION, keyVariable, type ServicePlan, serviceFiles, variables } from './plan.ts'
+import { CODES, DESCRIPTION, keyVariable, markOf, type ServicePlan, serviceFiles, variables } from './plan.ts'
 
 /** Seconds without a sign of life after which a daemon counts as frozen. */
-const WATCHDOG_S = 60
+export const WATCHDOG_S = 60
 /** Seconds between an end and the next start; where systemd can, growing up to the second number. */
-const RESTART_S = { first: 1, last: 60, steps: 8 }
+export const RESTART_S = { first: 1, last: 60, steps: 8 }
 
 export interface SystemdFacts {
   /** Of the machine that the unit is for; unknown where it has none. */
@@ -13,7 +13,7 @@ export interface SystemdFacts {
   scope: 'system' | 'user'
 }
 
-/** The unit. */
+/** The unit of a service that runs agents. */
 export function unitText(plan: ServicePlan, { version = 0, scope }: SystemdFacts): string {
   const system = scope === 'system'
   const files = serviceFiles(system ? 'systemd' : 'systemd-user', plan.name, plan.account.home)
@@ -22,7 +22,7 @@ export function unitText(plan: ServicePlan, { version = 0, scope }: SystemdFacts
     {
       name: 'Unit',
       lines: [
-        `Description=${DESCRIPTION}`,
+        `Description=${DESCRIPTION[plan.runs]}`,
         ...(system ? ['Wants=network-online.target', 'After=network-online.target'] : []),
         '# Nobody may be there to start it: it is tried for ever.',
         'StartLimitIntervalSec=0',
@@ -73,13 +73,17 @@ export function unitText(plan: ServicePlan, { version = 0, scope }: SystemdFacts
     },
     { name: 'Install', lines: [`WantedBy=${system ? 'multi-user' : 'default'}.target`] },
   ]
+  return renderUnit(plan, system, sections)
+}
+
+export function renderUnit(plan: ServicePlan, system: boolean, sections: Section[]): string {
   const own = system ? `systemctl edit ${plan.name}` : `systemctl --user edit ${plan.name}`
-  return `# ${markText({ format: 1, state_dir: plan.stateDir, user: plan.account.name })}
+  return `# ${markText(markOf(plan))}
 # \`fomular-daemon service install\` writes this file anew. Settings of your own: ${own}
 ${sections.map(({ name, lines }) => `\n[${name}]\n${lines.join('\n')}\n`).join('')}`
 }
 
-interface Section {
+export interface Section {
   name: string
   lines: string[]
 }
@@ -87,6 +91,6 @@ interface Section {
 /** `%` is systemd's own, in every setting; what stood behind the end of a line would be a setting of its own. */
 const escaped = (text: string) =>
   text.replace(/[\\"]/g, '\\$&').replace(/%/g, '%%').replace(/\n/g, '\\n').replace(/\r/g, '\\r')
-const setting = (text: string) => (/^[\w=./:@,+-]+$/.test(text) ? text : `"${escaped(text)}"`)
+export const setting = (text: string) => (/^[\w=./:@,+-]+$/.test(text) ? text : `"${escaped(text)}"`)
 /** In a command line, `$` is systemd's own, too. */
-const argument = (text: string) => setting(text).replace(/\$/g, '$$$$')
+export const argument = (text: string) => setting(text).replace(/\$/g, '$$$$')

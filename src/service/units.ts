@@ -4,13 +4,10 @@ import { basename, join } from 'node:path'
 import { stateDir } from '../config/paths.ts'
 import { readOwned } from '../platform/owned.ts'
 import { parseMark } from './mark.ts'
-import type { ManagerName } from './plan.ts'
+import type { ManagerName, Runs } from './plan.ts'
 import { run } from './run.ts'
 import { type Properties, type Scope, userEnvironment } from './systemd.ts'
 import { isOurs } from './troubles.ts'
-
-/** What a service starts: the daemon, a hub, or both in one process. */
-export type Runs = 'daemon' | 'hub' | 'up'
 
 /** A service that runs this program, whoever wrote it. */
 export interface Service {

@@ -7,7 +7,7 @@ import { run } from '../../service/run.ts'
 import { EXIT } from '../exit-codes.ts'
 
 /** What a shell that starts has without its files. */
-const PLAIN_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+export const PLAIN_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const MARK = '__PATH__='
 
 /** A user of this machine, wherever users are kept. @throws UserError where there is none of that name */

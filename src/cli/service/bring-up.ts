@@ -5,6 +5,7 @@ import { readJson } from '../../platform/files.ts'
 import { isAlive, ProcessIdentity } from '../../platform/process-identity.ts'
 import { VERSION } from '../../platform/version.ts'
 import type { At, Manager, Status } from '../../service/manager.ts'
+import { perform } from '../../service/steps.ts'
 import { ControlClient } from '../client/control-client.ts'
 import { EXIT } from '../exit-codes.ts'
 import { restartDaemon } from '../restart.ts'
@@ -31,6 +32,12 @@ export function checkFree(stateDir: string, before: Status) {
 export async function isOutdated(stateDir: string): Promise<boolean> {
   const status = await new ControlClient(statePaths(stateDir).socket).status().catch(() => undefined)
   return status !== undefined && status.version !== VERSION
+}
+
+/** Stops a service and starts it again. @returns how it is then */
+export async function startAnew(manager: Manager, at: At): Promise<Status> {
+  for (const step of [...manager.stop(at), ...manager.start(at)]) await perform(step)
+  return manager.status(at)
 }
 
 /**

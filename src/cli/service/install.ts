@@ -1,7 +1,10 @@
 import { Command } from 'commander'
+import type { Runs } from '../../service/plan.ts'
 import { withDaemonFlags } from '../daemon-flags.ts'
+import { withHubServeFlags } from '../hub.ts'
 import { note, print, printJson, stdoutColors } from '../terminal.ts'
 import { type ServiceOptions, withPlan } from './options.ts'
+import type { PlanFlags } from './planned.ts'
 import type { Prepared } from './prepare.ts'
 
 const HELP = `
@@ -18,20 +21,27 @@ on the terminal: server, key, user, state folder and variables stay, and what wa
 Flags of the daemon, and the PATH of the user, become the service's. What agents need and others must not see, such as
 an API key, belongs into the file "environment" beside the key (NAME=value, mode 0600).
 
+A hub is a service of its own, fomular-hub; 'up' is hub and daemon in one process, whose agents live through its restarts.
+
 Examples:
   $ sudo fomular-daemon service install --server-url wss://os.example.com --key-file key
   $ sudo fomular-daemon service install --user deploy --dry-run --server-url wss://os.example.com --key-file key
   $ sudo fomular-daemon service install --take-over --dry-run
+  $ sudo fomular-daemon service install hub --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
+  $ sudo fomular-daemon service install up --user deploy
   $ fomular-daemon service install --manager systemd-user --server-url wss://os.example.com --key-file - < key`
 
 export function installCommand(): Command {
-  return withDaemonFlags(
-    withPlan(
-      new Command('install')
-        .description('install the service, or bring it up to date')
-        .addHelpText('after', HELP),
+  return withHubServeFlags(
+    withDaemonFlags(
+      withPlan(
+        new Command('install')
+          .description('install the service, or bring it up to date')
+          .addHelpText('after', HELP),
+      ),
     ),
   )
+    .option('--verbose', 'of a hub: log more')
     .option('--take-over', 'take the place of a unit or pm2 entry that was written by hand')
     .option('--no-start', 'do not start it yet')
     .option('--dry-run', 'only say what would be done')
@@ -39,21 +49,15 @@ export function installCommand(): Command {
     .action(install)
 }
 
-type Options = ServiceOptions & {
-  user?: string
-  path?: string
-  start: boolean
-  takeOver?: boolean
-  dryRun?: boolean
-} & Record<string, string | boolean>
+type Options = ServiceOptions & { start: boolean; takeOver?: boolean; dryRun?: boolean } & PlanFlags
 
-async function install(options: Options, command: Command) {
+async function install(runs: Runs, options: Options) {
   const { start, dryRun = false, json = false } = options
   const [{ prepare }, { describe }] = await Promise.all([
     import('./prepare.ts'),
     import('../../service/steps.ts'),
   ])
-  const prepared = await prepare(options, command.getOptionValueSource('name') !== 'default')
+  const prepared = await prepare(runs, options)
   const { plan, manager, steps, notes } = prepared
   if (dryRun) {
     const described = [...notes.map((said) => `say: ${said}`), ...steps.map(describe)]
@@ -67,7 +71,7 @@ async function install(options: Options, command: Command) {
     if (!json) note(warning)
   }
   for (const warning of [...prepared.warnings, ...notes]) warn(warning)
-  if (plan.account.uid === 0)
+  if (plan.account.uid === 0 && runs !== 'hub')
     warn(
       `Agents will run as root. Better: an ordinary user${manager.name === 'systemd' ? ', with --user NAME' : ''}.`,
     )
@@ -76,14 +80,18 @@ async function install(options: Options, command: Command) {
   for (const text of done) print(text)
   const { serviceText } = await import('../render/service.ts')
   print(serviceText(status, stdoutColors()))
+  if (runs !== 'daemon') print(hubHint())
 }
+
+const hubHint = () =>
+  `To add a machine: ${process.getuid?.() === 0 ? 'sudo ' : ''}fomular-daemon machine add --name NAME`
 
 async function carryOut(
   { plan, manager, before, steps, stops }: Prepared,
   start: boolean,
   warn: (warning: string) => void,
 ) {
-  const [{ perform }, { isOutdated, renew }] = await Promise.all([
+  const [{ perform }, { isOutdated, renew, startAnew }] = await Promise.all([
     import('../../service/steps.ts'),
     import('./bring-up.ts'),
   ])
@@ -100,5 +108,6 @@ async function carryOut(
   const ranOn = !stops && before.running && status.pid === before.pid ? before.state_dir : undefined
   // What runs still, runs as it was installed before; or it is of another version than this one.
   const renews = start && ranOn !== undefined && (changed || (await isOutdated(ranOn)))
-  return { done, status: renews ? await renew(manager, at, ranOn) : status }
+  if (!renews) return { done, status }
+  return { done, status: await (plan.runs === 'hub' ? startAnew(manager, at) : renew(manager, at, ranOn)) }
 }

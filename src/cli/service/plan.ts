@@ -37,6 +37,10 @@ export interface PlanOptions {
   flags: DaemonFlags
   /** Without a key, a plan can still be shown. */
   keyNeeded: boolean
+  /** The daemon alone, or with a hub of its own. */
+  runs: 'daemon' | 'up'
+  /** Of its hub. */
+  port?: number
   /** Of a service that others have set up, and whose place this one takes. */
   taken?: TakenOver
 }
@@ -60,6 +64,8 @@ export async function makePlan({
   path,
   flags: given,
   keyNeeded,
+  runs,
+  port,
   taken,
 }: PlanOptions): Promise<Planned> {
   const system = manager === 'systemd'
@@ -88,7 +94,11 @@ export async function makePlan({
   }
   const env = { ...own, ...taken?.environment, HOME: account.home }
   const files = serviceFiles(manager, name, account.home)
-  const { key, config, ownKey } = await configuration(flags, env, files.key, keyNeeded, taken?.key)
+  if (runs === 'up') refuseServer(given)
+  const { key, config, ownKey } =
+    runs === 'up'
+      ? await withOwnHub(flags, env)
+      : await configuration(flags, env, files.key, keyNeeded, taken?.key)
   concealKey(config.key)
 
   const ofUser = stateDir({ HOME: account.home })
@@ -105,10 +115,17 @@ export async function makePlan({
   )
   return {
     plan: {
+      runs,
       name,
       runner,
       program,
-      args: ['run', ...passedOn(flags, env), ...(chosen === undefined ? [] : ['--state-dir', chosen])],
+      args: [
+        ...(runs === 'up'
+          ? ['up', '--verbose', ...(port === undefined ? [] : ['--port', String(port)])]
+          : ['run']),
+        ...passedOn(flags, env),
+        ...(chosen === undefined ? [] : ['--state-dir', chosen]),
+      ],
       account,
       path: withRunner(path ?? taken?.path ?? (await pathOf(account)), runner),
       environment: { ...carried?.environment, ...environment, ...(manager === 'pm2' && taken?.environment) },
@@ -121,6 +138,24 @@ export async function makePlan({
     key,
     warnings: [...config.warnings, ...warnings],
   }
+}
+
+/** The hub has the key, and its address. */
+async function withOwnHub(flags: DaemonFlags, env: NodeJS.ProcessEnv) {
+  const { FOMULAR_KEY: _key, FOMULAR_KEY_FILE: _file, FOMULAR_SERVER_URL: _url, ...rest } = env
+  const config = await loadDaemonConfig({ flags: { ...flags, key: 'of-its-own-hub' }, env: rest })
+  return { config, key: undefined, ownKey: false }
+}
+
+function refuseServer(flags: DaemonFlags) {
+  const named = ['serverUrl', 'key', 'keyFile', 'caFile', 'allowInsecure'].find(
+    (name) => flags[name] !== undefined,
+  )
+  if (named === undefined) return
+  throw new UserError('usage', '`up` runs a hub of its own: it takes no server, and no key for one.', {
+    remedy: 'For another server, install the daemon: fomular-daemon service install',
+    exitCode: EXIT.usage,
+  })
 }
 
 async function configuration(
@@ -185,7 +220,7 @@ function captured(env: NodeJS.ProcessEnv): { environment: Record<string, string>
 }
 
 /** How this program is started, by names that still lead to it when it, or Node, has been updated. */
-function invocation(): { runner: string[]; program: string } {
+export function invocation(): { runner: string[]; program: string } {
   const { runner, argv } = captureInvocation()
   const [node, ...args] = runner
   return { runner: node === undefined ? [] : [lasting(node), ...args], program: resolve(argv[0]) }

@@ -1,14 +1,17 @@
 import { homeOf } from '../../config/home.ts'
+import { UserError } from '../../platform/errors.ts'
 import type { Manager, Status } from '../../service/manager.ts'
 import { managerNamed, usualManager } from '../../service/managers.ts'
 import { readInstalled } from '../../service/mark.ts'
-import type { ManagerName, ServicePlan } from '../../service/plan.ts'
+import { type ManagerName, type Runs, type ServicePlan, serviceNameOf } from '../../service/plan.ts'
 import type { Step } from '../../service/steps.ts'
+import { EXIT } from '../exit-codes.ts'
 import { besides, checkOtherManagers, startedElsewhere } from './beside.ts'
 import { checkFree } from './bring-up.ts'
 import { planChange } from './change.ts'
 import type { ServiceOptions } from './options.ts'
-import { makePlan } from './plan.ts'
+import { checkPort } from './plan-hub.ts'
+import { type PlanFlags, planFor } from './planned.ts'
 
 /** An installation that is about to be carried out, or shown. */
 export interface Prepared {
@@ -24,42 +27,29 @@ export interface Prepared {
   stops: boolean
 }
 
-type Options = ServiceOptions & {
-  user?: string
-  path?: string
-  start: boolean
-  takeOver?: boolean
-  dryRun?: boolean
-} & Record<string, string | boolean>
+type Options = ServiceOptions & { start: boolean; takeOver?: boolean; dryRun?: boolean } & PlanFlags
 
 /**
  * What is to be done so that the service is as the options say.
- * @param isNamed whether somebody has said which name
  * @throws UserError where it cannot be so
  */
 export async function prepare(
-  { manager: named, name: wanted, user, path, start, takeOver, dryRun, json, ...flags }: Options,
-  isNamed: boolean,
+  runs: Runs,
+  { manager: named, name: wanted, takeOver, dryRun, json, start, ...options }: Options,
 ): Promise<Prepared> {
   const manager = managerNamed(named ?? (usualManager() as ManagerName))
+  const asked = { manager: manager.name, name: wanted ?? serviceNameOf(runs) }
+  if (runs === 'hub') return prepareHub(manager, asked.name, start, options)
   const { name, taken, notes } = await besides({
-    manager: manager.name,
-    name: wanted,
-    named: isNamed,
+    ...asked,
+    named: wanted !== undefined,
     takeOver: takeOver ?? false,
     dryRun: dryRun ?? false,
     json: json ?? false,
     home: homeOf(process.env),
   })
-  const { plan, key, warnings } = await makePlan({
-    manager: manager.name,
-    name,
-    ...(user !== undefined && { user }),
-    ...(path !== undefined && { path }),
-    flags,
-    keyNeeded: true,
-    ...(taken && { taken }),
-  })
+  if (taken && runs === 'up') throw notOurs(name)
+  const { plan, key, warnings } = await planFor(runs, manager.name, name, options, { keyNeeded: true, taken })
   checkOtherManagers(manager.name, plan)
   const status = await manager.status({ name, home: plan.account.home })
   const before = taken ? { ...status, user: taken.user, state_dir: taken.stateDir } : status
@@ -67,13 +57,8 @@ export async function prepare(
   const { path: file, text } = await manager.file(plan)
   // Pm2 and launchd read an entry once: for a new one, they end what runs.
   const renews = (manager.name === 'pm2' || manager.name === 'launchd') && readInstalled(file)?.text !== text
-  const change = await planChange({
-    plan,
-    manager,
-    before,
-    renews: renews && start,
-    ofOthers: taken !== undefined,
-  })
+  const ofOthers = taken !== undefined
+  const change = await planChange({ plan, manager, before, renews: renews && start, ofOthers })
   return {
     plan,
     manager,
@@ -84,3 +69,26 @@ export async function prepare(
     stops: change.stops,
   }
 }
+
+async function prepareHub(
+  manager: Manager,
+  name: string,
+  start: boolean,
+  options: PlanFlags,
+): Promise<Prepared> {
+  const { plan, key, warnings } = await planFor('hub', manager.name, name, options, { keyNeeded: false })
+  const installed = readInstalled((await manager.file(plan)).path)
+  if (installed && !installed.mark) throw notOurs(name)
+  checkOtherManagers(manager.name, plan)
+  const before = await manager.status({ name, home: plan.account.home })
+  checkFree(plan.stateDir, before)
+  if (!before.running && start) await checkPort(plan.args)
+  const steps = await manager.install(plan, { start, key })
+  return { plan, manager, before, steps, notes: [], warnings, stops: false }
+}
+
+const notOurs = (name: string) =>
+  new UserError('by_hand', `The service ${name} was written by hand.`, {
+    remedy: 'Remove it first, or install another one beside it: --name NAME',
+    exitCode: EXIT.refused,
+  })

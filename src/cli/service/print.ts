@@ -1,8 +1,10 @@
 import { Command } from 'commander'
-import type { ManagerName } from '../../service/plan.ts'
+import type { ManagerName, Runs } from '../../service/plan.ts'
 import { withDaemonFlags } from '../daemon-flags.ts'
+import { withHubServeFlags } from '../hub.ts'
 import { note, print } from '../terminal.ts'
 import { type ServiceOptions, withPlan } from './options.ts'
+import type { PlanFlags } from './planned.ts'
 
 const HELP = `
 For those who manage such files themselves. Where the key belongs is said beside it.
@@ -12,28 +14,27 @@ Examples:
   $ fomular-daemon service print --manager pm2 > ecosystem.config.js`
 
 export function printCommand(): Command {
-  return withDaemonFlags(
-    withPlan(new Command('print').description('what would be installed').addHelpText('after', HELP)),
-  ).action(printService)
+  return withHubServeFlags(
+    withDaemonFlags(
+      withPlan(new Command('print').description('what would be installed').addHelpText('after', HELP)),
+    ),
+  )
+    .option('--verbose', 'of a hub: log more')
+    .action(printService)
 }
 
-type Options = ServiceOptions & { user?: string; path?: string } & Record<string, string | boolean>
-
-async function printService({ manager: named, name, user, path, ...flags }: Options) {
-  const [{ makePlan }, { managerNamed, usualManager }, { serviceFiles }] = await Promise.all([
-    import('./plan.ts'),
+async function printService(
+  runs: Runs,
+  { manager: named, name: wanted, ...flags }: ServiceOptions & PlanFlags,
+) {
+  const [{ planFor }, { managerNamed, usualManager }, { serviceFiles, serviceNameOf }] = await Promise.all([
+    import('./planned.ts'),
     import('../../service/managers.ts'),
     import('../../service/plan.ts'),
   ])
   const manager: ManagerName = named ?? usualManager()
-  const { plan, warnings } = await makePlan({
-    manager,
-    name,
-    ...(user !== undefined && { user }),
-    ...(path !== undefined && { path }),
-    flags,
-    keyNeeded: false,
-  })
+  const name = wanted ?? serviceNameOf(runs)
+  const { plan, warnings } = await planFor(runs, manager, name, flags, { keyNeeded: false })
   const { path: file, text } = await managerNamed(manager).file(plan)
   print(text.trimEnd())
   for (const warning of warnings) note(warning)

@@ -14,6 +14,7 @@ import { unitText } from '../../../src/service/unit.ts'
 import { type Cleanup, tempDir } from '../../support/temp.ts'
 
 const plan: ServicePlan = {
+  runs: 'daemon',
   name: 'fomular-daemon',
   runner: [process.execPath],
   program: '/opt/a b/fomular-daemon',
@@ -96,7 +97,12 @@ test('every file says what it is of', (t) => {
     plistText(plan),
   ]) {
     const installed = readInstalled(unitFile(t, text))
-    assert.deepEqual(installed?.mark, { format: 1, state_dir: plan.stateDir, user: 'games' })
+    assert.deepEqual(installed?.mark, {
+      format: 1,
+      state_dir: plan.stateDir,
+      user: 'games',
+      program: plan.program,
+    })
   }
   assert.equal(readInstalled(unitFile(t, '[Unit]\n'))?.mark, undefined)
   assert.equal(readInstalled('/nowhere'), undefined)

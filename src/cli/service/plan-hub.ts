@@ -1,0 +1,148 @@
+import { existsSync, lstatSync, realpathSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join, resolve } from 'node:path'
+import { homeOf } from '../../config/home.ts'
+import { hubPort } from '../../config/hub.ts'
+import { stateDir, statePaths } from '../../config/paths.ts'
+import { isLoopback } from '../../config/server-url.ts'
+import { systemCode, UserError } from '../../platform/errors.ts'
+import { EXECUTABLE } from '../../platform/executable.ts'
+import { readInstalled } from '../../service/mark.ts'
+import { type Account, type ManagerName, serviceFiles } from '../../service/plan.ts'
+import { layoutOf } from '../../update/layout.ts'
+import { EXIT } from '../exit-codes.ts'
+import type { HubServeOptions } from '../hub.ts'
+import { accountOf, ownAccount, PLAIN_PATH, withRunner } from './account.ts'
+import { checkReadable } from './carry.ts'
+import { invocation, type Planned } from './plan.ts'
+
+/** Answers that are under way, and what is to be written down. */
+const STOP_S = 30
+/** From here on, anybody may listen, unless the machine says otherwise. */
+const FIRST_FREE_PORT = 1024
+
+interface HubPlanOptions {
+  manager: ManagerName
+  name: string
+  user?: string
+  path?: string
+  flags: HubServeOptions
+}
+
+/** What is to be installed for a hub: what it would refuse is refused here. @throws UserError */
+export async function makeHubPlan({ manager, name, user, path, flags }: HubPlanOptions): Promise<Planned> {
+  const system = manager === 'systemd'
+  if (user !== undefined && !system)
+    throw usage(`--user is for --manager systemd; a service of ${manager} runs as its user.`)
+  const host = flags.host ?? '127.0.0.1'
+  const port = flags.port ?? hubPort(process.env)
+  const tls = tlsFiles(flags)
+  if (!isLoopback(host) && !tls && !flags.insecure)
+    throw new UserError('hub_insecure', `Without TLS the hub listens on this machine only, not on ${host}.`, {
+      remedy: 'Give --tls-cert and --tls-key, or --insecure in a network that you trust.',
+      exitCode: EXIT.usage,
+    })
+  const low = port > 0 && port < FIRST_FREE_PORT
+  if (low && !system && process.getuid?.() !== 0)
+    throw new UserError('port_forbidden', `Only root may listen on port ${port}.`, {
+      remedy: 'Choose one from 1024 on, or have the machine run it: sudo fomular-daemon service install hub',
+      exitCode: EXIT.refused,
+    })
+
+  const home = homeOf(process.env)
+  const usual = system ? join('/var/lib', name) : statePaths(stateDir({ HOME: home })).hub
+  const before = readInstalled(serviceFiles(manager, name, home).unit)?.mark
+  const dir = flags.dataDir === undefined ? (before?.state_dir ?? usual) : resolve(flags.dataDir)
+  const named = user ?? before?.user ?? (dir === usual ? undefined : process.env.SUDO_USER)
+  const dynamicUser = system && (named === undefined || named === name) && dir === usual
+  const account = dynamicUser
+    ? dynamicAccount(name)
+    : system && named
+      ? await accountOf(named)
+      : ownAccount(home)
+  const { runner, program } = invocation()
+  const reader = dynamicUser ? await accountOf('nobody') : account
+  await checkReadable(reader, [...runner.slice(0, 1), program, ...(tls && !system ? Object.values(tls) : [])])
+  if (!dynamicUser) checkOwner(dir, account)
+  return {
+    plan: {
+      runs: 'hub',
+      name,
+      runner,
+      program,
+      args: [
+        'hub',
+        '--host',
+        host,
+        '--port',
+        String(port),
+        '--data-dir',
+        dir,
+        ...(flags.insecure ? ['--insecure'] : []),
+        ...(flags.verbose ? ['--verbose'] : []),
+      ],
+      account,
+      path: withRunner(path ?? PLAIN_PATH, runner),
+      ownKey: false,
+      environment: {},
+      stateDir: dir,
+      usualStateDir: dir === usual,
+      installation: layoutOf(realpathSync(program), EXECUTABLE).root,
+      stopSeconds: STOP_S,
+      ...(tls && { tls }),
+      ...(low && { lowPort: true }),
+      ...(dynamicUser && { dynamicUser }),
+    },
+    key: undefined,
+    warnings: [],
+  }
+}
+
+const usage = (message: string) => new UserError('usage', message, { exitCode: EXIT.usage })
+
+function tlsFiles({ tlsCert, tlsKey }: HubServeOptions) {
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) throw usage('--tls-cert and --tls-key go together.')
+  if (tlsCert === undefined || tlsKey === undefined) return undefined
+  const tls = { cert: resolve(tlsCert), key: resolve(tlsKey) }
+  for (const path of Object.values(tls))
+    if (!existsSync(path))
+      throw new UserError('tls_unreadable', `There is no file ${path}.`, {
+        remedy: 'Name the certificate chain and its private key, PEM.',
+        exitCode: EXIT.usage,
+      })
+  return tls
+}
+
+const dynamicAccount = (name: string): Account => ({ name, uid: -1, gid: -1, home: '/', shell: '/bin/sh' })
+
+/** @throws UserError */
+function checkOwner(dir: string, { uid, name }: Account) {
+  const stat = lstatSync(dir, { throwIfNoEntry: false })
+  if (!stat || stat.uid === uid || (stat.uid === 0 && dir.startsWith('/var/lib/'))) return
+  throw new UserError('state_of_another', `${dir} does not belong to ${name}.`, {
+    remedy: `Name the user it belongs to with --user, or give it to ${name}: chown -R -h ${name}: ${dir}`,
+    exitCode: EXIT.refused,
+  })
+}
+
+/** That the port is free: a hub that cannot have it would be started over and over. @throws UserError */
+export async function checkPort(args: string[]): Promise<void> {
+  const after = (flag: string) => args[args.indexOf(flag) + 1] ?? ''
+  const [host, port] = [after('--host') || '127.0.0.1', Number(after('--port'))]
+  const server = createServer()
+  try {
+    await new Promise<void>((done, fail) => server.once('error', fail).listen(port, host, done))
+  } catch (error) {
+    if (systemCode(error) === 'EACCES') return
+    throw new UserError(
+      'port_in_use',
+      `The hub cannot have port ${port} on ${host}: ${(error as Error).message}`,
+      {
+        remedy: 'Choose another with --host and --port, or stop what uses it.',
+        exitCode: EXIT.refused,
+      },
+    )
+  } finally {
+    server.close()
+  }
+}

@@ -1,0 +1,57 @@
+import type { DaemonFlags } from '../../config/config.ts'
+import { UserError } from '../../platform/errors.ts'
+import type { ManagerName, Runs } from '../../service/plan.ts'
+import { EXIT } from '../exit-codes.ts'
+import type { HubServeOptions } from '../hub.ts'
+import { makePlan, type Planned } from './plan.ts'
+import { makeHubPlan } from './plan-hub.ts'
+import type { TakenOver } from './take-over.ts'
+
+/** Flags of what is installed. */
+export interface PlanFlags extends HubServeOptions {
+  user?: string
+  path?: string
+  [flag: string]: unknown
+}
+
+/** The plan that flags and what is installed come to. @throws UserError */
+export async function planFor(
+  runs: Runs,
+  manager: ManagerName,
+  name: string,
+  options: PlanFlags,
+  { keyNeeded, taken }: { keyNeeded: boolean; taken?: TakenOver | undefined },
+): Promise<Planned> {
+  const { user, path, host, port, dataDir, tlsCert, tlsKey, insecure, verbose, ...flags } = options
+  const common = {
+    manager,
+    name,
+    ...(user !== undefined && { user }),
+    ...(path !== undefined && { path }),
+  }
+  const ofHub = { host, dataDir, tlsCert, tlsKey, insecure }
+  if (runs === 'hub') {
+    refuse(flags, 'a hub')
+    return makeHubPlan({ ...common, flags: { ...ofHub, port, verbose } })
+  }
+  refuse(runs === 'up' ? ofHub : { ...ofHub, port, verbose }, runs === 'up' ? '`up`' : 'the daemon')
+  return makePlan({
+    ...common,
+    runs,
+    flags: flags as DaemonFlags,
+    keyNeeded,
+    ...(port !== undefined && { port }),
+    ...(taken && { taken }),
+  })
+}
+
+/** Flags of the one would be lost in the other. */
+function refuse(flags: Record<string, unknown>, what: string) {
+  const [name] = Object.entries(flags).find(([, value]) => value !== undefined) ?? []
+  if (name === undefined) return
+  const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+  throw new UserError('usage', `${flag} is not a flag of ${what}.`, {
+    remedy: 'See `fomular-daemon service install --help`.',
+    exitCode: EXIT.usage,
+  })
+}
