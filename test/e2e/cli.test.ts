@@ -43,7 +43,7 @@ test('up: hub, daemon and what to type next; a second one is refused; stop ends 
   await until(() => up.log().includes('agent start'), { what: 'the welcome' })
   assert.match(up.log(), new RegExp(`Hub +http://127.0.0.1:${stage.port}\n`))
   assert.match(up.log(), /Machine +\S+ connected/)
-  assert.match(up.log(), /Runtime +Claude Code \d+\.\d+\.\d+ at \S+, logged in/)
+  assert.match(up.log(), /Runtime +Claude Code \d+\.\d+\.\d+ at .+, logged in/)
 
   const status = await cli(stage, ['status', '--json'])
   assert.equal(status.code, 0, status.stderr)

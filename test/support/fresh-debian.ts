@@ -51,6 +51,8 @@ export class FreshDebian {
   ): Promise<FreshDebian> {
     const machine = new FreshDebian(t, await debianRoot({ release, packages }))
     copyFileSync('/etc/resolv.conf', join(machine.root, 'etc/resolv.conf'))
+    // Debian's installer writes it, debootstrap does not.
+    writeFileSync(join(machine.root, 'etc/hosts'), '127.0.0.1 localhost\n')
     if (existsSync(CERTIFICATES)) {
       mkdirSync(join(machine.root, 'etc/ssl/certs'), { recursive: true })
       copyFileSync(CERTIFICATES, join(machine.root, CERTIFICATES))

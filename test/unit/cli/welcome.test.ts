@@ -89,4 +89,7 @@ test('how this program is typed', () => {
   assert.equal(invokedAs(['node', '/usr/local/bin/fomular-daemon'], '/home'), 'fomular-daemon')
   assert.equal(invokedAs(['node', '/clone/dist/index.js'], '/clone'), 'node dist/index.js')
   assert.equal(invokedAs(['node', '/clone/dist/index.js'], '/home'), 'node /clone/dist/index.js')
+  const script = '/my clone/dist/index.js'
+  assert.equal(invokedAs(['node', script], '/home'), "node '/my clone/dist/index.js'")
+  assert.equal(invokedAs(['node', script], '/my clone'), 'node dist/index.js')
 })

@@ -9,7 +9,9 @@ test('the registry whose keys sign releases is the one npm asks, wherever npm ha
   const HOME = tempDir(t)
   const prefix = join(HOME, 'prefix')
   mkdirSync(join(prefix, 'etc'), { recursive: true })
-  writeFileSync(join(HOME, '.npmrc'), `prefix=${prefix}\n`)
+  // Debian's npm does not look for it in the prefix.
+  const user = `prefix=${prefix}\nglobalconfig=${join(prefix, 'etc/npmrc')}\n`
+  writeFileSync(join(HOME, '.npmrc'), user)
   writeFileSync(join(prefix, 'etc/npmrc'), 'registry=http://127.0.0.1:1/global\n')
   const used = async () => {
     const env = { HOME, PATH: process.env.PATH }
@@ -17,6 +19,6 @@ test('the registry whose keys sign releases is the one npm asks, wherever npm ha
     return (await registryInUse({ package: '@fomular-os/daemon', cwd: tempDir(t), env, signal })).registry
   }
   assert.equal(await used(), 'http://127.0.0.1:1/global')
-  writeFileSync(join(HOME, '.npmrc'), `prefix=${prefix}\n@fomular-os:registry=http://127.0.0.1:1/scope\n`)
+  writeFileSync(join(HOME, '.npmrc'), `${user}@fomular-os:registry=http://127.0.0.1:1/scope\n`)
   assert.equal(await used(), 'http://127.0.0.1:1/scope')
 })
