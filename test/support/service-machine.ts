@@ -50,6 +50,8 @@ export interface MachineOptions {
   user?: string
   /** Files and folders that it sees besides, by their paths there. */
   binds?: Record<string, string>
+  /** Debian packages that it has besides. */
+  packages?: string[]
 }
 
 /**
@@ -58,14 +60,11 @@ export interface MachineOptions {
  */
 export async function serviceMachine(
   t: Cleanup,
-  { user, binds = {} }: MachineOptions = {},
+  { user, binds = {}, packages = [] }: MachineOptions = {},
 ): Promise<ServiceMachine> {
   const support = fileURLToPath(new URL('.', import.meta.url))
-  const machine = await Booted.boot(t, {
-    '/usr/local/bin/node': process.execPath,
-    '/opt/support': support,
-    ...binds,
-  })
+  const seen = { '/usr/local/bin/node': process.execPath, '/opt/support': support, ...binds }
+  const machine = await Booted.boot(t, seen, { packages })
   const at = (path: string) => join(machine.root, path)
   mkdirSync(at(PACKAGE), { recursive: true })
   cpSync(dirname(PROGRAM), at(`${PACKAGE}/dist`), { recursive: true })
