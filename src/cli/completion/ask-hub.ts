@@ -1,4 +1,5 @@
 import type { HubAgent } from '../../protocol/index.ts'
+import { machineName } from '../client/machine-id.ts'
 import { connectHub } from '../options.ts'
 import { cleanLine } from '../render/clean.ts'
 import type { Candidates, Word } from './candidates.ts'
@@ -45,9 +46,9 @@ async function agents(command: string, flags: Record<string, string>): Promise<W
 async function machines(flags: Record<string, string>): Promise<Word[]> {
   const all = await (await connectHub(flags)).machines()
   return all.map((machine) => {
-    const name = 'name' in machine && typeof machine.name === 'string' ? machine.name : machine.hostname
+    const name = machineName(machine)
     return {
-      value: all.filter(({ hostname }) => hostname === name).length > 1 ? machine.machine_id : name,
+      value: all.filter((each) => machineName(each) === name).length > 1 ? machine.machine_id : name,
       description: cleanLine(machine.connected ? 'connected' : 'not connected', DESCRIPTION_CHARS),
     }
   })
