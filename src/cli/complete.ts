@@ -17,9 +17,9 @@ async function complete(typed: string[]) {
     ])
     const { words, paths, ask, prefix } = candidatesFor(await program(['--help']), typed)
     if (paths) return print(`:${paths}`)
-    const { askHub } = await import('./completion/ask-hub.ts')
+    const { namesOf } = await import('./completion/names.ts')
     const current = (typed.at(-1) ?? '').replace(/^=$/, '')
-    for (const { value, description } of [...words, ...(ask ? await askHub(ask) : [])]) {
+    for (const { value, description } of [...words, ...(ask ? await namesOf(ask) : [])]) {
       const word = prefix + value
       if (WORD.test(word) && word.startsWith(current)) print(`${word}\t${description}`)
     }

@@ -5,8 +5,8 @@ export interface Candidates {
   words: Word[]
   /** Names of files, or of folders, as the shell knows them. */
   paths?: 'files' | 'dirs'
-  /** Names that only a hub knows, for the command that is typed. */
-  ask?: { what: 'agents' | 'machines'; command: string; flags: Record<string, string> }
+  /** Names that only a hub knows, or the machine, for the command that is typed. */
+  ask?: { what: 'agents' | 'machines' | 'services'; command: string; flags: Record<string, string> }
   /** Stands before each word. */
   prefix: string
 }
@@ -119,7 +119,15 @@ function values(
   const name = option ? (/<([^>]*)>/.exec(option.flags)?.[1] ?? '') : subject.name()
   if (name === 'file') return { words: [], paths: 'files' }
   if (name === 'dir') return { words: [], paths: 'dirs' }
-  if (name === 'machine') return { words: [], ask: { what: 'machines', command: command.name(), flags } }
-  const isAgent = name === 'id' && !option && command.parent?.name() === 'agent'
-  return { words: [], ...(isAgent && { ask: { what: 'agents', command: command.name(), flags } }) }
+  const what = NAMES.find(([, is]) => is(name, option, command))?.[0]
+  return { words: [], ...(what && { ask: { what, command: command.name(), flags } }) }
 }
+
+const NAMES: [
+  NonNullable<Candidates['ask']>['what'],
+  (name: string, option: Option | undefined, command: Command) => boolean,
+][] = [
+  ['machines', (name) => name === 'machine'],
+  ['agents', (name, option, { parent }) => name === 'id' && !option && parent?.name() === 'agent'],
+  ['services', (_name, option, { parent }) => option?.long === '--name' && parent?.name() === 'service'],
+]

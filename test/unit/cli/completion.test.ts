@@ -20,6 +20,8 @@ test('commands come first, then their flags and the names that they take', () =>
   })
   assert.equal(candidatesFor(root, ['machine', 'remove', '']).ask?.what, 'machines')
   assert.equal(candidatesFor(root, ['agent', 'start', '--machine', '']).ask?.what, 'machines')
+  assert.equal(candidatesFor(root, ['service', 'status', '--name', '']).ask?.what, 'services')
+  assert.equal(candidatesFor(root, ['machine', 'add', '--name', '']).ask, undefined)
 })
 
 test('a value of a flag is no command, and what follows it is', () => {

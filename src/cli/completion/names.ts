@@ -20,14 +20,14 @@ const SUITED: Record<string, (agent: HubAgent) => boolean> = {
 
 const hasEnded = ({ state }: HubAgent) => state === 'exited' || state === 'failed'
 
-/** What the hub has; nothing where there is none, or it takes its time. */
-export async function askHub({ what, command, flags }: NonNullable<Candidates['ask']>): Promise<Word[]> {
+/** What the hub has, or this machine; nothing where there is none, or it takes its time. */
+export async function namesOf({ what, command, flags }: NonNullable<Candidates['ask']>): Promise<Word[]> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<Word[]>((resolve) => {
     timer = setTimeout(resolve, ANSWER_MS, [])
   })
   try {
-    return await Promise.race([what === 'agents' ? agents(command, flags) : machines(flags), late])
+    return await Promise.race([LISTS[what](command, flags), late])
   } catch {
     return []
   } finally {
@@ -43,13 +43,24 @@ async function agents(command: string, flags: Record<string, string>): Promise<W
   }))
 }
 
-async function machines(flags: Record<string, string>): Promise<Word[]> {
+async function machines(_command: string, flags: Record<string, string>): Promise<Word[]> {
   const all = await (await connectHub(flags)).machines()
-  return all.map((machine) => {
-    const name = machineName(machine)
+  const names = all.map(machineName)
+  return all.map(({ machine_id, connected }, at) => {
+    const name = names[at]!
     return {
-      value: all.filter((each) => machineName(each) === name).length > 1 ? machine.machine_id : name,
-      description: cleanLine(machine.connected ? 'connected' : 'not connected', DESCRIPTION_CHARS),
+      value: names.indexOf(name) === names.lastIndexOf(name) ? name : machine_id,
+      description: connected ? 'connected' : 'not connected',
     }
   })
 }
+
+async function services(): Promise<Word[]> {
+  const { listServices } = await import('../../service/running.ts')
+  return (await listServices(process.env)).map(({ name, manager, state }) => ({
+    value: name,
+    description: cleanLine(`${manager}: ${state}`, DESCRIPTION_CHARS),
+  }))
+}
+
+const LISTS = { agents, machines, services }
