@@ -9,10 +9,11 @@ import { UserError } from '../platform/errors.ts'
 import { ensurePrivateDir } from '../platform/files.ts'
 import { readFormat } from '../platform/format.ts'
 import { createLogger } from '../platform/log.ts'
-import { stopWithin, unreaped } from './container/main-process.ts'
+import { unreaped } from './container/main-process.ts'
 import { stayInContainer } from './container/stay.ts'
 import { EXIT } from './exit-codes.ts'
 import { handOver } from './hand-over.ts'
+import { stopTime } from './stop-time.ts'
 import { serveWithoutReader } from './terminal.ts'
 import { refuseWindows } from './windows.ts'
 
@@ -35,7 +36,7 @@ export async function serve(flags: DaemonFlags): Promise<number> {
   for (const warning of config.warnings) logger.warn(warning)
   const zombies = unreaped(process.env)
   if (zombies) logger.warn(`${zombies.message} ${zombies.remedy}`)
-  return runDaemon({ ...stopWithin(process.env), ...config }, { logger, invocation })
+  return runDaemon({ ...stopTime(process.env), ...config }, { logger, invocation })
 }
 
 /** What a supervisor would leave alone is, of a version on trial, a reason to start the version before it. */

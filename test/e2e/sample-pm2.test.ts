@@ -25,6 +25,9 @@ const sample = (script: string, url: string) => `module.exports = {
 };
 `
 
+/** The agent gets pm2's signal as well, and may end by that before the daemon ends it. */
+const ENDED = /^(stopped|finished)$/
+
 interface Pm2Entry {
   pid: number
   pm2_env: { status: string; restart_time: number; exit_code?: number }
@@ -74,13 +77,31 @@ for (const program of ['as npm installs it', 'a program by itself'])
     const { pid } = await stage.agentIs(agent, 'idle')
     assert.ok(!readFileSync(`/proc/${pid}/environ`, 'utf8').includes(key))
 
-    const before = await stage.machine()
+    const renewed = async (since: string | undefined) =>
+      until(
+        async () => {
+          const machine = await stage.machine()
+          return machine?.connected && machine.since !== since
+        },
+        { what: 'a new daemon' },
+      )
+    // It asks for it itself, as for an update: pm2 ends nothing then.
+    const first = await stage.machine()
+    await stage.api('POST', `/api/machines/${first!.machine_id}/restart`, {})
+    await renewed(first?.since)
+    assert.equal((await stage.agentIs(agent, 'idle')).pid, pid)
+
+    // By pm2, which signals the daemon and all below it, and leaves 1.6 s.
+    const second = await stage.machine()
     await pm2(['restart', 'fomular-daemon'])
-    await until(
-      async () => {
-        const machine = await stage.machine()
-        return machine?.connected && machine.since !== before?.since
-      },
-      { what: 'a new daemon' },
-    )
+    await renewed(second?.since)
+    assert.match((await stage.agentIs(agent, 'exited')).exit?.reason ?? '', ENDED)
+    assert.deepEqual(stage.agentProcesses(agent), [])
+
+    const another = await stage.start({ prompt: 'hang' })
+    await stage.agentIs(another, 'working')
+    await pm2(['stop', 'fomular-daemon'])
+    await until(async () => !(await stage.machine())?.connected, { what: 'the end of the daemon' })
+    assert.match((await stage.agentIs(another, 'exited')).exit?.reason ?? '', ENDED)
+    assert.deepEqual(stage.agentProcesses(another), [])
   })

@@ -42,9 +42,3 @@ export function endsContainer(pid: number = process.pid): boolean {
 /** Whether `keep.sh` keeps this process running. */
 export const isKept = (env: NodeJS.ProcessEnv, parent: number | undefined = process.ppid) =>
   env[KEEPER] !== undefined && env[KEEPER] === String(parent)
-
-/** Docker's, from the first signal to SIGKILL; others leave more. */
-const STOP_S = 10
-
-/** Seconds for a whole stop that whoever ends this process leaves, where nobody has set them. */
-export const stopWithin = (env: NodeJS.ProcessEnv) => (isKept(env) ? { stop_within_s: STOP_S } : {})

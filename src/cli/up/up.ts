@@ -13,10 +13,10 @@ import { createLogger } from '../../platform/log.ts'
 import { SUPERVISED } from '../../service/plan.ts'
 import { holderOf } from '../../service/running.ts'
 import { isUnderWay } from '../../update/record.ts'
-import { stopWithin } from '../container/main-process.ts'
 import { stayInContainer } from '../container/stay.ts'
 import { EXIT } from '../exit-codes.ts'
 import { handOver } from '../hand-over.ts'
+import { stopTime } from '../stop-time.ts'
 import { note, serveWithoutReader } from '../terminal.ts'
 import { refuseWindows } from '../windows.ts'
 import { runningHub } from './running.ts'
@@ -65,7 +65,7 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
       note('Stopping the agents. Once more to hurry.')
     }
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal)
-    const code = await runDaemon({ ...stopWithin(process.env), ...config }, { logger, invocation })
+    const code = await runDaemon({ ...stopTime(process.env), ...config }, { logger, invocation })
     started.abort()
     await greeting
     if (code !== EXIT.restart || supervised) return code
