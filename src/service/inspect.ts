@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
+import { groupOf, unitOf } from './cgroup.ts'
 import type { ManagerName } from './plan.ts'
 import { entries } from './pm2.ts'
 import { run } from './run.ts'
-import { unitOf } from './supervisor.ts'
 import { lingers, properties, type Scope, userEnvironment } from './systemd.ts'
 import { isOurs, pm2Troubles, type Trouble, unitTroubles } from './troubles.ts'
 
@@ -24,7 +24,7 @@ export async function inspectServices(pid: number | undefined): Promise<Found[]>
 
 async function inspectUnits(scope: Scope, pid: number | undefined): Promise<Found[]> {
   if (!existsSync('/run/systemd/system')) return []
-  const own = pid === undefined ? undefined : unitOf(pid)
+  const own = pid === undefined ? undefined : unitOf(groupOf(pid))
   const list = ['list-unit-files', '--type=service', '--no-legend', '--no-pager', 'fomular*']
   const { stdout } = await run(
     ['systemctl', ...(scope === 'user' ? ['--user'] : []), ...list],

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import * as z from 'zod/mini'
+import { homeOf } from '../config/home.ts'
 import { stateDir } from '../config/paths.ts'
 import { UserError } from '../platform/errors.ts'
 import type { At, Manager, Status } from './manager.ts'
@@ -170,8 +171,10 @@ export async function entries(env: NodeJS.ProcessEnv = process.env): Promise<Pm2
 
 /** Entries of this user's pm2 that run a daemon, whoever wrote them. */
 export async function pm2Services(env: NodeJS.ProcessEnv): Promise<Service[]> {
-  const ours = (await entries(env)).filter(({ pm2_env }) => isOurs(pm2_env.pm_exec_path ?? ''))
-  return ours.flatMap(({ name, pid, pm2_env }): Service[] => {
+  const home = homeOf(env)
+  return (await entries(env)).flatMap(({ name, pid, pm2_env }): Service[] => {
+    const mark = readInstalled(files({ name, home }).unit)?.mark
+    if (!mark && !isOurs(pm2_env.pm_exec_path ?? '')) return []
     const args = [pm2_env.args ?? []].flat().join(' ')
     const runs = runsOf(`fomular-daemon ${args}`)
     if (runs === 'hub') return []
@@ -181,7 +184,7 @@ export async function pm2Services(env: NodeJS.ProcessEnv): Promise<Service[]> {
         manager: 'pm2',
         name,
         runs,
-        state_dir: named ?? stateDir({ HOME: env.HOME }),
+        state_dir: named ?? mark?.state_dir ?? stateDir({ HOME: home }),
         running: pm2_env.status === 'online',
         state: pm2_env.status,
         ...(pid !== undefined && pid > 0 && { pid }),

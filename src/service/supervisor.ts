@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { environmentOf, userOf } from '../platform/process-list.ts'
+import { groupOf, type UnitPlace, unitOf } from './cgroup.ts'
 import type { ManagerName } from './plan.ts'
 import { entries } from './pm2.ts'
-import { properties, type Scope } from './systemd.ts'
+import { properties } from './systemd.ts'
 
 /** What starts a process again when it ends. */
 export interface Supervisor {
@@ -13,7 +13,7 @@ export interface Supervisor {
 
 /** What would start a process again if it ended, as far as this user may know. */
 export async function supervisorOf(pid: number): Promise<Supervisor | undefined> {
-  const unit = unitOf(pid)
+  const unit = unitOf(groupOf(pid))
   if (unit && (await isMain(pid, unit)))
     return { manager: unit.scope === 'system' ? 'systemd' : 'systemd-user', name: unit.name }
   if (process.platform === 'linux') return pm2Of(pid)
@@ -27,7 +27,7 @@ const isOther = (pid: number) => {
 }
 
 /** Agents, and what somebody starts in a shell, can be in a unit, too. Another user's systemd is not asked. */
-async function isMain(pid: number, { name, scope }: Unit): Promise<boolean> {
+async function isMain(pid: number, { name, scope }: UnitPlace): Promise<boolean> {
   if (scope === 'system' || !isOther(pid)) return (await properties(scope, name)).MainPID === String(pid)
   return environmentOf(pid)?.('SYSTEMD_EXEC_PID') === String(pid)
 }
@@ -37,22 +37,4 @@ function pm2Of(pid: number): Supervisor | undefined {
   const variable = environmentOf(pid)
   const name = variable?.('pm_id') === undefined ? undefined : variable('name')
   return name === undefined || variable?.('PM2_HOME') === undefined ? undefined : { manager: 'pm2', name }
-}
-
-interface Unit {
-  name: string
-  scope: Scope
-}
-
-/** The service that a process is in, as its control group says. */
-export function unitOf(pid: number): Unit | undefined {
-  let groups: string
-  try {
-    groups = readFileSync(`/proc/${pid}/cgroup`, 'utf8')
-  } catch {
-    return undefined
-  }
-  const [, path, name] = /^\d+:(?:name=systemd)?:(.*\/)([^/\n]+)\.service$/m.exec(groups) ?? []
-  if (path === undefined || name === undefined) return undefined
-  return { name, scope: /\/user@\d+\.service\//.test(path) ? 'user' : 'system' }
 }

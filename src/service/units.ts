@@ -53,7 +53,7 @@ export async function listUnits(scope: Scope, home: string): Promise<Service[]> 
     for (const file of unitFiles(folder)) {
       const name = basename(file, '.service')
       const text = texts.has(name) ? undefined : readOwned(join(folder, file), UNIT_BYTES)
-      if (text !== undefined && isOurs(commandIn(text))) texts.set(name, text)
+      if (text !== undefined && (isOurs(commandIn(text)) || parseMark(text))) texts.set(name, text)
     }
   }
   if (texts.size === 0) return []

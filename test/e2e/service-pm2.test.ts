@@ -66,6 +66,16 @@ test('pm2 keeps the daemon running, and lets its agents live', async (t) => {
   const again = await install()
   assert.deepEqual([again.pid, again.done], [daemon.pid, ['pm2 save']])
 
+  const named = async (command: string) => {
+    const running = stage.run([command, '--json'], env)
+    return { code: await running.ended, ...JSON.parse(running.log()) }
+  }
+  const entry = { manager: 'pm2', name: 'fomular-daemon' }
+  assert.deepEqual((await named('status')).daemon.service, entry)
+  const kept = await named('stop')
+  assert.deepEqual([kept.code, kept.error.code], [4, 'is_service'])
+  assert.match(kept.error.remedy, /pm2 stop fomular-daemon$/)
+
   process.kill(daemon.pid, 'SIGKILL')
   daemon = await renewed(daemon)
   await adopted()
@@ -87,6 +97,11 @@ test('pm2 keeps the daemon running, and lets its agents live', async (t) => {
   await pm2('stop', 'fomular-daemon')
   assert.deepEqual((await stage.agent(agent)).exit, { code: 0, reason: 'stopped' })
   assert.deepEqual(stage.agentProcesses(agent), [])
+
+  const stopped = await named('status')
+  assert.deepEqual([stopped.code, stopped.error.daemon.service], [4, entry])
+  assert.match(stopped.error.message, /The service fomular-daemon of pm2.*does not run: stopped/)
+  assert.match(stopped.error.remedy, /pm2 start fomular-daemon$/)
 
   const removed = await service('uninstall')
   assert.equal(removed.code, 0, JSON.stringify(removed))
