@@ -3,7 +3,8 @@
  *
  *     OUT/install.sh               knows where releases are, and the key that signs them
  *     OUT/latest                   the version that is installed unless another is asked for
- *     OUT/VERSION/                 executables, npm packages, manifest.json and its signature, SBOM, changelog
+ *     OUT/apt/, fomular-daemon.asc what makes OUT a repository for apt, and its key
+ *     OUT/VERSION/                 executables, npm and Debian packages, manifest.json and its signature, SBOM, changelog
  *
  * Unless `--dry-run` is given, the packages are published. See packaging/README.md.
  */
@@ -12,10 +13,13 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, wr
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { execa } from 'execa'
+import { makeRepository, STANZAS } from './apt.ts'
 import { changelog } from './changelog.ts'
-import { makeExecutables, platformsNamed } from './executables.ts'
+import { type Deb, hasDpkg, packDeb, sourceDate } from './deb.ts'
+import { type Executable, makeExecutables, platformsNamed } from './executables.ts'
 import { commit, factsOf, manifestText } from './manifest.ts'
 import { packExecutable, packProgram } from './npm-packages.ts'
+import { aptSigner } from './openpgp.ts'
 import { dist, root, version } from './program.ts'
 import { signer } from './signature.ts'
 
@@ -59,8 +63,10 @@ try {
   for (const executable of executables) packages.push(await packExecutable(work, executable, work))
   // Last: whoever finds the new version finds everything of it.
   packages.push(await packProgram(work))
-  writeFileSync(join(work, 'CHANGELOG.md'), changelog(version))
-  for (const name of [...packages, 'CHANGELOG.md']) files.push(factsOf(work, name))
+  const changes = changelog(version)
+  writeFileSync(join(work, 'CHANGELOG.md'), changes)
+  const debs = await packDebs(executables, work, changes)
+  for (const name of [...debs, ...packages, 'CHANGELOG.md']) files.push(factsOf(work, name))
   const sums = files.map(({ name, sha256 }) => `${sha256}  ${name}\n`).join('')
   writeFileSync(join(work, 'SHA256SUMS'), sums)
   const manifest = manifestText({ version, commit: built, files })
@@ -75,11 +81,33 @@ try {
   renameSync(work, join(out, version))
   put('install.sh', installer())
   put('latest', `${version}\n`)
+  if (pem && debs.length > 0) {
+    const apt = await aptSigner(pem)
+    await makeRepository(out, apt, new Date(sourceDate() * 1000))
+    console.log(`For apt: fomular-daemon.asc, fingerprint ${apt.fingerprint}`)
+  }
   console.log(`${join(out, version)}: version ${version}, commit ${built}, ${key ? 'signed' : 'not signed'}`)
   if (key) console.log(`Public key: ${key.publicKey}`)
   if (!dry) await publish(packages)
 } finally {
   rmSync(work, { recursive: true, force: true })
+}
+
+/** @returns the packages' names */
+async function packDebs(executables: Executable[], dir: string, changes: string): Promise<string[]> {
+  if (!hasDpkg()) {
+    if (!dry) refuse('dpkg-deb, which makes the packages for Debian, is not installed.')
+    console.error('Packages for Debian left out: dpkg-deb is not installed.')
+    return []
+  }
+  const debs: Deb[] = []
+  for (const executable of executables) {
+    const deb = await packDeb(dir, executable, changes)
+    if (deb) debs.push(deb)
+  }
+  if (debs.length > 0)
+    writeFileSync(join(dir, STANZAS), debs.map(({ name, stanza }) => stanza(`${version}/${name}`)).join('\n'))
+  return debs.map(({ name }) => name)
 }
 
 function installer(): string {

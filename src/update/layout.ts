@@ -9,6 +9,7 @@ import { isTrialName } from './trial.ts'
  * package     `npm install -g`: the package's folder in npm's prefix
  * prefix      versioned folders beside a link `current`, as `~/.fomular`; `versions/<version>/` holds a package
  * executable  one with Node inside, anywhere
+ * apt         the package for Debian, whose files are dpkg's
  * npx         npm's cache for `npx`
  * project     a dependency of some project, or another package manager's store
  * source      a checkout of the sources
@@ -16,12 +17,16 @@ import { isTrialName } from './trial.ts'
  */
 export type Layout =
   | { kind: 'package' | 'prefix' | 'executable'; root: string; program: string }
-  | { kind: 'npx' | 'project' | 'source' | 'unknown'; root: string }
+  | { kind: 'apt' | 'npx' | 'project' | 'source' | 'unknown'; root: string }
+
+/** Beside the program, where the package for Debian has put it. */
+const APT = 'installed-by'
 
 /** @param program the real path of the program that runs */
 export function layoutOf(program: string, executable: boolean): Layout {
   const versions = versionsAbove(program)
   if (versions) return versions
+  if (executable && existsSync(join(dirname(program), APT))) return { kind: 'apt', root: dirname(program) }
   if (executable) return { kind: 'executable', root: dirname(program), program: basename(program) }
   const packageDir = packageAbove(program)
   if (packageDir === undefined) return { kind: 'unknown', root: dirname(program) }

@@ -78,6 +78,11 @@ export function targetOf(
     }
     case 'executable':
       return userPrefix('bin/fomular-daemon', real, command, env)
+    case 'apt':
+      throw refuse(
+        'This daemon was installed by apt, from the package fomular-daemon: its updates come from there.',
+        'Run sudo apt-get update && sudo apt-get install fomular-daemon; agents run on meanwhile.',
+      )
     case 'npx':
       throw refuse(
         'This daemon runs from the cache of npx: there is nothing to update in place.',

@@ -1,4 +1,4 @@
-// Needs: git, x86_64-linux-gnu-strip
+// Needs: dpkg-deb, git, x86_64-linux-gnu-strip
 import { createHash } from 'node:crypto'
 import {
   existsSync,
@@ -57,7 +57,7 @@ function fingerprint(): string {
     'dist/index.js',
     'installer/install.sh',
     'package.json',
-    ...globSync('packaging/*.ts', { cwd: root }).sort(),
+    ...globSync(['packaging/*.ts', 'packaging/deb/*'], { cwd: root }).sort(),
   ])
     hash.update(readFileSync(join(root, path)))
   return hash.digest('hex').slice(0, 16)

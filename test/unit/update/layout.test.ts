@@ -26,3 +26,11 @@ test('versions beside a link `current` are a prefix of ours; those of nvm, which
       program: 'dist/index.js',
     })
 })
+
+test('an executable that the package for Debian has put there is apt’s', (t) => {
+  const dir = tempDir(t)
+  const path = join(dir, 'fomular-daemon')
+  assert.equal(layoutOf(path, true).kind, 'executable')
+  writeFileSync(join(dir, 'installed-by'), 'apt\n')
+  assert.equal(layoutOf(path, true).kind, 'apt')
+})

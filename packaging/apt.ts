@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { prerelease, valid } from 'semver'
+import type { AptSigner } from './openpgp.ts'
+
+/** In a version's folder: what apt needs to know of the packages in it. */
+export const STANZAS = 'Packages'
+/** Folders for apt, with which versions each is for. */
+const SUITES = {
+  apt: { suite: 'stable', has: (version: string) => prerelease(version) === null },
+  'apt-next': { suite: 'next', has: () => true },
+} as const
+
+/**
+ * Makes the release folder an apt repository: `deb URL apt/` has all releases in it, `deb URL apt-next/` those before a
+ * release as well. Every file is replaced as a whole, the signed one last.
+ * @param date of the newest release
+ */
+export async function makeRepository(out: string, signer: AptSigner, date: Date): Promise<void> {
+  writeAtomic(join(out, 'fomular-daemon.asc'), signer.publicKey)
+  const versions = readdirSync(out).filter((name) => valid(name) && existsSync(join(out, name, STANZAS)))
+  for (const [folder, { suite, has }] of Object.entries(SUITES)) {
+    const dir = join(out, folder)
+    mkdirSync(dir, { recursive: true })
+    const texts = versions.filter(has).map((version) => readFileSync(join(out, version, STANZAS), 'utf8'))
+    const packages = Buffer.from(texts.join('\n'))
+    const files = { Packages: packages, 'Packages.gz': gzipSync(packages, { level: 9 }) }
+    for (const [name, data] of Object.entries(files)) writeAtomic(join(dir, name), data)
+    writeAtomic(join(dir, 'InRelease'), await signer.sign(releaseText(suite, date, files), date))
+  }
+}
+
+function releaseText(suite: string, date: Date, files: Record<string, Uint8Array>): string {
+  const sums = Object.entries(files).map(([name, data]) => {
+    const hash = createHash('sha256').update(data).digest('hex')
+    return ` ${hash} ${data.length} ${name}`
+  })
+  return `Origin: FomularOS
+Label: fomular-daemon
+Suite: ${suite}
+Date: ${date.toUTCString()}
+Architectures: amd64 arm64
+Description: releases of fomular-daemon
+SHA256:
+${sums.join('\n')}
+`
+}
+
+function writeAtomic(path: string, data: string | Uint8Array) {
+  const temp = `${path}.new`
+  writeFileSync(temp, data)
+  renameSync(temp, path)
+}

@@ -1,0 +1,209 @@
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  copyFileSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import type { ServicePlan } from '../src/service/plan.ts'
+import { unitText } from '../src/service/unit.ts'
+import { baseNode } from './base-node.ts'
+import type { Executable } from './executables.ts'
+import { factsOf, git } from './manifest.ts'
+import { dist, root, version } from './program.ts'
+
+export const DEB_NAME = 'fomular-daemon'
+const MAINTAINER = 'FomularOS'
+const LIB = 'usr/lib/fomular-daemon'
+const DOC = 'usr/share/doc/fomular-daemon'
+/** The oldest systemd that the unit is for: Debian 12 has it. */
+const SYSTEMD = 252
+const ARCHITECTURES: Partial<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
+
+/** A version as Debian orders it: `1.2.0~rc.1` comes before `1.2.0`. */
+export function debianVersion(semver: string): string {
+  const [plain = '', ...rest] = semver.split('-')
+  return rest.length === 0 ? plain : `${plain}~${rest.join('.')}`
+}
+
+/** What apt needs to know of a package: its control fields, and where it is. */
+export interface Deb {
+  name: string
+  /** A stanza of the file Packages. @param path from the repository's root */
+  stanza(path: string): string
+}
+
+/** Whether this machine can make packages for Debian. */
+export function hasDpkg(): boolean {
+  try {
+    execFileSync('dpkg-deb', ['--version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Packs an executable for Linux for Debian and what is derived from it. The same commit gives the same bytes.
+ * @param folder with the executable, and where the package goes
+ * @returns undefined for a system that Debian has no name for
+ */
+export async function packDeb(
+  folder: string,
+  { name: program, os, arch, node }: Executable,
+  changes: string,
+): Promise<Deb | undefined> {
+  const architecture = os === 'linux' ? ARCHITECTURES[arch] : undefined
+  if (architecture === undefined) return undefined
+  const dir = mkdtempSync(join(tmpdir(), 'fomular-deb-'))
+  try {
+    put(dir, `${LIB}/fomular-daemon`, { from: join(folder, program), mode: 0o755 })
+    put(dir, `${LIB}/installed-by`, { text: 'apt\n' })
+    mkdirSync(join(dir, 'usr/bin'), { recursive: true })
+    symlinkSync('../lib/fomular-daemon/fomular-daemon', join(dir, 'usr/bin/fomular-daemon'))
+    put(dir, 'usr/lib/systemd/system/fomular-daemon.service', { text: unit() })
+    put(dir, 'etc/fomular-daemon/config.toml', { from: own('config.toml') })
+    put(dir, 'etc/needrestart/conf.d/fomular-daemon.conf', { from: own('needrestart.conf') })
+    put(dir, `${DOC}/copyright`, { text: await copyright(node) })
+    put(dir, `${DOC}/changelog.gz`, { data: gzipSync(changelog(changes), { level: 9 }) })
+    const control = controlText(architecture, sizeOf(dir))
+    put(dir, 'DEBIAN/control', { text: control })
+    put(dir, 'DEBIAN/conffiles', {
+      text: '/etc/fomular-daemon/config.toml\n/etc/needrestart/conf.d/fomular-daemon.conf\n',
+    })
+    for (const script of ['postinst', 'prerm', 'postrm'])
+      put(dir, `DEBIAN/${script}`, { from: own(script), mode: 0o755 })
+    for (const path of folders(dir)) chmodSync(path, 0o755)
+    const name = `${DEB_NAME}_${version}_${architecture}.deb`
+    execFileSync('dpkg-deb', ['--build', '--root-owner-group', '-Zgzip', dir, join(folder, name)], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, SOURCE_DATE_EPOCH: String(sourceDate()) },
+    })
+    const { size, sha256 } = factsOf(folder, name)
+    const stanza = (path: string) => `${control}Filename: ${path}\nSize: ${size}\nSHA256: ${sha256}\n`
+    return { name, stanza }
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+const own = (name: string) => join(root, 'packaging/deb', name)
+
+/** When the commit was made, in seconds since 1970: what is built of it is that old. */
+export function sourceDate(): number {
+  try {
+    return Number(git('log', '-1', '--format=%ct'))
+  } catch {
+    return Math.round(Date.now() / 1000)
+  }
+}
+
+type Content = { from: string } | { text: string } | { data: Uint8Array }
+
+/** @param path below `dir`; modes are what is said, whatever the umask */
+function put(dir: string, path: string, { mode = 0o644, ...content }: Content & { mode?: number }) {
+  const target = join(dir, path)
+  mkdirSync(dirname(target), { recursive: true })
+  if ('from' in content) copy(content.from, target)
+  else writeFileSync(target, 'text' in content ? content.text : content.data)
+  chmodSync(target, mode)
+}
+
+/** Not written twice where that can be avoided. */
+const LARGE_BYTES = 1024 * 1024
+
+function copy(from: string, to: string) {
+  try {
+    if (lstatSync(from).size > LARGE_BYTES) return linkSync(from, to)
+  } catch {
+    // On another disk.
+  }
+  copyFileSync(from, to)
+}
+
+const folders = (dir: string): string[] => [
+  dir,
+  ...readdirSync(dir, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .flatMap(({ name }) => folders(join(dir, name))),
+]
+
+/** In KiB, as dpkg counts: each file rounded up, a KiB for anything else. */
+function sizeOf(dir: string): number {
+  return readdirSync(dir, { withFileTypes: true }).reduce((sum, entry) => {
+    const path = join(dir, entry.name)
+    if (entry.isDirectory()) return sum + 1 + sizeOf(path)
+    return sum + (entry.isFile() ? Math.ceil(lstatSync(path).size / 1024) : 1)
+  }, 0)
+}
+
+const controlText = (architecture: string, size: number) => `Package: ${DEB_NAME}
+Version: ${debianVersion(version)}
+Architecture: ${architecture}
+Maintainer: ${MAINTAINER}
+Installed-Size: ${size}
+Depends: libc6 (>= 2.28), libgcc-s1, libstdc++6, passwd
+Recommends: ca-certificates
+Section: admin
+Priority: optional
+Description: runs AI coding agents on this machine for a FomularOS server
+ Connects outwards to a server, starts and steers agents (Claude Code) at its
+ command, and keeps them alive whatever happens to the daemon, its link or its
+ version. Contains the hub, a small server with an HTTP API.
+`
+
+/** The unit of `fomular-daemon service install` for a user of its own. It does not start before there is a key. */
+function unit(): string {
+  const home = '/var/lib/fomular-daemon/home'
+  const plan: ServicePlan = {
+    name: DEB_NAME,
+    runner: [],
+    program: '/usr/bin/fomular-daemon',
+    args: [],
+    account: { name: DEB_NAME, uid: 999, gid: 999, home, shell: '/bin/bash' },
+    path: `${home}/.local/bin:/usr/local/bin:/usr/bin:/bin`,
+    ownKey: true,
+    environment: {},
+    stateDir: '/var/lib/fomular-daemon',
+    usualStateDir: true,
+    installation: `/${LIB}`,
+    stopSeconds: 60,
+  }
+  return unitText(plan, { version: SYSTEMD, scope: 'system' })
+    .replace(
+      /^# `fomular-daemon service install`.*$/m,
+      () => `# Settings of your own: systemctl edit ${DEB_NAME}`,
+    )
+    .replace('[Unit]\n', '[Unit]\nConditionPathExists=/etc/fomular-daemon/key\n')
+    .replace(/^ReadWritePaths=.*\n/m, '')
+    .replace('# Updates are written here.\n', '')
+}
+
+const changelog = (changes: string) => `${DEB_NAME} (${debianVersion(version)}) stable; urgency=medium
+
+${changes
+  .replace(/^#.*\n+/, '')
+  .replace(/^- /gm, '  * ')
+  .trimEnd()}
+
+ -- ${MAINTAINER}  ${new Date(sourceDate() * 1000).toUTCString().replace('GMT', '+0000')}
+`
+
+async function copyright(node: Executable['node']): Promise<string> {
+  const texts = [
+    readFileSync(join(root, 'LICENSE'), 'utf8'),
+    readFileSync(join(dist, 'THIRD_PARTY_LICENSES.txt'), 'utf8'),
+    `It runs on Node.js, which is inside:\n\n${readFileSync(join(dirname(await baseNode(node)), 'LICENSE'), 'utf8')}`,
+  ]
+  return `${texts.map((text) => text.trimEnd()).join(`\n\n${'-'.repeat(80)}\n\n`)}\n`
+}
