@@ -9,8 +9,8 @@ import type { AptSigner } from './openpgp.ts'
 export const STANZAS = 'Packages'
 /** Folders for apt, with which versions each is for. */
 const SUITES = {
-  apt: { suite: 'stable', has: (version: string) => prerelease(version) === null },
-  'apt-next': { suite: 'next', has: () => true },
+  apt: (version: string) => prerelease(version) === null,
+  'apt-next': () => true,
 } as const
 
 /**
@@ -21,25 +21,27 @@ const SUITES = {
 export async function makeRepository(out: string, signer: AptSigner, date: Date): Promise<void> {
   writeAtomic(join(out, 'fomular-daemon.asc'), signer.publicKey)
   const versions = readdirSync(out).filter((name) => valid(name) && existsSync(join(out, name, STANZAS)))
-  for (const [folder, { suite, has }] of Object.entries(SUITES)) {
+  for (const [folder, has] of Object.entries(SUITES)) {
     const dir = join(out, folder)
     mkdirSync(dir, { recursive: true })
     const texts = versions.filter(has).map((version) => readFileSync(join(out, version, STANZAS), 'utf8'))
     const packages = Buffer.from(texts.join('\n'))
     const files = { Packages: packages, 'Packages.gz': gzipSync(packages, { level: 9 }) }
     for (const [name, data] of Object.entries(files)) writeAtomic(join(dir, name), data)
-    writeAtomic(join(dir, 'InRelease'), await signer.sign(releaseText(suite, date, files), date))
+    writeAtomic(join(dir, 'InRelease'), await signer.sign(releaseText(folder, date, files), date))
   }
 }
 
-function releaseText(suite: string, date: Date, files: Record<string, Uint8Array>): string {
+/** @param folder which apt takes for the name of a distribution */
+function releaseText(folder: string, date: Date, files: Record<string, Uint8Array>): string {
   const sums = Object.entries(files).map(([name, data]) => {
     const hash = createHash('sha256').update(data).digest('hex')
     return ` ${hash} ${data.length} ${name}`
   })
   return `Origin: FomularOS
 Label: fomular-daemon
-Suite: ${suite}
+Suite: ${folder}
+Codename: ${folder}
 Date: ${date.toUTCString()}
 Architectures: amd64 arm64
 Description: releases of fomular-daemon
