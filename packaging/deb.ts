@@ -167,6 +167,7 @@ function unit(): string {
   const home = '/var/lib/fomular-daemon/home'
   const plan: ServicePlan = {
     name: DEB_NAME,
+    runs: 'daemon',
     runner: [],
     program: '/usr/bin/fomular-daemon',
     args: [],
