@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { SCRIPTS } from '../src/cli/completion/scripts.ts'
 import type { ServicePlan } from '../src/service/plan.ts'
 import { unitText } from '../src/service/unit.ts'
 import { baseNode } from './base-node.ts'
@@ -26,6 +27,12 @@ export const DEB_NAME = 'fomular-daemon'
 const MAINTAINER = 'FomularOS'
 const LIB = 'usr/lib/fomular-daemon'
 const DOC = 'usr/share/doc/fomular-daemon'
+/** Where Debian's shells look. */
+const COMPLETIONS = {
+  bash: 'bash-completion/completions/fomular-daemon',
+  zsh: 'zsh/vendor-completions/_fomular-daemon',
+  fish: 'fish/vendor_completions.d/fomular-daemon.fish',
+} as const
 /** The oldest systemd that the unit is for: Debian 12 has it. */
 const SYSTEMD = 252
 const ARCHITECTURES: Partial<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
@@ -74,6 +81,8 @@ export async function packDeb(
     put(dir, 'usr/lib/systemd/system/fomular-daemon.service', { text: unit() })
     put(dir, 'etc/fomular-daemon/config.toml', { from: own('config.toml') })
     put(dir, 'etc/needrestart/conf.d/fomular-daemon.conf', { from: own('needrestart.conf') })
+    for (const [shell, path] of Object.entries(COMPLETIONS))
+      put(dir, `usr/share/${path}`, { text: SCRIPTS[shell as keyof typeof COMPLETIONS] })
     put(dir, `${DOC}/copyright`, { text: await copyright(node) })
     put(dir, `${DOC}/changelog.gz`, { data: gzipSync(changelog(changes), { level: 9 }) })
     const control = controlText(architecture, sizeOf(dir))

@@ -18,6 +18,7 @@ test('every program that tests say they need has its Debian package, and the lis
 test('what a test needs is what it says, and what it imports from test/ says', () => {
   assert.deepEqual([...needs('test/e2e/fresh-machine.test.ts')].sort(), [
     'debootstrap',
+    'dpkg-deb',
     'git',
     'mount',
     'root',
