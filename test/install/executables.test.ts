@@ -1,3 +1,4 @@
+// Needs: qemu-aarch64-static, /usr/aarch64-linux-gnu/lib/libc.so.6, /usr/aarch64-linux-gnu/lib/libstdc++.so.6
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -12,7 +12,8 @@ export const PATH = [
 ].join(':')
 
 /**
- * What a file of tests needs beyond Node: `root`, or a program. It, and what it imports of test/, say so in lines such as
+ * What a file of tests needs beyond Node: `root`, a program, or a file that comes with a
+ * package. It, and what it imports of test/, say so in lines such as
  *
  *     // Needs: root, tmux
  */
@@ -30,5 +31,8 @@ export function needsOf(file: string, seen = new Set<string>()): Set<string> {
   return needs
 }
 
-/** Whether a program is on PATH. */
-export const installed = (program: string) => PATH.split(':').some((dir) => existsSync(`${dir}/${program}`))
+/** Whether a program is on PATH, or a file at its absolute path. */
+export const installed = (program: string) =>
+  program.startsWith('/')
+    ? existsSync(program)
+    : PATH.split(':').some((dir) => existsSync(`${dir}/${program}`))
