@@ -83,6 +83,8 @@ export async function packDeb(
     put(dir, 'etc/needrestart/conf.d/fomular-daemon.conf', { from: own('needrestart.conf') })
     for (const [shell, path] of Object.entries(COMPLETIONS))
       put(dir, `usr/share/${path}`, { text: SCRIPTS[shell as keyof typeof COMPLETIONS] })
+    const manual = gzipSync(readFileSync(join(dist, 'fomular-daemon.1')), { level: 9 })
+    put(dir, 'usr/share/man/man1/fomular-daemon.1.gz', { data: manual })
     put(dir, `${DOC}/copyright`, { text: await copyright(node) })
     put(dir, `${DOC}/changelog.gz`, { data: gzipSync(changelog(changes), { level: 9 }) })
     const control = controlText(architecture, sizeOf(dir))
@@ -213,7 +215,7 @@ async function copyright(node: Executable['node']): Promise<string> {
   const texts = [
     readFileSync(join(root, 'LICENSE'), 'utf8'),
     readFileSync(join(dist, 'THIRD_PARTY_LICENSES.txt'), 'utf8'),
-    `It runs on Node.js, which is inside:\n\n${readFileSync(join(dirname(await baseNode(node)), 'LICENSE'), 'utf8')}`,
+    `It runs on Node.js, which is inside:\n\n${readFileSync(join(await baseNode(node), '../../LICENSE'), 'utf8')}`,
   ]
   return `${texts.map((text) => text.trimEnd()).join(`\n\n${'-'.repeat(80)}\n\n`)}\n`
 }
