@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { globSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { debianPackages } from '../../suite/debian-packages.ts'
+import { debianPackages, isDebian } from '../../suite/debian-packages.ts'
+import { leftOutText, remedy } from '../../suite/left-out.ts'
 import { needsOf } from '../../suite/needs.ts'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
@@ -26,4 +27,24 @@ test('what a test needs is what it says, and what it imports from test/ says', (
     'x86_64-linux-gnu-strip',
   ])
   assert.deepEqual([...needs('test/unit/protocol/*.test.ts')], [])
+})
+
+test('what was left out is listed by what it lacks, with what to do about it', () => {
+  const leftOut = [
+    { file: 'test/e2e/a.test.ts', lacking: ['tmux', 'root'] },
+    { file: 'test/e2e/b.test.ts', lacking: ['tmux'] },
+    { file: 'test/e2e/c.test.ts', lacking: ['root'] },
+  ]
+  const text = leftOutText(leftOut, 9, false)
+  assert.match(text, /Not covered, 3 of 9 files of tests:/)
+  assert.match(text, /For want of root:\n {4}test\/e2e\/a\.test\.ts\n {4}test\/e2e\/c\.test\.ts\n/)
+  assert.match(text, /For want of tmux:\n {4}test\/e2e\/b\.test\.ts\n/)
+  assert.match(text, /Run it as root to cover the rest\.$/)
+  assert.match(leftOutText(leftOut, 9, true), /For want of the right to mount[\s\S]*privileged container\.$/)
+})
+
+test('on Debian the remedy is a command, by the names of its packages', () => {
+  const programs = ['ksh93', 'systemd-nspawn', 'ksh93']
+  if (isDebian()) assert.match(remedy(programs), / apt-get install .* ksh systemd-container$/m)
+  else assert.match(remedy(programs), /not installed: ksh93, /)
 })
