@@ -25,13 +25,9 @@ for (const [node, npm] of NODES)
     const started = newcomer.start('npm', ['start'], { env: { FOMULAR_HUB_PORT: String(await freePort()) } })
     let text = ''
     started.all.setEncoding('utf8').on('data', (data) => (text += data))
-    await until(() => /^Machine +\S+ connected /m.test(text), {
-      timeoutMs: START_MS,
-      what: 'the machine at its hub',
-    }).catch((error) => {
-      process.kill(-started.pid!, 'SIGKILL')
-      throw new Error(`${error.message}\n${text}`)
-    })
+    const connected = () => /^Machine +\S+ connected /m.test(text)
+    await until(() => connected() || started.exitCode !== null, { timeoutMs: START_MS, what: 'npm start' })
+    assert.ok(connected(), text)
     // As a terminal does it: to npm and all that it has started.
     process.kill(-started.pid!, 'SIGINT')
     assert.equal((await started).exitCode, 0, text)

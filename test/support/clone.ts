@@ -27,8 +27,11 @@ export class Newcomer {
   /** Where it installs with --global. */
   readonly prefix: string
   readonly env: Record<string, string>
+  /** Leaders of process groups. */
+  readonly #running: Set<number>
 
-  private constructor(dir: string, bin: string) {
+  private constructor(dir: string, bin: string, running: Set<number>) {
+    this.#running = running
     this.clone = join(dir, 'the clone')
     this.home = join(dir, 'home')
     this.env = { PATH: `${bin}:/usr/bin:/bin`, HOME: this.home }
@@ -39,20 +42,25 @@ export class Newcomer {
   }
 
   static async open(t: Cleanup, node: string, npm: string): Promise<Newcomer> {
+    const running = new Set<number>()
+    // Before the folder is deleted.
+    t.after(() => {
+      for (const pid of running) process.kill(-pid, 'SIGKILL')
+    })
     const dir = tempDir(t)
     const bin = join(dir, 'bin')
     mkdirSync(bin)
     symlinkSync(await nodeOf(node), join(bin, 'node'))
     const script = join(await testTool('npm', npm), 'npm/bin')
     for (const name of ['npm', 'npx']) symlinkSync(join(script, `${name}-cli.js`), join(bin, name))
-    const newcomer = new Newcomer(dir, bin)
+    const newcomer = new Newcomer(dir, bin, running)
     await cloneInto(newcomer.clone)
     return newcomer
   }
 
   /** Starts a command in the clone, or elsewhere. */
   start(command: string, args: readonly string[], { cwd = this.clone, env = {} } = {}) {
-    return execa(command, args, {
+    const started = execa(command, args, {
       cwd,
       env: { ...this.env, ...env },
       extendEnv: false,
@@ -61,6 +69,12 @@ export class Newcomer {
       stdin: 'ignore',
       detached: true,
     })
+    const { pid } = started
+    if (pid !== undefined) {
+      this.#running.add(pid)
+      started.once('exit', () => this.#running.delete(pid))
+    }
+    return started
   }
 
   /** The output of a command that must succeed, stderr included. */
