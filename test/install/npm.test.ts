@@ -1,3 +1,4 @@
+// Needs: /usr/lib/*/libatomic.so.1
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

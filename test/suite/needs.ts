@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 
 /** Where programs are that only root has on PATH. */
@@ -31,8 +31,8 @@ export function needsOf(file: string, seen = new Set<string>()): Set<string> {
   return needs
 }
 
-/** Whether a program is on PATH, or a file at its absolute path. */
+/** Whether a program is on PATH, or a file at its absolute path, which may be a pattern. */
 export const installed = (program: string) =>
   program.startsWith('/')
-    ? existsSync(program)
+    ? globSync(program).length > 0
     : PATH.split(':').some((dir) => existsSync(`${dir}/${program}`))

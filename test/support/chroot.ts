@@ -4,11 +4,16 @@
  */
 // Needs: root, mount
 export function chrooted(root: string, argv: readonly string[]): [string, ...string[]] {
+  // Its root is that of the namespace of mounts, as in a container: who enters that namespace is in the same place.
   const mounts = `
-mount -t proc proc "$0/proc"
-mount --rbind /sys "$0/sys"
-mount --rbind /dev "$0/dev"
-exec chroot "$0" "$@"`
+mount --rbind "$0" "$0"
+cd "$0"
+mount -t proc proc proc
+mount --rbind /sys sys
+mount --rbind /dev dev
+pivot_root . .
+umount --lazy .
+exec chroot . "$@"`
   const namespaces = ['--mount', '--pid', '--fork', '--kill-child=SIGKILL']
   return ['unshare', ...namespaces, 'sh', '-euc', mounts, root, ...argv]
 }

@@ -1,3 +1,4 @@
+// Needs: /usr/lib/*/libatomic.so.1
 import { test } from 'node:test'
 import { TestRegistry } from '../support/registry.ts'
 import { updateOnNode } from '../support/update-on-node.ts'
