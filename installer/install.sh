@@ -192,7 +192,6 @@ places() {
     *) share=$prefix/share manual=$prefix/share ;;
   esac
   used=$(sed -n 's/^service //p' "$receipt" 2>/dev/null | tail -n 1)
-  service_state=''
 }
 
 platform() {
@@ -868,8 +867,7 @@ remove() {
   for dir in "$versions" "$prefix/bin" "$prefix/share" "$prefix"; do rmdir "$dir" 2>/dev/null || :; done
   say 'fomular-daemon is taken away.'
   [ -z "$purge" ] || return 0
-  if [ -z "$service_state" ] && [ -d "$home/.fomular" ]; then service_state=$home/.fomular; fi
-  [ -z "$service_state" ] || say "State and settings are still there: --uninstall --purge removes them as well. State: $service_state"
+  [ ! -d "$home/.fomular" ] || say "State and settings are still there: --uninstall --purge removes them as well. State: $home/.fomular"
 }
 
 forget() {
@@ -881,35 +879,74 @@ forget() {
   done
 }
 
-# Ends what runs of it, agents included.
+# Ends what runs of it, agents included, and takes away its services.
 stop_all() {
   [ -x "$entry" ] || return 0
-  if [ -n "$used" ]; then
-    service_state=$("$entry" service status --manager "$used" --json 2>/dev/null </dev/null |
-      sed -n 's/.*"state_dir":"\([^"\\]*\)".*/\1/p')
-    if [ -n "$dry_run" ]; then
-      say "Would take away its service with $used."
-    else
-      "$entry" service uninstall --manager "$used" </dev/null || note "! Its service with $used could not be taken away."
-      used=''
-    fi
+  set -- service uninstall --all
+  if [ -n "$purge" ]; then set -- "$@" --purge; fi
+  if [ -n "$dry_run" ]; then set -- "$@" --dry-run; fi
+  # A version before this installer's knows one service, and nothing of the rest.
+  if "$entry" service uninstall --help 2>/dev/null </dev/null | grep -e --all >/dev/null; then
+    "$entry" "$@" </dev/null || note '! Not all of its services could be taken away.'
+  elif [ -n "$used" ] && [ -n "$dry_run" ]; then
+    say "Would take away its service with $used."
+  elif [ -n "$used" ]; then
+    "$entry" service uninstall --manager "$used" </dev/null || note "! Its service with $used could not be taken away."
   fi
-  is_running || return 0
+  state=${FOMULAR_STATE_DIR:-$home/.fomular/state}
+  [ -d "$state" ] || return 0
+  # 1: it runs, but its server does not hear it.
+  "$entry" status --state-dir "$state" >/dev/null 2>&1 </dev/null || [ $? = 1 ] || return 0
   if [ -n "$dry_run" ]; then
     say 'Would stop the daemon and its agents.'
   else
-    "$entry" stop </dev/null || note '! The daemon could not be stopped.'
+    "$entry" stop --state-dir "$state" </dev/null || note '! The daemon could not be stopped.'
   fi
 }
 
 purge_state() {
   [ -n "$home" ] || fail 'HOME is not set: it is not clear whose state to remove.'
-  for state in "${FOMULAR_STATE_DIR:-$home/.fomular/state}" "$service_state"; do
+  state=${FOMULAR_STATE_DIR:-$home/.fomular/state}
+  if [ -L "$state" ]; then
+    say "Left $state: it is a link."
+  elif [ -d "$state" ]; then
+    if is_mounted "$state"; then
+      say "Left $state: a disk is mounted there."
     # Only what this program has written.
-    if [ -e "$state/machine.json" ] || [ -e "$state/daemon.log" ] || [ -d "$state/hub" ]; then forget -rf "$state"; fi
-  done
+    elif [ -e "$state/machine.json" ] || [ -e "$state/daemon.log" ] || [ -d "$state/hub" ]; then
+      purge_folder "$state"
+    else
+      say "Left $state: it does not look like a state folder of fomular-daemon."
+    fi
+  fi
   forget -f "$home/.fomular/config.toml" "$home/.fomular/key" "$prefix/ca.pem"
   if [ -z "$dry_run" ]; then rmdir "$home/.fomular" 2>/dev/null || :; fi
+  for profile in .bashrc .bash_profile .profile .zshrc .config/fish/config.fish; do
+    if grep -F "$prefix/bin" "$home/$profile" >/dev/null 2>&1; then
+      say "Left $home/$profile: the line for PATH in it is yours to take out."
+    fi
+  done
+}
+
+# Other files in it are somebody's own, and so is what is mounted below.
+purge_folder() {
+  for path in "$1"/agents "$1"/hub "$1"/*.json "$1"/ledger.jsonl "$1"/daemon.log* "$1"/daemon.sock "$1"/lock \
+    "$1"/compiled-run.bin "$1"/*.damaged-* "$1"/*.tmp; do
+    if [ -d "$path" ] && is_mounted "$path"; then
+      say "Left $path: a disk is mounted there."
+    else
+      forget -rf "$path"
+    fi
+  done
+  if [ -n "$dry_run" ]; then
+    say "Would remove $1, if nothing else is in it."
+  else
+    rmdir "$1" 2>/dev/null || say "Left $1: there is more in it than fomular-daemon has written."
+  fi
+}
+
+is_mounted() {
+  [ "$(df -P "$1" 2>/dev/null | sed -n '2s/.*% *//p')" = "$1" ]
 }
 
 main() {

@@ -215,7 +215,8 @@ for (const shell of SHELLS)
     assert.equal((await machine.run(['--uninstall', '--dry-run'], { shell })).code, 0)
     assert.equal(await versionOf(machine), '1.0.0')
     assert.equal((await machine.run(['--uninstall'], { shell })).code, 0)
-    assert.deepEqual(machine.files(), ['.fomular', '.fomular/mine'])
+    // What the program was told is beside it.
+    assert.deepEqual(machine.files(), ['.fomular', '.fomular/mine', 'calls', 'leaked'])
   })
 
 test('a completion that somebody wrote is left alone', async (t) => {
@@ -514,8 +515,7 @@ test('a key and a service: what the program is told', async (t) => {
     `enroll --server-url wss://os.example.com --with-key ${machine.home}/key `,
     'service install --manager pm2 ',
     'service restart --manager pm2 ',
-    'service uninstall --manager pm2 ',
-    'stop ',
+    'service uninstall --all ',
     '',
   ])
 })
@@ -536,10 +536,25 @@ test('state and settings stay, unless they are to go', async (t) => {
     '.fomular/key',
     '.fomular/state',
     '.fomular/state/machine.json',
+    'calls',
+    'leaked',
   ])
   await machine.run()
-  assert.equal((await machine.run(['--uninstall', '--purge'])).code, 0)
-  assert.deepEqual(machine.files(), [])
+  writeFileSync(join(machine.prefix, 'state/thesis.txt'), '')
+  const dry = await machine.run(['--uninstall', '--purge', '--dry-run'])
+  assert.match(dry.out, /Would remove .*machine\.json/)
+  const purged = await machine.run(['--uninstall', '--purge'])
+  assert.equal(purged.code, 0, purged.err)
+  assert.match(purged.out, /Left .*\.fomular\/state: there is more in it/)
+  assert.deepEqual(machine.files(), [
+    '.fomular',
+    '.fomular/state',
+    '.fomular/state/thesis.txt',
+    'calls',
+    'leaked',
+  ])
+  const calls = readFileSync(join(machine.home, 'calls'), 'utf8')
+  assert.match(calls, /service uninstall --all --purge --dry-run \n.*service uninstall --all --purge \n/s)
 })
 
 test('where the executable does not run, the program runs on the Node that is there', async (t) => {

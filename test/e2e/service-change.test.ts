@@ -92,4 +92,19 @@ test('a service that becomes another user’s, or moves: its agents are ended, a
       assert.equal((await on.agentIs(fourth, 'exited')).run, 1)
     },
   )
+
+  await t.test('purged: what is said and what is done agree', async () => {
+    on.write('/etc/fomular-daemon/environment', 'ANTHROPIC_API_KEY=secret\n')
+    const kept = await daemon(['service', 'uninstall', '--dry-run'])
+    assert.match(kept.stdout, /left \/etc\/fomular-daemon\/environment: --purge removes it/)
+    assert.match(kept.stdout, /left \/var\/lib\/fomular-daemon: --purge removes it/)
+    const dry = await daemon(['service', 'uninstall', '--all', '--purge', '--dry-run'])
+    for (const path of ['/etc/fomular-daemon/environment', STATE, `${STATE}.of-bob`])
+      assert.ok(dry.stdout.split('\n').includes(`remove ${path}`), dry.stdout)
+    assert.ok(existsSync(at(`${STATE}/machine.json`)))
+    const purged = await daemon(['service', 'uninstall', '--all', '--purge'])
+    assert.equal(purged.code, 0, purged.stderr)
+    const left = await machine.out(['find', '/etc', '/var/lib', '-path', '*fomular-daemon*'])
+    assert.equal(left, '')
+  })
 })

@@ -26,7 +26,12 @@ const program = (version: string) => `#!/bin/sh
 case $1 in
   --version) echo ${version}; exit ;;
   completion | man-page) echo "$* of ${version}"; exit ;;
-  service) [ "$2" != status ] || exit 0 ;;
+  service)
+    case "$*" in
+      *status*) exit 0 ;;
+      *--help) echo '--all'; exit ;;
+    esac
+    ;;
   status) [ -e "$HOME/running" ] || exit 4; exit 0 ;;
 esac
 env | grep -i token >> "$HOME/leaked"

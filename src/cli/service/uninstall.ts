@@ -1,42 +1,159 @@
+import { realpathSync } from 'node:fs'
 import { Command } from 'commander'
+import { homeOf } from '../../config/home.ts'
 import { statePaths } from '../../config/paths.ts'
-import { note, print, printJson } from '../terminal.ts'
+import { UserError } from '../../platform/errors.ts'
+import type { At, Manager } from '../../service/manager.ts'
+import { EXIT } from '../exit-codes.ts'
+import { isInteractive, note, print, printJson } from '../terminal.ts'
 import { installedService, type ServiceOptions, withService } from './options.ts'
 
 const HELP = `
-Agents are stopped, gracefully. The state folder stays, and files that you put beside the key.
+Agents are stopped, gracefully. The state folder stays, and the file "environment", which may have secrets in it; what stays is said. With --purge these go, too: asked for on a terminal first. Nothing of a link, of a mounted disk or of a folder with others' files is removed, which is said.
 
-Example:
-  $ sudo fomular-daemon service uninstall`
+Examples:
+  $ sudo fomular-daemon service uninstall
+  $ sudo fomular-daemon service uninstall --purge --dry-run`
 
 export function uninstallCommand(): Command {
   return withService(
     new Command('uninstall').description('stop the service and remove it').addHelpText('after', HELP),
   )
+    .option('--purge', 'remove its state, settings and secrets as well')
+    .option('--all', 'all services that were installed with this installation of the program')
     .option('--dry-run', 'only say what would be done')
     .option('--json', 'print one JSON object')
     .action(uninstall)
 }
 
-async function uninstall({ dryRun, json, ...options }: ServiceOptions & { dryRun?: boolean }) {
-  const [{ at, manager }, { perform, describe }] = await Promise.all([
-    installedService(options),
+interface Options extends ServiceOptions {
+  purge?: boolean
+  all?: boolean
+  dryRun?: boolean
+}
+
+interface Gone {
+  manager: string
+  name: string
+  done: string[]
+  /** What stays, with the reason. */
+  left: string[]
+  state_dir?: string
+}
+
+async function uninstall({ all, json, ...options }: Options) {
+  const found = all ? await allServices() : { targets: [await installedService(options)], others: [] }
+  const { targets, others } = found
+  const results: Gone[] = []
+  for (const { at, manager } of targets) {
+    const gone = await uninstallOne(manager, at, { ...options, json: json ?? false })
+    results.push(gone)
+    if (json) continue
+    for (const text of gone.done) print(text)
+    for (const text of gone.left) print(`left ${text}`)
+    if (!options.dryRun) print(`${at.name} is no service any more.`)
+  }
+  if (json) return printJson(all ? { services: results, left: others } : results[0])
+  for (const text of others) print(`left ${text}`)
+  if (all && results.length + others.length === 0) print('No service was installed with this program.')
+}
+
+/** Those that run this installation's program. */
+async function allServices(): Promise<{ targets: { at: At; manager: Manager }[]; others: string[] }> {
+  const [{ servicesOf, servicesOfOthers }, { managerNamed }, { layoutOf }, { EXECUTABLE }, { invocation }] =
+    await Promise.all([
+      import('../../service/leftovers.ts'),
+      import('../../service/managers.ts'),
+      import('../../update/layout.ts'),
+      import('../../platform/executable.ts'),
+      import('./plan.ts'),
+    ])
+  const home = homeOf(process.env)
+  const { root } = layoutOf(realpathSync(invocation().program), EXECUTABLE)
+  const services = servicesOf(root, home)
+  const isOpen = ({ manager }: { manager: string }) => manager !== 'systemd' || process.getuid?.() === 0
+  return {
+    targets: services
+      .filter(isOpen)
+      .map(({ manager, name }) => ({ at: { name, home }, manager: managerNamed(manager) })),
+    others: [
+      ...services
+        .filter((service) => !isOpen(service))
+        .map(
+          ({ file, name }) =>
+            `${file}: it is root's. Remove it: sudo fomular-daemon service uninstall --name ${name}`,
+        ),
+      ...servicesOfOthers(root, home).map((file) => `${file}: it is another user's, who can remove it`),
+    ],
+  }
+}
+
+async function uninstallOne(
+  manager: Manager,
+  at: At,
+  { purge: wanted, dryRun, json }: Options,
+): Promise<Gone> {
+  const [{ perform, describe }, { leftoversOf }, { planPurge, purge }] = await Promise.all([
     import('../../service/steps.ts'),
+    import('../../service/leftovers.ts'),
+    import('../../service/purge.ts'),
   ])
   const { state_dir } = await manager.status(at)
+  const { files, states } = leftoversOf(manager.name, at, state_dir)
+  const gone: Gone = {
+    manager: manager.name,
+    name: at.name,
+    done: [],
+    left: [],
+    ...(state_dir && { state_dir }),
+  }
+  const plans = states.map((dir) => planPurge(dir, { whole: isUsual(dir, at.name) }))
+  if (!wanted) for (const path of [...files, ...states]) gone.left.push(`${path}: --purge removes it`)
+  else gone.left.push(...plans.flatMap(({ left }) => left))
+  const paths = wanted ? [...plans.flatMap(({ paths: own }) => own), ...files] : []
+  // What is in the unit's folders goes before those.
   const steps = await manager.uninstall(at)
-  if (dryRun) return json ? printJson({ steps: steps.map(describe) }) : print(steps.map(describe).join('\n'))
-  const done: string[] = []
+  if (dryRun) return { ...gone, done: [...steps.map(describe), ...paths.map((path) => `remove ${path}`)] }
+  if (wanted && !json) await confirm(at.name, states, files)
   for (const step of steps) {
     const { changed, text, warning } = await perform(step)
-    if (changed) done.push(text)
+    if (changed) gone.done.push(text)
     if (warning) note(warning)
   }
-  // Of a daemon that was down already, agents run on.
+  await checkStill(state_dir, wanted ?? false)
+  if (!wanted) return gone
+  // Looked at again: the daemon has just put things there, and taken others away.
+  const now = states.map((dir) => planPurge(dir, { whole: isUsual(dir, at.name) }))
+  const { removed, left } = await purge([...now.flatMap(({ paths: own }) => own), ...files])
+  gone.done.push(...removed.map((path) => `removed ${path}`))
+  gone.left.push(...left)
+  if (manager.name.startsWith('systemd')) gone.left.push('its log in the journal, until that is rotated')
+  const { unlinkEmpty } = await import('./unlink-empty.ts')
+  unlinkEmpty(manager.name, at)
+  return gone
+}
+
+/** Systemd has made it, for this service alone. */
+const isUsual = (dir: string, name: string) =>
+  dir === `/var/lib/${name}` || dir.startsWith(`/var/lib/${name}.of-`)
+
+async function confirm(name: string, states: string[], files: string[]) {
+  if (!isInteractive()) return
+  const { askLine } = await import('../prompt.ts')
+  note(`This removes ${name} and, for good: ${[...states, ...files].join(', ')}.`)
+  if (/^y(es)?$/i.test(await askLine('Go on? [y/N] '))) return
+  throw new UserError('declined', 'Nothing was removed.', { exitCode: EXIT.refused })
+}
+
+/** Of a daemon that was down already, agents run on: nothing is removed from under them. @throws UserError */
+async function checkStill(stateDir: string | undefined, purging: boolean) {
+  if (stateDir === undefined) return
   const { checkStrays } = await import('../doctor/strays.ts')
-  const left = state_dir === undefined ? [] : await checkStrays(statePaths(state_dir), false)
-  for (const { level, message, remedy } of left) if (level !== 'ok') note(`${message}\n  → ${remedy}`)
-  if (json) return printJson({ manager: manager.name, name: at.name, done, state_dir })
-  for (const text of done) print(text)
-  print(`${at.name} is no service any more.${state_dir ? ` Its state stays in ${state_dir}.` : ''}`)
+  const found = (await checkStrays(statePaths(stateDir), false)).filter(({ level }) => level !== 'ok')
+  for (const { message, remedy } of found) note(`${message}\n  → ${remedy}`)
+  if (purging && found.some(({ message }) => message.includes(stateDir)))
+    throw new UserError('still_running', `Something still runs on ${stateDir}: it was left as it is.`, {
+      remedy: 'End it, then remove the folder.',
+      exitCode: EXIT.refused,
+    })
 }

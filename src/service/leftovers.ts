@@ -1,0 +1,87 @@
+import { existsSync, realpathSync } from 'node:fs'
+import { join } from 'node:path'
+import { readOwned } from '../platform/owned.ts'
+import { filesIn } from './by-hand.ts'
+import { parseMark } from './mark.ts'
+import { MANAGERS, type ManagerName, serviceFiles } from './plan.ts'
+
+/** What stays when a service is uninstalled, unless it is to be purged. */
+export interface Leftovers {
+  /** Files and folders beside the unit, that this program has written or told people to write. */
+  files: string[]
+  /** State folders: the service's, and those of users that it ran as before. */
+  states: string[]
+}
+
+export function leftoversOf(
+  manager: ManagerName,
+  { name, home }: { name: string; home: string },
+  stateDir: string | undefined,
+): Leftovers {
+  const { environment, unit } = serviceFiles(manager, name, home)
+  const dropIns = `${unit}.d`
+  const files = [
+    environment,
+    `${unit}.before-take-over`,
+    ...filesIn(dropIns, '.conf'),
+    ...filesIn(dropIns, '.before-take-over'),
+  ].filter((path) => existsSync(path))
+  const before =
+    stateDir === join('/var/lib', name)
+      ? filesIn('/var/lib', '').filter((path) => path.startsWith(`${stateDir}.of-`))
+      : []
+  return { files, states: [...(stateDir === undefined ? [] : [stateDir]), ...before] }
+}
+
+export interface InstalledService {
+  manager: ManagerName
+  name: string
+  file: string
+}
+
+/** Services that this program has installed, and that run what is installed in `root`. */
+export function servicesOf(root: string, home: string): InstalledService[] {
+  const folders: Record<ManagerName, [folder: string, ending: string]> = {
+    systemd: ['/etc/systemd/system', '.service'],
+    'systemd-user': [join(home, '.config/systemd/user'), '.service'],
+    pm2: [join(home, '.config'), ''],
+    launchd: [join(home, 'Library/LaunchAgents'), '.plist'],
+  }
+  return MANAGERS.flatMap((manager) => {
+    const [folder, ending] = folders[manager]
+    return filesIn(folder, ending).flatMap((path) => {
+      const name = path.slice(folder.length + 1, path.length - ending.length)
+      const file = serviceFiles(manager, name, home).unit
+      return runsFrom(root, file) ? [{ manager, name, file }] : []
+    })
+  })
+}
+
+/** Service files in the homes of other users, which are theirs to remove. */
+export function servicesOfOthers(root: string, home: string): string[] {
+  if (process.getuid?.() !== 0) return []
+  return filesIn('/home', '')
+    .filter((other) => other !== home)
+    .flatMap((other) => [
+      ...filesIn(join(other, '.config/systemd/user'), '.service'),
+      ...filesIn(join(other, '.config'), '').map((dir) => join(dir, 'ecosystem.config.js')),
+    ])
+    .filter((file) => runsFrom(root, file))
+}
+
+const MOST_BYTES = 256 * 1024
+
+/** Whether a service's file has this program's mark, and starts what is installed in `root`. */
+function runsFrom(root: string, file: string): boolean {
+  try {
+    const text = readOwned(file, MOST_BYTES) ?? ''
+    const mark = parseMark(text)
+    if (mark === undefined) return false
+    // A version before this one did not write it down.
+    if (mark.program === undefined) return text.includes(`${root}/`)
+    if (mark.program.startsWith(`${root}/`)) return true
+    return `${realpathSync(mark.program)}/`.startsWith(`${realpathSync(root)}/`)
+  } catch {
+    return false
+  }
+}

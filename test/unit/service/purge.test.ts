@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { planPurge, purge } from '../../../src/service/purge.ts'
+import { type Cleanup, tempDir } from '../../support/temp.ts'
+
+function state(t: Cleanup) {
+  const dir = join(tempDir(t), 'state')
+  mkdirSync(join(dir, 'agents/a'), { recursive: true })
+  for (const name of ['machine.json', 'daemon.log', 'ledger.jsonl', 'runtimes.json.damaged-2026'])
+    writeFileSync(join(dir, name), '')
+  return dir
+}
+
+test('a state folder goes as a whole, unless others’ files are in it', async (t) => {
+  const dir = state(t)
+  writeFileSync(join(dir, 'thesis.txt'), '')
+  const { paths, left } = planPurge(dir, { whole: false })
+  assert.deepEqual(left, [`${dir}: others' files are in it, thesis.txt`])
+  await purge(paths)
+  assert.deepEqual(readdirSync(dir), ['thesis.txt'])
+
+  const alone = state(t)
+  const { left: none } = await purge(planPurge(alone, { whole: false }).paths)
+  assert.deepEqual([none, existsSync(alone)], [[], false])
+})
+
+test('a link is left, and what it leads to; so is a folder that is not this program’s', (t) => {
+  const dir = state(t)
+  const link = join(tempDir(t), 'link')
+  symlinkSync(dir, link)
+  assert.deepEqual(planPurge(link, { whole: true }), {
+    paths: [],
+    left: [`${link}: it is a link, to ${dir}`],
+  })
+  const other = tempDir(t)
+  writeFileSync(join(other, 'thesis.txt'), '')
+  for (const whole of [true, false])
+    assert.deepEqual(planPurge(other, { whole }), {
+      paths: [],
+      left: [`${other}: it does not look like a folder of this program`],
+    })
+  assert.deepEqual(planPurge('/nowhere', { whole: true }), { paths: [], left: [] })
+  assert.deepEqual(planPurge('/proc', { whole: true }).left, ['/proc: a disk is mounted there'])
+})
