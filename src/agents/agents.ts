@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { type FSWatcher, readdirSync, renameSync, rm, rmSync, watch } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, type FSWatcher, readdirSync, renameSync, rm, rmSync, watch } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { UserError } from '../platform/errors.ts'
 import { clearTemporary, ensurePrivateDir, readJson, setAside, writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
 import { AgentId, type CommandOf } from '../protocol/index.ts'
+import { abandon, isKept } from './abandon.ts'
 import { Agent, type AgentContext } from './agent.ts'
 import { checkCwd, checkRoom, runtimeOf } from './checks.ts'
-import { checkProcesses, type StopOptions, stop, sweep } from './end.ts'
+import { checkProcesses, GRACE_S, type StopOptions, stop, sweep } from './end.ts'
 import { CommandFailure } from './failure.ts'
 import { agentFolder, makeFolder } from './folder.ts'
 import { uuidFrom } from './ids.ts'
@@ -229,6 +230,7 @@ export class Agents {
 
   /** Looks after what nobody tells the daemon: ends that no launcher could note, growth that no watcher reported. */
   check(agent: Agent) {
+    if (!existsSync(agent.folder.spec)) return this.#vanished(agent)
     if (agent.ended && agent.backlog === 0) return
     try {
       this.#options.grown(agent)
@@ -312,6 +314,17 @@ export class Agents {
     watcher.on('error', () => {})
     this.#watchers.set(agent, watcher)
     return agent
+  }
+
+  /** Somebody has deleted its folder. With the state folder as a whole it is the daemon's to say what becomes of it. */
+  #vanished(agent: Agent) {
+    if (!existsSync(dirname(this.#options.dir))) return
+    const kept = isKept(agent)
+    const what = agent.ended ? 'forgotten' : kept ? 'left running, as its lease says' : 'ended'
+    this.#options.logger.error({ agent_id: agent.id }, `the agent's folder was deleted: it is ${what}`)
+    this.#options.removed(agent.id)
+    this.#forget(agent)
+    if (!agent.ended && !kept) void abandon(agent, GRACE_S)
   }
 
   #forget(agent: Agent) {

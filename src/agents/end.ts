@@ -58,7 +58,7 @@ const ownPids = ({ process }: Agent) => (process ? [process.launcher.pid, proces
 export const sweep = (agent: Agent): Promise<number> => endStrays(agent.folder.dir, ownPids(agent))
 
 /** Seconds for the steps of a graceful stop where the command names none. */
-const GRACE_S = 5
+export const GRACE_S = 5
 /** How often a stop looks whether the process is still there, besides being told by the journal. */
 const STEP_MS = 250
 /** What is left of each step once somebody is in a hurry. */

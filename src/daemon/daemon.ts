@@ -9,7 +9,7 @@ import type { StatePaths } from '../config/paths.ts'
 import { Link } from '../link/link.ts'
 import { Outbox } from '../link/outbox.ts'
 import { sleep, systemClock } from '../platform/clock.ts'
-import { diskSpace, memory } from '../platform/disk.ts'
+import { diskSpaceOf, memory } from '../platform/disk.ts'
 import type { Logger } from '../platform/log.ts'
 import { bootId } from '../platform/process-identity.ts'
 import { proxyAgent } from '../platform/proxy.ts'
@@ -30,14 +30,16 @@ import { isUnderWay } from '../update/record.ts'
 import { Schedule } from '../update/schedule.ts'
 import { Updates } from '../update/updates.ts'
 import { Admission } from './admission.ts'
+import { conditionOf } from './condition.ts'
 import { describeAgent } from './describe-agent.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Fates } from './fates.ts'
+import { Ground } from './ground.ts'
 import { Health } from './health.ts'
 import { Ledger } from './ledger.ts'
 import { openMachine } from './machine.ts'
 import type { Invocation } from './relaunch.ts'
-import { standDown } from './stand-down.ts'
+import { standDown, stopAll } from './stand-down.ts'
 import { Statuses } from './statuses.ts'
 import { tellForeign } from './tell-foreign.ts'
 import { UpdateHealth } from './update-health.ts'
@@ -77,8 +79,8 @@ export class Daemon {
   readonly #link: Link
   readonly #schedule: Schedule
   readonly updates: Updates
+  readonly ground: Ground
   readonly #catchingUp = new Set<Agent>()
-  #damaged: string[] = []
 
   /** Takes over what is in the state folder. Connects to nothing yet. */
   constructor(options: DaemonOptions) {
@@ -116,7 +118,7 @@ export class Daemon {
       cachePath: paths.runtimes,
       stateDir: paths.dir,
       environment,
-      disk: () => diskSpace(paths.dir),
+      disk: diskSpaceOf(paths.dir),
       memory,
       clock,
       nextRevision,
@@ -190,6 +192,14 @@ export class Daemon {
       clock,
       logger,
     })
+    this.ground = new Ground({
+      paths,
+      agents: this.#agents,
+      health: this.#health,
+      machine: this.#machine,
+      graceS: config.stop_grace_s,
+      logger,
+    })
     if (this.#machine.damaged) this.#damagedAt(this.#machine.damaged)
     this.#agents.adopt()
     tellForeign(this.#agents, this.#health, logger)
@@ -231,13 +241,7 @@ export class Daemon {
 
   /** In one line, for whoever keeps this process running. */
   condition() {
-    const { server_url } = this.#options.config
-    const { last_error } = this.#link.info()
-    const running = [...this.#agents].filter((agent) => !agent.ended).length
-    const agents = `${running} agent${running === 1 ? '' : 's'} running`
-    return this.#link.up
-      ? { connected: true, text: `Connected to ${server_url}; ${agents}` }
-      : { connected: false, text: `Not connected to ${server_url}: ${last_error ?? 'trying'}; ${agents}` }
+    return conditionOf(this.#options.config.server_url, this.#link, this.#agents)
   }
 
   checkMachine() {
@@ -272,7 +276,7 @@ export class Daemon {
     if (running.length > 0) logger.info({ agents: running.length }, 'stopping the agents')
     const commandId = `shutdown-${this.#startedAt}-${Date.now()}`
     const options = { commandId, graceS: config.stop_grace_s, hurry, cause }
-    await Promise.all(running.map((agent) => this.#agents.stop(agent, options)))
+    await stopAll(running, (agent) => this.#agents.stop(agent, options), logger)
     await this.#flush(hurry)
     await this.release()
   }
@@ -386,12 +390,7 @@ export class Daemon {
   }
 
   #damagedAt(path: string) {
-    this.#damaged.push(path)
     this.#options.logger.error({ path }, 'a damaged file was set aside')
-    this.#health.report('state_damaged', {
-      severity: 'warning',
-      message: `Damaged files of the state folder were set aside: ${this.#damaged.join(', ')}.`,
-      remedy: 'Look at them, then delete them; restart the daemon to clear this.',
-    })
+    this.#health.damaged(path)
   }
 }

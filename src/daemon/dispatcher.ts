@@ -1,5 +1,5 @@
 import { CommandFailure } from '../agents/failure.ts'
-import { isDiskFull } from '../platform/errors.ts'
+import { isDiskFull, systemCode } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Command, CommandResult } from '../protocol/index.ts'
 import { AnsweredLater, type CommandContext, carryOut } from './commands.ts'
@@ -116,6 +116,12 @@ function systemError(error: unknown) {
       code: 'disk_full',
       message: 'The disk with the state folder is full.',
       remedy: 'Make room on it.',
+    }
+  if (systemCode(error) === 'EROFS')
+    return {
+      code: 'internal',
+      message: 'The disk with the state folder is read-only.',
+      remedy: 'Mount it writable again (mount -o remount,rw).',
     }
   return { code: 'internal', message: error instanceof Error ? error.message : String(error) }
 }

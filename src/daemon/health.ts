@@ -53,6 +53,7 @@ export interface HealthOptions {
 export class Health {
   readonly #options: HealthOptions
   readonly #problems = new Map<Code, HealthProblem>()
+  readonly #damaged: string[] = []
   #found: Runtime[]
   #update: object | undefined
   #revision: number
@@ -121,6 +122,16 @@ export class Health {
   updated(update: object) {
     this.#update = update
     this.#changed()
+  }
+
+  /** A file of the state folder could not be read, and was set aside here. */
+  damaged(path: string) {
+    this.#damaged.push(path)
+    this.report('state_damaged', {
+      severity: 'warning',
+      message: `Damaged files of the state folder were set aside: ${this.#damaged.join(', ')}.`,
+      remedy: 'Look at them, then delete them; restart the daemon to clear this.',
+    })
   }
 
   clear(code: Code) {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import * as z from 'zod/mini'
-import { readJson, setAside, writeDurable } from '../platform/files.ts'
+import { readJson, setAside, writeAtomic, writeDurable } from '../platform/files.ts'
 
 /** `machine.json` in the state folder. */
 const MachineRecord = z.object({
@@ -25,6 +26,8 @@ export interface Machine {
    * @throws the system's error; the next call tries again
    */
   saved(): Promise<void>
+  /** Writes the same anew where it is gone. @throws the system's error */
+  keep(): void
 }
 
 /** Who this machine is to its server; made on the first start. */
@@ -50,8 +53,17 @@ export function openMachine(path: string, now: string): Machine {
     })
     return saving
   }
+  const keep = () => {
+    if (!existsSync(path)) writeAtomic(path, JSON.stringify(record), { durable: true })
+  }
   // A disk takes its time for it: meanwhile the connection is made.
   saved().catch(() => {})
   let revision = record.starts * REVISIONS_PER_START
-  return { machine_id: record.machine_id, nextRevision: () => ++revision, saved, ...(damaged && { damaged }) }
+  return {
+    machine_id: record.machine_id,
+    nextRevision: () => ++revision,
+    saved,
+    keep,
+    ...(damaged && { damaged }),
+  }
 }

@@ -18,7 +18,7 @@ import { Daemon } from './daemon.ts'
 import { checkUpdate, orderUpdate } from './order-update.ts'
 import { captureInvocation, EXIT_RESTART, type Invocation, isSupervised, relaunch } from './relaunch.ts'
 
-type Ending = 'stop' | 'restart'
+type Ending = 'stop' | 'restart' | 'lost'
 
 /** Exit code for a second daemon on one state folder. */
 const EXIT_ALREADY_RUNNING = 4
@@ -43,7 +43,8 @@ export async function runDaemon(
   ensurePrivateDir(paths.dir)
   // A folder of a newer version is left as it is, the lock included.
   readFormat(paths.dir, STATE_UPGRADES)
-  const unlock = takeLock(paths.lock)
+  let unlock = takeLock(paths.lock)
+  let leaveGround = () => {}
   let closeControl: (() => Promise<void>) | undefined
   let notifier: ReturnType<typeof startNotifier>
   try {
@@ -76,7 +77,27 @@ export async function runDaemon(
       logger,
     })
 
+    let lost: UserError | undefined
+    const { ground } = daemon
+    leaveGround = () => ground.leave()
+    ground.watch(
+      () => {
+        unlock = takeLock(paths.lock)
+      },
+      (reason) => {
+        lost = reason
+        ending.ask('lost')
+      },
+    )
+
     let how = await ending.asked
+    leaveGround()
+    if (lost && how === 'lost') {
+      logger.fatal(lost.message)
+      if (lost.code === 'state_gone') await ground.abandon()
+      await daemon.release()
+      throw lost
+    }
     if (how === 'restart') {
       await daemon.answered()
       await daemon.standDown(ending.hurry)
@@ -103,6 +124,7 @@ export async function runDaemon(
       return EXIT_RESTART
     }
   } finally {
+    leaveGround()
     notifier?.close()
     await closeControl?.()
     unlock()

@@ -1,3 +1,4 @@
+import type { Agent } from '../agents/agent.ts'
 import type { Agents } from '../agents/agents.ts'
 import type { StopOptions } from '../agents/end.ts'
 import { recall } from '../agents/recall.ts'
@@ -31,4 +32,16 @@ export async function standDown({ agents, fates, takeNoCommands, stop, logger }:
   )
   const why = `It was stopped for a restart of the daemon, with which ${fate.by} would have ended it.`
   await Promise.all(doomed.map((agent) => recall(agent, why, stop)))
+}
+
+/** One that cannot be stopped, as on a disk that takes no note of its end, does not keep the others from it. */
+export async function stopAll(
+  agents: Iterable<Agent>,
+  stop: (agent: Agent) => Promise<void>,
+  logger: Logger,
+): Promise<void> {
+  const stopping = [...agents].map((agent) =>
+    stop(agent).catch((err) => logger.error({ agent_id: agent.id, err }, 'agent not stopped in good order')),
+  )
+  await Promise.all(stopping)
 }

@@ -13,6 +13,19 @@ export function diskSpace(path: string): Space {
   return { total_bytes: blocks * bsize, available_bytes: bavail * bsize }
 }
 
+/** As `diskSpace`; while the path is gone, or its disk fails, what was last known. */
+export function diskSpaceOf(path: string): () => Space {
+  let last: Space = { total_bytes: 0, available_bytes: 0 }
+  return () => {
+    try {
+      last = diskSpace(path)
+    } catch {
+      // Others find out, and say so.
+    }
+    return last
+  }
+}
+
 /** Of the machine, or of the control group this process is limited to. */
 export function memory(): Space {
   const machine = { total_bytes: totalmem(), available_bytes: availableBytes() }

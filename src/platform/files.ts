@@ -1,7 +1,9 @@
 import {
+  accessSync,
   chmodSync,
   close,
   closeSync,
+  constants,
   existsSync,
   fchmodSync,
   fsync,
@@ -201,14 +203,30 @@ export function makeFolder(path: string) {
   chmodSync(path, 0o755)
 }
 
-/** Makes a folder, with its parents, that only its owner can look into. @throws UserError */
+/** Whether the nearest folder that is there is on a disk that takes no writes, which mkdir calls ENOENT. */
+function isReadOnly(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK)
+    return false
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT' && dirname(path) !== path) return isReadOnly(dirname(path))
+    return systemCode(error) === 'EROFS'
+  }
+}
+
+/** Makes a folder, with its parents, that only its owner can look into and write to. @throws UserError */
 export function ensurePrivateDir(path: string) {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 })
     if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o700)
+    accessSync(path, constants.W_OK)
   } catch (error) {
-    throw new UserError('folder_unusable', `The folder ${path} cannot be used: ${(error as Error).message}`, {
-      remedy: 'Make it writable for this user, or name another.',
+    const readOnly = isReadOnly(path) || systemCode(error) === 'EROFS'
+    const why = readOnly ? 'its disk is read-only.' : (error as Error).message
+    throw new UserError('folder_unusable', `The folder ${path} cannot be used: ${why}`, {
+      remedy: readOnly
+        ? 'Mount the disk writable (mount -o remount,rw), or name another folder.'
+        : 'Make it writable for this user, or name another.',
       cause: error,
     })
   }

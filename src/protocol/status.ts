@@ -69,6 +69,7 @@ export const HealthProblemCode = z.enum([
   'memory_low',
   'was_asleep',
   'state_damaged',
+  'state_read_only',
   'update_failed',
   'crash_loop',
   'agents_of_another_user',

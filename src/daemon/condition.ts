@@ -1,0 +1,12 @@
+import type { Agent } from '../agents/agent.ts'
+import type { Link } from '../link/link.ts'
+
+/** How a daemon is, in one line. */
+export function conditionOf(url: string, link: Pick<Link, 'up' | 'info'>, all: Iterable<Agent>) {
+  const { last_error } = link.info()
+  const running = [...all].filter((agent) => !agent.ended).length
+  const agents = `${running} agent${running === 1 ? '' : 's'} running`
+  return link.up
+    ? { connected: true, text: `Connected to ${url}; ${agents}` }
+    : { connected: false, text: `Not connected to ${url}: ${last_error ?? 'trying'}; ${agents}` }
+}

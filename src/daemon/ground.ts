@@ -1,0 +1,131 @@
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
+import { abandon, isKept } from '../agents/abandon.ts'
+import type { Agent } from '../agents/agent.ts'
+import type { StatePaths } from '../config/paths.ts'
+import { systemCode, UserError } from '../platform/errors.ts'
+import { ensurePrivateDir, readJson } from '../platform/files.ts'
+import type { Logger } from '../platform/log.ts'
+import { isAlive, ProcessIdentity } from '../platform/process-identity.ts'
+
+import type { Health } from './health.ts'
+import type { Machine } from './machine.ts'
+
+/** How often the state folder is looked at. */
+const LOOK_MS = 2000
+
+export interface GroundOptions {
+  paths: StatePaths
+  agents: Iterable<Agent>
+  health: Health
+  machine: Pick<Machine, 'keep'>
+  /** Seconds for an agent to end after SIGTERM. */
+  graceS: number
+  logger: Logger
+}
+
+/** The state folder of a running daemon, which others may delete, move, replace, unmount or make read-only. */
+export class Ground {
+  readonly #options: GroundOptions
+  #first: string | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(options: GroundOptions) {
+    this.#options = options
+  }
+
+  /**
+   * @param relock takes the lock again where somebody has deleted it
+   * @param lost the folder is not this daemon's any more
+   */
+  watch(relock: () => void, lost: (reason: UserError) => void) {
+    this.#first = identityOf(this.#options.paths.dir)
+    this.#timer = setInterval(() => {
+      const reason = this.#look(relock)
+      if (!reason) return
+      this.leave()
+      lost(reason)
+    }, LOOK_MS).unref()
+  }
+
+  leave() {
+    clearInterval(this.#timer)
+  }
+
+  /** Ends all agents whose folders are gone with the state folder, but for those that are to be kept whatever happens. */
+  async abandon(): Promise<void> {
+    const { agents, graceS, logger } = this.#options
+    const running = [...agents].filter(({ ended }) => !ended)
+    for (const agent of running.filter(isKept))
+      logger.warn(
+        { agent_id: agent.id, pid: agent.process?.agent.pid },
+        'agent left running, as its lease says; `fomular-daemon doctor --fix` ends it',
+      )
+    const ended = running.filter((agent) => !isKept(agent))
+    if (ended.length > 0)
+      logger.warn({ agents: ended.map(({ id }) => id) }, 'ending the agents, which nobody could find again')
+    await Promise.all(ended.map((agent) => abandon(agent, graceS)))
+  }
+
+  #look(relock: () => void): UserError | undefined {
+    const { paths, machine: identity } = this.#options
+    const { dir, lock, machine, agents } = paths
+    const now = identityOf(dir)
+    if (now === undefined)
+      return gone(dir, `The state folder ${dir} is gone: it was deleted, moved or unmounted.`)
+    if (now !== this.#first)
+      return gone(dir, `Another folder has taken the place of the state folder ${dir}.`)
+    if (!this.#isWritable(dir)) return undefined
+    if (!existsSync(lock) && !existsSync(machine))
+      return gone(dir, `The state folder ${dir} was emptied beneath the daemon.`)
+    try {
+      const holder = readJson(lock, ProcessIdentity)
+      if (holder.ok && holder.value.pid !== process.pid && isAlive(holder.value))
+        return taken(dir, holder.value)
+      if (!existsSync(lock)) relock()
+      identity.keep()
+      ensurePrivateDir(agents)
+    } catch {
+      // A disk in trouble, which is told by what it keeps from being done: looked at again.
+    }
+    return undefined
+  }
+
+  #isWritable(dir: string): boolean {
+    const { health } = this.#options
+    try {
+      accessSync(dir, constants.W_OK)
+      health.clear('state_read_only')
+      return true
+    } catch {
+      health.report('state_read_only', {
+        severity: 'error',
+        message: `The state folder ${dir} cannot be written to: its disk is read-only, or its permissions were changed.`,
+        remedy: `Make it writable again: mount -o remount,rw on its disk, or chmod u+rwx ${dir}. Agents live on, and what they say meanwhile may be lost.`,
+      })
+      return false
+    }
+  }
+}
+
+/** Tells a folder from any other that has its path. */
+function identityOf(dir: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(dir)
+    return `${dev}:${ino}`
+  } catch (error) {
+    // What cannot be looked at just now, as on a network's disk, is not gone.
+    return systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR' ? undefined : `${dir}?`
+  }
+}
+
+const gone = (dir: string, message: string) =>
+  new UserError('state_gone', `${message} The daemon cannot go on without it.`, {
+    remedy: `Put it back at ${dir} and start the daemon; on an empty folder it would be another machine to its server.`,
+    exitCode: 2,
+  })
+
+const taken = (dir: string, { pid }: ProcessIdentity) =>
+  new UserError('already_running', `Another daemon has taken the state folder ${dir} over: process ${pid}.`, {
+    remedy: 'Give each daemon a state folder of its own (FOMULAR_STATE_DIR).',
+    exitCode: 4,
+  })

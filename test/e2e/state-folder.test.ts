@@ -1,0 +1,133 @@
+// Needs: root, mount
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { fakeStage } from '../support/fake-agent.ts'
+import type { Stage } from '../support/stage.ts'
+import { until } from '../support/wait.ts'
+
+/** A daemon whose state folder is apart from its hub's, with an agent that may be ended and one that is to be kept. */
+async function working(t: TestContext) {
+  const stage = await fakeStage(t)
+  await stage.hub()
+  const state = join(stage.dir, 'apart/state')
+  const daemon = await stage.daemon({ FOMULAR_STATE_DIR: state })
+  const lease = { after_s: 3600, action: 'keep' as const }
+  const [plain, kept] = await Promise.all([
+    stage.start({ prompt: 'hello' }),
+    stage.start({ prompt: 'hello', lease }),
+  ])
+  for (const agent of [plain, kept]) await stage.eventually(agent, 'turn_result')
+  const pids = await Promise.all([plain, kept].map(async (agent) => (await stage.agent(agent)).pid!))
+  return { stage, daemon, state, plain, kept, plainPid: pids[0]!, keptPid: pids[1]! }
+}
+
+const lives = (pid: number) => existsSync(`/proc/${pid}`)
+
+const deeds: [string, (stage: Stage, state: string) => void, RegExp][] = [
+  [
+    'deleted',
+    (_, state) => rmSync(state, { recursive: true }),
+    /is gone: it was deleted, moved or unmounted/,
+  ],
+  [
+    'deleted with the folder it was in',
+    (stage) => rmSync(join(stage.dir, 'apart'), { recursive: true }),
+    /is gone/,
+  ],
+  ['moved', (_, state) => renameSync(state, `${state}-2`), /is gone/],
+  [
+    'replaced by another',
+    (_, state) => {
+      renameSync(state, `${state}-2`)
+      mkdirSync(state)
+    },
+    /Another folder has taken the place/,
+  ],
+  [
+    'emptied',
+    (_, state) => {
+      for (const name of readdirSync(state)) rmSync(join(state, name), { recursive: true })
+    },
+    /was emptied beneath the daemon/,
+  ],
+]
+
+for (const [what, deed, words] of deeds)
+  test(`a state folder that is ${what} under a daemon: said in words, agents ended but for those to be kept`, async (t) => {
+    const { stage, daemon, state, plainPid, keptPid } = await working(t)
+    t.after(() => lives(keptPid) && process.kill(keptPid, 'SIGKILL'))
+    deed(stage, state)
+    assert.equal(await daemon.ended, 2, daemon.log())
+    assert.match(daemon.log(), words)
+    assert.match(daemon.log(), /Put it back at .* and start the daemon/)
+    assert.doesNotMatch(daemon.log(), /^ {4}at /m)
+    assert.ok(!lives(plainPid))
+    assert.ok(lives(keptPid))
+  })
+
+test('agents whose folders are deleted, and a daemon that keeps its lock and its name', async (t) => {
+  const { stage, daemon, state, plain, kept, plainPid, keptPid } = await working(t)
+  t.after(() => lives(keptPid) && process.kill(keptPid, 'SIGKILL'))
+  const before = (await stage.machine())!.machine_id
+  rmSync(join(state, 'agents'), { recursive: true })
+  for (const agent of [plain, kept]) await stage.agentIs(agent, ({ gone }) => gone === true)
+  await until(() => !lives(plainPid))
+  assert.ok(lives(keptPid))
+  // There is room for new ones.
+  const next = await stage.start({ prompt: 'hello' })
+  await stage.eventually(next, 'turn_result')
+
+  for (const name of ['lock', 'machine.json']) {
+    rmSync(join(state, name))
+    await until(() => existsSync(join(state, name)), { what: `${name} to be written again` })
+  }
+  const second = stage.run(stage.daemonArgs(), { FOMULAR_STATE_DIR: state })
+  assert.equal(await second.ended, 4)
+  daemon.kill('SIGTERM')
+  assert.equal(await daemon.ended, 0)
+  await stage.daemon({ FOMULAR_STATE_DIR: state })
+  assert.equal((await stage.machine())!.machine_id, before)
+})
+
+test('a disk that becomes read-only: said while it lasts, agents live on; a daemon does not start on it, and says why', async (t) => {
+  const stage = await fakeStage(t)
+  await stage.hub()
+  const disk = join(stage.dir, 'disk')
+  mkdirSync(disk)
+  execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', disk])
+  t.after(() => execFileSync('umount', ['--lazy', disk]))
+  const state = join(disk, 'state')
+  const daemon = await stage.daemon({ FOMULAR_STATE_DIR: state })
+  // Its own file is open for writing: such a disk turns read-only by a fault, not by a command.
+  const agent = await stage.start({ prompt: 'hello' })
+  await stage.eventually(agent, 'turn_result')
+  const { pid } = await stage.agent(agent)
+  const told = async () =>
+    (await stage.machine())?.status.problems.find(({ code }) => code === 'state_read_only')
+  execFileSync('mount', ['--bind', disk, disk])
+  execFileSync('mount', ['-o', 'remount,bind,ro', disk])
+  t.after(() => execFileSync('umount', ['--lazy', disk]))
+  const problem = await until(told, { what: 'a word about it' })
+  assert.match(problem.message, /cannot be written to/)
+  const refused = await stage.command(agent, 'prompt', { content: 'more' })
+  assert.match(refused.error?.message ?? '', /read-only/)
+  assert.ok(lives(pid!))
+  execFileSync('umount', [disk])
+  await until(async () => !(await told()), { what: 'the end of it to be told' })
+  await stage.command(agent, 'prompt', { content: 'more' })
+  await stage.eventually(agent, 'text', ({ text }) => text === 'more')
+  daemon.kill('SIGTERM')
+  assert.equal(await daemon.ended, 0, daemon.log())
+
+  execFileSync('mount', ['-o', 'remount,ro', disk])
+  for (const folder of [state, join(disk, 'none')]) {
+    const second = stage.run(stage.daemonArgs(), { FOMULAR_STATE_DIR: folder })
+    assert.notEqual(await second.ended, 0)
+    assert.match(second.log(), /cannot be used: its disk is read-only/)
+    assert.match(second.log(), /remount,rw/)
+    assert.doesNotMatch(second.log(), /ENOENT|EROFS/)
+  }
+})
