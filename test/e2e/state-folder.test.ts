@@ -1,7 +1,8 @@
 // Needs: root, mount
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fakeStage } from '../support/fake-agent.ts'
@@ -95,27 +96,29 @@ test('agents whose folders are deleted, and a daemon that keeps its lock and its
 test('a disk that becomes read-only: said while it lasts, agents live on; a daemon does not start on it, and says why', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
-  const disk = join(stage.dir, 'disk')
-  mkdirSync(disk)
+  const disk = mkdtempSync(join(tmpdir(), 'fomular-disk-'))
   execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', disk])
-  t.after(() => execFileSync('umount', ['--lazy', disk]))
+  const unmount = () => execFileSync('umount', ['--lazy', disk])
+  t.after(() => {
+    unmount()
+    rmdirSync(disk)
+  })
   const state = join(disk, 'state')
   const daemon = await stage.daemon({ FOMULAR_STATE_DIR: state })
-  // Its own file is open for writing: such a disk turns read-only by a fault, not by a command.
   const agent = await stage.start({ prompt: 'hello' })
   await stage.eventually(agent, 'turn_result')
   const { pid } = await stage.agent(agent)
   const told = async () =>
     (await stage.machine())?.status.problems.find(({ code }) => code === 'state_read_only')
+  // A read-only mount on top: the disk itself has files open for writing, and would refuse.
   execFileSync('mount', ['--bind', disk, disk])
   execFileSync('mount', ['-o', 'remount,bind,ro', disk])
-  t.after(() => execFileSync('umount', ['--lazy', disk]))
   const problem = await until(told, { what: 'a word about it' })
   assert.match(problem.message, /cannot be written to/)
   const refused = await stage.command(agent, 'prompt', { content: 'more' })
   assert.match(refused.error?.message ?? '', /read-only/)
   assert.ok(lives(pid!))
-  execFileSync('umount', [disk])
+  unmount()
   await until(async () => !(await told()), { what: 'the end of it to be told' })
   await stage.command(agent, 'prompt', { content: 'more' })
   await stage.eventually(agent, 'text', ({ text }) => text === 'more')
