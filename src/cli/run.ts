@@ -15,7 +15,7 @@ Examples:
   $ fomular-daemon --server-url wss://os.example.com --key-file ~/.fomular/key
   $ fomular-daemon run                                against ws://localhost:3001, key from the environment
 
-SIGTERM and Ctrl-C stop the agents gracefully, a second time faster. \`fomular-daemon restart\` lets them run on.`
+SIGTERM and Ctrl-C stop the agents gracefully, a second time faster. \`fomular-daemon restart\` lets them go on.`
 
 export function runCommand(): Command {
   return withDaemonFlags(new Command('run'))

@@ -7,7 +7,8 @@ import { note, print, printJson } from './terminal.ts'
 
 const HELP = `
 The new version is fetched beside the one that runs, checked against the registry's hash, and run to prove itself; then
-the daemon changes over to it and its agents run on. It is kept once the server has accepted it, else the version before
+the daemon changes over to it and its agents run on, or are stopped and resumed where what runs the daemon would end
+them with it (\`status\` says so). It is kept once the server has accepted it, else the version before
 runs again. Without a daemon that runs, the installation itself is updated. Daemons that go on with an older
 version are listed, with the command for each.
 ${WHICH}
@@ -25,7 +26,7 @@ interface Options extends LocalOptions {
 export function updateCommand(): Command {
   return withLocal(
     new Command('update')
-      .description('update this program in place, while its agents run on')
+      .description('update this program in place, for its agents to go on with')
       .argument('[version]', 'an exact version, or a dist-tag of the registry', 'latest')
       .option('--check', 'only say which version there is')
       .option('--allow-downgrade', 'also to an older version')

@@ -64,9 +64,9 @@ export const Commands = {
   }),
   /** Looks again for runtimes, their versions and logins, and reports the machine's status. */
   'machine:check': z.object({ type: z.literal('machine:check'), ...command }),
-  /** Starts the daemon anew; agents run on. */
+  /** Starts the daemon anew. Agents run on; what would end with the daemon is stopped, and resumed by the next. */
   'daemon:restart': z.object({ type: z.literal('daemon:restart'), ...command }),
-  /** Installs another version of the daemon in place; agents run on. */
+  /** Installs another version of the daemon in place. Agents as with a restart. */
   'daemon:update': z.object({
     type: z.literal('daemon:update'),
     ...command,

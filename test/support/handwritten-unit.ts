@@ -31,7 +31,8 @@ export async function handwrittenUnit(
   const { machine } = on
   const home = user === 'root' ? '/root' : `/home/${user}`
   const as = user === 'root' ? {} : { user }
-  if (user !== 'root') await machine.out(['useradd', '--create-home', '--shell', '/bin/bash', user])
+  if (user !== 'root' && (await machine.run(['id', user])).code !== 0)
+    await machine.out(['useradd', '--create-home', '--shell', '/bin/bash', user])
   await machine.out(['mkdir', '-p', `${home}/.fomular/bin`], as)
   const program = `${home}/.fomular/bin/fomular-daemon`
   await machine.out(['ln', '-s', '/usr/local/lib/node_modules/@fomular-os/daemon/dist/index.js', program], as)

@@ -23,7 +23,7 @@ interface Options extends HubOptions {
 export function updateCommand(): Command {
   return withHub(
     new Command('update')
-      .description("update a machine's daemon in place, while its agents run on")
+      .description("update a machine's daemon in place, for its agents to go on with")
       .argument('[machine]', 'its name, host name, id, or the beginning of its id (default: the only one)')
       .option('--to <version>', 'an exact version or a dist-tag', 'latest')
       .option('--allow-downgrade', 'also to an older version')

@@ -50,7 +50,8 @@ export async function renew(manager: Manager, at: At, stateDir: string): Promise
     const status = await manager.status(at)
     if (!status.failed) return status
     throw new UserError('service_failed', `${at.name} did not start again: ${status.state}.`, {
-      remedy: 'See why: fomular-daemon service logs. Its agents run on; the next start takes them over.',
+      remedy:
+        'See why: fomular-daemon service logs. The next start takes over its agents, or resumes those that the service has ended.',
     })
   }
   await restartDaemon(new ControlClient(statePaths(stateDir).socket), async () => void (await look()))

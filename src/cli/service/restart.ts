@@ -4,7 +4,7 @@ import { installedService, type ServiceOptions, withService } from './options.ts
 
 const HELP = `
 The daemon ends with code 75, and is started again with what is installed now: program, unit, configuration. Agents run
-on. Where it does not run, it is started.
+on, or are stopped and resumed where the service would end them with the daemon. Where it does not run, it is started.
 
 Example:
   $ sudo fomular-daemon service restart`
@@ -12,7 +12,7 @@ Example:
 export function restartCommand(): Command {
   return withService(
     new Command('restart')
-      .description('start the daemon anew, while its agents run on')
+      .description('start the daemon anew, for its agents to go on with')
       .addHelpText('after', HELP),
   )
     .option('--json', 'print one JSON object')
