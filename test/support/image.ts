@@ -1,4 +1,5 @@
 // Needs: root, buildah, runc, mount
+import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -17,10 +18,13 @@ export class Images {
   readonly #dir = mkdtempSync(join(tmpdir(), 'fomular-images-'))
 
   constructor(t: Cleanup) {
+    // Where this machine's own root is an overlay, a store on it could be none.
+    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', this.#dir])
     t.after(async () => {
       await this.buildah('rm', '--all')
       await this.buildah('rmi', '--all', '--force')
       await execa('umount', [join(this.#dir, 'storage/overlay')], { reject: false })
+      await execa('umount', [this.#dir])
       rmSync(this.#dir, { recursive: true })
     })
   }
