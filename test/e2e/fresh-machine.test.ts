@@ -27,6 +27,7 @@ test('the executable needs no Node and ignores its options, and is what the mani
       'CHANGELOG.md',
       executable,
       `${executable}.gz`,
+      `fomular-daemon_${version}_${process.arch === 'arm64' ? 'arm64' : 'amd64'}.deb`,
       `fomular-os-daemon-${platform}-${version}.tgz`,
       `fomular-os-daemon-${version}.tgz`,
       'sbom.cdx.json',
