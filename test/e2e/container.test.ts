@@ -1,11 +1,11 @@
 // Needs: root, unshare, tini, dumb-init
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { AS_CONTAINER, childOf, dockerStop, initOf, inside, zombies } from '../support/container.ts'
 import { fakeAgent } from '../support/fake-agent.ts'
-import { oldestNode } from '../support/nodes.ts'
+import { oldestNode, reachable } from '../support/nodes.ts'
 import { PROGRAM, RUN, Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
@@ -159,4 +159,39 @@ test('a key given as an argument is not in what others can read of a container',
     if (pid !== running.pid)
       assert.ok(!readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(key), String(pid))
   assert.equal(await dockerStop(running, init), 0)
+})
+
+test('a read-only root, a state folder without exec, a user without a name: agents run and are stopped', async (t) => {
+  const stage = await Stage.open(t)
+  const at = (name: string) => join(stage.dir, name)
+  chmodSync(stage.dir, 0o755)
+  for (const name of ['inner', 'agent', 'node']) mkdirSync(at(name))
+  const env = {
+    FOMULAR_STATE_DIR: at('inner/state'),
+    HOME: at('inner'),
+    FOMULAR_CLAUDE_PATH: fakeAgent(t, at('agent')),
+  }
+  copyFileSync(PROGRAM, at('agent/index.js'))
+  const node = reachable(process.execPath, at('node'))
+  writeFileSync(
+    env.FOMULAR_CLAUDE_PATH,
+    `#!/bin/sh\nexec ${node} ${at('agent/fake-agent-program.ts')} "$@"\n`,
+  )
+  await stage.hub()
+  const script = `mount -t tmpfs -o noexec,mode=700,uid=12345 tmpfs "$HOME" && mount -o remount,bind,ro / &&
+exec setpriv --reuid=12345 --regid=12345 --clear-groups "$@"`
+  const command = [...AS_CONTAINER, 'sh', '-c', script, 'sh', node, at('agent/index.js')]
+  const key = readFileSync(join(stage.state, 'hub/machine.key'), 'utf8').trim()
+  const args = ['--server-url', `ws://127.0.0.1:${stage.port}`]
+  const running = stage.run(args, { ...env, FOMULAR_KEY: key }, command)
+  await until(async () => (await stage.machine())?.connected, { what: 'the daemon at the hub' }).catch(
+    (error) => {
+      throw new Error(`${error.message}\n${running.log()}`)
+    },
+  )
+  const agent = await stage.start({ cwd: '/', prompt: 'hello' })
+  await stage.eventually(agent, 'turn_result')
+  assert.equal(await dockerStop(running, await initOf(running)), 0, running.log())
+  assert.deepEqual((await stage.agent(agent)).exit, { code: 0, reason: 'stopped' })
+  assert.doesNotMatch(running.log(), / (warn|error|fatal) /)
 })
