@@ -12,7 +12,8 @@ const PM2_MS = 1600
 export function stopTime({ pm_id, PM2_HOME, kill_timeout, ...env }: NodeJS.ProcessEnv): {
   stop_within_s?: number
 } {
-  if (isKept(env)) return { stop_within_s: CONTAINER_S }
+  // A unit of systemd that is kept has its own, longer time.
+  if (isKept(env) && env.SYSTEMD_EXEC_PID === undefined) return { stop_within_s: CONTAINER_S }
   if (pm_id === undefined || PM2_HOME === undefined) return {}
   const ms = Number(kill_timeout ?? PM2_MS)
   return ms >= 0 ? { stop_within_s: ms / 1000 } : {}

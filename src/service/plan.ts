@@ -72,6 +72,9 @@ export const plainArgs = ({ args, tls }: ServicePlan): string[] =>
 /** Tells a daemon that somebody starts it again when it exits with the code for that. */
 export const SUPERVISED = 'FOMULAR_DAEMON_NO_SELF_RELAUNCH'
 
+/** The shell that keeps a daemon running, by its pid, in the environment of what it keeps running. */
+export const KEEPER = 'FOMULAR_DAEMON_KEEPER'
+
 /** Exit codes of a daemon that mean something to who keeps it running. */
 export const CODES = { restart: 75, refusedConfiguration: 2 } as const
 

@@ -4,6 +4,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { groupOf, isWithin, type UnitPlace, unitOf } from './cgroup.ts'
 import type { Fate } from './fate.ts'
+import { KEEPER } from './plan.ts'
 import { findScopes } from './scopes.ts'
 
 /** For an answer of systemd's, which takes milliseconds unless the machine is in trouble. */
@@ -17,6 +18,8 @@ export async function unitFate(pid: number, env: NodeJS.ProcessEnv): Promise<Fat
   if (!place || !existsSync('/run/systemd/system')) return undefined
   const unit = (await shown(place, env)) ?? (isStartedBySystemd(pid, env) ? written(place, env) : undefined)
   if (!unit || !endsWith(Number(unit.MainPID ?? pid), pid)) return undefined
+  // It outlives the daemon, in the same unit.
+  if (env[KEEPER] !== undefined && env[KEEPER] === String(parentOf(pid))) return undefined
   const killMode = unit.KillMode || 'control-group'
   if (!['control-group', 'mixed'].includes(killMode) || unit.ExitType === 'cgroup') return undefined
   const shelter = await findScopes(place, env, unit.Slice)

@@ -36,6 +36,8 @@ const WAYS: Record<string, (at: ServiceMachine) => Promise<unknown>> = {
   'su -c': ({ machine }) => machine.out(['sh', '-c', `su -c '${COMMAND} &' bob </dev/null >/dev/null 2>&1`]),
   'a login shell that ends': ({ machine }) =>
     machine.out(['sh', '-c', `su - bob -c 'nohup ${COMMAND} >/dev/null 2>&1 &' </dev/null >/dev/null 2>&1`]),
+  'systemd-run': ({ machine }) =>
+    machine.out(['systemd-run', '--quiet', '--uid=bob', '--unit=lone', ...COMMAND.split(' ')]),
   'busybox init': ({ machine, write }) => {
     write('/root/inittab', `::respawn:/bin/su -c "exec ${COMMAND}" bob\n`)
     const script = 'mount --bind /root/inittab /etc/inittab && exec /bin/busybox init'

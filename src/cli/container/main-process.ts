@@ -1,7 +1,5 @@
 import { ancestors, nameOf } from '../../platform/ancestors.ts'
-
-/** The process of `keep.sh`, in the environment of what it keeps running. */
-const KEEPER = 'FOMULAR_DAEMON_KEEPER'
+import { KEEPER } from '../../service/plan.ts'
 
 /** Set where nobody reaps what agents leave behind. */
 export const UNREAPED = 'FOMULAR_DAEMON_UNREAPED'

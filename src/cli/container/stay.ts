@@ -4,18 +4,20 @@ import { constants } from 'node:os'
 import { concealKey } from '../../config/key.ts'
 import type { Invocation } from '../../daemon/relaunch.ts'
 import { keepScript } from './keep-script.ts'
+import { endsUnit } from './lone-unit.ts'
 import { endsContainer, isKept, UNREAPED } from './main-process.ts'
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const
 
 /**
- * As a container's main process, puts a shell in this program's place that starts it anew, keeps it running, hands
+ * As the main process of a container, or of a unit of systemd that starts nothing again, puts a shell in this program's place that starts it anew, keeps it running, hands
  * signals on to it and reaps what agents leave behind: the container lasts through restarts and updates, and agents with
  * it. Elsewhere, or once that shell is there, it does nothing.
  * @returns the exit code of the program that was started anew, where this process could not be replaced by the shell
  */
 export async function stayInContainer(started: Invocation): Promise<number | undefined> {
-  if (isKept(process.env) || !endsContainer() || !existsSync('/bin/sh')) return undefined
+  if (isKept(process.env) || !existsSync('/bin/sh')) return undefined
+  if (!endsContainer() && !(await endsUnit(process.env))) return undefined
   const { runner, argv, env, cwd } = withoutKey(started)
   const script = ['-c', keepScript, 'sh', ...runner, ...argv]
   // It says that it is experimental, in the next tick: there is none.

@@ -20,7 +20,8 @@ const warning = (message: string, remedy: string): Finding => ({
 export async function checkContainer(stateDir: string, pid: number | undefined): Promise<Finding[]> {
   const env = pid === undefined ? {} : environmentOf(pid)
   const keeper = pid === undefined ? undefined : parentOf(pid)
-  const kept = isKept(env, keeper)
+  // Systemd's units are no containers, though one may be kept, too.
+  const kept = isKept(env, keeper) && env.SYSTEMD_EXEC_PID === undefined
   if (!kept && !endsContainer()) return []
   const findings: Finding[] = []
   if (isPartOfContainer(stateDir))
