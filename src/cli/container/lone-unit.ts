@@ -1,5 +1,5 @@
+import { groupOf, unitOf } from '../../service/cgroup.ts'
 import { SUPERVISED } from '../../service/plan.ts'
-import { unitOf } from '../../service/supervisor.ts'
 import { properties } from '../../service/systemd.ts'
 
 /**
@@ -9,6 +9,6 @@ import { properties } from '../../service/systemd.ts'
 export async function endsUnit(env: NodeJS.ProcessEnv, pid: number = process.pid): Promise<boolean> {
   // A unit that waits to be told that its main process has started is written for the daemon itself.
   if (env.SYSTEMD_EXEC_PID !== String(pid) || env[SUPERVISED] === '1' || env.NOTIFY_SOCKET) return false
-  const unit = unitOf(pid)
+  const unit = unitOf(groupOf(pid))
   return unit !== undefined && (await properties(unit.scope, unit.name)).Restart === 'no'
 }
