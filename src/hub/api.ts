@@ -22,7 +22,7 @@ import { Fault } from './fault.ts'
 import { page } from './history.ts'
 import type { Keys } from './keys.ts'
 import { installer, releaseFile } from './releases.ts'
-import { eventIdOf, jsonBody, pageLimit, parse, waitMs } from './request.ts'
+import { eventIdOf, FORM_TYPE, jsonBody, pageLimit, parse, waitMs } from './request.ts'
 import { agentStream, hubStream, type StreamContext } from './streams.ts'
 import type { Switchboard } from './switchboard.ts'
 
@@ -92,11 +92,11 @@ export function api(context: ApiContext): Hono {
   app.get('/install.sh', (c) => installer(c, releases))
   app.get('/releases/*', (c) => releaseFile(c, releases))
   app.post('/enroll', limited(OPEN_BODY_BYTES), async (c) =>
-    c.json({ name: enrolments.exchange(parse(EnrollRequest, await jsonBody(c))) }),
+    c.json({ name: enrolments.exchange(parse(EnrollRequest, await jsonBody(c, FORM_TYPE))) }),
   )
 
   app.post('/enroll/check', limited(OPEN_BODY_BYTES), async (c) =>
-    c.json(enrolments.check(parse(EnrollCheck, await jsonBody(c)))),
+    c.json(enrolments.check(parse(EnrollCheck, await jsonBody(c, FORM_TYPE)))),
   )
 
   app.use('/api/*', async (c, next) => {

@@ -9,13 +9,19 @@ const WAIT_S = { default: 30, most: 300 }
 /** Events on a page: unless the request says otherwise, and at most. */
 const LIMIT = { default: 1000, most: 10_000 }
 
-const JSON_TYPES = ['', 'application/json', 'text/plain', 'application/x-www-form-urlencoded']
+/** Types that a JSON body may have: its own, and those that clients send unless told otherwise. */
+const JSON_TYPES = ['', 'application/json', 'text/plain']
+/** What curl and wget send with `--data` unless told otherwise. */
+export const FORM_TYPE = 'application/x-www-form-urlencoded'
 
-/** The request's body; none is `{}`. @throws Fault */
-export async function jsonBody(c: Context): Promise<object> {
+/**
+ * Returns the request's body; `{}` for an empty one.
+ * @param further types that this route accepts as JSON as well
+ * @throws Fault
+ */
+export async function jsonBody(c: Context, ...further: string[]): Promise<object> {
   const [type = ''] = (c.req.header('content-type') ?? '').split(';')
-  // The other types are what clients send unasked; curl's is that of a form.
-  if (!JSON_TYPES.includes(type.trim().toLowerCase()))
+  if (![...JSON_TYPES, ...further].includes(type.trim().toLowerCase()))
     throw new Fault(415, 'unsupported_media_type', `The body must be JSON, not ${type}.`, {
       remedy: 'Send `Content-Type: application/json`.',
     })
