@@ -192,6 +192,12 @@ places() {
     *) share=$prefix/share manual=$prefix/share ;;
   esac
   used=$(sed -n 's/^service //p' "$receipt" 2>/dev/null | tail -n 1)
+  config=${FOMULAR_CONFIG:-$home/.fomular/config.toml}
+  state=${FOMULAR_STATE_DIR:-$(setting state_dir)}
+  case $state in
+    /*) ;;
+    *) state=$home/.fomular/state ;;
+  esac
 }
 
 platform() {
@@ -431,7 +437,6 @@ check_token() {
 
 # A machine that is enrolled at this hub needs no token; one of another hub does not leave it unasked.
 add_present_key() {
-  config=${FOMULAR_CONFIG:-$home/.fomular/config.toml}
   present=$(web "$(setting server_url)")
   key=$(setting key_file)
   case $key in
@@ -696,7 +701,7 @@ start() {
         (nohup "$entry" >/dev/null 2>&1 </dev/null &)
       fi
       tries=0
-      until "$entry" status >/dev/null 2>&1 </dev/null; do
+      until own status >/dev/null 2>&1; do
         tries=$((tries + 1))
         if [ "$tries" -ge 20 ]; then
           fail 'The daemon was started, but is not connected to its server.' 'fomular-daemon logs, and fomular-daemon doctor, say why.'
@@ -713,20 +718,32 @@ start() {
   esac
 }
 
+# Tells the service that was installed from here something: there may be others, as that of a hub.
+service() {
+  what=$1
+  shift
+  "$entry" service "$what" --manager "$used" --name fomular-daemon "$@" </dev/null
+}
+
+# Tells this user's own daemon something, whichever else run on this machine.
+own() { FOMULAR_STATE_DIR=$state "$entry" "$@" </dev/null; }
+
 is_running() {
   if [ -n "$used" ]; then
-    "$entry" service status --manager "$used" >/dev/null 2>&1 </dev/null
+    service status >/dev/null 2>&1
   else
-    # 1: it runs, but its server does not hear it.
-    "$entry" status >/dev/null 2>&1 </dev/null || [ $? = 1 ]
+    own_runs
   fi
 }
+
+# 1: it runs, but its server does not hear it.
+own_runs() { own status >/dev/null 2>&1 || [ $? = 1 ]; }
 
 restart_running() {
   [ -n "$previous" ] && [ "$previous" != "$version" ] && [ -n "$restart" ] || return 0
   is_running || return 0
-  if [ -n "$used" ]; then set -- service restart --manager "$used"; else set -- restart; fi
-  "$entry" "$@" </dev/null || note "! The daemon could not be started anew: it goes on as the version before. Try: fomular-daemon $*"
+  if [ -n "$used" ]; then service restart; else own restart; fi ||
+    note "! The daemon could not be started anew: it goes on as the version before. Try: fomular-daemon ${used:+service }restart"
 }
 
 explain_path() {
@@ -891,22 +908,19 @@ stop_all() {
   elif [ -n "$used" ] && [ -n "$dry_run" ]; then
     say "Would take away its service with $used."
   elif [ -n "$used" ]; then
-    "$entry" service uninstall --manager "$used" </dev/null || note "! Its service with $used could not be taken away."
+    service uninstall || note "! Its service with $used could not be taken away."
   fi
-  state=${FOMULAR_STATE_DIR:-$home/.fomular/state}
   [ -d "$state" ] || return 0
-  # 1: it runs, but its server does not hear it.
-  "$entry" status --state-dir "$state" >/dev/null 2>&1 </dev/null || [ $? = 1 ] || return 0
+  own_runs || return 0
   if [ -n "$dry_run" ]; then
     say 'Would stop the daemon and its agents.'
   else
-    "$entry" stop --state-dir "$state" </dev/null || note '! The daemon could not be stopped.'
+    own stop || note '! The daemon could not be stopped.'
   fi
 }
 
 purge_state() {
   [ -n "$home" ] || fail 'HOME is not set: it is not clear whose state to remove.'
-  state=${FOMULAR_STATE_DIR:-$home/.fomular/state}
   if [ -L "$state" ]; then
     say "Left $state: it is a link."
   elif [ -d "$state" ]; then

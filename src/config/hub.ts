@@ -20,6 +20,8 @@ export const HubRecord = z.object({
   pid: z.int(),
   start: z.string(),
   boot_id: z.string(),
+  /** Of its certificate, as Node writes it. Absent without TLS, and from older hubs. */
+  fingerprint256: z.optional(z.string()),
 })
 
 /** What is where in a hub's folder. */
@@ -42,6 +44,15 @@ export interface HubAddress {
   /** http(s)://host:port, without a slash at its end. */
   url: string
   key: string
+  /** Of the hub that this state folder tells of. */
+  listens?: Listening | undefined
+}
+
+export interface Listening {
+  /** As it was told to: perhaps on every address. */
+  url: string
+  /** Of its certificate, which no authority need vouch for here, nor for the name by which it is reached from here. */
+  fingerprint256?: string | undefined
 }
 
 /** The port for a hub: `FOMULAR_HUB_PORT`, else 3001. @throws UserError */
@@ -78,7 +89,12 @@ export function findHub({ flags, env }: { flags: HubFlags; env: NodeJS.ProcessEn
   if ((told === undefined || isLoopback(parsed.hostname)) && existsSync(files.userKey))
     sources.push(ownKey(files.userKey))
   const { key } = readKey(sources, missingHubKey(parsed.origin, told === undefined), env)
-  return { url: parsed.href.replace(/\/+$/, ''), key }
+  const listens = told === undefined && record.ok ? record.value : undefined
+  return {
+    url: parsed.href.replace(/\/+$/, ''),
+    key,
+    ...(listens && { listens: { url: listens.url, fingerprint256: listens.fingerprint256 } }),
+  }
 }
 
 /** The hub's folder is in a state folder, or is what was named itself. */

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { readFileSync, rmSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { createServer as createPlainServer } from 'node:http'
@@ -108,7 +109,12 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     const { port: actual } = server.address() as AddressInfo
     const name = host.includes(':') ? `[${host}]` : host
     const url = `${tls ? 'https' : 'http'}://${name}:${actual}`
-    const record: z.infer<typeof HubRecord> = { version: 1, url, ...identify(process.pid)! }
+    const record: z.infer<typeof HubRecord> = {
+      version: 1,
+      url,
+      ...identify(process.pid)!,
+      ...(credentials && { fingerprint256: new X509Certificate(credentials.cert).fingerprint256 }),
+    }
     writeAtomic(files.record, JSON.stringify(record))
     logger.info({ url }, 'hub listening')
     return {

@@ -514,7 +514,7 @@ test('a key and a service: what the program is told', async (t) => {
   assert.deepEqual(readFileSync(join(machine.home, 'calls'), 'utf8').split('\n'), [
     `enroll --server-url wss://os.example.com --with-key ${machine.home}/key `,
     'service install --manager pm2 ',
-    'service restart --manager pm2 ',
+    'service restart --manager pm2 --name fomular-daemon ',
     'service uninstall --all ',
     '',
   ])

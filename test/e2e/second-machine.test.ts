@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { createServer, request } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -23,6 +24,7 @@ import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
 const INSTALLER = fileURLToPath(new URL('../../installer/install.sh', import.meta.url))
+const SCRIPT = readFileSync(INSTALLER, 'utf8')
 /** What people paste into. */
 const SHELLS = [['bash'], ['dash'], ['zsh'], ['fish'], ['ksh93'], ['busybox', 'sh']]
 
@@ -83,7 +85,10 @@ async function hub(t: TestContext, flags: string[] = [], url?: (port: number) =>
   const add = async (...args: string[]) => {
     const command = stage.run(['machine', 'add', '--json', ...args])
     assert.equal(await command.ended, 0, command.log())
-    return JSON.parse(command.log()) as Record<'install' | 'install_wget' | 'enroll' | 'token', string> & {
+    return JSON.parse(command.log()) as Record<
+      'install' | 'install_wget' | 'enroll' | 'token' | 'server_url',
+      string
+    > & {
       warnings: string[]
     }
   }
@@ -120,7 +125,7 @@ test('where a private authority vouches for the hub, the line brings it along, i
       assert.ok(!readFileSync(join(home.dir, 'leaked'), 'utf8').includes(token))
     }
   // Without it nothing is installed, and it is no success.
-  const without = linesFor({ url: stage.hubUrl, token, installer: true })
+  const without = linesFor({ url: stage.hubUrl, token, installer: SCRIPT })
   for (const shell of SHELLS) {
     const home = new Home(t)
     const { code, err } = await home.paste(without.install, shell)
@@ -138,12 +143,77 @@ test('where a private authority vouches for the hub, the line brings it along, i
   )
 })
 
+test('a certificate for other names is no obstacle where the hub itself is, and another one is', async (t) => {
+  const { certificate, key } = certificates(tempDir(t), ['hub.invalid'])
+  const { stage, add } = await hub(t, ['--tls-cert', certificate, '--tls-key', key])
+  delete stage.env.FOMULAR_HUB_URL
+  const { server_url, warnings } = await add()
+  assert.equal(server_url, `https://127.0.0.1:${stage.port}`)
+  assert.match(warnings.join(), /could not be tried from here/)
+  const list = stage.run(['machine', 'list', '--json'])
+  assert.deepEqual([await list.ended, list.log()], [0, '{"machines":[]}\n'])
+  // What listens there is not what the hub's folder tells of: it does not get to see the key.
+  const other = certificates(tempDir(t), ['hub.invalid'])
+  let requests = 0
+  const impostor = createTlsServer(
+    { cert: readFileSync(other.certificate), key: readFileSync(other.key) },
+    () => requests++,
+  )
+  await new Promise<void>((resolve) => impostor.listen(0, '127.0.0.1', resolve))
+  t.after(() => impostor.close())
+  const record = join(stage.state, 'hub/hub.json')
+  const port = String((impostor.address() as AddressInfo).port)
+  writeFileSync(record, readFileSync(record, 'utf8').replace(String(stage.port), port))
+  const refused = stage.run(['machine', 'list'])
+  assert.equal(await refused.ended, 1)
+  assert.match(refused.log(), /has another certificate than the hub/)
+  assert.equal(requests, 0)
+})
+
+test('a certificate that vouches for itself goes into the line of the hub that has it', async (t) => {
+  const dir = tempDir(t)
+  const [certificate, key] = [join(dir, 'cert.pem'), join(dir, 'key.pem')]
+  const subject = ['-subj', '/CN=x', '-addext', 'subjectAltName=DNS:localhost']
+  const files = ['-keyout', key, '-out', certificate]
+  await execa('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...subject, ...files])
+  const { stage, add } = await hub(t, ['--tls-cert', certificate, '--tls-key', key])
+  delete stage.env.FOMULAR_HUB_URL
+  const { install } = await add('--address', `https://localhost:${stage.port}`)
+  const home = new Home(t)
+  const { code, err } = await home.paste(install, ['bash'])
+  assert.equal(code, 0, err)
+  assert.equal(readFileSync(join(home.prefix, 'ca.pem'), 'utf8'), readFileSync(certificate, 'utf8'))
+})
+
+test('with an installer from before, the authority stays where the configuration finds it', async (t) => {
+  const { authority, certificate, key } = certificates(tempDir(t), ['localhost'])
+  const env = { NODE_EXTRA_CA_CERTS: authority }
+  const { server, add } = await hub(
+    t,
+    ['--tls-cert', certificate, '--tls-key', key],
+    (port) => `https://localhost:${port}`,
+    env,
+  )
+  const keeps = / {4}# The one that was given[\s\S]*? {4}set -- "\$@" --ca-file "\$prefix\/ca\.pem"\n/
+  const older = SCRIPT.replace(keeps, '    set -- "$@" --ca-file "$ca_file"\n').replace(
+    ' "$prefix/ca.pem"',
+    '',
+  )
+  assert.doesNotMatch(older, /cp "\$ca_file"/)
+  writeFileSync(join(server.dir, 'install.sh'), older)
+  const home = new Home(t)
+  const { code, err } = await home.paste((await add()).install, ['bash'])
+  assert.equal(code, 0, err)
+  const [, file = ''] = / --ca-file (.*) --token-stdin/.exec(home.calls()) ?? []
+  assert.equal(readFileSync(file, 'utf8'), readFileSync(authority, 'utf8'))
+})
+
 test('the line fails when its download fails, in any shell, and leaves nothing behind', async (t) => {
   const server = await release(t)
   const whole = readFileSync(INSTALLER)
   const script = join(server.dir, 'install.sh')
-  const { install, install_wget } = linesFor({ url: server.url, token: 'T', installer: true })
-  const gone = linesFor({ url: 'http://127.0.0.1:1', token: 'T', installer: true })
+  const { install, install_wget } = linesFor({ url: server.url, token: 'T', installer: SCRIPT })
+  const gone = linesFor({ url: 'http://127.0.0.1:1', token: 'T', installer: SCRIPT })
   const cases: [string, string[], () => void][] = [
     ['no server', [gone.install, gone.install_wget!], () => {}],
     ['no installer', [install, install_wget!], () => server.fail({ missing: /install/ })],

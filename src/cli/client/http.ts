@@ -1,6 +1,7 @@
 import { type IncomingMessage, request as requestPlain } from 'node:http'
 import { request as requestTls } from 'node:https'
 import { proxyAgent } from '../../platform/proxy.ts'
+import { connectPinned } from './pinned.ts'
 
 export interface Call {
   method: string
@@ -8,20 +9,27 @@ export interface Call {
   body?: string | undefined
   /** Ends the request, and the answer while it is read. */
   signal: AbortSignal
+  /** The fingerprint of the only certificate that will do, in place of what vouches for certificates elsewhere. */
+  fingerprint256?: string | undefined
 }
 
 /**
  * Sends one HTTP request; the answer's body is still to be read. Redirects are not followed. Not `fetch`: on Node 20 and
  * 22 its signal no longer reaches an answer's body once the request has been garbage-collected.
  */
-export async function send(url: string, { method, headers, body, signal }: Call): Promise<IncomingMessage> {
-  const agent = await proxyAgent(url, process.env)
+export async function send(
+  url: string,
+  { method, headers, body, signal, fingerprint256 }: Call,
+): Promise<IncomingMessage> {
+  const pinned = fingerprint256 === undefined ? undefined : await connectPinned(url, fingerprint256, signal)
+  const agent = pinned ? undefined : await proxyAgent(url, process.env)
   return new Promise((resolve, reject) => {
     const options = {
       method,
       headers: { ...headers, ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }) },
       signal,
       ...(agent && { agent }),
+      ...(pinned && { createConnection: () => pinned }),
     }
     const request = (url.startsWith('https:') ? requestTls : requestPlain)(url, options, resolve)
     request.on('error', reject)

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import * as z from 'zod/mini'
+import type { HubAddress, Listening } from '../../config/hub.ts'
 import { UserError } from '../../platform/errors.ts'
 import { isUntrusted } from '../../platform/unreachable.ts'
 import {
@@ -22,6 +23,8 @@ const ANSWER_MS = 15_000
 /** Of an answer that is one JSON value: a page of events, each of up to 32 MiB, is the longest. */
 const ANSWER_BYTES = 256 * 1024 * 1024
 
+const INSTALLER_BYTES = 1024 * 1024
+
 const Agents = z.object({ agents: z.array(HubAgent) })
 const Machines = z.object({ machines: z.array(HubMachine) })
 const Failure = z.object({ error: CommandError })
@@ -36,10 +39,13 @@ interface Request {
 /** The hub's HTTP API, as `protocol/hub-api.ts` describes it. Every method throws UserError. */
 export class HubClient {
   readonly url: string
+  /** Where the hub listens, if it was found on this machine. */
+  readonly listens: Listening | undefined
   readonly #key: string
 
-  constructor({ url, key }: { url: string; key: string }) {
+  constructor({ url, key, listens }: HubAddress) {
     this.url = url
+    this.listens = listens
     this.#key = key
   }
 
@@ -101,11 +107,13 @@ export class HubClient {
     return this.#json('/api/enrolments', Enrolment, { method: 'POST', body: request })
   }
 
-  /** Whether the hub has releases that a machine can be installed from. */
-  async hasInstaller(): Promise<boolean> {
-    const response = await this.#send('/install.sh', {}, {}, AbortSignal.timeout(ANSWER_MS))
+  /** The script that installs from the hub's releases; undefined where it has none. */
+  async installer(): Promise<string | undefined> {
+    const signal = AbortSignal.timeout(ANSWER_MS)
+    const response = await this.#send('/install.sh', {}, {}, signal)
+    if (isOk(response)) return await this.#text(response, INSTALLER_BYTES, signal)
     response.destroy()
-    return isOk(response)
+    return undefined
   }
 
   /** One page of an agent's history. */
@@ -162,6 +170,7 @@ export class HubClient {
       return await send(this.url + path, {
         method,
         signal,
+        fingerprint256: this.listens?.fingerprint256,
         headers: {
           authorization: `Bearer ${this.#key}`,
           ...(body && { 'content-type': 'application/json' }),
@@ -176,16 +185,19 @@ export class HubClient {
 
   /** What the body says as JSON; undefined where it is none. */
   async #body(response: IncomingMessage, signal: AbortSignal): Promise<unknown> {
-    let text: string
-    try {
-      text = await textOf(response, { most: ANSWER_BYTES, signal })
-    } catch (error) {
-      throw unreachable(this.url, error)
-    }
+    const text = await this.#text(response, ANSWER_BYTES, signal)
     try {
       return JSON.parse(text)
     } catch {
       return undefined
+    }
+  }
+
+  async #text(response: IncomingMessage, most: number, signal: AbortSignal): Promise<string> {
+    try {
+      return await textOf(response, { most, signal })
+    } catch (error) {
+      throw unreachable(this.url, error)
     }
   }
 

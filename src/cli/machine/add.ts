@@ -37,7 +37,10 @@ export function addCommand(): Command {
           .argParser(seconds)
           .default(USUAL_S, '1h'),
       )
-      .option('--address <url>', 'the hub as that machine reaches it (default: as it is reached from here)')
+      .option(
+        '--address <url>',
+        'the hub as that machine reaches it (default: as --hub has it; for the hub of this machine a name in its certificate, else an address of this machine)',
+      )
       .option(
         '--ca-file <file>',
         'certificate authority of that address, PEM (default: a private one is found by asking the address)',
@@ -49,19 +52,32 @@ export function addCommand(): Command {
 
 async function add({ json, name, expires, address, caFile, ...flags }: AddOptions) {
   const client = await connectHub(flags)
-  const [{ addressFor, linesFor }, { authorityOf, readAuthority }, { describedMachine, machineName }] =
-    await Promise.all([import('./lines.ts'), import('./authority.ts'), import('../client/machine-id.ts')])
-  const url = addressFor(address, client.url)
+  const [
+    { addressFor, linesFor },
+    { authorityOf, readAuthority },
+    { describedMachine, machineName },
+    { ownAddress },
+  ] = await Promise.all([
+    import('./lines.ts'),
+    import('./authority.ts'),
+    import('../client/machine-id.ts'),
+    import('./own-address.ts'),
+  ])
+  const { listens } = client
+  const own = address === undefined && listens ? await ownAddress(client.url, listens) : { url: client.url }
+  const url = addressFor(address, own.url)
   const given = caFile === undefined ? undefined : readAuthority(caFile)
   const machines = name === undefined ? [] : await client.machines()
   const enrolment = await client.openEnrolment({ expires_in_s: expires, ...(name !== undefined && { name }) })
-  const { pem, problem } = given === undefined ? await authorityOf(url) : { pem: given, problem: undefined }
+  const { pem, problem } =
+    given === undefined ? await authorityOf(url, listens?.fingerprint256) : { pem: given, problem: undefined }
   const { warnings, ...lines } = linesFor({
     url,
     token: enrolment.token,
-    installer: await client.hasInstaller(),
+    installer: await client.installer(),
     authority: pem,
   })
+  if (own.notice !== undefined) warnings.unshift(own.notice)
   if (problem !== undefined)
     warnings.push(
       `${url} could not be tried from here: ${problem}. If a private authority vouches for it, give --ca-file.`,

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import { connect, type DetailedPeerCertificate, rootCertificates } from 'node:tls'
+import { checkServerIdentity, connect, type DetailedPeerCertificate, rootCertificates } from 'node:tls'
 import { UserError } from '../../platform/errors.ts'
 import { unreachable } from '../../platform/unreachable.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -20,22 +20,36 @@ export interface Authority {
   problem?: string
 }
 
-/** Asks an address for its certificate, and finds out who vouches for it as far as this machine can tell. */
-export async function authorityOf(address: string): Promise<Authority> {
+/**
+ * Asks an address for its certificate, and finds out who vouches for it as far as this machine can tell.
+ * @param known fingerprint of a certificate that this machine knows to be the hub's
+ */
+export async function authorityOf(address: string, known?: string): Promise<Authority> {
   if (!address.startsWith('https:')) return {}
   try {
     // What machines know everywhere, without what this one has been told (NODE_EXTRA_CA_CERTS).
     if ((await ask(address, [...rootCertificates])).trusted) return {}
-    const { trusted, problem, root } = await ask(address)
-    if (trusted && root) return { pem: new X509Certificate(root).toString() }
-    return { problem: `its certificate is not trusted here (${problem ?? 'its authority was not shown'})` }
+    const { trusted, problem, root, fingerprint256, misnamed } = await ask(address)
+    if (root && (trusted || (fingerprint256 === known && !misnamed)))
+      return { pem: new X509Certificate(root).toString() }
+    return {
+      problem: `its certificate is not trusted here (${misnamed ?? problem ?? 'its authority was not shown'})`,
+    }
   } catch (error) {
     return { problem: unreachable(error as Error) }
   }
 }
 
+/** The certificate that an address shows, whoever vouches for it. @throws Error where it shows none */
+export const certificateOf = (address: string): Promise<Shown> => ask(address)
+
 interface Shown {
   trusted: boolean
+  fingerprint256: string
+  /** Names and IP addresses that it is for. */
+  names: string[]
+  /** What is wrong with it for the host that was asked. */
+  misnamed?: string | undefined
   problem?: string | undefined
   /** The last certificate of the chain, DER. */
   root?: Buffer | undefined
@@ -56,15 +70,25 @@ function ask(address: string, ca?: string[]): Promise<Shown> {
     socket.once('error', reject)
     socket.once('secureConnect', () => {
       const { authorized, authorizationError } = socket
+      const certificate = socket.getPeerCertificate(true)
       resolve({
         trusted: authorized,
+        fingerprint256: certificate.fingerprint256,
+        names: namesOf(certificate),
+        misnamed: checkServerIdentity(host, certificate)?.message,
         problem: errorText(authorizationError),
-        root: rootOf(socket.getPeerCertificate(true)),
+        root: rootOf(certificate),
       })
       socket.destroy()
     })
   })
 }
+
+/** Names with other characters, which Node quotes, are left out. */
+const namesOf = ({ subjectaltname = '' }: DetailedPeerCertificate) =>
+  [...subjectaltname.matchAll(/(?:^|, )(?:DNS|IP Address):([a-z0-9.:*_-]+)(?=,|$)/gi)].map(
+    ([, name = '']) => name,
+  )
 
 /** Node gives its code, where its types promise an error. */
 const errorText = (error: unknown) =>

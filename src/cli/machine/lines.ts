@@ -41,11 +41,14 @@ export interface Lines {
 export interface LineOptions {
   url: string
   token: string
-  /** Whether the hub has something to install from. */
-  installer: boolean
+  /** The script that the hub has to install from, if it has. */
+  installer: string | undefined
   /** Certificates of the private authority that vouches for the hub, PEM, one after the other. */
   authority?: string | undefined
 }
+
+/** In installers that keep a copy of what `--ca-file` names. Older ones leave the configuration leading to the file itself. */
+const KEEPS_AUTHORITY = '$prefix/ca.pem'
 
 const GETTERS = {
   curl: { get: 'curl -fsSL', ca: '--cacert' },
@@ -65,12 +68,15 @@ export function linesFor({ url, token, installer, authority }: LineOptions): Lin
   const below = pathname === '/' ? [] : ['--base-url', shellWord(`${url}/releases`), '--server-url', address]
   const flags = [...below, ...(insecure ? ['--allow-insecure'] : [])]
   const pem = authority === undefined ? undefined : authority.trim().split('\n').map(pemWord).join(' ')
+  const [file, afterwards] = installer?.includes(KEEPS_AUTHORITY)
+    ? ['c=$(mktemp)', '; e=$?; rm -f "$c"; exit $e']
+    : ['mkdir -p ~/.fomular && c=~/.fomular/ca.pem', '']
 
   const install = ({ get, ca }: (typeof GETTERS)['curl']) => {
     const script =
       pem === undefined
         ? `s=$(${get} "$0") && eval "\${s:?}"`
-        : `c=$(mktemp) && printf "%s\\n" ${pem} >"$c" && (s=$(${get} ${ca} "$c" "$0") && set -- "$@" --ca-file "$c" && eval "\${s:?}"); e=$?; rm -f "$c"; exit $e`
+        : `${file} && printf "%s\\n" ${pem} >"$c" && (s=$(${get} ${ca} "$c" "$0") && set -- "$@" --ca-file "$c" && eval "\${s:?}")${afterwards}`
     const words = [
       'sh -c',
       `'read -r FOMULAR_ENROLL_TOKEN; ${script}'`,
@@ -94,9 +100,9 @@ export function linesFor({ url, token, installer, authority }: LineOptions): Lin
     )
   if (insecure)
     warnings.push('Without TLS, whoever can read or change the traffic can take over that machine.')
-  if (!installer)
+  if (installer === undefined)
     warnings.push('The hub has no releases to install from: install @fomular-os/daemon with npm there first.')
-  return installer
+  return installer !== undefined
     ? { install: install(GETTERS.curl), install_wget: install(GETTERS.wget), enroll, warnings }
     : { install: enroll, enroll, warnings }
 }

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { addressFor, linesFor } from '../../../src/cli/machine/lines.ts'
 
-const lines = (url: string, installer = true) => linesFor({ url: addressFor(url, ''), token: 'T', installer })
+const INSTALLER = 'cp … "$prefix/ca.pem"'
+const lines = (url: string) => linesFor({ url: addressFor(url, ''), token: 'T', installer: INSTALLER })
+const withoutInstaller = (url: string) => linesFor({ url, token: 'T', installer: undefined })
 const SCRIPT = `'read -r FOMULAR_ENROLL_TOKEN; s=$(curl -fsSL "$0") && eval "\${s:?}"'`
 
 test('the line for another machine leads to the hub, also where a proxy has put it below a path', () => {
@@ -29,7 +31,7 @@ test('the line for another machine leads to the hub, also where a proxy has put 
     lines(below).enroll,
     `echo T | fomular-daemon enroll --server-url ${below} --token-stdin && fomular-daemon`,
   )
-  assert.equal(lines(below, false).install, lines(below).enroll)
+  assert.equal(withoutInstaller(below).install, lines(below).enroll)
 })
 
 test('what a shell would take from an address is quoted', () => {
@@ -64,4 +66,13 @@ test('what cannot be an address is none', () => {
     '',
   ])
     assert.throws(() => addressFor(text, ''), /is not a hub's address/, JSON.stringify(text))
+})
+
+test('the file of a private authority stays where an older installer leads the configuration to it', () => {
+  const authority = '-----BEGIN CERTIFICATE-----\nAbc=\n-----END CERTIFICATE-----\n'
+  const install = (installer: string) =>
+    linesFor({ url: 'https://h', token: 'T', installer, authority }).install
+  assert.match(install(INSTALLER), /c=\$\(mktemp\).*rm -f "\$c"/)
+  assert.match(install('older'), /c=~\/\.fomular\/ca\.pem/)
+  assert.doesNotMatch(install('older'), /rm -f|mktemp/)
 })

@@ -13,14 +13,25 @@ mkdirSync(join(started, 'hub'), { recursive: true })
 writeFileSync(join(started, 'hub/user.key'), 'own-key\n', { mode: 0o600 })
 writeFileSync(
   join(started, 'hub/hub.json'),
-  JSON.stringify({ version: 1, url: 'http://127.0.0.1:4567', pid: 1, start: '1', boot_id: 'x' }),
+  JSON.stringify({
+    version: 1,
+    url: 'https://0.0.0.0:4567',
+    pid: 1,
+    start: '1',
+    boot_id: 'x',
+    fingerprint256: 'AB:CD',
+  }),
 )
 
 const find = (flags: Parameters<typeof findHub>[0]['flags'], env: NodeJS.ProcessEnv = {}) =>
   findHub({ flags, env: { FOMULAR_STATE_DIR: started, ...env } })
 
 test("the state folder's own hub", () => {
-  assert.deepEqual(find({}), { url: 'http://127.0.0.1:4567', key: 'own-key' })
+  assert.deepEqual(find({}), {
+    url: 'https://127.0.0.1:4567',
+    key: 'own-key',
+    listens: { url: 'https://0.0.0.0:4567', fingerprint256: 'AB:CD' },
+  })
 })
 
 test('one that is named, with its key', () => {
