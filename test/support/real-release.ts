@@ -1,6 +1,7 @@
 // Needs: dpkg-deb, git, x86_64-linux-gnu-strip
 import { createHash } from 'node:crypto'
 import {
+  chmodSync,
   existsSync,
   globSync,
   mkdirSync,
@@ -43,6 +44,8 @@ export async function realRelease(platform: string): Promise<string> {
       if (name.startsWith(`${platform}-`)) rmSync(join(cache, name), { recursive: true, force: true })
     const args = [join(root, 'packaging/release.ts'), '--dry-run', '--out', temp, platform]
     await execa(process.execPath, args, { timeout: BUILD_MS })
+    // Of the system that sees it, every user is to read it.
+    chmodSync(temp, 0o755)
     renameSync(temp, made)
   } finally {
     rmSync(temp, { recursive: true, force: true })

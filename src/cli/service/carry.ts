@@ -47,8 +47,8 @@ export async function checkReadable(account: Account, paths: string[]) {
   if (account.uid === process.getuid?.()) return
   for (const path of paths) {
     if ((await run(['runuser', '-u', account.name, '--', 'test', '-r', path])).code !== 1) continue
-    throw new UserError('unreadable', `${account.name} cannot read ${path}.`, {
-      remedy: `Put it where ${account.name} can, outside of ${process.env.HOME ?? 'this home'}, or name another user with --user.`,
+    throw new UserError('unreadable', `The user ${account.name} cannot read ${path}.`, {
+      remedy: `Put it where that user can, outside of ${process.env.HOME ?? 'this home'}, or name another user with --user.`,
       exitCode: EXIT.refused,
     })
   }
