@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { cpSync, realpathSync } from 'node:fs'
+import { cpSync, readFileSync, realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { HubMachine } from '../../src/protocol/index.ts'
+import { handwrittenUnit } from '../support/handwritten-unit.ts'
 import { FAULT, PACKAGE, TestRegistry } from '../support/registry.ts'
 import { MACHINE_KEY, SERVER, type ServiceMachine, serviceMachine } from '../support/service-machine.ts'
 import { testTool } from '../support/tool.ts'
@@ -124,3 +125,45 @@ for (const { who, user, mode } of cases)
       assert.equal((await on.renewed()).state, 'active (running)')
     }
   })
+
+test('under a unit that ends agents: an update, and two that are undone, cost no agent, and double nothing', async (t) => {
+  const on = await installed(t)
+  const key = readFileSync(on.at(MACHINE_KEY), 'utf8').trim()
+  // Root could have scopes, which is not what this is about.
+  await on.machine.out(['chmod', '-x', '/usr/bin/systemd-run'])
+  const unit = await handwrittenUnit(on, {
+    user: 'root',
+    text: `[Service]
+ExecStart=/usr/local/bin/fomular-daemon --server-url ws://127.0.0.1:3001 --key ${key}
+Environment=HOME=/root
+Environment=FOMULAR_DAEMON_NO_SELF_RELAUNCH=1
+Environment=FOMULAR_UPDATE_REGISTRY=${REGISTRY}
+Environment=FOMULAR_UPDATE_CONFIRM_S=10
+Restart=always
+RestartSec=2
+`,
+  })
+  const agent = await unit.agent()
+  const { session_id } = await on.agent(agent)
+  let { run } = await on.agent(agent)
+  for (const [version, then] of [
+    ['1.1.0', '1.1.0'],
+    ['1.2.0', '1.1.0'],
+    ['1.3.0', '1.1.0'],
+  ] as const) {
+    await on.daemon(['machine', 'update', '--to', version, ...HUB])
+    await serves(on, then)
+    const back = await until(
+      async () => {
+        const found = await on.agent(agent)
+        return found.run > run && found.state === 'idle' && found
+      },
+      { what: `the agent after ${version}`, timeoutMs: 60_000 },
+    )
+    run = back.run
+    assert.equal(back.session_id, session_id)
+    await unit.prompt(agent, `after ${version}`)
+    await unit.says(agent, `after ${version}`)
+  }
+  assert.deepEqual(await unit.prompts(agent), ['hello', 'after 1.1.0', 'after 1.2.0', 'after 1.3.0'])
+})
