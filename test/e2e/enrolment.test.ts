@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { request } from 'node:http'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Enrolment, HubMachine } from '../../src/protocol/index.ts'
@@ -298,4 +299,37 @@ test('a machine is added by a line, is enrolled by it, and runs without flags fr
   const back = await run(['enroll', '--server-url', stage.hubUrl], { FOMULAR_ENROLL_TOKEN: token })
   assert.match(back, /is enrolled at [\s\S]*Start it with/)
   assert.notEqual(readFileSync(join(home, '.fomular/key'), 'utf8'), key)
+})
+
+test('a machine that is enrolled at a hub from before it could be asked stays enrolled', async (t) => {
+  const stage = await Stage.open(t)
+  await stage.hub()
+  const older = createServer((incoming, response) => {
+    if (incoming.url === '/enroll/check') {
+      const error = { code: 'not_found', message: 'There is no POST /enroll/check.' }
+      response.writeHead(404).end(JSON.stringify({ error }))
+      return
+    }
+    const { method, headers, url: path } = incoming
+    incoming.pipe(
+      request({ host: '127.0.0.1', port: stage.port, method, headers, path }, (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers)
+        answer.pipe(response)
+      }),
+    )
+  })
+  await new Promise<void>((resolve) => older.listen(0, '127.0.0.1', resolve))
+  t.after(() => older.close())
+  const url = `http://127.0.0.1:${(older.address() as AddressInfo).port}`
+  const { token } = await stage.api<Enrolment>('POST', '/api/enrolments', { name: 'd13' })
+  const key = () => readFileSync(join(stage.env.HOME!, '.fomular/key'), 'utf8')
+  const enrolled = async () => {
+    const command = stage.run(['enroll', '--server-url', url], { FOMULAR_ENROLL_TOKEN: token })
+    assert.equal(await command.ended, 0, command.log())
+    return command.log()
+  }
+  assert.match(await enrolled(), /is enrolled at \S+ as d13/)
+  const first = key()
+  assert.match(await enrolled(), /is enrolled at \S+ already, as d13/)
+  assert.equal(key(), first)
 })

@@ -73,9 +73,9 @@ async function knownAs(key: string, server: string, token: string, ca: string | 
     const { enrolled, name } = await check(server, { token, key_sha256: sha256(key) }, ca)
     return enrolled ? { ...(name !== undefined && { name }) } : undefined
   } catch (error) {
-    // A hub that cannot be asked so, as it is older.
-    if (error instanceof UserError && error.code === 'not_found') return undefined
-    throw error
+    if (!(error instanceof UserError) || error.code !== 'not_found') throw error
+    // An older hub cannot be asked without using the token; one that was used for this key may be used for it again.
+    return exchange(server, { token, key_sha256: sha256(key), hostname: hostname() }, ca)
   }
 }
 
