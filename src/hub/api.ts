@@ -4,6 +4,7 @@ import { bodyLimit } from 'hono/body-limit'
 import { isLoopback } from '../config/server-url.ts'
 import type { Logger } from '../platform/log.ts'
 import { VERSION } from '../platform/version.ts'
+import { visible } from '../platform/visible.ts'
 import {
   type Command,
   EnrollCheck,
@@ -123,9 +124,10 @@ export function api(context: ApiContext): Hono {
     return c.json(machineOf(machine_id))
   })
   app.delete('/api/machines/:machine_id', (c) => {
-    const { machine_id, connected, name } = machineOf(c.req.param('machine_id'))
+    const machine = machineOf(c.req.param('machine_id'))
+    const { machine_id, connected } = machine
     if (connected && c.req.query('force') !== 'true')
-      throw new Fault(409, 'machine_connected', `${name} is connected.`, {
+      throw new Fault(409, 'machine_connected', `${described(machine)} is connected.`, {
         remedy: 'Stop its daemon first, or use force: its agents run on, and nobody hears of them any more.',
       })
     const revoked_keys = keys.revoke(machine_id)
@@ -250,7 +252,8 @@ const command = async (c: Context) => ({ command_id: randomUUID(), ...(await jso
 const noAgent = (agentId: string) => new Fault(404, 'agent_not_found', `There is no agent ${agentId}.`)
 
 /** Machines are told apart by their ids, whatever they are called. */
-const described = ({ machine_id, name, hostname }: HubMachine) => `${name ?? hostname} (${machine_id})`
+const described = ({ machine_id, name, hostname }: HubMachine) =>
+  `${visible(name ?? hostname)} (${visible(machine_id)})`
 
 const goesBy = ({ machine_id, name }: HubMachine, wanted: string) => machine_id === wanted || name === wanted
 

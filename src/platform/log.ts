@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs'
 import { type Logger, multistream, pino } from 'pino'
+import { visible } from './visible.ts'
 
 export type { Logger }
 
@@ -56,7 +57,8 @@ export function formatLogLine(line: string): string {
   const details = Object.entries(rest).map(
     ([name, value]) => ` ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   )
-  return `${String(time).slice(0, 19).replace('T', ' ')} ${String(level).padEnd(5)} ${msg ?? ''}${error}${details.join('')}\n`
+  const text = `${String(time).slice(0, 19).replace('T', ' ')} ${String(level).padEnd(5)} ${msg ?? ''}${error}${details.join('')}`
+  return `${visible(text)}\n`
 }
 
 function rotatingFile(path: string) {

@@ -157,6 +157,11 @@ test('a machine goes by the name it was added under, or is given, over restarts 
     assert.equal((await hub.request('POST', '/api/enrolments', { name })).status, 400, JSON.stringify(name))
   }
   assert.equal((await rename('m-9', 'x')).status, 404)
+  const loud = await hub.daemon({ machine_id: 'm-5', hostname: '\x1b[2Jbox\nerror: no' })
+  const said = (await (await rename('m-2', 'm-5')).json()) as { error: { message: string } }
+  assert.equal(said.error.message, '\\u001b[2Jbox\\nerror: no (m-5) goes by that name.')
+  loud.socket.terminate()
+  await hub.api('DELETE', '/api/machines/m-5?force=true')
   assert.equal(((await (await rename('m-2', "Björn's box")).json()) as HubMachine).name, "Björn's box")
   assert.equal((await rename('m-4', 'mine')).status, 200)
   const renamed = { 'm-1': 'd13', 'm-2': "Björn's box", 'm-3': 'local', 'm-4': 'mine' }

@@ -1,0 +1,17 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { formatLogLine } from '../../../src/platform/log.ts'
+
+test('an entry is one line, whatever others have put into it, and nothing that a terminal obeys', () => {
+  const entry = {
+    time: '2026-11-25T01:02:03.456Z',
+    level: 'info',
+    msg: 'machine connected',
+    hostname: '\x1b[2Jbox\n2026-11-25 01:02:04 info  all is well\u202e\x9b',
+    err: { message: 'a\tb' },
+  }
+  assert.equal(
+    formatLogLine(JSON.stringify(entry)),
+    '2026-11-25 01:02:03 info  machine connected (a\\tb) hostname=\\u001b[2Jbox\\n2026-11-25 01:02:04 info  all is well\\u202e\\u009b\n',
+  )
+})
