@@ -846,7 +846,7 @@ would() {
   say "Would point $prefix/current to versions/$version${previous:+ (now $previous)}, and $entry to the program in it."
   if [ -n "$link" ]; then say "Would link $link to it."; fi
   say "Would put completion for bash, zsh and fish, into $share, and the manual into $manual/man."
-  if [ -n "$token" ]; then say "Would enrol this machine at $server_url."; fi
+  if [ -n "$token" ]; then say "Would enroll this machine at $server_url."; fi
   if [ -n "$key_file" ]; then say "Would write down $server_url and $key_file in the configuration file."; fi
   case $service in
     none) ;;

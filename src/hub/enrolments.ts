@@ -63,7 +63,7 @@ export class Enrolments {
     this.#entries = this.#entries.filter((entry) => entry.expires_at > iso(at))
     this.#entries.push({ sha256: sha256(token), ...(name && { name }), created_at: iso(at), expires_at })
     this.#save()
-    logger.info({ name, expires_at }, 'a machine may enrol')
+    logger.info({ name, expires_at }, 'a machine may enroll')
     return { token, expires_at, ...(name && { name }) }
   }
 

@@ -77,7 +77,7 @@ export type StartRequest = z.input<typeof StartRequest>
 export const RenameRequest = z.object({ name: MachineName })
 export type RenameRequest = z.infer<typeof RenameRequest>
 
-/** Asks for a token by which one machine can enrol itself. */
+/** Asks for a token by which one machine can enroll itself. */
 export const EnrolmentRequest = z.object({
   /** What the machine is called from then on. Default: its host name. */
   name: z.optional(MachineName),

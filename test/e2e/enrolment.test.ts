@@ -278,6 +278,9 @@ test('a machine is added by a line, is enrolled by it, and runs without flags fr
   const again = ['enroll', '--server-url', stage.hubUrl]
   assert.match(await run(again, used), /is enrolled at http:\/\/\S+ already, as this-one\.[\s\S]*--force/)
   assert.equal(readFileSync(join(home, '.fomular/key'), 'utf8'), key)
+  writeFileSync(join(home, 'ca.pem'), '')
+  assert.match(await run([...again, '--ca-file', join(home, 'ca.pem')], used), /already, as this-one/)
+  assert.match(readFileSync(join(home, '.fomular/config.toml'), 'utf8'), /^ca_file = ".*\/ca\.pem"$/m)
   for (const [args, problem] of [
     [['--force'], /has been used/],
     [['--server-url', 'http://127.0.0.1:1'], /is enrolled at \S+ already[\s\S]*--force/],

@@ -79,8 +79,14 @@ test('the printed line, pasted on another machine, by root and by others, with a
     const { machine_id } = await connected('d12')
     await sh(there(`machine rename d12 'Büro 12'`))
     assert.equal((await connected('Büro 12')).machine_id, machine_id)
+    // As an installer once left it: the file of the authority was a temporary one.
+    const config = '/root/.fomular/config.toml'
+    await sh(`sed -i 's,^ca_file.*,ca_file = "/tmp/gone.pem",' ${config}`)
     const again = await machine.out(['bash', '-c', line])
     assert.match(again, /enrolled at https:\/\/hub\.example\.com already, as Büro 12\./)
+    assert.match(await sh(`cat ${config}`), /^ca_file = "\/opt\/fomular\/ca\.pem"$/m)
+    await sh('fomular-daemon service restart')
+    await connected('Büro 12')
     await sh(
       `curl -fsS --cacert /root/ca.pem https://hub.example.com/install.sh >/tmp/install.sh && sh /tmp/install.sh --uninstall --purge`,
     )

@@ -22,7 +22,7 @@ export interface Enrolled {
   name?: string
   key_file: string
   config: string
-  /** The hub has accepted the key that was here: nothing has changed. */
+  /** The hub accepts the key that was here, which stays. */
   already: boolean
 }
 
@@ -50,7 +50,11 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
   const present = options.force ? undefined : await presentEnrolment(config)
   if (present && present.server_url !== server_url) throw elsewhere(present.server_url)
   const known = present && (await knownAs(present.key, server_url, token, ca))
-  if (present && known) return { server_url, ...known, key_file: present.key_file, config, already: true }
+  if (present && known) {
+    // The file that was named before may be gone: installers once named a temporary one.
+    if (ca !== undefined && ca !== present.ca_file) await writeConfig(config, { ca_file: ca })
+    return { server_url, ...known, key_file: present.key_file, config, already: true }
+  }
   const key = KEY_PREFIX + randomBytes(KEY_BYTES).toString('base64url')
   // What cannot be kept is not asked for: the token is good once.
   const pending = `${key_file}.new`

@@ -12,6 +12,7 @@ export interface Present {
   server_url: string
   key: string
   key_file: string
+  ca_file?: string
 }
 
 /**
@@ -21,12 +22,17 @@ export interface Present {
 export async function presentEnrolment(config: string): Promise<Present | undefined> {
   if (!existsSync(config)) return undefined
   const file = await readConfigFile({ path: config, by: 'The configuration file' }, {}, CONFIG_KEYS)
-  const { server_url, key_file } = file?.values ?? {}
+  const { server_url, key_file, ca_file } = file?.values ?? {}
   if (typeof server_url !== 'string' || typeof key_file !== 'string') return undefined
   const path = resolve(dirname(config), key_file)
   try {
     const { key } = readKey([{ name: 'key_file', file: path }], missingKey())
-    return { server_url: serverUrl(server_url, 'server_url', true), key, key_file: path }
+    return {
+      server_url: serverUrl(server_url, 'server_url', true),
+      key,
+      key_file: path,
+      ...(typeof ca_file === 'string' && { ca_file: resolve(dirname(config), ca_file) }),
+    }
   } catch (error) {
     if (error instanceof UserError) return undefined
     throw error

@@ -22,8 +22,8 @@ export async function ownAddress(here: string, { url }: Listening): Promise<OwnA
   const { protocol, hostname, port } = new URL(url)
   const everywhere = hostname === '0.0.0.0' || hostname === '[::]'
   if (isLoopback(hostname)) return { url: here }
-  const at = (host: string) => `${protocol}//${isIP(host) === 6 ? `[${host}]` : host}${port && `:${port}`}`
-  const names = protocol === 'https:' ? (await certificateOf(here)).names.filter(isForOthers) : []
+  const at = (host: string) => `${protocol}//${inUrl(host)}${port && `:${port}`}`
+  const names = protocol === 'https:' ? await namesForOthers(here) : []
   const [name] = names
   if (name !== undefined && !names.includes(hostname.replace(/^\[|\]$/g, '')))
     return { url: at(name), notice: chosen(name, 'a name in its certificate') }
@@ -36,7 +36,16 @@ export async function ownAddress(here: string, { url }: Listening): Promise<OwnA
 const chosen = (host: string, what: string) =>
   `The line leads to ${host}, ${what}. If the other machine reaches the hub differently, give --address.`
 
-const isForOthers = (name: string) => !name.includes('*') && !isLoopback(name)
+const inUrl = (host: string) => (isIP(host) === 6 ? `[${host}]` : host)
+
+/** None where nothing answers: whoever asks the hub next is told. */
+async function namesForOthers(here: string): Promise<string[]> {
+  const { names } = await certificateOf(here).catch(() => ({ names: [] }))
+  return names.filter((name) => {
+    const url = `https://${inUrl(name)}`
+    return !name.includes('*') && URL.canParse(url) && !isLoopback(new URL(url).hostname)
+  })
+}
 
 /** The address that this machine has on its way out. Nothing is sent. */
 function routedAddress(): Promise<string | undefined> {

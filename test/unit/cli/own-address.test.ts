@@ -50,3 +50,8 @@ test('a hub that listens on one address is reached there', async () => {
   for (const url of ['http://127.0.0.1:3001', 'http://10.0.0.5:3001', 'http://[fd00::1]:3001'])
     assert.deepEqual(await ownAddress(url, { url }), { url })
 })
+
+test('where nothing answers any more, it is still an address', async () => {
+  const { url } = await ownAddress('https://127.0.0.1:1', { url: 'https://10.0.0.5:1' })
+  assert.equal(url, 'https://10.0.0.5:1')
+})
