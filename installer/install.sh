@@ -924,8 +924,12 @@ purge_state() {
   if [ -L "$state" ]; then
     say "Left $state: it is a link."
   elif [ -d "$state" ]; then
-    if is_mounted "$state"; then
-      say "Left $state: a disk is mounted there."
+    at=$(mount_in "$state")
+    if [ -n "$at" ]; then
+      say "Left $state: a disk is mounted at $at."
+    elif [ "$user" = 0 ] && { [ ! -O "$home" ] || [ ! -O "${state%/*}" ]; }; then
+      # Root would follow links that the other user puts there meanwhile.
+      say "Left $state: it is in another user's folder. Run this as that user."
     # Only what this program has written.
     elif [ -e "$state/machine.json" ] || [ -e "$state/daemon.log" ] || [ -d "$state/hub" ]; then
       purge_folder "$state"
@@ -942,15 +946,11 @@ purge_state() {
   done
 }
 
-# Other files in it are somebody's own, and so is what is mounted below.
+# Other files in it are somebody's own.
 purge_folder() {
   for path in "$1"/agents "$1"/hub "$1"/*.json "$1"/ledger.jsonl "$1"/daemon.log* "$1"/daemon.sock "$1"/lock \
     "$1"/compiled-run.bin "$1"/*.damaged-* "$1"/*.tmp; do
-    if [ -d "$path" ] && is_mounted "$path"; then
-      say "Left $path: a disk is mounted there."
-    else
-      forget -rf "$path"
-    fi
+    forget -rf "$path"
   done
   if [ -n "$dry_run" ]; then
     say "Would remove $1, if nothing else is in it."
@@ -959,8 +959,21 @@ purge_folder() {
   fi
 }
 
-is_mounted() {
-  [ "$(df -P "$1" 2>/dev/null | sed -n '2s/.*% *//p')" = "$1" ]
+# The first disk, or other folder, that is mounted at a folder or below it.
+mount_in() {
+  real=$(cd "$1" && pwd -P) || return 0
+  if [ -r /proc/self/mountinfo ]; then
+    awk '{ gsub(/\\040/, " ", $5); print $5 }' /proc/self/mountinfo
+  else
+    df -P "$real" | sed -n '2s/.*% *//p'
+  fi | while IFS= read -r point; do
+    case $point in
+      "$real" | "$real"/*)
+        printf '%s\n' "$point"
+        break
+        ;;
+    esac
+  done
 }
 
 main() {

@@ -114,7 +114,7 @@ export type ReadResult<T> =
 
 /**
  * Reads a JSON file of a known shape.
- * @throws the system's error where the file is there but cannot be read
+ * @throws UserError where this user may not read it, or the system's error
  */
 export function readJson<T>(path: string, schema: z.ZodMiniType<T>): ReadResult<T> {
   let text: string
@@ -122,6 +122,12 @@ export function readJson<T>(path: string, schema: z.ZodMiniType<T>): ReadResult<
     text = readPlain(path)
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return { ok: false, reason: 'missing' }
+    if (['EACCES', 'EPERM'].includes(systemCode(error) ?? ''))
+      throw new UserError('unreadable', `This user may not read ${path}.`, {
+        remedy: 'Run this as the user it belongs to, or with sudo.',
+        exitCode: 4,
+        cause: error,
+      })
     throw error
   }
   let json: unknown

@@ -18,11 +18,14 @@ export interface HandUnit {
 
 /** How systemd understands a unit, with whatever other files add to it. */
 export interface UnitFacts {
-  argv: string[]
+  /** Of each program that it starts. */
+  commands: string[][]
   environment: Record<string, string>
   /** Paths of files with more of it. */
   environmentFiles: string[]
   user: string
+  /** Whether its user exists only while it runs. */
+  dynamicUser: boolean
   workingDirectory: string
   /** Names of folders in /var/lib. */
   stateDirectory: string[]
@@ -83,6 +86,7 @@ export function readText(path: string): string | undefined {
 
 const SERVICE = 'org.freedesktop.systemd1'
 const Text = z.object({ data: z.string() })
+const Truth = z.object({ data: z.boolean() })
 const Texts = z.object({ data: z.array(z.string()) })
 const Pairs = z.object({ data: z.array(z.tuple([z.string(), z.unknown()])) })
 const Commands = z.object({ data: z.array(z.tuple([z.string(), z.array(z.string())], z.unknown())) })
@@ -115,11 +119,12 @@ export async function unitFacts(scope: Scope, name: string): Promise<UnitFacts> 
       'Environment',
       'EnvironmentFiles',
       'User',
+      'DynamicUser',
       'WorkingDirectory',
       'StateDirectory',
       'LoadCredential',
     ]
-    const [command, environment, files, user, directory, state, credentials] = await bus(
+    const [command, environment, files, user, dynamic, directory, state, credentials] = await bus(
       'get-property',
       SERVICE,
       unit,
@@ -127,10 +132,11 @@ export async function unitFacts(scope: Scope, name: string): Promise<UnitFacts> 
       ...properties,
     )
     return {
-      argv: Commands.parse(command).data[0]?.[1] ?? [],
+      commands: Commands.parse(command).data.map(([, argv]) => argv),
       environment: Object.fromEntries(Texts.parse(environment).data.map(assignment)),
       environmentFiles: Pairs.parse(files).data.map(([file]) => file),
       user: Text.parse(user).data,
+      dynamicUser: Truth.parse(dynamic).data,
       workingDirectory: Text.parse(directory).data.replace(/^[-!]+/, ''),
       stateDirectory: Texts.parse(state).data,
       credentials: Object.fromEntries(Pairs.parse(credentials).data.map(([id, from]) => [id, String(from)])),

@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readdirSync, readlinkSync, rmdirSync } from 'node:fs'
+import { lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { run } from './run.ts'
 
@@ -31,8 +31,12 @@ export function planPurge(dir: string, { whole }: { whole: boolean }): { paths: 
     return { paths: [], left: [`${dir}: it is a link, to ${to}`] }
   }
   if (!stat.isDirectory()) return { paths: [], left: [`${dir}: it is no folder`] }
-  if (stat.dev !== lstatSync(dirname(dir)).dev)
-    return { paths: [], left: [`${dir}: a disk is mounted there`] }
+  const mount = mountIn(dir)
+  if (mount !== undefined)
+    return {
+      paths: [],
+      left: [`${dir}: a disk is mounted ${mount === dir ? 'there' : `in it, at ${mount}`}`],
+    }
   let names: string[]
   try {
     names = readdirSync(dir)
@@ -50,9 +54,29 @@ export function planPurge(dir: string, { whole }: { whole: boolean }): { paths: 
   }
 }
 
+/** A mounted disk, or another folder that is mounted, at `dir` or below it. */
+function mountIn(dir: string): string | undefined {
+  const real = realpathSync(dir)
+  let table = ''
+  try {
+    table = readFileSync('/proc/self/mountinfo', 'utf8')
+  } catch {
+    return lstatSync(real).dev === lstatSync(dirname(real)).dev ? undefined : dir
+  }
+  const points = table
+    .split('\n')
+    .map((line) =>
+      (line.split(' ')[4] ?? '').replace(/\\(\d{3})/g, (_, code) =>
+        String.fromCharCode(Number.parseInt(code, 8)),
+      ),
+    )
+  if (points.includes(real)) return dir
+  return points.find((point) => point.startsWith(`${real}/`))
+}
+
 /**
- * Removes what `planPurge` found. What is in a folder is removed as the folder's owner: a link that the owner puts there
- * meanwhile leads root nowhere.
+ * Removes what `planPurge` found. What other users own, or can replace, is removed as that user: a link that they put
+ * there meanwhile does not have root remove anything.
  */
 export async function purge(paths: string[]): Promise<Purged> {
   const removed: string[] = []
@@ -66,28 +90,16 @@ export async function purge(paths: string[]): Promise<Purged> {
 }
 
 async function removePath(path: string): Promise<boolean> {
-  const stat = lstatSync(path)
-  if (stat.isDirectory() && readdirSafely(path).length === 0) {
-    try {
-      rmdirSync(path)
-      return true
-    } catch {
-      return false
-    }
-  }
-  const { uid, gid } = lstatSync(dirname(path))
-  const other = process.getuid?.() === 0 && uid !== 0
-  const as = other ? ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'] : []
-  // Not across the border to a disk that is mounted further below.
-  const flags = process.platform === 'linux' && existsSync('/run/systemd/system') ? ['--one-file-system'] : []
-  await run([...as, 'rm', '-rf', ...flags, '--', path])
+  const owner = process.getuid?.() === 0 ? ownerAbove(path) : undefined
+  const as = owner ? ['setpriv', `--reuid=${owner.uid}`, `--regid=${owner.gid}`, '--clear-groups'] : []
+  await run([...as, 'rm', '-rf', '--', path])
   return !lstatSync(path, { throwIfNoEntry: false })
 }
 
-function readdirSafely(path: string): string[] {
-  try {
-    return readdirSync(path)
-  } catch {
-    return ['?']
-  }
+/** The first user other than root, from above, who has a folder on the way to `path`. */
+function ownerAbove(path: string): { uid: number; gid: number } | undefined {
+  const dir = dirname(path)
+  if (dir === path) return undefined
+  const { uid, gid } = lstatSync(dir)
+  return ownerAbove(dir) ?? (uid === 0 ? undefined : { uid, gid })
 }

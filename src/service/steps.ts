@@ -115,7 +115,8 @@ export function describe(step: Step): string {
   }
 }
 
-function isSame({ path, text, mode }: Step & { do: 'write' }): boolean {
+/** Whether a step writes nothing new. */
+export function isSame({ path, text, mode }: Step & { do: 'write' }): boolean {
   try {
     return readFileSync(path, 'utf8') === text && (statSync(path).mode & 0o777) === mode
   } catch (error) {

@@ -543,6 +543,14 @@ test('state and settings stay, unless they are to go', async (t) => {
   writeFileSync(join(machine.prefix, 'state/thesis.txt'), '')
   const dry = await machine.run(['--uninstall', '--purge', '--dry-run'])
   assert.match(dry.out, /Would remove .*machine\.json/)
+  // A folder of the same disk, mounted below.
+  const agents = join(machine.prefix, 'state/agents/one')
+  mkdirSync(agents, { recursive: true })
+  const bind = `${whereIs('mount')} --bind '${agents}' '${agents}' && exec "$0" "$@"`
+  const wrap = [whereIs('unshare'), '--mount', whereIs('sh'), '-c', bind]
+  const withDisk = await machine.run(['--uninstall', '--purge', '--dry-run'], { wrap })
+  assert.match(withDisk.out, new RegExp(`Left .*/state: a disk is mounted at ${agents}\\.`))
+  assert.doesNotMatch(withDisk.out, /Would remove .*machine\.json/)
   const purged = await machine.run(['--uninstall', '--purge'])
   assert.equal(purged.code, 0, purged.err)
   assert.match(purged.out, /Left .*\.fomular\/state: there is more in it/)

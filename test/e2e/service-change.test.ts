@@ -102,6 +102,16 @@ test('a service that becomes another user’s, or moves: its agents are ended, a
     for (const path of ['/etc/fomular-daemon/environment', STATE, `${STATE}.of-bob`])
       assert.ok(dry.stdout.split('\n').includes(`remove ${path}`), dry.stdout)
     assert.ok(existsSync(at(`${STATE}/machine.json`)))
+    // A folder of the same disk, mounted below.
+    await machine.out(['mkdir', '-p', `${STATE}/agents/disk`])
+    await machine.out(['mount', '--bind', '/srv', `${STATE}/agents/disk`])
+    const withDisk = await daemon(['service', 'uninstall', '--purge', '--dry-run'])
+    assert.match(
+      withDisk.stdout,
+      new RegExp(`left ${STATE}: a disk is mounted in it, at ${STATE}/agents/disk`),
+    )
+    assert.doesNotMatch(withDisk.stdout, new RegExp(`remove ${STATE}$`, 'm'))
+    await machine.out(['umount', `${STATE}/agents/disk`])
     const purged = await daemon(['service', 'uninstall', '--all', '--purge'])
     assert.equal(purged.code, 0, purged.stderr)
     const left = await machine.out(['find', '/etc', '/var/lib', '-path', '*fomular-daemon*'])

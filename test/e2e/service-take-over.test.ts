@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { test } from 'node:test'
+import { environmentLine, parseEnvironment } from '../../src/service/expand.ts'
 import { HUB, MACHINE_KEY, serviceMachine } from '../support/service-machine.ts'
 import { until } from '../support/wait.ts'
 
@@ -100,5 +101,145 @@ test('a unit that was written by hand: taken over when somebody says so, with al
     )
     assert.ok(now > 0)
     assert.equal((await on.agentIs(agent, 'idle')).pid, pid)
+  })
+
+  await t.test('a file of variables is understood as systemd does', async () => {
+    const odd = [
+      '# comment \\',
+      'STILL=comment',
+      '; another',
+      'PLAIN=a b  ',
+      'JOINED="a b"\'c d\' "e"',
+      'MIDDLE=it\'s "so"',
+      'ESCAPED=a\\ b\\"c',
+      'LONG=a\\',
+      'b',
+      'DOUBLE="x \\" \\$ \\n \\',
+      'y"',
+      "SINGLE='x \\ y",
+      "z'",
+      ' SPACED = v',
+      'export EXPORTED=v',
+      'EMPTY=',
+      'EQUALS=a=b',
+      'BEHIND="a"b "c"',
+      'no assignment',
+      'TWICE=1',
+      'TWICE=2',
+      environmentLine('OURS', 'a "b" $c `d` \\e\nf'),
+    ].join('\n')
+    write('/root/odd', odd)
+    const run = ['systemd-run', '--quiet', '--wait', '--pipe', '--property=EnvironmentFile=/root/odd']
+    const shown = (await machine.out([...run, '/usr/bin/env', '-0'])).split('\0').filter(Boolean)
+    const known = Object.fromEntries(
+      shown.map((each) => [each.slice(0, each.indexOf('=')), each.slice(each.indexOf('=') + 1)]),
+    )
+    const parsed = parseEnvironment(odd)
+    assert.deepEqual(parsed, Object.fromEntries(Object.keys(parsed).map((name) => [name, known[name]])))
+    assert.deepEqual(
+      Object.keys(known)
+        .filter((name) => /^[A-Z]+$/.test(name) && !(name in parsed))
+        .filter((name) => odd.includes(name)),
+      [],
+    )
+  })
+
+  await t.test('what cannot be taken over whole is refused, and nothing is written', async () => {
+    const cases = {
+      'it is started by way of nice': 'ExecStart=/usr/bin/nice -n 5 /usr/local/bin/fomular-daemon --key k',
+      'it is started by way of sh': "ExecStart=/bin/sh -c 'exec /usr/local/bin/fomular-daemon --key k'",
+      'it has several commands':
+        'Type=oneshot\nExecStart=/bin/true\nExecStart=/usr/local/bin/fomular-daemon --key k',
+      'its user exists only while it runs':
+        'DynamicUser=yes\nExecStart=/usr/local/bin/fomular-daemon --key k',
+      'EnvironmentFile=/etc/odd/\\*.env is a pattern':
+        'EnvironmentFile=/etc/odd/*.env\nExecStart=/usr/local/bin/fomular-daemon --key k',
+    }
+    const path = '/etc/systemd/system/odd.service'
+    for (const [why, lines] of Object.entries(cases)) {
+      write(path, `[Service]\n${lines}\n`)
+      await machine.out(['systemctl', 'daemon-reload'])
+      const { code, stdout } = await daemon(['service', 'install', '--take-over', '--name', 'odd', '--json'])
+      assert.equal(code, 4, stdout)
+      assert.match(JSON.parse(stdout).error.message, new RegExp(why))
+    }
+    write(path, '[Service]\nExecStart=/usr/local/bin/fomular-daemon up\n')
+    const up = await daemon([
+      'service',
+      'install',
+      '--name',
+      'odd',
+      '--server-url',
+      'ws://127.0.0.1:3001',
+      '--key',
+      'k',
+      '--json',
+    ])
+    assert.equal(JSON.parse(up.stdout).error?.code, 'by_hand', up.stdout)
+    assert.ok(!existsSync(at(`${path}.before-take-over`)) && !existsSync(at('/etc/odd')))
+    await machine.out(['rm', path])
+  })
+
+  await t.test(
+    'a key in a drop-in, in a variable with all flags: where it stays is said, and no program gets it',
+    async () => {
+      const { uid } = statSync(at('/home/bob'))
+      const path = '/etc/systemd/system/second.service'
+      const dropIn = `${path}.d/10-key.conf`
+      write(
+        '/etc/second.env',
+        `OPTIONS=--server-url ws://127.0.0.1:3001 --key ${key} --log-level "debug"\nOTHER='a  b'\n`,
+      )
+      write(
+        path,
+        `[Service]\nUser=${uid}\nExecStart=/usr/bin/env FOMULAR_MAX_AGENTS=9 node /usr/local/bin/fomular-daemon $OPTIONS\n`,
+      )
+      write(
+        dropIn,
+        `[Service]\nEnvironmentFile=-/etc/second.env\nEnvironment=FOMULAR_STATE_DIR=/home/bob/two KEY=${key}\n`,
+      )
+      await machine.out(['systemctl', 'daemon-reload'])
+      const flags = ['service', 'install', '--take-over', '--name', 'second', '--no-start']
+      const dry = await daemon([...flags, '--dry-run'])
+      assert.equal(dry.code, 0, dry.stderr)
+      const taken = await daemon(flags)
+      assert.equal(taken.code, 0, taken.stderr)
+      assert.match(
+        taken.stderr,
+        new RegExp(`The key is still in ${dropIn}\\.before-take-over, /etc/second\\.env: `),
+      )
+      // What was announced is what is said, and done.
+      const announced = dry.stdout.trim().split('\n')
+      const said = announced.filter((line) => line.startsWith('say: ')).map((line) => line.slice(5))
+      assert.deepEqual(taken.stderr.trim().split('\n'), said)
+      const wrote = (from: string, word: string) =>
+        [...from.matchAll(new RegExp(`^${word} (\\S+)`, 'gm'))].map(([, file]) => file)
+      assert.deepEqual(wrote(taken.stdout, 'wrote'), wrote(dry.stdout, 'write'))
+      assert.deepEqual(wrote(taken.stdout, 'removed'), wrote(dry.stdout, 'remove'))
+      const unit = readFileSync(at(path), 'utf8')
+      assert.match(unit, /^User=bob$/m)
+      assert.match(unit, /--log-level debug --state-dir \/home\/bob\/two$/m)
+      assert.doesNotMatch(unit, new RegExp(key))
+      assert.deepEqual(parseEnvironment(readFileSync(at('/etc/second/environment'), 'utf8')), {
+        FOMULAR_MAX_AGENTS: '9',
+        OTHER: 'a  b',
+      })
+      assert.equal(readFileSync(at('/etc/second/key'), 'utf8').trim(), key)
+      assert.doesNotMatch(await machine.out(['systemctl', 'show', 'second']), new RegExp(key))
+    },
+  )
+
+  await t.test('a key file that its user cannot read is given anew', async () => {
+    const path = '/etc/systemd/system/third.service'
+    write(
+      path,
+      '[Service]\nUser=bob\nExecStart=/usr/local/bin/fomular-daemon --server-url ws://127.0.0.1:3001 --key-file /root/none\n',
+    )
+    await machine.out(['systemctl', 'daemon-reload'])
+    const flags = ['service', 'install', '--take-over', '--name', 'third', '--dry-run', '--json']
+    const refused = await daemon(flags)
+    assert.equal(JSON.parse(refused.stdout).error.code, 'key_unreadable')
+    const given = await daemon([...flags, '--key-file', MACHINE_KEY])
+    assert.equal(given.code, 0, given.stdout)
   })
 })

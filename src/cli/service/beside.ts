@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import type { DaemonFlags } from '../../config/config.ts'
 import { UserError } from '../../platform/errors.ts'
 import { filesIn, type HandUnit, readText, unitsByHand } from '../../service/by-hand.ts'
 import { readInstalled } from '../../service/mark.ts'
@@ -19,6 +20,8 @@ interface Asked {
   dryRun: boolean
   json: boolean
   home: string
+  /** Flags of the daemon. */
+  given: DaemonFlags
 }
 
 /** What others have set up for this program with the same manager. */
@@ -68,21 +71,21 @@ async function ask({ what, name }: ByHand, { dryRun, json }: Asked, notes: strin
   })
 }
 
-async function byHand({ manager, home }: Asked): Promise<ByHand[]> {
+async function byHand({ manager, home, given }: Asked): Promise<ByHand[]> {
   if (manager === 'pm2')
     return (await entries())
       .filter(({ name, pm2_env }) => isOurs(pm2_env.pm_exec_path ?? '') && !ownsEntry(name, home))
       .map((entry) => ({
         name: entry.name,
         what: `The pm2 entry ${entry.name}`,
-        take: () => takeOverEntry(entry),
+        take: () => takeOverEntry(entry, given),
       }))
   if (manager === 'launchd') return []
   const scope = manager === 'systemd' ? 'system' : 'user'
   return unitsByHand(scope).map((unit: HandUnit) => ({
     name: unit.name,
     what: `The unit ${unit.name} (${unit.path})`,
-    take: () => takeOverUnit(scope, unit),
+    take: () => takeOverUnit(scope, unit, given),
   }))
 }
 

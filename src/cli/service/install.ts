@@ -59,8 +59,15 @@ async function install(runs: Runs, options: Options) {
   ])
   const prepared = await prepare(runs, options)
   const { plan, manager, steps, notes } = prepared
+  const asRoot =
+    plan.account.uid === 0 && runs !== 'hub'
+      ? [
+          `Agents will run as root. Better: an ordinary user${manager.name === 'systemd' ? ', with --user NAME' : ''}.`,
+        ]
+      : []
   if (dryRun) {
-    const described = [...notes.map((said) => `say: ${said}`), ...steps.map(describe)]
+    const said = [...prepared.warnings, ...notes, ...asRoot].map((text) => `say: ${text}`)
+    const described = [...said, ...steps.map(describe), ...(await foreseen(prepared, start))]
     return json ? printJson({ steps: described }) : print(described.join('\n'))
   }
 
@@ -70,17 +77,27 @@ async function install(runs: Runs, options: Options) {
     warnings.push(warning)
     if (!json) note(warning)
   }
-  for (const warning of [...prepared.warnings, ...notes]) warn(warning)
-  if (plan.account.uid === 0 && runs !== 'hub')
-    warn(
-      `Agents will run as root. Better: an ordinary user${manager.name === 'systemd' ? ', with --user NAME' : ''}.`,
-    )
+  for (const warning of [...prepared.warnings, ...notes, ...asRoot]) warn(warning)
   const { done, status } = await carryOut(prepared, start, warn)
   if (json) return printJson({ ...status, done, warnings })
   for (const text of done) print(text)
   const { serviceText } = await import('../render/service.ts')
   print(serviceText(status, stdoutColors()))
   if (runs !== 'daemon') print(hubHint())
+}
+
+const restarted = (runs: Runs) =>
+  runs === 'hub' ? 'restart the hub' : 'restart the daemon; its agents run on'
+
+/** What comes after the steps, before anything is done. */
+async function foreseen({ plan, before, steps, stops, renews }: Prepared, start: boolean): Promise<string[]> {
+  if (!start || stops || renews || !before.running || before.state_dir === undefined) return []
+  const [{ isSame }, { isOutdated }] = await Promise.all([
+    import('../../service/steps.ts'),
+    import('./bring-up.ts'),
+  ])
+  const changes = steps.some((step) => step.do === 'write' && !isSame(step))
+  return changes || (await isOutdated(before.state_dir)) ? [restarted(plan.runs)] : []
 }
 
 const hubHint = () =>
@@ -109,5 +126,6 @@ async function carryOut(
   // What runs still, runs as it was installed before; or it is of another version than this one.
   const renews = start && ranOn !== undefined && (changed || (await isOutdated(ranOn)))
   if (!renews) return { done, status }
+  done.push(restarted(plan.runs))
   return { done, status: await (plan.runs === 'hub' ? startAnew(manager, at) : renew(manager, at, ranOn)) }
 }

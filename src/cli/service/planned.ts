@@ -22,7 +22,8 @@ export async function planFor(
   options: PlanFlags,
   { keyNeeded, taken }: { keyNeeded: boolean; taken?: TakenOver | undefined },
 ): Promise<Planned> {
-  const { user, path, host, port, dataDir, tlsCert, tlsKey, insecure, verbose, ...flags } = options
+  const { user, path, host, port, dataDir, tlsCert, tlsKey, insecure, verbose } = options
+  const flags = daemonFlags(options)
   const common = {
     manager,
     name,
@@ -38,11 +39,28 @@ export async function planFor(
   return makePlan({
     ...common,
     runs,
-    flags: flags as DaemonFlags,
+    flags,
     keyNeeded,
     ...(port !== undefined && { port }),
     ...(taken && { taken }),
   })
+}
+
+/** What is left for the daemon. */
+export function daemonFlags(options: PlanFlags): DaemonFlags {
+  const {
+    user: _user,
+    path: _path,
+    host: _host,
+    port: _port,
+    dataDir: _dir,
+    tlsCert: _cert,
+    tlsKey: _tlsKey,
+    insecure: _insecure,
+    verbose: _verbose,
+    ...flags
+  } = options
+  return flags as DaemonFlags
 }
 
 /** Flags of the one would be lost in the other. */

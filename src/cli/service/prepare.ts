@@ -11,7 +11,7 @@ import { checkFree } from './bring-up.ts'
 import { planChange } from './change.ts'
 import type { ServiceOptions } from './options.ts'
 import { checkPort } from './plan-hub.ts'
-import { type PlanFlags, planFor } from './planned.ts'
+import { daemonFlags, type PlanFlags, planFor } from './planned.ts'
 
 /** An installation that is about to be carried out, or shown. */
 export interface Prepared {
@@ -25,6 +25,8 @@ export interface Prepared {
   warnings: string[]
   /** Whether what runs is stopped first. */
   stops: boolean
+  /** Whether the steps themselves start it anew. */
+  renews: boolean
 }
 
 type Options = ServiceOptions & { start: boolean; takeOver?: boolean; dryRun?: boolean } & PlanFlags
@@ -47,6 +49,7 @@ export async function prepare(
     dryRun: dryRun ?? false,
     json: json ?? false,
     home: homeOf(process.env),
+    given: daemonFlags(options),
   })
   if (taken && runs === 'up') throw notOurs(name)
   const { plan, key, warnings } = await planFor(runs, manager.name, name, options, { keyNeeded: true, taken })
@@ -55,10 +58,12 @@ export async function prepare(
   const before = taken ? { ...status, user: taken.user, state_dir: taken.stateDir } : status
   checkFree(plan.stateDir, before)
   const { path: file, text } = await manager.file(plan)
+  const installed = readInstalled(file)
+  if (installed && !installed.mark && !taken) throw notOurs(name)
   // Pm2 and launchd read an entry once: for a new one, they end what runs.
-  const renews = (manager.name === 'pm2' || manager.name === 'launchd') && readInstalled(file)?.text !== text
+  const renews = (manager.name === 'pm2' || manager.name === 'launchd') && installed?.text !== text && start
   const ofOthers = taken !== undefined
-  const change = await planChange({ plan, manager, before, renews: renews && start, ofOthers })
+  const change = await planChange({ plan, manager, before, renews, ofOthers })
   return {
     plan,
     manager,
@@ -67,6 +72,7 @@ export async function prepare(
     notes: [...notes, ...(taken?.notes ?? []), ...change.notes],
     warnings: [...warnings, ...startedElsewhere()],
     stops: change.stops,
+    renews,
   }
 }
 
@@ -84,7 +90,7 @@ async function prepareHub(
   checkFree(plan.stateDir, before)
   if (!before.running && start) await checkPort(plan.args)
   const steps = await manager.install(plan, { start, key })
-  return { plan, manager, before, steps, notes: [], warnings, stops: false }
+  return { plan, manager, before, steps, notes: [], warnings, stops: false, renews: false }
 }
 
 const notOurs = (name: string) =>

@@ -35,25 +35,47 @@ export interface TakenOver {
 const OWN =
   /^(Type|ExecStart|User|Environment|EnvironmentFile|PassEnvironment|WorkingDirectory|StateDirectory|StateDirectoryMode|KillMode|KillSignal|Restart|RestartSec|RestartSteps|RestartMaxDelaySec|SuccessExitStatus|RestartForceExitStatus|RestartPreventExitStatus|NotifyAccess|WatchdogSec|LoadCredential)\s*=/
 
-/** @throws UserError where its command is not one that can be understood */
-export async function takeOverUnit(scope: Scope, { name, path }: HandUnit): Promise<TakenOver> {
+/**
+ * @param given flags that count more than the unit's
+ * @throws UserError where its command is not one that can be understood
+ */
+export async function takeOverUnit(
+  scope: Scope,
+  { name, path }: HandUnit,
+  given: DaemonFlags,
+): Promise<TakenOver> {
   const facts = await unitFacts(scope, name)
+  const what = `The unit ${name}`
+  const [argv = [], ...others] = facts.commands
+  if (others.length > 0) throw notUnderstood(what, 'it has several commands (ExecStart=)')
+  if (facts.dynamicUser) throw notUnderstood(what, 'its user exists only while it runs (DynamicUser=)')
+  const pattern = facts.environmentFiles.find((file) => /[*?[]/.test(file))
+  if (pattern !== undefined) throw notUnderstood(what, `EnvironmentFile=${pattern} is a pattern`)
   const manager = scope === 'system' ? 'systemd' : 'systemd-user'
   const account = await accountOf(facts.user || String(process.getuid?.() ?? 0))
   const environment = { ...facts.environment }
   for (const file of facts.environmentFiles)
     Object.assign(environment, parseEnvironment(readText(file) ?? ''))
   const understood = await understand({
-    what: `The unit ${name}`,
-    argv: expandCommand(facts.argv, environment),
+    what,
+    argv: expandCommand(argv, environment),
     environment,
     account: { name: account.name, home: account.home },
     cwd: facts.workingDirectory.replace(/^~/, account.home) || '/',
     stateDirectory: facts.stateDirectory[0],
     credential: facts.credentials.key ?? facts.credentials['fomular-key'],
+    given,
   })
   const files = serviceFiles(manager, name, account.home)
   const steps = [...keep(path, files.unit), ...dropIns(scope, name).flatMap(putAside)]
+  const backups = steps.flatMap((step) => (step.do === 'write' ? [step] : []))
+  const { key } = understood
+  const holders = [
+    ...backups.filter(({ text }) => key && text.includes(key)).map((backup) => backup.path),
+    ...[...(path === files.unit ? [] : [path]), ...facts.environmentFiles].filter(
+      (file) => key && readText(file)?.includes(key),
+    ),
+  ]
   const variables = await environmentStep(files.environment, understood.environment)
   const lost = [path, ...dropIns(scope, name).filter((file) => isInTheWay(readText(file) ?? ''))].flatMap(
     unknownSettings,
@@ -64,8 +86,11 @@ export async function takeOverUnit(scope: Scope, { name, path }: HandUnit): Prom
     steps: [...steps, ...variables],
     notes: [
       `The unit ${name} is taken over: server, key, user ${account.name}, state folder ${understood.stateDir} and variables stay as they are.`,
-      ...(files.unit === path
-        ? [`What it was is kept in ${kept(path)}, which has the key in it: delete it once all is well.`]
+      ...(backups.length > 0
+        ? [`What was there is kept in ${backups.map((backup) => backup.path).join(', ')}.`]
+        : []),
+      ...(holders.length > 0
+        ? [`The key is still in ${holders.join(', ')}: delete it there once all is well.`]
         : []),
       ...(variables.length > 0
         ? [`Its variables go into ${files.environment}, which only its owner can read.`]
@@ -89,13 +114,16 @@ interface Found {
   stateDirectory?: string | undefined
   /** Path of the key, where systemd hands it over. */
   credential?: string | undefined
+  given: DaemonFlags
 }
 
 /** Flags, key, state folder and variables of a command that runs the daemon. @throws UserError */
-async function understand({ what, argv, environment, account, cwd, stateDirectory, credential }: Found) {
-  const at = argv.findIndex((word) => isOurs(word) && !/\s/.test(word))
-  if (at === -1) throw notUnderstood(what, 'a shell may be in between')
-  const { key: givenKey, keyFile, ...flags } = parseFlags(what, argv.slice(at + 1))
+async function understand(found: Found) {
+  const { what, account, cwd, stateDirectory, credential, given } = found
+  const { args, assigned } = programOf(what, found.argv)
+  const environment = { ...found.environment, ...assigned }
+  const { key: givenKey, keyFile, ...flags } = parseFlags(what, args)
+  const isGiven = given.key !== undefined || given.keyFile !== undefined
   for (const name of ['caFile', 'config', 'stateDir'])
     if (typeof flags[name] === 'string') flags[name] = resolve(cwd, flags[name])
   const {
@@ -111,7 +139,9 @@ async function understand({ what, argv, environment, account, cwd, stateDirector
     typeof givenKey === 'string'
       ? givenKey
       : typeof file === 'string'
-        ? await readAs(account.name, resolve(cwd, file))
+        ? isGiven
+          ? undefined
+          : await readAs(account.name, resolve(cwd, file))
         : (FOMULAR_KEY ?? (credential && readText(credential)?.trim()))
   const env = {
     ...rest,
@@ -120,9 +150,29 @@ async function understand({ what, argv, environment, account, cwd, stateDirector
     ...(stateDirectory && { STATE_DIRECTORY: `/var/lib/${stateDirectory}` }),
   }
   // What a key is for, is known by its value: the variable that the command took it from is not kept.
-  const kept = Object.entries(rest).filter(([, value]) => value !== key)
-  const config = await loadDaemonConfig({ flags: { ...flags, ...(key !== undefined && { key }) }, env })
+  const kept = Object.entries(rest).filter(([, value]) => !key || !value.includes(key))
+  const { key: _key, keyFile: _keyFile, ...further } = given
+  const known = key ?? (isGiven ? 'given' : undefined)
+  const config = await loadDaemonConfig({
+    flags: { ...flags, ...further, ...(known !== undefined && { key: known }) },
+    env,
+  })
   return { flags, key, stateDir: config.state_dir, path: PATH, environment: Object.fromEntries(kept) }
+}
+
+/** What a command hands this program. What else it starts would be lost: it is refused. @throws UserError */
+function programOf(what: string, argv: string[]): { args: string[]; assigned: Record<string, string> } {
+  const assigned: Record<string, string> = {}
+  let at = 0
+  if (basename(argv[0] ?? '') === 'env')
+    for (at = 1; /^[A-Za-z_]\w*=/.test(argv[at] ?? ''); at++) {
+      const [name = '', ...value] = (argv[at] ?? '').split('=')
+      assigned[name] = value.join('=')
+    }
+  if (/^node(js)?$/.test(basename(argv[at] ?? ''))) at++
+  const program = argv[at] ?? ''
+  if (isOurs(program) && !/\s/.test(program)) return { args: argv.slice(at + 1), assigned }
+  throw notUnderstood(what, `it is started by way of ${basename(argv[0] ?? '') || 'another program'}`)
 }
 
 function parseFlags(what: string, args: string[]): Record<string, string | boolean | undefined> {
@@ -196,7 +246,8 @@ const unknownSettings = (path: string): string[] =>
 async function environmentStep(path: string, environment: Record<string, string>): Promise<Step[]> {
   const before = readText(path) ?? ''
   const known = parseEnvironment(before)
-  const added = Object.entries(environment).filter(([name]) => !(name in known))
+  // A later line counts more.
+  const added = Object.entries(environment).filter(([name, value]) => known[name] !== value)
   if (added.length === 0) return []
   const lines = added.map(([name, value]) => environmentLine(name, value))
   const text = `${before === '' || before.endsWith('\n') ? before : `${before}\n`}${lines.join('')}`
@@ -208,7 +259,7 @@ const OF_ENTRY =
   /^(FOMULAR_|ANTHROPIC_|CLAUDE_|AWS_|GOOGLE_|(HTTPS?|NO|ALL)_PROXY$|NODE_EXTRA_CA_CERTS$|LANG$|LC_ALL$)/i
 
 /** @throws UserError */
-export async function takeOverEntry({ name, pm2_env }: Pm2Entry): Promise<TakenOver> {
+export async function takeOverEntry({ name, pm2_env }: Pm2Entry, given: DaemonFlags): Promise<TakenOver> {
   const all = Object.entries(pm2_env.env ?? {}).filter(
     (entry): entry is [string, string] => typeof entry[1] === 'string',
   )
@@ -221,6 +272,7 @@ export async function takeOverEntry({ name, pm2_env }: Pm2Entry): Promise<TakenO
     environment,
     account,
     cwd: pm2_env.pm_cwd ?? '/',
+    given,
   })
   const { PATH: _path, HOME: _home, ...kept } = understood.environment
   return {

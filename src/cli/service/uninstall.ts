@@ -110,6 +110,8 @@ async function uninstallOne(
   const plans = states.map((dir) => planPurge(dir, { whole: isUsual(dir, at.name) }))
   if (!wanted) for (const path of [...files, ...states]) gone.left.push(`${path}: --purge removes it`)
   else gone.left.push(...plans.flatMap(({ left }) => left))
+  if (wanted && manager.name.startsWith('systemd'))
+    gone.left.push('its log in the journal, until that is rotated')
   const paths = wanted ? [...plans.flatMap(({ paths: own }) => own), ...files] : []
   // What is in the unit's folders goes before those.
   const steps = await manager.uninstall(at)
@@ -127,7 +129,6 @@ async function uninstallOne(
   const { removed, left } = await purge([...now.flatMap(({ paths: own }) => own), ...files])
   gone.done.push(...removed.map((path) => `removed ${path}`))
   gone.left.push(...left)
-  if (manager.name.startsWith('systemd')) gone.left.push('its log in the journal, until that is rotated')
   const { unlinkEmpty } = await import('./unlink-empty.ts')
   unlinkEmpty(manager.name, at)
   return gone

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { planPurge, purge } from '../../../src/service/purge.ts'
 import { type Cleanup, tempDir } from '../../support/temp.ts'
@@ -43,4 +43,17 @@ test('a link is left, and what it leads to; so is a folder that is not this prog
     })
   assert.deepEqual(planPurge('/nowhere', { whole: true }), { paths: [], left: [] })
   assert.deepEqual(planPurge('/proc', { whole: true }).left, ['/proc: a disk is mounted there'])
+})
+
+test('root removes what is in another user’s folder as that user, wherever a link leads', async (t) => {
+  if (process.getuid?.() !== 0) return
+  const victim = state(t)
+  const home = tempDir(t)
+  chownSync(home, 65534, 65534)
+  chmodSync(dirname(victim), 0o755)
+  symlinkSync(dirname(victim), join(home, 'link'))
+  const path = join(home, 'link/state')
+  const { removed, left } = await purge([path])
+  assert.deepEqual([removed, left], [[], [`${path}: it cannot be removed`]])
+  assert.ok(existsSync(join(victim, 'machine.json')))
 })
