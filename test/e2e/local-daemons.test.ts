@@ -152,7 +152,7 @@ test('on a machine with a service, the everyday commands speak of it', async (t)
     await machine.out(['install', '-o', 'bob', '-m', '600', MACHINE_KEY, '/home/bob/key'])
     on.write(
       '/etc/systemd/system/agents.service',
-      `[Service]\nUser=bob\nExecStart=/usr/local/bin/fomular-daemon ${SERVER.join(' ')} \\\n  --key-file /home/bob/key\n`,
+      `[Service]\nUser=bob\nRestart=always\nExecStart=/usr/local/bin/fomular-daemon ${SERVER.join(' ')} \\\n  --key-file /home/bob/key\n`,
     )
     await machine.out(['systemctl', 'daemon-reload'])
     const state = '/home/bob/.fomular/state'
