@@ -122,12 +122,6 @@ export function readJson<T>(path: string, schema: z.ZodMiniType<T>): ReadResult<
     text = readPlain(path)
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return { ok: false, reason: 'missing' }
-    if (['EACCES', 'EPERM'].includes(systemCode(error) ?? ''))
-      throw new UserError('unreadable', `This user may not read ${path}.`, {
-        remedy: 'Run this as the user it belongs to, or with sudo.',
-        exitCode: 4,
-        cause: error,
-      })
     throw error
   }
   let json: unknown

@@ -5,9 +5,23 @@ import { UserError } from './errors.ts'
 /**
  * Opens a file for reading. In another user's folder it must be a plain file of that user's: not a link to something that
  * only this user may read, a device, or a pipe that never gives anything.
- * @throws the system's error, or UserError
+ * @throws UserError where this user may not read it, or it is no such file; or the system's error
  */
 export function openOwned(path: string): number {
+  try {
+    return open(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'EACCES' && code !== 'EPERM') throw error
+    throw new UserError('unreadable', `This user may not read ${path}.`, {
+      remedy: 'Run this as the user it belongs to, or with sudo.',
+      exitCode: 4,
+      cause: error,
+    })
+  }
+}
+
+function open(path: string): number {
   const owner = statSync(dirname(path)).uid
   if (!process.getuid || owner === process.getuid()) return openSync(path, 'r')
   let fd: number | undefined

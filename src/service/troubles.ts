@@ -55,6 +55,13 @@ function isReadOnly(unit: Properties): boolean {
   return rights && roots.some((root) => under(folder, root))
 }
 
+/** Whether the key is in the unit: as it is, or in a variable that the unit sets. */
+function showsKey({ ExecStart = '', Environment = '' }: Properties): boolean {
+  const [given, variable = 'FOMULAR_KEY'] = /\s--key[ =](?:\$\{?(\w+)\}?)?/.exec(ExecStart) ?? []
+  const isLiteral = given !== undefined && !given.includes('$')
+  return isLiteral || new RegExp(`[\\s"]${variable}=`).test(` ${Environment}`)
+}
+
 const restartsOn75 = ({ Restart = 'no', RestartForceExitStatus, SuccessExitStatus }: Properties) =>
   Restart === 'always' ||
   includes(RestartForceExitStatus, CODES.restart) ||
@@ -78,6 +85,12 @@ const RULES: Rule[] = [
     when: ({ Environment }) => !` ${Environment ?? ''} `.includes(` ${SUPERVISED}=1 `),
     message: 'does not tell the daemon that it is started again: it might start itself, beside the unit',
     set: `Environment=${SUPERVISED}=1`,
+  },
+  {
+    level: 'warning',
+    when: showsKey,
+    message: 'shows its key to every user of this machine (systemctl show)',
+    set: '--key-file with a file of mode 0600 in place of the key',
   },
   {
     level: 'error',

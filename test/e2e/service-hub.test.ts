@@ -105,5 +105,32 @@ test('a hub as a service, and hub and daemon as one', async (t) => {
     await service('stop')
     const bobs = "for p in /proc/[0-9]*; do stat -c '%U %n' $p; done 2>/dev/null | grep ^bob || true"
     assert.equal(await machine.out(['sh', '-c', bobs]), '')
+    // What others may not read is said in words.
+    await machine.out(['sh', '-c', 'mkdir -m 700 /srv/closed && touch /srv/closed/daemon.log'])
+    const log = await daemon(['logs', '--state-dir', '/srv/closed'], { user: 'bob' })
+    assert.deepEqual([log.code, log.stdout], [4, ''])
+    assert.match(log.stderr, /^error: This user may not read \/srv\/closed\/daemon\.log\.\n.*with sudo/)
+    await service('uninstall', '--purge')
+  })
+
+  await t.test('a hub of a user’s own systemd, from its start to its removal', async () => {
+    await machine.out(['loginctl', 'enable-linger', 'bob'])
+    const bus = async () => (await machine.run(['sh', '-c', 'test -S /run/user/*/bus'])).code === 0
+    await until(bus, { what: 'the systemd of bob' })
+    const own = async (...args: string[]) => {
+      const { code, stdout, stderr } = await daemon([...args, '--json'], { user: 'bob' })
+      assert.equal(code, 0, stdout + stderr)
+      return JSON.parse(stdout)
+    }
+    const installed = await own('service', 'install', 'hub')
+    assert.deepEqual(
+      [installed.running, installed.says, installed.state_dir],
+      [true, 'Listening on http://127.0.0.1:3001', '/home/bob/.fomular/state/hub'],
+    )
+    assert.deepEqual((await own('machine', 'list')).machines, [])
+    const restarted = await own('service', 'restart')
+    assert.notEqual(restarted.pid, installed.pid)
+    await own('service', 'uninstall', '--purge')
+    assert.equal(await machine.out(['find', '/home/bob', '-name', 'fomular*']), '')
   })
 })

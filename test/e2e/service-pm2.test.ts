@@ -108,3 +108,30 @@ test('pm2 keeps the daemon running, and lets its agents live', async (t) => {
   assert.ok(!existsSync(join(home, '.config/fomular-daemon')))
   assert.doesNotMatch((await pm2('jlist')).stdout, /fomular-daemon/)
 })
+
+test('a hub with pm2: installed, changed, started anew, removed', async (t) => {
+  const stage = await Stage.open(t)
+  const env = { ...stage.env, PATH: `${await testTool('pm2', '7.0.4')}/.bin:${stage.env.PATH}` }
+  const pm2 = (...args: string[]) => promisify(execFile)('pm2', args, { env, cwd: stage.cwd })
+  const run = async (...args: string[]) => {
+    const running = stage.run([...args, '--json'], env)
+    const code = await running.ended
+    assert.equal(code, 0, running.log())
+    return JSON.parse(running.log().slice(running.log().indexOf('{')))
+  }
+  const port = ['--port', String(stage.port), '--data-dir', join(stage.state, 'hub')]
+  const installed = await run('service', 'install', 'hub', '--manager', 'pm2', ...port)
+  assert.deepEqual([installed.name, installed.running, installed.runs], ['fomular-hub', true, 'hub'])
+  const listed = () => run('machine', 'list').then(({ machines }) => machines)
+  await until(() => listed().catch(() => false), { what: 'the hub' })
+  const changed = await run('service', 'install', 'hub', '--manager', 'pm2', ...port, '--verbose')
+  assert.notEqual(changed.pid, installed.pid)
+  const restarted = await run('service', 'restart')
+  assert.notEqual(restarted.pid, changed.pid)
+  await until(() => listed().catch(() => false), { what: 'the hub again' })
+  const { left } = await run('service', 'uninstall', '--purge')
+  assert.match(left.join(), /its log in .*\/logs/)
+  assert.ok(!existsSync(join(stage.env.HOME!, '.config/fomular-hub')))
+  assert.doesNotMatch((await pm2('jlist')).stdout, /fomular-hub/)
+  await pm2('kill')
+})

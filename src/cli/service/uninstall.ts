@@ -112,6 +112,8 @@ async function uninstallOne(
   else gone.left.push(...plans.flatMap(({ left }) => left))
   if (wanted && manager.name.startsWith('systemd'))
     gone.left.push('its log in the journal, until that is rotated')
+  if (wanted && manager.name === 'pm2')
+    gone.left.push(`its log in ${process.env.PM2_HOME || `${at.home}/.pm2`}/logs`)
   const paths = wanted ? [...plans.flatMap(({ paths: own }) => own), ...files] : []
   // What is in the unit's folders goes before those.
   const steps = await manager.uninstall(at)

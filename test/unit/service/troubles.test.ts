@@ -46,6 +46,15 @@ test('a unit that would end agents, or keep updates from working, is told with i
   assert.deepEqual(said({ ProtectHome: 'read-only' }), ['error Set ProtectHome=no'])
   assert.deepEqual(said({ PrivateTmp: 'yes' }), ['warning Set PrivateTmp=no'])
   assert.deepEqual(said({ OOMPolicy: 'stop' }), ['warning Set OOMPolicy=continue'])
+  const key = ['warning Set --key-file with a file of mode 0600 in place of the key']
+  const command = (flags: string) =>
+    `{ path=/x/fomular-daemon ; argv[]=/x/fomular-daemon ${flags} ; ignore_errors=no }`
+  assert.deepEqual(said({ ExecStart: command('--key secret') }), key)
+  const fromVariable = { ExecStart: command(`--key \${MACHINE_KEY}`) }
+  assert.deepEqual(said(fromVariable), [])
+  assert.deepEqual(said({ ...fromVariable, Environment: `MACHINE_KEY=secret ${good.Environment}` }), key)
+  assert.deepEqual(said({ Environment: `${good.Environment} FOMULAR_KEY=secret` }), key)
+  assert.deepEqual(said({ ExecStart: command('--key-file /x/key') }), [])
   assert.deepEqual(said({ NeedDaemonReload: 'yes' }), ['warning systemctl daemon-reload'])
 })
 
