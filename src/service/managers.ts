@@ -5,9 +5,9 @@ import { filesIn } from './by-hand.ts'
 import { launchd } from './launchd.ts'
 import type { At, Manager } from './manager.ts'
 import { readInstalled } from './mark.ts'
-import { MANAGERS, type ManagerName, serviceFiles, serviceNameOf } from './plan.ts'
+import { MANAGERS, type ManagerName, PACKAGED_UNITS, serviceFiles, serviceNameOf } from './plan.ts'
 import { pm2 } from './pm2.ts'
-import { systemd } from './systemd.ts'
+import { packaged, systemd } from './systemd.ts'
 
 export const managerNamed = (name: ManagerName): Manager =>
   ({
@@ -25,6 +25,7 @@ export const usualManager = (): ManagerName =>
 function installedNames(home: string): string[] {
   const files = [
     ...filesIn('/etc/systemd/system', '.service'),
+    ...filesIn(PACKAGED_UNITS, '.service'),
     ...filesIn(join(home, '.config/systemd/user'), '.service'),
     ...filesIn(join(home, 'Library/LaunchAgents'), '.plist'),
   ].filter((path) => readInstalled(path)?.mark)
@@ -55,7 +56,9 @@ export function installedName(home: string): string {
 
 /** The manager of the service that is installed. @throws UserError where there is none, or more than one */
 export function installedManager(at: At): ManagerName {
-  const [found, ...more] = MANAGERS.filter((name) => existsSync(serviceFiles(name, at.name, at.home).unit))
+  const isInstalled = (name: ManagerName) =>
+    existsSync(serviceFiles(name, at.name, at.home).unit) || (name === 'systemd' && packaged(at.name))
+  const [found, ...more] = MANAGERS.filter(isInstalled)
   if (found && more.length === 0) return found
   throw found
     ? new UserError('service_ambiguous', `${at.name} is installed with ${[found, ...more].join(' and ')}.`, {

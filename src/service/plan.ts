@@ -89,6 +89,9 @@ export const variables = (plan: ServicePlan): Record<string, string> => ({
 export const keyVariable = (plan: ServicePlan, path: string): Record<string, string> =>
   plan.ownKey ? { FOMULAR_KEY_FILE: path } : {}
 
+/** Folder of the units that the machine's packages bring; an administrator's unit of the same name goes before. */
+export const PACKAGED_UNITS = '/usr/lib/systemd/system'
+
 /** What a service keeps beside its unit, by manager. */
 export function serviceFiles(manager: ManagerName, name: string, home: string) {
   const dir = manager === 'systemd' ? `/etc/${name}` : join(home, '.config', name)

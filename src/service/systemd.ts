@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
+import { join } from 'node:path'
 import { UserError } from '../platform/errors.ts'
 import { hubUnitText } from './hub-unit.ts'
 import type { At, Manager, Status } from './manager.ts'
-import { readInstalled } from './mark.ts'
-import { type ServicePlan, serviceFiles } from './plan.ts'
+import { type Installed, readInstalled } from './mark.ts'
+import { PACKAGED_UNITS, type ServicePlan, serviceFiles } from './plan.ts'
 import { run } from './run.ts'
 import { keySteps, type Step } from './steps.ts'
 import { unitText } from './unit.ts'
@@ -47,6 +48,13 @@ export function systemd(scope: Scope): Manager {
     return { path: files(at(plan)).unit, text, mode: 0o644 }
   }
 
+  const found = (of: At): { file: string; installed: Installed | undefined } => {
+    const { unit } = files(of)
+    const installed = readInstalled(unit)
+    const other = system && !installed ? packaged(of.name) : undefined
+    return other ?? { file: unit, installed }
+  }
+
   return {
     name,
     file,
@@ -71,6 +79,7 @@ export function systemd(scope: Scope): Manager {
       checkUsable(system)
       const { unit, key, dir } = files(of)
       const { username } = userInfo()
+      if (system && !existsSync(unit) && packaged(of.name)) throw belongsToPackage(of.name)
       return [
         ...(existsSync(unit) ? [systemctl('disable', '--now', '--quiet', of.name)] : []),
         { do: 'remove', path: unit },
@@ -87,8 +96,7 @@ export function systemd(scope: Scope): Manager {
     stop: ({ name: of }) => [systemctl('stop', of)],
 
     async status(of): Promise<Status> {
-      const file = files(of).unit
-      const installed = readInstalled(file)
+      const { file, installed } = found(of)
       const shown = await properties(scope, of.name)
       const pid = Number(shown.MainPID ?? 0)
       return {
@@ -99,7 +107,7 @@ export function systemd(scope: Scope): Manager {
         running: shown.ActiveState === 'active',
         failed: shown.ActiveState === 'failed',
         enabled: shown.UnitFileState === 'enabled',
-        state: `${shown.ActiveState ?? 'unknown'} (${shown.SubState ?? 'unknown'})`,
+        state: stateIn(shown),
         ...(pid > 0 && { pid, ...(shown.ActiveEnterTimestamp && { since: shown.ActiveEnterTimestamp }) }),
         ...(shown.NRestarts && { restarts: Number(shown.NRestarts) }),
         ...(shown.StatusText && { says: shown.StatusText }),
@@ -123,6 +131,26 @@ export function systemd(scope: Scope): Manager {
   }
 }
 
+/** The unit of this name that a package brings, where it runs this program. */
+export function packaged(name: string): { file: string; installed: Installed } | undefined {
+  const file = join(PACKAGED_UNITS, `${name}.service`)
+  const installed = readInstalled(file)
+  return installed?.mark && { file, installed }
+}
+
+const belongsToPackage = (name: string) =>
+  new UserError('from_package', `The service ${name} belongs to the Debian package fomular-daemon.`, {
+    remedy: `Remove both with \`sudo apt-get remove fomular-daemon\`; to stop the service for good and keep the program: sudo systemctl disable --now ${name}`,
+    exitCode: 4,
+  })
+
+/** Systemd calls a start successful where a condition of the unit has kept it from starting. */
+function stateIn({ ActiveState, SubState, ConditionResult, ConditionTimestamp }: Properties): string {
+  const state = `${ActiveState ?? 'unknown'} (${SubState ?? 'unknown'})`
+  const unmet = ActiveState === 'inactive' && ConditionResult === 'no' && ConditionTimestamp
+  return unmet ? `${state}: it did not start, because a condition of its unit is not met` : state
+}
+
 /** Nothing where there is no systemd. */
 export async function properties(scope: Scope, unit: string): Promise<Properties> {
   const argv = ['systemctl', ...(scope === 'system' ? [] : ['--user']), 'show', unit]
@@ -138,7 +166,7 @@ export async function properties(scope: Scope, unit: string): Promise<Properties
 
 /** Without a login, as from cron, nothing says where the user's systemd is to be found. */
 export function userEnvironment(): NodeJS.ProcessEnv {
-  const runtime = `/run/user/${userInfo().uid}`
+  const runtime = `/run/user/${process.getuid?.()}`
   return process.env.XDG_RUNTIME_DIR ? process.env : { ...process.env, XDG_RUNTIME_DIR: runtime }
 }
 

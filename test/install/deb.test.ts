@@ -127,7 +127,8 @@ for (const release of ['bookworm', 'trixie'] as const)
       const { machines } = await hub<{ machines: HubMachine[] }>('machine', 'list')
       return machines.find((each) => each.connected)
     }
-    const agent = async () => (await hub<{ agents: HubAgent[] }>('agent', 'list')).agents[0]
+    const agent = async (id = 'worker') =>
+      (await hub<{ agents: HubAgent[] }>('agent', 'list')).agents.find(({ agent_id }) => agent_id === id)
     let pid: number | undefined
 
     await t.test('with a key it runs, as a user of its own, and leaves updates to apt', async () => {
@@ -156,6 +157,30 @@ for (const release of ['bookworm', 'trixie'] as const)
       assert.match(update.stderr, /apt-get install fomular-daemon/)
     })
 
+    await t.test(
+      "the commands for services know the package's unit, and leave its removal to apt",
+      async () => {
+        const status = async () =>
+          JSON.parse(await machine.out(['fomular-daemon', 'service', 'status', '--json']))
+        const before = await status()
+        assert.equal(before.file, '/usr/lib/systemd/system/fomular-daemon.service')
+        assert.deepEqual([before.installed, before.running, before.user], [true, true, 'fomular-daemon'])
+        assert.match(
+          await machine.out(['fomular-daemon', 'service', 'logs', '--lines', '5']),
+          /fomular-daemon/,
+        )
+        await machine.out(['fomular-daemon', 'service', 'restart'])
+        assert.notEqual((await status()).pid, before.pid)
+        assert.equal((await agent())?.pid, pid)
+        for (const args of [[], ['--dry-run'], ['--purge']]) {
+          const uninstall = await machine.run(['fomular-daemon', 'service', 'uninstall', ...args])
+          assert.equal(uninstall.code, 4, uninstall.stdout)
+          assert.match(uninstall.stderr, /sudo apt-get remove fomular-daemon/)
+        }
+        assert.equal((await status()).running, true)
+      },
+    )
+
     await t.test('an upgrade has the daemon started anew, and its agent lives on', async () => {
       const before = (await connected())?.since
       await sh(`ln -sfn /srv/both ${releases}; apt-get update 2>&1`)
@@ -171,6 +196,28 @@ for (const release of ['bookworm', 'trixie'] as const)
       assert.equal((await agent())?.state, 'idle')
     })
 
+    await t.test('as an ordinary user, too, it is started anew by apt while its agent lives on', async () => {
+      await sh('useradd --create-home deploy')
+      const key = ['--key-file', '/var/lib/hub/machine.key']
+      const install = ['fomular-daemon', 'service', 'install', '--user', 'deploy', ...key]
+      const installed = await machine.run([...install, '--server-url', 'ws://127.0.0.1:3001'])
+      assert.equal(installed.code, 0, installed.stderr)
+      assert.match(installed.stderr, /has run as fomular-daemon, and will run as deploy/)
+      assert.equal(await sh(`test ! -d /proc/${pid} && echo ended`), 'ended\n')
+      await until(connected, { what: 'the daemon of deploy' })
+      await hub('agent', 'start', '--id', 'second', '--cwd', '/tmp')
+      await until(async () => (await agent('second'))?.state === 'idle', { what: 'the agent of deploy' })
+      pid = (await agent('second'))?.pid
+      assert.equal((await sh(`stat -c %U /proc/${pid}`)).trim(), 'deploy')
+      const before = (await connected())?.since
+      const said = await sh('apt-get install --yes --reinstall fomular-daemon 2>&1')
+      assert.doesNotMatch(said, /still runs the version before/)
+      await until(async () => ((await connected())?.since ?? '') > (before ?? ''), {
+        what: 'the next daemon',
+      })
+      assert.equal((await agent('second'))?.pid, pid)
+    })
+
     await t.test(
       'removed: the agent has ended, settings and state are there; purged: nothing is',
       async () => {
@@ -181,7 +228,7 @@ for (const release of ['bookworm', 'trixie'] as const)
         await sh('apt-get purge --yes fomular-daemon 2>&1')
         assert.equal(
           await sh(
-            'ls -d /etc/fomular-daemon /var/lib/fomular-daemon /usr/lib/fomular-daemon 2>/dev/null || true',
+            'ls -d /etc/fomular-daemon /var/lib/fomular-daemon* /usr/lib/fomular-daemon 2>/dev/null || true',
           ),
           '',
         )
