@@ -1,6 +1,7 @@
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { basename, dirname } from 'node:path'
+import { homeOf } from '../config/home.ts'
 import { type StatePaths, stateDir, statePaths } from '../config/paths.ts'
 import { systemCode } from '../platform/errors.ts'
 import { readOwned } from '../platform/owned.ts'
@@ -76,7 +77,7 @@ export async function lookAt(env: NodeJS.ProcessEnv, dir: string): Promise<Local
 
 /** Services that run this program: the machine's, and this user's own; those of pm2 left out, which takes long to answer. */
 export async function listServices(env: NodeJS.ProcessEnv): Promise<Service[]> {
-  const home = env.HOME || userInfo().homedir
+  const home = homeOf(env)
   if (process.platform === 'darwin') return launchdServices(home)
   if (!existsSync('/run/systemd/system')) return []
   const units = await Promise.all((['system', 'user'] as const).map((scope) => listUnits(scope, home)))
@@ -133,7 +134,7 @@ const summary = ({ manager, name, state }: Supervisor & Partial<Service>) => ({
 /** Root's own, those of who called sudo, and services of the machine, of which anybody may know. */
 export function isNear(owner: number | undefined, service: Supervisor | undefined): boolean {
   if (service?.manager === 'systemd') return true
-  const { uid } = userInfo()
+  const uid = process.getuid?.()
   return owner === uid || (uid === 0 && String(owner) === process.env.SUDO_UID)
 }
 
@@ -196,8 +197,9 @@ export async function userName(
   if (running === undefined && service !== undefined) return service
   const uid = running ?? owner
   if (uid === undefined) return undefined
-  const own = userInfo()
-  if (uid === own.uid) return own.username
+  // In a container, this user may have no name.
+  const own = quietly(() => userInfo())
+  if (uid === own?.uid) return own.username
   const { stdout } = await run(['getent', 'passwd', String(uid)])
   return stdout.split(':')[0] || String(uid)
 }

@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os'
 import { environmentOf, userOf } from '../platform/process-list.ts'
 import { groupOf, type UnitPlace, unitOf } from './cgroup.ts'
 import type { ManagerName } from './plan.ts'
@@ -23,7 +22,7 @@ export async function supervisorOf(pid: number): Promise<Supervisor | undefined>
 
 const isOther = (pid: number) => {
   const owner = userOf(pid)
-  return owner !== undefined && owner !== userInfo().uid
+  return owner !== undefined && owner !== process.getuid?.()
 }
 
 /** Agents, and what somebody starts in a shell, can be in a unit, too. Another user's systemd is not asked. */

@@ -40,7 +40,7 @@ const FOLDERS: Record<Scope, (home: string) => string[]> = {
   user: (home) => [
     join(home, '.config/systemd/user'),
     '/etc/systemd/user',
-    `/run/user/${userInfo().uid}/systemd/transient`,
+    `/run/user/${process.getuid?.()}/systemd/transient`,
     join(home, '.local/share/systemd/user'),
     '/usr/lib/systemd/user',
   ],
