@@ -46,10 +46,10 @@ async function update(version: string, { check, allowDowngrade = false, json, ..
   if (check) {
     const found = await steps.look(paths, version)
     if (json) return printJson({ ...found, ...facts })
-    const { installed, available, newer, bad } = found
+    const { installed, available, newer, bad, instead = 'fomular-daemon update' } = found
     if (!newer) return print(`${installed} is installed; ${version} is ${available}: nothing newer.`)
     return print(
-      `${installed} is installed; ${available} is there${bad ? ', but failed on this machine before' : ''}: fomular-daemon update`,
+      `${installed} is installed; ${available} is there${bad ? ', but failed on this machine before' : ''}: ${clean(instead)}`,
     )
   }
   const lines = new StageLines({ quiet: json === true })

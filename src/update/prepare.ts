@@ -13,7 +13,7 @@ import type { Release } from './package-facts.ts'
 import { copyPackage, installedProgram, lockPath, putBack, versionDir, workDir } from './place.ts'
 import { checkEngine, checkPackage, nodeVersion, prove, type Runner, versionOf } from './prove.ts'
 import { download, findRelease, registryInUse } from './release.ts'
-import { packageName, type Target } from './target.ts'
+import { packageName, type Target, targetAt } from './target.ts'
 import { standInAt } from './trial.ts'
 import { checkIntegrity, checkSignature } from './verify.ts'
 
@@ -100,6 +100,8 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
 }
 
 export interface Look {
+  /** The program by the name it was started by. */
+  command: string
   requested: string
   policy: Policy
   env: NodeJS.ProcessEnv
@@ -107,7 +109,7 @@ export interface Look {
 }
 
 /** What the registry has for a program like this one, and whether that is newer. @throws UpdateFailure */
-export async function look({ requested, policy, env, signal }: Look) {
+export async function look({ command, requested, policy, env, signal }: Look) {
   const cwd = mkdtempSync(join(tmpdir(), 'fomular-update-'))
   try {
     const { version, published } = await lookUp(requested, policy, {
@@ -120,12 +122,24 @@ export async function look({ requested, policy, env, signal }: Look) {
       installed: VERSION,
       available: version,
       newer: gt(version, VERSION),
+      ...insteadOf(command, env),
       ...(published !== undefined && { published }),
     }
   } catch (error) {
     throw asFailure(error, 'resolve')
   } finally {
     rmSync(cwd, { recursive: true, force: true })
+  }
+}
+
+/** How to update a program that cannot be updated in place. */
+function insteadOf(command: string, env: NodeJS.ProcessEnv): { instead?: string } {
+  try {
+    targetAt(command, env)
+    return {}
+  } catch (error) {
+    const { remedy } = asFailure(error, 'resolve').error
+    return remedy === undefined ? {} : { instead: remedy }
   }
 }
 

@@ -145,7 +145,8 @@ export class Updates {
   /** What the registry has under a version or a dist-tag. @throws UpdateFailure */
   async check(requested: string) {
     const { policy, started } = this.#options
-    const found = await look({ requested, policy, env: started.env, signal: this.#abort.signal })
+    const { env, argv } = started
+    const found = await look({ command: argv[0], requested, policy, env, signal: this.#abort.signal })
     const bad = this.#record?.bad_versions.some(({ version }) => version === found.available) ?? false
     return { ...found, bad }
   }

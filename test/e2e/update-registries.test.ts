@@ -187,3 +187,17 @@ test('Ctrl-C ends an update at once, whoever fetches, and leaves the version bef
   }
   assert.equal(await machine.version(), '1.0.0')
 })
+
+test('where a program cannot be updated in place, --check says what to do instead', async (t) => {
+  const HOME = tempDir(t)
+  const env = {
+    PATH: process.env.PATH,
+    HOME,
+    FOMULAR_STATE_DIR: join(HOME, 'state'),
+    FOMULAR_UPDATE_REGISTRY: registry.url,
+  }
+  const check = (...args: string[]) =>
+    execa(process.execPath, [PROGRAM, 'update', '--check', ...args], { env, extendEnv: false })
+  assert.match((await check()).stdout, /1\.1\.0 is there: Update that with git, and build it\.$/)
+  assert.match(JSON.parse((await check('--json')).stdout).instead, /git/)
+})

@@ -70,6 +70,8 @@ export const UpdateCheck = z.object({
   published: z.optional(z.string()),
   /** It failed on this machine before. */
   bad: z.boolean(),
+  /** How to get it, where this program cannot be updated in place. */
+  instead: z.optional(z.string()),
 })
 export type UpdateCheck = z.infer<typeof UpdateCheck>
 

@@ -18,7 +18,8 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 export async function look(paths: StatePaths, requested: string) {
   const policy = await loadUpdateConfig(process.env)
   const { signal } = new AbortController()
-  const found = await lookUp({ requested, policy, env: process.env, signal }).catch(tell)
+  const { argv, env } = captureInvocation()
+  const found = await lookUp({ command: argv[0], requested, policy, env, signal }).catch(tell)
   const bad = peekRecord(paths.dir)?.bad_versions.some(({ version }) => version === found.available) ?? false
   return { ...found, bad }
 }
