@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { defaultUrl } from 'registry-url'
 import { homeOf } from '../config/home.ts'
@@ -67,10 +67,13 @@ function npmSettings(env: NodeJS.ProcessEnv): (key: string) => string | undefine
   return (key) => [variables, ...files].map((settings) => settings.get(key)).find(Boolean)
 }
 
+/** Settings of npm are some lines. */
+const NPMRC_BYTES = 1024 * 1024
+
+/** @throws UpdateFailure for a file that cannot be read: without it, updates would come from another registry */
 function readNpmrc(path: string, env: NodeJS.ProcessEnv): Map<string, string> {
   const settings = new Map<string, string>()
-  if (!existsSync(path)) return settings
-  for (const line of readFileSync(path, 'utf8').split('\n')) {
+  for (const line of npmrcText(path).split('\n')) {
     const [, key, value] = /^\s*([^#;=\s]+)\s*=\s*"?(.*?)"?\s*$/.exec(line) ?? []
     if (key !== undefined && value !== undefined)
       settings.set(
@@ -79,6 +82,23 @@ function readNpmrc(path: string, env: NodeJS.ProcessEnv): Map<string, string> {
       )
   }
   return settings
+}
+
+function npmrcText(path: string): string {
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false })
+    // /dev/null, for none; from a pipe, nothing may ever come.
+    if (!stat?.isFile()) return ''
+    if (stat.size > NPMRC_BYTES) throw new Error(`it is over ${NPMRC_BYTES} bytes`)
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new UpdateFailure(
+      'update_registry_unreachable',
+      'resolve',
+      `The settings of npm in ${path} cannot be read: ${(cause as Error).message}`,
+      { remedy: 'Make it a file that the user of the daemon can read.', cause },
+    )
+  }
 }
 
 function readCa(path: string): string {

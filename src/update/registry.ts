@@ -19,6 +19,9 @@ const SILENT_MS = 60_000
 const TARBALL_BYTES = 512 * 1024 * 1024
 const JSON_BYTES = 64 * 1024 * 1024
 const REDIRECTS = 5
+/** For all of an answer: one that trickles is never silent. */
+const JSON_MS = 2 * 60_000
+const TARBALL_MS = 60 * 60_000
 
 type Stage = 'resolve' | 'download' | 'verify'
 
@@ -81,11 +84,18 @@ async function receive(
   stage: Stage,
   take: (body: NodeJS.ReadableStream & AsyncIterable<unknown>) => Promise<void>,
 ) {
+  const limit = new AbortController()
+  const abort = () => limit.abort()
+  signal.addEventListener('abort', abort)
+  const allowed = stage === 'download' ? TARBALL_MS : JSON_MS
+  const timer = setTimeout(abort, allowed)
   try {
-    const response = await get(url, registry, signal)
+    if (signal.aborted) abort()
+    const response = await get(url, registry, limit.signal)
     const status = response.statusCode ?? 0
     if (status !== 200) {
-      response.resume()
+      // Its body may never end.
+      response.destroy()
       throw obstacleFailure({ stage, package: name, url, env: registry.proxyEnv, status })
     }
     if (response.headers['content-encoding'] === 'gzip') {
@@ -94,12 +104,17 @@ async function receive(
     } else await take(response)
   } catch (error) {
     if (signal.aborted) throw new UpdateFailure('update_interrupted', stage, 'The daemon was told to stop.')
+    const late = limit.signal.aborted ? `its answer took over ${allowed / 60_000} minutes` : undefined
     const failure = asFailure(error, stage)
     if (failure.error.code !== 'update_failed') throw failure
     const env = registry.proxyEnv
     const first = error instanceof AggregateError ? error.errors[0] : error
-    const { message: said } = first instanceof Error ? first : failure
-    throw obstacleFailure({ stage, package: name, url, env, code: systemCode(first), said, cause: error })
+    const said = late ?? (first instanceof Error ? first : failure).message
+    const code = late === undefined ? systemCode(first) : undefined
+    throw obstacleFailure({ stage, package: name, url, env, code, said, cause: error })
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', abort)
   }
 }
 
@@ -133,7 +148,7 @@ async function get(
   })
   const { location } = response.headers
   if ((response.statusCode ?? 0) < 300 || (response.statusCode ?? 0) >= 400 || !location) return response
-  response.resume()
+  response.destroy()
   if (redirects === REDIRECTS) throw new Error(`more than ${REDIRECTS} redirections`)
   const next = new URL(location, target)
   if (target.protocol === 'https:' && next.protocol !== 'https:')
