@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test'
 import { execa } from 'execa'
 import type { Outcome } from '../../src/protocol/index.ts'
 import { Installation } from '../support/installation.ts'
-import { FAULT, onStart, TestRegistry } from '../support/registry.ts'
+import { built, FAULT, onStart, TestRegistry } from '../support/registry.ts'
 import { until } from '../support/wait.ts'
 
 const registry = await TestRegistry.shared()
@@ -254,7 +254,7 @@ process.exit(1)`
 test('a daemon that is refused as too old updates itself to what the server names', async (t) => {
   await registry.release({ version: '0.5.0', before: FAULT.old, tag: 'ancient' })
   const machine = await Installation.open(t, registry, { version: '0.5.0' })
-  await machine.hub('1.1.0')
+  await machine.hub(built('1.1.0'))
   const daemon = machine.stage.run(machine.stage.daemonArgs(), {}, machine.stage.daemonCommand)
   await machine.runs('1.1.0')
   assert.equal(await daemon.ended, 0)

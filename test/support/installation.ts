@@ -162,12 +162,12 @@ export class Installation {
 
   /**
    * The hub as the daemon's user: the key is in a file that only that user can read.
-   * @param version of the hub
+   * @param code of the hub's program
    */
-  async hub(version = '1.0.0') {
+  async hub(code: string | Promise<string> = built('1.0.0')) {
     const { stage } = this
     const program = join(stage.dir, 'hub.cjs')
-    writeFileSync(program, await built(version))
+    writeFileSync(program, await code)
     const args = ['hub', '--host', '127.0.0.1', '--port', String(stage.port)]
     const hub = stage.run(args, {}, [...this.#asUser, this.node, program])
     const health = () =>

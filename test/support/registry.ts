@@ -16,6 +16,8 @@ export const PACKAGE = '@fomular-os/daemon'
 
 export interface ReleaseOptions {
   version: string
+  /** The program, where it is not what this checkout makes. */
+  code?: string
   /** JavaScript that comes before the program's own. */
   before?: string
   /** What package.json says in place of the usual. */
@@ -121,13 +123,14 @@ log: { type: file, path: ${join(dir, 'log')}, level: warn }
   /** Builds this program as another version, and publishes it. */
   async release({
     version,
+    code: program,
     before = '',
     manifest = {},
     delivered = {},
     files = {},
     ...publish
   }: ReleaseOptions) {
-    const [shebang, ...code] = (await built(version)).split('\n')
+    const [shebang, ...code] = (program ?? (await built(version))).split('\n')
     await this.publish({
       name: PACKAGE,
       version,
