@@ -99,6 +99,7 @@ export async function runDaemon(
       throw lost
     }
     if (how === 'restart') {
+      logger.info('restarting')
       await daemon.answered()
       await daemon.standDown(ending.hurry)
       notifier?.close()

@@ -19,7 +19,7 @@ export async function standDown({ agents, fates, takeNoCommands, stop, logger }:
   // Its settings may have changed since it was last asked.
   const fate = await fates.look()
   if (!fate || fates.doomed(agents).length === 0) {
-    logger.info('restarting; the agents run on')
+    logger.info('the agents run on')
     return
   }
   takeNoCommands()
@@ -28,7 +28,7 @@ export async function standDown({ agents, fates, takeNoCommands, stop, logger }:
   const running = [...agents].filter(({ ended }) => !ended).length
   logger.warn(
     { stopped: doomed.length, running_on: running - doomed.length, remedy: fate.remedy },
-    `restarting; ${fate.by} would end agents, which are stopped for the next daemon to resume them`,
+    `${fate.by} would end agents: they are stopped, and the next daemon resumes them`,
   )
   const why = `It was stopped for a restart of the daemon, with which ${fate.by} would have ended it.`
   await Promise.all(doomed.map((agent) => recall(agent, why, stop)))

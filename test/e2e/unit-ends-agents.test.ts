@@ -72,7 +72,7 @@ test('a unit that ends agents with the daemon: they are resumed, or live in scop
       assert.match(environment, /CLAUDE_CODE_RESUME_INTERRUPTED_TURN=1/)
       await unit.says(queueing, 'what waited')
       const log = await unit.log()
-      assert.match(log, /restarting; the unit fomular would end agents/)
+      assert.match(log, /the unit fomular would end agents: they are stopped/)
       assert.doesNotMatch(log, /the agents run on/)
       // Each prompt was given once, whatever became of it.
       assert.deepEqual(await unit.prompts(forgetful), ['hello', 'hang'])
