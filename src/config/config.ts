@@ -4,7 +4,7 @@ import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../platf
 import { type ConfigFile, readConfigFile } from './file.ts'
 import { keySources, missingKey, readKey } from './key.ts'
 import { stateDir } from './paths.ts'
-import { filledIn } from './placeholder.ts'
+import { expanded } from './placeholder.ts'
 import {
   flag,
   integer,
@@ -210,7 +210,7 @@ const fileOf = (flags: DaemonFlags, env: NodeJS.ProcessEnv): Promise<ConfigFile 
 export function namedFile(flags: DaemonFlags, env: NodeJS.ProcessEnv) {
   const named = textFlag(flags.config) ?? (env.FOMULAR_CONFIG || undefined)
   const by = flags.config === undefined ? 'FOMULAR_CONFIG' : '--config'
-  const path = named === undefined ? undefined : filledIn(named, by, env).value
+  const path = named === undefined ? undefined : expanded(named, by, env)
   return path === undefined ? undefined : { path, by }
 }
 
@@ -291,6 +291,6 @@ export function find<N extends Name>(
 }
 
 const filled = (value: unknown, { name }: Source, env: NodeJS.ProcessEnv) =>
-  typeof value === 'string' ? filledIn(value, name, env).value : value
+  typeof value === 'string' ? expanded(value, name, env) : value
 
 const textFlag = (value: string | boolean | undefined) => (typeof value === 'string' ? value : undefined)

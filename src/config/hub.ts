@@ -106,7 +106,9 @@ function hubDir(dir: string): string {
 /** In another user's folder, what is read must be that user's: it is shown to a hub of that user. */
 function ownKey(file: string): KeySource {
   const name = 'the state folder'
-  return isForeign(dirname(file)) ? { name, key: readOwned(file, KEY_BYTES) ?? '' } : { name, file }
+  return isForeign(dirname(file))
+    ? { name, key: readOwned(file, KEY_BYTES) ?? '', literal: true }
+    : { name, file }
 }
 
 function parse(text: string, source: string): URL {

@@ -1,12 +1,14 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { UserError } from '../platform/errors.ts'
-import { filledIn } from './placeholder.ts'
+import { expanded, filledIn, standsForValue } from './placeholder.ts'
 
 export interface KeySource {
   /** The key itself, or the path of a file with it. */
   key?: string
   file?: string
+  /** The key is what it reads, even where that looks like a variable. */
+  literal?: boolean
   /** How the user would name it, as `--key-file`. */
   name: string
 }
@@ -39,16 +41,19 @@ export function keySources(
 }
 
 /**
- * Reads the key from the first of its sources.
- * @param env holds the key where the source names a variable, as `$MACHINE_KEY`, instead of the key itself
+ * Reads the key from the first of its sources. A file's text is the key, whatever it looks like.
+ * @param env holds the key where an argument or a variable names a variable, as `$MACHINE_KEY`
  * @throws UserError when there is none, or the first has no usable key
  */
 export function readKey(sources: KeySource[], missing: UserError, env: NodeJS.ProcessEnv = process.env): Key {
   const [source] = sources
   if (!source) throw missing
   const { name } = source
-  if (source.file === undefined) return { ...named(source.key ?? '', name, env), warnings: [] }
-  const file = filledIn(source.file, name, env).value
+  if (source.file === undefined) {
+    if (source.literal) return { key: checked(source.key ?? '', name), source: name, warnings: [] }
+    return { ...named(source.key ?? '', name, env), warnings: [] }
+  }
+  const file = expanded(source.file, name, env)
   let text: string
   let mode: number
   try {
@@ -61,10 +66,10 @@ export function readKey(sources: KeySource[], missing: UserError, env: NodeJS.Pr
     })
   }
   const open = (mode & 0o077) !== 0 && name !== 'systemd credential' && !isContainerSecret(file)
-  return {
-    ...named(text, `${name} (${file})`, env),
-    warnings: open ? [`${file} can be read by other users: chmod 600 ${file}`] : [],
-  }
+  const warnings = open ? [`${file} can be read by other users: chmod 600 ${file}`] : []
+  if (standsForValue(text.trim()))
+    warnings.push(`${file} reads like a variable, and is taken as the key itself: write the key into it`)
+  return { key: checked(text, `${name} (${file})`), source: `${name} (${file})`, warnings }
 }
 
 /** Containers have their secrets there, with rights that are not theirs to change. */

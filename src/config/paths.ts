@@ -2,7 +2,7 @@ import { mkdirSync, openSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { UserError } from '../platform/errors.ts'
 import { homeOf } from './home.ts'
-import { filledIn } from './placeholder.ts'
+import { expanded } from './placeholder.ts'
 
 export interface StatePaths {
   dir: string
@@ -36,7 +36,7 @@ export function statePaths(dir: string): StatePaths {
 /** The state folder: `FOMULAR_STATE_DIR`, else the first of systemd's `STATE_DIRECTORY`, else `~/.fomular/state`. */
 export function stateDir(env: NodeJS.ProcessEnv): string {
   const [ofUnit] = (env.STATE_DIRECTORY ?? '').split(':')
-  const named = env.FOMULAR_STATE_DIR && filledIn(env.FOMULAR_STATE_DIR, 'FOMULAR_STATE_DIR', env).value
+  const named = env.FOMULAR_STATE_DIR && expanded(env.FOMULAR_STATE_DIR, 'FOMULAR_STATE_DIR', env)
   return resolve(named || ofUnit || join(homeOf(env), '.fomular/state'))
 }
 

@@ -3,17 +3,8 @@ import { homeOf } from './home.ts'
 
 const NAME = '[A-Za-z_][A-Za-z0-9_]*'
 
-/**
- * Forms of a variable in shells, systemd, Kubernetes, supervisord and Windows. Where the program that starts this one
- * does not know the form, it passes the text on as it is: pm2 fills in none of them.
- */
-const FORMS = [
-  `\\$(${NAME})`,
-  `\\$\\{(${NAME})\\}`,
-  `\\$\\((${NAME})\\)`,
-  `%\\(ENV_(${NAME})\\)s`,
-  `%(${NAME})%`,
-]
+/** Notations of shells, systemd, Kubernetes and supervisord. Programs that do not know them pass them on, as pm2 does. */
+const FORMS = [`\\$(${NAME})`, `\\$\\{(${NAME})\\}`, `\\$\\((${NAME})\\)`, `%\\(ENV_(${NAME})\\)s`]
 const VARIABLE = new RegExp(`^(?:${FORMS.join('|')})$`)
 
 /** Further text that stands for a value and is none, as `${KEY:-none}` and `{{ key }}`. */
@@ -23,10 +14,10 @@ const UNKNOWN = /^(?:\$\{.*\}|\$\(.*\)|\{\{.*\}\}|%\(.*\)s)$/s
 const PATH_START = new RegExp(`^(?:(~)|\\$(${NAME})|\\$\\{(${NAME})\\})/(?=.)`)
 
 /**
- * Fills in what a shell would have filled in, had one started this program: text that is a variable and nothing else,
- * and a path's first part. Any other text is returned as it is, without quotes that go around all of it.
+ * Takes text that is a variable and nothing else from that variable. Other text is returned as it is, without quotation
+ * marks around all of it. Nothing is ever run: `$(id)` names the variable `id`.
  * @param source the text's origin in the user's words, for errors
- * @returns the value, and the variable that it was taken from, if any
+ * @returns the value, and the name of the variable that it was taken from, if any
  * @throws UserError where the variable is not set, or its value is a variable again
  */
 export function filledIn(
@@ -39,26 +30,39 @@ export function filledIn(
   if (variable !== undefined) return { value: variableValue(variable, text, source, env), variable }
   if (UNKNOWN.test(text))
     throw refused(source, `${text.slice(0, 2)}… stands for a value, and nothing has filled it in.`)
-  const [start, home, ...names] = PATH_START.exec(text) ?? []
-  if (start === undefined) return { value: text }
+  return { value: text }
+}
+
+/** As `filledIn`, for settings that are no secrets; a path may begin with `~/`, `$NAME/` or `${NAME}/` as well. */
+export function expanded(given: string, source: string, env: NodeJS.ProcessEnv): string {
+  const { value } = filledIn(given, source, env)
+  const [start, home, ...names] = PATH_START.exec(value) ?? []
+  if (start === undefined) return value
   const name = names.find(Boolean)
   const folder = home ? homeOf(env) : variableValue(name!, `$${name}`, source, env)
-  return { value: `${folder.replace(/\/$/, '')}/${text.slice(start.length)}` }
+  return `${folder.replace(/\/$/, '')}/${value.slice(start.length)}`
 }
+
+/** Whether text looks like a variable, or other text that stands for a value. */
+export const standsForValue = (text: string) => VARIABLE.test(text) || UNKNOWN.test(text)
 
 function variableValue(name: string, text: string, source: string, env: NodeJS.ProcessEnv): string {
   const value = unquoted(env[name] ?? '')
+  // Text in other letters may be a key, which no log is to have.
+  const usual = /^[A-Z_][A-Z0-9_]*$/.test(name)
+  const shown = usual ? text : `${text.slice(0, 2)}…`
+  const variable = usual ? ` ${name}` : ' of this name'
   if (value === '')
     throw refused(
       source,
-      `it reads ${text}, which the program that started this one has not replaced by a value, and there is ${env[name] === undefined ? 'no variable' : 'nothing in the variable'} ${name}.`,
-      name,
+      `it reads ${shown}, which the program that started this one has not replaced by a value, and there is ${env[name] === undefined ? 'no variable' : 'nothing in the variable'}${variable}.`,
+      usual ? name : 'it',
     )
-  if (VARIABLE.test(value) || UNKNOWN.test(value))
+  if (standsForValue(value))
     throw refused(
       source,
-      `it reads ${text}, and the variable ${name} is itself ${value.slice(0, 2)}…, not a value.`,
-      name,
+      `it reads ${shown}, and the variable${variable} is itself ${value.slice(0, 2)}…, not a value.`,
+      usual ? name : 'it',
     )
   return value
 }
@@ -68,7 +72,7 @@ const refused = (source: string, problem: string, name?: string) =>
     remedy:
       name === undefined
         ? 'Put the value itself there.'
-        : `Set ${name} in the environment of this program (env of pm2, Environment= of systemd), or put the value itself there.`,
+        : `Set ${name} in the environment of this program (env of pm2, Environment= of systemd), or put the value itself there.${name === 'it' ? ' A key that begins with $ goes into a file: --key-file.' : ''}`,
     exitCode: 2,
   })
 

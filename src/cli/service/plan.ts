@@ -4,7 +4,7 @@ import { type DaemonConfig, type DaemonFlags, loadDaemonConfig } from '../../con
 import { homeOf } from '../../config/home.ts'
 import { concealKey, keySources, missingKey, readKey } from '../../config/key.ts'
 import { stateDir } from '../../config/paths.ts'
-import { filledIn } from '../../config/placeholder.ts'
+import { expanded } from '../../config/placeholder.ts'
 import { captureInvocation } from '../../daemon/relaunch.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXECUTABLE } from '../../platform/executable.ts'
@@ -186,7 +186,11 @@ async function givenKey(flags: DaemonFlags, env: NodeJS.ProcessEnv): Promise<str
   const { key, keyFile } = flags as { key?: string; keyFile?: string }
   if (keyFile === '-') {
     const { text } = await import('node:stream/consumers')
-    return readKey([{ name: 'standard input', key: await text(process.stdin) }], missingKey(), env).key
+    return readKey(
+      [{ name: 'standard input', key: await text(process.stdin), literal: true }],
+      missingKey(),
+      env,
+    ).key
   }
   const sources = keySources({ key, keyFile }, env)
   return sources.length > 0 ? readKey(sources, missingKey(), env).key : undefined
@@ -199,7 +203,7 @@ function passedOn(flags: DaemonFlags, env: NodeJS.ProcessEnv): string[] {
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
     if (value === undefined || value === false) return []
     if (value === true) return [flag]
-    const text = filledIn(value, flag, env).value
+    const text = expanded(value, flag, env)
     return [flag, name === 'caFile' || name === 'config' ? resolve(text) : text]
   })
 }

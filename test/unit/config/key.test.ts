@@ -32,14 +32,11 @@ test('the sources in their order', () => {
   assert.equal(read({}, { CREDENTIALS_DIRECTORY: dir }).key, 'from-systemd')
 })
 
-test('a key that names a variable is that variable, wherever it is given', () => {
+test('a key that names a variable is that variable, in an argument and in the environment', () => {
   const env = { MACHINE_KEY: 'from-variable', OTHER: `${dir}/named` }
-  const named = file('named', `$\{MACHINE_KEY}\n`)
   const sources = [
     [{ key: '$MACHINE_KEY' }, env, '--key, the variable MACHINE_KEY'],
     [{}, { ...env, FOMULAR_KEY: `$\{MACHINE_KEY}` }, 'FOMULAR_KEY, the variable MACHINE_KEY'],
-    [{ keyFile: named }, env, `--key-file (${named}), the variable MACHINE_KEY`],
-    [{ keyFile: '$OTHER' }, env, `--key-file (${named}), the variable MACHINE_KEY`],
   ] as const
   for (const [flags, variables, source] of sources)
     assert.deepEqual(readKey(keySources(flags, variables), missingKey(), variables), {
@@ -48,6 +45,22 @@ test('a key that names a variable is that variable, wherever it is given', () =>
       warnings: [],
     })
   assert.throws(() => read({ key: '$MACHINE_KEY' }), /there is no variable MACHINE_KEY/)
+})
+
+test("a key file's text is the key, whatever it looks like; what looks like a variable is warned about", () => {
+  const odd = { $odd: 1, '"quoted"': 0, '~/a': 0, $a$b: 0, '$(id)': 1, '%ODD%': 0 }
+  for (const [key, warned] of Object.entries(odd)) {
+    const found = readKey([{ name: '--key-file', file: file('odd', `${key}\n`) }], missingKey(), {
+      odd: 'no',
+    })
+    assert.deepEqual([found.key, found.warnings.length], [key, warned])
+  }
+  const env = { OTHER: file('named', 'from-file') }
+  assert.equal(readKey(keySources({ keyFile: '$OTHER' }, env), missingKey(), env).key, 'from-file')
+  assert.equal(
+    readKey([{ name: 'standard input', key: '$odd', literal: true }], missingKey(), {}).key,
+    '$odd',
+  )
 })
 
 test('no key: every way to give one is named', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { filledIn } from '../../../src/config/placeholder.ts'
+import { expanded, filledIn } from '../../../src/config/placeholder.ts'
 import type { UserError } from '../../../src/platform/errors.ts'
 
 const env = {
@@ -12,13 +12,13 @@ const env = {
   DATA: '/srv/',
 }
 const fill = (text: string) => filledIn(text, '--key', env)
+const expand = (text: string) => expanded(text, '--state-dir', env)
 
 test('text that is a variable, in any notation that a supervisor may have left as it was, is taken from it', () => {
   for (const text of [
     '$MACHINE_KEY',
     `$\{MACHINE_KEY}`,
     '$(MACHINE_KEY)',
-    '%MACHINE_KEY%',
     '%(ENV_MACHINE_KEY)s',
     ' $MACHINE_KEY\n',
     '"$MACHINE_KEY"',
@@ -30,10 +30,12 @@ test('text that is a variable, in any notation that a supervisor may have left a
 })
 
 test('the first part of a path is what a shell would make of it', () => {
-  assert.equal(fill('~/.fomular/key').value, '/home/bob/.fomular/key')
-  assert.equal(fill('$HOME/key').value, '/home/bob/key')
-  assert.equal(fill(`$\{DATA}/state`).value, '/srv/state')
-  assert.throws(() => fill('$NOWHERE/key'), /no variable NOWHERE/)
+  assert.equal(expand('~/.fomular/key'), '/home/bob/.fomular/key')
+  assert.equal(expand('$HOME/key'), '/home/bob/key')
+  assert.equal(expand(`$\{DATA}/state`), '/srv/state')
+  assert.equal(expand('$HOME'), '/home/bob')
+  assert.throws(() => expand('$NOWHERE/key'), /no variable NOWHERE/)
+  for (const text of ['wss://h/~/x', '~bob/key', 'a/$HOME/b', '~']) assert.equal(expand(text), text)
 })
 
 test('other text stays as it is, but for quotes around it', () => {
@@ -45,8 +47,15 @@ test('other text stays as it is, but for quotes around it', () => {
     '$',
     '${',
     "it's",
-    'wss://h/~/x',
-    '~bob/key',
+    '$$',
+    '$MACHINE_KEY$EMPTY',
+    '$2b$10$abc',
+    '$1',
+    '%MACHINE_KEY%',
+    'a%MACHINE_KEY%b',
+    '~/key',
+    '$HOME/key',
+    '`id`',
   ])
     assert.equal(fill(text).value, text)
   assert.equal(fill('"wss://os.example.com"').value, 'wss://os.example.com')
@@ -57,6 +66,9 @@ test('a variable that is not set, is empty or is a variable again is refused, wi
     ['$NO_SUCH', /^--key: it reads \$NO_SUCH, .*there is no variable NO_SUCH\.$/, /^Set NO_SUCH /],
     [`$\{EMPTY}`, /^--key: it reads \$\{EMPTY\}, .*nothing in the variable EMPTY\.$/, /^Set EMPTY /],
     ['$NESTED', /the variable NESTED is itself \$M…, not a value/, /^Set NESTED /],
+    ['$(id)', /^--key: it reads \$\(…, .*there is no variable of this name\.$/, /^Set it .*--key-file/],
+    ['$aK3yThatBeginsSo', /^--key: it reads \$a…, /, /a file: --key-file/],
+    [`$\{MACHINE_KEY}$\{EMPTY}`, /stands for a value/, /the value itself/],
     [`$\{KEY:-none}`, /stands for a value/, /the value itself/],
     ['{{ key }}', /stands for a value/, /the value itself/],
     ['$(cat /run/key)', /stands for a value/, /the value itself/],
