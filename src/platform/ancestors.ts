@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 
 /** What of a process `/proc` tells everybody. */
 interface Ancestor {
@@ -27,6 +28,12 @@ export function ancestors(pid: number = process.pid): Ancestor[] {
 /** Empty for a process that has ended. */
 export function nameOf(pid: number): string {
   return quietly(() => readFileSync(`/proc/${pid}/comm`, 'utf8').trim()) ?? ''
+}
+
+/** Name of what runs a process's program: its `name` is that of the script, where it is one. */
+export function interpreterOf(pid: number): string {
+  const [program = ''] = (quietly(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? '').split('\0')
+  return basename(program)
 }
 
 /** Undefined for a process that has ended. */

@@ -1,4 +1,4 @@
-// Needs: root, unshare, tini, dumb-init
+// Needs: root, unshare, mount, tini, dumb-init
 import assert from 'node:assert/strict'
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -81,6 +81,36 @@ for (const [where, commandOf] of MAINS)
     assert.equal(await dockerStop(running, told), 0, running.log())
     assert.deepEqual((await stage.agent(agent)).exit, { code: 0, reason: 'stopped' })
   })
+
+/** Runs what follows where `/usr/bin` has none of these. */
+const without = (...programs: string[]) => [
+  'sh',
+  '-ec',
+  `top=$1; shift; mount -t tmpfs tmpfs "$top"; mkdir "$top/upper" "$top/work"
+${programs.map((name) => `mknod "$top/upper/${name}" c 0 0`).join('\n')}
+mount -t overlay overlay -o "lowerdir=/usr/bin,upperdir=$top/upper,workdir=$top/work" /usr/bin
+exec "$@"`,
+  'sh',
+]
+
+test('an image without ps, setsid and Perl: a container lasts, with its agent alive, and ends in time', async (t) => {
+  const stage = await contained(t, RUN)
+  const top = join(stage.dir, 'top')
+  mkdirSync(top)
+  stage.daemonCommand = [...AS_CONTAINER, ...without('ps', 'setsid', 'perl'), top, ...RUN]
+  await stage.hub()
+  const running = await stage.daemon()
+  const agent = await stage.start({ prompt: 'run (sleep 0.2 &)' })
+  const { pid } = await stage.agentIs(agent, 'idle')
+  const before = (await stage.machine())?.since
+  await restart(stage)
+  await renewed(stage, before)
+  assert.equal((await stage.agentIs(agent, 'idle')).pid, pid)
+  const init = await initOf(running)
+  await until(() => zombies(init).length === 0, { what: 'all orphans being reaped' })
+  assert.equal(await dockerStop(running, init), 0, running.log())
+  assert.deepEqual((await stage.agent(agent)).exit, { code: 0, reason: 'stopped' })
+})
 
 /** The daemon itself: neither what keeps it running, nor an agent. */
 const isDaemon = (pid: number) => {

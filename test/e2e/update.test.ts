@@ -1,9 +1,10 @@
-// Needs: ps
+// Needs: ps, root, unshare
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { execa } from 'execa'
+import { AS_CONTAINER, dockerStop, initOf } from '../support/container.ts'
 import { Installation } from '../support/installation.ts'
 import { journalEvents, merged } from '../support/journal.ts'
 import { TestRegistry } from '../support/registry.ts'
@@ -81,6 +82,21 @@ test('a user without rights: moved to the prefix in the home folder, and updated
   await machine.runs('1.2.0')
   assert.equal(await machine.version(machine.userCommand), '1.2.0')
   await whole()
+})
+
+test('as process 1 of a container: the container and its agent live on, and the version is the new one', async (t) => {
+  const machine = await Installation.open(t, registry)
+  machine.stage.daemonCommand.unshift(...AS_CONTAINER)
+  const container = await machine.start()
+  const init = await initOf(container)
+  const whole = await streaming(t, machine)
+  const outcome = await machine.order('latest')
+  assert.equal(outcome.result?.restart_strategy, 'supervisor_required', JSON.stringify(outcome))
+  await machine.runs('1.1.0')
+  assert.equal(await machine.version(), '1.1.0')
+  await whole()
+  assert.equal(await initOf(container), init)
+  assert.equal(await dockerStop(container, init), 0, container.log())
 })
 
 test('under a supervisor: the daemon ends with the code for a new start, and that is the new version', async (t) => {

@@ -27,7 +27,11 @@ while :; do
   child=
   case $status in
   0 | 2 | 4) break ;;
-  75) failed=0 ;;
+  75)
+    failed=0
+    # A daemon that asks for it at once, each time, would take a processor for itself.
+    [ -n "$stop" ] || [ $(($(date +%s) - since)) -gt 1 ] || sleep 1
+    ;;
   *)
     [ $(($(date +%s) - since)) -lt 10 ] || failed=0 first=""
     # It says itself why it cannot start, and there are no agents yet to look after.

@@ -1,4 +1,4 @@
-import { ancestors, nameOf } from '../../platform/ancestors.ts'
+import { ancestors, interpreterOf, nameOf } from '../../platform/ancestors.ts'
 import { KEEPER } from '../../service/plan.ts'
 
 /** Set where nobody reaps what agents leave behind. */
@@ -22,7 +22,13 @@ export const unreaped = (env: NodeJS.ProcessEnv) =>
  * is above the daemon, up to a container's first process, is of these, the container ends with the daemon.
  */
 const PASSES_ON =
-  /^(sh|dash|ash|bash|busybox|tini|tini-static|docker-init|podman-init|dumb-init|catatonit|su|sudo|runuser|gosu|su-exec|timeout)$/
+  /^(sh|dash|ash|bash|busybox|tini|tini-static|docker-init|podman-init|dumb-init|catatonit|su|sudo|runuser|gosu|su-exec|timeout|(npm|npx)( .*)?)$/
+
+/** Process 1 that reaps only what it has started itself. */
+const NO_REAPER = /^(npm|npx)( |$)/
+
+/** Whether process 1 reaps what agents leave behind. */
+export const reapsOrphans = () => !NO_REAPER.test(nameOf(1))
 
 /** First process of a pod whose containers share one namespace of processes. */
 const PAUSE = /^(pause|catatonit)$/
@@ -32,7 +38,8 @@ export function endsContainer(pid: number = process.pid): boolean {
   if (process.platform !== 'linux') return false
   if (pid === 1) return true
   const above = ancestors(pid)
-  if (!above.every(({ name }) => PASSES_ON.test(name))) return false
+  if (!above.every(({ pid, name }) => PASSES_ON.test(name) || PASSES_ON.test(interpreterOf(pid))))
+    return false
   // Without an ancestor in this namespace it was started from outside: as a container's own, or by `docker exec`.
   return above.at(-1)?.pid === 1 || PAUSE.test(nameOf(1))
 }

@@ -5,28 +5,31 @@ import { concealKey } from '../../config/key.ts'
 import type { Invocation } from '../../daemon/relaunch.ts'
 import { keepScript } from './keep-script.ts'
 import { endsUnit } from './lone-unit.ts'
-import { endsContainer, isKept, UNREAPED } from './main-process.ts'
+import { endsContainer, isKept, reapsOrphans, UNREAPED } from './main-process.ts'
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const
 
 /**
- * As the main process of a container, or of a unit of systemd that starts nothing again, puts a shell in this program's place that starts it anew, keeps it running, hands
- * signals on to it and reaps what agents leave behind: the container lasts through restarts and updates, and agents with
- * it. Elsewhere, or once that shell is there, it does nothing.
+ * As the main process of a container, or of a unit of systemd that starts nothing again, puts a shell in this program's
+ * place that starts it anew, keeps it running, hands signals on to it and reaps what agents leave behind: the container
+ * lasts through restarts and updates, and agents with it. Elsewhere, or once that shell is there, it does nothing.
  * @returns the exit code of the program that was started anew, where this process could not be replaced by the shell
  */
 export async function stayInContainer(started: Invocation): Promise<number | undefined> {
   if (isKept(process.env) || !existsSync('/bin/sh')) return undefined
   if (!endsContainer() && !(await endsUnit(process.env))) return undefined
   const { runner, argv, env, cwd } = withoutKey(started)
-  const script = ['-c', keepScript, 'sh', ...runner, ...argv]
+  const script: [string, ...string[]] = ['/bin/sh', '-c', keepScript, 'sh', ...runner, ...argv]
+  // The shell reaps as process 1 or below one that does, unless this process stays above it.
+  const reaping = process.execve && (process.pid === 1 || reapsOrphans()) ? [] : reaper()
+  const [file, ...args] = reaping ? ([...reaping, ...script] as typeof script) : script
+  const variables = reaping ? env : { ...env, [UNREAPED]: '1' }
   // It says that it is experimental, in the next tick: there is none.
-  if (process.execve) process.execve('/bin/sh', ['/bin/sh', ...script], env)
+  if (process.execve) process.execve(file, [file, ...args], variables)
   concealKey()
-  const [file, ...args] = [...(reaper() ?? []), '/bin/sh', ...script]
   const child = spawn(file, args, {
     cwd,
-    env: reaper() ? env : { ...env, [UNREAPED]: '1' },
+    env: variables,
     stdio: 'inherit',
     detached: true,
   })

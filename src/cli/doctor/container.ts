@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { nameOf, parentOf } from '../../platform/ancestors.ts'
+import { interpreterOf, nameOf, parentOf } from '../../platform/ancestors.ts'
 import { endsContainer, isKept, unreaped } from '../container/main-process.ts'
 import type { Finding } from '../render/finding.ts'
 
@@ -33,7 +33,7 @@ export async function checkContainer(stateDir: string, pid: number | undefined):
     )
   const zombies = unreaped(env)
   if (zombies) findings.push(warning(zombies.message, zombies.remedy))
-  if (kept && keeper !== 1 && SHELL.test(nameOf(1)))
+  if (kept && keeper !== 1 && (SHELL.test(nameOf(1)) || SHELL.test(interpreterOf(1))))
     findings.push(
       warning(
         `Process 1 of the container is ${nameOf(1)}, which hands no signal on: when the container stops, the daemon and its agents are killed.`,

@@ -1,0 +1,87 @@
+// Needs: root, unshare, nsenter
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { chmodSync, copyFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { promisify } from 'node:util'
+import { AS_CONTAINER } from '../support/container.ts'
+import { tempDir } from '../support/temp.ts'
+
+const MODULE = new URL('../../src/cli/container/main-process.ts', import.meta.url).href
+const PROBE = [
+  process.execPath,
+  '--input-type=module',
+  '--eval',
+  `import { endsContainer } from ${JSON.stringify(MODULE)}; console.log(endsContainer())`,
+]
+const RUN_REST = '"$@"; exit $?'
+
+/** Programs from process 1 on, and whether a container of them ends when what they start does. */
+const CHAINS: [string, string[], boolean][] = [
+  ['an init of its own', ['tini', 'sh'], true],
+  ['a user switched to', ['sh', 'su', 'gosu'], true],
+  ['npm', ['npm exec @fomular', 'sh'], true],
+  ['systemd', ['systemd', 'sh'], false],
+  ['systemd, in a session', ['systemd', 'systemd', 'tmux: server', 'bash', 'su', 'bash'], false],
+  ['WSL', ['init', 'SessionLeader', 'Relay(9)', 'bash'], false],
+  ['busybox init', ['init', 'sh'], false],
+  ['cron', ['init', 'cron', 'sh'], false],
+  ['a supervisor in a container', ['tini', 'supervisord', 'sh'], false],
+  ['s6-overlay', ['s6-svscan', 's6-supervise', 'sh'], false],
+  ['a terminal multiplexer in a container', ['sh', 'screen', 'bash'], false],
+  ['a container of distrobox', ['distrobox-init', 'sleep', 'bash'], false],
+  ['a server that runs commands', ['sshd', 'sh'], false],
+]
+
+for (const [what, names, ends] of CHAINS)
+  test(`below ${what}, the daemon is ${ends ? '' : 'not '}a container's main process`, async (t) => {
+    const dir = tempDir(t)
+    // Shells by these names, each of which starts the next one and waits for it.
+    const shells = names.flatMap((name) => {
+      const path = join(dir, name.replace('/', '_'))
+      copyFileSync('/bin/sh', path)
+      chmodSync(path, 0o755)
+      return [path, '-c', RUN_REST, path]
+    })
+    assert.equal(await answer([...AS_CONTAINER, ...shells, ...PROBE]), String(ends))
+  })
+
+test('below a script that a container starts by its own name, the daemon is its main process', async (t) => {
+  const script = join(tempDir(t), 'docker-entrypoint.sh')
+  writeFileSync(script, `#!/bin/sh\n${RUN_REST}\n`, { mode: 0o755 })
+  assert.equal(await answer([...AS_CONTAINER, script, ...PROBE]), 'true')
+})
+
+test('started into a container from outside, the daemon is its main process only below a pod', async (t) => {
+  for (const [name, ends] of [
+    ['pause', true],
+    ['sleep', false],
+  ] as const) {
+    const path = join(tempDir(t), name)
+    copyFileSync('/bin/sh', path)
+    chmodSync(path, 0o755)
+    assert.equal(await entered(path), String(ends))
+  }
+})
+
+async function answer([file, ...args]: string[]): Promise<string> {
+  return (await promisify(execFile)(file!, args)).stdout.trim()
+}
+
+/** What the probe says that `nsenter` starts beside a process 1. */
+async function entered(first: string): Promise<string> {
+  const script = `unshare --pid --fork --mount-proc --kill-child "$0" -c 'read -r _' <&3 &
+unshared=$!
+until child=$(cat /proc/$unshared/task/$unshared/children) && [ -n "$child" ] && [ "$(cat /proc/\${child% }/comm)" = "$1" ]; do sleep 0.05; done
+shift
+nsenter --target="\${child% }" --pid --mount "$@"; kill -9 $unshared`
+  return answer([
+    'sh',
+    '-c',
+    `mkfifo "$0.fifo"; exec 3<>"$0.fifo"; ${script}`,
+    first,
+    first.split('/').at(-1)!,
+    ...PROBE,
+  ])
+}
