@@ -68,8 +68,8 @@ async function update(version: string, { check, allowDowngrade = false, json, ..
       : `Updated from ${from_version} to ${to_version}${where}, ${took}.`,
   )
   if (!there && chosen.service)
-    print(`${chosen.service.name} does not run: its next start is of ${to_version}.`)
-  for (const each of old) note(outdatedText(each))
+    print(`${clean(chosen.service.name)} does not run: its next start is of ${to_version}.`)
+  for (const each of old) note(clean(outdatedText(each)))
 }
 
 async function isThere(daemon: ControlClient): Promise<boolean> {

@@ -1,7 +1,7 @@
-import { linkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { systemCode } from './errors.ts'
 import { readJson } from './files.ts'
-import { identify, isAlive, ProcessIdentity } from './process-identity.ts'
+import { identify, ProcessIdentity, startedAt } from './process-identity.ts'
 
 export class LockHeldError extends Error {
   readonly holder: ProcessIdentity
@@ -60,7 +60,24 @@ function clearDead(path: string, aside: string) {
 
 function livingHolder(path: string): ProcessIdentity | undefined {
   const holder = readJson(path, ProcessIdentity)
-  return holder.ok && isAlive(holder.value) ? holder.value : undefined
+  if (!holder.ok) return undefined
+  const now = identify(holder.value.pid)
+  if (now?.start !== holder.value.start) return undefined
+  return now.boot_id === holder.value.boot_id || isOlder(now, path) ? now : undefined
+}
+
+/** The start of a process is known to the second. */
+const CLOCK_MS = 2000
+
+/**
+ * Whether a process was there when a lock was written. In a container one boot has two ids, the container's and the
+ * machine's, and a service with a /proc of its own sees the other. A lock of an earlier boot is older than any process
+ * of this one, whatever its pid and the ticks of its start.
+ */
+function isOlder({ pid }: ProcessIdentity, path: string): boolean {
+  const started = startedAt(pid)
+  const written = statSync(path, { throwIfNoEntry: false })?.mtimeMs
+  return started !== undefined && written !== undefined && written >= started - CLOCK_MS
 }
 
 function release(path: string, own: ProcessIdentity) {

@@ -3,8 +3,8 @@ import { dirname } from 'node:path'
 import { UserError } from './errors.ts'
 
 /**
- * Opens a file for reading. In another user's folder it must be a plain file of that user's: not a link to something that
- * only this user may read, a device, or a pipe that never gives anything.
+ * Opens a plain file for reading: not a device, or a pipe that never gives anything. In another user's folder it must be
+ * that user's, in one that everybody may write to this user's own: not a link to something that only this user may read.
  * @throws UserError where this user may not read it, or it is no such file; or the system's error
  */
 export function openOwned(path: string): number {
@@ -22,15 +22,19 @@ export function openOwned(path: string): number {
 }
 
 function open(path: string): number {
-  const owner = statSync(dirname(path)).uid
-  if (!process.getuid || owner === process.getuid()) return openSync(path, 'r')
+  const { uid: owner, mode } = statSync(dirname(path))
+  if (!process.getuid) return openSync(path, 'r')
+  const own = process.getuid()
+  // As in /tmp, anybody can put something there.
+  const isOpen = (mode & constants.S_IWOTH) !== 0
+  const isForeign = owner !== own || isOpen
   let fd: number | undefined
   try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | (isForeign ? constants.O_NOFOLLOW : 0))
     const found = fstatSync(fd)
     // One of this user's own may be there, but not by a name that the other has given it.
-    const own = found.uid === owner || (found.uid === process.getuid() && found.nlink === 1)
-    if (found.isFile() && own) return fd
+    const isOwn = (found.uid === owner && !isOpen) || (found.uid === own && found.nlink === 1)
+    if (found.isFile() && (!isForeign || isOwn)) return fd
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ELOOP') throw error
   }

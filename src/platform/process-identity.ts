@@ -29,6 +29,26 @@ export function identify(pid: number): ProcessIdentity | undefined {
   return start === undefined ? undefined : { pid, start, boot_id: bootId() }
 }
 
+/** Ticks of a second in which Linux counts for programs. */
+const TICKS = 100
+
+/** When a process was started, in milliseconds since 1970, to the second. Undefined where the system does not tell. */
+export function startedAt(pid: number): number | undefined {
+  if (!linux) return undefined
+  const ticks = linuxStart(pid)
+  const [, booted] = /^btime (\d+)$/m.exec(quietly('/proc/stat')) ?? []
+  if (ticks === undefined || booted === undefined) return undefined
+  return (Number(booted) + Number(ticks) / TICKS) * 1000
+}
+
+const quietly = (path: string): string => {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}
+
 export function isAlive(identity: ProcessIdentity): boolean {
   const now = identify(identity.pid)
   return now !== undefined && now.start === identity.start && now.boot_id === identity.boot_id

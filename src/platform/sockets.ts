@@ -24,10 +24,11 @@ export function listeningPaths(): string[] {
   })
 }
 
-/** Whether a folder is another user's, who could put anything into it, at any moment. */
+/** Whether another user could put anything into a folder, at any moment: its owner, or everybody. */
 export function isForeign(dir: string): boolean {
-  const owner = statSync(dir, { throwIfNoEntry: false })?.uid
-  return owner !== undefined && process.getuid !== undefined && owner !== process.getuid()
+  const found = statSync(dir, { throwIfNoEntry: false })
+  if (found === undefined || process.getuid === undefined) return false
+  return found.uid !== process.getuid() || (found.mode & constants.S_IWOTH) !== 0
 }
 
 /**

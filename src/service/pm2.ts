@@ -3,10 +3,11 @@ import * as z from 'zod/mini'
 import { homeOf } from '../config/home.ts'
 import { stateDir } from '../config/paths.ts'
 import { UserError } from '../platform/errors.ts'
+import { isForeign } from '../platform/sockets.ts'
 import type { At, Manager, Status } from './manager.ts'
 import { markText, readInstalled } from './mark.ts'
 import { CODES, keyVariable, markOf, plainArgs, type ServicePlan, serviceFiles, variables } from './plan.ts'
-import { run } from './run.ts'
+import { ask, run } from './run.ts'
 import { keySteps } from './steps.ts'
 import { isOurs } from './troubles.ts'
 import { flagIn, runsOf, type Service } from './units.ts'
@@ -156,11 +157,11 @@ module.exports = ${JSON.stringify({ apps: [app] }, undefined, 2)}
 `
 }
 
-/** Pm2's entries. Asking it would start it: where it does not run it has none. */
+/** Pm2's entries. Asking it would start it: where it does not run it has none. Another user's is not asked. */
 export async function entries(env: NodeJS.ProcessEnv = process.env): Promise<Pm2Entry[]> {
   const home = env.PM2_HOME || `${env.HOME}/.pm2`
-  if (!existsSync(`${home}/rpc.sock`)) return []
-  const { code, stdout } = await run(['pm2', 'jlist', '--silent'], env)
+  if (!existsSync(`${home}/rpc.sock`) || isForeign(home)) return []
+  const { code, stdout } = await ask(['pm2', 'jlist', '--silent'], env)
   if (code !== 0) return []
   try {
     return z.array(Entry).parse(JSON.parse(stdout.slice(stdout.indexOf('['))))

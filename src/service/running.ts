@@ -10,7 +10,7 @@ import { userOf } from '../platform/process-list.ts'
 import { listeningPaths } from '../platform/sockets.ts'
 import { launchdServices } from './launchd.ts'
 import { pm2Services } from './pm2.ts'
-import { run } from './run.ts'
+import { ask } from './run.ts'
 import { type Supervisor, supervisorOf } from './supervisor.ts'
 import { listUnits, type Service } from './units.ts'
 
@@ -200,6 +200,6 @@ export async function userName(
   // In a container, this user may have no name.
   const own = quietly(() => userInfo())
   if (uid === own?.uid) return own.username
-  const { stdout } = await run(['getent', 'passwd', String(uid)])
+  const { stdout } = await ask(['getent', 'passwd', String(uid)])
   return stdout.split(':')[0] || String(uid)
 }

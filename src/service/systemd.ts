@@ -6,7 +6,7 @@ import { hubUnitText } from './hub-unit.ts'
 import type { At, Manager, Status } from './manager.ts'
 import { type Installed, readInstalled } from './mark.ts'
 import { PACKAGED_UNITS, type ServicePlan, serviceFiles } from './plan.ts'
-import { run } from './run.ts'
+import { ask } from './run.ts'
 import { keySteps, type Step } from './steps.ts'
 import { unitText } from './unit.ts'
 
@@ -154,7 +154,7 @@ function stateIn({ ActiveState, SubState, ConditionResult, ConditionTimestamp }:
 /** Nothing where there is no systemd. */
 export async function properties(scope: Scope, unit: string): Promise<Properties> {
   const argv = ['systemctl', ...(scope === 'system' ? [] : ['--user']), 'show', unit]
-  const { code, stdout } = await run(argv, scope === 'system' ? process.env : userEnvironment())
+  const { code, stdout } = await ask(argv, scope === 'system' ? process.env : userEnvironment())
   if (code !== 0) return {}
   return Object.fromEntries(
     stdout.split('\n').map((line) => {
@@ -173,7 +173,7 @@ export function userEnvironment(): NodeJS.ProcessEnv {
 export const lingers = (user: string) => existsSync(`/var/lib/systemd/linger/${user}`)
 
 async function systemdVersion(): Promise<number | undefined> {
-  const { stdout } = await run(['systemctl', '--version'])
+  const { stdout } = await ask(['systemctl', '--version'])
   const [, version] = /^systemd (\d+)/.exec(stdout) ?? []
   return version === undefined ? undefined : Number(version)
 }

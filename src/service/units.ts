@@ -5,7 +5,7 @@ import { stateDir } from '../config/paths.ts'
 import { readOwned } from '../platform/owned.ts'
 import { parseMark } from './mark.ts'
 import type { ManagerName, Runs } from './plan.ts'
-import { run } from './run.ts'
+import { ask } from './run.ts'
 import { type Properties, type Scope, userEnvironment } from './systemd.ts'
 import { isOurs } from './troubles.ts'
 
@@ -27,6 +27,8 @@ export interface Service {
 
 /** A unit's file is a page or two. */
 const UNIT_BYTES = 256 * 1024
+/** More units of this program than any machine has. */
+const MOST_UNITS = 256
 
 const FOLDERS: Record<Scope, (home: string) => string[]> = {
   system: () => [
@@ -51,6 +53,7 @@ export async function listUnits(scope: Scope, home: string): Promise<Service[]> 
   const texts = new Map<string, string>()
   for (const folder of FOLDERS[scope](home)) {
     for (const file of unitFiles(folder)) {
+      if (texts.size === MOST_UNITS) break
       const name = basename(file, '.service')
       const text = texts.has(name) ? undefined : readOwned(join(folder, file), UNIT_BYTES)
       if (text !== undefined && (isOurs(commandIn(text)) || parseMark(text))) texts.set(name, text)
@@ -83,7 +86,7 @@ const commandIn = (text: string) =>
 async function show(scope: Scope, names: string[]): Promise<Map<string, Properties>> {
   const wanted = 'Id,ExecStart,User,MainPID,ActiveState,SubState,StateDirectory,Environment'
   const argv = ['systemctl', ...(scope === 'user' ? ['--user'] : []), 'show', `--property=${wanted}`, '--']
-  const { stdout } = await run([...argv, ...names.map((name) => `${name}.service`)], userEnvironment())
+  const { stdout } = await ask([...argv, ...names.map((name) => `${name}.service`)], userEnvironment())
   return new Map(
     stdout.split('\n\n').map((block) => {
       const properties = Object.fromEntries(
@@ -139,6 +142,6 @@ async function stateOf(command: string, shown: Properties, user: string, scope: 
 }
 
 async function homeOfUser(user: string): Promise<string | undefined> {
-  const { stdout } = await run(['getent', 'passwd', user])
+  const { stdout } = await ask(['getent', 'passwd', user])
   return stdout.trim().split(':')[5] || undefined
 }

@@ -1,5 +1,6 @@
 import { stateDir, statePaths } from '../../config/paths.ts'
 import type { LocalDaemon } from '../../service/running.ts'
+import { clean } from '../render/clean.ts'
 import { note } from '../terminal.ts'
 import { factsOf, lineOf, nameOf } from './describe.ts'
 import { pick } from './pick.ts'
@@ -66,7 +67,7 @@ export async function chooseDaemon({ stateDir: given, json, env = process.env }:
 
 /** Says which daemon a command is about. */
 export function announce(chosen: Chosen) {
-  if (chosen.notable) note(`This is ${nameOf(chosen)}.`)
+  if (chosen.notable) note(clean(`This is ${nameOf(chosen)}.`))
 }
 
 /** Those of other users are meant only where there are none of this one's, and no services. */

@@ -1,3 +1,4 @@
+import { shellWord } from '../../platform/shell-word.ts'
 import type { LocalDaemon } from '../../service/running.ts'
 import type { Supervisor } from '../../service/supervisor.ts'
 import { lineFor, typedFor } from '../typed.ts'
@@ -40,7 +41,7 @@ export function serviceLine(
   // Whoever wrote the entry: only pm2 itself can start it.
   const command =
     manager === 'pm2' && verb !== 'restart'
-      ? `pm2 ${verb} ${name}`
+      ? `pm2 ${verb} ${shellWord(name)}`
       : lineFor(['service', verb, '--manager', manager, '--name', name])
   if (manager === 'systemd') return isRoot() ? command : `sudo ${command}`
   return isRoot() && user !== undefined && user !== 'root' ? `as ${user}: ${command}` : command

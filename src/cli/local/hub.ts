@@ -3,6 +3,7 @@ import { stateDir, statePaths } from '../../config/paths.ts'
 import { UserError } from '../../platform/errors.ts'
 import type { LocalHub } from '../../service/hubs.ts'
 import { EXIT } from '../exit-codes.ts'
+import { clean } from '../render/clean.ts'
 import { note } from '../terminal.ts'
 import { typedFor } from '../typed.ts'
 import { isNamed, nearest } from './choose.ts'
@@ -16,7 +17,9 @@ import { pick } from './pick.ts'
 export async function chooseHub(flags: HubFlags, env: NodeJS.ProcessEnv): Promise<HubFlags> {
   if (flags.hub !== undefined || env.FOMULAR_HUB_URL || isNamed(flags.stateDir, env)) return flags
   const { findHubs } = await import('../../service/hubs.ts')
-  const found = await findHubs(env)
+  const keyGiven = Boolean(flags.hubKeyFile !== undefined || env.FOMULAR_HUB_KEY || env.FOMULAR_HUB_KEY_FILE)
+  // A key that was given for no hub by name is not shown to the hub of just any user.
+  const found = (await findHubs(env)).filter(({ near }) => near || !keyGiven)
   const running = nearest(found.filter(({ running }) => running))
   if (running.length === 0) return withoutHub(flags, env, nearest(found))
   const usual = statePaths(stateDir(env)).hub
@@ -30,9 +33,8 @@ export async function chooseHub(flags: HubFlags, env: NodeJS.ProcessEnv): Promis
     many: `${running.length} hubs run on this machine:`,
     json,
   })
-  const keyGiven = flags.hubKeyFile !== undefined || env.FOMULAR_HUB_KEY || env.FOMULAR_HUB_KEY_FILE
   if (!chosen.usable && !keyGiven) throw forbidden(chosen)
-  if (!asked && !json && (chosen.service || chosen.dir !== usual)) note(`This is ${nameOf(chosen)}.`)
+  if (!asked && !json && (chosen.service || chosen.dir !== usual)) note(clean(`This is ${nameOf(chosen)}.`))
   return { ...flags, stateDir: chosen.named }
 }
 

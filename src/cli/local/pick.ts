@@ -1,6 +1,7 @@
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../exit-codes.ts'
 import { askLine } from '../prompt.ts'
+import { clean } from '../render/clean.ts'
 import { isInteractive, note } from '../terminal.ts'
 
 interface Wording<T> {
@@ -31,7 +32,7 @@ export async function pick<T>(candidates: T[], wording: Wording<T>): Promise<{ c
         facts: { [list]: candidates.map(factsOf) },
       },
     )
-  note([many, ...candidates.map((each, index) => `  ${index + 1}. ${nameOf(each)}`)].join('\n'))
+  note(clean([many, ...candidates.map((each, index) => `  ${index + 1}. ${nameOf(each)}`)].join('\n')))
   const answer = await askLine('Which one? ')
   const chosen = /^\d+$/.test(answer) ? candidates[Number(answer) - 1] : undefined
   if (chosen !== undefined) return { chosen, asked: true }

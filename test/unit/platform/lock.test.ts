@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import fs, { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import fs, { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -33,12 +33,7 @@ test('a lock of a process that is gone, or only has the pid of one, is free; a d
   const dir = tempDir(t)
   const path = join(dir, 'lock')
   const living = other(t)
-  const dead = [
-    JSON.stringify({ ...living, start: '1' }),
-    JSON.stringify({ ...living, boot_id: 'b' }),
-    '',
-    '{"pid',
-  ]
+  const dead = [JSON.stringify({ ...living, start: '1' }), '', '{"pid']
   for (const text of dead) {
     writeFileSync(path, text)
     acquireLock(path)()
@@ -46,6 +41,15 @@ test('a lock of a process that is gone, or only has the pid of one, is free; a d
   }
   writeFileSync(path, JSON.stringify(living))
   assert.throws(() => acquireLock(path), held(path))
+})
+
+test('a lock of an earlier boot is free, by whatever pid and start it names; a live one of this boot by its other id is not', (t) => {
+  const path = join(tempDir(t), 'lock')
+  writeFileSync(path, JSON.stringify({ ...other(t), boot_id: 'b' }))
+  assert.throws(() => acquireLock(path), held(path))
+  const before = Date.now() / 1000 - 3600
+  utimesSync(path, before, before)
+  acquireLock(path)()
 })
 
 test('of two that find a dead lock, the one that comes late does not take away the other’s', (t) => {
