@@ -67,6 +67,10 @@ test('a service that becomes another user’s, or moves: its agents are ended, a
     const refused = await as('bob', '--state-dir', '/srv/state')
     assert.equal(refused.code, 4)
     assert.match(refused.stderr, /\/srv\/state belongs to root, not to bob/)
+    // As after a change of bob's number.
+    await machine.out(['install', '-d', '-o', '4242', '/srv/old'])
+    const orphaned = await as('bob', '--state-dir', '/srv/old')
+    assert.match(orphaned.stderr, /belongs to user 4242.*\n.*chown -R -h bob: '\/srv\/old'/)
   })
 
   await t.test(

@@ -57,7 +57,7 @@ const isInstalled = ({ manager, name, home }: Asked) =>
 async function ask({ what, name }: ByHand, { dryRun, json }: Asked, notes: string[]) {
   const said = `${what} runs this program already, and was written by hand.`
   if (dryRun) {
-    notes.push(`${said} Taken over it would be only with --take-over, or when you say yes.`)
+    notes.push(`${said} It is taken over only with --take-over, or when you say yes.`)
     return
   }
   if (!json && isInteractive()) {

@@ -130,13 +130,16 @@ async function ownerOf(dir: string): Promise<Owner | undefined> {
  */
 async function changeHands(plan: ServicePlan, owner: Owner, notes: string[]): Promise<Step[]> {
   const { stateDir, account } = plan
+  const orphaned = await isNobodys(owner.uid)
   if (!plan.usualStateDir)
     throw new UserError('state_of_another', `${stateDir} belongs to ${owner.name}, not to ${account.name}.`, {
-      remedy: `Name a folder of ${account.name}'s with --state-dir, or have the service run as ${owner.name}: --user ${owner.name}`,
+      remedy: orphaned
+        ? `No account has that number: if ${account.name} had it before, run chown -R -h ${account.name}: '${stateDir.replaceAll("'", "'\\''")}'`
+        : `Name a folder of ${account.name}'s with --state-dir, or have the service run as ${owner.name}: --user ${owner.name}`,
       exitCode: EXIT.refused,
     })
   // An account of the same name that has got another number is the same user.
-  if (owner.uid === 0 || (await isNobodys(owner.uid))) return []
+  if (owner.uid === 0 || orphaned) return []
   const aside = freeName(`${stateDir}.of-${owner.name.replace(/[^\w.-]/g, '_')}`)
   notes.push(`The state folder of ${owner.name} is moved to ${aside}; the machine keeps its identity.`)
   return [{ do: 'set-aside', path: stateDir, aside }]
