@@ -7,10 +7,11 @@ import { write } from './terminal.ts'
 const SHELLS = ['bash', 'zsh', 'fish'] as const
 
 const HELP = `
-The installer has put it in place; so this is for other ways of installing. Agents' ids and machines' names are completed
-from the hub.
+The installer puts these scripts in place: this command is for other ways of installing. Agents' ids and machines' names
+come from the hub.
 
 Examples:
+  $ mkdir -p ~/.local/share/bash-completion/completions ~/.config/fish/completions ~/.zfunc
   $ fomular-daemon completion bash > ~/.local/share/bash-completion/completions/fomular-daemon
   $ fomular-daemon completion fish > ~/.config/fish/completions/fomular-daemon.fish
   $ fomular-daemon completion zsh > ~/.zfunc/_fomular-daemon
