@@ -63,11 +63,15 @@ test('the Dockerfile of the page: built, healthy, restarted with its agents aliv
   assert.doesNotMatch(running.log(), / (warn|error) /)
   const init = await until(() => firstIn(stage.processes()), { what: 'process 1' })
   const inside = (...command: string[]) =>
-    execa('nsenter', [`--target=${init}`, '--all', `--setuid=${USER}`, `--setgid=${USER}`, ...command], {
-      env: { PATH: '/usr/local/bin:/usr/bin:/bin', ...env },
-      extendEnv: false,
-      reject: false,
-    })
+    execa(
+      'nsenter',
+      [`--target=${init}`, '--all', '--root', `--setuid=${USER}`, `--setgid=${USER}`, ...command],
+      {
+        env: { PATH: '/usr/local/bin:/usr/bin:/bin', ...env },
+        extendEnv: false,
+        reject: false,
+      },
+    )
 
   const [kind, ...check] = config.Healthcheck.Test
   assert.equal(kind, 'CMD')

@@ -97,11 +97,11 @@ async function hub(t: TestContext, flags: string[] = [], url?: (port: number) =>
 
 test('where a private authority vouches for the hub, the line brings it along, into any shell', async (t) => {
   const dir = tempDir(t)
-  const { authority, certificate, key } = certificates(dir, ['localhost'])
+  const { authority, certificate, key } = certificates(dir, ['127.0.0.1'])
   const { stage, add } = await hub(
     t,
     ['--tls-cert', certificate, '--tls-key', key],
-    (port) => `https://localhost:${port}`,
+    (port) => `https://127.0.0.1:${port}`,
     { NODE_EXTRA_CA_CERTS: authority },
   )
   const { install, install_wget, token, warnings } = await add()
@@ -173,12 +173,12 @@ test('a certificate for other names is no obstacle where the hub itself is, and 
 test('a certificate that vouches for itself goes into the line of the hub that has it', async (t) => {
   const dir = tempDir(t)
   const [certificate, key] = [join(dir, 'cert.pem'), join(dir, 'key.pem')]
-  const subject = ['-subj', '/CN=x', '-addext', 'subjectAltName=DNS:localhost']
+  const subject = ['-subj', '/CN=x', '-addext', 'subjectAltName=IP:127.0.0.1']
   const files = ['-keyout', key, '-out', certificate]
   await execa('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...subject, ...files])
   const { stage, add } = await hub(t, ['--tls-cert', certificate, '--tls-key', key])
   delete stage.env.FOMULAR_HUB_URL
-  const { install } = await add('--address', `https://localhost:${stage.port}`)
+  const { install } = await add('--address', `https://127.0.0.1:${stage.port}`)
   const home = new Home(t)
   const { code, err } = await home.paste(install, ['bash'])
   assert.equal(code, 0, err)
@@ -186,12 +186,12 @@ test('a certificate that vouches for itself goes into the line of the hub that h
 })
 
 test('with an installer from before, the authority stays where the configuration finds it', async (t) => {
-  const { authority, certificate, key } = certificates(tempDir(t), ['localhost'])
+  const { authority, certificate, key } = certificates(tempDir(t), ['127.0.0.1'])
   const env = { NODE_EXTRA_CA_CERTS: authority }
   const { server, add } = await hub(
     t,
     ['--tls-cert', certificate, '--tls-key', key],
-    (port) => `https://localhost:${port}`,
+    (port) => `https://127.0.0.1:${port}`,
     env,
   )
   const keeps = / {4}# The one that was given[\s\S]*? {4}set -- "\$@" --ca-file "\$prefix\/ca\.pem"\n/

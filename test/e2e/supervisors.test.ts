@@ -150,7 +150,7 @@ async function supervised(t: TestContext, { heading, files, run }: Supervisor): 
       throw new Error(`${error.message}\n${running.log()}`)
     },
   )
-  const within = heading === 'OpenRC' ? ['nsenter', `--target=${running.pid}`, '--mount'] : []
+  const within = heading === 'OpenRC' ? ['nsenter', `--target=${running.pid}`, '--mount', '--root'] : []
   return {
     stage,
     tell: async (command) => {

@@ -56,7 +56,7 @@ for (const npm of [true, false])
   test(`what a registry does wrong is said in a sentence with a remedy, ${npm ? 'with' : 'without'} npm`, async (t) => {
     const http = async (listener: RequestListener) =>
       `http://127.0.0.1:${await listening(t, createServer(listener))}`
-    const { certificate, key } = certificates(tempDir(t), ['localhost'])
+    const { certificate, key } = certificates(tempDir(t), ['127.0.0.1'])
     const secure = createSecureServer(
       { cert: readFileSync(certificate), key: readFileSync(key) },
       answers(200, '{}'),
@@ -76,7 +76,7 @@ for (const npm of [true, false])
       [page, unreachable, /does not answer as a registry of npm packages/],
       [await http(answers(200, '{"a": 1}')), npm ? 'update_version_not_found' : unreachable, /registry/],
       [`http://127.0.0.1:${await listening(t, resets)}`, unreachable, /the connection was broken off/],
-      [`https://localhost:${tls}`, unreachable, /certificate by an authority unknown here/],
+      [`https://127.0.0.1:${tls}`, unreachable, /certificate by an authority unknown here/],
       [page.replace('http:', 'https:'), unreachable, /it does not speak TLS/],
       [
         'http://registry.invalid',

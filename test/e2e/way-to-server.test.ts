@@ -11,10 +11,10 @@ import { until } from '../support/wait.ts'
 
 // TLS with an authority of one's own, and proxies.
 
-/** A machine and a hub with a certificate for `localhost` and `os.example.test`. */
+/** A machine and a hub with a certificate for 127.0.0.1 and `os.example.test`. */
 async function secured(t: TestContext) {
   const stage = await fakeStage(t)
-  const tls = certificates(stage.dir, ['localhost', 'os.example.test'])
+  const tls = certificates(stage.dir, ['127.0.0.1', 'os.example.test'])
   const hub = stage.run(['hub', '--tls-cert', tls.certificate, '--tls-key', tls.key])
   await until(() => hub.log().includes('User key'), { what: 'the hub' })
   assert.match(hub.log(), /^Hub: +https:/m)
@@ -30,7 +30,7 @@ const cli = (stage: Stage, args: string[], env: Record<string, string> = {}) =>
 
 test('TLS: a certificate by an unknown authority is refused, and taken by one that is named', async (t) => {
   const { stage, tls, key } = await secured(t)
-  const url = `wss://localhost:${stage.port}`
+  const url = `wss://127.0.0.1:${stage.port}`
   const daemon = ['run', '--server-url', url, '--key-file', key]
   const wary = stage.run(daemon)
   await until(() => /not connected: .*certificate/.test(wary.log()), { what: 'the refusal' })
@@ -44,7 +44,7 @@ test('TLS: a certificate by an unknown authority is refused, and taken by one th
 
   const trusting = stage.run([...daemon, '--ca-file', tls.authority])
   await until(() => trusting.log().includes('info  connected'), { what: 'the connection' })
-  const hub = { FOMULAR_HUB_URL: `https://localhost:${stage.port}` }
+  const hub = { FOMULAR_HUB_URL: `https://127.0.0.1:${stage.port}` }
   const unsure = await cli(stage, ['machine', 'list'], hub)
   assert.equal(unsure.code, 1)
   assert.match(unsure.out, /→ Set NODE_EXTRA_CA_CERTS/)

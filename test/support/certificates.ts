@@ -1,6 +1,7 @@
 // Needs: openssl
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { join } from 'node:path'
 
 export interface Certificates {
@@ -10,7 +11,7 @@ export interface Certificates {
   key: string
 }
 
-/** A certificate authority that no system knows, and a server's certificate by it for these names. */
+/** A certificate authority that no system knows, and a server's certificate by it for these names and addresses. */
 export function certificates(dir: string, names: string[]): Certificates {
   const at = (name: string) => join(dir, name)
   const openssl = (...args: string[]) =>
@@ -30,7 +31,10 @@ export function certificates(dir: string, names: string[]): Certificates {
     '2',
   )
   openssl('req', ...ec, '-keyout', at('server.key'), '-out', at('server.csr'), '-subj', '/CN=server')
-  writeFileSync(at('names'), `subjectAltName=${names.map((name) => `DNS:${name}`).join(',')}\n`)
+  writeFileSync(
+    at('names'),
+    `subjectAltName=${names.map((name) => `${isIP(name) ? 'IP' : 'DNS'}:${name}`).join(',')}\n`,
+  )
   const signed = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '2']
   openssl(
     'x509',

@@ -6,8 +6,12 @@ import { until } from './wait.ts'
 /** Runs what follows as process 1 of a namespace of processes, all of which end with it. */
 export const AS_CONTAINER = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child']
 
-/** Runs this program within a container, as `docker exec` does. @param init its process 1 */
-export const inside = (init: number) => ['nsenter', `--target=${init}`, '--pid', '--mount', ...RUN]
+/**
+ * Runs this program within a container, as `docker exec` does. Entering a namespace of mounts alone would lead out of the
+ * chroot that this may run in.
+ * @param init its process 1
+ */
+export const inside = (init: number) => ['nsenter', `--target=${init}`, '--pid', '--mount', '--root', ...RUN]
 
 /** Process 1 of what was run so, by the id that it has outside. */
 export const initOf = ({ pid }: Running): Promise<number> => childOf(pid)
