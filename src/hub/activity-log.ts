@@ -54,6 +54,11 @@ export class ActivityLog {
     return this.#file.waiting
   }
 
+  /** Whether too much of it waits for the disk to take more. */
+  get full() {
+    return this.waiting > WAITING_CHARS
+  }
+
   /** What a daemon is asked to go on from. */
   get received() {
     return this.#received
@@ -65,7 +70,7 @@ export class ActivityLog {
     const known = this.#received
     if (to <= known) return 'known'
     if (from > known && from !== begin) return 'gap'
-    if (this.waiting > WAITING_CHARS) return 'full'
+    if (this.full) return 'full'
     const fresh = events.filter((event) => event.offset >= known)
     const last = events[events.length - fresh.length - 1]
     // Part of its text may be new, and which part is not to be told: it is asked for again from where it is missing.

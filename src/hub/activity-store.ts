@@ -65,8 +65,17 @@ export class ActivityStore {
     return log
   }
 
+  get #full() {
+    return this.#waiting > WAITING_CHARS
+  }
+
+  /** Whether more of an agent's activity can wait for the disk. */
+  hasRoom(agentId: string) {
+    return !this.#full && !this.log(agentId).full
+  }
+
   take(activity: Activity, begin: number): Verdict {
-    if (this.#waiting > WAITING_CHARS) return 'full'
+    if (this.#full) return 'full'
     const log = this.log(activity.agent_id)
     const before = log.waiting
     const verdict = log.take(activity, begin)

@@ -202,15 +202,16 @@ export class Switchboard {
     }
   }
 
-  /** There is room again for what was refused. */
+  /** Asks for what was refused where there is room for it again. */
   #release(peer: Peer) {
-    this.#holding.delete(peer)
     const line = this.#lines.get(peer)
     for (const agentId of line?.held ?? []) {
+      if (!this.#options.store.hasRoom(agentId)) continue
       line?.held.delete(agentId)
       line?.asked.delete(agentId)
       this.#askFor(peer, agentId)
     }
+    if (!line?.held.size) this.#holding.delete(peer)
   }
 
   /** Once for all the frames that are on their way already. */

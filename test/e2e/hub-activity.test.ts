@@ -12,6 +12,7 @@ import {
 } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { systemClock } from '../../src/platform/clock.ts'
 import type { Event, HubAgent, HubMachine } from '../../src/protocol/index.ts'
 import { TestHub } from '../support/hub.ts'
 import { frameOf, helloOf, LightDaemon, statusOf } from '../support/light-daemon.ts'
@@ -198,8 +199,20 @@ test('a full disk: nothing is acknowledged, it is said, and made up for', async 
   assert.deepEqual(offsets(await hub.events('a')), steps(200))
 })
 
+/** Between tries of a hub whose disk takes nothing. */
+const RETRY_MS = 1000
+
 test('what waits for a slow disk is bounded by what it weighs, and what was refused is asked for again', async (t) => {
-  const hub = await TestHub.open(t)
+  let tries = 0
+  const hub = await TestHub.open(t, {
+    clock: {
+      ...systemClock,
+      setTimeout(run, ms) {
+        if (ms === RETRY_MS) tries++
+        return systemClock.setTimeout(run, ms)
+      },
+    },
+  })
   const path = `${hub.dir}/agents/a/activity.jsonl`
   mkdirSync(`${hub.dir}/agents/a`)
   symlinkSync('/dev/full', path)
@@ -215,6 +228,9 @@ test('what waits for a slow disk is bounded by what it weighs, and what was refu
   })
   for (let offset = 0; offset < 6; offset++) daemon.send(heavy(offset))
   await daemon.settled()
+  const before = tries
+  await until(() => tries > before + 1, { what: 'tries that fail' })
+  assert.deepEqual(daemon.ofType('agent:resend'), [], 'there is no room yet')
   rmSync(path)
   const { from } = await daemon.received('agent:resend')
   assert.equal(from, 3)
