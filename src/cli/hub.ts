@@ -66,8 +66,10 @@ async function hub(options: HubServeOptions) {
     ])
   serveWithoutReader()
   // A second signal ends it at once. Nothing is lost: what machines have not heard back about, they send again.
-  const ended = new Promise<void>((done) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => done())
+  let end: (reason?: UserError) => void
+  const ended = new Promise<UserError | undefined>((done) => {
+    end = done
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => done(undefined))
   })
   const logger = createLogger({ level: verbose ? 'debug' : 'info', stderr: 'text' })
   const running = await startHub({
@@ -77,6 +79,7 @@ async function hub(options: HubServeOptions) {
     ...(tlsCert !== undefined && tlsKey !== undefined && { tls: { cert: tlsCert, key: tlsKey } }),
     ...(insecure && { insecure }),
     logger,
+    lost: (reason) => end(reason),
   })
   print(`Hub:          ${running.url}`)
   print(`Machine key:  ${running.machineKeyPath}`)
@@ -92,8 +95,9 @@ async function hub(options: HubServeOptions) {
     clock: systemClock,
     logger,
   })
-  await ended
+  const lost = await ended
   void notifier?.stopping('Stopping')
   note('stopping')
   await running.close()
+  if (lost) throw lost
 }

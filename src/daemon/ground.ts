@@ -1,12 +1,12 @@
-import { accessSync, constants, existsSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { abandon, isKept } from '../agents/abandon.ts'
 import type { Agent } from '../agents/agent.ts'
 import type { StatePaths } from '../config/paths.ts'
-import { systemCode, UserError } from '../platform/errors.ts'
+import { UserError } from '../platform/errors.ts'
 import { ensurePrivateDir, readJson } from '../platform/files.ts'
+import { folderIdentity, goneFolder } from '../platform/folder-identity.ts'
 import type { Logger } from '../platform/log.ts'
 import { isAlive, ProcessIdentity } from '../platform/process-identity.ts'
-
 import type { Health } from './health.ts'
 import type { Machine } from './machine.ts'
 
@@ -38,7 +38,7 @@ export class Ground {
    * @param lost the folder is not this daemon's any more
    */
   watch(relock: () => void, lost: (reason: UserError) => void) {
-    this.#first = identityOf(this.#options.paths.dir)
+    this.#first = folderIdentity(this.#options.paths.dir)
     this.#timer = setInterval(() => {
       const reason = this.#look(relock)
       if (!reason) return
@@ -49,6 +49,13 @@ export class Ground {
 
   leave() {
     clearInterval(this.#timer)
+  }
+
+  /** Why the folder is not this daemon's any more; undefined while it is. */
+  lost(): UserError | undefined {
+    const { dir } = this.#options.paths
+    const lost = goneFolder(`the state folder ${dir}`, dir, this.#first)
+    return lost === undefined ? undefined : gone(dir, lost)
   }
 
   /** Ends all agents whose folders are gone with the state folder, but for those that are to be kept whatever happens. */
@@ -69,11 +76,8 @@ export class Ground {
   #look(relock: () => void): UserError | undefined {
     const { paths, machine: identity } = this.#options
     const { dir, lock, machine, agents } = paths
-    const now = identityOf(dir)
-    if (now === undefined)
-      return gone(dir, `The state folder ${dir} is gone: it was deleted, moved or unmounted.`)
-    if (now !== this.#first)
-      return gone(dir, `Another folder has taken the place of the state folder ${dir}.`)
+    const lost = this.lost()
+    if (lost) return lost
     if (!this.#isWritable(dir)) return undefined
     if (!existsSync(lock) && !existsSync(machine))
       return gone(dir, `The state folder ${dir} was emptied beneath the daemon.`)
@@ -104,17 +108,6 @@ export class Ground {
       })
       return false
     }
-  }
-}
-
-/** Tells a folder from any other that has its path. */
-function identityOf(dir: string): string | undefined {
-  try {
-    const { dev, ino } = statSync(dir)
-    return `${dev}:${ino}`
-  } catch (error) {
-    // What cannot be looked at just now, as on a network's disk, is not gone.
-    return systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR' ? undefined : `${dir}?`
   }
 }
 

@@ -27,6 +27,8 @@ export interface RunOptions {
   logger: Logger
   /** How to start this program anew; given by who changes argv or environment before this is called. */
   invocation?: Invocation
+  /** Resolves if what this daemon cannot do without is gone: it ends, and its agents are left to their leases. */
+  lost?: Promise<UserError>
 }
 
 /**
@@ -36,7 +38,7 @@ export interface RunOptions {
  */
 export async function runDaemon(
   config: DaemonConfig,
-  { logger, invocation = captureInvocation() }: RunOptions,
+  { logger, invocation = captureInvocation(), lost: without }: RunOptions,
 ): Promise<number> {
   const supervised = isSupervised(process.env, process.pid)
   const paths = statePaths(config.state_dir)
@@ -78,23 +80,29 @@ export async function runDaemon(
     })
 
     let lost: UserError | undefined
+    const lose = (reason: UserError) => {
+      lost ??= reason
+      ending.ask('lost')
+    }
     const { ground } = daemon
     leaveGround = () => ground.leave()
     ground.watch(
       () => {
         unlock = takeLock(paths.lock)
       },
-      (reason) => {
-        lost = reason
-        ending.ask('lost')
-      },
+      (reason) => lose(reason),
     )
+    void without?.then((reason) => lose(ground.lost() ?? reason))
 
     let how = await ending.asked
     leaveGround()
     if (lost && how === 'lost') {
       logger.fatal(lost.message)
       if (lost.code === 'state_gone') await ground.abandon()
+      else
+        logger.info(
+          'agents are left running for as long as their leases allow; the next daemon takes them over',
+        )
       await daemon.release()
       throw lost
     }

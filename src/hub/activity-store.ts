@@ -1,11 +1,12 @@
 import { renameSync, rmSync } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock, Timer } from '../platform/clock.ts'
 import { isDiskFull, systemCode } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Activity } from '../protocol/index.ts'
 import { ActivityLog, type Verdict } from './activity-log.ts'
+import { makeAgentFolder } from './agent-folder.ts'
 
 /** How long frames are gathered before they are put on the disk together: it costs the same for one as for a hundred. */
 const GATHER_MS = 3
@@ -133,7 +134,7 @@ export class ActivityStore {
       ids.map(async (id) => {
         const log = this.#logs.get(id)
         try {
-          if (log?.have === 0) await mkdir(this.folder(id), { recursive: true, mode: 0o700 })
+          if (log?.have === 0) makeAgentFolder(this.folder(id))
           // Removed meanwhile, its folder is another agent's.
           if (this.#logs.get(id) !== log) return false
           await log?.commit()

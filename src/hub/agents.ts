@@ -1,11 +1,12 @@
-import { mkdirSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import * as z from 'zod/mini'
 import { UserError } from '../platform/errors.ts'
 import { clearTemporary, ensurePrivateDir, readJson, setAside, writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
 import { AgentId, AgentStatus, type HubAgent } from '../protocol/index.ts'
 import { type ActivityStore, clearRemoved } from './activity-store.ts'
+import { makeAgentFolder } from './agent-folder.ts'
 import type { Feed } from './feed.ts'
 import type { Saver } from './saver.ts'
 
@@ -203,7 +204,7 @@ export class Agents {
   #save(record: AgentRecord) {
     const path = this.#path(record.agent_id)
     this.#options.saver.later(path, () => {
-      mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 })
+      makeAgentFolder(dirname(path))
       writeAtomic(path, JSON.stringify(record))
     })
   }

@@ -27,6 +27,7 @@ import { api } from './api.ts'
 import { Commands } from './commands.ts'
 import { Enrolments } from './enrolments.ts'
 import { Feed } from './feed.ts'
+import { watchFolder } from './ground.ts'
 import { Keys } from './keys.ts'
 import { Machines } from './machines.ts'
 import { type MachineKey, Peer } from './peer.ts'
@@ -45,6 +46,8 @@ export interface HubOptions {
   insecure?: boolean
   logger: Logger
   clock?: Clock
+  /** Its folder is not there any more: nothing is left to do but to close it. Called once. */
+  lost?: (reason: UserError) => void
 }
 
 export interface Hub {
@@ -70,7 +73,7 @@ const SWEEP_MS = 20
 
 /** Starts the control server. @throws UserError */
 export async function startHub(options: HubOptions): Promise<Hub> {
-  const { dir, host, port, tls, insecure, logger, clock = systemClock } = options
+  const { dir, host, port, tls, insecure, logger, clock = systemClock, lost } = options
   const loopback = isLoopback(host)
   if (!loopback && !tls && !insecure)
     throw new UserError('hub_insecure', `Without TLS the hub listens on this machine only, not on ${host}.`, {
@@ -117,12 +120,14 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     }
     writeAtomic(files.record, JSON.stringify(record))
     logger.info({ url }, 'hub listening')
+    const leaveFolder = lost && watchFolder(dir, lost)
     return {
       url,
       port: actual,
       machineKeyPath: files.machineKey,
       userKeyPath: files.userKey,
       async close() {
+        leaveFolder?.()
         rmSync(files.record, { force: true })
         const closed = new Promise((resolve) => server.close(resolve))
         switchboard.close()

@@ -69,6 +69,24 @@ for (const [what, deed, words] of deeds)
     assert.ok(lives(keptPid))
   })
 
+test("a hub's folder that is deleted or moved under `up`: said in words, and nothing is made anew beneath it", async (t) => {
+  const stage = await fakeStage(t)
+  const hub = join(stage.state, 'hub')
+  for (const deed of [
+    (dir: string) => rmSync(dir, { recursive: true, maxRetries: 5 }),
+    (dir: string) => renameSync(dir, `${dir}-2`),
+  ]) {
+    const running = stage.run(['up', '--port', '0', '--verbose'])
+    await until(() => running.log().includes('Ctrl-C stops it'), { what: 'up' })
+    deed(hub)
+    assert.equal(await running.ended, 2, running.log())
+    assert.match(running.log(), /The hub's folder .* (is gone|was emptied)/)
+    assert.match(running.log(), /Put it back at .* and start the hub/)
+    assert.doesNotMatch(running.log(), /^ {4}at /m)
+    assert.ok(!existsSync(hub))
+  }
+})
+
 test('agents whose folders are deleted, and a daemon that keeps its lock and its name', async (t) => {
   const { stage, daemon, state, plain, kept, plainPid, keptPid } = await working(t)
   t.after(() => lives(keptPid) && process.kill(keptPid, 'SIGKILL'))

@@ -49,7 +49,12 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
   readFormat(paths.dir, STATE_UPGRADES)
   const logger = createLogger({ level: 'info', file: paths.log, stderr: verbose ? 'text' : 'none' })
   refuseSecond(paths)
-  const hub = (await runningHub(paths)) ?? (await startOwnHub(paths, port, logger))
+  let loseHub: (reason: UserError) => void
+  const lost = new Promise<UserError>((resolve) => {
+    loseHub = resolve
+  })
+  const hub =
+    (await runningHub(paths)) ?? (await startOwnHub(paths, port, logger, (reason) => loseHub(reason)))
   try {
     const config = await loadDaemonConfig({
       flags: { ...flags, stateDir: paths.dir, serverUrl: hub.url, keyFile: hub.machineKeyPath },
@@ -65,7 +70,7 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
       note('Stopping the agents. Once more to hurry.')
     }
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal)
-    const code = await runDaemon({ ...stopTime(process.env), ...config }, { logger, invocation })
+    const code = await runDaemon({ ...stopTime(process.env), ...config }, { logger, invocation, lost })
     started.abort()
     await greeting
     if (code !== EXIT.restart || supervised) return code
@@ -80,12 +85,14 @@ async function startOwnHub(
   paths: StatePaths,
   port: number | undefined,
   logger: ReturnType<typeof createLogger>,
+  lost: (reason: UserError) => void,
 ) {
   const hub = await startHub({
     dir: paths.hub,
     host: '127.0.0.1',
     port: port ?? hubPort(process.env),
     logger,
+    lost,
   })
   let closing: Promise<void> | undefined
   return {

@@ -1,0 +1,34 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { hubFiles } from '../config/hub.ts'
+import { UserError } from '../platform/errors.ts'
+import { folderIdentity, goneFolder } from '../platform/folder-identity.ts'
+
+/** How often the folder is looked at. */
+const LOOK_MS = 2000
+
+/**
+ * Watches the folder of a running hub, which others may delete, move, replace or empty. What a hub takes in from then on
+ * would be lost, or mixed up with another hub's.
+ * @param lost is called once, when the folder is not this hub's any more
+ * @returns a function that ends the watching
+ */
+export function watchFolder(dir: string, lost: (reason: UserError) => void): () => void {
+  const first = folderIdentity(dir)
+  const files = [join(dir, 'lock'), hubFiles(dir).machineKey]
+  const timer = setInterval(() => {
+    const emptied = files.some((file) => existsSync(file))
+      ? undefined
+      : `The hub's folder ${dir} was emptied.`
+    const message = goneFolder(`the hub's folder ${dir}`, dir, first) ?? emptied
+    if (message === undefined) return
+    clearInterval(timer)
+    lost(
+      new UserError('hub_folder_gone', `${message} The hub cannot go on without it.`, {
+        remedy: `Put it back at ${dir} and start the hub; with an empty folder it would make new keys, which no machine has.`,
+        exitCode: 2,
+      }),
+    )
+  }, LOOK_MS).unref()
+  return () => clearInterval(timer)
+}
