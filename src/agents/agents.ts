@@ -15,12 +15,13 @@ import { agentFolder, makeFolder } from './folder.ts'
 import { uuidFrom } from './ids.ts'
 import { isLaunched, launch, type Shelter } from './launch.ts'
 import { firstRun, nextRun } from './next-run.ts'
-import { haveBack, isUnexplained, recall } from './recall.ts'
+import { isUnexplained, recall } from './recall.ts'
 import { RunRecord, SpecRecord } from './records.ts'
 import { nextRestart, Restarts } from './restart.ts'
 import type { Runtime } from './runtimes/runtime.ts'
 import { checkSession, checkSessionElsewhere, nextSession } from './sessions.ts'
 import { endStrays } from './strays.ts'
+import { Unseen } from './unseen.ts'
 
 export interface AgentsOptions extends Omit<AgentContext, 'changed' | 'unreadable'> {
   /** Folder of the agents' folders. */
@@ -55,8 +56,7 @@ export class Agents {
   readonly #restarts: Restarts
   /** Agents that are being started anew, with the session their process will work in. */
   readonly #resuming = new Map<Agent, { sessionId: string; settled: Promise<unknown> }>()
-  /** Agents that were killed, or lost, while no daemon was there. */
-  readonly #unseen = new Set<Agent>()
+  readonly #unseen: Unseen
   #closed = false
 
   constructor(options: AgentsOptions) {
@@ -68,6 +68,7 @@ export class Agents {
       crashLoops,
       resume: (agent) => this.resume(agent, undefined),
     })
+    this.#unseen = new Unseen({ clock, logger, restarts: this.#restarts })
   }
 
   [Symbol.iterator]() {
@@ -195,20 +196,9 @@ export class Agents {
     await this.#sweeps.get(agent)
   }
 
-  /**
-   * It is known what ended agents while no daemon was there.
-   * @param back whether they are to come back whatever their restart policies say
-   */
+  /** @see Unseen.explain */
   explain(why: (agent: Agent) => string | undefined, back: boolean) {
-    for (const agent of this.#unseen) {
-      const reason = agent.ended ? why(agent) : undefined
-      if (reason === undefined) continue
-      agent.explain(reason)
-      this.#options.logger.warn({ agent_id: agent.id }, reason)
-      if (back) haveBack(agent, reason)
-      if (back) this.#restarts.again(agent)
-    }
-    this.#unseen.clear()
+    this.#unseen.explain(why, back)
   }
 
   /** Nothing is started by itself any more. Resolves when what was being started is. */
@@ -289,6 +279,7 @@ export class Agents {
     checkProcesses(agent)
     if (!agent.ended) {
       this.#options.logger.info({ agent_id: agent.id, pid: agent.process?.agent.pid }, 'agent taken over')
+      this.#unseen.add(agent)
       // Whoever was stopping it did not live to see its end.
       const { stopping } = agent.snapshot
       if (agent.run.recall)
@@ -331,6 +322,7 @@ export class Agents {
     this.#restarts.cancel(agent)
     this.#watchers.get(agent)?.close()
     this.#watchers.delete(agent)
+    this.#unseen.forget(agent)
     this.#agents.delete(agent.id)
     agent.close()
   }
@@ -367,6 +359,7 @@ export class Agents {
           const { run, exit, failure } = agent.snapshot
           this.#options.logger.info({ agent_id: agent.id, run, ...exit, ...failure }, 'agent ended')
           this.#ended(agent)
+          this.#unseen.ended(agent)
         }
         this.#options.changed(agent)
       },

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Agent } from '../../../src/agents/agent.ts'
+import { Unseen } from '../../../src/agents/unseen.ts'
+import type { Exit } from '../../../src/protocol/index.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+
+const logger = { warn() {} } as never
+const restarts = { again() {} }
+
+function left(exit?: Exit) {
+  const agent = {
+    id: 'a',
+    snapshot: { exit },
+    get ended() {
+      return this.snapshot.exit !== undefined
+    },
+    explain(detail: string) {
+      this.snapshot.exit = { ...this.snapshot.exit!, detail }
+    },
+  }
+  return agent as typeof agent & Agent
+}
+
+test('agents that end a moment after the start of a daemon are explained like those that ended before', () => {
+  const clock = new ManualClock()
+  const unseen = new Unseen({ clock, logger, restarts })
+  const [before, soon, asked, late] = [left({ reason: 'killed' }), left(), left(), left()]
+  for (const agent of [before, soon, asked, late]) unseen.add(agent)
+  unseen.explain(() => 'The unit did.', false)
+  const end = (agent: ReturnType<typeof left>, exit: Exit) => {
+    Object.assign(agent.snapshot, { exit })
+    unseen.ended(agent)
+    return agent.snapshot.exit?.detail
+  }
+  assert.equal(before.snapshot.exit?.detail, 'The unit did.')
+  assert.equal(end(soon, { reason: 'killed', signal: 'SIGTERM' }), 'The unit did.')
+  assert.equal(end(asked, { reason: 'stopped' }), undefined)
+  clock.pass(20_000)
+  assert.equal(end(late, { reason: 'killed', signal: 'SIGTERM' }), undefined)
+})
