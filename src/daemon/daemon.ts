@@ -42,6 +42,7 @@ import type { Invocation } from './relaunch.ts'
 import { standDown, stopAll } from './stand-down.ts'
 import { Statuses } from './statuses.ts'
 import { tellForeign } from './tell-foreign.ts'
+import { tellNewMachine } from './tell-new-machine.ts'
 import { UpdateHealth } from './update-health.ts'
 import { Upkeep } from './upkeep.ts'
 
@@ -200,6 +201,7 @@ export class Daemon {
       graceS: config.stop_grace_s,
       logger,
     })
+    tellNewMachine(this.#machine, paths, logger)
     if (this.#machine.damaged) this.#damagedAt(this.#machine.damaged)
     this.#agents.adopt()
     tellForeign(this.#agents, this.#health, logger)

@@ -17,6 +17,8 @@ const REVISIONS_PER_START = 2 ** 30
 
 export interface Machine {
   machine_id: string
+  /** Nothing was known of it before. */
+  isNew: boolean
   /** Where a damaged file was set aside, if one was. */
   damaged?: string
   /** Higher than any revision this machine has used before. */
@@ -61,6 +63,7 @@ export function openMachine(path: string, now: string): Machine {
   let revision = record.starts * REVISIONS_PER_START
   return {
     machine_id: record.machine_id,
+    isNew: !read.ok,
     nextRevision: () => ++revision,
     saved,
     keep,

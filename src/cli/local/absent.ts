@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { Chosen } from './choose.ts'
@@ -5,7 +6,7 @@ import { capital, factsOf, lineOf, nameOf, serviceLine } from './describe.ts'
 
 /** Why the daemon that is meant cannot be asked, and what helps. */
 export function notRunning(chosen: Chosen): UserError {
-  const { state_dir, service, user, last_seen, others } = chosen
+  const { state_dir, service, user, last_seen, others, named } = chosen
   const seen = last_seen === undefined ? '' : ` It was last seen at ${last_seen}.`
   const facts = { daemon: factsOf(chosen) }
   if (service)
@@ -13,6 +14,17 @@ export function notRunning(chosen: Chosen): UserError {
       'daemon_not_running',
       `${capital(nameOf(chosen))}, does not run: ${service.state ?? 'its daemon has ended'}.${seen}`,
       { remedy: `Start it: ${serviceLine('start', service, user)}`, exitCode: EXIT.refused, facts },
+    )
+  if (!existsSync(state_dir) && named)
+    return new UserError(
+      'daemon_not_running',
+      `There is no state folder ${state_dir}, so no daemon can be reached there.`,
+      {
+        remedy:
+          'If it was deleted or moved, its daemon ends within seconds, and the agents with it: put the folder back, then start the daemon.',
+        exitCode: EXIT.refused,
+        facts,
+      },
     )
   const elsewhere = others.length === 0 ? '' : ` Here runs ${others.map(nameOf).join('; and ')}.`
   return new UserError('daemon_not_running', `No daemon is running on ${state_dir}.${seen}${elsewhere}`, {
