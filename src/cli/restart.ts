@@ -9,6 +9,8 @@ import { print, printJson } from './terminal.ts'
 /** For the new daemon to answer. A supervisor may wait some seconds before it starts it. */
 const BACK_MS = 30_000
 const POLL_MS = 100
+/** Agents that are named one by one, at most. */
+const NAMED = 20
 
 const HELP = `
 Agents run on: the new daemon takes them over. Where what runs the daemon would end them with it (\`status\` says so, and
@@ -38,7 +40,8 @@ async function restart(options: LocalOptions) {
 /** What a new start costs where agents do not live through it. */
 export function endedText({ agents, message, remedy }: NonNullable<DaemonStatus['agents_end']>): string {
   const who = agents.length === 1 ? '1 agent was' : `${agents.length} agents were`
-  return `${who} stopped for that, to be resumed. ${cleanLine(message, 500)}\n  → ${cleanLine(remedy, 500)}`
+  const ids = agents.length > NAMED ? '' : `: ${agents.map((id) => cleanLine(id, 64)).join(', ')}`
+  return `${who} stopped for that, to be resumed${ids}. ${cleanLine(message, 500)}\n  → ${cleanLine(remedy, 500)}`
 }
 
 /**

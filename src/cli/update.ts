@@ -1,8 +1,9 @@
 import { Command } from 'commander'
 import { UserError } from '../platform/errors.ts'
-import type { ControlClient } from './client/control-client.ts'
+import type { ControlClient, DaemonStatus } from './client/control-client.ts'
 import { connectDaemon, type LocalOptions, WHICH, withLocal } from './local.ts'
 import { clean } from './render/clean.ts'
+import { endedText } from './restart.ts'
 import { note, print, printJson } from './terminal.ts'
 
 const HELP = `
@@ -38,7 +39,8 @@ export function updateCommand(): Command {
 async function update(version: string, { check, allowDowngrade = false, json, ...local }: Options) {
   const { paths, daemon, chosen, facts } = await connectDaemon({ ...local, ...(json && { json }) })
   const order = { version, allow_downgrade: allowDowngrade }
-  const there = await isThere(daemon)
+  const before = await statusOf(daemon)
+  const there = before !== undefined
   const [{ StageLines }, steps] = await Promise.all([
     import('./update/stages.ts'),
     there ? import('./update/with-daemon.ts') : import('./update/alone.ts'),
@@ -59,7 +61,15 @@ async function update(version: string, { check, allowDowngrade = false, json, ..
   const { from_version, to_version, path, mode } = result
   const { outdated, outdatedFacts, outdatedText } = await import('./update/outdated.ts')
   const old = await outdated(to_version, path ?? process.argv[1] ?? '', paths.dir)
-  if (json) return printJson({ ...result, ...facts, outdated: old.map(outdatedFacts) })
+  const { agents_end: end } = before ?? {}
+  const ended = from_version !== to_version && end && end.agents.length > 0 ? end : undefined
+  if (json)
+    return printJson({
+      ...result,
+      ...facts,
+      ...(ended && { agents_ended: ended.agents }),
+      outdated: old.map(outdatedFacts),
+    })
   const where = mode === 'user-prefix' ? `, at ${clean(path ?? '')}` : ''
   const took = `in ${(result.duration_ms / 1000).toFixed(1)} s`
   print(
@@ -67,17 +77,18 @@ async function update(version: string, { check, allowDowngrade = false, json, ..
       ? `${from_version} runs already.`
       : `Updated from ${from_version} to ${to_version}${where}, ${took}.`,
   )
+  if (ended) print(endedText(ended))
   if (!there && chosen.service)
     print(`${clean(chosen.service.name)} does not run: its next start is of ${to_version}.`)
   for (const each of old) note(clean(outdatedText(each)))
 }
 
-async function isThere(daemon: ControlClient): Promise<boolean> {
+/** Undefined where none is running. */
+async function statusOf(daemon: ControlClient): Promise<DaemonStatus | undefined> {
   try {
-    await daemon.status()
-    return true
+    return await daemon.status()
   } catch (error) {
-    if (error instanceof UserError && error.code === 'daemon_not_running') return false
+    if (error instanceof UserError && error.code === 'daemon_not_running') return undefined
     throw error
   }
 }

@@ -57,7 +57,7 @@ test('a unit that ends agents with the daemon: they are resumed, or live in scop
     'a restart: they are stopped and resumed in their sessions, in the turn only if they want it',
     async () => {
       const { stdout } = await unit.restarted()
-      assert.match(stdout, /4 agents were stopped for that, to be resumed\. .*\n.*systemctl edit/)
+      assert.match(stdout, /4 agents were stopped for that, to be resumed: a-.*, a-.*\. .*\n.*systemctl edit/)
       for (const { agent_id, session_id } of before) {
         const now = await until(async () => {
           const found = await on.agent(agent_id)

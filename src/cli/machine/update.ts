@@ -59,8 +59,11 @@ async function update(given: string | undefined, { to, allowDowngrade = false, j
       outcome = await client.outcome(outcome.command_id, 0)
     }
     lines.end()
-    if (json) printJson(outcome)
-    else print(said(outcome))
+    if (json) return printJson(outcome)
+    print(said(outcome))
+    const { status } = (await client.machines()).find(({ machine_id }) => machine_id === id) ?? {}
+    const end = status?.problems.find(({ code }) => code === 'agents_end_with_daemon')
+    if (end && outcome.result?.from_version !== outcome.result?.to_version) note(cleanLine(end.message, 500))
   } finally {
     lines.end()
   }

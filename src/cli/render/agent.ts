@@ -27,7 +27,7 @@ export function agentText({ agent, machine, detail }: Shown, now: number, { bold
   return [
     ...row('Agent', agent.agent_id + (agent.title === undefined ? '' : `: ${agent.title}`)),
     ...row('State', `${stateText(agent)} for ${age(agent.since, now)}`),
-    ...(ended ? row('Why', endText(agent)) : []),
+    ...row('Why', ended ? endText(agent) : agent.turn_interrupted),
     ...(ended && !agent.gone ? row('', `→ ${remedyOf(agent)}`) : []),
     ...row('Held back', restart_held_until && `until ${restart_held_until}: it ended again and again`),
     ...agent.pending.flatMap((request) => row('Waits', answerHint(agent.agent_id, request))),

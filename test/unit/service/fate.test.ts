@@ -47,3 +47,14 @@ test('the last setting of a name counts, comments and continued lines aside', ()
   assert.deepEqual(settings(text), { KillMode: 'process', ExecStart: '/bin/a    KillMode=none' })
   assert.deepEqual(settings(''), {})
 })
+
+test('odd names of units: escaped, in nested slices, of instances, below a container', () => {
+  assert.equal(name('/a.slice/a-b.slice/my\\x2dagents.service'), 'my\\x2dagents')
+  assert.equal(name('/system.slice/system-fomular.slice/fomular@a-b.service'), 'fomular@a-b')
+  assert.equal(name('/machine.slice/machine-x.scope/payload/system.slice/fomular.service'), 'fomular')
+  assert.equal(name('/user.slice/user-1000.slice/user@1000.service/app.slice/app-tmux.scope'), undefined)
+  assert.equal(name('/user.slice/user-1000.slice/user@1000.service/init.scope'), undefined)
+  const group = '/system.slice/fomular.service'
+  assert.ok(!isWithin(`${group}-2`, group))
+  assert.ok(!isWithin('/system.slice/fomular.service.d/x', group))
+})
