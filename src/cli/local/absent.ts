@@ -15,19 +15,12 @@ export function notRunning(chosen: Chosen): UserError {
       `${capital(nameOf(chosen))}, does not run: ${service.state ?? 'its daemon has ended'}.${seen}`,
       { remedy: `Start it: ${serviceLine('start', service, user)}`, exitCode: EXIT.refused, facts },
     )
-  if (!existsSync(state_dir) && named)
-    return new UserError(
-      'daemon_not_running',
-      `There is no state folder ${state_dir}, so no daemon can be reached there.`,
-      {
-        remedy:
-          'If it was deleted or moved, its daemon ends within seconds, and the agents with it: put the folder back, then start the daemon.',
-        exitCode: EXIT.refused,
-        facts,
-      },
-    )
   const elsewhere = others.length === 0 ? '' : ` Here runs ${others.map(nameOf).join('; and ')}.`
-  return new UserError('daemon_not_running', `No daemon is running on ${state_dir}.${seen}${elsewhere}`, {
+  const where =
+    named && !existsSync(state_dir)
+      ? `There is no state folder ${state_dir}. A daemon whose folder was deleted or moved ends within seconds.`
+      : `No daemon is running on ${state_dir}.`
+  return new UserError('daemon_not_running', `${where}${seen}${elsewhere}`, {
     remedy:
       'Start one with `fomular-daemon up`, or name its state folder with --state-dir or FOMULAR_STATE_DIR.',
     exitCode: EXIT.refused,
