@@ -16,6 +16,7 @@ import { installPackages, isDebian, packagesOf } from './debian-packages.ts'
 import { type LeftOut, leftOutText, remedy } from './left-out.ts'
 import { installed, needsOf, PATH } from './needs.ts'
 import { SUITES, type Suite } from './suites.ts'
+import { withoutServices } from './without-services.ts'
 
 const NOT_ALL_COVERED = 77
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -74,7 +75,7 @@ async function main(name: string, args: string[]): Promise<number> {
   const missing = programs.filter((program) => !installed(program))
   const asRoot = process.getuid?.() === 0
   if (missing.length > 0)
-    if (asRoot && isDebian()) await installPackages(packagesOf(missing))
+    if (asRoot && isDebian()) await withoutServices(() => installPackages(packagesOf(missing)))
     else console.log(`${remedy(missing)}\n`)
   const rights = asRoot && mayMount()
   const leftOut: LeftOut[] = files.flatMap((file) => {
