@@ -1,6 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fetchPackage } from './fetch.mjs'
+import { lock } from './lock.mjs'
 import { npm, root } from './npm.mjs'
 
 /**
@@ -64,24 +65,36 @@ function fetched(path, { version }) {
   }
 }
 
+function ci() {
+  process.stderr.write('Installing the development dependencies with npm ci …\n')
+  const start = Date.now()
+  const options = [
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--package-lock',
+    '--bin-links',
+    '--include=dev',
+    '--include=optional',
+  ]
+  npm(['ci', ...options])
+  process.stderr.write(`Installed in ${Math.round((Date.now() - start) / 1000)} s.\n`)
+}
+
 /**
  * Installs the packages of package-lock.json unless they are there. None of them needs its install scripts.
  * @throws {import('./npm.mjs').Problem}
  */
 export async function installDependencies() {
-  if (missing().some(([, { optional }]) => !optional)) {
-    process.stderr.write('Installing the development dependencies with npm ci …\n')
-    const start = Date.now()
-    const options = [
-      '--ignore-scripts',
-      '--no-audit',
-      '--no-fund',
-      '--package-lock',
-      '--include=dev',
-      '--include=optional',
-    ]
-    npm(['ci', ...options])
-    process.stderr.write(`Installed in ${Math.round((Date.now() - start) / 1000)} s.\n`)
+  const wanting = () => missing().some(([, { optional }]) => !optional)
+  if (wanting()) {
+    const unlock = await lock()
+    try {
+      // Another process may have installed them meanwhile.
+      if (wanting()) ci()
+    } finally {
+      unlock()
+    }
   }
   // npm leaves out an optional package that does not run on the Node it runs on itself.
   for (const [path, entry] of missing()) {

@@ -7,6 +7,7 @@ import { packProgram } from '../../packaging/npm-packages.ts'
 import { Newcomer } from '../support/clone.ts'
 import { PACKAGE, TestRegistry } from '../support/registry.ts'
 import { tempDir } from '../support/temp.ts'
+import { until } from '../support/wait.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 
@@ -36,8 +37,17 @@ test('a fresh clone is packed with the npm of Debian as a release is, published,
 test('what a clone needs is said in words where the registry does not answer', async (t) => {
   const newcomer = await Newcomer.open(t, '18.19.1', '9.2.0')
   writeFileSync(join(newcomer.home, '.npmrc'), 'registry=http://127.0.0.1:1/\nfetch-retries=0\n')
-  const { exitCode, all } = await newcomer.start('npm', ['start'])
+  const lock = join(newcomer.clone, '.installing')
+  writeFileSync(lock, String(process.pid))
+  const started = newcomer.start('npm', ['start'])
+  let text = ''
+  started.all.on('data', (data) => (text += data))
+  await until(() => text.includes('Waiting for another npm ci'), { what: 'the word that it waits' })
+  // As after a crash: no process has such a number.
+  writeFileSync(lock, String(2 ** 30))
+  const { exitCode, all } = await started
   assert.equal(exitCode, 1)
+  assert.ok(!existsSync(lock))
   assert.match(
     all,
     /npm ci failed .*\nIt needs the npm registry: check the network, or the registry and proxy/,

@@ -1,4 +1,4 @@
-// Needs: root, buildah, runc, mount
+// Needs: root, buildah, runc, mount, /usr/lib/podman/netavark
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
