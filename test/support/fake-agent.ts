@@ -7,12 +7,13 @@ import { type Cleanup, tempDir } from './temp.ts'
 /**
  * Path of a program that behaves like Claude Code as far as the daemon can tell, at a tenth of its weight: for load and
  * for faults. What it does on which prompt is in fake-agent-program.ts.
+ * @param node that its user can reach
  */
-export function fakeAgent(t: Cleanup, dir = tempDir(t)): string {
+export function fakeAgent(t: Cleanup, dir = tempDir(t), node = process.execPath): string {
   const path = join(dir, 'claude')
   const program = join(dir, 'fake-agent-program.ts')
   copyFileSync(fileURLToPath(new URL('./fake-agent-program.ts', import.meta.url)), program)
-  writeFileSync(path, `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`)
+  writeFileSync(path, `#!/bin/sh\nexec '${node}' '${program}' "$@"\n`)
   chmodSync(path, 0o755)
   return path
 }

@@ -80,8 +80,12 @@ export class Installation {
     // Before the stage's folder is deleted. Lazily: what ran from it may just be ending.
     t.after(() => void (disk !== undefined && execaSync('umount', ['--lazy', disk])))
     const stage = await Stage.open(t, { FOMULAR_UPDATE_CONFIRM_S: '10', ...env })
-    stage.env.FOMULAR_CLAUDE_PATH ??= fakeAgent(t, stage.dir)
     const own = withoutRights ? reachable(node, stage.dir) : node
+    stage.env.FOMULAR_CLAUDE_PATH ??= fakeAgent(
+      t,
+      stage.dir,
+      node === process.execPath ? own : process.execPath,
+    )
     const installation = new Installation(stage, registry, own, { withoutRights, inHome })
     const { prefix } = installation
     writeFileSync(join(stage.env.HOME!, '.npmrc'), `registry=${registry.url}\nupdate-notifier=false\n`)
