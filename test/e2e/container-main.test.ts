@@ -75,7 +75,7 @@ async function entered(first: string): Promise<string> {
 unshared=$!
 until child=$(cat /proc/$unshared/task/$unshared/children) && [ -n "$child" ] && [ "$(cat /proc/\${child% }/comm)" = "$1" ]; do sleep 0.05; done
 shift
-nsenter --target="\${child% }" --pid --mount --root "$@"; kill -9 $unshared`
+nsenter --target="\${child% }" --pid --mount --root --wd "$@"; kill -9 $unshared`
   return answer([
     'sh',
     '-c',
