@@ -85,6 +85,12 @@ test('a server in another language, written from the document, gets every event 
   assert.ok(request)
   server.order({ type: 'agent:permission', agent_id, request_id: request.request_id, decision: 'allow' })
   await server.hears('agent:permission:result', ({ ok }) => ok === true)
+  // A stop would interrupt it before it has said so.
+  await server.hears('agent:activity', (message) =>
+    (message as unknown as Activity).events.some(
+      (event) => event.kind === 'text' && event.text.startsWith('allowed'),
+    ),
+  )
   server.order({ type: 'agent:stop', agent_id })
   await server.hears('agent:stop:result', ({ ok }) => ok === true)
   await server.agentIs('exited')
