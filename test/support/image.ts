@@ -72,7 +72,9 @@ export class Images {
     mkdirSync(context)
     writeFileSync(join(context, 'Dockerfile'), dockerfile)
     const given = Object.entries(args).flatMap(([arg, value]) => ['--build-arg', `${arg}=${value}`])
-    const options = ['--isolation', 'chroot', '--format', 'docker', '--tag', name]
+    // The defaults of Debian 13 may be above what this itself may have.
+    const limits = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024']
+    const options = ['--isolation', 'chroot', ...limits, '--format', 'docker', '--tag', name]
     await this.buildah('build', ...options, ...given, context)
   }
 }
