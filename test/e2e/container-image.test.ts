@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { dockerStop, firstIn } from '../support/container.ts'
-import { Images } from '../support/image.ts'
+import { Images, LIMITS } from '../support/image.ts'
 import { pageSample } from '../support/page-sample.ts'
 import { PROGRAM, Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
@@ -43,7 +43,7 @@ test('the Dockerfile of the page: built, healthy, restarted with its agents aliv
   mkdirSync(volume)
   copyFileSync(join(stage.state, 'hub/machine.key'), secret)
   for (const path of [volume, secret]) chownSync(path, USER, USER)
-  const container = await images.buildah('from', 'localhost/daemon')
+  const container = await images.buildah('from', ...LIMITS, 'localhost/daemon')
   const env = { FOMULAR_SERVER_URL: `ws://127.0.0.1:${stage.port}`, TEST_STAGE: stage.dir }
   const [buildah, ...args] = images.command(
     'run',

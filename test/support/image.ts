@@ -12,6 +12,8 @@ import { testTool } from './tool.ts'
 /** Of Debian's files, and of what npm unpacks. */
 const BUILD_MS = 5 * 60_000
 const NPM = '10.9.9'
+/** Of what a container may do. The defaults of Debian 13 may be above what this itself may have. */
+export const LIMITS = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024']
 
 /** Images and containers of one test, in a store of their own, made by buildah without any registry. */
 export class Images {
@@ -72,9 +74,7 @@ export class Images {
     mkdirSync(context)
     writeFileSync(join(context, 'Dockerfile'), dockerfile)
     const given = Object.entries(args).flatMap(([arg, value]) => ['--build-arg', `${arg}=${value}`])
-    // The defaults of Debian 13 may be above what this itself may have.
-    const limits = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024']
-    const options = ['--isolation', 'chroot', ...limits, '--format', 'docker', '--tag', name]
+    const options = ['--isolation', 'chroot', ...LIMITS, '--format', 'docker', '--tag', name]
     await this.buildah('build', ...options, ...given, context)
   }
 }
