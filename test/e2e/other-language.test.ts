@@ -88,7 +88,7 @@ test('a server in another language, written from the document, gets every event 
   // A stop would interrupt it before it has said so.
   await server.hears('agent:activity', (message) =>
     (message as unknown as Activity).events.some(
-      (event) => event.kind === 'text' && event.text.startsWith('allowed'),
+      (event) => event.kind === 'text' && String(event.text).startsWith('allowed'),
     ),
   )
   server.order({ type: 'agent:stop', agent_id })
