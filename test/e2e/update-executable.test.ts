@@ -1,3 +1,4 @@
+// Needs: root
 import assert from 'node:assert/strict'
 import { existsSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
