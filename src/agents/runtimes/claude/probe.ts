@@ -10,6 +10,10 @@ const PROBE_MS = 15_000
 
 const GET_IT =
   'Install it with `curl -fsSL https://claude.ai/install.sh | bash` or `npm install -g @anthropic-ai/claude-code`'
+/** What a shortage of processes, memory or open files does to a program: the system refuses it, or it is ended. */
+const SHORTAGE = /^(EAGAIN|ENOMEM|EMFILE|ENFILE|SIGABRT|SIGKILL|SIGTRAP)$/
+const RAISE_LIMITS =
+  'Check the limits on processes and memory (`ulimit -a`, or TasksMax= and MemoryMax= of the unit) and raise them'
 
 /**
  * Looks for Claude Code, asks it for its version and whether somebody is logged in.
@@ -46,7 +50,7 @@ export async function probe({
       name,
       found: true,
       path,
-      problem: `${path} --version ${said.problem ?? 'does not say that it is Claude Code'}. ${GET_IT}.`,
+      problem: `${path} --version ${said.problem ?? 'does not say that it is Claude Code'}. ${said.shortage ? RAISE_LIMITS : GET_IT}.`,
     }
   if (lt(version, MINIMUM))
     return {
@@ -79,6 +83,12 @@ interface Answer {
   out: string
   /** Why there is none, or none to be trusted. */
   problem?: string
+  /** Whether a limit of the machine or the user, rather than the program, is the likely cause. */
+  shortage?: boolean
+}
+
+function cannotRun(why: string): Answer {
+  return { out: '', problem: `cannot be run (${why})`, shortage: SHORTAGE.test(why) }
 }
 
 function run(path: string, args: string[], env: NodeJS.ProcessEnv, timeoutMs: number): Promise<Answer> {
@@ -88,10 +98,10 @@ function run(path: string, args: string[], env: NodeJS.ProcessEnv, timeoutMs: nu
       if (!error) resolve({ out })
       else if (error.killed) resolve({ out, problem: `gave no answer within ${timeoutMs / 1000} s` })
       else if (typeof error.code === 'number') resolve({ out, problem: `ended with code ${error.code}` })
-      else resolve({ out, problem: `cannot be run (${error.signal ?? error.code ?? error.message})` })
+      else resolve(cannotRun(String(error.signal ?? error.code ?? error.message)))
     })
     // A program that ends before this is done is no failure.
     child.stdin?.end()
     child.stdin?.on('error', () => {})
-  }).catch((error) => ({ out: '', problem: `cannot be run (${error.code ?? error.message})` }))
+  }).catch((error) => cannotRun(String(error.code ?? error.message)))
 }

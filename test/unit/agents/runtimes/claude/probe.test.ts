@@ -76,6 +76,14 @@ for (const [what, [version, problem]] of Object.entries(wrong))
     assert.match(found.problem ?? '', /claude\.ai\/install\.sh/)
   })
 
+for (const signal of ['ABRT', 'KILL'])
+  test(`a program that a limit ends (SIG${signal}) is not to be installed again`, async (t) => {
+    const path = program(join(tempDir(t), 'claude'), `kill -${signal} $$`)
+    const { problem = '' } = await probe({ env: { PATH, FOMULAR_CLAUDE_PATH: path } })
+    assert.match(problem, new RegExp(`cannot be run \\(SIG${signal}\\)\\. .*ulimit -a.*TasksMax=`))
+    assert.doesNotMatch(problem, /install/i)
+  })
+
 test('a wrong program: a file, a folder, something that is not executable, no program at all', async (t) => {
   const dir = tempDir(t)
   const file = join(dir, 'file')
