@@ -145,7 +145,10 @@ async function changeHands(plan: ServicePlan, owner: Owner, notes: string[]): Pr
   return [{ do: 'set-aside', path: stateDir, aside }]
 }
 
-const isNobodys = async (uid: number) => (await run(['getent', 'passwd', String(uid)])).code !== 0
+/** Exit code of getent for a key that no database has. Any other failure says nothing about the account. */
+const NOT_FOUND = 2
+
+const isNobodys = async (uid: number) => (await run(['getent', 'passwd', String(uid)])).code === NOT_FOUND
 
 function freeName(path: string): string {
   for (let n = 1; ; n++) {
