@@ -656,7 +656,7 @@ connect() {
   [ -n "$server_url" ] || return 0
   set -- enroll --server-url "$server_url"
   if [ -n "$ca_file" ]; then
-    # The one that was given may be gone tomorrow, and out of reach of the user whom a service runs as.
+    # Keeps a copy: the file given here may be deleted later, or unreadable for the user of a service.
     if ! cp "$ca_file" "$prefix/ca.pem.new" || ! chmod 644 "$prefix/ca.pem.new"; then no_space "$prefix/ca.pem"; fi
     mv -f "$prefix/ca.pem.new" "$prefix/ca.pem"
     set -- "$@" --ca-file "$prefix/ca.pem"

@@ -61,7 +61,7 @@ export function hasDpkg(): boolean {
 }
 
 /**
- * Packs an executable for Linux for Debian and what is derived from it. The same commit gives the same bytes.
+ * Packs a Linux executable as a package for Debian and its derivatives. The same commit gives the same bytes.
  * @param folder with the executable, and where the package goes
  * @returns undefined for a system that Debian has no name for
  */
@@ -110,7 +110,7 @@ export async function packDeb(
 
 const own = (name: string) => join(root, 'packaging/deb', name)
 
-/** When the commit was made, in seconds since 1970: what is built of it is that old. */
+/** Returns the time of the commit, in seconds since 1970, which every file in the package carries. */
 export function sourceDate(): number {
   try {
     return Number(git('log', '-1', '--format=%ct'))
@@ -121,7 +121,7 @@ export function sourceDate(): number {
 
 type Content = { from: string } | { text: string } | { data: Uint8Array }
 
-/** @param path below `dir`; modes are what is said, whatever the umask */
+/** Writes a file with exactly the given mode, whatever the umask. @param path relative to `dir` */
 function put(dir: string, path: string, { mode = 0o644, ...content }: Content & { mode?: number }) {
   const target = join(dir, path)
   mkdirSync(dirname(target), { recursive: true })

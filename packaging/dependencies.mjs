@@ -19,7 +19,7 @@ function packages(path) {
   }
 }
 
-/** Whether Node, and what is built for it, runs on the GNU C library here. */
+/** Reports whether Node here uses the GNU C library. */
 export const glibc = () =>
   process.platform === 'linux' &&
   'glibcVersionRuntime' in /** @type {{ header: object }} */ (process.report.getReport()).header
@@ -45,7 +45,7 @@ function required({ optional, os, cpu, libc }) {
  * @returns {[path: string, entry: Entry][]}
  */
 function missing() {
-  // npm writes down what it has installed last of all: a torn installation has no such file.
+  // npm writes this file as its last step: an interrupted installation lacks it.
   const there = packages('node_modules/.package-lock.json') ?? {}
   return Object.entries(packages('package-lock.json') ?? {}).filter(([path, entry]) => {
     const found = there[path]

@@ -35,7 +35,7 @@ async function developmentNode() {
  */
 function run(node, args) {
   const child = spawn(node, args, { stdio: 'inherit' })
-  // A terminal sends Ctrl-C to both; whoever stops this one alone means the other.
+  // A terminal sends Ctrl-C to both processes; a signal sent to this one alone is meant for the child.
   process.on('SIGINT', () => {})
   for (const signal of /** @type {const} */ (['SIGTERM', 'SIGHUP']))
     process.on(signal, () => child.kill(signal))

@@ -35,8 +35,8 @@ const repository = () => {
 }
 
 /**
- * Packs what `npm install` gets: the program as one file, and the protocol. The same files as `npm pack` takes in a
- * clone; its package.json is this one without what is for development.
+ * Packs the npm package: the program as one file, and the protocol. It has the same files as `npm pack` makes in a
+ * clone; its package.json leaves out the fields that only development needs.
  * @param out where the package goes
  * @returns its file's name
  */
