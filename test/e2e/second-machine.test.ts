@@ -194,7 +194,7 @@ test('with an installer from before, the authority stays where the configuration
     (port) => `https://127.0.0.1:${port}`,
     env,
   )
-  const keeps = / {4}# The one that was given[\s\S]*? {4}set -- "\$@" --ca-file "\$prefix\/ca\.pem"\n/
+  const keeps = / {4}if ! cp "\$ca_file"[\s\S]*? {4}set -- "\$@" --ca-file "\$prefix\/ca\.pem"\n/
   const older = SCRIPT.replace(keeps, '    set -- "$@" --ca-file "$ca_file"\n').replace(
     ' "$prefix/ca.pem"',
     '',
