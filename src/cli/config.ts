@@ -46,6 +46,7 @@ export function configCommand(): Command {
 async function showConfig({ json, ...flags }: Record<string, string | boolean>) {
   const { explainConfig } = await import('../config/explain.ts')
   const explained = await explainConfig(flags, process.env)
+  await addRegistry(explained)
   finish(explained, json === true, () => {
     const { bold } = stdoutColors()
     const [head, ...rows] = table(
@@ -63,6 +64,25 @@ async function showConfig({ json, ...flags }: Record<string, string | boolean>) 
         : `Configuration file: ${clean(explained.file)}`,
     )
   })
+}
+
+/** Adds the registry of npm where no setting of this program names one. */
+async function addRegistry({ settings, problems }: Explained) {
+  const find = (wanted: string) => settings.find(({ name }) => name === wanted)
+  const registry = find('update.registry')
+  const name = find('update.package')?.value
+  if (!registry || registry.value !== null || typeof name !== 'string') return
+  const [{ npmRegistry }, { UpdateFailure }] = await Promise.all([
+    import('../update/source.ts'),
+    import('../update/failure.ts'),
+  ])
+  try {
+    Object.assign(registry, await npmRegistry(name, process.env))
+  } catch (error) {
+    if (!(error instanceof UpdateFailure)) throw error
+    const { message, remedy } = error.error
+    problems.push({ level: 'warning', message, ...(remedy !== undefined && { remedy }) })
+  }
 }
 
 async function checkConfig(file: string | undefined, { json }: { json?: boolean }) {

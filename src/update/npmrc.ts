@@ -15,8 +15,14 @@ export interface Registry {
   proxyEnv: NodeJS.ProcessEnv
 }
 
-/** The registry for a package, as npm's settings of this user and machine name it; undefined where none does. */
-export function registrySet(name: string, env: NodeJS.ProcessEnv): string | undefined {
+interface NpmSetting {
+  value: string
+  /** The variable or the file that has it. */
+  source: string
+}
+
+/** The registry for a package in npm's settings of this user and machine; undefined where none names one. */
+export function registrySet(name: string, env: NodeJS.ProcessEnv): NpmSetting | undefined {
   const setting = npmSettings(env)
   const [, scope] = /^(@[^/]+)\//.exec(name) ?? []
   return (scope === undefined ? undefined : setting(`${scope}:registry`)) ?? setting('registry')
@@ -24,8 +30,9 @@ export function registrySet(name: string, env: NodeJS.ProcessEnv): string | unde
 
 /** @throws UpdateFailure where a file that is named cannot be read */
 export function registryOf({ package: name, registry, env }: Source): Registry {
-  const setting = npmSettings(env)
-  const found = registry ?? registrySet(name, env)
+  const settings = npmSettings(env)
+  const setting = (key: string) => settings(key)?.value
+  const found = registry ?? registrySet(name, env)?.value
   const url = (found ?? defaultUrl).replace(/\/+$/, '')
   const own = (key: string) => setting(`${url.replace(/^https?:/, '')}/:${key}`)
   const token = own('_authToken')
@@ -49,37 +56,37 @@ export function registryOf({ package: name, registry, env }: Source): Registry {
 }
 
 /** Settings as npm finds them: environment, user's file, the files of its installation. */
-function npmSettings(env: NodeJS.ProcessEnv): (key: string) => string | undefined {
+function npmSettings(env: NodeJS.ProcessEnv): (key: string) => NpmSetting | undefined {
   const variables = new Map(
-    Object.entries(env).flatMap(([name, value]) => {
-      const [, key] = /^npm_config_(.+)$/i.exec(name) ?? []
+    Object.entries(env).flatMap(([source, value]) => {
+      const [, key] = /^npm_config_(.+)$/i.exec(source) ?? []
       // npm writes `https-proxy` as `https_proxy` there; keys with a slash, as tokens have, stay as they are.
       return key === undefined || !value
         ? []
-        : [[key.includes('/') ? key : key.toLowerCase().replace(/(?!^)_/g, '-'), value] as const]
+        : [[key.includes('/') ? key : key.toLowerCase().replace(/(?!^)_/g, '-'), { value, source }] as const]
     }),
   )
   const files = [
-    variables.get('userconfig') ?? join(homeOf(env), '.npmrc'),
-    variables.get('globalconfig') ?? join(dirname(process.execPath), '../etc/npmrc'),
+    variables.get('userconfig')?.value ?? join(homeOf(env), '.npmrc'),
+    variables.get('globalconfig')?.value ?? join(dirname(process.execPath), '../etc/npmrc'),
     '/etc/npmrc',
   ].map((path) => readNpmrc(path, env))
-  return (key) => [variables, ...files].map((settings) => settings.get(key)).find(Boolean)
+  return (key) => [variables, ...files].map((settings) => settings.get(key)).find((found) => found?.value)
 }
 
 /** Settings of npm are some lines. */
 const NPMRC_BYTES = 1024 * 1024
 
 /** @throws UpdateFailure for a file that cannot be read: without it, updates would come from another registry */
-function readNpmrc(path: string, env: NodeJS.ProcessEnv): Map<string, string> {
-  const settings = new Map<string, string>()
+function readNpmrc(path: string, env: NodeJS.ProcessEnv): Map<string, NpmSetting> {
+  const settings = new Map<string, NpmSetting>()
   for (const line of npmrcText(path).split('\n')) {
     const [, key, value] = /^\s*([^#;=\s]+)\s*=\s*"?(.*?)"?\s*$/.exec(line) ?? []
     if (key !== undefined && value !== undefined)
-      settings.set(
-        key,
-        value.replace(/\$\{(\w+)\}/g, (_, variable: string) => env[variable] ?? ''),
-      )
+      settings.set(key, {
+        value: value.replace(/\$\{(\w+)\}/g, (_, variable: string) => env[variable] ?? ''),
+        source: path,
+      })
   }
   return settings
 }

@@ -28,8 +28,10 @@ export async function registryInUse(source: Source): Promise<Source> {
   const [, scope] = /^(@[^/]+)\//.exec(source.package) ?? []
   for (const key of [...(scope === undefined ? [] : [`${scope}:registry`]), 'registry']) {
     const { ok, stdout } = await runNpm(npm, ['config', 'get', key], source)
+    // npm prints no address that has a password in it. The files that it has the address from are read instead.
+    if (!ok) return source
     const registry = stdout.trim()
-    if (ok && /^https?:/.test(registry)) return { ...source, registry }
+    if (/^https?:/.test(registry)) return { ...source, registry }
   }
   return source
 }

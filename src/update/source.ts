@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { defaultUrl } from 'registry-url'
 import * as z from 'zod/mini'
-import { registryOf } from './npmrc.ts'
+import { registryOf, registrySet } from './npmrc.ts'
 import type { Policy } from './prepare.ts'
 import { registryInUse } from './release.ts'
 import { packageName } from './target.ts'
@@ -28,6 +29,19 @@ export async function updateSource(policy: Policy, env: NodeJS.ProcessEnv): Prom
   } finally {
     rmSync(cwd, { recursive: true, force: true })
   }
+}
+
+/**
+ * The registry of a package where this program's own settings name none.
+ * @returns its address, without a password, and the variable or file of npm that names it
+ * @throws UpdateFailure
+ */
+export async function npmRegistry(name: string, env: NodeJS.ProcessEnv) {
+  const { registry: value } = await updateSource({ package: name, signatures: false }, env)
+  const set = registrySet(name, env)
+  // npm may have read a file that is unknown here.
+  const usual = value === plainAddress(defaultUrl) ? "npm's default" : "npm's own setting"
+  return { value, source: set && plainAddress(set.value) === value ? set.source : usual }
 }
 
 /** A registry's address in the form in which two can be compared, and shown. */

@@ -33,8 +33,8 @@ export async function checkSource(daemon: ControlClient, env: NodeJS.ProcessEnv)
 /** The registry as npm is configured for this user. */
 function setForNpm(chosen: Chosen[], env: NodeJS.ProcessEnv): Chosen[] {
   const name = chosen.find((choice) => choice.name === 'package')?.value
-  const value = registrySet(String(name ?? PACKAGE), env)
-  return value === undefined ? [] : [{ name: 'registry', value, source: "npm's registry setting" }]
+  const found = registrySet(String(name ?? PACKAGE), env)
+  return found ? [{ name: 'registry', value: found.value, source: "npm's registry setting" }] : []
 }
 
 const shown = ({ name, value }: Pick<Chosen, 'name' | 'value'>) =>

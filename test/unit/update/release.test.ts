@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { defaultUrl } from 'registry-url'
 import { registryInUse } from '../../../src/update/release.ts'
+import { npmRegistry } from '../../../src/update/source.ts'
 import { tempDir } from '../../support/temp.ts'
 
 test('the registry whose keys sign releases is the one npm asks, wherever npm has that from', async (t) => {
@@ -21,4 +23,21 @@ test('the registry whose keys sign releases is the one npm asks, wherever npm ha
   assert.equal(await used(), 'http://127.0.0.1:1/global')
   writeFileSync(join(HOME, '.npmrc'), `${user}@fomular-os:registry=http://127.0.0.1:1/scope\n`)
   assert.equal(await used(), 'http://127.0.0.1:1/scope')
+})
+
+test('the registry that npm has is told with the variable or file that names it', async (t) => {
+  const HOME = tempDir(t)
+  const told = (env = {}) => npmRegistry('@fomular-os/daemon', { HOME, PATH: process.env.PATH, ...env })
+  const none = { npm_config_globalconfig: '/nowhere' }
+  assert.deepEqual(await told({ ...none, npm_config_registry: defaultUrl }), {
+    value: 'https://registry.npmjs.org',
+    source: 'npm_config_registry',
+  })
+  const npmrc = join(HOME, '.npmrc')
+  writeFileSync(npmrc, 'registry=http://127.0.0.1:1/all/\n')
+  assert.deepEqual(await told(none), { value: 'http://127.0.0.1:1/all', source: npmrc })
+  writeFileSync(npmrc, '@fomular-os:registry=http://me:word@127.0.0.1:1/scope/\n')
+  assert.deepEqual(await told(none), { value: 'http://127.0.0.1:1/scope', source: npmrc })
+  // Without npm.
+  assert.deepEqual(await told({ ...none, PATH: '' }), { value: 'http://127.0.0.1:1/scope', source: npmrc })
 })
