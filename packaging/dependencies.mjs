@@ -2,20 +2,37 @@ import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fetchPackage } from './fetch.mjs'
 import { lock } from './lock.mjs'
-import { npm, root } from './npm.mjs'
+import { npm, Problem, root, wholly } from './npm.mjs'
 
 /**
  * @typedef {string | string[] | undefined} Names
  * @typedef {{ version: string, integrity?: string, optional?: boolean, os?: Names, cpu?: Names, libc?: Names }} Entry
  * @param {string} path
- * @returns {Record<string, Entry> | undefined}
+ * @returns {Record<string, Entry>}
+ * @throws {Error} where the file is missing or damaged
  */
 function packages(path) {
+  const { '': _root, ...rest } = JSON.parse(readFileSync(join(root, path), 'utf8')).packages
+  return rest
+}
+
+function wantedPackages() {
   try {
-    const { '': _root, ...rest } = JSON.parse(readFileSync(join(root, path), 'utf8')).packages
-    return rest
+    return packages('package-lock.json')
   } catch {
-    return undefined
+    throw new Problem(
+      'package-lock.json is missing or damaged.',
+      'Restore it with `git checkout package-lock.json`.',
+    )
+  }
+}
+
+function installedPackages() {
+  try {
+    // npm writes this file as its last step: an interrupted installation lacks it.
+    return packages('node_modules/.package-lock.json')
+  } catch {
+    return {}
   }
 }
 
@@ -45,9 +62,8 @@ function required({ optional, os, cpu, libc }) {
  * @returns {[path: string, entry: Entry][]}
  */
 function missing() {
-  // npm writes this file as its last step: an interrupted installation lacks it.
-  const there = packages('node_modules/.package-lock.json') ?? {}
-  return Object.entries(packages('package-lock.json') ?? {}).filter(([path, entry]) => {
+  const there = installedPackages()
+  return Object.entries(wantedPackages()).filter(([path, entry]) => {
     const found = there[path]
     return found ? found.version !== entry.version : required(entry) && !fetched(path, entry)
   })
@@ -65,7 +81,7 @@ function fetched(path, { version }) {
   }
 }
 
-function ci() {
+async function ci() {
   process.stderr.write('Installing the development dependencies with npm ci …\n')
   const start = Date.now()
   const options = [
@@ -77,7 +93,7 @@ function ci() {
     '--include=dev',
     '--include=optional',
   ]
-  npm(['ci', ...options])
+  await npm(['ci', ...options])
   process.stderr.write(`Installed in ${Math.round((Date.now() - start) / 1000)} s.\n`)
 }
 
@@ -89,12 +105,14 @@ export async function installDependencies() {
   const wanting = () => missing().some(([, { optional }]) => !optional)
   if (wanting()) {
     const unlock = await lock()
-    try {
-      // Another process may have installed them meanwhile.
-      if (wanting()) ci()
-    } finally {
-      unlock()
-    }
+    await wholly(async () => {
+      try {
+        // Another process may have installed them meanwhile.
+        if (wanting()) await ci()
+      } finally {
+        unlock()
+      }
+    })
   }
   // npm leaves out an optional package that does not run on the Node it runs on itself.
   for (const [path, entry] of missing()) {

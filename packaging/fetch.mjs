@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { npm, Problem, root } from './npm.mjs'
+import { npm, Problem, root, wholly } from './npm.mjs'
 
 /**
  * @typedef {object} Package
@@ -24,30 +24,32 @@ export async function fetchPackage({ name, version, integrity }, folder, files =
   if (existsSync(folder)) return
   process.stderr.write(`Fetching ${name} ${version} with npm …\n`)
   mkdirSync(dirname(folder), { recursive: true })
-  const temp = mkdtempSync(join(dirname(folder), '.fetch-'))
-  try {
-    npm(['pack', `${name}@${version}`, '--pack-destination', temp, '--prefer-offline', '--silent'])
-    const tarball = join(temp, readdirSync(temp)[0] ?? '')
-    const hash = `sha512-${createHash('sha512').update(readFileSync(tarball)).digest('base64')}`
-    if (hash !== integrity)
-      throw new Problem(
-        `The registry's ${name}@${version} has the hash ${hash}, not ${integrity}.`,
-        'Use a registry that delivers npm packages as they are: see `npm config get registry`.',
+  await wholly(async () => {
+    const temp = mkdtempSync(join(dirname(folder), '.fetch-'))
+    try {
+      await npm(['pack', `${name}@${version}`, '--pack-destination', temp, '--prefer-offline', '--silent'])
+      const tarball = join(temp, readdirSync(temp)[0] ?? '')
+      const hash = `sha512-${createHash('sha512').update(readFileSync(tarball)).digest('base64')}`
+      if (hash !== integrity)
+        throw new Problem(
+          `The registry's ${name}@${version} has the hash ${hash}, not ${integrity}.`,
+          'Use a registry that delivers npm packages as they are: see `npm config get registry`.',
+        )
+      const { x } = await import('tar')
+      const whole = join(temp, 'whole')
+      mkdirSync(whole)
+      await x(
+        { file: tarball, cwd: whole, strip: 1 },
+        files.map((file) => `package/${file}`),
       )
-    const { x } = await import('tar')
-    const whole = join(temp, 'whole')
-    mkdirSync(whole)
-    await x(
-      { file: tarball, cwd: whole, strip: 1 },
-      files.map((file) => `package/${file}`),
-    )
-    renameSync(whole, folder)
-  } catch (error) {
-    // Another process was quicker.
-    if (!existsSync(folder)) throw error
-  } finally {
-    rmSync(temp, { recursive: true, force: true })
-  }
+      renameSync(whole, folder)
+    } catch (error) {
+      // Another process was quicker.
+      if (!existsSync(folder)) throw error
+    } finally {
+      rmSync(temp, { recursive: true, force: true })
+    }
+  })
 }
 
 /**

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -32,20 +33,60 @@ const REMEDY =
   'If it says that package.json and the lock file differ, run npm install.'
 
 /**
- * Runs npm: the one that runs this script, or the one on PATH. Its errors are shown.
+ * @template T
+ * @param {(signal: NodeJS.Signals) => void} listener called for each signal that asks this process to end
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+async function listening(listener, work) {
+  const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
+  for (const signal of signals) process.on(signal, listener)
+  try {
+    return await work()
+  } finally {
+    for (const signal of signals) process.off(signal, listener)
+  }
+}
+
+/**
+ * Does work that cleans up after itself. A signal ends this process once the work has ended, not before.
+ * @template T
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export async function wholly(work) {
+  /** @type {NodeJS.Signals | undefined} */
+  let received
+  try {
+    return await listening((signal) => {
+      received = signal
+    }, work)
+  } finally {
+    if (received) process.kill(process.pid, received)
+  }
+}
+
+/**
+ * Runs npm: the one that runs this script, or the one on PATH. Its errors are shown. Signals are passed on to it.
  * @param {string[]} args
  * @throws {Problem} if it fails
  */
-export function npm(args) {
+export async function npm(args) {
   const { npm_execpath: script = '', npm_node_execpath: node = process.execPath } = process.env
   const whole = [...args, ...REGARDLESS, '--loglevel=error']
-  /** @type {import('node:child_process').SpawnSyncOptions} */
+  /** @type {import('node:child_process').SpawnOptions} */
   const options = { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] }
-  const { status, error } =
+  const child =
     basename(script) === 'npm-cli.js'
-      ? spawnSync(node, [script, ...whole], options)
-      : spawnSync('npm', whole, options)
-  if (error) throw new Problem(`npm could not be started: ${error.message}`, 'Install npm 9.2 or newer.')
+      ? spawn(node, [script, ...whole], options)
+      : spawn('npm', whole, options)
+  const [status] = await listening(
+    (signal) => child.kill(signal),
+    () =>
+      once(child, 'exit').catch(({ message }) => {
+        throw new Problem(`npm could not be started: ${message}`, 'Install npm 9.2 or newer.')
+      }),
+  )
   if (status !== 0)
     throw new Problem(`npm ${args[0]} failed (exit code ${status}); what it said is above.`, REMEDY)
 }

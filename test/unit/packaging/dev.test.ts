@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { tempDir } from '../../support/temp.ts'
+import { until } from '../../support/wait.ts'
+
+const packaging = fileURLToPath(new URL('../../../packaging', import.meta.url))
+const LOCK = JSON.stringify({ packages: { '': {}, 'node_modules/a': { version: '1.0.0' } } })
+
+/** Downloads forever, into the folder that it is told. */
+const NPM = `#!/bin/sh
+for arg; do [ -d "$arg" ] && echo part > "$arg/part"; done
+echo $$ > npm.pid
+exec sleep 600
+`
+
+/** A checkout with the scripts that make it ready, and an npm that never comes to an end. */
+function checkout(t: TestContext, { installed = false, lock = LOCK } = {}) {
+  const dir = tempDir(t)
+  for (const path of globSync('*.{mjs,json}', { cwd: packaging }))
+    cpSync(join(packaging, path), join(dir, 'packaging', path))
+  writeFileSync(join(dir, 'package-lock.json'), lock)
+  mkdirSync(join(dir, 'node_modules'))
+  if (installed) writeFileSync(join(dir, 'node_modules/.package-lock.json'), LOCK)
+  mkdirSync(join(dir, 'bin'))
+  writeFileSync(join(dir, 'bin/npm'), NPM, { mode: 0o755 })
+  const child = spawn(process.execPath, [join(dir, 'packaging/dev.mjs'), 'x.mjs'], {
+    env: { PATH: `${dir}/bin:/usr/bin:/bin` },
+    detached: true,
+  })
+  const group = -child.pid!
+  t.after(() => {
+    try {
+      process.kill(group, 'SIGKILL')
+    } catch {
+      // All have ended.
+    }
+  })
+  const left = () => [
+    ...globSync('node_modules/.cache/*/.fetch-*', { cwd: dir }),
+    ...globSync('.installing', { cwd: dir }),
+  ]
+  return { dir, child, group, left }
+}
+
+const alive = (pid: number) => existsSync(`/proc/${pid}`)
+
+for (const [what, installed] of [
+  ['npm ci', false],
+  ['the fetching of a Node', true],
+] as const)
+  test(`a signal that ends ${what} leaves no half-made files and no npm`, async (t) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      const { dir, child, group, left } = checkout(t, { installed })
+      const started = () =>
+        globSync('npm.pid', { cwd: dir }).map((file) => readFileSync(join(dir, file), 'utf8'))
+      const npm = Number(await until(() => started()[0]?.trim(), { what: 'npm' }))
+      assert.equal(left().length, 1)
+      // A terminal sends Ctrl-C to all of its processes, and a supervisor signals to one of them.
+      process.kill(signal === 'SIGINT' ? group : child.pid!, signal)
+      assert.deepEqual(await once(child, 'exit'), [null, signal])
+      assert.deepEqual(left(), [])
+      await until(() => !alive(npm), { what: 'the end of npm' })
+    }
+  })
+
+test('a damaged package-lock.json is named with its remedy', async (t) => {
+  for (const lock of ['<<<<<<< HEAD\n', '{}', '']) {
+    const { child } = checkout(t, { lock })
+    const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')])
+    assert.equal(code, 1)
+    assert.equal(
+      said,
+      '\npackage-lock.json is missing or damaged.\nRestore it with `git checkout package-lock.json`.\n',
+    )
+  }
+})
