@@ -63,11 +63,16 @@ export function checkSession(
  */
 export function checkSessionElsewhere(runtime: Runtime, sessionId: string) {
   const other = commandLines().find(
-    // A launcher has its agent's arguments, and is about to end when its agent has ended.
-    ({ argv }) => !argv[1]?.endsWith('/launch.sh') && runtime.isInSession(argv, sessionId),
+    ({ argv }) => !isLauncher(argv) && !isOrder(argv) && runtime.isInSession(argv, sessionId),
   )
   if (other) throw sessionInUse(`Process ${other.pid} is running in session ${sessionId}.`)
 }
+
+/** A launcher has its agent's arguments, and is about to end when its agent has ended. */
+const isLauncher = (argv: string[]) => argv[1]?.endsWith('/launch.sh')
+
+/** `agent start --resume SESSION` of this program, and whatever runs that command: `sudo`, `timeout`, `npx`. */
+const isOrder = (argv: string[]) => argv.some((arg, i) => arg === 'agent' && argv[i + 1] === 'start')
 
 const sessionInUse = (message: string) =>
   new CommandFailure('session_in_use', message, {

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { commandLines } from '../../../src/platform/process-list.ts'
 import type { Outcome } from '../../../src/protocol/index.ts'
 import { fakeStage } from '../../support/fake-agent.ts'
-import type { Stage } from '../../support/stage.ts'
+import { RUN, type Stage } from '../../support/stage.ts'
 import { until } from '../../support/wait.ts'
 
 /** An agent that has had a turn in its session and is stopped again. */
@@ -70,6 +70,21 @@ test('a session that somebody has open in a terminal, or another daemon has, is 
   assert.equal((await stage.command(agent, 'resume')).error?.code, 'session_in_use')
   assert.equal((await other.command(there.agent_id!, 'stop')).state, 'succeeded')
   assert.equal((await stage.command(agent, 'resume')).state, 'succeeded')
+})
+
+test('the command that starts an agent in a session is not in that session itself', async (t) => {
+  const stage = await fakeStage(t)
+  await stage.hub()
+  await stage.daemon()
+  const { session_id } = await oneTurn(stage)
+  const args = ['agent', 'start', '--id', 'again', '--resume', session_id, '--prompt', 'hello', '--wait']
+  for (const command of [RUN, ['timeout', '60', ...RUN]]) {
+    const start = stage.run(args, {}, command)
+    assert.equal(await start.ended, 0, start.log())
+    assert.equal((await stage.agent('again')).session_id, session_id)
+    assert.equal((await stage.command('again', 'stop')).state, 'succeeded')
+    assert.equal((await stage.command('again', 'remove')).state, 'succeeded')
+  }
 })
 
 test('an agent keeps its session, turn or no turn; a fork leaves the session to others', async (t) => {
