@@ -132,6 +132,6 @@ const missingHubKey = (url: string, local: boolean) =>
       })
     : new UserError('key_missing', `No key for the hub at ${url} was given.`, {
         remedy:
-          "Give its user key (user.key in the hub's folder) with --hub-key-file FILE or FOMULAR_HUB_KEY.",
+          "Give its user key (user.key in the hub's folder) with --hub-key-file FILE or FOMULAR_HUB_KEY_FILE.",
         exitCode: 2,
       })

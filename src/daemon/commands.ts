@@ -189,6 +189,9 @@ async function stopOnce(agents: Agents, agent: Agent, commandId: string, graceS:
   await agents.stop(agent, { commandId, graceS })
 }
 
+const OTHER_SESSION =
+  'Start it in the folder, and as the user, that the session belongs to, or start an agent without that session.'
+
 function mustRun(agent: Agent) {
   if (!agent.ended && agent.snapshot.state !== 'stopping') return
   throw new CommandFailure('agent_not_running', `${agent.id} is not running (${agent.snapshot.state}).`, {
@@ -202,7 +205,11 @@ async function started(agent: Agent): Promise<ResultOf<'agent:start'>> {
   if (!settled)
     throw new CommandFailure('no_reply', 'The agent was started but has not said that it is ready.')
   const { failure } = agent.snapshot
-  if (failure) throw new CommandFailure('start_failed', failure.message)
+  if (failure) {
+    const { session } = agent.run
+    const ofSession = session !== undefined && failure.message.includes(session.id)
+    throw new CommandFailure('start_failed', failure.message, ofSession ? { remedy: OTHER_SESSION } : {})
+  }
   const pid = agent.process?.agent.pid
   return { ...(pid && { pid }), ...(agent.run.prompt_id && { prompt_id: agent.run.prompt_id }) }
 }

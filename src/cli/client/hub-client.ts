@@ -206,7 +206,7 @@ export class HubClient {
     if (response.statusCode === 401 || (response.statusCode === 403 && !parsed.success))
       return new UserError('unauthorized', `The hub at ${this.url} refused the key.`, {
         remedy:
-          "Give its user key (user.key in the hub's folder) with --hub-key-file or FOMULAR_HUB_KEY; the machine key does not do.",
+          "Give its user key (user.key in the hub's folder) with --hub-key-file FILE or FOMULAR_HUB_KEY_FILE; the machine key does not do.",
         exitCode: EXIT.refused,
       })
     if (parsed.success) return refused(parsed.data.error)

@@ -58,7 +58,7 @@ const factsOf = ({ dir, user, url, running, usable, service }: LocalHub) => ({
 
 const forbidden = (hub: LocalHub) =>
   new UserError('hub_forbidden', `Here runs ${nameOf(hub)}: its key is not open to this user.`, {
-    remedy: `Ask it as root: ${lineOf(hub)}, or give its user key with --hub-key-file FILE or FOMULAR_HUB_KEY.`,
+    remedy: `Ask it as root: ${lineOf(hub)}, or give its user key with --hub-key-file FILE or FOMULAR_HUB_KEY_FILE.`,
     exitCode: EXIT.refused,
     facts: { hub: factsOf(hub) },
   })
@@ -77,7 +77,7 @@ async function withoutHub(flags: HubFlags, env: NodeJS.ProcessEnv, stopped: Loca
   const server = await serverOf(env)
   if (server === undefined) return flags
   throw new UserError('hub_not_found', `No hub runs on this machine: its agents are those of ${server}.`, {
-    remedy: `See them there. Where that is a hub: --hub ${server.replace(/^ws/, 'http')}, with its user key (--hub-key-file FILE or FOMULAR_HUB_KEY).`,
+    remedy: `See them there. Where that is a hub: --hub ${server.replace(/^ws/, 'http')}, with its user key (--hub-key-file FILE or FOMULAR_HUB_KEY_FILE).`,
     exitCode: EXIT.refused,
     facts: { server_url: server },
   })

@@ -60,10 +60,10 @@ function detailRows({ spec, restarts, paths }: AgentDetail, row: (name: string, 
 
 const prompts = (count: number) => `${count} prompt${count === 1 ? '' : 's'} that it has not begun with`
 
-/** What goes on with one that has ended. */
-function remedyOf({ agent_id, state, session_id }: HubAgent): string {
+/** How to go on after an agent's end. A resume cannot mend a failure that is about the session. */
+function remedyOf({ agent_id, state, session_id, failure }: HubAgent): string {
   const program = invokedAs()
-  return state === 'failed' && session_id === undefined
+  return state === 'failed' && (session_id === undefined || failure?.message.includes(session_id))
     ? `Mend that, then start another: ${program} agent start. What it said last: ${program} agent log ${agent_id}`
     : `Go on with it: ${program} agent resume ${agent_id}`
 }

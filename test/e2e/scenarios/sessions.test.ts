@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { commandLines } from '../../../src/platform/process-list.ts'
 import type { Outcome } from '../../../src/protocol/index.ts'
@@ -85,6 +86,21 @@ test('the command that starts an agent in a session is not in that session itsel
     assert.equal((await stage.command('again', 'stop')).state, 'succeeded')
     assert.equal((await stage.command('again', 'remove')).state, 'succeeded')
   }
+})
+
+test('a session that is not there is named, with what to do', async (t) => {
+  const stage = await fakeStage(t)
+  await stage.hub()
+  await stage.daemon()
+  const id = randomUUID()
+  const { error, agent_id } = await startOn(stage, id)
+  assert.match(error?.message ?? '', new RegExp(`No conversation .*${id}`))
+  assert.match(error?.remedy ?? '', /the folder, and as the user, that the session belongs to/)
+  const show = stage.run(['agent', 'show', agent_id ?? ''])
+  assert.equal(await show.ended, 0, show.log())
+  assert.match(show.log(), /^Why +The agent failed to start: No conversation/m)
+  // It would fail again.
+  assert.doesNotMatch(show.log(), /agent resume/)
 })
 
 test('an agent keeps its session, turn or no turn; a fork leaves the session to others', async (t) => {
