@@ -85,6 +85,7 @@ export class Agents {
     if (!agent)
       throw new CommandFailure('agent_not_found', `This machine has no agent ${agentId}.`, {
         path: 'agent_id',
+        remedy: 'Start another agent; it can go on with a session of an earlier one.',
       })
     return agent
   }
