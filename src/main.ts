@@ -2,12 +2,16 @@ import { EXIT } from './cli/exit-codes.ts'
 import { runCli } from './cli/program.ts'
 import { report } from './cli/report.ts'
 import { endsWithReader } from './cli/terminal.ts'
+import { keepSignals } from './platform/early-signal.ts'
 import { systemCode } from './platform/errors.ts'
 import { EXECUTABLE } from './platform/executable.ts'
 import { completeEnvironment } from './platform/surroundings.ts'
 
 /** How long Ctrl-C waits for a pipe to take what was written: `less` takes no more than it is asked to show. */
 const INTERRUPTED_MS = 200
+
+/** Commands that run until they are told to end, the default one among them. */
+const SERVERS = /^(run|up|hub|-.*)?$/
 
 /** Ends the process once what was written is out: a pipe takes it later than a terminal does. */
 function exit(code: number) {
@@ -23,6 +27,8 @@ function fail(error: unknown) {
   exit(exitCode)
 }
 
+const [, , command = ''] = process.argv
+if (SERVERS.test(command)) keepSignals()
 completeEnvironment(process.env, { executable: EXECUTABLE })
 try {
   process.cwd()

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import type { Invocation } from '../daemon/relaunch.ts'
+import { keptSignal } from '../platform/early-signal.ts'
 import { EXECUTABLE } from '../platform/executable.ts'
 import { VERSION } from '../platform/version.ts'
 import { handoverOf } from '../update/handover.ts'
@@ -11,7 +12,9 @@ export async function handOver(stateDir: string, { argv, env }: Invocation): Pro
   if (to === undefined) return
   if (EXECUTABLE) return process.execve?.(to, [to, ...args], env)
   process.argv[1] = to
+  const kept = keptSignal()
   createRequire(to)(to)
+  if (kept) process.kill(process.pid, kept)
   // That program ends the process.
   await new Promise<never>(() => {})
 }

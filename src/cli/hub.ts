@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { keptSignal } from '../platform/early-signal.ts'
 import { UserError } from '../platform/errors.ts'
 import { EXIT } from './exit-codes.ts'
 import { port } from './options.ts'
@@ -71,6 +72,7 @@ async function hub(options: HubServeOptions) {
     end = done
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => done(undefined))
   })
+  if (keptSignal()) end!()
   const logger = createLogger({ level: verbose ? 'debug' : 'info', stderr: 'text' })
   const running = await startHub({
     dir: dataDir === undefined ? statePaths(stateDir(process.env)).hub : resolve(dataDir),

@@ -4,6 +4,7 @@ import { ON_TRIAL } from '../config/environment.ts'
 import { STATE_UPGRADES } from '../config/format.ts'
 import { statePaths } from '../config/paths.ts'
 import { systemClock } from '../platform/clock.ts'
+import { keptSignal } from '../platform/early-signal.ts'
 import { UserError } from '../platform/errors.ts'
 import { clearTemporary, ensurePrivateDir } from '../platform/files.ts'
 import { readFormat, upgradeFolder } from '../platform/format.ts'
@@ -202,14 +203,16 @@ function endings(logger: Logger, withinS: number | undefined) {
     if (how === 'stop') decided = how
     resolve(how)
   }
-  for (const signal of ['SIGTERM', 'SIGINT'] as const)
-    process.on(signal, () => {
-      if (decided === 'stop') {
-        logger.warn({ signal }, 'again: hurrying')
-        hurry.abort()
-      } else logger.info({ signal }, 'stopping')
-      ask('stop')
-    })
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (decided === 'stop') {
+      logger.warn({ signal }, 'again: hurrying')
+      hurry.abort()
+    } else logger.info({ signal }, 'stopping')
+    ask('stop')
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, onSignal)
+  const kept = keptSignal()
+  if (kept) onSignal(kept)
   // A terminal that closes must not take the daemon, and with it the agents' connection, along.
   process.on('SIGHUP', () => logger.info('SIGHUP ignored'))
   return { asked, ask, decided: () => decided, hurry: hurry.signal }

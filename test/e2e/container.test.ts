@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { AS_CONTAINER, childOf, dockerStop, initOf, inside, zombies } from '../support/container.ts'
+import { AS_CONTAINER, childOf, dockerStop, initOf, inside, read, zombies } from '../support/container.ts'
 import { fakeAgent } from '../support/fake-agent.ts'
 import { oldestNode, reachable } from '../support/nodes.ts'
 import { PROGRAM, RUN, Stage } from '../support/stage.ts'
@@ -82,6 +82,35 @@ for (const [where, commandOf] of MAINS)
     assert.deepEqual((await stage.agent(agent)).exit, { code: 0, reason: 'stopped' })
   })
 
+for (const [where, commandOf] of MAINS.slice(0, 3))
+  test(`a container that is stopped in a daemon's first moments ends with code 0: ${where}`, async (t) => {
+    const stage = await contained(t, await commandOf(RUN))
+    await stage.hub()
+    const running = stage.run(stage.daemonArgs(), {}, stage.daemonCommand)
+    const init = await initOf(running)
+    await daemonOf(stage)
+    assert.equal(await dockerStop(running, init), 0, running.log())
+  })
+
+test('a container that is stopped while its daemon starts again ends the agents gracefully', async (t) => {
+  const stage = await contained(t, RUN)
+  await stage.hub()
+  const running = await stage.daemon()
+  const agent = await stage.start()
+  await stage.agentIs(agent, 'idle')
+  const crashed = await daemonOf(stage)
+  process.kill(crashed, 'SIGKILL')
+  await daemonOf(stage, crashed)
+  assert.equal(await dockerStop(running, await initOf(running)), 0, running.log())
+  assert.deepEqual((await stage.agent(agent)).exit, { code: 0, reason: 'stopped' })
+})
+
+/** The daemon below what keeps it running, as soon as it is there. @param other one that does not count */
+const daemonOf = (stage: Stage, other?: number): Promise<number> =>
+  until(() => stage.processes().find(({ pid }) => pid !== other && isDaemon(pid))?.pid, {
+    what: 'a daemon that starts',
+  })
+
 /** Runs what follows where `/usr/bin` has none of these. */
 const without = (...programs: string[]) => [
   'sh',
@@ -114,10 +143,8 @@ test('an image without ps, setsid and Perl: a container lasts, with its agent al
 
 /** The daemon itself: neither what keeps it running, nor an agent. */
 const isDaemon = (pid: number) => {
-  const argv = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-  return (
-    argv[1] === PROGRAM && readFileSync(`/proc/${pid}/environ`, 'utf8').includes('FOMULAR_DAEMON_KEEPER=')
-  )
+  const argv = read(`/proc/${pid}/cmdline`).split('\0')
+  return argv[1] === PROGRAM && read(`/proc/${pid}/environ`).includes('FOMULAR_DAEMON_KEEPER=')
 }
 
 test('in a container, `up` goes on after a restart, and ends when it is told to', async (t) => {

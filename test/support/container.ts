@@ -58,7 +58,8 @@ function namespaceOf(pid: string): string | undefined {
   }
 }
 
-function read(path: string): string {
+/** Empty of a process that is gone. */
+export function read(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch {

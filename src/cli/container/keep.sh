@@ -1,12 +1,32 @@
 # Keeps the daemon running for as long as its container is to last, and reaps what agents leave behind: a shell that
 # waits reaps every orphan. usage: sh -c SCRIPT sh PROGRAM [ARGUMENT...]
+# First of all: process 1 does not hear a signal without this.
+trap 'stop=1' 2 3 15 30 37
 export FOMULAR_DAEMON_NO_SELF_RELAUNCH=1 FOMULAR_DAEMON_KEEPER=$$
-child="" stop=""
-tell() { [ -z "$child" ] || kill -s "$1" "$child" 2>/dev/null; }
+child="" own=""
+[ ! -r /proc/$$/comm ] || read -r own </proc/$$/comm
+# Whether the daemon hears signals. It then catches SIGCONT, bit 17 of what /proc lists as caught; without /proc it does.
+hears() {
+  { read -r name <"/proc/$child/comm"; } 2>/dev/null || return 0
+  # A copy of this shell, which is about to become the daemon, still has the handlers below.
+  [ "$name" != "$own" ] || return 1
+  while read -r name caught; do
+    case $name$caught in SigCgt:*[2367abef]????) return 0 ;; esac
+  done 2>/dev/null <"/proc/$child/status"
+  return 1
+}
+# A daemon that does not hear signals yet would be killed, and its agents would not be ended gracefully.
+tell() {
+  [ -n "$child" ] || return 0
+  until hears || [ $(($(date +%s) - since)) -gt 5 ]; do sleep 0.05; done
+  kill -s "$1" "$child" 2>/dev/null
+}
 # By their numbers: QUIT, PWR (lxc-stop) and RTMIN+3 (podman, for what it takes for systemd).
 trap 'stop=1; tell TERM' 3 15 30 37
 trap 'stop=1; tell INT' 2
 trap 'tell HUP' 1
+# Says that this shell hears signals.
+trap : 18
 # In a session of its own: else a Ctrl-C reaches it twice, from the terminal and from here, which means to hurry.
 session=$(command -v setsid)
 # Starts that failed one after the other.

@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { concealKey } from '../../config/key.ts'
 import type { Invocation } from '../../daemon/relaunch.ts'
+import { keptSignal, signalSoFar, signalsTo } from '../../platform/early-signal.ts'
+import { EXIT } from '../exit-codes.ts'
 import { keepScript } from './keep-script.ts'
 import { endsUnit } from './lone-unit.ts'
 import { endsContainer, isKept, reapsOrphans, UNREAPED } from './main-process.ts'
@@ -18,6 +20,8 @@ const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const
 export async function stayInContainer(started: Invocation): Promise<number | undefined> {
   if (isKept(process.env) || !existsSync('/bin/sh')) return undefined
   if (!endsContainer() && !(await endsUnit(process.env))) return undefined
+  // Nothing has begun that would have to be ended.
+  if (await signalSoFar()) return EXIT.ok
   const { runner, argv, env, cwd } = withoutKey(started)
   const script: [string, ...string[]] = ['/bin/sh', '-c', keepScript, 'sh', ...runner, ...argv]
   // The shell reaps as process 1 or below one that does, unless this process stays above it.
@@ -33,8 +37,10 @@ export async function stayInContainer(started: Invocation): Promise<number | und
     stdio: 'inherit',
     detached: true,
   })
-  const forward = (signal: NodeJS.Signals) => void child.kill(signal)
+  const forward = signalsTo(child)
   for (const signal of SIGNALS) process.on(signal, forward)
+  const kept = keptSignal()
+  if (kept) forward(kept)
   return new Promise<number>((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)))

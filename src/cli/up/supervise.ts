@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import type { Invocation } from '../../daemon/relaunch.ts'
+import { signalsTo } from '../../platform/early-signal.ts'
 import { SUPERVISED } from '../../service/plan.ts'
 import { EXIT } from '../exit-codes.ts'
 
@@ -30,7 +31,7 @@ export async function superviseAgain(
       // Else Ctrl-C would reach it twice, from the terminal and from here: that means to hurry.
       detached: true,
     })
-    const forward = (signal: NodeJS.Signals) => void child.kill(signal)
+    const forward = signalsTo(child)
     process.on('SIGINT', forward).on('SIGTERM', forward)
     const code = await new Promise<number>((resolve, reject) => {
       child.once('error', reject)
