@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TomlError } from 'smol-toml'
-import { systemCode, UserError } from '../platform/errors.ts'
+import { reasonOf, systemCode, UserError } from '../platform/errors.ts'
 import { homeOf } from './home.ts'
 import { suggest } from './suggest.ts'
 
@@ -42,7 +42,7 @@ export async function readConfigFile(
     if (!named && systemCode(error) === 'EACCES') return undefined
     throw new UserError(
       'config_unreadable',
-      `${named?.by ?? 'The configuration file'}: ${path} cannot be read: ${(error as Error).message}`,
+      `${named?.by ?? 'The configuration file'}: ${path} cannot be read: ${reasonOf(error)}`,
       {
         remedy: 'Name a file that exists and that this user can read.',
         exitCode: 2,

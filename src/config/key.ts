@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { UserError } from '../platform/errors.ts'
+import { reasonOf, UserError } from '../platform/errors.ts'
 import { expanded, filledIn, standsForValue } from './placeholder.ts'
 
 export interface KeySource {
@@ -60,7 +60,7 @@ export function readKey(sources: KeySource[], missing: UserError, env: NodeJS.Pr
     text = readFileSync(file, 'utf8')
     mode = statSync(file).mode
   } catch (error) {
-    throw new UserError('key_unreadable', `${name}: ${file} cannot be read: ${(error as Error).message}`, {
+    throw new UserError('key_unreadable', `${name}: ${file} cannot be read: ${reasonOf(error)}`, {
       remedy: 'Name a file that this user can read, with the key and nothing else in it.',
       exitCode: 2,
     })

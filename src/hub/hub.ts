@@ -14,7 +14,7 @@ import { HUB_UPGRADES } from '../config/format.ts'
 import { type HubRecord, hubFiles } from '../config/hub.ts'
 import { isLoopback } from '../config/server-url.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
-import { systemCode, UserError } from '../platform/errors.ts'
+import { reasonOf, systemCode, UserError } from '../platform/errors.ts'
 import { clearTemporary, ensurePrivateDir, writeAtomic } from '../platform/files.ts'
 import { readFormat, upgradeFolder } from '../platform/format.ts'
 import { acquireLock, LockHeldError } from '../platform/lock.ts'
@@ -255,7 +255,7 @@ function readPem(path: string): Buffer {
   try {
     return readFileSync(path)
   } catch (error) {
-    throw new UserError('tls_unreadable', `${path} cannot be read: ${(error as Error).message}`, {
+    throw new UserError('tls_unreadable', `${path} cannot be read: ${reasonOf(error)}`, {
       remedy: 'Give a PEM file that this user can read.',
       exitCode: 2,
     })

@@ -36,3 +36,11 @@ export const systemCode = (error: unknown): string | undefined =>
 
 /** The disk, or what this user may use of it, is used up. */
 export const isDiskFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '')
+
+/** Why the system refused a file, without code, call and path, which Node has in the message: `no such file or directory`. */
+export function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error)
+  return systemCode(error) === undefined
+    ? message
+    : message.replace(/^[A-Z]\w+: (.*?), \w+(?: '.*')?$/s, '$1')
+}

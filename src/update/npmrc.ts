@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { defaultUrl } from 'registry-url'
 import { homeOf } from '../config/home.ts'
+import { reasonOf } from '../platform/errors.ts'
 import { UpdateFailure } from './failure.ts'
 import type { Source } from './npm.ts'
 
@@ -102,7 +103,7 @@ function npmrcText(path: string): string {
     throw new UpdateFailure(
       'update_registry_unreachable',
       'resolve',
-      `The settings of npm in ${path} cannot be read: ${(cause as Error).message}`,
+      `The settings of npm in ${path} cannot be read: ${reasonOf(cause)}`,
       { remedy: 'Make it a file that the user of the daemon can read.', cause },
     )
   }
@@ -115,7 +116,7 @@ function readCa(path: string): string {
     throw new UpdateFailure(
       'update_registry_unreachable',
       'resolve',
-      `The certificate authority ${path} cannot be read: ${(cause as Error).message}`,
+      `The certificate authority ${path} cannot be read: ${reasonOf(cause)}`,
       { remedy: 'Correct cafile in .npmrc.', cause },
     )
   }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { UserError } from '../../platform/errors.ts'
+import { reasonOf, UserError } from '../../platform/errors.ts'
 import type { Content } from '../../protocol/index.ts'
 import { EXIT } from '../exit-codes.ts'
 
@@ -50,7 +50,7 @@ export function read(path: string | 0, encoding: 'utf8' | 'latin1'): string {
     return readFileSync(path, encoding)
   } catch (error) {
     const name = path === 0 ? 'Standard input' : path
-    throw new UserError('file_unreadable', `${name} cannot be read: ${(error as Error).message}`, {
+    throw new UserError('file_unreadable', `${name} cannot be read: ${reasonOf(error)}`, {
       remedy: 'Name a file that exists and that this user can read.',
       exitCode: EXIT.usage,
     })

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { WebSocket } from 'ws'
 import type { DaemonConfig } from '../../config/config.ts'
+import { reasonOf } from '../../platform/errors.ts'
 import { proxyAgent } from '../../platform/proxy.ts'
 import { isUntrusted, unreachable } from '../../platform/unreachable.ts'
 import { VERSION } from '../../platform/version.ts'
@@ -43,7 +44,7 @@ export async function checkServer(config: DaemonConfig): Promise<Finding[]> {
     ca = ca_file === undefined ? undefined : readFileSync(ca_file)
   } catch (error) {
     return failed(
-      `The certificate authority cannot be read: ${(error as Error).message}`,
+      `The certificate authority ${ca_file} cannot be read: ${reasonOf(error)}`,
       'Correct --ca-file.',
     )
   }

@@ -6,7 +6,7 @@ import { homeOf } from '../../config/home.ts'
 import { missingKey, readKey } from '../../config/key.ts'
 import { serverUrl } from '../../config/server-url.ts'
 import { writeConfig } from '../../config/write.ts'
-import { UserError } from '../../platform/errors.ts'
+import { reasonOf, UserError } from '../../platform/errors.ts'
 import { writeAtomic } from '../../platform/files.ts'
 import type { EnrollOptions } from '../enroll.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -103,7 +103,9 @@ function readToken({ tokenFile, tokenStdin }: EnrollOptions): string {
     if (tokenStdin) text = readFileSync(0, 'utf8')
     else if (tokenFile !== undefined) text = readFileSync(tokenFile, 'utf8')
   } catch (error) {
-    throw usage(`The token cannot be read: ${(error as Error).message}`)
+    throw usage(
+      `The token ${tokenStdin ? 'on standard input' : `in ${tokenFile}`} cannot be read: ${reasonOf(error)}`,
+    )
   }
   const token = text?.trim() ?? ''
   if (token === '') throw usage('No token was given.')

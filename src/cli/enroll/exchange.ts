@@ -3,7 +3,7 @@ import { request as requestPlain } from 'node:http'
 import { request as requestTls } from 'node:https'
 import * as z from 'zod/mini'
 import { sleep } from '../../platform/clock.ts'
-import { UserError } from '../../platform/errors.ts'
+import { reasonOf, UserError } from '../../platform/errors.ts'
 import { proxyAgent } from '../../platform/proxy.ts'
 import { VERSION } from '../../platform/version.ts'
 import { CommandError, type EnrollCheck, EnrollChecked, type EnrollRequest } from '../../protocol/index.ts'
@@ -111,7 +111,7 @@ function readCa(path: string): Buffer {
   try {
     return readFileSync(path)
   } catch (error) {
-    throw new UserError('ca_unreadable', `--ca-file: ${path} cannot be read: ${(error as Error).message}`, {
+    throw new UserError('ca_unreadable', `--ca-file: ${path} cannot be read: ${reasonOf(error)}`, {
       exitCode: EXIT.usage,
     })
   }

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { checkServerIdentity, connect, type DetailedPeerCertificate, rootCertificates } from 'node:tls'
-import { UserError } from '../../platform/errors.ts'
+import { reasonOf, UserError } from '../../platform/errors.ts'
 import { unreachable } from '../../platform/unreachable.ts'
 import { EXIT } from '../exit-codes.ts'
 
@@ -114,7 +114,7 @@ export function readAuthority(path: string): string {
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    throw fail(`cannot be read: ${(error as Error).message}`)
+    throw fail(`cannot be read: ${reasonOf(error)}`)
   }
   if (text.length > MOST_BYTES) throw fail('is too long for a line to paste.')
   const found = text.match(/-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g) ?? []

@@ -103,7 +103,10 @@ test('errors name where the fault is', async () => {
     /"update.registri"/,
   )
   assert.match((await refusal(load({ config: file('a = \n') }))).message, /is not valid TOML/)
-  assert.match((await refusal(load({ config: join(home, 'none') }))).message, /^--config: .*cannot be read/)
+  assert.match(
+    (await refusal(load({ config: join(home, 'none') }))).message,
+    /^--config: .*none cannot be read: no such file or directory$/,
+  )
   assert.match(
     (await refusal(load({}, { FOMULAR_CONFIG: file('max_agents = 0\n') }))).message,
     /config-\d+\.toml: max_agents is 0, but must be a number from 1 to 10000/,

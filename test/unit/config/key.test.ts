@@ -107,7 +107,10 @@ test('what is no key is refused, and not repeated in the message', () => {
       },
     )
   }
-  assert.throws(() => read({ keyFile: join(dir, 'none') }), /--key-file: .*none cannot be read/)
+  assert.throws(
+    () => read({ keyFile: join(dir, 'none') }),
+    /--key-file: .*none cannot be read: no such file or directory$/,
+  )
 })
 
 test('a key is not left where ps or a child would show it', async () => {
