@@ -7,8 +7,8 @@ const NAME = '[A-Za-z_][A-Za-z0-9_]*'
 const FORMS = [`\\$(${NAME})`, `\\$\\{(${NAME})\\}`, `\\$\\((${NAME})\\)`, `%\\(ENV_(${NAME})\\)s`]
 const VARIABLE = new RegExp(`^(?:${FORMS.join('|')})$`)
 
-/** Further text that stands for a value and is none, as `${KEY:-none}` and `{{ key }}`. */
-const UNKNOWN = /^(?:\$\{.*\}|\$\(.*\)|\{\{.*\}\}|%\(.*\)s)$/s
+/** Further text that stands for a value and is none, as `${KEY:-none}`, `${KEY` and `{{ key }}`. */
+const UNKNOWN = /^(?:\$\{(?:.*\}|[^}]+)|\$\(.*\)|\{\{.*\}\}|%\(.*\)s)$/s
 
 /** Start of a path that a shell would have expanded. */
 const PATH_START = new RegExp(`^(?:(~)|\\$(${NAME})|\\$\\{(${NAME})\\})/(?=.)`)

@@ -22,7 +22,7 @@ export interface Obstacle {
 
 /** An answer that is no registry's, by the code of npm or of this program. */
 export const NO_REGISTRY = 'NO_REGISTRY'
-const NOT_JSON = new Set([NO_REGISTRY, 'FETCH_ERROR', 'EJSONPARSE', 'EMALFORMED'])
+const NOT_JSON = new Set([NO_REGISTRY, 'FETCH_ERROR', 'EJSONPARSE', 'EMALFORMED', 'ENODATA'])
 
 /** Whether a code is one of a connection, or of an answer, that came to nothing. */
 export const isObstacle = (code: string | undefined): boolean =>

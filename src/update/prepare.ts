@@ -154,6 +154,7 @@ async function lookUp(requested: string, policy: Policy, source: Omit<Source, 'p
       'update_wrong_package',
       'resolve',
       `The registry answers with ${release.name}@${release.version} when asked for ${own}@${requested}.`,
+      { remedy: 'Check registry and package under [update] in the configuration file.' },
     )
   return { ...release, published: main.published }
 }

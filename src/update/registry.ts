@@ -44,12 +44,13 @@ export async function fetchPackument(spec: string, source: Source): Promise<[Pac
 export async function fetchJson(path: string, source: Source, stage: Stage): Promise<unknown> {
   const registry = registryOf(source)
   const url = registry.url + path
+  const noRegistry = { stage, package: source.package, url, env: registry.proxyEnv, code: NO_REGISTRY }
   const chunks: Buffer[] = []
   let bytes = 0
   await receive(url, registry, source, stage, async (body) => {
     for await (const chunk of body) {
       bytes += (chunk as Buffer).length
-      if (bytes > JSON_BYTES) throw new Error(`its answer is over ${JSON_BYTES} bytes`)
+      if (bytes > JSON_BYTES) throw obstacleFailure(noRegistry)
       chunks.push(chunk as Buffer)
     }
   })

@@ -5,7 +5,7 @@ import { UpdateFailure } from './failure.ts'
 import { findNpm, type NpmRun, runNpm, type Source } from './npm.ts'
 import { npmSaid } from './npm-said.ts'
 import { registryOf } from './npmrc.ts'
-import { isObstacle, obstacleFailure } from './obstacle.ts'
+import { isObstacle, NO_REGISTRY, obstacleFailure } from './obstacle.ts'
 import { PackageFacts, Release } from './package-facts.ts'
 import { fetchPackument, fetchTarball } from './registry.ts'
 
@@ -84,6 +84,8 @@ function npmFailure(run: NpmRun, spec: string, source: Source, stage: 'resolve' 
     )
   if (/\b(ETARGET|ENOVERSIONS)\b|\bNo match(ing version)? found\b/.test(output)) return notFound(spec, source)
   const said = npmSaid(run)
+  // npm itself stumbles over an answer that is JSON, but no package.
+  if (/^Cannot (read|set) propert/.test(said.summary ?? '')) said.code ??= NO_REGISTRY
   const [, status] = /^E(\d{3})$/.exec(said.code ?? '') ?? []
   const registry = registryOf(source)
   const asked = { stage, package: source.package, url: said.url ?? registry.url, env: registry.proxyEnv }

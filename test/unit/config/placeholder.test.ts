@@ -70,6 +70,7 @@ test('a variable that is not set, is empty or is a variable again is refused, wi
     ['$aK3yThatBeginsSo', /^--key: it reads \$a…, /, /a file: --key-file/],
     [`$\{MACHINE_KEY}$\{EMPTY}`, /stands for a value/, /the value itself/],
     [`$\{KEY:-none}`, /stands for a value/, /the value itself/],
+    [`$\{MACHINE_KEY`, /stands for a value/, /the value itself/],
     ['{{ key }}', /stands for a value/, /the value itself/],
     ['$(cat /run/key)', /stands for a value/, /the value itself/],
   ] as const)
