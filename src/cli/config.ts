@@ -72,13 +72,16 @@ async function addRegistry({ settings, problems }: Explained) {
   const registry = find('update.registry')
   const name = find('update.package')?.value
   if (!registry || registry.value !== null || typeof name !== 'string') return
-  const [{ npmRegistry }, { UpdateFailure }] = await Promise.all([
+  const [{ npmRegistry }, { UpdateFailure }, { stopCode, stopSignal }] = await Promise.all([
     import('../update/source.ts'),
     import('../update/failure.ts'),
+    import('./stop-signal.ts'),
   ])
+  const signal = stopSignal()
   try {
-    Object.assign(registry, await npmRegistry(name, process.env))
+    Object.assign(registry, await npmRegistry(name, process.env, signal))
   } catch (error) {
+    if (signal.aborted) process.exit(stopCode(signal))
     if (!(error instanceof UpdateFailure)) throw error
     const { message, remedy } = error.error
     problems.push({ level: 'warning', message, ...(remedy !== undefined && { remedy }) })

@@ -18,13 +18,17 @@ export const UpdateSource = z.object({
 })
 export type UpdateSource = z.infer<typeof UpdateSource>
 
-/** @throws UpdateFailure */
-export async function updateSource(policy: Policy, env: NodeJS.ProcessEnv): Promise<UpdateSource> {
+/** @throws UpdateFailure; the reason of `signal` once it aborts */
+export async function updateSource(
+  policy: Policy,
+  env: NodeJS.ProcessEnv,
+  signal = new AbortController().signal,
+): Promise<UpdateSource> {
   const cwd = mkdtempSync(join(tmpdir(), 'fomular-update-'))
   try {
-    const { signal } = new AbortController()
     const { package: name, registry, signatures } = policy
     const source = await registryInUse({ package: packageName(name), registry, cwd, env, signal })
+    signal.throwIfAborted()
     return { package: name, registry: plainAddress(registryOf(source).url), signatures }
   } finally {
     rmSync(cwd, { recursive: true, force: true })
@@ -34,10 +38,10 @@ export async function updateSource(policy: Policy, env: NodeJS.ProcessEnv): Prom
 /**
  * The registry of a package where this program's own settings name none.
  * @returns its address, without a password, and the variable or file of npm that names it
- * @throws UpdateFailure
+ * @throws UpdateFailure; the reason of `signal` once it aborts
  */
-export async function npmRegistry(name: string, env: NodeJS.ProcessEnv) {
-  const { registry: value } = await updateSource({ package: name, signatures: false }, env)
+export async function npmRegistry(name: string, env: NodeJS.ProcessEnv, signal?: AbortSignal) {
+  const { registry: value } = await updateSource({ package: name, signatures: false }, env, signal)
   const set = registrySet(name, env)
   // npm may have read a file that is unknown here.
   const usual = value === plainAddress(defaultUrl) ? "npm's default" : "npm's own setting"

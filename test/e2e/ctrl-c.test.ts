@@ -1,6 +1,6 @@
 // Needs: /usr/lib/*/libatomic.so.1
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { nodeOf, oldestNode } from '../support/nodes.ts'
@@ -51,6 +51,29 @@ for (const [name, node] of NODES)
       await until(() => hub.readers === 0, { what: 'the end of the stream' })
     }
   })
+
+test('what asks npm ends npm and leaves no folder behind', async (t) => {
+  const stage = await Stage.open(t)
+  const temp = join(stage.dir, 'temp')
+  const npm = join(stage.dir, 'npm')
+  mkdirSync(temp)
+  writeFileSync(npm, '#!/bin/sh\necho $$ > "$TMPDIR/pid"\nexec sleep 600\n', { mode: 0o755 })
+  Object.assign(stage.env, { TMPDIR: temp, PATH: `${stage.dir}:${stage.env.PATH}` })
+  for (const [args, signal, code] of [
+    [['update', '--check'], 'SIGINT', 130],
+    [['config'], 'SIGINT', 130],
+    [['config'], 'SIGTERM', 143],
+  ] as const) {
+    const command = stage.run([...args])
+    const pid = () => existsSync(join(temp, 'pid')) && Number(readFileSync(join(temp, 'pid'), 'utf8'))
+    const asked = await until(pid, { what: 'npm' })
+    command.kill(signal)
+    assert.equal(await command.ended, code, command.log())
+    await until(() => !existsSync(`/proc/${asked}`), { what: 'the end of npm' })
+    rmSync(join(temp, 'pid'))
+    assert.deepEqual(readdirSync(temp), [])
+  }
+})
 
 test('SIGTERM and a terminal that closes end it, too', async (t) => {
   const { hub, stage } = await desk(t)

@@ -1,4 +1,3 @@
-import { constants } from 'node:os'
 import { loadUpdateConfig } from '../../config/config.ts'
 import { type StatePaths, stateDir } from '../../config/paths.ts'
 import { captureInvocation } from '../../daemon/relaunch.ts'
@@ -9,17 +8,17 @@ import { type Stage, UpdateFailure } from '../../update/failure.ts'
 import { updateOffline } from '../../update/offline.ts'
 import { look as lookUp } from '../../update/prepare.ts'
 import { peekRecord } from '../../update/record.ts'
-import { EXIT } from '../exit-codes.ts'
+import { stopCode, stopSignal } from '../stop-signal.ts'
 import { failed } from './failed.ts'
-
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
 /** What the registry has, asked without a daemon. @throws UserError */
 export async function look(paths: StatePaths, requested: string) {
   const policy = await loadUpdateConfig(process.env)
-  const { signal } = new AbortController()
+  const signal = stopSignal()
   const { argv, env } = captureInvocation()
-  const found = await lookUp({ command: argv[0], requested, policy, env, signal }).catch(tell)
+  const found = await lookUp({ command: argv[0], requested, policy, env, signal }).catch((error: unknown) => {
+    throw signal.aborted ? interrupted(signal, 'fomular-daemon update --check') : asTold(error)
+  })
   const bad = peekRecord(paths.dir)?.bad_versions.some(({ version }) => version === found.available) ?? false
   return { ...found, bad }
 }
@@ -30,8 +29,7 @@ export async function update(
   { version, allow_downgrade }: { version: string; allow_downgrade: boolean },
   show: (stage: Stage, message: string) => void,
 ) {
-  const stop = new AbortController()
-  for (const signal of SIGNALS) process.once(signal, () => stop.abort(signal))
+  const signal = stopSignal()
   return updateOffline({
     // Nothing is written into another user's folder.
     stateDir: isForeign(paths.dir) ? stateDir(process.env) : paths.dir,
@@ -40,23 +38,18 @@ export async function update(
     started: captureInvocation(),
     requested: version,
     allowDowngrade: allow_downgrade,
-    signal: stop.signal,
+    signal,
     progress: show,
   }).catch((error: unknown) => {
-    if (error instanceof UpdateFailure && error.error.code === 'update_interrupted')
-      throw interrupted(stop.signal)
-    tell(error)
+    const stopped = error instanceof UpdateFailure && error.error.code === 'update_interrupted'
+    throw stopped ? interrupted(signal, 'fomular-daemon update') : asTold(error)
   })
 }
 
-/** As a shell reports the signal. */
-const interrupted = ({ reason }: AbortSignal) =>
+const interrupted = (signal: AbortSignal, command: string) =>
   new UserError('update_interrupted', `The update was interrupted. ${VERSION} stays installed.`, {
-    remedy: 'Run it again: fomular-daemon update',
-    exitCode: reason === 'SIGTERM' ? 128 + constants.signals.SIGTERM : EXIT.interrupted,
+    remedy: `Run it again: ${command}`,
+    exitCode: stopCode(signal),
   })
 
-function tell(error: unknown): never {
-  if (error instanceof UpdateFailure) throw failed(error.error)
-  throw error
-}
+const asTold = (error: unknown) => (error instanceof UpdateFailure ? failed(error.error) : error)
