@@ -14,6 +14,7 @@ import {
 import { type ConfigFile, readConfigFile, unknownKey, usualFiles } from './file.ts'
 import { stateDir } from './paths.ts'
 import { serverUrl } from './server-url.ts'
+import { suggest } from './suggest.ts'
 
 /** A setting as it counts. */
 interface Setting {
@@ -48,7 +49,7 @@ export interface Explained {
 export async function explainConfig(flags: DaemonFlags, env: NodeJS.ProcessEnv): Promise<Explained> {
   const file = await readConfigFile(namedFile(flags, env), env)
   const sources: Sources = { flags, env, file }
-  const problems: Problem[] = file ? unknownKeys(file) : []
+  const problems: Problem[] = [...(file ? unknownKeys(file) : []), ...misspelled(env)]
   const tell = (error: unknown) => {
     if (!(error instanceof UserError)) throw error
     const { message, remedy } = error
@@ -103,6 +104,31 @@ const unknownKeys = (file: ConfigFile): Problem[] =>
     if (!unknown) return []
     return [{ level: 'error', message: unknown.message, remedy: unknown.remedy ?? '' }]
   })
+
+/** Variables of this program that are no settings of the daemon, without `FOMULAR_`. */
+const OTHERS = [
+  'config',
+  'claude_path',
+  'enroll_token',
+  'hub_port',
+  'hub_url',
+  'hub_key',
+  'hub_key_file',
+  'daemon_no_self_relaunch',
+]
+
+/** Variables that look like one of this program's. Any other name may be somebody's own. */
+function misspelled(env: NodeJS.ProcessEnv): Problem[] {
+  const known = [...CONFIG_KEYS.map((key) => key.replace('.', '_')), ...OTHERS]
+  return Object.keys(env).flatMap((name): Problem[] => {
+    const [, word] = /^FOMULAR_(\w+)$/.exec(name) ?? []
+    if (word === undefined || known.includes(word.toLowerCase())) return []
+    const meant = suggest(word, known)
+    if (meant === undefined) return []
+    const remedy = `Did you mean FOMULAR_${meant.toUpperCase()}?`
+    return [{ level: 'warning', message: `There is no variable ${name}.`, remedy }]
+  })
+}
 
 /** A source in the file with the number of its line, as `config.toml:3`. */
 function placed(source: string, file: ConfigFile | undefined): string {

@@ -73,6 +73,31 @@ test('all that is wrong in a file is told at once, with where and what was meant
   assert.match(problems[1]!.message, new RegExp(`^${path}:5: .*"update.chanel"`))
 })
 
+test('a variable that looks like one of this program is a warning; others are left alone', async (t) => {
+  const known = {
+    FOMULAR_MAX_AGENTS: '3',
+    FOMULAR_HUB_KEY_FILE: 'x',
+    FOMULAR_AGENT: 'a',
+    FOMULAR_CORP_PROXY: 'p',
+  }
+  const { problems } = await named(
+    {},
+    { HOME: tempDir(t), ...known, FOMULAR_MAX_AGENT: '4', FOMULAR_UPDATE_REGISTER: 'x' },
+  )
+  assert.deepEqual(problems, [
+    {
+      level: 'warning',
+      message: 'There is no variable FOMULAR_MAX_AGENT.',
+      remedy: 'Did you mean FOMULAR_MAX_AGENTS?',
+    },
+    {
+      level: 'warning',
+      message: 'There is no variable FOMULAR_UPDATE_REGISTER.',
+      remedy: 'Did you mean FOMULAR_UPDATE_REGISTRY?',
+    },
+  ])
+})
+
 test('what is told of a machine without a file is what a daemon has there', async (t) => {
   const env = { HOME: tempDir(t) }
   const { settings } = await named({ key: 'k' }, env)
