@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { reasonOf, UserError } from '../platform/errors.ts'
 import { expanded, filledIn, standsForValue } from './placeholder.ts'
@@ -54,22 +54,40 @@ export function readKey(sources: KeySource[], missing: UserError, env: NodeJS.Pr
     return { ...named(source.key ?? '', name, env), warnings: [] }
   }
   const file = expanded(source.file, name, env)
-  let text: string
-  let mode: number
+  let found: ReturnType<typeof readKeyFile>
   try {
-    text = readFileSync(file, 'utf8')
-    mode = statSync(file).mode
+    found = readKeyFile(file)
   } catch (error) {
     throw new UserError('key_unreadable', `${name}: ${file} cannot be read: ${reasonOf(error)}`, {
       remedy: 'Name a file that this user can read, with the key and nothing else in it.',
       exitCode: 2,
     })
   }
+  const { text, mode } = found
   const open = (mode & 0o077) !== 0 && name !== 'systemd credential' && !isContainerSecret(file)
   const warnings = open ? [`${file} can be read by other users: chmod 600 ${file}`] : []
   if (standsForValue(text.trim()))
     warnings.push(`${file} reads like a variable, and is taken as the key itself: write the key into it`)
   return { key: checked(text, `${name} (${file})`), source: `${name} (${file})`, warnings }
+}
+
+/** Maximum size of a key's file, in bytes: servers take no longer header. */
+const FILE_BYTES = 8192
+
+/** @throws the system's error, or one that says that the file is too long */
+function readKeyFile(path: string): { text: string; mode: number } {
+  const fd = openSync(path, 'r')
+  try {
+    const buffer = Buffer.alloc(FILE_BYTES + 1)
+    let length = 0
+    // A pipe gives less than is asked for.
+    for (let got = -1; got !== 0 && length < buffer.length; length += got)
+      got = readSync(fd, buffer, length, buffer.length - length, null)
+    if (length > FILE_BYTES) throw new Error(`it is longer than ${FILE_BYTES} bytes`)
+    return { text: buffer.toString('utf8', 0, length), mode: fstatSync(fd).mode }
+  } finally {
+    closeSync(fd)
+  }
 }
 
 /** Containers have their secrets there, with rights that are not theirs to change. */

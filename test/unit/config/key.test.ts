@@ -111,6 +111,12 @@ test('what is no key is refused, and not repeated in the message', () => {
     () => read({ keyFile: join(dir, 'none') }),
     /--key-file: .*none cannot be read: no such file or directory$/,
   )
+  // It has no end.
+  for (const keyFile of ['/dev/zero', file('long', 'k'.repeat(8193))])
+    assert.throws(
+      () => read({ keyFile }),
+      /^UserError: --key-file: .* cannot be read: it is longer than 8192 bytes$/,
+    )
 })
 
 test('a key is not left where ps or a child would show it', async () => {
