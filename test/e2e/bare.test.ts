@@ -44,15 +44,7 @@ for (const [how, script] of STARTS)
     assert.match(environment.find((line) => line.startsWith('PATH=')) ?? '', /\/usr\/local\/bin/)
     assert.ok(!environment.some((line) => line.includes(key)))
 
-    const before = await stage.machine()
-    await stage.api('POST', `/api/machines/${before!.machine_id}/restart`, {})
-    await until(
-      async () => {
-        const machine = await stage.machine()
-        return machine?.connected && machine.since !== before?.since
-      },
-      { what: 'a new daemon' },
-    )
+    await stage.renew()
     assert.equal((await stage.agentIs(agent, 'idle')).pid, pid)
 
     const stopped = stage.run(['stop'])

@@ -87,15 +87,7 @@ test('the Dockerfile of the page: built, healthy, restarted with its agents aliv
 
   const agent = await stage.start({ cwd: '/home/agent' })
   const { pid } = await stage.agentIs(agent, 'idle')
-  const before = await stage.machine()
-  await stage.api('POST', `/api/machines/${before!.machine_id}/restart`, {})
-  await until(
-    async () => {
-      const machine = await stage.machine()
-      return machine?.connected && machine.since !== before?.since
-    },
-    { what: 'a new daemon' },
-  )
+  await stage.renew()
   assert.equal((await stage.agentIs(agent, 'idle')).pid, pid)
   assert.equal(await dockerStop(running, init), 0, running.log())
   assert.deepEqual((await stage.agent(agent)).exit, { code: 0, reason: 'stopped' })

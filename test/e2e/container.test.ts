@@ -16,20 +16,6 @@ async function contained(t: TestContext, command: string[]): Promise<Stage> {
   return stage
 }
 
-const restart = (stage: Stage) =>
-  stage.machine().then((machine) => stage.api('POST', `/api/machines/${machine!.machine_id}/restart`, {}))
-
-/** Waits until another daemon is connected. */
-async function renewed(stage: Stage, before: string | undefined): Promise<void> {
-  await until(
-    async () => {
-      const machine = await stage.machine()
-      return machine?.connected && machine.since !== before
-    },
-    { what: 'a new daemon' },
-  )
-}
-
 const MAINS: [string, (program: string[]) => string[] | Promise<string[]>][] = [
   ['as process 1', (program) => program],
   ['as process 1, on a Node that cannot be replaced', async () => [await oldestNode(), PROGRAM]],
@@ -61,15 +47,11 @@ for (const [where, commandOf] of MAINS)
     assert.match(found[0] ?? '', /^The state folder .* is part of the container/)
     assert.equal(found.length, where === 'below a shell' ? 2 : 1, found.join())
 
-    let before = (await stage.machine())?.since
-    await restart(stage)
-    await renewed(stage, before)
+    await stage.renew()
     await same()
 
-    before = (await stage.machine())?.since
-    const [daemon] = stage.processes().filter((each) => isDaemon(each.pid))
-    process.kill(daemon!.pid, 'SIGKILL')
-    await renewed(stage, before)
+    const daemon = await daemonOf(stage)
+    await stage.renew(() => process.kill(daemon, 'SIGKILL'))
     await same()
 
     await until(() => existsSync(ended) && readFileSync(ended).length === 5, {
@@ -131,9 +113,7 @@ test('an image without ps, setsid and Perl: a container lasts, with its agent al
   const running = await stage.daemon()
   const agent = await stage.start({ prompt: 'run (sleep 0.2 &)' })
   const { pid } = await stage.agentIs(agent, 'idle')
-  const before = (await stage.machine())?.since
-  await restart(stage)
-  await renewed(stage, before)
+  await stage.renew()
   assert.equal((await stage.agentIs(agent, 'idle')).pid, pid)
   const init = await initOf(running)
   await until(() => zombies(init).length === 0, { what: 'all orphans being reaped' })
@@ -150,25 +130,17 @@ const isDaemon = (pid: number) => {
 test('in a container, `up` goes on after a restart, and ends when it is told to', async (t) => {
   const stage = await contained(t, RUN)
   const running = stage.run(['up', '--port', String(stage.port)], {}, stage.daemonCommand)
-  const machine = await until(
+  await until(
     () =>
       stage.machine().then(
-        (found) => found?.connected && found,
+        (found) => found?.connected,
         () => false,
       ),
-    {
-      what: 'hub and daemon',
-    },
+    { what: 'hub and daemon' },
   )
   const agent = await stage.start()
   const { pid } = await stage.agentIs(agent, 'idle')
-  await restart(stage)
-  await until(() =>
-    renewed(stage, (machine as { since: string }).since).then(
-      () => true,
-      () => false,
-    ),
-  )
+  await stage.renew()
   assert.equal((await stage.agentIs(agent, 'idle')).pid, pid)
   assert.equal(await dockerStop(running, await initOf(running)), 0, running.log())
 })

@@ -83,24 +83,12 @@ for (const program of ['as npm installs it', 'a program by itself'])
     const { pid } = await stage.agentIs(agent, 'idle')
     assert.ok(!readFileSync(`/proc/${pid}/environ`, 'utf8').includes(key))
 
-    const renewed = async (since: string | undefined) =>
-      until(
-        async () => {
-          const machine = await stage.machine()
-          return machine?.connected && machine.since !== since
-        },
-        { what: 'a new daemon' },
-      )
     // It asks for it itself, as for an update: pm2 ends nothing then.
-    const first = await stage.machine()
-    await stage.api('POST', `/api/machines/${first!.machine_id}/restart`, {})
-    await renewed(first?.since)
+    await stage.renew()
     assert.equal((await stage.agentIs(agent, 'idle')).pid, pid)
 
     // By pm2, which signals the daemon and all below it, and leaves 1.6 s.
-    const second = await stage.machine()
-    await pm2(['restart', 'fomular-daemon'])
-    await renewed(second?.since)
+    await stage.renew(() => pm2(['restart', 'fomular-daemon']))
     assert.match((await stage.agentIs(agent, 'exited')).exit?.reason ?? '', ENDED)
     assert.deepEqual(stage.agentProcesses(agent), [])
 

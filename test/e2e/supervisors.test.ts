@@ -167,25 +167,13 @@ for (const supervisor of SUPERVISORS) {
   const { heading, verbs, status, leftDown } = supervisor
   test(`${heading}, with the files of the page: agents live on, are stopped with the daemon, and a refused configuration leaves it down`, async (t) => {
     const { stage, tell, spoil } = await supervised(t, supervisor)
-    const renewed = async (since: string | undefined) =>
-      until(
-        async () => {
-          const machine = await stage.machine()
-          return machine?.connected && machine.since !== since
-        },
-        { what: 'a new daemon' },
-      )
     const agent = await stage.start()
     const { pid } = await stage.agentIs(agent, 'idle')
 
-    const first = await stage.machine()
-    await stage.api('POST', `/api/machines/${first!.machine_id}/restart`, {})
-    await renewed(first?.since)
+    await stage.renew()
     assert.equal((await stage.agentIs(agent, 'idle')).pid, pid)
 
-    const second = await stage.machine()
-    await tell(verbs.restart)
-    await renewed(second?.since)
+    await stage.renew(() => tell(verbs.restart))
     assert.equal((await stage.agentIs(agent, 'exited')).exit?.reason, 'stopped')
 
     const another = await stage.start()
@@ -197,8 +185,7 @@ for (const supervisor of SUPERVISORS) {
     await tell(verbs.start)
     await until(async () => (await stage.machine())?.connected, { what: 'the daemon, started again' })
     spoil()
-    const third = await stage.machine()
-    await stage.api('POST', `/api/machines/${third!.machine_id}/restart`, {})
+    await stage.restart()
     await until(async () => leftDown.test(await tell(status)), { what: 'a daemon that is left down' })
     assert.equal((await stage.machine())?.connected, false)
   })

@@ -114,18 +114,33 @@ export class Stage {
   }
 
   async daemon(env: Record<string, string> = {}, url = `ws://127.0.0.1:${this.port}`): Promise<Running> {
+    let daemon: Running | undefined
+    await this.renew(() => {
+      daemon = this.run(this.daemonArgs(url), env, this.daemonCommand)
+    }).catch((error) => {
+      throw new Error(`${error.message}\n${daemon?.log()}`)
+    })
+    return daemon!
+  }
+
+  /** Orders a new start of the daemon, at the hub. */
+  async restart(): Promise<void> {
+    const machine = await this.machine()
+    await this.api('POST', `/api/machines/${machine!.machine_id}/restart`, {})
+  }
+
+  /** Waits until what `act` does has brought a new daemon to the hub. */
+  async renew(act: () => unknown = () => this.restart()): Promise<void> {
     const before = (await this.machine())?.since
-    const daemon = this.run(this.daemonArgs(url), env, this.daemonCommand)
+    await act()
     await until(
       async () => {
-        const machine = await this.machine()
+        // With `up`, the hub starts anew, too.
+        const machine = await this.machine().catch(() => undefined)
         return machine?.connected && machine.since !== before
       },
-      { what: 'the daemon at the hub' },
-    ).catch((error) => {
-      throw new Error(`${error.message}\n${daemon.log()}`)
-    })
-    return daemon
+      { what: 'a new daemon at the hub' },
+    )
   }
 
   daemonArgs(url = `ws://127.0.0.1:${this.port}`): string[] {
