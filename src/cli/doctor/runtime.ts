@@ -1,4 +1,8 @@
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { probe } from '../../agents/runtimes/claude/probe.ts'
+import { homeOf } from '../../config/home.ts'
+import { isWritable } from '../../update/layout.ts'
 import type { Finding } from '../render/finding.ts'
 import { runtimeText } from '../render/machine.ts'
 
@@ -29,5 +33,22 @@ export async function checkRuntime(env: NodeJS.ProcessEnv): Promise<Finding[]> {
         remedy: `It does not say whether somebody is logged in. ${LOG_IN}`,
       },
     ]
-  return [{ check: 'claude', level: 'ok', message }]
+  return [{ check: 'claude', level: 'ok', message }, ...checkConversations(env)]
 }
+
+/** Claude Code says nothing where it cannot keep a conversation, until that is to be resumed. */
+function checkConversations(env: NodeJS.ProcessEnv): Finding[] {
+  const folder = env.CLAUDE_CONFIG_DIR || join(homeOf(env), '.claude')
+  if (isWritable(existing(folder))) return []
+  return [
+    {
+      check: 'claude',
+      level: 'warning',
+      message: `${folder} cannot be written to: conversations are not kept, and agents that have ended cannot be resumed.`,
+      remedy: 'Make it writable for the user of the daemon, or set CLAUDE_CONFIG_DIR to a folder that is.',
+    },
+  ]
+}
+
+/** The folder itself, or the one above in which it would be made. */
+const existing = (path: string): string => (existsSync(path) ? path : existing(dirname(path)))

@@ -55,6 +55,19 @@ test('a machine where all is well', async (t) => {
   ])
 })
 
+test('a folder in which Claude Code cannot keep conversations', async (t) => {
+  // Nobody can make a folder there.
+  const env = { ...machine(tempDir(t)), CLAUDE_CONFIG_DIR: '/proc/claude' }
+  const found = (await find({}, env, 'claude')).map(({ level, message }) => [level, message])
+  assert.equal(found[0]?.[0], 'ok')
+  assert.deepEqual(found.slice(1), [
+    [
+      'warning',
+      '/proc/claude cannot be written to: conversations are not kept, and agents that have ended cannot be resumed.',
+    ],
+  ])
+})
+
 test('a server that refuses the key, or is not there', async (t) => {
   const dir = tempDir(t)
   const env = machine(dir)
