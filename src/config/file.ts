@@ -1,7 +1,8 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TomlError } from 'smol-toml'
 import { reasonOf, systemCode, UserError } from '../platform/errors.ts'
+import { readAtMost } from '../platform/read-at-most.ts'
 import { homeOf } from './home.ts'
 import { suggest } from './suggest.ts'
 
@@ -19,6 +20,9 @@ export const usualFiles = (env: NodeJS.ProcessEnv) => [
   '/etc/fomular-daemon/config.toml',
 ]
 
+/** Maximum size of the file, in bytes: settings are some lines. */
+const FILE_BYTES = 1024 * 1024
+
 /** Sections of the file; their keys are known as `section.key`. */
 const SECTIONS = ['update']
 
@@ -34,9 +38,9 @@ export async function readConfigFile(
 ): Promise<ConfigFile | undefined> {
   const path = named?.path ?? usualFiles(env).find((candidate) => existsSync(candidate))
   if (path === undefined) return undefined
-  let source: string
+  let read: ReturnType<typeof readAtMost>
   try {
-    source = readFileSync(path, 'utf8')
+    read = readAtMost(path, FILE_BYTES)
   } catch (error) {
     // A file for the system's own daemon need not be for this user's.
     if (!named && systemCode(error) === 'EACCES') return undefined
@@ -52,7 +56,7 @@ export async function readConfigFile(
   const { parse } = await import('smol-toml')
   let table: Record<string, unknown>
   try {
-    table = parse(source)
+    table = parse(read.text)
   } catch (error) {
     throw new UserError('config_invalid', `${path} is not valid TOML: ${tomlProblem(error)}`, {
       remedy: 'Correct it there.',
@@ -64,7 +68,7 @@ export async function readConfigFile(
     const unknown = known && unknownKey(path, key, known)
     if (unknown) throw unknown
   }
-  return { path, values, private: (statSync(path).mode & 0o077) === 0, text: source }
+  return { path, values, private: (read.mode & 0o077) === 0, text: read.text }
 }
 
 /** What is wrong and where, without the lines themselves, which the parser shows: one of them may be the key. */

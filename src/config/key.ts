@@ -1,6 +1,7 @@
-import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { reasonOf, UserError } from '../platform/errors.ts'
+import { readAtMost } from '../platform/read-at-most.ts'
 import { expanded, filledIn, standsForValue } from './placeholder.ts'
 
 export interface KeySource {
@@ -54,9 +55,9 @@ export function readKey(sources: KeySource[], missing: UserError, env: NodeJS.Pr
     return { ...named(source.key ?? '', name, env), warnings: [] }
   }
   const file = expanded(source.file, name, env)
-  let found: ReturnType<typeof readKeyFile>
+  let found: ReturnType<typeof readAtMost>
   try {
-    found = readKeyFile(file)
+    found = readAtMost(file, FILE_BYTES)
   } catch (error) {
     throw new UserError('key_unreadable', `${name}: ${file} cannot be read: ${reasonOf(error)}`, {
       remedy: 'Name a file that this user can read, with the key and nothing else in it.',
@@ -73,22 +74,6 @@ export function readKey(sources: KeySource[], missing: UserError, env: NodeJS.Pr
 
 /** Maximum size of a key's file, in bytes: servers take no longer header. */
 const FILE_BYTES = 8192
-
-/** @throws the system's error, or one that says that the file is too long */
-function readKeyFile(path: string): { text: string; mode: number } {
-  const fd = openSync(path, 'r')
-  try {
-    const buffer = Buffer.alloc(FILE_BYTES + 1)
-    let length = 0
-    // A pipe gives less than is asked for.
-    for (let got = -1; got !== 0 && length < buffer.length; length += got)
-      got = readSync(fd, buffer, length, buffer.length - length, null)
-    if (length > FILE_BYTES) throw new Error(`it is longer than ${FILE_BYTES} bytes`)
-    return { text: buffer.toString('utf8', 0, length), mode: fstatSync(fd).mode }
-  } finally {
-    closeSync(fd)
-  }
-}
 
 /** Containers have their secrets there, with rights that are not theirs to change. */
 const isContainerSecret = (file: string) => /^(\/var)?\/run\/secrets\//.test(file)

@@ -8,6 +8,7 @@ import { serverUrl } from '../../config/server-url.ts'
 import { writeConfig } from '../../config/write.ts'
 import { reasonOf, UserError } from '../../platform/errors.ts'
 import { writeAtomic } from '../../platform/files.ts'
+import { readAtMost } from '../../platform/read-at-most.ts'
 import type { EnrollOptions } from '../enroll.ts'
 import { EXIT } from '../exit-codes.ts'
 import { check, exchange } from './exchange.ts'
@@ -15,6 +16,8 @@ import { presentEnrolment } from './present.ts'
 
 const KEY_PREFIX = 'fmk_'
 const KEY_BYTES = 32
+/** Maximum size of a token's file, in bytes. */
+const FILE_BYTES = 8192
 
 export interface Enrolled {
   server_url: string
@@ -101,7 +104,7 @@ function readToken({ tokenFile, tokenStdin }: EnrollOptions): string {
   let text = given
   try {
     if (tokenStdin) text = readFileSync(0, 'utf8')
-    else if (tokenFile !== undefined) text = readFileSync(tokenFile, 'utf8')
+    else if (tokenFile !== undefined) text = readAtMost(tokenFile, FILE_BYTES).text
   } catch (error) {
     throw usage(
       `The token ${tokenStdin ? 'on standard input' : `in ${tokenFile}`} cannot be read: ${reasonOf(error)}`,

@@ -107,6 +107,11 @@ test('errors name where the fault is', async () => {
     (await refusal(load({ config: join(home, 'none') }))).message,
     /^--config: .*none cannot be read: no such file or directory$/,
   )
+  // A device never ends.
+  assert.match(
+    (await refusal(load({ config: '/dev/zero' }))).message,
+    /^--config: \/dev\/zero cannot be read: it is longer than 1048576 bytes$/,
+  )
   assert.match(
     (await refusal(load({}, { FOMULAR_CONFIG: file('max_agents = 0\n') }))).message,
     /config-\d+\.toml: max_agents is 0, but must be a number from 1 to 10000/,

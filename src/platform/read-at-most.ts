@@ -1,0 +1,27 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+
+const CHUNK_BYTES = 64 * 1024
+
+/**
+ * Reads a file that somebody has named, and that may be a device or a pipe: never more than `bytes`.
+ * @throws the system's error, or one that says that the file is too long
+ */
+export function readAtMost(path: string, bytes: number): { text: string; mode: number } {
+  const fd = openSync(path, 'r')
+  try {
+    const chunks: Buffer[] = []
+    let length = 0
+    // A pipe gives less than is asked for.
+    for (;;) {
+      const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, bytes + 1 - length))
+      const got = readSync(fd, chunk, 0, chunk.length, null)
+      if (got === 0) break
+      chunks.push(chunk.subarray(0, got))
+      length += got
+      if (length > bytes) throw new Error(`it is longer than ${bytes} bytes`)
+    }
+    return { text: Buffer.concat(chunks).toString('utf8'), mode: fstatSync(fd).mode }
+  } finally {
+    closeSync(fd)
+  }
+}
