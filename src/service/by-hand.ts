@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import * as z from 'zod/mini'
 import { UserError } from '../platform/errors.ts'
 import { readInstalled } from './mark.ts'
-import { run } from './run.ts'
+import { ask } from './run.ts'
 import { type Scope, userEnvironment } from './systemd.ts'
 import { isOurs } from './troubles.ts'
 import { runsOf } from './units.ts'
@@ -95,7 +95,7 @@ const Commands = z.object({ data: z.array(z.tuple([z.string(), z.array(z.string(
 export async function unitFacts(scope: Scope, name: string): Promise<UnitFacts> {
   const bus = async (...args: string[]): Promise<unknown[]> => {
     const argv = ['busctl', ...(scope === 'user' ? ['--user'] : []), '--json=short', ...args]
-    const { code, stdout } = await run(argv, scope === 'user' ? userEnvironment() : process.env)
+    const { code, stdout } = await ask(argv, scope === 'user' ? userEnvironment() : process.env)
     if (code !== 0) throw new Error(`busctl: code ${code}`)
     return stdout
       .trim()

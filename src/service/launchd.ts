@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import type { At, Manager, Status } from './manager.ts'
 import { markText, readInstalled } from './mark.ts'
 import { keyVariable, markOf, plainArgs, type ServicePlan, serviceFiles, variables } from './plan.ts'
-import { run } from './run.ts'
+import { answerTo } from './run.ts'
 import { keySteps } from './steps.ts'
 import type { Service } from './units.ts'
 
@@ -26,7 +26,7 @@ export const launchd: Manager = {
 
   async install(plan, { start, key }) {
     const { key: keyPath, unit } = files(at(plan))
-    const known = (await run(['launchctl', 'print', `${domain()}/${plan.name}`])).code === 0
+    const known = (await answerTo(['launchctl', 'print', `${domain()}/${plan.name}`])).code === 0
     const renew = known && readInstalled(unit)?.text !== plistText(plan)
     return [
       ...keySteps(keyPath, key),
@@ -52,7 +52,7 @@ export const launchd: Manager = {
   async status(of): Promise<Status> {
     const file = files(of).unit
     const installed = readInstalled(file)
-    const { code, stdout } = await run(['launchctl', 'print', `${domain()}/${of.name}`])
+    const { code, stdout } = await answerTo(['launchctl', 'print', `${domain()}/${of.name}`])
     const find = (name: string) => new RegExp(`^\\s*${name} = (.*)$`, 'm').exec(stdout)?.[1]
     const state = find('state') ?? (code === 0 ? 'loaded' : 'not loaded')
     const pid = Number(find('pid') ?? 0)

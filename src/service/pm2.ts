@@ -7,7 +7,7 @@ import { isForeign } from '../platform/sockets.ts'
 import type { At, Manager, Status } from './manager.ts'
 import { markText, readInstalled } from './mark.ts'
 import { CODES, keyVariable, markOf, plainArgs, type ServicePlan, serviceFiles, variables } from './plan.ts'
-import { ask, run } from './run.ts'
+import { answerTo, ask } from './run.ts'
 import { keySteps } from './steps.ts'
 import { isOurs } from './troubles.ts'
 import { flagIn, runsOf, type Service } from './units.ts'
@@ -195,7 +195,7 @@ export async function pm2Services(env: NodeJS.ProcessEnv): Promise<Service[]> {
 }
 
 async function checkUsable() {
-  if ((await run(['pm2', '--version'])).code !== 127) return
+  if ((await answerTo(['pm2', '--version'])).code !== 127) return
   throw new UserError('no_pm2', 'pm2 is not on PATH.', {
     remedy: 'Install it: npm install -g pm2',
     exitCode: 4,

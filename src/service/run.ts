@@ -1,4 +1,5 @@
 import { systemCode, UserError } from '../platform/errors.ts'
+import { shellWord } from '../platform/shell-word.ts'
 
 /** Starting a service waits until it has started; stopping one, until its agents have ended. */
 const RUN_MS = 20 * 60_000
@@ -13,37 +14,79 @@ export interface Ran {
   stderr: string
 }
 
-/**
- * Runs a program of the system. It never fails: see its code.
- * @param detached without this terminal: what another user has it run could type there, in this user's name
- */
-export async function run(
-  argv: string[],
-  env: NodeJS.ProcessEnv = process.env,
-  { detached = false, timeoutMs = RUN_MS } = {},
-): Promise<Ran> {
+const QUIETLY = { extendEnv: false, stdin: 'ignore', reject: false, maxBuffer: OUTPUT_BYTES } as const
+
+/** Runs a program of the system that changes something. It never fails: see its code. */
+export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env): Promise<Ran> {
   const { execa } = await import('execa')
   const [file, ...args] = argv as [string, ...string[]]
-  const ran = await execa(file, args, {
-    env,
-    extendEnv: false,
-    stdin: 'ignore',
-    detached,
-    reject: false,
-    timeout: timeoutMs,
-    maxBuffer: OUTPUT_BYTES,
-    ...(timeoutMs < RUN_MS && { killSignal: 'SIGKILL' as const }),
-  })
-  return {
-    code: ran.exitCode ?? (systemCode(ran.cause) === 'ENOENT' ? 127 : 1),
-    stdout: String(ran.stdout ?? ''),
-    stderr: String(ran.stderr ?? '') || (ran.shortMessage ?? ''),
-  }
+  return ranOf(await execa(file, args, { ...QUIETLY, env, timeout: RUN_MS }))
 }
 
 /** Asks a program of the system for something. One that does not answer within seconds is ended, and has failed. */
-export const ask = (argv: string[], env: NodeJS.ProcessEnv = process.env): Promise<Ran> =>
-  run(argv, env, { timeoutMs: ASK_MS })
+export async function ask(argv: string[], env?: NodeJS.ProcessEnv): Promise<Ran> {
+  return (await lookUp(argv, env)).ran
+}
+
+/** Like `ask`, for decisions that need the answer. @throws UserError where none comes in time */
+export async function answerTo(argv: string[], env?: NodeJS.ProcessEnv, asking?: Asking): Promise<Ran> {
+  const { ran, late } = await lookUp(argv, env, asking)
+  if (!late) return ran
+  throw new UserError('no_answer', `${argv[0]} has not answered in time.`, {
+    remedy: `See what it waits for, then try again: ${argv.map(shellWord).join(' ')}`,
+    exitCode: 4,
+  })
+}
+
+interface Asking {
+  /** Without this terminal: a program that another user chooses could type there, in this user's name. */
+  detached?: boolean
+  timeoutMs?: number
+}
+
+async function lookUp(
+  argv: string[],
+  env: NodeJS.ProcessEnv = process.env,
+  { detached = false, timeoutMs = ASK_MS }: Asking = {},
+): Promise<{ ran: Ran; late: boolean }> {
+  const { execa } = await import('execa')
+  const [file, ...args] = argv as [string, ...string[]]
+  const child = execa(file, args, { ...QUIETLY, env, detached })
+  let late = false
+  const timer = setTimeout(() => {
+    late = true
+    if (detached && child.pid !== undefined) killGroup(child.pid)
+    child.kill('SIGKILL')
+    // A descendant that lives on may hold the other ends.
+    child.stdout.destroy()
+    child.stderr.destroy()
+  }, timeoutMs)
+  const ran = ranOf(await child)
+  clearTimeout(timer)
+  return { ran, late }
+}
+
+function killGroup(leader: number) {
+  try {
+    process.kill(-leader, 'SIGKILL')
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+interface Ended {
+  exitCode?: number
+  cause?: unknown
+  stdout?: unknown
+  stderr?: unknown
+  shortMessage?: string
+}
+
+const ranOf = ({ exitCode, cause, stdout, stderr, shortMessage }: Ended): Ran => ({
+  code: exitCode ?? (systemCode(cause) === 'ENOENT' ? 127 : 1),
+  stdout: String(stdout ?? ''),
+  stderr: String(stderr ?? '') || (shortMessage ?? ''),
+})
 
 /** Runs a program in the place of this one: with its terminal. @returns its exit code */
 export async function runInPlace(argv: string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {

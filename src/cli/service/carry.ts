@@ -4,7 +4,7 @@ import { CONFIG_KEYS, type DaemonFlags } from '../../config/config.ts'
 import { readConfigFile } from '../../config/file.ts'
 import { UserError } from '../../platform/errors.ts'
 import type { Account } from '../../service/plan.ts'
-import { run } from '../../service/run.ts'
+import { answerTo } from '../../service/run.ts'
 import { EXIT } from '../exit-codes.ts'
 
 export interface Carried {
@@ -46,7 +46,7 @@ export async function carriedSettings(home: string, account: Account): Promise<C
 export async function checkReadable(account: Account, paths: string[]) {
   if (account.uid === process.getuid?.()) return
   for (const path of paths) {
-    if ((await run(['runuser', '-u', account.name, '--', 'test', '-r', path])).code !== 1) continue
+    if ((await answerTo(['runuser', '-u', account.name, '--', 'test', '-r', path])).code !== 1) continue
     throw new UserError('unreadable', `The user ${account.name} cannot read ${path}.`, {
       remedy: `Put it where that user can, outside of ${process.env.HOME ?? 'this home'}, or name another user with --user.`,
       exitCode: EXIT.refused,

@@ -6,9 +6,9 @@ import { UserError } from '../../platform/errors.ts'
 import { readJson } from '../../platform/files.ts'
 import { isAlive, ProcessIdentity } from '../../platform/process-identity.ts'
 import type { AgentStatus } from '../../protocol/index.ts'
+import { findAccount } from '../../service/accounts.ts'
 import type { Manager, Status } from '../../service/manager.ts'
-import type { ServicePlan } from '../../service/plan.ts'
-import { run } from '../../service/run.ts'
+import type { Account, ServicePlan } from '../../service/plan.ts'
 import type { Step } from '../../service/steps.ts'
 import { ControlClient } from '../client/control-client.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -43,7 +43,7 @@ interface Changing {
  * @throws UserError where the new user cannot have the folder
  */
 export async function planChange({ plan, manager, before, renews, ofOthers }: Changing): Promise<Change> {
-  const owner = await ownerOf(plan.stateDir)
+  const owner = await ownerOf(plan.stateDir, plan.account)
   const from = before.user ?? owner?.name
   const otherUser = from !== undefined && from !== plan.account.name
   const moved = before.state_dir !== undefined && before.state_dir !== plan.stateDir
@@ -115,13 +115,15 @@ async function unattended(stateDir: string): Promise<string[]> {
 interface Owner {
   uid: number
   name: string
+  /** No account has that number. */
+  orphaned: boolean
 }
 
-async function ownerOf(dir: string): Promise<Owner | undefined> {
+async function ownerOf(dir: string, own: Account): Promise<Owner | undefined> {
   const stat = lstatSync(dir, { throwIfNoEntry: false })
   if (!stat) return undefined
-  const [name] = (await run(['getent', 'passwd', String(stat.uid)])).stdout.split(':')
-  return { uid: stat.uid, name: name || `user ${stat.uid}` }
+  const account = stat.uid === own.uid ? own : await findAccount(stat.uid)
+  return { uid: stat.uid, name: account?.name ?? `user ${stat.uid}`, orphaned: account === undefined }
 }
 
 /**
@@ -130,7 +132,7 @@ async function ownerOf(dir: string): Promise<Owner | undefined> {
  */
 async function changeHands(plan: ServicePlan, owner: Owner, notes: string[]): Promise<Step[]> {
   const { stateDir, account } = plan
-  const orphaned = await isNobodys(owner.uid)
+  const { orphaned } = owner
   if (!plan.usualStateDir)
     throw new UserError('state_of_another', `${stateDir} belongs to ${owner.name}, not to ${account.name}.`, {
       remedy: orphaned
@@ -144,11 +146,6 @@ async function changeHands(plan: ServicePlan, owner: Owner, notes: string[]): Pr
   notes.push(`The state folder of ${owner.name} is moved to ${aside}; the machine keeps its identity.`)
   return [{ do: 'set-aside', path: stateDir, aside }]
 }
-
-/** Exit code of getent for a key that no database has. Any other failure says nothing about the account. */
-const NOT_FOUND = 2
-
-const isNobodys = async (uid: number) => (await run(['getent', 'passwd', String(uid)])).code === NOT_FOUND
 
 function freeName(path: string): string {
   for (let n = 1; ; n++) {

@@ -7,7 +7,7 @@ import { dropIns, type HandUnit, readText, unitFacts } from '../../service/by-ha
 import { environmentLine, expandCommand, parseEnvironment } from '../../service/expand.ts'
 import { SUPERVISED, serviceFiles } from '../../service/plan.ts'
 import type { Pm2Entry } from '../../service/pm2.ts'
-import { run } from '../../service/run.ts'
+import { answerTo } from '../../service/run.ts'
 import type { Step } from '../../service/steps.ts'
 import type { Scope } from '../../service/systemd.ts'
 import { isOurs } from '../../service/troubles.ts'
@@ -195,7 +195,7 @@ const notUnderstood = (what: string, why: string) =>
 /** As its user reads it: what that user may not read, is not to be handed over by root. */
 async function readAs(user: string, path: string): Promise<string> {
   const own = process.getuid?.() !== 0
-  const { code, stdout } = await run([
+  const { code, stdout } = await answerTo([
     ...(own ? [] : ['runuser', '-u', user, '--']),
     'head',
     '-c',
