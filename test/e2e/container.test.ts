@@ -9,9 +9,12 @@ import { oldestNode, reachable } from '../support/nodes.ts'
 import { PROGRAM, RUN, Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
+/** Variables of the container, whose values agents get. */
+const THEIRS = { stop: '1', session: 'mine', status: 'mine' }
+
 /** A stage whose daemon is run in a container by a command. */
 async function contained(t: TestContext, command: string[]): Promise<Stage> {
-  const stage = await Stage.open(t, { FOMULAR_CLAUDE_PATH: fakeAgent(t) })
+  const stage = await Stage.open(t, { FOMULAR_CLAUDE_PATH: fakeAgent(t), ...THEIRS })
   stage.daemonCommand = [...AS_CONTAINER, ...command]
   return stage
 }
@@ -49,6 +52,12 @@ for (const [where, commandOf] of MAINS)
 
     await stage.renew()
     await same()
+    const later = await stage.start()
+    await stage.agentIs(later, 'idle')
+    const [outside] = stage.agentProcesses(later)
+    const environment = read(`/proc/${outside?.pid}/environ`).split('\0')
+    for (const [name, value] of Object.entries(THEIRS))
+      assert.ok(environment.includes(`${name}=${value}`), name)
 
     const daemon = await daemonOf(stage)
     await stage.renew(() => process.kill(daemon, 'SIGKILL'))
