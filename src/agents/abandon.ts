@@ -1,7 +1,8 @@
 import { sleep } from '../platform/clock.ts'
-import { isAlive, sendSignal } from '../platform/process-identity.ts'
+import { isAlive } from '../platform/process-identity.ts'
 import type { Agent } from './agent.ts'
 import { endStrays } from './strays.ts'
+import { terminate } from './terminate.ts'
 
 const STEP_MS = 50
 
@@ -15,7 +16,7 @@ export const isKept = ({ record }: Agent) => record.spec.lease?.action === 'keep
  */
 export async function abandon(agent: Agent, graceS: number): Promise<void> {
   const own = agent.process?.agent
-  if (own) sendSignal(own, 'SIGTERM')
+  if (own) terminate(own)
   for (let waited = 0; own && isAlive(own) && waited < graceS * 1000; waited += STEP_MS) await sleep(STEP_MS)
   await endStrays(agent.folder.dir)
 }

@@ -283,9 +283,11 @@ export class Agents {
       this.#unseen.add(agent)
       // Whoever was stopping it did not live to see its end.
       const { stopping } = agent.snapshot
-      if (agent.run.recall)
-        void recall(agent, agent.run.recall.why, { commandId: `taken-over-${this.#now()}` })
-      else if (stopping) void this.stop(agent, { commandId: `taken-over-${this.#now()}`, cause: stopping })
+      const commandId = `taken-over-${this.#now()}`
+      const stopped = agent.run.recall
+        ? recall(agent, agent.run.recall.why, { commandId })
+        : stopping && this.stop(agent, { commandId, cause: stopping })
+      stopped?.catch((err) => this.#options.logger.error({ agent_id: agent.id, err }, 'agent not stopped'))
     }
     // The daemon that saw it end may not have lived to sweep.
     else {

@@ -7,6 +7,7 @@ import { uuidFrom } from './ids.ts'
 import { ExitRecord } from './records.ts'
 import type { Input } from './runtimes/runtime.ts'
 import { agentProcesses, endProcesses, endStrays } from './strays.ts'
+import { terminate } from './terminate.ts'
 
 /** How long a launcher may take from its claim to writing down its processes. */
 const LAUNCH_GRACE_MS = 10_000
@@ -21,7 +22,7 @@ export function checkProcesses(agent: Agent) {
   if (isForeign(agent)) return
   if (process && isAlive(process.agent)) {
     // Nothing that is said to it arrives any more, not even that it is to end.
-    if (agent.inbox.waiting && !isAlive(process.feeder)) sendSignal(process.agent, 'SIGTERM')
+    if (agent.inbox.waiting && !isAlive(process.feeder)) terminate(process.agent)
     return
   }
   if (process ? isAlive(process.launcher) : isRecent(run.launched_at)) return
@@ -119,7 +120,8 @@ export async function stop(
     const steps = () => Math.ceil((hurry?.aborted ? HURRIED_MS : Math.max(graceMs, HURRIED_MS)) / STEP_MS)
     for (let i = 0; i < steps() && !over(); i++) {
       // An agent that is just being launched has no process to signal yet.
-      if (!sent && agent.process) sent = sendSignal(agent.process.agent, signal)
+      if (!sent && agent.process)
+        sent = signal === 'SIGTERM' ? terminate(agent.process.agent) : sendSignal(agent.process.agent, signal)
       await wait(STEP_MS)
       checkProcesses(agent)
     }

@@ -54,9 +54,7 @@ export function nextRun(
     restarts: byPolicy ? [...run.restarts.slice(-(restart?.max_per_hour ?? 0)), at] : run.restarts,
     ...(commandId !== undefined && { command_id: commandId }),
     ...(goesOn && { resume_turn: true }),
-    ...(commandId === undefined &&
-      snapshot.interrupted &&
-      !goesOn && { turn_interrupted: reason(snapshot.exit) }),
+    ...(commandId === undefined && !goesOn && interrupted(snapshot)),
   }
 }
 
@@ -64,6 +62,12 @@ const REASONS: Partial<Record<string, string>> = {
   rebooted: 'the machine went down',
   killed: 'its process was killed',
   lost: 'its process was lost',
+}
+
+/** A run that has had no turn of its own hands on why the turn before it broke off. */
+function interrupted({ interrupted, turn_interrupted, exit }: Agent['snapshot']) {
+  const why = interrupted ? reason(exit) : turn_interrupted
+  return why !== undefined && { turn_interrupted: why }
 }
 
 const reason = (exit: Agent['snapshot']['exit']) =>

@@ -10,7 +10,7 @@ import { type StopOptions, stop } from './end.ts'
 export async function recall(agent: Agent, why: string, options: Omit<StopOptions, 'cause'>): Promise<void> {
   if (agent.ended) return
   // First: the next daemon has it back even where this one is killed meanwhile.
-  haveBack(agent, why)
+  if (agent.run.recall?.why !== why) haveBack(agent, why)
   agent.returning = true
   await stop(agent, { ...options, cause: 'recalled' })
 }
@@ -23,7 +23,7 @@ export const isUnexplained = ({ snapshot: { exit } }: Agent) =>
   exit?.detail === undefined && (exit?.reason === 'killed' || exit?.reason === 'lost')
 
 /** The daemon is stopped for good: what it had ended for a new start stays ended. */
-export function withdraw(agent: Agent) {
+export async function withdraw(agent: Agent): Promise<void> {
   const { recall: recalled, ...run } = agent.run
   if (!recalled) return
   agent.returning = false

@@ -1,6 +1,7 @@
 import { sleep } from '../platform/clock.ts'
 import { isAlive, type ProcessIdentity, sendSignal } from '../platform/process-identity.ts'
 import { type Listed, listProcesses, seesAnother } from '../platform/process-list.ts'
+import { terminate } from './terminate.ts'
 
 /** In the environment of every process an agent starts, with the agent's folder. */
 export const AGENT_MARK = 'FOMULAR_AGENT'
@@ -70,7 +71,7 @@ function agentProcessesSoon(): Promise<Map<string, ProcessIdentity[]>> {
  * @param spared are about to end by themselves, and get no SIGTERM
  */
 export async function endProcesses(processes: ProcessIdentity[], spared: number[] = []): Promise<void> {
-  for (const process of processes) if (!spared.includes(process.pid)) sendSignal(process, 'SIGTERM')
+  for (const process of processes) if (!spared.includes(process.pid)) terminate(process)
   for (let waited = 0; waited < GRACE_MS && processes.some(isAlive); waited += STEP_MS) await sleep(STEP_MS)
   for (const process of processes) sendSignal(process, 'SIGKILL')
 }

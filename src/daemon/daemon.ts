@@ -241,7 +241,7 @@ export class Daemon {
     return describeAgent((id) => this.#agents.find(id), body)
   }
 
-  /** In one line, for whoever keeps this process running. */
+  /** In one line, for what keeps this process running. */
   condition() {
     return conditionOf(this.#options.config.server_url, this.#link, this.#agents)
   }
@@ -257,6 +257,7 @@ export class Daemon {
       agents: this.#agents,
       fates: this.#fates,
       takeNoCommands: () => this.#link.close(),
+      commandsSettled: () => this.#dispatcher.settled(HURRIED_FLUSH_MS),
       stop: { commandId: `recall-${this.#startedAt}`, graceS: config.stop_grace_s, hurry },
       logger,
     })
@@ -273,7 +274,7 @@ export class Daemon {
     this.#dispatcher.drain()
     await this.#agents.settle()
     await this.#fates.attribute(this.#agents, cause)
-    if (cause === 'stopped') for (const agent of this.#agents) withdraw(agent)
+    if (cause === 'stopped') await stopAll(this.#agents, withdraw, logger)
     const running = [...this.#agents].filter((agent) => !agent.ended)
     if (running.length > 0) logger.info({ agents: running.length }, 'stopping the agents')
     const commandId = `shutdown-${this.#startedAt}-${Date.now()}`
@@ -299,7 +300,7 @@ export class Daemon {
 
   /** Waits until results that are due have been sent, but not for what agents are still to answer. */
   async answered(): Promise<void> {
-    await Promise.race([this.#dispatcher.settled(), sleep(HURRIED_FLUSH_MS)])
+    await this.#dispatcher.settled(HURRIED_FLUSH_MS)
     await this.#link.ping(HURRIED_FLUSH_MS)
   }
 

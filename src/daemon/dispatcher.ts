@@ -1,4 +1,5 @@
 import { CommandFailure } from '../agents/failure.ts'
+import { sleep } from '../platform/clock.ts'
 import { isDiskFull, systemCode } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Command, CommandResult } from '../protocol/index.ts'
@@ -48,9 +49,10 @@ export class Dispatcher {
     this.#draining = true
   }
 
-  /** Resolves when nothing is under way. */
-  async settled() {
-    await Promise.all(this.#running.values())
+  /** Resolves when nothing is under way. @param withinMs or after this time */
+  async settled(withinMs?: number) {
+    const settled = Promise.all(this.#running.values())
+    await (withinMs === undefined ? settled : Promise.race([settled, sleep(withinMs)]))
   }
 
   async #carryOut(command: Command): Promise<void> {

@@ -4,6 +4,7 @@ import { delimiter, join, resolve } from 'node:path'
 import { ON_TRIAL } from '../config/environment.ts'
 import { EXECUTABLE } from '../platform/executable.ts'
 import { SUPERVISED } from '../service/plan.ts'
+import { endsWith } from '../service/unit-fate.ts'
 import { STARTED_AS } from '../update/trial.ts'
 
 /** How this process was started, taken before anything changes it. */
@@ -59,7 +60,8 @@ export const EXIT_RESTART = 75
 export function isSupervised(env: NodeJS.ProcessEnv, pid: number): boolean {
   if (env[SUPERVISED] === '1') return true
   // systemd names its main process; INVOCATION_ID alone is inherited by every shell below a unit.
-  if (env.SYSTEMD_EXEC_PID === String(pid)) return true
+  // Where that is a shell which only waits for this daemon, the unit ends, and starts anew, with the daemon all the same.
+  if (endsWith(Number(env.SYSTEMD_EXEC_PID), pid)) return true
   return isPm2(env)
 }
 

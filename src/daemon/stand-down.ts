@@ -10,28 +10,35 @@ export interface StandDown {
   fates: Fates
   /** What comes from then on is left to the next daemon. */
   takeNoCommands(): void
+  /** Resolves when no command is under way, or one takes too long. */
+  commandsSettled(): Promise<void>
   stop: Omit<StopOptions, 'cause'>
   logger: Logger
 }
 
 /** Before a new start of the daemon: ends those agents that would not live through it, for the next one to have them back. */
-export async function standDown({ agents, fates, takeNoCommands, stop, logger }: StandDown): Promise<void> {
+export async function standDown(options: StandDown): Promise<void> {
+  const { agents, fates, takeNoCommands, commandsSettled, stop, logger } = options
   // Its settings may have changed since it was last asked.
   const fate = await fates.look()
-  if (!fate || fates.doomed(agents).length === 0) {
-    logger.info('the agents run on')
-    return
+  if (fate) {
+    // Including agents that are only coming back from the restart before: they would be started, and killed at once.
+    takeNoCommands()
+    await commandsSettled()
+    await agents.settle()
   }
-  takeNoCommands()
-  await agents.settle()
   const doomed = fates.doomed(agents)
   const running = [...agents].filter(({ ended }) => !ended).length
+  if (!fate || doomed.length === 0) {
+    if (running > 0) logger.info('the agents run on')
+    return
+  }
   logger.warn(
     { stopped: doomed.length, running_on: running - doomed.length, remedy: fate.remedy },
     `${fate.by} would end agents: they are stopped, and the next daemon resumes them`,
   )
   const why = `It was stopped for a restart of the daemon, with which ${fate.by} would have ended it.`
-  await Promise.all(doomed.map((agent) => recall(agent, why, stop)))
+  await stopAll(doomed, (agent) => recall(agent, why, stop), logger)
 }
 
 /** One that cannot be stopped, as on a disk that takes no note of its end, does not keep the others from it. */

@@ -7,7 +7,10 @@ const ANSWER_MS = 2000
 export const isMachineGoingDown = (): Promise<boolean> =>
   new Promise((resolve) => {
     // Its exit code says no more than whether all is well.
-    execFile('systemctl', ['is-system-running'], { timeout: ANSWER_MS }, (_error, stdout) =>
-      resolve(stdout.trim() === 'stopping'),
+    execFile(
+      'systemctl',
+      ['is-system-running'],
+      { timeout: ANSWER_MS, killSignal: 'SIGKILL' },
+      (_error, stdout) => resolve(stdout.trim() === 'stopping'),
     )
   })

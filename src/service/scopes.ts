@@ -60,7 +60,7 @@ function works(shelter: Shelter, inherited: NodeJS.ProcessEnv, unit: string): Pr
   const { argv, env } = shelter.command(['cat', '/proc/self/cgroup'], inherited, name)
   const [file, ...args] = argv
   return new Promise((resolve) => {
-    execFile(file, args, { env, timeout: TRIAL_MS }, (error, stdout) => {
+    execFile(file, args, { env, timeout: TRIAL_MS, killSignal: 'SIGKILL' }, (error, stdout) => {
       const group = parseGroups(stdout)
       resolve(!error && group !== undefined && !isWithin(group, unit))
     })

@@ -40,8 +40,9 @@ function shown({ name, scope }: UnitPlace, env: NodeJS.ProcessEnv): Promise<Fact
   const user = scope === 'user' ? ['--user'] : []
   const args = [...user, 'show', '--property=LoadState,KillMode,MainPID,ExitType,Slice', `${name}.service`]
   const runtime = { XDG_RUNTIME_DIR: `/run/user/${process.getuid?.()}`, ...env }
+  const options = { env: runtime, timeout: ANSWER_MS, killSignal: 'SIGKILL' } as const
   return new Promise((resolve) => {
-    execFile('systemctl', args, { env: runtime, timeout: ANSWER_MS }, (error, stdout) => {
+    execFile('systemctl', args, options, (error, stdout) => {
       const facts = Object.fromEntries(stdout.split('\n').map((line) => splitAt(line)))
       resolve(error || facts.LoadState === 'not-found' ? undefined : facts)
     })
@@ -73,10 +74,10 @@ export function settings(text: string): Facts {
 }
 
 const isStartedBySystemd = (pid: number, env: NodeJS.ProcessEnv) =>
-  env.SYSTEMD_EXEC_PID === String(pid) || (env.INVOCATION_ID !== undefined && parentOf(pid) === 1)
+  endsWith(Number(env.SYSTEMD_EXEC_PID), pid) || (env.INVOCATION_ID !== undefined && parentOf(pid) === 1)
 
 /** Whether a unit's main process ends when the daemon does: is it, or waits for nothing else. */
-function endsWith(main: number, pid: number): boolean {
+export function endsWith(main: number, pid: number): boolean {
   if (main === pid) return true
   const parent = parentOf(pid)
   const name = parent === undefined ? undefined : read(`/proc/${parent}/comm`)?.trim()

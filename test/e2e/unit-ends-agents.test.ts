@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { handwrittenUnit } from '../support/handwritten-unit.ts'
-import { MACHINE_KEY, serviceMachine } from '../support/service-machine.ts'
+import { HUB, MACHINE_KEY, serviceMachine } from '../support/service-machine.ts'
 import { until } from '../support/wait.ts'
 
 /** As people have it in place, with the address and the key of a machine of theirs. */
@@ -51,13 +51,20 @@ test('a unit that ends agents with the daemon: they are resumed, or live in scop
     await on.agentIs(agent, 'working')
   }
   await unit.prompt(queueing, 'what waited')
-  const before = await Promise.all([idle, forgetful, eager, queueing].map((agent) => on.agent(agent)))
+  const asking = await unit.agent()
+  await unit.prompt(asking, 'ask')
+  await on.agentIs(asking, 'waiting')
+  const stubborn = await unit.agent()
+  await unit.prompt(stubborn, 'deaf')
+  await on.agentIs(stubborn, 'working')
+  const all = [idle, forgetful, eager, queueing, asking, stubborn]
+  const before = await Promise.all(all.map((agent) => on.agent(agent)))
 
   await t.test(
     'a restart: they are stopped and resumed in their sessions, in the turn only if they want it',
     async () => {
       const { stdout } = await unit.restarted()
-      assert.match(stdout, /4 agents were stopped for that, to be resumed: a-.*, a-.*\. .*\n.*systemctl edit/)
+      assert.match(stdout, /6 agents were stopped for that, to be resumed: a-.*, a-.*\. .*\n.*systemctl edit/)
       for (const { agent_id, session_id } of before) {
         const now = await until(async () => {
           const found = await on.agent(agent_id)
@@ -71,6 +78,15 @@ test('a unit that ends agents with the daemon: they are resumed, or live in scop
       const environment = await machine.out(['cat', `/proc/${(await on.agent(eager)).pid}/environ`])
       assert.match(environment, /CLAUDE_CODE_RESUME_INTERRUPTED_TURN=1/)
       await unit.says(queueing, 'what waited')
+      assert.deepEqual(await unit.prompts(queueing), ['hello', 'hang', 'what waited'])
+      const asked = await on.agentIs(asking, 'idle')
+      assert.deepEqual(asked.pending, [])
+      assert.match(asked.turn_interrupted ?? '', /the unit fomular/)
+      assert.match((await on.agentIs(stubborn, 'idle')).turn_interrupted ?? '', /the unit fomular/)
+      for (const command of ['log', 'show']) {
+        const { stdout } = await on.daemon(['agent', command, forgetful, ...HUB])
+        assert.match(stdout, /Its turn was interrupted: .*the unit fomular/, command)
+      }
       const log = await unit.log()
       assert.match(log, /the unit fomular would end agents: they are stopped/)
       assert.doesNotMatch(log, /the agents run on/)
@@ -79,6 +95,20 @@ test('a unit that ends agents with the daemon: they are resumed, or live in scop
       await unit.prompt(forgetful, 'on')
       await unit.says(forgetful, 'on')
       assert.equal((await on.agentIs(forgetful, 'idle')).turn_interrupted, undefined)
+    },
+  )
+
+  await t.test(
+    'two restarts in a row: agents that are only coming back, or only starting, lose nothing',
+    async () => {
+      const young = await on.startAgent('--prompt', 'early')
+      await unit.restarted()
+      await unit.restarted()
+      for (const agent of [...all, young]) await on.agentIs(agent, 'idle')
+      await unit.says(young, 'early')
+      assert.deepEqual(await unit.prompts(young), ['early'])
+      assert.match((await on.agent(asking)).turn_interrupted ?? '', /the unit fomular/)
+      assert.deepEqual(await unit.prompts(asking), ['hello', 'ask'])
     },
   )
 
@@ -108,6 +138,35 @@ test('a unit that ends agents with the daemon: they are resumed, or live in scop
       assert.equal((await on.agent(asked)).state, 'exited')
     },
   )
+
+  await t.test('a shell around the daemon, and a systemd that does not answer, hide nothing', async () => {
+    on.write('/opt/no-bus/systemctl', '#!/bin/sh\necho Failed to connect to bus >&2\nexit 1\n')
+    await machine.out(['chmod', '755', '/opt/no-bus', '/opt/no-bus/systemctl'])
+    on.write(
+      '/etc/systemd/system/fomular.service.d/shell.conf',
+      `[Service]
+Environment=PATH=/opt/no-bus:/usr/local/bin:/usr/bin:/bin
+UnsetEnvironment=FOMULAR_DAEMON_NO_SELF_RELAUNCH
+ExecStart=
+ExecStart=/bin/sh -c '/home/fomular/.fomular/bin/fomular-daemon --server-url ws://127.0.0.1:3001 --key "$MACHINE_KEY"; exit $?'
+`,
+    )
+    await machine.out(['systemctl', 'daemon-reload'])
+    const { pid } = await unit.status()
+    await machine.out(['systemctl', 'restart', 'fomular'])
+    await unit.renewed(pid)
+    const agent = await unit.agent()
+    assert.match((await unit.status()).agents_end?.message ?? '', /KillMode=control-group/)
+    const { stdout } = await unit.restarted()
+    assert.match(stdout, new RegExp(`1 agent was stopped for that, to be resumed: ${agent}`))
+    await until(async () => (await on.agent(agent)).run === 2)
+    await on.agentIs(agent, 'idle')
+    await machine.out(['rm', '/etc/systemd/system/fomular.service.d/shell.conf'])
+    await machine.out(['systemctl', 'daemon-reload'])
+    const old = (await unit.status()).pid
+    await machine.out(['systemctl', 'restart', 'fomular'])
+    await unit.renewed(old)
+  })
 
   await t.test(
     'where its user can have scopes they live there, and those from before are resumed',

@@ -22,16 +22,21 @@ export function logCommand(): Command {
 
 async function log(given: string, { json, ...flags }: HubOptions) {
   const client = await connectHub(flags)
-  const [{ agentId }, { history }, { Conversation }] = await Promise.all([
+  const [{ agentId }, { history }, { Conversation }, { reasonText }] = await Promise.all([
     import('./outcome.ts'),
     import('../client/follow.ts'),
     import('../render/conversation.ts'),
+    import('../render/agents.ts'),
   ])
   const id = await agentId(client, given)
-  const conversation = new Conversation(stdoutColors())
+  const colors = stdoutColors()
+  const conversation = new Conversation(colors)
   for await (const event of history(client, id)) {
     if (json) printJson(event)
     else write(conversation.event(event))
   }
   write(conversation.interrupt())
+  if (json) return
+  const reason = reasonText(await client.agent(id))
+  if (reason !== undefined) write(`${colors.dim(`-- ${reason}`)}\n`)
 }

@@ -96,6 +96,12 @@ function exitReason({ reason, code, signal }: NonNullable<AgentStatus['exit']>):
   return reason
 }
 
+/** What its activity does not tell: who ended the agent, or why its last turn broke off. In a sentence. */
+export function reasonText({ exit, turn_interrupted }: AgentStatus): string | undefined {
+  const reason = exit?.detail ?? turn_interrupted
+  return reason === undefined ? undefined : cleanLine(reason, 500)
+}
+
 /** Why an agent is not running any more, in a sentence. */
 export function endText({ state, exit, failure }: AgentStatus): string {
   if (state === 'failed')

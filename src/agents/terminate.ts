@@ -1,0 +1,20 @@
+import { isAlive, type ProcessIdentity, sendSignal } from '../platform/process-identity.ts'
+
+/** Above this many, processes that have ended are dropped from the list. */
+const TIDY_AT = 256
+
+const asked = new Map<string, ProcessIdentity>()
+
+/**
+ * Sends SIGTERM to a process, once: many programs give up their cleanup at a second one, and several parts of a stop can
+ * reach the same process at the same time.
+ * @returns whether the process was there to get it, now or earlier
+ */
+export function terminate(process: ProcessIdentity): boolean {
+  const key = `${process.pid} ${process.start} ${process.boot_id}`
+  if (asked.has(key)) return isAlive(process)
+  if (!sendSignal(process, 'SIGTERM')) return false
+  if (asked.size >= TIDY_AT) for (const [each, identity] of asked) if (!isAlive(identity)) asked.delete(each)
+  asked.set(key, process)
+  return true
+}

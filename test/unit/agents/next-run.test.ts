@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Agent } from '../../../src/agents/agent.ts'
+import { nextRun } from '../../../src/agents/next-run.ts'
+
+const next = (snapshot: object, { run = {}, restart = {}, resumeTurns = false, commandId = '' } = {}) =>
+  nextRun(
+    {
+      id: 'a',
+      run: { run: 1, restarts: [], ...run },
+      record: { spec: { restart } },
+      snapshot,
+    } as unknown as Agent,
+    {
+      commandId: commandId || undefined,
+      program: '/bin/true',
+      session: { id: 's', mode: 'resume' },
+      at: '2026-01-01T00:00:00.000Z',
+      resumeTurns,
+    },
+  )
+
+const why = 'Its turn was interrupted: the machine went down.'
+const interrupted = { interrupted: true, exit: { reason: 'rebooted' } }
+const since = { turn_interrupted: why, exit: { reason: 'stopped' } }
+
+test('why a turn broke off is told until there is another turn, however often the agent starts meanwhile', () => {
+  assert.equal(next(interrupted).turn_interrupted, why)
+  assert.equal(next(since).turn_interrupted, why)
+  assert.equal(next({ exit: { reason: 'stopped' } }).turn_interrupted, undefined)
+})
+
+test('it is not told of a run that goes on with the turn, or that somebody asked for', () => {
+  const recall = { recall: { why: 'a restart' } }
+  for (const snapshot of [interrupted, since]) {
+    assert.equal(next(snapshot, { restart: { resume_turn: true } }).turn_interrupted, undefined)
+    assert.equal(next(snapshot, { run: recall, resumeTurns: true }).turn_interrupted, undefined)
+    assert.equal(next(snapshot, { commandId: 'c' }).turn_interrupted, undefined)
+  }
+  assert.equal(next(since, { run: recall }).turn_interrupted, why)
+})
