@@ -1,0 +1,185 @@
+// Needs: root, mount, busybox, curl, minisign, openssl, wget
+import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { signer } from '../../packaging/signature.ts'
+import { type Box, box, gz, TOOLS, versionOf, whereIs } from '../support/installer.ts'
+import { ReleaseServer } from '../support/release-server.ts'
+
+const damage = (path: string) =>
+  writeFileSync(
+    path,
+    readFileSync(path).map((byte, at) => (at === 40 ? byte ^ 1 : byte)),
+  )
+
+/** What is arranged may give the arguments of `run`. */
+type Fault = [name: string, error: RegExp, (server: ReleaseServer, box: Box) => unknown, tools?: string[]]
+
+/** Runs in a namespace with another file system at the prefix's place. */
+const mounted = ({ home }: Box, options: string): string[] => [
+  whereIs('unshare'),
+  '--mount',
+  whereIs('sh'),
+  '-c',
+  `${whereIs('mount')} -t tmpfs -o ${options} tmpfs '${home}' && exec "$0" "$@"`,
+]
+
+const FAULTS: Fault[] = [
+  ['a file that was changed', /is not what the manifest says: its sha256 is/, (server) => damage(gz(server))],
+  [
+    'a file that is shorter',
+    /cannot be written: is the disk full\?/,
+    (server) => writeFileSync(gz(server), 'short'),
+  ],
+  ['no release at all', /There is no release at http/, (server) => server.fail({ missing: /latest/ })],
+  ['no such version', /There is no version 9\.9\.9/, () => [['--version', '9.9.9']]],
+  ['a file that is missing', /is incomplete: there is no/, (server) => rmSync(gz(server))],
+  [
+    'a page in place of the version',
+    /names no version/,
+    (server) => writeFileSync(join(server.dir, 'latest'), '<html>'),
+  ],
+  [
+    'a manifest of another version',
+    /is not one of version 1\.0\.0/,
+    (server) => {
+      const path = join(server.dir, '1.0.0/manifest.json')
+      writeFileSync(path, readFileSync(path, 'utf8').replace('"version":"1.0.0"', '"version":"0.9.0"'))
+    },
+  ],
+  ['no server', /cannot be downloaded \(curl: 7\)/, () => [['--base-url', 'http://127.0.0.1:1']]],
+  [
+    'a connection that never lasts',
+    /cannot be downloaded/,
+    (server) => server.fail({ cut: { path: /latest/, bytes: 0 } }),
+  ],
+  ['neither curl nor wget', /Neither curl nor wget/, () => {}, TOOLS],
+  [
+    'nothing to hash with',
+    /nothing here to check a sha256 with/,
+    () => {},
+    [...TOOLS.filter((tool) => !/sum|openssl/.test(tool)), 'curl'],
+  ],
+  [
+    'a full disk',
+    /too little room|is the disk full/,
+    (_, machine) => [[], { wrap: mounted(machine, 'size=4k,nr_inodes=20') }],
+  ],
+  ['a disk that cannot be written', /cannot be made/, (_, machine) => [[], { wrap: mounted(machine, 'ro') }]],
+  [
+    'a disk that programs do not run from',
+    /Is the disk mounted noexec/,
+    (_, machine) => [[], { wrap: mounted(machine, 'noexec') }],
+  ],
+  [
+    'a file where the program belongs',
+    /is there, and not from here/,
+    (_, machine) => {
+      mkdirSync(join(machine.prefix, 'bin'), { recursive: true })
+      writeFileSync(join(machine.prefix, 'bin/fomular-daemon'), '')
+    },
+  ],
+  ['a flag that does not exist', /There is no flag --versoin/, () => [['--versoin', '1']]],
+  ['a flag without its value', /--version needs a value/, () => [['--version']]],
+  ['a version that is a path', /is no version/, () => [['--version', '../../x']]],
+  ['a server without a key', /--server-url needs --key-file/, () => [['--server-url', 'wss://x']]],
+  ['a key without a server', /needs --server-url/, () => [['--key-file', '/etc/hostname']]],
+  [
+    'a token file that is not there',
+    /cannot be read/,
+    () => [['--token-file', '/nothing', '--server-url', 'wss://x']],
+  ],
+]
+
+test('what goes wrong is said, with what to do, and leaves nothing behind', async (t) => {
+  for (const [name, error, arrange, tools] of FAULTS)
+    await t.test(name, async (t) => {
+      const server = await ReleaseServer.open(t)
+      await server.release('1.0.0')
+      const machine = box(t, server, tools)
+      const given = arrange(server, machine)
+      const how = (Array.isArray(given) ? given : []) as Parameters<Box['run']>
+      const before = machine.files()
+      const { code, out, err } = await machine.run(...how)
+      assert.match(err, error, `${out}${err}`)
+      assert.match(err, /^error: .*\n {2}→ .*/m)
+      assert.ok(code === 1 || code === 2, `exit code ${code}`)
+      assert.deepEqual(machine.files(), before)
+      assert.deepEqual(
+        readdirSync(join(machine.home, '..')).sort(),
+        ['bin', 'home'],
+        'nothing in the temporary folder',
+      )
+    })
+})
+
+test('a download that is broken off goes on where it ended, by curl and by either wget', async (t) => {
+  for (const tools of [['curl'], ['wget'], ['busybox']])
+    for (const withoutRanges of [false, true]) {
+      const server = await ReleaseServer.open(t)
+      await server.release('1.0.0')
+      // Each try gets a piece. Without ranges there is no end to that, so only the first is cut.
+      const bytes = Math.ceil(statSync(gz(server)).size / 3)
+      server.fail({ cut: { path: /gz$/, bytes }, withoutRanges })
+      const machine = box(t, server, [...TOOLS, ...tools])
+      if (tools[0] === 'busybox') symlinkSync('busybox', join(machine.bin, 'wget'))
+      const running = machine.run()
+      if (withoutRanges) {
+        const { code, err } = await running
+        assert.equal(code, 1)
+        assert.match(err, /cannot be downloaded|is not what the manifest says|cannot be written/)
+        assert.deepEqual(machine.files(), [])
+        continue
+      }
+      const { code, err } = await running
+      assert.equal(code, 0, `${tools}: ${err}`)
+      assert.equal(await versionOf(machine), '1.0.0')
+      assert.ok(
+        server.requests.some((request) => request.endsWith(`from ${2 * bytes}`)),
+        server.requests.join(),
+      )
+    }
+})
+
+test('a release must be signed by the key that is known, where one is', async (t) => {
+  const makeKey = () =>
+    signer(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString())
+  const [key, other] = [makeKey(), makeKey()]
+  const server = await ReleaseServer.open(t)
+  await server.release('1.0.0', key)
+  await server.release('1.1.0')
+  const plain = [...TOOLS, 'curl']
+  const withoutOpenssl = plain.filter((tool) => tool !== 'openssl')
+  const cases: [string[], string[], RegExp | undefined][] = [
+    [plain, ['--version=1.0.0', '--public-key', key.publicKey], undefined],
+    [plain, ['--version=1.0.0', '--public-key', other.publicKey], /not by the key/],
+    [plain, ['--version=1.1.0', '--public-key', key.publicKey], /is not signed/],
+    [[...withoutOpenssl, 'minisign'], ['--version=1.0.0', '--public-key', key.publicKey], undefined],
+    [[...withoutOpenssl, 'minisign'], ['--version=1.0.0', '--public-key', other.publicKey], /not by the key/],
+    [withoutOpenssl, ['--version=1.0.0', '--public-key', key.publicKey], /Install minisign or OpenSSL 3/],
+    [withoutOpenssl, ['--version=1.0.0', '--public-key', key.publicKey, '--skip-signature'], undefined],
+  ]
+  for (const [tools, args, error] of cases) {
+    const machine = box(t, server, tools)
+    const { code, err } = await machine.run(args)
+    assert.equal(code, error ? 1 : 0, `${args}: ${err}`)
+    if (error) {
+      assert.match(err, error)
+      assert.deepEqual(machine.files(), [])
+    } else assert.equal(await versionOf(machine), '1.0.0')
+  }
+  writeFileSync(
+    join(server.dir, '1.0.0/manifest.json'),
+    readFileSync(join(server.dir, '1.0.0/manifest.json'), 'utf8').replace(
+      '"commit":"test"',
+      '"commit":"else"',
+    ),
+  )
+  for (const tools of [plain, [...withoutOpenssl, 'minisign']])
+    assert.match(
+      (await box(t, server, tools).run(['--version=1.0.0', '--public-key', key.publicKey])).err,
+      /not by the key/,
+    )
+})
