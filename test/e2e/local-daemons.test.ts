@@ -129,6 +129,30 @@ test('on a machine with a service, the everyday commands speak of it', async (t)
     assert.equal((await daemon(['stop', '--state-dir', '/home/alice/elsewhere'])).code, 0)
   })
 
+  await t.test('a service that its manager starts again is said to be starting', async () => {
+    on.write('/etc/systemd/system/fomular-daemon.service.d/slow.conf', '[Service]\nRestartSec=1h\n')
+    await machine.out(['systemctl', 'daemon-reload'])
+    await daemon(['service', 'start'])
+    await on.kill('KILL', (await on.status()).pid)
+    const starting = await until(
+      async () => {
+        const shown = await daemon(['status'])
+        return shown.code === 4 && shown
+      },
+      { what: 'the end of the daemon' },
+    )
+    assert.match(
+      starting.stderr,
+      /The service fomular-daemon of systemd, user bob, in .*, is starting: activating \(auto-restart\)/,
+    )
+    const logs = 'fomular-daemon service logs --manager systemd --name fomular-daemon'
+    assert.ok(starting.stderr.endsWith(`read its log: ${logs}\n`), starting.stderr)
+    await machine.out(['rm', '-r', '/etc/systemd/system/fomular-daemon.service.d'])
+    await machine.out(['systemctl', 'daemon-reload'])
+    await daemon(['service', 'start'])
+    await daemon(['service', 'stop'])
+  })
+
   await t.test('a service that is stopped is said to be, with what starts it', async () => {
     for (const user of ['root', 'bob', 'nobody']) {
       const stopped = await daemon(['status'], user === 'root' ? {} : { user })
@@ -165,5 +189,21 @@ test('on a machine with a service, the everyday commands speak of it', async (t)
     assert.match((await daemon(['stop'])).stderr, /service stop --manager systemd --name agents/)
     const told = await daemon(['status'], { user: 'alice' })
     assert.ok(told.stderr.includes(`sudo fomular-daemon status --state-dir ${state}`), told.stderr)
+  })
+
+  await t.test('the hub of another user is named to root, in JSON too', async () => {
+    await machine.out(['systemctl', 'stop', 'hub'])
+    const hub = 'setsid fomular-daemon hub --port 3077 >/dev/null 2>&1 &'
+    await machine.out(['sh', '-c', hub], { user: 'alice' })
+    for (const more of [[], ['--json']]) {
+      const listed = await until(
+        async () => {
+          const ran = await daemon(['agent', 'list', ...more])
+          return ran.code === 0 && ran
+        },
+        { what: 'the hub of alice' },
+      )
+      assert.match(listed.stderr, /^This is the hub .*user alice, .*\n$/)
+    }
   })
 })

@@ -4,11 +4,24 @@ import { EXIT } from '../exit-codes.ts'
 import type { Chosen } from './choose.ts'
 import { capital, factsOf, lineOf, nameOf, serviceLine } from './describe.ts'
 
+/** States, in the words of systemd and pm2, of a service that its manager is about to have running. */
+const ON_ITS_WAY = /^(activating|reloading|launching|waiting restart)/
+
 /** Why the daemon that is meant cannot be asked, and what helps. */
 export function notRunning(chosen: Chosen): UserError {
   const { state_dir, service, user, last_seen, others, named } = chosen
   const seen = last_seen === undefined ? '' : ` It was last seen at ${last_seen}.`
   const facts = { daemon: factsOf(chosen) }
+  if (service && ON_ITS_WAY.test(service.state ?? ''))
+    return new UserError(
+      'daemon_not_running',
+      `${capital(nameOf(chosen))}, is starting: ${service.state}.${seen}`,
+      {
+        remedy: `Try again in a few seconds. If it does not come up, read its log: ${serviceLine('logs', service, user)}`,
+        exitCode: EXIT.refused,
+        facts,
+      },
+    )
   if (service)
     return new UserError(
       'daemon_not_running',

@@ -32,9 +32,9 @@ export const lineOf = ({ state_dir, usable }: LocalDaemon) => `${usable ? '' : '
 export const commandFor = (command: string, { state_dir, usable }: LocalDaemon) =>
   `${usable ? '' : 'sudo '}${lineFor([command, '--state-dir', state_dir])}`
 
-/** What to type to start, stop or restart a service. @param user whose it is, where it is not the machine's */
+/** What to type to start, stop or restart a service, or to see its log. @param user whose it is, where it is not the machine's */
 export function serviceLine(
-  verb: 'start' | 'stop' | 'restart',
+  verb: 'start' | 'stop' | 'restart' | 'logs',
   { manager, name }: Supervisor,
   user: string | undefined,
 ): string {

@@ -34,7 +34,9 @@ export async function chooseHub(flags: HubFlags, env: NodeJS.ProcessEnv): Promis
     json,
   })
   if (!chosen.usable && !keyGiven) throw forbidden(chosen)
-  if (!asked && !json && (chosen.service || chosen.dir !== usual)) note(clean(`This is ${nameOf(chosen)}.`))
+  const isNotable = !asked && (chosen.service || chosen.dir !== usual)
+  // The hub of another user is named to scripts as well: the answer does not say whose agents these are.
+  if (isNotable && (!json || !chosen.near)) note(clean(`This is ${nameOf(chosen)}.`))
   return { ...flags, stateDir: chosen.named }
 }
 
