@@ -231,7 +231,8 @@ export class Agent {
 
   /** Its end was asked for, by a signal that did not come from here. */
   endedBy(reason: 'stopped' | 'rebooted') {
-    if (this.#snapshot.exit) this.#snapshot.exit = { ...this.#snapshot.exit, reason }
+    const { detail: _, ...exit } = this.#snapshot.exit ?? {}
+    if (this.#snapshot.exit) this.#snapshot.exit = { ...exit, reason }
     this.touch()
   }
 

@@ -27,6 +27,7 @@ export async function withdraw(agent: Agent): Promise<void> {
   const { recall: recalled, ...run } = agent.run
   if (!recalled) return
   agent.returning = false
+  agent.endedBy('stopped')
   change(agent, run)
 }
 

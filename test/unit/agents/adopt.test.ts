@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, existsSync, mkdirSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Agents } from '../../../src/agents/agents.ts'
 import { launcherLine } from '../../../src/agents/decode.ts'
+import { withdraw } from '../../../src/agents/recall.ts'
 import { claude } from '../../../src/agents/runtimes/claude/index.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { createLogger } from '../../../src/platform/log.ts'
@@ -83,5 +92,29 @@ test('a journal that cannot be read ends nobody, and is read once it can be', as
   rmdirSync(at('activity.jsonl'))
   writeFileSync(at('activity.jsonl'), launcherLine({ subtype: 'started', run: 1, time }))
   assert.equal(agent.read(1024)?.events[0]?.kind, 'process_started')
+  agents.close()
+})
+
+test('an agent that was stopped for a restart stays ended, without that reason, once a stop overtakes the restart', async (t) => {
+  const dir = tempDir(t)
+  const at = (name: string) => join(dir, 'a', name)
+  for (const folder of ['', 'in', 'fed', 'run.1']) mkdirSync(at(folder), { recursive: true })
+  const time = '2026-01-01T00:00:00.000Z'
+  const spec = { version: 1, agent_id: 'a', command_id: 'c-1', created_at: time, spec: { cwd: dir } }
+  const run = { version: 1, run: 1, program: '/bin/true', launched_at: time, initialize_id: 'i' }
+  writeFileSync(at('spec.json'), JSON.stringify(spec))
+  writeFileSync(at('run.json'), JSON.stringify({ ...run, recall: { why: 'For a restart.' } }))
+  const line = (what: object) =>
+    appendFileSync(at('activity.jsonl'), launcherLine({ run: 1, time, ...what } as never))
+  line({ subtype: 'started' })
+  line({ subtype: 'exited', code: 143 })
+
+  const agents = agentsIn(dir)
+  agents.adopt()
+  const agent = agents.get('a')
+  assert.equal(agent.status().exit?.detail, 'For a restart.')
+  await withdraw(agent)
+  assert.deepEqual([agent.status().exit?.reason, agent.status().exit?.detail], ['stopped', undefined])
+  assert.equal(JSON.parse(readFileSync(at('run.json'), 'utf8')).recall, undefined)
   agents.close()
 })
