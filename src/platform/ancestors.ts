@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 
 /** What of a process `/proc` tells everybody. */
@@ -41,6 +41,16 @@ export function parentOf(pid: number): number | undefined {
   const status = quietly(() => readFileSync(`/proc/${pid}/status`, 'utf8')) ?? ''
   const [, parent] = /^PPid:\t(\d+)$/m.exec(status) ?? []
   return parent === undefined ? undefined : Number(parent)
+}
+
+/**
+ * Whether the process that began this one's session has ended: somebody started this process and went away. False where
+ * there is no /proc, and for a session of a namespace outside.
+ */
+export function hasLostItsSession(pid: number): boolean {
+  const stat = quietly(() => readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? ''
+  const [, , , session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return session !== undefined && session !== '0' && !existsSync(`/proc/${session}`)
 }
 
 function quietly<T>(look: () => T): T | undefined {

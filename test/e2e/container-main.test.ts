@@ -53,6 +53,14 @@ test('below a script that a container starts by its own name, the daemon is its 
   assert.equal(await answer([...AS_CONTAINER, script, ...PROBE]), 'true')
 })
 
+test('a daemon that outlived what started it is not the main process of a container whose process 1 is a shell', async (t) => {
+  const said = join(tempDir(t), 'said')
+  const orphan = '(read -r _ <&3; exec 3<&-; exec "$@") 3<&0 &'
+  const begin = `mkfifo "$0.wait" && exec 0<>"$0.wait" && setsid sh -c '${orphan}' sh "$@" >"$0"`
+  const first = `${begin}; echo go >&0; until [ -s "$0" ]; do sleep 0.05; done; cat "$0"`
+  assert.equal(await answer([...AS_CONTAINER, 'sh', '-c', first, said, ...PROBE]), 'false')
+})
+
 test('started into a container from outside, the daemon is its main process only below a pod', async (t) => {
   for (const [name, ends] of [
     ['pause', true],

@@ -1,4 +1,4 @@
-import { ancestors, interpreterOf, nameOf } from '../../platform/ancestors.ts'
+import { ancestors, hasLostItsSession, interpreterOf, nameOf } from '../../platform/ancestors.ts'
 import { KEEPER } from '../../service/plan.ts'
 
 /** Set where nobody reaps what agents leave behind. */
@@ -37,6 +37,8 @@ const PAUSE = /^(pause|catatonit)$/
 export function endsContainer(pid: number = process.pid): boolean {
   if (process.platform !== 'linux') return false
   if (pid === 1) return true
+  // Process 1 has only inherited it.
+  if (hasLostItsSession(pid)) return false
   const above = ancestors(pid)
   if (!above.every(({ pid, name }) => PASSES_ON.test(name) || PASSES_ON.test(interpreterOf(pid))))
     return false
