@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { ON_TRIAL } from '../config/environment.ts'
 import { EXECUTABLE } from '../platform/executable.ts'
-import { SUPERVISED } from '../service/plan.ts'
+import { PM2_LAUNCHER, SUPERVISED } from '../service/plan.ts'
 import { endsWith } from '../service/unit-fate.ts'
 import { STARTED_AS } from '../update/trial.ts'
 
@@ -21,7 +21,7 @@ export function captureInvocation(): Invocation {
   const { execPath, execArgv, argv, env } = process
   const [, named = execPath, ...args] = argv
   // pm2 runs the program from a script of its own.
-  const program = (isPm2(env) && env.pm_exec_path) || named
+  const program = (isPm2(env) && env.pm_exec_path !== PM2_LAUNCHER && env.pm_exec_path) || named
   const cwd = process.cwd()
   // Those are of one start alone.
   const { [ON_TRIAL]: _trial, [STARTED_AS]: startedAs, ...lasting } = env

@@ -6,7 +6,16 @@ import { UserError } from '../platform/errors.ts'
 import { isForeign } from '../platform/sockets.ts'
 import type { At, Manager, Status } from './manager.ts'
 import { markText, readInstalled } from './mark.ts'
-import { CODES, keyVariable, markOf, plainArgs, type ServicePlan, serviceFiles, variables } from './plan.ts'
+import {
+  CODES,
+  keyVariable,
+  markOf,
+  PM2_LAUNCHER,
+  plainArgs,
+  type ServicePlan,
+  serviceFiles,
+  variables,
+} from './plan.ts'
 import { answerTo, ask } from './run.ts'
 import { keySteps } from './steps.ts'
 import { isOurs } from './troubles.ts'
@@ -122,13 +131,9 @@ export const pm2: Manager = {
 
 /** The file that pm2 starts it from. */
 export function ecosystemText(plan: ServicePlan): string {
-  const [interpreter = 'none', ...interpreter_args] = plan.runner
   const app = {
     name: plan.name,
-    script: plan.program,
-    args: plainArgs(plan),
-    interpreter,
-    ...(interpreter_args.length > 0 && { interpreter_args }),
+    ...command(plan),
     exec_mode: 'fork',
     cwd: plan.account.home,
     autorestart: true,
@@ -155,6 +160,20 @@ export function ecosystemText(plan: ServicePlan): string {
 // filter_env          a key in the environment of who starts pm2 is not to be kept in pm2's files
 module.exports = ${JSON.stringify({ apps: [app] }, undefined, 2)}
 `
+}
+
+/** What pm2 starts. A script with a space in its path counts as a shell command for pm2: `env` starts such a program. */
+function command(plan: ServicePlan) {
+  const [interpreter = 'none', ...interpreter_args] = plan.runner
+  const args = plainArgs(plan)
+  if (plan.program.includes(' '))
+    return { script: PM2_LAUNCHER, args: [...plan.runner, plan.program, ...args], interpreter: 'none' }
+  return {
+    script: plan.program,
+    args,
+    interpreter,
+    ...(interpreter_args.length > 0 && { interpreter_args }),
+  }
 }
 
 /** Pm2's entries. Asking it would start it: where it does not run it has none. Another user's is not asked. */

@@ -1,12 +1,12 @@
+// Needs: root
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { Random } from '../chaos/random.ts'
 import { TestRegistry } from '../support/registry.ts'
-import { updateOnNode } from '../support/update-on-node.ts'
 import type { LayoutName } from '../update-kills/layouts.ts'
 import { type Kill, killUpdates } from '../update-kills/run.ts'
 
-// The short form of `npm run test:update-kills` and `npm run test:update-nodes`.
+// The short form of `npm run test:update-kills`.
 const registry = await TestRegistry.shared()
 await registry.release({ version: '1.0.0' })
 await registry.release({ version: '1.1.0' })
@@ -34,6 +34,3 @@ test('updates killed at random, bare: never a broken command, never two daemons'
 
 test('updates killed at random, in the user’s prefix under a supervisor: the same', (t) =>
   killed(t, 'prefix supervised', 2))
-
-test('on the oldest Node, with the npm of its time: installed, started, updated', (t) =>
-  updateOnNode(t, registry, '18.19.1', '10.9.9'))

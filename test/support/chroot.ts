@@ -1,6 +1,7 @@
 /**
  * The command line that runs a program in a Debian that is a folder, with processes of its own that end with it, this
- * machine's devices and network, and nothing that manages services. Needs root.
+ * machine's devices and network, and nothing that manages services. Its first process is a shell, which reaps orphans as an
+ * init does. Needs root.
  */
 // Needs: root, mount
 export function chrooted(root: string, argv: readonly string[]): [string, ...string[]] {
@@ -13,7 +14,8 @@ mount --rbind /sys sys
 mount --rbind /dev dev
 pivot_root . .
 umount --lazy .
-exec chroot . "$@"`
+chroot . "$@" || exit $?
+exit`
   const namespaces = ['--mount', '--pid', '--fork', '--kill-child=SIGKILL']
   return ['unshare', ...namespaces, 'sh', '-euc', mounts, root, ...argv]
 }

@@ -115,9 +115,10 @@ test('the ecosystem file is what pm2 takes, and lets agents live', (t) => {
   assert.deepEqual(apps, [
     {
       name: 'fomular-daemon',
-      script: plan.program,
-      args: plan.args,
-      interpreter: process.execPath,
+      // For pm2, a script with a space in its path is a command of the shell.
+      script: '/usr/bin/env',
+      args: [...plan.runner, plan.program, ...plan.args],
+      interpreter: 'none',
       exec_mode: 'fork',
       cwd: '/home/me',
       autorestart: true,
@@ -138,7 +139,10 @@ test('the ecosystem file is what pm2 takes, and lets agents live', (t) => {
       merge_logs: true,
     },
   ])
-  assert.match(ecosystemText({ ...plan, runner: [] }), /"interpreter": "none"/)
+  assert.match(ecosystemText({ ...plan, runner: [], program: '/opt/fomular-daemon' }), /"interpreter": "none"/)
+  const plain = ecosystemText({ ...plan, program: '/opt/fomular-daemon' })
+  assert.match(plain, /"script": "\/opt\/fomular-daemon"/)
+  assert.ok(plain.includes(`"interpreter": "${process.execPath}"`))
 })
 
 test('the property list is one, and has what launchd knows', (t) => {
