@@ -139,7 +139,10 @@ test('the ecosystem file is what pm2 takes, and lets agents live', (t) => {
       merge_logs: true,
     },
   ])
-  assert.match(ecosystemText({ ...plan, runner: [], program: '/opt/fomular-daemon' }), /"interpreter": "none"/)
+  assert.match(
+    ecosystemText({ ...plan, runner: [], program: '/opt/fomular-daemon' }),
+    /"interpreter": "none"/,
+  )
   const plain = ecosystemText({ ...plan, program: '/opt/fomular-daemon' })
   assert.match(plain, /"script": "\/opt\/fomular-daemon"/)
   assert.ok(plain.includes(`"interpreter": "${process.execPath}"`))
