@@ -17,8 +17,15 @@ const SUITES = {
  * Makes the release folder an apt repository: `deb URL apt/` has all releases in it, `deb URL apt-next/` those before a
  * release as well. Every file is replaced as a whole, the signed one last.
  * @param date of the newest release
+ * @param expires when apt refuses the index. Without it, an index stays valid: a release folder is served as it is, for
+ *   as long as there is nothing newer, and by hubs that could not sign it again
  */
-export async function makeRepository(out: string, signer: AptSigner, date: Date): Promise<void> {
+export async function makeRepository(
+  out: string,
+  signer: AptSigner,
+  date: Date,
+  expires?: Date,
+): Promise<void> {
   writeAtomic(join(out, 'fomular-daemon.asc'), signer.publicKey)
   const versions = readdirSync(out).filter((name) => valid(name) && existsSync(join(out, name, STANZAS)))
   for (const [folder, has] of Object.entries(SUITES)) {
@@ -28,12 +35,17 @@ export async function makeRepository(out: string, signer: AptSigner, date: Date)
     const packages = Buffer.from(texts.join('\n'))
     const files = { Packages: packages, 'Packages.gz': gzipSync(packages, { level: 9 }) }
     for (const [name, data] of Object.entries(files)) writeAtomic(join(dir, name), data)
-    writeAtomic(join(dir, 'InRelease'), await signer.sign(releaseText(folder, date, files), date))
+    writeAtomic(join(dir, 'InRelease'), await signer.sign(releaseText(folder, files, date, expires), date))
   }
 }
 
 /** @param folder which apt takes for the name of a distribution */
-function releaseText(folder: string, date: Date, files: Record<string, Uint8Array>): string {
+function releaseText(
+  folder: string,
+  files: Record<string, Uint8Array>,
+  date: Date,
+  expires: Date | undefined,
+): string {
   const sums = Object.entries(files).map(([name, data]) => {
     const hash = createHash('sha256').update(data).digest('hex')
     return ` ${hash} ${data.length} ${name}`
@@ -42,7 +54,7 @@ function releaseText(folder: string, date: Date, files: Record<string, Uint8Arra
 Label: fomular-daemon
 Suite: ${folder}
 Codename: ${folder}
-Date: ${date.toUTCString()}
+Date: ${date.toUTCString()}${expires === undefined ? '' : `\nValid-Until: ${expires.toUTCString()}`}
 Architectures: amd64 arm64
 Description: releases of fomular-daemon
 SHA256:

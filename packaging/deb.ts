@@ -24,7 +24,8 @@ import { factsOf, git } from './manifest.ts'
 import { dist, root, version } from './program.ts'
 
 export const DEB_NAME = 'fomular-daemon'
-const MAINTAINER = 'FomularOS'
+/** Of packages that are not published: an address that cannot exist. */
+export const NO_MAINTAINER = 'FomularOS <releases@fomular-daemon.invalid>'
 const LIB = 'usr/lib/fomular-daemon'
 const DOC = 'usr/share/doc/fomular-daemon'
 /** Where Debian's shells look. */
@@ -35,6 +36,7 @@ const COMPLETIONS = {
 } as const
 /** The oldest systemd that the unit is for: Debian 12 has it. */
 const SYSTEMD = 252
+export const MAINTAINER_SCRIPTS = ['postinst', 'prerm', 'postrm'] as const
 const ARCHITECTURES: Partial<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
 
 /** A version as Debian orders it: `1.2.0~rc.1` comes before `1.2.0`. */
@@ -63,12 +65,14 @@ export function hasDpkg(): boolean {
 /**
  * Packs a Linux executable as a package for Debian and its derivatives. The same commit gives the same bytes.
  * @param folder with the executable, and where the package goes
+ * @param maintainer as Debian writes people: `NAME <ADDRESS>`
  * @returns undefined for a system that Debian has no name for
  */
 export async function packDeb(
   folder: string,
   { name: program, os, arch, node }: Executable,
   changes: string,
+  maintainer: string,
 ): Promise<Deb | undefined> {
   const architecture = os === 'linux' ? ARCHITECTURES[arch] : undefined
   if (architecture === undefined) return undefined
@@ -86,14 +90,14 @@ export async function packDeb(
     const manual = gzipSync(readFileSync(join(dist, 'fomular-daemon.1')), { level: 9 })
     put(dir, 'usr/share/man/man1/fomular-daemon.1.gz', { data: manual })
     put(dir, `${DOC}/copyright`, { text: await copyright(node) })
-    put(dir, `${DOC}/changelog.gz`, { data: gzipSync(changelog(changes), { level: 9 }) })
-    const control = controlText(architecture, sizeOf(dir))
+    put(dir, `${DOC}/changelog.gz`, { data: gzipSync(changelog(changes, maintainer), { level: 9 }) })
+    const control = controlText(architecture, sizeOf(dir), maintainer)
     put(dir, 'DEBIAN/control', { text: control })
     put(dir, 'DEBIAN/conffiles', {
       text: '/etc/fomular-daemon/config.toml\n/etc/needrestart/conf.d/fomular-daemon.conf\n',
     })
-    for (const script of ['postinst', 'prerm', 'postrm'])
-      put(dir, `DEBIAN/${script}`, { from: own(script), mode: 0o755 })
+    for (const script of MAINTAINER_SCRIPTS)
+      put(dir, `DEBIAN/${script}`, { text: maintainerScript(script), mode: 0o755 })
     for (const path of folders(dir)) chmodSync(path, 0o755)
     const name = `${DEB_NAME}_${version}_${architecture}.deb`
     execFileSync('dpkg-deb', ['--build', '--root-owner-group', '-Zgzip', dir, join(folder, name)], {
@@ -109,6 +113,12 @@ export async function packDeb(
 }
 
 const own = (name: string) => join(root, 'packaging/deb', name)
+
+/** Returns a script that dpkg runs, with the function that all of them call. */
+export function maintainerScript(name: string): string {
+  const made = readFileSync(own('made.sh'), 'utf8')
+  return readFileSync(own(name), 'utf8').replace('set -e\n', (line) => `${line}\n${made}`)
+}
 
 /** Returns the time of the commit, in seconds since 1970, which every file in the package carries. */
 export function sourceDate(): number {
@@ -158,10 +168,10 @@ function sizeOf(dir: string): number {
   }, 0)
 }
 
-const controlText = (architecture: string, size: number) => `Package: ${DEB_NAME}
+const controlText = (architecture: string, size: number, maintainer: string) => `Package: ${DEB_NAME}
 Version: ${debianVersion(version)}
 Architecture: ${architecture}
-Maintainer: ${MAINTAINER}
+Maintainer: ${maintainer}
 Installed-Size: ${size}
 Depends: libc6 (>= 2.28), libgcc-s1, libstdc++6, passwd
 Recommends: ca-certificates
@@ -201,14 +211,17 @@ function unit(): string {
     .replace('# Updates are written here.\n', '')
 }
 
-const changelog = (changes: string) => `${DEB_NAME} (${debianVersion(version)}) stable; urgency=medium
+const changelog = (
+  changes: string,
+  maintainer: string,
+) => `${DEB_NAME} (${debianVersion(version)}) stable; urgency=medium
 
 ${changes
   .replace(/^#.*\n+/, '')
   .replace(/^- /gm, '  * ')
   .trimEnd()}
 
- -- ${MAINTAINER}  ${new Date(sourceDate() * 1000).toUTCString().replace('GMT', '+0000')}
+ -- ${maintainer}  ${new Date(sourceDate() * 1000).toUTCString().replace('GMT', '+0000')}
 `
 
 async function copyright(node: Executable['node']): Promise<string> {

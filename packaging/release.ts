@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util'
 import { execa } from 'execa'
 import { makeRepository, STANZAS } from './apt.ts'
 import { changelog } from './changelog.ts'
-import { type Deb, hasDpkg, packDeb, sourceDate } from './deb.ts'
+import { type Deb, hasDpkg, NO_MAINTAINER, packDeb, sourceDate } from './deb.ts'
 import { type Executable, makeExecutables, platformsNamed } from './executables.ts'
 import { commit, factsOf, manifestText } from './manifest.ts'
 import { packExecutable, packProgram } from './npm-packages.ts'
@@ -30,6 +30,8 @@ const { values, positionals } = parseArgs({
   options: {
     out: { type: 'string', default: join(dist, 'release') },
     'base-url': { type: 'string', default: '' },
+    maintainer: { type: 'string', default: NO_MAINTAINER },
+    'apt-valid-days': { type: 'string' },
     'dry-run': { type: 'boolean', default: false },
   },
 })
@@ -39,11 +41,19 @@ const out = resolve(values.out)
 const chosen = platformsNamed(positionals)
 const pem = process.env.FOMULAR_RELEASE_KEY
 const built = commit()
+const { maintainer } = values
+const validDays = values['apt-valid-days'] === undefined ? undefined : Number(values['apt-valid-days'])
 
 const refuse = (problem: string) => {
   throw new Error(`${problem} Or give --dry-run, which publishes nothing.`)
 }
 if (!/^(https?:\/\/[\w.:/@[\]-]+)?$/.test(baseUrl)) throw new Error(`--base-url is no address: ${baseUrl}`)
+if (!/^[^<>\p{C}]+ <[^<>@\s\p{C}]+@[^<>@\s\p{C}]+>$/u.test(maintainer))
+  throw new Error(`--maintainer must be 'NAME <ADDRESS>': ${JSON.stringify(maintainer)}`)
+if (validDays !== undefined && !(Number.isInteger(validDays) && validDays >= 1 && validDays <= 3650))
+  throw new Error('--apt-valid-days must be a number from 1 to 3650.')
+if (!dry && maintainer === NO_MAINTAINER)
+  refuse("Give --maintainer 'NAME <ADDRESS>', who answers for the packages for Debian.")
 if (!dry && (built === 'unknown' || built.endsWith('-modified'))) refuse('Commit everything first.')
 if (!dry && !pem) refuse('Give the Ed25519 key that signs releases in FOMULAR_RELEASE_KEY.')
 if (!dry && baseUrl === '') refuse('Give --base-url: where OUT will be served.')
@@ -83,7 +93,7 @@ try {
   put('latest', `${version}\n`)
   if (pem && debs.length > 0) {
     const apt = await aptSigner(pem)
-    await makeRepository(out, apt, new Date(sourceDate() * 1000))
+    await makeRepository(out, apt, ...aptDates())
     console.log(`For apt: fomular-daemon.asc, fingerprint ${apt.fingerprint}`)
   }
   console.log(`${join(out, version)}: version ${version}, commit ${built}, ${key ? 'signed' : 'not signed'}`)
@@ -102,12 +112,19 @@ async function packDebs(executables: Executable[], dir: string, changes: string)
   }
   const debs: Deb[] = []
   for (const executable of executables) {
-    const deb = await packDeb(dir, executable, changes)
+    const deb = await packDeb(dir, executable, changes, maintainer)
     if (deb) debs.push(deb)
   }
   if (debs.length > 0)
     writeFileSync(join(dir, STANZAS), debs.map(({ name, stanza }) => stanza(`${version}/${name}`)).join('\n'))
   return debs.map(({ name }) => name)
+}
+
+/** Returns when the index was made: with its commit, or where it expires, now. */
+function aptDates(): [made: Date, expires?: Date] {
+  if (validDays === undefined) return [new Date(sourceDate() * 1000)]
+  const now = Date.now()
+  return [new Date(now), new Date(now + validDays * 86_400_000)]
 }
 
 function installer(): string {

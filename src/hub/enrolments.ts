@@ -83,7 +83,7 @@ export class Enrolments {
     // Sent again by the machine that has it already, unless that was locked out meanwhile.
     const again = entry?.used_for === key_sha256 && keys.has(key_sha256)
     if (!entry || (entry.used_for !== undefined && !again)) throw invalid()
-    const name = entry.name ?? hostname
+    const name = keys.machineKeyName(key_sha256) ?? entry.name ?? hostname
     if (again) return name
     keys.add({ name, sha256: key_sha256, created_at: iso(now()), named: entry.name !== undefined })
     entry.used_for = key_sha256

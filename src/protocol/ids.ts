@@ -10,10 +10,14 @@ export const AgentId = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}
 /** One request of the server. A command sent twice with the same id is executed once. */
 export const CommandId = z.string().check(z.regex(/^[\x21-\x7e]{1,128}$/))
 
-/** What people call a machine: printable words with one blank between them, and nothing that reads as a flag. */
+/**
+ * What people call a machine: printable words with one blank between them, and nothing that reads as a flag. Letters with
+ * accents come as one character, however a keyboard writes them.
+ */
 export const MachineName = z
   .string()
   .check(
+    z.normalize('NFC'),
     z.maxLength(64),
     z.regex(
       /^(?!-)[^\p{C}\p{Z}]+( [^\p{C}\p{Z}]+)*$/u,

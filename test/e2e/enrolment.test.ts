@@ -157,6 +157,10 @@ test('a machine goes by the name it was added under, or is given, over restarts 
     assert.equal((await hub.request('POST', '/api/enrolments', { name })).status, 400, JSON.stringify(name))
   }
   assert.equal((await rename('m-9', 'x')).status, 404)
+  // The same name, as two keyboards write it.
+  assert.equal((await rename('m-1', 'caf\u00e9')).status, 200)
+  assert.equal((await rename('m-2', 'cafe\u0301')).status, 409)
+  assert.equal((await rename('m-1', 'd13')).status, 200)
   const loud = await hub.daemon({ machine_id: 'm-5', hostname: '\x1b[2Jbox\nerror: no' })
   const said = (await (await rename('m-2', 'm-5')).json()) as { error: { message: string } }
   assert.equal(said.error.message, '\\u001b[2Jbox\\nerror: no (m-5) goes by that name.')

@@ -181,7 +181,12 @@ for (const release of ['bookworm', 'trixie'] as const)
       },
     )
 
+    const hubPid = async () => (await sh('systemctl show -P MainPID fomular-hub')).trim()
+
     await t.test('an upgrade has the daemon started anew, and its agent lives on', async () => {
+      const installed = await machine.run(['fomular-daemon', 'service', 'install', 'hub', '--port', '3002'])
+      assert.equal(installed.code, 0, installed.stderr)
+      const oldHub = await hubPid()
       const before = (await connected())?.since
       await sh(`ln -sfn /srv/both ${releases}; apt-get update 2>&1`)
       const said = await sh(
@@ -194,6 +199,8 @@ for (const release of ['bookworm', 'trixie'] as const)
       })
       assert.equal((await agent())?.pid, pid)
       assert.equal((await agent())?.state, 'idle')
+      assert.notEqual(await hubPid(), oldHub, 'a hub that runs the package is started anew, too')
+      assert.equal(await sh('systemctl is-active fomular-hub'), 'active\n')
     })
 
     await t.test('as an ordinary user, too, it is started anew by apt while its agent lives on', async () => {
@@ -224,8 +231,11 @@ for (const release of ['bookworm', 'trixie'] as const)
         await sh('apt-get remove --yes fomular-daemon 2>&1')
         assert.equal(await sh(`test ! -d /proc/${pid} && echo ended`), 'ended\n')
         assert.equal((await machine.run(['which', 'fomular-daemon'])).code, 1)
+        assert.match(await sh('systemctl is-active fomular-hub || true'), /inactive/)
         await sh('test -e /etc/fomular-daemon/key && test -e /var/lib/fomular-daemon/machine.json')
-        await sh('apt-get purge --yes fomular-daemon 2>&1')
+        const said = await sh('apt-get purge --yes fomular-daemon 2>&1')
+        assert.match(said, /Left \/var\/lib\/fomular-hub, of the service fomular-hub/)
+        assert.equal((await machine.run(['test', '-e', '/etc/systemd/system/fomular-hub.service'])).code, 1)
         assert.equal(
           await sh(
             'ls -d /etc/fomular-daemon /var/lib/fomular-daemon* /usr/lib/fomular-daemon 2>/dev/null || true',

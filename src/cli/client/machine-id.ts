@@ -29,7 +29,7 @@ export function pickMachine(machines: HubMachine[], given: string | undefined): 
       ? [() => true]
       : [
           ({ machine_id }) => machine_id === given,
-          (machine) => machineName(machine) === given,
+          (machine) => machineName(machine) === given.normalize(),
           ({ hostname }) => hostname === given,
           ({ machine_id }) => machine_id.startsWith(given),
         ]

@@ -83,7 +83,7 @@ async function add({ json, name, expires, address, caFile, ...flags }: AddOption
       `${url} could not be tried from here: ${problem}. If a private authority vouches for it, give --ca-file.`,
     )
   for (const machine of machines)
-    if (machineName(machine) === name)
+    if (machineName(machine) === name?.normalize())
       warnings.push(
         `${describedMachine(machine)} goes by that name already. If the new one takes its place, remove that one: fomular-daemon machine remove ${shellWord(cleanLine(machine.machine_id, 64))}`,
       )

@@ -24,6 +24,7 @@ test('a machine goes by its id, its name, its host name, or the beginning of its
   assert.equal(picked('builder'), '9f00-c')
   assert.equal(picked('old'), 'aa00-f')
   assert.equal(picked('aa'), 'aa00-f')
+  assert.equal(picked('cafe\u0301', [...MACHINES, machine('bb00-g', 'web', 'caf\u00e9')]), 'bb00-g')
   assert.equal(picked('7d'), '9f00-c', 'a name goes before the beginning of an id')
   assert.equal(picked('debian'), '7d34-b', 'a name goes before a host name')
   assert.equal(picked(undefined, MACHINES.slice(0, 1)), '7d12-a')

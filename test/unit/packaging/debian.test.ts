@@ -1,4 +1,4 @@
-// Needs: dpkg, gpgv
+// Needs: dpkg, gpgv, shellcheck
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { makeRepository, STANZAS } from '../../../packaging/apt.ts'
-import { debianVersion } from '../../../packaging/deb.ts'
+import { debianVersion, MAINTAINER_SCRIPTS, maintainerScript } from '../../../packaging/deb.ts'
 import { aptSigner } from '../../../packaging/openpgp.ts'
 import { tempDir } from '../../support/temp.ts'
 
@@ -59,4 +59,34 @@ test('the index is signed by the key of releases, and holds versions before a re
   assert.notEqual(checked().status, 0, 'by another key')
   await makeRepository(dir, await aptSigner(key), DATE)
   assert.equal(at('apt/InRelease'), signed, 'the same key and release give the same bytes')
+  assert.doesNotMatch(signed, /Valid-Until/)
+  await makeRepository(dir, await aptSigner(key), DATE, new Date('2026-06-03T08:00:00Z'))
+  assert.match(at('apt-next/InRelease'), /^Valid-Until: Wed, 03 Jun 2026 08:00:00 GMT\r?$/m)
+  assert.equal(checked().status, 0)
+})
+
+test('the scripts that dpkg runs know every service that runs the package, and no other', (t) => {
+  const dir = tempDir(t)
+  for (const name of MAINTAINER_SCRIPTS) {
+    const path = join(dir, name)
+    writeFileSync(path, maintainerScript(name))
+    const { status, stdout } = spawnSync('shellcheck', ['--shell=sh', path], { encoding: 'utf8' })
+    assert.equal(status, 0, stdout)
+  }
+  const mark = '# fomular-daemon service {"format":1}\n'
+  const units = {
+    'fomular-hub': `${mark}[Service]\nExecStart=/usr/bin/fomular-daemon hub --port 3001\n`,
+    'by its own path': `${mark}[Service]\nExecStart="/usr/lib/fomular-daemon/fomular-daemon"\n`,
+    'of another installation': `${mark}[Service]\nExecStart=/opt/fomular/bin/fomular-daemon\n`,
+    'with a longer path': `${mark}[Service]\nExecStart=/usr/bin/fomular-daemon-next\n`,
+    'by hand': '[Service]\nExecStart=/usr/bin/fomular-daemon\n',
+  }
+  for (const [name, text] of Object.entries(units)) writeFileSync(join(dir, `${name}.service`), text)
+  const [made = ''] = /^made\(\) \{[\s\S]*?^\}/m.exec(maintainerScript('prerm')) ?? []
+  const script = `${made.replace('/etc/systemd/system', '"$UNITS"')}\nmade`
+  const { stdout } = spawnSync('sh', ['-ec', script], {
+    encoding: 'utf8',
+    env: { ...process.env, UNITS: dir },
+  })
+  assert.deepEqual(stdout.trim().split('\n').sort(), ['by its own path', 'fomular-hub'])
 })
