@@ -32,15 +32,15 @@ export const lineOf = ({ state_dir, usable }: LocalDaemon) => `${usable ? '' : '
 export const commandFor = (command: string, { state_dir, usable }: LocalDaemon) =>
   `${usable ? '' : 'sudo '}${lineFor([command, '--state-dir', state_dir])}`
 
-/** What to type to start, stop or restart a service, or to see its log. @param user whose it is, where it is not the machine's */
+/** What to type to start, stop, restart or uninstall a service, or to see its log. @param user whose it is, where it is not the machine's */
 export function serviceLine(
-  verb: 'start' | 'stop' | 'restart' | 'logs',
+  verb: 'start' | 'stop' | 'restart' | 'logs' | 'uninstall',
   { manager, name }: Supervisor,
   user: string | undefined,
 ): string {
   // Whoever wrote the entry: only pm2 itself can start it.
   const command =
-    manager === 'pm2' && verb !== 'restart'
+    manager === 'pm2' && verb !== 'restart' && verb !== 'uninstall'
       ? `pm2 ${verb} ${shellWord(name)}`
       : lineFor(['service', verb, '--manager', manager, '--name', name])
   if (manager === 'systemd') return isRoot() ? command : `sudo ${command}`

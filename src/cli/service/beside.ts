@@ -7,6 +7,7 @@ import { MANAGERS, type ManagerName, type ServicePlan, serviceFiles } from '../.
 import { entries } from '../../service/pm2.ts'
 import { isOurs } from '../../service/troubles.ts'
 import { EXIT } from '../exit-codes.ts'
+import { serviceLine } from '../local/describe.ts'
 import { askLine } from '../prompt.ts'
 import { isInteractive, note } from '../terminal.ts'
 import { type TakenOver, takeOverEntry, takeOverUnit } from './take-over.ts'
@@ -99,7 +100,7 @@ export function checkOtherManagers(manager: ManagerName, { name, account }: Serv
     const installed = readInstalled(serviceFiles(other, name, account.home).unit)
     if (installed?.mark?.user !== account.name) continue
     throw new UserError('installed_elsewhere', `${name} is installed with ${other}, as ${account.name}.`, {
-      remedy: `Remove that first, which ends its agents gracefully: ${other === 'systemd' ? 'sudo ' : ''}fomular-daemon service uninstall --manager ${other} --name ${name}. To have both: --name NAME`,
+      remedy: `Remove that first, which ends its agents gracefully: ${serviceLine('uninstall', { manager: other, name }, account.name)}. To have both: --name NAME`,
       exitCode: EXIT.refused,
     })
   }
