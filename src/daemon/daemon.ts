@@ -250,12 +250,17 @@ export class Daemon {
     return this.#health.probe()
   }
 
-  /** Makes ready for a new start. @see standDown */
-  async standDown(hurry: AbortSignal): Promise<void> {
+  /**
+   * Makes ready for a new start.
+   * @param signaled whether what ends agents with the daemon has begun to
+   * @see standDown
+   */
+  async standDown(hurry: AbortSignal, signaled: boolean): Promise<void> {
     const { config, logger } = this.#options
     await standDown({
       agents: this.#agents,
       fates: this.#fates,
+      signaled,
       takeNoCommands: () => this.#link.close(),
       commandsSettled: () => this.#dispatcher.settled(HURRIED_FLUSH_MS),
       stop: { commandId: `recall-${this.#startedAt}`, graceS: config.stop_grace_s, hurry },

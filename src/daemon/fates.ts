@@ -71,12 +71,15 @@ export class Fates {
    */
   async attribute(agents: Agents, cause: 'stopped' | 'rebooted') {
     const fate = this.#fate ?? (await this.#looking)
-    if (!fate) return
-    for (const agent of agents) {
-      const { exit, since } = agent.snapshot
-      const now = Date.now() - Date.parse(since) < ASKED_MS && agent.run.shelter === undefined
-      if (now && exit?.reason === 'killed' && exit.signal === 'SIGTERM') agent.endedBy(cause)
-    }
+    if (fate) for (const agent of this.quicker(agents)) agent.endedBy(cause)
+  }
+
+  /** Those agents that a supervisor's signal has ended just now. */
+  quicker(agents: Iterable<Agent>): Agent[] {
+    return [...agents].filter(({ snapshot: { exit, since }, run }) => {
+      const now = Date.now() - Date.parse(since) < ASKED_MS && run.shelter === undefined
+      return now && exit?.reason === 'killed' && exit.signal === 'SIGTERM'
+    })
   }
 
   /** For `status`; undefined where agents live on. */

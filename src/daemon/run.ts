@@ -13,6 +13,7 @@ import { acquireLock, LockHeldError } from '../platform/lock.ts'
 import type { Logger } from '../platform/log.ts'
 import { VERSION } from '../platform/version.ts'
 import { startNotifier } from '../service/notify.ts'
+import { isUnitRestarting } from '../service/unit-job.ts'
 import { updateSource } from '../update/source.ts'
 import { type ControlRoutes, listenControl } from './control.ts'
 import { Daemon } from './daemon.ts'
@@ -110,7 +111,7 @@ export async function runDaemon(
     if (how === 'restart') {
       logger.info('restarting')
       await daemon.answered()
-      await daemon.standDown(ending.hurry)
+      await daemon.standDown(ending.hurry, ending.restartedByUnit())
       notifier?.close()
       how = ending.decided()
     }
@@ -121,7 +122,7 @@ export async function runDaemon(
     await closeControl()
     closeControl = undefined
     logger.info(how === 'stop' ? 'daemon stopped' : 'daemon ends for its restart')
-    if (how === 'stop') return 0
+    if (how === 'stop' || ending.restartedByUnit()) return 0
     if (supervised) return EXIT_RESTART
     const [command, ...args] = invocation.argv
     try {
@@ -187,12 +188,15 @@ function takeLock(path: string) {
 const HURRIED_S = 6
 
 /**
- * The first word on how to end counts, but a stop is not lost in a restart; a second signal means: hurry.
+ * The first word on how to end counts, but a stop is not lost in a restart; a second signal means: hurry. A signal of
+ * systemd's may be the first half of a restart.
  * @param withinS seconds for a whole stop
  */
 function endings(logger: Logger, withinS: number | undefined) {
   const hurry = new AbortController()
   let decided: Ending = 'restart'
+  let signals = 0
+  let restartedByUnit = false
   let resolve: (how: Ending) => void
   const asked = new Promise<Ending>((done) => {
     resolve = done
@@ -204,16 +208,29 @@ function endings(logger: Logger, withinS: number | undefined) {
     resolve(how)
   }
   const onSignal = (signal: NodeJS.Signals) => {
-    if (decided === 'stop') {
+    signals += 1
+    if (decided === 'stop' || signals > 1) {
       logger.warn({ signal }, 'again: hurrying')
       hurry.abort()
-    } else logger.info({ signal }, 'stopping')
-    ask('stop')
+      return ask('stop')
+    }
+    void isUnitRestarting(process.pid, process.env).then((restarting) => {
+      if (signals > 1) return
+      restartedByUnit = restarting
+      logger.info({ signal }, restarting ? 'systemd restarts the unit' : 'stopping')
+      ask(restarting ? 'restart' : 'stop')
+    })
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, onSignal)
   const kept = keptSignal()
   if (kept) onSignal(kept)
   // A terminal that closes must not take the daemon, and with it the agents' connection, along.
   process.on('SIGHUP', () => logger.info('SIGHUP ignored'))
-  return { asked, ask, decided: () => decided, hurry: hurry.signal }
+  return {
+    asked,
+    ask,
+    decided: () => decided,
+    restartedByUnit: () => restartedByUnit && decided !== 'stop',
+    hurry: hurry.signal,
+  }
 }

@@ -1,13 +1,15 @@
 import type { Agent } from '../agents/agent.ts'
 import type { Agents } from '../agents/agents.ts'
 import type { StopOptions } from '../agents/end.ts'
-import { recall } from '../agents/recall.ts'
+import { haveBack, recall } from '../agents/recall.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Fates } from './fates.ts'
 
 export interface StandDown {
   agents: Agents
   fates: Fates
+  /** Whether what ends agents with the daemon has signaled them already. */
+  signaled: boolean
   /** What comes from then on is left to the next daemon. */
   takeNoCommands(): void
   /** Resolves when no command is under way, or one takes too long. */
@@ -18,7 +20,7 @@ export interface StandDown {
 
 /** Before a new start of the daemon: ends those agents that would not live through it, for the next one to have them back. */
 export async function standDown(options: StandDown): Promise<void> {
-  const { agents, fates, takeNoCommands, commandsSettled, stop, logger } = options
+  const { agents, fates, signaled, takeNoCommands, commandsSettled, stop, logger } = options
   // Its settings may have changed since it was last asked.
   const fate = await fates.look()
   if (fate) {
@@ -27,17 +29,23 @@ export async function standDown(options: StandDown): Promise<void> {
     await commandsSettled()
     await agents.settle()
   }
+  const quicker = signaled ? fates.quicker(agents) : []
   const doomed = fates.doomed(agents)
   const running = [...agents].filter(({ ended }) => !ended).length
-  if (!fate || doomed.length === 0) {
+  if (!fate || doomed.length + quicker.length === 0) {
     if (running > 0) logger.info('the agents run on')
     return
   }
   logger.warn(
-    { stopped: doomed.length, running_on: running - doomed.length, remedy: fate.remedy },
+    { stopped: doomed.length + quicker.length, running_on: running - doomed.length, remedy: fate.remedy },
     `${fate.by} would end agents: they are stopped, and the next daemon resumes them`,
   )
   const why = `It was stopped for a restart of the daemon, with which ${fate.by} would have ended it.`
+  for (const agent of quicker) {
+    haveBack(agent, why)
+    agent.endedBy('stopped')
+    agent.explain(why)
+  }
   await stopAll(doomed, (agent) => recall(agent, why, stop), logger)
 }
 

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -6,8 +5,9 @@ import { groupOf, isWithin, type UnitPlace, unitOf } from './cgroup.ts'
 import type { Fate } from './fate.ts'
 import { KEEPER } from './plan.ts'
 import { findScopes } from './scopes.ts'
+import { systemctl } from './systemctl.ts'
 
-/** For an answer of systemd's, which takes milliseconds unless the machine is in trouble. */
+/** For an answer of systemd's. */
 const ANSWER_MS = 5000
 /** Between a unit's main process and the daemon, programs that end when the daemon does. */
 const WRAPPER = /^(sh|dash|bash|ash|zsh|ksh|busybox|env|sudo|su|runuser|setpriv|npm( .*)?|npx( .*)?)$/
@@ -36,17 +36,11 @@ export async function unitFate(pid: number, env: NodeJS.ProcessEnv): Promise<Fat
 type Facts = Partial<Record<string, string>>
 
 /** What systemd says of a unit; undefined where it does not say. */
-function shown({ name, scope }: UnitPlace, env: NodeJS.ProcessEnv): Promise<Facts | undefined> {
-  const user = scope === 'user' ? ['--user'] : []
-  const args = [...user, 'show', '--property=LoadState,KillMode,MainPID,ExitType,Slice', `${name}.service`]
-  const runtime = { XDG_RUNTIME_DIR: `/run/user/${process.getuid?.()}`, ...env }
-  const options = { env: runtime, timeout: ANSWER_MS, killSignal: 'SIGKILL' } as const
-  return new Promise((resolve) => {
-    execFile('systemctl', args, options, (error, stdout) => {
-      const facts = Object.fromEntries(stdout.split('\n').map((line) => splitAt(line)))
-      resolve(error || facts.LoadState === 'not-found' ? undefined : facts)
-    })
-  })
+async function shown(place: UnitPlace, env: NodeJS.ProcessEnv): Promise<Facts | undefined> {
+  const properties = '--property=LoadState,KillMode,MainPID,ExitType,Slice'
+  const said = await systemctl(place, env, ['show', properties, `${place.name}.service`], ANSWER_MS)
+  const facts: Facts = Object.fromEntries((said ?? '').split('\n').map((line) => splitAt(line)))
+  return said === undefined || facts.LoadState === 'not-found' ? undefined : facts
 }
 
 const splitAt = (line: string) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]

@@ -112,6 +112,25 @@ test('a unit that ends agents with the daemon: they are resumed, or live in scop
     },
   )
 
+  await t.test('systemctl restart: systemd ends them with the daemon, and they are resumed', async () => {
+    const { pid } = await unit.status()
+    const runs = await Promise.all(all.map(async (id) => (await on.agent(id)).run))
+    await unit.prompt(eager, 'hang')
+    await on.agentIs(eager, 'working')
+    await machine.out(['systemctl', 'restart', 'fomular'])
+    await unit.renewed(pid)
+    for (const [nth, id] of all.entries()) {
+      const now = await until(async () => {
+        const found = await on.agent(id)
+        return found.run > runs[nth]! && found.state !== 'starting' && found
+      })
+      assert.equal(now.session_id, before[nth]?.session_id)
+      await on.agentIs(id, 'idle')
+    }
+    assert.deepEqual(await unit.prompts(eager), ['hello', 'hang', 'hang'])
+    assert.match(await unit.log(), /systemd restarts the unit/)
+  })
+
   await t.test('a crash: the restart policy counts, and the reason names the unit', async () => {
     const asked = await unit.agent('--restart', 'on-loss')
     const { pid } = await unit.status()
@@ -209,5 +228,12 @@ ExecStart=/bin/sh -c '/home/fomular/.fomular/bin/fomular-daemon --server-url ws:
     assert.doesNotMatch(stdout, /resumed/)
     assert.equal((await on.agentIs(agent, 'idle')).pid, pid)
     assert.equal((await unit.status()).agents_end, undefined)
+
+    const daemon = await unit.status()
+    await machine.out(['systemctl', 'restart', 'fomular'])
+    await unit.renewed(daemon.pid)
+    assert.equal((await on.agentIs(agent, 'idle')).pid, pid)
+    await machine.out(['systemctl', 'stop', 'fomular'])
+    assert.equal((await on.agentIs(agent, 'exited')).exit?.reason, 'stopped')
   })
 })

@@ -1,0 +1,20 @@
+import { execFile } from 'node:child_process'
+import type { UnitPlace } from './cgroup.ts'
+
+/**
+ * What systemd answers, for the manager that runs a unit. systemd takes milliseconds unless the machine is in trouble.
+ * @returns undefined where it does not answer in time, or does not know
+ */
+export function systemctl(
+  { scope }: UnitPlace,
+  env: NodeJS.ProcessEnv,
+  args: readonly string[],
+  timeout: number,
+): Promise<string | undefined> {
+  const argv = [...(scope === 'user' ? ['--user'] : []), ...args]
+  const runtime = { XDG_RUNTIME_DIR: `/run/user/${process.getuid?.()}`, ...env }
+  const options = { env: runtime, timeout, killSignal: 'SIGKILL' } as const
+  return new Promise((resolve) => {
+    execFile('systemctl', argv, options, (error, stdout) => resolve(error ? undefined : stdout))
+  })
+}

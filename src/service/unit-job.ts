@@ -1,0 +1,25 @@
+import { groupOf, unitOf } from './cgroup.ts'
+import { systemctl } from './systemctl.ts'
+import { endsWith } from './unit-fate.ts'
+
+/** A stop must not wait long for an answer. */
+const ANSWER_MS = 2000
+
+/**
+ * Whether systemd is restarting the unit whose main process is `pid`, as `systemctl restart` has it do: the signal to
+ * end is then followed by a new start. Never throws.
+ */
+export async function isUnitRestarting(pid: number, env: NodeJS.ProcessEnv): Promise<boolean> {
+  const place = unitOf(groupOf(pid))
+  if (!place) return false
+  const unit = `${place.name}.service`
+  const [main, jobs] = await Promise.all([
+    systemctl(place, env, ['show', '--property=MainPID', '--value', unit], ANSWER_MS),
+    systemctl(place, env, ['list-jobs', '--no-legend', '--plain', unit], ANSWER_MS),
+  ])
+  if (main === undefined || !endsWith(Number(main), pid)) return false
+  return (jobs ?? '').split('\n').some((line) => {
+    const [, name, job] = line.trim().split(/\s+/)
+    return name === unit && job === 'restart'
+  })
+}
