@@ -250,11 +250,7 @@ export class Daemon {
     return this.#health.probe()
   }
 
-  /**
-   * Makes ready for a new start.
-   * @param signaled whether what ends agents with the daemon has begun to
-   * @see standDown
-   */
+  /** Makes ready for a new start. @see standDown */
   async standDown(hurry: AbortSignal, signaled: boolean): Promise<void> {
     const { config, logger } = this.#options
     await standDown({
@@ -364,7 +360,6 @@ export class Daemon {
         return
       case 'link:ping':
       case 'link:pong':
-        return
     }
   }
 
