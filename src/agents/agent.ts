@@ -1,9 +1,11 @@
 import { type Clock, isoTime } from '../platform/clock.ts'
 import { readJson, writeAtomic } from '../platform/files.ts'
-import type { AgentStatus, Event, PermissionRequest } from '../protocol/index.ts'
+import type { AgentStatus, Event } from '../protocol/index.ts'
+import { Contact } from './contact.ts'
 import { decodeLine, tooLong } from './decode.ts'
 import type { AgentFolder } from './folder.ts'
 import { type Frame, push } from './frame.ts'
+import { Generations } from './generations.ts'
 import { uuidFrom } from './ids.ts'
 import { Inbox } from './inbox.ts'
 import { Journal, type Line } from './journal.ts'
@@ -13,13 +15,11 @@ import { ownWords } from './own-words.ts'
 import { CursorRecord, ProcessRecord, type RunRecord, type Snapshot, type SpecRecord } from './records.ts'
 import { answered, emptySnapshot, move, reduce } from './reduce.ts'
 import type { Input, Runtime } from './runtimes/runtime.ts'
+import { statusOf } from './status.ts'
 import { Waiters } from './waiters.ts'
 
 /** Journal bytes taken into the snapshot in one go; more would hold up the event loop. */
 const CATCH_UP_BYTES = 1024 * 1024
-
-/** How much of what a tool is to be used for a status carries. */
-const STATUS_INPUT_CHARS = 16 * 1024
 
 export interface AgentContext {
   clock: Clock
@@ -43,6 +43,8 @@ export class Agent {
   readonly runtime: Runtime
   readonly inbox: Inbox
   readonly journal: Journal
+  readonly generations: Generations
+  readonly contact: Contact
   run: RunRecord
   /** Bytes that the server has. */
   acked: number
@@ -79,8 +81,11 @@ export class Agent {
     this.journal = new Journal(folder.journal)
     const cursor = readJson(folder.cursor, CursorRecord)
     const size = this.journal.size()
+    this.generations = new Generations(folder.generations, this.journal)
     // A cursor beyond the journal is of another journal, or of a disk that lost its end: the journal is the truth.
-    if (cursor.ok && cursor.value.acked <= size && cursor.value.snapshot.offset <= size) {
+    const valid = cursor.ok && cursor.value.acked <= size && cursor.value.snapshot.offset <= size
+    this.contact = new Contact(valid ? cursor.value.apart : undefined, size)
+    if (valid) {
       this.acked = cursor.value.acked
       this.begin = cursor.value.begin
       this.#snapshot = cursor.value.snapshot
@@ -138,9 +143,11 @@ export class Agent {
    */
   read(budget: number): Frame | undefined {
     const from = this.sent
+    const journal = this.generations.at(from)
+    const end = this.generations.endOf(from)
     const events: Event[] = []
     let changed = false
-    const to = this.#lines(from, budget, (line) => {
+    const to = this.#lines(from, Math.min(budget, end - from), (line) => {
       const decoded = this.#decode(line)
       // Caught up: the same reading serves the snapshot.
       if (line.start >= this.#snapshot.offset) changed = this.#take(line, decoded) || changed
@@ -149,9 +156,11 @@ export class Agent {
     })
     if (to === from) return undefined
     this.sent = to
+    // What was written down while there was no server must not outlive this.
+    if (this.contact.begin(to)) this.#saveNow()
     if (changed) this.touch()
     else this.#waiters.wake()
-    return { from, to, events }
+    return { from, to, ...(journal !== undefined && { journal }), events, more: to === end }
   }
 
   /** Takes what is behind the snapshot into it, whatever the link does. @returns whether there may be more */
@@ -184,6 +193,29 @@ export class Agent {
     this.#unsaved ??= 'grown'
   }
 
+  /** Begins a new generation of the journal at `offset` or behind it: all that no server has had goes there. @throws the system's error */
+  beginGeneration(offset: number) {
+    const from = this.journal.lineStart(this.contact.known) ?? this.#snapshot.offset
+    if (from > offset) throw new Error('the server has something else instead')
+    const where = { from, to: offset, running: !this.ended, time: this.#now() }
+    this.#snapshot.offset += this.generations.begin(this.journal, where)
+    this.contact.moved(offset)
+    this.#saveNow()
+    this.touch()
+  }
+
+  /** The server has gone. */
+  parted() {
+    this.contact.end(this.acked)
+    this.#unsaved = 'changed'
+  }
+
+  /** All that earlier daemons left is read, and nothing was added to it yet. */
+  taken() {
+    this.contact.taken(this.#snapshot.offset)
+    this.#unsaved = 'changed'
+  }
+
   /** Answers a permission request: once, whoever does. @throws the file system's error, with nothing done */
   answer(requestId: string, input: Input) {
     this.inbox.put(input, { mark: answeredId(this.id, requestId) })
@@ -203,11 +235,7 @@ export class Agent {
     if (isInTurn(this.#snapshot.state)) this.#snapshot.interrupted = true
     move(this.#snapshot, 'stop', this.#now())
     this.touch()
-    try {
-      this.save()
-    } catch {
-      // A full disk: saved with the next one.
-    }
+    this.#saveNow()
   }
 
   /** The present run could not be launched. */
@@ -282,36 +310,7 @@ export class Agent {
   }
 
   status(): AgentStatus {
-    const { snapshot, record } = this
-    const pid = this.ended ? undefined : this.process?.agent.pid
-    // Which session a fork is in, it says itself.
-    const launched = this.run.session?.mode === 'fork' ? undefined : this.run.session?.id
-    const sessionId = snapshot.session_id ?? launched
-    return {
-      agent_id: this.id,
-      revision: this.revision,
-      state: snapshot.state,
-      since: snapshot.since,
-      runtime: record.spec.runtime,
-      cwd: record.spec.cwd,
-      run: this.run.run,
-      pending: snapshot.pending.map(forStatus),
-      undelivered_prompts: this.inbox.unsettled,
-      begin: this.begin,
-      acked: this.acked,
-      end: snapshot.offset,
-      ...(record.spec.title && { title: record.spec.title }),
-      ...(pid && { pid }),
-      ...(sessionId && { session_id: sessionId }),
-      ...(snapshot.model && { model: snapshot.model }),
-      ...(snapshot.permission_mode && { permission_mode: snapshot.permission_mode }),
-      ...(snapshot.runtime_version && { runtime_version: snapshot.runtime_version }),
-      ...(snapshot.exit && { exit: snapshot.exit }),
-      ...(snapshot.turn_interrupted && { turn_interrupted: snapshot.turn_interrupted }),
-      ...(snapshot.failure && { failure: snapshot.failure }),
-      ...(snapshot.total_cost_usd !== undefined && { total_cost_usd: snapshot.total_cost_usd }),
-      ...(this.heldUntil && { restart_held_until: new Date(this.heldUntil).toISOString() }),
-    }
+    return statusOf(this)
   }
 
   /**
@@ -325,8 +324,10 @@ export class Agent {
       acked: this.acked,
       begin: this.begin,
       snapshot: this.#snapshot,
+      ...(this.contact.apart && { apart: this.contact.apart }),
     }
     writeAtomic(this.folder.cursor, JSON.stringify(record))
+    this.contact.saved()
     this.#unsaved = undefined
   }
 
@@ -347,6 +348,15 @@ export class Agent {
     } catch (error) {
       this.#context.unreadable(this, error)
       return seen
+    }
+  }
+
+  #saveNow() {
+    this.#unsaved = 'changed'
+    try {
+      this.save()
+    } catch {
+      // A full disk: saved with the next one.
     }
   }
 
@@ -379,12 +389,6 @@ export class Agent {
   #now() {
     return isoTime(this.#context.clock.now())
   }
-}
-
-/** A status is sent often: a file that is to be written does not belong into it. */
-function forStatus(request: PermissionRequest): PermissionRequest {
-  if (JSON.stringify(request.input).length <= STATUS_INPUT_CHARS) return request
-  return { ...request, input: {}, input_omitted: true }
 }
 
 const answeredId = (agentId: string, requestId: string) => uuidFrom('answered', agentId, requestId)

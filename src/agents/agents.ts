@@ -273,6 +273,7 @@ export class Agents {
     const { runEnded } = agent
     // First of all: where the journal ends is in the greeting, and a server gives up what it has beyond that.
     while (agent.catchUp());
+    agent.taken()
     if (!agent.runEnded && !isLaunched(agent)) {
       void this.#launch(agent).catch(() => {})
       return

@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
 import * as z from 'zod/mini'
-import { type Event, Limits } from '../protocol/index.ts'
+import { type Event, Limits, Offset } from '../protocol/index.ts'
 import type { EventBody } from './runtimes/runtime.ts'
 
 /** What the launcher itself writes into the journal, before and after the agent. */
@@ -13,6 +13,30 @@ const LauncherLine = z.object({
   reason: z.optional(z.enum(['lease', 'rebooted'])),
 })
 type LauncherLine = z.infer<typeof LauncherLine>
+
+/** What the daemon writes where a journal goes on that was set back. */
+const SetBackLine = z.object({
+  type: z.literal('journal'),
+  subtype: z.literal('set_back'),
+  journal: z.string(),
+  from: Offset,
+  to: Offset,
+  time: z.optional(z.string()),
+})
+type SetBackLine = z.infer<typeof SetBackLine>
+
+const SET_BACK_PREFIX = '{"type":"journal","subtype":"set_back",'
+
+/** Without its newline. */
+export const setBackLine = (line: Omit<SetBackLine, 'type' | 'subtype'>) =>
+  JSON.stringify({ type: 'journal', subtype: 'set_back', ...line })
+
+function setBackEvent(line: string): EventBody | undefined {
+  const parsed = SetBackLine.safeParse(fromJson(line))
+  if (!parsed.success) return undefined
+  const { type: _type, subtype, ...rest } = parsed.data
+  return { kind: subtype, ...rest }
+}
 
 const LAUNCHER_PREFIX = '{"type":"launcher",'
 /** How much of a line that cannot be read is passed on. */
@@ -34,13 +58,7 @@ export const launcherLine = (line: Omit<LauncherLine, 'type'>) =>
   `\n${JSON.stringify({ type: 'launcher', ...line })}\n`
 
 function launcherEvent(line: string): EventBody | undefined {
-  let json: unknown
-  try {
-    json = JSON.parse(line)
-  } catch {
-    return undefined
-  }
-  const parsed = LauncherLine.safeParse(json)
+  const parsed = LauncherLine.safeParse(fromJson(line))
   if (!parsed.success) return undefined
   const { subtype, run, time, code, reason } = parsed.data
   const at = time === undefined ? {} : { time }
@@ -82,8 +100,12 @@ export function decodeLine(line: Buffer, offset: number, runtime: (line: string)
   if (line.length === 0) return []
   const text = line.toString('utf8')
   let bodies: EventBody[]
-  const launcher = text.startsWith(LAUNCHER_PREFIX) ? launcherEvent(text) : undefined
-  if (launcher) bodies = [launcher]
+  const ours = text.startsWith(LAUNCHER_PREFIX)
+    ? launcherEvent(text)
+    : text.startsWith(SET_BACK_PREFIX)
+      ? setBackEvent(text)
+      : undefined
+  if (ours) bodies = [ours]
   else bodies = runtime(text)
   if (bodies[0]?.kind === 'unreadable') bodies = behindTear(text, runtime) ?? bodies
   const reason = unfit(bodies, line.length)
@@ -114,7 +136,7 @@ function behindTear(text: string, runtime: (line: string) => EventBody[]): Event
     at = text.indexOf('{"', at)
     if (at === -1) return undefined
     const rest = text.slice(at)
-    if (!isJson(rest)) continue
+    if (fromJson(rest) === undefined) continue
     const bodies = runtime(rest)
     // The end of a torn line may be an object that was somewhere within it.
     if (bodies.every(({ kind }) => kind === 'unknown' || kind === 'unreadable')) continue
@@ -124,12 +146,12 @@ function behindTear(text: string, runtime: (line: string) => EventBody[]): Event
   return undefined
 }
 
-function isJson(text: string): boolean {
+/** @returns undefined for what is no JSON */
+function fromJson(text: string): unknown {
   try {
-    JSON.parse(text)
-    return true
+    return JSON.parse(text)
   } catch {
-    return false
+    return undefined
   }
 }
 

@@ -10,6 +10,7 @@ export interface AgentFolder {
   readonly run: string
   readonly journal: string
   readonly cursor: string
+  readonly generations: string
   readonly process: string
   readonly exit: string
   readonly stderr: string
@@ -31,6 +32,7 @@ export function agentFolder(dir: string): AgentFolder {
     run: at('run.json'),
     journal: at('activity.jsonl'),
     cursor: at('cursor.json'),
+    generations: at('generations.json'),
     process: at('process.json'),
     exit: at('exit.json'),
     stderr: at('stderr.log'),

@@ -4,7 +4,11 @@ import type { Event } from '../protocol/index.ts'
 export interface Frame {
   from: number
   to: number
+  /** Generation of the journal that these bytes belong to; absent for the first. */
+  journal?: string
   events: Event[]
+  /** It ends with its generation, not with the journal. */
+  more: boolean
 }
 
 /** Deltas that follow each other in one frame are one delta: only a link that lags has several in a frame. */

@@ -1,5 +1,6 @@
 import { appendFileSync, closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { Limits } from '../protocol/index.ts'
+import type { Hole } from './generations.ts'
 
 const NEWLINE = 10
 /** One read(2) from the page cache takes microseconds; more would hold up the event loop. */
@@ -7,6 +8,7 @@ const CHUNK_BYTES = 256 * 1024
 
 /** One buffer for all journals: reading is synchronous, so nobody else is in it. */
 const shared = Buffer.allocUnsafe(CHUNK_BYTES)
+const NOTHING = Buffer.alloc(0)
 
 export interface Line {
   /** Offset of its first byte. */
@@ -26,6 +28,8 @@ export class Journal {
   #fd: number | undefined
   /** A started line that has no newline yet: where it starts, and how far it was searched for one. */
   #open = { start: -1, searched: 0 }
+  /** In order, each beginning and ending at the start of a line. */
+  holes: readonly Hole[] = []
 
   constructor(path: string) {
     this.path = path
@@ -39,7 +43,7 @@ export class Journal {
 
   /**
    * Calls `visit` with the whole lines from `offset` on, until it returns false, the lines seen make up `budget` bytes,
-   * or there is no further whole line.
+   * or there is no further whole line. A hole is an empty line.
    * @returns the offset behind the last line visited
    */
   lines(offset: number, budget: number, visit: (line: Line) => boolean | undefined): number {
@@ -48,7 +52,13 @@ export class Journal {
     let at = offset
     const until = offset + budget
     while (at < until) {
-      const wanted = Math.min(shared.length, Math.max(until - at, 4096))
+      const hole = this.holes.find(({ to }) => to > at)
+      if (hole && hole.from <= at) {
+        if (visit({ start: at, end: hole.to, bytes: NOTHING, tooLong: false }) === false) return hole.to
+        at = hole.to
+        continue
+      }
+      const wanted = Math.min(shared.length, Math.max(until - at, 4096), hole ? hole.from - at : Infinity)
       const read = readSync(fd, shared, 0, wanted, at)
       if (read === 0) return at
       const chunk = shared.subarray(0, read)
@@ -79,9 +89,23 @@ export class Journal {
     return at
   }
 
+  /** Whether nothing is cut in two at `offset`. Also where the file cannot be read, which is told elsewhere. */
+  isLineStart(offset: number): boolean {
+    if (offset <= 0 || this.holes.some(({ from, to }) => from <= offset && offset <= to)) return true
+    const before = Buffer.alloc(1)
+    try {
+      const fd = this.#file()
+      return fd !== undefined && readSync(fd, before, 0, 1, offset - 1) === 1 && before[0] === NEWLINE
+    } catch {
+      return true
+    }
+  }
+
   /** Where the first line at or behind `offset` starts; undefined while none does. */
   lineStart(offset: number): number | undefined {
     if (offset <= 0) return 0
+    const hole = this.holes.find(({ from, to }) => from < offset && offset <= to)
+    if (hole) return hole.to
     const fd = this.#file()
     for (let at = offset - 1; fd !== undefined; ) {
       const read = readSync(fd, shared, 0, shared.length, at)

@@ -105,5 +105,7 @@ export const CursorRecord = z.object({
   /** First byte of the journal still on disk. */
   begin: Offset,
   snapshot: Snapshot,
+  /** While there is no server: bytes that the last one had, and bytes that it was sent. Absent while there is one. */
+  apart: z.optional(z.object({ known: Offset, told: Offset, boot_id: z.string() })),
 })
 export type CursorRecord = z.infer<typeof CursorRecord>

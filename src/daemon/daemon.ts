@@ -15,13 +15,13 @@ import { bootId } from '../platform/process-identity.ts'
 import { proxyAgent } from '../platform/proxy.ts'
 import { VERSION } from '../platform/version.ts'
 import {
-  type Ack,
   type Command,
   DAEMON_CAPABILITIES,
   type FromServer,
   type Hello,
   isCommand,
   PROTOCOL,
+  type ProtocolError,
   type Refuse,
   type ResultOf,
   type Welcome,
@@ -40,6 +40,7 @@ import { Ledger } from './ledger.ts'
 import { openMachine } from './machine.ts'
 import type { Invocation } from './relaunch.ts'
 import { standDown, stopAll } from './stand-down.ts'
+import { Standing } from './standing.ts'
 import { Statuses } from './statuses.ts'
 import { tellForeign } from './tell-foreign.ts'
 import { tellNewMachine } from './tell-new-machine.ts'
@@ -73,6 +74,7 @@ export class Daemon {
   readonly #updateHealth: UpdateHealth
   readonly #admission: Admission
   readonly #outbox: Outbox
+  readonly #standing: Standing
   readonly #statuses: Statuses
   readonly #ledger: Ledger
   readonly #dispatcher: Dispatcher
@@ -109,7 +111,7 @@ export class Daemon {
       },
       live: (welcome) => this.#live(welcome),
       message: (message) => this.#message(message),
-      down: () => this.#outbox.close(),
+      down: () => this.#standing.parted(),
       refused: (refusal) => this.updates.refused(refusal),
     })
     this.#statuses = new Statuses(this.#link)
@@ -147,6 +149,7 @@ export class Daemon {
       crashLoops: (agents) => this.#health.crashLoops(agents),
       damaged: (path) => this.#damagedAt(path),
     })
+    this.#standing = new Standing({ agents: this.#agents, outbox: this.#outbox, logger })
     this.updates = new Updates({
       stateDir: paths.dir,
       version: VERSION,
@@ -338,35 +341,31 @@ export class Daemon {
     }
   }
 
-  #live(welcome: Welcome) {
+  #live(welcome: Welcome): ProtocolError[] {
+    const { held, wrong } = this.#standing.welcomed(welcome)
     this.#statuses.flush()
-    this.#outbox.open(this.#agents, welcome.offsets)
+    this.#outbox.open(this.#agents, welcome.offsets, held)
     this.updates.accepted()
     void this.#admission.runtimesKnown()
+    return wrong
   }
 
-  #message(message: Exclude<FromServer, Welcome | Refuse> | Command) {
-    if (isCommand(message)) return this.#dispatcher.take(message)
+  #message(message: Exclude<FromServer, Welcome | Refuse> | Command): ProtocolError[] {
+    if (isCommand(message)) {
+      this.#dispatcher.take(message)
+      return []
+    }
     switch (message.type) {
       case 'agent:ack':
-        return this.#acknowledged(message)
-      case 'agent:resend': {
-        const agent = this.#agents.find(message.agent_id)
-        if (agent) this.#outbox.resend(agent, message.from)
-        return
-      }
+        return this.#standing.acknowledged(message)
+      case 'agent:resend':
+        return this.#standing.asked(message)
       case 'protocol:error':
         this.#options.logger.warn({ error: message }, 'the server could not take a frame')
-        return
+        return []
       case 'link:ping':
       case 'link:pong':
-    }
-  }
-
-  #acknowledged({ offsets }: Ack) {
-    for (const [agentId, offset] of Object.entries(offsets)) {
-      const agent = this.#agents.find(agentId)
-      if (agent) this.#outbox.acknowledge(agent, offset)
+        return []
     }
   }
 
@@ -389,6 +388,7 @@ export class Daemon {
   #removed(agentId: string) {
     const agent = this.#agents.find(agentId)
     if (agent) this.#outbox.drop(agent)
+    this.#standing.removed(agentId)
     this.#statuses.drop(agentId)
   }
 

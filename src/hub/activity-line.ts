@@ -2,14 +2,23 @@ import * as z from 'zod/mini'
 import { AnyEvent, Offset } from '../protocol/index.ts'
 
 /** One line of `activity.jsonl`: bytes `[from, to)` of an agent's journal, as events. */
-const ActivityLine = z.object({ from: Offset, to: Offset, events: z.array(AnyEvent) })
+const ActivityLine = z.object({
+  from: Offset,
+  to: Offset,
+  /** Generation of the journal; absent for the first. */
+  journal: z.optional(z.string()),
+  /** How much higher offsets are here than on the machine, which was set back without knowing it. */
+  shift: z._default(Offset, 0),
+  events: z.array(AnyEvent),
+})
 export type ActivityLine = z.infer<typeof ActivityLine>
 
 /** Bytes at the start of a line in which `lineRange` finds what it needs. */
 export const HEAD_BYTES = 64
 
 /** `from` and `to` come first: a search through the file reads the heads of lines only. */
-export const formatLine = ({ from, to, events }: ActivityLine) => JSON.stringify({ from, to, events })
+export const formatLine = ({ from, to, journal, shift, events }: ActivityLine) =>
+  JSON.stringify({ from, to, journal, ...(shift > 0 && { shift }), events })
 
 /** @returns undefined for a line that is damaged */
 export function lineRange(head: string): { from: number; to: number } | undefined {

@@ -1,8 +1,8 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { setAside } from '../platform/files.ts'
 import type { Activity, AnyEvent } from '../protocol/index.ts'
-import { type EventId, formatLine, parseLine } from './activity-line.ts'
-import { type Chunk, firstBeyond, readChunk, seek } from './activity-read.ts'
+import { type ActivityLine, type EventId, formatLine, parseLine } from './activity-line.ts'
+import { type Chunk, readChunk, seek } from './activity-read.ts'
 import { AppendFile, lastNewline } from './append-file.ts'
 
 /** What may wait for the disk, beside one more frame: what two connections of one daemon can have on the way, and some. */
@@ -24,20 +24,26 @@ export class ActivityLog {
   #have: number
   /** The same, with what waits for the disk. */
   #received: number
-  #cutting = false
+  /** Generation of the journal that `#received` is in. */
+  #journal: string | undefined
+  /** How much higher offsets are here than on the machine. */
+  #shift: number
+  #turning = false
 
   /** @param damaged told where a file was put that could not be read */
   constructor(path: string, damaged: (aside: string) => void) {
     let file = new AppendFile(path)
-    let have = endOf(path, file.size)
-    if (have === undefined) {
+    let last = lastLine(path, file.size)
+    if (last === undefined) {
       damaged(setAside(path))
       file = new AppendFile(path)
-      have = 0
+      last = NONE
     }
     this.#file = file
-    this.#have = have
-    this.#received = have
+    this.#have = last.to
+    this.#received = last.to
+    this.#journal = last.journal
+    this.#shift = last.shift
   }
 
   /** Bytes of the file; a reader is at its end when it is there. */
@@ -59,24 +65,49 @@ export class ActivityLog {
     return this.waiting > WAITING_CHARS
   }
 
-  /** What a daemon is asked to go on from. */
-  get received() {
-    return this.#received
+  /** How much higher offsets are here than on the machine. */
+  get shift() {
+    return this.#shift
+  }
+
+  /** What a daemon is told that is here, as it counts. */
+  get acknowledged() {
+    return this.#have - this.#shift
+  }
+
+  /** What a daemon is asked to go on from, as it counts. */
+  get wanted() {
+    return this.#received - this.#shift
+  }
+
+  /** Generation of the journal that `wanted` is in; undefined for the first. */
+  get journal() {
+    return this.#journal
   }
 
   /** @param begin the first byte the machine still holds: what came before is not waited for */
-  take({ from, to, events }: Activity, begin: number): Verdict {
-    if (this.#cutting) return 'full'
-    const known = this.#received
-    if (to <= known) return 'known'
-    if (from > known && from !== begin) return 'gap'
+  take({ from, to, journal = this.#journal, events }: Activity, begin: number): Verdict {
+    if (this.#turning) return 'full'
+    const wanted = this.wanted
+    if (to <= wanted) return 'known'
+    if (from > wanted && from !== begin) return 'gap'
     if (this.full) return 'full'
-    const fresh = events.filter((event) => event.offset >= known)
+    const fresh = events.filter((event) => event.offset >= wanted)
     const last = events[events.length - fresh.length - 1]
     // Part of its text may be new, and which part is not to be told: it is asked for again from where it is missing.
     if (last && RUNS_ON.includes(last.kind)) return 'gap'
-    this.#file.add(formatLine({ from: Math.max(from, known), to, events: fresh }))
-    this.#received = to
+    const shift = this.#shift
+    this.#file.add(
+      formatLine({
+        from: Math.max(from, wanted) + shift,
+        to: to + shift,
+        journal,
+        shift,
+        events: shift === 0 ? fresh : fresh.map((event) => ({ ...event, offset: event.offset + shift })),
+      }),
+    )
+    this.#received = to + shift
+    this.#journal = journal
     return 'taken'
   }
 
@@ -98,32 +129,42 @@ export class ActivityLog {
   }
 
   /**
-   * The machine's journal ends at `end` although more of it is here: its disk lost the rest in a crash. What is behind
-   * is given up here too, since the journal will use these offsets again.
+   * What is here is not what the machine's journal says, but what another copy of it said: both are kept. From byte
+   * `from` on, as it counts, the machine's journal goes on behind what is here. @throws the system's error, with nothing changed
    */
-  async cut(end: number): Promise<void> {
-    this.#cutting = true
+  async turn(from: number): Promise<void> {
+    this.#turning = true
     try {
       await this.commit()
-      const at = await firstBeyond(this.#file.path, this.#file.size, end)
-      await this.#file.cut(at)
-      this.#have = endOf(this.#file.path, at) ?? 0
-      this.#received = this.#have
+      const at = this.#received
+      const mark: AnyEvent = { kind: 'set_back', offset: at, index: 0, from: from + this.#shift, to: at }
+      const shift = at + 1 - from
+      this.#file.add(formatLine({ from: at, to: at + 1, shift, events: [mark] }))
+      await this.#file.flush().catch((error) => {
+        this.#file.discard()
+        throw error
+      })
+      this.#received = at + 1
+      this.#have = at + 1
+      this.#journal = undefined
+      this.#shift = shift
     } finally {
-      this.#cutting = false
+      this.#turning = false
     }
   }
 }
 
-/** Up to where the journal is in the file; undefined for a file that cannot be read. */
-function endOf(path: string, size: number): number | undefined {
-  if (size === 0) return 0
+const NONE: ActivityLine = { from: 0, to: 0, shift: 0, events: [] }
+
+/** The last line of the file; undefined for a file that cannot be read. */
+function lastLine(path: string, size: number): ActivityLine | undefined {
+  if (size === 0) return NONE
   const fd = openSync(path, 'r')
   try {
     const start = lastNewline(fd, size - 1) + 1
     const line = Buffer.alloc(size - 1 - start)
     readSync(fd, line, 0, line.length, start)
-    return parseLine(line.toString('utf8'))?.to
+    return parseLine(line.toString('utf8'))
   } finally {
     closeSync(fd)
   }

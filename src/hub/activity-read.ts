@@ -48,21 +48,6 @@ export async function readChunk(path: string, size: number, at: number, after: E
   return { events, next: at + bytes.length }
 }
 
-/** Where the first line starts that goes beyond `offset` of the journal; `size` if none does. */
-export async function firstBeyond(path: string, size: number, offset: number): Promise<number> {
-  let at = await seek(path, size, offset)
-  while (at < size) {
-    const block = await readLines(path, size, at)
-    if (block.length === 0) break
-    for (let start = 0; start < block.length; start = block.indexOf(NEWLINE, start) + 1) {
-      const range = lineRange(block.toString('latin1', start, start + HEAD_BYTES))
-      if (range && range.to > offset) return at + start
-    }
-    at += block.length
-  }
-  return size
-}
-
 /** Whole lines from `at` on. */
 async function readLines(path: string, size: number, at: number): Promise<Buffer> {
   const file = await open(path, 'r')

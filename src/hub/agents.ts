@@ -4,7 +4,7 @@ import * as z from 'zod/mini'
 import { UserError } from '../platform/errors.ts'
 import { clearTemporary, ensurePrivateDir, readJson, setAside, writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
-import { AgentId, AgentStatus, type HubAgent } from '../protocol/index.ts'
+import { AgentId, AgentStatus, type Hello, type HubAgent, type Welcome } from '../protocol/index.ts'
 import { type ActivityStore, clearRemoved } from './activity-store.ts'
 import { makeAgentFolder } from './agent-folder.ts'
 import type { Feed } from './feed.ts'
@@ -21,6 +21,9 @@ const AgentRecord = z.object({
   status: z.optional(AgentStatus),
 })
 type AgentRecord = z.infer<typeof AgentRecord>
+
+/** What a welcome says of journals. */
+export type Standing = Required<Pick<Welcome, 'offsets' | 'journals'>>
 
 export interface AgentsOptions {
   dir: string
@@ -61,11 +64,12 @@ export class Agents {
    * All agents of a machine, as it greets. Those it no longer lists are gone.
    * @returns how far each one's activity is here
    */
-  async greeted(machineId: string, statuses: AgentStatus[]): Promise<Record<string, number>> {
+  async greeted({ machine_id: machineId, agents, capabilities }: Hello): Promise<Standing> {
     const { store, logger } = this.#options
     const listed = new Set<string>()
     const offsets: [string, number][] = []
-    for (const status of statuses) {
+    const journals: [string, string][] = []
+    for (const status of agents) {
       const { agent_id, end } = status
       const record = this.#claim(machineId, agent_id)
       if (!record) continue
@@ -73,17 +77,18 @@ export class Agents {
       this.#take(record, status)
       listed.add(agent_id)
       const log = store.log(agent_id)
-      if (log.have > end) {
-        logger.warn({ agent_id, have: log.have, end }, 'the machine has lost the end of a journal')
-        await log.cut(end)
+      if (log.acknowledged > end && !capabilities.includes('journal:generations')) {
+        logger.warn({ agent_id, have: log.acknowledged, end }, 'the machine has lost the end of a journal')
+        await log.turn(end)
       }
-      offsets.push([agent_id, log.have])
+      offsets.push([agent_id, log.acknowledged])
+      if (log.journal !== undefined) journals.push([agent_id, log.journal])
     }
     for (const record of this.#records.values())
       if (record.machine_id === machineId && !listed.has(record.agent_id) && !record.gone) {
         this.#lose(record)
       }
-    return Object.fromEntries(offsets)
+    return { offsets: Object.fromEntries(offsets), journals: Object.fromEntries(journals) }
   }
 
   /** Takes a status, unless it is older than the one here, or of an agent of another connected machine. */
@@ -143,12 +148,16 @@ export class Agents {
     const { connected, machineName, store } = this.#options
     const machine_name = machineName(machine_id)
     if (!status) return undefined
+    const { have, shift } = store.log(agent_id)
     return {
       ...status,
+      begin: status.begin + shift,
+      acked: status.acked + shift,
+      end: status.end + shift,
       machine_id,
       ...(machine_name !== undefined && { machine_name }),
       connected: connected(machine_id),
-      offset: store.log(agent_id).have,
+      offset: have,
       ...(gone && { gone }),
     }
   }

@@ -1,5 +1,5 @@
 import { closeSync, ftruncateSync, openSync, readSync, statSync } from 'node:fs'
-import { open, truncate } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { systemCode } from '../platform/errors.ts'
 
@@ -63,13 +63,6 @@ export class AppendFile {
     this.#queue = []
     this.#stuck = undefined
     this.#waiting = 0
-  }
-
-  /** Everything behind `size` bytes is no more. */
-  async cut(size: number): Promise<void> {
-    await this.flush()
-    await truncate(this.path, size)
-    this.#size = size
   }
 
   async #write(): Promise<void> {

@@ -15,6 +15,7 @@ import {
   PROTOCOL,
   type ProtocolError,
   parseFromDaemon,
+  type Welcome,
 } from '../protocol/index.ts'
 
 /** From the upgrade to the daemon's greeting. */
@@ -41,7 +42,7 @@ export interface MachineKey {
 
 export interface PeerHandlers {
   /** The daemon has greeted. @returns what the welcome says of its journals */
-  greeted(peer: Peer, hello: Hello): Promise<Record<string, number>>
+  greeted(peer: Peer, hello: Hello): Promise<Pick<Welcome, 'offsets' | 'journals'>>
   /** The welcome was sent. */
   welcomed(peer: Peer): void
   message(peer: Peer, message: Exclude<FromDaemon, Hello>): void
@@ -217,9 +218,9 @@ export class Peer {
     if (this.#timer) this.#clock.clearTimeout(this.#timer)
     this.#hello = hello
     this.#beat(this.#clock.monotonic())
-    let offsets: Record<string, number>
+    let standing: Pick<Welcome, 'offsets' | 'journals'>
     try {
-      offsets = await this.#handlers.greeted(this, hello)
+      standing = await this.#handlers.greeted(this, hello)
     } catch (error) {
       this.#logger.error({ err: error, machine_id: hello.machine_id }, 'machine could not be greeted')
       return this.close(1011, 'internal error')
@@ -231,7 +232,7 @@ export class Peer {
       protocol: { version: Math.min(hello.protocol.version, PROTOCOL.version) },
       server_version: VERSION,
       capabilities: [],
-      offsets,
+      ...standing,
       heartbeat_ms: Limits.heartbeat_ms,
     })
     this.#handlers.welcomed(this)

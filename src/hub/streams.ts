@@ -45,8 +45,6 @@ export async function agentStream(
         if (chunk.events.length > 0)
           return chunk.events.map((event) => message('activity', event, formatEventId(event))).join('')
       }
-      // The file may have been cut.
-      at = Math.min(at, log.size)
       const agent = changed && agents.get(agentId)
       changed = false
       return agent ? message('status', agent) : ''

@@ -2,7 +2,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Activity, FromDaemon, Hello } from '../protocol/index.ts'
 import type { ActivityStore } from './activity-store.ts'
-import type { Agents } from './agents.ts'
+import type { Agents, Standing } from './agents.ts'
 import type { Commands } from './commands.ts'
 import type { Keys } from './keys.ts'
 import type { Machines } from './machines.ts'
@@ -52,7 +52,7 @@ export class Switchboard {
     if (this.#closing) peer.close(1001, 'the hub is stopping')
   }
 
-  async greeted(peer: Peer, hello: Hello): Promise<Record<string, number>> {
+  async greeted(peer: Peer, hello: Hello): Promise<Standing> {
     const { keys, machines, agents, logger } = this.#options
     keys.usedBy(peer.key.sha256, hello.machine_id)
     const before = this.#present.get(hello.machine_id)
@@ -66,7 +66,7 @@ export class Switchboard {
       { machine_id: hello.machine_id, hostname: hello.hostname, version: hello.daemon_version },
       'machine connected',
     )
-    return agents.greeted(hello.machine_id, hello.agents)
+    return agents.greeted(hello)
   }
 
   welcomed(peer: Peer) {
@@ -134,6 +134,7 @@ export class Switchboard {
         logger.warn({ machine_id: machineId, error: message }, 'the daemon could not take a frame')
         if (message.command_id)
           commands.unreadable(machineId, message.command_id, message.message, message.path)
+        if (message.of_type === 'server:welcome') void this.#turn(peer, message.path)
         return
       case 'link:ping':
       case 'link:pong':
@@ -214,6 +215,21 @@ export class Switchboard {
     if (!line?.held.size) this.#holding.delete(peer)
   }
 
+  /** The machine's journal is not the one that is here: all of it is taken anew, behind that. */
+  async #turn(peer: Peer, path = '') {
+    const { agents, store, logger } = this.#options
+    const [, agentId] = /^offsets\.(.+)$/.exec(path) ?? []
+    if (agentId === undefined || agents.machineOf(agentId) !== peer.machineId) return
+    try {
+      await store.log(agentId).turn(0)
+    } catch (error) {
+      // Its next greeting is another try.
+      return logger.error({ err: error, agent_id: agentId }, 'a journal that has changed is not taken')
+    }
+    logger.warn({ agent_id: agentId }, 'the machine has another journal: it is taken from its start')
+    peer.send({ type: 'agent:resend', agent_id: agentId, from: 0 })
+  }
+
   /** Once for all the frames that are on their way already. */
   #askFor(peer: Peer, agentId: string) {
     const { clock, store, logger } = this.#options
@@ -221,7 +237,7 @@ export class Switchboard {
     const last = asked?.get(agentId)
     if (last !== undefined && clock.monotonic() - last < ASK_AGAIN_MS) return
     asked?.set(agentId, clock.monotonic())
-    const from = store.log(agentId).received
+    const from = store.log(agentId).wanted
     logger.warn({ agent_id: agentId, from }, 'activity is missing; asked for again')
     peer.send({ type: 'agent:resend', agent_id: agentId, from })
   }
@@ -232,7 +248,7 @@ export class Switchboard {
     line.acks.add(agentId)
     if (line.acks.size > 1) return
     setImmediate(() => {
-      const offsets = [...line.acks].map((id) => [id, this.#options.store.log(id).have] as const)
+      const offsets = [...line.acks].map((id) => [id, this.#options.store.log(id).acknowledged] as const)
       line.acks.clear()
       peer.send({ type: 'agent:ack', offsets: Object.fromEntries(offsets) })
     })

@@ -47,8 +47,9 @@ export interface LinkOptions {
   /** Resolves once the server may be greeted. Asked for as soon as the connection is open. */
   ready?(): Promise<void>
   hello(): Hello
-  live(welcome: Welcome): void
-  message(message: Exclude<FromServer, Welcome | Refuse> | Command): void
+  /** @returns what is wrong with it, if anything, as `message` does */
+  live(welcome: Welcome): ProtocolError[]
+  message(message: Exclude<FromServer, Welcome | Refuse> | Command): ProtocolError[]
   down(): void
   refused(refusal: Refuse): void
 }
@@ -252,37 +253,46 @@ export class Link {
       else this.#options.logger.debug({ type: parsed.unknownType }, 'message of an unknown type ignored')
       return
     }
-    this.#faults = 0
     const { message } = parsed
+    const wrong = this.#take(message)
+    if (wrong.length > 0) this.#fault(...wrong)
+    else this.#faults = 0
+  }
+
+  /** @returns what is wrong with it, if anything */
+  #take(message: FromServer | Command): ProtocolError[] {
     switch (message.type) {
       case 'server:welcome':
         return this.#welcome(message)
       case 'server:refuse':
-        return this.#refuse(message)
+        this.#refuse(message)
+        return []
       case 'link:ping':
         this.#write({ type: 'link:pong', nonce: message.nonce })
-        return
+        return []
       case 'link:pong':
         if (typeof message.nonce === 'string') this.#pongs.get(message.nonce)?.()
-        return
+        return []
       default:
         // An error is never answered by an error: that would not end.
-        if (this.up || message.type === 'protocol:error') this.#options.message(message)
-        else
-          this.#fault({
+        if (this.up || message.type === 'protocol:error') return this.#options.message(message)
+        return [
+          {
             type: 'protocol:error',
             code: 'unexpected',
             message: `${message.type} before server:welcome.`,
             of_type: message.type,
-          })
+          },
+        ]
     }
   }
 
-  #fault(error: ProtocolError) {
-    this.#options.logger.warn({ error }, 'the server sent something that cannot be taken')
+  /** @param errors what is wrong with one frame */
+  #fault(...errors: ProtocolError[]) {
+    this.#options.logger.warn({ errors }, 'the server sent something that cannot be taken')
     if (++this.#faults >= FAULTS_IN_A_ROW)
       this.#lost(this.#socket, 'too many faults in a row', CloseCode.protocol_error)
-    else this.#write(error)
+    else for (const error of errors) this.#write(error)
   }
 
   #write(message: FromDaemon): boolean {
@@ -296,8 +306,8 @@ export class Link {
     return true
   }
 
-  #welcome(welcome: Welcome) {
-    if (this.#state !== 'greeting') return
+  #welcome(welcome: Welcome): ProtocolError[] {
+    if (this.#state !== 'greeting') return []
     const { clock, logger } = this.#options
     clock.clearTimeout(this.#greeting!)
     this.#greeting = undefined
@@ -308,7 +318,7 @@ export class Link {
     logger.info({ server_version: welcome.server_version, attempt: this.#attempt }, 'connected')
     this.#welcomed = clock.monotonic()
     this.#beat(this.#welcomed)
-    this.#options.live(welcome)
+    return this.#options.live(welcome)
   }
 
   #hear() {

@@ -1,5 +1,5 @@
 import { type Clock, systemClock, type Timer } from '../platform/clock.ts'
-import { type Activity, type Event, Limits } from '../protocol/index.ts'
+import { type Activity, Limits } from '../protocol/index.ts'
 
 /** Journal bytes in one frame: enough to be cheap per byte, little enough to be fair between agents. */
 const FRAME_BYTES = 64 * 1024
@@ -7,6 +7,12 @@ const FRAME_BYTES = 64 * 1024
 const FRAMES_PER_TURN = 32
 /** A server that misses something may say so for every frame behind the gap: within this time once is enough. */
 const RESEND_MS = 1000
+
+/** A part of a source on its way to the server. */
+interface Part extends Omit<Activity, 'type' | 'agent_id'> {
+  /** There may be more, however short this is. */
+  more?: boolean
+}
 
 /** An append-only stream of one agent, and how far it has got. */
 export interface Source {
@@ -20,7 +26,7 @@ export interface Source {
    * later is offered.
    * @returns undefined while there is none
    */
-  read(budget: number): { from: number; to: number; events: Event[] } | undefined
+  read(budget: number): Part | undefined
   acknowledge(offset: number): void
   /** The server stands at `offset`: both `acked` and `sent` are that from now on, as far as it is still to be had. */
   rewind(offset: number): void
@@ -42,6 +48,8 @@ export class Outbox {
   readonly #clock: Clock
   readonly #ready = new Set<Source>()
   readonly #resent = new Map<Source, Resent>()
+  /** Where the server says it stands makes no sense: nothing is sent until it asks for a place that does. */
+  readonly #held = new Set<Source>()
   #inFlight = 0
   #open = false
   #scheduled = false
@@ -51,15 +59,20 @@ export class Outbox {
     this.#clock = clock
   }
 
-  /** The link is live and the server has said where it stands: each source goes on from there. */
-  open(sources: Iterable<Source>, offsets: Record<string, number>) {
+  /**
+   * The link is live and the server has said where it stands: each source goes on from there.
+   * @param held those of which the server has said something that makes no sense
+   */
+  open(sources: Iterable<Source>, offsets: Record<string, number>, held: ReadonlySet<Source> = new Set()) {
     this.close()
     this.#open = true
     for (const source of sources) {
       // An agent may be called `constructor`.
-      source.rewind(Object.hasOwn(offsets, source.id) ? offsets[source.id]! : 0)
+      const offset = Object.hasOwn(offsets, source.id) ? offsets[source.id]! : 0
+      source.rewind(held.has(source) ? source.acked : offset)
       this.#inFlight += ahead(source)
-      this.#ready.add(source)
+      if (held.has(source)) this.#held.add(source)
+      else this.#ready.add(source)
     }
     this.#pump()
   }
@@ -67,13 +80,14 @@ export class Outbox {
   close() {
     this.#open = false
     this.#ready.clear()
+    this.#held.clear()
     this.#inFlight = 0
     for (const source of this.#resent.keys()) this.#forgetGap(source)
   }
 
   /** The source may have something new. @returns whether everything that it has was read */
   offer(source: Source): boolean {
-    if (!this.#open) return false
+    if (!this.#open || this.#held.has(source)) return false
     this.#ready.add(source)
     this.#pump()
     return !this.#ready.has(source)
@@ -86,6 +100,7 @@ export class Outbox {
   /** The server has a gap: it stands at `offset`. */
   resend(source: Source, offset: number) {
     if (!this.#open) return
+    this.#held.delete(source)
     const last = this.#resent.get(source)
     if (last?.offset === offset) {
       last.askedAgain = true
@@ -108,6 +123,7 @@ export class Outbox {
   /** The source is no more. */
   drop(source: Source) {
     this.#ready.delete(source)
+    this.#held.delete(source)
     this.#forgetGap(source)
     if (this.#open) this.#inFlight -= ahead(source)
     this.#pump()
@@ -134,11 +150,12 @@ export class Outbox {
       if (!this.#open || this.#inFlight >= Limits.window_bytes) return
       if (frames++ === FRAMES_PER_TURN) return this.#later()
       this.#ready.delete(source)
-      const frame = source.read(FRAME_BYTES)
-      if (!frame) continue
+      const part = source.read(FRAME_BYTES)
+      if (!part) continue
+      const { more, ...frame } = part
       this.#inFlight += frame.to - frame.from
       // Behind the others: a chatty agent gets one frame a turn like everybody else.
-      if (frame.to - frame.from >= FRAME_BYTES) this.#ready.add(source)
+      if (more || frame.to - frame.from >= FRAME_BYTES) this.#ready.add(source)
       this.#send({ type: 'agent:activity', agent_id: source.id, ...frame })
     }
   }

@@ -57,6 +57,11 @@ export const Event = z.discriminatedUnion('kind', [
     /** `lease`: ended by its launcher because nobody came back in time. `rebooted`: gone with the machine's last boot. */
     reason: z.optional(z.enum(['lease', 'rebooted'])),
   }),
+  /**
+   * The machine was set back to an earlier day: this generation of the journal goes on from byte `from` of the one
+   * before, of which it no longer has the bytes up to `to`.
+   */
+  z.object({ ...base, kind: z.literal('set_back'), journal: text, from: Offset, to: Offset }),
   // The session
   z.object({
     ...base,

@@ -36,6 +36,8 @@ export const Welcome = z.object({
   capabilities: z._default(z.array(z.string()), []),
   /** How far the server has each agent's journal. Agents left out start at 0. */
   offsets: z._default(z.record(z.string(), Offset), {}),
+  /** Of which generation what the server has of a journal ends; those of the first generation are left out. */
+  journals: z.optional(z.record(z.string(), z.string())),
   heartbeat_ms: z.optional(z.int().check(z.minimum(100))),
 })
 export type Welcome = z.infer<typeof Welcome>
@@ -57,6 +59,8 @@ export const Activity = z.object({
   agent_id: AgentId,
   from: Offset,
   to: Offset,
+  /** Generation of the journal that these bytes belong to; absent for the first. */
+  journal: z.optional(z.string()),
   events: z.array(AnyEvent),
 })
 export type Activity = z.infer<typeof Activity>

@@ -53,6 +53,8 @@ export const AgentStatus = z.object({
   begin: Offset,
   acked: Offset,
   end: Offset,
+  /** Its present generation; absent for the first. */
+  journal: z.optional(z.string()),
 })
 export type AgentStatus = z.infer<typeof AgentStatus>
 

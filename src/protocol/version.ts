@@ -15,4 +15,5 @@ export const DAEMON_CAPABILITIES = [
   'machine:check',
   'daemon:restart',
   'daemon:update',
+  'journal:generations',
 ] as const

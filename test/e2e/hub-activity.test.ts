@@ -103,16 +103,76 @@ test('what a machine no longer holds is not waited for', async (t) => {
   assert.equal(daemon.ofType('agent:resend').length, 0)
 })
 
-test('a machine that lost the end of a journal goes on from there', async (t) => {
+test('a machine that was set back, with a daemon that does not see it: what was, and what is, are both kept', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   for (let at = 0; at < 500; at += 100) daemon.send(frameOf('a', at, at + 100))
   await daemon.acknowledged('a', 500)
-  const after = await hub.daemon({ instance_id: 'after', agents: [statusOf('a', { end: 250, revision: 9 })] })
-  assert.deepEqual(after.offsets, { a: 200 })
-  after.send(frameOf('a', 200, 300, 20))
-  await after.acknowledged('a', 300)
-  assert.deepEqual(offsets(await hub.events('a')), [...steps(200), 200, 220, 240, 260, 280])
+  const { capabilities } = helloOf()
+  const older = {
+    instance_id: 'after',
+    capabilities: capabilities.filter((name) => name !== 'journal:generations'),
+    agents: [statusOf('a', { end: 250, revision: 9 })],
+  }
+  const after = await hub.daemon(older)
+  assert.deepEqual(after.offsets, { a: 250 })
+  after.send(frameOf('a', 250, 300))
+  // What overlaps, what is missing and what comes twice, as the machine counts.
+  after.send(frameOf('a', 280, 320))
+  after.send(frameOf('a', 400, 500))
+  assert.equal((await after.received('agent:resend')).from, 320)
+  after.send(frameOf('a', 320, 350))
+  await after.acknowledged('a', 350)
+  const expected = [...steps(500), 500, ...steps(100).map((offset) => offset + 501)]
+  const events = await hub.events('a')
+  assert.deepEqual(offsets(events), expected)
+  assert.deepEqual(events[50], { kind: 'set_back', offset: 500, index: 0, from: 250, to: 500 })
+  const { offset, end } = await hub.api<HubAgent>('GET', '/api/agents/a')
+  assert.deepEqual([offset, end], [601, 501])
+  await hub.restart()
+  const next = await hub.daemon({ ...older, agents: [statusOf('a', { end: 350 })] })
+  assert.deepEqual(next.offsets, { a: 350 })
+  next.send(frameOf('a', 350, 360))
+  await next.acknowledged('a', 360)
+  assert.deepEqual(offsets(await hub.events('a', 7)), [...expected, 601])
+})
+
+test('the hub says of which generation it has a journal, and never cuts one off', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a'), statusOf('b')] })
+  daemon.send(frameOf('a', 0, 500))
+  await daemon.acknowledged('a', 500)
+  const set = { instance_id: 'set back', agents: [statusOf('a', { end: 250 })] }
+  const after = await hub.daemon(set)
+  assert.deepEqual(after.frames[0], { ...after.frames[0], offsets: { a: 500 }, journals: {} })
+  after.send({ ...frameOf('a', 500, 600), journal: 'second' })
+  await after.acknowledged('a', 600)
+  // An older daemon took its place, which says nothing of generations.
+  after.send(frameOf('a', 600, 700))
+  await after.acknowledged('a', 700)
+  await hub.restart()
+  const again = await hub.daemon({ ...set, agents: [statusOf('a', { journal: 'second', end: 700 })] })
+  assert.deepEqual(again.frames[0], {
+    ...again.frames[0],
+    offsets: { a: 700 },
+    journals: { a: 'second' },
+  })
+  assert.deepEqual(offsets(await hub.events('a')), steps(700))
+})
+
+test('a daemon that cannot go on from what the hub has is asked for its journal from the start', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  daemon.send(frameOf('a', 0, 500))
+  await daemon.acknowledged('a', 500)
+  const after = await hub.daemon({ instance_id: 'a copy', agents: [statusOf('a')] })
+  const refusal = { type: 'protocol:error', code: 'invalid', message: '', of_type: 'server:welcome' }
+  for (const path of ['offsets.nobody', 'offsets.constructor', 'offsets.']) after.send({ ...refusal, path })
+  after.send({ ...refusal, path: 'offsets.a' })
+  assert.deepEqual(await after.received('agent:resend'), { type: 'agent:resend', agent_id: 'a', from: 0 })
+  after.send(frameOf('a', 0, 30))
+  await after.acknowledged('a', 30)
+  assert.deepEqual(offsets(await hub.events('a')), [...steps(500), 500, 501, 511, 521])
 })
 
 test('history is read in pages, from any event on', async (t) => {

@@ -1,51 +1,14 @@
 // Needs: python3
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import type { Activity, AgentStatus, Command, Event } from '../../src/protocol/index.ts'
+import type { Activity, AgentStatus, Event } from '../../src/protocol/index.ts'
 import { fakeAgent } from '../support/fake-agent.ts'
+import { PythonServer } from '../support/python-server.ts'
 import { freePort, Stage } from '../support/stage.ts'
-import { until } from '../support/wait.ts'
 
-const SERVER = fileURLToPath(new URL('../support/minimal_server.py', import.meta.url))
 const KEY = 'a-key-of-that-server'
-
-type Said = { type: string; [field: string]: unknown }
-type Order = Command extends infer C ? (C extends Command ? Omit<C, 'command_id'> : never) : never
-
-/** The server that was written from the protocol's document. */
-class PythonServer {
-  readonly said: Said[] = []
-  readonly child: ChildProcess
-  readonly ended: Promise<void>
-
-  constructor(port: number, folder: string) {
-    this.child = spawn('python3', [SERVER, String(port), KEY, folder], { stdio: ['pipe', 'pipe', 'inherit'] })
-    createInterface({ input: this.child.stdout! }).on('line', (line) => this.said.push(JSON.parse(line)))
-    this.ended = new Promise((resolve) => this.child.once('exit', () => resolve()))
-  }
-
-  order(command: Order | Said) {
-    this.child.stdin!.write(`${JSON.stringify(command)}\n`)
-  }
-
-  hears(type: string, holds: (message: Said) => boolean = () => true) {
-    return until(() => this.said.find((message) => message.type === type && holds(message)), { what: type })
-  }
-
-  async agentIs(state: AgentStatus['state']) {
-    await this.hears('agent:status', (message) => message.state === state)
-  }
-
-  async end() {
-    this.child.kill('SIGKILL')
-    await this.ended
-  }
-}
 
 test('a server in another language, written from the document, gets every event once, over its own death', async (t) => {
   const stage = await Stage.open(t, { FOMULAR_CLAUDE_PATH: fakeAgent(t) })
@@ -53,7 +16,7 @@ test('a server in another language, written from the document, gets every event 
   mkdirSync(folder)
   writeFileSync(join(stage.dir, 'key'), KEY, { mode: 0o600 })
   const port = await freePort()
-  let server = new PythonServer(port, folder)
+  let server = new PythonServer(port, KEY, folder)
   t.after(() => server.end())
   const daemon = stage.run([
     'run',
@@ -74,7 +37,7 @@ test('a server in another language, written from the document, gets every event 
   await server.hears('agent:activity')
   await server.end()
 
-  server = new PythonServer(port, folder)
+  server = new PythonServer(port, KEY, folder)
   const hello = await server.hears('machine:hello')
   assert.equal((hello.agents as AgentStatus[])[0]?.agent_id, agent_id)
   server.order({ type: 'agent:prompt', agent_id, content: 'ask' })

@@ -67,13 +67,23 @@ test('frames that cannot be taken are answered with what is wrong, and the link 
   // Which command it was, so that who waits for it is told.
   assert.equal(caller.ofType('protocol:error').find(({ path }) => path === 'spec.cwd')?.command_id, 'no-cwd')
 
-  // Neither a fault nor understood, and what makes no sense any more: nothing.
+  for (const frame of [
+    { type: 'agent:ack', offsets: { nobody: 5, constructor: 7 } },
+    { type: 'agent:resend', agent_id: 'nobody', from: 5 },
+  ])
+    caller.send(frame)
+  await caller.settled()
+  assert.deepEqual(faults(caller).slice(-3), [
+    ['invalid', 'offsets.nobody'],
+    ['invalid', 'offsets.constructor'],
+    ['invalid', 'agent_id'],
+  ])
+
+  // Neither a fault nor understood: nothing.
   const before = caller.frames.length
   for (const frame of [
     { type: 'agent:dance', agent_id: 'a', command_id: 'd' },
     { type: 'server:welcome', protocol: { version: 1 }, offsets: { a: 5 } },
-    { type: 'agent:ack', offsets: { nobody: 5, constructor: 7 } },
-    { type: 'agent:resend', agent_id: 'nobody', from: 5 },
     { type: 'link:pong', nonce: 'never sent' },
     { type: 'protocol:error', code: 'invalid', message: 'yours was wrong' },
   ])
@@ -123,12 +133,18 @@ test('acknowledgements and requests for more that are wrong lose nothing and sen
   await caller.command('agent:prompt', { agent_id: 'a', content: 'two' })
   const second = await said('two')
   assert.ok(second.from >= first.to)
-  // From the middle of a line, and from the start: what is still to be had, from a line's beginning.
-  for (const from of [first.from + 1, 0]) {
-    const before = activity().length
-    caller.send({ type: 'agent:resend', agent_id: 'a', from })
-    await until(() => activity().length > before, { what: 'frames again' })
-  }
+  // From the middle of a line: nothing. From the start: what there is.
+  const before = activity().length
+  caller.send({ type: 'agent:resend', agent_id: 'a', from: second.to - 1 })
+  await caller.settled()
+  assert.equal(activity().length, before)
+  assert.deepEqual(faults(caller), [
+    ['invalid', 'offsets.a'],
+    ['invalid', 'from'],
+    ['invalid', 'from'],
+  ])
+  caller.send({ type: 'agent:resend', agent_id: 'a', from: 0 })
+  await until(() => activity()[before]?.from === 0, { what: 'frames again' })
   await caller.settled()
   const states = caller.ofType('agent:status').map(({ state }) => state)
   assert.ok(!states.includes('exited') && !states.includes('failed'))

@@ -14,6 +14,7 @@ lock = threading.RLock()
 unanswered = {}  # command_id -> command
 link = None      # the connection of the machine, once it has said hello
 have = {}        # agent_id -> how much of its journal is on this disk
+journals = {}    # agent_id -> the generation of that, if it is not the first
 begin = {}       # agent_id -> the first byte that the machine still has
 asked = set()    # agents with a gap that was asked for
 
@@ -28,12 +29,17 @@ def path_of(agent):
 
 
 for name in os.listdir(FOLDER):
+    if name.count(".") > 1:
+        continue  # a journal that its machine does not have any more
     with open(os.path.join(FOLDER, name), "rb+") as file:
         lines = file.read().split(b"\n")
         # What follows the last newline was torn by a crash, and never acknowledged.
         file.truncate(sum(len(line) + 1 for line in lines[:-1]))
         if len(lines) > 1:
-            have[name[:-len(".jsonl")]] = json.loads(lines[-2])["to"]
+            last = json.loads(lines[-2])
+            have[name[:-len(".jsonl")]] = last["to"]
+            if "journal" in last:
+                journals[name[:-len(".jsonl")]] = last["journal"]
 
 
 class Link:
@@ -139,6 +145,8 @@ class Link:
             return self.store(message)
         if kind == "link:ping":
             return self.send({"type": "link:pong", "nonce": message.get("nonce")})
+        if kind == "protocol:error" and message.get("of_type") == "server:welcome":
+            self.start_over(message.get("path", "").removeprefix("offsets."))
         if kind == "agent:status":
             begin[message["agent_id"]] = message["begin"]
         if kind.endswith(":result"):
@@ -156,19 +164,33 @@ class Link:
                 link.close(4001)
             link, self.greeted = self, True
             asked.clear()
+            begin.clear()
             for status in hello["agents"]:
                 begin[status["agent_id"]] = status["begin"]
-            self.send({"type": "server:welcome", "protocol": {"version": 1}, "offsets": have})
+            ours = {agent: have[agent] for agent in begin if agent in have}
+            self.send({"type": "server:welcome", "protocol": {"version": 1}, "offsets": ours, "journals": journals})
             for command in unanswered.values():
                 self.send(command)
         say(hello)
+
+    def start_over(self, agent):
+        """What is here is of another journal: it is kept beside the one that comes now."""
+        if agent in have:
+            os.rename(path_of(agent), path_of(f"{agent}.{time.time_ns()}"))
+            have.pop(agent)
+            journals.pop(agent, None)
+            self.send({"type": "agent:resend", "agent_id": agent, "from": 0})
 
     def store(self, frame):
         agent, start, end = frame["agent_id"], frame["from"], frame["to"]
         at = have.get(agent, 0)
         if end > at and (start == at or (start > at and start == begin.get(agent))):
             with open(path_of(agent), "ab") as file:
+                if "journal" in frame:
+                    journals[agent] = frame["journal"]
                 line = {"from": start, "to": end, "events": frame["events"]}
+                if agent in journals:
+                    line["journal"] = journals[agent]
                 file.write(json.dumps(line).encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())

@@ -78,6 +78,10 @@ export class Conversation {
         return dim(`-- started${event.run > 1 ? ` again (run ${event.run})` : ''}`)
       case 'process_exited':
         return dim(`-- ${exitText(event)}`)
+      case 'set_back':
+        return yellow(
+          `! The machine has lost what is above from byte ${event.from} on, by a restored backup or a crash; it goes on from before that.`,
+        )
       case 'session':
         return this.#sessionLine(event)
       case 'user':

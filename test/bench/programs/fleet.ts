@@ -35,8 +35,8 @@ const links = Array.from({ length: Number(count) }, (_, n) => {
       return undefined
     },
     hello: () => helloOf({ machine_id: `machine-${id}`, instance_id: id, agents }),
-    live() {},
-    message() {},
+    live: () => [],
+    message: () => [],
     down() {},
     refused() {},
   })

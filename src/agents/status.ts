@@ -1,0 +1,64 @@
+import type { AgentStatus, PermissionRequest } from '../protocol/index.ts'
+import type { Generations } from './generations.ts'
+import type { Inbox } from './inbox.ts'
+import type { ProcessRecord, RunRecord, Snapshot, SpecRecord } from './records.ts'
+
+/** How much of what a tool is to be used for a status carries. */
+const STATUS_INPUT_CHARS = 16 * 1024
+
+/** What a status is made of. */
+interface Described {
+  id: string
+  revision: number
+  record: SpecRecord
+  run: RunRecord
+  snapshot: Readonly<Snapshot>
+  ended: boolean
+  process: ProcessRecord | undefined
+  inbox: Inbox
+  generations: Generations
+  begin: number
+  acked: number
+  heldUntil: number | undefined
+}
+
+/** An agent as its server is told of it. */
+export function statusOf(agent: Described): AgentStatus {
+  const { snapshot, record, run, ended, inbox, generations, heldUntil } = agent
+  const pid = ended ? undefined : agent.process?.agent.pid
+  // Which session a fork is in, it says itself.
+  const launched = run.session?.mode === 'fork' ? undefined : run.session?.id
+  const sessionId = snapshot.session_id ?? launched
+  return {
+    agent_id: agent.id,
+    revision: agent.revision,
+    state: snapshot.state,
+    since: snapshot.since,
+    runtime: record.spec.runtime,
+    cwd: record.spec.cwd,
+    run: run.run,
+    pending: snapshot.pending.map(forStatus),
+    undelivered_prompts: inbox.unsettled,
+    begin: agent.begin,
+    acked: agent.acked,
+    end: snapshot.offset,
+    ...(generations.current !== undefined && { journal: generations.current }),
+    ...(record.spec.title && { title: record.spec.title }),
+    ...(pid && { pid }),
+    ...(sessionId && { session_id: sessionId }),
+    ...(snapshot.model && { model: snapshot.model }),
+    ...(snapshot.permission_mode && { permission_mode: snapshot.permission_mode }),
+    ...(snapshot.runtime_version && { runtime_version: snapshot.runtime_version }),
+    ...(snapshot.exit && { exit: snapshot.exit }),
+    ...(snapshot.turn_interrupted && { turn_interrupted: snapshot.turn_interrupted }),
+    ...(snapshot.failure && { failure: snapshot.failure }),
+    ...(snapshot.total_cost_usd !== undefined && { total_cost_usd: snapshot.total_cost_usd }),
+    ...(heldUntil && { restart_held_until: new Date(heldUntil).toISOString() }),
+  }
+}
+
+/** A status is sent often: a file that is to be written does not belong into it. */
+function forStatus(request: PermissionRequest): PermissionRequest {
+  if (JSON.stringify(request.input).length <= STATUS_INPUT_CHARS) return request
+  return { ...request, input: {}, input_omitted: true }
+}

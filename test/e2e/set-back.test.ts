@@ -1,0 +1,152 @@
+// Needs: python3
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { Activity, Event } from '../../src/protocol/index.ts'
+import { fakeStage } from '../support/fake-agent.ts'
+import { PythonServer } from '../support/python-server.ts'
+import { freePort, RUN, type Stage } from '../support/stage.ts'
+import { until } from '../support/wait.ts'
+
+// A machine's state folder is restored from a backup while its server has more than that.
+
+/** All of a state folder that is a machine's own; the hub's is a server's. */
+function machineFolder(stage: Stage) {
+  const of = (dir: string) => (name: string) => join(dir, name)
+  const backup = join(stage.dir, 'backup')
+  const names = () => readdirSync(stage.state).filter((name) => name !== 'hub')
+  return {
+    save() {
+      mkdirSync(backup)
+      for (const name of names())
+        cpSync(of(stage.state)(name), of(backup)(name), {
+          recursive: true,
+          filter: (path) => !/\/(stdin|bell|[^/]*\.sock|lock)$/.test(path),
+        })
+    },
+    restore() {
+      for (const name of names()) rmSync(of(stage.state)(name), { recursive: true })
+      for (const name of readdirSync(backup))
+        cpSync(of(backup)(name), of(stage.state)(name), { recursive: true })
+    },
+  }
+}
+
+const textsOf = (events: Event[]) =>
+  events.flatMap((event) =>
+    event.kind === 'text' ? [event.text] : event.kind === 'set_back' ? ['(set back)'] : [],
+  )
+
+test('a machine set back to an earlier day: what its server has stays, and all that comes then is there', async (t) => {
+  const stage = await fakeStage(t)
+  const folder = machineFolder(stage)
+  await stage.hub()
+  let daemon = await stage.daemon()
+  const id = await stage.start({ prompt: 'first' })
+  await stage.eventually(id, 'turn_result')
+  daemon.kill('SIGTERM')
+  assert.equal(await daemon.ended, 0)
+  folder.save()
+
+  daemon = await stage.daemon()
+  await stage.command(id, 'resume', { prompt: 'emit 40 400' })
+  await stage.eventually(id, 'text', ({ text }) => text.startsWith('39 '))
+  daemon.kill('SIGTERM')
+  await daemon.ended
+  const before = await stage.events(id)
+  folder.restore()
+
+  // Its restart, and its end, are noted before any server is there.
+  daemon = await stage.daemon()
+  assert.equal((await stage.command(id, 'resume', { prompt: 'second' })).state, 'succeeded')
+  await stage.eventually(id, 'turn_result', () => true, before.length)
+  await stage.command(id, 'prompt', { content: 'third' })
+  await stage.eventually(id, 'text', ({ text }) => text === 'third')
+  const after = await stage.events(id)
+  assert.deepEqual(after.slice(0, before.length), before)
+  assert.deepEqual(textsOf(after.slice(before.length)), ['(set back)', 'second', 'third'])
+  const places = after.map(({ offset, index }) => `${offset}.${index}`)
+  assert.equal(new Set(places).size, places.length)
+  assert.deepEqual(
+    after.map(({ offset }) => offset),
+    after.map(({ offset }) => offset).sort((a, b) => a - b),
+  )
+  assert.ok((await stage.agent(id)).journal)
+
+  const run = (...args: string[]) => execFileSync(RUN[0], [...RUN.slice(1), ...args], { env: stage.env })
+  const log = String(run('agent', 'log', id))
+  assert.match(log, /\n39 [\s\S]*! The machine has lost what is above from byte \d+ on[\s\S]*\nsecond/)
+  // From its end on, as one that follows comes back.
+  const last = places[before.length - 1]!
+  const { events } = await stage.api<{ events: Event[] }>('GET', `/api/agents/${id}/events?after=${last}`)
+  assert.equal(events[0]?.kind, 'set_back')
+
+  daemon.kill('SIGTERM')
+  await daemon.ended
+  await stage.daemon()
+  await stage.command(id, 'resume', { prompt: 'fourth' })
+  await stage.eventually(id, 'text', ({ text }) => text === 'fourth')
+  assert.deepEqual(textsOf((await stage.events(id)).slice(before.length)), [
+    '(set back)',
+    'second',
+    'third',
+    'fourth',
+  ])
+})
+
+test('a server in another language keeps both, and goes on where its own folder was set back as well', async (t) => {
+  const stage = await fakeStage(t)
+  const folder = machineFolder(stage)
+  const disk = join(stage.dir, 'server')
+  mkdirSync(disk)
+  const key = join(stage.dir, 'key')
+  writeFileSync(key, 'a-key', { mode: 0o600 })
+  const port = await freePort()
+  const args = ['run', '--server-url', `ws://127.0.0.1:${port}`, '--key-file', key]
+  let server = new PythonServer(port, 'a-key', disk)
+  t.after(() => server.end())
+  const agent_id = 'worker'
+  const path = join(disk, 'worker.jsonl')
+  const frames = () =>
+    (existsSync(path) ? readFileSync(path, 'utf8') : '')
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as Activity)
+  const texts = () => textsOf(frames().flatMap(({ events }) => events as Event[]))
+  const stop = async (daemon: ReturnType<Stage['run']>) => {
+    daemon.kill('SIGTERM')
+    assert.equal(await daemon.ended, 0)
+  }
+
+  let daemon = stage.run(args)
+  await server.hears('machine:hello')
+  server.order({ type: 'agent:start', agent_id, spec: { cwd: stage.cwd, prompt: 'first' } })
+  await until(() => texts().includes('first'), { what: 'first' })
+  await stop(daemon)
+  folder.save()
+  daemon = stage.run(args)
+  server.order({ type: 'agent:resume', agent_id, prompt: 'emit 40 400' })
+  await until(() => texts().length === 41, { what: 'all of it' })
+  await stop(daemon)
+  folder.restore()
+  daemon = stage.run(args)
+  server.order({ type: 'agent:resume', agent_id, prompt: 'second' })
+  await until(() => texts().includes('second'), { what: 'second' })
+  assert.deepEqual(texts().slice(41), ['(set back)', 'second'])
+  for (const [n, { from }] of frames().entries()) assert.equal(from, frames()[n - 1]?.to ?? 0)
+  assert.ok(frames().at(-1)?.journal)
+
+  // What it has ends in the middle of a line now.
+  await server.end()
+  const all = frames()
+  const spoilt = { ...all[0]!, to: all[0]!.to - 1 }
+  writeFileSync(path, `${JSON.stringify(spoilt)}\n`)
+  server = new PythonServer(port, 'a-key', disk)
+  await server.hears('protocol:error', ({ path }) => path === `offsets.${agent_id}`)
+  await until(() => texts().includes('second'), { what: 'all of it anew' })
+  assert.deepEqual(texts(), ['first', '(set back)', 'second'])
+  assert.equal(readdirSync(disk).length, 2)
+  await stop(daemon)
+})

@@ -1,0 +1,301 @@
+import assert from 'node:assert/strict'
+import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { Agents } from '../../../src/agents/agents.ts'
+import { launcherLine } from '../../../src/agents/decode.ts'
+import { claude } from '../../../src/agents/runtimes/claude/index.ts'
+import { Standing } from '../../../src/daemon/standing.ts'
+import { Outbox } from '../../../src/link/outbox.ts'
+import { systemClock } from '../../../src/platform/clock.ts'
+import { createLogger } from '../../../src/platform/log.ts'
+import type { Activity, AnyEvent, Welcome } from '../../../src/protocol/index.ts'
+import { type Cleanup, tempDir } from '../../support/temp.ts'
+import { until } from '../../support/wait.ts'
+
+const logger = createLogger({ level: 'silent', stderr: 'none' })
+const NOW = '2026-01-01T00:00:00.000Z'
+
+/** An agent that has ended, and the part of a daemon that sends its journal. */
+class Machine {
+  readonly dir: string
+  agents!: Agents
+  #standing!: Standing
+  #outbox!: Outbox
+  /** Sent since the last welcome. */
+  frames = [] as Activity[]
+
+  constructor(t: Cleanup) {
+    this.dir = join(tempDir(t), 'agents')
+    for (const folder of ['', 'in', 'fed', 'run.1'])
+      mkdirSync(join(this.dir, 'a', folder), { recursive: true })
+    const spec = { version: 1, agent_id: 'a', command_id: 'c-1', created_at: NOW, spec: { cwd: this.dir } }
+    const run = { version: 1, run: 1, program: '/bin/true', launched_at: NOW, initialize_id: 'i' }
+    writeFileSync(this.at('spec.json'), JSON.stringify(spec))
+    writeFileSync(this.at('run.json'), JSON.stringify(run))
+    appendFileSync(this.at('activity.jsonl'), launcherLine({ subtype: 'started', run: 1 }))
+    appendFileSync(this.at('activity.jsonl'), launcherLine({ subtype: 'exited', run: 1, code: 0 }))
+    this.start()
+    t.after(() => this.agents.close())
+  }
+
+  at = (name: string) => join(this.dir, 'a', name)
+
+  get agent() {
+    return this.agents.get('a')
+  }
+
+  get size() {
+    return statSync(this.at('activity.jsonl')).size
+  }
+
+  start() {
+    this.agents = new Agents({
+      dir: this.dir,
+      runtimes: { claude },
+      program: async () => '/bin/true',
+      environment: {},
+      maxAgents: 1,
+      resumeTurns: false,
+      clock: systemClock,
+      logger,
+      nextRevision: () => 1,
+      changed: () => {},
+      observed: () => {},
+      grown: () => {},
+      removed: () => {},
+      crashLoops: () => {},
+      damaged: () => {},
+    })
+    this.agents.adopt()
+    this.#outbox = new Outbox((frame) => void this.frames.push(frame))
+    this.#standing = new Standing({ agents: this.agents, outbox: this.#outbox, logger })
+  }
+
+  /** @param clean whether the daemon wrote its cursors */
+  stop({ clean = true } = {}) {
+    this.part()
+    const cursor = readFileSync(this.at('cursor.json'))
+    this.agents.close()
+    if (!clean) writeFileSync(this.at('cursor.json'), cursor)
+  }
+
+  part() {
+    this.#standing.parted()
+  }
+
+  /** Welcomed by a server; what is sent is in `frames`. @returns the fault */
+  welcome(welcome: Pick<Welcome, 'offsets' | 'journals'>) {
+    this.frames = []
+    const { held, wrong } = this.#standing.welcomed({
+      type: 'server:welcome',
+      protocol: { version: 1 },
+      server_version: '',
+      capabilities: [],
+      ...welcome,
+    })
+    this.#outbox.open(this.agents, welcome.offsets, held)
+    return wrong[0]
+  }
+
+  acknowledge(offset: number) {
+    return this.#standing.acknowledged({ type: 'agent:ack', offsets: { a: offset } })[0]
+  }
+
+  resend(from: number) {
+    return this.#standing.asked({ type: 'agent:resend', agent_id: 'a', from })[0]
+  }
+
+  says(...words: string[]) {
+    for (const word of words) appendFileSync(this.at('activity.jsonl'), `{"type":"new","said":"${word}"}\n`)
+    while (this.agent.catchUp());
+    this.#outbox.offer(this.agent)
+  }
+
+  get end() {
+    return this.agent.status().end
+  }
+}
+
+/** What the frames say, in order, each of which must begin where the one before ended. */
+function said(frames: Activity[]): string[] {
+  for (const [n, { from }] of frames.entries()) if (n > 0) assert.equal(from, frames[n - 1]!.to)
+  return words(frames.flatMap(({ events }) => events))
+}
+
+const words = (events: AnyEvent[]) =>
+  events.map((event) => {
+    if (event.kind === 'unknown') return String((event as unknown as { raw: { said: string } }).raw.said)
+    return event.kind
+  })
+
+/** A machine whose server has more than a backup that it was set back to. */
+function setBack(t: Cleanup) {
+  const machine = new Machine(t)
+  machine.welcome({ offsets: {} })
+  machine.says('one')
+  machine.acknowledge(machine.end)
+  machine.agent.save()
+  const backup = join(tempDir(t), 'backup')
+  cpSync(machine.dir, backup, { recursive: true })
+  const kept = machine.end
+  machine.says('two', 'three')
+  machine.acknowledge(machine.end)
+  const had = machine.end
+  machine.stop()
+  rmSync(machine.dir, { recursive: true })
+  cpSync(backup, machine.dir, { recursive: true })
+  machine.start()
+  return { machine, kept, had }
+}
+
+test('a journal that was set back goes on behind what the server has, with a word on what is missing', (t) => {
+  const { machine, kept, had } = setBack(t)
+  // Before the server is there.
+  machine.says('again')
+  assert.equal(machine.welcome({ offsets: { a: had } }), undefined)
+  machine.says('after')
+  assert.equal(machine.frames[0]?.from, had)
+  assert.deepEqual(said(machine.frames), ['set_back', 'again', 'after'])
+  const { journal, end } = machine.agent.status()
+  const [mark] = machine.frames[0]!.events
+  const expected = { kind: 'set_back', offset: had, index: 0, journal, from: kept, to: had, time: mark?.time }
+  assert.deepEqual(mark, expected)
+  assert.ok(journal)
+  assert.ok(machine.frames.every((frame) => frame.journal === journal))
+  assert.equal(end, machine.size)
+
+  // Another daemon, and a server that has lost all: the whole of it, the hole as nothing.
+  machine.acknowledge(end)
+  machine.stop()
+  machine.start()
+  assert.equal(machine.welcome({ offsets: { a: end }, journals: { a: journal } }), undefined)
+  assert.equal(machine.frames.length, 0)
+  machine.part()
+  machine.welcome({ offsets: {} })
+  assert.equal(machine.frames[0]?.from, 0)
+  assert.deepEqual(said(machine.frames).slice(-4), ['one', 'set_back', 'again', 'after'])
+  assert.deepEqual(new Set(machine.frames.map((frame) => frame.journal)), new Set([undefined, journal]))
+})
+
+test('a journal that has grown beyond the server again, without one, is known to have been set back', (t) => {
+  const { machine, had } = setBack(t)
+  machine.says(...Array.from({ length: 100 }, (_, n) => `again ${n}`))
+  // It takes two daemons to find a server.
+  machine.stop()
+  machine.start()
+  assert.ok(machine.end > had)
+  assert.equal(machine.welcome({ offsets: { a: had } }), undefined)
+  assert.equal(machine.frames[0]?.from, had)
+  assert.deepEqual(said(machine.frames).slice(0, 3), ['set_back', 'again 0', 'again 1'])
+  assert.equal(said(machine.frames).length, 101)
+  assert.equal(machine.frames.at(-1)?.to, machine.size)
+})
+
+test('a journal is set back as often as its machine is', (t) => {
+  const { machine, had } = setBack(t)
+  machine.welcome({ offsets: { a: had } })
+  machine.acknowledge(machine.end)
+  machine.stop()
+  machine.start()
+  machine.says('again')
+  machine.welcome({ offsets: { a: had + 5000 } })
+  assert.deepEqual(said(machine.frames), ['set_back', 'again'])
+  assert.equal(machine.frames[0]?.from, had + 5000)
+  machine.part()
+  machine.welcome({ offsets: {} })
+  assert.deepEqual(said(machine.frames).slice(-4), ['one', 'set_back', 'set_back', 'again'])
+})
+
+test('a daemon that was killed while it had a server does not take that for a machine that was set back', (t) => {
+  const machine = new Machine(t)
+  machine.agent.save()
+  machine.stop()
+  machine.start()
+  machine.welcome({ offsets: {} })
+  machine.says('one', 'two')
+  machine.stop({ clean: false })
+  machine.start()
+  assert.equal(machine.welcome({ offsets: { a: machine.end } }), undefined)
+  assert.equal(machine.agent.status().journal, undefined)
+})
+
+test('a generation that this machine never had is no part of its journal', (t) => {
+  const machine = new Machine(t)
+  machine.welcome({ offsets: {} })
+  machine.says('one')
+  machine.acknowledge(machine.end)
+  const had = machine.end
+  machine.says('two')
+  machine.part()
+  assert.equal(machine.welcome({ offsets: { a: had }, journals: { a: 'of-a-copy' } }), undefined)
+  assert.deepEqual(said(machine.frames), ['set_back', 'two'])
+  machine.acknowledge(machine.end)
+  machine.part()
+  const wrong = machine.welcome({ offsets: { a: 3 }, journals: { a: 'of-a-copy' } })
+  assert.deepEqual([wrong?.code, wrong?.path], ['invalid', 'offsets.a'])
+  assert.equal(machine.frames.length, 0)
+})
+
+test('an agent that appends while its journal is moved on loses nothing', async (t) => {
+  const { machine, had } = setBack(t)
+  appendFileSync(machine.at('activity.jsonl'), launcherLine({ subtype: 'started', run: 1 }))
+  const writer = (await import('node:child_process')).spawn(
+    process.execPath,
+    [
+      '-e',
+      `const { appendFileSync } = require('node:fs')
+       for (let n = 0; n < 20000; n++) appendFileSync(process.argv[1], '{"type":"new","said":"' + n + '"}\\n')`,
+      machine.at('activity.jsonl'),
+    ],
+    { stdio: 'ignore' },
+  )
+  t.after(() => writer.kill('SIGKILL'))
+  const gone = new Promise((resolve) => writer.once('exit', resolve))
+  await until(() => machine.size > had, { what: 'a journal that grows' })
+  machine.agent.catchUp()
+  assert.ok(!machine.agent.ended)
+  machine.welcome({ offsets: { a: had } })
+  await gone
+  const numbers = () => {
+    while (machine.agent.catchUp());
+    machine.says()
+    machine.acknowledge(machine.frames.at(-1)!.to)
+    return said(machine.frames).filter((word) => /^\d+$/.test(word))
+  }
+  await until(() => numbers().at(-1) === '19999', { what: 'the last of it' })
+  assert.equal(new Set(numbers()).size, 20000)
+  assert.equal(numbers().length, 20000)
+})
+
+test('a server that stands where no server can stand is told so, and gets nothing made of half a line', (t) => {
+  const machine = new Machine(t)
+  machine.welcome({ offsets: {} })
+  machine.says('one', 'two')
+  machine.acknowledge(machine.end)
+  const { end } = machine
+  const wrong = (fault: { code: string; path?: string | undefined } | undefined) => [fault?.code, fault?.path]
+  for (const offset of [end - 1, end - 40, 2, end + 1, 2 ** 50]) {
+    machine.frames = []
+    assert.deepEqual(wrong(machine.acknowledge(offset)), ['invalid', 'offsets.a'], `ack ${offset}`)
+    assert.deepEqual(wrong(machine.resend(offset)), ['invalid', 'from'], `resend ${offset}`)
+    assert.equal(machine.frames.length, 0)
+  }
+  assert.equal(machine.agent.acked, end)
+  for (const offset of [end - 1, 2, 2 ** 50]) {
+    machine.part()
+    assert.deepEqual(
+      wrong(machine.welcome({ offsets: { a: offset } })),
+      ['invalid', 'offsets.a'],
+      `${offset}`,
+    )
+    machine.says('three')
+    assert.equal(machine.frames.length, 0)
+  }
+  // It says something that makes sense.
+  assert.equal(machine.resend(end), undefined)
+  assert.deepEqual(said(machine.frames), ['three', 'three', 'three'])
+  machine.part()
+  assert.deepEqual(wrong(machine.welcome({ offsets: { a: end, nobody: 5 } })), ['invalid', 'offsets.nobody'])
+  assert.equal(machine.frames[0]?.from, end)
+})
