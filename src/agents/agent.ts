@@ -160,7 +160,7 @@ export class Agent {
     if (this.contact.begin(to)) this.#saveNow()
     if (changed) this.touch()
     else this.#waiters.wake()
-    return { from, to, ...(journal !== undefined && { journal }), events, more: to === end }
+    return { from, to, ...(journal !== undefined && { journal }), events, more: to >= end }
   }
 
   /** Takes what is behind the snapshot into it, whatever the link does. @returns whether there may be more */
@@ -193,11 +193,14 @@ export class Agent {
     this.#unsaved ??= 'grown'
   }
 
-  /** Begins a new generation of the journal at `offset` or behind it: all that no server has had goes there. @throws the system's error */
+  /**
+   * Begins a new generation of the journal, for a server that has it up to `offset`: all that no server has had goes
+   * there, or the whole of it where the server has less than that. @throws the system's error
+   */
   beginGeneration(offset: number) {
-    const from = this.journal.lineStart(this.contact.known) ?? this.#snapshot.offset
-    if (from > offset) throw new Error('the server has something else instead')
-    const where = { from, to: offset, running: !this.ended, time: this.#now() }
+    const unknown = this.journal.lineStart(this.contact.known) ?? this.#snapshot.offset
+    const from = unknown <= offset ? unknown : this.begin
+    const where = { from, to: Math.max(offset, from), running: !this.ended, time: this.#now() }
     this.#snapshot.offset += this.generations.begin(this.journal, where)
     this.contact.moved(offset)
     this.#saveNow()

@@ -24,8 +24,8 @@ const GenerationsRecord = z.object({
 })
 type Generation = z.infer<typeof GenerationsRecord>['generations'][number]
 
-/** Bytes of a journal that were never written: offsets that belong to what a server has and this machine does not. */
-export interface Hole {
+/** Bytes `[from, to)` of a journal. */
+export interface Span {
   from: number
   to: number
 }
@@ -49,8 +49,10 @@ export class Generations {
     return this.#all.at(-1)?.name
   }
 
-  get #holes(): Hole[] {
-    return this.#all.map(({ from, at }) => ({ from, to: at }))
+  get #holes(): Span[] {
+    const holes = this.#all.map(({ from, at }) => ({ from, to: at }))
+    // A later one may reach over those before it.
+    return holes.filter(({ from }, n) => holes.slice(n + 1).every((later) => later.from > from))
   }
 
   /** Name of the one that the byte at `offset` belongs to. */
@@ -75,13 +77,13 @@ export class Generations {
   /**
    * Begins a new one at offset `to` or a little behind it, with what the journal has from `from` on.
    * @param running whether the agent may be appending meanwhile
-   * @returns how far each byte of that was moved
+   * @returns how far the end of that was moved
    * @throws the system's error
    */
-  begin(journal: Journal, { from, to, running, time }: Hole & { running: boolean; time: string }): number {
+  begin(journal: Journal, { from, to, running, time }: Span & { running: boolean; time: string }): number {
     const name = randomUUID().slice(0, 8)
     const marker = setBackLine({ journal: name, from, to, time })
-    const { at, shift } = moveOn(journal.path, { from, to, running, marker })
+    const { at, shift } = moveOn(journal.path, { from, to, running, marker, holes: journal.holes })
     this.#all.push({ name, from, at })
     journal.holes = this.#holes
     try {

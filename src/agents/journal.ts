@@ -1,6 +1,6 @@
 import { appendFileSync, closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { Limits } from '../protocol/index.ts'
-import type { Hole } from './generations.ts'
+import type { Span } from './generations.ts'
 
 const NEWLINE = 10
 /** One read(2) from the page cache takes microseconds; more would hold up the event loop. */
@@ -28,8 +28,8 @@ export class Journal {
   #fd: number | undefined
   /** A started line that has no newline yet: where it starts, and how far it was searched for one. */
   #open = { start: -1, searched: 0 }
-  /** In order, each beginning and ending at the start of a line. */
-  holes: readonly Hole[] = []
+  /** Where there is nothing to read, in order, each from the start of a line to the start of another. */
+  holes: readonly Span[] = []
 
   constructor(path: string) {
     this.path = path

@@ -1,4 +1,5 @@
 import { appendFileSync, closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
+import type { Span } from './generations.ts'
 
 const CHUNK_BYTES = 1024 * 1024
 
@@ -11,34 +12,51 @@ export interface MoveOn {
   running: boolean
   /** A line without its newline, written before what is moved. */
   marker: string
+  /** In order; not moved. */
+  holes: readonly Span[]
 }
 
 /**
  * Moves the end of a journal, from `from` on, to offset `to` or a little behind it, and leaves a hole. The agent goes on
  * appending behind what was moved.
- * @returns `at`: where the marker is now; `shift`: how far each byte was moved
+ * @returns `at`: where the marker is now; `shift`: how far the last byte was moved
  * @throws the system's error: the disk is full, or files cannot be so long. Nothing is moved then
  */
-export function moveOn(path: string, { from, to, running, marker }: MoveOn): { at: number; shift: number } {
+export function moveOn(
+  path: string,
+  { from, to, running, marker, holes }: MoveOn,
+): { at: number; shift: number } {
   const line = Buffer.from(`${marker}\n`)
   const fd = openSync(path, 'r+')
   try {
     const size = fstatSync(fd).size
+    const parts = partsOf(from, size, holes)
     // What the agent appends in this moment must not reach the place that is about to be written.
     const at = Math.max(to, size + (running ? CHUNK_BYTES : 0))
-    const shift = at + line.length - from
+    const end = parts.reduce((sum, part) => sum + part.to - part.from, at + line.length)
     // From here on the agent appends behind the place of what is moved.
-    if (size > from) writeSync(fd, Buffer.alloc(1), 0, 1, size + shift - 1)
+    if (parts.length > 0) writeSync(fd, Buffer.alloc(1), 0, 1, end - 1)
     writeSync(fd, line, 0, line.length, at)
     const late = appendedBefore(fd, size, at)
-    copy(fd, { from, to: size, shift })
+    let place = at + line.length
+    for (const part of parts) place = copy(fd, part, place)
     if (late.length > 0) appendFileSync(path, late)
-    erase(fd, from, size + late.length)
+    for (const part of parts) erase(fd, part)
+    erase(fd, { from: size, to: size + late.length })
     fsyncSync(fd)
-    return { at, shift }
+    return { at, shift: end - size }
   } finally {
     closeSync(fd)
   }
+}
+
+/** What there is of `[from, to)` between holes. */
+function partsOf(from: number, to: number, holes: readonly Span[]): Span[] {
+  const ends = [...holes, { from: to, to }]
+  const starts = [{ to: 0 }, ...holes]
+  return ends
+    .map((hole, n) => ({ from: Math.max(from, starts[n]!.to), to: hole.from }))
+    .filter((part) => part.to > part.from)
 }
 
 /** What was appended at `size` just before the file became longer. */
@@ -49,19 +67,20 @@ function appendedBefore(fd: number, size: number, at: number): Buffer {
   return bytes.subarray(0, end === -1 ? read : end)
 }
 
-/** Copies `[from, to)` to where it belongs; the ranges do not overlap. */
-function copy(fd: number, { from, to, shift }: { from: number; to: number; shift: number }) {
+/** Copies a part to `place`, which it does not reach. @returns the place behind it */
+function copy(fd: number, { from, to }: Span, place: number): number {
   const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, to - from))
   for (let done = from; done < to; ) {
     const read = readSync(fd, chunk, 0, Math.min(chunk.length, to - done), done)
-    if (read === 0) return
-    writeSync(fd, chunk, 0, read, done + shift)
+    if (read === 0) break
+    writeSync(fd, chunk, 0, read, place + done - from)
     done += read
   }
+  return place + to - from
 }
 
 /** Its old place must not be read again as something that was said twice. */
-function erase(fd: number, from: number, to: number) {
+function erase(fd: number, { from, to }: Span) {
   const zeros = Buffer.alloc(Math.min(CHUNK_BYTES, to - from))
   for (let done = from; done < to; done += zeros.length)
     writeSync(fd, zeros, 0, Math.min(zeros.length, to - done), done)

@@ -149,7 +149,7 @@ export class Daemon {
       crashLoops: (agents) => this.#health.crashLoops(agents),
       damaged: (path) => this.#damagedAt(path),
     })
-    this.#standing = new Standing({ agents: this.#agents, outbox: this.#outbox, logger })
+    this.#standing = new Standing({ agents: this.#agents, outbox: this.#outbox, clock, logger })
     this.updates = new Updates({
       stateDir: paths.dir,
       version: VERSION,
@@ -342,9 +342,8 @@ export class Daemon {
   }
 
   #live(welcome: Welcome): ProtocolError[] {
-    const { held, wrong } = this.#standing.welcomed(welcome)
     this.#statuses.flush()
-    this.#outbox.open(this.#agents, welcome.offsets, held)
+    const wrong = this.#standing.welcomed(welcome)
     this.updates.accepted()
     void this.#admission.runtimesKnown()
     return wrong
@@ -387,8 +386,7 @@ export class Daemon {
 
   #removed(agentId: string) {
     const agent = this.#agents.find(agentId)
-    if (agent) this.#outbox.drop(agent)
-    this.#standing.removed(agentId)
+    if (agent) this.#standing.removed(agent)
     this.#statuses.drop(agentId)
   }
 

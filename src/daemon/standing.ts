@@ -1,14 +1,19 @@
 import type { Agent } from '../agents/agent.ts'
 import type { Outbox } from '../link/outbox.ts'
+import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Ack, ProtocolError, Resend, Welcome } from '../protocol/index.ts'
 
 /** Beyond a journal's end no server has more of it than this, in bytes. */
 const MOST_AHEAD_BYTES = 2 ** 36
 
+/** How long a server may take to say where to go on, if what it said makes no sense. */
+const PATIENCE_MS = 30_000
+
 export interface StandingOptions {
   agents: Iterable<Agent> & { find(agentId: string): Agent | undefined }
   outbox: Outbox
+  clock: Clock
   logger: Logger
 }
 
@@ -17,6 +22,8 @@ export class Standing {
   readonly #options: StandingOptions
   /** Removed while the server may still have acknowledged them. */
   readonly #removed = new Set<string>()
+  /** Agents of which nothing is sent, until that time is over. */
+  readonly #held = new Map<Agent, Timer>()
 
   constructor(options: StandingOptions) {
     this.#options = options
@@ -25,21 +32,25 @@ export class Standing {
   /**
    * The server has welcomed this daemon. A journal that the server has more of than this machine goes on in a new
    * generation.
-   * @returns agents of which nothing can be sent, and what is wrong with the welcome, if anything
+   * @returns what is wrong with the welcome, if anything
    */
-  welcomed({ offsets, journals }: Welcome): { held: Set<Agent>; wrong: ProtocolError[] } {
+  welcomed({ offsets, journals }: Welcome): ProtocolError[] {
+    const { agents, outbox, clock } = this.#options
     this.#removed.clear()
-    const held = new Set<Agent>()
     const problems = new Map<string, string>()
-    for (const agent of this.#options.agents) {
+    for (const agent of agents) {
       const offset = own(offsets, agent.id) ?? 0
       const problem = this.#meet(agent, offset, journals && { name: own(journals, agent.id) })
       if (problem === undefined) continue
-      held.add(agent)
+      this.#held.set(
+        agent,
+        clock.setTimeout(() => this.#goOn(agent, offset), PATIENCE_MS),
+      )
       problems.set(agent.id, problem)
     }
-    for (const id of Object.keys(offsets)) if (!this.#options.agents.find(id)) problems.set(id, unknown(id))
-    return { held, wrong: faults('server:welcome', problems) }
+    for (const id of Object.keys(offsets)) if (!agents.find(id)) problems.set(id, unknown(id))
+    outbox.open(agents, offsets, new Set(this.#held.keys()))
+    return faults('server:welcome', problems)
   }
 
   /** Takes what makes sense of it. @returns what is wrong with the rest */
@@ -64,6 +75,7 @@ export class Standing {
     if (!agent) return [invalid(type, 'agent_id', unknown(agent_id))]
     const problem = misplaced(agent, from)
     if (problem !== undefined) return [invalid(type, 'from', `${agent_id}: ${problem}`)]
+    this.#release(agent)
     outbox.resend(agent, from)
     return []
   }
@@ -72,32 +84,48 @@ export class Standing {
   parted() {
     this.#options.outbox.close()
     for (const agent of this.#options.agents) agent.parted()
+    for (const agent of this.#held.keys()) this.#release(agent)
   }
 
-  removed(agentId: string) {
-    this.#removed.add(agentId)
+  removed(agent: Agent) {
+    this.#removed.add(agent.id)
+    this.#release(agent)
+    this.#options.outbox.drop(agent)
+  }
+
+  #release(agent: Agent) {
+    const timer = this.#held.get(agent)
+    if (timer) this.#options.clock.clearTimeout(timer)
+    this.#held.delete(agent)
+  }
+
+  /** The server did not say where to go on: what is here is another journal for it. */
+  #goOn(agent: Agent, offset: number) {
+    this.#release(agent)
+    if (this.#begin(agent, offset) === undefined) this.#options.outbox.resend(agent, offset)
   }
 
   /** @param known generation of what the server has, where it knows of generations */
   #meet(agent: Agent, offset: number, known: { name: string | undefined } | undefined): string | undefined {
     const { told } = agent.contact
     const foreign = known !== undefined && offset > 0 && !agent.generations.includes(known.name, offset)
+    return offset > told || foreign ? this.#begin(agent, offset) : misplaced(agent, offset)
+  }
+
+  /** @returns why the journal cannot go on from there, if it cannot */
+  #begin(agent: Agent, offset: number): string | undefined {
+    const { told } = agent.contact
+    if (offset - told > MOST_AHEAD_BYTES) return `${offset} is too far beyond its end`
     try {
-      if (offset > told || foreign) {
-        if (offset - told > MOST_AHEAD_BYTES) return `${offset} is too far beyond its end`
-        agent.beginGeneration(offset)
-        this.#options.logger.warn(
-          { agent_id: agent.id, server_has: offset, machine_has: told, journal: agent.generations.current },
-          'this machine was set back to an earlier day: the journal goes on behind what the server has',
-        )
-      } else {
-        const problem = misplaced(agent, offset)
-        if (problem !== undefined) return problem
-      }
-      return undefined
+      agent.beginGeneration(offset)
     } catch (error) {
       return `the journal cannot go on from ${offset}: ${(error as Error).message}`
     }
+    this.#options.logger.warn(
+      { agent_id: agent.id, server_has: offset, machine_has: told, journal: agent.generations.current },
+      'the server has more of this journal than this machine, or another one: it goes on behind that',
+    )
+    return undefined
   }
 }
 

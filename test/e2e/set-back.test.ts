@@ -1,10 +1,11 @@
-// Needs: python3
+// Needs: git, python3
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Activity, Event } from '../../src/protocol/index.ts'
+import { builtAt, hasCommit } from '../support/earlier-release.ts'
 import { fakeStage } from '../support/fake-agent.ts'
 import { PythonServer } from '../support/python-server.ts'
 import { freePort, RUN, type Stage } from '../support/stage.ts'
@@ -19,6 +20,7 @@ function machineFolder(stage: Stage) {
   const names = () => readdirSync(stage.state).filter((name) => name !== 'hub')
   return {
     save() {
+      rmSync(backup, { recursive: true, force: true })
       mkdirSync(backup)
       for (const name of names())
         cpSync(of(stage.state)(name), of(backup)(name), {
@@ -149,4 +151,65 @@ test('a server in another language keeps both, and goes on where its own folder 
   assert.deepEqual(texts(), ['first', '(set back)', 'second'])
   assert.equal(readdirSync(disk).length, 2)
   await stop(daemon)
+})
+
+/** A version that machines have, and go back to. */
+const EARLIER = 'cc3fa4690bd78b5930578bb03025aa2552713177'
+
+test('of daemon and hub either may be an earlier version, before and after a machine was set back', async (t) => {
+  assert.ok(
+    hasCommit(EARLIER),
+    'This clone lacks the history that the test builds from: git fetch --unshallow',
+  )
+  const stage = await fakeStage(t)
+  const earlier = join(stage.dir, 'earlier.cjs')
+  writeFileSync(earlier, await builtAt(t, EARLIER, '0.9.0'))
+  const later = stage.daemonCommand
+  const folder = machineFolder(stage)
+  const old = [process.execPath, earlier]
+  const hub = await stage.hub(old)
+  const run = async (command: string[], ...prompts: string[]) => {
+    stage.daemonCommand = command
+    const daemon = await stage.daemon()
+    for (const prompt of prompts) {
+      const from = (await stage.events(id)).length
+      assert.equal((await stage.command(id, 'resume', { prompt })).state, 'succeeded')
+      await stage.eventually(id, 'turn_result', () => true, from)
+      assert.equal((await stage.command(id, 'stop')).state, 'succeeded')
+    }
+    daemon.kill('SIGTERM')
+    assert.equal(await daemon.ended, 0)
+  }
+  const texts = async () => textsOf(await stage.events(id))
+
+  stage.daemonCommand = old
+  const daemon = await stage.daemon()
+  const id = await stage.start({ prompt: 'first' })
+  await stage.eventually(id, 'turn_result')
+  daemon.kill('SIGTERM')
+  await daemon.ended
+  folder.save()
+  await run(old, 'lost with the earlier hub')
+  folder.restore()
+  await run(later, 'second')
+  assert.deepEqual(await texts(), ['first', 'second'])
+  hub.kill('SIGTERM')
+  await hub.ended
+
+  await stage.hub()
+  folder.save()
+  await run(later, 'third')
+  folder.restore()
+  await run(later, 'fourth')
+  await run(old, 'fifth')
+  await run(later, 'sixth')
+  const expected = ['first', 'second', 'third', '(set back)', 'fourth', 'fifth', 'sixth']
+  assert.deepEqual(await texts(), expected)
+
+  folder.restore()
+  await run(old, 'seventh', 'eighth')
+  await run(later, 'ninth')
+  assert.deepEqual(await texts(), [...expected, '(set back)', 'seventh', 'eighth', 'ninth'])
+  const places = (await stage.events(id)).map(({ offset, index }) => `${offset}.${index}`)
+  assert.equal(new Set(places).size, places.length)
 })

@@ -100,8 +100,9 @@ export class Stage {
     }
   }
 
-  async hub(): Promise<Running> {
-    const hub = this.run(['hub', '--host', '127.0.0.1', '--port', String(this.port)])
+  /** @param command what is run as the hub */
+  async hub(command: string[] = RUN): Promise<Running> {
+    const hub = this.run(['hub', '--host', '127.0.0.1', '--port', String(this.port)], {}, command)
     await until(
       () =>
         fetch(`${this.hubUrl}/health`).then(

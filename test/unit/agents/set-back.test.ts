@@ -10,6 +10,7 @@ import { Outbox } from '../../../src/link/outbox.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { createLogger } from '../../../src/platform/log.ts'
 import type { Activity, AnyEvent, Welcome } from '../../../src/protocol/index.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
 import { type Cleanup, tempDir } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
 
@@ -19,6 +20,7 @@ const NOW = '2026-01-01T00:00:00.000Z'
 /** An agent that has ended, and the part of a daemon that sends its journal. */
 class Machine {
   readonly dir: string
+  readonly clock = new ManualClock()
   agents!: Agents
   #standing!: Standing
   #outbox!: Outbox
@@ -69,7 +71,7 @@ class Machine {
     })
     this.agents.adopt()
     this.#outbox = new Outbox((frame) => void this.frames.push(frame))
-    this.#standing = new Standing({ agents: this.agents, outbox: this.#outbox, logger })
+    this.#standing = new Standing({ agents: this.agents, outbox: this.#outbox, clock: this.clock, logger })
   }
 
   /** @param clean whether the daemon wrote its cursors */
@@ -87,15 +89,14 @@ class Machine {
   /** Welcomed by a server; what is sent is in `frames`. @returns the fault */
   welcome(welcome: Pick<Welcome, 'offsets' | 'journals'>) {
     this.frames = []
-    const { held, wrong } = this.#standing.welcomed({
+    const [wrong] = this.#standing.welcomed({
       type: 'server:welcome',
       protocol: { version: 1 },
       server_version: '',
       capabilities: [],
       ...welcome,
     })
-    this.#outbox.open(this.agents, welcome.offsets, held)
-    return wrong[0]
+    return wrong
   }
 
   acknowledge(offset: number) {
@@ -232,9 +233,15 @@ test('a generation that this machine never had is no part of its journal', (t) =
   assert.deepEqual(said(machine.frames), ['set_back', 'two'])
   machine.acknowledge(machine.end)
   machine.part()
-  const wrong = machine.welcome({ offsets: { a: 3 }, journals: { a: 'of-a-copy' } })
-  assert.deepEqual([wrong?.code, wrong?.path], ['invalid', 'offsets.a'])
-  assert.equal(machine.frames.length, 0)
+  // It has less than this journal was known to have been taken: which part of it, nobody knows.
+  assert.equal(machine.welcome({ offsets: { a: 3 }, journals: { a: 'of-another' } }), undefined)
+  assert.equal(machine.frames[0]?.from, 3)
+  const all = ['process_started', 'process_exited', 'one', 'set_back', 'two']
+  assert.deepEqual(said(machine.frames), ['set_back', ...all])
+  machine.stop()
+  machine.start()
+  machine.welcome({ offsets: {} })
+  assert.deepEqual(said(machine.frames), ['set_back', ...all])
 })
 
 test('an agent that appends while its journal is moved on loses nothing', async (t) => {
@@ -296,6 +303,18 @@ test('a server that stands where no server can stand is told so, and gets nothin
   assert.equal(machine.resend(end), undefined)
   assert.deepEqual(said(machine.frames), ['three', 'three', 'three'])
   machine.part()
-  assert.deepEqual(wrong(machine.welcome({ offsets: { a: end, nobody: 5 } })), ['invalid', 'offsets.nobody'])
-  assert.equal(machine.frames[0]?.from, end)
+  // It never says anything more.
+  assert.deepEqual(wrong(machine.welcome({ offsets: { a: 2 } })), ['invalid', 'offsets.a'])
+  machine.clock.pass(29_000)
+  assert.equal(machine.frames.length, 0)
+  machine.clock.pass(1000)
+  assert.equal(machine.frames[0]?.from, 2)
+  assert.equal(said(machine.frames)[0], 'set_back')
+  assert.deepEqual(said(machine.frames).slice(-3), ['three', 'three', 'three'])
+  const all = machine.end
+  machine.acknowledge(all)
+  machine.says('four')
+  machine.part()
+  assert.deepEqual(wrong(machine.welcome({ offsets: { a: all, nobody: 5 } })), ['invalid', 'offsets.nobody'])
+  assert.equal(machine.frames[0]?.from, all)
 })
