@@ -42,6 +42,7 @@ import type { Invocation } from './relaunch.ts'
 import { standDown, stopAll } from './stand-down.ts'
 import { Standing } from './standing.ts'
 import { Statuses } from './statuses.ts'
+import { tellCopied, tellSuperseded } from './tell-copied.ts'
 import { tellForeign } from './tell-foreign.ts'
 import { tellNewMachine } from './tell-new-machine.ts'
 import { UpdateHealth } from './update-health.ts'
@@ -113,6 +114,7 @@ export class Daemon {
       message: (message) => this.#message(message),
       down: () => this.#standing.parted(),
       refused: (refusal) => this.updates.refused(refusal),
+      superseded: (message) => tellSuperseded(message, paths, this.#health),
     })
     this.#statuses = new Statuses(this.#link)
     this.#outbox = new Outbox((activity) => this.#link.send(activity))
@@ -205,6 +207,7 @@ export class Daemon {
       logger,
     })
     tellNewMachine(this.#machine, paths, logger)
+    tellCopied(this.#machine, paths, this.#health, logger, this.#startedAt)
     if (this.#machine.damaged) this.#damagedAt(this.#machine.damaged)
     this.#agents.adopt()
     tellForeign(this.#agents, this.#health, logger)

@@ -4,7 +4,7 @@ import * as z from 'zod/mini'
 import { readJson, setAside, writeAtomic, writeDurable } from '../platform/files.ts'
 
 /** `machine.json` in the state folder. */
-const MachineRecord = z.object({
+export const MachineRecord = z.object({
   version: z.literal(1),
   machine_id: z.string(),
   created_at: z.string(),

@@ -18,16 +18,13 @@ import {
   type Refuse,
   type Welcome,
 } from '../protocol/index.ts'
+import { refusedRetryMs } from './refused-retry.ts'
 import { isUp, type LinkState, type LinkStimulus, step } from './states.ts'
 
 /** From dialing to the server's welcome. */
 const GREETING_MS = 15_000
 /** A link that lasted this long was a good one: the next failure is retried soon again. */
 const STABLE_MS = 30_000
-/** Between tries when the server refuses this daemon: nothing here will change that by itself. */
-const REFUSED_RETRY_MS = 5 * 60_000
-/** What a server's `retry_after_s` may ask for. */
-const RETRY_AFTER_S = { least: 1, most: 24 * 3600 }
 /** What may wait to be sent to a server that does not read: the longest frame, and what else is on the way meanwhile. */
 const BUFFERED_BYTES = 2 * Limits.frame_bytes
 /** Frames in a row that cannot be taken, after which the link is of no use. */
@@ -52,6 +49,8 @@ export interface LinkOptions {
   message(message: Exclude<FromServer, Welcome | Refuse> | Command): ProtocolError[]
   down(): void
   refused(refusal: Refuse): void
+  /** Another daemon has taken this one's place: this link is over for good. */
+  superseded(message: string): void
 }
 
 export interface LinkInfo {
@@ -259,7 +258,6 @@ export class Link {
     else this.#faults = 0
   }
 
-  /** @returns what is wrong with it, if anything */
   #take(message: FromServer | Command): ProtocolError[] {
     switch (message.type) {
       case 'server:welcome':
@@ -287,7 +285,6 @@ export class Link {
     }
   }
 
-  /** @param errors what is wrong with one frame */
   #fault(...errors: ProtocolError[]) {
     this.#options.logger.warn({ errors }, 'the server sent something that cannot be taken')
     if (++this.#faults >= FAULTS_IN_A_ROW)
@@ -349,15 +346,12 @@ export class Link {
       logger.error({ code: refusal.code }, `refused by the server: ${refusal.message}`)
     this.#saidRefused = refusal.code
     this.#options.refused(refusal)
-    const { retry_after_s } = refusal
-    const { least, most } = RETRY_AFTER_S
-    const wait =
-      retry_after_s === undefined ? REFUSED_RETRY_MS : Math.min(Math.max(retry_after_s, least), most) * 1000
-    this.#lost(this.#socket, refusal.message, undefined, wait)
+    this.#lost(this.#socket, refusal.message, undefined, refusedRetryMs(refusal))
   }
 
   #superseded(message: string) {
     this.#lastError = message || 'another daemon connected with this machine identity'
+    this.#options.superseded(this.#lastError)
     this.#options.logger.error(
       `The server closed the link for good: ${this.#lastError.replace(/\.$/, '')}. If this machine is a copy of another, delete machine.json in its state folder and restart.`,
     )

@@ -72,6 +72,7 @@ export const HealthProblemCode = z.enum([
   'was_asleep',
   'state_damaged',
   'state_read_only',
+  'state_copied',
   'update_failed',
   'crash_loop',
   'agents_of_another_user',

@@ -1,12 +1,13 @@
 // Needs: git, python3
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { execa } from 'execa'
 import type { Activity, Event } from '../../src/protocol/index.ts'
 import { builtAt, hasCommit } from '../support/earlier-release.ts'
 import { fakeStage } from '../support/fake-agent.ts'
+import { LightServer } from '../support/light-server.ts'
 import { PythonServer } from '../support/python-server.ts'
 import { freePort, RUN, type Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
@@ -77,8 +78,7 @@ test('a machine set back to an earlier day: what its server has stays, and all t
   )
   assert.ok((await stage.agent(id)).journal)
 
-  const run = (...args: string[]) => execFileSync(RUN[0], [...RUN.slice(1), ...args], { env: stage.env })
-  const log = String(run('agent', 'log', id))
+  const { stdout: log } = await execa(RUN[0], [...RUN.slice(1), 'agent', 'log', id], { env: stage.env })
   assert.match(log, /\n39 [\s\S]*! The machine has lost what is above from byte \d+ on[\s\S]*\nsecond/)
   // From its end on, as one that follows comes back.
   const last = places[before.length - 1]!
@@ -212,4 +212,30 @@ test('of daemon and hub either may be an earlier version, before and after a mac
   assert.deepEqual(await texts(), [...expected, '(set back)', 'seventh', 'eighth', 'ninth'])
   const places = (await stage.events(id)).map(({ offset, index }) => `${offset}.${index}`)
   assert.equal(new Set(places).size, places.length)
+})
+
+test('two daemons with copies of one state folder are told so, each with what to do', async (t) => {
+  const stage = await fakeStage(t)
+  const server = await LightServer.open(t)
+  server.daemon(stage)
+  const first = await server.caller()
+  const hello = await first.welcome()
+  const copy = join(stage.dir, 'copy')
+  cpSync(stage.state, copy, { recursive: true, filter: (path) => !/\/(daemon\.sock|lock)$/.test(path) })
+  server.daemon(stage, { FOMULAR_STATE_DIR: copy })
+  const second = await server.caller(2)
+  assert.equal((await second.welcome()).machine_id, hello.machine_id)
+  first.send({ type: 'server:refuse', code: 'superseded', message: 'Another daemon connected: build-8.' })
+  await first.ended()
+  const shown = (dir: string, command: string) =>
+    execa(RUN[0], [...RUN.slice(1), command], {
+      env: { ...stage.env, FOMULAR_STATE_DIR: dir },
+      reject: false,
+    }).then(({ stdout }) => stdout)
+  const ofCopy = await shown(copy, 'status')
+  assert.ok(ofCopy.includes(`is a copy of ${stage.state}`), ofCopy)
+  assert.match(ofCopy, /delete machine\.json, agents and ledger\.jsonl/)
+  const ofFirst = await shown(stage.state, 'status')
+  assert.match(ofFirst, /Another daemon connected: build-8\. This daemon stays cut off/)
+  assert.match(await shown(stage.state, 'doctor'), /Another daemon connected[\s\S]*restart/)
 })

@@ -39,6 +39,7 @@ const links = Array.from({ length: Number(count) }, (_, n) => {
     message: () => [],
     down() {},
     refused() {},
+    superseded() {},
   })
 })
 for (const link of links) link.start()

@@ -44,6 +44,7 @@ function connect(t: Cleanup, url: string, options: Partial<LinkOptions> = {}) {
     message: () => [],
     down: () => {},
     refused: () => {},
+    superseded: () => {},
     ...options,
   })
   t.after(() => link.close())

@@ -1,0 +1,85 @@
+import { join } from 'node:path'
+import * as z from 'zod/mini'
+import { readJson, writeAtomic } from '../platform/files.ts'
+import { visible } from '../platform/visible.ts'
+import type { HealthProblem } from '../protocol/index.ts'
+
+/** How long somebody is told that a state folder came from another machine: it may have been moved on purpose. */
+const TOLD_DAYS = 7
+const DAY_MS = 24 * 3_600_000
+
+/** Where a state folder is, by what does not come along with a copy of it. */
+const Place = z.object({
+  dir: z.string(),
+  hostname: z.string(),
+  /** Of the folder itself. */
+  folder: z.string(),
+  /** Of the installed system; absent where it has none. */
+  system: z.optional(z.string()),
+})
+export type Place = z.infer<typeof Place>
+
+/** `place.json` in the state folder. */
+const PlaceRecord = z.object({
+  version: z.literal(1),
+  /** A new identity has nothing to do with where the old one was. */
+  machine_id: z.string(),
+  here: Place,
+  /** Where it was before it came here. */
+  from: z.optional(z.object({ place: Place, since: z.string() })),
+})
+type PlaceRecord = z.infer<typeof PlaceRecord>
+
+export interface Origin {
+  dir: string
+  machineId: string
+  here: Place
+  now: string
+  /** Whether the folder with this identity is still there, and is the same machine. */
+  isThere(place: Place): boolean
+}
+
+/**
+ * Finds out whether the state folder is a copy of one that may still be in use, and writes down where it is now. A
+ * folder that was restored in its place, moved, or mounted into a new container is no copy.
+ * @returns the problem, if there is one
+ */
+export function examineOrigin(origin: Origin): Omit<HealthProblem, 'since' | 'code'> | undefined {
+  const { dir, machineId, here, now } = origin
+  const path = join(dir, 'place.json')
+  const read = readJson(path, PlaceRecord)
+  const known = read.ok && read.value.machine_id === machineId ? read.value : undefined
+  const came = known && here.folder !== known.here.folder && isElsewhere(origin, known.here)
+  const from = came ? { place: known.here, since: now } : known?.from
+  const record: PlaceRecord = { version: 1, machine_id: machineId, here, ...(from && { from }) }
+  try {
+    if (JSON.stringify(record) !== JSON.stringify(known)) writeAtomic(path, JSON.stringify(record))
+  } catch {
+    // A full disk: found out again at the next start.
+  }
+  return from && problemOf(origin, from)
+}
+
+const isElsewhere = ({ here, isThere }: Origin, before: Place) =>
+  isThere(before) ||
+  (before.system !== undefined && here.system !== undefined && before.system !== here.system)
+
+function problemOf({ dir, here, now, isThere }: Origin, { place, since }: NonNullable<PlaceRecord['from']>) {
+  const remedy = `If both are in use, make one of them a machine of its own: stop its daemon, delete machine.json, agents and ledger.jsonl in its state folder, and enroll it again with --force.`
+  if (place.system === here.system)
+    return isThere(place)
+      ? {
+          severity: 'warning' as const,
+          message: `The state folder ${dir} is a copy of ${visible(place.dir)}: both are one machine to the server, which hears only one of them.`,
+          remedy,
+        }
+      : undefined
+  const until = Date.parse(since) + TOLD_DAYS * DAY_MS
+  if (!(Date.parse(now) < until)) return undefined
+  return {
+    severity: 'warning' as const,
+    message: `The state folder ${dir} came from another system (${visible(place.hostname)}): if it is still in use there, both are one machine to the server, which hears only one of them.`,
+    remedy,
+    until: new Date(until).toISOString(),
+  }
+}

@@ -1,0 +1,29 @@
+import { createHash } from 'node:crypto'
+import { readFileSync, statSync } from 'node:fs'
+
+/** Where Linux keeps the id that each installed system makes for itself. */
+const FILES = ['/etc/machine-id', '/var/lib/dbus/machine-id']
+
+/**
+ * Tells this installed system from any other, in a form that cannot be traced back to it. It does not come along when a
+ * folder is copied, and may change when a container is made anew. Undefined where the system has none.
+ */
+export function systemId(): string | undefined {
+  for (const file of FILES) {
+    let id: string
+    try {
+      id = readFileSync(file, 'latin1').trim()
+    } catch {
+      continue
+    }
+    if (/^[0-9a-f]{32}$/.test(id))
+      return createHash('sha256').update(`fomular-daemon ${id}`).digest('hex').slice(0, 32)
+  }
+  return undefined
+}
+
+/** Tells a folder from every copy of it, over restarts of the machine. Undefined where there is none. */
+export function lastingIdentity(dir: string): string | undefined {
+  const stat = statSync(dir, { throwIfNoEntry: false })
+  return stat && `${stat.ino}:${Math.floor(stat.birthtimeMs)}`
+}
