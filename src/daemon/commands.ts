@@ -71,13 +71,17 @@ const handlers: { [T in CommandType]: Handler<T> } = {
 
   async 'agent:permission'({ agents }, command) {
     const { agent_id, command_id, request_id, decision, input, message, interrupt, remember } = command
-    answer(agents.get(agent_id), command_id, request_id, (agent, id, request) =>
-      agent.runtime.answerPermission(
-        id,
-        request,
-        decision === 'allow' ? { allow: { input, remember } } : { deny: { message, interrupt } },
-      ),
-    )
+    answer(agents.get(agent_id), command_id, request_id, (agent, id, request) => {
+      if (decision === 'deny')
+        return agent.runtime.answerPermission(id, request, { deny: { message, interrupt } })
+      // Allowed as it stands, a question would reach the agent as one that nobody has answered.
+      if (request.ask === 'question')
+        throw new CommandFailure('answers_incomplete', 'This request asks a question, not for leave.', {
+          path: 'decision',
+          remedy: 'Answer it with agent:answer, or deny it.',
+        })
+      return agent.runtime.answerPermission(id, request, { allow: { input, remember } })
+    })
     return done({})
   },
 

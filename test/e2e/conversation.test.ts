@@ -113,6 +113,8 @@ test('a question is answered, and a plan approved', async (t) => {
   const { request_id } = asked
   const incomplete = await stage.command(agent, 'answer', { request_id, answers: {} })
   assert.equal(incomplete.error?.code, 'answers_incomplete')
+  const allowed = await stage.command(agent, 'permission', { request_id, decision: 'allow' })
+  assert.equal(allowed.error?.code, 'answers_incomplete')
   const answered = await stage.command(agent, 'answer', { request_id, answers: { 'Which color?': 'Blue' } })
   assert.equal(answered.state, 'succeeded')
   await stage.eventually(agent, 'turn_result')

@@ -60,6 +60,8 @@ test('from nothing to a conversation: up, start, answers on the spot, Ctrl-C', a
   await terminal.shows(/\? asks to use Bash: touch no\n[\s\S]*y yes, n no.*> $/)
   await terminal.type('rather not')
   await terminal.shows(/\? Licence: Which licence\?\n +1\. MIT - short\n +2\. Apache-2\.0 - long\n.*> $/)
+  await terminal.type('7')
+  await terminal.shows(/There is no option 7\. [\s\S]*> $/)
   await terminal.type('2')
   const { code, text } = await terminal.over()
   assert.equal(code, 0)
@@ -119,7 +121,7 @@ test('watch: a conversation with what is asked answered there, and Ctrl-C leaves
   assert.match(await terminal.screen(true), /\x1b\[1m.*\? asks to use Bash/)
   // A slip of a finger decides nothing.
   await terminal.type('x')
-  await terminal.shows(/> x\n.*> $/)
+  await terminal.shows(/> x\n +Not understood: .*\n.*> $/)
   await terminal.type('yes')
   await terminal.shows(/Seen\.\n✓ done/)
   await terminal.press('C-c')

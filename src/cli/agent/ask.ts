@@ -1,10 +1,11 @@
 import { createInterface } from 'node:readline/promises'
-import type { PermissionRequest } from '../../protocol/index.ts'
+import { UserError } from '../../platform/errors.ts'
+import type { PermissionRequest, Question } from '../../protocol/index.ts'
 import type { HubClient } from '../client/hub-client.ts'
 import { unlessAborted } from '../client/until-aborted.ts'
 import { cleanLine } from '../render/clean.ts'
 import { write } from '../terminal.ts'
-import { answersTo, decisionOf } from './answers.ts'
+import { answerTo, decisionOf } from './answers.ts'
 
 /** Seconds for the agent to take an answer. */
 const ANSWER_WAIT_S = 30
@@ -42,17 +43,24 @@ export async function ask(
   try {
     if (request.ask === 'question') {
       const questions = request.questions ?? []
-      const typed: string[] = []
-      for (const { header, question: full } of questions) {
-        const name = questions.length > 1 ? `${cleanLine(header ?? full, 40)}: ` : ''
-        typed.push(await untilGiven(() => question(`  ${name}number or text> `)))
+      const answers: Record<string, string> = {}
+      for (const asked of questions) {
+        const name = questions.length > 1 ? `${cleanLine(asked.header ?? asked.question, 40)}: ` : ''
+        answers[asked.question] = await untilGiven(asked, () => question(`  ${name}number or text> `))
       }
-      await handOn('answer', { answers: answersTo(questions, typed) })
+      await handOn('answer', { answers })
     } else {
       const always = request.suggestions?.length ? ', a always' : ''
       const prompt = `  y yes, n no${always}, or say what to do instead> `
       let decision: ReturnType<typeof decisionOf>
-      while (!decision) decision = decisionOf(await question(prompt), request)
+      while (!decision) {
+        const typed = await question(prompt)
+        decision = decisionOf(typed, request)
+        if (!decision && typed.trim() !== '')
+          write(
+            `  Not understood: type y or n${request.suggestions?.length ? ' or a' : ''}, or a sentence.\n`,
+          )
+      }
       await handOn('permission', decision)
     }
   } catch (error) {
@@ -65,9 +73,16 @@ export async function ask(
   }
 }
 
-async function untilGiven(read: () => Promise<string>): Promise<string> {
+/** Asks one question again until what is typed can be its answer. */
+async function untilGiven(asked: Question, read: () => Promise<string>): Promise<string> {
   for (;;) {
     const typed = await read()
-    if (typed.trim() !== '') return typed
+    if (typed.trim() === '') continue
+    try {
+      return answerTo(asked, typed)
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error
+      write(`  ${error.message} ${error.remedy}\n`)
+    }
   }
 }
