@@ -2,6 +2,7 @@ import type { Content, Event } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
 import { clean, cleanLine } from './clean.ts'
 import { permissionText } from './permission.ts'
+import { Streamed } from './streamed.ts'
 import { resultText, toolSummary } from './tool.ts'
 import { dollars, duration } from './units.ts'
 
@@ -11,7 +12,10 @@ const RESULT_LINE_CHARS = 200
 
 type Kind = Event['kind']
 type Of<K extends Kind> = Extract<Event, { kind: K }>
-type Streamed = { kind: 'text' | 'thinking'; text: string }
+type Spoken = 'text' | 'thinking'
+
+/** After one of these no block that has begun is finished. */
+const ENDS_BLOCKS: ReadonlySet<Kind> = new Set(['turn_result', 'process_started', 'process_exited'])
 
 /**
  * An agent's activity as text for people. Fed one event after the other, it says what to write next: text that streams
@@ -19,8 +23,7 @@ type Streamed = { kind: 'text' | 'thinking'; text: string }
  */
 export class Conversation {
   readonly #colors: Colors
-  /** What was written of a block that is still to be finished. */
-  #streamed: Streamed | undefined
+  readonly #streamed = new Streamed()
   /** The session as it was last shown: the agent tells of it at each turn. */
   #session: string | undefined
 
@@ -32,43 +35,42 @@ export class Conversation {
   event(event: Event): string {
     const inner = event.parent_tool_use_id !== undefined
     // Several sub-agents may speak at once: only their finished blocks can be told apart.
-    if (event.kind === 'text_delta') return inner ? '' : this.#delta('text', event.text)
-    if (event.kind === 'thinking_delta') return inner ? '' : this.#delta('thinking', event.text)
-    if (!inner && (event.kind === 'text' || event.kind === 'thinking'))
-      return this.#finished(event.kind, event.text)
+    if (event.kind === 'text_delta' || event.kind === 'thinking_delta')
+      return inner ? '' : this.#delta(event.kind === 'text_delta' ? 'text' : 'thinking', event)
+    if (!inner && (event.kind === 'text' || event.kind === 'thinking')) return this.#finished(event)
     const block = this.#block(event)
-    if (block === '') return ''
-    return `${this.interrupt()}${inner ? indent(block, '  │ ') : block}\n`
+    const before = block === '' ? '' : this.interrupt()
+    if (ENDS_BLOCKS.has(event.kind)) this.#streamed.clear()
+    return block === '' ? before : `${before}${inner ? indent(block, '  │ ') : block}\n`
   }
 
   /** Ends a line that is being written, before something else is. */
   interrupt(): string {
-    if (!this.#streamed) return ''
-    this.#streamed = undefined
+    if (!this.#streamed.isOpen) return ''
+    this.#streamed.close()
     return '\n'
   }
 
-  #delta(kind: Streamed['kind'], text: string): string {
+  #delta(kind: Spoken, { message_id, block, text }: Of<'text_delta' | 'thinking_delta'>): string {
     if (text === '') return ''
-    const before = this.#streamed?.kind === kind ? '' : this.interrupt() + this.#opening(kind)
-    this.#streamed ??= { kind, text: '' }
-    this.#streamed.text += text
-    return before + this.#styled(kind, clean(text))
+    const wasOpen = this.#streamed.isOpen
+    const goesOn = this.#streamed.add(kind, message_id, block, text)
+    return (goesOn ? '' : (wasOpen ? '\n' : '') + this.#opening(kind)) + this.#styled(kind, clean(text))
   }
 
-  #finished(kind: Streamed['kind'], text: string): string {
-    const written = this.#streamed?.kind === kind ? this.#streamed.text : undefined
-    if (written !== undefined && text.startsWith(written)) {
-      this.#streamed = undefined
-      return `${this.#styled(kind, clean(text.slice(written.length)))}\n`
+  #finished({ kind, message_id, text }: Of<Spoken>): string {
+    const rest = this.#streamed.finish(kind, message_id, text)
+    if (rest.goesOn) {
+      this.#streamed.close()
+      return `${this.#styled(kind, clean(rest.text))}\n`
     }
-    if (text.trim() === '') return this.interrupt()
-    return `${this.interrupt()}${this.#opening(kind)}${this.#styled(kind, clean(text))}\n`
+    if (rest.text.trim() === '') return text.trim() === '' ? this.interrupt() : ''
+    return `${this.interrupt()}${this.#opening(kind)}${this.#styled(kind, clean(rest.text))}\n`
   }
 
-  #opening = (kind: Streamed['kind']) => (kind === 'thinking' ? this.#colors.dim('* ') : '')
+  #opening = (kind: Spoken) => (kind === 'thinking' ? this.#colors.dim('* ') : '')
 
-  #styled = (kind: Streamed['kind'], text: string) => (kind === 'thinking' ? this.#colors.dim(text) : text)
+  #styled = (kind: Spoken, text: string) => (kind === 'thinking' ? this.#colors.dim(text) : text)
 
   /** Lines for an event that is written as a whole; empty for what needs no mention. */
   #block(event: Event): string {

@@ -97,6 +97,55 @@ test('a finished block adds only what was not streamed', () => {
   )
 })
 
+test('text is shown once, whatever is shown in the middle of it', () => {
+  const prompt = { kind: 'user', content: 'And the docs?', prompt_id: 'p-2' } as const
+  assert.equal(
+    render([
+      { kind: 'text_delta', message_id: 'm', block: 0, text: 'Hel' },
+      prompt,
+      { kind: 'text_delta', message_id: 'm', block: 0, text: 'lo, ' },
+      { kind: 'task', task_id: 't', phase: 'started', description: 'tests', info: {} },
+      { kind: 'text_delta', message_id: 'm', block: 0, text: 'you' },
+      { kind: 'text', message_id: 'm', text: 'Hello, you' },
+    ]),
+    'Hel\n> And the docs?\nlo, \n-- task started: tests\nyou\n',
+  )
+  // The last part is already written, or only in the finished block; and the deltas may not name their message.
+  for (const text of ['Hello', 'Hello, you'])
+    assert.equal(
+      render([
+        { kind: 'thinking_delta', block: 0, text: 'Hello' },
+        prompt,
+        { kind: 'thinking', message_id: 'm', text },
+      ]),
+      `* Hello\n> And the docs?\n${text === 'Hello' ? '' : '* , you\n'}`,
+    )
+})
+
+test('each of several blocks that stream in turns is shown once', () => {
+  assert.equal(
+    render([
+      { kind: 'thinking_delta', message_id: 'm', block: 0, text: 'Let me' },
+      { kind: 'text_delta', message_id: 'm', block: 1, text: 'I' },
+      { kind: 'thinking_delta', message_id: 'm', block: 0, text: ' see.' },
+      { kind: 'text_delta', message_id: 'm', block: 1, text: ' run' },
+      { kind: 'thinking', message_id: 'm', text: 'Let me see.' },
+      { kind: 'text', message_id: 'm', text: 'I run it.' },
+    ]),
+    '* Let me\nI\n*  see.\n run it.\n',
+  )
+  // A sub-agent's words in the middle of the agent's own, and the same words again in another message.
+  assert.equal(
+    render([
+      { kind: 'text_delta', message_id: 'm', block: 0, text: 'Done' },
+      { kind: 'text', message_id: 's', parent_tool_use_id: 't', text: 'Done' },
+      { kind: 'text', message_id: 'm', text: 'Done.' },
+      { kind: 'text', message_id: 'n', text: 'Done.' },
+    ]),
+    'Done\n  │ Done\n.\nDone.\n',
+  )
+})
+
 test('a block that breaks off does not swallow what follows', () => {
   assert.equal(
     render([
