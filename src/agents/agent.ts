@@ -371,22 +371,21 @@ export class Agent {
   #take(line: Line, events: Event[]): boolean {
     let changed = false
     for (const event of events) {
-      // Either says that the runtime has begun with the prompt; older versions only echo it.
-      if (event.kind === 'prompt_state' && event.state === 'queued') this.inbox.queued(event.prompt_id)
-      else if ((event.kind === 'prompt_state' || event.kind === 'user') && event.prompt_id !== undefined) {
-        const before = this.inbox.unsettled
-        this.inbox.settle(event.prompt_id)
-        changed = changed || before !== this.inbox.unsettled
-      }
+      changed = this.inbox.heard(event) || changed
       changed = reduce(this.#snapshot, event, this.run.initialize_id, this.#now()) || changed
+      if (event.kind === 'reply' && event.request_id === this.run.initialize_id) this.#isIn(this.run)
       if (event.kind === 'process_exited' && this.run.recall) this.explain(this.run.recall.why)
       this.#context.observed(event)
     }
     this.#snapshot.offset = line.end
     this.#unsaved ??= 'grown'
-    if (this.#snapshot.state === 'failed' && !this.#snapshot.failure)
-      this.#snapshot.failure = ownWords(this.folder.stderr, this.#snapshot.exit?.code)
+    if (this.#snapshot.state === 'failed' && !this.#snapshot.failure) this.#snapshot.failure = ownWords(this)
     return changed
+  }
+
+  /** A run that lives is in the session it was started on; one that failed has changed nothing. */
+  #isIn({ session }: RunRecord) {
+    if (this.ready && session?.mode === 'resume') this.#snapshot.session_id = session.id
   }
 
   #now() {

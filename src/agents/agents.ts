@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, type FSWatcher, readdirSync, renameSync, rm, rmSync, watch } from 'node:fs'
+import { existsSync, type FSWatcher, readdirSync, renameSync, rm, rmSync, statSync, watch } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { UserError } from '../platform/errors.ts'
@@ -177,7 +177,8 @@ export class Agents {
     if (session.mode === 'resume') checkSessionElsewhere(agent.runtime, session.id)
     agent.inbox.requeue()
     const { resumeTurns } = this.#options
-    const next = nextRun(agent, { commandId, program, session, at: this.#now(), resumeTurns })
+    const stderrFrom = statSync(agent.folder.stderr, { throwIfNoEntry: false })?.size ?? 0
+    const next = nextRun(agent, { commandId, program, session, at: this.#now(), stderrFrom, resumeTurns })
     writeAtomic(agent.folder.run, JSON.stringify(next), { durable: true })
     if (commandId !== undefined) agent.inbox.mark(resumedId(agent, commandId))
     agent.begun(next)

@@ -11,6 +11,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import type { Event } from '../protocol/index.ts'
 import type { AgentFolder } from './folder.ts'
 import type { Input } from './runtimes/runtime.ts'
 
@@ -126,6 +127,18 @@ export class Inbox {
   /** Remembers an id that is no input of its own: on a full disk for as long as this daemon lives. */
   mark(id: string) {
     if (!this.#accepted.has(id)) this.#record(id)
+  }
+
+  /** Takes what the runtime says of prompts. @returns whether there are fewer that it has not begun with */
+  heard(event: Event): boolean {
+    if (event.kind === 'prompt_state' && event.state === 'queued') this.queued(event.prompt_id)
+    // Either says that the runtime has begun with the prompt; older versions only echo it.
+    else if ((event.kind === 'prompt_state' || event.kind === 'user') && event.prompt_id !== undefined) {
+      const before = this.unsettled
+      this.settle(event.prompt_id)
+      return before !== this.unsettled
+    }
+    return false
   }
 
   /** The runtime has this prompt, and will begin with it if it lives to. */

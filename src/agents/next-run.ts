@@ -1,12 +1,13 @@
-import { randomUUID } from 'node:crypto'
 import type { Agent } from './agent.ts'
 import { ownUser } from './foreign.ts'
 import { uuidFrom } from './ids.ts'
 import { initializeId } from './launch.ts'
 import type { RunRecord, SpecRecord } from './records.ts'
+import { firstSession } from './sessions.ts'
 
 /** The first run of a new agent. */
-export function firstRun({ agent_id, command_id, created_at, spec }: SpecRecord, program: string): RunRecord {
+export function firstRun(record: SpecRecord, program: string): RunRecord {
+  const { agent_id, command_id, created_at, spec } = record
   return {
     version: 1,
     run: 1,
@@ -15,9 +16,7 @@ export function firstRun({ agent_id, command_id, created_at, spec }: SpecRecord,
     ...ownUser(),
     launched_at: created_at,
     initialize_id: initializeId(agent_id, command_id, 1),
-    session: spec.session
-      ? { id: spec.session.resume, mode: spec.session.fork ? 'fork' : 'resume' }
-      : { id: randomUUID(), mode: 'new' },
+    session: firstSession(record),
     restarts: [],
     ...(spec.prompt !== undefined && { prompt_id: uuidFrom('prompt', agent_id, command_id) }),
   }
@@ -30,6 +29,8 @@ export interface NextRun {
   session: NonNullable<RunRecord['session']>
   /** When (ISO 8601). */
   at: string
+  /** Bytes that the runs before have written to stderr. */
+  stderrFrom: number
   /** Whether this machine goes on with turns that the daemon itself has interrupted. */
   resumeTurns: boolean
 }
@@ -37,7 +38,7 @@ export interface NextRun {
 /** The run that follows an agent's last one. */
 export function nextRun(
   { id, run, record, snapshot }: Agent,
-  { commandId, program, session, at, resumeTurns }: NextRun,
+  { commandId, program, session, at, stderrFrom, resumeTurns }: NextRun,
 ): RunRecord {
   const number = run.run + 1
   const { restart } = record.spec
@@ -51,6 +52,7 @@ export function nextRun(
     launched_at: at,
     initialize_id: initializeId(id, commandId ?? at, number),
     session,
+    stderr_from: stderrFrom,
     restarts: byPolicy ? [...run.restarts.slice(-(restart?.max_per_hour ?? 0)), at] : run.restarts,
     ...(commandId !== undefined && { command_id: commandId }),
     ...(goesOn && { resume_turn: true }),

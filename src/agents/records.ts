@@ -38,6 +38,8 @@ export const RunRecord = z.object({
   resume_turn: z.optional(z.boolean()),
   /** Why it does not, in a sentence. */
   turn_interrupted: z.optional(z.string()),
+  /** Where in `stderr.log` it begins, in bytes. Absent for the first. */
+  stderr_from: z.optional(Offset),
   /** The place of its own that its processes were started in. */
   shelter: z.optional(z.string()),
 })

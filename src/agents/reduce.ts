@@ -107,6 +107,8 @@ export function reduce(
     case 'reply':
       return reply(snapshot, event, initializeId, now)
     case 'turn_result':
+      // The last words of a process that has failed to start: of a session that it never had.
+      if (!snapshot.ready && !isInTurn(snapshot.state)) return false
       if (!event.is_error) snapshot.interrupted = undefined
       return assign(snapshot, { total_cost_usd: event.total_cost_usd, session_id: event.session_id })
     default:

@@ -3,14 +3,17 @@ import { commandLines } from '../platform/process-list.ts'
 import type { Agent } from './agent.ts'
 import { CommandFailure } from './failure.ts'
 import { ownUser } from './foreign.ts'
-import type { RunRecord } from './records.ts'
+import type { RunRecord, SpecRecord } from './records.ts'
 import type { Runtime } from './runtimes/runtime.ts'
 
 type Session = NonNullable<RunRecord['session']>
 
-/** The session for an agent's next run. @param asked by whoever resumes it. @throws CommandFailure */
+/**
+ * The session for an agent's next run: the one that is asked for, the last one it lived in, or the one it was to begin
+ * with. @throws CommandFailure
+ */
 export function nextSession(agent: Agent, asked: string | undefined): Session {
-  const { snapshot, run } = agent
+  const { snapshot, run, record, ready } = agent
   // One that is asked for by its id may be anybody's: the runtime says whether it has it.
   if (asked !== undefined && asked !== snapshot.session_id) return { id: asked, mode: 'resume' }
   if (snapshot.session_id !== undefined) {
@@ -18,8 +21,15 @@ export function nextSession(agent: Agent, asked: string | undefined): Session {
     return { id: snapshot.session_id, mode: 'resume' }
   }
   // A new session that never had a turn was never written down by the runtime: there is nothing to resume.
-  return run.session && run.session.mode !== 'new' ? run.session : { id: randomUUID(), mode: 'new' }
+  if (ready && run.session && run.session.mode !== 'new') return run.session
+  return firstSession(record)
 }
+
+/** The session that a new agent begins with. */
+export const firstSession = ({ spec }: SpecRecord): Session =>
+  spec.session
+    ? { id: spec.session.resume, mode: spec.session.fork ? 'fork' : 'resume' }
+    : { id: randomUUID(), mode: 'new' }
 
 /**
  * A runtime keeps sessions in the home of its user: no other user can go on with one.

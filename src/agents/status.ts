@@ -14,6 +14,7 @@ interface Described {
   run: RunRecord
   snapshot: Readonly<Snapshot>
   ended: boolean
+  ready: boolean
   process: ProcessRecord | undefined
   inbox: Inbox
   generations: Generations
@@ -26,9 +27,7 @@ interface Described {
 export function statusOf(agent: Described): AgentStatus {
   const { snapshot, record, run, ended, inbox, generations, heldUntil } = agent
   const pid = ended ? undefined : agent.process?.agent.pid
-  // Which session a fork is in, it says itself.
-  const launched = run.session?.mode === 'fork' ? undefined : run.session?.id
-  const sessionId = snapshot.session_id ?? launched
+  const sessionId = snapshot.session_id ?? launchedIn(agent)
   return {
     agent_id: agent.id,
     revision: agent.revision,
@@ -55,6 +54,13 @@ export function statusOf(agent: Described): AgentStatus {
     ...(snapshot.total_cost_usd !== undefined && { total_cost_usd: snapshot.total_cost_usd }),
     ...(heldUntil && { restart_held_until: new Date(heldUntil).toISOString() }),
   }
+}
+
+/** The session that an agent which has said nothing of one was started on. Which one a fork is in, it says itself. */
+function launchedIn({ run, record, ready, ended }: Described): string | undefined {
+  if (ready || !ended) return run.session?.mode === 'fork' ? undefined : run.session?.id
+  const { session } = record.spec
+  return session?.fork ? undefined : session?.resume
 }
 
 /** A status is sent often: a file that is to be written does not belong into it. */

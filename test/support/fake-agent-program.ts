@@ -9,12 +9,14 @@
  *     hang                      a turn that only an interrupt ends
  *     deaf                      a turn that ends with the process alone, which only SIGKILL ends
  *
- * As the real one, it remembers in its HOME which prompts of a session it has answered, does not answer them again when
- * it is resumed, refuses to resume a session it has never been in, and ends on a line that is not JSON.
+ * It does not start while there is a file `broken` in its memory, whose text it gives as the reason, and takes as long as
+ * there is a file `slow`. As the real one, it remembers in its HOME which prompts of a session it has answered, does not answer them again when
+ * it is resumed, refuses to resume a session it has never been in, names the session it was to begin in when it does not
+ * start, and ends on a line that is not JSON.
  */
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { appendFileSync, mkdirSync, readFileSync, writeSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -44,10 +46,19 @@ function remembered(): string[] {
     return readFileSync(answeredPath, 'utf8').split('\n')
   } catch {
     if (flag('resume') === undefined) return []
-    process.stderr.write(`No conversation found with session ID: ${session_id}\n`)
-    process.exit(1)
+    return notStarted(`No conversation found with session ID: ${session_id}`)
   }
 }
+
+function notStarted(why: string): never {
+  process.stderr.write(`${why}\n`)
+  const result = { type: 'result', subtype: 'error_during_execution', is_error: true, errors: [why] }
+  writeSync(1, `${JSON.stringify({ ...result, num_turns: 0, total_cost_usd: 0, session_id })}\n`)
+  process.exit(1)
+}
+
+if (existsSync(join(memory, 'broken'))) notStarted(readFileSync(join(memory, 'broken'), 'utf8'))
+while (existsSync(join(memory, 'slow'))) await sleep(50)
 
 let model = flag('model') ?? 'fake-model'
 let permission_mode = flag('permission-mode') ?? 'default'

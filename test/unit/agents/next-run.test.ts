@@ -15,6 +15,7 @@ const next = (snapshot: object, { run = {}, restart = {}, resumeTurns = false, c
       commandId: commandId || undefined,
       program: '/bin/true',
       session: { id: 's', mode: 'resume' },
+      stderrFrom: 0,
       at: '2026-01-01T00:00:00.000Z',
       resumeTurns,
     },

@@ -43,6 +43,8 @@ test('an agent is idle once it has answered initialize, and tells since when', (
 test('the session’s settings are those it said last', () => {
   const session = (rest: object): Body => ({ kind: 'session', session_id: 's', ...rest })
   const { model, permission_mode, total_cost_usd } = after(
+    started(),
+    ready,
     session({ model: 'one', permission_mode: 'plan' }),
     session({ model: 'two' }),
     { kind: 'turn_result', outcome: 'success', is_error: false, total_cost_usd: 0.5 },
@@ -151,4 +153,20 @@ test('whatever a journal says, the snapshot is one that can be saved, and an end
       assert.equal(snapshot.exit !== undefined, hasEnded(snapshot.state))
     }),
   )
+})
+
+test('the last words of a process that failed to start change neither the session nor the costs', () => {
+  const result = (rest: object): Body => ({
+    kind: 'turn_result',
+    outcome: 'success',
+    is_error: false,
+    ...rest,
+  })
+  const lived = [started(), ready, result({ session_id: 'lived', total_cost_usd: 0.5 }), exited({ code: 0 })]
+  const { session_id, total_cost_usd } = after(
+    ...lived,
+    started(2),
+    result({ session_id: 'never', total_cost_usd: 0, is_error: true }),
+  )
+  assert.deepEqual([session_id, total_cost_usd], ['lived', 0.5])
 })
