@@ -179,6 +179,19 @@ test('the life of an agent, one command after the other', async (t) => {
   await waits('tool')
   await run('agent deny life --message "Not now"', /^Denied: Bash/)
   await stage.agentIs('life', 'idle')
+  // Too long for its status.
+  const content = `${`${'x'.repeat(249)}\n`.repeat(100)}and the last`
+  await run(
+    `agent send life ${prompt('long', [{ tool: 'Write', input: { file_path: 'long.txt', content } }])}`,
+    /has it/,
+  )
+  await waits('tool')
+  await run(
+    'agent show life | grep -E "Write|the last|end of"',
+    /use Write: \S*long.txt\n.*and the last\n.* lines\)/,
+  )
+  await run('agent deny life', /^Denied: Write/)
+  await stage.agentIs('life', 'idle')
   await run(`agent send life ${prompt('three', [{ tool: 'AskUserQuestion', input: QUESTION }])}`, /has it/)
   await waits('question')
   await run('agent answer life 1', /^Answered: MIT/)

@@ -23,7 +23,10 @@ export function showCommand(): Command {
 async function show(given: string, { json, ...flags }: HubOptions) {
   const client = await connectHub(flags)
   const { agentId } = await import('./outcome.ts')
-  const agent = await client.agent(await agentId(client, given))
+  const known = await client.agent(await agentId(client, given))
+  const { wholeRequest } = await import('../client/whole-request.ts')
+  const pending = known.pending.map((request) => wholeRequest(client, known.agent_id, request))
+  const agent = { ...known, pending: await Promise.all(pending) }
   const [machines, detail] = await Promise.all([
     client.machines(),
     detailHere(agent.agent_id, agent.machine_id),

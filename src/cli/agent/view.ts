@@ -1,6 +1,7 @@
 import { UserError } from '../../platform/errors.ts'
 import type { Event, HubAgent, PermissionRequest } from '../../protocol/index.ts'
 import type { HubClient } from '../client/hub-client.ts'
+import { wholeRequest } from '../client/whole-request.ts'
 import { Conversation } from '../render/conversation.ts'
 import { answerHint, permissionText } from '../render/permission.ts'
 import { isInteractive, note, printJson, stdoutColors, write } from '../terminal.ts'
@@ -86,9 +87,10 @@ export class View {
     }
     this.#write(this.#conversation.interrupt())
     const gone = new AbortController()
-    if (!this.#shown.has(request.request_id)) write(`${permissionText(request, stdoutColors())}\n`)
-    this.#shown.add(request.request_id)
-    const done = ask(this.#client, this.#agentId, request, { signal: gone.signal, over: this.#options.over })
+    const done = this.#show(request, gone.signal)
+      .then(() =>
+        ask(this.#client, this.#agentId, request, { signal: gone.signal, over: this.#options.over }),
+      )
       .catch((error: unknown) => note(`  ${error instanceof UserError ? error.message : String(error)}`))
       .then(() => {
         this.#asking = undefined
@@ -96,6 +98,14 @@ export class View {
         this.#askNext()
       })
     this.#asking = { request, gone, done }
+  }
+
+  /** Writes what is asked, unless it is on the screen already. */
+  async #show(request: PermissionRequest, signal: AbortSignal) {
+    if (this.#shown.has(request.request_id)) return
+    this.#shown.add(request.request_id)
+    const whole = await wholeRequest(this.#client, this.#agentId, request, { signal })
+    write(`${permissionText(whole, stdoutColors())}\n`)
   }
 
   #write(text: string) {

@@ -104,7 +104,11 @@ async function* settledActivity(
 }
 
 /** All that the hub has of an agent's activity, after `place`. */
-export async function* history(client: HubClient, agentId: string, place?: string): AsyncGenerator<Event> {
+export async function* history(
+  client: Pick<HubClient, 'events'>,
+  agentId: string,
+  place?: string,
+): AsyncGenerator<Event> {
   for (let after = place; ; ) {
     const { events, next } = await client.events(agentId, after)
     yield* events.map(known)

@@ -5,7 +5,7 @@ import { invokedAs } from '../invoked.ts'
 import { endText, stateText } from './agents.ts'
 import type { Colors } from './ansi.ts'
 import { cleanLine } from './clean.ts'
-import { answerHint } from './permission.ts'
+import { answerHint, permissionText } from './permission.ts'
 import { age, bytes, dollars } from './units.ts'
 
 /** Settings in a line, at most. */
@@ -19,7 +19,8 @@ interface Shown {
 }
 
 /** All that is known of an agent, for people. */
-export function agentText({ agent, machine, detail }: Shown, now: number, { bold, dim }: Colors): string {
+export function agentText({ agent, machine, detail }: Shown, now: number, colors: Colors): string {
+  const { bold, dim } = colors
   const row = (name: string, text: string | undefined) =>
     text === undefined ? [] : [`${bold(name.padEnd(10))} ${cleanLine(text, 1000)}`]
   const ended = agent.state === 'exited' || agent.state === 'failed'
@@ -30,7 +31,10 @@ export function agentText({ agent, machine, detail }: Shown, now: number, { bold
     ...row('Why', ended ? endText(agent) : agent.turn_interrupted),
     ...(ended && !agent.gone ? row('', `→ ${remedyOf(agent)}`) : []),
     ...row('Held back', restart_held_until && `until ${restart_held_until}: it ended again and again`),
-    ...agent.pending.flatMap((request) => row('Waits', answerHint(agent.agent_id, request))),
+    ...agent.pending.flatMap((request) => [
+      ...row('Waits', answerHint(agent.agent_id, request)),
+      indent(permissionText(request, colors)),
+    ]),
     ...row('Queued', agent.undelivered_prompts > 0 ? prompts(agent.undelivered_prompts) : undefined),
     ...row('Machine', machine ? describedMachine(machine) : agent.machine_id),
     ...row('Runtime', [agent.runtime, runtime_version, agent.model].filter(Boolean).join(' ')),
@@ -57,6 +61,9 @@ function detailRows({ spec, restarts, paths }: AgentDetail, row: (name: string, 
     ...row('Last words', paths.stderr),
   ]
 }
+
+/** As far as the rows' text. */
+const indent = (text: string) => text.replace(/^/gm, ' '.repeat(11))
 
 const prompts = (count: number) => `${count} prompt${count === 1 ? '' : 's'} that it has not begun with`
 

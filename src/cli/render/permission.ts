@@ -3,62 +3,68 @@ import type { Colors } from './ansi.ts'
 import { clean, cleanLine } from './clean.ts'
 import { toolSummary } from './tool.ts'
 
-/** Enough to judge a command or a plan by; nobody should allow what they could not see. */
-const DETAIL_CHARS = 4000
+/** Lines that fit on most screens. Below more than these it is said how many there are. */
+const SCREEN_LINES = 40
 
-/** What an agent asks leave for, in full enough to decide. */
+/**
+ * What an agent asks leave for, in full however long: nobody should allow what they could not see.
+ * @see wholeRequest for one whose input is not in the status
+ */
 export function permissionText(request: PermissionRequest, { bold, dim, yellow }: Colors): string {
   const lines: string[] = []
   switch (request.ask) {
     case 'tool': {
       const tool = cleanLine(request.tool, 100)
       lines.push(yellow(bold(`? asks to use ${tool}: ${toolSummary(request.input)}`)))
-      if (request.description) lines.push(dim(`  ${cleanLine(request.description, 300)}`))
-      if (!saysAll(request.input)) lines.push(detail(request.input))
+      if (request.description) lines.push(dim(indent(clean(request.description))))
+      lines.push(...(omitted(request) ?? detail(request)))
       break
     }
     case 'plan':
       lines.push(yellow(bold('? asks to approve its plan:')))
-      lines.push(indent(planText(request.input)))
+      lines.push(...(omitted(request) ?? [indent(planText(request.input))]))
       break
     case 'question':
       for (const { question, header, options, multi_select } of request.questions ?? []) {
-        lines.push(
-          yellow(bold(`? ${header ? `${cleanLine(header, 60)}: ` : ''}${cleanLine(question, 1000)}`)),
-        )
+        lines.push(yellow(bold(`? ${header ? `${cleanLine(header, 60)}: ` : ''}${indentRest(question)}`)))
         for (const [index, { label, description }] of options.entries())
           lines.push(
-            `  ${index + 1}. ${cleanLine(label, 200)}${description ? dim(` - ${cleanLine(description, 300)}`) : ''}`,
+            `  ${index + 1}. ${cleanLine(label)}${description ? dim(` - ${cleanLine(description)}`) : ''}`,
           )
         if (multi_select) lines.push(dim('  (several may be chosen)'))
       }
       break
   }
-  return lines.join('\n')
+  const text = lines.join('\n')
+  const count = text.split('\n').length
+  return count > SCREEN_LINES ? `${text}\n${dim(`  (the end of what it asks: ${count} lines)`)}` : text
 }
 
-/** Whether the summary leaves nothing out that one should know before allowing it. */
-function saysAll({ description, ...input }: Record<string, unknown>): boolean {
-  const values = Object.values(input)
-  const [value] = values
-  return (
-    values.length === 0 || (values.length === 1 && typeof value === 'string' && toolSummary(input) === value)
+/** Said instead of an input that is not here. */
+const omitted = ({ input_omitted }: PermissionRequest) =>
+  input_omitted
+    ? ['  (too long for its status, and not at the hub yet: see it with `agent log` before you decide)']
+    : undefined
+
+/** A command as it is, anything else field by field; nothing where the headline says it all. */
+function detail({ description, input }: PermissionRequest): string[] {
+  const fields = Object.entries(input).filter(
+    ([name, value]) => !(name === 'description' && (value === description || value === '')),
   )
-}
-
-/** A command as it is, anything else field by field. */
-function detail({ description, ...input }: Record<string, unknown>): string {
-  const fields = Object.entries(input).map(([name, value]) => {
-    const text = shorten(typeof value === 'string' ? value : JSON.stringify(value, null, 2))
+  const [only] = fields
+  if (!only) return []
+  if (fields.length === 1 && typeof only[1] === 'string' && toolSummary(input) === only[1]) return []
+  const lines = fields.map(([name, value]) => {
+    const text = clean(typeof value === 'string' ? value : JSON.stringify(value, null, 2))
     return text.includes('\n') ? `${clean(name)}:\n${indent(text)}` : `${clean(name)}: ${text}`
   })
-  return indent(fields.join('\n'))
+  return [indent(lines.join('\n'))]
 }
 
 /** Claude Code puts in what the agent wrote into its plan file, and nothing where it wrote none. */
 function planText(input: Record<string, unknown>): string {
-  if (typeof input.plan === 'string' && input.plan.trim() !== '') return shorten(input.plan.trim())
-  return Object.keys(input).length === 0 ? '(it wrote none down)' : shorten(JSON.stringify(input))
+  if (typeof input.plan === 'string' && input.plan.trim() !== '') return clean(input.plan.trim())
+  return Object.keys(input).length === 0 ? '(it wrote none down)' : clean(JSON.stringify(input, null, 2))
 }
 
 /** What to type to answer a request. */
@@ -69,10 +75,7 @@ export function answerHint(agentId: string, request: PermissionRequest): string 
     : `${command('approve')}   or   ${command('deny', ' --message WHY')}`
 }
 
-const shorten = (text: string) =>
-  text.length > DETAIL_CHARS
-    ? `${clean(text.slice(0, DETAIL_CHARS))}\n… ${text.length - DETAIL_CHARS} more characters`
-    : clean(text)
+const indentRest = (text: string) => clean(text).replace(/\n/g, '\n  ')
 
 const indent = (text: string) =>
   text

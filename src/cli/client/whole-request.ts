@@ -1,0 +1,44 @@
+import { sleep } from '../../platform/clock.ts'
+import type { Event, PermissionRequest } from '../../protocol/index.ts'
+import { history } from './follow.ts'
+import type { HubClient } from './hub-client.ts'
+
+/** Part of the history, from its end, that is searched first. Each further search is `WIDER` times as far. */
+const FIRST_BYTES = 1024 * 1024
+const WIDER = 8
+/** Time for an event to reach the hub behind the status that tells of it. */
+const ARRIVAL_MS = 10_000
+const POLL_MS = 250
+
+type Asked = Event & { kind: 'permission_request' }
+
+/**
+ * Returns a request with its input. A status leaves out an input that is long; the history has it.
+ * @returns the request as it is, without its input, where the hub does not have the event in time
+ */
+export async function wholeRequest(
+  client: Pick<HubClient, 'agent' | 'events'>,
+  agentId: string,
+  request: PermissionRequest,
+  { arrivalMs = ARRIVAL_MS, signal }: { arrivalMs?: number; signal?: AbortSignal } = {},
+): Promise<PermissionRequest> {
+  if (!request.input_omitted) return request
+  const deadline = Date.now() + arrivalMs
+  for (;;) {
+    const found = await search(client, agentId, request.request_id)
+    if (found) return found
+    if (signal?.aborted || Date.now() >= deadline) return request
+    await sleep(POLL_MS, signal)
+  }
+}
+
+async function search(client: Pick<HubClient, 'agent' | 'events'>, agentId: string, requestId: string) {
+  const { offset } = await client.agent(agentId)
+  for (let bytes = FIRST_BYTES; ; bytes *= WIDER) {
+    const from = offset - bytes
+    let found: Asked | undefined
+    for await (const event of history(client, agentId, from > 0 ? `${from}.0` : undefined))
+      if (event.kind === 'permission_request' && event.request_id === requestId) found = event
+    if (found || from <= 0) return found
+  }
+}

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { wholeRequest } from '../../../src/cli/client/whole-request.ts'
+import { colors } from '../../../src/cli/render/ansi.ts'
+import { permissionText } from '../../../src/cli/render/permission.ts'
+import type { EventPage, HubAgent, PermissionRequest } from '../../../src/protocol/index.ts'
+
+const request = (rest: Partial<PermissionRequest>): PermissionRequest => ({
+  request_id: 'r',
+  ask: 'tool',
+  tool: 'Bash',
+  input: {},
+  ...rest,
+})
+const text = (rest: Partial<PermissionRequest>) => permissionText(request(rest), colors(false))
+/** Long, and dangerous at its end only. */
+const long = (end: string) => `${'echo safe\n'.repeat(2000)}${end}`
+
+test('what is approved is shown to its last character, however long', () => {
+  assert.match(
+    text({ input: { command: long('rm -rf /') } }),
+    /rm -rf \/\n +\(the end of what it asks: 2\d{3} lines\)$/,
+  )
+  assert.match(text({ input: { command: `echo ${'x'.repeat(9000)}; rm -rf /` } }), /; rm -rf \/$/)
+  assert.match(text({ tool: 'Write', input: { file_path: '/x', content: long('last line') } }), /last line\n/)
+  assert.match(text({ ask: 'plan', input: { plan: long('drop it all') } }), /drop it all\n/)
+  assert.match(text({ tool: 'mcp__x', input: { edits: [{ new: long('the end') }] } }), /the end/)
+})
+
+test('a question is shown whole, with its options', () => {
+  const questions = [
+    {
+      question: `${'q'.repeat(5000)}?`,
+      options: [{ label: `${'l'.repeat(500)}!`, description: `${'d'.repeat(900)}.` }],
+    },
+  ]
+  assert.match(text({ ask: 'question', questions }), /q\?\n +1\. l+! - d+\.$/)
+})
+
+test("a description is shown once, and a tool's own field of that name is not hidden", () => {
+  const shown = text({ description: 'Lists', input: { command: 'ls', description: 'Lists' } })
+  assert.equal(shown, '? asks to use Bash: ls\n  Lists')
+  assert.match(
+    text({ tool: 'mcp__issue', input: { title: 'a', description: 'secret' } }),
+    /description: secret/,
+  )
+})
+
+test('control characters in what is approved are shown and not obeyed', () => {
+  assert.doesNotMatch(text({ input: { command: 'ls\x1b[2J\nrm' } }), /\x1b/)
+})
+
+const EVENT = {
+  kind: 'permission_request' as const,
+  offset: 4_000_000,
+  index: 0,
+  request_id: 'r',
+  ask: 'tool' as const,
+  tool: 'Write',
+  input: { content: 'all of it' },
+}
+const omitted = request({ tool: 'Write', input_omitted: true })
+
+function hub(end: number, from = 0) {
+  const asked: (string | undefined)[] = []
+  return {
+    asked,
+    agent: async () => ({ offset: asked.length < from ? 0 : end }) as HubAgent,
+    events: async (_id: string, after?: string): Promise<EventPage> => {
+      asked.push(after)
+      const there = asked.length > from && EVENT.offset > Number(after?.split('.')[0] ?? 0)
+      return { events: there ? [EVENT] : [] }
+    },
+  }
+}
+
+test('a request whose input is too long for a status is found in the history, from its end', async () => {
+  const { asked, ...client } = hub(4_100_000)
+  assert.deepEqual((await wholeRequest(client, 'a', omitted)).input, EVENT.input)
+  assert.equal(asked.length, 1)
+  const far = hub(40_000_000)
+  assert.deepEqual((await wholeRequest(far, 'a', omitted)).input, EVENT.input)
+  assert.equal(far.asked.at(-1), undefined)
+})
+
+test('one that has not reached the hub is waited for, and then said not to be there', async () => {
+  assert.deepEqual((await wholeRequest(hub(4_100_000, 1), 'a', omitted)).input, EVENT.input)
+  const none = hub(10, Number.POSITIVE_INFINITY)
+  const left = await wholeRequest(none, 'a', omitted, { arrivalMs: 0 })
+  assert.match(permissionText(left, colors(false)), /before you decide/)
+  assert.match(permissionText({ ...left, ask: 'plan' }, colors(false)), /before you decide/)
+})
