@@ -22,6 +22,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   stop: async () => (await import('./stop.ts')).stopCommand(),
   update: async () => (await import('./update.ts')).updateCommand(),
   completion: async () => (await import('./completion.ts')).completionCommand(),
+  conformance: async () => (await import('./conformance.ts')).conformanceCommand(),
 }
 
 /** For other programs: between versions, during an update; for shells; for a package. */

@@ -9,6 +9,8 @@ import base64, hashlib, json, os, socket, struct, sys, threading, time
 PORT, KEY, FOLDER = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 LONGEST_FRAME = 32 * 1024 * 1024
 PING_S, SILENCE_S = 10, 25
+# Events may be nested 1000 levels deep; Python's own limit is lower.
+sys.setrecursionlimit(4000)
 
 lock = threading.RLock()
 unanswered = {}  # command_id -> command
@@ -83,6 +85,14 @@ class Link:
 
     def close(self, code):
         self.send_raw(8, struct.pack("!H", code))
+        self.hang_up()
+
+    def hang_up(self):
+        try:
+            # A close alone leaves TCP open as long as another thread reads from it.
+            self.connection.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the daemon has gone first
         self.connection.close()
 
     def frames(self):
@@ -118,11 +128,11 @@ class Link:
             if self.accept():
                 threading.Thread(target=self.ping, daemon=True).start()
                 for frame in self.frames():
-                    self.take(json.loads(frame))
+                    self.read_and_take(frame)
         except (OSError, ConnectionError):
             pass
+        self.hang_up()
         with lock:
-            self.connection.close()
             if link is self:
                 link = None
         say({"disconnected": True})
@@ -134,6 +144,15 @@ class Link:
                 self.send_raw(9)
         except OSError:
             pass
+
+    def read_and_take(self, frame):
+        code = "not_json"
+        try:
+            message = json.loads(frame)
+            code = "invalid"
+            self.take(message)
+        except (ValueError, KeyError, TypeError) as error:
+            self.send({"type": "protocol:error", "code": code, "message": repr(error)})
 
     def take(self, message):
         kind = message["type"]

@@ -37,9 +37,13 @@ const arrows: Record<string, Arrows> = {
     to: ['platform', 'protocol', 'config'],
     why: 'what is written for systemd or pm2 is no business of agents',
   },
+  conformance: {
+    to: ['platform', 'protocol'],
+    why: 'judges any peer by the protocol alone: with a line of daemon or hub in it, both would agree on their faults',
+  },
   cli: {
     to: ['platform', 'protocol', 'config'],
-    lazily: ['daemon', 'hub', 'agents', 'link', 'update', 'service'],
+    lazily: ['daemon', 'hub', 'agents', 'link', 'update', 'service', 'conformance'],
     why: '`--version` and `agent list` start quickly: what they do not need is not initialised',
   },
   'main.ts': { to: ['cli', 'platform'], why: 'hands over to the command line' },

@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs'
+import { concealKey, keySources, missingKey, readKey } from '../../config/key.ts'
+import { serverUrl } from '../../config/server-url.ts'
+import type { ServerAddress } from '../../conformance/server/caller.ts'
+import { reasonOf, UserError } from '../../platform/errors.ts'
+import { proxyAgent } from '../../platform/proxy.ts'
+import type { ConformanceOptions } from '../conformance.ts'
+import { note } from '../terminal.ts'
+
+/** The server that the flags name, with the key from flags or environment. @throws UserError */
+export async function serverOf({
+  url: text,
+  key: plain,
+  keyFile,
+  caFile,
+  allowInsecure = false,
+}: Pick<ConformanceOptions, 'url' | 'key' | 'keyFile' | 'caFile' | 'allowInsecure'>): Promise<ServerAddress> {
+  const url = serverUrl(text, '--url', allowInsecure)
+  const { key, warnings } = readKey(keySources({ key: plain, keyFile }, process.env), missing())
+  concealKey(key)
+  for (const warning of warnings) note(`warning: ${warning}`)
+  const agent = await proxyAgent(url, process.env)
+  return { url, key, ...(caFile !== undefined && { ca: read(caFile) }), ...(agent && { agent }) }
+}
+
+function read(caFile: string): Buffer {
+  try {
+    return readFileSync(caFile)
+  } catch (error) {
+    throw new UserError(
+      'ca_unreadable',
+      `The certificate authority ${caFile} cannot be read: ${reasonOf(error)}`,
+      {
+        remedy: 'Correct --ca-file.',
+        exitCode: 2,
+      },
+    )
+  }
+}
+
+const missing = () =>
+  new UserError('key_missing', missingKey().message, {
+    remedy: 'Give a key that the server accepts with --key-file FILE.',
+    exitCode: 2,
+  })

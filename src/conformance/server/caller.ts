@@ -1,0 +1,209 @@
+import { randomBytes } from 'node:crypto'
+import { type ClientOptions, WebSocket } from 'ws'
+import { unreachable } from '../../platform/unreachable.ts'
+import { VERSION } from '../../platform/version.ts'
+import {
+  type Activity,
+  type AgentStatus,
+  type Event,
+  type Hello,
+  isCommand,
+  Limits,
+  PROTOCOL,
+  parseFromServer,
+} from '../../protocol/index.ts'
+import { Connection } from '../connection.ts'
+import { Unmet } from '../point.ts'
+
+/** Time from the request to the open connection, and from the greeting to the welcome, in ms. */
+const GREETING_MS = 15_000
+
+/** Time from the server's close frame to the end of its TCP connection, after which this side ends it, in ms. */
+const CLOSE_MS = 2000
+/** Missing in the types of ws. */
+const PATIENCE: object = { closeTimeout: CLOSE_MS }
+
+/** Time for each answer unless told otherwise, in ms. */
+const ANSWER_MS = 10_000
+
+export interface ServerAddress {
+  url: string
+  key: string
+  /** PEM of a private certificate authority. */
+  ca?: Buffer
+  /** Agent for the proxy that leads there. */
+  agent?: ClientOptions['agent']
+}
+
+export interface CallerOptions extends ServerAddress {
+  /** Time for each answer that needs nothing but reading and a disk, in ms. */
+  answerMs?: number
+  /** Time to wait for a command that somebody gives at the server, in ms; 0 without one. */
+  commandMs: number
+  /** Asks a person to give that command. */
+  invite(machineId: string): void
+}
+
+/** A machine that exists for one run: connects, greets, and keeps what the server has sent it. */
+export class Caller {
+  readonly options: CallerOptions
+  readonly machineId: string
+  readonly #agents = new Map<string, AgentStatus>()
+  readonly #connections: Connection[] = []
+  #instances = 0
+
+  constructor(options: CallerOptions) {
+    this.options = options
+    this.machineId = `conformance-${randomBytes(4).toString('hex')}`
+  }
+
+  /** Opens a connection without a greeting. @throws Unmet */
+  dial(key = this.options.key, more: ClientOptions = {}): Promise<Connection> {
+    const { url, ca, agent } = this.options
+    const socket = new WebSocket(url, {
+      headers: { authorization: `Bearer ${key}`, 'user-agent': `fomular-daemon/${VERSION} conformance` },
+      maxPayload: Limits.frame_bytes,
+      perMessageDeflate: false,
+      handshakeTimeout: GREETING_MS,
+      followRedirects: false,
+      ...PATIENCE,
+      ...(ca && { ca }),
+      ...(agent && { agent }),
+      ...more,
+    })
+    const connection = new Connection(
+      socket,
+      (text) => {
+        const parsed = parseFromServer(text)
+        return parsed.ok ? undefined : parsed.error?.message
+      },
+      this.options.answerMs ?? ANSWER_MS,
+    )
+    this.#connections.push(connection)
+    return new Promise((resolve, reject) => {
+      socket.once('open', () => resolve(connection))
+      socket.once('unexpected-response', (request, response) => {
+        request.destroy()
+        reject(new Refused(response.statusCode ?? 0))
+      })
+      socket.once('error', (error) => reject(new Unmet(unreachable(error))))
+    })
+  }
+
+  hello(rest: Partial<Hello> = {}): Hello & Record<string, unknown> {
+    const now = new Date().toISOString()
+    return {
+      type: 'machine:hello',
+      protocol: PROTOCOL,
+      machine_id: this.machineId,
+      instance_id: `${this.machineId}-${++this.#instances}`,
+      hostname: 'conformance',
+      os: process.platform,
+      arch: process.arch,
+      daemon_version: VERSION,
+      node_version: process.versions.node,
+      pid: process.pid,
+      started_at: now,
+      boot_id: this.machineId,
+      capabilities: ['machine:check', 'journal:generations', 'conformance:a-capability-of-tomorrow'],
+      machine: {
+        revision: this.#instances,
+        runtimes: [],
+        problems: [],
+        memory: { total_bytes: 1, available_bytes: 1 },
+        disk: { total_bytes: 1, available_bytes: 1 },
+        accepts_agents: false,
+      },
+      agents: [...this.#agents.values()],
+      ...rest,
+    }
+  }
+
+  /** Connects, greets and waits for the welcome. @throws Unmet */
+  async greet(rest: Partial<Hello> = {}, more: ClientOptions = {}): Promise<Connection> {
+    const connection = await this.dial(this.options.key, more)
+    connection.send(this.hello(rest))
+    await connection.frame('server:welcome', () => true, 0, GREETING_MS)
+    return connection
+  }
+
+  /** An agent that has ended, for every greeting from now on. */
+  agent(what: string, rest: Partial<AgentStatus> = {}): string {
+    const agent_id = `${this.machineId}-${what}`
+    this.#agents.set(agent_id, {
+      agent_id,
+      revision: 1,
+      state: 'exited',
+      since: new Date().toISOString(),
+      runtime: 'claude',
+      title: 'Conformance',
+      cwd: '/',
+      run: 1,
+      pending: [],
+      undelivered_prompts: 0,
+      exit: { code: 0, reason: 'finished' },
+      begin: 0,
+      acked: 0,
+      end: 2 ** 40,
+      ...rest,
+    })
+    return agent_id
+  }
+
+  /** Commands that came over any connection. */
+  get commands() {
+    return this.#connections.flatMap(({ frames }) => frames.filter(isCommand))
+  }
+
+  /** What the server has sent that fits no schema, over all connections. */
+  get faults() {
+    return this.#connections.flatMap(({ faults }) => faults)
+  }
+
+  async close() {
+    await Promise.all(this.#connections.map((connection) => connection.close()))
+  }
+}
+
+/** The server answered the upgrade with an HTTP status of another kind. */
+export class Refused extends Unmet {
+  readonly status: number
+
+  constructor(status: number) {
+    super(`the server answers HTTP ${status} instead of a WebSocket`)
+    this.status = status
+  }
+}
+
+/** Bytes `[from, to)` of a journal, as one event. */
+export function activity(agent_id: string, from: number, to: number, rest: Partial<Event> = {}): Activity {
+  const event = { kind: 'text', offset: from, index: 0, text: `bytes ${from} to ${to}`, ...rest }
+  return { type: 'agent:activity', agent_id, from, to, events: [event as Event] }
+}
+
+/** Waits until the server has exactly this much of an agent. @param from place of the first frame that counts */
+export async function acknowledged(
+  connection: Connection,
+  agentId: string,
+  to: number,
+  from = 0,
+  ms?: number,
+) {
+  const offsetOf = (offsets: unknown) => (offsets as Record<string, number>)[agentId]
+  await connection
+    .frame(
+      'agent:ack',
+      ({ offsets }) => {
+        const offset = offsetOf(offsets)
+        if (offset !== undefined && offset > to)
+          throw new Unmet(`agent:ack of ${offset}, where no more than ${to} was sent`)
+        return offset === to
+      },
+      from,
+      ms,
+    )
+    .catch((error) => {
+      if (!(error instanceof Unmet) || !error.message.startsWith('no agent:ack')) throw error
+      throw new Unmet(error.message.replace('no agent:ack', `no agent:ack of ${to}`))
+    })
+}

@@ -1,0 +1,178 @@
+import { CloseCode, PROTOCOL } from '../../protocol/index.ts'
+import type { Frame } from '../connection.ts'
+import { type Point, Unmet, Untested } from '../point.ts'
+import { acknowledged, activity, type Caller, Refused } from './caller.ts'
+
+const offsetsOf = (welcome: Frame) => (welcome.offsets ?? {}) as Record<string, number>
+
+export const greetingPoints: Point<Caller>[] = [
+  {
+    name: 'upgrade',
+    level: 'core',
+    rule: 'The WebSocket opens with the key, and without a subprotocol or an extension.',
+    section: 'Connection',
+    async check(caller) {
+      const connection = await caller.dial()
+      const { extensions, protocol } = connection.socket
+      await connection.close()
+      if (extensions) throw new Unmet(`the server chose the extension ${extensions}, which nobody offered`)
+      if (protocol) throw new Unmet(`the server chose the subprotocol ${protocol}, which nobody offered`)
+    },
+  },
+  {
+    name: 'wrong-key',
+    level: 'core',
+    rule: 'A key that is not accepted is answered with HTTP 401 or 403.',
+    section: 'Connection',
+    async check(caller) {
+      const wrong = `wrong-${caller.machineId}`
+      const outcome = await caller.dial(wrong).catch((error) => error)
+      if (outcome instanceof Refused && [401, 403].includes(outcome.status)) return
+      if (outcome instanceof Error) throw outcome
+      await outcome.close()
+      throw new Unmet('a key made up for this run opens the connection')
+    },
+  },
+  {
+    name: 'welcome',
+    level: 'core',
+    rule: 'machine:hello is answered by server:welcome within 15 seconds, and agents that are new start at 0.',
+    section: 'Greeting',
+    async check(caller) {
+      const agent = caller.agent('new')
+      const connection = await caller.greet()
+      const welcome = await connection.frame('server:welcome')
+      await connection.close()
+      const { version } = welcome.protocol as { version: number }
+      if (version !== PROTOCOL.version)
+        throw new Unmet(`protocol.version is ${version}, and ${PROTOCOL.version} was offered`)
+      const offset = offsetsOf(welcome)[agent] ?? 0
+      if (offset !== 0) throw new Unmet(`offsets has ${offset} for an agent that nobody has sent anything of`)
+    },
+  },
+  {
+    name: 'unknown-fields',
+    level: 'core',
+    rule: 'Unknown fields of the greeting are ignored, at every depth.',
+    section: 'Faults',
+    async check(caller) {
+      const { machine } = caller.hello()
+      const tomorrow = { field_of_tomorrow: { deep: [1, null, 'x'] } }
+      const connection = await caller.greet({ ...tomorrow, machine: { ...machine, ...tomorrow } })
+      await connection.close()
+    },
+  },
+  {
+    name: 'offsets-after-reconnect',
+    level: 'core',
+    rule: 'After a connection that broke off, the welcome names what was acknowledged, and no more than was sent.',
+    section: 'Greeting',
+    async check(caller) {
+      const agent = caller.agent('reconnect')
+      const first = await caller.greet()
+      first.send(activity(agent, 0, 100))
+      await acknowledged(first, agent, 100)
+      first.send(activity(agent, 100, 250))
+      first.socket.terminate()
+      const second = await caller.greet()
+      const offset = offsetsOf(await second.frame('server:welcome'))[agent] ?? 0
+      if (offset !== 100 && offset !== 250)
+        throw new Unmet(`offsets has ${offset}; 100 was acknowledged, and 250 sent`)
+      const behind = second.frames.length
+      second.send(activity(agent, offset, 300))
+      await acknowledged(second, agent, 300, behind)
+      await second.close()
+    },
+  },
+  {
+    name: 'superseded',
+    level: 'core',
+    rule: 'A second connection with the same machine_id wins; the first is closed with 4001.',
+    section: 'Close codes',
+    async check(caller) {
+      const first = await caller.greet()
+      const second = await caller.greet()
+      const { code } = await first.end('the first connection stays open')
+      if (code !== CloseCode.superseded) throw new Unmet(`the first connection is closed with ${code}`)
+      await second.settled('the second connection does not answer link:ping')
+      await second.close()
+    },
+  },
+  {
+    name: 'protocol-version',
+    level: 'core',
+    rule: 'A daemon without a version in common is turned away with server:refuse, and the connection is closed.',
+    section: 'Greeting',
+    async check(caller) {
+      const connection = await caller.dial()
+      connection.send(caller.hello({ protocol: { version: 1_000_000, minimum: 1_000_000 } }))
+      await turnedAway(connection)
+    },
+  },
+  {
+    name: 'protocol-version-first',
+    level: 'optional',
+    rule: 'The version is read first: a greeting of which nothing else is understood is turned away for it as well.',
+    section: 'Greeting',
+    async check(caller) {
+      const connection = await caller.dial()
+      connection.send({
+        type: 'machine:hello',
+        protocol: { version: 1_000_000, minimum: 1_000_000 },
+        machine: 7,
+      })
+      await turnedAway(connection)
+    },
+  },
+  {
+    name: 'before-greeting',
+    level: 'optional',
+    rule: 'A frame before machine:hello is answered with protocol:error, and the greeting may follow.',
+    section: 'Faults',
+    async check(caller) {
+      const agent = caller.agent('early')
+      const connection = await caller.dial()
+      connection.send(activity(agent, 0, 10))
+      await connection.frame('protocol:error', ({ code }) => code === 'unexpected')
+      connection.send(caller.hello())
+      await connection.frame('server:welcome')
+      await connection.close()
+    },
+  },
+  {
+    name: 'commands',
+    level: 'core',
+    rule: 'A command without a result comes again after a reconnect, with its command_id; one with a result does not. Only announced types come.',
+    section: 'Commands',
+    async check(caller) {
+      const { commandMs, invite } = caller.options
+      if (commandMs === 0) throw new Untested('needs somebody who gives a command: see --wait-for-command')
+      const first = await caller.greet()
+      invite(caller.machineId)
+      const command = await first
+        .frame('machine:check', () => true, 0, commandMs)
+        .catch(() => {
+          throw new Untested(`nobody gave machine:check within ${commandMs / 1000} s`)
+        })
+      first.socket.terminate()
+      const again = ({ command_id }: Frame) => command_id === command.command_id
+      const second = await caller.greet()
+      await second.frame('machine:check', again)
+      second.send({ type: 'machine:check:result', command_id: command.command_id, ok: true })
+      await second.settled()
+      await second.close()
+      const third = await caller.greet()
+      await third.settled()
+      await third.close()
+      if (third.frames.some(again)) throw new Unmet('a command that was answered comes again')
+      const other = caller.commands.find(({ type }) => type !== 'machine:check')
+      if (other) throw new Unmet(`${other.type} came, which is not among the capabilities`)
+    },
+  },
+]
+
+async function turnedAway(connection: Awaited<ReturnType<Caller['dial']>>) {
+  const refusal = await connection.frame('server:refuse')
+  if (refusal.code !== 'protocol_version') throw new Unmet(`server:refuse has the code ${refusal.code}`)
+  await connection.end('the connection stays open behind server:refuse')
+}

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import type { AddressInfo } from 'node:net'
+import { test } from 'node:test'
+import { WebSocketServer } from 'ws'
+import { judgeServer } from '../../../src/conformance/server/run.ts'
+import type { Cleanup } from '../../support/temp.ts'
+
+type Frame = Record<string, unknown>
+
+/** A server that answers each frame with what `answers` returns, and takes every key. */
+async function serverThat(t: Cleanup, answers: (frame: Frame) => object[] | 'close'): Promise<string> {
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, maxPayload: 64 * 1024 * 1024 })
+  await new Promise((resolve) => server.once('listening', resolve))
+  t.after(() => {
+    for (const client of server.clients) client.terminate()
+    server.close()
+  })
+  server.on('connection', (socket) => {
+    const idle = setTimeout(() => socket.close(1000, 'too quiet'), 1000)
+    socket.on('close', () => clearTimeout(idle))
+    socket.on('message', (data) => {
+      idle.refresh()
+      let frame: Frame
+      try {
+        frame = JSON.parse(String(data))
+      } catch {
+        return socket.close(1007)
+      }
+      const said = answers(frame)
+      if (said === 'close') return socket.close(1011)
+      for (const message of said) socket.send(JSON.stringify(message))
+    })
+  })
+  return `ws://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+const judged = async (url: string) => {
+  const told: string[] = []
+  const { verdicts } = await judgeServer(
+    { url, key: 'a-key', commandMs: 0, answerMs: 300, invite: () => {} },
+    ({ name }) => void told.push(name),
+  )
+  assert.deepEqual(
+    told,
+    verdicts.map(({ name }) => name),
+  )
+  return new Map(verdicts.map((verdict) => [verdict.name, verdict]))
+}
+
+test('what a server does wrong is told point by point, with what was seen', async (t) => {
+  const url = await serverThat(t, (frame) => {
+    if (frame.type === 'machine:hello')
+      return [{ type: 'server:welcome', protocol: { version: 1 }, offsets: {} }]
+    if (frame.type === 'link:ping') return [{ type: 'link:pong', nonce: String(frame.nonce) }]
+    // Everything is taken for what comes next, a gap as well.
+    if (frame.type === 'agent:activity')
+      return [{ type: 'agent:ack', offsets: { [String(frame.agent_id)]: frame.to } }]
+    if (frame.type === 'agent:status') return [{ type: 'server:refuse', code: 7 }]
+    return 'close'
+  })
+  const points = await judged(url)
+  const fails = (name: string, detail: RegExp) => {
+    assert.equal(points.get(name)?.result, 'fails', name)
+    assert.match(points.get(name)?.detail ?? '', detail)
+  }
+  for (const name of [
+    'upgrade',
+    'welcome',
+    'unknown-fields',
+    'acknowledges',
+    'unknown-kind',
+    'longest-frame',
+  ])
+    assert.equal(points.get(name)?.result, 'holds', `${name}: ${points.get(name)?.detail}`)
+  assert.equal(points.get('commands')?.result, 'untested')
+  fails('wrong-key', /made up for this run opens/)
+  fails('offsets-after-reconnect', /offsets has 0; 100 was acknowledged/)
+  fails('superseded', /stays open/)
+  fails('protocol-version', /no server:refuse/)
+  fails('gap', /no agent:resend/)
+  fails('repeats', /no agent:ack of 20/)
+  fails('link-ping', /no link:pong with the nonce 7/)
+  fails('unknown-types', /ended with code 1011/)
+  fails('not-json', /ended with code 1007/)
+  fails('silence', /after 1 s already/)
+  fails('valid-frames', /2 do not; the first: server:refuse/)
+})
+
+test('a server that sends anything but a welcome ends the run early, and what it sends is bounded', async (t) => {
+  const url = await serverThat(t, () => Array.from({ length: 25_000 }, () => ({ type: 'x' })))
+  const points = await judged(url)
+  assert.equal(points.get('welcome')?.result, 'fails')
+  assert.equal(points.get('gap')?.result, 'untested')
+  assert.match(points.get('gap')?.detail ?? '', /welcome fails/)
+})
