@@ -49,7 +49,7 @@ export function conformanceCommand(): Command {
     )
     .option(
       '--wait-for-command <seconds>',
-      'seconds to wait for a command given at the server (default: 0, none)',
+      'seconds to wait for a command given at the server',
       numeric,
       0,
     )
