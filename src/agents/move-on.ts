@@ -1,4 +1,13 @@
-import { appendFileSync, closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
+import {
+  appendFileSync,
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  writeSync,
+} from 'node:fs'
 import type { Span } from './generations.ts'
 
 const CHUNK_BYTES = 1024 * 1024
@@ -28,23 +37,26 @@ export function moveOn(
 ): { at: number; shift: number } {
   const line = Buffer.from(`${marker}\n`)
   const fd = openSync(path, 'r+')
+  const size = fstatSync(fd).size
+  const parts = partsOf(from, size, holes)
+  // What the agent appends in this moment must not reach the place that is about to be written.
+  const at = Math.max(to, size + (running ? CHUNK_BYTES : 0))
+  const end = parts.reduce((sum, part) => sum + part.to - part.from, at + line.length)
   try {
-    const size = fstatSync(fd).size
-    const parts = partsOf(from, size, holes)
-    // What the agent appends in this moment must not reach the place that is about to be written.
-    const at = Math.max(to, size + (running ? CHUNK_BYTES : 0))
-    const end = parts.reduce((sum, part) => sum + part.to - part.from, at + line.length)
     // From here on the agent appends behind the place of what is moved.
     if (parts.length > 0) writeSync(fd, Buffer.alloc(1), 0, 1, end - 1)
-    writeSync(fd, line, 0, line.length, at)
-    const late = appendedBefore(fd, size, at)
+    write(fd, line, at)
     let place = at + line.length
     for (const part of parts) place = copy(fd, part, place)
+    const late = appendedBefore(fd, size, at)
     if (late.length > 0) appendFileSync(path, late)
-    for (const part of parts) erase(fd, part)
-    erase(fd, { from: size, to: size + late.length })
     fsyncSync(fd)
+    for (const part of [...parts, { from: size, to: size + late.length }]) erase(fd, part)
     return { at, shift: end - size }
+  } catch (error) {
+    // On a full disk the agent cannot have appended anything behind that either.
+    if (fstatSync(fd).size <= end) ftruncateSync(fd, size + appendedBefore(fd, size, at).length)
+    throw error
   } finally {
     closeSync(fd)
   }
@@ -67,21 +79,30 @@ function appendedBefore(fd: number, size: number, at: number): Buffer {
   return bytes.subarray(0, end === -1 ? read : end)
 }
 
+/** A disk that fills up takes a part of a write before it takes none. @throws the system's error */
+function write(fd: number, bytes: Buffer, place: number) {
+  for (let done = 0; done < bytes.length; )
+    done += writeSync(fd, bytes, done, bytes.length - done, place + done)
+}
+
 /** Copies a part to `place`, which it does not reach. @returns the place behind it */
 function copy(fd: number, { from, to }: Span, place: number): number {
   const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, to - from))
   for (let done = from; done < to; ) {
     const read = readSync(fd, chunk, 0, Math.min(chunk.length, to - done), done)
     if (read === 0) break
-    writeSync(fd, chunk, 0, read, place + done - from)
+    write(fd, chunk.subarray(0, read), place + done - from)
     done += read
   }
   return place + to - from
 }
 
-/** Its old place must not be read again as something that was said twice. */
+/** Its old place should not be read again, by an older version, as something that was said twice. */
 function erase(fd: number, { from, to }: Span) {
   const zeros = Buffer.alloc(Math.min(CHUNK_BYTES, to - from))
-  for (let done = from; done < to; done += zeros.length)
-    writeSync(fd, zeros, 0, Math.min(zeros.length, to - done), done)
+  try {
+    for (let done = from; done < to; done += zeros.length) write(fd, zeros.subarray(0, to - done), done)
+  } catch {
+    // A full disk that writes nothing in place: it is in a hole.
+  }
 }

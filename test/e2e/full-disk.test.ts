@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, symlinkSync } from 'node:fs'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { moveOn } from '../../src/agents/move-on.ts'
 import { identify } from '../../src/platform/process-identity.ts'
 import type { Outcome } from '../../src/protocol/index.ts'
 import { fakeStage } from '../support/fake-agent.ts'
@@ -101,4 +102,17 @@ test('a daemon that cannot start on a full disk says so; its agents wait for the
   await stage.eventually(agent, 'text', ({ text }) => text === 'again')
   next.kill('SIGTERM')
   assert.equal(await next.ended, 0, next.log())
+})
+
+test('a journal that a full disk keeps from being moved stays as it is', (t) => {
+  const disk = new SmallDisk(t, 8)
+  const path = join(disk.path, 'activity.jsonl')
+  const lines = `${'x'.repeat(999)}\n`.repeat(3000)
+  writeFileSync(path, lines)
+  disk.fill()
+  for (const running of [false, true]) {
+    const where = { from: 1000, to: 10_000_000, running, marker: '{}', holes: [] }
+    assert.throws(() => moveOn(path, where), { code: 'ENOSPC' })
+    assert.ok(readFileSync(path, 'utf8') === lines)
+  }
 })

@@ -54,6 +54,7 @@ test('frames that cannot be taken are answered with what is wrong, and the link 
     ['{}', 'invalid', 'type'],
     [{ type: 'agent:ack', offsets: { a: -1 } }, 'invalid', 'offsets.a'],
     [{ type: 'agent:resend', agent_id: '../../etc', from: 0 }, 'invalid', 'agent_id'],
+    [{ type: 'agent:resend', agent_id: 'a', from: -1 }, 'invalid', 'from'],
     [{ ...start, command_id: 'no-cwd', spec: {} }, 'invalid', 'spec.cwd'],
     [{ ...start, command_id: 'relative', spec: { cwd: 'here' } }, 'invalid', 'spec.cwd'],
     ['['.repeat(100_000), 'not_json', undefined],
