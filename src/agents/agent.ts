@@ -2,12 +2,12 @@ import { type Clock, isoTime } from '../platform/clock.ts'
 import { readJson, writeAtomic } from '../platform/files.ts'
 import type { AgentStatus, Event } from '../protocol/index.ts'
 import { Contact } from './contact.ts'
-import { decodeLine, tooLong } from './decode.ts'
 import type { AgentFolder } from './folder.ts'
 import { type Frame, push } from './frame.ts'
 import { Generations } from './generations.ts'
 import { uuidFrom } from './ids.ts'
 import { Inbox } from './inbox.ts'
+import { eventsOf } from './joined.ts'
 import { Journal, type Line } from './journal.ts'
 import { hasEnded, isInTurn } from './lifecycle.ts'
 import { ofThisBoot } from './of-this-boot.ts'
@@ -364,8 +364,7 @@ export class Agent {
   }
 
   #decode(line: Line): Event[] {
-    if (line.tooLong) return tooLong(line.start, line.end - 1 - line.start, line.bytes)
-    return decodeLine(line.bytes, line.start, this.runtime.decode)
+    return eventsOf(line, this.journal.path, this.runtime.decode)
   }
 
   #take(line: Line, events: Event[]): boolean {

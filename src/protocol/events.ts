@@ -106,7 +106,17 @@ export const Event = z.discriminatedUnion('kind', [
     error: text,
   }),
   z.object({ ...base, kind: z.literal('thinking'), message_id: text, text: z.string() }),
-  z.object({ ...base, kind: z.literal('user'), content: Content, prompt_id: text }),
+  z.object({
+    ...base,
+    kind: z.literal('user'),
+    content: Content,
+    prompt_id: text,
+    /**
+     * Set on what nobody gave the agent as a prompt: `runtime`, `command_output`, `interrupt`, `agent` (which prompts
+     * its sub-agent), or what the runtime calls it, such as `task-notification`.
+     */
+    origin: text,
+  }),
   // What it does
   z.object({
     ...base,

@@ -9,6 +9,8 @@ import { dollars, duration } from './units.ts'
 /** Of a tool's result, what is shown. */
 const RESULT_LINES = 6
 const RESULT_LINE_CHARS = 200
+/** Of what the runtime says in the user's place, what is shown. */
+const NOTE_CHARS = 300
 
 type Kind = Event['kind']
 type Of<K extends Kind> = Extract<Event, { kind: K }>
@@ -87,9 +89,7 @@ export class Conversation {
       case 'session':
         return this.#sessionLine(event)
       case 'user':
-        return event.parent_tool_use_id === undefined
-          ? bold(cyan(`> ${indentRest(contentText(event.content).trimEnd())}`))
-          : dim(`> ${cleanLine(contentText(event.content), RESULT_LINE_CHARS)}`)
+        return this.#userText(event)
       case 'text':
         return clean(event.text)
       case 'thinking':
@@ -140,6 +140,17 @@ export class Conversation {
       case 'thinking_delta':
         return ''
     }
+  }
+
+  #userText({ content, origin, parent_tool_use_id }: Of<'user'>): string {
+    const { dim, bold, cyan } = this.#colors
+    const words = contentText(content)
+    // The end of the turn says so.
+    if (origin === 'interrupt') return ''
+    if (parent_tool_use_id !== undefined) return dim(`> ${cleanLine(words, RESULT_LINE_CHARS)}`)
+    if (origin === undefined) return bold(cyan(`> ${indentRest(words.trimEnd())}`))
+    const by = origin === 'runtime' || origin === 'command_output' ? '' : `${cleanLine(origin, 40)}: `
+    return dim(`-- ${by}${cleanLine(words, NOTE_CHARS)}`)
   }
 
   #sessionLine({ session_id, model, cwd, permission_mode }: Of<'session'>): string {

@@ -173,6 +173,23 @@ test('sub-agents are set apart, and only their finished blocks are shown', () =>
   )
 })
 
+test('only what a person or a server said looks like it', () => {
+  assert.equal(
+    render([
+      { kind: 'user', content: 'Fix it.', prompt_id: 'p' },
+      {
+        kind: 'user',
+        content: [{ type: 'text', text: '[Request interrupted by user]' }],
+        origin: 'interrupt',
+      },
+      { kind: 'user', content: 'Stop hook feedback:\ngo on', origin: 'runtime' },
+      { kind: 'user', content: 'Compacted', origin: 'command_output' },
+      { kind: 'user', content: 'Task done', origin: 'task-notification' },
+    ]),
+    '> Fix it.\n-- Stop hook feedback: go on\n-- Compacted\n-- task-notification: Task done\n',
+  )
+})
+
 test('what an agent asks for is shown in full', () => {
   const command = `rm -rf ${'a/'.repeat(120)}`
   const text = render([

@@ -1,6 +1,7 @@
 import type { ContentBlock } from '../../../protocol/index.ts'
 import type { EventBody } from '../runtime.ts'
 import { compact, type Fields, fields, flag, integer, known, list, text } from './fields.ts'
+import { sayer } from './sayer.ts'
 
 /** Where and when: what every message of a conversation may carry. */
 const origin = (line: Fields) =>
@@ -32,9 +33,9 @@ export function assistant(line: Fields): EventBody[] | undefined {
 
 /** Results of tools, prompts as the model gets them, and what Claude Code itself adds in the user's place. */
 export function user(line: Fields): EventBody[] | undefined {
-  const content = fields(line.message)?.content
   const base = origin(line)
-  const said = { ...base, ...compact({ prompt_id: line.isReplay === true ? text(line.uuid) : undefined }) }
+  const { content, ...of } = sayer(line)
+  const said = { ...base, ...of }
   if (typeof content === 'string') return content === '' ? undefined : [{ kind: 'user', ...said, content }]
   const events: EventBody[] = []
   let blocks: ContentBlock[] = []

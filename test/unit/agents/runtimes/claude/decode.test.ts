@@ -63,7 +63,7 @@ test('of a message, only the blocks that are not known are passed on raw', () =>
     { kind: 'unknown', raw: strange },
   ])
   const content = [{ type: 'text', text: 'a' }, image, { type: 'text', text: 'b' }]
-  assert.deepEqual(decode(JSON.stringify({ type: 'user', message: { content } })), [
+  assert.deepEqual(decode(JSON.stringify({ type: 'user', isReplay: true, message: { content } })), [
     { kind: 'user', content: [{ type: 'text', text: 'a' }] },
     { kind: 'unknown', raw: image },
     { kind: 'user', content: [{ type: 'text', text: 'b' }] },
@@ -74,7 +74,7 @@ test('images in what the user says, and in results', () => {
   const source = { type: 'base64', media_type: 'image/png', data: 'aGk=' }
   const result = { type: 'tool_result', tool_use_id: 't', content: [{ type: 'image', source }] }
   const content = [{ type: 'image', source }, result]
-  assert.deepEqual(decode(JSON.stringify({ type: 'user', message: { content } })), [
+  assert.deepEqual(decode(JSON.stringify({ type: 'user', isReplay: true, message: { content } })), [
     { kind: 'user', content: [{ type: 'image', media_type: 'image/png', data: 'aGk=' }] },
     { kind: 'tool_result', tool_use_id: 't', is_error: false, content: result.content },
   ])
