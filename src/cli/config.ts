@@ -3,9 +3,9 @@ import type { Explained } from '../config/explain.ts'
 import { withDaemonFlags } from './daemon-flags.ts'
 import { EXIT } from './exit-codes.ts'
 import { JSON_OUTPUT } from './options.ts'
-import { clean } from './render/clean.ts'
+import { clean, cleanLine } from './render/clean.ts'
 import { table } from './render/table.ts'
-import { note, print, printJson, stdoutColors } from './terminal.ts'
+import { note, print, printJson, stdoutColors, stdoutWidth } from './terminal.ts'
 
 const HELP = `
 Shows what a daemon that is started here, with these flags, would go by, and where each setting comes from. A service has flags and variables of its own: they are in its unit.
@@ -49,13 +49,24 @@ async function showConfig({ json, ...flags }: Record<string, string | boolean>) 
   await addRegistry(explained)
   finish(explained, json === true, () => {
     const { bold } = stdoutColors()
+    const { settings } = explained
     const [head, ...rows] = table(
-      ['SETTING', 'VALUE', 'FROM'],
-      explained.settings.map(({ name, value, source }) => [
-        name,
-        clean(String(value ?? '-')),
-        clean(source || '-'),
-      ]),
+      [
+        { title: 'SETTING', cells: settings.map(({ name }) => name) },
+        {
+          title: 'VALUE',
+          cells: settings.map(({ value }) => cleanLine(String(value ?? '-'))),
+          cut: 'path',
+          least: 24,
+        },
+        {
+          title: 'FROM',
+          cells: settings.map(({ source }) => cleanLine(source || '-')),
+          cut: 'path',
+          least: 16,
+        },
+      ],
+      stdoutWidth(),
     )
     print([bold(head ?? ''), ...rows].join('\n'))
     note(

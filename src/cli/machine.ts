@@ -4,7 +4,7 @@ import { removeCommand } from './machine/remove.ts'
 import { renameCommand } from './machine/rename.ts'
 import { updateCommand } from './machine/update.ts'
 import { connectHub, type HubOptions, withHub } from './options.ts'
-import { print, printJson, stdoutColors } from './terminal.ts'
+import { print, printJson, stdoutColors, stdoutWidth } from './terminal.ts'
 
 /** Seconds: every agent program is started to ask for its version and login. */
 const CHECK_WAIT_S = 60
@@ -49,7 +49,7 @@ async function list({ json, ...flags }: HubOptions) {
   const machines = await client.machines()
   if (json) return printJson({ machines })
   const { machineTable } = await import('./render/machine.ts')
-  print(machineTable(machines, Date.now(), stdoutColors()))
+  print(machineTable(machines, Date.now(), stdoutColors(), stdoutWidth()))
 }
 
 async function check(given: string | undefined, { json, ...flags }: HubOptions) {
@@ -64,5 +64,5 @@ async function check(given: string | undefined, { json, ...flags }: HubOptions) 
     return notePending()
   }
   const { machineTable } = await import('./render/machine.ts')
-  print(machineTable(machine ? [machine] : [], Date.now(), stdoutColors()))
+  print(machineTable(machine ? [machine] : [], Date.now(), stdoutColors(), stdoutWidth()))
 }

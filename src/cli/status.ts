@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { EXIT } from './exit-codes.ts'
 import { connectDaemon, type LocalOptions, WHICH, withLocal } from './local.ts'
-import { print, printJson, stdoutColors } from './terminal.ts'
+import { print, printJson, stdoutColors, stdoutWidth } from './terminal.ts'
 
 const HELP = `
 The server itself is asked whether it hears this daemon. Exit code 0 only if it does; 1 if it does not; 4 if no daemon
@@ -28,6 +28,6 @@ async function status(options: LocalOptions) {
   ])
   const state = await daemon.status()
   if (options.json) printJson({ ...state, ...facts })
-  else print(statusText(state, Date.now(), stdoutColors()))
+  else print(statusText(state, Date.now(), stdoutColors(), stdoutWidth()))
   process.exitCode = isHealthy(state) ? EXIT.ok : EXIT.failure
 }

@@ -12,6 +12,10 @@ export const note = (text: string) => void process.stderr.write(`${text}\n`)
 
 export const stdoutColors = (): Colors => colors(wantsColor(process.env, process.stdout.isTTY === true))
 
+/** Columns of the screen that stdout is, if it is one. Some terminals say 0 for what they do not know. */
+export const stdoutWidth = (): number | undefined =>
+  (process.stdout.isTTY && process.stdout.columns) || undefined
+
 /** Whether somebody is there to be asked. */
 export const isInteractive = () => process.stdin.isTTY === true && process.stdout.isTTY === true
 

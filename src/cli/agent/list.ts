@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { resolveMachine } from '../client/machine-id.ts'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
-import { print, printJson, stdoutColors } from '../terminal.ts'
+import { print, printJson, stdoutColors, stdoutWidth } from '../terminal.ts'
 
 const HELP = `
 With --json also each agent's offsets: how far its activity is delivered and how far it goes.
@@ -28,5 +28,5 @@ async function list({ json, machine, ...flags }: HubOptions & { machine?: string
   const agents = (await client.agents()).filter(({ machine_id }) => !only || machine_id === only.machine_id)
   if (json) return printJson({ agents })
   const { agentTable } = await import('../render/agents.ts')
-  print(agentTable(agents, Date.now(), stdoutColors()))
+  print(agentTable(agents, Date.now(), stdoutColors(), stdoutWidth()))
 }

@@ -1,41 +1,28 @@
 import type { AgentStatus, HubAgent } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
 import { cleanLine } from './clean.ts'
-import { table } from './table.ts'
+import { type Column, table } from './table.ts'
 import { age, dollars } from './units.ts'
 
 type Shown = AgentStatus &
   Partial<Pick<HubAgent, 'connected' | 'gone' | 'offset' | 'machine_id' | 'machine_name'>>
 
-/** Agents as a table, those that want something first to see; with their machines where those are several. */
-export function agentTable(agents: Shown[], now: number, { dim, bold, yellow, red, green }: Colors): string {
+/**
+ * Agents as a table, those that wait for somebody first; with their machines where those are several.
+ * @param width columns of the screen, if it is one
+ */
+export function agentTable(
+  agents: Shown[],
+  now: number,
+  { dim, bold, yellow, red, green }: Colors,
+  width?: number,
+): string {
   if (agents.length === 0) return 'No agents. Start one: fomular-daemon agent start --prompt "…"'
-  const sorted = [...agents].sort((a, b) => Date.parse(b.since) - Date.parse(a.since))
-  const machines = machineLabels(agents)
-  const [head, ...lines] = table(
-    [
-      'ID',
-      ...(machines.size > 1 ? ['MACHINE'] : []),
-      'STATE',
-      'FOR',
-      'PID',
-      'COST',
-      'DELIVERED',
-      'CWD',
-      'TITLE',
-    ],
-    sorted.map((agent) => [
-      agent.agent_id,
-      ...(machines.size > 1 ? [machines.get(agent.machine_id) ?? ''] : []),
-      stateText(agent),
-      age(agent.since, now),
-      agent.pid === undefined ? '-' : String(agent.pid),
-      agent.total_cost_usd === undefined ? '-' : dollars(agent.total_cost_usd),
-      delivered(agent),
-      cleanLine(agent.cwd, 40),
-      cleanLine(agent.title ?? '', 60),
-    ]),
+  const sorted = [...agents].sort(
+    (a, b) =>
+      Number(canBeAnswered(b)) - Number(canBeAnswered(a)) || Date.parse(b.since) - Date.parse(a.since),
   )
+  const [head, ...lines] = table(columns(sorted, now), width)
   const styles = { waiting: yellow, failed: red, working: green } as Record<
     string,
     ((text: string) => string) | undefined
@@ -48,6 +35,38 @@ export function agentTable(agents: Shown[], now: number, { dim, bold, yellow, re
       return styles[state]?.(line) ?? line
     }),
   ].join('\n')
+}
+
+/** Whether it waits for an answer that can reach it. */
+const canBeAnswered = ({ state, connected, gone }: Shown) =>
+  state === 'waiting' && connected !== false && !gone
+
+function columns(agents: Shown[], now: number): Column[] {
+  const machines = machineLabels(agents)
+  const column = (
+    title: string,
+    cell: (agent: Shown) => string,
+    rest: Omit<Column, 'title' | 'cells'> = {},
+  ) => ({
+    title,
+    cells: agents.map(cell),
+    ...rest,
+  })
+  const machine = column('MACHINE', ({ machine_id }) => machines.get(machine_id) ?? '', {
+    cut: 'end',
+    least: 10,
+  })
+  return [
+    column('ID', ({ agent_id }) => agent_id),
+    ...(machines.size > 1 ? [machine] : []),
+    column('STATE', stateText, { cut: 'end', least: 20 }),
+    column('FOR', ({ since }) => age(since, now)),
+    column('PID', ({ pid }) => (pid === undefined ? '-' : String(pid)), { leftOut: 2 }),
+    column('COST', ({ total_cost_usd: usd }) => (usd === undefined ? '-' : dollars(usd)), { leftOut: 3 }),
+    column('DELIVERED', delivered, { leftOut: 1 }),
+    column('CWD', ({ cwd }) => cleanLine(cwd), { cut: 'path', least: 20 }),
+    column('TITLE', ({ title = '' }) => cleanLine(title, 60), { cut: 'end', least: 12 }),
+  ]
 }
 
 /** Machines by their ids: the name of each, with the beginning of its id where another goes by the same. */

@@ -1,3 +1,5 @@
+import { cutEnd } from './width.ts'
+
 /** Everything that a terminal would obey instead of showing, and marks that turn the direction of text around. */
 const UNSAFE = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029]/g
 
@@ -15,11 +17,11 @@ export const clean = (text: string): string =>
     return code === 0x7f ? DELETE_PICTURE : '\ufffd'
   })
 
-/** The same on one line: line feeds and runs of blanks become one blank; cut off at `max` characters. */
+/** The same on one line: line feeds and runs of blanks become one blank; cut off at `max` columns of a terminal. */
 export function cleanLine(text: string, max = Number.POSITIVE_INFINITY): string {
   // Cut first, roughly: a tool's input may be megabytes.
   const line = clean(text.slice(0, Math.min(text.length, max * 4)))
     .replace(/[ \t\n]+/g, ' ')
     .trim()
-  return line.length > max ? `${line.slice(0, max - 1)}…` : line
+  return cutEnd(line, max)
 }

@@ -1,7 +1,7 @@
 import type { HealthProblem, HubMachine, Runtime } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
 import { cleanLine } from './clean.ts'
-import { table } from './table.ts'
+import { type Column, table } from './table.ts'
 import { age } from './units.ts'
 
 const LOGINS: Record<NonNullable<Runtime['login']>, string> = {
@@ -33,24 +33,10 @@ export function problemText(
   return `${mark} ${cleanLine(message, 500)}${remedy === undefined ? '' : dim(`\n  → ${cleanLine(remedy, 500)}`)}`
 }
 
-export function machineTable(machines: HubMachine[], now: number, colors: Colors): string {
+/** @param width columns of the screen, if it is one */
+export function machineTable(machines: HubMachine[], now: number, colors: Colors, width?: number): string {
   if (machines.length === 0) return 'No machine has connected yet. On this one: fomular-daemon up'
-  const [head, ...lines] = table(
-    ['ID', 'NAME', 'HOST', 'CONNECTED', 'SYSTEM', 'DAEMON', 'RUNTIME'],
-    machines.map(({ machine_id, name, hostname, connected, since, os, arch, daemon_version, status }) => [
-      cleanLine(machine_id, 40),
-      cleanLine(name ?? hostname, 30),
-      cleanLine(hostname, 30),
-      `${connected ? 'for' : 'gone for'} ${age(since, now)}`,
-      cleanLine(`${os} ${arch}`, 20),
-      cleanLine(daemon_version, 20),
-      status.runtimes
-        .map((runtime) =>
-          runtime.found ? `${runtime.name} ${runtime.version ?? '?'}` : `no ${runtime.name}`,
-        )
-        .join(', '),
-    ]),
-  )
+  const [head, ...lines] = table(columns(machines, now), width)
   return [
     colors.bold(head ?? ''),
     ...machines.flatMap(({ connected, status }, index) => {
@@ -61,6 +47,27 @@ export function machineTable(machines: HubMachine[], now: number, colors: Colors
       ]
     }),
   ].join('\n')
+}
+
+function columns(machines: HubMachine[], now: number): Column[] {
+  const column = (
+    title: string,
+    cell: (machine: HubMachine) => string,
+    rest: Omit<Column, 'title' | 'cells'> = {},
+  ) => ({ title, cells: machines.map(cell), ...rest })
+  const runtimes = ({ status }: HubMachine) =>
+    status.runtimes
+      .map(({ found, name, version }) => (found ? `${name} ${version ?? '?'}` : `no ${name}`))
+      .join(', ')
+  return [
+    column('ID', ({ machine_id }) => cleanLine(machine_id, 40)),
+    column('NAME', ({ name, hostname }) => cleanLine(name ?? hostname, 30), { cut: 'end', least: 10 }),
+    column('HOST', ({ hostname }) => cleanLine(hostname, 30), { cut: 'end', least: 10, leftOut: 2 }),
+    column('CONNECTED', ({ connected, since }) => `${connected ? 'for' : 'gone for'} ${age(since, now)}`),
+    column('SYSTEM', ({ os, arch }) => cleanLine(`${os} ${arch}`, 20), { leftOut: 1 }),
+    column('DAEMON', ({ daemon_version }) => cleanLine(daemon_version, 20), { leftOut: 3 }),
+    column('RUNTIME', (machine) => cleanLine(runtimes(machine), 60), { cut: 'end', least: 14 }),
+  ]
 }
 
 const indent = (text: string) => text.replace(/^/gm, '  ')

@@ -10,8 +10,8 @@ import { age, bytes } from './units.ts'
 export const isHealthy = ({ link, server_hears_ms }: DaemonStatus) =>
   link.state === 'live' && server_hears_ms !== null
 
-/** How a daemon is, for people. */
-export function statusText(status: DaemonStatus, now: number, colors: Colors): string {
+/** How a daemon is, for people. @param width columns of the screen, if it is one */
+export function statusText(status: DaemonStatus, now: number, colors: Colors, width?: number): string {
   const { bold, dim } = colors
   const row = (name: string, text: string) => `${bold(name.padEnd(9))} ${text}`
   const { machine, agents } = status
@@ -35,7 +35,7 @@ export function statusText(status: DaemonStatus, now: number, colors: Colors): s
     '',
     agents.length === 0 && isElsewhere(status.server_url)
       ? `No agents. They are started at ${cleanLine(status.server_url, 300)}.`
-      : agentTable(agents, now, colors),
+      : agentTable(agents, now, colors, width),
   ]
   return lines.join('\n')
 }

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { agentTable, endText, stateText } from '../../../src/cli/render/agents.ts'
 import { colors, wantsColor } from '../../../src/cli/render/ansi.ts'
-import { runtimeText } from '../../../src/cli/render/machine.ts'
+import { cleanLine } from '../../../src/cli/render/clean.ts'
+import { machineTable, runtimeText } from '../../../src/cli/render/machine.ts'
 import { isHealthy, statusText } from '../../../src/cli/render/status.ts'
 import { bytes, duration, span } from '../../../src/cli/render/units.ts'
+import { cutPath, textWidth } from '../../../src/cli/render/width.ts'
 import { report } from '../../../src/cli/report.ts'
 import { UserError } from '../../../src/platform/errors.ts'
-import type { AgentStatus } from '../../../src/protocol/index.ts'
+import type { AgentStatus, HubMachine } from '../../../src/protocol/index.ts'
 
 const plain = colors(false)
 const now = Date.parse('2026-01-01T01:00:00Z')
@@ -45,6 +47,95 @@ a-22  exited: crashed (1)  30 s  -    -        10/20      /work
 a-1   idle                 1 h   42   $0.5000  10/20      /work  Docs␛[2J`,
   )
   assert.match(agentTable([], now, plain), /agent start/)
+})
+
+const long = '/home/somebody/work/clients/a-very-long-name-of-a-client/services'
+const crowd = [
+  agent({
+    agent_id: 'a-1f2e3d4c',
+    pid: 1234567,
+    total_cost_usd: 12.5,
+    cwd: `${long}/alpha`,
+    title: 'Fix the failing tests',
+  }),
+  agent({
+    agent_id: 'a-5b6a7988',
+    state: 'waiting',
+    since: '2025-12-30T00:00:00Z',
+    pending: [{ request_id: 'r', ask: 'tool', tool: 'mcp__browser__navigate', input: {} }],
+    cwd: `${long}/beta`,
+    end: 123_456_789,
+  }),
+]
+
+test('at 80 columns no row wraps, and the last folder stays', () => {
+  const lines = agentTable(crowd, now, plain, 80).split('\n')
+  for (const line of lines) assert.ok(textWidth(line) <= 80, line)
+  assert.match(lines[1] ?? '', /^a-5b6a7988 +waiting: .* \/home.*…\/.*beta/)
+  assert.match(lines[2] ?? '', /^a-1f2e3d4c +idle +1 h .*\/home.*…\/.*alpha +Fix the/)
+  for (const width of [40, 60, 100])
+    for (const line of agentTable(crowd, now, plain, width).split('\n'))
+      assert.ok(textWidth(line) <= width, `${width}: ${line}`)
+  // What is no screen gets all.
+  assert.match(agentTable(crowd, now, plain), /DELIVERED[\s\S]*10\/123456789 +\/home\S+services\/beta\n/)
+})
+
+test('who waits for an answer comes first, unless none can reach it', () => {
+  const ids = (agents: Parameters<typeof agentTable>[0]) =>
+    agentTable(agents, now, plain)
+      .split('\n')
+      .slice(1)
+      .map((line) => line.split(' ')[0])
+  assert.deepEqual(ids(crowd), ['a-5b6a7988', 'a-1f2e3d4c'])
+  assert.deepEqual(ids(crowd.map((each) => ({ ...each, connected: false }))), ['a-1f2e3d4c', 'a-5b6a7988'])
+})
+
+test('wide characters keep the columns', () => {
+  const named = (agent_id: string, cwd: string) => agent({ agent_id, cwd, title: 'x' })
+  const lines = agentTable(
+    [named('a', '/仕事/日本語'), named('b', '/é🎉'), named('c', '/plain')],
+    now,
+    plain,
+  ).split('\n')
+  assert.equal(new Set(lines.slice(1).map((line) => textWidth(line))).size, 1)
+  const cut = agentTable([named('a', `/家/${'長'.repeat(40)}/終`), named('b', '/x')], now, plain, 80).split(
+    '\n',
+  )
+  for (const line of cut) assert.ok(textWidth(line) <= 80, line)
+  assert.match(cut[1] ?? '', /…\/終/)
+})
+
+test('columns of text', () => {
+  assert.deepEqual(
+    ['abc', '日本', 'e\u0301', '🎉', '👩\u200d💻', '❤\ufe0f', ''].map(textWidth),
+    [3, 4, 1, 2, 2, 2, 0],
+  )
+  assert.equal(cleanLine('日本語です', 6), '日本…')
+  assert.equal(cleanLine('🎉🎉🎉', 4), '🎉…')
+})
+
+test('a path is cut in its middle', () => {
+  assert.equal(cutPath('/a/b', 10), '/a/b')
+  assert.equal(cutPath('/home/me/projects/one/src', 20), '/home/me/pr…/one/src')
+  assert.equal(cutPath('/home/me/projects/two/src', 20), '/home/me/pr…/two/src')
+  assert.equal(cutPath(`/x/${'a'.repeat(30)}-end`, 12), '/aaaaa…a-end')
+})
+
+test('machines at 80 columns', () => {
+  const machine = {
+    machine_id: '6f1d2c9e-8a0b-4f1e-9c3d-2b1a0f9e8d7c',
+    name: 'a-machine-with-a-long-name',
+    hostname: 'build-7.internal.example.com',
+    os: 'linux',
+    arch: 'x64',
+    daemon_version: '0.1.0',
+    connected: true,
+    since: '2026-01-01T00:00:00Z',
+    status: { runtimes: [{ name: 'claude', found: true, version: '2.1.332' }], problems: [] },
+  } as unknown as HubMachine
+  for (const line of machineTable([machine], now, plain, 80).split('\n'))
+    assert.ok(textWidth(line) <= 80, line)
+  assert.match(machineTable([machine], now, plain), /build-7.internal.*linux x64 +0.1.0 +claude 2.1.332$/)
 })
 
 test('states and ends in words', () => {

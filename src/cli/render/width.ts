@@ -1,0 +1,65 @@
+/** What terminals show on two columns: East Asian letters and signs, and pictures. */
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18aff}\u{1aff0}-\u{1b2ff}\u{1f200}-\u{1f2ff}\u{20000}-\u{3fffd}]|\ufe0f|\p{Emoji_Presentation}/u
+/** What they show on none. */
+const INVISIBLE = /^[\p{Mn}\p{Me}\p{Cf}]+$/u
+const PLAIN = /^[\x20-\x7e]*$/
+
+const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
+
+/** Letters as a reader counts them: with their accents, and pictures with what they are joined to. */
+const letters = (text: string): string[] =>
+  PLAIN.test(text) ? text.split('') : Array.from(segmenter.segment(text), ({ segment }) => segment)
+
+const letterWidth = (letter: string) => (WIDE.test(letter) ? 2 : INVISIBLE.test(letter) ? 0 : 1)
+
+/** Columns that one line of text takes on a terminal. */
+export const textWidth = (text: string): number =>
+  PLAIN.test(text) ? text.length : letters(text).reduce((sum, letter) => sum + letterWidth(letter), 0)
+
+/** As many letters from the beginning as `max` columns hold. */
+function head(text: string, max: number): string {
+  if (PLAIN.test(text)) return text.slice(0, Math.max(0, max))
+  let width = 0
+  let taken = ''
+  for (const letter of letters(text)) {
+    width += letterWidth(letter)
+    if (width > max) break
+    taken += letter
+  }
+  return taken
+}
+
+/** One line of text, its end cut off where it is wider than `max` columns. */
+export const cutEnd = (text: string, max: number): string =>
+  textWidth(text) <= max ? text : `${head(text, max - 1)}…`
+
+/** One line of text, cut in its middle, where it is wider than `max` columns. */
+function cutMiddle(text: string, max: number): string {
+  if (textWidth(text) <= max) return text
+  const back = Math.floor((max - 1) / 2)
+  const all = letters(text)
+  let from = all.length
+  for (let width = 0; from > 0; from--) {
+    width += letterWidth(all[from - 1] ?? '')
+    if (width > back) break
+  }
+  return `${head(text, max - 1 - back)}…${all.slice(from).join('')}`
+}
+
+/** Part of a cut path that its last folders may take. */
+const TAIL = 2 / 3
+
+/** A path, cut in its middle where it is wider than `max` columns: its last folder stays, and its beginning. */
+export function cutPath(path: string, max: number): string {
+  if (textWidth(path) <= max) return path
+  const parts = path.replace(/\/+$/, '').split('/')
+  let tail = `/${parts.pop() ?? ''}`
+  if (textWidth(tail) >= max) return cutMiddle(tail, max)
+  for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
+    const longer = `/${part}${tail}`
+    if (textWidth(longer) > max * TAIL) break
+    tail = longer
+  }
+  return `${head(path, max - 1 - textWidth(tail))}…${tail}`
+}
