@@ -252,6 +252,8 @@ export class Agent {
     this.#snapshot.state = 'failed'
     this.#snapshot.since = this.#now()
     this.touch()
+    // The next daemon would launch it otherwise.
+    this.#saveNow()
   }
 
   /** Its restart policy wants it back, and this machine does not let it be started at present. */

@@ -1,20 +1,20 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, type FSWatcher, readdirSync, renameSync, rm, rmSync, statSync, watch } from 'node:fs'
+import { existsSync, renameSync, rm, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { UserError } from '../platform/errors.ts'
 import { clearTemporary, ensurePrivateDir, readJson, setAside, writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
-import { AgentId, type CommandOf } from '../protocol/index.ts'
+import type { CommandOf } from '../protocol/index.ts'
 import { abandon, isKept } from './abandon.ts'
 import { Agent, type AgentContext } from './agent.ts'
 import { checkCwd, checkRoom, runtimeOf } from './checks.ts'
 import { checkProcesses, GRACE_S, type StopOptions, stop, sweep } from './end.ts'
 import { CommandFailure } from './failure.ts'
-import { agentFolder, makeFolder } from './folder.ts'
+import { agentFolder, makeFolder, namesIn } from './folder.ts'
 import { uuidFrom } from './ids.ts'
 import { isLaunched, launch, type Shelter } from './launch.ts'
 import { firstRun, nextRun } from './next-run.ts'
+import { notLaunched, obstacleTo } from './obstacles.ts'
 import { isUnexplained, recall } from './recall.ts'
 import { RunRecord, SpecRecord } from './records.ts'
 import { nextRestart, Restarts } from './restart.ts'
@@ -22,6 +22,7 @@ import type { Runtime } from './runtimes/runtime.ts'
 import { checkSession, checkSessionElsewhere, nextSession } from './sessions.ts'
 import { endStrays } from './strays.ts'
 import { Unseen } from './unseen.ts'
+import { Watching } from './watching.ts'
 
 export interface AgentsOptions extends Omit<AgentContext, 'changed' | 'unreadable'> {
   /** Folder of the agents' folders. */
@@ -51,7 +52,7 @@ export interface AgentsOptions extends Omit<AgentContext, 'changed' | 'unreadabl
 export class Agents {
   readonly #options: AgentsOptions
   readonly #agents = new Map<string, Agent>()
-  readonly #watchers = new Map<Agent, FSWatcher>()
+  readonly #watching: Watching
   readonly #sweeps = new Map<Agent, Promise<unknown>>()
   readonly #restarts: Restarts
   /** Agents that are being started anew, with the session their process will work in. */
@@ -69,6 +70,7 @@ export class Agents {
       resume: (agent) => this.resume(agent, undefined),
     })
     this.#unseen = new Unseen({ clock, logger, restarts: this.#restarts })
+    this.#watching = new Watching({ clock, logger, grown: (agent) => this.#options.grown(agent) })
   }
 
   [Symbol.iterator]() {
@@ -98,21 +100,17 @@ export class Agents {
   adopt() {
     const { dir, logger } = this.#options
     ensurePrivateDir(dir)
-    for (const name of readdirSync(dir)) {
-      if (name.startsWith('.')) {
-        // An agent that was being made or removed when the daemon ended.
-        rmSync(join(dir, name), { recursive: true, force: true })
-        continue
-      }
-      if (!AgentId.safeParse(name).success) continue
+    for (const name of namesIn(dir)) {
+      let agent: Agent | undefined
       try {
-        const agent = this.#load(join(dir, name))
+        agent = this.#load(join(dir, name))
         if (agent) this.#adoptOne(agent)
       } catch (error) {
-        // Written by a newer version: nothing here may touch it.
-        if (error instanceof UserError) throw error
+        const obstacle = obstacleTo(error, join(dir, name))
+        if (obstacle && (!agent || obstacle === error)) throw obstacle
         logger.error({ agent_id: name, err: error }, 'agent could not be taken over')
-        this.#options.damaged(join(dir, name))
+        // Where it is loaded, the disk is full, for instance: it is looked after from here on.
+        if (!agent) this.#options.damaged(join(dir, name))
       }
     }
   }
@@ -124,12 +122,11 @@ export class Agents {
   async start(command: CommandOf<'agent:start'>): Promise<Agent> {
     const { agent_id, command_id, spec } = command
     const known = this.#agents.get(agent_id)
-    if (known) {
-      if (known.record.command_id === command_id) return known
+    if (known?.record.command_id === command_id) return known
+    if (known)
       throw new CommandFailure('agent_exists', `This machine already has an agent ${agent_id}.`, {
         path: 'agent_id',
       })
-    }
     const runtime = runtimeOf(this.#options.runtimes, spec.runtime)
     const program = await this.#options.program(spec.runtime)
     checkCwd(spec.cwd)
@@ -137,12 +134,18 @@ export class Agents {
     // From here until the agent is in the list nothing else runs: of two for one session the second finds the first.
     if (spec.session && !spec.session.fork) this.#checkSession(runtime, spec.session.resume)
 
-    const now = this.#now()
-    const record: SpecRecord = { version: 1, agent_id, command_id, created_at: now, spec }
+    const record: SpecRecord = { version: 1, agent_id, command_id, created_at: this.#now(), spec }
     const run = firstRun(record, program)
-    const agent = this.#create(record, run, runtime)
-    await this.#launch(agent)
-    return agent
+    const folder = makeFolder(this.#options.dir, record, run)
+    try {
+      const agent = this.#open(new Agent(folder, record, run, runtime, this.#context()))
+      await this.#launch(agent)
+      return agent
+    } catch (error) {
+      // The next daemon would launch what is left of it, although the server was told that it is not there.
+      if (!existsSync(folder.claim(run.run))) await this.#withdraw(folder.dir, agent_id)
+      throw error
+    }
   }
 
   /**
@@ -298,18 +301,17 @@ export class Agents {
     }
   }
 
-  #create(record: SpecRecord, run: RunRecord, runtime: Runtime): Agent {
-    const folder = makeFolder(this.#options.dir, record, run)
-    return this.#open(new Agent(folder, record, run, runtime, this.#context()))
-  }
-
   #open(agent: Agent): Agent {
     this.#agents.set(agent.id, agent)
-    // Told by inotify or kqueue; `check` looks where those do not reach.
-    const watcher = watch(agent.folder.journal, { persistent: false }, () => this.#options.grown(agent))
-    watcher.on('error', () => {})
-    this.#watchers.set(agent, watcher)
+    this.#watching.add(agent)
     return agent
+  }
+
+  /** Leaves nothing of an agent that could not be started. What cannot be deleted now goes when a daemon starts. */
+  async #withdraw(dir: string, agentId: string) {
+    const agent = this.#agents.get(agentId)
+    if (agent) await this.remove(agent).catch(() => {})
+    else rmSync(dir, { recursive: true, force: true })
   }
 
   /** Somebody has deleted its folder. With the state folder as a whole it is the daemon's to say what becomes of it. */
@@ -325,8 +327,7 @@ export class Agents {
 
   #forget(agent: Agent) {
     this.#restarts.cancel(agent)
-    this.#watchers.get(agent)?.close()
-    this.#watchers.delete(agent)
+    this.#watching.forget(agent)
     this.#unseen.forget(agent)
     this.#agents.delete(agent.id)
     agent.close()
@@ -340,7 +341,7 @@ export class Agents {
     } catch (error) {
       logger.warn({ agent_id: agent.id, err: error }, 'agent not launched')
       agent.failed('launch_failed', (error as Error).message)
-      throw new CommandFailure('start_failed', `The agent could not be launched: ${(error as Error).message}`)
+      throw notLaunched(error)
     }
   }
 
@@ -378,6 +379,7 @@ export class Agents {
       .then((count) => {
         if (count > 0) logger.info({ agent_id: agent.id, count }, 'cleared what the agent left behind')
       })
+      .catch((err) => logger.warn({ agent_id: agent.id, err }, 'not cleared what the agent left behind'))
       .finally(() => this.#sweeps.delete(agent))
     this.#sweeps.set(agent, sweeping)
     this.#restarts.ended(agent)

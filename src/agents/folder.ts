@@ -1,6 +1,7 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeAtomic } from '../platform/files.ts'
+import { AgentId } from '../protocol/index.ts'
 import type { RunRecord, SpecRecord } from './records.ts'
 
 /** Where everything of one agent is. See README.md beside this file for who writes what. */
@@ -45,6 +46,14 @@ export function agentFolder(dir: string): AgentFolder {
     launcher: at('launch.sh'),
     claim: (run) => at(`run.${run}`),
   }
+}
+
+/** Agents that have a folder in `parent`. What was being made or removed when a daemon ended goes. */
+export function namesIn(parent: string): string[] {
+  const names = readdirSync(parent)
+  for (const name of names)
+    if (name.startsWith('.')) rmSync(join(parent, name), { recursive: true, force: true })
+  return names.filter((name) => AgentId.safeParse(name).success)
 }
 
 /** Makes a new agent's folder in `parent`: whole, or not at all. @throws the system's error */

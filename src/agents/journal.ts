@@ -1,10 +1,17 @@
 import { appendFileSync, closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { shortageIn, systemCode } from '../platform/errors.ts'
 import { Limits } from '../protocol/index.ts'
 import type { Span } from './generations.ts'
 
 const NEWLINE = 10
 /** One read(2) from the page cache takes microseconds; more would hold up the event loop. */
 const CHUNK_BYTES = 256 * 1024
+
+/** Journals that stay open between two reads; with many agents the descriptors would be used up otherwise. */
+const KEPT_OPEN = 32
+
+/** The one that was used longest ago comes first. */
+const kept = new Set<Journal>()
 
 /** One buffer for all journals: reading is synchronous, so nobody else is in it. */
 const shared = Buffer.allocUnsafe(CHUNK_BYTES)
@@ -134,19 +141,32 @@ export class Journal {
     appendFileSync(this.path, text, { mode: 0o600 })
   }
 
+  /** Whoever reads it later opens it again. */
   close() {
+    kept.delete(this)
     if (this.#fd !== undefined) closeSync(this.#fd)
     this.#fd = undefined
   }
 
   #file(): number | undefined {
-    if (this.#fd !== undefined) return this.#fd
-    try {
-      this.#fd = openSync(this.path, 'r')
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    }
+    this.#fd ??= this.#openFile()
+    kept.delete(this)
+    if (this.#fd === undefined) return undefined
+    kept.add(this)
+    const [oldest] = kept
+    if (kept.size > KEPT_OPEN) oldest?.close()
     return this.#fd
+  }
+
+  #openFile(): number | undefined {
+    try {
+      return openSync(this.path, 'r')
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return undefined
+      if (!shortageIn(error) || kept.size === 0) throw error
+    }
+    for (const other of [...kept]) other.close()
+    return this.#openFile()
   }
 
   /** A line longer than what one read brought. Searches each byte once, however often it is asked. */

@@ -1,6 +1,6 @@
 import { CommandFailure } from '../agents/failure.ts'
 import { sleep } from '../platform/clock.ts'
-import { isDiskFull, systemCode } from '../platform/errors.ts'
+import { isDiskFull, shortageIn, systemCode } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Command, CommandResult } from '../protocol/index.ts'
 import { AnsweredLater, type CommandContext, carryOut } from './commands.ts'
@@ -125,5 +125,8 @@ function systemError(error: unknown) {
       message: 'The disk with the state folder is read-only.',
       remedy: 'Mount it writable again (mount -o remount,rw).',
     }
+  const shortage = shortageIn(error)
+  if (shortage)
+    return { code: 'internal', message: `It could not be done: ${shortage.message}`, remedy: shortage.remedy }
   return { code: 'internal', message: error instanceof Error ? error.message : String(error) }
 }

@@ -37,6 +37,25 @@ export const systemCode = (error: unknown): string | undefined =>
 /** The disk, or what this user may use of it, is used up. */
 export const isDiskFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '')
 
+const SHORTAGES: Record<string, { message: string; remedy: string }> = {
+  EMFILE: {
+    message: 'this process may not open any more files (EMFILE).',
+    remedy: 'Raise its limit on open files (`ulimit -n`, or LimitNOFILE= of the unit) and start it again.',
+  },
+  ENFILE: {
+    message: 'the machine has too many files open (ENFILE).',
+    remedy: 'End what has them open, or raise the sysctl fs.file-max.',
+  },
+  EAGAIN: {
+    message: 'this user may not start any more processes (EAGAIN).',
+    remedy: 'End some, or raise the limit on processes (`ulimit -u`, or TasksMax= of the unit).',
+  },
+  ENOMEM: { message: 'the machine has no memory left (ENOMEM).', remedy: 'Stop what uses most of it.' },
+}
+
+/** What the system has run out of, if that is the error: it says nothing about the file or program that was asked for. */
+export const shortageIn = (error: unknown) => SHORTAGES[systemCode(error) ?? '']
+
 /** Why the system refused a file, without code, call and path, which Node has in the message: `no such file or directory`. */
 export function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error)

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import * as z from 'zod/mini'
-import { systemCode } from './errors.ts'
+import { shortageIn, systemCode } from './errors.ts'
 
 /** A process that is never mistaken for another one that has its pid later. */
 export const ProcessIdentity = z.object({
@@ -23,7 +23,10 @@ export function bootId(): string {
   return boot
 }
 
-/** @returns undefined for a process that is not there, or has ended and only waits to be reaped */
+/**
+ * @returns undefined for a process that is not there, or has ended and only waits to be reaped
+ * @throws the system's error where it is too short of something to look
+ */
 export function identify(pid: number): ProcessIdentity | undefined {
   const start = linux ? linuxStart(pid) : psStart(pid)
   return start === undefined ? undefined : { pid, start, boot_id: bootId() }
@@ -70,7 +73,9 @@ function linuxStart(pid: number): string | undefined {
   let stat: string
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  } catch {
+  } catch (error) {
+    // Nobody is to be taken for gone because this process cannot look.
+    if (shortageIn(error)) throw error
     return undefined
   }
   // Behind the program's name, which may itself hold blanks and parentheses.

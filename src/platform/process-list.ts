@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { shortageIn } from './errors.ts'
 import { bootId, type ProcessIdentity } from './process-identity.ts'
 
 /** One process of this machine that this user may look into. */
@@ -74,7 +75,9 @@ const read = (path: string) => quietly(() => readFileSync(path, 'latin1'))
 function quietly<T>(look: () => T): T | undefined {
   try {
     return look()
-  } catch {
+  } catch (error) {
+    // An incomplete list would be taken for a complete one.
+    if (shortageIn(error)) throw error
     return undefined
   }
 }

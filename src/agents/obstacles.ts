@@ -1,0 +1,32 @@
+import { reasonOf, shortageIn, systemCode, UserError } from '../platform/errors.ts'
+import { CommandFailure } from './failure.ts'
+
+/**
+ * Why an agent's folder could not be read, where that says nothing about what is in it. A daemon must not begin without
+ * such an agent: a server takes one that is not in the greeting for gone.
+ * @returns undefined where the folder is damaged
+ */
+export function obstacleTo(error: unknown, dir: string): UserError | undefined {
+  // Of another user, or of a newer version.
+  if (error instanceof UserError) return error
+  const shortage = shortageIn(error)
+  if (shortage)
+    return new UserError('shortage', `The agents cannot be taken over: ${shortage.message}`, {
+      remedy: `${shortage.remedy} The agents run on until then.`,
+      cause: error,
+    })
+  if (!['EACCES', 'EPERM'].includes(systemCode(error) ?? '')) return undefined
+  return new UserError('unreadable', `The agent in ${dir} cannot be taken over: ${reasonOf(error)}.`, {
+    remedy: 'Give the folder, with all that is in it, to the user of the daemon (chown -R).',
+    cause: error,
+  })
+}
+
+export function notLaunched(error: unknown): CommandFailure {
+  const { message, remedy } = shortageIn(error) ?? { message: (error as Error).message, remedy: undefined }
+  return new CommandFailure(
+    'start_failed',
+    `The agent could not be launched: ${message}`,
+    remedy === undefined ? {} : { remedy },
+  )
+}

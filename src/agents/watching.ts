@@ -1,0 +1,102 @@
+import { type FSWatcher, watch } from 'node:fs'
+import type { Clock, Timer } from '../platform/clock.ts'
+import type { Logger } from '../platform/log.ts'
+import type { Agent } from './agent.ts'
+
+/** Between two looks at journals that nothing watches. */
+const POLL_MS = 250
+/** Between two tries to have them watched after all. */
+const RETRY_MS = 10_000
+
+export interface WatchingOptions {
+  clock: Clock
+  logger: Logger
+  /** The journal has grown, or may have. */
+  grown(agent: Agent): void
+}
+
+/**
+ * Tells which journals grow: by inotify or kqueue, and by polling where the system has none left to give. Watches are
+ * counted per user, so that any other program can use them up.
+ */
+export class Watching {
+  readonly #options: WatchingOptions
+  readonly #watchers = new Map<Agent, FSWatcher>()
+  readonly #polled = new Set<Agent>()
+  #timer: Timer | undefined
+  #retryAt = 0
+  #told = false
+
+  constructor(options: WatchingOptions) {
+    this.#options = options
+  }
+
+  add(agent: Agent) {
+    if (!this.#watch(agent)) this.#poll(agent)
+  }
+
+  forget(agent: Agent) {
+    this.#watchers.get(agent)?.close()
+    this.#watchers.delete(agent)
+    this.#polled.delete(agent)
+    if (this.#polled.size > 0 || !this.#timer) return
+    this.#options.clock.clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+
+  #watch(agent: Agent): boolean {
+    const { grown } = this.#options
+    try {
+      const watcher = watch(agent.folder.journal, { persistent: false }, () => grown(agent))
+      watcher.on('error', (error) => {
+        watcher.close()
+        if (this.#watchers.delete(agent)) this.#poll(agent, error)
+      })
+      this.#watchers.set(agent, watcher)
+      return true
+    } catch (error) {
+      this.#tell(error)
+      return false
+    }
+  }
+
+  #poll(agent: Agent, error?: unknown) {
+    if (error !== undefined) this.#tell(error)
+    this.#polled.add(agent)
+    if (this.#polled.size === 1) this.#retryAt = this.#options.clock.monotonic() + RETRY_MS
+    this.#timer ??= this.#later()
+  }
+
+  #later(): Timer {
+    return this.#options.clock.setTimeout(() => {
+      this.#timer = undefined
+      this.#look()
+      if (this.#polled.size > 0) this.#timer ??= this.#later()
+    }, POLL_MS)
+  }
+
+  #look() {
+    const { clock, grown, logger } = this.#options
+    for (const agent of [...this.#polled])
+      try {
+        if (!agent.ended || agent.backlog > 0) grown(agent)
+      } catch (error) {
+        logger.debug({ agent_id: agent.id, err: error }, 'journal not looked at')
+      }
+    if (clock.monotonic() < this.#retryAt) return
+    this.#retryAt = clock.monotonic() + RETRY_MS
+    // One that is refused speaks for the others.
+    for (const agent of [...this.#polled]) {
+      if (!this.#watch(agent)) return
+      this.#polled.delete(agent)
+    }
+    this.#told = false
+    logger.info('journals are watched again')
+  }
+
+  #tell(error: unknown) {
+    if (this.#told) return
+    this.#told = true
+    this.#options.logger.warn({ err: error }, 'the system refuses to watch journals: they are polled instead')
+  }
+}

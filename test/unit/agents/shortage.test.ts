@@ -1,0 +1,135 @@
+// Needs: unshare
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { tempDir } from '../../support/temp.ts'
+
+const src = fileURLToPath(new URL('../../../src', import.meta.url))
+
+/** Twenty agents that have ended, and a daemon's list of them. */
+const PREAMBLE = `
+  import { appendFileSync, closeSync, mkdirSync, openSync, readdirSync, writeFileSync } from 'node:fs'
+  import { Agents } from '${src}/agents/agents.ts'
+  import { launcherLine } from '${src}/agents/decode.ts'
+  import { claude } from '${src}/agents/runtimes/claude/index.ts'
+  import { systemClock } from '${src}/platform/clock.ts'
+  import { createLogger } from '${src}/platform/log.ts'
+  import { identify } from '${src}/platform/process-identity.ts'
+
+  const dir = process.argv[1]
+  const time = '2026-01-01T00:00:00.000Z'
+  const spec = { runtime: 'claude', cwd: '/' }
+  const names = Array.from({ length: 60 }, (_, n) => 'a' + n)
+  for (const name of names) {
+    const at = dir + '/' + name + '/'
+    for (const folder of ['', 'in', 'fed', 'run.1']) mkdirSync(at + folder, { recursive: true })
+    writeFileSync(at + 'spec.json', JSON.stringify({ version: 1, agent_id: name, command_id: 'c', created_at: time, spec }))
+    writeFileSync(at + 'run.json', JSON.stringify({ version: 1, run: 1, program: '/bin/true', launched_at: time, initialize_id: 'i' }))
+    appendFileSync(at + 'activity.jsonl', launcherLine({ subtype: 'started', run: 1, time }))
+    appendFileSync(at + 'activity.jsonl', launcherLine({ subtype: 'exited', run: 1, time, code: 0 }))
+  }
+  const damaged = []
+  const agents = new Agents({
+    dir, runtimes: { claude }, program: async () => '/bin/true', environment: {}, maxAgents: 100, resumeTurns: false,
+    clock: systemClock, logger: createLogger({ level: 'silent', stderr: 'none' }), nextRevision: () => 1,
+    changed() {}, observed() {}, grown: (agent) => { while (agent.catchUp()); }, removed() {}, crashLoops() {}, damaged: (path) => damaged.push(path),
+  })
+  const known = () => names.filter((name) => agents.find(name)?.ended).length
+  const all = []
+  const useUp = () => { try { for (;;) all.push(openSync('/dev/null', 'r')) } catch {} }
+  const giveBack = (most = all.length) => { for (const fd of all.splice(0, most)) closeSync(fd) }
+  const start = (agent_id) => agents.start({ type: 'agent:start', agent_id, command_id: agent_id, spec }).then(() => 'started', ({ message }) => message)
+`
+
+/** Runs `module` behind a shell command that takes something away from it. @returns what it prints, as JSON */
+function behind(setup: string, dir: string, module: string, runner: string[] = []) {
+  const argv = [process.execPath, '--input-type=module', '-e', `${PREAMBLE}\n${module}`, dir]
+  const [file, ...args] = [...runner, '/bin/sh', '-c', `${setup}; exec "$@"`, 'sh', ...argv]
+  return JSON.parse(execFileSync(file!, args, { encoding: 'utf8', timeout: 60_000 }))
+}
+
+const withDescriptors = (count: number, dir: string, module: string) =>
+  behind(`ulimit -n ${count}`, dir, module)
+
+// A user namespace has limits of its own: nobody else is without inotify meanwhile.
+const withoutInotify = (what: 'instances' | 'watches', dir: string, module: string) =>
+  behind(`echo 0 >/proc/sys/user/max_inotify_${what}`, dir, module, ['unshare', '--user', '--map-root-user'])
+
+test('more agents are taken over than files may be open', (t) => {
+  const told = withDescriptors(
+    56,
+    tempDir(t),
+    `
+    agents.adopt()
+    console.log(JSON.stringify({ known: known(), damaged }))
+    agents.close()`,
+  )
+  assert.deepEqual(told, { known: 60, damaged: [] })
+})
+
+test('with no descriptor left no agent is called damaged, and no process gone', (t) => {
+  const told = withDescriptors(
+    64,
+    tempDir(t),
+    `
+    useUp()
+    giveBack(1)
+    let refused
+    try { agents.adopt() } catch (error) { refused = error.code + ': ' + error.message }
+    useUp()
+    let self
+    try { self = identify(process.pid) === undefined ? 'gone' : 'there' } catch (error) { self = error.code }
+    giveBack()
+    console.log(JSON.stringify({ refused, damaged, self, left: readdirSync(dir).length }))
+    agents.close()`,
+  )
+  assert.match(
+    told.refused ?? 'not refused',
+    /^(shortage: The agents cannot be taken over: .*EMFILE|not refused)/,
+  )
+  assert.deepEqual(
+    { damaged: told.damaged, self: told.self, left: told.left },
+    { damaged: [], self: 'EMFILE', left: 60 },
+  )
+})
+
+test('a start that is refused for want of descriptors leaves nothing, and its id is free', (t) => {
+  const told = withDescriptors(
+    64,
+    tempDir(t),
+    `
+    agents.adopt()
+    const answers = []
+    for (let free = 1; free <= 24; free++) {
+      useUp()
+      giveBack(free)
+      const answer = await start('n' + free)
+      giveBack()
+      answers.push({ answer, refused: answer !== 'started', left: readdirSync(dir).includes('n' + free), listed: agents.find('n' + free) !== undefined })
+    }
+    console.log(JSON.stringify(answers))
+    agents.close()`,
+  )
+  for (const { refused, left, listed } of told) assert.deepEqual([left, listed], [!refused, !refused])
+  const answers = told.map(({ answer }: { answer: string }) => answer)
+  assert.ok(answers.some((answer: string) => answer.includes('may not open any more files (EMFILE)')), answers)
+  assert.ok(answers.includes('started'), answers)
+})
+
+for (const what of ['instances', 'watches'] as const)
+  test(`with no inotify ${what} left agents are taken over, started and followed`, (t) => {
+    const told = withoutInotify(
+      what,
+      tempDir(t),
+      `
+    agents.adopt()
+    const answer = await start('late')
+    // Nothing but a look at its journal tells that it has ended.
+    const until = Date.now() + 30_000
+    while (!agents.get('late').ended && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 50))
+    console.log(JSON.stringify({ known: known(), damaged, answer, ended: agents.get('late').ended }))
+    agents.close()`,
+    )
+    assert.deepEqual(told, { known: 60, damaged: [], answer: 'started', ended: true })
+  })
