@@ -55,7 +55,16 @@ export async function held(world: World, before: Idle): Promise<string[]> {
 
 /** What a state folder holds when all agents were removed and its process has stopped. */
 const ALLOWED = new Set([
-  ...['agents', 'format.json', 'machine.json', 'ledger.jsonl', 'runtimes.json', 'daemon.log', 'hub'],
+  ...[
+    'agents',
+    'format.json',
+    'machine.json',
+    'place.json',
+    'ledger.jsonl',
+    'runtimes.json',
+    'daemon.log',
+    'hub',
+  ],
   ...['machine.key', 'user.key', 'keys.json', 'machines.json', 'commands.jsonl'],
 ])
 

@@ -8,7 +8,13 @@ import { type Cleanup, tempDir } from '../../support/temp.ts'
 function state(t: Cleanup) {
   const dir = join(tempDir(t), 'state')
   mkdirSync(join(dir, 'agents/a'), { recursive: true })
-  for (const name of ['machine.json', 'daemon.log', 'ledger.jsonl', 'runtimes.json.damaged-2026'])
+  for (const name of [
+    'machine.json',
+    'place.json',
+    'daemon.log',
+    'ledger.jsonl',
+    'runtimes.json.damaged-2026',
+  ])
     writeFileSync(join(dir, name), '')
   return dir
 }
