@@ -1,27 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs'
 import type { Content, ContentBlock, Event } from '../protocol/index.ts'
-import { decodeLine, tooLong } from './decode.ts'
-import type { Line } from './journal.ts'
-import type { Runtime } from './runtimes/runtime.ts'
-
-/** How far before a line the echoes of the prompts that are joined in it are looked for, in bytes. */
-const LOOK_BACK_BYTES = 4 * 1024 * 1024
-
-/** One line of the journal at `path` → its events, with each prompt said once. */
-export function eventsOf(line: Line, path: string, decode: Runtime['decode']): Event[] {
-  if (line.tooLong) return tooLong(line.start, line.end - 1 - line.start, line.bytes)
-  const events = decodeLine(line.bytes, line.start, decode)
-  if (!events.some(mayJoin)) return events
-  function* before() {
-    for (const { start, bytes } of linesBefore(path, line.start)) yield decodeLine(bytes, start, decode)
-  }
-  try {
-    return events.map((event) => withoutEarlier(event, before()))
-  } catch {
-    // Said twice is better than not at all.
-    return events
-  }
-}
 
 type Prompt = Extract<Event, { kind: 'user' }>
 
@@ -43,7 +20,7 @@ const OF_ANOTHER_TURN: ReadonlySet<Event['kind']> = new Set([
  * @param before the lines before it, the last first, as their events
  * @returns the event with the last prompt alone, so that each is said once; the same event where nothing is joined
  */
-function withoutEarlier(event: Event, before: Iterable<Event[]>): Event {
+export function withoutEarlier(event: Event, before: Iterable<Event[]>): Event {
   if (!mayJoin(event)) return event
   const earlier: Prompt[] = []
   for (const events of before) {
@@ -63,7 +40,7 @@ function withoutEarlier(event: Event, before: Iterable<Event[]>): Event {
 }
 
 /** Whether an event may hold several prompts: only then the lines before it are of interest. */
-const mayJoin = (event: Event): event is Prompt & { content: ContentBlock[] } =>
+export const mayJoin = (event: Event): event is Prompt & { content: ContentBlock[] } =>
   event.kind === 'user' &&
   event.prompt_id !== undefined &&
   event.origin === undefined &&
@@ -86,24 +63,3 @@ const isSame = (joined: ContentBlock, echoed: ContentBlock) =>
   joined.type === 'text' && echoed.type === 'text'
     ? joined.text === echoed.text || joined.text === `${echoed.text}\n`
     : joined.type === 'image' && echoed.type === 'image' && joined.data === echoed.data
-
-/** The whole lines of a file that end before `offset`, the last first, as far as they are looked at. */
-function* linesBefore(path: string, offset: number): Generator<{ start: number; bytes: Buffer }> {
-  const from = Math.max(0, offset - LOOK_BACK_BYTES)
-  const window = Buffer.alloc(offset - from)
-  const fd = openSync(path, 'r')
-  try {
-    readSync(fd, window, 0, window.length, from)
-  } finally {
-    closeSync(fd)
-  }
-  for (let end = window.length - 1; end > 0; ) {
-    const newline = window.lastIndexOf(NEWLINE, end - 1)
-    // The line at the beginning of the window may be cut.
-    if (newline === -1 && from > 0) return
-    yield { start: from + newline + 1, bytes: window.subarray(newline + 1, end) }
-    end = newline
-  }
-}
-
-const NEWLINE = 10

@@ -80,6 +80,8 @@ export const Snapshot = z.object({
   runtime_version: z.optional(z.string()),
   total_cost_usd: z.optional(z.number()),
   pending: z.array(PermissionRequest),
+  /** Tasks that are under way, by their ids. */
+  subagents: z.optional(z.array(z.object({ id: z.string(), description: z.string() }))),
   exit: z.optional(Exit),
   failure: z.optional(z.object({ code: z.string(), message: z.string() })),
   /** Set while a stop that was asked for is under way: how the coming exit is to be read. */

@@ -4,6 +4,8 @@ import type { Snapshot } from './records.ts'
 
 /** Replies kept for commands that are asked about again. */
 const REPLIES_KEPT = 32
+const SUBAGENTS_KEPT = 64
+const DESCRIPTION_CHARS = 200
 
 export const emptySnapshot = (since: string): Snapshot => ({
   offset: 0,
@@ -63,6 +65,7 @@ export function reduce(
         failure: undefined,
         stopping: undefined,
         interrupted: undefined,
+        subagents: undefined,
       })
       move(snapshot, 'launch', now)
       return true
@@ -94,7 +97,7 @@ export function reduce(
       if (hasEnded(snapshot.state)) return false
       snapshot.pending = [
         ...snapshot.pending.filter(({ request_id }) => request_id !== event.request_id),
-        requestOf(event),
+        requestOf(event, snapshot),
       ]
       move(snapshot, 'waiting', now)
       return true
@@ -104,6 +107,8 @@ export function reduce(
       const request = snapshot.pending.find(({ tool_use_id }) => tool_use_id === event.tool_use_id)
       return request ? answered(snapshot, request.request_id, now) : false
     }
+    case 'task':
+      return task(snapshot, event)
     case 'reply':
       return reply(snapshot, event, initializeId, now)
     case 'turn_result':
@@ -132,16 +137,25 @@ function reply(
   return move(snapshot, 'ready', now)
 }
 
-function requestOf(event: Event & { kind: 'permission_request' }): PermissionRequest {
-  const {
-    offset: _offset,
-    index: _index,
-    kind: _kind,
-    time: _time,
-    parent_tool_use_id: _parent,
-    ...request
-  } = event
-  return request
+function requestOf(
+  event: Event & { kind: 'permission_request' },
+  { subagents }: Snapshot,
+): PermissionRequest {
+  const { offset: _offset, index: _index, kind: _kind, time: _time, ...request } = event
+  const asking = subagents?.find(({ id }) => id === event.subagent_id)
+  return { ...request, ...(asking && { subagent: asking.description }) }
+}
+
+/** Remembers what sub-agents are for, until they have ended: their requests name them by an id. */
+function task(snapshot: Snapshot, { task_id: id, phase, description }: Event & { kind: 'task' }) {
+  const others = (snapshot.subagents ?? []).filter((one) => one.id !== id)
+  if (phase === 'started' && description !== undefined)
+    snapshot.subagents = [
+      ...others.slice(1 - SUBAGENTS_KEPT),
+      { id, description: description.slice(0, DESCRIPTION_CHARS) },
+    ]
+  else if (phase === 'ended') snapshot.subagents = others.length > 0 ? others : undefined
+  return false
 }
 
 function assign<K extends keyof Snapshot>(snapshot: Snapshot, values: Partial<Pick<Snapshot, K>>): boolean {

@@ -47,12 +47,7 @@ export function conformanceCommand(): Command {
         .choices(['core', 'optional'])
         .default('core'),
     )
-    .option(
-      '--wait-for-command <seconds>',
-      'seconds to wait for a command given at the server',
-      numeric,
-      0,
-    )
+    .option('--wait-for-command <seconds>', 'seconds to wait for a command given at the server', numeric, 0)
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(conformance)

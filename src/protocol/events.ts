@@ -38,6 +38,16 @@ export const PermissionRequest = z.object({
   /** In a status: `input` was too large for one and is empty; the event `permission_request` has it. */
   input_omitted: z.optional(z.boolean()),
   description: text,
+  /** Why the runtime asks, in its own words. */
+  reason: text,
+  /** The file or folder that it asks about, where that is not the agent's to use. */
+  blocked_path: text,
+  /** Set where a sub-agent asks: the tool use that started it. */
+  parent_tool_use_id: text,
+  /** Set where a sub-agent asks: its id, which is that of its `task`. */
+  subagent_id: text,
+  /** In a status: what that sub-agent was started for. */
+  subagent: text,
   questions: z.optional(z.array(Question)),
   /** Permission rules the runtime offers to remember, in its own form; echo some in `remember` to apply them. */
   suggestions: z.optional(z.array(Json)),
@@ -142,6 +152,8 @@ export const Event = z.discriminatedUnion('kind', [
     tool: text,
     tool_use_id: text,
     message: text,
+    reason: text,
+    subagent_id: text,
   }),
   z.object({
     ...base,

@@ -26,7 +26,7 @@ export async function wholeRequest(
   const deadline = Date.now() + arrivalMs
   for (;;) {
     const found = await search(client, agentId, request.request_id)
-    if (found) return found
+    if (found) return { ...found, subagent: request.subagent }
     if (signal?.aborted || Date.now() >= deadline) return request
     await sleep(POLL_MS, signal)
   }

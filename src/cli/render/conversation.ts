@@ -26,6 +26,8 @@ const ENDS_BLOCKS: ReadonlySet<Kind> = new Set(['turn_result', 'process_started'
 export class Conversation {
   readonly #colors: Colors
   readonly #streamed = new Streamed()
+  /** What tasks are for, by their ids. */
+  readonly #tasks = new Map<string, string | undefined>()
   /** The session as it was last shown: the agent tells of it at each turn. */
   #session: string | undefined
 
@@ -99,7 +101,7 @@ export class Conversation {
       case 'tool_result':
         return this.#toolResult(event)
       case 'permission_request':
-        return permissionText(event, this.#colors)
+        return permissionText({ ...event, subagent: this.#tasks.get(event.subagent_id ?? '') }, this.#colors)
       case 'permission_withdrawn':
         return dim('-- the request was withdrawn')
       case 'permission_denied':
@@ -115,6 +117,8 @@ export class Conversation {
           `-- conversation compacted${event.pre_tokens === undefined ? '' : ` (${event.pre_tokens} tokens before)`}`,
         )
       case 'task':
+        if (event.phase === 'started') this.#tasks.set(event.task_id, event.description)
+        if (event.phase === 'ended') this.#tasks.delete(event.task_id)
         return event.phase === 'started' || event.phase === 'ended'
           ? dim(
               `-- task ${event.phase}: ${cleanLine(event.summary ?? event.description ?? event.task_id, 200)}`,

@@ -15,18 +15,25 @@ export function permissionText(request: PermissionRequest, { bold, dim, yellow }
   switch (request.ask) {
     case 'tool': {
       const tool = cleanLine(request.tool, 100)
-      lines.push(yellow(bold(`? asks to use ${tool}: ${toolSummary(request.input)}`)))
+      lines.push(yellow(bold(`? ${asks(request)} to use ${tool}: ${toolSummary(request.input)}`)))
       if (request.description) lines.push(dim(indent(clean(request.description))))
+      if (request.reason) lines.push(dim(indent(`Why it asks: ${clean(request.reason)}`)))
+      if (request.blocked_path && !Object.values(request.input).includes(request.blocked_path))
+        lines.push(dim(`  Path: ${cleanLine(request.blocked_path)}`))
       lines.push(...(omitted(request) ?? detail(request)))
       break
     }
     case 'plan':
-      lines.push(yellow(bold('? asks to approve its plan:')))
+      lines.push(yellow(bold(`? ${asks(request)} to approve its plan:`)))
       lines.push(...(omitted(request) ?? [indent(planText(request.input))]))
       break
     case 'question':
       for (const { question, header, options, multi_select } of request.questions ?? []) {
-        lines.push(yellow(bold(`? ${header ? `${cleanLine(header, 60)}: ` : ''}${indentRest(question)}`)))
+        lines.push(
+          yellow(
+            bold(`? ${by(request)}${header ? `${cleanLine(header, 60)}: ` : ''}${indentRest(question)}`),
+          ),
+        )
         for (const [index, { label, description }] of options.entries())
           lines.push(
             `  ${index + 1}. ${cleanLine(label)}${description ? dim(` - ${cleanLine(description)}`) : ''}`,
@@ -39,6 +46,16 @@ export function permissionText(request: PermissionRequest, { bold, dim, yellow }
   const count = text.split('\n').length
   return count > SCREEN_LINES ? `${text}\n${dim(`  (the end of what it asks: ${count} lines)`)}` : text
 }
+
+const SUBAGENT_CHARS = 100
+
+/** Whose request it is, where it is not the agent's own. */
+const by = ({ subagent, subagent_id }: PermissionRequest) =>
+  subagent_id === undefined
+    ? ''
+    : `sub-agent ${cleanLine(subagent === undefined ? subagent_id : `"${subagent}"`, SUBAGENT_CHARS)}: `
+
+const asks = (request: PermissionRequest) => `${by(request)}asks`
 
 /** Said instead of an input that is not here. */
 const omitted = ({ input_omitted }: PermissionRequest) =>

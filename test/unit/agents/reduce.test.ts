@@ -141,6 +141,40 @@ const anyBody = fc.oneof(
   fc.constant<Body>({ kind: 'unknown', raw: {} }),
 )
 
+test('a request of a sub-agent says what that was started for, until it has ended', () => {
+  const task = (task_id: string, phase: string, description?: string): Body => ({
+    kind: 'task',
+    task_id,
+    phase,
+    info: {},
+    ...(description && { description }),
+  })
+  const asks = (request_id: string, subagent_id: string): Body => ({
+    ...asked(request_id),
+    subagent_id,
+    parent_tool_use_id: `toolu_${subagent_id}`,
+  })
+  const both = [task('a', 'started', 'Read the docs'), task('b', 'started', 'Run the tests')]
+  const told = (...bodies: Body[]) =>
+    after(started(), ready, ...bodies).pending.map((request) => [
+      request.subagent,
+      request.parent_tool_use_id,
+    ])
+  assert.deepEqual(
+    told(...both, asks('1', 'b'), task('b', 'progress', 'Running'), asks('2', 'a'), asked('3')),
+    [
+      ['Run the tests', 'toolu_b'],
+      ['Read the docs', 'toolu_a'],
+      [undefined, undefined],
+    ],
+  )
+  assert.deepEqual(told(...both, task('b', 'ended'), asks('1', 'b')), [[undefined, 'toolu_b']])
+  assert.deepEqual(after(started(), ...both, task('a', 'ended'), task('b', 'ended')).subagents, undefined)
+  assert.equal(after(started(), ...both, started(2)).subagents, undefined)
+  const many = Array.from({ length: 500 }, (_, n) => task(`t${n}`, 'started', 'x'.repeat(5000)))
+  assert.ok(JSON.stringify(after(started(), ...many)).length < 20_000)
+})
+
 test('whatever a journal says, the snapshot is one that can be saved, and an ended agent asks for nothing', () => {
   fc.assert(
     fc.property(fc.array(anyBody), (bodies) => {

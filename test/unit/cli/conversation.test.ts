@@ -190,6 +190,26 @@ test('only what a person or a server said looks like it', () => {
   )
 })
 
+test('the request of a sub-agent is told from another’s', () => {
+  const task = { kind: 'task', task_id: 'a', phase: 'started', description: 'Read', info: {} } as const
+  const asks = { kind: 'permission_request', ask: 'tool', tool: 'Bash', input: { command: 'ls' } } as const
+  assert.equal(
+    render([
+      task,
+      { ...task, task_id: 'b', description: 'Test' },
+      { ...asks, request_id: '1', subagent_id: 'b', parent_tool_use_id: 't2' },
+      { ...asks, request_id: '2', subagent_id: 'a', parent_tool_use_id: 't1' },
+      { ...asks, request_id: '3' },
+    ]),
+    `-- task started: Read
+-- task started: Test
+  │ ? sub-agent "Test": asks to use Bash: ls
+  │ ? sub-agent "Read": asks to use Bash: ls
+? asks to use Bash: ls
+`,
+  )
+})
+
 test('what an agent asks for is shown in full', () => {
   const command = `rm -rf ${'a/'.repeat(120)}`
   const text = render([

@@ -90,3 +90,16 @@ test('one that has not reached the hub is waited for, and then said not to be th
   assert.match(permissionText(left, colors(false)), /before you decide/)
   assert.match(permissionText({ ...left, ask: 'plan' }, colors(false)), /before you decide/)
 })
+
+test('it is said whose request it is, and why it is made', () => {
+  const asks = (rest: Partial<PermissionRequest>) =>
+    permissionText(request({ input: { command: 'ls' }, ...rest }), colors(false)).split('\n')
+  const one = asks({ subagent_id: 'a1', subagent: 'Read the docs', reason: 'Not in\x1b[2J a folder of it' })
+  const two = asks({ subagent_id: 'a2', ask: 'plan', input: { plan: 'Go' }, blocked_path: '/srv' })
+  assert.equal(one[0], '? sub-agent "Read the docs": asks to use Bash: ls')
+  assert.ok(one.includes('  Why it asks: Not in␛[2J a folder of it'))
+  assert.equal(two[0], '? sub-agent a2: asks to approve its plan:')
+  assert.ok(asks({ blocked_path: '/srv' }).includes('  Path: /srv'))
+  const questions = [{ question: 'Which?', options: [] }]
+  assert.equal(asks({ ask: 'question', questions, subagent_id: 'a3' })[0], '? sub-agent a3: Which?')
+})

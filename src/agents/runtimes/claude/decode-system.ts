@@ -78,6 +78,8 @@ const decoders: Record<string, (line: Fields) => EventBody[] | undefined> = {
       tool: text(line.tool_name),
       tool_use_id: text(line.tool_use_id),
       message: text(line.message) ?? text(line.decision_reason),
+      reason: text(line.decision_reason),
+      subagent_id: text(line.agent_id),
     }),
   ],
   background_tasks_changed(line) {

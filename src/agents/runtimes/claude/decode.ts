@@ -105,9 +105,12 @@ function permissionRequest(line: Fields): EventBody[] | undefined {
       tool_use_id: text(request.tool_use_id),
       input,
       description: text(request.description),
+      reason: text(request.decision_reason),
+      blocked_path: text(request.blocked_path),
       questions,
       suggestions: list(request.permission_suggestions),
       parent_tool_use_id: text(request.parent_tool_use_id),
+      subagent_id: text(request.agent_id),
     }),
   ]
 }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { eventsOf } from '../../../src/agents/joined.ts'
 import { Journal } from '../../../src/agents/journal.ts'
+import { eventsOf } from '../../../src/agents/look-back.ts'
 import { decode } from '../../../src/agents/runtimes/claude/decode.ts'
 import { tempDir } from '../../support/temp.ts'
 
@@ -96,4 +96,39 @@ test('a prompt of blocks that begins like an earlier one stays whole', (t) => {
   assert.deepEqual(prompts(t, [joined(...blocks)]), [['d', blocks]])
   // Nothing of its own would be left: it is a prompt of its own.
   assert.deepEqual(prompts(t, [echo('b', blocks), joined(...blocks)]).at(-1), ['d', blocks])
+})
+
+test('a sub-agent’s request names the tool use that started it, also when two ask at once', (t) => {
+  const uses = (id: string, parent: string) => ({
+    type: 'assistant',
+    message: { id: 'm', content: [{ type: 'tool_use', id, name: 'Bash', input: {} }] },
+    parent_tool_use_id: parent,
+  })
+  const asks = (id: string, tool: string, subagent?: string) => ({
+    type: 'control_request',
+    request_id: id,
+    request: { subtype: 'can_use_tool', tool_name: 'Bash', input: {}, tool_use_id: tool, agent_id: subagent },
+  })
+  const lines = [
+    uses('t1', 'p1'),
+    uses('t2', 'p2'),
+    asks('1', 't1', 'a'),
+    asks('2', 't2', 'b'),
+    asks('3', 't1'),
+  ]
+  const path = join(tempDir(t), 'journal.jsonl')
+  writeFileSync(path, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+  const journal = new Journal(path)
+  t.after(() => journal.close())
+  const found: unknown[] = []
+  journal.lines(0, 1e9, (line) => {
+    for (const event of eventsOf(line, path, decode))
+      if (event.kind === 'permission_request') found.push([event.subagent_id, event.parent_tool_use_id])
+    return undefined
+  })
+  assert.deepEqual(found, [
+    ['a', 'p1'],
+    ['b', 'p2'],
+    [undefined, undefined],
+  ])
 })

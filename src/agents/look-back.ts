@@ -1,0 +1,51 @@
+import { closeSync, openSync, readSync } from 'node:fs'
+import type { Event } from '../protocol/index.ts'
+import { isOfSubagent, withParent } from './asker.ts'
+import { decodeLine, tooLong } from './decode.ts'
+import { mayJoin, withoutEarlier } from './joined.ts'
+import type { Line } from './journal.ts'
+import type { Runtime } from './runtimes/runtime.ts'
+
+/** How far before a line is looked for what completes it, in bytes. */
+const LOOK_BACK_BYTES = 4 * 1024 * 1024
+const NEWLINE = 10
+
+/** One line of the journal at `path` → its events, with what only earlier lines tell of them. */
+export function eventsOf(line: Line, path: string, decode: Runtime['decode']): Event[] {
+  if (line.tooLong) return tooLong(line.start, line.end - 1 - line.start, line.bytes)
+  const events = decodeLine(line.bytes, line.start, decode)
+  const complete = (event: Event) =>
+    mayJoin(event)
+      ? withoutEarlier(event, before())
+      : isOfSubagent(event)
+        ? withParent(event, before())
+        : event
+  function* before() {
+    for (const { start, bytes } of linesBefore(path, line.start)) yield decodeLine(bytes, start, decode)
+  }
+  try {
+    return events.map(complete)
+  } catch {
+    // Said twice, or not quite whole, is better than not at all.
+    return events
+  }
+}
+
+/** The whole lines of a file that end before `offset`, the last first, as far as they are looked at. */
+function* linesBefore(path: string, offset: number): Generator<{ start: number; bytes: Buffer }> {
+  const from = Math.max(0, offset - LOOK_BACK_BYTES)
+  const window = Buffer.alloc(offset - from)
+  const fd = openSync(path, 'r')
+  try {
+    readSync(fd, window, 0, window.length, from)
+  } finally {
+    closeSync(fd)
+  }
+  for (let end = window.length - 1; end > 0; ) {
+    const newline = window.lastIndexOf(NEWLINE, end - 1)
+    // The line at the beginning of the window may be cut.
+    if (newline === -1 && from > 0) return
+    yield { start: from + newline + 1, bytes: window.subarray(newline + 1, end) }
+    end = newline
+  }
+}
