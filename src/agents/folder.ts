@@ -22,6 +22,7 @@ export interface AgentFolder {
   readonly bell: string
   readonly lease: string
   readonly launcher: string
+  readonly environment: string
   claim(run: number): string
 }
 
@@ -44,6 +45,7 @@ export function agentFolder(dir: string): AgentFolder {
     bell: at('bell'),
     lease: at('lease'),
     launcher: at('launch.sh'),
+    environment: at('env.sh'),
     claim: (run) => at(`run.${run}`),
   }
 }

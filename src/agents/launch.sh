@@ -84,8 +84,8 @@ note started || exit 1
 
 trap : HUP INT TERM
 # The agent holds its own input open for writing too, so it never sees an end of file. What it writes elsewhere is as
-# private as its user wants it to be.
-{ umask "$mask"; exec "$@"; } 0<>"$d/stdin" >>"$d/activity.jsonl" 2>>"$d/stderr.log" &
+# private as its user wants it to be. Its own variables are set last: nothing but its program is run with them.
+{ umask "$mask"; . "$d/env.sh"; exec "$@"; } 0<>"$d/stdin" >>"$d/activity.jsonl" 2>>"$d/stderr.log" &
 agent=$!
 agent_identity=$(identity "$agent")
 feed </dev/null >/dev/null 2>&1 &

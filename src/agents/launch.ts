@@ -8,6 +8,7 @@ import { bootId } from '../platform/process-identity.ts'
 import type { Agent } from './agent.ts'
 import { uuidFrom } from './ids.ts'
 import { launchScript } from './launch-script.ts'
+import { ownEnvironment } from './own-environment.ts'
 import { AGENT_MARK } from './strays.ts'
 
 /** For a shelter to be made, and how often it is looked whether the launcher is in it. */
@@ -75,7 +76,9 @@ export async function launch(agent: Agent, { environment, shelter }: LaunchOptio
     runtime.idlePattern,
     ...plan.argv,
   ]
-  const env = { ...environment, ...spec.env, ...plan.env, [AGENT_MARK]: folder.dir }
+  const mark = { [AGENT_MARK]: folder.dir }
+  writeAtomic(folder.environment, ownEnvironment({ ...spec.env, ...plan.env, ...mark }))
+  const env = { ...environment, ...mark }
   const bare: Spawned = { argv: ['/bin/sh', ...args], env, cwd: spec.cwd }
   if (shelter && !isLaunched(agent)) {
     const name = shelterName(agent)

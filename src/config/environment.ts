@@ -13,8 +13,11 @@ const OWN = [
   /^NODE_(CHANNEL_FD|CHANNEL_SERIALIZATION_MODE|UNIQUE_ID)$/,
   // npm start
   /^(npm_.*|INIT_CWD)$/,
-  // A daemon started from within a Claude Code session: its agents are sessions of their own.
-  /^(CLAUDECODE|CLAUDE_PID|CLAUDE_CODE_(ENTRYPOINT|SESSION_ID|SSE_PORT|EXECPATH))$/,
+  // A daemon started from within a Claude Code session, by a tool or a hook: its agents are sessions of their own, and
+  // are not to speak in that one's name.
+  /^(CLAUDECODE|CLAUDE_(PID|EFFORT|ENV_FILE|PROJECT_DIR|PLUGIN_(ROOT|DATA|OPTION_.*)))$/,
+  /^CLAUDE_CODE_(MESSAGING|CHILD|SESSION|BRIDGE|WORKER|REMOTE_SESSION)_.*$/,
+  /^CLAUDE_CODE_(ENTRYPOINT|SSE_PORT|EXECPATH|INVOKED_SKILLS|RESUME_INTERRUPTED_TURN)$/,
 ]
 
 /**
@@ -27,6 +30,8 @@ export const ON_TRIAL = 'FOMULAR_DAEMON_ON_TRIAL'
 export function childEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept = Object.entries(env).filter(([name]) => !OWN.some((pattern) => pattern.test(name)))
   const child: NodeJS.ProcessEnv = Object.fromEntries(kept)
+  // Says which program a command is run by: the outer Claude Code.
+  if (/^claude-code[_/]/.test(child.AI_AGENT ?? '')) delete child.AI_AGENT
   if (child.PATH !== undefined && env.npm_execpath !== undefined) child.PATH = withoutNpm(child.PATH)
   return child
 }

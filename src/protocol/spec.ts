@@ -43,7 +43,7 @@ export const AgentSpec = z.object({
   /** Use only `mcp_servers`, none of those configured on the machine. */
   mcp_strict: z.optional(z.boolean()),
   add_dirs: z.optional(z.array(AbsolutePath)),
-  /** Added to the agent's environment. */
+  /** Added to the agent's environment, and to nothing else's. */
   env: z.optional(z.record(z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/)), z.string())),
   /** Continue an earlier conversation; `fork` continues a copy of it under a new session id. */
   session: z.optional(z.object({ resume: Uuid, fork: z._default(z.boolean(), false) })),

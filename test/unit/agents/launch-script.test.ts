@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { ownEnvironment } from '../../../src/agents/own-environment.ts'
 import { tempDir } from '../../support/temp.ts'
 
 const script = fileURLToPath(new URL('../../../src/agents/launch.sh', import.meta.url))
@@ -13,7 +14,41 @@ test('a launcher clears what an earlier one was cut short in, and not what the d
   for (const name of ['in', 'fed']) mkdirSync(join(dir, name))
   for (const name of ['process.tmp', 'exit.tmp', `000000000001_prompt_x.${process.pid}.tmp`])
     writeFileSync(join(dir, name), 'half')
+  writeFileSync(join(dir, 'env.sh'), '')
   execFileSync('/bin/sh', [script, dir, '1', 'boot', '0', 'keep', 'state', 'idle', 'sh', '-c', 'exit 3'])
   assert.equal(readFileSync(join(dir, `000000000001_prompt_x.${process.pid}.tmp`), 'utf8'), 'half')
   assert.deepEqual(JSON.parse(readFileSync(join(dir, 'exit.json'), 'utf8')), { version: 1, run: 1, code: 3 })
+})
+
+test("an agent's own variables are its alone: whatever they are, its launcher does its work", (t) => {
+  const dir = tempDir(t)
+  for (const name of ['in', 'fed']) mkdirSync(join(dir, name))
+  const own = {
+    PATH: '',
+    LD_PRELOAD: '/nowhere/lib.so',
+    ENV: '/nowhere/env',
+    BASH_ENV: '/nowhere/env',
+    NODE_OPTIONS: '--nonsense',
+    IFS: '/',
+    d: '/nowhere',
+    run: '9',
+    // A shell's own: no reason for it to end.
+    PPID: '1',
+    UID: '1',
+    OPTIND: 'x',
+    QUOTES: `it's "quoted" $(false) \`false\` \\ and\n two lines`,
+  }
+  writeFileSync(join(dir, 'env.sh'), ownEnvironment({ ...own, TAKEN: undefined }))
+  const argv = [script, dir, '1', 'boot', '0', 'keep', 'state', 'idle', '/usr/bin/env', '-0']
+  execFileSync('/bin/sh', argv, { env: { PATH: process.env.PATH, TAKEN: 'yes' } })
+  assert.deepEqual(JSON.parse(readFileSync(join(dir, 'exit.json'), 'utf8')), { version: 1, run: 1, code: 0 })
+  const journal = readFileSync(join(dir, 'activity.jsonl'), 'utf8')
+  const shown = Object.fromEntries(
+    journal
+      .split('\0')
+      .map((line) => [line.replace(/=.*$/s, '').replace(/^.*\n/s, ''), line.replace(/^.*?=/s, '')]),
+  )
+  for (const name of ['PATH', 'LD_PRELOAD', 'ENV', 'BASH_ENV', 'NODE_OPTIONS', 'd', 'run', 'QUOTES'] as const)
+    assert.equal(shown[name], own[name], name)
+  assert.ok(!('TAKEN' in shown))
 })

@@ -113,7 +113,10 @@ test('a start that is refused for want of descriptors leaves nothing, and its id
   )
   for (const { refused, left, listed } of told) assert.deepEqual([left, listed], [!refused, !refused])
   const answers = told.map(({ answer }: { answer: string }) => answer)
-  assert.ok(answers.some((answer: string) => answer.includes('may not open any more files (EMFILE)')), answers)
+  assert.ok(
+    answers.some((answer: string) => answer.includes('may not open any more files (EMFILE)')),
+    answers,
+  )
   assert.ok(answers.includes('started'), answers)
 })
 

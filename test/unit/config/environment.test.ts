@@ -46,8 +46,31 @@ test('but neither secrets nor what ties them to the daemon', () => {
     'CLAUDE_CODE_ENTRYPOINT',
     'CLAUDE_CODE_SESSION_ID',
     'CLAUDE_PID',
+    'CLAUDE_EFFORT',
+    'CLAUDE_CODE_MESSAGING_SOCKET',
+    'CLAUDE_CODE_MESSAGING_TOKEN',
+    'CLAUDE_CODE_CHILD_SESSION',
+    'CLAUDE_CODE_CHILD_NOTES_DIR',
+    'CLAUDE_CODE_SESSION_ATTENDED',
+    'CLAUDE_CODE_SESSION_ACCESS_TOKEN',
+    'CLAUDE_CODE_RESUME_INTERRUPTED_TURN',
+    'CLAUDE_ENV_FILE',
+    'CLAUDE_PROJECT_DIR',
+    'CLAUDE_PLUGIN_ROOT',
   ]
   assert.deepEqual(childEnvironment(Object.fromEntries(names.map((name) => [name, 'x']))), {})
+})
+
+test('what a user sets for Claude Code is not taken for what an outer session hands on', () => {
+  const env = {
+    CLAUDE_CODE_OAUTH_TOKEN: 'theirs',
+    CLAUDE_CODE_EFFORT_LEVEL: 'high',
+    CLAUDE_CODE_SESSIONEND_HOOKS_TIMEOUT_MS: '5000',
+    CLAUDE_CODE_SUBAGENT_MODEL: 'haiku',
+    AI_AGENT: 'theirs',
+  }
+  assert.deepEqual(childEnvironment(env), env)
+  assert.deepEqual(childEnvironment({ AI_AGENT: 'claude-code_2-1-332_agent' }), {})
 })
 
 test("nor npm's additions to PATH, when npm started the daemon", () => {
