@@ -101,6 +101,8 @@ export const Runtime = z.object({
   version: z.optional(z.string()),
   login: z.optional(z.enum(['logged_in', 'logged_out', 'expired', 'unknown'])),
   problem: z.optional(z.string()),
+  /** Programs that come before it and cannot be used. */
+  passed_over: z.optional(z.array(z.object({ path: z.string(), problem: z.string() }))),
 })
 export type Runtime = z.infer<typeof Runtime>
 

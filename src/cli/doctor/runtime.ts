@@ -33,7 +33,15 @@ export async function checkRuntime(env: NodeJS.ProcessEnv): Promise<Finding[]> {
         remedy: `It does not say whether somebody is logged in. ${LOG_IN}`,
       },
     ]
-  return [{ check: 'claude', level: 'ok', message }, ...checkConversations(env)]
+  const passedOver = runtime.passed_over?.map(
+    (other): Finding => ({
+      check: 'claude',
+      level: 'warning',
+      message: `${other.path} comes first and cannot be used: ${other.problem}`,
+      remedy: 'Mend or remove it; agents use the one above meanwhile.',
+    }),
+  )
+  return [{ check: 'claude', level: 'ok', message }, ...(passedOver ?? []), ...checkConversations(env)]
 }
 
 /** Claude Code says nothing where it cannot keep a conversation, until that is to be resumed. */

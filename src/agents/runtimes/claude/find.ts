@@ -1,4 +1,4 @@
-import { accessSync, constants, statSync } from 'node:fs'
+import { accessSync, constants, realpathSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
@@ -12,11 +12,23 @@ const usualPlaces = (home: string) => [
   '/usr/bin/claude',
 ]
 
-/** The program to use: `FOMULAR_CLAUDE_PATH` as it is, else the first `claude` on PATH or in its usual places. */
-export function findClaude(env: NodeJS.ProcessEnv): string | undefined {
-  if (env.FOMULAR_CLAUDE_PATH) return env.FOMULAR_CLAUDE_PATH
+/** More that are called so, and each may take its time to answer, are not asked. */
+const MOST = 8
+
+/**
+ * Programs that may be the one to use, the preferred first: `FOMULAR_CLAUDE_PATH` alone, as it is, else every `claude` on
+ * PATH and in its usual places, each program once.
+ */
+export function findClaude(env: NodeJS.ProcessEnv): string[] {
+  if (env.FOMULAR_CLAUDE_PATH) return [env.FOMULAR_CLAUDE_PATH]
   const onPath = (env.PATH ?? '').split(delimiter).filter((dir) => dir.startsWith('/'))
-  return [...onPath.map((dir) => join(dir, 'claude')), ...usualPlaces(env.HOME ?? homedir())].find(isProgram)
+  const places = [...onPath.map((dir) => join(dir, 'claude')), ...usualPlaces(env.HOME ?? homedir())]
+  const found = new Map<string, string>()
+  for (const path of places.filter(isProgram)) {
+    const real = realpathSync(path)
+    if (!found.has(real)) found.set(real, path)
+  }
+  return [...found.values()].slice(0, MOST)
 }
 
 export function isProgram(path: string): boolean {

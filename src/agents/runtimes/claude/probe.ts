@@ -1,7 +1,10 @@
 import { execFile } from 'node:child_process'
+import { stripVTControlCharacters } from 'node:util'
 import lt from 'semver/functions/lt.js'
 import type { Runtime } from '../../../protocol/index.ts'
 import { findClaude, isProgram } from './find.ts'
+
+const NAME = 'claude'
 
 /** The oldest version seen to take all arguments and to tell what becomes of a prompt; 2.1.197 does neither. */
 const MINIMUM = '2.1.260'
@@ -15,60 +18,82 @@ const SHORTAGE = /^(EAGAIN|ENOMEM|EMFILE|ENFILE|SIGABRT|SIGKILL|SIGTRAP)$/
 const RAISE_LIMITS =
   'Check the limits on processes and memory (`ulimit -a`, or TasksMax= and MemoryMax= of the unit) and raise them'
 
-/**
- * Looks for Claude Code, asks it for its version and whether somebody is logged in.
- * @param timeoutMs for each of the two questions
- */
-export async function probe({
-  env,
-  timeoutMs = PROBE_MS,
-}: {
+export interface ProbeOptions {
   env: NodeJS.ProcessEnv
+  /** For each question. */
   timeoutMs?: number
-}): Promise<Runtime> {
-  const path = findClaude(env)
-  const name = 'claude'
-  if (path === undefined)
+}
+
+/**
+ * Looks for Claude Code, asks it for its version and whether somebody is logged in. Of several programs the first that can
+ * be used; where none can, the first.
+ */
+export async function probe({ env, timeoutMs = PROBE_MS }: ProbeOptions): Promise<Runtime> {
+  const [first, ...others] = findClaude(env)
+  if (first === undefined)
     return {
-      name,
+      name: NAME,
       found: false,
       problem: `Claude Code is not on this machine. ${GET_IT}, or set FOMULAR_CLAUDE_PATH.`,
     }
-  if (!isProgram(path))
+  if (!isProgram(first))
     return {
-      name,
+      name: NAME,
       found: false,
-      path,
-      problem: `FOMULAR_CLAUDE_PATH is ${path}, which is not a program. Correct it, or unset it.`,
+      path: first,
+      problem: `FOMULAR_CLAUDE_PATH is ${first}, which is not a program. Correct it, or unset it.`,
     }
+  const preferred = await examine(first, env, timeoutMs)
+  if (!preferred.wrong) return preferred.runtime
+  // A shortage would be the others' as well, and is no reason for another version.
+  if (!preferred.shortage)
+    for (const path of others) {
+      const { runtime, wrong } = await examine(path, env, timeoutMs)
+      if (!wrong) return { ...runtime, passed_over: [{ path: first, problem: preferred.runtime.problem! }] }
+    }
+  return preferred.runtime
+}
 
+interface Examined {
+  runtime: Runtime
+  /** It cannot be used. */
+  wrong: boolean
+  shortage: boolean
+}
+
+async function examine(path: string, env: NodeJS.ProcessEnv, timeoutMs: number): Promise<Examined> {
   const ask = (args: string[]) => run(path, args, env, timeoutMs)
   const said = await ask(['--version'])
-  const version = /^(\d+\.\d+\.\d+\S*) \(Claude Code\)/.exec(said.out)?.[1]
-  if (said.problem || !version)
-    return {
-      name,
-      found: true,
-      path,
-      problem: `${path} --version ${said.problem ?? 'does not say that it is Claude Code'}. ${said.shortage ? RAISE_LIMITS : GET_IT}.`,
-    }
+  const wrong = (problem: string, version?: string): Examined => ({
+    runtime: { name: NAME, found: true, path, ...(version !== undefined && { version }), problem },
+    wrong: true,
+    shortage: said.shortage === true,
+  })
+  const version = versionIn(said.out)
+  if (said.problem || !version) {
+    const why = said.problem ?? 'does not say that it is Claude Code'
+    return wrong(`${path} --version ${why}. ${said.shortage ? RAISE_LIMITS : GET_IT}.`)
+  }
   if (lt(version, MINIMUM))
-    return {
-      name,
-      found: true,
-      path,
-      version,
+    return wrong(
       // npm on an older Node.js installs the newest version that still ran there, without a word.
-      problem: `Claude Code ${version} is too old: at least ${MINIMUM} is needed. Run \`claude update\`; with npm, use Node.js 22 or newer.`,
-    }
-  return { name, found: true, path, version, login: loginIn((await ask(['auth', 'status', '--json'])).out) }
+      `Claude Code ${version} is too old: at least ${MINIMUM} is needed. Run \`claude update\`; with npm, use Node.js 22 or newer.`,
+      version,
+    )
+  const login = loginIn((await ask(['auth', 'status', '--json'])).out)
+  return { runtime: { name: NAME, found: true, path, version, login }, wrong: false, shortage: false }
 }
+
+/** A wrapper, such as a version manager's, may say something before the program does, with or without a line's end. */
+const versionIn = (text: string): string | undefined =>
+  [...stripVTControlCharacters(text).matchAll(/(?:^|\s)(\d+\.\d+\.\d+\S*) \(Claude Code\)\s*$/gm)].at(-1)?.[1]
 
 /** It knows of keys and tokens in the environment, too, and of other providers. It exits 1 when nobody is logged in. */
 function loginIn(status: string): Runtime['login'] {
   let said: { loggedIn?: unknown; loginExpiresAt?: unknown } | null
   try {
-    said = JSON.parse(status)
+    // A wrapper may have said something here, too.
+    said = JSON.parse(/\{\s*".*\}/s.exec(status)?.[0] ?? 'null')
   } catch {
     return 'unknown'
   }

@@ -46,6 +46,53 @@ test('logins', async (t) => {
   assert.equal(await login('echo null'), 'unknown')
 })
 
+const banners: Record<string, string> = {
+  'a line on stdout': 'echo "Now using node v22.11.0 (npm v10.9.0)"',
+  'a line on stderr': 'echo "Now using node v22.11.0 (npm v10.9.0)" >&2',
+  'a colored one that names another version': `printf '\\033[32m2.1.1 (Claude Code) is gone\\033[0m\\n'`,
+  'one without a line end': 'printf "loading... "',
+}
+for (const [what, banner] of Object.entries(banners))
+  test(`a wrapper that says something before the program does: ${what}`, async (t) => {
+    const auth = `${banner}; echo '{"loggedIn":true}'`
+    const path = program(join(tempDir(t), 'claude'), `${banner}; ${CURRENT}`, auth)
+    const { version, login, problem } = await probe({ env: { PATH, FOMULAR_CLAUDE_PATH: path } })
+    assert.deepEqual(
+      { version, login, problem },
+      { version: '2.1.330', login: 'logged_in', problem: undefined },
+    )
+  })
+
+const unusable: Record<string, string> = {
+  'one that fails': 'echo "claude: not installed for this node" >&2; exit 127',
+  'one that is too old': 'echo "2.1.197 (Claude Code)"',
+  'one that hangs': 'exec sleep 60',
+  'another program': 'echo v24.0.0',
+}
+for (const [what, version] of Object.entries(unusable))
+  test(`a program that cannot be used hides no good one further on: ${what}`, async (t) => {
+    const home = tempDir(t)
+    const first = program(join(home, 'shims/claude'), version)
+    const good = program(join(home, '.local/bin/claude'), CURRENT)
+    const env = { HOME: home, PATH: `${dirname(first)}:${PATH}` }
+    const found = await probe({ env, timeoutMs: 500 })
+    assert.deepEqual([found.path, found.version, found.problem], [good, '2.1.330', undefined])
+    assert.equal(found.passed_over?.[0]?.path, first)
+    // One that somebody has named is meant.
+    const named = await probe({ env: { ...env, FOMULAR_CLAUDE_PATH: first }, timeoutMs: 500 })
+    assert.equal(named.path, first)
+    assert.ok(named.problem)
+  })
+
+test('of several that cannot be used the first is named', async (t) => {
+  const home = tempDir(t)
+  const first = program(join(home, 'shims/claude'), 'exit 3')
+  program(join(home, '.local/bin/claude'), 'exit 4')
+  const found = await probe({ env: { HOME: home, PATH: dirname(first) } })
+  assert.deepEqual([found.path, found.passed_over], [first, undefined])
+  assert.match(found.problem ?? '', /shims\/claude --version ended with code 3/)
+})
+
 test('nothing where FOMULAR_CLAUDE_PATH points to', async (t) => {
   const home = tempDir(t)
   const found = await probe({ env: { HOME: home, PATH: home, FOMULAR_CLAUDE_PATH: join(home, 'none') } })
