@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
 import * as z from 'zod/mini'
-import { type Event, Limits, Offset } from '../protocol/index.ts'
+import { type Event, JournalName, Limits, Offset } from '../protocol/index.ts'
 import type { EventBody } from './runtimes/runtime.ts'
 
 /** What the launcher itself writes into the journal, before and after the agent. */
@@ -18,7 +18,7 @@ type LauncherLine = z.infer<typeof LauncherLine>
 const SetBackLine = z.object({
   type: z.literal('journal'),
   subtype: z.literal('set_back'),
-  journal: z.string(),
+  journal: JournalName,
   from: Offset,
   to: Offset,
   time: z.optional(z.string()),

@@ -1,20 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import * as z from 'zod/mini'
 import { readJson, writeAtomic } from '../platform/files.ts'
-import { Offset } from '../protocol/index.ts'
+import { JournalName, Offset } from '../protocol/index.ts'
 import { setBackLine } from './decode.ts'
 import type { Journal } from './journal.ts'
 import { moveOn } from './move-on.ts'
-
-/** Name of a generation. */
-const Name = z.string().check(z.minLength(1), z.maxLength(64))
 
 /** `generations.json`: every generation of a journal but the first, which has no name, in order. */
 const GenerationsRecord = z.object({
   version: z.literal(1),
   generations: z.array(
     z.object({
-      name: Name,
+      name: JournalName,
       /** Where the generation before it ends on this machine. */
       from: Offset,
       /** Where it begins. Between `from` and here the file has nothing to read. */

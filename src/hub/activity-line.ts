@@ -1,12 +1,12 @@
 import * as z from 'zod/mini'
-import { AnyEvent, Offset } from '../protocol/index.ts'
+import { AnyEvent, JournalName, Offset } from '../protocol/index.ts'
 
 /** One line of `activity.jsonl`: bytes `[from, to)` of an agent's journal, as events. */
 const ActivityLine = z.object({
   from: Offset,
   to: Offset,
   /** Generation of the journal; absent for the first. */
-  journal: z.optional(z.string()),
+  journal: z.optional(JournalName),
   /** How much higher offsets are here than on the machine, which was set back without knowing it. */
   shift: z._default(Offset, 0),
   events: z.array(AnyEvent),

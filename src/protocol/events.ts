@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { Content } from './content.ts'
-import { Json, Offset } from './ids.ts'
+import { JournalName, Json, Offset } from './ids.ts'
 
 /**
  * What an agent does, one event at a time. `(agent_id, offset, index)` identifies an event for ever: `offset` is where
@@ -71,7 +71,13 @@ export const Event = z.discriminatedUnion('kind', [
    * The machine was set back to an earlier day: this generation of the journal goes on from byte `from` of the one
    * before, of which it no longer has the bytes up to `to`.
    */
-  z.object({ ...base, kind: z.literal('set_back'), journal: text, from: Offset, to: Offset }),
+  z.object({
+    ...base,
+    kind: z.literal('set_back'),
+    journal: z.optional(JournalName),
+    from: Offset,
+    to: Offset,
+  }),
   // The session
   z.object({
     ...base,

@@ -32,6 +32,9 @@ export const Uuid = z
 /** A byte offset in an agent's journal. */
 export const Offset = z.int().check(z.nonnegative())
 
+/** Name of a journal's generation, made by its machine. */
+export const JournalName = z.string().check(z.minLength(1), z.maxLength(64))
+
 export const AbsolutePath = z.string().check(z.regex(/^\/[^\0]*$/, 'must be an absolute path'))
 
 /** Whatever JSON a runtime or a newer peer put there. */

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { CommandError, RefusalCode } from './errors.ts'
 import { AnyEvent } from './events.ts'
-import { AgentId, CommandId, Json, Offset } from './ids.ts'
+import { AgentId, CommandId, JournalName, Json, Offset } from './ids.ts'
 import { AgentStatus, MachineStatus } from './status.ts'
 
 /**
@@ -37,7 +37,7 @@ export const Welcome = z.object({
   /** How far the server has each agent's journal. Agents left out start at 0. */
   offsets: z._default(z.record(z.string(), Offset), {}),
   /** Of which generation what the server has of a journal ends; those of the first generation are left out. */
-  journals: z.optional(z.record(z.string(), z.string())),
+  journals: z.optional(z.record(z.string(), JournalName)),
   heartbeat_ms: z.optional(z.int().check(z.minimum(100))),
 })
 export type Welcome = z.infer<typeof Welcome>
@@ -60,7 +60,7 @@ export const Activity = z.object({
   from: Offset,
   to: Offset,
   /** Generation of the journal that these bytes belong to; absent for the first. */
-  journal: z.optional(z.string()),
+  journal: z.optional(JournalName),
   events: z.array(AnyEvent),
 })
 export type Activity = z.infer<typeof Activity>

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { PermissionRequest } from './events.ts'
-import { AgentId, Json, Offset } from './ids.ts'
+import { AgentId, JournalName, Json, Offset } from './ids.ts'
 
 export const AgentState = z.enum(['starting', 'idle', 'working', 'waiting', 'stopping', 'exited', 'failed'])
 export type AgentState = z.infer<typeof AgentState>
@@ -54,7 +54,7 @@ export const AgentStatus = z.object({
   acked: Offset,
   end: Offset,
   /** Its present generation; absent for the first. */
-  journal: z.optional(z.string()),
+  journal: z.optional(JournalName),
 })
 export type AgentStatus = z.infer<typeof AgentStatus>
 
