@@ -315,7 +315,7 @@ export class Agent {
   }
 
   status(): AgentStatus {
-    return statusOf(this)
+    return statusOf(this, this.#context.clock.now())
   }
 
   /**

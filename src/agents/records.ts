@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { ProcessIdentity } from '../platform/process-identity.ts'
 import { AgentId, AgentSpec, CommandId, Exit, Offset, PermissionRequest } from '../protocol/index.ts'
-import { AgentState } from '../protocol/status.ts'
+import { AgentProblem, AgentState, TurnFailure } from '../protocol/status.ts'
 
 /** `spec.json`: what the server asked for. */
 export const SpecRecord = z.object({
@@ -90,6 +90,10 @@ export const Snapshot = z.object({
   interrupted: z.optional(z.boolean()),
   /** Why it is idle after a restart that its turn did not survive, in a sentence. */
   turn_interrupted: z.optional(z.string()),
+  turn_failed: z.optional(TurnFailure),
+  problems: z.optional(z.array(AgentProblem)),
+  /** Hooks that have begun and not ended. */
+  hooks: z.optional(z.array(z.object({ id: z.string(), name: z.string(), since: z.string() }))),
   /** The newest replies of the agent, for commands that are asked about again. */
   replies: z.array(
     z.object({

@@ -1,4 +1,5 @@
 import type { Event, Exit, PermissionRequest } from '../protocol/index.ts'
+import { hookSeen, serversSeen, turnFailure, turnFailureOf } from './faults.ts'
 import { hasEnded, isInTurn, type Stimulus, step } from './lifecycle.ts'
 import type { Snapshot } from './records.ts'
 
@@ -66,6 +67,9 @@ export function reduce(
         stopping: undefined,
         interrupted: undefined,
         subagents: undefined,
+        turn_failed: undefined,
+        problems: undefined,
+        hooks: undefined,
       })
       move(snapshot, 'launch', now)
       return true
@@ -80,17 +84,31 @@ export function reduce(
       snapshot.stopping = undefined
       return move(snapshot, 'ended', now)
     }
-    case 'session':
-      return assign(snapshot, {
-        // Without a model it tells of a changed mode only, and before the first turn there is no session to resume.
-        session_id: event.model === undefined ? undefined : event.session_id,
-        model: event.model,
-        permission_mode: event.permission_mode,
-        runtime_version: event.runtime_version,
-      })
+    case 'session': {
+      const other = serversSeen(snapshot, event)
+      return (
+        assign(snapshot, {
+          // Without a model it tells of a changed mode only, and before the first turn there is no session to resume.
+          session_id: event.model === undefined ? undefined : event.session_id,
+          model: event.model,
+          permission_mode: event.permission_mode,
+          runtime_version: event.runtime_version,
+        }) || other
+      )
+    }
+    case 'hook':
+      return hookSeen(snapshot, event, now)
+    case 'prompt_rejected':
+      snapshot.turn_failed = turnFailure('prompt_rejected', event.reason)
+      return true
     case 'state':
-      if (event.state === 'idle') snapshot.pending = []
-      else snapshot.turn_interrupted = undefined
+      if (event.state === 'idle') {
+        snapshot.pending = []
+        snapshot.hooks = undefined
+      } else {
+        snapshot.turn_interrupted = undefined
+        if (!isInTurn(snapshot.state)) snapshot.turn_failed = undefined
+      }
       return move(snapshot, event.state, now)
     case 'permission_request':
       // Something it left behind may go on writing, but nobody is there to be answered.
@@ -115,7 +133,11 @@ export function reduce(
       // The last words of a process that has failed to start: of a session that it never had.
       if (!snapshot.ready && !isInTurn(snapshot.state)) return false
       if (!event.is_error) snapshot.interrupted = undefined
-      return assign(snapshot, { total_cost_usd: event.total_cost_usd, session_id: event.session_id })
+      return assign(snapshot, {
+        total_cost_usd: event.total_cost_usd,
+        session_id: event.session_id,
+        turn_failed: turnFailureOf(event),
+      })
     default:
       return false
   }

@@ -1,4 +1,5 @@
 import type { AgentStatus, PermissionRequest } from '../protocol/index.ts'
+import { problemsOf } from './faults.ts'
 import type { Generations } from './generations.ts'
 import type { Inbox } from './inbox.ts'
 import type { ProcessRecord, RunRecord, Snapshot, SpecRecord } from './records.ts'
@@ -24,8 +25,9 @@ interface Described {
 }
 
 /** An agent as its server is told of it. */
-export function statusOf(agent: Described): AgentStatus {
+export function statusOf(agent: Described, now: number): AgentStatus {
   const { snapshot, record, run, ended, inbox, generations, heldUntil } = agent
+  const problems = ended ? [] : problemsOf(snapshot, now)
   const pid = ended ? undefined : agent.process?.agent.pid
   const sessionId = snapshot.session_id ?? launchedIn(agent)
   return {
@@ -50,6 +52,8 @@ export function statusOf(agent: Described): AgentStatus {
     ...(snapshot.runtime_version && { runtime_version: snapshot.runtime_version }),
     ...(snapshot.exit && { exit: snapshot.exit }),
     ...(snapshot.turn_interrupted && { turn_interrupted: snapshot.turn_interrupted }),
+    ...(snapshot.turn_failed && { turn_failed: snapshot.turn_failed }),
+    ...(problems.length > 0 && { problems }),
     ...(snapshot.failure && { failure: snapshot.failure }),
     ...(snapshot.total_cost_usd !== undefined && { total_cost_usd: snapshot.total_cost_usd }),
     ...(heldUntil && { restart_held_until: new Date(heldUntil).toISOString() }),

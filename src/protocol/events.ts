@@ -161,6 +161,8 @@ export const Event = z.discriminatedUnion('kind', [
     reason: text,
     subagent_id: text,
   }),
+  /** A prompt that no turn came of, because a hook or a rule of the runtime's kept it from the model. */
+  z.object({ ...base, kind: z.literal('prompt_rejected'), reason: text }),
   z.object({
     ...base,
     kind: z.literal('turn_result'),
@@ -201,6 +203,20 @@ export const Event = z.discriminatedUnion('kind', [
     delay_ms: num,
     status: num,
     error: text,
+  }),
+  /** A program of the user's that the runtime runs at certain moments. */
+  z.object({
+    ...base,
+    kind: z.literal('hook'),
+    hook_id: text,
+    name: z.string(),
+    /** `started`, `progress` or `ended`, or what a newer runtime says. */
+    phase: z.string(),
+    /** `success`, `error`, `cancelled` (by its time limit or an interrupt), or what a newer runtime says. */
+    outcome: text,
+    /** 2 is a hook's way to refuse what it was asked about, and no failure. */
+    exit_code: num,
+    output: text,
   }),
   z.object({
     ...base,

@@ -20,6 +20,25 @@ export const Exit = z.object({
 })
 export type Exit = z.infer<typeof Exit>
 
+export const TurnFailure = z.object({
+  /** As the event `turn_result` has it, or `prompt_rejected`. */
+  outcome: z.string(),
+  /** In the runtime's words, shortened. */
+  message: z.optional(z.string()),
+})
+export type TurnFailure = z.infer<typeof TurnFailure>
+
+export const AgentProblem = z.object({
+  /** `mcp_server`, `hook`; more may come. */
+  kind: z.string(),
+  name: z.string(),
+  /** In the runtime's words, such as `failed`, `needs-auth`, `pending`; of a hook `failed`, `cancelled` or `running`. */
+  status: z.string(),
+  /** Its own last words, shortened. */
+  detail: z.optional(z.string()),
+})
+export type AgentProblem = z.infer<typeof AgentProblem>
+
 /** An agent as it is now. State, not log: the highest `revision` wins, older ones are dropped. */
 export const AgentStatus = z.object({
   agent_id: AgentId,
@@ -44,6 +63,10 @@ export const AgentStatus = z.object({
   exit: z.optional(Exit),
   /** Why it is idle after a restart that its turn did not survive, in a sentence; until its next turn. */
   turn_interrupted: z.optional(z.string()),
+  /** How its last turn failed, or why its last prompt came to nothing; until its next turn. */
+  turn_failed: z.optional(TurnFailure),
+  /** What its present process does without: MCP servers and hooks that fail or are not done. Absent where nothing is wrong. */
+  problems: z.optional(z.array(AgentProblem)),
   /** Why it failed to start, in the agent's own words where it had any. */
   failure: z.optional(z.object({ code: z.string(), message: z.string() })),
   /** Why and until when a restart is held back (ISO 8601), in a crash loop. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Event } from '../../src/protocol/index.ts'
@@ -234,4 +234,47 @@ test('a tool result of 4 MiB arrives in one piece', async (t) => {
   assert.equal((used.input.content as string).length, 4 * 1024 * 1024)
   await stage.agentIs(agent, ({ offset, end, state }) => state === 'idle' && offset >= end)
   assert.deepEqual(merged(await stage.events(agent)), merged(journalEvents(stage.state, agent)))
+})
+
+test('what fails around an agent is in its status: a hook, an MCP server, a prompt that a hook refuses, a turn', async (t) => {
+  const { stage } = await claudeStage(t)
+  await stage.hub()
+  await stage.daemon()
+  const hook = (command: string, matcher = '') => [{ matcher, hooks: [{ type: 'command', command }] }]
+  const hooks = {
+    PreToolUse: hook('echo no linter here >&2; exit 1', 'Bash'),
+    UserPromptSubmit: hook("if grep -q FORBIDDEN; then echo 'not in this house' >&2; exit 2; fi"),
+  }
+  mkdirSync(join(stage.cwd, '.claude'))
+  writeFileSync(join(stage.cwd, '.claude/settings.json'), JSON.stringify({ hooks }))
+  const agent = await stage.start({
+    prompt: mock([{ tool: 'Bash', input: { command: 'echo hi' } }], [{ text: 'done' }]),
+    allowed_tools: ['Bash'],
+    mcp_servers: { gone: { command: '/nonexistent/server' } },
+  })
+  await stage.eventually(agent, 'turn_result')
+  const { problems, turn_failed } = await stage.agentIs(agent, 'idle')
+  assert.equal(turn_failed, undefined)
+  assert.deepEqual(
+    problems?.map(({ kind, name, status }) => [kind, name, status]),
+    [
+      ['mcp_server', 'gone', 'failed'],
+      ['hook', 'PreToolUse:Bash', 'failed'],
+    ],
+  )
+  assert.match(problems?.[1]?.detail ?? '', /exit code 1: no linter here/)
+
+  const refused = stage.run(['agent', 'send', agent, 'FORBIDDEN', '--wait'])
+  assert.equal(await refused.ended, 3)
+  assert.match(refused.log(), /✗ the prompt was refused: not in this house/)
+  assert.deepEqual((await stage.agentIs(agent, 'idle')).turn_failed, {
+    outcome: 'prompt_rejected',
+    message: 'not in this house',
+  })
+
+  const third = await prompt(stage, agent, mock([{ error: 400 }]))
+  await turnOf(stage, agent, third)
+  assert.ok(
+    (await stage.agentIs(agent, ({ state, turn_failed }) => state === 'idle' && !!turn_failed)).turn_failed,
+  )
 })

@@ -33,11 +33,12 @@ export async function waitForTurn(
   process.once('SIGINT', interrupted)
   const view = new View(client, agentId, { json, over })
   let place = after
-  let verdict: number | undefined
+  const judge = verdict(promptId)
+  let code: number | undefined
   const take = (event: Event) => {
     place = idOf(event)
     view.activity(event)
-    verdict ??= verdictOf(event, promptId)
+    code ??= judge(event)
   }
   let ending: string | undefined
   try {
@@ -49,21 +50,33 @@ export async function waitForTurn(
         const { state } = item.agent
         if (item.agent.run >= run && (state === 'exited' || state === 'failed')) ending = endText(item.agent)
       }
-      if (verdict !== undefined || ending !== undefined) break
+      if (code !== undefined || ending !== undefined) break
     }
-    if (verdict === undefined && ending !== undefined)
+    if (code === undefined && ending !== undefined)
       for await (const event of lastActivity(client, agentId, place, over.signal)) take(event)
   } finally {
     process.off('SIGINT', interrupted)
     await view.close()
   }
-  if (verdict !== undefined) return verdict
+  if (code !== undefined) return code
   if (over.signal.aborted) {
     note(`The agent works on: fomular-daemon agent watch ${agentId}`)
     return EXIT.interrupted
   }
   note(ending ?? 'The agent was removed.')
   return EXIT.agent
+}
+
+/** Takes an agent's events one by one. @returns the exit code at the one that settles it */
+export function verdict(promptId: string | undefined) {
+  let current: string | undefined
+  return (event: Event): number | undefined => {
+    if (event.kind === 'prompt_state' && event.state === 'started') current = event.prompt_id
+    // A hook may refuse a prompt that was sent into the turn of another.
+    const ours = promptId === undefined || current === undefined || current === promptId
+    if (event.kind === 'prompt_rejected' && ours) return EXIT.agent
+    return verdictOf(event, promptId)
+  }
 }
 
 function verdictOf(event: Event, promptId: string | undefined): number | undefined {

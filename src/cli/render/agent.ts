@@ -2,7 +2,7 @@ import type { HubAgent, HubMachine } from '../../protocol/index.ts'
 import type { AgentDetail } from '../client/control-client.ts'
 import { describedMachine } from '../client/machine-id.ts'
 import { invokedAs } from '../invoked.ts'
-import { endText, stateText } from './agents.ts'
+import { endText, problemTexts, stateText, turnFailureText } from './agents.ts'
 import type { Colors } from './ansi.ts'
 import { cleanLine } from './clean.ts'
 import { answerHint, permissionText } from './permission.ts'
@@ -28,8 +28,9 @@ export function agentText({ agent, machine, detail }: Shown, now: number, colors
   return [
     ...row('Agent', agent.agent_id + (agent.title === undefined ? '' : `: ${agent.title}`)),
     ...row('State', `${stateText(agent)} for ${age(agent.since, now)}`),
-    ...row('Why', ended ? endText(agent) : agent.turn_interrupted),
+    ...row('Why', ended ? endText(agent) : (turnFailureText(agent) ?? agent.turn_interrupted)),
     ...(ended && !agent.gone ? row('', `→ ${remedyOf(agent)}`) : []),
+    ...problemTexts(agent).flatMap((text, index) => row(index === 0 ? 'Problems' : '', text)),
     ...row('Held back', restart_held_until && `until ${restart_held_until}: it ended again and again`),
     ...agent.pending.flatMap((request) => [
       ...row('Waits', answerHint(agent.agent_id, request)),

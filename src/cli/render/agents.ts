@@ -30,8 +30,9 @@ export function agentTable(
   return [
     bold(head ?? ''),
     ...lines.map((line, index) => {
-      const { state, connected, gone } = sorted[index]!
+      const { state, connected, gone, turn_failed } = sorted[index]!
       if (gone || connected === false || state === 'exited') return dim(line)
+      if (state === 'idle' && turn_failed) return red(line)
       return styles[state]?.(line) ?? line
     }),
   ].join('\n')
@@ -88,10 +89,14 @@ export function stateText({
   exit,
   failure,
   turn_interrupted,
+  turn_failed,
+  problems = [],
   connected,
   gone,
 }: Shown): string {
   const away = gone ? ' (removed)' : connected === false ? ' (machine away)' : ''
+  const failing = problems.filter(({ status }) => status !== 'pending').length
+  const impaired = failing === 0 ? '' : `: ${failing} problem${failing === 1 ? '' : 's'}`
   switch (state) {
     case 'waiting': {
       const ask = pending[0]?.ask
@@ -102,9 +107,10 @@ export function stateText({
     case 'failed':
       return `failed: ${cleanLine(failure?.code ?? 'unknown', 30)}${away}`
     case 'idle':
-      return `${turn_interrupted === undefined ? 'idle' : 'idle: interrupted'}${away}`
+      return `${turn_failed ? 'idle: turn failed' : turn_interrupted ? 'idle: interrupted' : `idle${impaired}`}${away}`
     case 'starting':
     case 'working':
+      return state + impaired + away
     case 'stopping':
       return state + away
   }
@@ -120,6 +126,26 @@ export function reasonText({ exit, turn_interrupted }: AgentStatus): string | un
   const reason = exit?.detail ?? turn_interrupted
   return reason === undefined ? undefined : cleanLine(reason, 500)
 }
+
+/** How its last turn failed, in a sentence. */
+export function turnFailureText({ turn_failed }: AgentStatus): string | undefined {
+  if (!turn_failed) return undefined
+  const { outcome, message } = turn_failed
+  const what =
+    outcome === 'prompt_rejected'
+      ? 'Its last prompt was refused'
+      : `Its last turn failed (${cleanLine(outcome, 60)})`
+  return message === undefined ? `${what}.` : `${what}: ${cleanLine(message, 500)}`
+}
+
+/** What an agent does without, one on a line. */
+export const problemTexts = ({ problems = [] }: AgentStatus): string[] =>
+  problems.map(({ kind, name, status, detail }) =>
+    cleanLine(
+      `${kind === 'mcp_server' ? 'MCP server' : kind} ${name}: ${status}${detail === undefined ? '' : `, ${detail}`}`,
+      600,
+    ),
+  )
 
 /** Why an agent is not running any more, in a sentence. */
 export function endText({ state, exit, failure }: AgentStatus): string {

@@ -106,6 +106,10 @@ export class Conversation {
         return dim('-- the request was withdrawn')
       case 'permission_denied':
         return yellow(`! denied: ${cleanLine([event.tool, event.message].filter(Boolean).join(': '), 300)}`)
+      case 'prompt_rejected':
+        return red(`✗ the prompt was refused: ${cleanLine(event.reason ?? 'no reason given', 500)}`)
+      case 'hook':
+        return this.#hook(event)
       case 'turn_result':
         return this.#turnResult(event)
       case 'rate_limit':
@@ -167,6 +171,17 @@ export class Conversation {
     if (shown === this.#session) return ''
     this.#session = shown
     return dim(`-- session ${cleanLine(shown, 300)}`)
+  }
+
+  /** Of hooks, only what went wrong and what they refused. */
+  #hook({ name, phase, outcome, exit_code, output }: Of<'hook'>): string {
+    const { dim, yellow } = this.#colors
+    if (phase !== 'ended' || outcome === undefined || outcome === 'success') return ''
+    const words = output === undefined || output.trim() === '' ? '' : `: ${cleanLine(output, 300)}`
+    if (exit_code === 2) return dim(`-- hook ${cleanLine(name, 60)} refused${words}`)
+    const how =
+      outcome === 'error' ? `failed (exit code ${exit_code ?? 'unknown'})` : `was ${cleanLine(outcome, 40)}`
+    return yellow(`! hook ${cleanLine(name, 60)} ${how}${words}`)
   }
 
   #toolResult({ content, is_error }: Of<'tool_result'>): string {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { agentText } from '../../../src/cli/render/agent.ts'
 import { agentTable, endText, stateText } from '../../../src/cli/render/agents.ts'
 import { colors, wantsColor } from '../../../src/cli/render/ansi.ts'
 import { cleanLine } from '../../../src/cli/render/clean.ts'
@@ -9,7 +10,7 @@ import { bytes, duration, span } from '../../../src/cli/render/units.ts'
 import { cutPath, textWidth } from '../../../src/cli/render/width.ts'
 import { report } from '../../../src/cli/report.ts'
 import { UserError } from '../../../src/platform/errors.ts'
-import type { AgentStatus, HubMachine } from '../../../src/protocol/index.ts'
+import type { AgentStatus, HubAgent, HubMachine } from '../../../src/protocol/index.ts'
 
 const plain = colors(false)
 const now = Date.parse('2026-01-01T01:00:00Z')
@@ -153,6 +154,31 @@ test('states and ends in words', () => {
   assert.equal(
     endText(agent({ state: 'exited', exit: { reason: 'killed', signal: 'SIGKILL' } })),
     'The agent was killed (SIGKILL).',
+  )
+})
+
+test('what went wrong with an agent is in its state', () => {
+  const turn_failed = { outcome: 'error', message: 'API Error: 529' }
+  const problems = [{ kind: 'mcp_server', name: 'db\x1b[2J', status: 'failed' }]
+  assert.equal(stateText(agent({ turn_failed, problems })), 'idle: turn failed')
+  assert.equal(stateText(agent({ problems })), 'idle: 1 problem')
+  assert.equal(
+    stateText(agent({ state: 'working', problems: [...problems, ...problems] })),
+    'working: 2 problems',
+  )
+  assert.equal(stateText(agent({ problems: [{ ...problems[0]!, status: 'pending' }] })), 'idle')
+  const shown = agentText(
+    {
+      agent: { ...agent({ turn_failed, problems }), connected: true } as HubAgent,
+      machine: undefined,
+      detail: undefined,
+    },
+    now,
+    plain,
+  )
+  assert.match(
+    shown,
+    /^Why +Its last turn failed \(error\): API Error: 529\nProblems +MCP server db␛\[2J: failed$/m,
   )
 })
 

@@ -86,6 +86,14 @@ const decoders: Record<string, (line: Fields) => EventBody[] | undefined> = {
     const tasks = list(line.tasks)
     return tasks && [{ kind: 'background_tasks', tasks }]
   },
+  informational(line) {
+    const outcome = fields(line.prompt_submit_outcome)
+    if (text(outcome?.kind) === undefined || line.prevent_continuation !== true) return undefined
+    return [compact({ kind: 'prompt_rejected', reason: text(outcome?.reason) ?? text(line.content) })]
+  },
+  hook_started: hook,
+  hook_progress: hook,
+  hook_response: hook,
   task_started: task,
   task_progress: task,
   task_updated: task,
@@ -93,6 +101,24 @@ const decoders: Record<string, (line: Fields) => EventBody[] | undefined> = {
 }
 
 export const system = (line: Fields): EventBody[] | undefined => known(decoders, line.subtype)?.(line)
+
+const HOOK_PHASES = { hook_started: 'started', hook_progress: 'progress', hook_response: 'ended' } as const
+
+function hook(line: Fields): EventBody[] | undefined {
+  const name = text(line.hook_name) ?? text(line.hook_event)
+  if (name === undefined) return undefined
+  return [
+    compact({
+      kind: 'hook',
+      hook_id: text(line.hook_id),
+      name,
+      phase: HOOK_PHASES[line.subtype as keyof typeof HOOK_PHASES],
+      outcome: text(line.outcome),
+      exit_code: number(line.exit_code),
+      output: text(line.output),
+    }),
+  ]
+}
 
 function task(line: Fields): EventBody[] | undefined {
   const id = text(line.task_id)

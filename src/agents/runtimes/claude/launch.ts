@@ -28,6 +28,7 @@ const ALWAYS = [
   // A prompt is then part of the journal, and older versions say in this way that they have it.
   '--replay-user-messages',
   '--forward-subagent-text',
+  '--include-hook-events',
   '--permission-prompt-tool=stdio',
 ]
 

@@ -45,7 +45,7 @@ test('a known type of an unknown shape is passed on as it is', () => {
     '{"type":"control_cancel_request"}',
     '{"type":"control_response","response":"yes"}',
     '{"type":"system","subtype":"session_state_changed","state":"dreaming"}',
-    '{"type":"system","subtype":"hook_started","hook_name":"x"}',
+    '{"type":"system","subtype":"hook_started"}',
     '{"type":"system","subtype":"api_retry"}',
     '{"type":"stream_event","event":{"type":"content_block_delta","index":0,"delta":{"type":"new_delta"}}}',
     '{"type":"rate_limit_event","rate_limit_info":null}',

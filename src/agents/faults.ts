@@ -1,0 +1,91 @@
+import type { AgentProblem, Event, TurnFailure } from '../protocol/index.ts'
+import type { Snapshot } from './records.ts'
+
+const MESSAGE_CHARS = 500
+const NAME_CHARS = 100
+/** Problems of each kind, and hooks under way, that are kept. */
+const KEPT = 20
+/** How long a hook runs before somebody may want to know of it. */
+export const HOOK_IS_SLOW_MS = 10_000
+
+type Of<K extends Event['kind']> = Extract<Event, { kind: K }>
+
+export const turnFailure = (outcome: string, words: string | undefined): TurnFailure => ({
+  outcome,
+  ...(words && { message: shorten(words, MESSAGE_CHARS) }),
+})
+
+/** @returns undefined for a turn that succeeded, one of a sub-agent, and one that somebody interrupted */
+export function turnFailureOf(event: Of<'turn_result'>): TurnFailure | undefined {
+  if (!event.is_error || event.parent_tool_use_id !== undefined) return undefined
+  if (event.terminal_reason?.startsWith('aborted')) return undefined
+  const outcome = event.outcome === 'success' ? 'error' : event.outcome
+  return turnFailure(outcome, event.errors?.length ? event.errors.join('; ') : event.text)
+}
+
+/** States of an MCP server in which nothing is missing. */
+const AT_WORK = ['connected', 'disabled']
+
+/** At each turn the runtime says which MCP servers it has. @returns whether something has changed */
+export function serversSeen(snapshot: Snapshot, { mcp_servers }: Of<'session'>): boolean {
+  if (mcp_servers === undefined) return false
+  const failed = mcp_servers.flatMap((entry): AgentProblem[] => {
+    if (typeof entry !== 'object' || entry === null) return []
+    const { name, status } = entry as Record<string, unknown>
+    if (typeof name !== 'string' || typeof status !== 'string' || AT_WORK.includes(status)) return []
+    return [{ kind: 'mcp_server', name: shorten(name, NAME_CHARS), status: shorten(status, NAME_CHARS) }]
+  })
+  return replace(snapshot, ({ kind }) => kind !== 'mcp_server', failed.slice(0, KEPT))
+}
+
+/** A hook has begun or ended. @returns whether something that a status tells has changed */
+export function hookSeen(snapshot: Snapshot, event: Of<'hook'>, now: string): boolean {
+  const id = event.hook_id ?? event.name
+  const name = shorten(event.name, NAME_CHARS)
+  const others = (snapshot.hooks ?? []).filter((hook) => hook.id !== id)
+  if (event.phase === 'started') {
+    snapshot.hooks = [...others.slice(1 - KEPT), { id, name, since: now }]
+    return false
+  }
+  if (event.phase !== 'ended') return false
+  snapshot.hooks = others.length > 0 ? others : undefined
+  const failed = hookFailure(event)
+  const problem = failed && { kind: 'hook', name, status: failed, ...detailOf(event) }
+  const rest = ({ kind, name: other }: AgentProblem) => kind !== 'hook' || other !== name
+  return replace(snapshot, rest, problem ? [problem] : [])
+}
+
+/** How a hook failed; undefined for one that did not, or that only refused. */
+function hookFailure({ outcome, exit_code }: Of<'hook'>) {
+  if (outcome === undefined || outcome === 'success' || exit_code === 2) return undefined
+  return outcome === 'error' ? 'failed' : shorten(outcome, NAME_CHARS)
+}
+
+function detailOf({ exit_code, output }: Of<'hook'>) {
+  const words = [exit_code === undefined ? '' : `exit code ${exit_code}`, output?.trim() ?? '']
+  const detail = words.filter((part) => part !== '').join(': ')
+  return detail !== '' && { detail: shorten(detail, MESSAGE_CHARS) }
+}
+
+/** Problems as a status tells them: with hooks that have been running for long. */
+export function problemsOf({ problems = [], hooks = [] }: Snapshot, now: number): AgentProblem[] {
+  const slow = hooks.filter(({ since }) => now - Date.parse(since) >= HOOK_IS_SLOW_MS)
+  return [
+    ...problems,
+    ...slow.map(({ name, since }) => ({ kind: 'hook', name, status: 'running', detail: `since ${since}` })),
+  ]
+}
+
+function replace(
+  snapshot: Snapshot,
+  keep: (problem: AgentProblem) => boolean,
+  added: AgentProblem[],
+): boolean {
+  const before = snapshot.problems ?? []
+  const after = [...before.filter(keep), ...added].slice(-2 * KEPT)
+  if (JSON.stringify(after) === JSON.stringify(before)) return false
+  snapshot.problems = after.length > 0 ? after : undefined
+  return true
+}
+
+const shorten = (text: string, max: number) => (text.length > max ? `${text.slice(0, max - 1)}…` : text)
