@@ -64,8 +64,12 @@ const handlers: { [T in CommandType]: Handler<T> } = {
   async 'agent:interrupt'({ agents }, { agent_id, command_id, cancel_queued }) {
     const agent = agents.get(agent_id)
     const id = uuidFrom('interrupt', agent_id, command_id)
+    // Of a command that comes again nobody knows any more what it met.
+    const idle = !agent.inbox.accepted(id) && agent.snapshot.state === 'idle' && agent.inbox.unsettled === 0
     return {
-      confirmed: ask(agent, agent.runtime.interrupt(id, { cancelQueued: cancel_queued })).then(() => ({})),
+      confirmed: ask(agent, agent.runtime.interrupt(id, { cancelQueued: cancel_queued })).then(() =>
+        idle ? { idle } : {},
+      ),
     }
   },
 

@@ -84,7 +84,8 @@ export type Command = { [T in CommandType]: CommandOf<T> }[CommandType]
 export const Results = {
   'agent:start': z.object({ pid: z.optional(z.int()), prompt_id: z.optional(Uuid) }),
   'agent:prompt': z.object({ prompt_id: Uuid }),
-  'agent:interrupt': z.object({}),
+  /** `idle`: there was no turn. */
+  'agent:interrupt': z.object({ idle: z.optional(z.boolean()) }),
   'agent:permission': z.object({}),
   'agent:answer': z.object({}),
   'agent:configure': z.object({}),

@@ -179,6 +179,8 @@ export const Event = z.discriminatedUnion('kind', [
     model_usage: z.optional(Usage),
     stop_reason: text,
     terminal_reason: text,
+    /** Whether the turn was ended by an interrupt, which is no failure; `is_error` is set then, too. */
+    interrupted: z.optional(z.boolean()),
     api_error_status: z.optional(z.union([z.int(), z.string()])),
     session_id: text,
     prompt_ids: z.optional(z.array(z.string())),

@@ -67,3 +67,24 @@ test('an answer to an agent that is being stopped is refused: it would come behi
   assert.equal((answered.error as { code: string }).code, 'agent_not_running')
   await until(() => caller.frames.some(({ command_id }) => command_id === 'stop'), { what: 'the stop' })
 })
+
+test('an interrupt says whether there was anything to interrupt, and the same when it comes again', async (t) => {
+  const stage = await fakeStage(t)
+  await stage.hub()
+  await stage.daemon()
+  const agent = await stage.start({ prompt: 'hello' })
+  await stage.eventually(agent, 'turn_result')
+  await stage.agentIs(agent, 'idle')
+  const interrupt = async (command_id: string) => {
+    const outcome = await stage.command(agent, 'interrupt', { command_id })
+    assert.equal(outcome.state, 'succeeded')
+    return outcome.result
+  }
+  assert.deepEqual(await interrupt('i1'), { idle: true })
+  await stage.command(agent, 'prompt', { content: 'hang' })
+  await stage.agentIs(agent, 'working')
+  assert.deepEqual(await interrupt('i2'), {})
+  await stage.eventually(agent, 'turn_result', ({ interrupted }) => interrupted === true)
+  await stage.agentIs(agent, 'idle')
+  assert.deepEqual(await interrupt('i2'), {})
+})

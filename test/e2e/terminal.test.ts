@@ -200,6 +200,7 @@ test('the life of an agent, one command after the other', async (t) => {
   await stage.eventually('life', 'text_delta', ({ text }) => text.includes('word'))
   await run('agent interrupt life', /^life is interrupted/)
   await stage.agentIs('life', 'idle')
+  await run('agent interrupt life', /^life is idle: there is nothing to interrupt/)
   await run(
     'agent configure life --model sonnet --permission-mode acceptEdits',
     /^life: model sonnet, permission mode acceptEdits\./,

@@ -27,5 +27,7 @@ async function interrupt(
   const { agentId, printOutcome } = await import('./outcome.ts')
   const id = await agentId(client, given)
   const outcome = await client.agentCommand(id, 'interrupt', { cancel_queued: cancelQueued }, 30)
-  printOutcome(outcome, `${id} is interrupted.`, json)
+  const done =
+    outcome.result?.idle === true ? `${id} is idle: there is nothing to interrupt.` : `${id} is interrupted.`
+  printOutcome(outcome, done, json)
 }

@@ -26,6 +26,8 @@ const ENDS_BLOCKS: ReadonlySet<Kind> = new Set(['turn_result', 'process_started'
 export class Conversation {
   readonly #colors: Colors
   readonly #streamed = new Streamed()
+  /** Prompts that the agent began with, until they are done. */
+  readonly #begun = new Set<string>()
   /** What tasks are for, by their ids. */
   readonly #tasks = new Map<string, string | undefined>()
   /** The session as it was last shown: the agent tells of it at each turn. */
@@ -81,6 +83,8 @@ export class Conversation {
     const { dim, bold, yellow, red, cyan } = this.#colors
     switch (event.kind) {
       case 'process_started':
+        this.#begun.clear()
+        this.#tasks.clear()
         return dim(`-- started${event.run > 1 ? ` again (run ${event.run})` : ''}`)
       case 'process_exited':
         return dim(`-- ${exitText(event)}`)
@@ -129,7 +133,7 @@ export class Conversation {
             )
           : ''
       case 'prompt_state':
-        return event.state === 'cancelled' ? yellow('! a prompt was cancelled') : ''
+        return this.#promptText(event)
       case 'reply':
         return event.ok
           ? ''
@@ -159,6 +163,15 @@ export class Conversation {
     if (origin === undefined) return bold(cyan(`> ${indentRest(words.trimEnd())}`))
     const by = origin === 'runtime' || origin === 'command_output' ? '' : `${cleanLine(origin, 40)}: `
     return dim(`-- ${by}${cleanLine(words, NOTE_CHARS)}`)
+  }
+
+  /** A prompt that was begun with ended with its turn, whose result says how. */
+  #promptText({ prompt_id, state }: Of<'prompt_state'>): string {
+    if (state === 'started') this.#begun.add(prompt_id)
+    if (state !== 'cancelled' && state !== 'completed') return ''
+    return this.#begun.delete(prompt_id) || state === 'completed'
+      ? ''
+      : this.#colors.yellow('! a prompt was cancelled before the agent began with it')
   }
 
   #sessionLine({ session_id, model, cwd, permission_mode }: Of<'session'>): string {
@@ -197,7 +210,8 @@ export class Conversation {
   }
 
   #turnResult(event: Of<'turn_result'>): string {
-    const { green, red, dim } = this.#colors
+    const { green, yellow, red, dim } = this.#colors
+    for (const id of event.prompt_ids ?? []) this.#begun.add(id)
     const facts = [
       event.num_turns === undefined
         ? undefined
@@ -206,13 +220,18 @@ export class Conversation {
       event.total_cost_usd === undefined ? undefined : `${dollars(event.total_cost_usd)} so far`,
     ].filter((fact) => fact !== undefined)
     const rest = dim(facts.length > 0 ? ` (${facts.join(', ')})` : '')
+    if (event.interrupted) return `${yellow('■ interrupted')}${rest}`
     return event.is_error ? `${red(`✗ ${failureText(event)}`)}${rest}` : `${green('✓ done')}${rest}`
   }
 }
 
+/** What Claude Code writes for its makers. */
+const DIAGNOSTIC = /^\[ede_diagnostic\]/
+
 /** Why a turn failed, in the agent's words where it had any. */
 function failureText(event: Of<'turn_result'>): string {
-  const words = event.errors?.length ? event.errors.join('; ') : event.text
+  const errors = event.errors?.filter((error) => !DIAGNOSTIC.test(error))
+  const words = errors?.length ? errors.join('; ') : event.text
   const outcome =
     event.outcome === 'success' ? 'failed' : event.outcome.replace(/^error_/, '').replace(/_/g, ' ')
   return cleanLine(words ? `${outcome}: ${words}` : outcome, 1000)

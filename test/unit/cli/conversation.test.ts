@@ -210,6 +210,37 @@ test('the request of a sub-agent is told from another’s', () => {
   )
 })
 
+test('an interrupt looks like one, and not like a failure', () => {
+  const diagnostic = '[ede_diagnostic] result_type=user last_content_type=n/a stop_reason=null'
+  const failed = { kind: 'turn_result', outcome: 'error_during_execution', is_error: true } as const
+  assert.equal(
+    render([
+      { kind: 'prompt_state', prompt_id: 'p', state: 'started' },
+      { kind: 'user', content: '[Request interrupted by user]', origin: 'interrupt' },
+      { ...failed, interrupted: true, errors: [diagnostic], num_turns: 2 },
+      { kind: 'prompt_state', prompt_id: 'p', state: 'cancelled' },
+    ]),
+    '■ interrupted (2 turns)\n',
+  )
+  assert.equal(render([{ ...failed, errors: [diagnostic] }]), '✗ during execution\n')
+  assert.equal(render([{ ...failed, errors: [diagnostic, 'No room'] }]), '✗ during execution: No room\n')
+})
+
+test('a prompt that was begun with is not said to be cancelled: its turn’s result says what became of it', () => {
+  const failed = { kind: 'turn_result', outcome: 'success', is_error: true, text: 'API Error: 400' } as const
+  const cancelled = { kind: 'prompt_state', prompt_id: 'p', state: 'cancelled' } as const
+  // Its beginning is seen, or reading began later.
+  for (const events of [
+    [{ kind: 'prompt_state', prompt_id: 'p', state: 'started' } as const, failed],
+    [{ ...failed, prompt_ids: ['p'] }],
+  ])
+    assert.equal(render([...events, cancelled]), '✗ failed: API Error: 400\n')
+  assert.equal(
+    render([{ kind: 'prompt_state', prompt_id: 'p', state: 'queued' }, cancelled]),
+    '! a prompt was cancelled before the agent began with it\n',
+  )
+})
+
 test('what an agent asks for is shown in full', () => {
   const command = `rm -rf ${'a/'.repeat(120)}`
   const text = render([

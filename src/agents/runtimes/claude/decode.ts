@@ -51,6 +51,7 @@ function result(line: Fields): EventBody[] | undefined {
   const isError = flag(line.is_error)
   if (outcome === undefined || isError === undefined) return undefined
   const status = line.api_error_status
+  const reason = text(line.terminal_reason)
   return [
     compact({
       kind: 'turn_result',
@@ -64,7 +65,8 @@ function result(line: Fields): EventBody[] | undefined {
       usage: fields(line.usage),
       model_usage: fields(line.modelUsage),
       stop_reason: text(line.stop_reason),
-      terminal_reason: text(line.terminal_reason),
+      terminal_reason: reason,
+      interrupted: (isError && reason?.startsWith('aborted_')) || undefined,
       api_error_status: integer(status) ?? text(status),
       session_id: text(line.session_id),
       prompt_ids: textList(line.user_message_uuids),

@@ -141,3 +141,16 @@ test('the same line always says the same, and more of a newer version does no ha
     assert.deepEqual(decode(JSON.stringify({ ...JSON.parse(line), of_a_newer_version: { a: [1] } })), said)
   }
 })
+
+test('a turn that was interrupted says so; one that failed does not', () => {
+  const result = (rest: object) => {
+    const [event] = decode(JSON.stringify({ type: 'result', subtype: 'error_during_execution', ...rest }))
+    assert.ok(event?.kind === 'turn_result')
+    return event.interrupted
+  }
+  for (const terminal_reason of ['aborted_streaming', 'aborted_tools'])
+    assert.equal(result({ is_error: true, terminal_reason }), true)
+  for (const terminal_reason of ['api_error', 'max_turns', 'completed', undefined])
+    assert.equal(result({ is_error: true, terminal_reason }), undefined)
+  assert.equal(result({ is_error: false, terminal_reason: 'aborted_tools' }), undefined)
+})
