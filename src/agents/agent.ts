@@ -5,7 +5,7 @@ import { Contact } from './contact.ts'
 import type { AgentFolder } from './folder.ts'
 import { type Frame, push } from './frame.ts'
 import { Generations } from './generations.ts'
-import { uuidFrom } from './ids.ts'
+import { answeredId } from './ids.ts'
 import { Inbox } from './inbox.ts'
 import { Journal, type Line } from './journal.ts'
 import { hasEnded, isInTurn } from './lifecycle.ts'
@@ -55,6 +55,8 @@ export class Agent {
   revision: number
   /** Until when an automatic restart is held back (ms since 1970). */
   heldUntil: number | undefined
+  /** Since when its run waits for its turn to be launched (ISO 8601), or whether it takes long to be ready. */
+  launching: { queuedSince?: string | undefined; slow?: true } = {}
   /** Ended, but started again in a moment: what is said to it then is kept for its next run. */
   returning = false
   readonly #context: AgentContext
@@ -281,6 +283,7 @@ export class Agent {
   begun(run: RunRecord) {
     this.run = run
     this.returning = false
+    this.launching = {}
     this.#snapshot.exit = undefined
     this.#snapshot.failure = undefined
     this.#snapshot.turn_interrupted = run.turn_interrupted
@@ -298,9 +301,9 @@ export class Agent {
 
   /**
    * Waits until `holds`, which may depend on anything here.
-   * @returns whether it held within `timeoutMs`
+   * @returns whether it held within `timeoutMs`, and while this daemon has the agent
    */
-  until(holds: () => boolean, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+  until(holds: () => boolean, timeoutMs?: number, signal?: AbortSignal): Promise<boolean> {
     return this.#waiters.until(holds, timeoutMs, signal)
   }
 
@@ -393,5 +396,3 @@ export class Agent {
     return isoTime(this.#context.clock.now())
   }
 }
-
-const answeredId = (agentId: string, requestId: string) => uuidFrom('answered', agentId, requestId)

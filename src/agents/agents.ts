@@ -8,13 +8,14 @@ import type { CommandOf } from '../protocol/index.ts'
 import { abandon, isKept } from './abandon.ts'
 import { Agent, type AgentContext } from './agent.ts'
 import { checkCwd, checkRoom, runtimeOf } from './checks.ts'
-import { checkProcesses, GRACE_S, type StopOptions, stop, sweep } from './end.ts'
+import { checkProcesses, endUnlaunched, GRACE_S, type StopOptions, stop, sweep } from './end.ts'
 import { CommandFailure } from './failure.ts'
 import { agentFolder, makeFolder, namesIn } from './folder.ts'
-import { uuidFrom } from './ids.ts'
-import { isLaunched, launch, type Shelter } from './launch.ts'
+import { resumedId } from './ids.ts'
+import { isLaunched, type Shelter } from './launch.ts'
+import { Launches } from './launches.ts'
 import { firstRun, nextRun } from './next-run.ts'
-import { notLaunched, obstacleTo } from './obstacles.ts'
+import { obstacleTo } from './obstacles.ts'
 import { isUnexplained, recall } from './recall.ts'
 import { RunRecord, SpecRecord } from './records.ts'
 import { nextRestart, Restarts } from './restart.ts'
@@ -54,6 +55,7 @@ export class Agents {
   readonly #agents = new Map<string, Agent>()
   readonly #watching: Watching
   readonly #sweeps = new Map<Agent, Promise<unknown>>()
+  readonly #launches: Launches
   readonly #restarts: Restarts
   /** Agents that are being started anew, with the session their process will work in. */
   readonly #resuming = new Map<Agent, { sessionId: string; settled: Promise<unknown> }>()
@@ -63,6 +65,7 @@ export class Agents {
   constructor(options: AgentsOptions) {
     this.#options = options
     const { clock, logger, crashLoops } = options
+    this.#launches = new Launches({ ...options, now: () => this.#now() })
     this.#restarts = new Restarts({
       clock,
       logger,
@@ -116,7 +119,8 @@ export class Agents {
   }
 
   /**
-   * Makes a new agent and launches it. The same command again finds what it did the first time.
+   * Makes a new agent and launches it, or has it wait for its turn: its state says what becomes of it then. The same
+   * command again finds what it did the first time.
    * @throws CommandFailure
    */
   async start(command: CommandOf<'agent:start'>): Promise<Agent> {
@@ -137,15 +141,17 @@ export class Agents {
     const record: SpecRecord = { version: 1, agent_id, command_id, created_at: this.#now(), spec }
     const run = firstRun(record, program)
     const folder = makeFolder(this.#options.dir, record, run)
-    try {
-      const agent = this.#open(new Agent(folder, record, run, runtime, this.#context()))
-      await this.#launch(agent)
-      return agent
-    } catch (error) {
+    const begin = () =>
+      this.#launches.add(this.#open(new Agent(folder, record, run, runtime, this.#context())))
+    const launched = (async () => begin())().catch(async (error) => {
       // The next daemon would launch what is left of it, although the server was told that it is not there.
       if (!existsSync(folder.claim(run.run))) await this.#withdraw(folder.dir, agent_id)
       throw error
-    }
+    })
+    // One that waits for its turn can be told to stop meanwhile.
+    if (this.#agents.get(agent_id)?.launching.queuedSince === undefined) await launched
+    else launched.catch(() => {})
+    return this.get(agent_id)
   }
 
   /**
@@ -156,7 +162,7 @@ export class Agents {
   async resume(agent: Agent, commandId: string | undefined, sessionId?: string): Promise<void> {
     // The present run, or one that is over by now.
     if (commandId !== undefined && agent.run.command_id === commandId) return
-    if (commandId !== undefined && agent.inbox.accepted(resumedId(agent, commandId))) return
+    if (commandId !== undefined && agent.inbox.accepted(resumedId(agent.id, commandId))) return
     if (!agent.ended || this.#resuming.has(agent))
       throw new CommandFailure('agent_running', `${agent.id} is running; send it a prompt instead.`)
     const session = nextSession(agent, sessionId)
@@ -183,13 +189,17 @@ export class Agents {
     const stderrFrom = statSync(agent.folder.stderr, { throwIfNoEntry: false })?.size ?? 0
     const next = nextRun(agent, { commandId, program, session, at: this.#now(), stderrFrom, resumeTurns })
     writeAtomic(agent.folder.run, JSON.stringify(next), { durable: true })
-    if (commandId !== undefined) agent.inbox.mark(resumedId(agent, commandId))
+    if (commandId !== undefined) agent.inbox.mark(resumedId(agent.id, commandId))
     agent.begun(next)
-    await this.#launch(agent)
+    const launched = this.#launches.add(agent)
+    // A command's answer waits for more than that.
+    if (commandId !== undefined) return void launched.catch(() => {})
+    await launched
   }
 
   /** Ends an agent gracefully. @see stop */
   async stop(agent: Agent, options: StopOptions) {
+    if (this.#launches.cancel(agent)) endUnlaunched(agent, options)
     await this.#resuming.get(agent)?.settled
     this.#restarts.cancel(agent)
     if (nextRestart(agent, this.#options.clock.now())) {
@@ -209,6 +219,7 @@ export class Agents {
   /** Nothing is started by itself any more. Resolves when what was being started is. */
   async settle() {
     this.#restarts.close()
+    await this.#launches.close()
     await Promise.all([...this.#resuming.values()].map(({ settled }) => settled))
   }
 
@@ -250,6 +261,7 @@ export class Agents {
   close() {
     this.#closed = true
     this.#restarts.close()
+    void this.#launches.close()
     for (const agent of [...this.#agents.values()]) {
       this.save(agent)
       this.#forget(agent)
@@ -279,13 +291,14 @@ export class Agents {
     while (agent.catchUp());
     agent.taken()
     if (!agent.runEnded && !isLaunched(agent)) {
-      void this.#launch(agent).catch(() => {})
+      this.#launches.add(agent).catch(() => {})
       return
     }
     checkProcesses(agent)
     if (!agent.ended) {
       this.#options.logger.info({ agent_id: agent.id, pid: agent.process?.agent.pid }, 'agent taken over')
       this.#unseen.add(agent)
+      if (!agent.ready) void this.#launches.watch(agent)
       // Whoever was stopping it did not live to see its end.
       const { stopping } = agent.snapshot
       const commandId = `taken-over-${this.#now()}`
@@ -327,22 +340,11 @@ export class Agents {
 
   #forget(agent: Agent) {
     this.#restarts.cancel(agent)
+    this.#launches.cancel(agent)
     this.#watching.forget(agent)
     this.#unseen.forget(agent)
     this.#agents.delete(agent.id)
     agent.close()
-  }
-
-  async #launch(agent: Agent) {
-    const { logger, environment, shelter } = this.#options
-    try {
-      await launch(agent, { environment, shelter: await shelter?.() })
-      logger.info({ agent_id: agent.id, run: agent.run.run }, 'agent launched')
-    } catch (error) {
-      logger.warn({ agent_id: agent.id, err: error }, 'agent not launched')
-      agent.failed('launch_failed', (error as Error).message)
-      throw notLaunched(error)
-    }
   }
 
   #context(): AgentContext {
@@ -395,5 +397,3 @@ export class Agents {
     return new Date(this.#options.clock.now()).toISOString()
   }
 }
-
-const resumedId = (agent: Agent, commandId: string) => uuidFrom('resume', agent.id, commandId)

@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs'
 import { readJson, writeAtomic } from '../platform/files.ts'
 import { bootId, isAlive, sendSignal } from '../platform/process-identity.ts'
 import type { Agent } from './agent.ts'
@@ -17,7 +18,7 @@ const LAUNCH_GRACE_MS = 10_000
  * launcher could not: killed itself, gone with a reboot, or on a full disk.
  */
 export function checkProcesses(agent: Agent) {
-  if (agent.runEnded) return
+  if (agent.runEnded || agent.launching.queuedSince !== undefined) return
   const { process, folder, run } = agent
   if (isForeign(agent)) return
   if (process && isAlive(process.agent)) {
@@ -35,6 +36,12 @@ export function checkProcesses(agent: Agent) {
     recorded.ok && recorded.value.run === run.run
       ? recorded.value
       : { run: run.run, ...(process && process.launcher.boot_id !== bootId() && { reason: 'rebooted' }) }
+  noteEnd(agent, exit)
+}
+
+/** Writes the end of the agent's present run down, in its launcher's place. */
+function noteEnd(agent: Agent, exit: Omit<ExitRecord, 'version'>) {
+  const { run, folder } = agent
   const { code, reason } = exit
   // The launcher may not even have come to note the start.
   if (agent.snapshot.run !== run.run) agent.journal.append(launcherLine({ subtype: 'started', run: run.run }))
@@ -48,6 +55,13 @@ export function checkProcesses(agent: Agent) {
   )
   writeAtomic(folder.exit, JSON.stringify({ version: 1, ...exit }))
   while (agent.catchUp());
+}
+
+/** Ends an agent that waits for its turn to be launched: no daemon launches that run any more. */
+export function endUnlaunched(agent: Agent, { cause }: Pick<StopOptions, 'cause'>) {
+  mkdirSync(agent.folder.claim(agent.run.run), { recursive: true, mode: 0o700 })
+  agent.beginStop(cause === 'rebooted' ? cause : 'stopped')
+  noteEnd(agent, { run: agent.run.run })
 }
 
 const isRecent = (time: string) => Math.abs(Date.now() - Date.parse(time)) < LAUNCH_GRACE_MS

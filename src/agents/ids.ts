@@ -11,3 +11,9 @@ export function uuidFrom(...parts: (string | number)[]): string {
   const hex = hash.toString('hex')
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`
 }
+
+/** The mark that a permission request was answered, by whichever command. */
+export const answeredId = (agentId: string, requestId: string) => uuidFrom('answered', agentId, requestId)
+
+/** The mark that a command has resumed an agent. */
+export const resumedId = (agentId: string, commandId: string) => uuidFrom('resume', agentId, commandId)

@@ -58,10 +58,7 @@ export async function launch(agent: Agent, { environment, shelter }: LaunchOptio
   // The agent opens it too; here it is made, so that it can be watched before there is anything in it.
   writeFileSync(folder.journal, '', { flag: 'a', mode: 0o600 })
 
-  agent.inbox.put(runtime.initialize(run.initialize_id), { first: true })
-  if (run.prompt_id && run.run === 1 && spec.prompt !== undefined)
-    agent.inbox.put(runtime.prompt(run.prompt_id, spec.prompt))
-
+  putFirst(agent)
   const { lease } = spec
   const leased = lease && lease.action !== 'keep'
   if (leased) renewLease(agent)
@@ -88,6 +85,13 @@ export async function launch(agent: Agent, { environment, shelter }: LaunchOptio
     note(agent, undefined)
   }
   await start(bare)
+}
+
+/** What a run is told before everything else. @throws the file system's error */
+export function putFirst({ inbox, record, run, runtime }: Agent) {
+  const { prompt } = record.spec
+  inbox.put(runtime.initialize(run.initialize_id), { first: true })
+  if (run.prompt_id && run.run === 1 && prompt !== undefined) inbox.put(runtime.prompt(run.prompt_id, prompt))
 }
 
 interface Spawned {

@@ -64,7 +64,8 @@ export function reduce(
         pending: [],
         exit: undefined,
         failure: undefined,
-        stopping: undefined,
+        // A stop that was asked for before its process was there.
+        stopping: snapshot.state === 'stopping' ? snapshot.stopping : undefined,
         interrupted: undefined,
         subagents: undefined,
         turn_failed: undefined,

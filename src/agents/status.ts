@@ -22,11 +22,12 @@ interface Described {
   begin: number
   acked: number
   heldUntil: number | undefined
+  launching: { queuedSince?: string | undefined; slow?: true }
 }
 
 /** An agent as its server is told of it. */
 export function statusOf(agent: Described, now: number): AgentStatus {
-  const { snapshot, record, run, ended, inbox, generations, heldUntil } = agent
+  const { snapshot, record, run, ended, inbox, generations, heldUntil, launching } = agent
   const problems = ended ? [] : problemsOf(snapshot, now)
   const pid = ended ? undefined : agent.process?.agent.pid
   const sessionId = snapshot.session_id ?? launchedIn(agent)
@@ -51,6 +52,10 @@ export function statusOf(agent: Described, now: number): AgentStatus {
     ...(snapshot.permission_mode && { permission_mode: snapshot.permission_mode }),
     ...(snapshot.runtime_version && { runtime_version: snapshot.runtime_version }),
     ...(snapshot.exit && { exit: snapshot.exit }),
+    ...(launching.queuedSince !== undefined && { queued: { since: launching.queuedSince } }),
+    ...(launching.slow &&
+      !ended &&
+      !agent.ready && { slow: { since: run.launched_at, detail: slowness(pid) } }),
     ...(snapshot.turn_interrupted && { turn_interrupted: snapshot.turn_interrupted }),
     ...(snapshot.turn_failed && { turn_failed: snapshot.turn_failed }),
     ...(problems.length > 0 && { problems }),
@@ -59,6 +64,11 @@ export function statusOf(agent: Described, now: number): AgentStatus {
     ...(heldUntil && { restart_held_until: new Date(heldUntil).toISOString() }),
   }
 }
+
+const slowness = (pid: number | undefined) =>
+  pid === undefined
+    ? 'Its launcher was started, and its process is not there yet.'
+    : `Process ${pid} runs and has not said that it is ready; hooks at the start of a session and MCP servers can hold it up.`
 
 /** The session that an agent which has said nothing of one was started on. Which one a fork is in, it says itself. */
 function launchedIn({ run, record, ready, ended }: Described): string | undefined {

@@ -14,19 +14,20 @@ export class Waiters {
     this.#clock = clock
   }
 
-  /** @returns whether it held within `timeoutMs`, and before `signal` */
-  until(holds: () => boolean, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+  /** @returns whether it held within `timeoutMs`, and before `signal` and the close */
+  until(holds: () => boolean, timeoutMs?: number, signal?: AbortSignal): Promise<boolean> {
     if (holds()) return Promise.resolve(true)
     return new Promise((resolve) => {
       const finish = (held: boolean) => {
         this.#waiters.delete(waiter)
-        this.#clock.clearTimeout(timer)
+        if (timer) this.#clock.clearTimeout(timer)
         signal?.removeEventListener('abort', abort)
         resolve(held)
       }
       const abort = () => finish(holds())
       const waiter: Waiter = { holds, resolve: finish }
-      const timer = this.#clock.setTimeout(() => finish(holds()), timeoutMs)
+      const timer =
+        timeoutMs === undefined ? undefined : this.#clock.setTimeout(() => finish(holds()), timeoutMs)
       this.#waiters.add(waiter)
       signal?.addEventListener('abort', abort)
       if (signal?.aborted) abort()

@@ -14,8 +14,6 @@ import type {
 import { UpdateFailure } from '../update/failure.ts'
 import type { UpdateRequest, UpdateResult, Updates } from '../update/updates.ts'
 
-/** From launching an agent to its saying that it is ready. */
-const READY_MS = 60_000
 /** From asking an agent something to its reply. */
 const REPLY_MS = 30_000
 
@@ -47,7 +45,7 @@ const handlers: { [T in CommandType]: Handler<T> } = {
   async 'agent:start'(context, command) {
     if (!context.agents.find(command.agent_id)) context.checkAccepts()
     const agent = await context.agents.start(command)
-    return { confirmed: started(agent) }
+    return { confirmed: started(context.agents, agent) }
   },
 
   async 'agent:prompt'({ agents }, { agent_id, command_id, content }) {
@@ -137,7 +135,9 @@ const handlers: { [T in CommandType]: Handler<T> } = {
     const prompt_id = uuidFrom('prompt', agent_id, command_id)
     if (prompt !== undefined) agent.inbox.put(agent.runtime.prompt(prompt_id, prompt))
     const { run } = agent.run
-    return { confirmed: started(agent).then(() => ({ run, ...(prompt !== undefined && { prompt_id }) })) }
+    return {
+      confirmed: started(agents, agent).then(() => ({ run, ...(prompt !== undefined && { prompt_id }) })),
+    }
   },
 
   async 'agent:remove'({ agents }, { agent_id, command_id, force }) {
@@ -207,17 +207,27 @@ function mustRun(agent: Agent) {
   })
 }
 
-async function started(agent: Agent): Promise<ResultOf<'agent:start'>> {
-  const { run } = agent.run
-  const settled = await agent.until(() => agent.ready || agent.runEnded || agent.run.run !== run, READY_MS)
-  if (!settled)
-    throw new CommandFailure('no_reply', 'The agent was started but has not said that it is ready.')
+/** Waits for as long as the agent takes to be ready, or to fail. @throws CommandFailure */
+async function started(agents: Agents, agent: Agent): Promise<ResultOf<'agent:start'>> {
+  const { run, initialize_id, session } = agent.run
+  const refused = () => agent.reply(initialize_id)?.ok === false
+  const settled = () => agent.ready || agent.runEnded || refused() || agent.run.run !== run
+  if (!(await agent.until(settled))) throw new AnsweredLater()
+  // It would run on, and never be of use.
+  if (refused()) {
+    const message = agent.reply(initialize_id)?.error ?? 'The agent refused to begin, without a reason.'
+    await agents.stop(agent, { commandId: `refused-${initialize_id}` })
+    throw new CommandFailure('start_failed', message)
+  }
   const { failure } = agent.snapshot
   if (failure) {
-    const { session } = agent.run
     const ofSession = session !== undefined && failure.message.includes(session.id)
     throw new CommandFailure('start_failed', failure.message, ofSession ? { remedy: OTHER_SESSION } : {})
   }
+  if (!agent.ready && agent.run.run === run)
+    throw new CommandFailure('start_failed', `${agent.id} was ended before it was ready.`, {
+      remedy: 'Resume it if you still want it: its prompts are kept.',
+    })
   const pid = agent.process?.agent.pid
   return { ...(pid && { pid }), ...(agent.run.prompt_id && { prompt_id: agent.run.prompt_id }) }
 }

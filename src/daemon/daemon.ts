@@ -320,7 +320,7 @@ export class Daemon {
     while (this.#link.up && behind() && systemClock.monotonic() - start < patience())
       await sleep(FLUSH_STEP_MS)
     this.#statuses.flush()
-    await this.#dispatcher.settled()
+    await this.#dispatcher.settled(patience())
     await this.#link.ping(patience())
   }
 

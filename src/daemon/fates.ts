@@ -47,8 +47,12 @@ export class Fates {
   doomed(agents: Iterable<Agent>): Agent[] {
     const fate = this.#fate
     if (!fate) return []
-    return [...agents].filter(({ ended, process, run }) =>
-      ended ? false : process ? fate.ends(process.agent) : run.shelter === undefined,
+    return [...agents].filter(({ ended, launching, process, run }) =>
+      ended || launching.queuedSince !== undefined
+        ? false
+        : process
+          ? fate.ends(process.agent)
+          : run.shelter === undefined,
     )
   }
 

@@ -61,6 +61,10 @@ export const AgentStatus = z.object({
   /** Prompts accepted that the runtime has not yet begun with. They outlive its process. */
   undelivered_prompts: z.int(),
   exit: z.optional(Exit),
+  /** Since when it waits for its turn to be launched (ISO 8601): a machine launches only so many agents at a time. */
+  queued: z.optional(z.object({ since: z.string() })),
+  /** Its start takes long: when it was launched (ISO 8601), and what it is at, in a sentence. */
+  slow: z.optional(z.object({ since: z.string(), detail: z.string() })),
   /** Why it is idle after a restart that its turn did not survive, in a sentence; until its next turn. */
   turn_interrupted: z.optional(z.string()),
   /** How its last turn failed, or why its last prompt came to nothing; until its next turn. */

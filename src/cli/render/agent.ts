@@ -28,7 +28,10 @@ export function agentText({ agent, machine, detail }: Shown, now: number, colors
   return [
     ...row('Agent', agent.agent_id + (agent.title === undefined ? '' : `: ${agent.title}`)),
     ...row('State', `${stateText(agent)} for ${age(agent.since, now)}`),
-    ...row('Why', ended ? endText(agent) : (turnFailureText(agent) ?? agent.turn_interrupted)),
+    ...row(
+      'Why',
+      ended ? endText(agent) : (agent.slow?.detail ?? turnFailureText(agent) ?? agent.turn_interrupted),
+    ),
     ...(ended && !agent.gone ? row('', `→ ${remedyOf(agent)}`) : []),
     ...problemTexts(agent).flatMap((text, index) => row(index === 0 ? 'Problems' : '', text)),
     ...row('Held back', restart_held_until && `until ${restart_held_until}: it ended again and again`),

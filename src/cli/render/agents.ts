@@ -91,6 +91,8 @@ export function stateText({
   turn_interrupted,
   turn_failed,
   problems = [],
+  queued,
+  slow,
   connected,
   gone,
 }: Shown): string {
@@ -109,6 +111,7 @@ export function stateText({
     case 'idle':
       return `${turn_failed ? 'idle: turn failed' : turn_interrupted ? 'idle: interrupted' : `idle${impaired}`}${away}`
     case 'starting':
+      return `starting${queued ? ': queued' : slow ? ': slow' : ''}${away}`
     case 'working':
       return state + impaired + away
     case 'stopping':

@@ -1,0 +1,123 @@
+import { availableParallelism } from 'node:os'
+import { writeAtomic } from '../platform/files.ts'
+import type { Logger } from '../platform/log.ts'
+import type { Agent } from './agent.ts'
+import { type LaunchOptions, launch, putFirst } from './launch.ts'
+import { notLaunched } from './obstacles.ts'
+
+/** Agents that start at once: each needs a core for a second or more until it is ready. */
+export const AT_ONCE = Math.max(4, 2 * availableParallelism())
+/** From an agent's launch until its start is called slow, and no longer keeps others waiting. */
+const SLOW_MS = 10_000
+/** A run that was written down longer ago than this is given the time of its launch. */
+const STALE_MS = 1000
+
+export interface LaunchesOptions extends Pick<LaunchOptions, 'environment'> {
+  shelter?(): Promise<LaunchOptions['shelter']>
+  /** ISO 8601. */
+  now(): string
+  logger: Logger
+}
+
+/** Brings agents to life, only so many at a time; the others wait for their turn. */
+export class Launches {
+  readonly #options: LaunchesOptions
+  readonly #waiting = new Map<Agent, (launches: boolean) => void>()
+  readonly #launching = new Set<Promise<void>>()
+  readonly #watched = new Set<Agent>()
+  #starting = 0
+  #closed = false
+
+  constructor(options: LaunchesOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Launches the agent's present run when its turn comes. Resolves then, or when the agent no longer waits for it.
+   * @throws CommandFailure when it cannot be launched: the agent has failed
+   */
+  async add(agent: Agent): Promise<void> {
+    try {
+      // What is said to it meanwhile comes behind that.
+      putFirst(agent)
+      if (!(await this.#turn(agent))) return
+      const launching = this.#launch(agent)
+      this.#launching.add(launching)
+      await launching
+        .catch((error) => {
+          this.#leave()
+          throw error
+        })
+        .finally(() => this.#launching.delete(launching))
+    } catch (error) {
+      const failure = notLaunched(error)
+      this.#options.logger.warn({ agent_id: agent.id, err: error }, 'agent not launched')
+      agent.failed('launch_failed', failure.message)
+      throw failure
+    }
+    void this.watch(agent).then(() => this.#leave())
+  }
+
+  /** Says of an agent that is being started when it takes long. Resolves when it is ready, has ended, or is slow. */
+  async watch(agent: Agent): Promise<void> {
+    const { run } = agent.run
+    const over = () => agent.ready || agent.runEnded || agent.run.run !== run
+    this.#watched.add(agent)
+    const ready = await agent.until(over, SLOW_MS)
+    if (!this.#watched.delete(agent) || ready || this.#closed) return
+    agent.launching.slow = true
+    agent.touch()
+  }
+
+  /** The agent is not to be started any more. @returns whether it still waited for its turn */
+  cancel(agent: Agent): boolean {
+    this.#watched.delete(agent)
+    const decide = this.#waiting.get(agent)
+    this.#waiting.delete(agent)
+    agent.launching.queuedSince = undefined
+    decide?.(false)
+    return decide !== undefined
+  }
+
+  /** Launches nothing more: those that wait are the next daemon's. Resolves when what was being launched is. */
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const decide of this.#waiting.values()) decide(false)
+    await Promise.allSettled(this.#launching)
+  }
+
+  #turn(agent: Agent): Promise<boolean> | boolean {
+    if (this.#closed) return false
+    if (this.#starting < AT_ONCE) {
+      this.#starting++
+      return true
+    }
+    agent.launching.queuedSince = this.#options.now()
+    agent.touch()
+    return new Promise((resolve) => this.#waiting.set(agent, resolve))
+  }
+
+  #leave() {
+    const [next] = this.#closed ? [] : this.#waiting
+    if (!next) {
+      this.#starting--
+      return
+    }
+    const [agent, decide] = next
+    this.#waiting.delete(agent)
+    agent.launching.queuedSince = undefined
+    agent.touch()
+    decide(true)
+  }
+
+  async #launch(agent: Agent) {
+    const { environment, shelter, now, logger } = this.#options
+    const launched_at = now()
+    if (Math.abs(Date.parse(launched_at) - Date.parse(agent.run.launched_at)) > STALE_MS) {
+      agent.run = { ...agent.run, launched_at }
+      writeAtomic(agent.folder.run, JSON.stringify(agent.run))
+    }
+    await launch(agent, { environment, shelter: await shelter?.() })
+    logger.info({ agent_id: agent.id, run: agent.run.run }, 'agent launched')
+  }
+}
