@@ -3,6 +3,7 @@ import type { Runtime as AgentRuntime } from '../agents/runtimes/runtime.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Space } from '../platform/disk.ts'
 import { fingerprint, readJson, writeAtomic } from '../platform/files.ts'
+import { leaveDeletedFolder } from '../platform/working-folder.ts'
 import {
   type Event,
   type HealthProblem,
@@ -174,6 +175,8 @@ export class Health {
   async #probe() {
     const { runtimes, environment, cachePath, clock } = this.#options
     const before = this.#found
+    // Claude Code does not say there whether somebody is logged in.
+    leaveDeletedFolder()
     this.#found = await Promise.all(runtimes.map((runtime) => runtime.probe({ env: environment })))
     this.#last.probed = clock.monotonic()
     this.#last.programs = this.#programs()

@@ -67,20 +67,46 @@ export function isSupervised(env: NodeJS.ProcessEnv, pid: number): boolean {
 
 const isPm2 = (env: NodeJS.ProcessEnv) => env.pm_id !== undefined && env.PM2_HOME !== undefined
 
+/** Settings that may be paths from the folder that a program was started in: flags, and variables. */
+const PATH_FLAG = /^--(?:state-dir|data-dir|config|key-file|ca-file)(?:=|$)/
+const PATH_VARIABLES = [
+  'FOMULAR_STATE_DIR',
+  'FOMULAR_CONFIG',
+  'FOMULAR_KEY_FILE',
+  'FOMULAR_CA_FILE',
+  'FOMULAR_CLAUDE_PATH',
+]
+
+/**
+ * What starts this program anew, now. The folder that it was started in may have been deleted since: then paths from there
+ * lead where they led. A Node that was replaced by another version is there under another path, or by its name alone.
+ */
+export function startNow({ runner, argv, env, cwd }: Invocation) {
+  const [node, ...nodeArgs] = runner
+  const found = node === undefined || existsSync(node) ? runner : ['node', ...nodeArgs]
+  const command = (args: string[]) => [...found, ...args] as [file: string, ...args: string[]]
+  if (existsSync(cwd)) return { command: command(argv), env, cwd }
+  const fixed = (path: string) => (/^[\w.]/.test(path) ? resolve(cwd, path) : path)
+  const args = argv.map((arg, i) => {
+    const [flag = ''] = PATH_FLAG.exec(arg) ?? []
+    if (flag.endsWith('=')) return flag + fixed(arg.slice(flag.length))
+    return i > 0 && PATH_FLAG.exec(argv[i - 1]!)?.[0] === argv[i - 1] ? fixed(arg) : arg
+  })
+  const variables = PATH_VARIABLES.flatMap((name) => (env[name] ? [[name, fixed(env[name])]] : []))
+  return { command: command(args), env: { ...env, ...Object.fromEntries(variables) }, cwd: '/' }
+}
+
 /**
  * Starts this program anew, detached and as nobody's child (double fork), once this process is gone.
  * @throws the system's error when it could not be started
  */
-export async function relaunch({ runner, argv, env, cwd }: Invocation): Promise<void> {
-  const [node, ...nodeArgs] = runner
-  // A Node that was replaced by another version is there under another path, or by its name alone.
-  const command = node === undefined || existsSync(node) ? runner : ['node', ...nodeArgs]
+export async function relaunch(invocation: Invocation): Promise<void> {
+  const { command, env, cwd } = startNow(invocation)
   // The new daemon may start when this one is gone: lock and socket are free then. Descriptor 3 is a pipe of which only
   // this process holds the other end, so its end of file is this process's end, however it comes.
   const script = 'read -r _ <&3; exec 3<&-; exec "$@"'
-  const child = spawn('/bin/sh', ['-c', '(sh -c "$0" sh "$@" &)', script, ...command, ...argv], {
-    // It may have been deleted since.
-    cwd: existsSync(cwd) ? cwd : '/',
+  const child = spawn('/bin/sh', ['-c', '(sh -c "$0" sh "$@" &)', script, ...command], {
+    cwd,
     env,
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit', 'pipe'],

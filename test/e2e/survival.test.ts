@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Outcome } from '../../src/protocol/index.ts'
@@ -167,6 +167,27 @@ test('a daemon whose folder was deleted starts itself anew all the same, and can
     return machine.connected && machine.since !== before.since
   })
   assert.equal(await daemon.ended, 0)
+})
+
+test('`up` whose folder was deleted starts anew as often as it is asked to, on the state folder that it had', async (t) => {
+  const { stage } = await claudeStage(t)
+  const folder = join(stage.dir, 'gone/deep')
+  mkdirSync(folder, { recursive: true })
+  // A path from the folder that is deleted, and one through it.
+  const args = ['up', '--port', String(stage.port), '--state-dir', '../../gone/../state']
+  const from = ['/bin/sh', '-c', 'cd "$0" && exec "$@"', folder]
+  const machineId = async () => (await stage.machine().catch(() => undefined))?.machine_id
+  const env = { FOMULAR_STATE_DIR: '' }
+  const up = stage.run(args, env, [...from, ...RUN])
+  const id = await until(machineId, { what: 'up' })
+  const agent = await stage.start()
+  rmSync(join(stage.dir, 'gone'), { recursive: true })
+  await stage.renew()
+  await stage.renew()
+  assert.equal(await machineId(), id)
+  await stage.agentIs(agent, 'idle')
+  up.kill('SIGTERM')
+  assert.equal(await up.ended, 0, up.log())
 })
 
 test('a daemon that is stopped while it waits to start itself anew is stopped, and its agents with it', async (t) => {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
-import type { Invocation } from '../../daemon/relaunch.ts'
+import { type Invocation, startNow } from '../../daemon/relaunch.ts'
 import { signalsTo } from '../../platform/early-signal.ts'
 import { SUPERVISED } from '../../service/plan.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -16,14 +16,12 @@ export const isSupervisedAlready = (env: NodeJS.ProcessEnv) => env[SUPERVISED] =
  * @param unsettled whether one that ends now, whatever its exit code, is a version on trial that has failed
  * @returns its exit code
  */
-export async function superviseAgain(
-  { runner, argv, env, cwd }: Invocation,
-  unsettled: () => boolean,
-): Promise<number> {
+export async function superviseAgain(invocation: Invocation, unsettled: () => boolean): Promise<number> {
   // Those of the daemon that was here: signals are for the next one.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeAllListeners(signal)
-  const [file, ...args] = [...runner, ...argv] as [string, ...string[]]
   for (let failed = 0; ; ) {
+    const { command, env, cwd } = startNow(invocation)
+    const [file, ...args] = command
     const child = spawn(file, args, {
       cwd,
       env: { ...env, [SUPERVISED]: '1' },
