@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
 import * as z from 'zod/mini'
 import { type Event, JournalName, Limits, Offset } from '../protocol/index.ts'
+import { isDeeper } from '../protocol/nesting.ts'
 import type { EventBody } from './runtimes/runtime.ts'
 
 /** What the launcher itself writes into the journal, before and after the agent. */
@@ -161,9 +162,4 @@ function unfit(bodies: EventBody[], bytes: number): Unreadable | undefined {
   if (bytes <= SMALL_BYTES) return undefined
   const most = Limits.frame_bytes - FRAME_REST_BYTES
   return Buffer.byteLength(JSON.stringify(bodies)) > most ? 'too_long' : undefined
-}
-
-function isDeeper(value: unknown, than: number): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  return than === 0 || Object.values(value).some((inner) => isDeeper(inner, than - 1))
 }

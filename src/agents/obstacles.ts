@@ -23,10 +23,19 @@ export function obstacleTo(error: unknown, dir: string): UserError | undefined {
 }
 
 export function notLaunched(error: unknown): CommandFailure {
-  const { message, remedy } = shortageIn(error) ?? { message: (error as Error).message, remedy: undefined }
+  const { message, remedy } = shortageIn(error) ??
+    tooLong(error) ?? { message: (error as Error).message, remedy: undefined }
   return new CommandFailure(
     'start_failed',
     `The agent could not be launched: ${message}`,
     remedy === undefined ? {} : { remedy },
   )
 }
+
+const tooLong = (error: unknown) =>
+  systemCode(error) === 'E2BIG'
+    ? {
+        message: 'its settings are longer than a command line may be',
+        remedy: 'Shorten its lists of tools, its system prompt or its environment.',
+      }
+    : undefined

@@ -98,6 +98,13 @@ const handlers: { [T in CommandType]: Handler<T> } = {
             : 'This request asks for a decision, not for answers.',
           { path: 'answers', remedy: missing ? 'Answer every question.' : 'Use agent:permission.' },
         )
+      const asked = request.questions?.map(({ question }) => question) ?? []
+      const extra = Object.keys(answers).find((question) => !asked.includes(question))
+      if (extra !== undefined)
+        throw new CommandFailure('invalid_command', `Nobody asks "${extra}".`, {
+          path: `answers.${extra}`,
+          remedy: "Use the questions' texts as they stand in the request.",
+        })
       return agent.runtime.answerPermission(id, request, { answers })
     })
     return done({})
@@ -105,6 +112,10 @@ const handlers: { [T in CommandType]: Handler<T> } = {
 
   async 'agent:configure'({ agents }, { agent_id, command_id, model, permission_mode }) {
     const agent = agents.get(agent_id)
+    if (model === undefined && permission_mode === undefined)
+      throw new CommandFailure('invalid_command', 'There is nothing to change.', {
+        remedy: 'Name a model, a permission_mode, or both.',
+      })
     const asked: Promise<void>[] = []
     if (model !== undefined)
       asked.push(ask(agent, agent.runtime.setModel(uuidFrom('model', agent_id, command_id), model)))

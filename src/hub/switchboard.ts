@@ -132,7 +132,8 @@ export class Switchboard {
         return commands.progress(machineId, message)
       case 'protocol:error':
         logger.warn({ machine_id: machineId, error: message }, 'the daemon could not take a frame')
-        if (message.command_id)
+        // One that came too early is sent again behind the welcome.
+        if (message.command_id && message.code !== 'unexpected')
           commands.unreadable(machineId, message.command_id, message.message, message.path)
         if (message.of_type === 'server:welcome') void this.#turn(peer, message.path)
         return

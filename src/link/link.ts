@@ -12,14 +12,16 @@ import {
   type FromDaemon,
   type FromServer,
   type Hello,
+  isCommand,
   Limits,
   type ProtocolError,
   parseFromServer,
   type Refuse,
   type Welcome,
 } from '../protocol/index.ts'
-import { refusedRetryMs } from './refused-retry.ts'
+import { boundedMs, refusedRetryMs, retryAfterS } from './refused-retry.ts'
 import { isUp, type LinkState, type LinkStimulus, step } from './states.ts'
+import { early, TYPE_CHARS, unsupported } from './unknown.ts'
 
 /** From dialing to the server's welcome. */
 const GREETING_MS = 15_000
@@ -27,6 +29,11 @@ const GREETING_MS = 15_000
 const STABLE_MS = 30_000
 /** What may wait to be sent to a server that does not read: the longest frame, and what else is on the way meanwhile. */
 const BUFFERED_BYTES = 2 * Limits.frame_bytes
+/**
+ * Time for a server to end its TCP connection behind a close frame, in ms, and WebSocket pings that may wait for their
+ * pongs to be sent. Missing in the types of ws.
+ */
+const PATIENCE: object = { closeTimeout: 1000, maxPendingAutoPongs: 1000 }
 /** Frames in a row that cannot be taken, after which the link is of no use. */
 const FAULTS_IN_A_ROW = 20
 
@@ -174,6 +181,7 @@ export class Link {
       perMessageDeflate: false,
       handshakeTimeout: GREETING_MS,
       followRedirects: false,
+      ...PATIENCE,
       ...(agent && { agent }),
       ...(ca && { ca }),
     })
@@ -206,13 +214,18 @@ export class Link {
     socket.on('unexpected-response', (request, response) => {
       request.destroy()
       const status = response.statusCode ?? 0
+      const after = retryAfterS(response.headers['retry-after'], clock.now())
       if (status === 401 || status === 403)
         this.#refuse({
           type: 'server:refuse',
           code: 'unauthorized',
           message: `The server refused the key (HTTP ${status}).`,
+          ...(after !== undefined && { retry_after_s: after }),
         })
-      else this.#lost(socket, `the server answered HTTP ${status} instead of a WebSocket`)
+      else {
+        const wait = after === undefined ? undefined : boundedMs(after)
+        this.#lost(socket, `the server answered HTTP ${status} instead of a WebSocket`, undefined, wait)
+      }
     })
     socket.on('close', (code, reason) => {
       if (socket !== this.#socket) return
@@ -249,13 +262,21 @@ export class Link {
     const parsed = parseFromServer(data.toString('utf8'))
     if (!parsed.ok) {
       if (parsed.error) this.#fault(parsed.error)
-      else this.#options.logger.debug({ type: parsed.unknownType }, 'message of an unknown type ignored')
+      else this.#unknown(parsed.unknownType ?? '', parsed.commandId)
       return
     }
     const { message } = parsed
     const wrong = this.#take(message)
     if (wrong.length > 0) this.#fault(...wrong)
     else this.#faults = 0
+  }
+
+  /** A command that this daemon does not know is answered, so that nobody waits for it; other messages are not. */
+  #unknown(type: string, commandId: string | undefined) {
+    this.#options.logger.debug({ type, command_id: commandId }, 'message of an unknown type')
+    if (commandId === undefined || type.length > TYPE_CHARS) return
+    if (this.up) this.#write(unsupported(type, commandId))
+    else this.#fault(early(type, commandId))
   }
 
   #take(message: FromServer | Command): ProtocolError[] {
@@ -274,22 +295,16 @@ export class Link {
       default:
         // An error is never answered by an error: that would not end.
         if (this.up || message.type === 'protocol:error') return this.#options.message(message)
-        return [
-          {
-            type: 'protocol:error',
-            code: 'unexpected',
-            message: `${message.type} before server:welcome.`,
-            of_type: message.type,
-          },
-        ]
+        return [early(message.type, isCommand(message) ? message.command_id : undefined)]
     }
   }
 
   #fault(...errors: ProtocolError[]) {
     this.#options.logger.warn({ errors }, 'the server sent something that cannot be taken')
+    const socket = this.#socket
+    for (const error of errors) this.#write(error)
     if (++this.#faults >= FAULTS_IN_A_ROW)
-      this.#lost(this.#socket, 'too many faults in a row', CloseCode.protocol_error)
-    else for (const error of errors) this.#write(error)
+      this.#lost(socket, 'too many faults in a row', CloseCode.protocol_error)
   }
 
   #write(message: FromDaemon): boolean {

@@ -1,11 +1,17 @@
 import type * as z from 'zod/mini'
 import { type Command, Commands } from './commands.ts'
+import { Limits } from './errors.ts'
+import { CommandId } from './ids.ts'
 import { CommandResult, FromDaemon, FromServer, type ProtocolError } from './messages.ts'
+import { isDeeper } from './nesting.ts'
 
 export type Parsed<M> =
   | { ok: true; message: M }
-  /** `error` is ready to be sent back. An unknown type is no fault: both are undefined then. */
-  | { ok: false; error?: ProtocolError; unknownType?: string }
+  /**
+   * `error` is ready to be sent back. An unknown type is no fault: there is no error then. With a `command_id` it is a
+   * command of a newer server.
+   */
+  | { ok: false; error?: ProtocolError; unknownType?: string; commandId?: string }
 
 const fault = (
   code: ProtocolError['code'],
@@ -18,7 +24,15 @@ const fault = (
 
 const text = (value: unknown) => (typeof value === 'string' ? value : undefined)
 
-function parse<M>(frame: string, schemaOf: (type: string) => z.ZodMiniType | undefined): Parsed<M> {
+/** The `command_id` of a frame, if it has one that may be sent back. */
+const commandIdOf = (value: unknown) => CommandId.safeParse(value).data
+
+/** @param nesting how deep a frame may be nested */
+function parse<M>(
+  frame: string,
+  schemaOf: (type: string) => z.ZodMiniType | undefined,
+  nesting = Number.POSITIVE_INFINITY,
+): Parsed<M> {
   let json: unknown
   try {
     json = JSON.parse(frame)
@@ -30,7 +44,14 @@ function parse<M>(frame: string, schemaOf: (type: string) => z.ZodMiniType | und
   const { type, command_id } = json as Record<string, unknown>
   if (typeof type !== 'string') return fault('invalid', 'A frame must have a "type".', { path: 'type' })
   const schema = schemaOf(type)
-  if (!schema) return { ok: false, unknownType: type }
+  const commandId = commandIdOf(command_id)
+  if (!schema) return { ok: false, unknownType: type, ...(commandId !== undefined && { commandId }) }
+  // It can be read at any depth, but not written.
+  if (frame.length > 2 * nesting && isDeeper(json, nesting))
+    return fault('invalid', `${type}: nested more than ${nesting} levels deep`, {
+      of_type: type,
+      ...(commandId !== undefined && { command_id: commandId }),
+    })
   const result = schema.safeParse(json)
   if (result.success) return { ok: true, message: result.data as M }
   const { path, message } = faultOf(result.error)
@@ -52,11 +73,9 @@ export function faultOf({ issues }: z.core.$ZodError): { message: string; path?:
 /** Of what may be one thing or another, that one is meant which fits up to the deepest place. */
 function furthest([issue]: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined {
   if (issue?.code !== 'invalid_union') return issue
-  // One that has an issue of this kind left is not even meant, by its own mark.
-  const [inner] = issue.errors
-    .flatMap((branch) => furthest(branch) ?? [])
-    .filter(({ code }) => code !== 'invalid_union')
-    .sort((a, b) => b.path.length - a.path.length)
+  // An issue of this kind left says that by its own mark the value is none of those: it counts less than any other.
+  const rank = ({ code, path }: z.core.$ZodIssue) => 2 * path.length + (code === 'invalid_union' ? 0 : 1)
+  const [inner] = issue.errors.flatMap((branch) => furthest(branch) ?? []).sort((a, b) => rank(b) - rank(a))
   return inner ? { ...inner, path: [...issue.path, ...inner.path] } : issue
 }
 
@@ -65,7 +84,7 @@ const own = <T extends object>(table: T, key: string) =>
 
 /** Reads a frame that a server sent. */
 export const parseFromServer = (frame: string) =>
-  parse<FromServer | Command>(frame, (type) => own(FromServer, type) ?? own(Commands, type))
+  parse<FromServer | Command>(frame, (type) => own(FromServer, type) ?? own(Commands, type), Limits.nesting)
 
 /** Reads a frame that a daemon sent. */
 export const parseFromDaemon = (frame: string) =>

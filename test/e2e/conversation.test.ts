@@ -115,7 +115,12 @@ test('a question is answered, and a plan approved', async (t) => {
   assert.equal(incomplete.error?.code, 'answers_incomplete')
   const allowed = await stage.command(agent, 'permission', { request_id, decision: 'allow' })
   assert.equal(allowed.error?.code, 'answers_incomplete')
-  const answered = await stage.command(agent, 'answer', { request_id, answers: { 'Which color?': 'Blue' } })
+  const answers = { 'Which color?': 'Blue' }
+  const beside = { ...answers, 'Which size?': 'Large' }
+  const unasked = await stage.command(agent, 'answer', { request_id, answers: beside })
+  assert.equal(unasked.error?.code, 'invalid_command')
+  assert.equal(unasked.error?.path, 'answers.Which size?')
+  const answered = await stage.command(agent, 'answer', { request_id, answers })
   assert.equal(answered.state, 'succeeded')
   await stage.eventually(agent, 'turn_result')
   assert.match(JSON.stringify(api.requests.at(-1)), /Blue/)

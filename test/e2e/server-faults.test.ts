@@ -83,7 +83,7 @@ test('frames that cannot be taken are answered with what is wrong, and the link 
   // Neither a fault nor understood: nothing.
   const before = caller.frames.length
   for (const frame of [
-    { type: 'agent:dance', agent_id: 'a', command_id: 'd' },
+    { type: 'agent:dance', agent_id: 'a' },
     { type: 'server:welcome', protocol: { version: 1 }, offsets: { a: 5 } },
     { type: 'link:pong', nonce: 'never sent' },
     { type: 'protocol:error', code: 'invalid', message: 'yours was wrong' },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
 import { test } from 'node:test'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { Link, type LinkOptions } from '../../../src/link/link.ts'
@@ -71,6 +72,64 @@ test('however a server asks to be tried again, it is not hammered, and not forgo
     clock.pass(most - least)
     await until(() => server.greetings === 2, { what: `another try after ${retry_after_s}` })
   }
+})
+
+test('what HTTP asks for in Retry-After is kept to, in seconds or as a date, whatever the status', async (t) => {
+  const clock = new ManualClock()
+  const inTenMinutes = new Date(clock.now() + 10 * MINUTE).toUTCString()
+  for (const [status, header, least] of [
+    [503, '120', 2 * MINUTE - 1000],
+    [403, inTenMinutes, 10 * MINUTE - 2000],
+    [401, 'soon', 5 * MINUTE - 1000],
+  ] as const) {
+    let requests = 0
+    const server = createServer()
+    server.on('upgrade', (_request, socket) => {
+      requests++
+      socket.end(`HTTP/1.1 ${status} No\r\nRetry-After: ${header}\r\nContent-Length: 0\r\n\r\n`)
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    t.after(() => server.close())
+    const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const link = connect(t, url, { clock })
+    await until(() => link.info().last_error?.includes(String(status)), { what: `HTTP ${status}` })
+    clock.pass(least)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    assert.equal(requests, 1, `tried again too early after ${status} with ${header}`)
+    clock.pass(5 * MINUTE)
+    await until(() => requests === 2, { what: `another try after ${status}` })
+    link.close()
+  }
+})
+
+test('a busy server that names no time is tried again soon; an unknown refusal waits for minutes', async (t) => {
+  const refusing = (code: string) => JSON.stringify({ type: 'server:refuse', code, message: 'No.' })
+  for (const [code, passes, tries] of [
+    ['busy', 1000, 2],
+    ['a_code_of_tomorrow', 4 * MINUTE, 1],
+  ] as const) {
+    const clock = new ManualClock()
+    const server = await serve(t, (socket) => socket.send(refusing(code)))
+    const link = connect(t, server.url, { clock })
+    await until(() => link.info().last_error === 'No.')
+    clock.pass(passes)
+    if (tries === 2) await until(() => server.greetings === 2, { what: 'another try' })
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    assert.equal(server.greetings, tries, code)
+    link.close()
+  }
+})
+
+test('a server that sends its close frame and leaves TCP open is not waited for', async (t) => {
+  const server = await serve(t, (socket) => {
+    const raw = (socket as unknown as { _socket: Socket })._socket
+    raw.removeAllListeners('data')
+    raw.resume()
+    raw.write(Buffer.from([0x88, 0x02, 0x03, 0xe9]))
+  })
+  const link = connect(t, server.url)
+  await until(() => link.info().last_error === 'closed with code 1001', { timeoutMs: 10_000 })
 })
 
 test('a server that asks and asks but does not read costs bounded memory', async (t) => {

@@ -35,6 +35,8 @@ test('unknown fields are ignored, unknown types are no fault', () => {
     message: { type: 'agent:stop', command_id: 'c', agent_id: 'a' },
   })
   assert.deepEqual(server({ type: 'agent:dance' }), { ok: false, unknownType: 'agent:dance' })
+  const command = { ok: false, unknownType: 'agent:dance', commandId: 'c' }
+  assert.deepEqual(server({ type: 'agent:dance', command_id: 'c' }), command)
   for (const type of ['toString', 'constructor', '__proto__', 'hasOwnProperty'])
     assert.deepEqual(parseFromServer(`{"type":"${type}"}`), { ok: false, unknownType: type })
 })
