@@ -20,20 +20,14 @@ import {
   type Welcome,
 } from '../protocol/index.ts'
 import { boundedMs, refusedRetryMs, retryAfterS } from './refused-retry.ts'
+import { GREETING_MS, openSocket } from './socket.ts'
 import { isUp, type LinkState, type LinkStimulus, step } from './states.ts'
 import { early, TYPE_CHARS, unsupported } from './unknown.ts'
 
-/** From dialing to the server's welcome. */
-const GREETING_MS = 15_000
 /** A link that lasted this long was a good one: the next failure is retried soon again. */
 const STABLE_MS = 30_000
 /** What may wait to be sent to a server that does not read: the longest frame, and what else is on the way meanwhile. */
 const BUFFERED_BYTES = 2 * Limits.frame_bytes
-/**
- * Time for a server to end its TCP connection behind a close frame, in ms, and WebSocket pings that may wait for their
- * pongs to be sent. Missing in the types of ws.
- */
-const PATIENCE: object = { closeTimeout: 1000, maxPendingAutoPongs: 1000 }
 /** Frames in a row that cannot be taken, after which the link is of no use. */
 const FAULTS_IN_A_ROW = 20
 
@@ -175,16 +169,7 @@ export class Link {
       return
     }
     if (this.#state !== 'dialing') return
-    const socket = new WebSocket(url, {
-      headers: { authorization: `Bearer ${key}`, 'user-agent': userAgent },
-      maxPayload: Limits.frame_bytes,
-      perMessageDeflate: false,
-      handshakeTimeout: GREETING_MS,
-      followRedirects: false,
-      ...PATIENCE,
-      ...(agent && { agent }),
-      ...(ca && { ca }),
-    })
+    const socket = openSocket({ url, key, userAgent, agent, ca })
     this.#socket = socket
     this.#greeting = clock.setTimeout(
       () => this.#lost(socket, 'no welcome in time', CloseCode.timeout),

@@ -30,7 +30,7 @@ const HASTENED: Edit[] = [
   limit('heartbeat_ms', '400'),
   limit('silence_ms', '1000'),
   limit('window_bytes', '256 * 1024'),
-  constant('src/link/link.ts', 'GREETING_MS', '1500'),
+  constant('src/link/socket.ts', 'GREETING_MS', '1500'),
   constant('src/link/link.ts', 'STABLE_MS', '1000'),
   {
     file: 'src/platform/backoff.ts',

@@ -1,0 +1,35 @@
+import type { Agent as HttpAgent } from 'node:http'
+import { WebSocket } from 'ws'
+import { Limits } from '../protocol/index.ts'
+
+/** From dialing to the server's welcome. */
+export const GREETING_MS = 15_000
+
+/**
+ * Time for a server to end its TCP connection behind a close frame, in ms, and WebSocket pings that may wait for their
+ * pongs to be sent. Missing in the types of ws.
+ */
+const PATIENCE: object = { closeTimeout: 1000, maxPendingAutoPongs: 1000 }
+
+export interface SocketOptions {
+  url: string
+  key: string
+  userAgent: string
+  /** For the url's proxy. */
+  agent: HttpAgent | undefined
+  /** PEM of a private certificate authority. */
+  ca: Buffer | undefined
+}
+
+/** Begins to open the connection. */
+export const openSocket = ({ url, key, userAgent, agent, ca }: SocketOptions): WebSocket =>
+  new WebSocket(url, {
+    headers: { authorization: `Bearer ${key}`, 'user-agent': userAgent },
+    maxPayload: Limits.frame_bytes,
+    perMessageDeflate: false,
+    handshakeTimeout: GREETING_MS,
+    followRedirects: false,
+    ...PATIENCE,
+    ...(agent && { agent }),
+    ...(ca && { ca }),
+  })
