@@ -11,7 +11,7 @@ import { Journal, type Line } from './journal.ts'
 import { hasEnded, isInTurn } from './lifecycle.ts'
 import { eventsOf } from './look-back.ts'
 import { ofThisBoot } from './of-this-boot.ts'
-import { ownWords } from './own-words.ts'
+import { explainEnd } from './own-words.ts'
 import { CursorRecord, ProcessRecord, type RunRecord, type Snapshot, type SpecRecord } from './records.ts'
 import { answered, emptySnapshot, move, reduce } from './reduce.ts'
 import type { Input, Runtime } from './runtimes/runtime.ts'
@@ -383,7 +383,7 @@ export class Agent {
     }
     this.#snapshot.offset = line.end
     this.#unsaved ??= 'grown'
-    if (this.#snapshot.state === 'failed' && !this.#snapshot.failure) this.#snapshot.failure = ownWords(this)
+    explainEnd(this.#snapshot, this)
     return changed
   }
 

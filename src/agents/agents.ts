@@ -179,7 +179,7 @@ export class Agents {
 
   async #resume(agent: Agent, commandId: string | undefined, session: NonNullable<RunRecord['session']>) {
     const program = await this.#options.program(agent.record.spec.runtime)
-    checkCwd(agent.record.spec.cwd)
+    checkCwd(agent.record.spec.cwd, { again: true })
     checkRoom(this.#agents.values(), this.#options.maxAgents)
     // What the last run left behind would work beside the new one.
     await (this.#sweeps.get(agent) ?? sweep(agent))

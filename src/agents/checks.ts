@@ -2,25 +2,52 @@ import { accessSync, constants, statSync } from 'node:fs'
 import { CommandFailure } from './failure.ts'
 import type { Runtime } from './runtimes/runtime.ts'
 
-/** That an agent can work in `cwd`. @throws CommandFailure */
-export function checkCwd(cwd: string) {
-  const path = 'spec.cwd'
+const CHOOSE = {
+  missing: 'Create it, or name another.',
+  notAFolder: 'Name a folder.',
+  forbidden: "Give the daemon's user the right to read and enter it, or name another.",
+}
+
+/** An agent stays in its folder: a resume cannot name another. */
+const ELSEWHERE = 'or start another agent elsewhere (agent:start, agent start --cwd)'
+const KEEP = {
+  missing: `Create it again, ${ELSEWHERE}.`,
+  notAFolder: `Put the folder back, ${ELSEWHERE}.`,
+  forbidden: `Give the daemon's user the right to read and enter it, ${ELSEWHERE}.`,
+}
+
+/**
+ * Checks that an agent can work in `cwd`.
+ * @param again for an agent that was started there before
+ * @throws CommandFailure
+ */
+export function checkCwd(cwd: string, { again = false } = {}) {
+  const remedies = again ? KEEP : CHOOSE
+  const path = again ? {} : { path: 'spec.cwd' }
+  const forbidden = (doing: string) =>
+    new CommandFailure('cwd_forbidden', `The daemon's user may not ${doing} ${cwd}.`, {
+      ...path,
+      remedy: remedies.forbidden,
+    })
   let isDirectory: boolean
   try {
     isDirectory = statSync(cwd).isDirectory()
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EACCES')
-      throw new CommandFailure('cwd_forbidden', `The daemon's user may not look into ${cwd}.`, { path })
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') throw forbidden('look into')
     throw new CommandFailure('cwd_missing', `There is no folder ${cwd} on this machine.`, {
-      path,
-      remedy: 'Create it, or name another.',
+      ...path,
+      remedy: remedies.missing,
     })
   }
-  if (!isDirectory) throw new CommandFailure('cwd_not_a_directory', `${cwd} is not a folder.`, { path })
+  if (!isDirectory)
+    throw new CommandFailure('cwd_not_a_directory', `${cwd} is not a folder.`, {
+      ...path,
+      remedy: remedies.notAFolder,
+    })
   try {
     accessSync(cwd, constants.R_OK | constants.X_OK)
   } catch {
-    throw new CommandFailure('cwd_forbidden', `The daemon's user may not work in ${cwd}.`, { path })
+    throw forbidden('work in')
   }
 }
 

@@ -5,6 +5,7 @@ import type { Agent } from './agent.ts'
 import { launcherLine } from './decode.ts'
 import { isForeign } from './foreign.ts'
 import { uuidFrom } from './ids.ts'
+import { releaseProgram } from './kept-program.ts'
 import { ExitRecord } from './records.ts'
 import type { Input } from './runtimes/runtime.ts'
 import { agentProcesses, endProcesses, endStrays } from './strays.ts'
@@ -70,7 +71,10 @@ const isRecent = (time: string) => Math.abs(Date.now() - Date.parse(time)) < LAU
 const ownPids = ({ process }: Agent) => (process ? [process.launcher.pid, process.feeder.pid] : [])
 
 /** Ends whatever an agent that has ended left behind: tool processes live in sessions of their own. */
-export const sweep = (agent: Agent): Promise<number> => endStrays(agent.folder.dir, ownPids(agent))
+export function sweep(agent: Agent): Promise<number> {
+  releaseProgram(agent)
+  return endStrays(agent.folder.dir, ownPids(agent))
+}
 
 /** Seconds for the steps of a graceful stop where the command names none. */
 export const GRACE_S = 5

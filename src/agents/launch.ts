@@ -7,6 +7,7 @@ import { writeAtomic } from '../platform/files.ts'
 import { bootId } from '../platform/process-identity.ts'
 import type { Agent } from './agent.ts'
 import { uuidFrom } from './ids.ts'
+import { keepProgram } from './kept-program.ts'
 import { launchScript } from './launch-script.ts'
 import { ownEnvironment } from './own-environment.ts'
 import { AGENT_MARK } from './strays.ts'
@@ -44,7 +45,7 @@ export async function launch(agent: Agent, { environment, shelter }: LaunchOptio
   const { folder, record, run, runtime } = agent
   const { spec } = record
   const plan = runtime.launch(spec, {
-    path: run.program,
+    path: keepProgram(agent),
     dir: folder.dir,
     ...(run.session && {
       session: {

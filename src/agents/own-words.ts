@@ -1,21 +1,42 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import type { Agent } from './agent.ts'
+import type { Snapshot } from './records.ts'
 
 /** The end of what an agent said. */
 const CHARS = 2000
 const BYTES = 4 * CHARS
 
+/** Of one that had been ready, whose activity says most. */
+const DETAIL_CHARS = 300
+/** As a shell reports a program that cannot be run, or is not there. */
+const CANNOT_RUN = [126, 127]
+
+type Ended = Pick<Agent, 'folder' | 'run' | 'runtime'>
+
+/** Notes in the snapshot of an agent that has ended by itself what it said last. */
+export function explainEnd(snapshot: Snapshot, agent: Ended) {
+  const { state, exit, failure } = snapshot
+  if (state === 'failed' && !failure) snapshot.failure = ownWords(agent, exit?.code)
+  if (state !== 'exited' || exit?.reason !== 'crashed' || exit.detail !== undefined) return
+  const words = said(agent).slice(-DETAIL_CHARS)
+  if (words !== '') snapshot.exit = { ...exit, detail: `It said last: ${words}` }
+}
+
 /** Why an agent ended before it was ready: what its last run wrote to stderr. */
-export function ownWords({ folder, run, snapshot }: Pick<Agent, 'folder' | 'run' | 'snapshot'>) {
-  const words = endOf(folder.stderr, run.stderr_from ?? 0)
+function ownWords(agent: Ended, code: number | undefined) {
+  const words = said(agent).replace(/^error: /i, '')
+  const explained = agent.runtime.explain(words)
+  if (explained) return { code: 'start_failed', ...explained }
+  const how = CANNOT_RUN.includes(code ?? 0)
+    ? `${agent.run.program}, or the program that it is run by, cannot be run`
+    : 'The agent ended before it was ready'
+  return { code: 'start_failed', message: words || `${how} (exit code ${code ?? 'unknown'}).` }
+}
+
+const said = ({ folder, run }: Ended) =>
+  endOf(folder.stderr, run.stderr_from ?? 0)
     .slice(-CHARS)
     .trim()
-    .replace(/^error: /i, '')
-  return {
-    code: 'start_failed',
-    message: words || `The agent ended before it was ready (exit code ${snapshot.exit?.code ?? 'unknown'}).`,
-  }
-}
 
 /** @param from where in the file to begin, in bytes. @returns an empty text where the run has written nothing, or where the file cannot be read */
 function endOf(path: string, from: number): string {

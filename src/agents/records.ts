@@ -83,7 +83,7 @@ export const Snapshot = z.object({
   /** Tasks that are under way, by their ids. */
   subagents: z.optional(z.array(z.object({ id: z.string(), description: z.string() }))),
   exit: z.optional(Exit),
-  failure: z.optional(z.object({ code: z.string(), message: z.string() })),
+  failure: z.optional(z.object({ code: z.string(), message: z.string(), remedy: z.optional(z.string()) })),
   /** Set while a stop that was asked for is under way: how the coming exit is to be read. */
   stopping: z.optional(z.enum(['stopped', 'rebooted'])),
   /** Whether its process ended, or is being ended, in a turn. */

@@ -1,6 +1,10 @@
 import { existsSync } from 'node:fs'
 import { CommandFailure } from '../agents/failure.ts'
+import type { Runtime } from '../protocol/index.ts'
 import type { Health } from './health.ts'
+
+const isUsable = (runtime: Runtime | undefined): runtime is Runtime & { path: string } =>
+  runtime?.path !== undefined && runtime.problem === undefined && existsSync(runtime.path)
 
 /** What an agent needs to be started on this machine: its program, and room. */
 export class Admission {
@@ -20,11 +24,13 @@ export class Admission {
   /** Path of a runtime's program. @throws CommandFailure when it cannot be used */
   async program(name: string): Promise<string> {
     await this.runtimesKnown()
-    // Somebody may just have installed or mended it.
-    if (this.#health.runtime(name)?.problem !== undefined) await this.#health.probe()
+    // Somebody may just have installed, mended or removed it.
+    if (!isUsable(this.#health.runtime(name))) await this.#health.probe()
     const runtime = this.#health.runtime(name)
-    if (runtime?.path && !runtime.problem && existsSync(runtime.path)) return runtime.path
-    const message = runtime?.problem ?? `${name} is not installed on this machine.`
+    if (isUsable(runtime)) return runtime.path
+    const message =
+      runtime?.problem ??
+      `The program of ${name} is gone${runtime?.path ? ` from ${runtime.path}` : ''}. Install it again.`
     throw new CommandFailure('runtime_missing', message, { path: 'spec.runtime' })
   }
 

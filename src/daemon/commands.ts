@@ -233,7 +233,8 @@ async function started(agents: Agents, agent: Agent): Promise<ResultOf<'agent:st
   const { failure } = agent.snapshot
   if (failure) {
     const ofSession = session !== undefined && failure.message.includes(session.id)
-    throw new CommandFailure('start_failed', failure.message, ofSession ? { remedy: OTHER_SESSION } : {})
+    const remedy = failure.remedy ?? (ofSession ? OTHER_SESSION : undefined)
+    throw new CommandFailure('start_failed', failure.message, remedy === undefined ? {} : { remedy })
   }
   if (!agent.ready && agent.run.run === run)
     throw new CommandFailure('start_failed', `${agent.id} was ended before it was ready.`, {
@@ -252,8 +253,11 @@ async function ask(agent: Agent, input: Input): Promise<void> {
   await agent.until(() => agent.reply(input.id) !== undefined || agent.ended, REPLY_MS)
   const reply = agent.reply(input.id)
   if (reply?.ok) return
-  if (reply)
-    throw new CommandFailure('rejected_by_agent', reply.error ?? 'The agent refused without a reason.')
+  if (reply) {
+    const words = reply.error ?? 'The agent refused without a reason.'
+    const { message = words, ...rest } = agent.runtime.explain(words) ?? {}
+    throw new CommandFailure('rejected_by_agent', message, rest)
+  }
   if (agent.ended) throw new CommandFailure('agent_not_running', `${agent.id} ended before it replied.`)
   throw new CommandFailure('no_reply', `${agent.id} has not replied within ${REPLY_MS / 1000} seconds.`)
 }

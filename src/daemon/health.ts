@@ -212,7 +212,7 @@ export class Health {
     if (before?.version && found.version && before.version !== found.version)
       this.report('runtime_changed', {
         severity: 'info',
-        message: `${found.name} was updated from ${before.version} to ${found.version}; running agents keep the old one.`,
+        message: `${found.name} was updated from ${before.version} to ${found.version}; running agents go on with the old one until they are resumed.`,
       })
     if (isLoggedOut(found.login)) {
       const expired = found.login === 'expired'

@@ -72,7 +72,7 @@ export const AgentStatus = z.object({
   /** What its present process does without: MCP servers and hooks that fail or are not done. Absent where nothing is wrong. */
   problems: z.optional(z.array(AgentProblem)),
   /** Why it failed to start, in the agent's own words where it had any. */
-  failure: z.optional(z.object({ code: z.string(), message: z.string() })),
+  failure: z.optional(z.object({ code: z.string(), message: z.string(), remedy: z.optional(z.string()) })),
   /** Why and until when a restart is held back (ISO 8601), in a crash loop. */
   restart_held_until: z.optional(z.string()),
   total_cost_usd: z.optional(z.number()),

@@ -1,12 +1,23 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import {
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Event } from '../../src/protocol/index.ts'
+import { claudeProgram } from '../support/claude.ts'
 import { claudeStage } from '../support/claude-stage.ts'
 import { journalEvents, merged } from '../support/journal.ts'
 import { mock } from '../support/messages-script.ts'
 import type { Stage } from '../support/stage.ts'
+import { until } from '../support/wait.ts'
 
 const PIXEL =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
@@ -282,4 +293,34 @@ test('what fails around an agent is in its status: a hook, an MCP server, a prom
   assert.ok(
     (await stage.agentIs(agent, ({ state, turn_failed }) => state === 'idle' && !!turn_failed)).turn_failed,
   )
+})
+
+test('a version of Claude Code that is deleted while an agent runs it serves that agent to its end', async (t) => {
+  const { stage } = await claudeStage(t)
+  const versions = join(stage.dir, 'home/.local/share/claude/versions')
+  const link = join(stage.dir, 'claude')
+  mkdirSync(versions, { recursive: true })
+  copyFileSync(await claudeProgram(), join(versions, '2.1.1'), constants.COPYFILE_FICLONE)
+  symlinkSync(join(versions, '2.1.1'), link)
+  await stage.hub()
+  await stage.daemon({ FOMULAR_CLAUDE_PATH: link })
+  writeFileSync(join(stage.cwd, 'f.txt'), 'hello')
+  const agent = await stage.start({ prompt: mock([{ text: 'one' }]), allowed_tools: ['Grep'] })
+  await stage.eventually(agent, 'turn_result')
+  renameSync(join(versions, '2.1.1'), join(versions, '2.1.2'))
+  rmSync(join(versions, '2.1.2'))
+  const id = await prompt(
+    stage,
+    agent,
+    mock([{ tool: 'Grep', input: { pattern: 'hello' } }], [{ text: 'two' }]),
+  )
+  await turnOf(stage, agent, id)
+  const found = await stage.eventually(agent, 'tool_result')
+  assert.equal(found.is_error, false, JSON.stringify(found.content))
+  assert.match(JSON.stringify(found.content), /f\.txt/)
+  await stage.command(agent, 'stop')
+  await until(() => !existsSync(join(stage.state, 'agents', agent, 'claude')))
+  const again = await stage.command(agent, 'resume')
+  assert.equal(again.error?.code, 'runtime_missing')
+  assert.match(again.error?.message ?? '', /not a program|not on this machine/)
 })

@@ -40,6 +40,12 @@ export type PermissionAnswer =
   | { deny: { message?: string | undefined; interrupt?: boolean | undefined } }
   | { answers: Record<string, string> }
 
+/** What the program's own words mean here. */
+export interface Explained {
+  message: string
+  remedy: string
+}
+
 /** All that is peculiar to one kind of agent program. Everything but `probe` is pure. */
 export interface Runtime {
   name: string
@@ -52,6 +58,8 @@ export interface Runtime {
   /** Looks for the program on this machine. Never throws. */
   probe(options: { env: NodeJS.ProcessEnv }): Promise<RuntimeFound>
   launch(spec: AgentSpec, options: { path: string; dir: string; session?: LaunchSession }): LaunchPlan
+  /** Whether a program, by its real path, is one that an update deletes although it runs. It must need no file beside it. */
+  isPruned(path: string): boolean
   /** Whether a process with these arguments was started on this session, by anybody. */
   isInSession(argv: string[], sessionId: string): boolean
   /** Its reply means that the agent is ready. */
@@ -62,6 +70,8 @@ export interface Runtime {
   setPermissionMode(id: string, mode: string): Input
   endSession(id: string): Input
   answerPermission(id: string, request: PermissionRequest, answer: PermissionAnswer): Input
+  /** Of words that would mislead: what they mean for an agent that is run from here. */
+  explain(words: string): Explained | undefined
   /** One line of the journal → what it says. Never throws; what it does not know becomes `unknown`. */
   decode(line: string): EventBody[]
 }

@@ -74,6 +74,7 @@ const prompts = (count: number) => `${count} prompt${count === 1 ? '' : 's'} tha
 /** How to go on after an agent's end. A resume cannot mend a failure that is about the session. */
 function remedyOf({ agent_id, state, session_id, failure }: HubAgent): string {
   const program = invokedAs()
+  if (state === 'failed' && failure?.remedy !== undefined) return failure.remedy
   if (state !== 'failed') return `Go on with it: ${program} agent resume ${agent_id}`
   return session_id !== undefined && failure?.message.includes(session_id)
     ? `Mend that, then start another: ${program} agent start. What it said last: ${program} agent log ${agent_id}`

@@ -31,6 +31,9 @@ export function findClaude(env: NodeJS.ProcessEnv): string[] {
   return [...found.values()].slice(0, MOST)
 }
 
+/** Its own installer puts each version into a file of its own, and deletes those before. */
+export const isPruned = (path: string) => /\/claude\/versions\/\d+\.\d+\.\d+[^/]*$/.test(path)
+
 export function isProgram(path: string): boolean {
   try {
     accessSync(path, constants.X_OK)

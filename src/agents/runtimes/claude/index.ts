@@ -1,5 +1,7 @@
 import type { Runtime } from '../runtime.ts'
 import { decode } from './decode.ts'
+import { explain } from './explain.ts'
+import { isPruned } from './find.ts'
 import * as input from './input.ts'
 import { isTalk } from './is-talk.ts'
 import { isInSession, launch } from './launch.ts'
@@ -14,8 +16,10 @@ export const claude: Runtime = {
   idlePattern: `${STATE_LINE}"idle"`,
   isTalk,
   probe,
+  isPruned,
   launch,
   isInSession,
   decode,
+  explain,
   ...input,
 }

@@ -116,13 +116,22 @@ function cannotRun(why: string): Answer {
   return { out: '', problem: `cannot be run (${why})`, shortage: SHORTAGE.test(why) }
 }
 
+const WORDS_CHARS = 300
+
+/** What a program said last, to be put behind how it ended. */
+function lastLine(said: string): string {
+  const line = stripVTControlCharacters(said).trim().split('\n').at(-1)?.trim() ?? ''
+  return line === '' ? '' : ` (${line.slice(0, WORDS_CHARS)})`
+}
+
 function run(path: string, args: string[], env: NodeJS.ProcessEnv, timeoutMs: number): Promise<Answer> {
   return new Promise<Answer>((resolve) => {
     const options = { env, timeout: timeoutMs, killSignal: 'SIGKILL' as const, encoding: 'utf8' as const }
-    const child = execFile(path, args, options, (error, out) => {
+    const child = execFile(path, args, options, (error, out, err) => {
       if (!error) resolve({ out })
       else if (error.killed) resolve({ out, problem: `gave no answer within ${timeoutMs / 1000} s` })
-      else if (typeof error.code === 'number') resolve({ out, problem: `ended with code ${error.code}` })
+      else if (typeof error.code === 'number')
+        resolve({ out, problem: `ended with code ${error.code}${lastLine(err)}` })
       else resolve(cannotRun(String(error.signal ?? error.code ?? error.message)))
     })
     // A program that ends before this is done is no failure.

@@ -111,6 +111,10 @@ test('too old', async (t) => {
 const wrong: Record<string, [string, RegExp]> = {
   'another program': ['echo v24.0.0', /does not say that it is Claude Code/],
   'one that fails': ['echo "2.1.330 (Claude Code)"; exit 3', /ended with code 3/],
+  'one that says why it fails': [
+    "echo 'env: node: No such file' >&2; exit 127",
+    /code 127 \(env: node: No such file\)/,
+  ],
   'one that hangs': ['exec sleep 60', /no answer within 0.3 s/],
   'one that reads its input': ['exec cat', /does not say/],
 }
