@@ -1,10 +1,10 @@
 #!/bin/sh
 # Runs one agent to its end. It needs no daemon: the agent's input, output and end are all files in its folder.
-# usage: launch.sh FOLDER RUN BOOT_ID LEASE_S LEASE_ACTION STATE_PATTERN IDLE_PATTERN PROGRAM [ARGUMENT...]
+# usage: launch.sh FOLDER RUN BOOT_ID LEASE_S LEASE_ACTION STATE_PATTERN IDLE_PATTERN TASKS_PATTERN NO_TASKS_PATTERN PROGRAM [ARGUMENT...]
 mask=$(umask)
 umask 077
-d=$1 run=$2 boot=$3 lease_s=$4 lease_action=$5 state_pattern=$6 idle_pattern=$7
-shift 7
+d=$1 run=$2 boot=$3 lease_s=$4 lease_action=$5 state_pattern=$6 idle_pattern=$7 tasks_pattern=$8 no_tasks_pattern=$9
+shift 9
 
 # Whoever makes this folder is the run. A launcher started twice for one run ends here.
 mkdir "$d/run.$run" 2>/dev/null || exit 0
@@ -39,10 +39,13 @@ feed() {
   done
 }
 
-# The newest line that tells. An agent that has not told yet was never given anything to do.
+# The newest lines that tell. An agent that has not told yet was never given anything to do. What it has running in the
+# background it may have told long ago: zeros stand for the part of a journal that was given back to the disk.
 is_idle() {
   tail -c 1048576 "$d/activity.jsonl" | grep -e "$state_pattern" -e '^{"type":"launcher"' | tail -n 1 |
-    grep -q -e "$idle_pattern" -e '^{"type":"launcher"'
+    grep -q -e "$idle_pattern" -e '^{"type":"launcher"' || return 1
+  told=$(tr -d '\000' <"$d/activity.jsonl" | grep -e "$tasks_pattern" -e '^{"type":"launcher"' | tail -n 1)
+  [ -z "$told" ] || printf '%s\n' "$told" | grep -q -e "$no_tasks_pattern" -e '^{"type":"launcher"'
 }
 
 # Whether the agent is still the process that was started: without its launcher its pid may be another's by now.

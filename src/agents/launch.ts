@@ -72,6 +72,8 @@ export async function launch(agent: Agent, { environment, shelter }: LaunchOptio
     lease?.action ?? 'keep',
     runtime.statePattern,
     runtime.idlePattern,
+    runtime.tasksPattern,
+    runtime.noTasksPattern,
     ...plan.argv,
   ]
   const mark = { [AGENT_MARK]: folder.dir }

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { ProcessIdentity } from '../platform/process-identity.ts'
 import { AgentId, AgentSpec, CommandId, Exit, Offset, PermissionRequest } from '../protocol/index.ts'
-import { AgentProblem, AgentState, TurnFailure } from '../protocol/status.ts'
+import { AgentProblem, AgentState, BackgroundTask, TurnFailure } from '../protocol/status.ts'
 
 /** `spec.json`: what the server asked for. */
 export const SpecRecord = z.object({
@@ -79,6 +79,9 @@ export const Snapshot = z.object({
   permission_mode: z.optional(z.string()),
   runtime_version: z.optional(z.string()),
   total_cost_usd: z.optional(z.number()),
+  /** In US dollars: what the runtime has counted so far, and what it had written down when its last process ended. */
+  meter: z.optional(z.object({ now: z.number(), saved: z.number() })),
+  background_tasks: z.optional(z.array(BackgroundTask)),
   pending: z.array(PermissionRequest),
   /** Tasks that are under way, by their ids. */
   subagents: z.optional(z.array(z.object({ id: z.string(), description: z.string() }))),

@@ -1,4 +1,6 @@
 import type { Event, Exit, PermissionRequest } from '../protocol/index.ts'
+import { backgroundTasks } from './background.ts'
+import { costAfter, settleCosts } from './costs.ts'
 import { hookSeen, serversSeen, turnFailure, turnFailureOf } from './faults.ts'
 import { hasEnded, isInTurn, type Stimulus, step } from './lifecycle.ts'
 import type { Snapshot } from './records.ts'
@@ -68,6 +70,7 @@ export function reduce(
         stopping: snapshot.state === 'stopping' ? snapshot.stopping : undefined,
         interrupted: undefined,
         subagents: undefined,
+        background_tasks: undefined,
         turn_failed: undefined,
         problems: undefined,
         hooks: undefined,
@@ -83,6 +86,8 @@ export function reduce(
       snapshot.exit = exitOf(event.code, event.signal, cause)
       snapshot.pending = []
       snapshot.stopping = undefined
+      snapshot.background_tasks = undefined
+      settleCosts(snapshot, event)
       return move(snapshot, 'ended', now)
     }
     case 'session': {
@@ -126,6 +131,9 @@ export function reduce(
       const request = snapshot.pending.find(({ tool_use_id }) => tool_use_id === event.tool_use_id)
       return request ? answered(snapshot, request.request_id, now) : false
     }
+    case 'background_tasks':
+      snapshot.background_tasks = hasEnded(snapshot.state) ? undefined : backgroundTasks(event.tasks)
+      return true
     case 'task':
       return task(snapshot, event)
     case 'reply':
@@ -135,7 +143,7 @@ export function reduce(
       if (!snapshot.ready && !isInTurn(snapshot.state)) return false
       if (!event.is_error) snapshot.interrupted = undefined
       return assign(snapshot, {
-        total_cost_usd: event.total_cost_usd,
+        total_cost_usd: costAfter(snapshot, event),
         session_id: event.session_id,
         turn_failed: turnFailureOf(event),
       })

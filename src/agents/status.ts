@@ -60,6 +60,7 @@ export function statusOf(agent: Described, now: number): AgentStatus {
     ...(snapshot.turn_failed && { turn_failed: snapshot.turn_failed }),
     ...(problems.length > 0 && { problems }),
     ...(snapshot.failure && { failure: snapshot.failure }),
+    ...(snapshot.background_tasks && { background_tasks: snapshot.background_tasks }),
     ...(snapshot.total_cost_usd !== undefined && { total_cost_usd: snapshot.total_cost_usd }),
     ...(heldUntil && { restart_held_until: new Date(heldUntil).toISOString() }),
   }

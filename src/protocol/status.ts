@@ -39,6 +39,14 @@ export const AgentProblem = z.object({
 })
 export type AgentProblem = z.infer<typeof AgentProblem>
 
+/** What an agent has running beside its turns, such as a shell command or a sub-agent. */
+export const BackgroundTask = z.object({
+  task_id: z.string(),
+  /** In the runtime's words. */
+  task_type: z.optional(z.string()),
+  description: z.optional(z.string()),
+})
+
 /** An agent as it is now. State, not log: the highest `revision` wins, older ones are dropped. */
 export const AgentStatus = z.object({
   agent_id: AgentId,
@@ -75,6 +83,9 @@ export const AgentStatus = z.object({
   failure: z.optional(z.object({ code: z.string(), message: z.string(), remedy: z.optional(z.string()) })),
   /** Why and until when a restart is held back (ISO 8601), in a crash loop. */
   restart_held_until: z.optional(z.string()),
+  /** Background tasks that are running, 32 of them at most: an `idle` agent with any is not done. */
+  background_tasks: z.optional(z.array(BackgroundTask)),
+  /** All its processes and sessions together. */
   total_cost_usd: z.optional(z.number()),
   /** The journal: first byte still held, bytes acknowledged by the server, and its end. */
   begin: Offset,

@@ -53,6 +53,10 @@ export interface Runtime {
   statePattern: string
   /** Of those, the ones that say it is. */
   idlePattern: string
+  /** Basic regular expression of the journal lines that list background tasks. */
+  tasksPattern: string
+  /** Of those, the ones that list none. */
+  noTasksPattern: string
   /** Whether a line says nothing of the agent's state, prompts, requests or account: text, tool uses, deltas. */
   isTalk(line: Buffer): boolean
   /** Looks for the program on this machine. Never throws. */

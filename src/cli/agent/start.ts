@@ -27,7 +27,8 @@ been there for the agent, from 10 seconds on. Time that the machine sleeps does
 not count. ACTION is what happens then:
 
   keep               it runs on
-  stop-when-idle     it is stopped once it neither works nor waits for an answer
+  stop-when-idle     it is stopped once it does not work, has no background task
+                     and does not wait for an answer
   stop               it is stopped at once, in the middle of a turn as well
 
 --restart: never; on-loss, after a reboot or when its process was killed from

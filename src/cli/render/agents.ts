@@ -93,12 +93,15 @@ export function stateText({
   problems = [],
   queued,
   slow,
+  background_tasks = [],
   connected,
   gone,
 }: Shown): string {
   const away = gone ? ' (removed)' : connected === false ? ' (machine away)' : ''
   const failing = problems.filter(({ status }) => status !== 'pending').length
   const impaired = failing === 0 ? '' : `: ${failing} problem${failing === 1 ? '' : 's'}`
+  const tasks = background_tasks.length
+  const running = tasks === 0 ? '' : `: ${tasks} task${tasks === 1 ? '' : 's'} running`
   switch (state) {
     case 'waiting': {
       const ask = pending[0]?.ask
@@ -109,7 +112,7 @@ export function stateText({
     case 'failed':
       return `failed: ${cleanLine(failure?.code ?? 'unknown', 30)}${away}`
     case 'idle':
-      return `${turn_failed ? 'idle: turn failed' : turn_interrupted ? 'idle: interrupted' : `idle${impaired}`}${away}`
+      return `${turn_failed ? 'idle: turn failed' : turn_interrupted ? 'idle: interrupted' : `idle${impaired || running}`}${away}`
     case 'starting':
       return `starting${queued ? ': queued' : slow ? ': slow' : ''}${away}`
     case 'working':

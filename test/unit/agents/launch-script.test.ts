@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { ownEnvironment } from '../../../src/agents/own-environment.ts'
+import { claude } from '../../../src/agents/runtimes/claude/index.ts'
 import { tempDir } from '../../support/temp.ts'
 
 const script = fileURLToPath(new URL('../../../src/agents/launch.sh', import.meta.url))
@@ -15,7 +17,21 @@ test('a launcher clears what an earlier one was cut short in, and not what the d
   for (const name of ['process.tmp', 'exit.tmp', `000000000001_prompt_x.${process.pid}.tmp`])
     writeFileSync(join(dir, name), 'half')
   writeFileSync(join(dir, 'env.sh'), '')
-  execFileSync('/bin/sh', [script, dir, '1', 'boot', '0', 'keep', 'state', 'idle', 'sh', '-c', 'exit 3'])
+  execFileSync('/bin/sh', [
+    script,
+    dir,
+    '1',
+    'boot',
+    '0',
+    'keep',
+    'state',
+    'idle',
+    'tasks',
+    'none',
+    'sh',
+    '-c',
+    'exit 3',
+  ])
   assert.equal(readFileSync(join(dir, `000000000001_prompt_x.${process.pid}.tmp`), 'utf8'), 'half')
   assert.deepEqual(JSON.parse(readFileSync(join(dir, 'exit.json'), 'utf8')), { version: 1, run: 1, code: 3 })
 })
@@ -39,7 +55,7 @@ test("an agent's own variables are its alone: whatever they are, its launcher do
     QUOTES: `it's "quoted" $(false) \`false\` \\ and\n two lines`,
   }
   writeFileSync(join(dir, 'env.sh'), ownEnvironment({ ...own, TAKEN: undefined }))
-  const argv = [script, dir, '1', 'boot', '0', 'keep', 'state', 'idle', '/usr/bin/env', '-0']
+  const argv = [script, dir, '1', 'boot', '0', 'keep', 'state', 'idle', 'tasks', 'none', '/usr/bin/env', '-0']
   execFileSync('/bin/sh', argv, { env: { PATH: process.env.PATH, TAKEN: 'yes' } })
   assert.deepEqual(JSON.parse(readFileSync(join(dir, 'exit.json'), 'utf8')), { version: 1, run: 1, code: 0 })
   const journal = readFileSync(join(dir, 'activity.jsonl'), 'utf8')
@@ -51,4 +67,27 @@ test("an agent's own variables are its alone: whatever they are, its launcher do
   for (const name of ['PATH', 'LD_PRELOAD', 'ENV', 'BASH_ENV', 'NODE_OPTIONS', 'd', 'run', 'QUOTES'] as const)
     assert.equal(shown[name], own[name], name)
   assert.ok(!('TAKEN' in shown))
+})
+
+test('an agent with a background task is not idle for its lease, however long ago it said so', async (t) => {
+  const dir = tempDir(t)
+  for (const name of ['in', 'fed']) mkdirSync(join(dir, name))
+  writeFileSync(join(dir, 'env.sh'), '')
+  const { statePattern, idlePattern, tasksPattern, noTasksPattern } = claude
+  const tasks = (list: string) =>
+    `echo '{"type":"system","subtype":"background_tasks_changed","tasks":${list}}'`
+  const program = [
+    tasks('[{"task_id":"t"}]'),
+    'head -c 2000000 /dev/zero | tr "\\0" x; echo',
+    `echo '{"type":"system","subtype":"session_state_changed","state":"idle"}'`,
+    // The lease looks every 5 seconds.
+    'sleep 7',
+    tasks('[]'),
+    'exec sleep 60',
+  ].join('\n')
+  const patterns = [statePattern, idlePattern, tasksPattern, noTasksPattern]
+  const argv = [script, dir, '1', 'boot', '1', 'stop-when-idle', ...patterns, 'sh', '-c', program]
+  await promisify(execFile)('/bin/sh', argv, { timeout: 60_000 })
+  assert.equal(JSON.parse(readFileSync(join(dir, 'exit.json'), 'utf8')).reason, 'lease')
+  assert.match(readFileSync(join(dir, 'activity.jsonl'), 'utf8'), /"tasks":\[\]/)
 })

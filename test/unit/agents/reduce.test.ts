@@ -204,3 +204,19 @@ test('the last words of a process that failed to start change neither the sessio
   )
   assert.deepEqual([session_id, total_cost_usd], ['lived', 0.5])
 })
+
+test('background tasks are known until they or the process end, as many and as much of each as a status carries', () => {
+  const tasks = (...list: unknown[]): Body => ({ kind: 'background_tasks', tasks: list })
+  const up = [
+    started(),
+    ready,
+    tasks({ task_id: 't', task_type: 'local_bash', description: 'x'.repeat(5000) }),
+  ]
+  const [task] = after(...up, state('idle')).background_tasks ?? []
+  assert.deepEqual([task?.task_id, task?.task_type, task?.description?.length], ['t', 'local_bash', 200])
+  assert.equal(after(...up, tasks()).background_tasks, undefined)
+  assert.equal(after(...up, exited({ code: 0 })).background_tasks, undefined)
+  assert.equal(after(...up, started(2)).background_tasks, undefined)
+  const many = Array.from({ length: 1000 }, (_, n) => ({ task_id: `${n}` }))
+  assert.equal(after(...up, tasks(null, 'x', { task_id: 1 }, ...many)).background_tasks?.length, 29)
+})

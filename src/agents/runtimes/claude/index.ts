@@ -9,11 +9,15 @@ import { probe } from './probe.ts'
 
 const STATE_LINE = '^{"type":"system","subtype":"session_state_changed","state":'
 
+const TASKS_LINE = '^{"type":"system","subtype":"background_tasks_changed","tasks":'
+
 /** Claude Code, driven over its stream-json input and output. */
 export const claude: Runtime = {
   name: 'claude',
   statePattern: STATE_LINE,
   idlePattern: `${STATE_LINE}"idle"`,
+  tasksPattern: TASKS_LINE,
+  noTasksPattern: `${TASKS_LINE}\\[]`,
   isTalk,
   probe,
   isPruned,
