@@ -88,8 +88,11 @@ export class View {
     this.#write(this.#conversation.interrupt())
     const gone = new AbortController()
     const done = this.#show(request, gone.signal)
+      // Somebody may have answered while it was looked for.
       .then(() =>
-        ask(this.#client, this.#agentId, request, { signal: gone.signal, over: this.#options.over }),
+        gone.signal.aborted
+          ? undefined
+          : ask(this.#client, this.#agentId, request, { signal: gone.signal, over: this.#options.over }),
       )
       .catch((error: unknown) => note(`  ${error instanceof UserError ? error.message : String(error)}`))
       .then(() => {
@@ -104,7 +107,8 @@ export class View {
   async #show(request: PermissionRequest, signal: AbortSignal) {
     if (this.#shown.has(request.request_id)) return
     this.#shown.add(request.request_id)
-    const whole = await wholeRequest(this.#client, this.#agentId, request, { signal })
+    // Without the hub it is said that the text is not here.
+    const whole = await wholeRequest(this.#client, this.#agentId, request, { signal }).catch(() => request)
     write(`${permissionText(whole, stdoutColors())}\n`)
   }
 
