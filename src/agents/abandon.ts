@@ -18,5 +18,5 @@ export async function abandon(agent: Agent, graceS: number): Promise<void> {
   const own = agent.process?.agent
   if (own) terminate(own)
   for (let waited = 0; own && isAlive(own) && waited < graceS * 1000; waited += STEP_MS) await sleep(STEP_MS)
-  await endStrays(agent.folder.dir)
+  await endStrays(agent.folder.mark)
 }

@@ -130,7 +130,7 @@ export class Agent {
     if (this.#process?.run === this.run.run) return this.#process
     const read = readJson(this.folder.process, ProcessRecord)
     this.#process =
-      read.ok && read.value.run === this.run.run ? ofThisBoot(read.value, this.folder.dir) : undefined
+      read.ok && read.value.run === this.run.run ? ofThisBoot(read.value, this.folder.mark) : undefined
     return this.#process
   }
 

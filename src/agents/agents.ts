@@ -275,7 +275,7 @@ export class Agents {
     if (!record.ok || !run.ok) {
       this.#options.damaged(setAside(dir))
       // Nobody would find again what it has running.
-      void endStrays(dir)
+      void endStrays(folder.mark)
       return undefined
     }
     const runtime = runtimeOf(this.#options.runtimes, record.value.spec.runtime)

@@ -28,7 +28,7 @@ export function checkProcesses(agent: Agent) {
     return
   }
   if (process ? isAlive(process.launcher) : isRecent(run.launched_at)) return
-  if (!process && agentProcesses().has(folder.dir)) return
+  if (!process && agentProcesses().has(folder.mark)) return
   // Its last words, the launcher's note of its end included, may just have been written.
   while (agent.catchUp());
   if (agent.runEnded) return
@@ -73,7 +73,7 @@ const ownPids = ({ process }: Agent) => (process ? [process.launcher.pid, proces
 /** Ends whatever an agent that has ended left behind: tool processes live in sessions of their own. */
 export function sweep(agent: Agent): Promise<number> {
   releaseProgram(agent)
-  return endStrays(agent.folder.dir, ownPids(agent))
+  return endStrays(agent.folder.mark, ownPids(agent))
 }
 
 /** Seconds for the steps of a graceful stop where the command names none. */
@@ -114,7 +114,7 @@ export async function stop(
   agent.beginStop(cause === 'rebooted' ? cause : 'stopped')
   const { runtime, run } = agent
   // While its parents live, a process that has dropped the agent's mark can still be told for the agent's.
-  const family = agentProcesses().get(agent.folder.dir) ?? []
+  const family = agentProcesses().get(agent.folder.mark) ?? []
   const graceMs = graceS * 1000
   const tell = (input: Input) => {
     try {

@@ -1,12 +1,15 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeAtomic } from '../platform/files.ts'
+import { realPath } from '../platform/real-path.ts'
 import { AgentId } from '../protocol/index.ts'
 import type { RunRecord, SpecRecord } from './records.ts'
 
 /** Where everything of one agent is. See README.md beside this file for who writes what. */
 export interface AgentFolder {
   readonly dir: string
+  /** `dir` without links: what the agent's processes are marked with. */
+  readonly mark: string
   readonly spec: string
   readonly run: string
   readonly journal: string
@@ -30,6 +33,7 @@ export function agentFolder(dir: string): AgentFolder {
   const at = (name: string) => join(dir, name)
   return {
     dir,
+    mark: realPath(dir),
     spec: at('spec.json'),
     run: at('run.json'),
     journal: at('activity.jsonl'),

@@ -65,7 +65,7 @@ export async function launch(agent: Agent, { environment, shelter }: LaunchOptio
   if (leased) renewLease(agent)
   const args = [
     folder.launcher,
-    folder.dir,
+    folder.mark,
     String(run.run),
     bootId(),
     leased ? String(lease.after_s) : '0',
@@ -76,7 +76,7 @@ export async function launch(agent: Agent, { environment, shelter }: LaunchOptio
     runtime.noTasksPattern,
     ...plan.argv,
   ]
-  const mark = { [AGENT_MARK]: folder.dir }
+  const mark = { [AGENT_MARK]: folder.mark }
   writeAtomic(folder.environment, ownEnvironment({ ...spec.env, ...plan.env, ...mark }))
   const env = { ...environment, ...mark }
   const bare: Spawned = { argv: ['/bin/sh', ...args], env, cwd: spec.cwd }

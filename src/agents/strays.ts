@@ -1,9 +1,10 @@
 import { sleep } from '../platform/clock.ts'
 import { isAlive, type ProcessIdentity, sendSignal } from '../platform/process-identity.ts'
 import { type Listed, listProcesses, seesAnother } from '../platform/process-list.ts'
+import { realPath } from '../platform/real-path.ts'
 import { terminate } from './terminate.ts'
 
-/** In the environment of every process an agent starts, with the agent's folder. */
+/** In the environment of every process an agent starts, with the agent's folder, by its path without links. */
 export const AGENT_MARK = 'FOMULAR_AGENT'
 
 /** Between SIGTERM and SIGKILL. */
@@ -15,12 +16,17 @@ const ROUNDS = 5
 const GATHER_MS = 50
 
 /**
- * The processes of all agents, by the agent's folder: those that carry its mark; those in one session with such a one,
+ * The processes of all agents, by the agent's folder, without links: those that carry its mark; those in one session with such a one,
  * since that session began within the agent; and what descends from either. What has dropped its environment, its session
  * and its parents is not found. What lives in a container is another daemon's, even where its folder has the same path.
  */
 export function agentProcesses(): Map<string, ProcessIdentity[]> {
-  const all = new Map(listProcesses(AGENT_MARK).map((listed) => [listed.pid, listed]))
+  const processes = listProcesses(AGENT_MARK)
+  // A daemon that reached its folder by a link, of an earlier version, has marked its agents with that.
+  const real = new Map(
+    [...new Set(processes.map(({ value }) => value))].map((value) => [value, withoutLinks(value)]),
+  )
+  const all = new Map(processes.map((each) => [each.pid, each]))
   // An agent may have started this very daemon.
   all.delete(process.pid)
   const elsewhere = new Set<number>()
@@ -34,10 +40,11 @@ export function agentProcesses(): Map<string, ProcessIdentity[]> {
     for (const listed of [...all.values()]) if (livesElsewhere(listed)) elsewhere.add(listed.pid)
   for (const pid of elsewhere) all.delete(pid)
   const groups = new Map<number, string>()
-  for (const { group, value } of all.values()) if (value !== undefined && group > 1) groups.set(group, value)
+  for (const { group, value } of all.values())
+    if (value !== undefined && group > 1) groups.set(group, real.get(value) ?? value)
   const ownerOf = (listed: Listed | undefined, depth = 0): string | undefined => {
     if (!listed || depth > all.size) return undefined
-    return listed.value ?? groups.get(listed.group) ?? ownerOf(all.get(listed.parent), depth + 1)
+    return real.get(listed.value) ?? groups.get(listed.group) ?? ownerOf(all.get(listed.parent), depth + 1)
   }
   const found = new Map<string, ProcessIdentity[]>()
   for (const listed of all.values()) {
@@ -50,6 +57,8 @@ export function agentProcesses(): Map<string, ProcessIdentity[]> {
   }
   return found
 }
+
+const withoutLinks = (path: string | undefined) => (path?.startsWith('/') ? realPath(path) : path)
 
 let gathering: Promise<Map<string, ProcessIdentity[]>> | undefined
 let pauseMs = GATHER_MS
@@ -76,7 +85,7 @@ export async function endProcesses(processes: ProcessIdentity[], spared: number[
   for (const process of processes) sendSignal(process, 'SIGKILL')
 }
 
-/** Ends every process of the agent in `dir`. @returns how many there were, those to be spared not counted */
+/** Ends every process of the agent in `dir`, a path without links. @returns how many there were, those to be spared not counted */
 export async function endStrays(dir: string, spared: number[] = []): Promise<number> {
   let count = 0
   for (let round = 0; round < ROUNDS; round++) {

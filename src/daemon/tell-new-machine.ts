@@ -2,6 +2,7 @@ import { sep } from 'node:path'
 import { agentProcesses } from '../agents/strays.ts'
 import type { StatePaths } from '../config/paths.ts'
 import type { Logger } from '../platform/log.ts'
+import { realPath } from '../platform/real-path.ts'
 import type { Machine } from './machine.ts'
 
 /**
@@ -10,7 +11,8 @@ import type { Machine } from './machine.ts'
  */
 export function tellNewMachine({ machine_id, isNew }: Machine, paths: StatePaths, logger: Logger) {
   if (!isNew) return
-  const agents = [...agentProcesses().keys()].filter((dir) => dir.startsWith(paths.agents + sep))
+  const own = realPath(paths.agents) + sep
+  const agents = [...agentProcesses().keys()].filter((dir) => dir.startsWith(own))
   if (agents.length === 0) logger.info({ machine_id }, 'this machine has a new identity')
   else
     logger.warn(

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs'
-import { basename, dirname, resolve } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { agentFolder } from '../../agents/folder.ts'
 import { agentProcesses, endProcesses } from '../../agents/strays.ts'
 import { type StatePaths, statePaths } from '../../config/paths.ts'
 import { sleep } from '../../platform/clock.ts'
 import { isAlive } from '../../platform/process-identity.ts'
 import { commandLines } from '../../platform/process-list.ts'
+import { realPath } from '../../platform/real-path.ts'
 import { holderOf } from '../../service/running.ts'
 import type { Finding, Stray } from '../render/finding.ts'
 
@@ -57,7 +58,7 @@ function unattended(paths: StatePaths, running: boolean): Finding[] {
       states.set(state, (states.get(state) ?? 0) + 1)
     }
   return [...states].flatMap(([state, agents]): Finding[] => {
-    if (state === resolve(paths.dir) ? running : isHeld(state)) return []
+    if (state === realPath(paths.dir) ? running : isHeld(state)) return []
     return [
       {
         check: 'strays',
@@ -73,8 +74,9 @@ const isHeld = (state: string) => holderOf(statePaths(state)) !== undefined
 
 function findStrays({ agents }: StatePaths): Stray[] {
   const strays: Stray[] = []
+  const own = realPath(agents)
   for (const [agent_dir, processes] of agentProcesses()) {
-    if (dirname(agent_dir) !== agents && existsSync(dirname(agent_dir))) continue
+    if (dirname(agent_dir) !== own && existsSync(dirname(agent_dir))) continue
     const why = !existsSync(agent_dir)
       ? 'removed'
       : existsSync(agentFolder(agent_dir).exit)

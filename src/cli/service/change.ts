@@ -5,6 +5,7 @@ import { sleep } from '../../platform/clock.ts'
 import { UserError } from '../../platform/errors.ts'
 import { readJson } from '../../platform/files.ts'
 import { isAlive, ProcessIdentity } from '../../platform/process-identity.ts'
+import { realPath } from '../../platform/real-path.ts'
 import type { AgentStatus } from '../../protocol/index.ts'
 import { findAccount } from '../../service/accounts.ts'
 import type { Manager, Status } from '../../service/manager.ts'
@@ -108,7 +109,7 @@ const named = ({ agent_id, session_id }: AgentStatus) =>
 /** Folders of agents that run on a state folder that no daemon holds. */
 async function unattended(stateDir: string): Promise<string[]> {
   const { agentProcesses } = await import('../../agents/strays.ts')
-  const { agents } = statePaths(stateDir)
+  const agents = realPath(statePaths(stateDir).agents)
   return [...agentProcesses().keys()].filter((dir) => dirname(dir) === agents)
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { isAlive } from '../../../src/platform/process-identity.ts'
@@ -19,7 +19,7 @@ interface Doctor {
 }
 
 /** What `doctor` says of strays; others on this machine may have some of their own. */
-async function doctor(stage: Stage, ...args: string[]) {
+async function doctor(stage: Pick<Stage, 'env'>, ...args: string[]) {
   const stdout = await new Promise<string>((resolve) =>
     execFile(process.execPath, [PROGRAM, 'doctor', '--json', ...args], { env: stage.env }, (_, out) =>
       resolve(out),
@@ -196,6 +196,34 @@ test('an agent killed while nobody looked: the next daemon clears up behind it',
   await stage.daemon()
   assert.equal((await stage.agentIs(agent, 'exited')).exit?.reason, 'killed')
   await until(() => stage.agentProcesses(agent).length === 0, { what: 'the end of all it left behind' })
+})
+
+test('by whatever name a state folder is reached, what its agents leave behind is found', async (t) => {
+  const stage = await fakeStage(t)
+  await stage.hub()
+  const link = join(stage.dir, 'link')
+  symlinkSync(stage.state, link)
+  const daemon = await stage.daemon({ FOMULAR_STATE_DIR: link })
+  const agent = await stage.start({ prompt: 'run sleep 600' })
+  await stage.eventually(agent, 'turn_result')
+  const left = stage.agentProcesses(agent)
+  assert.ok(
+    left.some(({ pid }) => commandLines().some((line) => line.pid === pid && line.argv[0] === 'sleep')),
+  )
+  // As a daemon of an earlier version has marked it, and one of an agent that is no more.
+  const old = marked(t, join(link, 'agents', agent))
+  const removed = marked(t, join(link, 'agents/removed'))
+  daemon.kill('SIGKILL')
+  await daemon.ended
+  await stage.daemon()
+  await stage.command(agent, 'stop')
+  assert.deepEqual(left.filter(isAlive), [])
+  assert.deepEqual(pidsOf(old.pid!), [])
+  for (const dir of [stage.state, link]) {
+    const found = await doctor({ env: { ...stage.env, FOMULAR_STATE_DIR: dir } })
+    const strays = found.flatMap(({ strays = [] }) => strays)
+    assert.equal(strays.find(({ pid }) => pid === removed.pid)?.why, 'removed')
+  }
 })
 
 test('an agent whose folder is damaged does not run on where nobody finds it', async (t) => {
