@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { Content } from './content.ts'
 import { JournalName, Json, Offset } from './ids.ts'
+import { PermissionRequest } from './permission.ts'
 
 /**
  * What an agent does, one event at a time. `(agent_id, offset, index)` identifies an event for ever: `offset` is where
@@ -18,41 +19,6 @@ const base = {
 const Usage = z.record(z.string(), Json)
 const text = z.optional(z.string())
 const num = z.optional(z.number())
-
-export const Question = z.object({
-  question: z.string(),
-  header: text,
-  multi_select: z.optional(z.boolean()),
-  options: z.array(z.object({ label: z.string(), description: text })),
-})
-export type Question = z.infer<typeof Question>
-
-/** Something the agent waits for: leave to use a tool, an answer, or approval of its plan. */
-export const PermissionRequest = z.object({
-  request_id: z.string(),
-  /** `tool`: allow or deny. `question`: answer each of `questions`. `plan`: allow (approve) or deny (keep planning). */
-  ask: z.enum(['tool', 'question', 'plan']),
-  tool: z.string(),
-  tool_use_id: text,
-  input: z.record(z.string(), Json),
-  /** In a status: `input` was too large for one and is empty; the event `permission_request` has it. */
-  input_omitted: z.optional(z.boolean()),
-  description: text,
-  /** Why the runtime asks, in its own words. */
-  reason: text,
-  /** The file or folder that it asks about, where that is not the agent's to use. */
-  blocked_path: text,
-  /** Set where a sub-agent asks: the tool use that started it. */
-  parent_tool_use_id: text,
-  /** Set where a sub-agent asks: its id, which is that of its `task`. */
-  subagent_id: text,
-  /** In a status: what that sub-agent was started for. */
-  subagent: text,
-  questions: z.optional(z.array(Question)),
-  /** Permission rules the runtime offers to remember, in its own form; echo some in `remember` to apply them. */
-  suggestions: z.optional(z.array(Json)),
-})
-export type PermissionRequest = z.infer<typeof PermissionRequest>
 
 export const Event = z.discriminatedUnion('kind', [
   // The process
@@ -122,6 +88,8 @@ export const Event = z.discriminatedUnion('kind', [
     error: text,
   }),
   z.object({ ...base, kind: z.literal('thinking'), message_id: text, text: z.string() }),
+  /** Thoughts that the model's service gives in encrypted form only. */
+  z.object({ ...base, kind: z.literal('redacted_thinking'), message_id: text, data: text }),
   z.object({
     ...base,
     kind: z.literal('user'),
@@ -141,6 +109,8 @@ export const Event = z.discriminatedUnion('kind', [
     tool_use_id: z.string(),
     tool: z.string(),
     input: z.record(z.string(), Json),
+    /** Set where the tool does not run on the machine: the runtime's name for its kind, such as `server_tool_use`. */
+    via: text,
   }),
   z.object({
     ...base,
@@ -148,6 +118,8 @@ export const Event = z.discriminatedUnion('kind', [
     tool_use_id: z.string(),
     is_error: z.boolean(),
     content: Json,
+    /** The same for its result, such as `web_search_tool_result`. */
+    via: text,
   }),
   z.object({ ...base, kind: z.literal('tool_progress'), tool_use_id: text, tool: text, elapsed_s: num }),
   z.object({ ...base, kind: z.literal('permission_request'), ...PermissionRequest.shape }),
@@ -185,6 +157,10 @@ export const Event = z.discriminatedUnion('kind', [
     session_id: text,
     prompt_ids: z.optional(z.array(z.string())),
     permission_denials: z.optional(z.array(Json)),
+    /** What began the turn, where no prompt did, such as `task-notification`. */
+    origin: text,
+    /** Why the runtime did not start, as it calls it: `bypass_root`, `cwd_unavailable`, … */
+    startup_failure_reason: text,
   }),
   // Around it
   z.object({
@@ -227,6 +203,8 @@ export const Event = z.discriminatedUnion('kind', [
     pre_tokens: num,
     post_tokens: num,
   }),
+  z.object({ ...base, kind: z.literal('compaction_started') }),
+  z.object({ ...base, kind: z.literal('compaction_failed'), error: text }),
   z.object({
     ...base,
     kind: z.literal('task'),
@@ -240,6 +218,27 @@ export const Event = z.discriminatedUnion('kind', [
     info: Json,
   }),
   z.object({ ...base, kind: z.literal('background_tasks'), tasks: z.array(Json) }),
+  /** Something the runtime says to people, and not to the model. */
+  z.object({
+    ...base,
+    kind: z.literal('notice'),
+    /** The runtime's name for its kind: `informational`, `notification`, `model_refusal_fallback`, … */
+    about: z.string(),
+    text: z.string(),
+    /** Its importance or outcome, in the runtime's words. */
+    level: text,
+    info: Json,
+  }),
+  /** The conversation goes on from nothing, in another session. */
+  z.object({
+    ...base,
+    kind: z.literal('conversation_reset'),
+    session_id: z.string(),
+    previous_session_id: text,
+    /** `clear`, `plan_mode_exit`, … */
+    trigger: text,
+    prompt_id: text,
+  }),
   /** The runtime's answer to something the daemon asked of it (readiness, interrupt, a changed model, …). */
   z.object({
     ...base,

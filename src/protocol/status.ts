@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
-import { PermissionRequest } from './events.ts'
 import { AgentId, JournalName, Json, Offset } from './ids.ts'
+import { PermissionRequest } from './permission.ts'
 
 export const AgentState = z.enum(['starting', 'idle', 'working', 'waiting', 'stopping', 'exited', 'failed'])
 export type AgentState = z.infer<typeof AgentState>

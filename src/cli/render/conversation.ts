@@ -1,5 +1,6 @@
 import type { Content, Event } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
+import { exitText, limitText, retryText, unknownText } from './around.ts'
 import { clean, cleanLine } from './clean.ts'
 import { permissionText } from './permission.ts'
 import { Streamed } from './streamed.ts'
@@ -15,6 +16,18 @@ const NOTE_CHARS = 300
 type Kind = Event['kind']
 type Of<K extends Kind> = Extract<Event, { kind: K }>
 type Spoken = 'text' | 'thinking'
+
+/** Levels of notices that people should see, and kinds of notices without a level. */
+const URGENT: ReadonlySet<string> = new Set([
+  'warning',
+  'high',
+  'immediate',
+  'failed',
+  'mirror_error',
+  'session_writes_lost',
+  'model_refusal_fallback',
+  'model_refusal_no_fallback',
+])
 
 /** After one of these no block that has begun is finished. */
 const ENDS_BLOCKS: ReadonlySet<Kind> = new Set(['turn_result', 'process_started', 'process_exited'])
@@ -124,6 +137,18 @@ export class Conversation {
         return dim(
           `-- conversation compacted${event.pre_tokens === undefined ? '' : ` (${event.pre_tokens} tokens before)`}`,
         )
+      case 'compaction_started':
+        return dim('-- compacting the conversation')
+      case 'compaction_failed':
+        return yellow(
+          `! the conversation could not be compacted: ${cleanLine(event.error ?? 'no reason given', 300)}`,
+        )
+      case 'conversation_reset':
+        return dim(`-- the conversation begins anew in session ${cleanLine(event.session_id, 60)}`)
+      case 'notice':
+        return this.#noticeText(event)
+      case 'redacted_thinking':
+        return dim('* (thoughts that are encrypted)')
       case 'task':
         if (event.phase === 'started') this.#tasks.set(event.task_id, event.description)
         if (event.phase === 'ended') this.#tasks.delete(event.task_id)
@@ -163,6 +188,12 @@ export class Conversation {
     if (origin === undefined) return bold(cyan(`> ${indentRest(words.trimEnd())}`))
     const by = origin === 'runtime' || origin === 'command_output' ? '' : `${cleanLine(origin, 40)}: `
     return dim(`-- ${by}${cleanLine(words, NOTE_CHARS)}`)
+  }
+
+  #noticeText({ about, text, level }: Of<'notice'>): string {
+    const { dim, yellow } = this.#colors
+    const said = cleanLine(text, NOTE_CHARS)
+    return URGENT.has(level ?? about) ? yellow(`! ${said}`) : dim(`-- ${said}`)
   }
 
   /** A prompt that was begun with ended with its turn, whose result says how. */
@@ -237,48 +268,10 @@ function failureText(event: Of<'turn_result'>): string {
   return cleanLine(words ? `${outcome}: ${words}` : outcome, 1000)
 }
 
-function exitText({ code, signal, reason }: Of<'process_exited'>): string {
-  if (reason === 'rebooted') return 'gone with a reboot of the machine'
-  const how =
-    signal !== undefined ? `by ${cleanLine(signal, 20)}` : code !== undefined ? `with code ${code}` : ''
-  return `ended ${how}${reason === 'lease' ? ' (nobody came back in time)' : ''}`.trimEnd()
-}
-
 const contentText = (content: Content) =>
   typeof content === 'string'
     ? content
     : content.map((block) => (block.type === 'text' ? block.text : `[${block.media_type}]`)).join('\n')
-
-const limitText = ({ status, limit, utilization, resets_at }: Of<'rate_limit'>) =>
-  [
-    limit ? `${limit} ${status}` : status,
-    utilization === undefined ? undefined : `${Math.round(utilization * 100)} % used`,
-    resets_at === undefined ? undefined : `resets ${isoTime(resets_at)}`,
-  ]
-    .filter(Boolean)
-    .join(', ')
-
-function isoTime(seconds: number): string {
-  const date = new Date(seconds * 1000)
-  return Number.isNaN(date.getTime())
-    ? 'at an unknown time'
-    : `at ${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`
-}
-
-/** Without a status there was no answer: its name for that is `unknown`. */
-const retryText = ({ attempt, max_retries, delay_ms, status, error }: Of<'retry'>) =>
-  `${
-    status === undefined && (error === undefined || error === 'unknown')
-      ? "the model's service cannot be reached"
-      : `the model's service failed${status ? ` (HTTP ${status})` : ''}${error ? `: ${error}` : ''}`
-  }; try ${attempt}${max_retries ? ` of ${max_retries}` : ''}${delay_ms ? ` in ${duration(delay_ms)}` : ''}`
-
-function unknownText(raw: unknown): string {
-  if (typeof raw !== 'object' || raw === null) return 'something unknown'
-  const { type, subtype, content } = raw as Record<string, unknown>
-  const name = [type, subtype].filter((part) => typeof part === 'string').join('/') || 'something unknown'
-  return typeof content === 'string' ? `${name}: ${content}` : name
-}
 
 const shortenLine = (line: string) =>
   clean(line.length > RESULT_LINE_CHARS ? `${line.slice(0, RESULT_LINE_CHARS - 1)}…` : line)

@@ -241,6 +241,34 @@ test('a prompt that was begun with is not said to be cancelled: its turn’s res
   )
 })
 
+test('what the runtime says to people is shown with its words, safely', () => {
+  assert.equal(
+    render([
+      {
+        kind: 'notice',
+        about: 'notification',
+        text: 'stop hook\x1b[2J problem',
+        level: 'immediate',
+        info: {},
+      },
+      { kind: 'notice', about: 'informational', text: 'hello\nfrom hook', level: 'notice', info: {} },
+      { kind: 'notice', about: 'session_writes_lost', text: 'Not saved: transcript', info: {} },
+      { kind: 'compaction_started' },
+      { kind: 'compaction_failed', error: 'Not enough messages.' },
+      { kind: 'conversation_reset', session_id: 's-2', trigger: 'clear' },
+      { kind: 'redacted_thinking', data: 'EmwK' },
+    ]),
+    `! stop hook␛[2J problem
+-- hello from hook
+! Not saved: transcript
+-- compacting the conversation
+! the conversation could not be compacted: Not enough messages.
+-- the conversation begins anew in session s-2
+* (thoughts that are encrypted)
+`,
+  )
+})
+
 test('what an agent asks for is shown in full', () => {
   const command = `rm -rf ${'a/'.repeat(120)}`
   const text = render([

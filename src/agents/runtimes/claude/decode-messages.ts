@@ -22,13 +22,27 @@ export function assistant(line: Fields): EventBody[] | undefined {
     const thought = text(block?.thinking)
     if (block?.type === 'thinking' && thought !== undefined)
       return { kind: 'thinking', ...base, text: thought }
-    const id = text(block?.id)
-    const tool = text(block?.name)
-    const input = fields(block?.input)
-    if (block?.type === 'tool_use' && id !== undefined && tool !== undefined && input)
-      return { kind: 'tool_use', ...base, tool_use_id: id, tool, input }
-    return { kind: 'unknown', raw: entry }
+    if (block?.type === 'redacted_thinking')
+      return compact({ kind: 'redacted_thinking', ...base, data: text(block.data) })
+    return toolUse(block, base) ?? toolResult(entry, origin(line)) ?? { kind: 'unknown', raw: entry }
   })
+}
+
+/** Also of a tool that the model's service runs itself: `server_tool_use`, `mcp_tool_use`. */
+function toolUse(block: Fields | undefined, base: object): EventBody | undefined {
+  const type = text(block?.type)
+  const id = text(block?.id)
+  const tool = text(block?.name)
+  const input = fields(block?.input)
+  if (!type?.endsWith('tool_use') || id === undefined || tool === undefined || !input) return undefined
+  return {
+    kind: 'tool_use',
+    ...base,
+    tool_use_id: id,
+    tool,
+    input,
+    ...(type !== 'tool_use' && { via: type }),
+  }
 }
 
 /** Results of tools, prompts as the model gets them, and what Claude Code itself adds in the user's place. */
@@ -73,13 +87,17 @@ const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 function toolResult(entry: unknown, base: object): EventBody | undefined {
   const block = fields(entry)
   const id = text(block?.tool_use_id)
-  if (block?.type !== 'tool_result' || id === undefined) return undefined
+  const type = text(block?.type)
+  if (!block || !type?.endsWith('tool_result') || id === undefined) return undefined
+  // Where the model's service ran the tool, its failure is a block of its own.
+  const failed = text(fields(block.content)?.type)?.endsWith('_error')
   return {
     kind: 'tool_result',
     ...base,
     tool_use_id: id,
-    is_error: flag(block.is_error) ?? false,
+    is_error: flag(block.is_error) ?? failed ?? false,
     content: block.content ?? '',
+    ...(type !== 'tool_result' && { via: type }),
   }
 }
 
@@ -108,7 +126,8 @@ export function streamEvent(line: Fields): EventBody[] | undefined {
   const delta = fields(event.delta)
   const block = integer(event.index)
   if (type !== 'content_block_delta' || !delta || block === undefined) return undefined
-  if (delta.type === 'signature_delta') return []
+  // Both are in the finished block.
+  if (delta.type === 'signature_delta' || delta.type === 'citations_delta') return []
   const found = known(DELTAS, delta.type)
   const words = found && text(delta[found.field])
   if (!found || words === undefined) return undefined

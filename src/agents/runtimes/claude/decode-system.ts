@@ -1,5 +1,6 @@
 import type { EventBody } from '../runtime.ts'
 import { compact, type Fields, fields, integer, known, list, number, text, textList } from './fields.ts'
+import { notice, notices } from './notice.ts'
 
 const STATES: Record<string, 'running' | 'waiting' | 'idle'> = {
   running: 'running',
@@ -16,6 +17,7 @@ const PHASES = {
 
 /** Lines of `type: system`, by their `subtype`. */
 const decoders: Record<string, (line: Fields) => EventBody[] | undefined> = {
+  ...notices,
   init(line) {
     const id = text(line.session_id)
     if (id === undefined) return undefined
@@ -39,11 +41,18 @@ const decoders: Record<string, (line: Fields) => EventBody[] | undefined> = {
   status(line) {
     // That a request was sent to the model: the state and what comes back say so.
     if (line.status === 'requesting') return []
+    if (line.status === 'compacting') return [{ kind: 'compaction_started' }]
+    const failed: EventBody[] =
+      line.compact_result === 'failed'
+        ? [compact({ kind: 'compaction_failed', error: text(line.compact_error) })]
+        : []
     // Another permission mode: asked for, or the end of planning.
     const id = text(line.session_id)
     const mode = text(line.permissionMode)
-    if (line.status !== null || id === undefined || mode === undefined) return undefined
-    return [{ kind: 'session', session_id: id, permission_mode: mode }]
+    if (line.status === null && id !== undefined && mode !== undefined)
+      return [...failed, { kind: 'session', session_id: id, permission_mode: mode }]
+    // The boundary of what was compacted has said that it worked.
+    return failed.length > 0 || line.compact_result === 'success' ? failed : undefined
   },
   // A running estimate of tokens that the result counts.
   thinking_tokens: () => [],
@@ -88,7 +97,8 @@ const decoders: Record<string, (line: Fields) => EventBody[] | undefined> = {
   },
   informational(line) {
     const outcome = fields(line.prompt_submit_outcome)
-    if (text(outcome?.kind) === undefined || line.prevent_continuation !== true) return undefined
+    if (text(outcome?.kind) === undefined || line.prevent_continuation !== true)
+      return notice('informational', text(line.content), line)
     return [compact({ kind: 'prompt_rejected', reason: text(outcome?.reason) ?? text(line.content) })]
   },
   hook_started: hook,

@@ -2,6 +2,7 @@ import type { EventBody } from '../runtime.ts'
 import { assistant, streamEvent, user } from './decode-messages.ts'
 import { system } from './decode-system.ts'
 import { compact, type Fields, fields, flag, integer, known, list, number, text, textList } from './fields.ts'
+import { notice } from './notice.ts'
 
 /** What is passed on of a line that is not JSON. */
 const UNREADABLE_HEAD_CHARS = 4096
@@ -22,6 +23,9 @@ const decoders: Record<string, (line: Fields) => EventBody[] | undefined> = {
   control_response: reply,
   rate_limit_event: rateLimit,
   tool_progress: toolProgress,
+  tool_use_summary: (line) => notice('tool_use_summary', text(line.summary), line),
+  auth_status: (line) => notice('auth_status', text(line.error) ?? textList(line.output)?.join('\n'), line),
+  conversation_reset: conversationReset,
   keep_alive: () => [],
 }
 
@@ -71,6 +75,8 @@ function result(line: Fields): EventBody[] | undefined {
       session_id: text(line.session_id),
       prompt_ids: textList(line.user_message_uuids),
       permission_denials: list(line.permission_denials),
+      origin: text(fields(line.origin)?.kind),
+      startup_failure_reason: text(line.startup_failure_reason),
     }),
   ]
 }
@@ -165,6 +171,21 @@ function rateLimit(line: Fields): EventBody[] | undefined {
       utilization: number(info.utilization),
       resets_at: number(info.resetsAt),
       info,
+    }),
+  ]
+}
+
+function conversationReset(line: Fields): EventBody[] | undefined {
+  const id = text(line.new_conversation_id)
+  if (id === undefined) return undefined
+  return [
+    compact({
+      kind: 'conversation_reset',
+      session_id: id,
+      previous_session_id: text(line.session_id),
+      trigger: text(line.trigger),
+      prompt_id: text(line.user_message_uuid),
+      time: text(line.timestamp),
     }),
   ]
 }

@@ -38,13 +38,12 @@ for (const { name, out, expected } of recordings()) {
   })
 }
 
-test('what the recordings hold that is not known is passed on whole', () => {
+test('the recordings hold nothing that is not known', () => {
   const lines = recordings().flatMap(({ out }) => out)
-  const unknown = lines.flatMap((line) =>
-    decode(line).flatMap((event) => (event.kind === 'unknown' ? [[event.raw, JSON.parse(line)]] : [])),
+  assert.deepEqual(
+    lines.filter((line) => decode(line).some(({ kind }) => kind === 'unknown')),
+    [],
   )
-  for (const [raw, line] of unknown) assert.deepEqual(raw, line)
-  assert.equal(unknown.length, 2)
 })
 
 test('talk is told apart without being parsed, also behind the torn beginning of a line', () => {

@@ -1,0 +1,39 @@
+import * as z from 'zod/mini'
+import { Json } from './ids.ts'
+
+const text = z.optional(z.string())
+
+export const Question = z.object({
+  question: z.string(),
+  header: text,
+  multi_select: z.optional(z.boolean()),
+  options: z.array(z.object({ label: z.string(), description: text })),
+})
+export type Question = z.infer<typeof Question>
+
+/** Something the agent waits for: leave to use a tool, an answer, or approval of its plan. */
+export const PermissionRequest = z.object({
+  request_id: z.string(),
+  /** `tool`: allow or deny. `question`: answer each of `questions`. `plan`: allow (approve) or deny (keep planning). */
+  ask: z.enum(['tool', 'question', 'plan']),
+  tool: z.string(),
+  tool_use_id: text,
+  input: z.record(z.string(), Json),
+  /** In a status: `input` was too large for one and is empty; the event `permission_request` has it. */
+  input_omitted: z.optional(z.boolean()),
+  description: text,
+  /** Why the runtime asks, in its own words. */
+  reason: text,
+  /** The file or folder that it asks about, where that is not the agent's to use. */
+  blocked_path: text,
+  /** Set where a sub-agent asks: the tool use that started it. */
+  parent_tool_use_id: text,
+  /** Set where a sub-agent asks: its id, which is that of its `task`. */
+  subagent_id: text,
+  /** In a status: what that sub-agent was started for. */
+  subagent: text,
+  questions: z.optional(z.array(Question)),
+  /** Permission rules the runtime offers to remember, in its own form; echo some in `remember` to apply them. */
+  suggestions: z.optional(z.array(Json)),
+})
+export type PermissionRequest = z.infer<typeof PermissionRequest>
