@@ -1,11 +1,12 @@
 // Needs: python3
 import assert from 'node:assert/strict'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { execa } from 'execa'
 import type { Level, Verdict } from '../../src/conformance/point.ts'
 import type { HubMachine } from '../../src/protocol/index.ts'
+import { fakeStage } from '../support/fake-agent.ts'
 import { TestHub } from '../support/hub.ts'
 import { PythonServer } from '../support/python-server.ts'
 import { freePort, RUN } from '../support/stage.ts'
@@ -78,4 +79,22 @@ test('a server that is not there fails the first point, and nothing else is trie
   assert.equal(first?.result, 'fails')
   assert.match(first?.detail ?? '', /nothing listens there/)
   for (const { name, result } of rest) assert.equal(result, 'untested', name)
+})
+
+test('the daemon keeps to every point of the protocol, and no agent comes of it', async (t) => {
+  const stage = await fakeStage(t)
+  const port = await freePort()
+  const [file, ...before] = RUN
+  const run = execa(
+    file,
+    [...before, 'conformance', '--listen', String(port), '--json', '--level', 'optional'],
+    { reject: false, env: { FOMULAR_KEY: 'a-key' }, cancelSignal: t.signal },
+  )
+  stage.run(['run', '--server-url', `ws://127.0.0.1:${port}`], { FOMULAR_KEY: 'a-key' })
+  const { stdout, stderr, exitCode } = await run
+  assert.match(stdout, /^\{/, stderr)
+  const judgment = JSON.parse(stdout) as Judgment
+  assert.deepEqual([...named(judgment, 'fails'), ...named(judgment, 'untested')], [])
+  assert.equal(exitCode, 0)
+  assert.deepEqual(readdirSync(join(stage.state, 'agents')), [])
 })

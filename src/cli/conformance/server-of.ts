@@ -14,13 +14,21 @@ export async function serverOf({
   keyFile,
   caFile,
   allowInsecure = false,
-}: Pick<ConformanceOptions, 'url' | 'key' | 'keyFile' | 'caFile' | 'allowInsecure'>): Promise<ServerAddress> {
+}: Pick<ConformanceOptions, 'key' | 'keyFile' | 'caFile' | 'allowInsecure'> & {
+  url: string
+}): Promise<ServerAddress> {
   const url = serverUrl(text, '--url', allowInsecure)
+  const key = keyOf({ key: plain, keyFile })
+  const agent = await proxyAgent(url, process.env)
+  return { url, key, ...(caFile !== undefined && { ca: read(caFile) }), ...(agent && { agent }) }
+}
+
+/** The key from flags or environment. @throws UserError */
+export function keyOf({ key: plain, keyFile }: Pick<ConformanceOptions, 'key' | 'keyFile'>): string {
   const { key, warnings } = readKey(keySources({ key: plain, keyFile }, process.env), missing())
   concealKey(key)
   for (const warning of warnings) note(`warning: ${warning}`)
-  const agent = await proxyAgent(url, process.env)
-  return { url, key, ...(caFile !== undefined && { ca: read(caFile) }), ...(agent && { agent }) }
+  return key
 }
 
 function read(caFile: string): Buffer {

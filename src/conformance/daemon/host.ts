@@ -1,0 +1,103 @@
+import type { AddressInfo } from 'node:net'
+import { WebSocketServer } from 'ws'
+import { Limits, PROTOCOL, parseFromDaemon } from '../../protocol/index.ts'
+import { Connection, type Frame } from '../connection.ts'
+import { Unmet } from '../point.ts'
+
+/** Time from the end of a connection to the next one, in ms. */
+const BACK_MS = 45_000
+const ANSWER_MS = 10_000
+
+/** A server on this machine's loopback interface that waits for one daemon. */
+export class Host {
+  readonly #server: WebSocketServer
+  readonly connections: Connection[] = []
+  /** Time to wait for the daemon's first connection, in ms. */
+  readonly waitMs: number
+  readonly #welcomed = new Set<Connection>()
+  #commands = 0
+
+  private constructor(server: WebSocketServer, waitMs: number) {
+    this.#server = server
+    this.waitMs = waitMs
+    server.on('connection', (socket) =>
+      this.connections.push(
+        new Connection(
+          socket,
+          (text) => {
+            const parsed = parseFromDaemon(text)
+            return parsed.ok ? undefined : parsed.error?.message
+          },
+          ANSWER_MS,
+        ),
+      ),
+    )
+  }
+
+  /** @throws the system's error */
+  static async open(port: number, key: string, waitMs: number): Promise<Host> {
+    const server = new WebSocketServer({
+      host: '127.0.0.1',
+      port,
+      maxPayload: Limits.frame_bytes,
+      verifyClient: ({ req }: { req: { headers: { authorization?: string } } }) =>
+        req.headers.authorization === `Bearer ${key}`,
+    })
+    await new Promise<void>((resolve, reject) => {
+      server.once('listening', resolve)
+      server.once('error', reject)
+    })
+    return new Host(server, waitMs)
+  }
+
+  get url() {
+    return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  /** The newest connection, once it is not one of the first `behind`. @throws Unmet */
+  async connection(behind = 0, ms = BACK_MS): Promise<Connection> {
+    const end = performance.now() + ms
+    while (this.connections.length <= behind) {
+      if (performance.now() > end) throw new Unmet(`no connection with the key within ${ms / 1000} s`)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    return this.connections.at(-1) as Connection
+  }
+
+  /** A new connection of the daemon, welcomed unless it is to wait. @throws Unmet */
+  async greeted(welcome = true): Promise<Connection> {
+    const { length } = this.connections
+    this.connections.at(-1)?.socket.terminate()
+    const connection = await this.connection(length)
+    await connection.frame('machine:hello', () => true, 0, 15_000)
+    if (welcome) this.welcome(connection)
+    return connection
+  }
+
+  /** The connection there is, if it was welcomed; else a new one. @throws Unmet */
+  async live(): Promise<Connection> {
+    const last = this.connections.at(-1)
+    return last && !last.closed && this.#welcomed.has(last) ? last : this.greeted()
+  }
+
+  welcome(connection: Connection) {
+    this.#welcomed.add(connection)
+    const agents = (connection.frames[0]?.agents ?? []) as { agent_id: string; acked: number }[]
+    // Nothing is claimed that the daemon's own server does not have.
+    const offsets = Object.fromEntries(agents.map(({ agent_id, acked }) => [agent_id, acked]))
+    connection.send({ type: 'server:welcome', protocol: { version: PROTOCOL.version }, offsets })
+  }
+
+  /** Gives a command and waits for what answers it. @throws Unmet */
+  async command(connection: Connection, type: string, body: object = {}): Promise<Frame> {
+    const command_id = `conformance-${Date.now()}-${++this.#commands}`
+    connection.send({ type, command_id, ...body })
+    const answers = (frame: Frame) => frame.command_id === command_id
+    return connection.wait(() => connection.frames.find(answers), `no answer to ${type}`, 30_000)
+  }
+
+  async close() {
+    for (const { socket } of this.connections) socket.terminate()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+}

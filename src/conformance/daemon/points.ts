@@ -1,0 +1,127 @@
+import { type Point, Unmet } from '../point.ts'
+import type { Host } from './host.ts'
+
+export const daemonPoints: Point<Host>[] = [
+  {
+    name: 'connects',
+    level: 'core',
+    rule: 'The daemon opens a WebSocket with `Authorization: Bearer` and its key.',
+    section: 'Connection',
+    async check(host) {
+      await host.connection(0, host.waitMs)
+    },
+  },
+  {
+    name: 'hello',
+    level: 'core',
+    rule: 'The daemon speaks first: machine:hello within 15 seconds.',
+    section: 'Greeting',
+    async check(host) {
+      const connection = await host.connection()
+      await connection.frame('machine:hello', () => true, 0, 15_000)
+      if (connection.frames[0]?.type !== 'machine:hello')
+        throw new Unmet(`${connection.frames[0]?.type} came first`)
+    },
+  },
+  {
+    name: 'early-command',
+    level: 'optional',
+    rule: 'A command before the welcome is refused with protocol:error, and the welcome may follow.',
+    section: 'Greeting',
+    async check(host) {
+      const connection = await host.greeted(false)
+      connection.send({ type: 'machine:check', command_id: 'conformance-early' })
+      await connection.frame('protocol:error', ({ code }) => code === 'unexpected')
+      host.welcome(connection)
+      await connection.settled()
+    },
+  },
+  {
+    name: 'link-ping',
+    level: 'core',
+    rule: 'link:ping is answered by link:pong with the same nonce.',
+    section: 'Heartbeat',
+    async check(host) {
+      await (await host.live()).settled()
+    },
+  },
+  {
+    name: 'reconnects',
+    level: 'core',
+    rule: 'After a lost connection the same machine comes back and greets anew.',
+    section: 'Connection',
+    async check(host) {
+      const idOf = (connection: Awaited<ReturnType<Host['greeted']>>) => connection.frames[0]?.machine_id
+      const before = idOf(await host.live())
+      const now = idOf(await host.greeted())
+      if (now !== before) throw new Unmet('machine_id is another one after the reconnect')
+    },
+  },
+  {
+    name: 'answers-once',
+    level: 'core',
+    rule: 'A command is answered with its command_id, and again with the same result when it is repeated.',
+    section: 'Commands',
+    async check(host) {
+      const connection = await host.live()
+      // A folder that no machine has: nothing is started.
+      const spec = { cwd: `/nonexistent/conformance-${Date.now()}` }
+      const command = { agent_id: `conformance-${Date.now()}`, spec }
+      const result = await host.command(connection, 'agent:start', command)
+      if (result.type !== 'agent:start:result' || result.ok !== false)
+        throw new Unmet(
+          `${result.type} with ok ${result.ok} came for a start in a folder that does not exist`,
+        )
+      const behind = connection.frames.length
+      connection.send({ type: 'agent:start', command_id: result.command_id, ...command })
+      const again = await connection.frame('agent:start:result', () => true, behind)
+      if (JSON.stringify(again) !== JSON.stringify(result)) throw new Unmet('the repeat has another result')
+    },
+  },
+  {
+    name: 'unknown-types',
+    level: 'core',
+    rule: 'Unknown types and fields, and a second welcome, leave the link up.',
+    section: 'Faults',
+    async check(host) {
+      const connection = await host.live()
+      connection.send({ type: 'server:message-of-tomorrow', field: { deep: [1] } })
+      connection.send({ type: 'agent:ack', offsets: {}, field_of_tomorrow: true })
+      host.welcome(connection)
+      await connection.settled()
+    },
+  },
+  {
+    name: 'unknown-command',
+    level: 'optional',
+    rule: 'A command of unknown type is answered with `unsupported`.',
+    section: 'Faults',
+    async check(host) {
+      const { error } = await host.command(await host.live(), 'agent:command-of-tomorrow')
+      const code = (error as { code?: string } | undefined)?.code
+      if (code !== 'unsupported') throw new Unmet(`the answer has the code ${code}`)
+    },
+  },
+  {
+    name: 'not-json',
+    level: 'optional',
+    rule: 'After text that is not JSON the link stays up, and protocol:error has the code not_json.',
+    section: 'Faults',
+    async check(host) {
+      const connection = await host.live()
+      connection.send('{"type":')
+      await connection.frame('protocol:error', ({ code }) => code === 'not_json')
+      await connection.settled()
+    },
+  },
+  {
+    name: 'valid-frames',
+    level: 'core',
+    rule: 'Everything that the daemon sent in this run fits the schemas.',
+    section: 'Connection',
+    async check(host) {
+      const faults = host.connections.flatMap((connection) => connection.faults)
+      if (faults.length > 0) throw new Unmet(`${faults.length} do not; the first: ${faults[0]}`)
+    },
+  },
+]
