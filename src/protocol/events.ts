@@ -233,7 +233,8 @@ export const Event = z.discriminatedUnion('kind', [
   z.object({
     ...base,
     kind: z.literal('conversation_reset'),
-    session_id: z.string(),
+    /** The runtime's name for what begins; it is no session's. */
+    conversation_id: z.string(),
     previous_session_id: text,
     /** `clear`, `plan_mode_exit`, … */
     trigger: text,

@@ -144,7 +144,7 @@ export class Conversation {
           `! the conversation could not be compacted: ${cleanLine(event.error ?? 'no reason given', 300)}`,
         )
       case 'conversation_reset':
-        return dim(`-- the conversation begins anew in session ${cleanLine(event.session_id, 60)}`)
+        return dim('-- the conversation begins anew')
       case 'notice':
         return this.#noticeText(event)
       case 'redacted_thinking':

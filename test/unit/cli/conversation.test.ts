@@ -255,7 +255,7 @@ test('what the runtime says to people is shown with its words, safely', () => {
       { kind: 'notice', about: 'session_writes_lost', text: 'Not saved: transcript', info: {} },
       { kind: 'compaction_started' },
       { kind: 'compaction_failed', error: 'Not enough messages.' },
-      { kind: 'conversation_reset', session_id: 's-2', trigger: 'clear' },
+      { kind: 'conversation_reset', conversation_id: 'c-2', trigger: 'clear' },
       { kind: 'redacted_thinking', data: 'EmwK' },
     ]),
     `! stop hook␛[2J problem
@@ -263,7 +263,7 @@ test('what the runtime says to people is shown with its words, safely', () => {
 ! Not saved: transcript
 -- compacting the conversation
 ! the conversation could not be compacted: Not enough messages.
--- the conversation begins anew in session s-2
+-- the conversation begins anew
 * (thoughts that are encrypted)
 `,
   )

@@ -181,7 +181,7 @@ function conversationReset(line: Fields): EventBody[] | undefined {
   return [
     compact({
       kind: 'conversation_reset',
-      session_id: id,
+      conversation_id: id,
       previous_session_id: text(line.session_id),
       trigger: text(line.trigger),
       prompt_id: text(line.user_message_uuid),

@@ -83,9 +83,9 @@ test('a compaction begins, works or fails with a reason, and tells a changed mod
   ])
 })
 
-test('a conversation that begins anew names both sessions and why', () => {
+test('a conversation that begins anew names the session that it leaves, and why', () => {
   const line = { type: 'conversation_reset', new_conversation_id: 'n', session_id: 's', uuid: 'n' }
-  const reset = { kind: 'conversation_reset', session_id: 'n', previous_session_id: 's' }
+  const reset = { kind: 'conversation_reset', conversation_id: 'n', previous_session_id: 's' }
   assert.deepEqual(said(line), [reset])
   assert.deepEqual(said({ ...line, trigger: 'clear', user_message_uuid: 'p' }), [
     { ...reset, trigger: 'clear', prompt_id: 'p' },
