@@ -353,10 +353,7 @@ export class Daemon {
   }
 
   #message(message: Exclude<FromServer, Welcome | Refuse> | Command): ProtocolError[] {
-    if (isCommand(message)) {
-      this.#dispatcher.take(message)
-      return []
-    }
+    if (isCommand(message)) this.#dispatcher.take(message)
     switch (message.type) {
       case 'agent:ack':
         return this.#standing.acknowledged(message)
@@ -365,10 +362,8 @@ export class Daemon {
       case 'protocol:error':
         this.#options.logger.warn({ error: message }, 'the server could not take a frame')
         return []
-      case 'link:ping':
-      case 'link:pong':
-        return []
     }
+    return []
   }
 
   #grown(agent: Agent) {
