@@ -16,7 +16,7 @@ import { isLaunched, type Shelter } from './launch.ts'
 import { Launches } from './launches.ts'
 import { firstRun, nextRun } from './next-run.ts'
 import { obstacleTo } from './obstacles.ts'
-import { isUnexplained, recall } from './recall.ts'
+import { forgo, isUnexplained, recall, stayEnded } from './recall.ts'
 import { RunRecord, SpecRecord } from './records.ts'
 import { nextRestart, Restarts } from './restart.ts'
 import type { Runtime } from './runtimes/runtime.ts'
@@ -202,11 +202,9 @@ export class Agents {
     if (this.#launches.cancel(agent)) endUnlaunched(agent, options)
     await this.#resuming.get(agent)?.settled
     this.#restarts.cancel(agent)
-    if (nextRestart(agent, this.#options.clock.now())) {
-      agent.run = { ...agent.run, stay_ended: true }
-      writeAtomic(agent.folder.run, JSON.stringify(agent.run), { durable: true })
-      agent.touch()
-    }
+    // An earlier daemon was killed while it stopped the agent for a restart.
+    if (!agent.ended && options.cause !== 'rebooted') forgo(agent)
+    if (nextRestart(agent, this.#options.clock.now())) stayEnded(agent)
     await stop(agent, options)
     await this.#sweeps.get(agent)
   }

@@ -4,6 +4,7 @@ import type { Logger } from '../platform/log.ts'
 import type { Agent } from './agent.ts'
 import { type LaunchOptions, launch, putFirst } from './launch.ts'
 import { notLaunched } from './obstacles.ts'
+import { forgo } from './recall.ts'
 
 /** Agents that start at once: each needs a core for a second or more until it is ready. */
 export const AT_ONCE = Math.max(4, 2 * availableParallelism())
@@ -112,6 +113,8 @@ export class Launches {
 
   async #launch(agent: Agent) {
     const { environment, shelter, now, logger } = this.#options
+    // It was to be stopped for a restart of the daemon, and had not come to life yet: this brings it back.
+    forgo(agent)
     const launched_at = now()
     if (Math.abs(Date.parse(launched_at) - Date.parse(agent.run.launched_at)) > STALE_MS) {
       agent.run = { ...agent.run, launched_at }

@@ -9,6 +9,9 @@ import { type StopOptions, stop } from './end.ts'
  */
 export async function recall(agent: Agent, why: string, options: Omit<StopOptions, 'cause'>): Promise<void> {
   if (agent.ended) return
+  const { stopping } = agent.snapshot
+  // A stop from before, which takes its time: the agent is not to come back.
+  if (stopping && !agent.run.recall) return stop(agent, { ...options, cause: stopping })
   // First: the next daemon has it back even where this one is killed meanwhile.
   if (agent.run.recall?.why !== why) haveBack(agent, why)
   agent.returning = true
@@ -24,12 +27,20 @@ export const isUnexplained = ({ snapshot: { exit } }: Agent) =>
 
 /** The daemon is stopped for good: what it had ended for a new start stays ended. */
 export async function withdraw(agent: Agent): Promise<void> {
-  const { recall: recalled, ...run } = agent.run
-  if (!recalled) return
+  if (!agent.run.recall) return
   agent.returning = false
   agent.endedBy('stopped')
-  change(agent, run)
+  forgo(agent)
 }
+
+/** Leaves the agent's next end to its restart policy. @throws the system's error */
+export function forgo(agent: Agent) {
+  const { recall: recalled, ...run } = agent.run
+  if (recalled) change(agent, run)
+}
+
+/** Has an agent that is to end left as it is then, whatever its restart policy says. @throws the system's error */
+export const stayEnded = (agent: Agent) => change(agent, { ...agent.run, stay_ended: true })
 
 function change(agent: Agent, run: Agent['run']) {
   writeAtomic(agent.folder.run, JSON.stringify(run), { durable: true })

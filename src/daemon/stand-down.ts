@@ -41,11 +41,12 @@ export async function standDown(options: StandDown): Promise<void> {
     `${fate.by} would end agents: they are stopped, and the next daemon resumes them`,
   )
   const why = `It was stopped for a restart of the daemon, with which ${fate.by} would have ended it.`
-  for (const agent of quicker) {
+  const note = async (agent: Agent) => {
     haveBack(agent, why)
     agent.endedBy('stopped')
     agent.explain(why)
   }
+  await stopAll(quicker, note, logger)
   await stopAll(doomed, (agent) => recall(agent, why, stop), logger)
 }
 
