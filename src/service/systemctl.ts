@@ -1,11 +1,11 @@
-import { execFile } from 'node:child_process'
+import { ask } from '../platform/ask.ts'
 import type { UnitPlace } from './cgroup.ts'
 
 /**
  * What systemd answers, for the manager that runs a unit. systemd takes milliseconds unless the machine is in trouble.
  * @returns undefined where it does not answer in time, or does not know
  */
-export function systemctl(
+export async function systemctl(
   { scope }: UnitPlace,
   env: NodeJS.ProcessEnv,
   args: readonly string[],
@@ -13,8 +13,6 @@ export function systemctl(
 ): Promise<string | undefined> {
   const argv = [...(scope === 'user' ? ['--user'] : []), ...args]
   const runtime = { XDG_RUNTIME_DIR: `/run/user/${process.getuid?.()}`, ...env }
-  const options = { env: runtime, timeout, killSignal: 'SIGKILL' } as const
-  return new Promise((resolve) => {
-    execFile('systemctl', argv, options, (error, stdout) => resolve(error ? undefined : stdout))
-  })
+  const { ok, stdout } = await ask('systemctl', argv, { env: runtime, timeout })
+  return ok ? stdout : undefined
 }

@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { ask } from '../../../src/platform/ask.ts'
+import { tempDir } from '../../support/temp.ts'
+
+function program(t: TestContext, script: string): string {
+  const path = join(tempDir(t), 'program')
+  writeFileSync(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+  return path
+}
+
+test('a program that gets SIGTERM along with a unit is asked again', async (t) => {
+  const path = program(t, 'if mkdir "$0.asked" 2>/dev/null; then kill -TERM $$; fi; echo "$1"')
+  assert.deepEqual(await ask(path, ['yes'], { timeout: 30_000 }), { ok: true, stdout: 'yes\n' })
+})
+
+test('a program that is always killed, fails, does not end or is not there has not answered', async (t) => {
+  for (const script of ['kill -TERM $$', 'exit 1', 'exec sleep 60'])
+    assert.equal((await ask(program(t, script), [], { timeout: 300 })).ok, false, script)
+  assert.equal((await ask('/none', [], { timeout: 300 })).ok, false)
+})
