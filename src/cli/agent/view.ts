@@ -7,6 +7,9 @@ import { answerHint, permissionText } from '../render/permission.ts'
 import { isInteractive, note, printJson, stdoutColors, write } from '../terminal.ts'
 import { ANSWERED, ask } from './ask.ts'
 
+/** For a request's event to come behind the status that tells of it. */
+const EVENT_MS = 1000
+
 export interface ViewOptions {
   json?: boolean | undefined
   /** Aborted by Ctrl-C, here at a question. */
@@ -23,6 +26,8 @@ export class View {
   /** Requests whose text is on the screen, and those that somebody was asked for. */
   readonly #shown = new Set<string>()
   readonly #asked = new Set<string>()
+  /** Requests whose events have not come yet, and until when they are waited for. */
+  readonly #awaited = new Map<string, number>()
   #pending: PermissionRequest[] = []
   #asking: { request: PermissionRequest; gone: AbortController; done: Promise<void> } | undefined
   /** What came while a question was on the screen. */
@@ -44,6 +49,7 @@ export class View {
       this.#shown.add(event.request_id)
     }
     this.#write(this.#conversation.event(event))
+    if (event.kind === 'permission_request') this.#askNext()
   }
 
   status(agent: HubAgent) {
@@ -78,7 +84,7 @@ export class View {
 
   #askNext(): void {
     const request = this.#pending.find(({ request_id }) => !this.#asked.has(request_id))
-    if (!request || this.#asking) return
+    if (!request || this.#asking || this.#mayStillCome(request)) return
     this.#asked.add(request.request_id)
     if (!this.#interactive) {
       this.#say(`The agent waits for an answer: ${answerHint(this.#agentId, request)}`)
@@ -101,6 +107,16 @@ export class View {
         this.#askNext()
       })
     this.#asking = { request, gone, done }
+  }
+
+  /** Whether the request's event, and what leads to it, are probably on their way: they are shown before it is asked. */
+  #mayStillCome({ request_id }: PermissionRequest): boolean {
+    if (this.#shown.has(request_id)) return false
+    const until = this.#awaited.get(request_id)
+    if (until !== undefined) return Date.now() < until
+    this.#awaited.set(request_id, Date.now() + EVENT_MS)
+    setTimeout(() => this.#askNext(), EVENT_MS)
+    return true
   }
 
   /** Writes what is asked, unless it is on the screen already. */
