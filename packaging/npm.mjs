@@ -28,9 +28,6 @@ const REGARDLESS = [
   '--workspaces=false',
 ]
 
-/** For a signal to arrive here that has ended npm, in milliseconds. */
-const SIGNAL_MS = 100
-
 const REMEDY =
   'It needs the npm registry: check the network, or the registry and proxy that `npm config list` shows. ' +
   'If it says that package.json and the lock file differ, run npm install.'
@@ -90,8 +87,6 @@ export async function npm(args) {
         throw new Problem(`npm could not be started: ${message}`, 'Install npm 9.2 or newer.')
       }),
   )
-  if (status === 0) return
-  // A terminal's Ctrl-C ends npm and this process; npm's end may be noticed first.
-  await new Promise((resolve) => setTimeout(resolve, SIGNAL_MS))
-  throw new Problem(`npm ${args[0]} failed (exit code ${status}); what it said is above.`, REMEDY)
+  if (status !== 0)
+    throw new Problem(`npm ${args[0]} failed (exit code ${status}); what it said is above.`, REMEDY)
 }
