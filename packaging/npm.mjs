@@ -5,8 +5,16 @@ import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
+const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
+
 /** What keeps a person from going on, and what to do about it. Shown without a stack. */
 export class Problem extends Error {
+  /**
+   * The signal that ended npm, of those that ask a process to end.
+   * @type {NodeJS.Signals | undefined}
+   */
+  signal
+
   /**
    * @param {string} problem
    * @param {string} remedy
@@ -39,12 +47,11 @@ const REMEDY =
  * @returns {Promise<T>}
  */
 async function listening(listener, work) {
-  const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
-  for (const signal of signals) process.on(signal, listener)
+  for (const signal of SIGNALS) process.on(signal, listener)
   try {
     return await work()
   } finally {
-    for (const signal of signals) process.off(signal, listener)
+    for (const signal of SIGNALS) process.off(signal, listener)
   }
 }
 
@@ -61,6 +68,10 @@ export async function wholly(work) {
     return await listening((signal) => {
       received = signal
     }, work)
+  } catch (error) {
+    // A terminal's signal may end npm before this process has dealt with its own.
+    if (error instanceof Problem) received ??= error.signal
+    throw error
   } finally {
     if (received) process.kill(process.pid, received)
   }
@@ -80,13 +91,16 @@ export async function npm(args) {
     basename(script) === 'npm-cli.js'
       ? spawn(node, [script, ...whole], options)
       : spawn('npm', whole, options)
-  const [status] = await listening(
-    (signal) => child.kill(signal),
+  const [status, signal] = await listening(
+    (received) => child.kill(received),
     () =>
       once(child, 'exit').catch(({ message }) => {
         throw new Problem(`npm could not be started: ${message}`, 'Install npm 9.2 or newer.')
       }),
   )
-  if (status !== 0)
-    throw new Problem(`npm ${args[0]} failed (exit code ${status}); what it said is above.`, REMEDY)
+  if (status === 0) return
+  const how = signal === null ? `exit code ${status}` : signal
+  const problem = new Problem(`npm ${args[0]} failed (${how}); what it said is above.`, REMEDY)
+  problem.signal = SIGNALS.find((each) => each === signal)
+  throw problem
 }

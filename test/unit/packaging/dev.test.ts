@@ -69,6 +69,18 @@ for (const [what, installed] of [
     }
   })
 
+test('a signal that has reached npm only ends the whole, without advice about the network', async (t) => {
+  for (const installed of [false, true]) {
+    const { dir, child, left } = checkout(t, { installed })
+    const pid = () => globSync('npm.pid', { cwd: dir }).map((file) => readFileSync(join(dir, file), 'utf8'))
+    process.kill(Number(await until(() => pid()[0]?.trim(), { what: 'npm' })), 'SIGINT')
+    const [said, ended] = await Promise.all([text(child.stderr), once(child, 'exit')])
+    assert.deepEqual(ended, [null, 'SIGINT'])
+    assert.doesNotMatch(said, /registry/)
+    assert.deepEqual(left(), [])
+  }
+})
+
 test('a damaged package-lock.json is named with its remedy', async (t) => {
   for (const lock of ['<<<<<<< HEAD\n', '{}', '']) {
     const { child } = checkout(t, { lock })
