@@ -6,18 +6,24 @@ interface Done {
   passed: boolean
 }
 
-/** A reporter of node:test: a table of what took how long. */
+function table(done: readonly Done[]): string {
+  const rows = done.map(
+    ({ name, seconds, passed }) =>
+      `${seconds.toFixed(1).padStart(8)} s  ${passed ? 'ok  ' : 'FAIL'}  ${name}\n`,
+  )
+  const sum = done.reduce((total, { seconds }) => total + seconds, 0)
+  return `\n${rows.join('')}${sum.toFixed(1).padStart(8)} s        all of it\n`
+}
+
+/** A reporter of node:test: a table of what took how long, of the part that has run where Ctrl-C ends the run. */
 export default async function* durations(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const done: Done[] = []
   for await (const { type, data } of source) {
+    // Node ends right after this event.
+    if (type === 'test:interrupted') yield `${table(done)}Interrupted: the table is not complete.\n`
     if ((type !== 'test:pass' && type !== 'test:fail') || data.nesting > 0) continue
     const seconds = data.details.duration_ms / 1000
     done.push({ name: data.name, seconds, passed: type === 'test:pass' })
   }
-  const rows = done.map(
-    ({ name, seconds, passed }) =>
-      `${seconds.toFixed(1).padStart(8)} s  ${passed ? 'ok  ' : 'FAIL'}  ${name}`,
-  )
-  const sum = done.reduce((total, { seconds }) => total + seconds, 0)
-  yield `\n${rows.join('\n')}\n${sum.toFixed(1).padStart(8)} s        all of it\n`
+  yield table(done)
 }
