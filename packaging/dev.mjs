@@ -16,6 +16,19 @@ const VERSION = '24.21.0'
 /** The first that runs TypeScript as it is. */
 const OLDEST = [22, 18]
 
+/**
+ * Refuses what npm before 12 does for `npm install --global git+…`: it installs a temporary clone with --global as well,
+ * which leaves a link to that clone, and deletes the clone.
+ */
+function refuseGlobalClone() {
+  const { _PACOTE_NO_PREPARE_: temporaryClone, npm_config_global: global } = process.env
+  if (temporaryClone && global === 'true')
+    throw new Problem(
+      'This npm cannot install a repository with --global: it would leave a link to a folder that it deletes.',
+      'Pack it first: `npm pack git+URL`, then `npm install --global ./fomular-os-daemon-VERSION.tgz`.',
+    )
+}
+
 /** The project's own Node, or the user's where that one is not made for this platform. */
 async function developmentNode() {
   const { arch, platform, execPath, version } = process
@@ -49,6 +62,7 @@ function run(node, args) {
 }
 
 try {
+  refuseGlobalClone()
   await installDependencies()
   const node = await developmentNode()
   const args = process.argv.slice(2)

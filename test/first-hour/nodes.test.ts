@@ -71,12 +71,16 @@ for (const [node, npm, flags] of [
       '-qam',
       'all',
     ])
-    await newcomer.out('npm', [
-      'install',
-      '--global',
-      `git+file://${newcomer.clone.replaceAll(' ', '%20')}`,
-      ...flags,
-    ])
+    const repository = `git+file://${newcomer.clone.replaceAll(' ', '%20')}`
+    if (npm.startsWith('12.')) await newcomer.out('npm', ['install', '--global', repository, ...flags])
+    else {
+      const refused = await newcomer.start('npm', ['install', '--global', repository])
+      assert.notEqual(refused.exitCode, 0)
+      assert.match(refused.all, /Pack it first: `npm pack git\+URL`/)
+      assert.ok(!existsSync(command))
+      await newcomer.out('npm', ['pack', repository], { cwd: newcomer.home })
+      await newcomer.out('npm', ['install', '--global', join(newcomer.home, 'fomular-os-daemon-0.1.0.tgz')])
+    }
     await runs()
     await gone()
   })
