@@ -20,7 +20,7 @@ exec sleep 600
 `
 
 /** A checkout with the scripts that make it ready, and an npm that never comes to an end. */
-function checkout(t: TestContext, { installed = false, lock = LOCK } = {}) {
+function checkout(t: TestContext, { installed = false, lock = LOCK, env = {} } = {}) {
   const dir = tempDir(t)
   for (const path of globSync('*.{mjs,json}', { cwd: packaging }))
     cpSync(join(packaging, path), join(dir, 'packaging', path))
@@ -30,7 +30,7 @@ function checkout(t: TestContext, { installed = false, lock = LOCK } = {}) {
   mkdirSync(join(dir, 'bin'))
   writeFileSync(join(dir, 'bin/npm'), NPM, { mode: 0o755 })
   const child = spawn(process.execPath, [join(dir, 'packaging/dev.mjs'), 'x.mjs'], {
-    env: { PATH: `${dir}/bin:/usr/bin:/bin` },
+    env: { PATH: `${dir}/bin:/usr/bin:/bin`, ...env },
     detached: true,
   })
   const group = -child.pid!
@@ -79,6 +79,16 @@ test('a signal that has reached npm only ends the whole, without advice about th
     assert.doesNotMatch(said, /registry/)
     assert.deepEqual(left(), [])
   }
+})
+
+test('a repository that npm before 12 installs globally is refused before anything is fetched', async (t) => {
+  // What npm sets for the scripts of its temporary clone.
+  const env = { _PACOTE_NO_PREPARE_: 'git+file:///a', npm_config_global: 'true' }
+  const { dir, child } = checkout(t, { env })
+  const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')])
+  assert.equal(code, 1)
+  assert.match(said, /Pack it first: `npm pack git\+URL`/)
+  assert.deepEqual(globSync('npm.pid', { cwd: dir }), [])
 })
 
 test('a damaged package-lock.json is named with its remedy', async (t) => {
