@@ -30,7 +30,7 @@ test('the registry that npm has is told with the variable or file that names it'
   const told = (env = {}) => npmRegistry('@fomular-os/daemon', { HOME, PATH: process.env.PATH, ...env })
   const none = { npm_config_globalconfig: '/nowhere' }
   assert.deepEqual(await told({ ...none, npm_config_registry: defaultUrl }), {
-    value: 'https://registry.npmjs.org',
+    value: defaultUrl.replace(/\/$/, ''),
     source: 'npm_config_registry',
   })
   const npmrc = join(HOME, '.npmrc')
