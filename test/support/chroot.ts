@@ -1,7 +1,7 @@
 /**
  * The command line that runs a program in a Debian that is a folder, with processes of its own that end with it, this
  * machine's devices and network, and nothing that manages services. Its first process is a shell, which reaps orphans as an
- * init does. Needs root.
+ * init does, and leaves Ctrl-C to the program. Needs root.
  */
 // Needs: root, mount
 export function chrooted(root: string, argv: readonly string[]): [string, ...string[]] {
@@ -14,6 +14,7 @@ mount --rbind /sys sys
 mount --rbind /dev dev
 pivot_root . .
 umount --lazy .
+trap : INT
 chroot . "$@" || exit $?
 exit`
   const namespaces = ['--mount', '--pid', '--fork', '--kill-child=SIGKILL']
