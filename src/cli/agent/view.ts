@@ -7,7 +7,7 @@ import { answerHint, permissionText } from '../render/permission.ts'
 import { isInteractive, note, printJson, stdoutColors, write } from '../terminal.ts'
 import { ANSWERED, ask } from './ask.ts'
 
-/** For a request's event to come behind the status that tells of it. */
+/** Time for a request's event to arrive after the status that announces it. */
 const EVENT_MS = 1000
 
 export interface ViewOptions {
@@ -26,8 +26,8 @@ export class View {
   /** Requests whose text is on the screen, and those that somebody was asked for. */
   readonly #shown = new Set<string>()
   readonly #asked = new Set<string>()
-  /** Requests whose events have not come yet, and until when they are waited for. */
-  readonly #awaited = new Map<string, number>()
+  /** Requests that a status announced before their events, and whether these may still come. */
+  readonly #announced = new Map<string, boolean>()
   #pending: PermissionRequest[] = []
   #asking: { request: PermissionRequest; gone: AbortController; done: Promise<void> } | undefined
   /** What came while a question was on the screen. */
@@ -42,14 +42,13 @@ export class View {
   }
 
   activity(event: Event) {
-    if (this.#options.json) return printJson(event)
-    if (event.kind === 'permission_request') {
-      // A status may come before the event that it is about.
-      if (this.#shown.has(event.request_id)) return
-      this.#shown.add(event.request_id)
-    }
-    this.#write(this.#conversation.event(event))
-    if (event.kind === 'permission_request') this.#askNext()
+    const request = event.kind === 'permission_request' ? event.request_id : undefined
+    if (this.#options.json) printJson(event)
+    // A request is on the screen already if its event came long after its status.
+    else if (request === undefined || !this.#shown.has(request)) this.#write(this.#conversation.event(event))
+    if (request === undefined) return
+    this.#shown.add(request)
+    this.#askNext()
   }
 
   status(agent: HubAgent) {
@@ -109,13 +108,17 @@ export class View {
     this.#asking = { request, gone, done }
   }
 
-  /** Whether the request's event, and what leads to it, are probably on their way: they are shown before it is asked. */
+  /** Whether the request's event, and what led to it, are probably on their way: they are shown before it is asked. */
   #mayStillCome({ request_id }: PermissionRequest): boolean {
     if (this.#shown.has(request_id)) return false
-    const until = this.#awaited.get(request_id)
-    if (until !== undefined) return Date.now() < until
-    this.#awaited.set(request_id, Date.now() + EVENT_MS)
-    setTimeout(() => this.#askNext(), EVENT_MS)
+    const mayCome = this.#announced.get(request_id)
+    if (mayCome !== undefined) return mayCome
+    this.#announced.set(request_id, true)
+    // Not measured by the system's clock: after it was set back, the request would not be asked.
+    setTimeout(() => {
+      this.#announced.set(request_id, false)
+      this.#askNext()
+    }, EVENT_MS)
     return true
   }
 
@@ -123,7 +126,7 @@ export class View {
   async #show(request: PermissionRequest, signal: AbortSignal) {
     if (this.#shown.has(request.request_id)) return
     this.#shown.add(request.request_id)
-    // Without the hub it is said that the text is not here.
+    // Without the hub, the text says that the input is missing.
     const whole = await wholeRequest(this.#client, this.#agentId, request, { signal }).catch(() => request)
     write(`${permissionText(whole, stdoutColors())}\n`)
   }

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { stripVTControlCharacters } from 'node:util'
+import { View } from '../../../src/cli/agent/view.ts'
+import type { HubClient } from '../../../src/cli/client/hub-client.ts'
+import type { Event, HubAgent, PermissionRequest } from '../../../src/protocol/index.ts'
+
+const REQUEST: PermissionRequest = { request_id: 'r1', ask: 'tool', tool: 'Bash', input: { command: 'ls' } }
+const OTHER: PermissionRequest = { ...REQUEST, request_id: 'r2', tool: 'Write', input: { file_path: '/x' } }
+const eventOf = (request: PermissionRequest): Event => ({
+  kind: 'permission_request',
+  offset: 0,
+  index: 0,
+  ...request,
+})
+const agent = (...pending: PermissionRequest[]) => ({ pending, connected: true }) as HubAgent
+
+/** A view without a terminal, what it writes, and its time. Meanwhile the system's clock stands still, as if set back. */
+function opened(t: TestContext, json = false) {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  t.mock.method(Date, 'now', () => 0)
+  const written: string[] = []
+  for (const stream of [process.stdout, process.stderr])
+    t.mock.method(stream, 'write', (text: string) => written.push(text) > 0)
+  const view = new View({} as HubClient, 'a1', { json, over: new AbortController() })
+  return {
+    view,
+    passes: (ms: number) => t.mock.timers.tick(ms),
+    /** What was written since this was called last. */
+    said: () => stripVTControlCharacters(written.splice(0).join('')),
+  }
+}
+
+test('a request whose status overtakes its event is asked once the event is shown', (t) => {
+  const { view, passes, said } = opened(t)
+  view.status(agent(REQUEST))
+  passes(500)
+  const early = said()
+  view.activity(eventOf(REQUEST))
+  const shown = said()
+  passes(5000)
+  view.status(agent(REQUEST))
+  const later = said()
+  t.mock.reset()
+  assert.equal(early, '')
+  assert.match(shown, /^\? asks to use Bash: ls\nThe agent waits for an answer: .*a1.*\n$/)
+  assert.equal(later, '')
+})
+
+test('a request whose event does not come is asked after a second, whatever the clock says', (t) => {
+  const { view, passes, said } = opened(t)
+  view.status(agent(REQUEST))
+  passes(999)
+  const early = said()
+  passes(1)
+  const asked = said()
+  view.activity(eventOf(REQUEST))
+  const late = said()
+  t.mock.reset()
+  assert.equal(early, '')
+  assert.match(asked, /^The agent waits for an answer: .*\n$/)
+  assert.equal(late, '? asks to use Bash: ls\n')
+})
+
+test('a request that is answered before its event comes, or whose view is closed, is not asked', async (t) => {
+  const { view, passes, said } = opened(t)
+  view.status(agent(REQUEST))
+  view.status(agent())
+  passes(5000)
+  view.status(agent(OTHER))
+  await view.close()
+  passes(5000)
+  const all = said()
+  t.mock.reset()
+  assert.equal(all, '')
+})
+
+test('a request whose event was shown before its status is asked at once, for programs too', (t) => {
+  const { view, said } = opened(t)
+  view.activity(eventOf(REQUEST))
+  said()
+  view.status(agent(REQUEST))
+  const asked = said()
+  t.mock.reset()
+  const programs = opened(t, true)
+  programs.view.status(agent(REQUEST, OTHER))
+  programs.view.activity(eventOf(REQUEST))
+  const one = programs.said()
+  programs.view.activity(eventOf(OTHER))
+  const two = programs.said()
+  t.mock.reset()
+  assert.match(asked, /^The agent waits for an answer: /)
+  assert.match(one, /^\{"kind":"permission_request".*\}\nThe agent waits for an answer: .*\n$/)
+  assert.match(two, /^\{"kind":"permission_request".*\}\nThe agent waits for an answer: .*\n$/)
+})
