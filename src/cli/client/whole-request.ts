@@ -1,6 +1,6 @@
 import { sleep } from '../../platform/clock.ts'
 import type { Event, PermissionRequest } from '../../protocol/index.ts'
-import { history } from './follow.ts'
+import { history, idOf } from './follow.ts'
 import type { HubClient } from './hub-client.ts'
 
 /** Part of the history, from its end, that is searched first. Each further search is `WIDER` times as far. */
@@ -24,21 +24,32 @@ export async function wholeRequest(
 ): Promise<PermissionRequest> {
   if (!request.input_omitted) return request
   const deadline = Date.now() + arrivalMs
+  let searched: string | undefined
   for (;;) {
-    const found = await search(client, agentId, request.request_id)
+    const { found, last } = await search(client, agentId, request.request_id, searched)
+    searched = last ?? searched
     if (found) return { ...found, subagent: request.subagent }
     if (signal?.aborted || Date.now() >= deadline) return request
     await sleep(POLL_MS, signal)
   }
 }
 
-async function search(client: Pick<HubClient, 'agent' | 'events'>, agentId: string, requestId: string) {
+/** Looks for a request's event, from the end of the history back to `since`. @returns it, and the last event's place */
+async function search(
+  client: Pick<HubClient, 'agent' | 'events'>,
+  agentId: string,
+  requestId: string,
+  since: string | undefined,
+) {
   const { offset } = await client.agent(agentId)
   for (let bytes = FIRST_BYTES; ; bytes *= WIDER) {
-    const from = offset - bytes
+    const from = since ?? (offset > bytes ? `${offset - bytes}.0` : undefined)
     let found: Asked | undefined
-    for await (const event of history(client, agentId, from > 0 ? `${from}.0` : undefined))
+    let last: string | undefined
+    for await (const event of history(client, agentId, from)) {
+      last = idOf(event)
       if (event.kind === 'permission_request' && event.request_id === requestId) found = event
-    if (found || from <= 0) return found
+    }
+    if (found || from === since) return { found, last }
   }
 }

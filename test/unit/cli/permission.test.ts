@@ -91,6 +91,23 @@ test('one that has not reached the hub is waited for, and then said not to be th
   assert.match(permissionText({ ...left, ask: 'plan' }, colors(false)), /before you decide/)
 })
 
+test('a history that does not have the event yet is read once, and then only as far as it grows', async () => {
+  const text = { kind: 'text' as const, message_id: 'm', text: 'hello' }
+  const all: EventPage['events'] = [{ ...text, offset: 0, index: 0 }]
+  const asked: (string | undefined)[] = []
+  const client = {
+    agent: async () => ({ offset: 4_100_000 }) as HubAgent,
+    events: async (_id: string, after?: string): Promise<EventPage> => {
+      asked.push(after)
+      const events = all.filter(({ offset }) => after === undefined || offset > Number(after.split('.')[0]))
+      if (asked.length === 3) all.push(EVENT)
+      return { events }
+    },
+  }
+  assert.deepEqual((await wholeRequest(client, 'a', omitted)).input, EVENT.input)
+  assert.deepEqual(asked.slice(1), [undefined, '0.0', '0.0'])
+})
+
 test('it is said whose request it is, and why it is made', () => {
   const asks = (rest: Partial<PermissionRequest>) =>
     permissionText(request({ input: { command: 'ls' }, ...rest }), colors(false)).split('\n')
