@@ -66,7 +66,7 @@ export function reduce(
         pending: [],
         exit: undefined,
         failure: undefined,
-        // A stop that was asked for before its process was there.
+        // A stop may have been requested before the process existed.
         stopping: snapshot.state === 'stopping' ? snapshot.stopping : undefined,
         interrupted: undefined,
         subagents: undefined,
@@ -91,15 +91,21 @@ export function reduce(
       return move(snapshot, 'ended', now)
     }
     case 'session': {
+      const begins = event.model !== undefined
+      // A queued prompt's turn begins without another `running`.
+      const recovered = begins && snapshot.turn_failed !== undefined
+      if (recovered) snapshot.turn_failed = undefined
       const other = serversSeen(snapshot, event)
       return (
         assign(snapshot, {
           // Without a model it tells of a changed mode only, and before the first turn there is no session to resume.
-          session_id: event.model === undefined ? undefined : event.session_id,
+          session_id: begins ? event.session_id : undefined,
           model: event.model,
           permission_mode: event.permission_mode,
           runtime_version: event.runtime_version,
-        }) || other
+        }) ||
+        other ||
+        recovered
       )
     }
     case 'hook':
@@ -139,7 +145,7 @@ export function reduce(
     case 'reply':
       return reply(snapshot, event, initializeId, now)
     case 'turn_result':
-      // The last words of a process that has failed to start: of a session that it never had.
+      // A process that fails to start may report on a session that it never had.
       if (!snapshot.ready && !isInTurn(snapshot.state)) return false
       if (!event.is_error) snapshot.interrupted = undefined
       return assign(snapshot, {
@@ -177,7 +183,7 @@ function requestOf(
   return { ...request, ...(asking && { subagent: asking.description }) }
 }
 
-/** Remembers what sub-agents are for, until they have ended: their requests name them by an id. */
+/** Remembers what each sub-agent is for until it ends, because its requests only carry an id. */
 function task(snapshot: Snapshot, { task_id: id, phase, description }: Event & { kind: 'task' }) {
   const others = (snapshot.subagents ?? []).filter((one) => one.id !== id)
   if (phase === 'started' && description !== undefined)

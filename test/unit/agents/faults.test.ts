@@ -51,6 +51,10 @@ test('a turn that failed is told of until the next one begins', () => {
   assert.deepEqual(limit.turn_failed, { outcome: 'error_max_turns', message: 'Reached the limit' })
   assert.equal(after(failed(), idle, running).turn_failed, undefined)
   assert.equal(after(failed(), { kind: 'process_started', run: 2 }).turn_failed, undefined)
+  // A queued prompt has its turn before the agent is idle.
+  const session: Body = { kind: 'session', session_id: 's', model: 'm' }
+  assert.equal(after(failed(), session, { ...failed(), is_error: false }, idle).turn_failed, undefined)
+  assert.ok(after(session, failed(), idle).turn_failed)
 })
 
 test('an interrupt, and the failure of a sub-agent, are no failure of the turn', () => {
