@@ -40,7 +40,7 @@ export function checkProcesses(agent: Agent) {
   noteEnd(agent, exit)
 }
 
-/** Writes the end of the agent's present run down, in its launcher's place. */
+/** Records the end of the agent's present run in place of its launcher. */
 function noteEnd(agent: Agent, exit: Omit<ExitRecord, 'version'>) {
   const { run, folder } = agent
   const { code, reason } = exit
@@ -58,7 +58,7 @@ function noteEnd(agent: Agent, exit: Omit<ExitRecord, 'version'>) {
   while (agent.catchUp());
 }
 
-/** Ends an agent that waits for its turn to be launched: no daemon launches that run any more. */
+/** Ends an agent that is still queued for launch. No later daemon launches that run. */
 export function endUnlaunched(agent: Agent, { cause }: Pick<StopOptions, 'cause'>) {
   mkdirSync(agent.folder.claim(agent.run.run), { recursive: true, mode: 0o700 })
   agent.beginStop(cause === 'rebooted' ? cause : 'stopped')
@@ -71,9 +71,10 @@ const isRecent = (time: string) => Math.abs(Date.now() - Date.parse(time)) < LAU
 const ownPids = ({ process }: Agent) => (process ? [process.launcher.pid, process.feeder.pid] : [])
 
 /** Ends whatever an agent that has ended left behind: tool processes live in sessions of their own. */
-export function sweep(agent: Agent): Promise<number> {
+export async function sweep(agent: Agent): Promise<number> {
+  const count = await endStrays(agent.folder.mark, ownPids(agent))
   releaseProgram(agent)
-  return endStrays(agent.folder.mark, ownPids(agent))
+  return count
 }
 
 /** Seconds for the steps of a graceful stop where the command names none. */
@@ -91,8 +92,8 @@ export interface StopOptions {
   /** Aborted when the graces are to be short. */
   hurry?: AbortSignal | undefined
   /**
-   * `rebooted`: the machine goes down; `recalled`: the next daemon has it back. Its turn is not interrupted, so that it
-   * can be taken up again.
+   * `rebooted`: the machine goes down. `recalled`: the next daemon starts the agent again. Neither interrupts the turn,
+   * so that the agent can continue it.
    */
   cause?: 'stopped' | 'rebooted' | 'recalled'
 }
