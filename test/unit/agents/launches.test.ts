@@ -2,13 +2,11 @@ import assert from 'node:assert/strict'
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { Agents } from '../../../src/agents/agents.ts'
 import { AT_ONCE } from '../../../src/agents/launches.ts'
-import { claude } from '../../../src/agents/runtimes/claude/index.ts'
 import { endStrays } from '../../../src/agents/strays.ts'
 import { carryOut } from '../../../src/daemon/commands.ts'
-import { createLogger } from '../../../src/platform/log.ts'
 import { AgentSpec } from '../../../src/protocol/index.ts'
+import { agentsIn } from '../../support/agents.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
@@ -28,25 +26,12 @@ function machine(t: TestContext) {
   const program = join(cwd, 'program')
   writeFileSync(program, PROGRAM, { mode: 0o755 })
   let revision = 0
-  const open = () =>
-    new Agents({
-      dir: join(cwd, 'agents'),
-      runtimes: { claude },
-      program: async () => program,
-      environment: { PATH: process.env.PATH },
-      maxAgents: 1000,
-      resumeTurns: false,
-      clock,
-      logger: createLogger({ level: 'silent', stderr: 'none' }),
-      nextRevision: () => ++revision,
-      changed: () => {},
-      observed: () => {},
-      grown: (agent) => void agent.catchUp(),
-      removed: () => {},
-      crashLoops: () => {},
-      damaged: () => {},
-    })
-  const agents = open()
+  const agents = agentsIn(join(cwd, 'agents'), {
+    program: async () => program,
+    environment: { PATH: process.env.PATH },
+    clock,
+    nextRevision: () => ++revision,
+  })
   agents.adopt()
   const dirs: string[] = []
   const start = async (agent_id: string) => {

@@ -3,16 +3,15 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Agent } from '../../../src/agents/agent.ts'
-import { Agents } from '../../../src/agents/agents.ts'
+import type { Agents } from '../../../src/agents/agents.ts'
 import { makeFolder } from '../../../src/agents/folder.ts'
 import { firstRun } from '../../../src/agents/next-run.ts'
 import { SpecRecord } from '../../../src/agents/records.ts'
 import { nextRestart } from '../../../src/agents/restart.ts'
-import { claude } from '../../../src/agents/runtimes/claude/index.ts'
 import { standDown } from '../../../src/daemon/stand-down.ts'
-import { systemClock } from '../../../src/platform/clock.ts'
 import { createLogger } from '../../../src/platform/log.ts'
 import { AgentSpec } from '../../../src/protocol/index.ts'
+import { agentsIn } from '../../support/agents.ts'
 import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
 
@@ -36,22 +35,9 @@ function place(t: TestContext, script: string) {
   writeFileSync(program, `#!/bin/sh\n${script}\n`, { mode: 0o755 })
   const spec = AgentSpec.parse({ runtime: 'claude', cwd: dir })
   const adopted = () => {
-    const agents = new Agents({
-      dir: join(dir, 'agents'),
-      runtimes: { claude },
+    const agents = agentsIn(join(dir, 'agents'), {
       program: async () => program,
       environment: { PATH: process.env.PATH },
-      maxAgents: 5,
-      resumeTurns: false,
-      clock: systemClock,
-      logger,
-      nextRevision: () => 1,
-      changed: () => {},
-      observed: () => {},
-      grown: (agent) => void agent.catchUp(),
-      removed: () => {},
-      crashLoops: () => {},
-      damaged: () => {},
     })
     agents.adopt()
     opened.push(agents)

@@ -1,42 +1,35 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, cpSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { Agents } from '../../../src/agents/agents.ts'
+import type { Agents } from '../../../src/agents/agents.ts'
 import { launcherLine } from '../../../src/agents/decode.ts'
-import { claude } from '../../../src/agents/runtimes/claude/index.ts'
 import { Standing } from '../../../src/daemon/standing.ts'
 import { Outbox } from '../../../src/link/outbox.ts'
-import { systemClock } from '../../../src/platform/clock.ts'
 import { createLogger } from '../../../src/platform/log.ts'
 import type { Activity, AnyEvent, Welcome } from '../../../src/protocol/index.ts'
+import { agentsIn, leftAgent } from '../../support/agents.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { type Cleanup, tempDir } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
 
 const logger = createLogger({ level: 'silent', stderr: 'none' })
-const NOW = '2026-01-01T00:00:00.000Z'
 
-/** An agent that has ended, and the part of a daemon that sends its journal. */
+/** An agent that has ended, and the part of the daemon that sends its journal. */
 class Machine {
   readonly dir: string
   readonly clock = new ManualClock()
   agents!: Agents
   #standing!: Standing
   #outbox!: Outbox
-  /** Sent since the last welcome. */
+  /** Frames sent since the last welcome. */
   frames = [] as Activity[]
 
   constructor(t: Cleanup) {
     this.dir = join(tempDir(t), 'agents')
-    for (const folder of ['', 'in', 'fed', 'run.1'])
-      mkdirSync(join(this.dir, 'a', folder), { recursive: true })
-    const spec = { version: 1, agent_id: 'a', command_id: 'c-1', created_at: NOW, spec: { cwd: this.dir } }
-    const run = { version: 1, run: 1, program: '/bin/true', launched_at: NOW, initialize_id: 'i' }
-    writeFileSync(this.at('spec.json'), JSON.stringify(spec))
-    writeFileSync(this.at('run.json'), JSON.stringify(run))
-    appendFileSync(this.at('activity.jsonl'), launcherLine({ subtype: 'started', run: 1 }))
-    appendFileSync(this.at('activity.jsonl'), launcherLine({ subtype: 'exited', run: 1, code: 0 }))
+    const left = leftAgent(this.dir, 'a')
+    left.started()
+    left.exited()
     this.start()
     t.after(() => this.agents.close())
   }
@@ -52,23 +45,7 @@ class Machine {
   }
 
   start() {
-    this.agents = new Agents({
-      dir: this.dir,
-      runtimes: { claude },
-      program: async () => '/bin/true',
-      environment: {},
-      maxAgents: 1,
-      resumeTurns: false,
-      clock: systemClock,
-      logger,
-      nextRevision: () => 1,
-      changed: () => {},
-      observed: () => {},
-      grown: () => {},
-      removed: () => {},
-      crashLoops: () => {},
-      damaged: () => {},
-    })
+    this.agents = agentsIn(this.dir, { grown: () => {} })
     this.agents.adopt()
     this.#outbox = new Outbox((frame) => void this.frames.push(frame))
     this.#standing = new Standing({ agents: this.agents, outbox: this.#outbox, clock: this.clock, logger })
@@ -86,7 +63,7 @@ class Machine {
     this.#standing.parted()
   }
 
-  /** Welcomed by a server; what is sent is in `frames`. @returns the fault */
+  /** Takes in a server's welcome; `frames` then has what is sent. @returns the fault, if any */
   welcome(welcome: Pick<Welcome, 'offsets' | 'journals'>) {
     this.frames = []
     const [wrong] = this.#standing.welcomed({
@@ -118,7 +95,7 @@ class Machine {
   }
 }
 
-/** What the frames say, in order, each of which must begin where the one before ended. */
+/** Returns the words of these frames, each of which must begin where the previous one ended. */
 function said(frames: Activity[]): string[] {
   for (const [n, { from }] of frames.entries()) if (n > 0) assert.equal(from, frames[n - 1]!.to)
   return words(frames.flatMap(({ events }) => events))
@@ -130,7 +107,7 @@ const words = (events: AnyEvent[]) =>
     return event.kind
   })
 
-/** A machine whose server has more than a backup that it was set back to. */
+/** Returns a machine set back to a backup, whose server has more than that. */
 function setBack(t: Cleanup) {
   const machine = new Machine(t)
   machine.welcome({ offsets: {} })
@@ -152,7 +129,7 @@ function setBack(t: Cleanup) {
 
 test('a journal that was set back goes on behind what the server has, with a word on what is missing', (t) => {
   const { machine, kept, had } = setBack(t)
-  // Before the server is there.
+  // Before the server is back.
   machine.says('again')
   assert.equal(machine.welcome({ offsets: { a: had } }), undefined)
   machine.says('after')
@@ -166,7 +143,7 @@ test('a journal that was set back goes on behind what the server has, with a wor
   assert.ok(machine.frames.every((frame) => frame.journal === journal))
   assert.equal(end, machine.size)
 
-  // Another daemon, and a server that has lost all: the whole of it, the hole as nothing.
+  // A new daemon and a server that has lost everything: the whole journal is sent, without the hole.
   machine.acknowledge(end)
   machine.stop()
   machine.start()
@@ -182,7 +159,7 @@ test('a journal that was set back goes on behind what the server has, with a wor
 test('a journal that has grown beyond the server again, without one, is known to have been set back', (t) => {
   const { machine, had } = setBack(t)
   machine.says(...Array.from({ length: 100 }, (_, n) => `again ${n}`))
-  // It takes two daemons to find a server.
+  // The first daemon ends before there is a server.
   machine.stop()
   machine.start()
   assert.ok(machine.end > had)
@@ -233,7 +210,7 @@ test('a generation that this machine never had is no part of its journal', (t) =
   assert.deepEqual(said(machine.frames), ['set_back', 'two'])
   machine.acknowledge(machine.end)
   machine.part()
-  // It has less than this journal was known to have been taken: which part of it, nobody knows.
+  // The server has less than was acknowledged, of another journal: all of this one is new to it.
   assert.equal(machine.welcome({ offsets: { a: 3 }, journals: { a: 'of-another' } }), undefined)
   assert.equal(machine.frames[0]?.from, 3)
   const all = ['process_started', 'process_exited', 'one', 'set_back', 'two']
@@ -299,11 +276,11 @@ test('a server that stands where no server can stand is told so, and gets nothin
     machine.says('three')
     assert.equal(machine.frames.length, 0)
   }
-  // It says something that makes sense.
+  // The server corrects itself.
   assert.equal(machine.resend(end), undefined)
   assert.deepEqual(said(machine.frames), ['three', 'three', 'three'])
   machine.part()
-  // It never says anything more.
+  // The server never corrects itself.
   assert.deepEqual(wrong(machine.welcome({ offsets: { a: 2 } })), ['invalid', 'offsets.a'])
   machine.clock.pass(29_000)
   assert.equal(machine.frames.length, 0)

@@ -5,36 +5,24 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { tempDir } from '../../support/temp.ts'
 
-const src = fileURLToPath(new URL('../../../src', import.meta.url))
+const repository = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** Twenty agents that have ended, and a daemon's list of them. */
+/** Sixty agents that have ended, and a daemon's list of them. */
 const PREAMBLE = `
-  import { appendFileSync, closeSync, mkdirSync, openSync, readdirSync, writeFileSync } from 'node:fs'
-  import { Agents } from '${src}/agents/agents.ts'
-  import { launcherLine } from '${src}/agents/decode.ts'
-  import { claude } from '${src}/agents/runtimes/claude/index.ts'
-  import { systemClock } from '${src}/platform/clock.ts'
-  import { createLogger } from '${src}/platform/log.ts'
-  import { identify } from '${src}/platform/process-identity.ts'
+  import { closeSync, openSync, readdirSync } from 'node:fs'
+  import { identify } from '${repository}/src/platform/process-identity.ts'
+  import { agentsIn, leftAgent } from '${repository}/test/support/agents.ts'
 
   const dir = process.argv[1]
-  const time = '2026-01-01T00:00:00.000Z'
   const spec = { runtime: 'claude', cwd: '/' }
   const names = Array.from({ length: 60 }, (_, n) => 'a' + n)
   for (const name of names) {
-    const at = dir + '/' + name + '/'
-    for (const folder of ['', 'in', 'fed', 'run.1']) mkdirSync(at + folder, { recursive: true })
-    writeFileSync(at + 'spec.json', JSON.stringify({ version: 1, agent_id: name, command_id: 'c', created_at: time, spec }))
-    writeFileSync(at + 'run.json', JSON.stringify({ version: 1, run: 1, program: '/bin/true', launched_at: time, initialize_id: 'i' }))
-    appendFileSync(at + 'activity.jsonl', launcherLine({ subtype: 'started', run: 1, time }))
-    appendFileSync(at + 'activity.jsonl', launcherLine({ subtype: 'exited', run: 1, time, code: 0 }))
+    const { started, exited } = leftAgent(dir, name)
+    started()
+    exited()
   }
   const damaged = []
-  const agents = new Agents({
-    dir, runtimes: { claude }, program: async () => '/bin/true', environment: {}, maxAgents: 100, resumeTurns: false,
-    clock: systemClock, logger: createLogger({ level: 'silent', stderr: 'none' }), nextRevision: () => 1,
-    changed() {}, observed() {}, grown: (agent) => { while (agent.catchUp()); }, removed() {}, crashLoops() {}, damaged: (path) => damaged.push(path),
-  })
+  const agents = agentsIn(dir, { damaged: (path) => damaged.push(path) })
   const known = () => names.filter((name) => agents.find(name)?.ended).length
   const all = []
   const useUp = () => { try { for (;;) all.push(openSync('/dev/null', 'r')) } catch {} }

@@ -1,0 +1,50 @@
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Agents, type AgentsOptions } from '../../src/agents/agents.ts'
+import { launcherLine } from '../../src/agents/decode.ts'
+import { claude } from '../../src/agents/runtimes/claude/index.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { createLogger } from '../../src/platform/log.ts'
+
+/** The agents in folder `dir`, of a daemon without a link. */
+export const agentsIn = (dir: string, options: Partial<AgentsOptions> = {}) =>
+  new Agents({
+    dir,
+    runtimes: { claude },
+    program: async () => '/bin/true',
+    environment: {},
+    maxAgents: 1000,
+    resumeTurns: false,
+    clock: systemClock,
+    logger: createLogger({ level: 'silent', stderr: 'none' }),
+    nextRevision: () => 1,
+    changed: () => {},
+    observed: () => {},
+    grown: (agent) => void agent.catchUp(),
+    removed: () => {},
+    crashLoops: () => {},
+    damaged: () => {},
+    ...options,
+  })
+
+const TIME = '2026-01-01T00:00:00.000Z'
+
+/**
+ * Makes the folder of an agent whose first run was launched by an earlier daemon. The journal is left to the caller.
+ * @param run fields of `run.json`
+ */
+export function leftAgent(dir: string, agent_id: string, run: object = {}) {
+  const at = (name: string) => join(dir, agent_id, name)
+  const note = (what: object) =>
+    appendFileSync(at('activity.jsonl'), launcherLine({ run: 1, time: TIME, ...what } as never))
+  for (const folder of ['', 'in', 'fed', 'run.1']) mkdirSync(at(folder), { recursive: true })
+  const spec = { version: 1, agent_id, command_id: 'c-1', created_at: TIME, spec: { cwd: dir } }
+  const first = { version: 1, run: 1, program: '/bin/true', launched_at: TIME, initialize_id: 'i' }
+  writeFileSync(at('spec.json'), JSON.stringify(spec))
+  writeFileSync(at('run.json'), JSON.stringify({ ...first, ...run }))
+  return {
+    at,
+    started: () => note({ subtype: 'started' }),
+    exited: (code = 0) => note({ subtype: 'exited', code }),
+  }
+}
