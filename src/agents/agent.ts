@@ -55,7 +55,7 @@ export class Agent {
   revision: number
   /** Until when an automatic restart is held back (ms since 1970). */
   heldUntil: number | undefined
-  /** Since when its run waits for its turn to be launched (ISO 8601), or whether it takes long to be ready. */
+  /** When its run was queued for launch (ISO 8601), and whether it is slow to become ready. */
   launching: { queuedSince?: string | undefined; slow?: true } = {}
   /** Ended, but started again in a moment: what is said to it then is kept for its next run. */
   returning = false
@@ -158,7 +158,7 @@ export class Agent {
     })
     if (to === from) return undefined
     this.sent = to
-    // What was written down while there was no server must not outlive this.
+    // A record from the time without a server must not survive the first frame.
     if (this.contact.begin(to)) this.#saveNow()
     if (changed) this.touch()
     else this.#waiters.wake()
@@ -196,8 +196,9 @@ export class Agent {
   }
 
   /**
-   * Begins a new generation of the journal, for a server that has it up to `offset`: all that no server has had goes
-   * there, or the whole of it where the server has less than that. @throws the system's error
+   * Begins a new generation of the journal for a server that has the journal up to `offset`. Moves everything that no
+   * server has had to that offset, or the whole journal if the server has less than this daemon knew of.
+   * @throws the system's error
    */
   beginGeneration(offset: number) {
     const unknown = this.journal.lineStart(this.contact.known) ?? this.#snapshot.offset
@@ -215,7 +216,7 @@ export class Agent {
     this.#unsaved = 'changed'
   }
 
-  /** All that earlier daemons left is read, and nothing was added to it yet. */
+  /** The journal of earlier daemons has been read to its end, before this daemon added to it. */
   taken() {
     this.contact.taken(this.#snapshot.offset)
     this.#unsaved = 'changed'
@@ -254,7 +255,7 @@ export class Agent {
     this.#snapshot.state = 'failed'
     this.#snapshot.since = this.#now()
     this.touch()
-    // The next daemon would launch it otherwise.
+    // Otherwise the next daemon would launch it.
     this.#saveNow()
   }
 
@@ -301,7 +302,7 @@ export class Agent {
 
   /**
    * Waits until `holds`, which may depend on anything here.
-   * @returns whether it held within `timeoutMs`, and while this daemon has the agent
+   * @returns whether it held within `timeoutMs` and before the agent was closed
    */
   until(holds: () => boolean, timeoutMs?: number, signal?: AbortSignal): Promise<boolean> {
     return this.#waiters.until(holds, timeoutMs, signal)
@@ -364,7 +365,7 @@ export class Agent {
     try {
       this.save()
     } catch {
-      // A full disk: saved with the next one.
+      // A full disk: the next save includes it.
     }
   }
 
@@ -387,7 +388,7 @@ export class Agent {
     return changed
   }
 
-  /** A run that lives is in the session it was started on; one that failed has changed nothing. */
+  /** Adopts the session of a resumed run once the run is ready. A run that fails leaves the agent's session as it was. */
   #isIn({ session }: RunRecord) {
     if (this.ready && session?.mode === 'resume') this.#snapshot.session_id = session.id
   }

@@ -112,15 +112,15 @@ export class Agents {
         const obstacle = obstacleTo(error, join(dir, name))
         if (obstacle && (!agent || obstacle === error)) throw obstacle
         logger.error({ agent_id: name, err: error }, 'agent could not be taken over')
-        // Where it is loaded, the disk is full, for instance: it is looked after from here on.
+        // Once loaded, an agent stays under supervision whatever went wrong, such as a full disk.
         if (!agent) this.#options.damaged(join(dir, name))
       }
     }
   }
 
   /**
-   * Makes a new agent and launches it, or has it wait for its turn: its state says what becomes of it then. The same
-   * command again finds what it did the first time.
+   * Creates an agent and launches it, or queues it for launch, in which case the agent's state tells how the launch went.
+   * Repeating a command returns the agent that the first one created.
    * @throws CommandFailure
    */
   async start(command: CommandOf<'agent:start'>): Promise<Agent> {
@@ -141,14 +141,16 @@ export class Agents {
     const record: SpecRecord = { version: 1, agent_id, command_id, created_at: this.#now(), spec }
     const run = firstRun(record, program)
     const folder = makeFolder(this.#options.dir, record, run)
-    const begin = () =>
-      this.#launches.add(this.#open(new Agent(folder, record, run, runtime, this.#context())))
-    const launched = (async () => begin())().catch(async (error) => {
-      // The next daemon would launch what is left of it, although the server was told that it is not there.
+    const begin = async () => {
+      const agent = this.#open(new Agent(folder, record, run, runtime, this.#context()))
+      await this.#launches.add(agent)
+    }
+    const launched = begin().catch(async (error) => {
+      // The server is told that the start failed: a folder left behind would be launched by the next daemon.
       if (!existsSync(folder.claim(run.run))) await this.#withdraw(folder.dir, agent_id)
       throw error
     })
-    // One that waits for its turn can be told to stop meanwhile.
+    // A queued agent is returned at once, so that a stop can reach it.
     if (this.#agents.get(agent_id)?.launching.queuedSince === undefined) await launched
     else launched.catch(() => {})
     return this.get(agent_id)
@@ -192,7 +194,7 @@ export class Agents {
     if (commandId !== undefined) agent.inbox.mark(resumedId(agent.id, commandId))
     agent.begun(next)
     const launched = this.#launches.add(agent)
-    // A command's answer waits for more than that.
+    // The command's answer waits until the agent is ready, not just launched.
     if (commandId !== undefined) return void launched.catch(() => {})
     await launched
   }
@@ -202,7 +204,7 @@ export class Agents {
     if (this.#launches.cancel(agent)) endUnlaunched(agent, options)
     await this.#resuming.get(agent)?.settled
     this.#restarts.cancel(agent)
-    // An earlier daemon was killed while it stopped the agent for a restart.
+    // An earlier daemon was killed while it was stopping the agent for a restart.
     if (!agent.ended && options.cause !== 'rebooted') forgo(agent)
     if (nextRestart(agent, this.#options.clock.now())) stayEnded(agent)
     await stop(agent, options)
@@ -297,7 +299,7 @@ export class Agents {
       this.#options.logger.info({ agent_id: agent.id, pid: agent.process?.agent.pid }, 'agent taken over')
       this.#unseen.add(agent)
       if (!agent.ready) void this.#launches.watch(agent)
-      // Whoever was stopping it did not live to see its end.
+      // The daemon that was stopping it did not live to see its end.
       const { stopping } = agent.snapshot
       const commandId = `taken-over-${this.#now()}`
       const stopped = agent.run.recall
@@ -318,7 +320,7 @@ export class Agents {
     return agent
   }
 
-  /** Leaves nothing of an agent that could not be started. What cannot be deleted now goes when a daemon starts. */
+  /** Removes an agent that could not be started. A daemon's start deletes what cannot be deleted now. */
   async #withdraw(dir: string, agentId: string) {
     const agent = this.#agents.get(agentId)
     if (agent) await this.remove(agent).catch(() => {})

@@ -2,7 +2,7 @@ import type { Event } from '../protocol/index.ts'
 
 type Request = Extract<Event, { kind: 'permission_request' }>
 
-/** Whether a sub-agent asks and the runtime does not say which tool use started it. */
+/** Whether the request comes from a sub-agent without naming the tool use that started the sub-agent. */
 export const isOfSubagent = (event: Event): event is Request =>
   event.kind === 'permission_request' &&
   event.subagent_id !== undefined &&
@@ -10,9 +10,9 @@ export const isOfSubagent = (event: Event): event is Request =>
   event.parent_tool_use_id === undefined
 
 /**
- * Says whose request it is: the sub-agent has told of the tool use that it asks about, and whose that is.
- * @param before the lines before it, the last first, as their events
- * @returns the same event if none of them does
+ * Adds to a request the tool use that started its sub-agent, found in the sub-agent's earlier `tool_use` event.
+ * @param before events of the preceding lines, the latest line first
+ * @returns the event itself if none of them tells
  */
 export function withParent(event: Request, before: Iterable<Event[]>): Event {
   for (const events of before)

@@ -2,11 +2,11 @@ import type { AgentStatus } from '../protocol/index.ts'
 
 type Task = NonNullable<AgentStatus['background_tasks']>[number]
 
-/** Of many tasks, and of what a task is for, a status carries only so much. */
+/** Maximum number of tasks in a status, and maximum length of each of their texts. */
 const TASKS = 32
 const CHARS = 200
 
-/** The tasks that run beside an agent's turns, from the runtime's own list; undefined where there are none. */
+/** Reads the tasks that run beside an agent's turns from the runtime's own list. @returns undefined if there are none */
 export function backgroundTasks(listed: unknown[]): Task[] | undefined {
   const tasks = listed.slice(0, TASKS).flatMap((entry): Task[] => {
     const { task_id, task_type, description } = (entry ?? {}) as Record<string, unknown>

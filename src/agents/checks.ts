@@ -18,7 +18,7 @@ const KEEP = {
 
 /**
  * Checks that an agent can work in `cwd`.
- * @param again for an agent that was started there before
+ * @param again whether the agent was started there before
  * @throws CommandFailure
  */
 export function checkCwd(cwd: string, { again = false } = {}) {
@@ -61,7 +61,7 @@ export function runtimeOf(runtimes: Record<string, Runtime>, name: string): Runt
   })
 }
 
-/** That one more agent may run. @throws CommandFailure */
+/** Checks that one more agent may run. @throws CommandFailure */
 export function checkRoom(agents: Iterable<{ ended: boolean }>, maxAgents: number) {
   const running = [...agents].filter((agent) => !agent.ended).length
   if (running < maxAgents) return

@@ -1,21 +1,21 @@
 import { bootId } from '../platform/process-identity.ts'
 import type { CursorRecord } from './records.ts'
 
-/** What a server can know of a journal. A server that says it has more has it from another copy of this machine. */
+/** What a server can have of a journal. A server that has more got it before this machine was set back, or from a copy. */
 export class Contact {
-  /** Journal bytes that the server had for certain when it was last there. */
+  /** Journal bytes that the server was certain to have when the link ended. */
   #known: number
-  /** Journal bytes that were ever sent, or may have been by an earlier daemon. */
+  /** Journal bytes ever sent, including those that an earlier daemon may have sent. */
   #told: number
   #linked = false
-  /** `cursor.json` says that there is no server. */
+  /** Whether `cursor.json` says that there is no server. */
   #written: boolean
-  /** An earlier daemon has lost the server, and written down how things stood then. */
+  /** Whether an earlier daemon recorded `known` and `told` when its link ended. */
   readonly #inherited: boolean
 
   constructor(apart: CursorRecord['apart'], end: number) {
     this.#written = apart !== undefined
-    // After a power failure it may be older than what was sent.
+    // A record from before a reboot is not trusted: a power failure may have lost a newer one.
     const valid = apart !== undefined && apart.boot_id === bootId() && apart.told <= end
     this.#inherited = valid
     this.#known = valid ? apart.known : end
@@ -30,30 +30,30 @@ export class Contact {
     return this.#told
   }
 
-  /** What to write down: nothing while there is a server. */
+  /** The record for `cursor.json`; undefined while there is a server. */
   get apart(): CursorRecord['apart'] {
     return this.#linked ? undefined : { known: this.#known, told: this.#told, boot_id: bootId() }
   }
 
-  /** The journal was read to its end, `end`, before anything was added to it here. */
+  /** The journal has been read to its end, `end`, before this daemon added to it. */
   taken(end: number) {
     if (!this.#inherited) this.#known = this.#told = end
   }
 
-  /** The journal is sent up to `to`. @returns whether that has to be written down first */
+  /** The journal is sent up to `to`. @returns whether the cursor has to be saved first */
   begin(to: number): boolean {
     this.#told = Math.max(this.#told, to)
     this.#linked = true
     return this.#written
   }
 
-  /** What no server has had begins at `offset` now. */
+  /** The bytes that no server has had now begin at `offset`. */
   moved(offset: number) {
     this.#known = offset
     this.#told = offset
   }
 
-  /** @param acked journal bytes that it had */
+  /** The link has ended. @param acked journal bytes that the server had by then */
   end(acked: number) {
     if (this.#linked) this.#known = acked
     this.#linked = false

@@ -3,12 +3,12 @@ import type { Snapshot } from './records.ts'
 
 type TurnResult = Event & { kind: 'turn_result' }
 
-/** Ends at which a runtime still writes down what its session has cost, as the next process in it goes on from. */
+/** Signals at which a runtime still saves its session's cost, for the next process in that session to continue from. */
 const ORDERLY_SIGNALS: unknown[] = [undefined, 'SIGTERM', 'SIGINT', 'SIGHUP']
 
 /**
- * What an agent has cost, in US dollars. A runtime counts by process and session: it begins at 0 again after a cleared
- * conversation or a kill, and goes on from what it last wrote down when it is resumed. Here costs only add up.
+ * Returns what an agent has cost in all, in US dollars; the sum never falls. A runtime counts per process and session:
+ * it starts at 0 again after a cleared conversation or a kill, and a resumed one continues from what was last saved.
  */
 export function costAfter(snapshot: Snapshot, event: TurnResult): number | undefined {
   const { total_cost_usd: shown } = event
@@ -20,7 +20,7 @@ export function costAfter(snapshot: Snapshot, event: TurnResult): number | undef
   return (total ?? 0) === counted ? Math.max(total ?? 0, shown) : (total ?? 0) + Math.max(0, shown - counted)
 }
 
-/** The process has ended: the next one in its session counts on from what this one has written down. */
+/** Notes the end of a process: the next one in its session counts on from what this one saved. */
 export function settleCosts(snapshot: Snapshot, { code, signal }: Pick<Exit, 'code' | 'signal'>) {
   if (!snapshot.meter) return
   const { now, saved } = snapshot.meter
@@ -28,7 +28,7 @@ export function settleCosts(snapshot: Snapshot, { code, signal }: Pick<Exit, 'co
   snapshot.meter = { now: counted, saved: counted }
 }
 
-/** Whether all that the runtime has counted is of this turn. */
+/** Whether everything that the runtime has counted belongs to this turn. */
 function isFirst({ usage, model_usage }: TurnResult): boolean {
   const models = Object.values(model_usage ?? {}) as (Record<string, unknown> | null)[]
   const sum = (field: string) => models.reduce((tokens, model) => tokens + Number(model?.[field] ?? 0), 0)

@@ -15,7 +15,7 @@ const LauncherLine = z.object({
 })
 type LauncherLine = z.infer<typeof LauncherLine>
 
-/** What the daemon writes where a journal goes on that was set back. */
+/** Line that the daemon writes where a journal continues after it was set back. */
 const SetBackLine = z.object({
   type: z.literal('journal'),
   subtype: z.literal('set_back'),
@@ -28,7 +28,7 @@ type SetBackLine = z.infer<typeof SetBackLine>
 
 const SET_BACK_PREFIX = '{"type":"journal","subtype":"set_back",'
 
-/** Without its newline. */
+/** Returns the line without its newline. */
 export const setBackLine = (line: Omit<SetBackLine, 'type' | 'subtype'>) =>
   JSON.stringify({ type: 'journal', subtype: 'set_back', ...line })
 
@@ -147,7 +147,7 @@ function behindTear(text: string, runtime: (line: string) => EventBody[]): Event
   return undefined
 }
 
-/** @returns undefined for what is no JSON */
+/** @returns undefined if the text is not valid JSON */
 function fromJson(text: string): unknown {
   try {
     return JSON.parse(text)

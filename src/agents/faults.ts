@@ -3,9 +3,9 @@ import type { Snapshot } from './records.ts'
 
 const MESSAGE_CHARS = 500
 const NAME_CHARS = 100
-/** Problems of each kind, and hooks under way, that are kept. */
+/** Maximum number of problems of each kind, and of hooks under way. */
 const KEPT = 20
-/** How long a hook runs before somebody may want to know of it. */
+/** How long a hook may run before the status reports it as a problem. */
 export const HOOK_IS_SLOW_MS = 10_000
 
 type Of<K extends Event['kind']> = Extract<Event, { kind: K }>
@@ -15,7 +15,7 @@ export const turnFailure = (outcome: string, words: string | undefined): TurnFai
   ...(words && { message: shorten(words, MESSAGE_CHARS) }),
 })
 
-/** @returns undefined for a turn that succeeded, one of a sub-agent, and one that somebody interrupted */
+/** @returns undefined if the turn succeeded, was interrupted, or belongs to a sub-agent */
 export function turnFailureOf(event: Of<'turn_result'>): TurnFailure | undefined {
   if (!event.is_error || event.parent_tool_use_id !== undefined) return undefined
   if (event.terminal_reason?.startsWith('aborted')) return undefined
@@ -23,10 +23,10 @@ export function turnFailureOf(event: Of<'turn_result'>): TurnFailure | undefined
   return turnFailure(outcome, event.errors?.length ? event.errors.join('; ') : event.text)
 }
 
-/** States of an MCP server in which nothing is missing. */
+/** States of an MCP server that are no problem. */
 const AT_WORK = ['connected', 'disabled']
 
-/** At each turn the runtime says which MCP servers it has. @returns whether something has changed */
+/** Takes in the list of MCP servers that the runtime gives at each turn. @returns whether the problems have changed */
 export function serversSeen(snapshot: Snapshot, { mcp_servers }: Of<'session'>): boolean {
   if (mcp_servers === undefined) return false
   const failed = mcp_servers.flatMap((entry): AgentProblem[] => {
@@ -38,7 +38,7 @@ export function serversSeen(snapshot: Snapshot, { mcp_servers }: Of<'session'>):
   return replace(snapshot, ({ kind }) => kind !== 'mcp_server', failed.slice(0, KEPT))
 }
 
-/** A hook has begun or ended. @returns whether something that a status tells has changed */
+/** Takes in a hook's start or end. @returns whether the problems have changed */
 export function hookSeen(snapshot: Snapshot, event: Of<'hook'>, now: string): boolean {
   const id = event.hook_id ?? event.name
   const name = shorten(event.name, NAME_CHARS)
@@ -55,7 +55,7 @@ export function hookSeen(snapshot: Snapshot, event: Of<'hook'>, now: string): bo
   return replace(snapshot, rest, problem ? [problem] : [])
 }
 
-/** How a hook failed; undefined for one that did not, or that only refused. */
+/** Says how a hook failed. @returns undefined if it succeeded, or only refused what it was asked about (exit code 2) */
 function hookFailure({ outcome, exit_code }: Of<'hook'>) {
   if (outcome === undefined || outcome === 'success' || exit_code === 2) return undefined
   return outcome === 'error' ? 'failed' : shorten(outcome, NAME_CHARS)
@@ -67,7 +67,7 @@ function detailOf({ exit_code, output }: Of<'hook'>) {
   return detail !== '' && { detail: shorten(detail, MESSAGE_CHARS) }
 }
 
-/** Problems as a status tells them: with hooks that have been running for long. */
+/** Returns the problems for a status, including hooks that have been running too long. */
 export function problemsOf({ problems = [], hooks = [] }: Snapshot, now: number): AgentProblem[] {
   const slow = hooks.filter(({ since }) => now - Date.parse(since) >= HOOK_IS_SLOW_MS)
   return [

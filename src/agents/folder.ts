@@ -8,7 +8,7 @@ import type { RunRecord, SpecRecord } from './records.ts'
 /** Where everything of one agent is. See README.md beside this file for who writes what. */
 export interface AgentFolder {
   readonly dir: string
-  /** `dir` without links: what the agent's processes are marked with. */
+  /** `dir` with links resolved; the agent's processes carry it as their mark. */
   readonly mark: string
   readonly spec: string
   readonly run: string
@@ -54,7 +54,7 @@ export function agentFolder(dir: string): AgentFolder {
   }
 }
 
-/** Agents that have a folder in `parent`. What was being made or removed when a daemon ended goes. */
+/** Lists the agents that have a folder in `parent`, and deletes folders whose creation or removal was cut short. */
 export function namesIn(parent: string): string[] {
   const names = readdirSync(parent)
   for (const name of names)

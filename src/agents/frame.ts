@@ -7,7 +7,7 @@ export interface Frame {
   /** Generation of the journal that these bytes belong to; absent for the first. */
   journal?: string
   events: Event[]
-  /** It ends with its generation, not with the journal. */
+  /** Whether the frame ends at the end of a generation that another one follows. */
   more: boolean
 }
 

@@ -6,15 +6,15 @@ import { setBackLine } from './decode.ts'
 import type { Journal } from './journal.ts'
 import { moveOn } from './move-on.ts'
 
-/** `generations.json`: every generation of a journal but the first, which has no name, in order. */
+/** `generations.json`: the generations of a journal in order, without the first, which has no name. */
 const GenerationsRecord = z.object({
   version: z.literal(1),
   generations: z.array(
     z.object({
       name: JournalName,
-      /** Where the generation before it ends on this machine. */
+      /** Where the previous generation ends on this machine. */
       from: Offset,
-      /** Where it begins. Between `from` and here the file has nothing to read. */
+      /** Where this generation begins. The bytes from `from` up to here are a hole. */
       at: Offset,
     }),
   ),
@@ -27,7 +27,7 @@ export interface Span {
   to: number
 }
 
-/** The generations of one journal: a new one begins whenever its machine turns out to have been set back. */
+/** The generations of one journal. A new one begins when its machine turns out to have been set back. */
 export class Generations {
   readonly #path: string
   readonly #all: Generation[]
@@ -36,45 +36,45 @@ export class Generations {
     this.#path = path
     const size = journal.size()
     const read = readJson(path, GenerationsRecord)
-    // One that the journal does not reach was never written.
+    // A generation beyond the journal's end was never written.
     this.#all = read.ok ? read.value.generations.filter(({ at }) => at <= size) : []
     journal.holes = this.#holes
   }
 
-  /** Name of the present one; undefined for the first. */
+  /** Name of the present generation; undefined for the first. */
   get current(): string | undefined {
     return this.#all.at(-1)?.name
   }
 
   get #holes(): Span[] {
     const holes = this.#all.map(({ from, at }) => ({ from, to: at }))
-    // A later one may reach over those before it.
+    // A later hole may cover earlier ones.
     return holes.filter(({ from }, n) => holes.slice(n + 1).every((later) => later.from > from))
   }
 
-  /** Name of the one that the byte at `offset` belongs to. */
+  /** Returns the name of the generation with the byte at `offset`; undefined for the first. */
   at(offset: number): string | undefined {
     return this.#all.findLast(({ at }) => at <= offset)?.name
   }
 
-  /** Where the one with the byte at `offset` ends; Infinity for the present one. */
+  /** Returns where the generation with the byte at `offset` ends; Infinity for the present one. */
   endOf(offset: number): number {
     return this.#all.find(({ at }) => at > offset)?.at ?? Number.POSITIVE_INFINITY
   }
 
-  /** Whether a server that has this generation up to `offset` has what this journal says up to there. */
+  /** Whether a server that has generation `name` up to `offset` has the same bytes as this journal up to there. */
   includes(name: string | undefined, offset: number): boolean {
     const index = this.#all.findIndex((generation) => generation.name === name)
     if (index === -1 && name !== undefined) return false
     const next = this.#all[index + 1]
-    // Up to the beginning of the next: a server has the bytes between as well.
+    // Up to the start of the next generation: the bytes in between are a hole that a server counts as received.
     return next === undefined || offset <= next.at
   }
 
   /**
-   * Begins a new one at offset `to` or a little behind it, with what the journal has from `from` on.
+   * Begins a new generation at offset `to` or a little after it, with the journal's lines from `from` on.
    * @param running whether the agent may be appending meanwhile
-   * @returns how far the end of that was moved
+   * @returns how far the journal's end has moved, in bytes
    * @throws the system's error
    */
   begin(journal: Journal, { from, to, running, time }: Span & { running: boolean; time: string }): number {
@@ -86,7 +86,7 @@ export class Generations {
     try {
       writeAtomic(this.#path, JSON.stringify({ version: 1, generations: this.#all }), { durable: true })
     } catch {
-      // A full disk: the next daemon takes the hole for a line that it cannot read.
+      // A full disk: the next daemon reads the hole as one unreadable line.
     }
     return shift
   }

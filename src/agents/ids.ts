@@ -12,8 +12,8 @@ export function uuidFrom(...parts: (string | number)[]): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`
 }
 
-/** The mark that a permission request was answered, by whichever command. */
+/** Returns the mark of an answered permission request, whichever command answered it. */
 export const answeredId = (agentId: string, requestId: string) => uuidFrom('answered', agentId, requestId)
 
-/** The mark that a command has resumed an agent. */
+/** Returns the mark of a command that has resumed an agent. */
 export const resumedId = (agentId: string, commandId: string) => uuidFrom('resume', agentId, commandId)

@@ -129,10 +129,10 @@ export class Inbox {
     if (!this.#accepted.has(id)) this.#record(id)
   }
 
-  /** Takes what the runtime says of prompts. @returns whether there are fewer that it has not begun with */
+  /** Takes in what an event tells about prompts. @returns whether the number of unsettled prompts has changed */
   heard(event: Event): boolean {
     if (event.kind === 'prompt_state' && event.state === 'queued') this.queued(event.prompt_id)
-    // Either says that the runtime has begun with the prompt; older versions only echo it.
+    // Both mean that the runtime has begun with the prompt; older versions only echo it.
     else if ((event.kind === 'prompt_state' || event.kind === 'user') && event.prompt_id !== undefined) {
       const before = this.unsettled
       this.settle(event.prompt_id)

@@ -2,7 +2,7 @@ import type { Content, ContentBlock, Event } from '../protocol/index.ts'
 
 type Prompt = Extract<Event, { kind: 'user' }>
 
-/** Events that never stand between the echoes of prompts and the message in which they are joined. */
+/** Events that never come between the echoes of queued prompts and the message that joins them. */
 const OF_ANOTHER_TURN: ReadonlySet<Event['kind']> = new Set([
   'process_started',
   'process_exited',
@@ -15,10 +15,10 @@ const OF_ANOTHER_TURN: ReadonlySet<Event['kind']> = new Set([
 ])
 
 /**
- * Prompts that were queued are given to the model together: the runtime echoes each, but for the last one all of them,
- * joined under the last one's id.
- * @param before the lines before it, the last first, as their events
- * @returns the event with the last prompt alone, so that each is said once; the same event where nothing is joined
+ * Removes earlier prompts from the echo of the last one. A runtime gives queued prompts to the model together: it echoes
+ * each of them, except that the last echo contains all of them under the last prompt's id.
+ * @param before events of the preceding lines, the latest line first
+ * @returns the event with the last prompt alone; the event itself if nothing is joined
  */
 export function withoutEarlier(event: Event, before: Iterable<Event[]>): Event {
   if (!mayJoin(event)) return event
@@ -39,7 +39,7 @@ export function withoutEarlier(event: Event, before: Iterable<Event[]>): Event {
   return event
 }
 
-/** Whether an event may hold several prompts: only then the lines before it are of interest. */
+/** Whether an event may contain several prompts, so that the preceding lines have to be read. */
 export const mayJoin = (event: Event): event is Prompt & { content: ContentBlock[] } =>
   event.kind === 'user' &&
   event.prompt_id !== undefined &&
@@ -50,7 +50,7 @@ export const mayJoin = (event: Event): event is Prompt & { content: ContentBlock
 const blocksOf = (content: Content): ContentBlock[] =>
   typeof content === 'string' ? [{ type: 'text', text: content }] : content
 
-/** What follows `first` in `all`; undefined if `all` does not begin with it, or nothing follows. */
+/** Returns what follows `first` in `all`; undefined if `all` does not begin with `first`, or nothing follows. */
 function behind(all: ContentBlock[], first: ContentBlock[]): Content | undefined {
   if (first.length >= all.length || !first.every((block, index) => isSame(all[index]!, block)))
     return undefined

@@ -7,10 +7,10 @@ const NEWLINE = 10
 /** One read(2) from the page cache takes microseconds; more would hold up the event loop. */
 const CHUNK_BYTES = 256 * 1024
 
-/** Journals that stay open between two reads; with many agents the descriptors would be used up otherwise. */
+/** Maximum number of journals that stay open between reads, so that many agents do not use up the file descriptors. */
 const KEPT_OPEN = 32
 
-/** The one that was used longest ago comes first. */
+/** Open journals, the least recently used first. */
 const kept = new Set<Journal>()
 
 /** One buffer for all journals: reading is synchronous, so nobody else is in it. */
@@ -35,7 +35,7 @@ export class Journal {
   #fd: number | undefined
   /** A started line that has no newline yet: where it starts, and how far it was searched for one. */
   #open = { start: -1, searched: 0 }
-  /** Where there is nothing to read, in order, each from the start of a line to the start of another. */
+  /** Spans without anything to read, in order. Each reaches from the start of a line to the start of another. */
   holes: readonly Span[] = []
 
   constructor(path: string) {
@@ -96,7 +96,7 @@ export class Journal {
     return at
   }
 
-  /** Whether nothing is cut in two at `offset`. Also where the file cannot be read, which is told elsewhere. */
+  /** Whether no line is cut in two at `offset`. True for a file that cannot be read, which is reported elsewhere. */
   isLineStart(offset: number): boolean {
     if (offset <= 0 || this.holes.some(({ from, to }) => from <= offset && offset <= to)) return true
     const before = Buffer.alloc(1)
@@ -108,7 +108,7 @@ export class Journal {
     }
   }
 
-  /** Where the first line at or behind `offset` starts; undefined while none does. */
+  /** Returns where the first line at or after `offset` starts; undefined while there is none. */
   lineStart(offset: number): number | undefined {
     if (offset <= 0) return 0
     const hole = this.holes.find(({ from, to }) => from < offset && offset <= to)
@@ -141,7 +141,7 @@ export class Journal {
     appendFileSync(this.path, text, { mode: 0o600 })
   }
 
-  /** Whoever reads it later opens it again. */
+  /** Closes the file; the next read opens it again. */
   close() {
     kept.delete(this)
     if (this.#fd !== undefined) closeSync(this.#fd)

@@ -7,14 +7,14 @@ type Launched = Pick<Agent, 'folder' | 'run' | 'runtime'>
 const linkOf = ({ folder, runtime }: Launched) => join(folder.dir, runtime.name)
 
 /**
- * Keeps a program that its updates delete, for as long as an agent runs: it may start itself again for some of its
- * tools. A hard link costs nothing while there are others.
- * @returns the path to start it by: the link, or its own where it needs none, or can have none
+ * Keeps a program that its own updates delete for as long as an agent runs, since the program may start itself again for
+ * some of its tools. A hard link takes no space while the original exists.
+ * @returns the path to start it by: the link, or the original path if no link is needed or possible
  */
 export function keepProgram(agent: Launched): string {
   const { program } = agent.run
   const link = linkOf(agent)
-  // It runs already.
+  // The run has been launched already.
   if (existsSync(agent.folder.claim(agent.run.run))) return existsSync(link) ? link : program
   try {
     rmSync(link, { force: true })
@@ -23,10 +23,10 @@ export function keepProgram(agent: Launched): string {
     linkSync(file, link)
     return link
   } catch {
-    // On another file system, or not this user's to link.
+    // On another file system, or this user may not link it.
     return program
   }
 }
 
-/** For an agent that has ended: an old version is not kept for nothing. */
+/** Deletes the link of an agent that has ended, so that an old version does not stay on disk. */
 export const releaseProgram = (agent: Launched) => rmSync(linkOf(agent), { force: true })

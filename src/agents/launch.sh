@@ -39,8 +39,8 @@ feed() {
   done
 }
 
-# The newest lines that tell. An agent that has not told yet was never given anything to do. What it has running in the
-# background it may have told long ago: zeros stand for the part of a journal that was given back to the disk.
+# Whether the newest lines on the agent's state and on its background tasks say that it is idle. Without any, the agent
+# was never given work. The line on tasks may be far back; the zeros are the part of the journal given back to the disk.
 is_idle() {
   tail -c 1048576 "$d/activity.jsonl" | grep -e "$state_pattern" -e '^{"type":"launcher"' | tail -n 1 |
     grep -q -e "$idle_pattern" -e '^{"type":"launcher"' || return 1
@@ -87,7 +87,7 @@ note started || exit 1
 
 trap : HUP INT TERM
 # The agent holds its own input open for writing too, so it never sees an end of file. What it writes elsewhere is as
-# private as its user wants it to be. Its own variables are set last: nothing but its program is run with them.
+# private as its user wants it to be. Its own variables are set last, so that only its program runs with them.
 { umask "$mask"; . "$d/env.sh"; exec "$@"; } 0<>"$d/stdin" >>"$d/activity.jsonl" 2>>"$d/stderr.log" &
 agent=$!
 agent_identity=$(identity "$agent")

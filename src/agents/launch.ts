@@ -90,7 +90,7 @@ export async function launch(agent: Agent, { environment, shelter }: LaunchOptio
   await start(bare)
 }
 
-/** What a run is told before everything else. @throws the file system's error */
+/** Puts the input that a run gets before all else. @throws the file system's error */
 export function putFirst({ inbox, record, run, runtime }: Agent) {
   const { prompt } = record.spec
   inbox.put(runtime.initialize(run.initialize_id), { first: true })

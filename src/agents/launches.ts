@@ -6,11 +6,11 @@ import { type LaunchOptions, launch, putFirst } from './launch.ts'
 import { notLaunched } from './obstacles.ts'
 import { forgo } from './recall.ts'
 
-/** Agents that start at once: each needs a core for a second or more until it is ready. */
+/** Maximum number of agents that start at once. Each needs a core for a second or more until it is ready. */
 export const AT_ONCE = Math.max(4, 2 * availableParallelism())
-/** From an agent's launch until its start is called slow, and no longer keeps others waiting. */
+/** How long a start may take before it is called slow and no longer keeps others waiting. */
 const SLOW_MS = 10_000
-/** A run that was written down longer ago than this is given the time of its launch. */
+/** A run recorded longer ago than this gets the time of its launch as `launched_at`. */
 const STALE_MS = 1000
 
 export interface LaunchesOptions extends Pick<LaunchOptions, 'environment'> {
@@ -20,7 +20,7 @@ export interface LaunchesOptions extends Pick<LaunchOptions, 'environment'> {
   logger: Logger
 }
 
-/** Brings agents to life, only so many at a time; the others wait for their turn. */
+/** Launches agents, at most `AT_ONCE` at a time; the others are queued. */
 export class Launches {
   readonly #options: LaunchesOptions
   readonly #waiting = new Map<Agent, (launches: boolean) => void>()
@@ -34,12 +34,12 @@ export class Launches {
   }
 
   /**
-   * Launches the agent's present run when its turn comes. Resolves then, or when the agent no longer waits for it.
-   * @throws CommandFailure when it cannot be launched: the agent has failed
+   * Launches the agent's present run when its turn comes. Resolves when it is launched, or no longer queued.
+   * @throws CommandFailure if it cannot be launched; the agent has failed then
    */
   async add(agent: Agent): Promise<void> {
     try {
-      // What is said to it meanwhile comes behind that.
+      // Put before the wait, so that input sent meanwhile follows it.
       putFirst(agent)
       if (!(await this.#turn(agent))) return
       const launching = this.#launch(agent)
@@ -59,7 +59,7 @@ export class Launches {
     void this.watch(agent).then(() => this.#leave())
   }
 
-  /** Says of an agent that is being started when it takes long. Resolves when it is ready, has ended, or is slow. */
+  /** Marks an agent as slow if its start takes long. Resolves when it is ready, has ended, or is slow. */
   async watch(agent: Agent): Promise<void> {
     const { run } = agent.run
     const over = () => agent.ready || agent.runEnded || agent.run.run !== run
@@ -70,7 +70,7 @@ export class Launches {
     agent.touch()
   }
 
-  /** The agent is not to be started any more. @returns whether it still waited for its turn */
+  /** Takes an agent out of the queue. @returns whether it was queued */
   cancel(agent: Agent): boolean {
     this.#watched.delete(agent)
     const decide = this.#waiting.get(agent)
@@ -80,7 +80,7 @@ export class Launches {
     return decide !== undefined
   }
 
-  /** Launches nothing more: those that wait are the next daemon's. Resolves when what was being launched is. */
+  /** Launches no further agents; the next daemon launches those in the queue. Resolves when launches under way are done. */
   async close(): Promise<void> {
     this.#closed = true
     for (const decide of this.#waiting.values()) decide(false)
@@ -113,7 +113,7 @@ export class Launches {
 
   async #launch(agent: Agent) {
     const { environment, shelter, now, logger } = this.#options
-    // It was to be stopped for a restart of the daemon, and had not come to life yet: this brings it back.
+    // This launch already brings back an agent that a restart was about to stop before it was launched.
     forgo(agent)
     const launched_at = now()
     if (Math.abs(Date.parse(launched_at) - Date.parse(agent.run.launched_at)) > STALE_MS) {

@@ -6,11 +6,11 @@ import { mayJoin, withoutEarlier } from './joined.ts'
 import type { Line } from './journal.ts'
 import type { Runtime } from './runtimes/runtime.ts'
 
-/** How far before a line is looked for what completes it, in bytes. */
+/** Maximum distance to the earlier lines that complete an event, in bytes. */
 const LOOK_BACK_BYTES = 4 * 1024 * 1024
 const NEWLINE = 10
 
-/** One line of the journal at `path` → its events, with what only earlier lines tell of them. */
+/** Decodes one line of the journal at `path`, and completes its events with what only earlier lines tell. */
 export function eventsOf(line: Line, path: string, decode: Runtime['decode']): Event[] {
   if (line.tooLong) return tooLong(line.start, line.end - 1 - line.start, line.bytes)
   const events = decodeLine(line.bytes, line.start, decode)
@@ -26,12 +26,12 @@ export function eventsOf(line: Line, path: string, decode: Runtime['decode']): E
   try {
     return events.map(complete)
   } catch {
-    // Said twice, or not quite whole, is better than not at all.
+    // An event that repeats something or is incomplete is better than none.
     return events
   }
 }
 
-/** The whole lines of a file that end before `offset`, the last first, as far as they are looked at. */
+/** Yields the whole lines of a file in the last `LOOK_BACK_BYTES` before `offset`, the latest first. */
 function* linesBefore(path: string, offset: number): Generator<{ start: number; bytes: Buffer }> {
   const from = Math.max(0, offset - LOOK_BACK_BYTES)
   const window = Buffer.alloc(offset - from)

@@ -13,23 +13,23 @@ import type { Span } from './generations.ts'
 const CHUNK_BYTES = 1024 * 1024
 
 export interface MoveOn {
-  /** Where what is to be moved begins: the start of a line. */
+  /** Offset of the first byte to move: the start of a line. */
   from: number
-  /** The first offset that may be used. */
+  /** First offset that the moved bytes may have. */
   to: number
   /** Whether the agent may be appending meanwhile. */
   running: boolean
-  /** A line without its newline, written before what is moved. */
+  /** Line to write before the moved bytes, without its newline. */
   marker: string
-  /** In order; not moved. */
+  /** Holes of the journal, in order. They are not moved. */
   holes: readonly Span[]
 }
 
 /**
- * Moves the end of a journal, from `from` on, to offset `to` or a little behind it, and leaves a hole. The agent goes on
- * appending behind what was moved.
- * @returns `at`: where the marker is now; `shift`: how far the last byte was moved
- * @throws the system's error: the disk is full, or files cannot be so long. Nothing is moved then
+ * Moves the end of a journal, from `from` on, to offset `to` or a little after it, and leaves a hole. The agent continues
+ * to append after the moved bytes.
+ * @returns `at`: offset of the marker; `shift`: how far the last byte was moved
+ * @throws the system's error, with nothing moved: the disk is full, or files cannot be that long
  */
 export function moveOn(
   path: string,
@@ -39,11 +39,11 @@ export function moveOn(
   const fd = openSync(path, 'r+')
   const size = fstatSync(fd).size
   const parts = partsOf(from, size, holes)
-  // What the agent appends in this moment must not reach the place that is about to be written.
+  // Leaves room for what the agent appends before the file is extended.
   const at = Math.max(to, size + (running ? CHUNK_BYTES : 0))
   const end = parts.reduce((sum, part) => sum + part.to - part.from, at + line.length)
   try {
-    // From here on the agent appends behind the place of what is moved.
+    // Extends the file, so that from here on the agent appends after the moved bytes.
     if (parts.length > 0) writeSync(fd, Buffer.alloc(1), 0, 1, end - 1)
     write(fd, line, at)
     let place = at + line.length
@@ -54,7 +54,7 @@ export function moveOn(
     for (const part of [...parts, { from: size, to: size + late.length }]) erase(fd, part)
     return { at, shift: end - size }
   } catch (error) {
-    // On a full disk the agent cannot have appended anything behind that either.
+    // Cuts the extension off again unless the agent has appended to it, which a full disk prevents.
     if (fstatSync(fd).size <= end) ftruncateSync(fd, size + appendedBefore(fd, size, at).length)
     throw error
   } finally {
@@ -62,7 +62,7 @@ export function moveOn(
   }
 }
 
-/** What there is of `[from, to)` between holes. */
+/** Returns the parts of `[from, to)` between the holes. */
 function partsOf(from: number, to: number, holes: readonly Span[]): Span[] {
   const ends = [...holes, { from: to, to }]
   const starts = [{ to: 0 }, ...holes]
@@ -71,7 +71,7 @@ function partsOf(from: number, to: number, holes: readonly Span[]): Span[] {
     .filter((part) => part.to > part.from)
 }
 
-/** What was appended at `size` just before the file became longer. */
+/** Returns what the agent appended at `size` just before the file was extended. */
 function appendedBefore(fd: number, size: number, at: number): Buffer {
   const bytes = Buffer.alloc(Math.min(CHUNK_BYTES, at - size))
   const read = readSync(fd, bytes, 0, bytes.length, size)
@@ -79,13 +79,13 @@ function appendedBefore(fd: number, size: number, at: number): Buffer {
   return bytes.subarray(0, end === -1 ? read : end)
 }
 
-/** A disk that fills up takes a part of a write before it takes none. @throws the system's error */
+/** Writes all of `bytes`: a disk that fills up may take only a part at first. @throws the system's error */
 function write(fd: number, bytes: Buffer, place: number) {
   for (let done = 0; done < bytes.length; )
     done += writeSync(fd, bytes, done, bytes.length - done, place + done)
 }
 
-/** Copies a part to `place`, which it does not reach. @returns the place behind it */
+/** Copies a part to `place`, which lies after it. @returns the offset after the copy */
 function copy(fd: number, { from, to }: Span, place: number): number {
   const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, to - from))
   for (let done = from; done < to; ) {
@@ -97,12 +97,12 @@ function copy(fd: number, { from, to }: Span, place: number): number {
   return place + to - from
 }
 
-/** Its old place should not be read again, by an older version, as something that was said twice. */
+/** Overwrites the old place with zeros, so that an older version does not read the same lines twice. */
 function erase(fd: number, { from, to }: Span) {
   const zeros = Buffer.alloc(Math.min(CHUNK_BYTES, to - from))
   try {
     for (let done = from; done < to; done += zeros.length) write(fd, zeros.subarray(0, to - done), done)
   } catch {
-    // A full disk that writes nothing in place: it is in a hole.
+    // A full disk may refuse even this. The bytes are in a hole that this version skips.
   }
 }

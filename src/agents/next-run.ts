@@ -29,7 +29,7 @@ export interface NextRun {
   session: NonNullable<RunRecord['session']>
   /** When (ISO 8601). */
   at: string
-  /** Bytes that the runs before have written to stderr. */
+  /** Bytes that earlier runs have written to stderr. */
   stderrFrom: number
   /** Whether this machine goes on with turns that the daemon itself has interrupted. */
   resumeTurns: boolean
@@ -66,7 +66,7 @@ const REASONS: Partial<Record<string, string>> = {
   lost: 'its process was lost',
 }
 
-/** A run that has had no turn of its own hands on why the turn before it broke off. */
+/** Returns why the last turn broke off; a run without a turn of its own passes on the reason it was given. */
 function interrupted({ interrupted, turn_interrupted, exit }: Agent['snapshot']) {
   const why = interrupted ? reason(exit) : turn_interrupted
   return why !== undefined && { turn_interrupted: why }

@@ -2,12 +2,12 @@ import { reasonOf, shortageIn, systemCode, UserError } from '../platform/errors.
 import { CommandFailure } from './failure.ts'
 
 /**
- * Why an agent's folder could not be read, where that says nothing about what is in it. A daemon must not begin without
- * such an agent: a server takes one that is not in the greeting for gone.
- * @returns undefined where the folder is damaged
+ * Returns why an agent's folder cannot be read at present, if its contents are not to blame. A daemon must not start
+ * without such an agent, because a server takes an agent missing from the greeting for gone.
+ * @returns undefined if the folder is damaged
  */
 export function obstacleTo(error: unknown, dir: string): UserError | undefined {
-  // Of another user, or of a newer version.
+  // The folder belongs to another user or a newer version.
   if (error instanceof UserError) return error
   const shortage = shortageIn(error)
   if (shortage)

@@ -6,14 +6,14 @@ import type { Snapshot } from './records.ts'
 const CHARS = 2000
 const BYTES = 4 * CHARS
 
-/** Of one that had been ready, whose activity says most. */
+/** Maximum length for an agent that was ready before, whose activity says more. */
 const DETAIL_CHARS = 300
-/** As a shell reports a program that cannot be run, or is not there. */
+/** Exit codes of a shell for a program that cannot be run or does not exist. */
 const CANNOT_RUN = [126, 127]
 
 type Ended = Pick<Agent, 'folder' | 'run' | 'runtime'>
 
-/** Notes in the snapshot of an agent that has ended by itself what it said last. */
+/** Adds the last words of an agent that ended by itself to its snapshot. */
 export function explainEnd(snapshot: Snapshot, agent: Ended) {
   const { state, exit, failure } = snapshot
   if (state === 'failed' && !failure) snapshot.failure = ownWords(agent, exit?.code)
@@ -22,7 +22,7 @@ export function explainEnd(snapshot: Snapshot, agent: Ended) {
   if (words !== '') snapshot.exit = { ...exit, detail: `It said last: ${words}` }
 }
 
-/** Why an agent ended before it was ready: what its last run wrote to stderr. */
+/** Explains why an agent ended before it was ready, from what its last run wrote to stderr. */
 function ownWords(agent: Ended, code: number | undefined) {
   const words = said(agent).replace(/^error: /i, '')
   const explained = agent.runtime.explain(words)
@@ -38,13 +38,13 @@ const said = ({ folder, run }: Ended) =>
     .slice(-CHARS)
     .trim()
 
-/** @param from where in the file to begin, in bytes. @returns an empty text where the run has written nothing, or where the file cannot be read */
+/** @param from offset of the run's first byte. @returns '' if the run has written nothing, or the file cannot be read */
 function endOf(path: string, from: number): string {
   let fd: number | undefined
   try {
     fd = openSync(path, 'r')
     const { size } = fstatSync(fd)
-    // A file that has become shorter was cut at its front.
+    // A file shorter than that has been cut at its front.
     const begin = size < from ? 0 : from
     const bytes = Buffer.alloc(Math.min(BYTES, size - begin))
     return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, size - bytes.length)).toString()

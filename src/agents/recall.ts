@@ -3,29 +3,29 @@ import type { Agent } from './agent.ts'
 import { type StopOptions, stop } from './end.ts'
 
 /**
- * Ends an agent that would end with the daemon, for the next daemon to have it back. Its turn is not interrupted, so that
- * it can be taken up again, and prompts that wait are kept.
- * @param why in a sentence
+ * Ends an agent that would end with the daemon anyway; the next daemon starts it again. Its turn is not interrupted, so
+ * that the agent can continue it, and waiting prompts are kept.
+ * @param why reason, as a sentence
  */
 export async function recall(agent: Agent, why: string, options: Omit<StopOptions, 'cause'>): Promise<void> {
   if (agent.ended) return
   const { stopping } = agent.snapshot
-  // A stop from before, which takes its time: the agent is not to come back.
+  // An earlier stop is still under way: that agent must not come back.
   if (stopping && !agent.run.recall) return stop(agent, { ...options, cause: stopping })
-  // First: the next daemon has it back even where this one is killed meanwhile.
+  // Recorded first, so that the agent comes back even if this daemon is killed meanwhile.
   if (agent.run.recall?.why !== why) haveBack(agent, why)
   agent.returning = true
   await stop(agent, { ...options, cause: 'recalled' })
 }
 
-/** Has an agent started again once it has ended, whatever its restart policy says. */
+/** Has the next daemon start the agent again, whatever its restart policy says. @throws the system's error */
 export const haveBack = (agent: Agent, why: string) => change(agent, { ...agent.run, recall: { why } })
 
-/** Whether it ended by something that nobody here had a part in, and that did not take the machine along. */
+/** Whether the agent was killed or lost for an unknown reason, other than the machine going down. */
 export const isUnexplained = ({ snapshot: { exit } }: Agent) =>
   exit?.detail === undefined && (exit?.reason === 'killed' || exit?.reason === 'lost')
 
-/** The daemon is stopped for good: what it had ended for a new start stays ended. */
+/** Leaves an agent ended that was recalled for a restart, because the daemon stops for good. @throws the system's error */
 export async function withdraw(agent: Agent): Promise<void> {
   if (!agent.run.recall) return
   agent.returning = false
@@ -33,13 +33,13 @@ export async function withdraw(agent: Agent): Promise<void> {
   forgo(agent)
 }
 
-/** Leaves the agent's next end to its restart policy. @throws the system's error */
+/** Cancels a recall: what follows the agent's end is up to its restart policy again. @throws the system's error */
 export function forgo(agent: Agent) {
   const { recall: recalled, ...run } = agent.run
   if (recalled) change(agent, run)
 }
 
-/** Has an agent that is to end left as it is then, whatever its restart policy says. @throws the system's error */
+/** Keeps an agent from being started again after its end, whatever its restart policy says. @throws the system's error */
 export const stayEnded = (agent: Agent) => change(agent, { ...agent.run, stay_ended: true })
 
 function change(agent: Agent, run: Agent['run']) {

@@ -30,15 +30,15 @@ export const RunRecord = z.object({
   prompt_id: z.optional(z.string()),
   /** When the restart policy started a run, within the last hour (ISO 8601). */
   restarts: z._default(z.array(z.string()), []),
-  /** Somebody stopped it after it had ended: its restart policy is not to have it back. */
+  /** It was stopped: its restart policy must not start it again. */
   stay_ended: z.optional(z.literal(true)),
-  /** A daemon ended it for a new start of its own, which the agent would not have lived through: the next has it back. */
+  /** A daemon ended it because it would not have survived the daemon's restart: the next daemon starts it again. */
   recall: z.optional(z.object({ why: z.string() })),
-  /** It goes on with the turn that the run before was ended in. */
+  /** It continues the turn in which the previous run was ended. */
   resume_turn: z.optional(z.boolean()),
-  /** Why it does not, in a sentence. */
+  /** Why it does not continue that turn, as a sentence. */
   turn_interrupted: z.optional(z.string()),
-  /** Where in `stderr.log` it begins, in bytes. Absent for the first. */
+  /** Offset of its first byte in `stderr.log`. Absent for the first run. */
   stderr_from: z.optional(Offset),
   /** The place of its own that its processes were started in. */
   shelter: z.optional(z.string()),
@@ -79,11 +79,11 @@ export const Snapshot = z.object({
   permission_mode: z.optional(z.string()),
   runtime_version: z.optional(z.string()),
   total_cost_usd: z.optional(z.number()),
-  /** In US dollars: what the runtime has counted so far, and what it had written down when its last process ended. */
+  /** In US dollars: what the runtime has counted so far, and what it had saved when its last process ended. */
   meter: z.optional(z.object({ now: z.number(), saved: z.number() })),
   background_tasks: z.optional(z.array(BackgroundTask)),
   pending: z.array(PermissionRequest),
-  /** Tasks that are under way, by their ids. */
+  /** Sub-agents under way. */
   subagents: z.optional(z.array(z.object({ id: z.string(), description: z.string() }))),
   exit: z.optional(Exit),
   failure: z.optional(z.object({ code: z.string(), message: z.string(), remedy: z.optional(z.string()) })),
@@ -91,11 +91,11 @@ export const Snapshot = z.object({
   stopping: z.optional(z.enum(['stopped', 'rebooted'])),
   /** Whether its process ended, or is being ended, in a turn. */
   interrupted: z.optional(z.boolean()),
-  /** Why it is idle after a restart that its turn did not survive, in a sentence. */
+  /** Why the turn did not survive a restart that left the agent idle, as a sentence. */
   turn_interrupted: z.optional(z.string()),
   turn_failed: z.optional(TurnFailure),
   problems: z.optional(z.array(AgentProblem)),
-  /** Hooks that have begun and not ended. */
+  /** Hooks under way. */
   hooks: z.optional(z.array(z.object({ id: z.string(), name: z.string(), since: z.string() }))),
   /** The newest replies of the agent, for commands that are asked about again. */
   replies: z.array(
@@ -116,7 +116,7 @@ export const CursorRecord = z.object({
   /** First byte of the journal still on disk. */
   begin: Offset,
   snapshot: Snapshot,
-  /** While there is no server: bytes that the last one had, and bytes that it was sent. Absent while there is one. */
+  /** Journal bytes that the last server had and was sent. Absent while there is a server. */
   apart: z.optional(z.object({ known: Offset, told: Offset, boot_id: z.string() })),
 })
 export type CursorRecord = z.infer<typeof CursorRecord>

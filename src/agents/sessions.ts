@@ -9,8 +9,9 @@ import type { Runtime } from './runtimes/runtime.ts'
 type Session = NonNullable<RunRecord['session']>
 
 /**
- * The session for an agent's next run: the one that is asked for, the last one it lived in, or the one it was to begin
- * with. @throws CommandFailure
+ * Returns the session for an agent's next run: the requested one, else the last one that the agent was in, else the one
+ * that it was started for.
+ * @throws CommandFailure
  */
 export function nextSession(agent: Agent, asked: string | undefined): Session {
   const { snapshot, run, record, ready } = agent
@@ -25,7 +26,7 @@ export function nextSession(agent: Agent, asked: string | undefined): Session {
   return firstSession(record)
 }
 
-/** The session that a new agent begins with. */
+/** Returns the session that a new agent begins with. */
 export const firstSession = ({ spec }: SpecRecord): Session =>
   spec.session
     ? { id: spec.session.resume, mode: spec.session.fork ? 'fork' : 'resume' }
@@ -78,10 +79,10 @@ export function checkSessionElsewhere(runtime: Runtime, sessionId: string) {
   if (other) throw sessionInUse(`Process ${other.pid} is running in session ${sessionId}.`)
 }
 
-/** A launcher has its agent's arguments, and is about to end when its agent has ended. */
+/** A launcher carries its agent's arguments, and ends shortly after its agent. */
 const isLauncher = (argv: string[]) => argv[1]?.endsWith('/launch.sh')
 
-/** `agent start --resume SESSION` of this program, and whatever runs that command: `sudo`, `timeout`, `npx`. */
+/** `agent start --resume SESSION` of this program, also behind `sudo`, `timeout` or `npx`. */
 const isOrder = (argv: string[]) => argv.some((arg, i) => arg === 'agent' && argv[i + 1] === 'start')
 
 const sessionInUse = (message: string) =>

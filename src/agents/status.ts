@@ -4,10 +4,10 @@ import type { Generations } from './generations.ts'
 import type { Inbox } from './inbox.ts'
 import type { ProcessRecord, RunRecord, Snapshot, SpecRecord } from './records.ts'
 
-/** How much of what a tool is to be used for a status carries. */
+/** Maximum length of a tool's input in a status, in characters of JSON. */
 const STATUS_INPUT_CHARS = 16 * 1024
 
-/** What a status is made of. */
+/** The facts that a status is made of. */
 interface Described {
   id: string
   revision: number
@@ -25,7 +25,7 @@ interface Described {
   launching: { queuedSince?: string | undefined; slow?: true }
 }
 
-/** An agent as its server is told of it. */
+/** Returns an agent's status for its server. */
 export function statusOf(agent: Described, now: number): AgentStatus {
   const { snapshot, record, run, ended, inbox, generations, heldUntil, launching } = agent
   const problems = ended ? [] : problemsOf(snapshot, now)
@@ -68,17 +68,17 @@ export function statusOf(agent: Described, now: number): AgentStatus {
 
 const slowness = (pid: number | undefined) =>
   pid === undefined
-    ? 'Its launcher was started, and its process is not there yet.'
-    : `Process ${pid} runs and has not said that it is ready; hooks at the start of a session and MCP servers can hold it up.`
+    ? 'Its launcher was started, and its process does not exist yet.'
+    : `Process ${pid} runs and has not said that it is ready; hooks at the start of a session and MCP servers can delay it.`
 
-/** The session that an agent which has said nothing of one was started on. Which one a fork is in, it says itself. */
+/** Returns the session that an agent was started with, until it names one itself. Only a fork knows its new session. */
 function launchedIn({ run, record, ready, ended }: Described): string | undefined {
   if (ready || !ended) return run.session?.mode === 'fork' ? undefined : run.session?.id
   const { session } = record.spec
   return session?.fork ? undefined : session?.resume
 }
 
-/** A status is sent often: a file that is to be written does not belong into it. */
+/** Omits a long input, such as the contents of a file: a status is sent often. */
 function forStatus(request: PermissionRequest): PermissionRequest {
   if (JSON.stringify(request.input).length <= STATUS_INPUT_CHARS) return request
   return { ...request, input: {}, input_omitted: true }

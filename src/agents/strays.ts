@@ -4,7 +4,7 @@ import { type Listed, listProcesses, seesAnother } from '../platform/process-lis
 import { realPath } from '../platform/real-path.ts'
 import { terminate } from './terminate.ts'
 
-/** In the environment of every process an agent starts, with the agent's folder, by its path without links. */
+/** Variable in the environment of every process of an agent: the agent's folder, with links resolved. */
 export const AGENT_MARK = 'FOMULAR_AGENT'
 
 /** Between SIGTERM and SIGKILL. */
@@ -16,13 +16,14 @@ const ROUNDS = 5
 const GATHER_MS = 50
 
 /**
- * The processes of all agents, by the agent's folder, without links: those that carry its mark; those in one session with such a one,
- * since that session began within the agent; and what descends from either. What has dropped its environment, its session
- * and its parents is not found. What lives in a container is another daemon's, even where its folder has the same path.
+ * Returns the processes of all agents by the agent's folder, with links resolved: processes that carry its mark, those in
+ * a session with such a process, since that session began within the agent, and the descendants of either. A process that
+ * has dropped its environment, its session and its parents is not found. A process in a container belongs to another
+ * daemon, even if its folder has the same path.
  */
 export function agentProcesses(): Map<string, ProcessIdentity[]> {
   const processes = listProcesses(AGENT_MARK)
-  // A daemon that reached its folder by a link, of an earlier version, has marked its agents with that.
+  // Earlier versions marked agents with the path as given, which may contain links.
   const real = new Map(
     [...new Set(processes.map(({ value }) => value))].map((value) => [value, withoutLinks(value)]),
   )
@@ -85,7 +86,7 @@ export async function endProcesses(processes: ProcessIdentity[], spared: number[
   for (const process of processes) sendSignal(process, 'SIGKILL')
 }
 
-/** Ends every process of the agent in `dir`, a path without links. @returns how many there were, those to be spared not counted */
+/** Ends every process of the agent in `dir`, a path without links. @returns how many there were, without the spared ones */
 export async function endStrays(dir: string, spared: number[] = []): Promise<number> {
   let count = 0
   for (let round = 0; round < ROUNDS; round++) {

@@ -1,14 +1,14 @@
 import { isAlive, type ProcessIdentity, sendSignal } from '../platform/process-identity.ts'
 
-/** Above this many, processes that have ended are dropped from the list. */
+/** Number of entries from which ended processes are dropped. */
 const TIDY_AT = 256
 
 const asked = new Map<string, ProcessIdentity>()
 
 /**
- * Sends SIGTERM to a process, once: many programs give up their cleanup at a second one, and several parts of a stop can
- * reach the same process at the same time.
- * @returns whether the process was there to get it, now or earlier
+ * Sends SIGTERM to a process, but only once: many programs give up their cleanup at a second SIGTERM, and several parts of
+ * a stop can reach the same process at the same time.
+ * @returns whether the process exists and has got the signal, now or earlier
  */
 export function terminate(process: ProcessIdentity): boolean {
   const key = `${process.pid} ${process.start} ${process.boot_id}`

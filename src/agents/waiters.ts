@@ -14,7 +14,7 @@ export class Waiters {
     this.#clock = clock
   }
 
-  /** @returns whether it held within `timeoutMs`, and before `signal` and the close */
+  /** @returns whether it held within `timeoutMs`, before `signal` was aborted and the waiters were closed */
   until(holds: () => boolean, timeoutMs?: number, signal?: AbortSignal): Promise<boolean> {
     if (holds()) return Promise.resolve(true)
     return new Promise((resolve) => {

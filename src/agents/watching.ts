@@ -3,9 +3,9 @@ import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Agent } from './agent.ts'
 
-/** Between two looks at journals that nothing watches. */
+/** Interval at which journals without a watch are polled. */
 const POLL_MS = 250
-/** Between two tries to have them watched after all. */
+/** Interval at which watching them is tried again. */
 const RETRY_MS = 10_000
 
 export interface WatchingOptions {
@@ -16,8 +16,8 @@ export interface WatchingOptions {
 }
 
 /**
- * Tells which journals grow: by inotify or kqueue, and by polling where the system has none left to give. Watches are
- * counted per user, so that any other program can use them up.
+ * Reports which journals grow: by inotify or kqueue, or by polling when the system refuses another watch. Watches are
+ * counted per user, so any other program can use them up.
  */
 export class Watching {
   readonly #options: WatchingOptions
@@ -81,11 +81,11 @@ export class Watching {
       try {
         if (!agent.ended || agent.backlog > 0) grown(agent)
       } catch (error) {
-        logger.debug({ agent_id: agent.id, err: error }, 'journal not looked at')
+        logger.debug({ agent_id: agent.id, err: error }, 'journal not polled')
       }
     if (clock.monotonic() < this.#retryAt) return
     this.#retryAt = clock.monotonic() + RETRY_MS
-    // One that is refused speaks for the others.
+    // If one watch is refused, the others would be, too.
     for (const agent of [...this.#polled]) {
       if (!this.#watch(agent)) return
       this.#polled.delete(agent)
