@@ -40,7 +40,7 @@ export type PermissionAnswer =
   | { deny: { message?: string | undefined; interrupt?: boolean | undefined } }
   | { answers: Record<string, string> }
 
-/** What the program's own words mean here. */
+/** A message of the program, in words that are right for an agent of this daemon. */
 export interface Explained {
   message: string
   remedy: string
@@ -62,7 +62,7 @@ export interface Runtime {
   /** Looks for the program on this machine. Never throws. */
   probe(options: { env: NodeJS.ProcessEnv }): Promise<RuntimeFound>
   launch(spec: AgentSpec, options: { path: string; dir: string; session?: LaunchSession }): LaunchPlan
-  /** Whether a program, by its real path, is one that an update deletes although it runs. It must need no file beside it. */
+  /** Whether an update deletes the program at this real path while it runs. Such a program must need no other file. */
   isPruned(path: string): boolean
   /** Whether a process with these arguments was started on this session, by anybody. */
   isInSession(argv: string[], sessionId: string): boolean
@@ -74,7 +74,7 @@ export interface Runtime {
   setPermissionMode(id: string, mode: string): Input
   endSession(id: string): Input
   answerPermission(id: string, request: PermissionRequest, answer: PermissionAnswer): Input
-  /** Of words that would mislead: what they mean for an agent that is run from here. */
+  /** Explains a message of the program that would mislead; undefined for any other. */
   explain(words: string): Explained | undefined
   /** One line of the journal → what it says. Never throws; what it does not know becomes `unknown`. */
   decode(line: string): EventBody[]

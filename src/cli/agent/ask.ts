@@ -57,9 +57,7 @@ export async function ask(
         const typed = await question(prompt)
         decision = decisionOf(typed, request)
         if (!decision && typed.trim() !== '')
-          write(
-            `  Not understood: type y or n${request.suggestions?.length ? ' or a' : ''}, or a sentence.\n`,
-          )
+          write(`  Not understood: type ${always ? 'y, n or a' : 'y or n'}, or a sentence.\n`)
       }
       await handOn('permission', decision)
     }

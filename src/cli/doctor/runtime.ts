@@ -38,7 +38,7 @@ export async function checkRuntime(env: NodeJS.ProcessEnv): Promise<Finding[]> {
       check: 'claude',
       level: 'warning',
       message: `${other.path} comes first and cannot be used: ${other.problem}`,
-      remedy: 'Mend or remove it; agents use the one above meanwhile.',
+      remedy: 'Repair or remove it. Until then, agents use the one above.',
     }),
   )
   return [{ check: 'claude', level: 'ok', message }, ...(passedOver ?? []), ...checkConversations(env)]

@@ -30,7 +30,7 @@ export function checkLink(daemon: DaemonStatus): Finding[] {
       message: `${who} is not connected to ${server_url}${link.last_error === undefined ? '' : `: ${link.last_error}`}`,
       remedy:
         link.state === 'closed'
-          ? 'Make whichever is the copy a machine of its own (`fomular-daemon status` says how), then run `fomular-daemon restart` here.'
+          ? 'Give the copy an identity of its own (`fomular-daemon status` says how), then run `fomular-daemon restart` here.'
           : 'Is that server running, and is the key one of its own? `fomular-daemon logs` tells more.',
     },
   ]

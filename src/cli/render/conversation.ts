@@ -103,7 +103,7 @@ export class Conversation {
         return dim(`-- ${exitText(event)}`)
       case 'set_back':
         return yellow(
-          `! The machine has lost what is above from byte ${event.from} on, by a restored backup or a crash; it goes on from before that.`,
+          `! The machine has lost its part of this history from byte ${event.from} on (a restored backup or a crash) and continues from an earlier point.`,
         )
       case 'session':
         return this.#sessionLine(event)

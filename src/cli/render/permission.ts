@@ -3,7 +3,7 @@ import type { Colors } from './ansi.ts'
 import { clean, cleanLine } from './clean.ts'
 import { toolSummary } from './tool.ts'
 
-/** Lines that fit on most screens. Below more than these it is said how many there are. */
+/** Lines that fit on most screens; a longer text ends with the number of its lines. */
 const SCREEN_LINES = 40
 
 /**

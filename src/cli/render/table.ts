@@ -3,16 +3,16 @@ import { cutEnd, cutPath, textWidth } from './width.ts'
 export interface Column {
   title: string
   cells: string[]
-  /** How its cells may be cut; one without is never cut. */
+  /** Where its cells may be cut; without this they never are. */
   cut?: 'end' | 'path'
-  /** Columns of the terminal that it keeps while others can be left out. */
+  /** Minimum width while other columns can still be left out. */
   least?: number
-  /** Whether, and as which, it is left out where there is no room for all. */
+  /** Its turn to be left out where there is no room for all columns, lowest first; without this it always stays. */
   leftOut?: number
 }
 
 const GAP = '  '
-/** Of a column that is cut, at least. */
+/** Minimum width of a column that is cut. */
 const MINIMUM = 6
 
 interface Sized extends Column {
@@ -21,7 +21,7 @@ interface Sized extends Column {
 
 /**
  * Columns of text, two blanks apart. The last column is not padded.
- * @param max columns of the terminal; undefined where what is printed is no screen, and nothing is cut
+ * @param max columns of the terminal; undefined where the output is no screen: then nothing is cut
  */
 export function table(columns: Column[], max: number | undefined): string[] {
   const shown = fit(

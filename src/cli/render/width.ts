@@ -1,7 +1,7 @@
-/** What terminals show on two columns: East Asian letters and signs, and pictures. */
+/** Characters that terminals show two columns wide: East Asian letters and signs, and pictures. */
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18aff}\u{1aff0}-\u{1b2ff}\u{1f200}-\u{1f2ff}\u{20000}-\u{3fffd}]|\ufe0f|\p{Emoji_Presentation}/u
-/** What they show on none. */
+/** Characters that take no column of their own. */
 const INVISIBLE = /^[\p{Mn}\p{Me}\p{Cf}]+$/u
 const PLAIN = /^[\x20-\x7e]*$/
 

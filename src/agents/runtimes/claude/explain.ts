@@ -1,6 +1,6 @@
 import type { Explained } from '../runtime.ts'
 
-/** Words of Claude Code that name what nobody here has given, or leave out what to do. */
+/** Messages of Claude Code that name a flag that nobody gave, or do not say what to do. */
 const EXPLAINED: [RegExp, Explained][] = [
   [
     /dangerously-skip-permissions.*\b(?:root|sudo)\b/i,

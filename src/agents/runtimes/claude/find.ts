@@ -1,6 +1,7 @@
-import { accessSync, constants, realpathSync, statSync } from 'node:fs'
+import { accessSync, constants, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { realPath } from '../../../platform/real-path.ts'
 
 /** Where Claude Code's installers put it, for daemons whose PATH is a service's. */
 const usualPlaces = (home: string) => [
@@ -12,7 +13,7 @@ const usualPlaces = (home: string) => [
   '/usr/bin/claude',
 ]
 
-/** More that are called so, and each may take its time to answer, are not asked. */
+/** Maximum number of programs to try: each may be slow to answer. */
 const MOST = 8
 
 /**
@@ -25,13 +26,13 @@ export function findClaude(env: NodeJS.ProcessEnv): string[] {
   const places = [...onPath.map((dir) => join(dir, 'claude')), ...usualPlaces(env.HOME ?? homedir())]
   const found = new Map<string, string>()
   for (const path of places.filter(isProgram)) {
-    const real = realpathSync(path)
+    const real = realPath(path)
     if (!found.has(real)) found.set(real, path)
   }
   return [...found.values()].slice(0, MOST)
 }
 
-/** Its own installer puts each version into a file of its own, and deletes those before. */
+/** Claude Code's installer keeps each version in a file of its own, and deletes the older ones. */
 export const isPruned = (path: string) => /\/claude\/versions\/\d+\.\d+\.\d+[^/]*$/.test(path)
 
 export function isProgram(path: string): boolean {
