@@ -4,7 +4,7 @@ import type { Agent } from './agent.ts'
 import { haveBack, isUnexplained } from './recall.ts'
 import type { Restarts } from './restart.ts'
 
-/** After a start: how long an agent's end may still be the work of what ended the daemon before. */
+/** How long after this daemon's start whatever ended the previous one may still end agents. */
 const LATE_MS = 15_000
 
 export interface UnseenOptions {
@@ -13,7 +13,7 @@ export interface UnseenOptions {
   restarts: Pick<Restarts, 'again'>
 }
 
-/** Agents that an earlier daemon left, and that were killed, or lost, while no daemon was there, or a moment later. */
+/** Agents of an earlier daemon that were killed or lost while no daemon was running, or just after this one started. */
 export class Unseen {
   readonly #options: UnseenOptions
   readonly #agents = new Set<Agent>()
@@ -32,9 +32,9 @@ export class Unseen {
   }
 
   /**
-   * It is known what ended agents while no daemon was there. Those that have not ended yet are explained when they do, if
-   * that is soon: systemd may start a unit again before all of its processes are gone (cgroups v1 in a container).
-   * @param back whether they are to come back whatever their restart policies say
+   * Explains what ended the agents while no daemon was running. An agent that ends soon after that is explained then:
+   * systemd may start a unit again before all of its processes are gone (cgroups v1 in a container).
+   * @param back whether the agents come back whatever their restart policies say
    */
   explain(why: (agent: Agent) => string | undefined, back: boolean) {
     this.#known = { why, back }
@@ -52,7 +52,12 @@ export class Unseen {
     agent.explain(reason)
     logger.warn({ agent_id: agent.id }, reason)
     if (!back) return
-    haveBack(agent, reason)
+    try {
+      haveBack(agent, reason)
+    } catch (err) {
+      logger.warn({ agent_id: agent.id, err }, 'the agent is left to its restart policy')
+      return
+    }
     restarts.again(agent)
   }
 }

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Agent } from '../../../src/agents/agent.ts'
 import { Unseen } from '../../../src/agents/unseen.ts'
 import type { Exit } from '../../../src/protocol/index.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
+import { tempDir } from '../../support/temp.ts'
 
 const logger = { warn() {} } as never
 const restarts = { again() {} }
@@ -38,4 +40,20 @@ test('agents that end a moment after the start of a daemon are explained like th
   assert.equal(end(asked, { reason: 'stopped' }), undefined)
   clock.pass(20_000)
   assert.equal(end(late, { reason: 'killed', signal: 'SIGTERM' }), undefined)
+})
+
+test('an agent that a full disk keeps from coming back does not keep the others from it', (t) => {
+  const dir = tempDir(t)
+  const back: Agent[] = []
+  const unseen = new Unseen({
+    clock: new ManualClock(),
+    logger,
+    restarts: { again: (agent) => void back.push(agent) },
+  })
+  const [unwritable, other] = ['none/run.json', 'run.json'].map((run) =>
+    Object.assign(left({ reason: 'killed' }), { run: {}, folder: { run: join(dir, run) }, touch() {} }),
+  )
+  for (const agent of [unwritable, other]) unseen.add(agent as unknown as Agent)
+  unseen.explain(() => 'The unit did.', true)
+  assert.deepEqual(back, [other])
 })
