@@ -45,9 +45,8 @@ export class Watching {
   }
 
   #watch(agent: Agent): boolean {
-    const { grown } = this.#options
     try {
-      const watcher = watch(agent.folder.journal, { persistent: false }, () => grown(agent))
+      const watcher = watch(agent.folder.journal, { persistent: false }, () => this.#grown(agent))
       watcher.on('error', (error) => {
         watcher.close()
         if (this.#watchers.delete(agent)) this.#poll(agent, error)
@@ -76,13 +75,8 @@ export class Watching {
   }
 
   #look() {
-    const { clock, grown, logger } = this.#options
-    for (const agent of [...this.#polled])
-      try {
-        if (!agent.ended || agent.backlog > 0) grown(agent)
-      } catch (error) {
-        logger.debug({ agent_id: agent.id, err: error }, 'journal not polled')
-      }
+    const { clock, logger } = this.#options
+    for (const agent of [...this.#polled]) if (!agent.ended || agent.backlog > 0) this.#grown(agent)
     if (clock.monotonic() < this.#retryAt) return
     this.#retryAt = clock.monotonic() + RETRY_MS
     // If one watch is refused, the others would be, too.
@@ -92,6 +86,16 @@ export class Watching {
     }
     this.#told = false
     logger.info('journals are watched again')
+  }
+
+  /** A failure must not end the daemon; the periodic look at the agent reports it. */
+  #grown(agent: Agent) {
+    const { grown, logger } = this.#options
+    try {
+      grown(agent)
+    } catch (error) {
+      logger.debug({ agent_id: agent.id, err: error }, 'journal not looked at')
+    }
   }
 
   #tell(error: unknown) {
