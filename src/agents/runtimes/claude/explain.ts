@@ -20,5 +20,8 @@ const EXPLAINED: [RegExp, Explained][] = [
   ],
 ]
 
+/** Beginning of a message that is looked at, in characters: a refusal is one sentence. */
+const MESSAGE_CHARS = 2000
+
 export const explain = (words: string): Explained | undefined =>
-  EXPLAINED.find(([pattern]) => pattern.test(words))?.[1]
+  EXPLAINED.find(([pattern]) => pattern.test(words.slice(0, MESSAGE_CHARS)))?.[1]

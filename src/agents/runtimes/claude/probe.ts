@@ -92,8 +92,8 @@ const versionIn = (text: string): string | undefined =>
 function loginIn(status: string): Runtime['login'] {
   let said: { loggedIn?: unknown; loginExpiresAt?: unknown } | null
   try {
-    // A wrapper may have said something here, too.
-    said = JSON.parse(/\{\s*".*\}/s.exec(status)?.[0] ?? 'null')
+    // A wrapper may have said something here, too. No single expression: its time would grow with the square of the text.
+    said = JSON.parse(status.slice(Math.max(0, status.search(/\{\s*"/)), status.lastIndexOf('}') + 1))
   } catch {
     return 'unknown'
   }
