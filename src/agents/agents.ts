@@ -42,7 +42,7 @@ export interface AgentsOptions extends Omit<AgentContext, 'changed' | 'unreadabl
   changed(agent: Agent): void
   /** The journal has grown, or may have. */
   grown(agent: Agent): void
-  removed(agentId: string): void
+  removed(agent: Agent): void
   /** These agents, and no others, have ended so often that they are held back. */
   crashLoops(agents: Agent[]): void
   /** A folder that could not be read was set aside. */
@@ -230,7 +230,7 @@ export class Agents {
     // Gone under its name at once, whatever happens to the deletion.
     const doomed = join(this.#options.dir, `.removed-${agent.id}-${randomUUID()}`)
     renameSync(agent.folder.dir, doomed)
-    this.#options.removed(agent.id)
+    this.#options.removed(agent)
     await promisify(rm)(doomed, { recursive: true, force: true })
   }
 
@@ -333,7 +333,7 @@ export class Agents {
     const kept = isKept(agent)
     const what = agent.ended ? 'forgotten' : kept ? 'left running, as its lease says' : 'ended'
     this.#options.logger.error({ agent_id: agent.id }, `the agent's folder was deleted: it is ${what}`)
-    this.#options.removed(agent.id)
+    this.#options.removed(agent)
     this.#forget(agent)
     if (!agent.ended && !kept) void abandon(agent, GRACE_S)
   }

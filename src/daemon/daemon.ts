@@ -147,7 +147,7 @@ export class Daemon {
       changed: (agent) => this.#statuses.agent(agent),
       observed: (event) => this.#health.observe(event),
       grown: (agent) => this.#grown(agent),
-      removed: (agentId) => this.#removed(agentId),
+      removed: (agent) => this.#removed(agent),
       crashLoops: (agents) => this.#health.crashLoops(agents),
       damaged: (path) => this.#damagedAt(path),
     })
@@ -382,10 +382,9 @@ export class Daemon {
     })
   }
 
-  #removed(agentId: string) {
-    const agent = this.#agents.find(agentId)
-    if (agent) this.#standing.removed(agent)
-    this.#statuses.drop(agentId)
+  #removed(agent: Agent) {
+    this.#standing.removed(agent)
+    this.#statuses.drop(agent.id)
   }
 
   #damagedAt(path: string) {

@@ -20,7 +20,7 @@ export interface StandingOptions {
 /** Where the server says it stands in the journals: judged, and passed on. */
 export class Standing {
   readonly #options: StandingOptions
-  /** Removed while the server may still have acknowledged them. */
+  /** Removed since the last link ended: the server may still speak of them. */
   readonly #removed = new Set<string>()
   /** Agents of which nothing is sent, until that time is over. */
   readonly #held = new Map<Agent, Timer>()
@@ -36,7 +36,6 @@ export class Standing {
    */
   welcomed({ offsets, journals }: Welcome): ProtocolError[] {
     const { agents, outbox, clock } = this.#options
-    this.#removed.clear()
     const problems = new Map<string, string>()
     for (const agent of agents) {
       const offset = own(offsets, agent.id) ?? 0
@@ -48,7 +47,8 @@ export class Standing {
       )
       problems.set(agent.id, problem)
     }
-    for (const id of Object.keys(offsets)) if (!agents.find(id)) problems.set(id, unknown(id))
+    for (const id of Object.keys(offsets))
+      if (!agents.find(id) && !this.#removed.has(id)) problems.set(id, unknown(id))
     outbox.open(agents, offsets, new Set(this.#held.keys()))
     return faults('server:welcome', problems)
   }
@@ -58,8 +58,8 @@ export class Standing {
     const { agents, outbox } = this.#options
     const problems = new Map<string, string>()
     for (const [id, offset] of Object.entries(offsets)) {
-      if (this.#removed.has(id)) continue
       const agent = agents.find(id)
+      if (!agent && this.#removed.has(id)) continue
       const problem = agent ? misplaced(agent, offset) : unknown(id)
       if (problem !== undefined) problems.set(id, problem)
       else if (agent) outbox.acknowledge(agent, offset)
@@ -70,8 +70,8 @@ export class Standing {
   /** Sends again what was asked for. @returns what is wrong with that, if anything */
   asked({ type, agent_id, from }: Resend): ProtocolError[] {
     const { agents, outbox } = this.#options
-    if (this.#removed.has(agent_id)) return []
     const agent = agents.find(agent_id)
+    if (!agent && this.#removed.has(agent_id)) return []
     if (!agent) return [invalid(type, 'agent_id', unknown(agent_id))]
     const problem = misplaced(agent, from)
     if (problem !== undefined) return [invalid(type, 'from', `${agent_id}: ${problem}`)]
@@ -85,6 +85,7 @@ export class Standing {
     this.#options.outbox.close()
     for (const agent of this.#options.agents) agent.parted()
     for (const agent of this.#held.keys()) this.#release(agent)
+    this.#removed.clear()
   }
 
   removed(agent: Agent) {

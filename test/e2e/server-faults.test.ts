@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { Limits } from '../../src/protocol/index.ts'
 import { fakeStage } from '../support/fake-agent.ts'
 import { type Caller, type Frame, LightServer } from '../support/light-server.ts'
 import { freePort, RUN, type Stage } from '../support/stage.ts'
@@ -276,4 +279,42 @@ test('what changes between the greeting and a welcome that takes its time is tol
   })
   await next.welcome()
   assert.equal((await next.received('agent:status')).state, 'exited')
+})
+
+test('an agent that is removed takes no part of the window with it, and may still be acknowledged', async (t) => {
+  const { stage, server, caller } = await connected(t)
+  await caller.command('agent:start', { agent_id: 'a', spec: { cwd: stage.cwd, prompt: 'emit 400 20000' } })
+  const sent = () => (caller.ofType('agent:activity') as (Frame & { to: number })[]).at(-1)?.to ?? 0
+  await until(() => sent() >= Limits.window_bytes, { what: 'a full window' })
+  await caller.command('agent:remove', { agent_id: 'a', force: true })
+  caller.send({ type: 'agent:ack', offsets: { a: sent() } })
+  caller.send({ type: 'agent:resend', agent_id: 'a', from: sent() })
+  await caller.command('agent:start', { agent_id: 'b', spec: { cwd: stage.cwd, prompt: 'heard' } })
+  const heard = () => JSON.stringify(caller.ofType('agent:activity')).includes('"text":"heard"')
+  await until(heard, { what: 'another agent' })
+  const agents = async () =>
+    ((await link(stage)) as unknown as { agents: { agent_id: string; acked: number }[] }).agents
+  // Its id is another agent's now.
+  const before = caller.frames.length
+  await caller.command('agent:start', { agent_id: 'a', spec: { cwd: stage.cwd } })
+  const begun = await until(() =>
+    caller.frames.slice(before).find(({ type, agent_id }) => type === 'agent:activity' && agent_id === 'a'),
+  )
+  caller.send({ type: 'agent:ack', offsets: { a: begun?.to } })
+  const acknowledged = async () =>
+    (await agents()).some(({ agent_id, acked }) => agent_id === 'a' && acked === begun?.to)
+  await until(acknowledged, { what: 'an acknowledged agent' })
+  await caller.command('agent:remove', { agent_id: 'a', force: true })
+  assert.deepEqual(faults(caller), [])
+
+  // Between a greeting that lists it and the welcome.
+  await caller.command('agent:stop', { agent_id: 'b' })
+  caller.socket.terminate()
+  const next = await server.caller(2)
+  assert.equal(((await next.received('machine:hello')).agents as unknown[]).length, 1)
+  rmSync(join(stage.state, 'agents/b'), { recursive: true })
+  await until(async () => (await agents()).length === 0, { what: 'an agent that is forgotten' })
+  await next.welcome({ b: 1 })
+  await next.settled()
+  assert.deepEqual(faults(next), [])
 })
