@@ -28,7 +28,7 @@ export class ActivityLog {
   #journal: string | undefined
   /** How much higher offsets are here than on the machine. */
   #shift: number
-  #turning = false
+  #turning: Promise<void> | undefined
 
   /** @param damaged told where a file was put that could not be read */
   constructor(path: string, damaged: (aside: string) => void) {
@@ -129,28 +129,33 @@ export class ActivityLog {
   }
 
   /**
-   * What is here is not what the machine's journal says, but what another copy of it said: both are kept. From byte
-   * `from` on, as it counts, the machine's journal goes on behind what is here. @throws the system's error, with nothing changed
+   * Keeps what is here, which another copy of the machine's journal said, and goes on behind it with the machine's own
+   * journal from byte `from`, in the machine's count. @throws the system's error, with nothing changed
    */
   async turn(from: number): Promise<void> {
-    this.#turning = true
+    while (this.#turning) await this.#turning.catch(() => {})
+    this.#turning = this.#turn(from)
     try {
-      await this.commit()
-      const at = this.#received
-      const mark: AnyEvent = { kind: 'set_back', offset: at, index: 0, from: from + this.#shift, to: at }
-      const shift = at + 1 - from
-      this.#file.add(formatLine({ from: at, to: at + 1, shift, events: [mark] }))
-      await this.#file.flush().catch((error) => {
-        this.#file.discard()
-        throw error
-      })
-      this.#received = at + 1
-      this.#have = at + 1
-      this.#journal = undefined
-      this.#shift = shift
+      await this.#turning
     } finally {
-      this.#turning = false
+      this.#turning = undefined
     }
+  }
+
+  async #turn(from: number): Promise<void> {
+    await this.commit()
+    const at = this.#received
+    const mark: AnyEvent = { kind: 'set_back', offset: at, index: 0, from: from + this.#shift, to: at }
+    const shift = at + 1 - from
+    this.#file.add(formatLine({ from: at, to: at + 1, shift, events: [mark] }))
+    await this.#file.flush().catch((error) => {
+      this.#file.discard()
+      throw error
+    })
+    this.#received = at + 1
+    this.#have = at + 1
+    this.#journal = undefined
+    this.#shift = shift
   }
 }
 
