@@ -40,11 +40,12 @@ feed() {
 }
 
 # Whether the newest lines on the agent's state and on its background tasks say that it is idle. Without any, the agent
-# was never given work. The line on tasks may be far back; the zeros are the part of the journal given back to the disk.
+# was never given work. The line on tasks may be far back: 256 MiB are searched, and not all of a journal that may be far
+# larger. The zeros are the part of the journal given back to the disk.
 is_idle() {
   tail -c 1048576 "$d/activity.jsonl" | grep -e "$state_pattern" -e '^{"type":"launcher"' | tail -n 1 |
     grep -q -e "$idle_pattern" -e '^{"type":"launcher"' || return 1
-  told=$(tr -d '\000' <"$d/activity.jsonl" | grep -e "$tasks_pattern" -e '^{"type":"launcher"' | tail -n 1)
+  told=$(tail -c 268435456 "$d/activity.jsonl" | tr -d '\000' | grep -e "$tasks_pattern" -e '^{"type":"launcher"' | tail -n 1)
   [ -z "$told" ] || printf '%s\n' "$told" | grep -q -e "$no_tasks_pattern" -e '^{"type":"launcher"'
 }
 
