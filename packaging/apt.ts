@@ -17,8 +17,8 @@ const SUITES = {
  * Makes the release folder an apt repository: `deb URL apt/` has all releases in it, `deb URL apt-next/` those before a
  * release as well. Every file is replaced as a whole, the signed one last.
  * @param date of the newest release
- * @param expires when apt refuses the index. Without it, an index stays valid: a release folder is served as it is, for
- *   as long as there is nothing newer, and by hubs that could not sign it again
+ * @param expires date from which apt refuses the index. By default it stays valid: a release folder is served unchanged
+ *   until there is a newer release, also by hubs, which could not sign it again
  */
 export async function makeRepository(
   out: string,

@@ -7,10 +7,10 @@ export const root = fileURLToPath(new URL('..', import.meta.url))
 
 const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
 
-/** What keeps a person from going on, and what to do about it. Shown without a stack. */
+/** An obstacle for the person at the terminal, and its remedy. Shown without a stack. */
 export class Problem extends Error {
   /**
-   * The signal that ended npm, of those that ask a process to end.
+   * Signal that ended npm, if it is one that asks a process to end.
    * @type {NodeJS.Signals | undefined}
    */
   signal
@@ -78,7 +78,7 @@ export async function wholly(work) {
 }
 
 /**
- * Runs npm: the one that runs this script, or the one on PATH. Its errors are shown. Signals are passed on to it.
+ * Runs the npm that started this script, or else the one on PATH. Shows its errors, and passes signals on to it.
  * @param {string[]} args
  * @throws {Problem} if it fails
  */

@@ -53,7 +53,7 @@ if (!/^[^<>\p{C}]+ <[^<>@\s\p{C}]+@[^<>@\s\p{C}]+>$/u.test(maintainer))
 if (validDays !== undefined && !(Number.isInteger(validDays) && validDays >= 1 && validDays <= 3650))
   throw new Error('--apt-valid-days must be a number from 1 to 3650.')
 if (!dry && maintainer === NO_MAINTAINER)
-  refuse("Give --maintainer 'NAME <ADDRESS>', who answers for the packages for Debian.")
+  refuse("Give --maintainer 'NAME <ADDRESS>' for the Debian packages.")
 if (!dry && (built === 'unknown' || built.endsWith('-modified'))) refuse('Commit everything first.')
 if (!dry && !pem) refuse('Give the Ed25519 key that signs releases in FOMULAR_RELEASE_KEY.')
 if (!dry && baseUrl === '') refuse('Give --base-url: where OUT will be served.')
@@ -71,7 +71,7 @@ try {
   if (!dry && executables.length < chosen.length) refuse('Not every executable could be made.')
   const packages: string[] = []
   for (const executable of executables) packages.push(await packExecutable(work, executable, work))
-  // Last: whoever finds the new version finds everything of it.
+  // Last: once the new version can be found, everything that it needs can.
   packages.push(await packProgram(work))
   const changes = changelog(version)
   writeFileSync(join(work, 'CHANGELOG.md'), changes)

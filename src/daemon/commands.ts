@@ -62,7 +62,7 @@ const handlers: { [T in CommandType]: Handler<T> } = {
   async 'agent:interrupt'({ agents }, { agent_id, command_id, cancel_queued }) {
     const agent = agents.get(agent_id)
     const id = uuidFrom('interrupt', agent_id, command_id)
-    // Of a command that comes again nobody knows any more what it met.
+    // For a repeated command, what the agent was doing at the first one is no longer known.
     const idle = !agent.inbox.accepted(id) && agent.snapshot.state === 'idle' && agent.inbox.unsettled === 0
     return {
       confirmed: ask(agent, agent.runtime.interrupt(id, { cancelQueued: cancel_queued })).then(() =>
@@ -76,7 +76,7 @@ const handlers: { [T in CommandType]: Handler<T> } = {
     answer(agents.get(agent_id), command_id, request_id, (agent, id, request) => {
       if (decision === 'deny')
         return agent.runtime.answerPermission(id, request, { deny: { message, interrupt } })
-      // Allowed as it stands, a question would reach the agent as one that nobody has answered.
+      // A question that is merely allowed would reach the agent unanswered.
       if (request.ask === 'question')
         throw new CommandFailure('answers_incomplete', 'This request asks a question, not for leave.', {
           path: 'decision',
@@ -224,7 +224,7 @@ async function started(agents: Agents, agent: Agent): Promise<ResultOf<'agent:st
   const refused = () => agent.reply(initialize_id)?.ok === false
   const settled = () => agent.ready || agent.runEnded || refused() || agent.run.run !== run
   if (!(await agent.until(settled))) throw new AnsweredLater()
-  // It would run on, and never be of use.
+  // Otherwise it would run on without ever taking a prompt.
   if (refused()) {
     const message = agent.reply(initialize_id)?.error ?? 'The agent refused to begin, without a reason.'
     await agents.stop(agent, { commandId: `refused-${initialize_id}` })

@@ -4,11 +4,11 @@ import { readJson, writeAtomic } from '../platform/files.ts'
 import { visible } from '../platform/visible.ts'
 import type { HealthProblem } from '../protocol/index.ts'
 
-/** How long somebody is told that a state folder came from another machine: it may have been moved on purpose. */
+/** How long the warning stays that a state folder came from another machine: it may have been moved on purpose. */
 const TOLD_DAYS = 7
 const DAY_MS = 24 * 3_600_000
 
-/** Where a state folder is, by what does not come along with a copy of it. */
+/** Identifies the place of a state folder by facts that a copy of it does not share. */
 const Place = z.object({
   dir: z.string(),
   hostname: z.string(),

@@ -60,14 +60,14 @@ export const EXIT_RESTART = 75
 export function isSupervised(env: NodeJS.ProcessEnv, pid: number): boolean {
   if (env[SUPERVISED] === '1') return true
   // systemd names its main process; INVOCATION_ID alone is inherited by every shell below a unit.
-  // Where that is a shell which only waits for this daemon, the unit ends, and starts anew, with the daemon all the same.
+  // If that is a shell that only waits for this daemon, the unit still ends, and restarts, with the daemon.
   if (endsWith(Number(env.SYSTEMD_EXEC_PID), pid)) return true
   return isPm2(env)
 }
 
 const isPm2 = (env: NodeJS.ProcessEnv) => env.pm_id !== undefined && env.PM2_HOME !== undefined
 
-/** Settings that may be paths from the folder that a program was started in: flags, and variables. */
+/** Flags, and below variables, whose values may be paths relative to the folder that a program was started in. */
 const PATH_FLAG = /^--(?:state-dir|data-dir|config|key-file|ca-file)(?:=|$)/
 const PATH_VARIABLES = [
   'FOMULAR_STATE_DIR',
@@ -78,8 +78,8 @@ const PATH_VARIABLES = [
 ]
 
 /**
- * What starts this program anew, now. The folder that it was started in may have been deleted since: then paths from there
- * lead where they led. A Node that was replaced by another version is there under another path, or by its name alone.
+ * Returns the command that restarts this program now. If the folder that it was started in has been deleted, relative
+ * paths become absolute ones. If its Node is gone, replaced by another version, the one on PATH is used.
  */
 export function startNow({ runner, argv, env, cwd }: Invocation) {
   const [node, ...nodeArgs] = runner

@@ -188,8 +188,8 @@ function takeLock(path: string) {
 const HURRIED_S = 6
 
 /**
- * The first word on how to end counts, but a stop is not lost in a restart; a second signal means: hurry. A signal of
- * systemd's may be the first half of a restart.
+ * Decides how the daemon ends. The first request counts, except that a stop overrides a restart; a second signal means
+ * hurry. A signal from systemd may be the first half of a restart.
  * @param withinS seconds for a whole stop
  */
 function endings(logger: Logger, withinS: number | undefined) {

@@ -8,7 +8,7 @@ import type { Fates } from './fates.ts'
 export interface StandDown {
   agents: Agents
   fates: Fates
-  /** Whether what ends agents with the daemon has signaled them already. */
+  /** Whether the supervisor that ends agents with the daemon has already signaled them. */
   signaled: boolean
   /** What comes from then on is left to the next daemon. */
   takeNoCommands(): void

@@ -4,10 +4,10 @@ import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Ack, ProtocolError, Resend, Welcome } from '../protocol/index.ts'
 
-/** Beyond a journal's end no server has more of it than this, in bytes. */
+/** Maximum distance between a journal's end and the offset of a server that can be believed, in bytes. */
 const MOST_AHEAD_BYTES = 2 ** 36
 
-/** How long a server may take to say where to go on, if what it said makes no sense. */
+/** Time for a server to ask for a valid offset after it has given an invalid one. */
 const PATIENCE_MS = 30_000
 
 export interface StandingOptions {
@@ -17,12 +17,12 @@ export interface StandingOptions {
   logger: Logger
 }
 
-/** Where the server says it stands in the journals: judged, and passed on. */
+/** Checks what the server says about its copies of the journals, and passes it on to the outbox. */
 export class Standing {
   readonly #options: StandingOptions
   /** Removed since the last link ended: the server may still speak of them. */
   readonly #removed = new Set<string>()
-  /** Agents of which nothing is sent, until that time is over. */
+  /** Agents whose activity is held back, each with the timer that ends this. */
   readonly #held = new Map<Agent, Timer>()
 
   constructor(options: StandingOptions) {
@@ -30,8 +30,8 @@ export class Standing {
   }
 
   /**
-   * The server has welcomed this daemon. A journal that the server has more of than this machine goes on in a new
-   * generation.
+   * Resumes each journal where the welcome says. One that is longer on the server than on this machine goes on in a
+   * new generation.
    * @returns what is wrong with the welcome, if anything
    */
   welcomed({ offsets, journals }: Welcome): ProtocolError[] {
@@ -53,7 +53,7 @@ export class Standing {
     return faults('server:welcome', problems)
   }
 
-  /** Takes what makes sense of it. @returns what is wrong with the rest */
+  /** Applies the valid offsets. @returns what is wrong with the others */
   acknowledged({ type, offsets }: Ack): ProtocolError[] {
     const { agents, outbox } = this.#options
     const problems = new Map<string, string>()
@@ -67,7 +67,7 @@ export class Standing {
     return faults(type, problems)
   }
 
-  /** Sends again what was asked for. @returns what is wrong with that, if anything */
+  /** Sends again what the server asks for. @returns what is wrong with the request, if anything */
   asked({ type, agent_id, from }: Resend): ProtocolError[] {
     const { agents, outbox } = this.#options
     const agent = agents.find(agent_id)
@@ -100,7 +100,7 @@ export class Standing {
     this.#held.delete(agent)
   }
 
-  /** The server did not say where to go on: what is here is another journal for it. */
+  /** Begins a new generation, as the server has not asked for a valid offset. */
   #goOn(agent: Agent, offset: number) {
     this.#release(agent)
     if (this.#begin(agent, offset) === undefined) this.#options.outbox.resend(agent, offset)
@@ -133,7 +133,7 @@ export class Standing {
 // An agent may be called `constructor`.
 const own = <T>(table: Record<string, T>, key: string) => (Object.hasOwn(table, key) ? table[key] : undefined)
 
-/** Why no server can have an agent's journal up to `offset`, in a clause; undefined where one can. */
+/** Returns a clause that says why no server can have an agent's journal up to `offset`; undefined if one can. */
 function misplaced({ contact, begin, journal }: Agent, offset: number): string | undefined {
   if (offset > contact.told) return `${offset} is beyond the ${contact.told} bytes that were ever sent`
   if (offset > begin && !journal.isLineStart(offset)) return `${offset} is within a line`
@@ -142,7 +142,7 @@ function misplaced({ contact, begin, journal }: Agent, offset: number): string |
 
 const unknown = (agentId: string) => `this machine has no agent ${agentId}`
 
-/** A frame with more faults is told of the first of them only. */
+/** Maximum number of faults of one frame that are reported. */
 const MOST_FAULTS = 1000
 
 const faults = (type: string, problems: ReadonlyMap<string, string>): ProtocolError[] =>

@@ -65,17 +65,17 @@ export class ActivityLog {
     return this.waiting > WAITING_CHARS
   }
 
-  /** How much higher offsets are here than on the machine. */
+  /** Difference between an offset here and the same one on the machine, in bytes. */
   get shift() {
     return this.#shift
   }
 
-  /** What a daemon is told that is here, as it counts. */
+  /** Offset up to which the daemon is told that everything is on the disk, in its own count. */
   get acknowledged() {
     return this.#have - this.#shift
   }
 
-  /** What a daemon is asked to go on from, as it counts. */
+  /** Offset from which the daemon is asked to go on, in its own count. */
   get wanted() {
     return this.#received - this.#shift
   }

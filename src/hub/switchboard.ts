@@ -216,7 +216,7 @@ export class Switchboard {
     if (!line?.held.size) this.#holding.delete(peer)
   }
 
-  /** The machine's journal is not the one that is here: all of it is taken anew, behind that. */
+  /** Takes the whole journal again, behind the history here, which belongs to another journal. */
   async #turn(peer: Peer, path = '') {
     const { agents, store, logger } = this.#options
     const [, agentId] = /^offsets\.(.+)$/.exec(path) ?? []

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { sleep } from './clock.ts'
 
-/** From the end of a program that was killed to the next try. */
+/** Between the end of a killed program and the next try. */
 const AGAIN_MS = 50
 
 export interface Answer {
@@ -11,9 +11,9 @@ export interface Answer {
 }
 
 /**
- * What a program prints. systemd stops a unit in rounds, until no new process turns up: a program that is started then
- * may get SIGTERM before it has answered, and is asked again. Never throws.
- * @param timeout milliseconds for all tries together; what has not answered by then gets SIGKILL
+ * Returns what a program prints. While systemd stops a unit, it sends SIGTERM to new processes as well, so a program
+ * that SIGTERM ends is run again. Never throws.
+ * @param timeout milliseconds for all tries together; a program that is still running then gets SIGKILL
  */
 export async function ask(
   file: string,

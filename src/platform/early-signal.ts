@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
-/** Between two looks whether a child hears signals. */
+/** Between two checks of whether a child hears signals. */
 const LOOK_MS = 20
-/** From its start until a child is taken for one that does. */
+/** From a child's start until it is assumed to hear them. */
 const START_MS = 5000
 
 let kept: NodeJS.Signals | undefined
@@ -16,7 +16,7 @@ let kept: NodeJS.Signals | undefined
  */
 export function keepSignals() {
   for (const signal of SIGNALS) process.on(signal, keep)
-  // Says, in /proc, that signals are heard: for SIGTERM itself, every Node has a handler from its start, which ends it.
+  // Shows in /proc that signals are heard. SIGTERM cannot show it: every Node has a handler for it from its start.
   process.on('SIGCONT', () => {})
 }
 
@@ -37,7 +37,7 @@ function keep(signal: NodeJS.Signals, number: number) {
   kept = signal
 }
 
-/** Passes signals on to a child that was just started: each as soon as the child hears it, as it would be killed before. */
+/** Passes signals on to a child that was just started, once it hears them: before that, they would kill it. */
 export function signalsTo(child: ChildProcess): (signal: NodeJS.Signals) => void {
   const started = performance.now()
   return function pass(signal) {

@@ -44,7 +44,7 @@ const SHORTAGES: Record<string, { message: string; remedy: string }> = {
   },
   ENFILE: {
     message: 'the machine has too many files open (ENFILE).',
-    remedy: 'End what has them open, or raise the sysctl fs.file-max.',
+    remedy: 'End the programs that have them open, or raise the sysctl fs.file-max.',
   },
   EAGAIN: {
     message: 'this user may not start any more processes (EAGAIN).',
@@ -53,7 +53,7 @@ const SHORTAGES: Record<string, { message: string; remedy: string }> = {
   ENOMEM: { message: 'the machine has no memory left (ENOMEM).', remedy: 'Stop what uses most of it.' },
 }
 
-/** What the system has run out of, if that is the error: it says nothing about the file or program that was asked for. */
+/** Returns the shortage that an error is about, if any. Such an error says nothing about the file or program in question. */
 export const shortageIn = (error: unknown) => SHORTAGES[systemCode(error) ?? '']
 
 /** Why the system refused a file, without code, call and path, which Node has in the message: `no such file or directory`. */

@@ -25,7 +25,7 @@ export function bootId(): string {
 
 /**
  * @returns undefined for a process that is not there, or has ended and only waits to be reaped
- * @throws the system's error where it is too short of something to look
+ * @throws the system's error if it lacks the resources to look
  */
 export function identify(pid: number): ProcessIdentity | undefined {
   const start = linux ? linuxStart(pid) : psStart(pid)
@@ -74,7 +74,7 @@ function linuxStart(pid: number): string | undefined {
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
   } catch (error) {
-    // Nobody is to be taken for gone because this process cannot look.
+    // A process that cannot be looked up is not gone.
     if (shortageIn(error)) throw error
     return undefined
   }

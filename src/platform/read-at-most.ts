@@ -3,8 +3,8 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 const CHUNK_BYTES = 64 * 1024
 
 /**
- * Reads a file that somebody has named, and that may be a device or a pipe: never more than `bytes`.
- * @throws the system's error, or one that says that the file is too long
+ * Reads a file named by a user, which may be a device or a pipe, up to a limit of `bytes`.
+ * @throws the system's error, or an Error if the file is longer
  */
 export function readAtMost(path: string, bytes: number): { text: string; mode: number } {
   const fd = openSync(path, 'r')

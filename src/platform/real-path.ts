@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
-/** An absolute path without links, as far as it exists: one and the same by whatever name a file is reached. */
+/** Resolves the links in an absolute path, as far as it exists: all names of a file give the same path. */
 export function realPath(path: string): string {
   try {
     return realpathSync(path)

@@ -5,8 +5,8 @@ import { readFileSync, statSync } from 'node:fs'
 const FILES = ['/etc/machine-id', '/var/lib/dbus/machine-id']
 
 /**
- * Tells this installed system from any other, in a form that cannot be traced back to it. It does not come along when a
- * folder is copied, and may change when a container is made anew. Undefined where the system has none.
+ * Returns an id of this installed system, hashed so that it cannot be traced back. It is not copied along with a folder,
+ * and may change when a container is recreated. Undefined if the system has none.
  */
 export function systemId(): string | undefined {
   for (const file of FILES) {

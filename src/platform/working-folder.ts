@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 
 /**
- * Leaves the folder that this process works in, if somebody has deleted it: many programs refuse to run in such a one.
+ * Leaves this process's working directory if it has been deleted: many programs refuse to run in a deleted one.
  * Node remembers its path, and does not notice by itself.
  */
 export function leaveDeletedFolder() {

@@ -72,7 +72,7 @@ export const plainArgs = ({ args, tls }: ServicePlan): string[] =>
 /** Tells a daemon that somebody starts it again when it exits with the code for that. */
 export const SUPERVISED = 'FOMULAR_DAEMON_NO_SELF_RELAUNCH'
 
-/** Starts a program for pm2 where pm2 cannot start it itself, and becomes it. */
+/** Runs, in its own place, a program that pm2 cannot start itself. */
 export const PM2_LAUNCHER = '/usr/bin/env'
 
 /** The shell that keeps a daemon running, by its pid, in the environment of what it keeps running. */

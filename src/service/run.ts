@@ -23,12 +23,12 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
   return ranOf(await execa(file, args, { ...QUIETLY, env, timeout: RUN_MS }))
 }
 
-/** Asks a program of the system for something. One that does not answer within seconds is ended, and has failed. */
+/** Asks a program of the system for something. It fails, and is killed, if it does not answer within seconds. */
 export async function ask(argv: string[], env?: NodeJS.ProcessEnv): Promise<Ran> {
   return (await lookUp(argv, env)).ran
 }
 
-/** Like `ask`, for decisions that need the answer. @throws UserError where none comes in time */
+/** Like `ask`, for decisions that need the answer. @throws UserError if none comes in time */
 export async function answerTo(argv: string[], env?: NodeJS.ProcessEnv, asking?: Asking): Promise<Ran> {
   const { ran, late } = await lookUp(argv, env, asking)
   if (!late) return ran

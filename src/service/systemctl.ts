@@ -2,7 +2,7 @@ import { ask } from '../platform/ask.ts'
 import type { UnitPlace } from './cgroup.ts'
 
 /**
- * What systemd answers, for the manager that runs a unit. systemd takes milliseconds unless the machine is in trouble.
+ * Asks the systemd manager that runs a unit. It answers within milliseconds unless the machine is in trouble.
  * @returns undefined where it does not answer in time, or does not know
  */
 export async function systemctl(

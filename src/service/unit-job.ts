@@ -6,8 +6,8 @@ import { endsWith } from './unit-fate.ts'
 const ANSWER_MS = 2000
 
 /**
- * Whether systemd is restarting the unit whose main process is `pid`, as `systemctl restart` has it do: the signal to
- * end is then followed by a new start. Never throws.
+ * Reports whether systemd is restarting the unit whose main process is `pid`, as on `systemctl restart`: it then starts
+ * the unit again after the signal to end. Never throws.
  */
 export async function isUnitRestarting(pid: number, env: NodeJS.ProcessEnv): Promise<boolean> {
   const place = unitOf(groupOf(pid))

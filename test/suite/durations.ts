@@ -15,7 +15,7 @@ function table(done: readonly Done[]): string {
   return `\n${rows.join('')}${sum.toFixed(1).padStart(8)} s        all of it\n`
 }
 
-/** A reporter of node:test: a table of what took how long, of the part that has run where Ctrl-C ends the run. */
+/** A reporter for node:test that prints a table of durations, after Ctrl-C for the tests that have ended. */
 export default async function* durations(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const done: Done[] = []
   for await (const { type, data } of source) {
