@@ -949,7 +949,7 @@ purge_state() {
 # Other files in it are somebody's own.
 purge_folder() {
   for path in "$1"/agents "$1"/hub "$1"/*.json "$1"/ledger.jsonl "$1"/daemon.log* "$1"/daemon.sock "$1"/lock \
-    "$1"/compiled-run.bin "$1"/*.damaged-* "$1"/*.tmp; do
+    "$1"/compiled-*.bin "$1"/*.damaged-* "$1"/*.tmp; do
     forget -rf "$path"
   done
   if [ -n "$dry_run" ]; then

@@ -42,7 +42,8 @@ test('state and settings stay, unless they are to go', async (t) => {
     'leaked',
   ])
   await machine.run()
-  writeFileSync(join(machine.prefix, 'state/thesis.txt'), '')
+  for (const name of ['thesis.txt', 'compiled-run.bin', 'compiled-up.bin', 'compiled-hub.bin'])
+    writeFileSync(join(machine.prefix, 'state', name), '')
   const dry = await machine.run(['--uninstall', '--purge', '--dry-run'])
   assert.match(dry.out, /Would remove .*machine\.json/)
   // A folder of the same disk, mounted below.

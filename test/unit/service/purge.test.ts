@@ -13,6 +13,9 @@ function state(t: Cleanup) {
     'place.json',
     'daemon.log',
     'ledger.jsonl',
+    'compiled-run.bin',
+    'compiled-up.bin',
+    'compiled-hub.bin',
     'runtimes.json.damaged-2026',
   ])
     writeFileSync(join(dir, name), '')
