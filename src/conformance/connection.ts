@@ -1,10 +1,12 @@
 import type { WebSocket } from 'ws'
+import { Limits } from '../protocol/index.ts'
 import { Unmet } from './point.ts'
 
 export type Frame = { type: string } & Record<string, unknown>
 
-/** Maximum number of frames that are kept of one connection. */
+/** Maximum number of frames that are kept of one connection, and of characters in them. */
 const FRAMES = 20_000
+const CHARS = 2 * Limits.frame_bytes
 
 /** One WebSocket, from either side. Keeps what the other side sends. */
 export class Connection {
@@ -18,6 +20,7 @@ export class Connection {
   readonly #answerMs: number
   readonly #changed = new Set<() => void>()
   #nonce = 0
+  #chars = 0
 
   /**
    * @param faultOf what is wrong with a frame as text, if anything
@@ -31,7 +34,8 @@ export class Connection {
       const fault = isBinary ? 'a binary frame' : faultOf(text)
       if (fault !== undefined) this.faults.push(fault)
       else this.frames.push(JSON.parse(text) as Frame)
-      if (this.frames.length + this.faults.length > FRAMES) socket.terminate()
+      this.#chars += text.length
+      if (this.#chars > CHARS || this.frames.length + this.faults.length > FRAMES) socket.terminate()
       this.#notify()
     })
     socket.on('ping', () => {

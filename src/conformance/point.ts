@@ -1,3 +1,5 @@
+import { reasonOf } from '../platform/errors.ts'
+
 /** `core`: without it daemons cannot work, or activity is lost. `optional`: the page asks for it, and daemons get by without. */
 export type Level = 'core' | 'optional'
 
@@ -73,8 +75,8 @@ async function tried<Context>(
     return { result: 'holds' }
   } catch (error) {
     if (error instanceof Untested) return untested(error.message)
-    if (error instanceof Unmet) return { result: 'fails', detail: error.message }
-    throw error
+    // Anything but Unmet is what the other side's nonsense led to: one point fails, and the run goes on.
+    return { result: 'fails', detail: reasonOf(error) }
   } finally {
     clearTimeout(timer)
   }

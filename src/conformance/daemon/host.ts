@@ -1,12 +1,16 @@
 import type { AddressInfo } from 'node:net'
 import { WebSocketServer } from 'ws'
-import { Limits, PROTOCOL, parseFromDaemon } from '../../protocol/index.ts'
+import { type Hello, Limits, PROTOCOL, parseFromDaemon } from '../../protocol/index.ts'
 import { Connection, type Frame } from '../connection.ts'
 import { Unmet } from '../point.ts'
 
 /** Time from the end of a connection to the next one, in ms. */
 const BACK_MS = 45_000
 const ANSWER_MS = 10_000
+
+/** The greeting that came. */
+export const helloOf = ({ frames }: Connection) =>
+  frames.find(({ type }) => type === 'machine:hello') as Frame & Hello
 
 /** A server on this machine's loopback interface that waits for one daemon. */
 export class Host {
@@ -82,7 +86,7 @@ export class Host {
 
   welcome(connection: Connection) {
     this.#welcomed.add(connection)
-    const agents = (connection.frames[0]?.agents ?? []) as { agent_id: string; acked: number }[]
+    const { agents } = helloOf(connection)
     // Nothing is claimed that the daemon's own server does not have.
     const offsets = Object.fromEntries(agents.map(({ agent_id, acked }) => [agent_id, acked]))
     connection.send({ type: 'server:welcome', protocol: { version: PROTOCOL.version }, offsets })

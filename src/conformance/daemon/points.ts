@@ -1,5 +1,5 @@
 import { type Point, Unmet } from '../point.ts'
-import type { Host } from './host.ts'
+import { type Host, helloOf } from './host.ts'
 
 export const daemonPoints: Point<Host>[] = [
   {
@@ -51,10 +51,10 @@ export const daemonPoints: Point<Host>[] = [
     rule: 'After a lost connection the same machine comes back and greets anew.',
     section: 'Connection',
     async check(host) {
-      const idOf = (connection: Awaited<ReturnType<Host['greeted']>>) => connection.frames[0]?.machine_id
-      const before = idOf(await host.live())
-      const now = idOf(await host.greeted())
-      if (now !== before) throw new Unmet('machine_id is another one after the reconnect')
+      const before = helloOf(await host.live())
+      const now = helloOf(await host.greeted())
+      if (now.machine_id !== before.machine_id)
+        throw new Unmet('machine_id is another one after the reconnect')
     },
   },
   {

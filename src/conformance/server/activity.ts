@@ -1,6 +1,6 @@
 import { type Event, Limits } from '../../protocol/index.ts'
 import { type Point, Unmet } from '../point.ts'
-import { acknowledged, activity, type Caller } from './caller.ts'
+import { acknowledged, activity, type Caller, ofOneAgent, taken } from './caller.ts'
 
 /** Time for the longest frame: to be sent, read and put on a disk, in ms. */
 const LONG_MS = 45_000
@@ -8,75 +8,56 @@ const LONG_MS = 45_000
 const SECTION = 'Taking it, exactly once and in order'
 
 export const activityPoints: Point<Caller>[] = [
-  {
+  ofOneAgent({
     name: 'acknowledges',
     level: 'core',
     rule: 'Activity is acknowledged up to `to`, with and without events in it.',
     section: SECTION,
-    async check(caller) {
-      const agent = caller.agent('acks')
-      const connection = await caller.greet()
-      connection.send(activity(agent, 0, 10))
-      await acknowledged(connection, agent, 10)
+    async check(connection, agent) {
+      await taken(connection, agent, 0, 10)
       connection.send({ ...activity(agent, 10, 20), events: [] })
       await acknowledged(connection, agent, 20)
-      await connection.close()
     },
-  },
-  {
+  }),
+  ofOneAgent({
     name: 'repeats',
     level: 'core',
     rule: 'Activity that the server has already is acknowledged again, whatever its borders.',
     section: SECTION,
-    async check(caller) {
-      const agent = caller.agent('repeats')
-      const connection = await caller.greet()
+    async check(connection, agent) {
       connection.send(activity(agent, 0, 10))
-      connection.send(activity(agent, 10, 20))
-      await acknowledged(connection, agent, 20)
+      await taken(connection, agent, 10, 20)
       for (const [from, to] of [
         [10, 20],
         [0, 20],
         [0, 5],
-      ] as const) {
-        const behind = connection.frames.length
-        connection.send(activity(agent, from, to))
-        await acknowledged(connection, agent, 20, behind)
-      }
-      await connection.close()
+      ] as const)
+        await taken(connection, agent, from, to, 20)
     },
-  },
-  {
+  }),
+  ofOneAgent({
     name: 'gap',
     level: 'core',
     rule: 'Activity beyond a gap is not taken; the server asks once with agent:resend, and goes on from there.',
     section: SECTION,
-    async check(caller) {
-      const agent = caller.agent('gap')
-      const connection = await caller.greet()
-      connection.send(activity(agent, 0, 10))
-      await acknowledged(connection, agent, 10)
+    async check(connection, agent) {
+      await taken(connection, agent, 0, 10)
       connection.send(activity(agent, 20, 30))
       connection.send(activity(agent, 30, 40))
       await asksFor(connection, agent, 10)
       await connection.settled()
       const asked = connection.frames.filter(({ type }) => type === 'agent:resend').length
       if (asked > 1) throw new Unmet(`agent:resend came ${asked} times for one gap`)
-      connection.send(activity(agent, 10, 40))
-      await acknowledged(connection, agent, 40)
-      await connection.close()
+      await taken(connection, agent, 10, 40)
     },
-  },
-  {
+  }),
+  ofOneAgent({
     name: 'overlap',
     level: 'core',
     rule: 'Of activity that overlaps what the server has, only what is new counts: it is dropped and asked for, or the rest is stored.',
     section: SECTION,
-    async check(caller) {
-      const agent = caller.agent('overlap')
-      const connection = await caller.greet()
-      connection.send(activity(agent, 0, 10))
-      await acknowledged(connection, agent, 10)
+    async check(connection, agent) {
+      await taken(connection, agent, 0, 10)
       const behind = connection.frames.length
       connection.send(activity(agent, 5, 20))
       const stored = acknowledged(connection, agent, 20, behind)
@@ -85,26 +66,20 @@ export const activityPoints: Point<Caller>[] = [
       })
       connection.send(activity(agent, 10, 20))
       await acknowledged(connection, agent, 20, behind)
-      await connection.close()
     },
-  },
-  {
+  }),
+  ofOneAgent({
     name: 'begin',
     level: 'core',
     rule: "Activity that starts at the `begin` of the agent's status is taken, although bytes before it are missing.",
     section: SECTION,
-    async check(caller) {
-      const agent = caller.agent('begin', { begin: 1000 })
-      const connection = await caller.greet()
-      connection.send(activity(agent, 1000, 1010))
-      await acknowledged(connection, agent, 1010)
-      const status = caller.hello().agents.find(({ agent_id }) => agent_id === agent)
-      connection.send({ type: 'agent:status', ...status, revision: 2, begin: 5000 })
-      connection.send(activity(agent, 5000, 5010))
-      await acknowledged(connection, agent, 5010)
-      await connection.close()
+    status: { begin: 1000 },
+    async check(connection, agent, caller) {
+      await taken(connection, agent, 1000, 1010)
+      connection.send({ type: 'agent:status', ...caller.status(agent), revision: 2, begin: 5000 })
+      await taken(connection, agent, 5000, 5010)
     },
-  },
+  }),
   {
     name: 'many-agents',
     level: 'core',
@@ -115,76 +90,63 @@ export const activityPoints: Point<Caller>[] = [
       const two = caller.agent('two')
       const connection = await caller.greet()
       const later = caller.agent('later')
-      const status = caller.hello().agents.find(({ agent_id }) => agent_id === later)
-      connection.send({ type: 'agent:status', ...status })
+      connection.send({ type: 'agent:status', ...caller.status(later) })
       for (const from of [0, 10, 20])
         for (const agent of [one, two, later]) connection.send(activity(agent, from, from + 10))
       for (const agent of [one, two, later]) await acknowledged(connection, agent, 30)
       await connection.close()
     },
   },
-  {
+  ofOneAgent({
     name: 'unknown-kind',
     level: 'core',
     rule: 'An event of unknown kind, and unknown fields of a known one, are taken.',
     section: 'Faults',
-    async check(caller) {
-      const agent = caller.agent('kinds')
-      const connection = await caller.greet()
+    async check(connection, agent) {
       connection.send(activity(agent, 0, 10, { kind: 'kind_of_tomorrow', deep: { a: [1] } } as never))
       connection.send(activity(agent, 10, 20, { field_of_tomorrow: 1 } as never))
       await acknowledged(connection, agent, 20)
-      await connection.close()
     },
-  },
-  {
+  }),
+  ofOneAgent({
     name: 'any-text',
     level: 'core',
     rule: 'Any text that JSON can carry is taken, also where WebSocket cuts the frame in two.',
     section: 'Connection',
-    async check(caller) {
-      const agent = caller.agent('text')
-      const connection = await caller.greet()
+    async check(connection, agent) {
       const text = '\u0000\u001b[31m\u2028 «ß» \u{1f600} \ud800 \\ " </script>'
       const frame = Buffer.from(JSON.stringify(activity(agent, 0, 10, { text } as Partial<Event>)))
       const cut = frame.indexOf(0xf0) + 1
       connection.socket.send(frame.subarray(0, cut), { fin: false, binary: false })
       connection.socket.send(frame.subarray(cut), { fin: true, binary: false })
       await acknowledged(connection, agent, 10)
-      await connection.close()
     },
-  },
-  {
+  }),
+  ofOneAgent({
     name: 'nesting',
     level: 'core',
     rule: `An event may be nested ${Limits.nesting} levels deep.`,
     section: 'Limits',
-    async check(caller) {
-      const agent = caller.agent('nesting')
-      const connection = await caller.greet()
+    async check(connection, agent) {
       const deep = `${'['.repeat(Limits.nesting - 1)}1${']'.repeat(Limits.nesting - 1)}`
       const event = `{"kind":"unknown","offset":0,"index":0,"raw":${deep}}`
       connection.send(`{"type":"agent:activity","agent_id":"${agent}","from":0,"to":10,"events":[${event}]}`)
       await acknowledged(connection, agent, 10)
-      await connection.close()
     },
-  },
-  {
+  }),
+  ofOneAgent({
     name: 'longest-frame',
     level: 'core',
     rule: `A frame of ${Limits.frame_bytes} bytes is taken.`,
     section: 'Limits',
-    async check(caller) {
-      const agent = caller.agent('long')
-      const connection = await caller.greet()
+    async check(connection, agent) {
       const to = Limits.line_bytes
       const empty = JSON.stringify(activity(agent, 0, to, { text: '' } as Partial<Event>))
       const text = 'x'.repeat(Limits.frame_bytes - empty.length)
       connection.send(activity(agent, 0, to, { text } as Partial<Event>))
       await acknowledged(connection, agent, to, 0, LONG_MS)
-      await connection.close()
     },
-  },
+  }),
   {
     name: 'generations',
     level: 'optional',
@@ -215,16 +177,14 @@ export const activityPoints: Point<Caller>[] = [
     async check(caller) {
       const agent = caller.agent('other')
       const first = await caller.greet()
-      first.send(activity(agent, 0, 10))
-      await acknowledged(first, agent, 10)
+      await taken(first, agent, 0, 10)
       await first.close()
       const second = await caller.greet()
       const path = `offsets.${agent}`
       const message = `server:welcome: ${path}: is in the middle of a line`
       second.send({ type: 'protocol:error', code: 'invalid', message, path, of_type: 'server:welcome' })
       await asksFor(second, agent, 0)
-      second.send(activity(agent, 0, 20))
-      await acknowledged(second, agent, 20)
+      await taken(second, agent, 0, 20)
       await second.close()
     },
   },

@@ -13,7 +13,7 @@ import {
   parseFromServer,
 } from '../../protocol/index.ts'
 import { Connection } from '../connection.ts'
-import { Unmet } from '../point.ts'
+import { type Point, Unmet } from '../point.ts'
 
 /** Time from the request to the open connection, and from the greeting to the welcome, in ms. */
 const GREETING_MS = 15_000
@@ -150,6 +150,11 @@ export class Caller {
     return agent_id
   }
 
+  /** An agent's status, as the greeting has it. */
+  status(agentId: string): AgentStatus | undefined {
+    return this.#agents.get(agentId)
+  }
+
   /** Commands that came over any connection. */
   get commands() {
     return this.#connections.flatMap(({ frames }) => frames.filter(isCommand))
@@ -180,6 +185,31 @@ export function activity(agent_id: string, from: number, to: number, rest: Parti
   const event = { kind: 'text', offset: from, index: 0, text: `bytes ${from} to ${to}`, ...rest }
   return { type: 'agent:activity', agent_id, from, to, events: [event as Event] }
 }
+
+/** Sends bytes `[from, to)` and waits for the acknowledgement. @param have how much the server has then */
+export async function taken(connection: Connection, agentId: string, from: number, to: number, have = to) {
+  const behind = connection.frames.length
+  connection.send(activity(agentId, from, to))
+  await acknowledged(connection, agentId, have, behind)
+}
+
+/** A rule that needs one connection and one agent. The agent has the name of the point. */
+export const ofOneAgent = ({
+  status,
+  check,
+  ...point
+}: Omit<Point<Caller>, 'check'> & {
+  status?: Partial<AgentStatus>
+  check(connection: Connection, agentId: string, caller: Caller): Promise<void>
+}): Point<Caller> => ({
+  ...point,
+  async check(caller) {
+    const agent = caller.agent(point.name, status)
+    const connection = await caller.greet()
+    await check(connection, agent, caller)
+    await connection.close()
+  },
+})
 
 /** Waits until the server has exactly this much of an agent. @param from place of the first frame that counts */
 export async function acknowledged(

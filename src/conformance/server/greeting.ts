@@ -1,7 +1,7 @@
 import { CloseCode, PROTOCOL } from '../../protocol/index.ts'
 import type { Frame } from '../connection.ts'
 import { type Point, Unmet, Untested } from '../point.ts'
-import { acknowledged, activity, type Caller, Refused } from './caller.ts'
+import { activity, type Caller, Refused, taken } from './caller.ts'
 
 const offsetsOf = (welcome: Frame) => (welcome.offsets ?? {}) as Record<string, number>
 
@@ -70,17 +70,14 @@ export const greetingPoints: Point<Caller>[] = [
     async check(caller) {
       const agent = caller.agent('reconnect')
       const first = await caller.greet()
-      first.send(activity(agent, 0, 100))
-      await acknowledged(first, agent, 100)
+      await taken(first, agent, 0, 100)
       first.send(activity(agent, 100, 250))
       first.socket.terminate()
       const second = await caller.greet()
       const offset = offsetsOf(await second.frame('server:welcome'))[agent] ?? 0
       if (offset !== 100 && offset !== 250)
         throw new Unmet(`offsets has ${offset}; 100 was acknowledged, and 250 sent`)
-      const behind = second.frames.length
-      second.send(activity(agent, offset, 300))
-      await acknowledged(second, agent, 300, behind)
+      await taken(second, agent, offset, 300)
       await second.close()
     },
   },

@@ -1,6 +1,6 @@
 import { Limits } from '../../protocol/index.ts'
 import { type Point, Unmet } from '../point.ts'
-import { acknowledged, activity, type Caller } from './caller.ts'
+import { type Caller, ofOneAgent, taken } from './caller.ts'
 
 /** After this much silence of a peer, in ms, the link must not be closed yet. */
 const PATIENCE_MS = Limits.silence_ms - 5000
@@ -58,25 +58,25 @@ export const linkPoints: Point<Caller>[] = [
       await connection.close()
     },
   },
-  {
+  ofOneAgent({
     name: 'statuses',
     level: 'core',
     rule: 'agent:status and machine:status are taken, with problems and fields that are new.',
     section: 'Statuses',
-    async check(caller) {
-      const agent = caller.agent('status')
-      const connection = await caller.greet()
-      const { machine, agents } = caller.hello()
+    async check(connection, agent, caller) {
+      const { machine } = caller.hello()
       const since = new Date().toISOString()
       const problem = { code: 'problem_of_tomorrow', severity: 'warning', message: 'Rain.', since }
       connection.send({ type: 'machine:status', ...machine, problems: [problem], revision: 99 })
-      const status = agents.find(({ agent_id }) => agent_id === agent)
-      connection.send({ type: 'agent:status', ...status, revision: 2, field_of_tomorrow: {} })
-      connection.send(activity(agent, 0, 10))
-      await acknowledged(connection, agent, 10)
-      await connection.close()
+      connection.send({
+        type: 'agent:status',
+        ...caller.status(agent),
+        revision: 2,
+        field_of_tomorrow: {},
+      })
+      await taken(connection, agent, 0, 10)
     },
-  },
+  }),
   {
     name: 'quiet-about-unknown-types',
     level: 'optional',

@@ -86,10 +86,17 @@ test('what a server does wrong is told point by point, with what was seen', asyn
   fails('valid-frames', /2 do not; the first: server:refuse/)
 })
 
+const FLOODS: [length: number, frame: object][] = [
+  [25_000, { type: 'x' }],
+  [80, { type: 'x', text: 'x'.repeat(2 ** 20) }],
+]
 test('a server that sends anything but a welcome ends the run early, and what it sends is bounded', async (t) => {
-  const url = await serverThat(t, () => Array.from({ length: 25_000 }, () => ({ type: 'x' })))
-  const points = await judged(url)
-  assert.equal(points.get('welcome')?.result, 'fails')
-  assert.equal(points.get('gap')?.result, 'untested')
-  assert.match(points.get('gap')?.detail ?? '', /welcome fails/)
+  for (const [length, frame] of FLOODS) {
+    const url = await serverThat(t, () => Array.from({ length }, () => frame))
+    const points = await judged(url)
+    assert.equal(points.get('welcome')?.result, 'fails')
+    assert.match(points.get('welcome')?.detail ?? '', /ended with code 1006/)
+    assert.equal(points.get('gap')?.result, 'untested')
+    assert.match(points.get('gap')?.detail ?? '', /welcome fails/)
+  }
 })
