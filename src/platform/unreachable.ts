@@ -1,4 +1,5 @@
 import { systemCode } from './errors.ts'
+import { ProxyError } from './proxy-error.ts'
 
 const CAUSES: Record<string, string> = {
   ECONNREFUSED: 'nothing listens there',
@@ -32,6 +33,7 @@ export const causeOf = (code: string): string | undefined =>
 export function unreachable(error: Error): string {
   // With several addresses for one name there is an error for each, and no message for all.
   const first = error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error
+  if (first instanceof ProxyError) return first.message
   const code = systemCode(first)
   const cause = isUntrusted(first)
     ? 'its certificate is by an authority unknown here (name that with --ca-file)'

@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { systemCode } from '../platform/errors.ts'
 import { proxyAgent } from '../platform/proxy.ts'
+import { ProxyError } from '../platform/proxy-error.ts'
 import { asFailure, UpdateFailure } from './failure.ts'
 import type { Source } from './npm.ts'
 import { type Registry, registryOf } from './npmrc.ts'
@@ -110,7 +111,12 @@ async function receive(
     if (failure.error.code !== 'update_failed') throw failure
     const env = registry.proxyEnv
     const first = error instanceof AggregateError ? error.errors[0] : error
-    const said = late ?? (first instanceof Error ? first : failure).message
+    const proxy = late === undefined && first instanceof ProxyError ? first : undefined
+    // As npm has it, which knows 407 only as a status.
+    if (proxy?.status === 407)
+      throw obstacleFailure({ stage, package: name, url, env, status: 407, cause: error })
+    const refused = proxy && proxy.code === undefined ? `it ${proxy.why}` : undefined
+    const said = late ?? refused ?? (first instanceof Error ? first : failure).message
     const code = late === undefined ? systemCode(first) : undefined
     throw obstacleFailure({ stage, package: name, url, env, code, said, cause: error })
   } finally {

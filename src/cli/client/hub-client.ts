@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import * as z from 'zod/mini'
 import type { HubAddress, Listening } from '../../config/hub.ts'
 import { UserError } from '../../platform/errors.ts'
+import { ProxyError, proxyRemedy } from '../../platform/proxy-error.ts'
 import { isUntrusted } from '../../platform/unreachable.ts'
 import {
   CommandError,
@@ -225,6 +226,12 @@ const refused = (error: CommandError | undefined) =>
   })
 
 function unreachable(url: string, error: unknown): UserError {
+  if (error instanceof ProxyError)
+    return new UserError('hub_unreachable', `The hub at ${url} cannot be reached: ${error.message}.`, {
+      remedy: proxyRemedy(error),
+      cause: error,
+    })
+  if (error instanceof UserError) return error
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   const message = cause instanceof Error ? cause.message || cause.name : String(cause)
   const code = cause instanceof Error ? (cause as NodeJS.ErrnoException).code : undefined

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { WebSocket } from 'ws'
 import type { DaemonConfig } from '../../config/config.ts'
-import { reasonOf } from '../../platform/errors.ts'
+import { reasonOf, UserError } from '../../platform/errors.ts'
 import { proxyAgent } from '../../platform/proxy.ts'
+import { ProxyError, proxyRemedy } from '../../platform/proxy-error.ts'
 import { isUntrusted, unreachable } from '../../platform/unreachable.ts'
 import { VERSION } from '../../platform/version.ts'
 import type { DaemonStatus } from '../client/control-client.ts'
@@ -51,7 +52,13 @@ export async function checkServer(config: DaemonConfig): Promise<Finding[]> {
       'Correct --ca-file.',
     )
   }
-  const agent = await proxyAgent(server_url, process.env)
+  let agent: Awaited<ReturnType<typeof proxyAgent>>
+  try {
+    agent = await proxyAgent(server_url, process.env)
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    return failed(`${server_url} cannot be reached: ${error.message}`, error.remedy ?? 'Correct HTTPS_PROXY.')
+  }
   const outcome = await dial(server_url, {
     headers: { authorization: `Bearer ${key}`, 'user-agent': `fomular-daemon/${VERSION} doctor` },
     handshakeTimeout: DIAL_MS,
@@ -73,9 +80,11 @@ export async function checkServer(config: DaemonConfig): Promise<Finding[]> {
     )
   return failed(
     `${server_url} cannot be reached: ${unreachable(outcome)}`,
-    isUntrusted(outcome)
-      ? 'Give the authority that signed its certificate, as PEM, with --ca-file.'
-      : 'Start that server, or correct --server-url; behind a proxy, set HTTPS_PROXY. For this machine alone: fomular-daemon up',
+    outcome instanceof ProxyError
+      ? proxyRemedy(outcome)
+      : isUntrusted(outcome)
+        ? 'Give the authority that signed its certificate, as PEM, with --ca-file.'
+        : 'Start that server, or correct --server-url; behind a proxy, set HTTPS_PROXY. For this machine alone: fomular-daemon up',
   )
 }
 

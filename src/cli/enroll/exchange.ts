@@ -5,6 +5,7 @@ import * as z from 'zod/mini'
 import { sleep } from '../../platform/clock.ts'
 import { reasonOf, UserError } from '../../platform/errors.ts'
 import { proxyAgent } from '../../platform/proxy.ts'
+import { ProxyError, proxyRemedy } from '../../platform/proxy-error.ts'
 import { VERSION } from '../../platform/version.ts'
 import { CommandError, type EnrollCheck, EnrollChecked, type EnrollRequest } from '../../protocol/index.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -52,7 +53,9 @@ async function ask<T>(
           `${url.origin} cannot be reached: ${(error as Error).message}`,
           {
             remedy:
-              'Is the address right, and the hub running? With a private certificate authority, give --ca-file.',
+              error instanceof ProxyError
+                ? proxyRemedy(error)
+                : 'Is the address right, and the hub running? With a private certificate authority, give --ca-file.',
             cause: error,
           },
         )

@@ -15,7 +15,7 @@ test('a proxy is taken by the kind of url, in either case, with or without its s
 })
 
 test('this machine itself is never reached through a proxy', () => {
-  for (const host of ['localhost', 'hub.localhost', '127.0.0.1', '127.1.2.3', '[::1]'])
+  for (const host of ['localhost', 'hub.localhost', 'localhost.', '127.0.0.1', '127.1.2.3', '[::1]'])
     assert.equal(proxyFor(`ws://${host}:3001`, { ALL_PROXY: HTTPS_PROXY }), undefined, host)
   assert.equal(proxyFor('wss://127.0.0.1.example.com', { HTTPS_PROXY }), HTTPS_PROXY)
 })
@@ -44,6 +44,35 @@ test('NO_PROXY names hosts in all their forms', () => {
     ['[2001:db8::5]:3001', 'wss://[2001:db8::5]:3001', true],
     ['[2001:db8::5]:3001', 'wss://[2001:db8::5]:3002', false],
     ['2001:db8::5:3', 'wss://[2001:db8::5:3]', true],
+    ['10.0.0.0/8', 'wss://10.200.3.4', true],
+    ['10.0.0.0/8', 'wss://11.0.0.1', false],
+    ['10.0.0.0/8', 'wss://10.example.com', false],
+    ['10.0.0.0/8:8443', 'wss://10.1.1.1:8443', true],
+    ['10.0.0.0/8:8443', 'wss://10.1.1.1', false],
+    ['10.0.0.0/33', 'wss://10.0.0.0', false],
+    ['0.0.0.0/0', 'wss://192.0.2.1', true],
+    ['0.0.0.0/0', 'wss://server', false],
+    ['192.168.0.0/16', 'wss://[::ffff:192.168.1.1]', true],
+    ['fd00::/8', 'wss://[fd12::1]', true],
+    ['[fd00::]/8', 'wss://[fd12::1]', true],
+    ['[fd00::]/8:443', 'wss://[fd12::1]:444', false],
+    ['fd00::/8', 'wss://[2001:db8::1]', false],
+    ['2001:DB8:0:0::5', 'wss://[2001:db8::5]', true],
+    ['0.0.1', 'wss://10.0.0.1', false],
+    ['example.com.', 'wss://a.example.com', true],
+    ['example.com', 'wss://example.com.', true],
+    ['.example.com.', 'wss://a.example.com.:443', true],
+    ['example.com.:443', 'wss://example.com', true],
+    ['*.example.com', 'wss://notexample.com', false],
+    ['*.example.com:8443', 'wss://a.example.com:8443', true],
+    ['*.example.com:8443', 'wss://a.example.com', false],
+    ['*:8443', 'wss://server:8443', true],
+    ['*:8443', 'wss://server', false],
+    ['192.168.*', 'wss://192.168.7.7', true],
+    ['192.168.*', 'wss://192.169.7.7', false],
+    ['build-*.example.com', 'wss://build-7.example.com', true],
+    ['build-*.example.com', 'wss://buildx7.example.com', false],
+    ['a+b(', 'wss://server', false],
     ['', 'wss://server', false],
     ['.', 'wss://server', false],
     [',,', 'wss://server', false],

@@ -1,0 +1,35 @@
+import type { ClientRequest } from 'node:http'
+import type { Socket } from 'node:net'
+import { HttpsProxyAgent } from 'https-proxy-agent'
+import { systemCode } from './errors.ts'
+import { ProxyError } from './proxy-error.ts'
+import { unreachable } from './unreachable.ts'
+
+type Target = Parameters<HttpsProxyAgent<string>['connect']>[1]
+
+/** Leads through a proxy. Where that one refuses, the request fails, and is not answered with the proxy's words. */
+export class Tunnel extends HttpsProxyAgent<string> {
+  override async connect(request: ClientRequest, target: Target): Promise<Socket> {
+    const { host } = this.proxy
+    let status: number | undefined
+    request.once('proxyConnect', (answer: { statusCode: number }) => {
+      status = answer.statusCode
+    })
+    let socket: Socket
+    try {
+      socket = await super.connect(request, target)
+    } catch (error) {
+      const why = `cannot be used: ${unreachable(error as Error)}`
+      throw new ProxyError(host, why, { code: systemCode(error), cause: error })
+    }
+    if (status === 200) return socket
+    socket.destroy()
+    throw refusal(host, status)
+  }
+}
+
+function refusal(host: string, status: number | undefined): ProxyError {
+  if (status === undefined || Number.isNaN(status)) return new ProxyError(host, 'does not speak HTTP')
+  const why = status === 407 ? 'asks for a name and password' : 'refuses the connection'
+  return new ProxyError(host, `${why} (HTTP ${status})`, { status })
+}
