@@ -1,11 +1,13 @@
 import * as z from 'zod/mini'
 
+const MediaType = z.enum(['image/png', 'image/jpeg', 'image/gif', 'image/webp'])
+
 /** What a person or server says to an agent: plain text, or blocks of text and images. */
 export const ContentBlock = z.discriminatedUnion('type', [
   z.object({ type: z.literal('text'), text: z.string() }),
   z.object({
     type: z.literal('image'),
-    media_type: z.enum(['image/png', 'image/jpeg', 'image/gif', 'image/webp']),
+    media_type: MediaType,
     /** base64 */
     data: z.string().check(z.regex(/^[A-Za-z0-9+/]+={0,2}$/, 'must be base64')),
   }),
@@ -17,3 +19,32 @@ export const Content = z.union([
   z.array(ContentBlock).check(z.minLength(1)),
 ])
 export type Content = z.infer<typeof Content>
+
+/** A string that is none of these. */
+const other = (known: readonly string[]) =>
+  z
+    .string()
+    .check(z.refine((value) => !known.includes(value), { abort: true }))
+    .register(z.globalRegistry, { not: { enum: [...known] } })
+
+/** A block of a kind, or an image of a type, that only newer daemons know is read as its name. */
+const SaidBlock = z.pipe(
+  z.pipe(
+    z.union([
+      ContentBlock,
+      z.object({ type: other(['text', 'image']) }),
+      z.object({ type: z.literal('image'), media_type: other(MediaType.options) }),
+    ]),
+    z.transform((block): ContentBlock => {
+      if ('text' in block || 'data' in block) return block
+      return { type: 'text', text: `[${'media_type' in block ? block.media_type : block.type}]` }
+    }),
+  ),
+  ContentBlock,
+)
+
+/** What was said to an agent, as its journal has it. */
+export const SaidContent = z.union([
+  z.string().check(z.minLength(1)),
+  z.array(SaidBlock).check(z.minLength(1)),
+])

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
-import { Content } from './content.ts'
+import { closed, closedOptional } from './closed.ts'
+import { SaidContent } from './content.ts'
 import { JournalName, Json, Offset } from './ids.ts'
 import { PermissionRequest } from './permission.ts'
 
@@ -31,7 +32,7 @@ export const Event = z.discriminatedUnion('kind', [
     code: z.optional(z.int()),
     signal: text,
     /** `lease`: ended by its launcher because nobody came back in time. `rebooted`: gone with the machine's last boot. */
-    reason: z.optional(z.enum(['lease', 'rebooted'])),
+    reason: closedOptional(['lease', 'rebooted']),
   }),
   /**
    * The machine was set back to an earlier day: this generation of the journal goes on from byte `from` of the one
@@ -56,12 +57,12 @@ export const Event = z.discriminatedUnion('kind', [
     mcp_servers: z.optional(z.array(Json)),
     runtime_version: text,
   }),
-  z.object({ ...base, kind: z.literal('state'), state: z.enum(['running', 'waiting', 'idle']) }),
+  z.object({ ...base, kind: z.literal('state'), state: closed(['running', 'waiting', 'idle'], 'running') }),
   z.object({
     ...base,
     kind: z.literal('prompt_state'),
     prompt_id: z.string(),
-    state: z.enum(['queued', 'started', 'completed', 'cancelled']),
+    state: closed(['queued', 'started', 'completed', 'cancelled'], 'queued'),
   }),
   // What it says
   z.object({ ...base, kind: z.literal('text_delta'), message_id: text, block: z.int(), text: z.string() }),
@@ -93,7 +94,7 @@ export const Event = z.discriminatedUnion('kind', [
   z.object({
     ...base,
     kind: z.literal('user'),
-    content: Content,
+    content: SaidContent,
     prompt_id: text,
     /**
      * Set on what nobody gave the agent as a prompt: `runtime`, `command_output`, `interrupt`, `agent` (which prompts
@@ -209,7 +210,7 @@ export const Event = z.discriminatedUnion('kind', [
     ...base,
     kind: z.literal('task'),
     task_id: z.string(),
-    phase: z.enum(['started', 'progress', 'updated', 'ended']),
+    phase: closed(['started', 'progress', 'updated', 'ended'], 'updated'),
     tool_use_id: text,
     task_type: text,
     status: text,
@@ -256,7 +257,7 @@ export const Event = z.discriminatedUnion('kind', [
   z.object({
     ...base,
     kind: z.literal('unreadable'),
-    reason: z.enum(['torn', 'not_json', 'too_long', 'too_deep']),
+    reason: closed(['torn', 'not_json', 'too_long', 'too_deep'], 'not_json'),
     bytes: z.int(),
     text: z.string(),
   }),

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { closed } from './closed.ts'
 import { CommandError, RefusalCode } from './errors.ts'
 import { AnyEvent } from './events.ts'
 import { AgentId, CommandId, JournalName, Json, Offset } from './ids.ts'
@@ -97,7 +98,10 @@ export type CommandResult = z.infer<typeof CommandResult>
 export const UpdateProgress = z.object({
   type: z.literal('daemon:update:progress'),
   command_id: CommandId,
-  stage: z.enum(['resolve', 'download', 'verify', 'stage', 'prove', 'switch', 'relaunch', 'confirm']),
+  stage: closed(
+    ['resolve', 'download', 'verify', 'stage', 'prove', 'switch', 'relaunch', 'confirm'],
+    'stage',
+  ),
   message: z.optional(z.string()),
 })
 export type UpdateProgress = z.infer<typeof UpdateProgress>
@@ -105,7 +109,7 @@ export type UpdateProgress = z.infer<typeof UpdateProgress>
 /** Says that a frame could not be taken, and why. The link stays up. */
 export const ProtocolError = z.object({
   type: z.literal('protocol:error'),
-  code: z.enum(['not_json', 'not_text', 'too_large', 'invalid', 'unexpected']),
+  code: closed(['not_json', 'not_text', 'too_large', 'invalid', 'unexpected'], 'invalid'),
   message: z.string(),
   /** Where in the frame. */
   path: z.optional(z.string()),

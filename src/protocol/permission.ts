@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { closed } from './closed.ts'
 import { Json } from './ids.ts'
 
 const text = z.optional(z.string())
@@ -15,7 +16,7 @@ export type Question = z.infer<typeof Question>
 export const PermissionRequest = z.object({
   request_id: z.string(),
   /** `tool`: allow or deny. `question`: answer each of `questions`. `plan`: allow (approve) or deny (keep planning). */
-  ask: z.enum(['tool', 'question', 'plan']),
+  ask: closed(['tool', 'question', 'plan'], 'tool'),
   tool: z.string(),
   tool_use_id: text,
   input: z.record(z.string(), Json),

@@ -1,8 +1,12 @@
 import * as z from 'zod/mini'
+import { closed } from './closed.ts'
 import { AgentId, JournalName, Json, Offset } from './ids.ts'
 import { PermissionRequest } from './permission.ts'
 
-export const AgentState = z.enum(['starting', 'idle', 'working', 'waiting', 'stopping', 'exited', 'failed'])
+export const AgentState = closed(
+  ['starting', 'idle', 'working', 'waiting', 'stopping', 'exited', 'failed'],
+  'working',
+)
 export type AgentState = z.infer<typeof AgentState>
 
 export const Exit = z.object({
@@ -14,7 +18,7 @@ export const Exit = z.object({
    * that nobody here sent. `lost`: gone without a trace. `rebooted`: the machine went down. `lease`: nobody
    * came back in time.
    */
-  reason: z.enum(['stopped', 'finished', 'crashed', 'killed', 'lost', 'rebooted', 'lease']),
+  reason: closed(['stopped', 'finished', 'crashed', 'killed', 'lost', 'rebooted', 'lease'], 'lost'),
   /** Who ended it and why, in a sentence, where the daemon knows more than the reason says. */
   detail: z.optional(z.string()),
 })
@@ -122,7 +126,7 @@ export type HealthProblemCode = z.infer<typeof HealthProblemCode>
 export const HealthProblem = z.object({
   /** Stable, for programs. A newer daemon may have more. */
   code: z.union([HealthProblemCode, z.string()]),
-  severity: z.enum(['info', 'warning', 'error']),
+  severity: closed(['info', 'warning', 'error'], 'warning'),
   message: z.string(),
   remedy: z.optional(z.string()),
   since: z.string(),
@@ -137,7 +141,7 @@ export const Runtime = z.object({
   found: z.boolean(),
   path: z.optional(z.string()),
   version: z.optional(z.string()),
-  login: z.optional(z.enum(['logged_in', 'logged_out', 'expired', 'unknown'])),
+  login: z.optional(closed(['logged_in', 'logged_out', 'expired', 'unknown'], 'unknown')),
   problem: z.optional(z.string()),
   /** Programs that come before it and cannot be used. */
   passed_over: z.optional(z.array(z.object({ path: z.string(), problem: z.string() }))),

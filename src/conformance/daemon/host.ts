@@ -3,6 +3,7 @@ import { WebSocketServer } from 'ws'
 import { type Hello, Limits, PROTOCOL, parseFromDaemon } from '../../protocol/index.ts'
 import { Connection, type Frame } from '../connection.ts'
 import { Unmet } from '../point.ts'
+import { unknownValue } from './unknown-value.ts'
 
 /** Time from the end of a connection to the next one, in ms. */
 const BACK_MS = 45_000
@@ -30,7 +31,11 @@ export class Host {
           socket,
           (text) => {
             const parsed = parseFromDaemon(text)
-            return parsed.ok ? undefined : parsed.error?.message
+            if (!parsed.ok) return parsed.error?.message
+            const place = unknownValue(JSON.parse(text), parsed.message)
+            return place === undefined
+              ? undefined
+              : `${parsed.message.type}: ${place}: has a value that its closed set does not have`
           },
           ANSWER_MS,
         ),

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { definitions } from '../../../packaging/schema.ts'
 import { hasEnded, type Stimulus, step } from '../../../src/agents/lifecycle.ts'
-import { AgentState } from '../../../src/protocol/index.ts'
+import type { AgentState } from '../../../src/protocol/index.ts'
+import { knownValues } from '../../support/known-values.ts'
 
-const states = AgentState.options
+const states = knownValues(definitions('output')).AgentState as AgentState[]
 const stimuli: Stimulus[] = ['launch', 'ready', 'running', 'waiting', 'idle', 'stop', 'ended']
 const walk = (from: AgentState, ...steps: Stimulus[]) => steps.reduce<AgentState>(step, from)
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import { jsonSchema, type Schema } from '../../../packaging/schema.ts'
+import { definitions, jsonSchema, type Schema } from '../../../packaging/schema.ts'
 import {
   AgentSpec,
   CloseCode,
@@ -14,12 +14,12 @@ import {
   HealthProblemCode,
   isCommand,
   Limits,
-  ProtocolError,
   parseFromDaemon,
   parseFromServer,
   RefusalCode,
   Results,
 } from '../../../src/protocol/index.ts'
+import { knownValues } from '../../support/known-values.ts'
 
 const text = readFileSync(new URL('../../../src/protocol/README.md', import.meta.url), 'utf8')
 
@@ -125,7 +125,10 @@ test('the tables of codes and limits are those of the code', () => {
   assert.deepEqual(sorted(firstColumn('| `error.code`')), sorted(CommandErrorCode.options))
   assert.deepEqual(sorted(firstColumn('Problems, by `code`')), sorted(HealthProblemCode.options))
   assert.deepEqual(sorted(firstColumn('Or the server turns')), sorted(RefusalCode.options))
-  assert.deepEqual(sorted(firstColumn('### Faults')), sorted(ProtocolError.shape.code.options))
+  assert.deepEqual(
+    sorted(firstColumn('### Faults')),
+    sorted(knownValues(definitions('output'))['ProtocolError.code']!),
+  )
   const closeCodes = [...text.matchAll(/^\| (4\d{3}) \| `(\w+)` \|/gm)].map(([, code, name]) => [
     name!,
     Number(code),
