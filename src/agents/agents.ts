@@ -2,26 +2,26 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, renameSync, rm, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { clearTemporary, ensurePrivateDir, readJson, setAside, writeAtomic } from '../platform/files.ts'
+import { ensurePrivateDir, writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
-import type { CommandOf } from '../protocol/index.ts'
+import type { AgentSpec, CommandOf } from '../protocol/index.ts'
 import { abandon, isKept } from './abandon.ts'
 import { Agent, type AgentContext } from './agent.ts'
 import { checkCwd, checkRoom, runtimeOf } from './checks.ts'
 import { checkProcesses, endUnlaunched, GRACE_S, type StopOptions, stop, sweep } from './end.ts'
 import { CommandFailure } from './failure.ts'
-import { agentFolder, makeFolder, namesIn } from './folder.ts'
+import { makeFolder, namesIn } from './folder.ts'
 import { resumedId } from './ids.ts'
 import { isLaunched, type Shelter } from './launch.ts'
 import { Launches } from './launches.ts'
+import { load } from './load.ts'
 import { firstRun, nextRun } from './next-run.ts'
 import { obstacleTo } from './obstacles.ts'
 import { forgo, isUnexplained, recall, stayEnded } from './recall.ts'
-import { RunRecord, SpecRecord } from './records.ts'
+import type { RunRecord, SpecRecord } from './records.ts'
 import { nextRestart, Restarts } from './restart.ts'
 import type { Runtime } from './runtimes/runtime.ts'
 import { checkSession, checkSessionElsewhere, nextSession } from './sessions.ts'
-import { endStrays } from './strays.ts'
 import { Unseen } from './unseen.ts'
 import { Watching } from './watching.ts'
 
@@ -106,8 +106,9 @@ export class Agents {
     for (const name of namesIn(dir)) {
       let agent: Agent | undefined
       try {
-        agent = this.#load(join(dir, name))
-        if (agent) this.#adoptOne(agent)
+        const { runtimes, damaged } = this.#options
+        agent = load(join(dir, name), { runtimes, damaged, context: this.#context() })
+        if (agent) this.#adoptOne(this.#open(agent))
       } catch (error) {
         const obstacle = obstacleTo(error, join(dir, name))
         if (obstacle && (!agent || obstacle === error)) throw obstacle
@@ -136,7 +137,10 @@ export class Agents {
     checkCwd(spec.cwd)
     checkRoom(this.#agents.values(), this.#options.maxAgents)
     // From here until the agent is in the list nothing else runs: of two for one session the second finds the first.
-    if (spec.session && !spec.session.fork) this.#checkSession(runtime, spec.session.resume)
+    if (spec.session && !spec.session.fork) {
+      this.#checkSession(spec.session.resume)
+      this.#checkElsewhere(runtime, spec.session.resume, spec)
+    }
 
     const record: SpecRecord = { version: 1, agent_id, command_id, created_at: this.#now(), spec }
     const run = firstRun(record, program)
@@ -168,7 +172,8 @@ export class Agents {
     if (!agent.ended || this.#resuming.has(agent))
       throw new CommandFailure('agent_running', `${agent.id} is running; send it a prompt instead.`)
     const session = nextSession(agent, sessionId)
-    if (session.mode === 'resume') this.#checkSession(agent.runtime, session.id, agent)
+    // Its own processes are ended before it is resumed.
+    if (session.mode === 'resume') this.#checkSession(session.id, agent)
     this.#restarts.cancel(agent)
     agent.returning = true
     const settled = this.#resume(agent, commandId, session).finally(() => {
@@ -185,7 +190,7 @@ export class Agents {
     checkRoom(this.#agents.values(), this.#options.maxAgents)
     // What the last run left behind would work beside the new one.
     await (this.#sweeps.get(agent) ?? sweep(agent))
-    if (session.mode === 'resume') checkSessionElsewhere(agent.runtime, session.id)
+    if (session.mode === 'resume') this.#checkElsewhere(agent.runtime, session.id, agent.record.spec)
     agent.inbox.requeue()
     const { resumeTurns } = this.#options
     const stderrFrom = statSync(agent.folder.stderr, { throwIfNoEntry: false })?.size ?? 0
@@ -266,23 +271,6 @@ export class Agents {
       this.save(agent)
       this.#forget(agent)
     }
-  }
-
-  #load(dir: string): Agent | undefined {
-    const folder = agentFolder(dir)
-    const record = readJson(folder.spec, SpecRecord)
-    const run = readJson(folder.run, RunRecord)
-    if (!record.ok || !run.ok) {
-      this.#options.damaged(setAside(dir))
-      // Nobody would find again what it has running.
-      void endStrays(folder.mark)
-      return undefined
-    }
-    const runtime = runtimeOf(this.#options.runtimes, record.value.spec.runtime)
-    const agent = new Agent(folder, record.value, run.value, runtime, this.#context())
-    // Not before: its inbox finishes what a daemon was killed in.
-    clearTemporary(dir)
-    return this.#open(agent)
   }
 
   #adoptOne(agent: Agent) {
@@ -387,10 +375,13 @@ export class Agents {
     this.#restarts.ended(agent)
   }
 
-  #checkSession(runtime: Runtime, sessionId: string, except?: Agent) {
+  #checkSession(sessionId: string, except?: Agent) {
     checkSession(this.#agents.values(), this.#resuming, sessionId, except)
-    // Its own processes are ended before it is resumed.
-    if (!except) checkSessionElsewhere(runtime, sessionId)
+  }
+
+  #checkElsewhere(runtime: Runtime, sessionId: string, { env }: AgentSpec) {
+    const theirs = { ...this.#options.environment, ...env }
+    checkSessionElsewhere(runtime, sessionId, theirs, this.#agents.values())
   }
 
   #now() {

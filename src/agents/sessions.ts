@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { identify } from '../platform/process-identity.ts'
 import { commandLines } from '../platform/process-list.ts'
 import type { Agent } from './agent.ts'
 import { CommandFailure } from './failure.ts'
@@ -46,8 +47,14 @@ function checkSessionUser({ run }: Agent, id: string) {
   )
 }
 
-const worksIn = ({ snapshot, run }: Agent, sessionId: string) =>
-  snapshot.session_id === sessionId || (run.session?.mode !== 'fork' && run.session?.id === sessionId)
+/**
+ * Returns the session that a running agent's process has open, or is about to open: not the one that it has left, for
+ * instance by `/clear`. A fork has named none before its first turn.
+ */
+function openSession({ snapshot, run, ready }: Agent): string | undefined {
+  const begunIn = run.session?.mode === 'fork' ? undefined : run.session?.id
+  return (ready ? snapshot.session_id : undefined) ?? begunIn
+}
 
 /**
  * That none of these agents works in the session, or is about to.
@@ -62,20 +69,38 @@ export function checkSession(
 ) {
   for (const agent of agents) {
     if (agent === except) continue
-    const busy = agent.ended ? resuming.get(agent)?.sessionId === sessionId : worksIn(agent, sessionId)
-    if (busy) throw sessionInUse(`Agent ${agent.id} is running in session ${sessionId}.`)
+    const open = agent.ended ? resuming.get(agent)?.sessionId : openSession(agent)
+    if (open === sessionId) throw sessionInUse(`Agent ${agent.id} is running in session ${sessionId}.`)
   }
 }
 
 /**
  * A runtime does not notice two processes in one session; they would spoil each other's work. Agents are not all there
- * is: somebody may have the session open in a terminal, or another daemon's agent be in it.
+ * is: somebody may have the session open in a terminal, or another daemon's agent be in it. A process that does not say
+ * what it has open is taken to be in the session that its arguments name.
+ * @param env of the agent that is to be started
+ * @param agents of this daemon, whose journals say what they have open
  * @throws CommandFailure naming the process
  */
-export function checkSessionElsewhere(runtime: Runtime, sessionId: string) {
-  const other = commandLines().find(
-    ({ argv }) => !isLauncher(argv) && !isOrder(argv) && runtime.isInSession(argv, sessionId),
+export function checkSessionElsewhere(
+  runtime: Runtime,
+  sessionId: string,
+  env: NodeJS.ProcessEnv,
+  agents: Iterable<Agent>,
+) {
+  const processes = commandLines().filter(({ argv }) => !isLauncher(argv) && !isOrder(argv))
+  const open = runtime.openSessions(
+    env,
+    processes.map(({ pid }) => pid),
   )
+  const own = new Set([...agents].map((agent) => (agent.ended ? undefined : agent.process?.agent.pid)))
+  const other = processes.find(({ pid, argv }) => {
+    const { sessionId: said, start } = open.get(pid) ?? {}
+    // A record of an earlier process with the same pid says nothing.
+    if (said !== undefined && (start === undefined || start === identify(pid)?.start))
+      return said === sessionId
+    return !own.has(pid) && runtime.isInSession(argv, sessionId)
+  })
   if (other) throw sessionInUse(`Process ${other.pid} is running in session ${sessionId}.`)
 }
 

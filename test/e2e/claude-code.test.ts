@@ -17,6 +17,7 @@ import { until } from '../support/wait.ts'
 // What the delivery of prompts rests on, asked of the program itself and with nothing of the daemon's around it.
 
 interface Claude {
+  pid: number
   events: EventBody[]
   stderr(): string
   send(input: Input): void
@@ -47,6 +48,7 @@ async function bench(t: TestContext) {
       stderr += data
     })
     return {
+      pid: child.pid!,
       events,
       stderr: () => stderr,
       send: ({ line }) => void child.stdin.write(`${line}\n`),
@@ -64,7 +66,7 @@ async function bench(t: TestContext) {
       readdirSync(projects, { recursive: true, encoding: 'utf8' }).some((path) => path.includes(id))
     )
   }
-  return { api, start, isWritten }
+  return { api, dir, start, isWritten }
 }
 
 const states = ({ events }: Claude, id: string) =>
@@ -166,4 +168,26 @@ test('what cannot start says why on stderr', async (t) => {
   assert.ok(missing.events.some((event) => event.kind === 'turn_result' && event.is_error))
   assert.equal(await mode.ended, 1)
   assert.match(mode.stderr(), /permission-mode/)
+})
+
+test('its record of what it has open follows it through /clear and into a fork', async (t) => {
+  const { start, dir } = await bench(t)
+  const session = newSession()
+  const agent = start(session)
+  const open = ({ pid }: Claude) => claude.openSessions({ HOME: dir }, [pid]).get(pid)?.sessionId
+  const last = ({ events }: Claude) => events.findLast((event) => event.kind === 'session')?.session_id
+  agent.send(claude.initialize('ready'))
+  for (const text of [mock([{ text: 'hello' }]), '/clear']) {
+    const id = randomUUID()
+    agent.send(claude.prompt(id, text))
+    await reached(agent, id, 'completed')
+    await until(() => open(agent) === last(agent), { what: 'the record of its session' })
+    assert.equal(last(agent) === session.id, text !== '/clear')
+  }
+  const fork = start({ ...session, mode: 'fork' })
+  const id = randomUUID()
+  fork.send(claude.prompt(id, mock([{ text: 'forked' }])))
+  await reached(fork, id, 'completed')
+  assert.equal(open(fork), last(fork))
+  assert.notEqual(open(fork), session.id)
 })

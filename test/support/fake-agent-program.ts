@@ -8,15 +8,24 @@
  *     run COMMAND               starts a shell command, in a session of its own as the real one does, and goes on
  *     hang                      a turn that only an interrupt ends
  *     deaf                      a turn that ends with the process alone, which only SIGKILL ends
+ *     /clear                    goes on in a new session
  *
  * It does not start while there is a file `broken` in its memory, whose text it gives as the reason, and takes as long as
  * there is a file `slow`. As the real one, it remembers in its HOME which prompts of a session it has answered, does not answer them again when
  * it is resumed, refuses to resume a session it has never been in, names the session it was to begin in when it does not
- * start, and ends on a line that is not JSON.
+ * start, records the session that it has open, and ends on a line that is not JSON.
  */
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -35,18 +44,19 @@ if (args[0] === 'auth') {
   process.exit(0)
 }
 
-const session_id = flag('session-id') ?? flag('resume') ?? randomUUID()
+let session_id = args.includes('--fork-session')
+  ? randomUUID()
+  : (flag('session-id') ?? flag('resume') ?? randomUUID())
 const memory = join(homedir(), '.fake-agent')
-const answeredPath = join(memory, session_id)
 mkdirSync(memory, { recursive: true })
 const answered = new Set(remembered())
 
 function remembered(): string[] {
   try {
-    return readFileSync(answeredPath, 'utf8').split('\n')
+    return readFileSync(join(memory, flag('resume') ?? session_id), 'utf8').split('\n')
   } catch {
     if (flag('resume') === undefined) return []
-    return notStarted(`No conversation found with session ID: ${session_id}`)
+    return notStarted(`No conversation found with session ID: ${flag('resume')}`)
   }
 }
 
@@ -59,6 +69,24 @@ function notStarted(why: string): never {
 
 if (existsSync(join(memory, 'broken'))) notStarted(readFileSync(join(memory, 'broken'), 'utf8'))
 while (existsSync(join(memory, 'slow'))) await sleep(50)
+
+const records = join(process.env.CLAUDE_CONFIG_DIR ?? join(homedir(), '.claude'), 'sessions')
+const record = join(records, `${process.pid}.json`)
+mkdirSync(records, { recursive: true })
+process.on('exit', () => rmSync(record, { force: true }))
+
+function open() {
+  const procStart = readFileSync('/proc/self/stat', 'latin1').split(') ')[1]!.split(' ')[19]
+  writeFileSync(record, JSON.stringify({ pid: process.pid, sessionId: session_id, procStart }))
+}
+
+function clear() {
+  const id = randomUUID()
+  out({ type: 'conversation_reset', new_conversation_id: id, trigger: 'clear' })
+  session_id = randomUUID()
+  open()
+}
+open()
 
 let model = flag('model') ?? 'fake-model'
 let permission_mode = flag('permission-mode') ?? 'default'
@@ -95,6 +123,7 @@ async function work() {
   for (let prompt = queue.shift(); prompt; prompt = queue.shift()) {
     turn = new AbortController()
     lifecycle(prompt.uuid, 'started')
+    if (prompt.text === '/clear') clear()
     out({
       type: 'system',
       subtype: 'init',
@@ -108,7 +137,7 @@ async function work() {
     replay(prompt)
     const result = await answer(prompt.text, turn.signal)
     const interrupted = turn.signal.aborted
-    appendFileSync(answeredPath, `${prompt.uuid}\n`)
+    appendFileSync(join(memory, session_id), `${prompt.uuid}\n`)
     answered.add(prompt.uuid)
     out({
       type: 'result',

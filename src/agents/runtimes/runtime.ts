@@ -46,7 +46,14 @@ export interface Explained {
   remedy: string
 }
 
-/** All that is peculiar to one kind of agent program. Everything but `probe` is pure. */
+/** What a process of the program says that it has open. */
+export interface OpenSession {
+  sessionId: string
+  /** When the process started, as in a `ProcessIdentity`; absent where the program does not tell. */
+  start?: string
+}
+
+/** All that is peculiar to one kind of agent program. Everything but `probe` and `openSessions` is pure. */
 export interface Runtime {
   name: string
   /** Basic regular expression of the journal lines that say whether the agent is idle. */
@@ -66,6 +73,11 @@ export interface Runtime {
   isPruned(path: string): boolean
   /** Whether a process with these arguments was started on this session, by anybody. */
   isInSession(argv: string[], sessionId: string): boolean
+  /**
+   * Returns the sessions that these processes have open, by process id; a process that does not tell is left out.
+   * @param env of the agent that is to be started: where the program keeps its sessions
+   */
+  openSessions(env: NodeJS.ProcessEnv, pids: number[]): Map<number, OpenSession>
   /** Its reply means that the agent is ready. */
   initialize(id: string): Input
   prompt(id: string, content: Content): Input

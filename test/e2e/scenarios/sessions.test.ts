@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { identify } from '../../../src/platform/process-identity.ts'
 import { commandLines } from '../../../src/platform/process-list.ts'
 import type { Outcome } from '../../../src/protocol/index.ts'
 import { fakeStage } from '../../support/fake-agent.ts'
@@ -71,6 +74,59 @@ test('a session that somebody has open in a terminal, or another daemon has, is 
   assert.equal((await stage.command(agent, 'resume')).error?.code, 'session_in_use')
   assert.equal((await other.command(there.agent_id!, 'stop')).state, 'succeeded')
   assert.equal((await stage.command(agent, 'resume')).state, 'succeeded')
+})
+
+test('after /clear the session that was left is free, and the one that is open is in use', async (t) => {
+  const stage = await fakeStage(t)
+  await stage.hub()
+  await stage.daemon()
+  const agent = await stage.start({ prompt: 'hello' })
+  await stage.eventually(agent, 'turn_result')
+  const left = (await stage.agentIs(agent, 'idle')).session_id!
+  await stage.command(agent, 'prompt', { content: '/clear' })
+  const open = await until(async () => {
+    const { session_id, state } = await stage.agent(agent)
+    return state === 'idle' && session_id !== left ? session_id : undefined
+  })
+  const refused = await startOn(stage, open!)
+  assert.match(refused.error?.message ?? '', new RegExp(`Agent ${agent} is running in session ${open}`))
+  // Another daemon knows nothing of this one's agents.
+  const other = await fakeStage(t, { HOME: stage.env.HOME! })
+  await other.hub()
+  await other.daemon()
+  const { pid } = await stage.agent(agent)
+  const elsewhere = await startOn(other, open!)
+  assert.equal(elsewhere.error?.code, 'session_in_use')
+  assert.match(elsewhere.error?.message ?? '', new RegExp(`Process ${pid} `))
+  for (const there of [other, stage]) {
+    const on = await startOn(there, left)
+    assert.equal(on.state, 'succeeded', JSON.stringify(on))
+    assert.equal((await there.command(on.agent_id!, 'stop')).state, 'succeeded')
+  }
+  await stage.command(agent, 'stop')
+  assert.equal((await stage.command(agent, 'resume')).state, 'succeeded')
+  assert.equal((await stage.agentIs(agent, 'idle')).session_id, open)
+  assert.equal((await startOn(stage, open!)).error?.code, 'session_in_use')
+})
+
+test('a session that a process came into without naming it in its arguments is in use', async (t) => {
+  const stage = await fakeStage(t)
+  await stage.hub()
+  await stage.daemon()
+  const { session_id } = await oneTurn(stage)
+  const terminal = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)', '--', '--continue'])
+  t.after(() => terminal.kill('SIGKILL'))
+  const record = (sessionId: string, procStart: string) => {
+    const sessions = join(stage.env.HOME!, '.claude/sessions')
+    mkdirSync(sessions, { recursive: true })
+    writeFileSync(join(sessions, `${terminal.pid}.json`), JSON.stringify({ sessionId, procStart }))
+  }
+  record(session_id, identify(terminal.pid!)!.start)
+  const refused = await startOn(stage, session_id)
+  assert.match(refused.error?.message ?? '', new RegExp(`Process ${terminal.pid} `))
+  // Left behind by an earlier process of that id.
+  record(session_id, '1')
+  assert.equal((await startOn(stage, session_id)).state, 'succeeded')
 })
 
 test('the command that starts an agent in a session is not in that session itself', async (t) => {

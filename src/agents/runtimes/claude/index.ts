@@ -5,6 +5,7 @@ import { isPruned } from './find.ts'
 import * as input from './input.ts'
 import { isTalk } from './is-talk.ts'
 import { isInSession, launch } from './launch.ts'
+import { openSessions } from './open-sessions.ts'
 import { probe } from './probe.ts'
 
 const STATE_LINE = '^{"type":"system","subtype":"session_state_changed","state":'
@@ -23,6 +24,7 @@ export const claude: Runtime = {
   isPruned,
   launch,
   isInSession,
+  openSessions,
   decode,
   explain,
   ...input,

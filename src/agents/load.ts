@@ -1,0 +1,32 @@
+import { clearTemporary, readJson, setAside } from '../platform/files.ts'
+import { Agent, type AgentContext } from './agent.ts'
+import { runtimeOf } from './checks.ts'
+import { agentFolder } from './folder.ts'
+import { RunRecord, SpecRecord } from './records.ts'
+import type { Runtime } from './runtimes/runtime.ts'
+import { endStrays } from './strays.ts'
+
+export interface LoadOptions {
+  runtimes: Record<string, Runtime>
+  context: AgentContext
+  /** A folder that could not be read was set aside. */
+  damaged(path: string): void
+}
+
+/** Reads an agent from its folder. @returns undefined if the folder is damaged, which is then set aside */
+export function load(dir: string, { runtimes, context, damaged }: LoadOptions): Agent | undefined {
+  const folder = agentFolder(dir)
+  const record = readJson(folder.spec, SpecRecord)
+  const run = readJson(folder.run, RunRecord)
+  if (!record.ok || !run.ok) {
+    damaged(setAside(dir))
+    // Nobody would find again what it has running.
+    void endStrays(folder.mark)
+    return undefined
+  }
+  const runtime = runtimeOf(runtimes, record.value.spec.runtime)
+  const agent = new Agent(folder, record.value, run.value, runtime, context)
+  // Not before: its inbox finishes what a daemon was killed in.
+  clearTemporary(dir)
+  return agent
+}

@@ -1,0 +1,47 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import type { OpenSession } from '../runtime.ts'
+import { fields, text } from './fields.ts'
+
+/** Maximum size of a record, in bytes; Claude Code writes less than 2 KiB. */
+const RECORD_BYTES = 64 * 1024
+/** Only Linux gives the start of a process in the same form to everybody. */
+const startsCompare = process.platform === 'linux'
+
+/**
+ * Returns the sessions that these processes have open, from the records that Claude Code keeps of itself in its
+ * configuration folder: `sessions/<pid>.json`. Unlike its arguments they follow `/clear`, forks and `/resume`.
+ */
+export function openSessions(env: NodeJS.ProcessEnv, pids: number[]): Map<number, OpenSession> {
+  const folder = join(env.CLAUDE_CONFIG_DIR || join(env.HOME || homedir(), '.claude'), 'sessions')
+  const names = new Set(listed(folder))
+  const found = new Map<number, OpenSession>()
+  for (const pid of pids) {
+    const record = names.has(`${pid}.json`) ? recordAt(join(folder, `${pid}.json`)) : undefined
+    if (record) found.set(pid, record)
+  }
+  return found
+}
+
+function listed(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+/** @returns undefined for a record that cannot be read: another version may write it differently */
+function recordAt(path: string): OpenSession | undefined {
+  try {
+    const stat = statSync(path)
+    if (!stat.isFile() || stat.size > RECORD_BYTES) return undefined
+    const record = fields(JSON.parse(readFileSync(path, 'utf8')))
+    const sessionId = text(record?.sessionId)
+    const start = startsCompare ? text(record?.procStart) : undefined
+    return sessionId === undefined ? undefined : { sessionId, ...(start !== undefined && { start }) }
+  } catch {
+    return undefined
+  }
+}
