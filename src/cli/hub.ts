@@ -22,6 +22,8 @@ export interface HubServeOptions {
   tlsCert?: string
   tlsKey?: string
   insecure?: boolean
+  keepCommandsMb?: string
+  keepCommandsDays?: string
   verbose?: boolean
 }
 
@@ -34,6 +36,14 @@ export const withHubServeFlags = (command: Command): Command =>
     .option('--tls-cert <file>', 'certificate chain, PEM')
     .option('--tls-key <file>', "the certificate's private key, PEM")
     .option('--insecure', 'allow an address beyond this machine without TLS')
+    .option(
+      '--keep-commands-mb <MiB>',
+      'MiB of outcomes of answered commands that it remembers (default: FOMULAR_HUB_KEEP_COMMANDS_MB, else 16)',
+    )
+    .option(
+      '--keep-commands-days <days>',
+      'days for which it remembers them (default: FOMULAR_HUB_KEEP_COMMANDS_DAYS, else 30)',
+    )
 
 export function hubCommand(): Command {
   return withHubServeFlags(
@@ -57,14 +67,21 @@ async function hub(options: HubServeOptions) {
     process.exitCode = code
     return
   }
-  const [{ startHub }, { hubPort }, { stateDir, statePaths }, { createLogger }, { resolve }] =
-    await Promise.all([
-      import('../hub/hub.ts'),
-      import('../config/hub.ts'),
-      import('../config/paths.ts'),
-      import('../platform/log.ts'),
-      import('node:path'),
-    ])
+  const [
+    { startHub },
+    { hubPort },
+    { commandMemory },
+    { stateDir, statePaths },
+    { createLogger },
+    { resolve },
+  ] = await Promise.all([
+    import('../hub/hub.ts'),
+    import('../config/hub.ts'),
+    import('../config/hub-memory.ts'),
+    import('../config/paths.ts'),
+    import('../platform/log.ts'),
+    import('node:path'),
+  ])
   serveWithoutReader()
   // A second signal ends it at once. Nothing is lost: what machines have not heard back about, they send again.
   let end: (reason?: UserError) => void
@@ -80,6 +97,7 @@ async function hub(options: HubServeOptions) {
     port: given ?? hubPort(process.env),
     ...(tlsCert !== undefined && tlsKey !== undefined && { tls: { cert: tlsCert, key: tlsKey } }),
     ...(insecure && { insecure }),
+    memory: commandMemory(options, process.env),
     logger,
     lost: (reason) => end(reason),
   })

@@ -13,11 +13,17 @@ const REWRITE_BYTES = 16 * 1024 * 1024
 const AnyCommand = z.union(Object.values(Commands))
 const Line = z.union([
   z.object({ version: z.literal(1), machine_id: z.string(), command: AnyCommand }),
-  z.object({ version: z.literal(1), type: z.string(), outcome: Outcome }),
+  z.object({
+    version: z.literal(1),
+    type: z.string(),
+    outcome: Outcome,
+    /** When it was answered, in milliseconds since 1970. Absent in lines of earlier hubs. */
+    at: z.optional(z.number()),
+  }),
 ])
 export type CommandLine =
   | { version: 1; machine_id: string; command: Command }
-  | { version: 1; type: string; outcome: Outcome }
+  | { version: 1; type: string; outcome: Outcome; at?: number }
 
 /** `commands.jsonl`: the commands accepted and their outcomes, in the order in which they came. */
 export class CommandLog {

@@ -1,3 +1,5 @@
+import type { CommandMemory } from '../config/hub-memory.ts'
+import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import {
   type Command,
@@ -7,12 +9,11 @@ import {
   type Outcome,
   type UpdateProgress,
 } from '../protocol/index.ts'
+import { AnsweredCommands } from './answered.ts'
 import { type CommandLine, CommandLog } from './command-log.ts'
 import { Fault } from './fault.ts'
 import type { Machines } from './machines.ts'
 
-/** Outcomes kept for callers that ask again. */
-const KEPT = 10_000
 /** Commands, and bytes of them, that may wait for their machines. All must fit into what a connection may have buffered. */
 const PENDING = 2000
 const PENDING_BYTES = 2 * Limits.frame_bytes
@@ -28,26 +29,35 @@ interface Entry {
   waiters: Set<() => void>
 }
 
+export interface CommandsOptions {
+  path: string
+  machines: Machines
+  logger: Logger
+  clock: Clock
+  /** What is kept for callers that ask again. */
+  memory: CommandMemory
+  /** Called with each command that was carried out, and its type. */
+  succeeded(outcome: Outcome, type: string): void
+}
+
 /** Commands on their way to machines: accepted on disk, sent until they are answered, and their outcomes. */
 export class Commands {
   readonly #entries = new Map<string, Entry>()
   readonly #pending = new Set<Entry>()
+  readonly #answered: AnsweredCommands
   readonly #log: CommandLog
   readonly #machines: Machines
   readonly #logger: Logger
-  readonly #succeeded: (outcome: Outcome, type: string) => void
+  readonly #clock: Clock
+  readonly #succeeded: CommandsOptions['succeeded']
   #pendingBytes = 0
 
-  /** @param succeeded told of each command that was carried out, with what it was */
-  constructor(
-    path: string,
-    machines: Machines,
-    logger: Logger,
-    succeeded: (outcome: Outcome, type: string) => void,
-  ) {
+  constructor({ path, machines, logger, clock, memory, succeeded }: CommandsOptions) {
     this.#succeeded = succeeded
     this.#machines = machines
     this.#logger = logger
+    this.#clock = clock
+    this.#answered = new AnsweredCommands(memory, clock)
     this.#log = new CommandLog(path, logger, (line) => {
       if ('command' in line) {
         if (!this.#entries.has(line.command.command_id)) this.#accept(line.machine_id, line.command)
@@ -61,6 +71,7 @@ export class Commands {
             bytes: 0,
             waiters: new Set(),
           })
+        this.#answered.add(line.outcome.command_id, line.outcome, line.at)
       }
     })
     this.#trim()
@@ -231,9 +242,11 @@ export class Commands {
 
   #finish(entry: Entry, outcome: Outcome) {
     this.#settle(entry, outcome)
+    const at = this.#clock.now()
+    this.#answered.add(outcome.command_id, outcome, at)
     this.#trim()
     this.#log
-      .append({ version: 1, type: entry.type, outcome })
+      .append({ version: 1, type: entry.type, outcome, at })
       .then(() => (this.#log.bloated ? this.#log.rewrite(() => this.#lines()) : undefined))
       // It is asked for again after a restart, and the machine answers again.
       .catch((error) => this.#logger.error({ err: error }, 'an outcome could not be put on the disk'))
@@ -252,23 +265,20 @@ export class Commands {
   }
 
   #trim() {
-    let surplus = this.#entries.size - this.#pending.size - KEPT
-    if (surplus <= 0) return
-    for (const [id, entry] of this.#entries) {
-      if (surplus <= 0) return
-      if (this.#pending.has(entry)) continue
-      this.#entries.delete(id)
-      surplus--
-    }
+    for (const id of this.#answered.forget()) this.#entries.delete(id)
   }
 
+  /** Outcomes come first, in the order of the answers: a hub that reads them forgets the same ones first. */
   #lines(): CommandLine[] {
-    return [...this.#entries.values()].flatMap(({ type, outcome, command, written }): CommandLine[] => {
-      // Being written now: its line comes behind these.
-      if (written) return []
-      if (command) return [{ version: 1, machine_id: outcome.machine_id, command }]
-      return outcome.state === 'pending' ? [] : [{ version: 1, type, outcome }]
-    })
+    const lines: CommandLine[] = []
+    for (const [id, { at }] of this.#answered) {
+      const { type, outcome } = this.#entries.get(id)!
+      lines.push({ version: 1, type, outcome, at })
+    }
+    // The line of a command that is being written now comes after these.
+    for (const { outcome, command, written } of this.#pending)
+      if (command && !written) lines.push({ version: 1, machine_id: outcome.machine_id, command })
+    return lines
   }
 }
 

@@ -12,6 +12,7 @@ import type * as z from 'zod/mini'
 import { ON_TRIAL } from '../config/environment.ts'
 import { HUB_UPGRADES } from '../config/format.ts'
 import { type HubRecord, hubFiles } from '../config/hub.ts'
+import { COMMAND_MEMORY, type CommandMemory } from '../config/hub-memory.ts'
 import { isLoopback } from '../config/server-url.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
 import { reasonOf, systemCode, UserError } from '../platform/errors.ts'
@@ -44,6 +45,8 @@ export interface HubOptions {
   tls?: { cert: string; key: string } | undefined
   /** Allow to listen beyond this machine without TLS. */
   insecure?: boolean
+  /** How much it remembers of commands that were answered. Default: `COMMAND_MEMORY`. */
+  memory?: CommandMemory
   logger: Logger
   clock?: Clock
   /** Its folder is not there any more: nothing is left to do but to close it. Called once. */
@@ -73,7 +76,8 @@ const SWEEP_MS = 20
 
 /** Starts the control server. @throws UserError */
 export async function startHub(options: HubOptions): Promise<Hub> {
-  const { dir, host, port, tls, insecure, logger, clock = systemClock, lost } = options
+  const { dir, host, port, tls, insecure, memory = COMMAND_MEMORY } = options
+  const { logger, clock = systemClock, lost } = options
   const loopback = isLoopback(host)
   if (!loopback && !tls && !insecure)
     throw new UserError('hub_insecure', `Without TLS the hub listens on this machine only, not on ${host}.`, {
@@ -90,7 +94,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     if (process.env[ON_TRIAL] !== '1') upgradeFolder(dir, HUB_UPGRADES)
     const files = hubFiles(dir)
     const keys = new Keys(dir, new Date(clock.now()).toISOString(), logger)
-    const parts = assemble(dir, keys, clock, logger)
+    const parts = assemble({ dir, keys, clock, logger, memory })
     const { switchboard, store, commands, saver } = parts
     const enrolments = new Enrolments({
       path: join(dir, 'enrolments.json'),
@@ -151,7 +155,13 @@ export async function startHub(options: HubOptions): Promise<Hub> {
 }
 
 /** The parts of a hub, wired: what is on disk between machines on one side and the API on the other. */
-function assemble(dir: string, keys: Keys, clock: Clock, logger: Logger) {
+function assemble({
+  dir,
+  keys,
+  clock,
+  logger,
+  memory,
+}: Required<Pick<HubOptions, 'dir' | 'clock' | 'logger' | 'memory'>> & { keys: Keys }) {
   const feed = new Feed()
   const saver = new Saver(clock, logger)
   const agentsDir = join(dir, 'agents')
@@ -181,11 +191,17 @@ function assemble(dir: string, keys: Keys, clock: Clock, logger: Logger) {
     connected: (machineId) => machines.link(machineId) !== undefined,
     machineName: (machineId) => machines.nameOf(machineId),
   })
-  const commands = new Commands(join(dir, 'commands.jsonl'), machines, logger, (outcome, type) => {
-    const { machine_id, agent_id } = outcome
-    if (agent_id === undefined) return
-    if (type === 'agent:start') agents.begin(machine_id, agent_id)
-    if (type === 'agent:remove') agents.forget(agent_id)
+  const commands = new Commands({
+    path: join(dir, 'commands.jsonl'),
+    machines,
+    logger,
+    clock,
+    memory,
+    succeeded({ machine_id, agent_id }, type) {
+      if (agent_id === undefined) return
+      if (type === 'agent:start') agents.begin(machine_id, agent_id)
+      if (type === 'agent:remove') agents.forget(agent_id)
+    },
   })
   const switchboard: Switchboard = new Switchboard({ keys, machines, agents, commands, store, clock, logger })
   return { feed, saver, store, machines, agents, commands, switchboard }

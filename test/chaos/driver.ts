@@ -22,6 +22,8 @@ export interface Issued {
   state: 'open' | 'accepted' | 'refused'
   refusal?: string
   outcome?: Outcome
+  /** The hub had it, and no longer knows it: nobody will ever hear its outcome. */
+  forgotten?: boolean
 }
 
 /** What the driver knows of an agent that it has started. */
@@ -39,6 +41,9 @@ export interface Known {
 const TICK_MS = 30
 const LOOK_MS = 300
 const FOLLOW_MS = 60
+const ASK_MS = 300
+/** Outcomes asked for at one time. */
+const ASKED = 20
 /** Of so many agents one is watched. */
 const WATCHED_EVERY = 4
 const MOST_IN_FLIGHT = 48
@@ -74,6 +79,8 @@ export class Driver {
   readonly #random: Random
   readonly #agentsPerMachine: number
   readonly #sending = new Set<Promise<void>>()
+  /** Accepted, the oldest first. */
+  readonly #unanswered = new Set<Issued>()
   readonly #loops: Promise<void>[] = []
   #views = new Map<string, HubAgent>()
   #running = false
@@ -103,6 +110,9 @@ export class Driver {
     this.#loops.push(
       this.#every(TICK_MS, async () => this.#act()),
       this.#every(LOOK_MS, () => this.#look()),
+      this.#every(ASK_MS, async () => {
+        for (const issued of [...this.#unanswered].slice(0, ASKED)) await this.#ask(issued)
+      }),
       this.#every(FOLLOW_MS, async () => {
         const present = this.agents.filter(({ removing, watched }) => !removing && !watched)
         if (present.length > 0) await this.#follow(follower.pick(present))
@@ -119,21 +129,21 @@ export class Driver {
   /** Waits until every command has its outcome, or its refusal. */
   async settled() {
     await Promise.all(this.#sending)
-    for (const issued of this.issued)
-      if (issued.state === 'accepted' && issued.outcome?.state === 'pending')
-        await until(
-          async () => {
-            const { status, body } = await this.#world.api.send('GET', `/api/commands/${issued.id}?wait=1`)
-            // Accepted and forgotten: the verdict will say so.
-            if (status === 404) return true
-            issued.outcome = body as Outcome
-            return issued.outcome.state !== 'pending'
-          },
-          {
-            timeoutMs: this.patienceMs,
-            what: `the outcome of ${issued.kind} ${issued.id} of ${issued.agent}`,
-          },
-        )
+    for (const issued of [...this.#unanswered])
+      await until(() => this.#ask(issued, 1), {
+        timeoutMs: this.patienceMs,
+        what: `the outcome of ${issued.kind} ${issued.id} of ${issued.agent}`,
+      })
+  }
+
+  /** Asks for an outcome, for so many seconds. @returns whether there is no more to ask for */
+  async #ask(issued: Issued, wait = 0): Promise<boolean> {
+    const { status, body } = await this.#world.api.send('GET', `/api/commands/${issued.id}?wait=${wait}`)
+    if (status === 404) issued.forgotten = true
+    else if (status === 200 || status === 422) issued.outcome = body as Outcome
+    else return false
+    this.#unanswered.delete(issued)
+    return true
   }
 
   /** Leaves nothing waiting: answers what is asked, and brings back agents that have prompts to read. */
@@ -364,6 +374,8 @@ export class Driver {
       if (answer && [200, 202, 422].includes(answer.status)) {
         issued.state = 'accepted'
         issued.outcome = answer.body as Outcome
+        if (issued.outcome.state === 'pending') this.#unanswered.add(issued)
+        else this.#unanswered.delete(issued)
         return
       }
       // Busy, a full disk, or away: the same command again.

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { CommandMemory } from '../../src/config/hub-memory.ts'
 import { startHub } from '../../src/hub/hub.ts'
 import type { Clock } from '../../src/platform/clock.ts'
 import { createLogger } from '../../src/platform/log.ts'
@@ -12,31 +13,34 @@ const quiet = createLogger({ level: 'silent', stderr: 'none' })
 export class TestHub {
   readonly dir: string
   readonly #clock: Clock | undefined
+  readonly #memory: CommandMemory | undefined
   readonly #daemons: LightDaemon[] = []
   #hub: Awaited<ReturnType<typeof startHub>> | undefined
 
-  private constructor(dir: string, clock: Clock | undefined) {
+  private constructor(dir: string, clock: Clock | undefined, memory: CommandMemory | undefined) {
     this.dir = dir
     this.#clock = clock
+    this.#memory = memory
   }
 
-  static async open(t: Cleanup, { clock }: { clock?: Clock } = {}) {
+  static async open(t: Cleanup, { clock, memory }: { clock?: Clock; memory?: CommandMemory } = {}) {
     let hub: TestHub | undefined
     // Hooks run in the order in which they were given: the folder goes when nobody writes to it any more.
     t.after(() => hub?.stop())
-    hub = new TestHub(tempDir(t), clock)
+    hub = new TestHub(tempDir(t), clock, memory)
     await hub.start()
     return hub
   }
 
   async start() {
-    const clock = this.#clock
+    const [clock, memory] = [this.#clock, this.#memory]
     this.#hub = await startHub({
       dir: this.dir,
       host: '127.0.0.1',
       port: 0,
       logger: quiet,
       ...(clock && { clock }),
+      ...(memory && { memory }),
     })
   }
 

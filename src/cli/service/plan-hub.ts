@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { homeOf } from '../../config/home.ts'
 import { hubPort } from '../../config/hub.ts'
+import { memoryVariables } from '../../config/hub-memory.ts'
 import { stateDir, statePaths } from '../../config/paths.ts'
 import { isLoopback } from '../../config/server-url.ts'
 import { systemCode, UserError } from '../../platform/errors.ts'
@@ -84,7 +85,7 @@ export async function makeHubPlan({ manager, name, user, path, flags }: HubPlanO
       account,
       path: withRunner(path ?? PLAIN_PATH, runner),
       ownKey: false,
-      environment: {},
+      environment: memoryVariables(flags, process.env),
       stateDir: dir,
       usualStateDir: dir === usual,
       installation: layoutOf(realpathSync(program), EXECUTABLE).root,

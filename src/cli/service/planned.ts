@@ -23,6 +23,7 @@ export async function planFor(
   { keyNeeded, taken }: { keyNeeded: boolean; taken?: TakenOver | undefined },
 ): Promise<Planned> {
   const { user, path, host, port, dataDir, tlsCert, tlsKey, insecure, verbose } = options
+  const { keepCommandsMb, keepCommandsDays } = options
   const flags = daemonFlags(options)
   const common = {
     manager,
@@ -30,7 +31,7 @@ export async function planFor(
     ...(user !== undefined && { user }),
     ...(path !== undefined && { path }),
   }
-  const ofHub = { host, dataDir, tlsCert, tlsKey, insecure }
+  const ofHub = { host, dataDir, tlsCert, tlsKey, insecure, keepCommandsMb, keepCommandsDays }
   if (runs === 'hub') {
     refuse(flags, 'a hub')
     return makeHubPlan({ ...common, flags: { ...ofHub, port, verbose } })
@@ -57,6 +58,8 @@ export function daemonFlags(options: PlanFlags): DaemonFlags {
     tlsCert: _cert,
     tlsKey: _tlsKey,
     insecure: _insecure,
+    keepCommandsMb: _mebibytes,
+    keepCommandsDays: _days,
     verbose: _verbose,
     ...flags
   } = options

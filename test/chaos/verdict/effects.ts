@@ -113,8 +113,9 @@ export const processesOnce: Judge = ({ processes, commands }: Case) => {
 
 /** Every command that was accepted has its outcome, and none failed for a fault of the daemon's own. */
 export const outcomes: Judge = ({ commands }) =>
-  commands.flatMap(({ id, kind, state, outcome }) => {
+  commands.flatMap(({ id, kind, state, outcome, forgotten }) => {
     if (state === 'open') return [`${kind} ${id} was never taken`]
+    if (forgotten) return [`${kind} ${id} was taken and then forgotten, without an outcome`]
     if (state === 'accepted' && outcome?.state === 'pending') return [`${kind} ${id} has no outcome`]
     return outcome?.error?.code === 'internal' ? [`${kind} ${id} failed: ${outcome.error.message}`] : []
   })

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { COMMAND_MEMORY, type CommandMemory } from '../../../src/config/hub-memory.ts'
+import { Commands } from '../../../src/hub/commands.ts'
+import type { Machines } from '../../../src/hub/machines.ts'
+import { createLogger } from '../../../src/platform/log.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { tempDir } from '../../support/temp.ts'
+
+const logger = createLogger({ level: 'silent', stderr: 'none' })
+const HOUR_MS = 3_600_000
+
+/** The commands of a hub whose only machine is away, in a file of their own. */
+function commandsIn(path: string, memory: Partial<CommandMemory> = {}, clock = new ManualClock()) {
+  const commands = new Commands({
+    path,
+    machines: { link: () => undefined } as unknown as Machines,
+    logger,
+    clock,
+    memory: { ...COMMAND_MEMORY, ...memory },
+    succeeded() {},
+  })
+  return {
+    commands,
+    give: (command_id: string, content = 'x') =>
+      commands.submit('m', { type: 'agent:prompt', command_id, agent_id: 'a', content }),
+    answer: (command_id: string) =>
+      commands.answered('m', { type: 'agent:prompt:result', command_id, ok: true, prompt_id: command_id }),
+    known: (ids: string[]) => ids.filter((id) => commands.get(id)),
+  }
+}
+
+const fileIn = (t: TestContext) => join(tempDir(t), 'commands.jsonl')
+const named = (count: number) => Array.from({ length: count }, (_, n) => `c${n + 1}`)
+
+test('a hub forgets the outcomes that were first, when they are too much, and no command without one', async (t) => {
+  const path = fileIn(t)
+  const bytes = 4000
+  const hub = commandsIn(path, { bytes })
+  const ids = named(100)
+  for (const id of ids) await hub.give(id)
+  // The others are answered in another order than that in which they came.
+  const answered = ids.slice(1, 99).reverse()
+  for (const id of answered) hub.answer(id)
+  const remembered = answered.filter((id) => hub.commands.get(id))
+  assert.ok(remembered.length > 10 && remembered.length < 50, String(remembered.length))
+  assert.deepEqual(remembered, answered.slice(-remembered.length))
+  assert.deepEqual(hub.known(['c1', 'c100']), ['c1', 'c100'])
+  await hub.commands.close()
+
+  // So does a hub that reads the file, however much it holds.
+  const again = commandsIn(path, { bytes })
+  assert.deepEqual(again.known(ids), hub.known(ids))
+  const more = commandsIn(path)
+  assert.deepEqual(more.known(ids), ids)
+})
+
+test('more than 10,000 commands are remembered', async (t) => {
+  const path = fileIn(t)
+  const ids = named(12_000)
+  const line = (command_id: string) =>
+    JSON.stringify({
+      version: 1,
+      type: 'agent:prompt',
+      outcome: { command_id, machine_id: 'm', agent_id: 'a', state: 'succeeded' },
+    })
+  writeFileSync(path, ids.map((id) => `${line(id)}\n`).join(''))
+  const hub = commandsIn(path)
+  await hub.give('last')
+  hub.answer('last')
+  assert.deepEqual(hub.known([...ids, 'last']), [...ids, 'last'])
+  await hub.commands.close()
+})
+
+test('an outcome that is too old is forgotten, also over restarts; a clock that was ahead keeps none', async (t) => {
+  const path = fileIn(t)
+  const clock = new ManualClock()
+  clock.jump(1000 * HOUR_MS)
+  const memory = { age_ms: 10 * HOUR_MS }
+  const first = commandsIn(path, memory, clock)
+  await first.give('waiting')
+  for (const id of ['early', 'late']) {
+    await first.give(id)
+    first.answer(id)
+    clock.pass(6 * HOUR_MS)
+  }
+  assert.deepEqual(first.known(['waiting', 'early', 'late']), ['waiting', 'early', 'late'])
+  await first.commands.close()
+  const second = commandsIn(path, memory, clock)
+  assert.deepEqual(second.known(['waiting', 'early', 'late']), ['waiting', 'late'])
+
+  clock.jump(-100 * HOUR_MS)
+  const third = commandsIn(path, memory, clock)
+  clock.pass(11 * HOUR_MS)
+  await third.give('last')
+  third.answer('last')
+  assert.deepEqual(third.known(['waiting', 'late', 'last']), ['waiting', 'last'])
+})
+
+test('lines of earlier hubs count from now on, and what is written is what they read', async (t) => {
+  const path = fileIn(t)
+  const outcome = { command_id: 'c1', machine_id: 'm', agent_id: 'a', state: 'succeeded' }
+  writeFileSync(path, `${JSON.stringify({ version: 1, type: 'agent:prompt', outcome })}\n`)
+  const clock = new ManualClock()
+  clock.jump(1000 * HOUR_MS)
+  const hub = commandsIn(path, {}, clock)
+  assert.deepEqual(hub.commands.get('c1'), outcome)
+  await hub.give('c2')
+  hub.answer('c2')
+  await hub.commands.close()
+  const [, order, answer] = readFileSync(path, 'utf8').split('\n')
+  assert.deepEqual(Object.keys(JSON.parse(order!)), ['version', 'machine_id', 'command'])
+  // Beside the time, which they pass over.
+  assert.deepEqual(Object.keys(JSON.parse(answer!)), ['version', 'type', 'outcome', 'at'])
+})
+
+test('the file stays small however much was said, and holds what waits', async (t) => {
+  const path = fileIn(t)
+  const hub = commandsIn(path, { bytes: 1024 * 1024 })
+  await hub.give('waiting', 'wait')
+  const content = 'x'.repeat(1024 * 1024)
+  let most = 0
+  for (const id of named(40)) {
+    await hub.give(id, content)
+    hub.answer(id)
+    most = Math.max(most, statSync(path).size)
+  }
+  await hub.commands.close()
+  assert.ok(most < 18 * 1024 * 1024, `${most} bytes`)
+  assert.ok(statSync(path).size < 16 * 1024 * 1024)
+  const again = commandsIn(path)
+  assert.deepEqual(again.known(['waiting', ...named(40)]), ['waiting', ...named(40)])
+})
