@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { execa } from 'execa'
 import type { Activity, Event } from '../../src/protocol/index.ts'
-import { builtAt, hasCommit } from '../support/earlier-release.ts'
+import { earlierCommand } from '../support/earlier-release.ts'
 import { fakeStage } from '../support/fake-agent.ts'
 import { LightServer } from '../support/light-server.ts'
 import { PythonServer } from '../support/python-server.ts'
@@ -156,20 +156,11 @@ test('a server in another language keeps both, and goes on where its own folder 
   await stop(daemon)
 })
 
-/** A version that machines have, and go back to. */
-const EARLIER = 'cc3fa4690bd78b5930578bb03025aa2552713177'
-
 test('of daemon and hub either may be an earlier version, before and after a machine was set back', async (t) => {
-  assert.ok(
-    hasCommit(EARLIER),
-    'This clone lacks the history that the test builds from: git fetch --unshallow',
-  )
   const stage = await fakeStage(t)
-  const earlier = join(stage.dir, 'earlier.cjs')
-  writeFileSync(earlier, await builtAt(t, EARLIER, '0.9.0'))
   const later = stage.daemonCommand
   const folder = machineFolder(stage)
-  const old = [process.execPath, earlier]
+  const old = await earlierCommand(stage.dir)
   const hub = await stage.hub(old)
   const run = async (command: string[], ...prompts: string[]) => {
     stage.daemonCommand = command

@@ -3,22 +3,92 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { execa } from 'execa'
-import { builtAt, hasCommit } from '../support/earlier-release.ts'
+import { EARLIER, earlierRelease } from '../support/earlier-release.ts'
 import { Installation } from '../support/installation.ts'
 import { FAULT, TestRegistry } from '../support/registry.ts'
+import type { Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-/** A version that machines have, and update from. */
-const EARLIER = 'cc3fa4690bd78b5930578bb03025aa2552713177'
+/** An agent of each kind of what agents are at when their daemon becomes another. */
+class Company {
+  readonly #stage: Stage
+  readonly #pids = new Map<string, number | undefined>()
+  /** They have nothing to do. */
+  readonly idle: string[]
+  /** Each waits for leave to run a command. */
+  readonly asking: string[]
+  /** In a turn that only an interrupt ends, with another prompt behind it. */
+  readonly busy: string
+  readonly ended: string
 
-test('from an earlier version, back to it from a trial and by an order: agents are adopted, prompted and stopped by both', async (t) => {
-  assert.ok(
-    hasCommit(EARLIER),
-    'This clone lacks the history that the test builds from: git fetch --unshallow',
-  )
+  private constructor(stage: Stage, [first, second, third, fourth, busy, ended]: string[]) {
+    this.#stage = stage
+    this.idle = [first!, second!]
+    this.asking = [third!, fourth!]
+    this.busy = busy!
+    this.ended = ended!
+  }
+
+  static async start(stage: Stage): Promise<Company> {
+    const prompts = ['first', 'second', 'ask', 'ask', 'hang', 'third']
+    const ids = await Promise.all(prompts.map((prompt) => stage.start({ prompt })))
+    const company = new Company(stage, ids)
+    const { busy, ended } = company
+    await stage.eventually(ended, 'turn_result')
+    assert.equal((await stage.command(ended, 'stop')).state, 'succeeded')
+    await stage.agentIs(busy, 'working')
+    assert.equal((await stage.command(busy, 'prompt', { content: 'behind it' })).state, 'succeeded')
+    for (const id of company.asking) await stage.agentIs(id, 'waiting')
+    for (const id of ids.filter((id) => id !== ended)) company.#pids.set(id, (await stage.agent(id)).pid)
+    return company
+  }
+
+  /** Each is the same process as ever and at the same thing; those with nothing to do are told something. */
+  async isAsEver(when: string) {
+    const stage = this.#stage
+    for (const [id, pid] of this.#pids) assert.equal((await stage.agent(id)).pid, pid, when)
+    for (const id of this.idle) await this.#says(id, 'prompt', { content: when }, when)
+    for (const id of this.asking) {
+      const { pending } = await stage.agentIs(id, 'waiting')
+      assert.equal(pending.length, 1, when)
+    }
+    await stage.agentIs(this.busy, 'working')
+    await stage.agentIs(this.ended, 'exited')
+  }
+
+  /** Gives the next one that asks the leave that it asks for, or not. */
+  async decide(decision: 'allow' | 'deny') {
+    const id = this.asking.pop()!
+    const { pending } = await this.#stage.agent(id)
+    const body = { request_id: pending[0]!.request_id, decision, message: 'not today' }
+    await this.#says(id, 'permission', body, decision === 'allow' ? 'allowed' : 'denied: not today')
+  }
+
+  /** The turn that goes on for ever is ended, the prompt behind it answered, and the one that ended goes on. */
+  async finish() {
+    await this.#says(this.busy, 'interrupt', {}, 'behind it')
+    await this.#says(this.ended, 'resume', { prompt: 'again' }, 'again')
+    const all = [...this.#pids.keys(), this.ended]
+    for (const id of all) {
+      assert.equal((await this.#stage.command(id, 'stop', { grace_s: 1 })).state, 'succeeded')
+      await this.#stage.agentIs(id, 'exited')
+    }
+    await until(() => all.every((id) => this.#stage.agentProcesses(id).length === 0), {
+      what: 'the end of all agents',
+    })
+  }
+
+  async #says(id: string, command: string, body: object, text: string) {
+    const from = (await this.#stage.events(id)).length
+    assert.equal((await this.#stage.command(id, command, body)).state, 'succeeded', `${command} ${text}`)
+    await this.#stage.eventually(id, 'text', (event) => event.text === text, from)
+  }
+}
+
+test('from the release before, back to it from a trial and by an order: agents are adopted, fed, answered and stopped by both', async (t) => {
   const registry = await TestRegistry.open(t)
-  const earlier = await builtAt(t, EARLIER, '1.0.0')
-  await registry.release({ version: '1.0.0', code: earlier })
+  const earlier = await earlierRelease()
+  await registry.release({ version: EARLIER, code: earlier })
   await registry.release({ version: '2.0.0', tag: 'refused', before: FAULT.refused })
   await registry.release({ version: '1.1.0' })
   const machine = await Installation.open(t, registry)
@@ -27,44 +97,32 @@ test('from an earlier version, back to it from a trial and by an order: agents a
   const keyFile = join(stage.state, 'hub/machine.key')
   const key = readFileSync(keyFile, 'utf8').trim()
   stage.run(['run', '--server-url', `ws://127.0.0.1:${stage.port}`, '--key', key], {}, stage.daemonCommand)
-  await machine.runs('1.0.0')
-  const agents = await Promise.all(['first', 'second', 'third'].map((prompt) => stage.start({ prompt })))
-  const pids = await Promise.all(agents.map(async (id) => (await stage.agentIs(id, 'idle')).pid))
-  /** Each agent is the same process as ever, and answers. */
-  const areFed = async (text: string) => {
-    for (const [index, id] of agents.entries()) {
-      assert.equal((await stage.agentIs(id, 'idle')).pid, pids[index], text)
-      const from = (await stage.events(id)).length
-      assert.equal((await stage.command(id, 'prompt', { content: text })).state, 'succeeded')
-      await stage.eventually(id, 'turn_result', () => true, from)
-    }
-  }
-  await areFed('before')
+  await machine.runs(EARLIER)
+  const company = await Company.start(stage)
+  await company.isAsEver('before')
 
   const refused = await machine.order('refused')
   assert.equal(refused.state, 'failed', JSON.stringify(refused))
-  await machine.runs('1.0.0')
-  await areFed('after the trial')
+  await machine.runs(EARLIER)
+  await company.isAsEver('after the trial')
 
   assert.equal((await machine.order('1.1.0')).state, 'succeeded')
   await machine.runs('1.1.0')
-  await areFed('on the later version')
+  await company.isAsEver('on the later version')
+  await company.decide('allow')
   const { pid } = machine.daemon!
   const { stdout } = await execa('grep', ['-rlF', '--devices=skip', '-e', key, stage.dir], { reject: false })
   assert.equal(stdout, keyFile, 'the key is in no other file')
-  const stop = (id: string) => stage.command(id, 'stop', { grace_s: 1 })
-  assert.equal((await stop(agents.pop()!)).state, 'succeeded')
-  const own = await stage.start({ prompt: 'of the later version' })
-  pids[agents.length] = (await stage.agentIs(own, 'idle')).pid
-  agents.push(own)
+  const newcomers = await Company.start(stage)
 
-  const back = await machine.order('1.0.0', { allow_downgrade: true })
+  const back = await machine.order(EARLIER, { allow_downgrade: true })
   assert.equal(back.state, 'succeeded', JSON.stringify(back))
-  await machine.runs('1.0.0')
+  await machine.runs(EARLIER)
   assert.notEqual(machine.daemon?.pid, pid)
-  await areFed('back on the earlier version')
-  for (const id of agents) assert.equal((await stop(id)).state, 'succeeded')
-  await until(() => agents.every((id) => stage.agentProcesses(id).length === 0), {
-    what: 'the end of all agents',
-  })
+  for (const each of [company, newcomers]) {
+    await each.isAsEver('back on the earlier version')
+    await each.decide('deny')
+  }
+  await newcomers.decide('allow')
+  for (const each of [company, newcomers]) await each.finish()
 })

@@ -1,32 +1,73 @@
 // Needs: git
 import { execFileSync } from 'node:child_process'
-import { symlinkSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { type Cleanup, tempDir } from './temp.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Whether the history of this checkout, which may be a shallow clone, has a commit. */
-export function hasCommit(commit: string): boolean {
+/** The release before: machines run it, update from it, and go back to it. */
+const COMMIT = 'cc3fa4690bd78b5930578bb03025aa2552713177'
+/** What it says its version is. */
+export const EARLIER = '1.0.0'
+
+function hasCommit(): boolean {
   try {
-    execFileSync('git', ['cat-file', '-e', `${commit}^{commit}`], { cwd: root, stdio: 'ignore' })
+    execFileSync('git', ['cat-file', '-e', `${COMMIT}^{commit}`], { cwd: root, stdio: 'ignore' })
     return true
   } catch {
     return false
   }
 }
 
-/** The program as a commit of the past makes it, with the packages of this checkout. */
-export async function builtAt(t: Cleanup, commit: string, version: string): Promise<string> {
-  const dir = tempDir(t)
-  const archive = execFileSync('git', ['archive', commit], { cwd: root, maxBuffer: 256 * 1024 * 1024 })
-  execFileSync('tar', ['-x', '-C', dir], { input: archive })
-  symlinkSync(join(root, 'node_modules'), join(dir, 'node_modules'))
-  const packaging: typeof import('../../packaging/program.ts') = await import(
-    pathToFileURL(join(dir, 'packaging/program.ts')).href
-  )
-  const define = { FOMULAR_VERSION: JSON.stringify(version) }
-  const { code } = await packaging.buildProgram({ executable: false }, { define })
-  return Buffer.from(await packaging.wrapProgram(code)).toString('utf8')
+/** The program of the release before, with the packages of this checkout. It is built once. */
+export async function earlierRelease(): Promise<string> {
+  const packages = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex')
+  const cache = join(root, 'node_modules/.cache/earlier-release')
+  const path = join(cache, `${COMMIT.slice(0, 12)}-${packages.slice(0, 12)}.cjs`)
+  if (!existsSync(path)) {
+    mkdirSync(cache, { recursive: true })
+    writeFileSync(`${path}.${process.pid}`, await build())
+    renameSync(`${path}.${process.pid}`, path)
+  }
+  return readFileSync(path, 'utf8')
+}
+
+/** @returns what runs the program of the release before, which is put into `dir` */
+export async function earlierCommand(dir: string): Promise<[string, string]> {
+  const path = join(dir, 'earlier.cjs')
+  writeFileSync(path, await earlierRelease())
+  return [process.execPath, path]
+}
+
+async function build(): Promise<Buffer> {
+  if (!hasCommit())
+    throw new Error('This clone lacks the history that the test builds from: git fetch --unshallow')
+  const dir = mkdtempSync(join(tmpdir(), 'earlier-release-'))
+  try {
+    const archive = execFileSync('git', ['archive', COMMIT], { cwd: root, maxBuffer: 256 * 1024 * 1024 })
+    execFileSync('tar', ['-x', '-C', dir], { input: archive })
+    symlinkSync(join(root, 'node_modules'), join(dir, 'node_modules'))
+    const packaging: typeof import('../../packaging/program.ts') = await import(
+      pathToFileURL(join(dir, 'packaging/program.ts')).href
+    )
+    const define = { FOMULAR_VERSION: JSON.stringify(EARLIER) }
+    const { code } = await packaging.buildProgram({ executable: false }, { define })
+    return Buffer.from(await packaging.wrapProgram(code))
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
 }

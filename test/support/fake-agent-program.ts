@@ -3,6 +3,7 @@
  *
  *     emit N BYTES [DELAY_MS]   N texts of BYTES characters, each beginning with its number, DELAY_MS apart
  *     ask                       asks for leave to run a command, waits, and says "allowed" or "denied: <message>"
+ *     ask QUESTION              asks that, with the answers Yes and No, waits, and says what was answered
  *     exit CODE                 ends at once
  *     tear                      writes the first half of a line, and nothing more
  *     run COMMAND               starts a shell command, in a session of its own as the real one does, and goes on
@@ -97,7 +98,7 @@ interface Prompt {
 }
 const queue: Prompt[] = []
 let turn: AbortController | undefined
-const waiting = new Map<string, (decision: { behavior: string; message?: string }) => void>()
+const waiting = new Map<string, (decision: Decision) => void>()
 
 function out(line: object) {
   const bytes = Buffer.from(`${JSON.stringify({ ...line, session_id, uuid: randomUUID() })}\n`)
@@ -174,7 +175,7 @@ async function answer(text: string, signal: AbortSignal): Promise<string> {
     return new Promise(() => {})
   }
   if (verb === 'hang' || verb === 'ask') {
-    const decided = verb === 'ask' ? ask(signal) : new Promise<never>(() => {})
+    const decided = verb === 'ask' ? ask(signal, text.slice(4)) : new Promise<never>(() => {})
     const stopped = new Promise<string>((resolve) =>
       signal.addEventListener('abort', () => resolve('interrupted'), { once: true }),
     )
@@ -195,16 +196,25 @@ async function answer(text: string, signal: AbortSignal): Promise<string> {
   return text
 }
 
-async function ask(signal: AbortSignal): Promise<string> {
+interface Decision {
+  behavior: string
+  message?: string
+  updatedInput?: { answers?: Record<string, string> }
+}
+
+async function ask(signal: AbortSignal, question: string): Promise<string> {
   const request_id = randomUUID()
   const tool_use_id = `toolu_${randomUUID()}`
-  const input = { command: 'true' }
-  const content = [{ type: 'tool_use', id: tool_use_id, name: 'Bash', input }]
+  const options = ['Yes', 'No'].map((label) => ({ label, description: `Say ${label}` }))
+  const questions = [{ question, header: 'Q', options, multiSelect: false }]
+  const tool_name = question ? 'AskUserQuestion' : 'Bash'
+  const input = question ? { questions } : { command: 'true' }
+  const content = [{ type: 'tool_use', id: tool_use_id, name: tool_name, input }]
   out({ type: 'assistant', message: { id: `msg_${randomUUID()}`, role: 'assistant', model, content } })
   state('requires_action')
   const request = {
     subtype: 'can_use_tool',
-    tool_name: 'Bash',
+    tool_name,
     input,
     description: 'do nothing',
     tool_use_id,
@@ -213,14 +223,14 @@ async function ask(signal: AbortSignal): Promise<string> {
   signal.addEventListener('abort', () => {
     if (waiting.delete(request_id)) out({ type: 'control_cancel_request', request_id })
   })
-  const { behavior, message } = await new Promise<{ behavior: string; message?: string }>((resolve) =>
+  const { behavior, message, updatedInput } = await new Promise<Decision>((resolve) =>
     waiting.set(request_id, resolve),
   )
   state('running')
   const is_error = behavior !== 'allow'
   const result = { type: 'tool_result', tool_use_id, is_error, content: is_error ? message : 'ok' }
   out({ type: 'user', message: { role: 'user', content: [result] }, parent_tool_use_id: null })
-  return is_error ? `denied: ${message}` : 'allowed'
+  return is_error ? `denied: ${message}` : (updatedInput?.answers?.[question] ?? 'allowed')
 }
 
 const MODES = ['acceptEdits', 'auto', 'bypassPermissions', 'default', 'dontAsk', 'plan']
@@ -283,7 +293,7 @@ interface Line {
   message?: { content: string | { text?: string }[] }
   request_id?: string
   request?: Control
-  response?: { request_id: string; response: { behavior: string; message?: string } }
+  response?: { request_id: string; response: Decision }
 }
 
 process.on('SIGTERM', () => process.exit(143))
