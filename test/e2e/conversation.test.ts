@@ -282,11 +282,11 @@ test('what fails around an agent is in its status: a hook, an MCP server, a prom
 
   const refused = stage.run(['agent', 'send', agent, 'FORBIDDEN', '--wait'])
   assert.equal(await refused.ended, 3)
-  assert.match(refused.log(), /✗ the prompt was refused: not in this house/)
-  assert.deepEqual((await stage.agentIs(agent, 'idle')).turn_failed, {
-    outcome: 'prompt_rejected',
-    message: 'not in this house',
-  })
+  assert.match(refused.log(), /✗ the prompt was refused: .*not in this house$/m)
+  const { outcome, message } = (await stage.agentIs(agent, 'idle')).turn_failed ?? {}
+  assert.equal(outcome, 'prompt_rejected')
+  // Older versions put the hook's command before its words.
+  assert.match(message ?? '', /not in this house$/)
 
   const third = await prompt(stage, agent, mock([{ error: 400 }]))
   await turnOf(stage, agent, third)

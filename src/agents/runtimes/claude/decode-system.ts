@@ -95,12 +95,7 @@ const decoders: Record<string, (line: Fields) => EventBody[] | undefined> = {
     const tasks = list(line.tasks)
     return tasks && [{ kind: 'background_tasks', tasks }]
   },
-  informational(line) {
-    const outcome = fields(line.prompt_submit_outcome)
-    if (text(outcome?.kind) === undefined || line.prevent_continuation !== true)
-      return notice('informational', text(line.content), line)
-    return [compact({ kind: 'prompt_rejected', reason: text(outcome?.reason) ?? text(line.content) })]
-  },
+  informational: (line) => refusal(line) ?? notice('informational', text(line.content), line),
   hook_started: hook,
   hook_progress: hook,
   hook_response: hook,
@@ -108,6 +103,20 @@ const decoders: Record<string, (line: Fields) => EventBody[] | undefined> = {
   task_progress: task,
   task_updated: task,
   task_notification: task,
+}
+
+const REFUSALS = ['UserPromptSubmit operation blocked by hook:', 'Operation stopped by hook:']
+const REFUSED_PROMPT = '\n\nOriginal prompt: '
+
+/** A hook refused a prompt. Older versions, such as 2.1.260, say so only in words for people. */
+function refusal(line: Fields): EventBody[] | undefined {
+  if (line.prevent_continuation !== true) return undefined
+  const outcome = fields(line.prompt_submit_outcome)
+  const said = text(line.content) ?? ''
+  const words = REFUSALS.find((start) => said.startsWith(start))
+  if (words === undefined && text(outcome?.kind) === undefined) return undefined
+  const reason = text(outcome?.reason) ?? said.slice(words?.length).split(REFUSED_PROMPT, 1)[0]?.trim()
+  return [compact({ kind: 'prompt_rejected', reason: reason || undefined })]
 }
 
 export const system = (line: Fields): EventBody[] | undefined => known(decoders, line.subtype)?.(line)

@@ -71,6 +71,26 @@ test('what Claude Code says to people arrives with its words and everything else
     assert.deepEqual(said(line), [{ kind: 'unknown', raw: line }])
 })
 
+test('a prompt that a hook refuses or stops is rejected with its reason, whatever the version says it in', () => {
+  const blocked = 'UserPromptSubmit operation blocked by hook:\nnot here\n\nOriginal prompt: the prompt'
+  const outcome = { kind: 'blocked_by_hook', prompt_kept: false }
+  const cases: [object, string | undefined][] = [
+    [{ content: blocked }, 'not here'],
+    [{ content: blocked, prompt_submit_outcome: { ...outcome, reason: 'no' } }, 'no'],
+    [{ content: blocked, prompt_submit_outcome: outcome }, 'not here'],
+    [{ content: 'Operation stopped by hook: enough' }, 'enough'],
+    [{ prompt_submit_outcome: outcome }, undefined],
+  ]
+  for (const [fields, reason] of cases) {
+    const rejected = { kind: 'prompt_rejected', ...(reason !== undefined && { reason }) }
+    assert.deepEqual(said(system('informational', { prevent_continuation: true, ...fields })), [rejected])
+  }
+  const [talk] = said(system('informational', { content: blocked }))
+  assert.equal(talk?.kind, 'notice')
+  const [other] = said(system('informational', { prevent_continuation: true, content: 'The session ends' }))
+  assert.equal(other?.kind, 'notice')
+})
+
 test('a compaction begins, works or fails with a reason, and tells a changed mode all the same', () => {
   assert.deepEqual(said(system('status', { status: 'compacting' })), [{ kind: 'compaction_started' }])
   assert.deepEqual(said(system('status', { status: null, compact_result: 'success' })), [])
