@@ -12,6 +12,7 @@ import { globSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
+import { claudeVersion, startsClaude } from './claude-versions.ts'
 import { installPackages, isDebian, packagesOf } from './debian-packages.ts'
 import { type LeftOut, leftOutText, remedy } from './left-out.ts'
 import { installed, needsOf, PATH } from './needs.ts'
@@ -24,7 +25,8 @@ const reporter = fileURLToPath(new URL('durations.ts', import.meta.url))
 
 function selected(suite: Suite, wanted: readonly string[]): string[] {
   const files = suite.folders.flatMap((folder) => globSync(`test/${folder}/**/*.test.ts`, { cwd: root }))
-  if (wanted.length === 0) return files.sort()
+  if (wanted.length === 0)
+    return files.filter((file) => !suite.claude || startsClaude(resolve(root, file))).sort()
   const names = wanted.map((path) => relative(root, resolve(path)))
   const unknown = names.find((name) => !files.includes(name))
   if (unknown !== undefined) throw new Error(`${unknown} is no file of this suite: give the path of one.`)
@@ -53,7 +55,7 @@ async function runTests(suite: Suite, files: string[], flags: string[]): Promise
   }
   const { exitCode } = await execa(process.execPath, [...args, ...flags, ...files], {
     cwd: root,
-    env: { ...env, PATH },
+    env: { ...env, PATH, ...(suite.claude && { TEST_CLAUDE_VERSION: await claudeVersion(suite.claude) }) },
     extendEnv: false,
     stdio: 'inherit',
     reject: false,

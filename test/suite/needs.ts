@@ -11,23 +11,30 @@ export const PATH = [
   '/bin',
 ].join(':')
 
+/** A file of tests and the files of test/ that it imports, directly or by way of others. */
+export function withImports(file: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(file) || !existsSync(file)) return seen
+  seen.add(file)
+  for (const [, specifier = ''] of readFileSync(file, 'utf8').matchAll(
+    /^(?:import|export|\}) .*'(\..+\.ts)'/gm,
+  )) {
+    const imported = resolve(dirname(file), specifier)
+    if (imported.includes('/test/')) withImports(imported, seen)
+  }
+  return seen
+}
+
 /**
  * What a file of tests needs beyond Node: `root`, a program, or a file that comes with a
  * package. It, and what it imports of test/, say so in lines such as
  *
  *     // Needs: root, tmux
  */
-export function needsOf(file: string, seen = new Set<string>()): Set<string> {
+export function needsOf(file: string): Set<string> {
   const needs = new Set<string>()
-  if (seen.has(file) || !existsSync(file)) return needs
-  seen.add(file)
-  const text = readFileSync(file, 'utf8')
-  for (const [, list = ''] of text.matchAll(/^\/\/ Needs: (.+)$/gm))
-    for (const need of list.split(',')) needs.add(need.trim())
-  for (const [, specifier = ''] of text.matchAll(/^(?:import|export|\}) .*'(\..+\.ts)'/gm)) {
-    const imported = resolve(dirname(file), specifier)
-    if (imported.includes('/test/')) for (const need of needsOf(imported, seen)) needs.add(need)
-  }
+  for (const path of withImports(file))
+    for (const [, list = ''] of readFileSync(path, 'utf8').matchAll(/^\/\/ Needs: (.+)$/gm))
+      for (const need of list.split(',')) needs.add(need.trim())
   return needs
 }
 

@@ -5,6 +5,8 @@ export interface Suite {
   before?: readonly string[]
   /** One file after the other, with a table of what took how long at the end. */
   serial?: boolean
+  /** Runs the files that start the real Claude Code, and no others, with this version of it. */
+  claude?: 'oldest' | 'newest'
   /** For one test. */
   timeoutMinutes: number
 }
@@ -17,6 +19,8 @@ export const SUITES = {
   install: { folders: ['install'], before: ['build'], serial: true, timeoutMinutes: 30 },
   service: { folders: ['service'], before: ['build'], serial: true, timeoutMinutes: 10 },
   'update-nodes': { folders: ['update-nodes'], before: ['build'], timeoutMinutes: 5 },
+  'oldest-claude': { folders: ['e2e'], before: ['build'], claude: 'oldest', timeoutMinutes: 5 },
+  'newest-claude': { folders: ['e2e'], before: ['build'], claude: 'newest', timeoutMinutes: 5 },
   'first-hour': { folders: ['first-hour'], before: ['build'], serial: true, timeoutMinutes: 60 },
 } as const satisfies Record<string, Suite>
 

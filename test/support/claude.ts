@@ -7,16 +7,20 @@ import { acquireLock, LockHeldError } from '../../src/platform/lock.ts'
 import { until } from './wait.ts'
 
 /** The Claude Code the tests are written against: what it says differs from version to version. */
-export const CLAUDE_VERSION = '2.1.330'
+const CLAUDE_VERSION = process.env.TEST_CLAUDE_VERSION ?? '2.1.332'
 /** A download of 80 MB, unpacked to 245 MB, on a slow line. */
 const INSTALL_MS = 10 * 60_000
 
 const cache = fileURLToPath(new URL('../../node_modules/.cache/claude-code', import.meta.url))
 
+const arch = () => (process.arch === 'arm64' ? 'arm64' : 'x64')
+
+/** Its package for this platform alone: the other one only picks it, and needs a script to do so. */
+export const claudePackage = () => `@anthropic-ai/claude-code-linux-${arch()}`
+
 /** Path of the real Claude Code, installed on first use. Tests that run at once share one installation. */
 export async function claudeProgram(): Promise<string> {
-  const arch = process.arch === 'arm64' ? 'arm64' : 'x64'
-  const installed = join(cache, `${CLAUDE_VERSION}-${arch}`)
+  const installed = join(cache, `${CLAUDE_VERSION}-${arch()}`)
   const program = join(installed, 'claude')
   if (existsSync(program)) return program
   mkdirSync(cache, { recursive: true })
@@ -26,7 +30,7 @@ export async function claudeProgram(): Promise<string> {
   })
   if (release === true) return program
   try {
-    if (!existsSync(program)) await install(`@anthropic-ai/claude-code-linux-${arch}`, installed)
+    if (!existsSync(program)) await install(claudePackage(), installed)
   } finally {
     release()
   }
@@ -42,7 +46,6 @@ function tryLock(path: string) {
   }
 }
 
-/** Of the platform's package alone: the other one only picks it, and needs a script to do so. */
 async function install(name: string, target: string) {
   const temp = mkdtempSync(join(cache, 'install-'))
   try {

@@ -7,7 +7,7 @@ import { findClaude, isProgram } from './find.ts'
 const NAME = 'claude'
 
 /** The oldest version seen to take all arguments and to tell what becomes of a prompt; 2.1.197 does neither. */
-const MINIMUM = '2.1.260'
+export const MINIMUM = '2.1.260'
 /** `--version` takes a tenth of a second; a machine under load may be a hundred times slower. */
 const PROBE_MS = 15_000
 
