@@ -20,7 +20,12 @@ export function printOutcome(outcome: Outcome, done: string, json: boolean | und
   print(done)
 }
 
-export const notePending = () =>
-  note(
-    'Not done yet: the machine is not connected, or takes its time. The command stays with the hub until it is done.',
-  )
+export const notePending = (delay = 'the machine is not connected, or takes its time.') =>
+  note(`Not done yet: ${delay} The command stays with the hub until it is done.`)
+
+/** What keeps an agent from having started. @returns undefined if its machine has not said so */
+export async function delayOf(client: HubClient, id: string): Promise<string | undefined> {
+  const [agents, { delayText }] = await Promise.all([client.agents(), import('../render/agents.ts')])
+  const agent = agents.find(({ agent_id }) => agent_id === id)
+  return agent && delayText(agent)
+}

@@ -35,7 +35,7 @@ async function resume(given: string, { json, session, wait, ...flags }: Options)
   const { promptContent } = await import('./content.ts')
   const prompt = promptContent(flags)
   const client = await connectHub(flags)
-  const [{ agentId, printOutcome }, { placeNow }] = await Promise.all([
+  const [{ agentId, delayOf, notePending, printOutcome }, { placeNow }] = await Promise.all([
     import('./outcome.ts'),
     import('../client/follow.ts'),
   ])
@@ -46,7 +46,8 @@ async function resume(given: string, { json, session, wait, ...flags }: Options)
     ...(prompt !== undefined && { prompt }),
   }
   const outcome = await client.agentCommand(id, 'resume', body, RESUME_WAIT_S)
-  printOutcome(outcome, `${id} is running again.`, json)
+  if (outcome.state === 'pending' && !json) notePending(await delayOf(client, id))
+  else printOutcome(outcome, `${id} is running again.`, json)
   if (!wait || prompt === undefined) return
   const { settled, waitForTurn } = await import('./wait.ts')
   const { result } = await settled(client, outcome)

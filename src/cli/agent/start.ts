@@ -103,7 +103,7 @@ export function startCommand(): Command {
 }
 
 async function start({ id, machine, wait, json, ...flags }: Options) {
-  const [{ promptContent }, { specFrom }, { notePending }] = await Promise.all([
+  const [{ promptContent }, { specFrom }, { delayOf, notePending }] = await Promise.all([
     import('./content.ts'),
     import('./spec.ts'),
     import('./outcome.ts'),
@@ -118,7 +118,7 @@ async function start({ id, machine, wait, json, ...flags }: Options) {
   )
   const agentId = outcome.agent_id ?? id ?? ''
   if (json) printJson(outcome)
-  else if (outcome.state === 'pending') notePending()
+  else if (outcome.state === 'pending') notePending(await delayOf(client, agentId))
   if (!wait || prompt === undefined) {
     if (!json) print(started(agentId, outcome, prompt !== undefined))
     return

@@ -2,7 +2,7 @@ import type { HubAgent, HubMachine } from '../../protocol/index.ts'
 import type { AgentDetail } from '../client/control-client.ts'
 import { describedMachine } from '../client/machine-id.ts'
 import { invokedAs } from '../invoked.ts'
-import { endText, problemTexts, stateText, turnFailureText } from './agents.ts'
+import { delayText, endText, problemTexts, stateText, turnFailureText } from './agents.ts'
 import type { Colors } from './ansi.ts'
 import { cleanLine } from './clean.ts'
 import { answerHint, permissionText } from './permission.ts'
@@ -30,7 +30,7 @@ export function agentText({ agent, machine, detail }: Shown, now: number, colors
     ...row('State', `${stateText(agent)} for ${age(agent.since, now)}`),
     ...row(
       'Why',
-      ended ? endText(agent) : (agent.slow?.detail ?? turnFailureText(agent) ?? agent.turn_interrupted),
+      ended ? endText(agent) : (delayText(agent) ?? turnFailureText(agent) ?? agent.turn_interrupted),
     ),
     ...(ended && !agent.gone ? row('', `→ ${remedyOf(agent)}`) : []),
     ...problemTexts(agent).flatMap((text, index) => row(index === 0 ? 'Problems' : '', text)),

@@ -133,6 +133,12 @@ export function reasonText({ exit, turn_interrupted }: AgentStatus): string | un
   return reason === undefined ? undefined : cleanLine(reason, 500)
 }
 
+/** What its start waits for, in a sentence. */
+export function delayText({ queued, slow }: AgentStatus): string | undefined {
+  if (slow) return cleanLine(slow.detail, 500)
+  return queued && `It is queued until other agents have started, since ${cleanLine(queued.since, 40)}.`
+}
+
 /** How its last turn failed, in a sentence. */
 export function turnFailureText({ turn_failed }: AgentStatus): string | undefined {
   if (!turn_failed) return undefined

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { agentText } from '../../../src/cli/render/agent.ts'
-import { agentTable, endText, stateText } from '../../../src/cli/render/agents.ts'
+import { agentTable, delayText, endText, stateText } from '../../../src/cli/render/agents.ts'
 import { colors, wantsColor } from '../../../src/cli/render/ansi.ts'
 import { cleanLine } from '../../../src/cli/render/clean.ts'
 import { machineTable, runtimeText } from '../../../src/cli/render/machine.ts'
@@ -48,6 +48,20 @@ a-22  exited: crashed (1)  30 s  -    -        10/20      /work
 a-1   idle                 1 h   42   $0.5000  10/20      /work  Docs␛[2J`,
   )
   assert.match(agentTable([], now, plain), /agent start/)
+})
+
+test('a start that has not come to its end says what it waits for', () => {
+  const since = '2026-01-01T00:59:00Z'
+  const slow = { since, detail: 'Process 7 runs and has not said that it is ready.' }
+  assert.equal(delayText(agent({ state: 'starting', slow })), slow.detail)
+  const queued = agent({ state: 'starting', queued: { since } })
+  assert.equal(delayText(queued), `It is queued until other agents have started, since ${since}.`)
+  assert.equal(delayText(agent({})), undefined)
+  const shown = { ...queued, machine_id: 'm', connected: true, offset: 0 } as HubAgent
+  assert.match(
+    agentText({ agent: shown, machine: undefined, detail: undefined }, now, plain),
+    /Why +It is queued/,
+  )
 })
 
 const long = '/home/somebody/work/clients/a-very-long-name-of-a-client/services'
