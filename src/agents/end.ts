@@ -3,6 +3,7 @@ import { readJson, writeAtomic } from '../platform/files.ts'
 import { bootId, isAlive, sendSignal } from '../platform/process-identity.ts'
 import type { Agent } from './agent.ts'
 import { launcherLine } from './decode.ts'
+import { endDetached } from './detached.ts'
 import { isForeign } from './foreign.ts'
 import { uuidFrom } from './ids.ts'
 import { releaseProgram } from './kept-program.ts'
@@ -25,6 +26,7 @@ export function checkProcesses(agent: Agent) {
   if (process && isAlive(process.agent)) {
     // Nothing that is said to it arrives any more, not even that it is to end.
     if (agent.inbox.waiting && !isAlive(process.feeder)) terminate(process.agent)
+    else endDetached(agent)
     return
   }
   if (process ? isAlive(process.launcher) : isRecent(run.launched_at)) return
@@ -44,6 +46,8 @@ export function checkProcesses(agent: Agent) {
 function noteEnd(agent: Agent, exit: Omit<ExitRecord, 'version'>) {
   const { run, folder } = agent
   const { code, reason } = exit
+  // Of a journal that was deleted or replaced, what follows is read all the same.
+  agent.journal.extend(agent.snapshot.offset)
   // The launcher may not even have come to note the start.
   if (agent.snapshot.run !== run.run) agent.journal.append(launcherLine({ subtype: 'started', run: run.run }))
   agent.journal.append(

@@ -1,4 +1,4 @@
-import { appendFileSync, closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { appendFileSync, closeSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs'
 import { shortageIn, systemCode } from '../platform/errors.ts'
 import { Limits } from '../protocol/index.ts'
 import type { Span } from './generations.ts'
@@ -139,6 +139,16 @@ export class Journal {
   /** Adds what the launcher could not. Only when no process of the agent is there to write. */
   append(text: string) {
     appendFileSync(this.path, text, { mode: 0o600 })
+  }
+
+  /** Makes the file at least `size` bytes long, by a hole at its end. Only when no process of the agent is there to write. */
+  extend(size: number) {
+    const fd = openSync(this.path, 'a', 0o600)
+    try {
+      if (fstatSync(fd).size < size) ftruncateSync(fd, size)
+    } finally {
+      closeSync(fd)
+    }
   }
 
   /** Closes the file; the next read opens it again. */

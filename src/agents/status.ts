@@ -2,6 +2,7 @@ import type { AgentStatus, PermissionRequest } from '../protocol/index.ts'
 import { problemsOf } from './faults.ts'
 import type { Generations } from './generations.ts'
 import type { Inbox } from './inbox.ts'
+import { programProblem } from './program-gone.ts'
 import type { ProcessRecord, RunRecord, Snapshot, SpecRecord } from './records.ts'
 
 /** Maximum length of a tool's input in a status, in characters of JSON. */
@@ -28,7 +29,7 @@ interface Described {
 /** Returns an agent's status for its server. */
 export function statusOf(agent: Described, now: number): AgentStatus {
   const { snapshot, record, run, ended, inbox, generations, heldUntil, launching } = agent
-  const problems = ended ? [] : problemsOf(snapshot, now)
+  const problems = ended ? [] : [...problemsOf(snapshot, now), ...programProblem(agent)]
   const pid = ended ? undefined : agent.process?.agent.pid
   const sessionId = snapshot.session_id ?? launchedIn(agent)
   return {

@@ -2,6 +2,7 @@ import type { Agent } from '../agents/agent.ts'
 import type { Agents } from '../agents/agents.ts'
 import { boundStderr, returnBytes } from '../agents/journal-space.ts'
 import { renewLease } from '../agents/launch.ts'
+import { checkProgram } from '../agents/program-gone.ts'
 import { checkHooks } from '../agents/slow-hooks.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
@@ -52,6 +53,7 @@ export class Upkeep {
     this.#every(CHECK_MS, (agent) => {
       agents.check(agent)
       checkHooks(agent, this.#options.clock.now())
+      checkProgram(agent)
       agents.save(agent)
     })
     this.#every(CLEAN_MS, (agent) => this.#clean(agent), FIRST_CLEAN_MS)

@@ -1,0 +1,36 @@
+import { type BigIntStats, statSync } from 'node:fs'
+import type { Agent } from './agent.ts'
+import { terminate } from './terminate.ts'
+
+const WHY =
+  'Its files were replaced while it ran, as by a backup that was restored: it was ended, since nothing it wrote could be read.'
+
+/**
+ * Ends a running agent whose output no longer goes to its journal, because somebody has deleted or replaced the journal.
+ * It hears nothing either, and would look idle for ever. Linux only.
+ */
+export function endDetached(agent: Agent) {
+  if (!agent.process || !isDetached(agent)) return
+  // What it has written is still there for a daemon that has read it so far.
+  while (agent.catchUp());
+  agent.journal.close()
+  terminate(agent.process.agent)
+  void agent.until(() => agent.runEnded).then(() => agent.explain(WHY))
+}
+
+function isDetached({ process, folder }: Agent): boolean {
+  const output = statOf(`/proc/${process?.agent.pid}/fd/1`)
+  // A wrapper may have put a pipe in between.
+  if (!output?.isFile()) return false
+  const journal = statOf(folder.journal)
+  return journal?.ino !== output.ino || journal.dev !== output.dev
+}
+
+/** @returns undefined for what does not exist, or belongs to another user */
+function statOf(path: string): BigIntStats | undefined {
+  try {
+    return statSync(path, { bigint: true })
+  } catch {
+    return undefined
+  }
+}
