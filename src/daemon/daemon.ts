@@ -45,6 +45,7 @@ import { Statuses } from './statuses.ts'
 import { tellCopied, tellSuperseded } from './tell-copied.ts'
 import { tellForeign } from './tell-foreign.ts'
 import { tellNewMachine } from './tell-new-machine.ts'
+import { toldEnvironment } from './told-environment.ts'
 import { UpdateHealth } from './update-health.ts'
 import { Upkeep } from './upkeep.ts'
 
@@ -240,6 +241,7 @@ export class Daemon {
       machine: this.#health.status(),
       agents: [...this.#agents].map((agent) => agent.status()),
       ...(end && { agents_end: end }),
+      environment: toldEnvironment(process.env),
     }
   }
 

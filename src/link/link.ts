@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import type { Agent as HttpAgent } from 'node:http'
 import { WebSocket } from 'ws'
 import { fullJitter } from '../platform/backoff.ts'
@@ -159,17 +158,14 @@ export class Link {
     const { clock, url, key, caFile, proxy, userAgent } = this.#options
     this.#clear()
     this.#attempt++
-    let agent: HttpAgent | undefined
-    let ca: Buffer | undefined
+    let socket: WebSocket
     try {
-      agent = await proxy?.()
-      ca = caFile === undefined ? undefined : readFileSync(caFile)
+      const agent = await proxy?.()
+      if (this.#state !== 'dialing') return
+      socket = openSocket({ url, key, userAgent, agent, caFile })
     } catch (error) {
-      this.#lost(undefined, (error as Error).message)
-      return
+      return this.#lost(undefined, (error as Error).message)
     }
-    if (this.#state !== 'dialing') return
-    const socket = openSocket({ url, key, userAgent, agent, ca })
     this.#socket = socket
     this.#greeting = clock.setTimeout(
       () => this.#lost(socket, 'no welcome in time', CloseCode.timeout),

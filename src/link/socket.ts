@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import type { Agent as HttpAgent } from 'node:http'
 import { WebSocket } from 'ws'
+import { trust } from '../platform/trust.ts'
 import { Limits } from '../protocol/index.ts'
 
 /** From dialing to the server's welcome. */
@@ -18,11 +20,11 @@ export interface SocketOptions {
   /** For the url's proxy. */
   agent: HttpAgent | undefined
   /** PEM of a private certificate authority. */
-  ca: Buffer | undefined
+  caFile: string | undefined
 }
 
-/** Begins to open the connection. */
-export const openSocket = ({ url, key, userAgent, agent, ca }: SocketOptions): WebSocket =>
+/** Begins to open the connection. @throws the system's error where `caFile` cannot be read */
+export const openSocket = ({ url, key, userAgent, agent, caFile }: SocketOptions): WebSocket =>
   new WebSocket(url, {
     headers: { authorization: `Bearer ${key}`, 'user-agent': userAgent },
     maxPayload: Limits.frame_bytes,
@@ -31,5 +33,5 @@ export const openSocket = ({ url, key, userAgent, agent, ca }: SocketOptions): W
     followRedirects: false,
     ...PATIENCE,
     ...(agent && { agent }),
-    ...(ca && { ca }),
+    ...trust(url, caFile === undefined ? undefined : readFileSync(caFile)),
   })

@@ -1,6 +1,7 @@
 import type { Agent } from 'node:http'
 import { UserError } from './errors.ts'
 import { bareHost, isExempt } from './no-proxy.ts'
+import { trust } from './trust.ts'
 
 /**
  * The proxy for a url, from `HTTPS_PROXY` / `HTTP_PROXY` (for `wss:` / `ws:`), `ALL_PROXY` and `NO_PROXY`, in either case.
@@ -34,7 +35,7 @@ export async function proxyAgent(url: string, env: NodeJS.ProcessEnv): Promise<A
       `the proxy ${parsed.protocol}//${parsed.host} is of a kind that cannot be used; http: and https: can`,
     )
   const { Tunnel } = await import('./tunnel.ts')
-  return new Tunnel(proxy)
+  return new Tunnel(proxy, trust(proxy, '', env))
 }
 
 function parse(proxy: string): URL {

@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { childEnvironment } from '../config/environment.ts'
+import { systemAuthorities } from '../platform/authorities.ts'
 import { EXECUTABLE } from '../platform/executable.ts'
 
 /** A registry that does not answer is npm's to give up on; this is for an npm that hangs. */
@@ -69,10 +70,17 @@ export async function runNpm(npm: Npm, args: string[], source: Source): Promise<
   // Else npm takes the next folder above with one for its project, and believes what the .npmrc there says: in /tmp,
   // that is whatever any user has put there.
   writeFileSync(join(cwd, 'package.json'), '{}')
+  // npm's Node knows no authorities but its own and those of one file.
+  const authorities = join(cwd, 'authorities.pem')
+  writeFileSync(authorities, systemAuthorities(env).certificates.join('\n'))
   const { execa } = await import('execa')
   const run = await execa(npm.file, [...npm.args, ...args, ...flags], {
     cwd,
-    env: { ...childEnvironment(env), ...Object.fromEntries(settings) },
+    env: {
+      ...childEnvironment(env),
+      NODE_EXTRA_CA_CERTS: authorities,
+      ...Object.fromEntries(settings),
+    },
     extendEnv: false,
     cancelSignal: signal,
     timeout: NPM_MS,

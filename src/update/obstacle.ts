@@ -104,8 +104,7 @@ function failed({ url, env, code = '', said }: Obstacle): { message: string; rem
   if (isUntrustedCode(code))
     return {
       message: `${registry} has a certificate by an authority unknown here (${code}).`,
-      remedy:
-        "Name that authority's certificate as cafile in ~/.npmrc, or as NODE_EXTRA_CA_CERTS for the daemon.",
+      remedy: "Add that authority's certificate to those of this system, or name it as cafile in ~/.npmrc.",
     }
   const known = causeOf(code)
   const why = known === undefined ? withoutSecrets(said ?? code) : `${known} (${code})`

@@ -8,6 +8,7 @@ import { createGunzip } from 'node:zlib'
 import { systemCode } from '../platform/errors.ts'
 import { proxyAgent } from '../platform/proxy.ts'
 import { ProxyError } from '../platform/proxy-error.ts'
+import { trust } from '../platform/trust.ts'
 import { asFailure, UpdateFailure } from './failure.ts'
 import type { Source } from './npm.ts'
 import { type Registry, registryOf } from './npmrc.ts'
@@ -145,8 +146,9 @@ async function get(
         accept: '*/*',
         ...(own && registry.authorization && { authorization: registry.authorization }),
       },
-      ...(agent && { agent }),
-      ...(registry.ca !== undefined && { ca: registry.ca }),
+      // A connection that is kept, or its session, would count for a registry whose authorities have changed.
+      agent: agent ?? false,
+      ...trust(url, registry.ca, registry.proxyEnv),
     })
     request.on('timeout', () => request.destroy(new Error(`nothing came for ${SILENT_MS / 1000} s`)))
     request.on('error', reject)

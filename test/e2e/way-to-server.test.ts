@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { certificates } from '../support/certificates.ts'
 import { fakeStage } from '../support/fake-agent.ts'
+import { oldestNode } from '../support/nodes.ts'
 import { RUN, type Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
@@ -47,10 +48,36 @@ test('TLS: a certificate by an unknown authority is refused, and taken by one th
   const hub = { FOMULAR_HUB_URL: `https://127.0.0.1:${stage.port}` }
   const unsure = await cli(stage, ['machine', 'list'], hub)
   assert.equal(unsure.code, 1)
-  assert.match(unsure.out, /→ Set NODE_EXTRA_CA_CERTS/)
+  assert.match(unsure.out, /→ Add the certificate authority .*NODE_EXTRA_CA_CERTS/)
   const list = await cli(stage, ['machine', 'list'], { ...hub, NODE_EXTRA_CA_CERTS: tls.authority })
   assert.equal(list.code, 0, list.out)
   assert.match(list.out, /for \d+ s/)
+})
+
+test("TLS: an authority among the system's vouches for the server, to the daemon and to commands, on any Node", async (t) => {
+  const { stage, tls, key } = await secured(t)
+  const env = { SSL_CERT_FILE: tls.authority, SSL_CERT_DIR: stage.dir }
+  const daemon = ['run', '--server-url', `wss://127.0.0.1:${stage.port}`, '--key-file', key]
+  const trusting = stage.run(daemon, env, [await oldestNode(), ...RUN.slice(1)])
+  await until(() => trusting.log().includes('info  connected'), { what: 'the connection' })
+  const hub = { FOMULAR_HUB_URL: `https://127.0.0.1:${stage.port}` }
+  const list = await cli(stage, ['machine', 'list'], { ...hub, ...env })
+  assert.equal(list.code, 0, list.out)
+  // The shell knows no such authority, but the daemon's are what count.
+  const doctor = await cli(stage, ['doctor'])
+  assert.ok(doctor.out.includes(`1 in ${tls.authority}`), doctor.out)
+  trusting.kill('SIGTERM')
+  assert.equal(await trusting.ended, 0)
+
+  const alone = [...['doctor', '--json'], ...daemon.slice(1)]
+  const { findings } = JSON.parse((await cli(stage, alone, env)).out) as {
+    findings: { check: string; level: string; message: string; authorities?: object[] }[]
+  }
+  const found = (check: string) => findings.find((finding) => finding.check === check)
+  assert.equal(found('server')?.level, 'ok')
+  assert.deepEqual(found('authorities')?.authorities?.[1], { path: tls.authority, certificates: 1 })
+  const broken = await cli(stage, alone.slice(0, 1), { ...env, SSL_CERT_FILE: '/nowhere' })
+  assert.match(broken.out, /! Certificate authorities in \/nowhere cannot be used: .*\n {2}→ Correct/)
 })
 
 /** A proxy on loopback: `os.example.test` is this machine to it. Keeps what it was asked for. */

@@ -45,6 +45,10 @@ export const DaemonStatus = z.object({
       agents: z.array(z.string()),
     }),
   ),
+  /** What decides which programs, logins and authorities it finds. Secrets are only named. */
+  environment: z.optional(
+    z.object({ variables: z.record(z.string(), z.string()), logins: z.array(z.string()) }),
+  ),
 })
 export type DaemonStatus = z.infer<typeof DaemonStatus>
 

@@ -1,6 +1,7 @@
 import { type IncomingMessage, request as requestPlain } from 'node:http'
 import { request as requestTls } from 'node:https'
 import { proxyAgent } from '../../platform/proxy.ts'
+import { trust } from '../../platform/trust.ts'
 import { connectPinned } from './pinned.ts'
 
 export interface Call {
@@ -29,7 +30,7 @@ export async function send(
       headers: { ...headers, ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }) },
       signal,
       ...(agent && { agent }),
-      ...(pinned && { createConnection: () => pinned }),
+      ...(pinned ? { createConnection: () => pinned } : trust(url)),
     }
     const request = (url.startsWith('https:') ? requestTls : requestPlain)(url, options, resolve)
     request.on('error', reject)

@@ -237,7 +237,7 @@ function unreachable(url: string, error: unknown): UserError {
   const code = cause instanceof Error ? (cause as NodeJS.ErrnoException).code : undefined
   const name = cause instanceof Error ? cause.name : ''
   const remedy = isUntrusted(cause)
-    ? 'Set NODE_EXTRA_CA_CERTS to the file of the certificate authority that signed its certificate.'
+    ? 'Add the certificate authority that signed its certificate to those of this system, or set NODE_EXTRA_CA_CERTS to its file.'
     : 'Start one with `fomular-daemon up`, or name another with --hub URL.'
   return new UserError(
     'hub_unreachable',

@@ -6,6 +6,7 @@ import type { DaemonStatus } from '../client/control-client.ts'
 import type { Chosen } from '../local/choose.ts'
 import type { Connected } from '../local.ts'
 import type { Finding } from '../render/finding.ts'
+import { checkAuthorities } from './authorities.ts'
 import { checkContainer } from './container.ts'
 import { checkNode, checkNpm } from './node.ts'
 import { checkRuntime } from './runtime.ts'
@@ -42,6 +43,10 @@ export async function examine(
     checkStrays(paths, running !== undefined),
     checkService(running?.pid),
     checkContainer(paths.dir, running?.pid),
+    checkAuthorities(
+      running?.environment?.variables ?? env,
+      config instanceof UserError ? undefined : config.ca_file,
+    ),
     checkConnection(config, daemon, chosen),
   ])
   return findings.flat()

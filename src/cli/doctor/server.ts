@@ -4,6 +4,7 @@ import type { DaemonConfig } from '../../config/config.ts'
 import { reasonOf, UserError } from '../../platform/errors.ts'
 import { proxyAgent } from '../../platform/proxy.ts'
 import { ProxyError, proxyRemedy } from '../../platform/proxy-error.ts'
+import { trust } from '../../platform/trust.ts'
 import { isUntrusted, unreachable } from '../../platform/unreachable.ts'
 import { VERSION } from '../../platform/version.ts'
 import type { DaemonStatus } from '../client/control-client.ts'
@@ -63,7 +64,7 @@ export async function checkServer(config: DaemonConfig): Promise<Finding[]> {
     headers: { authorization: `Bearer ${key}`, 'user-agent': `fomular-daemon/${VERSION} doctor` },
     handshakeTimeout: DIAL_MS,
     followRedirects: false,
-    ...(ca && { ca }),
+    ...trust(server_url, ca),
     ...(agent && { agent }),
   })
   if (outcome === 'open')

@@ -6,6 +6,7 @@ import { sleep } from '../../platform/clock.ts'
 import { reasonOf, UserError } from '../../platform/errors.ts'
 import { proxyAgent } from '../../platform/proxy.ts'
 import { ProxyError, proxyRemedy } from '../../platform/proxy-error.ts'
+import { type Trust, trust } from '../../platform/trust.ts'
 import { VERSION } from '../../platform/version.ts'
 import { CommandError, type EnrollCheck, EnrollChecked, type EnrollRequest } from '../../protocol/index.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -41,7 +42,7 @@ async function ask<T>(
   for (let tries = 1; ; tries++) {
     try {
       const { status, text } = await post(url, JSON.stringify(request), {
-        ...(ca && { ca }),
+        ...trust(url.href, ca),
         ...(agent && { agent }),
       })
       return understood(url, status, text, schema)
@@ -85,7 +86,7 @@ function understood<T>(url: URL, status: number, text: string, schema: z.ZodMini
 function post(
   url: URL,
   body: string,
-  options: { ca?: Buffer; agent?: import('node:http').Agent },
+  options: Trust & { agent?: import('node:http').Agent },
 ): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const send = url.protocol === 'https:' ? requestTls : requestPlain

@@ -1,8 +1,15 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import { checkServerIdentity, connect, type DetailedPeerCertificate, rootCertificates } from 'node:tls'
+import {
+  type ConnectionOptions,
+  checkServerIdentity,
+  connect,
+  type DetailedPeerCertificate,
+  rootCertificates,
+} from 'node:tls'
 import { reasonOf, UserError } from '../../platform/errors.ts'
+import { trust } from '../../platform/trust.ts'
 import { unreachable } from '../../platform/unreachable.ts'
 import { EXIT } from '../exit-codes.ts'
 
@@ -27,8 +34,8 @@ export interface Authority {
 export async function authorityOf(address: string, known?: string): Promise<Authority> {
   if (!address.startsWith('https:')) return {}
   try {
-    // What machines know everywhere, without what this one has been told (NODE_EXTRA_CA_CERTS).
-    if ((await ask(address, [...rootCertificates])).trusted) return {}
+    // What machines know everywhere, without what this one has been told (its own store, NODE_EXTRA_CA_CERTS).
+    if ((await ask(address, { ca: [...rootCertificates] })).trusted) return {}
     const { trusted, problem, root, fingerprint256, misnamed } = await ask(address)
     if (root && (trusted || (fingerprint256 === known && !misnamed)))
       return { pem: new X509Certificate(root).toString() }
@@ -55,7 +62,7 @@ interface Shown {
   root?: Buffer | undefined
 }
 
-function ask(address: string, ca?: string[]): Promise<Shown> {
+function ask(address: string, options: ConnectionOptions = trust(address)): Promise<Shown> {
   const { hostname, port } = new URL(address)
   const host = hostname.replace(/^\[|\]$/g, '')
   return new Promise((resolve, reject) => {
@@ -64,7 +71,7 @@ function ask(address: string, ca?: string[]): Promise<Shown> {
       port: Number(port || 443),
       rejectUnauthorized: false,
       ...(isIP(host) === 0 && { servername: host }),
-      ...(ca && { ca }),
+      ...options,
     })
     socket.setTimeout(ANSWER_MS, () => socket.destroy(new Error(`no answer within ${ANSWER_MS / 1000} s`)))
     socket.once('error', reject)

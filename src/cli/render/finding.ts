@@ -8,6 +8,8 @@ export interface Finding {
   level: 'ok' | 'warning' | 'error'
   message: string
   remedy?: string
+  /** Where the authorities that servers are checked by are (`node`: its own, `system`: the keychain), and how many. */
+  authorities?: { path: string; certificates?: number }[]
   /** Processes that `--fix` ends. */
   strays?: Stray[]
 }

@@ -20,9 +20,9 @@ import type { TakenOver } from './take-over.ts'
 const CAPTURED = [
   /^FOMULAR_(?!KEY|ENROLL_|HUB_|DAEMON_|STATE_DIR|AGENT)/,
   /^(HTTPS?_PROXY|NO_PROXY|ALL_PROXY)$/i,
-  /^(LANG|LC_ALL|NODE_EXTRA_CA_CERTS|CLAUDE_CONFIG_DIR)$/,
+  /^(LANG|LC_ALL|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS|CLAUDE_CONFIG_DIR)$/,
 ]
-const PATHS = /^(FOMULAR_CA_FILE|FOMULAR_CONFIG|FOMULAR_CLAUDE_PATH|NODE_EXTRA_CA_CERTS|CLAUDE_CONFIG_DIR)$/
+const PATHS = /^(FOMULAR_(CA_FILE|CONFIG|CLAUDE_PATH)|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS|CLAUDE_CONFIG_DIR)$/
 
 /** Of a graceful stop: each step's grace is the user's, what the server still has to hear takes so long at most. */
 const STOP_STEPS = 4

@@ -256,7 +256,7 @@ async function environmentStep(path: string, environment: Record<string, string>
 
 /** What an entry's environment is kept of: pm2 has taken the rest from the shell that it was started in. */
 const OF_ENTRY =
-  /^(FOMULAR_|ANTHROPIC_|CLAUDE_|AWS_|GOOGLE_|(HTTPS?|NO|ALL)_PROXY$|NODE_EXTRA_CA_CERTS$|LANG$|LC_ALL$)/i
+  /^(FOMULAR_|ANTHROPIC_|CLAUDE_|AWS_|GOOGLE_|(HTTPS?|NO|ALL)_PROXY$|SSL_CERT_(FILE|DIR)$|NODE_EXTRA_CA_CERTS$|LANG$|LC_ALL$)/i
 
 /** @throws UserError */
 export async function takeOverEntry({ name, pm2_env }: Pm2Entry, given: DaemonFlags): Promise<TakenOver> {

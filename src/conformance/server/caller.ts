@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type ClientOptions, WebSocket } from 'ws'
+import { trust } from '../../platform/trust.ts'
 import { unreachable } from '../../platform/unreachable.ts'
 import { VERSION } from '../../platform/version.ts'
 import {
@@ -67,7 +68,7 @@ export class Caller {
       handshakeTimeout: GREETING_MS,
       followRedirects: false,
       ...PATIENCE,
-      ...(ca && { ca }),
+      ...trust(url, ca),
       ...(agent && { agent }),
       ...more,
     })

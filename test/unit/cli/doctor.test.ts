@@ -51,6 +51,7 @@ test('a machine where all is well', async (t) => {
     'disk',
     'strays',
     'service',
+    'authorities',
     'server',
   ])
 })

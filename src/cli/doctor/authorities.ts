@@ -1,0 +1,47 @@
+import { nodeAuthorities, systemAuthorities } from '../../platform/authorities.ts'
+import { isCertificate } from '../../platform/trust.ts'
+import type { Finding } from '../render/finding.ts'
+
+const REMEDY =
+  'Correct the file, or SSL_CERT_FILE, SSL_CERT_DIR or NODE_EXTRA_CA_CERTS where one of them names it. Until then the others count.'
+
+/**
+ * Which authorities vouch for servers.
+ * @param env the daemon's, or what it would have
+ * @param caFile names a further one
+ */
+export function checkAuthorities(env: NodeJS.ProcessEnv, caFile: string | undefined): Finding[] {
+  const { sources, certificates } = systemAuthorities(env)
+  const warning = (message: string): Finding => ({
+    check: 'authorities',
+    level: 'warning',
+    message,
+    remedy: REMEDY,
+  })
+  const unused = sources.flatMap(({ path, problem }) =>
+    problem === undefined ? [] : [warning(`Certificate authorities in ${path} cannot be used: ${problem}`)],
+  )
+  const damaged = certificates.filter((pem) => !isCertificate(pem)).length
+  const used = sources.filter((source) => source.certificates > 0)
+  const authorities = [
+    { path: 'node', certificates: nodeAuthorities().length },
+    ...used.map(({ path, certificates }) => ({ path, certificates })),
+    ...(caFile === undefined ? [] : [{ path: caFile }]),
+  ]
+  const places = used.map((source) => `${source.certificates} in ${source.path}`)
+  const named = [
+    `those of Node ${process.versions.node}`,
+    ...places,
+    ...(caFile === undefined ? [] : [`those in ${caFile}`]),
+  ]
+  return [
+    {
+      check: 'authorities',
+      level: 'ok',
+      message: `Certificate authorities that servers are checked by: ${named.join(', ')}`,
+      authorities,
+    },
+    ...unused,
+    ...(damaged > 0 ? [warning(`${damaged} of the system's certificate authorities cannot be read.`)] : []),
+  ]
+}

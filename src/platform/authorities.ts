@@ -1,0 +1,146 @@
+import { readdirSync, statSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import * as tls from 'node:tls'
+import { reasonOf } from './errors.ts'
+import { fingerprint } from './files.ts'
+import { readAtMost } from './read-at-most.ts'
+
+/** Bundles of Debian and Alpine, Red Hat, SUSE, and BSD: the first that exists counts. */
+const BUNDLES = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/ca-bundle.pem',
+  '/var/lib/ca-certificates/ca-bundle.pem',
+  '/etc/ssl/cert.pem',
+]
+const FOLDERS = ['/etc/ssl/certs']
+/** OpenSSL finds a certificate in a folder by a name of this form. */
+const HASHED = /^[0-9a-f]{8}\.\d{1,3}$/
+const CERTIFICATE = /-----BEGIN (X509 )?CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END (X509 )?CERTIFICATE-----/g
+/** Maximum size of one file, in bytes. A system's bundle has 0.2 to 0.5 MB. */
+const FILE_BYTES = 8 * 1024 * 1024
+/** Maximum number of files that are read of a folder, and of certificates that are used. */
+const MOST_FILES = 1000
+const MOST_CERTIFICATES = 2000
+
+interface AuthoritySource {
+  /** File or folder; `system` for a store that is no file. */
+  path: string
+  /** Number of certificates found there. */
+  certificates: number
+  /** Why it is not used, or not all of it. */
+  problem?: string
+}
+
+export interface Authorities {
+  /** PEM, each once. */
+  certificates: string[]
+  sources: AuthoritySource[]
+}
+
+/** Authorities that Node itself trusts, PEM. */
+export const nodeAuthorities = (): readonly string[] =>
+  getCACertificates()?.('default') ?? tls.rootCertificates
+
+/**
+ * Returns the authorities of this system, read from its files as OpenSSL and curl find them, on macOS from its keychain,
+ * and those that `NODE_EXTRA_CA_CERTS` names.
+ * Node can do the same from 22.19 and 24.5 on, but only once in a process: files that change later would not count.
+ */
+export function systemAuthorities(env: NodeJS.ProcessEnv): Authorities {
+  const places = placesOf(env)
+  const reads = places.map(({ path, folder }) => ({ path, ...(folder ? readFolder(path) : read(path)) }))
+  const keychain = process.platform === 'darwin' ? readKeychain() : undefined
+  if (keychain) reads.push(keychain)
+  const certificates = [...new Set(reads.flatMap(({ found }) => found.map(plain)))]
+  return {
+    certificates: certificates.slice(0, MOST_CERTIFICATES),
+    sources: reads.map(({ path, found, problem }) => ({
+      path,
+      certificates: found.length,
+      ...(problem !== undefined && { problem }),
+    })),
+  }
+}
+
+/** Differs once the files of `systemAuthorities` have changed. */
+export const systemFingerprint = (env: NodeJS.ProcessEnv): string =>
+  placesOf(env)
+    .map(({ path }) => `${path}=${fingerprintOf(path)}`)
+    .join('\n')
+
+interface Place {
+  path: string
+  folder: boolean
+}
+
+function placesOf({ SSL_CERT_FILE, SSL_CERT_DIR, NODE_EXTRA_CA_CERTS }: NodeJS.ProcessEnv): Place[] {
+  const file = SSL_CERT_FILE || BUNDLES.find((path) => fingerprintOf(path) !== '')
+  const folders = SSL_CERT_DIR
+    ? SSL_CERT_DIR.split(delimiter).filter(Boolean)
+    : FOLDERS.filter((path) => fingerprintOf(path) !== '')
+  return [
+    ...(file ? [{ path: file, folder: false }] : []),
+    ...folders.map((path) => ({ path, folder: true })),
+    ...(NODE_EXTRA_CA_CERTS ? [{ path: NODE_EXTRA_CA_CERTS, folder: false }] : []),
+  ]
+}
+
+interface Read {
+  found: string[]
+  problem?: string
+}
+
+function read(path: string): Read {
+  try {
+    // From a pipe, nothing may ever come.
+    if (!statSync(path).isFile()) throw new Error('it is no file')
+    const found = readAtMost(path, FILE_BYTES).text.match(CERTIFICATE) ?? []
+    return { found, ...(found.length === 0 && { problem: 'it has no certificate in it' }) }
+  } catch (error) {
+    return { found: [], problem: reasonOf(error) }
+  }
+}
+
+function readFolder(path: string): Read {
+  try {
+    const names = readdirSync(path).filter((name) => HASHED.test(name))
+    const reads = names.slice(0, MOST_FILES).map((name) => read(join(path, name)))
+    const broken = reads.filter(({ problem }) => problem !== undefined).length
+    return {
+      found: reads.flatMap(({ found }) => found),
+      ...(broken > 0 && { problem: `${broken} of its ${names.length} certificates cannot be read` }),
+    }
+  } catch (error) {
+    return { found: [], problem: reasonOf(error) }
+  }
+}
+
+function readKeychain(): (Read & { path: string }) | undefined {
+  try {
+    const found = getCACertificates()?.('system')
+    return found && { path: 'system', found }
+  } catch (error) {
+    return { path: 'system', found: [], problem: reasonOf(error) }
+  }
+}
+
+/** Missing in older Nodes. */
+const getCACertificates = () =>
+  (tls as { getCACertificates?: (type: 'default' | 'system') => string[] }).getCACertificates
+
+/** One form for all, so that the same certificate is the same text. */
+export const plain = (pem: string) => {
+  const base64 = pem.replace(/-----[A-Z0-9 ]+-----|\s/g, '')
+  return `-----BEGIN CERTIFICATE-----\n${base64.replace(/.{64}(?=.)/g, '$&\n')}\n-----END CERTIFICATE-----`
+}
+
+function fingerprintOf(path: string): string {
+  try {
+    return fingerprint(path)
+  } catch {
+    // In a folder that this user may not look into.
+    return ''
+  }
+}

@@ -1,0 +1,53 @@
+import { X509Certificate } from 'node:crypto'
+import { createSecureContext, type SecureContext } from 'node:tls'
+import { nodeAuthorities, plain, systemAuthorities, systemFingerprint } from './authorities.ts'
+
+/** Whose certificates a connection takes. */
+export interface Trust {
+  secureContext?: SecureContext
+}
+
+/** A link's, the registry's and a hub's may be in use at the same time. */
+const MOST_CONTEXTS = 4
+const contexts = new Map<string, SecureContext>()
+
+/**
+ * Returns options for a connection to `url`: over TLS, authorities of Node, of this system, of `NODE_EXTRA_CA_CERTS`
+ * and of `ca` vouch for the server. Nothing is read for a connection without TLS. System files that cannot be used are passed over.
+ * @param ca PEM of further authorities
+ */
+export function trust(url: string, ca: Buffer | string = '', env: NodeJS.ProcessEnv = process.env): Trust {
+  return /^(wss|https):/i.test(url) ? { secureContext: contextFor(ca.toString(), env) } : {}
+}
+
+function contextFor(ca: string, env: NodeJS.ProcessEnv): SecureContext {
+  const key = `${systemFingerprint(env)}\n${ca}`
+  const known = contexts.get(key)
+  if (known) return known
+  const own = nodeAuthorities().map(plain)
+  const all = [...new Set([...own, ...systemAuthorities(env).certificates])]
+  const context = makeContext(all, ca)
+  const [oldest] = contexts.keys()
+  if (contexts.size === MOST_CONTEXTS && oldest !== undefined) contexts.delete(oldest)
+  contexts.set(key, context)
+  return context
+}
+
+/** @throws the error of TLS where `ca` is no certificate */
+function makeContext(known: string[], ca: string): SecureContext {
+  const further = ca === '' ? [] : [ca]
+  try {
+    return createSecureContext({ ca: [...known, ...further] })
+  } catch {
+    return createSecureContext({ ca: [...known.filter(isCertificate), ...further] })
+  }
+}
+
+/** Whether Node can read this certificate, PEM. */
+export function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import { createServer, get } from 'node:https'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { systemAuthorities } from '../../../src/platform/authorities.ts'
+import { proxyAgent } from '../../../src/platform/proxy.ts'
+import { isCertificate, trust } from '../../../src/platform/trust.ts'
+import { certificates } from '../../support/certificates.ts'
+import { tempDir } from '../../support/temp.ts'
+
+/** A server with a certificate by an authority that nobody knows, and what a client with this environment gets of it. */
+async function privateServer(t: TestContext) {
+  const dir = tempDir(t)
+  const tls = certificates(dir, ['127.0.0.1'])
+  const server = createServer(
+    { cert: readFileSync(tls.certificate), key: readFileSync(tls.key) },
+    (_request, response) => response.end('here'),
+  )
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const url = `https://127.0.0.1:${port}/`
+  const ask = (env: NodeJS.ProcessEnv, ca?: string) =>
+    new Promise<string>((resolve) => {
+      get(url, { agent: false, ...trust(url, ca, env) }, (response) =>
+        response.on('data', (data) => resolve(String(data))),
+      ).on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+    })
+  return { dir, tls, ask, port, empty: { SSL_CERT_FILE: '/dev/null', SSL_CERT_DIR: dir } }
+}
+
+test("an authority of the system's bundle vouches for a server, one that is nowhere does not", async (t) => {
+  const { dir, tls, ask, empty } = await privateServer(t)
+  assert.match(await ask(empty), /^(UNABLE_TO|SELF_SIGNED)/)
+  const bundle = join(dir, 'bundle.crt')
+  writeFileSync(bundle, `# Test\n${readFileSync(tls.authority, 'utf8')}`)
+  assert.equal(await ask({ ...empty, SSL_CERT_FILE: bundle }), 'here')
+  // Beside what is named, not in its place.
+  assert.equal(await ask(empty, readFileSync(tls.authority, 'utf8')), 'here')
+  assert.equal(await ask({ ...empty, NODE_EXTRA_CA_CERTS: tls.authority }), 'here')
+})
+
+test('a folder of authorities is read as OpenSSL reads it, by names with a hash', async (t) => {
+  const { dir, tls, ask } = await privateServer(t)
+  const folder = join(dir, 'certs')
+  mkdirSync(folder)
+  const env = { SSL_CERT_FILE: '/dev/null', SSL_CERT_DIR: `/nowhere:${folder}` }
+  writeFileSync(join(folder, 'ca.crt'), readFileSync(tls.authority))
+  assert.match(await ask(env), /^(UNABLE_TO|SELF_SIGNED)/)
+  const hash = execFileSync('openssl', ['x509', '-hash', '-noout', '-in', tls.authority], {
+    encoding: 'utf8',
+  })
+  symlinkSync('ca.crt', join(folder, `${hash.trim()}.0`))
+  assert.equal(await ask(env), 'here')
+})
+
+test('a bundle that changes counts from the next connection on', async (t) => {
+  const { dir, tls, ask, empty } = await privateServer(t)
+  const bundle = join(dir, 'bundle.crt')
+  const env = { ...empty, SSL_CERT_FILE: bundle }
+  assert.match(await ask(env), /^(UNABLE_TO|SELF_SIGNED)/)
+  writeFileSync(bundle, readFileSync(tls.authority))
+  assert.equal(await ask(env), 'here')
+})
+
+test('bundles that are broken, missing, endless or a pipe are passed over with a reason', async (t) => {
+  const { dir, tls, ask, empty } = await privateServer(t)
+  const pipe = join(dir, 'pipe')
+  execFileSync('mkfifo', [pipe])
+  const broken = join(dir, 'broken.crt')
+  writeFileSync(broken, '-----BEGIN CERTIFICATE-----\nbm90IG9uZQ==\n-----END CERTIFICATE-----\n')
+  const text = join(dir, 'text.crt')
+  writeFileSync(text, 'no certificate')
+  for (const path of [pipe, text, dir, '/dev/zero', join(dir, 'none')]) {
+    const env = { ...empty, SSL_CERT_FILE: path }
+    assert.ok(systemAuthorities(env).sources[0]?.problem, path)
+    assert.match(await ask(env), /^(UNABLE_TO|SELF_SIGNED)/, path)
+  }
+  // One that cannot be read costs only itself.
+  writeFileSync(broken, readFileSync(broken, 'utf8') + readFileSync(tls.authority, 'utf8'))
+  const { certificates: found } = systemAuthorities({ ...empty, SSL_CERT_FILE: broken })
+  assert.deepEqual(found.map(isCertificate), [false, true])
+  assert.equal(await ask({ ...empty, SSL_CERT_FILE: broken }), 'here')
+})
+
+test('a proxy that speaks TLS is known by the same authorities', async (t) => {
+  const { tls, port, empty } = await privateServer(t)
+  const proxy = createServer({ cert: readFileSync(tls.certificate), key: readFileSync(tls.key) })
+  proxy.on('connect', ({ url = '' }: IncomingMessage, near: Socket) => {
+    assert.match(url, /^os\.example\.test:/)
+    const far = connect(port, '127.0.0.1', () => near.write('HTTP/1.1 200 OK\r\n\r\n'))
+    for (const socket of [near, far]) socket.on('error', () => {})
+    near.pipe(far).pipe(near)
+  })
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+  t.after(() => proxy.close())
+  const through = (env: NodeJS.ProcessEnv) => ({
+    ...env,
+    HTTPS_PROXY: `https://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+  })
+  const target = 'https://os.example.test/'
+  const known = { ...empty, SSL_CERT_FILE: tls.authority }
+  for (const [env, outcome] of [
+    [empty, /^the proxy .* authority unknown here/],
+    [known, /ALTNAME|altnames/],
+  ] as const) {
+    const agent = await proxyAgent(target, through(env))
+    const error = await new Promise<Error>((resolve) =>
+      get(target, { agent: agent!, ...trust(target, '', env) }).on('error', resolve),
+    )
+    assert.match(error.message, outcome)
+  }
+})
+
+test('nothing is read for a connection without TLS', () => {
+  assert.deepEqual(trust('ws://127.0.0.1:1', '', { SSL_CERT_FILE: '/nowhere' }), {})
+})
