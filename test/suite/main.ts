@@ -9,6 +9,7 @@
  */
 import { execFileSync } from 'node:child_process'
 import { globSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
@@ -20,6 +21,8 @@ import { SUITES, type Suite } from './suites.ts'
 import { withoutServices } from './without-services.ts'
 
 const NOT_ALL_COVERED = 77
+/** Files that run at once: most wait more than they compute. Node leaves a core free, which would halve two. */
+const AT_ONCE = Math.max(2, availableParallelism())
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const reporter = fileURLToPath(new URL('durations.ts', import.meta.url))
 
@@ -49,8 +52,9 @@ function mayMount(): boolean {
 async function runTests(suite: Suite, files: string[], flags: string[]): Promise<number> {
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
   const args = ['--test', `--test-timeout=${suite.timeoutMinutes * 60_000}`]
+  args.push(`--test-concurrency=${suite.serial ? 1 : AT_ONCE}`)
   if (suite.serial) {
-    args.push('--test-concurrency=1', '--test-reporter=spec', '--test-reporter-destination=stdout')
+    args.push('--test-reporter=spec', '--test-reporter-destination=stdout')
     args.push(`--test-reporter=${reporter}`, '--test-reporter-destination=stdout')
   }
   const { exitCode } = await execa(process.execPath, [...args, ...flags, ...files], {
