@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Long enough for a machine under load; what is awaited takes a hundredth of it. An emulated processor needs more patience. */
-const DEADLINE_MS = 30_000 * Number(process.env.TEST_PATIENCE ?? 1)
+/** Long enough for a machine under load; what is awaited takes a fraction of it. An emulated processor needs more patience. */
+const DEADLINE_MS = 60_000 * Number(process.env.TEST_PATIENCE ?? 1)
 const POLL_MS = 10
 
 /**
