@@ -61,7 +61,7 @@ export const SABOTAGES = {
       from: /(?<=this\.#dirty\.add\(activity\.agent_id\)\n)/,
       to: 'this.#options.committed([activity.agent_id])\n',
     },
-    constant('src/hub/activity-store.ts', 'GATHER_MS', '1500'),
+    constant('src/hub/activity-store.ts', 'GATHER_MS', '5000'),
   ],
   /** The daemon takes what it has sent for what the server has. */
   'cursor-before-ack': [

@@ -20,6 +20,8 @@ const JUDGES = { history, exits, prompts, answers, controls, processesOnce, outc
 const LISTED = 10
 /** What is still waited for after something did not come about. */
 const HOPELESS_MS = 5000
+/** The same where the program is wrong on purpose, and may keep what is waited for. */
+const SABOTAGED_MS = 15_000
 /** Before the first fault: agents are to be there. */
 const WARM_UP_MS = 1500
 
@@ -62,6 +64,7 @@ export async function run(options: RunOptions): Promise<Verdict> {
   ) as Verdict['injected']
   const context: FaultContext = { world, kills: [] }
   const driver = new Driver({ world, random: random.fork('driver'), agentsPerMachine })
+  if (sabotage) driver.patienceMs = SABOTAGED_MS
   const cases: Case[] = []
   try {
     await driver.warmUp()

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { rmSync } from 'node:fs'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Verdict } from '../chaos/run.ts'
 
@@ -45,12 +45,15 @@ const FOUND_OUT: Record<string, { in: string; sabotage: string }> = {
   'a hub that acknowledges before it has written': { in: 'history', sabotage: 'ack-before-write' },
   'a daemon that carries out again what it has carried out': { in: 'prompts', sabotage: 'no-ledger' },
 }
-for (const [who, { in: what, sabotage }] of Object.entries(FOUND_OUT))
-  test(`${who} is found out`, async () => {
-    const { code, verdict } = await chaos(
-      ...['--faults', '40', '--seed', 'ci', '--machines', '2', '--agents', '5', '--sabotage', sabotage],
-    )
-    if (verdict.dir) rmSync(verdict.dir, { recursive: true, force: true })
-    assert.equal(code, 1)
-    assert.ok(verdict.violated[what]! > 0, JSON.stringify(verdict.violated))
-  })
+// Both wait for most of their time.
+describe('a program that is wrong on purpose', { concurrency: true }, () => {
+  for (const [who, { in: what, sabotage }] of Object.entries(FOUND_OUT))
+    test(`${who} is found out`, async () => {
+      const { code, verdict } = await chaos(
+        ...['--faults', '40', '--seed', 'ci', '--machines', '2', '--agents', '5', '--sabotage', sabotage],
+      )
+      if (verdict.dir) rmSync(verdict.dir, { recursive: true, force: true })
+      assert.equal(code, 1)
+      assert.ok(verdict.violated[what]! > 0, JSON.stringify(verdict.violated))
+    })
+})
