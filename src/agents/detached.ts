@@ -1,4 +1,5 @@
-import { type BigIntStats, statSync } from 'node:fs'
+import { type BigIntStats, existsSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { Agent } from './agent.ts'
 import { terminate } from './terminate.ts'
 
@@ -21,16 +22,18 @@ export function endDetached(agent: Agent) {
 function isDetached({ process, folder }: Agent): boolean {
   const output = statOf(`/proc/${process?.agent.pid}/fd/1`)
   // A wrapper may have put a pipe in between.
-  if (!output?.isFile()) return false
+  if (output === 'unknown' || !output?.isFile()) return false
   const journal = statOf(folder.journal)
-  return journal?.ino !== output.ino || journal.dev !== output.dev
+  // Whether agents outlive a folder that was deleted as a whole is for their leases to say.
+  if (journal === undefined) return existsSync(dirname(folder.journal))
+  return journal !== 'unknown' && (journal.ino !== output.ino || journal.dev !== output.dev)
 }
 
-/** @returns undefined for what does not exist, or belongs to another user */
-function statOf(path: string): BigIntStats | undefined {
+/** @returns undefined for what does not exist; `unknown` for what cannot be looked at, as on a disk with errors */
+function statOf(path: string): BigIntStats | 'unknown' | undefined {
   try {
-    return statSync(path, { bigint: true })
+    return statSync(path, { bigint: true, throwIfNoEntry: false })
   } catch {
-    return undefined
+    return 'unknown'
   }
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, copyFileSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { closeSync, copyFileSync, openSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { endDetached } from '../../../src/agents/detached.ts'
 import { checkProgram } from '../../../src/agents/program-gone.ts'
 import { identify } from '../../../src/platform/process-identity.ts'
 import { agentsIn, leftAgent } from '../../support/agents.ts'
@@ -78,6 +80,26 @@ test('an agent that writes to its journal, or to a pipe of a wrapper, is left al
     assert.equal(agents.get('a').ended, false)
   }
 })
+
+const UNTOUCHED: Record<string, (dir: string, journal: string) => void> = {
+  'whose folder was deleted as a whole': (dir) => renameSync(dir, `${dir}-gone`),
+  'whose journal cannot be looked at': (_, journal) => {
+    rmSync(journal)
+    symlinkSync(journal, journal)
+  },
+}
+for (const [whose, happen] of Object.entries(UNTOUCHED))
+  test(`an agent ${whose} is not ended for it`, async (t) => {
+    const { agents, at, child } = running(t)
+    agents.adopt()
+    const agent = agents.get('a')
+    happen(at(''), at('activity.jsonl'))
+    endDetached(agent)
+    const exited = once(child, 'exit')
+    child.kill('SIGKILL')
+    // A signal before this one would have ended it.
+    assert.deepEqual(await exited, [null, 'SIGKILL'])
+  })
 
 test('an agent whose program was deleted says so until the program is back', (t) => {
   const { agents, program, at } = running(t)
