@@ -1,17 +1,21 @@
 import { constants } from 'node:os'
 import * as z from 'zod/mini'
+import { closedOptional } from '../protocol/closed.ts'
 import { type Event, JournalName, Limits, Offset } from '../protocol/index.ts'
 import { isDeeper } from '../protocol/nesting.ts'
 import type { EventBody } from './runtimes/runtime.ts'
 
-/** What the launcher itself writes into the journal, before and after the agent. */
+/**
+ * What the launcher itself writes into the journal, before and after the agent. It may be of a newer version than the
+ * daemon.
+ */
 const LauncherLine = z.object({
   type: z.literal('launcher'),
   subtype: z.enum(['started', 'exited']),
   run: z.int(),
   time: z.optional(z.string()),
   code: z.optional(z.int()),
-  reason: z.optional(z.enum(['lease', 'rebooted'])),
+  reason: closedOptional(['lease', 'rebooted']),
 })
 type LauncherLine = z.infer<typeof LauncherLine>
 

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { ProcessIdentity } from '../platform/process-identity.ts'
+import { closedOptional } from '../protocol/closed.ts'
 import { AgentId, AgentSpec, CommandId, Exit, Offset, PermissionRequest } from '../protocol/index.ts'
 import { AgentProblem, AgentState, BackgroundTask, TurnFailure } from '../protocol/status.ts'
 
@@ -60,7 +61,8 @@ export const ExitRecord = z.object({
   version: z.literal(1),
   run: z.int(),
   code: z.optional(z.int()),
-  reason: z.optional(z.enum(['lease', 'rebooted'])),
+  /** Written by a launcher, which may be of a newer version than the daemon. */
+  reason: closedOptional(['lease', 'rebooted']),
 })
 export type ExitRecord = z.infer<typeof ExitRecord>
 

@@ -5,11 +5,16 @@ import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { execa } from 'execa'
 import type { Verdict } from '../../src/conformance/point.ts'
-import type { Activity, AgentStatus, Event, HubAgent, MachineStatus } from '../../src/protocol/index.ts'
+import type { Activity, Event, HubAgent, Outcome } from '../../src/protocol/index.ts'
 import { EARLIER, earlierCommand } from '../support/earlier-release.ts'
 import { fakeStage } from '../support/fake-agent.ts'
-import { fullEvents, fullSample, valuesOf } from '../support/full-sample.ts'
-import { helloOf, LightDaemon, statusOf } from '../support/light-daemon.ts'
+import {
+  allEvents,
+  eventsOfTomorrow,
+  FullDaemon,
+  fullHello,
+  helloOfTomorrow,
+} from '../support/full-daemon.ts'
 import { PythonServer } from '../support/python-server.ts'
 import { freePort, RUN, type Stage } from '../support/stage.ts'
 
@@ -35,74 +40,73 @@ const jsonLines = (text: string) =>
     .filter(Boolean)
     .map((line) => JSON.parse(line) as Record<string, unknown>)
 
-/** A greeting with an agent in every state, and with everything that a machine and an agent can say. */
-function fullHello() {
-  const machine = fullSample('MachineStatus') as MachineStatus
-  const [problem] = machine.problems
-  machine.problems = valuesOf('HealthProblemCode').map((code) => ({ ...problem!, code }))
-  const agents = valuesOf('AgentState').map((state) => ({
-    ...(fullSample('AgentStatus') as AgentStatus),
-    agent_id: `in-${state}`,
-    state: state as AgentStatus['state'],
-    begin: 0,
-    acked: 0,
-    end: 1_000_000,
-  }))
-  return { ...helloOf(), machine, agents: [...agents, statusOf('plain')] }
-}
-
 // Together they take as long as one of them: most of it they wait.
 describe('beside the release before,', { concurrency: true }, () => {
-  test('all that a daemon says, its hub takes, keeps, and shows by either program', async (t) => {
+  test('all that a daemon says, its hub takes, keeps and shows, also when it was another’s meanwhile', async (t) => {
     const stage = await fakeStage(t)
     const earlier = await earlierCommand(stage.dir)
-    const hub = await stage.hub(earlier)
-    const key = readFileSync(join(stage.state, 'hub/machine.key'), 'utf8').trim()
-    const hello = fullHello()
-    const daemon = await LightDaemon.greet({ url: stage.hubUrl, key, hello })
-    t.after(() => daemon.socket.terminate())
-
     const id = 'in-idle'
-    const events = [...fullEvents(), { kind: 'of_tomorrow', said: { any: ['thing'] } }]
-    for (const [n, event] of events.entries()) {
-      const from = n * 10
-      const to = from + 10
-      const frame = { type: 'agent:activity', agent_id: id, from, to, journal: '5be0c2f1' }
-      daemon.send({ ...frame, events: [{ ...event, offset: from, index: 0 }] })
-      await daemon.acknowledged(id, to).catch((error) => {
-        throw new Error(`${event.kind}: ${error.message}; ${JSON.stringify(daemon.ofType('protocol:error'))}`)
-      })
-    }
-    for (const status of hello.agents) daemon.send({ type: 'agent:status', ...status, revision: 2 })
-    daemon.send({ type: 'machine:status', ...hello.machine, revision: 2 })
-    daemon.send({ type: 'agent:activity:of-tomorrow', any: 'thing' })
-    await daemon.settled()
+    const kept: string[] = []
+    let known: string[] = []
+    let asked: string | undefined
 
-    const order = stage.command(id, 'interrupt')
-    daemon.answer(await daemon.command('agent:interrupt'), { idle: true, of_tomorrow: 1 })
-    assert.equal((await order).state, 'succeeded')
-    assert.deepEqual(daemon.ofType('protocol:error'), [])
-
-    for (const program of [earlier, RUN]) {
+    /** What either program shows of it. */
+    const isShown = async (program: string[], ids: string[]) => {
       const cli = cliOf(stage, t, program)
-      const agents = JSON.parse(await cli(['agent', 'list', '--json'])) as { agents: HubAgent[] }
-      assert.deepEqual(
-        agents.agents.map(({ agent_id, state }) => [agent_id, state]).sort(),
-        hello.agents.map(({ agent_id, state }) => [agent_id, state]).sort(),
+      const [list, log] = await Promise.all(
+        [
+          ['agent', 'list', '--json'],
+          ['agent', 'log', id, '--json'],
+          ['agent', 'list'],
+          ['machine', 'list'],
+        ]
+          .concat([['agent', 'log', id]])
+          .map((args) => cli(args)),
       )
-      await cli(['agent', 'list'])
-      await cli(['machine', 'list'])
-      await cli(['agent', 'log', id])
-      const log = jsonLines(await cli(['agent', 'log', id, '--json']))
-      const kinds = log.map(
+      const { agents } = JSON.parse(list!) as { agents: HubAgent[] }
+      assert.deepEqual(agents.map(({ agent_id }) => agent_id).sort(), [...ids].sort())
+      for (const { agent_id, state } of agents)
+        if (agent_id.startsWith('in-')) assert.equal(`in-${state}`, agent_id)
+      const kinds = jsonLines(log!).map(
         ({ kind, raw }) => (kind === 'unknown' && (raw as { kind?: string }).kind) || kind,
       )
-      assert.deepEqual(
-        kinds,
-        events.map(({ kind }) => kind),
-      )
+      assert.deepEqual(kinds, kept)
     }
-    assert.doesNotMatch(hub.log(), /could not be/)
+
+    /** The hub's folder becomes this program's, a daemon says all of this, and both programs show it. */
+    const isHub = async (
+      program: string[],
+      hello: ReturnType<typeof fullHello>,
+      events: ReturnType<typeof allEvents>,
+    ) => {
+      const hub = await stage.hub(program)
+      const key = readFileSync(join(stage.state, 'hub/machine.key'), 'utf8').trim()
+      if (kept.length > 0) await isShown(program, known)
+      const daemon = await FullDaemon.greet(stage.hubUrl, key, hello)
+      t.after(() => daemon.light.socket.terminate())
+      if (asked !== undefined) {
+        const again = await daemon.light.command('agent:configure')
+        assert.equal(again.command_id, asked, 'what the hub before it was not answered comes again')
+        daemon.light.answer(again)
+      }
+      await daemon.did(id, events)
+      kept.push(...events.map(({ kind }) => kind))
+      await daemon.says()
+      const order = stage.command(id, 'interrupt')
+      daemon.light.answer(await daemon.light.command('agent:interrupt'), { idle: true, of_tomorrow: 1 })
+      assert.equal((await order).state, 'succeeded')
+      const configure = `/api/agents/${id}/configure?wait=0`
+      asked = (await stage.api<Outcome>('POST', configure, { model: 'opus' })).command_id
+      assert.deepEqual(daemon.faults, [])
+      known = [...new Set([...known, ...hello.agents.map(({ agent_id }) => agent_id)])]
+      for (const either of [earlier, RUN]) await isShown(either, known)
+      hub.kill('SIGTERM')
+      assert.equal(await hub.ended, 0)
+      assert.doesNotMatch(hub.log(), /could not be|damaged/)
+    }
+    await isHub(earlier, fullHello(), allEvents())
+    await isHub(RUN, helloOfTomorrow(), [...allEvents(), ...eventsOfTomorrow()])
+    await isHub(earlier, fullHello(), allEvents())
   })
 
   test('its daemon does all that the hub and the commands of this one ask of it', async (t) => {

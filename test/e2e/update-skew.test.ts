@@ -3,10 +3,11 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { execa } from 'execa'
+import type { AgentStatus } from '../../src/protocol/index.ts'
 import { EARLIER, earlierRelease } from '../support/earlier-release.ts'
 import { Installation } from '../support/installation.ts'
 import { FAULT, TestRegistry } from '../support/registry.ts'
-import type { Stage } from '../support/stage.ts'
+import { RUN, type Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
 /** An agent of each kind of what agents are at when their daemon becomes another. */
@@ -114,6 +115,28 @@ test('from the release before, back to it from a trial and by an order: agents a
   const { stdout } = await execa('grep', ['-rlF', '--devices=skip', '-e', key, stage.dir], { reject: false })
   assert.equal(stdout, keyFile, 'the key is in no other file')
   const newcomers = await Company.start(stage)
+  // What only the later version knows of an agent, and keeps on the disk.
+  const system = { type: 'system', hook_id: 'h', hook_name: 'Stop', tasks: [{ task_id: 't1' }] }
+  for (const subtype of ['hook_started', 'hook_response', 'background_tasks_changed']) {
+    const line = JSON.stringify({
+      ...system,
+      subtype,
+      outcome: 'error',
+      exit_code: 1,
+      output: 'no',
+      stderr: 'no',
+    })
+    await stage.command(newcomers.idle[0]!, 'prompt', { content: `line ${line}` })
+  }
+  await until(
+    async () => {
+      const { stdout } = await execa(RUN[0], [...RUN.slice(1), 'status', '--json'], { env: stage.env })
+      const { agents } = JSON.parse(stdout) as { agents: AgentStatus[] }
+      const { problems, background_tasks } = agents.find(({ agent_id }) => agent_id === newcomers.idle[0])!
+      return problems && background_tasks
+    },
+    { what: 'what only the daemon knows, since its hub is of the release before' },
+  )
 
   const back = await machine.order(EARLIER, { allow_downgrade: true })
   assert.equal(back.state, 'succeeded', JSON.stringify(back))

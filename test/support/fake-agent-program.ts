@@ -6,6 +6,7 @@
  *     ask QUESTION              asks that, with the answers Yes and No, waits, and says what was answered
  *     exit CODE                 ends at once
  *     tear                      writes the first half of a line, and nothing more
+ *     line JSON                 writes that line
  *     run COMMAND               starts a shell command, in a session of its own as the real one does, and goes on
  *     hang                      a turn that only an interrupt ends
  *     deaf                      a turn that ends with the process alone, which only SIGKILL ends
@@ -165,6 +166,7 @@ async function answer(text: string, signal: AbortSignal): Promise<string> {
     spawn('/bin/sh', ['-c', text.slice(4)], { detached: true, stdio: 'ignore' }).unref()
     return 'started'
   }
+  if (verb === 'line') out(JSON.parse(text.slice(5)))
   if (verb === 'tear') {
     writeSync(1, '{"type":"assistant","message":{"id":"torn","role":"assi')
     return new Promise(() => {})

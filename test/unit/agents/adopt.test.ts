@@ -80,3 +80,26 @@ test('an agent that ends while its old program cannot be deleted troubles nobody
   agents.get('a').catchUp()
   assert.equal(told.at(-1), 'failed')
 })
+
+test('what a launcher of a newer version says of an end is an end, by whatever name it calls its reason', (t) => {
+  const dir = tempDir(t)
+  const reason = 'of_tomorrow'
+  const said = leftAgent(dir, 'said', { launched_at: '2026-01-01T00:00:00.000Z' })
+  said.started()
+  appendFileSync(
+    said.at('activity.jsonl'),
+    `\n${JSON.stringify({ type: 'launcher', subtype: 'exited', run: 1, code: 3, reason })}\n`,
+  )
+  const noted = leftAgent(dir, 'noted', { launched_at: '2026-01-01T00:00:00.000Z' })
+  noted.started()
+  writeFileSync(noted.at('exit.json'), JSON.stringify({ version: 1, run: 1, code: 3, reason }))
+
+  const agents = agentsIn(dir)
+  t.after(() => agents.close())
+  agents.adopt()
+  for (const id of ['said', 'noted']) {
+    const agent = agents.get(id)
+    while (agent.catchUp());
+    assert.equal(agent.status().exit?.code, 3, id)
+  }
+})

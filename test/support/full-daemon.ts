@@ -1,0 +1,96 @@
+import type { AgentStatus, MachineStatus } from '../../src/protocol/index.ts'
+import { fullEvents, fullSample, valuesOf } from './full-sample.ts'
+import { helloOf, LightDaemon, statusOf } from './light-daemon.ts'
+
+/** What no version knows yet. */
+const NEW = 'of_tomorrow'
+const newer = { [NEW]: { any: ['thing'] } }
+
+type Said = { kind: string } & Record<string, unknown>
+
+/** All kinds of event with all that they may have, and one of a kind that nobody knows. */
+export const allEvents = (): Said[] => [...fullEvents(), { kind: NEW, ...newer }]
+
+/** Events of kinds that are known, with a value that is not in each closed set. */
+export const eventsOfTomorrow = (): Said[] => [
+  { kind: 'state', state: NEW },
+  { kind: 'prompt_state', prompt_id: 'p', state: NEW },
+  { kind: 'task', task_id: 't', phase: NEW, info: {} },
+  { kind: 'permission_request', request_id: 'r', ask: NEW, tool: 'Bash', input: {} },
+  { kind: 'unreadable', reason: NEW, bytes: 1, text: '' },
+  { kind: 'user', content: [{ type: NEW, ...newer }] },
+  { kind: 'process_exited', run: 1, code: 0, reason: NEW },
+]
+
+/** A greeting with an agent in every state, and with all that a machine and an agent may say. */
+export function fullHello() {
+  const machine = fullSample('MachineStatus') as MachineStatus
+  const [problem] = machine.problems
+  machine.problems = valuesOf('HealthProblemCode').map((code) => ({ ...problem!, code }))
+  const full = { ...(fullSample('AgentStatus') as AgentStatus), begin: 0, acked: 0, end: 1_000_000 }
+  const agents = (valuesOf('AgentState') as AgentStatus['state'][]).map((state) => ({
+    ...full,
+    agent_id: `in-${state}`,
+    state,
+  }))
+  return { ...helloOf(), machine, agents: [...agents, statusOf('plain')] }
+}
+
+/** The same of a daemon that has a value of its own in each closed set. */
+export function helloOfTomorrow() {
+  const hello = fullHello()
+  const [problem] = hello.machine.problems
+  const [runtime] = hello.machine.runtimes
+  const exit = { reason: NEW }
+  const pending = [{ request_id: 'r', ask: NEW, tool: 'Bash', input: {} }]
+  const agents = [...hello.agents, { ...statusOf('of-tomorrow'), state: NEW, exit, pending }]
+  const machine = {
+    ...hello.machine,
+    problems: [{ ...problem!, severity: NEW }],
+    runtimes: [{ ...runtime!, login: NEW }],
+  }
+  return { ...hello, machine, agents } as unknown as ReturnType<typeof fullHello>
+}
+
+/** A connection of a daemon that says these things, one frame for each event of an agent's. */
+export class FullDaemon {
+  readonly light: LightDaemon
+  readonly #hello: ReturnType<typeof fullHello>
+
+  private constructor(light: LightDaemon, hello: ReturnType<typeof fullHello>) {
+    this.light = light
+    this.#hello = hello
+  }
+
+  static async greet(url: string, key: string, hello: ReturnType<typeof fullHello>): Promise<FullDaemon> {
+    return new FullDaemon(await LightDaemon.greet({ url, key, hello }), hello)
+  }
+
+  /** Goes on from where the hub has it. @throws where the hub does not acknowledge one */
+  async did(agent_id: string, events: Said[]) {
+    let from = this.light.offsets[agent_id] ?? 0
+    for (const event of events) {
+      const to = from + 10
+      const frame = { type: 'agent:activity', agent_id, from, to, journal: '5be0c2f1' }
+      this.light.send({ ...frame, events: [{ ...event, offset: from, index: 0 }] })
+      await this.light.acknowledged(agent_id, to).catch((error) => {
+        throw new Error(`${event.kind}: ${error.message}; ${JSON.stringify(this.faults)}`)
+      })
+      from = to
+    }
+  }
+
+  /** Tells its statuses again, and what nobody understands. */
+  async says() {
+    for (const status of this.#hello.agents)
+      this.light.send({ type: 'agent:status', ...status, revision: status.revision + 1 })
+    const { machine } = this.#hello
+    this.light.send({ type: 'machine:status', ...machine, revision: machine.revision + 1 })
+    this.light.send({ type: 'agent:of-tomorrow', ...newer })
+    await this.light.settled()
+  }
+
+  get faults() {
+    return this.light.ofType('protocol:error')
+  }
+}
