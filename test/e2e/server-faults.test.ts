@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { rmSync } from 'node:fs'
-import { connect, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Limits } from '../../src/protocol/index.ts'
 import { fakeStage } from '../support/fake-agent.ts'
 import { type Caller, type Frame, LightServer } from '../support/light-server.ts'
-import { freePort, RUN, type Stage } from '../support/stage.ts'
+import { RUN, type Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
 // What a daemon makes of a server that does not keep to the protocol, or is not there.
@@ -195,73 +195,6 @@ test('status asks the server itself: one that is connected and does not answer d
   const hears = await status(stage)
   assert.equal(hears.code, 0, hears.text)
   assert.match(hears.text, /hears us \(\d+ ms\)/)
-})
-
-/** A way to the hub that can be cut without either end being told. */
-class Wire {
-  readonly port: number
-  #cut = false
-  readonly #sockets = new Set<Socket>()
-
-  private constructor(port: number) {
-    this.port = port
-  }
-
-  static async open(t: TestContext, to: number): Promise<Wire> {
-    const wire = new Wire(await freePort())
-    const server = createServer((near) => {
-      const far = connect(to, '127.0.0.1')
-      for (const [from, into] of [
-        [near, far],
-        [far, near],
-      ] as const) {
-        wire.#sockets.add(from)
-        from.on('error', () => {})
-        from.on('data', (data) => wire.#cut || into.write(data))
-        from.on('close', () => wire.#cut || into.destroy())
-      }
-    })
-    await new Promise<void>((resolve) => server.listen(wire.port, '127.0.0.1', resolve))
-    t.after(() => {
-      server.close()
-      for (const socket of wire.#sockets) socket.destroy()
-    })
-    return wire
-  }
-
-  cut() {
-    this.#cut = true
-  }
-
-  mend() {
-    this.#cut = false
-  }
-}
-
-test('a link that is half open is found by both sides, and the next one carries what was missed', async (t) => {
-  const stage = await fakeStage(t)
-  await stage.hub()
-  const wire = await Wire.open(t, stage.port)
-  await stage.daemon({}, `ws://127.0.0.1:${wire.port}`)
-  const agent = await stage.start({ prompt: 'before' })
-  await stage.eventually(agent, 'turn_result')
-  wire.cut()
-  const cut = Date.now()
-  const found = async (what: string, holds: () => Promise<boolean>) => {
-    await until(holds, { timeoutMs: 60_000, what })
-    t.diagnostic(`${what}: after ${((Date.now() - cut) / 1000).toFixed(1)} s`)
-  }
-  await Promise.all([
-    found('the daemon knows', async () => (await link(stage)).link.state !== 'live'),
-    found('the hub knows', async () => (await stage.machine())?.connected === false),
-  ])
-  const { text } = await status(stage)
-  assert.match(text, /not connected for .*the server has gone silent/)
-  wire.mend()
-  await until(async () => (await stage.machine())?.connected, { timeoutMs: 60_000, what: 'the next link' })
-  const outcome = await stage.command(agent, 'prompt', { content: 'after' })
-  assert.equal(outcome.state, 'succeeded')
-  await stage.eventually(agent, 'text', ({ text }) => text === 'after')
 })
 
 test('what changes between the greeting and a welcome that takes its time is told behind it', async (t) => {

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
+import { execa } from 'execa'
 import { WebSocketServer } from 'ws'
 import { type AgentSpec, PROTOCOL } from '../../../src/protocol/index.ts'
 import { fakeStage } from '../../support/fake-agent.ts'
 import { journalEvents, merged } from '../../support/journal.ts'
-import type { Running, Stage } from '../../support/stage.ts'
+import { RUN, type Running, type Stage } from '../../support/stage.ts'
 import { until } from '../../support/wait.ts'
+import { Wire } from '../../support/wire.ts'
 
 const HOUR = 3_600_000
 const MINUTE = { timeoutMs: 60_000 }
@@ -23,6 +25,13 @@ async function complete(stage: Stage, agent: string) {
   await stage.agentIs(agent, ({ offset, end, state }) => state === 'idle' && offset >= end)
   assert.deepEqual(merged(await stage.events(agent)), merged(journalEvents(stage.state, agent)))
   assert.equal((await stage.agent(agent)).run, 1)
+}
+
+/** What `fomular-daemon status` says. */
+async function status(stage: Stage, ...args: string[]) {
+  const [file, ...before] = RUN
+  const options = { env: stage.env, extendEnv: false, reject: false }
+  return (await execa(file, [...before, 'status', ...args], options)).stdout
 }
 
 /** A daemon with a wall clock that is set from here. */
@@ -51,6 +60,34 @@ export const links = () =>
       hub.kill('SIGCONT')
       await until(async () => (await stage.machine())?.connected, MINUTE)
       await complete(stage, agent)
+    })
+
+    test('that is half open is found by both sides, and the next one carries what was missed', async (t) => {
+      const stage = await fakeStage(t)
+      await stage.hub()
+      const wire = await Wire.open(t, stage.port)
+      await stage.daemon({}, `ws://127.0.0.1:${wire.port}`)
+      const agent = await stage.start({ prompt: 'before' })
+      await stage.eventually(agent, 'turn_result')
+      wire.cut()
+      const cut = Date.now()
+      const found = async (what: string, holds: () => Promise<boolean>) => {
+        await until(holds, { ...MINUTE, what })
+        t.diagnostic(`${what}: after ${((Date.now() - cut) / 1000).toFixed(1)} s`)
+      }
+      await Promise.all([
+        found(
+          'the daemon knows',
+          async () => JSON.parse(await status(stage, '--json')).link.state !== 'live',
+        ),
+        found('the hub knows', async () => (await stage.machine())?.connected === false),
+      ])
+      assert.match(await status(stage), /not connected for .*the server has gone silent/)
+      wire.mend()
+      await until(async () => (await stage.machine())?.connected, { ...MINUTE, what: 'the next link' })
+      const outcome = await stage.command(agent, 'prompt', { content: 'after' })
+      assert.equal(outcome.state, 'succeeded')
+      await stage.eventually(agent, 'text', ({ text }) => text === 'after')
     })
 
     test('that is down for half an hour in mid-turn costs nothing', async (t) => {
