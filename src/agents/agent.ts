@@ -1,7 +1,8 @@
 import { type Clock, isoTime } from '../platform/clock.ts'
-import { readJson, writeAtomic } from '../platform/files.ts'
+import { readJson } from '../platform/files.ts'
 import type { AgentStatus, Event } from '../protocol/index.ts'
 import { Contact } from './contact.ts'
+import { readCursor, writeCursor } from './cursor.ts'
 import type { AgentFolder } from './folder.ts'
 import { type Frame, push } from './frame.ts'
 import { Generations } from './generations.ts'
@@ -12,8 +13,9 @@ import { hasEnded, isInTurn } from './lifecycle.ts'
 import { eventsOf } from './look-back.ts'
 import { ofThisBoot } from './of-this-boot.ts'
 import { explainEnd } from './own-words.ts'
-import { CursorRecord, ProcessRecord, type RunRecord, type Snapshot, type SpecRecord } from './records.ts'
+import { ProcessRecord, type RunRecord, type Snapshot, type SpecRecord } from './records.ts'
 import { answered, emptySnapshot, move, reduce } from './reduce.ts'
+import { refuseUnknown } from './refuse.ts'
 import type { Input, Runtime } from './runtimes/runtime.ts'
 import { statusOf } from './status.ts'
 import { Waiters } from './waiters.ts'
@@ -81,25 +83,17 @@ export class Agent {
     this.#waiters = new Waiters(context.clock)
     this.inbox = new Inbox(folder)
     this.journal = new Journal(folder.journal)
-    const cursor = readJson(folder.cursor, CursorRecord)
     const size = this.journal.size()
+    const cursor = readCursor(folder.cursor, size)
     this.generations = new Generations(folder.generations, this.journal)
-    // A cursor beyond the journal is of another journal, or of a disk that lost its end: the journal is the truth.
-    const valid = cursor.ok && cursor.value.acked <= size && cursor.value.snapshot.offset <= size
-    this.contact = new Contact(valid ? cursor.value.apart : undefined, size)
-    if (valid) {
-      this.acked = cursor.value.acked
-      this.begin = cursor.value.begin
-      this.#snapshot = cursor.value.snapshot
-      // Answered by a daemon that did not live to write its cursor.
-      this.#snapshot.pending = this.#snapshot.pending.filter(
-        ({ request_id }) => !this.inbox.accepted(answeredId(this.id, request_id)),
-      )
-    } else {
-      this.acked = 0
-      this.begin = 0
-      this.#snapshot = emptySnapshot(this.#now())
-    }
+    this.contact = new Contact(cursor?.apart, size)
+    this.acked = cursor?.acked ?? 0
+    this.begin = cursor?.begin ?? 0
+    this.#snapshot = cursor?.snapshot ?? emptySnapshot(this.#now())
+    // Answered by a daemon that did not live to write its cursor.
+    this.#snapshot.pending = this.#snapshot.pending.filter(
+      ({ request_id }) => !this.inbox.accepted(answeredId(this.id, request_id)),
+    )
     this.sent = this.acked
     this.revision = context.nextRevision()
   }
@@ -158,6 +152,7 @@ export class Agent {
     })
     if (to === from) return undefined
     this.sent = to
+    this.#refuse()
     // A record from the time without a server must not survive the first frame.
     if (this.contact.begin(to)) this.#saveNow()
     if (changed) this.touch()
@@ -175,6 +170,7 @@ export class Agent {
       changed = this.#take(line, events) || changed
       return undefined
     })
+    this.#refuse()
     if (changed) this.touch()
     else if (to > from) this.#waiters.wake()
     return to - from >= CATCH_UP_BYTES
@@ -328,14 +324,8 @@ export class Agent {
    */
   save({ changed = false } = {}) {
     if (!this.#unsaved || (changed && this.#unsaved !== 'changed')) return
-    const record: CursorRecord = {
-      version: 1,
-      acked: this.acked,
-      begin: this.begin,
-      snapshot: this.#snapshot,
-      ...(this.contact.apart && { apart: this.contact.apart }),
-    }
-    writeAtomic(this.folder.cursor, JSON.stringify(record))
+    const { acked, begin } = this
+    writeCursor(this.folder.cursor, { acked, begin, snapshot: this.#snapshot, apart: this.contact.apart })
     this.contact.saved()
     this.#unsaved = undefined
   }
@@ -386,6 +376,12 @@ export class Agent {
     this.#unsaved ??= 'grown'
     explainEnd(this.#snapshot, this)
     return changed
+  }
+
+  #refuse() {
+    // An earlier run has nobody who waits.
+    if (this.#snapshot.unknown_requests && this.#snapshot.run === this.run.run)
+      refuseUnknown(this.#snapshot, this)
   }
 
   /** Adopts the session of a resumed run once the run is ready. A run that fails leaves the agent's session as it was. */

@@ -85,6 +85,8 @@ export const Snapshot = z.object({
   meter: z.optional(z.object({ now: z.number(), saved: z.number() })),
   background_tasks: z.optional(z.array(BackgroundTask)),
   pending: z.array(PermissionRequest),
+  /** Requests of the present process that are not known, and not refused yet. */
+  unknown_requests: z.optional(z.array(z.string())),
   /** Sub-agents under way. */
   subagents: z.optional(z.array(z.object({ id: z.string(), description: z.string() }))),
   exit: z.optional(Exit),

@@ -7,6 +7,8 @@ import type { Snapshot } from './records.ts'
 
 /** Replies kept for commands that are asked about again. */
 const REPLIES_KEPT = 32
+/** A full disk holds up their refusal. */
+const REQUESTS_KEPT = 64
 const SUBAGENTS_KEPT = 64
 const DESCRIPTION_CHARS = 200
 
@@ -64,6 +66,7 @@ export function reduce(
         run: event.run,
         ready: false,
         pending: [],
+        unknown_requests: undefined,
         exit: undefined,
         failure: undefined,
         // A stop may have been requested before the process existed.
@@ -85,6 +88,7 @@ export function reduce(
       if (cause) move(snapshot, 'stop', now)
       snapshot.exit = exitOf(event.code, event.signal, cause)
       snapshot.pending = []
+      snapshot.unknown_requests = undefined
       snapshot.stopping = undefined
       snapshot.background_tasks = undefined
       settleCosts(snapshot, event)
@@ -131,7 +135,15 @@ export function reduce(
       ]
       move(snapshot, 'waiting', now)
       return true
+    case 'notice':
+      if (event.request_id !== undefined && !hasEnded(snapshot.state))
+        snapshot.unknown_requests = [
+          ...(snapshot.unknown_requests ?? []).slice(1 - REQUESTS_KEPT),
+          event.request_id,
+        ]
+      return false
     case 'permission_withdrawn':
+      snapshot.unknown_requests = snapshot.unknown_requests?.filter((id) => id !== event.request_id)
       return answered(snapshot, event.request_id, now)
     case 'tool_result': {
       const request = snapshot.pending.find(({ tool_use_id }) => tool_use_id === event.tool_use_id)

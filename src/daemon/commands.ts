@@ -13,6 +13,7 @@ import type {
 } from '../protocol/index.ts'
 import { UpdateFailure } from '../update/failure.ts'
 import type { UpdateRequest, UpdateResult, Updates } from '../update/updates.ts'
+import { answersTo, decisionOn } from './answers.ts'
 
 /** From asking an agent something to its reply. */
 const REPLY_MS = 30_000
@@ -72,41 +73,16 @@ const handlers: { [T in CommandType]: Handler<T> } = {
   },
 
   async 'agent:permission'({ agents }, command) {
-    const { agent_id, command_id, request_id, decision, input, message, interrupt, remember } = command
-    answer(agents.get(agent_id), command_id, request_id, (agent, id, request) => {
-      if (decision === 'deny')
-        return agent.runtime.answerPermission(id, request, { deny: { message, interrupt } })
-      // A question that is merely allowed would reach the agent unanswered.
-      if (request.ask === 'question')
-        throw new CommandFailure('answers_incomplete', 'This request asks a question, not for leave.', {
-          path: 'decision',
-          remedy: 'Answer it with agent:answer, or deny it.',
-        })
-      return agent.runtime.answerPermission(id, request, { allow: { input, remember } })
-    })
+    answer(agents.get(command.agent_id), command, (agent, id, request) =>
+      agent.runtime.answerPermission(id, request, decisionOn(request, command)),
+    )
     return done({})
   },
 
-  async 'agent:answer'({ agents }, { agent_id, command_id, request_id, answers }) {
-    answer(agents.get(agent_id), command_id, request_id, (agent, id, request) => {
-      const missing = request.questions?.find(({ question }) => !Object.hasOwn(answers, question))
-      if (request.ask !== 'question' || missing)
-        throw new CommandFailure(
-          'answers_incomplete',
-          missing
-            ? `No answer to "${missing.question}".`
-            : 'This request asks for a decision, not for answers.',
-          { path: 'answers', remedy: missing ? 'Answer every question.' : 'Use agent:permission.' },
-        )
-      const asked = request.questions?.map(({ question }) => question) ?? []
-      const extra = Object.keys(answers).find((question) => !asked.includes(question))
-      if (extra !== undefined)
-        throw new CommandFailure('invalid_command', `Nobody asks "${extra}".`, {
-          path: `answers.${extra}`,
-          remedy: "Use the questions' texts as they stand in the request.",
-        })
-      return agent.runtime.answerPermission(id, request, { answers })
-    })
+  async 'agent:answer'({ agents }, command) {
+    answer(agents.get(command.agent_id), command, (agent, id, request) =>
+      agent.runtime.answerPermission(id, request, answersTo(request, command)),
+    )
     return done({})
   },
 
@@ -265,17 +241,16 @@ async function ask(agent: Agent, input: Input): Promise<void> {
 /** Answers a pending request, once: an answer that was put before is not put again, even when nothing is pending. */
 function answer(
   agent: Agent,
-  commandId: string,
-  requestId: string,
+  { command_id, request_id }: CommandOf<'agent:permission' | 'agent:answer'>,
   make: (agent: Agent, id: string, request: PermissionRequest) => Input,
 ) {
-  const id = uuidFrom('answer', agent.id, commandId)
+  const id = uuidFrom('answer', agent.id, command_id)
   if (agent.inbox.accepted(id)) return
-  const request = agent.snapshot.pending.find((pending) => pending.request_id === requestId)
+  const request = agent.snapshot.pending.find((pending) => pending.request_id === request_id)
   if (!request)
     throw new CommandFailure(
       'request_not_pending',
-      `${agent.id} is not waiting for an answer to ${requestId}.`,
+      `${agent.id} is not waiting for an answer to ${request_id}.`,
       {
         path: 'request_id',
         remedy: 'It was answered, withdrawn, or never made.',
@@ -283,5 +258,5 @@ function answer(
     )
   // To one that is being stopped it would come behind the end of its session.
   mustRun(agent)
-  agent.answer(requestId, make(agent, id, request))
+  agent.answer(request_id, make(agent, id, request))
 }

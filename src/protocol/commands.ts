@@ -6,6 +6,8 @@ import { AgentSpec } from './spec.ts'
 const command = { command_id: CommandId }
 const agent = { ...command, agent_id: AgentId }
 
+const Answer = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())])
+
 /** What a server may order, by message type. Each is answered by `<type>:result` with the same `command_id`. */
 export const Commands = {
   'agent:start': z.object({ type: z.literal('agent:start'), ...agent, spec: AgentSpec }),
@@ -34,8 +36,13 @@ export const Commands = {
     type: z.literal('agent:answer'),
     ...agent,
     request_id: z.string(),
-    /** Question text → answer: an option's label, several joined by ", ", or free text. */
-    answers: z.record(z.string(), z.string()),
+    /**
+     * Question text → answer: an option's label, several joined by ", ", or free text. Of a form also the name of a
+     * field → its value.
+     */
+    answers: z._default(z.record(z.string(), Answer), {}),
+    /** Of a form: `accept` (if left out), `decline` or `cancel`. */
+    action: z.optional(z.string()),
   }),
   'agent:configure': z.object({
     type: z.literal('agent:configure'),

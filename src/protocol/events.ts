@@ -228,6 +228,8 @@ export const Event = z.discriminatedUnion('kind', [
     text: z.string(),
     /** Its importance or outcome, in the runtime's words. */
     level: text,
+    /** With `about: control_request`: a request of the runtime's that the daemon does not know, and refuses. */
+    request_id: text,
     info: Json,
   }),
   /** The conversation goes on from nothing, in another session. */

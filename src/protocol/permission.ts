@@ -3,6 +3,7 @@ import { closed } from './closed.ts'
 import { Json } from './ids.ts'
 
 const text = z.optional(z.string())
+const limit = z.optional(z.number())
 
 export const Question = z.object({
   question: z.string(),
@@ -11,6 +12,39 @@ export const Question = z.object({
   options: z.array(z.object({ label: z.string(), description: text })),
 })
 export type Question = z.infer<typeof Question>
+
+/** One field of a form. Its limits are those of JSON Schema. */
+export const FormField = z.object({
+  name: z.string(),
+  /** `string`, `number`, `integer`, `boolean`, `array` (several of `options`), or what a newer server asks for. */
+  type: z.string(),
+  title: text,
+  description: text,
+  required: z.optional(z.boolean()),
+  options: z.optional(z.array(z.object({ value: z.string(), title: text }))),
+  /** Its value where no answer is given. */
+  default: z.optional(Json),
+  /** `email`, `uri`, `date`, `date-time`, … */
+  format: text,
+  minimum: limit,
+  maximum: limit,
+  min_length: limit,
+  max_length: limit,
+  min_items: limit,
+  max_items: limit,
+})
+export type FormField = z.infer<typeof FormField>
+
+/** What an MCP server asks a person for. */
+export const Form = z.object({
+  /** Name of the server. */
+  server: z.string(),
+  message: z.string(),
+  /** An address that the person is asked to open; there are no fields then. */
+  url: text,
+  fields: z.array(FormField),
+})
+export type Form = z.infer<typeof Form>
 
 /** Something the agent waits for: leave to use a tool, an answer, or approval of its plan. */
 export const PermissionRequest = z.object({
@@ -34,6 +68,8 @@ export const PermissionRequest = z.object({
   /** In a status: what that sub-agent was started for. */
   subagent: text,
   questions: z.optional(z.array(Question)),
+  /** Set where an MCP server asks: `questions` has its fields, in the same order. */
+  form: z.optional(Form),
   /** Permission rules the runtime offers to remember, in its own form; echo some in `remember` to apply them. */
   suggestions: z.optional(z.array(Json)),
 })

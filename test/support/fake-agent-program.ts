@@ -4,6 +4,7 @@
  *     emit N BYTES [DELAY_MS]   N texts of BYTES characters, each beginning with its number, DELAY_MS apart
  *     ask                       asks for leave to run a command, waits, and says "allowed" or "denied: <message>"
  *     ask QUESTION              asks that, with the answers Yes and No, waits, and says what was answered
+ *     request SUBTYPE [DELAY]   asks its host for what none knows, after DELAY ms, waits, and says how often it was refused
  *     exit CODE                 ends at once
  *     tear                      writes the first half of a line, and nothing more
  *     line JSON                 writes that line
@@ -185,6 +186,12 @@ async function answer(text: string, signal: AbortSignal): Promise<string> {
     if (!signal.aborted) say(said)
     return said
   }
+  if (verb === 'request') {
+    await sleep(Number(second ?? 0))
+    const said = `${first}: refused ${await refusals(first ?? '')}`
+    say(said)
+    return said
+  }
   if (verb === 'emit') {
     const bytes = Number(second)
     for (let i = 0; i < Number(first) && !signal.aborted; i++) {
@@ -196,6 +203,19 @@ async function answer(text: string, signal: AbortSignal): Promise<string> {
   }
   say(text)
   return text
+}
+
+/** What it is told of a request, by the request's id. */
+const refused = new Map<string, number>()
+
+async function refusals(subtype: string): Promise<number> {
+  const request_id = randomUUID()
+  refused.set(request_id, 0)
+  out({ type: 'control_request', request_id, request: { subtype } })
+  while (refused.get(request_id) === 0) await sleep(20)
+  // For a second one.
+  await sleep(300)
+  return refused.get(request_id)!
 }
 
 interface Decision {
@@ -295,7 +315,7 @@ interface Line {
   message?: { content: string | { text?: string }[] }
   request_id?: string
   request?: Control
-  response?: { request_id: string; response: Decision }
+  response?: { subtype: string; request_id: string; response: Decision }
 }
 
 process.on('SIGTERM', () => process.exit(143))
@@ -317,6 +337,9 @@ lines.on('line', (text) => {
     prompted({ uuid: line.uuid ?? randomUUID(), text: said })
   } else if (line.type === 'control_request' && line.request) control(line.request_id ?? '', line.request)
   else if (line.type === 'control_response' && line.response) {
+    const { subtype, request_id } = line.response
+    const times = refused.get(request_id)
+    if (subtype === 'error' && times !== undefined) refused.set(request_id, times + 1)
     const decide = waiting.get(line.response.request_id)
     waiting.delete(line.response.request_id)
     if (decide) out(line)

@@ -2,6 +2,7 @@ import type {
   AgentSpec,
   Content,
   Event,
+  FormResult,
   PermissionRequest,
   Runtime as RuntimeFound,
 } from '../../protocol/index.ts'
@@ -39,6 +40,7 @@ export type PermissionAnswer =
   | { allow: { input?: Record<string, unknown> | undefined; remember?: unknown[] | undefined } }
   | { deny: { message?: string | undefined; interrupt?: boolean | undefined } }
   | { answers: Record<string, string> }
+  | { form: FormResult }
 
 /** A message of the program, in words that are right for an agent of this daemon. */
 export interface Explained {
@@ -86,6 +88,8 @@ export interface Runtime {
   setPermissionMode(id: string, mode: string): Input
   endSession(id: string): Input
   answerPermission(id: string, request: PermissionRequest, answer: PermissionAnswer): Input
+  /** Answers a request of the program's that is not known, so that it does not wait for ever. */
+  refuseRequest(id: string, requestId: string): Input
   /** Explains a message of the program that would mislead; undefined for any other. */
   explain(words: string): Explained | undefined
   /** One line of the journal → what it says. Never throws; what it does not know becomes `unknown`. */

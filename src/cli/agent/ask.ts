@@ -1,14 +1,24 @@
 import { createInterface } from 'node:readline/promises'
 import { UserError } from '../../platform/errors.ts'
-import type { PermissionRequest, Question } from '../../protocol/index.ts'
+import {
+  type Form,
+  type FormAnswer,
+  labelOf,
+  type PermissionRequest,
+  type Question,
+} from '../../protocol/index.ts'
 import type { HubClient } from '../client/hub-client.ts'
 import { unlessAborted } from '../client/until-aborted.ts'
 import { cleanLine } from '../render/clean.ts'
 import { write } from '../terminal.ts'
 import { answerTo, decisionOf } from './answers.ts'
+import { fieldAnswer, fillable } from './form.ts'
 
 /** Seconds for the agent to take an answer. */
 const ANSWER_WAIT_S = 30
+
+/** A message may quote what a stranger's form says. */
+const FAULT_CHARS = 400
 
 /** Why a question goes from the screen: somebody else has answered, or the agent asks no longer. */
 export const ANSWERED = 'answered'
@@ -41,7 +51,9 @@ export async function ask(
     )
   const question = (text: string) => readline.question(text, { signal: gone.signal })
   try {
-    if (request.ask === 'question') {
+    const form = fillable(request)
+    if (form) await handOn('answer', await filledIn(form, request.questions, question))
+    else if (request.ask === 'question') {
       const questions = request.questions ?? []
       const answers: Record<string, string> = {}
       for (const asked of questions) {
@@ -71,16 +83,45 @@ export async function ask(
   }
 }
 
+const ENDS = { '/decline': 'decline', '/cancel': 'cancel' } as const
+
+/** Asks for one field after the other. */
+async function filledIn(form: Form, questions: Question[] = [], read: (prompt: string) => Promise<string>) {
+  const answers: Record<string, FormAnswer> = {}
+  for (const [index, field] of form.fields.entries()) {
+    let action: string | undefined
+    const answer = await untilTaken(
+      () => read(`  ${cleanLine(labelOf(field), 60)}> `),
+      (typed) => {
+        action = ENDS[typed.trim() as keyof typeof ENDS]
+        return action === undefined ? fieldAnswer(field, questions[index], typed) : ''
+      },
+    )
+    if (action !== undefined) return { action }
+    if (answer !== '') answers[field.name] = answer
+  }
+  return { answers }
+}
+
 /** Asks one question again until what is typed can be its answer. */
-async function untilGiven(asked: Question, read: () => Promise<string>): Promise<string> {
+const untilGiven = (asked: Question, read: () => Promise<string>): Promise<string> =>
+  untilTaken(
+    async () => {
+      for (;;) {
+        const typed = await read()
+        if (typed.trim() !== '') return typed
+      }
+    },
+    (typed) => answerTo(asked, typed),
+  )
+
+async function untilTaken<T>(read: () => Promise<string>, take: (typed: string) => T): Promise<T> {
   for (;;) {
-    const typed = await read()
-    if (typed.trim() === '') continue
     try {
-      return answerTo(asked, typed)
+      return take(await read())
     } catch (error) {
       if (!(error instanceof UserError)) throw error
-      write(`  ${error.message} ${error.remedy}\n`)
+      write(`  ${cleanLine(error.message, FAULT_CHARS)} ${error.remedy}\n`)
     }
   }
 }

@@ -8,6 +8,7 @@ interface Options extends HubOptions {
   always?: boolean
   message?: string
   interrupt?: boolean
+  cancel?: boolean
 }
 
 const base = (name: string) =>
@@ -43,11 +44,12 @@ export const answerCommand = (): Command =>
     .description('answer the questions of an agent')
     .argument(
       '[answers...]',
-      'for each question: the number of an option, several joined by commas, or free text',
+      'for each question: the number of an option, several joined by commas, or free text; for a field of a form also NAME=VALUE',
     )
+    .option('--cancel', "close an MCP server's form without an answer (`agent deny` declines it)")
     .addHelpText(
       'after',
-      '\nExamples:\n  $ fomular-daemon agent answer a-1f2e 2\n  $ fomular-daemon agent answer a-1f2e "PostgreSQL" 1,3',
+      '\nExamples:\n  $ fomular-daemon agent answer a-1f2e 2\n  $ fomular-daemon agent answer a-1f2e "PostgreSQL" 1,3\n  $ fomular-daemon agent answer a-1f2e environment=staging replicas=3',
     )
     .action(answer)
 
@@ -57,6 +59,11 @@ async function decide(given: string, decision: 'allow' | 'deny', { json, ...flag
     throw new UserError('answers_incomplete', `${id} asks a question.`, {
       remedy: `Answer it: fomular-daemon agent answer ${id} ANSWER`,
       exitCode: EXIT.refused,
+    })
+  if (request.form && flags.message !== undefined)
+    throw new UserError('no_message', `${request.form.server} asks by a form, which takes no message.`, {
+      remedy: 'Leave out --message.',
+      exitCode: EXIT.usage,
     })
   const body = {
     request_id: request.request_id,
@@ -76,9 +83,24 @@ async function answer(given: string, typed: string[], { json, ...flags }: Option
       remedy: `Decide it: fomular-daemon agent approve ${id}, or deny.`,
       exitCode: EXIT.refused,
     })
-  const { answersTo } = await import('./answers.ts')
-  const answers = answersTo(request.questions ?? [], typed)
-  const outcome = await client.agentCommand(id, 'answer', { request_id: request.request_id, answers }, 30)
+  const { request_id } = request
+  if (flags.cancel && request.form) {
+    const outcome = await client.agentCommand(id, 'answer', { request_id, action: 'cancel' }, 30)
+    return printOutcome(outcome, 'Cancelled.', json)
+  }
+  if (flags.cancel)
+    throw new UserError('not_a_form', 'Only a form of an MCP server can be cancelled.', {
+      remedy: `Refuse to answer: fomular-daemon agent deny ${id}`,
+      exitCode: EXIT.refused,
+    })
+  const [{ answersTo }, { fillable, formAnswers }] = await Promise.all([
+    import('./answers.ts'),
+    import('./form.ts'),
+  ])
+  const form = fillable(request)
+  const questions = request.questions ?? []
+  const answers = form ? formAnswers(form, questions, typed) : answersTo(questions, typed)
+  const outcome = await client.agentCommand(id, 'answer', { request_id, answers }, 30)
   printOutcome(outcome, `Answered: ${Object.values(answers).join('; ')}.`, json)
 }
 

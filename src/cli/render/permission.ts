@@ -1,6 +1,7 @@
 import type { PermissionRequest } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
 import { clean, cleanLine } from './clean.ts'
+import { formText } from './form.ts'
 import { toolSummary } from './tool.ts'
 
 /** Lines that fit on most screens; a longer text ends with the number of its lines. */
@@ -10,7 +11,8 @@ const SCREEN_LINES = 40
  * What an agent asks leave for, in full however long: nobody should allow what they could not see.
  * @see wholeRequest for one whose input is not in the status
  */
-export function permissionText(request: PermissionRequest, { bold, dim, yellow }: Colors): string {
+export function permissionText(request: PermissionRequest, colors: Colors): string {
+  const { bold, dim, yellow } = colors
   const lines: string[] = []
   switch (request.ask) {
     case 'tool': {
@@ -28,18 +30,20 @@ export function permissionText(request: PermissionRequest, { bold, dim, yellow }
       lines.push(...(omitted(request) ?? [indent(planText(request.input))]))
       break
     case 'question':
-      for (const { question, header, options, multi_select } of request.questions ?? []) {
-        lines.push(
-          yellow(
-            bold(`? ${by(request)}${header ? `${cleanLine(header, 60)}: ` : ''}${indentRest(question)}`),
-          ),
-        )
-        for (const [index, { label, description }] of options.entries())
+      if (request.form) lines.push(...formText(request.form, colors))
+      else
+        for (const { question, header, options, multi_select } of request.questions ?? []) {
           lines.push(
-            `  ${index + 1}. ${cleanLine(label)}${description ? dim(` - ${cleanLine(description)}`) : ''}`,
+            yellow(
+              bold(`? ${by(request)}${header ? `${cleanLine(header, 60)}: ` : ''}${indentRest(question)}`),
+            ),
           )
-        if (multi_select) lines.push(dim('  (several may be chosen)'))
-      }
+          for (const [index, { label, description }] of options.entries())
+            lines.push(
+              `  ${index + 1}. ${cleanLine(label)}${description ? dim(` - ${cleanLine(description)}`) : ''}`,
+            )
+          if (multi_select) lines.push(dim('  (several may be chosen)'))
+        }
       break
   }
   const text = lines.join('\n')
@@ -87,6 +91,8 @@ function planText(input: Record<string, unknown>): string {
 /** What to type to answer a request. */
 export function answerHint(agentId: string, request: PermissionRequest): string {
   const command = (verb: string, rest = '') => `fomular-daemon agent ${verb} ${agentId}${rest}`
+  if (request.form)
+    return `${command('answer', request.form.fields.length > 0 ? ' NAME=VALUE' : ' accept')}   or   ${command('deny')}`
   return request.ask === 'question'
     ? command('answer', ' ANSWER')
     : `${command('approve')}   or   ${command('deny', ' --message WHY')}`

@@ -1,6 +1,7 @@
 import type { EventBody } from '../runtime.ts'
 import { assistant, streamEvent, user } from './decode-messages.ts'
 import { system } from './decode-system.ts'
+import { elicitation } from './elicitation.ts'
 import { compact, type Fields, fields, flag, integer, known, list, number, text, textList } from './fields.ts'
 import { notice } from './notice.ts'
 
@@ -18,7 +19,7 @@ const decoders: Record<string, (line: Fields) => EventBody[] | undefined> = {
   system,
   result,
   command_lifecycle: promptState,
-  control_request: permissionRequest,
+  control_request: controlRequest,
   control_cancel_request: permissionWithdrawn,
   control_response: reply,
   rate_limit_event: rateLimit,
@@ -96,10 +97,31 @@ function promptState(line: Fields): EventBody[] | undefined {
   return id === undefined || !state ? undefined : [{ kind: 'prompt_state', prompt_id: id, state }]
 }
 
-function permissionRequest(line: Fields): EventBody[] | undefined {
+/** A request of the program's that it waits for. One that is not known, or says too little, is refused. */
+function controlRequest(line: Fields): EventBody[] | undefined {
   const id = text(line.request_id)
   const request = fields(line.request)
-  if (id === undefined || request?.subtype !== 'can_use_tool') return undefined
+  if (id === undefined || !request) return undefined
+  return known(requests, request.subtype)?.(id, request) ?? refused(id, text(request.subtype), line)
+}
+
+const requests: Record<string, (id: string, request: Fields) => EventBody[] | undefined> = {
+  can_use_tool: permissionRequest,
+  elicitation,
+}
+
+const refused = (id: string, subtype: string | undefined, { request: info }: Fields): EventBody[] => [
+  {
+    kind: 'notice',
+    about: 'control_request',
+    text: `The agent asked for "${subtype ?? 'nothing'}" in a way that this daemon does not know; it was refused.`,
+    level: 'warning',
+    request_id: id,
+    info,
+  },
+]
+
+function permissionRequest(id: string, request: Fields): EventBody[] | undefined {
   const tool = text(request.tool_name)
   const input = fields(request.input)
   if (tool === undefined || !input) return undefined

@@ -35,20 +35,31 @@ const block = (part: Exclude<Content, string>[number]) =>
     ? part
     : { type: 'image', source: { type: 'base64', media_type: part.media_type, data: part.data } }
 
-export const answerPermission = (
+const response = (
   id: string,
-  request: PermissionRequest,
-  answer: PermissionAnswer,
+  body: { subtype: string; request_id: string; [field: string]: unknown },
 ): Input => ({
   id,
   kind: 'control',
-  line: JSON.stringify({
-    type: 'control_response',
-    response: { subtype: 'success', request_id: request.request_id, response: decision(request, answer) },
-  }),
+  line: JSON.stringify({ type: 'control_response', response: body }),
 })
 
-function decision(request: PermissionRequest, answer: PermissionAnswer) {
+export function answerPermission(id: string, request: PermissionRequest, answer: PermissionAnswer): Input {
+  // The end of the turn withdraws the request.
+  if (request.form && 'deny' in answer && answer.deny.interrupt) return interrupt(id, { cancelQueued: false })
+  const declined = request.form && { action: 'decline' }
+  const decided = 'form' in answer ? answer.form : (declined ?? decision(request, answer))
+  return response(id, { subtype: 'success', request_id: request.request_id, response: decided })
+}
+
+export const refuseRequest = (id: string, requestId: string): Input =>
+  response(id, {
+    subtype: 'error',
+    request_id: requestId,
+    error: 'This host does not answer such a request.',
+  })
+
+function decision(request: PermissionRequest, answer: Exclude<PermissionAnswer, { form: unknown }>) {
   if ('deny' in answer) {
     const { message = 'The operator said no.', interrupt = false } = answer.deny
     return { behavior: 'deny', message, interrupt }

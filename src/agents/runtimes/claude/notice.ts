@@ -24,6 +24,9 @@ export const notices: Record<string, (line: Fields) => EventBody[] | undefined> 
   plugin_install: of('plugin_install', (line) =>
     ['plugin', text(line.name), text(line.status), text(line.error)].filter(Boolean).join(' '),
   ),
+  elicitation_complete: of('elicitation_complete', (line) =>
+    [text(line.mcp_server_name), 'confirms that what it asked for in the browser is done'].join(' '),
+  ),
   memory_recall: of('memory_recall', (line) =>
     list(line.memories)
       ?.map((entry) => text(fields(entry)?.content) ?? text(fields(entry)?.path))

@@ -40,8 +40,6 @@ test('a known type of an unknown shape is passed on as it is', () => {
     '{"type":"user","message":{"role":"user","content":[]}}',
     '{"type":"result","subtype":"success"}',
     '{"type":"command_lifecycle","command_uuid":"a","state":"postponed"}',
-    '{"type":"control_request","request_id":"a","request":{"subtype":"hook_callback"}}',
-    '{"type":"control_request","request_id":"a","request":{"subtype":"can_use_tool","tool_name":"Bash"}}',
     '{"type":"control_cancel_request"}',
     '{"type":"control_response","response":"yes"}',
     '{"type":"system","subtype":"session_state_changed","state":"dreaming"}',

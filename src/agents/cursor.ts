@@ -1,0 +1,20 @@
+import { readJson, writeAtomic } from '../platform/files.ts'
+import { CursorRecord } from './records.ts'
+
+/** Reads `cursor.json`. @returns undefined if there is none, or it is not of this journal, of `size` bytes */
+export function readCursor(path: string, size: number): CursorRecord | undefined {
+  const cursor = readJson(path, CursorRecord)
+  // A cursor beyond the journal is of another journal, or of a disk that lost its end: the journal is the truth.
+  return cursor.ok && cursor.value.acked <= size && cursor.value.snapshot.offset <= size
+    ? cursor.value
+    : undefined
+}
+
+/** @throws the system's error */
+export function writeCursor(
+  path: string,
+  { acked, begin, snapshot, apart }: Omit<CursorRecord, 'version'>,
+): void {
+  const record: CursorRecord = { version: 1, acked, begin, snapshot, ...(apart && { apart }) }
+  writeAtomic(path, JSON.stringify(record))
+}

@@ -1,0 +1,101 @@
+import { labelOf } from '../../../protocol/form.ts'
+import type { Form, FormField, Question } from '../../../protocol/index.ts'
+import type { EventBody } from '../runtime.ts'
+import { compact, type Fields, fields, list, number, text, textList } from './fields.ts'
+
+/** A form beyond either is refused: nobody could fill it in, and every status would carry it. */
+const FIELDS = 100
+const FORM_CHARS = 64 * 1024
+
+/** An MCP server's question, or an address that it asks a person to open. @returns undefined if it cannot be shown */
+export function elicitation(id: string, request: Fields): EventBody[] | undefined {
+  const { subtype: _, ...input } = request
+  const form = formOf(request)
+  if (!form || form.fields.length > FIELDS || JSON.stringify(input).length > FORM_CHARS) return undefined
+  return [
+    compact({
+      kind: 'permission_request',
+      request_id: id,
+      ask: 'question',
+      tool: `mcp__${form.server}`,
+      input,
+      description: text(request.description),
+      questions: questionsOf(form),
+      form,
+    }),
+  ]
+}
+
+function formOf(request: Fields): Form | undefined {
+  const server = text(request.mcp_server_name)
+  const message = text(request.message)
+  const mode = text(request.mode) ?? 'form'
+  if (server === undefined || message === undefined) return undefined
+  const url = text(request.url)
+  if (mode === 'url') return url === undefined ? undefined : { server, message, url, fields: [] }
+  if (mode !== 'form') return undefined
+  const schema = fields(request.requested_schema)
+  const properties = fields(schema?.properties) ?? {}
+  const first = (textList(request.property_order) ?? []).filter((name) => Object.hasOwn(properties, name))
+  const names = [...new Set([...first, ...Object.keys(properties)])]
+  const required = textList(schema?.required) ?? []
+  return {
+    server,
+    message,
+    fields: names.map((name) => field(name, fields(properties[name]) ?? {}, required.includes(name))),
+  }
+}
+
+function field(name: string, schema: Fields, required: boolean): FormField {
+  const items = fields(schema.items)
+  return compact({
+    name,
+    type: text(schema.type) ?? 'string',
+    title: text(schema.title),
+    description: text(schema.description),
+    required: required || undefined,
+    options: options(items ?? schema),
+    default: schema.default ?? undefined,
+    format: text(schema.format),
+    minimum: number(schema.minimum),
+    maximum: number(schema.maximum),
+    min_length: number(schema.minLength),
+    max_length: number(schema.maxLength),
+    min_items: number(schema.minItems),
+    max_items: number(schema.maxItems),
+  })
+}
+
+/** The choices of a field, in any of the forms that MCP has for them. */
+function options(schema: Fields): FormField['options'] {
+  const titles = textList(schema.enumNames)
+  const plain = textList(schema.enum)?.map((value, index) => compact({ value, title: titles?.[index] }))
+  if (plain) return plain
+  const titled = list(schema.oneOf) ?? list(schema.anyOf)
+  const found = titled?.flatMap((entry) => {
+    const option = fields(entry)
+    const value = text(option?.const)
+    return value === undefined ? [] : [compact({ value, title: text(option?.title) })]
+  })
+  return found?.length ? found : undefined
+}
+
+/** The form as questions, for those that know no forms. */
+function questionsOf(form: Form): Question[] {
+  const { server: header, message, url } = form
+  if (form.fields.length === 0) {
+    const labels = [{ label: 'Accept' }, { label: 'Decline' }, { label: 'Cancel' }]
+    return [{ question: url === undefined ? message : `${message}\n${url}`, header, options: labels }]
+  }
+  return form.fields.map((field, index) =>
+    compact({
+      question: `${index === 0 ? `${message}\n` : ''}${labelOf(field)}${field.description ? `: ${field.description}` : ''}${field.required ? '' : ' (may be left out)'}`,
+      header,
+      multi_select: field.type === 'array' || undefined,
+      options:
+        field.options?.map(({ value, title }) =>
+          title === undefined || title === value ? { label: value } : { label: title, description: value },
+        ) ?? (field.type === 'boolean' ? [{ label: 'Yes' }, { label: 'No' }] : []),
+    }),
+  )
+}

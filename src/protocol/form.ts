@@ -1,0 +1,190 @@
+import * as z from 'zod/mini'
+import type { Form, FormField, Question } from './permission.ts'
+
+/** What a person gives for one field: text, or a value of its type. */
+export type FormAnswer = string | number | boolean | string[]
+
+export const FORM_ACTIONS = ['accept', 'decline', 'cancel'] as const
+
+/** What becomes of a form. A form that is accepted has the values of its fields, an address has none. */
+export interface FormResult {
+  action: (typeof FORM_ACTIONS)[number]
+  content?: Record<string, unknown>
+}
+
+/** An answer that a form does not take. */
+export class FormFault extends Error {
+  readonly field: string
+  readonly missing: boolean
+
+  constructor(field: string, message: string, missing = false) {
+    super(message)
+    this.name = 'FormFault'
+    this.field = field
+    this.missing = missing
+  }
+}
+
+/** Longest text that is looked through for several options, in characters. */
+const CHOICES_CHARS = 64 * 1024
+
+interface Given {
+  action?: string | undefined
+  answers: Record<string, FormAnswer>
+}
+
+/**
+ * Checks the answer to a form.
+ * @param questions of the same request: an answer may be given under a field's name or under its question
+ * @throws FormFault
+ */
+export function formResult(form: Form, questions: Question[] | undefined, given: Given): FormResult {
+  const { answers } = given
+  const questionOf = (index: number) => questions?.[index]?.question
+  const known = [...form.fields.map(({ name }) => name), ...(questions ?? []).map(({ question }) => question)]
+  const extra = Object.keys(answers).find((key) => !known.includes(key))
+  if (extra !== undefined) throw new FormFault(extra, `Nobody asks "${extra}".`)
+  const action = actionOf(form, given, questionOf(0))
+  if (action !== 'accept') return { action }
+  if (form.url !== undefined) return { action }
+  const content = form.fields.flatMap((field, index) => {
+    const key = [field.name, questionOf(index)].find(
+      (name) => name !== undefined && Object.hasOwn(answers, name),
+    )
+    const value = fieldValue(field, key === undefined ? undefined : answers[key])
+    return value === undefined ? [] : [[field.name, value]]
+  })
+  return { action, content: Object.fromEntries(content) }
+}
+
+/** Where there is nothing to fill in, the only question is whether to accept. */
+function actionOf(form: Form, { action, answers }: Given, question: string | undefined) {
+  const chosen = form.fields.length === 0 && question !== undefined ? answers[question] : undefined
+  const asked = action ?? chosen
+  if (asked === undefined && form.fields.length === 0)
+    throw new FormFault(question ?? '', `No answer to "${question ?? form.message}".`, true)
+  const found = FORM_ACTIONS.find(
+    (one) =>
+      one ===
+      String(asked ?? 'accept')
+        .trim()
+        .toLowerCase(),
+  )
+  if (found) return found
+  const path = action === undefined ? (question ?? '') : 'action'
+  throw new FormFault(path, `"${String(asked)}" is none of ${FORM_ACTIONS.join(', ')}.`)
+}
+
+/**
+ * Returns the value of one field.
+ * @param answer undefined or empty text for a field that is left out: it has its default, if it has one
+ * @throws FormFault
+ */
+export function fieldValue(field: FormField, answer: FormAnswer | undefined): unknown {
+  if (answer === undefined || answer === '') {
+    if (field.default !== undefined) return field.default
+    if (field.required) throw new FormFault(field.name, `No answer to "${labelOf(field)}".`, true)
+    return undefined
+  }
+  if (field.type === 'array') return several(field, answer)
+  if (field.options) return choice(field, answer)
+  return (types[field.type] ?? anything)(field, answer)
+}
+
+export const labelOf = ({ name, title }: FormField) =>
+  title === undefined || title === name ? name : `${title} (${name})`
+
+const fault = (field: FormField, what: string) => new FormFault(field.name, `"${labelOf(field)}" ${what}.`)
+
+const YES = ['true', 'yes', 'y']
+const NO = ['false', 'no', 'n']
+const NUMBER = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i
+
+const types: Record<string, (field: FormField, answer: FormAnswer) => unknown> = {
+  boolean(field, answer) {
+    if (typeof answer === 'boolean') return answer
+    const word = String(answer).trim().toLowerCase()
+    if (YES.includes(word)) return true
+    if (NO.includes(word)) return false
+    throw fault(field, 'is answered with yes or no')
+  },
+  number,
+  integer(field, answer) {
+    const value = number(field, answer)
+    if (!Number.isSafeInteger(value)) throw fault(field, 'must be a whole number')
+    return value
+  },
+  string(field, answer) {
+    if (typeof answer !== 'string') throw fault(field, 'must be text')
+    within(field, [...answer].length, field.min_length, field.max_length, ' characters')
+    const format = formats[field.format ?? '']
+    if (format && !format.safeParse(answer).success) throw fault(field, `must be of the form ${field.format}`)
+    return answer
+  },
+}
+
+const formats: Record<string, z.ZodMiniType> = {
+  email: z.email(),
+  uri: z.url(),
+  date: z.iso.date(),
+  'date-time': z.iso.datetime({ offset: true }),
+}
+
+function number(field: FormField, answer: FormAnswer): number {
+  const value = typeof answer === 'string' && NUMBER.test(answer.trim()) ? Number(answer) : answer
+  if (typeof value !== 'number' || !Number.isFinite(value)) throw fault(field, 'must be a number')
+  within(field, value, field.minimum, field.maximum, '')
+  return value
+}
+
+/** Of a type that a newer server asks for: JSON if it is JSON. */
+function anything(_field: FormField, answer: FormAnswer): unknown {
+  if (typeof answer !== 'string') return answer
+  try {
+    return JSON.parse(answer)
+  } catch {
+    return answer
+  }
+}
+
+function choice(field: FormField, answer: FormAnswer): string {
+  const options = field.options ?? []
+  const found =
+    options.find(({ value }) => value === String(answer)) ?? options.find(({ title }) => title === answer)
+  if (found) return found.value
+  throw fault(field, `must be one of ${options.map(({ value }) => value).join(', ')}`)
+}
+
+function several(field: FormField, answer: FormAnswer): string[] {
+  const parts = Array.isArray(answer) ? answer : split(field, String(answer))
+  const chosen = [...new Set(field.options ? parts.map((part) => choice(field, part)) : parts)]
+  within(field, chosen.length, field.min_items, field.max_items, ' choices')
+  return chosen
+}
+
+/** Text with commas, as options: an option may itself hold a comma. */
+function split(field: FormField, text: string): string[] {
+  if (text.length > CHOICES_CHARS) throw fault(field, 'is too long')
+  const names = (field.options ?? [])
+    .flatMap(({ value, title }) => [value, title ?? value])
+    .sort((a, b) => b.length - a.length)
+  const parts: string[] = []
+  for (let rest = text.trim(); rest !== ''; ) {
+    const name = names.find((one) => rest.startsWith(one) && /^\s*(?:,|$)/.test(rest.slice(one.length)))
+    const part = name ?? rest.split(',', 1)[0]!
+    parts.push(part.trim())
+    rest = rest.slice(part.length).replace(/^\s*,?\s*/, '')
+  }
+  return parts
+}
+
+function within(
+  field: FormField,
+  size: number,
+  min: number | undefined,
+  max: number | undefined,
+  unit: string,
+) {
+  if (min !== undefined && size < min) throw fault(field, `must be at least ${min}${unit}`)
+  if (max !== undefined && size > max) throw fault(field, `must be at most ${max}${unit}`)
+}

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { identify } from '../../../src/platform/process-identity.ts'
+import { agentsIn, leftAgent } from '../../support/agents.ts'
+import { tempDir } from '../../support/temp.ts'
+
+const request = (request_id: string, subtype = 'of_tomorrow') =>
+  `${JSON.stringify({ type: 'control_request', request_id, request: { subtype } })}\n`
+
+/** An agent whose process is there, and says what a test has it say. */
+function running(t: TestContext) {
+  const dir = tempDir(t)
+  const { at, started } = leftAgent(dir, 'a')
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'])
+  t.after(() => child.kill('SIGKILL'))
+  const agent = identify(child.pid!)
+  writeFileSync(
+    at('process.json'),
+    JSON.stringify({ version: 1, run: 1, launcher: agent, agent, feeder: agent }),
+  )
+  started()
+  const say = (...lines: string[]) => appendFileSync(at('activity.jsonl'), lines.join(''))
+  const daemon = () => {
+    const agents = agentsIn(dir)
+    t.after(() => agents.close())
+    agents.adopt()
+    return agents
+  }
+  /** Ids of the requests that were refused since the last look: the agent reads what is there. */
+  const refused = () =>
+    readdirSync(at('in')).map((name) => {
+      const { response } = JSON.parse(readFileSync(join(at('in'), name), 'utf8'))
+      rmSync(join(at('in'), name))
+      assert.equal(response.subtype, 'error')
+      return response.request_id
+    })
+  return { at, say, daemon, refused }
+}
+
+test('a request that is not known is refused once, by whichever daemon sees it first', (t) => {
+  const { at, say, daemon, refused } = running(t)
+  say(request('r-1'), request('r-2', 'hook_callback'))
+  daemon().close()
+  assert.deepEqual(refused(), ['r-1', 'r-2'])
+  say(request('r-3'))
+  // The next daemon reads the journal anew.
+  rmSync(at('cursor.json'))
+  const agents = daemon()
+  assert.deepEqual(refused(), ['r-3'])
+  say(request('r-4'))
+  agents.check(agents.get('a'))
+  agents.check(agents.get('a'))
+  assert.deepEqual(refused(), ['r-4'])
+  assert.deepEqual(agents.get('a').snapshot.pending, [])
+})
+
+test('a refusal that the disk prevents is made up for; a request that was withdrawn needs none', (t) => {
+  const { at, say, daemon, refused } = running(t)
+  const agents = daemon()
+  mkdirSync(at('inputs.jsonl'))
+  say(request('r-1'), request('r-2'))
+  agents.check(agents.get('a'))
+  assert.deepEqual(refused(), [])
+  say('{"type":"control_cancel_request","request_id":"r-1"}\n')
+  rmdirSync(at('inputs.jsonl'))
+  agents.check(agents.get('a'))
+  assert.deepEqual(refused(), ['r-2'])
+})
+
+test('nobody is there for the request of an earlier process', (t) => {
+  const { at, say, daemon, refused } = running(t)
+  say(request('r-1'))
+  appendFileSync(at('activity.jsonl'), '\n{"type":"launcher","subtype":"exited","run":1,"code":0}\n')
+  daemon()
+  assert.deepEqual(refused(), [])
+})

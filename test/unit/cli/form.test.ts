@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { fieldAnswer, fillable, formAnswers } from '../../../src/cli/agent/form.ts'
+import { colors } from '../../../src/cli/render/ansi.ts'
+import { answerHint, permissionText } from '../../../src/cli/render/permission.ts'
+import type { Form, PermissionRequest } from '../../../src/protocol/index.ts'
+
+const form: Form = {
+  server: 'deploy',
+  message: 'Where to?',
+  fields: [
+    {
+      name: 'env',
+      type: 'string',
+      title: 'Environment',
+      required: true,
+      options: [{ value: 'stg', title: 'Staging' }, { value: 'prd' }],
+    },
+    { name: 'replicas', type: 'integer', description: 'How many', minimum: 1, maximum: 9, default: 2 },
+    { name: 'note', type: 'string' },
+  ],
+}
+const questions = [
+  { question: 'Where to?\nEnvironment (env)', options: [{ label: 'Staging' }, { label: 'prd' }] },
+  { question: 'replicas', options: [] },
+  { question: 'note', options: [] },
+]
+const request = (rest: Partial<PermissionRequest>): PermissionRequest => ({
+  request_id: 'r',
+  ask: 'question',
+  tool: 'mcp__deploy',
+  input: {},
+  ...rest,
+})
+const shown = (of: Form) => permissionText(request({ form: of }), colors(false))
+
+test('fields are given in their order or by name; numbers stand for options', () => {
+  const answers = (...typed: string[]) => formAnswers(form, questions, typed)
+  assert.deepEqual(answers('1'), { env: 'Staging' })
+  assert.deepEqual(answers('prd', '3', 'a note'), { env: 'prd', replicas: '3', note: 'a note' })
+  assert.deepEqual(answers('note=a=b', '2', 'replicas='), { env: 'prd', note: 'a=b' })
+  assert.deepEqual(answers('2', '', 'x'), { env: 'prd', note: 'x' })
+  for (const [typed, words] of [
+    [[], /No answer to "Environment \(env\)"/],
+    [['3'], /no option 3/],
+    [['qa'], /must be one of stg, prd/],
+    [['1', 'many'], /must be a number/],
+    [['1', '2', 'x', 'y'], /has 3 fields/],
+  ] as const)
+    assert.throws(() => answers(...typed), words)
+})
+
+test('a field that takes what was typed has it as its answer, and says what is wrong otherwise', () => {
+  const [, replicas] = form.fields
+  assert.equal(fieldAnswer(replicas!, questions[1], ' 3 '), '3')
+  assert.equal(fieldAnswer(replicas!, questions[1], ''), '')
+  assert.throws(() => fieldAnswer(replicas!, questions[1], '10'), { code: 'answer_invalid', exitCode: 2 })
+})
+
+test('a form is shown with its fields, what each takes, and how to end it', () => {
+  assert.equal(
+    shown(form),
+    `? MCP server "deploy" asks: Where to?
+  Environment (env): one of, required
+    1. Staging - stg
+    2. prd
+  replicas: a whole number, at least 1, at most 9, optional, default: 2
+    How many
+  note: text, optional
+  (an empty answer leaves a field out; /decline or /cancel end the form)`,
+  )
+  assert.match(answerHint('a', request({ form })), /agent answer a NAME=VALUE +or +\S+ agent deny a$/)
+})
+
+test('an address is shown with the host that it leads to, and nothing of it is obeyed by the terminal', () => {
+  const url = 'https://bank.example@evil.example/\x1b[2J'
+  const address = { server: 'x\x1b[2J', message: 'Log in\x07', url, fields: [] }
+  const text = shown(address)
+  assert.match(text, /at evil\.example: https:\/\/bank\.example@evil\.example/)
+  assert.match(text, /1\. Accept\n +2\. Decline\n +3\. Cancel/)
+  assert.doesNotMatch(text, /\x1b|\x07/)
+  assert.match(shown({ ...address, url: 'no address' }), /at no host: no address/)
+  assert.equal(fillable(request({ form: address })), undefined)
+  assert.equal(fillable(request({ form })), form)
+  assert.match(answerHint('a', request({ form: address })), /agent answer a accept/)
+})

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Form, FormFault, type FormField, fieldValue, formResult } from '../../../src/protocol/index.ts'
+
+const options = [{ value: 'dev', title: 'Dev' }, { value: 'a, b' }, { value: 'a' }]
+const field = (rest: Partial<FormField>): FormField => ({ name: 'f', type: 'string', ...rest })
+const fault = (act: () => unknown) => {
+  try {
+    act()
+  } catch (error) {
+    assert.ok(error instanceof FormFault, String(error))
+    return error
+  }
+  throw new Error('it was taken')
+}
+
+test('an answer becomes a value of its type, and one of another type is refused', () => {
+  const count = field({ type: 'integer', minimum: 1, maximum: 9 })
+  assert.equal(fieldValue(count, ' 3 '), 3)
+  assert.equal(fieldValue(count, 3), 3)
+  for (const no of ['x', '3.5', '0', '10', 'Infinity', '0x3', Number.NaN, true, ['3']])
+    assert.match(fault(() => fieldValue(count, no)).message, /^"f" must be/, String(no))
+  assert.equal(fieldValue(field({ type: 'number' }), '-1.5e1'), -15)
+  const sure = field({ type: 'boolean' })
+  assert.deepEqual(
+    ['Yes', 'true', true, 'n', 'FALSE', false].map((said) => fieldValue(sure, said)),
+    [true, true, true, false, false, false],
+  )
+  fault(() => fieldValue(sure, 'perhaps'))
+  fault(() => fieldValue(field({}), 5))
+  fault(() => fieldValue(field({ min_length: 3 }), 'ab'))
+  assert.equal(fieldValue(field({ max_length: 2 }), '😀😀'), '😀😀')
+  const mail = field({ format: 'email' })
+  assert.equal(fieldValue(mail, 'a@b.example'), 'a@b.example')
+  fault(() => fieldValue(mail, 'nobody'))
+  fault(() => fieldValue(field({ format: 'date' }), '2026-13-01'))
+  assert.deepEqual(fieldValue(field({ type: 'object' }), '{"a":1}'), { a: 1 })
+})
+
+test('one choice, or several, is given by value or by title, with commas in it or not', () => {
+  assert.equal(fieldValue(field({ options }), 'Dev'), 'dev')
+  assert.equal(fieldValue(field({ options }), 'a, b'), 'a, b')
+  assert.match(fault(() => fieldValue(field({ options }), 'prod')).message, /one of dev, a, b, a/)
+  const several = field({ type: 'array', options, max_items: 2 })
+  assert.deepEqual(fieldValue(several, 'a, b, Dev'), ['a, b', 'dev'])
+  assert.deepEqual(fieldValue(several, 'a,dev , a'), ['a', 'dev'])
+  assert.deepEqual(fieldValue(several, ['a', 'a, b']), ['a', 'a, b'])
+  fault(() => fieldValue(several, 'dev, prod'))
+  fault(() => fieldValue(several, ['a', 'dev', 'a, b']))
+  assert.deepEqual(fieldValue(field({ type: 'array', options: [{ value: '' }] }), ' ,'), [''])
+})
+
+const form: Form = {
+  server: 'mini',
+  message: 'Where?',
+  fields: [
+    { name: 'env', type: 'string', required: true, options },
+    { name: 'count', type: 'integer', default: 2 },
+    { name: 'note', type: 'string' },
+  ],
+}
+const questions = ['Where?\nenv', 'count', 'note'].map((question) => ({ question, options: [] }))
+
+test('a form is filled in by names or by questions; what is left out has its default', () => {
+  const filled = (answers: Record<string, string>) => formResult(form, questions, { answers }).content
+  assert.deepEqual(filled({ env: 'dev' }), { env: 'dev', count: 2 })
+  assert.deepEqual(filled({ 'Where?\nenv': 'Dev', count: '', note: 'x' }), {
+    env: 'dev',
+    count: 2,
+    note: 'x',
+  })
+  const missing = fault(() => filled({ note: 'x' }))
+  assert.deepEqual([missing.field, missing.missing], ['env', true])
+  assert.equal(fault(() => filled({ env: 'dev', size: '1' })).field, 'size')
+})
+
+test('a form may be declined or cancelled, and an address needs to be accepted', () => {
+  for (const action of ['decline', 'cancel'])
+    assert.deepEqual(formResult(form, questions, { action, answers: {} }), { action })
+  assert.equal(fault(() => formResult(form, questions, { action: 'maybe', answers: {} })).field, 'action')
+  const address = { server: 'mini', message: 'Log in', url: 'https://example.test', fields: [] }
+  const question = { question: 'Log in\nhttps://example.test', options: [] }
+  const said = (answer: string) =>
+    formResult(address, [question], { answers: { [question.question]: answer } })
+  assert.deepEqual(said('Accept'), { action: 'accept' })
+  assert.deepEqual(said('cancel'), { action: 'cancel' })
+  fault(() => said('perhaps'))
+  assert.ok(fault(() => formResult(address, [question], { answers: {} })).missing)
+  assert.deepEqual(formResult(address, [question], { action: 'accept', answers: {} }), { action: 'accept' })
+  const empty = { server: 'mini', message: 'Sure?', fields: [] }
+  assert.deepEqual(formResult(empty, undefined, { action: 'accept', answers: {} }), {
+    action: 'accept',
+    content: {},
+  })
+})
