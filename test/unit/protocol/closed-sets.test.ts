@@ -3,7 +3,13 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { definitions } from '../../../packaging/schema.ts'
 import { unknownValue } from '../../../src/conformance/daemon/unknown-value.ts'
-import { parseFromDaemon, parseFromServer } from '../../../src/protocol/index.ts'
+import {
+  EventPage,
+  HubAgent,
+  HubMachine,
+  parseFromDaemon,
+  parseFromServer,
+} from '../../../src/protocol/index.ts'
 import { knownValues } from '../../support/known-values.ts'
 import { helloOf, statusOf } from '../../support/light-daemon.ts'
 
@@ -121,6 +127,18 @@ test('in a greeting, an agent of an unknown state keeps neither its machine nor 
       ['idle', undefined],
     ],
   )
+})
+
+test('a hub newer than the commands that ask it is understood in all but that value', () => {
+  const agent = { ...statusOf('a'), state: UNKNOWN, machine_id: 'm', connected: true, offset: 0 }
+  assert.equal(HubAgent.parse(agent).state, 'working')
+  const { machine } = helloOf()
+  const status = { ...machine, problems: [problem] }
+  const of = { machine_id: 'm', hostname: 'h', os: 'linux', arch: 'x64', daemon_version: '9', since: 'x' }
+  assert.equal(HubMachine.parse({ ...of, connected: true, status }).status.problems[0]?.severity, 'warning')
+  const [frame] = frames['Event/task.phase']!
+  const { events } = EventPage.parse(frame)
+  assert.equal(events[0]?.kind, 'task')
 })
 
 test('a fault that only a newer server knows is read by the daemon as one', () => {
