@@ -23,6 +23,18 @@ export function turnFailureOf(event: Of<'turn_result'>): TurnFailure | undefined
   return turnFailure(outcome, event.errors?.length ? event.errors.join('; ') : event.text)
 }
 
+const REFUSAL_CHARS = 2000
+
+/** Takes why a process does not start from the result that it gives instead of a turn. */
+export function startRefusal(event: Of<'turn_result'>): Snapshot['start_refused'] {
+  const message = event.errors?.join('; ') ?? event.text
+  const reason = event.startup_failure_reason
+  return {
+    ...(reason && { reason: shorten(reason, NAME_CHARS) }),
+    ...(message && { message: shorten(message, REFUSAL_CHARS) }),
+  }
+}
+
 /** States of an MCP server that are no problem. */
 const AT_WORK = ['connected', 'disabled']
 

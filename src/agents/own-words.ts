@@ -16,21 +16,25 @@ type Ended = Pick<Agent, 'folder' | 'run' | 'runtime'>
 /** Adds the last words of an agent that ended by itself to its snapshot. */
 export function explainEnd(snapshot: Snapshot, agent: Ended) {
   const { state, exit, failure } = snapshot
-  if (state === 'failed' && !failure) snapshot.failure = ownWords(agent, exit?.code)
+  if (state === 'failed' && !failure) snapshot.failure = ownWords(agent, exit?.code, snapshot.start_refused)
   if (state !== 'exited' || exit?.reason !== 'crashed' || exit.detail !== undefined) return
   const words = said(agent).slice(-DETAIL_CHARS)
   if (words !== '') snapshot.exit = { ...exit, detail: `It said last: ${words}` }
 }
 
-/** Explains why an agent ended before it was ready, from what its last run wrote to stderr. */
-function ownWords(agent: Ended, code: number | undefined) {
-  const words = said(agent).replace(/^error: /i, '')
-  const explained = agent.runtime.explain(words)
+/** Explains why an agent ended before it was ready, from its own refusal to start and what its last run wrote to stderr. */
+function ownWords(agent: Ended, code: number | undefined, refusal: Snapshot['start_refused']) {
+  const stderr = said(agent).replace(/^error: /i, '')
+  const { reason, message = '' } = refusal ?? {}
+  // Wrappers and hooks write to stderr, too.
+  const words = reason === undefined ? stderr || message : message || stderr
+  const explained = agent.runtime.explain(words, reason)
   if (explained) return { code: 'start_failed', ...explained }
+  if (words) return { code: 'start_failed', message: reason === undefined ? words : `${words} (${reason})` }
   const how = CANNOT_RUN.includes(code ?? 0)
     ? `${agent.run.program}, or the program that it is run by, cannot be run`
     : 'The agent ended before it was ready'
-  return { code: 'start_failed', message: words || `${how} (exit code ${code ?? 'unknown'}).` }
+  return { code: 'start_failed', message: `${how} (${reason ?? `exit code ${code ?? 'unknown'}`}).` }
 }
 
 const said = ({ folder, run }: Ended) =>

@@ -91,6 +91,8 @@ export const Snapshot = z.object({
   subagents: z.optional(z.array(z.object({ id: z.string(), description: z.string() }))),
   exit: z.optional(Exit),
   failure: z.optional(z.object({ code: z.string(), message: z.string(), remedy: z.optional(z.string()) })),
+  /** What the present process has said of why it does not start, before it was ready. */
+  start_refused: z.optional(z.object({ reason: z.optional(z.string()), message: z.optional(z.string()) })),
   /** Set while a stop that was asked for is under way: how the coming exit is to be read. */
   stopping: z.optional(z.enum(['stopped', 'rebooted'])),
   /** Whether its process ended, or is being ended, in a turn. */

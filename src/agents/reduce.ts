@@ -1,7 +1,7 @@
 import type { Event, Exit, PermissionRequest } from '../protocol/index.ts'
 import { backgroundTasks } from './background.ts'
 import { costAfter, settleCosts } from './costs.ts'
-import { hookSeen, serversSeen, turnFailure, turnFailureOf } from './faults.ts'
+import { hookSeen, serversSeen, startRefusal, turnFailure, turnFailureOf } from './faults.ts'
 import { hasEnded, isInTurn, type Stimulus, step } from './lifecycle.ts'
 import type { Snapshot } from './records.ts'
 
@@ -69,6 +69,7 @@ export function reduce(
         unknown_requests: undefined,
         exit: undefined,
         failure: undefined,
+        start_refused: undefined,
         // A stop may have been requested before the process existed.
         stopping: snapshot.state === 'stopping' ? snapshot.stopping : undefined,
         interrupted: undefined,
@@ -158,7 +159,10 @@ export function reduce(
       return reply(snapshot, event, initializeId, now)
     case 'turn_result':
       // A process that fails to start may report on a session that it never had.
-      if (!snapshot.ready && !isInTurn(snapshot.state)) return false
+      if (!snapshot.ready && !isInTurn(snapshot.state)) {
+        if (event.is_error) snapshot.start_refused = startRefusal(event)
+        return false
+      }
       if (!event.is_error) snapshot.interrupted = undefined
       return assign(snapshot, {
         total_cost_usd: costAfter(snapshot, event),

@@ -11,7 +11,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import type { Event } from '../../src/protocol/index.ts'
+import type { Event, Outcome } from '../../src/protocol/index.ts'
 import { claudeProgram } from '../support/claude.ts'
 import { claudeStage } from '../support/claude-stage.ts'
 import { journalEvents, merged } from '../support/journal.ts'
@@ -323,4 +323,38 @@ test('a version of Claude Code that is deleted while an agent runs it serves tha
   const again = await stage.command(agent, 'resume')
   assert.equal(again.error?.code, 'runtime_missing')
   assert.match(again.error?.message ?? '', /not a program|not on this machine/)
+})
+
+test('after /clear an agent is in another session: that one is resumed, and the one it left is free', async (t) => {
+  const { stage } = await claudeStage(t)
+  await stage.hub()
+  await stage.daemon()
+  const agent = await stage.start({ prompt: mock([{ text: 'old talk' }]) })
+  await stage.eventually(agent, 'turn_result')
+  const left = (await stage.agentIs(agent, 'idle')).session_id!
+  await turnOf(stage, agent, await prompt(stage, agent, '/clear'))
+  await turnOf(stage, agent, await prompt(stage, agent, mock([{ text: 'new talk' }])))
+  const open = (await stage.agentIs(agent, 'idle')).session_id!
+  assert.notEqual(open, left)
+  const startOn = (resume: string) =>
+    stage.api<Outcome>('POST', '/api/agents', { spec: { cwd: stage.cwd, session: { resume } } })
+  assert.equal((await startOn(open)).error?.code, 'session_in_use')
+  const other = await startOn(left)
+  assert.equal(other.state, 'succeeded', JSON.stringify(other))
+  await stage.command(agent, 'stop')
+  assert.equal((await stage.command(agent, 'resume')).state, 'succeeded')
+  assert.equal((await stage.agentIs(agent, 'idle')).session_id, open)
+  assert.equal((await startOn(open)).error?.code, 'session_in_use')
+})
+
+test('a start that Claude Code refuses is told in its words, with what to do', async (t) => {
+  const { stage } = await claudeStage(t)
+  await stage.hub()
+  await stage.daemon()
+  const spec = { cwd: stage.cwd, env: { HTTPS_PROXY: 'not a url' } }
+  const { error, agent_id } = await stage.api<Outcome>('POST', '/api/agents', { spec })
+  assert.equal(error?.code, 'start_failed')
+  assert.match(error?.message ?? '', /^Invalid proxy URL in HTTPS_PROXY/)
+  assert.match(error?.remedy ?? '', /Set the proxy to a complete URL/)
+  assert.equal((await stage.agent(agent_id!)).failure?.remedy, error?.remedy)
 })

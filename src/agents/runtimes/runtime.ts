@@ -90,8 +90,11 @@ export interface Runtime {
   answerPermission(id: string, request: PermissionRequest, answer: PermissionAnswer): Input
   /** Answers a request of the program's that is not known, so that it does not wait for ever. */
   refuseRequest(id: string, requestId: string): Input
-  /** Explains a message of the program that would mislead; undefined for any other. */
-  explain(words: string): Explained | undefined
+  /**
+   * Explains a message of the program that would mislead, or that does not say what to do; undefined for any other.
+   * @param reason why it did not start, as the event `turn_result` has it
+   */
+  explain(words: string, reason?: string): Explained | undefined
   /** One line of the journal → what it says. Never throws; what it does not know becomes `unknown`. */
   decode(line: string): EventBody[]
 }

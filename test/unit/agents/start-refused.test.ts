@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { type TestContext, test } from 'node:test'
+import type { Agent } from '../../../src/agents/agent.ts'
+import { agentFolder } from '../../../src/agents/folder.ts'
+import { explainEnd } from '../../../src/agents/own-words.ts'
+import { emptySnapshot, reduce } from '../../../src/agents/reduce.ts'
+import { claude } from '../../../src/agents/runtimes/claude/index.ts'
+import type { Event } from '../../../src/protocol/index.ts'
+import { tempDir } from '../../support/temp.ts'
+
+/** How an agent is said to have failed that gave this result and wrote this to stderr. */
+function failure(t: TestContext, result: object, stderr = '') {
+  const folder = agentFolder(tempDir(t))
+  writeFileSync(folder.stderr, stderr)
+  const lines = [{ type: 'result', subtype: 'error_during_execution', is_error: true, ...result }].flatMap(
+    (line) => claude.decode(JSON.stringify(line)),
+  )
+  const snapshot = emptySnapshot('0')
+  const events = [{ kind: 'process_started', run: 1 }, ...lines, { kind: 'process_exited', run: 1, code: 1 }]
+  for (const event of events) reduce(snapshot, event as Event, 'i', '0')
+  explainEnd(snapshot, { folder, runtime: claude, run: { program: '/c' } } as unknown as Agent)
+  assert.equal(snapshot.state, 'failed')
+  return snapshot.failure
+}
+
+test('the reason that Claude Code gives for not starting decides, whatever else was written to stderr', (t) => {
+  const asRoot = failure(
+    t,
+    { errors: ['Refused.'], startup_failure_reason: 'bypass_root' },
+    'a wrapper speaks\n',
+  )
+  assert.match(asRoot?.message ?? '', /bypassPermissions as root/)
+  const folder = { errors: ['The folder is gone.'], startup_failure_reason: 'cwd_unavailable' }
+  const gone = failure(t, folder, 'a wrapper speaks\n')
+  assert.equal(gone?.message, 'The folder is gone.')
+  assert.match(gone?.remedy ?? '', /in a folder that exists/)
+})
+
+test('a reason that is not known here is named behind the words, and alone where there are none', (t) => {
+  const reason = { startup_failure_reason: 'moon_phase' }
+  assert.deepEqual(failure(t, { ...reason, errors: ['Not tonight.'] }), {
+    code: 'start_failed',
+    message: 'Not tonight. (moon_phase)',
+  })
+  assert.equal(failure(t, reason, 'error: no moon\n')?.message, 'no moon (moon_phase)')
+  assert.match(failure(t, reason)?.message ?? '', /ended before it was ready \(moon_phase\)/)
+  assert.equal(failure(t, { startup_failure_reason: 'toString', errors: ['x'] })?.message, 'x (toString)')
+})
+
+test('without a reason stderr speaks, and the result where there is nothing on stderr', (t) => {
+  assert.equal(failure(t, { errors: ['said'] }, 'written\n')?.message, 'written')
+  assert.equal(failure(t, { errors: ['said'] })?.message, 'said')
+})
