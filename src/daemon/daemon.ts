@@ -6,6 +6,7 @@ import { claude } from '../agents/runtimes/claude/index.ts'
 import type { DaemonConfig } from '../config/config.ts'
 import { childEnvironment } from '../config/environment.ts'
 import type { StatePaths } from '../config/paths.ts'
+import { toldEnvironment } from '../config/told-environment.ts'
 import { Link } from '../link/link.ts'
 import { Outbox } from '../link/outbox.ts'
 import { sleep, systemClock } from '../platform/clock.ts'
@@ -45,7 +46,6 @@ import { Statuses } from './statuses.ts'
 import { tellCopied, tellSuperseded } from './tell-copied.ts'
 import { tellForeign } from './tell-foreign.ts'
 import { tellNewMachine } from './tell-new-machine.ts'
-import { toldEnvironment } from './told-environment.ts'
 import { UpdateHealth } from './update-health.ts'
 import { Upkeep } from './upkeep.ts'
 
@@ -207,7 +207,7 @@ export class Daemon {
       graceS: config.stop_grace_s,
       logger,
     })
-    tellNewMachine(this.#machine, paths, logger)
+    tellNewMachine(this.#machine, paths, this.#health, logger)
     tellCopied(this.#machine, paths, this.#health, logger, this.#startedAt)
     if (this.#machine.damaged) this.#damagedAt(this.#machine.damaged)
     this.#agents.adopt()

@@ -115,6 +115,7 @@ export const HealthProblemCode = z.enum([
   'state_damaged',
   'state_read_only',
   'state_copied',
+  'new_identity',
   'update_failed',
   'crash_loop',
   'agents_of_another_user',

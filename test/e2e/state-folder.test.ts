@@ -69,6 +69,22 @@ for (const [what, deed, words] of deeds)
     assert.ok(lives(keptPid))
   })
 
+test('a daemon that is the first on its state folder says so in `status` where agents from before run on', async (t) => {
+  const { stage, daemon, state, keptPid } = await working(t)
+  t.after(() => lives(keptPid) && process.kill(keptPid, 'SIGKILL'))
+  const status = async () => {
+    const { log, ended } = stage.run(['status', '--state-dir', state])
+    assert.equal(await ended, 0, log())
+    return log()
+  }
+  assert.doesNotMatch(await status(), /new identity/)
+  rmSync(state, { recursive: true })
+  assert.equal(await daemon.ended, 2, daemon.log())
+  await stage.daemon({ FOMULAR_STATE_DIR: state })
+  assert.match(await status(), /new identity, although agents from before run on/)
+  assert.ok(lives(keptPid))
+})
+
 test("a hub's folder that is deleted or moved under `up`: said in words, and nothing is made anew beneath it", async (t) => {
   const stage = await fakeStage(t)
   const hub = join(stage.state, 'hub')
