@@ -7,7 +7,8 @@ import type { Finding } from './render/finding.ts'
 import { isInteractive, print, printJson, stdoutColors } from './terminal.ts'
 
 const HELP = `
-Looks at everything a daemon needs, with the configuration a daemon would have here: same flags, same environment.
+Looks at everything a daemon needs, with the configuration a daemon would have here: same flags, same environment. Where
+a daemon runs, what it sees itself is what counts; where this shell differs from it, a line says how.
 Exit code 1 if something must be mended.
 ${WHICH}
 

@@ -226,7 +226,7 @@ test('the daemon from a terminal: status, doctor, logs, restart, stop', async (t
   assert.equal(doctor.code, 0)
   assert.match(
     doctor.text,
-    /✓ Node [\s\S]*✓ Claude Code [\d.]+ [\s\S]*✓ The daemon \(process \d+\) is connected to/,
+    /✓ Node [\s\S]*✓ The daemon sees: Claude Code [\d.]+ [\s\S]*✓ The daemon \(process \d+\) is connected to/,
   )
   assert.doesNotMatch(doctor.text, /✗/)
   await terminal.begin('fd logs -f -n 3')

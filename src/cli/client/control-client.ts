@@ -13,6 +13,8 @@ const ANSWER_MS = 15_000
 /** A status of ten thousand agents is a third of this. */
 const ANSWER_BYTES = 64 * 1024 * 1024
 const GLANCE_MS = 3000
+/** Programs are asked for their versions and logins. */
+const LOOK_MS = 30_000
 /** It asks the registry, over npm. */
 const REGISTRY_MS = 2 * 60_000
 
@@ -98,6 +100,11 @@ export class ControlClient {
 
   status(timeoutMs = ANSWER_MS): Promise<DaemonStatus> {
     return this.#call('GET', '/status', DaemonStatus, undefined, timeoutMs)
+  }
+
+  /** Has the daemon look at its machine, before its status is asked for. Whether it can is of no matter. */
+  async lookAnew(): Promise<void> {
+    await this.#call('POST', '/check', Nothing, undefined, LOOK_MS).catch(() => {})
   }
 
   /** Undefined of a daemon that does not answer at once, for whatever reason: one that is only looked at beside another. */

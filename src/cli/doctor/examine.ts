@@ -8,6 +8,7 @@ import type { Connected } from '../local.ts'
 import type { Finding } from '../render/finding.ts'
 import { checkAuthorities } from './authorities.ts'
 import { checkContainer } from './container.ts'
+import { daemonView } from './daemon-view.ts'
 import { checkNode, checkNpm } from './node.ts'
 import { checkRuntime } from './runtime.ts'
 import { checkLink, checkServer } from './server.ts'
@@ -27,6 +28,8 @@ export async function examine(
   })
   concealKey(config instanceof UserError ? undefined : config.key)
   const inherited = childEnvironment(env)
+  // What it has seen last may be minutes old, and mended.
+  await client.lookAnew()
   const daemon = await client.status().catch((error: unknown) => {
     if (error instanceof UserError) return error
     throw error
@@ -36,10 +39,10 @@ export async function examine(
   const findings = await Promise.all([
     [checkNode()],
     checkNpm(env),
-    checkRuntime(inherited),
+    checkRuntime(inherited, running),
     checkFolder(paths),
     checkLock(paths, running),
-    checkDisk(paths),
+    running?.machine.problems.some(({ code }) => code.startsWith('disk_')) ? [] : checkDisk(paths),
     checkStrays(paths, running !== undefined),
     checkService(running?.pid),
     checkContainer(paths.dir, running?.pid),
@@ -48,6 +51,7 @@ export async function examine(
       config instanceof UserError ? undefined : config.ca_file,
     ),
     checkConnection(config, daemon, chosen),
+    running ? daemonView(running) : [],
   ])
   return findings.flat()
 }

@@ -2,46 +2,57 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { probe } from '../../agents/runtimes/claude/probe.ts'
 import { homeOf } from '../../config/home.ts'
+import type { Runtime } from '../../protocol/index.ts'
 import { isWritable } from '../../update/layout.ts'
+import type { DaemonStatus } from '../client/control-client.ts'
 import type { Finding } from '../render/finding.ts'
 import { runtimeText } from '../render/machine.ts'
+import { compareRuntimes } from './shell-view.ts'
 
 const LOG_IN = 'Run `claude` on this machine and use /login, or set ANTHROPIC_API_KEY for the daemon.'
+/** What the daemon's problems say of a runtime. */
+const TOLD = ['runtime_missing', 'runtime_too_old', 'runtime_broken', 'not_logged_in', 'login_expired']
 
-/** Claude Code and its login, as the daemon looks for them. @param env what an agent would inherit */
-export async function checkRuntime(env: NodeJS.ProcessEnv): Promise<Finding[]> {
-  const runtime = await probe({ env })
-  const { found, problem, login } = runtime
-  if (!found || problem !== undefined)
-    return [
-      {
-        check: 'claude',
-        level: 'error',
-        message: found ? (problem ?? '') : 'Claude Code is not to be found.',
-        ...(!found && problem !== undefined && { remedy: problem }),
-      },
-    ]
-  const message = runtimeText(runtime)
-  if (login === 'logged_out' || login === 'expired')
-    return [{ check: 'claude', level: 'error', message, remedy: LOG_IN }]
+/**
+ * Claude Code and its login. Those that the daemon sees are what counts; without one, those that it would find.
+ * @param env what an agent would inherit of this shell
+ */
+export async function checkRuntime(env: NodeJS.ProcessEnv, daemon?: DaemonStatus): Promise<Finding[]> {
+  const here = await probe({ env })
+  const there = daemon?.machine.runtimes.find(({ name }) => name === here.name)
+  if (!daemon || !there) {
+    const found = judge(here)
+    return found[0]?.level === 'ok' ? [...found, ...checkConversations(env)] : found
+  }
+  const told = daemon.machine.problems.some(({ code }) => TOLD.includes(code))
+  const found = judge(there).filter(({ level }) => !told || level === 'warning')
+  return [
+    ...found.map((finding): Finding => ({ ...finding, seen_by: 'daemon' })),
+    ...compareRuntimes(there, here, daemon.environment, env),
+  ]
+}
+
+function judge(runtime: Runtime): Finding[] {
+  const { found, problem, login, passed_over = [] } = runtime
+  const finding = (level: Finding['level'], message: string, remedy?: string): Finding[] => [
+    { check: 'claude', level, message, ...(remedy !== undefined && { remedy }) },
+  ]
+  if (!found) return finding('error', 'Claude Code is not to be found.', problem)
+  if (problem !== undefined) return finding('error', problem)
+  const text = runtimeText(runtime)
+  if (login === 'logged_out' || login === 'expired') return finding('error', text, LOG_IN)
   if (login === 'unknown')
-    return [
-      {
-        check: 'claude',
-        level: 'warning',
-        message,
-        remedy: `It does not say whether somebody is logged in. ${LOG_IN}`,
-      },
-    ]
-  const passedOver = runtime.passed_over?.map(
-    (other): Finding => ({
-      check: 'claude',
-      level: 'warning',
-      message: `${other.path} comes first and cannot be used: ${other.problem}`,
-      remedy: 'Repair or remove it. Until then, agents use the one above.',
-    }),
-  )
-  return [{ check: 'claude', level: 'ok', message }, ...(passedOver ?? []), ...checkConversations(env)]
+    return finding('warning', text, `It does not say whether somebody is logged in. ${LOG_IN}`)
+  return [
+    ...finding('ok', text),
+    ...passed_over.flatMap((other) =>
+      finding(
+        'warning',
+        `${other.path} comes first and cannot be used: ${other.problem}`,
+        'Repair or remove it. Until then, agents use the one above.',
+      ),
+    ),
+  ]
 }
 
 /** Claude Code says nothing where it cannot keep a conversation, until that is to be resumed. */

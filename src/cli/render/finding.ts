@@ -5,9 +5,15 @@ import { clean } from './clean.ts'
 export interface Finding {
   /** Stable, for programs. */
   check: string
-  level: 'ok' | 'warning' | 'error'
+  level: 'ok' | 'info' | 'warning' | 'error'
   message: string
   remedy?: string
+  /** What the daemon that runs has found, not this command. */
+  seen_by?: 'daemon'
+  /** Of a problem that the daemon reports: its code, since when, and when it is expected to pass (ISO 8601). */
+  code?: string
+  since?: string
+  until?: string
   /** Where the authorities that servers are checked by are (`node`: its own, `system`: the keychain), and how many. */
   authorities?: { path: string; certificates?: number }[]
   /** Processes that `--fix` ends. */
@@ -27,9 +33,9 @@ export interface Stray {
 }
 
 export function findingText(
-  { level, message, remedy }: Finding,
+  { level, message, remedy, seen_by }: Finding,
   { green, yellow, red, dim }: Colors,
 ): string {
-  const mark = { ok: green('✓'), warning: yellow('!'), error: red('✗') }[level]
-  return `${mark} ${clean(message)}${remedy === undefined ? '' : dim(`\n  → ${clean(remedy)}`)}`
+  const mark = { ok: green('✓'), info: dim('·'), warning: yellow('!'), error: red('✗') }[level]
+  return `${mark} ${seen_by ? 'The daemon sees: ' : ''}${clean(message)}${remedy === undefined ? '' : dim(`\n  → ${clean(remedy)}`)}`
 }

@@ -1,0 +1,50 @@
+import { type ToldEnvironment, toldEnvironment } from '../../config/told-environment.ts'
+import type { Runtime } from '../../protocol/index.ts'
+import type { Finding } from '../render/finding.ts'
+import { runtimeText } from '../render/machine.ts'
+
+const REMEDY =
+  'Agents have what the daemon has. Where they need what this shell has, set it in the environment of the daemon and restart that.'
+
+/**
+ * Says where this shell would find another runtime or login than the daemon does, and which variables may be why.
+ * @param told the daemon's environment; undefined of an older one
+ * @param env what an agent would inherit of this shell
+ */
+export function compareRuntimes(
+  there: Runtime,
+  here: Runtime,
+  told: ToldEnvironment | undefined,
+  env: NodeJS.ProcessEnv,
+): Finding[] {
+  const differences = told === undefined ? [] : compare(told, toldEnvironment(env), there.path !== here.path)
+  const because = differences.length === 0 ? '' : ` Its environment differs: ${differences.join('; ')}.`
+  if (runtimeText(there) !== runtimeText(here))
+    return [
+      {
+        check: 'environment',
+        level: 'warning',
+        message: `This shell sees something else than the daemon: ${runtimeText(here)}.${because}`,
+        remedy: REMEDY,
+      },
+    ]
+  if (because === '') return []
+  const message = `The daemon and this shell find the same Claude Code.${because}`
+  return [{ check: 'environment', level: 'info', message }]
+}
+
+/** @param paths whether the folders of programs matter, which differ nearly always */
+function compare(daemon: ToldEnvironment, shell: ToldEnvironment, paths: boolean): string[] {
+  const names = [...new Set([...Object.keys(daemon.variables), ...Object.keys(shell.variables)])]
+  const value = (text: string | undefined) => text ?? 'not set'
+  const differing = names
+    .filter((name) => (name !== 'PATH' || paths) && daemon.variables[name] !== shell.variables[name])
+    .map((name) => `${name} is ${value(daemon.variables[name])} there, ${value(shell.variables[name])} here`)
+  const only = (logins: string[], others: string[], where: string) =>
+    logins.filter((name) => !others.includes(name)).map((name) => `${name} is set only ${where}`)
+  return [
+    ...differing,
+    ...only(daemon.logins, shell.logins, 'there'),
+    ...only(shell.logins, daemon.logins, 'here'),
+  ]
+}
