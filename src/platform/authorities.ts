@@ -1,9 +1,8 @@
-import { readdirSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import * as tls from 'node:tls'
 import { reasonOf } from './errors.ts'
 import { fingerprint } from './files.ts'
-import { readAtMost } from './read-at-most.ts'
 
 /** Bundles of Debian and Alpine, Red Hat, SUSE, and BSD: the first that exists counts. */
 const BUNDLES = [
@@ -53,7 +52,7 @@ export function systemAuthorities(env: NodeJS.ProcessEnv): Authorities {
   const reads = places.map(({ path, folder }) => ({ path, ...(folder ? readFolder(path) : read(path)) }))
   const keychain = process.platform === 'darwin' ? readKeychain() : undefined
   if (keychain) reads.push(keychain)
-  const certificates = [...new Set(reads.flatMap(({ found }) => found.map(plain)))]
+  const certificates = [...new Set(reads.flatMap(({ found }) => found))]
   return {
     certificates: certificates.slice(0, MOST_CERTIFICATES),
     sources: reads.map(({ path, found, problem }) => ({
@@ -94,9 +93,11 @@ interface Read {
 
 function read(path: string): Read {
   try {
+    const stat = statSync(path)
     // From a pipe, nothing may ever come.
-    if (!statSync(path).isFile()) throw new Error('it is no file')
-    const found = readAtMost(path, FILE_BYTES).text.match(CERTIFICATE) ?? []
+    if (!stat.isFile()) throw new Error('it is no file')
+    if (stat.size > FILE_BYTES) throw new Error(`it is longer than ${FILE_BYTES} bytes`)
+    const found = readFileSync(path, 'latin1').match(CERTIFICATE) ?? []
     return { found, ...(found.length === 0 && { problem: 'it has no certificate in it' }) }
   } catch (error) {
     return { found: [], problem: reasonOf(error) }
@@ -129,12 +130,6 @@ function readKeychain(): (Read & { path: string }) | undefined {
 /** Missing in older Nodes. */
 const getCACertificates = () =>
   (tls as { getCACertificates?: (type: 'default' | 'system') => string[] }).getCACertificates
-
-/** One form for all, so that the same certificate is the same text. */
-export const plain = (pem: string) => {
-  const base64 = pem.replace(/-----[A-Z0-9 ]+-----|\s/g, '')
-  return `-----BEGIN CERTIFICATE-----\n${base64.replace(/.{64}(?=.)/g, '$&\n')}\n-----END CERTIFICATE-----`
-}
 
 function fingerprintOf(path: string): string {
   try {

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContext } from 'node:tls'
-import { nodeAuthorities, plain, systemAuthorities, systemFingerprint } from './authorities.ts'
+import { nodeAuthorities, systemAuthorities, systemFingerprint } from './authorities.ts'
 
 /** Whose certificates a connection takes. */
 export interface Trust {
@@ -24,8 +24,7 @@ function contextFor(ca: string, env: NodeJS.ProcessEnv): SecureContext {
   const key = `${systemFingerprint(env)}\n${ca}`
   const known = contexts.get(key)
   if (known) return known
-  const own = nodeAuthorities().map(plain)
-  const all = [...new Set([...own, ...systemAuthorities(env).certificates])]
+  const all = [...new Set([...nodeAuthorities(), ...systemAuthorities(env).certificates])]
   const context = makeContext(all, ca)
   const [oldest] = contexts.keys()
   if (contexts.size === MOST_CONTEXTS && oldest !== undefined) contexts.delete(oldest)
