@@ -7,8 +7,9 @@ import { answerHint, permissionText } from '../render/permission.ts'
 import { isInteractive, note, printJson, stdoutColors, write } from '../terminal.ts'
 import { ANSWERED, ask } from './ask.ts'
 
-/** Time for a request's event to arrive after the status that announces it. */
-const EVENT_MS = 1000
+/** Time for a request's event to arrive after the status that announces it, in ms: of a request made before, and while, the agent is watched. */
+const KNOWN_MS = 1000
+const NEW_MS = 5000
 
 export interface ViewOptions {
   json?: boolean | undefined
@@ -29,6 +30,7 @@ export class View {
   /** Requests that a status announced before their events, and whether these may still come. */
   readonly #announced = new Map<string, boolean>()
   #pending: PermissionRequest[] = []
+  #patienceMs = KNOWN_MS
   #asking: { request: PermissionRequest; gone: AbortController; done: Promise<void> } | undefined
   /** What came while a question was on the screen. */
   #held: string[] = []
@@ -63,6 +65,7 @@ export class View {
     }
     if (this.#asking && !this.#isPending(this.#asking.request.request_id)) this.#asking.gone.abort(ANSWERED)
     this.#askNext()
+    this.#patienceMs = NEW_MS
   }
 
   connection(problem: UserError | undefined) {
@@ -118,7 +121,7 @@ export class View {
     setTimeout(() => {
       this.#announced.set(request_id, false)
       this.#askNext()
-    }, EVENT_MS)
+    }, this.#patienceMs)
     return true
   }
 
