@@ -248,7 +248,7 @@ export class Conversation {
         ? undefined
         : `${event.num_turns} turn${event.num_turns === 1 ? '' : 's'}`,
       event.duration_ms === undefined ? undefined : duration(event.duration_ms),
-      event.total_cost_usd === undefined ? undefined : `${dollars(event.total_cost_usd)} so far`,
+      event.total_cost_usd === undefined ? undefined : `${dollars(event.total_cost_usd)} in this session`,
     ].filter((fact) => fact !== undefined)
     const rest = dim(facts.length > 0 ? ` (${facts.join(', ')})` : '')
     if (event.interrupted) return `${yellow('■ interrupted')}${rest}`

@@ -59,7 +59,7 @@ I run them.
     5
     6
     … 2 more lines
-✓ done (2 turns, 3.2 s, $0.0123 so far)
+✓ done (2 turns, 3.2 s, $0.0123 in this session)
 -- ended with code 0
 `,
   )
