@@ -79,11 +79,52 @@ function detailOf({ exit_code, output }: Of<'hook'>) {
   return detail !== '' && { detail: shorten(detail, MESSAGE_CHARS) }
 }
 
-/** Returns the problems for a status, including hooks that have been running too long. */
-export function problemsOf({ problems = [], hooks = [] }: Snapshot, now: number): AgentProblem[] {
+/** Try from which on a request to the model's service that fails again and again is a problem. */
+const MANY_TRIES = 3
+/** How long a try may take before a service that says nothing is no longer reported as failing. */
+const TRY_MS = 60_000
+
+/** Takes in that the model's service failed and is tried again. @returns whether the problems have changed */
+export function retrySeen(snapshot: Snapshot, event: Of<'retry'>, now: string): boolean {
+  if (event.attempt < MANY_TRIES) return false
+  const { attempt, max_retries, status, error } = event
+  const said = error === 'unknown' ? '' : (error ?? '')
+  const why = [status === undefined ? '' : `HTTP ${status}`, said].filter((part) => part !== '')
+  if (why.length === 0) why.push('the service cannot be reached')
+  const tries = `try ${attempt}${max_retries === undefined ? '' : ` of ${max_retries}`}`
+  const until = Date.parse(now) + Math.max(0, event.delay_ms ?? 0) + TRY_MS
+  snapshot.retry = {
+    until: new Date(Math.min(until, LAST_MS)).toISOString(),
+    detail: shorten([...why, tries].join(', '), MESSAGE_CHARS),
+  }
+  return true
+}
+
+/** The latest time that a Date can have. */
+const LAST_MS = 8.64e15
+
+/** Events that say nothing of whether the model has answered. */
+const BESIDE: Event['kind'][] = ['retry', 'hook', 'prompt_state', 'user', 'reply', 'background_tasks', 'task']
+
+/** Forgets a failing service once something else comes. @returns whether the problems have changed */
+export function retryOver(snapshot: Snapshot, { kind }: Event): boolean {
+  if (snapshot.retry === undefined || BESIDE.includes(kind)) return false
+  snapshot.retry = undefined
+  return true
+}
+
+/** Returns the problems for a status, including hooks that have been running too long and a service that fails. */
+export function problemsOf(
+  { problems = [], hooks = [], retry, model }: Snapshot,
+  now: number,
+): AgentProblem[] {
+  const failing = retry && now < Date.parse(retry.until)
   const slow = hooks.filter(({ since }) => now - Date.parse(since) >= HOOK_IS_SLOW_MS)
   return [
     ...problems,
+    ...(failing
+      ? [{ kind: 'model', name: model ?? 'service', status: 'retrying', detail: retry.detail }]
+      : []),
     ...slow.map(({ name, since }) => ({ kind: 'hook', name, status: 'running', detail: `since ${since}` })),
   ]
 }

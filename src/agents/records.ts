@@ -103,6 +103,8 @@ export const Snapshot = z.object({
   problems: z.optional(z.array(AgentProblem)),
   /** Hooks under way. */
   hooks: z.optional(z.array(z.object({ id: z.string(), name: z.string(), since: z.string() }))),
+  /** The model's service fails: until when that is likely, and how. */
+  retry: z.optional(z.object({ until: z.string(), detail: z.string() })),
   /** The newest replies of the agent, for commands that are asked about again. */
   replies: z.array(
     z.object({

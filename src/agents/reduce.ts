@@ -1,7 +1,15 @@
 import type { Event, Exit, PermissionRequest } from '../protocol/index.ts'
 import { backgroundTasks } from './background.ts'
 import { costAfter, settleCosts } from './costs.ts'
-import { hookSeen, serversSeen, startRefusal, turnFailure, turnFailureOf } from './faults.ts'
+import {
+  hookSeen,
+  retryOver,
+  retrySeen,
+  serversSeen,
+  startRefusal,
+  turnFailure,
+  turnFailureOf,
+} from './faults.ts'
 import { hasEnded, isInTurn, type Stimulus, step } from './lifecycle.ts'
 import type { Snapshot } from './records.ts'
 
@@ -60,6 +68,11 @@ export function reduce(
   initializeId: string | undefined,
   now: string,
 ): boolean {
+  const recovered = retryOver(snapshot, event)
+  return takeIn(snapshot, event, initializeId, now) || recovered
+}
+
+function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefined, now: string): boolean {
   switch (event.kind) {
     case 'process_started':
       Object.assign(snapshot, {
@@ -113,6 +126,8 @@ export function reduce(
         recovered
       )
     }
+    case 'retry':
+      return retrySeen(snapshot, event, now)
     case 'hook':
       return hookSeen(snapshot, event, now)
     case 'prompt_rejected':

@@ -33,10 +33,10 @@ export const TurnFailure = z.object({
 export type TurnFailure = z.infer<typeof TurnFailure>
 
 export const AgentProblem = z.object({
-  /** `mcp_server`, `hook`, `program`; more may come. */
+  /** `mcp_server`, `hook`, `program`, `model`; more may come. */
   kind: z.string(),
   name: z.string(),
-  /** In the runtime's words, such as `failed`, `needs-auth`, `pending`; of a hook `failed`, `cancelled` or `running`; of a program `deleted`. */
+  /** In the runtime's words, such as `failed`, `needs-auth`, `pending`; of a hook `failed`, `cancelled` or `running`; of a program `deleted`; of a model `retrying`. */
   status: z.string(),
   /** Its own last words, shortened. */
   detail: z.optional(z.string()),

@@ -39,6 +39,38 @@ const hook = (rest: object): Body => ({
 })
 const servers = (...mcp_servers: object[]): Body => ({ kind: 'session', session_id: 's', mcp_servers })
 
+test("a model's service that fails again and again is a problem until it answers, or nothing is heard of it", () => {
+  const retry = (attempt: number): Body => ({
+    kind: 'retry',
+    attempt,
+    max_retries: 10,
+    delay_ms: 30_000,
+    status: 401,
+    error: 'authentication_failed',
+  })
+  assert.deepEqual(problemsOf(after(retry(1), retry(2)), NOW), [])
+  const failing = after(
+    { kind: 'session', session_id: 's', model: 'opus' },
+    retry(7),
+    hook({ outcome: 'success' }),
+  )
+  const detail = 'HTTP 401, authentication_failed, try 7 of 10'
+  const problem = { kind: 'model', name: 'opus', status: 'retrying', detail }
+  assert.deepEqual(problemsOf(failing, NOW), [problem])
+  assert.deepEqual(problemsOf(failing, NOW + 89_000), [problem])
+  assert.deepEqual(problemsOf(failing, NOW + 91_000), [])
+  const silent = problemsOf(after({ ...retry(3), status: undefined, error: 'unknown' }), NOW)
+  assert.equal(silent[0]?.detail, 'the service cannot be reached, try 3 of 10')
+  for (const over of [
+    { kind: 'text', text: 'hello' },
+    failed(),
+    idle,
+    { kind: 'process_started', run: 2 },
+  ] as Body[])
+    assert.deepEqual(problemsOf(after(retry(7), over), NOW), [], over.kind)
+  assert.doesNotThrow(() => after({ ...retry(7), delay_ms: 1e300 }))
+})
+
 test('a turn that failed is told of until the next one begins', () => {
   assert.deepEqual(after(failed(), idle).turn_failed, {
     outcome: 'error',
