@@ -132,11 +132,11 @@ const TEAR_STARTS = 256
 
 /**
  * A full disk takes the beginning of a line only; when there is room again the agent goes on with its next line, in the
- * same one. That next line counts.
+ * same one. A wrapper's words may stand before the first line without a newline. What follows either counts.
  * @returns undefined for a line that is whole, or has nothing whole in it that the runtime would say
  */
 function behindTear(text: string, runtime: (line: string) => EventBody[]): EventBody[] | undefined {
-  if (text.length > TEAR_BYTES || !text.startsWith('{') || !text.endsWith('}')) return undefined
+  if (text.length > TEAR_BYTES || !text.endsWith('}')) return undefined
   for (let at = 1, n = 0; n < TEAR_STARTS; n++, at++) {
     at = text.indexOf('{"', at)
     if (at === -1) return undefined
@@ -146,7 +146,7 @@ function behindTear(text: string, runtime: (line: string) => EventBody[]): Event
     // The end of a torn line may be an object that was somewhere within it.
     if (bodies.every(({ kind }) => kind === 'unknown' || kind === 'unreadable')) continue
     const torn = Buffer.from(text.slice(0, at))
-    return [unreadable('torn', torn.length, torn), ...bodies]
+    return [unreadable(text.startsWith('{') ? 'torn' : 'not_json', torn.length, torn), ...bodies]
   }
   return undefined
 }

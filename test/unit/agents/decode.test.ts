@@ -46,7 +46,7 @@ test('a line that grows beyond a frame when it is passed on arrives as unreadabl
   )
 })
 
-test('a line that a full disk cut off, and the agent’s next one behind it: told as torn, and the next one counts', () => {
+test('a line that a full disk cut off, and the agent’s next one behind it, or one behind a wrapper’s words: both are told of, and the whole one counts', () => {
   const whole =
     '{"type":"system","subtype":"session_state_changed","state":"idle","uuid":"u","session_id":"s"}'
   const torn = '{"type":"assistant","message":{"id":"m","content":[{"type":"text","text":"ha'
@@ -54,6 +54,11 @@ test('a line that a full disk cut off, and the agent’s next one behind it: tol
     { kind: 'unreadable', reason: 'torn', bytes: torn.length, text: torn, offset: 0, index: 0 },
     { kind: 'state', state: 'idle', offset: 0, index: 1 },
   ])
+  const banner = 'Now using node v22 {lts} '
+  assert.deepEqual(
+    events(banner + whole).map((event) => (event.kind === 'unreadable' ? event.reason : event.kind)),
+    ['not_json', 'state'],
+  )
   // An object that is whole by chance is no line.
   const middle = '{"type":"assistant","message":{"id":"m","content":[{"type":"text","text":"half"}'
   assert.deepEqual(
