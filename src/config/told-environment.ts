@@ -32,5 +32,5 @@ export function toldEnvironment(env: NodeJS.ProcessEnv): ToldEnvironment {
   }
 }
 
-/** An address may have one in it. */
-const withoutPassword = (text: string) => text.replace(/\/\/[^/@]*@/, '//')
+/** An address may have one in it, up to the last "@" before its path. */
+const withoutPassword = (text: string) => text.replace(/\/\/[^/?#]*@/, '//')

@@ -30,6 +30,7 @@ export async function proxyAgent(url: string, env: NodeJS.ProcessEnv): Promise<A
   const proxy = proxyFor(url, env)
   if (!proxy) return undefined
   const parsed = parse(proxy)
+  refuseUndecodable(parsed)
   if (!['http:', 'https:'].includes(parsed.protocol))
     throw unusable(
       `the proxy ${parsed.protocol}//${parsed.host} is of a kind that cannot be used; http: and https: can`,
@@ -47,8 +48,20 @@ function parse(proxy: string): URL {
   }
 }
 
-const unusable = (message: string) =>
-  new UserError('proxy_unusable', message, {
-    remedy: 'Set HTTPS_PROXY to http://HOST:PORT (it comes before ALL_PROXY), or name this host in NO_PROXY.',
-    exitCode: 2,
-  })
+/** The library decodes both once it has a socket, whose later error nobody would handle. */
+function refuseUndecodable({ username, password }: URL) {
+  try {
+    decodeURIComponent(username)
+    decodeURIComponent(password)
+  } catch {
+    throw unusable(
+      'the name or password in the address of the proxy is not percent-encoded',
+      'Encode it in HTTPS_PROXY: write each "%" as %25.',
+    )
+  }
+}
+
+const unusable = (
+  message: string,
+  remedy = 'Set HTTPS_PROXY to http://HOST:PORT (it comes before ALL_PROXY), or name this host in NO_PROXY.',
+) => new UserError('proxy_unusable', message, { remedy, exitCode: 2 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { proxyFor } from '../../../src/platform/proxy.ts'
+import { proxyAgent, proxyFor } from '../../../src/platform/proxy.ts'
 
 const HTTPS_PROXY = 'http://proxy:3128'
 
@@ -83,4 +83,15 @@ test('NO_PROXY names hosts in all their forms', () => {
       direct,
       `${NO_PROXY} for ${url}`,
     )
+})
+
+test('a proxy whose name or password cannot be decoded is refused, without its password', async () => {
+  for (const login of ['name:100%', 'name:a%zzb', '100%:word', 'name:%ff'])
+    await assert.rejects(
+      proxyAgent('wss://server/', { HTTPS_PROXY: `http://${login}@proxy:3128` }),
+      ({ message, remedy }: Error & { remedy?: string }) =>
+        /is not percent-encoded$/.test(message) && /%25/.test(remedy ?? '') && !message.includes('%'),
+      login,
+    )
+  assert.ok(await proxyAgent('wss://server/', { HTTPS_PROXY: 'http://name:100%25@proxy:3128' }))
 })

@@ -1,0 +1,12 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { toldEnvironment } from '../../../src/config/told-environment.ts'
+
+test('no part of a password in an address is told, whatever it has in it', () => {
+  for (const login of ['name:word', 'name:wo@rd', 'name@example.com:wo@rd@'])
+    assert.deepEqual(
+      toldEnvironment({ ANTHROPIC_BASE_URL: `https://${login}@api.example/v1/@here`, PATH: '/a@b:/c' })
+        .variables,
+      { PATH: '/a@b:/c', ANTHROPIC_BASE_URL: 'https://api.example/v1/@here' },
+    )
+})
