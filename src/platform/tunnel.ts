@@ -3,24 +3,43 @@ import type { Socket } from 'node:net'
 import { HttpsProxyAgent } from 'https-proxy-agent'
 import { systemCode } from './errors.ts'
 import { ProxyError } from './proxy-error.ts'
+import type { Trust } from './trust.ts'
 import { unreachable } from './unreachable.ts'
 
 type Target = Parameters<HttpsProxyAgent<string>['connect']>[1]
 
+/** Maximum time until a proxy has answered. A request has no socket until then, so its own timeout does not count. */
+const ANSWER_MS = 15_000
+
 /** Leads through a proxy. Where that one refuses, the request fails, and is not answered with the proxy's words. */
 export class Tunnel extends HttpsProxyAgent<string> {
+  readonly #answerMs: number
+
+  constructor(proxy: string, trust: Trust, answerMs = ANSWER_MS) {
+    super(proxy, trust)
+    this.#answerMs = answerMs
+  }
+
   override async connect(request: ClientRequest, target: Target): Promise<Socket> {
     const { host } = this.proxy
     let status: number | undefined
     request.once('proxyConnect', (answer: { statusCode: number }) => {
       status = answer.statusCode
     })
+    const patience = new AbortController()
+    const timer = setTimeout(() => patience.abort(), this.#answerMs)
+    // Of the one socket that is made below, before anything is waited for.
+    Object.assign(this.connectOpts, { signal: patience.signal })
     let socket: Socket
     try {
       socket = await super.connect(request, target)
     } catch (error) {
+      if (patience.signal.aborted)
+        throw new ProxyError(host, 'does not answer', { code: 'ETIMEDOUT', cause: error })
       const why = `cannot be used: ${unreachable(error as Error)}`
       throw new ProxyError(host, why, { code: systemCode(error), cause: error })
+    } finally {
+      clearTimeout(timer)
     }
     if (status === 200) return socket
     socket.destroy()
