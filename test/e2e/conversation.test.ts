@@ -332,7 +332,13 @@ test('after /clear an agent is in another session: that one is resumed, and the 
   const agent = await stage.start({ prompt: mock([{ text: 'old talk' }]) })
   await stage.eventually(agent, 'turn_result')
   const left = (await stage.agentIs(agent, 'idle')).session_id!
-  await turnOf(stage, agent, await prompt(stage, agent, '/clear'))
+  const clear = await prompt(stage, agent, '/clear')
+  // Older versions name no prompts in the result of a command.
+  await stage.eventually(
+    agent,
+    'prompt_state',
+    ({ prompt_id, state }) => prompt_id === clear && state === 'completed',
+  )
   await turnOf(stage, agent, await prompt(stage, agent, mock([{ text: 'new talk' }])))
   const open = (await stage.agentIs(agent, 'idle')).session_id!
   assert.notEqual(open, left)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import lt from 'semver/functions/lt.js'
 import type { AgentSpec, Event } from '../../src/protocol/index.ts'
 import { ASKING_MCP_SERVER } from '../support/asking-mcp-server.ts'
 import { type ClaudeStage, claudeStage } from '../support/claude-stage.ts'
@@ -34,6 +35,9 @@ const ADDRESS = {
   elicitationId: 'e-1',
 }
 
+/** Versions of Claude Code that know no addresses; 2.1.330 does. */
+const OLDER = lt(process.env.TEST_CLAUDE_VERSION ?? '2.1.332', '2.1.330')
+
 const asking = (params: object) => mock([{ tool: 'mcp__asks__ask', input: { params } }], [{ text: 'end' }])
 
 /** Has the agent's MCP server ask `params`, and returns the request and what the server was told in the end. */
@@ -55,7 +59,7 @@ async function elicit({ stage }: ClaudeStage, agent: string, params: object) {
   return { request, told }
 }
 
-test("an MCP server's form is shown, checked and filled in; it is declined and cancelled; so is an address", async (t) => {
+test("an MCP server's form is shown, checked and filled in; it is declined and cancelled", async (t) => {
   const staged = await claudeStage(t)
   const { stage } = staged
   await stage.hub()
@@ -102,8 +106,22 @@ test("an MCP server's form is shown, checked and filled in; it is declined and c
   const cancelled = await ask(FORM)
   await answer(cancelled.request.request_id, { action: 'cancel' })
   assert.deepEqual(await cancelled.told(), { action: 'cancel' })
+})
 
-  const address = await ask(ADDRESS)
+test("an MCP server's address to open is shown and accepted; a version that knows none tells the server", async (t) => {
+  const staged = await claudeStage(t)
+  const { stage } = staged
+  await stage.hub()
+  await stage.daemon()
+  const agent = await stage.start(SPEC)
+  if (OLDER) {
+    const sent = await stage.command(agent, 'prompt', { content: asking(ADDRESS) })
+    assert.equal(sent.state, 'succeeded', JSON.stringify(sent))
+    const { content } = await stage.eventually(agent, 'tool_result')
+    assert.match(JSON.stringify(content), /does not support|unsupported|invalid/i)
+    return
+  }
+  const address = await elicit(staged, agent, ADDRESS)
   assert.equal(address.request.form?.url, ADDRESS.url)
   const shown = stage.run(['agent', 'show', agent])
   assert.equal(await shown.ended, 0, shown.log())

@@ -24,7 +24,7 @@ export function compareRuntimes(
       {
         check: 'environment',
         level: 'warning',
-        message: `This shell sees something else than the daemon: ${runtimeText(here)}.${because}`,
+        message: `This shell sees something else than the daemon: ${runtimeText(here).replace(/\.$/, '')}.${because}`,
         remedy: REMEDY,
       },
     ]

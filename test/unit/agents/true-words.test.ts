@@ -62,6 +62,7 @@ test('the refusal of root says what was given, and what to do', (t) => {
     /Start an agent with/,
   )
   assert.equal(claude.explain('Some other trouble'), undefined)
+  assert.match(claude.explain('Invalid proxy URL in HTTPS_PROXY: x')?.remedy ?? '', /complete URL/)
 })
 
 test("code 127 comes with the program's own words, or says what it means", (t) => {

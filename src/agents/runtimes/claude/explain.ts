@@ -48,9 +48,13 @@ const REMEDIES: Record<string, string> = {
   temp_dir_unusable: 'Give the agent another folder for temporary files (--env TMPDIR=/path).',
 }
 
+/** Older versions, such as 2.1.260, give no name for it. */
+const INVALID_PROXY = /^Invalid proxy URL\b/
+
 export function explain(words: string, reason?: string): Explained | undefined {
   const found = EXPLAINED.find(([pattern]) => pattern.test(words.slice(0, MESSAGE_CHARS)))?.[1]
   if (found || reason === 'bypass_root') return found ?? AS_ROOT
-  const remedy = known(REMEDIES, reason)
+  const name = reason ?? (INVALID_PROXY.test(words) ? 'proxy_invalid' : undefined)
+  const remedy = known(REMEDIES, name)
   return remedy === undefined || words === '' ? undefined : { message: words, remedy }
 }
