@@ -83,10 +83,9 @@ export class Agent {
     this.#waiters = new Waiters(context.clock)
     this.inbox = new Inbox(folder)
     this.journal = new Journal(folder.journal)
-    const size = this.journal.size()
-    const cursor = readCursor(folder.cursor, size)
     this.generations = new Generations(folder.generations, this.journal)
-    this.contact = new Contact(cursor?.apart, size)
+    const cursor = readCursor(folder.cursor, this.journal)
+    this.contact = new Contact(cursor?.apart, this.journal)
     this.acked = cursor?.acked ?? 0
     this.begin = cursor?.begin ?? 0
     this.#snapshot = cursor?.snapshot ?? emptySnapshot(this.#now())

@@ -1,13 +1,12 @@
-import { randomUUID } from 'node:crypto'
-import { existsSync, renameSync, rm, rmSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
 import { ensurePrivateDir, writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
 import type { AgentSpec, CommandOf } from '../protocol/index.ts'
 import { abandon, isKept } from './abandon.ts'
 import { Agent, type AgentContext } from './agent.ts'
 import { checkCwd, checkRoom, runtimeOf } from './checks.ts'
+import { Discards } from './discards.ts'
 import { checkProcesses, endUnlaunched, GRACE_S, type StopOptions, stop, sweep } from './end.ts'
 import { CommandFailure } from './failure.ts'
 import { makeFolder, namesIn } from './folder.ts'
@@ -60,6 +59,7 @@ export class Agents {
   /** Agents that are being started anew, with the session their process will work in. */
   readonly #resuming = new Map<Agent, { sessionId: string; settled: Promise<unknown> }>()
   readonly #unseen: Unseen
+  readonly #discards: Discards
   #closed = false
 
   constructor(options: AgentsOptions) {
@@ -73,6 +73,7 @@ export class Agents {
       resume: (agent) => this.resume(agent, undefined),
     })
     this.#unseen = new Unseen({ clock, logger, restarts: this.#restarts })
+    this.#discards = new Discards(options)
     this.#watching = new Watching({ clock, logger, grown: (agent) => this.#options.grown(agent) })
   }
 
@@ -144,7 +145,7 @@ export class Agents {
 
     const record: SpecRecord = { version: 1, agent_id, command_id, created_at: this.#now(), spec }
     const run = firstRun(record, program)
-    const folder = makeFolder(this.#options.dir, record, run)
+    const folder = makeFolder(this.#options.dir, record, run, (dir) => void this.#discards.discard(dir))
     const begin = async () => {
       const agent = this.#open(new Agent(folder, record, run, runtime, this.#context()))
       await this.#launches.add(agent)
@@ -232,11 +233,9 @@ export class Agents {
   async remove(agent: Agent) {
     this.#forget(agent)
     await this.#sweeps.get(agent)
-    // Gone under its name at once, whatever happens to the deletion.
-    const doomed = join(this.#options.dir, `.removed-${agent.id}-${randomUUID()}`)
-    renameSync(agent.folder.dir, doomed)
+    const deleted = this.#discards.discard(agent.folder.dir)
     this.#options.removed(agent)
-    await promisify(rm)(doomed, { recursive: true, force: true })
+    await deleted
   }
 
   /** Looks after what nobody tells the daemon: ends that no launcher could note, growth that no watcher reported. */
@@ -265,6 +264,7 @@ export class Agents {
   /** Lets go of all agents without touching their processes. */
   close() {
     this.#closed = true
+    this.#discards.close()
     this.#restarts.close()
     void this.#launches.close()
     for (const agent of [...this.#agents.values()]) {
@@ -308,11 +308,14 @@ export class Agents {
     return agent
   }
 
-  /** Removes an agent that could not be started. A daemon's start deletes what cannot be deleted now. */
+  /** Removes an agent that could not be started. */
   async #withdraw(dir: string, agentId: string) {
     const agent = this.#agents.get(agentId)
-    if (agent) await this.remove(agent).catch(() => {})
-    else rmSync(dir, { recursive: true, force: true })
+    try {
+      await (agent ? this.remove(agent) : this.#discards.discard(dir))
+    } catch (error) {
+      this.#options.logger.error({ agent_id: agentId, err: error }, 'not withdrawn')
+    }
   }
 
   /** Somebody has deleted its folder. With the state folder as a whole it is the daemon's to say what becomes of it. */

@@ -1,4 +1,5 @@
 import { bootId } from '../platform/process-identity.ts'
+import type { Journal } from './journal.ts'
 import type { CursorRecord } from './records.ts'
 
 /** What a server can have of a journal. A server that has more got it before this machine was set back, or from a copy. */
@@ -13,10 +14,20 @@ export class Contact {
   /** Whether an earlier daemon recorded `known` and `told` when its link ended. */
   readonly #inherited: boolean
 
-  constructor(apart: CursorRecord['apart'], end: number) {
+  /** The file that the journal is; empty while there is none. */
+  readonly #file: string
+
+  constructor(apart: CursorRecord['apart'], journal: Journal) {
+    const end = journal.size()
+    this.#file = journal.identity()
     this.#written = apart !== undefined
-    // A record from before a reboot is not trusted: a power failure may have lost a newer one.
-    const valid = apart !== undefined && apart.boot_id === bootId() && apart.told <= end
+    // A record from before a reboot is not trusted: a power failure may have lost a newer one. Nor is one about another
+    // file: a copy was put in its place, and a server may have got more since the copy was made.
+    const valid =
+      apart !== undefined &&
+      apart.boot_id === bootId() &&
+      apart.told <= end &&
+      (apart.file === undefined || journal.is(apart.file))
     this.#inherited = valid
     this.#known = valid ? apart.known : end
     this.#told = valid ? apart.told : end
@@ -32,7 +43,9 @@ export class Contact {
 
   /** The record for `cursor.json`; undefined while there is a server. */
   get apart(): CursorRecord['apart'] {
-    return this.#linked ? undefined : { known: this.#known, told: this.#told, boot_id: bootId() }
+    return this.#linked
+      ? undefined
+      : { known: this.#known, told: this.#told, boot_id: bootId(), file: this.#file }
   }
 
   /** The journal has been read to its end, `end`, before this daemon added to it. */

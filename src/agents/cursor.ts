@@ -1,9 +1,12 @@
 import { readJson, writeAtomic } from '../platform/files.ts'
+import type { Journal } from './journal.ts'
 import { CursorRecord } from './records.ts'
 
-/** Reads `cursor.json`. @returns undefined if there is none, or it is not of this journal, of `size` bytes */
-export function readCursor(path: string, size: number): CursorRecord | undefined {
+/** Reads `cursor.json`. @returns undefined if there is none, or it is not of this journal */
+export function readCursor(path: string, journal: Journal): CursorRecord | undefined {
   const cursor = readJson(path, CursorRecord)
+  // Last: a journal that was opened stays open.
+  const size = journal.size()
   // A cursor beyond the journal is of another journal, or of a disk that lost its end: the journal is the truth.
   return cursor.ok && cursor.value.acked <= size && cursor.value.snapshot.offset <= size
     ? cursor.value

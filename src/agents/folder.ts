@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeAtomic } from '../platform/files.ts'
 import { realPath } from '../platform/real-path.ts'
@@ -62,8 +62,17 @@ export function namesIn(parent: string): string[] {
   return names.filter((name) => AgentId.safeParse(name).success)
 }
 
-/** Makes a new agent's folder in `parent`: whole, or not at all. @throws the system's error */
-export function makeFolder(parent: string, record: SpecRecord, run: RunRecord): AgentFolder {
+/**
+ * Makes a new agent's folder in `parent`: whole, or not at all.
+ * @param discard called with a folder that could not be finished
+ * @throws the system's error
+ */
+export function makeFolder(
+  parent: string,
+  record: SpecRecord,
+  run: RunRecord,
+  discard: (dir: string) => void,
+): AgentFolder {
   const making = agentFolder(join(parent, `.new-${record.agent_id}`))
   const folder = agentFolder(join(parent, record.agent_id))
   rmSync(making.dir, { recursive: true, force: true })
@@ -74,7 +83,7 @@ export function makeFolder(parent: string, record: SpecRecord, run: RunRecord): 
     writeFileSync(making.journal, '', { mode: 0o600 })
     renameSync(making.dir, folder.dir)
   } catch (error) {
-    rmSync(making.dir, { recursive: true, force: true })
+    if (existsSync(making.dir)) discard(making.dir)
     throw error
   }
   return folder

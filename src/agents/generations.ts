@@ -34,8 +34,9 @@ export class Generations {
 
   constructor(path: string, journal: Journal) {
     this.#path = path
-    const size = journal.size()
     const read = readJson(path, GenerationsRecord)
+    // Last: a journal that was opened stays open.
+    const size = journal.size()
     // A generation beyond the journal's end was never written.
     this.#all = read.ok ? read.value.generations.filter(({ at }) => at <= size) : []
     journal.holes = this.#holes

@@ -42,6 +42,23 @@ export class Journal {
     this.path = path
   }
 
+  /** Tells the file from a copy that was put in its place. Empty while there is none. */
+  identity(): string {
+    const fd = this.#file()
+    if (fd === undefined) return ''
+    const { ino, birthtimeMs } = fstatSync(fd)
+    return `${ino}-${birthtimeMs}`
+  }
+
+  /** Whether this is the file that once had this `identity`. */
+  is(identity: string): boolean {
+    const fd = this.#file()
+    if (fd === undefined || this.identity() === identity) return true
+    const { ino, birthtimeMs, ctimeMs } = fstatSync(fd)
+    // Where the time at which a file was made is not known, Node gives that of its last change.
+    return birthtimeMs === ctimeMs && identity.startsWith(`${ino}-`)
+  }
+
   /** Bytes in the file; 0 while there is none. */
   size(): number {
     const fd = this.#file()

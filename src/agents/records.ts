@@ -125,6 +125,14 @@ export const CursorRecord = z.object({
   begin: Offset,
   snapshot: Snapshot,
   /** Journal bytes that the last server had and was sent. Absent while there is a server. */
-  apart: z.optional(z.object({ known: Offset, told: Offset, boot_id: z.string() })),
+  apart: z.optional(
+    z.object({
+      known: Offset,
+      told: Offset,
+      boot_id: z.string(),
+      /** `Journal.identity`. Absent in records of earlier versions. */
+      file: z.optional(z.string()),
+    }),
+  ),
 })
 export type CursorRecord = z.infer<typeof CursorRecord>

@@ -1,5 +1,5 @@
 import { linkSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { systemCode } from './errors.ts'
+import { shortageIn, systemCode } from './errors.ts'
 import { readJson } from './files.ts'
 import { identify, ProcessIdentity, startedAt } from './process-identity.ts'
 
@@ -81,7 +81,14 @@ function isOlder({ pid }: ProcessIdentity, path: string): boolean {
 }
 
 function release(path: string, own: ProcessIdentity) {
-  const holder = readJson(path, ProcessIdentity)
+  let holder: ReturnType<typeof readJson<ProcessIdentity>>
+  try {
+    holder = readJson(path, ProcessIdentity)
+  } catch (error) {
+    // It is free all the same as soon as this process has ended.
+    if (shortageIn(error)) return
+    throw error
+  }
   if (holder.ok && holder.value.pid === own.pid && holder.value.start === own.start)
     rmSync(path, { force: true })
 }

@@ -110,7 +110,7 @@ test('an agent that was to be stopped for a restart before it was launched is la
     created_at: new Date().toISOString(),
     spec,
   })
-  makeFolder(join(dir, 'agents'), record, { ...firstRun(record, program), recall })
+  makeFolder(join(dir, 'agents'), record, { ...firstRun(record, program), recall }, () => {})
 
   const agent = adopted().get('a')
   await until(() => agent.runEnded)

@@ -295,3 +295,47 @@ test('a server that stands where no server can stand is told so, and gets nothin
   assert.deepEqual(wrong(machine.welcome({ offsets: { a: all, nobody: 5 } })), ['invalid', 'offsets.nobody'])
   assert.equal(machine.frames[0]?.from, all)
 })
+
+/** Returns a machine that wrote `two` while it had no server. */
+function withoutServer(t: Cleanup) {
+  const machine = new Machine(t)
+  machine.welcome({ offsets: {} })
+  machine.says('one')
+  machine.acknowledge(machine.end)
+  machine.part()
+  machine.says('two')
+  machine.agent.save()
+  return machine
+}
+
+test('what a backup holds that was sent after it was made does not come twice', (t) => {
+  const machine = withoutServer(t)
+  const backup = join(tempDir(t), 'backup')
+  cpSync(machine.dir, backup, { recursive: true })
+  machine.welcome({ offsets: { a: machine.end } })
+  machine.says('three')
+  machine.acknowledge(machine.end)
+  const had = machine.end
+  machine.stop()
+  rmSync(machine.dir, { recursive: true })
+  cpSync(backup, machine.dir, { recursive: true })
+  machine.start()
+  machine.says('again')
+  assert.equal(machine.welcome({ offsets: { a: had } }), undefined)
+  assert.deepEqual(said(machine.frames), ['set_back', 'again'])
+})
+
+test('a server that has all that a backup holds goes on from there', (t) => {
+  const machine = withoutServer(t)
+  const { end } = machine
+  const backup = join(tempDir(t), 'backup')
+  machine.stop()
+  cpSync(machine.dir, backup, { recursive: true })
+  rmSync(machine.dir, { recursive: true })
+  cpSync(backup, machine.dir, { recursive: true })
+  machine.start()
+  machine.says('again')
+  machine.welcome({ offsets: { a: end } })
+  assert.deepEqual(said(machine.frames), ['again'])
+  assert.equal(machine.agent.status().journal, undefined)
+})

@@ -89,7 +89,7 @@ test('a start that is refused for want of descriptors leaves nothing, and its id
     `
     agents.adopt()
     const answers = []
-    for (let free = 1; free <= 24; free++) {
+    for (let free = 0; free <= 24; free++) {
       useUp()
       giveBack(free)
       const answer = await start('n' + free)

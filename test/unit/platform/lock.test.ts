@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { acquireLock, LockHeldError } from '../../../src/platform/lock.ts'
 import { identify, type ProcessIdentity } from '../../../src/platform/process-identity.ts'
+import { withoutDescriptors } from '../../support/descriptors.ts'
 import { limited } from '../../support/limited.ts'
 import { tempDir } from '../../support/temp.ts'
 
@@ -94,4 +95,13 @@ test('a lock that cannot be taken on a full disk leaves nothing behind', (t) => 
   )
   assert.equal(printed, 'EFBIG')
   assert.deepEqual(readdirSync(dir), [])
+})
+
+test('a lock that cannot be looked at for want of descriptors stays, and does not fail who gives it up', async (t) => {
+  const path = join(tempDir(t), 'lock')
+  const release = acquireLock(path)
+  await withoutDescriptors(release)
+  assert.ok(fs.existsSync(path))
+  release()
+  assert.ok(!fs.existsSync(path))
 })
