@@ -2,7 +2,8 @@
  * An agent as the daemon knows them, which writes down elsewhere what it really wrote, read and did: the truth that the
  * hub's history is held against. One log per agent, in `CHAOS_LOGS`, one entry per line:
  *
- *     S {run, pid, session}   a process begins
+ *     S {run, pid, session, began}   a process begins
+ *     R TIME                  is ready, in ms since 1970: from here on it reads
  *     O LINE                  about to write this line;  W  has written it
  *     I {...}                 has read a line, or what identifies it
  *     A ID                    acts on a prompt
@@ -65,7 +66,7 @@ function lookForOther() {
   writeFileSync(lock, `${process.pid} ${startOf(process.pid)}`)
 }
 lookForOther()
-record('S', JSON.stringify({ run, pid: process.pid, session: session_id }))
+record('S', JSON.stringify({ run, pid: process.pid, session: session_id, began: Date.now() }))
 
 const FULL_MS = 20
 const wait = new Int32Array(new SharedArrayBuffer(4))
@@ -103,6 +104,18 @@ function tear(id: string) {
   writeSync(1, text.slice(0, text.length / 2))
   process.kill(process.pid, 'SIGKILL')
 }
+
+/** The machine is slow at present: nothing comes of this process for a while. It dies when it is told to end. */
+function beSlow() {
+  try {
+    const { until, ms } = JSON.parse(readFileSync(join(process.cwd(), '../slow'), 'utf8'))
+    if (Date.now() < until) Atomics.wait(wait, 0, 0, ms)
+  } catch {
+    // It is not slow.
+  }
+  record('R', String(Date.now()))
+}
+beSlow()
 
 let model = flag('model') ?? 'chaos'
 let permission_mode = 'default'

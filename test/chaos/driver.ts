@@ -20,6 +20,9 @@ export interface Issued {
   request?: string
   /** `open`: nobody has said yet whether the hub has it. */
   state: 'open' | 'accepted' | 'refused'
+  /** When it was first given, and when its outcome was heard, in ms since 1970. */
+  given: number
+  heard?: number
   refusal?: string
   outcome?: Outcome
   /** The hub had it, and no longer knows it: nobody will ever hear its outcome. */
@@ -140,7 +143,7 @@ export class Driver {
   async #ask(issued: Issued, wait = 0): Promise<boolean> {
     const { status, body } = await this.#world.api.send('GET', `/api/commands/${issued.id}?wait=${wait}`)
     if (status === 404) issued.forgotten = true
-    else if (status === 200 || status === 422) issued.outcome = body as Outcome
+    else if (status === 200 || status === 422) hear(issued, body as Outcome)
     else return false
     this.#unanswered.delete(issued)
     return true
@@ -355,6 +358,7 @@ export class Driver {
       agent,
       body: { command_id: id, ...body },
       state: 'open',
+      given: Date.now(),
       ...(typeof digest === 'string' && { digest }),
       ...(typeof body.request_id === 'string' && { request: body.request_id }),
     }
@@ -373,8 +377,8 @@ export class Driver {
       const answer = await this.#world.api.send('POST', `${path}?wait=0`, issued.body).catch(() => undefined)
       if (answer && [200, 202, 422].includes(answer.status)) {
         issued.state = 'accepted'
-        issued.outcome = answer.body as Outcome
-        if (issued.outcome.state === 'pending') this.#unanswered.add(issued)
+        hear(issued, answer.body as Outcome)
+        if (issued.outcome?.state === 'pending') this.#unanswered.add(issued)
         else this.#unanswered.delete(issued)
         return
       }
@@ -389,6 +393,11 @@ export class Driver {
       await sleep(RETRY_MS)
     }
   }
+}
+
+function hear(issued: Issued, outcome: Outcome) {
+  issued.outcome = outcome
+  if (outcome.state !== 'pending') issued.heard ??= Date.now()
 }
 
 const lastOf = (seen: Event[]) => {

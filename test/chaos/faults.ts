@@ -1,9 +1,13 @@
-import { readdirSync } from 'node:fs'
+import { appendFileSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { agentFolder } from '../../src/agents/folder.ts'
 import { ProcessRecord } from '../../src/agents/records.ts'
 import { readJson } from '../../src/platform/files.ts'
 import { sendSignal } from '../../src/platform/process-identity.ts'
+import type { Event } from '../../src/protocol/index.ts'
+import type { Known } from './driver.ts'
+import { limitDescriptors, limitProcesses, useUpWatches } from './limits.ts'
+import { RUN_MARK } from './place.ts'
 import type { Fault, FaultKind } from './schedule.ts'
 import type { Machine, World } from './world.ts'
 
@@ -12,6 +16,10 @@ const HOUR_MS = 3_600_000
 const FULL_SHARE = 0.5
 const SLOWEST_BYTES_S = 4000
 const FASTEST_BYTES_S = 200_000
+/** Longer than any deadline of a hastened daemon. */
+const SLOWEST_START_MS = 8000
+/** Files that a process may still open while descriptors are short. */
+const FEW_FILES = 6
 
 /** What was killed of an agent, for whoever judges its end. */
 export interface Kill {
@@ -20,9 +28,17 @@ export interface Kill {
   part: 'launcher' | 'feeder' | 'agent'
 }
 
+/** What the hub had of an agent when its machine was set back. */
+export interface Kept {
+  agent: string
+  events: Event[]
+}
+
 export interface FaultContext {
   world: World
   kills: Kill[]
+  kept: Kept[]
+  agentsOf(machine: Machine): Known[]
 }
 
 type Injector = (context: FaultContext, machine: Machine, fault: Fault) => boolean | Promise<boolean>
@@ -97,6 +113,50 @@ const injectors: Record<FaultKind, Injector> = {
       .send('POST', `/api/machines/${machine.id()}/restart?wait=0`, {})
       .catch(() => undefined)
     return answer?.status === 202
+  },
+  slow_start(_, machine, { for_ms, degree }) {
+    const slow = { until: Date.now() + for_ms, ms: Math.round(degree * SLOWEST_START_MS) }
+    if (!machine.earlier) writeFileSync(join(machine.folder, 'slow'), JSON.stringify(slow))
+    return !machine.earlier
+  },
+  change_release: ({ world }) => world.changeRelease()?.process.kill('SIGKILL') ?? false,
+  back_up: (_, machine) => machine.backup.take(machine.state),
+  async set_back({ world, kept, agentsOf }, machine) {
+    if (!machine.backup.exists || machine.earlier) return false
+    await world.setBack(machine, async () => {
+      for (const { id, removing } of agentsOf(machine)) {
+        const events = removing ? undefined : await world.api.events(id).catch(() => undefined)
+        if (events) kept.push({ agent: id, events })
+        const log = join(world.logs, `${id}.log`)
+        if (existsSync(log)) appendFileSync(log, '\nB\n')
+      }
+    })
+    return true
+  },
+  limit_descriptors({ world }, machine, { for_ms, degree }) {
+    const place = for_ms % 4 === 0 ? world.hub : machine
+    const { pid } = place.process
+    if (pid === undefined || machine.earlier) return false
+    place.limited.until = Date.now() + for_ms
+    return world.limit(`descriptors of ${place.name}`, for_ms, () =>
+      limitDescriptors({ pid, uid: place.uid }, Math.floor(degree * FEW_FILES)),
+    )
+  },
+  limit_processes({ world }, machine, { for_ms }) {
+    const { uid } = machine
+    const { pid } = machine.process
+    if (pid === undefined || uid === undefined || machine.earlier) return false
+    machine.limited.until = Date.now() + for_ms
+    return world.limit(`processes of ${machine.name}`, for_ms, () => limitProcesses({ pid, uid }))
+  },
+  async use_up_watches({ world }, machine, { for_ms }) {
+    const { uid } = machine
+    if (uid === undefined || machine.earlier) return false
+    const limited = await world.limit(`watches of ${machine.name}`, for_ms, () =>
+      useUpWatches(uid, { [RUN_MARK]: world.dir }),
+    )
+    // A daemon that runs has its instance.
+    return limited && machine.process.kill('SIGKILL')
   },
 }
 

@@ -2,7 +2,8 @@
  * Raises a storm of faults over a hub, daemons and agents, all of them real processes, and then holds what the hub has
  * against what the agents really wrote and read.
  *
- *     npm run chaos -- [--faults N] [--seed S] [--machines N] [--agents N] [--sabotage NAME] [--keep]
+ *     npm run chaos -- [--faults N] [--seed S] [--machines N] [--agents N] [--only KIND,…]
+ *         [--sabotage NAME] [--keep]
  *
  * Progress goes to stderr; stdout gets one JSON object, the verdict. Exit code 0 when nothing was wrong. The seed
  * determines which faults come when; how they meet with what the processes are doing is up to the machine. After a
@@ -15,6 +16,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { SABOTAGES, type Sabotage } from './program.ts'
 import { endAll, run } from './run.ts'
+import { FAULT_KINDS, type FaultKind } from './schedule.ts'
 
 const { values } = parseArgs({
   options: {
@@ -22,6 +24,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     machines: { type: 'string', default: '3' },
     agents: { type: 'string', default: '8' },
+    only: { type: 'string' },
     sabotage: { type: 'string' },
     keep: { type: 'boolean', default: false },
   },
@@ -46,6 +49,12 @@ function sabotage(): Sabotage | undefined {
   return fail(`--sabotage is one of ${Object.keys(SABOTAGES).join(', ')}.`)
 }
 
+function kinds(): FaultKind[] | undefined {
+  const named = values.only?.split(',') as FaultKind[] | undefined
+  if (!named || named.every((kind) => FAULT_KINDS.includes(kind))) return named
+  return fail(`--only takes some of ${FAULT_KINDS.join(',')}.`)
+}
+
 /** Small disks are mounted where nobody else sees them; they are gone with this process, whatever becomes of it. */
 async function inOwnNamespace(): Promise<number> {
   const asRoot = process.getuid?.() === 0 ? [] : ['--map-root-user']
@@ -64,6 +73,7 @@ const options = {
   agentsPerMachine: whole('agents'),
   seed: values.seed,
   sabotage: sabotage(),
+  kinds: kinds(),
 }
 if (process.env.CHAOS_NAMESPACE !== '1') process.exit(await inOwnNamespace())
 const dir = realpathSync(mkdtempSync(join(tmpdir(), 'fomular-chaos-')))
@@ -76,7 +86,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 const verdict = await run({ ...options, dir, say })
 if (!verdict.ok || values.keep) {
   say(
-    `Everything is in ${dir}: */*.log by hub and daemons, logs/*.log by agents of what they wrote and read,`,
+    `Everything is in ${dir}: */*.log by hub and daemons, logs/*.log by agents of what they wrote and read, histories/ what the hub had of them,`,
   )
   say('*/state the state folders. The same --seed raises the same storm.')
   process.stdout.write(`${JSON.stringify({ ...verdict, dir }, undefined, 2)}\n`)

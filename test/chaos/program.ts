@@ -1,8 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type Plugin } from 'esbuild'
 import { buildProgram, root } from '../../packaging/program.ts'
+import { buildEarlier } from './earlier.ts'
 
 /** A change to one source file on its way into the bundle. */
 export interface Edit {
@@ -43,6 +44,8 @@ const HASTENED: Edit[] = [
   constant('src/agents/end.ts', 'LAUNCH_GRACE_MS', '3000'),
   constant('src/daemon/upkeep.ts', 'CHECK_MS', '300'),
   constant('src/daemon/upkeep.ts', 'CLEAN_MS', '1000'),
+  constant('src/daemon/standing.ts', 'PATIENCE_MS', '1000'),
+  constant('src/agents/discards.ts', 'RETRY_MS', '500'),
   constant('src/daemon/health.ts', 'CHECK_MS', '300'),
   constant('src/daemon/health.ts', 'DISK_LOW_BYTES', '6 * MIB'),
   constant('src/daemon/health.ts', 'DISK_FULL_BYTES', '4 * MIB'),
@@ -84,6 +87,38 @@ export const SABOTAGES = {
       file: 'src/hub/command-log.ts',
       from: /(?<=throw error\n {6}\}\n {4}\}\))(?=\n {2}\}\n\n {2}get bloated)/,
       to: '.catch(() => {}), 1500)\nreturn Promise.resolve()',
+    },
+  ],
+  /** A start that takes its time is given up, and runs on. */
+  'impatient-start': [
+    {
+      file: 'src/daemon/commands.ts',
+      from: /if \(!\(await agent\.until\(settled\)\)\) throw new AnsweredLater\(\)/,
+      to: "if (!(await agent.until(settled, 1500))) throw new CommandFailure('start_failed', 'too slow')",
+    },
+  ],
+  /** The daemon does not see that its machine was set back. */
+  'set-back-unseen': [
+    {
+      file: 'src/daemon/standing.ts',
+      from: /return offset > told \|\| foreign \?.*$/m,
+      to: 'return undefined',
+    },
+  ],
+  /** A start that is refused leaves its agent there. */
+  'left-behind': [
+    {
+      file: 'src/agents/agents.ts',
+      from: /await \(agent \? this\.remove\(agent\) : this\.#discards\.discard\(dir\)\)/,
+      to: 'void agent',
+    },
+  ],
+  /** Where nothing can be watched, nothing is done. */
+  'unwatched-unserved': [
+    {
+      file: 'src/agents/watching.ts',
+      from: /this\.#tell\(error\)\n\s*return false/,
+      to: 'throw error',
     },
   ],
 } as const satisfies Record<string, Edit[]>
@@ -130,7 +165,7 @@ export async function bundle(name: string, path: string) {
   writeFileSync(path, outputFiles[0]!.contents)
 }
 
-/** Builds all that a run needs into `dir`. */
+/** Builds all that a run needs into `dir`: the present program under two versions, and the release before. */
 export async function buildAll(dir: string, sabotage?: Sabotage) {
   const versions = ['1.0.0', '1.0.1'].map(async (version) => {
     const path = join(dir, `${version}.js`)
@@ -140,5 +175,7 @@ export async function buildAll(dir: string, sabotage?: Sabotage) {
   const agent = join(dir, 'agent.cjs')
   const edge = join(dir, 'edge.cjs')
   await Promise.all([bundle('agent-program', agent), bundle('edge', edge)])
-  return { versions: await Promise.all(versions), agent, edge }
+  const earlierDir = join(dir, 'earlier')
+  mkdirSync(earlierDir)
+  return { versions: await Promise.all(versions), earlier: await buildEarlier(earlierDir), agent, edge }
 }

@@ -1,21 +1,24 @@
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sendSignal } from '../../src/platform/process-identity.ts'
 import { findByEnvironment } from '../../src/platform/process-list.ts'
 import { Driver } from './driver.ts'
 import { type FaultContext, inject } from './faults.ts'
+import { RUN_MARK } from './place.ts'
 import type { Sabotage } from './program.ts'
 import { Random } from './random.ts'
 import { FAULT_KINDS, type FaultKind, schedule } from './schedule.ts'
 import { truthOf } from './truth.ts'
-import { answers, controls, outcomes, processesOnce, prompts } from './verdict/effects.ts'
+import { answers, controls, outcomes, processesOnce, prompts, starts } from './verdict/effects.ts'
 import { exits } from './verdict/exits.ts'
 import { history } from './verdict/history.ts'
 import type { Case, Violation } from './verdict/judge.ts'
 import { files, held, idle, processes } from './verdict/leftovers.ts'
-import { RUN_MARK, World } from './world.ts'
+import { lives } from './verdict/lives.ts'
+import { World } from './world.ts'
 
-const JUDGES = { history, exits, prompts, answers, controls, processesOnce, outcomes }
+const JUDGES = { history, exits, prompts, answers, controls, processesOnce, outcomes, starts, lives }
 /** What a verdict lists of each kind: a run that goes wrong goes wrong a thousand times. */
 const LISTED = 10
 /** What is still waited for after something did not come about. */
@@ -32,6 +35,8 @@ export interface RunOptions {
   machines: number
   agentsPerMachine: number
   sabotage?: Sabotage | undefined
+  /** Of all kinds, if it is not said. */
+  kinds?: FaultKind[] | undefined
   say(text: string): void
 }
 
@@ -53,7 +58,7 @@ export interface Verdict {
 
 /** Raises one storm over a world of its own and judges what is left. */
 export async function run(options: RunOptions): Promise<Verdict> {
-  const { dir, seed, faults, machines, agentsPerMachine, sabotage, say } = options
+  const { dir, seed, faults, machines, agentsPerMachine, sabotage, kinds, say } = options
   const began = performance.now()
   const random = new Random(seed)
   const violations: Violation[] = []
@@ -62,16 +67,18 @@ export async function run(options: RunOptions): Promise<Verdict> {
   const injected = Object.fromEntries(
     FAULT_KINDS.map((kind) => [kind, { times: 0, hit: 0 }]),
   ) as Verdict['injected']
-  const context: FaultContext = { world, kills: [] }
   const driver = new Driver({ world, random: random.fork('driver'), agentsPerMachine })
   if (sabotage) driver.patienceMs = SABOTAGED_MS
+  const agentsOf: FaultContext['agentsOf'] = (machine) =>
+    driver.agents.filter((agent) => agent.machine === machine)
+  const context: FaultContext = { world, kills: [], kept: [], agentsOf }
   const cases: Case[] = []
   try {
     await driver.warmUp()
     const before = await idle(world)
     driver.start()
     await sleep(WARM_UP_MS)
-    for (const [n, fault] of schedule(random.fork('faults'), faults, machines).entries()) {
+    for (const [n, fault] of schedule(random.fork('faults'), faults, machines, kinds).entries()) {
       await sleep(fault.after_ms)
       injected[fault.kind].times++
       if (await inject(context, fault)) injected[fault.kind].hit++
@@ -95,6 +102,12 @@ export async function run(options: RunOptions): Promise<Verdict> {
     await step('their ends arrive', () => driver.complete())
     await step('histories', async () => {
       cases.push(...(await gather(context, driver)))
+      mkdirSync(join(dir, 'histories'))
+      for (const { known, history = [] } of cases)
+        writeFileSync(
+          join(dir, 'histories', `${known.id}.jsonl`),
+          history.map((event) => `${JSON.stringify(event)}\n`).join(''),
+        )
     })
     await step('all agents are removed', () => driver.all('remove'))
     for (const detail of await held(world, before)) violated('held', detail)
@@ -138,18 +151,21 @@ export function endAll(dir: string) {
 }
 
 /** Everything about every agent, while the hub still has it. */
-async function gather({ world, kills }: FaultContext, driver: Driver): Promise<Case[]> {
+async function gather({ world, kills, kept }: FaultContext, driver: Driver): Promise<Case[]> {
   const there = new Map((await world.api.agents()).map((agent) => [agent.agent_id, agent]))
   const cases: Case[] = []
   for (const known of driver.agents) {
     const { id, machine, removing } = known
     cases.push({
       known,
-      processes: truthOf(world.logs, id),
+      ...truthOf(world.logs, id),
       commands: driver.issued.filter(({ agent }) => agent === id),
       ...(!removing && there.has(id) && { history: await world.api.events(id) }),
       kills: kills.filter(({ agent }) => agent === id),
+      kept: kept.filter(({ agent }) => agent === id).map(({ events }) => events),
+      setBack: machine.setBacks.at(-1),
       begin: there.get(id)?.begin ?? 0,
+      limited: machine.limited.until > 0,
       diskWasFull: machine.fullTimes.length > 0,
     })
   }
@@ -203,6 +219,10 @@ function observe(world: World, cases: Case[]): Record<string, number> {
     lines_torn: events('unreadable'),
     exits_reported: events('process_exited'),
     exits_without_code: events('process_exited', (event) => !('code' in event)),
+    set_back_events: events('set_back'),
+    slow_starts: sum(
+      ({ processes }) => processes.filter(({ ready = 0, began }) => ready - began > 1000).length,
+    ),
     journals_given_back: cases.filter(({ begin }) => begin > 0).length,
   }
 }

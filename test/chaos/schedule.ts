@@ -23,6 +23,13 @@ const WEIGHTS = {
   restart_daemon: 3,
   restart_hub: 1,
   stop_daemon: 1,
+  slow_start: 3,
+  change_release: 2,
+  back_up: 2,
+  set_back: 1,
+  limit_descriptors: 3,
+  limit_processes: 3,
+  use_up_watches: 2,
 } as const
 export type FaultKind = keyof typeof WEIGHTS
 export const FAULT_KINDS = Object.keys(WEIGHTS) as FaultKind[]
@@ -43,11 +50,17 @@ const PACE_MS = 600
 const SHORT_MS = 200
 const LONG_MS = 2800
 
-/** What goes wrong when: all of it follows from the seed. */
-export function schedule(random: Random, count: number, machines: number): Fault[] {
+/** What goes wrong when, of some kinds or of all: all of it follows from the seed. */
+export function schedule(
+  random: Random,
+  count: number,
+  machines: number,
+  kinds: readonly FaultKind[] = FAULT_KINDS,
+): Fault[] {
+  const weights = Object.fromEntries(kinds.map((kind) => [kind, WEIGHTS[kind]])) as Record<FaultKind, number>
   const mean = PACE_MS / machines
   return Array.from({ length: count }, () => ({
-    kind: random.weighted(WEIGHTS),
+    kind: random.weighted(weights),
     after_ms: random.int(Math.round(mean * 0.2), Math.round(mean * 1.8)),
     for_ms: random.int(SHORT_MS, LONG_MS),
     target: random.next(),

@@ -4,6 +4,8 @@ import { EXIT_RESTART } from '../../src/daemon/relaunch.ts'
 
 export interface SupervisedOptions {
   name: string
+  /** Undefined for this process's own. */
+  uid: number | undefined
   command: string[]
   env: Record<string, string>
   cwd: string
@@ -25,8 +27,12 @@ export class Supervised {
   #thaw: NodeJS.Timeout | undefined
   #asked = false
   #stopping = false
+  /** It is not started again by itself. */
+  #held = false
   #ended: Promise<number | string> = Promise.resolve(0)
   starts = 0
+  /** When it was last started, in ms since 1970. */
+  startedAt = 0
 
   constructor(options: SupervisedOptions) {
     this.#options = options
@@ -37,13 +43,20 @@ export class Supervised {
   }
 
   start() {
-    const { command, env, cwd, log } = this.#options
+    const { command, env, cwd, log, uid } = this.#options
     const fd = openSync(log, 'a')
-    const child = spawn(command[0]!, command.slice(1), { env, cwd, stdio: ['ignore', fd, fd] })
+    const child = spawn(command[0]!, command.slice(1), {
+      env,
+      cwd,
+      stdio: ['ignore', fd, fd],
+      ...(uid !== undefined && { uid, gid: uid }),
+    })
     closeSync(fd)
     this.#child = child
     this.#asked = false
+    this.#held = false
     this.starts++
+    this.startedAt = Date.now()
     this.#ended = new Promise((resolve) =>
       child.once('exit', (code, signal) => {
         this.#child = undefined
@@ -51,7 +64,8 @@ export class Supervised {
         resolve(code ?? signal ?? 'lost')
         if (!this.#asked && code !== EXIT_RESTART)
           this.#options.crashed(this.#options.name, code ?? signal ?? 'lost')
-        if (!this.#stopping) this.#timer = setTimeout(() => this.start(), this.#options.pause())
+        if (!this.#stopping && !this.#held)
+          this.#timer = setTimeout(() => this.start(), this.#options.pause())
       }),
     )
   }
@@ -59,6 +73,13 @@ export class Supervised {
   kill(signal: NodeJS.Signals): boolean {
     this.#asked = true
     return this.#child?.kill(signal) ?? false
+  }
+
+  /** Kills it, and leaves it so until it is started. */
+  hold() {
+    this.#held = true
+    clearTimeout(this.#timer)
+    this.kill('SIGKILL')
   }
 
   freeze(ms: number): boolean {

@@ -26,6 +26,12 @@ export interface ProcessTruth {
   run: number
   pid: number
   session: string
+  /** In ms since 1970. */
+  began: number
+  /** How often its machine had been set back before, as far as the agent had been there. */
+  life: number
+  /** When it began to read, in ms since 1970. */
+  ready?: number
   written: Written[]
   inputs: Input[]
   /** Prompts it acted on. */
@@ -36,26 +42,30 @@ export interface ProcessTruth {
   full: number
 }
 
-/** What an agent really wrote, read and did: the processes it has had, the oldest first. */
-export function truthOf(logs: string, agentId: string): ProcessTruth[] {
+/** What an agent really wrote, read and did: the processes it has had, the oldest first, in so many lives. */
+export function truthOf(logs: string, agentId: string): { processes: ProcessTruth[]; lives: number } {
   const path = join(logs, `${agentId}.log`)
-  if (!existsSync(path)) return []
+  if (!existsSync(path)) return { processes: [], lives: 1 }
   const processes: ProcessTruth[] = []
   const strays: string[] = []
+  let life = 0
   for (const entry of readFileSync(path, 'utf8').split('\n')) {
     const [kind, text] = [entry[0], entry.slice(2)]
     const now = processes.at(-1)
     if (kind === 'S')
       processes.push({
-        ...(JSON.parse(text) as Pick<ProcessTruth, 'run' | 'pid' | 'session'>),
+        ...(JSON.parse(text) as Pick<ProcessTruth, 'run' | 'pid' | 'session' | 'began'>),
+        life,
         written: [],
         inputs: [],
         acted: [],
         violations: strays.splice(0),
         full: 0,
       })
+    else if (kind === 'B') life++
     else if (kind === 'V') (now?.violations ?? strays).push(text)
     else if (!now) continue
+    else if (kind === 'R') now.ready = Number(text)
     else if (kind === 'O') now.written.push({ line: text, whole: false })
     else if (kind === 'W') now.written.at(-1)!.whole = true
     else if (kind === 'I') now.inputs.push(JSON.parse(text))
@@ -63,5 +73,5 @@ export function truthOf(logs: string, agentId: string): ProcessTruth[] {
     else if (kind === 'X') now.exit = Number(text)
     else if (kind === 'F') now.full++
   }
-  return processes
+  return { processes, lives: life + 1 }
 }

@@ -1,85 +1,39 @@
+// Needs: mount
 import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
+  chownSync,
   copyFileSync,
-  existsSync,
   mkdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 import { Api } from './api.ts'
-import { Disk } from './disk.ts'
+import { Backup } from './backup.ts'
+import type { Limit } from './limits.ts'
+import { openPlace, type Place } from './place.ts'
 import { buildAll, type Sabotage } from './program.ts'
 import { FaultProxy } from './proxy.ts'
 import type { Random } from './random.ts'
-import { Supervised } from './supervised.ts'
+import { ownUser, powerOff } from './users.ts'
 
-/** In the environment of every process of a run, with its folder. */
-export const RUN_MARK = 'CHAOS_RUN'
 const DISK_MIB = 48
 /** Prompts of some megabytes stay in the hub's list of commands for a while. */
 const HUB_DISK_MIB = 160
 
-/** The preload's control file: see edge.ts. */
-class Edge {
-  readonly path: string
-  #offset = 0
-  #ask = 0
-
-  constructor(path: string) {
-    this.path = path
-    this.#write()
-  }
-
-  step(ms: number) {
-    this.#offset += ms
-    this.#write()
-  }
-
-  /** What keeps the process alive: kinds of resources, one entry each. */
-  async resources(pid: number): Promise<string[]> {
-    this.#ask++
-    this.#write()
-    const answer = `${this.path}.${pid}`
-    return until(
-      () => {
-        if (!existsSync(answer)) return undefined
-        try {
-          const { ask, resources } = JSON.parse(readFileSync(answer, 'utf8'))
-          return ask === this.#ask && resources
-        } catch {
-          return undefined
-        }
-      },
-      { what: `word of process ${pid}` },
-    )
-  }
-
-  #write() {
-    writeFileSync(`${this.path}.new`, JSON.stringify({ offset_ms: this.#offset, ask: this.#ask }))
-    renameSync(`${this.path}.new`, this.path)
-  }
-}
-
-/** The hub, or one machine with its daemon: a process that is kept running, on a disk and with a clock of its own. */
-export interface Place {
-  name: string
-  state: string
-  disk: Disk
-  edge: Edge
-  process: Supervised
-  program: string
-  /** When its disk was full: `[from, to]`, ms since 1970. */
-  fullTimes: { from: number; to: number }[]
-}
-
 export interface Machine extends Place {
   proxy: FaultProxy
   cwd: string
+  backup: Backup
+  /** When it was set back to its backup, in ms since 1970. */
+  setBacks: number[]
+  /** Its program is the release before: what has been mended since is not asked of it. */
+  earlier: boolean
   id(): string
 }
 
@@ -100,6 +54,9 @@ export class World {
   readonly api: Api
   readonly logs: string
   readonly #versions: string[]
+  readonly #earlier: string | undefined
+  readonly #limits = new Map<string, Limit>()
+  readonly #waiting = new Set<NodeJS.Timeout>()
 
   private constructor(
     dir: string,
@@ -108,6 +65,7 @@ export class World {
     api: Api,
     logs: string,
     versions: string[],
+    earlier: string | undefined,
   ) {
     this.dir = dir
     this.hub = hub
@@ -115,58 +73,40 @@ export class World {
     this.api = api
     this.logs = logs
     this.#versions = versions
+    this.#earlier = earlier
   }
 
   static async open({ dir, machines, random, sabotage, violated }: WorldOptions): Promise<World> {
     const at = (name: string) => join(dir, name)
-    for (const name of ['build', 'bin', 'logs', 'home']) mkdirSync(at(name))
-    const { versions, agent, edge } = await buildAll(at('build'), sabotage)
-    writeFileSync(at('bin/claude'), claudeScript(agent))
+    for (const name of ['build', 'bin', 'logs']) mkdirSync(at(name))
+    // Machines run as users of their own.
+    chmodSync(dir, 0o755)
+    chmodSync(at('logs'), 0o1777)
+    const { versions, earlier, agent, edge } = await buildAll(at('build'), sabotage)
+    const node = at('bin/node')
+    writeFileSync(node, '')
+    execFileSync('mount', ['--bind', process.execPath, node])
+    writeFileSync(at('bin/claude'), claudeScript(node, agent))
     chmodSync(at('bin/claude'), 0o755)
 
     const pauses = random.fork('pauses')
-    const place = (name: string, mebibytes: number, args: (state: string) => string[]): Place => {
-      const own = at(name)
-      mkdirSync(join(own, 'program'), { recursive: true })
-      const disk = new Disk(join(own, 'disk'), mebibytes)
-      const state = join(disk.path, 'state')
-      const program = join(own, 'program/index.js')
-      copyFileSync(versions[0]!, program)
-      const control = new Edge(join(own, 'edge.json'))
-      const fullTimes: Place['fullTimes'] = []
-      const process = new Supervised({
-        name,
-        command: [globalThis.process.execPath, '--require', edge, program, ...args(state)],
-        env: {
-          PATH: `${at('bin')}:${globalThis.process.env.PATH}`,
-          HOME: at('home'),
-          FOMULAR_STATE_DIR: state,
-          FOMULAR_DAEMON_NO_SELF_RELAUNCH: '1',
-          CHAOS_EDGE: control.path,
-          CHAOS_LOGS: at('logs'),
-          [RUN_MARK]: dir,
-        },
-        cwd: own,
-        log: join(own, `${name}.log`),
-        pause: () => pauses.int(0, 250),
-        crashed: (who, how) => {
-          // Without room for its lock it cannot start.
-          const full = fullTimes.some(({ to }) => to > Date.now() - 1000)
-          if (!full) violated('crashed', `${who} ended by itself: ${how}`)
-        },
-      })
-      return { name, state, disk, edge: control, process, program, fullTimes }
+    const common = {
+      dir,
+      node,
+      edge,
+      program: versions[0]!,
+      pause: () => pauses.int(0, 250),
+      crashed: (who: string, how: number | string) => violated('crashed', `${who} ended by itself: ${how}`),
     }
-
     const port = await freePort()
-    const hub = place('hub', HUB_DISK_MIB, () => [
-      'hub',
-      '--host',
-      '127.0.0.1',
-      '--port',
-      String(port),
-      '--verbose',
-    ])
+    const listen = ['--host', '127.0.0.1', '--port', String(port)]
+    const hub = openPlace({
+      ...common,
+      name: 'hub',
+      uid: undefined,
+      mebibytes: HUB_DISK_MIB,
+      args: ['hub', ...listen, '--verbose'],
+    })
     const keys = join(hub.state, 'hub')
     const key = () => readFileSync(join(keys, 'user.key'), 'utf8').trim()
     const api = new Api(port, key)
@@ -185,27 +125,28 @@ export class World {
     for (let n = 1; n <= machines; n++) {
       const name = `m${n}`
       const proxy = await FaultProxy.listen(port, proxies.fork(name))
-      const url = `ws://127.0.0.1:${proxy.port}`
-      const keyFile = join(keys, 'machine.key')
-      const args = [
-        'run',
-        '--server-url',
-        url,
-        '--key-file',
-        keyFile,
-        '--log-level',
-        'debug',
-        '--stop-grace-s',
-        '1',
-      ]
-      const machine = place(name, DISK_MIB, () => args)
-      const cwd = at(`${name}/work`)
+      const keyFile = at(`${name}.key`)
+      copyFileSync(join(keys, 'machine.key'), keyFile)
+      const uid = ownUser(n, keyFile)
+      const server = ['--server-url', `ws://127.0.0.1:${proxy.port}`, '--key-file', keyFile]
+      const args = ['run', ...server, '--log-level', 'debug', '--stop-grace-s', '1']
+      const machine = openPlace({ ...common, name, uid, mebibytes: DISK_MIB, args })
+      const cwd = join(machine.folder, 'work')
       mkdirSync(cwd)
+      if (uid !== undefined) chownSync(cwd, uid, uid)
       const id = () => JSON.parse(readFileSync(join(machine.state, 'machine.json'), 'utf8')).machine_id
       machine.process.start()
-      all.push({ ...machine, proxy, cwd, id })
+      all.push({
+        ...machine,
+        proxy,
+        cwd,
+        id,
+        backup: new Backup(machine.folder),
+        setBacks: [],
+        earlier: false,
+      })
     }
-    const world = new World(dir, hub, all, api, at('logs'), versions)
+    const world = new World(dir, hub, all, api, at('logs'), versions, earlier)
     await world.connected()
     return world
   }
@@ -225,11 +166,60 @@ export class World {
     )
   }
 
-  /** Puts the files of another version where the daemon's are, as an installer would. */
+  /** Puts the files of another version where a machine's are, as an installer would. */
   replaceVersion(machine: Machine, degree: number) {
-    const version = this.#versions[Math.floor(degree * this.#versions.length)]!
-    copyFileSync(version, `${machine.program}.new`)
+    this.#put(machine, this.#versions[Math.floor(degree * this.#versions.length)]!)
+  }
+
+  /**
+   * Takes the last machine from the present version to the release before, or back.
+   * @returns that machine; undefined where that release could not be built
+   */
+  changeRelease(): Machine | undefined {
+    const machine = this.machines.at(-1)!
+    if (this.#earlier === undefined) return undefined
+    this.#put(machine, machine.earlier ? this.#versions[0]! : this.#earlier)
+    return machine
+  }
+
+  #put(machine: Machine, program: string) {
+    copyFileSync(program, `${machine.program}.new`)
     renameSync(`${machine.program}.new`, machine.program)
+    machine.earlier = program === this.#earlier
+  }
+
+  /**
+   * Limits something for a while. A limit that is still there under this name is lifted first.
+   * @returns whether it could be limited
+   */
+  async limit(name: string, ms: number, impose: () => Limit | undefined | Promise<Limit | undefined>) {
+    this.#limits.get(name)?.lift()
+    this.#limits.delete(name)
+    const limit = await impose()
+    if (!limit) return false
+    this.#limits.set(name, limit)
+    const timer = setTimeout(() => {
+      this.#waiting.delete(timer)
+      if (this.#limits.get(name) !== limit) return
+      limit.lift()
+      this.#limits.delete(name)
+    }, ms)
+    this.#waiting.add(timer)
+    return true
+  }
+
+  /**
+   * Cuts a machine's power, puts its backup in place, and starts it again.
+   * @param meanwhile done while the machine is off
+   */
+  async setBack(machine: Machine, meanwhile: () => Promise<void>) {
+    machine.process.hold()
+    await powerOff(machine.folder)
+    this.free(machine)
+    await meanwhile()
+    machine.backup.restore(machine.state)
+    machine.setBacks.push(Date.now())
+    machine.process.start()
   }
 
   /** No more faults: everything that is held, slowed, full or away comes back. */
@@ -239,6 +229,10 @@ export class World {
       place.process.thaw()
     }
     for (const { proxy } of this.machines) proxy.calm()
+    for (const timer of this.#waiting) clearTimeout(timer)
+    for (const limit of this.#limits.values()) limit.lift()
+    this.#limits.clear()
+    for (const { folder } of this.machines) rmSync(join(folder, 'slow'), { force: true })
   }
 
   /** @returns false if it was full already */
@@ -271,14 +265,15 @@ export class World {
       execFileSync('cp', ['-a', `${disk.path}/.`, join(this.dir, name)])
       disk.unmount()
     }
+    execFileSync('umount', ['--lazy', join(this.dir, 'bin/node')])
   }
 }
 
 /** What the daemon asks of the program before it starts one costs no Node process. */
-const claudeScript = (agent: string) => `#!/bin/sh
+const claudeScript = (node: string, agent: string) => `#!/bin/sh
 case $1 in
 --version) echo '2.1.330 (Claude Code)'; exit ;;
 auth) echo '{"loggedIn":true,"authMethod":"api_key","loginExpiresAt":null}'; exit ;;
 esac
-exec '${process.execPath}' '${agent}' "$@"
+exec '${node}' '${agent}' "$@"
 `

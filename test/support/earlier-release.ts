@@ -22,7 +22,8 @@ const COMMIT = 'cc3fa4690bd78b5930578bb03025aa2552713177'
 /** What it says its version is. */
 export const EARLIER = '1.0.0'
 
-function hasCommit(): boolean {
+/** Whether the history of this checkout, which may be a shallow clone, has the release before. */
+export function hasCommit(): boolean {
   try {
     execFileSync('git', ['cat-file', '-e', `${COMMIT}^{commit}`], { cwd: root, stdio: 'ignore' })
     return true
@@ -32,18 +33,22 @@ function hasCommit(): boolean {
 }
 
 /** The program of the release before, with the packages of this checkout. It is built once. */
-export async function earlierRelease(): Promise<string> {
+export const earlierRelease = async (): Promise<string> =>
+  readFileSync(await builtOnce('plain', build), 'utf8')
+
+/** What `make` makes of the release before, as a file that is kept. @returns its path */
+export async function builtOnce(name: string, make: () => Promise<Uint8Array>): Promise<string> {
   const packages = createHash('sha256')
     .update(readFileSync(join(root, 'package-lock.json')))
     .digest('hex')
   const cache = join(root, 'node_modules/.cache/earlier-release')
-  const path = join(cache, `${COMMIT.slice(0, 12)}-${packages.slice(0, 12)}.cjs`)
+  const path = join(cache, `${COMMIT.slice(0, 12)}-${packages.slice(0, 12)}-${name}.cjs`)
   if (!existsSync(path)) {
     mkdirSync(cache, { recursive: true })
-    writeFileSync(`${path}.${process.pid}`, await build())
+    writeFileSync(`${path}.${process.pid}`, await make())
     renameSync(`${path}.${process.pid}`, path)
   }
-  return readFileSync(path, 'utf8')
+  return path
 }
 
 /** @returns what runs the program of the release before, which is put into `dir` */
@@ -53,14 +58,19 @@ export async function earlierCommand(dir: string): Promise<[string, string]> {
   return [process.execPath, path]
 }
 
+/** Puts the files of the release before into `dir`, with the packages of this checkout. */
+export function unpack(dir: string) {
+  const archive = execFileSync('git', ['archive', COMMIT], { cwd: root, maxBuffer: 256 * 1024 * 1024 })
+  execFileSync('tar', ['-x', '-C', dir], { input: archive })
+  symlinkSync(join(root, 'node_modules'), join(dir, 'node_modules'))
+}
+
 async function build(): Promise<Buffer> {
   if (!hasCommit())
     throw new Error('This clone lacks the history that the test builds from: git fetch --unshallow')
   const dir = mkdtempSync(join(tmpdir(), 'earlier-release-'))
   try {
-    const archive = execFileSync('git', ['archive', COMMIT], { cwd: root, maxBuffer: 256 * 1024 * 1024 })
-    execFileSync('tar', ['-x', '-C', dir], { input: archive })
-    symlinkSync(join(root, 'node_modules'), join(dir, 'node_modules'))
+    unpack(dir)
     const packaging: typeof import('../../packaging/program.ts') = await import(
       pathToFileURL(join(dir, 'packaging/program.ts')).href
     )

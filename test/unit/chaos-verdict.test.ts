@@ -1,16 +1,23 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Event } from '../../src/protocol/index.ts'
 import type { Issued } from '../chaos/driver.ts'
-import { outcomes } from '../chaos/verdict/effects.ts'
+import type { ProcessTruth } from '../chaos/truth.ts'
+import { outcomes, prompts, starts } from '../chaos/verdict/effects.ts'
 import type { Case } from '../chaos/verdict/judge.ts'
+import { lives } from '../chaos/verdict/lives.ts'
 
 /** An agent about which nothing can be said against. */
 const agent = (parts: Partial<Case> = {}): Case => ({
   known: { id: 'a1', machine: {} as never, removing: false, watched: false, seen: [] },
   processes: [],
+  lives: 1,
   commands: [],
   kills: [],
+  kept: [],
+  setBack: undefined,
   begin: 0,
+  limited: false,
   diskWasFull: false,
   ...parts,
 })
@@ -21,6 +28,7 @@ const command = (parts: Partial<Issued> = {}): Issued => ({
   agent: 'a1',
   body: {},
   state: 'accepted',
+  given: 0,
   outcome: { command_id: 'c1', machine_id: 'm', state: 'succeeded' },
   ...parts,
 })
@@ -39,4 +47,113 @@ test('a command must be taken, and answered, and its answer must still be known'
     judged({ outcome: { ...pending, state: 'failed', error: { code: 'internal', message: 'x' } } }),
     ['prompt c1 failed: x'],
   )
+})
+
+/** A process that has written these words, and ended. */
+const process = (
+  run: number,
+  life: number,
+  words: string[],
+  parts: Partial<ProcessTruth> = {},
+): ProcessTruth => ({
+  run,
+  life,
+  pid: 1,
+  session: 's',
+  began: 0,
+  written: words.map((word) => ({
+    line: JSON.stringify({
+      type: 'assistant',
+      message: { id: word, content: [{ type: 'text', text: word }] },
+    }),
+    whole: true,
+  })),
+  inputs: [],
+  acted: [],
+  exit: 0,
+  violations: [],
+  full: 0,
+  ...parts,
+})
+
+/** What the hub has: `1` is the start of run 1, `-1` its end, `!` that the machine was set back, other texts themselves. */
+const historyOf = (...told: (string | number)[]) =>
+  told.map((step, n) => ({
+    offset: n * 10,
+    index: 0,
+    ...(step === '!'
+      ? { kind: 'set_back' }
+      : typeof step === 'string'
+        ? { kind: 'text', message_id: step, text: step }
+        : step > 0
+          ? { kind: 'process_started', run: step }
+          : {
+              kind: 'process_exited',
+              run: -step,
+              ...(n < told.length - 1 && told[n - 1] === '!' ? {} : { code: 0 }),
+            }),
+  })) as unknown as Event[]
+
+test('of a machine that was set back all must be there that its hub had, and all since; each once', () => {
+  const processes = [process(1, 0, ['a', 'b', 'c']), process(2, 0, ['d', 'e']), process(2, 1, ['f', 'g'])]
+  const judged = (history: Event[], kept: Event[] = []) =>
+    lives(agent({ processes, lives: 2, setBack: 1, history, kept: [kept] })).length === 0
+  // What the machine lost may be cut off anywhere.
+  assert.ok(judged(historyOf(1, 'a', 'b', 'c', -1, 2, 'd', '!', 2, 'f', 'g', -2)))
+  assert.ok(judged(historyOf(1, 'a', '!', -1, 2, 'f', 'g', -2)))
+  assert.ok(judged(historyOf(1, 'a', 'b', 'c', -1, 2, 'f', 'g', -2)))
+  // But what comes then must be whole, in order, and new.
+  assert.ok(!judged(historyOf(1, 'a', 'c', '!', -1, 2, 'f', 'g', -2)), 'lost in the middle')
+  assert.ok(!judged(historyOf(1, 'a', 'b', '!', 'b', -1, 2, 'f', 'g', -2)), 'twice')
+  assert.ok(!judged(historyOf(1, 'a', 'b', '!', -1, 2, 'g', -2)), 'lost after it')
+  assert.ok(!judged(historyOf(1, 'a', 'b', '!', -1, 2, 'f', 'g')), 'without its end')
+  assert.ok(!judged(historyOf(1, 'a', 'b')), 'nothing since')
+  const had = historyOf(1, 'a', 'b', 'c')
+  assert.ok(judged(historyOf(1, 'a', 'b', 'c', '!', -1, 2, 'f', 'g', -2), had))
+  assert.ok(!judged(historyOf(1, 'a', '!', -1, 2, 'f', 'g', -2), had), 'the hub had more')
+  const unborn = { lives: 2, setBack: 1, kept: [], processes: [process(1, 0, ['a', 'b'])] }
+  assert.deepEqual(lives(agent({ ...unborn, history: historyOf(1, 'a') })), [])
+})
+
+test('what a set back machine was told before may be done again; what it is told since is done once', () => {
+  const prompt = (given: number) => command({ digest: 'x', given })
+  const processes = [0, 1].map((life) => process(1, life, [], { acted: ['c1'] }))
+  const judged = (parts: Partial<Case>) => prompts(agent(parts)).length === 0
+  assert.ok(judged({ processes, setBack: 5, commands: [prompt(1)] }))
+  assert.ok(!judged({ processes, setBack: 5, commands: [prompt(6)] }))
+  assert.ok(
+    !judged({
+      processes: processes.map((each) => ({ ...each, life: 0 })),
+      setBack: 5,
+      commands: [prompt(1)],
+    }),
+  )
+  assert.ok(!judged({ setBack: undefined, commands: [prompt(1)] }))
+})
+
+test('a start that was called failed must not come to life afterwards', () => {
+  const failed = { command_id: 'c1', machine_id: 'm', state: 'failed' } as const
+  const judged = (ready: number) =>
+    starts(
+      agent({
+        processes: [process(1, 0, [], { ready })],
+        commands: [command({ kind: 'start', outcome: failed, heard: 100 })],
+      }),
+    )
+  assert.deepEqual(judged(90), [])
+  assert.deepEqual(judged(150), ['start c1 had failed, and its process became ready 50 ms later'])
+})
+
+test('want of descriptors is no fault of a daemon that was short of them', () => {
+  const message = 'It could not be done: this process may not open any more files (EMFILE).'
+  const outcome = {
+    command_id: 'c1',
+    machine_id: 'm',
+    state: 'failed',
+    error: { code: 'internal', message },
+  } as const
+  const judged = (limited: boolean) =>
+    outcomes(agent({ limited, commands: [command({ outcome })] })).length === 0
+  assert.ok(judged(true))
+  assert.ok(!judged(false))
 })

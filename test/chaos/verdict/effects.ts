@@ -3,20 +3,33 @@ import type { Issued } from '../driver.ts'
 import type { Input, ProcessTruth } from '../truth.ts'
 import type { Case, Judge } from './judge.ts'
 
+/** What a daemon says that could not do something for want of descriptors or processes. */
+const SHORTAGE = /\((EMFILE|EAGAIN)\)\.$/
+
 const failed = (command: Issued) => command.outcome?.state === 'failed'
 /** While its disk is full a daemon cannot note that it refused a command, and one that follows it may carry it out. */
 const forgotten = (command: Issued) => command.outcome?.error?.code === 'disk_full'
 const succeeded = (command: Issued) => command.outcome?.state === 'succeeded'
 
+/** Given before its machine was set back: what has become of it may be forgotten there, and done again. */
+const setBackSince = ({ setBack }: Case, { given }: Issued) => setBack !== undefined && given <= setBack
+
+const inLives = (processes: ProcessTruth[]): ProcessTruth[][] =>
+  [...new Set(processes.map(({ life }) => life))].map((life) =>
+    processes.filter((process) => process.life === life),
+  )
+
 const duplicates = (ids: string[]) => [...new Set(ids.filter((id, n) => ids.indexOf(id) !== n))]
 
 /** No prompt twice, none changed, and none lost unless its agent went with it. */
-export const prompts: Judge = ({ known, processes, commands }) => {
+export const prompts: Judge = (agent) => {
+  const { known, processes, commands } = agent
   const problems: string[] = []
   const carrying = commands.filter(({ digest }) => digest !== undefined)
   const read = processes.flatMap(({ inputs }) => inputs.filter(({ type }) => type === 'user'))
-  for (const id of duplicates(processes.flatMap(({ acted }) => acted)))
-    problems.push(`prompt ${id} was acted on twice`)
+  for (const life of inLives(processes))
+    for (const id of duplicates(life.flatMap(({ acted }) => acted)))
+      problems.push(`prompt ${id} was acted on twice`)
   for (const { run, inputs } of processes)
     for (const id of duplicates(inputs.flatMap(({ id }) => id ?? [])))
       problems.push(`prompt ${id} came twice in run ${run}`)
@@ -24,18 +37,24 @@ export const prompts: Judge = ({ known, processes, commands }) => {
     const command = carrying.find((command) => command.id === id)
     if (!command) problems.push(`prompt ${id} came, and nobody had sent it to this agent`)
     else if (command.digest !== digest) problems.push(`prompt ${id} came changed`)
-    else if (command.kind === 'prompt' && failed(command) && !forgotten(command))
+    else if (
+      command.kind === 'prompt' &&
+      failed(command) &&
+      !forgotten(command) &&
+      !setBackSince(agent, command)
+    )
       problems.push(`prompt ${id} came, and had failed: ${JSON.stringify(command.outcome?.error)}`)
   }
   if (!known.removing)
     for (const command of carrying)
-      if (succeeded(command) && !read.some(({ id }) => id === command.id))
+      if (succeeded(command) && !setBackSince(agent, command) && !read.some(({ id }) => id === command.id))
         problems.push(`prompt ${command.id} (${command.kind}) never came`)
   return problems
 }
 
 /** Each request of a process is answered once, by the command that says it has. */
-export const answers: Judge = ({ known, processes, commands }) => {
+export const answers: Judge = (agent) => {
+  const { known, processes, commands } = agent
   const problems: string[] = []
   const byCommand = new Map<string, number>()
   for (const process of processes) {
@@ -53,13 +72,18 @@ export const answers: Judge = ({ known, processes, commands }) => {
       const command = commands.find(({ id }) => id === by)
       if (command?.request !== request_id)
         problems.push(`the answer of ${by} came for ${request_id}, not ${command?.request}`)
-      else if (failed(command))
+      else if (failed(command) && !setBackSince(agent, command))
         problems.push(`the answer of ${by} came, and had failed: ${JSON.stringify(command.outcome?.error)}`)
     }
   }
   if (!known.removing)
     for (const command of commands.filter(({ kind }) => kind === 'permission'))
-      if (succeeded(command) && !byCommand.has(command.id) && !ended(processes, command.request!))
+      if (
+        succeeded(command) &&
+        !setBackSince(agent, command) &&
+        !byCommand.has(command.id) &&
+        !ended(processes, command.request!)
+      )
         problems.push(`the answer of ${command.id} to ${command.request} never came`)
   return problems
 }
@@ -71,13 +95,16 @@ function ended(processes: ProcessTruth[], request: string): boolean {
 }
 
 /** No control twice; each stop ends one run at most. */
-export const controls: Judge = ({ known, processes, commands }) => {
-  const came = processes.flatMap(({ run, inputs }) =>
+export const controls: Judge = (agent) => {
+  const { known, processes, commands } = agent
+  const came = processes.flatMap(({ run, life, inputs }) =>
     inputs
       .filter(({ type }) => type === 'control_request')
-      .map((input: Input) => ({ run, id: input.request_id! })),
+      .map((input: Input) => ({ run, life, id: input.request_id! })),
   )
-  const problems = duplicates(came.map(({ id }) => id)).map((id) => `control ${id} came twice`)
+  const problems = duplicates(came.map(({ id, life }) => `${id} (life ${life})`)).map(
+    (id) => `control ${id} came twice`,
+  )
   const names = new Map<string, string>()
   for (const { id, kind } of commands)
     if (kind === 'stop')
@@ -86,7 +113,8 @@ export const controls: Judge = ({ known, processes, commands }) => {
   // What a restart policy has brought back meanwhile is stopped as well, and so is whatever is to be removed.
   const policy = restartPolicy(commands)
   for (const command of commands)
-    if (command.kind === 'stop' && !policy) {
+    if (setBackSince(agent, command)) continue
+    else if (command.kind === 'stop' && !policy) {
       const runs = new Set(came.filter(({ id }) => names.get(id) === command.id).map(({ run }) => run))
       if (runs.size > 1)
         problems.push(`${command.kind} ${command.id} stopped runs ${[...runs].join(' and ')}`)
@@ -101,9 +129,12 @@ export const controls: Judge = ({ known, processes, commands }) => {
 export const processesOnce: Judge = ({ processes, commands }: Case) => {
   const problems = processes.flatMap(({ violations }) => violations)
   const runs = processes.map(({ run }) => run)
-  for (const run of duplicates(runs.map(String))) problems.push(`run ${run} had two processes`)
-  if (runs.some((run, n) => n > 0 && run < runs[n - 1]!))
-    problems.push(`runs out of order: ${runs.join(', ')}`)
+  for (const life of inLives(processes)) {
+    const own = life.map(({ run }) => run)
+    for (const run of duplicates(own.map(String))) problems.push(`run ${run} had two processes`)
+    if (own.some((run, n) => n > 0 && run < own[n - 1]!))
+      problems.push(`runs out of order: ${own.join(', ')}`)
+  }
   const policy = restartPolicy(commands)
   const resumes = commands.filter(({ kind, state }) => kind === 'resume' && state === 'accepted').length
   if (!policy && Math.max(0, ...runs) > 1 + resumes)
@@ -112,12 +143,25 @@ export const processesOnce: Judge = ({ processes, commands }: Case) => {
 }
 
 /** Every command that was accepted has its outcome, and none failed for a fault of the daemon's own. */
-export const outcomes: Judge = ({ commands }) =>
+export const outcomes: Judge = ({ commands, limited }) =>
   commands.flatMap(({ id, kind, state, outcome, forgotten }) => {
     if (state === 'open') return [`${kind} ${id} was never taken`]
     if (forgotten) return [`${kind} ${id} was taken and then forgotten, without an outcome`]
     if (state === 'accepted' && outcome?.state === 'pending') return [`${kind} ${id} has no outcome`]
-    return outcome?.error?.code === 'internal' ? [`${kind} ${id} failed: ${outcome.error.message}`] : []
+    const { code, message = '' } = outcome?.error ?? {}
+    if (limited && SHORTAGE.test(message)) return []
+    return code === 'internal' ? [`${kind} ${id} failed: ${message}`] : []
+  })
+
+/** A start is not called failed while its process lives: it may take as long as it likes. */
+export const starts: Judge = ({ processes, commands }) =>
+  commands.flatMap((command) => {
+    const { id, kind, heard = Number.POSITIVE_INFINITY } = command
+    if (kind !== 'start' || !failed(command)) return []
+    const late = processes.find(({ run, ready = 0 }) => run === 1 && ready > heard)
+    return late
+      ? [`start ${id} had failed, and its process became ready ${late.ready! - heard} ms later`]
+      : []
   })
 
 const restartPolicy = (commands: Issued[]) => {

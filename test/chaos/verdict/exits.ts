@@ -7,16 +7,17 @@ const TERMINATED = 128 + 15
 
 /** Every process's end is reported once, with its true code. */
 export const exits: Judge = (agent) => {
-  if (!agent.history) return []
+  if (!agent.history || agent.setBack !== undefined) return []
   const reported = agent.history.filter((event) => event.kind === 'process_exited')
   return agent.processes.flatMap((process) => {
     const own = reported.filter(({ run }) => run === process.run)
     if (own.length !== 1) return [`run ${process.run}: ${own.length} ends reported`]
-    return judge(agent, process, own[0]!)
+    return judgeCode(agent, process, own[0]!)
   })
 }
 
-function judge(
+/** @returns what is wrong with the code that was reported for a process */
+export function judgeCode(
   agent: Case,
   { run, exit }: ProcessTruth,
   { code }: Event & { kind: 'process_exited' },

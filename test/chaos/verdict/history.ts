@@ -4,18 +4,23 @@ import type { Event } from '../../../src/protocol/index.ts'
 import type { ProcessTruth } from '../truth.ts'
 import type { Case, Judge } from './judge.ts'
 
-type Body = Record<string, unknown> & { kind: Event['kind'] }
+export type Body = Record<string, unknown> & { kind: Event['kind'] }
+
+/** What the release before does not say of an event. */
+const NEWER = new Set(['origin'])
 
 /** An event without its place, in one form whoever made it. */
-const formOf = (body: object): string =>
-  JSON.stringify(body, (_, value) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
+export const formOf = (body: object): string =>
+  JSON.stringify(body, (key, value) =>
+    NEWER.has(key)
+      ? undefined
+      : typeof value === 'object' && value !== null && !Array.isArray(value)
+        ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+        : value,
   )
 
 /** Deltas that the daemon has put together are taken apart again: the agent ends each with a semicolon. */
-function bodiesOf({ offset: _offset, index: _index, ...body }: Event): Body[] {
+export function bodiesOf({ offset: _offset, index: _index, ...body }: Event): Body[] {
   if (body.kind !== 'text_delta') return [body]
   return body.text
     .split(';')
@@ -23,13 +28,14 @@ function bodiesOf({ offset: _offset, index: _index, ...body }: Event): Body[] {
     .map((piece) => ({ ...body, text: `${piece};` }))
 }
 
-const expected = (line: string): string[] =>
+export const expected = (line: string): string[] =>
   decodeLine(Buffer.from(line), 0, claude.decode).flatMap(bodiesOf).map(formOf)
 
-const shorten = (text: string | undefined) => (text === undefined ? 'nothing' : text.slice(0, 160))
+export const shorten = (text: string | undefined) => (text === undefined ? 'nothing' : text.slice(0, 160))
 
 /** Every event once and in order: what the hub has against what the agent wrote. */
 export const history: Judge = (agent) => {
+  if (agent.setBack !== undefined) return agent.history ? changed(agent, agent.history) : []
   if (!agent.history) return seenOnly(agent)
   const problems = order(agent.history)
   const runs = byRun(agent, agent.history, problems)
@@ -39,13 +45,13 @@ export const history: Judge = (agent) => {
       const extra = bodies.filter((body) => !isLaunchersOwn(body))
       if (extra.length > 0) problems.push(`run ${run} never was, but has ${shorten(formOf(extra[0]!))}`)
     }
-  const seen = agent.known.seen
-  const differs = seen.findIndex((event, n) => formOf(event) !== formOf(agent.history![n] ?? {}))
-  if (differs !== -1)
-    problems.push(
-      `history changed after it was read, at event ${differs}: ${shorten(formOf(seen[differs]!))}`,
-    )
-  return problems
+  return [...problems, ...changed(agent, agent.history)]
+}
+
+function changed({ known: { seen } }: Case, history: Event[]): string[] {
+  const differs = seen.findIndex((event, n) => formOf(event) !== formOf(history[n] ?? {}))
+  if (differs === -1) return []
+  return [`history changed after it was read, at event ${differs}: ${shorten(formOf(seen[differs]!))}`]
 }
 
 /** Of an agent that was removed: what was read of it before must be the beginning of what it wrote. */
@@ -59,7 +65,7 @@ function seenOnly(agent: Case): string[] {
   return problems
 }
 
-function order(events: Event[]): string[] {
+export function order(events: Event[]): string[] {
   const wrong = events.findIndex((event, n) => {
     const before = events[n - 1]
     return (
@@ -94,7 +100,7 @@ function byRun({ diskWasFull }: Case, events: Event[], problems: string[]): Map<
 }
 
 /** A note of the launcher that a full disk has cut off. */
-const isLaunchersOwn = (body: Body) =>
+export const isLaunchersOwn = (body: Body) =>
   body.kind === 'unreadable' && '{"type":"launcher"'.startsWith(String(body.text).slice(0, 18))
 
 function compare({ run, written }: ProcessTruth, bodies: Body[], ended: boolean): string[] {

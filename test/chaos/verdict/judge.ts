@@ -14,12 +14,20 @@ export interface Violation {
 export interface Case {
   known: Known
   processes: ProcessTruth[]
+  /** One, and one more for each time its machine was set back while it was there. */
+  lives: number
   commands: Issued[]
   /** The hub's history; undefined where it was deleted with the agent. */
   history?: Event[]
   kills: Kill[]
+  /** What the hub had of it at each time when its machine was set back. */
+  kept: Event[][]
+  /** When its machine was set back last, in ms since 1970; undefined if never. */
+  setBack: number | undefined
   /** First byte of its journal that is still on its machine. */
   begin: number
+  /** Its machine was short of descriptors or processes at some time. */
+  limited: boolean
   /** Its machine's disk was full at some time. */
   diskWasFull: boolean
 }

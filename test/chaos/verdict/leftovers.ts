@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { findByEnvironment } from '../../../src/platform/process-list.ts'
-import { RUN_MARK, type World } from '../world.ts'
+import { RUN_MARK } from '../place.ts'
+import type { World } from '../world.ts'
 
 /** How long what is on its way out may take: a link that is closed gets half a minute to say so. */
 const PATIENCE_MS = 35_000

@@ -1,0 +1,19 @@
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { builtOnce, hasCommit, unpack } from '../support/earlier-release.ts'
+
+/**
+ * The release before, hastened as it did that itself.
+ * @param dir empty folder to build it in
+ * @returns the path of the program; undefined where this clone lacks its commit
+ */
+export async function buildEarlier(dir: string): Promise<string | undefined> {
+  if (!hasCommit()) return undefined
+  return builtOnce('hastened', async () => {
+    unpack(dir)
+    const { buildHastened }: typeof import('./program.ts') = await import(
+      pathToFileURL(join(dir, 'test/chaos/program.ts')).href
+    )
+    return buildHastened('0.9.0')
+  })
+}

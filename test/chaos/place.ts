@@ -1,0 +1,143 @@
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { until } from '../support/wait.ts'
+import { Disk } from './disk.ts'
+import { Supervised } from './supervised.ts'
+import { MACHINE_MARK } from './users.ts'
+
+/** In the environment of every process of a run, with its folder. */
+export const RUN_MARK = 'CHAOS_RUN'
+
+/** The preload's control file: see edge.ts. */
+class Edge {
+  readonly path: string
+  #offset = 0
+  #ask = 0
+
+  constructor(path: string) {
+    this.path = path
+    this.#write()
+  }
+
+  step(ms: number) {
+    this.#offset += ms
+    this.#write()
+  }
+
+  /** What keeps the process alive: kinds of resources, one entry each. */
+  async resources(pid: number): Promise<string[]> {
+    this.#ask++
+    this.#write()
+    const answer = `${this.path}.${pid}`
+    return until(
+      () => {
+        if (!existsSync(answer)) return undefined
+        try {
+          const { ask, resources } = JSON.parse(readFileSync(answer, 'utf8'))
+          return ask === this.#ask && resources
+        } catch {
+          return undefined
+        }
+      },
+      { what: `word of process ${pid}` },
+    )
+  }
+
+  #write() {
+    writeFileSync(`${this.path}.new`, JSON.stringify({ offset_ms: this.#offset, ask: this.#ask }))
+    renameSync(`${this.path}.new`, this.path)
+  }
+}
+
+/** The hub, or one machine with its daemon: a process that is kept running, on a disk and with a clock of its own. */
+export interface Place {
+  name: string
+  folder: string
+  /** The user it runs as, which nobody else has; undefined for this process's own. */
+  uid: number | undefined
+  state: string
+  disk: Disk
+  edge: Edge
+  process: Supervised
+  program: string
+  /** When its disk was full: `[from, to]`, ms since 1970. */
+  fullTimes: { from: number; to: number }[]
+  /** When a limit on its descriptors or processes ends, in ms since 1970. */
+  limited: { until: number }
+}
+
+export interface PlaceOptions {
+  /** Folder of the run. */
+  dir: string
+  name: string
+  mebibytes: number
+  uid: number | undefined
+  node: string
+  edge: string
+  program: string
+  args: string[]
+  pause(): number
+  crashed(name: string, how: number | string): void
+}
+
+/** Makes a place, with nothing running there yet. */
+export function openPlace({
+  dir,
+  name,
+  mebibytes,
+  uid,
+  node,
+  edge,
+  program,
+  args,
+  ...options
+}: PlaceOptions): Place {
+  const folder = join(dir, name)
+  mkdirSync(join(folder, 'program'), { recursive: true })
+  mkdirSync(join(folder, 'home'))
+  const disk = new Disk(join(folder, 'disk'), mebibytes)
+  const own = join(folder, 'program/index.js')
+  copyFileSync(program, own)
+  const control = new Edge(join(folder, 'edge.json'))
+  if (uid !== undefined)
+    for (const path of [folder, join(folder, 'home'), disk.path]) chownSync(path, uid, uid)
+  chmodSync(folder, 0o755)
+  const state = join(disk.path, 'state')
+  const fullTimes: Place['fullTimes'] = []
+  const limited = { until: 0 }
+  const process = new Supervised({
+    name,
+    uid,
+    command: [node, '--require', edge, own, ...args],
+    env: {
+      PATH: `${join(dir, 'bin')}:${globalThis.process.env.PATH}`,
+      HOME: join(folder, 'home'),
+      FOMULAR_STATE_DIR: state,
+      FOMULAR_DAEMON_NO_SELF_RELAUNCH: '1',
+      CHAOS_EDGE: control.path,
+      CHAOS_LOGS: join(dir, 'logs'),
+      [RUN_MARK]: dir,
+      [MACHINE_MARK]: folder,
+    },
+    cwd: folder,
+    log: join(folder, `${name}.log`),
+    pause: options.pause,
+    crashed(who, how) {
+      // Without room for its lock it cannot start.
+      const full = fullTimes.some(({ to }) => to > Date.now() - 1000)
+      // Node itself aborts where it may not start a thread.
+      const aborted = how === 'SIGABRT' && limited.until > process.startedAt
+      if (!full && !aborted) options.crashed(who, how)
+    },
+  })
+  return { name, folder, uid, state, disk, edge: control, process, program: own, fullTimes, limited }
+}

@@ -1,0 +1,134 @@
+import type { Event } from '../../../src/protocol/index.ts'
+import type { ProcessTruth } from '../truth.ts'
+import { judgeCode } from './exits.ts'
+import { type Body, bodiesOf, expected, formOf, isLaunchersOwn, order, shorten } from './history.ts'
+import type { Case, Judge } from './judge.ts'
+
+/** What an agent wrote, in the order in which its server must have it. */
+type Token =
+  | { kind: 'start'; run: number }
+  | { kind: 'end'; process: ProcessTruth }
+  | { kind: 'body'; form: string; line: string; whole: boolean }
+
+/** What a server has, one step of it. */
+type Step =
+  | { kind: 'start'; run: number }
+  | { kind: 'end'; event: Event & { kind: 'process_exited' } }
+  | { kind: 'set_back' }
+  | { kind: 'body'; form: string; body: Body }
+
+/** A place up to which history and truth may agree. */
+interface Place {
+  life: number
+  at: number
+  /** Nothing of this life has come yet but that the machine was set back. */
+  fresh: boolean
+}
+
+/**
+ * The history of an agent whose machine was set back, which has ended several lives of it at some point. What the server
+ * had by then stays. Of each life but the last there is a beginning, of the last there is all, each thing once and in
+ * order.
+ */
+export const lives: Judge = (agent) => {
+  const { history, kept } = agent
+  if (!history || agent.setBack === undefined) return []
+  const problems = order(history)
+  for (const events of kept) {
+    const differs = events.findIndex((event, n) => formOf(event) !== formOf(history[n] ?? {}))
+    if (differs !== -1)
+      problems.push(
+        `lost when the machine was set back, at event ${differs}: ${shorten(formOf(events[differs]!))}`,
+      )
+  }
+  return [...problems, ...follow(agent, history)]
+}
+
+function follow(agent: Case, history: Event[]): string[] {
+  const all = tokensOf(agent)
+  const last = all.length - 1
+  const steps = history.flatMap(stepsOf)
+  let places: Place[] = [{ life: 0, at: 0, fresh: true }]
+  for (const [n, step] of steps.entries()) {
+    if (step.kind === 'body' && isLaunchersOwn(step.body)) continue
+    const next = new Map<string, Place>()
+    for (const place of places)
+      for (const reached of advance(agent, all, place, step)) next.set(JSON.stringify(reached), reached)
+    if (next.size === 0) {
+      const wanted = places.map(({ life, at }) => `${life}: ${describe(all[life]![at])}`)
+      return [
+        `step ${n} of ${steps.length} is ${describe(step)}, but what comes next is of life ${wanted.join(', or ')}`,
+      ]
+    }
+    places = [...next.values()]
+  }
+  const isEnd = ({ life, at }: Place) =>
+    [...all.slice(life + 1).flat(), ...(life === last ? all[last]!.slice(at) : [])].every(
+      (token) => token.kind === 'body' && !token.whole,
+    )
+  if (places.some(isEnd)) return []
+  const missing = places.map(({ life, at }) => `${life}: ${describe(all[life]![at])}`)
+  return [`the end is missing: it goes on with life ${missing.join(', or ')}`]
+}
+
+/** Where a step may lead from a place. */
+function* advance(agent: Case, all: Token[][], place: Place, step: Step): Generator<Place> {
+  const { life, at } = place
+  const tokens = all[life]!
+  const isLast = life === all.length - 1
+  for (let n = at; n < tokens.length; n++) {
+    const token = tokens[n]!
+    if (matches(agent, token, step, isLast)) yield { life, at: n + 1, fresh: false }
+    // Cut off in the middle, and said so.
+    const isTorn = token.kind === 'body' && step.kind === 'body' && isPart(token.line, step.body)
+    if (isTorn && !token.whole) yield { life, at: n + 1, fresh: false }
+    // What was begun and not finished may be missing.
+    if (token.kind !== 'body' || token.whole) break
+  }
+  // The end of a process that only the copy had.
+  if (place.fresh && life > 0 && step.kind === 'end' && step.event.code === undefined) yield place
+  for (let later = life + 1; later < all.length; later++) {
+    const fresh = { life: later, at: 0, fresh: true }
+    const cut = tokens[at]
+    if (step.kind === 'set_back') yield fresh
+    else if (step.kind === 'end' && step.event.code === undefined) yield fresh
+    else if (step.kind === 'body' && cut?.kind === 'body' && isPart(cut.line, step.body)) yield fresh
+    else if (all[later]![0] && matches(agent, all[later]![0]!, step, false))
+      yield { life: later, at: 1, fresh: false }
+  }
+}
+
+const isPart = (line: string, body: Body) => body.kind === 'unreadable' && line.startsWith(String(body.text))
+
+function matches(agent: Case, token: Token, step: Step, strict: boolean): boolean {
+  if (token.kind === 'start') return step.kind === 'start' && step.run === token.run
+  if (token.kind === 'body') return step.kind === 'body' && step.form === token.form
+  if (step.kind !== 'end' || step.event.run !== token.process.run) return false
+  return !strict || judgeCode(agent, token.process, step.event).length === 0
+}
+
+/** By lives. */
+function tokensOf({ processes, lives: count }: Case): Token[][] {
+  const all: Token[][] = Array.from({ length: count }, () => [])
+  for (const process of processes) {
+    const bodies = process.written.flatMap(({ line, whole }) =>
+      expected(line).map((form): Token => ({ kind: 'body', form, line, whole })),
+    )
+    all[process.life]!.push({ kind: 'start', run: process.run }, ...bodies, { kind: 'end', process })
+  }
+  return all
+}
+
+function stepsOf(event: Event): Step[] {
+  if (event.kind === 'process_started') return [{ kind: 'start', run: event.run }]
+  if (event.kind === 'process_exited') return [{ kind: 'end', event }]
+  if (event.kind === 'set_back') return [{ kind: 'set_back' }]
+  return bodiesOf(event).map((body) => ({ kind: 'body', form: formOf(body), body }))
+}
+
+function describe(part: Token | Step | undefined): string {
+  if (!part) return 'nothing'
+  if (part.kind === 'start') return `the start of run ${part.run}`
+  if (part.kind === 'end') return `the end of run ${'process' in part ? part.process.run : part.event.run}`
+  return part.kind === 'body' ? shorten(part.form)! : 'that the machine was set back'
+}
