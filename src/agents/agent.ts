@@ -14,7 +14,7 @@ import { eventsOf } from './look-back.ts'
 import { ofThisBoot } from './of-this-boot.ts'
 import { explainEnd } from './own-words.ts'
 import { ProcessRecord, type RunRecord, type Snapshot, type SpecRecord } from './records.ts'
-import { answered, emptySnapshot, move, reduce } from './reduce.ts'
+import { answered, emptySnapshot, move, REQUESTS_KEPT, reduce } from './reduce.ts'
 import { refuseUnknown } from './refuse.ts'
 import type { Input, Runtime } from './runtimes/runtime.ts'
 import { statusOf } from './status.ts'
@@ -370,6 +370,8 @@ export class Agent {
       if (event.kind === 'reply' && event.request_id === this.run.initialize_id) this.#isIn(this.run)
       if (event.kind === 'process_exited' && this.run.recall) this.explain(this.run.recall.why)
       this.#context.observed(event)
+      // No more of them are kept.
+      if (this.#snapshot.unknown_requests?.length === REQUESTS_KEPT) this.#refuse()
     }
     this.#snapshot.offset = line.end
     this.#unsaved ??= 'grown'

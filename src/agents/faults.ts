@@ -27,7 +27,7 @@ const REFUSAL_CHARS = 2000
 
 /** Takes why a process does not start from the result that it gives instead of a turn. */
 export function startRefusal(event: Of<'turn_result'>): Snapshot['start_refused'] {
-  const message = event.errors?.join('; ') ?? event.text
+  const message = event.errors?.length ? event.errors.join('; ') : event.text
   const reason = event.startup_failure_reason
   return {
     ...(reason && { reason: shorten(reason, NAME_CHARS) }),

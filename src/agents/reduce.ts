@@ -16,7 +16,7 @@ import type { Snapshot } from './records.ts'
 /** Replies kept for commands that are asked about again. */
 const REPLIES_KEPT = 32
 /** A full disk holds up their refusal. */
-const REQUESTS_KEPT = 64
+export const REQUESTS_KEPT = 64
 const SUBAGENTS_KEPT = 64
 const DESCRIPTION_CHARS = 200
 

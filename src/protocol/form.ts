@@ -88,8 +88,12 @@ export function fieldValue(field: FormField, answer: FormAnswer | undefined): un
   }
   if (field.type === 'array') return several(field, answer)
   if (field.options) return choice(field, answer)
-  return (types[field.type] ?? anything)(field, answer)
+  return (own(types, field.type) ?? anything)(field, answer)
 }
+
+/** What a table has under a name that a stranger chose. */
+const own = <T>(table: Record<string, T>, name: string): T | undefined =>
+  Object.hasOwn(table, name) ? table[name] : undefined
 
 export const labelOf = ({ name, title }: FormField) =>
   title === undefined || title === name ? name : `${title} (${name})`
@@ -117,7 +121,7 @@ const types: Record<string, (field: FormField, answer: FormAnswer) => unknown> =
   string(field, answer) {
     if (typeof answer !== 'string') throw fault(field, 'must be text')
     within(field, [...answer].length, field.min_length, field.max_length, ' characters')
-    const format = formats[field.format ?? '']
+    const format = own(formats, field.format ?? '')
     if (format && !format.safeParse(answer).success) throw fault(field, `must be of the form ${field.format}`)
     return answer
   },

@@ -83,7 +83,10 @@ export async function ask(
   }
 }
 
-const ENDS = { '/decline': 'decline', '/cancel': 'cancel' } as const
+const ENDS = new Map([
+  ['/decline', 'decline'],
+  ['/cancel', 'cancel'],
+])
 
 /** Asks for one field after the other. */
 async function filledIn(form: Form, questions: Question[] = [], read: (prompt: string) => Promise<string>) {
@@ -93,7 +96,7 @@ async function filledIn(form: Form, questions: Question[] = [], read: (prompt: s
     const answer = await untilTaken(
       () => read(`  ${cleanLine(labelOf(field), 60)}> `),
       (typed) => {
-        action = ENDS[typed.trim() as keyof typeof ENDS]
+        action = ENDS.get(typed.trim())
         return action === undefined ? fieldAnswer(field, questions[index], typed) : ''
       },
     )

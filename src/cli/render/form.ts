@@ -49,7 +49,7 @@ function kindOf(field: FormField): string {
       ? 'several, with commas'
       : options
         ? 'one of'
-        : (format ?? TYPES[type] ?? cleanLine(type, 40))
+        : (format ?? (Object.hasOwn(TYPES, type) ? TYPES[type]! : type))
   const parts = [cleanLine(kind, 40), ...limits(field), required ? 'required' : 'optional']
   if (field.default !== undefined)
     parts.push(`default: ${cleanLine(JSON.stringify(field.default), NAME_CHARS)}`)

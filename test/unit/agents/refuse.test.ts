@@ -85,3 +85,18 @@ test('nobody is there for the request of an earlier process', (t) => {
   daemon()
   assert.deepEqual(refused(), [])
 })
+
+test('as many requests as come at once are refused, and those that are too deep to be passed on', (t) => {
+  const { say, daemon, refused } = running(t)
+  const ids = Array.from({ length: 200 }, (_, index) => `r-${index}`)
+  say(...ids.map((id) => request(id)))
+  const deep = '['.repeat(5000) + ']'.repeat(5000)
+  const form = `{"subtype":"elicitation","mcp_server_name":"m","message":"x","requested_schema":{"properties":{"a":{"default":${deep}}}}}`
+  say(`{"type":"control_request","request_id":"form","request":${form}}\n`)
+  say(
+    `{"type":"control_request","request_id":"deep","request":{"subtype":"x","y":${deep}}}\n`,
+    request('last'),
+  )
+  daemon()
+  assert.deepEqual(refused(), [...ids, 'form', 'deep', 'last'])
+})

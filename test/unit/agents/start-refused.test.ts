@@ -52,3 +52,7 @@ test('without a reason stderr speaks, and the result where there is nothing on s
   assert.equal(failure(t, { errors: ['said'] }, 'written\n')?.message, 'written')
   assert.equal(failure(t, { errors: ['said'] })?.message, 'said')
 })
+
+test('an empty list of errors does not hide what the result says', (t) => {
+  assert.equal(failure(t, { errors: [], result: 'said' })?.message, 'said')
+})

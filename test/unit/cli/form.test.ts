@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fieldAnswer, fillable, formAnswers } from '../../../src/cli/agent/form.ts'
 import { colors } from '../../../src/cli/render/ansi.ts'
+import { formText } from '../../../src/cli/render/form.ts'
 import { answerHint, permissionText } from '../../../src/cli/render/permission.ts'
 import type { Form, PermissionRequest } from '../../../src/protocol/index.ts'
 
@@ -83,4 +84,10 @@ test('an address is shown with the host that it leads to, and nothing of it is o
   assert.equal(fillable(request({ form: address })), undefined)
   assert.equal(fillable(request({ form })), form)
   assert.match(answerHint('a', request({ form: address })), /agent answer a accept/)
+})
+
+test('a form with a type that every object has a property of is shown', () => {
+  const plain = colors(false)
+  const text = formText({ server: 's', message: 'm', fields: [{ name: 'f', type: 'constructor' }] }, plain)
+  assert.match(text.join('\n'), /f: constructor, optional/)
 })

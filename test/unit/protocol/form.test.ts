@@ -93,3 +93,10 @@ test('a form may be declined or cancelled, and an address needs to be accepted',
     content: {},
   })
 })
+
+test('a type or a format with the name of something that every object has is one that is not known', () => {
+  for (const name of ['toString', 'constructor', '__proto__', 'hasOwnProperty']) {
+    assert.equal(fieldValue(field({ type: name }), 'x'), 'x')
+    assert.equal(fieldValue(field({ format: name }), 'x'), 'x')
+  }
+})

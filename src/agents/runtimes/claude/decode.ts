@@ -1,3 +1,4 @@
+import { isDeeper } from '../../../protocol/nesting.ts'
 import type { EventBody } from '../runtime.ts'
 import { assistant, streamEvent, user } from './decode-messages.ts'
 import { system } from './decode-system.ts'
@@ -7,6 +8,8 @@ import { notice } from './notice.ts'
 
 /** What is passed on of a line that is not JSON. */
 const UNREADABLE_HEAD_CHARS = 4096
+/** Deepest nesting of a refused request that is passed on. */
+const INFO_DEPTH = 100
 
 /**
  * By the `type` of a line. A decoder that does not find what it needs says undefined, and the line is passed on raw: a
@@ -117,7 +120,8 @@ const refused = (id: string, subtype: string | undefined, { request: info }: Fie
     text: `The agent asked for "${subtype ?? 'nothing'}" in a way that this daemon does not know; it was refused.`,
     level: 'warning',
     request_id: id,
-    info,
+    // What cannot be passed on is refused all the same.
+    info: isDeeper(info, INFO_DEPTH) ? null : info,
   },
 ]
 

@@ -1,15 +1,19 @@
 import { labelOf } from '../../../protocol/form.ts'
 import type { Form, FormField, Question } from '../../../protocol/index.ts'
+import { isDeeper } from '../../../protocol/nesting.ts'
 import type { EventBody } from '../runtime.ts'
 import { compact, type Fields, fields, list, number, text, textList } from './fields.ts'
 
-/** A form beyond either is refused: nobody could fill it in, and every status would carry it. */
+/** A form beyond any of these is refused: nobody could fill it in, and every status would carry it. */
 const FIELDS = 100
 const FORM_CHARS = 64 * 1024
+const DEPTH = 100
 
 /** An MCP server's question, or an address that it asks a person to open. @returns undefined if it cannot be shown */
 export function elicitation(id: string, request: Fields): EventBody[] | undefined {
   const { subtype: _, ...input } = request
+  // JSON is read at any depth but not written.
+  if (isDeeper(input, DEPTH)) return undefined
   const form = formOf(request)
   if (!form || form.fields.length > FIELDS || JSON.stringify(input).length > FORM_CHARS) return undefined
   return [

@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { readOwned } from '../../../platform/owned.ts'
 import type { OpenSession } from '../runtime.ts'
 import { fields, text } from './fields.ts'
 
@@ -35,9 +36,7 @@ function listed(folder: string): string[] {
 /** @returns undefined for a record that cannot be read: another version may write it differently */
 function recordAt(path: string): OpenSession | undefined {
   try {
-    const stat = statSync(path)
-    if (!stat.isFile() || stat.size > RECORD_BYTES) return undefined
-    const record = fields(JSON.parse(readFileSync(path, 'utf8')))
+    const record = fields(JSON.parse(readOwned(path, RECORD_BYTES) ?? ''))
     const sessionId = text(record?.sessionId)
     const start = startsCompare ? text(record?.procStart) : undefined
     return sessionId === undefined ? undefined : { sessionId, ...(start !== undefined && { start }) }

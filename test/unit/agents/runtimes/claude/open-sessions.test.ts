@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { claude } from '../../../../../src/agents/runtimes/claude/index.ts'
@@ -26,4 +26,11 @@ test('the records of open sessions are read where Claude Code keeps them, and st
   assert.equal(found.get(11)?.sessionId, 's-1')
   const env = { HOME: home, CLAUDE_CONFIG_DIR: join(home, 'other') }
   assert.equal(claude.openSessions(env, [11, 16]).get(11)?.sessionId, 's-7')
+})
+
+test('a record that is a link to a file without an end is left out', (t) => {
+  const home = tempDir(t)
+  mkdirSync(join(home, '.claude/sessions'), { recursive: true })
+  symlinkSync('/proc/self/pagemap', join(home, '.claude/sessions/15.json'))
+  assert.equal(claude.openSessions({ HOME: home }, [15]).size, 0)
 })
