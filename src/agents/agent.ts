@@ -27,6 +27,8 @@ export interface AgentContext {
   clock: Clock
   /** A number higher than any this machine has used for a status. */
   nextRevision(): number
+  /** @see isCurrent */
+  toldCounts: boolean
   /** Something that a status tells has changed. */
   changed(agent: Agent): void
   /** An event of the journal was seen for the first time. */
@@ -85,7 +87,7 @@ export class Agent {
     this.journal = new Journal(folder.journal)
     this.generations = new Generations(folder.generations, this.journal)
     const cursor = readCursor(folder.cursor, this.journal)
-    this.contact = new Contact(cursor?.apart, this.journal)
+    this.contact = new Contact(cursor?.apart, this.journal, context.toldCounts)
     this.acked = cursor?.acked ?? 0
     this.begin = cursor?.begin ?? 0
     this.#snapshot = cursor?.snapshot ?? emptySnapshot(this.#now())

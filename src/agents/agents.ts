@@ -21,10 +21,11 @@ import type { RunRecord, SpecRecord } from './records.ts'
 import { nextRestart, Restarts } from './restart.ts'
 import type { Runtime } from './runtimes/runtime.ts'
 import { checkSession, checkSessionElsewhere, nextSession } from './sessions.ts'
+import { isCurrent, makeCurrent } from './told.ts'
 import { Unseen } from './unseen.ts'
 import { Watching } from './watching.ts'
 
-export interface AgentsOptions extends Omit<AgentContext, 'changed' | 'unreadable'> {
+export interface AgentsOptions extends Omit<AgentContext, 'changed' | 'unreadable' | 'toldCounts'> {
   /** Folder of the agents' folders. */
   dir: string
   runtimes: Record<string, Runtime>
@@ -60,6 +61,7 @@ export class Agents {
   readonly #resuming = new Map<Agent, { sessionId: string; settled: Promise<unknown> }>()
   readonly #unseen: Unseen
   readonly #discards: Discards
+  #toldCounts = true
   #closed = false
 
   constructor(options: AgentsOptions) {
@@ -104,6 +106,7 @@ export class Agents {
   adopt() {
     const { dir, logger } = this.#options
     ensurePrivateDir(dir)
+    this.#toldCounts = isCurrent(dir)
     for (const name of namesIn(dir)) {
       let agent: Agent | undefined
       try {
@@ -118,6 +121,7 @@ export class Agents {
         if (!agent) this.#options.damaged(join(dir, name))
       }
     }
+    makeCurrent(dir, this)
   }
 
   /**
@@ -345,6 +349,7 @@ export class Agents {
     return {
       clock,
       nextRevision,
+      toldCounts: this.#toldCounts,
       observed,
       unreadable: (agent, error) => {
         if (told) return

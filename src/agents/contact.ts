@@ -17,13 +17,15 @@ export class Contact {
   /** The file that the journal is; empty while there is none. */
   readonly #file: string
 
-  constructor(apart: CursorRecord['apart'], journal: Journal) {
+  /** @param counts whether `apart` can be believed: no earlier version was there since */
+  constructor(apart: CursorRecord['apart'], journal: Journal, counts: boolean) {
     const end = journal.size()
     this.#file = journal.identity()
     this.#written = apart !== undefined
     // A record from before a reboot is not trusted: a power failure may have lost a newer one. Nor is one about another
     // file: a copy was put in its place, and a server may have got more since the copy was made.
     const valid =
+      counts &&
       apart !== undefined &&
       apart.boot_id === bootId() &&
       apart.told <= end &&

@@ -4,6 +4,7 @@ import { writeAtomic } from '../platform/files.ts'
 import { realPath } from '../platform/real-path.ts'
 import { AgentId } from '../protocol/index.ts'
 import type { RunRecord, SpecRecord } from './records.ts'
+import { MARK } from './told.ts'
 
 /** Where everything of one agent is. See README.md beside this file for who writes what. */
 export interface AgentFolder {
@@ -58,7 +59,7 @@ export function agentFolder(dir: string): AgentFolder {
 export function namesIn(parent: string): string[] {
   const names = readdirSync(parent)
   for (const name of names)
-    if (name.startsWith('.')) rmSync(join(parent, name), { recursive: true, force: true })
+    if (name.startsWith('.') && name !== MARK) rmSync(join(parent, name), { recursive: true, force: true })
   return names.filter((name) => AgentId.safeParse(name).success)
 }
 

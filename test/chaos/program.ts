@@ -113,12 +113,12 @@ export const SABOTAGES = {
       to: 'void agent',
     },
   ],
-  /** Where nothing can be watched, nothing is done. */
-  'unwatched-unserved': [
+  /** Where nothing can be watched, the daemon ends. */
+  'no-watch-no-daemon': [
     {
       file: 'src/agents/watching.ts',
-      from: /this\.#tell\(error\)\n\s*return false/,
-      to: 'throw error',
+      from: /this\.#tell\(error\)\n(?=\s*return false)/,
+      to: 'setImmediate(() => { throw error })\n',
     },
   ],
 } as const satisfies Record<string, Edit[]>

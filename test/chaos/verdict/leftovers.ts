@@ -58,6 +58,7 @@ export async function held(world: World, before: Idle): Promise<string[]> {
 const ALLOWED = new Set([
   ...[
     'agents',
+    '.told',
     'format.json',
     'machine.json',
     'place.json',

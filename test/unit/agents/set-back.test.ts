@@ -339,3 +339,17 @@ test('a server that has all that a backup holds goes on from there', (t) => {
   assert.deepEqual(said(machine.frames), ['again'])
   assert.equal(machine.agent.status().journal, undefined)
 })
+
+test('what an earlier version told a server is no sign that the machine was set back', (t) => {
+  const machine = withoutServer(t)
+  machine.stop()
+  // It deletes what begins with a dot, sends, and is killed before it writes down how much.
+  rmSync(join(machine.dir, '.told'), { recursive: true })
+  appendFileSync(machine.at('activity.jsonl'), '{"type":"new","said":"of the earlier version"}\n')
+  const had = machine.size
+  machine.start()
+  machine.says('again')
+  assert.equal(machine.welcome({ offsets: { a: had } }), undefined)
+  assert.deepEqual(said(machine.frames), ['again'])
+  assert.equal(machine.agent.status().journal, undefined)
+})
