@@ -1,4 +1,4 @@
-import { isDiskFull, UserError } from '../platform/errors.ts'
+import { isDiskFull, shortageIn, UserError } from '../platform/errors.ts'
 import { EXIT } from './exit-codes.ts'
 import { colors, wantsColor } from './render/ansi.ts'
 import { clean } from './render/clean.ts'
@@ -11,7 +11,7 @@ export interface Report {
 
 /** What to say about an error that ends the program. @param json as one JSON object on stdout instead of text */
 export function report(thrown: unknown, { json }: { json: boolean }): Report {
-  const error = isDiskFull(thrown) ? diskFull(thrown as NodeJS.ErrnoException) : thrown
+  const error = isDiskFull(thrown) ? diskFull(thrown as NodeJS.ErrnoException) : (shortage(thrown) ?? thrown)
   const exitCode = error instanceof UserError ? error.exitCode : EXIT.failure
   if (json) {
     const { code, message, remedy, facts } = error instanceof UserError ? error : fault(error)
@@ -34,6 +34,18 @@ const diskFull = (error: NodeJS.ErrnoException) =>
     remedy: 'Make room on the disk with the state folder, then start again. Agents that run are not touched.',
     cause: error,
   })
+
+/** Anything that is opened or started may be the first to find it so. A supervisor tries again. */
+function shortage(error: unknown): UserError | undefined {
+  const found = error instanceof UserError ? undefined : shortageIn(error)
+  return (
+    found &&
+    new UserError('shortage', `It could not be done: ${found.message}`, {
+      remedy: found.remedy,
+      cause: error,
+    })
+  )
+}
 
 const fault = (error: unknown) => ({
   code: 'internal',

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TomlError } from 'smol-toml'
-import { reasonOf, systemCode, UserError } from '../platform/errors.ts'
+import { reasonOf, shortageIn, systemCode, UserError } from '../platform/errors.ts'
 import { readAtMost } from '../platform/read-at-most.ts'
 import { homeOf } from './home.ts'
 import { suggest } from './suggest.ts'
@@ -44,6 +44,8 @@ export async function readConfigFile(
   } catch (error) {
     // A file for the system's own daemon need not be for this user's.
     if (!named && systemCode(error) === 'EACCES') return undefined
+    // Not the file's fault: the same start works in a moment.
+    if (shortageIn(error)) throw error
     throw new UserError(
       'config_unreadable',
       `${named?.by ?? 'The configuration file'}: ${path} cannot be read: ${reasonOf(error)}`,

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { reasonOf, UserError } from '../platform/errors.ts'
+import { reasonOf, shortageIn, UserError } from '../platform/errors.ts'
 import { readAtMost } from '../platform/read-at-most.ts'
 import { expanded, filledIn, standsForValue } from './placeholder.ts'
 
@@ -59,6 +59,8 @@ export function readKey(sources: KeySource[], missing: UserError, env: NodeJS.Pr
   try {
     found = readAtMost(file, FILE_BYTES)
   } catch (error) {
+    // Not the file's fault: the same start works in a moment.
+    if (shortageIn(error)) throw error
     throw new UserError('key_unreadable', `${name}: ${file} cannot be read: ${reasonOf(error)}`, {
       remedy: 'Name a file that this user can read, with the key and nothing else in it.',
       exitCode: 2,

@@ -15,7 +15,7 @@ import { type HubRecord, hubFiles } from '../config/hub.ts'
 import { COMMAND_MEMORY, type CommandMemory } from '../config/hub-memory.ts'
 import { isLoopback } from '../config/server-url.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
-import { reasonOf, systemCode, UserError } from '../platform/errors.ts'
+import { reasonOf, shortageIn, systemCode, UserError } from '../platform/errors.ts'
 import { clearTemporary, ensurePrivateDir, writeAtomic } from '../platform/files.ts'
 import { readFormat, upgradeFolder } from '../platform/format.ts'
 import { acquireLock, LockHeldError } from '../platform/lock.ts'
@@ -271,6 +271,8 @@ function readPem(path: string): Buffer {
   try {
     return readFileSync(path)
   } catch (error) {
+    // Not the file's fault: the same start works in a moment.
+    if (shortageIn(error)) throw error
     throw new UserError('tls_unreadable', `${path} cannot be read: ${reasonOf(error)}`, {
       remedy: 'Give a PEM file that this user can read.',
       exitCode: 2,

@@ -75,6 +75,9 @@ export interface Place {
   limited: { until: number }
 }
 
+/** A process that is younger may be starting still. */
+const STARTING_MS = 3000
+
 export interface PlaceOptions {
   /** Folder of the run. */
   dir: string
@@ -134,9 +137,10 @@ export function openPlace({
     crashed(who, how) {
       // Without room for its lock it cannot start.
       const full = fullTimes.some(({ to }) => to > Date.now() - 1000)
-      // Node itself aborts where it may not start a thread.
-      const aborted = how === 'SIGABRT' && limited.until > process.startedAt
-      if (!full && !aborted) options.crashed(who, how)
+      // It could not start, or Node itself gave up. After a 2 a supervisor would leave it alone.
+      const starting = how === 1 && Date.now() - process.startedAt < STARTING_MS
+      const short = limited.until > process.startedAt && (starting || how === 'SIGABRT' || how === 'SIGSEGV')
+      if (!full && !short) options.crashed(who, how)
     },
   })
   return { name, folder, uid, state, disk, edge: control, process, program: own, fullTimes, limited }

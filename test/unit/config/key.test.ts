@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
+import { readConfigFile } from '../../../src/config/file.ts'
 import { keySources, missingKey, readKey } from '../../../src/config/key.ts'
+import { systemCode } from '../../../src/platform/errors.ts'
+import { withoutDescriptors } from '../../support/descriptors.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'fomular-key-'))
 after(() => rmSync(dir, { recursive: true, force: true }))
@@ -151,4 +154,19 @@ test('a key is not left where ps or a child would show it', async () => {
   assert.deepEqual(rest, { key: null, hub: null, others: [null, null, 'secret-3'] })
   assert.doesNotMatch(cmdline, /secret/)
   assert.match(cmdline, /--server-url ws:\/\/localhost:1 --key \*\*\*/)
+})
+
+test('want of descriptors is not said of the key, nor of the configuration: no code keeps a supervisor from a new start', async () => {
+  const keyFile = file('there', 'a-key')
+  const path = file('config.toml', '')
+  const failed: unknown[] = []
+  await withoutDescriptors(async () => {
+    try {
+      read({ keyFile })
+    } catch (error) {
+      failed.push(error)
+    }
+    await readConfigFile({ path, by: '--config' }, {}).catch((error) => failed.push(error))
+  })
+  assert.deepEqual(failed.map(systemCode), ['EMFILE', 'EMFILE'])
 })
