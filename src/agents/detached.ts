@@ -1,22 +1,30 @@
 import { type BigIntStats, existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Agent } from './agent.ts'
-import { terminate } from './terminate.ts'
+import { endProcesses } from './strays.ts'
 
 const WHY =
   'Its files were replaced while it ran, as by a backup that was restored: it was ended, since nothing it wrote could be read.'
+
+const ending = new WeakSet<Agent>()
 
 /**
  * Ends a running agent whose output no longer goes to its journal, because somebody has deleted or replaced the journal.
  * It hears nothing either, and would look idle for ever. Linux only.
  */
 export function endDetached(agent: Agent) {
-  if (!agent.process || !isDetached(agent)) return
+  if (!agent.process || ending.has(agent) || !isDetached(agent)) return
+  ending.add(agent)
   // What it has written is still there for a daemon that has read it so far.
   while (agent.catchUp());
   agent.journal.close()
-  terminate(agent.process.agent)
-  void agent.until(() => agent.runEnded).then(() => agent.explain(WHY))
+  void endProcesses([agent.process.agent])
+  void agent
+    .until(() => agent.runEnded)
+    .then((ended) => {
+      ending.delete(agent)
+      if (ended) agent.explain(WHY)
+    })
 }
 
 function isDetached({ process, folder }: Agent): boolean {

@@ -15,8 +15,9 @@ export function uuidFrom(...parts: (string | number)[]): string {
 /** Returns the mark of an answered permission request, whichever command answered it. */
 export const answeredId = (agentId: string, requestId: string) => uuidFrom('answered', agentId, requestId)
 
-/** Returns the id of the refusal of a request that is not known. */
-export const refusedId = (agentId: string, requestId: string) => uuidFrom('refused', agentId, requestId)
+/** Returns the id of the refusal of an unknown request. Another run may use the request's id again. */
+export const refusedId = (agentId: string, run: number, requestId: string) =>
+  uuidFrom('refused', agentId, run, requestId)
 
 /** Returns the mark of a command that has resumed an agent. */
 export const resumedId = (agentId: string, commandId: string) => uuidFrom('resume', agentId, commandId)

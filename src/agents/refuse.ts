@@ -10,13 +10,13 @@ interface Refusing {
 }
 
 /**
- * Refuses what an agent asked for and this daemon does not know, each request once, whichever daemon does it. On a full
- * disk the rest is left for the next time.
+ * Refuses the agent's requests that this daemon does not know: each once, whichever daemon does it. On a full disk the
+ * remaining ones wait for the next call.
  */
 export function refuseUnknown(snapshot: Snapshot, { id, inbox, runtime }: Refusing): void {
   try {
     for (const requestId of snapshot.unknown_requests ?? [])
-      inbox.put(runtime.refuseRequest(refusedId(id, requestId), requestId))
+      inbox.put(runtime.refuseRequest(refusedId(id, snapshot.run, requestId), requestId))
     snapshot.unknown_requests = undefined
   } catch {
     // What was put is not put again.

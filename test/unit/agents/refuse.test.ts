@@ -39,9 +39,11 @@ function running(t: TestContext) {
   }
   /** Ids of the requests that were refused since the last look: the agent reads what is there. */
   const refused = () =>
-    readdirSync(at('in')).map((name) => {
-      const { response } = JSON.parse(readFileSync(join(at('in'), name), 'utf8'))
+    readdirSync(at('in')).flatMap((name) => {
+      const { response, type } = JSON.parse(readFileSync(join(at('in'), name), 'utf8'))
       rmSync(join(at('in'), name))
+      // A new run is introduced to the daemon.
+      if (type === 'control_request') return []
       assert.equal(response.subtype, 'error')
       return response.request_id
     })
@@ -63,6 +65,19 @@ test('a request that is not known is refused once, by whichever daemon sees it f
   agents.check(agents.get('a'))
   assert.deepEqual(refused(), ['r-4'])
   assert.deepEqual(agents.get('a').snapshot.pending, [])
+})
+
+test('a request id that the next run uses again is refused again', (t) => {
+  const { at, say, daemon, refused } = running(t)
+  say(request('r-1'))
+  const agents = daemon()
+  assert.deepEqual(refused(), ['r-1'])
+  agents.close()
+  const run = JSON.parse(readFileSync(at('run.json'), 'utf8'))
+  writeFileSync(at('run.json'), JSON.stringify({ ...run, run: 2 }))
+  say('{"type":"launcher","subtype":"started","run":2}\n', request('r-1'))
+  daemon()
+  assert.deepEqual(refused(), ['r-1'])
 })
 
 test('a refusal that the disk prevents is made up for; a request that was withdrawn needs none', (t) => {

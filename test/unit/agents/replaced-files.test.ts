@@ -11,15 +11,24 @@ import { agentsIn, leftAgent } from '../../support/agents.ts'
 import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
 
+interface Options {
+  output?: 'journal' | 'pipe'
+  program?: string
+  args?: string[]
+}
+
 /** An agent that an earlier daemon left running, with its output in its journal or in a pipe. */
-function running(t: TestContext, output: 'journal' | 'pipe' = 'journal') {
+function running(
+  t: TestContext,
+  { output = 'journal', program: original = '/bin/sleep', args = ['600'] }: Options = {},
+) {
   const dir = tempDir(t)
   const { at, started, exited } = leftAgent(join(dir, 'agents'), 'a')
   started()
   const program = join(dir, 'program')
-  copyFileSync('/bin/sleep', program)
+  copyFileSync(original, program)
   const journal = output === 'journal' ? openSync(at('activity.jsonl'), 'a') : undefined
-  const child = spawn(program, ['600'], { stdio: ['ignore', journal ?? 'pipe', 'ignore'] })
+  const child = spawn(program, args, { stdio: ['ignore', journal ?? 'pipe', 'ignore'] })
   if (journal !== undefined) closeSync(journal)
   const parent = spawn('/bin/sleep', ['600'], { stdio: 'ignore' })
   const end = async (process: ChildProcess) => {
@@ -71,9 +80,18 @@ for (const [how, replace] of Object.entries(REPLACED))
       assert.match(exit?.detail ?? '', /files were replaced while it ran/)
     })
 
+test('an agent whose journal is gone and that ignores SIGTERM is killed', async (t) => {
+  const it = running(t, { program: '/bin/sh', args: ['-c', 'trap "" TERM; while :; do sleep 1; done'] })
+  it.agents.adopt()
+  rmSync(it.at('activity.jsonl'))
+  const exited = once(it.child, 'exit')
+  endDetached(it.agents.get('a'))
+  assert.deepEqual(await exited, [null, 'SIGKILL'])
+})
+
 test('an agent that writes to its journal, or to a pipe of a wrapper, is left alone', (t) => {
   for (const output of ['journal', 'pipe'] as const) {
-    const { agents, child } = running(t, output)
+    const { agents, child } = running(t, { output })
     agents.adopt()
     agents.check(agents.get('a'))
     assert.equal(child.signalCode, null)
