@@ -25,8 +25,8 @@ export class FormFault extends Error {
   }
 }
 
-/** Longest text that is looked through for several options, in characters. */
-const CHOICES_CHARS = 64 * 1024
+/** Maximum length of several options as one text, in characters: each part of it is compared with every option. */
+const CHOICES_CHARS = 4096
 
 interface Given {
   action?: string | undefined
@@ -166,7 +166,9 @@ function several(field: FormField, answer: FormAnswer): string[] {
   return chosen
 }
 
-/** Text with commas, as options: an option may itself hold a comma. */
+const COMMA = /^\s*(?:,|$)/
+
+/** Splits text at its commas, except where an option itself has one. */
 function split(field: FormField, text: string): string[] {
   if (text.length > CHOICES_CHARS) throw fault(field, 'is too long')
   const names = (field.options ?? [])
@@ -174,7 +176,7 @@ function split(field: FormField, text: string): string[] {
     .sort((a, b) => b.length - a.length)
   const parts: string[] = []
   for (let rest = text.trim(); rest !== ''; ) {
-    const name = names.find((one) => rest.startsWith(one) && /^\s*(?:,|$)/.test(rest.slice(one.length)))
+    const name = names.find((one) => rest.startsWith(one) && COMMA.test(rest.slice(one.length)))
     const part = name ?? rest.split(',', 1)[0]!
     parts.push(part.trim())
     rest = rest.slice(part.length).replace(/^\s*,?\s*/, '')

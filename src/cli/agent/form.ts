@@ -12,17 +12,18 @@ import {
 import { EXIT } from '../exit-codes.ts'
 import { answerTo } from './answers.ts'
 
-/** The form of a request that has fields to fill in. An address and an empty form are answered like any question. */
+/** Returns the form of a request if it has fields. A form without fields is answered like any question. */
 export const fillable = ({ form }: PermissionRequest): Form | undefined =>
   form && form.fields.length > 0 ? form : undefined
 
 /**
- * What was typed for one field: the number of an option, or its value; nothing leaves the field out.
+ * Returns the answer for one field from typed text: the number of an option, or a value; empty text omits the field.
  * @throws UserError where the field does not take it
  */
 export function fieldAnswer(field: FormField, question: Question | undefined, typed: string): FormAnswer {
   const text = typed.trim()
-  const answer = text === '' || !question ? text : answerTo(question, text)
+  const asked = question && { ...question, ...(field.options && { options: labelsOf(field.options) }) }
+  const answer = text === '' || !asked ? text : answerTo(asked, text)
   try {
     fieldValue(field, answer)
   } catch (error) {
@@ -35,8 +36,21 @@ export function fieldAnswer(field: FormField, question: Question | undefined, ty
   return answer
 }
 
+/** Returns each option under its title, or under its value if the title is another option's title or value. */
+function labelsOf(options: NonNullable<FormField['options']>) {
+  const meant = new Map([
+    ...options
+      .flatMap(({ value, title }) => (title === undefined ? [] : [[title, value] as const]))
+      .reverse(),
+    ...options.map(({ value }) => [value, value] as const),
+  ])
+  return options.map(({ value, title }) => ({
+    label: title !== undefined && meant.get(title) === value ? title : value,
+  }))
+}
+
 /**
- * What was typed for the fields of a form: in their order, or as NAME=VALUE.
+ * Returns the answers to a form from typed texts: in the order of the fields, or as NAME=VALUE.
  * @throws UserError where a required field is left out, or a field does not take its value
  */
 export function formAnswers(

@@ -1,6 +1,7 @@
 import type { Outcome } from '../../protocol/index.ts'
 import { resolveId } from '../client/agent-id.ts'
 import type { HubClient } from '../client/hub-client.ts'
+import { clean } from '../render/clean.ts'
 import { note, print, printJson } from '../terminal.ts'
 
 /** The agent's full id for what the user gave. */
@@ -13,11 +14,11 @@ export async function agentId(client: HubClient, given: string): Promise<string>
   )
 }
 
-/** Says what became of a command: done, or waiting for its machine. */
+/** Says what became of a command: done, or waiting for its machine. @param done may quote what an agent says */
 export function printOutcome(outcome: Outcome, done: string, json: boolean | undefined) {
   if (json) return printJson(outcome)
   if (outcome.state === 'pending') return notePending()
-  print(done)
+  print(clean(done))
 }
 
 export const notePending = (delay = 'the machine is not connected, or takes its time.') =>

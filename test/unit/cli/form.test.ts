@@ -4,7 +4,7 @@ import { fieldAnswer, fillable, formAnswers } from '../../../src/cli/agent/form.
 import { colors } from '../../../src/cli/render/ansi.ts'
 import { formText } from '../../../src/cli/render/form.ts'
 import { answerHint, permissionText } from '../../../src/cli/render/permission.ts'
-import type { Form, PermissionRequest } from '../../../src/protocol/index.ts'
+import { type Form, fieldValue, type PermissionRequest } from '../../../src/protocol/index.ts'
 
 const form: Form = {
   server: 'deploy',
@@ -34,6 +34,21 @@ const request = (rest: Partial<PermissionRequest>): PermissionRequest => ({
   ...rest,
 })
 const shown = (of: Form) => permissionText(request({ form: of }), colors(false))
+
+test('the number of an option stands for that option, whatever its title is elsewhere', () => {
+  const options = [
+    { value: 'dev', title: 'prod' },
+    { value: 'prod', title: 'Live' },
+    { value: 'old', title: 'Live' },
+  ]
+  const field = { name: 'env', type: 'string', options }
+  const question = { question: 'env', options: options.map(({ title }) => ({ label: title })) }
+  const values = ['1', '2', '3'].map((typed) => fieldValue(field, fieldAnswer(field, question, typed)))
+  assert.deepEqual(values, ['dev', 'prod', 'old'])
+  const several = { ...field, type: 'array' }
+  const typed = fieldAnswer(several, { ...question, multi_select: true }, '3, 1')
+  assert.deepEqual(fieldValue(several, typed), ['old', 'dev'])
+})
 
 test('fields are given in their order or by name; numbers stand for options', () => {
   const answers = (...typed: string[]) => formAnswers(form, questions, typed)
