@@ -109,9 +109,13 @@ function readFolder(path: string): Read {
     const names = readdirSync(path).filter((name) => HASHED.test(name))
     const reads = names.slice(0, MOST_FILES).map((name) => read(join(path, name)))
     const broken = reads.filter(({ problem }) => problem !== undefined).length
+    const problem = [
+      ...(broken > 0 ? [`${broken} of its ${names.length} certificates cannot be read`] : []),
+      ...(names.length > MOST_FILES ? [`only ${MOST_FILES} of its ${names.length} files are read`] : []),
+    ].join('; ')
     return {
       found: reads.flatMap(({ found }) => found),
-      ...(broken > 0 && { problem: `${broken} of its ${names.length} certificates cannot be read` }),
+      ...(problem !== '' && { problem }),
     }
   } catch (error) {
     return { found: [], problem: reasonOf(error) }

@@ -87,6 +87,15 @@ test('bundles that are broken, missing, endless or a pipe are passed over with a
   assert.equal(await ask({ ...empty, SSL_CERT_FILE: broken }), 'here')
 })
 
+test('a folder with more files than are read says so', (t) => {
+  const dir = tempDir(t)
+  const certificate = '-----BEGIN CERTIFICATE-----\nbm90IG9uZQ==\n-----END CERTIFICATE-----\n'
+  for (let n = 0; n <= 1000; n++)
+    writeFileSync(join(dir, `${n.toString(16).padStart(8, '0')}.0`), certificate)
+  const { sources } = systemAuthorities({ SSL_CERT_FILE: '/dev/null', SSL_CERT_DIR: dir })
+  assert.equal(sources[1]?.problem, 'only 1000 of its 1001 files are read')
+})
+
 test('a proxy that speaks TLS is known by the same authorities', async (t) => {
   const { tls, port, empty } = await privateServer(t)
   const proxy = createServer({ cert: readFileSync(tls.certificate), key: readFileSync(tls.key) })
