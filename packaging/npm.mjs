@@ -10,7 +10,7 @@ const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
 /** An obstacle for the person at the terminal, and its remedy. Shown without a stack. */
 export class Problem extends Error {
   /**
-   * Signal that ended npm, if it is one that asks a process to end.
+   * Signal that ended npm: one of `SIGNALS`.
    * @type {NodeJS.Signals | undefined}
    */
   signal

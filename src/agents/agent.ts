@@ -27,7 +27,7 @@ export interface AgentContext {
   clock: Clock
   /** A number higher than any this machine has used for a status. */
   nextRevision(): number
-  /** @see isCurrent */
+  /** Whether the records of what a server was told can be believed (`isCurrent`). */
   toldCounts: boolean
   /** Something that a status tells has changed. */
   changed(agent: Agent): void

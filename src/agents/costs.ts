@@ -7,8 +7,8 @@ type TurnResult = Event & { kind: 'turn_result' }
 const ORDERLY_SIGNALS: unknown[] = [undefined, 'SIGTERM', 'SIGINT', 'SIGHUP']
 
 /**
- * Returns what an agent has cost in all, in US dollars; the sum never falls. A runtime counts per process and session:
- * it starts at 0 again after a cleared conversation or a kill, and a resumed one continues from what was last saved.
+ * Returns the agent's total cost in US dollars, which never falls. A runtime counts per process and session: its count
+ * restarts at 0 after a cleared conversation or a kill, and continues from the last saved count after a resume.
  */
 export function costAfter(snapshot: Snapshot, event: TurnResult): number | undefined {
   const { total_cost_usd: shown } = event

@@ -9,8 +9,8 @@ import type { Logger } from '../platform/log.ts'
 const RETRY_MS = 10_000
 
 /**
- * Deletes agents' folders. Deleting takes file descriptors, which a process may be short of; a new name takes none. So a
- * folder is out of the way at once, and deleted when that is possible, by the next daemon if need be.
+ * Deletes agents' folders. Deleting needs file descriptors, of which a process may be short; renaming needs none. So a
+ * folder leaves its name at once and is deleted as soon as possible, if need be by the next daemon.
  */
 export class Discards {
   readonly #parent: string
@@ -28,7 +28,7 @@ export class Discards {
 
   /**
    * Takes a folder away from its name before it returns.
-   * @returns a promise that resolves when the folder is deleted, or its deletion is to be tried again
+   * @returns a promise that resolves after the first attempt to delete the folder, whether or not it succeeded
    * @throws the system's error, with the folder where it was
    */
   discard(dir: string): Promise<void> {
@@ -37,7 +37,7 @@ export class Discards {
     return this.#delete(doomed)
   }
 
-  /** What is left is deleted by the next daemon. */
+  /** Stops trying. The next daemon deletes the folders that are left. */
   close() {
     this.#closed = true
     if (this.#timer) this.#clock.clearTimeout(this.#timer)
@@ -49,7 +49,7 @@ export class Discards {
       await promisify(rm)(doomed, { recursive: true, force: true })
       this.#left.delete(doomed)
     } catch (error) {
-      this.#logger.warn({ path: doomed, err: error }, 'not deleted yet; it is tried again')
+      this.#logger.warn({ path: doomed, err: error }, 'not deleted yet; the daemon will try again')
       this.#left.add(doomed)
       if (!this.#closed) this.#timer ??= this.#clock.setTimeout(() => this.#again(), RETRY_MS)
     }

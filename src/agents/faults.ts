@@ -25,7 +25,7 @@ export function turnFailureOf(event: Of<'turn_result'>): TurnFailure | undefined
 
 const REFUSAL_CHARS = 2000
 
-/** Takes why a process does not start from the result that it gives instead of a turn. */
+/** Returns why a process does not start, from the result that it sends instead of a turn. */
 export function startRefusal(event: Of<'turn_result'>): Snapshot['start_refused'] {
   const message = event.errors?.length ? event.errors.join('; ') : event.text
   const reason = event.startup_failure_reason
@@ -67,7 +67,7 @@ export function hookSeen(snapshot: Snapshot, event: Of<'hook'>, now: string): bo
   return replace(snapshot, rest, problem ? [problem] : [])
 }
 
-/** Says how a hook failed. @returns undefined if it succeeded, or only refused what it was asked about (exit code 2) */
+/** Returns how a hook failed; undefined for success, and for a hook that blocks an action on purpose (exit code 2). */
 function hookFailure({ outcome, exit_code }: Of<'hook'>) {
   if (outcome === undefined || outcome === 'success' || exit_code === 2) return undefined
   return outcome === 'error' ? 'failed' : shorten(outcome, NAME_CHARS)
@@ -79,12 +79,12 @@ function detailOf({ exit_code, output }: Of<'hook'>) {
   return detail !== '' && { detail: shorten(detail, MESSAGE_CHARS) }
 }
 
-/** Try from which on a request to the model's service that fails again and again is a problem. */
+/** Number of failed tries of one request from which the model's service is reported as a problem. */
 const MANY_TRIES = 3
-/** How long a try may take before a service that says nothing is no longer reported as failing. */
+/** Time after a failed try's delay, in ms, for which the report stays without news of the next try. */
 const TRY_MS = 60_000
 
-/** Takes in that the model's service failed and is tried again. @returns whether the problems have changed */
+/** Notes a failed try of the model's service. @returns whether the problems have changed */
 export function retrySeen(snapshot: Snapshot, event: Of<'retry'>, now: string): boolean {
   if (event.attempt < MANY_TRIES) return false
   const { attempt, max_retries, status, error } = event
@@ -103,10 +103,10 @@ export function retrySeen(snapshot: Snapshot, event: Of<'retry'>, now: string): 
 /** The latest time that a Date can have. */
 const LAST_MS = 8.64e15
 
-/** Events that say nothing of whether the model has answered. */
+/** Kinds of events that also occur while the model does not answer. */
 const BESIDE: Event['kind'][] = ['retry', 'hook', 'prompt_state', 'user', 'reply', 'background_tasks', 'task']
 
-/** Forgets a failing service once something else comes. @returns whether the problems have changed */
+/** Ends the report at the first event that shows an answer of the model. @returns whether the problems have changed */
 export function retryOver(snapshot: Snapshot, { kind }: Event): boolean {
   if (snapshot.retry === undefined || BESIDE.includes(kind)) return false
   snapshot.retry = undefined

@@ -20,7 +20,7 @@ export function load(dir: string, { runtimes, context, damaged }: LoadOptions): 
   const run = readJson(folder.run, RunRecord)
   if (!record.ok || !run.ok) {
     damaged(setAside(dir))
-    // Nobody would find again what it has running.
+    // Without its folder nothing else leads to the agent's running processes.
     void endStrays(folder.mark)
     return undefined
   }

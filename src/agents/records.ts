@@ -81,17 +81,17 @@ export const Snapshot = z.object({
   permission_mode: z.optional(z.string()),
   runtime_version: z.optional(z.string()),
   total_cost_usd: z.optional(z.number()),
-  /** In US dollars: what the runtime has counted so far, and what it had saved when its last process ended. */
+  /** Costs in US dollars: the runtime's present count, and its count when the last process ended. */
   meter: z.optional(z.object({ now: z.number(), saved: z.number() })),
   background_tasks: z.optional(z.array(BackgroundTask)),
   pending: z.array(PermissionRequest),
-  /** Requests of the present process that are not known, and not refused yet. */
+  /** Ids of the present process's unknown requests that have not been refused yet. */
   unknown_requests: z.optional(z.array(z.string())),
   /** Sub-agents under way. */
   subagents: z.optional(z.array(z.object({ id: z.string(), description: z.string() }))),
   exit: z.optional(Exit),
   failure: z.optional(z.object({ code: z.string(), message: z.string(), remedy: z.optional(z.string()) })),
-  /** What the present process has said of why it does not start, before it was ready. */
+  /** Why the present process does not start, in its own words. */
   start_refused: z.optional(z.object({ reason: z.optional(z.string()), message: z.optional(z.string()) })),
   /** Set while a stop that was asked for is under way: how the coming exit is to be read. */
   stopping: z.optional(z.enum(['stopped', 'rebooted'])),
@@ -103,7 +103,7 @@ export const Snapshot = z.object({
   problems: z.optional(z.array(AgentProblem)),
   /** Hooks under way. */
   hooks: z.optional(z.array(z.object({ id: z.string(), name: z.string(), since: z.string() }))),
-  /** The model's service fails: until when that is likely, and how. */
+  /** How the model's service fails, and until when the report of it stays (ISO 8601). */
   retry: z.optional(z.object({ until: z.string(), detail: z.string() })),
   /** The newest replies of the agent, for commands that are asked about again. */
   replies: z.array(

@@ -10,8 +10,8 @@ import type { Runtime } from './runtimes/runtime.ts'
 type Session = NonNullable<RunRecord['session']>
 
 /**
- * Returns the session for an agent's next run: the requested one, else the last one that the agent was in, else the one
- * that it was started for.
+ * Returns the session for an agent's next run: the requested session, else the agent's last session, else the session of
+ * its start command.
  * @throws CommandFailure
  */
 export function nextSession(agent: Agent, asked: string | undefined): Session {
@@ -48,8 +48,8 @@ function checkSessionUser({ run }: Agent, id: string) {
 }
 
 /**
- * Returns the session that a running agent's process has open, or is about to open: not the one that it has left, for
- * instance by `/clear`. A fork has named none before its first turn.
+ * Returns the session that a running agent's process has open or is about to open, which changes with `/clear`. A fork
+ * names its session at its first turn.
  */
 function openSession({ snapshot, run, ready }: Agent): string | undefined {
   const begunIn = run.session?.mode === 'fork' ? undefined : run.session?.id
@@ -76,9 +76,9 @@ export function checkSession(
 
 /**
  * A runtime does not notice two processes in one session; they would spoil each other's work. Agents are not all there
- * is: somebody may have the session open in a terminal, or another daemon's agent be in it. A process that does not say
- * what it has open is taken to be in the session that its arguments name.
- * @param env of the agent that is to be started
+ * is: somebody may have the session open in a terminal, or another daemon's agent be in it. For a process
+ * without a record, the session in its arguments counts.
+ * @param env environment of the new run
  * @param agents of this daemon, whose journals say what they have open
  * @throws CommandFailure naming the process
  */

@@ -76,8 +76,8 @@ export interface Runtime {
   /** Whether a process with these arguments was started on this session, by anybody. */
   isInSession(argv: string[], sessionId: string): boolean
   /**
-   * Returns the sessions that these processes have open, by process id; a process that does not tell is left out.
-   * @param env of the agent that is to be started: where the program keeps its sessions
+   * Returns the sessions that these processes have open, by process id, without the processes that do not tell.
+   * @param env environment of the new run, which says where the program keeps its sessions
    */
   openSessions(env: NodeJS.ProcessEnv, pids: number[]): Map<number, OpenSession>
   /** Its reply means that the agent is ready. */
@@ -88,7 +88,7 @@ export interface Runtime {
   setPermissionMode(id: string, mode: string): Input
   endSession(id: string): Input
   answerPermission(id: string, request: PermissionRequest, answer: PermissionAnswer): Input
-  /** Answers a request of the program's that is not known, so that it does not wait for ever. */
+  /** Refuses a request of the program that this daemon does not know, so that the program does not wait for ever. */
   refuseRequest(id: string, requestId: string): Input
   /**
    * Explains a message of the program that would mislead, or that does not say what to do; undefined for any other.

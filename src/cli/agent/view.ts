@@ -7,9 +7,10 @@ import { answerHint, permissionText } from '../render/permission.ts'
 import { isInteractive, note, printJson, stdoutColors, write } from '../terminal.ts'
 import { ANSWERED, ask } from './ask.ts'
 
-/** Time for a request's event to arrive after the status that announces it, in ms: of a request made before, and while, the agent is watched. */
-const KNOWN_MS = 1000
+/** Time for a request's event to arrive after the status that announces the request, in ms. */
 const NEW_MS = 5000
+/** The same for requests from before the agent was watched, whose events usually do not come. */
+const KNOWN_MS = 1000
 
 export interface ViewOptions {
   json?: boolean | undefined

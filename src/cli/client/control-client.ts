@@ -13,7 +13,7 @@ const ANSWER_MS = 15_000
 /** A status of ten thousand agents is a third of this. */
 const ANSWER_BYTES = 64 * 1024 * 1024
 const GLANCE_MS = 3000
-/** Programs are asked for their versions and logins. */
+/** Time for the daemon to ask programs for their versions and logins. */
 const LOOK_MS = 30_000
 /** It asks the registry, over npm. */
 const REGISTRY_MS = 2 * 60_000
@@ -102,7 +102,7 @@ export class ControlClient {
     return this.#call('GET', '/status', DaemonStatus, undefined, timeoutMs)
   }
 
-  /** Has the daemon look at its machine, before its status is asked for. Whether it can is of no matter. */
+  /** Has the daemon examine its machine anew. A daemon that cannot is ignored: its last status counts. */
   async lookAnew(): Promise<void> {
     await this.#call('POST', '/check', Nothing, undefined, LOOK_MS).catch(() => {})
   }

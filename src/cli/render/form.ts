@@ -11,7 +11,7 @@ const TYPES: Record<string, string> = {
   boolean: 'yes or no',
 }
 
-/** What an MCP server asks for, in full, with what each field takes. */
+/** Returns an MCP server's form as lines of text, with each field's type and limits. */
 export function formText(form: Form, { bold, dim, yellow }: Colors): string[] {
   const { server, message, url, fields } = form
   const lines = [
@@ -33,7 +33,7 @@ export function formText(form: Form, { bold, dim, yellow }: Colors): string[] {
   return lines
 }
 
-/** Whom somebody would be talking to: an address may hide it behind a long name. */
+/** Returns the host of an address, which a long user name could hide. */
 function hostOf(url: string): string {
   try {
     return new URL(url).host || 'no host'

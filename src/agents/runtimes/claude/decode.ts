@@ -100,7 +100,7 @@ function promptState(line: Fields): EventBody[] | undefined {
   return id === undefined || !state ? undefined : [{ kind: 'prompt_state', prompt_id: id, state }]
 }
 
-/** A request of the program's that it waits for. One that is not known, or says too little, is refused. */
+/** Decodes a request for which the program waits. Unknown and incomplete requests are refused. */
 function controlRequest(line: Fields): EventBody[] | undefined {
   const id = text(line.request_id)
   const request = fields(line.request)
@@ -120,7 +120,7 @@ const refused = (id: string, subtype: string | undefined, { request: info }: Fie
     text: `The agent asked for "${subtype ?? 'nothing'}" in a way that this daemon does not know; it was refused.`,
     level: 'warning',
     request_id: id,
-    // What cannot be passed on is refused all the same.
+    // The refusal needs only the id.
     info: isDeeper(info, INFO_DEPTH) ? null : info,
   },
 ]

@@ -4,12 +4,12 @@ import { isDeeper } from '../../../protocol/nesting.ts'
 import type { EventBody } from '../runtime.ts'
 import { compact, type Fields, fields, list, number, text, textList } from './fields.ts'
 
-/** A form beyond any of these is refused: nobody could fill it in, and every status would carry it. */
+/** Maximum number of fields, length in characters and nesting of a form. Every status carries the form. */
 const FIELDS = 100
 const FORM_CHARS = 64 * 1024
 const DEPTH = 100
 
-/** An MCP server's question, or an address that it asks a person to open. @returns undefined if it cannot be shown */
+/** Decodes an MCP server's form, or an address that it asks a person to open. @returns undefined if it exceeds a limit */
 export function elicitation(id: string, request: Fields): EventBody[] | undefined {
   const { subtype: _, ...input } = request
   // JSON is read at any depth but not written.
@@ -84,7 +84,7 @@ function options(schema: Fields): FormField['options'] {
   return found?.length ? found : undefined
 }
 
-/** The form as questions, for those that know no forms. */
+/** Returns the form as questions, for servers that do not know forms. */
 function questionsOf(form: Form): Question[] {
   const { server: header, message, url } = form
   if (form.fields.length === 0) {
