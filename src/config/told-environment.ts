@@ -19,11 +19,9 @@ export interface ToldEnvironment {
   logins: string[]
 }
 
-/** What a person who looks for a difference to another environment needs of this one. */
+/** Returns what a comparison of this environment with another one needs. */
 export function toldEnvironment(env: NodeJS.ProcessEnv): ToldEnvironment {
-  const variables = TELLING.flatMap((name) =>
-    env[name] ? [[name, withoutPassword(env[name])] as const] : [],
-  )
+  const variables = TELLING.flatMap((name) => (env[name] ? [[name, withoutSecrets(env[name])] as const] : []))
   return {
     variables: Object.fromEntries(variables),
     logins: Object.keys(env)
@@ -32,5 +30,6 @@ export function toldEnvironment(env: NodeJS.ProcessEnv): ToldEnvironment {
   }
 }
 
-/** An address may have one in it, up to the last "@" before its path. */
-const withoutPassword = (text: string) => text.replace(/\/\/[^/?#]*@/, '//')
+/** Returns an address without its login, which ends at the last "@" before the path, and without its query. */
+const withoutSecrets = (text: string) =>
+  text.replace(/\/\/[^/?#]*@/, '//').replace(/^(\w+:\/\/[^?#]*)[?#].*$/s, '$1')

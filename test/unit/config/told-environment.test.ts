@@ -10,3 +10,11 @@ test('no part of a password in an address is told, whatever it has in it', () =>
       { PATH: '/a@b:/c', ANTHROPIC_BASE_URL: 'https://api.example/v1/@here' },
     )
 })
+
+test('a key in the query of an address is not told', () => {
+  for (const rest of ['?key=word', '/v1?a=b&key=word', '#word'])
+    assert.doesNotMatch(
+      JSON.stringify(toldEnvironment({ ANTHROPIC_BASE_URL: `https://api.example${rest}` })),
+      /word/,
+    )
+})
