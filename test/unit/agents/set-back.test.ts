@@ -19,6 +19,7 @@ const logger = createLogger({ level: 'silent', stderr: 'none' })
 class Machine {
   readonly dir: string
   readonly clock = new ManualClock()
+  readonly #backup: string
   agents!: Agents
   #standing!: Standing
   #outbox!: Outbox
@@ -26,7 +27,9 @@ class Machine {
   frames = [] as Activity[]
 
   constructor(t: Cleanup) {
-    this.dir = join(tempDir(t), 'agents')
+    const dir = tempDir(t)
+    this.dir = join(dir, 'agents')
+    this.#backup = join(dir, 'backup')
     const left = leftAgent(this.dir, 'a')
     left.started()
     left.exited()
@@ -57,6 +60,18 @@ class Machine {
     const cursor = readFileSync(this.at('cursor.json'))
     this.agents.close()
     if (!clean) writeFileSync(this.at('cursor.json'), cursor)
+  }
+
+  backUp() {
+    cpSync(this.dir, this.#backup, { recursive: true })
+  }
+
+  /** Puts the backup in the place of the folder, while no daemon is there. */
+  setBack() {
+    this.stop()
+    rmSync(this.dir, { recursive: true })
+    cpSync(this.#backup, this.dir, { recursive: true })
+    this.start()
   }
 
   part() {
@@ -114,16 +129,12 @@ function setBack(t: Cleanup) {
   machine.says('one')
   machine.acknowledge(machine.end)
   machine.agent.save()
-  const backup = join(tempDir(t), 'backup')
-  cpSync(machine.dir, backup, { recursive: true })
+  machine.backUp()
   const kept = machine.end
   machine.says('two', 'three')
   machine.acknowledge(machine.end)
   const had = machine.end
-  machine.stop()
-  rmSync(machine.dir, { recursive: true })
-  cpSync(backup, machine.dir, { recursive: true })
-  machine.start()
+  machine.setBack()
   return { machine, kept, had }
 }
 
@@ -310,16 +321,12 @@ function withoutServer(t: Cleanup) {
 
 test('what a backup holds that was sent after it was made does not come twice', (t) => {
   const machine = withoutServer(t)
-  const backup = join(tempDir(t), 'backup')
-  cpSync(machine.dir, backup, { recursive: true })
+  machine.backUp()
   machine.welcome({ offsets: { a: machine.end } })
   machine.says('three')
   machine.acknowledge(machine.end)
   const had = machine.end
-  machine.stop()
-  rmSync(machine.dir, { recursive: true })
-  cpSync(backup, machine.dir, { recursive: true })
-  machine.start()
+  machine.setBack()
   machine.says('again')
   assert.equal(machine.welcome({ offsets: { a: had } }), undefined)
   assert.deepEqual(said(machine.frames), ['set_back', 'again'])

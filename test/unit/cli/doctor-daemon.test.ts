@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { examine } from '../../../src/cli/doctor/examine.ts'
@@ -12,26 +12,10 @@ import { listenControl } from '../../../src/daemon/control.ts'
 import { createLogger } from '../../../src/platform/log.ts'
 import type { HealthProblem, Runtime } from '../../../src/protocol/index.ts'
 import { helloOf, statusOf } from '../../support/light-daemon.ts'
+import { shellWithClaude } from '../../support/shell-with-claude.ts'
 import { tempDir } from '../../support/temp.ts'
 
 const SINCE = '2026-01-01T00:00:00.000Z'
-
-/** A shell with a Claude Code that is logged in or not. */
-function shell(dir: string, loggedIn = true) {
-  const claude = join(dir, 'claude')
-  const answer = JSON.stringify({ loggedIn })
-  writeFileSync(
-    claude,
-    `#!/bin/sh\ncase $1 in --version) echo "2.1.330 (Claude Code)";; *) echo '${answer}';; esac\n`,
-  )
-  chmodSync(claude, 0o755)
-  return {
-    PATH: process.env.PATH,
-    HOME: dir,
-    FOMULAR_STATE_DIR: join(dir, 'state'),
-    FOMULAR_CLAUDE_PATH: claude,
-  }
-}
 
 const seenRuntime = (dir: string, rest: Partial<Runtime> = {}): Runtime => ({
   name: 'claude',
@@ -56,7 +40,7 @@ async function look(
   loggedIn = true,
 ) {
   const dir = tempDir(t)
-  const own = shell(dir, loggedIn)
+  const own = shellWithClaude(dir, { loggedIn })
   const paths = statePaths(own.FOMULAR_STATE_DIR)
   mkdirSync(paths.dir, { mode: 0o700 })
   const asked: string[] = []

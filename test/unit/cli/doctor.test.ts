@@ -6,24 +6,10 @@ import { examine } from '../../../src/cli/doctor/examine.ts'
 import { connectDaemon } from '../../../src/cli/local.ts'
 import { startHub } from '../../../src/hub/hub.ts'
 import { createLogger } from '../../../src/platform/log.ts'
+import { shellWithClaude } from '../../support/shell-with-claude.ts'
 import { tempDir } from '../../support/temp.ts'
 
 const logger = createLogger({ level: 'silent', stderr: 'none' })
-
-function machine(dir: string): NodeJS.ProcessEnv {
-  const claude = join(dir, 'claude')
-  writeFileSync(
-    claude,
-    '#!/bin/sh\ncase $1 in --version) echo "2.1.330 (Claude Code)";; *) echo \'{"loggedIn":true}\';; esac\n',
-  )
-  chmodSync(claude, 0o755)
-  return {
-    PATH: process.env.PATH,
-    HOME: dir,
-    FOMULAR_STATE_DIR: join(dir, 'state'),
-    FOMULAR_CLAUDE_PATH: claude,
-  }
-}
 
 const look = async (flags: Record<string, string>, env: NodeJS.ProcessEnv) =>
   examine(flags, env, await connectDaemon({ env }))
@@ -35,7 +21,7 @@ test('a machine where all is well', async (t) => {
   const dir = tempDir(t)
   const hub = await startHub({ dir: join(dir, 'hub'), host: '127.0.0.1', port: 0, logger })
   t.after(() => hub.close())
-  const findings = await look({ serverUrl: hub.url, keyFile: hub.machineKeyPath }, machine(dir))
+  const findings = await look({ serverUrl: hub.url, keyFile: hub.machineKeyPath }, shellWithClaude(dir))
   assert.deepEqual(
     // Other state folders of this user may have left something on this machine.
     findings.filter(({ level, check }) => level !== 'ok' && check !== 'strays'),
@@ -58,7 +44,7 @@ test('a machine where all is well', async (t) => {
 
 test('a folder in which Claude Code cannot keep conversations', async (t) => {
   // Nobody can make a folder there.
-  const env = { ...machine(tempDir(t)), CLAUDE_CONFIG_DIR: '/proc/claude' }
+  const env = { ...shellWithClaude(tempDir(t)), CLAUDE_CONFIG_DIR: '/proc/claude' }
   const found = (await find({}, env, 'claude')).map(({ level, message }) => [level, message])
   assert.equal(found[0]?.[0], 'ok')
   assert.deepEqual(found.slice(1), [
@@ -71,7 +57,7 @@ test('a folder in which Claude Code cannot keep conversations', async (t) => {
 
 test('a server that refuses the key, or is not there', async (t) => {
   const dir = tempDir(t)
-  const env = machine(dir)
+  const env: NodeJS.ProcessEnv = shellWithClaude(dir)
   const hub = await startHub({ dir: join(dir, 'hub'), host: '127.0.0.1', port: 0, logger })
   const [refused] = await find({ serverUrl: hub.url, key: 'wrong' }, env, 'server')
   assert.equal(refused?.level, 'error')
@@ -84,7 +70,7 @@ test('a server that refuses the key, or is not there', async (t) => {
 
 test('what is wrong with configuration, program and state folder', async (t) => {
   const dir = tempDir(t)
-  const env = machine(dir)
+  const env: NodeJS.ProcessEnv = shellWithClaude(dir)
   assert.equal((await find({}, env, 'config'))[0]?.level, 'warning')
   assert.match((await find({ maxAgents: 'x', key: 'k' }, env, 'config'))[0]?.message ?? '', /--max-agents/)
   const [claude] = await find({}, { ...env, FOMULAR_CLAUDE_PATH: join(dir, 'none') }, 'claude')
