@@ -2,6 +2,7 @@ import { UserError } from '../../platform/errors.ts'
 import type { Event, HubAgent, PermissionRequest } from '../../protocol/index.ts'
 import type { HubClient } from '../client/hub-client.ts'
 import { wholeRequest } from '../client/whole-request.ts'
+import { clean } from '../render/clean.ts'
 import { Conversation } from '../render/conversation.ts'
 import { answerHint, permissionText } from '../render/permission.ts'
 import { isInteractive, note, printJson, stdoutColors, write } from '../terminal.ts'
@@ -103,7 +104,11 @@ export class View {
           ? undefined
           : ask(this.#client, this.#agentId, request, { signal: gone.signal, over: this.#options.over }),
       )
-      .catch((error: unknown) => note(`  ${error instanceof UserError ? error.message : String(error)}`))
+      .catch((error: unknown) => {
+        const { message, remedy = '' } =
+          error instanceof UserError ? error : new UserError('internal', String(error))
+        note(clean(`  ${message} ${remedy}`.trimEnd()))
+      })
       .then(() => {
         this.#asking = undefined
         for (const text of this.#held.splice(0)) write(text)
@@ -142,6 +147,6 @@ export class View {
 
   #say(text: string) {
     this.#write(this.#conversation.interrupt())
-    note(text)
+    note(clean(text))
   }
 }

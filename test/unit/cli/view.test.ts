@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
+import { PassThrough } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
 import { View } from '../../../src/cli/agent/view.ts'
 import type { HubClient } from '../../../src/cli/client/hub-client.ts'
+import { UserError } from '../../../src/platform/errors.ts'
 import type { Event, HubAgent, PermissionRequest } from '../../../src/protocol/index.ts'
+import { until } from '../../support/wait.ts'
 
 const REQUEST: PermissionRequest = { request_id: 'r1', ask: 'tool', tool: 'Bash', input: { command: 'ls' } }
 const OTHER: PermissionRequest = { ...REQUEST, request_id: 'r2', tool: 'Write', input: { file_path: '/x' } }
@@ -92,4 +95,31 @@ test('a request whose event was shown before its status is asked at once, for pr
   assert.match(asked, /^The agent waits for an answer: /)
   assert.match(one, /^\{"kind":"permission_request".*\}\nThe agent waits for an answer: .*\n$/)
   assert.match(two, /^\{"kind":"permission_request".*\}\nThe agent waits for an answer: .*\n$/)
+})
+
+test('what a hub or an agent says of a refused answer moves no cursor, and its remedy is shown', async (t) => {
+  const terminal = () => Object.assign(new PassThrough(), { isTTY: true })
+  const [input, output, errors] = [terminal(), terminal(), terminal()]
+  t.mock.getter(process, 'stdin', () => input)
+  t.mock.getter(process, 'stdout', () => output)
+  t.mock.getter(process, 'stderr', () => errors)
+  const written: string[] = []
+  for (const stream of [output, errors]) stream.on('data', (data) => written.push(String(data)))
+  const refusal = new UserError('answer_invalid', 'No \u001b]0;title\u0007.', {
+    remedy: 'Type \u001b[2J it.',
+  })
+  const client = { agentCommand: () => Promise.reject(refusal) } as unknown as HubClient
+  const view = new View(client, 'a1', { over: new AbortController() })
+  view.activity(eventOf(REQUEST))
+  view.status(agent(REQUEST))
+  await until(() => written.join('').includes('y yes, n no'), { what: 'the question' })
+  input.write('y\n')
+  await until(() => written.join('').includes('title'), { what: 'the refusal' })
+  view.connection(new UserError('hub_unreachable', 'gone \u001b]0;other\u0007.'))
+  await view.close()
+  await until(() => written.join('').includes('other'), { what: 'the lost connection' })
+  const all = written.join('')
+  assert.ok(!all.includes('\u001b]0;') && !all.includes('\u001b[2J'), JSON.stringify(all))
+  assert.match(all, /No ␛\]0;title␇\. Type ␛\[2J it\.\n/)
+  assert.match(all, /lost \(gone ␛\]0;other␇\.\) Trying again/)
 })
