@@ -2,6 +2,7 @@ import { existsSync, realpathSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { type DaemonConfig, type DaemonFlags, loadDaemonConfig } from '../../config/config.ts'
 import { homeOf } from '../../config/home.ts'
+import { memoryVariables } from '../../config/hub-memory.ts'
 import { concealKey, keySources, missingKey, readKey } from '../../config/key.ts'
 import { stateDir } from '../../config/paths.ts'
 import { expanded } from '../../config/placeholder.ts'
@@ -9,7 +10,7 @@ import { captureInvocation } from '../../daemon/relaunch.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXECUTABLE } from '../../platform/executable.ts'
 import { readInstalled } from '../../service/mark.ts'
-import { type ManagerName, type ServicePlan, serviceFiles } from '../../service/plan.ts'
+import { type ManagerName, type Runs, type ServicePlan, serviceFiles } from '../../service/plan.ts'
 import { layoutOf } from '../../update/layout.ts'
 import { EXIT } from '../exit-codes.ts'
 import { accountOf, ownAccount, pathOf, withRunner } from './account.ts'
@@ -106,7 +107,7 @@ export async function makePlan({
   // That of the user is not meant where nobody names it.
   const meant = config.state_dir !== ofUser || flags.stateDir !== undefined
   const chosen = meant && config.state_dir !== usual ? config.state_dir : undefined
-  const { environment, warnings } = captured(process.env)
+  const { environment, warnings } = captured(process.env, runs)
   const { runner, program } = invocation()
   const needed = [...runner.slice(0, 1), program, config.ca_file, flags.config]
   await checkReadable(
@@ -208,8 +209,11 @@ function passedOn(flags: DaemonFlags, env: NodeJS.ProcessEnv): string[] {
   })
 }
 
-function captured(env: NodeJS.ProcessEnv): { environment: Record<string, string>; warnings: string[] } {
-  const environment: Record<string, string> = {}
+function captured(
+  env: NodeJS.ProcessEnv,
+  runs: Runs,
+): { environment: Record<string, string>; warnings: string[] } {
+  const environment = runs === 'up' ? memoryVariables({}, env) : {}
   const warnings: string[] = []
   for (const [name, value] of Object.entries(env)) {
     if (!value || !CAPTURED.some((pattern) => pattern.test(name))) continue

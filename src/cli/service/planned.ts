@@ -1,4 +1,5 @@
 import type { DaemonFlags } from '../../config/config.ts'
+import { hubPort } from '../../config/hub.ts'
 import { UserError } from '../../platform/errors.ts'
 import type { ManagerName, Runs } from '../../service/plan.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -37,12 +38,14 @@ export async function planFor(
     return makeHubPlan({ ...common, flags: { ...ofHub, port, verbose } })
   }
   refuse(runs === 'up' ? ofHub : { ...ofHub, port, verbose }, runs === 'up' ? '`up`' : 'the daemon')
+  // The service does not inherit the environment, where `up` would find the port.
+  const asked = port ?? (runs === 'up' && process.env.FOMULAR_HUB_PORT ? hubPort(process.env) : undefined)
   return makePlan({
     ...common,
     runs,
     flags,
     keyNeeded,
-    ...(port !== undefined && { port }),
+    ...(asked !== undefined && { port: asked }),
     ...(taken && { taken }),
   })
 }

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { planFor } from '../../../src/cli/service/planned.ts'
+import type { Runs } from '../../../src/service/plan.ts'
+import { tempDir } from '../../support/temp.ts'
+
+/** What is planned for a service of pm2, with these variables in the environment. */
+async function planned(t: TestContext, runs: Runs, env: Record<string, string>, port?: number) {
+  const before = { ...process.env }
+  t.after(() => Object.assign(process.env, before))
+  for (const name of Object.keys(process.env)) if (name.startsWith('FOMULAR_')) delete process.env[name]
+  Object.assign(process.env, { HOME: tempDir(t), ...env })
+  const options = port === undefined ? {} : { port }
+  const { plan } = await planFor(runs, 'pm2', 'x', options, { keyNeeded: false })
+  for (const name of Object.keys(env)) delete process.env[name]
+  return plan
+}
+
+test('what the environment says of the hub of `up` is kept in its service', async (t) => {
+  const memory = { FOMULAR_HUB_KEEP_COMMANDS_MB: '64', FOMULAR_HUB_KEEP_COMMANDS_DAYS: '7' }
+  const env = { ...memory, FOMULAR_HUB_PORT: '4100', FOMULAR_HUB_KEY: 'secret' }
+  const up = await planned(t, 'up', env)
+  assert.deepEqual(up.environment, { ...up.environment, ...memory })
+  assert.deepEqual(up.args.slice(0, 4), ['up', '--verbose', '--port', '4100'])
+  assert.ok(!JSON.stringify(up).includes('secret'))
+  assert.deepEqual((await planned(t, 'up', env, 4200)).args.slice(2, 4), ['--port', '4200'])
+  const daemon = await planned(t, 'daemon', env)
+  assert.ok(!('FOMULAR_HUB_KEEP_COMMANDS_MB' in daemon.environment) && !daemon.args.includes('--port'))
+})
+
+test('a variable for the hub of `up` that is wrong is refused when its service is made', async (t) => {
+  await assert.rejects(planned(t, 'up', { FOMULAR_HUB_KEEP_COMMANDS_MB: '0' }), /KEEP_COMMANDS_MB is "0"/)
+  await assert.rejects(planned(t, 'up', { FOMULAR_HUB_PORT: '99999' }), /HUB_PORT is "99999"/)
+})
