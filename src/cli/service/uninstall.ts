@@ -5,6 +5,7 @@ import { statePaths } from '../../config/paths.ts'
 import { UserError } from '../../platform/errors.ts'
 import type { At, Manager } from '../../service/manager.ts'
 import { EXIT } from '../exit-codes.ts'
+import { clean } from '../render/clean.ts'
 import { isInteractive, note, print, printJson } from '../terminal.ts'
 import { installedService, type ServiceOptions, withService } from './options.ts'
 
@@ -149,11 +150,11 @@ async function confirm(name: string, states: string[], files: string[]) {
 }
 
 /** Of a daemon that was down already, agents run on: nothing is removed from under them. @throws UserError */
-async function checkStill(stateDir: string | undefined, purging: boolean) {
+export async function checkStill(stateDir: string | undefined, purging: boolean) {
   if (stateDir === undefined) return
   const { checkStrays } = await import('../doctor/strays.ts')
   const found = (await checkStrays(statePaths(stateDir), false)).filter(({ level }) => level !== 'ok')
-  for (const { message, remedy } of found) note(`${message}\n  → ${remedy}`)
+  for (const { message, remedy } of found) note(clean(`${message}\n  → ${remedy}`))
   if (purging && found.some(({ message }) => message.includes(stateDir)))
     throw new UserError('still_running', `Something still runs on ${stateDir}: it was left as it is.`, {
       remedy: 'End it, then remove the folder.',
