@@ -24,9 +24,11 @@ export function printOutcome(outcome: Outcome, done: string, json: boolean | und
 export const notePending = (delay = 'the machine is not connected, or takes its time.') =>
   note(`Not done yet: ${delay} The command stays with the hub until it is done.`)
 
-/** What keeps an agent from having started. @returns undefined if its machine has not said so */
-export async function delayOf(client: HubClient, id: string): Promise<string | undefined> {
-  const [agents, { delayText }] = await Promise.all([client.agents(), import('../render/agents.ts')])
-  const agent = agents.find(({ agent_id }) => agent_id === id)
+/** Returns what keeps an agent from having started; undefined if its machine has not said so, or the hub is away. */
+export async function delayOf(client: Pick<HubClient, 'agent'>, id: string): Promise<string | undefined> {
+  const [agent, { delayText }] = await Promise.all([
+    client.agent(id).catch(() => undefined),
+    import('../render/agents.ts'),
+  ])
   return agent && delayText(agent)
 }
