@@ -20,7 +20,9 @@ test('an answer becomes a value of its type, and one of another type is refused'
   assert.equal(fieldValue(count, 3), 3)
   for (const no of ['x', '3.5', '0', '10', 'Infinity', '0x3', Number.NaN, true, ['3']])
     assert.match(fault(() => fieldValue(count, no)).message, /^"f" must be/, String(no))
-  assert.equal(fieldValue(field({ type: 'number' }), '-1.5e1'), -15)
+  const amount = field({ type: 'number' })
+  const read = ['-1.5e1', '5.', '.5', '+07'].map((said) => fieldValue(amount, said))
+  assert.deepEqual(read, [-15, 5, 0.5, 7])
   const sure = field({ type: 'boolean' })
   assert.deepEqual(
     ['Yes', 'true', true, 'n', 'FALSE', false].map((said) => fieldValue(sure, said)),
@@ -99,4 +101,10 @@ test('a type or a format with the name of something that every object has is one
     assert.equal(fieldValue(field({ type: name }), 'x'), 'x')
     assert.equal(fieldValue(field({ format: name }), 'x'), 'x')
   }
+})
+
+test('an answer of a million digits that is no number is refused', () => {
+  const digits = '1'.repeat(1_000_000)
+  for (const no of [`${digits}x`, `${digits}.${digits}x`, `1e${digits}x`])
+    assert.match(fault(() => fieldValue(field({ type: 'number' }), no)).message, /^"f" must be a number/)
 })
