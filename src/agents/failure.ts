@@ -1,4 +1,9 @@
 import type { CommandError, CommandErrorCode } from '../protocol/index.ts'
+import { shorten } from '../protocol/shorten.ts'
+
+/** Maximum length of a message and of a path: both may quote the command, which may be as long as a frame. */
+const MESSAGE_CHARS = 4096
+const PATH_CHARS = 1024
 
 /** A command that cannot be carried out: becomes the `error` of its result. */
 export class CommandFailure extends Error {
@@ -7,6 +12,7 @@ export class CommandFailure extends Error {
   constructor(code: CommandErrorCode, message: string, rest: Omit<CommandError, 'code' | 'message'> = {}) {
     super(message)
     this.name = 'CommandFailure'
-    this.error = { code, message, ...rest }
+    this.error = { code, message: shorten(message, MESSAGE_CHARS), ...rest }
+    if (rest.path !== undefined) this.error.path = shorten(rest.path, PATH_CHARS)
   }
 }

@@ -1,4 +1,5 @@
 import type { AgentProblem, Event, TurnFailure } from '../protocol/index.ts'
+import { shorten } from '../protocol/shorten.ts'
 import type { Snapshot } from './records.ts'
 
 const MESSAGE_CHARS = 500
@@ -140,5 +141,3 @@ function replace(
   snapshot.problems = after.length > 0 ? after : undefined
   return true
 }
-
-const shorten = (text: string, max: number) => (text.length > max ? `${text.slice(0, max - 1)}…` : text)

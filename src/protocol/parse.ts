@@ -4,6 +4,10 @@ import { Limits } from './errors.ts'
 import { CommandId } from './ids.ts'
 import { CommandResult, FromDaemon, FromServer, type ProtocolError } from './messages.ts'
 import { isDeeper } from './nesting.ts'
+import { shorten } from './shorten.ts'
+
+/** Maximum length of a path that is sent back: a frame's keys may be as long as the frame. */
+const PATH_CHARS = 1024
 
 export type Parsed<M> =
   | { ok: true; message: M }
@@ -65,7 +69,7 @@ function parse<M>(
 /** What is wrong, for people, and where: `path` as `spec.cwd`. */
 export function faultOf({ issues }: z.core.$ZodError): { message: string; path?: string } {
   const issue = furthest(issues)
-  const path = issue?.path.join('.')
+  const path = issue && shorten(issue.path.join('.'), PATH_CHARS)
   const message = issue?.message ?? 'invalid'
   return path ? { path, message: `${path}: ${message}` } : { message }
 }
