@@ -28,7 +28,7 @@ function matches(entry: string, host: string, port: string): boolean {
   if (suffix === '') return false
   // An address has nothing beneath it.
   if (!suffix.includes('*')) return host === suffix || (isIP(host) === 0 && host.endsWith(`.${suffix}`))
-  return new RegExp(`^${suffix.split(/\*+/).map(literally).join('.*')}$`).test(host)
+  return fits(host, suffix.split('*'))
 }
 
 /** Whether the host is that address, however written, or in that network. Names are not looked up. */
@@ -42,4 +42,16 @@ function contains(address: string, kind: number, bits: string | undefined, host:
   return network.check(host, of === 6 ? 'ipv6' : 'ipv4')
 }
 
-const literally = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
+/** Whether text consists of these parts, in this order, with anything between them: in no more than one pass. */
+function fits(text: string, [first = '', ...parts]: string[]): boolean {
+  const last = parts.pop() ?? ''
+  const end = text.length - last.length
+  if (end < first.length || !text.startsWith(first) || !text.endsWith(last)) return false
+  let at = first.length
+  for (const part of parts) {
+    const found = text.indexOf(part, at)
+    if (found === -1) return false
+    at = found + part.length
+  }
+  return at <= end
+}

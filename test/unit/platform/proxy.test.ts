@@ -72,6 +72,12 @@ test('NO_PROXY names hosts in all their forms', () => {
     ['192.168.*', 'wss://192.169.7.7', false],
     ['build-*.example.com', 'wss://build-7.example.com', true],
     ['build-*.example.com', 'wss://buildx7.example.com', false],
+    ['a*b*c.example.com', 'wss://a1b2c.example.com', true],
+    ['a*b*c.example.com', 'wss://a1c2b.example.com', false],
+    ['build**.example.com', 'wss://build.example.com', true],
+    ['server*server', 'wss://server', false],
+    // A RegExp made of this would take for ever.
+    [`${'*a'.repeat(30)}b`, `wss://${'a'.repeat(60)}`, false],
     ['a+b(', 'wss://server', false],
     ['', 'wss://server', false],
     ['.', 'wss://server', false],
