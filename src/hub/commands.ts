@@ -106,8 +106,11 @@ export class Commands {
       await written
     } catch (error) {
       this.#logger.error({ err: error }, 'a command could not be put on the disk')
-      this.#release(entry)
-      this.#entries.delete(command.command_id)
+      // If its machine was forgotten meanwhile, the command has already failed, and its outcome is remembered.
+      if (this.#pending.has(entry)) {
+        this.#release(entry)
+        this.#entries.delete(command.command_id)
+      }
       throw new Fault(
         507,
         'disk_full',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { COMMAND_MEMORY, type CommandMemory } from '../../../src/config/hub-memory.ts'
@@ -132,4 +132,22 @@ test('the file stays small however much was said, and holds what waits', async (
   assert.ok(statSync(path).size < 16 * 1024 * 1024)
   const again = commandsIn(path)
   assert.deepEqual(again.known(['waiting', ...named(40)]), ['waiting', ...named(40)])
+})
+
+test('a machine that is forgotten while the disk refuses its command does not keep the file from being rewritten', async (t) => {
+  const path = fileIn(t)
+  const hub = commandsIn(path)
+  mkdirSync(path)
+  const refused = assert.rejects(hub.give('refused'), { status: 507 })
+  hub.commands.abandon('m')
+  await refused
+  rmdirSync(path)
+  assert.equal(hub.commands.get('refused')?.state, 'failed')
+  const content = 'x'.repeat(1024 * 1024)
+  for (const id of named(20)) {
+    await hub.give(id, content)
+    hub.answer(id)
+  }
+  await hub.commands.close()
+  assert.ok(statSync(path).size < 10 * 1024 * 1024)
 })
