@@ -75,11 +75,12 @@ export class Supervised {
     return this.#child?.kill(signal) ?? false
   }
 
-  /** Kills it, and leaves it so until it is started. */
-  hold() {
+  /** Kills it, and leaves it so until it is started. Resolves when it has ended. */
+  async hold(): Promise<void> {
     this.#held = true
     clearTimeout(this.#timer)
     this.kill('SIGKILL')
+    await this.#ended
   }
 
   freeze(ms: number): boolean {

@@ -213,7 +213,7 @@ export class World {
    * @param meanwhile done while the machine is off
    */
   async setBack(machine: Machine, meanwhile: () => Promise<void>) {
-    machine.process.hold()
+    await machine.process.hold()
     await powerOff(machine.folder)
     this.free(machine)
     await meanwhile()
