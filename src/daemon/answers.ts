@@ -16,7 +16,7 @@ export function decisionOn(
   if (decision === 'deny') return { deny: { message, interrupt } }
   // A question that is merely allowed would reach the agent unanswered.
   if (request.ask === 'question')
-    throw new CommandFailure('answers_incomplete', 'This request asks a question, not for leave.', {
+    throw new CommandFailure('answers_incomplete', 'This request asks a question, not for permission.', {
       path: 'decision',
       remedy: 'Answer it with agent:answer, or deny it.',
     })

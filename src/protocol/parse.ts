@@ -6,7 +6,7 @@ import { CommandResult, FromDaemon, FromServer, type ProtocolError } from './mes
 import { isDeeper } from './nesting.ts'
 import { shorten } from './shorten.ts'
 
-/** Maximum length of a path that is sent back: a frame's keys may be as long as the frame. */
+/** Maximum length of a path or an id that is sent back: those of a frame may be as long as the frame. */
 const PATH_CHARS = 1024
 
 export type Parsed<M> =
@@ -26,7 +26,8 @@ const fault = (
   error: { type: 'protocol:error', code, message, ...rest },
 })
 
-const text = (value: unknown) => (typeof value === 'string' ? value : undefined)
+/** Returns a `command_id` as it came, for the command's author to recognize, unless it is too long to be sent back. */
+const echo = (value: unknown) => (typeof value === 'string' && value.length <= PATH_CHARS ? value : undefined)
 
 /** The `command_id` of a frame, if it has one that may be sent back. */
 const commandIdOf = (value: unknown) => CommandId.safeParse(value).data
@@ -62,7 +63,7 @@ function parse<M>(
   return fault('invalid', `${type}: ${message}`, {
     of_type: type,
     ...(path && { path }),
-    ...(text(command_id) && { command_id: text(command_id) }),
+    ...(echo(command_id) && { command_id: echo(command_id) }),
   })
 }
 

@@ -46,7 +46,7 @@ export const Form = z.object({
 })
 export type Form = z.infer<typeof Form>
 
-/** Something the agent waits for: leave to use a tool, an answer, or approval of its plan. */
+/** Something the agent waits for: permission to use a tool, an answer, or approval of its plan. */
 export const PermissionRequest = z.object({
   request_id: z.string(),
   /** `tool`: allow or deny. `question`: answer each of `questions`. `plan`: allow (approve) or deny (keep planning). */

@@ -79,7 +79,7 @@ async function decide(given: string, decision: 'allow' | 'deny', { json, ...flag
 async function answer(given: string, typed: string[], { json, ...flags }: Options) {
   const { client, id, request, printOutcome } = await requestOf(given, flags)
   if (request.ask !== 'question')
-    throw new UserError('not_a_question', `${id} asks for leave, not a question.`, {
+    throw new UserError('not_a_question', `${id} asks for permission, not a question.`, {
       remedy: `Decide it: fomular-daemon agent approve ${id}, or deny.`,
       exitCode: EXIT.refused,
     })

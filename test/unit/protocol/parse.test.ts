@@ -168,3 +168,12 @@ test('whatever comes in, nothing is thrown, and what is taken is taken again as 
     { numRuns: 500 },
   )
 })
+
+test('the id of a refused command comes back as it is, unless it is longer than any id may be', () => {
+  const idOf = (command_id: string) => {
+    const parsed = parseFromServer(JSON.stringify({ type: 'agent:stop', command_id }))
+    return parsed.ok ? 'taken' : parsed.error?.command_id
+  }
+  assert.equal(idOf('not an id'), 'not an id')
+  assert.equal(idOf('x'.repeat(2_000_000)), undefined)
+})
