@@ -1,6 +1,6 @@
 // Needs: python3
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { execa } from 'execa'
@@ -96,5 +96,5 @@ test('the daemon keeps to every point of the protocol, and no agent comes of it'
   const judgment = JSON.parse(stdout) as Judgment
   assert.deepEqual([...named(judgment, 'fails'), ...named(judgment, 'untested')], [])
   assert.equal(exitCode, 0)
-  assert.deepEqual(readdirSync(join(stage.state, 'agents')), [])
+  assert.deepEqual(stage.agentFolders(), [])
 })

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type * as z from 'zod/mini'
+import { MARK } from '../../src/agents/told.ts'
 import { sendSignal } from '../../src/platform/process-identity.ts'
 import { findByEnvironment } from '../../src/platform/process-list.ts'
 import type { AgentSpec, Event, HubAgent, HubMachine, Outcome } from '../../src/protocol/index.ts'
@@ -65,6 +66,11 @@ export class Stage {
       FOMULAR_HUB_URL: `http://127.0.0.1:${port}`,
       [STAGE_MARK]: dir,
     }
+  }
+
+  /** Names of all folders that agents have here or have left, without the mark that is there with or without agents. */
+  agentFolders(): string[] {
+    return readdirSync(join(this.state, 'agents')).filter((name) => name !== MARK)
   }
 
   static async open(t: Cleanup, env: Record<string, string> = {}): Promise<Stage> {

@@ -87,7 +87,7 @@ test('an agent that ended long ago is forgotten on its machine, and not by the h
   const gone = await stage.agentIs(agent, ({ gone }) => gone === true)
   assert.equal(gone.state, 'exited')
   assert.ok((await stage.events(agent)).some(({ kind }) => kind === 'turn_result'))
-  await until(() => readdirSync(join(stage.state, 'agents')).length === 0, {
+  await until(() => stage.agentFolders().length === 0, {
     what: 'its folder to be deleted',
   })
 })
