@@ -93,6 +93,27 @@ test('what a server does wrong is told point by point, with what was seen', asyn
   fails('valid-frames', /2 do not; the first: server:refuse/)
 })
 
+test('a server that stores what a broken connection brought after its next welcome keeps to the protocol', async (t) => {
+  const stored = new Map<string, number>()
+  const told = new Map<string, number>()
+  const url = await serverThat(t, (frame) => {
+    if (frame.type === 'machine:hello')
+      return [{ type: 'server:welcome', protocol: { version: 1 }, offsets: Object.fromEntries(told) }]
+    if (frame.type === 'link:ping') return [{ type: 'link:pong', nonce: String(frame.nonce) }]
+    if (frame.type !== 'agent:activity') return []
+    const { agent_id, from, to } = frame as { agent_id: string; from: number; to: number }
+    const have = stored.get(agent_id) ?? 0
+    if (from !== have) return [{ type: 'agent:resend', agent_id, from: have }]
+    stored.set(agent_id, to)
+    // The disk is slow with what comes last before the connection breaks off.
+    if (to === 250) return []
+    told.set(agent_id, to)
+    return [{ type: 'agent:ack', offsets: { [agent_id]: to } }]
+  })
+  const point = (await judged(url)).get('offsets-after-reconnect')
+  assert.equal(point?.result, 'holds', point?.detail)
+})
+
 const FLOODS: [length: number, frame: object][] = [
   [25_000, { type: 'x' }],
   [80, { type: 'x', text: 'x'.repeat(2 ** 20) }],
