@@ -3,6 +3,7 @@ import * as z from 'zod/mini'
 import { closedOptional } from '../protocol/closed.ts'
 import { type Event, JournalName, Limits, Offset } from '../protocol/index.ts'
 import { isDeeper } from '../protocol/nesting.ts'
+import { lastObject } from './last-object.ts'
 import type { EventBody } from './runtimes/runtime.ts'
 
 /**
@@ -111,7 +112,7 @@ export function decodeLine(line: Buffer, offset: number, runtime: (line: string)
       ? setBackEvent(text)
       : undefined
   if (ours) bodies = [ours]
-  else bodies = runtime(text)
+  else bodies = saidIn(text, runtime)
   if (bodies[0]?.kind === 'unreadable') bodies = behindTear(text, runtime) ?? bodies
   const reason = unfit(bodies, line.length)
   if (reason) bodies = [unreadable(reason, line.length, line)]
@@ -126,9 +127,16 @@ export function decodeLine(line: Buffer, offset: number, runtime: (line: string)
   })
 }
 
-/** Lines longer than this, and further starts of objects than so many, are not looked into for one behind a tear. */
-const TEAR_BYTES = 1024 * 1024
-const TEAR_STARTS = 256
+/** A line that the runtime's decoder cannot deal with is one like any other that cannot be read. */
+function saidIn(text: string, runtime: (line: string) => EventBody[]): EventBody[] {
+  try {
+    return runtime(text)
+  } catch {
+    return [
+      unreadable('not_json', Buffer.byteLength(text), Buffer.from(text.slice(0, UNREADABLE_HEAD_BYTES))),
+    ]
+  }
+}
 
 /**
  * A full disk takes the beginning of a line only; when there is room again the agent goes on with its next line, in the
@@ -136,19 +144,13 @@ const TEAR_STARTS = 256
  * @returns undefined for a line that is whole, or has nothing whole in it that the runtime would say
  */
 function behindTear(text: string, runtime: (line: string) => EventBody[]): EventBody[] | undefined {
-  if (text.length > TEAR_BYTES || !text.endsWith('}')) return undefined
-  for (let at = 1, n = 0; n < TEAR_STARTS; n++, at++) {
-    at = text.indexOf('{"', at)
-    if (at === -1) return undefined
-    const rest = text.slice(at)
-    if (fromJson(rest) === undefined) continue
-    const bodies = runtime(rest)
-    // The end of a torn line may be an object that was somewhere within it.
-    if (bodies.every(({ kind }) => kind === 'unknown' || kind === 'unreadable')) continue
-    const torn = Buffer.from(text.slice(0, at))
-    return [unreadable(text.startsWith('{') ? 'torn' : 'not_json', torn.length, torn), ...bodies]
-  }
-  return undefined
+  const at = lastObject(text)
+  if (at === undefined || at === 0) return undefined
+  const bodies = saidIn(text.slice(at), runtime)
+  // The end of a torn line may be an object that was somewhere within it.
+  if (bodies.every(({ kind }) => kind === 'unknown' || kind === 'unreadable')) return undefined
+  const torn = Buffer.from(text.slice(0, at))
+  return [unreadable(text.startsWith('{') ? 'torn' : 'not_json', torn.length, torn), ...bodies]
 }
 
 /** @returns undefined if the text is not valid JSON */

@@ -13,9 +13,9 @@ export interface Suite {
 
 /** `npm run test:NAME`; `all` is `npm test`. */
 export const SUITES = {
-  all: { folders: ['unit', 'e2e'], before: ['build', 'check'], timeoutMinutes: 5 },
+  all: { folders: ['unit', 'security', 'e2e'], before: ['build', 'check'], timeoutMinutes: 5 },
   unit: { folders: ['unit'], before: ['build'], timeoutMinutes: 5 },
-  e2e: { folders: ['e2e'], before: ['build'], timeoutMinutes: 5 },
+  e2e: { folders: ['e2e', 'security'], before: ['build'], timeoutMinutes: 5 },
   install: { folders: ['install'], before: ['build'], serial: true, timeoutMinutes: 30 },
   service: { folders: ['service'], before: ['build'], serial: true, timeoutMinutes: 10 },
   'update-nodes': { folders: ['update-nodes'], before: ['build'], timeoutMinutes: 5 },
