@@ -53,8 +53,7 @@ export function checkCwd(cwd: string, { again = false } = {}) {
 
 /** @throws CommandFailure for a runtime that is not among these */
 export function runtimeOf(runtimes: Record<string, Runtime>, name: string): Runtime {
-  const runtime = runtimes[name]
-  if (runtime) return runtime
+  if (Object.hasOwn(runtimes, name)) return runtimes[name]!
   throw new CommandFailure('runtime_unknown', `This daemon does not know the runtime "${name}".`, {
     path: 'spec.runtime',
     remedy: `It knows: ${Object.keys(runtimes).join(', ')}.`,

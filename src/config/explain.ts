@@ -90,7 +90,7 @@ function settingOf(name: Name, sources: Sources): Setting {
     return { name, value: withoutPassword(value), source: placed(source, sources.file) }
   }
   if (name === 'state_dir') return { name, value: stateDir(sources.env), source: 'default' }
-  const known = name in DEFAULTS ? DEFAULTS[name as keyof typeof DEFAULTS] : undefined
+  const known = Object.hasOwn(DEFAULTS, name) ? DEFAULTS[name as keyof typeof DEFAULTS] : undefined
   return known === undefined ? { name, value: null, source: '' } : { name, value: known, source: 'default' }
 }
 

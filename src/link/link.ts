@@ -13,12 +13,13 @@ import {
   type Hello,
   isCommand,
   Limits,
+  PROTOCOL,
   type ProtocolError,
   parseFromServer,
   type Refuse,
   type Welcome,
 } from '../protocol/index.ts'
-import { boundedMs, refusedRetryMs, retryAfterS } from './refused-retry.ts'
+import { boundedMs, foreignProtocol, refusedRetryMs, retryAfterS } from './refused-retry.ts'
 import { GREETING_MS, openSocket } from './socket.ts'
 import { isUp, type LinkState, type LinkStimulus, step } from './states.ts'
 import { early, TYPE_CHARS, unsupported } from './unknown.ts'
@@ -301,6 +302,11 @@ export class Link {
 
   #welcome(welcome: Welcome): ProtocolError[] {
     if (this.#state !== 'greeting') return []
+    const { version } = welcome.protocol
+    if (version < PROTOCOL.minimum || version > PROTOCOL.version) {
+      this.#refuse(foreignProtocol(version), CloseCode.protocol_version)
+      return []
+    }
     const { clock, logger } = this.#options
     clock.clearTimeout(this.#greeting!)
     this.#greeting = undefined
@@ -335,14 +341,14 @@ export class Link {
     )
   }
 
-  #refuse(refusal: Refuse) {
+  #refuse(refusal: Refuse, closeCode?: number) {
     if (refusal.code === 'superseded') return this.#superseded(refusal.message)
     const { logger } = this.#options
     if (this.#saidRefused !== refusal.code)
       logger.error({ code: refusal.code }, `refused by the server: ${refusal.message}`)
     this.#saidRefused = refusal.code
     this.#options.refused(refusal)
-    this.#lost(this.#socket, refusal.message, undefined, refusedRetryMs(refusal))
+    this.#lost(this.#socket, refusal.message, closeCode, refusedRetryMs(refusal))
   }
 
   #superseded(message: string) {

@@ -1,4 +1,4 @@
-import type { Refuse } from '../protocol/index.ts'
+import { PROTOCOL, type Refuse } from '../protocol/index.ts'
 
 /** Between tries when the server refuses this daemon: nothing here will change that by itself. */
 const RETRY_MS = 5 * 60_000
@@ -27,3 +27,10 @@ export function retryAfterS(header: string | undefined, now: number): number | u
   const at = /^[A-Z][a-z]{2}, /.test(text) ? Date.parse(text) : Number.NaN
   return Number.isNaN(at) ? undefined : (at - now) / 1000
 }
+
+/** What a welcome amounts to that goes on in a version of the protocol which this daemon does not speak. */
+export const foreignProtocol = (version: number): Refuse => ({
+  type: 'server:refuse',
+  code: 'protocol_version',
+  message: `The server goes on in protocol ${version}; this daemon speaks ${PROTOCOL.minimum} to ${PROTOCOL.version}.`,
+})

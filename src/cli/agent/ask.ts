@@ -55,7 +55,7 @@ export async function ask(
     if (form) await handOn('answer', await filledIn(form, request.questions, question))
     else if (request.ask === 'question') {
       const questions = request.questions ?? []
-      const answers: Record<string, string> = {}
+      const answers: Record<string, string> = Object.create(null)
       for (const asked of questions) {
         const name = questions.length > 1 ? `${cleanLine(asked.header ?? asked.question, 40)}: ` : ''
         answers[asked.question] = await untilGiven(asked, () => question(`  ${name}number or text> `))

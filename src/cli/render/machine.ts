@@ -15,7 +15,7 @@ const NAMES: Record<string, string> = { claude: 'Claude Code' }
 
 /** A kind of agent program as found, on one line. */
 export function runtimeText({ name, found, path, version, login, problem }: Runtime): string {
-  const shown = NAMES[name] ?? cleanLine(name, 40)
+  const shown = Object.hasOwn(NAMES, name) ? NAMES[name] : cleanLine(name, 40)
   if (!found) return cleanLine(problem ?? `${shown} is not on this machine.`, 500)
   const facts = [login && LOGINS[login], problem].filter((fact) => fact !== undefined)
   return cleanLine(

@@ -3,55 +3,12 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { test } from 'node:test'
-import { type WebSocket, WebSocketServer } from 'ws'
-import { Link, type LinkOptions } from '../../../src/link/link.ts'
-import { systemClock } from '../../../src/platform/clock.ts'
-import { createLogger } from '../../../src/platform/log.ts'
-import { helloOf } from '../../support/light-daemon.ts'
+import { connectLink, serveGreeted } from '../../support/greeted.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
-import type { Cleanup } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
 
 const MINUTE = 60_000
 const WELCOME = JSON.stringify({ type: 'server:welcome', protocol: { version: 1 } })
-
-/** A server that does what a test says with each connection, once it has been greeted. */
-async function serve(t: Cleanup, greeted: (socket: WebSocket) => void) {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
-  await once(server, 'listening')
-  t.after(() => {
-    for (const socket of server.clients) socket.terminate()
-    server.close()
-  })
-  const said = { url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`, greetings: 0 }
-  server.on('connection', (socket) =>
-    socket.once('message', () => {
-      said.greetings++
-      greeted(socket)
-    }),
-  )
-  return said
-}
-
-function connect(t: Cleanup, url: string, options: Partial<LinkOptions> = {}) {
-  const link = new Link({
-    url,
-    key: 'key',
-    userAgent: 'test',
-    clock: systemClock,
-    logger: createLogger({ level: 'silent', stderr: 'none' }),
-    hello: () => helloOf(),
-    live: () => [],
-    message: () => [],
-    down: () => {},
-    refused: () => {},
-    superseded: () => {},
-    ...options,
-  })
-  t.after(() => link.close())
-  link.start()
-  return link
-}
 
 test('however a server asks to be tried again, it is not hammered, and not forgotten', async (t) => {
   // Longer than a timer can be, which would make it none at all.
@@ -63,8 +20,8 @@ test('however a server asks to be tried again, it is not hammered, and not forgo
   ] as const) {
     const clock = new ManualClock()
     const refusal = JSON.stringify({ type: 'server:refuse', code: 'busy', message: 'Busy.', retry_after_s })
-    const server = await serve(t, (socket) => socket.send(refusal))
-    const link = connect(t, server.url, { clock })
+    const server = await serveGreeted(t, (socket) => socket.send(refusal))
+    const link = connectLink(t, server.url, { clock })
     await until(() => link.info().last_error === 'Busy.')
     clock.pass(least)
     await new Promise((resolve) => setTimeout(resolve, 50))
@@ -92,7 +49,7 @@ test('what HTTP asks for in Retry-After is kept to, in seconds or as a date, wha
     await once(server, 'listening')
     t.after(() => server.close())
     const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`
-    const link = connect(t, url, { clock })
+    const link = connectLink(t, url, { clock })
     await until(() => link.info().last_error?.includes(String(status)), { what: `HTTP ${status}` })
     clock.pass(least)
     await new Promise((resolve) => setTimeout(resolve, 50))
@@ -110,8 +67,8 @@ test('a busy server that names no time is tried again soon; an unknown refusal w
     ['a_code_of_tomorrow', 4 * MINUTE, 1],
   ] as const) {
     const clock = new ManualClock()
-    const server = await serve(t, (socket) => socket.send(refusing(code)))
-    const link = connect(t, server.url, { clock })
+    const server = await serveGreeted(t, (socket) => socket.send(refusing(code)))
+    const link = connectLink(t, server.url, { clock })
     await until(() => link.info().last_error === 'No.')
     clock.pass(passes)
     if (tries === 2) await until(() => server.greetings === 2, { what: 'another try' })
@@ -122,29 +79,29 @@ test('a busy server that names no time is tried again soon; an unknown refusal w
 })
 
 test('a server that sends its close frame and leaves TCP open is not waited for', async (t) => {
-  const server = await serve(t, (socket) => {
+  const server = await serveGreeted(t, (socket) => {
     const raw = (socket as unknown as { _socket: Socket })._socket
     raw.removeAllListeners('data')
     raw.resume()
     raw.write(Buffer.from([0x88, 0x02, 0x03, 0xe9]))
   })
-  const link = connect(t, server.url)
+  const link = connectLink(t, server.url)
   await until(() => link.info().last_error === 'closed with code 1001', { timeoutMs: 10_000 })
 })
 
 test('a server that asks and asks but does not read costs bounded memory', async (t) => {
-  const server = await serve(t, (socket) => {
+  const server = await serveGreeted(t, (socket) => {
     socket.send(WELCOME)
     socket.pause()
     const ping = JSON.stringify({ type: 'link:ping', nonce: 'x'.repeat(8 * 1024 * 1024) })
     for (let n = 0; n < 20; n++) socket.send(ping)
   })
-  const link = connect(t, server.url)
+  const link = connectLink(t, server.url)
   await until(() => link.info().last_error === 'the server does not read what it is sent')
 })
 
 test('a frame that makes the daemon stumble costs the link, not the daemon', async (t) => {
-  const server = await serve(t, (socket) => {
+  const server = await serveGreeted(t, (socket) => {
     socket.send(WELCOME)
     socket.send(JSON.stringify({ type: 'agent:ack', offsets: {} }))
   })
@@ -153,6 +110,6 @@ test('a frame that makes the daemon stumble costs the link, not the daemon', asy
     stumbles++
     throw new Error('stumbled')
   }
-  connect(t, server.url, { message })
+  connectLink(t, server.url, { message })
   await until(() => server.greetings === 2 && stumbles === 2)
 })

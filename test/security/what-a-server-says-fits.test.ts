@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { runtimeOf } from '../../src/agents/checks.ts'
+import { CommandFailure } from '../../src/agents/failure.ts'
+import { claude } from '../../src/agents/runtimes/claude/index.ts'
+import { runtimeText } from '../../src/cli/render/machine.ts'
+import { CloseCode, PROTOCOL } from '../../src/protocol/index.ts'
+import { connectLink, serveGreeted } from '../support/greeted.ts'
+import { until } from '../support/wait.ts'
+
+test('a welcome in a version of the protocol that the daemon does not speak is refused', async (t) => {
+  for (const version of [PROTOCOL.version + 1, PROTOCOL.minimum - 1, -1, 999]) {
+    let code: number | undefined
+    const server = await serveGreeted(t, (socket) => {
+      socket.on('close', (closed) => {
+        code = closed
+      })
+      socket.send(JSON.stringify({ type: 'server:welcome', protocol: { version } }))
+    })
+    const refused: string[] = []
+    let live = false
+    const link = connectLink(t, server.url, {
+      refused: (refusal) => refused.push(refusal.code),
+      live: () => {
+        live = true
+        return []
+      },
+    })
+    await until(() => code !== undefined, { what: `the end of a link in protocol ${version}` })
+    assert.equal(code, CloseCode.protocol_version)
+    assert.deepEqual(refused, ['protocol_version'])
+    assert.equal(live, false)
+    assert.match(link.info().last_error ?? '', new RegExp(`protocol ${version}`))
+  }
+})
+
+test('a runtime is known by its own name only', () => {
+  for (const name of ['constructor', '__proto__', 'toString', 'hasOwnProperty'])
+    assert.throws(
+      () => runtimeOf({ claude }, name),
+      (error) => error instanceof CommandFailure && error.error.code === 'runtime_unknown',
+    )
+  assert.equal(runtimeOf({ claude }, 'claude'), claude)
+  assert.match(runtimeText({ name: 'constructor', found: false }), /^constructor is not on this machine/)
+})

@@ -1,0 +1,47 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { Link, type LinkOptions } from '../../src/link/link.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { createLogger } from '../../src/platform/log.ts'
+import { helloOf } from './light-daemon.ts'
+import type { Cleanup } from './temp.ts'
+
+/** A server that does what a test says with each connection, once it has been greeted. */
+export async function serveGreeted(t: Cleanup, greeted: (socket: WebSocket) => void) {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+  await once(server, 'listening')
+  t.after(() => {
+    for (const socket of server.clients) socket.terminate()
+    server.close()
+  })
+  const said = { url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`, greetings: 0 }
+  server.on('connection', (socket) =>
+    socket.once('message', () => {
+      said.greetings++
+      greeted(socket)
+    }),
+  )
+  return said
+}
+
+/** A daemon's link to a server, without the daemon. */
+export function connectLink(t: Cleanup, url: string, options: Partial<LinkOptions> = {}) {
+  const link = new Link({
+    url,
+    key: 'key',
+    userAgent: 'test',
+    clock: systemClock,
+    logger: createLogger({ level: 'silent', stderr: 'none' }),
+    hello: () => helloOf(),
+    live: () => [],
+    message: () => [],
+    down: () => {},
+    refused: () => {},
+    superseded: () => {},
+    ...options,
+  })
+  t.after(() => link.close())
+  link.start()
+  return link
+}
