@@ -11,6 +11,7 @@ import { Inbox } from './inbox.ts'
 import { Journal, type Line } from './journal.ts'
 import { hasEnded, isInTurn } from './lifecycle.ts'
 import { eventsOf } from './look-back.ts'
+import { attempt } from './observe.ts'
 import { ofThisBoot } from './of-this-boot.ts'
 import { explainEnd } from './own-words.ts'
 import { ProcessRecord, type RunRecord, type Snapshot, type SpecRecord } from './records.ts'
@@ -35,6 +36,8 @@ export interface AgentContext {
   observed(event: Event): void
   /** The journal could not be read further, for instance because its disk fails. It is tried again. */
   unreadable(agent: Agent, error: unknown): void
+  /** Something that follows from a line could not be done. Reading goes on behind it. */
+  failed(agent: Agent, error: unknown): void
 }
 
 /**
@@ -69,6 +72,8 @@ export class Agent {
   #process: ProcessRecord | undefined
   /** `changed`: also what the journal does not tell. */
   #unsaved: 'grown' | 'changed' | undefined
+  readonly #now = () => isoTime(this.#context.clock.now())
+  readonly #decode = (line: Line) => eventsOf(line, this.journal.path, this.runtime.decode)
 
   constructor(
     folder: AgentFolder,
@@ -360,25 +365,25 @@ export class Agent {
     }
   }
 
-  #decode(line: Line): Event[] {
-    return eventsOf(line, this.journal.path, this.runtime.decode)
-  }
-
   #take(line: Line, events: Event[]): boolean {
-    let changed = false
-    for (const event of events) {
-      changed = this.inbox.heard(event) || changed
-      changed = reduce(this.#snapshot, event, this.run.initialize_id, this.#now()) || changed
-      if (event.kind === 'reply' && event.request_id === this.run.initialize_id) this.#isIn(this.run)
-      if (event.kind === 'process_exited' && this.run.recall) this.explain(this.run.recall.why)
-      this.#context.observed(event)
-      // No more of them are kept.
-      if (this.#snapshot.unknown_requests?.length === REQUESTS_KEPT) this.#refuse()
-    }
+    const steps = events.flatMap((event) => [
+      () => this.inbox.heard(event),
+      () => reduce(this.#snapshot, event, this.run.initialize_id, this.#now()),
+      () => this.#settle(event),
+      () => this.#context.observed(event),
+      () => this.#refuseAtLimit(),
+    ])
     this.#snapshot.offset = line.end
     this.#unsaved ??= 'grown'
-    explainEnd(this.#snapshot, this)
-    return changed
+    // A line that one of them cannot deal with must not keep back the lines behind it.
+    return attempt([...steps, () => explainEnd(this.#snapshot, this)], (error) =>
+      this.#context.failed(this, error),
+    )
+  }
+
+  /** No more of the requests that nobody can answer are kept. */
+  #refuseAtLimit() {
+    if (this.#snapshot.unknown_requests?.length === REQUESTS_KEPT) this.#refuse()
   }
 
   #refuse() {
@@ -388,11 +393,10 @@ export class Agent {
   }
 
   /** Adopts the session of a resumed run once the run is ready. A run that fails leaves the agent's session as it was. */
-  #isIn({ session }: RunRecord) {
-    if (this.ready && session?.mode === 'resume') this.#snapshot.session_id = session.id
-  }
-
-  #now() {
-    return isoTime(this.#context.clock.now())
+  #settle(event: Event) {
+    const { initialize_id: id, session, recall } = this.run
+    if (event.kind === 'process_exited' && recall) this.explain(recall.why)
+    if (event.kind !== 'reply' || event.request_id !== id || session?.mode !== 'resume') return
+    if (this.ready) this.#snapshot.session_id = session.id
   }
 }

@@ -15,6 +15,7 @@ import { isLaunched, type Shelter } from './launch.ts'
 import { Launches } from './launches.ts'
 import { load } from './load.ts'
 import { firstRun, nextRun } from './next-run.ts'
+import { logOnce } from './observe.ts'
 import { obstacleTo } from './obstacles.ts'
 import { forgo, isUnexplained, recall, stayEnded } from './recall.ts'
 import type { RunRecord, SpecRecord } from './records.ts'
@@ -25,7 +26,7 @@ import { isCurrent, makeCurrent } from './told.ts'
 import { Unseen } from './unseen.ts'
 import { Watching } from './watching.ts'
 
-export interface AgentsOptions extends Omit<AgentContext, 'changed' | 'unreadable' | 'toldCounts'> {
+export interface AgentsOptions extends Omit<AgentContext, 'changed' | 'unreadable' | 'failed' | 'toldCounts'> {
   /** Folder of the agents' folders. */
   dir: string
   runtimes: Record<string, Runtime>
@@ -345,17 +346,13 @@ export class Agents {
   #context(): AgentContext {
     const { clock, nextRevision, observed, logger } = this.#options
     const ended = new WeakSet<Agent>()
-    let told = false
     return {
       clock,
       nextRevision,
       toldCounts: this.#toldCounts,
       observed,
-      unreadable: (agent, error) => {
-        if (told) return
-        told = true
-        logger.error({ agent_id: agent.id, err: error }, 'journal cannot be read; it is tried again')
-      },
+      unreadable: logOnce(logger, 'journal cannot be read; it is tried again'),
+      failed: logOnce(logger, 'a line of the journal could not be dealt with in full; reading goes on'),
       changed: (agent) => {
         if (!agent.runEnded) ended.delete(agent)
         else if (!ended.has(agent)) {

@@ -17,7 +17,10 @@ export function costAfter(snapshot: Snapshot, event: TurnResult): number | undef
   const { now, saved } = snapshot.meter ?? { now: total ?? 0, saved: total ?? 0 }
   const counted = shown < now || isFirst(event) ? 0 : now
   snapshot.meter = { now: shown, saved }
-  return (total ?? 0) === counted ? Math.max(total ?? 0, shown) : (total ?? 0) + Math.max(0, shown - counted)
+  const sum =
+    (total ?? 0) === counted ? Math.max(total ?? 0, shown) : (total ?? 0) + Math.max(0, shown - counted)
+  // JSON has no infinity.
+  return Math.min(sum, Number.MAX_VALUE)
 }
 
 /** Notes the end of a process: the next one in its session counts on from what this one saved. */
@@ -31,10 +34,12 @@ export function settleCosts(snapshot: Snapshot, { code, signal }: Pick<Exit, 'co
 /** Whether everything that the runtime has counted belongs to this turn. */
 function isFirst({ usage, model_usage }: TurnResult): boolean {
   const models = Object.values(model_usage ?? {}) as (Record<string, unknown> | null)[]
-  const sum = (field: string) => models.reduce((tokens, model) => tokens + Number(model?.[field] ?? 0), 0)
+  const sum = (field: string) => models.reduce((tokens, model) => tokens + count(model?.[field]), 0)
   return (
     models.length > 0 &&
     sum('outputTokens') === usage?.output_tokens &&
     sum('inputTokens') === usage?.input_tokens
   )
 }
+
+const count = (value: unknown) => (typeof value === 'number' ? value : 0)

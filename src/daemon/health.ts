@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import type { Runtime as AgentRuntime } from '../agents/runtimes/runtime.ts'
-import type { Clock, Timer } from '../platform/clock.ts'
+import { type Clock, foreignTime, type Timer } from '../platform/clock.ts'
 import type { Space } from '../platform/disk.ts'
 import { fingerprint, readJson, writeAtomic } from '../platform/files.ts'
 import { leaveDeletedFolder } from '../platform/working-folder.ts'
@@ -143,7 +143,7 @@ export class Health {
   observe(event: Event) {
     if (event.kind === 'rate_limit') {
       if (event.status !== 'rejected') return this.clear('usage_limit')
-      const until = event.resets_at === undefined ? undefined : new Date(event.resets_at * 1000).toISOString()
+      const until = event.resets_at === undefined ? undefined : foreignTime(event.resets_at * 1000)
       this.report('usage_limit', {
         severity: 'warning',
         message: `The usage limit${event.limit ? ` (${event.limit})` : ''} of the account on this machine is reached.`,

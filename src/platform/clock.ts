@@ -42,3 +42,9 @@ export function isoTime(ms: number): string {
   }
   return shown
 }
+
+/** A time that came from elsewhere, in ms since 1970, as ISO 8601; undefined for one that no date can be. */
+export function foreignTime(ms: number): string | undefined {
+  const date = new Date(ms)
+  return Number.isNaN(date.getTime()) ? undefined : date.toISOString()
+}

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import * as z from 'zod/mini'
 import { homeOf } from '../config/home.ts'
 import { stateDir } from '../config/paths.ts'
+import { foreignTime } from '../platform/clock.ts'
 import { UserError } from '../platform/errors.ts'
 import { isForeign } from '../platform/sockets.ts'
 import type { At, Manager, Status } from './manager.ts'
@@ -97,6 +98,7 @@ export const pm2: Manager = {
     const installed = readInstalled(file)
     const entry = (await entries()).find(({ name }) => name === of.name)
     const { status = 'unknown', pm_uptime, restart_time, exit_code } = entry?.pm2_env ?? {}
+    const since = pm_uptime === undefined ? undefined : foreignTime(pm_uptime)
     // Pm2 calls this "waiting restart", but it has given up.
     const refused = status !== 'online' && exit_code === CODES.refusedConfiguration
     return {
@@ -109,7 +111,7 @@ export const pm2: Manager = {
       enabled: entry !== undefined,
       state: refused ? `stopped (exit code ${exit_code})` : status,
       ...(entry?.pid && { pid: entry.pid }),
-      ...(pm_uptime !== undefined && { since: new Date(pm_uptime).toISOString() }),
+      ...(since !== undefined && { since }),
       ...(restart_time !== undefined && { restarts: restart_time }),
       ...(installed?.mark && {
         state_dir: installed.mark.state_dir,

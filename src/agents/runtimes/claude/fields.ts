@@ -6,7 +6,9 @@ export const fields = (value: unknown): Fields | undefined =>
 
 export const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 
-export const number = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined)
+/** Finite: JSON can be read with `1e999` in it, which nobody could be told. */
+export const number = (value: unknown): number | undefined =>
+  Number.isFinite(value) ? (value as number) : undefined
 
 export const integer = (value: unknown): number | undefined =>
   Number.isSafeInteger(value) ? (value as number) : undefined
