@@ -937,7 +937,8 @@ purge_state() {
       say "Left $state: it does not look like a state folder of fomular-daemon."
     fi
   fi
-  forget -f "$home/.fomular/config.toml" "$home/.fomular/key" "$prefix/ca.pem"
+  forget -f "$home/.fomular/config.toml" "$home/.fomular/key" "$home/.fomular/key.machine" \
+    "$prefix/ca.pem"
   if [ -z "$dry_run" ]; then rmdir "$home/.fomular" 2>/dev/null || :; fi
   for profile in .bashrc .bash_profile .profile .zshrc .config/fish/config.fish; do
     if grep -F "$prefix/bin" "$home/$profile" >/dev/null 2>&1; then

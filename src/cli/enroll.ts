@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { Enrolled } from './enroll/enroll.ts'
 import { cleanLine } from './render/clean.ts'
-import { print, printJson } from './terminal.ts'
+import { note, print, printJson } from './terminal.ts'
 
 const HELP = `
 The token comes from FOMULAR_ENROLL_TOKEN, --token-file or standard input; \`fomular-daemon machine add\` makes one
@@ -50,6 +50,10 @@ export function enrollCommand(): Command {
       print(outcome(done))
       print(`Key:            ${done.key_file}`)
       print(`Configuration:  ${done.config}`)
+      if (done.unbound !== undefined)
+        note(
+          `! The hub knows this machine by another key. To let it in with this one, run where the hub is: fomular-daemon hub key bind ${done.key_id} ${done.unbound}`,
+        )
       if (done.already) return print('To enroll it anew, with a new key, add --force.')
       print('Start it with `fomular-daemon`; one that runs already, anew with `fomular-daemon restart`.')
     })

@@ -2,12 +2,13 @@ import { Command } from 'commander'
 import { keptSignal } from '../platform/early-signal.ts'
 import { UserError } from '../platform/errors.ts'
 import { EXIT } from './exit-codes.ts'
+import { keyCommand } from './hub/key.ts'
 import { port } from './options.ts'
 import { note, print, serveWithoutReader } from './terminal.ts'
 
 const HELP = `
 This machine's daemon connects with the machine key, people and programs with the user key; both are files in its folder.
-Every other machine gets a key of its own by \`machine add\`.
+Every other machine gets a key of its own by \`machine add\`; \`hub key\` shows them, and whose they are.
 
 Examples:
   $ fomular-daemon hub
@@ -52,6 +53,7 @@ export function hubCommand(): Command {
     .option('--verbose', 'log more')
     .addHelpText('after', HELP)
     .action(hub)
+    .addCommand(keyCommand())
 }
 
 async function hub(options: HubServeOptions) {

@@ -46,10 +46,11 @@ export function machineCommand(): Command {
 
 async function list({ json, ...flags }: HubOptions) {
   const client = await connectHub(flags)
-  const machines = await client.machines()
-  if (json) return printJson({ machines })
-  const { machineTable } = await import('./render/machine.ts')
+  const { machines, enrolled } = await client.machinesAndEnrolled()
+  if (json) return printJson({ machines, enrolled })
+  const { enrolledText, machineTable } = await import('./render/machine.ts')
   print(machineTable(machines, Date.now(), stdoutColors(), stdoutWidth()))
+  if (enrolled.length > 0) print(`\n${enrolledText(enrolled, Date.now())}`)
 }
 
 async function check(given: string | undefined, { json, ...flags }: HubOptions) {

@@ -23,6 +23,8 @@ export interface DaemonConfig {
   server_url: string
   /** The machine's key. Secret. */
   key: string
+  /** The file that holds it, where it came from one of this machine's own. */
+  key_file?: string
   ca_file?: string
   allow_insecure: boolean
   state_dir: string
@@ -156,10 +158,11 @@ export async function loadDaemonConfig({
   const server_url = serverUrl(address.value, address.source, allow_insecure)
   const ca_file = find('ca_file', sources)?.value
   const stop_within_s = find('stop_within_s', sources)?.value
-  const { key, warnings } = machineKey(sources)
+  const { key, file: key_file, warnings } = machineKey(sources)
   return {
     server_url,
     key,
+    ...(key_file !== undefined && { key_file }),
     ...(ca_file !== undefined && { ca_file }),
     allow_insecure,
     state_dir: find('state_dir', sources)?.value ?? stateDir(env),

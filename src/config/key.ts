@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { reasonOf, shortageIn, UserError } from '../platform/errors.ts'
 import { readAtMost } from '../platform/read-at-most.ts'
 import { expanded, filledIn, standsForValue } from './placeholder.ts'
@@ -18,6 +18,8 @@ export interface Key {
   key: string
   /** Where it was found. */
   source: string
+  /** The file that holds it, where that is this machine's own to keep. */
+  file?: string
   /** What is not as it should be with it. */
   warnings: string[]
 }
@@ -67,11 +69,13 @@ export function readKey(sources: KeySource[], missing: UserError, env: NodeJS.Pr
     })
   }
   const { text, mode } = found
-  const open = (mode & 0o077) !== 0 && name !== 'systemd credential' && !isContainerSecret(file)
+  const isLent = name === 'systemd credential' || isContainerSecret(file)
+  const open = (mode & 0o077) !== 0 && !isLent
   const warnings = open ? [`${file} can be read by other users: chmod 600 ${file}`] : []
   if (standsForValue(text.trim()))
     warnings.push(`${file} reads like a variable, and is taken as the key itself: write the key into it`)
-  return { key: checked(text, `${name} (${file})`), source: `${name} (${file})`, warnings }
+  const key = checked(text, `${name} (${file})`)
+  return { key, source: `${name} (${file})`, ...(!isLent && { file: resolve(file) }), warnings }
 }
 
 /** Maximum size of a key's file, in bytes: servers take no longer header. */

@@ -37,8 +37,8 @@ import { Dispatcher } from './dispatcher.ts'
 import { Fates } from './fates.ts'
 import { Ground } from './ground.ts'
 import { Health } from './health.ts'
+import { openIdentity } from './identity.ts'
 import { Ledger } from './ledger.ts'
-import { openMachine } from './machine.ts'
 import type { Invocation } from './relaunch.ts'
 import { standDown, stopAll } from './stand-down.ts'
 import { Standing } from './standing.ts'
@@ -95,7 +95,7 @@ export class Daemon {
     const environment = childEnvironment(process.env)
     const runtimes = { claude }
 
-    this.#machine = openMachine(paths.machine, this.#startedAt)
+    this.#machine = openIdentity(config, paths, this.#startedAt)
     const { nextRevision } = this.#machine
     this.#ledger = new Ledger(paths.ledger)
     this.#link = new Link({

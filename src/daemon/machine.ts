@@ -19,6 +19,8 @@ export interface Machine {
   machine_id: string
   /** Nothing was known of it before. */
   isNew: boolean
+  /** Its folder was lost, or damaged: it is who it was by what is kept beside its key. */
+  restored: boolean
   /** Where a damaged file was set aside, if one was. */
   damaged?: string
   /** Higher than any revision this machine has used before. */
@@ -32,19 +34,22 @@ export interface Machine {
   keep(): void
 }
 
-/** Who this machine is to its server; made on the first start. */
-export function openMachine(path: string, now: string): Machine {
+/**
+ * Who this machine is to its server; made on the first start.
+ * @param kept the id that is kept beside its key
+ */
+export function openMachine(path: string, now: string, kept?: string): Machine {
   const read = readJson(path, MachineRecord)
   const damaged = !read.ok && read.reason === 'damaged' ? setAside(path) : undefined
   const known = read.ok
     ? read.value
     : {
         version: 1 as const,
-        machine_id: randomUUID(),
+        machine_id: kept ?? randomUUID(),
         created_at: now,
         // After a loss, the minutes since 2024 are above any count of starts, so that revisions still grow; in seconds
         // they would outgrow what JSON numbers hold.
-        starts: damaged ? Math.floor(Date.now() / 60_000) - 28_400_000 : 0,
+        starts: damaged || kept !== undefined ? Math.floor(Date.now() / 60_000) - 28_400_000 : 0,
       }
   const record = { ...known, starts: known.starts + 1 }
   let saving: Promise<void> | undefined
@@ -63,7 +68,8 @@ export function openMachine(path: string, now: string): Machine {
   let revision = record.starts * REVISIONS_PER_START
   return {
     machine_id: record.machine_id,
-    isNew: !read.ok,
+    isNew: !read.ok && kept === undefined,
+    restored: !read.ok && kept !== undefined,
     nextRevision: () => ++revision,
     saved,
     keep,

@@ -11,11 +11,16 @@ import type { Machine } from './machine.ts'
  * one before, which somebody deleted or moved: their machine does not come back by itself.
  */
 export function tellNewMachine(
-  { machine_id, isNew }: Machine,
+  { machine_id, isNew, restored }: Machine,
   paths: StatePaths,
   health: Health,
   logger: Logger,
 ) {
+  if (restored)
+    logger.warn(
+      { machine_id },
+      `${paths.machine} is gone or damaged: this machine is the same as before, by what is kept beside its key`,
+    )
   if (!isNew) return
   const own = realPath(paths.agents) + sep
   const agents = [...agentProcesses().keys()].filter((dir) => dir.startsWith(own))

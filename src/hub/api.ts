@@ -21,6 +21,7 @@ import type { Commands } from './commands.ts'
 import type { Enrolments } from './enrolments.ts'
 import { Fault } from './fault.ts'
 import { page } from './history.ts'
+import { isUnused, keyRoutes } from './key-api.ts'
 import type { Keys } from './keys.ts'
 import { installer, releaseFile } from './releases.ts'
 import { eventIdOf, FORM_TYPE, jsonBody, pageLimit, parse, waitMs } from './request.ts'
@@ -93,7 +94,9 @@ export function api(context: ApiContext): Hono {
   app.get('/install.sh', (c) => installer(c, releases))
   app.get('/releases/*', (c) => releaseFile(c, releases))
   app.post('/enroll', limited(OPEN_BODY_BYTES), async (c) =>
-    c.json({ name: enrolments.exchange(parse(EnrollRequest, await jsonBody(c, FORM_TYPE))) }),
+    c.json(
+      enrolments.exchange(parse(EnrollRequest, await jsonBody(c, FORM_TYPE)), c.req.header('authorization')),
+    ),
   )
 
   app.post('/enroll/check', limited(OPEN_BODY_BYTES), async (c) =>
@@ -109,7 +112,9 @@ export function api(context: ApiContext): Hono {
   })
   app.use('/api/*', limited(Limits.frame_bytes))
 
-  app.get('/api/machines', (c) => c.json({ machines: machines.all() }))
+  app.get('/api/machines', (c) =>
+    c.json({ machines: machines.all(), enrolled: keys.list().filter(isUnused) }),
+  )
   app.patch('/api/machines/:machine_id', async (c) => {
     const { machine_id } = machineOf(c.req.param('machine_id'))
     const { name } = parse(RenameRequest, await jsonBody(c))
@@ -124,19 +129,24 @@ export function api(context: ApiContext): Hono {
     return c.json(machineOf(machine_id))
   })
   app.delete('/api/machines/:machine_id', (c) => {
-    const machine = machineOf(c.req.param('machine_id'))
+    const id = c.req.param('machine_id')
+    // One that was enrolled and has never come.
+    if (!machines.get(id) && keys.knows(id))
+      return c.json({ revoked_keys: keys.revoke(id, machines.ids()).revoked })
+    const machine = machineOf(id)
     const { machine_id, connected } = machine
     if (connected && c.req.query('force') !== 'true')
       throw new Fault(409, 'machine_connected', `${described(machine)} is connected.`, {
         remedy: 'Stop its daemon first, or use force: its agents run on, and nobody hears of them any more.',
       })
-    const revoked_keys = keys.revoke(machine_id)
+    const { revoked, shared } = keys.revoke(machine_id, machines.ids())
     switchboard.dismiss(machine_id)
     commands.abandon(machine_id)
     for (const agentId of agents.of(machine_id)) agents.forget(agentId)
     machines.forget(machine_id)
-    return c.json({ revoked_keys })
+    return c.json({ revoked_keys: revoked, shared_keys: shared })
   })
+  keyRoutes(app, context)
   app.post('/api/enrolments', async (c) =>
     c.json(enrolments.open(parse(EnrolmentRequest, await jsonBody(c))), 201),
   )

@@ -3,6 +3,7 @@ import * as z from 'zod/mini'
 import { readJson, setAside, writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
 import type {
+  EnrollAnswer,
   EnrollCheck,
   EnrollChecked,
   EnrollRequest,
@@ -68,16 +69,30 @@ export class Enrolments {
   }
 
   /** What `exchange` would say, and whether there is any need of it. @throws Fault */
-  check({ token, key_sha256 = '' }: EnrollCheck): EnrollChecked {
-    const known = this.#options.keys.machineKeyName(key_sha256)
-    if (known !== undefined) return { enrolled: true, name: known }
+  check({ token, key_sha256 = '', machine_id }: EnrollCheck): EnrollChecked {
+    const { keys } = this.#options
+    const known = keys.machineKeyName(key_sha256)
+    if (known !== undefined && (machine_id === undefined || keys.mayBeFor(key_sha256, machine_id)))
+      return { enrolled: true, name: known }
     const entry = this.#find(token)
     if (!entry || entry.used_for !== undefined) throw invalid()
     return { enrolled: false, ...(entry.name !== undefined && { name: entry.name }) }
   }
 
-  /** Takes a machine in. @returns the name it goes by @throws Fault */
-  exchange({ token, key_sha256, hostname }: EnrollRequest): string {
+  /**
+   * Takes a machine in. With `machine_id`, the key is bound to this machine, unless it is known by another key that was
+   * not shown.
+   * @param authorization with the key that the machine had before
+   * @throws Fault
+   */
+  exchange(request: EnrollRequest, authorization: string | undefined): EnrollAnswer {
+    const { machine_id } = request
+    const name = this.#exchange(request, authorization)
+    if (machine_id === undefined) return { name }
+    return { name, bound: this.#options.keys.isFor(request.key_sha256, machine_id) }
+  }
+
+  #exchange({ token, key_sha256, hostname, machine_id }: EnrollRequest, authorization: string | undefined) {
     const { keys, now, logger } = this.#options
     const entry = this.#find(token)
     // Sent again by the machine that has it already, unless that was locked out meanwhile.
@@ -85,7 +100,16 @@ export class Enrolments {
     if (!entry || (entry.used_for !== undefined && !again)) throw invalid()
     const name = keys.machineKeyName(key_sha256) ?? entry.name ?? hostname
     if (again) return name
-    keys.add({ name, sha256: key_sha256, created_at: iso(now()), named: entry.name !== undefined })
+    const heir_of = keys.machineWith(authorization, machine_id)
+    const free = machine_id !== undefined && (machine_id === heir_of || !keys.knows(machine_id))
+    keys.add({
+      name,
+      sha256: key_sha256,
+      created_at: iso(now()),
+      named: entry.name !== undefined,
+      ...(free && { machine_id }),
+      ...(heir_of !== undefined && { heir_of }),
+    })
     entry.used_for = key_sha256
     this.#save()
     logger.info({ name }, 'a machine has enrolled')

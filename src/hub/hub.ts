@@ -93,8 +93,9 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     clearTemporary(dir)
     if (process.env[ON_TRIAL] !== '1') upgradeFolder(dir, HUB_UPGRADES)
     const files = hubFiles(dir)
-    const keys = new Keys(dir, new Date(clock.now()).toISOString(), logger)
+    const keys = new Keys(dir, () => new Date(clock.now()).toISOString(), logger)
     const parts = assemble({ dir, keys, clock, logger, memory })
+    keys.settle(parts.machines.ids())
     const { switchboard, store, commands, saver } = parts
     const enrolments = new Enrolments({
       path: join(dir, 'enrolments.json'),
@@ -221,7 +222,10 @@ function acceptMachines(server: Server, keys: Keys, arrived: (socket: WebSocket,
     const { authorization } = request.headers
     const sha256 = keys.accepts('machine', authorization)
     if (sha256 === undefined) return refuse(socket, '401 Unauthorized')
-    const key = { sha256, accepted: () => keys.has(sha256) }
+    const key = {
+      sha256,
+      acceptedFor: (machineId: string) => keys.isFor(sha256, machineId),
+    }
     sockets.handleUpgrade(request, socket, head, (accepted) => arrived(accepted, key))
   })
 }

@@ -1,70 +1,35 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { chmodSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
-import * as z from 'zod/mini'
-import { hubFiles } from '../config/hub.ts'
-import { systemCode } from '../platform/errors.ts'
-import { readJson, setAside, writeAtomic } from '../platform/files.ts'
+import { timingSafeEqual } from 'node:crypto'
 import type { Logger } from '../platform/log.ts'
+import type { HubKey } from '../protocol/index.ts'
+import { admit, denialText, settle, straysAmong } from './admission.ts'
+import { assign, type Entry, isLocal, keyId, machinesOf, type Role } from './key-entry.ts'
+import { KeyStore, sha256 } from './key-store.ts'
 
-/** `machine`: connects a machine. `user`: uses the HTTP API. */
-export type Role = 'machine' | 'user'
+/** What is noted of a machine's key when the machine is enrolled. */
+export interface NewKey extends Pick<Entry, 'name' | 'sha256' | 'created_at' | 'named' | 'heir_of'> {
+  /** The machine it is bound to. Default: the first that uses it. */
+  machine_id?: string | undefined
+}
 
-/** Tells what a key is for when somebody finds one. */
-const PREFIX = { machine: 'fmk_', user: 'fuk_' } as const
-const KEY_BYTES = 32
-/** The key whose text is in the hub's folder, for daemons and people on this machine. */
-const LOCAL = 'local'
-
-/** `keys.json`: the hub knows keys by their hashes only. */
-const KeysFile = z.object({
-  version: z.literal(1),
-  keys: z.array(
-    z.object({
-      role: z.enum(['machine', 'user']),
-      name: z.string(),
-      created_at: z.string(),
-      sha256: z.string(),
-      /** Of a machine that has a key of its own: which one has used it last. */
-      machine_id: z.optional(z.string()),
-      /** Of a machine's own key: whether `name` was chosen, or is the host name at that time. */
-      named: z.optional(z.boolean()),
-    }),
-  ),
-})
-type Entry = z.infer<typeof KeysFile>['keys'][number]
-
-/**
- * Who may connect and who may ask. Keys are random, so that a plain hash keeps them; `keys.json` is read again when it
- * has changed. A key file that is deleted is made anew at the next start, and its old key is no longer accepted.
- */
+/** Who may connect as which machine, and who may ask. Keys are random, so that a plain hash keeps them. */
 export class Keys {
-  readonly #path: string
+  readonly #store: KeyStore
   readonly #logger: Logger
-  #keys: Entry[] = []
-  #stamp = ''
+  readonly #now: () => string
 
-  constructor(dir: string, now: string, logger: Logger) {
-    this.#path = join(dir, 'keys.json')
+  constructor(dir: string, now: () => string, logger: Logger) {
+    this.#store = new KeyStore(dir, now(), logger)
     this.#logger = logger
-    const read = readJson(this.#path, KeysFile)
-    if (read.ok) this.#keys = read.value.keys
-    else if (read.reason === 'damaged')
-      logger.error({ aside: setAside(this.#path), problem: read.problem }, 'damaged list of keys set aside')
-    this.#stamp = stamp(this.#path)
-    const { machineKey, userKey } = hubFiles(dir)
-    const made = [this.#ensure('machine', machineKey, now), this.#ensure('user', userKey, now)]
-    if (made.includes(true)) this.#save()
+    this.#now = now
   }
 
   /** @returns the hash by which the key is known, or undefined when it is not accepted */
   accepts(role: Role, authorization: string | undefined): string | undefined {
     const [, key] = /^Bearer +(\S+) *$/i.exec(authorization ?? '') ?? []
     if (key === undefined) return undefined
-    this.#refresh()
     const hash = sha256(key)
     let accepted: string | undefined
-    for (const entry of this.#keys) {
+    for (const entry of this.#store.all()) {
       const known = Buffer.from(entry.sha256, 'hex')
       if (entry.role === role && known.length === hash.length && timingSafeEqual(known, hash))
         accepted = entry.sha256
@@ -73,43 +38,137 @@ export class Keys {
   }
 
   has(hash: string): boolean {
-    this.#refresh()
-    return this.#keys.some((entry) => entry.sha256 === hash)
+    return this.#store.all().some((entry) => entry.sha256 === hash)
   }
 
   /** @returns the name of a machine's own key, or undefined when it is not accepted */
   machineKeyName(hash: string): string | undefined {
-    this.#refresh()
-    const entry = this.#keys.find(({ role, sha256 }) => role === 'machine' && sha256 === hash)
+    const entry = this.#store.all().find(({ role, sha256 }) => role === 'machine' && sha256 === hash)
     return entry?.name
   }
 
-  /** A key of its own for a machine. */
-  add(key: Pick<Entry, 'name' | 'sha256' | 'created_at' | 'named'>) {
-    if (this.has(key.sha256)) return
-    this.#keys.push({ role: 'machine', ...key })
-    this.#save()
+  /** Whether a machine may still be connected with a key. */
+  isFor(hash: string, machineId: string): boolean {
+    return this.#of(machineId).some((entry) => entry.sha256 === hash)
   }
 
-  /** Notes which machine a key belongs to. The local key is for whoever can read its file. */
-  usedBy(hash: string, machineId: string) {
-    this.#refresh()
-    const entry = this.#keys.find((each) => each.sha256 === hash && !isLocal(each))
-    if (!entry || entry.machine_id === machineId) return
-    if (entry.machine_id !== undefined)
+  /** Whether a machine may be let in with a key, as far as that is not known to be another one's. */
+  mayBeFor(hash: string, machineId: string): boolean {
+    const entry = this.#machineKeys().find(({ sha256 }) => sha256 === hash)
+    if (!entry) return false
+    const machines = machinesOf(entry)
+    return entry.bound === undefined || machines.length === 0 || machines.includes(machineId)
+  }
+
+  /** A key of its own for a machine. */
+  add({ machine_id, ...key }: NewKey) {
+    if (this.has(key.sha256)) return
+    const entry: Entry = { role: 'machine', ...key, bound: true }
+    if (machine_id !== undefined) assign(entry, [machine_id])
+    this.#store.add(entry)
+    this.#store.save()
+  }
+
+  /** The machine that whoever has this key is, as far as is known. @param claimed the one it says it is */
+  machineWith(authorization: string | undefined, claimed: string | undefined): string | undefined {
+    const hash = this.accepts('machine', authorization)
+    const machines = this.#machineKeys()
+      .filter(({ sha256 }) => sha256 === hash)
+      .flatMap(machinesOf)
+    if (claimed !== undefined) return machines.includes(claimed) ? claimed : undefined
+    return machines.length === 1 ? machines[0] : undefined
+  }
+
+  /** Whether a key is known of a machine. */
+  knows(machineId: string): boolean {
+    return this.#of(machineId).length > 0
+  }
+
+  /**
+   * Binds keys from before keys were bound, as far as it can be told which is whose.
+   * @param known every machine that has connected and was not removed
+   */
+  settle(known: readonly string[]) {
+    const strays = straysAmong(known, this.#machineKeys())
+    if (settle(this.#machineKeys(), strays, this.#now())) this.#store.save()
+    for (const entry of this.#machineKeys())
+      if (entry.bound === undefined && machinesOf(entry).length > 1) this.#warnShared(entry)
+    if (strays.size > 0)
       this.#logger.warn(
-        { key: entry.name, before: entry.machine_id, now: machineId },
-        'the key of one machine is used by another',
+        { machines: [...strays] },
+        'machines are known of which no key is: until each has connected, or is removed, it may come with any key from before',
       )
-    entry.machine_id = machineId
-    this.#save()
+  }
+
+  /** Lets a machine connect with a key, which is then this machine's. @returns what it is told if it may not */
+  admit(hash: string, machineId: string, known: readonly string[]): string | undefined {
+    const keys = this.#machineKeys()
+    const entry = keys.find(({ sha256 }) => sha256 === hash)
+    if (!entry) return 'This key is no longer accepted.'
+    const open = keys.some(({ bound }) => bound === undefined)
+    const verdict = admit(entry, keys, machineId, open ? straysAmong(known, keys) : new Set())
+    if (verdict === 'key_of_another' || verdict === 'machine_of_another') {
+      this.#logger.warn(
+        { key: entry.name, key_id: keyId(entry), belongs_to: machinesOf(entry), machine_id: machineId },
+        verdict === 'key_of_another'
+          ? 'machine refused: its key is another machine’s'
+          : 'machine refused: its id belongs to another key',
+      )
+      return denialText(verdict, entry, machineId)
+    }
+    if (verdict === 'shared') this.#warnShared(entry)
+    let changed = verdict !== 'known'
+    if (entry.heir_of === machineId) {
+      delete entry.heir_of
+      this.#withdraw(machineId, entry)
+      changed = true
+    }
+    if (entry.used_at === undefined) {
+      entry.used_at = this.#now()
+      changed = true
+    }
+    if (open && settle(keys, straysAmong(known, keys), this.#now())) changed = true
+    if (changed) this.#saveIfPossible()
+    return undefined
+  }
+
+  /**
+   * Makes a key that of one machine, which comes with no other from then on.
+   * @returns the key as it is then, and how many others are no longer accepted; undefined where there is no such key
+   */
+  bind(id: string, machineId: string): { key: HubKey; revoked: number } | undefined {
+    const entry = this.#named(id)
+    if (entry?.role !== 'machine') return undefined
+    assign(entry, [machineId], true)
+    delete entry.heir_of
+    const revoked = this.#withdraw(machineId, entry)
+    this.#store.save()
+    return { key: this.#view(entry), revoked }
+  }
+
+  list(): HubKey[] {
+    return this.#store.all().map((entry) => this.#view(entry))
+  }
+
+  get(id: string): HubKey | undefined {
+    const entry = this.#named(id)
+    return entry && this.#view(entry)
+  }
+
+  /** Accepts a machine's key no longer. */
+  remove(id: string) {
+    const entry = this.#named(id)
+    if (!entry) return
+    this.#store.drop(entry, this.#now())
+    this.#store.save()
   }
 
   /** The name that was chosen for a machine with a key of its own; by its newest key. */
   nameOf(machineId: string, hostname: string): string | undefined {
-    const entry = this.#keys.findLast(
+    const entry = this.#store.all().findLast(
       (each) =>
         each.machine_id === machineId &&
+        !isLocal(each) &&
         // Keys from before names were marked.
         (each.named ?? each.name !== hostname),
     )
@@ -118,85 +177,88 @@ export class Keys {
 
   /** @returns whether the machine has a key of its own, which keeps the name */
   rename(machineId: string, name: string): boolean {
-    this.#refresh()
-    const own = this.#keys.filter((entry) => entry.machine_id === machineId)
+    const own = this.#store.all().filter((entry) => entry.machine_id === machineId && !isLocal(entry))
     for (const entry of own) Object.assign(entry, { name, named: true })
-    if (own.length > 0) this.#save()
+    if (own.length > 0) this.#store.save()
     return own.length > 0
   }
 
-  /** Accepts the keys of a machine no longer. @returns how many there were */
-  revoke(machineId: string): number {
-    this.#refresh()
-    const left = this.#keys.filter((entry) => entry.machine_id !== machineId)
-    const revoked = this.#keys.length - left.length
-    if (revoked === 0) return 0
-    this.#keys = left
-    this.#save()
-    return revoked
-  }
-
-  #refresh() {
-    if (stamp(this.#path) !== this.#stamp) this.#reload()
-  }
-
-  /** @returns whether the list of keys has changed */
-  #ensure(role: Role, file: string, now: string): boolean {
-    const known = readKey(file)
-    const key = known ?? PREFIX[role] + randomBytes(KEY_BYTES).toString('base64url')
-    const hash = sha256(key).toString('hex')
-    if (known === undefined) writeAtomic(file, `${key}\n`, { durable: true })
-    else if ((statSync(file).mode & 0o077) !== 0) {
-      chmodSync(file, 0o600)
-      this.#logger.warn(
-        { file },
-        'a key file could be read by others; it no longer can, but the key may be known',
-      )
+  /**
+   * Accepts the keys of a machine no longer, and others not from this machine.
+   * @param known as in `settle`
+   * @returns how many keys there were, and how many others go on using
+   */
+  revoke(machineId: string, known: readonly string[]): { revoked: number; shared: number } {
+    const keys = this.#machineKeys()
+    const before = this.#of(machineId).length
+    const strays = straysAmong(known, keys)
+    let revoked = this.#withdraw(machineId)
+    const unclaimed = keys.find((entry) => isLocal(entry) && entry.bound === undefined)
+    // Nothing else can have brought it here.
+    if (strays.size === 1 && strays.has(machineId) && unclaimed && machinesOf(unclaimed).length === 0) {
+      this.#store.drop(unclaimed, this.#now())
+      revoked++
     }
-    if (this.#keys.some((entry) => entry.role === role && entry.sha256 === hash)) return false
-    this.#keys = this.#keys.filter((entry) => entry.role !== role || !isLocal(entry))
-    this.#keys.push({ role, name: LOCAL, created_at: now, sha256: hash })
-    return true
+    this.#store.save()
+    return { revoked, shared: Math.max(0, before - revoked) }
   }
 
-  /** Somebody is editing the list: what cannot be read is left to them, and the keys stay as they were. */
-  #reload() {
-    this.#stamp = stamp(this.#path)
+  /** Takes a machine from all keys but `keep`. @returns how many were only its, and are no longer accepted */
+  #withdraw(machineId: string, keep?: Entry): number {
+    let dropped = 0
+    for (const entry of this.#of(machineId)) {
+      if (entry === keep) continue
+      const others = machinesOf(entry).filter((each) => each !== machineId)
+      if (others.length > 0) assign(entry, others)
+      else {
+        this.#store.drop(entry, this.#now())
+        dropped++
+      }
+    }
+    return dropped
+  }
+
+  /** A full disk keeps no machine away: what could not be written is found out again after a start of the hub. */
+  #saveIfPossible() {
     try {
-      const read = readJson(this.#path, KeysFile)
-      if (read.ok) this.#keys = read.value.keys
-      else if (read.reason === 'damaged')
-        this.#logger.error({ problem: read.problem }, `${this.#path} is not understood: no key has changed`)
+      this.#store.save()
     } catch (error) {
-      this.#logger.error({ err: error }, `${this.#path} cannot be read: no key has changed`)
+      this.#logger.error({ err: error }, 'the list of keys could not be written')
     }
   }
 
-  #save() {
-    writeAtomic(this.#path, JSON.stringify({ version: 1, keys: this.#keys }, null, 2), { durable: true })
-    this.#stamp = stamp(this.#path)
+  #machineKeys(): Entry[] {
+    return this.#store.all().filter(({ role }) => role === 'machine')
   }
-}
 
-/** A machine may be called the same. */
-const isLocal = ({ name, named }: Entry) => name === LOCAL && named === undefined
-
-const sha256 = (text: string) => createHash('sha256').update(text).digest()
-
-function readKey(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8').trim() || undefined
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined
-    throw error
+  #of(machineId: string): Entry[] {
+    return this.#machineKeys().filter((entry) => machinesOf(entry).includes(machineId))
   }
-}
 
-function stamp(path: string): string {
-  try {
-    const { ino, mtimeMs, size } = statSync(path)
-    return `${ino} ${mtimeMs} ${size}`
-  } catch {
-    return ''
+  #named(id: string): Entry | undefined {
+    return this.#store.all().find((entry) => keyId(entry) === id)
+  }
+
+  #view(entry: Entry): HubKey {
+    const { role, name, created_at, bound, used_at } = entry
+    const machines = machinesOf(entry)
+    return {
+      key_id: keyId(entry),
+      role,
+      name,
+      created_at,
+      local: isLocal(entry),
+      machines: [...machines],
+      // What was used before keys were bound has its machine.
+      used: used_at !== undefined || (bound === undefined && machines.length > 0),
+      shared: role === 'machine' && machines.length > 1,
+    }
+  }
+
+  #warnShared(entry: Entry) {
+    this.#logger.warn(
+      { key: entry.name, key_id: keyId(entry), machines: machinesOf(entry) },
+      'several machines use one key: each of them can be any of them, until `fomular-daemon hub key bind` says whose it is',
+    )
   }
 }

@@ -53,6 +53,10 @@ export class Machines {
       logger.error({ aside: setAside(path), problem: read.problem }, 'damaged list of machines set aside')
   }
 
+  ids(): string[] {
+    return [...this.#records.keys()]
+  }
+
   link(machineId: string): MachineLink | undefined {
     return this.#links.get(machineId)
   }

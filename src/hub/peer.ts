@@ -36,8 +36,8 @@ const Protocol = z.object({
 /** The key a daemon came with. */
 export interface MachineKey {
   sha256: string
-  /** Whether it still is one. */
-  accepted(): boolean
+  /** Whether it still is one of this machine. */
+  acceptedFor(machineId: string): boolean
 }
 
 export interface PeerHandlers {
@@ -132,6 +132,19 @@ export class Peer {
     const message = 'This machine was removed from the hub.'
     this.send({ type: 'server:refuse', code: 'removed', message })
     this.close(CloseCode.unauthorized, message)
+  }
+
+  /** The machine may not connect with the key it came with. */
+  deny(message: string) {
+    this.send({ type: 'server:refuse', code: 'key_bound', message })
+    this.close(CloseCode.unauthorized, message)
+  }
+
+  /** Ends the connection where its key is no longer this machine's. @returns whether it has */
+  lockedOut(): boolean {
+    if (!this.#hello || this.key.acceptedFor(this.machineId)) return false
+    this.#lockOut()
+    return true
   }
 
   #lockOut() {
@@ -252,7 +265,7 @@ export class Peer {
           this.#logger.warn({ machine_id: this.machineId }, 'machine has gone silent')
           return this.#socket.terminate()
         }
-        if (!this.key.accepted()) return this.#lockOut()
+        if (this.lockedOut()) return
         this.#socket.ping()
         this.#beat(now)
       },

@@ -54,7 +54,11 @@ export class Switchboard {
 
   async greeted(peer: Peer, hello: Hello): Promise<Standing> {
     const { keys, machines, agents, logger } = this.#options
-    keys.usedBy(peer.key.sha256, hello.machine_id)
+    const denial = keys.admit(peer.key.sha256, hello.machine_id, machines.ids())
+    if (denial !== undefined) {
+      peer.deny(denial)
+      return { offsets: {}, journals: {} }
+    }
     const before = this.#present.get(hello.machine_id)
     this.#present.set(hello.machine_id, peer)
     if (before) {
@@ -91,6 +95,11 @@ export class Switchboard {
     if (!peer) return
     peer.dismiss()
     this.#leave(peer)
+  }
+
+  /** Keys have changed: ends the connections of machines that these no longer let in. */
+  recheck() {
+    for (const peer of [...this.#present.values()]) if (peer.lockedOut()) this.#leave(peer)
   }
 
   #leave(peer: Peer) {

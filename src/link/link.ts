@@ -21,7 +21,7 @@ import {
 } from '../protocol/index.ts'
 import { boundedMs, foreignProtocol, refusedRetryMs, retryAfterS } from './refused-retry.ts'
 import { GREETING_MS, openSocket } from './socket.ts'
-import { isUp, type LinkState, type LinkStimulus, step } from './states.ts'
+import { isUp, type LinkInfo, type LinkState, type LinkStimulus, step } from './states.ts'
 import { early, TYPE_CHARS, unsupported } from './unknown.ts'
 
 /** A link that lasted this long was a good one: the next failure is retried soon again. */
@@ -52,13 +52,6 @@ export interface LinkOptions {
   refused(refusal: Refuse): void
   /** Another daemon has taken this one's place: this link is over for good. */
   superseded(message: string): void
-}
-
-export interface LinkInfo {
-  state: LinkState
-  since: string
-  attempt: number
-  last_error?: string
 }
 
 /** The connection to the server: dialed for ever, greeted, watched by heartbeat. */
@@ -95,6 +88,7 @@ export class Link {
       since: new Date(this.#since).toISOString(),
       attempt: this.#attempt,
       ...(this.#lastError && { last_error: this.#lastError }),
+      ...(this.#saidRefused && { refused: this.#saidRefused }),
     }
   }
 
@@ -346,16 +340,16 @@ export class Link {
     const { logger } = this.#options
     if (this.#saidRefused !== refusal.code)
       logger.error({ code: refusal.code }, `refused by the server: ${refusal.message}`)
-    this.#saidRefused = refusal.code
     this.#options.refused(refusal)
     this.#lost(this.#socket, refusal.message, closeCode, refusedRetryMs(refusal))
+    this.#saidRefused = refusal.code
   }
 
   #superseded(message: string) {
     this.#lastError = message || 'another daemon connected with this machine identity'
     this.#options.superseded(this.#lastError)
     this.#options.logger.error(
-      `The server closed the link for good: ${this.#lastError.replace(/\.$/, '')}. If this machine is a copy of another, delete machine.json in its state folder and restart.`,
+      `The server closed the link for good: ${this.#lastError.replace(/\.$/, '')}. If this machine is a copy of another, delete machine.json in its state folder, and enroll it again with --force.`,
     )
     this.close()
   }
@@ -372,6 +366,7 @@ export class Link {
     socket?.on('error', () => {})
     const repeated = this.#lastError === why
     this.#lastError = why
+    this.#saidRefused = undefined
     this.#move('lost')
     if (this.#state !== 'dialing') return
     const delay =

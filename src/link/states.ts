@@ -63,3 +63,13 @@ const next: Record<LinkState, Record<LinkStimulus, LinkState>> = {
 export const step = (state: LinkState, stimulus: LinkStimulus): LinkState => next[state][stimulus]
 
 export const isUp = (state: LinkState) => state === 'live' || state === 'draining'
+
+/** How a link is. */
+export interface LinkInfo {
+  state: LinkState
+  since: string
+  attempt: number
+  last_error?: string
+  /** The code with which the server has turned this daemon away, if that was the last it heard. */
+  refused?: string
+}

@@ -56,8 +56,15 @@ export const CommandError = z.object({
 })
 export type CommandError = z.infer<typeof CommandError>
 
-/** Why a server turns a daemon away in its greeting. */
-export const RefusalCode = z.enum(['unauthorized', 'protocol_version', 'superseded', 'busy', 'removed'])
+/** Why a server turns a daemon away in its greeting. There may be others. */
+export const RefusalCode = z.enum([
+  'unauthorized',
+  'protocol_version',
+  'superseded',
+  'busy',
+  'removed',
+  'key_bound',
+])
 export type RefusalCode = z.infer<typeof RefusalCode>
 
 /** WebSocket close codes beside the standard ones. */

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { Commands } from './commands.ts'
 import { CommandError } from './errors.ts'
 import { AnyEvent } from './events.ts'
-import { AgentId, CommandId, MachineName } from './ids.ts'
+import { AgentId, CommandId, MachineId, MachineName } from './ids.ts'
 import { AgentStatus, MachineStatus } from './status.ts'
 
 /**
@@ -11,12 +11,15 @@ import { AgentStatus, MachineStatus } from './status.ts'
  * | request | body → answer |
  * | --- | --- |
  * | `GET /health` | no key needed → `{ok, version}`; 503 with `ok: false` and `error` while activity cannot be put on the disk |
- * | `GET /api/machines` | → `{machines: HubMachine[]}` |
+ * | `GET /api/machines` | → `{machines: HubMachine[], enrolled: HubKey[]}`, where `enrolled` are the keys with which no machine has connected yet |
  * | `POST /api/machines/:machine_id/{check,restart,update}` | the command without `type` → `Outcome` |
  * | `PATCH /api/machines/:machine_id` | `RenameRequest` → `HubMachine`; 409 `name_taken` where another machine goes by that name |
- * | `DELETE /api/machines/:machine_id` | forgets one that is not connected, or with `?force=true` any; keys of its own are no longer accepted → `{revoked_keys}` |
+ * | `DELETE /api/machines/:machine_id` | forgets one that is not connected, or with `?force=true` any; its keys are no longer accepted, used or not → `{revoked_keys, shared_keys}` |
+ * | `GET /api/keys` | → `{keys: HubKey[]}` |
+ * | `POST /api/keys/:key_id/bind` | `BindRequest`: the key is that machine's, and other keys of it are no longer accepted → `HubKey` and `revoked_keys` |
+ * | `DELETE /api/keys/:key_id` | a machine's key is no longer accepted → `{revoked_keys}` |
  * | `POST /api/enrolments` | `EnrolmentRequest` → 201 `Enrolment` |
- * | `POST /enroll` | no key needed: `EnrollRequest` → `{name}`; 401 `token_invalid` |
+ * | `POST /enroll` | no key needed: `EnrollRequest` → `EnrollAnswer`; with the machine's key before as `Authorization`, the new one takes its place; 401 `token_invalid` |
  * | `POST /enroll/check` | no key needed: `EnrollCheck` → `EnrollChecked`, while nothing changes; 401 `token_invalid` |
  * | `GET /install.sh` | no key needed: the installer, with this hub's address as the request names it; 404 when the hub has no releases |
  * | `GET /releases/:path` | no key needed: a file of the releases; `Range: bytes=N-` is understood |
@@ -77,6 +80,28 @@ export type StartRequest = z.input<typeof StartRequest>
 export const RenameRequest = z.object({ name: MachineName })
 export type RenameRequest = z.infer<typeof RenameRequest>
 
+/** A key as the hub knows it; the key itself is not among that. */
+export const HubKey = z.object({
+  /** Beginning of its sha256, in hexadecimal. */
+  key_id: z.string(),
+  role: z.string(),
+  name: z.string(),
+  created_at: z.string(),
+  /** The hub's own, with a file in its folder. */
+  local: z.boolean(),
+  /** Of a machine's key: the machines that may connect with it. Empty until one has, where enrolling named none. */
+  machines: z.array(z.string()),
+  /** Whether a machine has connected with it. */
+  used: z.boolean(),
+  /** Whether it is from before keys were bound, and several machines have used it. */
+  shared: z.boolean(),
+})
+export type HubKey = z.infer<typeof HubKey>
+
+/** Says which machine a key is for. */
+export const BindRequest = z.object({ machine_id: MachineId })
+export type BindRequest = z.infer<typeof BindRequest>
+
 /** Asks for a token by which one machine can enroll itself. */
 export const EnrolmentRequest = z.object({
   /** What the machine is called from then on. Default: its host name. */
@@ -100,14 +125,26 @@ export const EnrollRequest = z.object({
   /** The sha256 of the machine's key, in hexadecimal. The key is `fmk_` and 32 random bytes in base64url. */
   key_sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
   hostname: z.string().check(z.minLength(1), z.maxLength(255)),
+  /** The machine to bind the key to. Default: the first that connects with it. */
+  machine_id: z.optional(MachineId),
 })
 export type EnrollRequest = z.infer<typeof EnrollRequest>
+
+export const EnrollAnswer = z.object({
+  /** What the machine is called. */
+  name: z.string(),
+  /** Whether the key is bound to the machine that the request names. False for a machine with another key that was not shown. */
+  bound: z.optional(z.boolean()),
+})
+export type EnrollAnswer = z.infer<typeof EnrollAnswer>
 
 /** Asks whether a machine would be taken in, or has been. */
 export const EnrollCheck = z.object({
   token: z.string(),
   /** The sha256 of the key that the machine has already, if it has one. */
   key_sha256: z.optional(z.string().check(z.regex(/^[0-9a-f]{64}$/))),
+  /** The machine, where it knows its id: a key that is another one's is none of its own. */
+  machine_id: z.optional(MachineId),
 })
 export type EnrollCheck = z.infer<typeof EnrollCheck>
 

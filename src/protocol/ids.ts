@@ -7,6 +7,9 @@ z.config(en())
 /** An agent's name: also its folder's name on disk, hence the narrow alphabet. Chosen by the server. */
 export const AgentId = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/))
 
+/** A machine's own id, which it makes itself. */
+export const MachineId = z.string().check(z.minLength(1), z.maxLength(128))
+
 /** One request of the server. A command sent twice with the same id is executed once. */
 export const CommandId = z.string().check(z.regex(/^[\x21-\x7e]{1,128}$/))
 

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { closed } from './closed.ts'
 import { CommandError, RefusalCode } from './errors.ts'
 import { AnyEvent } from './events.ts'
-import { AgentId, CommandId, JournalName, Json, Offset } from './ids.ts'
+import { AgentId, CommandId, JournalName, Json, MachineId, Offset } from './ids.ts'
 import { AgentStatus, MachineStatus } from './status.ts'
 
 /**
@@ -12,7 +12,7 @@ import { AgentStatus, MachineStatus } from './status.ts'
 export const Hello = z.object({
   type: z.literal('machine:hello'),
   protocol: z.object({ version: z.int(), minimum: z.int() }),
-  machine_id: z.string().check(z.minLength(1), z.maxLength(128)),
+  machine_id: MachineId,
   /** Distinguishes the daemon processes of one machine: the newest connection wins. */
   instance_id: z.string(),
   hostname: z.string(),

@@ -1,5 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { createHash, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Stage } from '../support/stage.ts'
@@ -24,16 +27,12 @@ export const fleet: Benchmark = {
   async run(t, { quick, say }) {
     const count = quick ? 20 : 2000
     const stage = await Stage.open(t)
+    const keyFile = giveKeys(stage, count)
     const hub = await stage.hub()
     const clients = Array.from({ length: PROCESSES }, (_, n) =>
       fork(
         fileURLToPath(new URL('programs/fleet.ts', import.meta.url)),
-        [
-          `ws://127.0.0.1:${stage.port}`,
-          `${stage.state}/hub/machine.key`,
-          String(count / PROCESSES),
-          String((n * count) / PROCESSES),
-        ],
+        [`ws://127.0.0.1:${stage.port}`, keyFile, String(count / PROCESSES), String((n * count) / PROCESSES)],
         { env: stage.env },
       ),
     )
@@ -67,6 +66,25 @@ export const fleet: Benchmark = {
       },
     ]
   },
+}
+
+/** A key for each machine, which the hub will know. @returns the file with them, one a line */
+function giveKeys({ dir, state }: Stage, count: number): string {
+  const keys = Array.from({ length: count }, () => `fmk_${randomUUID()}`)
+  const entries = keys.map((key, n) => ({
+    role: 'machine',
+    name: `machine-${n}`,
+    created_at: new Date().toISOString(),
+    sha256: createHash('sha256').update(key).digest('hex'),
+    machines: [`machine-${n}`],
+    bound: true,
+    used_at: new Date().toISOString(),
+  }))
+  mkdirSync(join(state, 'hub'), { recursive: true, mode: 0o700 })
+  writeFileSync(join(state, 'hub/keys.json'), JSON.stringify({ version: 1, keys: entries }), { mode: 0o600 })
+  const file = join(dir, 'keys')
+  writeFileSync(file, keys.join('\n'), { mode: 0o600 })
+  return file
 }
 
 async function ask(clients: ChildProcess[]): Promise<FleetReport> {

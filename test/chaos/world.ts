@@ -3,7 +3,6 @@ import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   chownSync,
-  copyFileSync,
   mkdirSync,
   readFileSync,
   renameSync,
@@ -11,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { enroll } from '../support/enroll.ts'
 import { freePort } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 import { Api } from './api.ts'
@@ -126,7 +126,8 @@ export class World {
       const name = `m${n}`
       const proxy = await FaultProxy.listen(port, proxies.fork(name))
       const keyFile = at(`${name}.key`)
-      copyFileSync(join(keys, 'machine.key'), keyFile)
+      const machineKey = await enroll({ url: `http://127.0.0.1:${port}`, userKey: key(), name })
+      writeFileSync(keyFile, machineKey, { mode: 0o600 })
       const uid = ownUser(n, keyFile)
       const server = ['--server-url', `ws://127.0.0.1:${proxy.port}`, '--key-file', keyFile]
       const args = ['run', ...server, '--log-level', 'debug', '--stop-grace-s', '1']

@@ -108,20 +108,21 @@ test('a machine that is removed is locked out, and its token is of no more use',
   const daemon = await LightDaemon.greet({ url: hub.url, key: KEY, hello: { machine_id: 'm-1' } })
   const refused = await hub.request('DELETE', '/api/machines/m-1')
   assert.deepEqual([refused.status, (await errorOf(refused)).code], [409, 'machine_connected'])
-  assert.deepEqual(await hub.api('DELETE', '/api/machines/m-1?force=true'), { revoked_keys: 1 })
+  const revoked = { revoked_keys: 1, shared_keys: 0 }
+  assert.deepEqual(await hub.api('DELETE', '/api/machines/m-1?force=true'), revoked)
   assert.equal((await daemon.received('server:refuse')).code, 'removed')
   await until(() => daemon.closed?.code === 4003, { what: 'the end of the connection' })
   await assert.rejects(LightDaemon.dial(hub.url, KEY), /401/)
   assert.equal((await enroll(hub, { token })).status, 401)
-  assert.deepEqual(await hub.api('GET', '/api/machines'), { machines: [] })
-  // The hub's own machine key is not one machine's.
+  assert.deepEqual(await hub.api('GET', '/api/machines'), { machines: [], enrolled: [] })
+  // The hub's own machine key is made anew, for who can read its file.
   const local = await LightDaemon.greet({
     url: hub.url,
     key: hub.key('machine'),
     hello: { machine_id: 'm-2' },
   })
   local.socket.terminate()
-  assert.deepEqual(await hub.api('DELETE', '/api/machines/m-2?force=true'), { revoked_keys: 0 })
+  assert.deepEqual(await hub.api('DELETE', '/api/machines/m-2?force=true'), revoked)
   await hub.daemon({ machine_id: 'm-2' })
 })
 
@@ -132,15 +133,19 @@ test('a machine goes by the name it was added under, or is given, over restarts 
     Object.fromEntries((await machines()).map(({ machine_id, name }) => [machine_id, name]))
   const rename = (id: string, name: string) => hub.request('PATCH', `/api/machines/${id}`, { name })
   /** A machine with a key of its own has connected. */
-  const machine = async (machine_id: string, name?: string, hostname = 'debian') => {
+  const machine = async (machine_id: string, name?: string, shown?: string) => {
+    const hostname = 'debian'
     const { token } = await open(hub, name === undefined ? {} : { name })
     const key = `fmk_${machine_id}-${token}`
     const hash = createHash('sha256').update(key).digest('hex')
-    assert.equal((await enroll(hub, { token, hostname, key_sha256: hash })).status, 200)
+    const body = JSON.stringify({ token, hostname, key_sha256: hash })
+    const headers = { authorization: `Bearer ${shown}` }
+    assert.equal((await fetch(`${hub.url}/enroll`, { method: 'POST', body, headers })).status, 200)
     const daemon = await LightDaemon.greet({ url: hub.url, key, hello: { machine_id, hostname } })
     daemon.socket.terminate()
+    return key
   }
-  await machine('m-1', 'd13')
+  const first = await machine('m-1', 'd13')
   await machine('m-2')
   // As the hub's own key is called.
   await machine('m-3', 'local')
@@ -186,7 +191,7 @@ test('a machine goes by the name it was added under, or is given, over restarts 
   assert.deepEqual(await named(), { ...renamed, 'm-4': 'debian' })
 
   // Added anew, under another name.
-  await machine('m-1', 'd14')
+  await machine('m-1', 'd14', first)
   assert.equal((await named())['m-1'], 'd14')
 })
 

@@ -62,11 +62,16 @@ async function faultOfWords(words: string[]): Promise<string | undefined> {
   }
 }
 
+/** Whether a command does something itself, beside those that it has. */
+export const isRun = (command: Command) =>
+  command.commands.every((each) => each.name() === 'help') ||
+  ('_actionHandler' in command && Boolean(command._actionHandler))
+
 /** Commands are parsed, and do nothing. */
 function disarm(command: Command) {
   command.configureOutput({ writeOut: () => {}, writeErr: () => {} })
   const inner = command.commands.filter((each) => each.name() !== 'help')
-  if (inner.length === 0)
+  if (isRun(command))
     command.action(() => {
       const [excess] = command.args.slice(command.registeredArguments.length)
       if (excess !== undefined && !command.registeredArguments.at(-1)?.variadic)

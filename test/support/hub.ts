@@ -3,8 +3,9 @@ import type { CommandMemory } from '../../src/config/hub-memory.ts'
 import { startHub } from '../../src/hub/hub.ts'
 import type { Clock } from '../../src/platform/clock.ts'
 import { createLogger } from '../../src/platform/log.ts'
-import type { Event, EventPage } from '../../src/protocol/index.ts'
-import { LightDaemon, type LightDaemonOptions } from './light-daemon.ts'
+import type { EnrollRequest, Event, EventPage } from '../../src/protocol/index.ts'
+import { enroll } from './enroll.ts'
+import { helloOf, LightDaemon, type LightDaemonOptions } from './light-daemon.ts'
 import { type Cleanup, tempDir } from './temp.ts'
 
 const quiet = createLogger({ level: 'silent', stderr: 'none' })
@@ -15,6 +16,8 @@ export class TestHub {
   readonly #clock: Clock | undefined
   readonly #memory: CommandMemory | undefined
   readonly #daemons: LightDaemon[] = []
+  #first: string | undefined
+  readonly #keys = new Map<string, string>()
   #hub: Awaited<ReturnType<typeof startHub>> | undefined
 
   private constructor(dir: string, clock: Clock | undefined, memory: CommandMemory | undefined) {
@@ -71,8 +74,25 @@ export class TestHub {
     return this.#keep(await LightDaemon.dial(this.url, this.key('machine')))
   }
 
+  /** A machine has connected: the first with the hub's own key, each other with one that it got by enrolling. */
   async daemon(hello: LightDaemonOptions['hello'] = {}): Promise<LightDaemon> {
-    return this.#keep(await LightDaemon.greet({ url: this.url, key: this.key('machine'), hello }))
+    const key = await this.#keyOf(hello.machine_id ?? helloOf().machine_id)
+    return this.#keep(await LightDaemon.greet({ url: this.url, key, hello }))
+  }
+
+  /** @param shown the key that the machine has already @returns a new one */
+  enroll(name?: string, rest: Partial<EnrollRequest> = {}, shown?: string): Promise<string> {
+    return enroll({ url: this.url, userKey: this.key('user'), name, rest, shown })
+  }
+
+  async #keyOf(machineId: string): Promise<string> {
+    this.#first ??= machineId
+    if (machineId === this.#first) return this.key('machine')
+    const known = this.#keys.get(machineId)
+    if (known !== undefined) return known
+    const key = await this.enroll()
+    this.#keys.set(machineId, key)
+    return key
   }
 
   request(

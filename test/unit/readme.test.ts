@@ -6,7 +6,7 @@ import type { Command } from 'commander'
 import { EXIT } from '../../src/cli/exit-codes.ts'
 import { program } from '../../src/cli/program.ts'
 import { CONFIG_KEYS, type DaemonConfig, loadDaemonConfig } from '../../src/config/config.ts'
-import { commandLines, faultOf } from '../support/commands-in-text.ts'
+import { commandLines, faultOf, isRun } from '../support/commands-in-text.ts'
 import { tempDir } from '../support/temp.ts'
 
 const root = new URL('../../', import.meta.url)
@@ -46,8 +46,11 @@ const code = (cell = '') => /^`(.*)`$/.exec(cell)?.[1]
 /** Every command by its name, as `agent start`, with its long flags. */
 function commands(command: Command, path: string[] = []): [string, string[]][] {
   const inner = command.commands.filter((each) => each.name() !== 'help')
-  if (inner.length > 0) return inner.flatMap((each) => commands(each, [...path, each.name()]))
-  return [[path.join(' '), command.options.flatMap(({ long }) => long ?? [])]]
+  const own: [string, string[]] = [path.join(' '), command.options.flatMap(({ long }) => long ?? [])]
+  return [
+    ...(isRun(command) && path.length > 0 ? [own] : []),
+    ...inner.flatMap((each) => commands(each, [...path, each.name()])),
+  ]
 }
 
 test('every command is in its table, and every flag is mentioned; none else is', async () => {

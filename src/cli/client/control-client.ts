@@ -31,6 +31,7 @@ export const DaemonStatus = z.object({
     since: z.string(),
     attempt: z.int(),
     last_error: z.optional(z.string()),
+    refused: z.optional(z.string()),
   }),
   /** Milliseconds to the server and back; null when it does not hear the daemon. */
   server_hears_ms: z.nullable(z.number()),

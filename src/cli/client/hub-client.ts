@@ -11,6 +11,7 @@ import {
   type EnrolmentRequest,
   EventPage,
   HubAgent,
+  HubKey,
   HubMachine,
   Outcome,
   type StartRequest,
@@ -27,9 +28,16 @@ const ANSWER_BYTES = 256 * 1024 * 1024
 const INSTALLER_BYTES = 1024 * 1024
 
 const Agents = z.object({ agents: z.array(HubAgent) })
-const Machines = z.object({ machines: z.array(HubMachine) })
+const Machines = z.object({
+  machines: z.array(HubMachine),
+  /** Absent from older hubs. */
+  enrolled: z._default(z.array(HubKey), []),
+})
+const Keys = z.object({ keys: z.array(HubKey) })
+const BoundKey = z.extend(HubKey, { revoked_keys: z.int() })
 const Failure = z.object({ error: CommandError })
-const Removed = z.object({ revoked_keys: z.int() })
+/** Older hubs do not say which keys others go on using. */
+const Removed = z.object({ revoked_keys: z.int(), shared_keys: z.optional(z.int()) })
 
 interface Request {
   method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
@@ -51,7 +59,25 @@ export class HubClient {
   }
 
   async machines(): Promise<HubMachine[]> {
-    return (await this.#json('/api/machines', Machines)).machines
+    return (await this.machinesAndEnrolled()).machines
+  }
+
+  /** With the keys with which no machine has connected yet. */
+  machinesAndEnrolled(): Promise<z.infer<typeof Machines>> {
+    return this.#json('/api/machines', Machines)
+  }
+
+  async keys(): Promise<HubKey[]> {
+    return (await this.#json('/api/keys', Keys).catch((error) => this.#tooOld(error, 'a list of keys'))).keys
+  }
+
+  bindKey(keyId: string, machine_id: string): Promise<z.infer<typeof BoundKey>> {
+    const path = `/api/keys/${encodeURIComponent(keyId)}/bind`
+    return this.#json(path, BoundKey, { method: 'POST', body: { machine_id } })
+  }
+
+  async revokeKey(keyId: string): Promise<void> {
+    await this.#json(`/api/keys/${encodeURIComponent(keyId)}`, Removed, { method: 'DELETE' })
   }
 
   async agents(): Promise<HubAgent[]> {
@@ -83,24 +109,24 @@ export class HubClient {
     return outcome
   }
 
-  /** @returns how many keys are no longer accepted */
-  async removeMachine(machineId: string, { force }: { force: boolean }): Promise<number> {
+  /** @returns how many keys are no longer accepted, and how many others go on using */
+  removeMachine(machineId: string, { force }: { force: boolean }): Promise<z.infer<typeof Removed>> {
     const path = `/api/machines/${encodeURIComponent(machineId)}${force ? '?force=true' : ''}`
-    return (await this.#json(path, Removed, { method: 'DELETE' })).revoked_keys
+    return this.#json(path, Removed, { method: 'DELETE' })
   }
 
   renameMachine(machineId: string, name: string): Promise<HubMachine> {
     const path = `/api/machines/${encodeURIComponent(machineId)}`
-    return this.#json(path, HubMachine, { method: 'PATCH', body: { name } }).catch((error) => {
-      if (!(error instanceof UserError) || error.code !== 'not_found') throw error
-      throw new UserError(
-        'hub_too_old',
-        `The hub at ${this.url} is of a version without names for machines.`,
-        {
-          remedy: 'Update the hub, then try again.',
-          exitCode: EXIT.refused,
-        },
-      )
+    return this.#json(path, HubMachine, { method: 'PATCH', body: { name } }).catch((error) =>
+      this.#tooOld(error, 'names for machines'),
+    )
+  }
+
+  #tooOld(error: unknown, lacking: string): never {
+    if (!(error instanceof UserError) || error.code !== 'not_found') throw error
+    throw new UserError('hub_too_old', `The hub at ${this.url} is of a version without ${lacking}.`, {
+      remedy: 'Update the hub, then try again.',
+      exitCode: EXIT.refused,
     })
   }
 

@@ -9,6 +9,7 @@ import type { Finding } from '../render/finding.ts'
 import { checkAuthorities } from './authorities.ts'
 import { checkContainer } from './container.ts'
 import { daemonView } from './daemon-view.ts'
+import { checkHubKeys } from './hub-keys.ts'
 import { checkNode, checkNpm } from './node.ts'
 import { checkRuntime } from './runtime.ts'
 import { checkLink, checkServer } from './server.ts'
@@ -52,6 +53,7 @@ export async function examine(
     ),
     checkConnection(config, daemon, chosen),
     running ? daemonView(running) : [],
+    checkHubKeys(paths),
   ])
   return findings.flat()
 }

@@ -31,9 +31,11 @@ export function checkLink(daemon: DaemonStatus): Finding[] {
       level: 'error',
       message: `${who} is not connected to ${server_url}${link.last_error === undefined ? '' : `: ${link.last_error}`}`,
       remedy:
-        link.state === 'closed'
-          ? 'Give the copy an identity of its own (`fomular-daemon status` says how), then run `fomular-daemon restart` here.'
-          : 'Is that server running, and is the key one of its own? `fomular-daemon logs` tells more.',
+        link.refused === 'key_bound'
+          ? 'Do what the server says. To give this machine a key of its own, run `fomular-daemon machine add` where the hub is, and the line that it prints here, with --force behind `enroll`.'
+          : link.state === 'closed'
+            ? 'Give the copy an identity of its own (`fomular-daemon status` says how), then run `fomular-daemon restart` here.'
+            : 'Is that server running, and is the key one of its own? `fomular-daemon logs` tells more.',
     },
   ]
 }

@@ -2,20 +2,24 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import * as z from 'zod/mini'
 import { homeOf } from '../../config/home.ts'
+import { forgetIdentity, keepIdentity, keptIdentity } from '../../config/kept-identity.ts'
 import { missingKey, readKey } from '../../config/key.ts'
+import { statePaths } from '../../config/paths.ts'
 import { serverUrl } from '../../config/server-url.ts'
 import { writeConfig } from '../../config/write.ts'
 import { reasonOf, UserError } from '../../platform/errors.ts'
-import { writeAtomic } from '../../platform/files.ts'
+import { readJson, writeAtomic } from '../../platform/files.ts'
 import { readAtMost } from '../../platform/read-at-most.ts'
 import type { EnrollOptions } from '../enroll.ts'
 import { EXIT } from '../exit-codes.ts'
 import { check, exchange } from './exchange.ts'
-import { presentEnrolment } from './present.ts'
+import { type Present, presentEnrolment } from './present.ts'
 
 const KEY_PREFIX = 'fmk_'
 const KEY_BYTES = 32
+const KEY_ID_CHARS = 12
 /** Maximum size of a token's file, in bytes. */
 const FILE_BYTES = 8192
 
@@ -27,6 +31,10 @@ export interface Enrolled {
   config: string
   /** The hub accepts the key that was here, which stays. */
   already: boolean
+  /** What names the new key at the hub: the beginning of its hash. */
+  key_id?: string
+  /** This machine's id, which the hub knows by another key, so that it does not let it in yet. */
+  unbound?: string
 }
 
 /** Gets this machine a key that the hub accepts, and writes down where both are. @throws UserError */
@@ -52,7 +60,7 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
   const token = readToken(options)
   const present = options.force ? undefined : await presentEnrolment(config)
   if (present && present.server_url !== server_url) throw elsewhere(present.server_url)
-  const known = present && (await knownAs(present.key, server_url, token, ca))
+  const known = present && (await knownAs(present, server_url, token, ca))
   if (present && known) {
     // The file that was named before may be gone: installers once named a temporary one.
     if (ca !== undefined && ca !== present.ca_file) await writeConfig(config, { ca_file: ca })
@@ -64,20 +72,58 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
   for (const path of [config, key_file]) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   writeAtomic(pending, `${key}\n`, { durable: true })
   try {
-    const request = { token, key_sha256: sha256(key), hostname: hostname() }
-    const { name } = await exchange(server_url, request, ca)
+    const before = present ?? (await presentEnrolment(config))
+    // No other server is shown the key.
+    const shown = before?.server_url === server_url ? before : undefined
+    const same = shown && identityOf(shown)
+    const request = {
+      token,
+      key_sha256: sha256(key),
+      hostname: hostname(),
+      ...(same && { machine_id: same.machine_id }),
+    }
+    const { name, bound } = await exchange(server_url, request, ca, shown?.key)
     renameSync(pending, key_file)
+    if (same) keepIdentity({ key, file: key_file }, same.machine_id, same.state_dir)
+    else forgetIdentity(key_file)
     await writeConfig(config, settings)
-    return { server_url, name, key_file, config, already: false }
+    return {
+      server_url,
+      name,
+      key_file,
+      config,
+      already: false,
+      key_id: sha256(key).slice(0, KEY_ID_CHARS),
+      ...(bound === false && { unbound: same!.machine_id }),
+    }
   } finally {
     rmSync(pending, { force: true })
   }
 }
 
-/** Whether the hub accepts this machine's key, and what it calls the machine. @throws UserError where it takes neither key nor token */
-async function knownAs(key: string, server: string, token: string, ca: string | undefined) {
+/**
+ * Who this machine goes on to be with a new key: as its daemon has said beside the one before. One whose `machine.json` was
+ * deleted is to become another.
+ */
+function identityOf({ key, key_file }: Present): { machine_id: string; state_dir: string } | undefined {
+  const kept = keptIdentity({ key, file: key_file })
+  if (!kept) return undefined
   try {
-    const { enrolled, name } = await check(server, { token, key_sha256: sha256(key) }, ca)
+    const read = readJson(statePaths(kept.state_dir).machine, z.object({ machine_id: z.string() }))
+    return read.ok && read.value.machine_id === kept.machine_id ? kept : undefined
+  } catch {
+    // It belongs to another user.
+    return undefined
+  }
+}
+
+/** Whether the hub accepts this machine's key, and what it calls the machine. @throws UserError where it takes neither key nor token */
+async function knownAs(present: Present, server: string, token: string, ca: string | undefined) {
+  const { key } = present
+  const same = identityOf(present)
+  try {
+    const request = { token, key_sha256: sha256(key), ...(same && { machine_id: same.machine_id }) }
+    const { enrolled, name } = await check(server, request, ca)
     return enrolled ? { ...(name !== undefined && { name }) } : undefined
   } catch (error) {
     if (!(error instanceof UserError) || error.code !== 'not_found') throw error

@@ -8,7 +8,13 @@ import { proxyAgent } from '../../platform/proxy.ts'
 import { ProxyError, proxyRemedy } from '../../platform/proxy-error.ts'
 import { type Trust, trust } from '../../platform/trust.ts'
 import { VERSION } from '../../platform/version.ts'
-import { CommandError, type EnrollCheck, EnrollChecked, type EnrollRequest } from '../../protocol/index.ts'
+import {
+  CommandError,
+  EnrollAnswer,
+  type EnrollCheck,
+  EnrollChecked,
+  type EnrollRequest,
+} from '../../protocol/index.ts'
 import { EXIT } from '../exit-codes.ts'
 
 const ANSWER_MS = 30_000
@@ -17,12 +23,16 @@ const ANSWER_BYTES = 64 * 1024
 const TRIES = 3
 const AGAIN_MS = 1000
 
-const Accepted = z.object({ name: z.string() })
 const Failure = z.object({ error: CommandError })
 
-/** Shows the hub the token. @param server as the daemon connects to it @throws UserError */
-export const exchange = (server: string, request: EnrollRequest, caFile?: string) =>
-  ask(server, '/enroll', request, Accepted, caFile)
+/**
+ * Shows the hub the token.
+ * @param server as the daemon connects to it
+ * @param key the one that this machine has had there
+ * @throws UserError
+ */
+export const exchange = (server: string, request: EnrollRequest, caFile?: string, key?: string) =>
+  ask(server, '/enroll', request, EnrollAnswer, caFile, key)
 
 /** Asks the hub whether it knows this machine's key, or would take the token. @throws UserError */
 export const check = (server: string, request: EnrollCheck, caFile?: string) =>
@@ -34,6 +44,7 @@ async function ask<T>(
   request: object,
   schema: z.ZodMiniType<T>,
   caFile?: string,
+  key?: string,
 ): Promise<T> {
   const url = new URL(server.replace(/^ws/, 'http'))
   url.pathname = url.pathname.replace(/\/+$/, '') + path
@@ -44,6 +55,7 @@ async function ask<T>(
       const { status, text } = await post(url, JSON.stringify(request), {
         ...trust(url.href, ca),
         ...(agent && { agent }),
+        ...(key !== undefined && { key }),
       })
       return understood(url, status, text, schema)
     } catch (error) {
@@ -86,7 +98,7 @@ function understood<T>(url: URL, status: number, text: string, schema: z.ZodMini
 function post(
   url: URL,
   body: string,
-  options: Trust & { agent?: import('node:http').Agent },
+  { key, ...options }: Trust & { agent?: import('node:http').Agent; key?: string },
 ): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const send = url.protocol === 'https:' ? requestTls : requestPlain
@@ -94,6 +106,7 @@ function post(
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),
       'user-agent': `fomular-daemon/${VERSION}`,
+      ...(key !== undefined && { authorization: `Bearer ${key}` }),
     }
     const request = send(url, { ...options, method: 'POST', headers, timeout: ANSWER_MS }, (response) => {
       let text = ''

@@ -1,9 +1,14 @@
 import { Command } from 'commander'
+import { UserError } from '../../platform/errors.ts'
+import type { HubKey } from '../../protocol/index.ts'
+import type { HubClient } from '../client/hub-client.ts'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
+import { cleanLine } from '../render/clean.ts'
 import { print, printJson } from '../terminal.ts'
 
 const HELP = `
-Its agents' histories at the hub are deleted, and a key of its own is no longer accepted. What is on the machine stays.
+Its agents' histories at the hub are deleted, and its key is no longer accepted. What is on the machine stays. A machine
+that was enrolled and has never connected is removed by its name, too, or by its key's id.
 
 Examples:
   $ fomular-daemon machine remove build-7
@@ -24,13 +29,33 @@ export function removeCommand(): Command {
 async function remove(given: string, { json, force = false, ...flags }: HubOptions & { force?: boolean }) {
   const client = await connectHub(flags)
   const { describedMachine, resolveMachine } = await import('../client/machine-id.ts')
-  const machine = await resolveMachine(client, given)
+  const machine = await resolveMachine(client, given).catch((error) => removeEnrolled(client, given, error))
+  if ('key_id' in machine) {
+    if (json) return printJson({ key_id: machine.key_id, revoked_keys: 1 })
+    return print(`${cleanLine(machine.name, 64)} had never connected: its key is no longer accepted.`)
+  }
   const { machine_id } = machine
-  const revoked_keys = await client.removeMachine(machine_id, { force })
-  if (json) return printJson({ machine_id, revoked_keys })
+  const { revoked_keys, shared_keys } = await client.removeMachine(machine_id, { force })
+  if (json) return printJson({ machine_id, revoked_keys, ...(shared_keys !== undefined && { shared_keys }) })
   print(
     revoked_keys > 0
       ? `${describedMachine(machine)} is removed, and its key is no longer accepted.`
-      : `${describedMachine(machine)} is removed. It had no key of its own: one with the hub's machine.key can come back.`,
+      : shared_keys === undefined
+        ? `${describedMachine(machine)} is removed. It had no key of its own: one with the hub's machine.key can come back.`
+        : shared_keys > 0
+          ? `${describedMachine(machine)} is removed. Other machines go on using its key, with which it is not let in any more.`
+          : `${describedMachine(machine)} is removed. The hub knew no key of it.`,
   )
+}
+
+/** Takes back the key of a machine that has never connected. @throws what was wrong with the name where it names no such key */
+async function removeEnrolled(client: HubClient, given: string, error: unknown): Promise<HubKey> {
+  if (!(error instanceof UserError) || error.code !== 'machine_not_found') throw error
+  const { enrolled } = await client.machinesAndEnrolled()
+  if (enrolled.length === 0) throw error
+  const { pickKey } = await import('../client/key-id.ts')
+  const machines = enrolled.filter(({ machines: [id] }) => id === given)
+  const key = machines[0] ?? pickKey(enrolled, given)
+  await client.revokeKey(key.key_id)
+  return key
 }

@@ -1,4 +1,4 @@
-import type { HealthProblem, HubMachine, Runtime } from '../../protocol/index.ts'
+import type { HealthProblem, HubKey, HubMachine, Runtime } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
 import { cleanLine } from './clean.ts'
 import { type Column, table } from './table.ts'
@@ -48,6 +48,17 @@ export function machineTable(machines: HubMachine[], now: number, colors: Colors
     }),
   ].join('\n')
 }
+
+/** Keys with which no machine has connected yet. */
+export const enrolledText = (keys: HubKey[], now: number): string =>
+  [
+    'Enrolled, but never connected:',
+    ...keys.map(
+      ({ name, key_id, created_at, machines: [machineId] }) =>
+        `  ${cleanLine(name, 64)}, for ${age(created_at, now)}: key ${cleanLine(key_id, 12)}${machineId === undefined ? '' : `, machine ${cleanLine(machineId, 40)}`}`,
+    ),
+    '  To take such a key back: fomular-daemon machine remove NAME',
+  ].join('\n')
 
 function columns(machines: HubMachine[], now: number): Column[] {
   const column = (

@@ -1,6 +1,6 @@
 /**
  * Many light daemons in one process: each is this project's own link, with its backoff, and an agent that has ended.
- * argv: url, key file, how many, the first one's number.
+ * argv: url, file with a key for each, how many, the first one's number.
  */
 import { readFileSync } from 'node:fs'
 import { Link } from '../../../src/link/link.ts'
@@ -16,7 +16,7 @@ export interface FleetReport {
 }
 
 const [url, keyFile, count, first] = process.argv.slice(2)
-const key = readFileSync(keyFile!, 'utf8').trim()
+const keys = readFileSync(keyFile!, 'utf8').split('\n')
 const logger = createLogger({ level: 'silent', stderr: 'none' })
 let dials: number[] = []
 
@@ -25,7 +25,7 @@ const links = Array.from({ length: Number(count) }, (_, n) => {
   const agents = [statusOf(`agent-${id}`, { state: 'exited', end: 0 })]
   return new Link({
     url: url!,
-    key,
+    key: keys[Number(id)]!,
     userAgent: 'fleet',
     clock: systemClock,
     logger,

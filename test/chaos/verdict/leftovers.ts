@@ -67,7 +67,7 @@ const ALLOWED = new Set([
     'daemon.log',
     'hub',
   ],
-  ...['machine.key', 'user.key', 'keys.json', 'machines.json', 'commands.jsonl'],
+  ...['machine.key', 'user.key', 'keys.json', 'enrolments.json', 'machines.json', 'commands.jsonl'],
 ])
 
 /** Files that should have gone. */

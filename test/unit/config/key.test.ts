@@ -29,7 +29,8 @@ test('the sources in their order', () => {
   file('key', 'from-systemd\n')
   const env = { FOMULAR_KEY: 'from-env', FOMULAR_KEY_FILE: b, CREDENTIALS_DIRECTORY: dir }
   assert.equal(read({ key: 'from-flag', keyFile: a }, env).key, 'from-flag')
-  assert.deepEqual(read({ keyFile: a }, env), { key: 'from-a', source: `--key-file (${a})`, warnings: [] })
+  const fromA = { key: 'from-a', source: `--key-file (${a})`, file: a, warnings: [] }
+  assert.deepEqual(read({ keyFile: a }, env), fromA)
   assert.equal(read({}, env).key, 'from-env')
   assert.equal(read({}, { ...env, FOMULAR_KEY: '' }).key, 'from-b')
   assert.equal(read({}, { CREDENTIALS_DIRECTORY: dir }).key, 'from-systemd')

@@ -1,0 +1,27 @@
+import { existsSync } from 'node:fs'
+import { findHub, hubFiles } from '../../config/hub.ts'
+import type { StatePaths } from '../../config/paths.ts'
+import { UserError } from '../../platform/errors.ts'
+import { HubClient } from '../client/hub-client.ts'
+import { cleanLine } from '../render/clean.ts'
+import type { Finding } from '../render/finding.ts'
+
+/** Keys of the hub in this state folder that several machines share. Nothing where no hub runs here. */
+export async function checkHubKeys({ dir, hub }: StatePaths): Promise<Finding[]> {
+  if (!existsSync(hubFiles(hub).record)) return []
+  try {
+    const keys = await new HubClient(findHub({ flags: { stateDir: dir }, env: {} })).keys()
+    return keys
+      .filter(({ shared }) => shared)
+      .map(({ key_id, name, machines }) => ({
+        check: 'hub',
+        level: 'warning',
+        message: `${machines.length} machines share the hub's key ${cleanLine(name, 64)}: each of them can be any of them`,
+        remedy: `Say whose it is: fomular-daemon hub key bind ${cleanLine(key_id, 12)} MACHINE. Give each other a key of its own first, with \`fomular-daemon machine add\`.`,
+      }))
+  } catch (error) {
+    // A hub that has stopped, or is of a version without a list of keys.
+    if (error instanceof UserError) return []
+    throw error
+  }
+}

@@ -1,0 +1,16 @@
+import type { DaemonConfig } from '../config/config.ts'
+import { keepIdentity, keptIdentity } from '../config/kept-identity.ts'
+import type { StatePaths } from '../config/paths.ts'
+import { type Machine, openMachine } from './machine.ts'
+
+/** Who this machine is: by its state folder, else by what the daemon on this folder has kept beside the key. */
+export function openIdentity({ key, key_file: file }: DaemonConfig, paths: StatePaths, now: string): Machine {
+  if (file === undefined) return openMachine(paths.machine, now)
+  const kept = keptIdentity({ key, file })
+  const machine = openMachine(paths.machine, now, kept?.state_dir === paths.dir ? kept.machine_id : undefined)
+  const saved = async () => {
+    await machine.saved()
+    keepIdentity({ key, file }, machine.machine_id, paths.dir)
+  }
+  return { ...machine, saved }
+}

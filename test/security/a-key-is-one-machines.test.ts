@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { HubKey, HubMachine } from '../../src/protocol/index.ts'
+import { TestHub } from '../support/hub.ts'
+import { helloOf, LightDaemon, statusOf } from '../support/light-daemon.ts'
+import { until } from '../support/wait.ts'
+
+/** Greets, and says how the hub takes it: `welcome`, or the code of its refusal. */
+async function greet(hub: TestHub, key: string, machine_id: string) {
+  const daemon = await LightDaemon.dial(hub.url, key)
+  daemon.send(helloOf({ machine_id, instance_id: `${key} ${machine_id}`, hostname: machine_id }))
+  const answer = await until(
+    () => daemon.frames.find(({ type }) => type === 'server:welcome' || type === 'server:refuse'),
+    { what: 'an answer to the greeting' },
+  )
+  return { daemon, answer, outcome: answer.type === 'server:welcome' ? 'welcome' : answer.code }
+}
+
+const outcome = async (hub: TestHub, key: string, machineId: string) => {
+  const { daemon, outcome } = await greet(hub, key, machineId)
+  daemon.socket.terminate()
+  await daemon.ended()
+  return outcome
+}
+
+const keys = async (hub: TestHub) => (await hub.api<{ keys: HubKey[] }>('GET', '/api/keys')).keys
+const keyOf = async (hub: TestHub, name: string) => (await keys(hub)).find((key) => key.name === name)!
+const idOf = (key: string) => createHash('sha256').update(key).digest('hex').slice(0, 12)
+
+const bind = (hub: TestHub, key: string, machine_id: string) =>
+  hub.api<HubKey & { revoked_keys: number }>('POST', `/api/keys/${idOf(key)}/bind`, { machine_id })
+
+/** The hub's folder as a hub from before keys were bound left it: who had used which key is told by `last` alone. */
+async function fromBefore(hub: TestHub, known: string[], last: Record<string, string> = {}) {
+  await hub.stop()
+  const path = join(hub.dir, 'keys.json')
+  const file = JSON.parse(readFileSync(path, 'utf8'))
+  for (const key of file.keys) {
+    for (const fact of ['machines', 'bound', 'used_at', 'heir_of', 'machine_id']) delete key[fact]
+    if (last[key.name]) key.machine_id = last[key.name]
+  }
+  writeFileSync(path, JSON.stringify(file))
+  const status = helloOf().machine
+  const record = { hostname: 'h', os: 'linux', arch: 'x64', daemon_version: '0.1.0', since: '', status }
+  const machines = known.map((machine_id) => ({ machine_id, ...record }))
+  writeFileSync(join(hub.dir, 'machines.json'), JSON.stringify({ version: 1, machines }))
+  await hub.start()
+}
+
+test('a key connects the machine that used it first, and a machine comes with no key but its own', async (t) => {
+  const hub = await TestHub.open(t)
+  const [a, b] = [await hub.enroll('a'), await hub.enroll('b')]
+  const first = await greet(hub, a, 'm-a')
+  assert.equal(first.outcome, 'welcome')
+  assert.equal(await outcome(hub, b, 'm-b'), 'welcome')
+
+  const thief = await greet(hub, b, 'm-a')
+  assert.equal(thief.outcome, 'key_bound')
+  assert.equal((await thief.daemon.ended()).code, 4003)
+  assert.match(String(thief.answer.message), /known by another key/)
+  for (const id of ['m-c', 'm-d']) {
+    const { answer, outcome } = await greet(hub, b, id)
+    assert.equal(outcome, 'key_bound')
+    assert.match(
+      String(answer.message),
+      new RegExp(`belongs to another machine.*machine add.*hub key bind ${idOf(b)} ${id}`),
+    )
+  }
+  await first.daemon.settled()
+  assert.equal(first.daemon.closed, undefined, 'whose id was used stays connected')
+  const { machines } = await hub.api<{ machines: HubMachine[] }>('GET', '/api/machines')
+  assert.deepEqual(machines.map(({ machine_id }) => machine_id).sort(), ['m-a', 'm-b'])
+  first.daemon.socket.terminate()
+
+  // The hub's own key is no different.
+  assert.equal(await outcome(hub, hub.key('machine'), 'm-local'), 'welcome')
+  assert.equal(await outcome(hub, hub.key('machine'), 'm-other'), 'key_bound')
+  assert.equal(await outcome(hub, hub.key('machine'), 'm-a'), 'key_bound')
+  await hub.restart()
+  assert.equal(await outcome(hub, b, 'm-a'), 'key_bound')
+  assert.equal(await outcome(hub, a, 'm-a'), 'welcome')
+})
+
+test('one that comes with another machine’s id hears nothing that is meant for that one', async (t) => {
+  const hub = await TestHub.open(t)
+  const [a, b] = [await hub.enroll('a'), await hub.enroll('b')]
+  const owner = await greet(hub, a, 'm-a')
+  owner.daemon.send({ type: 'agent:status', ...statusOf('pay') })
+  await owner.daemon.settled()
+  await owner.daemon.close()
+  const prompt = { command_id: 'c-1', content: 'secret' }
+  await hub.api('POST', '/api/agents/pay/prompt?wait=0', prompt)
+  const thief = await greet(hub, b, 'm-a')
+  thief.daemon.send({ type: 'agent:prompt:result', command_id: 'c-1', ok: true })
+  await thief.daemon.ended()
+  assert.deepEqual(
+    thief.daemon.frames.map(({ type }) => type),
+    ['server:refuse'],
+  )
+  const { state } = await hub.api<{ state: string }>('GET', '/api/commands/c-1?wait=0')
+  assert.equal(state, 'pending')
+})
+
+test('an enrolling machine is the only one to get its key, and changes it by showing the one before', async (t) => {
+  const hub = await TestHub.open(t)
+  const first = await hub.enroll('a', { machine_id: 'm-a' })
+  assert.equal(await outcome(hub, first, 'm-x'), 'key_bound')
+  assert.equal(await outcome(hub, first, 'm-a'), 'welcome')
+
+  const stranger = await hub.enroll('x', { machine_id: 'm-a' })
+  assert.equal(await outcome(hub, stranger, 'm-a'), 'key_bound')
+  assert.equal(await outcome(hub, stranger, 'm-x'), 'welcome')
+
+  const second = await hub.enroll('a', {}, first)
+  assert.equal(await outcome(hub, first, 'm-a'), 'welcome', 'until the new one is used')
+  assert.equal(await outcome(hub, second, 'm-a'), 'welcome')
+  await assert.rejects(LightDaemon.dial(hub.url, first), /401/)
+  // A copy that is made a machine of its own shows the key it was copied with.
+  const copy = await hub.enroll('copy', {}, second)
+  assert.equal(await outcome(hub, copy, 'm-copy'), 'welcome')
+  assert.equal(await outcome(hub, second, 'm-a'), 'welcome')
+})
+
+test('removing a machine takes its key back, connected or not, used or not, its own or the hub’s', async (t) => {
+  const hub = await TestHub.open(t)
+  const local = hub.key('machine')
+  const [used, unused, loose] = [
+    await hub.enroll('used'),
+    await hub.enroll('unused', { machine_id: 'm-unused' }),
+    await hub.enroll('loose'),
+  ]
+  assert.equal(await outcome(hub, used, 'm-used'), 'welcome')
+  const { daemon } = await greet(hub, local, 'm-local')
+  const { enrolled } = await hub.api<{ enrolled: HubKey[] }>('GET', '/api/machines')
+  assert.deepEqual(
+    enrolled.map(({ name, machines }) => [name, machines]),
+    [
+      ['unused', ['m-unused']],
+      ['loose', []],
+    ],
+  )
+  for (const id of ['m-used', 'm-unused', 'm-local'])
+    assert.equal(
+      (await hub.api<{ revoked_keys: number }>('DELETE', `/api/machines/${id}?force=true`)).revoked_keys,
+      1,
+      id,
+    )
+  await hub.api('DELETE', `/api/keys/${idOf(loose)}`)
+  assert.equal((await daemon.ended()).code, 4003)
+  for (const key of [used, unused, loose, local]) await assert.rejects(LightDaemon.dial(hub.url, key), /401/)
+  await hub.restart()
+  for (const key of [used, unused, loose, local]) await assert.rejects(LightDaemon.dial(hub.url, key), /401/)
+  assert.equal(await outcome(hub, hub.key('machine'), 'm-local'), 'welcome')
+  const people = (await keys(hub)).find(({ role }) => role === 'user')!
+  assert.equal((await hub.request('DELETE', `/api/keys/${people.key_id}`)).status, 409)
+})
+
+test('keys from before are bound where one machine used them, and stay open where several did', async (t) => {
+  const hub = await TestHub.open(t)
+  const [own, fleet] = [await hub.enroll('own'), await hub.enroll('fleet')]
+  const known = ['m-local', 'm-own', 'f-1', 'f-2', 'f-3']
+  await fromBefore(hub, known, { own: 'm-own', fleet: 'f-3' })
+  assert.equal(await outcome(hub, hub.key('machine'), 'm-local'), 'welcome')
+  assert.equal(await outcome(hub, own, 'm-own'), 'welcome')
+  for (const id of ['f-1', 'f-3', 'f-2']) assert.equal(await outcome(hub, fleet, id), 'welcome', id)
+  assert.equal(await outcome(hub, fleet, 'f-4'), 'key_bound', 'one that was not known')
+  assert.equal(await outcome(hub, own, 'f-1'), 'key_bound')
+  assert.equal(await outcome(hub, hub.key('machine'), 'f-1'), 'key_bound')
+  await hub.restart()
+  for (const id of ['f-1', 'f-2']) assert.equal(await outcome(hub, fleet, id), 'welcome', id)
+  assert.deepEqual(
+    (await keys(hub)).filter(({ shared }) => shared).map(({ name }) => name),
+    ['fleet'],
+  )
+
+  const connected = await greet(hub, fleet, 'f-2')
+  const bound = await bind(hub, fleet, 'f-1')
+  assert.deepEqual([bound.machines, bound.shared, bound.revoked_keys], [['f-1'], false, 0])
+  assert.equal((await connected.daemon.ended()).code, 4003)
+  assert.equal(await outcome(hub, fleet, 'f-1'), 'welcome')
+  for (const id of ['f-2', 'f-3']) assert.equal(await outcome(hub, fleet, id), 'key_bound', id)
+  assert.equal((await keyOf(hub, 'own')).shared, false)
+})
+
+test('the hub’s own key from before stays open to those that are known, and is bound to the only one', async (t) => {
+  const hub = await TestHub.open(t)
+  const key = hub.key('machine')
+  await fromBefore(hub, ['m-1', 'm-2'])
+  assert.equal(await outcome(hub, key, 'm-3'), 'key_bound')
+  for (const id of ['m-1', 'm-2']) assert.equal(await outcome(hub, key, id), 'welcome')
+  assert.equal((await keyOf(hub, 'local')).shared, true)
+  // One of several is removed: the others keep the key.
+  const removed = await hub.api('DELETE', '/api/machines/m-2')
+  assert.deepEqual(removed, { revoked_keys: 0, shared_keys: 1 })
+  assert.equal(await outcome(hub, key, 'm-2'), 'key_bound')
+  assert.equal(await outcome(hub, key, 'm-1'), 'welcome')
+
+  await fromBefore(hub, ['m-1'])
+  assert.deepEqual(await hub.api('DELETE', '/api/machines/m-1'), { revoked_keys: 1, shared_keys: 0 })
+  await assert.rejects(LightDaemon.dial(hub.url, key), /401/, 'although it had not come since')
+
+  await fromBefore(hub, ['m-1'])
+  assert.equal(await outcome(hub, hub.key('machine'), 'm-1'), 'welcome')
+  assert.equal(await outcome(hub, hub.key('machine'), 'm-2'), 'key_bound')
+
+  // No machine had ever come.
+  await fromBefore(hub, [])
+  assert.equal(await outcome(hub, hub.key('machine'), 'm-5'), 'welcome')
+  assert.equal(await outcome(hub, hub.key('machine'), 'm-6'), 'key_bound')
+})
+
+test('a machine that has lost its identity or its key has a way back', async (t) => {
+  const hub = await TestHub.open(t)
+  const lost = await hub.enroll('a')
+  assert.equal(await outcome(hub, lost, 'm-a'), 'welcome')
+  // Its state folder is gone.
+  assert.equal(await outcome(hub, lost, 'm-new'), 'key_bound')
+  await bind(hub, lost, 'm-new')
+  assert.equal(await outcome(hub, lost, 'm-new'), 'welcome')
+  // Its key is gone, and it was enrolled by a version that does not show it.
+  const again = await hub.enroll('a')
+  assert.equal(await outcome(hub, again, 'm-new'), 'key_bound')
+  assert.equal((await bind(hub, again, 'm-new')).revoked_keys, 1)
+  assert.equal(await outcome(hub, again, 'm-new'), 'welcome')
+  await assert.rejects(LightDaemon.dial(hub.url, lost), /401/)
+  assert.equal((await hub.request('POST', '/api/keys/0123456789ab/bind', { machine_id: 'm' })).status, 404)
+})
