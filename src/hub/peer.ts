@@ -3,6 +3,7 @@ import * as z from 'zod/mini'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { VERSION } from '../platform/version.ts'
+import { readHead } from '../protocol/head.ts'
 import { nextBeat } from '../protocol/heartbeat.ts'
 import {
   CloseCode,
@@ -180,9 +181,8 @@ export class Peer {
         code: 'too_large',
         message: `The frame has ${data.length} bytes; ${Limits.frame_bytes} are allowed.`,
       })
-    const text = data.toString('utf8')
-    if (!this.#hello && this.#refuses(text)) return
-    const parsed = parseFromDaemon(text)
+    if (!this.#hello && this.#refuses(data)) return
+    const parsed = parseFromDaemon(data)
     if (!parsed.ok) {
       if (parsed.error) this.fault(parsed.error)
       else this.#logger.debug({ type: parsed.unknownType }, 'message of an unknown type ignored')
@@ -207,8 +207,8 @@ export class Peer {
   }
 
   /** Whether the frame is a greeting in a protocol that is not spoken here: it is read no further. */
-  #refuses(text: string): boolean {
-    const read = Protocol.safeParse(fromJson(text))
+  #refuses(data: Buffer): boolean {
+    const read = Protocol.safeParse(Object.fromEntries(readHead(data, ['type', 'protocol'])))
     if (!read.success) return false
     const { version, minimum } = read.data.protocol
     const tooOld = version < PROTOCOL.minimum
@@ -271,14 +271,6 @@ export class Peer {
       },
       nextBeat(this.#heard, last, Limits.heartbeat_ms),
     )
-  }
-}
-
-function fromJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }
 

@@ -1,6 +1,10 @@
 import type { Context } from 'hono'
 import type * as z from 'zod/mini'
-import { faultOf } from '../protocol/index.ts'
+import { check } from '../protocol/check.ts'
+import { faultOf, Limits } from '../protocol/index.ts'
+import { FREE } from '../protocol/rules.ts'
+import { Scan } from '../protocol/scan.ts'
+import { decodeText } from '../protocol/tokens.ts'
 import { BEGINNING, type EventId, parseEventId } from './activity-line.ts'
 import { Fault } from './fault.ts'
 
@@ -8,6 +12,9 @@ import { Fault } from './fault.ts'
 const WAIT_S = { default: 30, most: 300 }
 /** Events on a page: unless the request says otherwise, and at most. */
 const LIMIT = { default: 1000, most: 10_000 }
+
+/** What a body may hold: it becomes a message to a daemon. */
+const BOUNDS = { nesting: Limits.nesting, values: Limits.values }
 
 /** Types that a JSON body may have: its own, and those that clients send unless told otherwise. */
 const JSON_TYPES = ['', 'application/json', 'text/plain']
@@ -25,7 +32,11 @@ export async function jsonBody(c: Context, ...further: string[]): Promise<object
     throw new Fault(415, 'unsupported_media_type', `The body must be JSON, not ${type}.`, {
       remedy: 'Send `Content-Type: application/json`.',
     })
-  const text = await c.req.text()
+  const bytes = new Uint8Array(await c.req.arrayBuffer())
+  const scan = new Scan(bytes, BOUNDS)
+  scan.value(FREE)
+  if (scan.fault) throw new Fault(400, 'invalid_command', scan.fault.message)
+  const text = decodeText(bytes)
   let json: unknown
   try {
     json = text === '' ? {} : JSON.parse(text)
@@ -39,7 +50,7 @@ export async function jsonBody(c: Context, ...further: string[]): Promise<object
 
 /** @throws Fault naming the path */
 export function parse<S extends z.ZodMiniType>(schema: S, value: unknown): z.infer<S> {
-  const parsed = schema.safeParse(value)
+  const parsed = check(schema, value)
   if (parsed.success) return parsed.data
   const { message, ...where } = faultOf(parsed.error)
   throw new Fault(400, 'invalid_command', message, where)

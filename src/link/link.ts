@@ -235,7 +235,7 @@ export class Link {
         code: 'not_text',
         message: 'Frames are JSON text, not binary.',
       })
-    const parsed = parseFromServer(data.toString('utf8'))
+    const parsed = parseFromServer(data)
     if (!parsed.ok) {
       if (parsed.error) this.#fault(parsed.error)
       else this.#unknown(parsed.unknownType ?? '', parsed.commandId)

@@ -89,6 +89,10 @@ export const Limits = {
   line_bytes: 16 * 1024 * 1024,
   /** Deepest nesting of objects and arrays in an event; a line with more arrives as `unreadable`. */
   nesting: 1000,
+  /** Objects and arrays, and what they hold, in all, in a frame that a server sends. */
+  values: 100_000,
+  /** The same in one that a daemon sends, where each event counts by itself. */
+  greeting_values: 1_000_000,
   /** Activity a daemon sends ahead of the server's acknowledgement, in journal bytes, over all agents. */
   window_bytes: 4 * 1024 * 1024,
   /** A side that hears nothing, not even a pong, for this long closes the link. */

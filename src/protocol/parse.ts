@@ -1,12 +1,18 @@
 import type * as z from 'zod/mini'
+import { check } from './check.ts'
 import { type Command, Commands } from './commands.ts'
 import { Limits } from './errors.ts'
+import { AnyEvent } from './events.ts'
+import { readHead } from './head.ts'
 import { CommandId } from './ids.ts'
 import { CommandResult, FromDaemon, FromServer, type ProtocolError } from './messages.ts'
-import { isDeeper } from './nesting.ts'
+import { fitting, replaced } from './oversized.ts'
+import { type Bounds, bounded, FREE, KIND, ruleOf } from './rules.ts'
+import { Scan } from './scan.ts'
 import { shorten } from './shorten.ts'
+import { decodeText } from './tokens.ts'
 
-/** Maximum length of a path or an id that is sent back: those of a frame may be as long as the frame. */
+/** Maximum length of a path, a type or an id that is sent back: those of a frame may be as long as the frame. */
 const PATH_CHARS = 1024
 
 export type Parsed<M> =
@@ -17,6 +23,11 @@ export type Parsed<M> =
    */
   | { ok: false; error?: ProtocolError; unknownType?: string; commandId?: string }
 
+interface Side {
+  schemaOf(type: string): z.ZodMiniType | undefined
+  bounds: Bounds
+}
+
 const fault = (
   code: ProtocolError['code'],
   message: string,
@@ -26,52 +37,87 @@ const fault = (
   error: { type: 'protocol:error', code, message, ...rest },
 })
 
+const NO_OBJECT = 'A frame must be a JSON object with a "type".'
+/** A frame of unknown type, or of none. */
+const ANY_OBJECT = { ...FREE, is: KIND.object }
+
 /** Returns a `command_id` as it came, for the command's author to recognize, unless it is too long to be sent back. */
 const echo = (value: unknown) => (typeof value === 'string' && value.length <= PATH_CHARS ? value : undefined)
 
 /** The `command_id` of a frame, if it has one that may be sent back. */
 const commandIdOf = (value: unknown) => CommandId.safeParse(value).data
 
-/** @param nesting how deep a frame may be nested */
-function parse<M>(
-  frame: string,
-  schemaOf: (type: string) => z.ZodMiniType | undefined,
-  nesting = Number.POSITIVE_INFINITY,
-): Parsed<M> {
+/** Bounded before it is parsed: what a frame costs must not depend on what a stranger puts into it. */
+function parse<M>(frame: string | Uint8Array, side: Side): Parsed<M> {
+  const bytes = typeof frame === 'string' ? new TextEncoder().encode(frame) : frame
+  const type = readHead(bytes, ['type']).get('type')
+  const schema = typeof type === 'string' ? side.schemaOf(type) : undefined
+  const scan = new Scan(bytes, side.bounds)
+  scan.value(schema ? ruleOf(schema) : ANY_OBJECT)
+  const { fault: found } = scan
+  if (found) {
+    if (typeof type !== 'string') return fault('invalid', `${NO_OBJECT} ${found.message}`)
+    const command_id = echo(readHead(bytes, ['command_id']).get('command_id'))
+    return schema ? invalid(type, command_id, located(found)) : unknown(type, command_id)
+  }
   let json: unknown
   try {
-    json = JSON.parse(frame)
+    json = JSON.parse(
+      scan.apart.length > 0
+        ? replaced(bytes, scan.apart)
+        : typeof frame === 'string'
+          ? frame
+          : decodeText(bytes),
+    )
   } catch (error) {
     return fault('not_json', `The frame is not JSON: ${(error as Error).message}`)
   }
-  if (typeof json !== 'object' || json === null || Array.isArray(json))
-    return fault('invalid', 'A frame must be a JSON object with a "type".')
-  const { type, command_id } = json as Record<string, unknown>
-  if (typeof type !== 'string') return fault('invalid', 'A frame must have a "type".', { path: 'type' })
-  const schema = schemaOf(type)
-  const commandId = commandIdOf(command_id)
-  if (!schema) return { ok: false, unknownType: type, ...(commandId !== undefined && { commandId }) }
-  // It can be read at any depth, but not written.
-  if (frame.length > 2 * nesting && isDeeper(json, nesting))
-    return fault('invalid', `${type}: nested more than ${nesting} levels deep`, {
-      of_type: type,
-      ...(commandId !== undefined && { command_id: commandId }),
-    })
-  const result = schema.safeParse(json)
-  if (result.success) return { ok: true, message: result.data as M }
-  const { path, message } = faultOf(result.error)
-  return fault('invalid', `${type}: ${message}`, {
-    of_type: type,
-    ...(path && { path }),
-    ...(echo(command_id) && { command_id: echo(command_id) }),
-  })
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return fault('invalid', NO_OBJECT)
+  return read<M>(json as Record<string, unknown>, type, schema)
 }
 
+function read<M>(
+  json: Record<string, unknown>,
+  scanned: unknown,
+  schema: z.ZodMiniType | undefined,
+): Parsed<M> {
+  const { type, command_id } = json
+  if (typeof type !== 'string') return fault('invalid', 'A frame must have a "type".', { path: 'type' })
+  // The limits of one type must not let another through.
+  if (type !== scanned) return fault('invalid', 'A frame must have one "type".', { path: 'type' })
+  if (!schema) return unknown(type, command_id)
+  let result = check(schema, json)
+  if (!result.success && schema === FromDaemon['agent:activity'] && Array.isArray(json.events))
+    result = check(schema, { ...json, events: fitting(json.events, (event) => check(AnyEvent, event)) })
+  if (result.success) return { ok: true, message: result.data as M }
+  return invalid(type, echo(command_id), faultOf(result.error))
+}
+
+function unknown(type: string, command_id: unknown): Parsed<never> {
+  const commandId = commandIdOf(command_id)
+  return { ok: false, unknownType: type, ...(commandId !== undefined && { commandId }) }
+}
+
+const invalid = (
+  type: string,
+  command_id: string | undefined,
+  { message, path }: { message: string; path?: string },
+) =>
+  fault('invalid', `${shorten(type, PATH_CHARS)}: ${message}`, {
+    of_type: shorten(type, PATH_CHARS),
+    ...(path && { path }),
+    ...(command_id !== undefined && { command_id }),
+  })
+
 /** What is wrong, for people, and where: `path` as `spec.cwd`. */
-export function faultOf({ issues }: z.core.$ZodError): { message: string; path?: string } {
-  const issue = furthest(issues)
-  const path = issue && shorten(issue.path.join('.'), PATH_CHARS)
-  const message = issue?.message ?? 'invalid'
+export const faultOf = ({ issues }: z.core.$ZodError) => located(furthest(issues))
+
+function located(at: { message: string; path: readonly PropertyKey[] } | undefined): {
+  message: string
+  path?: string
+} {
+  const path = at && shorten(at.path.join('.'), PATH_CHARS)
+  const message = at?.message ?? 'invalid'
   return path ? { path, message: `${path}: ${message}` } : { message }
 }
 
@@ -87,16 +133,25 @@ function furthest([issue]: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | unde
 const own = <T extends object>(table: T, key: string) =>
   Object.hasOwn(table, key) ? (table[key as keyof T] as unknown as z.ZodMiniType) : undefined
 
+/** Around an event in its frame. */
+const OUTER = 2
+
+bounded.set(AnyEvent, { nesting: Limits.nesting + OUTER, values: Limits.line_bytes / 2 })
+
 /** Reads a frame that a server sent. */
-export const parseFromServer = (frame: string) =>
-  parse<FromServer | Command>(frame, (type) => own(FromServer, type) ?? own(Commands, type), Limits.nesting)
+export const parseFromServer = (frame: string | Uint8Array) =>
+  parse<FromServer | Command>(frame, {
+    schemaOf: (type) => own(FromServer, type) ?? own(Commands, type),
+    bounds: { nesting: Limits.nesting, values: Limits.values },
+  })
 
 /** Reads a frame that a daemon sent. */
-export const parseFromDaemon = (frame: string) =>
-  parse<FromDaemon>(
-    frame,
-    (type) => own(FromDaemon, type) ?? (type.endsWith(':result') ? CommandResult : undefined),
-  )
+export const parseFromDaemon = (frame: string | Uint8Array) =>
+  parse<FromDaemon>(frame, {
+    schemaOf: (type) => own(FromDaemon, type) ?? (type.endsWith(':result') ? CommandResult : undefined),
+    // A greeting has the input of each request that is pending.
+    bounds: { nesting: Limits.nesting + 2 * OUTER, values: Limits.greeting_values },
+  })
 
 export const isCommand = (message: { type: string }): message is Command =>
   Object.hasOwn(Commands, message.type)

@@ -10,7 +10,9 @@ import { until } from '../support/wait.ts'
 const follow = (hub: TestHub, path: string, headers: Record<string, string> = {}) =>
   SseReader.open(hub.url + path, { authorization: `Bearer ${hub.key('user')}`, ...headers })
 
-const specWith = (server: string) => `{"spec":{"cwd":"/","mcp_servers":{"x":${server}}}}`
+const LONG = Limits.frame_bytes - 1_000_000
+const specWith = (server: string, promptChars = 1) =>
+  `{"spec":{"cwd":"/","prompt":"${'x'.repeat(promptChars)}","mcp_servers":{"x":${server}}}}`
 
 test('bad requests are answered with what is wrong and where', async (t) => {
   const hub = await TestHub.open(t)
@@ -31,8 +33,10 @@ test('bad requests are answered with what is wrong and where', async (t) => {
     ['GET', '/api/agents/a/events?limit=0', undefined, 400, { path: 'limit' }],
     ['GET', '/api/agents/a/stream?after=1', undefined, 400, { path: 'after' }],
     ['POST', '/api/agents/a/prompt', 'x'.repeat(Limits.frame_bytes + 1), 413, { code: 'too_large' }],
-    // Longer as a message than as it came, and nested more deeply than can be written.
-    ['POST', '/api/agents', specWith(`[${'1e20,'.repeat(2_000_000)}1]`), 413, { code: 'too_large' }],
+    // Longer as a message than as it came.
+    ['POST', '/api/agents', specWith(`[${'1e20,'.repeat(90_000)}1]`, LONG), 413, { code: 'too_large' }],
+    // More than a message may hold, and nested more deeply.
+    ['POST', '/api/agents', specWith(`[${'1,'.repeat(2_000_000)}1]`), 400, { code: 'invalid_command' }],
     [
       'POST',
       '/api/agents',

@@ -200,15 +200,22 @@ test('a peer that does not greet, or has gone silent, is let go', async (t) => {
   assert.equal(daemon.closed, undefined)
 })
 
-test('a frame that makes the hub stumble ends its own link only', async (t) => {
+test('an event nested too deeply is taken as unreadable, and a status is refused: nobody else notices', async (t) => {
   const hub = await TestHub.open(t)
   const other = await hub.daemon()
   const daemon = await hub.daemon({ machine_id: 'machine-2', agents: [statusOf('a')] })
-  // It can be read, but not written.
   const deep = '['.repeat(20_000) + ']'.repeat(20_000)
   const event = `{"kind":"unknown","offset":0,"index":0,"raw":${deep}}`
   daemon.send(`{"type":"agent:activity","agent_id":"a","from":0,"to":10,"events":[${event}]}`)
-  assert.equal((await daemon.ended()).code, 1011)
+  await daemon.acknowledged('a', 10)
+  assert.deepEqual(
+    (await hub.events('a')).map(({ kind }) => kind),
+    ['unreadable'],
+  )
+  const { machine } = helloOf()
+  daemon.send(`${JSON.stringify({ type: 'machine:status', ...machine }).slice(0, -1)},"update":${deep}}`)
+  assert.equal((await daemon.received('protocol:error')).of_type, 'machine:status')
+  assert.equal((await hub.request('GET', '/api/machines')).status, 200)
   await other.settled()
 })
 

@@ -60,7 +60,7 @@ test('frames that cannot be taken are answered with what is wrong, and the link 
     [{ type: 'agent:resend', agent_id: 'a', from: -1 }, 'invalid', 'from'],
     [{ ...start, command_id: 'no-cwd', spec: {} }, 'invalid', 'spec.cwd'],
     [{ ...start, command_id: 'relative', spec: { cwd: 'here' } }, 'invalid', 'spec.cwd'],
-    ['['.repeat(100_000), 'not_json', undefined],
+    ['['.repeat(100_000), 'invalid', undefined],
   ]
   for (const [frame] of wrong) caller.send(frame)
   await caller.settled()

@@ -6,9 +6,13 @@ import type { Verdict } from '../../../src/conformance/point.ts'
 import { helloOf } from '../../support/light-daemon.ts'
 import type { Cleanup } from '../../support/temp.ts'
 
-const DEEP = `${'['.repeat(20_000)}${']'.repeat(20_000)}`
+/** As deep as a frame may be. */
+const DEEP = `${'['.repeat(900)}${']'.repeat(900)}`
 
-/** A daemon that comes back whenever it is disconnected, and answers every command with a result nested deeply. */
+/**
+ * A daemon that comes back whenever it is disconnected, and answers every command with a result nested deeply, each time
+ * with another.
+ */
 function daemonThatNests(t: Cleanup, url: string) {
   const dial = () => {
     socket = new WebSocket(url, { headers: { authorization: 'Bearer a-key' } })
@@ -25,10 +29,11 @@ function daemonThatNests(t: Cleanup, url: string) {
         socket.send('{"type":"protocol:error","code":"unexpected","message":"No."}')
       else if (command_id)
         socket.send(
-          `{"type":"${type}:result","command_id":"${command_id}","ok":false,"error":{"code":"unsupported","message":"No."},"deep":${DEEP}}`,
+          `{"type":"${type}:result","command_id":"${command_id}","ok":false,"error":{"code":"unsupported","message":"No."},"n":${++results},"deep":${DEEP}}`,
         )
     })
   }
+  let results = 0
   let socket: WebSocket
   dial()
   t.after(() => {
@@ -37,7 +42,7 @@ function daemonThatNests(t: Cleanup, url: string) {
   })
 }
 
-test('what cannot be judged for what a daemon sends fails one point, and the run goes on', async (t) => {
+test('results that are nested deeply and change from one answer to the next fail one point, and the run goes on', async (t) => {
   const points = new Map<string, Verdict>()
   await judgeDaemon(
     { port: 0, key: 'a-key', waitMs: 10_000, listening: (url) => daemonThatNests(t, url) },

@@ -1,0 +1,16 @@
+import * as z from 'zod/mini'
+
+const compiled = new WeakMap<z.ZodMiniType, z.ZodMiniType>()
+
+/** Of a thousand things that are wrong the first is enough. */
+const FIRST_FAULT = { abortEarly: true } as object
+
+/** Checks a value against a schema, up to its first fault. A schema is compiled when it is first used. */
+export function check<S extends z.ZodMiniType>(schema: S, value: unknown) {
+  let ready = compiled.get(schema) as S | undefined
+  if (!ready) {
+    ready = z.compile(schema)
+    compiled.set(schema, ready)
+  }
+  return ready.safeParse(value, FIRST_FAULT)
+}

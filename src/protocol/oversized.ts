@@ -1,0 +1,53 @@
+import type * as z from 'zod/mini'
+import { readHead } from './head.ts'
+import { decodeText } from './tokens.ts'
+
+/** How much of an event that is beyond a limit is passed on, in bytes. */
+const HEAD_BYTES = 4096
+
+/** An event beyond a limit: bytes `[start, end)` of a frame. */
+export interface Oversized {
+  start: number
+  end: number
+  reason: 'too_deep' | 'too_long'
+}
+
+/** The text of a frame, with events `unreadable` in the place of those that are beyond a limit. */
+export function replaced(bytes: Uint8Array, events: readonly Oversized[]): string {
+  let text = ''
+  let at = 0
+  for (const { start, end, reason } of events) {
+    const { offset, index } = Object.fromEntries(readHead(bytes, ['offset', 'index'], start))
+    const head = decodeText(bytes.subarray(start, Math.min(end, start + HEAD_BYTES)))
+    text += decodeText(bytes.subarray(at, start))
+    text += JSON.stringify(unreadable(offset, index, reason, end - start, head))
+    at = end
+  }
+  return text + decodeText(bytes.subarray(at))
+}
+
+const unreadable = (offset: unknown, index: unknown, reason: string, bytes: number, text: string) => ({
+  kind: 'unreadable',
+  offset,
+  index,
+  reason,
+  bytes,
+  text,
+})
+
+type Checked = { success: true } | { success: false; error: z.core.$ZodError }
+
+/** The events, with `unreadable` in the place of those of which a field is beyond its limit. */
+export const fitting = (events: unknown[], check: (event: unknown) => Checked): unknown[] =>
+  events.map((event) => {
+    const checked = check(event)
+    if (checked.success || !isTooBig(checked.error.issues)) return event
+    const { offset, index } = event as Record<string, unknown>
+    const text = JSON.stringify(event)
+    return unreadable(offset, index, 'too_long', text.length, text.slice(0, HEAD_BYTES))
+  })
+
+const isTooBig = (issues: readonly z.core.$ZodIssue[]): boolean =>
+  issues.some(
+    (issue) => issue.code === 'too_big' || (issue.code === 'invalid_union' && issue.errors.some(isTooBig)),
+  )

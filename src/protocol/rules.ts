@@ -1,0 +1,129 @@
+import type * as z from 'zod/mini'
+
+export const KIND = { string: 1, number: 2, boolean: 4, null: 8, object: 16, array: 32 } as const
+const ANY = 63
+
+export interface Bounds {
+  /** Deepest nesting of objects and arrays. */
+  nesting: number
+  /** Objects and arrays, and what they hold, in all. */
+  values: number
+}
+
+/** What the text of a value is held to before it is parsed. */
+export interface Rule {
+  /** Kinds of value that it may be. */
+  is: number
+  /** Longest string, in UTF-16 units. */
+  chars: number
+  /** Most items of an array, or keys of an object. */
+  items: number
+  /** Set where the value has bounds of its own, beyond which it is set apart. It is an object. */
+  bounds?: Bounds
+  /** Of an object, by the length of the key in bytes; others may hold anything. */
+  fields?: readonly (readonly Field[] | undefined)[]
+  /** Of an array's items, or what a record holds. */
+  rest?: Rule
+}
+
+interface Field {
+  name: string
+  key: Uint8Array
+  rule: Rule
+}
+
+/** May be anything. */
+export const FREE: Rule = { is: ANY, chars: Number.POSITIVE_INFINITY, items: Number.POSITIVE_INFINITY }
+
+/** Kind of the value that begins with this byte; 0 if none does. */
+export function kindOf(byte: number | undefined): number {
+  switch (byte) {
+    case 0x22:
+      return KIND.string
+    case 0x7b:
+      return KIND.object
+    case 0x5b:
+      return KIND.array
+    case 0x74:
+    case 0x66:
+      return KIND.boolean
+    case 0x6e:
+      return KIND.null
+    default:
+      return byte === 0x2d || (byte !== undefined && byte >= 0x30 && byte <= 0x39) ? KIND.number : 0
+  }
+}
+
+export const kindNames = (kinds: number) =>
+  Object.entries(KIND)
+    .filter(([, kind]) => kinds & kind)
+    .map(([name]) => name)
+    .join(' or ')
+
+/** Objects that have bounds of their own. */
+export const bounded = new WeakMap<z.core.$ZodType, Bounds>()
+
+const compiled = new WeakMap<z.core.$ZodType, Rule>()
+
+/** The rule that follows from a schema. It allows all that the schema does, and what only parsing can tell. */
+export function ruleOf(schema: z.core.$ZodType): Rule {
+  let rule = compiled.get(schema)
+  if (!rule) {
+    const bounds = bounded.get(schema)
+    rule = bounds ? only(KIND.object, { bounds }) : compile(schema)
+    compiled.set(schema, rule)
+  }
+  return rule
+}
+
+const only = (is: number, rest: Partial<Rule> = {}): Rule => ({ ...FREE, is, ...rest })
+
+function compile(schema: z.core.$ZodType): Rule {
+  const { def } = (schema as z.core.$ZodTypes)._zod
+  const most = (schema._zod.bag.maximum as number | undefined) ?? Number.POSITIVE_INFINITY
+  switch (def.type) {
+    case 'string':
+    case 'template_literal':
+      return only(KIND.string, { chars: most })
+    case 'number':
+      return only(KIND.number)
+    case 'boolean':
+      return only(KIND.boolean)
+    case 'literal':
+    case 'enum': {
+      const values = [...(schema._zod.values ?? [])]
+      return only(values.reduce<number>((kinds, value) => kinds | KIND[typeof value as 'string'], 0))
+    }
+    case 'optional':
+    case 'default':
+      return ruleOf(def.innerType)
+    case 'object': {
+      const fields: Field[][] = []
+      for (const [name, field] of Object.entries(def.shape)) {
+        const key = new TextEncoder().encode(name)
+        fields[key.length] = [...(fields[key.length] ?? []), { name, key, rule: ruleOf(field) }]
+      }
+      return only(KIND.object, { fields })
+    }
+    case 'record':
+      return only(KIND.object, { items: most, rest: ruleOf(def.valueType) })
+    case 'array':
+      return only(KIND.array, { items: most, rest: ruleOf(def.element) })
+    case 'union':
+      return def.options.map(ruleOf).reduce(either)
+    default:
+      return FREE
+  }
+}
+
+/** What either of the two allows. What an object may hold depends on which of the two it is: only parsing tells. */
+function either(one: Rule, other: Rule): Rule {
+  const open = [one, other].filter(({ is }) => is & (KIND.object | KIND.array))
+  return {
+    is: one.is | other.is,
+    chars: Math.max(one.is & KIND.string ? one.chars : 0, other.is & KIND.string ? other.chars : 0),
+    items: Math.max(0, ...open.map(({ items }) => items)),
+    ...(open.length === 1 && open[0]?.fields && { fields: open[0].fields }),
+    ...(open.length === 1 && open[0]?.rest && { rest: open[0].rest }),
+  }
+}
