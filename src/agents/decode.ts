@@ -1,7 +1,8 @@
 import { constants } from 'node:os'
 import * as z from 'zod/mini'
+import { check } from '../protocol/check.ts'
 import { closedOptional } from '../protocol/closed.ts'
-import { type Event, JournalName, Limits, Offset } from '../protocol/index.ts'
+import { Event, JournalName, Limits, Offset } from '../protocol/index.ts'
 import { isDeeper } from '../protocol/nesting.ts'
 import { lastObject } from './last-object.ts'
 import type { EventBody } from './runtimes/runtime.ts'
@@ -123,8 +124,16 @@ export function decodeLine(line: Buffer, offset: number, runtime: (line: string)
     const event = body as Event
     event.offset = offset
     event.index = index
-    return event
+    return sendable(event, line)
   })
+}
+
+/** An event that no server would take, such as one with an id of a megabyte, must not be sent again and again. */
+function sendable(event: Event, line: Buffer): Event {
+  const checked = check(Event, event)
+  if (checked.success) return event.kind === 'permission_request' ? checked.data : event
+  const { offset, index } = event
+  return { ...unreadable('too_long', line.length, line), offset, index } as Event
 }
 
 /** A line that the runtime's decoder cannot deal with is one like any other that cannot be read. */

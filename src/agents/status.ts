@@ -1,4 +1,5 @@
-import type { AgentStatus, PermissionRequest } from '../protocol/index.ts'
+import { shorten } from '../protocol/check.ts'
+import { AgentStatus, type PermissionRequest } from '../protocol/index.ts'
 import { problemsOf } from './faults.ts'
 import type { Generations } from './generations.ts'
 import type { Inbox } from './inbox.ts'
@@ -26,8 +27,11 @@ interface Described {
   launching: { queuedSince?: string | undefined; slow?: true }
 }
 
-/** Returns an agent's status for its server. */
-export function statusOf(agent: Described, now: number): AgentStatus {
+/** Returns an agent's status for its server. Its own words in it are as long as the server takes them. */
+export const statusOf = (agent: Described, now: number): AgentStatus =>
+  shorten(AgentStatus, described(agent, now))
+
+function described(agent: Described, now: number): AgentStatus {
   const { snapshot, record, run, ended, inbox, generations, heldUntil, launching } = agent
   const problems = ended ? [] : [...problemsOf(snapshot, now), ...programProblem(agent)]
   const pid = ended ? undefined : agent.process?.agent.pid

@@ -4,11 +4,12 @@ import { type Clock, foreignTime, type Timer } from '../platform/clock.ts'
 import type { Space } from '../platform/disk.ts'
 import { fingerprint, readJson, writeAtomic } from '../platform/files.ts'
 import { leaveDeletedFolder } from '../platform/working-folder.ts'
+import { shorten } from '../protocol/check.ts'
 import {
   type Event,
   type HealthProblem,
   type HealthProblemCode,
-  type MachineStatus,
+  MachineStatus,
   Runtime,
 } from '../protocol/index.ts'
 
@@ -93,7 +94,7 @@ export class Health {
   }
 
   status(): MachineStatus {
-    return {
+    return shorten(MachineStatus, {
       revision: this.#revision,
       runtimes: this.#found,
       problems: [...this.#problems.values()],
@@ -101,7 +102,7 @@ export class Health {
       disk: this.#options.disk(),
       accepts_agents: this.acceptsAgents,
       ...(this.#update && { update: this.#update }),
-    }
+    })
   }
 
   /** Looks at everything now: the runtimes, their versions and logins, disk and memory. */

@@ -18,6 +18,7 @@ import {
   parseFromDaemon,
   type Welcome,
 } from '../protocol/index.ts'
+import { modest } from './modest.ts'
 
 /** From the upgrade to the daemon's greeting. */
 const GREETING_MS = 10_000
@@ -188,7 +189,7 @@ export class Peer {
       else this.#logger.debug({ type: parsed.unknownType }, 'message of an unknown type ignored')
       return
     }
-    const { message } = parsed
+    const message = modest(parsed.message)
     if (message.type === 'link:ping') return this.send({ type: 'link:pong', nonce: message.nonce })
     // An error is never answered by an error: that would not end.
     if (message.type === 'protocol:error' && !this.#live)

@@ -14,3 +14,9 @@ export function check<S extends z.ZodMiniType>(schema: S, value: unknown) {
   }
   return ready.safeParse(value, FIRST_FAULT)
 }
+
+/** The value with what its schema shortens cut to length; as it is where it does not fit. */
+export function shorten<S extends z.ZodMiniType>(schema: S, value: z.output<S>): z.output<S> {
+  const checked = check(schema, value)
+  return checked.success ? checked.data : value
+}

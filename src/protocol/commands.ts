@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { JsonObject, list, Name, ToldName, ToldPath, table, Words } from './bounds.ts'
 import { Content } from './content.ts'
 import { AgentId, CommandId, Json, Uuid } from './ids.ts'
 import { AgentSpec } from './spec.ts'
@@ -6,7 +7,7 @@ import { AgentSpec } from './spec.ts'
 const command = { command_id: CommandId }
 const agent = { ...command, agent_id: AgentId }
 
-const Answer = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())])
+const Answer = z.union([Words, z.number(), z.boolean(), list(Words)])
 
 /** What a server may order, by message type. Each is answered by `<type>:result` with the same `command_id`. */
 export const Commands = {
@@ -21,34 +22,34 @@ export const Commands = {
   'agent:permission': z.object({
     type: z.literal('agent:permission'),
     ...agent,
-    request_id: z.string(),
+    request_id: Name,
     decision: z.enum(['allow', 'deny']),
     /** With `allow`: use this input instead of the one asked for. */
-    input: z.optional(z.record(z.string(), Json)),
+    input: z.optional(JsonObject),
     /** With `deny`: what the agent is told. */
-    message: z.optional(z.string()),
+    message: z.optional(Words),
     /** With `deny`: end the turn as well. */
     interrupt: z.optional(z.boolean()),
     /** With `allow`: some of the request's `suggestions`, to be remembered. */
-    remember: z.optional(z.array(Json)),
+    remember: z.optional(list(Json)),
   }),
   'agent:answer': z.object({
     type: z.literal('agent:answer'),
     ...agent,
-    request_id: z.string(),
+    request_id: Name,
     /**
      * Question text → answer: an option's label, several joined by ", ", or free text. Of a form also the name of a
      * field → its value.
      */
-    answers: z._default(z.record(z.string(), Answer), {}),
+    answers: z._default(table(Words, Answer), {}),
     /** Of a form: `accept` (if left out), `decline` or `cancel`. */
-    action: z.optional(z.string()),
+    action: z.optional(Name),
   }),
   'agent:configure': z.object({
     type: z.literal('agent:configure'),
     ...agent,
-    model: z.optional(z.string().check(z.minLength(1))),
-    permission_mode: z.optional(z.string().check(z.minLength(1))),
+    model: z.optional(Name.check(z.minLength(1))),
+    permission_mode: z.optional(Name.check(z.minLength(1))),
   }),
   'agent:stop': z.object({
     type: z.literal('agent:stop'),
@@ -96,7 +97,7 @@ export const Results = {
   'agent:permission': z.object({}),
   'agent:answer': z.object({}),
   'agent:configure': z.object({}),
-  'agent:stop': z.object({ code: z.optional(z.int()), signal: z.optional(z.string()) }),
+  'agent:stop': z.object({ code: z.optional(z.int()), signal: z.optional(ToldName) }),
   'agent:resume': z.object({ run: z.int(), prompt_id: z.optional(Uuid) }),
   'agent:remove': z.object({}),
   'machine:check': z.object({}),
@@ -104,9 +105,9 @@ export const Results = {
   'daemon:update': z.object({
     mode: z.enum(['global', 'user-prefix']),
     restart_strategy: z.enum(['self', 'supervisor_required']),
-    from_version: z.string(),
-    to_version: z.string(),
-    path: z.optional(z.string()),
+    from_version: ToldName,
+    to_version: ToldName,
+    path: z.optional(ToldPath),
     duration_ms: z.number(),
   }),
 } as const satisfies Record<CommandType, z.ZodMiniType>

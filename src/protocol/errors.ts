@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { ToldName, ToldSentence } from './bounds.ts'
 
 /** Why a command failed. Codes are stable; messages are for people. */
 export const CommandErrorCode = z.enum([
@@ -45,14 +46,14 @@ export const CommandErrorCode = z.enum([
 export type CommandErrorCode = z.infer<typeof CommandErrorCode>
 
 export const CommandError = z.object({
-  code: z.string(),
-  message: z.string(),
+  code: ToldName,
+  message: ToldSentence,
   /** Where in the command the fault is, as `spec.cwd`. */
-  path: z.optional(z.string()),
-  remedy: z.optional(z.string()),
+  path: z.optional(ToldSentence),
+  remedy: z.optional(ToldSentence),
   /** Of an update: how far it had come, and what npm or the new version said, in their own words. */
-  stage: z.optional(z.string()),
-  output: z.optional(z.string()),
+  stage: z.optional(ToldName),
+  output: z.optional(ToldSentence),
 })
 export type CommandError = z.infer<typeof CommandError>
 
@@ -79,24 +80,4 @@ export const CloseCode = {
   protocol_version: 4004,
   /** Too many faults in a row for the link to be of use. */
   protocol_error: 4005,
-} as const
-
-/** Limits both sides keep; a server may rely on them. */
-export const Limits = {
-  /** Longest frame a daemon accepts or a server must accept, in bytes. */
-  frame_bytes: 32 * 1024 * 1024,
-  /** Longest journal line that is parsed; a longer one arrives as `unreadable`. */
-  line_bytes: 16 * 1024 * 1024,
-  /** Deepest nesting of objects and arrays in an event; a line with more arrives as `unreadable`. */
-  nesting: 1000,
-  /** Objects and arrays, and what they hold, in all, in a frame that a server sends. */
-  values: 100_000,
-  /** The same in one that a daemon sends, where each event counts by itself. */
-  greeting_values: 1_000_000,
-  /** Activity a daemon sends ahead of the server's acknowledgement, in journal bytes, over all agents. */
-  window_bytes: 4 * 1024 * 1024,
-  /** A side that hears nothing, not even a pong, for this long closes the link. */
-  silence_ms: 25_000,
-  /** How often each side pings. */
-  heartbeat_ms: 10_000,
 } as const

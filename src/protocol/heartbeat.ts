@@ -1,4 +1,4 @@
-import { Limits } from './errors.ts'
+import { Limits } from './limits.ts'
 
 /**
  * When to look again whether the other side is there: with the next ping, or sooner if by then it would have been silent

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import en from 'zod/v4/locales/en.js'
+import { Limits } from './limits.ts'
 
 // Without it every fault is just "Invalid input". Only the one file: all languages together are 290 kB.
 z.config(en())
@@ -38,7 +39,9 @@ export const Offset = z.int().check(z.nonnegative())
 /** Name of a journal's generation, made by its machine. */
 export const JournalName = z.string().check(z.minLength(1), z.maxLength(64))
 
-export const AbsolutePath = z.string().check(z.regex(/^\/[^\0]*$/, 'must be an absolute path'))
+export const AbsolutePath = z
+  .string()
+  .check(z.maxLength(Limits.path_chars), z.regex(/^\/[^\0]*$/, 'must be an absolute path'))
 
 /** Whatever JSON a runtime or a newer peer put there. */
 export const Json = z.unknown()

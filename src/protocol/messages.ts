@@ -1,8 +1,10 @@
 import * as z from 'zod/mini'
+import { firstOf, list, Name, ToldName, ToldSentence, table, Words } from './bounds.ts'
 import { closed } from './closed.ts'
 import { CommandError, RefusalCode } from './errors.ts'
 import { AnyEvent } from './events.ts'
 import { AgentId, CommandId, JournalName, Json, MachineId, Offset } from './ids.ts'
+import { Limits } from './limits.ts'
 import { AgentStatus, MachineStatus } from './status.ts'
 
 /**
@@ -14,16 +16,16 @@ export const Hello = z.object({
   protocol: z.object({ version: z.int(), minimum: z.int() }),
   machine_id: MachineId,
   /** Distinguishes the daemon processes of one machine: the newest connection wins. */
-  instance_id: z.string(),
-  hostname: z.string(),
-  os: z.string(),
-  arch: z.string(),
-  daemon_version: z.string(),
-  node_version: z.string(),
+  instance_id: ToldName,
+  hostname: ToldName,
+  os: ToldName,
+  arch: ToldName,
+  daemon_version: ToldName,
+  node_version: ToldName,
   pid: z.int(),
-  started_at: z.string(),
-  boot_id: z.string(),
-  capabilities: z.array(z.string()),
+  started_at: ToldName,
+  boot_id: ToldName,
+  capabilities: firstOf(ToldName, Limits.items),
   machine: MachineStatus,
   agents: z.array(AgentStatus),
 })
@@ -33,24 +35,24 @@ export type Hello = z.infer<typeof Hello>
 export const Welcome = z.object({
   type: z.literal('server:welcome'),
   protocol: z.object({ version: z.int() }),
-  server_version: z._default(z.string(), ''),
-  capabilities: z._default(z.array(z.string()), []),
+  server_version: z._default(Name, ''),
+  capabilities: z._default(list(Name), []),
   /** How far the server has each agent's journal. Agents left out start at 0. */
-  offsets: z._default(z.record(z.string(), Offset), {}),
+  offsets: z._default(table(Name, Offset), {}),
   /** Of which generation what the server has of a journal ends; those of the first generation are left out. */
-  journals: z.optional(z.record(z.string(), JournalName)),
+  journals: z.optional(table(Name, JournalName)),
   heartbeat_ms: z.optional(z.int().check(z.minimum(100))),
 })
 export type Welcome = z.infer<typeof Welcome>
 
 export const Refuse = z.object({
   type: z.literal('server:refuse'),
-  code: z.union([RefusalCode, z.string()]),
-  message: z.string(),
+  code: z.union([RefusalCode, Name]),
+  message: Words,
   /** Not before so many seconds. */
   retry_after_s: z.optional(z.number()),
   /** The version to update to, where the protocol's version was the reason. */
-  update_to: z.optional(z.string()),
+  update_to: z.optional(Name),
 })
 export type Refuse = z.infer<typeof Refuse>
 
@@ -67,7 +69,7 @@ export const Activity = z.object({
 export type Activity = z.infer<typeof Activity>
 
 /** How far the server has each journal on its own disk. Cumulative; a repeated or older one changes nothing. */
-export const Ack = z.object({ type: z.literal('agent:ack'), offsets: z.record(z.string(), Offset) })
+export const Ack = z.object({ type: z.literal('agent:ack'), offsets: table(Name, Offset) })
 export type Ack = z.infer<typeof Ack>
 
 /**
@@ -102,7 +104,7 @@ export const UpdateProgress = z.object({
     ['resolve', 'download', 'verify', 'stage', 'prove', 'switch', 'relaunch', 'confirm'],
     'stage',
   ),
-  message: z.optional(z.string()),
+  message: z.optional(ToldSentence),
 })
 export type UpdateProgress = z.infer<typeof UpdateProgress>
 
@@ -110,12 +112,12 @@ export type UpdateProgress = z.infer<typeof UpdateProgress>
 export const ProtocolError = z.object({
   type: z.literal('protocol:error'),
   code: closed(['not_json', 'not_text', 'too_large', 'invalid', 'unexpected'], 'invalid'),
-  message: z.string(),
+  message: ToldSentence,
   /** Where in the frame. */
-  path: z.optional(z.string()),
+  path: z.optional(ToldSentence),
   /** The `type` and `command_id` of the frame at fault, where they could be read. */
-  of_type: z.optional(z.string()),
-  command_id: z.optional(z.string()),
+  of_type: z.optional(ToldName),
+  command_id: z.optional(ToldName),
 })
 export type ProtocolError = z.infer<typeof ProtocolError>
 

@@ -1,31 +1,36 @@
 import * as z from 'zod/mini'
+import { firstOf, JsonObject, ToldName, ToldSentence } from './bounds.ts'
 import { closed } from './closed.ts'
 import { Json } from './ids.ts'
 
-const text = z.optional(z.string())
+/** Maximum number of questions, of the options of one, of a form's fields, and of suggestions. */
+const LISTED = 1000
+
+const id = z.optional(ToldName)
+const text = z.optional(ToldSentence)
 const limit = z.optional(z.number())
 
 export const Question = z.object({
-  question: z.string(),
+  question: ToldSentence,
   header: text,
   multi_select: z.optional(z.boolean()),
-  options: z.array(z.object({ label: z.string(), description: text })),
+  options: firstOf(z.object({ label: ToldSentence, description: text }), LISTED),
 })
 export type Question = z.infer<typeof Question>
 
 /** One field of a form. Its limits are those of JSON Schema. */
 export const FormField = z.object({
-  name: z.string(),
+  name: ToldName,
   /** `string`, `number`, `integer`, `boolean`, `array` (several of `options`), or what a newer server asks for. */
-  type: z.string(),
+  type: ToldName,
   title: text,
   description: text,
   required: z.optional(z.boolean()),
-  options: z.optional(z.array(z.object({ value: z.string(), title: text }))),
+  options: z.optional(firstOf(z.object({ value: ToldSentence, title: text }), LISTED)),
   /** Its value where no answer is given. */
   default: z.optional(Json),
   /** `email`, `uri`, `date`, `date-time`, … */
-  format: text,
+  format: id,
   minimum: limit,
   maximum: limit,
   min_length: limit,
@@ -38,22 +43,22 @@ export type FormField = z.infer<typeof FormField>
 /** What an MCP server asks a person for. */
 export const Form = z.object({
   /** Name of the server. */
-  server: z.string(),
-  message: z.string(),
+  server: ToldName,
+  message: ToldSentence,
   /** An address that the person is asked to open; there are no fields then. */
   url: text,
-  fields: z.array(FormField),
+  fields: firstOf(FormField, LISTED),
 })
 export type Form = z.infer<typeof Form>
 
 /** Something the agent waits for: permission to use a tool, an answer, or approval of its plan. */
 export const PermissionRequest = z.object({
-  request_id: z.string(),
+  request_id: ToldName,
   /** `tool`: allow or deny. `question`: answer each of `questions`. `plan`: allow (approve) or deny (keep planning). */
   ask: closed(['tool', 'question', 'plan'], 'tool'),
-  tool: z.string(),
-  tool_use_id: text,
-  input: z.record(z.string(), Json),
+  tool: ToldName,
+  tool_use_id: id,
+  input: JsonObject,
   /** In a status: `input` was too large for one and is empty; the event `permission_request` has it. */
   input_omitted: z.optional(z.boolean()),
   description: text,
@@ -62,15 +67,15 @@ export const PermissionRequest = z.object({
   /** The file or folder that it asks about, where that is not the agent's to use. */
   blocked_path: text,
   /** Set where a sub-agent asks: the tool use that started it. */
-  parent_tool_use_id: text,
+  parent_tool_use_id: id,
   /** Set where a sub-agent asks: its id, which is that of its `task`. */
-  subagent_id: text,
+  subagent_id: id,
   /** In a status: what that sub-agent was started for. */
   subagent: text,
-  questions: z.optional(z.array(Question)),
+  questions: z.optional(firstOf(Question, LISTED)),
   /** Set where an MCP server asks: `questions` has its fields, in the same order. */
   form: z.optional(Form),
   /** Permission rules the runtime offers to remember, in its own form; echo some in `remember` to apply them. */
-  suggestions: z.optional(z.array(Json)),
+  suggestions: z.optional(firstOf(Json, LISTED)),
 })
 export type PermissionRequest = z.infer<typeof PermissionRequest>

@@ -60,6 +60,13 @@ export const kindNames = (kinds: number) =>
     .map(([name]) => name)
     .join(' or ')
 
+/** Strings and lists that are shortened where they are too long, instead of being refused. */
+export const shortened = new WeakSet<z.core.$ZodType>()
+/** Most entries of tables. */
+export const entries = new WeakMap<z.core.$ZodType, number>()
+/** Schemas of anything at all that take objects only. */
+export const objects = new WeakSet<z.core.$ZodType>()
+
 /** Objects that have bounds of their own. */
 export const bounded = new WeakMap<z.core.$ZodType, Bounds>()
 
@@ -80,7 +87,8 @@ const only = (is: number, rest: Partial<Rule> = {}): Rule => ({ ...FREE, is, ...
 
 function compile(schema: z.core.$ZodType): Rule {
   const { def } = (schema as z.core.$ZodTypes)._zod
-  const most = (schema._zod.bag.maximum as number | undefined) ?? Number.POSITIVE_INFINITY
+  const maximum = shortened.has(schema) ? undefined : schema._zod.bag.maximum
+  const most = entries.get(schema) ?? (maximum as number | undefined) ?? Number.POSITIVE_INFINITY
   switch (def.type) {
     case 'string':
     case 'template_literal':
@@ -112,7 +120,7 @@ function compile(schema: z.core.$ZodType): Rule {
     case 'union':
       return def.options.map(ruleOf).reduce(either)
     default:
-      return FREE
+      return objects.has(schema) ? only(KIND.object) : FREE
   }
 }
 

@@ -1,6 +1,8 @@
 import * as z from 'zod/mini'
+import { JsonObject, list, table, Words } from './bounds.ts'
 import { Content } from './content.ts'
-import { AbsolutePath, Json, Uuid } from './ids.ts'
+import { AbsolutePath, Uuid } from './ids.ts'
+import { Limits } from './limits.ts'
 
 const Name = z.string().check(z.minLength(1), z.maxLength(256))
 
@@ -35,16 +37,18 @@ export const AgentSpec = z.object({
   fallback_model: z.optional(Name),
   effort: z.optional(Name),
   permission_mode: z.optional(Name),
-  system_prompt: z.optional(z.object({ mode: z.enum(['append', 'replace']), text: z.string() })),
-  allowed_tools: z.optional(z.array(Name)),
-  disallowed_tools: z.optional(z.array(Name)),
+  system_prompt: z.optional(z.object({ mode: z.enum(['append', 'replace']), text: Words })),
+  allowed_tools: z.optional(list(Name)),
+  disallowed_tools: z.optional(list(Name)),
   /** Server name → its definition in the runtime's own form. */
-  mcp_servers: z.optional(z.record(z.string(), Json)),
+  mcp_servers: z.optional(JsonObject),
   /** Use only `mcp_servers`, none of those configured on the machine. */
   mcp_strict: z.optional(z.boolean()),
-  add_dirs: z.optional(z.array(AbsolutePath)),
+  add_dirs: z.optional(list(AbsolutePath)),
   /** Added to the agent's environment, and to nothing else's. */
-  env: z.optional(z.record(z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/)), z.string())),
+  env: z.optional(
+    table(z.string().check(z.maxLength(Limits.name_chars), z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/)), Words),
+  ),
   /** Continue an earlier conversation; `fork` continues a copy of it under a new session id. */
   session: z.optional(z.object({ resume: Uuid, fork: z._default(z.boolean(), false) })),
   limits: z.optional(

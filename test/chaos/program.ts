@@ -18,7 +18,7 @@ const constant = (file: string, name: string, value: string): Edit => ({
   to: value,
 })
 const limit = (name: string, value: string): Edit => ({
-  file: 'src/protocol/errors.ts',
+  file: 'src/protocol/limits.ts',
   from: new RegExp(`(?<=^ {2}${name}: ).*(?=,$)`, 'm'),
   to: value,
 })

@@ -1,0 +1,78 @@
+import * as z from 'zod/mini'
+import { Limits } from './limits.ts'
+import { entries, objects, shortened } from './rules.ts'
+
+/** A string of at most `max` UTF-16 units. */
+const upTo = (max: number) => z.string().check(z.maxLength(max))
+
+/** An id, a code, a version, or anything else that people or programs call something by. */
+export const Name = upTo(Limits.name_chars)
+/** What a person or a server says beside a prompt, such as an answer. */
+export const Words = upTo(Limits.text_chars)
+
+/**
+ * A string of which the head is taken where it is longer: what a daemon says of its machine is never refused for its
+ * length, since the server would know nothing of the machine then.
+ */
+function headOf(max: number) {
+  const schema = z.string().check(
+    z.overwrite((text) => (text.length > max ? cut(text, max) : text)),
+    z.maxLength(max),
+  )
+  shortened.add(schema)
+  return schema
+}
+
+/** Not `slice` alone, which would keep all of the text in memory; nor half of a character. */
+function cut(text: string, max: number): string {
+  const head = new TextEncoder().encode(text.slice(0, max))
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(head)
+}
+
+export const ToldName = headOf(Limits.name_chars)
+export const ToldPath = headOf(Limits.path_chars)
+export const ToldSentence = headOf(Limits.sentence_chars)
+
+/** A list of at most `max` items. */
+export const list = <T extends z.ZodMiniType>(item: T, max: number = Limits.items) =>
+  z.array(item).check(z.maxLength(max))
+
+/** A list of which the first `max` items are taken. */
+export function firstOf<T extends z.ZodMiniType>(item: T, max: number) {
+  const schema = z.array(item).check(
+    z.overwrite((items) => (items.length > max ? items.slice(0, max) : items)),
+    z.maxLength(max),
+  )
+  shortened.add(schema)
+  return schema
+}
+
+/** A table of at most `max` entries. */
+export function table<T extends z.ZodMiniType>(
+  key: z.ZodMiniString<string>,
+  value: T,
+  max: number = Limits.items,
+) {
+  const schema = z.record(key, value).check(
+    z.refine((all) => Object.keys(all).length <= max, {
+      error: `Too big: expected at most ${max} items`,
+      abort: true,
+    }),
+  )
+  entries.set(schema, max)
+  return schema
+}
+
+/** A JSON object of a runtime's or a newer peer's, taken as it is. */
+export const JsonObject = z
+  .unknown()
+  .check(z.refine(isObject, 'Invalid input: expected object'))
+  .register(z.globalRegistry, { type: 'object', additionalProperties: {} }) as unknown as z.ZodMiniType<
+  Record<string, unknown>,
+  Record<string, unknown>
+>
+objects.add(JsonObject)
+
+function isObject(value: unknown) {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

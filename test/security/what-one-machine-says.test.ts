@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { appendFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { Limits, parseFromDaemon } from '../../src/protocol/index.ts'
+import { agentsIn, leftAgent } from '../support/agents.ts'
+import { TestHub } from '../support/hub.ts'
+import { helloOf, statusOf } from '../support/light-daemon.ts'
+import { tempDir } from '../support/temp.ts'
+
+const LONG = 'x'.repeat(4_000_000)
+const request = { ask: 'tool' as const, tool: 'Bash', input: { command: LONG } }
+
+test('a machine that says too much of itself is shown in short, and the others as before', async (t) => {
+  const hub = await TestHub.open(t)
+  await hub.daemon({ agents: [statusOf('good')] })
+  const { machine } = helloOf()
+  const talker = await hub.daemon({
+    machine_id: 'machine-2',
+    hostname: LONG,
+    machine: { ...machine, update: { output: LONG } },
+    agents: [statusOf('bad', { model: LONG, pending: [{ ...request, request_id: 'r' }] })],
+  })
+  const many = Array.from({ length: 3000 }, (_, n) => ({
+    request_id: `r-${n}`,
+    ask: 'tool' as const,
+    tool: 'Bash',
+    input: { command: 'y'.repeat(1000) },
+  }))
+  talker.send({ type: 'agent:status', ...statusOf('worse', { pending: many, state: 'waiting' }) })
+  await talker.settled()
+  for (const path of ['/api/agents', '/api/machines']) {
+    const text = await (await hub.request('GET', path)).text()
+    assert.ok(text.length < 2_000_000, `${path}: ${text.length}`)
+  }
+  const { agents } = await hub.api<{ agents: { agent_id: string; model?: string; pending: object[] }[] }>(
+    'GET',
+    '/api/agents',
+  )
+  assert.deepEqual(agents.map(({ agent_id }) => agent_id).sort(), ['bad', 'good', 'worse'])
+  const bad = agents.find(({ agent_id }) => agent_id === 'bad')
+  assert.equal(bad?.model?.length, Limits.name_chars)
+  assert.deepEqual(bad?.pending, [
+    { request_id: 'r', ask: 'tool', tool: 'Bash', input: {}, input_omitted: true },
+  ])
+  assert.equal(agents.find(({ agent_id }) => agent_id === 'worse')?.pending.length, Limits.pending)
+})
+
+test('an event with an id beyond its limit is taken as unreadable, and what follows it is stored', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  daemon.send({
+    type: 'agent:activity',
+    agent_id: 'a',
+    from: 0,
+    to: 20,
+    events: [
+      { kind: 'tool_use', offset: 0, index: 0, tool_use_id: 't', tool: LONG, input: {} },
+      { kind: 'text', offset: 10, index: 0, text: 'Done.' },
+    ],
+  })
+  await daemon.acknowledged('a', 20)
+  const kinds = (await hub.events('a')).map(({ kind }) => kind)
+  assert.deepEqual(kinds, ['unreadable', 'text'])
+})
+
+test('a daemon says what its agents say within the limits', (t) => {
+  const dir = tempDir(t)
+  const { at, started } = leftAgent(dir, 'a')
+  started()
+  const line = (what: object) => appendFileSync(at('activity.jsonl'), `${JSON.stringify(what)}\n`)
+  line({ type: 'system', subtype: 'init', session_id: 's', model: 'm', permissionMode: 'x'.repeat(1000) })
+  line({ type: 'assistant', message: { content: [{ type: 'tool_use', id: 't', name: LONG, input: {} }] } })
+  line({ type: 'result', subtype: 'success', is_error: true, result: LONG })
+  const agents = agentsIn(dir)
+  t.after(() => agents.close())
+  agents.adopt()
+  const agent = agents.get('a')
+  agent.rewind(0)
+  const { more: _, ...frame } = agent.read(100_000_000) ?? assert.fail()
+  assert.deepEqual(
+    frame.events.slice(0, 4).map(({ kind }) => kind),
+    ['process_started', 'session', 'unreadable', 'turn_result'],
+  )
+  const status = { type: 'agent:status', ...agent.status() }
+  for (const message of [{ type: 'agent:activity', agent_id: 'a', ...frame }, status])
+    assert.deepEqual(parseFromDaemon(JSON.stringify(message)), { ok: true, message })
+})
