@@ -61,6 +61,9 @@ const SIGNALS = new Map(Object.entries(constants.signals).map(([name, number]) =
 /** A shell reports death by signal n as 128 + n. */
 const signalOf = (code: number | undefined) => (code && code > 128 ? SIGNALS.get(code - 128) : undefined)
 
+export const isOfLauncher = (line: Buffer) =>
+  line.toString('latin1', 0, LAUNCHER_PREFIX.length) === LAUNCHER_PREFIX
+
 export const launcherLine = (line: Omit<LauncherLine, 'type'>) =>
   `\n${JSON.stringify({ type: 'launcher', ...line })}\n`
 

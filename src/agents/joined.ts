@@ -2,6 +2,10 @@ import type { Content, ContentBlock, Event } from '../protocol/index.ts'
 
 type Prompt = Extract<Event, { kind: 'user' }>
 
+/** Most prompts that are taken to be joined, and most lines that are searched for them: an agent decides what is there. */
+const PROMPTS = 32
+const LINES = 256
+
 /** Events that never come between the echoes of queued prompts and the message that joins them. */
 const OF_ANOTHER_TURN: ReadonlySet<Event['kind']> = new Set([
   'process_started',
@@ -23,7 +27,9 @@ const OF_ANOTHER_TURN: ReadonlySet<Event['kind']> = new Set([
 export function withoutEarlier(event: Event, before: Iterable<Event[]>): Event {
   if (!mayJoin(event)) return event
   const earlier: Prompt[] = []
+  let lines = 0
   for (const events of before) {
+    if (++lines > LINES || earlier.length === PROMPTS) break
     const echo = events.find((one) => one.kind === 'user')
     if (echo?.kind === 'user' && echo.prompt_id !== undefined && echo.origin === undefined)
       earlier.unshift(echo)

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import type { Event } from '../protocol/index.ts'
 import { isOfSubagent, withParent } from './asker.ts'
-import { decodeLine, tooLong } from './decode.ts'
+import { decodeLine, isOfLauncher, tooLong } from './decode.ts'
 import { mayJoin, withoutEarlier } from './joined.ts'
 import type { Line } from './journal.ts'
 import type { Runtime } from './runtimes/runtime.ts'
@@ -18,10 +18,12 @@ export function eventsOf(line: Line, path: string, decode: Runtime['decode']): E
     mayJoin(event)
       ? withoutEarlier(event, before())
       : isOfSubagent(event)
-        ? withParent(event, before())
+        ? withParent(event, before(event.tool_use_id))
         : event
-  function* before() {
-    for (const { start, bytes } of linesBefore(path, line.start)) yield decodeLine(bytes, start, decode)
+  /** @param id where only lines with it, and starts of the process, are looked for: to search costs less than to decode */
+  function* before(id = '') {
+    for (const { start, bytes } of linesBefore(path, line.start))
+      if (bytes.includes(id) || isOfLauncher(bytes)) yield decodeLine(bytes, start, decode)
   }
   try {
     return events.map(complete)

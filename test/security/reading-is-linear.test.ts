@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
 import { decodeLine } from '../../src/agents/decode.ts'
+import { Journal } from '../../src/agents/journal.ts'
 import { lastObject } from '../../src/agents/last-object.ts'
+import { eventsOf } from '../../src/agents/look-back.ts'
 import { decode } from '../../src/agents/runtimes/claude/decode.ts'
+import { tempDir } from '../support/temp.ts'
 
 /** Parts that a torn line may be made of: each looks like the start of an object. */
 const CONTENTS = {
@@ -42,4 +47,51 @@ test('the object at the end of a text is found wherever it can be told from what
     assert.equal(lastObject(before + object), before.length)
   for (const text of ['', 'x', '}', ']}', '"}', '{"a":1', '[}', '{"a":"}'])
     assert.equal(lastObject(text), undefined)
+})
+
+/** How often each character of a journal is parsed while all of it is read. */
+function passes(t: TestContext, lines: object[]): number {
+  const path = join(tempDir(t), 'journal.jsonl')
+  const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('')
+  writeFileSync(path, text)
+  let parsed = 0
+  const parse = JSON.parse
+  const mocked = t.mock.method(JSON, 'parse', (line: string) => {
+    parsed += line.length
+    return parse(line)
+  })
+  const journal = new Journal(path)
+  journal.lines(0, text.length, (line) => {
+    assert.ok(eventsOf(line, path, decode).length > 0)
+    return undefined
+  })
+  journal.close()
+  mocked.mock.restore()
+  return parsed / text.length
+}
+
+test('what earlier lines tell is looked for within bounds, however many lines ask for it', (t) => {
+  const times = (count: number, line: (n: number) => object) =>
+    Array.from({ length: count }, (_, n) => line(n))
+  const request = (n: number) => ({
+    type: 'control_request',
+    request_id: `r-${n}`,
+    request: { subtype: 'can_use_tool', tool_name: 'Bash', input: {}, tool_use_id: `t-${n}`, agent_id: 'a' },
+  })
+  const prompt = (n: number) => ({
+    type: 'user',
+    uuid: `p-${n}`,
+    isReplay: true,
+    message: {
+      role: 'user',
+      content: [
+        { type: 'text', text: 'a' },
+        { type: 'text', text: `b ${n}` },
+      ],
+    },
+  })
+  assert.ok(passes(t, times(2000, request)) < 4)
+  const few = passes(t, times(500, prompt))
+  const many = passes(t, times(4000, prompt))
+  assert.ok(many < 1.5 * few, `${few} passes over 500 prompts, ${many} over 4000`)
 })
