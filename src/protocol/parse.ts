@@ -1,13 +1,13 @@
 import type * as z from 'zod/mini'
-import { check } from './check.ts'
+import { check, fits } from './check.ts'
 import { type Command, Commands } from './commands.ts'
-import { AnyEvent } from './events.ts'
+import { AnyEvent, Event } from './events.ts'
 import { readHead } from './head.ts'
 import { CommandId } from './ids.ts'
 import { Limits } from './limits.ts'
 import { CommandResult, FromDaemon, FromServer, type ProtocolError } from './messages.ts'
 import { fitting, replaced } from './oversized.ts'
-import { type Bounds, bounded, FREE, KIND, ruleOf } from './rules.ts'
+import { type Bounds, bounded, FREE, KIND, mayChange, ruleOf } from './rules.ts'
 import { Scan } from './scan.ts'
 import { shorten } from './shorten.ts'
 import { decodeText } from './tokens.ts'
@@ -57,7 +57,9 @@ function parse<M>(frame: string | Uint8Array, side: Side): Parsed<M> {
   const { fault: found } = scan
   if (found) {
     if (typeof type !== 'string') return fault('invalid', `${NO_OBJECT} ${found.message}`)
-    const command_id = echo(readHead(bytes, ['command_id']).get('command_id'))
+    const command_id = isOfCommand(schema)
+      ? echo(readHead(bytes, ['command_id']).get('command_id'))
+      : undefined
     return schema ? invalid(type, command_id, located(found)) : unknown(type, command_id)
   }
   let json: unknown
@@ -86,11 +88,33 @@ function read<M>(
   // The limits of one type must not let another through.
   if (type !== scanned) return fault('invalid', 'A frame must have one "type".', { path: 'type' })
   if (!schema) return unknown(type, command_id)
+  const events: unknown[] | undefined =
+    schema === FromDaemon['agent:activity'] && Array.isArray(json.events) ? json.events : undefined
+  // Most of what there is to read: a copy without fields that are not known would cost as much as parsing it.
+  if (events && fits(schema, json)) {
+    readInPlace(events)
+    return { ok: true, message: json as M }
+  }
   let result = check(schema, json)
-  if (!result.success && schema === FromDaemon['agent:activity'] && Array.isArray(json.events))
-    result = check(schema, { ...json, events: fitting(json.events, (event) => check(AnyEvent, event)) })
+  if (!result.success && events)
+    result = check(schema, { ...json, events: fitting(events, (event) => check(AnyEvent, event)) })
   if (result.success) return { ok: true, message: result.data as M }
   return invalid(type, echo(command_id), faultOf(result.error))
+}
+
+/** Whether a frame may have a `command_id`. */
+function isOfCommand(schema: z.ZodMiniType | undefined): boolean {
+  const { shape } = (schema?._zod.def ?? {}) as { shape?: object }
+  return !shape || 'command_id' in shape
+}
+
+/** Kinds of events that are shortened, or have values that only newer daemons know. */
+const CHANGING: ReadonlySet<string> = new Set(Event.options.filter(mayChange).map((event) => event.shape.kind.def.values[0]))
+
+/** Reads those of the events that fit which are not what they were once they are read. */
+function readInPlace(events: unknown[]) {
+  for (const [at, event] of events.entries())
+    if (CHANGING.has((event as AnyEvent).kind)) events[at] = check(AnyEvent, event).data
 }
 
 function unknown(type: string, command_id: unknown): Parsed<never> {

@@ -83,12 +83,20 @@ export function ruleOf(schema: z.core.$ZodType): Rule {
   return rule
 }
 
+/** Longest string, or most items of an array. */
+function maximumOf(schema: z.core.$ZodType): number {
+  const checks = shortened.has(schema) ? [] : (schema._zod.def.checks ?? [])
+  const maxima = checks.map(({ _zod: { def } }) =>
+    def.check === 'max_length' ? (def as z.core.$ZodCheckMaxLengthDef).maximum : Number.POSITIVE_INFINITY,
+  )
+  return Math.min(...maxima)
+}
+
 const only = (is: number, rest: Partial<Rule> = {}): Rule => ({ ...FREE, is, ...rest })
 
 function compile(schema: z.core.$ZodType): Rule {
   const { def } = (schema as z.core.$ZodTypes)._zod
-  const maximum = shortened.has(schema) ? undefined : schema._zod.bag.maximum
-  const most = entries.get(schema) ?? (maximum as number | undefined) ?? Number.POSITIVE_INFINITY
+  const most = entries.get(schema) ?? maximumOf(schema)
   switch (def.type) {
     case 'string':
     case 'template_literal':

@@ -1,6 +1,6 @@
 import type { Oversized } from './oversized.ts'
 import { type Bounds, FREE, KIND, kindNames, kindOf, type Rule } from './rules.ts'
-import { BYTE, skipContainer, skipScalar, skipSpace, skipString, textOf, utf16Length } from './tokens.ts'
+import { BYTE, isLonger, skipContainer, skipScalar, skipSpace, skipString, textOf } from './tokens.ts'
 
 export interface Fault {
   message: string
@@ -57,7 +57,7 @@ export class Scan {
     const start = this.#at
     const end = skipString(this.#bytes, start)
     if (end === 0) return undefined
-    if (end - start - 2 > chars && utf16Length(this.#bytes, start + 1, end - 1) > chars)
+    if (end - start - 2 > chars && isLonger(this.#bytes, start + 1, end - 1, chars))
       return this.#wrong(`Too big: expected string to have <=${chars} characters`)
     return this.#moved(end)
   }

@@ -24,11 +24,17 @@ export function skipSpace(bytes: Uint8Array, start: number): number {
 export function skipString(bytes: Uint8Array, start: number): number {
   for (let at = start + 1; at < bytes.length; ) {
     const stop = Math.min(at + STEP, bytes.length)
+    let escapes = 0
     while (at < stop) {
       const byte = bytes[at++]
       if (byte === BYTE.quote) return at
-      if (byte === BYTE.backslash) at++
+      if (byte === BYTE.backslash) {
+        at++
+        escapes++
+      }
     }
+    // Where there are escapes, the next quote is likely to be one, and not worth a search.
+    if (escapes > 0) continue
     const quote = bytes.indexOf(BYTE.quote, at)
     if (quote === -1) return 0
     let before = quote
@@ -65,16 +71,16 @@ export function skipContainer(bytes: Uint8Array, start: number): number | undefi
   return undefined
 }
 
-/** UTF-16 units of the string whose contents are bytes `[from, to)` of JSON. */
-export function utf16Length(bytes: Uint8Array, from: number, to: number): number {
+/** Whether the string whose contents are bytes `[from, to)` of JSON has more than `max` UTF-16 units. */
+export function isLonger(bytes: Uint8Array, from: number, to: number, max: number): boolean {
   let units = 0
-  for (let at = from; at < to; at++) {
+  for (let at = from; at < to && units <= max; at++) {
     const byte = bytes[at]!
     if (byte === BYTE.backslash) at += bytes[at + 1] === 0x75 ? 5 : 1
     // A byte that continues a character is none of its own; four bytes are two units.
     if ((byte & 0xc0) !== 0x80) units += byte >= 0xf0 ? 2 : 1
   }
-  return units
+  return units > max
 }
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })

@@ -6,10 +6,11 @@ import type { Benchmark } from './benchmark.ts'
 import { type Judged, judge, table } from './figure.ts'
 import { fleet } from './fleet.ts'
 import { flow } from './flow.ts'
+import { frames } from './frames.ts'
 import { growth } from './growth.ts'
 import { start } from './start.ts'
 
-const BENCHMARKS: Benchmark[] = [start, flow, agents, growth, fleet]
+const BENCHMARKS: Benchmark[] = [start, flow, agents, growth, fleet, frames]
 
 const HELP = `Usage: npm run bench -- [--only NAME]... [--quick] [--json]
 

@@ -1,0 +1,42 @@
+/**
+ * Reads one frame again and again: `frame.ts NAME WAY ROUNDS`. Prints what a round costs: processor time in ms, and memory
+ * in MB at its height, beside the frame itself.
+ */
+import { parseFromDaemon, parseFromServer } from '../../../src/protocol/index.ts'
+import { FRAMES } from '../frame-samples.ts'
+
+const [, , name = '', way = '', rounds = '1'] = process.argv
+const sample = FRAMES.find((one) => one.name === name)!
+const frame = Buffer.from(sample.text())
+const read = sample.from === 'daemon' ? parseFromDaemon : parseFromServer
+
+const ways: Record<string, () => unknown> = {
+  read: () => read(frame),
+  parse: () => JSON.parse(frame.toString('utf8')),
+  scan: () => {
+    let sum = 0
+    for (let at = 0; at < frame.length; at++) sum += frame[at]!
+    return sum
+  },
+}
+const run = ways[way]!
+global.gc?.()
+const before = process.memoryUsage().rss
+// Not once alone: V8 moves what lives on when it collects for the first time.
+for (let n = 0; n < 3; n++) run()
+const peak = process.resourceUsage().maxRSS / 1024 - before / 1024 / 1024
+const times: number[] = []
+for (let round = 0; round < Number(rounds); round++) {
+  const start = process.cpuUsage()
+  run()
+  const { user, system } = process.cpuUsage(start)
+  times.push((user + system) / 1000)
+}
+times.sort((a, b) => a - b)
+console.log(
+  JSON.stringify({
+    ms: times[Math.floor(times.length / 2)],
+    mb: Math.max(0, peak),
+    size: frame.length / 1024 / 1024,
+  }),
+)
