@@ -3,7 +3,7 @@ import { keptSignal } from '../platform/early-signal.ts'
 import { UserError } from '../platform/errors.ts'
 import { EXIT } from './exit-codes.ts'
 import { keyCommand } from './hub/key.ts'
-import { port } from './options.ts'
+import { count, port } from './options.ts'
 import { note, print, serveWithoutReader } from './terminal.ts'
 
 const HELP = `
@@ -25,6 +25,9 @@ export interface HubServeOptions {
   insecure?: boolean
   keepCommandsMb?: string
   keepCommandsDays?: string
+  machineAgents?: number
+  machineHistory?: number
+  machineInFlight?: number
   verbose?: boolean
 }
 
@@ -44,6 +47,21 @@ export const withHubServeFlags = (command: Command): Command =>
     .option(
       '--keep-commands-days <days>',
       'days for which it remembers them (default: FOMULAR_HUB_KEEP_COMMANDS_DAYS, else 30)',
+    )
+    .option(
+      '--machine-agents <count>',
+      'most agents that are kept of one machine, those that are gone included (default: 10000)',
+      count,
+    )
+    .option(
+      '--machine-history <MiB>',
+      "most MiB of one machine's histories; more is not taken from it (default: 102400)",
+      count,
+    )
+    .option(
+      '--machine-in-flight <MiB>',
+      "most MiB of one machine's activity that may wait for the disk (default: 64)",
+      count,
     )
 
 export function hubCommand(): Command {
@@ -100,6 +118,7 @@ async function hub(options: HubServeOptions) {
     ...(tlsCert !== undefined && tlsKey !== undefined && { tls: { cert: tlsCert, key: tlsKey } }),
     ...(insecure && { insecure }),
     memory: commandMemory(options, process.env),
+    limits: limitsOf(options),
     logger,
     lost: (reason) => end(reason),
   })
@@ -122,4 +141,22 @@ async function hub(options: HubServeOptions) {
   note('stopping')
   await running.close()
   if (lost) throw lost
+}
+
+/** What says the same to a hub that is started anew. */
+export const limitFlags = ({ machineAgents, machineHistory, machineInFlight }: HubServeOptions): string[] =>
+  Object.entries({
+    '--machine-agents': machineAgents,
+    '--machine-history': machineHistory,
+    '--machine-in-flight': machineInFlight,
+  }).flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)]))
+
+const MIB = 1024 * 1024
+
+function limitsOf({ machineAgents, machineHistory, machineInFlight }: HubServeOptions) {
+  return {
+    ...(machineAgents !== undefined && { agents: machineAgents }),
+    ...(machineHistory !== undefined && { history_bytes: machineHistory * MIB }),
+    ...(machineInFlight !== undefined && { in_flight_bytes: machineInFlight * MIB }),
+  }
 }

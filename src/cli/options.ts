@@ -3,6 +3,8 @@ import type { HubFlags } from '../config/hub.ts'
 
 export interface HubOptions extends HubFlags {
   json?: boolean
+  /** Of commands about an agent: whose it is. */
+  machine?: string
 }
 
 /** What `--json` prints. */
@@ -46,6 +48,13 @@ export const repeatable = (flags: string, description: string) =>
 export function numeric(value: string): number {
   const number = Number(value)
   if (value.trim() === '' || !Number.isFinite(number)) throw new InvalidArgumentError('It must be a number.')
+  return number
+}
+
+export function count(value: string): number {
+  const number = numeric(value)
+  if (!Number.isSafeInteger(number) || number < 1)
+    throw new InvalidArgumentError('It must be a whole number from 1 on.')
   return number
 }
 

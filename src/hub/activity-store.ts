@@ -27,16 +27,19 @@ export interface ActivityStoreOptions {
   clock: Clock
   logger: Logger
   /** These agents' logs have grown on the disk; for others, too, there may be room again. */
-  committed(agentIds: string[]): void
+  committed(keys: string[]): void
 }
 
-/** The activity of all agents, put on the disk in groups. */
+/** The activity of all agents, put on the disk in groups. Agents go by the names of their folders. */
 export class ActivityStore {
   readonly #options: ActivityStoreOptions
   readonly #logs = new Map<string, ActivityLog>()
-  readonly #dirty = new Set<string>()
+  /** Whose activity waits for the disk, with the machine that said it. */
+  readonly #dirty = new Map<string, string>()
   /** Characters that are not on the disk yet, over all logs. */
   #waiting = 0
+  /** The same for each machine. */
+  readonly #waitingOf = new Map<string, number>()
   #timer: Timer | undefined
   #committing: Promise<void> | undefined
   #problem: StoreProblem | undefined
@@ -51,17 +54,17 @@ export class ActivityStore {
     return this.#problem
   }
 
-  folder(agentId: string) {
-    return join(this.#options.dir, agentId)
+  folder(key: string) {
+    return join(this.#options.dir, key)
   }
 
-  log(agentId: string): ActivityLog {
-    let log = this.#logs.get(agentId)
+  log(key: string): ActivityLog {
+    let log = this.#logs.get(key)
     if (!log) {
-      log = new ActivityLog(join(this.folder(agentId), 'activity.jsonl'), (aside) =>
-        this.#options.logger.error({ agent_id: agentId, aside }, 'damaged activity set aside'),
+      log = new ActivityLog(join(this.folder(key), 'activity.jsonl'), (aside) =>
+        this.#options.logger.error({ agent: key, aside }, 'damaged activity set aside'),
       )
-      this.#logs.set(agentId, log)
+      this.#logs.set(key, log)
     }
     return log
   }
@@ -70,37 +73,44 @@ export class ActivityStore {
     return this.#waiting > WAITING_CHARS
   }
 
-  /** Whether more of an agent's activity can wait for the disk. */
-  hasRoom(agentId: string) {
-    return !this.#full && !this.log(agentId).full
+  /** Characters of a machine's activity that are not on the disk yet. */
+  waitingOf(machineId: string): number {
+    return this.#waitingOf.get(machineId) ?? 0
   }
 
-  take(activity: Activity, begin: number): Verdict {
+  /** Whether more of an agent's activity can wait for the disk. */
+  hasRoom(key: string) {
+    return !this.#full && !this.log(key).full
+  }
+
+  /** @param machineId the machine that said it @param begin the first byte that this machine holds */
+  take(key: string, machineId: string, activity: Activity, begin: number): Verdict {
     if (this.#full) return 'full'
-    const log = this.log(activity.agent_id)
+    const log = this.log(key)
     const before = log.waiting
     const verdict = log.take(activity, begin)
     if (verdict === 'taken') {
-      this.#waiting += log.waiting - before
-      this.#dirty.add(activity.agent_id)
+      const added = log.waiting - before
+      this.#waiting += added
+      this.#waitingOf.set(machineId, this.waitingOf(machineId) + added)
+      this.#dirty.set(key, machineId)
       this.#schedule(GATHER_MS)
     }
     return verdict
   }
 
   /** Deletes what is known of an agent. */
-  forget(agentId: string) {
-    this.#logs.delete(agentId)
-    this.#dirty.delete(agentId)
+  forget(key: string) {
+    this.#logs.delete(key)
+    this.#dirty.delete(key)
     const { dir, logger } = this.#options
     const failed = (error: unknown) => {
-      if (systemCode(error) !== 'ENOENT')
-        logger.warn({ err: error, agent_id: agentId }, 'activity not deleted')
+      if (systemCode(error) !== 'ENOENT') logger.warn({ err: error, agent: key }, 'activity not deleted')
     }
     // Out of the way before anything else is done: the id may be used again at once.
-    const doomed = join(dir, `.removed-${agentId}-${process.hrtime.bigint()}`)
+    const doomed = join(dir, `.removed-${key}-${process.hrtime.bigint()}`)
     try {
-      renameSync(this.folder(agentId), doomed)
+      renameSync(this.folder(key), doomed)
     } catch (error) {
       return failed(error)
     }
@@ -127,11 +137,11 @@ export class ActivityStore {
   }
 
   async #commit(): Promise<void> {
-    const ids = [...this.#dirty]
+    const dirty = [...this.#dirty]
     this.#dirty.clear()
     const failures: unknown[] = []
     const done = await Promise.all(
-      ids.map(async (id) => {
+      dirty.map(async ([id, machineId]) => {
         const log = this.#logs.get(id)
         try {
           if (log?.have === 0) makeAgentFolder(this.folder(id))
@@ -142,7 +152,7 @@ export class ActivityStore {
         } catch (error) {
           // Removed meanwhile: nobody waits for it.
           if (this.#logs.get(id) !== log) return false
-          this.#dirty.add(id)
+          this.#dirty.set(id, machineId)
           failures.push(error)
           return false
         }
@@ -150,8 +160,13 @@ export class ActivityStore {
     )
     this.#report(failures[0])
     this.#waiting = 0
-    for (const id of this.#dirty) this.#waiting += this.#logs.get(id)?.waiting ?? 0
-    this.#options.committed(ids.filter((_, n) => done[n]))
+    this.#waitingOf.clear()
+    for (const [id, machineId] of this.#dirty) {
+      const waiting = this.#logs.get(id)?.waiting ?? 0
+      this.#waiting += waiting
+      this.#waitingOf.set(machineId, this.waitingOf(machineId) + waiting)
+    }
+    this.#options.committed(dirty.flatMap(([id], n) => (done[n] ? [id] : [])))
   }
 
   #report(error: unknown) {

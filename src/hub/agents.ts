@@ -6,7 +6,7 @@ import { clearTemporary, ensurePrivateDir, readJson, setAside, writeAtomic } fro
 import type { Logger } from '../platform/log.ts'
 import { AgentId, AgentStatus, type Hello, type HubAgent, type Welcome } from '../protocol/index.ts'
 import { type ActivityStore, clearRemoved } from './activity-store.ts'
-import { makeAgentFolder } from './agent-folder.ts'
+import { agentIdOf, folderFor, makeAgentFolder } from './agent-folder.ts'
 import type { Feed } from './feed.ts'
 import type { Saver } from './saver.ts'
 
@@ -19,8 +19,25 @@ const AgentRecord = z.object({
   gone: z.boolean(),
   /** Absent until the machine has told it: activity may come first. */
   status: z.optional(AgentStatus),
+  /** Whether the hub has had it started; if not, only its machine says that there is one. Absent from older hubs. */
+  ordered: z.optional(z.boolean()),
 })
-type AgentRecord = z.infer<typeof AgentRecord>
+type AgentRecord = z.infer<typeof AgentRecord> & {
+  /** Name of its folder. */
+  key: string
+}
+
+/** An agent's name: ids are each machine's own. */
+export interface AgentRef {
+  machine_id: string
+  agent_id: string
+}
+
+/** Who has an agent of some id. */
+export interface Owner {
+  machine_id: string
+  ordered: boolean
+}
 
 /** What a welcome says of journals. */
 export type Standing = Required<Pick<Welcome, 'offsets' | 'journals'>>
@@ -33,12 +50,19 @@ export interface AgentsOptions {
   logger: Logger
   connected(machineId: string): boolean
   machineName(machineId: string): string | undefined
+  /** Whether this agent is being started from here. */
+  starting(ref: AgentRef): boolean
+  /** How many agents a machine may have here. */
+  most: number
 }
 
-/** Every agent of every machine: whose it is, its newest status, and how far its activity is here. */
+/** Every agent of every machine: its newest status, and how far its activity is here. */
 export class Agents {
   readonly #options: AgentsOptions
+  /** By the names of their folders. */
   readonly #records = new Map<string, AgentRecord>()
+  /** By machine and id. */
+  readonly #machines = new Map<string, Map<string, AgentRecord>>()
 
   constructor(options: AgentsOptions) {
     this.#options = options
@@ -47,7 +71,7 @@ export class Agents {
     const names = readdirSync(dir)
     clearRemoved(dir, names)
     for (const name of names) {
-      if (!AgentId.safeParse(name).success) continue
+      if (agentIdOf(name) === undefined) continue
       try {
         clearTemporary(join(dir, name))
         this.#load(name)
@@ -64,19 +88,19 @@ export class Agents {
    * All agents of a machine, as it greets. Those it no longer lists are gone.
    * @returns how far each one's activity is here
    */
-  async greeted({ machine_id: machineId, agents, capabilities }: Hello): Promise<Standing> {
+  async greeted({ machine_id, agents, capabilities }: Hello): Promise<Standing> {
     const { store, logger } = this.#options
     const listed = new Set<string>()
     const offsets: [string, number][] = []
     const journals: [string, string][] = []
     for (const status of agents) {
       const { agent_id, end } = status
-      const record = this.#claim(machineId, agent_id)
+      const record = this.#claim({ machine_id, agent_id })
       if (!record) continue
       // Whatever its revision: a machine that was set back to an earlier day counts from there.
       this.#take(record, status)
       listed.add(agent_id)
-      const log = store.log(agent_id)
+      const log = store.log(record.key)
       if (log.acknowledged > end && !capabilities.includes('journal:generations')) {
         logger.warn({ agent_id, have: log.acknowledged, end }, 'the machine has lost the end of a journal')
         await log.turn(end)
@@ -84,71 +108,145 @@ export class Agents {
       offsets.push([agent_id, log.acknowledged])
       if (log.journal !== undefined) journals.push([agent_id, log.journal])
     }
-    for (const record of this.#records.values())
-      if (record.machine_id === machineId && !listed.has(record.agent_id) && !record.gone) {
-        this.#lose(record)
-      }
+    for (const record of [...this.#of(machine_id)])
+      if (!listed.has(record.agent_id) && !record.gone) this.#lose(record)
     return { offsets: Object.fromEntries(offsets), journals: Object.fromEntries(journals) }
   }
 
-  /** Takes a status, unless it is older than the one here, or of an agent of another connected machine. */
-  status(machineId: string, status: AgentStatus) {
-    const record = this.#claim(machineId, status.agent_id)
+  /** Takes a status, unless it is older than the one here. */
+  status(machine_id: string, status: AgentStatus) {
+    const record = this.#claim({ machine_id, agent_id: status.agent_id })
     if (!record) return
     const known = record.status
     if (!known || record.gone || status.revision >= known.revision) this.#take(record, status)
   }
 
-  /** The machine has this agent, whether or not it has told its status yet. @returns the first byte it holds; undefined if it is another machine's */
-  begin(machineId: string, agentId: string): number | undefined {
-    const record = this.#claim(machineId, agentId)
-    return record && (record.status?.begin ?? 0)
+  /**
+   * The machine has this agent, whether or not it has told its status yet.
+   * @returns the name of its folder, and the first byte that the machine holds; undefined where it has too many
+   */
+  begin(ref: AgentRef): { key: string; begin: number } | undefined {
+    const record = this.#claim(ref)
+    return record && { key: record.key, begin: record.status?.begin ?? 0 }
+  }
+
+  /** The hub has had this agent started. */
+  started(ref: AgentRef) {
+    const record = this.#claim(ref)
+    if (!record || record.ordered) return
+    record.ordered = true
+    this.#save(record)
   }
 
   /** Its machine does not have it any more: what is here is all that is left of it. */
-  removed(machineId: string, agentId: string) {
-    const record = this.#records.get(agentId)
-    if (record?.machine_id === machineId && !record.gone) this.#lose(record)
+  removed(ref: AgentRef) {
+    const record = this.#find(ref)
+    if (record && !record.gone) this.#lose(record)
   }
 
   /** Deletes all that is here of an agent. */
-  forget(agentId: string) {
+  forget(ref: AgentRef) {
+    const record = this.#find(ref)
+    if (!record) return
     const { saver, store, feed } = this.#options
-    this.#records.delete(agentId)
-    saver.drop(this.#path(agentId))
-    store.forget(agentId)
-    feed.publish({ kind: 'agent_removed', agent_id: agentId })
+    this.#drop(record)
+    saver.drop(this.#path(record.key))
+    store.forget(record.key)
+    feed.publish({
+      kind: 'agent_removed',
+      key: record.key,
+      machine_id: ref.machine_id,
+      agent_id: ref.agent_id,
+    })
   }
 
-  get(agentId: string): HubAgent | undefined {
-    const record = this.#records.get(agentId)
+  /** Gives an agent, with its history, to another machine, which may have told of it already. */
+  move(ref: AgentRef, machine_id: string) {
+    const record = this.#find(ref)
+    if (!record) return
+    const there = this.#find({ ...ref, machine_id })
+    if (there) {
+      // Its statuses are numbered anew there.
+      record.status = there.status
+      record.gone = there.gone
+      this.forget(there)
+    }
+    this.#drop(record)
+    record.machine_id = machine_id
+    record.ordered = true
+    this.#keep(record)
+    this.#options.logger.info({ ...ref, to: machine_id }, 'agent has moved')
+    this.#changed(record)
+  }
+
+  get(ref: AgentRef): HubAgent | undefined {
+    const record = this.#find(ref)
     return record && this.#view(record)
   }
 
-  machineOf(agentId: string): string | undefined {
-    return this.#records.get(agentId)?.machine_id
+  /** The name of an agent's folder. */
+  keyOf(ref: AgentRef): string | undefined {
+    return this.#find(ref)?.key
+  }
+
+  /** The agent with a folder of this name. */
+  at(key: string): AgentRef | undefined {
+    return this.#records.get(key)
+  }
+
+  /** @param key the name of its folder */
+  viewAt(key: string): HubAgent | undefined {
+    const record = this.#records.get(key)
+    return record && this.#view(record)
+  }
+
+  /** The machines that have an agent of this id. */
+  owners(agentId: string): Owner[] {
+    return [...this.#machines.values()].flatMap((agents) => {
+      const record = agents.get(agentId)
+      // Nothing older is only said by its machine: it is what its users know.
+      return record ? [{ machine_id: record.machine_id, ordered: record.ordered ?? true }] : []
+    })
   }
 
   all(): HubAgent[] {
     return [...this.#records.values()].flatMap((record) => this.#view(record) ?? [])
   }
 
-  of(machineId: string): string[] {
-    return [...this.#records.values()]
-      .filter((record) => record.machine_id === machineId)
-      .map(({ agent_id }) => agent_id)
+  /** The names of all folders. */
+  keys(): Iterable<string> {
+    return this.#records.keys()
+  }
+
+  /** The names of the folders of a machine's agents. */
+  keysOf(machineId: string): string[] {
+    return this.#of(machineId).map(({ key }) => key)
+  }
+
+  /** Deletes all that is here of a machine's agents. */
+  forgetAll(machineId: string) {
+    for (const record of this.#of(machineId)) this.forget(record)
+  }
+
+  count(machineId: string): number {
+    return this.#machines.get(machineId)?.size ?? 0
+  }
+
+  /** Whether the machine has as many agents here as it may have. */
+  isFull(machineId: string): boolean {
+    return this.count(machineId) >= this.#options.most
   }
 
   /** The machine has come, gone or another name: its agents are shown differently. */
   shownAnew(machineId: string) {
-    for (const agentId of this.of(machineId)) this.#options.feed.publish({ kind: 'agent', agent_id: agentId })
+    for (const { key } of this.#of(machineId)) this.#options.feed.publish({ kind: 'agent', key })
   }
 
-  #view({ status, machine_id, agent_id, gone }: AgentRecord): HubAgent | undefined {
+  #view({ key, status, machine_id, gone }: AgentRecord): HubAgent | undefined {
     const { connected, machineName, store } = this.#options
     const machine_name = machineName(machine_id)
     if (!status) return undefined
-    const { have, shift } = store.log(agent_id)
+    const { have, shift } = store.log(key)
     return {
       ...status,
       begin: status.begin + shift,
@@ -162,25 +260,38 @@ export class Agents {
     }
   }
 
-  /** An agent is its machine's; one whose machine is away may have moved to another, with its state folder. */
-  #claim(machineId: string, agentId: string): AgentRecord | undefined {
-    const known = this.#records.get(agentId)
-    if (known?.machine_id === machineId) return known
-    if (known && !known.gone && this.#options.connected(known.machine_id)) return undefined
-    if (known) {
-      this.#options.logger.warn(
-        { agent_id: agentId, from: known.machine_id, to: machineId },
-        'agent has moved',
-      )
-      known.machine_id = machineId
-      // Its statuses are numbered anew there.
-      known.status = undefined
-      return known
-    }
-    const record: AgentRecord = { version: 1, agent_id: agentId, machine_id: machineId, gone: false }
-    this.#records.set(agentId, record)
+  #of(machineId: string): AgentRecord[] {
+    return [...(this.#machines.get(machineId)?.values() ?? [])]
+  }
+
+  #find({ machine_id, agent_id }: AgentRef): AgentRecord | undefined {
+    return this.#machines.get(machine_id)?.get(agent_id)
+  }
+
+  /** An agent is its machine's: another machine with one of the same id has another agent. */
+  #claim(ref: AgentRef): AgentRecord | undefined {
+    const known = this.#find(ref)
+    if (known) return known
+    if (this.isFull(ref.machine_id)) return undefined
+    const key = folderFor(ref, (name) => this.#records.has(name))
+    const record: AgentRecord = { version: 1, ...ref, gone: false, ordered: this.#options.starting(ref), key }
+    this.#keep(record)
     this.#save(record)
     return record
+  }
+
+  #keep(record: AgentRecord) {
+    const { key, machine_id, agent_id } = record
+    this.#records.set(key, record)
+    const agents = this.#machines.get(machine_id) ?? new Map<string, AgentRecord>()
+    this.#machines.set(machine_id, agents.set(agent_id, record))
+  }
+
+  #drop({ key, machine_id, agent_id }: AgentRecord) {
+    this.#records.delete(key)
+    const agents = this.#machines.get(machine_id)
+    agents?.delete(agent_id)
+    if (agents?.size === 0) this.#machines.delete(machine_id)
   }
 
   #take(record: AgentRecord, status: AgentStatus) {
@@ -191,34 +302,36 @@ export class Agents {
 
   #lose(record: AgentRecord) {
     // Nothing was ever told of it but activity: there is nothing to show.
-    if (!record.status) return this.forget(record.agent_id)
+    if (!record.status) return this.forget(record)
     record.gone = true
     this.#changed(record)
   }
 
-  #load(agentId: string) {
-    const path = this.#path(agentId)
+  #load(key: string) {
+    const path = this.#path(key)
     const read = readJson(path, AgentRecord)
-    if (read.ok && read.value.agent_id === agentId) this.#records.set(agentId, read.value)
+    if (read.ok && read.value.agent_id === agentIdOf(key) && !this.#find(read.value))
+      this.#keep({ ...read.value, key })
     else if (read.ok || read.reason === 'damaged')
       // Its machine tells it anew when it connects; the activity is kept.
-      this.#options.logger.error({ agent_id: agentId, aside: setAside(path) }, 'damaged status set aside')
+      this.#options.logger.error({ agent_id: key, aside: setAside(path) }, 'damaged status set aside')
   }
 
   #changed(record: AgentRecord) {
     this.#save(record)
-    this.#options.feed.publish({ kind: 'agent', agent_id: record.agent_id })
+    this.#options.feed.publish({ kind: 'agent', key: record.key })
   }
 
   #save(record: AgentRecord) {
-    const path = this.#path(record.agent_id)
+    const path = this.#path(record.key)
     this.#options.saver.later(path, () => {
+      const { key: _, ...kept } = record
       makeAgentFolder(dirname(path))
-      writeAtomic(path, JSON.stringify(record))
+      writeAtomic(path, JSON.stringify(kept))
     })
   }
 
-  #path(agentId: string) {
-    return join(this.#options.store.folder(agentId), 'agent.json')
+  #path(key: string) {
+    return join(this.#options.store.folder(key), 'agent.json')
   }
 }

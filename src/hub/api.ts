@@ -1,10 +1,8 @@
-import { randomUUID } from 'node:crypto'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { isLoopback } from '../config/server-url.ts'
 import type { Logger } from '../platform/log.ts'
 import { VERSION } from '../platform/version.ts'
-import { visible } from '../platform/visible.ts'
 import {
   type Command,
   EnrollCheck,
@@ -12,26 +10,27 @@ import {
   EnrolmentRequest,
   type HubMachine,
   Limits,
-  type Outcome,
   RenameRequest,
   Commands as Schemas,
-  StartRequest,
 } from '../protocol/index.ts'
+import { agentRoutes } from './agent-api.ts'
 import type { Commands } from './commands.ts'
 import type { Enrolments } from './enrolments.ts'
 import { Fault } from './fault.ts'
-import { page } from './history.ts'
 import { isUnused, keyRoutes } from './key-api.ts'
 import type { Keys } from './keys.ts'
+import { described, Lookup } from './lookup.ts'
+import type { Quotas } from './quotas.ts'
 import { installer, releaseFile } from './releases.ts'
-import { eventIdOf, FORM_TYPE, jsonBody, pageLimit, parse, waitMs } from './request.ts'
-import { agentStream, hubStream, type StreamContext } from './streams.ts'
+import { command, FORM_TYPE, jsonBody, parse, waitMs } from './request.ts'
+import { hubStream, type StreamContext } from './streams.ts'
 import type { Switchboard } from './switchboard.ts'
 
 export interface ApiContext extends StreamContext {
   keys: Keys
   commands: Commands
   switchboard: Switchboard
+  quotas: Quotas
   enrolments: Enrolments
   /** The folder with releases to install machines from; it need not be there. */
   releases: string
@@ -40,16 +39,6 @@ export interface ApiContext extends StreamContext {
   loopback: boolean
 }
 
-const AGENT_COMMANDS = [
-  'prompt',
-  'interrupt',
-  'permission',
-  'answer',
-  'configure',
-  'stop',
-  'resume',
-  'remove',
-] as const
 const MACHINE_COMMANDS = {
   check: 'machine:check',
   restart: 'daemon:restart',
@@ -61,9 +50,21 @@ const OPEN_BODY_BYTES = 4096
 
 /** The HTTP API. Its requests and answers are described by `protocol/hub-api.ts`. */
 export function api(context: ApiContext): Hono {
-  const { keys, enrolments, releases, agents, machines, commands, switchboard, store, logger, loopback } =
-    context
+  const {
+    keys,
+    enrolments,
+    releases,
+    agents,
+    machines,
+    commands,
+    switchboard,
+    store,
+    quotas,
+    logger,
+    loopback,
+  } = context
   const app = new Hono()
+  const lookup = new Lookup(context)
 
   app.onError((error, c) => {
     if (error instanceof Fault) return c.json({ error: error.error }, error.status)
@@ -113,10 +114,10 @@ export function api(context: ApiContext): Hono {
   app.use('/api/*', limited(Limits.frame_bytes))
 
   app.get('/api/machines', (c) =>
-    c.json({ machines: machines.all(), enrolled: keys.list().filter(isUnused) }),
+    c.json({ machines: machines.all().map(withUsage), enrolled: keys.list().filter(isUnused) }),
   )
   app.patch('/api/machines/:machine_id', async (c) => {
-    const { machine_id } = machineOf(c.req.param('machine_id'))
+    const { machine_id } = lookup.machine(c.req.param('machine_id'))
     const { name } = parse(RenameRequest, await jsonBody(c))
     const other = machines.all().find((each) => each.machine_id !== machine_id && goesBy(each, name))
     if (other)
@@ -126,14 +127,14 @@ export function api(context: ApiContext): Hono {
       })
     machines.rename(machine_id, name)
     agents.shownAnew(machine_id)
-    return c.json(machineOf(machine_id))
+    return c.json(lookup.machine(machine_id))
   })
   app.delete('/api/machines/:machine_id', (c) => {
     const id = c.req.param('machine_id')
     // One that was enrolled and has never come.
     if (!machines.get(id) && keys.knows(id))
       return c.json({ revoked_keys: keys.revoke(id, machines.ids()).revoked })
-    const machine = machineOf(id)
+    const machine = lookup.machine(id)
     const { machine_id, connected } = machine
     if (connected && c.req.query('force') !== 'true')
       throw new Fault(409, 'machine_connected', `${described(machine)} is connected.`, {
@@ -142,7 +143,7 @@ export function api(context: ApiContext): Hono {
     const { revoked, shared } = keys.revoke(machine_id, machines.ids())
     switchboard.dismiss(machine_id)
     commands.abandon(machine_id)
-    for (const agentId of agents.of(machine_id)) agents.forget(agentId)
+    agents.forgetAll(machine_id)
     machines.forget(machine_id)
     return c.json({ revoked_keys: revoked, shared_keys: shared })
   })
@@ -152,55 +153,20 @@ export function api(context: ApiContext): Hono {
   )
   for (const [name, type] of Object.entries(MACHINE_COMMANDS))
     app.post(`/api/machines/:machine_id/${name}`, async (c) => {
-      const { machine_id } = machineOf(c.req.param('machine_id'))
+      const { machine_id } = lookup.machine(c.req.param('machine_id'))
       return submit(c, machine_id, parse(Schemas[type], { ...(await command(c)), type }))
     })
 
-  app.get('/api/agents', (c) => c.json({ agents: agents.all() }))
-  app.post('/api/agents', async (c) => {
-    const request = parse(StartRequest, await command(c))
-    const { command_id = randomUUID(), spec } = request
-    // Sent again, perhaps without the id that was made for the agent the first time.
-    const known = commands.get(command_id)
-    const agent_id = request.agent_id ?? known?.agent_id ?? `a-${randomUUID().slice(0, 8)}`
-    if (!known && (agents.machineOf(agent_id) ?? commands.startingOn(agent_id)) !== undefined)
-      throw new Fault(409, 'agent_exists', `There is an agent ${agent_id} already.`, { path: 'agent_id' })
-    const { machine_id } = machineOf(request.machine_id ?? known?.machine_id ?? onlyMachine())
-    return submit(c, machine_id, { type: 'agent:start', agent_id, command_id, spec })
-  })
-  app.get('/api/agents/:agent_id', (c) => c.json(agentOf(c.req.param('agent_id'))))
-  for (const name of AGENT_COMMANDS)
-    app.post(`/api/agents/:agent_id/${name}`, async (c) => {
-      const type = `agent:${name}` as const
-      const agent_id = c.req.param('agent_id')
-      const parsed = parse(Schemas[type], { ...(await command(c)), type, agent_id })
-      const agent = agents.get(agent_id)
-      if (name === 'remove' && agent?.gone) {
-        agents.forget(agent_id)
-        const { command_id } = parsed
-        const { machine_id } = agent
-        return c.json({ command_id, agent_id, machine_id, state: 'succeeded', result: {} } satisfies Outcome)
-      }
-      // One that is being started may be told something before its machine has told of it.
-      const machineId =
-        agents.machineOf(agent_id) ??
-        commands.get(parsed.command_id)?.machine_id ??
-        commands.startingOn(agent_id)
-      if (machineId === undefined) throw noAgent(agent_id)
-      return submit(c, machineId, parsed)
-    })
-
-  app.get('/api/agents/:agent_id/events', async (c) => {
-    const { agent_id } = agentOf(c.req.param('agent_id'))
-    return c.json(await page(store.log(agent_id), eventIdOf(c), pageLimit(c)))
-  })
-  app.get('/api/agents/:agent_id/stream', (c) => {
-    const { agent_id } = agentOf(c.req.param('agent_id'))
-    return agentStream(context, agent_id, eventIdOf(c))
-  })
+  agentRoutes(app, { ...context, lookup, submit })
   app.get('/api/stream', () => hubStream(context))
 
   app.get('/api/commands/:command_id', (c) => outcome(c, c.req.param('command_id')))
+
+  /** What it has here of what it may have. */
+  function withUsage(machine: HubMachine): HubMachine {
+    const { machine_id } = machine
+    return { ...machine, agents: agents.count(machine_id), history_bytes: quotas.historyBytes(machine_id) }
+  }
 
   async function submit(c: Context, machineId: string, parsed: Command) {
     // Before anything is done about it: a wait that cannot be read is no reason to have carried it out.
@@ -215,36 +181,6 @@ export function api(context: ApiContext): Hono {
     return c.json(known, known.state === 'succeeded' ? 200 : known.state === 'failed' ? 422 : 202)
   }
 
-  function machineOf(machineId: string) {
-    const machine = machines.get(machineId)
-    if (!machine) throw new Fault(404, 'machine_not_found', `There is no machine ${machineId}.`)
-    return machine
-  }
-
-  function agentOf(agentId: string) {
-    const agent = agents.get(agentId)
-    if (!agent) throw noAgent(agentId)
-    return agent
-  }
-
-  function onlyMachine() {
-    const all = machines.all()
-    // One that is away for good should not be in the way of the only one that is there.
-    const connected = all.filter((machine) => machine.connected)
-    const [machine, other] = connected.length > 0 ? connected : all
-    if (!machine)
-      throw new Fault(409, 'no_machine', 'No machine has connected yet.', {
-        path: 'machine_id',
-        remedy: 'Start a daemon that connects to this hub.',
-      })
-    if (other)
-      throw new Fault(409, 'machine_ambiguous', `There are several machines: ${listed(all)}.`, {
-        path: 'machine_id',
-        remedy: 'Name one (`--machine`).',
-      })
-    return machine.machine_id
-  }
-
   return app
 }
 
@@ -256,22 +192,7 @@ const limited = (maxSize: number) =>
     },
   })
 
-/** A body that gets an id if it has none. */
-const command = async (c: Context) => ({ command_id: randomUUID(), ...(await jsonBody(c)) })
-
-const noAgent = (agentId: string) => new Fault(404, 'agent_not_found', `There is no agent ${agentId}.`)
-
-/** Machines are told apart by their ids, whatever they are called. */
-const described = ({ machine_id, name, hostname }: HubMachine) =>
-  `${visible(name ?? hostname)} (${visible(machine_id)})`
-
 const goesBy = ({ machine_id, name }: HubMachine, wanted: string) => machine_id === wanted || name === wanted
-
-/** Names in an error, at most. */
-const LISTED = 10
-
-const listed = (machines: HubMachine[]) =>
-  machines.slice(0, LISTED).map(described).join(', ') + (machines.length > LISTED ? ', …' : '')
 
 /** Without the port; IPv6 in brackets. */
 const hostName = (host: string | undefined) => (host ?? '').replace(/:\d*$/, '')

@@ -189,11 +189,11 @@ export class Commands {
     entry.outcome = { ...entry.outcome, progress: { stage, ...(message && { message }) } }
   }
 
-  /** The machine that is to start this agent, and has not answered yet. */
-  startingOn(agentId: string): string | undefined {
-    for (const { type, outcome } of this.#pending)
-      if (outcome.agent_id === agentId && type === 'agent:start') return outcome.machine_id
-    return undefined
+  /** The machines that are to start an agent of this id, and have not answered yet. */
+  startingOn(agentId: string): string[] {
+    return [...this.#pending]
+      .filter(({ type, outcome }) => outcome.agent_id === agentId && type === 'agent:start')
+      .map(({ outcome }) => outcome.machine_id)
   }
 
   /** The machine will not come back: nothing waits for it any more. */

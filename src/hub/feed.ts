@@ -1,10 +1,11 @@
 /** Something that has changed, for those who show it. What it is now is looked up when it is shown. */
 export type Change =
   | { kind: 'machine'; machine_id: string }
-  | { kind: 'agent'; agent_id: string }
-  | { kind: 'agent_removed'; agent_id: string }
+  /** `key` is the name of the agent's folder. */
+  | { kind: 'agent'; key: string }
+  | { kind: 'agent_removed'; key: string; machine_id: string; agent_id: string }
   /** There is more of its activity on the disk. */
-  | { kind: 'activity'; agent_id: string }
+  | { kind: 'activity'; key: string }
   /** The hub is stopping. */
   | { kind: 'closed' }
 

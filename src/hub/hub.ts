@@ -32,6 +32,7 @@ import { watchFolder } from './ground.ts'
 import { Keys } from './keys.ts'
 import { Machines } from './machines.ts'
 import { type MachineKey, Peer } from './peer.ts'
+import { MACHINE_LIMITS, type MachineLimits, Quotas } from './quotas.ts'
 import { Saver } from './saver.ts'
 import { Switchboard } from './switchboard.ts'
 
@@ -48,6 +49,8 @@ export interface HubOptions {
   /** How much it remembers of commands that were answered. Default: `COMMAND_MEMORY`. */
   memory?: CommandMemory
   logger: Logger
+  /** What each machine may use of it. */
+  limits?: Partial<MachineLimits>
   clock?: Clock
   /** Its folder is not there any more: nothing is left to do but to close it. Called once. */
   lost?: (reason: UserError) => void
@@ -94,7 +97,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     if (process.env[ON_TRIAL] !== '1') upgradeFolder(dir, HUB_UPGRADES)
     const files = hubFiles(dir)
     const keys = new Keys(dir, () => new Date(clock.now()).toISOString(), logger)
-    const parts = assemble({ dir, keys, clock, logger, memory })
+    const limits = { ...MACHINE_LIMITS, ...options.limits }
+    const parts = assemble({ dir, keys, clock, logger, memory, limits })
     keys.settle(parts.machines.ids())
     const { switchboard, store, commands, saver } = parts
     const enrolments = new Enrolments({
@@ -162,7 +166,8 @@ function assemble({
   clock,
   logger,
   memory,
-}: Required<Pick<HubOptions, 'dir' | 'clock' | 'logger' | 'memory'>> & { keys: Keys }) {
+  limits,
+}: Required<Pick<HubOptions, 'dir' | 'clock' | 'logger' | 'memory'>> & { keys: Keys; limits: MachineLimits }) {
   const feed = new Feed()
   const saver = new Saver(clock, logger)
   const agentsDir = join(dir, 'agents')
@@ -170,9 +175,9 @@ function assemble({
     dir: agentsDir,
     clock,
     logger,
-    committed: (agentIds) => {
-      switchboard.committed(agentIds)
-      for (const agent_id of agentIds) feed.publish({ kind: 'activity', agent_id })
+    committed: (keys) => {
+      switchboard.committed(keys)
+      for (const key of keys) feed.publish({ kind: 'activity', key })
     },
   })
   const machines = new Machines({
@@ -189,10 +194,12 @@ function assemble({
     feed,
     saver,
     logger,
+    most: limits.agents,
+    starting: ({ machine_id, agent_id }) => commands.startingOn(agent_id).includes(machine_id),
     connected: (machineId) => machines.link(machineId) !== undefined,
     machineName: (machineId) => machines.nameOf(machineId),
   })
-  const commands = new Commands({
+  const commands: Commands = new Commands({
     path: join(dir, 'commands.jsonl'),
     machines,
     logger,
@@ -200,12 +207,27 @@ function assemble({
     memory,
     succeeded({ machine_id, agent_id }, type) {
       if (agent_id === undefined) return
-      if (type === 'agent:start') agents.begin(machine_id, agent_id)
-      if (type === 'agent:remove') agents.forget(agent_id)
+      if (type === 'agent:start') agents.started({ machine_id, agent_id })
+      if (type === 'agent:remove') agents.forget({ machine_id, agent_id })
     },
   })
-  const switchboard: Switchboard = new Switchboard({ keys, machines, agents, commands, store, clock, logger })
-  return { feed, saver, store, machines, agents, commands, switchboard }
+  const quotas = new Quotas({ limits, agents, store, clock })
+  const switchboard: Switchboard = new Switchboard({
+    keys,
+    machines,
+    agents,
+    commands,
+    store,
+    quotas,
+    clock,
+    logger,
+  })
+  feed.subscribe(({ kind }) => {
+    if (kind !== 'agent_removed') return
+    quotas.changed()
+    switchboard.makeRoom()
+  })
+  return { feed, saver, store, machines, agents, commands, quotas, switchboard }
 }
 
 function acceptMachines(server: Server, keys: Keys, arrived: (socket: WebSocket, key: MachineKey) => void) {

@@ -111,7 +111,7 @@ export class Keys {
       this.#logger.warn(
         { key: entry.name, key_id: keyId(entry), belongs_to: machinesOf(entry), machine_id: machineId },
         verdict === 'key_of_another'
-          ? 'machine refused: its key is another machine’s'
+          ? "machine refused: its key is another machine's"
           : 'machine refused: its id belongs to another key',
       )
       return denialText(verdict, entry, machineId)

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Context } from 'hono'
 import type * as z from 'zod/mini'
 import { check } from '../protocol/check.ts'
@@ -47,6 +48,9 @@ export async function jsonBody(c: Context, ...further: string[]): Promise<object
     throw new Fault(400, 'invalid_command', 'The body must be a JSON object.')
   return json
 }
+
+/** A body that gets an id if it has none. @throws Fault */
+export const command = async (c: Context) => ({ command_id: randomUUID(), ...(await jsonBody(c)) })
 
 /** @throws Fault naming the path */
 export function parse<S extends z.ZodMiniType>(schema: S, value: unknown): z.infer<S> {

@@ -1,6 +1,6 @@
 import { type EventId, formatEventId } from './activity-line.ts'
 import type { ActivityStore } from './activity-store.ts'
-import type { Agents } from './agents.ts'
+import type { AgentRef, Agents } from './agents.ts'
 import type { Feed } from './feed.ts'
 import type { Machines } from './machines.ts'
 import { Bell, eventStream, message } from './sse.ts'
@@ -15,20 +15,23 @@ export interface StreamContext {
   feed: Feed
 }
 
-/** An agent's activity behind `after`, and, whenever that is all there is, its status if that has changed. */
+/**
+ * An agent's activity behind `after`, and, whenever that is all there is, its status if that has changed.
+ * @param key the name of its folder
+ */
 export async function agentStream(
   { agents, store, feed }: StreamContext,
-  agentId: string,
+  key: string,
   after: EventId,
 ): Promise<Response> {
   const bell = new Bell()
-  const log = store.log(agentId)
+  const log = store.log(key)
   let at = await log.seek(after)
   let changed = true
-  let over = agents.get(agentId) === undefined
+  let over = agents.viewAt(key) === undefined
   const release = feed.subscribe((change) => {
     if (change.kind === 'closed') over = true
-    else if (!('agent_id' in change) || change.agent_id !== agentId) return
+    else if (!('key' in change) || change.key !== key) return
     if (change.kind === 'agent_removed') over = true
     if (change.kind === 'agent') changed = true
     bell.ring()
@@ -45,7 +48,7 @@ export async function agentStream(
         if (chunk.events.length > 0)
           return chunk.events.map((event) => message('activity', event, formatEventId(event))).join('')
       }
-      const agent = changed && agents.get(agentId)
+      const agent = changed && agents.viewAt(key)
       changed = false
       return agent ? message('status', agent) : ''
     },
@@ -58,8 +61,8 @@ export function hubStream({ agents, machines, feed }: StreamContext): Response {
   // What is to be shown, each once however often it changes: no longer than the list of what there is.
   const due = {
     machine: new Set(machines.all().map(({ machine_id }) => machine_id)),
-    agent: new Set(agents.all().map(({ agent_id }) => agent_id)),
-    agent_removed: new Set<string>(),
+    agent_removed: new Map<string, AgentRef>(),
+    agent: new Set(agents.keys()),
   }
   let over = false
   const release = feed.subscribe((change) => {
@@ -68,14 +71,19 @@ export function hubStream({ agents, machines, feed }: StreamContext): Response {
       over = true
       return bell.ring()
     }
-    if (change.kind === 'agent_removed') due.agent.delete(change.agent_id)
-    due[change.kind].add(change.kind === 'machine' ? change.machine_id : change.agent_id)
+    if (change.kind === 'machine') due.machine.add(change.machine_id)
+    else if (change.kind === 'agent') due.agent.add(change.key)
+    else {
+      const { key, machine_id, agent_id } = change
+      due.agent.delete(key)
+      due.agent_removed.set(key, { agent_id, machine_id })
+    }
     bell.ring()
   })
   const views = {
     machine: (id: string) => machines.get(id),
-    agent_removed: (agent_id: string) => ({ agent_id }),
-    agent: (id: string) => agents.get(id),
+    agent_removed: (key: string) => due.agent_removed.get(key),
+    agent: (key: string) => agents.viewAt(key),
   }
   return eventStream({
     bell,
@@ -85,10 +93,10 @@ export function hubStream({ agents, machines, feed }: StreamContext): Response {
       let text = ''
       let count = 0
       for (const kind of ['machine', 'agent_removed', 'agent'] as const)
-        for (const id of due[kind]) {
+        for (const id of due[kind].keys()) {
           if (count++ === STATUSES_PER_WRITE) return Promise.resolve(text)
-          due[kind].delete(id)
           const view = views[kind](id)
+          due[kind].delete(id)
           if (view) text += message(kind, view)
         }
       return Promise.resolve(text)

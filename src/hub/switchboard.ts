@@ -7,7 +7,10 @@ import type { Commands } from './commands.ts'
 import type { Keys } from './keys.ts'
 import type { Machines } from './machines.ts'
 import { isResult, type Peer } from './peer.ts'
+import type { MachineLimits, Quotas } from './quotas.ts'
 
+/** The standard close code of a server that is to be connected to again. */
+const RESTART = 1012
 /** A daemon that was asked to go back and still leaves a gap is asked again after so long. */
 const ASK_AGAIN_MS = 5000
 
@@ -17,8 +20,10 @@ interface Line {
   acks: Set<string>
   /** Agents of which something is missing, and when it was asked for. */
   asked: Map<string, number>
-  /** Agents whose frames were refused because too much waited for the disk. */
+  /** Agents whose frames were refused because too much waited for the disk, or the machine had too much there. */
   held: Set<string>
+  /** The machine's limits of which it has heard. */
+  told: Set<keyof MachineLimits>
 }
 
 export interface SwitchboardOptions {
@@ -27,6 +32,7 @@ export interface SwitchboardOptions {
   agents: Agents
   commands: Commands
   store: ActivityStore
+  quotas: Quotas
   clock: Clock
   logger: Logger
 }
@@ -65,7 +71,12 @@ export class Switchboard {
       before.supersede(hello)
       machines.disconnected(hello.machine_id, before)
     }
-    this.#lines.set(peer, { acks: new Set(), asked: new Map(), held: new Set() })
+    this.#lines.set(peer, {
+      acks: new Set(),
+      asked: new Map(),
+      held: new Set(),
+      told: new Set(),
+    })
     logger.info(
       { machine_id: hello.machine_id, hostname: hello.hostname, version: hello.daemon_version },
       'machine connected',
@@ -136,7 +147,7 @@ export class Switchboard {
         return machines.status(machineId, status)
       }
       case 'agent:removed':
-        return agents.removed(machineId, message.agent_id)
+        return agents.removed({ machine_id: machineId, agent_id: message.agent_id })
       case 'daemon:update:progress':
         return commands.progress(machineId, message)
       case 'protocol:error':
@@ -152,14 +163,27 @@ export class Switchboard {
     }
   }
 
-  /** More of these agents' activity is on the disk. */
-  committed(agentIds: string[]) {
-    for (const agentId of agentIds) {
-      const peer = this.#present.get(this.#options.agents.machineOf(agentId) ?? '')
-      if (!peer) continue
-      this.#acknowledge(peer, agentId)
+  /** More of the activity in these agents' folders is on the disk. */
+  committed(keys: string[]) {
+    for (const key of keys) {
+      const ref = this.#options.agents.at(key)
+      const peer = ref && this.#present.get(ref.machine_id)
+      if (peer) this.#acknowledge(peer, ref.agent_id)
     }
-    for (const peer of this.#holding) this.#release(peer)
+    this.makeRoom()
+  }
+
+  /** There may be room again for activity that was refused. */
+  makeRoom() {
+    for (const peer of [...this.#holding]) this.#release(peer)
+  }
+
+  /** Has a machine greet anew, which is then told how far its agents' histories are here. */
+  renew(machineId: string) {
+    const peer = this.#present.get(machineId)
+    if (!peer) return
+    peer.close(RESTART, 'connect again: an agent has moved')
+    this.#leave(peer)
   }
 
   /** Ends all connections, and takes no more. */
@@ -186,16 +210,14 @@ export class Switchboard {
         path: wrong,
       })
     const { agent_id } = activity
-    const begin = this.#options.agents.begin(peer.machineId, agent_id)
-    if (begin === undefined)
-      return peer.fault({
-        code: 'unexpected',
-        of_type: activity.type,
-        path: 'agent_id',
-        message: `${agent_id} is an agent of another machine that is connected.`,
-      })
+    const { agents, quotas, store } = this.#options
+    const { machineId } = peer
+    const agent = agents.begin({ machine_id: machineId, agent_id })
+    if (!agent) return this.#refuse(peer, 'agents', agent_id)
     const line = this.#lines.get(peer)
-    const verdict = this.#options.store.take(activity, begin)
+    const beyond = quotas.beyond(machineId)
+    if (beyond) this.#refuse(peer, beyond, agent_id)
+    const verdict = beyond ? 'full' : store.take(agent.key, machineId, activity, agent.begin)
     switch (verdict) {
       case 'taken':
         line?.asked.delete(agent_id)
@@ -213,25 +235,50 @@ export class Switchboard {
     }
   }
 
+  /** Says once for each connection that the machine is at a limit: it goes on sending until it hears of it. */
+  #refuse(peer: Peer, limit: keyof MachineLimits, agent_id: string) {
+    const told = this.#lines.get(peer)?.told
+    if (!told || told.has(limit)) return
+    told.add(limit)
+    const { quotas, logger } = this.#options
+    const most = quotas.limit(limit)
+    logger.warn({ machine_id: peer.machineId, limit, most, agent_id }, 'a machine is at its limit')
+    peer.send({
+      type: 'protocol:error',
+      code: 'unexpected',
+      of_type: 'agent:activity',
+      path: 'agent_id',
+      limit,
+      message: `${agent_id}: the hub takes no more from this machine, which is at its limit of ${most} (${limit}).`,
+    })
+  }
+
   /** Asks for what was refused where there is room for it again. */
   #release(peer: Peer) {
+    const { quotas, store } = this.#options
     const line = this.#lines.get(peer)
-    for (const agentId of line?.held ?? []) {
-      if (!this.#options.store.hasRoom(agentId)) continue
+    for (const agentId of quotas.beyond(peer.machineId) ? [] : (line?.held ?? [])) {
+      const key = this.#keyOf(peer, agentId)
+      if (key !== undefined && !store.hasRoom(key)) continue
       line?.held.delete(agentId)
       line?.asked.delete(agentId)
-      this.#askFor(peer, agentId)
+      if (key !== undefined) this.#askFor(peer, agentId)
     }
     if (!line?.held.size) this.#holding.delete(peer)
   }
 
+  #keyOf(peer: Peer, agent_id: string) {
+    return this.#options.agents.keyOf({ machine_id: peer.machineId, agent_id })
+  }
+
   /** Takes the whole journal again, behind the history here, which belongs to another journal. */
   async #turn(peer: Peer, path = '') {
-    const { agents, store, logger } = this.#options
-    const [, agentId] = /^offsets\.(.+)$/.exec(path) ?? []
-    if (agentId === undefined || agents.machineOf(agentId) !== peer.machineId) return
+    const { store, logger } = this.#options
+    const [, agentId = ''] = /^offsets\.(.+)$/.exec(path) ?? []
+    const key = this.#keyOf(peer, agentId)
+    if (key === undefined) return
     try {
-      await store.log(agentId).turn(0)
+      await store.log(key).turn(0)
     } catch (error) {
       // Its next greeting is another try.
       return logger.error({ err: error, agent_id: agentId }, 'a journal that has changed is not taken')
@@ -247,7 +294,9 @@ export class Switchboard {
     const last = asked?.get(agentId)
     if (last !== undefined && clock.monotonic() - last < ASK_AGAIN_MS) return
     asked?.set(agentId, clock.monotonic())
-    const from = store.log(agentId).wanted
+    const key = this.#keyOf(peer, agentId)
+    if (key === undefined) return
+    const from = store.log(key).wanted
     logger.warn({ agent_id: agentId, from }, 'activity is missing; asked for again')
     peer.send({ type: 'agent:resend', agent_id: agentId, from })
   }
@@ -258,7 +307,10 @@ export class Switchboard {
     line.acks.add(agentId)
     if (line.acks.size > 1) return
     setImmediate(() => {
-      const offsets = [...line.acks].map((id) => [id, this.#options.store.log(id).acknowledged] as const)
+      const offsets = [...line.acks].flatMap((id) => {
+        const key = this.#keyOf(peer, id)
+        return key === undefined ? [] : [[id, this.#options.store.log(key).acknowledged] as const]
+      })
       line.acks.clear()
       peer.send({ type: 'agent:ack', offsets: Object.fromEntries(offsets) })
     })

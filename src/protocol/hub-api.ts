@@ -27,10 +27,15 @@ import { AgentStatus, MachineStatus } from './status.ts'
  * | `GET /api/agents/:agent_id` | → `HubAgent` |
  * | `POST /api/agents` | `StartRequest` → `Outcome` |
  * | `POST /api/agents/:agent_id/{prompt,interrupt,permission,answer,configure,stop,resume,remove}` | the command without `type` and `agent_id` → `Outcome` |
+ * | `POST /api/agents/:agent_id/move` | `MoveRequest` → `HubAgent`: the agent is that machine's from then on; 409 `machine_connected` while the machine that has it is connected, unless with `?force=true` |
  * | `GET /api/agents/:agent_id/events?after=ID&limit=N` | → `{events: Event[], next?: ID}` |
  * | `GET /api/agents/:agent_id/stream` | server-sent events `activity` (id `offset.index`, data `Event`) and `status` (data `HubAgent`), resumed by `Last-Event-ID` |
- * | `GET /api/stream` | server-sent events `machine` (`HubMachine`), `agent` (`HubAgent`), `agent_removed` (`{agent_id}`), first as they are, then as they change |
+ * | `GET /api/stream` | server-sent events `machine` (`HubMachine`), `agent` (`HubAgent`), `agent_removed` (`{agent_id, machine_id}`), first as they are, then as they change |
  * | `GET /api/commands/:command_id` | → `Outcome` |
+ *
+ * An agent is its machine's: several machines may have one of the same id. A request that names it by its id alone means
+ * the only one; one that was started from here goes before others, of which only their machines tell. Where there are
+ * several, the answer is 409 `agent_ambiguous`, and `?machine_id=` says which.
  *
  * A body may carry a `command_id` of the caller's: sent again, it is the same command. `?wait=SECONDS` (default 30, at
  * most 300) is how long to wait for the outcome: 200 when it succeeded, 422 when it failed, 202 while it is pending; a
@@ -48,6 +53,10 @@ export const HubMachine = z.object({
   connected: z.boolean(),
   /** Since when it is, or is not, connected (ISO 8601). */
   since: z.string(),
+  /** How many agents the hub keeps of it, those of which it has told no status included. Only in the list of machines. */
+  agents: z.optional(z.int()),
+  /** Size of these agents' histories, in bytes. Only in the list of machines. */
+  history_bytes: z.optional(z.int()),
   status: MachineStatus,
 })
 export type HubMachine = z.infer<typeof HubMachine>
@@ -75,6 +84,10 @@ export const StartRequest = z.object({
   spec: Commands['agent:start'].shape.spec,
 })
 export type StartRequest = z.input<typeof StartRequest>
+
+/** Gives an agent, with its history, to another machine: to where its state folder was moved. */
+export const MoveRequest = z.object({ machine_id: MachineId })
+export type MoveRequest = z.infer<typeof MoveRequest>
 
 /** Gives a machine another name. */
 export const RenameRequest = z.object({ name: MachineName })

@@ -118,6 +118,8 @@ export const ProtocolError = z.object({
   /** The `type` and `command_id` of the frame at fault, where they could be read. */
   of_type: z.optional(ToldName),
   command_id: z.optional(ToldName),
+  /** The limit of the machine that the frame exceeds: `agents`, `history_bytes`, `in_flight_bytes`, or another. */
+  limit: z.optional(ToldName),
 })
 export type ProtocolError = z.infer<typeof ProtocolError>
 

@@ -61,8 +61,8 @@ export const SABOTAGES = {
     { file: 'src/hub/activity-log.ts', from: /return this\.#have\n/, to: 'return this.#received\n' },
     {
       file: 'src/hub/activity-store.ts',
-      from: /(?<=this\.#dirty\.add\(activity\.agent_id\)\n)/,
-      to: 'this.#options.committed([activity.agent_id])\n',
+      from: /(?<=this\.#dirty\.set\(key, machineId\)\n)/,
+      to: 'this.#options.committed([key])\n',
     },
     constant('src/hub/activity-store.ts', 'GATHER_MS', '5000'),
   ],

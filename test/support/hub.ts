@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { CommandMemory } from '../../src/config/hub-memory.ts'
 import { startHub } from '../../src/hub/hub.ts'
+import type { MachineLimits } from '../../src/hub/quotas.ts'
 import type { Clock } from '../../src/platform/clock.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import type { EnrollRequest, Event, EventPage } from '../../src/protocol/index.ts'
@@ -10,41 +11,37 @@ import { type Cleanup, tempDir } from './temp.ts'
 
 const quiet = createLogger({ level: 'silent', stderr: 'none' })
 
+export interface TestHubOptions {
+  clock?: Clock
+  memory?: CommandMemory
+  limits?: Partial<MachineLimits>
+}
+
 /** A hub in this process, with what a test asks of it. */
 export class TestHub {
   readonly dir: string
-  readonly #clock: Clock | undefined
-  readonly #memory: CommandMemory | undefined
+  readonly #options: TestHubOptions
   readonly #daemons: LightDaemon[] = []
   #first: string | undefined
   readonly #keys = new Map<string, string>()
   #hub: Awaited<ReturnType<typeof startHub>> | undefined
 
-  private constructor(dir: string, clock: Clock | undefined, memory: CommandMemory | undefined) {
+  private constructor(dir: string, options: TestHubOptions) {
     this.dir = dir
-    this.#clock = clock
-    this.#memory = memory
+    this.#options = options
   }
 
-  static async open(t: Cleanup, { clock, memory }: { clock?: Clock; memory?: CommandMemory } = {}) {
+  static async open(t: Cleanup, options: TestHubOptions = {}) {
     let hub: TestHub | undefined
     // Hooks run in the order in which they were given: the folder goes when nobody writes to it any more.
     t.after(() => hub?.stop())
-    hub = new TestHub(tempDir(t), clock, memory)
+    hub = new TestHub(tempDir(t), options)
     await hub.start()
     return hub
   }
 
   async start() {
-    const [clock, memory] = [this.#clock, this.#memory]
-    this.#hub = await startHub({
-      dir: this.dir,
-      host: '127.0.0.1',
-      port: 0,
-      logger: quiet,
-      ...(clock && { clock }),
-      ...(memory && { memory }),
-    })
+    this.#hub = await startHub({ dir: this.dir, host: '127.0.0.1', port: 0, logger: quiet, ...this.#options })
   }
 
   async stop() {

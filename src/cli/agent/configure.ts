@@ -36,7 +36,7 @@ async function configure(given: string, { json, model, permissionMode, ...flags 
     })
   const client = await connectHub(flags)
   const { agentId, printOutcome } = await import('./outcome.ts')
-  const id = await agentId(client, given)
+  const id = await agentId(client, given, flags.machine)
   const changes = {
     ...(model !== undefined && { model }),
     ...(permissionMode !== undefined && { permission_mode: permissionMode }),

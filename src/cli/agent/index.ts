@@ -3,6 +3,7 @@ import { configureCommand } from './configure.ts'
 import { interruptCommand } from './interrupt.ts'
 import { listCommand } from './list.ts'
 import { logCommand } from './log.ts'
+import { moveCommand } from './move.ts'
 import { answerCommand, approveCommand, denyCommand } from './permission.ts'
 import { removeCommand } from './remove.ts'
 import { resumeCommand } from './resume.ts'
@@ -13,7 +14,8 @@ import { stopCommand } from './stop.ts'
 import { watchCommand } from './watch.ts'
 
 const HELP = `
-An agent's id may be cut short as long as it is the only one that begins so.
+An agent's id may be cut short as long as it is the only one that begins so. Where several machines have an agent of one
+id, --machine says whose is meant.
 
 Examples:
   $ fomular-daemon agent start --cwd ~/project --prompt "Fix the tests" --wait
@@ -40,8 +42,12 @@ export function agentCommand(): Command {
     configureCommand(),
     stopCommand(),
     resumeCommand(),
+    moveCommand(),
     removeCommand(),
-  ])
+  ]) {
     command.addCommand(each)
+    if (each.registeredArguments[0]?.name() === 'id')
+      each.option('--machine <machine>', 'whose agent it is, where several have one of this id')
+  }
   return command
 }

@@ -25,7 +25,7 @@ async function interrupt(
 ) {
   const client = await connectHub(flags)
   const { agentId, printOutcome } = await import('./outcome.ts')
-  const id = await agentId(client, given)
+  const id = await agentId(client, given, flags.machine)
   const outcome = await client.agentCommand(id, 'interrupt', { cancel_queued: cancelQueued }, 30)
   const done =
     outcome.result?.idle === true ? `${id} is idle: there is nothing to interrupt.` : `${id} is interrupted.`

@@ -28,7 +28,7 @@ async function log(given: string, { json, ...flags }: HubOptions) {
     import('../render/conversation.ts'),
     import('../render/agents.ts'),
   ])
-  const id = await agentId(client, given)
+  const id = await agentId(client, given, flags.machine)
   const colors = stdoutColors()
   const conversation = new Conversation(colors)
   for await (const event of history(client, id)) {

@@ -1,17 +1,24 @@
 import type { Outcome } from '../../protocol/index.ts'
 import { resolveId } from '../client/agent-id.ts'
 import type { HubClient } from '../client/hub-client.ts'
+import { resolveMachine } from '../client/machine-id.ts'
 import { clean } from '../render/clean.ts'
 import { note, print, printJson } from '../terminal.ts'
 
-/** The agent's full id for what the user gave. */
-export async function agentId(client: HubClient, given: string): Promise<string> {
-  const agents = await client.agents()
-  return resolveId(
-    given,
-    agents.map(({ agent_id }) => agent_id),
-    'agent',
-  )
+/** The agent's full id for what the user gave. @param machine whose it is, as the user calls it */
+export async function agentId(
+  client: HubClient,
+  given: string,
+  machine: string | undefined,
+): Promise<string> {
+  const [agents, only] = await Promise.all([
+    client.agents(),
+    machine === undefined ? undefined : resolveMachine(client, machine),
+  ])
+  const known = agents.filter(({ machine_id }) => !only || machine_id === only.machine_id)
+  const id = resolveId(given, [...new Set(known.map(({ agent_id }) => agent_id))], 'agent')
+  if (only) client.means(id, only.machine_id)
+  return id
 }
 
 /** Says what became of a command: done, or waiting for its machine. @param done may quote what an agent says */

@@ -110,6 +110,6 @@ async function requestOf(given: string, flags: Options) {
     import('./outcome.ts'),
     import('./answers.ts'),
   ])
-  const id = await agentId(client, given)
+  const id = await agentId(client, given, flags.machine)
   return { client, id, printOutcome, request: pickRequest(await client.agent(id), flags.request) }
 }

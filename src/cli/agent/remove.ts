@@ -26,7 +26,7 @@ export function removeCommand(): Command {
 async function remove(given: string, { json, force = false, ...flags }: HubOptions & { force?: boolean }) {
   const client = await connectHub(flags)
   const { agentId, printOutcome } = await import('./outcome.ts')
-  const id = await agentId(client, given)
+  const id = await agentId(client, given, flags.machine)
   const outcome = await client.agentCommand(id, 'remove', { force }, REMOVE_WAIT_S)
   printOutcome(outcome, `${id} is removed.`, json)
 }

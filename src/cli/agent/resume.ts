@@ -39,7 +39,7 @@ async function resume(given: string, { json, session, wait, ...flags }: Options)
     import('./outcome.ts'),
     import('../client/follow.ts'),
   ])
-  const id = await agentId(client, given)
+  const id = await agentId(client, given, flags.machine)
   const after = placeNow(await client.agent(id))
   const body = {
     ...(session !== undefined && { session_id: session }),

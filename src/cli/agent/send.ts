@@ -45,7 +45,7 @@ async function send(given: string, prompt: string | undefined, { json, wait, ...
     import('./outcome.ts'),
     import('../client/follow.ts'),
   ])
-  const id = await agentId(client, given)
+  const id = await agentId(client, given, flags.machine)
   const before = await client.agent(id)
   const outcome = await client.agentCommand(id, 'prompt', { content }, 30)
   if (!wait || json || outcome.state === 'pending') printOutcome(outcome, `${id} has it.`, json)

@@ -23,7 +23,7 @@ export function showCommand(): Command {
 async function show(given: string, { json, ...flags }: HubOptions) {
   const client = await connectHub(flags)
   const { agentId } = await import('./outcome.ts')
-  const known = await client.agent(await agentId(client, given))
+  const known = await client.agent(await agentId(client, given, flags.machine))
   const { wholeRequest } = await import('../client/whole-request.ts')
   const pending = known.pending.map((request) => wholeRequest(client, known.agent_id, request))
   const agent = { ...known, pending: await Promise.all(pending) }

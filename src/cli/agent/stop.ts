@@ -30,7 +30,7 @@ export function stopCommand(): Command {
 async function stop(given: string, { json, grace, ...flags }: HubOptions & { grace?: number }) {
   const client = await connectHub(flags)
   const { agentId, printOutcome } = await import('./outcome.ts')
-  const id = await agentId(client, given)
+  const id = await agentId(client, given, flags.machine)
   const body = grace === undefined ? {} : { grace_s: grace }
   const outcome = await client.agentCommand(id, 'stop', body, STOP_WAIT_S + 4 * (grace ?? 0))
   const { code, signal } = outcome.result ?? {}

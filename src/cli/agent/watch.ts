@@ -38,7 +38,7 @@ async function watch(given: string, { json, from, ...flags }: HubOptions & { fro
       import('../render/agents.ts'),
       import('../terminal.ts'),
     ])
-  const id = await agentId(client, given)
+  const id = await agentId(client, given, flags.machine)
   const agent = await client.agent(id)
   let place = from === 'start' ? undefined : from === 'now' ? placeNow(agent) : from
   const over = new AbortController()

@@ -51,6 +51,8 @@ export class HubClient {
   /** Where the hub listens, if it was found on this machine. */
   readonly listens: Listening | undefined
   readonly #key: string
+  /** The machines of agents of which it is known which are meant. */
+  readonly #machines = new Map<string, string>()
 
   constructor({ url, key, listens }: HubAddress) {
     this.url = url
@@ -84,8 +86,29 @@ export class HubClient {
     return (await this.#json('/api/agents', Agents)).agents
   }
 
-  agent(agentId: string): Promise<HubAgent> {
-    return this.#json(`/api/agents/${encodeURIComponent(agentId)}`, HubAgent)
+  /** What is asked of an agent from then on is meant for this one, though other machines may come to have one of its id. */
+  async agent(agentId: string): Promise<HubAgent> {
+    const agent = await this.#json(this.#agentPath(agentId), HubAgent)
+    this.#machines.set(agentId, agent.machine_id)
+    return agent
+  }
+
+  /** Says which machine's agent is meant by an id. */
+  means(agentId: string, machineId: string) {
+    this.#machines.set(agentId, machineId)
+  }
+
+  moveAgent(agentId: string, machine_id: string, { force }: { force: boolean }): Promise<HubAgent> {
+    const path = this.#agentPath(agentId, '/move', force ? { force: 'true' } : {})
+    return this.#json(path, HubAgent, { method: 'POST', body: { machine_id } }).catch((error) =>
+      this.#tooOld(error, 'moves of agents'),
+    )
+  }
+
+  #agentPath(agentId: string, rest = '', query: Record<string, string> = {}): string {
+    const machine_id = this.#machines.get(agentId)
+    const search = String(new URLSearchParams({ ...query, ...(machine_id !== undefined && { machine_id }) }))
+    return `/api/agents/${encodeURIComponent(agentId)}${rest}${search && `?${search}`}`
   }
 
   /** @param waitS seconds to wait for the outcome; a pending one is returned as such */
@@ -94,7 +117,7 @@ export class HubClient {
   }
 
   agentCommand(agentId: string, name: string, body: object, waitS: number): Promise<Outcome> {
-    return this.#command(`/api/agents/${encodeURIComponent(agentId)}/${name}`, body, waitS)
+    return this.#command(this.#agentPath(agentId, `/${name}`), body, waitS)
   }
 
   machineCommand(machineId: string, name: string, body: object, waitS: number): Promise<Outcome> {
@@ -145,14 +168,13 @@ export class HubClient {
 
   /** One page of an agent's history. */
   events(agentId: string, after?: string): Promise<EventPage> {
-    const query = after === undefined ? '' : `?after=${encodeURIComponent(after)}`
-    return this.#json(`/api/agents/${encodeURIComponent(agentId)}/events${query}`, EventPage)
+    return this.#json(this.#agentPath(agentId, '/events', after === undefined ? {} : { after }), EventPage)
   }
 
   /** An agent's server-sent events until the connection ends, for whatever reason. */
   async *stream(agentId: string, after: string | undefined, signal: AbortSignal): AsyncGenerator<SseMessage> {
     const response = await this.#send(
-      `/api/agents/${encodeURIComponent(agentId)}/stream`,
+      this.#agentPath(agentId, '/stream'),
       {},
       { accept: 'text/event-stream', ...(after !== undefined && { 'last-event-id': after }) },
       signal,
@@ -163,7 +185,7 @@ export class HubClient {
   }
 
   async #command(path: string, body: object, waitS: number): Promise<Outcome> {
-    const outcome = await this.#json(`${path}?wait=${waitS}`, Outcome, {
+    const outcome = await this.#json(`${path}${path.includes('?') ? '&' : '?'}wait=${waitS}`, Outcome, {
       method: 'POST',
       body: { command_id: randomUUID(), ...body },
       timeoutMs: waitS * 1000 + ANSWER_MS,

@@ -12,7 +12,7 @@ import { readInstalled } from '../../service/mark.ts'
 import { type Account, type ManagerName, serviceFiles } from '../../service/plan.ts'
 import { layoutOf } from '../../update/layout.ts'
 import { EXIT } from '../exit-codes.ts'
-import type { HubServeOptions } from '../hub.ts'
+import { type HubServeOptions, limitFlags } from '../hub.ts'
 import { accountOf, ownAccount, PLAIN_PATH, withRunner } from './account.ts'
 import { checkReadable } from './carry.ts'
 import { invocation, type Planned } from './plan.ts'
@@ -80,6 +80,7 @@ export async function makeHubPlan({ manager, name, user, path, flags }: HubPlanO
         '--data-dir',
         dir,
         ...(flags.insecure ? ['--insecure'] : []),
+        ...limitFlags(flags),
         ...(flags.verbose ? ['--verbose'] : []),
       ],
       account,

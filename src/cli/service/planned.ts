@@ -24,7 +24,7 @@ export async function planFor(
   { keyNeeded, taken }: { keyNeeded: boolean; taken?: TakenOver | undefined },
 ): Promise<Planned> {
   const { user, path, host, port, dataDir, tlsCert, tlsKey, insecure, verbose } = options
-  const { keepCommandsMb, keepCommandsDays } = options
+  const { keepCommandsMb, keepCommandsDays, machineAgents, machineHistory, machineInFlight } = options
   const flags = daemonFlags(options)
   const common = {
     manager,
@@ -32,7 +32,9 @@ export async function planFor(
     ...(user !== undefined && { user }),
     ...(path !== undefined && { path }),
   }
-  const ofHub = { host, dataDir, tlsCert, tlsKey, insecure, keepCommandsMb, keepCommandsDays }
+  const kept = { keepCommandsMb, keepCommandsDays }
+  const limits = { machineAgents, machineHistory, machineInFlight }
+  const ofHub = { host, dataDir, tlsCert, tlsKey, insecure, ...kept, ...limits }
   if (runs === 'hub') {
     refuse(flags, 'a hub')
     return makeHubPlan({ ...common, flags: { ...ofHub, port, verbose } })
@@ -63,6 +65,9 @@ export function daemonFlags(options: PlanFlags): DaemonFlags {
     insecure: _insecure,
     keepCommandsMb: _mebibytes,
     keepCommandsDays: _days,
+    machineAgents: _agents,
+    machineHistory: _history,
+    machineInFlight: _inFlight,
     verbose: _verbose,
     ...flags
   } = options

@@ -1,0 +1,98 @@
+import type { Context } from 'hono'
+import { visible } from '../platform/visible.ts'
+import type { HubMachine } from '../protocol/index.ts'
+import type { Agents } from './agents.ts'
+import type { Commands } from './commands.ts'
+import { Fault } from './fault.ts'
+import type { Machines } from './machines.ts'
+
+/** Names in an error, at most. */
+const LISTED = 10
+
+/** Machines are told apart by their ids, whatever they are called. */
+export const described = ({ machine_id, name, hostname }: HubMachine) =>
+  `${visible(name ?? hostname)} (${visible(machine_id)})`
+
+const listed = (names: string[]) => names.slice(0, LISTED).join(', ') + (names.length > LISTED ? ', …' : '')
+
+export const noAgent = (agentId: string) => new Fault(404, 'agent_not_found', `There is no agent ${agentId}.`)
+
+export interface LookupContext {
+  agents: Agents
+  machines: Machines
+  commands: Commands
+}
+
+/** Finds what requests name. */
+export class Lookup {
+  readonly #context: LookupContext
+
+  constructor(context: LookupContext) {
+    this.#context = context
+  }
+
+  /** @throws Fault */
+  machine(machineId: string): HubMachine {
+    const machine = this.#context.machines.get(machineId)
+    if (!machine) throw new Fault(404, 'machine_not_found', `There is no machine ${machineId}.`)
+    return machine
+  }
+
+  /** @throws Fault where it is not the only one */
+  onlyMachine(): string {
+    const all = this.#context.machines.all()
+    // One that is away for good should not be in the way of the only one that is there.
+    const connected = all.filter((machine) => machine.connected)
+    const [machine, other] = connected.length > 0 ? connected : all
+    if (!machine)
+      throw new Fault(409, 'no_machine', 'No machine has connected yet.', {
+        path: 'machine_id',
+        remedy: 'Start a daemon that connects to this hub.',
+      })
+    if (other)
+      throw new Fault(
+        409,
+        'machine_ambiguous',
+        `There are several machines: ${listed(all.map(described))}.`,
+        {
+          path: 'machine_id',
+          remedy: 'Name one (`--machine`).',
+        },
+      )
+    return machine.machine_id
+  }
+
+  /** The machines on which the hub has had an agent of this id started, or has it started now. */
+  ordered(agentId: string): string[] {
+    const { agents, commands } = this.#context
+    const owners = agents.owners(agentId).filter(({ ordered }) => ordered)
+    return [...new Set([...owners.map(({ machine_id }) => machine_id), ...commands.startingOn(agentId)])]
+  }
+
+  /**
+   * The machine whose agent a request is about: as `?machine_id=` says, else the only one that has an agent of this id. One
+   * that was started from here goes before others, of which only their machines tell.
+   * @throws Fault
+   */
+  machineOf(c: Context, agentId: string): string {
+    const { agents, machines } = this.#context
+    const ordered = this.ordered(agentId)
+    const told = agents.owners(agentId).map(({ machine_id }) => machine_id)
+    const named = c.req.query('machine_id')
+    if (named !== undefined) {
+      if (ordered.includes(named) || told.includes(named)) return named
+      throw noAgent(agentId)
+    }
+    const [machineId, ...others] = ordered.length > 0 ? ordered : told
+    if (machineId === undefined) throw noAgent(agentId)
+    if (others.length === 0) return machineId
+    const names = [machineId, ...others].map((id) => {
+      const machine = machines.get(id)
+      return machine ? described(machine) : visible(id)
+    })
+    throw new Fault(409, 'agent_ambiguous', `Several machines have an agent ${agentId}: ${listed(names)}.`, {
+      path: 'machine_id',
+      remedy: 'Name the machine (`?machine_id=`, `--machine`).',
+    })
+  }
+}

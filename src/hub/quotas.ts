@@ -1,0 +1,67 @@
+import type { Clock } from '../platform/clock.ts'
+import type { ActivityStore } from './activity-store.ts'
+import type { Agents } from './agents.ts'
+
+/** What one machine may use of a hub that others use, too. */
+export interface MachineLimits {
+  /** Agents, those that are gone included. */
+  agents: number
+  /** Its agents' histories, in bytes. */
+  history_bytes: number
+  /** Activity of it that waits for the disk, in characters. */
+  in_flight_bytes: number
+}
+
+export const MACHINE_LIMITS: MachineLimits = {
+  agents: 10_000,
+  history_bytes: 100 * 1024 ** 3,
+  in_flight_bytes: 64 * 1024 ** 2,
+}
+
+/** How old the sum of a machine's histories may be, in milliseconds: they are many. */
+const FRESH_MS = 1000
+
+export interface QuotasOptions {
+  limits: MachineLimits
+  agents: Agents
+  store: ActivityStore
+  clock: Clock
+}
+
+/** Keeps machines to their limits. */
+export class Quotas {
+  readonly #options: QuotasOptions
+  readonly #histories = new Map<string, { bytes: number; at: number }>()
+
+  constructor(options: QuotasOptions) {
+    this.#options = options
+  }
+
+  /** The limit that more activity of a machine would exceed. */
+  beyond(machineId: string): Exclude<keyof MachineLimits, 'agents'> | undefined {
+    const { limits, store } = this.#options
+    if (store.waitingOf(machineId) >= limits.in_flight_bytes) return 'in_flight_bytes'
+    return this.historyBytes(machineId) >= limits.history_bytes ? 'history_bytes' : undefined
+  }
+
+  limit(name: keyof MachineLimits): number {
+    return this.#options.limits[name]
+  }
+
+  /** The size of the histories of a machine's agents, as it was within the last second. */
+  historyBytes(machineId: string): number {
+    const { agents, store, clock } = this.#options
+    const now = clock.monotonic()
+    const known = this.#histories.get(machineId)
+    if (known && now - known.at < FRESH_MS) return known.bytes
+    let bytes = 0
+    for (const key of agents.keysOf(machineId)) bytes += store.log(key).size
+    this.#histories.set(machineId, { bytes, at: now })
+    return bytes
+  }
+
+  /** Histories were deleted, or belong to others. */
+  changed() {
+    this.#histories.clear()
+  }
+}

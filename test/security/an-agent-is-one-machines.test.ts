@@ -1,0 +1,269 @@
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { HubAgent, HubMachine, Outcome } from '../../src/protocol/index.ts'
+import { TestHub } from '../support/hub.ts'
+import { frameOf, statusOf } from '../support/light-daemon.ts'
+import { SseReader } from '../support/sse-reader.ts'
+import { until } from '../support/wait.ts'
+
+const [A, B, C] = ['machine-a', 'machine-b', 'machine-c'] as const
+
+const agentsOf = async (hub: TestHub) => (await hub.api<{ agents: HubAgent[] }>('GET', '/api/agents')).agents
+
+const fault = async (hub: TestHub, method: string, path: string, body?: unknown) => {
+  const answer = await hub.request(method, path, body)
+  const { error } = (await answer.json()) as { error?: { code: string; path?: string } }
+  return [answer.status, error?.code]
+}
+
+/** Has an agent started on a machine, by its order. */
+async function start(
+  hub: TestHub,
+  daemon: Awaited<ReturnType<TestHub['daemon']>>,
+  machine_id: string,
+  agent_id: string,
+) {
+  const started = hub.api<Outcome>('POST', '/api/agents', { machine_id, agent_id, spec: { cwd: '/' } })
+  const count = daemon.ofType('agent:start').length + 1
+  daemon.answer(await daemon.command('agent:start', count), { pid: 1 })
+  assert.equal((await started).state, 'succeeded')
+  daemon.send({ type: 'agent:status', ...statusOf(agent_id) })
+  await daemon.settled()
+}
+
+test('an agent stays its machine’s while that is away, with its history and what is said to it', async (t) => {
+  const hub = await TestHub.open(t)
+  const owner = await hub.daemon({ machine_id: A })
+  await start(hub, owner, A, 'pay')
+  owner.send(frameOf('pay', 0, 100))
+  await owner.acknowledged('pay', 100)
+  const before = await hub.events('pay')
+  await owner.close()
+
+  const thief = await hub.daemon({ machine_id: B, agents: [statusOf('pay', { title: 'poison', end: 200 })] })
+  thief.send({ type: 'agent:status', ...statusOf('pay', { revision: 999, title: 'poison' }) })
+  thief.send(frameOf('pay', 0, 200))
+  await thief.acknowledged('pay', 200)
+  thief.send({ type: 'agent:removed', agent_id: 'pay' })
+  await thief.settled()
+  const { machine_id, title } = await hub.api<HubAgent>('GET', '/api/agents/pay')
+  assert.deepEqual([machine_id, title], [A, undefined])
+  assert.deepEqual(await hub.events('pay'), before)
+  assert.equal(
+    (await hub.request('POST', '/api/agents/pay/prompt?wait=0', { content: 'secret' })).status,
+    202,
+  )
+  await thief.settled()
+  assert.deepEqual(thief.ofType('agent:prompt'), [])
+
+  const back = await hub.daemon({ machine_id: A, agents: [statusOf('pay', { end: 150 })] })
+  assert.equal(back.offsets.pay, 100)
+  await back.command('agent:prompt')
+  back.send(frameOf('pay', 100, 150))
+  await back.acknowledged('pay', 150)
+})
+
+test('two machines have an agent of one id each, and requests say which is meant', async (t) => {
+  const hub = await TestHub.open(t)
+  const [a, b] = [await hub.daemon({ machine_id: A }), await hub.daemon({ machine_id: B })]
+  await start(hub, a, A, 'twin')
+  await start(hub, b, B, 'twin')
+  a.send(frameOf('twin', 0, 10))
+  b.send(frameOf('twin', 0, 20))
+  await Promise.all([a.acknowledged('twin', 10), b.acknowledged('twin', 20)])
+  assert.deepEqual((await agentsOf(hub)).map(({ machine_id, offset }) => [machine_id, offset]).sort(), [
+    [A, 10],
+    [B, 20],
+  ])
+  for (const path of ['', '/events', '/stream'])
+    assert.deepEqual(await fault(hub, 'GET', `/api/agents/twin${path}`), [409, 'agent_ambiguous'], path)
+  for (const command of ['stop', 'remove', 'move'])
+    assert.deepEqual(
+      await fault(hub, 'POST', `/api/agents/twin/${command}`, { machine_id: B }),
+      [409, 'agent_ambiguous'],
+      command,
+    )
+  assert.deepEqual(await fault(hub, 'GET', `/api/agents/twin?machine_id=${C}`), [404, 'agent_not_found'])
+  assert.deepEqual(
+    await fault(hub, 'POST', '/api/agents', { machine_id: B, agent_id: 'twin', spec: { cwd: '/' } }),
+    [409, 'agent_exists'],
+  )
+
+  const ofB = `?machine_id=${B}`
+  assert.equal((await hub.api<HubAgent>('GET', `/api/agents/twin${ofB}`)).offset, 20)
+  const sse = await SseReader.open(`${hub.url}/api/agents/twin/stream${ofB}`, {
+    authorization: `Bearer ${hub.key('user')}`,
+  })
+  t.after(() => sse.close())
+  await until(() => sse.messages.filter(({ event }) => event === 'activity').length === 2, {
+    what: 'B’s events',
+  })
+  const stopping = hub.api<Outcome>('POST', `/api/agents/twin/stop${ofB}`, {})
+  b.answer(await b.command('agent:stop'))
+  assert.equal((await stopping).machine_id, B)
+  assert.deepEqual(a.ofType('agent:stop'), [])
+
+  await hub.restart()
+  assert.equal((await hub.api<HubAgent>('GET', `/api/agents/twin${ofB}`)).offset, 20)
+  assert.equal((await hub.api<HubAgent>('GET', `/api/agents/twin?machine_id=${A}`)).offset, 10)
+  await hub.api('DELETE', `/api/machines/${B}?force=true`)
+  assert.equal(
+    (await hub.api<HubAgent>('GET', '/api/agents/twin')).machine_id,
+    A,
+    'the only one that is left',
+  )
+  assert.equal((await hub.events('twin')).length, 1)
+})
+
+test('ids that a machine only claims are in nobody’s way', async (t) => {
+  const hub = await TestHub.open(t)
+  const squatter = await hub.daemon({ machine_id: B, agents: [statusOf('deploy')] })
+  squatter.send(frameOf('nightly', 0, 1))
+  await squatter.acknowledged('nightly', 1)
+  const a = await hub.daemon({ machine_id: A })
+  for (const id of ['deploy', 'nightly']) {
+    await start(hub, a, A, id)
+    assert.equal((await hub.api<HubAgent>('GET', `/api/agents/${id}`)).machine_id, A)
+  }
+  // One that is started is the one that is meant before its machine has told of it.
+  const pending = hub.api<Outcome>('POST', '/api/agents?wait=0', {
+    machine_id: A,
+    agent_id: 'early',
+    spec: { cwd: '/' },
+  })
+  await pending
+  squatter.send({ type: 'agent:status', ...statusOf('early') })
+  await squatter.settled()
+  const prompt = await hub.api<Outcome>('POST', '/api/agents/early/prompt?wait=0', { content: 'x' })
+  assert.equal(prompt.machine_id, A)
+  const { machines } = await hub.api<{ machines: HubMachine[] }>('GET', '/api/machines')
+  assert.equal(machines.find(({ machine_id }) => machine_id === B)?.agents, 3, 'they show')
+})
+
+test('an agent moves by an order, with its history', async (t) => {
+  const hub = await TestHub.open(t)
+  const a = await hub.daemon({ machine_id: A })
+  await start(hub, a, A, 'mover')
+  a.send(frameOf('mover', 0, 100))
+  await a.acknowledged('mover', 100)
+  const b = await hub.daemon({ machine_id: B, agents: [statusOf('mover', { begin: 50, end: 150 })] })
+  assert.deepEqual(await fault(hub, 'POST', '/api/agents/mover/move', { machine_id: B }), [
+    409,
+    'machine_connected',
+  ])
+  await a.close()
+  assert.deepEqual(await fault(hub, 'POST', '/api/agents/mover/move', { machine_id: 'x' }), [
+    404,
+    'machine_not_found',
+  ])
+  const moved = await hub.api<HubAgent>('POST', '/api/agents/mover/move', { machine_id: B })
+  assert.deepEqual([moved.machine_id, moved.offset], [B, 100])
+  // It is told how far its history is here.
+  assert.equal((await b.ended()).code, 1012)
+  const again = await hub.daemon({ machine_id: B, agents: [statusOf('mover', { begin: 50, end: 150 })] })
+  assert.equal(again.offsets.mover, 100)
+  again.send(frameOf('mover', 100, 150))
+  await again.acknowledged('mover', 150)
+  assert.equal((await hub.events('mover')).length, 15)
+  await hub.restart()
+  assert.equal((await hub.api<HubAgent>('GET', '/api/agents/mover')).machine_id, B)
+  // The machine it was on may come back with it: that is another one then.
+  await hub.daemon({ machine_id: A, agents: [statusOf('mover')] })
+  assert.equal((await hub.api<HubAgent>('GET', '/api/agents/mover')).machine_id, B)
+})
+
+test('histories from before stay where they are, and another machine’s are not in the way of an older hub', async (t) => {
+  const hub = await TestHub.open(t)
+  const a = await hub.daemon({ machine_id: A, agents: [statusOf('old')] })
+  a.send(frameOf('old', 0, 30))
+  await a.acknowledged('old', 30)
+  await hub.stop()
+  const path = join(hub.dir, 'agents/old/agent.json')
+  const { ordered: _, ...before } = JSON.parse(readFileSync(path, 'utf8'))
+  writeFileSync(path, JSON.stringify(before))
+  await hub.start()
+  const b = await hub.daemon({ machine_id: B, agents: [statusOf('old')] })
+  b.send(frameOf('old', 0, 10))
+  await b.acknowledged('old', 10)
+  const { machine_id, offset } = await hub.api<HubAgent>('GET', '/api/agents/old')
+  assert.deepEqual([machine_id, offset], [A, 30])
+  assert.deepEqual(readdirSync(join(hub.dir, 'agents')).sort(), ['old', `old@${B}`])
+  // A machine whose name is no name for a folder.
+  const odd = await hub.daemon({ machine_id: '../../x', agents: [statusOf('old')] })
+  odd.send(frameOf('old', 0, 10))
+  await odd.acknowledged('old', 10)
+  assert.equal(readdirSync(join(hub.dir, 'agents')).length, 3)
+  assert.ok(!existsSync(join(hub.dir, 'x')))
+})
+
+test('a machine has no more agents here than it may have, and the others are not affected', async (t) => {
+  const hub = await TestHub.open(t, { limits: { agents: 3 } })
+  const greedy = await hub.daemon({
+    machine_id: A,
+    agents: ['a', 'b', 'c', 'd', 'e'].map((id) => statusOf(id)),
+  })
+  assert.deepEqual(Object.keys(greedy.offsets), ['a', 'b', 'c'])
+  for (let n = 0; n < 50; n++) greedy.send(frameOf(`squat-${n}`, 0, 1))
+  await greedy.settled()
+  assert.deepEqual(
+    greedy.ofType('protocol:error').map(({ code, limit }) => [code, limit]),
+    [['unexpected', 'agents']],
+    'said once, and not as a fault that ends the link',
+  )
+  greedy.send(frameOf('a', 0, 10))
+  await greedy.acknowledged('a', 10)
+  const { machines } = await hub.api<{ machines: HubMachine[] }>('GET', '/api/machines')
+  assert.equal(machines[0]?.agents, 3)
+  const spec = { cwd: '/' }
+  assert.deepEqual(await fault(hub, 'POST', '/api/agents', { machine_id: A, spec }), [429, 'machine_agents'])
+  await start(hub, await hub.daemon({ machine_id: B }), B, 'fine')
+})
+
+test('a machine keeps no more history here than it may, until there is room again', async (t) => {
+  const hub = await TestHub.open(t, { limits: { history_bytes: 40_000 } })
+  const daemon = await hub.daemon({ machine_id: A, agents: [statusOf('talker'), statusOf('other')] })
+  daemon.send(frameOf('talker', 0, 10_000))
+  await daemon.acknowledged('talker', 10_000)
+  let to = 1000
+  await until(
+    async () => {
+      daemon.send(frameOf('other', to - 1000, to - 990))
+      to += 10
+      await daemon.settled()
+      return daemon.ofType('protocol:error').some(({ limit }) => limit === 'history_bytes')
+    },
+    { what: 'the limit' },
+  )
+  assert.deepEqual(await fault(hub, 'POST', '/api/agents', { machine_id: A, spec: { cwd: '/' } }), [
+    429,
+    'machine_history_bytes',
+  ])
+  const neighbour = await hub.daemon({ machine_id: B, agents: [statusOf('quiet')] })
+  neighbour.send(frameOf('quiet', 0, 10))
+  await neighbour.acknowledged('quiet', 10)
+  const removing = hub.api<Outcome>('POST', '/api/agents/talker/remove', { force: true })
+  daemon.answer(await daemon.command('agent:remove'))
+  await removing
+  const { from } = await daemon.received('agent:resend')
+  daemon.send(frameOf('other', Number(from), to - 1000))
+  await daemon.acknowledged('other', to - 1000)
+})
+
+test('a machine has no more on its way to the disk than it may', async (t) => {
+  const hub = await TestHub.open(t, { limits: { in_flight_bytes: 100 } })
+  const daemon = await hub.daemon({ machine_id: A, agents: [statusOf('fast')] })
+  for (let n = 0; n < 20; n++) daemon.send(frameOf('fast', n * 100, n * 100 + 100))
+  await until(
+    async () => {
+      const last = daemon.ofType('agent:resend').at(-1)
+      if (last) daemon.send(frameOf('fast', Number(last.from), 2000))
+      await daemon.settled()
+      return (await hub.api<HubAgent>('GET', '/api/agents/fast')).offset === 2000
+    },
+    { what: 'all of it' },
+  )
+  assert.ok(daemon.ofType('protocol:error').every(({ limit }) => limit === 'in_flight_bytes'))
+  assert.equal((await hub.events('fast')).length, 200)
+})
