@@ -21,6 +21,8 @@ const AgentRecord = z.object({
   status: z.optional(AgentStatus),
   /** Whether the hub has had it started; if not, only its machine says that there is one. Absent from older hubs. */
   ordered: z.optional(z.boolean()),
+  /** The machine that it was moved from: what that one says of the id from then on, it says of another agent. */
+  from: z.optional(z.string()),
 })
 type AgentRecord = z.infer<typeof AgentRecord> & {
   /** Name of its folder. */
@@ -50,8 +52,8 @@ export interface AgentsOptions {
   logger: Logger
   connected(machineId: string): boolean
   machineName(machineId: string): string | undefined
-  /** Whether this agent is being started from here. */
-  starting(ref: AgentRef): boolean
+  /** Whether this agent was, or is being, started from here. */
+  isOrdered(ref: AgentRef): boolean
   /** How many agents a machine may have here. */
   most: number
 }
@@ -172,6 +174,8 @@ export class Agents {
       this.forget(there)
     }
     this.#drop(record)
+    this.#options.feed.publish({ kind: 'agent_removed', key: record.key, ...ref })
+    record.from = record.machine_id
     record.machine_id = machine_id
     record.ordered = true
     this.#keep(record)
@@ -274,10 +278,20 @@ export class Agents {
     if (known) return known
     if (this.isFull(ref.machine_id)) return undefined
     const key = folderFor(ref, (name) => this.#records.has(name))
-    const record: AgentRecord = { version: 1, ...ref, gone: false, ordered: this.#options.starting(ref), key }
+    const record: AgentRecord = {
+      version: 1,
+      ...ref,
+      gone: false,
+      ordered: this.#options.isOrdered(ref) && !this.#hasMoved(ref),
+      key,
+    }
     this.#keep(record)
     this.#save(record)
     return record
+  }
+
+  #hasMoved({ machine_id, agent_id }: AgentRef): boolean {
+    return [...this.#machines.values()].some((agents) => agents.get(agent_id)?.from === machine_id)
   }
 
   #keep(record: AgentRecord) {

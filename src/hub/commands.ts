@@ -45,6 +45,8 @@ export class Commands {
   readonly #entries = new Map<string, Entry>()
   readonly #pending = new Set<Entry>()
   readonly #answered: AnsweredCommands
+  /** The newest start of each agent, as far as it is kept. */
+  readonly #starts = new Map<string, Entry>()
   readonly #log: CommandLog
   readonly #machines: Machines
   readonly #logger: Logger
@@ -65,7 +67,7 @@ export class Commands {
         const entry = this.#entries.get(line.outcome.command_id)
         if (entry) this.#settle(entry, line.outcome)
         else
-          this.#entries.set(line.outcome.command_id, {
+          this.#add({
             type: line.type as Command['type'],
             outcome: line.outcome,
             bytes: 0,
@@ -109,7 +111,7 @@ export class Commands {
       // If its machine was forgotten meanwhile, the command has already failed, and its outcome is remembered.
       if (this.#pending.has(entry)) {
         this.#release(entry)
-        this.#entries.delete(command.command_id)
+        this.#delete(entry)
       }
       throw new Fault(
         507,
@@ -189,6 +191,11 @@ export class Commands {
     entry.outcome = { ...entry.outcome, progress: { stage, ...(message && { message }) } }
   }
 
+  /** Whether this agent was ordered to be started, as far as that is kept. */
+  hasStarted(machineId: string, agentId: string): boolean {
+    return this.#starts.has(nameOf(machineId, agentId))
+  }
+
   /** The machines that are to start an agent of this id, and have not answered yet. */
   startingOn(agentId: string): string[] {
     return [...this.#pending]
@@ -232,10 +239,24 @@ export class Commands {
       bytes: Buffer.byteLength(JSON.stringify(command)),
       waiters: new Set(),
     }
-    this.#entries.set(command.command_id, entry)
+    this.#add(entry)
     this.#pending.add(entry)
     this.#pendingBytes += entry.bytes
     return entry
+  }
+
+  #add(entry: Entry) {
+    const { machine_id, agent_id, command_id } = entry.outcome
+    this.#entries.set(command_id, entry)
+    if (entry.type === 'agent:start' && agent_id !== undefined)
+      this.#starts.set(nameOf(machine_id, agent_id), entry)
+  }
+
+  #delete(entry: Entry) {
+    const { machine_id, agent_id = '', command_id } = entry.outcome
+    this.#entries.delete(command_id)
+    const name = nameOf(machine_id, agent_id)
+    if (this.#starts.get(name) === entry) this.#starts.delete(name)
   }
 
   #fail(entry: Entry, error: CommandError) {
@@ -268,7 +289,10 @@ export class Commands {
   }
 
   #trim() {
-    for (const id of this.#answered.forget()) this.#entries.delete(id)
+    for (const id of this.#answered.forget()) {
+      const entry = this.#entries.get(id)
+      if (entry) this.#delete(entry)
+    }
   }
 
   /** Outcomes come first, in the order of the answers: a hub that reads them forgets the same ones first. */
@@ -284,6 +308,9 @@ export class Commands {
     return lines
   }
 }
+
+/** No id of an agent has a blank. */
+const nameOf = (machineId: string, agentId: string) => `${agentId} ${machineId}`
 
 /** A command that no daemon can take would end its machine's link each time it is sent. @throws Fault */
 function refuseUnsendable(command: Command) {

@@ -195,7 +195,7 @@ function assemble({
     saver,
     logger,
     most: limits.agents,
-    starting: ({ machine_id, agent_id }) => commands.startingOn(agent_id).includes(machine_id),
+    isOrdered: ({ machine_id, agent_id }) => commands.hasStarted(machine_id, agent_id),
     connected: (machineId) => machines.link(machineId) !== undefined,
     machineName: (machineId) => machines.nameOf(machineId),
   })

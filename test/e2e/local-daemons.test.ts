@@ -90,7 +90,7 @@ test('on a machine with a service, the everyday commands speak of it', async (t)
   await t.test('one that was started by hand, elsewhere, is found by its user and by root', async () => {
     await daemon(['service', 'stop'])
     const key = '/home/alice/key'
-    await machine.out(['install', '-o', 'alice', '-m', '600', MACHINE_KEY, key])
+    await on.enroll('alice', key)
     const run = [
       'fomular-daemon',
       'run',
@@ -172,8 +172,7 @@ test('on a machine with a service, the everyday commands speak of it', async (t)
 
   await t.test('a unit that somebody wrote is known by what it runs, and of which user', async () => {
     await daemon(['service', 'uninstall'])
-    on.write('/home/bob/key', '')
-    await machine.out(['install', '-o', 'bob', '-m', '600', MACHINE_KEY, '/home/bob/key'])
+    await on.enroll('bob', '/home/bob/key')
     on.write(
       '/etc/systemd/system/agents.service',
       `[Service]\nUser=bob\nRestart=always\nExecStart=/usr/local/bin/fomular-daemon ${SERVER.join(' ')} \\\n  --key-file /home/bob/key\n`,

@@ -174,6 +174,27 @@ test('an agent moves by an order, with its history', async (t) => {
   assert.equal((await hub.api<HubAgent>('GET', '/api/agents/mover')).machine_id, B)
 })
 
+test('one whose agent was taken in the past has it again, beside what the other made of it', async (t) => {
+  const hub = await TestHub.open(t)
+  const a = await hub.daemon({ machine_id: A })
+  await start(hub, a, A, 'pay')
+  await a.close()
+  await hub.stop()
+  // As a hub from before left it.
+  const path = join(hub.dir, 'agents/pay/agent.json')
+  const { ordered: _, ...record } = JSON.parse(readFileSync(path, 'utf8'))
+  writeFileSync(path, JSON.stringify({ ...record, machine_id: B }))
+  await hub.start()
+  await hub.daemon({ machine_id: B, agents: [statusOf('pay')] })
+  const back = await hub.daemon({ machine_id: A, agents: [statusOf('pay', { end: 100 })] })
+  assert.equal(back.offsets.pay, 0)
+  back.send(frameOf('pay', 0, 100))
+  await back.acknowledged('pay', 100)
+  // Which of the two people mean is theirs to say.
+  assert.deepEqual(await fault(hub, 'GET', '/api/agents/pay'), [409, 'agent_ambiguous'])
+  assert.equal((await hub.api<HubAgent>('GET', `/api/agents/pay?machine_id=${A}`)).offset, 100)
+})
+
 test('histories from before stay where they are, and another machine’s are not in the way of an older hub', async (t) => {
   const hub = await TestHub.open(t)
   const a = await hub.daemon({ machine_id: A, agents: [statusOf('old')] })

@@ -34,6 +34,8 @@ export interface ServiceMachine {
   kill(signal: string, pid: number): Promise<unknown>
   /** Runs this program there. */
   daemon: typeof Booted.prototype.run
+  /** Enrolls another machine, whose key is in `file` then, which is the user's. */
+  enroll(user: string, file: string): Promise<unknown>
   status(): Promise<ServiceStatus>
   /** Waits until another process is the daemon, and is connected. */
   renewed(before?: ServiceStatus): Promise<ServiceStatus>
@@ -101,6 +103,11 @@ export async function serviceMachine(
     },
     kill: (signal, pid) => machine.out(['sh', '-c', `kill -s ${signal} ${pid}`]),
     daemon,
+    enroll: async (owner, file) => {
+      const { token } = await json<{ token: string }>(['machine', 'add'])
+      const words = `fomular-daemon enroll --server-url http://127.0.0.1:3001 --token-stdin --config ${file}.toml --key-file ${file}`
+      await machine.out(['sh', '-c', `echo ${token} | ${words}`], { user: owner })
+    },
     status,
     renewed: (before) =>
       until(
