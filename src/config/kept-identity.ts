@@ -24,7 +24,8 @@ export interface KeyInPlace {
   file: string
 }
 
-const fileBeside = (file: string) => `${file}.machine`
+/** Where it is said beside a key's file which machine has it. */
+export const besideKey = (file: string) => `${file}.machine`
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 
 /** What others can write to says nothing that could be believed. */
@@ -47,9 +48,9 @@ export function keepIdentity({ key, file }: KeyInPlace, machine_id: string, stat
   }
   try {
     if (!isOwn(dir)) return
-    const read = readJson(fileBeside(file), KeptIdentity)
+    const read = readJson(besideKey(file), KeptIdentity)
     if (read.ok && JSON.stringify(read.value) === JSON.stringify(record)) return
-    writeAtomic(fileBeside(file), JSON.stringify(record), { durable: true })
+    writeAtomic(besideKey(file), JSON.stringify(record), { durable: true })
   } catch {
     // A disk that is full or read-only: without it the machine is what its state folder says.
   }
@@ -64,7 +65,7 @@ export function keptIdentity({
   let read: ReturnType<typeof readJson<z.infer<typeof KeptIdentity>>>
   try {
     if (!isOwn(dir)) return undefined
-    read = readJson(fileBeside(file), KeptIdentity)
+    read = readJson(besideKey(file), KeptIdentity)
   } catch {
     return undefined
   }
@@ -75,4 +76,4 @@ export function keptIdentity({
 }
 
 /** The next daemon is what its state folder says, or a new machine. */
-export const forgetIdentity = (file: string) => rmSync(fileBeside(file), { force: true })
+export const forgetIdentity = (file: string) => rmSync(besideKey(file), { force: true })

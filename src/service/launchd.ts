@@ -5,7 +5,7 @@ import type { At, Manager, Status } from './manager.ts'
 import { markText, readInstalled } from './mark.ts'
 import { keyVariable, markOf, plainArgs, type ServicePlan, serviceFiles, variables } from './plan.ts'
 import { answerTo } from './run.ts'
-import { keySteps } from './steps.ts'
+import { keySteps, removeIdentity } from './steps.ts'
 import type { Service } from './units.ts'
 
 /** Launchd waits so long, in seconds, before it starts again what ended. */
@@ -42,6 +42,7 @@ export const launchd: Manager = {
       { ...launchctl('bootout', `${domain()}/${of.name}`), optional: '' },
       { do: 'remove', path: unit },
       { do: 'remove', path: key },
+      ...removeIdentity(key),
       { do: 'remove-folder', path: dir },
     ]
   },

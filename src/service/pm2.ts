@@ -18,7 +18,7 @@ import {
   variables,
 } from './plan.ts'
 import { answerTo, ask } from './run.ts'
-import { keySteps } from './steps.ts'
+import { keySteps, removeIdentity } from './steps.ts'
 import { isOurs } from './troubles.ts'
 import { flagIn, runsOf, type Service } from './units.ts'
 
@@ -86,6 +86,7 @@ export const pm2: Manager = {
         : []),
       { do: 'remove', path: unit },
       { do: 'remove', path: key },
+      ...removeIdentity(key),
       { do: 'remove-folder', path: dir },
     ]
   },

@@ -1,5 +1,6 @@
 import { chownSync, lstatSync, mkdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { besideKey } from '../config/kept-identity.ts'
 import { systemCode, UserError } from '../platform/errors.ts'
 import { writeAtomic } from '../platform/files.ts'
 import { run } from './run.ts'
@@ -46,6 +47,12 @@ export interface Outcome {
   text: string
   /** What somebody should do. */
   warning?: string
+}
+
+/** A daemon that could write there has said beside its key who it is. */
+export function removeIdentity(key: string): Step[] {
+  const path = besideKey(key)
+  return exists(path) ? [{ do: 'remove', path }] : []
 }
 
 /** Does one step; one that is done already is none. @throws UserError */

@@ -7,7 +7,7 @@ import type { At, Manager, Status } from './manager.ts'
 import { type Installed, readInstalled } from './mark.ts'
 import { PACKAGED_UNITS, type ServicePlan, serviceFiles } from './plan.ts'
 import { ask } from './run.ts'
-import { keySteps, type Step } from './steps.ts'
+import { keySteps, removeIdentity, type Step } from './steps.ts'
 import { unitText } from './unit.ts'
 
 /** Else the user's systemd, and all that it runs, ends with the user's last login. */
@@ -84,6 +84,7 @@ export function systemd(scope: Scope): Manager {
         ...(existsSync(unit) ? [systemctl('disable', '--now', '--quiet', of.name)] : []),
         { do: 'remove', path: unit },
         { do: 'remove', path: key },
+        ...removeIdentity(key),
         { do: 'remove-folder', path: dir },
         systemctl('daemon-reload'),
         // Systemd may have nothing to forget.
