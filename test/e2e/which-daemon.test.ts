@@ -1,9 +1,10 @@
 // Needs: tmux
 import assert from 'node:assert/strict'
-import { existsSync, renameSync } from 'node:fs'
+import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { execa } from 'execa'
+import { enroll } from '../support/enroll.ts'
 import { fakeAgent, fakeStage } from '../support/fake-agent.ts'
 import { RUN, Stage } from '../support/stage.ts'
 import { Terminal } from '../support/terminal.ts'
@@ -23,7 +24,11 @@ test('of several daemons, the one is meant that somebody chooses on the terminal
   const stage = await fakeStage(t)
   await stage.hub()
   const states = ['one', 'two'].map((name) => join(stage.dir, name))
-  for (const dir of states) stage.run([...stage.daemonArgs(), '--state-dir', dir])
+  for (const dir of states) {
+    const key = await enroll({ url: stage.hubUrl, userKey: stage.userKey() })
+    writeFileSync(`${dir}.key`, key, { mode: 0o600 })
+    stage.run([...stage.daemonArgs(), '--state-dir', dir, '--key-file', `${dir}.key`])
+  }
   await until(() => states.every((dir) => existsSync(join(dir, 'daemon.sock'))), { what: 'two daemons' })
 
   const terminal = await Terminal.open(t, stage, { FOMULAR_STATE_DIR: '' })
