@@ -371,7 +371,7 @@ export class Agent {
       () => reduce(this.#snapshot, event, this.run.initialize_id, this.#now()),
       () => this.#settle(event),
       () => this.#context.observed(event),
-      () => this.#refuseAtLimit(),
+      () => this.#refuse(REQUESTS_KEPT),
     ])
     this.#snapshot.offset = line.end
     this.#unsaved ??= 'grown'
@@ -381,15 +381,11 @@ export class Agent {
     )
   }
 
-  /** No more of the requests that nobody can answer are kept. */
-  #refuseAtLimit() {
-    if (this.#snapshot.unknown_requests?.length === REQUESTS_KEPT) this.#refuse()
-  }
-
-  #refuse() {
-    // An earlier run has nobody who waits.
-    if (this.#snapshot.unknown_requests && this.#snapshot.run === this.run.run)
-      refuseUnknown(this.#snapshot, this)
+  /** Refuses what the runtime asked for and nobody can answer. @param least requests from which it is worth it */
+  #refuse(least = 1) {
+    const { unknown_requests: requests, run } = this.#snapshot
+    // Nobody waits in an earlier run.
+    if (requests && requests.length >= least && run === this.run.run) refuseUnknown(this.#snapshot, this)
   }
 
   /** Adopts the session of a resumed run once the run is ready. A run that fails leaves the agent's session as it was. */

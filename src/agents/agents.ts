@@ -26,7 +26,8 @@ import { isCurrent, makeCurrent } from './told.ts'
 import { Unseen } from './unseen.ts'
 import { Watching } from './watching.ts'
 
-export interface AgentsOptions extends Omit<AgentContext, 'changed' | 'unreadable' | 'failed' | 'toldCounts'> {
+export interface AgentsOptions
+  extends Omit<AgentContext, 'changed' | 'unreadable' | 'failed' | 'toldCounts'> {
   /** Folder of the agents' folders. */
   dir: string
   runtimes: Record<string, Runtime>

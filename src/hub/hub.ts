@@ -167,7 +167,10 @@ function assemble({
   logger,
   memory,
   limits,
-}: Required<Pick<HubOptions, 'dir' | 'clock' | 'logger' | 'memory'>> & { keys: Keys; limits: MachineLimits }) {
+}: Required<Pick<HubOptions, 'dir' | 'clock' | 'logger' | 'memory'>> & {
+  keys: Keys
+  limits: MachineLimits
+}) {
   const feed = new Feed()
   const saver = new Saver(clock, logger)
   const agentsDir = join(dir, 'agents')

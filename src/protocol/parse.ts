@@ -108,8 +108,10 @@ function isOfCommand(schema: z.ZodMiniType | undefined): boolean {
   return !shape || 'command_id' in shape
 }
 
-/** Kinds of events that are shortened, or have values that only newer daemons know. */
-const CHANGING: ReadonlySet<string> = new Set(Event.options.filter(mayChange).map((event) => event.shape.kind.def.values[0]))
+/** Kinds of events that are shortened, or may have values that only newer daemons know. */
+const CHANGING = new Set<unknown>(
+  Event._zod.def.options.filter(mayChange).flatMap(({ _zod }) => [...(_zod.propValues?.kind ?? [])]),
+)
 
 /** Reads those of the events that fit which are not what they were once they are read. */
 function readInPlace(events: unknown[]) {

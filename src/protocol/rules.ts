@@ -127,8 +127,33 @@ function compile(schema: z.core.$ZodType): Rule {
       return only(KIND.array, { items: most, rest: ruleOf(def.element) })
     case 'union':
       return def.options.map(ruleOf).reduce(either)
+    case 'pipe':
+      return ruleOf(def.in)
     default:
       return objects.has(schema) ? only(KIND.object) : FREE
+  }
+}
+
+/** Reports whether a value that fits the schema may be another once it has been read. */
+export function mayChange(schema: z.core.$ZodType): boolean {
+  const { def } = (schema as z.core.$ZodTypes)._zod
+  if (shortened.has(schema)) return true
+  switch (def.type) {
+    case 'pipe':
+    case 'default':
+      return true
+    case 'optional':
+      return mayChange(def.innerType)
+    case 'object':
+      return Object.values(def.shape).some(mayChange)
+    case 'record':
+      return mayChange(def.valueType)
+    case 'array':
+      return mayChange(def.element)
+    case 'union':
+      return def.options.some(mayChange)
+    default:
+      return false
   }
 }
 
