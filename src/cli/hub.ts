@@ -1,9 +1,10 @@
 import { Command } from 'commander'
+import { HUB_SETTINGS, type HubLimitFlags, hubLimits } from '../config/hub-limits.ts'
 import { keptSignal } from '../platform/early-signal.ts'
 import { UserError } from '../platform/errors.ts'
 import { EXIT } from './exit-codes.ts'
 import { keyCommand } from './hub/key.ts'
-import { count, port } from './options.ts'
+import { port } from './options.ts'
 import { note, print, serveWithoutReader } from './terminal.ts'
 
 const HELP = `
@@ -16,23 +17,18 @@ Examples:
   $ fomular-daemon machine add --address https://that-host:3001     for another machine`
 
 /** What a hub is started with. */
-export interface HubServeOptions {
+export interface HubServeOptions extends HubLimitFlags {
   host?: string
   port?: number
   dataDir?: string
   tlsCert?: string
   tlsKey?: string
   insecure?: boolean
-  keepCommandsMb?: string
-  keepCommandsDays?: string
-  machineAgents?: number
-  machineHistory?: number
-  machineInFlight?: number
   verbose?: boolean
 }
 
 /** Flags of a hub that is started. */
-export const withHubServeFlags = (command: Command): Command =>
+export function withHubServeFlags(command: Command): Command {
   command
     .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
     .option('--port <port>', 'port to listen on (default: FOMULAR_HUB_PORT, else 3001)', port)
@@ -40,29 +36,10 @@ export const withHubServeFlags = (command: Command): Command =>
     .option('--tls-cert <file>', 'certificate chain, PEM')
     .option('--tls-key <file>', "the certificate's private key, PEM")
     .option('--insecure', 'allow an address beyond this machine without TLS')
-    .option(
-      '--keep-commands-mb <MiB>',
-      'MiB of outcomes of answered commands that it remembers (default: FOMULAR_HUB_KEEP_COMMANDS_MB, else 16)',
-    )
-    .option(
-      '--keep-commands-days <days>',
-      'days for which it remembers them (default: FOMULAR_HUB_KEEP_COMMANDS_DAYS, else 30)',
-    )
-    .option(
-      '--machine-agents <count>',
-      'most agents that are kept of one machine, those that are gone included (default: 10000)',
-      count,
-    )
-    .option(
-      '--machine-history <MiB>',
-      "most MiB of one machine's histories; more is not taken from it (default: 102400)",
-      count,
-    )
-    .option(
-      '--machine-in-flight <MiB>',
-      "most MiB of one machine's activity that may wait for the disk (default: 64)",
-      count,
-    )
+  for (const { flag, help, variable, fallback } of Object.values(HUB_SETTINGS))
+    command.option(flag, `${help} (default: ${variable}, else ${fallback})`)
+  return command
+}
 
 export function hubCommand(): Command {
   return withHubServeFlags(
@@ -87,21 +64,14 @@ async function hub(options: HubServeOptions) {
     process.exitCode = code
     return
   }
-  const [
-    { startHub },
-    { hubPort },
-    { commandMemory },
-    { stateDir, statePaths },
-    { createLogger },
-    { resolve },
-  ] = await Promise.all([
-    import('../hub/hub.ts'),
-    import('../config/hub.ts'),
-    import('../config/hub-memory.ts'),
-    import('../config/paths.ts'),
-    import('../platform/log.ts'),
-    import('node:path'),
-  ])
+  const [{ startHub }, { hubPort }, { stateDir, statePaths }, { createLogger }, { resolve }] =
+    await Promise.all([
+      import('../hub/hub.ts'),
+      import('../config/hub.ts'),
+      import('../config/paths.ts'),
+      import('../platform/log.ts'),
+      import('node:path'),
+    ])
   serveWithoutReader()
   // A second signal ends it at once. Nothing is lost: what machines have not heard back about, they send again.
   let end: (reason?: UserError) => void
@@ -117,8 +87,7 @@ async function hub(options: HubServeOptions) {
     port: given ?? hubPort(process.env),
     ...(tlsCert !== undefined && tlsKey !== undefined && { tls: { cert: tlsCert, key: tlsKey } }),
     ...(insecure && { insecure }),
-    memory: commandMemory(options, process.env),
-    limits: limitsOf(options),
+    limits: hubLimits(options, process.env),
     logger,
     lost: (reason) => end(reason),
   })
@@ -141,22 +110,4 @@ async function hub(options: HubServeOptions) {
   note('stopping')
   await running.close()
   if (lost) throw lost
-}
-
-/** What says the same to a hub that is started anew. */
-export const limitFlags = ({ machineAgents, machineHistory, machineInFlight }: HubServeOptions): string[] =>
-  Object.entries({
-    '--machine-agents': machineAgents,
-    '--machine-history': machineHistory,
-    '--machine-in-flight': machineInFlight,
-  }).flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)]))
-
-const MIB = 1024 * 1024
-
-function limitsOf({ machineAgents, machineHistory, machineInFlight }: HubServeOptions) {
-  return {
-    ...(machineAgents !== undefined && { agents: machineAgents }),
-    ...(machineHistory !== undefined && { history_bytes: machineHistory * MIB }),
-    ...(machineInFlight !== undefined && { in_flight_bytes: machineInFlight * MIB }),
-  }
 }

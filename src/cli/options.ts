@@ -51,13 +51,6 @@ export function numeric(value: string): number {
   return number
 }
 
-export function count(value: string): number {
-  const number = numeric(value)
-  if (!Number.isSafeInteger(number) || number < 1)
-    throw new InvalidArgumentError('It must be a whole number from 1 on.')
-  return number
-}
-
 export function port(value: string): number {
   const number = numeric(value)
   if (!Number.isInteger(number) || number < 0 || number > 65_535)

@@ -1,4 +1,4 @@
-import type { CommandMemory } from '../config/hub-memory.ts'
+import type { CommandMemory } from '../config/hub-limits.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import {

@@ -12,7 +12,7 @@ import type * as z from 'zod/mini'
 import { ON_TRIAL } from '../config/environment.ts'
 import { HUB_UPGRADES } from '../config/format.ts'
 import { type HubRecord, hubFiles } from '../config/hub.ts'
-import { COMMAND_MEMORY, type CommandMemory } from '../config/hub-memory.ts'
+import { HUB_LIMITS, type HubLimits } from '../config/hub-limits.ts'
 import { isLoopback } from '../config/server-url.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
 import { reasonOf, shortageIn, systemCode, UserError } from '../platform/errors.ts'
@@ -32,7 +32,7 @@ import { watchFolder } from './ground.ts'
 import { Keys } from './keys.ts'
 import { Machines } from './machines.ts'
 import { type MachineKey, Peer } from './peer.ts'
-import { MACHINE_LIMITS, type MachineLimits, Quotas } from './quotas.ts'
+import { Quotas } from './quotas.ts'
 import { Saver } from './saver.ts'
 import { Switchboard } from './switchboard.ts'
 
@@ -46,11 +46,9 @@ export interface HubOptions {
   tls?: { cert: string; key: string } | undefined
   /** Allow to listen beyond this machine without TLS. */
   insecure?: boolean
-  /** How much it remembers of commands that were answered. Default: `COMMAND_MEMORY`. */
-  memory?: CommandMemory
+  /** How much it keeps, and what each machine may use of it. Default: `HUB_LIMITS`. */
+  limits?: HubLimits
   logger: Logger
-  /** What each machine may use of it. */
-  limits?: Partial<MachineLimits>
   clock?: Clock
   /** Its folder is not there any more: nothing is left to do but to close it. Called once. */
   lost?: (reason: UserError) => void
@@ -79,7 +77,7 @@ const SWEEP_MS = 20
 
 /** Starts the control server. @throws UserError */
 export async function startHub(options: HubOptions): Promise<Hub> {
-  const { dir, host, port, tls, insecure, memory = COMMAND_MEMORY } = options
+  const { dir, host, port, tls, insecure, limits = HUB_LIMITS } = options
   const { logger, clock = systemClock, lost } = options
   const loopback = isLoopback(host)
   if (!loopback && !tls && !insecure)
@@ -97,8 +95,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     if (process.env[ON_TRIAL] !== '1') upgradeFolder(dir, HUB_UPGRADES)
     const files = hubFiles(dir)
     const keys = new Keys(dir, () => new Date(clock.now()).toISOString(), logger)
-    const limits = { ...MACHINE_LIMITS, ...options.limits }
-    const parts = assemble({ dir, keys, clock, logger, memory, limits })
+    const parts = assemble({ dir, keys, clock, logger, limits })
     keys.settle(parts.machines.ids())
     const { switchboard, store, commands, saver } = parts
     const enrolments = new Enrolments({
@@ -165,12 +162,8 @@ function assemble({
   keys,
   clock,
   logger,
-  memory,
   limits,
-}: Required<Pick<HubOptions, 'dir' | 'clock' | 'logger' | 'memory'>> & {
-  keys: Keys
-  limits: MachineLimits
-}) {
+}: Required<Pick<HubOptions, 'dir' | 'clock' | 'logger' | 'limits'>> & { keys: Keys }) {
   const feed = new Feed()
   const saver = new Saver(clock, logger)
   const agentsDir = join(dir, 'agents')
@@ -197,7 +190,7 @@ function assemble({
     feed,
     saver,
     logger,
-    most: limits.agents,
+    most: limits.machine.agents,
     isOrdered: ({ machine_id, agent_id }) => commands.hasStarted(machine_id, agent_id),
     connected: (machineId) => machines.link(machineId) !== undefined,
     machineName: (machineId) => machines.nameOf(machineId),
@@ -207,14 +200,14 @@ function assemble({
     machines,
     logger,
     clock,
-    memory,
+    memory: limits.memory,
     succeeded({ machine_id, agent_id }, type) {
       if (agent_id === undefined) return
       if (type === 'agent:start') agents.started({ machine_id, agent_id })
       if (type === 'agent:remove') agents.forget({ machine_id, agent_id })
     },
   })
-  const quotas = new Quotas({ limits, agents, store, clock })
+  const quotas = new Quotas({ limits: limits.machine, agents, store, clock })
   const switchboard: Switchboard = new Switchboard({
     keys,
     machines,

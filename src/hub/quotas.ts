@@ -1,22 +1,7 @@
+import type { MachineLimits } from '../config/hub-limits.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { ActivityStore } from './activity-store.ts'
 import type { Agents } from './agents.ts'
-
-/** What one machine may use of a hub that others use, too. */
-export interface MachineLimits {
-  /** Agents, those that are gone included. */
-  agents: number
-  /** Its agents' histories, in bytes. */
-  history_bytes: number
-  /** Activity of it that waits for the disk, in characters. */
-  in_flight_bytes: number
-}
-
-export const MACHINE_LIMITS: MachineLimits = {
-  agents: 10_000,
-  history_bytes: 100 * 1024 ** 3,
-  in_flight_bytes: 64 * 1024 ** 2,
-}
 
 /** How old the sum of a machine's histories may be, in milliseconds: they are many. */
 const FRESH_MS = 1000

@@ -1,3 +1,4 @@
+import type { MachineLimits } from '../config/hub-limits.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Activity, FromDaemon, Hello } from '../protocol/index.ts'
@@ -7,7 +8,7 @@ import type { Commands } from './commands.ts'
 import type { Keys } from './keys.ts'
 import type { Machines } from './machines.ts'
 import { isResult, type Peer } from './peer.ts'
-import type { MachineLimits, Quotas } from './quotas.ts'
+import type { Quotas } from './quotas.ts'
 
 /** The standard close code of a server that is to be connected to again. */
 const RESTART = 1012

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
-import type { CommandMemory } from '../../src/config/hub-memory.ts'
+import { type CommandMemory, HUB_LIMITS, type MachineLimits } from '../../src/config/hub-limits.ts'
 import { startHub } from '../../src/hub/hub.ts'
-import type { MachineLimits } from '../../src/hub/quotas.ts'
 import type { Clock } from '../../src/platform/clock.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import type { EnrollRequest, Event, EventPage } from '../../src/protocol/index.ts'
@@ -41,7 +40,15 @@ export class TestHub {
   }
 
   async start() {
-    this.#hub = await startHub({ dir: this.dir, host: '127.0.0.1', port: 0, logger: quiet, ...this.#options })
+    const { clock, memory, limits } = this.#options
+    this.#hub = await startHub({
+      dir: this.dir,
+      host: '127.0.0.1',
+      port: 0,
+      logger: quiet,
+      ...(clock && { clock }),
+      limits: { memory: memory ?? HUB_LIMITS.memory, machine: { ...HUB_LIMITS.machine, ...limits } },
+    })
   }
 
   async stop() {

@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { homeOf } from '../../config/home.ts'
 import { hubPort } from '../../config/hub.ts'
-import { memoryVariables } from '../../config/hub-memory.ts'
+import { limitVariables } from '../../config/hub-limits.ts'
 import { stateDir, statePaths } from '../../config/paths.ts'
 import { isLoopback } from '../../config/server-url.ts'
 import { systemCode, UserError } from '../../platform/errors.ts'
@@ -12,7 +12,7 @@ import { readInstalled } from '../../service/mark.ts'
 import { type Account, type ManagerName, serviceFiles } from '../../service/plan.ts'
 import { layoutOf } from '../../update/layout.ts'
 import { EXIT } from '../exit-codes.ts'
-import { type HubServeOptions, limitFlags } from '../hub.ts'
+import type { HubServeOptions } from '../hub.ts'
 import { accountOf, ownAccount, PLAIN_PATH, withRunner } from './account.ts'
 import { checkReadable } from './carry.ts'
 import { invocation, type Planned } from './plan.ts'
@@ -80,13 +80,12 @@ export async function makeHubPlan({ manager, name, user, path, flags }: HubPlanO
         '--data-dir',
         dir,
         ...(flags.insecure ? ['--insecure'] : []),
-        ...limitFlags(flags),
         ...(flags.verbose ? ['--verbose'] : []),
       ],
       account,
       path: withRunner(path ?? PLAIN_PATH, runner),
       ownKey: false,
-      environment: memoryVariables(flags, process.env),
+      environment: limitVariables(flags, process.env),
       stateDir: dir,
       usualStateDir: dir === usual,
       installation: layoutOf(realpathSync(program), EXECUTABLE).root,

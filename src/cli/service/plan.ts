@@ -2,7 +2,7 @@ import { existsSync, realpathSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { type DaemonConfig, type DaemonFlags, loadDaemonConfig } from '../../config/config.ts'
 import { homeOf } from '../../config/home.ts'
-import { memoryVariables } from '../../config/hub-memory.ts'
+import { limitVariables } from '../../config/hub-limits.ts'
 import { concealKey, keySources, missingKey, readKey } from '../../config/key.ts'
 import { stateDir } from '../../config/paths.ts'
 import { expanded } from '../../config/placeholder.ts'
@@ -213,7 +213,7 @@ function captured(
   env: NodeJS.ProcessEnv,
   runs: Runs,
 ): { environment: Record<string, string>; warnings: string[] } {
-  const environment = runs === 'up' ? memoryVariables({}, env) : {}
+  const environment = runs === 'up' ? limitVariables({}, env) : {}
   const warnings: string[] = []
   for (const [name, value] of Object.entries(env)) {
     if (!value || !CAPTURED.some((pattern) => pattern.test(name))) continue

@@ -1,5 +1,6 @@
 import type { DaemonFlags } from '../../config/config.ts'
 import { hubPort } from '../../config/hub.ts'
+import { HUB_SETTINGS, limitFlagsOf } from '../../config/hub-limits.ts'
 import { UserError } from '../../platform/errors.ts'
 import type { ManagerName, Runs } from '../../service/plan.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -24,7 +25,6 @@ export async function planFor(
   { keyNeeded, taken }: { keyNeeded: boolean; taken?: TakenOver | undefined },
 ): Promise<Planned> {
   const { user, path, host, port, dataDir, tlsCert, tlsKey, insecure, verbose } = options
-  const { keepCommandsMb, keepCommandsDays, machineAgents, machineHistory, machineInFlight } = options
   const flags = daemonFlags(options)
   const common = {
     manager,
@@ -32,9 +32,7 @@ export async function planFor(
     ...(user !== undefined && { user }),
     ...(path !== undefined && { path }),
   }
-  const kept = { keepCommandsMb, keepCommandsDays }
-  const limits = { machineAgents, machineHistory, machineInFlight }
-  const ofHub = { host, dataDir, tlsCert, tlsKey, insecure, ...kept, ...limits }
+  const ofHub = { host, dataDir, tlsCert, tlsKey, insecure, ...limitFlagsOf(options) }
   if (runs === 'hub') {
     refuse(flags, 'a hub')
     return makeHubPlan({ ...common, flags: { ...ofHub, port, verbose } })
@@ -52,27 +50,15 @@ export async function planFor(
   })
 }
 
-/** What is left for the daemon. */
-export function daemonFlags(options: PlanFlags): DaemonFlags {
-  const {
-    user: _user,
-    path: _path,
-    host: _host,
-    port: _port,
-    dataDir: _dir,
-    tlsCert: _cert,
-    tlsKey: _tlsKey,
-    insecure: _insecure,
-    keepCommandsMb: _mebibytes,
-    keepCommandsDays: _days,
-    machineAgents: _agents,
-    machineHistory: _history,
-    machineInFlight: _inFlight,
-    verbose: _verbose,
-    ...flags
-  } = options
-  return flags as DaemonFlags
-}
+/** Flags of what is not the daemon: its service, and a hub. */
+const OTHERS = new Set<string>([
+  ...['user', 'path', 'host', 'port', 'dataDir', 'tlsCert', 'tlsKey', 'insecure', 'verbose'],
+  ...Object.keys(HUB_SETTINGS),
+])
+
+/** Returns the flags that are left for the daemon. */
+export const daemonFlags = (options: PlanFlags): DaemonFlags =>
+  Object.fromEntries(Object.entries(options).filter(([name]) => !OTHERS.has(name))) as DaemonFlags
 
 /** Flags of the one would be lost in the other. */
 function refuse(flags: Record<string, unknown>, what: string) {

@@ -1,7 +1,7 @@
 import { type DaemonFlags, loadDaemonConfig } from '../../config/config.ts'
 import { STATE_UPGRADES } from '../../config/format.ts'
 import { hubPort } from '../../config/hub.ts'
-import { commandMemory } from '../../config/hub-memory.ts'
+import { hubLimits } from '../../config/hub-limits.ts'
 import { concealKey } from '../../config/key.ts'
 import { type StatePaths, stateDir, statePaths } from '../../config/paths.ts'
 import { captureInvocation } from '../../daemon/relaunch.ts'
@@ -92,7 +92,7 @@ async function startOwnHub(
     dir: paths.hub,
     host: '127.0.0.1',
     port: port ?? hubPort(process.env),
-    memory: commandMemory({}, process.env),
+    limits: hubLimits({}, process.env),
     logger,
     lost,
   })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { COMMAND_MEMORY, type CommandMemory } from '../../../src/config/hub-memory.ts'
+import { type CommandMemory, HUB_LIMITS } from '../../../src/config/hub-limits.ts'
 import { Commands } from '../../../src/hub/commands.ts'
 import type { Machines } from '../../../src/hub/machines.ts'
 import { createLogger } from '../../../src/platform/log.ts'
@@ -19,7 +19,7 @@ function commandsIn(path: string, memory: Partial<CommandMemory> = {}, clock = n
     machines: { link: () => undefined } as unknown as Machines,
     logger,
     clock,
-    memory: { ...COMMAND_MEMORY, ...memory },
+    memory: { ...HUB_LIMITS.memory, ...memory },
     succeeded() {},
   })
   return {
