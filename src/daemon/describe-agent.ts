@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import type { Agent } from '../agents/agent.ts'
 import { UserError } from '../platform/errors.ts'
-import { AgentId, type AgentSpec } from '../protocol/index.ts'
+import { AgentId, AgentSpec, withoutSecrets } from '../protocol/index.ts'
 
 const Asked = z.object({ agent_id: AgentId })
 
@@ -16,19 +16,18 @@ export function describeAgent(find: (agentId: string) => Agent | undefined, body
   const { dir, journal, stderr } = agent.folder
   return {
     status: agent.status(),
-    spec: withoutSecrets(agent.record.spec),
+    spec: inShort(agent.record.spec),
     restarts: agent.run.restarts,
     paths: { dir, journal, stderr },
   }
 }
 
-/** Of variables and MCP servers only the names, of prompts only how long they are: anything may be in them. */
-function withoutSecrets({ prompt, system_prompt, env, mcp_servers, ...spec }: AgentSpec) {
+/** Without secrets, and of prompts only how long they are. */
+function inShort(spec: AgentSpec) {
+  const { prompt, system_prompt, ...rest } = withoutSecrets(AgentSpec, spec)
   return {
-    ...spec,
+    ...rest,
     ...(prompt !== undefined && { prompt_chars: JSON.stringify(prompt).length }),
     ...(system_prompt && { system_prompt: { mode: system_prompt.mode, chars: system_prompt.text.length } }),
-    ...(env && { env: Object.fromEntries(Object.keys(env).map((name) => [name, 'set'])) }),
-    ...(mcp_servers && { mcp_servers: Object.keys(mcp_servers) }),
   }
 }

@@ -3,6 +3,7 @@ import { Commands } from './commands.ts'
 import { CommandError } from './errors.ts'
 import { AnyEvent } from './events.ts'
 import { AgentId, CommandId, MachineId, MachineName } from './ids.ts'
+import { secret } from './secrets.ts'
 import { AgentStatus, MachineStatus } from './status.ts'
 
 /**
@@ -126,7 +127,7 @@ export type EnrolmentRequest = z.infer<typeof EnrolmentRequest>
 
 export const Enrolment = z.object({
   /** Secret; the hub does not keep it. Good once. */
-  token: z.string(),
+  token: secret(z.string()),
   name: z.optional(z.string()),
   expires_at: z.string(),
 })
@@ -134,7 +135,7 @@ export type Enrolment = z.infer<typeof Enrolment>
 
 /** A machine's request to be taken in, with a key that it has made itself. Sent again as it is, it is the same request. */
 export const EnrollRequest = z.object({
-  token: z.string(),
+  token: secret(z.string()),
   /** The sha256 of the machine's key, in hexadecimal. The key is `fmk_` and 32 random bytes in base64url. */
   key_sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
   hostname: z.string().check(z.minLength(1), z.maxLength(255)),
@@ -153,7 +154,7 @@ export type EnrollAnswer = z.infer<typeof EnrollAnswer>
 
 /** Asks whether a machine would be taken in, or has been. */
 export const EnrollCheck = z.object({
-  token: z.string(),
+  token: secret(z.string()),
   /** The sha256 of the key that the machine has already, if it has one. */
   key_sha256: z.optional(z.string().check(z.regex(/^[0-9a-f]{64}$/))),
   /** The machine, where it knows its id: a key that is another one's is none of its own. */

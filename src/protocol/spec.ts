@@ -3,6 +3,7 @@ import { JsonObject, list, table, Words } from './bounds.ts'
 import { Content } from './content.ts'
 import { AbsolutePath, Uuid } from './ids.ts'
 import { Limits } from './limits.ts'
+import { secret } from './secrets.ts'
 
 const Name = z.string().check(z.minLength(1), z.maxLength(256))
 
@@ -41,13 +42,15 @@ export const AgentSpec = z.object({
   allowed_tools: z.optional(list(Name)),
   disallowed_tools: z.optional(list(Name)),
   /** Server name → its definition in the runtime's own form. */
-  mcp_servers: z.optional(JsonObject),
+  mcp_servers: secret(z.optional(JsonObject)),
   /** Use only `mcp_servers`, none of those configured on the machine. */
   mcp_strict: z.optional(z.boolean()),
   add_dirs: z.optional(list(AbsolutePath)),
   /** Added to the agent's environment, and to nothing else's. */
-  env: z.optional(
-    table(z.string().check(z.maxLength(Limits.name_chars), z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/)), Words),
+  env: secret(
+    z.optional(
+      table(z.string().check(z.maxLength(Limits.name_chars), z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/)), Words),
+    ),
   ),
   /** Continue an earlier conversation; `fork` continues a copy of it under a new session id. */
   session: z.optional(z.object({ resume: Uuid, fork: z._default(z.boolean(), false) })),

@@ -87,8 +87,8 @@ test('`agent show` tells all of one agent, and no secret', async (t) => {
     /^State +idle for \d+ s$/m,
     /^Process +\d+, run 1$/m,
     /^Machine +\S+ \(/m,
-    /env: {"API_TOKEN":"set"}$/m,
-    /mcp_servers: \["tickets"\]$/m,
+    /env: {"API_TOKEN":"\[secret\]"}$/m,
+    /mcp_servers: {"tickets":"\[secret\]"}$/m,
     /restart: {"policy":"on-loss",/,
     new RegExp(`^Files +${join(stage.state, 'agents', agent)}$`, 'm'),
   ])

@@ -121,6 +121,13 @@ test('the example of agent:start leaves no field out', () => {
   assert.deepEqual(sorted(Object.keys(start.spec as object)), sorted(Object.keys(AgentSpec.shape)))
 })
 
+test('the fields of an agent that the document calls secret are those that the schema marks', () => {
+  const { properties = {} } = definitions('input').AgentSpec!
+  const marked = Object.keys(properties).filter((name) => properties[name]?.writeOnly === true)
+  const said = [...text.matchAll(/^\| `(\w+)` \| secret: /gm)].map(([, name]) => name!)
+  assert.deepEqual(sorted(said), sorted(marked))
+})
+
 test('the tables of codes and limits are those of the code', () => {
   assert.deepEqual(sorted(firstColumn('| `error.code`')), sorted(CommandErrorCode.options))
   assert.deepEqual(sorted(firstColumn('Problems, by `code`')), sorted(HealthProblemCode.options))
