@@ -15,6 +15,7 @@ import {
   type Source,
   secret,
   text,
+  versionOrTag,
   window,
 } from './readers.ts'
 import { isLoopback, serverUrl } from './server-url.ts'
@@ -51,6 +52,8 @@ export interface DaemonConfig {
 export interface UpdateConfig {
   /** A server may order updates, and the schedule holds. Somebody on this machine may update it in any case. */
   enabled: boolean
+  /** A server may order an older version, even if none has ever confirmed it from this machine. */
+  allow_downgrade: boolean
   package: string
   /** Else what npm is configured to use. */
   registry?: string
@@ -94,11 +97,12 @@ const SETTINGS = {
   'update.package': text,
   'update.registry': text,
   'update.enabled': flag,
+  'update.allow_downgrade': flag,
   'update.signatures': flag,
   'update.confirm_s': number(1, 3600),
   'update.when_refused': flag,
   'update.automatic': flag,
-  'update.channel': text,
+  'update.channel': versionOrTag,
   'update.window': window,
   'update.min_age_h': number(0, 8760),
 } as const satisfies Record<string, Reader<unknown>>
@@ -116,6 +120,7 @@ export const DEFAULTS = {
   retain_ended_days: 7,
   'update.package': PACKAGE,
   'update.enabled': true,
+  'update.allow_downgrade': false,
   'update.signatures': false,
   'update.confirm_s': 120,
   'update.when_refused': true,
@@ -237,6 +242,7 @@ function updateConfig(sources: Sources): UpdateConfig {
   const registry = find('update.registry', sources)?.value
   return {
     enabled: find('update.enabled', sources)?.value ?? DEFAULTS['update.enabled'],
+    allow_downgrade: find('update.allow_downgrade', sources)?.value ?? DEFAULTS['update.allow_downgrade'],
     package: find('update.package', sources)?.value ?? DEFAULTS['update.package'],
     ...(registry !== undefined && { registry }),
     signatures: find('update.signatures', sources)?.value ?? DEFAULTS['update.signatures'],

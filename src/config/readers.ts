@@ -1,5 +1,6 @@
 import { isAbsolute, resolve } from 'node:path'
 import { UserError } from '../platform/errors.ts'
+import { VersionOrTag } from '../protocol/index.ts'
 
 /** Where a setting's value was found. */
 export interface Source {
@@ -21,6 +22,12 @@ const fail = ({ name }: Source, value: unknown, wanted: string) =>
 export const text: Reader<string> = (value, source) => {
   if (typeof value === 'string' && value.trim() !== '') return value.trim()
   throw fail(source, value, 'text')
+}
+
+export const versionOrTag: Reader<string> = (value, source) => {
+  const given = text(value, source)
+  if (VersionOrTag.safeParse(given).success) return given
+  throw fail(source, value, 'a dist-tag of the registry, as latest, or an exact version')
 }
 
 /** Text that no message shows. */

@@ -12,7 +12,8 @@ import type {
   ResultOf,
 } from '../protocol/index.ts'
 import { UpdateFailure } from '../update/failure.ts'
-import type { UpdateRequest, UpdateResult, Updates } from '../update/updates.ts'
+import type { UpdateResult } from '../update/record.ts'
+import type { UpdateRequest, Updates } from '../update/updates.ts'
 import { answersTo, decisionOn } from './answers.ts'
 
 /** From asking an agent something to its reply. */

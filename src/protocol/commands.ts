@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { JsonObject, list, Name, ToldName, ToldPath, table, Words } from './bounds.ts'
 import { Content } from './content.ts'
-import { AgentId, CommandId, Json, Uuid } from './ids.ts'
+import { AgentId, CommandId, Json, Uuid, VersionOrTag } from './ids.ts'
 import { AgentSpec } from './spec.ts'
 
 const command = { command_id: CommandId }
@@ -79,7 +79,7 @@ export const Commands = {
     type: z.literal('daemon:update'),
     ...command,
     /** An exact version or a dist-tag. */
-    version: z._default(z.string().check(z.regex(/^[0-9A-Za-z][0-9A-Za-z.+-]{0,63}$/)), 'latest'),
+    version: z._default(VersionOrTag, 'latest'),
     allow_downgrade: z._default(z.boolean(), false),
   }),
 } as const

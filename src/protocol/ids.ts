@@ -43,5 +43,22 @@ export const AbsolutePath = z
   .string()
   .check(z.maxLength(Limits.path_chars), z.regex(/^\/[^\0]*$/, 'must be an absolute path'))
 
+/** Longest version or dist-tag. */
+const VERSION_CHARS = 64
+
+/**
+ * An exact version of the daemon or a dist-tag of a registry. npm takes addresses, aliases, paths and names of archives in
+ * the same place; none of them fits.
+ */
+export const VersionOrTag = z
+  .string()
+  .check(
+    z.maxLength(VERSION_CHARS),
+    z.regex(
+      /^(?!.*[.](?:[tT][gG][zZ]|[tT][aA][rR](?:.[gG][zZ])?)$)[0-9A-Za-z][0-9A-Za-z._+-]*$/,
+      'must be an exact version, as 1.2.3, or a dist-tag, as latest',
+    ),
+  )
+
 /** Whatever JSON a runtime or a newer peer put there. */
 export const Json = z.unknown()

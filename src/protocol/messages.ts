@@ -3,7 +3,7 @@ import { firstOf, list, Name, ToldName, ToldSentence, table, Words } from './bou
 import { closed } from './closed.ts'
 import { CommandError, RefusalCode } from './errors.ts'
 import { AnyEvent } from './events.ts'
-import { AgentId, CommandId, JournalName, Json, MachineId, Offset } from './ids.ts'
+import { AgentId, CommandId, JournalName, Json, MachineId, Offset, VersionOrTag } from './ids.ts'
 import { Limits } from './limits.ts'
 import { AgentStatus, MachineStatus } from './status.ts'
 
@@ -51,8 +51,11 @@ export const Refuse = z.object({
   message: Words,
   /** Not before so many seconds. */
   retry_after_s: z.optional(z.number()),
-  /** The version to update to, where the protocol's version was the reason. */
-  update_to: z.optional(Name),
+  /**
+   * The version to update to, where the protocol's version was the reason. One that is neither a version nor a dist-tag
+   * counts as left out: the refusal holds all the same.
+   */
+  update_to: z.catch(z.optional(VersionOrTag), undefined),
 })
 export type Refuse = z.infer<typeof Refuse>
 

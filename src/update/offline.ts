@@ -3,9 +3,9 @@ import { ensurePrivateDir } from '../platform/files.ts'
 import type { Stage } from './failure.ts'
 import { isOnTrial, keepNext, putBack, tidy } from './place.ts'
 import { prepare } from './prepare.ts'
-import { readRecord, writeRecord } from './record.ts'
+import { readRecord, type UpdateResult, writeRecord } from './record.ts'
 import { type Target, targetAt } from './target.ts'
-import type { UpdateResult, UpdatesOptions } from './updates.ts'
+import type { UpdatesOptions } from './updates.ts'
 
 export interface OfflineOptions {
   stateDir: string
@@ -33,6 +33,7 @@ export async function updateOffline(options: OfflineOptions): Promise<UpdateResu
     target,
     from,
     requested,
+    origin: 'local',
     allowDowngrade: options.allowDowngrade,
     policy,
     stateDir,

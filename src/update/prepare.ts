@@ -1,17 +1,21 @@
 import { mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { compare, gt, valid } from 'semver'
+import { gt, valid } from 'semver'
+import type { UpdateConfig } from '../config/config.ts'
 import { childEnvironment } from '../config/environment.ts'
 import { diskSpace } from '../platform/disk.ts'
 import { makeFolder, syncFolder } from '../platform/files.ts'
 import { acquireLock, LockHeldError } from '../platform/lock.ts'
 import { VERSION } from '../platform/version.ts'
+import { confirmedVersions } from './confirmed.ts'
+import { checkDirection } from './direction.ts'
 import { asFailure, type Stage, UpdateFailure } from './failure.ts'
 import type { Source } from './npm.ts'
 import type { Release } from './package-facts.ts'
 import { copyPackage, installedProgram, lockPath, putBack, versionDir, workDir } from './place.ts'
 import { checkEngine, checkPackage, nodeVersion, prove, type Runner, versionOf } from './prove.ts'
+import type { UpdateRecord } from './record.ts'
 import { download, findRelease, registryInUse } from './release.ts'
 import { packageName, type Target, targetAt } from './target.ts'
 import { standInAt } from './trial.ts'
@@ -37,8 +41,9 @@ export interface PrepareOptions {
   /** The version that runs. */
   from: string
   requested: string
+  origin: UpdateRecord['origin']
   allowDowngrade: boolean
-  policy: Policy
+  policy: Policy & Pick<UpdateConfig, 'allow_downgrade'>
   stateDir: string
   /** What runs a program of this kind. */
   runner: readonly string[]
@@ -164,15 +169,18 @@ function sourceOf({ policy, env, signal }: PrepareOptions, cwd: string): Source 
 }
 
 async function resolve(options: PrepareOptions, staging: string, runner: Runner): Promise<Release> {
-  const { requested, from, allowDowngrade, progress, policy, target } = options
+  const { requested, from, allowDowngrade, origin, progress, policy, target, stateDir } = options
   progress('resolve', `${policy.package}@${requested}`)
   const release = await lookUp(requested, policy, sourceOf(options, staging))
   const { version } = release
   options.resolved(version)
-  if (compare(version, from) < 0 && !allowDowngrade)
-    throw new UpdateFailure('update_downgrade', 'resolve', `${version} is older than ${from}, which runs.`, {
-      remedy: 'Allow a downgrade, if that is what you want.',
-    })
+  checkDirection(
+    { from, to: version, requested, origin, allowDowngrade },
+    {
+      allow_downgrade: policy.allow_downgrade,
+      confirmed: confirmedVersions(stateDir).map((confirmed) => confirmed.version),
+    },
+  )
   if (version === from) return release
   checkEngine(release, await nodeVersion(runner))
   const { unpackedSize = 0 } = release.dist

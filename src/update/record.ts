@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { concealed } from '../config/key.ts'
 import { readJson, setAside, writeAtomic } from '../platform/files.ts'
-import { CommandError, UpdateProgress } from '../protocol/index.ts'
+import { CommandError, type ResultOf, UpdateProgress } from '../protocol/index.ts'
 import type { UpdateErrorCode } from './failure.ts'
 
 /** A change-over that is prepared, under way or undone: all that is needed to finish or to revert it. */
@@ -67,6 +67,26 @@ export type UpdateRecord = z.infer<typeof UpdateRecord>
 export function publicRecord({ trial: _, version: _version, ...record }: UpdateRecord) {
   return record
 }
+
+export type UpdateResult = ResultOf<'daemon:update'>
+
+/** The result of an update that has succeeded. */
+export const resultOf = ({
+  mode = 'global',
+  restart_strategy,
+  from,
+  to = from,
+  path,
+  started_at,
+  finished_at = started_at,
+}: UpdateRecord): UpdateResult => ({
+  mode,
+  restart_strategy,
+  from_version: from,
+  to_version: to,
+  ...(path !== undefined && { path }),
+  duration_ms: Date.parse(finished_at) - Date.parse(started_at),
+})
 
 const recordPath = (stateDir: string) => join(stateDir, 'update.json')
 /** One byte for each start of a version on trial. */

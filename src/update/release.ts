@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { valid } from 'semver'
+import { VersionOrTag } from '../protocol/index.ts'
 import { UpdateFailure } from './failure.ts'
 import { findNpm, type NpmRun, runNpm, type Source } from './npm.ts'
 import { npmSaid } from './npm-said.ts'
@@ -9,13 +10,26 @@ import { isObstacle, NO_REGISTRY, obstacleFailure } from './obstacle.ts'
 import { PackageFacts, Release } from './package-facts.ts'
 import { fetchPackument, fetchTarball } from './registry.ts'
 
+/** How much of a wrong name a message repeats. */
+const SHOWN_CHARS = 64
+
 /** What the registry has under an exact version or a dist-tag. @throws UpdateFailure */
 export async function findRelease(spec: string, source: Source): Promise<Release> {
+  const checked = VersionOrTag.safeParse(spec)
+  if (!checked.success)
+    throw new UpdateFailure(
+      'update_version_not_found',
+      'resolve',
+      `${JSON.stringify(spec.slice(0, SHOWN_CHARS))} is neither a version nor a dist-tag.`,
+      { remedy: 'Name an exact version, as 1.2.3, or a dist-tag, as latest.' },
+    )
   const npm = findNpm(source.env)
   const [facts, found] = npm ? await viewed(npm, spec, source) : await fetchPackument(spec, source)
   const release = Release.safeParse(found)
   // npm would take a range as well.
-  const exact = valid(spec) === null ? facts?.['dist-tags'][spec] : spec
+  const tags = facts?.['dist-tags'] ?? {}
+  const tagged = Object.hasOwn(tags, spec) ? tags[spec] : undefined
+  const exact = valid(spec) === null ? tagged : spec
   if (!release.success || release.data.version !== exact) throw notFound(spec, source)
   const published = facts?.time?.[release.data.version]
   return { ...release.data, ...(published !== undefined && { published }) }

@@ -28,7 +28,7 @@ export function selfCheck(stateDir: string): SelfCheck {
   } catch (error) {
     problems.push((error as Error).message)
   }
-  const files = ['machine.json', 'runtimes.json', 'update.json']
+  const files = ['machine.json', 'runtimes.json', 'update.json', 'confirmed.json']
   try {
     for (const agent of readdirSync(join(stateDir, 'agents')))
       files.push(join('agents', agent, 'spec.json'), join('agents', agent, 'cursor.json'))

@@ -6,7 +6,8 @@ import type { Clock, Timer } from '../platform/clock.ts'
 import { EXECUTABLE } from '../platform/executable.ts'
 import { writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
-import type { CommandResult, Refuse, ResultOf } from '../protocol/index.ts'
+import type { CommandResult, Refuse } from '../protocol/index.ts'
+import { confirm } from './confirmed.ts'
 import { asFailure, type Stage, UpdateFailure } from './failure.ts'
 import { ended, interrupted } from './guard.ts'
 import { isOnTrial, keepNext, putBack, putOnTrial, tidy, tidyBack } from './place.ts'
@@ -15,11 +16,13 @@ import {
   clearAfter,
   failedRecord,
   readRecord,
+  resultOf,
   startPath,
   startsOf,
   startsPath,
   type Trial,
   type UpdateRecord,
+  type UpdateResult,
   writeRecord,
 } from './record.ts'
 import { type Target, targetAt } from './target.ts'
@@ -34,8 +37,6 @@ export interface UpdateRequest {
   allow_downgrade: boolean
   origin: UpdateRecord['origin']
 }
-
-export type UpdateResult = ResultOf<'daemon:update'>
 
 export interface UpdatesOptions {
   stateDir: string
@@ -103,7 +104,7 @@ export class Updates {
     const { version, supervised, policy } = this.#options
     const before = this.#record
     const again = before?.command_id === request.command_id ? before : undefined
-    if (again?.outcome === 'succeeded') return this.#result(again)
+    if (again?.outcome === 'succeeded') return resultOf(again)
     if (again?.error) throw UpdateFailure.of(again.error)
     if (again && this.#confirm) return undefined
     if (!policy.enabled && request.origin !== 'local')
@@ -168,6 +169,7 @@ export class Updates {
   /** The server has welcomed this daemon. */
   accepted() {
     const record = this.#record
+    this.#remember(this.#options.version)
     if (!this.#confirm || !record?.trial) return
     this.#endTrial()
     // A guard has given this version up meanwhile.
@@ -212,6 +214,7 @@ export class Updates {
       target,
       from,
       requested: request.version,
+      origin: request.origin,
       allowDowngrade: request.allow_downgrade,
       policy,
       stateDir,
@@ -232,7 +235,7 @@ export class Updates {
           settled: true,
           message: 'runs already',
         })
-        return this.#result(this.#record!)
+        return resultOf(this.#record!)
       }
       // A supervisor goes on to start what it always started.
       if (target.entry !== target.previous_entry)
@@ -308,6 +311,7 @@ export class Updates {
   #succeed(record: UpdateRecord) {
     const { trial } = record
     if (trial && isOnTrial(trial)) keepNext(trial)
+    this.#remember(record.from, trial?.previous)
     this.#writeAnyway({ outcome: 'succeeded', finished_at: this.#now() })
     this.#options.logger.info({ from: record.from, to: record.to }, 'updated')
     this.#settle(this.#record!)
@@ -336,7 +340,7 @@ export class Updates {
     this.#clear(this.#record!)
     if (!tell || origin !== 'server') return
     const of = { type: 'daemon:update:result', command_id } as const
-    settled(error ? { ...of, ok: false, error } : { ...of, ok: true, ...this.#result(record) })
+    settled(error ? { ...of, ok: false, error } : { ...of, ok: true, ...resultOf(record) })
   }
 
   /** The next daemon does it again. */
@@ -349,15 +353,12 @@ export class Updates {
     }
   }
 
-  #result({ mode, path, restart_strategy, from, to, started_at, finished_at }: UpdateRecord): UpdateResult {
-    return {
-      mode: mode ?? 'global',
-      restart_strategy,
-      from_version: from,
-      to_version: to ?? from,
-      ...(path !== undefined && { path }),
-      duration_ms: Date.parse(finished_at ?? this.#now()) - Date.parse(started_at),
-    }
+  /** @param program a copy of it, which is known to be the one that ran */
+  #remember(version: string, program?: string) {
+    const { stateDir, logger } = this.#options
+    confirm(stateDir, { version, at: this.#now() }, program).catch((problem) =>
+      logger.warn({ err: problem, version }, 'could not remember a version that was confirmed'),
+    )
   }
 
   #endTrial() {

@@ -1,9 +1,8 @@
 import type { StatePaths } from '../../config/paths.ts'
 import { sleep } from '../../platform/clock.ts'
 import { UserError } from '../../platform/errors.ts'
-import type { ResultOf } from '../../protocol/index.ts'
 import { holderOf } from '../../service/running.ts'
-import { peekRecord, type UpdateRecord } from '../../update/record.ts'
+import { peekRecord, resultOf, type UpdateRecord, type UpdateResult } from '../../update/record.ts'
 import { ControlClient, type UpdateCheck } from '../client/control-client.ts'
 import { EXIT } from '../exit-codes.ts'
 import { checkSource } from './check-source.ts'
@@ -24,11 +23,7 @@ export async function look(paths: StatePaths, version: string): Promise<UpdateCh
 }
 
 /** Has the daemon that runs update itself, and follows that over its change of process. @throws UserError */
-export async function update(
-  paths: StatePaths,
-  order: Order,
-  show: Show,
-): Promise<ResultOf<'daemon:update'> & { path?: string }> {
+export async function update(paths: StatePaths, order: Order, show: Show): Promise<UpdateResult> {
   const daemon = new ControlClient(paths.socket)
   await checkSource(daemon, process.env)
   const id = await daemon.update(order)
@@ -43,15 +38,6 @@ export async function update(
     else if (performance.now() - seen > AWAY_MS) throw notBack(record)
   }
 }
-
-const resultOf = ({ mode, path, restart_strategy, from, to, started_at, finished_at }: UpdateRecord) => ({
-  mode: mode ?? 'global',
-  restart_strategy,
-  from_version: from,
-  to_version: to ?? from,
-  ...(path !== undefined && { path }),
-  duration_ms: Date.parse(finished_at ?? started_at) - Date.parse(started_at),
-})
 
 const notBack = (record: UpdateRecord | undefined) =>
   new UserError('not_back', `The daemon has not come back within ${AWAY_MS / 1000} s.`, {

@@ -33,6 +33,7 @@ async function refusal(promise: Promise<unknown>): Promise<UserError> {
 const noPolicy = {
   enabled: true,
   package: '@fomular-os/daemon',
+  allow_downgrade: false,
   signatures: false,
   confirm_s: 120,
   when_refused: true,

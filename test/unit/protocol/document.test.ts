@@ -94,6 +94,8 @@ test('the JSON Schema refuses what the schemas refuse: each example without one 
       for (const spoilt of [omit(frame, field), { ...frame, [field]: wrong }]) {
         // What a successful result carries is checked by who gave the command.
         if (frame.type.endsWith(':result') && !['command_id', 'ok', 'error'].includes(field)) continue
+        // The schema tells a server what to write; a refusal with another value holds all the same.
+        if (frame.type === 'server:refuse' && field === 'update_to') continue
         const json = JSON.stringify(spoilt)
         const ours = Object.hasOwn(index.from_server, frame.type)
           ? parseFromServer(json)

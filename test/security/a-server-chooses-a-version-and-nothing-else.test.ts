@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { loadUpdateConfig } from '../../src/config/config.ts'
+import { parseFromServer } from '../../src/protocol/index.ts'
+import { checkDirection } from '../../src/update/direction.ts'
+import { UpdateFailure } from '../../src/update/failure.ts'
+import { LightServer } from '../support/light-server.ts'
+import { PackageServer, PlainInstallation, packageFiles } from '../support/package-server.ts'
+import { Stage } from '../support/stage.ts'
+import { until } from '../support/wait.ts'
+
+/** What npm would take for something else than a version in its registry. */
+const NO_VERSIONS = [
+  'git+http://127.0.0.1/evil.git',
+  'git+ssh://-oProxyCommand=touch /tmp/x',
+  'http://127.0.0.1/evil.tgz',
+  'file:/etc',
+  'npm:left-pad@1.0.0',
+  'someone/repository',
+  '../../..',
+  '/etc',
+  'evil.tgz',
+  'evil.TAR.gz',
+  'evil.tar',
+  'latest --registry=http://127.0.0.1',
+  '--registry=http://127.0.0.1',
+  '1.0.0\n',
+  '>=1.0.0',
+  '*',
+  '',
+  'x'.repeat(65),
+  'x'.repeat(100_000),
+]
+const VERSIONS = ['1.0.0', '0.2.0-rc.1', '1.0.0+build.7', 'latest', 'next', 'my_tag', '1.0.0-tgz', 'tar']
+
+const refuse = { type: 'server:refuse', code: 'protocol_version', message: 'old' }
+
+test('a refusal that names no version holds, and an order that names none is invalid', () => {
+  for (const update_to of [...NO_VERSIONS, 7, null, true, ['1.0.0'], { version: '1.0.0' }]) {
+    const parsed = parseFromServer(JSON.stringify({ ...refuse, retry_after_s: 60, update_to }))
+    assert.ok(parsed.ok && parsed.message.type === 'server:refuse', JSON.stringify(update_to).slice(0, 80))
+    assert.deepEqual([parsed.message.code, parsed.message.update_to], ['protocol_version', undefined])
+    const order = { type: 'daemon:update', command_id: 'c-1', version: update_to }
+    const ordered = parseFromServer(JSON.stringify(order))
+    assert.ok(!ordered.ok && ordered.error)
+    assert.deepEqual([ordered.error.code, ordered.error.command_id], ['invalid', 'c-1'])
+  }
+  for (const version of VERSIONS) {
+    const parsed = parseFromServer(JSON.stringify({ ...refuse, update_to: version }))
+    assert.ok(parsed.ok && parsed.message.type === 'server:refuse')
+    assert.equal(parsed.message.update_to, version)
+    const order = { type: 'daemon:update', command_id: 'c-1', version }
+    assert.ok(parseFromServer(JSON.stringify(order)).ok, version)
+  }
+})
+
+test('a daemon that is refused goes to no address, alias or path, and says that it was refused', async (t) => {
+  const stage = await Stage.open(t)
+  const server = await LightServer.open(t)
+  server.daemon(stage, { FOMULAR_UPDATE_REGISTRY: 'http://127.0.0.1:1' })
+  const refused = async (count: number, update_to: string) => {
+    const caller = await server.caller(count)
+    await caller.received('machine:hello')
+    caller.send({ ...refuse, retry_after_s: 1, update_to })
+    await caller.ended()
+  }
+  const record = join(stage.state, 'update.json')
+  await refused(1, 'git+http://127.0.0.1:1/evil.git')
+  await refused(2, '../../..')
+  const status = stage.run(['status', '--json'])
+  await status.ended
+  const { link } = JSON.parse(status.log())
+  assert.equal(link.refused, 'protocol_version')
+  assert.ok(!existsSync(record))
+  await refused(3, '9.9.9')
+  await until(() => existsSync(record), { what: 'an attempt to update' })
+  assert.equal(JSON.parse(readFileSync(record, 'utf8')).requested, '9.9.9')
+})
+
+for (const npm of [true, false])
+  test(`no order on this machine brings ${npm ? 'npm' : 'the registry'} anything else either`, async (t) => {
+    const asked: string[] = []
+    const trap = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.on('data', (data) => {
+        asked.push(String(data).split('\r\n')[0]!)
+        socket.end('HTTP/1.1 404 x\r\ncontent-length: 0\r\n\r\n')
+      })
+    })
+    await new Promise<void>((resolve) => trap.listen(0, '127.0.0.1', resolve))
+    t.after(() => trap.close())
+    const address = `127.0.0.1:${(trap.address() as { port: number }).port}`
+    const machine = new PlainInstallation(t, await packageFiles('1.0.0'), {
+      FOMULAR_UPDATE_REGISTRY: `http://${address}`,
+      ...(npm && { PATH: process.env.PATH! }),
+    })
+    for (const version of [`git+http://${address}/x.git`, `http://${address}/x.tgz`, '../../..', 'x.tgz']) {
+      const { error } = await machine.update(version)
+      assert.equal(error?.code, 'update_version_not_found', version)
+      assert.match(error?.message ?? '', /neither a version nor a dist-tag/)
+    }
+    assert.deepEqual(asked, [])
+  })
+
+test('the channel of the settings is a dist-tag, too', async () => {
+  const load = (channel: string) => loadUpdateConfig({ HOME: '/nowhere', FOMULAR_UPDATE_CHANNEL: channel })
+  await assert.rejects(load('npm:left-pad'), /FOMULAR_UPDATE_CHANNEL is "npm:left-pad"/)
+  assert.equal((await load('next')).channel, 'next')
+})
+
+test('a server goes back to what was confirmed here; anything older is for this machine to allow', () => {
+  const step = {
+    from: '2.0.0',
+    to: '1.0.0',
+    requested: '1.0.0',
+    origin: 'server',
+    allowDowngrade: true,
+  } as const
+  const ground = { allow_downgrade: false, confirmed: ['1.0.0', '1.5.0'] }
+  const refused = (message: RegExp) => (error: unknown) =>
+    error instanceof UpdateFailure &&
+    error.error.code === 'update_downgrade' &&
+    message.test(error.message) &&
+    error.error.remedy !== undefined
+  checkDirection(step, ground)
+  const never = { ...step, to: '0.9.0', requested: '0.9.0' }
+  assert.throws(() => checkDirection(never, ground), refused(/never confirmed on this machine/))
+  checkDirection(never, { ...ground, allow_downgrade: true })
+  checkDirection({ ...never, origin: 'local' }, ground)
+  for (const origin of ['server', 'refusal', 'schedule', 'local'] as const)
+    assert.throws(
+      () => checkDirection({ ...step, origin, allowDowngrade: false }, ground),
+      refused(/is older/),
+    )
+  // A registry that moves its tag back chooses no version.
+  for (const origin of ['server', 'local'] as const)
+    assert.throws(
+      () => checkDirection({ ...step, origin, requested: 'latest' }, ground),
+      refused(/latest is 1.0.0, which is older/),
+    )
+})
+
+test('a version is confirmed by the welcome of a server, and an order back to it is carried out', async (t) => {
+  const registry = await PackageServer.open(t)
+  for (const version of ['0.9.0', '1.0.0', '1.1.0'])
+    await registry.publish({ version, files: await packageFiles(version) })
+  const machine = new PlainInstallation(t, await packageFiles('1.0.0'))
+  const stage = await Stage.open(t, { FOMULAR_UPDATE_REGISTRY: registry.url, PATH: machine.env.PATH! })
+  const server = await LightServer.open(t)
+  const args = ['run', '--server-url', server.url, '--key', 'the-key']
+  stage.run(args, {}, [process.execPath, machine.command])
+  const runs = async (count: number, version: string) => {
+    const caller = await server.caller(count)
+    assert.equal((await caller.welcome()).daemon_version, version)
+    return caller
+  }
+  const order = { allow_downgrade: true }
+  const first = await runs(1, '1.0.0')
+  first.send({ type: 'daemon:update', command_id: 'u-1', version: '0.9.0', ...order })
+  const refused = await first.received('daemon:update:result')
+  assert.equal((refused.error as { code?: string } | undefined)?.code, 'update_downgrade')
+  first.send({ type: 'daemon:update', command_id: 'u-2', version: '1.1.0' })
+  const second = await runs(2, '1.1.0')
+  second.send({ type: 'daemon:update', command_id: 'u-3', version: '1.0.0', ...order })
+  await runs(3, '1.0.0')
+  const { versions } = JSON.parse(readFileSync(join(stage.state, 'confirmed.json'), 'utf8'))
+  assert.deepEqual(versions.map(({ version }: { version: string }) => version).sort(), ['1.0.0', '1.1.0'])
+})

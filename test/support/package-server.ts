@@ -1,0 +1,152 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { execa } from 'execa'
+import { create } from 'tar'
+import { built, PACKAGE } from './registry.ts'
+import { type Cleanup, tempDir } from './temp.ts'
+
+export type Files = Record<string, string | Uint8Array>
+
+/** The files of this program's package. @param code of its program */
+export async function packageFiles(version: string, code?: string): Promise<Files> {
+  return {
+    'package.json': JSON.stringify({ name: PACKAGE, version }),
+    'dist/package.json': '{ "type": "commonjs" }\n',
+    'dist/index.js': code ?? (await built(version)),
+  }
+}
+
+interface Published {
+  version: string
+  files: Files
+  tag?: string
+  /** Other fields of the registry's word for it. */
+  facts?: object
+  dist?: object
+}
+
+/** A registry in this process, for a daemon without npm. It says of its packages whatever a test has it say. */
+export class PackageServer {
+  readonly url: string
+  /** Paths that were asked for. */
+  readonly requests: string[] = []
+  readonly #versions: Record<string, object> = {}
+  readonly #tags: Record<string, string> = {}
+  readonly #tarballs = new Map<string, Buffer>()
+
+  private constructor(url: string) {
+    this.url = url
+  }
+
+  static async open(t: Cleanup): Promise<PackageServer> {
+    let self: PackageServer | undefined
+    const server = createServer(({ url = '' }, response) => {
+      self?.requests.push(url)
+      const found = self?.tarball(url) ?? (decodeURIComponent(url) === `/${PACKAGE}` && self?.packument())
+      if (!found) response.writeHead(404)
+      response.end(found || '{}')
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    t.after(() => {
+      server.closeAllConnections()
+      server.close()
+    })
+    self = new PackageServer(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    return self
+  }
+
+  tarball(path: string) {
+    return this.#tarballs.get(path)
+  }
+
+  packument() {
+    return JSON.stringify({ name: PACKAGE, 'dist-tags': this.#tags, versions: this.#versions })
+  }
+
+  /** A version that was published under it before is replaced. */
+  async publish({ version, files, tag = 'latest', facts = {}, dist = {} }: Published) {
+    const tarball = await packed(files)
+    const path = `/tarballs/${version}.tgz`
+    const integrity = `sha512-${createHash('sha512').update(tarball).digest('base64')}`
+    this.#tarballs.set(path, tarball)
+    this.#tags[tag] = version
+    this.#versions[version] = {
+      name: PACKAGE,
+      version,
+      dist: { integrity, tarball: this.url + path, ...dist },
+      ...facts,
+    }
+  }
+}
+
+async function packed(files: Files): Promise<Buffer> {
+  const dir = mkdtempSync(join(tmpdir(), 'fomular-pack-'))
+  try {
+    lay(dir, files)
+    const chunks: Buffer[] = []
+    const tarball = create({ cwd: dir, prefix: 'package', gzip: true, portable: true }, Object.keys(files))
+    for await (const chunk of tarball) chunks.push(chunk)
+    return Buffer.concat(chunks)
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+function lay(dir: string, files: Files) {
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(dir, path)), { recursive: true })
+    writeFileSync(join(dir, path), content, { mode: path.endsWith('index.js') ? 0o755 : 0o644 })
+  }
+}
+
+/** A machine with this program as `npm install --global` lays it out, and no npm. */
+export class PlainInstallation {
+  readonly command: string
+  readonly packageDir: string
+  readonly state: string
+  readonly env: Record<string, string>
+
+  constructor(t: Cleanup, files: Files, env: Record<string, string> = {}) {
+    const dir = tempDir(t)
+    const prefix = join(dir, 'prefix')
+    this.packageDir = join(prefix, 'lib/node_modules', PACKAGE)
+    this.command = join(prefix, 'bin/fomular-daemon')
+    this.state = join(dir, 'state')
+    lay(this.packageDir, files)
+    mkdirSync(dirname(this.command))
+    symlinkSync(join('../lib/node_modules', PACKAGE, 'dist/index.js'), this.command)
+    for (const name of ['home', 'state', 'bin']) mkdirSync(join(dir, name), { mode: 0o700 })
+    symlinkSync('/bin/sh', join(dir, 'bin/sh'))
+    this.env = { PATH: join(dir, 'bin'), HOME: join(dir, 'home'), FOMULAR_STATE_DIR: this.state, ...env }
+  }
+
+  /** Runs the installed command. */
+  async run(args: string[], env: Record<string, string> = {}) {
+    const { exitCode, stdout, stderr } = await execa(process.execPath, [this.command, ...args], {
+      env: { ...this.env, ...env },
+      extendEnv: false,
+      cwd: this.state,
+      reject: false,
+      stdin: 'ignore',
+    })
+    return { code: exitCode, stdout, stderr }
+  }
+
+  /** Updates it while no daemon runs. @returns the error that it ends with, if any */
+  async update(version = 'latest', args: string[] = [], env: Record<string, string> = {}) {
+    const { stdout, stderr } = await this.run(['update', version, '--json', ...args], env)
+    const said = JSON.parse(stdout) as {
+      to_version?: string
+      error?: { code: string; message: string; remedy?: string }
+    }
+    return { ...said, stderr }
+  }
+
+  async version() {
+    return (await this.run(['--version'])).stdout
+  }
+}
