@@ -1,6 +1,6 @@
 import { type Clock, isoTime } from '../platform/clock.ts'
 import { readJson } from '../platform/files.ts'
-import type { AgentStatus, Event } from '../protocol/index.ts'
+import type { AgentStatus, Event, PermissionRequest } from '../protocol/index.ts'
 import { Contact } from './contact.ts'
 import { readCursor, writeCursor } from './cursor.ts'
 import type { AgentFolder } from './folder.ts'
@@ -98,7 +98,7 @@ export class Agent {
     this.#snapshot = cursor?.snapshot ?? emptySnapshot(this.#now())
     // Answered by a daemon that did not live to write its cursor.
     this.#snapshot.pending = this.#snapshot.pending.filter(
-      ({ request_id }) => !this.inbox.accepted(answeredId(this.id, request_id)),
+      (request) => !this.inbox.accepted(answeredId(this.id, request)),
     )
     this.sent = this.acked
     this.revision = context.nextRevision()
@@ -225,9 +225,10 @@ export class Agent {
   }
 
   /** Answers a permission request: once, whoever does. @throws the file system's error, with nothing done */
-  answer(requestId: string, input: Input) {
-    this.inbox.put(input, { mark: answeredId(this.id, requestId) })
-    if (answered(this.#snapshot, requestId, this.#now())) this.touch()
+  answer({ request_id, digest }: PermissionRequest, input: Input) {
+    const marks = [answeredId(this.id, { request_id }), answeredId(this.id, { request_id, digest })]
+    this.inbox.put(input, { marks })
+    if (answered(this.#snapshot, request_id, this.#now())) this.touch()
   }
 
   /** The agent has confirmed other settings. */

@@ -4,6 +4,7 @@ import { check } from '../protocol/check.ts'
 import { closedOptional } from '../protocol/closed.ts'
 import { Event, JournalName, Limits, Offset } from '../protocol/index.ts'
 import { isDeeper } from '../protocol/nesting.ts'
+import { digestOf } from './ids.ts'
 import { lastObject } from './last-object.ts'
 import type { EventBody } from './runtimes/runtime.ts'
 
@@ -127,6 +128,7 @@ export function decodeLine(line: Buffer, offset: number, runtime: (line: string)
     const event = body as Event
     event.offset = offset
     event.index = index
+    if (event.kind === 'permission_request') event.digest = digestOf(line)
     return sendable(event, line)
   })
 }

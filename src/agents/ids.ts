@@ -12,8 +12,17 @@ export function uuidFrom(...parts: (string | number)[]): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`
 }
 
-/** Returns the mark of an answered permission request, whichever command answered it. */
-export const answeredId = (agentId: string, requestId: string) => uuidFrom('answered', agentId, requestId)
+/** Returns what names a line and its content: 128 bits of its sha256, in hexadecimal. */
+export const digestOf = (line: Uint8Array) => createHash('sha256').update(line).digest('hex').slice(0, 32)
+
+/**
+ * Returns the mark of an answered permission request, whichever command answered it. Versions up to 0.1.0 know requests
+ * by their ids alone.
+ */
+export const answeredId = (
+  agentId: string,
+  { request_id, digest }: { request_id: string; digest?: string | undefined },
+) => uuidFrom('answered', agentId, request_id, ...(digest === undefined ? [] : [digest]))
 
 /** Returns the id of the refusal of an unknown request. Another run may use the request's id again. */
 export const refusedId = (agentId: string, run: number, requestId: string) =>

@@ -90,10 +90,10 @@ export class Inbox {
   /**
    * Accepts one line; an id that was accepted before is not accepted again.
    * @param first before everything else that waits
-   * @param mark an id that is accepted with it, or not at all
+   * @param marks ids that are accepted with it, or not at all
    * @throws the file system's error, with nothing accepted
    */
-  put(input: Input, { first = false, mark }: { first?: boolean; mark?: string } = {}) {
+  put(input: Input, { first = false, marks = [] }: { first?: boolean; marks?: string[] } = {}) {
     if (this.#accepted.has(input.id)) return
     const entry = {
       name: nameOf(first ? 0 : this.#seq, input),
@@ -112,7 +112,7 @@ export class Inbox {
       } finally {
         closeSync(fd)
       }
-      this.#log(mark === undefined ? [input.id] : [mark, input.id])
+      this.#log([...marks, input.id])
     } catch (error) {
       rmSync(temp, { force: true })
       throw error

@@ -85,6 +85,10 @@ export const Snapshot = z.object({
   meter: z.optional(z.object({ now: z.number(), saved: z.number() })),
   background_tasks: z.optional(z.array(BackgroundTask)),
   pending: z.array(PermissionRequest),
+  /** The newest requests of this run, answered or not. */
+  asked: z.optional(z.array(z.object({ request_id: z.string(), digest: z.optional(z.string()) }))),
+  /** Whether two requests of this run have had one id. */
+  ids_reused: z.optional(z.literal(true)),
   /** Ids of the present process's unknown requests that have not been refused yet. */
   unknown_requests: z.optional(z.array(z.string())),
   /** Sub-agents under way. */

@@ -1,4 +1,5 @@
 import type { Event, Exit, PermissionRequest } from '../protocol/index.ts'
+import { noteAsked } from './asked.ts'
 import { backgroundTasks } from './background.ts'
 import { costAfter, settleCosts } from './costs.ts'
 import {
@@ -79,6 +80,8 @@ function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefin
         run: event.run,
         ready: false,
         pending: [],
+        asked: undefined,
+        ids_reused: undefined,
         unknown_requests: undefined,
         exit: undefined,
         failure: undefined,
@@ -145,6 +148,7 @@ function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefin
     case 'permission_request':
       // Something it left behind may go on writing, but nobody is there to be answered.
       if (hasEnded(snapshot.state)) return false
+      noteAsked(snapshot, event)
       snapshot.pending = [
         ...snapshot.pending.filter(({ request_id }) => request_id !== event.request_id),
         requestOf(event, snapshot),

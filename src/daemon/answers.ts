@@ -1,5 +1,5 @@
 import { CommandFailure } from '../agents/failure.ts'
-import type { PermissionAnswer } from '../agents/runtimes/runtime.ts'
+import type { PermissionAnswer, Runtime } from '../agents/runtimes/runtime.ts'
 import {
   type CommandOf,
   FormFault,
@@ -8,8 +8,12 @@ import {
   type PermissionRequest,
 } from '../protocol/index.ts'
 
-/** Reads a decision. @throws CommandFailure where the request asks for something else */
+/**
+ * Reads a decision.
+ * @throws CommandFailure where the request asks for something else, or does not offer what is to be remembered
+ */
 export function decisionOn(
+  { offered }: Pick<Runtime, 'offered'>,
   request: PermissionRequest,
   { decision, input, message, interrupt, remember }: CommandOf<'agent:permission'>,
 ): PermissionAnswer {
@@ -19,6 +23,13 @@ export function decisionOn(
     throw new CommandFailure('answers_incomplete', 'This request asks a question, not for permission.', {
       path: 'decision',
       remedy: 'Answer it with agent:answer, or deny it.',
+    })
+  const isOffered = offered(request)
+  const foreign = remember?.findIndex((entry) => !isOffered(entry)) ?? -1
+  if (foreign >= 0)
+    throw new CommandFailure('invalid_command', 'The request does not offer to remember this.', {
+      path: `remember.${foreign}`,
+      remedy: 'Name some of its suggestions, as they are or for the session alone.',
     })
   return { allow: { input, remember } }
 }

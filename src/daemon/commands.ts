@@ -3,18 +3,13 @@ import type { Agents } from '../agents/agents.ts'
 import { CommandFailure } from '../agents/failure.ts'
 import { uuidFrom } from '../agents/ids.ts'
 import type { Input } from '../agents/runtimes/runtime.ts'
-import type {
-  Command,
-  CommandErrorCode,
-  CommandOf,
-  CommandType,
-  PermissionRequest,
-  ResultOf,
-} from '../protocol/index.ts'
+import type { Command, CommandErrorCode, CommandOf, CommandType, ResultOf } from '../protocol/index.ts'
 import { UpdateFailure } from '../update/failure.ts'
 import type { UpdateResult } from '../update/record.ts'
 import type { UpdateRequest, Updates } from '../update/updates.ts'
+import { answer } from './answer.ts'
 import { answersTo, decisionOn } from './answers.ts'
+import { mustRun } from './must-run.ts'
 
 /** From asking an agent something to its reply. */
 const REPLY_MS = 30_000
@@ -74,16 +69,13 @@ const handlers: { [T in CommandType]: Handler<T> } = {
   },
 
   async 'agent:permission'({ agents }, command) {
-    answer(agents.get(command.agent_id), command, (agent, id, request) =>
-      agent.runtime.answerPermission(id, request, decisionOn(request, command)),
-    )
+    const agent = agents.get(command.agent_id)
+    answer(agent, command, (request) => decisionOn(agent.runtime, request, command))
     return done({})
   },
 
   async 'agent:answer'({ agents }, command) {
-    answer(agents.get(command.agent_id), command, (agent, id, request) =>
-      agent.runtime.answerPermission(id, request, answersTo(request, command)),
-    )
+    answer(agents.get(command.agent_id), command, (request) => answersTo(request, command))
     return done({})
   },
 
@@ -188,13 +180,6 @@ async function stopOnce(agents: Agents, agent: Agent, commandId: string, graceS:
 const OTHER_SESSION =
   'Start it in the folder, and as the user, that the session belongs to, or start an agent without that session.'
 
-function mustRun(agent: Agent) {
-  if (!agent.ended && agent.snapshot.state !== 'stopping') return
-  throw new CommandFailure('agent_not_running', `${agent.id} is not running (${agent.snapshot.state}).`, {
-    remedy: 'Resume it first.',
-  })
-}
-
 /** Waits for as long as the agent takes to be ready, or to fail. @throws CommandFailure */
 async function started(agents: Agents, agent: Agent): Promise<ResultOf<'agent:start'>> {
   const { run, initialize_id, session } = agent.run
@@ -237,27 +222,4 @@ async function ask(agent: Agent, input: Input): Promise<void> {
   }
   if (agent.ended) throw new CommandFailure('agent_not_running', `${agent.id} ended before it replied.`)
   throw new CommandFailure('no_reply', `${agent.id} has not replied within ${REPLY_MS / 1000} seconds.`)
-}
-
-/** Answers a pending request, once: an answer that was put before is not put again, even when nothing is pending. */
-function answer(
-  agent: Agent,
-  { command_id, request_id }: CommandOf<'agent:permission' | 'agent:answer'>,
-  make: (agent: Agent, id: string, request: PermissionRequest) => Input,
-) {
-  const id = uuidFrom('answer', agent.id, command_id)
-  if (agent.inbox.accepted(id)) return
-  const request = agent.snapshot.pending.find((pending) => pending.request_id === request_id)
-  if (!request)
-    throw new CommandFailure(
-      'request_not_pending',
-      `${agent.id} is not waiting for an answer to ${request_id}.`,
-      {
-        path: 'request_id',
-        remedy: 'It was answered, withdrawn, or never made.',
-      },
-    )
-  // To one that is being stopped it would come behind the end of its session.
-  mustRun(agent)
-  agent.answer(request_id, make(agent, id, request))
 }

@@ -34,8 +34,9 @@ function request(request: PermissionRequest): PermissionRequest {
   return isLong(request, REQUEST_CHARS) ? bare(request) : request
 }
 
-const bare = ({ request_id, ask, tool, tool_use_id }: PermissionRequest): PermissionRequest => ({
+const bare = ({ request_id, digest, ask, tool, tool_use_id }: PermissionRequest): PermissionRequest => ({
   request_id,
+  ...(digest !== undefined && { digest }),
   ask,
   tool,
   ...(tool_use_id !== undefined && { tool_use_id }),

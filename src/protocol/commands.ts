@@ -7,6 +7,9 @@ import { AgentSpec } from './spec.ts'
 const command = { command_id: CommandId }
 const agent = { ...command, agent_id: AgentId }
 
+/** The `digest` of the request that is answered. A request that has another one by then is not answered. */
+const digest = z.optional(Name)
+
 const Answer = z.union([Words, z.number(), z.boolean(), list(Words)])
 
 /** What a server may order, by message type. Each is answered by `<type>:result` with the same `command_id`. */
@@ -23,6 +26,7 @@ export const Commands = {
     type: z.literal('agent:permission'),
     ...agent,
     request_id: Name,
+    digest,
     decision: z.enum(['allow', 'deny']),
     /** With `allow`: use this input instead of the one asked for. */
     input: z.optional(JsonObject),
@@ -37,6 +41,7 @@ export const Commands = {
     type: z.literal('agent:answer'),
     ...agent,
     request_id: Name,
+    digest,
     /**
      * Question text → answer: an option's label, several joined by ", ", or free text. Of a form also the name of a
      * field → its value.

@@ -20,6 +20,7 @@ export const CommandErrorCode = z.enum([
   'session_in_use',
   'no_session',
   'request_not_pending',
+  'request_changed',
   'answers_incomplete',
   'rejected_by_agent',
   'no_reply',

@@ -54,6 +54,8 @@ export type Form = z.infer<typeof Form>
 /** Something the agent waits for: permission to use a tool, an answer, or approval of its plan. */
 export const PermissionRequest = z.object({
   request_id: ToldName,
+  /** Names the request and all that the runtime said of it. Opaque. Absent from daemons up to 0.1.0. */
+  digest: id,
   /** `tool`: allow or deny. `question`: answer each of `questions`. `plan`: allow (approve) or deny (keep planning). */
   ask: closed(['tool', 'question', 'plan'], 'tool'),
   tool: ToldName,

@@ -87,6 +87,8 @@ export interface Runtime {
   setModel(id: string, model: string): Input
   setPermissionMode(id: string, mode: string): Input
   endSession(id: string): Input
+  /** Returns what tells whether a request offers to remember an entry. */
+  offered(request: PermissionRequest): (entry: unknown) => boolean
   answerPermission(id: string, request: PermissionRequest, answer: PermissionAnswer): Input
   /** Refuses a request of the program that this daemon does not know, so that the program does not wait for ever. */
   refuseRequest(id: string, requestId: string): Input

@@ -5,6 +5,7 @@ import { isPruned } from './find.ts'
 import * as input from './input.ts'
 import { isTalk } from './is-talk.ts'
 import { isInSession, launch } from './launch.ts'
+import { offered } from './offered.ts'
 import { openSessions } from './open-sessions.ts'
 import { probe } from './probe.ts'
 
@@ -27,5 +28,6 @@ export const claude: Runtime = {
   openSessions,
   decode,
   explain,
+  offered,
   ...input,
 }

@@ -1,0 +1,54 @@
+import type { Agent } from '../agents/agent.ts'
+import { CommandFailure } from '../agents/failure.ts'
+import { uuidFrom } from '../agents/ids.ts'
+import type { PermissionAnswer } from '../agents/runtimes/runtime.ts'
+import type { CommandOf, PermissionRequest } from '../protocol/index.ts'
+import { mustRun } from './must-run.ts'
+
+type Answer = CommandOf<'agent:permission' | 'agent:answer'>
+
+/**
+ * Answers a pending request, once: an answer that was put before is not put again, even when nothing is pending.
+ * @throws CommandFailure where the request is not the one that the answer is for
+ */
+export function answer(
+  agent: Agent,
+  command: Answer,
+  read: (request: PermissionRequest) => PermissionAnswer,
+) {
+  const id = uuidFrom('answer', agent.id, command.command_id)
+  if (agent.inbox.accepted(id)) return
+  const request = requestFor(agent, command)
+  // To one that is being stopped it would come behind the end of its session.
+  mustRun(agent)
+  agent.answer(request, agent.runtime.answerPermission(id, request, read(request)))
+}
+
+function requestFor(agent: Agent, command: Answer): PermissionRequest {
+  const { request_id, digest } = command
+  const request = agent.snapshot.pending.find((pending) => pending.request_id === request_id)
+  if (!request)
+    throw new CommandFailure(
+      'request_not_pending',
+      `${agent.id} is not waiting for an answer to ${request_id}.`,
+      {
+        path: 'request_id',
+        remedy: 'It was answered, withdrawn, or never made.',
+      },
+    )
+  if (digest !== undefined && digest !== request.digest)
+    throw new CommandFailure(
+      'request_changed',
+      `${agent.id} does not ask as ${request_id} what this is the answer to.`,
+      { path: 'digest', remedy: 'Look at the request as it is now, and answer that.' },
+    )
+  // A refusal lets nothing happen, whatever it was meant for.
+  const isRefusal = command.type === 'agent:permission' && command.decision === 'deny'
+  if (digest === undefined && agent.snapshot.ids_reused && !isRefusal)
+    throw new CommandFailure(
+      'request_changed',
+      `${agent.id} has asked for different things under one id: ${request_id} alone does not say which is meant.`,
+      { path: 'digest', remedy: 'Look at the request as it is now, and answer with its digest, or deny it.' },
+    )
+  return request
+}

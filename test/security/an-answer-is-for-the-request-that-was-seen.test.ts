@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { decodeLine } from '../../src/agents/decode.ts'
+import { decode } from '../../src/agents/runtimes/claude/decode.ts'
+import { AskingAgent, asks, withdraws } from '../support/asking-agent.ts'
+
+const LS = { command: 'ls' }
+const RM = { command: 'rm -rf /srv' }
+const allow = (request_id: string, digest?: string) => ({
+  request_id,
+  ...(digest !== undefined && { digest }),
+  decision: 'allow',
+})
+
+test('a request has the same digest in its status and its event, and another one for each other byte', (t) => {
+  const asking = new AskingAgent(t)
+  asking.says(asks('r', LS))
+  const digest = asking.pending[0]?.digest
+  const [event] = decodeLine(Buffer.from(asks('r', LS).trimEnd()), 7, decode)
+  assert.match(digest ?? '', /^[0-9a-f]{32}$/)
+  assert.equal(event?.kind === 'permission_request' && event.digest, digest)
+  const others = [
+    asks('r', RM),
+    asks('q', LS),
+    asks('r', LS, { description: 'Lists' }),
+    asks('r', LS, { permission_suggestions: [] }),
+    asks('r', LS).replace('"ls"', '"l\\u0073"'),
+  ]
+  const digests = others.map((line) => {
+    const [other] = decodeLine(Buffer.from(line.trimEnd()), 0, decode)
+    return other?.kind === 'permission_request' && other.digest
+  })
+  assert.equal(new Set([digest, ...digests]).size, others.length + 1)
+})
+
+test('an answer reaches the request that it names, and no other one under the same id', async (t) => {
+  const asking = new AskingAgent(t)
+  asking.says(asks('r', LS))
+  const seen = asking.pending[0]?.digest
+  asking.says(asks('r', RM))
+  assert.equal(await asking.told('permission', allow('r', seen)), 'request_changed digest')
+  assert.equal(
+    await asking.told('permission', { ...allow('r', seen), decision: 'deny' }),
+    'request_changed digest',
+  )
+  assert.deepEqual(asking.answers, [])
+  assert.equal(await asking.told('permission', allow('r', asking.pending[0]?.digest)), undefined)
+  assert.deepEqual(asking.answers, [['r', { behavior: 'allow', updatedInput: RM }]])
+})
+
+test('the answer to a question reaches the question that it names', async (t) => {
+  const asking = new AskingAgent(t)
+  const question = (...labels: string[]) =>
+    asks(
+      'q',
+      { questions: [{ question: 'Drop which?', options: labels.map((label) => ({ label })) }] },
+      { tool_name: 'AskUserQuestion' },
+    )
+  const answers = { 'Drop which?': 'staging' }
+  asking.says(question('staging'))
+  const seen = asking.pending[0]?.digest
+  asking.says(question('staging', 'production'))
+  assert.equal(
+    await asking.told('answer', { request_id: 'q', digest: seen, answers }),
+    'request_changed digest',
+  )
+  assert.equal(await asking.told('answer', { request_id: 'q', answers }), 'request_changed digest')
+  const { digest } = asking.pending[0]!
+  assert.equal(await asking.told('answer', { request_id: 'q', digest, answers }), undefined)
+})
+
+test('an id that has stood for different requests does not do without its digest, but to refuse', async (t) => {
+  const again: Record<string, (asking: AskingAgent) => unknown> = {
+    'while it was pending': () => {},
+    'after it was withdrawn': (asking) => asking.says(withdraws('r')),
+    'after it was answered': (asking) => asking.told('permission', allow('r')),
+  }
+  for (const [when, ends] of Object.entries(again)) {
+    const asking = new AskingAgent(t)
+    asking.says(asks('r', LS))
+    await ends(asking)
+    asking.says(asks('r', RM))
+    assert.equal(await asking.told('permission', allow('r')), 'request_changed digest', when)
+    asking.restart()
+    assert.equal(
+      await asking.told('permission', allow('r')),
+      'request_changed digest',
+      `${when}, next daemon`,
+    )
+    assert.equal(await asking.told('permission', { ...allow('r'), decision: 'deny' }), undefined, when)
+    assert.equal(asking.answers.at(-1)?.[1].behavior, 'deny')
+  }
+})
+
+test('who names no digest is answered as before, where ids stand for one request each', async (t) => {
+  const asking = new AskingAgent(t)
+  asking.says(asks('one', LS), asks('two', LS))
+  assert.equal(await asking.told('permission', allow('two')), undefined)
+  assert.equal(await asking.told('permission', allow('one')), undefined)
+  assert.equal(await asking.told('permission', allow('one')), 'request_not_pending request_id')
+})
+
+test('a daemon that was killed behind its answer gives none again, and asks again what is asked again', async (t) => {
+  const asking = new AskingAgent(t)
+  asking.says(asks('r', LS))
+  asking.agent.save()
+  await asking.told('permission', allow('r'))
+  asking.restart({ saved: false })
+  assert.deepEqual(asking.pending, [])
+  asking.says(asks('r', RM))
+  asking.restart()
+  assert.deepEqual(
+    asking.pending.map(({ input }) => input),
+    [RM],
+  )
+})
