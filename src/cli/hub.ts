@@ -1,10 +1,11 @@
 import { Command } from 'commander'
 import { HUB_SETTINGS, type HubLimitFlags, hubLimits } from '../config/hub-limits.ts'
+import { TRUSTED_PROXIES, trustedProxies } from '../config/trusted-proxies.ts'
 import { keptSignal } from '../platform/early-signal.ts'
 import { UserError } from '../platform/errors.ts'
 import { EXIT } from './exit-codes.ts'
 import { keyCommand } from './hub/key.ts'
-import { port } from './options.ts'
+import { port, repeatable } from './options.ts'
 import { note, print, serveWithoutReader } from './terminal.ts'
 
 const HELP = `
@@ -24,6 +25,7 @@ export interface HubServeOptions extends HubLimitFlags {
   tlsCert?: string
   tlsKey?: string
   insecure?: boolean
+  trustedProxy?: string[]
   verbose?: boolean
 }
 
@@ -36,6 +38,12 @@ export function withHubServeFlags(command: Command): Command {
     .option('--tls-cert <file>', 'certificate chain, PEM')
     .option('--tls-key <file>', "the certificate's private key, PEM")
     .option('--insecure', 'allow an address beyond this machine without TLS')
+    .addOption(
+      repeatable(
+        '--trusted-proxy <address>',
+        `proxy in front of it, or a network such as 10.0.0.0/8, whose X-Forwarded-For counts; several times for several (default: ${TRUSTED_PROXIES})`,
+      ),
+    )
   for (const { flag, help, variable, fallback } of Object.values(HUB_SETTINGS))
     command.option(flag, `${help} (default: ${variable}, else ${fallback})`)
   return command
@@ -88,6 +96,7 @@ async function hub(options: HubServeOptions) {
     ...(tlsCert !== undefined && tlsKey !== undefined && { tls: { cert: tlsCert, key: tlsKey } }),
     ...(insecure && { insecure }),
     limits: hubLimits(options, process.env),
+    trustedProxies: trustedProxies(options.trustedProxy, process.env),
     logger,
     lost: (reason) => end(reason),
   })

@@ -9,10 +9,11 @@ import {
 } from '../protocol/index.ts'
 import type { AgentRef } from './agents.ts'
 import { Fault } from './fault.ts'
+import type { Gate } from './gate/gate.ts'
 import { page } from './history.ts'
 import { described, type Lookup, type LookupContext, noAgent } from './lookup.ts'
 import type { Quotas } from './quotas.ts'
-import { command, eventIdOf, jsonBody, pageLimit, parse } from './request.ts'
+import { command, eventIdOf, incoming, jsonBody, pageLimit, parse } from './request.ts'
 import { agentStream, type StreamContext } from './streams.ts'
 import type { Switchboard } from './switchboard.ts'
 
@@ -20,6 +21,7 @@ export interface AgentContext extends StreamContext, LookupContext {
   quotas: Quotas
   switchboard: Switchboard
   lookup: Lookup
+  gate: Gate
   /** Gives a command to a machine. @returns the answer to the request */
   submit(c: Context, machineId: string, parsed: Command): Promise<Response>
 }
@@ -37,7 +39,7 @@ const AGENT_COMMANDS = [
 
 /** Requests about agents. */
 export function agentRoutes(app: Hono, context: AgentContext) {
-  const { agents, machines, commands, store, quotas, switchboard, lookup, submit } = context
+  const { agents, machines, commands, store, quotas, switchboard, lookup, submit, gate } = context
 
   app.get('/api/agents', (c) => c.json({ agents: agents.all() }))
   app.post('/api/agents', async (c) => {
@@ -90,7 +92,10 @@ export function agentRoutes(app: Hono, context: AgentContext) {
   app.get('/api/agents/:agent_id/events', async (c) =>
     c.json(await page(store.log(keyOf(c)), eventIdOf(c), pageLimit(c))),
   )
-  app.get('/api/agents/:agent_id/stream', (c) => agentStream(context, keyOf(c), eventIdOf(c)))
+  app.get('/api/agents/:agent_id/stream', (c) => {
+    const [key, after] = [keyOf(c), eventIdOf(c)]
+    return agentStream(context, { key, after, follow: () => gate.follow(incoming(c)) })
+  })
 
   function refOf(c: Context): AgentRef {
     const agent_id = c.req.param('agent_id') ?? ''

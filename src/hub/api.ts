@@ -17,12 +17,13 @@ import { agentRoutes } from './agent-api.ts'
 import type { Commands } from './commands.ts'
 import type { Enrolments } from './enrolments.ts'
 import { Fault } from './fault.ts'
+import { type Gate, tooManyFailures } from './gate/gate.ts'
 import { isUnused, keyRoutes } from './key-api.ts'
 import type { Keys } from './keys.ts'
 import { described, Lookup } from './lookup.ts'
 import type { Quotas } from './quotas.ts'
 import { installer, releaseFile } from './releases.ts'
-import { command, FORM_TYPE, jsonBody, parse, waitMs } from './request.ts'
+import { command, FORM_TYPE, incoming, jsonBody, parse, waitMs } from './request.ts'
 import { hubStream, type StreamContext } from './streams.ts'
 import type { Switchboard } from './switchboard.ts'
 
@@ -35,6 +36,7 @@ export interface ApiContext extends StreamContext {
   /** The folder with releases to install machines from; it need not be there. */
   releases: string
   logger: Logger
+  gate: Gate
   /** The hub is for this machine only. */
   loopback: boolean
 }
@@ -62,6 +64,7 @@ export function api(context: ApiContext): Hono {
     quotas,
     logger,
     loopback,
+    gate,
   } = context
   const app = new Hono()
   const lookup = new Lookup(context)
@@ -94,18 +97,23 @@ export function api(context: ApiContext): Hono {
 
   app.get('/install.sh', (c) => installer(c, releases))
   app.get('/releases/*', (c) => releaseFile(c, releases))
-  app.post('/enroll', limited(OPEN_BODY_BYTES), async (c) =>
-    c.json(
-      enrolments.exchange(parse(EnrollRequest, await jsonBody(c, FORM_TYPE)), c.req.header('authorization')),
-    ),
-  )
+  app.post('/enroll', limited(OPEN_BODY_BYTES), async (c) => {
+    const request = parse(EnrollRequest, await jsonBody(c, FORM_TYPE))
+    return withToken(c, () => enrolments.exchange(request, c.req.header('authorization')))
+  })
 
-  app.post('/enroll/check', limited(OPEN_BODY_BYTES), async (c) =>
-    c.json(enrolments.check(parse(EnrollCheck, await jsonBody(c, FORM_TYPE)))),
-  )
+  app.post('/enroll/check', limited(OPEN_BODY_BYTES), async (c) => {
+    const request = parse(EnrollCheck, await jsonBody(c, FORM_TYPE))
+    return withToken(c, () => enrolments.check(request))
+  })
 
   app.use('/api/*', async (c, next) => {
-    if (keys.accepts('user', c.req.header('authorization'))) return next()
+    const shown = c.req.header('authorization')
+    if (keys.accepts('user', shown)) {
+      gate.admitClient(incoming(c))
+      return next()
+    }
+    if (shown !== undefined) refuse(c, 'user key')
     c.header('www-authenticate', 'Bearer')
     throw new Fault(401, 'unauthorized', "This needs the hub's user key.", {
       remedy: 'Send it as `Authorization: Bearer KEY`.',
@@ -158,9 +166,27 @@ export function api(context: ApiContext): Hono {
     })
 
   agentRoutes(app, { ...context, lookup, submit })
-  app.get('/api/stream', () => hubStream(context))
+  app.get('/api/stream', (c) => hubStream(context, gate.follow(incoming(c))))
 
   app.get('/api/commands/:command_id', (c) => outcome(c, c.req.param('command_id')))
+
+  /** Answers with what follows from a token. @throws Fault */
+  function withToken(c: Context, use: () => object) {
+    try {
+      return c.json(use())
+    } catch (error) {
+      if (error instanceof Fault && error.error.code === 'token_invalid') refuse(c, 'enrolment token')
+      throw error
+    }
+  }
+
+  /** @throws Fault where too much of its like was shown */
+  function refuse(c: Context, shown: 'user key' | 'enrolment token') {
+    const waitS = gate.refuse(incoming(c), shown)
+    if (waitS === 0) return
+    c.header('retry-after', String(waitS))
+    throw tooManyFailures(waitS)
+  }
 
   /** What it has here of what it may have. */
   function withUsage(machine: HubMachine): HubMachine {

@@ -2,7 +2,7 @@ import type { CommandError } from '../protocol/index.ts'
 
 /** A request that is not carried out: its HTTP status and what the answer says. */
 export class Fault extends Error {
-  readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 507
+  readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503 | 507
   readonly error: CommandError
 
   constructor(status: Fault['status'], code: string, message: string, rest: Partial<CommandError> = {}) {

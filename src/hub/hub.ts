@@ -5,15 +5,14 @@ import { createServer as createPlainServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
-import { type WebSocket, WebSocketServer } from 'ws'
 import type * as z from 'zod/mini'
 import { ON_TRIAL } from '../config/environment.ts'
 import { HUB_UPGRADES } from '../config/format.ts'
 import { type HubRecord, hubFiles } from '../config/hub.ts'
 import { HUB_LIMITS, type HubLimits } from '../config/hub-limits.ts'
 import { isLoopback } from '../config/server-url.ts'
+import type { Network } from '../config/trusted-proxies.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
 import { reasonOf, shortageIn, systemCode, UserError } from '../platform/errors.ts'
 import { clearTemporary, ensurePrivateDir, writeAtomic } from '../platform/files.ts'
@@ -21,20 +20,21 @@ import { readFormat, upgradeFolder } from '../platform/format.ts'
 import { acquireLock, LockHeldError } from '../platform/lock.ts'
 import type { Logger } from '../platform/log.ts'
 import { identify } from '../platform/process-identity.ts'
-import { Limits } from '../protocol/index.ts'
 import { ActivityStore } from './activity-store.ts'
 import { Agents } from './agents.ts'
 import { api } from './api.ts'
 import { Commands } from './commands.ts'
 import { Enrolments } from './enrolments.ts'
 import { Feed } from './feed.ts'
+import { Gate, type GateLimits } from './gate/gate.ts'
 import { watchFolder } from './ground.ts'
 import { Keys } from './keys.ts'
 import { Machines } from './machines.ts'
-import { type MachineKey, Peer } from './peer.ts'
+import { Peer } from './peer.ts'
 import { Quotas } from './quotas.ts'
 import { Saver } from './saver.ts'
 import { Switchboard } from './switchboard.ts'
+import { acceptMachines } from './upgrade.ts'
 
 export interface HubOptions {
   /** Its folder; made if need be. */
@@ -49,6 +49,10 @@ export interface HubOptions {
   /** How much it keeps, and what each machine may use of it. Default: `HUB_LIMITS`. */
   limits?: HubLimits
   logger: Logger
+  /** What strangers and clients may use of it. */
+  gate?: Partial<GateLimits>
+  /** Proxies whose `X-Forwarded-For` counts. */
+  trustedProxies?: readonly Network[]
   clock?: Clock
   /** Its folder is not there any more: nothing is left to do but to close it. Called once. */
   lost?: (reason: UserError) => void
@@ -67,8 +71,8 @@ export interface Hub {
 const HEADERS_MS = 10_000
 /** To the end of its body. */
 const REQUEST_MS = 60_000
-/** Frames longer than `Limits.frame_bytes` are answered with an error up to here; beyond, the connection ends. */
-const MOST_FRAME_BYTES = 2 * Limits.frame_bytes
+/** How often these two are looked at. */
+const CHECK_MS = 2000
 /** How long answers that are under way may take when the hub stops. */
 const STOP_MS = 1000
 
@@ -85,6 +89,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       remedy: 'Give --tls-cert and --tls-key, or --insecure in a network that you trust.',
       exitCode: 2,
     })
+  const gate = new Gate({ proxies: options.trustedProxies, limits: options.gate, clock, logger })
   const credentials = tls && { cert: readPem(tls.cert), key: readPem(tls.key) }
   ensurePrivateDir(dir)
   // A folder of a newer version is left as it is, the lock included.
@@ -105,12 +110,18 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       now: () => clock.now(),
     })
     const releases = join(dir, 'releases')
-    const listener = getRequestListener(api({ ...parts, keys, enrolments, releases, logger, loopback }).fetch)
-    const timeouts = { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS }
+    const app = api({ ...parts, keys, enrolments, releases, logger, loopback, gate })
+    const listener = gate.before(getRequestListener(app.fetch))
+    const timeouts = {
+      headersTimeout: HEADERS_MS,
+      requestTimeout: REQUEST_MS,
+      connectionsCheckingInterval: CHECK_MS,
+    }
     const server: Server = credentials
       ? createTlsServer({ ...timeouts, ...credentials }, listener)
       : createPlainServer(timeouts, listener)
-    acceptMachines(server, keys, (socket, key) =>
+    gate.watch(server)
+    acceptMachines(server, { keys, gate }, (socket, key) =>
       switchboard.arrived(new Peer(socket, switchboard, key, clock, logger)),
     )
     await listen(server, host, port)
@@ -145,6 +156,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
         clearTimeout(late)
         clearInterval(sweep)
         await switchboard.closed()
+        gate.close()
         await store.close()
         saver.close()
         unlock()
@@ -225,32 +237,6 @@ function assemble({
   })
   return { feed, saver, store, machines, agents, commands, quotas, switchboard }
 }
-
-function acceptMachines(server: Server, keys: Keys, arrived: (socket: WebSocket, key: MachineKey) => void) {
-  const sockets = new WebSocketServer({
-    noServer: true,
-    maxPayload: MOST_FRAME_BYTES,
-    perMessageDeflate: false,
-  })
-  server.on('upgrade', (request, socket: Duplex, head) => {
-    // A client that goes away during the handshake is no event here.
-    socket.on('error', () => {})
-    const [path] = (request.url ?? '').split('?')
-    if (path !== '/' && path !== '/ws') return refuse(socket, '404 Not Found')
-    const { authorization } = request.headers
-    const sha256 = keys.accepts('machine', authorization)
-    if (sha256 === undefined) return refuse(socket, '401 Unauthorized')
-    const key = {
-      sha256,
-      acceptedFor: (machineId: string) => keys.isFor(sha256, machineId),
-    }
-    sockets.handleUpgrade(request, socket, head, (accepted) => arrived(accepted, key))
-  })
-}
-
-/** A client that does not close its side, once it has been answered, must not hold on to the connection. */
-const refuse = (socket: Duplex, status: string) =>
-  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`, () => socket.destroy())
 
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {

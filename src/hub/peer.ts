@@ -38,8 +38,12 @@ const Protocol = z.object({
 /** The key a daemon came with. */
 export interface MachineKey {
   sha256: string
+  /** Where it came from. */
+  address: string
   /** Whether it still is one of this machine. */
   acceptedFor(machineId: string): boolean
+  /** Called when the daemon's greeting is complete. */
+  greeted(): void
 }
 
 export interface PeerHandlers {
@@ -230,7 +234,9 @@ export class Peer {
 
   async #welcome(hello: Hello) {
     if (this.#timer) this.#clock.clearTimeout(this.#timer)
-    this.#hello = hello
+    this.key.greeted()
+    // Without what may be many MiB of it, for which the connection has no use.
+    this.#hello = { ...hello, agents: [] }
     this.#beat(this.#clock.monotonic())
     let standing: Pick<Welcome, 'offsets' | 'journals'>
     try {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import type { Context } from 'hono'
 import type * as z from 'zod/mini'
 import { check } from '../protocol/check.ts'
@@ -48,6 +49,9 @@ export async function jsonBody(c: Context, ...further: string[]): Promise<object
     throw new Fault(400, 'invalid_command', 'The body must be a JSON object.')
   return json
 }
+
+/** The request as it came over the network. */
+export const incoming = (c: Context) => (c.env as { incoming: IncomingMessage }).incoming
 
 /** A body that gets an id if it has none. @throws Fault */
 export const command = async (c: Context) => ({ command_id: randomUUID(), ...(await jsonBody(c)) })

@@ -1,3 +1,5 @@
+import type { Follower } from './gate/followers.ts'
+
 /** So that both ends, and proxies between them, notice a dead connection. */
 const HEARTBEAT_MS = 15_000
 
@@ -36,22 +38,27 @@ export const message = (event: string, data: unknown, id?: string) =>
 
 export interface EventSource {
   bell: Bell
+  follower: Follower
   /** What is to be shown now: '' if nothing is, undefined when nothing ever will be. */
   next(): Promise<string | undefined>
   release(): void
 }
 
-/** Server-sent events. `next` is asked only when the client has taken what came before: a slow one costs no memory. */
-export function eventStream({ bell, next, release }: EventSource): Response {
+/** Server-sent events. `next` is asked only when the client has taken what came before, and there is memory for more. */
+export function eventStream({ bell, follower, next, release }: EventSource): Response {
   const left = new AbortController()
+  const end = () => {
+    release()
+    follower.close()
+  }
   const body = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         for (;;) {
-          const text = await next().catch(() => undefined)
+          const text = await follower.next(next).catch(() => undefined)
           if (left.signal.aborted) return
           if (text === undefined) {
-            release()
+            end()
             return controller.close()
           }
           if (text !== '') return controller.enqueue(Buffer.from(text))
@@ -62,7 +69,7 @@ export function eventStream({ bell, next, release }: EventSource): Response {
       },
       cancel() {
         left.abort()
-        release()
+        end()
       },
     },
     { highWaterMark: 0 },

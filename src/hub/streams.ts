@@ -2,6 +2,7 @@ import { type EventId, formatEventId } from './activity-line.ts'
 import type { ActivityStore } from './activity-store.ts'
 import type { AgentRef, Agents } from './agents.ts'
 import type { Feed } from './feed.ts'
+import type { Follower } from './gate/followers.ts'
 import type { Machines } from './machines.ts'
 import { Bell, eventStream, message } from './sse.ts'
 
@@ -15,18 +16,23 @@ export interface StreamContext {
   feed: Feed
 }
 
-/**
- * An agent's activity behind `after`, and, whenever that is all there is, its status if that has changed.
- * @param key the name of its folder
- */
+export interface AgentStreamOptions {
+  /** The name of the agent's folder. */
+  key: string
+  after: EventId
+  /** @throws Fault where there are too many */
+  follow(): Follower
+}
+
+/** An agent's activity behind `after`, and, whenever that is all there is, its status if that has changed. */
 export async function agentStream(
   { agents, store, feed }: StreamContext,
-  key: string,
-  after: EventId,
+  { key, after, follow }: AgentStreamOptions,
 ): Promise<Response> {
   const bell = new Bell()
   const log = store.log(key)
   let at = await log.seek(after)
+  const follower = follow()
   let changed = true
   let over = agents.viewAt(key) === undefined
   const release = feed.subscribe((change) => {
@@ -38,6 +44,7 @@ export async function agentStream(
   })
   return eventStream({
     bell,
+    follower,
     release,
     async next() {
       if (over) return undefined
@@ -56,7 +63,7 @@ export async function agentStream(
 }
 
 /** Machines and agents: each as it is, then as it changes. */
-export function hubStream({ agents, machines, feed }: StreamContext): Response {
+export function hubStream({ agents, machines, feed }: StreamContext, follower: Follower): Response {
   const bell = new Bell()
   // What is to be shown, each once however often it changes: no longer than the list of what there is.
   const due = {
@@ -87,6 +94,7 @@ export function hubStream({ agents, machines, feed }: StreamContext): Response {
   }
   return eventStream({
     bell,
+    follower,
     release,
     next() {
       if (over) return Promise.resolve(undefined)

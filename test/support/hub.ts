@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { type CommandMemory, HUB_LIMITS, type MachineLimits } from '../../src/config/hub-limits.ts'
-import { startHub } from '../../src/hub/hub.ts'
-import type { Clock } from '../../src/platform/clock.ts'
+import { type HubOptions, startHub } from '../../src/hub/hub.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import type { EnrollRequest, Event, EventPage } from '../../src/protocol/index.ts'
 import { enroll } from './enroll.ts'
@@ -10,8 +9,8 @@ import { type Cleanup, tempDir } from './temp.ts'
 
 const quiet = createLogger({ level: 'silent', stderr: 'none' })
 
-export interface TestHubOptions {
-  clock?: Clock
+export interface TestHubOptions
+  extends Partial<Pick<HubOptions, 'clock' | 'gate' | 'trustedProxies' | 'logger'>> {
   memory?: CommandMemory
   limits?: Partial<MachineLimits>
 }
@@ -40,13 +39,13 @@ export class TestHub {
   }
 
   async start() {
-    const { clock, memory, limits } = this.#options
+    const { memory, limits, ...rest } = this.#options
     this.#hub = await startHub({
       dir: this.dir,
       host: '127.0.0.1',
       port: 0,
       logger: quiet,
-      ...(clock && { clock }),
+      ...rest,
       limits: { memory: memory ?? HUB_LIMITS.memory, machine: { ...HUB_LIMITS.machine, ...limits } },
     })
   }

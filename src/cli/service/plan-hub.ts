@@ -6,6 +6,7 @@ import { hubPort } from '../../config/hub.ts'
 import { limitVariables } from '../../config/hub-limits.ts'
 import { stateDir, statePaths } from '../../config/paths.ts'
 import { isLoopback } from '../../config/server-url.ts'
+import { proxyVariables } from '../../config/trusted-proxies.ts'
 import { systemCode, UserError } from '../../platform/errors.ts'
 import { EXECUTABLE } from '../../platform/executable.ts'
 import { readInstalled } from '../../service/mark.ts'
@@ -85,7 +86,10 @@ export async function makeHubPlan({ manager, name, user, path, flags }: HubPlanO
       account,
       path: withRunner(path ?? PLAIN_PATH, runner),
       ownKey: false,
-      environment: limitVariables(flags, process.env),
+      environment: {
+        ...limitVariables(flags, process.env),
+        ...proxyVariables(flags.trustedProxy, process.env),
+      },
       stateDir: dir,
       usualStateDir: dir === usual,
       installation: layoutOf(realpathSync(program), EXECUTABLE).root,

@@ -6,6 +6,7 @@ import { limitVariables } from '../../config/hub-limits.ts'
 import { concealKey, keySources, missingKey, readKey } from '../../config/key.ts'
 import { stateDir } from '../../config/paths.ts'
 import { expanded } from '../../config/placeholder.ts'
+import { proxyVariables } from '../../config/trusted-proxies.ts'
 import { captureInvocation } from '../../daemon/relaunch.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXECUTABLE } from '../../platform/executable.ts'
@@ -213,7 +214,7 @@ function captured(
   env: NodeJS.ProcessEnv,
   runs: Runs,
 ): { environment: Record<string, string>; warnings: string[] } {
-  const environment = runs === 'up' ? limitVariables({}, env) : {}
+  const environment = runs === 'up' ? { ...limitVariables({}, env), ...proxyVariables(undefined, env) } : {}
   const warnings: string[] = []
   for (const [name, value] of Object.entries(env)) {
     if (!value || !CAPTURED.some((pattern) => pattern.test(name))) continue

@@ -24,7 +24,7 @@ export async function planFor(
   options: PlanFlags,
   { keyNeeded, taken }: { keyNeeded: boolean; taken?: TakenOver | undefined },
 ): Promise<Planned> {
-  const { user, path, host, port, dataDir, tlsCert, tlsKey, insecure, verbose } = options
+  const { user, path, host, port, dataDir, tlsCert, tlsKey, insecure, trustedProxy, verbose } = options
   const flags = daemonFlags(options)
   const common = {
     manager,
@@ -32,7 +32,7 @@ export async function planFor(
     ...(user !== undefined && { user }),
     ...(path !== undefined && { path }),
   }
-  const ofHub = { host, dataDir, tlsCert, tlsKey, insecure, ...limitFlagsOf(options) }
+  const ofHub = { host, dataDir, tlsCert, tlsKey, insecure, trustedProxy, ...limitFlagsOf(options) }
   if (runs === 'hub') {
     refuse(flags, 'a hub')
     return makeHubPlan({ ...common, flags: { ...ofHub, port, verbose } })
@@ -52,7 +52,7 @@ export async function planFor(
 
 /** Flags of what is not the daemon: its service, and a hub. */
 const OTHERS = new Set<string>([
-  ...['user', 'path', 'host', 'port', 'dataDir', 'tlsCert', 'tlsKey', 'insecure', 'verbose'],
+  ...['user', 'path', 'host', 'port', 'dataDir', 'tlsCert', 'tlsKey', 'insecure', 'trustedProxy', 'verbose'],
   ...Object.keys(HUB_SETTINGS),
 ])
 

@@ -4,6 +4,7 @@ import { hubPort } from '../../config/hub.ts'
 import { hubLimits } from '../../config/hub-limits.ts'
 import { concealKey } from '../../config/key.ts'
 import { type StatePaths, stateDir, statePaths } from '../../config/paths.ts'
+import { trustedProxies } from '../../config/trusted-proxies.ts'
 import { captureInvocation } from '../../daemon/relaunch.ts'
 import { runDaemon } from '../../daemon/run.ts'
 import { startHub } from '../../hub/hub.ts'
@@ -93,6 +94,7 @@ async function startOwnHub(
     host: '127.0.0.1',
     port: port ?? hubPort(process.env),
     limits: hubLimits({}, process.env),
+    trustedProxies: trustedProxies(undefined, process.env),
     logger,
     lost,
   })

@@ -1,0 +1,151 @@
+import type { IncomingMessage, RequestListener, Server } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Network } from '../../config/trusted-proxies.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { descriptorLimit } from '../../platform/descriptors.ts'
+import type { Logger } from '../../platform/log.ts'
+import { Fault } from '../fault.ts'
+import { Addresses, type Incoming } from './address.ts'
+import { Failures } from './failures.ts'
+import { Followers } from './followers.ts'
+import { Greetings } from './greetings.ts'
+import { Notices } from './notices.ts'
+import { type StrangerLimits, Strangers } from './strangers.ts'
+
+export interface GateLimits extends StrangerLimits {
+  /** Connections that have shown a user key. */
+  clients: number
+  /** Streams of them. */
+  streams: number
+}
+
+/** Strangers and clients have a quarter of the descriptors each at most: the rest is for machines and files. */
+export function gateLimits(descriptors = descriptorLimit()): GateLimits {
+  const quarter = Math.max(32, Math.floor(descriptors / 4))
+  return {
+    strangers: Math.min(2048, quarter),
+    strangers_of_address: 64,
+    patience_ms: 10_000,
+    grace_ms: 2000,
+    stall_ms: 30_000,
+    clients: quarter,
+    streams: Math.min(1000, Math.floor(quarter / 2)),
+  }
+}
+
+export interface GateOptions {
+  /** Those whose `X-Forwarded-For` counts. */
+  proxies?: readonly Network[] | undefined
+  limits?: Partial<GateLimits> | undefined
+  clock: Clock
+  logger: Logger
+}
+
+/** What is shown to be let in. */
+type Credential = 'user key' | 'machine key' | 'enrolment token'
+
+/** Seconds after which those may come again for whom there is no room now. */
+const SOON_S = 2
+
+/** Between the network and the hub: knows where requests come from, and keeps strangers and clients from using it up. */
+export class Gate {
+  readonly #limits: GateLimits
+  readonly #addresses: Addresses
+  readonly #notices: Notices
+  readonly #failures: Failures
+  readonly #strangers: Strangers
+  readonly #clients = new Set<Socket>()
+  readonly greetings: Greetings
+  readonly #followers: Followers
+
+  constructor({ proxies, limits, clock, logger }: GateOptions) {
+    this.#limits = { ...gateLimits(), ...limits }
+    this.#addresses = new Addresses(proxies)
+    this.#notices = new Notices(clock, logger)
+    this.#failures = new Failures(clock)
+    const notices = this.#notices
+    const isProxy = (address: string) => this.#addresses.isProxy(address)
+    this.#strangers = new Strangers({ limits: this.#limits, isProxy, clock, notices })
+    this.greetings = new Greetings(notices)
+    this.#followers = new Followers({ most: this.#limits.streams, clock, notices })
+  }
+
+  watch(server: Server) {
+    server.on('connection', (socket: Socket) => this.#strangers.arrived(socket))
+  }
+
+  /** Passes on requests for which there is room. */
+  before(listener: RequestListener): RequestListener {
+    return (request, response) => {
+      if (this.#strangers.asks(request, response)) return listener(request, response)
+      this.#notices.tell(this.addressOf(request), 'request refused: too many answers without a key')
+      response.writeHead(503, { 'retry-after': String(SOON_S), connection: 'close' }).end()
+    }
+  }
+
+  /** The address of the client, for logs and limits. */
+  addressOf(request: Incoming): string {
+    return this.#addresses.of(request)
+  }
+
+  /** A machine has shown a key that is accepted. */
+  admitMachine({ socket }: IncomingMessage) {
+    this.#strangers.accepted(socket)
+  }
+
+  /** A client has shown a user key that is accepted. @throws Fault where there are too many */
+  admitClient(request: IncomingMessage) {
+    const { socket } = request
+    this.#strangers.accepted(socket)
+    if (this.#clients.has(socket)) return
+    const { clients: most } = this.#limits
+    if (this.#clients.size >= most) {
+      this.#notices.tell(this.addressOf(request), 'client refused: there are too many', { most })
+      throw new Fault(
+        503,
+        'too_many_clients',
+        `There are ${most} connections with user keys, the most that this hub serves.`,
+        {
+          remedy: 'End some, or raise the limit on open files of the hub (LimitNOFILE=).',
+        },
+      )
+    }
+    this.#clients.add(socket)
+    socket.once('close', () => this.#clients.delete(socket))
+  }
+
+  /**
+   * Notes that what was shown is not accepted.
+   * @returns seconds that the address has to wait, because there were many; 0 while it need not
+   */
+  refuse(request: Incoming, shown: Credential): number {
+    const address = this.addressOf(request)
+    this.#notices.tell(address, `refused: ${shown} not accepted`)
+    return Math.ceil(this.#failures.failed(address) / 1000)
+  }
+
+  /** Begins a stream. @throws Fault where there are too many */
+  follow(request: IncomingMessage) {
+    const { socket } = request
+    const follower = this.#followers.follow(this.addressOf(request), () => socket.destroy())
+    socket.once('close', () => follower.close())
+    return follower
+  }
+
+  close() {
+    this.#strangers.close()
+    this.#followers.close()
+    this.#notices.close()
+  }
+}
+
+/** The answer to a credential that is not accepted, from an address of which too many were not. */
+export const tooManyFailures = (waitS: number) =>
+  new Fault(
+    429,
+    'too_many_failures',
+    'Too many keys or tokens from this address were not accepted, nor is this one.',
+    {
+      remedy: `Correct it, and try again in ${waitS} s.`,
+    },
+  )

@@ -1,0 +1,57 @@
+import type { IncomingMessage, Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { Limits } from '../protocol/index.ts'
+import type { Gate } from './gate/gate.ts'
+import type { Keys } from './keys.ts'
+import type { MachineKey } from './peer.ts'
+
+/** Frames longer than `Limits.frame_bytes` are answered with an error up to here; beyond, the connection ends. */
+const MOST_FRAME_BYTES = 2 * Limits.frame_bytes
+/** Seconds after which a machine may come again for which there is no room now. */
+const SOON_S = 2
+
+/** Takes in machines, which connect by WebSocket and show a key. */
+export function acceptMachines(
+  server: Server,
+  { keys, gate }: { keys: Keys; gate: Gate },
+  arrived: (socket: WebSocket, key: MachineKey) => void,
+) {
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: MOST_FRAME_BYTES,
+    perMessageDeflate: false,
+  })
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head) => {
+    // A client that goes away during the handshake is no event here.
+    socket.on('error', () => {})
+    const [path] = (request.url ?? '').split('?')
+    if (path !== '/' && path !== '/ws') return refuse(socket, '404 Not Found')
+    const { authorization } = request.headers
+    const sha256 = keys.accepts('machine', authorization)
+    if (sha256 === undefined) {
+      const waitS = authorization === undefined ? 0 : gate.refuse(request, 'machine key')
+      return waitS > 0 ? refuse(socket, '429 Too Many Requests', waitS) : refuse(socket, '401 Unauthorized')
+    }
+    const address = gate.addressOf(request)
+    gate.admitMachine(request)
+    if (!gate.greetings.hasRoom(sha256, address)) return refuse(socket, '503 Service Unavailable', SOON_S)
+    sockets.handleUpgrade(request, socket, head, (accepted) => {
+      const greeted = gate.greetings.begin(socket, {
+        key: sha256,
+        address,
+        end: () => accepted.terminate(),
+      })
+      const acceptedFor = (machineId: string) => keys.isFor(sha256, machineId)
+      arrived(accepted, { sha256, address, acceptedFor, greeted })
+    })
+  })
+}
+
+/** A client that does not close its side, once it has been answered, must not hold on to the connection. */
+function refuse(socket: Duplex, status: string, afterS?: number) {
+  const after = afterS === undefined ? '' : `retry-after: ${afterS}\r\n`
+  socket.end(`HTTP/1.1 ${status}\r\n${after}connection: close\r\ncontent-length: 0\r\n\r\n`, () =>
+    socket.destroy(),
+  )
+}

@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { type IncomingMessage, request } from 'node:http'
+import { test } from 'node:test'
+import { trustedProxies } from '../../src/config/trusted-proxies.ts'
+import { Addresses, networkOf } from '../../src/hub/gate/address.ts'
+import { gateLimits } from '../../src/hub/gate/gate.ts'
+import { TestHub } from '../support/hub.ts'
+import { frameOf, LightDaemon, statusOf } from '../support/light-daemon.ts'
+import { memoryLog } from '../support/memory-log.ts'
+import { frameHead, RawConnections } from '../support/raw-connections.ts'
+import { RUN, Stage } from '../support/stage.ts'
+import { until } from '../support/wait.ts'
+
+const MIB = 1024 * 1024
+
+test('connections that say nothing do not starve a hub with few descriptors', async (t) => {
+  const stage = await Stage.open(t)
+  const hub = await stage.hub(['sh', '-c', 'ulimit -n 256; exec "$@"', 'sh', ...RUN])
+  const strangers = new RawConnections(t, stage.port)
+  await strangers.silent(1000)
+  const key = readFileSync(`${stage.state}/hub/machine.key`, 'utf8').trim()
+  const daemon = await LightDaemon.greet({ url: stage.hubUrl, key, hello: { agents: [statusOf('a')] } })
+  t.after(() => daemon.socket.terminate())
+  daemon.send(frameOf('a', 0, 100))
+  await daemon.acknowledged('a', 100)
+  await until(() => strangers.open.length <= 64, { what: 'the end of most' })
+  assert.equal(daemon.closed, undefined)
+  const lines = hub
+    .log()
+    .split('\n')
+    .filter((line) => line.includes(' address=127.0.0.1'))
+  assert.ok(lines.length > 0 && lines.length < 10, hub.log())
+})
+
+test('a connection without a key and without a request in time is ended', async (t) => {
+  const { logger, lines } = memoryLog()
+  const hub = await TestHub.open(t, { logger, gate: { patience_ms: 100 } })
+  const strangers = new RawConnections(t, hub.port)
+  await strangers.silent(5)
+  const [slow] = strangers.sockets
+  slow!.write('POST /enroll HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{')
+  await until(() => strangers.open.length === 0, { what: 'the end of all' })
+  assert.deepEqual(
+    lines.flatMap(({ address, msg }) => (address === undefined ? [] : [msg])),
+    ['connection ended: no key and no request in time'],
+  )
+})
+
+test('an address may have few connections without a key, and any number with one', async (t) => {
+  const { logger, lines } = memoryLog()
+  const hub = await TestHub.open(t, { logger, gate: { strangers_of_address: 8, grace_ms: 0 } })
+  const keys = await Promise.all(Array.from({ length: 30 }, () => hub.enroll()))
+  const daemons = await Promise.all(
+    keys.map((key, n) => LightDaemon.greet({ url: hub.url, key, hello: { machine_id: `machine-${n}` } })),
+  )
+  const strangers = new RawConnections(t, hub.port)
+  await strangers.silent(50)
+  await until(() => strangers.open.length === 8, { what: 'the end of those beyond' })
+  assert.deepEqual(
+    daemons.flatMap(({ closed }) => closed ?? []),
+    [],
+  )
+  for (const daemon of daemons) daemon.socket.terminate()
+  const told = lines.filter(({ address }) => address !== undefined)
+  assert.deepEqual(
+    told.map(({ address, msg }) => [address, msg]),
+    [['127.0.0.1', 'connection ended: too many without a key from this address']],
+  )
+})
+
+test('greetings that are never completed take a bounded amount of memory, for each key', async (t) => {
+  const { logger, lines } = memoryLog()
+  const hub = await TestHub.open(t, { logger })
+  const other = await hub.enroll()
+  const strangers = new RawConnections(t, hub.port)
+  const key = hub.key('machine')
+  const part = Buffer.alloc(20 * MIB, 0x20)
+  for (let n = 0; n < 6; n++) {
+    const { socket, status } = await strangers.upgrade(key)
+    assert.equal(status, 101)
+    socket.write(frameHead(59 * MIB))
+    socket.write(part)
+  }
+  await until(() => strangers.open.length <= 2, { what: 'the end of most' })
+  const daemon = await LightDaemon.greet({ url: hub.url, key: other, hello: { machine_id: 'other' } })
+  daemon.socket.terminate()
+  const [one] = strangers.open
+  one!.write(part)
+  await until(() => one!.closed, { what: 'the end of one that is longer than any greeting' })
+  assert.ok(lines.some(({ address, msg }) => address === '127.0.0.1' && /before a greeting/.test(msg)))
+})
+
+test('connections with one key that do not greet are limited, and told to come again', async (t) => {
+  const hub = await TestHub.open(t)
+  const strangers = new RawConnections(t, hub.port)
+  const answers = []
+  for (let n = 0; n < 40; n++) answers.push((await strangers.upgrade(hub.key('machine'))).status)
+  assert.deepEqual([answers.filter((status) => status === 101).length, answers.at(-1)], [32, 503])
+  for (const socket of strangers.open) socket.destroy()
+  const daemon = await until(() => hub.daemon().catch(() => undefined), { what: 'a machine' })
+  await daemon.settled()
+})
+
+test('keys and tokens that are not accepted are slowed down and logged; one that is, is let in', async (t) => {
+  const { logger, lines } = memoryLog()
+  const hub = await TestHub.open(t, { logger })
+  const machineKey = await hub.enroll()
+  const ask = (key: string) => fetch(`${hub.url}/api/agents`, { headers: { authorization: `Bearer ${key}` } })
+  const enroll = (path: string) =>
+    fetch(hub.url + path, {
+      method: 'POST',
+      body: JSON.stringify({ token: 'fet_guessed', key_sha256: 'f'.repeat(64), hostname: 'host' }),
+    })
+  const tries: (() => Promise<number>)[] = [
+    async () => (await ask('wrong')).status,
+    async () => (await enroll('/enroll')).status,
+    async () => (await enroll('/enroll/check')).status,
+    () =>
+      LightDaemon.dial(hub.url, 'wrong').then(
+        () => 101,
+        (error: Error) => Number(/\d{3}/.exec(error.message)?.[0]),
+      ),
+  ]
+  const answers: number[] = []
+  for (let n = 0; n < 15; n++) for (const attempt of tries) answers.push(await attempt())
+  assert.deepEqual(answers.slice(0, 20), Array(20).fill(401))
+  assert.deepEqual(new Set(answers.slice(20)), new Set([401, 429]))
+  assert.ok(answers.slice(20).filter((status) => status === 401).length < 5)
+  const refused = await until(
+    async () => {
+      const answer = await ask('wrong')
+      return answer.status === 429 && answer
+    },
+    { what: '429' },
+  )
+  assert.ok(Number(refused.headers.get('retry-after')) > 0)
+  assert.equal(((await refused.json()) as { error: { code: string } }).error.code, 'too_many_failures')
+  assert.equal((await ask(hub.key('user'))).status, 200)
+  const daemon = await LightDaemon.greet({ url: hub.url, key: machineKey, hello: {} })
+  daemon.socket.terminate()
+  const told = lines.filter(({ address }) => address !== undefined)
+  assert.deepEqual(
+    new Set(told.map(({ address, msg }) => `${address} ${msg}`)),
+    new Set([
+      '127.0.0.1 refused: user key not accepted',
+      '127.0.0.1 refused: enrolment token not accepted',
+      '127.0.0.1 refused: machine key not accepted',
+    ]),
+  )
+  assert.equal(told.length, 3)
+  await hub.stop()
+  assert.ok(
+    lines.some(({ msg, times }) => /again$/.test(msg) && Number(times) > 10),
+    'the rest is counted',
+  )
+})
+
+test('the address that a proxy forwards counts where the proxy is trusted, and nowhere else', async (t) => {
+  const { logger, lines } = memoryLog()
+  const hub = await TestHub.open(t, { logger, trustedProxies: trustedProxies(['127.0.0.0/8'], {}) })
+  const status = async (forwarded: string) =>
+    (
+      await fetch(`${hub.url}/api/agents`, {
+        headers: { authorization: 'Bearer wrong', 'x-forwarded-for': forwarded },
+      })
+    ).status
+  for (let n = 0; n < 30; n++) await status('198.51.100.1, 203.0.113.9, 127.0.0.7')
+  assert.equal(await status('198.51.100.77, 203.0.113.9'), 429, 'what the client itself has forwarded')
+  assert.equal(await status('203.0.113.10'), 401)
+  assert.equal(lines.find(({ msg }) => /user key/.test(msg))?.address, '203.0.113.9')
+  const headers = { 'x-forwarded-for': '203.0.113.9' }
+  const trusting = new Addresses(trustedProxies(['10.0.0.0/8', '2001:db8::/32'], {}))
+  const of = (remoteAddress: string) => trusting.of({ headers, socket: { remoteAddress } })
+  assert.equal(of('192.0.2.1'), '192.0.2.1')
+  assert.equal(of('10.1.2.3'), '203.0.113.9')
+  assert.equal(of('::ffff:10.1.2.3'), '203.0.113.9')
+  assert.equal(of('2001:db8::7'), '203.0.113.9')
+  for (const wrong of ['proxy.example', '10.0.0.0/33', '10.0.0.0/8/8', '::/129', '10.0.0.1/x', ''])
+    assert.throws(() => trustedProxies([wrong], {}), /is no address and no network/)
+  assert.equal(networkOf('2001:db8:0:1::2'), networkOf('2001:DB8::1:0:0:0:ffff'))
+  assert.notEqual(networkOf('2001:db8:0:1::2'), networkOf('2001:db8:0:2::2'))
+})
+
+test('streams are limited, and clients that take nothing from them are ended', async (t) => {
+  const { logger, lines } = memoryLog()
+  const hub = await TestHub.open(t, { logger, gate: { streams: 3 } })
+  const open = () =>
+    new Promise<IncomingMessage>((resolve, reject) =>
+      request(`${hub.url}/api/stream`, { headers: { authorization: `Bearer ${hub.key('user')}` } }, resolve)
+        .on('error', reject)
+        .end(),
+    )
+  const streams = [await open(), await open(), await open()]
+  const beyond = await open()
+  assert.equal(beyond.statusCode, 503)
+  streams[0]!.destroy()
+  await until(async () => (await open()).statusCode === 200, { what: 'room' })
+  for (const each of streams) each.destroy()
+  assert.ok(lines.some(({ address, msg }) => address === '127.0.0.1' && /stream refused/.test(msg)))
+})
+
+test('strangers and clients leave half of the descriptors to machines', () => {
+  for (const descriptors of [256, 1024, 4096, 1_048_576]) {
+    const { strangers, clients, streams } = gateLimits(descriptors)
+    assert.ok(strangers + clients <= descriptors / 2)
+    assert.ok(streams <= clients / 2)
+  }
+})

@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto'
+import { connect, type Socket } from 'node:net'
+import type { Cleanup } from './temp.ts'
+import { until } from './wait.ts'
+
+/** Connections as a stranger makes them, who keeps to no protocol. They end with the test. */
+export class RawConnections {
+  readonly sockets: Socket[] = []
+  readonly #port: number
+
+  constructor(t: Cleanup, port: number) {
+    this.#port = port
+    t.after(() => {
+      for (const socket of this.sockets) socket.destroy()
+    })
+  }
+
+  /** Those that are still open, as far as this side has heard. */
+  get open(): Socket[] {
+    return this.sockets.filter((socket) => !socket.closed && !socket.readableEnded)
+  }
+
+  /** Opens some that say nothing. */
+  async silent(count: number): Promise<void> {
+    const sockets = Array.from({ length: count }, () => {
+      const socket = connect(this.#port, '127.0.0.1')
+      socket.on('error', () => {})
+      socket.resume()
+      return socket
+    })
+    this.sockets.push(...sockets)
+    await until(() => sockets.every((socket) => !socket.connecting), { what: 'all connections' })
+  }
+
+  /** Asks for a WebSocket. @returns the status of the answer */
+  async upgrade(key: string): Promise<{ socket: Socket; status: number }> {
+    const socket = connect(this.#port, '127.0.0.1')
+    this.sockets.push(socket)
+    socket.on('error', () => {})
+    const lines = [
+      'GET /ws HTTP/1.1',
+      'Host: localhost',
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
+      `Authorization: Bearer ${key}`,
+    ]
+    socket.write(`${lines.join('\r\n')}\r\n\r\n`)
+    const answer = await new Promise<string>((resolve) =>
+      socket.once('data', (data) => resolve(String(data))),
+    )
+    socket.resume()
+    return { socket, status: Number(answer.split(' ')[1]) }
+  }
+}
+
+/** The head of a frame of text that is `bytes` long and whose mask changes nothing. */
+export function frameHead(bytes: number): Buffer {
+  const head = Buffer.alloc(14)
+  head.set([0x81, 0x80 | 127])
+  head.writeBigUInt64BE(BigInt(bytes), 2)
+  return head
+}
