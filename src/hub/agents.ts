@@ -75,7 +75,7 @@ export class Agents {
     for (const name of names) {
       if (agentIdOf(name) === undefined) continue
       try {
-        clearTemporary(join(dir, name))
+        clearTemporary(join(dir, name), { sole: true })
         this.#load(name)
         store.log(name)
       } catch (error) {

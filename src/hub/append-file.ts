@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync, readSync, statSync, truncateSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { systemCode } from '../platform/errors.ts'
@@ -58,11 +58,18 @@ export class AppendFile {
     }
   }
 
-  /** Gives up what a flush could not write. */
+  /** Gives up what a flush could not write, and takes back the part of it that is in the file. */
   discard() {
     this.#queue = []
     this.#stuck = undefined
     this.#waiting = 0
+    if (!this.#torn) return
+    try {
+      truncateSync(this.path, this.#size)
+      this.#torn = false
+    } catch {
+      // The next flush does it.
+    }
   }
 
   async #write(): Promise<void> {

@@ -3,8 +3,9 @@ import * as z from 'zod/mini'
 import { systemCode } from '../platform/errors.ts'
 import { parseJsonLine, setAside, writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
-import { type Command, Commands, Outcome } from '../protocol/index.ts'
+import { type Command, Commands, hasSecrets, Outcome } from '../protocol/index.ts'
 import { AppendFile } from './append-file.ts'
+import { SecretLines } from './secret-lines.ts'
 
 /** A file longer than this, and twice as long as when it was last written anew, is written anew. */
 const REWRITE_BYTES = 16 * 1024 * 1024
@@ -25,10 +26,17 @@ export type CommandLine =
   | { version: 1; machine_id: string; command: Command }
   | { version: 1; type: string; outcome: Outcome; at?: number }
 
-/** `commands.jsonl`: the commands accepted and their outcomes, in the order in which they came. */
+/**
+ * `commands.jsonl`: the commands accepted and their outcomes, in the order in which they came. Of a command that has its
+ * outcome, no line with secrets stays.
+ */
 export class CommandLog {
   readonly #path: string
+  readonly #logger: Logger
   #file: AppendFile
+  #secrets = new SecretLines()
+  /** Outcomes that the disk has not taken: they are written with the next line. */
+  #owed: { text: string; id: string }[] = []
   /** How long the file was when it was last written anew; how much of what an earlier hub left is of use is not known. */
   #rewrittenBytes = 0
   #turn: Promise<unknown> = Promise.resolve()
@@ -39,29 +47,42 @@ export class CommandLog {
    */
   constructor(path: string, logger: Logger, visit: (line: CommandLine) => void) {
     this.#path = path
+    this.#logger = logger
     let damaged = 0
     this.#file = new AppendFile(path)
-    for (const text of read(path).split('\n')) {
-      if (text === '') continue
+    for (const { text, at, bytes } of linesIn(path)) {
       const line = parseJsonLine(path, text, Line) as CommandLine | undefined
-      if (line) visit(line)
-      else damaged++
+      if (line) {
+        visit(line)
+        this.#noteSecrets(line, { at, bytes })
+      } else {
+        damaged++
+        // Another version may understand it, unless it was torn: it may have been a command that has its outcome.
+        if (!isJson(text)) this.#secrets.giveUp({ at, bytes })
+      }
     }
     if (damaged > 0)
       logger.error({ path, lines: damaged }, 'damaged lines in the list of commands passed over')
   }
 
-  /** Resolves when the line is on the disk. @throws the system's error; nothing was written then */
+  /** Resolves when the line is on the disk. @throws the system's error; a command was not written then */
   append(line: CommandLine): Promise<void> {
     const text = JSON.stringify(line)
     return this.#inTurn(async () => {
+      for (const owed of this.#owed) this.#file.add(owed.text)
+      const at = this.#file.size + this.#owed.reduce((sum, owed) => sum + lengthOf(owed.text), 0)
       this.#file.add(text)
       try {
         await this.#file.flush()
       } catch (error) {
         this.#file.discard()
+        if ('outcome' in line) this.#owed.push({ text, id: line.outcome.command_id })
         throw error
       }
+      for (const { id } of this.#owed.splice(0)) this.#secrets.release(id)
+      if ('outcome' in line) this.#secrets.release(line.outcome.command_id)
+      this.#noteSecrets(line, { at, bytes: Buffer.byteLength(text) })
+      await this.#erase()
     })
   }
 
@@ -73,20 +94,43 @@ export class CommandLog {
   rewrite(lines: () => CommandLine[]): Promise<void> {
     return this.#inTurn(async () => {
       if (!this.bloated) return
-      writeAtomic(
-        this.#path,
-        lines()
-          .map((line) => `${JSON.stringify(line)}\n`)
-          .join(''),
-        { durable: true },
-      )
+      const secrets = new SecretLines()
+      let at = 0
+      const texts = lines().map((line) => {
+        const text = `${JSON.stringify(line)}\n`
+        const bytes = Buffer.byteLength(text) - 1
+        if (isSecret(line)) secrets.keep(line.command.command_id, { at, bytes })
+        at += bytes + 1
+        return text
+      })
+      writeAtomic(this.#path, texts.join(''), { durable: true })
+      this.#secrets = secrets
       this.#file = new AppendFile(this.#path)
       this.#rewrittenBytes = this.#file.size
     })
   }
 
-  async close(): Promise<void> {
+  /** Has the secrets removed of all commands but those that still wait for their outcome. */
+  keepSecretsOf(isPending: (commandId: string) => boolean) {
+    for (const id of this.#secrets.ids) if (!isPending(id)) this.#secrets.release(id)
+    void this.#inTurn(() => this.#erase())
+  }
+
+  /** Resolves when the file is as it should be. */
+  async settled(): Promise<void> {
     await this.#turn
+  }
+
+  #noteSecrets(line: CommandLine, place: { at: number; bytes: number }) {
+    if (isSecret(line)) this.#secrets.keep(line.command.command_id, place)
+  }
+
+  async #erase(): Promise<void> {
+    try {
+      await this.#secrets.erase(this.#path)
+    } catch (error) {
+      this.#logger.error({ err: error }, 'secrets of commands that were answered could not be removed yet')
+    }
   }
 
   #inTurn(run: () => Promise<void>): Promise<void> {
@@ -96,15 +140,39 @@ export class CommandLog {
   }
 }
 
-function read(path: string): string {
+const isSecret = (line: CommandLine): line is CommandLine & { command: Command } =>
+  'command' in line && hasSecrets(Commands[line.command.type], line.command)
+
+const lengthOf = (text: string) => Buffer.byteLength(text) + 1
+
+function isJson(text: string): boolean {
   try {
-    return readFileSync(path, 'utf8')
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The lines of a file, with where they are in it, in bytes; without blank ones. */
+function* linesIn(path: string) {
+  const data = read(path)
+  for (let at = 0, end = 0; at < data.length; at = end + 1) {
+    end = data.indexOf('\n', at)
+    if (end === -1) end = data.length
+    const text = data.toString('utf8', at, end)
+    if (text.trim() !== '') yield { text, at, bytes: end - at }
+  }
+}
+
+function read(path: string): Buffer {
+  try {
+    return readFileSync(path)
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return ''
-    // Longer than a string can be: it cannot be ours.
-    if (systemCode(error) === 'ERR_STRING_TOO_LONG' || systemCode(error) === 'ERR_FS_FILE_TOO_LARGE')
-      setAside(path)
-    else throw error
-    return ''
+    if (systemCode(error) === 'ENOENT') return Buffer.alloc(0)
+    // Longer than a file can be that is read at once: it cannot be ours.
+    if (systemCode(error) !== 'ERR_FS_FILE_TOO_LARGE') throw error
+    setAside(path)
+    return Buffer.alloc(0)
   }
 }

@@ -5,8 +5,10 @@ import {
   type Command,
   type CommandError,
   type CommandResult,
+  hasSecrets,
   Limits,
   type Outcome,
+  Commands as Schemas,
   type UpdateProgress,
 } from '../protocol/index.ts'
 import { AnsweredCommands } from './answered.ts'
@@ -77,6 +79,12 @@ export class Commands {
       }
     })
     this.#trim()
+    this.#log.keepSecretsOf((id) => this.#entries.get(id)?.command !== undefined)
+  }
+
+  /** Resolves when what was answered before has left nothing secret on the disk. */
+  ready(): Promise<void> {
+    return this.#log.settled()
   }
 
   get(commandId: string): Outcome | undefined {
@@ -212,7 +220,7 @@ export class Commands {
 
   async close(): Promise<void> {
     for (const entry of this.#pending) for (const waiter of [...entry.waiters]) waiter()
-    await this.#log.close()
+    await this.#log.settled()
   }
 
   async #again(entry: Entry, command: Command): Promise<Outcome> {
@@ -265,20 +273,27 @@ export class Commands {
   }
 
   #finish(entry: Entry, outcome: Outcome) {
+    const secret = entry.command && hasSecrets(Schemas[entry.type], entry.command)
     this.#settle(entry, outcome)
+    // A caller that hears of the outcome can rely on the secrets being gone from the disk.
+    if (!secret) this.#tell(entry)
     const at = this.#clock.now()
     this.#answered.add(outcome.command_id, outcome, at)
     this.#trim()
     this.#log
       .append({ version: 1, type: entry.type, outcome, at })
+      .finally(() => this.#tell(entry))
       .then(() => (this.#log.bloated ? this.#log.rewrite(() => this.#lines()) : undefined))
-      // It is asked for again after a restart, and the machine answers again.
+      // It is written with the next line. After a restart it is asked for again, and the machine answers again.
       .catch((error) => this.#logger.error({ err: error }, 'an outcome could not be put on the disk'))
   }
 
   #settle(entry: Entry, outcome: Outcome) {
     entry.outcome = outcome
     this.#release(entry)
+  }
+
+  #tell(entry: Entry) {
     for (const waiter of [...entry.waiters]) waiter()
   }
 

@@ -96,13 +96,14 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   readFormat(dir, HUB_UPGRADES)
   const unlock = takeLock(join(dir, 'lock'))
   try {
-    clearTemporary(dir)
+    clearTemporary(dir, { sole: true })
     if (process.env[ON_TRIAL] !== '1') upgradeFolder(dir, HUB_UPGRADES)
     const files = hubFiles(dir)
     const keys = new Keys(dir, () => new Date(clock.now()).toISOString(), logger)
     const parts = assemble({ dir, keys, clock, logger, limits })
     keys.settle(parts.machines.ids())
     const { switchboard, store, commands, saver } = parts
+    await commands.ready()
     const enrolments = new Enrolments({
       path: join(dir, 'enrolments.json'),
       keys,

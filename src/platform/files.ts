@@ -58,11 +58,17 @@ export function writeAtomic(
   if (durable) syncFolder(dirname(path))
 }
 
-/** Takes away what processes that were killed meanwhile had not finished writing in this folder. */
-export function clearTemporary(dir: string) {
+/**
+ * Takes away what processes that were killed meanwhile had not finished writing in this folder. This process has not
+ * begun to write there: what has its pid is from one before.
+ * @param sole whether no other process writes there
+ */
+export function clearTemporary(dir: string, { sole = false } = {}) {
   for (const name of readdirSync(dir)) {
-    const [, pid] = /\.(\d+)\.tmp$/.exec(name) ?? []
-    if (pid !== undefined && !identify(Number(pid))) rmSync(join(dir, name), { force: true })
+    const [, found] = /\.(\d+)\.tmp$/.exec(name) ?? []
+    if (found === undefined) continue
+    const pid = Number(found)
+    if (sole || pid === process.pid || !identify(pid)) rmSync(join(dir, name), { force: true })
   }
 }
 

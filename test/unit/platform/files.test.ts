@@ -10,9 +10,14 @@ const NO_PID = 4_194_305
 
 test('what a process that is gone had not finished writing is cleared, and nothing else', (t) => {
   const dir = tempDir(t)
-  const keep = [`state.json.${process.pid}.tmp`, 'exit.tmp', 'a.tmp.json', `b.${NO_PID}`, `${NO_PID}.tmp`]
-  for (const name of [...keep, `state.json.${NO_PID}.tmp`]) writeFileSync(join(dir, name), '')
+  const others = `state.json.${process.ppid}.tmp`
+  const keep = ['exit.tmp', 'a.tmp.json', `b.${NO_PID}`, `${NO_PID}.tmp`]
+  // In a container a process has the pid of the one before it.
+  const left = [NO_PID, process.pid].map((pid) => `state.json.${pid}.tmp`)
+  for (const name of [...keep, others, ...left]) writeFileSync(join(dir, name), '')
   clearTemporary(dir)
+  assert.deepEqual(readdirSync(dir).sort(), [...keep, others].sort())
+  clearTemporary(dir, { sole: true })
   assert.deepEqual(readdirSync(dir).sort(), keep.sort())
 })
 

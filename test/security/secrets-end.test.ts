@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { globSync, mkdirSync, readFileSync, renameSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { CommandLog } from '../../src/hub/command-log.ts'
+import { createLogger } from '../../src/platform/log.ts'
+import type { Outcome } from '../../src/protocol/index.ts'
+import { fakeStage } from '../support/fake-agent.ts'
+import { TestHub } from '../support/hub.ts'
+import { LightDaemon } from '../support/light-daemon.ts'
+import { limited } from '../support/limited.ts'
+import { tempDir } from '../support/temp.ts'
+import { until } from '../support/wait.ts'
+
+const SECRET = 'sk-top-secret'
+const quiet = createLogger({ level: 'silent', stderr: 'none' })
+const WITH_ENV = { cwd: '/', env: { API_TOKEN: SECRET } }
+const WITH_SERVER = { cwd: '/', mcp_servers: { tickets: { headers: { Authorization: SECRET } } } }
+
+/** Files below a folder that have the secret in them. */
+const filesWith = (dir: string, secret = SECRET) =>
+  globSync('**', { cwd: dir })
+    .filter((name) => statSync(join(dir, name)).isFile())
+    .filter((name) => readFileSync(join(dir, name)).includes(secret))
+    .sort()
+
+const start = (hub: TestHub, agent_id: string, spec: object, wait = 30) =>
+  hub.api<Outcome>('POST', `/api/agents?wait=${wait}`, { agent_id, command_id: `start-${agent_id}`, spec })
+
+test('a caller that hears of the outcome can rely on the secrets being gone from the hub', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon()
+  const answers: Record<string, (command: { type: string; command_id: string }) => void> = {
+    carried_out: (command) => daemon.answer(command, { pid: 1 }),
+    refused: ({ type, command_id }) =>
+      daemon.send({ type: `${type}:result`, command_id, ok: false, error: { code: 'x', message: 'No.' } }),
+    not_read: ({ command_id }) =>
+      daemon.send({ type: 'protocol:error', code: 'invalid', message: 'No.', command_id }),
+  }
+  let count = 0
+  for (const [name, answer] of Object.entries(answers))
+    for (const spec of [WITH_ENV, WITH_SERVER]) {
+      const outcome = start(hub, `${name}-${count}`, spec)
+      const command = await daemon.command('agent:start', ++count)
+      assert.deepEqual(filesWith(hub.dir), ['commands.jsonl'], name)
+      answer(command)
+      assert.notEqual((await outcome).state, 'pending')
+      assert.deepEqual(filesWith(hub.dir), [], name)
+    }
+  assert.equal((await hub.api<Outcome>('GET', '/api/commands/start-refused-2')).error?.message, 'No.')
+})
+
+test('what waits for its machine keeps its secrets, over a restart too, and loses them when the machine is forgotten', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon()
+  await start(hub, 'done', WITH_ENV, 0)
+  await start(hub, 'waits', WITH_SERVER, 0)
+  daemon.answer(await daemon.command('agent:start', 1))
+  await until(() => !readFileSync(`${hub.dir}/commands.jsonl`, 'utf8').includes(JSON.stringify(WITH_ENV.env)))
+  await daemon.close()
+  await hub.restart()
+  const again = await hub.daemon()
+  const command = await again.command('agent:start')
+  assert.deepEqual((command as { spec?: object }).spec, { runtime: 'claude', ...WITH_SERVER })
+  assert.equal(again.ofType('agent:start').length, 1)
+  await again.close()
+  await hub.request('DELETE', `/api/machines/machine-1?force=true`)
+  await until(() => filesWith(hub.dir).length === 0)
+})
+
+const accepted = (id: string, spec: object) =>
+  JSON.stringify({
+    version: 1,
+    machine_id: 'machine-1',
+    command: { type: 'agent:start', command_id: id, agent_id: id, spec },
+  })
+const answered = (id: string) =>
+  JSON.stringify({
+    version: 1,
+    type: 'agent:start',
+    outcome: { command_id: id, machine_id: 'machine-1', agent_id: id, state: 'succeeded' },
+  })
+
+test('a hub that was killed between an answer and its clearing up, or is of an earlier version, leaves nothing behind', async (t) => {
+  const hub = await TestHub.open(t)
+  await hub.stop()
+  const text = [
+    accepted('a', { ...WITH_ENV, title: 'späte Zeile' }),
+    answered('a'),
+    // A hub that was being written anew has the outcome first.
+    answered('b'),
+    accepted('b', WITH_SERVER),
+    // Overwritten in part.
+    `    ${accepted('c', WITH_ENV).slice(4)}`,
+    accepted('waits', { cwd: '/', env: { KEY: 'still needed' } }),
+    // Torn.
+    accepted('d', WITH_ENV).slice(0, -3),
+  ].join('\n')
+  writeFileSync(`${hub.dir}/commands.jsonl`, text)
+  for (const pid of [process.pid, process.ppid, 4_194_304])
+    writeFileSync(`${hub.dir}/commands.jsonl.${pid}.tmp`, accepted('e', WITH_ENV))
+  await hub.start()
+  assert.deepEqual(filesWith(hub.dir), [])
+  const daemon = await hub.daemon()
+  const command = await daemon.command('agent:start')
+  assert.deepEqual((command as { spec?: object }).spec, {
+    runtime: 'claude',
+    cwd: '/',
+    env: { KEY: 'still needed' },
+  })
+  assert.equal(daemon.ofType('agent:start').length, 1)
+  for (const id of ['a', 'b'])
+    assert.equal((await hub.api<Outcome>('GET', `/api/commands/${id}`)).state, 'succeeded')
+  // What is written is read by the version before, which knows the same lines.
+  await hub.restart()
+  assert.deepEqual(filesWith(hub.dir), [])
+})
+
+test('an outcome that the disk refuses ends the secrets as soon as it can be written', async (t) => {
+  const dir = tempDir(t)
+  const path = join(dir, 'commands.jsonl')
+  writeFileSync(path, `${accepted('a', WITH_ENV)}\n`)
+  const log = new CommandLog(path, quiet, () => {})
+  renameSync(path, `${path}.aside`)
+  mkdirSync(path)
+  const outcome = JSON.parse(answered('a'))
+  await assert.rejects(log.append(outcome))
+  rmdirSync(path)
+  renameSync(`${path}.aside`, path)
+  await log.append(JSON.parse(accepted('b', { cwd: '/', env: { TOKEN: 'other' } })))
+  assert.deepEqual(filesWith(dir), [])
+  const read: unknown[] = []
+  await new CommandLog(path, quiet, (line) => read.push('outcome' in line ? line : line.command.command_id))
+  assert.deepEqual(read, [outcome, 'b'])
+  // What the list has behind the outcome that was late is found where it is.
+  await log.append(JSON.parse(answered('b')))
+  assert.deepEqual(filesWith(dir, 'other'), [])
+})
+
+test('of a command that a full disk refuses no part stays', (t) => {
+  const path = join(tempDir(t), 'commands.jsonl')
+  const line = accepted('a', { cwd: '/', env: { TOKEN: SECRET.repeat(1000) } })
+  limited(
+    4096,
+    `
+      import { CommandLog } from 'SRC/hub/command-log.ts'
+      const log = new CommandLog(${JSON.stringify(path)}, { error() {} }, () => {})
+      await log.append(${line}).then(() => { throw new Error('written') }, () => {})
+    `,
+  )
+  assert.equal(readFileSync(path, 'utf8'), '')
+})
+
+/** A hub in a process of its own, which says what it remembers. */
+async function hubProcess(t: TestContext) {
+  const dir = tempDir(t)
+  const program = fileURLToPath(new URL('../support/hub-process.ts', import.meta.url))
+  const child = spawn(process.execPath, ['--heapsnapshot-signal=SIGUSR2', program, dir], {
+    cwd: dir,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.after(() => void child.kill('SIGKILL'))
+  const url = String(await new Promise((resolve) => child.stdout.once('data', resolve))).trim()
+  let count = 0
+  const remembered = async () => {
+    child.kill('SIGUSR2')
+    count++
+    const files = () => globSync(join(dir, '*.heapsnapshot')).sort()
+    const whole = (file?: string) => file !== undefined && readFileSync(file, 'utf8').trimEnd().endsWith('}')
+    await until(() => files().length === count && whole(files().at(-1)), { what: 'a heap snapshot' })
+    return readFileSync(files().at(-1)!, 'utf8')
+  }
+  return {
+    dir,
+    url,
+    key: (role: string) => readFileSync(join(dir, `${role}.key`), 'utf8').trim(),
+    remembered,
+  }
+}
+
+test('the memory of a hub has no secret of a command that was answered', async (t) => {
+  const { url, key, remembered } = await hubProcess(t)
+  const daemon = await LightDaemon.greet({ url, key: key('machine') })
+  t.after(() => daemon.socket.terminate())
+  const outcome = fetch(`${url}/api/agents`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key('user')}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ agent_id: 'a', command_id: 'the-command', spec: WITH_ENV }),
+  })
+  const command = await daemon.command('agent:start')
+  assert.ok((await remembered()).includes(SECRET))
+  daemon.answer(command)
+  await (await outcome).text()
+  await daemon.settled()
+  const memory = await remembered()
+  assert.ok(memory.includes('the-command'))
+  assert.ok(!memory.includes(SECRET))
+})
+
+test('on the machine secrets are in the agent’s own folder, for its user alone, until the agent is removed', async (t) => {
+  const stage = await fakeStage(t)
+  const hub = await stage.hub()
+  const daemon = await stage.daemon()
+  const agent = await stage.start({ env: { API_TOKEN: SECRET }, mcp_servers: WITH_SERVER.mcp_servers })
+  await stage.agentIs(agent, 'idle')
+  const files = filesWith(stage.state)
+  assert.deepEqual(
+    files,
+    ['env.sh', 'mcp.json', 'spec.json'].map((name) => `agents/${agent}/${name}`),
+  )
+  for (const file of files) assert.equal(statSync(join(stage.state, file)).mode & 0o077, 0, file)
+  assert.equal(statSync(join(stage.state, 'agents', agent)).mode & 0o077, 0)
+  assert.doesNotMatch(hub.log() + daemon.log(), new RegExp(SECRET))
+  const shown = await stage.api('GET', '/api/agents')
+  assert.doesNotMatch(JSON.stringify(shown), new RegExp(SECRET))
+  await stage.command(agent, 'remove', { force: true })
+  assert.deepEqual(filesWith(stage.state), [])
+})
