@@ -23,6 +23,10 @@ export const withSharedDaemonFlags = (command: Command): Command =>
       'configuration file, TOML (default: FOMULAR_CONFIG, else ~/.fomular/config.toml)',
     )
     .option('--state-dir <dir>', 'state folder (default: FOMULAR_STATE_DIR, else ~/.fomular/state)')
+    .option(
+      '--strict-modes <true|false>',
+      'refuse files and folders that other users can change (default: true)',
+    )
     .option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent (default: info)')
     .option('--max-agents <count>', 'most agents at the same time (default: 200)')
     .option('--stop-grace-s <seconds>', 'seconds for each step of a graceful stop (default: 5)')

@@ -5,10 +5,13 @@ import { EXECUTABLE } from '../platform/executable.ts'
 import { VERSION } from '../platform/version.ts'
 import { handoverOf } from '../update/handover.ts'
 
-/** Goes on as the version in the user's prefix, in this very process, where that has taken this program's place. */
-export async function handOver(stateDir: string, { argv, env }: Invocation): Promise<void> {
+/**
+ * Goes on as the version in the user's prefix, in this very process, where that has taken this program's place.
+ * @param strict leave a program alone that others can change
+ */
+export async function handOver(stateDir: string, { argv, env }: Invocation, strict: boolean): Promise<void> {
   const [command, ...args] = argv
-  const to = handoverOf(stateDir, command, VERSION)
+  const to = handoverOf(stateDir, command, VERSION, strict)
   if (to === undefined) return
   if (EXECUTABLE) return process.execve?.(to, [to, ...args], env)
   process.argv[1] = to

@@ -72,14 +72,21 @@ async function hub(options: HubServeOptions) {
     process.exitCode = code
     return
   }
-  const [{ startHub }, { hubPort }, { stateDir, statePaths }, { createLogger }, { resolve }] =
-    await Promise.all([
-      import('../hub/hub.ts'),
-      import('../config/hub.ts'),
-      import('../config/paths.ts'),
-      import('../platform/log.ts'),
-      import('node:path'),
-    ])
+  const [
+    { startHub },
+    { hubPort },
+    { strictByEnvironment },
+    { stateDir, statePaths },
+    { createLogger },
+    { resolve },
+  ] = await Promise.all([
+    import('../hub/hub.ts'),
+    import('../config/hub.ts'),
+    import('../config/strict.ts'),
+    import('../config/paths.ts'),
+    import('../platform/log.ts'),
+    import('node:path'),
+  ])
   serveWithoutReader()
   // A second signal ends it at once. Nothing is lost: what machines have not heard back about, they send again.
   let end: (reason?: UserError) => void
@@ -97,6 +104,7 @@ async function hub(options: HubServeOptions) {
     ...(insecure && { insecure }),
     limits: hubLimits(options, process.env),
     trustedProxies: trustedProxies(options.trustedProxy, process.env),
+    strict: strictByEnvironment(process.env),
     logger,
     lost: (reason) => end(reason),
   })

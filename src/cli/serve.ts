@@ -1,18 +1,16 @@
 import { type DaemonFlags, loadDaemonConfig } from '../config/config.ts'
-import { ON_TRIAL } from '../config/environment.ts'
 import { STATE_UPGRADES } from '../config/format.ts'
 import { concealKey } from '../config/key.ts'
 import { statePaths } from '../config/paths.ts'
 import { captureInvocation } from '../daemon/relaunch.ts'
 import { runDaemon } from '../daemon/run.ts'
-import { UserError } from '../platform/errors.ts'
 import { ensurePrivateDir } from '../platform/files.ts'
 import { readFormat } from '../platform/format.ts'
 import { createLogger } from '../platform/log.ts'
 import { unreaped } from './container/main-process.ts'
 import { stayInContainer } from './container/stay.ts'
-import { EXIT } from './exit-codes.ts'
 import { handOver } from './hand-over.ts'
+import { checkStateDir, whileOnTrial } from './state-dir.ts'
 import { stopTime } from './stop-time.ts'
 import { serveWithoutReader } from './terminal.ts'
 import { refuseWindows } from './windows.ts'
@@ -26,26 +24,17 @@ export async function serve(flags: DaemonFlags): Promise<number> {
   const ended = await stayInContainer(invocation)
   if (ended !== undefined) return ended
   const config = await loadDaemonConfig({ flags, env: process.env }).catch(whileOnTrial)
-  await handOver(config.state_dir, invocation)
-  concealKey(config.key)
   const { dir, log: file } = statePaths(config.state_dir)
+  const ground = checkStateDir(dir, config.faults, config.strict_modes)
+  await handOver(dir, invocation, config.strict_modes)
+  concealKey(config.key)
   ensurePrivateDir(dir)
   readFormat(dir, STATE_UPGRADES)
+  ground.remember()
   const logger = createLogger({ level: config.log_level, file, stderr: config.log_format })
   process.on('uncaughtExceptionMonitor', (error) => logger.fatal({ err: error }, 'the daemon failed'))
-  for (const warning of config.warnings) logger.warn(warning)
+  for (const warning of [...config.warnings, ...ground.warnings]) logger.warn(warning)
   const zombies = unreaped(process.env)
   if (zombies) logger.warn(`${zombies.message} ${zombies.remedy}`)
   return runDaemon({ ...stopTime(process.env), ...config }, { logger, invocation })
-}
-
-/** What a supervisor would leave alone is, of a version on trial, a reason to start the version before it. */
-function whileOnTrial(error: unknown): never {
-  if (!(error instanceof UserError) || process.env[ON_TRIAL] !== '1') throw error
-  const { code, message, remedy, cause } = error
-  throw new UserError(code, message, {
-    ...(remedy !== undefined && { remedy }),
-    exitCode: EXIT.restart,
-    cause,
-  })
 }

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import { UserError } from '../platform/errors.ts'
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../platform/log.ts'
+import { type Fault, faultsOf } from '../platform/ours.ts'
 import { type ConfigFile, readConfigFile } from './file.ts'
 import { keySources, missingKey, readKey } from './key.ts'
 import { stateDir } from './paths.ts'
@@ -19,6 +20,7 @@ import {
   window,
 } from './readers.ts'
 import { isLoopback, serverUrl } from './server-url.ts'
+import { refuseForeign } from './strict.ts'
 
 export interface DaemonConfig {
   server_url: string
@@ -28,6 +30,8 @@ export interface DaemonConfig {
   key_file?: string
   ca_file?: string
   allow_insecure: boolean
+  /** Refuse files and folders that others can change. */
+  strict_modes: boolean
   state_dir: string
   log_level: LogLevel
   /** Of the log on standard error; the state folder has it as JSON lines in any case. */
@@ -46,6 +50,8 @@ export interface DaemonConfig {
   update: UpdateConfig
   /** What is worth telling the user once, at the start. */
   warnings: string[]
+  /** Of the configuration file and the key's, with the folders above them. */
+  faults: Fault[]
 }
 
 /** This machine's own policy for new versions: a server chooses a version and nothing else. */
@@ -85,6 +91,7 @@ const SETTINGS = {
   server_url: text,
   ca_file: path,
   allow_insecure: flag,
+  strict_modes: flag,
   state_dir: path,
   log_level: oneOf(LOG_LEVELS),
   log_format: oneOf(LOG_FORMATS),
@@ -111,6 +118,7 @@ const SETTINGS = {
 export const DEFAULTS = {
   server_url: 'ws://localhost:3001',
   allow_insecure: false,
+  strict_modes: true,
   log_level: 'info',
   log_format: 'text',
   max_agents: 200,
@@ -147,16 +155,19 @@ export interface Sources {
 
 /**
  * The daemon's configuration: flags before environment before file before defaults.
+ * @param user uid of the user that the daemon is to run as; this process's by default
  * @throws UserError that names the source at fault
  */
 export async function loadDaemonConfig({
   flags,
   env,
+  user,
 }: {
   flags: DaemonFlags
   env: NodeJS.ProcessEnv
+  user?: number
 }): Promise<DaemonConfig> {
-  const sources = { flags, env, file: await fileOf(flags, env) }
+  const sources = { flags, env, file: await fileOf(flags, env, user) }
 
   const allow_insecure = find('allow_insecure', sources)?.value ?? DEFAULTS.allow_insecure
   const address = find('server_url', sources) ?? { value: DEFAULTS.server_url, source: 'the default' }
@@ -164,12 +175,16 @@ export async function loadDaemonConfig({
   const ca_file = find('ca_file', sources)?.value
   const stop_within_s = find('stop_within_s', sources)?.value
   const { key, file: key_file, warnings } = machineKey(sources)
+  const strict_modes = isStrict(sources)
+  const ofKey = key_file === undefined ? [] : faultsOf(key_file, user)
+  refuseForeign(ofKey, strict_modes)
   return {
     server_url,
     key,
     ...(key_file !== undefined && { key_file }),
     ...(ca_file !== undefined && { ca_file }),
     allow_insecure,
+    strict_modes,
     state_dir: find('state_dir', sources)?.value ?? stateDir(env),
     log_level: find('log_level', sources)?.value ?? DEFAULTS.log_level,
     log_format: find('log_format', sources)?.value ?? DEFAULTS.log_format,
@@ -184,6 +199,7 @@ export async function loadDaemonConfig({
       allow_insecure && server_url.startsWith('ws:') && !isLoopback(new URL(server_url).hostname)
         ? [...warnings, `the connection to ${server_url} is not encrypted`]
         : warnings,
+    faults: [...(sources.file?.faults ?? []), ...ofKey],
   }
 }
 
@@ -211,8 +227,28 @@ export async function loadUpdateConfig(env: NodeJS.ProcessEnv): Promise<UpdateCo
   return updateConfig({ flags: {}, env, file: await fileOf({}, env) })
 }
 
-const fileOf = (flags: DaemonFlags, env: NodeJS.ProcessEnv): Promise<ConfigFile | undefined> =>
-  readConfigFile(namedFile(flags, env), env, CONFIG_KEYS)
+/** What is to be known before a state folder is looked at. @throws UserError */
+export async function loadTrust(flags: DaemonFlags, env: NodeJS.ProcessEnv) {
+  const file = await fileOf(flags, env)
+  return { strict: isStrict({ flags, env, file }), faults: file?.faults ?? [] }
+}
+
+/** @throws UserError also where another user could have written it */
+async function fileOf(
+  flags: DaemonFlags,
+  env: NodeJS.ProcessEnv,
+  user?: number,
+): Promise<ConfigFile | undefined> {
+  const file = await readConfigFile(namedFile(flags, env), env, CONFIG_KEYS, user)
+  if (file) refuseForeign(file.faults, isStrict({ flags, env, file: undefined }))
+  return file
+}
+
+/** A file that others can write to does not say that this is as it should be. */
+function isStrict({ flags, env, file }: Sources): boolean {
+  const believed = file?.faults.length === 0 ? file : undefined
+  return find('strict_modes', { flags, env, file: believed })?.value ?? DEFAULTS.strict_modes
+}
 
 /** The configuration file that a flag or the environment names, and which of them does. */
 export function namedFile(flags: DaemonFlags, env: NodeJS.ProcessEnv) {

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { UserError } from '../platform/errors.ts'
+import { type Fault, faultsOf } from '../platform/ours.ts'
 import {
   CONFIG_KEYS,
   type DaemonFlags,
@@ -49,7 +50,11 @@ export interface Explained {
 export async function explainConfig(flags: DaemonFlags, env: NodeJS.ProcessEnv): Promise<Explained> {
   const file = await readConfigFile(namedFile(flags, env), env)
   const sources: Sources = { flags, env, file }
-  const problems: Problem[] = [...(file ? unknownKeys(file) : []), ...misspelled(env)]
+  const problems: Problem[] = [
+    ...(file?.faults ?? []).map(problemOf),
+    ...(file ? unknownKeys(file) : []),
+    ...misspelled(env),
+  ]
   const tell = (error: unknown) => {
     if (!(error instanceof UserError)) throw error
     const { message, remedy } = error
@@ -68,6 +73,7 @@ export async function explainConfig(flags: DaemonFlags, env: NodeJS.ProcessEnv):
     const found = machineKey(sources)
     Object.assign(key, { value: 'set', source: placed(found.source, file) })
     problems.push(...found.warnings.map((message) => ({ level: 'warning' as const, message })))
+    if (found.file !== undefined) problems.push(...faultsOf(found.file).map(problemOf))
   } catch (error) {
     // `up` needs none.
     if (!(error instanceof UserError) || error.code !== 'key_missing') tell(error)
@@ -97,6 +103,13 @@ function settingOf(name: Name, sources: Sources): Setting {
 /** A registry's address may have one in it. */
 const withoutPassword = <T>(value: T) =>
   typeof value === 'string' ? value.replace(/:\/\/[^/@]+@/, '://***@') : value
+
+/** Modes are looked at anew when the daemon starts: it knows which it has run with before. */
+const problemOf = ({ message, kind, remedy }: Fault): Problem => ({
+  level: kind === 'owner' ? 'error' : 'warning',
+  message: `${message}.`,
+  remedy: `Run ${remedy}`,
+})
 
 const unknownKeys = (file: ConfigFile): Problem[] =>
   Object.keys(file.values).flatMap((key) => {

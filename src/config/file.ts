@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TomlError } from 'smol-toml'
 import { reasonOf, shortageIn, systemCode, UserError } from '../platform/errors.ts'
+import { type Fault, faultsOf } from '../platform/ours.ts'
 import { readAtMost } from '../platform/read-at-most.ts'
 import { homeOf } from './home.ts'
 import { suggest } from './suggest.ts'
@@ -12,6 +13,8 @@ export interface ConfigFile {
   /** Nobody but its owner can read it. */
   private: boolean
   text: string
+  /** What lets others change it. */
+  faults: Fault[]
 }
 
 /** Where the configuration file is looked for, the first first. */
@@ -29,12 +32,14 @@ const SECTIONS = ['update']
 /**
  * Reads the configuration file: the one named, else the first there is of the usual two.
  * @param known all keys it may have; without it any are taken, for a look at what is wrong with them
+ * @param user uid of the user, besides root, who may have written it; this process's by default
  * @throws UserError when a named one is missing, or one is not understood
  */
 export async function readConfigFile(
   named: { path: string; by: string } | undefined,
   env: NodeJS.ProcessEnv,
   known?: readonly string[],
+  user?: number,
 ): Promise<ConfigFile | undefined> {
   const path = named?.path ?? usualFiles(env).find((candidate) => existsSync(candidate))
   if (path === undefined) return undefined
@@ -70,7 +75,7 @@ export async function readConfigFile(
     const unknown = known && unknownKey(path, key, known)
     if (unknown) throw unknown
   }
-  return { path, values, private: (read.mode & 0o077) === 0, text: read.text }
+  return { path, values, private: (read.mode & 0o077) === 0, text: read.text, faults: faultsOf(path, user) }
 }
 
 /** What is wrong and where, without the lines themselves, which the parser shows: one of them may be the key. */

@@ -82,7 +82,7 @@ export function readKey(sources: KeySource[], missing: UserError, env: NodeJS.Pr
 const FILE_BYTES = 8192
 
 /** Containers have their secrets there, with rights that are not theirs to change. */
-const isContainerSecret = (file: string) => /^(\/var)?\/run\/secrets\//.test(file)
+export const isContainerSecret = (file: string) => /^(\/var)?\/run\/secrets\//.test(file)
 
 export const missingKey = () =>
   new UserError('key_missing', 'No key for the server was given.', {

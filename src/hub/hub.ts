@@ -4,7 +4,7 @@ import type { Server } from 'node:http'
 import { createServer as createPlainServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import type * as z from 'zod/mini'
 import { ON_TRIAL } from '../config/environment.ts'
@@ -12,6 +12,7 @@ import { HUB_UPGRADES } from '../config/format.ts'
 import { type HubRecord, hubFiles } from '../config/hub.ts'
 import { HUB_LIMITS, type HubLimits } from '../config/hub-limits.ts'
 import { isLoopback } from '../config/server-url.ts'
+import { checkGround } from '../config/strict.ts'
 import type { Network } from '../config/trusted-proxies.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
 import { reasonOf, shortageIn, systemCode, UserError } from '../platform/errors.ts'
@@ -48,6 +49,8 @@ export interface HubOptions {
   insecure?: boolean
   /** How much it keeps, and what each machine may use of it. Default: `HUB_LIMITS`. */
   limits?: HubLimits
+  /** Refuse a folder that others can change. Default: true. */
+  strict?: boolean
   logger: Logger
   /** What strangers and clients may use of it. */
   gate?: Partial<GateLimits>
@@ -82,7 +85,7 @@ const SWEEP_MS = 20
 /** Starts the control server. @throws UserError */
 export async function startHub(options: HubOptions): Promise<Hub> {
   const { dir, host, port, tls, insecure, limits = HUB_LIMITS } = options
-  const { logger, clock = systemClock, lost } = options
+  const { strict = true, logger, clock = systemClock, lost } = options
   const loopback = isLoopback(host)
   if (!loopback && !tls && !insecure)
     throw new UserError('hub_insecure', `Without TLS the hub listens on this machine only, not on ${host}.`, {
@@ -91,14 +94,17 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     })
   const gate = new Gate({ proxies: options.trustedProxies, limits: options.gate, clock, logger })
   const credentials = tls && { cert: readPem(tls.cert), key: readPem(tls.key) }
+  const files = hubFiles(dir)
+  const ground = checkGround(dir, { faults: [], known: basename(files.userKey), strict })
   ensurePrivateDir(dir)
   // A folder of a newer version is left as it is, the lock included.
   readFormat(dir, HUB_UPGRADES)
   const unlock = takeLock(join(dir, 'lock'))
   try {
     clearTemporary(dir, { sole: true })
+    ground.remember()
+    for (const warning of ground.warnings) logger.warn(warning)
     if (process.env[ON_TRIAL] !== '1') upgradeFolder(dir, HUB_UPGRADES)
-    const files = hubFiles(dir)
     const keys = new Keys(dir, () => new Date(clock.now()).toISOString(), logger)
     const parts = assemble({ dir, keys, clock, logger, limits })
     keys.settle(parts.machines.ids())

@@ -1,7 +1,9 @@
 import { type DaemonConfig, type DaemonFlags, loadDaemonConfig } from '../../config/config.ts'
 import { childEnvironment } from '../../config/environment.ts'
 import { concealKey } from '../../config/key.ts'
+import { strictByEnvironment } from '../../config/strict.ts'
 import { UserError } from '../../platform/errors.ts'
+import { userOf } from '../../platform/process-list.ts'
 import type { DaemonStatus } from '../client/control-client.ts'
 import type { Chosen } from '../local/choose.ts'
 import type { Connected } from '../local.ts'
@@ -14,7 +16,7 @@ import { checkNode, checkNpm } from './node.ts'
 import { checkRuntime } from './runtime.ts'
 import { checkLink, checkServer } from './server.ts'
 import { checkService } from './service.ts'
-import { checkDisk, checkFolder, checkLock } from './state.ts'
+import { checkDisk, checkFolder, checkLock, checkModes } from './state.ts'
 import { checkStrays } from './strays.ts'
 
 /** Looks at everything a daemon needs. Changes nothing. */
@@ -42,6 +44,12 @@ export async function examine(
     checkNpm(env),
     checkRuntime(inherited, running),
     checkFolder(paths),
+    checkModes(
+      paths,
+      running || config instanceof UserError ? [] : config.faults,
+      config instanceof UserError ? strictByEnvironment(env) : config.strict_modes,
+      running && userOf(running.pid),
+    ),
     checkLock(paths, running),
     running?.machine.problems.some(({ code }) => code.startsWith('disk_')) ? [] : checkDisk(paths),
     checkStrays(paths, running !== undefined),

@@ -1,7 +1,9 @@
 import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { StatePaths } from '../../config/paths.ts'
+import { judge, notOurs } from '../../config/strict.ts'
 import { diskSpace } from '../../platform/disk.ts'
+import type { Fault } from '../../platform/ours.ts'
 import { holderOf } from '../../service/running.ts'
 import type { DaemonStatus } from '../client/control-client.ts'
 import type { Finding } from '../render/finding.ts'
@@ -23,6 +25,19 @@ const failure = (check: string, message: string, remedy: string): Finding => ({
   message,
   remedy,
 })
+
+/** What lets others change the state folder, or what belongs to it. @param user uid of the daemon that runs */
+export function checkModes({ dir }: StatePaths, faults: Fault[], strict: boolean, user?: number): Finding[] {
+  const options = { faults, known: 'machine.json', strict, ...(user !== undefined && { user }) }
+  const { refused, tolerated } = judge(dir, options)
+  return [
+    ...refused.map(notOurs).map(({ message, remedy = '' }) => failure('modes', message, remedy)),
+    ...tolerated.map((fault) => warning('modes', `${fault.message}.`, later(fault))),
+  ]
+}
+
+const later = ({ kind, remedy }: Fault) =>
+  `Run ${remedy}${kind === 'mode' ? ' before the next update: the next version refuses that.' : ''}`
 
 /** Whether the state folder is this user's alone, writable, and without damaged files. */
 export async function checkFolder({ dir, agents }: StatePaths): Promise<Finding[]> {

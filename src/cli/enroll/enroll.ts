@@ -1,16 +1,18 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import * as z from 'zod/mini'
 import { homeOf } from '../../config/home.ts'
 import { forgetIdentity, keepIdentity, keptIdentity } from '../../config/kept-identity.ts'
-import { missingKey, readKey } from '../../config/key.ts'
+import { isContainerSecret, missingKey, readKey } from '../../config/key.ts'
 import { statePaths } from '../../config/paths.ts'
 import { serverUrl } from '../../config/server-url.ts'
+import { notOurs, strictByEnvironment } from '../../config/strict.ts'
 import { writeConfig } from '../../config/write.ts'
 import { reasonOf, UserError } from '../../platform/errors.ts'
 import { readJson, writeAtomic } from '../../platform/files.ts'
+import { faultsOf } from '../../platform/ours.ts'
 import { readAtMost } from '../../platform/read-at-most.ts'
 import type { EnrollOptions } from '../enroll.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -51,6 +53,7 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
     ...(insecure && { allow_insecure: true }),
     ...(ca !== undefined && { ca_file: ca }),
   }
+  checkPlaces(config, key_file)
   if (options.withKey !== undefined) {
     readKey([{ name: '--with-key', file: key_file }], missingKey())
     mkdirSync(dirname(config), { recursive: true, mode: 0o700 })
@@ -130,6 +133,19 @@ async function knownAs(present: Present, server: string, token: string, ca: stri
     // An older hub cannot be asked without using the token; one that was used for this key may be used for it again.
     return exchange(server, { token, key_sha256: sha256(key), hostname: hostname() }, ca)
   }
+}
+
+/**
+ * What others can change is nothing to enroll into. Modes with which this machine was enrolled before are the daemon's to
+ * judge.
+ * @throws UserError
+ */
+function checkPlaces(config: string, keyFile: string) {
+  if (!strictByEnvironment(process.env)) return
+  const isNew = !existsSync(config)
+  const places = [config, ...(isContainerSecret(keyFile) ? [] : [keyFile])]
+  const fault = places.flatMap((path) => faultsOf(path)).find(({ kind }) => kind === 'owner' || isNew)
+  if (fault) throw notOurs(fault)
 }
 
 const elsewhere = (server: string) =>

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { CONFIG_KEYS, type DaemonFlags } from '../../config/config.ts'
 import { readConfigFile } from '../../config/file.ts'
+import { refuseForeign, strictByEnvironment } from '../../config/strict.ts'
 import { UserError } from '../../platform/errors.ts'
 import type { Account } from '../../service/plan.ts'
 import { answerTo } from '../../service/run.ts'
@@ -24,10 +25,11 @@ export async function carriedSettings(home: string, account: Account): Promise<C
   )
   if (account.home === home || found || !existsSync(path)) return carried
   const file = await readConfigFile({ path, by: 'The configuration file' }, {}, CONFIG_KEYS)
+  refuseForeign(file?.faults ?? [], strictByEnvironment(process.env))
   for (const [name, value] of Object.entries(file?.values ?? {})) {
     // Where the other user's state is, is not this one's to say.
     if (name === 'state_dir') continue
-    if (name.startsWith('update.')) {
+    if (name.startsWith('update.') || name === 'strict_modes') {
       carried.environment[`FOMULAR_${name.replace('.', '_').toUpperCase()}`] = String(value)
       continue
     }

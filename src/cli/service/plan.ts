@@ -99,8 +99,8 @@ export async function makePlan({
   if (runs === 'up') refuseServer(given)
   const { key, config, ownKey } =
     runs === 'up'
-      ? await withOwnHub(flags, env)
-      : await configuration(flags, env, files.key, keyNeeded, taken?.key)
+      ? await withOwnHub(flags, env, account.uid)
+      : await configuration(flags, env, account.uid, files.key, keyNeeded, taken?.key)
   concealKey(config.key)
 
   const ofUser = stateDir({ HOME: account.home })
@@ -143,9 +143,9 @@ export async function makePlan({
 }
 
 /** The hub has the key, and its address. */
-async function withOwnHub(flags: DaemonFlags, env: NodeJS.ProcessEnv) {
+async function withOwnHub(flags: DaemonFlags, env: NodeJS.ProcessEnv, user: number) {
   const { FOMULAR_KEY: _key, FOMULAR_KEY_FILE: _file, FOMULAR_SERVER_URL: _url, ...rest } = env
-  const config = await loadDaemonConfig({ flags: { ...flags, key: 'of-its-own-hub' }, env: rest })
+  const config = await loadDaemonConfig({ flags: { ...flags, key: 'of-its-own-hub' }, env: rest, user })
   return { config, key: undefined, ownKey: false }
 }
 
@@ -163,6 +163,7 @@ function refuseServer(flags: DaemonFlags) {
 async function configuration(
   flags: DaemonFlags,
   env: NodeJS.ProcessEnv,
+  user: number,
   installed: string,
   needed: boolean,
   taken: string | undefined,
@@ -171,7 +172,7 @@ async function configuration(
   const load = (key: DaemonFlags): Promise<DaemonConfig> => {
     const { key: _key, keyFile: _keyFile, ...others } = flags
     const { FOMULAR_KEY: _env, FOMULAR_KEY_FILE: _file, ...rest } = env
-    return loadDaemonConfig({ flags: { ...others, ...key }, env: rest })
+    return loadDaemonConfig({ flags: { ...others, ...key }, env: rest, user })
   }
   if (given !== undefined) return { config: await load({ key: given }), key: given, ownKey: true }
   if (existsSync(installed))

@@ -5,7 +5,7 @@ import { homeOf } from '../../config/home.ts'
 import { UserError } from '../../platform/errors.ts'
 import { dropIns, type HandUnit, readText, unitFacts } from '../../service/by-hand.ts'
 import { environmentLine, expandCommand, parseEnvironment } from '../../service/expand.ts'
-import { SUPERVISED, serviceFiles } from '../../service/plan.ts'
+import { type Account, SUPERVISED, serviceFiles } from '../../service/plan.ts'
 import type { Pm2Entry } from '../../service/pm2.ts'
 import { answerTo } from '../../service/run.ts'
 import type { Step } from '../../service/steps.ts'
@@ -60,7 +60,7 @@ export async function takeOverUnit(
     what,
     argv: expandCommand(argv, environment),
     environment,
-    account: { name: account.name, home: account.home },
+    account,
     cwd: facts.workingDirectory.replace(/^~/, account.home) || '/',
     stateDirectory: facts.stateDirectory[0],
     credential: facts.credentials.key ?? facts.credentials['fomular-key'],
@@ -109,7 +109,7 @@ interface Found {
   what: string
   argv: string[]
   environment: Record<string, string>
-  account: { name: string; home: string }
+  account: Pick<Account, 'name' | 'uid' | 'home'>
   cwd: string
   stateDirectory?: string | undefined
   /** Path of the key, where systemd hands it over. */
@@ -156,6 +156,7 @@ async function understand(found: Found) {
   const config = await loadDaemonConfig({
     flags: { ...flags, ...further, ...(known !== undefined && { key: known }) },
     env,
+    user: account.uid,
   })
   return { flags, key, stateDir: config.state_dir, path: PATH, environment: Object.fromEntries(kept) }
 }

@@ -1,4 +1,4 @@
-import { type DaemonFlags, loadDaemonConfig } from '../../config/config.ts'
+import { type DaemonFlags, loadDaemonConfig, loadTrust } from '../../config/config.ts'
 import { STATE_UPGRADES } from '../../config/format.ts'
 import { hubPort } from '../../config/hub.ts'
 import { hubLimits } from '../../config/hub-limits.ts'
@@ -7,7 +7,7 @@ import { type StatePaths, stateDir, statePaths } from '../../config/paths.ts'
 import { trustedProxies } from '../../config/trusted-proxies.ts'
 import { captureInvocation } from '../../daemon/relaunch.ts'
 import { runDaemon } from '../../daemon/run.ts'
-import { startHub } from '../../hub/hub.ts'
+import { type HubOptions, startHub } from '../../hub/hub.ts'
 import { UserError } from '../../platform/errors.ts'
 import { ensurePrivateDir } from '../../platform/files.ts'
 import { readFormat } from '../../platform/format.ts'
@@ -18,6 +18,7 @@ import { isUnderWay } from '../../update/record.ts'
 import { stayInContainer } from '../container/stay.ts'
 import { EXIT } from '../exit-codes.ts'
 import { handOver } from '../hand-over.ts'
+import { checkStateDir, whileOnTrial } from '../state-dir.ts'
 import { stopTime } from '../stop-time.ts'
 import { note, serveWithoutReader } from '../terminal.ts'
 import { refuseWindows } from '../windows.ts'
@@ -43,20 +44,25 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
   if (ended !== undefined) return ended
   const dir = typeof flags.stateDir === 'string' ? flags.stateDir : stateDir(process.env)
   const paths = statePaths(dir)
-  await handOver(paths.dir, invocation)
+  const { strict, faults } = await loadTrust(flags, process.env).catch(whileOnTrial)
+  const ground = checkStateDir(paths.dir, faults, strict)
+  await handOver(paths.dir, invocation, strict)
   const supervised = isSupervisedAlready(process.env)
   // This process sees to new starts of the daemon: with its hub, in the foreground.
   process.env[SUPERVISED] = '1'
   ensurePrivateDir(paths.dir)
   readFormat(paths.dir, STATE_UPGRADES)
+  ground.remember()
   const logger = createLogger({ level: 'info', file: paths.log, stderr: verbose ? 'text' : 'none' })
+  for (const warning of ground.warnings) logger.warn(warning)
   refuseSecond(paths)
   let loseHub: (reason: UserError) => void
   const lost = new Promise<UserError>((resolve) => {
     loseHub = resolve
   })
   const hub =
-    (await runningHub(paths)) ?? (await startOwnHub(paths, port, logger, (reason) => loseHub(reason)))
+    (await runningHub(paths)) ??
+    (await startOwnHub(paths, { port, strict, logger, lost: (reason) => loseHub(reason) }))
   try {
     const config = await loadDaemonConfig({
       flags: { ...flags, stateDir: paths.dir, serverUrl: hub.url, keyFile: hub.machineKeyPath },
@@ -85,9 +91,7 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
 
 async function startOwnHub(
   paths: StatePaths,
-  port: number | undefined,
-  logger: ReturnType<typeof createLogger>,
-  lost: (reason: UserError) => void,
+  { port, ...rest }: { port: number | undefined } & Required<Pick<HubOptions, 'strict' | 'logger' | 'lost'>>,
 ) {
   const hub = await startHub({
     dir: paths.hub,
@@ -95,8 +99,7 @@ async function startOwnHub(
     port: port ?? hubPort(process.env),
     limits: hubLimits({}, process.env),
     trustedProxies: trustedProxies(undefined, process.env),
-    logger,
-    lost,
+    ...rest,
   })
   let closing: Promise<void> | undefined
   return {

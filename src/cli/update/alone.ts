@@ -1,7 +1,9 @@
-import { loadUpdateConfig } from '../../config/config.ts'
+import { loadTrust, loadUpdateConfig } from '../../config/config.ts'
 import { type StatePaths, stateDir } from '../../config/paths.ts'
+import { refuseForeign } from '../../config/strict.ts'
 import { captureInvocation } from '../../daemon/relaunch.ts'
 import { UserError } from '../../platform/errors.ts'
+import { faultsOf } from '../../platform/ours.ts'
 import { isForeign } from '../../platform/sockets.ts'
 import { VERSION } from '../../platform/version.ts'
 import { type Stage, UpdateFailure } from '../../update/failure.ts'
@@ -30,9 +32,12 @@ export async function update(
   show: (stage: Stage, message: string) => void,
 ) {
   const signal = stopSignal()
+  // Nothing is written into another user's folder.
+  const dir = isForeign(paths.dir) ? stateDir(process.env) : paths.dir
+  const { strict } = await loadTrust({}, process.env)
+  refuseForeign(faultsOf(dir), strict)
   return updateOffline({
-    // Nothing is written into another user's folder.
-    stateDir: isForeign(paths.dir) ? stateDir(process.env) : paths.dir,
+    stateDir: dir,
     version: VERSION,
     policy: await loadUpdateConfig(process.env),
     started: captureInvocation(),

@@ -48,6 +48,7 @@ test('without anything, the defaults', async () => {
     server_url: 'ws://localhost:3001',
     key: 'k',
     allow_insecure: false,
+    strict_modes: true,
     state_dir: join(home, '.fomular/state'),
     log_level: 'info',
     log_format: 'text',
@@ -58,6 +59,7 @@ test('without anything, the defaults', async () => {
     retain_ended_days: 7,
     update: noPolicy,
     warnings: [],
+    faults: [],
   })
 })
 

@@ -104,6 +104,7 @@ test('what is told of a machine without a file is what a daemon has there', asyn
   const {
     key: _key,
     warnings: _warnings,
+    faults: _faults,
     update,
     ...config
   } = await loadDaemonConfig({ flags: { key: 'k' }, env })

@@ -1,0 +1,115 @@
+import { chmodSync, existsSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import gt from 'semver/functions/gt.js'
+import valid from 'semver/functions/valid.js'
+import * as z from 'zod/mini'
+import { UserError } from '../platform/errors.ts'
+import { readJson, writeAtomic } from '../platform/files.ts'
+import { type Fault, faultsOf } from '../platform/ours.ts'
+import { VERSION } from '../platform/version.ts'
+import { ON_TRIAL } from './environment.ts'
+
+/** The way back for machines whose owners and modes are not this user's to change, as in some containers. */
+const WAY_BACK =
+  'Where all users who can do that are trusted, as in a container of its own, set FOMULAR_STRICT_MODES=false.'
+
+/** Why a file or folder is not used: others can change it. */
+export const notOurs = ({ message, remedy }: Fault) =>
+  new UserError('not_ours', `${message}: it decides what this program runs.`, {
+    remedy: `Run ${remedy} or use another. ${WAY_BACK}`,
+    exitCode: 2,
+  })
+
+/** @throws UserError where another user owns what decides what this program runs */
+export function refuseForeign(faults: Fault[], strict: boolean) {
+  const foreign = faults.find(({ kind }) => kind === 'owner')
+  if (strict && foreign) throw notOurs(foreign)
+}
+
+/** `modes.json` in a state folder: what others could write to when a version that looks at it first ran here. */
+const ModesRecord = z.object({
+  version: z.literal(1),
+  by: z.string().check(z.refine((text) => valid(text) !== null)),
+  open: z.array(z.string()),
+})
+
+const recordIn = (dir: string) => join(dir, 'modes.json')
+
+function readRecord(dir: string) {
+  try {
+    return readJson(recordIn(dir), ModesRecord)
+  } catch {
+    // Another user's: whatever it says is not this daemon's.
+    return { ok: false as const }
+  }
+}
+
+interface Judged {
+  /** Faults that are only warned of. */
+  tolerated: Fault[]
+  refused: Fault[]
+  /** To be written down, where nothing has been yet. */
+  open: string[] | undefined
+}
+
+/**
+ * Judges what others can do to a state folder and to what belongs to it. A version that is the first to look tolerates
+ * modes with which versions before it have run here; the version after it does not.
+ * @param faults of files outside the folder
+ * @param known a file in the folder that is there once it has been used
+ */
+export function judge(
+  dir: string,
+  { faults, known, strict, user }: { faults: Fault[]; known: string; strict: boolean; user?: number },
+): Judged {
+  const all = [...faults, ...faultsOf(dir, user)]
+  const unique = [...new Map(all.map((fault) => [fault.path, fault])).values()]
+  const record = readRecord(dir)
+  const modes = unique.filter(({ kind }) => kind === 'mode').map(({ path }) => path)
+  const first = record.ok ? undefined : existsSync(join(dir, known)) ? modes : []
+  const lasting = record.ok && !gt(VERSION, record.value.by) ? record.value.open : (first ?? [])
+  const tolerates = ({ kind, path }: Fault) => !strict || (kind === 'mode' && lasting.includes(path))
+  return {
+    tolerated: unique.filter(tolerates),
+    refused: unique.filter((fault) => !tolerates(fault)),
+    open: first,
+  }
+}
+
+/**
+ * Refuses a state folder that others can change.
+ * @returns warnings, and a function that writes down what was tolerated once the folder is this program's to write to
+ * @throws UserError
+ */
+export function checkGround(dir: string, options: Parameters<typeof judge>[1]) {
+  claimEmpty(dir)
+  const { tolerated, refused, open } = judge(dir, options)
+  const [fault] = refused
+  if (fault) throw notOurs(fault)
+  return {
+    warnings: tolerated.map(warningOf),
+    remember() {
+      // The version before may follow this one, which then was not the first.
+      if (open === undefined || process.env[ON_TRIAL] === '1') return
+      writeAtomic(recordIn(dir), JSON.stringify({ version: 1, by: VERSION, open }))
+    },
+  }
+}
+
+/** Makes an empty folder of this user's private: a new volume of a container is often open to everybody. */
+function claimEmpty(dir: string) {
+  const stat = statSync(dir, { throwIfNoEntry: false })
+  if (!stat?.isDirectory() || stat.uid !== process.geteuid?.() || (stat.mode & 0o022) === 0) return
+  const isEmpty = () => readdirSync(dir).length === 0
+  // Others keep their files in a sticky folder.
+  if ((stat.mode & 0o1000) !== 0 || !isEmpty()) return
+  chmodSync(dir, 0o700)
+  if (!isEmpty()) chmodSync(dir, stat.mode & 0o777)
+}
+
+const warningOf = ({ message, kind, remedy }: Fault) =>
+  `${message}${kind === 'mode' ? '; the next version refuses that' : ''}: ${remedy}`
+
+/** Whether files that others can change are refused, as the environment says. */
+export const strictByEnvironment = (env: NodeJS.ProcessEnv) =>
+  !['false', '0'].includes(env.FOMULAR_STRICT_MODES ?? '')

@@ -1,0 +1,50 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+
+/** For a directory service, such as LDAP, to say whether it has a group, in ms. */
+const ANSWER_MS = 3000
+/** Groups of macOS whose members may become root anyway: wheel and admin. */
+const ADMINISTRATORS = [0, 80]
+
+/**
+ * Returns whether a group may have members besides root and this user. Members are those that `/etc/passwd` and
+ * `/etc/group` name. A group without a name there, such as that of a container's volume, is this user's if this process
+ * is in it and no directory service knows it.
+ */
+export function hasStrangers(gid: number, user = process.geteuid?.()): boolean {
+  if (process.platform === 'darwin') return !ADMINISTRATORS.includes(gid)
+  if (gid === 0) return false
+  const accounts = table('/etc/passwd').map(([name, , uid, group]) => ({
+    name,
+    uid: Number(uid),
+    gid: Number(group),
+  }))
+  const groups = table('/etc/group').filter(([, , id]) => Number(id) === gid)
+  const names = groups.flatMap(([, , , members = '']) => members.split(',')).filter(Boolean)
+  const isOwn = (uid: number | undefined) => uid === 0 || uid === user
+  if (accounts.some((account) => account.gid === gid && !isOwn(account.uid))) return true
+  if (names.some((name) => !isOwn(accounts.find((account) => account.name === name)?.uid))) return true
+  if (groups.length > 0 || accounts.some((account) => account.gid === gid)) return false
+  return ![process.getegid?.(), ...(process.getgroups?.() ?? [])].includes(gid) || isKnownElsewhere(gid)
+}
+
+function table(path: string): string[][] {
+  try {
+    return readFileSync(path, 'utf8')
+      .split('\n')
+      .map((line) => line.split(':'))
+  } catch {
+    return []
+  }
+}
+
+function isKnownElsewhere(gid: number): boolean {
+  try {
+    execFileSync('getent', ['group', String(gid)], { stdio: 'ignore', timeout: ANSWER_MS })
+    return true
+  } catch (error) {
+    // Its code for a group that nobody knows; without the program, there is no directory service either.
+    const { status, code } = error as { status?: number | null; code?: string }
+    return status !== 2 && code !== 'ENOENT'
+  }
+}

@@ -1,0 +1,261 @@
+import assert from 'node:assert/strict'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lchownSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { judge } from '../../src/config/strict.ts'
+import { faultsOf } from '../../src/platform/ours.ts'
+import { VERSION } from '../../src/platform/version.ts'
+import { freePort, PROGRAM, Stage } from '../support/stage.ts'
+import { type Cleanup, tempDir } from '../support/temp.ts'
+import { until } from '../support/wait.ts'
+
+const NOBODY = 65534
+const isRoot = process.getuid?.() === 0
+/** Another user than the one of the tests, who is not root. */
+const toOther = (path: string) => chownSync(path, NOBODY, NOBODY)
+
+/** A home with a configuration and a key, and a server that nobody runs. */
+async function machine(t: Cleanup) {
+  const stage = await Stage.open(t)
+  const home = join(stage.dir, 'home')
+  const at = { home, config: join(home, '.fomular/config.toml'), key: join(home, '.fomular/key') }
+  mkdirSync(join(home, '.fomular'), { mode: 0o700 })
+  writeFileSync(at.key, 'a-key\n', { mode: 0o600 })
+  writeFileSync(at.config, `server_url = "ws://127.0.0.1:${await freePort()}"\nkey_file = "key"\n`, {
+    mode: 0o600,
+  })
+  const env = { FOMULAR_STATE_DIR: '' }
+  const run = (args: string[] = ['run'], more: Record<string, string> = {}) =>
+    stage.run(args, { ...env, ...more })
+  /** Starts a daemon that must not come up. @returns what it says */
+  const refused = async (args?: string[], more?: Record<string, string>) => {
+    const daemon = run(args, more)
+    assert.equal(await daemon.ended, 2, daemon.log())
+    return daemon.log()
+  }
+  /** Starts a daemon that must come up, and stops it. @returns its log */
+  const accepted = async (args?: string[], more?: Record<string, string>) => {
+    const daemon = run(args, more)
+    await until(() => daemon.log().includes('daemon started'), { what: 'the daemon' }).catch((error) => {
+      throw new Error(`${error.message}\n${daemon.log()}`)
+    })
+    daemon.kill('SIGTERM')
+    assert.equal(await daemon.ended, 0)
+    return daemon.log()
+  }
+  return { ...at, state: join(home, '.fomular/state'), dir: stage.dir, stage, refused, accepted }
+}
+
+test('what another user owns is refused with the remedy: configuration, key, state folder and folders above', async (t) => {
+  if (!isRoot) return
+  const { config, key, home, state, refused, accepted } = await machine(t)
+  await accepted()
+  for (const path of [config, key, state, home]) {
+    toOther(path)
+    const said = await refused()
+    assert.match(said, /belongs to \w+ \(user 65534\), who is not root/)
+    assert.match(said, new RegExp(`chown 0 ${path}\\b`))
+    assert.match(said, /FOMULAR_STRICT_MODES=false/)
+    chownSync(path, 0, 0)
+  }
+  await accepted()
+})
+
+test('what every user can write to is refused in a new installation', async (t) => {
+  const { config, home, state, refused, accepted } = await machine(t)
+  chmodSync(config, 0o666)
+  assert.match(await refused(), /config\.toml can be written to by every user.*\n.*chmod o-w/)
+  chmodSync(config, 0o600)
+  chmodSync(home, 0o777)
+  assert.match(await refused(), /chmod o-w/)
+  assert.equal(existsSync(state), false)
+  // As /tmp, where nobody can rename what is another's.
+  chmodSync(home, 0o1777)
+  await accepted()
+})
+
+test('an installation that has run before is warned of its modes, and refused by the version after', async (t) => {
+  const { config, state, refused, accepted } = await machine(t)
+  await accepted()
+  // As the version before has left it.
+  const record = join(state, 'modes.json')
+  chmodSync(config, 0o666)
+  assert.match(await refused(), /can be written to by every user/)
+  writeFileSync(record, 'damaged')
+  assert.match(
+    await accepted(),
+    /config\.toml can be written to by every user; the next version refuses that: chmod o-w/,
+  )
+  assert.deepEqual(JSON.parse(readFileSync(record, 'utf8')), { version: 1, by: VERSION, open: [config] })
+  assert.match(await accepted(), /the next version refuses that/)
+  writeFileSync(record, JSON.stringify({ version: 1, by: '0.0.1', open: [config] }))
+  assert.match(await refused(), /can be written to by every user/)
+  chmodSync(config, 0o600)
+  await accepted()
+})
+
+test('machines whose owners and modes cannot be changed have a way back, which a file that others can write to does not give', async (t) => {
+  const { config, home, refused, accepted } = await machine(t)
+  chmodSync(config, 0o666)
+  writeFileSync(config, `${readFileSync(config, 'utf8')}strict_modes = false\n`)
+  await refused()
+  assert.match(await accepted(['run', '--strict-modes', 'false']), /can be written to by every user/)
+  await accepted(['run'], { FOMULAR_STRICT_MODES: 'false' })
+  chmodSync(config, 0o600)
+  chmodSync(home, 0o777)
+  // The file itself is in a folder that others can write to.
+  await refused()
+  if (!isRoot) return
+  toOther(home)
+  await accepted(['run'], { FOMULAR_STRICT_MODES: 'false' })
+})
+
+test("nothing that another user's state folder names is run, by whatever command", async (t) => {
+  if (!isRoot) return
+  const { dir, stage } = await machine(t)
+  const state = join(dir, 'foreign')
+  const ran = join(dir, 'ran')
+  const program = join(dir, 'theirs.cjs')
+  mkdirSync(state, { mode: 0o700 })
+  writeFileSync(program, `require('fs').writeFileSync(${JSON.stringify(ran)}, ''); process.exit(0)`, {
+    mode: 0o755,
+  })
+  const update = {
+    version: 1,
+    command_id: 'c',
+    origin: 'local',
+    requested: '1.0.0',
+    from: VERSION,
+    stage: 'confirm',
+    attempts: 1,
+    started_at: '2026-01-01T00:00:00Z',
+    outcome: 'succeeded',
+    restart_strategy: 'self',
+    settled: true,
+    handover: { from: PROGRAM, version: VERSION, to: program },
+    bad_versions: [],
+  }
+  writeFileSync(join(state, 'update.json'), JSON.stringify(update))
+  for (const path of [join(state, 'update.json'), program, state]) toOther(path)
+  const given = ['--state-dir', state]
+  const commands = [
+    ['run', '--server-url', 'ws://127.0.0.1:9', '--key', 'k'],
+    ['up', '--port', '0'],
+    ['status'],
+    ['doctor'],
+    ['logs'],
+    ['stop'],
+    ['restart'],
+  ]
+  for (const command of commands) {
+    const running = stage.run([...command, ...given])
+    assert.notEqual(await running.ended, 0, command.join(' '))
+    assert.equal(existsSync(ran), false, command.join(' '))
+  }
+  const said = stage.run(['doctor', ...given])
+  await said.ended
+  assert.match(said.log(), /foreign belongs to/)
+  // Of root's own folder, too, no program of another user.
+  chownSync(state, 0, 0)
+  chownSync(join(state, 'update.json'), 0, 0)
+  const own = stage.run(['run', '--server-url', 'ws://127.0.0.1:9', '--key', 'k', ...given])
+  await until(() => own.log().includes('daemon started'), { what: 'the daemon' })
+  assert.equal(existsSync(ran), false)
+})
+
+test('a machine does not enroll into what others can change', async (t) => {
+  const { home, config, stage } = await machine(t)
+  const enroll = () => {
+    const env = { HOME: home, FOMULAR_ENROLL_TOKEN: 'token', FOMULAR_STATE_DIR: '' }
+    return stage.run(['enroll', '--server-url', stage.hubUrl, '--config', join(home, 'new/config.toml')], env)
+  }
+  chmodSync(home, 0o777)
+  const open = enroll()
+  assert.equal(await open.ended, 2)
+  assert.match(open.log(), /chmod o-w/)
+  assert.equal(existsSync(join(home, 'new')), false)
+  assert.equal(existsSync(config), true)
+})
+
+test('a hub refuses a folder that others can change, and makes an empty one its own', async (t) => {
+  const stage = await Stage.open(t)
+  const dir = join(stage.dir, 'volume')
+  mkdirSync(dir)
+  // A new volume of a container.
+  chmodSync(dir, 0o777)
+  const start = () => stage.run(['hub', '--port', '0', '--data-dir', dir])
+  const first = start()
+  await until(() => existsSync(join(dir, 'hub.json')), { what: 'the hub' })
+  assert.equal(statSync(dir).mode & 0o777, 0o700)
+  first.kill('SIGTERM')
+  await first.ended
+  chmodSync(dir, 0o777)
+  const second = start()
+  assert.equal(await second.ended, 2)
+  assert.match(second.log(), /volume can be written to by every user/)
+})
+
+test('a path is as safe as every folder and link that it leads through', (t) => {
+  const dir = tempDir(t)
+  const own = join(dir, 'own')
+  mkdirSync(join(own, 'state'), { recursive: true })
+  assert.deepEqual(faultsOf(join(own, 'state')), [])
+  assert.deepEqual(faultsOf(join(own, 'not/there/yet')), [])
+  const shared = join(dir, 'shared')
+  mkdirSync(shared)
+  chmodSync(shared, 0o777)
+  symlinkSync(join(own, 'state'), join(shared, 'link'))
+  const kinds = (path: string) => faultsOf(path).map(({ path, kind }) => [path, kind])
+  assert.deepEqual(kinds(join(shared, 'link')), [[shared, 'mode']])
+  symlinkSync('shared/link', join(dir, 'second'))
+  assert.deepEqual(kinds(join(dir, 'second/further')), [[shared, 'mode']])
+  chmodSync(shared, 0o1777)
+  assert.deepEqual(kinds(join(dir, 'second')), [])
+  // The folder itself is not safe by that: everybody can put files into it.
+  assert.deepEqual(kinds(shared), [[shared, 'mode']])
+  if (!isRoot) return
+  lchownSync(join(shared, 'link'), NOBODY, NOBODY)
+  assert.deepEqual(kinds(join(dir, 'second')), [[join(shared, 'link'), 'owner']])
+})
+
+test('a group counts as this user where nobody else is in it', (t) => {
+  if (!isRoot) return
+  const dir = tempDir(t)
+  const file = join(dir, 'config.toml')
+  writeFileSync(file, '')
+  const kindsOf = (gid: number, user = 0) => {
+    chownSync(file, user, gid)
+    chmodSync(file, 0o660)
+    return faultsOf(file, user).map(({ kind }) => kind)
+  }
+  const accounts = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':').slice(2, 4).map(Number))
+  const ofGroup = (gid: number) => accounts.filter(([, group]) => group === gid).map(([uid]) => uid!)
+  const [alone] = accounts.find(([uid = 0, gid = 0]) => uid > 0 && gid === uid && ofGroup(gid).length === 1)!
+  assert.deepEqual(kindsOf(0), [])
+  assert.deepEqual(kindsOf(alone!), ['mode'])
+  assert.deepEqual(kindsOf(alone!, alone), [])
+  // Without a name and without this process in it.
+  assert.deepEqual(kindsOf(61_234), ['mode'])
+})
+
+test('what a state folder was like is judged by the owner of the daemon that runs there', (t) => {
+  if (!isRoot) return
+  const dir = join(tempDir(t), 'state')
+  mkdirSync(dir)
+  toOther(dir)
+  const options = { faults: [], known: 'machine.json', strict: true }
+  assert.equal(judge(dir, options).refused.length, 1)
+  assert.equal(judge(dir, { ...options, user: NOBODY }).refused.length, 0)
+})
