@@ -1,6 +1,7 @@
 import { sleep } from '../platform/clock.ts'
 import { isAlive } from '../platform/process-identity.ts'
 import type { Agent } from './agent.ts'
+import { signsOf } from './marks.ts'
 import { endStrays } from './strays.ts'
 import { terminate } from './terminate.ts'
 
@@ -18,5 +19,5 @@ export async function abandon(agent: Agent, graceS: number): Promise<void> {
   const own = agent.process?.agent
   if (own) terminate(own)
   for (let waited = 0; own && isAlive(own) && waited < graceS * 1000; waited += STEP_MS) await sleep(STEP_MS)
-  await endStrays(agent.folder.mark)
+  await endStrays(signsOf(agent))
 }

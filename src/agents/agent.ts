@@ -129,8 +129,7 @@ export class Agent {
   get process(): ProcessRecord | undefined {
     if (this.#process?.run === this.run.run) return this.#process
     const read = readJson(this.folder.process, ProcessRecord)
-    this.#process =
-      read.ok && read.value.run === this.run.run ? ofThisBoot(read.value, this.folder.mark) : undefined
+    this.#process = read.ok && read.value.run === this.run.run ? ofThisBoot(read.value, this) : undefined
     return this.#process
   }
 

@@ -1,16 +1,18 @@
 import { mkdirSync } from 'node:fs'
 import { readJson, writeAtomic } from '../platform/files.ts'
-import { bootId, isAlive, sendSignal } from '../platform/process-identity.ts'
+import { bootId, isAlive } from '../platform/process-identity.ts'
+import { ownUid } from '../platform/process-list.ts'
 import type { Agent } from './agent.ts'
 import { launcherLine } from './decode.ts'
 import { endDetached } from './detached.ts'
 import { isForeign } from './foreign.ts'
 import { uuidFrom } from './ids.ts'
 import { releaseProgram } from './kept-program.ts'
+import { signsOf } from './marks.ts'
 import { ExitRecord } from './records.ts'
 import type { Input } from './runtimes/runtime.ts'
-import { agentProcesses, endProcesses, endStrays } from './strays.ts'
-import { terminate } from './terminate.ts'
+import { endProcesses, endStrays, processesOf } from './strays.ts'
+import { signal, terminate } from './terminate.ts'
 
 /** How long a launcher may take from its claim to writing down its processes. */
 const LAUNCH_GRACE_MS = 10_000
@@ -30,7 +32,7 @@ export function checkProcesses(agent: Agent) {
     return
   }
   if (process ? isAlive(process.launcher) : isRecent(run.launched_at)) return
-  if (!process && agentProcesses().has(folder.mark)) return
+  if (!process && processesOf(signsOf(agent)).length > 0) return
   // Its last words, the launcher's note of its end included, may just have been written.
   while (agent.catchUp());
   if (agent.runEnded) return
@@ -76,7 +78,7 @@ const ownPids = ({ process }: Agent) => (process ? [process.launcher.pid, proces
 
 /** Ends whatever an agent that has ended left behind: tool processes live in sessions of their own. */
 export async function sweep(agent: Agent): Promise<number> {
-  const count = await endStrays(agent.folder.mark, ownPids(agent))
+  const count = await endStrays(signsOf(agent), ownPids(agent))
   releaseProgram(agent)
   return count
 }
@@ -119,7 +121,7 @@ export async function stop(
   agent.beginStop(cause === 'rebooted' ? cause : 'stopped')
   const { runtime, run } = agent
   // While its parents live, a process that has dropped the agent's mark can still be told for the agent's.
-  const family = agentProcesses().get(agent.folder.mark) ?? []
+  const family = processesOf(signsOf(agent))
   const graceMs = graceS * 1000
   const tell = (input: Input) => {
     try {
@@ -138,18 +140,18 @@ export async function stop(
   }
   const end = () => runtime.endSession(uuidFrom('stop-end', commandId, run.run))
   if (cause === 'stopped' && !over() && tell(end())) await wait(graceMs)
-  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+  for (const name of ['SIGTERM', 'SIGKILL'] as const) {
     let sent = false
     const steps = () => Math.ceil((hurry?.aborted ? HURRIED_MS : Math.max(graceMs, HURRIED_MS)) / STEP_MS)
     for (let i = 0; i < steps() && !over(); i++) {
       // An agent that is just being launched has no process to signal yet.
-      if (!sent && agent.process)
-        sent = signal === 'SIGTERM' ? terminate(agent.process.agent) : sendSignal(agent.process.agent, signal)
+      if (!sent && agent.process && !isForeign(agent))
+        sent = name === 'SIGTERM' ? terminate(agent.process.agent) : signal(agent.process.agent, name)
       await wait(STEP_MS)
       checkProcesses(agent)
     }
   }
-  await endProcesses(family, ownPids(agent))
+  await endProcesses(family, { spared: ownPids(agent), user: ownUid() })
   if (over()) return
   // Its launcher is gone, or never came so far: what carries its mark is it.
   await sweep(agent)

@@ -9,8 +9,8 @@ import { MARK } from './told.ts'
 /** Where everything of one agent is. See README.md beside this file for who writes what. */
 export interface AgentFolder {
   readonly dir: string
-  /** `dir` with links resolved; the agent's processes carry it as their mark. */
-  readonly mark: string
+  /** `dir` with links resolved; the agent's processes name it in their environment. */
+  readonly real: string
   readonly spec: string
   readonly run: string
   readonly journal: string
@@ -34,7 +34,7 @@ export function agentFolder(dir: string): AgentFolder {
   const at = (name: string) => join(dir, name)
   return {
     dir,
-    mark: realPath(dir),
+    real: realPath(dir),
     spec: at('spec.json'),
     run: at('run.json'),
     journal: at('activity.jsonl'),

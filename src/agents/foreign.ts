@@ -1,7 +1,9 @@
 import { closeSync, constants, openSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { systemCode } from '../platform/errors.ts'
+import { ownUid, userOf } from '../platform/process-list.ts'
 import type { Agent } from './agent.ts'
+import type { RunRecord } from './records.ts'
 
 /** Name of the user that this process runs as; none where that user has no name, as in some containers. */
 export function ownUser(): { user?: string } {
@@ -17,9 +19,15 @@ export function ownUser(): { user?: string } {
  * Such an agent can be read, and hears what it is told, but gets no signals. /proc may not even show it (hidepid), so
  * its pid alone proves nothing: what does is that its FIFOs have a reader.
  */
-export function isForeign({ process: record, folder }: Agent): boolean {
-  return record !== undefined && isAnothers(record.agent.pid) && (isRead(folder.stdin) || isRead(folder.bell))
+export function isForeign({ process: record, folder, run }: Agent): boolean {
+  if (record === undefined) return false
+  const { pid } = record.agent
+  return (isAnothers(pid) || isLeftTo(pid, run)) && (isRead(folder.stdin) || isRead(folder.bell))
 }
+
+/** Root may send signals to everybody. An agent of its own that gives up its rights is not another user's. */
+const isLeftTo = (pid: number, { user }: RunRecord) =>
+  user !== undefined && user !== ownUser().user && userOf(pid) !== ownUid()
 
 function isAnothers(pid: number): boolean {
   try {

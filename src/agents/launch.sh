@@ -70,13 +70,30 @@ lease() {
   done
 }
 
-# Ends what the agent has left behind and what carries its mark, where environments can be read. Only after a lease:
-# whoever stops an agent clears up behind it, and otherwise that is the daemon.
+# The user that a process was started by.
+user_of() {
+  while read -r name user _; do
+    [ "$name" != Uid: ] || echo "$user"
+  done <"/proc/$1/status"
+}
+
+# Whether a process is of this user and carries the secret of this run. The shell compares: the arguments of a program are
+# for everybody to see.
+is_marked() {
+  [ "$(user_of "$1")" = "$(user_of $$)" ] &&
+    tr '\0' '\n' <"/proc/$1/environ" | while IFS= read -r line; do
+      [ "$line" != "FOMULAR_AGENT_MARK=$FOMULAR_AGENT_MARK" ] || echo marked
+    done | grep -q marked
+}
+
+# Ends what carries the mark of this run, where environments can be read. Only after a lease: whoever stops an agent
+# clears up behind it, and otherwise that is the daemon.
 clear_up() {
+  [ -n "$FOMULAR_AGENT_MARK" ] || return 0
   for signal in TERM KILL; do
     for p in $(grep -lsF "FOMULAR_AGENT=$d" /proc/[0-9]*/environ); do
       p=${p#/proc/} p=${p%/environ}
-      [ "$p" != $$ ] && tr '\0' '\n' <"/proc/$p/environ" | grep -qxF "FOMULAR_AGENT=$d" && kill -$signal "$p"
+      [ "$p" != $$ ] && is_marked "$p" && kill -$signal "$p"
     done 2>/dev/null
     sleep 1
   done

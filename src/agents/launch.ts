@@ -9,8 +9,8 @@ import type { Agent } from './agent.ts'
 import { uuidFrom } from './ids.ts'
 import { keepProgram } from './kept-program.ts'
 import { launchScript } from './launch-script.ts'
+import { AGENT_FOLDER, newMark, RUN_MARK } from './marks.ts'
 import { ownEnvironment } from './own-environment.ts'
-import { AGENT_MARK } from './strays.ts'
 
 /** For a shelter to be made, and how often it is looked whether the launcher is in it. */
 const SHELTER_MS = 5000
@@ -65,7 +65,7 @@ export async function launch(agent: Agent, { environment, shelter }: LaunchOptio
   if (leased) renewLease(agent)
   const args = [
     folder.launcher,
-    folder.mark,
+    folder.real,
     String(run.run),
     bootId(),
     leased ? String(lease.after_s) : '0',
@@ -76,9 +76,9 @@ export async function launch(agent: Agent, { environment, shelter }: LaunchOptio
     runtime.noTasksPattern,
     ...plan.argv,
   ]
-  const mark = { [AGENT_MARK]: folder.mark }
-  writeAtomic(folder.environment, ownEnvironment({ ...spec.env, ...plan.env, ...mark }))
-  const env = { ...environment, ...mark }
+  const marks = { [AGENT_FOLDER]: folder.real, [RUN_MARK]: markOf(agent) }
+  writeAtomic(folder.environment, ownEnvironment({ ...spec.env, ...plan.env, ...marks }))
+  const env = { ...environment, ...marks }
   const bare: Spawned = { argv: ['/bin/sh', ...args], env, cwd: spec.cwd }
   if (shelter && !isLaunched(agent)) {
     const name = shelterName(agent)
@@ -131,6 +131,16 @@ async function startsWithin(ms: number, spawned: Spawned, hasCome: () => boolean
 function shelterName({ id, folder, run }: Agent) {
   const hash = createHash('sha256').update(folder.dir).digest('hex').slice(0, 8)
   return `fomular-agent-${id}-${hash}-${run.run}`
+}
+
+/** Returns the secret of the agent's present run, which is on disk before anything carries it. */
+function markOf(agent: Agent): string {
+  const mark = agent.run.mark ?? newMark()
+  if (agent.run.mark === undefined) {
+    agent.run = { ...agent.run, mark }
+    writeAtomic(agent.folder.run, JSON.stringify(agent.run))
+  }
+  return mark
 }
 
 /** Written down before it is made: whoever finds the agent later knows where to look. */

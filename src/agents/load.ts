@@ -1,7 +1,9 @@
 import { clearTemporary, readJson, setAside } from '../platform/files.ts'
+import { ownUid } from '../platform/process-list.ts'
 import { Agent, type AgentContext } from './agent.ts'
 import { runtimeOf } from './checks.ts'
 import { agentFolder } from './folder.ts'
+import { readSigns } from './marks.ts'
 import { RunRecord, SpecRecord } from './records.ts'
 import type { Runtime } from './runtimes/runtime.ts'
 import { endStrays } from './strays.ts'
@@ -19,9 +21,10 @@ export function load(dir: string, { runtimes, context, damaged }: LoadOptions): 
   const record = readJson(folder.spec, SpecRecord)
   const run = readJson(folder.run, RunRecord)
   if (!record.ok || !run.ok) {
+    const signs = readSigns(folder.real, ownUid())
     damaged(setAside(dir))
     // Without its folder nothing else leads to the agent's running processes.
-    void endStrays(folder.mark)
+    if (signs) void endStrays(signs)
     return undefined
   }
   const runtime = runtimeOf(runtimes, record.value.spec.runtime)

@@ -2,6 +2,7 @@ import type { Agent } from './agent.ts'
 import { ownUser } from './foreign.ts'
 import { uuidFrom } from './ids.ts'
 import { initializeId } from './launch.ts'
+import { earlierMarks } from './marks.ts'
 import type { RunRecord, SpecRecord } from './records.ts'
 import { firstSession } from './sessions.ts'
 
@@ -53,6 +54,7 @@ export function nextRun(
     initialize_id: initializeId(id, commandId ?? at, number),
     session,
     stderr_from: stderrFrom,
+    ...earlierMarks(run),
     restarts: byPolicy ? [...run.restarts.slice(-(restart?.max_per_hour ?? 0)), at] : run.restarts,
     ...(commandId !== undefined && { command_id: commandId }),
     ...(goesOn && { resume_turn: true }),

@@ -43,6 +43,10 @@ export const RunRecord = z.object({
   stderr_from: z.optional(Offset),
   /** The place of its own that its processes were started in. */
   shelter: z.optional(z.string()),
+  /** Secret that its processes carry. Absent before its launch, and for a run that an earlier version launched. */
+  mark: z.optional(z.string()),
+  /** Those of the runs before, of which something may be left. */
+  earlier_marks: z.optional(z.array(z.string())),
 })
 export type RunRecord = z.infer<typeof RunRecord>
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { identify } from '../platform/process-identity.ts'
-import { commandLines } from '../platform/process-list.ts'
+import { commandLines, ownUid, userOf } from '../platform/process-list.ts'
 import type { Agent } from './agent.ts'
 import { CommandFailure } from './failure.ts'
 import { ownUser } from './foreign.ts'
@@ -94,13 +94,15 @@ export function checkSessionElsewhere(
     processes.map(({ pid }) => pid),
   )
   const own = new Set([...agents].map((agent) => (agent.ended ? undefined : agent.process?.agent.pid)))
-  const other = processes.find(({ pid, argv }) => {
+  const isIn = ({ pid, argv }: { pid: number; argv: string[] }) => {
     const { sessionId: said, start } = open.get(pid) ?? {}
     // A record of an earlier process with the same pid says nothing.
     if (said !== undefined && (start === undefined || start === identify(pid)?.start))
       return said === sessionId
     return !own.has(pid) && runtime.isInSession(argv, sessionId)
-  })
+  }
+  // Sessions are in a user's home: what another user's process says of itself must not keep an agent from its own.
+  const other = processes.find((each) => isIn(each) && [ownUid(), 0].includes(userOf(each.pid) ?? ownUid()))
   if (other) throw sessionInUse(`Process ${other.pid} is running in session ${sessionId}.`)
 }
 

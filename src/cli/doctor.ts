@@ -13,7 +13,8 @@ Exit code 1 if something must be mended.
 ${WHICH}
 
 With --fix it ends the processes that agents have left behind and nobody looks after any more; on a terminal it offers
-to. They are known by what they carry and descend from: a process that merely has the pid of one is never touched.
+to. They are known by a secret that they carry and the agent's folder records, and by what they descend from. Processes
+that merely name an agent are listed and left alone, as are those of other users.
 
 Examples:
   $ fomular-daemon doctor

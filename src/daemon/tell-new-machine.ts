@@ -23,7 +23,9 @@ export function tellNewMachine(
     )
   if (!isNew) return
   const own = realPath(paths.agents) + sep
-  const agents = [...agentProcesses().keys()].filter((dir) => dir.startsWith(own))
+  // Without their folders they can prove nothing.
+  const { proven, unproven } = agentProcesses()
+  const agents = [...proven.keys(), ...unproven.keys()].filter((dir) => dir.startsWith(own))
   if (agents.length === 0) return logger.info({ machine_id }, 'this machine has a new identity')
   const problem = {
     message:

@@ -6,21 +6,26 @@ import { bootId, type ProcessIdentity } from './process-identity.ts'
 /** One process of this machine that this user may look into. */
 export interface Listed extends ProcessIdentity {
   parent: number
-  /** Whoever is in one group descends from its first member: a session on Linux, a process group elsewhere. */
-  group: number
-  /** Of the environment variable asked for, as the process was started with it. */
-  value: string | undefined
+  /** The process that began its session (Linux) or its process group (elsewhere): the others there descend from it. */
+  leader: number
+  /** Its real user: who started it, not whose rights it has, as behind a setuid program. */
+  user: number
+  /** The environment variables asked for, as the process was started with them. */
+  variables: (string | undefined)[]
 }
 
 const linux = process.platform === 'linux'
 
-/** All processes, those that have ended and only wait to be reaped left out. */
-export const listProcesses = (variable: string): Listed[] => (linux ? fromProc(variable) : fromPs(variable))
+/**
+ * Lists all processes except for those that have ended and wait to be reaped.
+ * @param names of environment variables, for `variables`
+ */
+export const listProcesses = (...names: string[]): Listed[] => (linux ? fromProc(names) : fromPs(names))
 
 /** Processes that carry `name=value` in the environment they were started with, this one left out. */
 export const findByEnvironment = (name: string, value: string): ProcessIdentity[] =>
   listProcesses(name)
-    .filter((listed) => listed.value === value && listed.pid !== process.pid)
+    .filter(({ pid, variables: [found] }) => found === value && pid !== process.pid)
     .map(({ pid, start, boot_id }) => ({ pid, start, boot_id }))
 
 /**
@@ -47,9 +52,19 @@ export function environmentOf(pid: number): ((name: string) => string | undefine
   return environment === undefined ? undefined : (name) => valueIn(environment, name)
 }
 
-/** The user that a process runs as; undefined for one that is gone. Linux only. */
-export const userOf = (pid: number): number | undefined =>
-  linux ? quietly(() => statSync(`/proc/${pid}`).uid) : undefined
+/**
+ * Returns the real user of a process: who started it. The owner of its folder in /proc is another one where a process
+ * forbids that it is looked into. Undefined for a process that is gone.
+ */
+export function userOf(pid: number): number | undefined {
+  const user = linux ? userIn(read(`/proc/${pid}/status`)) : Number(ps('-o', 'ruid=', '-p', String(pid))[0])
+  return Number.isInteger(user) ? user : undefined
+}
+
+/** This process's real user. */
+export const ownUid = (): number => process.getuid?.() ?? 0
+
+const userIn = (status = '') => Number(/^Uid:\t(\d+)/m.exec(status)?.[1])
 
 /** Program and arguments of every process. Elsewhere than on Linux arguments with blanks in them are several. */
 export function commandLines(): { pid: number; argv: string[] }[] {
@@ -82,7 +97,7 @@ function quietly<T>(look: () => T): T | undefined {
   }
 }
 
-function fromProc(variable: string): Listed[] {
+function fromProc(names: string[]): Listed[] {
   const boot_id = bootId()
   return pids().flatMap((pid) => {
     const environment = read(`/proc/${pid}/environ`)
@@ -91,8 +106,11 @@ function fromProc(variable: string): Listed[] {
     // Behind the program's name, which may itself hold blanks and parentheses.
     const [state, parent, , session, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     if (state === 'Z' || state === 'X') return []
-    const value = valueIn(environment, variable)
-    return [{ pid, start: rest[15]!, boot_id, parent: Number(parent), group: Number(session), value }]
+    const user = userIn(read(`/proc/${pid}/status`))
+    const variables = names.map((name) => valueIn(environment, name))
+    return [
+      { pid, start: rest[15]!, boot_id, parent: Number(parent), leader: Number(session), user, variables },
+    ]
   })
 }
 
@@ -105,15 +123,16 @@ function valueIn(environment: string, variable: string): string | undefined {
   return Buffer.from(environment.slice(start, end === -1 ? undefined : end), 'latin1').toString('utf8')
 }
 
-function fromPs(variable: string): Listed[] {
+function fromPs(names: string[]): Listed[] {
   const boot_id = bootId()
-  const line = /^ *(\d+) +(\d+) +(\d+) +(\S+) +(\S+ +\S+ +\d+ +[\d:]+ +\d+) (.*)$/
-  return ps('-axEww', '-o', 'pid=,ppid=,pgid=,stat=,lstart=,command=').flatMap((text) => {
-    const [, pid, parent, group, stat, start, command = ''] = line.exec(text) ?? []
+  const line = /^ *(\d+) +(\d+) +(\d+) +(\d+) +(\S+) +(\S+ +\S+ +\d+ +[\d:]+ +\d+) (.*)$/
+  return ps('-axEww', '-o', 'pid=,ppid=,pgid=,ruid=,stat=,lstart=,command=').flatMap((text) => {
+    const [, pid, parent, leader, user, stat, start, command = ''] = line.exec(text) ?? []
     if (start === undefined || stat?.startsWith('Z')) return []
     // The environment stands behind the arguments, divided by blanks.
-    const [, value] = new RegExp(` ${variable}=(\\S*)`).exec(command) ?? []
-    return [{ pid: Number(pid), start, boot_id, parent: Number(parent), group: Number(group), value }]
+    const variables = names.map((name) => new RegExp(` ${name}=(\\S*)`).exec(command)?.[1])
+    const ids = { pid: Number(pid), parent: Number(parent), leader: Number(leader), user: Number(user) }
+    return [{ ...ids, start, boot_id, variables }]
   })
 }
 

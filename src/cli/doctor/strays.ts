@@ -5,9 +5,9 @@ import { agentProcesses, endProcesses } from '../../agents/strays.ts'
 import { type StatePaths, statePaths } from '../../config/paths.ts'
 import { sleep } from '../../platform/clock.ts'
 import { isAlive } from '../../platform/process-identity.ts'
-import { commandLines } from '../../platform/process-list.ts'
+import { commandLines, ownUid } from '../../platform/process-list.ts'
 import { realPath } from '../../platform/real-path.ts'
-import { holderOf } from '../../service/running.ts'
+import { holderOf, ownerOf } from '../../service/running.ts'
 import type { Finding, Stray } from '../render/finding.ts'
 
 /** An agent that has just ended is given so long to be cleared up by its daemon. */
@@ -20,39 +20,65 @@ const COMMAND_CHARS = 120
  * @param running whether a daemon is there for this state folder
  */
 export async function checkStrays(paths: StatePaths, running: boolean): Promise<Finding[]> {
-  let strays = findStrays(paths)
+  const user = ownerOf(paths.dir) ?? ownUid()
+  let strays = findStrays(paths, user)
   if (strays.length > 0) {
     await sleep(SETTLE_MS)
-    const still = findStrays(paths)
+    const still = findStrays(paths, user)
     strays = strays.filter((stray) =>
       still.some(({ pid, start }) => pid === stray.pid && start === stray.start),
     )
   }
-  const findings = unattended(paths, running)
-  if (strays.length > 0) return [...findings, strayFinding(strays)]
+  const proven = strays.filter((stray) => stray.proven)
+  const unproven = strays.filter((stray) => !stray.proven)
+  const findings = [
+    ...unattended(paths, { running, user }),
+    ...(proven.length > 0 ? [provenFinding(proven, user === ownUid())] : []),
+    ...(unproven.length > 0 ? [unprovenFinding(unproven)] : []),
+  ]
   return findings.length > 0
     ? findings
     : [{ check: 'strays', level: 'ok', message: 'No process was left behind by an agent' }]
 }
 
-function strayFinding(strays: Stray[]): Finding {
-  const lines = strays.map(
-    ({ pid, why, agent_dir, command }) =>
-      `\n    ${pid}  ${why === 'ended' ? 'ended' : 'removed'}: ${basename(agent_dir)}  ${command}`,
-  )
+const linesOf = (strays: Stray[]) =>
+  strays
+    .map(
+      ({ pid, why, agent_dir, command }) =>
+        `\n    ${pid}  ${why === 'ended' ? 'ended' : 'removed'}: ${basename(agent_dir)}  ${command}`,
+    )
+    .join('')
+
+const count = (strays: Stray[], one: string, many: string) =>
+  strays.length === 1 ? `1 process ${one}` : `${strays.length} processes ${many}`
+
+function provenFinding(strays: Stray[], own: boolean): Finding {
   return {
     check: 'strays',
     level: 'warning',
-    message: `${strays.length === 1 ? '1 process is' : `${strays.length} processes are`} left of agents that have ended or were removed:${lines.join('')}`,
-    remedy: 'Run `fomular-daemon doctor --fix` to end them.',
-    strays,
+    message: `${count(strays, 'is', 'are')} left of agents that have ended:${linesOf(strays)}`,
+    remedy: own
+      ? 'Run `fomular-daemon doctor --fix` to end them.'
+      : 'Run `fomular-daemon doctor --fix` as the user of the state folder to end them.',
+    ...(own && { strays }),
+  }
+}
+
+/** Anybody can name the folder of an agent in the environment of a process. */
+function unprovenFinding(strays: Stray[]): Finding {
+  return {
+    check: 'strays',
+    level: 'warning',
+    message: `${count(strays, 'names', 'name')} an agent that has ended or was removed, without a proof that a daemon's agent started ${strays.length === 1 ? 'it' : 'them'}:${linesOf(strays)}`,
+    remedy: `If you know them as what an agent left behind, end them: kill ${strays.map(({ pid }) => pid).join(' ')}`,
+    unproven: strays,
   }
 }
 
 /** Agents that run with no daemon on their state folder. The next one takes them over: they are not lost. */
-function unattended(paths: StatePaths, running: boolean): Finding[] {
+function unattended(paths: StatePaths, { running, user }: { running: boolean; user: number }): Finding[] {
   const states = new Map<string, number>()
-  for (const dir of agentProcesses().keys())
+  for (const dir of agentProcesses(user).proven.keys())
     if (existsSync(dir) && !existsSync(agentFolder(dir).exit)) {
       const state = dirname(dirname(dir))
       states.set(state, (states.get(state) ?? 0) + 1)
@@ -72,19 +98,19 @@ function unattended(paths: StatePaths, running: boolean): Finding[] {
 
 const isHeld = (state: string) => holderOf(statePaths(state)) !== undefined
 
-function findStrays({ agents }: StatePaths): Stray[] {
-  const strays: Stray[] = []
+function findStrays({ agents }: StatePaths, user: number): (Stray & { proven: boolean })[] {
   const own = realPath(agents)
-  for (const [agent_dir, processes] of agentProcesses()) {
-    if (dirname(agent_dir) !== own && existsSync(dirname(agent_dir))) continue
+  const { proven, unproven } = agentProcesses(user)
+  const strays = [...proven, ...unproven].flatMap(([agent_dir, processes]) => {
+    if (dirname(agent_dir) !== own && existsSync(dirname(agent_dir))) return []
     const why = !existsSync(agent_dir)
-      ? 'removed'
+      ? ('removed' as const)
       : existsSync(agentFolder(agent_dir).exit)
-        ? 'ended'
+        ? ('ended' as const)
         : undefined
-    if (why)
-      strays.push(...processes.map((identity) => ({ ...identity, command: '', agent_dir, why }) as const))
-  }
+    const isProven = proven.get(agent_dir) === processes
+    return why ? processes.map((identity) => ({ ...identity, agent_dir, why, proven: isProven })) : []
+  })
   if (strays.length === 0) return []
   const commands = new Map(commandLines().map(({ pid, argv }) => [pid, argv.join(' ')]))
   return strays.map((stray) => ({
@@ -95,7 +121,7 @@ function findStrays({ agents }: StatePaths): Stray[] {
 
 /** Ends them, those that have ended meanwhile left out. @returns what that comes to */
 export async function clearStrays(strays: Stray[]): Promise<Finding> {
-  await endProcesses(strays)
+  await endProcesses(strays, { user: ownUid() })
   const left = strays.filter(isAlive)
   if (left.length > 0)
     return {

@@ -18,6 +18,8 @@ export interface Finding {
   authorities?: { path: string; certificates?: number }[]
   /** Processes that `--fix` ends. */
   strays?: Stray[]
+  /** Processes that say they are an agent's, and that nothing proves to be. `--fix` leaves them alone. */
+  unproven?: Stray[]
 }
 
 /** A process of an agent that nobody looks after any more. */

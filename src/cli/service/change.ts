@@ -1,5 +1,6 @@
 import { existsSync, lstatSync } from 'node:fs'
 import { dirname } from 'node:path'
+import type { Signs } from '../../agents/marks.ts'
 import { statePaths } from '../../config/paths.ts'
 import { sleep } from '../../platform/clock.ts'
 import { UserError } from '../../platform/errors.ts'
@@ -56,13 +57,13 @@ export async function planChange({ plan, manager, before, renews, ofOthers }: Ch
   if (stops) steps.push(...manager.stop({ name: plan.name, home: plan.account.home }))
   const notes = ends ? await farewell(plan, before, otherUser ? from : undefined) : []
   if (moved) notes.push(`What it knows of its agents stays in ${before.state_dir}.`)
-  const left = before.running ? [] : await unattended(plan.stateDir)
+  const left = before.running || !owner ? [] : await unattended(plan.stateDir, owner)
   if (otherUser && left.length > 0) {
     notes.push(
       `${count(left.length)} of ${from} in ${plan.stateDir}, without a daemon: ${verb(left.length)} ended first.`,
     )
     const { endStrays } = await import('../../agents/strays.ts')
-    for (const dir of left) steps.push({ do: 'act', text: `end ${dir}`, act: () => endStrays(dir) })
+    for (const signs of left) steps.push({ do: 'act', text: `end ${signs.dir}`, act: () => endStrays(signs) })
   }
   if (owner && owner.uid !== plan.account.uid) steps.push(...(await changeHands(plan, owner, notes)))
   return { steps, notes, stops }
@@ -106,11 +107,13 @@ async function farewell(plan: ServicePlan, before: Status, user: string | undefi
 const named = ({ agent_id, session_id }: AgentStatus) =>
   session_id === undefined ? agent_id : `${agent_id} (session ${session_id})`
 
-/** Folders of agents that run on a state folder that no daemon holds. */
-async function unattended(stateDir: string): Promise<string[]> {
+/** Agents of a user that run on a state folder that no daemon holds. */
+async function unattended(stateDir: string, { uid }: Owner): Promise<Signs[]> {
   const { agentProcesses } = await import('../../agents/strays.ts')
+  const { readSigns } = await import('../../agents/marks.ts')
   const agents = realPath(statePaths(stateDir).agents)
-  return [...agentProcesses().keys()].filter((dir) => dirname(dir) === agents)
+  const running = [...agentProcesses(uid).proven.keys()].filter((dir) => dirname(dir) === agents)
+  return running.flatMap((dir) => readSigns(dir, uid) ?? [])
 }
 
 interface Owner {

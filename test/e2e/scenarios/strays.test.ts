@@ -15,8 +15,13 @@ import { until } from '../../support/wait.ts'
 
 interface Doctor {
   ok: boolean
-  findings: { check: string; level: string; message: string; strays?: { pid: number; why: string }[] }[]
+  findings: { check: string; level: string; message: string; strays?: Stray[]; unproven?: Stray[] }[]
 }
+
+type Stray = { pid: number; why: string }
+
+/** The secret of a run. */
+const MARK = '0123456789abcdef0123456789abcdef'
 
 /** What `doctor` says of strays; others on this machine may have some of their own. */
 async function doctor(stage: Pick<Stage, 'env'>, ...args: string[]) {
@@ -29,9 +34,9 @@ async function doctor(stage: Pick<Stage, 'env'>, ...args: string[]) {
 }
 
 /** A process that carries an agent's mark, and one below it that has dropped it. */
-function marked(t: TestContext, agentDir: string) {
+function marked(t: TestContext, agentDir: string, mark = MARK) {
   const child = spawn('/bin/sh', ['-c', 'env -i sleep 600 & exec sleep 600'], {
-    env: { ...process.env, FOMULAR_AGENT: agentDir },
+    env: { ...process.env, FOMULAR_AGENT: agentDir, FOMULAR_AGENT_MARK: mark },
     detached: true,
     stdio: 'ignore',
   })
@@ -43,6 +48,15 @@ function marked(t: TestContext, agentDir: string) {
     }
   })
   return child
+}
+
+/** Folder of an agent that has ended, whose processes carry `MARK`. */
+function endedAgent(stage: Stage): string {
+  const dir = join(stage.state, 'agents', 'ended')
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  writeFileSync(join(dir, 'run.json'), JSON.stringify({ version: 1, run: 1, mark: MARK }))
+  writeFileSync(join(dir, 'exit.json'), '{"version":1,"run":1,"code":0}')
+  return dir
 }
 
 const pidsOf = (session: number) =>
@@ -67,58 +81,46 @@ test("what lives in a container is not this machine's, even where its folder has
   })
   t.after(() => inside.kill('SIGKILL'))
   await until(() => pidsOf(inside.pid!).length === 1)
-  const found = (await doctor(stage)).flatMap(({ strays = [] }) => strays)
+  const found = (await doctor(stage)).flatMap(({ strays = [], unproven = [] }) => [...strays, ...unproven])
   assert.ok(!found.some(({ pid }) => pid === inside.pid))
 })
 
 test('doctor finds what agents left behind by identity, and ends it when it is told to', async (t) => {
   const stage = await fakeStage(t)
-  const agents = join(stage.state, 'agents')
-  const ended = join(agents, 'ended')
-  mkdirSync(ended, { recursive: true })
-  writeFileSync(join(ended, 'exit.json'), '{"version":1,"run":1,"code":0}')
-  const [removed, left] = [marked(t, join(agents, 'removed')), marked(t, ended)]
+  const ended = endedAgent(stage)
+  const [removed, left] = [marked(t, join(stage.state, 'agents', 'removed')), marked(t, ended)]
   const bystander = spawn('sleep', ['600'], { stdio: 'ignore' })
   t.after(() => bystander.kill('SIGKILL'))
   await until(() => pidsOf(removed.pid!).length === 2 && pidsOf(left.pid!).length === 2)
-  const all = [...pidsOf(removed.pid!), ...pidsOf(left.pid!)]
 
-  const found = (await doctor(stage)).find(({ strays }) => strays)
+  const findings = await doctor(stage)
+  const found = findings.find(({ strays }) => strays)
   assert.equal(found?.level, 'warning')
   assert.match(found!.message, /left of agents/)
-  const of = (why: string) => found!.strays!.filter((stray) => stray.why === why).map(({ pid }) => pid)
-  assert.deepEqual(
-    of('ended')
-      .filter((pid) => all.includes(pid))
-      .sort(),
-    pidsOf(left.pid!).sort(),
-  )
-  assert.deepEqual(
-    of('removed')
-      .filter((pid) => all.includes(pid))
-      .sort(),
-    pidsOf(removed.pid!).sort(),
-  )
-  assert.ok(all.every((pid) => found!.strays!.some((stray) => stray.pid === pid)))
-  assert.ok(!found!.strays!.some(({ pid }) => pid === bystander.pid))
+  assert.deepEqual(found!.strays!.map(({ pid }) => pid).sort(), pidsOf(left.pid!).sort())
+  assert.ok(found!.strays!.every(({ why }) => why === 'ended'))
+  // Nobody knows any more what secret its run had.
+  const unproven = findings.flatMap((finding) => finding.unproven ?? [])
+  assert.equal(unproven.find(({ pid }) => pid === removed.pid)?.why, 'removed')
+  assert.ok(!unproven.some(({ pid }) => pid === bystander.pid))
   // Looking changes nothing.
   assert.equal(pidsOf(left.pid!).length, 2)
 
-  const fixed = (await doctor(stage, '--fix')).at(-1)
+  const fixed = (await doctor(stage, '--fix')).find(({ message }) => /^Ended 2 processes/.test(message))
   assert.equal(fixed?.level, 'ok', fixed?.message)
-  await until(() => [...pidsOf(removed.pid!), ...pidsOf(left.pid!)].length === 0)
+  await until(() => pidsOf(left.pid!).length === 0)
+  assert.equal(pidsOf(removed.pid!).length, 2)
   assert.equal(bystander.exitCode, null)
 })
 
 test('on a terminal doctor offers to end what was left behind, and does nothing unasked', async (t) => {
   const stage = await fakeStage(t)
-  const left = marked(t, join(stage.state, 'agents', 'removed'))
-  mkdirSync(join(stage.state, 'agents'), { recursive: true, mode: 0o700 })
+  const left = marked(t, endedAgent(stage))
   await until(() => pidsOf(left.pid!).length === 2)
   const terminal = await Terminal.open(t, stage)
   const asked = async () => {
     await terminal.begin('fd doctor')
-    await terminal.shows(/left of agents[\s\S]*removed: removed {2}sleep 600[\s\S]*End them\? \[y\/N\]$/)
+    await terminal.shows(/left of agents[\s\S]*ended: ended {2}sleep 600[\s\S]*End them\? \[y\/N\]$/)
   }
   const answer = async (text: string) => {
     await asked()
@@ -210,8 +212,9 @@ test('by whatever name a state folder is reached, what its agents leave behind i
   assert.ok(
     left.some(({ pid }) => commandLines().some((line) => line.pid === pid && line.argv[0] === 'sleep')),
   )
-  // As a daemon of an earlier version has marked it, and one of an agent that is no more.
-  const old = marked(t, join(link, 'agents', agent))
+  const { mark } = JSON.parse(readFileSync(join(stage.state, 'agents', agent, 'run.json'), 'utf8'))
+  // As daemons of earlier versions have named the folder, and one of an agent that is no more.
+  const old = marked(t, join(link, 'agents', agent), mark)
   const removed = marked(t, join(link, 'agents/removed'))
   daemon.kill('SIGKILL')
   await daemon.ended
@@ -221,8 +224,8 @@ test('by whatever name a state folder is reached, what its agents leave behind i
   assert.deepEqual(pidsOf(old.pid!), [])
   for (const dir of [stage.state, link]) {
     const found = await doctor({ env: { ...stage.env, FOMULAR_STATE_DIR: dir } })
-    const strays = found.flatMap(({ strays = [] }) => strays)
-    assert.equal(strays.find(({ pid }) => pid === removed.pid)?.why, 'removed')
+    const unproven = found.flatMap((finding) => finding.unproven ?? [])
+    assert.equal(unproven.find(({ pid }) => pid === removed.pid)?.why, 'removed')
   }
 })
 

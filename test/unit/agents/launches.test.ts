@@ -3,6 +3,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { AT_ONCE } from '../../../src/agents/launches.ts'
+import { signsOf } from '../../../src/agents/marks.ts'
 import { endStrays } from '../../../src/agents/strays.ts'
 import { carryOut } from '../../../src/daemon/commands.ts'
 import { AgentSpec } from '../../../src/protocol/index.ts'
@@ -33,7 +34,6 @@ function machine(t: TestContext) {
     nextRevision: () => ++revision,
   })
   agents.adopt()
-  const dirs: string[] = []
   const start = async (agent_id: string) => {
     const spec = AgentSpec.parse({ cwd, prompt: 'hello' })
     const command = { type: 'agent:start', command_id: `start-${agent_id}`, agent_id, spec } as const
@@ -44,14 +44,14 @@ function machine(t: TestContext) {
     )
   }
   t.after(async () => {
+    const signs = [...agents].map(signsOf)
     agents.close()
-    await Promise.all(dirs.map((dir) => endStrays(dir)))
+    await Promise.all(signs.map((each) => endStrays(each)))
   })
   return {
     agents,
     clock,
     start: (id: string) => {
-      dirs.push(join(cwd, 'agents', id))
       const result = start(id)
       return { result, status: () => agents.find(id)?.status() }
     },

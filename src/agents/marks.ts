@@ -1,0 +1,98 @@
+import { randomBytes } from 'node:crypto'
+import { lstatSync } from 'node:fs'
+import * as z from 'zod/mini'
+import { readOwned } from '../platform/owned.ts'
+import type { ProcessIdentity } from '../platform/process-identity.ts'
+import { environmentOf, ownUid, userOf } from '../platform/process-list.ts'
+import { realPath } from '../platform/real-path.ts'
+import type { Agent } from './agent.ts'
+import { agentFolder } from './folder.ts'
+import { ProcessRecord, type RunRecord } from './records.ts'
+
+/** Variable in the environment of an agent's processes: the agent's folder. Anybody can set it, so it proves nothing. */
+export const AGENT_FOLDER = 'FOMULAR_AGENT'
+/** Variable in the environment of an agent's processes: the secret of their run, which the folder records. */
+export const RUN_MARK = 'FOMULAR_AGENT_MARK'
+
+const MARK_BYTES = 16
+/** Maximum number of earlier runs whose marks still count. */
+const EARLIER = 8
+/** Maximum size of a record that is read for its marks, in bytes. */
+const RECORD_BYTES = 1024 * 1024
+
+/** What tells the processes of one agent from all others. */
+export interface Signs {
+  /** The agent's folder, with links resolved. */
+  dir: string
+  /** The user whose agent it is: processes of others are never taken for the agent's. */
+  user: number
+  /** Secrets that its processes carry. Empty for an agent that an earlier version started. */
+  marks: readonly string[]
+  /** Its launcher, agent and feeder. */
+  processes: readonly ProcessIdentity[]
+}
+
+type Marks = Pick<RunRecord, 'mark' | 'earlier_marks'>
+/** An agent, as far as its marks go. */
+export type Marked = Pick<Agent, 'folder' | 'run'>
+
+export const newMark = () => randomBytes(MARK_BYTES).toString('hex')
+
+const marksOf = ({ mark, earlier_marks = [] }: Marks): string[] =>
+  mark === undefined ? earlier_marks : [...earlier_marks, mark]
+
+/** Returns what the run after this one records of the marks before its own. */
+export const earlierMarks = (run: Marks): Marks => {
+  const marks = marksOf(run).slice(-EARLIER)
+  return marks.length > 0 ? { earlier_marks: marks } : {}
+}
+
+/** Returns the signs of an agent of this daemon, whose folder may be gone by now. */
+export function signsOf({ folder, run, process }: Marked & Pick<Agent, 'process'>): Signs {
+  const processes = process ? [process.launcher, process.agent, process.feeder] : []
+  return { dir: folder.real, user: ownUid(), marks: marksOf(run), processes }
+}
+
+const MarkRecord = z.object({ mark: z.optional(z.string()), earlier_marks: z.optional(z.array(z.string())) })
+
+/**
+ * Reads the signs that an agent's folder records.
+ * @param dir any path, which another program may have made up
+ * @returns undefined where it is no folder of this user, or others can write to it
+ */
+export function readSigns(dir: string, user: number): Signs | undefined {
+  try {
+    const found = lstatSync(dir)
+    if (!found.isDirectory() || found.uid !== user || (found.mode & 0o022) !== 0) return undefined
+  } catch {
+    return undefined
+  }
+  const folder = agentFolder(dir)
+  const processes = recordAt(folder.process, ProcessRecord)
+  return {
+    dir: folder.real,
+    user,
+    marks: marksOf(recordAt(folder.run, MarkRecord) ?? {}),
+    processes: processes ? [processes.launcher, processes.agent, processes.feeder] : [],
+  }
+}
+
+function recordAt<T>(path: string, schema: z.ZodMiniType<T>): T | undefined {
+  try {
+    return schema.safeParse(JSON.parse(readOwned(path, RECORD_BYTES) ?? '')).data
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether a process that names the agent's folder proves that it is the agent's. */
+export const carries = ({ marks }: Pick<Signs, 'marks'>, mark: string | undefined) =>
+  mark !== undefined && marks.includes(mark)
+
+/** Whether a process was started for this agent. Without a mark in the agent's run, its folder and user must do. */
+export function isMarked(pid: number, { folder, run }: Marked): boolean {
+  const variable = environmentOf(pid)
+  const named = variable?.(AGENT_FOLDER)
+  if (named === undefined || realPath(named) !== folder.real || userOf(pid) !== ownUid()) return false
+  return run.mark === undefined || variable?.(RUN_MARK) === run.mark
+}

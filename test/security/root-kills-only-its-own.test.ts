@@ -1,0 +1,171 @@
+// Needs: root, setpriv
+import assert from 'node:assert/strict'
+import { execFile, execFileSync, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { launchScript } from '../../src/agents/launch-script.ts'
+import { bootId, identify, isAlive, type ProcessIdentity } from '../../src/platform/process-identity.ts'
+import { commandLines, environmentOf } from '../../src/platform/process-list.ts'
+import { agentsIn, leftAgent } from '../support/agents.ts'
+import { fakeStage } from '../support/fake-agent.ts'
+import { PROGRAM, type Stage } from '../support/stage.ts'
+import { type Cleanup, tempDir } from '../support/temp.ts'
+import { until } from '../support/wait.ts'
+
+const NOBODY = 'setpriv --reuid=65534 --regid=65534 --clear-groups'
+
+/** Processes of a session. */
+const session = (leader: number): ProcessIdentity[] =>
+  readdirSync('/proc').flatMap((name) => {
+    const identity = /^\d+$/.test(name) ? identify(Number(name)) : undefined
+    const stat = identity && readFileSync(`/proc/${name}/stat`, 'latin1')
+    const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? []
+    return identity && Number(fields[3]) === leader ? [identity] : []
+  })
+
+/**
+ * A session of root that no daemon has anything to do with: its shell, a process of root and one of nobody that carry
+ * these variables, and one of root that carries nothing.
+ */
+async function bystanders(t: Cleanup, variables: Record<string, string>): Promise<ProcessIdentity[]> {
+  const env = Object.entries(variables).map(([name, value]) => `${name}='${value}'`)
+  const script = `sleep 600 & env ${env.join(' ')} sleep 600 & ${NOBODY} env ${env.join(' ')} sleep 600 & wait`
+  const shell = spawn('/bin/sh', ['-c', script], { detached: true, stdio: 'ignore' })
+  t.after(() => end(session(shell.pid!)))
+  const all = () => session(shell.pid!)
+  const sleeps = () => new Set(commandLines().flatMap(({ pid, argv }) => (argv[0] === 'sleep' ? pid : [])))
+  await until(() => all().filter(({ pid }) => sleeps().has(pid)).length === 3, { what: 'the bystanders' })
+  return all()
+}
+
+function end(processes: ProcessIdentity[]) {
+  for (const { pid } of processes.filter(isAlive)) process.kill(pid, 'SIGKILL')
+}
+
+/** Starts a command within an agent, and waits for the process that it becomes. */
+async function within(stage: Stage, agent: string, command: string, marker: string) {
+  await stage.command(agent, 'prompt', { content: `run ${command}` })
+  const found = await until(() => commandLines().find(({ argv }) => argv.includes(marker)), { what: command })
+  return identify(found.pid)!
+}
+
+const folderOf = (stage: Stage, agent: string) => join(stage.state, 'agents', agent)
+const markOf = (folder: string): string => JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8')).mark
+
+function doctor(stage: Stage): Promise<string> {
+  return new Promise((resolve) =>
+    execFile(process.execPath, [PROGRAM, 'doctor', '--fix', '--json'], { env: stage.env }, (_, stdout) =>
+      resolve(stdout),
+    ),
+  )
+}
+
+test('what merely names an agent, or is another user’s, survives the stop of that agent and doctor --fix', async (t) => {
+  const stage = await fakeStage(t)
+  await stage.hub()
+  await stage.daemon()
+  const agent = await stage.start()
+  const folder = folderOf(stage, agent)
+  const mark = markOf(folder)
+  assert.match(mark, /^[0-9a-f]{32}$/)
+  const tool = await within(stage, agent, 'exec sleep 6001', '6001')
+  const dropped = await within(stage, agent, `exec ${NOBODY} sleep 6002`, '6002')
+  t.after(() => end([dropped]))
+  const named = await bystanders(t, { FOMULAR_AGENT: folder })
+  const guessed = await bystanders(t, { FOMULAR_AGENT: folder, FOMULAR_AGENT_MARK: '0'.repeat(32) })
+  const removed = await bystanders(t, {
+    FOMULAR_AGENT: `${stage.state}/agents/removed`,
+    FOMULAR_AGENT_MARK: mark,
+  })
+  const elsewhere = await bystanders(t, { FOMULAR_AGENT: '/nowhere/agents/zz' })
+  // Somebody has learned the secret: of that session only the process of root that carries it is the agent's.
+  const known = await bystanders(t, { FOMULAR_AGENT: folder, FOMULAR_AGENT_MARK: mark })
+
+  assert.equal((await stage.command(agent, 'stop', { grace_s: 0 })).state, 'succeeded')
+  await until(() => !isAlive(tool) && known.filter(isAlive).length === 3, {
+    what: 'the end of what is its own',
+  })
+  const strangers = [...named, ...guessed, ...removed, ...elsewhere, dropped]
+  assert.ok(strangers.every(isAlive))
+
+  const leftover = await bystanders(t, { FOMULAR_AGENT: folder, FOMULAR_AGENT_MARK: mark })
+  const { findings } = JSON.parse(await doctor(stage))
+  await until(() => leftover.filter(isAlive).length === 3, { what: 'the end of what was left behind' })
+  assert.ok([...strangers, ...known.filter(isAlive)].every(isAlive))
+  const unproven = findings.flatMap((finding: { unproven?: { pid: number }[] }) => finding.unproven ?? [])
+  const told = (pids: ProcessIdentity[]) =>
+    pids.filter(({ pid }) => unproven.some((each: { pid: number }) => each.pid === pid)).length
+  assert.deepEqual([named, guessed, removed, elsewhere].map(told), [1, 1, 1, 1])
+})
+
+test('of an agent that an earlier version started, its recorded processes and their descendants are ended', async (t) => {
+  const stage = await fakeStage(t)
+  await stage.hub()
+  const daemon = await stage.daemon()
+  const agent = await stage.start()
+  const folder = folderOf(stage, agent)
+  const tool = await within(stage, agent, 'exec sleep 6003', '6003')
+  const own = stage.agentProcesses(agent)
+  daemon.kill('SIGKILL')
+  await daemon.ended
+  const { mark, ...run } = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8'))
+  writeFileSync(join(folder, 'run.json'), JSON.stringify(run))
+  await stage.daemon()
+  const strangers = [
+    ...(await bystanders(t, { FOMULAR_AGENT: folder })),
+    ...(await bystanders(t, { FOMULAR_AGENT: folder, FOMULAR_AGENT_MARK: mark })),
+  ]
+  assert.equal((await stage.command(agent, 'stop', { grace_s: 0 })).state, 'succeeded')
+  await until(() => !own.some(isAlive) && !isAlive(tool), { what: 'the end of what is its own' })
+  assert.ok(strangers.every(isAlive))
+})
+
+test('a launcher clears up by the secret of its run, which no argument list shows', async (t) => {
+  const dir = tempDir(t)
+  for (const name of ['in', 'fed']) mkdirSync(join(dir, name))
+  writeFileSync(join(dir, 'launch.sh'), launchScript)
+  writeFileSync(join(dir, 'env.sh'), '')
+  const mark = 'f'.repeat(32)
+  const env = { PATH: process.env.PATH, FOMULAR_AGENT: dir, FOMULAR_AGENT_MARK: mark }
+  const patterns = ['working', 'idle', 'tasks', 'none']
+  const program = ['/bin/sh', '-c', 'setsid sleep 6004 & exec sleep 6005']
+  const args = [join(dir, 'launch.sh'), dir, '1', bootId(), '1', 'stop', ...patterns, ...program]
+  spawn('/bin/sh', args, { env, detached: true, stdio: 'ignore' }).unref()
+  const strangers = [
+    ...(await bystanders(t, { FOMULAR_AGENT: dir })),
+    ...(await bystanders(t, { FOMULAR_AGENT: dir, FOMULAR_AGENT_MARK: '0'.repeat(32) })),
+  ]
+  const ours = () => commandLines().filter(({ pid }) => environmentOf(pid)?.('FOMULAR_AGENT_MARK') === mark)
+  await until(() => existsSync(join(dir, 'process.json')), { what: 'the launch' })
+  const shown = new Set<string>()
+  await until(
+    () => {
+      for (const { pid, argv } of commandLines())
+        if (argv.join(' ').includes(mark)) shown.add(`${pid} ${argv}`)
+      return ours().length === 0
+    },
+    { what: 'the end of the lease, and of what was left' },
+  )
+  assert.deepEqual([...shown], [])
+  assert.ok(strangers.every(isAlive))
+})
+
+test('a daemon of root sends no signal to an agent that another user’s daemon has left', async (t) => {
+  const dir = tempDir(t)
+  const { at, started } = leftAgent(dir, 'a', { user: 'nobody' })
+  started()
+  for (const name of ['stdin', 'bell']) execFileSync('mkfifo', [at(name)])
+  const script = `exec ${NOBODY} sleep 600 0<>'${at('stdin')}'`
+  const child = spawn('/bin/sh', ['-c', script], { detached: true, stdio: 'ignore' })
+  t.after(() => child.kill('SIGKILL'))
+  await until(() => commandLines().find(({ pid, argv }) => pid === child.pid && argv[0] === 'sleep'))
+  const theirs = identify(child.pid!)!
+  const record = { version: 1, run: 1, launcher: theirs, agent: theirs, feeder: theirs }
+  writeFileSync(at('process.json'), JSON.stringify(record))
+  const agents = agentsIn(dir)
+  t.after(() => agents.close())
+  agents.adopt()
+  await agents.stop(agents.get('a'), { commandId: 'c', graceS: 0 })
+  assert.ok(isAlive(theirs))
+})
