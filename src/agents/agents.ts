@@ -35,6 +35,7 @@ export interface AgentsOptions
   program(runtime: string): Promise<string>
   /** What agents inherit. */
   environment: NodeJS.ProcessEnv
+  umask?: string | undefined
   /** Where agents are to live, if the daemon's end would reach them beside it. */
   shelter?(): Promise<Shelter | undefined>
   /** Whether agents that the daemon itself has ended go on with their turns, without having asked for it. */

@@ -32,6 +32,8 @@ export interface Shelter {
 export interface LaunchOptions {
   /** What the agent inherits. */
   environment: NodeJS.ProcessEnv
+  /** Its umask, as octal digits; the daemon's where there is none. */
+  umask?: string | undefined
   /** Where it is to live, if not beside the daemon. One that fails is done without. */
   shelter?: Shelter | undefined
 }
@@ -41,7 +43,7 @@ export interface LaunchOptions {
  * put twice, and of two launchers for one run the second ends at once.
  * @throws the system's error when the launcher could not be started
  */
-export async function launch(agent: Agent, { environment, shelter }: LaunchOptions): Promise<void> {
+export async function launch(agent: Agent, { environment, umask, shelter }: LaunchOptions): Promise<void> {
   const { folder, record, run, runtime } = agent
   const { spec } = record
   const plan = runtime.launch(spec, {
@@ -77,7 +79,7 @@ export async function launch(agent: Agent, { environment, shelter }: LaunchOptio
     ...plan.argv,
   ]
   const marks = { [AGENT_FOLDER]: folder.real, [RUN_MARK]: markOf(agent) }
-  writeAtomic(folder.environment, ownEnvironment({ ...spec.env, ...plan.env, ...marks }))
+  writeAtomic(folder.environment, ownEnvironment({ ...spec.env, ...plan.env, ...marks }, umask))
   const env = { ...environment, ...marks }
   const bare: Spawned = { argv: ['/bin/sh', ...args], env, cwd: spec.cwd }
   if (shelter && !isLaunched(agent)) {

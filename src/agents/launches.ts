@@ -13,7 +13,7 @@ const SLOW_MS = 10_000
 /** A run recorded longer ago than this gets the time of its launch as `launched_at`. */
 const STALE_MS = 1000
 
-export interface LaunchesOptions extends Pick<LaunchOptions, 'environment'> {
+export interface LaunchesOptions extends Pick<LaunchOptions, 'environment' | 'umask'> {
   shelter?(): Promise<LaunchOptions['shelter']>
   /** ISO 8601. */
   now(): string
@@ -112,7 +112,7 @@ export class Launches {
   }
 
   async #launch(agent: Agent) {
-    const { environment, shelter, now, logger } = this.#options
+    const { environment, umask, shelter, now, logger } = this.#options
     // This launch already brings back an agent that a restart was about to stop before it was launched.
     forgo(agent)
     const launched_at = now()
@@ -120,7 +120,7 @@ export class Launches {
       agent.run = { ...agent.run, launched_at }
       writeAtomic(agent.folder.run, JSON.stringify(agent.run))
     }
-    await launch(agent, { environment, shelter: await shelter?.() })
+    await launch(agent, { environment, umask, shelter: await shelter?.() })
     logger.info({ agent_id: agent.id, run: agent.run.run }, 'agent launched')
   }
 }

@@ -26,6 +26,20 @@ const OWN = [
  */
 export const ON_TRIAL = 'FOMULAR_DAEMON_ON_TRIAL'
 
+/** Names the umask of agents, in the environment of a daemon whose own umask is its unit's. */
+export const AGENT_UMASK = 'FOMULAR_DAEMON_AGENT_UMASK'
+/** The umask that units give the daemon. */
+const UNIT_UMASK = 0o077
+
+/**
+ * Returns the umask of agents, as octal digits, where it is not the daemon's: its unit keeps the daemon's own files
+ * private, not those that agents write. An administrator's UMask= counts for both.
+ */
+export function agentUmask(env: NodeJS.ProcessEnv, own = process.umask()): string | undefined {
+  const { [AGENT_UMASK]: given = '' } = env
+  return own === UNIT_UMASK && /^[0-7]{3,4}$/.test(given) ? given : undefined
+}
+
 /** What agents inherit of the daemon's environment: everything but secrets and what ties them to the daemon. */
 export function childEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept = Object.entries(env).filter(([name]) => !OWN.some((pattern) => pattern.test(name)))

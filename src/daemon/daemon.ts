@@ -4,7 +4,7 @@ import { Agents } from '../agents/agents.ts'
 import { withdraw } from '../agents/recall.ts'
 import { claude } from '../agents/runtimes/claude/index.ts'
 import type { DaemonConfig } from '../config/config.ts'
-import { childEnvironment } from '../config/environment.ts'
+import { agentUmask, childEnvironment } from '../config/environment.ts'
 import type { StatePaths } from '../config/paths.ts'
 import { toldEnvironment } from '../config/told-environment.ts'
 import { Link } from '../link/link.ts'
@@ -139,6 +139,7 @@ export class Daemon {
       runtimes,
       program: (runtime) => this.#admission.program(runtime),
       environment,
+      umask: agentUmask(process.env),
       shelter: () => this.#fates.shelter(),
       resumeTurns: config.resume_turns,
       maxAgents: config.max_agents,

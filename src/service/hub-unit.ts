@@ -55,6 +55,7 @@ export function hubUnitText(plan: ServicePlan, { version = 0, scope }: SystemdFa
         `WatchdogSec=${WATCHDOG_S}`,
         '# Without a core file: keys would be in it.',
         'WatchdogSignal=SIGKILL',
+        'LimitCORE=0',
         'Restart=always',
         `RestartSec=${RESTART_S.first}`,
         ...(version >= 254

@@ -3,7 +3,15 @@ import { userInfo } from 'node:os'
 import { basename, join } from 'node:path'
 import type { At, Manager, Status } from './manager.ts'
 import { markText, readInstalled } from './mark.ts'
-import { keyVariable, markOf, plainArgs, type ServicePlan, serviceFiles, variables } from './plan.ts'
+import {
+  agentVariables,
+  keyVariable,
+  markOf,
+  plainArgs,
+  type ServicePlan,
+  serviceFiles,
+  variables,
+} from './plan.ts'
 import { answerTo } from './run.ts'
 import { keySteps, removeIdentity } from './steps.ts'
 import type { Service } from './units.ts'
@@ -101,7 +109,16 @@ export function plistText(plan: ServicePlan): string {
     Label: plan.name,
     ProgramArguments: [...plan.runner, plan.program, ...plainArgs(plan)],
     WorkingDirectory: plan.account.home,
-    EnvironmentVariables: { ...variables(plan), ...keyVariable(plan, files(at(plan)).key) },
+    EnvironmentVariables: {
+      ...variables(plan),
+      ...agentVariables(plan),
+      ...keyVariable(plan, files(at(plan)).key),
+    },
+    // Of the daemon alone; launchd takes no octal digits.
+    Umask: 0o077,
+    // Without a core file: the key would be in it.
+    SoftResourceLimits: { Core: 0 },
+    HardResourceLimits: { Core: 0 },
     RunAtLoad: true,
     KeepAlive: true,
     ThrottleInterval: THROTTLE_S,

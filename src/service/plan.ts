@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { AGENT_UMASK } from '../config/environment.ts'
 import type { Mark } from './mark.ts'
 
 export const MANAGERS = ['systemd', 'systemd-user', 'pm2', 'launchd'] as const
@@ -87,6 +88,10 @@ export const variables = (plan: ServicePlan): Record<string, string> => ({
   PATH: plan.path,
   [SUPERVISED]: '1',
 })
+
+/** The usual umask, of system units and of users' own, for what agents write. */
+export const agentVariables = (plan: ServicePlan): Record<string, string> =>
+  plan.runs === 'hub' ? {} : { [AGENT_UMASK]: '0022' }
 
 /** Where the manager has no way of its own to hand the key over. */
 export const keyVariable = (plan: ServicePlan, path: string): Record<string, string> =>

@@ -1,6 +1,16 @@
+import { AGENT_UMASK } from '../config/environment.ts'
 import { rootHardening, systemHardening, userHardening } from './hardening.ts'
 import { markText } from './mark.ts'
-import { CODES, DESCRIPTION, keyVariable, markOf, type ServicePlan, serviceFiles, variables } from './plan.ts'
+import {
+  agentVariables,
+  CODES,
+  DESCRIPTION,
+  keyVariable,
+  markOf,
+  type ServicePlan,
+  serviceFiles,
+  variables,
+} from './plan.ts'
 
 /** Seconds without a sign of life after which a daemon counts as frozen. */
 export const WATCHDOG_S = 60
@@ -38,9 +48,11 @@ export function unitText(plan: ServicePlan, { version = 0, scope }: SystemdFacts
         ...(system ? [`User=${plan.account.name}`] : []),
         'WorkingDirectory=~',
         `SyslogIdentifier=${plan.name}`,
-        ...Object.entries({ ...variables(plan), ...(credential ? {} : keyVariable(plan, files.key)) }).map(
-          ([name, value]) => `Environment=${setting(`${name}=${value}`)}`,
-        ),
+        ...Object.entries({
+          ...variables(plan),
+          ...agentVariables(plan),
+          ...(credential ? {} : keyVariable(plan, files.key)),
+        }).map(([name, value]) => `Environment=${setting(`${name}=${value}`)}`),
         '# Yours to write, mode 0600: what agents need and others must not see, such as ANTHROPIC_API_KEY=…',
         `EnvironmentFile=-${files.environment}`,
         ...(credential && plan.ownKey ? [`LoadCredential=key:${files.key}`] : []),
@@ -53,8 +65,11 @@ export function unitText(plan: ServicePlan, { version = 0, scope }: SystemdFacts
         '# Started is: connected to the server, or trying soundly.',
         'TimeoutStartSec=90',
         `WatchdogSec=${WATCHDOG_S}`,
-        '# Without a core file: the key would be in it.',
+        '# Without a core file, of an agent either: keys would be in it.',
         'WatchdogSignal=SIGKILL',
+        'LimitCORE=0',
+        `# Of the daemon alone: agents have ${AGENT_UMASK}. With a UMask= of your own, they have that.`,
+        'UMask=0077',
         'Restart=always',
         `RestartSec=${RESTART_S.first}`,
         ...(version >= 254
