@@ -5,12 +5,14 @@ import { keptSignal } from '../platform/early-signal.ts'
 import { UserError } from '../platform/errors.ts'
 import { EXIT } from './exit-codes.ts'
 import { keyCommand } from './hub/key.ts'
+import { tokenCommand } from './hub/token.ts'
 import { port, repeatable } from './options.ts'
 import { note, print, serveWithoutReader } from './terminal.ts'
 
 const HELP = `
 This machine's daemon connects with the machine key, people and programs with the user key; both are files in its folder.
-Every other machine gets a key of its own by \`machine add\`; \`hub key\` shows them, and whose they are.
+Every other machine gets a key of its own by \`machine add\`, and everybody else one with a role by \`hub key create\`.
+\`hub key\` and \`hub token\` show them, and whose they are.
 
 Examples:
   $ fomular-daemon hub
@@ -57,6 +59,7 @@ export function hubCommand(): Command {
     .addHelpText('after', HELP)
     .action(hub)
     .addCommand(keyCommand())
+    .addCommand(tokenCommand())
 }
 
 async function hub(options: HubServeOptions) {

@@ -1,34 +1,36 @@
 import { type Context, Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import { isLoopback } from '../config/server-url.ts'
 import type { Logger } from '../platform/log.ts'
 import { VERSION } from '../platform/version.ts'
 import {
   type Command,
-  EnrollCheck,
-  EnrollRequest,
-  EnrolmentRequest,
   type HubMachine,
   Limits,
   RenameRequest,
   Commands as Schemas,
 } from '../protocol/index.ts'
 import { agentRoutes } from './agent-api.ts'
+import { letCallersIn } from './callers.ts'
 import type { Commands } from './commands.ts'
+import { enrolmentRoutes } from './enrolment-api.ts'
 import type { Enrolments } from './enrolments.ts'
 import { Fault } from './fault.ts'
-import { type Gate, tooManyFailures } from './gate/gate.ts'
+import type { Gate } from './gate/gate.ts'
 import { isUnused, keyRoutes } from './key-api.ts'
 import type { Keys } from './keys.ts'
 import { described, Lookup } from './lookup.ts'
+import type { OpenRequests } from './open-requests.ts'
 import type { Quotas } from './quotas.ts'
 import { installer, releaseFile } from './releases.ts'
-import { command, FORM_TYPE, incoming, jsonBody, parse, waitMs } from './request.ts'
+import { command, incoming, jsonBody, limited, parse, waitMs } from './request.ts'
 import { hubStream, type StreamContext } from './streams.ts'
 import type { Switchboard } from './switchboard.ts'
+import type { UserKeys } from './user-keys.ts'
 
 export interface ApiContext extends StreamContext {
   keys: Keys
+  people: UserKeys
+  open: OpenRequests
   commands: Commands
   switchboard: Switchboard
   quotas: Quotas
@@ -47,25 +49,10 @@ const MACHINE_COMMANDS = {
   update: 'daemon:update',
 } as const
 
-/** Of a request that anybody can make. */
-const OPEN_BODY_BYTES = 4096
-
 /** The HTTP API. Its requests and answers are described by `protocol/hub-api.ts`. */
 export function api(context: ApiContext): Hono {
-  const {
-    keys,
-    enrolments,
-    releases,
-    agents,
-    machines,
-    commands,
-    switchboard,
-    store,
-    quotas,
-    logger,
-    loopback,
-    gate,
-  } = context
+  const { keys, releases, agents, machines, commands, switchboard, store, quotas, logger, loopback, gate } =
+    context
   const app = new Hono()
   const lookup = new Lookup(context)
 
@@ -87,6 +74,7 @@ export function api(context: ApiContext): Hono {
     await next()
     c.header('x-content-type-options', 'nosniff')
   })
+  app.use(letCallersIn(context))
 
   app.get('/health', (c) => {
     const { problem } = store
@@ -97,28 +85,6 @@ export function api(context: ApiContext): Hono {
 
   app.get('/install.sh', (c) => installer(c, releases))
   app.get('/releases/*', (c) => releaseFile(c, releases))
-  app.post('/enroll', limited(OPEN_BODY_BYTES), async (c) => {
-    const request = parse(EnrollRequest, await jsonBody(c, FORM_TYPE))
-    return withToken(c, () => enrolments.exchange(request, c.req.header('authorization')))
-  })
-
-  app.post('/enroll/check', limited(OPEN_BODY_BYTES), async (c) => {
-    const request = parse(EnrollCheck, await jsonBody(c, FORM_TYPE))
-    return withToken(c, () => enrolments.check(request))
-  })
-
-  app.use('/api/*', async (c, next) => {
-    const shown = c.req.header('authorization')
-    if (keys.accepts('user', shown)) {
-      gate.admitClient(incoming(c))
-      return next()
-    }
-    if (shown !== undefined) refuse(c, 'user key')
-    c.header('www-authenticate', 'Bearer')
-    throw new Fault(401, 'unauthorized', "This needs the hub's user key.", {
-      remedy: 'Send it as `Authorization: Bearer KEY`.',
-    })
-  })
   app.use('/api/*', limited(Limits.frame_bytes))
 
   app.get('/api/machines', (c) =>
@@ -156,9 +122,7 @@ export function api(context: ApiContext): Hono {
     return c.json({ revoked_keys: revoked, shared_keys: shared })
   })
   keyRoutes(app, context)
-  app.post('/api/enrolments', async (c) =>
-    c.json(enrolments.open(parse(EnrolmentRequest, await jsonBody(c))), 201),
-  )
+  enrolmentRoutes(app, context)
   for (const [name, type] of Object.entries(MACHINE_COMMANDS))
     app.post(`/api/machines/:machine_id/${name}`, async (c) => {
       const { machine_id } = lookup.machine(c.req.param('machine_id'))
@@ -169,24 +133,6 @@ export function api(context: ApiContext): Hono {
   app.get('/api/stream', (c) => hubStream(context, gate.follow(incoming(c))))
 
   app.get('/api/commands/:command_id', (c) => outcome(c, c.req.param('command_id')))
-
-  /** Answers with what follows from a token. @throws Fault */
-  function withToken(c: Context, use: () => object) {
-    try {
-      return c.json(use())
-    } catch (error) {
-      if (error instanceof Fault && error.error.code === 'token_invalid') refuse(c, 'enrolment token')
-      throw error
-    }
-  }
-
-  /** @throws Fault where too much of its like was shown */
-  function refuse(c: Context, shown: 'user key' | 'enrolment token') {
-    const waitS = gate.refuse(incoming(c), shown)
-    if (waitS === 0) return
-    c.header('retry-after', String(waitS))
-    throw tooManyFailures(waitS)
-  }
 
   /** What it has here of what it may have. */
   function withUsage(machine: HubMachine): HubMachine {
@@ -209,14 +155,6 @@ export function api(context: ApiContext): Hono {
 
   return app
 }
-
-const limited = (maxSize: number) =>
-  bodyLimit({
-    maxSize,
-    onError: () => {
-      throw new Fault(413, 'too_large', `A body is at most ${maxSize} bytes.`)
-    },
-  })
 
 const goesBy = ({ machine_id, name }: HubMachine, wanted: string) => machine_id === wanted || name === wanted
 

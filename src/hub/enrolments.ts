@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import * as z from 'zod/mini'
 import { readJson, setAside, writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
+import { visible } from '../platform/visible.ts'
 import type {
   EnrollAnswer,
   EnrollCheck,
@@ -9,6 +10,7 @@ import type {
   EnrollRequest,
   Enrolment,
   EnrolmentRequest,
+  HubToken,
 } from '../protocol/index.ts'
 import { Fault } from './fault.ts'
 import type { Keys } from './keys.ts'
@@ -25,6 +27,8 @@ const EnrolmentsFile = z.object({
       name: z.optional(z.string()),
       created_at: z.string(),
       expires_at: z.string(),
+      /** Name of the key of people by which it was made. */
+      by: z.optional(z.string()),
       /** The key that a machine has got for it. */
       used_for: z.optional(z.string()),
     }),
@@ -56,16 +60,47 @@ export class Enrolments {
       logger.error({ aside: setAside(path), problem: read.problem }, 'damaged list of enrolments set aside')
   }
 
-  open({ name, expires_in_s }: EnrolmentRequest): Enrolment {
+  open({ name, expires_in_s }: EnrolmentRequest, by?: string): Enrolment {
     const { now, logger } = this.#options
     const token = PREFIX + randomBytes(TOKEN_BYTES).toString('base64url')
     const at = now()
     const expires_at = iso(at + expires_in_s * 1000)
     this.#entries = this.#entries.filter((entry) => entry.expires_at > iso(at))
-    this.#entries.push({ sha256: sha256(token), ...(name && { name }), created_at: iso(at), expires_at })
+    this.#entries.push({
+      sha256: sha256(token),
+      ...(name && { name }),
+      ...(by !== undefined && { by }),
+      created_at: iso(at),
+      expires_at,
+    })
     this.#save()
     logger.info({ name, expires_at }, 'a machine may enroll')
     return { token, expires_at, ...(name && { name }) }
+  }
+
+  /** Tokens that have not expired. */
+  list(): HubToken[] {
+    const at = iso(this.#options.now())
+    return this.#entries
+      .filter(({ expires_at }) => expires_at > at)
+      .map(({ sha256, used_for, ...rest }) => ({
+        token_id: idOf(sha256),
+        ...rest,
+        used: used_for !== undefined,
+        ...(used_for !== undefined && { key_id: idOf(used_for) }),
+      }))
+  }
+
+  /** Accepts a token no longer. @throws Fault where there is none, or it was used */
+  cancel(tokenId: string) {
+    const token = this.list().find(({ token_id }) => token_id === tokenId)
+    if (!token) throw new Fault(404, 'token_not_found', `There is no token ${visible(tokenId)}.`)
+    if (token.key_id !== undefined)
+      throw new Fault(409, 'token_used', 'A machine has enrolled with this token.', {
+        remedy: `Revoke the key of that machine: \`fomular-daemon hub key revoke ${token.key_id}\`.`,
+      })
+    this.#entries = this.#entries.filter(({ sha256 }) => idOf(sha256) !== tokenId)
+    this.#save()
   }
 
   /** What `exchange` would say, and whether there is any need of it. @throws Fault */
@@ -132,6 +167,9 @@ const invalid = () =>
   new Fault(401, 'token_invalid', 'This token is not known here, has expired, or has been used.', {
     remedy: 'Get a new one: `fomular-daemon machine add` where the hub is.',
   })
+
+/** What names a token, or a key, to people. */
+const idOf = (sha256: string) => sha256.slice(0, 12)
 
 const iso = (ms: number) => new Date(ms).toISOString()
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')

@@ -29,13 +29,16 @@ import { Enrolments } from './enrolments.ts'
 import { Feed } from './feed.ts'
 import { Gate, type GateLimits } from './gate/gate.ts'
 import { watchFolder } from './ground.ts'
+import { KeyStore } from './key-store.ts'
 import { Keys } from './keys.ts'
 import { Machines } from './machines.ts'
+import { OpenRequests } from './open-requests.ts'
 import { Peer } from './peer.ts'
 import { Quotas } from './quotas.ts'
 import { Saver } from './saver.ts'
 import { Switchboard } from './switchboard.ts'
 import { acceptMachines } from './upgrade.ts'
+import { UserKeys } from './user-keys.ts'
 
 export interface HubOptions {
   /** Its folder; made if need be. */
@@ -105,7 +108,11 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     ground.remember()
     for (const warning of ground.warnings) logger.warn(warning)
     if (process.env[ON_TRIAL] !== '1') upgradeFolder(dir, HUB_UPGRADES)
-    const keys = new Keys(dir, () => new Date(clock.now()).toISOString(), logger)
+    const now = () => new Date(clock.now()).toISOString()
+    const keyStore = new KeyStore(dir, now, logger)
+    const keys = new Keys(keyStore, now, logger)
+    const people = new UserKeys(dir, keyStore, now, logger)
+    const open = new OpenRequests(people, clock)
     const parts = assemble({ dir, keys, clock, logger, limits })
     keys.settle(parts.machines.ids())
     const { switchboard, store, commands, saver } = parts
@@ -117,7 +124,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       now: () => clock.now(),
     })
     const releases = join(dir, 'releases')
-    const app = api({ ...parts, keys, enrolments, releases, logger, loopback, gate })
+    const app = api({ ...parts, keys, people, open, enrolments, releases, logger, loopback, gate })
     const listener = gate.before(getRequestListener(app.fetch))
     const timeouts = {
       headersTimeout: HEADERS_MS,

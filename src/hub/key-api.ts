@@ -1,33 +1,88 @@
-import type { Hono } from 'hono'
+import type { Context, Hono } from 'hono'
 import { visible } from '../platform/visible.ts'
-import { BindRequest, type HubKey } from '../protocol/index.ts'
+import { BindRequest, type HubKey, KeyRequest, USER_ROLES } from '../protocol/index.ts'
+import { isUserRole } from './access.ts'
 import { Fault } from './fault.ts'
 import type { Keys } from './keys.ts'
+import type { OpenRequests } from './open-requests.ts'
 import { jsonBody, parse } from './request.ts'
 import type { Switchboard } from './switchboard.ts'
+import type { UserKeys } from './user-keys.ts'
+
+export interface KeyContext {
+  /** Of machines. */
+  keys: Keys
+  people: UserKeys
+  open: OpenRequests
+  switchboard: Switchboard
+}
 
 /** A key that was given out, and with which no machine has connected. */
 export const isUnused = ({ role, local, used }: HubKey) => role === 'machine' && !local && !used
 
 /** Requests about keys. */
-export function keyRoutes(app: Hono, { keys, switchboard }: { keys: Keys; switchboard: Switchboard }) {
-  app.get('/api/keys', (c) => c.json({ keys: keys.list() }))
+export function keyRoutes(app: Hono, { keys, people, open, switchboard }: KeyContext) {
+  app.get('/api/keys', (c) => c.json({ keys: [...keys.list(), ...people.list()] }))
+
+  app.post('/api/keys', async (c) => {
+    const { name, role, machine_id } = parse(KeyRequest, await jsonBody(c))
+    if (role === 'machine') return c.json(keys.make(name, machine_id), 201)
+    if (!isUserRole(role))
+      throw new Fault(400, 'invalid_command', `There is no role ${visible(role)}.`, {
+        path: 'role',
+        remedy: `Use ${USER_ROLES.join(', ')} or machine.`,
+      })
+    if (people.list().some((each) => each.name === name))
+      throw new Fault(409, 'name_taken', `There is a key ${visible(name)} of people already.`, {
+        path: 'name',
+        remedy: 'Choose another name, or rotate or revoke that key.',
+      })
+    return c.json(people.make(name, role), 201)
+  })
+
   app.post('/api/keys/:key_id/bind', async (c) => {
     const { machine_id } = parse(BindRequest, await jsonBody(c))
-    const bound = keys.bind(machineKey(c.req.param('key_id')).key_id, machine_id)!
-    switchboard.recheck()
+    const { key_id, role, name } = named(c)
+    if (role !== 'machine')
+      throw new Fault(409, 'key_of_people', `${visible(name)} is a key of people, not of machines.`)
+    const bound = keys.bind(key_id, machine_id)!
+    changed(c)
     return c.json({ ...bound.key, revoked_keys: bound.revoked })
   })
+
+  app.post('/api/keys/:key_id/rotate', (c) => {
+    const { key_id, role, name } = named(c)
+    const made = role === 'machine' ? keys.rotate(key_id) : people.rotate(key_id)
+    if (!made)
+      throw new Fault(409, 'key_shared', `Several machines use the key ${visible(name)}.`, {
+        remedy: `Say whose it is first: \`fomular-daemon hub key bind ${key_id} MACHINE\`.`,
+      })
+    changed(c)
+    return c.json(made, 201)
+  })
+
   app.delete('/api/keys/:key_id', (c) => {
-    keys.remove(machineKey(c.req.param('key_id')).key_id)
-    switchboard.recheck()
+    const { key_id, role, local } = named(c)
+    if (local && role !== 'machine')
+      throw new Fault(409, 'key_local', "The hub's own user key cannot be revoked: it is the way back in.", {
+        remedy: `Put another in its place: \`fomular-daemon hub key rotate ${key_id}\`.`,
+      })
+    if (role === 'machine') keys.remove(key_id)
+    else people.remove(key_id)
+    changed(c)
     return c.json({ revoked_keys: 1 })
   })
 
-  function machineKey(id: string): HubKey {
-    const key = keys.get(id)
-    if (!key) throw new Fault(404, 'key_not_found', `There is no key ${visible(id)}.`)
-    if (key.role === 'machine') return key
-    throw new Fault(409, 'key_of_people', `${visible(key.name)} is a key of people, not of machines.`)
+  function named(c: Context): HubKey {
+    const id = c.req.param('key_id') ?? ''
+    const key = keys.get(id) ?? people.get(id)
+    if (key) return key
+    throw new Fault(404, 'key_not_found', `There is no key ${visible(id)}.`)
+  }
+
+  /** Ends what keys that are no longer accepted had begun. */
+  function changed(c: Context) {
+    switchboard.recheck()
+    open.recheck(c)
   }
 }

@@ -1,109 +1,102 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { chmodSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { hubFiles } from '../config/hub.ts'
 import { systemCode } from '../platform/errors.ts'
-import { readJson, setAside, writeAtomic } from '../platform/files.ts'
+import { writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
 import { type Entry, isLocal, KeysFile, LOCAL, type Role } from './key-entry.ts'
+import { KeyFile } from './key-file.ts'
 
 /** Tells what a key is for when somebody finds one. */
 const PREFIX = { machine: 'fmk_', user: 'fuk_' } as const
 const KEY_BYTES = 32
 
+/** A new key. Secret. */
+export const makeKey = (role: Role) => PREFIX[role] + randomBytes(KEY_BYTES).toString('base64url')
+
 /**
- * `keys.json`, read again when it has changed, and the files with the hub's own keys. One of these that is deleted is made
- * anew at the next start, and its old key is no longer accepted.
+ * `keys.json`, and the files with the hub's own keys. One of these that is deleted is made anew at the next start, and its
+ * old key is no longer accepted.
  */
 export class KeyStore {
-  readonly #path: string
-  readonly #machineKey: string
+  readonly #file: KeyFile<Entry>
+  readonly #local: Record<Role, string>
   readonly #logger: Logger
-  #keys: Entry[] = []
-  #stamp = ''
+  readonly #now: () => string
 
-  constructor(dir: string, now: string, logger: Logger) {
-    this.#path = join(dir, 'keys.json')
+  constructor(dir: string, now: () => string, logger: Logger) {
+    this.#file = new KeyFile(join(dir, 'keys.json'), KeysFile, logger)
     this.#logger = logger
-    const read = readJson(this.#path, KeysFile)
-    if (read.ok) this.#keys = read.value.keys
-    else if (read.reason === 'damaged')
-      logger.error({ aside: setAside(this.#path), problem: read.problem }, 'damaged list of keys set aside')
-    this.#stamp = stamp(this.#path)
+    this.#now = now
     const { machineKey, userKey } = hubFiles(dir)
-    this.#machineKey = machineKey
-    const made = [this.#ensure('machine', machineKey, now), this.#ensure('user', userKey, now)]
+    this.#local = { machine: machineKey, user: userKey }
+    const made = [this.#ensure('machine'), this.#ensure('user')]
     if (made.includes(true)) this.save()
   }
 
   /** As the file has them now. */
   all(): readonly Entry[] {
-    if (stamp(this.#path) !== this.#stamp) this.#reload()
-    return this.#keys
+    return this.#file.all()
   }
 
   /** Is on the disk once it is saved. */
   add(entry: Entry) {
-    this.#keys.push(entry)
+    this.#file.add(entry)
   }
 
-  /** Is on the disk once it is saved. The hub's own machine key is made anew: what its file says is accepted at a start. */
-  drop(entry: Entry, now: string) {
-    this.#keys = this.#keys.filter((each) => each !== entry)
-    if (!isLocal(entry)) return
-    rmSync(this.#machineKey, { force: true })
-    this.#ensure('machine', this.#machineKey, now)
-    this.#logger.warn(
-      { file: this.#machineKey },
-      'the hub has a new machine key: the one before was taken back',
-    )
+  /** Is on the disk once it is saved. A key that has its own file is made anew: what the file says is accepted at a start. */
+  drop(entry: Entry) {
+    this.#file.drop((each) => each === entry)
+    const file = this.#local[entry.role]
+    if (!isLocal(entry) || hashOf(readKey(file) ?? '') !== entry.sha256) return
+    this.#file.add(this.#renewed(entry.role))
+    this.#logger.warn({ file }, `the hub has a new ${entry.role} key: the one before was taken back`)
   }
 
+  /** Puts another key into the file of one of the hub's own. Both are accepted. @returns the new one */
+  renew(role: Role): Entry {
+    const entry = this.#renewed(role)
+    this.#file.add(entry)
+    return entry
+  }
+
+  /** @throws the system's error */
   save() {
-    writeAtomic(this.#path, JSON.stringify({ version: 1, keys: this.#keys }, null, 2), { durable: true })
-    this.#stamp = stamp(this.#path)
+    this.#file.save()
   }
 
   /** @returns whether the list of keys has changed */
-  #ensure(role: Role, file: string, now: string): boolean {
+  #ensure(role: Role): boolean {
+    const file = this.#local[role]
     const known = readKey(file)
-    const key = known ?? PREFIX[role] + randomBytes(KEY_BYTES).toString('base64url')
-    const hash = sha256(key).toString('hex')
-    if (known === undefined) writeAtomic(file, `${key}\n`, { durable: true })
-    else if ((statSync(file).mode & 0o077) !== 0) {
+    if (known !== undefined && (statSync(file).mode & 0o077) !== 0) {
       chmodSync(file, 0o600)
       this.#logger.warn(
         { file },
         'a key file could be read by others; it no longer can, but the key may be known',
       )
     }
-    if (this.#keys.some((entry) => entry.role === role && entry.sha256 === hash)) return false
-    this.#keys = this.#keys.filter((entry) => entry.role !== role || !isLocal(entry))
-    this.#keys.push({
-      role,
-      name: LOCAL,
-      created_at: now,
-      sha256: hash,
-      ...(role === 'machine' && { bound: true }),
-    })
+    const hash = known === undefined ? undefined : hashOf(known)
+    if (this.all().some((entry) => entry.role === role && entry.sha256 === hash)) return false
+    this.#file.drop((entry) => entry.role === role && isLocal(entry))
+    this.#file.add(hash === undefined ? this.#renewed(role) : this.#entry(role, hash))
     return true
   }
 
-  /** Somebody is editing the list: what cannot be read is left to them, and the keys stay as they were. */
-  #reload() {
-    this.#stamp = stamp(this.#path)
-    try {
-      const read = readJson(this.#path, KeysFile)
-      if (read.ok) this.#keys = read.value.keys
-      else if (read.reason === 'damaged')
-        this.#logger.error({ problem: read.problem }, `${this.#path} is not understood: no key has changed`)
-    } catch (error) {
-      this.#logger.error({ err: error }, `${this.#path} cannot be read: no key has changed`)
-    }
+  #renewed(role: Role): Entry {
+    const key = makeKey(role)
+    writeAtomic(this.#local[role], `${key}\n`, { durable: true })
+    return this.#entry(role, hashOf(key))
+  }
+
+  #entry(role: Role, sha256: string): Entry {
+    return { role, name: LOCAL, created_at: this.#now(), sha256, ...(role === 'machine' && { bound: true }) }
   }
 }
 
-export const sha256 = (text: string) => createHash('sha256').update(text).digest()
+/** By which a key is known here. */
+export const hashOf = (key: string) => createHash('sha256').update(key).digest('hex')
 
 function readKey(file: string): string | undefined {
   try {
@@ -111,14 +104,5 @@ function readKey(file: string): string | undefined {
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined
     throw error
-  }
-}
-
-function stamp(path: string): string {
-  try {
-    const { ino, mtimeMs, size } = statSync(path)
-    return `${ino} ${mtimeMs} ${size}`
-  } catch {
-    return ''
   }
 }

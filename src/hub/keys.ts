@@ -1,40 +1,31 @@
-import { timingSafeEqual } from 'node:crypto'
 import type { Logger } from '../platform/log.ts'
-import type { HubKey } from '../protocol/index.ts'
+import type { HubKey, NewKey } from '../protocol/index.ts'
 import { admit, denialText, settle, straysAmong } from './admission.ts'
-import { assign, type Entry, isLocal, keyId, machinesOf, type Role } from './key-entry.ts'
-import { KeyStore, sha256 } from './key-store.ts'
+import { shown } from './bearer.ts'
+import { assign, type Entry, isLocal, keyId, machinesOf } from './key-entry.ts'
+import { hashOf, type KeyStore, makeKey } from './key-store.ts'
 
 /** What is noted of a machine's key when the machine is enrolled. */
-export interface NewKey extends Pick<Entry, 'name' | 'sha256' | 'created_at' | 'named' | 'heir_of'> {
+export interface KeyOfMachine extends Pick<Entry, 'name' | 'sha256' | 'created_at' | 'named' | 'heir_of'> {
   /** The machine it is bound to. Default: the first that uses it. */
   machine_id?: string | undefined
 }
 
-/** Who may connect as which machine, and who may ask. Keys are random, so that a plain hash keeps them. */
+/** Who may connect as which machine. */
 export class Keys {
   readonly #store: KeyStore
   readonly #logger: Logger
   readonly #now: () => string
 
-  constructor(dir: string, now: () => string, logger: Logger) {
-    this.#store = new KeyStore(dir, now(), logger)
+  constructor(store: KeyStore, now: () => string, logger: Logger) {
+    this.#store = store
     this.#logger = logger
     this.#now = now
   }
 
   /** @returns the hash by which the key is known, or undefined when it is not accepted */
-  accepts(role: Role, authorization: string | undefined): string | undefined {
-    const [, key] = /^Bearer +(\S+) *$/i.exec(authorization ?? '') ?? []
-    if (key === undefined) return undefined
-    const hash = sha256(key)
-    let accepted: string | undefined
-    for (const entry of this.#store.all()) {
-      const known = Buffer.from(entry.sha256, 'hex')
-      if (entry.role === role && known.length === hash.length && timingSafeEqual(known, hash))
-        accepted = entry.sha256
-    }
-    return accepted
+  accepts(authorization: string | undefined): string | undefined {
+    return shown(authorization, this.#machineKeys())?.sha256
   }
 
   has(hash: string): boolean {
@@ -61,7 +52,7 @@ export class Keys {
   }
 
   /** A key of its own for a machine. */
-  add({ machine_id, ...key }: NewKey) {
+  add({ machine_id, ...key }: KeyOfMachine) {
     if (this.has(key.sha256)) return
     const entry: Entry = { role: 'machine', ...key, bound: true }
     if (machine_id !== undefined) assign(entry, [machine_id])
@@ -71,7 +62,7 @@ export class Keys {
 
   /** The machine that whoever has this key is, as far as is known. @param claimed the one it says it is */
   machineWith(authorization: string | undefined, claimed: string | undefined): string | undefined {
-    const hash = this.accepts('machine', authorization)
+    const hash = this.accepts(authorization)
     const machines = this.#machineKeys()
       .filter(({ sha256 }) => sha256 === hash)
       .flatMap(machinesOf)
@@ -138,7 +129,7 @@ export class Keys {
    */
   bind(id: string, machineId: string): { key: HubKey; revoked: number } | undefined {
     const entry = this.#named(id)
-    if (entry?.role !== 'machine') return undefined
+    if (!entry) return undefined
     assign(entry, [machineId], true)
     delete entry.heir_of
     const revoked = this.#withdraw(machineId, entry)
@@ -147,7 +138,7 @@ export class Keys {
   }
 
   list(): HubKey[] {
-    return this.#store.all().map((entry) => this.#view(entry))
+    return this.#machineKeys().map((entry) => this.#view(entry))
   }
 
   get(id: string): HubKey | undefined {
@@ -155,11 +146,44 @@ export class Keys {
     return entry && this.#view(entry)
   }
 
+  /** Makes a key for a machine: for the first that uses it, unless one is named, whose other keys end once this is used. */
+  make(name: string, machine_id: string | undefined): NewKey {
+    const key = makeKey('machine')
+    const sha256 = hashOf(key)
+    const heir = machine_id !== undefined && this.knows(machine_id) && { heir_of: machine_id }
+    this.add({ name, sha256, created_at: this.#now(), named: true, machine_id, ...heir })
+    return { ...this.get(keyId({ sha256 }))!, key }
+  }
+
+  /**
+   * Makes another key for the machine of one. The one before is accepted until the machine has used the new one; at once
+   * no longer, where no machine has used it.
+   * @returns undefined where there is no such key, or several machines use it
+   */
+  rotate(id: string): NewKey | undefined {
+    const entry = this.#named(id)
+    const machines = entry ? machinesOf(entry) : []
+    if (!entry || machines.length > 1) return undefined
+    const key = isLocal(entry) ? undefined : makeKey('machine')
+    const { role, name, named } = entry
+    const made: Entry =
+      key === undefined
+        ? this.#store.renew('machine')
+        : { role, name, ...(named !== undefined && { named }), created_at: this.#now(), sha256: hashOf(key) }
+    assign(made, machines, true)
+    const [machineId] = machines
+    if (machineId !== undefined) made.heir_of = machineId
+    else this.#store.drop(entry)
+    if (key !== undefined) this.#store.add(made)
+    this.#store.save()
+    return { ...this.#view(made), ...(key !== undefined && { key }) }
+  }
+
   /** Accepts a machine's key no longer. */
   remove(id: string) {
     const entry = this.#named(id)
     if (!entry) return
-    this.#store.drop(entry, this.#now())
+    this.#store.drop(entry)
     this.#store.save()
   }
 
@@ -196,7 +220,7 @@ export class Keys {
     const unclaimed = keys.find((entry) => isLocal(entry) && entry.bound === undefined)
     // Nothing else can have brought it here.
     if (strays.size === 1 && strays.has(machineId) && unclaimed && machinesOf(unclaimed).length === 0) {
-      this.#store.drop(unclaimed, this.#now())
+      this.#store.drop(unclaimed)
       revoked++
     }
     this.#store.save()
@@ -211,7 +235,7 @@ export class Keys {
       const others = machinesOf(entry).filter((each) => each !== machineId)
       if (others.length > 0) assign(entry, others)
       else {
-        this.#store.drop(entry, this.#now())
+        this.#store.drop(entry)
         dropped++
       }
     }
@@ -236,7 +260,7 @@ export class Keys {
   }
 
   #named(id: string): Entry | undefined {
-    return this.#store.all().find((entry) => keyId(entry) === id)
+    return this.#machineKeys().find((entry) => keyId(entry) === id)
   }
 
   #view(entry: Entry): HubKey {
@@ -251,7 +275,7 @@ export class Keys {
       machines: [...machines],
       // What was used before keys were bound has its machine.
       used: used_at !== undefined || (bound === undefined && machines.length > 0),
-      shared: role === 'machine' && machines.length > 1,
+      shared: machines.length > 1,
     }
   }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Context } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
 import type * as z from 'zod/mini'
 import { check } from '../protocol/check.ts'
 import { faultOf, Limits } from '../protocol/index.ts'
@@ -22,6 +23,15 @@ const BOUNDS = { nesting: Limits.nesting, values: Limits.values }
 const JSON_TYPES = ['', 'application/json', 'text/plain']
 /** What curl and wget send with `--data` unless told otherwise. */
 export const FORM_TYPE = 'application/x-www-form-urlencoded'
+
+/** Refuses a longer body than this. */
+export const limited = (maxSize: number) =>
+  bodyLimit({
+    maxSize,
+    onError: () => {
+      throw new Fault(413, 'too_large', `A body is at most ${maxSize} bytes.`)
+    },
+  })
 
 /**
  * Returns the request's body; `{}` for an empty one.

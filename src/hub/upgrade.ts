@@ -28,7 +28,7 @@ export function acceptMachines(
     const [path] = (request.url ?? '').split('?')
     if (path !== '/' && path !== '/ws') return refuse(socket, '404 Not Found')
     const { authorization } = request.headers
-    const sha256 = keys.accepts('machine', authorization)
+    const sha256 = keys.accepts(authorization)
     if (sha256 === undefined) {
       const waitS = authorization === undefined ? 0 : gate.refuse(request, 'machine key')
       return waitS > 0 ? refuse(socket, '429 Too Many Requests', waitS) : refuse(socket, '401 Unauthorized')

@@ -17,9 +17,13 @@ import { AgentStatus, MachineStatus } from './status.ts'
  * | `PATCH /api/machines/:machine_id` | `RenameRequest` → `HubMachine`; 409 `name_taken` where another machine goes by that name |
  * | `DELETE /api/machines/:machine_id` | forgets one that is not connected, or with `?force=true` any; its keys are no longer accepted, used or not → `{revoked_keys, shared_keys}` |
  * | `GET /api/keys` | → `{keys: HubKey[]}` |
+ * | `POST /api/keys` | `KeyRequest` → 201 `NewKey`; 409 `name_taken` where another key of people has that name |
+ * | `POST /api/keys/:key_id/rotate` | another key in the place of one → 201 `NewKey`. The one before is no longer accepted; a machine's is until it has connected with the new one |
  * | `POST /api/keys/:key_id/bind` | `BindRequest`: the key is that machine's, and other keys of it are no longer accepted → `HubKey` and `revoked_keys` |
- * | `DELETE /api/keys/:key_id` | a machine's key is no longer accepted → `{revoked_keys}` |
+ * | `DELETE /api/keys/:key_id` | the key is no longer accepted, and what it had begun ends → `{revoked_keys}`; 409 `key_local` for the hub's own user key |
+ * | `GET /api/enrolments` | → `{enrolments: HubToken[]}`, those that have not expired |
  * | `POST /api/enrolments` | `EnrolmentRequest` → 201 `Enrolment` |
+ * | `DELETE /api/enrolments/:token_id` | the token is no longer accepted → `{}`; 409 `token_used` where a machine has enrolled with it |
  * | `POST /enroll` | no key needed: `EnrollRequest` → `EnrollAnswer`; with the machine's key before as `Authorization`, the new one takes its place; 401 `token_invalid` |
  * | `POST /enroll/check` | no key needed: `EnrollCheck` → `EnrollChecked`, while nothing changes; 401 `token_invalid` |
  * | `GET /install.sh` | no key needed: the installer, with this hub's address as the request names it; 404 when the hub has no releases |
@@ -33,6 +37,9 @@ import { AgentStatus, MachineStatus } from './status.ts'
  * | `GET /api/agents/:agent_id/stream` | server-sent events `activity` (id `offset.index`, data `Event`) and `status` (data `HubAgent`), resumed by `Last-Event-ID` |
  * | `GET /api/stream` | server-sent events `machine` (`HubMachine`), `agent` (`HubAgent`), `agent_removed` (`{agent_id, machine_id}`), first as they are, then as they change |
  * | `GET /api/commands/:command_id` | → `Outcome` |
+ *
+ * What a key may ask for goes by its role: a `viewer` may read machines and agents, an `operator` also give orders to
+ * agents, an `admin` everything. Other requests are answered with 403 `forbidden`.
  *
  * An agent is its machine's: several machines may have one of the same id. A request that names it by its id alone means
  * the only one; one that was started from here goes before others, of which only their machines tell. Where there are
@@ -94,28 +101,6 @@ export type MoveRequest = z.infer<typeof MoveRequest>
 export const RenameRequest = z.object({ name: MachineName })
 export type RenameRequest = z.infer<typeof RenameRequest>
 
-/** A key as the hub knows it; the key itself is not among that. */
-export const HubKey = z.object({
-  /** Beginning of its sha256, in hexadecimal. */
-  key_id: z.string(),
-  role: z.string(),
-  name: z.string(),
-  created_at: z.string(),
-  /** The hub's own, with a file in its folder. */
-  local: z.boolean(),
-  /** Of a machine's key: the machines that may connect with it. Empty until one has, where enrolling named none. */
-  machines: z.array(z.string()),
-  /** Whether a machine has connected with it. */
-  used: z.boolean(),
-  /** Whether it is from before keys were bound, and several machines have used it. */
-  shared: z.boolean(),
-})
-export type HubKey = z.infer<typeof HubKey>
-
-/** Says which machine a key is for. */
-export const BindRequest = z.object({ machine_id: MachineId })
-export type BindRequest = z.infer<typeof BindRequest>
-
 /** Asks for a token by which one machine can enroll itself. */
 export const EnrolmentRequest = z.object({
   /** What the machine is called from then on. Default: its host name. */
@@ -132,6 +117,23 @@ export const Enrolment = z.object({
   expires_at: z.string(),
 })
 export type Enrolment = z.infer<typeof Enrolment>
+
+/** A token as the hub knows it, without the token itself. */
+export const HubToken = z.object({
+  /** Beginning of its sha256, in hexadecimal. */
+  token_id: z.string(),
+  /** What the machine will be called; absent where that is its host name. */
+  name: z.optional(z.string()),
+  created_at: z.string(),
+  expires_at: z.string(),
+  /** Name of the key of people by which it was made. */
+  by: z.optional(z.string()),
+  /** Whether a machine has enrolled with it: it takes in no other. */
+  used: z.boolean(),
+  /** The key of that machine. */
+  key_id: z.optional(z.string()),
+})
+export type HubToken = z.infer<typeof HubToken>
 
 /** A machine's request to be taken in, with a key that it has made itself. Sent again as it is, it is the same request. */
 export const EnrollRequest = z.object({

@@ -154,7 +154,7 @@ test('removing a machine takes its key back, connected or not, used or not, its 
   await hub.restart()
   for (const key of [used, unused, loose, local]) await assert.rejects(LightDaemon.dial(hub.url, key), /401/)
   assert.equal(await outcome(hub, hub.key('machine'), 'm-local'), 'welcome')
-  const people = (await keys(hub)).find(({ role }) => role === 'user')!
+  const people = (await keys(hub)).find(({ role }) => role === 'admin')!
   assert.equal((await hub.request('DELETE', `/api/keys/${people.key_id}`)).status, 409)
 })
 

@@ -13,6 +13,9 @@ import {
   HubAgent,
   HubKey,
   HubMachine,
+  HubToken,
+  type KeyRequest,
+  NewKey,
   Outcome,
   type StartRequest,
 } from '../../protocol/index.ts'
@@ -33,6 +36,7 @@ const Machines = z.object({
   /** Absent from older hubs. */
   enrolled: z._default(z.array(HubKey), []),
 })
+const Tokens = z.object({ enrolments: z.array(HubToken) })
 const Keys = z.object({ keys: z.array(HubKey) })
 const BoundKey = z.extend(HubKey, { revoked_keys: z.int() })
 const Failure = z.object({ error: CommandError })
@@ -76,6 +80,19 @@ export class HubClient {
   bindKey(keyId: string, machine_id: string): Promise<z.infer<typeof BoundKey>> {
     const path = `/api/keys/${encodeURIComponent(keyId)}/bind`
     return this.#json(path, BoundKey, { method: 'POST', body: { machine_id } })
+  }
+
+  createKey(body: KeyRequest): Promise<NewKey> {
+    return this.#json('/api/keys', NewKey, { method: 'POST', body }).catch((error) =>
+      this.#tooOld(error, 'keys with a role'),
+    )
+  }
+
+  rotateKey(keyId: string): Promise<NewKey> {
+    const path = `/api/keys/${encodeURIComponent(keyId)}/rotate`
+    return this.#json(path, NewKey, { method: 'POST' }).catch((error) =>
+      this.#tooOld(error, 'rotation of keys'),
+    )
   }
 
   async revokeKey(keyId: string): Promise<void> {
@@ -151,6 +168,17 @@ export class HubClient {
       remedy: 'Update the hub, then try again.',
       exitCode: EXIT.refused,
     })
+  }
+
+  async tokens(): Promise<HubToken[]> {
+    const answer = this.#json('/api/enrolments', Tokens).catch((error) =>
+      this.#tooOld(error, 'a list of tokens'),
+    )
+    return (await answer).enrolments
+  }
+
+  async cancelToken(tokenId: string): Promise<void> {
+    await this.#json(`/api/enrolments/${encodeURIComponent(tokenId)}`, z.object({}), { method: 'DELETE' })
   }
 
   openEnrolment(request: Partial<EnrolmentRequest>): Promise<Enrolment> {

@@ -8,7 +8,7 @@ const LISTED = 10
 /** Characters of an id that do for it. */
 const LEAST = 4
 
-/** The machine's key that goes by `given`: its id, else its name, else the beginning of its id. @throws UserError */
+/** The key that goes by `given`: its id, else its name, else the beginning of its id. @throws UserError */
 export function pickKey(keys: readonly HubKey[], given: string): HubKey {
   const ways: ((key: HubKey) => boolean)[] = [
     ({ key_id }) => key_id === given,
@@ -16,11 +16,11 @@ export function pickKey(keys: readonly HubKey[], given: string): HubKey {
     ({ key_id }) => given.length >= LEAST && key_id.startsWith(given),
   ]
   for (const way of ways) {
-    const found = keys.filter((key) => key.role === 'machine' && way(key))
+    const found = keys.filter(way)
     if (found.length === 1) return found[0]!
     if (found.length > 1) throw ambiguous(found, given)
   }
-  throw new UserError('key_not_found', `There is no machine's key "${cleanLine(given, 100)}".`, {
+  throw new UserError('key_not_found', `There is no key "${cleanLine(given, 100)}".`, {
     remedy: 'See `fomular-daemon hub key list`.',
     exitCode: EXIT.refused,
   })

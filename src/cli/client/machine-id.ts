@@ -68,3 +68,6 @@ export function describedMachine(machine: HubMachine): string {
   const host = name === machine.hostname ? '' : `, host ${cleanLine(machine.hostname, 64)}`
   return `${cleanLine(name, 64)} (${cleanLine(machine.machine_id, 64)}${host})`
 }
+
+/** Whether it is an id as daemons make them: such a machine may never have been let in. */
+export const isNewId = (text: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)

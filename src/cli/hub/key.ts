@@ -2,17 +2,21 @@ import { Command } from 'commander'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
 import { cleanLine } from '../render/clean.ts'
 import { print, printJson, stdoutColors, stdoutWidth } from '../terminal.ts'
+import { createKeyCommand, KEY, rotateKeyCommand } from './new-key.ts'
 
 const HELP = `
+People and programs have keys with a role: a viewer reads, an operator gives orders to agents as well, an admin also
+manages machines, keys and updates. The hub's own user key, in user.key in its folder, is an admin's.
+
 Each machine has a key of its own, and a key lets in one machine: the one that enrolled for it, else the first to use it.
 Keys from before that several machines share stay open to these until \`hub key bind\` says whose each is.
 
 Examples:
   $ fomular-daemon hub key list
+  $ fomular-daemon hub key create alice --role operator
+  $ fomular-daemon hub key rotate alice --out alice.key
   $ fomular-daemon hub key bind 4f1b7a90c2de build-7     a machine that has a new key, or has lost its state folder
   $ fomular-daemon hub key revoke 4f1b7a90c2de`
-
-const KEY = 'its id, the beginning of that, or its name'
 
 export function keyCommand(): Command {
   const command = new Command('key')
@@ -22,11 +26,13 @@ export function keyCommand(): Command {
     withHub(
       new Command('list')
         .alias('ls')
-        .description('all keys, and the machines that connect with them')
+        .description('all keys, their roles, and the machines that connect with them')
         .addHelpText('after', '\nExample:\n  $ fomular-daemon hub key list')
         .action(list),
     ),
   )
+  command.addCommand(createKeyCommand())
+  command.addCommand(rotateKeyCommand())
   command.addCommand(
     withHub(
       new Command('bind')
@@ -45,7 +51,7 @@ export function keyCommand(): Command {
   command.addCommand(
     withHub(
       new Command('revoke')
-        .description("accept a machine's key no longer")
+        .description('accept a key no longer, and end what goes on with it')
         .argument('<key>', KEY)
         .addHelpText('after', '\nExample:\n  $ fomular-daemon hub key revoke build-7')
         .action(revoke),
@@ -64,13 +70,17 @@ async function list({ json, ...flags }: HubOptions) {
 
 async function bind(given: string, machine: string, { json, ...flags }: HubOptions) {
   const client = await connectHub(flags)
-  const [{ pickKey }, { pickMachine }] = await Promise.all([
+  const [{ pickKey }, { isNewId, pickMachine }] = await Promise.all([
     import('../client/key-id.ts'),
     import('../client/machine-id.ts'),
   ])
-  const key = pickKey(await client.keys(), given)
+  const keys = await client.keys()
+  const key = pickKey(
+    keys.filter(({ role }) => role === 'machine'),
+    given,
+  )
   const machines = await client.machines()
-  const machine_id = idOfNew(machine) ? machine : pickMachine(machines, machine).machine_id
+  const machine_id = isNewId(machine) ? machine : pickMachine(machines, machine).machine_id
   const bound = await client.bindKey(key.key_id, machine_id)
   if (json) return printJson(bound)
   const { revoked_keys } = bound
@@ -82,9 +92,6 @@ async function bind(given: string, machine: string, { json, ...flags }: HubOptio
       `${revoked_keys === 1 ? 'Another key of that machine is' : `${revoked_keys} other keys of that machine are`} no longer accepted.`,
     )
 }
-
-/** As daemons make them; such a one may never have been let in. */
-const idOfNew = (text: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)
 
 async function revoke(given: string, { json, ...flags }: HubOptions) {
   const client = await connectHub(flags)

@@ -21,7 +21,7 @@ export function keyTable(keys: HubKey[], machines: HubMachine[], colors: Colors,
   const [head = '', ...lines] = table(
     [
       column('KEY', ({ key_id }) => cleanLine(key_id, 12)),
-      column('FOR', ({ role }) => cleanLine(role, 10)),
+      column('ROLE', ({ role }) => cleanLine(role, 10)),
       column('NAME', ({ name, local }) => `${cleanLine(name, 40)}${local ? " (the hub's own)" : ''}`, {
         cut: 'end',
         least: 10,
@@ -40,7 +40,7 @@ export function keyTable(keys: HubKey[], machines: HubMachine[], colors: Colors,
 }
 
 function machineText({ role, machines, used }: HubKey, names: Map<string, string>): string {
-  if (role !== 'machine') return '-'
+  if (role !== 'machine') return used ? '-' : 'not used yet'
   if (machines.length === 0) return 'the first to use it'
   const shown = machines.slice(0, SHOWN).map((id) => {
     const name = names.get(id)

@@ -1,0 +1,79 @@
+import { Command } from 'commander'
+import { UserError } from '../../platform/errors.ts'
+import type { HubToken } from '../../protocol/index.ts'
+import { EXIT } from '../exit-codes.ts'
+import { connectHub, type HubOptions, withHub } from '../options.ts'
+import { cleanLine } from '../render/clean.ts'
+import { table } from '../render/table.ts'
+import { print, printJson, stdoutColors, stdoutWidth } from '../terminal.ts'
+
+/** Characters of an id that do for it. */
+const LEAST = 4
+
+export function tokenCommand(): Command {
+  const command = new Command('token')
+    .description('the tokens of `machine add`, by which machines enroll')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ fomular-daemon hub token list
+  $ fomular-daemon hub token cancel 81d3aa07b5c1`,
+    )
+  command.addCommand(
+    withHub(
+      new Command('list')
+        .alias('ls')
+        .description('tokens that have not expired, and which of them were used')
+        .addHelpText('after', '\nExample:\n  $ fomular-daemon hub token list')
+        .action(list),
+    ),
+  )
+  command.addCommand(
+    withHub(
+      new Command('cancel')
+        .description('accept a token no longer')
+        .argument('<token>', 'its id, or the beginning of that')
+        .addHelpText('after', '\nExample:\n  $ fomular-daemon hub token cancel 81d3aa07b5c1')
+        .action(cancel),
+    ),
+  )
+  return command
+}
+
+async function list({ json, ...flags }: HubOptions) {
+  const tokens = await (await connectHub(flags)).tokens()
+  if (json) return printJson({ tokens })
+  if (tokens.length === 0) return print('No tokens. `fomular-daemon machine add` makes one.')
+  const column = (title: string, cell: (token: HubToken) => string) => ({ title, cells: tokens.map(cell) })
+  const [head = '', ...lines] = table(
+    [
+      column('TOKEN', ({ token_id }) => cleanLine(token_id, 12)),
+      { ...column('FOR', ({ name }) => cleanLine(name ?? '(its host name)', 40)), cut: 'end' },
+      { ...column('BY', ({ by }) => cleanLine(by ?? '-', 40)), cut: 'end', leftOut: 1 },
+      column('EXPIRES', ({ expires_at }) => cleanLine(expires_at.slice(0, 16).replace('T', ' '), 16)),
+      column('USED', ({ key_id }) => (key_id === undefined ? 'no' : `key ${cleanLine(key_id, 12)}`)),
+    ],
+    stdoutWidth(),
+  )
+  print([stdoutColors().bold(head), ...lines].join('\n'))
+}
+
+async function cancel(given: string, { json, ...flags }: HubOptions) {
+  const client = await connectHub(flags)
+  const found = (await client.tokens()).filter(
+    ({ token_id }) => token_id === given || (given.length >= LEAST && token_id.startsWith(given)),
+  )
+  const [token, other] = found
+  if (!token || other)
+    throw new UserError(
+      token ? 'token_ambiguous' : 'token_not_found',
+      token
+        ? `"${cleanLine(given, 100)}" could be any of ${found.length} tokens.`
+        : `There is no token "${cleanLine(given, 100)}".`,
+      { remedy: 'See `fomular-daemon hub token list`.', exitCode: EXIT.refused },
+    )
+  await client.cancelToken(token.token_id)
+  if (json) return printJson({ token_id: token.token_id })
+  print(`The token ${cleanLine(token.token_id, 12)} is no longer accepted.`)
+}

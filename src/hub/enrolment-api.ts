@@ -1,0 +1,41 @@
+import type { Context, Hono } from 'hono'
+import { EnrollCheck, EnrollRequest, EnrolmentRequest } from '../protocol/index.ts'
+import { callerOf, refuse } from './callers.ts'
+import type { Enrolments } from './enrolments.ts'
+import { Fault } from './fault.ts'
+import type { Gate } from './gate/gate.ts'
+import { FORM_TYPE, jsonBody, limited, parse } from './request.ts'
+
+/** Of a request that anybody can make. */
+const OPEN_BODY_BYTES = 4096
+
+/** Requests about tokens by which machines enroll, and those of such machines. */
+export function enrolmentRoutes(app: Hono, { enrolments, gate }: { enrolments: Enrolments; gate: Gate }) {
+  app.post('/enroll', limited(OPEN_BODY_BYTES), async (c) => {
+    const request = parse(EnrollRequest, await jsonBody(c, FORM_TYPE))
+    return withToken(c, () => enrolments.exchange(request, c.req.header('authorization')))
+  })
+  app.post('/enroll/check', limited(OPEN_BODY_BYTES), async (c) => {
+    const request = parse(EnrollCheck, await jsonBody(c, FORM_TYPE))
+    return withToken(c, () => enrolments.check(request))
+  })
+
+  app.get('/api/enrolments', (c) => c.json({ enrolments: enrolments.list() }))
+  app.post('/api/enrolments', async (c) =>
+    c.json(enrolments.open(parse(EnrolmentRequest, await jsonBody(c)), callerOf(c)?.name), 201),
+  )
+  app.delete('/api/enrolments/:token_id', (c) => {
+    enrolments.cancel(c.req.param('token_id'))
+    return c.json({})
+  })
+
+  /** Answers with what follows from a token. @throws Fault */
+  function withToken(c: Context, use: () => object) {
+    try {
+      return c.json(use())
+    } catch (error) {
+      if (error instanceof Fault && error.error.code === 'token_invalid') refuse(c, gate, 'enrolment token')
+      throw error
+    }
+  }
+}

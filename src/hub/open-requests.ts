@@ -1,0 +1,49 @@
+import type { ServerResponse } from 'node:http'
+import type { Context } from 'hono'
+import type { Clock, Timer } from '../platform/clock.ts'
+import type { Caller, UserKeys } from './user-keys.ts'
+
+/** How often it is looked whether keys have been changed in their files. */
+const LOOK_MS = 10_000
+
+/** Requests that are being answered. One whose key is taken back ends: a stream would go on for ever. */
+export class OpenRequests {
+  readonly #people: UserKeys
+  readonly #clock: Clock
+  readonly #open = new Map<ServerResponse, Caller>()
+  #timer: Timer | undefined
+
+  constructor(people: UserKeys, clock: Clock) {
+    this.#people = people
+    this.#clock = clock
+  }
+
+  watch(c: Context, caller: Caller) {
+    const { outgoing } = c.env as { outgoing?: ServerResponse }
+    if (!outgoing) return
+    this.#open.set(outgoing, caller)
+    outgoing.once('close', () => {
+      this.#open.delete(outgoing)
+      if (this.#open.size === 0) this.#rest()
+    })
+    this.#timer ??= this.#clock.setTimeout(() => this.#look(), LOOK_MS)
+  }
+
+  /** Keys have changed. @param except goes on: the answer says what has changed */
+  recheck(except?: Context) {
+    const spared = (except?.env as { outgoing?: ServerResponse } | undefined)?.outgoing
+    for (const [outgoing, caller] of this.#open)
+      if (outgoing !== spared && !this.#people.accepts(caller)) outgoing.destroy()
+  }
+
+  #look() {
+    this.#timer = undefined
+    this.recheck()
+    if (this.#open.size > 0) this.#timer = this.#clock.setTimeout(() => this.#look(), LOOK_MS)
+  }
+
+  #rest() {
+    if (this.#timer) this.#clock.clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+}

@@ -1,0 +1,161 @@
+import { join } from 'node:path'
+import * as z from 'zod/mini'
+import type { Logger } from '../platform/log.ts'
+import type { HubKey, NewKey, UserRole } from '../protocol/index.ts'
+import { isUserRole } from './access.ts'
+import { shown } from './bearer.ts'
+import { isLocal, keyId, type Entry as StoredKey } from './key-entry.ts'
+import { KeyFile } from './key-file.ts'
+import { hashOf, type KeyStore, makeKey } from './key-store.ts'
+
+const Entry = z.object({
+  name: z.string(),
+  /** A `UserRole`; one that is not known here allows nothing. */
+  role: z.string(),
+  created_at: z.string(),
+  sha256: z.string(),
+  /** First use. */
+  used_at: z.optional(z.string()),
+})
+type Entry = z.infer<typeof Entry>
+
+/**
+ * `user-keys.json`. Not in `keys.json`, where a hub from before roles would take each of them for a key that may do
+ * everything.
+ */
+const UserKeysFile = z.object({ version: z.literal(1), keys: z.array(Entry) })
+
+/** Whose key a request shows. */
+export interface Caller {
+  name: string
+  key_id: string
+  role: UserRole
+}
+
+/** Which people and programs may ask for what. The keys of people in `keys.json`, the hub's own among them, may do everything. */
+export class UserKeys {
+  readonly #file: KeyFile<Entry>
+  readonly #store: KeyStore
+  readonly #logger: Logger
+  readonly #now: () => string
+
+  constructor(dir: string, store: KeyStore, now: () => string, logger: Logger) {
+    this.#file = new KeyFile(join(dir, 'user-keys.json'), UserKeysFile, logger)
+    this.#store = store
+    this.#now = now
+    this.#logger = logger
+  }
+
+  /** @returns undefined where no key is shown that is accepted */
+  callerWith(authorization: string | undefined): Caller | undefined {
+    const stored = shown(authorization, this.#stored())
+    if (stored) return { name: stored.name, key_id: keyId(stored), role: 'admin' }
+    const entry = shown(authorization, this.#file.all())
+    const role = entry?.role
+    if (!entry || !isUserRole(role)) return undefined
+    if (entry.used_at === undefined) this.#firstUse(entry)
+    return { name: entry.name, key_id: keyId(entry), role }
+  }
+
+  /** Whether a key is accepted still, and allows the same. */
+  accepts({ key_id, role }: Caller): boolean {
+    return this.get(key_id)?.role === role
+  }
+
+  list(): HubKey[] {
+    return [
+      ...this.#stored().map((entry) =>
+        viewOf({ ...entry, role: 'admin', local: isLocal(entry), used: true }),
+      ),
+      ...this.#file.all().map(viewOf),
+    ]
+  }
+
+  get(id: string): HubKey | undefined {
+    return this.list().find(({ key_id }) => key_id === id)
+  }
+
+  make(name: string, role: UserRole): NewKey {
+    const key = makeKey('user')
+    const entry: Entry = { name, role, created_at: this.#now(), sha256: hashOf(key) }
+    this.#file.add(entry)
+    this.#saved(() => this.#file.drop((each) => each === entry))
+    return { ...viewOf(entry), key }
+  }
+
+  /** Makes another key in place of one, which is no longer accepted. @returns undefined where there is no such key */
+  rotate(id: string): NewKey | undefined {
+    const stored = this.#stored().find((each) => keyId(each) === id)
+    if (stored) return this.#rotateStored(stored)
+    const entry = this.#file.all().find((each) => keyId(each) === id)
+    if (!entry) return undefined
+    const key = makeKey('user')
+    const { name, role } = entry
+    const made: Entry = { name, role, created_at: this.#now(), sha256: hashOf(key) }
+    this.#file.drop((each) => each === entry)
+    this.#file.add(made)
+    this.#saved(() => {
+      this.#file.drop((each) => each === made)
+      this.#file.add(entry)
+    })
+    return { ...viewOf(made), key }
+  }
+
+  /** Accepts a key no longer. */
+  remove(id: string) {
+    const stored = this.#stored().find((each) => keyId(each) === id)
+    if (stored) {
+      this.#store.drop(stored)
+      return this.#store.save()
+    }
+    this.#file.drop((each) => keyId(each) === id)
+    this.#file.save()
+  }
+
+  #rotateStored(entry: StoredKey): NewKey {
+    if (!isLocal(entry)) {
+      const key = makeKey('user')
+      Object.assign(entry, { created_at: this.#now(), sha256: hashOf(key) })
+      this.#store.save()
+      return { ...this.get(keyId(entry))!, key }
+    }
+    const made = this.#store.renew('user')
+    this.#store.drop(entry)
+    this.#store.save()
+    return this.get(keyId(made))!
+  }
+
+  #stored(): StoredKey[] {
+    return this.#store.all().filter(({ role }) => role === 'user')
+  }
+
+  #firstUse(entry: Entry) {
+    entry.used_at = this.#now()
+    try {
+      this.#file.save()
+    } catch (error) {
+      this.#logger.error({ err: error }, 'the list of user keys could not be written')
+    }
+  }
+
+  /** Nothing has changed where the disk does not take it. */
+  #saved(undo: () => void) {
+    try {
+      this.#file.save()
+    } catch (error) {
+      undo()
+      throw error
+    }
+  }
+}
+
+const viewOf = (entry: Entry & { local?: boolean; used?: boolean }): HubKey => ({
+  key_id: keyId(entry),
+  role: entry.role,
+  name: entry.name,
+  created_at: entry.created_at,
+  local: entry.local ?? false,
+  machines: [],
+  used: entry.used ?? entry.used_at !== undefined,
+  shared: false,
+})

@@ -1,0 +1,228 @@
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { Hono } from 'hono'
+import { ROUTES } from '../../src/hub/access.ts'
+import { type ApiContext, api } from '../../src/hub/api.ts'
+import type { Enrolment, HubKey, HubToken, NewKey } from '../../src/protocol/index.ts'
+import { TestHub } from '../support/hub.ts'
+import { LightDaemon, statusOf } from '../support/light-daemon.ts'
+import { until } from '../support/wait.ts'
+
+const ROLES = ['viewer', 'operator', 'admin'] as const
+
+const make = (hub: TestHub, name: string, role: string, machine_id?: string) =>
+  hub.api<NewKey & { key: string }>('POST', '/api/keys', { name, role, ...(machine_id && { machine_id }) })
+
+const as = (key: string) => ({ authorization: `Bearer ${key}` })
+const keys = async (hub: TestHub) => (await hub.api<{ keys: HubKey[] }>('GET', '/api/keys')).keys
+
+/** Every request that the API answers, by method and path. What all requests pass through is left out. */
+function routes(): string[] {
+  const app: Hono = api({} as ApiContext)
+  const passed = app.routes.filter(({ method }) => method === 'ALL').map(({ path }) => path)
+  assert.deepEqual([...new Set(passed)].sort(), ['/*', '/api/*'])
+  return app.routes.filter(({ method }) => method !== 'ALL').map(({ method, path }) => `${method} ${path}`)
+}
+
+test('every request has a role, and one that changes something has a name for what it orders', () => {
+  assert.deepEqual(
+    [...new Set(routes())].filter((route) => !Object.hasOwn(ROUTES, route)),
+    [],
+  )
+  assert.deepEqual(
+    Object.keys(ROUTES).filter((route) => !routes().includes(route)),
+    [],
+  )
+  for (const [route, { role, order }] of Object.entries(ROUTES)) {
+    if (route.includes(' /api/')) assert.notEqual(role, 'anyone', route)
+    if (route === 'POST /enroll/check') continue
+    assert.equal(order !== undefined, !route.startsWith('GET '), route)
+  }
+})
+
+test('a key allows what its role says, and no request more', async (t) => {
+  const hub = await TestHub.open(t)
+  const made = await Promise.all(ROLES.map((role) => make(hub, `a ${role}`, role)))
+  for (const [rank, { key }] of made.entries())
+    for (const [route, { role }] of Object.entries(ROUTES)) {
+      const [method = '', path = ''] = route.split(' ')
+      if (role === 'anyone' || path.endsWith('stream')) continue
+      // Names nothing that is there: whoever may ask hears that.
+      const { status } = await hub.request(
+        method,
+        path.replace(/:\w+/g, 'none').replace('*', 'none'),
+        method === 'GET' || method === 'DELETE' ? undefined : {},
+        as(key),
+      )
+      assert.equal(status === 403, ROLES.indexOf(role) > rank, `${ROLES[rank]}: ${route}: ${status}`)
+      assert.notEqual(status, 401)
+    }
+  const refused = await hub.request('DELETE', '/api/machines/m', undefined, as(made[1]!.key))
+  const { error } = (await refused.json()) as { error: { code: string; message: string; remedy: string } }
+  assert.equal(error.code, 'forbidden')
+  assert.match(error.message, /role admin; a operator is operator/)
+  assert.match(error.remedy, /hub key create NAME --role admin/)
+  assert.equal((await hub.request('GET', '/api/nothing', undefined, as('fuk_none'))).status, 401)
+  assert.equal((await hub.request('GET', '/api/agents', undefined, as(hub.key('machine')))).status, 401)
+})
+
+test('a key is shown once, kept as its hash, and known by its name', async (t) => {
+  const hub = await TestHub.open(t)
+  const { key, ...alice } = await make(hub, 'alice', 'operator')
+  assert.match(key, /^fuk_[\w-]{43}$/)
+  assert.deepEqual([alice.role, alice.used, alice.local], ['operator', false, false])
+  assert.deepEqual(
+    (await keys(hub)).find(({ name }) => name === 'alice'),
+    alice,
+  )
+  for (const file of ['user-keys.json', 'keys.json'])
+    assert.ok(!readFileSync(join(hub.dir, file), 'utf8').includes(key), file)
+  assert.equal((await hub.request('POST', '/api/keys', { name: 'alice', role: 'viewer' })).status, 409)
+  assert.equal((await hub.request('POST', '/api/keys', { name: 'local', role: 'viewer' })).status, 409)
+  assert.equal((await hub.request('POST', '/api/keys', { name: 'bob', role: 'owner' })).status, 400)
+  await hub.request('GET', '/api/agents', undefined, as(key))
+  assert.equal((await keys(hub)).find(({ name }) => name === 'alice')?.used, true)
+  // A hub from before roles would take each key of people in its list for one that may do everything.
+  assert.ok(!readFileSync(join(hub.dir, 'keys.json'), 'utf8').includes('alice'))
+  await hub.restart()
+  assert.equal((await hub.request('POST', '/api/agents', {}, as(key))).status, 400)
+})
+
+test('a key that is revoked or rotated ends at once, with the stream that it follows', async (t) => {
+  const hub = await TestHub.open(t)
+  const [alice, bob] = [await make(hub, 'alice', 'viewer'), await make(hub, 'bob', 'admin')]
+  const follow = async (key: string) => {
+    const { body } = await hub.request('GET', '/api/stream', undefined, as(key))
+    const reader = body!.getReader()
+    // Until it breaks off.
+    const ended = (async () => {
+      try {
+        while (!(await reader.read()).done);
+      } catch {}
+      return true
+    })()
+    return { ended }
+  }
+  const [one, two, own] = [await follow(alice.key), await follow(bob.key), await follow(hub.key('user'))]
+  await hub.api('DELETE', `/api/keys/${alice.key_id}`)
+  assert.ok(await one.ended)
+  const rotated = (await (
+    await hub.request('POST', `/api/keys/${bob.key_id}/rotate`, undefined, as(bob.key))
+  ).json()) as NewKey & { key: string }
+  assert.ok(await two.ended)
+  assert.deepEqual([rotated.name, rotated.role], ['bob', 'admin'])
+  for (const key of [alice.key, bob.key])
+    assert.equal((await hub.request('GET', '/api/agents', undefined, as(key))).status, 401)
+  assert.equal((await hub.request('GET', '/api/keys', undefined, as(rotated.key))).status, 200)
+  assert.equal(await Promise.race([own.ended, hub.api('GET', '/api/agents').then(() => false)]), false)
+
+  // The hub's own is the way back in.
+  const local = (await keys(hub)).find(({ role, local }) => local && role === 'admin')!
+  assert.equal((await hub.request('DELETE', `/api/keys/${local.key_id}`)).status, 409)
+  const before = hub.key('user')
+  const renewed = await hub.api<NewKey>('POST', `/api/keys/${local.key_id}/rotate`)
+  assert.equal(renewed.key, undefined, 'it is in its file')
+  assert.notEqual(hub.key('user'), before)
+  assert.equal((await hub.request('GET', '/api/agents', undefined, as(before))).status, 401)
+  assert.equal((await hub.request('GET', '/api/agents')).status, 200)
+  await hub.restart()
+  assert.equal((await hub.request('GET', '/api/agents', undefined, as(before))).status, 401)
+  assert.equal((await hub.request('GET', '/api/agents')).status, 200)
+})
+
+test('a key of people from before roles is an admin’s, and can be revoked', async (t) => {
+  const hub = await TestHub.open(t)
+  const { key, key_id } = await make(hub, 'old', 'viewer')
+  await hub.stop()
+  // As somebody had written it into the list.
+  const [people, path] = [join(hub.dir, 'user-keys.json'), join(hub.dir, 'keys.json')]
+  const [{ sha256 }] = JSON.parse(readFileSync(people, 'utf8')).keys
+  writeFileSync(people, JSON.stringify({ version: 1, keys: [] }))
+  const file = JSON.parse(readFileSync(path, 'utf8'))
+  file.keys.push({ role: 'user', name: 'old', created_at: '2026-01-01T00:00:00.000Z', sha256 })
+  writeFileSync(path, JSON.stringify(file))
+  await hub.start()
+  assert.equal((await hub.request('GET', '/api/keys', undefined, as(key))).status, 200)
+  assert.equal((await hub.request('DELETE', `/api/keys/${key_id}`)).status, 200)
+  assert.equal((await hub.request('GET', '/api/keys', undefined, as(key))).status, 401)
+})
+
+test('tokens are listed by whom they were made, and cancelled', async (t) => {
+  const hub = await TestHub.open(t)
+  const alice = await make(hub, 'alice', 'admin')
+  const open = async (name: string) => {
+    const answer = await hub.request('POST', '/api/enrolments', { name }, as(alice.key))
+    return ((await answer.json()) as Enrolment).token
+  }
+  const enroll = (token: string) =>
+    hub.request('POST', '/enroll', { token, key_sha256: '0'.repeat(64), hostname: 'h' })
+  const list = async () => (await hub.api<{ enrolments: HubToken[] }>('GET', '/api/enrolments')).enrolments
+  const [one, two] = [await open('one'), await open('two')]
+  const tokens = await list()
+  assert.deepEqual(
+    tokens.map(({ name, by, used }) => [name, by, used]),
+    [
+      ['one', 'alice', false],
+      ['two', 'alice', false],
+    ],
+  )
+  const text = JSON.stringify(tokens) + readFileSync(join(hub.dir, 'enrolments.json'), 'utf8')
+  assert.ok(!text.includes(one) && !text.includes(two))
+  assert.equal((await hub.request('DELETE', `/api/enrolments/${tokens[0]!.token_id}`)).status, 200)
+  assert.equal((await enroll(one)).status, 401)
+  assert.equal((await enroll(two)).status, 200)
+  const [used] = await list()
+  assert.deepEqual([used?.used, used?.key_id], [true, '0'.repeat(12)])
+  assert.equal((await hub.request('DELETE', `/api/enrolments/${used?.token_id}`)).status, 409)
+  assert.equal((await hub.request('DELETE', '/api/enrolments/none')).status, 404)
+})
+
+test('a machine’s key is made and rotated without a time in which it cannot connect', async (t) => {
+  const hub = await TestHub.open(t)
+  const { key, key_id, machines } = await make(hub, 'build-7', 'machine', 'm-7')
+  assert.match(key, /^fmk_/)
+  assert.deepEqual(machines, ['m-7'])
+  const greet = (key: string) => LightDaemon.greet({ url: hub.url, key, hello: { machine_id: 'm-7' } })
+  const first = await greet(key)
+  first.send({ type: 'agent:status', ...statusOf('a') })
+  const next = await hub.api<NewKey & { key: string }>('POST', `/api/keys/${key_id}/rotate`)
+  await first.settled()
+  assert.equal(first.closed, undefined)
+  first.socket.terminate()
+  const again = await greet(key)
+  again.socket.terminate()
+  const second = await greet(next.key)
+  await assert.rejects(LightDaemon.dial(hub.url, key), /401/)
+  second.socket.terminate()
+  const { name, used } = (await keys(hub)).find((each) => each.key_id === next.key_id)!
+  assert.deepEqual([name, used], ['build-7', true])
+
+  // The hub's own: its daemon reads the file again when it is started.
+  const own = await hub.dial()
+  own.socket.terminate()
+  const before = hub.key('machine')
+  const greetLocal = async (key: string) => {
+    const daemon = await LightDaemon.greet({ url: hub.url, key, hello: { machine_id: 'm-local' } })
+    daemon.socket.terminate()
+    await daemon.ended()
+  }
+  await greetLocal(before)
+  const local = (await keys(hub)).find(({ role, local }) => local && role === 'machine')!
+  await hub.api('POST', `/api/keys/${local.key_id}/rotate`)
+  await greetLocal(before)
+  await hub.restart()
+  await greetLocal(before)
+  const after = hub.key('machine')
+  assert.notEqual(after, before)
+  await greetLocal(after)
+  assert.equal(hub.key('machine'), after)
+  await assert.rejects(LightDaemon.dial(hub.url, before), /401/)
+  await until(
+    async () => (await keys(hub)).filter(({ role, local }) => local && role === 'machine').length === 1,
+    {
+      what: 'one machine key of the hub',
+    },
+  )
+})
