@@ -1,7 +1,7 @@
 import { EXIT } from './cli/exit-codes.ts'
 import { runCli } from './cli/program.ts'
 import { report } from './cli/report.ts'
-import { endsWithReader } from './cli/terminal.ts'
+import { endsWithReader, write, writeError } from './cli/terminal.ts'
 import { keepSignals } from './platform/early-signal.ts'
 import { systemCode } from './platform/errors.ts'
 import { EXECUTABLE } from './platform/executable.ts'
@@ -22,8 +22,8 @@ function exit(code: number) {
 
 function fail(error: unknown) {
   const { stdout, stderr, exitCode } = report(error, { json: process.argv.includes('--json') })
-  process.stdout.write(stdout)
-  process.stderr.write(stderr)
+  write(stdout)
+  writeError(stderr)
   exit(exitCode)
 }
 

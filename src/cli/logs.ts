@@ -42,16 +42,15 @@ async function logs({ stateDir: given, json, ...options }: Options) {
 
 /** Prints the log of a state folder. */
 export async function showLog({ stateDir, json, follow, lines }: Options & { stateDir: string }) {
-  const [{ statePaths }, { formatLogLine }, { clean }, { lastLines, newLines }, { print }] =
+  const [{ statePaths }, { formatLogLine, jsonLogLine }, { lastLines, newLines }, { write }] =
     await Promise.all([
       import('../config/paths.ts'),
       import('../platform/log.ts'),
-      import('./render/clean.ts'),
       import('./tail.ts'),
       import('./terminal.ts'),
     ])
   const { log } = statePaths(stateDir)
-  const show = (line: string) => print(json ? line : clean(formatLogLine(line)).trimEnd())
+  const show = (line: string) => write(json ? jsonLogLine(line) : formatLogLine(line))
   const tail = lastLines(log, lines)
   if (!tail && !follow)
     throw new UserError('no_log', `There is no log at ${log}.`, {

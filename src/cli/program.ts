@@ -3,7 +3,7 @@ import { VERSION } from '../platform/version.ts'
 import { EXIT } from './exit-codes.ts'
 import { fillHelp, helpWidth } from './render/help.ts'
 import { runCommand } from './run.ts'
-import { print } from './terminal.ts'
+import { print, write, writeError } from './terminal.ts'
 import { usageError } from './usage.ts'
 
 /** Every command but the default one, loaded when the command line names it, or help is to name them all. */
@@ -108,8 +108,8 @@ function settle(command: Command) {
     .configureOutput({
       getOutHelpWidth: () => width,
       getErrHelpWidth: () => width,
-      writeOut: (text) => process.stdout.write(fillHelp(text, width)),
-      writeErr: (text) => process.stderr.write(fillHelp(text, width)),
+      writeOut: (text) => write(fillHelp(text, width)),
+      writeErr: (text) => writeError(fillHelp(text, width)),
       outputError: () => {},
     })
   for (const inner of command.commands) settle(inner)

@@ -1,11 +1,23 @@
+import type { Abortable } from 'node:events'
+import type { Interface } from 'node:readline/promises'
+import { forTerminal, write } from './terminal.ts'
+
+/** What people type is read from the terminal, a line at a time. What they are asked is safe for it. */
+export async function openPrompt(): Promise<Interface> {
+  const { createInterface } = await import('node:readline/promises')
+  const prompt = createInterface({ input: process.stdin, output: process.stdout })
+  const question = prompt.question.bind(prompt)
+  prompt.question = (text: string, options: Abortable = {}) => question(forTerminal(text), options)
+  return prompt
+}
+
 /** Asks on the terminal. Ctrl-C is what it is elsewhere: the end of the program. @returns what was typed; '' at Ctrl-D */
 export async function askLine(question: string): Promise<string> {
-  const { createInterface } = await import('node:readline/promises')
-  const readline = createInterface({ input: process.stdin, output: process.stdout })
+  const readline = await openPrompt()
   const closed = new Promise<string>((resolve) => readline.once('close', () => resolve('')))
   readline.once('SIGINT', () => {
     readline.close()
-    process.stdout.write('\n')
+    write('\n')
     process.kill(process.pid, 'SIGINT')
   })
   try {

@@ -1,7 +1,7 @@
 import { isDiskFull, shortageIn, UserError } from '../platform/errors.ts'
 import { EXIT } from './exit-codes.ts'
 import { colors, wantsColor } from './render/ansi.ts'
-import { clean } from './render/clean.ts'
+import { jsonLine } from './terminal.ts'
 
 export interface Report {
   stdout: string
@@ -9,23 +9,23 @@ export interface Report {
   exitCode: number
 }
 
-/** What to say about an error that ends the program. @param json as one JSON object on stdout instead of text */
+/** What to say about an error that ends the program, to be written by way of `terminal.ts`. @param json as one JSON object on stdout instead of text */
 export function report(thrown: unknown, { json }: { json: boolean }): Report {
   const error = isDiskFull(thrown) ? diskFull(thrown as NodeJS.ErrnoException) : (shortage(thrown) ?? thrown)
   const exitCode = error instanceof UserError ? error.exitCode : EXIT.failure
   if (json) {
     const { code, message, remedy, facts } = error instanceof UserError ? error : fault(error)
     const body = { error: { code, message, ...(remedy !== undefined && { remedy }), ...facts } }
-    return { stdout: `${JSON.stringify(body)}\n`, stderr: '', exitCode }
+    return { stdout: jsonLine(body), stderr: '', exitCode }
   }
   const { red, dim } = colors(wantsColor(process.env, process.stderr.isTTY === true))
   if (error instanceof UserError) {
-    const remedy = error.remedy === undefined ? '' : dim(`  → ${clean(error.remedy)}\n`)
-    return { stdout: '', stderr: `${red('error:')} ${clean(error.message)}\n${remedy}`, exitCode }
+    const remedy = error.remedy === undefined ? '' : dim(`  → ${error.remedy}\n`)
+    return { stdout: '', stderr: `${red('error:')} ${error.message}\n${remedy}`, exitCode }
   }
   // Not foreseen: whoever mends it needs the stack.
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  return { stdout: '', stderr: `${red('internal error:')} ${clean(stack)}\n`, exitCode }
+  return { stdout: '', stderr: `${red('internal error:')} ${stack}\n`, exitCode }
 }
 
 /** Anything that is written may be the first to find it so. */

@@ -1,14 +1,27 @@
-import { type Colors, colors, wantsColor } from './render/ansi.ts'
+import { visibleJson } from '../platform/visible.ts'
+import { type Colors, colors, wantsColor, withStyles } from './render/ansi.ts'
+import { clean } from './render/clean.ts'
+
+/**
+ * Text as a terminal may have it: styles of our own, and nothing else that a terminal obeys but line feeds and tabs. All
+ * that this program writes passes here, wherever it came from.
+ */
+export const forTerminal = (text: string): string => withStyles(text, clean)
 
 /** To stdout: what was asked for. */
 export const print = (text: string) => write(`${text}\n`)
-export const write = (text: string) => void process.stdout.write(text)
+export const write = (text: string) => void process.stdout.write(forTerminal(text))
 
-/** One JSON value on a line of its own. */
-export const printJson = (value: unknown) => print(JSON.stringify(value))
+/** A JSON value on one line, with everything escaped that a terminal would obey. */
+export const jsonLine = (value: unknown): string => `${visibleJson(JSON.stringify(value))}\n`
+export const printJson = (value: unknown) => write(jsonLine(value))
 
 /** To stderr: what people should know, and programs that read stdout should not. */
-export const note = (text: string) => void process.stderr.write(`${text}\n`)
+export const note = (text: string) => writeError(`${text}\n`)
+export const writeError = (text: string) => void process.stderr.write(forTerminal(text))
+
+/** The same in place of the line that stderr is at. */
+export const noteInPlace = (text: string) => void process.stderr.write(`\r\x1b[K${forTerminal(text)}`)
 
 export const stdoutColors = (): Colors => colors(wantsColor(process.env, process.stdout.isTTY === true))
 

@@ -1,9 +1,20 @@
-/** What a terminal would obey instead of showing, line feeds included, and marks that turn the direction of text around. */
-const UNSAFE = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu
+/**
+ * What a terminal would obey instead of showing, line feeds and tabs included; and what makes text look like other text:
+ * marks that turn its direction around, and separators of lines that only some programs know.
+ */
+export const UNSAFE = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu
+
+const escaped = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
 
 /** Text from elsewhere on one line: what is unsafe in it is written as JSON can write it. */
 export const visible = (text: string): string =>
   text.replace(UNSAFE, (char) => {
-    const escaped = JSON.stringify(char).slice(1, -1)
-    return escaped === char ? `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}` : escaped
+    const short = JSON.stringify(char).slice(1, -1)
+    return short === char ? escaped(char) : short
   })
+
+/** What JSON lets stand in its strings unescaped, of all that is unsafe. */
+const UNSAFE_IN_JSON = /[\x7f-\x9f\p{Bidi_Control}\u2028\u2029]/gu
+
+/** The same JSON, with everything unsafe in it escaped. */
+export const visibleJson = (json: string): string => json.replace(UNSAFE_IN_JSON, escaped)

@@ -153,3 +153,26 @@ test('a file is a screen or two', () => {
   const long = files.filter((file) => text(file).split('\n').length > 400)
   assert.deepEqual(long, [])
 })
+
+/** Files that write to the terminal: all that others say passes one of them. */
+const WRITERS: Record<string, RegExp> = {
+  'cli/terminal.ts': /process\.std(out|err)\.write\(/g,
+  'cli/prompt.ts': /output: process\.stdout /g,
+  // Ends the process once what was written is out.
+  'main.ts': /process\.std(out|err)\.write\(''/g,
+  'platform/log.ts': /writeSync\(2,/g,
+}
+/** What does no more than ask the terminal about itself. */
+const ASKING = /process\.std(out|err)\.(isTTY|columns|on)\b/g
+
+test('what reaches a terminal passes one boundary', () => {
+  const beside = files.filter((file) => {
+    const rest = text(file)
+      .replace(ASKING, '')
+      .replace(WRITERS[file] ?? /$^/, '')
+    return /process\s*\??\.\s*std(out|err)|\bconsole\b|writeSync\([12]\b|from 'node:(tty|console|process)'/.test(
+      rest,
+    )
+  })
+  assert.deepEqual(beside, [])
+})

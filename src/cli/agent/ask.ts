@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises'
 import { UserError } from '../../platform/errors.ts'
 import {
   type Form,
@@ -9,6 +8,7 @@ import {
 } from '../../protocol/index.ts'
 import type { HubClient } from '../client/hub-client.ts'
 import { unlessAborted } from '../client/until-aborted.ts'
+import { openPrompt } from '../prompt.ts'
 import { cleanLine } from '../render/clean.ts'
 import { write } from '../terminal.ts'
 import { answerTo, decisionOf } from './answers.ts'
@@ -37,7 +37,7 @@ export async function ask(
   request: PermissionRequest,
   { signal, over }: Asking,
 ): Promise<void> {
-  const readline = createInterface({ input: process.stdin, output: process.stdout })
+  const readline = await openPrompt()
   const gone = new AbortController()
   const stop = () => gone.abort()
   signal.addEventListener('abort', stop)

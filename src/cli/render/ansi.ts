@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto'
+
 type Style = (text: string) => string
 
 export interface Colors {
@@ -20,12 +22,28 @@ const CODES: Record<keyof Colors, [number, number]> = {
   cyan: [36, 39],
 }
 
-/** Styles for a terminal, or ones that do nothing. */
+/**
+ * How a style begins until it is written: unlike a real sequence, no text from elsewhere can have it, so that whoever
+ * writes can tell the two apart.
+ */
+const MARK = `\x1b${randomBytes(8).toString('hex')}`
+
+/** Splits text at its styles, with the code of each in between. */
+const STYLES = new RegExp(`${MARK}\\[(\\d+)m`)
+
+/** Turns the styles in a text into those of a terminal, and whatever is between them into what `plain` makes of it. */
+export const withStyles = (text: string, plain: (part: string) => string): string =>
+  text
+    .split(STYLES)
+    .map((part, at) => (at % 2 === 0 ? plain(part) : `\x1b[${part}m`))
+    .join('')
+
+/** Styles for a text that goes to the terminal by way of `terminal.ts`, or ones that do nothing. */
 export function colors(enabled: boolean): Colors {
   const style =
     ([open, close]: [number, number]): Style =>
     (text) =>
-      enabled && text !== '' ? `\x1b[${open}m${text}\x1b[${close}m` : text
+      enabled && text !== '' ? `${MARK}[${open}m${text}${MARK}[${close}m` : text
   const { bold, dim, red, green, yellow, blue, cyan } = CODES
   return {
     bold: style(bold),

@@ -1,7 +1,5 @@
+import { UNSAFE } from '../../platform/visible.ts'
 import { cutEnd } from './width.ts'
-
-/** Everything that a terminal would obey instead of showing, and marks that turn the direction of text around. */
-const UNSAFE = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029]/g
 
 const C0_PICTURES = 0x2400
 const DELETE_PICTURE = '\u2421'
@@ -12,6 +10,7 @@ const DELETE_PICTURE = '\u2421'
  */
 export const clean = (text: string): string =>
   text.replace(/\r\n/g, '\n').replace(UNSAFE, (char) => {
+    if (char === '\n' || char === '\t') return char
     const code = char.charCodeAt(0)
     if (code < 0x20) return String.fromCharCode(C0_PICTURES + code)
     return code === 0x7f ? DELETE_PICTURE : '\ufffd'

@@ -1,8 +1,6 @@
 import { cleanLine } from '../render/clean.ts'
 import { duration } from '../render/units.ts'
-import { note } from '../terminal.ts'
-
-const CLEAR = '\r\x1b[K'
+import { note, noteInPlace } from '../terminal.ts'
 
 /** The stages of an update on standard error: on a terminal the present one with its time, which counts up. */
 export class StageLines {
@@ -29,13 +27,13 @@ export class StageLines {
   end() {
     clearInterval(this.#timer)
     if (!this.#stage) return
-    if (this.#live) process.stderr.write(CLEAR)
+    if (this.#live) noteInPlace('')
     note(this.#line())
     this.#stage = undefined
   }
 
   #show() {
-    process.stderr.write(`${CLEAR}${this.#line()}`)
+    noteInPlace(this.#line())
   }
 
   #line() {

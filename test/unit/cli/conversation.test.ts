@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { colors } from '../../../src/cli/render/ansi.ts'
+import { colors, withStyles } from '../../../src/cli/render/ansi.ts'
+import { clean } from '../../../src/cli/render/clean.ts'
 import { Conversation } from '../../../src/cli/render/conversation.ts'
 import type { Event } from '../../../src/protocol/index.ts'
 
@@ -380,5 +381,6 @@ test('no agent can write to the terminal but text', () => {
     true,
   )
   // Styles of our own only.
-  assert.doesNotMatch(text.replace(/\x1b\[\d+m/g, ''), /[\x00-\x09\x0b-\x1f\x7f-\x9f]/)
+  assert.equal(withStyles(text, clean), withStyles(text, String))
+  assert.doesNotMatch(withStyles(text, clean).replace(/\x1b\[\d+m/g, ''), /[\x00-\x09\x0b-\x1f\x7f-\x9f]/)
 })

@@ -9,6 +9,7 @@ import { isHealthy, statusText } from '../../../src/cli/render/status.ts'
 import { bytes, duration, span } from '../../../src/cli/render/units.ts'
 import { cutPath, textWidth } from '../../../src/cli/render/width.ts'
 import { report } from '../../../src/cli/report.ts'
+import { forTerminal } from '../../../src/cli/terminal.ts'
 import { UserError } from '../../../src/platform/errors.ts'
 import type { AgentStatus, HubAgent, HubMachine } from '../../../src/protocol/index.ts'
 
@@ -280,7 +281,7 @@ test('errors for people and for programs', () => {
   const error = new UserError('some_code', 'It went\x1b[2J wrong.', { remedy: 'Do this.', exitCode: 4 })
   const text = report(error, { json: false })
   assert.equal(text.exitCode, 4)
-  assert.match(text.stderr, /error:.* It went␛\[2J wrong\.\n.*→ Do this\./)
+  assert.match(forTerminal(text.stderr), /error:.* It went␛\[2J wrong\.\n.*→ Do this\./)
   assert.deepEqual(report(error, { json: true }), {
     stdout: `${JSON.stringify({ error: { code: 'some_code', message: 'It went\x1b[2J wrong.', remedy: 'Do this.' } })}\n`,
     stderr: '',
