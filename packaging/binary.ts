@@ -6,7 +6,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { makeExecutables, platformsNamed } from './executables.ts'
-import { commit, manifestText } from './manifest.ts'
+import { commit, manifestText, sourceDateText } from './manifest.ts'
 import { dist, version } from './program.ts'
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { out: { type: 'string' } } })
@@ -15,4 +15,7 @@ const out = values.out === undefined ? join(dist, 'bin') : resolve(values.out)
 rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
 const { files } = await makeExecutables(chosen, out)
-writeFileSync(join(out, 'manifest.json'), manifestText({ version, commit: commit(), files }))
+writeFileSync(
+  join(out, 'manifest.json'),
+  manifestText({ version, commit: commit(), date: sourceDateText(), files }),
+)

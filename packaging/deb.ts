@@ -20,7 +20,7 @@ import type { ServicePlan } from '../src/service/plan.ts'
 import { unitText } from '../src/service/unit.ts'
 import { baseNode } from './base-node.ts'
 import type { Executable } from './executables.ts'
-import { factsOf, git } from './manifest.ts'
+import { factsOf, sourceDate } from './manifest.ts'
 import { dist, root, version } from './program.ts'
 
 export const DEB_NAME = 'fomular-daemon'
@@ -118,15 +118,6 @@ const own = (name: string) => join(root, 'packaging/deb', name)
 export function maintainerScript(name: string): string {
   const made = readFileSync(own('made.sh'), 'utf8')
   return readFileSync(own(name), 'utf8').replace('set -e\n', (line) => `${line}\n${made}`)
-}
-
-/** Returns the time of the commit, in seconds since 1970, which every file in the package carries. */
-export function sourceDate(): number {
-  try {
-    return Number(git('log', '-1', '--format=%ct'))
-  } catch {
-    return Math.round(Date.now() / 1000)
-  }
 }
 
 type Content = { from: string } | { text: string } | { data: Uint8Array }

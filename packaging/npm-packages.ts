@@ -5,16 +5,21 @@ import {
   linkSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { execa } from 'execa'
+import { MANIFEST, SIGNATURE } from '../src/update/manifest.ts'
 import { baseNode } from './base-node.ts'
 import type { Executable } from './executables.ts'
+import { keyLists } from './keys.ts'
+import { commit, factsOf, manifestText, sourceDateText } from './manifest.ts'
 import { dist, root, version } from './program.ts'
+import type { Signer } from './signature.ts'
 
 /** Compressing 100 MB takes npm ten seconds. */
 const PACK_MS = 5 * 60_000
@@ -24,6 +29,22 @@ interface PackageJson {
   files: string[]
   repository?: unknown
   [field: string]: unknown
+}
+
+/** What vouches for a package, for npm to pack. */
+const SIGNED_FILES = [MANIFEST, SIGNATURE, 'keys-*.txt', 'keys-*.txt.minisig']
+
+/** Adds to a package's folder what is checked before anything of it runs: see src/update/manifest.ts. */
+function signPackage(dir: string, name: string, key: Signer) {
+  for (const list of keyLists()) writeFileSync(join(dir, list.name), list.text)
+  const paths = readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(dir, join(entry.parentPath, entry.name)))
+    .sort()
+  const files = paths.map((path) => factsOf(dir, path))
+  const text = manifestText({ name, version, commit: commit(), date: sourceDateText(), files })
+  writeFileSync(join(dir, MANIFEST), text)
+  writeFileSync(join(dir, SIGNATURE), key.signature(Buffer.from(text), `${name} ${version}`))
 }
 
 const own = () => JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as PackageJson
@@ -38,10 +59,11 @@ const repository = () => {
  * Packs the npm package: the program as one file, and the protocol. It has the same files as `npm pack` makes in a
  * clone; its package.json leaves out the fields that only development needs.
  * @param out where the package goes
+ * @param key signs what is in it
  * @returns its file's name
  */
-export function packProgram(out: string): Promise<string> {
-  return pack(out, (dir) => {
+export function packProgram(out: string, key?: Signer): Promise<string> {
+  return pack(out, key, (dir) => {
     const { scripts, devDependencies, ...rest } = own()
     for (const name of ['README.md', 'LICENSE', ...rest.files])
       cpSync(join(root, name), join(dir, name), { recursive: true })
@@ -54,9 +76,10 @@ export function packExecutable(
   out: string,
   { name, os, arch, node }: Executable,
   folder: string,
+  key?: Signer,
 ): Promise<string> {
   const system = os === 'macos' ? 'darwin' : os
-  return pack(out, async (dir) => {
+  return pack(out, key, async (dir) => {
     const { name: program, license, engines: _ } = own()
     mkdirSync(join(dir, 'bin'))
     const target = join(dir, 'bin/fomular-daemon')
@@ -91,12 +114,21 @@ const readme = (program: string, platform: string, node: string) => `# ${program
 that were installed with install.sh update themselves from here. To install with npm, take ${program}: it is smaller.
 `
 
-/** @param fill puts the package's files into a folder. @returns its package.json */
-async function pack(out: string, fill: (dir: string) => PackageJson | Promise<PackageJson>): Promise<string> {
+/**
+ * @param key signs what is in the package
+ * @param fill puts the package's files into a folder. @returns its package.json
+ */
+async function pack(
+  out: string,
+  key: Signer | undefined,
+  fill: (dir: string) => PackageJson | Promise<PackageJson>,
+): Promise<string> {
   const dir = mkdtempSync(join(tmpdir(), 'fomular-pack-'))
   try {
-    const json = await fill(dir)
+    const filled = await fill(dir)
+    const json = { ...filled, files: [...filled.files, ...(key ? SIGNED_FILES : [])] }
     writeFileSync(join(dir, 'package.json'), `${JSON.stringify(json, undefined, 2)}\n`)
+    if (key) signPackage(dir, json.name, key)
     await execa('npm', ['pack', '--pack-destination', out, '--ignore-scripts', '--silent'], {
       cwd: dir,
       timeout: PACK_MS,

@@ -71,7 +71,14 @@ export async function buildProgram(
   const { outputFiles = [], metafile } = await build({
     ...program,
     ...different,
-    define: { ...program.define, FOMULAR_EXECUTABLE: String(executable), ...different.define },
+    define: {
+      ...program.define,
+      FOMULAR_EXECUTABLE: String(executable),
+      // Set by release.ts: any other build has none.
+      FOMULAR_RELEASE_KEYS: JSON.stringify(process.env.FOMULAR_RELEASE_KEYS ?? ''),
+      FOMULAR_RELEASE_DATE: JSON.stringify(process.env.FOMULAR_RELEASE_DATE ?? ''),
+      ...different.define,
+    },
   })
   const [main] = outputFiles
   if (!main || !metafile) throw new Error('esbuild gave nothing')

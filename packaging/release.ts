@@ -15,9 +15,10 @@ import { parseArgs } from 'node:util'
 import { execa } from 'execa'
 import { makeRepository, STANZAS } from './apt.ts'
 import { changelog } from './changelog.ts'
-import { type Deb, hasDpkg, NO_MAINTAINER, packDeb, sourceDate } from './deb.ts'
+import { type Deb, hasDpkg, NO_MAINTAINER, packDeb } from './deb.ts'
 import { type Executable, makeExecutables, platformsNamed } from './executables.ts'
-import { commit, factsOf, manifestText } from './manifest.ts'
+import { keyLists, releaseKeys } from './keys.ts'
+import { commit, factsOf, manifestText, sourceDate, sourceDateText } from './manifest.ts'
 import { packExecutable, packProgram } from './npm-packages.ts'
 import { aptSigner } from './openpgp.ts'
 import { dist, root, version } from './program.ts'
@@ -60,6 +61,10 @@ if (!dry && baseUrl === '') refuse('Give --base-url: where OUT will be served.')
 const key = pem ? signer(pem) : undefined
 // No child needs it.
 delete process.env.FOMULAR_RELEASE_KEY
+const keys = key ? releaseKeys(key) : []
+const date = sourceDateText()
+// Built into the program: what it checks its updates with, and how old it is.
+if (key) Object.assign(process.env, { FOMULAR_RELEASE_KEYS: keys.join(' '), FOMULAR_RELEASE_DATE: date })
 
 execFileSync(process.execPath, [join(root, 'packaging/bundle.ts')], {
   stdio: ['ignore', 'ignore', 'inherit'],
@@ -70,17 +75,18 @@ try {
   const { executables, files } = await makeExecutables(chosen, work)
   if (!dry && executables.length < chosen.length) refuse('Not every executable could be made.')
   const packages: string[] = []
-  for (const executable of executables) packages.push(await packExecutable(work, executable, work))
+  for (const executable of executables) packages.push(await packExecutable(work, executable, work, key))
   // Last: once the new version can be found, everything that it needs can.
-  packages.push(await packProgram(work))
+  packages.push(await packProgram(work, key))
   const changes = changelog(version)
   writeFileSync(join(work, 'CHANGELOG.md'), changes)
   const debs = await packDebs(executables, work, changes)
   for (const name of [...debs, ...packages, 'CHANGELOG.md']) files.push(factsOf(work, name))
   const sums = files.map(({ name, sha256 }) => `${sha256}  ${name}\n`).join('')
   writeFileSync(join(work, 'SHA256SUMS'), sums)
-  const manifest = manifestText({ version, commit: built, files })
+  const manifest = manifestText({ version, commit: built, date, files })
   writeFileSync(join(work, 'manifest.json'), manifest)
+  for (const { name, text } of keyLists()) writeFileSync(join(work, name), text)
   if (key)
     writeFileSync(
       join(work, 'manifest.json.minisig'),
@@ -131,7 +137,7 @@ function installer(): string {
   const set = (text: string, name: string, value: string) =>
     text.replace(`${name}=''`, () => `${name}='${value}'`)
   const source = readFileSync(join(root, 'installer/install.sh'), 'utf8')
-  return set(set(source, 'DEFAULT_BASE_URL', baseUrl), 'DEFAULT_PUBLIC_KEY', key?.publicKey ?? '')
+  return set(set(source, 'DEFAULT_BASE_URL', baseUrl), 'DEFAULT_PUBLIC_KEY', keys.join(' '))
 }
 
 function put(name: string, text: string) {

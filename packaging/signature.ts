@@ -18,8 +18,7 @@ export interface Signer {
 export function signer(pem: string): Signer {
   const key = createPrivateKey(pem)
   if (key.asymmetricKeyType !== 'ed25519') throw new Error('the release key must be an Ed25519 private key')
-  const raw = rawPublicKey(key)
-  const id = createHash('sha256').update(raw).digest().subarray(0, 8)
+  const { raw, id } = publicPart(key)
   const tagged = (data: Uint8Array) => Buffer.concat([ALGORITHM, id, data]).toString('base64')
   return {
     publicKey: tagged(raw),
@@ -36,5 +35,15 @@ export function signer(pem: string): Signer {
   }
 }
 
-const rawPublicKey = (key: KeyObject) =>
-  Buffer.from(createPublicKey(key).export({ format: 'jwk' }).x!, 'base64url')
+/** Returns a key as `minisign -P` takes it. @param pem a private or public Ed25519 key @throws when it is none */
+export function publicKeyOf(pem: string): string {
+  const key = createPublicKey(pem)
+  if (key.asymmetricKeyType !== 'ed25519') throw new Error('a release key must be an Ed25519 key')
+  const { raw, id } = publicPart(key)
+  return Buffer.concat([ALGORITHM, id, raw]).toString('base64')
+}
+
+function publicPart(key: KeyObject) {
+  const raw = Buffer.from(key.export({ format: 'jwk' }).x!, 'base64url')
+  return { raw, id: createHash('sha256').update(raw).digest().subarray(0, 8) }
+}

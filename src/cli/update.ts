@@ -48,16 +48,22 @@ async function update(version: string, { check, allowDowngrade = false, json, ..
   if (check) {
     const found = await steps.look(paths, version)
     if (json) return printJson({ ...found, ...facts })
-    const { installed, available, newer, bad, instead = 'fomular-daemon update' } = found
+    const { installed, available, newer, bad, warning, instead = 'fomular-daemon update' } = found
+    if (warning !== undefined) note(clean(`! ${warning}`))
     if (!newer) return print(`${installed} is installed; ${version} is ${available}: nothing newer.`)
     return print(
       `${installed} is installed; ${available} is there${bad ? ', but failed on this machine before' : ''}: ${clean(instead)}`,
     )
   }
   const lines = new StageLines({ quiet: json === true })
+  const warnings: string[] = []
+  const begin = (stage: string, message?: string) => lines.begin(stage, message)
   const result = await steps
-    .update(paths, order, (stage, message) => lines.begin(stage, message))
-    .finally(() => lines.end())
+    .update(paths, order, begin, (warning) => void warnings.push(warning))
+    .finally(() => {
+      lines.end()
+      if (!json) for (const warning of warnings) note(clean(`! ${warning}`))
+    })
   const { from_version, to_version, path, mode } = result
   const { outdated, outdatedFacts, outdatedText } = await import('./update/outdated.ts')
   const old = await outdated(to_version, path ?? process.argv[1] ?? '', paths.dir)
@@ -67,6 +73,7 @@ async function update(version: string, { check, allowDowngrade = false, json, ..
     return printJson({
       ...result,
       ...facts,
+      ...(warnings.length > 0 && { warnings }),
       ...(ended && { agents_ended: ended.agents }),
       outdated: old.map(outdatedFacts),
     })

@@ -63,8 +63,12 @@ export interface UpdateConfig {
   package: string
   /** Else what npm is configured to use. */
   registry?: string
-  /** Only releases that the registry has signed. */
-  signatures: boolean
+  /** Only releases signed with a release key. Where it is not set, a build with such a key demands it. */
+  signatures?: boolean
+  /** Also from a registry beyond this machine that has no TLS. */
+  allow_insecure: boolean
+  /** Only releases made at most so many days ago. */
+  max_age_days?: number
   /** Seconds from the new version's start to the server's welcome. */
   confirm_s: number
   /** Update when the server refuses this version's protocol and names another version. */
@@ -106,6 +110,8 @@ const SETTINGS = {
   'update.enabled': flag,
   'update.allow_downgrade': flag,
   'update.signatures': flag,
+  'update.allow_insecure': flag,
+  'update.max_age_days': integer(1, 36_500),
   'update.confirm_s': number(1, 3600),
   'update.when_refused': flag,
   'update.automatic': flag,
@@ -129,7 +135,7 @@ export const DEFAULTS = {
   'update.package': PACKAGE,
   'update.enabled': true,
   'update.allow_downgrade': false,
-  'update.signatures': false,
+  'update.allow_insecure': false,
   'update.confirm_s': 120,
   'update.when_refused': true,
   'update.automatic': false,
@@ -276,12 +282,16 @@ export interface Chosen {
 
 function updateConfig(sources: Sources): UpdateConfig {
   const registry = find('update.registry', sources)?.value
+  const signatures = find('update.signatures', sources)?.value
+  const max_age_days = find('update.max_age_days', sources)?.value
   return {
     enabled: find('update.enabled', sources)?.value ?? DEFAULTS['update.enabled'],
     allow_downgrade: find('update.allow_downgrade', sources)?.value ?? DEFAULTS['update.allow_downgrade'],
     package: find('update.package', sources)?.value ?? DEFAULTS['update.package'],
     ...(registry !== undefined && { registry }),
-    signatures: find('update.signatures', sources)?.value ?? DEFAULTS['update.signatures'],
+    ...(signatures !== undefined && { signatures }),
+    allow_insecure: find('update.allow_insecure', sources)?.value ?? DEFAULTS['update.allow_insecure'],
+    ...(max_age_days !== undefined && { max_age_days }),
     confirm_s: find('update.confirm_s', sources)?.value ?? DEFAULTS['update.confirm_s'],
     when_refused: find('update.when_refused', sources)?.value ?? DEFAULTS['update.when_refused'],
     automatic: find('update.automatic', sources)?.value ?? DEFAULTS['update.automatic'],

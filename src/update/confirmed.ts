@@ -18,20 +18,37 @@ const ConfirmedVersion = z.object({
 type ConfirmedVersion = z.infer<typeof ConfirmedVersion>
 
 /** `confirmed.json` in the state folder. A file of its own: a version that does not know it leaves it as it is. */
-const ConfirmedFile = z.object({ version: z.literal(1), versions: z.array(ConfirmedVersion) })
+const ConfirmedFile = z.object({
+  version: z.literal(1),
+  versions: z.array(ConfirmedVersion),
+  /** The machine may be updated once more from a registry beyond it that has no TLS. */
+  insecure_update_left: z.optional(z.boolean()),
+})
+type ConfirmedFile = z.infer<typeof ConfirmedFile>
 
 const pathIn = (stateDir: string) => join(stateDir, 'confirmed.json')
 
-/** Returns the versions that a server has welcomed from this machine, in the order in which they came. */
-export function confirmedVersions(stateDir: string): ConfirmedVersion[] {
+function load(stateDir: string): ConfirmedFile {
   const read = readJson(pathIn(stateDir), ConfirmedFile)
-  if (read.ok) return read.value.versions
-  // Written by a version that kept no list.
-  const record = peekRecord(stateDir)
-  if (record?.outcome !== 'succeeded' || record.to === undefined) return []
-  const at = record.finished_at ?? record.started_at
-  return [record.from, record.to].map((version) => ({ version, at }))
+  if (read.ok) return read.value
+  // Written by a version that kept no such file, if by any.
+  const { from, to, outcome, finished_at, started_at } = peekRecord(stateDir) ?? {}
+  const at = finished_at ?? started_at ?? ''
+  const succeeded = outcome === 'succeeded' ? [from, to] : []
+  const machine = readJson(join(stateDir, 'machine.json'), z.object({ starts: z.int() }))
+  return {
+    version: 1,
+    versions: succeeded.flatMap((version) => (version === undefined ? [] : [{ version, at }])),
+    // A machine from before such updates were refused has been started anew for this version.
+    insecure_update_left: machine.ok && machine.value.starts > 1,
+  }
 }
+
+const save = (stateDir: string, file: ConfirmedFile) =>
+  writeAtomic(pathIn(stateDir), JSON.stringify(file), { durable: true })
+
+/** Returns the versions that a server has welcomed from this machine, in the order in which they came. */
+export const confirmedVersions = (stateDir: string): ConfirmedVersion[] => load(stateDir).versions
 
 /**
  * Remembers a version that was confirmed.
@@ -40,17 +57,20 @@ export function confirmedVersions(stateDir: string): ConfirmedVersion[] {
  */
 export async function confirm(stateDir: string, { version, at }: ConfirmedVersion, program?: string) {
   const program_sha256 = program === undefined ? undefined : await sha256Of(program)
-  const known = confirmedVersions(stateDir)
-  const before = known.find((each) => each.version === version)
+  const file = load(stateDir)
+  const before = file.versions.find((each) => each.version === version)
   // Said at each connection.
-  if (before && before === known.at(-1) && program_sha256 === undefined) return
+  if (before && before === file.versions.at(-1) && program_sha256 === undefined) return
   const entry = { ...before, version, at, ...(program_sha256 !== undefined && { program_sha256 }) }
-  const file: z.infer<typeof ConfirmedFile> = {
-    version: 1,
-    versions: [...known.filter((each) => each !== before), entry].slice(-REMEMBERED),
-  }
-  writeAtomic(pathIn(stateDir), JSON.stringify(file), { durable: true })
+  const versions = [...file.versions.filter((each) => each !== before), entry].slice(-REMEMBERED)
+  save(stateDir, { ...file, versions })
 }
+
+/** Whether this machine may still be updated from a registry beyond it that has no TLS. */
+export const insecureUpdateLeft = (stateDir: string): boolean => load(stateDir).insecure_update_left === true
+
+export const useInsecureUpdate = (stateDir: string) =>
+  save(stateDir, { ...load(stateDir), insecure_update_left: false })
 
 /** Returns a file's SHA-256 in hexadecimal. */
 async function sha256Of(path: string): Promise<string> {

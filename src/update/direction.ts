@@ -21,6 +21,21 @@ export interface Ground {
   confirmed: readonly string[]
 }
 
+/** Refuses a version that has failed here, where nobody has ordered it: it may be behind a dist-tag. @throws UpdateFailure */
+export function checkGood(
+  { origin, version }: { origin: UpdateRecord['origin']; version: string },
+  to: string,
+  bad: UpdateRecord['bad_versions'],
+) {
+  const unasked = origin === 'refusal' || origin === 'schedule'
+  if (!unasked || !bad.some((known) => known.version === to)) return
+  throw new UpdateFailure(
+    'update_refused',
+    'resolve',
+    `${version} is ${to}, which failed on this machine before: it is not tried again without an order.`,
+  )
+}
+
 /** Refuses a way back that nobody who may has chosen. @throws UpdateFailure */
 export function checkDirection({ from, to, requested, origin, allowDowngrade }: Step, ground: Ground) {
   if (compare(to, from) >= 0) return

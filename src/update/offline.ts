@@ -16,11 +16,12 @@ export interface OfflineOptions {
   allowDowngrade: boolean
   signal: AbortSignal
   progress(stage: Stage, message: string): void
+  warn(message: string): void
 }
 
 /** Updates this installation while no daemon runs: proven, but on trial with nobody. @throws UpdateFailure */
 export async function updateOffline(options: OfflineOptions): Promise<UpdateResult> {
-  const { stateDir, version: from, policy, started, requested, signal, progress } = options
+  const { stateDir, version: from, policy, started, requested, signal, progress, warn } = options
   const begun = Date.now()
   ensurePrivateDir(stateDir)
   const before = readRecord(stateDir)
@@ -41,6 +42,7 @@ export async function updateOffline(options: OfflineOptions): Promise<UpdateResu
     env,
     signal,
     progress,
+    warn,
     resolved: () => {},
   })
   try {

@@ -8,7 +8,6 @@ export const Release = z.object({
     integrity: z.string(),
     tarball: z.string(),
     unpackedSize: z.optional(z.number()),
-    signatures: z.optional(z.array(z.object({ keyid: z.string(), sig: z.string() }))),
   }),
   engines: z.optional(z.object({ node: z.optional(z.string()) })),
   /** When it was published (ISO 8601). */

@@ -8,18 +8,22 @@ import { diskSpace } from '../platform/disk.ts'
 import { makeFolder, syncFolder } from '../platform/files.ts'
 import { acquireLock, LockHeldError } from '../platform/lock.ts'
 import { VERSION } from '../platform/version.ts'
+import { checkAuthentic, checkKeys, signaturesDemanded } from './authentic.ts'
 import { confirmedVersions } from './confirmed.ts'
 import { checkDirection } from './direction.ts'
 import { asFailure, type Stage, UpdateFailure } from './failure.ts'
+import { ownAge } from './freshness.ts'
 import type { Source } from './npm.ts'
+import { registryOf } from './npmrc.ts'
 import type { Release } from './package-facts.ts'
 import { copyPackage, installedProgram, lockPath, putBack, versionDir, workDir } from './place.ts'
 import { checkEngine, checkPackage, nodeVersion, prove, type Runner, versionOf } from './prove.ts'
 import type { UpdateRecord } from './record.ts'
-import { download, findRelease, registryInUse } from './release.ts'
+import { download, findRelease } from './release.ts'
 import { packageName, type Target, targetAt } from './target.ts'
+import { checkTransport, noteTransport } from './transport.ts'
 import { standInAt } from './trial.ts'
-import { checkIntegrity, checkSignature } from './verify.ts'
+import { checkIntegrity } from './verify.ts'
 
 /** A package is on the disk so often meanwhile: packed, in npm's cache, unpacked, and the previous version's copy. */
 const COPIES = 4
@@ -29,12 +33,7 @@ const STAGING = '.stage-'
 const ABANDONED_MS = 60 * 60_000
 
 /** What this machine says about new versions. */
-export interface Policy {
-  package: string
-  registry?: string | undefined
-  /** Only releases signed with the registry's keys. */
-  signatures: boolean
-}
+export type Policy = Pick<UpdateConfig, 'package' | 'registry' | 'signatures'>
 
 export interface PrepareOptions {
   target: Target
@@ -43,13 +42,15 @@ export interface PrepareOptions {
   requested: string
   origin: UpdateRecord['origin']
   allowDowngrade: boolean
-  policy: Policy & Pick<UpdateConfig, 'allow_downgrade'>
+  policy: Policy & Pick<UpdateConfig, 'allow_downgrade' | 'allow_insecure' | 'max_age_days'>
   stateDir: string
   /** What runs a program of this kind. */
   runner: readonly string[]
   env: NodeJS.ProcessEnv
   signal: AbortSignal
   progress(stage: Stage, message: string): void
+  /** Told what is no obstacle, but should be known. */
+  warn(message: string): void
   /** Told the exact version as soon as it is known. */
   resolved(version: string): void
 }
@@ -87,9 +88,13 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
       env: childEnvironment(options.env),
       signal: options.signal,
     }
+    checkKeys(options.policy)
     const release = await resolve({ ...options, progress }, staging, runner)
     const { version } = release
-    if (version === from) return { version, unlock, change: 'none' }
+    if (version === from) {
+      tell(options, isNamed(options, version) ? undefined : ownAge())
+      return { version, unlock, change: 'none' }
+    }
     if (version === (await versionOf(installedProgram(target), runner)))
       return { version, unlock, change: 'restart' }
     const next = await fetch({ ...options, progress }, release, staging, runner)
@@ -123,10 +128,13 @@ export async function look({ command, requested, policy, env, signal }: Look) {
       signal,
       registry: policy.registry,
     })
+    const newer = gt(version, VERSION)
+    const warning = newer || requested === version ? undefined : ownAge()
     return {
       installed: VERSION,
       available: version,
-      newer: gt(version, VERSION),
+      newer,
+      ...(warning !== undefined && { warning }),
       ...insteadOf(command, env),
       ...(published !== undefined && { published }),
     }
@@ -171,8 +179,11 @@ function sourceOf({ policy, env, signal }: PrepareOptions, cwd: string): Source 
 async function resolve(options: PrepareOptions, staging: string, runner: Runner): Promise<Release> {
   const { requested, from, allowDowngrade, origin, progress, policy, target, stateDir } = options
   progress('resolve', `${policy.package}@${requested}`)
-  const release = await lookUp(requested, policy, sourceOf(options, staging))
-  const { version } = release
+  const source = sourceOf(options, staging)
+  const told = checkTransport(registryOf(source).url, policy, stateDir)
+  tell(options, told)
+  const release = await lookUp(requested, policy, source)
+  const { version, dist } = release
   options.resolved(version)
   checkDirection(
     { from, to: version, requested, origin, allowDowngrade },
@@ -182,8 +193,10 @@ async function resolve(options: PrepareOptions, staging: string, runner: Runner)
     },
   )
   if (version === from) return release
+  const elsewhere = checkTransport(dist.tarball, policy, stateDir)
+  if (elsewhere !== told) tell(options, elsewhere)
   checkEngine(release, await nodeVersion(runner))
-  const { unpackedSize = 0 } = release.dist
+  const { unpackedSize = 0 } = dist
   const needed = COPIES * unpackedSize + SPARE_BYTES
   const { available_bytes } = diskSpace(staging)
   if (available_bytes < needed)
@@ -203,28 +216,39 @@ async function fetch(
   staging: string,
   runner: Runner,
 ): Promise<string> {
-  const { target, progress, policy, stateDir } = options
+  const { target, progress, policy, stateDir, requested } = options
   const { version } = release
   const source = sourceOf(options, staging)
   progress('download', version)
   const tarball = await download(release, staging, source)
-  progress('verify', policy.signatures ? 'hash and signature' : 'hash')
+  progress('verify', signaturesDemanded(policy) ? 'hash and signature' : 'hash')
   await checkIntegrity(tarball, release)
-  if (policy.signatures) await checkSignature(release, await registryInUse(source))
   progress('stage', target.root)
   const unpacked = join(staging, 'package')
   // Loaded now: a daemon starts more often than it is updated.
   const { unpack } = await import('./unpack.ts')
-  await unpack(tarball, unpacked)
+  const files = await unpack(tarball, unpacked)
   checkPackage(unpacked, release, source.package)
+  const { program } = target
+  const wanted = { name: source.package, version, requested, named: isNamed(options, version) }
+  tell(options, checkAuthentic({ ...wanted, dir: unpacked, files, program }, policy, stateDir))
   progress('prove', version)
-  await prove({ ...runner, program: join(unpacked, target.program), version, stateDir })
+  await prove({ ...runner, program: join(unpacked, program), version, stateDir })
+  noteTransport([registryOf(source).url, release.dist.tarball], stateDir)
   const next = versionDir(target.layout, target.root, version)
   // Not what runs: that would be the version that is installed.
   rmSync(next, { recursive: true, force: true })
   renameSync(unpacked, next)
   syncFolder(dirname(next))
   return next
+}
+
+/** Whether the version itself was asked for, and not what a registry has under a dist-tag. */
+const isNamed = ({ requested, origin }: PrepareOptions, version: string) =>
+  requested === version && origin !== 'schedule'
+
+function tell({ warn }: PrepareOptions, warning: string | undefined) {
+  if (warning !== undefined) warn(warning)
 }
 
 function lock(dir: string, { layout, root }: Target) {

@@ -49,6 +49,8 @@ export const UpdateRecord = z.object({
   finished_at: z.optional(z.string()),
   outcome: z.optional(z.enum(['succeeded', 'failed'])),
   error: z.optional(CommandError),
+  /** What was no obstacle to the update, but should be known. */
+  warnings: z.optional(z.array(z.string())),
   /** As the result says. */
   restart_strategy: z.enum(['self', 'supervisor_required']),
   mode: z.optional(z.enum(['global', 'user-prefix'])),

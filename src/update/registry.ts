@@ -25,12 +25,12 @@ const REDIRECTS = 5
 const JSON_MS = 2 * 60_000
 const TARBALL_MS = 60 * 60_000
 
-type Stage = 'resolve' | 'download' | 'verify'
+type Stage = 'resolve' | 'download'
 
 /** What a registry has of a package and under an exact version or a dist-tag, asked without npm. @throws UpdateFailure */
 export async function fetchPackument(spec: string, source: Source): Promise<[PackageFacts, unknown]> {
   const path = `/${source.package.replace('/', '%2f')}`
-  const packument = await fetchJson(path, source, 'resolve')
+  const packument = await fetchJson(path, source)
   const facts = PackageFacts.safeParse(packument)
   const versions = (packument as { versions?: Record<string, unknown> } | undefined)?.versions
   if (!facts.success || typeof versions !== 'object' || versions === null) {
@@ -43,13 +43,19 @@ export async function fetchPackument(spec: string, source: Source): Promise<[Pac
 }
 
 /** Something that the registry has under this path, as JSON. @throws UpdateFailure */
-export async function fetchJson(path: string, source: Source, stage: Stage): Promise<unknown> {
+async function fetchJson(path: string, source: Source): Promise<unknown> {
   const registry = registryOf(source)
   const url = registry.url + path
-  const noRegistry = { stage, package: source.package, url, env: registry.proxyEnv, code: NO_REGISTRY }
+  const noRegistry = {
+    stage: 'resolve' as const,
+    package: source.package,
+    url,
+    env: registry.proxyEnv,
+    code: NO_REGISTRY,
+  }
   const chunks: Buffer[] = []
   let bytes = 0
-  await receive(url, registry, source, stage, async (body) => {
+  await receive(url, registry, source, 'resolve', async (body) => {
     for await (const chunk of body) {
       bytes += (chunk as Buffer).length
       if (bytes > JSON_BYTES) throw obstacleFailure(noRegistry)

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { defaultUrl } from 'registry-url'
 import * as z from 'zod/mini'
+import { signaturesDemanded } from './authentic.ts'
 import { registryOf, registrySet } from './npmrc.ts'
 import type { Policy } from './prepare.ts'
 import { registryInUse } from './release.ts'
@@ -13,7 +14,7 @@ export const UpdateSource = z.object({
   package: z.string(),
   /** Its address, without a password. */
   registry: z.string(),
-  /** Only signed releases. */
+  /** Only releases signed with a release key. */
   signatures: z.boolean(),
 })
 export type UpdateSource = z.infer<typeof UpdateSource>
@@ -26,10 +27,14 @@ export async function updateSource(
 ): Promise<UpdateSource> {
   const cwd = mkdtempSync(join(tmpdir(), 'fomular-update-'))
   try {
-    const { package: name, registry, signatures } = policy
+    const { package: name, registry } = policy
     const source = await registryInUse({ package: packageName(name), registry, cwd, env, signal })
     signal.throwIfAborted()
-    return { package: name, registry: plainAddress(registryOf(source).url), signatures }
+    return {
+      package: name,
+      registry: plainAddress(registryOf(source).url),
+      signatures: signaturesDemanded(policy),
+    }
   } finally {
     rmSync(cwd, { recursive: true, force: true })
   }
@@ -41,7 +46,7 @@ export async function updateSource(
  * @throws UpdateFailure; the reason of `signal` once it aborts
  */
 export async function npmRegistry(name: string, env: NodeJS.ProcessEnv, signal?: AbortSignal) {
-  const { registry: value } = await updateSource({ package: name, signatures: false }, env, signal)
+  const { registry: value } = await updateSource({ package: name }, env, signal)
   const set = registrySet(name, env)
   // npm may have read a file that is unknown here.
   const usual = value === plainAddress(defaultUrl) ? "npm's default" : "npm's own setting"

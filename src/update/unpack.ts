@@ -6,15 +6,18 @@ import { pipeline } from 'node:stream/promises'
 import { Parser, type ReadEntry } from 'tar'
 import { makeFolder } from '../platform/files.ts'
 import { UpdateFailure } from './failure.ts'
+import type { UnpackedFile } from './manifest.ts'
 
 /** Of one package: an executable with Node in it is about 110 MB. */
 const UNPACKED_BYTES = 1024 * 1024 * 1024
 
 /**
  * Unpacks a package into `dir`, each file written, synced and read back.
+ * @returns the files by their paths within `dir`
  * @throws UpdateFailure when one is not on the disk as it is in the package
  */
-export async function unpack(tarball: string, dir: string): Promise<void> {
+export async function unpack(tarball: string, dir: string): Promise<Map<string, UnpackedFile>> {
+  const files = new Map<string, UnpackedFile>()
   const written: Promise<void>[] = []
   let bytes = 0
   let failed: unknown
@@ -24,11 +27,13 @@ export async function unpack(tarball: string, dir: string): Promise<void> {
       bytes += entry.size
       const problem = bytes > UNPACKED_BYTES ? `it is over ${UNPACKED_BYTES} bytes` : undefined
       written.push(
-        (problem === undefined ? put(entry, dir) : Promise.reject(new Error(problem))).catch((error) => {
-          failed ??= error
-          // What nobody reads would hold up the rest.
-          entry.resume()
-        }),
+        (problem === undefined ? put(entry, dir, files) : Promise.reject(new Error(problem))).catch(
+          (error) => {
+            failed ??= error
+            // What nobody reads would hold up the rest.
+            entry.resume()
+          },
+        ),
       )
     },
   })
@@ -45,7 +50,7 @@ export async function unpack(tarball: string, dir: string): Promise<void> {
       .pipe(parser as unknown as NodeJS.WritableStream)
   })
   await Promise.all(written)
-  if (failed === undefined) return
+  if (failed === undefined) return files
   if (failed instanceof UpdateFailure || (failed as NodeJS.ErrnoException).syscall) throw failed
   const { message } = failed as Error
   throw new UpdateFailure('update_integrity', 'stage', `The package cannot be unpacked: ${message}`, {
@@ -53,7 +58,7 @@ export async function unpack(tarball: string, dir: string): Promise<void> {
   })
 }
 
-async function put(entry: ReadEntry, dir: string): Promise<void> {
+async function put(entry: ReadEntry, dir: string, files: Map<string, UnpackedFile>): Promise<void> {
   const path = inside(entry.path)
   if (entry.type === 'Directory') {
     entry.resume()
@@ -64,6 +69,7 @@ async function put(entry: ReadEntry, dir: string): Promise<void> {
     throw new Error(`it has ${entry.type} ${entry.path}`)
   const target = join(dir, path)
   const hash = createHash('sha256')
+  let size = 0
   makeFolder(dirname(target))
   const file = await open(target, 'wx', 0o600)
   try {
@@ -71,6 +77,7 @@ async function put(entry: ReadEntry, dir: string): Promise<void> {
     await file.chmod(((entry.mode ?? 0) & 0o111) === 0 ? 0o644 : 0o755)
     for await (const chunk of entry) {
       hash.update(chunk)
+      size += chunk.length
       await file.writeFile(chunk)
     }
     await file.sync()
@@ -79,7 +86,9 @@ async function put(entry: ReadEntry, dir: string): Promise<void> {
   }
   const onDisk = createHash('sha256')
   await pipeline(createReadStream(target), onDisk)
-  if (!onDisk.digest().equals(hash.digest()))
+  const digest = hash.digest()
+  files.set(path, { size, sha256: digest.toString('hex') })
+  if (!onDisk.digest().equals(digest))
     throw new UpdateFailure('update_disk_full', 'stage', `${target} is not on the disk as it was written.`)
 }
 

@@ -8,6 +8,7 @@ import { writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
 import type { CommandResult, Refuse } from '../protocol/index.ts'
 import { confirm } from './confirmed.ts'
+import { checkGood } from './direction.ts'
 import { asFailure, type Stage, UpdateFailure } from './failure.ts'
 import { ended, interrupted } from './guard.ts'
 import { isOnTrial, keepNext, putBack, putOnTrial, tidy, tidyBack } from './place.ts'
@@ -222,9 +223,10 @@ export class Updates {
       env: started.env,
       signal: this.#abort.signal,
       progress: (stage, message) => this.#progress(stage, message),
+      warn: (message) => this.#warn(message),
       resolved: (to) => {
         this.#write({ to })
-        this.#checkGood(request, to)
+        checkGood(request, to, this.#record?.bad_versions ?? [])
       },
     })
     try {
@@ -252,17 +254,6 @@ export class Updates {
     } finally {
       prepared.unlock()
     }
-  }
-
-  /** Behind a dist-tag may be a version that has failed here. @throws UpdateFailure */
-  #checkGood({ origin, version }: UpdateRequest, to: string) {
-    const unasked = origin === 'refusal' || origin === 'schedule'
-    if (!unasked || !this.#record?.bad_versions.some((bad) => bad.version === to)) return
-    throw new UpdateFailure(
-      'update_refused',
-      'resolve',
-      `${version} is ${to}, which failed on this machine before: it is not tried again without an order.`,
-    )
   }
 
   #changeOver(target: Target, prepared: Prepared & { change: 'switch' }, args: string[]) {
@@ -385,6 +376,11 @@ export class Updates {
   #progress(stage: Stage, message?: string) {
     this.#write({ stage, message })
     this.#tell()
+  }
+
+  #warn(message: string) {
+    this.#options.logger.warn(message)
+    this.#write({ warnings: [...(this.#record?.warnings ?? []), message] })
   }
 
   #tell() {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, generateKeyPairSync } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { execa } from 'execa'
 import { create } from 'tar'
+import { manifestText } from '../../packaging/manifest.ts'
+import { buildProgram, wrapProgram } from '../../packaging/program.ts'
+import { type Signer, signer } from '../../packaging/signature.ts'
 import { built, PACKAGE } from './registry.ts'
 import { type Cleanup, tempDir } from './temp.ts'
 
@@ -18,6 +21,61 @@ export async function packageFiles(version: string, code?: string): Promise<File
     'dist/package.json': '{ "type": "commonjs" }\n',
     'dist/index.js': code ?? (await built(version)),
   }
+}
+
+export interface Build {
+  version: string
+  /** Release keys in it. */
+  keys?: string[]
+  /** When it was made, by itself. */
+  date?: string
+  /** JavaScript that comes before the program's own. */
+  before?: string
+}
+
+/** The files of this program's package, of a build that a release makes. */
+export async function releaseFiles({ version, keys = [], date = '', before = '' }: Build): Promise<Files> {
+  const define = {
+    FOMULAR_VERSION: JSON.stringify(version),
+    FOMULAR_RELEASE_KEYS: JSON.stringify(keys.join(' ')),
+    FOMULAR_RELEASE_DATE: JSON.stringify(date),
+  }
+  const { code } = await buildProgram({ executable: false }, { define })
+  const text = Buffer.from(await wrapProgram(code)).toString('utf8')
+  return packageFiles(
+    version,
+    text.replace('\n', () => `\n${before}`),
+  )
+}
+
+interface Signed {
+  version: string
+  key: Signer
+  name?: string
+  date?: string
+}
+
+/** The same files with a manifest of them, and its signature. */
+export function signed(files: Files, { version, key, name = PACKAGE, date = NOW }: Signed): Files {
+  const facts = Object.entries(files).map(([path, content]) => ({
+    name: path,
+    size: Buffer.byteLength(content),
+    sha256: createHash('sha256').update(content).digest('hex'),
+  }))
+  const text = manifestText({ name, version, commit: 'test', date, files: facts })
+  return {
+    ...files,
+    'manifest.json': text,
+    'manifest.json.minisig': key.signature(Buffer.from(text), version),
+  }
+}
+
+const NOW = new Date().toISOString()
+
+/** A key that signs releases, made for a test. */
+export function releaseKey(): Signer {
+  const { privateKey } = generateKeyPairSync('ed25519')
+  return signer(String(privateKey.export({ type: 'pkcs8', format: 'pem' })))
 }
 
 interface Published {

@@ -67,7 +67,7 @@ export class ReleaseServer {
     return self
   }
 
-  async release(version: string, signer?: Signer) {
+  async release(version: string, signer?: Signer, date = new Date().toISOString()) {
     const dir = join(this.dir, version)
     mkdirSync(dir)
     const text = program(version)
@@ -87,7 +87,12 @@ export class ReleaseServer {
     const bundle = `fomular-os-daemon-${version}.tgz`
     await create({ gzip: true, cwd: dir, file: join(dir, bundle) }, ['package'])
     names.push(bundle)
-    const manifest = manifestText({ version, commit: 'test', files: names.map((name) => factsOf(dir, name)) })
+    const manifest = manifestText({
+      version,
+      commit: 'test',
+      date,
+      files: names.map((name) => factsOf(dir, name)),
+    })
     writeFileSync(join(dir, 'manifest.json'), manifest)
     if (signer)
       writeFileSync(join(dir, 'manifest.json.minisig'), signer.signature(Buffer.from(manifest), version))

@@ -75,6 +75,8 @@ export const UpdateCheck = z.object({
   available: z.string(),
   newer: z.boolean(),
   published: z.optional(z.string()),
+  /** What there is to know about a version that is not newer. */
+  warning: z.optional(z.string()),
   /** It failed on this machine before. */
   bad: z.boolean(),
   /** How to get it, where this program cannot be updated in place. */

@@ -18,6 +18,7 @@ import { checkLink, checkServer } from './server.ts'
 import { checkService } from './service.ts'
 import { checkDisk, checkFolder, checkLock, checkModes } from './state.ts'
 import { checkStrays } from './strays.ts'
+import { checkUpdates } from './updates.ts'
 
 /** Looks at everything a daemon needs. Changes nothing. */
 export async function examine(
@@ -62,6 +63,7 @@ export async function examine(
     checkConnection(config, daemon, chosen),
     running ? daemonView(running) : [],
     checkHubKeys(paths),
+    checkUpdates(env, paths.dir),
   ])
   return findings.flat()
 }

@@ -30,6 +30,7 @@ export async function update(
   paths: StatePaths,
   { version, allow_downgrade }: { version: string; allow_downgrade: boolean },
   show: (stage: Stage, message: string) => void,
+  warn: (message: string) => void,
 ) {
   const signal = stopSignal()
   // Nothing is written into another user's folder.
@@ -45,6 +46,7 @@ export async function update(
     allowDowngrade: allow_downgrade,
     signal,
     progress: show,
+    warn,
   }).catch((error: unknown) => {
     const stopped = error instanceof UpdateFailure && error.error.code === 'update_interrupted'
     throw stopped ? interrupted(signal, 'fomular-daemon update') : asTold(error)

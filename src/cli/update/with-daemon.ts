@@ -23,7 +23,12 @@ export async function look(paths: StatePaths, version: string): Promise<UpdateCh
 }
 
 /** Has the daemon that runs update itself, and follows that over its change of process. @throws UserError */
-export async function update(paths: StatePaths, order: Order, show: Show): Promise<UpdateResult> {
+export async function update(
+  paths: StatePaths,
+  order: Order,
+  show: Show,
+  warn: (message: string) => void,
+): Promise<UpdateResult> {
   const daemon = new ControlClient(paths.socket)
   await checkSource(daemon, process.env)
   const id = await daemon.update(order)
@@ -31,6 +36,7 @@ export async function update(paths: StatePaths, order: Order, show: Show): Promi
     const record = peekRecord(paths.dir)
     if (record && record.command_id !== id)
       throw new UserError('update_superseded', 'Another update has taken the place of this one.')
+    if (record?.settled) for (const warning of record.warnings ?? []) warn(warning)
     if (record?.error && record.settled) throw failed(record.error)
     if (record?.outcome === 'succeeded' && record.settled) return resultOf(record)
     if (record) show(record.stage, record.message)

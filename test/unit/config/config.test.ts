@@ -34,7 +34,7 @@ const noPolicy = {
   enabled: true,
   package: '@fomular-os/daemon',
   allow_downgrade: false,
-  signatures: false,
+  allow_insecure: false,
   confirm_s: 120,
   when_refused: true,
   automatic: false,

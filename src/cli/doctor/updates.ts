@@ -1,0 +1,84 @@
+import { loadUpdateConfig, type UpdateConfig } from '../../config/config.ts'
+import { UserError } from '../../platform/errors.ts'
+import { RELEASE_KEYS } from '../../platform/release.ts'
+import { signaturesDemanded } from '../../update/authentic.ts'
+import { insecureUpdateLeft } from '../../update/confirmed.ts'
+import { UpdateFailure } from '../../update/failure.ts'
+import { ownAge } from '../../update/freshness.ts'
+import { registryOf } from '../../update/npmrc.ts'
+import { packageName } from '../../update/target.ts'
+import { HOW_SECURE, isInsecure } from '../../update/transport.ts'
+import type { Finding } from '../render/finding.ts'
+
+const check = 'updates'
+
+/** What vouches for updates of this program here, and how old it is. */
+export async function checkUpdates(env: NodeJS.ProcessEnv, stateDir: string): Promise<Finding[]> {
+  const config = await loadUpdateConfig(env).catch((error: unknown) => {
+    if (error instanceof UserError) return undefined
+    throw error
+  })
+  // Another finding says what is wrong with it.
+  if (!config) return []
+  const age = ownAge()
+  return [
+    checkKey(config),
+    ...checkRegistry(config, env, stateDir),
+    ...(age === undefined
+      ? []
+      : [{ check, level: 'warning' as const, message: age, remedy: 'Update it: fomular-daemon update' }]),
+  ]
+}
+
+function checkKey(config: UpdateConfig): Finding {
+  const demanded = signaturesDemanded(config)
+  if (RELEASE_KEYS.length > 0)
+    return demanded
+      ? {
+          check,
+          level: 'ok',
+          message: `Updates must be signed by a release key (${RELEASE_KEYS.join(', ')})`,
+        }
+      : {
+          check,
+          level: 'warning',
+          message: 'Updates are taken without a signature: signatures is false under [update].',
+          remedy: 'Take that setting out.',
+        }
+  return demanded
+    ? {
+        check,
+        level: 'error',
+        message:
+          'This build has no release key, but the settings demand signed releases: it refuses every update.',
+        remedy: 'Install a release: only a release has the key.',
+      }
+    : {
+        check,
+        level: 'info',
+        message:
+          'This build has no release key: updates are taken as the registry has them, without a signature',
+      }
+}
+
+function checkRegistry(config: UpdateConfig, env: NodeJS.ProcessEnv, stateDir: string): Finding[] {
+  const { package: name, registry, allow_insecure } = config
+  try {
+    const source = {
+      package: packageName(name),
+      registry,
+      env,
+      cwd: '/',
+      signal: new AbortController().signal,
+    }
+    const { url } = registryOf(source)
+    if (allow_insecure || !isInsecure(url)) return []
+    const left = insecureUpdateLeft(stateDir) ? 'one more update' : 'no update'
+    const message = `${new URL(url).origin}, where updates come from, is beyond this machine and has no TLS: ${left} is made from there.`
+    return [{ check, level: 'warning', message, remedy: HOW_SECURE }]
+  } catch (error) {
+    if (!(error instanceof UpdateFailure)) throw error
+    const { message, remedy } = error.error
+    return [{ check, level: 'warning', message, ...(remedy !== undefined && { remedy }) }]
+  }
+}

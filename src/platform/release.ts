@@ -1,0 +1,14 @@
+declare const FOMULAR_RELEASE_KEYS: string | undefined
+declare const FOMULAR_RELEASE_DATE: string | undefined
+
+const baked = (text: string | undefined) => (text ?? '').split(' ').filter(Boolean)
+
+/** Public keys that sign releases, in minisign's form: built into a release, none in any other build. */
+export const RELEASE_KEYS: readonly string[] = baked(
+  typeof FOMULAR_RELEASE_KEYS === 'string' ? FOMULAR_RELEASE_KEYS : undefined,
+)
+
+/** When the sources of this release were committed (ISO 8601); undefined in any other build. */
+export const RELEASE_DATE: string | undefined = baked(
+  typeof FOMULAR_RELEASE_DATE === 'string' ? FOMULAR_RELEASE_DATE : undefined,
+)[0]

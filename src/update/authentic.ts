@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { UpdateConfig } from '../config/config.ts'
+import { RELEASE_DATE, RELEASE_KEYS } from '../platform/release.ts'
+import { confirmedVersions } from './confirmed.ts'
+import { UpdateFailure } from './failure.ts'
+import { checkFreshness } from './freshness.ts'
+import { checkManifest, MANIFEST, type UnpackedFile } from './manifest.ts'
+
+/** Of a manifest, a signature or a list of keys. */
+const READ_BYTES = 1024 * 1024
+
+export type Demands = Pick<UpdateConfig, 'signatures' | 'max_age_days'>
+
+/** Whether releases must be signed: where the settings do not say, in every build that has a key to check them with. */
+export const signaturesDemanded = ({ signatures }: Pick<UpdateConfig, 'signatures'>) =>
+  signatures ?? RELEASE_KEYS.length > 0
+
+/** Refuses any update where the settings demand what this build cannot check. @throws UpdateFailure */
+export function checkKeys(demands: Demands) {
+  if (!signaturesDemanded(demands) || RELEASE_KEYS.length > 0) return
+  throw new UpdateFailure(
+    'update_integrity',
+    'resolve',
+    'The settings of this machine demand signed releases, but this build has no key to check them with.',
+    { remedy: 'Install a release: only a release has the key.' },
+  )
+}
+
+interface Package {
+  /** Where it was unpacked. */
+  dir: string
+  files: ReadonlyMap<string, UnpackedFile>
+  name: string
+  version: string
+  requested: string
+  named: boolean
+  /** The program within it. */
+  program: string
+}
+
+/**
+ * Checks who made a package, and when, before anything of it is run.
+ * @returns what there is to warn of
+ * @throws UpdateFailure
+ */
+export function checkAuthentic(
+  { dir, files, program, requested, named, ...expected }: Package,
+  demands: Demands,
+  stateDir: string,
+): string | undefined {
+  if (!signaturesDemanded(demands))
+    return RELEASE_KEYS.length > 0
+      ? 'Its signature was not checked: signatures is false under [update].'
+      : undefined
+  if (!files.has(MANIFEST) && ranHere(stateDir, expected.version, files.get(program)?.sha256))
+    return undefined
+  const read = (path: string) => {
+    const file = files.get(path)
+    return file && file.size <= READ_BYTES ? readFileSync(join(dir, path)) : undefined
+  }
+  const { date } = checkManifest({ files, read }, expected, RELEASE_KEYS)
+  return checkFreshness(
+    { version: expected.version, requested, named, date, now: Date.now() },
+    { runs: RELEASE_DATE, maxDays: demands.max_age_days },
+  )
+}
+
+/** Whether this very program was confirmed here. Releases from before there were manifests have none to show. */
+const ranHere = (stateDir: string, version: string, sha256: string | undefined) =>
+  sha256 !== undefined &&
+  confirmedVersions(stateDir).some((known) => known.version === version && known.program_sha256 === sha256)

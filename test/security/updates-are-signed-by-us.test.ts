@@ -1,0 +1,290 @@
+import assert from 'node:assert/strict'
+import { createHash, createSign, generateKeyPairSync } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { x } from 'tar'
+import { packProgram } from '../../packaging/npm-packages.ts'
+import { checkAuthentic } from '../../src/update/authentic.ts'
+import { confirm, confirmedVersions } from '../../src/update/confirmed.ts'
+import { UpdateFailure } from '../../src/update/failure.ts'
+import { checkManifest, MANIFEST, SIGNATURE } from '../../src/update/manifest.ts'
+import { keyList, keyListText } from '../../src/update/release-keys.ts'
+import { checkTransport, noteTransport } from '../../src/update/transport.ts'
+import {
+  type Files,
+  PackageServer,
+  PlainInstallation,
+  packageFiles,
+  releaseFiles,
+  releaseKey,
+  signed,
+} from '../support/package-server.ts'
+import { PACKAGE } from '../support/registry.ts'
+import { tempDir } from '../support/temp.ts'
+
+const key = releaseKey()
+const other = releaseKey()
+
+/** A package that leaves a mark wherever anything of it runs. */
+const evil = async (version: string, mark: string): Promise<Files> => ({
+  ...(await packageFiles(
+    version,
+    `#!/usr/bin/env node
+require('node:fs').writeFileSync(${JSON.stringify(mark)}, '')
+if (process.argv[2] === '--version') console.log(${JSON.stringify(version)})
+else console.log(JSON.stringify({ ok: true, version: ${JSON.stringify(version)}, node: process.versions.node,
+  protocol: { version: 1, minimum: 1 }, problems: [] }))
+`,
+  )),
+  'package.json': JSON.stringify({
+    name: PACKAGE,
+    version,
+    scripts: Object.fromEntries(
+      ['preinstall', 'install', 'postinstall', 'prepare', 'prepack', 'postpack', 'prepublish'].map(
+        (script) => [script, `touch ${mark}`],
+      ),
+    ),
+  }),
+})
+
+test('whatever a registry says, what it did not get from us is not run', async (t) => {
+  const registry = await PackageServer.open(t)
+  const machine = new PlainInstallation(t, await releaseFiles({ version: '1.0.0', keys: [key.publicKey] }), {
+    FOMULAR_UPDATE_REGISTRY: registry.url,
+  })
+  const mark = join(tempDir(t), 'ran')
+  const files = await evil('9.9.9', mark)
+  // As npm signs what is published there.
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const sig = createSign('SHA256').update('whatever').sign(privateKey, 'base64')
+  const spoilt = signed(files, { version: '9.9.9', key })
+  const cases: [name: string, files: Files, message: RegExp][] = [
+    ['unsigned', files, /has no manifest\.json/],
+    ['by a stranger', signed(files, { version: '9.9.9', key: other }), /not signed by a key that releases/],
+    ['without its signature', { ...spoilt, [SIGNATURE]: '' }, /not signed/],
+    [
+      'changed',
+      { ...spoilt, 'dist/index.js': `${files['dist/index.js']}//` },
+      /is not what its manifest says/,
+    ],
+    ['with one more file', { ...spoilt, 'dist/more.js': '' }, /not in its manifest: dist\/more\.js/],
+    [
+      'of another version',
+      signed(files, { version: '9.9.8', key }),
+      /was signed as @fomular-os\/daemon@9\.9\.8/,
+    ],
+    [
+      'another package',
+      signed(files, { version: '9.9.9', key, name: '@a/b' }),
+      /was signed as @a\/b@9\.9\.9/,
+    ],
+  ]
+  for (const npm of [true, false])
+    for (const [name, files, message] of cases) {
+      await registry.publish({ version: '9.9.9', files, dist: { signatures: [{ keyid: 'mine', sig }] } })
+      const { error } = await machine.update('latest', [], npm ? { PATH: process.env.PATH! } : {})
+      assert.equal(error?.code, 'update_integrity', `${name}: ${JSON.stringify(error)}`)
+      assert.match(error?.message ?? '', message, name)
+      assert.ok(error?.remedy)
+      assert.ok(!existsSync(mark), `${name}: it ran`)
+      if (npm) break
+    }
+  assert.equal(await machine.version(), '1.0.0')
+  await registry.publish({
+    version: '9.9.9',
+    files: signed(await packageFiles('9.9.9'), { version: '9.9.9', key }),
+  })
+  assert.equal((await machine.update()).to_version, '9.9.9')
+  assert.equal(await machine.version(), '9.9.9')
+})
+
+/** Checks files as if they had been unpacked. */
+const check = (files: Files, known = [key.publicKey], version = '1.0.0') =>
+  checkManifest(
+    {
+      files: new Map(
+        Object.entries(files).map(([path, content]) => [
+          path,
+          {
+            size: Buffer.byteLength(content),
+            sha256: createHash('sha256').update(content).digest('hex'),
+          },
+        ]),
+      ),
+      read: (path) => (Object.hasOwn(files, path) ? Buffer.from(files[path]!) : undefined),
+    },
+    { name: PACKAGE, version },
+    known,
+  )
+
+const refused = (message: RegExp) => (error: unknown) =>
+  error instanceof UpdateFailure && error.error.code === 'update_integrity' && message.test(error.message)
+
+test('a manifest holds for all of a package and nothing else', () => {
+  const files: Files = { 'package.json': '{}', 'dist/index.js': 'program' }
+  const date = '2026-01-02T03:04:05.000Z'
+  const whole = signed(files, { version: '1.0.0', key, date })
+  assert.deepEqual(check(whole), { date })
+  const { 'dist/index.js': _, ...less } = whole
+  assert.throws(() => check(less), refused(/lacks a file of its manifest: dist\/index\.js/))
+  const text = String(whole[MANIFEST])
+  assert.throws(
+    () => check({ ...whole, [MANIFEST]: text.replace(date, '2030-01-01T00:00:00.000Z') }),
+    refused(/not signed/),
+  )
+  for (const wrong of ['[]', '{"schema":1}', 'no JSON', text.replace('"schema":1', '"schema":2')])
+    assert.throws(
+      () => check({ ...whole, [MANIFEST]: wrong, [SIGNATURE]: key.signature(Buffer.from(wrong), '') }),
+      refused(/cannot be read/),
+    )
+  assert.throws(() => check(whole, []), refused(/not signed/))
+})
+
+test('a key hands over to others by a list that it has signed, however many changes a machine has missed', () => {
+  const [second, third, stranger] = [releaseKey(), releaseKey(), releaseKey()]
+  const list = (number: number, by: typeof key, ...keys: (typeof key)[]): Files => {
+    const text = keyListText(keys.map(({ publicKey }) => publicKey))
+    return { [keyList(number)]: text, [`${keyList(number)}.minisig`]: by.signature(Buffer.from(text), '') }
+  }
+  const files = { 'package.json': '{}' }
+  const lists = { ...list(1, key, second), ...list(2, second, third) }
+  const by = (signer: typeof key, more: Files = lists) =>
+    signed({ ...files, ...more }, { version: '1.0.0', key: signer })
+  for (const known of [key, second, third]) check(by(third), [known.publicKey])
+  // What has been handed over counts no more.
+  for (const gone of [key, second])
+    assert.throws(() => check(by(gone), [key.publicKey]), refused(/not signed/))
+  assert.throws(() => check(by(key), [third.publicKey]), refused(/not signed/))
+  for (const forged of [
+    list(1, stranger, stranger),
+    { ...list(1, key, second), ...list(2, key, stranger) },
+    { ...list(1, key, second), ...list(2, stranger, stranger) },
+    {
+      [keyList(1)]: `${stranger.publicKey}\n`,
+      [`${keyList(1)}.minisig`]: key.signature(Buffer.from(`${stranger.publicKey}\n`), ''),
+    },
+  ])
+    assert.throws(() => check(by(stranger, forged), [key.publicKey]), refused(/not signed/))
+})
+
+test('what npm is given to publish is what a machine takes', async (t) => {
+  const dir = tempDir(t)
+  await x({ file: join(dir, await packProgram(dir, key)), cwd: dir })
+  const json = JSON.parse(readFileSync(join(dir, 'package/package.json'), 'utf8'))
+  const manifest = JSON.parse(readFileSync(join(dir, 'package', MANIFEST), 'utf8'))
+  const paths: string[] = manifest.files.map(({ name }: { name: string }) => name)
+  const files = [...paths, MANIFEST, SIGNATURE].map((path) => [
+    path,
+    readFileSync(join(dir, 'package', path)),
+  ])
+  check(Object.fromEntries(files), [key.publicKey], json.version)
+  assert.ok(paths.includes('package.json') && paths.includes('dist/index.js'))
+})
+
+test('a release from before there were signatures is taken where it is the very program that ran here', async (t) => {
+  const registry = await PackageServer.open(t)
+  const machine = new PlainInstallation(t, await releaseFiles({ version: '1.0.0', keys: [key.publicKey] }), {
+    FOMULAR_UPDATE_REGISTRY: registry.url,
+  })
+  const earlier = await packageFiles('0.9.0')
+  const program = join(tempDir(t), 'earlier.js')
+  writeFileSync(program, earlier['dist/index.js']!)
+  await confirm(machine.state, { version: '0.9.0', at: '2026-01-01T00:00:00.000Z' }, program)
+  await registry.publish({
+    version: '0.9.0',
+    files: { ...earlier, 'dist/index.js': `${earlier['dist/index.js']}\n` },
+  })
+  const back = () => machine.update('0.9.0', ['--allow-downgrade'])
+  assert.equal((await back()).error?.code, 'update_integrity')
+  await registry.publish({ version: '0.9.0', files: earlier })
+  assert.equal((await back()).to_version, '0.9.0')
+  assert.equal(await machine.version(), '0.9.0')
+})
+
+test('a build without a key says so, and takes nothing where signatures are demanded', async (t) => {
+  const registry = await PackageServer.open(t)
+  await registry.publish({ version: '1.1.0', files: await packageFiles('1.1.0') })
+  const machine = new PlainInstallation(t, await packageFiles('1.0.0'), {
+    FOMULAR_UPDATE_REGISTRY: registry.url,
+  })
+  const doctor = async (env = {}) => {
+    const { findings } = JSON.parse((await machine.run(['doctor', '--json'], env)).stdout)
+    return findings.find(({ check }: { check: string }) => check === 'updates')
+  }
+  const demand = { FOMULAR_UPDATE_SIGNATURES: 'true' }
+  assert.match((await doctor()).message, /no release key/)
+  const found = await doctor(demand)
+  assert.equal(found.level, 'error')
+  assert.ok(found.remedy)
+  const { error } = await machine.update('latest', [], demand)
+  assert.equal(error?.code, 'update_integrity')
+  assert.match(error?.message ?? '', /no key to check them with/)
+  assert.deepEqual(registry.requests, [])
+  assert.equal((await machine.update()).to_version, '1.1.0')
+})
+
+test('a machine that demands no signature says so', async (t) => {
+  const registry = await PackageServer.open(t)
+  await registry.publish({ version: '1.1.0', files: await packageFiles('1.1.0') })
+  const machine = new PlainInstallation(t, await releaseFiles({ version: '1.0.0', keys: [key.publicKey] }), {
+    FOMULAR_UPDATE_REGISTRY: registry.url,
+    FOMULAR_UPDATE_SIGNATURES: 'false',
+  })
+  const { stdout, stderr } = await machine.run(['update'])
+  assert.match(stdout, /^Updated from 1\.0\.0 to 1\.1\.0/)
+  assert.match(stderr, /^! Its signature was not checked/m)
+})
+
+test('beyond this machine a registry needs TLS or the word of this machine', async (t) => {
+  const dir = tempDir(t)
+  const strict = { allow_insecure: false }
+  const refusal = (error: unknown) =>
+    error instanceof UpdateFailure && error.error.code === 'update_refused' && /no TLS/.test(error.message)
+  for (const address of [
+    'https://registry.example',
+    'http://127.0.0.1:4873',
+    'http://localhost/x',
+    'http://[::1]/',
+  ])
+    assert.equal(checkTransport(address, strict, dir), undefined)
+  for (const address of ['http://registry.example', 'HTTP://192.0.2.1/a.tgz', 'http://127.0.0.1.example/']) {
+    assert.throws(() => checkTransport(address, strict, dir), refusal)
+    assert.equal(checkTransport(address, { allow_insecure: true }, dir), undefined)
+  }
+  // A machine that was there before is updated once more.
+  mkdirSync(join(dir, 'old'))
+  const old = join(dir, 'old')
+  writeFileSync(join(old, 'machine.json'), JSON.stringify({ version: 1, machine_id: 'm', starts: 2 }))
+  await confirm(old, { version: '1.0.0', at: '' })
+  assert.match(checkTransport('http://registry.example', strict, old) ?? '', /last update from there/)
+  noteTransport(['https://registry.example', 'http://127.0.0.1'], old)
+  assert.ok(checkTransport('http://registry.example', strict, old))
+  noteTransport(['https://registry.example', 'http://cdn.example/a.tgz'], old)
+  assert.throws(() => checkTransport('http://registry.example', strict, old), refusal)
+  assert.deepEqual(
+    confirmedVersions(old).map(({ version }) => version),
+    ['1.0.0'],
+  )
+  const machine = new PlainInstallation(t, await packageFiles('1.0.0'))
+  const { error } = await machine.update('latest', [], { FOMULAR_UPDATE_REGISTRY: 'http://192.0.2.1' })
+  assert.deepEqual(
+    [error?.code, /http:\/\/192\.0\.2\.1/.test(error?.message ?? '')],
+    ['update_refused', true],
+  )
+  assert.match(error?.remedy ?? '', /allow_insecure = true/)
+})
+
+test('without a key nothing is demanded of a package, and nothing vouches for it', () => {
+  const files = new Map([['dist/index.js', { size: 1, sha256: 'x' }]])
+  const wanted = {
+    dir: '/nowhere',
+    files,
+    name: PACKAGE,
+    version: '1.0.0',
+    requested: 'latest',
+    named: false,
+    program: 'dist/index.js',
+  }
+  assert.equal(checkAuthentic(wanted, {}, '/nowhere'), undefined)
+})
