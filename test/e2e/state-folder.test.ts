@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmdirSync,
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { besideKey } from '../../src/config/kept-identity.ts'
 import { fakeStage } from '../support/fake-agent.ts'
 import type { Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
@@ -74,16 +75,36 @@ test('a daemon that is the first on its state folder says so in `status` where a
   t.after(() => lives(keptPid) && process.kill(keptPid, 'SIGKILL'))
   const status = async () => {
     const { log, ended } = stage.run(['status', '--state-dir', state])
-    assert.equal(await ended, 0, log())
+    await ended
     return log()
   }
-  assert.doesNotMatch(await status(), /new identity/)
+  const before = await status()
+  assert.doesNotMatch(before, /agents from before/i)
   rmSync(state, { recursive: true })
   assert.equal(await daemon.ended, 2, daemon.log())
-  await stage.daemon({ FOMULAR_STATE_DIR: state })
-  assert.match(await status(), /new identity, although agents from before run on/)
+  const next = await stage.daemon({ FOMULAR_STATE_DIR: state })
+  const same = await status()
+  assert.match(same, /Agents from before run on, but their folders were deleted or moved/)
+  assert.equal(machineIn(same), machineIn(before))
+  next.kill('SIGKILL')
+  await next.ended
+  // Without what is kept beside the key, nothing says which machine this was.
+  rmSync(state, { recursive: true })
+  rmSync(besideKey(join(stage.state, 'hub/machine.key')))
+  stage.run(stage.daemonArgs(), { FOMULAR_STATE_DIR: state })
+  let other = ''
+  await until(
+    async () => {
+      other = await status()
+      return other.includes('new identity, although agents from before run on')
+    },
+    { what: 'the new identity to be told' },
+  )
+  assert.notEqual(machineIn(other), machineIn(before))
   assert.ok(lives(keptPid))
 })
+
+const machineIn = (status: string) => /^Machine +(\S+)/m.exec(status)?.[1]
 
 test("a hub's folder that is deleted or moved under `up`: said in words, and nothing is made anew beneath it", async (t) => {
   const stage = await fakeStage(t)
