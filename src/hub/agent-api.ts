@@ -9,11 +9,11 @@ import {
 } from '../protocol/index.ts'
 import type { AgentRef } from './agents.ts'
 import { Fault } from './fault.ts'
-import type { Gate } from './gate/gate.ts'
+import type { Follower } from './gate/followers.ts'
 import { page } from './history.ts'
 import { described, type Lookup, type LookupContext, noAgent } from './lookup.ts'
 import type { Quotas } from './quotas.ts'
-import { command, eventIdOf, incoming, jsonBody, pageLimit, parse } from './request.ts'
+import { command, eventIdOf, jsonBody, pageLimit, parse } from './request.ts'
 import { agentStream, type StreamContext } from './streams.ts'
 import type { Switchboard } from './switchboard.ts'
 
@@ -21,7 +21,8 @@ export interface AgentContext extends StreamContext, LookupContext {
   quotas: Quotas
   switchboard: Switchboard
   lookup: Lookup
-  gate: Gate
+  /** Begins a stream. @throws Fault */
+  follow(c: Context): Follower
   /** Gives a command to a machine. @returns the answer to the request */
   submit(c: Context, machineId: string, parsed: Command): Promise<Response>
 }
@@ -39,7 +40,7 @@ const AGENT_COMMANDS = [
 
 /** Requests about agents. */
 export function agentRoutes(app: Hono, context: AgentContext) {
-  const { agents, machines, commands, store, quotas, switchboard, lookup, submit, gate } = context
+  const { agents, machines, commands, store, quotas, switchboard, lookup, submit, follow } = context
 
   app.get('/api/agents', (c) => c.json({ agents: agents.all() }))
   app.post('/api/agents', async (c) => {
@@ -94,7 +95,7 @@ export function agentRoutes(app: Hono, context: AgentContext) {
   )
   app.get('/api/agents/:agent_id/stream', (c) => {
     const [key, after] = [keyOf(c), eventIdOf(c)]
-    return agentStream(context, { key, after, follow: () => gate.follow(incoming(c)) })
+    return agentStream(context, { key, after, follow: () => follow(c) })
   })
 
   function refOf(c: Context): AgentRef {

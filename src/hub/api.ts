@@ -22,7 +22,7 @@ import { described, Lookup } from './lookup.ts'
 import type { OpenRequests } from './open-requests.ts'
 import type { Quotas } from './quotas.ts'
 import { installer, releaseFile } from './releases.ts'
-import { command, incoming, jsonBody, limited, parse, waitMs } from './request.ts'
+import { command, jsonBody, limited, overHttp, parse, waitMs } from './request.ts'
 import { hubStream, type StreamContext } from './streams.ts'
 import type { Switchboard } from './switchboard.ts'
 import type { UserKeys } from './user-keys.ts'
@@ -129,10 +129,16 @@ export function api(context: ApiContext): Hono {
       return submit(c, machine_id, parse(Schemas[type], { ...(await command(c)), type }))
     })
 
-  agentRoutes(app, { ...context, lookup, submit })
-  app.get('/api/stream', (c) => hubStream(context, gate.follow(incoming(c))))
+  agentRoutes(app, { ...context, lookup, submit, follow })
+  app.get('/api/stream', (c) => hubStream(context, follow(c)))
 
   app.get('/api/commands/:command_id', (c) => outcome(c, c.req.param('command_id')))
+
+  /** @throws Fault where there are too many streams */
+  function follow(c: Context) {
+    const { incoming, outgoing } = overHttp(c)
+    return gate.follow(incoming, outgoing)
+  }
 
   /** What it has here of what it may have. */
   function withUsage(machine: HubMachine): HubMachine {

@@ -4,7 +4,7 @@ import { covers, routeOf } from './access.ts'
 import { Fault } from './fault.ts'
 import { type Gate, tooManyFailures } from './gate/gate.ts'
 import type { OpenRequests } from './open-requests.ts'
-import { incoming } from './request.ts'
+import { overHttp } from './request.ts'
 import type { Caller, UserKeys } from './user-keys.ts'
 
 const callers = new WeakMap<Context, Caller>()
@@ -33,7 +33,7 @@ export function letCallersIn({ people, open, gate }: CallersOptions): Middleware
         remedy: 'Send it as `Authorization: Bearer KEY`.',
       })
     }
-    gate.admitClient(incoming(c))
+    gate.admitClient(overHttp(c).incoming)
     if (route && !covers(caller.role, route.role))
       throw new Fault(
         403,
@@ -51,7 +51,7 @@ export function letCallersIn({ people, open, gate }: CallersOptions): Middleware
 
 /** Notes that what was shown is not accepted. @throws Fault where too much of its like was shown */
 export function refuse(c: Context, gate: Gate, shown: 'user key' | 'enrolment token') {
-  const waitS = gate.refuse(incoming(c), shown)
+  const waitS = gate.refuse(overHttp(c).incoming, shown)
   if (waitS === 0) return
   c.header('retry-after', String(waitS))
   throw tooManyFailures(waitS)

@@ -73,12 +73,8 @@ export interface Hub {
   close(): Promise<void>
 }
 
-/** From the first byte of a request to the end of its headers. */
-const HEADERS_MS = 10_000
-/** To the end of its body. */
+/** From the first byte of a request to the end of its body, and to the end of its headers: see `gate` for strangers. */
 const REQUEST_MS = 60_000
-/** How often these two are looked at. */
-const CHECK_MS = 2000
 /** How long answers that are under way may take when the hub stops. */
 const STOP_MS = 1000
 
@@ -126,11 +122,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     const releases = join(dir, 'releases')
     const app = api({ ...parts, keys, people, open, enrolments, releases, logger, loopback, gate })
     const listener = gate.before(getRequestListener(app.fetch))
-    const timeouts = {
-      headersTimeout: HEADERS_MS,
-      requestTimeout: REQUEST_MS,
-      connectionsCheckingInterval: CHECK_MS,
-    }
+    const timeouts = { headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS }
     const server: Server = credentials
       ? createTlsServer({ ...timeouts, ...credentials }, listener)
       : createPlainServer(timeouts, listener)

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type * as z from 'zod/mini'
@@ -60,8 +60,8 @@ export async function jsonBody(c: Context, ...further: string[]): Promise<object
   return json
 }
 
-/** The request as it came over the network. */
-export const incoming = (c: Context) => (c.env as { incoming: IncomingMessage }).incoming
+/** The request as it came over the network, and what its answer goes into. */
+export const overHttp = (c: Context) => c.env as { incoming: IncomingMessage; outgoing: ServerResponse }
 
 /** A body that gets an id if it has none. @throws Fault */
 export const command = async (c: Context) => ({ command_id: randomUUID(), ...(await jsonBody(c)) })

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { Follower } from './gate/followers.ts'
 
 /** So that both ends, and proxies between them, notice a dead connection. */
@@ -44,42 +45,58 @@ export interface EventSource {
   release(): void
 }
 
-/** Server-sent events. `next` is asked only when the client has taken what came before, and there is memory for more. */
-export function eventStream({ bell, follower, next, release }: EventSource): Response {
-  const left = new AbortController()
-  const end = () => {
-    release()
-    follower.close()
+/**
+ * Server-sent events, written by hand: a stream of the web's kind would keep some of what was taken. `next` is asked only
+ * when the client has taken what came before, and there is memory for more.
+ */
+export function eventStream(source: EventSource): Response {
+  const { response } = source.follower
+  response.writeHead(200, {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    // Proxies such as nginx would hold events back.
+    'x-accel-buffering': 'no',
+  })
+  if (response.req.method === 'HEAD') {
+    source.release()
+    response.end()
+  } else {
+    response.flushHeaders()
+    void write(source)
   }
-  const body = new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        for (;;) {
-          const text = await follower.next(next).catch(() => undefined)
-          if (left.signal.aborted) return
-          if (text === undefined) {
-            end()
-            return controller.close()
-          }
-          if (text !== '') return controller.enqueue(Buffer.from(text))
-          const rung = await bell.rung(HEARTBEAT_MS, left.signal)
-          if (left.signal.aborted) return
-          if (!rung) return controller.enqueue(Buffer.from(':\n\n'))
-        }
-      },
-      cancel() {
-        left.abort()
-        end()
-      },
-    },
-    { highWaterMark: 0 },
-  )
-  return new Response(body, {
-    headers: {
-      'content-type': 'text/event-stream',
-      'cache-control': 'no-store',
-      // Proxies such as nginx would hold events back.
-      'x-accel-buffering': 'no',
-    },
+  return new Response(null, { headers: ALREADY_SENT })
+}
+
+/** For the adapter between hono and Node, which has nothing to send then. */
+const ALREADY_SENT = { 'x-hono-already-sent': 'true' }
+
+async function write({ bell, follower, next, release }: EventSource) {
+  const { response } = follower
+  const left = new AbortController()
+  response.once('close', () => {
+    left.abort()
+    release()
+  })
+  while (!left.signal.aborted) {
+    const text = await follower.next(next).catch(() => undefined)
+    if (left.signal.aborted) return
+    if (text === undefined) return void response.end()
+    if (text !== '') await taken(response, text, left.signal)
+    else if (!(await bell.rung(HEARTBEAT_MS, left.signal))) await taken(response, ':\n\n', left.signal)
+  }
+}
+
+/** Resolves when what is written has left this process, or nobody is there to take it. */
+async function taken(response: ServerResponse, text: string, left: AbortSignal) {
+  if (left.aborted || response.write(text)) return
+  await new Promise<void>((resolve) => {
+    const finish = () => {
+      response.off('drain', finish)
+      left.removeEventListener('abort', finish)
+      resolve()
+    }
+    response.once('drain', finish)
+    left.addEventListener('abort', finish)
   })
 }

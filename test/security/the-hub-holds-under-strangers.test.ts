@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { type IncomingMessage, request } from 'node:http'
+import { IncomingMessage, request, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { trustedProxies } from '../../src/config/trusted-proxies.ts'
 import { Addresses, networkOf } from '../../src/hub/gate/address.ts'
+import { Followers } from '../../src/hub/gate/followers.ts'
 import { gateLimits } from '../../src/hub/gate/gate.ts'
+import { Notices } from '../../src/hub/gate/notices.ts'
 import { TestHub } from '../support/hub.ts'
 import { frameOf, LightDaemon, statusOf } from '../support/light-daemon.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 import { memoryLog } from '../support/memory-log.ts'
 import { frameHead, RawConnections } from '../support/raw-connections.ts'
 import { RUN, Stage } from '../support/stage.ts'
@@ -198,6 +203,39 @@ test('streams are limited, and clients that take nothing from them are ended', a
   await until(async () => (await open()).statusCode === 200, { what: 'room' })
   for (const each of streams) each.destroy()
   assert.ok(lines.some(({ address, msg }) => address === '127.0.0.1' && /stream refused/.test(msg)))
+})
+
+test('what clients of streams have not taken is bounded, and those who take nothing make room', async () => {
+  const clock = new ManualClock()
+  const { logger, lines } = memoryLog()
+  const followers = new Followers({ most: 100, clock, notices: new Notices(clock, logger) })
+  const read: number[] = []
+  const clients = Array.from({ length: 40 }, (_, n) => {
+    const response = new ServerResponse(new IncomingMessage(new Socket()))
+    const follower = followers.follow('192.0.2.1', response)
+    const next = () =>
+      follower.next(() => {
+        read.push(n)
+        return Promise.resolve('x'.repeat(MIB))
+      })
+    return { response, next }
+  })
+  for (const { next } of clients) void next()
+  await setImmediate()
+  const first = read.length
+  // Those that read at the same time do not know of each other.
+  assert.ok(first >= 32 && first < 36, String(first))
+  const takers = clients.slice(0, 4)
+  for (const { next } of takers) void next()
+  await setImmediate()
+  assert.ok(read.length > first && read.length < 40, String(read.length))
+  const holding = read.length - takers.length
+  clock.pass(12_000)
+  await until(() => read.length === 44, { what: 'everybody' })
+  assert.deepEqual(read, [...clients.keys(), 0, 1, 2, 3])
+  assert.equal(clients.filter(({ response }) => response.destroyed).length, holding)
+  assert.ok(lines.some(({ address, msg }) => address === '192.0.2.1' && /takes nothing/.test(msg)))
+  followers.close()
 })
 
 test('strangers and clients leave half of the descriptors to machines', () => {

@@ -1,11 +1,12 @@
+import type { ServerResponse } from 'node:http'
 import type { Clock, Timer } from '../../platform/clock.ts'
 import { Fault } from '../fault.ts'
 import type { Notices } from './notices.ts'
 
 /** What may wait, over all streams, to be taken by their clients, in bytes. More is not read from the disk meanwhile. */
-const HELD_BYTES = 64 * 1024 * 1024
+const HELD_BYTES = 32 * 1024 * 1024
 /** Streams that read at the same time: what one reads is not known before, and may be a line of many MiB. */
-const READING = 8
+const READING = 4
 /** A client that takes nothing for so long is ended; it comes back to where it was. */
 const STALLED_MS = 60_000
 /** The same while others wait for memory. */
@@ -34,8 +35,8 @@ export class Followers {
     this.#options = options
   }
 
-  /** @param cut ends a client that takes nothing @throws Fault where there are too many */
-  follow(address: string, cut: () => void): Follower {
+  /** @throws Fault where there are too many */
+  follow(address: string, response: ServerResponse): Follower {
     const { most, notices } = this.#options
     if (this.#open >= most) {
       notices.tell(address, 'stream refused: there are too many', { most })
@@ -44,15 +45,17 @@ export class Followers {
       })
     }
     this.#open++
-    return new Follower({
+    const follower = new Follower(response, {
       turn: (follower, read) => this.#turn(follower, read),
       release: (follower) => this.#release(follower),
       closed: () => this.#open--,
       cut: () => {
         notices.tell(address, 'stream ended: its client takes nothing')
-        cut()
+        response.destroy()
       },
     })
+    response.once('close', () => follower.close())
+    return follower
   }
 
   close() {
@@ -60,16 +63,17 @@ export class Followers {
   }
 
   async #turn(follower: Follower, read: () => Promise<string | undefined>) {
-    while (this.#reading >= READING || this.#held >= HELD_BYTES)
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    this.#reading++
+    await new Promise<void>((resolve) => {
+      this.#waiting.push(resolve)
+      this.#admit()
+    })
     try {
       const text = await read()
-      if (text) this.#hold(follower, text.length)
+      if (text) this.#hold(follower, Buffer.byteLength(text))
       return text
     } finally {
       this.#reading--
-      this.#wake()
+      this.#admit()
     }
   }
 
@@ -85,12 +89,14 @@ export class Followers {
   #release(follower: Follower) {
     if (!this.#holding.delete(follower)) return
     this.#held -= follower.held
-    this.#wake()
+    this.#admit()
   }
 
-  /** One is enough: each wakes the next when it has read. */
-  #wake() {
-    this.#waiting.shift()?.()
+  #admit() {
+    while (this.#waiting.length > 0 && this.#reading < READING && this.#held < HELD_BYTES) {
+      this.#reading++
+      this.#waiting.shift()!()
+    }
   }
 
   #look() {
@@ -111,12 +117,14 @@ interface Hooks {
 
 /** One client that follows. */
 export class Follower {
+  readonly response: ServerResponse
   readonly #hooks: Hooks
   held = 0
   since = 0
   closed = false
 
-  constructor(hooks: Hooks) {
+  constructor(response: ServerResponse, hooks: Hooks) {
+    this.response = response
     this.#hooks = hooks
   }
 

@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener, Server } from 'node:http'
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Network } from '../../config/trusted-proxies.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -7,7 +7,7 @@ import type { Logger } from '../../platform/log.ts'
 import { Fault } from '../fault.ts'
 import { Addresses, type Incoming } from './address.ts'
 import { Failures } from './failures.ts'
-import { Followers } from './followers.ts'
+import { type Follower, Followers } from './followers.ts'
 import { Greetings } from './greetings.ts'
 import { Notices } from './notices.ts'
 import { type StrangerLimits, Strangers } from './strangers.ts'
@@ -125,11 +125,8 @@ export class Gate {
   }
 
   /** Begins a stream. @throws Fault where there are too many */
-  follow(request: IncomingMessage) {
-    const { socket } = request
-    const follower = this.#followers.follow(this.addressOf(request), () => socket.destroy())
-    socket.once('close', () => follower.close())
-    return follower
+  follow(request: IncomingMessage, response: ServerResponse): Follower {
+    return this.#followers.follow(this.addressOf(request), response)
   }
 
   close() {

@@ -58,6 +58,7 @@ export class Strangers {
   readonly #all = new Map<string, Stranger>()
   readonly #ofNetwork = new Map<string, Set<Stranger>>()
   #timer: Timer | undefined
+  #looked = 0
 
   constructor(options: StrangersOptions) {
     this.#options = options
@@ -88,7 +89,7 @@ export class Strangers {
     this.#ofNetwork.set(network, others.add(stranger))
     socket.once('close', () => this.#leave(stranger))
     if (this.#all.size > limits.strangers) this.#makeRoom()
-    this.#timer ??= clock.setTimeout(() => this.#look(), LOOK_MS)
+    if (!this.#timer) this.#lookLater()
   }
 
   /** The connection has shown an accepted key. */
@@ -143,6 +144,13 @@ export class Strangers {
   #look() {
     const { limits, clock } = this.#options
     const now = clock.monotonic()
+    // What a busy hub has not read yet may be what it waits for.
+    const late = now - this.#looked - LOOK_MS
+    if (late > LOOK_MS)
+      for (const stranger of this.#all.values()) {
+        stranger.since += late
+        stranger.deadline += late
+      }
     for (const stranger of [...this.#all.values()])
       if (!stranger.served && now >= stranger.deadline) this.#end(stranger, 'overdue')
     for (const others of this.#ofNetwork.values()) {
@@ -155,7 +163,14 @@ export class Strangers {
         beyond--
       }
     }
-    this.#timer = this.#all.size > 0 ? clock.setTimeout(() => this.#look(), LOOK_MS) : undefined
+    this.#timer = undefined
+    if (this.#all.size > 0) this.#lookLater()
+  }
+
+  #lookLater() {
+    const { clock } = this.#options
+    this.#looked = clock.monotonic()
+    this.#timer = clock.setTimeout(() => this.#look(), LOOK_MS)
   }
 
   #end(stranger: Stranger, why: End) {
