@@ -16,7 +16,7 @@ Installs fomular-daemon: the daemon that runs coding agents on this machine, as 
 
   curl -fsSL BASE/install.sh | sh -s -- [FLAGS]
 
-  --version X          the version to install (default: the latest)
+  --version X          the version to install (default: the latest, unless an older one than is installed)
   --prefix DIR         where to (default: ~/.fomular; for root /opt/fomular, with a link in /usr/local/bin)
   --server-url URL     the server to connect this machine to
   --key-file FILE      this machine's key for it
@@ -475,7 +475,9 @@ check_file() {
 }
 
 manifest() {
+  named=yes
   if [ "$version" = latest ]; then
+    named=''
     fetch "$base_url/latest" "$work/latest" || fail "There is no release at $base_url." 'Is that the right --base-url?'
     version=$(head -n 1 "$work/latest")
     case $version in
@@ -500,33 +502,115 @@ manifest() {
 }
 
 check_signature() {
-  [ -n "$public_key" ] || return 0
+  if [ -z "$public_key" ]; then
+    note '! This copy of the installer has no key: the signature of the release was not checked.'
+    return 0
+  fi
   if [ -n "$skip_signature" ]; then
     note '! The signature was not checked, as you said.'
     return 0
   fi
   fetch "$base_url/$version/manifest.json.minisig" "$work/manifest.json.minisig" ||
     fail "Version $version is not signed." 'Do not install it, unless you know why: --skip-signature.'
-  bad='The signature of the manifest is not by the key that releases are signed with.'
-  worse='Somebody may have changed the release. Nothing was installed.'
-  if has minisign; then
-    minisign -V -q -m "$work/manifest.json" -x "$work/manifest.json.minisig" -P "$public_key" >/dev/null 2>&1 </dev/null ||
-      fail "$bad" "$worse"
-    return 0
+  if ! has minisign; then
+    case $(openssl version 2>/dev/null </dev/null || :) in
+      'OpenSSL '[3-9]*) ;;
+      *) fail 'There is nothing here to check the signature of the release with.' \
+        'Install minisign or OpenSSL 3; or, if you trust the connection, give --skip-signature.' ;;
+    esac
   fi
-  case $(openssl version 2>/dev/null </dev/null || :) in
-    'OpenSSL '[3-9]*) ;;
-    *) fail 'There is nothing here to check the signature of the release with.' \
-      'Install minisign or OpenSSL 3; or, if you trust the connection, give --skip-signature.' ;;
-  esac
+  keys=$public_key
+  is_signed "$work/manifest.json" && return 0
+  follow_keys
+  is_signed "$work/manifest.json" ||
+    fail 'The signature of the manifest is not by the key that releases are signed with.' \
+      'Somebody may have changed the release. Nothing was installed.'
+}
+
+# Whether one of the keys has signed a file.
+is_signed() {
+  for key in $keys; do
+    if is_signed_by "$key" "$1"; then return 0; fi
+  done
+  return 1
+}
+
+is_signed_by() {
+  if has minisign; then
+    minisign -V -q -m "$2" -x "$2.minisig" -P "$1" >/dev/null 2>&1 </dev/null
+    return
+  fi
   # minisign's formats: two letters and the key's number, 10 bytes, before the key and before the signature.
   {
     printf '\060\052\060\005\006\003\053\145\160\003\041\000'
-    printf '%s' "$public_key" | openssl base64 -d -A | tail -c +11
+    printf '%s' "$1" | openssl base64 -d -A | tail -c +11
   } >"$work/key.der"
-  sed -n 2p "$work/manifest.json.minisig" | tr -d '\r\n' | openssl base64 -d -A | tail -c +11 >"$work/signature"
-  openssl pkeyutl -verify -pubin -keyform DER -inkey "$work/key.der" -rawin -in "$work/manifest.json" \
-    -sigfile "$work/signature" >/dev/null 2>&1 </dev/null || fail "$bad" "$worse"
+  sed -n 2p "$2.minisig" | tr -d '\r\n' | openssl base64 -d -A | tail -c +11 >"$work/signature"
+  openssl pkeyutl -verify -pubin -keyform DER -inkey "$work/key.der" -rawin -in "$2" \
+    -sigfile "$work/signature" >/dev/null 2>&1 </dev/null
+}
+
+# Takes the keys that lists signed by the present ones have put in their place.
+follow_keys() {
+  list=$work/keys.txt
+  number=1
+  while [ "$number" -le 32 ]; do
+    rm -f "$list" "$list.minisig"
+    fetch "$base_url/$version/keys-$number.txt" "$list" || break
+    fetch "$base_url/$version/keys-$number.txt.minisig" "$list.minisig" || break
+    if [ "$(head -n 1 "$list")" = 'fomular-daemon release keys' ] && is_signed "$list"; then keys=$(sed 1d "$list"); fi
+    number=$((number + 1))
+  done
+}
+
+# Refuses a way back that nobody has asked for: what `latest` says is not signed.
+check_direction() {
+  [ -z "$named" ] && [ -n "$previous" ] && [ "$previous" != "$version" ] || return 0
+  has awk || fail 'There is no awk on this machine.' 'Install it, or name the version: --version X.'
+  if is_older "$version" "$previous"; then
+    fail "The latest version at $base_url is $version, which is older than $previous, which is installed." \
+      "If you want it, name it: --version $version"
+  fi
+}
+
+# Whether the first version comes before the second.
+is_older() {
+  LC_ALL=C awk -v a="$1" -v b="$2" 'BEGIN {
+    sub(/[+].*/, "", a)
+    sub(/[+].*/, "", b)
+    at = index(a, "-")
+    bt = index(b, "-")
+    split(at ? substr(a, 1, at - 1) : a, A, ".")
+    split(bt ? substr(b, 1, bt - 1) : b, B, ".")
+    for (i = 1; i <= 3; i++) if (A[i] + 0 != B[i] + 0) exit !(A[i] + 0 < B[i] + 0)
+    # A prerelease comes before its release.
+    if (!at || !bt) exit !(at && !bt)
+    n = split(substr(a, at + 1), A, ".")
+    m = split(substr(b, bt + 1), B, ".")
+    for (i = 1; i <= n && i <= m; i++) {
+      if (A[i] "" == B[i] "") continue
+      p = A[i] ~ /^[0-9]+$/
+      q = B[i] ~ /^[0-9]+$/
+      if (p && q) exit !(A[i] + 0 < B[i] + 0)
+      if (p != q) exit !p
+      exit !(A[i] "" < B[i] "")
+    }
+    exit !(n < m)
+  }' </dev/null
+}
+
+# Warns of a release that is old for the latest one.
+check_age() {
+  date=$(sed -n '1s/.*"date":"\([0-9]*-[0-9]*-[0-9]*\)T.*/\1/p' "$work/manifest.json")
+  [ -z "$named" ] && [ -n "$date" ] && has awk || return 0
+  age=$(awk -v made="$date" -v now="$(date -u +%Y-%m-%d)" 'function days(t, y, m) {
+    y = substr(t, 1, 4) + 0
+    m = substr(t, 6, 2) + 0
+    if (m < 3) { y--; m += 12 }
+    return 365 * y + int(y / 4) - int(y / 100) + int(y / 400) + int((153 * m - 457) / 5) + substr(t, 9, 2)
+  } BEGIN { print days(now) - days(made) }' </dev/null)
+  [ "$age" -gt 90 ] || return 0
+  note "! Version $version was made on $date, $age days ago, but is the latest at $base_url: newer ones may be kept back there."
 }
 
 # Whether this version is there, whole.
@@ -806,6 +890,8 @@ install() {
   previous=$(readlink "$prefix/current" 2>/dev/null || :)
   previous=${previous##*/}
   previous=${previous#.trial-}
+  check_direction
+  check_age
   whole=''
   if is_installed; then whole=yes; fi
   if [ -n "$dry_run" ]; then

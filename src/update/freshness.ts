@@ -1,10 +1,17 @@
 import { RELEASE_DATE } from '../platform/release.ts'
 import { VERSION } from '../platform/version.ts'
 import { UpdateFailure } from './failure.ts'
+import type { UpdateRecord } from './record.ts'
 
 const DAY_MS = 86_400_000
 /** From here on somebody may be keeping newer releases back. */
 const OLD_DAYS = 90
+
+/** Whether somebody has asked for this very version. A schedule asks for what the registry has under a dist-tag. */
+export const isNamed = (
+  { requested, origin }: { requested: string; origin: UpdateRecord['origin'] },
+  version: string,
+): boolean => requested === version && origin !== 'schedule'
 
 export interface Candidate {
   version: string

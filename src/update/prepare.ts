@@ -12,7 +12,7 @@ import { checkAuthentic, checkKeys, signaturesDemanded } from './authentic.ts'
 import { confirmedVersions } from './confirmed.ts'
 import { checkDirection } from './direction.ts'
 import { asFailure, type Stage, UpdateFailure } from './failure.ts'
-import { ownAge } from './freshness.ts'
+import { isNamed, ownAge } from './freshness.ts'
 import type { Source } from './npm.ts'
 import { registryOf } from './npmrc.ts'
 import type { Release } from './package-facts.ts'
@@ -242,10 +242,6 @@ async function fetch(
   syncFolder(dirname(next))
   return next
 }
-
-/** Whether the version itself was asked for, and not what a registry has under a dist-tag. */
-const isNamed = ({ requested, origin }: PrepareOptions, version: string) =>
-  requested === version && origin !== 'schedule'
 
 function tell({ warn }: PrepareOptions, warning: string | undefined) {
   if (warning !== undefined) warn(warning)
