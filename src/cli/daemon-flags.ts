@@ -10,6 +10,10 @@ export const withDaemonFlags = (command: Command): Command =>
       .option('--ca-file <file>', "certificate authority of the server's certificate, PEM")
       .option('--allow-insecure', 'allow a server beyond this machine without TLS')
       .option(
+        '--server-user <user>',
+        'the only user, beside root and its own, who may run a server on this machine (default: who ran it first)',
+      )
+      .option(
         '--log-format <format>',
         'of the log on standard error: text, json or none; the state folder has it in any case (default: text)',
       ),

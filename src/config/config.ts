@@ -30,6 +30,10 @@ export interface DaemonConfig {
   key_file?: string
   ca_file?: string
   allow_insecure: boolean
+  /** Name or number of the only user, beside root and the daemon's own, who may run a server on this machine. */
+  server_user?: string
+  /** The Unix socket of a hub on this machine, which is connected to in place of `server_url`. */
+  server_socket?: string
   /** Refuse files and folders that others can change. */
   strict_modes: boolean
   state_dir: string
@@ -95,6 +99,7 @@ const SETTINGS = {
   server_url: text,
   ca_file: path,
   allow_insecure: flag,
+  server_user: text,
   strict_modes: flag,
   state_dir: path,
   log_level: oneOf(LOG_LEVELS),
@@ -182,6 +187,7 @@ export async function loadDaemonConfig({
   const stop_within_s = find('stop_within_s', sources)?.value
   const { key, file: key_file, warnings } = machineKey(sources)
   const strict_modes = isStrict(sources)
+  const server_user = find('server_user', sources)?.value
   const ofKey = key_file === undefined ? [] : faultsOf(key_file, user)
   refuseForeign(ofKey, strict_modes)
   return {
@@ -190,6 +196,7 @@ export async function loadDaemonConfig({
     ...(key_file !== undefined && { key_file }),
     ...(ca_file !== undefined && { ca_file }),
     allow_insecure,
+    ...(server_user !== undefined && { server_user }),
     strict_modes,
     state_dir: find('state_dir', sources)?.value ?? stateDir(env),
     log_level: find('log_level', sources)?.value ?? DEFAULTS.log_level,
@@ -226,6 +233,13 @@ export async function configuredServer(env: NodeJS.ProcessEnv): Promise<string |
   } catch {
     return undefined
   }
+}
+
+/** The user that may run a server on this machine, by the environment or a file that others cannot change. */
+export async function configuredServerUser(env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  const file = env.FOMULAR_SERVER_USER ? undefined : await fileOf({}, env).catch(() => undefined)
+  const believed = file?.faults.length === 0 ? file : undefined
+  return find('server_user', { flags: {}, env, file: believed })?.value
 }
 
 /** The policy for new versions alone: it needs no server and no key. @throws UserError */

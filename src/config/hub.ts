@@ -1,17 +1,18 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import * as z from 'zod/mini'
 import { UserError } from '../platform/errors.ts'
-import { readJson } from '../platform/files.ts'
 import { readOwned } from '../platform/owned.ts'
+import { identify } from '../platform/process-identity.ts'
+import { userOf } from '../platform/process-list.ts'
 import { isForeign } from '../platform/sockets.ts'
 import { type KeySource, readKey } from './key.ts'
 import { stateDir, statePaths } from './paths.ts'
 import { isLoopback } from './server-url.ts'
 
 const HUB_PORT = 3001
-/** A key is a line. */
-const KEY_BYTES = 4096
+/** A key is a line, and a record a few. */
+const FILE_BYTES = 4096
 
 /** `hub.json` in a hub's folder: where it listens, and which process it is. */
 export const HubRecord = z.object({
@@ -22,7 +23,10 @@ export const HubRecord = z.object({
   boot_id: z.string(),
   /** Of its certificate, as Node writes it. Absent without TLS, and from older hubs. */
   fingerprint256: z.optional(z.string()),
+  /** It listens on `hub.sock` beside this file as well. Absent from older hubs. */
+  socket: z.optional(z.boolean()),
 })
+type HubRecord = z.infer<typeof HubRecord>
 
 /** What is where in a hub's folder. */
 export const hubFiles = (dir: string) => ({
@@ -32,6 +36,8 @@ export const hubFiles = (dir: string) => ({
   userKey: join(dir, 'user.key'),
   /** A running hub's `HubRecord`. */
   record: join(dir, 'hub.json'),
+  /** For programs of its user, and of root, on this machine. */
+  socket: join(dir, 'hub.sock'),
 })
 
 export interface HubFlags {
@@ -46,6 +52,10 @@ export interface HubAddress {
   key: string
   /** Of the hub that this state folder tells of. */
   listens?: Listening | undefined
+  /** The Unix socket of that hub. */
+  socket?: string | undefined
+  /** uid of the folder's owner, where the key is that of this folder: no other user's hub is shown it. */
+  owner?: number | undefined
 }
 
 export interface Listening {
@@ -74,11 +84,11 @@ export const fromHere = (url: string) => url.replace(/\/\/(0\.0\.0\.0|\[::\])(?=
  * @throws UserError when there is no key for it
  */
 export function findHub({ flags, env }: { flags: HubFlags; env: NodeJS.ProcessEnv }): HubAddress {
-  const files = hubFiles(hubDir(flags.stateDir ?? stateDir(env)))
+  const dir = hubDir(flags.stateDir ?? stateDir(env))
+  const files = hubFiles(dir)
   const told = flags.hub ?? (env.FOMULAR_HUB_URL || undefined)
-  const record = readJson(files.record, HubRecord)
-  const url =
-    told === undefined ? (record.ok ? fromHere(record.value.url) : `http://127.0.0.1:${hubPort(env)}`) : told
+  const record = told === undefined ? livingHub(dir) : undefined
+  const url = told ?? (record ? fromHere(record.url) : `http://127.0.0.1:${hubPort(env)}`)
   const parsed = parse(url, flags.hub === undefined ? 'FOMULAR_HUB_URL' : '--hub')
 
   const sources: KeySource[] = []
@@ -88,12 +98,36 @@ export function findHub({ flags, env }: { flags: HubFlags; env: NodeJS.ProcessEn
   // This machine's own key is for this machine's own hub: it is not shown to another.
   if ((told === undefined || isLoopback(parsed.hostname)) && existsSync(files.userKey))
     sources.push(ownKey(files.userKey))
+  const isOwn = sources[0]?.name === OWN
   const { key } = readKey(sources, missingHubKey(parsed.origin, told === undefined), env)
-  const listens = told === undefined && record.ok ? record.value : undefined
   return {
     url: parsed.href.replace(/\/+$/, ''),
     key,
-    ...(listens && { listens: { url: listens.url, fingerprint256: listens.fingerprint256 } }),
+    ...(isOwn && { owner: ownerOf(dir) }),
+    ...(record && {
+      listens: { url: record.url, fingerprint256: record.fingerprint256 },
+      // Over TLS, the certificate says which hub it is.
+      ...(record.socket && record.fingerprint256 === undefined && { socket: files.socket }),
+    }),
+  }
+}
+
+/** The record of the hub in a folder, while the process that it names runs, as the folder's owner or as root. */
+export function livingHub(dir: string): HubRecord | undefined {
+  const text = readOwned(hubFiles(dir).record, FILE_BYTES)
+  const read = HubRecord.safeParse(text === undefined ? undefined : parsedJson(text))
+  if (!read.success || identify(read.data.pid)?.start !== read.data.start) return undefined
+  const runsAs = userOf(read.data.pid)
+  return runsAs === undefined || runsAs === ownerOf(dir) || runsAs === 0 ? read.data : undefined
+}
+
+const ownerOf = (dir: string) => statSync(dir, { throwIfNoEntry: false })?.uid
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }
 
@@ -103,11 +137,13 @@ function hubDir(dir: string): string {
   return !existsSync(hub) && existsSync(hubFiles(named).userKey) ? named : hub
 }
 
+const OWN = 'the state folder'
+
 /** In another user's folder, what is read must be that user's: it is shown to a hub of that user. */
 function ownKey(file: string): KeySource {
-  const name = 'the state folder'
+  const name = OWN
   return isForeign(dirname(file))
-    ? { name, key: readOwned(file, KEY_BYTES) ?? '', literal: true }
+    ? { name, key: readOwned(file, FILE_BYTES) ?? '', literal: true }
     : { name, file }
 }
 

@@ -1,6 +1,5 @@
-import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { socketAddress } from '../config/paths.ts'
+import { listenPrivately } from '../config/listen-private.ts'
 import { UserError } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 
@@ -21,18 +20,7 @@ export async function listenControl(
   logger: Logger,
 ): Promise<() => Promise<void>> {
   const server = createServer((request, response) => void answer(routes, request, response, logger))
-  // The lock says that no other daemon lives in this folder: a socket that is there is a dead one's.
-  rmSync(path, { force: true })
-  const mask = process.umask(0o177)
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(socketAddress(path), resolve)
-    })
-  } finally {
-    process.umask(mask)
-  }
-  chmodSync(path, 0o600)
+  await listenPrivately(server, path)
   return () =>
     new Promise((resolve) => {
       server.close(() => resolve())

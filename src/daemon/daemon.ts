@@ -13,7 +13,6 @@ import { sleep, systemClock } from '../platform/clock.ts'
 import { diskSpaceOf, memory } from '../platform/disk.ts'
 import type { Logger } from '../platform/log.ts'
 import { bootId } from '../platform/process-identity.ts'
-import { proxyAgent } from '../platform/proxy.ts'
 import { VERSION } from '../platform/version.ts'
 import {
   type Command,
@@ -48,6 +47,7 @@ import { tellForeign } from './tell-foreign.ts'
 import { tellNewMachine } from './tell-new-machine.ts'
 import { UpdateHealth } from './update-health.ts'
 import { Upkeep } from './upkeep.ts'
+import { wayOfLink } from './way.ts'
 
 /** How long the last of the activity may take to be acknowledged when the daemon stops. */
 const FLUSH_MS = 10_000
@@ -105,7 +105,7 @@ export class Daemon {
       userAgent: `fomular-daemon/${VERSION}`,
       clock,
       logger,
-      proxy: () => proxyAgent(config.server_url, process.env),
+      way: wayOfLink(config, paths, logger),
       ready: () => this.#machine.saved(),
       hello: () => {
         this.#statuses.told()

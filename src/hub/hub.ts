@@ -1,9 +1,5 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync, rmSync } from 'node:fs'
-import type { Server } from 'node:http'
-import { createServer as createPlainServer } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { basename, join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import type * as z from 'zod/mini'
@@ -15,7 +11,7 @@ import { isLoopback } from '../config/server-url.ts'
 import { checkGround } from '../config/strict.ts'
 import type { Network } from '../config/trusted-proxies.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
-import { reasonOf, shortageIn, systemCode, UserError } from '../platform/errors.ts'
+import { reasonOf, shortageIn, UserError } from '../platform/errors.ts'
 import { clearTemporary, ensurePrivateDir, writeAtomic } from '../platform/files.ts'
 import { readFormat, upgradeFolder } from '../platform/format.ts'
 import { acquireLock, LockHeldError } from '../platform/lock.ts'
@@ -25,6 +21,7 @@ import { ActivityStore } from './activity-store.ts'
 import { Agents } from './agents.ts'
 import { api } from './api.ts'
 import { Commands } from './commands.ts'
+import { openDoors } from './doors.ts'
 import { Enrolments } from './enrolments.ts'
 import { Feed } from './feed.ts'
 import { Gate, type GateLimits } from './gate/gate.ts'
@@ -70,16 +67,10 @@ export interface Hub {
   port: number
   machineKeyPath: string
   userKeyPath: string
+  /** The Unix socket that it listens on as well, for its own machine. */
+  socketPath?: string
   close(): Promise<void>
 }
-
-/** From the first byte of a request to the end of its body, and to the end of its headers: see `gate` for strangers. */
-const REQUEST_MS = 60_000
-/** How long answers that are under way may take when the hub stops. */
-const STOP_MS = 1000
-
-/** Connections that have become idle meanwhile are ended after so long. */
-const SWEEP_MS = 20
 
 /** Starts the control server. @throws UserError */
 export async function startHub(options: HubOptions): Promise<Hub> {
@@ -122,17 +113,21 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     const releases = join(dir, 'releases')
     const app = api({ ...parts, keys, people, open, enrolments, releases, logger, loopback, gate })
     const listener = gate.before(getRequestListener(app.fetch))
-    const timeouts = { headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS }
-    const server: Server = credentials
-      ? createTlsServer({ ...timeouts, ...credentials }, listener)
-      : createPlainServer(timeouts, listener)
-    gate.watch(server)
-    acceptMachines(server, { keys, gate }, (socket, key) =>
-      switchboard.arrived(new Peer(socket, switchboard, key, clock, logger)),
-    )
-    await listen(server, host, port)
-
-    const { port: actual } = server.address() as AddressInfo
+    const doors = await openDoors({
+      host,
+      port,
+      tls: credentials,
+      socket: files.socket,
+      listener,
+      attend(server) {
+        gate.watch(server)
+        acceptMachines(server, { keys, gate }, (socket, key) =>
+          switchboard.arrived(new Peer(socket, switchboard, key, clock, logger)),
+        )
+      },
+      logger,
+    })
+    const { port: actual } = doors
     const name = host.includes(':') ? `[${host}]` : host
     const url = `${tls ? 'https' : 'http'}://${name}:${actual}`
     const record: z.infer<typeof HubRecord> = {
@@ -140,6 +135,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       url,
       ...identify(process.pid)!,
       ...(credentials && { fingerprint256: new X509Certificate(credentials.cert).fingerprint256 }),
+      ...(doors.local && { socket: true }),
     }
     writeAtomic(files.record, JSON.stringify(record))
     logger.info({ url }, 'hub listening')
@@ -149,18 +145,15 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       port: actual,
       machineKeyPath: files.machineKey,
       userKeyPath: files.userKey,
+      ...(doors.local && { socketPath: files.socket }),
       async close() {
         leaveFolder?.()
         rmSync(files.record, { force: true })
-        const closed = new Promise((resolve) => server.close(resolve))
+        const empty = doors.close()
         switchboard.close()
         await commands.close()
-        const late = setTimeout(() => server.closeAllConnections(), STOP_MS)
         parts.feed.close()
-        const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS)
-        await closed
-        clearTimeout(late)
-        clearInterval(sweep)
+        await empty()
         await switchboard.closed()
         gate.close()
         await store.close()
@@ -242,27 +235,6 @@ function assemble({
     switchboard.makeRoom()
   })
   return { feed, saver, store, machines, agents, commands, quotas, switchboard }
-}
-
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error) => {
-      const code = systemCode(error)
-      if (code === 'EADDRINUSE')
-        reject(
-          new UserError('port_in_use', `Port ${port} on ${host} is in use.`, {
-            remedy: 'Choose another with --port or FOMULAR_HUB_PORT, or stop what uses it.',
-          }),
-        )
-      else
-        reject(
-          new UserError('cannot_listen', `The hub cannot listen on ${host}:${port}: ${error.message}`, {
-            remedy: 'Choose another address with --host and --port.',
-          }),
-        )
-    })
-    server.listen(port, host, resolve)
-  })
 }
 
 function takeLock(path: string) {

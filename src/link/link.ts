@@ -1,4 +1,3 @@
-import type { Agent as HttpAgent } from 'node:http'
 import { WebSocket } from 'ws'
 import { fullJitter } from '../platform/backoff.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
@@ -20,7 +19,7 @@ import {
   type Welcome,
 } from '../protocol/index.ts'
 import { boundedMs, foreignProtocol, refusedRetryMs, retryAfterS } from './refused-retry.ts'
-import { GREETING_MS, openSocket } from './socket.ts'
+import { GREETING_MS, openSocket, type Way } from './socket.ts'
 import { isUp, type LinkInfo, type LinkState, type LinkStimulus, step } from './states.ts'
 import { early, TYPE_CHARS, unsupported } from './unknown.ts'
 
@@ -40,8 +39,8 @@ export interface LinkOptions {
   clock: Clock
   random?: () => number
   logger: Logger
-  /** The agent for the url's proxy, if there is one. */
-  proxy?: () => Promise<HttpAgent | undefined>
+  /** Makes the way to the url, for each try anew. */
+  way?: () => Promise<Way>
   /** Resolves once the server may be greeted. Asked for as soon as the connection is open. */
   ready?(): Promise<void>
   hello(): Hello
@@ -150,14 +149,14 @@ export class Link {
   }
 
   async #dial() {
-    const { clock, url, key, caFile, proxy, userAgent } = this.#options
+    const { clock, url, key, caFile, way, userAgent } = this.#options
     this.#clear()
     this.#attempt++
     let socket: WebSocket
     try {
-      const agent = await proxy?.()
-      if (this.#state !== 'dialing') return
-      socket = openSocket({ url, key, userAgent, agent, caFile })
+      const made = (await way?.()) ?? {}
+      if (this.#state !== 'dialing') return void made.createConnection?.().destroy()
+      socket = openSocket({ url, key, userAgent, way: made, caFile })
     } catch (error) {
       return this.#lost(undefined, (error as Error).message)
     }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Agent as HttpAgent } from 'node:http'
+import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
 import { trust } from '../platform/trust.ts'
 import { Limits } from '../protocol/index.ts'
@@ -13,18 +14,25 @@ export const GREETING_MS = 15_000
  */
 const PATIENCE: object = { closeTimeout: 1000, maxPendingAutoPongs: 1000 }
 
+/** How the server is reached, where not directly. */
+export interface Way {
+  /** For the url's proxy. */
+  agent?: HttpAgent
+  /** Returns a connection that is there already. */
+  createConnection?(): Socket
+}
+
 export interface SocketOptions {
   url: string
   key: string
   userAgent: string
-  /** For the url's proxy. */
-  agent: HttpAgent | undefined
+  way: Way
   /** PEM of a private certificate authority. */
   caFile: string | undefined
 }
 
 /** Begins to open the connection. @throws the system's error where `caFile` cannot be read */
-export const openSocket = ({ url, key, userAgent, agent, caFile }: SocketOptions): WebSocket =>
+export const openSocket = ({ url, key, userAgent, way, caFile }: SocketOptions): WebSocket =>
   new WebSocket(url, {
     headers: { authorization: `Bearer ${key}`, 'user-agent': userAgent },
     maxPayload: Limits.frame_bytes,
@@ -32,6 +40,6 @@ export const openSocket = ({ url, key, userAgent, agent, caFile }: SocketOptions
     handshakeTimeout: GREETING_MS,
     followRedirects: false,
     ...PATIENCE,
-    ...(agent && { agent }),
+    ...way,
     ...trust(url, caFile === undefined ? undefined : readFileSync(caFile)),
   })

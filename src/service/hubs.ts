@@ -1,9 +1,7 @@
 import { readlinkSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { fromHere, HubRecord, hubFiles } from '../config/hub.ts'
+import { fromHere, livingHub } from '../config/hub.ts'
 import { stateDir, statePaths } from '../config/paths.ts'
-import { readOwned } from '../platform/owned.ts'
-import { identify } from '../platform/process-identity.ts'
 import { commandLines, environmentOf, userOf } from '../platform/process-list.ts'
 import { accessTo, findDaemons, isNear, listServices, ownerOf, quietly, real, userName } from './running.ts'
 import type { Supervisor } from './supervisor.ts'
@@ -25,8 +23,6 @@ export interface LocalHub {
   user?: string
   service?: Supervisor & { state?: string }
 }
-
-const RECORD_BYTES = 4096
 
 /** The hubs of this machine of which this user may know: of services, of daemons' state folders, and those that run. */
 export async function findHubs(env: NodeJS.ProcessEnv): Promise<LocalHub[]> {
@@ -71,7 +67,7 @@ const isReachable = (pid: number) => {
 async function look(dir: string, service: Service | undefined): Promise<LocalHub | undefined> {
   const usable = accessTo(dir) !== 'closed'
   const owner = ownerOf(dir)
-  const record = usable ? livingRecord(dir, owner) : undefined
+  const record = usable ? livingHub(dir) : undefined
   const running = record !== undefined || (!usable && service?.running === true)
   if (!running && !service) return undefined
   const user = await userName(record && userOf(record.pid), service?.user, owner)
@@ -89,12 +85,4 @@ async function look(dir: string, service: Service | undefined): Promise<LocalHub
     ...(user !== undefined && { user }),
     ...(service && { service: { manager: service.manager, name: service.name, state: service.state } }),
   }
-}
-
-function livingRecord(dir: string, owner: number | undefined) {
-  const text = readOwned(hubFiles(dir).record, RECORD_BYTES)
-  const read = HubRecord.safeParse(text === undefined ? undefined : quietly(() => JSON.parse(text)))
-  if (!read.success || identify(read.data.pid)?.start !== read.data.start) return undefined
-  const runsAs = userOf(read.data.pid)
-  return runsAs === undefined || runsAs === owner || runsAs === 0 ? read.data : undefined
 }

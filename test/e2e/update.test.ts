@@ -8,6 +8,7 @@ import { AS_CONTAINER, dockerStop, initOf } from '../support/container.ts'
 import { Installation } from '../support/installation.ts'
 import { journalEvents, merged } from '../support/journal.ts'
 import { TestRegistry } from '../support/registry.ts'
+import { tempDir } from '../support/temp.ts'
 import { testTool } from '../support/tool.ts'
 import { until } from '../support/wait.ts'
 
@@ -217,7 +218,7 @@ test("what root updates under a strict umask, others can still run; a stranger's
   mkdirSync(shared)
   writeFileSync(join(shared, 'package.json'), '{}')
   writeFileSync(join(shared, '.npmrc'), 'registry=http://127.0.0.1:1\n')
-  const env = { ...stage.env, TMPDIR: shared, FOMULAR_STATE_DIR: join(stage.dir, 'state-of-root') }
+  const env = { ...stage.env, TMPDIR: shared, FOMULAR_STATE_DIR: join(tempDir(t), 'state') }
   for (const args of [['--check'], []]) {
     const command = ['-c', 'umask 077; exec "$@"', 'sh', machine.node, machine.command, 'update', ...args]
     await execa('/bin/sh', command, { env, extendEnv: false })

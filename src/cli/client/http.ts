@@ -1,8 +1,8 @@
 import { type IncomingMessage, request as requestPlain } from 'node:http'
 import { request as requestTls } from 'node:https'
-import { proxyAgent } from '../../platform/proxy.ts'
 import { trust } from '../../platform/trust.ts'
 import { connectPinned } from './pinned.ts'
+import { wayOfCommand } from './way.ts'
 
 export interface Call {
   method: string
@@ -10,6 +10,10 @@ export interface Call {
   body?: string | undefined
   /** Ends the request, and the answer while it is read. */
   signal: AbortSignal
+  /** The Unix socket of a hub on this machine. */
+  socket?: string | undefined
+  /** uid of the hub's user, where the key is that of its own folder. */
+  owner?: number | undefined
   /** The fingerprint of the only certificate that will do, in place of what vouches for certificates elsewhere. */
   fingerprint256?: string | undefined
 }
@@ -20,17 +24,17 @@ export interface Call {
  */
 export async function send(
   url: string,
-  { method, headers, body, signal, fingerprint256 }: Call,
+  { method, headers, body, signal, fingerprint256, socket, owner }: Call,
 ): Promise<IncomingMessage> {
   const pinned = fingerprint256 === undefined ? undefined : await connectPinned(url, fingerprint256, signal)
-  const agent = pinned ? undefined : await proxyAgent(url, process.env)
+  const way = pinned ? { createConnection: () => pinned } : await wayOfCommand(url, { socket, owner, signal })
   return new Promise((resolve, reject) => {
     const options = {
       method,
       headers: { ...headers, ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }) },
       signal,
-      ...(agent && { agent }),
-      ...(pinned ? { createConnection: () => pinned } : trust(url)),
+      ...way,
+      ...(way.createConnection ? {} : trust(url)),
     }
     const request = (url.startsWith('https:') ? requestTls : requestPlain)(url, options, resolve)
     request.on('error', reject)

@@ -55,13 +55,17 @@ export class HubClient {
   /** Where the hub listens, if it was found on this machine. */
   readonly listens: Listening | undefined
   readonly #key: string
+  readonly #socket: string | undefined
+  readonly #owner: number | undefined
   /** The machines of agents of which it is known which are meant. */
   readonly #machines = new Map<string, string>()
 
-  constructor({ url, key, listens }: HubAddress) {
+  constructor({ url, key, listens, socket, owner }: HubAddress) {
     this.url = url
     this.listens = listens
     this.#key = key
+    this.#socket = socket
+    this.#owner = owner
   }
 
   async machines(): Promise<HubMachine[]> {
@@ -248,6 +252,8 @@ export class HubClient {
         method,
         signal,
         fingerprint256: this.listens?.fingerprint256,
+        socket: this.#socket,
+        owner: this.#owner,
         headers: {
           authorization: `Bearer ${this.#key}`,
           ...(body && { 'content-type': 'application/json' }),

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { WebSocket } from 'ws'
 import type { DaemonConfig } from '../../config/config.ts'
+import { serversFile } from '../../config/server-owner.ts'
+import { type Way, wayTo } from '../../config/way-here.ts'
 import { reasonOf, UserError } from '../../platform/errors.ts'
-import { proxyAgent } from '../../platform/proxy.ts'
 import { ProxyError, proxyRemedy } from '../../platform/proxy-error.ts'
 import { trust } from '../../platform/trust.ts'
 import { isUntrusted, unreachable } from '../../platform/unreachable.ts'
@@ -55,19 +56,15 @@ export async function checkServer(config: DaemonConfig): Promise<Finding[]> {
       'Correct --ca-file.',
     )
   }
-  let agent: Awaited<ReturnType<typeof proxyAgent>>
-  try {
-    agent = await proxyAgent(server_url, process.env)
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error
-    return failed(`${server_url} cannot be reached: ${error.message}`, error.remedy ?? 'Correct HTTPS_PROXY.')
-  }
-  const outcome = await dial(server_url, {
+  const rules = () => ({ file: serversFile(config.state_dir), user: config.server_user })
+  const way = await wayTo(server_url, { rules }).catch((error: Error) => error)
+  if (way instanceof UserError)
+    return failed(`${server_url} cannot be reached: ${way.message}`, way.remedy ?? 'Correct HTTPS_PROXY.')
+  const outcome = await dial(server_url, way, {
     headers: { authorization: `Bearer ${key}`, 'user-agent': `fomular-daemon/${VERSION} doctor` },
     handshakeTimeout: DIAL_MS,
     followRedirects: false,
     ...trust(server_url, ca),
-    ...(agent && { agent }),
   })
   if (outcome === 'open')
     return [{ check: 'server', level: 'ok', message: `${server_url} is there and takes the key` }]
@@ -91,9 +88,14 @@ export async function checkServer(config: DaemonConfig): Promise<Finding[]> {
   )
 }
 
-function dial(url: string, options: WebSocket.ClientOptions): Promise<'open' | number | Error> {
+function dial(
+  url: string,
+  way: Way | Error,
+  options: WebSocket.ClientOptions,
+): Promise<'open' | number | Error> {
   return new Promise((resolve) => {
-    const socket = new WebSocket(url, options)
+    if (way instanceof Error) return resolve(way)
+    const socket = new WebSocket(url, { ...options, ...way })
     socket.on('open', () => {
       resolve('open')
       socket.terminate()

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { request as requestPlain } from 'node:http'
 import { request as requestTls } from 'node:https'
 import * as z from 'zod/mini'
+import type { Way } from '../../config/way-here.ts'
 import { sleep } from '../../platform/clock.ts'
 import { reasonOf, UserError } from '../../platform/errors.ts'
-import { proxyAgent } from '../../platform/proxy.ts'
 import { ProxyError, proxyRemedy } from '../../platform/proxy-error.ts'
 import { type Trust, trust } from '../../platform/trust.ts'
 import { VERSION } from '../../platform/version.ts'
@@ -15,6 +15,7 @@ import {
   EnrollChecked,
   type EnrollRequest,
 } from '../../protocol/index.ts'
+import { wayOfCommand } from '../client/way.ts'
 import { EXIT } from '../exit-codes.ts'
 
 const ANSWER_MS = 30_000
@@ -49,12 +50,12 @@ async function ask<T>(
   const url = new URL(server.replace(/^ws/, 'http'))
   url.pathname = url.pathname.replace(/\/+$/, '') + path
   const ca = caFile === undefined ? undefined : readCa(caFile)
-  const agent = await proxyAgent(server, process.env)
   for (let tries = 1; ; tries++) {
     try {
+      const way = await wayOfCommand(url.href, {})
       const { status, text } = await post(url, JSON.stringify(request), {
-        ...trust(url.href, ca),
-        ...(agent && { agent }),
+        ...(way.createConnection ? {} : trust(url.href, ca)),
+        ...way,
         ...(key !== undefined && { key }),
       })
       return understood(url, status, text, schema)
@@ -98,7 +99,7 @@ function understood<T>(url: URL, status: number, text: string, schema: z.ZodMini
 function post(
   url: URL,
   body: string,
-  { key, ...options }: Trust & { agent?: import('node:http').Agent; key?: string },
+  { key, ...options }: Trust & Way & { key?: string },
 ): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const send = url.protocol === 'https:' ? requestTls : requestPlain

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { type DaemonFlags, loadDaemonConfig, loadTrust } from '../../config/config.ts'
 import { STATE_UPGRADES } from '../../config/format.ts'
 import { hubPort } from '../../config/hub.ts'
@@ -69,6 +70,10 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
       env: { ...process.env, FOMULAR_KEY: undefined },
     })
     concealKey(config.key)
+    const local = {
+      ...(hub.socketPath !== undefined && { server_socket: hub.socketPath }),
+      server_user: String(statSync(paths.hub).uid),
+    }
     const started = new AbortController()
     const greeting = welcome({ hub, paths, signal: started.signal }).catch((error: unknown) =>
       note(`The hub does not answer: ${String(error)}`),
@@ -78,7 +83,10 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
       note('Stopping the agents. Once more to hurry.')
     }
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal)
-    const code = await runDaemon({ ...stopTime(process.env), ...config }, { logger, invocation, lost })
+    const code = await runDaemon(
+      { ...stopTime(process.env), ...config, ...local },
+      { logger, invocation, lost },
+    )
     started.abort()
     await greeting
     if (code !== EXIT.restart || supervised) return code

@@ -19,7 +19,7 @@ const FOUND_MS = 20_000
 const POLL_MS = 100
 
 export interface Start {
-  hub: { url: string; userKeyPath: string; own: boolean }
+  hub: { url: string; userKeyPath: string; own: boolean; socketPath?: string }
   paths: StatePaths
   /** Aborts when it all ends before that. */
   signal: AbortSignal
@@ -33,7 +33,12 @@ const WATCH_MS = 3000
  * `signal` aborts, says when an agent program is another one than before.
  */
 export async function welcome({ hub, paths, signal }: Start): Promise<void> {
-  const client = new HubClient({ url: hub.url, key: readFileSync(hub.userKeyPath, 'utf8').trim() })
+  const client = new HubClient({
+    url: hub.url,
+    key: readFileSync(hub.userKeyPath, 'utf8').trim(),
+    socket: hub.socketPath,
+    owner: process.getuid?.(),
+  })
   const deadline = Date.now() + FOUND_MS
   let machine: HubMachine | undefined
   while (!signal.aborted && Date.now() < deadline) {

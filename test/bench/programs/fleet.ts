@@ -30,9 +30,9 @@ const links = Array.from({ length: Number(count) }, (_, n) => {
     clock: systemClock,
     logger,
     // Asked before each dial.
-    proxy: async () => {
+    way: async () => {
       dials.push(monotonic())
-      return undefined
+      return {}
     },
     hello: () => helloOf({ machine_id: `machine-${id}`, instance_id: id, agents }),
     live: () => [],

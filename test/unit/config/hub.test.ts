@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { findHub, fromHere, hubPort } from '../../../src/config/hub.ts'
+import { identify } from '../../../src/platform/process-identity.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'fomular-hub-'))
 after(() => rmSync(root, { recursive: true, force: true }))
@@ -16,9 +17,7 @@ writeFileSync(
   JSON.stringify({
     version: 1,
     url: 'https://0.0.0.0:4567',
-    pid: 1,
-    start: '1',
-    boot_id: 'x',
+    ...identify(process.pid),
     fingerprint256: 'AB:CD',
   }),
 )
@@ -30,6 +29,7 @@ test("the state folder's own hub", () => {
   assert.deepEqual(find({}), {
     url: 'https://127.0.0.1:4567',
     key: 'own-key',
+    owner: process.getuid?.(),
     listens: { url: 'https://0.0.0.0:4567', fingerprint256: 'AB:CD' },
   })
 })

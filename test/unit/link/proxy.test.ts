@@ -43,7 +43,10 @@ function link(t: Cleanup, ALL_PROXY: string) {
     clock: systemClock,
     random: () => 0.999,
     logger: createLogger({ level: 'silent', stderr: 'none' }),
-    proxy: () => proxyAgent(SERVER, { ALL_PROXY }),
+    way: async () => {
+      const agent = await proxyAgent(SERVER, { ALL_PROXY })
+      return agent ? { agent } : {}
+    },
     hello: () => helloOf(),
     live: () => [],
     message: () => [],

@@ -1,0 +1,25 @@
+import { chmodSync, rmSync } from 'node:fs'
+import type { Server } from 'node:http'
+import { socketAddress } from './paths.ts'
+
+/**
+ * Has a server listen on a Unix socket that only its user can open. Whoever calls this holds the folder's lock: a socket
+ * that is there already is a dead process's.
+ * @throws the system's error
+ */
+export async function listenPrivately(server: Server, path: string): Promise<void> {
+  rmSync(path, { force: true })
+  const mask = process.umask(0o177)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(socketAddress(path), () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+  } finally {
+    process.umask(mask)
+  }
+  chmodSync(path, 0o600)
+}

@@ -1,0 +1,20 @@
+import type { DaemonConfig } from '../config/config.ts'
+import type { StatePaths } from '../config/paths.ts'
+import { serversFile } from '../config/server-owner.ts'
+import { type Way, wayTo } from '../config/way-here.ts'
+import { UserError } from '../platform/errors.ts'
+import type { Logger } from '../platform/log.ts'
+
+/** How the link reaches the server, with what helps against it in the error: nobody sees the remedy of a link. */
+export const wayOfLink =
+  ({ server_url, server_socket, server_user }: DaemonConfig, { dir }: StatePaths, logger: Logger) =>
+  async (): Promise<Way> => {
+    const notice = (text: string) => logger.warn(text)
+    const rules = () => ({ file: serversFile(dir), user: server_user, notice })
+    try {
+      return await wayTo(server_url, { socket: server_socket, rules })
+    } catch (error) {
+      if (!(error instanceof UserError) || error.code !== 'server_foreign') throw error
+      throw new Error(`${error.message} ${error.remedy}`, { cause: error })
+    }
+  }

@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs'
+import { isIPv4, type Socket } from 'node:net'
+import { endianness } from 'node:os'
+import { sleep } from './clock.ts'
+
+/** Time for a server of this machine to take a connection, in ms; then the owner of the port counts. */
+const TAKEN_MS = 3000
+const LOOK_MS = 20
+
+/** Columns of `/proc/net/tcp` that are of interest here. */
+interface Row {
+  local: string
+  remote: string
+  state: string
+  uid: number
+  /** 0 while no program has taken the connection. */
+  inode: string
+}
+
+/** States, as the table has them, of a port and of a connection that waits for its first data to be handed over. */
+const LISTEN = '0A'
+const SYN_RECV = '03'
+
+/**
+ * Returns the uid of the program at the other end of a connection within this machine. Undefined where the system does not
+ * tell: beyond Linux, and for a connection that leads out of this network namespace.
+ * @throws Error where the connection ends meanwhile
+ */
+export async function ownerOfPeer(socket: Socket): Promise<number | undefined> {
+  if (process.platform !== 'linux') return undefined
+  const { localAddress, localPort, remoteAddress, remotePort } = socket
+  if (localAddress === undefined || localPort === undefined) throw new Error('the connection was closed')
+  const here = place(localAddress, localPort)
+  const there = place(remoteAddress!, remotePort!)
+  for (let waited = 0; ; waited += LOOK_MS) {
+    const rows = table(remotePort!)
+    const peer = rows.find(({ local, remote }) => local === there && remote === here)
+    if (!peer) return undefined
+    if (peer.inode !== '0' || peer.state === SYN_RECV) return peer.uid
+    if (waited >= TAKEN_MS) return listener(rows, there)?.uid
+    await sleep(LOOK_MS)
+    // What was closed on the other side has no owner either.
+    if (socket.destroyed || socket.readableEnded) throw new Error('the connection was closed at once')
+  }
+}
+
+/** The most specific one: others on the port have the other addresses. */
+const listener = (rows: Row[], there: string) => {
+  const port = there.slice(there.indexOf(' '))
+  return [there, `${V4}00000000${port}`, `${'0'.repeat(32)}${port}`]
+    .map((at) => rows.find(({ state, local }) => state === LISTEN && local === at))
+    .find((row) => row !== undefined)
+}
+
+/** What IPv6 has before an address of IPv4. */
+const V4 = '00000000000000000000ffff'
+
+/** An address as 16 bytes in hexadecimal, and a port. */
+function place(address: string, port: number): string {
+  const v4 = address.replace(/^::ffff:/i, '')
+  const bytes = isIPv4(v4)
+    ? V4 + v4.split('.').map(hex).join('')
+    : // Loopback has no other.
+      '1'.padStart(32, '0')
+  return `${bytes} ${port}`
+}
+
+const hex = (byte: string) => Number(byte).toString(16).padStart(2, '0')
+
+/** Rows of both tables that have the port on their side. */
+function table(port: number): Row[] {
+  const mark = `:${port.toString(16).toUpperCase().padStart(4, '0')} `
+  return ['/proc/self/net/tcp', '/proc/self/net/tcp6'].flatMap((path) =>
+    read(path)
+      .split('\n')
+      .filter((line) => line.includes(mark))
+      .flatMap((line): Row[] => {
+        const [, local = '', remote = '', state = '', , , , uid, , inode = '0'] = line.trim().split(/\s+/)
+        const [at, of] = [decoded(local), decoded(remote)]
+        return at.endsWith(` ${port}`) ? [{ local: at, remote: of, state, uid: Number(uid), inode }] : []
+      }),
+  )
+}
+
+/** The table has words of 32 bits as this machine keeps them in memory. */
+function decoded(text: string): string {
+  const [words = '', port = ''] = text.toLowerCase().split(':')
+  const bytes = words
+    .replace(/.{8}/g, (word) => (endianness() === 'LE' ? (word.match(/../g) ?? []).reverse().join('') : word))
+    .replace(/^(?=.{8}$)/, V4)
+  return `${bytes} ${Number.parseInt(port, 16)}`
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,159 @@
+// Needs: root, python3
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { livingHub } from '../../src/config/hub.ts'
+import { checkOwner } from '../../src/config/server-owner.ts'
+import { wayTo } from '../../src/config/way-here.ts'
+import { TestHub } from '../support/hub.ts'
+import { Squatter } from '../support/squatter.ts'
+import { freePort, Stage } from '../support/stage.ts'
+import { tempDir } from '../support/temp.ts'
+import { until } from '../support/wait.ts'
+
+const NOBODY = 65534
+
+/** A hub that has run and is down, with its keys, and a daemon's home where it has been connected. */
+async function down(t: TestContext) {
+  const stage = await Stage.open(t)
+  const hub = await stage.hub()
+  const { FOMULAR_HUB_URL: _url, ...env } = stage.env
+  const run = (args: string[]) => stage.run(args, { ...env, FOMULAR_HUB_URL: '' })
+  const listed = run(['agent', 'list'])
+  assert.equal(await listed.ended, 0, listed.log())
+  const daemon = await stage.daemon()
+  daemon.kill('SIGTERM')
+  await daemon.ended
+  hub.kill('SIGTERM')
+  await hub.ended
+  return { stage, run }
+}
+
+test('with the hub down, whoever listens on its port gets neither the user key nor the machine key', async (t) => {
+  const { stage, run } = await down(t)
+  const squatter = await Squatter.sit(t, '127.0.0.1', stage.port)
+  for (const args of [
+    ['agent', 'list'],
+    ['agent', 'list', '--hub', stage.hubUrl],
+    ['machine', 'list'],
+  ]) {
+    const command = run(args)
+    assert.equal(await command.ended, 1, command.log())
+    assert.match(command.log(), /run by nobody, who is not the server's user: no key was sent/)
+    assert.match(command.log(), /FOMULAR_SERVER_USER=nobody/)
+  }
+  const daemon = run(stage.daemonArgs())
+  await until(() => daemon.log().includes('no key was sent'), { what: 'the refusal' })
+  const doctor = run(['doctor', ...stage.daemonArgs().slice(1, 5)])
+  await doctor.ended
+  assert.match(doctor.log(), /no key was sent/)
+  assert.equal(squatter.heard(), '')
+  // The link goes on trying, and finds the hub when it is back.
+  await squatter.leave()
+  await stage.hub()
+  await until(() => daemon.log().includes('connected'), { what: 'the link' })
+})
+
+test('a port whose holder takes no connection gets nothing either', async (t) => {
+  const { stage, run } = await down(t)
+  const squatter = await Squatter.sit(t, '127.0.0.1', stage.port, { takes: false })
+  const command = run(['agent', 'list'])
+  assert.equal(await command.ended, 1)
+  assert.match(command.log(), /run by nobody/)
+  assert.equal(squatter.heard(), '')
+})
+
+test('localhost is 127.0.0.1 first, and [::1] is no way around', async (t) => {
+  const { stage } = await down(t)
+  const squatter = await Squatter.sit(t, '::1', stage.port)
+  const url = `ws://localhost:${stage.port}`
+  const hub = await stage.hub()
+  const daemon = await stage.daemon({}, url)
+  hub.kill('SIGTERM')
+  await hub.ended
+  await until(() => daemon.log().includes('no key was sent'), { what: 'the refusal' })
+  const token = { FOMULAR_ENROLL_TOKEN: 'a-token' }
+  const enrolling = stage.run(['enroll', '--server-url', url], token)
+  assert.equal(await enrolling.ended, 1)
+  assert.match(enrolling.log(), /no key was sent|run by nobody/)
+  assert.equal(squatter.heard(), '')
+})
+
+test('on its own machine, the hub is reached by a socket that only its user can open, whoever holds the port', async (t) => {
+  const stage = await Stage.open(t)
+  const up = stage.run(['up', '--port', String(stage.port), '--verbose'], { FOMULAR_HUB_URL: '' })
+  await until(() => up.log().includes('Ctrl-C stops it'), { what: 'up' })
+  const socket = join(stage.state, 'hub/hub.sock')
+  assert.equal(statSync(socket).mode & 0o777, 0o600)
+  // Neither the daemon nor a command has a connection to the port.
+  const list = stage.run(['machine', 'list', '--json'], { FOMULAR_HUB_URL: '' })
+  assert.equal(await list.ended, 0, list.log())
+  const port = `:${stage.port.toString(16).toUpperCase().padStart(4, '0')} `
+  const rows = readFileSync('/proc/net/tcp', 'latin1').split('\n')
+  assert.deepEqual(
+    rows.filter((row) => row.includes(port) && / 01 /.test(row)),
+    [],
+  )
+  up.kill('SIGTERM')
+  assert.equal(await up.ended, 0)
+  assert.equal(existsSync(socket), false)
+})
+
+test('a record of a hub is believed only for the process that it names', async (t) => {
+  const hub = await TestHub.open(t)
+  const record = JSON.parse(readFileSync(join(hub.dir, 'hub.json'), 'utf8'))
+  const written = (changes: object) => {
+    writeFileSync(join(hub.dir, 'hub.json'), JSON.stringify({ ...record, ...changes }))
+    return livingHub(hub.dir)?.url
+  }
+  assert.equal(written({}), hub.url)
+  assert.equal(written({ pid: 2 ** 22 - 1 }), undefined)
+  assert.equal(written({ start: '1' }), undefined)
+})
+
+test("a server is the user's who ran it first, this user's, root's or the named one's", (t) => {
+  const file = join(tempDir(t), 'state/servers.json')
+  const url = 'ws://127.0.0.1:3001'
+  const notices: string[] = []
+  const rules = { file, notice: (text: string) => void notices.push(text) }
+  const refused = { code: 'server_foreign' }
+  // A new machine, and one of an older version.
+  checkOwner(NOBODY, url, rules)
+  assert.match(notices.join(), /The server at 127\.0\.0\.1:3001 is run by nobody/)
+  checkOwner(NOBODY, url, rules)
+  assert.equal(notices.length, 1)
+  assert.throws(() => checkOwner(61_234, url, rules), refused)
+  checkOwner(0, url, rules)
+  checkOwner(process.getuid!(), url, rules)
+  checkOwner(61_234, url, { ...rules, user: '61234' })
+  assert.throws(() => checkOwner(NOBODY, url, { ...rules, user: '61234' }), refused)
+  checkOwner(NOBODY, url, { ...rules, user: 'nobody' })
+  assert.throws(() => checkOwner(61_234, url, { ...rules, user: 'no-such-user' }), { code: 'config_invalid' })
+  // Where it was root's, it is nobody else's later.
+  checkOwner(0, 'ws://localhost:3002', rules)
+  assert.throws(() => checkOwner(NOBODY, 'http://localhost:3002', rules), refused)
+  // Who only looks does not decide.
+  assert.throws(() => checkOwner(NOBODY, 'ws://127.0.0.1:3003', { file }), refused)
+  assert.equal(statSync(file).mode & 0o777, 0o600)
+  rmSync(file)
+  mkdirSync(file)
+  assert.equal(notices.length, 1)
+})
+
+test('the owner of a server on IPv6 and on both families is known, too', async (t) => {
+  if (process.getuid?.() !== 0) return
+  for (const [listens, hostname] of [
+    ['::1', '[::1]'],
+    ['::', '127.0.0.1'],
+    ['0.0.0.0', 'localhost'],
+  ] as const) {
+    const port = await freePort()
+    const squatter = await Squatter.sit(t, listens, port)
+    await assert.rejects(
+      wayTo(`ws://${hostname}:${port}`, { rules: () => ({ file: join(tempDir(t), 'servers.json') }) }),
+      { code: 'server_foreign' },
+    )
+    await squatter.leave()
+  }
+})
