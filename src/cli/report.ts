@@ -20,13 +20,16 @@ export function report(thrown: unknown, { json }: { json: boolean }): Report {
   }
   const { red, dim } = colors(wantsColor(process.env, process.stderr.isTTY === true))
   if (error instanceof UserError) {
-    const remedy = error.remedy === undefined ? '' : dim(`  → ${error.remedy}\n`)
-    return { stdout: '', stderr: `${red('error:')} ${error.message}\n${remedy}`, exitCode }
+    const remedy = error.remedy === undefined ? '' : dim(`  → ${indentRest(error.remedy, 4)}\n`)
+    return { stdout: '', stderr: `${red('error:')} ${indentRest(error.message)}\n${remedy}`, exitCode }
   }
   // Not foreseen: whoever mends it needs the stack.
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return { stdout: '', stderr: `${red('internal error:')} ${stack}\n`, exitCode }
 }
+
+/** A message may quote what others say, in several lines: none of these is to look like one of our own. */
+const indentRest = (text: string, by = 2) => text.replace(/\r?\n(?!$)/g, `\n${' '.repeat(by)}`)
 
 /** Anything that is written may be the first to find it so. */
 const diskFull = (error: NodeJS.ErrnoException) =>

@@ -21,6 +21,7 @@ import type { Keys } from './keys.ts'
 import { described, Lookup } from './lookup.ts'
 import type { OpenRequests } from './open-requests.ts'
 import type { Quotas } from './quotas.ts'
+import { readableJson } from './readable-json.ts'
 import { installer, releaseFile } from './releases.ts'
 import { command, jsonBody, limited, overHttp, parse, waitMs } from './request.ts'
 import { hubStream, type StreamContext } from './streams.ts'
@@ -65,6 +66,7 @@ export function api(context: ApiContext): Hono {
     c.json({ error: { code: 'not_found', message: `There is no ${c.req.method} ${c.req.path}.` } }, 404),
   )
 
+  app.use(readableJson)
   app.use(async (c, next) => {
     // A page whose host name was pointed at this machine meanwhile could ask in a browser here.
     if (loopback && !isLoopback(hostName(c.req.header('host'))))

@@ -1,4 +1,7 @@
 import type { ServerResponse } from 'node:http'
+
+import { visibleJson } from '../platform/visible.ts'
+
 import type { Follower } from './gate/followers.ts'
 
 /** So that both ends, and proxies between them, notice a dead connection. */
@@ -35,7 +38,7 @@ export class Bell {
 }
 
 export const message = (event: string, data: unknown, id?: string) =>
-  `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`
+  `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${visibleJson(JSON.stringify(data))}\n\n`
 
 export interface EventSource {
   bell: Bell

@@ -2,7 +2,7 @@
  * What a terminal would obey instead of showing, line feeds and tabs included; and what makes text look like other text:
  * marks that turn its direction around, and separators of lines that only some programs know.
  */
-export const UNSAFE = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu
+export const UNSAFE = /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
 const escaped = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
 
@@ -14,7 +14,7 @@ export const visible = (text: string): string =>
   })
 
 /** What JSON lets stand in its strings unescaped, of all that is unsafe. */
-const UNSAFE_IN_JSON = /[\x7f-\x9f\p{Bidi_Control}\u2028\u2029]/gu
+const UNSAFE_IN_JSON = /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
 /** The same JSON, with everything unsafe in it escaped. */
 export const visibleJson = (json: string): string => json.replace(UNSAFE_IN_JSON, escaped)

@@ -27,7 +27,10 @@ export function withoutSecrets(schema: z.core.$ZodType, value: unknown): unknown
     case 'optional':
     case 'nullable':
     case 'default':
+    case 'catch':
       return withoutSecrets(def.innerType, value)
+    case 'pipe':
+      return withoutSecrets(def.out, withoutSecrets(def.in, value))
     case 'object':
       return mapped(value, (field, name) =>
         Object.hasOwn(def.shape, name) ? withoutSecrets(def.shape[name]!, field) : field,

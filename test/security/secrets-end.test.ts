@@ -4,9 +4,10 @@ import { globSync, mkdirSync, readFileSync, renameSync, rmdirSync, statSync, wri
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import * as z from 'zod/mini'
 import { CommandLog } from '../../src/hub/command-log.ts'
 import { createLogger } from '../../src/platform/log.ts'
-import type { Outcome } from '../../src/protocol/index.ts'
+import * as protocol from '../../src/protocol/index.ts'
 import { fakeStage } from '../support/fake-agent.ts'
 import { TestHub } from '../support/hub.ts'
 import { LightDaemon } from '../support/light-daemon.ts'
@@ -27,7 +28,11 @@ const filesWith = (dir: string, secret = SECRET) =>
     .sort()
 
 const start = (hub: TestHub, agent_id: string, spec: object, wait = 30) =>
-  hub.api<Outcome>('POST', `/api/agents?wait=${wait}`, { agent_id, command_id: `start-${agent_id}`, spec })
+  hub.api<protocol.Outcome>('POST', `/api/agents?wait=${wait}`, {
+    agent_id,
+    command_id: `start-${agent_id}`,
+    spec,
+  })
 
 test('a caller that hears of the outcome can rely on the secrets being gone from the hub', async (t) => {
   const hub = await TestHub.open(t)
@@ -49,7 +54,10 @@ test('a caller that hears of the outcome can rely on the secrets being gone from
       assert.notEqual((await outcome).state, 'pending')
       assert.deepEqual(filesWith(hub.dir), [], name)
     }
-  assert.equal((await hub.api<Outcome>('GET', '/api/commands/start-refused-2')).error?.message, 'No.')
+  assert.equal(
+    (await hub.api<protocol.Outcome>('GET', '/api/commands/start-refused-2')).error?.message,
+    'No.',
+  )
 })
 
 test('what waits for its machine keeps its secrets, over a restart too, and loses them when the machine is forgotten', async (t) => {
@@ -112,7 +120,7 @@ test('a hub that was killed between an answer and its clearing up, or is of an e
   })
   assert.equal(daemon.ofType('agent:start').length, 1)
   for (const id of ['a', 'b'])
-    assert.equal((await hub.api<Outcome>('GET', `/api/commands/${id}`)).state, 'succeeded')
+    assert.equal((await hub.api<protocol.Outcome>('GET', `/api/commands/${id}`)).state, 'succeeded')
   // What is written is read by the version before, which knows the same lines.
   await hub.restart()
   assert.deepEqual(filesWith(hub.dir), [])
@@ -218,3 +226,45 @@ test('on the machine secrets are in the agent’s own folder, for its user alone
   await stage.command(agent, 'remove', { force: true })
   assert.deepEqual(filesWith(stage.state), [])
 })
+
+test('every field that the protocol marks as secret is hidden in a log, however deep', (t) => {
+  const file = join(tempDir(t), 'log')
+  const logger = createLogger({ level: 'info', file, stderr: 'none' })
+  const names = Object.values(protocol as Record<string, unknown>).flatMap((each) =>
+    typeof each === 'object' && each !== null && '_zod' in each ? secretNames(each as z.ZodMiniType) : [],
+  )
+  const marked = [
+    ...new Set([...names, ...Object.values(protocol.Commands).flatMap((each) => secretNames(each))]),
+  ]
+  assert.ok(marked.includes('env') && marked.includes('mcp_servers') && marked.includes('token'))
+  for (const name of marked) {
+    logger.info({ [name]: { A: 'sk-1' }, at: { some: { deeper: [{ place: { [name]: 'sk-2' } }] } } }, 'x')
+    logger.error({ err: Object.assign(new Error('x'), { [name]: 'sk-3' }) }, 'x')
+  }
+  assert.doesNotMatch(readFileSync(file, 'utf8'), /sk-/)
+})
+
+/** Names of the fields of a schema that are marked, wherever they are. */
+function secretNames(schema: z.core.$ZodType, name = ''): string[] {
+  if (z.globalRegistry.get(schema)?.writeOnly) return [name]
+  const { def } = (schema as z.core.$ZodTypes)._zod
+  switch (def.type) {
+    case 'optional':
+    case 'default':
+    case 'nullable':
+    case 'catch':
+      return secretNames(def.innerType, name)
+    case 'pipe':
+      return [...secretNames(def.in, name), ...secretNames(def.out, name)]
+    case 'object':
+      return Object.entries(def.shape).flatMap(([field, of]) => secretNames(of, field))
+    case 'array':
+      return secretNames(def.element, name)
+    case 'record':
+      return secretNames(def.valueType, name)
+    case 'union':
+      return def.options.flatMap((option) => secretNames(option, name))
+    default:
+      return []
+  }
+}

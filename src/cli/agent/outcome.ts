@@ -25,7 +25,7 @@ export async function agentId(
 export function printOutcome(outcome: Outcome, done: string, json: boolean | undefined) {
   if (json) return printJson(outcome)
   if (outcome.state === 'pending') return notePending()
-  print(clean(done))
+  print(clean(done).replace(/\n/g, '\n  '))
 }
 
 export const notePending = (delay = 'the machine is not connected, or takes its time.') =>

@@ -93,6 +93,9 @@ async function rotate(given: string, { json, out, ...flags }: NewKeyOptions) {
   await deliver(out, json, () => client.rotateKey(key_id))
 }
 
+/** A key is shorter. */
+const KEY_CHARS = 200
+
 /** Shows a new key, or writes it to a file. The file is made first: a key that can be put nowhere is not made. */
 async function deliver(out: string | undefined, json: boolean | undefined, make: () => Promise<NewKey>) {
   const { fillNewFile } = await import('./new-file.ts')
@@ -111,7 +114,8 @@ async function deliver(out: string | undefined, json: boolean | undefined, make:
     print(
       `${named} is in ${local ? `${role === 'machine' ? 'machine' : 'user'}.key in the hub's folder` : 'its place'}.`,
     )
-  else if (out === undefined) print(`${named}, shown this once:\n\n  ${stdoutColors().bold(clean(key))}\n`)
+  else if (out === undefined)
+    print(`${named}, shown this once:\n\n  ${stdoutColors().bold(cleanLine(key, KEY_CHARS))}\n`)
   else print(`${named} is in ${clean(out)}.`)
   if (role !== 'machine') {
     if (key !== undefined)

@@ -29,6 +29,9 @@ export function addressFor(given: string | undefined, known: string): string {
   )
 }
 
+/** Whatever hub it is from: nothing in it means anything to a shell. */
+const TOKEN = /^[\w-]{1,256}$/
+
 export interface Lines {
   /** For a machine with nothing on it but curl; the same as `enroll` where the hub has nothing to install from. */
   install: string
@@ -59,8 +62,13 @@ const GETTERS = {
  * Lines for a shell on another machine, whichever that is. A pipe from a download into a shell would end well when the
  * download fails, and would begin with part of it; so the script is had whole first. The token comes by standard input:
  * nobody sees it among the arguments of a process, and `sudo` lets it through.
+ * @throws UserError
  */
 export function linesFor({ url, token, installer, authority }: LineOptions): Lines {
+  if (!TOKEN.test(token))
+    throw new UserError('hub_incompatible', `What the hub at ${url} calls a token is none.`, {
+      remedy: 'Is it a FomularOS hub? Paste nothing of what it gives.',
+    })
   const { hostname, protocol, pathname } = new URL(url)
   const insecure = protocol === 'http:' && !isLoopback(hostname)
   const address = shellWord(url)

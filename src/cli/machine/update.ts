@@ -70,8 +70,9 @@ async function update(given: string | undefined, { to, allowDowngrade = false, j
 }
 
 function said({ result = {} }: Outcome): string {
-  const { from_version, to_version, path, mode, duration_ms } = result
-  if (from_version === to_version) return `${from_version} runs there already.`
+  const { path, mode, duration_ms } = result
+  const [from, to] = [result.from_version, result.to_version].map((version) => cleanLine(String(version), 64))
+  if (from === to) return `${from} runs there already.`
   const where = mode === 'user-prefix' ? `, at ${cleanLine(String(path), 300)}` : ''
-  return `Updated from ${from_version} to ${to_version}${where}, in ${(Number(duration_ms) / 1000).toFixed(1)} s.`
+  return `Updated from ${from} to ${to}${where}, in ${(Number(duration_ms) / 1000).toFixed(1)} s.`
 }

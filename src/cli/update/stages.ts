@@ -38,6 +38,6 @@ export class StageLines {
 
   #line() {
     const { name, message, since } = this.#stage!
-    return `${name.padEnd(9)} ${duration(performance.now() - since).padStart(7)}  ${cleanLine(message, 60)}`.trimEnd()
+    return `${cleanLine(name, 20).padEnd(9)} ${duration(performance.now() - since).padStart(7)}  ${cleanLine(message, 60)}`.trimEnd()
   }
 }

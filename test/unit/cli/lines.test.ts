@@ -76,3 +76,10 @@ test('the file of a private authority stays where an older installer leads the c
   assert.match(install('older'), /c=~\/\.fomular\/ca\.pem/)
   assert.doesNotMatch(install('older'), /rm -f|mktemp/)
 })
+
+test('nothing is pasted that a hub made up in place of a token', () => {
+  for (const token of ['x; rm -rf ~', '$(id)', 'a\nb', "'", '', 'x'.repeat(300)])
+    assert.throws(() => linesFor({ url: 'https://h', token, installer: INSTALLER }), {
+      code: 'hub_incompatible',
+    })
+})

@@ -1,0 +1,260 @@
+import assert from 'node:assert/strict'
+import { fork } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import type { Command } from 'commander'
+import fc from 'fast-check'
+import type * as z from 'zod/mini'
+import { program } from '../../src/cli/program.ts'
+import { colors } from '../../src/cli/render/ansi.ts'
+import { forTerminal, jsonLine } from '../../src/cli/terminal.ts'
+import * as protocol from '../../src/protocol/index.ts'
+import type { Ran } from '../support/cli-host.ts'
+import { fakeStage } from '../support/fake-agent.ts'
+import { FORGED, hostile, sampleOf, VARIANTS } from '../support/hostile.ts'
+import { HostileHub, type Mood } from '../support/hostile-hub.ts'
+import { LightDaemon } from '../support/light-daemon.ts'
+import { LightServer } from '../support/light-server.ts'
+import { RUN, Stage } from '../support/stage.ts'
+import { tempDir } from '../support/temp.ts'
+import { until } from '../support/wait.ts'
+
+const { Commands, DAEMON_CAPABILITIES, FromDaemon, FromServer, HubKey, HubMachine, HubToken, PROTOCOL } =
+  protocol
+
+/** Styles that this program gives its own text. */
+const STYLE = /\x1b\[(?:1|2|22|31|32|33|34|36|39)m/g
+const OBEYED = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/
+
+function harmless(text: string, what: string) {
+  const [found] = OBEYED.exec(text.replace(STYLE, '')) ?? []
+  const at = found === undefined ? -1 : text.replace(STYLE, '').indexOf(found)
+  assert.equal(
+    found,
+    undefined,
+    `${what}: ${JSON.stringify(text.replace(STYLE, '').slice(Math.max(0, at - 80), at + 20))}`,
+  )
+}
+
+/** Every line is JSON, and nothing in it has to be escaped any more. */
+function harmlessJson(text: string, what: string) {
+  harmless(text.replaceAll('\t', '\x00'), what)
+  for (const line of text.trimEnd().split('\n').filter(Boolean)) JSON.parse(line)
+}
+
+/** Runs commands in a process that does nothing else. */
+function cliHost(t: TestContext, env: Record<string, string>) {
+  const path = fileURLToPath(new URL('../support/cli-host.ts', import.meta.url))
+  const child = fork(path, { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  t.after(() => void child.kill('SIGKILL'))
+  return (...args: string[]) =>
+    new Promise<Ran>((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`no end of ${args.join(' ')}`)), 30_000)
+      child.once('message', (ran: Ran) => {
+        clearTimeout(late)
+        resolve(ran)
+      })
+      child.send(args)
+    })
+}
+
+interface Leaf {
+  words: string[]
+  command: Command
+}
+
+const leaves = (command: Command, words: string[] = []): Leaf[] => [
+  ...(command.commands.length === 0 ? [{ words, command }] : []),
+  ...command.commands.flatMap((each) => leaves(each as Command, [...words, each.name()])),
+]
+
+const idOf = (schema: typeof HubMachine | typeof HubKey | typeof HubToken, field: string) =>
+  String((sampleOf(schema as typeof HubMachine) as Record<string, unknown>)[field])
+
+/** What stands for an argument of a command that talks to a hub. */
+const ARGUMENTS: Record<string, string> = {
+  machine: idOf(HubMachine, 'machine_id'),
+  key: idOf(HubKey, 'key_id'),
+  token: idOf(HubToken, 'token_id'),
+  name: 'other',
+  prompt: 'hello',
+  answers: '1',
+}
+
+const NEEDED: Record<string, string[]> = {
+  'agent start': ['--prompt', 'hello', '--machine', ARGUMENTS.machine!],
+  'agent configure': ['--model', 'm'],
+}
+
+const isFlag = ({ required, optional, hidden }: Command['options'][number]) =>
+  !required && !optional && !hidden
+
+const all = leaves(await program(['--help']))
+const ofHub = all.filter(({ command }) => command.options.some(({ long }) => long === '--hub'))
+
+test('no command about a hub lets anything through that the hub says, wherever its protocol has text', async (t) => {
+  const hub = await HostileHub.open(t)
+  const dir = tempDir(t)
+  writeFileSync(join(dir, 'key'), 'fmu_x', { mode: 0o600 })
+  const env = { PATH: process.env.PATH ?? '', HOME: dir, FOMULAR_STATE_DIR: join(dir, 'state') }
+  const run = cliHost(t, {
+    ...env,
+    FOMULAR_HUB_URL: hub.url,
+    FOMULAR_HUB_KEY_FILE: join(dir, 'key'),
+    FORCE_COLOR: '1',
+  })
+  const shown: string[] = []
+  const look = async (words: string[], args: string[], mood: Mood, json: boolean) => {
+    hub.mood = mood
+    const line = [...words, ...args, ...(json ? ['--json'] : [])]
+    const { stdout, stderr } = await run(...line)
+    const what = `${mood}: ${line.join(' ')}`
+    if (json) harmlessJson(stdout, what)
+    else harmless(stdout, what)
+    harmless(stderr, what)
+    if (stdout.includes('OWNED') || stderr.includes('OWNED')) shown.push(words.join(' '))
+    // What an agent says is text of several lines.
+    if (json || !line.some((word) => ['log', 'watch', '--wait'].includes(word)))
+      assert.doesNotMatch(`${stdout}${stderr}`.replace(STYLE, ''), new RegExp(`^${FORGED}`, 'm'), what)
+  }
+  for (const { words, command } of ofHub) {
+    const names = command.registeredArguments.map((argument) => argument.name())
+    const args = (id: string) =>
+      names.map((name) => (name === 'id' ? id : (ARGUMENTS[name] ?? assert.fail(`what is <${name}>?`))))
+    const needed = NEEDED[words.join(' ')] ?? []
+    const flags = command.options
+      .filter((option) => option.long !== '--json' && isFlag(option))
+      .map(({ long }) => long!)
+    const ids = names.includes('id') ? VARIANTS.map((variant) => `a-${variant}`) : ['']
+    for (const id of ids) await look(words, [...args(id), ...needed], 'succeeds', false)
+    for (const flag of flags) await look(words, [...args('a-0'), ...needed, flag], 'succeeds', false)
+    for (const mood of ['fails', 'breaks'] as const)
+      await look(words, [...args('a-2'), ...needed], mood, false)
+    for (const mood of ['succeeds', 'breaks'] as const)
+      await look(words, [...args('a-4'), ...needed], mood, true)
+  }
+  assert.deepEqual(hub.unknown, [])
+  // Each of them shows something that the hub says.
+  const silent = ofHub.map(({ words }) => words.join(' ')).filter((words) => !shown.includes(words))
+  assert.deepEqual(silent, [])
+})
+
+/** All that a side can say, but what would have the daemon end, or go to the network. */
+const saidBy = (side: Record<string, z.ZodMiniType>) =>
+  Object.entries(side)
+    .filter(([type]) => !/^(daemon|server):/.test(type))
+    .flatMap(([, schema]) => VARIANTS.map((variant) => sampleOf(schema, variant) as { type: string }))
+
+test('nothing that a server says reaches a terminal raw: by the daemon, its log, or a command about it', async (t) => {
+  const server = await LightServer.open(t)
+  const stage = await fakeStage(t)
+  const refusal = sampleOf(FromServer['server:refuse']) as object
+  const welcome = sampleOf(FromServer['server:welcome']) as object
+  const daemon = server.daemon(stage, { FOMULAR_LOG_LEVEL: 'trace' })
+  const first = await server.caller(1)
+  await first.received('machine:hello')
+  first.send({ ...refusal, retry_after_s: 0 })
+  const caller = await server.caller(2)
+  await caller.received('machine:hello')
+  caller.send({ ...welcome, protocol: PROTOCOL, offsets: {}, journals: {} })
+  for (const frame of saidBy({ ...FromServer, ...Commands })) caller.send(frame)
+  caller.socket.on('message', (data) => {
+    const { type, nonce } = JSON.parse(String(data))
+    if (type === 'link:ping') caller.send({ type: 'link:pong', nonce })
+  })
+  await caller.settled()
+  await until(() => daemon.log().includes('OWNED'))
+  const run = cliHost(t, { ...stage.env, FORCE_COLOR: '1' })
+  for (const words of [['status'], ['doctor'], ['logs'], ['config', 'show']]) {
+    const text = await run(...words)
+    harmless(text.stdout + text.stderr, words.join(' '))
+    const json = await run(...words, '--json')
+    harmlessJson(json.stdout, words.join(' '))
+    harmless(json.stderr, words.join(' '))
+  }
+  daemon.kill('SIGTERM')
+  await daemon.ended
+  harmless(daemon.log().replaceAll('\t', '\x00'), 'the daemon')
+  assert.doesNotMatch(daemon.log(), new RegExp(`^${FORGED}`, 'm'))
+  harmlessJson(readFileSync(join(stage.state, 'daemon.log'), 'utf8'), 'daemon.log')
+})
+
+test('nothing that a machine says reaches a terminal raw: by the hub, its log, or its API', async (t) => {
+  const stage = await Stage.open(t)
+  const hub = await stage.hub([...RUN])
+  const key = readFileSync(join(stage.state, 'hub/machine.key'), 'utf8').trim()
+  const hello = sampleOf(FromDaemon['machine:hello'], 1) as protocol.Hello
+  const machine = await LightDaemon.greet({
+    url: stage.hubUrl,
+    key,
+    hello: { ...hello, protocol: PROTOCOL, capabilities: [...DAEMON_CAPABILITIES] },
+  })
+  t.after(() => machine.socket.terminate())
+  for (const frame of saidBy(FromDaemon)) machine.send(frame)
+  machine.send({ type: hostile(), command_id: 'c' })
+  machine.send(hostile())
+  await machine.settled()
+  await until(() => hub.log().includes('OWNED'))
+  await stage.request('GET', `/api/${encodeURIComponent(hostile())}`)
+  await stage.request('POST', '/api/agents', { [hostile()]: hostile(), agent_id: hostile() })
+  for (const path of [
+    '/api/machines',
+    '/api/agents',
+    `/api/agents/a-1`,
+    '/api/agents/a-1/events',
+    '/api/nowhere\u009b',
+  ])
+    harmlessJson(await (await stage.request('GET', path)).text(), path)
+  hub.kill('SIGTERM')
+  await hub.ended
+  harmless(hub.log().replaceAll('\t', '\x00'), 'the hub')
+  assert.doesNotMatch(hub.log(), new RegExp(`^${FORGED}`, 'm'))
+})
+
+/** Commands that show nothing from elsewhere, or are held by the tests above. */
+const OTHERS = [
+  'run',
+  'up',
+  'enroll',
+  'status',
+  'logs',
+  'doctor',
+  'config show',
+  'config check',
+  'restart',
+  'service install',
+  'service uninstall',
+  'service start',
+  'service stop',
+  'service restart',
+  'service status',
+  'service logs',
+  'service print',
+  'stop',
+  'update',
+  'completion',
+  'conformance',
+]
+
+test('a command is about a hub, or known here', () => {
+  const names = all.filter((each) => !ofHub.includes(each)).map(({ words }) => words.join(' '))
+  assert.deepEqual(names.sort(), OTHERS.sort())
+})
+
+test('JSON stays what it was, with nothing in it that a terminal obeys', () => {
+  fc.assert(
+    fc.property(fc.jsonValue({ stringUnit: 'binary' }), (value) => {
+      const text = jsonLine(value)
+      assert.doesNotMatch(text.slice(0, -1), new RegExp(`${OBEYED.source}|[\t\n]`))
+      assert.deepEqual(JSON.parse(text), JSON.parse(JSON.stringify(value)))
+    }),
+    { numRuns: 30 },
+  )
+})
+
+test('a style is told from the same sequence in foreign text', () => {
+  const { red } = colors(true)
+  assert.equal(forTerminal(red('a\x1b[31mb')), '\x1b[31ma␛[31mb\x1b[39m')
+})
