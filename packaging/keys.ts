@@ -1,18 +1,18 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { keyList, keysIn } from '../src/update/release-keys.ts'
+import { keyList, keyListText, keysIn } from '../src/update/release-keys.ts'
 import { root } from './program.ts'
-import type { Signer } from './signature.ts'
+import { publicKeyOf, type Signer } from './signature.ts'
 
 /** Lists of keys that have followed each other, each signed by a key of the one before. */
-export const KEYS = join(root, 'packaging/keys')
+const KEYS = join(root, 'packaging/keys')
 
 /** Files of all lists, by their names in a release. */
-export function keyLists(): { name: string; text: string }[] {
+export function keyLists(dir = KEYS): { name: string; text: string }[] {
   const files: { name: string; text: string }[] = []
-  for (let number = 1; existsSync(join(KEYS, keyList(number))); number++)
+  for (let number = 1; existsSync(join(dir, keyList(number))); number++)
     for (const name of [keyList(number), `${keyList(number)}.minisig`])
-      files.push({ name, text: readFileSync(join(KEYS, name), 'utf8') })
+      files.push({ name, text: readFileSync(join(dir, name), 'utf8') })
   return files
 }
 
@@ -20,12 +20,26 @@ export function keyLists(): { name: string; text: string }[] {
  * Returns the keys that a release is checked with by those who have it.
  * @throws for a key that the last list does not name
  */
-export function releaseKeys({ publicKey }: Signer): string[] {
-  const last = keyLists().at(-2)
+export function releaseKeys({ publicKey }: Signer, dir = KEYS): string[] {
+  const last = keyLists(dir).at(-2)
   const keys = last ? (keysIn(last.text) ?? []) : [publicKey]
   if (!keys.includes(publicKey))
-    throw new Error(
-      `The last list in packaging/keys does not name the key of FOMULAR_RELEASE_KEY, ${publicKey}.`,
-    )
+    throw new Error(`The last list in ${dir} does not name the key of FOMULAR_RELEASE_KEY, ${publicKey}.`)
   return keys
+}
+
+/**
+ * Adds the list that follows the present keys.
+ * @param present signs it
+ * @param pems the keys that count from now on, of which the public part is enough
+ * @returns its path
+ */
+export function addKeyList(present: Signer, pems: readonly string[], dir = KEYS): string {
+  releaseKeys(present, dir)
+  const text = keyListText(pems.map(publicKeyOf))
+  const name = keyList(keyLists(dir).length / 2 + 1)
+  mkdirSync(dir, { recursive: true })
+  writeFileSync(join(dir, name), text)
+  writeFileSync(join(dir, `${name}.minisig`), present.signature(Buffer.from(text), name))
+  return join(dir, name)
 }

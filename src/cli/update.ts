@@ -7,7 +7,8 @@ import { endedText } from './restart.ts'
 import { note, print, printJson } from './terminal.ts'
 
 const HELP = `
-The new version is fetched beside the one that runs, checked against the registry's hash, and run to prove itself; then
+The new version is fetched beside the one that runs and checked: a release takes only what the release key has signed,
+whatever the registry says. Then it is run to prove itself, and
 the daemon changes over to it and its agents run on, or are stopped and resumed where what runs the daemon would end
 them with it (\`status\` says so). It is kept once the server has accepted it, else the version before
 runs again. Without a daemon that runs, the installation itself is updated. Daemons that go on with an older

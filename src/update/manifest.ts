@@ -49,7 +49,16 @@ export function checkManifest(
   const what = `${expected.name}@${expected.version}`
   const text = read(MANIFEST)
   const signature = read(SIGNATURE)
-  if (!text || !signature) throw refuse(`${what} is not signed: it has no ${text ? SIGNATURE : MANIFEST}.`)
+  if (!text || !signature)
+    throw new UpdateFailure(
+      'update_integrity',
+      'verify',
+      `${what} is not signed: it has no ${text ? SIGNATURE : MANIFEST}.`,
+      {
+        remedy:
+          'Take a signed release. To install one from before there were signatures, do it without this program, as with npm install --global.',
+      },
+    )
   if (!isSigned(text, signature.toString('utf8'), keysFor(known, read)))
     throw refuse(`${what} is not signed by a key that releases are signed with.`)
   const manifest = parse(text)

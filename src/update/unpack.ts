@@ -10,6 +10,8 @@ import type { UnpackedFile } from './manifest.ts'
 
 /** Of one package: an executable with Node in it is about 110 MB. */
 const UNPACKED_BYTES = 1024 * 1024 * 1024
+/** Files and folders in one package: it has about ten. */
+const ENTRIES = 1000
 
 /**
  * Unpacks a package into `dir`, each file written, synced and read back.
@@ -25,7 +27,12 @@ export async function unpack(tarball: string, dir: string): Promise<Map<string, 
     strict: true,
     onReadEntry(entry) {
       bytes += entry.size
-      const problem = bytes > UNPACKED_BYTES ? `it is over ${UNPACKED_BYTES} bytes` : undefined
+      const problem =
+        bytes > UNPACKED_BYTES
+          ? `it is over ${UNPACKED_BYTES} bytes`
+          : written.length >= ENTRIES
+            ? `there is more in it than ${ENTRIES} files`
+            : undefined
       written.push(
         (problem === undefined ? put(entry, dir, files) : Promise.reject(new Error(problem))).catch(
           (error) => {

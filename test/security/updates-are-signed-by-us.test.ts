@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { x } from 'tar'
+import { addKeyList, keyLists, releaseKeys } from '../../packaging/keys.ts'
 import { packProgram } from '../../packaging/npm-packages.ts'
 import { checkAuthentic } from '../../src/update/authentic.ts'
 import { confirm, confirmedVersions } from '../../src/update/confirmed.ts'
@@ -11,6 +12,8 @@ import { UpdateFailure } from '../../src/update/failure.ts'
 import { checkManifest, MANIFEST, SIGNATURE } from '../../src/update/manifest.ts'
 import { keyList, keyListText } from '../../src/update/release-keys.ts'
 import { checkTransport, noteTransport } from '../../src/update/transport.ts'
+import { EARLIER, earlierRelease } from '../support/earlier-release.ts'
+import { LightServer } from '../support/light-server.ts'
 import {
   type Files,
   PackageServer,
@@ -21,6 +24,7 @@ import {
   signed,
 } from '../support/package-server.ts'
 import { PACKAGE } from '../support/registry.ts'
+import { Stage } from '../support/stage.ts'
 import { tempDir } from '../support/temp.ts'
 
 const key = releaseKey()
@@ -168,6 +172,20 @@ test('a key hands over to others by a list that it has signed, however many chan
     assert.throws(() => check(by(stranger, forged), [key.publicKey]), refused(/not signed/))
 })
 
+test('whoever has the present key can hand over to the next, and nobody else', (t) => {
+  const dir = join(tempDir(t), 'keys')
+  const [second, third] = [releaseKey(), releaseKey()]
+  assert.deepEqual(releaseKeys(key, dir), [key.publicKey])
+  addKeyList(key, [key.pem, second.pem], dir)
+  assert.throws(() => addKeyList(third, [third.pem], dir), /does not name the key/)
+  addKeyList(second, [third.pem], dir)
+  assert.deepEqual(releaseKeys(third, dir), [third.publicKey])
+  assert.throws(() => releaseKeys(key, dir), /does not name the key/)
+  const lists = Object.fromEntries(keyLists(dir).map(({ name, text }) => [name, text]))
+  for (const known of [key, second, third])
+    check(signed({ 'package.json': '{}', ...lists }, { version: '1.0.0', key: third }), [known.publicKey])
+})
+
 test('what npm is given to publish is what a machine takes', async (t) => {
   const dir = tempDir(t)
   await x({ file: join(dir, await packProgram(dir, key)), cwd: dir })
@@ -200,6 +218,35 @@ test('a release from before there were signatures is taken where it is the very 
   await registry.publish({ version: '0.9.0', files: earlier })
   assert.equal((await back()).to_version, '0.9.0')
   assert.equal(await machine.version(), '0.9.0')
+})
+
+test('from the release before to a signed one, and back by an order', async (t) => {
+  const registry = await PackageServer.open(t)
+  const earlier = await packageFiles(EARLIER, await earlierRelease())
+  const later = await releaseFiles({ version: '1.1.0', keys: [key.publicKey] })
+  await registry.publish({ version: '1.1.0', files: signed(later, { version: '1.1.0', key }) })
+  const machine = new PlainInstallation(t, earlier)
+  const stage = await Stage.open(t, { FOMULAR_UPDATE_REGISTRY: registry.url, PATH: machine.env.PATH! })
+  const server = await LightServer.open(t)
+  stage.run(['run', '--server-url', server.url, '--key', 'the-key'], {}, [process.execPath, machine.command])
+  const runs = async (count: number, version: string) => {
+    const caller = await server.caller(count)
+    assert.equal((await caller.welcome()).daemon_version, version)
+    return caller
+  }
+  const first = await runs(1, EARLIER)
+  first.send({ type: 'daemon:update', command_id: 'u-1', version: '1.1.0' })
+  const second = await runs(2, '1.1.0')
+  await second.received('daemon:update:result')
+  const order = { type: 'daemon:update', version: EARLIER, allow_downgrade: true }
+  const changed = { ...earlier, 'dist/index.js': `${earlier['dist/index.js']}\n` }
+  await registry.publish({ version: EARLIER, files: changed })
+  second.send({ ...order, command_id: 'u-2' })
+  const refusal = (await second.received('daemon:update:result', 2)).error as { code?: string } | undefined
+  assert.equal(refusal?.code, 'update_integrity')
+  await registry.publish({ version: EARLIER, files: earlier })
+  second.send({ ...order, command_id: 'u-3' })
+  await runs(3, EARLIER)
 })
 
 test('a build without a key says so, and takes nothing where signatures are demanded', async (t) => {

@@ -72,10 +72,11 @@ export function signed(files: Files, { version, key, name = PACKAGE, date = NOW 
 
 const NOW = new Date().toISOString()
 
-/** A key that signs releases, made for a test. */
-export function releaseKey(): Signer {
-  const { privateKey } = generateKeyPairSync('ed25519')
-  return signer(String(privateKey.export({ type: 'pkcs8', format: 'pem' })))
+/** A key that signs releases, made for a test; with its public part as OpenSSL writes it. */
+export function releaseKey(): Signer & { pem: string } {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+  const pem = String(publicKey.export({ type: 'spki', format: 'pem' }))
+  return { ...signer(String(privateKey.export({ type: 'pkcs8', format: 'pem' }))), pem }
 }
 
 interface Published {
