@@ -121,6 +121,12 @@ export function livingHub(dir: string): HubRecord | undefined {
   return runsAs === undefined || runsAs === ownerOf(dir) || runsAs === 0 ? read.data : undefined
 }
 
+/** uid of the only user whose hub a machine's key is for, where its file is in the folder of a hub of this machine. */
+export function ownerOfKey(file: string | undefined): number | undefined {
+  if (file === undefined || !existsSync(hubFiles(dirname(file)).userKey)) return undefined
+  return ownerOf(dirname(file))
+}
+
 const ownerOf = (dir: string) => statSync(dir, { throwIfNoEntry: false })?.uid
 
 function parsedJson(text: string): unknown {

@@ -21,6 +21,8 @@ export interface OwnerRules {
   user?: string | undefined
   /** uid of the user whose key it is. */
   owner?: number | undefined
+  /** Nothing is written down. */
+  looksOnly?: boolean
   /** Says what somebody should know. Without it, a server that was never connected to is refused. */
   notice?(text: string): void
 }
@@ -31,14 +33,14 @@ export interface OwnerRules {
  * @param url of the server, on loopback
  * @throws UserError where it is another one
  */
-export function checkOwner(uid: number, url: string, { file, user, owner, notice }: OwnerRules) {
+export function checkOwner(uid: number, url: string, { file, user, owner, looksOnly, notice }: OwnerRules) {
   const { hostname, port, protocol } = new URL(url)
   const place = `${hostname.replace(/^.*localhost$/, 'localhost')}:${port || (protocol === 'wss:' || protocol === 'https:' ? 443 : 80)}`
   const named = user === undefined ? undefined : uidOf(user)
   const isOurs = uid === process.geteuid?.() || uid === 0 || uid === named || uid === owner
   const first = named === undefined ? firstOwner(file, place) : undefined
   if (isOurs) {
-    if (notice && first === undefined && named === undefined) remember(file, place, uid)
+    if (!looksOnly && first === undefined && named === undefined) remember(file, place, uid)
     return
   }
   if (uid === first) return

@@ -8,6 +8,8 @@ export function isLoopback(hostname: string): boolean {
     host === 'localhost' ||
     host.endsWith('.localhost') ||
     host === '::1' ||
+    // An address of IPv4, as IPv6 has it.
+    /^::ffff:7f[0-9a-f]{2}:/.test(host) ||
     (isIPv4(host) && host.startsWith('127.'))
   )
 }

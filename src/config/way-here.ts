@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { connectLoopback, connectSocket } from '../platform/connect-here.ts'
 import { ownerOfPeer } from '../platform/peer-owner.ts'
 import { proxyAgent } from '../platform/proxy.ts'
+import { fromHere } from './hub.ts'
 import { socketAddress } from './paths.ts'
 import { checkOwner, type OwnerRules } from './server-owner.ts'
 import { isLoopback } from './server-url.ts'
@@ -33,7 +34,7 @@ export async function wayTo(url: string, { socket, rules, signal }: WayOptions):
       // A hub of an older version, on the same folder, has none.
       signal?.throwIfAborted()
     }
-  const { protocol, hostname, port } = new URL(url)
+  const { protocol, hostname, port } = new URL(fromHere(url))
   if (/^(wss|https):$/.test(protocol) || !isLoopback(hostname)) {
     const agent = await proxyAgent(url, process.env)
     return agent ? { agent } : {}

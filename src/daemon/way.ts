@@ -1,4 +1,5 @@
 import type { DaemonConfig } from '../config/config.ts'
+import { ownerOfKey } from '../config/hub.ts'
 import type { StatePaths } from '../config/paths.ts'
 import { serversFile } from '../config/server-owner.ts'
 import { type Way, wayTo } from '../config/way-here.ts'
@@ -7,10 +8,11 @@ import type { Logger } from '../platform/log.ts'
 
 /** How the link reaches the server, with what helps against it in the error: nobody sees the remedy of a link. */
 export const wayOfLink =
-  ({ server_url, server_socket, server_user }: DaemonConfig, { dir }: StatePaths, logger: Logger) =>
+  ({ server_url, server_socket, server_user, key_file }: DaemonConfig, { dir }: StatePaths, logger: Logger) =>
   async (): Promise<Way> => {
-    const notice = (text: string) => logger.warn(text)
-    const rules = () => ({ file: serversFile(dir), user: server_user, notice })
+    const owner = ownerOfKey(key_file)
+    const known = owner === undefined ? { notice: (text: string) => logger.warn(text) } : { owner }
+    const rules = () => ({ file: serversFile(dir), user: server_user, ...known })
     try {
       return await wayTo(server_url, { socket: server_socket, rules })
     } catch (error) {

@@ -5,7 +5,9 @@ import { sleep } from './clock.ts'
 
 /** Time for a server of this machine to take a connection, in ms; then the owner of the port counts. */
 const TAKEN_MS = 3000
-const LOOK_MS = 20
+/** Between looks whether it has, the first and the most. */
+const FIRST_LOOK_MS = 5
+const LOOK_MS = 200
 
 /** Columns of `/proc/net/tcp` that are of interest here. */
 interface Row {
@@ -32,13 +34,14 @@ export async function ownerOfPeer(socket: Socket): Promise<number | undefined> {
   if (localAddress === undefined || localPort === undefined) throw new Error('the connection was closed')
   const here = place(localAddress, localPort)
   const there = place(remoteAddress!, remotePort!)
-  for (let waited = 0; ; waited += LOOK_MS) {
+  const late = performance.now() + TAKEN_MS
+  for (let wait = FIRST_LOOK_MS; ; wait = Math.min(2 * wait, LOOK_MS)) {
     const rows = table(remotePort!)
     const peer = rows.find(({ local, remote }) => local === there && remote === here)
     if (!peer) return undefined
     if (peer.inode !== '0' || peer.state === SYN_RECV) return peer.uid
-    if (waited >= TAKEN_MS) return listener(rows, there)?.uid
-    await sleep(LOOK_MS)
+    if (performance.now() > late) return listener(rows, there)?.uid
+    await sleep(wait)
     // What was closed on the other side has no owner either.
     if (socket.destroyed || socket.readableEnded) throw new Error('the connection was closed at once')
   }

@@ -55,6 +55,14 @@ test('with the hub down, whoever listens on its port gets neither the user key n
   await until(() => daemon.log().includes('connected'), { what: 'the link' })
 })
 
+test('the key of a hub on this machine is no other user’s at the first connection either', async (t) => {
+  const { stage, run } = await down(t)
+  const squatter = await Squatter.sit(t, '127.0.0.1', stage.port)
+  const daemon = run([...stage.daemonArgs(), '--state-dir', join(stage.dir, 'new')])
+  await until(() => daemon.log().includes('no key was sent'), { what: 'the refusal' })
+  assert.equal(squatter.heard(), '')
+})
+
 test('a port whose holder takes no connection gets nothing either', async (t) => {
   const { stage, run } = await down(t)
   const squatter = await Squatter.sit(t, '127.0.0.1', stage.port, { takes: false })
@@ -134,7 +142,7 @@ test("a server is the user's who ran it first, this user's, root's or the named 
   checkOwner(0, 'ws://localhost:3002', rules)
   assert.throws(() => checkOwner(NOBODY, 'http://localhost:3002', rules), refused)
   // Who only looks does not decide.
-  assert.throws(() => checkOwner(NOBODY, 'ws://127.0.0.1:3003', { file }), refused)
+  assert.throws(() => checkOwner(NOBODY, 'ws://127.0.0.1:3003', { file, looksOnly: true }), refused)
   assert.equal(statSync(file).mode & 0o777, 0o600)
   rmSync(file)
   mkdirSync(file)
@@ -147,6 +155,9 @@ test('the owner of a server on IPv6 and on both families is known, too', async (
     ['::1', '[::1]'],
     ['::', '127.0.0.1'],
     ['0.0.0.0', 'localhost'],
+    ['127.0.0.1', '0.0.0.0'],
+    ['127.0.0.1', '[::ffff:127.0.0.1]'],
+    ['127.0.0.2', '127.0.0.2'],
   ] as const) {
     const port = await freePort()
     const squatter = await Squatter.sit(t, listens, port)

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { WebSocket } from 'ws'
 import type { DaemonConfig } from '../../config/config.ts'
+import { ownerOfKey } from '../../config/hub.ts'
 import { serversFile } from '../../config/server-owner.ts'
 import { type Way, wayTo } from '../../config/way-here.ts'
 import { reasonOf, UserError } from '../../platform/errors.ts'
@@ -56,7 +57,8 @@ export async function checkServer(config: DaemonConfig): Promise<Finding[]> {
       'Correct --ca-file.',
     )
   }
-  const rules = () => ({ file: serversFile(config.state_dir), user: config.server_user })
+  const { state_dir, server_user: user, key_file } = config
+  const rules = () => ({ file: serversFile(state_dir), user, owner: ownerOfKey(key_file), looksOnly: true })
   const way = await wayTo(server_url, { rules }).catch((error: Error) => error)
   if (way instanceof UserError)
     return failed(`${server_url} cannot be reached: ${way.message}`, way.remedy ?? 'Correct HTTPS_PROXY.')
