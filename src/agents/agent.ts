@@ -14,6 +14,7 @@ import { eventsOf } from './look-back.ts'
 import { attempt } from './observe.ts'
 import { ofThisBoot } from './of-this-boot.ts'
 import { explainEnd } from './own-words.ts'
+import { clearPending } from './pending.ts'
 import { ProcessRecord, type RunRecord, type Snapshot, type SpecRecord } from './records.ts'
 import { answered, emptySnapshot, move, REQUESTS_KEPT, reduce } from './reduce.ts'
 import { refuseUnknown } from './refuse.ts'
@@ -248,12 +249,8 @@ export class Agent {
 
   /** The present run could not be launched. */
   failed(code: string, message: string) {
-    Object.assign(this.#snapshot, {
-      run: this.run.run,
-      ready: false,
-      pending: [],
-      failure: { code, message },
-    })
+    clearPending(this.#snapshot)
+    Object.assign(this.#snapshot, { run: this.run.run, ready: false, failure: { code, message } })
     this.#snapshot.state = 'failed'
     this.#snapshot.since = this.#now()
     this.touch()

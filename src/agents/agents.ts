@@ -5,7 +5,7 @@ import type { Logger } from '../platform/log.ts'
 import type { AgentSpec, CommandOf } from '../protocol/index.ts'
 import { abandon, isKept } from './abandon.ts'
 import { Agent, type AgentContext } from './agent.ts'
-import { checkCwd, checkRoom, runtimeOf } from './checks.ts'
+import { checkCwd, checkKept, checkRoom, runtimeOf } from './checks.ts'
 import { Discards } from './discards.ts'
 import { checkProcesses, endUnlaunched, GRACE_S, type StopOptions, stop, sweep } from './end.ts'
 import { CommandFailure } from './failure.ts'
@@ -143,6 +143,7 @@ export class Agents {
     const runtime = runtimeOf(this.#options.runtimes, spec.runtime)
     const program = await this.#options.program(spec.runtime)
     checkCwd(spec.cwd)
+    checkKept(this.#agents.size)
     checkRoom(this.#agents.values(), this.#options.maxAgents)
     // From here until the agent is in the list nothing else runs: of two for one session the second finds the first.
     if (spec.session && !spec.session.fork) {

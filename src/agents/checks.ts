@@ -1,4 +1,5 @@
 import { accessSync, constants, statSync } from 'node:fs'
+import { Limits } from '../protocol/index.ts'
 import { CommandFailure } from './failure.ts'
 import type { Runtime } from './runtimes/runtime.ts'
 
@@ -58,6 +59,16 @@ export function runtimeOf(runtimes: Record<string, Runtime>, name: string): Runt
     path: 'spec.runtime',
     remedy: `It knows: ${Object.keys(runtimes).join(', ')}.`,
   })
+}
+
+/** Checks that one more agent, besides `kept`, fits into a greeting. @throws CommandFailure */
+export function checkKept(kept: number) {
+  if (kept < Limits.agents) return
+  throw new CommandFailure(
+    'too_many_agents',
+    `This machine keeps ${kept} agents, those that have ended included: as many as its greeting can list.`,
+    { remedy: 'Remove some that have ended (agent:remove, agent remove).' },
+  )
 }
 
 /** Checks that one more agent may run. @throws CommandFailure */

@@ -89,6 +89,8 @@ export const Snapshot = z.object({
   meter: z.optional(z.object({ now: z.number(), saved: z.number() })),
   background_tasks: z.optional(z.array(BackgroundTask)),
   pending: z.array(PermissionRequest),
+  /** How many more there were, of which nothing else is kept. */
+  pending_omitted: z.optional(z.int()),
   /** The newest requests of this run, answered or not. */
   asked: z.optional(z.array(z.object({ request_id: z.string(), digest: z.optional(z.string()) }))),
   /** Whether two requests of this run have had one id. */

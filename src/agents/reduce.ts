@@ -12,6 +12,7 @@ import {
   turnFailureOf,
 } from './faults.ts'
 import { hasEnded, isInTurn, type Stimulus, step } from './lifecycle.ts'
+import { ask, clearPending } from './pending.ts'
 import type { Snapshot } from './records.ts'
 
 /** Replies kept for commands that are asked about again. */
@@ -45,7 +46,7 @@ export function answered(snapshot: Snapshot, requestId: string, now: string): bo
   const pending = snapshot.pending.filter((request) => request.request_id !== requestId)
   if (pending.length === snapshot.pending.length) return false
   snapshot.pending = pending
-  if (pending.length === 0) move(snapshot, 'running', now)
+  if (pending.length === 0 && snapshot.pending_omitted === undefined) move(snapshot, 'running', now)
   return true
 }
 
@@ -76,10 +77,10 @@ export function reduce(
 function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefined, now: string): boolean {
   switch (event.kind) {
     case 'process_started':
+      clearPending(snapshot)
       Object.assign(snapshot, {
         run: event.run,
         ready: false,
-        pending: [],
         asked: undefined,
         ids_reused: undefined,
         unknown_requests: undefined,
@@ -104,7 +105,7 @@ function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefin
       // An agent that was made to end before it was ready has not failed.
       if (cause) move(snapshot, 'stop', now)
       snapshot.exit = exitOf(event.code, event.signal, cause)
-      snapshot.pending = []
+      clearPending(snapshot)
       snapshot.unknown_requests = undefined
       snapshot.stopping = undefined
       snapshot.background_tasks = undefined
@@ -138,7 +139,7 @@ function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefin
       return true
     case 'state':
       if (event.state === 'idle') {
-        snapshot.pending = []
+        clearPending(snapshot)
         snapshot.hooks = undefined
       } else {
         snapshot.turn_interrupted = undefined
@@ -149,10 +150,7 @@ function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefin
       // Something it left behind may go on writing, but nobody is there to be answered.
       if (hasEnded(snapshot.state)) return false
       noteAsked(snapshot, event)
-      snapshot.pending = [
-        ...snapshot.pending.filter(({ request_id }) => request_id !== event.request_id),
-        requestOf(event, snapshot),
-      ]
+      ask(snapshot, requestOf(event, snapshot))
       move(snapshot, 'waiting', now)
       return true
     case 'notice':

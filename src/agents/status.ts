@@ -1,10 +1,12 @@
 import { shorten } from '../protocol/check.ts'
-import { AgentStatus, type PermissionRequest } from '../protocol/index.ts'
+import { AgentStatus, Limits, type PermissionRequest } from '../protocol/index.ts'
 import { problemsOf } from './faults.ts'
 import type { Generations } from './generations.ts'
 import type { Inbox } from './inbox.ts'
+import { fitPending } from './pending.ts'
 import { programProblem } from './program-gone.ts'
 import type { ProcessRecord, RunRecord, Snapshot, SpecRecord } from './records.ts'
+import { weightOf } from './weight.ts'
 
 /** Maximum length of a tool's input in a status, in characters of JSON. */
 const STATUS_INPUT_CHARS = 16 * 1024
@@ -28,8 +30,11 @@ interface Described {
 }
 
 /** Returns an agent's status for its server. Its own words in it are as long as the server takes them. */
-export const statusOf = (agent: Described, now: number): AgentStatus =>
-  shorten(AgentStatus, described(agent, now))
+export function statusOf(agent: Described, now: number): AgentStatus {
+  const status = shorten(AgentStatus, described(agent, now))
+  if (status.pending.length === 0) return status
+  return fitPending(status, Limits.status_bytes - weightOf({ ...status, pending: [] }))
+}
 
 function described(agent: Described, now: number): AgentStatus {
   const { snapshot, record, run, ended, inbox, generations, heldUntil, launching } = agent
@@ -45,6 +50,7 @@ function described(agent: Described, now: number): AgentStatus {
     cwd: record.spec.cwd,
     run: run.run,
     pending: snapshot.pending.map(forStatus),
+    ...(snapshot.pending_omitted && { pending_omitted: snapshot.pending_omitted }),
     undelivered_prompts: inbox.unsettled,
     begin: agent.begin,
     acked: agent.acked,

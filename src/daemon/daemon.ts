@@ -1,4 +1,3 @@
-import { hostname } from 'node:os'
 import type { Agent } from '../agents/agent.ts'
 import { Agents } from '../agents/agents.ts'
 import { withdraw } from '../agents/recall.ts'
@@ -12,15 +11,12 @@ import { Outbox } from '../link/outbox.ts'
 import { sleep, systemClock } from '../platform/clock.ts'
 import { diskSpaceOf, memory } from '../platform/disk.ts'
 import type { Logger } from '../platform/log.ts'
-import { bootId } from '../platform/process-identity.ts'
 import { VERSION } from '../platform/version.ts'
 import {
   type Command,
-  DAEMON_CAPABILITIES,
   type FromServer,
   type Hello,
   isCommand,
-  PROTOCOL,
   type ProtocolError,
   type Refuse,
   type ResultOf,
@@ -34,6 +30,7 @@ import { conditionOf } from './condition.ts'
 import { describeAgent } from './describe-agent.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Fates } from './fates.ts'
+import { greet } from './greeting.ts'
 import { Ground } from './ground.ts'
 import { Health } from './health.ts'
 import { openIdentity } from './identity.ts'
@@ -328,23 +325,15 @@ export class Daemon {
   }
 
   #hello(): Hello {
-    return {
-      type: 'machine:hello',
-      protocol: PROTOCOL,
+    const { hello, shortened } = greet({
       machine_id: this.#machine.machine_id,
-      instance_id: `${process.pid}@${this.#startedAt}`,
-      hostname: hostname(),
-      os: process.platform,
-      arch: process.arch,
-      daemon_version: VERSION,
-      node_version: process.versions.node,
-      pid: process.pid,
       started_at: this.#startedAt,
-      boot_id: bootId(),
-      capabilities: [...DAEMON_CAPABILITIES],
       machine: this.#health.status(),
       agents: [...this.#agents].map((agent) => agent.status()),
-    }
+    })
+    // Behind the welcome, the server hears all of them.
+    for (const agentId of shortened) this.#agents.find(agentId)?.touch()
+    return hello
   }
 
   #live(welcome: Welcome): ProtocolError[] {

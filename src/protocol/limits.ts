@@ -22,6 +22,12 @@ export const Limits = {
   items: 65_536,
   /** Most requests that an agent's status lists as pending. */
   pending: 1000,
+  /** Longest status of an agent that a daemon sends, in bytes. */
+  status_bytes: 1024 * 1024,
+  /** Most agents that a machine keeps, those that have ended included: a greeting lists all of them. */
+  agents: 10_000,
+  /** Longest form of an agent that is left in a greeting that would be too long, in bytes. */
+  greeted_agent_bytes: 2048,
   /** Activity a daemon sends ahead of the server's acknowledgement, in journal bytes, over all agents. */
   window_bytes: 4 * 1024 * 1024,
   /** A side that hears nothing, not even a pong, for this long closes the link. */

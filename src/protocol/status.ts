@@ -75,6 +75,8 @@ export const AgentStatus = z.object({
   permission_mode: z.optional(ToldName),
   /** Permission requests and questions nobody has answered yet. */
   pending: firstOf(PermissionRequest, Limits.pending),
+  /** How many more there are that `pending` does not list. Absent where it lists all. */
+  pending_omitted: z.optional(z.int()),
   /** Prompts accepted that the runtime has not yet begun with. They outlive its process. */
   undelivered_prompts: z.int(),
   exit: z.optional(Exit),

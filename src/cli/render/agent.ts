@@ -39,6 +39,7 @@ export function agentText({ agent, machine, detail }: Shown, now: number, colors
       ...row('Waits', answerHint(agent.agent_id, request)),
       indent(permissionText(request, colors)),
     ]),
+    ...row('', agent.pending_omitted ? `and ${agent.pending_omitted} more, which are not listed` : undefined),
     ...row('Queued', agent.undelivered_prompts > 0 ? prompts(agent.undelivered_prompts) : undefined),
     ...row('Machine', machine ? describedMachine(machine) : agent.machine_id),
     ...row('Runtime', [agent.runtime, runtime_version, agent.model].filter(Boolean).join(' ')),

@@ -1,0 +1,119 @@
+import { hostname } from 'node:os'
+import { fitPending } from '../agents/pending.ts'
+import { weightOf } from '../agents/weight.ts'
+import { bootId } from '../platform/process-identity.ts'
+import { VERSION } from '../platform/version.ts'
+import { type AgentStatus, DAEMON_CAPABILITIES, type Hello, Limits, PROTOCOL } from '../protocol/index.ts'
+
+/** Longest folder of an agent in its shortest form, in bytes of JSON. */
+const CWD_BYTES = 1024
+
+type Own = Pick<Hello, 'machine_id' | 'started_at' | 'machine' | 'agents'>
+
+/** A greeting, and the agents of which it does not tell all. */
+export interface Greeting {
+  hello: Hello
+  shortened: string[]
+}
+
+/**
+ * A greeting that a server takes, whatever its agents have said. It lists each of them: one that is missing is gone for
+ * a server. `pending` is cut first; then what a status may lack, of the agents with the longest.
+ */
+export function greet({ agents: statuses, ...own }: Own): Greeting {
+  const rest = { ...presentation(own.started_at), ...own }
+  const hello: Hello = { ...rest, agents: statuses }
+  if (weightOf(hello) <= Limits.frame_bytes) return { hello, shortened: [] }
+  const entries = statuses.map((status) => entryOf(status, { ...status, ...counted(status) }))
+  let room = Limits.frame_bytes - weightOf(rest) - entries.reduce((sum, { weight }) => sum + weight, 0)
+  for (const entry of entries.toSorted((a, b) => b.weight - a.weight)) {
+    if (room >= 0) break
+    const least = entryOf(entry.status, required(entry.status))
+    room += entry.weight - least.weight
+    Object.assign(entry, least, { short: true })
+  }
+  // Those with little to ask first: what they leave is for the others.
+  const asking = entries
+    .map((entry) => ({ entry, asks: weightOf(entry.status.pending) }))
+    .filter(({ entry }) => entry.status.pending.length > 0)
+    .toSorted((a, b) => a.asks - b.asks)
+  asking.forEach(({ entry }, n) => {
+    const share = Math.max(0, room) / (asking.length - n)
+    const fitted = fitPending(entry.status, share)
+    const { pending, pending_omitted } = fitted
+    if (fitted !== entry.status) entry.short = true
+    const { pending_omitted: _, ...shown } = entry.shown
+    room -= weightOf(pending)
+    entry.shown = { ...shown, pending, ...(pending_omitted !== undefined && { pending_omitted }) }
+  })
+  return {
+    hello: { ...rest, agents: entries.map(({ shown }) => shown) },
+    shortened: entries.filter(({ short }) => short).map(({ status }) => status.agent_id),
+  }
+}
+
+/** What this process and its machine say of themselves. */
+const presentation = (startedAt: string) => ({
+  type: 'machine:hello' as const,
+  protocol: PROTOCOL,
+  instance_id: `${process.pid}@${startedAt}`,
+  hostname: hostname(),
+  os: process.platform,
+  arch: process.arch,
+  daemon_version: VERSION,
+  node_version: process.versions.node,
+  pid: process.pid,
+  boot_id: bootId(),
+  capabilities: [...DAEMON_CAPABILITIES],
+})
+
+interface Entry {
+  status: AgentStatus
+  /** What the greeting has of it. */
+  shown: AgentStatus
+  weight: number
+  /** Whether the greeting lacks some of it. */
+  short: boolean
+}
+
+/** Without its requests, which are counted. */
+const counted = ({ pending, pending_omitted = 0 }: AgentStatus) => ({
+  pending: [],
+  ...(pending.length + pending_omitted > 0 && { pending_omitted: pending.length + pending_omitted }),
+})
+
+/** With the comma behind it. */
+const entryOf = (status: AgentStatus, shown: AgentStatus): Entry => ({
+  status,
+  shown,
+  weight: weightOf(shown) + 1,
+  short: false,
+})
+
+/** The shortest form of a status: at most `Limits.greeted_agent_bytes`. */
+function required(status: AgentStatus): AgentStatus {
+  const { agent_id, revision, state, since, runtime, cwd, run, undelivered_prompts } = status
+  const { begin, acked, end, journal } = status
+  return {
+    agent_id,
+    revision,
+    state,
+    since,
+    runtime,
+    cwd: headOf(cwd),
+    run,
+    ...counted(status),
+    undelivered_prompts,
+    begin,
+    acked,
+    end,
+    ...(journal !== undefined && { journal }),
+  }
+}
+
+function headOf(text: string): string {
+  let head = text.slice(0, CWD_BYTES)
+  // An escape is six bytes at most.
+  while (Buffer.byteLength(JSON.stringify(head)) > CWD_BYTES) head = head.slice(0, -CWD_BYTES / 8)
+  return head
+}
