@@ -16,7 +16,7 @@ Installs fomular-daemon: the daemon that runs coding agents on this machine, as 
 
   curl -fsSL BASE/install.sh | sh -s -- [FLAGS]
 
-  --version X          the version to install (default: the latest, unless an older one than is installed)
+  --version X          the version to install (default: the latest, if it is no older than what is there)
   --prefix DIR         where to (default: ~/.fomular; for root /opt/fomular, with a link in /usr/local/bin)
   --server-url URL     the server to connect this machine to
   --key-file FILE      this machine's key for it

@@ -30,7 +30,7 @@ const daysSince = (date: string, now: number) => Math.floor((now - Date.parse(da
 const day = (date: string) => date.slice(0, 10)
 
 /**
- * Compares a release with the one that runs, by their signed dates: a registry's own word of what is newest is worth nothing.
+ * Compares a release with the one that runs by their signed dates: a registry can call any release the newest.
  * @param runs when the release that runs was made
  * @param maxDays of the settings
  * @returns what there is to warn of

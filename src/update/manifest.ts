@@ -20,7 +20,7 @@ const Manifest = z.object({
   name: z.string(),
   version: z.string(),
   /** When the sources were committed. */
-  date: z.string().check(z.regex(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/)),
+  date: z.iso.datetime(),
   files: z.array(z.object({ name: z.string(), size: z.int(), sha256: z.string() })),
 })
 
