@@ -6,6 +6,7 @@ import { hubPort } from '../../config/hub.ts'
 import { limitVariables } from '../../config/hub-limits.ts'
 import { stateDir, statePaths } from '../../config/paths.ts'
 import { isLoopback } from '../../config/server-url.ts'
+import { strictByEnvironment } from '../../config/strict.ts'
 import { proxyVariables } from '../../config/trusted-proxies.ts'
 import { systemCode, UserError } from '../../platform/errors.ts'
 import { EXECUTABLE } from '../../platform/executable.ts'
@@ -89,6 +90,7 @@ export async function makeHubPlan({ manager, name, user, path, flags }: HubPlanO
       environment: {
         ...limitVariables(flags, process.env),
         ...proxyVariables(flags.trustedProxy, process.env),
+        ...(!strictByEnvironment(process.env) && { FOMULAR_STRICT_MODES: 'false' }),
       },
       stateDir: dir,
       usualStateDir: dir === usual,
