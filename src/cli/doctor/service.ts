@@ -1,4 +1,10 @@
-import { inspectServices } from '../../service/inspect.ts'
+import { existsSync } from 'node:fs'
+import { homeOf } from '../../config/home.ts'
+import { faultsOf } from '../../platform/ours.ts'
+import { findAccount } from '../../service/accounts.ts'
+import { type Found, inspectServices } from '../../service/inspect.ts'
+import { readInstalled } from '../../service/mark.ts'
+import { serviceFiles } from '../../service/plan.ts'
 import type { Finding } from '../render/finding.ts'
 
 /** What keeps the daemon running here, and whether it lets agents live. @param pid of the daemon that runs */
@@ -6,9 +12,25 @@ export async function checkService(pid: number | undefined): Promise<Finding[]> 
   const found = await inspectServices(pid)
   if (found.length === 0)
     return [{ check: 'service', level: 'ok', message: 'No service runs the daemon: it is started by hand' }]
-  return found.flatMap(({ manager, name, troubles }): Finding[] =>
-    troubles.length === 0
-      ? [{ check: 'service', level: 'ok', message: `The service ${name} of ${manager} lets agents live` }]
-      : troubles.map((trouble) => ({ check: 'service', ...trouble })),
-  )
+  const findings = await Promise.all(found.map(async (each) => [...judge(each), ...(await variables(each))]))
+  return findings.flat()
+}
+
+const judge = ({ manager, name, troubles }: Found): Finding[] =>
+  troubles.length === 0
+    ? [{ check: 'service', level: 'ok', message: `The service ${name} of ${manager} lets agents live` }]
+    : troubles.map((trouble) => ({ check: 'service', ...trouble }))
+
+/** What lets others change the variables that systemd hands to a service. */
+async function variables({ manager, name }: Found): Promise<Finding[]> {
+  const { environment, unit } = serviceFiles(manager, name, homeOf(process.env))
+  if (!manager.startsWith('systemd') || !existsSync(environment)) return []
+  const user = readInstalled(unit)?.mark?.user
+  const account = user === undefined ? undefined : await findAccount(user)
+  return faultsOf(environment, account?.uid).map(({ kind, message, remedy }) => ({
+    check: 'modes',
+    level: kind === 'owner' ? 'error' : 'warning',
+    message: `${message}.`,
+    remedy: `Run ${remedy}`,
+  }))
 }
