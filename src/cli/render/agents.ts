@@ -123,7 +123,7 @@ export function stateText({
 }
 
 function exitReason({ reason, code, signal }: NonNullable<AgentStatus['exit']>): string {
-  if (reason === 'crashed' || reason === 'killed') return `${reason} (${signal ?? code ?? '?'})`
+  if (reason === 'crashed' || reason === 'killed') return `${reason} (${signal === undefined ? (code ?? '?') : cleanLine(signal, 40)})`
   return reason
 }
 
@@ -172,7 +172,7 @@ export function endText({ state, exit, failure }: AgentStatus): string {
     rebooted: 'went with a reboot of its machine',
     lease: 'was ended because nobody came back in time',
   }[exit?.reason ?? 'lost']
-  const code = exit?.signal ? ` (${exit.signal})` : exit?.code ? ` (code ${exit.code})` : ''
+  const code = exit?.signal ? ` (${cleanLine(exit.signal, 40)})` : exit?.code ? ` (code ${exit.code})` : ''
   const detail = exit?.detail === undefined ? '' : ` ${cleanLine(exit.detail, 500)}`
   return `The agent ${how}${code}.${detail}`
 }
