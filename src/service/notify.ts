@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import { visible } from '../platform/visible.ts'
 
 /** Without a server for so long, the daemon counts as started all the same: a boot without a network is no failure. */
 const PATIENCE_MS = 20_000
@@ -9,6 +10,12 @@ const STARTING_MS = 200
 const RUNNING_MS = 2000
 /** For systemd-notify, which waits until systemd has taken note. */
 const NOTIFY_MS = 10_000
+
+/** Longest status in characters: systemd takes no long messages, and the system no long arguments. */
+const STATUS_CHARS = 500
+
+/** A server's words may be in it: with a line feed, these would be an order to systemd. */
+const statusLine = (text: string) => `STATUS=${visible(text.slice(0, STATUS_CHARS))}`
 
 /** How a daemon is, in one line. */
 interface Condition {
@@ -63,7 +70,7 @@ export class Notifier {
   /** Says that the daemon stops, and nothing after that. Resolves once it is said. */
   stopping(text: string): Promise<void> {
     this.close()
-    return this.#tell(['STOPPING=1', `STATUS=${text}`])
+    return this.#tell(['STOPPING=1', statusLine(text)])
   }
 
   close() {
@@ -82,7 +89,7 @@ export class Notifier {
       this.#text = text
       if (this.#ready) this.#told = now
       // Said every time: an old systemd loses what comes from a process that has ended when it looks.
-      void this.#tell([...(this.#ready ? ['READY=1', 'WATCHDOG=1'] : []), `STATUS=${text}`])
+      void this.#tell([...(this.#ready ? ['READY=1', 'WATCHDOG=1'] : []), statusLine(text)])
     }
     const again = this.#ready ? Math.min(RUNNING_MS, this.#aliveMs) : STARTING_MS
     this.#timer = clock.setTimeout(() => this.#look(), again)

@@ -123,7 +123,8 @@ export function stateText({
 }
 
 function exitReason({ reason, code, signal }: NonNullable<AgentStatus['exit']>): string {
-  if (reason === 'crashed' || reason === 'killed') return `${reason} (${signal === undefined ? (code ?? '?') : cleanLine(signal, 40)})`
+  if (reason === 'crashed' || reason === 'killed')
+    return `${reason} (${signal === undefined ? (code ?? '?') : cleanLine(signal, 40)})`
   return reason
 }
 

@@ -55,3 +55,14 @@ test('what was meant for a process above is not used', (t) => {
   assert.equal(stage(t, { SYSTEMD_EXEC_PID: '41' }).notifier, undefined)
   assert.equal(stage(t, { NOTIFY_SOCKET: '' }).notifier, undefined)
 })
+
+test('what a server says is no order to systemd, whatever is in it and however long it is', async (t) => {
+  const { condition, said } = stage(t)
+  await until(() => said().length === 1)
+  condition.text = 'Refused: no\nMAINPID=1\x1b[2J\0'
+  await until(() => said().length === 2)
+  assert.equal(said()[1], 'STATUS=Refused: no\\nMAINPID=1\\u001b[2J\\u0000;/sock;')
+  condition.text = 'x'.repeat(300_000)
+  await until(() => said().length === 3)
+  assert.ok(said()[2]!.length < 1000)
+})
