@@ -2,7 +2,7 @@ import { createServer as createPlainServer, type RequestListener, type Server } 
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { listenPrivately } from '../config/listen-private.ts'
-import { systemCode, UserError } from '../platform/errors.ts'
+import { shortageIn, systemCode, UserError } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 
 /** From the first byte of a request to the end of its body, and to the end of its headers: see `gate` for strangers. */
@@ -71,6 +71,7 @@ function listen(server: Server, host: string, port: number): Promise<void> {
             remedy: 'Choose another with --port or FOMULAR_HUB_PORT, or stop what uses it.',
           }),
         )
+      else if (shortageIn(error)) reject(error)
       else
         reject(
           new UserError('cannot_listen', `The hub cannot listen on ${host}:${port}: ${error.message}`, {
