@@ -157,17 +157,12 @@ export class ControlClient {
     if (failure.success) throw refused(failure.data.error)
     const answer = schema.safeParse(json)
     if (answer.success) return answer.data
-    throw new UserError(
-      'daemon_incompatible',
-      "The daemon's answer is not understood: it is of another version.",
-      {
-        remedy: 'Restart it: fomular-daemon restart',
-      },
-    )
+    throw incompatible()
   }
 
   #request(method: string, path: string, body: object | undefined, timeoutMs: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
+      const failed = (error: Error) => reject(error instanceof UserError ? error : this.#failure(error))
       let socketPath: string
       try {
         socketPath = this.#address()
@@ -179,15 +174,15 @@ export class ControlClient {
         let size = 0
         response.on('data', (chunk: Buffer) => {
           size += chunk.length
-          if (size > ANSWER_BYTES) response.destroy(new Error("The daemon's answer is too long."))
+          if (size > ANSWER_BYTES) response.destroy(incompatible())
           chunks.push(chunk)
         })
-        response.on('error', reject)
+        response.on('error', failed)
         response.on('end', () => {
           try {
             resolve(JSON.parse(Buffer.concat(chunks).toString('utf8')))
           } catch (error) {
-            reject(error)
+            reject(incompatible(error))
           }
         })
       })
@@ -198,7 +193,7 @@ export class ControlClient {
           }),
         ),
       )
-      call.on('error', (error) => reject(error instanceof UserError ? error : this.#failure(error)))
+      call.on('error', failed)
       call.end(body && JSON.stringify(body))
     })
   }
@@ -230,6 +225,12 @@ export class ControlClient {
     )
   }
 }
+
+const incompatible = (cause?: unknown) =>
+  new UserError('daemon_incompatible', "The daemon's answer is not understood: it is of another version.", {
+    remedy: 'Restart it: fomular-daemon restart',
+    cause,
+  })
 
 const refused = ({ code, message, remedy }: CommandError) =>
   new UserError(code, message, { ...(remedy !== undefined && { remedy }), exitCode: EXIT.refused })
