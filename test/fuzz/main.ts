@@ -1,0 +1,70 @@
+/**
+ * Gives a part of the program inputs that are wrong in many ways, and looks whether it goes on working.
+ *
+ *     npm run fuzz -- --target daemon|hub|http|journal|cli [--count N] [--seed S] [--from N] [--replay FILE]
+ *
+ * The inputs are mutations of recordings, and values that the protocol's schema allows and mutations of those. Seed and
+ * number determine an input. One that something came of is written to a file, with those of its batch: `--replay` gives
+ * them again, one a line in base64. Progress goes to stderr; stdout gets one JSON object, the verdict. Exit code 0 when
+ * nothing was wrong.
+ */
+import { readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { fuzz } from './run.ts'
+import { TARGETS, type TargetName } from './targets/index.ts'
+
+const { values } = parseArgs({
+  options: {
+    target: { type: 'string' },
+    count: { type: 'string', default: '10000' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    from: { type: 'string', default: '0' },
+    replay: { type: 'string' },
+  },
+})
+const say = (text: string) => process.stderr.write(`${text}\n`)
+
+function fail(message: string): never {
+  say(message)
+  process.exit(2)
+}
+
+function whole(name: 'count' | 'from'): number {
+  const value = Number(values[name])
+  return Number.isInteger(value) && value >= 0
+    ? value
+    : fail(`--${name} is a whole number, not "${values[name]}".`)
+}
+
+const name = values.target as TargetName
+if (!Object.hasOwn(TARGETS, name ?? '')) fail(`--target is one of ${Object.keys(TARGETS).join(', ')}.`)
+const inputs =
+  values.replay === undefined
+    ? undefined
+    : readFileSync(values.replay, 'utf8')
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => Buffer.from(line, 'base64'))
+const { seed } = values
+const [from, count] = [whole('from'), inputs?.length ?? whole('count')]
+const MIB = 1024 * 1024
+let told = performance.now()
+say(`${name}: ${count} inputs, seed ${seed}`)
+const verdict = await fuzz({
+  name,
+  open: TARGETS[name],
+  seed,
+  from,
+  count,
+  ...(inputs && { inputs }),
+  savePath: join(tmpdir(), `fomular-fuzz-${name}-${seed}-${process.pid}.txt`),
+  progress(done, target) {
+    if (performance.now() - told < 10_000) return
+    told = performance.now()
+    say(`${name}: ${done} inputs, ${Math.round(target.memory() / MIB)} MiB of memory`)
+  },
+})
+process.stdout.write(`${JSON.stringify(verdict)}\n`)
+process.exit(verdict.finding ? 1 : 0)

@@ -1,0 +1,108 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ControlClient } from '../../../src/cli/client/control-client.ts'
+import { statePaths } from '../../../src/config/paths.ts'
+import { parseFromServer } from '../../../src/protocol/index.ts'
+import type { Random } from '../../chaos/random.ts'
+import { Stage } from '../../support/stage.ts'
+import type { Cleanup } from '../../support/temp.ts'
+import { generated } from '../generate.ts'
+import { mutated, written } from '../mutate.ts'
+import { mib, sizeOf, type Target } from '../target.ts'
+import { DaemonLink } from './daemon-link.ts'
+import { served } from './served.ts'
+
+/** Frames between two that are right: a link with too many faults in a row is ended. */
+const WRONG = 8
+/** Batches between two after which agents are removed, and the daemon has to connect anew. */
+const TIDY = 50
+const FRAMES = [
+  ...['AgentStart', 'AgentStart', 'AgentPrompt', 'AgentInterrupt', 'AgentPermission', 'AgentAnswer'],
+  ...[
+    'AgentConfigure',
+    'AgentStop',
+    'AgentResume',
+    'AgentRemove',
+    'MachineCheck',
+    'DaemonRestart',
+    'DaemonUpdate',
+  ],
+  ...['Welcome', 'Refuse', 'Ack', 'Resend', 'ProtocolError', 'Ping', 'Pong'],
+]
+
+/** Answers what it must, and ends when it is told to. */
+const PROGRAM = `#!/bin/sh
+case $* in *--version*) echo '2.1.330 (Claude Code)'; exit ;; auth*) echo '{"loggedIn":true}'; exit ;; esac
+while read -r line; do
+  id=\${line#*'"request_id":"'}
+  case $line in *'"request_id"'*) printf '{"type":"control_response","response":{"subtype":"success","request_id":"%s"}}\\n' "\${id%%'"'*}" ;; esac
+  case $line in *end_session*) exit 0 ;; esac
+done
+`
+
+const frame = (random: Random) => generated(random.pick(FRAMES), random)
+
+/** Does what it says, which would end the link or the process for a while: that is for other tests. */
+function isObeyed(input: Buffer): boolean {
+  const parsed = parseFromServer(input)
+  if (!parsed.ok) return false
+  const { message } = parsed
+  return (
+    ['daemon:restart', 'daemon:update', 'server:refuse'].includes(message.type) ||
+    (message.type === 'server:welcome' && message.protocol.version !== 1)
+  )
+}
+
+/** A daemon with its server, whose program stands in for Claude Code. */
+export async function daemon(t: Cleanup): Promise<Target> {
+  const server = await DaemonLink.open(t)
+  const stage = await Stage.open(t)
+  const [claude, key] = [join(stage.dir, 'claude'), join(stage.dir, 'key')]
+  writeFileSync(claude, PROGRAM, { mode: 0o755 })
+  writeFileSync(key, 'the-key', { mode: 0o600 })
+  const args = [
+    'run',
+    '--server-url',
+    server.url,
+    '--key-file',
+    key,
+    '--max-agents',
+    '4',
+    '--log-level',
+    'fatal',
+  ]
+  const { alive, memory } = served(
+    stage.run(args, { FOMULAR_CLAUDE_PATH: claude, FOMULAR_UPDATE_ENABLED: 'false' }),
+  )
+  await server.live()
+  const control = new ControlClient(statePaths(stage.state).socket)
+  let batches = 0
+  return {
+    batch: 100,
+    memoryLimit: mib(1024),
+    input(random) {
+      const value = frame(random)
+      return written(random.chance(0.15) ? value : mutated(value, random, frame(random)), random)
+    },
+    async feed(inputs) {
+      for (const [n, input] of inputs.entries()) {
+        if (n % WRONG === 1) await server.live()
+        // A frame that is not UTF-8 ends the link before this program sees it.
+        const frame = Buffer.from(input.toString('utf8'))
+        if (!isObeyed(frame)) server.send(frame, { binary: n === WRONG })
+      }
+    },
+    async check() {
+      alive()
+      await server.live()
+      await control.status()
+      if (++batches % TIDY === 0) {
+        await server.tidy()
+        server.drop()
+      }
+      alive()
+    },
+    memory,
+    disk: () => sizeOf(stage.state),
+  }
+}

@@ -1,0 +1,34 @@
+import { type Running, Stage } from '../../support/stage.ts'
+import type { Cleanup } from '../../support/temp.ts'
+import { memoryOf } from '../target.ts'
+
+/** A process of the built program. */
+export interface Served {
+  running: Running
+  /** Memory that it has in use, in bytes. */
+  memory(): number
+  /** @throws Error with the end of its log once it has ended */
+  alive(): void
+}
+
+const LOG_CHARS = 4000
+
+export function served(running: Running): Served {
+  let end: number | string | undefined
+  void running.ended.then((code) => {
+    end = code
+  })
+  return {
+    running,
+    memory: () => memoryOf(running.pid),
+    alive() {
+      if (end !== undefined) throw new Error(`it has ended: ${end}\n${running.log().slice(-LOG_CHARS)}`)
+    },
+  }
+}
+
+/** A hub in a process of its own. */
+export async function servedHub(t: Cleanup): Promise<Served & { stage: Stage }> {
+  const stage = await Stage.open(t)
+  return { stage, ...served(await stage.hub()) }
+}
