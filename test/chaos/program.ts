@@ -80,12 +80,12 @@ export const SABOTAGES = {
   'command-before-write': [
     {
       file: 'src/hub/command-log.ts',
-      from: /return (?=this\.#inTurn\(async \(\) => \{\n\s*this\.#file\.add)/,
+      from: /return (?=this\.#inTurn\(async \(\) => \{\n\s*for \(const owed)/,
       to: 'setTimeout(() => ',
     },
     {
       file: 'src/hub/command-log.ts',
-      from: /(?<=throw error\n {6}\}\n {4}\}\))(?=\n {2}\}\n\n {2}get bloated)/,
+      from: /(?<=await this\.#erase\(\)\n {4}\}\))(?=\n {2}\}\n\n {2}get bloated)/,
       to: '.catch(() => {}), 1500)\nreturn Promise.resolve()',
     },
   ],
