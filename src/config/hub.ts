@@ -1,8 +1,8 @@
-import { existsSync, statSync } from 'node:fs'
+import { closeSync, existsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import * as z from 'zod/mini'
 import { UserError } from '../platform/errors.ts'
-import { readOwned } from '../platform/owned.ts'
+import { openOwned, readOwned } from '../platform/owned.ts'
 import { identify } from '../platform/process-identity.ts'
 import { userOf } from '../platform/process-list.ts'
 import { isForeign } from '../platform/sockets.ts'
@@ -87,6 +87,7 @@ export function findHub({ flags, env }: { flags: HubFlags; env: NodeJS.ProcessEn
   const dir = hubDir(flags.stateDir ?? stateDir(env))
   const files = hubFiles(dir)
   const told = flags.hub ?? (env.FOMULAR_HUB_URL || undefined)
+  if (told === undefined) refuseUnreadable(files.record)
   const record = told === undefined ? livingHub(dir) : undefined
   const url = told ?? (record ? fromHere(record.url) : `http://127.0.0.1:${hubPort(env)}`)
   const parsed = parse(url, flags.hub === undefined ? 'FOMULAR_HUB_URL' : '--hub')
@@ -119,6 +120,15 @@ export function livingHub(dir: string): HubRecord | undefined {
   if (!read.success || identify(read.data.pid)?.start !== read.data.start) return undefined
   const runsAs = userOf(read.data.pid)
   return runsAs === undefined || runsAs === ownerOf(dir) || runsAs === 0 ? read.data : undefined
+}
+
+/** @throws UserError where this user may not read a file */
+function refuseUnreadable(path: string) {
+  try {
+    closeSync(openOwned(path))
+  } catch (error) {
+    if (error instanceof UserError) throw error
+  }
 }
 
 /** uid of the only user whose hub a machine's key is for, where its file is in the folder of a hub of this machine. */

@@ -1,3 +1,4 @@
+// Needs: root
 import assert from 'node:assert/strict'
 import {
   chmodSync,
@@ -20,7 +21,6 @@ import { type Cleanup, tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
 const NOBODY = 65534
-const isRoot = process.getuid?.() === 0
 /** Another user than the one of the tests, who is not root. */
 const toOther = (path: string) => chownSync(path, NOBODY, NOBODY)
 
@@ -57,7 +57,6 @@ async function machine(t: Cleanup) {
 }
 
 test('what another user owns is refused with the remedy: configuration, key, state folder and folders above', async (t) => {
-  if (!isRoot) return
   const { config, key, home, state, refused, accepted } = await machine(t)
   await accepted()
   for (const path of [config, key, state, home]) {
@@ -115,13 +114,11 @@ test('machines whose owners and modes cannot be changed have a way back, which a
   chmodSync(home, 0o777)
   // The file itself is in a folder that others can write to.
   await refused()
-  if (!isRoot) return
   toOther(home)
   await accepted(['run'], { FOMULAR_STRICT_MODES: 'false' })
 })
 
 test("nothing that another user's state folder names is run, by whatever command", async (t) => {
-  if (!isRoot) return
   const { dir, stage } = await machine(t)
   const state = join(dir, 'foreign')
   const ran = join(dir, 'ran')
@@ -223,13 +220,11 @@ test('a path is as safe as every folder and link that it leads through', (t) => 
   assert.deepEqual(kinds(join(dir, 'second')), [])
   // The folder itself is not safe by that: everybody can put files into it.
   assert.deepEqual(kinds(shared), [[shared, 'mode']])
-  if (!isRoot) return
   lchownSync(join(shared, 'link'), NOBODY, NOBODY)
   assert.deepEqual(kinds(join(dir, 'second')), [[join(shared, 'link'), 'owner']])
 })
 
 test('a group counts as this user where nobody else is in it', (t) => {
-  if (!isRoot) return
   const dir = tempDir(t)
   const file = join(dir, 'config.toml')
   writeFileSync(file, '')
@@ -251,7 +246,6 @@ test('a group counts as this user where nobody else is in it', (t) => {
 })
 
 test('what a state folder was like is judged by the owner of the daemon that runs there', (t) => {
-  if (!isRoot) return
   const dir = join(tempDir(t), 'state')
   mkdirSync(dir)
   toOther(dir)
