@@ -1,5 +1,6 @@
 import { ON_TRIAL } from '../config/environment.ts'
 import { checkGround } from '../config/strict.ts'
+import type { Invocation } from '../daemon/relaunch.ts'
 import { UserError } from '../platform/errors.ts'
 import { type Fault, faultsOf } from '../platform/ours.ts'
 import { environmentFile } from '../service/environment-file.ts'
@@ -18,6 +19,11 @@ export function checkStateDir(dir: string, faults: Fault[], strict: boolean) {
   } catch (error) {
     return whileOnTrial(error)
   }
+}
+
+/** Says to the next version, which is asked before it starts, that files which others can change are not to be refused. */
+export function tellStrictness({ env }: Invocation, strict: boolean) {
+  if (!strict) env.FOMULAR_STRICT_MODES = 'false'
 }
 
 /** What a supervisor would leave alone is, of a version on trial, a reason to start the version before it. */

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { STATE_UPGRADES } from '../config/format.ts'
+import { judge, notOurs, strictByEnvironment } from '../config/strict.ts'
 import { systemCode } from '../platform/errors.ts'
 import { readFormat } from '../platform/format.ts'
 import { VERSION } from '../platform/version.ts'
@@ -27,6 +28,11 @@ export function selfCheck(stateDir: string): SelfCheck {
     readFormat(stateDir, STATE_UPGRADES)
   } catch (error) {
     problems.push((error as Error).message)
+  }
+  const strict = strictByEnvironment(process.env)
+  for (const fault of judge(stateDir, { faults: [], known: 'machine.json', strict }).refused) {
+    const { message, remedy } = notOurs(fault)
+    problems.push(`${message} ${remedy?.replace(/\.$/, '')}`)
   }
   const files = ['machine.json', 'runtimes.json', 'update.json', 'confirmed.json']
   try {

@@ -245,6 +245,19 @@ test('a group counts as this user where nobody else is in it', (t) => {
   assert.deepEqual(kindsOf(61_234), ['mode'])
 })
 
+test('a new version says that it would refuse the state folder before it is started', async (t) => {
+  const { state, accepted, home, stage } = await machine(t)
+  await accepted()
+  const check = (env: Record<string, string> = {}) => stage.run(['self-check', '--state-dir', state], env)
+  toOther(home)
+  const refused = check()
+  assert.equal(await refused.ended, 1)
+  assert.match(refused.log(), /chown 0 .* FOMULAR_STRICT_MODES=false/)
+  assert.equal(await check({ FOMULAR_STRICT_MODES: 'false' }).ended, 0)
+  chownSync(home, 0, 0)
+  assert.equal(await check().ended, 0)
+})
+
 test('what a state folder was like is judged by the owner of the daemon that runs there', (t) => {
   const dir = join(tempDir(t), 'state')
   mkdirSync(dir)

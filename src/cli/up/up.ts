@@ -19,7 +19,7 @@ import { isUnderWay } from '../../update/record.ts'
 import { stayInContainer } from '../container/stay.ts'
 import { EXIT } from '../exit-codes.ts'
 import { handOver } from '../hand-over.ts'
-import { checkStateDir, whileOnTrial } from '../state-dir.ts'
+import { checkStateDir, tellStrictness, whileOnTrial } from '../state-dir.ts'
 import { stopTime } from '../stop-time.ts'
 import { note, serveWithoutReader } from '../terminal.ts'
 import { refuseWindows } from '../windows.ts'
@@ -47,6 +47,7 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
   const paths = statePaths(dir)
   const { strict, faults } = await loadTrust(flags, process.env).catch(whileOnTrial)
   const ground = checkStateDir(paths.dir, faults, strict)
+  tellStrictness(invocation, strict)
   await handOver(paths.dir, invocation, strict)
   const supervised = isSupervisedAlready(process.env)
   // This process sees to new starts of the daemon: with its hub, in the foreground.
