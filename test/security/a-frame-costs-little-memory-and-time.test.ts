@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import { FRAMES } from '../bench/frame-samples.ts'
+import { frameHead, RawConnections } from '../support/raw-connections.ts'
+import { Stage } from '../support/stage.ts'
+import { until } from '../support/wait.ts'
+
+interface Cost {
+  /** Processor time. */
+  ms: number
+  /** At the height, beside the frame. */
+  mb: number
+  size: number
+}
+
+const program = fileURLToPath(new URL('../bench/programs/frame.ts', import.meta.url))
+const ROUNDS = '3'
+/** One of each kind. */
+const SHOWN = ['wrong items', 'too many values', 'a deep status', 'a long event', 'many events']
+
+/** A process of its own, whose height of memory is that of one frame. */
+async function cost(name: string, way: 'read' | 'parse' | 'scan'): Promise<Cost> {
+  const { stdout } = await execa(process.execPath, ['--expose-gc', program, name, way, ROUNDS])
+  return JSON.parse(stdout)
+}
+
+/** What a process needs that reads anything at all, in MB. */
+const SLACK_MB = 24
+/** The machine does other things meanwhile. */
+const UNREST = 2
+
+for (const { name, taken } of FRAMES.filter(({ name }) => SHOWN.includes(name)))
+  test(`${name}: ${taken ? 'at most twice what JSON.parse costs' : 'at most twice its size, and three scans'}`, async () => {
+    const ours = await cost(name, 'read')
+    const floor = await cost(name, taken ? 'parse' : 'scan')
+    const memory = 2 * (taken ? floor.mb : ours.size) + SLACK_MB
+    assert.ok(ours.mb <= memory, `${ours.mb} MB of at most ${memory}`)
+    const time = UNREST * (taken ? 2 : 3) * floor.ms
+    assert.ok(ours.ms <= time, `${ours.ms} ms of at most ${time}`)
+  })
+
+test('greetings that are never completed cost a hub no more than what it lets a key send', async (t) => {
+  const stage = await Stage.open(t)
+  const hub = await stage.hub()
+  const height = () =>
+    Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${hub.pid}/status`, 'utf8'))![1]) / 1024
+  const before = height()
+  const strangers = new RawConnections(t, stage.port)
+  const key = readFileSync(`${stage.state}/hub/machine.key`, 'utf8').trim()
+  const part = Buffer.alloc(30 * 1024 * 1024, 0x20)
+  for (let n = 0; n < 12; n++) {
+    const { socket } = await strangers.upgrade(key)
+    socket.write(frameHead(59 * 1024 * 1024))
+    await new Promise((resolve) => socket.write(part, resolve))
+  }
+  await until(() => strangers.open.length <= 1, { what: 'the end of most' })
+  // 360 MiB were sent. Those that have ended are not collected at once.
+  assert.ok(height() - before < 200, `${height() - before} MB`)
+})
