@@ -4,6 +4,7 @@ import { TRUSTED_PROXIES, trustedProxies } from '../config/trusted-proxies.ts'
 import { keptSignal } from '../platform/early-signal.ts'
 import { UserError } from '../platform/errors.ts'
 import { EXIT } from './exit-codes.ts'
+import { auditCommand } from './hub/audit.ts'
 import { keyCommand } from './hub/key.ts'
 import { tokenCommand } from './hub/token.ts'
 import { port, repeatable } from './options.ts'
@@ -12,7 +13,7 @@ import { note, print, serveWithoutReader } from './terminal.ts'
 const HELP = `
 This machine's daemon connects with the machine key, people and programs with the user key; both are files in its folder.
 Every other machine gets a key of its own by \`machine add\`, and everybody else one with a role by \`hub key create\`.
-\`hub key\` and \`hub token\` show them, and whose they are.
+\`hub key\` and \`hub token\` show them, and whose they are; \`hub audit\` shows who has ordered what.
 
 Examples:
   $ fomular-daemon hub
@@ -58,6 +59,7 @@ export function hubCommand(): Command {
     .option('--verbose', 'log more')
     .addHelpText('after', HELP)
     .action(hub)
+    .addCommand(auditCommand())
     .addCommand(keyCommand())
     .addCommand(tokenCommand())
 }

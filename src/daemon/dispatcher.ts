@@ -57,6 +57,9 @@ export class Dispatcher {
 
   async #carryOut(command: Command): Promise<void> {
     const { context, logger } = this.#options
+    const { type, command_id, by } = command
+    const about = { type, ...('agent_id' in command && { agent_id: command.agent_id }), command_id }
+    logger.info({ ...about, ...(by !== undefined && { by }) }, 'command received')
     const result = await this.#inOrder(command, () => carryOut(context, command))
       .then(({ confirmed }) => confirmed)
       .then(
@@ -73,7 +76,9 @@ export class Dispatcher {
           return failed(command, error)
         },
       )
-    if (result) await this.answer(result)
+    if (!result) return
+    if (!result.ok) logger.info({ ...about, code: result.error.code }, 'command not carried out')
+    await this.answer(result)
   }
 
   /** Answers a command for good. */

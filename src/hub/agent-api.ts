@@ -8,6 +8,7 @@ import {
   StartRequest,
 } from '../protocol/index.ts'
 import type { AgentRef } from './agents.ts'
+import type { Trails } from './audit/trail.ts'
 import { Fault } from './fault.ts'
 import type { Follower } from './gate/followers.ts'
 import { page } from './history.ts'
@@ -21,6 +22,7 @@ export interface AgentContext extends StreamContext, LookupContext {
   quotas: Quotas
   switchboard: Switchboard
   lookup: Lookup
+  trails: Trails
   /** Begins a stream. @throws Fault */
   follow(c: Context): Follower
   /** Gives a command to a machine. @returns the answer to the request */
@@ -40,7 +42,7 @@ const AGENT_COMMANDS = [
 
 /** Requests about agents. */
 export function agentRoutes(app: Hono, context: AgentContext) {
-  const { agents, machines, commands, store, quotas, switchboard, lookup, submit, follow } = context
+  const { agents, machines, commands, store, quotas, switchboard, lookup, trails, submit, follow } = context
 
   app.get('/api/agents', (c) => c.json({ agents: agents.all() }))
   app.post('/api/agents', async (c) => {
@@ -66,6 +68,7 @@ export function agentRoutes(app: Hono, context: AgentContext) {
       const known = commands.get(command_id)
       const machine_id = known?.agent_id === agent_id ? known.machine_id : lookup.machineOf(c, agent_id)
       if (name === 'remove' && agents.get({ machine_id, agent_id })?.gone) {
+        await trails.ordered(c, machine_id, parsed)
         agents.forget({ machine_id, agent_id })
         return c.json({ command_id, agent_id, machine_id, state: 'succeeded', result: {} } satisfies Outcome)
       }

@@ -10,7 +10,10 @@ import {
   Commands as Schemas,
 } from '../protocol/index.ts'
 import { agentRoutes } from './agent-api.ts'
-import { letCallersIn } from './callers.ts'
+import { auditRoutes } from './audit/api.ts'
+import type { Audit } from './audit/audit.ts'
+import type { Trails } from './audit/trail.ts'
+import { callerOf, letCallersIn } from './callers.ts'
 import type { Commands } from './commands.ts'
 import { enrolmentRoutes } from './enrolment-api.ts'
 import type { Enrolments } from './enrolments.ts'
@@ -32,6 +35,8 @@ export interface ApiContext extends StreamContext {
   keys: Keys
   people: UserKeys
   open: OpenRequests
+  audit: Audit
+  trails: Trails
   commands: Commands
   switchboard: Switchboard
   quotas: Quotas
@@ -52,8 +57,20 @@ const MACHINE_COMMANDS = {
 
 /** The HTTP API. Its requests and answers are described by `protocol/hub-api.ts`. */
 export function api(context: ApiContext): Hono {
-  const { keys, releases, agents, machines, commands, switchboard, store, quotas, logger, loopback, gate } =
-    context
+  const {
+    keys,
+    releases,
+    agents,
+    machines,
+    commands,
+    switchboard,
+    store,
+    quotas,
+    logger,
+    loopback,
+    gate,
+    trails,
+  } = context
   const app = new Hono()
   const lookup = new Lookup(context)
 
@@ -88,6 +105,7 @@ export function api(context: ApiContext): Hono {
   app.get('/install.sh', (c) => installer(c, releases))
   app.get('/releases/*', (c) => releaseFile(c, releases))
   app.use('/api/*', limited(Limits.frame_bytes))
+  app.use('/api/*', trails.middleware)
 
   app.get('/api/machines', (c) =>
     c.json({ machines: machines.all().map(withUsage), enrolled: keys.list().filter(isUnused) }),
@@ -132,6 +150,7 @@ export function api(context: ApiContext): Hono {
     })
 
   agentRoutes(app, { ...context, lookup, submit, follow })
+  auditRoutes(app, context)
   app.get('/api/stream', (c) => hubStream(context, follow(c)))
 
   app.get('/api/commands/:command_id', (c) => outcome(c, c.req.param('command_id')))
@@ -151,8 +170,14 @@ export function api(context: ApiContext): Hono {
   async function submit(c: Context, machineId: string, parsed: Command) {
     // Before anything is done about it: a wait that cannot be read is no reason to have carried it out.
     waitMs(c)
-    await commands.submit(machineId, parsed)
-    return outcome(c, parsed.command_id)
+    const { command_id } = parsed
+    const known = commands.get(command_id)
+    if (!known) await trails.ordered(c, machineId, parsed)
+    const by = callerOf(c)?.name
+    const taken = await commands.submit(machineId, { ...parsed, by })
+    if (known) trails.repeated(c, taken, parsed)
+    else trails.handed(c)
+    return outcome(c, command_id)
   }
 
   async function outcome(c: Context, commandId: string) {

@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { visible } from '../platform/visible.ts'
 import { covers, routeOf } from './access.ts'
+import type { Trails } from './audit/trail.ts'
 import { Fault } from './fault.ts'
 import { type Gate, tooManyFailures } from './gate/gate.ts'
 import type { OpenRequests } from './open-requests.ts'
@@ -14,12 +15,13 @@ export const callerOf = (c: Context): Caller | undefined => callers.get(c)
 
 export interface CallersOptions {
   people: UserKeys
+  trails: Trails
   open: OpenRequests
   gate: Gate
 }
 
 /** Lets requests through to those who may make them. */
-export function letCallersIn({ people, open, gate }: CallersOptions): MiddlewareHandler {
+export function letCallersIn({ people, trails, open, gate }: CallersOptions): MiddlewareHandler {
   return async (c, next) => {
     const route = routeOf(c)
     if (route === 'closed') throw new Fault(403, 'forbidden', 'This request is open to nobody.')
@@ -27,14 +29,19 @@ export function letCallersIn({ people, open, gate }: CallersOptions): Middleware
     const shown = c.req.header('authorization')
     const caller = people.callerWith(shown)
     if (!caller) {
-      if (shown !== undefined) refuse(c, gate, 'user key')
+      if (shown !== undefined) {
+        trails.denied(c, route, 'unauthorized')
+        refuse(c, gate, 'user key')
+      }
       c.header('www-authenticate', 'Bearer')
       throw new Fault(401, 'unauthorized', 'This takes a user key of the hub.', {
         remedy: 'Send it as `Authorization: Bearer KEY`.',
       })
     }
+    callers.set(c, caller)
     gate.admitClient(overHttp(c).incoming)
-    if (route && !covers(caller.role, route.role))
+    if (route && !covers(caller.role, route.role)) {
+      trails.denied(c, route, 'forbidden')
       throw new Fault(
         403,
         'forbidden',
@@ -43,7 +50,7 @@ export function letCallersIn({ people, open, gate }: CallersOptions): Middleware
           remedy: `Use another, or have an admin make one: \`fomular-daemon hub key create NAME --role ${route.role}\`.`,
         },
       )
-    callers.set(c, caller)
+    }
     open.watch(c, caller)
     return next()
   }

@@ -40,6 +40,8 @@ export interface CommandsOptions {
   memory: CommandMemory
   /** Called with each command that was carried out, and its type. */
   succeeded(outcome: Outcome, type: string): void
+  /** Called with the outcome of each command that a machine was given. */
+  settled(outcome: Outcome, type: string): void
 }
 
 /** Commands on their way to machines: accepted on disk, sent until they are answered, and their outcomes. */
@@ -54,10 +56,12 @@ export class Commands {
   readonly #logger: Logger
   readonly #clock: Clock
   readonly #succeeded: CommandsOptions['succeeded']
+  readonly #settled: CommandsOptions['settled']
   #pendingBytes = 0
 
-  constructor({ path, machines, logger, clock, memory, succeeded }: CommandsOptions) {
+  constructor({ path, machines, logger, clock, memory, succeeded, settled }: CommandsOptions) {
     this.#succeeded = succeeded
+    this.#settled = settled
     this.#machines = machines
     this.#logger = logger
     this.#clock = clock
@@ -241,6 +245,7 @@ export class Commands {
         command_id: command.command_id,
         machine_id: machineId,
         ...('agent_id' in command && { agent_id: command.agent_id }),
+        ...(command.by !== undefined && { by: command.by }),
         state: 'pending',
       },
       command,
@@ -275,6 +280,7 @@ export class Commands {
   #finish(entry: Entry, outcome: Outcome) {
     const secret = entry.command && hasSecrets(Schemas[entry.type], entry.command)
     this.#settle(entry, outcome)
+    this.#settled(outcome, entry.type)
     // A caller that hears of the outcome can rely on the secrets being gone from the disk.
     if (!secret) this.#tell(entry)
     const at = this.#clock.now()

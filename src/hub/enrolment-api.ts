@@ -1,19 +1,34 @@
 import type { Context, Hono } from 'hono'
 import { EnrollCheck, EnrollRequest, EnrolmentRequest } from '../protocol/index.ts'
+import { routeOf } from './access.ts'
+import type { Trails } from './audit/trail.ts'
 import { callerOf, refuse } from './callers.ts'
-import type { Enrolments } from './enrolments.ts'
+import { type Enrolments, idOf } from './enrolments.ts'
 import { Fault } from './fault.ts'
 import type { Gate } from './gate/gate.ts'
+import { hashOf } from './key-store.ts'
 import { FORM_TYPE, jsonBody, limited, parse } from './request.ts'
 
 /** Of a request that anybody can make. */
 const OPEN_BODY_BYTES = 4096
 
 /** Requests about tokens by which machines enroll, and those of such machines. */
-export function enrolmentRoutes(app: Hono, { enrolments, gate }: { enrolments: Enrolments; gate: Gate }) {
+export function enrolmentRoutes(
+  app: Hono,
+  { enrolments, gate, trails }: { enrolments: Enrolments; gate: Gate; trails: Trails },
+) {
   app.post('/enroll', limited(OPEN_BODY_BYTES), async (c) => {
     const request = parse(EnrollRequest, await jsonBody(c, FORM_TYPE))
-    return withToken(c, () => enrolments.exchange(request, c.req.header('authorization')))
+    const { token, key_sha256, hostname, machine_id } = request
+    return withToken(c, () => {
+      const answer = enrolments.exchange(request, c.req.header('authorization'))
+      trails.enrolled(c, {
+        target: idOf(hashOf(token)),
+        ...(machine_id !== undefined && { machine_id }),
+        details: { name: answer.name, hostname, key_id: idOf(key_sha256) },
+      })
+      return answer
+    })
   })
   app.post('/enroll/check', limited(OPEN_BODY_BYTES), async (c) => {
     const request = parse(EnrollCheck, await jsonBody(c, FORM_TYPE))
@@ -21,9 +36,11 @@ export function enrolmentRoutes(app: Hono, { enrolments, gate }: { enrolments: E
   })
 
   app.get('/api/enrolments', (c) => c.json({ enrolments: enrolments.list() }))
-  app.post('/api/enrolments', async (c) =>
-    c.json(enrolments.open(parse(EnrolmentRequest, await jsonBody(c)), callerOf(c)?.name), 201),
-  )
+  app.post('/api/enrolments', async (c) => {
+    const made = enrolments.open(parse(EnrolmentRequest, await jsonBody(c)), callerOf(c)?.name)
+    trails.found(c, { target: idOf(hashOf(made.token)) })
+    return c.json(made, 201)
+  })
   app.delete('/api/enrolments/:token_id', (c) => {
     enrolments.cancel(c.req.param('token_id'))
     return c.json({})
@@ -34,7 +51,11 @@ export function enrolmentRoutes(app: Hono, { enrolments, gate }: { enrolments: E
     try {
       return c.json(use())
     } catch (error) {
-      if (error instanceof Fault && error.error.code === 'token_invalid') refuse(c, gate, 'enrolment token')
+      if (error instanceof Fault && error.error.code === 'token_invalid') {
+        const route = routeOf(c)
+        if (route !== 'closed') trails.denied(c, route, 'token_invalid')
+        refuse(c, gate, 'enrolment token')
+      }
       throw error
     }
   }

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import * as z from 'zod/mini'
 import { readJson, setAside, writeAtomic } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
@@ -13,6 +13,7 @@ import type {
   HubToken,
 } from '../protocol/index.ts'
 import { Fault } from './fault.ts'
+import { hashOf } from './key-store.ts'
 import type { Keys } from './keys.ts'
 
 const PREFIX = 'fet_'
@@ -67,7 +68,7 @@ export class Enrolments {
     const expires_at = iso(at + expires_in_s * 1000)
     this.#entries = this.#entries.filter((entry) => entry.expires_at > iso(at))
     this.#entries.push({
-      sha256: sha256(token),
+      sha256: hashOf(token),
       ...(name && { name }),
       ...(by !== undefined && { by }),
       created_at: iso(at),
@@ -152,7 +153,7 @@ export class Enrolments {
   }
 
   #find(token: string): Entry | undefined {
-    const hash = sha256(token)
+    const hash = hashOf(token)
     const at = iso(this.#options.now())
     return this.#entries.find((each) => each.sha256 === hash && each.expires_at > at)
   }
@@ -169,7 +170,6 @@ const invalid = () =>
   })
 
 /** What names a token, or a key, to people. */
-const idOf = (sha256: string) => sha256.slice(0, 12)
+export const idOf = (sha256: string) => sha256.slice(0, 12)
 
 const iso = (ms: number) => new Date(ms).toISOString()
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')

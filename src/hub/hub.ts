@@ -20,6 +20,9 @@ import { identify } from '../platform/process-identity.ts'
 import { ActivityStore } from './activity-store.ts'
 import { Agents } from './agents.ts'
 import { api } from './api.ts'
+import { Audit } from './audit/audit.ts'
+import type { SegmentLimits } from './audit/segments.ts'
+import { Trails } from './audit/trail.ts'
 import { Commands } from './commands.ts'
 import { openDoors } from './doors.ts'
 import { Enrolments } from './enrolments.ts'
@@ -56,6 +59,8 @@ export interface HubOptions {
   gate?: Partial<GateLimits>
   /** Proxies whose `X-Forwarded-For` counts. */
   trustedProxies?: readonly Network[]
+  /** How much of its audit log is kept. */
+  audit?: SegmentLimits | undefined
   clock?: Clock
   /** Its folder is not there any more: nothing is left to do but to close it. Called once. */
   lost?: (reason: UserError) => void
@@ -100,7 +105,9 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     const keys = new Keys(keyStore, now, logger)
     const people = new UserKeys(dir, keyStore, now, logger)
     const open = new OpenRequests(people, clock)
-    const parts = assemble({ dir, keys, clock, logger, limits })
+    const audit = new Audit(join(dir, 'audit'), { limits: options.audit, clock, logger })
+    const trails = new Trails({ audit, gate, clock })
+    const parts = assemble({ dir, keys, trails, clock, logger, limits })
     keys.settle(parts.machines.ids())
     const { switchboard, store, commands, saver } = parts
     await commands.ready()
@@ -111,7 +118,19 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       now: () => clock.now(),
     })
     const releases = join(dir, 'releases')
-    const app = api({ ...parts, keys, people, open, enrolments, releases, logger, loopback, gate })
+    const app = api({
+      ...parts,
+      keys,
+      people,
+      open,
+      audit,
+      trails,
+      enrolments,
+      releases,
+      logger,
+      loopback,
+      gate,
+    })
     const listener = gate.before(getRequestListener(app.fetch))
     const doors = await openDoors({
       host,
@@ -158,6 +177,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
         gate.close()
         await store.close()
         saver.close()
+        await trails.close()
         unlock()
       },
     }
@@ -171,10 +191,11 @@ export async function startHub(options: HubOptions): Promise<Hub> {
 function assemble({
   dir,
   keys,
+  trails,
   clock,
   logger,
   limits,
-}: Required<Pick<HubOptions, 'dir' | 'clock' | 'logger' | 'limits'>> & { keys: Keys }) {
+}: Required<Pick<HubOptions, 'dir' | 'clock' | 'logger' | 'limits'>> & { keys: Keys; trails: Trails }) {
   const feed = new Feed()
   const saver = new Saver(clock, logger)
   const agentsDir = join(dir, 'agents')
@@ -217,6 +238,7 @@ function assemble({
       if (type === 'agent:start') agents.started({ machine_id, agent_id })
       if (type === 'agent:remove') agents.forget({ machine_id, agent_id })
     },
+    settled: (outcome, type) => trails.settled(outcome, type),
   })
   const quotas = new Quotas({ limits: limits.machine, agents, store, clock })
   const switchboard: Switchboard = new Switchboard({

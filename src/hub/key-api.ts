@@ -1,7 +1,8 @@
 import type { Context, Hono } from 'hono'
 import { visible } from '../platform/visible.ts'
-import { BindRequest, type HubKey, KeyRequest, USER_ROLES } from '../protocol/index.ts'
+import { BindRequest, type HubKey, KeyRequest, type NewKey, USER_ROLES } from '../protocol/index.ts'
 import { isUserRole } from './access.ts'
+import type { Trails } from './audit/trail.ts'
 import { Fault } from './fault.ts'
 import type { Keys } from './keys.ts'
 import type { OpenRequests } from './open-requests.ts'
@@ -15,18 +16,19 @@ export interface KeyContext {
   people: UserKeys
   open: OpenRequests
   switchboard: Switchboard
+  trails: Trails
 }
 
 /** A key that was given out, and with which no machine has connected. */
 export const isUnused = ({ role, local, used }: HubKey) => role === 'machine' && !local && !used
 
 /** Requests about keys. */
-export function keyRoutes(app: Hono, { keys, people, open, switchboard }: KeyContext) {
+export function keyRoutes(app: Hono, { keys, people, open, switchboard, trails }: KeyContext) {
   app.get('/api/keys', (c) => c.json({ keys: [...keys.list(), ...people.list()] }))
 
   app.post('/api/keys', async (c) => {
     const { name, role, machine_id } = parse(KeyRequest, await jsonBody(c))
-    if (role === 'machine') return c.json(keys.make(name, machine_id), 201)
+    if (role === 'machine') return created(c, keys.make(name, machine_id))
     if (!isUserRole(role))
       throw new Fault(400, 'invalid_command', `There is no role ${visible(role)}.`, {
         path: 'role',
@@ -37,7 +39,7 @@ export function keyRoutes(app: Hono, { keys, people, open, switchboard }: KeyCon
         path: 'name',
         remedy: 'Choose another name, or rotate or revoke that key.',
       })
-    return c.json(people.make(name, role), 201)
+    return created(c, people.make(name, role))
   })
 
   app.post('/api/keys/:key_id/bind', async (c) => {
@@ -58,6 +60,7 @@ export function keyRoutes(app: Hono, { keys, people, open, switchboard }: KeyCon
         remedy: `Say whose it is first: \`fomular-daemon hub key bind ${key_id} MACHINE\`.`,
       })
     changed(c)
+    trails.found(c, { details: { new_key_id: made.key_id } })
     return c.json(made, 201)
   })
 
@@ -72,6 +75,11 @@ export function keyRoutes(app: Hono, { keys, people, open, switchboard }: KeyCon
     changed(c)
     return c.json({ revoked_keys: 1 })
   })
+
+  function created(c: Context, made: NewKey) {
+    trails.found(c, { target: made.key_id })
+    return c.json(made, 201)
+  }
 
   function named(c: Context): HubKey {
     const id = c.req.param('key_id') ?? ''

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Context } from 'hono'
 import type { Clock, Timer } from '../platform/clock.ts'
+import { overHttp } from './request.ts'
 import type { Caller, UserKeys } from './user-keys.ts'
 
 /** How often it is looked whether keys have been changed in their files. */
@@ -19,8 +20,7 @@ export class OpenRequests {
   }
 
   watch(c: Context, caller: Caller) {
-    const { outgoing } = c.env as { outgoing?: ServerResponse }
-    if (!outgoing) return
+    const { outgoing } = overHttp(c)
     this.#open.set(outgoing, caller)
     outgoing.once('close', () => {
       this.#open.delete(outgoing)
@@ -31,7 +31,7 @@ export class OpenRequests {
 
   /** Keys have changed. @param except goes on: the answer says what has changed */
   recheck(except?: Context) {
-    const spared = (except?.env as { outgoing?: ServerResponse } | undefined)?.outgoing
+    const spared = except && overHttp(except).outgoing
     for (const [outgoing, caller] of this.#open)
       if (outgoing !== spared && !this.#people.accepts(caller)) outgoing.destroy()
   }

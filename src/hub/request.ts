@@ -38,7 +38,23 @@ export const limited = (maxSize: number) =>
  * @param further types that this route accepts as JSON as well
  * @throws Fault
  */
-export async function jsonBody(c: Context, ...further: string[]): Promise<object> {
+export function jsonBody(c: Context, ...further: string[]): Promise<object> {
+  const known = looked.get(c)
+  looked.delete(c)
+  return known ?? readBody(c, further)
+}
+
+/** Bodies that were read before what they are for. */
+const looked = new WeakMap<Context, Promise<object>>()
+
+/** The body that `jsonBody` returns; undefined where it throws. */
+export async function lookAtBody(c: Context): Promise<object | undefined> {
+  const body = readBody(c, [])
+  looked.set(c, body)
+  return body.catch(() => undefined)
+}
+
+async function readBody(c: Context, further: string[]): Promise<object> {
   const [type = ''] = (c.req.header('content-type') ?? '').split(';')
   if (![...JSON_TYPES, ...further].includes(type.trim().toLowerCase()))
     throw new Fault(415, 'unsupported_media_type', `The body must be JSON, not ${type}.`, {
@@ -77,7 +93,11 @@ export function parse<S extends z.ZodMiniType>(schema: S, value: unknown): z.inf
 /** How long to wait for an outcome, in ms. */
 export const waitMs = (c: Context) => number(c, 'wait', 0, WAIT_S) * 1000
 
-export const pageLimit = (c: Context) => Math.floor(number(c, 'limit', 1, LIMIT))
+export const pageLimit = (c: Context, limit = LIMIT) => Math.floor(number(c, 'limit', 1, limit))
+
+/** A number from 0 on. */
+export const wholeNumber = (c: Context, name: string) =>
+  Math.floor(number(c, name, 0, { default: 0, most: Number.MAX_SAFE_INTEGER }))
 
 /** The event to go on from: `Last-Event-ID`, which a client that reconnects sends, goes before `after`. */
 export function eventIdOf(c: Context): EventId {

@@ -4,7 +4,11 @@ import { Content } from './content.ts'
 import { AgentId, CommandId, Json, Uuid, VersionOrTag } from './ids.ts'
 import { AgentSpec } from './spec.ts'
 
-const command = { command_id: CommandId }
+const command = {
+  command_id: CommandId,
+  /** Who ordered it, by the name of a key or otherwise: for the machine's log. Absent where the server does not say. */
+  by: z.optional(ToldName),
+}
 const agent = { ...command, agent_id: AgentId }
 
 /** The `digest` of the request that is answered. A request that has another one by then is not answered. */

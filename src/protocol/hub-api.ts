@@ -16,6 +16,7 @@ import { AgentStatus, MachineStatus } from './status.ts'
  * | `POST /api/machines/:machine_id/{check,restart,update}` | the command without `type` → `Outcome` |
  * | `PATCH /api/machines/:machine_id` | `RenameRequest` → `HubMachine`; 409 `name_taken` where another machine goes by that name |
  * | `DELETE /api/machines/:machine_id` | forgets one that is not connected, or with `?force=true` any; its keys are no longer accepted, used or not → `{revoked_keys, shared_keys}` |
+ * | `GET /api/audit?after=N&limit=N` | → `AuditPage`: the newest entries of the audit log, or those behind `after`; also by `by`, `action`, `machine_id`, `agent_id`, `target`, `outcome` |
  * | `GET /api/keys` | → `{keys: HubKey[]}` |
  * | `POST /api/keys` | `KeyRequest` → 201 `NewKey`; 409 `name_taken` where another key of people has that name |
  * | `POST /api/keys/:key_id/rotate` | another key in the place of one → 201 `NewKey`. The one before is no longer accepted; a machine's is until it has connected with the new one |
@@ -176,6 +177,8 @@ export const Outcome = z.object({
   command_id: CommandId,
   agent_id: z.optional(AgentId),
   machine_id: z.string(),
+  /** Name of the key by which it was ordered. Absent from older hubs. */
+  by: z.optional(z.string()),
   state: z.enum(['pending', 'succeeded', 'failed']),
   /** While an update is under way: how far it is. */
   progress: z.optional(z.object({ stage: z.string(), message: z.optional(z.string()) })),

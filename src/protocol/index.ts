@@ -1,3 +1,4 @@
+export * from './audit.ts'
 export * from './commands.ts'
 export * from './content.ts'
 export * from './errors.ts'

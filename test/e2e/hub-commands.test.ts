@@ -19,7 +19,13 @@ test('a command goes to its machine, and its result to whoever waits', async (t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   const asked = post(hub, '/api/agents/a/prompt', { content: 'hello', command_id: 'c-1' })
   const command = await daemon.command('agent:prompt')
-  assert.deepEqual(command, { type: 'agent:prompt', agent_id: 'a', command_id: 'c-1', content: 'hello' })
+  assert.deepEqual(command, {
+    type: 'agent:prompt',
+    agent_id: 'a',
+    command_id: 'c-1',
+    content: 'hello',
+    by: 'local',
+  })
   daemon.answer(command, { prompt_id: 'p' })
   const expected = {
     status: 200,
@@ -27,6 +33,7 @@ test('a command goes to its machine, and its result to whoever waits', async (t)
       command_id: 'c-1',
       agent_id: 'a',
       machine_id: 'machine-1',
+      by: 'local',
       state: 'succeeded',
       result: { prompt_id: 'p' },
     },
@@ -100,6 +107,7 @@ test('an agent is started under an id of the hub; told something before its mach
     type: 'agent:start',
     agent_id: outcome.agent_id,
     command_id: 'start',
+    by: 'local',
     spec: { runtime: 'claude', cwd: '/', prompt: 'hi' },
   })
   assert.deepEqual((await post(hub, '/api/agents?wait=0', body)).outcome, outcome)

@@ -10,7 +10,7 @@ import { type Cleanup, tempDir } from './temp.ts'
 const quiet = createLogger({ level: 'silent', stderr: 'none' })
 
 export interface TestHubOptions
-  extends Partial<Pick<HubOptions, 'clock' | 'gate' | 'trustedProxies' | 'logger'>> {
+  extends Partial<Pick<HubOptions, 'audit' | 'clock' | 'gate' | 'trustedProxies' | 'logger'>> {
   memory?: CommandMemory
   limits?: Partial<MachineLimits>
 }

@@ -6,6 +6,7 @@ import { UserError } from '../../platform/errors.ts'
 import { ProxyError, proxyRemedy } from '../../platform/proxy-error.ts'
 import { isUntrusted } from '../../platform/unreachable.ts'
 import {
+  AuditPage,
   CommandError,
   Enrolment,
   type EnrolmentRequest,
@@ -42,6 +43,11 @@ const BoundKey = z.extend(HubKey, { revoked_keys: z.int() })
 const Failure = z.object({ error: CommandError })
 /** Older hubs do not say which keys others go on using. */
 const Removed = z.object({ revoked_keys: z.int(), shared_keys: z.optional(z.int()) })
+
+/** Fields by which entries of the audit log are looked for. */
+export type AuditFilter = Partial<
+  Record<'by' | 'action' | 'agent_id' | 'machine_id' | 'outcome', string | undefined>
+>
 
 interface Request {
   method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
@@ -172,6 +178,16 @@ export class HubClient {
       remedy: 'Update the hub, then try again.',
       exitCode: EXIT.refused,
     })
+  }
+
+  /** Entries of the audit log that have what `filter` says: the newest, or those behind `after`. */
+  audit(filter: AuditFilter, { after, limit }: { after?: number; limit: number }): Promise<AuditPage> {
+    const query = new URLSearchParams({
+      limit: String(limit),
+      ...(after !== undefined && { after: String(after) }),
+    })
+    for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, value)
+    return this.#json(`/api/audit?${query}`, AuditPage).catch((error) => this.#tooOld(error, 'an audit log'))
   }
 
   async tokens(): Promise<HubToken[]> {

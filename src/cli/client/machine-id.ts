@@ -70,4 +70,8 @@ export function describedMachine(machine: HubMachine): string {
 }
 
 /** Whether it is an id as daemons make them: such a machine may never have been let in. */
-export const isNewId = (text: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)
+const isNewId = (text: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)
+
+/** The id of the machine that goes by `given`. Whole ids are taken as they are: that machine may have been removed. @throws UserError */
+export const machineIdOf = (machines: HubMachine[], given: string): string =>
+  isNewId(given) ? given : pickMachine(machines, given).machine_id

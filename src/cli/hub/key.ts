@@ -70,7 +70,7 @@ async function list({ json, ...flags }: HubOptions) {
 
 async function bind(given: string, machine: string, { json, ...flags }: HubOptions) {
   const client = await connectHub(flags)
-  const [{ pickKey }, { isNewId, pickMachine }] = await Promise.all([
+  const [{ pickKey }, { machineIdOf }] = await Promise.all([
     import('../client/key-id.ts'),
     import('../client/machine-id.ts'),
   ])
@@ -79,8 +79,7 @@ async function bind(given: string, machine: string, { json, ...flags }: HubOptio
     keys.filter(({ role }) => role === 'machine'),
     given,
   )
-  const machines = await client.machines()
-  const machine_id = isNewId(machine) ? machine : pickMachine(machines, machine).machine_id
+  const machine_id = machineIdOf(await client.machines(), machine)
   const bound = await client.bindKey(key.key_id, machine_id)
   if (json) return printJson(bound)
   const { revoked_keys } = bound

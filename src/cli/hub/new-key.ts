@@ -76,11 +76,8 @@ async function create(name: string, { json, out, role, machine, ...flags }: Crea
   if (machine !== undefined && role !== 'machine')
     throw new UserError('usage', '--machine goes with --role machine only.', { exitCode: EXIT.usage })
   const client = await connectHub(flags)
-  const { isNewId, pickMachine } = await import('../client/machine-id.ts')
-  const machine_id =
-    machine === undefined || isNewId(machine)
-      ? machine
-      : pickMachine(await client.machines(), machine).machine_id
+  const { machineIdOf } = await import('../client/machine-id.ts')
+  const machine_id = machine === undefined ? undefined : machineIdOf(await client.machines(), machine)
   await deliver(out, json, () =>
     client.createKey({ name, role, ...(machine_id !== undefined && { machine_id }) }),
   )

@@ -21,6 +21,7 @@ function commandsIn(path: string, memory: Partial<CommandMemory> = {}, clock = n
     clock,
     memory: { ...HUB_LIMITS.memory, ...memory },
     succeeded() {},
+    settled() {},
   })
   return {
     commands,

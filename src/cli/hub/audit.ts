@@ -1,0 +1,89 @@
+import { Command, InvalidArgumentError } from 'commander'
+import type { AuditPage } from '../../protocol/index.ts'
+import type { AuditFilter, HubClient } from '../client/hub-client.ts'
+import { connectHub, type HubOptions, JSON_OUTPUT, numeric, withHub } from '../options.ts'
+import { note, print, printJson } from '../terminal.ts'
+
+/** How often a log that is followed is asked for. */
+const LOOK_MS = 1000
+/** Entries that the hub gives at a time. */
+const PAGE = 1000
+
+const HELP = `
+One line for each order, before it is carried out, and one for its outcome: when, which key, from where, what, on what.
+Times are in UTC. It takes the key of an admin.
+
+Examples:
+  $ fomular-daemon hub audit
+  $ fomular-daemon hub audit --by alice --agent fix-tests
+  $ fomular-daemon hub audit --follow --json | jq 'select(.outcome == "refused")'`
+
+interface AuditOptions extends HubOptions {
+  by?: string
+  action?: string
+  agent?: string
+  outcome?: string
+  lines: number
+  follow?: boolean
+}
+
+export const auditCommand = (): Command =>
+  withHub(
+    new Command('audit')
+      .description('who has ordered what, and what became of it')
+      .option('--by <name>', 'only what was ordered with the key of this name')
+      .option('--action <name>', 'only this, such as agent:start or key:create')
+      .option('--agent <id>', 'only what is about this agent')
+      .option('--machine <machine>', 'only what is about this machine')
+      .option('--outcome <outcome>', 'only these: ordered, succeeded, failed, refused or repeated')
+      .option('-n, --lines <count>', 'the last so many entries', lineCount, 100)
+      .option('-f, --follow', 'go on with what is added')
+      .addHelpText('after', HELP)
+      .action(audit),
+    JSON_OUTPUT.lines,
+  )
+
+async function audit({ json, by, action, agent, machine, outcome, lines, follow, ...flags }: AuditOptions) {
+  const client = await connectHub(flags)
+  const [{ auditLine }, { sleep }, { machineIdOf }] = await Promise.all([
+    import('../render/audit.ts'),
+    import('../../platform/clock.ts'),
+    import('../client/machine-id.ts'),
+  ])
+  const machine_id = machine === undefined ? undefined : machineIdOf(await client.machines(), machine)
+  const filter = { by, action, agent_id: agent, machine_id, outcome }
+  const whole = Object.values(filter).every((value) => value === undefined)
+  let page = await newest(client, filter, lines)
+  if (page.entries.length < lines && page.first > 1)
+    note(`! ${page.first - 1} earlier entries are no longer kept.`)
+  let last: number | undefined
+  for (;;) {
+    for (const entry of page.entries) {
+      if (whole && last !== undefined && entry.n !== last + 1)
+        note(`! Entries ${last + 1} to ${entry.n - 1} are missing.`)
+      last = entry.n
+      if (json) printJson(entry)
+      else print(auditLine(entry))
+    }
+    if (!follow) return
+    if (page.entries.length < PAGE) await sleep(LOOK_MS)
+    page = await client.audit(filter, { after: page.next, limit: PAGE })
+  }
+}
+
+/** The newest entries. More than one page of them are found by reading all. */
+async function newest(client: HubClient, filter: AuditFilter, lines: number): Promise<AuditPage> {
+  if (lines <= PAGE) return client.audit(filter, { limit: lines })
+  let all: AuditPage = { entries: [], next: 0, first: 1 }
+  for (;;) {
+    const page = await client.audit(filter, { after: all.next, limit: PAGE })
+    if (page.next <= all.next) return all
+    all = { ...page, entries: [...all.entries, ...page.entries].slice(-lines) }
+  }
+}
+
+function lineCount(value: string): number {
+  const lines = numeric(value)
+  if (Number.isSafeInteger(lines) && lines >= 1) return lines
+  throw new InvalidArgumentError('It must be a whole number from 1 on.')
+}

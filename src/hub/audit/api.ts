@@ -1,0 +1,20 @@
+import type { Hono } from 'hono'
+import { pageLimit, wholeNumber } from '../request.ts'
+import { type Audit, FILTERS, type Filter } from './audit.ts'
+
+/** Entries on a page: unless the request says otherwise, and at most. */
+const LIMIT = { default: 100, most: 1000 }
+
+/** Requests about the audit log. */
+export function auditRoutes(app: Hono, { audit }: { audit: Audit }) {
+  app.get('/api/audit', async (c) => {
+    const filter: Filter = Object.fromEntries(
+      FILTERS.flatMap((name) => {
+        const value = c.req.query(name)
+        return value === undefined ? [] : [[name, value]]
+      }),
+    )
+    const after = c.req.query('after') === undefined ? undefined : wholeNumber(c, 'after')
+    return c.json(await audit.page({ after, limit: pageLimit(c, LIMIT), filter }))
+  })
+}

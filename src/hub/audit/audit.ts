@@ -1,0 +1,152 @@
+import type { Clock } from '../../platform/clock.ts'
+import type { Logger } from '../../platform/log.ts'
+import { AuditEntry, type AuditPage } from '../../protocol/index.ts'
+import { Fault } from '../fault.ts'
+import { type SegmentLimits, Segments } from './segments.ts'
+
+/** What an entry says. Its number and time are added. */
+export type Said = Omit<AuditEntry, 'n' | 'at'>
+
+/** Fields by which entries can be looked for. */
+export const FILTERS = ['by', 'action', 'machine_id', 'agent_id', 'target', 'outcome'] as const
+export type Filter = Partial<Record<(typeof FILTERS)[number], string>>
+
+/** Code of what is refused because the log cannot be written. */
+export const UNWRITABLE = 'audit_unwritable'
+
+/** How much is kept: 64 MiB. */
+const AUDIT_LIMITS: SegmentLimits = { bytes: 4 * 1024 * 1024, files: 16 }
+
+/** What is asked of the log. */
+interface Asked {
+  /** Entry behind which to begin; without it the newest are meant. */
+  after: number | undefined
+  limit: number
+  filter: Filter
+}
+
+/** Characters that may wait for a disk that takes nothing. What comes then is counted. */
+const MOST_WAITING = 256 * 1024
+
+/** The audit log: who has ordered what, from where, and what became of it. Nothing in it is changed. */
+export class Audit {
+  readonly #segments: Segments
+  readonly #clock: Clock
+  readonly #logger: Logger
+  /** Entries that were given up while the disk took nothing. */
+  #lost = 0
+
+  constructor(
+    dir: string,
+    { limits = AUDIT_LIMITS, clock, logger }: { limits?: SegmentLimits; clock: Clock; logger: Logger },
+  ) {
+    this.#segments = new Segments(dir, limits)
+    this.#clock = clock
+    this.#logger = logger
+  }
+
+  /**
+   * Notes an order before it is carried out.
+   * @returns the entry's number, once it is on the disk
+   * @throws Fault where the disk does not take it: it is not to be carried out then
+   */
+  async order(said: Omit<Said, 'outcome'>): Promise<number> {
+    const n = this.#add({ ...said, outcome: 'ordered' })
+    try {
+      if (n === undefined) throw new Error('too much waits for the disk already')
+      await this.#flush()
+      return n
+    } catch (error) {
+      // It is told all the same, once the disk takes it.
+      if (n !== undefined) this.#add({ ...said, of: n, outcome: 'refused', code: UNWRITABLE })
+      throw new Fault(507, UNWRITABLE, `The audit log cannot be written: ${(error as Error).message}`, {
+        remedy: 'Make room on the disk with the hub’s folder. Until then nothing is carried out.',
+      })
+    }
+  }
+
+  /** Notes what has become of an order, or of an attempt. Is on the disk soon, or once the disk takes it. */
+  note(said: Said) {
+    if (this.#add(said) !== undefined) void this.#flush().catch(() => {})
+  }
+
+  /** The newest entries, or those behind `after`, oldest first. What was noted before is among them, if the disk takes it. */
+  async page({ after, limit, filter }: Asked): Promise<AuditPage> {
+    await this.#flush().catch(() => {})
+    const found =
+      after === undefined ? await this.#newest(limit, filter) : await this.#behind(after, limit, filter)
+    return { ...found, first: this.#segments.first }
+  }
+
+  /** Resolves when all is written that the disk takes. */
+  async close(): Promise<void> {
+    await this.#flush().catch(() => {})
+  }
+
+  async #newest(limit: number, filter: Filter): Promise<Omit<AuditPage, 'first'>> {
+    let found: AuditEntry[] = []
+    let next = 0
+    for await (const lines of this.#segments.readBack()) {
+      const entries = entriesIn(lines)
+      next = Math.max(next, entries.at(-1)?.n ?? 0)
+      found = [...entries.filter((entry) => fits(entry, filter)), ...found]
+      if (found.length >= limit) break
+    }
+    return { entries: found.slice(-limit), next }
+  }
+
+  async #behind(after: number, limit: number, filter: Filter): Promise<Omit<AuditPage, 'first'>> {
+    const entries: AuditEntry[] = []
+    let next = after
+    for await (const lines of this.#segments.read(after + 1))
+      for (const entry of entriesIn(lines)) {
+        if (entry.n <= next) continue
+        if (entries.length === limit) return { entries, next }
+        next = entry.n
+        if (fits(entry, filter)) entries.push(entry)
+      }
+    return { entries, next }
+  }
+
+  #add(said: Said): number | undefined {
+    if (this.#segments.waiting > MOST_WAITING) {
+      this.#lost++
+      return undefined
+    }
+    this.#segments.add((n) => JSON.stringify({ n, at: new Date(this.#clock.now()).toISOString(), ...said }))
+    return this.#segments.newest
+  }
+
+  async #flush(): Promise<void> {
+    let gone: { from: number; to: number } | undefined
+    try {
+      gone = await this.#segments.flush()
+    } catch (error) {
+      this.#logger.error({ err: error }, 'the audit log could not be written')
+      throw error
+    }
+    if (gone) {
+      this.#logger.warn(gone, 'the audit log is as long as it may be: its oldest entries were deleted')
+      this.note({ action: 'audit:rotate', outcome: 'succeeded', details: gone })
+    }
+    if (this.#lost > 0) {
+      const times = this.#lost
+      this.#lost = 0
+      this.note({ action: 'audit:lose', outcome: 'failed', code: 'disk_full', times })
+    }
+  }
+}
+
+/** What somebody has written into the file is left out. */
+function entriesIn(lines: string[]): AuditEntry[] {
+  return lines.flatMap((line) => {
+    try {
+      return AuditEntry.safeParse(JSON.parse(line)).data ?? []
+    } catch {
+      return []
+    }
+  })
+}
+
+const fits = (entry: AuditEntry, filter: Filter) =>
+  FILTERS.every((name) => filter[name] === undefined || entry[name] === filter[name])

@@ -1,0 +1,165 @@
+import type { Context, MiddlewareHandler } from 'hono'
+import { type Command, type Outcome, Commands as Schemas } from '../../protocol/index.ts'
+import { type Found, paramsOf, routeOf } from '../access.ts'
+import { callerOf } from '../callers.ts'
+import { Fault } from '../fault.ts'
+import type { Gate } from '../gate/gate.ts'
+import { lookAtBody, overHttp } from '../request.ts'
+import { type Audit, type Said, UNWRITABLE } from './audit.ts'
+import { Denials } from './denials.ts'
+import { detailsOf } from './details.ts'
+
+/** Fields of commands that an entry has by itself. */
+const OWN = ['type', 'command_id', 'agent_id', 'machine_id', 'by']
+/** Longest name in an entry that a request has made up, in characters. */
+const NAME_CHARS = 128
+
+interface Trail {
+  /** The entry with the order. */
+  of?: number
+  /** What is known of it only once it is carried out. */
+  found?: Pick<Said, 'target' | 'details'>
+  /** The outcome is noted when the machine has answered. */
+  handed?: boolean
+}
+
+/** What the audit log has of requests. */
+export class Trails {
+  readonly #audit: Audit
+  readonly #gate: Gate
+  readonly #trails = new WeakMap<Context, Trail>()
+  /** Of those who have shown a key that is accepted, and of strangers. */
+  readonly #denials: Record<'known' | 'strangers', Denials>
+
+  constructor({
+    audit,
+    gate,
+    clock,
+  }: { audit: Audit; gate: Gate; clock: ConstructorParameters<typeof Denials>[1] }) {
+    this.#audit = audit
+    this.#gate = gate
+    const note = (said: Said) => audit.note(said)
+    this.#denials = { known: new Denials(note, clock), strangers: new Denials(note, clock) }
+  }
+
+  /** Notes orders before they are carried out, and their outcomes. */
+  readonly middleware: MiddlewareHandler = async (c, next) => {
+    const route = routeOf(c)
+    if (!route || route === 'closed' || route.order === undefined || !callerOf(c)) return next()
+    const trail: Trail = {}
+    this.#trails.set(c, trail)
+    const about = { ...this.#whose(c), action: route.order, ...idsOf(c, route) }
+    // A command's order is noted when it is known which machine it is for.
+    if (!Object.hasOwn(Schemas, route.order)) {
+      const body = route.body && (await lookAtBody(c))
+      const details = route.body && body && detailsOf(route.body, body, [])
+      trail.of = await this.#audit.order({ ...about, ...(details && { details }) })
+    }
+    await next()
+    if (trail.handed || codeOf(c.error) === UNWRITABLE) return
+    const code = codeOf(c.error)
+    this.#audit.note({
+      ...about,
+      ...trail.found,
+      ...(trail.of !== undefined && { of: trail.of }),
+      outcome: code === undefined ? 'succeeded' : c.res.status < 500 ? 'refused' : 'failed',
+      ...(code !== undefined && { code }),
+    })
+  }
+
+  /** Adds to the entry with the outcome. */
+  found(c: Context, facts: Pick<Said, 'target' | 'details'>) {
+    const trail = this.#trails.get(c)
+    if (trail) trail.found = facts
+  }
+
+  /** Notes a command before it is carried out. @throws Fault where it is not to be */
+  async ordered(c: Context, machine_id: string, command: Command): Promise<void> {
+    const schema = Schemas[command.type]
+    const details = detailsOf(command.type === 'agent:answer' ? ANSWER : schema, command, OWN)
+    const trail = this.#trails.get(c)
+    const of = await this.#audit.order({
+      ...this.#whose(c),
+      action: command.type,
+      ...namesOf(machine_id, command),
+      ...(details && { details }),
+    })
+    if (trail) trail.of = of
+  }
+
+  /** The command was taken: its outcome is noted by `settled`. */
+  handed(c: Context) {
+    const trail = this.#trails.get(c)
+    if (trail) trail.handed = true
+  }
+
+  /** Notes a command that had been given before, and is not carried out again. */
+  repeated(c: Context, { machine_id }: Outcome, command: Command) {
+    this.handed(c)
+    this.#audit.note({
+      ...this.#whose(c),
+      action: command.type,
+      ...namesOf(machine_id, command),
+      outcome: 'repeated',
+    })
+  }
+
+  /** Notes what became of a command. */
+  settled({ command_id, machine_id, agent_id, by, state, error }: Outcome, type: string) {
+    this.#audit.note({
+      ...(by !== undefined && { by }),
+      action: type,
+      machine_id,
+      ...(agent_id !== undefined && { agent_id }),
+      command_id,
+      outcome: state,
+      ...(error && { code: error.code }),
+    })
+  }
+
+  /** Notes a request that was not let through. */
+  denied(c: Context, route: Found | undefined, code: string) {
+    const who = this.#whose(c)
+    const action = route?.order ?? route?.name ?? 'unknown'
+    const denials = this.#denials[who.by === undefined ? 'strangers' : 'known']
+    denials.add({ ...who, action, ...(route && idsOf(c, route)), outcome: 'refused', code })
+  }
+
+  /** Notes what a machine has done that shows no user key. */
+  enrolled(c: Context, rest: Pick<Said, 'target' | 'details' | 'machine_id'>) {
+    this.#audit.note({ ...this.#whose(c), action: 'machine:enroll', ...rest, outcome: 'succeeded' })
+  }
+
+  async close(): Promise<void> {
+    for (const denials of Object.values(this.#denials)) denials.flush()
+    await this.#audit.close()
+  }
+
+  #whose(c: Context): Pick<Said, 'by' | 'key_id' | 'role' | 'from'> {
+    const caller = callerOf(c)
+    return {
+      ...(caller && { by: caller.name, key_id: caller.key_id, role: caller.role }),
+      from: this.#gate.addressOf(overHttp(c).incoming),
+    }
+  }
+}
+
+/** What was answered may be a password. */
+const ANSWER = { shape: { request_id: Schemas['agent:answer'].shape.request_id } }
+
+const codeOf = (error: Error | undefined) => error && (error instanceof Fault ? error.error.code : 'internal')
+
+const namesOf = (machine_id: string, command: Command) => ({
+  machine_id,
+  ...('agent_id' in command && { agent_id: command.agent_id }),
+  command_id: command.command_id,
+})
+
+/** What a request names in its address. */
+function idsOf(c: Context, route: Found): Pick<Said, 'machine_id' | 'agent_id' | 'target'> {
+  const { machine_id = c.req.query('machine_id'), agent_id, key_id, token_id } = paramsOf(c, route)
+  const ids = { machine_id, agent_id, target: key_id ?? token_id }
+  return Object.fromEntries(
+    Object.entries(ids).flatMap(([name, id]) => (id === undefined ? [] : [[name, id.slice(0, NAME_CHARS)]])),
+  )
+}

@@ -1,0 +1,323 @@
+import assert from 'node:assert/strict'
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  statSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { ROUTES } from '../../src/hub/access.ts'
+import type { Said } from '../../src/hub/audit/audit.ts'
+import { Denials } from '../../src/hub/audit/denials.ts'
+import type { AuditEntry, AuditPage, Enrolment, NewKey, Outcome } from '../../src/protocol/index.ts'
+import { TestHub } from '../support/hub.ts'
+import { statusOf } from '../support/light-daemon.ts'
+import { LightServer } from '../support/light-server.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+import { Stage } from '../support/stage.ts'
+import { until } from '../support/wait.ts'
+
+const as = (key: string) => ({ authorization: `Bearer ${key}` })
+
+const make = (hub: TestHub, name: string, role: string) =>
+  hub.api<NewKey & { key: string }>('POST', '/api/keys', { name, role })
+
+const page = (hub: TestHub, query = '') => hub.api<AuditPage>('GET', `/api/audit?limit=1000${query}`)
+
+/** Waits for entries behind `after`. */
+const entries = (hub: TestHub, after: number, count: number): Promise<AuditEntry[]> =>
+  until(
+    async () => {
+      const { entries } = await page(hub, `&after=${after}`)
+      return entries.length >= count ? entries : undefined
+    },
+    { what: `${count} entries` },
+  ) as Promise<AuditEntry[]>
+
+/** What is the same in each run. */
+const inShort = ({ by, action, outcome, code, agent_id, machine_id }: AuditEntry) =>
+  [by, action, outcome, code, agent_id, machine_id].map((part) => part ?? '-').join(' ')
+
+const files = (hub: TestHub) =>
+  readdirSync(join(hub.dir, 'audit'))
+    .sort()
+    .map((name) => join(hub.dir, 'audit', name))
+
+const onDisk = (hub: TestHub) =>
+  files(hub)
+    .map((path) => readFileSync(path, 'utf8'))
+    .join('')
+
+test('an order is known with who gave it, from where, on what, and what became of it', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ machine_id: 'm-1' })
+  daemon.send({ type: 'agent:status', ...statusOf('a') })
+  await daemon.settled()
+  const [alice, bob] = [await make(hub, 'alice', 'operator'), await make(hub, 'bob', 'viewer')]
+  const { next } = await page(hub)
+
+  const prompt = { command_id: 'c-1', content: 'Fix it.', by: 'somebody else' }
+  const asked = hub.request('POST', '/api/agents/a/prompt', prompt, as(alice.key))
+  const command = await daemon.command('agent:prompt')
+  assert.equal(command.by, 'alice')
+  daemon.answer(command, { prompt_id: '00000000-0000-4000-8000-000000000000' })
+  assert.equal(((await (await asked).json()) as Outcome).by, 'alice')
+  await hub.request('POST', '/api/agents/a/prompt', prompt, as(alice.key))
+
+  const interrupt = hub.request('POST', '/api/agents/a/interrupt', {}, as(alice.key))
+  const { type, command_id } = await daemon.command('agent:interrupt')
+  daemon.send({ type: `${type}:result`, command_id, ok: false, error: { code: 'draining', message: 'No.' } })
+  assert.equal((await interrupt).status, 422)
+  await hub.request('POST', '/api/agents/none/stop', {}, as(alice.key))
+  await hub.request('POST', '/api/agents/a/stop', {}, as(bob.key))
+  await hub.request('PATCH', '/api/machines/m-1', { name: 'one' })
+  await hub.request('GET', '/api/keys', undefined, as('fuk_wrong'))
+
+  const noted = await entries(hub, next, 10)
+  assert.deepEqual(noted.map(inShort), [
+    'alice agent:prompt ordered - a m-1',
+    'alice agent:prompt succeeded - a m-1',
+    'alice agent:prompt repeated - a m-1',
+    'alice agent:interrupt ordered - a m-1',
+    'alice agent:interrupt failed draining a m-1',
+    'alice agent:stop refused agent_not_found none -',
+    'bob agent:stop refused forbidden a -',
+    'local machine:rename ordered - - m-1',
+    'local machine:rename succeeded - - m-1',
+    '- GET /api/keys refused unauthorized - -',
+  ])
+  const [ordered, succeeded] = noted
+  const { at: _at, n, ...rest } = ordered!
+  assert.deepEqual(rest, {
+    by: 'alice',
+    key_id: alice.key_id,
+    role: 'operator',
+    from: '127.0.0.1',
+    action: 'agent:prompt',
+    machine_id: 'm-1',
+    agent_id: 'a',
+    command_id: 'c-1',
+    outcome: 'ordered',
+    details: { content: 'Fix it.' },
+  })
+  assert.deepEqual([succeeded?.n, succeeded?.command_id], [n + 1, 'c-1'])
+  assert.equal(noted[8]?.of, noted[7]?.n)
+  assert.deepEqual(
+    (await page(hub, '&by=bob')).entries.map(({ action }) => action),
+    ['agent:stop'],
+  )
+  assert.equal((await hub.request('GET', '/api/audit', undefined, as(alice.key))).status, 403)
+})
+
+test('every request that changes something leaves an entry', async (t) => {
+  const hub = await TestHub.open(t)
+  for (const [route, { order, role }] of Object.entries(ROUTES)) {
+    if (order === undefined || role === 'anyone') continue
+    const { next } = await page(hub)
+    const [method = '', path = ''] = route.split(' ')
+    await hub.request(method, path.replace(/:\w+/g, 'none'), method === 'DELETE' ? undefined : {})
+    const [entry] = await entries(hub, next, 1)
+    assert.deepEqual([entry?.by, entry?.action], ['local', order], route)
+  }
+})
+
+test('a command that is answered after a restart keeps the name of who gave it', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ machine_id: 'm-1' })
+  daemon.send({ type: 'agent:status', ...statusOf('a') })
+  await daemon.close()
+  const alice = await make(hub, 'alice', 'operator')
+  await hub.request('POST', '/api/agents/a/stop?wait=0', { command_id: 'c-9' }, as(alice.key))
+  await hub.restart()
+  const { next } = await page(hub)
+  const again = await hub.daemon({ machine_id: 'm-1', agents: [statusOf('a')] })
+  const command = await again.command('agent:stop')
+  assert.equal(command.by, 'alice')
+  again.answer(command)
+  const [entry] = await entries(hub, next, 1)
+  assert.deepEqual([entry?.by, entry?.command_id, entry?.outcome], ['alice', 'c-9', 'succeeded'])
+})
+
+test('no secret is in it', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ machine_id: 'm-1' })
+  daemon.send({ type: 'agent:status', ...statusOf('a') })
+  await daemon.settled()
+  const alice = await make(hub, 'alice', 'admin')
+  const rotated = (await (await hub.request('POST', `/api/keys/${alice.key_id}/rotate`)).json()) as NewKey & {
+    key: string
+  }
+  const enrolment = await hub.api<Enrolment>('POST', '/api/enrolments', { name: 'b' })
+  const machine = await hub.enroll('c')
+  const spec = {
+    cwd: '/tmp',
+    prompt: `Say hello. ${'x'.repeat(5000)}`,
+    env: { API_TOKEN: 'S3CRET-ENV' },
+    mcp_servers: { files: { headers: { authorization: 'S3CRET-MCP' } } },
+    api_key: 'S3CRET-UNKNOWN',
+  }
+  const { next } = await page(hub)
+  await hub.request('POST', '/api/agents?wait=0', {
+    command_id: 'c-1',
+    agent_id: 'b',
+    spec,
+    key: 'S3CRET-KEY',
+  })
+  await hub.request('POST', '/api/agents/a/answer?wait=0', {
+    request_id: 'r',
+    answers: { 'Password?': 'S3CRET-ANSWER' },
+  })
+  await hub.request('POST', '/api/keys', { name: 'x', role: 'S3CRET'.repeat(50), key: 'S3CRET-KEY' })
+  const noted = await entries(hub, next, 4)
+  const details = noted[0]?.details?.spec as Record<string, unknown>
+  assert.deepEqual(Object.keys(details.env as object), ['API_TOKEN'])
+  assert.match(String(details.prompt), /^Say hello\. x{189}… \(5011 characters\)$/)
+  const text = onDisk(hub)
+  for (const secret of ['S3CRET', alice.key, rotated.key, enrolment.token, machine, hub.key('user')])
+    assert.ok(!text.includes(secret), secret)
+  for (const path of files(hub)) assert.equal(statSync(path).mode & 0o077, 0)
+})
+
+test('where it cannot be written, nothing is carried out', async (t) => {
+  const hub = await TestHub.open(t)
+  await make(hub, 'alice', 'viewer')
+  const { next } = await page(hub)
+  const [path = ''] = files(hub)
+  renameSync(path, `${path}.away`)
+  mkdirSync(path)
+  const refused = await hub.request('POST', '/api/keys', { name: 'bob', role: 'admin' })
+  assert.equal(refused.status, 507)
+  const { error } = (await refused.json()) as { error: { code: string } }
+  assert.equal(error.code, 'audit_unwritable')
+  rmdirSync(path)
+  renameSync(`${path}.away`, path)
+  await make(hub, 'carol', 'viewer')
+  const { keys } = await hub.api<{ keys: NewKey[] }>('GET', '/api/keys')
+  assert.deepEqual(
+    keys.map(({ name }) => name).filter((name) => name !== 'local'),
+    ['alice', 'carol'],
+  )
+  const noted = await entries(hub, next, 4)
+  assert.deepEqual(
+    noted.map(({ outcome, code, details }) => [outcome, code, details?.name]),
+    [
+      ['ordered', undefined, 'bob'],
+      ['refused', 'audit_unwritable', 'bob'],
+      ['ordered', undefined, 'carol'],
+      ['succeeded', undefined, undefined],
+    ],
+  )
+  assert.deepEqual(
+    noted.map(({ n }) => n - next),
+    [1, 2, 3, 4],
+  )
+})
+
+test('it is bounded, and says what had to go', async (t) => {
+  const limits = { bytes: 2000, files: 3 }
+  const hub = await TestHub.open(t, { audit: limits })
+  for (let i = 0; i < 60; i++) await hub.request('DELETE', `/api/enrolments/t-${i}`)
+  await hub.restart()
+  await hub.request('DELETE', '/api/enrolments/last')
+  const { first, entries } = await page(hub)
+  assert.ok(first > 60)
+  assert.deepEqual(
+    entries.map(({ n }) => n),
+    entries.map((_, at) => first + at),
+  )
+  assert.ok(onDisk(hub).length < 2 * limits.bytes * limits.files)
+  assert.ok(files(hub).length <= limits.files)
+  const told = entries.filter(({ action }) => action === 'audit:rotate').at(-1)
+  assert.equal(told?.details?.to, first - 1)
+})
+
+test('an entry that a crash has torn is cut off, and the next has its number', async (t) => {
+  const hub = await TestHub.open(t)
+  await make(hub, 'alice', 'viewer')
+  await hub.stop()
+  const [path = ''] = files(hub)
+  const lines = readFileSync(path, 'utf8').split('\n').length - 1
+  appendFileSync(path, '{"n":3,"at":"20')
+  await hub.start()
+  await make(hub, 'bob', 'viewer')
+  assert.deepEqual(
+    (await page(hub)).entries.map(({ n }) => n),
+    Array.from({ length: lines + 2 }, (_, at) => at + 1),
+  )
+})
+
+test('attempts that are refused cannot push out what was done', () => {
+  const clock = new ManualClock()
+  const noted: Said[] = []
+  const denials = new Denials((said) => noted.push(said), clock)
+  const attempt = (from: string) =>
+    denials.add({ from, action: 'GET /api/agents', outcome: 'refused', code: 'unauthorized' })
+  for (let i = 0; i < 1000; i++) {
+    attempt('10.0.0.1')
+    attempt(`10.1.0.${i}`)
+  }
+  assert.equal(noted.length, 20)
+  denials.flush()
+  assert.deepEqual(
+    noted.slice(20).map(({ from, times }) => [from, times]),
+    [
+      ['10.0.0.1', 999],
+      [undefined, 981],
+    ],
+  )
+})
+
+test('the machine’s log has who ordered, and nothing in it that a terminal would obey', async (t) => {
+  const server = await LightServer.open(t)
+  const stage = await Stage.open(t)
+  const daemon = server.daemon(stage)
+  const caller = await server.caller()
+  await caller.welcome()
+  await caller.command('machine:check', { by: 'alice\u001b[31m' })
+  await until(() => /command received.*type=machine:check.*by=alice\\u001b\[31m/.test(daemon.log()), {
+    what: 'the order in the log',
+  })
+})
+
+test('on the command line, a key is made with a role, and what was ordered with it is shown', async (t) => {
+  const stage = await Stage.open(t)
+  await stage.hub()
+  const file = join(stage.dir, 'alice.key')
+  const run = async (...args: string[]) => {
+    const running = stage.run(args)
+    return { code: await running.ended, said: running.log() }
+  }
+  const made = await run('hub', 'key', 'create', 'alice', '--role', 'operator', '--out', file)
+  assert.equal(made.code, 0, made.said)
+  const key = readFileSync(file, 'utf8').trim()
+  assert.equal(statSync(file).mode & 0o777, 0o600)
+  assert.ok(!made.said.includes(key))
+  assert.notEqual((await run('hub', 'key', 'create', 'bob', '--out', file)).code, 0)
+
+  const alice = ['--hub', stage.hubUrl, '--hub-key-file', file]
+  assert.equal((await run('agent', 'list', ...alice)).code, 0)
+  const refused = await run('machine', 'add', ...alice)
+  assert.match(refused.said, /takes a key with the role admin; alice is operator.*hub key create/s)
+  await run('agent', 'start', '--id', 'a', ...alice)
+
+  const shown = await run('hub', 'audit')
+  assert.match(
+    shown.said,
+    /local \(127\.0\.0\.1\) {2}key:create {2}ordered {2}\{"name":"alice","role":"operator"\}/,
+  )
+  assert.match(shown.said, /alice \(127\.0\.0\.1\) {2}token:create {2}refused: forbidden/)
+  assert.match(shown.said, /alice \(127\.0\.0\.1\) {2}agent:start {2}refused: no_machine/)
+  const lines = (await run('hub', 'audit', '--by', 'alice', '-n', '1', '--json')).said.trim().split('\n')
+  assert.deepEqual(
+    lines.map((line) => (JSON.parse(line) as AuditEntry).action),
+    ['agent:start'],
+  )
+  const listed = await run('hub', 'key', 'list')
+  assert.match(listed.said, /operator +alice/)
+  assert.equal((await run('hub', 'key', 'revoke', 'alice')).code, 0)
+  assert.match((await run('agent', 'list', ...alice)).said, /refused the key/)
+})
