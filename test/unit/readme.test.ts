@@ -112,7 +112,9 @@ test('the exit codes are those of the program', () => {
 
 const pages = [
   'README.md',
-  ...globSync(['src/**/*.md', 'packaging/*.md', 'test/**/*.md'], { cwd: fileURLToPath(root) }),
+  ...globSync(['src/**/*.md', 'packaging/*.md', 'test/**/*.md', '.github/*.md'], {
+    cwd: fileURLToPath(root),
+  }),
 ]
 
 for (const page of pages)

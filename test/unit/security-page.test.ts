@@ -1,0 +1,12 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { test } from 'node:test'
+
+const root = new URL('../../', import.meta.url)
+
+test('the page on security names each promise with the test that holds it, and no other test', () => {
+  const page = readFileSync(new URL('src/SECURITY.md', root), 'utf8')
+  const named = [...page.matchAll(/\.\.\/test\/security\/([\w-]+\.test\.ts)/g)].map(([, file]) => file!)
+  const files = readdirSync(new URL('test/security/', root)).filter((file) => file.endsWith('.test.ts'))
+  assert.deepEqual([...new Set(named)].sort(), files.sort())
+})
