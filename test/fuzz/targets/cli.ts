@@ -1,6 +1,5 @@
-import { rmSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { ControlClient } from '../../../src/cli/client/control-client.ts'
 import { EXIT } from '../../../src/cli/exit-codes.ts'
@@ -9,6 +8,8 @@ import { colors } from '../../../src/cli/render/ansi.ts'
 import { statusText } from '../../../src/cli/render/status.ts'
 import { report } from '../../../src/cli/report.ts'
 import { forTerminal, print } from '../../../src/cli/terminal.ts'
+import { hubFiles } from '../../../src/config/hub.ts'
+import { identify } from '../../../src/platform/process-identity.ts'
 import type { Random } from '../../chaos/random.ts'
 import { type Cleanup, tempDir } from '../../support/temp.ts'
 import { generated } from '../generate.ts'
@@ -146,19 +147,21 @@ export async function cli(t: Cleanup): Promise<Target> {
   }
   const [hub, control] = [createServer(answer), createServer(answer)]
   const socket = join(dir, 'daemon.sock')
-  await new Promise<void>((resolve) => hub.listen(0, '127.0.0.1', resolve))
+  const files = hubFiles(join(dir, 'hub'))
+  mkdirSync(join(dir, 'hub'), { mode: 0o700 })
+  const record = { version: 1, url: 'http://127.0.0.1:1', ...identify(process.pid)!, socket: true }
+  writeFileSync(files.record, JSON.stringify(record), { mode: 0o600 })
+  await new Promise<void>((resolve) => hub.listen(files.socket, resolve))
   await new Promise<void>((resolve) => control.listen(socket, resolve))
   const env = {
     HOME: dir,
     NO_COLOR: '1',
     FOMULAR_STATE_DIR: dir,
-    FOMULAR_HUB_URL: `http://127.0.0.1:${(hub.address() as AddressInfo).port}`,
     FOMULAR_HUB_KEY: 'the-key',
   }
   t.after(() => {
     hub.close()
     control.close()
-    rmSync(socket, { force: true })
   })
   const run = async ({ argv }: Scene) => {
     if (argv[0] !== STATUS) return runCli(['node', 'fomular-daemon', ...argv])

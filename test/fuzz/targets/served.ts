@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import { type Running, Stage } from '../../support/stage.ts'
 import type { Cleanup } from '../../support/temp.ts'
 import { memoryOf } from '../target.ts'
@@ -7,11 +8,13 @@ export interface Served {
   running: Running
   /** Memory that it has in use, in bytes. */
   memory(): number
-  /** @throws Error with the end of its log once it has ended */
+  /** @throws Error with the end of its log once it has ended, or keeps too many files open */
   alive(): void
 }
 
 const LOG_CHARS = 4000
+/** Files and connections that it may have open: all that it is asked for at the same time, and a good many more. */
+const DESCRIPTORS = 500
 
 export function served(running: Running): Served {
   let end: number | string | undefined
@@ -23,6 +26,8 @@ export function served(running: Running): Served {
     memory: () => memoryOf(running.pid),
     alive() {
       if (end !== undefined) throw new Error(`it has ended: ${end}\n${running.log().slice(-LOG_CHARS)}`)
+      const open = readdirSync(`/proc/${running.pid}/fd`).length
+      if (open > DESCRIPTORS) throw new Error(`it has ${open} descriptors open`)
     },
   }
 }
