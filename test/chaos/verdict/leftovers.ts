@@ -62,12 +62,22 @@ const ALLOWED = new Set([
     'format.json',
     'machine.json',
     'place.json',
+    'confirmed.json',
+    'servers.json',
     'ledger.jsonl',
     'runtimes.json',
     'daemon.log',
     'hub',
   ],
-  ...['machine.key', 'user.key', 'keys.json', 'enrolments.json', 'machines.json', 'commands.jsonl'],
+  ...[
+    'machine.key',
+    'user.key',
+    'keys.json',
+    'user-keys.json',
+    'enrolments.json',
+    'machines.json',
+    'commands.jsonl',
+  ],
 ])
 
 /** Files that should have gone. */

@@ -11,6 +11,10 @@ function state(t: Cleanup) {
   for (const name of [
     'machine.json',
     'place.json',
+    'update.json',
+    'confirmed.json',
+    'modes.json',
+    'servers.json',
     'daemon.log',
     'ledger.jsonl',
     'compiled-run.bin',
