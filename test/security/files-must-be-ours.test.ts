@@ -1,5 +1,6 @@
 // Needs: root
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   chownSync,
@@ -241,8 +242,12 @@ test('a group counts as this user where nobody else is in it', (t) => {
   assert.deepEqual(kindsOf(0), [])
   assert.deepEqual(kindsOf(alone!), ['mode'])
   assert.deepEqual(kindsOf(alone!, alone), [])
-  // Without a name and without this process in it.
+  // Without a name: a volume's, in a container whose processes are in it, or somebody's.
   assert.deepEqual(kindsOf(61_234), ['mode'])
+  const module = new URL('../../src/platform/ours.ts', import.meta.url)
+  const look = `import { faultsOf } from ${JSON.stringify(module)}; console.log(faultsOf(${JSON.stringify(file)}).length)`
+  const said = execFileSync(process.execPath, ['--input-type=module', '-e', look], { gid: 61_234 })
+  assert.equal(String(said).trim(), '0')
 })
 
 test('a new version says that it would refuse the state folder before it is started', async (t) => {
