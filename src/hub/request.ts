@@ -5,6 +5,7 @@ import { bodyLimit } from 'hono/body-limit'
 import type * as z from 'zod/mini'
 import { check } from '../protocol/check.ts'
 import { faultOf, Limits } from '../protocol/index.ts'
+import { whyNotJson } from '../protocol/not-json.ts'
 import { FREE } from '../protocol/rules.ts'
 import { Scan } from '../protocol/scan.ts'
 import { decodeText } from '../protocol/tokens.ts'
@@ -69,7 +70,7 @@ async function readBody(c: Context, further: string[]): Promise<object> {
   try {
     json = text === '' ? {} : JSON.parse(text)
   } catch (error) {
-    throw new Fault(400, 'not_json', `The body is not JSON: ${(error as Error).message}`)
+    throw new Fault(400, 'not_json', `The body is not JSON: ${whyNotJson(error)}`)
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json))
     throw new Fault(400, 'invalid_command', 'The body must be a JSON object.')

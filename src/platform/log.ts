@@ -78,7 +78,7 @@ export function formatLogLine(line: string): string {
 
 /** The same for programs: always JSON. What is no log entry is the message of one. */
 export const jsonLogLine = (line: string): string =>
-  `${visibleJson(entryOf(line) ? line.trimEnd() : JSON.stringify({ msg: line.trimEnd() }))}\n`
+  `${visibleJson(JSON.stringify(entryOf(line) ?? { msg: line.trimEnd() }))}\n`
 
 function entryOf(line: string): Record<string, unknown> | undefined {
   try {

@@ -6,6 +6,7 @@ import { readHead } from './head.ts'
 import { CommandId } from './ids.ts'
 import { Limits } from './limits.ts'
 import { CommandResult, FromDaemon, FromServer, type ProtocolError } from './messages.ts'
+import { whyNotJson } from './not-json.ts'
 import { fitting, replaced } from './oversized.ts'
 import { type Bounds, bounded, FREE, KIND, mayChange, ruleOf } from './rules.ts'
 import { Scan } from './scan.ts'
@@ -72,7 +73,7 @@ function parse<M>(frame: string | Uint8Array, side: Side): Parsed<M> {
           : decodeText(bytes),
     )
   } catch (error) {
-    return fault('not_json', `The frame is not JSON: ${(error as Error).message}`)
+    return fault('not_json', `The frame is not JSON: ${whyNotJson(error)}`)
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return fault('invalid', NO_OBJECT)
   return read<M>(json as Record<string, unknown>, type, schema)

@@ -227,6 +227,19 @@ test('on the machine secrets are in the agent’s own folder, for its user alone
   assert.deepEqual(filesWith(stage.state), [])
 })
 
+test('a frame that is no JSON is not quoted: what is wrong with it may be a secret', () => {
+  const command = JSON.stringify({ type: 'agent:start', command_id: 'c', agent_id: 'a', spec: WITH_ENV })
+  for (let cut = 1; cut < command.length; cut++)
+    for (const frame of [command.slice(0, cut), command.slice(0, cut) + command.slice(cut + 1)]) {
+      const parsed = protocol.parseFromServer(frame)
+      assert.doesNotMatch(
+        JSON.stringify('error' in parsed ? parsed.error : {}),
+        /sk-|secret|API_TOKEN/,
+        frame,
+      )
+    }
+})
+
 test('every field that the protocol marks as secret is hidden in a log, however deep', (t) => {
   const file = join(tempDir(t), 'log')
   const logger = createLogger({ level: 'info', file, stderr: 'none' })
