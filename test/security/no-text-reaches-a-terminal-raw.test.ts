@@ -8,6 +8,7 @@ import type { Command } from 'commander'
 import fc from 'fast-check'
 import type * as z from 'zod/mini'
 import { program } from '../../src/cli/program.ts'
+import { openPrompt } from '../../src/cli/prompt.ts'
 import { colors } from '../../src/cli/render/ansi.ts'
 import { forTerminal, jsonLine } from '../../src/cli/terminal.ts'
 import * as protocol from '../../src/protocol/index.ts'
@@ -254,6 +255,24 @@ test('JSON stays what it was, with nothing in it that a terminal obeys', () => {
     }),
     { numRuns: 30 },
   )
+})
+
+test('what somebody is asked at the terminal passes the same boundary', async (t) => {
+  const prompt = await openPrompt()
+  t.after(() => prompt.close())
+  const { write } = process.stdout
+  let said = ''
+  process.stdout.write = ((text: string) => {
+    said += text
+    return true
+  }) as typeof write
+  try {
+    void prompt.question(hostile())
+  } finally {
+    process.stdout.write = write
+  }
+  assert.match(said, /OWNED/)
+  harmless(said, 'the question')
 })
 
 test('a style is told from the same sequence in foreign text', () => {

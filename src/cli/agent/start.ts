@@ -80,7 +80,12 @@ export function startCommand(): Command {
     .option('--mcp-config <file>', 'MCP servers, in the form Claude Code takes')
     .option('--strict-mcp-config', 'only those servers, none that the machine has configured')
     .addOption(repeatable('--add-dir <dir>', 'another directory it may work in; may be repeated'))
-    .addOption(repeatable('--env <name=value>', 'environment variable for it; may be repeated'))
+    .addOption(
+      repeatable(
+        '--env <name=value>',
+        'environment variable for it, or NAME alone for the value it has here; may be repeated',
+      ),
+    )
     .option('--resume <session>', 'go on with the conversation of this session id')
     .option('--fork', 'with --resume: go on with a copy of it')
     .option('--max-turns <count>', 'most steps of one turn; it ends there', numeric)
