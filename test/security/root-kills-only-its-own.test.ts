@@ -8,8 +8,9 @@ import { launchScript } from '../../src/agents/launch-script.ts'
 import { bootId, identify, isAlive, type ProcessIdentity } from '../../src/platform/process-identity.ts'
 import { commandLines, environmentOf } from '../../src/platform/process-list.ts'
 import { agentsIn, leftAgent } from '../support/agents.ts'
+import { earlierCommand } from '../support/earlier-release.ts'
 import { fakeStage } from '../support/fake-agent.ts'
-import { PROGRAM, type Stage } from '../support/stage.ts'
+import { PROGRAM, RUN, type Stage } from '../support/stage.ts'
 import { type Cleanup, tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
@@ -102,6 +103,7 @@ test('what merely names an agent, or is another user’s, survives the stop of t
 test('of an agent that an earlier version started, its recorded processes and their descendants are ended', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
+  stage.daemonCommand = await earlierCommand(stage.dir)
   const daemon = await stage.daemon()
   const agent = await stage.start()
   const folder = folderOf(stage, agent)
@@ -109,12 +111,12 @@ test('of an agent that an earlier version started, its recorded processes and th
   const own = stage.agentProcesses(agent)
   daemon.kill('SIGKILL')
   await daemon.ended
-  const { mark, ...run } = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8'))
-  writeFileSync(join(folder, 'run.json'), JSON.stringify(run))
+  stage.daemonCommand = RUN
   await stage.daemon()
+  assert.equal(markOf(folder), undefined)
   const strangers = [
     ...(await bystanders(t, { FOMULAR_AGENT: folder })),
-    ...(await bystanders(t, { FOMULAR_AGENT: folder, FOMULAR_AGENT_MARK: mark })),
+    ...(await bystanders(t, { FOMULAR_AGENT: folder, FOMULAR_AGENT_MARK: '0'.repeat(32) })),
   ]
   assert.equal((await stage.command(agent, 'stop', { grace_s: 0 })).state, 'succeeded')
   await until(() => !own.some(isAlive) && !isAlive(tool), { what: 'the end of what is its own' })
