@@ -101,13 +101,39 @@ function request(random: Random): Buffer {
   return random.chance(0.1) ? damaged(whole, random) : whole
 }
 
+/** A request to become a WebSocket, with a key that is none of a machine or with none, and frames behind it. */
+function upgrade(random: Random): Buffer {
+  const head = [
+    `GET ${random.pick(['/', '/machine', '/api/stream'])} HTTP/1.1`,
+    'host: 127.0.0.1',
+    `connection: ${random.pick(['Upgrade', 'Upgrade', 'close'])}`,
+    `upgrade: ${random.pick(['websocket', 'websocket', 'h2c'])}`,
+    `sec-websocket-version: ${random.pick(['13', '13', '8', 'x'])}`,
+    `sec-websocket-key: ${random.pick(['AAAAAAAAAAAAAAAAAAAAAA==', 'x'])}`,
+    ...(random.chance(0.5) ? [`authorization: Bearer ${random.pick([KEY, 'x', '\x80'])}`] : []),
+    ...(random.chance(0.2)
+      ? ['sec-websocket-extensions: permessage-deflate; client_max_window_bits=99']
+      : []),
+  ]
+  const frame = Buffer.from([
+    random.pick([0x81, 0x82, 0x88, 0xf1, 0x01]),
+    random.pick([0xff, 0xfe, 0x85, 0x05]),
+  ])
+  const whole = Buffer.concat([
+    Buffer.from(`${head.join('\r\n')}\r\n\r\n`, 'latin1'),
+    frame,
+    Buffer.alloc(12),
+  ])
+  return random.chance(0.3) ? damaged(whole, random) : whole
+}
+
 /** A hub's HTTP API, with a machine that does what it is told. */
 export async function http(t: Cleanup): Promise<Target> {
   let hub = await open(t)
   return {
     batch: 200,
     memoryLimit: mib(1024),
-    input: request,
+    input: (random) => (random.chance(0.05) ? upgrade(random) : request(random)),
     async feed(inputs) {
       const waiting = [...inputs]
       const work = async () => {
