@@ -103,7 +103,10 @@ export function api(context: ApiContext): Hono {
   })
 
   app.get('/install.sh', (c) => installer(c, releases))
-  app.get('/releases/*', (c) => releaseFile(c, releases))
+  app.get('/releases/*', (c) => {
+    gate.admitDownload(overHttp(c).incoming)
+    return releaseFile(c, releases)
+  })
   app.use('/api/*', limited(Limits.frame_bytes))
   app.use('/api/*', trails.middleware)
 

@@ -1,20 +1,26 @@
+// Needs: openssl
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { IncomingMessage, request, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
+import { connect as connectTls } from 'node:tls'
+import { WebSocket } from 'ws'
 import { trustedProxies } from '../../src/config/trusted-proxies.ts'
 import { Addresses, networkOf } from '../../src/hub/gate/address.ts'
 import { Followers } from '../../src/hub/gate/followers.ts'
 import { gateLimits } from '../../src/hub/gate/gate.ts'
 import { Notices } from '../../src/hub/gate/notices.ts'
+import { startHub } from '../../src/hub/hub.ts'
+import { certificates } from '../support/certificates.ts'
 import { TestHub } from '../support/hub.ts'
 import { frameOf, LightDaemon, statusOf } from '../support/light-daemon.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { memoryLog } from '../support/memory-log.ts'
 import { frameHead, RawConnections } from '../support/raw-connections.ts'
 import { RUN, Stage } from '../support/stage.ts'
+import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
 const MIB = 1024 * 1024
@@ -72,6 +78,53 @@ test('an address may have few connections without a key, and any number with one
     told.map(({ address, msg }) => [address, msg]),
     [['127.0.0.1', 'connection ended: too many without a key from this address']],
   )
+})
+
+test('downloads of an address are limited, and end when nothing of them is taken', async (t) => {
+  const hub = await TestHub.open(t, { gate: { strangers_of_address: 2, stall_ms: 300 } })
+  mkdirSync(`${hub.dir}/releases`)
+  writeFileSync(`${hub.dir}/releases/big`, '')
+  truncateSync(`${hub.dir}/releases/big`, 100 * MIB)
+  const strangers = new RawConnections(t, hub.port)
+  const get = 'GET /releases/big HTTP/1.1\r\nHost: localhost\r\n\r\n'
+  const answers = [await strangers.ask(get), await strangers.ask(get), await strangers.ask(get)]
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [200, 200, 503],
+  )
+  const withKey = await strangers.ask(
+    `GET /api/machines HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${hub.key('user')}\r\n\r\n`,
+  )
+  assert.equal(withKey.status, 200)
+  const again = () => strangers.ask(get).then(({ status }) => status === 200)
+  await until(again, { what: 'room, once the first have ended' })
+})
+
+test('a connection by TLS is the same stranger, and no longer one with a key', async (t) => {
+  const dir = tempDir(t)
+  const { certificate, key } = certificates(dir, ['127.0.0.1'])
+  const hub = await startHub({
+    dir: `${dir}/hub`,
+    host: '127.0.0.1',
+    port: 0,
+    tls: { cert: certificate, key },
+    logger: memoryLog().logger,
+    gate: { patience_ms: 100 },
+  })
+  t.after(() => hub.close())
+  const socket = new WebSocket(`wss://127.0.0.1:${hub.port}`, {
+    headers: { authorization: `Bearer ${readFileSync(hub.machineKeyPath, 'utf8').trim()}` },
+    rejectUnauthorized: false,
+  })
+  t.after(() => socket.terminate())
+  await new Promise((resolve) => socket.once('open', resolve))
+  const strangers = new RawConnections(t, hub.port)
+  await strangers.silent(3)
+  const half = connectTls({ port: hub.port, host: '127.0.0.1', rejectUnauthorized: false })
+  half.on('error', () => {})
+  await new Promise((resolve) => half.once('secureConnect', resolve))
+  await until(() => strangers.open.length === 0 && half.closed, { what: 'the end of strangers' })
+  assert.equal(socket.readyState, WebSocket.OPEN)
 })
 
 test('greetings that are never completed take a bounded amount of memory, for each key', async (t) => {

@@ -32,11 +32,21 @@ export class RawConnections {
     await until(() => sockets.every((socket) => !socket.connecting), { what: 'all connections' })
   }
 
-  /** Asks for a WebSocket. @returns the status of the answer */
-  async upgrade(key: string): Promise<{ socket: Socket; status: number }> {
+  /** Sends a request, and takes no more of the answer than its beginning. */
+  async ask(request: string): Promise<{ socket: Socket; status: number }> {
     const socket = connect(this.#port, '127.0.0.1')
     this.sockets.push(socket)
     socket.on('error', () => {})
+    socket.write(request)
+    const answer = await new Promise<string>((resolve) =>
+      socket.once('data', (data) => resolve(String(data))),
+    )
+    socket.pause()
+    return { socket, status: Number(answer.split(' ')[1]) }
+  }
+
+  /** Asks for a WebSocket. */
+  async upgrade(key: string): Promise<{ socket: Socket; status: number }> {
     const lines = [
       'GET /ws HTTP/1.1',
       'Host: localhost',
@@ -46,12 +56,9 @@ export class RawConnections {
       `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
       `Authorization: Bearer ${key}`,
     ]
-    socket.write(`${lines.join('\r\n')}\r\n\r\n`)
-    const answer = await new Promise<string>((resolve) =>
-      socket.once('data', (data) => resolve(String(data))),
-    )
-    socket.resume()
-    return { socket, status: Number(answer.split(' ')[1]) }
+    const answer = await this.ask(`${lines.join('\r\n')}\r\n\r\n`)
+    answer.socket.resume()
+    return answer
   }
 }
 

@@ -44,9 +44,6 @@ export interface GateOptions {
 /** What is shown to be let in. */
 type Credential = 'user key' | 'machine key' | 'enrolment token'
 
-/** Seconds after which those may come again for whom there is no room now. */
-const SOON_S = 2
-
 /** Between the network and the hub: knows where requests come from, and keeps strangers and clients from using it up. */
 export class Gate {
   readonly #limits: GateLimits
@@ -74,13 +71,21 @@ export class Gate {
     server.on('connection', (socket: Socket) => this.#strangers.arrived(socket))
   }
 
-  /** Passes on requests for which there is room. */
+  /** Notes each request before it is dealt with. */
   before(listener: RequestListener): RequestListener {
     return (request, response) => {
-      if (this.#strangers.asks(request, response)) return listener(request, response)
-      this.#notices.tell(this.addressOf(request), 'request refused: too many answers without a key')
-      response.writeHead(503, { 'retry-after': String(SOON_S), connection: 'close' }).end()
+      this.#strangers.asks(request, response)
+      listener(request, response)
     }
+  }
+
+  /** A request is for a file. @throws Fault where too many for its address are */
+  admitDownload(request: IncomingMessage) {
+    if (this.#strangers.downloads(request)) return
+    this.#notices.tell(this.addressOf(request), 'download refused: there are too many from this address')
+    throw new Fault(503, 'too_many_downloads', 'Too many downloads to this address are under way.', {
+      remedy: 'Try again when some of them have ended.',
+    })
   }
 
   /** The address of the client, for logs and limits. */

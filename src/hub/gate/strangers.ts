@@ -36,8 +36,8 @@ interface Stranger {
   since: number
   /** When it is ended if it has shown nothing by then. */
   deadline: number
-  /** It is being answered. */
-  served: boolean
+  /** What it is being sent. */
+  served: 'answer' | 'file' | undefined
 }
 
 type End = 'overdue' | 'many_of_address' | 'many'
@@ -64,10 +64,6 @@ export class Strangers {
     this.#options = options
   }
 
-  get count() {
-    return this.#all.size
-  }
-
   arrived(socket: Socket) {
     const { limits, isProxy, clock } = this.#options
     const { remoteAddress: address } = socket
@@ -82,7 +78,7 @@ export class Strangers {
       socket,
       since,
       deadline: since + limits.patience_ms,
-      served: false,
+      served: undefined,
     }
     this.#all.set(id, stranger)
     const others = this.#ofNetwork.get(network) ?? new Set()
@@ -100,21 +96,30 @@ export class Strangers {
     this.#leave(stranger)
   }
 
-  /** A stranger asks for something. @returns whether it is to be answered */
-  asks(request: IncomingMessage, response: ServerResponse): boolean {
+  /** A request has come. */
+  asks(request: IncomingMessage, response: ServerResponse) {
     const stranger = this.#of(request.socket)
-    // What has a body is not served before that has come.
-    const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers
-    if (!stranger || length !== '0' || encoding !== undefined) return true
+    if (!stranger) return
     const { limits, clock } = this.#options
-    const served = [...(this.#ofNetwork.get(stranger.network) ?? [])].filter((each) => each.served).length
-    if (served >= limits.strangers_of_address) return false
-    stranger.served = true
-    request.socket.setTimeout(limits.stall_ms)
     response.once('close', () => {
-      stranger.served = false
+      stranger.served = undefined
       stranger.deadline = clock.monotonic() + limits.patience_ms
     })
+    const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers
+    // What has a body has not come yet.
+    if (length !== '0' || encoding !== undefined) return
+    stranger.served = 'answer'
+    request.socket.setTimeout(limits.stall_ms)
+  }
+
+  /** A request is for a file, which takes its time. @returns whether there are few enough of these */
+  downloads({ socket }: IncomingMessage): boolean {
+    const stranger = this.#of(socket)
+    if (!stranger) return true
+    const others = [...(this.#ofNetwork.get(stranger.network) ?? [])]
+    if (others.filter(({ served }) => served === 'file').length >= this.#options.limits.strangers_of_address)
+      return false
+    stranger.served = 'file'
     return true
   }
 
