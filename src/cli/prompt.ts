@@ -1,6 +1,10 @@
 import type { Abortable } from 'node:events'
 import type { Interface } from 'node:readline/promises'
+import { sleep } from '../platform/clock.ts'
 import { forTerminal, write } from './terminal.ts'
+
+/** Time for what was typed earlier to be read, in ms. */
+const TYPED_MS = 50
 
 /** What people type is read from the terminal, a line at a time. What they are asked is safe for it. */
 export async function openPrompt(): Promise<Interface> {
@@ -25,4 +29,13 @@ export async function askLine(question: string): Promise<string> {
   } finally {
     readline.close()
   }
+}
+
+/** Drops what was typed before the next question was on the screen: it is no answer to that. */
+export async function dropTyped(readline?: Interface): Promise<void> {
+  const reader = readline ?? (await openPrompt())
+  // A line that nobody asked for is lost.
+  await sleep(TYPED_MS)
+  if (!readline) reader.close()
+  else if (readline.line !== '') readline.write(null, { ctrl: true, name: 'u' })
 }

@@ -29,6 +29,9 @@ export const stdoutColors = (): Colors => colors(wantsColor(process.env, process
 export const stdoutWidth = (): number | undefined =>
   (process.stdout.isTTY && process.stdout.columns) || undefined
 
+/** Rows of that screen. */
+export const stdoutRows = (): number | undefined => (process.stdout.isTTY && process.stdout.rows) || undefined
+
 /** Whether somebody is there to be asked. */
 export const isInteractive = () => process.stdin.isTTY === true && process.stdout.isTTY === true
 

@@ -155,11 +155,16 @@ test('what an agent asks is said while waiting, and answered by other commands',
   const { pending } = await asks('tool')
   const wrong = await cli(stage, ['agent', 'answer', 'ask', '1'])
   assert.equal(wrong.code, 4)
-  assert.match((await cli(stage, ['agent', 'approve', 'ask'])).stdout, /Allowed: Bash/)
+  const named = () => stage.asked('asker')
+  const approved = await cli(stage, ['agent', 'approve', 'ask', ...(await named())])
+  assert.match(approved.stdout, /^Allowed: Bash: touch made\n/)
   await asks('tool', pending[0]?.request_id)
   assert.match((await cli(stage, ['agent', 'deny', 'asker', '--message', 'not that'])).stdout, /Denied: Bash/)
   await asks('question')
-  assert.match((await cli(stage, ['agent', 'answer', 'asker', '2'])).stdout, /Answered: That/)
+  assert.match(
+    (await cli(stage, ['agent', 'answer', 'asker', '2', ...(await named())])).stdout,
+    /Answered: That/,
+  )
 
   const { code, stdout } = await waiting
   assert.equal(code, 0)

@@ -90,7 +90,7 @@ test("an MCP server's form is shown, checked and filled in; it is declined and c
   }
   // By the command line, as a person types it, over another life of the daemon.
   await stage.renew()
-  const typed = stage.run(['agent', 'answer', agent, '2', 'sure=yes'])
+  const typed = stage.run(['agent', 'answer', agent, '2', 'sure=yes', ...(await stage.asked(agent))])
   assert.equal(await typed.ended, 0, typed.log())
   assert.deepEqual(await filled.told(), {
     action: 'accept',
@@ -129,7 +129,7 @@ test("an MCP server's address to open is shown and accepted; a version that know
     shown.log(),
     /MCP server "asks" asks: Please log in\.\s+Address to open, at login\.example: https:/,
   )
-  const accept = stage.run(['agent', 'answer', agent, 'accept'])
+  const accept = stage.run(['agent', 'answer', agent, 'accept', ...(await stage.asked(agent))])
   assert.equal(await accept.ended, 0, accept.log())
   assert.deepEqual(await address.told(), { action: 'accept' })
 })

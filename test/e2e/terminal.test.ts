@@ -81,7 +81,7 @@ test('from nothing to a conversation: up, start, answers on the spot, Ctrl-C', a
     [{ text: 'Planned.' }],
   )
   await terminal.begin(`fd agent send tour --wait ${plan}`)
-  await terminal.shows(/\? asks to approve its plan:\n +1\. Read\n +2\. Write\n.*> $/)
+  await terminal.shows(/\? asks to approve its plan:\n +1\. Read\n +2\. Write\n +planFilePath: .*\n.*> $/)
   await terminal.type('y')
   assert.match((await terminal.over()).text, /Planned\.\n✓ done/)
 
@@ -170,7 +170,10 @@ test('the life of an agent, one command after the other', async (t) => {
   )
   await waits('tool')
   await run('agent list', /^ID +STATE.*\nlife +waiting: Bash +\d+ s +\d+ .* A life\n$/)
-  await run('agent approve life', /^Allowed: Bash/)
+  await terminal.begin('fd agent approve life')
+  await terminal.shows(/\? asks to use Bash: touch it\n[\s\S]*Allow it\? y\/N> $/)
+  await terminal.type('y')
+  assert.match((await terminal.over()).text, /\nAllowed: Bash: touch it\n$/)
   await stage.eventually('life', 'turn_result')
   await run(
     `agent send life ${prompt('two', [{ tool: 'Bash', input: { command: 'touch that' } }])}`,
@@ -194,7 +197,10 @@ test('the life of an agent, one command after the other', async (t) => {
   await stage.agentIs('life', 'idle')
   await run(`agent send life ${prompt('three', [{ tool: 'AskUserQuestion', input: QUESTION }])}`, /has it/)
   await waits('question')
-  await run('agent answer life 1', /^Answered: MIT/)
+  await terminal.begin('fd agent answer life 1')
+  await terminal.shows(/Which licence\?[\s\S]*Answer MIT\? y\/N> $/)
+  await terminal.type('y')
+  assert.match((await terminal.over()).text, /\nAnswered: MIT\.\n$/)
   await stage.agentIs('life', 'idle')
   await run(`agent send life ${prompt('four', [{ text: 'word ', repeat: 2000, every: 20 }])}`, /has it/)
   await stage.eventually('life', 'text_delta', ({ text }) => text.includes('word'))

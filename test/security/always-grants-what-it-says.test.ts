@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { rememberedBy } from '../../src/cli/agent/always.ts'
+import type { PermissionRequest } from '../../src/protocol/index.ts'
 import { AskingAgent, asks } from '../support/asking-agent.ts'
+import { requestFor, ScriptedAgent } from '../support/scripted-agent.ts'
 
 const RULE = {
   type: 'addRules',
@@ -66,4 +69,114 @@ test('a thousand entries are compared with a thousand offers at once', async (t)
   const told = asking(t, offers)
   assert.equal(await told(...offers.toReversed(), ...offers, MODE), 'invalid_command remember.2000')
   assert.equal(await told(...offers), undefined)
+})
+
+const OF_SESSION = { ...RULE, destination: 'session' }
+const offering = (...suggestions: unknown[]) => requestFor('r', { command: 'touch a1' }, { suggestions })
+const PLACE = '.claude/settings.local.json of its folder'
+
+test('always remembers rules for the tool that was asked for, and nothing else', () => {
+  const granted = (request: PermissionRequest) => rememberedBy(request, { always: true, also: [] }).remember
+  assert.deepEqual(granted(offering(...SUGGESTED)), [OF_SESSION])
+  const all = { ...OF_SESSION, rules: [{ toolName: 'Bash' }] }
+  const more = [
+    { ...OF_SESSION, rules: [{ toolName: 'Write' }] },
+    { ...OF_SESSION, rules: [...RULE.rules, { toolName: 'Read' }] },
+    { ...OF_SESSION, behavior: 'deny' },
+    { ...OF_SESSION, mode: 'acceptEdits' },
+    { ...OF_SESSION, rules: [{ ...RULE.rules[0], more: true }] },
+    { ...OF_SESSION, rules: [] },
+    { ...OF_SESSION, rules: 'Bash' },
+    { ...OF_SESSION, type: 'replaceRules' },
+    { ...OF_SESSION, destination: 7 },
+    { type: 'removeRules' },
+    { type: '__proto__', destination: 'session' },
+    'Bash',
+    null,
+  ]
+  assert.deepEqual(granted(offering(all, ...more)), [all])
+  for (const only of more)
+    assert.throws(() => granted(offering(only)), /No rule for Bash is offered/, JSON.stringify(only))
+})
+
+test('a mode, a directory and a place to save in are remembered where they are named', () => {
+  const request = offering(...SUGGESTED, { type: 'removeRules' })
+  const by = (...also: ('save' | 'mode' | 'directories' | 'other')[]) =>
+    rememberedBy(request, { always: true, also })
+  assert.deepEqual(by('save').remember, [RULE])
+  assert.deepEqual(by('mode').remember, [OF_SESSION, MODE])
+  assert.deepEqual(by('directories').remember, [OF_SESSION, FOLDERS])
+  assert.deepEqual(by('other').remember, [OF_SESSION, { type: 'removeRules' }])
+  assert.deepEqual(by('save', 'mode'), {
+    remember: [RULE, MODE],
+    remembered: [`Bash(touch a1), saved in ${PLACE}`, 'mode acceptEdits, for this session'],
+    left: ['directories /srv/a', 'other {"type":"removeRules"}'],
+  })
+  assert.throws(() => rememberedBy(offering(RULE), { always: true, also: ['mode'] }), /No permission mode/)
+  assert.throws(() => rememberedBy(offering(OF_SESSION), { always: true, also: ['save'] }), /to be saved/)
+})
+
+test('what is remembered and what is not is said, to people and to programs', async (t) => {
+  const agent = await ScriptedAgent.open(t)
+  const request = offering(...SUGGESTED)
+  await agent.pends(request)
+  const shown = await agent.run('show', 'a')
+  assert.match(
+    shown.stdout,
+    /It offers to remember:\n +- rule: Bash\(touch a1\) \(save: in .*\)\n +- directories: \/srv\/a\n +- mode: acceptEdits\n/,
+  )
+  const always = agent.run('approve', 'a', '--always', '--request', request.digest)
+  const [first] = await agent.answers(1)
+  assert.deepEqual(first?.type === 'agent:permission' && first.remember, [OF_SESSION])
+  assert.equal(
+    (await always).stdout,
+    'Allowed: Bash: touch a1\n  Remembered: Bash(touch a1), for this session\n  Not remembered: directories /srv/a; mode acceptEdits\n',
+  )
+  await agent.pends({ ...request, request_id: 'again' })
+  const flags = ['--always', '--also', 'save,mode', '--request', request.digest, '--json']
+  const also = agent.run('approve', 'a', ...flags)
+  const [, second] = await agent.answers(2)
+  assert.deepEqual(second?.type === 'agent:permission' && second.remember, [RULE, MODE])
+  const { remembered, not_remembered } = JSON.parse((await also).stdout)
+  assert.deepEqual(remembered, [`Bash(touch a1), saved in ${PLACE}`, 'mode acceptEdits, for this session'])
+  assert.deepEqual(not_remembered, ['directories /srv/a'])
+  await agent.pends(request)
+  const plain = agent.run('approve', 'a', '--request', request.digest)
+  const [, , third] = await agent.answers(3)
+  assert.equal(third?.type === 'agent:permission' && third.remember, undefined)
+  assert.equal((await plain).stdout, 'Allowed: Bash: touch a1\n')
+  assert.equal((await agent.run('approve', 'a', '--also', 'everything')).code, 2)
+})
+
+test('on a terminal each thing beside the rule is asked for by itself', async (t) => {
+  const agent = await ScriptedAgent.open(t)
+  const request = offering(...SUGGESTED)
+  await agent.asks(request)
+  await agent.pends(request)
+  const terminal = await agent.terminal()
+  await terminal.begin('fd agent watch a')
+  await terminal.shows(/- rule: Bash\(touch a1\) \(save: in .*\)\n[\s\S]*y yes, n no, a always, or .*> $/)
+  await terminal.type('a')
+  for (const [question, typed] of [
+    [/Save Bash\(touch a1\) in \.claude\/settings\.local\.json .*\? No: for this session\. y\/N> $/, ''],
+    [/Also let it work in \/srv\/a\? y\/N> $/, 'n'],
+    [/Also switch to permission mode acceptEdits\? y\/N> $/, 'y'],
+  ] as const) {
+    await terminal.shows(question)
+    await terminal.type(typed)
+  }
+  const [answer] = await agent.answers(1)
+  assert.deepEqual(answer?.type === 'agent:permission' && answer.remember, [OF_SESSION, MODE])
+  await terminal.shows(
+    /Remembered: Bash\(touch a1\), for this session\n +Remembered: mode acceptEdits, .*\n +Not remembered: directories/,
+  )
+  // Where only a mode is offered, always is nothing by itself.
+  const edit = { ...offering(MODE), request_id: 'edit' }
+  await agent.asks(edit)
+  await agent.pends(edit)
+  await terminal.shows(/- mode: acceptEdits\n +y yes, n no, a always.*> $/)
+  await terminal.type('a')
+  await terminal.shows(/permission mode acceptEdits\? y\/N> $/)
+  await terminal.type('n')
+  await terminal.shows(/There is nothing to remember then: y allows it once\.\n.*> $/)
 })

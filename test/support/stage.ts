@@ -176,6 +176,12 @@ export class Stage {
     return (await (await this.request(method, path, body)).json()) as T
   }
 
+  /** Flags that name what an agent asks now, for the commands that answer it. */
+  async asked(agentId: string): Promise<string[]> {
+    const [request] = (await this.agentIs(agentId, ({ pending }) => pending.length > 0)).pending
+    return ['--request', request!.digest ?? request!.request_id]
+  }
+
   /** Gives a command to an agent, and waits for its outcome. */
   command(agentId: string, name: string, body: object = {}): Promise<Outcome> {
     return this.api('POST', `/api/agents/${agentId}/${name}`, body)

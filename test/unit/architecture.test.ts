@@ -163,7 +163,7 @@ const WRITERS: Record<string, RegExp> = {
   'platform/log.ts': /writeSync\(2,/g,
 }
 /** What does no more than ask the terminal about itself. */
-const ASKING = /process\.std(out|err)\.(isTTY|columns|on)\b/g
+const ASKING = /process\.std(out|err)\.(isTTY|columns|rows|on)\b/g
 
 test('what reaches a terminal passes one boundary', () => {
   const beside = files.filter((file) => {

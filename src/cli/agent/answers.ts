@@ -1,37 +1,6 @@
 import { UserError } from '../../platform/errors.ts'
-import type { HubAgent, PermissionRequest, Question } from '../../protocol/index.ts'
+import type { Question } from '../../protocol/index.ts'
 import { EXIT } from '../exit-codes.ts'
-
-const refused = (code: string, message: string, remedy: string) =>
-  new UserError(code, message, { remedy, exitCode: EXIT.refused })
-
-/**
- * The request that is meant: the one with this id, or its beginning; without one the only one there is.
- * @throws UserError
- */
-export function pickRequest({ agent_id, pending }: HubAgent, given: string | undefined): PermissionRequest {
-  const list = pending.map(({ request_id, tool }) => `${request_id} (${tool})`).join(', ')
-  if (pending.length === 0)
-    throw refused(
-      'request_not_pending',
-      `${agent_id} asks for nothing.`,
-      `See \`fomular-daemon agent watch ${agent_id}\`.`,
-    )
-  const found =
-    given === undefined
-      ? pending
-      : pending.filter(({ request_id }) => request_id === given || request_id.startsWith(given))
-  const exact =
-    found.find(({ request_id }) => request_id === given) ?? (found.length === 1 ? found[0] : undefined)
-  if (exact) return exact
-  if (found.length === 0)
-    throw refused('request_not_pending', `${agent_id} does not ask for ${given}.`, `It asks for: ${list}.`)
-  throw refused(
-    'request_ambiguous',
-    `${agent_id} asks for more than one thing.`,
-    `Name one with --request: ${list}.`,
-  )
-}
 
 /** One number, or several, and nothing else. */
 const NUMBERS = /^[-+#]?\d+[.)]?(?:[\s,;]+[-+#]?\d+[.)]?)*[\s,;]*$/
@@ -118,17 +87,17 @@ const SLIP = /^(?:[\x21-\x7e]*|.)$/su
 
 /**
  * What somebody typed when asked to allow a tool or approve a plan.
+ * @param offered whether there is something to remember
  * @returns undefined for what may be a slip: a single word or number that is none of those offered
  */
 export function decisionOf(
   typed: string,
-  request: PermissionRequest,
-): { decision: 'allow' | 'deny'; message?: string; remember?: unknown[] } | undefined {
+  offered: boolean,
+): { decision: 'allow' | 'deny' | 'always'; message?: string } | undefined {
   const text = typed.trim()
   const word = text.toLowerCase()
   if (ALLOW.includes(word)) return { decision: 'allow' }
   if (DENY.includes(word)) return { decision: 'deny' }
-  const { suggestions = [] } = request
-  if (ALWAYS.includes(word) && suggestions.length > 0) return { decision: 'allow', remember: suggestions }
+  if (ALWAYS.includes(word) && offered) return { decision: 'always' }
   return SLIP.test(text) ? undefined : { decision: 'deny', message: text }
 }

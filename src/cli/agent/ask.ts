@@ -8,11 +8,15 @@ import {
 } from '../../protocol/index.ts'
 import type { HubClient } from '../client/hub-client.ts'
 import { unlessAborted } from '../client/until-aborted.ts'
-import { openPrompt } from '../prompt.ts'
+import { dropTyped, openPrompt } from '../prompt.ts'
 import { cleanLine } from '../render/clean.ts'
-import { write } from '../terminal.ts'
+import { offersText } from '../render/offers.ts'
+import { requestText } from '../render/request.ts'
+import { stdoutColors, stdoutWidth, write } from '../terminal.ts'
+import { askRemembered, rememberedText } from './always.ts'
 import { answerTo, decisionOf } from './answers.ts'
 import { fieldAnswer, fillable } from './form.ts'
+import { type Ask, page, screenRows } from './page.ts'
 
 /** Seconds for the agent to take an answer. */
 const ANSWER_WAIT_S = 30
@@ -22,20 +26,32 @@ const FAULT_CHARS = 400
 
 /** Why a question goes from the screen: somebody else has answered, or the agent asks no longer. */
 export const ANSWERED = 'answered'
+/** The same, where the agent asks something else under the same id. */
+export const CHANGED = 'changed'
+
+const WHY = new Map<unknown, string>([
+  [ANSWERED, '  (no longer asked)\n'],
+  [CHANGED, '  (it asks something else now)\n'],
+])
 
 interface Asking {
   /** Aborts when the question is to go, with ANSWERED or because all ends. */
   signal: AbortSignal
   /** Aborted at Ctrl-C, and then nothing more is waited for. */
   over: AbortController
+  /** Whether the request is the last thing on the screen. */
+  onScreen?: boolean | undefined
 }
 
-/** Asks whoever sits at the terminal what an agent asks, and hands it on. */
+/**
+ * Shows a request to whoever sits at the terminal, asks for an answer once all of it was shown, and hands that on.
+ * @param request with its input
+ */
 export async function ask(
   client: HubClient,
   agentId: string,
   request: PermissionRequest,
-  { signal, over }: Asking,
+  { signal, over, onScreen = false }: Asking,
 ): Promise<void> {
   const readline = await openPrompt()
   const gone = new AbortController()
@@ -44,15 +60,20 @@ export async function ask(
   // Ctrl-D: no answer now. The request stays.
   readline.once('close', stop)
   readline.on('SIGINT', () => over.abort())
+  const { request_id, digest } = request
   const handOn = (command: string, body: object) =>
     unlessAborted(
-      client.agentCommand(agentId, command, { request_id: request.request_id, ...body }, ANSWER_WAIT_S),
+      client.agentCommand(agentId, command, { request_id, digest, ...body }, ANSWER_WAIT_S),
       over.signal,
     )
   const question = (text: string) => readline.question(text, { signal: gone.signal })
   try {
+    const refusal = await show(request, onScreen, question)
+    await dropTyped(readline)
     const form = fillable(request)
-    if (form) await handOn('answer', await filledIn(form, request.questions, question))
+    if (refusal !== undefined)
+      await handOn('permission', request.form ? { decision: 'deny' } : decisionOf(refusal, false)!)
+    else if (form) await handOn('answer', await filledIn(form, request.questions, question))
     else if (request.ask === 'question') {
       const questions = request.questions ?? []
       const answers: Record<string, string> = Object.create(null)
@@ -62,24 +83,51 @@ export async function ask(
       }
       await handOn('answer', { answers })
     } else {
-      const always = request.suggestions?.length ? ', a always' : ''
-      const prompt = `  y yes, n no${always}, or say what to do instead> `
-      let decision: ReturnType<typeof decisionOf>
-      while (!decision) {
-        const typed = await question(prompt)
-        decision = decisionOf(typed, request)
-        if (!decision && typed.trim() !== '')
-          write(`  Not understood: type ${always ? 'y, n or a' : 'y or n'}, or a sentence.\n`)
-      }
+      const { said, ...decision } = await decided(request, question)
       await handOn('permission', decision)
+      for (const line of said) write(`  ${line}\n`)
     }
   } catch (error) {
     if (!gone.signal.aborted) throw error
-    write(signal.reason === ANSWERED ? '\n  (no longer asked)\n' : '\n')
+    write(`\n${WHY.get(signal.reason) ?? ''}`)
   } finally {
     signal.removeEventListener('abort', stop)
     readline.removeListener('close', stop)
     readline.close()
+  }
+}
+
+const isRefusal = (typed: string) => decisionOf(typed, false)?.decision === 'deny'
+
+/** Writes what is asked, unless all of it is on the screen. @returns what was typed between two screens to refuse it */
+async function show(
+  request: PermissionRequest,
+  onScreen: boolean,
+  question: Ask,
+): Promise<string | undefined> {
+  const [colors, width] = [stdoutColors(), stdoutWidth()]
+  const text = requestText(request, colors, width)
+  if (!onScreen || text.split('\n').length > screenRows()) return page(text, question, isRefusal)
+  const offers = offersText(request, colors, width)
+  if (offers !== '') write(`${offers}\n`)
+  return undefined
+}
+
+/** Asks until there is a decision, and what to remember with it. */
+async function decided(request: PermissionRequest, question: Ask) {
+  const offered = (request.suggestions ?? []).length > 0
+  const prompt = `  y yes, n no${offered ? ', a always' : ''}, or say what to do instead> `
+  for (;;) {
+    const typed = await question(prompt)
+    const decision = decisionOf(typed, offered)
+    if (decision?.decision === 'always') {
+      const what = await askRemembered(request, question)
+      if (what.remember.length > 0)
+        return { decision: 'allow', remember: what.remember, said: rememberedText(what) }
+      write('  There is nothing to remember then: y allows it once.\n')
+    } else if (decision) return { ...decision, said: [] }
+    else if (typed.trim() !== '')
+      write(`  Not understood: type ${offered ? 'y, n or a' : 'y or n'}, or a sentence.\n`)
   }
 }
 

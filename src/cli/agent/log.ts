@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { connectHub, type HubOptions, JSON_OUTPUT, withHub } from '../options.ts'
-import { printJson, stdoutColors, write } from '../terminal.ts'
+import { printJson, stdoutColors, stdoutWidth, write } from '../terminal.ts'
 
 const HELP = `
 With --json each event has its place in the agent's history.
@@ -30,7 +30,7 @@ async function log(given: string, { json, ...flags }: HubOptions) {
   ])
   const id = await agentId(client, given, flags.machine)
   const colors = stdoutColors()
-  const conversation = new Conversation(colors)
+  const conversation = new Conversation(colors, stdoutWidth())
   for await (const event of history(client, id)) {
     if (json) printJson(event)
     else write(conversation.event(event))

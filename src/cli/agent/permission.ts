@@ -1,32 +1,66 @@
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { UserError } from '../../platform/errors.ts'
+import type { Outcome, PermissionRequest } from '../../protocol/index.ts'
+import type { HubClient } from '../client/hub-client.ts'
 import { EXIT } from '../exit-codes.ts'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
+import { cleanLine } from '../render/clean.ts'
+import { print } from '../terminal.ts'
+import { ALSO, type Also } from './also.ts'
 
 interface Options extends HubOptions {
   request?: string
   always?: boolean
+  also?: Also[]
   message?: string
   interrupt?: boolean
   cancel?: boolean
 }
 
+/** Seconds for the agent to take an answer. */
+const ANSWER_WAIT_S = 30
+
+const SEEN = `
+You are shown the request before you answer it. To answer without a terminal, name the request that you have read by its
+digest, as \`agent show\` and \`agent watch\` print it: if the agent asks something else by then, nothing is allowed.
+`
+
+const ALWAYS = `
+--always remembers the rules that are offered for the tool, for this session. What else is offered is remembered only
+where --also names it: save (the rules beyond the session, in a file that \`agent show\` names), mode (another permission
+mode), directories, other.
+`
+
 const base = (name: string) =>
   withHub(
     new Command(name)
       .argument('<id>', "the agent's id, or its beginning")
-      .option('--request <id>', 'which request, where there are several'),
+      .option('--request <digest>', 'which request, by its digest or id; only the digest says what was read'),
   )
+
+const kinds = (value: string, before: Also[] = []): Also[] => [
+  ...before,
+  ...value.split(',').map((given) => {
+    const known = ALSO.find((kind) => kind === given.trim())
+    if (known === undefined) throw new InvalidArgumentError(`It must be some of ${ALSO.join(', ')}.`)
+    return known
+  }),
+]
 
 export const approveCommand = (): Command =>
   base('approve')
     .description('allow what an agent asks for: use of a tool, or its plan')
-    .option('--always', 'and remember it, as the agent offers')
+    .option('--always', 'and remember the rules that are offered for the tool')
+    .option('--also <kinds>', `and remember what else is offered: ${ALSO.join(', ')}`, kinds)
     .addHelpText(
       'after',
-      '\nExamples:\n  $ fomular-daemon agent approve a-1f2e\n  $ fomular-daemon agent approve a-1f2e --always',
+      `${SEEN}${ALWAYS}
+Examples:
+  $ fomular-daemon agent approve a-1f2e
+  $ fomular-daemon agent approve a-1f2e --always --also save
+  $ fomular-daemon agent approve a-1f2e --request 3d0f7c6b1e5a49f28c7b6a5d4e3f2a1b`,
     )
-    .action((id: string, options: Options) => decide(id, 'allow', options))
+    .action(approve)
 
 export const denyCommand = (): Command =>
   base('deny')
@@ -37,7 +71,7 @@ export const denyCommand = (): Command =>
       'after',
       '\nExamples:\n  $ fomular-daemon agent deny a-1f2e --message "Use the staging database"\n  $ fomular-daemon agent deny a-1f2e --interrupt',
     )
-    .action((id: string, options: Options) => decide(id, 'deny', options))
+    .action(deny)
 
 export const answerCommand = (): Command =>
   base('answer')
@@ -49,67 +83,118 @@ export const answerCommand = (): Command =>
     .option('--cancel', "close an MCP server's form without an answer (`agent deny` declines it)")
     .addHelpText(
       'after',
-      '\nExamples:\n  $ fomular-daemon agent answer a-1f2e 2\n  $ fomular-daemon agent answer a-1f2e "PostgreSQL" 1,3\n  $ fomular-daemon agent answer a-1f2e environment=staging replicas=3',
+      `${SEEN}
+Examples:
+  $ fomular-daemon agent answer a-1f2e 2
+  $ fomular-daemon agent answer a-1f2e "PostgreSQL" 1,3
+  $ fomular-daemon agent answer a-1f2e environment=staging replicas=3`,
     )
     .action(answer)
 
-async function decide(given: string, decision: 'allow' | 'deny', { json, ...flags }: Options) {
-  const { client, id, request, printOutcome } = await requestOf(given, flags)
-  if (request.ask === 'question' && decision === 'allow')
+async function approve(given: string, { json, ...flags }: Options) {
+  const { client, id, request: asked, named } = await requestOf(given, flags)
+  if (asked.ask === 'question')
     throw new UserError('answers_incomplete', `${id} asks a question.`, {
       remedy: `Answer it: fomular-daemon agent answer ${id} ANSWER`,
       exitCode: EXIT.refused,
     })
-  if (request.form && flags.message !== undefined)
+  const [{ shown, confirm }, { askRemembered, rememberedBy, rememberedText }, { decidedText }] =
+    await Promise.all([import('./confirm.ts'), import('./always.ts'), import('../render/decided.ts')])
+  const { always = false, also = [] } = flags
+  // Before anybody reads it: what is not offered cannot be agreed to.
+  if (!asked.input_omitted) rememberedBy(asked, { always, also })
+  const { request, ask } = await shown(client, id, asked, { named, json })
+  const what =
+    ask && always && also.length === 0
+      ? await askRemembered(request, ask)
+      : rememberedBy(request, { always, also })
+  for (const line of ask ? rememberedText(what) : []) print(`  ${line}`)
+  if (ask) await confirm(ask, 'Allow it?')
+  const { remember, remembered, left } = what
+  const body = { decision: 'allow', ...(remember.length > 0 && { remember }) }
+  const outcome = await answerWith(client, id, 'permission', request, body)
+  const done = [
+    decidedText('Allowed', request, { whole: !ask }),
+    ...(always || also.length > 0 ? rememberedText(what) : []),
+  ]
+  const facts = { request: identityOf(request), remembered, not_remembered: left }
+  await say(outcome, done.join('\n'), json, facts)
+}
+
+async function deny(given: string, { json, ...flags }: Options) {
+  const { client, id, request } = await requestOf(given, flags)
+  const { message, interrupt } = flags
+  if (request.form && message !== undefined)
     throw new UserError('no_message', `${request.form.server} asks by a form, which takes no message.`, {
       remedy: 'Leave out --message.',
       exitCode: EXIT.usage,
     })
   const body = {
-    request_id: request.request_id,
-    decision,
-    ...(flags.always && { remember: request.suggestions ?? [] }),
-    ...(flags.message !== undefined && { message: flags.message }),
-    ...(flags.interrupt && { interrupt: true }),
+    decision: 'deny',
+    ...(message !== undefined && { message }),
+    ...(interrupt && { interrupt }),
   }
-  const outcome = await client.agentCommand(id, 'permission', body, 30)
-  printOutcome(outcome, `${decision === 'allow' ? 'Allowed' : 'Denied'}: ${request.tool}.`, json)
+  const outcome = await answerWith(client, id, 'permission', request, body)
+  const { decidedText } = await import('../render/decided.ts')
+  await say(outcome, decidedText('Denied', request, { whole: false }), json, { request: identityOf(request) })
 }
 
 async function answer(given: string, typed: string[], { json, ...flags }: Options) {
-  const { client, id, request, printOutcome } = await requestOf(given, flags)
+  const { client, id, request, named } = await requestOf(given, flags)
   if (request.ask !== 'question')
     throw new UserError('not_a_question', `${id} asks for permission, not a question.`, {
       remedy: `Decide it: fomular-daemon agent approve ${id}, or deny.`,
       exitCode: EXIT.refused,
     })
-  const { request_id } = request
+  const facts = { request: identityOf(request) }
   if (flags.cancel && request.form) {
-    const outcome = await client.agentCommand(id, 'answer', { request_id, action: 'cancel' }, 30)
-    return printOutcome(outcome, 'Cancelled.', json)
+    const outcome = await answerWith(client, id, 'answer', request, { action: 'cancel' })
+    return say(outcome, 'Cancelled.', json, facts)
   }
   if (flags.cancel)
     throw new UserError('not_a_form', 'Only a form of an MCP server can be cancelled.', {
       remedy: `Refuse to answer: fomular-daemon agent deny ${id}`,
       exitCode: EXIT.refused,
     })
-  const [{ answersTo }, { fillable, formAnswers }] = await Promise.all([
+  const [{ answersTo }, { fillable, formAnswers }, { shown, confirm }] = await Promise.all([
     import('./answers.ts'),
     import('./form.ts'),
+    import('./confirm.ts'),
   ])
-  const form = fillable(request)
-  const questions = request.questions ?? []
+  const { request: whole, ask } = await shown(client, id, request, { named, json })
+  const form = fillable(whole)
+  const questions = whole.questions ?? []
   const answers = form ? formAnswers(form, questions, typed) : answersTo(questions, typed)
-  const outcome = await client.agentCommand(id, 'answer', { request_id, answers }, 30)
-  printOutcome(outcome, `Answered: ${Object.values(answers).join('; ')}.`, json)
+  const texts = Object.values(answers).map((text) => cleanLine(String(text)))
+  if (ask) await confirm(ask, `Answer ${texts.join('; ')}?`)
+  const outcome = await answerWith(client, id, 'answer', request, { answers })
+  await say(outcome, `Answered: ${texts.join('; ')}.`, json, facts)
+}
+
+const identityOf = ({ request_id, digest, ask, tool, input }: PermissionRequest) => ({
+  request_id,
+  ...(digest !== undefined && { digest }),
+  ask,
+  tool,
+  input,
+})
+
+const answerWith = (
+  client: HubClient,
+  agentId: string,
+  command: 'permission' | 'answer',
+  { request_id, digest }: PermissionRequest,
+  body: object,
+) => client.agentCommand(agentId, command, { request_id, digest, ...body }, ANSWER_WAIT_S)
+
+async function say(outcome: Outcome, done: string, json: boolean | undefined, facts: object) {
+  const { printOutcome } = await import('./outcome.ts')
+  printOutcome({ ...outcome, ...facts }, done, json)
 }
 
 async function requestOf(given: string, flags: Options) {
   const client = await connectHub(flags)
-  const [{ agentId, printOutcome }, { pickRequest }] = await Promise.all([
-    import('./outcome.ts'),
-    import('./answers.ts'),
-  ])
+  const [{ agentId }, { pickRequest }] = await Promise.all([import('./outcome.ts'), import('./pick.ts')])
   const id = await agentId(client, given, flags.machine)
-  return { client, id, printOutcome, request: pickRequest(await client.agent(id), flags.request) }
+  return { client, id, ...pickRequest(await client.agent(id), flags.request) }
 }

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { AgentDetail } from '../client/control-client.ts'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
-import { print, printJson, stdoutColors } from '../terminal.ts'
+import { print, printJson, stdoutColors, stdoutWidth } from '../terminal.ts'
 
 const HELP = `
 How it was set up, when it was started again and where its files are, its machine knows: run this there to see that, too. Of variables only the names are shown.
@@ -37,7 +37,7 @@ async function show(given: string, { json, ...flags }: HubOptions) {
     return printJson({ ...agent, ...(detail && { spec, restarts, paths }) })
   }
   const { agentText } = await import('../render/agent.ts')
-  print(agentText({ agent, machine, detail }, Date.now(), stdoutColors()))
+  print(agentText({ agent, machine, detail }, Date.now(), stdoutColors(), stdoutWidth()))
 }
 
 /** What the daemon of this machine knows of it, where it is one of its own and this user may ask. */

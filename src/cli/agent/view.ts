@@ -1,12 +1,14 @@
 import { UserError } from '../../platform/errors.ts'
 import type { Event, HubAgent, PermissionRequest } from '../../protocol/index.ts'
 import type { HubClient } from '../client/hub-client.ts'
+import { isSame } from '../client/same-request.ts'
 import { wholeRequest } from '../client/whole-request.ts'
 import { clean } from '../render/clean.ts'
 import { Conversation } from '../render/conversation.ts'
-import { answerHint, permissionText } from '../render/permission.ts'
-import { isInteractive, note, printJson, stdoutColors, write } from '../terminal.ts'
-import { ANSWERED, ask } from './ask.ts'
+import { answerHint } from '../render/permission.ts'
+import { isInteractive, note, printJson, stdoutColors, stdoutWidth, write } from '../terminal.ts'
+import { ANSWERED, ask, CHANGED } from './ask.ts'
+import { nameOf } from './pick.ts'
 
 /** Time for a request's event to arrive after the status that announces the request, in ms. */
 const NEW_MS = 5000
@@ -25,17 +27,21 @@ export class View {
   readonly #agentId: string
   readonly #options: ViewOptions
   readonly #interactive: boolean
-  readonly #conversation = new Conversation(stdoutColors())
-  /** Requests whose text is on the screen, and those that somebody was asked for. */
-  readonly #shown = new Set<string>()
-  readonly #asked = new Set<string>()
+  readonly #conversation = new Conversation(stdoutColors(), stdoutWidth())
+  /** Requests whose events have come, and those that somebody was asked for. */
+  readonly #seen = new Requests()
+  readonly #asked = new Requests()
   /** Requests that a status announced before their events, and whether these may still come. */
   readonly #announced = new Map<string, boolean>()
+  /** The request that is the last thing on the screen. */
+  #last: PermissionRequest | undefined
   #pending: PermissionRequest[] = []
+  /** A request that was not asked, because the hub did not have the whole of it. */
+  #unshown: PermissionRequest | undefined
   #patienceMs = KNOWN_MS
   #asking: { request: PermissionRequest; gone: AbortController; done: Promise<void> } | undefined
   /** What came while a question was on the screen. */
-  #held: string[] = []
+  #held: { text: string; request: PermissionRequest | undefined }[] = []
   #machineAway = false
 
   constructor(client: HubClient, agentId: string, options: ViewOptions) {
@@ -46,12 +52,16 @@ export class View {
   }
 
   activity(event: Event) {
-    const request = event.kind === 'permission_request' ? event.request_id : undefined
+    const request = event.kind === 'permission_request' ? event : undefined
     if (this.#options.json) printJson(event)
     // A request is on the screen already if its event came long after its status.
-    else if (request === undefined || !this.#shown.has(request)) this.#write(this.#conversation.event(event))
-    if (request === undefined) return
-    this.#shown.add(request)
+    else if (!request || !this.#seen.has(request)) this.#write(this.#conversation.event(event), request)
+    if (!request) return
+    this.#seen.add(request)
+    if (this.#unshown && isSame(this.#unshown, request)) {
+      this.#asked.delete(request)
+      this.#unshown = undefined
+    }
     this.#askNext()
   }
 
@@ -65,7 +75,11 @@ export class View {
           : 'The machine is connected again.',
       )
     }
-    if (this.#asking && !this.#isPending(this.#asking.request.request_id)) this.#asking.gone.abort(ANSWERED)
+    const asking = this.#asking
+    if (asking && !this.#pending.some((request) => isSame(request, asking.request)))
+      asking.gone.abort(
+        this.#pending.some(({ request_id }) => request_id === asking.request.request_id) ? CHANGED : ANSWERED,
+      )
     this.#askNext()
     this.#patienceMs = NEW_MS
   }
@@ -84,12 +98,10 @@ export class View {
     this.#write(this.#conversation.interrupt())
   }
 
-  #isPending = (requestId: string) => this.#pending.some(({ request_id }) => request_id === requestId)
-
   #askNext(): void {
-    const request = this.#pending.find(({ request_id }) => !this.#asked.has(request_id))
+    const request = this.#pending.find((one) => !this.#asked.has(one))
     if (!request || this.#asking || this.#mayStillCome(request)) return
-    this.#asked.add(request.request_id)
+    this.#asked.add(request)
     if (!this.#interactive) {
       this.#say(`The agent waits for an answer: ${answerHint(this.#agentId, request)}`)
       this.#askNext()
@@ -97,13 +109,7 @@ export class View {
     }
     this.#write(this.#conversation.interrupt())
     const gone = new AbortController()
-    const done = this.#show(request, gone.signal)
-      // Somebody may have answered while it was looked for.
-      .then(() =>
-        gone.signal.aborted
-          ? undefined
-          : ask(this.#client, this.#agentId, request, { signal: gone.signal, over: this.#options.over }),
-      )
+    const done = this.#ask(request, gone.signal)
       .catch((error: unknown) => {
         const { message, remedy = '' } =
           error instanceof UserError ? error : new UserError('internal', String(error))
@@ -111,42 +117,81 @@ export class View {
       })
       .then(() => {
         this.#asking = undefined
-        for (const text of this.#held.splice(0)) write(text)
+        this.#last = undefined
+        for (const { text, request } of this.#held.splice(0)) this.#write(text, request)
         this.#askNext()
       })
     this.#asking = { request, gone, done }
   }
 
+  async #ask(request: PermissionRequest, signal: AbortSignal) {
+    const onScreen = this.#last && isSame(this.#last, request)
+    this.#seen.add(request)
+    const whole = await wholeRequest(this.#client, this.#agentId, request, { signal }).catch(() => request)
+    // Somebody may have answered while it was looked for.
+    if (signal.aborted) return
+    if (whole.input_omitted) {
+      // Nobody is asked for a yes to what they cannot see.
+      this.#unshown = request
+      this.#seen.delete(request)
+      throw new UserError(
+        'request_not_shown',
+        'The agent asks for something that is too long for its status.',
+        {
+          remedy: `You are asked when the hub has it. To refuse it: fomular-daemon agent deny ${this.#agentId}`,
+        },
+      )
+    }
+    const { over } = this.#options
+    await ask(this.#client, this.#agentId, whole, { signal, over, onScreen })
+  }
+
   /** Whether the request's event, and what led to it, are probably on their way: they are shown before it is asked. */
-  #mayStillCome({ request_id }: PermissionRequest): boolean {
-    if (this.#shown.has(request_id)) return false
-    const mayCome = this.#announced.get(request_id)
+  #mayStillCome(request: PermissionRequest): boolean {
+    if (this.#seen.has(request)) return false
+    const name = nameOf(request)
+    const mayCome = this.#announced.get(name)
     if (mayCome !== undefined) return mayCome
-    this.#announced.set(request_id, true)
+    this.#announced.set(name, true)
     // Not measured by the system's clock: after it was set back, the request would not be asked.
     setTimeout(() => {
-      this.#announced.set(request_id, false)
+      this.#announced.set(name, false)
       this.#askNext()
     }, this.#patienceMs)
     return true
   }
 
-  /** Writes what is asked, unless it is on the screen already. */
-  async #show(request: PermissionRequest, signal: AbortSignal) {
-    if (this.#shown.has(request.request_id)) return
-    this.#shown.add(request.request_id)
-    // Without the hub, the text says that the input is missing.
-    const whole = await wholeRequest(this.#client, this.#agentId, request, { signal }).catch(() => request)
-    write(`${permissionText(whole, stdoutColors())}\n`)
-  }
-
-  #write(text: string) {
-    if (this.#asking) this.#held.push(text)
-    else write(text)
+  #write(text: string, request?: PermissionRequest) {
+    if (this.#asking) {
+      this.#held.push({ text, request })
+      return
+    }
+    if (text === '') return
+    this.#last = request
+    write(text)
   }
 
   #say(text: string) {
     this.#write(this.#conversation.interrupt())
+    this.#last = undefined
     note(clean(text))
+  }
+}
+
+/** Requests, each known with the digest that it had last. */
+class Requests {
+  readonly #known = new Map<string, Pick<PermissionRequest, 'request_id' | 'digest'>>()
+
+  has(request: PermissionRequest): boolean {
+    const known = this.#known.get(request.request_id)
+    return known !== undefined && isSame(known, request)
+  }
+
+  add({ request_id, digest }: PermissionRequest) {
+    this.#known.set(request_id, { request_id, digest })
+  }
+
+  delete({ request_id }: PermissionRequest) {
+    this.#known.delete(request_id)
   }
 }

@@ -2,6 +2,7 @@ import { sleep } from '../../platform/clock.ts'
 import type { Event, PermissionRequest } from '../../protocol/index.ts'
 import { history, idOf } from './follow.ts'
 import type { HubClient } from './hub-client.ts'
+import { isSame } from './same-request.ts'
 
 /** Part of the history, from its end, that is searched first. Each further search is `WIDER` times as far. */
 const FIRST_BYTES = 1024 * 1024
@@ -26,7 +27,7 @@ export async function wholeRequest(
   const deadline = Date.now() + arrivalMs
   let searched: string | undefined
   for (;;) {
-    const { found, last } = await search(client, agentId, request.request_id, searched)
+    const { found, last } = await search(client, agentId, request, searched)
     searched = last ?? searched
     if (found) return { ...found, subagent: request.subagent }
     if (signal?.aborted || Date.now() >= deadline) return request
@@ -38,7 +39,7 @@ export async function wholeRequest(
 async function search(
   client: Pick<HubClient, 'agent' | 'events'>,
   agentId: string,
-  requestId: string,
+  request: PermissionRequest,
   since: string | undefined,
 ) {
   const { offset } = await client.agent(agentId)
@@ -48,7 +49,7 @@ async function search(
     let last: string | undefined
     for await (const event of history(client, agentId, from)) {
       last = idOf(event)
-      if (event.kind === 'permission_request' && event.request_id === requestId) found = event
+      if (event.kind === 'permission_request' && isSame(event, request)) found = event
     }
     if (found || from === since) return { found, last }
   }

@@ -5,7 +5,8 @@ import { invokedAs } from '../invoked.ts'
 import { delayText, endText, problemTexts, stateText, turnFailureText } from './agents.ts'
 import type { Colors } from './ansi.ts'
 import { cleanLine } from './clean.ts'
-import { answerHint, permissionText } from './permission.ts'
+import { answerHint } from './permission.ts'
+import { requestText } from './request.ts'
 import { age, bytes, dollars } from './units.ts'
 
 /** Settings in a line, at most. */
@@ -19,7 +20,12 @@ interface Shown {
 }
 
 /** All that is known of an agent, for people. */
-export function agentText({ agent, machine, detail }: Shown, now: number, colors: Colors): string {
+export function agentText(
+  { agent, machine, detail }: Shown,
+  now: number,
+  colors: Colors,
+  width?: number,
+): string {
   const { bold, dim } = colors
   const row = (name: string, text: string | undefined) =>
     text === undefined ? [] : [`${bold(name.padEnd(10))} ${cleanLine(text, 1000)}`]
@@ -37,7 +43,7 @@ export function agentText({ agent, machine, detail }: Shown, now: number, colors
     ...row('Held back', restart_held_until && `until ${restart_held_until}: it ended again and again`),
     ...agent.pending.flatMap((request) => [
       ...row('Waits', answerHint(agent.agent_id, request)),
-      indent(permissionText(request, colors)),
+      indent(requestText(request, colors, width && width - INDENT)),
     ]),
     ...row('', agent.pending_omitted ? `and ${agent.pending_omitted} more, which are not listed` : undefined),
     ...row('Queued', agent.undelivered_prompts > 0 ? prompts(agent.undelivered_prompts) : undefined),
@@ -68,7 +74,8 @@ function detailRows({ spec, restarts, paths }: AgentDetail, row: (name: string, 
 }
 
 /** As far as the rows' text. */
-const indent = (text: string) => text.replace(/^/gm, ' '.repeat(11))
+const INDENT = 11
+const indent = (text: string) => text.replace(/^/gm, ' '.repeat(INDENT))
 
 const prompts = (count: number) => `${count} prompt${count === 1 ? '' : 's'} that it has not begun with`
 

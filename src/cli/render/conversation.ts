@@ -38,6 +38,7 @@ const ENDS_BLOCKS: ReadonlySet<Kind> = new Set(['turn_result', 'process_started'
  */
 export class Conversation {
   readonly #colors: Colors
+  readonly #width: number | undefined
   readonly #streamed = new Streamed()
   /** Prompts that the agent began with, until they are done. */
   readonly #begun = new Set<string>()
@@ -46,8 +47,10 @@ export class Conversation {
   /** The session as it was last shown: the agent tells of it at each turn. */
   #session: string | undefined
 
-  constructor(colors: Colors) {
+  /** @param width columns of the screen, if it is one */
+  constructor(colors: Colors, width?: number) {
     this.#colors = colors
+    this.#width = width
   }
 
   /** @returns what to write for this event; may be empty, or stop in the middle of a line */
@@ -118,7 +121,11 @@ export class Conversation {
       case 'tool_result':
         return this.#toolResult(event)
       case 'permission_request':
-        return permissionText({ ...event, subagent: this.#tasks.get(event.subagent_id ?? '') }, this.#colors)
+        return permissionText(
+          { ...event, subagent: this.#tasks.get(event.subagent_id ?? '') },
+          this.#colors,
+          this.#width,
+        )
       case 'permission_withdrawn':
         return dim('-- the request was withdrawn')
       case 'permission_denied':

@@ -1,8 +1,7 @@
 import { type Form, type FormField, labelOf } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
-import { clean, cleanLine } from './clean.ts'
-
-const NAME_CHARS = 100
+import type { Paragraph } from './lay.ts'
+import type { Reveal } from './reveal.ts'
 
 const TYPES: Record<string, string> = {
   string: 'text',
@@ -11,26 +10,33 @@ const TYPES: Record<string, string> = {
   boolean: 'yes or no',
 }
 
-/** Returns an MCP server's form as lines of text, with each field's type and limits. */
-export function formText(form: Form, { bold, dim, yellow }: Colors): string[] {
+/** Returns an MCP server's form with each field's type and limits. */
+export function formParagraphs(form: Form, reveal: Reveal, { bold, dim, yellow }: Colors): Paragraph[] {
   const { server, message, url, fields } = form
-  const lines = [
-    yellow(
-      bold(`? MCP server "${cleanLine(server, NAME_CHARS)}" asks: ${clean(message).replace(/\n/g, '\n  ')}`),
-    ),
+  const asked = `MCP server "${reveal.line(server)}" asks: ${reveal.text(message)}`
+  return [
+    { head: '? ', text: asked, style: (row) => yellow(bold(row)) },
+    ...(url === undefined
+      ? []
+      : [{ head: '  ', text: `Address to open, at ${hostOf(url)}: ${reveal.line(url)}` }]),
+    ...fields.flatMap((field) => [
+      { head: '  ', text: `${reveal.line(labelOf(field))}: ${kindOf(field, reveal)}` },
+      ...(field.description ? [{ head: '    ', text: reveal.line(field.description), style: dim }] : []),
+      ...(field.options ?? []).map(({ value, title }, index) => ({
+        head: `    ${index + 1}. `,
+        text: `${reveal.line(title ?? value)}${title !== undefined && title !== value ? ` - ${reveal.line(value)}` : ''}`,
+      })),
+    ]),
+    ...(fields.length === 0
+      ? ['1. Accept', '2. Decline', '3. Cancel'].map((text) => ({ head: '  ', text }))
+      : [
+          {
+            head: '  ',
+            text: '(an empty answer leaves a field out; /decline or /cancel end the form)',
+            style: dim,
+          },
+        ]),
   ]
-  if (url !== undefined) lines.push(`  Address to open, at ${hostOf(url)}: ${cleanLine(url)}`)
-  for (const field of fields) {
-    lines.push(`  ${cleanLine(labelOf(field))}: ${kindOf(field)}`)
-    if (field.description) lines.push(dim(`    ${cleanLine(field.description)}`))
-    for (const [index, { value, title }] of (field.options ?? []).entries())
-      lines.push(
-        `    ${index + 1}. ${cleanLine(title ?? value)}${title !== undefined && title !== value ? dim(` - ${cleanLine(value)}`) : ''}`,
-      )
-  }
-  if (fields.length === 0) lines.push('  1. Accept', '  2. Decline', '  3. Cancel')
-  else lines.push(dim('  (an empty answer leaves a field out; /decline or /cancel end the form)'))
-  return lines
 }
 
 /** Returns the host of an address, which a long user name could hide. */
@@ -42,7 +48,7 @@ function hostOf(url: string): string {
   }
 }
 
-function kindOf(field: FormField): string {
+function kindOf(field: FormField, reveal: Reveal): string {
   const { type, options, format, required } = field
   const kind =
     type === 'array'
@@ -50,9 +56,8 @@ function kindOf(field: FormField): string {
       : options
         ? 'one of'
         : (format ?? (Object.hasOwn(TYPES, type) ? TYPES[type]! : type))
-  const parts = [cleanLine(kind, 40), ...limits(field), required ? 'required' : 'optional']
-  if (field.default !== undefined)
-    parts.push(`default: ${cleanLine(JSON.stringify(field.default), NAME_CHARS)}`)
+  const parts = [reveal.line(kind), ...limits(field), required ? 'required' : 'optional']
+  if (field.default !== undefined) parts.push(`default: ${reveal.line(JSON.stringify(field.default))}`)
   return parts.join(', ')
 }
 

@@ -1,54 +1,56 @@
+import { shellWord } from '../../platform/shell-word.ts'
 import type { PermissionRequest } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
-import { clean, cleanLine } from './clean.ts'
-import { formText } from './form.ts'
+import { cleanLine } from './clean.ts'
+import { formParagraphs } from './form.ts'
+import { lay, type Paragraph } from './lay.ts'
+import { Reveal } from './reveal.ts'
 import { toolSummary } from './tool.ts'
 
 /** Lines that fit on most screens; a longer text ends with the number of its lines. */
 const SCREEN_LINES = 40
 
 /**
- * What an agent asks leave for, in full however long: nobody should allow what they could not see.
+ * What an agent asks permission for, in full however long, with everything in it that a reader would not see made
+ * visible: nobody should allow what they could not see.
+ * @param width columns of the screen, if it is one
  * @see wholeRequest for one whose input is not in the status
  */
-export function permissionText(request: PermissionRequest, colors: Colors): string {
+export function permissionText(request: PermissionRequest, colors: Colors, width?: number): string {
+  const { dim, yellow } = colors
+  const reveal = new Reveal()
+  const rows = lay(paragraphsOf(request, reveal, colors), width)
+  const hidden = reveal.summary()
+  if (hidden !== undefined) rows.push(...lay([{ head: '! ', text: hidden, style: yellow }], width))
+  if (rows.length > SCREEN_LINES) rows.push(dim(`  (the end of what it asks: ${rows.length} lines)`))
+  return rows.join('\n')
+}
+
+function paragraphsOf(request: PermissionRequest, reveal: Reveal, colors: Colors): Paragraph[] {
   const { bold, dim, yellow } = colors
-  const lines: string[] = []
+  const headline = (text: string): Paragraph => ({ head: '? ', text, style: (row) => yellow(bold(row)) })
   switch (request.ask) {
-    case 'tool': {
-      const tool = cleanLine(request.tool, 100)
-      lines.push(yellow(bold(`? ${asks(request)} to use ${tool}: ${toolSummary(request.input)}`)))
-      if (request.description) lines.push(dim(indent(clean(request.description))))
-      if (request.reason) lines.push(dim(indent(`Why it asks: ${clean(request.reason)}`)))
-      if (request.blocked_path && !Object.values(request.input).includes(request.blocked_path))
-        lines.push(dim(`  Path: ${cleanLine(request.blocked_path)}`))
-      lines.push(...(omitted(request) ?? detail(request)))
-      break
-    }
+    case 'tool':
+      return [
+        headline(`${asks(request)} to use ${reveal.line(request.tool)}: ${summaryOf(request)}`),
+        ...about(request, reveal, colors),
+        ...inputParagraphs(request, reveal),
+      ]
     case 'plan':
-      lines.push(yellow(bold(`? ${asks(request)} to approve its plan:`)))
-      lines.push(...(omitted(request) ?? [indent(planText(request.input))]))
-      break
+      return [headline(`${asks(request)} to approve its plan:`), ...inputParagraphs(request, reveal)]
     case 'question':
-      if (request.form) lines.push(...formText(request.form, colors))
-      else
-        for (const { question, header, options, multi_select } of request.questions ?? []) {
-          lines.push(
-            yellow(
-              bold(`? ${by(request)}${header ? `${cleanLine(header, 60)}: ` : ''}${indentRest(question)}`),
-            ),
-          )
-          for (const [index, { label, description }] of options.entries())
-            lines.push(
-              `  ${index + 1}. ${cleanLine(label)}${description ? dim(` - ${cleanLine(description)}`) : ''}`,
-            )
-          if (multi_select) lines.push(dim('  (several may be chosen)'))
-        }
-      break
+      if (request.form) return formParagraphs(request.form, reveal, colors)
+      if (!request.questions)
+        return [headline(`${asks(request)} a question:`), ...inputParagraphs(request, reveal)]
+      return request.questions.flatMap(({ question, header, options, multi_select }) => [
+        headline(`${by(request)}${header ? `${reveal.line(header)}: ` : ''}${reveal.text(question)}`),
+        ...options.map(({ label, description }, index) => ({
+          head: `  ${index + 1}. `,
+          text: reveal.line(label) + (description ? ` - ${reveal.line(description)}` : ''),
+        })),
+        ...(multi_select ? [{ head: '  ', text: '(several may be chosen)', style: dim }] : []),
+      ])
   }
-  const text = lines.join('\n')
-  const count = text.split('\n').length
-  return count > SCREEN_LINES ? `${text}\n${dim(`  (the end of what it asks: ${count} lines)`)}` : text
 }
 
 const SUBAGENT_CHARS = 100
@@ -61,47 +63,73 @@ const by = ({ subagent, subagent_id }: PermissionRequest) =>
 
 const asks = (request: PermissionRequest) => `${by(request)}asks`
 
-/** Said instead of an input that is not here. */
-const omitted = ({ input_omitted }: PermissionRequest) =>
-  input_omitted
-    ? ['  (too long for its status, and not at the hub yet: see it with `agent log` before you decide)']
-    : undefined
+/** The headline says the beginning only: what is in it is counted where the whole of it stands. */
+const summaryOf = ({ input }: PermissionRequest) => new Reveal().line(toolSummary(input))
+
+/** What the runtime says of the request. */
+function about(
+  { description, reason, blocked_path, input }: PermissionRequest,
+  reveal: Reveal,
+  { dim }: Colors,
+): Paragraph[] {
+  const said = (text: string): Paragraph => ({ head: '  ', text, style: dim })
+  return [
+    ...(description ? [said(reveal.text(description))] : []),
+    ...(reason ? [said(`Why it asks: ${reveal.text(reason)}`)] : []),
+    ...(blocked_path && !Object.values(input).includes(blocked_path)
+      ? [said(`Path: ${reveal.line(blocked_path)}`)]
+      : []),
+  ]
+}
+
+const OMITTED = '(too long for its status, and not at the hub yet: see it with `agent log` before you decide)'
+
+/** What the agent wants to do, as far as the headline does not say it. */
+export function inputParagraphs(request: PermissionRequest, reveal: Reveal): Paragraph[] {
+  if (request.input_omitted) return [{ head: '  ', text: OMITTED }]
+  return request.ask === 'plan' ? plan(request.input, reveal) : detail(request, reveal)
+}
 
 /** A command as it is, anything else field by field; nothing where the headline says it all. */
-function detail({ description, input }: PermissionRequest): string[] {
+function detail({ description, input }: PermissionRequest, reveal: Reveal): Paragraph[] {
   const fields = Object.entries(input).filter(
     ([name, value]) => !(name === 'description' && (value === description || value === '')),
   )
   const [only] = fields
   if (!only) return []
-  if (fields.length === 1 && typeof only[1] === 'string' && toolSummary(input) === only[1]) return []
-  const lines = fields.map(([name, value]) => {
-    const text = clean(typeof value === 'string' ? value : JSON.stringify(value, null, 2))
-    return text.includes('\n') ? `${clean(name)}:\n${indent(text)}` : `${clean(name)}: ${text}`
-  })
-  return [indent(lines.join('\n'))]
+  if (fields.length === 1 && typeof only[1] === 'string' && new Reveal().line(toolSummary(input)) === only[1])
+    return []
+  return fieldsOf(Object.fromEntries(fields), reveal)
 }
 
+const fieldsOf = (input: Record<string, unknown>, reveal: Reveal): Paragraph[] =>
+  Object.entries(input).flatMap(([field, value]) => {
+    const name = reveal.line(field)
+    const text = reveal.text(typeof value === 'string' ? value : JSON.stringify(value, null, 2))
+    return text.includes('\n')
+      ? [
+          { head: '  ', text: `${name}:` },
+          { head: '    ', text },
+        ]
+      : [{ head: '  ', text: `${name}: ${text}` }]
+  })
+
 /** Claude Code puts in what the agent wrote into its plan file, and nothing where it wrote none. */
-function planText(input: Record<string, unknown>): string {
-  if (typeof input.plan === 'string' && input.plan.trim() !== '') return clean(input.plan.trim())
-  return Object.keys(input).length === 0 ? '(it wrote none down)' : clean(JSON.stringify(input, null, 2))
+function plan({ plan: written, ...rest }: Record<string, unknown>, reveal: Reveal): Paragraph[] {
+  const isText = typeof written === 'string' && written.trim() !== ''
+  const text = isText ? reveal.text(written.trim()) : '(it wrote none down)'
+  const others = isText || written === undefined ? rest : { plan: written, ...rest }
+  return [{ head: '  ', text }, ...fieldsOf(others, reveal)]
 }
 
 /** What to type to answer a request. */
 export function answerHint(agentId: string, request: PermissionRequest): string {
   const command = (verb: string, rest = '') => `fomular-daemon agent ${verb} ${agentId}${rest}`
+  // Without it, what is answered would be whatever is asked by then.
+  const named = ` --request ${shellWord(request.digest ?? request.request_id)}`
   if (request.form)
-    return `${command('answer', request.form.fields.length > 0 ? ' NAME=VALUE' : ' accept')}   or   ${command('deny')}`
+    return `${command('answer', `${request.form.fields.length > 0 ? ' NAME=VALUE' : ' accept'}${named}`)}   or   ${command('deny')}`
   return request.ask === 'question'
-    ? command('answer', ' ANSWER')
-    : `${command('approve')}   or   ${command('deny', ' --message WHY')}`
+    ? command('answer', ` ANSWER${named}`)
+    : `${command('approve', named)}   or   ${command('deny', ' --message WHY')}`
 }
-
-const indentRest = (text: string) => clean(text).replace(/\n/g, '\n  ')
-
-const indent = (text: string) =>
-  text
-    .split('\n')
-    .map((line) => `  ${line}`)
-    .join('\n')

@@ -8,8 +8,11 @@ const PLAIN = /^[\x20-\x7e]*$/
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
 /** Letters as a reader counts them: with their accents, and pictures with what they are joined to. */
-const letters = (text: string): string[] =>
-  PLAIN.test(text) ? text.split('') : Array.from(segmenter.segment(text), ({ segment }) => segment)
+function* graphemes(text: string): Generator<string> {
+  for (const { segment } of segmenter.segment(text)) yield segment
+}
+
+const letters = (text: string): string[] => (PLAIN.test(text) ? text.split('') : [...graphemes(text)])
 
 const letterWidth = (letter: string) => (WIDE.test(letter) ? 2 : INVISIBLE.test(letter) ? 0 : 1)
 
@@ -28,6 +31,37 @@ function head(text: string, max: number): string {
     taken += letter
   }
   return taken
+}
+
+/** One line of text as rows of at most `columns`. A tab becomes blanks, as many as a terminal shows for it. */
+export function rowsOf(line: string, columns: number): string[] {
+  const text = line.includes('\t') ? expandTabs(line) : line
+  if (text.length <= columns && PLAIN.test(text)) return [text]
+  const rows: string[] = []
+  let row = ''
+  let width = 0
+  for (const letter of PLAIN.test(text) ? text : graphemes(text)) {
+    const more = letterWidth(letter)
+    if (width + more > columns && row !== '') {
+      rows.push(row)
+      row = ''
+      width = 0
+    }
+    row += letter
+    width += more
+  }
+  return [...rows, row]
+}
+
+const TAB_STOP = 8
+
+function expandTabs(line: string): string {
+  let text = ''
+  for (const part of line.split('\t')) {
+    text += part
+    text += ' '.repeat(TAB_STOP - (textWidth(part) % TAB_STOP))
+  }
+  return text.trimEnd()
 }
 
 /** One line of text, its end cut off where it is wider than `max` columns. */

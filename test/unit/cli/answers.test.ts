@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { answersTo, answerTo, decisionOf, pickRequest } from '../../../src/cli/agent/answers.ts'
+import { answersTo, answerTo, decisionOf } from '../../../src/cli/agent/answers.ts'
+import { pickRequest } from '../../../src/cli/agent/pick.ts'
 import type { HubAgent, PermissionRequest } from '../../../src/protocol/index.ts'
 
 const one = { question: 'Which?', options: [{ label: 'A' }, { label: 'B' }] }
@@ -47,24 +48,32 @@ test('one answer for each question', () => {
   assert.throws(() => answersTo([one], []), /1 answer is needed, 0 given/)
 })
 
-test('a request is found by itself, or by the beginning of its id', () => {
-  assert.equal(pickRequest(asking('abc'), undefined).request_id, 'abc')
-  assert.equal(pickRequest(asking('abc', 'xyz'), 'x').request_id, 'xyz')
-  assert.equal(pickRequest(asking('ab', 'abc'), 'ab').request_id, 'ab')
+test('a request is found by itself, or by the beginning of its id or digest', () => {
+  const pick = (agent: HubAgent, given?: string) => {
+    const { request, named } = pickRequest(agent, given)
+    return [request.request_id, named]
+  }
+  assert.deepEqual(pick(asking('abc')), ['abc', false])
+  assert.deepEqual(pick(asking('abc', 'xyz'), 'x'), ['xyz', false])
+  assert.deepEqual(pick(asking('ab', 'abc'), 'ab'), ['ab', true])
   assert.throws(() => pickRequest(asking(), undefined), /a-1 asks for nothing/)
   assert.throws(() => pickRequest(asking('abc', 'abd'), undefined), /more than one thing/)
   assert.throws(() => pickRequest(asking('abc'), 'q'), /does not ask for q/)
+  const digest = '3d0f7c6b1e5a49f2'
+  const known = { agent_id: 'a-1', pending: [{ ...request('abc'), digest }] } as HubAgent
+  assert.deepEqual(pick(known, digest), ['abc', true])
+  assert.deepEqual(pick(known, digest.slice(0, 8)), ['abc', false])
+  assert.deepEqual(pick(known, 'abc'), ['abc', false])
 })
 
 test('what is typed at a request', () => {
-  const asked = { ...request('r'), suggestions: [{ rule: 1 }] }
-  assert.deepEqual(decisionOf('y', asked), { decision: 'allow' })
-  assert.deepEqual(decisionOf(' NO ', asked), { decision: 'deny' })
-  assert.deepEqual(decisionOf('always', asked), { decision: 'allow', remember: [{ rule: 1 }] })
-  assert.deepEqual(decisionOf('use mv instead', asked), { decision: 'deny', message: 'use mv instead' })
-  assert.equal(decisionOf('', asked), undefined)
-  for (const slip of ['u', 'yy', 'yse', '1', '12', 'ok'])
-    assert.equal(decisionOf(slip, asked), undefined, slip)
-  assert.deepEqual(decisionOf('代わりにmvを', asked), { decision: 'deny', message: '代わりにmvを' })
-  assert.equal(decisionOf('a', request('r')), undefined)
+  const offered = (typed: string) => decisionOf(typed, true)
+  assert.deepEqual(offered('y'), { decision: 'allow' })
+  assert.deepEqual(offered(' NO '), { decision: 'deny' })
+  assert.deepEqual(offered('always'), { decision: 'always' })
+  assert.deepEqual(offered('use mv instead'), { decision: 'deny', message: 'use mv instead' })
+  assert.equal(offered(''), undefined)
+  for (const slip of ['u', 'yy', 'yse', '1', '12', 'ok']) assert.equal(offered(slip), undefined, slip)
+  assert.deepEqual(offered('代わりにmvを'), { decision: 'deny', message: '代わりにmvを' })
+  assert.equal(decisionOf('a', false), undefined)
 })

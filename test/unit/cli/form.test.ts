@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fieldAnswer, fillable, formAnswers } from '../../../src/cli/agent/form.ts'
 import { colors } from '../../../src/cli/render/ansi.ts'
-import { formText } from '../../../src/cli/render/form.ts'
 import { answerHint, permissionText } from '../../../src/cli/render/permission.ts'
 import { type Form, fieldValue, type PermissionRequest } from '../../../src/protocol/index.ts'
 
@@ -85,7 +84,10 @@ test('a form is shown with its fields, what each takes, and how to end it', () =
   note: text, optional
   (an empty answer leaves a field out; /decline or /cancel end the form)`,
   )
-  assert.match(answerHint('a', request({ form })), /agent answer a NAME=VALUE +or +\S+ agent deny a$/)
+  assert.match(
+    answerHint('a', request({ form })),
+    /agent answer a NAME=VALUE --request r +or +\S+ agent deny a$/,
+  )
 })
 
 test('an address is shown with the host that it leads to, and nothing of it is obeyed by the terminal', () => {
@@ -98,11 +100,10 @@ test('an address is shown with the host that it leads to, and nothing of it is o
   assert.match(shown({ ...address, url: 'no address' }), /at no host: no address/)
   assert.equal(fillable(request({ form: address })), undefined)
   assert.equal(fillable(request({ form })), form)
-  assert.match(answerHint('a', request({ form: address })), /agent answer a accept/)
+  assert.match(answerHint('a', request({ form: address })), /agent answer a accept --request r/)
 })
 
 test('a form with a type that every object has a property of is shown', () => {
-  const plain = colors(false)
-  const text = formText({ server: 's', message: 'm', fields: [{ name: 'f', type: 'constructor' }] }, plain)
-  assert.match(text.join('\n'), /f: constructor, optional/)
+  const text = shown({ server: 's', message: 'm', fields: [{ name: 'f', type: 'constructor' }] })
+  assert.match(text, /f: constructor, optional/)
 })

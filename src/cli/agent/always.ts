@@ -1,0 +1,114 @@
+import { UserError } from '../../platform/errors.ts'
+import type { PermissionRequest } from '../../protocol/index.ts'
+import { EXIT } from '../exit-codes.ts'
+import { cleanLine } from '../render/clean.ts'
+import { type Offer, offersOf } from '../render/offers.ts'
+import { Reveal } from '../render/reveal.ts'
+import type { Also } from './also.ts'
+
+interface Chosen {
+  offer: Offer
+  save: boolean
+}
+
+/** What is remembered with an answer. */
+export interface Remembered {
+  /** For the daemon. */
+  remember: unknown[]
+  /** In words, safe for a terminal: what is remembered, and what was offered beside it. */
+  remembered: string[]
+  left: string[]
+}
+
+const OFFER_CHARS = 200
+
+/**
+ * What flags say is to be remembered: rules for the tool, with `always`; anything else only by name.
+ * @throws UserError where that is nothing, or something by that name is not offered
+ */
+export function rememberedBy(
+  request: PermissionRequest,
+  { always, also }: { always: boolean; also: Also[] },
+): Remembered {
+  const offers = offersOf(request)
+  const chosen = offers
+    .filter(({ kind }) => (kind === 'rule' ? always : also.includes(kind)))
+    .map((offer) => ({ offer, save: also.includes('save') }))
+  const missing = [...(always ? (['rule'] as const) : []), ...also].find((name) =>
+    name === 'save'
+      ? chosen.every(({ offer }) => offer.saved === undefined)
+      : chosen.every(({ offer }) => offer.kind !== name),
+  )
+  if (missing !== undefined) throw notOffered(missing, offers, request)
+  return outcomeOf(offers, chosen)
+}
+
+function notOffered(what: Also | 'rule', offers: Offer[], { tool }: PermissionRequest): UserError {
+  const others = [...new Set(offers.filter(({ kind }) => kind !== 'rule').map(({ kind }) => kind))]
+  const message = {
+    rule: `No rule for ${tool} is offered to remember.`,
+    save: 'Nothing of what is to be remembered is offered to be saved.',
+    mode: 'No permission mode is offered.',
+    directories: 'No directories are offered.',
+    other: 'Nothing else is offered.',
+  }[what]
+  const flag = what === 'rule' ? '--always' : `--also ${what}`
+  const offered = others.length === 0 ? '' : ` What is offered is remembered by --also ${others.join(',')}.`
+  return new UserError('not_offered', message, {
+    remedy: `Leave out ${flag}.${offered}`,
+    exitCode: EXIT.refused,
+  })
+}
+
+/**
+ * Asks what is to be remembered: rules for the tool are, unless they are to be saved; anything else is asked for by
+ * itself.
+ */
+export async function askRemembered(
+  request: PermissionRequest,
+  ask: (prompt: string) => Promise<string>,
+): Promise<Remembered> {
+  const offers = offersOf(request)
+  const agrees = async (prompt: string) =>
+    ['y', 'yes'].includes((await ask(`  ${prompt} y/N> `)).trim().toLowerCase())
+  const chosen: Chosen[] = []
+  for (const offer of offers) {
+    const name = cleanLine(offer.text, OFFER_CHARS)
+    const question = {
+      rule: undefined,
+      mode: `Also switch to permission mode ${name}?`,
+      directories: `Also let it work in ${name}?`,
+      other: `Also remember ${name}?`,
+    }[offer.kind]
+    if (question !== undefined && !(await agrees(question))) continue
+    const save =
+      offer.saved !== undefined &&
+      (await agrees(`Save ${name} in ${cleanLine(offer.saved)}? No: for this session.`))
+    chosen.push({ offer, save })
+  }
+  return outcomeOf(offers, chosen)
+}
+
+function outcomeOf(offers: Offer[], chosen: Chosen[]): Remembered {
+  const text = ({ kind, text }: Offer) => `${kind === 'rule' ? '' : `${kind} `}${new Reveal().line(text)}`
+  return {
+    remember: chosen.map(({ offer, save }) =>
+      offer.saved === undefined || save
+        ? offer.entry
+        : { ...(offer.entry as object), destination: 'session' },
+    ),
+    remembered: chosen.map(({ offer, save }) => `${text(offer)}, ${where(offer, save)}`),
+    left: offers.filter((offer) => !chosen.some((one) => one.offer === offer)).map(text),
+  }
+}
+
+function where({ kind, saved }: Offer, save: boolean): string {
+  if (save && saved !== undefined) return `saved in ${new Reveal().line(saved)}`
+  return kind === 'other' ? 'as it says' : 'for this session'
+}
+
+/** What was remembered and what was not, one a line; empty where nothing was offered. */
+export const rememberedText = ({ remembered, left }: Remembered): string[] => [
+  ...remembered.map((text) => `Remembered: ${text}`),
+  ...(left.length > 0 ? [`Not remembered: ${left.join('; ')}`] : []),
+]

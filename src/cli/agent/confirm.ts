@@ -1,0 +1,77 @@
+import { UserError } from '../../platform/errors.ts'
+import type { PermissionRequest } from '../../protocol/index.ts'
+import type { HubClient } from '../client/hub-client.ts'
+import { wholeRequest } from '../client/whole-request.ts'
+import { EXIT } from '../exit-codes.ts'
+import { askLine, dropTyped } from '../prompt.ts'
+import { requestText } from '../render/request.ts'
+import { isInteractive, note, stdoutColors, stdoutWidth } from '../terminal.ts'
+import { lineFor } from '../typed.ts'
+import { type Ask, page } from './page.ts'
+import { nameOf } from './pick.ts'
+
+/** What somebody is asked when they type neither a yes nor a no. */
+const isNo = (typed: string) => ['n', 'no'].includes(typed.trim().toLowerCase())
+
+interface Named {
+  /** Whether the request was named by what stands for it and nothing else. */
+  named: boolean
+  json: boolean | undefined
+}
+
+/**
+ * Shows a request that was not named, for somebody to confirm their answer to it.
+ * @returns the request with its input, and what to ask by; without that, there is nothing to confirm
+ * @throws UserError where nobody is there to be shown it, or it cannot be shown
+ */
+export async function shown(
+  client: HubClient,
+  agentId: string,
+  request: PermissionRequest,
+  { named, json }: Named,
+): Promise<{ request: PermissionRequest; ask?: Ask }> {
+  const whole = await wholeRequest(client, agentId, request, named ? { arrivalMs: 0 } : {})
+  if (named) return { request: whole }
+  if (json || !isInteractive()) {
+    if (!json) note(requestText(whole, stdoutColors(), stdoutWidth()))
+    throw new UserError(
+      'request_unnamed',
+      `${agentId} asks for this. Which request the answer is for must be named.`,
+      {
+        remedy: `Read it, then type: ${sameLineFor(whole)}`,
+        exitCode: EXIT.refused,
+        facts: { request: whole },
+      },
+    )
+  }
+  if (whole.input_omitted)
+    throw new UserError(
+      'request_not_shown',
+      'The request cannot be shown: its input is not at the hub yet.',
+      {
+        remedy: `Try again later, or refuse it: fomular-daemon agent deny ${agentId}`,
+        exitCode: EXIT.refused,
+      },
+    )
+  if ((await page(requestText(whole, stdoutColors(), stdoutWidth()), askLine, isNo)) !== undefined)
+    throw notConfirmed()
+  await dropTyped()
+  return { request: whole, ask: askLine }
+}
+
+/** @throws UserError unless the answer is yes */
+export async function confirm(ask: Ask, question: string): Promise<void> {
+  const typed = (await ask(`  ${question} y/N> `)).trim().toLowerCase()
+  if (typed !== 'y' && typed !== 'yes') throw notConfirmed()
+}
+
+const notConfirmed = () => new UserError('not_confirmed', 'Nothing was answered.', { exitCode: EXIT.refused })
+
+/** The line that was typed, with the request named. */
+function sameLineFor(request: PermissionRequest): string {
+  const typed = process.argv.slice(2)
+  const rest = typed.filter(
+    (word, index) => !/^--request(=|$)/.test(word) && typed[index - 1] !== '--request',
+  )
+  return lineFor([...rest, '--request', nameOf(request)])
+}

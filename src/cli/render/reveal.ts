@@ -1,0 +1,113 @@
+/** Blanks in a row, in columns, and empty lines in a row, up to which they are left as they are. */
+const BLANK_COLUMNS = 40
+const TAB_COLUMNS = 4
+const EMPTY_LINES = 3
+
+/** Shorter runs are within both limits. */
+const BLANKS = /[ \t\n]{5,}/g
+
+/**
+ * Everything that a terminal obeys or does not show, each with its repetitions: controls, characters without a glyph or
+ * without a meaning yet, blanks other than the plain one, and heaps of accents.
+ */
+const HIDDEN =
+  /(?:((?![ \t\n])[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Z}\p{Default_Ignorable_Code_Point}\u2800])\1*)|\p{M}{5,}/gu
+const DIRECTION = /^[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/
+const CONTROL = /^\p{Cc}/u
+/** Behind a pictograph it says that the pictograph is to be in color, and hides nothing. */
+const EMOJI_STYLE = '\ufe0f'
+const PICTOGRAPH = /\p{Extended_Pictographic}$/u
+
+/** What is counted: one of a kind, and several. */
+const NAMES = {
+  blanks: ['long run of blanks', 'long runs of blanks'],
+  lines: ['long run of empty lines', 'long runs of empty lines'],
+  control: ['control character', 'control characters'],
+  direction: ['sign that turns the direction of text', 'signs that turn the direction of text'],
+  invisible: ['invisible character', 'invisible characters'],
+  accents: ['heap of accents', 'heaps of accents'],
+} as const
+type Kind = keyof typeof NAMES
+
+/** Pictures of a control in a row; more are a number. */
+const PICTURES = 4
+const C0_PICTURES = 0x2400
+const DELETE_PICTURE = '\u2421'
+const LINE_FEED_PICTURE = '\u240a'
+
+/**
+ * Makes visible what a text hides from somebody who is to decide on it, and counts that: `⟨17000 blanks⟩`, `⟨U+202E⟩`,
+ * `⟨U+200B × 12⟩`, `␛`. All that it returns is safe for a terminal.
+ */
+export class Reveal {
+  readonly #counts = new Map<Kind, number>()
+
+  /** Line feeds stay, and tabs. */
+  text(text: string): string {
+    return text
+      .replace(BLANKS, (run) => this.#blanks(run))
+      .replace(HIDDEN, (run: string, char: string | undefined, at: number, all: string) =>
+        this.#sign(run, char, all.slice(Math.max(0, at - 2), at)),
+      )
+  }
+
+  /** The same on one line. */
+  line(text: string): string {
+    return this.text(text).replaceAll('\n', LINE_FEED_PICTURE)
+  }
+
+  /** What was made visible, with numbers; undefined if there was nothing. */
+  summary(): string | undefined {
+    const parts = [...this.#counts].map(([kind, count]) => `${count} ${NAMES[kind][count === 1 ? 0 : 1]}`)
+    return parts.length === 0 ? undefined : `Hidden in it, and made visible: ${parts.join(', ')}`
+  }
+
+  #count(kind: Kind, by = 1) {
+    this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + by)
+  }
+
+  #blanks(run: string): string {
+    const first = run.indexOf('\n')
+    if (first === -1) return this.#columns(run)
+    const last = run.lastIndexOf('\n')
+    let empty = -1
+    for (let at = first; at !== -1; at = run.indexOf('\n', at + 1)) empty++
+    const between = run.slice(first + 1, last + 1)
+    return [
+      this.#columns(run.slice(0, first)),
+      '\n',
+      empty > EMPTY_LINES
+        ? `${this.#empty(empty)}\n`
+        : between.replace(/[ \t]+/g, (part) => this.#columns(part)),
+      this.#columns(run.slice(last + 1)),
+    ].join('')
+  }
+
+  #empty(lines: number): string {
+    this.#count('lines')
+    return `⟨${lines} empty lines⟩`
+  }
+
+  #columns(blanks: string): string {
+    const tabs = blanks.split('\t').length - 1
+    if (blanks.length + tabs * (TAB_COLUMNS - 1) <= BLANK_COLUMNS) return blanks
+    this.#count('blanks')
+    return `⟨${blanks.length} blanks⟩`
+  }
+
+  #sign(run: string, char: string | undefined, before: string): string {
+    if (char === undefined) {
+      this.#count('accents')
+      return `⟨${[...run].length} accents⟩`
+    }
+    if (run === EMOJI_STYLE && PICTOGRAPH.test(before)) return run
+    const count = run.length / char.length
+    const isControl = CONTROL.test(char)
+    this.#count(isControl ? 'control' : DIRECTION.test(char) ? 'direction' : 'invisible', count)
+    const code = char.codePointAt(0)!
+    if (isControl && count <= PICTURES && code <= 0x7f)
+      return (code < 0x20 ? String.fromCharCode(C0_PICTURES + code) : DELETE_PICTURE).repeat(count)
+    const name = `U+${code.toString(16).toUpperCase().padStart(4, '0')}`
+    return `⟨${name}${count > 1 ? ` × ${count}` : ''}⟩`
+  }
+}

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { requestFor, ScriptedAgent } from '../support/scripted-agent.ts'
+
+const LS = requestFor('one', { command: 'ls' })
+const RM = requestFor('two', { command: 'rm -rf /srv' })
+const QUESTION = requestFor(
+  'q',
+  {},
+  {
+    ask: 'question',
+    tool: 'AskUserQuestion',
+    questions: [{ question: 'Which?', options: [{ label: 'A' }] }],
+  },
+)
+
+test('without a terminal, nothing is allowed or answered that was not named by its digest', async (t) => {
+  const agent = await ScriptedAgent.open(t)
+  await agent.pends(LS)
+  for (const given of [[], ['--request', 'one'], ['--request', LS.digest.slice(0, 12)]]) {
+    const refused = await agent.run('approve', 'a', ...given)
+    assert.equal(refused.code, 4)
+    assert.match(refused.stderr, /^\? asks to use Bash: ls\nerror: a asks for this\./)
+    assert.ok(refused.stderr.includes(`agent approve a --request ${LS.digest}\n`), refused.stderr)
+  }
+  const json = JSON.parse((await agent.run('approve', 'a', '--json')).stdout)
+  assert.deepEqual([json.error.code, json.error.request.digest], ['request_unnamed', LS.digest])
+  // The request that was looked at is withdrawn, and another one is made.
+  await agent.pends(RM)
+  const gone = await agent.run('approve', 'a', '--request', LS.digest)
+  assert.equal(gone.code, 4)
+  assert.match(gone.stderr, /a does not ask for \w+: it was answered, withdrawn, or asks something else now/)
+  await agent.pends(QUESTION)
+  const unnamed = await agent.run('answer', 'a', '1')
+  assert.match(unnamed.stderr, /^\? Which\?\n {2}1\. A\nerror: /)
+  assert.deepEqual(await agent.answers(0), [])
+  const named = agent.run('answer', 'a', '1', '--request', QUESTION.digest)
+  assert.equal((await agent.answers(1))[0]?.digest, QUESTION.digest)
+  assert.match((await named).stdout, /^Answered: A\.\n$/)
+})
+
+test('what was allowed is said: all of it where it was not on the screen, and to programs', async (t) => {
+  const agent = await ScriptedAgent.open(t)
+  const hidden = requestFor('r', { command: `ls #${' '.repeat(100)}\ntouch PWNED` })
+  await agent.pends(hidden)
+  const approved = agent.run('approve', 'a', '--request', hidden.digest)
+  const [answer] = await agent.answers(1)
+  assert.deepEqual([answer?.request_id, answer?.digest], ['r', hidden.digest])
+  const { stdout } = await approved
+  assert.match(
+    stdout,
+    /^Allowed: Bash: ls # touch PWNED\n {4}command:\n {6}ls #⟨100 blanks⟩\n {6}touch PWNED\n/,
+  )
+  assert.match(stdout, /1 long run of blanks\n$/)
+  await agent.pends(RM)
+  const asJson = agent.run('approve', 'a', '--request', RM.digest, '--json')
+  await agent.answers(2)
+  const { request_id, digest, ask, tool, input } = RM
+  assert.deepEqual(JSON.parse((await asJson).stdout).request, { request_id, digest, ask, tool, input })
+  // Who refuses need not have read everything.
+  await agent.pends(LS)
+  const denied = agent.run('deny', 'a')
+  assert.equal((await agent.answers(3))[2]?.digest, LS.digest)
+  assert.match((await denied).stdout, /^Denied: Bash: ls\n$/)
+})
+
+test('on a terminal, approve and answer show the request first, and take silence for a no', async (t) => {
+  const agent = await ScriptedAgent.open(t)
+  await agent.pends(RM)
+  const terminal = await agent.terminal()
+  const asked = async (command: string, screen: RegExp, typed: string) => {
+    await terminal.begin(`fd agent ${command}`)
+    await terminal.shows(screen)
+    await terminal.type(typed)
+  }
+  for (const no of ['', 'n', 'ok']) {
+    await asked('approve a', /\? asks to use Bash: rm -rf \/srv\n {2}Allow it\? y\/N> $/, no)
+    const { code, text } = await terminal.over()
+    assert.equal(code, 4)
+    assert.match(text, /error: Nothing was answered\./)
+  }
+  assert.deepEqual(await agent.answers(0), [])
+  await asked('approve a', /Allow it\? y\/N> $/, 'y')
+  assert.equal((await agent.answers(1))[0]?.digest, RM.digest)
+  assert.match((await terminal.over()).text, /\nAllowed: Bash: rm -rf \/srv\n$/)
+  await agent.pends(QUESTION)
+  await asked('answer a 1', /\? Which\?\n {2}1\. A\n {2}Answer A\? y\/N> $/, 'yes')
+  assert.equal((await agent.answers(2))[1]?.digest, QUESTION.digest)
+})
+
+test('a request of a daemon without digests is answered by its id', async (t) => {
+  const agent = await ScriptedAgent.open(t)
+  const { digest: _, ...older } = LS
+  await agent.pends(older)
+  assert.equal((await agent.run('approve', 'a')).code, 4)
+  const approved = agent.run('approve', 'a', '--request', 'one')
+  const [answer] = await agent.answers(1)
+  assert.deepEqual([answer?.request_id, answer?.digest], ['one', undefined])
+  assert.match((await approved).stdout, /^Allowed: Bash: ls\n$/)
+})

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { colors } from '../../src/cli/render/ansi.ts'
+import { lay } from '../../src/cli/render/lay.ts'
+import { permissionText } from '../../src/cli/render/permission.ts'
+import { Reveal } from '../../src/cli/render/reveal.ts'
+import { textWidth } from '../../src/cli/render/width.ts'
+import type { PermissionRequest } from '../../src/protocol/index.ts'
+import { requestFor, ScriptedAgent } from '../support/scripted-agent.ts'
+
+const PROMPT = /y yes, n no, or say what to do instead> $/
+const shown = (request: PermissionRequest, width?: number) => permissionText(request, colors(false), width)
+
+test('what a reader would not see is made visible, and counted', () => {
+  const cases: [hidden: string, visible: string, count: string][] = [
+    [`ls${' '.repeat(17_000)}\nrm x`, 'ls⟨17000 blanks⟩\nrm x', '1 long run of blanks'],
+    [`ls #${'\t'.repeat(30)}rm`, 'ls #⟨30 blanks⟩rm', '1 long run of blanks'],
+    [`ls${'\n'.repeat(101)}rm`, 'ls\n⟨100 empty lines⟩\nrm', '1 long run of empty lines'],
+    [`ls${' \n\t'.repeat(50)}rm`, 'ls \n⟨49 empty lines⟩\n\trm', '1 long run of empty lines'],
+    ['ls\u202ex', 'ls⟨U+202E⟩x', '1 sign that turns the direction of text'],
+    ['\u2066a\u2069\u061c', '⟨U+2066⟩a⟨U+2069⟩⟨U+061C⟩', '3 signs that turn the direction of text'],
+    ['r\u200bm', 'r⟨U+200B⟩m', '1 invisible character'],
+    ['rm\u00a0-rf\u3164', 'rm⟨U+00A0⟩-rf⟨U+3164⟩', '2 invisible characters'],
+    ['a\u{e0061}\u{e0062}', 'a⟨U+E0061⟩⟨U+E0062⟩', '2 invisible characters'],
+    [`a${'\u2800'.repeat(500)}b`, 'a⟨U+2800 × 500⟩b', '500 invisible characters'],
+    ['a\u2028b\ufeff\u00ad', 'a⟨U+2028⟩b⟨U+FEFF⟩⟨U+00AD⟩', '3 invisible characters'],
+    ['a\ud800b', 'a⟨U+D800⟩b', '1 invisible character'],
+    ['ls\rrm', 'ls␍rm', '1 control character'],
+    [`a\x1b[2J${'\b'.repeat(900)}\x9b`, 'a␛[2J⟨U+0008 × 900⟩⟨U+009B⟩', '902 control characters'],
+    [`a${'\u0301'.repeat(60)}`, 'a⟨60 accents⟩', '1 heap of accents'],
+  ]
+  for (const [hidden, visible, count] of cases) {
+    const reveal = new Reveal()
+    assert.equal(reveal.text(hidden), visible)
+    assert.equal(reveal.summary(), `Hidden in it, and made visible: ${count}`, visible)
+  }
+  const plain = `if x:\n${' '.repeat(24)}y = "a"\n\n\n\tcafé ⚠️ 日本語\n`
+  const reveal = new Reveal()
+  assert.equal(reveal.text(plain), plain)
+  assert.equal(reveal.summary(), undefined)
+})
+
+test('every part of a request is made visible: names, options, forms, plans and what the runtime says of it', () => {
+  const evil = 'a\u202e\u200bb'
+  const requests: Partial<PermissionRequest>[] = [
+    { tool: evil },
+    { description: evil },
+    { reason: evil },
+    { blocked_path: evil },
+    { input: { [evil]: 1 } },
+    { input: { command: evil } },
+    { input: { list: [{ deep: evil }] } },
+    { ask: 'plan', input: { plan: evil } },
+    { ask: 'plan', input: { plan: 'Go', more: evil } },
+    { ask: 'question', questions: [{ question: evil, options: [] }] },
+    { ask: 'question', questions: [{ question: 'q', header: evil, options: [] }] },
+    { ask: 'question', questions: [{ question: 'q', options: [{ label: evil }] }] },
+    { ask: 'question', questions: [{ question: 'q', options: [{ label: 'l', description: evil }] }] },
+    { ask: 'question', form: { server: evil, message: 'm', fields: [] } },
+    { ask: 'question', form: { server: 's', message: evil, fields: [] } },
+    { ask: 'question', form: { server: 's', message: 'm', url: `https://x/${evil}`, fields: [] } },
+    {
+      ask: 'question',
+      form: {
+        server: 's',
+        message: 'm',
+        fields: [{ name: 'f', type: 'string', options: [{ value: evil, title: 't' }] }],
+      },
+    },
+  ]
+  for (const rest of requests) {
+    const text = shown(requestFor('r', { command: 'ls' }, rest))
+    assert.match(text, /a⟨U\+202E⟩⟨U\+200B⟩b/, JSON.stringify(rest))
+    assert.match(text, /\n! Hidden in it, and made visible: 1 sign that .*, 1 invisible character$/)
+    assert.doesNotMatch(text, /[\u202e\u200b]/)
+  }
+  // The same where it is the tool, or an option, that has a line of its own.
+  const label = 'one\n  2. two'
+  const asked = requestFor('r', {}, { ask: 'question', questions: [{ question: 'q', options: [{ label }] }] })
+  assert.match(shown(asked), /^ {2}1\. one␊ {2}2\. two$/m)
+})
+
+test('no text of a request begins where what stands around it begins', () => {
+  const fake = '? asks to use Bash: ls'
+  const command = `${'x'.repeat(76)}${fake}\n${'é'.repeat(76)}${fake}\n\t${'日'.repeat(36)}${fake}`
+  const rows = shown(requestFor('r', { command }, { description: `${'d'.repeat(78)}${fake}` }), 80).split(
+    '\n',
+  )
+  assert.ok(rows.slice(2).every((row) => row.startsWith('  ')))
+  assert.ok(rows.every((row) => textWidth(row) <= 80))
+  assert.equal(rows.join('').replace(/\s/g, '').split(fake.replace(/\s/g, '')).length, 6)
+  assert.deepEqual(lay([{ head: '? ', text: 'abc' }], 3), ['? abc'])
+})
+
+test('what is longer than a screen is shown screen by screen, and a yes before its end is none', async (t) => {
+  const agent = await ScriptedAgent.open(t)
+  const lines = (end: string) => `${Array.from({ length: 200 }, (_, n) => `echo ${n}`).join('\n')}\n${end}`
+  const [one, two] = [
+    requestFor('one', { command: lines('rm -rf /') }),
+    requestFor('two', { command: lines('x') }),
+  ]
+  await agent.asks(one)
+  await agent.pends(one)
+  const terminal = await agent.terminal()
+  await terminal.begin('fd agent watch a')
+  for (const at of [47, 94, 141, 188]) {
+    await terminal.shows(new RegExp(`\\(lines 1 to ${at} of 20\\d\\) Enter for more, n to refuse> $`))
+    await terminal.type('y')
+  }
+  await terminal.shows(/echo 199\n +rm -rf \/\n.*\n.*y yes, n no, or say what to do instead> $/)
+  await terminal.type('y')
+  const [answer] = await agent.answers(1)
+  assert.deepEqual([answer?.request_id, answer?.digest], ['one', one.digest])
+  await agent.asks(two)
+  await agent.pends(two)
+  await terminal.shows(/lines 1 to 47 of 20\d\) .*> $/)
+  await terminal.type('n')
+  const [, refusal] = await agent.answers(2)
+  assert.equal(refusal?.type === 'agent:permission' && refusal.decision, 'deny')
+})
+
+test('a request that the hub does not have in full is not asked before it has', async (t) => {
+  const agent = await ScriptedAgent.open(t)
+  const whole = requestFor('r', { command: `ls # ${' '.repeat(17_000)}\ntouch PWNED` })
+  const bare = { ...whole, input: {}, input_omitted: true }
+  await agent.pends(bare)
+  const terminal = await agent.terminal()
+  await terminal.begin('fd agent watch a --from now')
+  const before = await terminal.shows(/You are asked when the hub has it/)
+  assert.doesNotMatch(before, /y yes/)
+  // Another request under its id is not it.
+  await agent.asks(requestFor('r', { command: 'harmless' }))
+  await terminal.shows(/asks to use Bash: harmless$/)
+  await agent.asks(whole)
+  await terminal.shows(
+    /ls # ?⟨\d+ blanks⟩\n +touch PWNED\n! Hidden.* 1 long run of blanks\n.*y yes, n no.*> $/,
+  )
+  await terminal.type('y')
+  assert.equal((await agent.answers(1))[0]?.digest, whole.digest)
+})
+
+test('a question goes from the screen when the agent asks something else under its id', async (t) => {
+  const agent = await ScriptedAgent.open(t)
+  const [ls, rm] = [requestFor('r', { command: 'ls' }), requestFor('r', { command: 'rm -rf /important' })]
+  await agent.asks(ls)
+  await agent.pends(ls)
+  const terminal = await agent.terminal()
+  await terminal.begin('fd agent watch a')
+  await terminal.shows(/Bash: ls\n.*y yes, n no.*> $/)
+  await agent.asks(rm)
+  await agent.pends(rm)
+  await terminal.shows(/\(it asks something else now\)\n\? asks to use Bash: rm -rf \/important\n.*> $/)
+  await terminal.type('y')
+  assert.equal((await agent.answers(1))[0]?.digest, rm.digest)
+})
+
+test('of several requests, the last one on the screen is the one that is asked', async (t) => {
+  const agent = await ScriptedAgent.open(t)
+  const [one, two] = [requestFor('one', { command: 'rm -rf /srv' }), requestFor('two', { command: 'ls' })]
+  await agent.asks(one, two)
+  await agent.pends(one, two)
+  const terminal = await agent.terminal()
+  await terminal.begin('fd agent watch a')
+  await terminal.shows(/Bash: ls\n\? asks to use Bash: rm -rf \/srv\n.*y yes, n no.*> $/)
+  // A finger that slips twice answers once.
+  await terminal.press('y', 'Enter', 'y', 'Enter')
+  assert.equal((await agent.answers(1)).length, 1)
+  await agent.pends(two)
+  await terminal.shows(/> y\n[\s\S]*\? asks to use Bash: ls\n.*y yes, n no.*> $/)
+  assert.deepEqual(
+    (await agent.answers(1)).map(({ digest }) => digest),
+    [one.digest],
+  )
+  assert.match(await terminal.screen(), PROMPT)
+})
