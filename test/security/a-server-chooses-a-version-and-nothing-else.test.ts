@@ -7,6 +7,8 @@ import { loadUpdateConfig } from '../../src/config/config.ts'
 import { parseFromServer } from '../../src/protocol/index.ts'
 import { checkDirection } from '../../src/update/direction.ts'
 import { UpdateFailure } from '../../src/update/failure.ts'
+import { TestHub } from '../support/hub.ts'
+import { LightDaemon } from '../support/light-daemon.ts'
 import { LightServer } from '../support/light-server.ts'
 import { PackageServer, PlainInstallation, packageFiles } from '../support/package-server.ts'
 import { Stage } from '../support/stage.ts'
@@ -104,6 +106,21 @@ for (const npm of [true, false])
     }
     assert.deepEqual(asked, [])
   })
+
+test('a hub passes on no order that names anything else', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await LightDaemon.greet({
+    url: hub.url,
+    key: await hub.enroll('a'),
+    hello: { machine_id: 'm' },
+  })
+  const order = (version: unknown) => hub.request('POST', '/api/machines/m/update?wait=0', { version })
+  for (const version of [...NO_VERSIONS.slice(0, -1), 7, null])
+    assert.equal((await order(version)).status, 400)
+  await order('1.2.3-rc.1')
+  assert.equal((await daemon.received('daemon:update')).version, '1.2.3-rc.1')
+  assert.equal(daemon.ofType('daemon:update').length, 1)
+})
 
 test('the channel of the settings is a dist-tag, too', async () => {
   const load = (channel: string) => loadUpdateConfig({ HOME: '/nowhere', FOMULAR_UPDATE_CHANNEL: channel })

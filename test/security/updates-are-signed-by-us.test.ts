@@ -320,6 +320,14 @@ test('beyond this machine a registry needs TLS or the word of this machine', asy
     ['update_refused', true],
   )
   assert.match(error?.remedy ?? '', /allow_insecure = true/)
+  const doctor = await machine.run(['doctor', '--json'], { FOMULAR_UPDATE_REGISTRY: 'http://192.0.2.1' })
+  const { findings } = JSON.parse(doctor.stdout)
+  assert.ok(
+    findings.some(
+      ({ check, level, remedy }: Record<string, string>) =>
+        check === 'updates' && level === 'warning' && /allow_insecure/.test(remedy ?? ''),
+    ),
+  )
 })
 
 test('without a key nothing is demanded of a package, and nothing vouches for it', () => {
