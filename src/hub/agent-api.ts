@@ -25,8 +25,12 @@ export interface AgentContext extends StreamContext, LookupContext {
   trails: Trails
   /** Begins a stream. @throws Fault */
   follow(c: Context): Follower
-  /** Gives a command to a machine. @returns the answer to the request */
-  submit(c: Context, machineId: string, parsed: Command): Promise<Response>
+  /**
+   * Gives a command to a machine.
+   * @param allowed throws a Fault where it may not be given now
+   * @returns the answer to the request
+   */
+  submit(c: Context, machineId: string, parsed: Command, allowed?: () => void): Promise<Response>
 }
 
 const AGENT_COMMANDS = [
@@ -54,8 +58,9 @@ export function agentRoutes(app: Hono, context: AgentContext) {
     if (!known && request.machine_id === undefined && lookup.ordered(agent_id).length > 0)
       throw exists(agent_id)
     const { machine_id } = lookup.machine(request.machine_id ?? known?.machine_id ?? lookup.onlyMachine())
-    if (!known) refuseStart({ machine_id, agent_id })
-    return submit(c, machine_id, { type: 'agent:start', agent_id, command_id, spec })
+    return submit(c, machine_id, { type: 'agent:start', agent_id, command_id, spec }, () =>
+      refuseStart({ machine_id, agent_id }),
+    )
   })
 
   app.get('/api/agents/:agent_id', (c) => c.json(viewOf(refOf(c))))
@@ -67,10 +72,20 @@ export function agentRoutes(app: Hono, context: AgentContext) {
       const { command_id } = parsed
       const known = commands.get(command_id)
       const machine_id = known?.agent_id === agent_id ? known.machine_id : lookup.machineOf(c, agent_id)
-      if (name === 'remove' && agents.get({ machine_id, agent_id })?.gone) {
+      const isGone = () => agents.get({ machine_id, agent_id })?.gone === true
+      if (name === 'remove' && isGone()) {
         await trails.ordered(c, machine_id, parsed)
-        agents.forget({ machine_id, agent_id })
-        return c.json({ command_id, agent_id, machine_id, state: 'succeeded', result: {} } satisfies Outcome)
+        // Its machine may have come back with it meanwhile.
+        if (isGone()) {
+          agents.forget({ machine_id, agent_id })
+          return c.json({
+            command_id,
+            agent_id,
+            machine_id,
+            state: 'succeeded',
+            result: {},
+          } satisfies Outcome)
+        }
       }
       return submit(c, machine_id, parsed)
     })

@@ -170,12 +170,19 @@ export function api(context: ApiContext): Hono {
     return { ...machine, agents: agents.count(machine_id), history_bytes: quotas.historyBytes(machine_id) }
   }
 
-  async function submit(c: Context, machineId: string, parsed: Command) {
+  async function submit(c: Context, machineId: string, parsed: Command, allowed = () => {}) {
     // Before anything is done about it: a wait that cannot be read is no reason to have carried it out.
     waitMs(c)
     const { command_id } = parsed
+    if (!commands.get(command_id)) {
+      allowed()
+      const there = machines.get(machineId)
+      await trails.ordered(c, machineId, parsed)
+      // Meanwhile the same may have been asked, or the machine forgotten.
+      if (there) lookup.machine(machineId)
+      if (!commands.get(command_id)) allowed()
+    }
     const known = commands.get(command_id)
-    if (!known) await trails.ordered(c, machineId, parsed)
     const by = callerOf(c)?.name
     const taken = await commands.submit(machineId, { ...parsed, by })
     if (known) trails.repeated(c, taken, parsed)

@@ -125,6 +125,19 @@ test('every request that changes something leaves an entry', async (t) => {
   }
 })
 
+test('what is noted first is still decided in one step: of two starts of an agent, one is refused', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ machine_id: 'm-1' })
+  const start = (command_id: string) =>
+    hub.request('POST', '/api/agents?wait=0', { command_id, agent_id: 'a', spec: { cwd: '/tmp' } })
+  const answers = await Promise.all(['c-1', 'c-2', 'c-3'].map(start))
+  assert.deepEqual(answers.map(({ status }) => status).sort(), [202, 409, 409])
+  await daemon.settled()
+  assert.equal(daemon.ofType('agent:start').length, 1)
+  const { entries } = await page(hub, '&action=agent:start')
+  assert.equal(entries.filter(({ code }) => code === 'agent_exists').length, 2)
+})
+
 test('a command that is answered after a restart keeps the name of who gave it', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ machine_id: 'm-1' })
