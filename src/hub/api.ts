@@ -107,7 +107,10 @@ export function api(context: ApiContext): Hono {
     gate.admitDownload(overHttp(c).incoming)
     return releaseFile(c, releases)
   })
-  app.use('/api/*', limited(Limits.frame_bytes))
+  app.use('/api/*', limited(Limits.frame_bytes), (c, next) => {
+    gate.admitBody(overHttp(c).incoming)
+    return next()
+  })
   app.use('/api/*', trails.middleware)
 
   app.get('/api/machines', (c) =>

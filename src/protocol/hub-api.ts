@@ -46,6 +46,10 @@ import { AgentStatus, MachineStatus } from './status.ts'
  * the only one; one that was started from here goes before others, of which only their machines tell. Where there are
  * several, the answer is 409 `agent_ambiguous`, and `?machine_id=` says which.
  *
+ * A hub that has no room answers 503 (`busy`, `too_many_clients`, `too_many_streams`, `too_many_downloads`): the same
+ * request can be sent again. An address of which too many keys or tokens were not accepted is answered 429
+ * `too_many_failures` to a further one, with `Retry-After`; one that is accepted is always let in.
+ *
  * A body may carry a `command_id` of the caller's: sent again, it is the same command. `?wait=SECONDS` (default 30, at
  * most 300) is how long to wait for the outcome: 200 when it succeeded, 422 when it failed, 202 while it is pending; a
  * pending command stays queued, also while its machine is not connected. `remove` of an agent that is `gone` deletes what

@@ -240,6 +240,21 @@ test('the address that a proxy forwards counts where the proxy is trusted, and n
   assert.notEqual(networkOf('2001:db8:0:1::2'), networkOf('2001:db8:0:2::2'))
 })
 
+test('long requests that are never completed take a bounded amount of memory', async (t) => {
+  const hub = await TestHub.open(t)
+  const strangers = new RawConnections(t, hub.port)
+  const head = (length: number) =>
+    `POST /api/agents HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${hub.key('user')}\r\nContent-Length: ${length}\r\n\r\n`
+  await strangers.silent(4)
+  for (const socket of strangers.sockets) socket.write(`${head(32 * MIB)}{`)
+  const refused = () => strangers.ask(`${head(32 * MIB)}{`).then(({ status }) => status === 503)
+  await until(refused, { what: '503' })
+  assert.equal((await hub.request('POST', '/api/agents', {})).status, 400, 'a short one is taken')
+  for (const socket of strangers.sockets) socket.destroy()
+  const taken = () => hub.request('POST', '/api/agents', ' '.repeat(MIB)).then(({ status }) => status === 400)
+  await until(taken, { what: 'room' })
+})
+
 test('streams are limited, and clients that take nothing from them are ended', async (t) => {
   const { logger, lines } = memoryLog()
   const hub = await TestHub.open(t, { logger, gate: { streams: 3 } })

@@ -6,6 +6,7 @@ import { descriptorLimit } from '../../platform/descriptors.ts'
 import type { Logger } from '../../platform/log.ts'
 import { Fault } from '../fault.ts'
 import { Addresses, type Incoming } from './address.ts'
+import { Bodies } from './bodies.ts'
 import { Failures } from './failures.ts'
 import { type Follower, Followers } from './followers.ts'
 import { Greetings } from './greetings.ts'
@@ -52,6 +53,7 @@ export class Gate {
   readonly #failures: Failures
   readonly #strangers: Strangers
   readonly #clients = new Set<Socket>()
+  readonly #bodies: Bodies
   readonly greetings: Greetings
   readonly #followers: Followers
 
@@ -63,6 +65,7 @@ export class Gate {
     const notices = this.#notices
     const isProxy = (address: string) => this.#addresses.isProxy(address)
     this.#strangers = new Strangers({ limits: this.#limits, isProxy, clock, notices })
+    this.#bodies = new Bodies(notices)
     this.greetings = new Greetings(notices)
     this.#followers = new Followers({ most: this.#limits.streams, clock, notices })
   }
@@ -77,6 +80,11 @@ export class Gate {
       this.#strangers.asks(request, response)
       listener(request, response)
     }
+  }
+
+  /** A client's request comes with a body. @throws Fault where there is no memory for it */
+  admitBody(request: IncomingMessage) {
+    this.#bodies.admit(request, this.addressOf(request))
   }
 
   /** A request is for a file. @throws Fault where too many for its address are */

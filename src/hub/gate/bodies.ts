@@ -1,0 +1,43 @@
+import type { IncomingMessage } from 'node:http'
+import { Limits } from '../../protocol/index.ts'
+import { Fault } from '../fault.ts'
+import type { Notices } from './notices.ts'
+
+/** Bodies that are still coming, in bytes: they are in memory until they are whole. */
+const MOST_BYTES = 128 * 1024 * 1024
+/** A body that is not longer does not count. */
+const SMALL_BYTES = 64 * 1024
+
+/** Bodies of requests that are under way. */
+export class Bodies {
+  readonly #notices: Notices
+  #bytes = 0
+
+  constructor(notices: Notices) {
+    this.#notices = notices
+  }
+
+  /** Makes room for the body of a request. @throws Fault where there is none */
+  admit(request: IncomingMessage, address: string) {
+    const bytes = lengthOf(request)
+    if (bytes <= SMALL_BYTES) return
+    if (this.#bytes + bytes > MOST_BYTES) {
+      this.#notices.tell(address, 'request refused: too many long ones are under way', { bytes })
+      throw new Fault(503, 'busy', 'Too many long requests are under way.', { remedy: 'Send it again soon.' })
+    }
+    this.#bytes += bytes
+    let counted = true
+    const over = () => {
+      if (counted) this.#bytes -= bytes
+      counted = false
+    }
+    request.once('end', over)
+    request.once('close', over)
+  }
+}
+
+function lengthOf({ headers }: IncomingMessage): number {
+  const length = headers['content-length']
+  if (length !== undefined) return Number(length)
+  return headers['transfer-encoding'] === undefined ? 0 : Limits.frame_bytes
+}
