@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { rememberedBy } from '../../src/cli/agent/always.ts'
 import type { PermissionRequest } from '../../src/protocol/index.ts'
 import { AskingAgent, asks } from '../support/asking-agent.ts'
+import { claudeStage } from '../support/claude-stage.ts'
+import { mock } from '../support/messages-script.ts'
 import { requestFor, ScriptedAgent } from '../support/scripted-agent.ts'
 
 const RULE = {
@@ -179,4 +183,35 @@ test('on a terminal each thing beside the rule is asked for by itself', async (t
   await terminal.shows(/permission mode acceptEdits\? y\/N> $/)
   await terminal.type('n')
   await terminal.shows(/There is nothing to remember then: y allows it once\.\n.*> $/)
+})
+
+test('Claude Code, told always, does the same without asking in this session, and asks for everything else', async (t) => {
+  const { stage } = await claudeStage(t)
+  await stage.hub()
+  await stage.daemon()
+  const bash = (command: string) => [{ tool: 'Bash', input: { command } }]
+  const write = [{ tool: 'Write', input: { file_path: join(stage.cwd, 'other.sh'), content: 'echo hi' } }]
+  const steps = [bash('touch a1'), [{ text: 'one' }]]
+  const agent = await stage.start({ prompt: `go ${mock(...steps)}` })
+  const name = await stage.asked(agent)
+  const offers = (await stage.agent(agent)).pending[0]?.suggestions as { type: string }[]
+  assert.deepEqual(offers.map(({ type }) => type).sort(), ['addDirectories', 'addRules', 'setMode'])
+  const always = stage.run(['agent', 'approve', agent, '--always', ...name])
+  assert.equal(await always.ended, 0, always.log())
+  assert.match(always.log(), /Allowed: Bash: touch a1\n +Remembered: Bash\(touch a1 \*\), for this session\n/)
+  assert.match(always.log(), /Not remembered: directories \S+; mode acceptEdits\n$/)
+  await stage.agentIs(agent, 'idle')
+  assert.ok(existsSync(join(stage.cwd, 'a1')))
+  assert.ok(!existsSync(join(stage.cwd, '.claude/settings.local.json')))
+
+  const more = mock(bash('touch a1'), write, bash('rm a1'), [{ text: 'two' }])
+  await stage.command(agent, 'prompt', { content: `go on ${more}` })
+  for (const tool of ['Write', 'Bash']) {
+    const status = await stage.agentIs(agent, ({ pending }) => pending[0]?.tool === tool)
+    assert.equal(status.permission_mode, 'default')
+    const { request_id, digest } = status.pending[0]!
+    await stage.command(agent, 'permission', { request_id, digest, decision: 'deny' })
+  }
+  await stage.agentIs(agent, 'idle')
+  assert.ok(existsSync(join(stage.cwd, 'a1')) && !existsSync(join(stage.cwd, 'other.sh')))
 })
