@@ -87,11 +87,15 @@ export function checkGround(dir: string, options: Parameters<typeof judge>[1]) {
   const [fault] = refused
   if (fault) throw notOurs(fault)
   return {
-    warnings: tolerated.map(warningOf),
+    warnings: tolerated.map((fault) => warningOf(fault, options.strict)),
     remember() {
       // The version before may follow this one, which then was not the first.
       if (open === undefined || process.env[ON_TRIAL] === '1') return
-      writeAtomic(recordIn(dir), JSON.stringify({ version: 1, by: VERSION, open }))
+      try {
+        writeAtomic(recordIn(dir), JSON.stringify({ version: 1, by: VERSION, open }))
+      } catch {
+        // On a full disk, the next start is the first.
+      }
     },
   }
 }
@@ -107,8 +111,8 @@ function claimEmpty(dir: string) {
   if (!isEmpty()) chmodSync(dir, stat.mode & 0o777)
 }
 
-const warningOf = ({ message, kind, remedy }: Fault) =>
-  `${message}${kind === 'mode' ? '; the next version refuses that' : ''}: ${remedy}`
+const warningOf = ({ message, remedy }: Fault, strict: boolean) =>
+  `${message}${strict ? '; the next version refuses that' : ''}: ${remedy}`
 
 /** Whether files that others can change are refused, as the environment says. */
 export const strictByEnvironment = (env: NodeJS.ProcessEnv) =>

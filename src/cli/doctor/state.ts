@@ -32,12 +32,12 @@ export function checkModes({ dir }: StatePaths, faults: Fault[], strict: boolean
   const { refused, tolerated } = judge(dir, options)
   return [
     ...refused.map(notOurs).map(({ message, remedy = '' }) => failure('modes', message, remedy)),
-    ...tolerated.map((fault) => warning('modes', `${fault.message}.`, later(fault))),
+    ...tolerated.map((fault) => warning('modes', `${fault.message}.`, later(fault, strict))),
   ]
 }
 
-const later = ({ kind, remedy }: Fault) =>
-  `Run ${remedy}${kind === 'mode' ? ' before the next update: the next version refuses that.' : ''}`
+const later = ({ remedy }: Fault, strict: boolean) =>
+  `Run ${remedy}${strict ? ' before the next update: the next version refuses that.' : ''}`
 
 /** Whether the state folder is this user's alone, writable, and without damaged files. */
 export async function checkFolder({ dir, agents }: StatePaths): Promise<Finding[]> {
