@@ -1,4 +1,5 @@
 import { UserError } from '../../platform/errors.ts'
+import { shellWord } from '../../platform/shell-word.ts'
 import type { HubAgent, PermissionRequest } from '../../protocol/index.ts'
 import { EXIT } from '../exit-codes.ts'
 
@@ -23,7 +24,7 @@ export const nameOf = ({ digest, request_id }: PermissionRequest) => digest ?? r
  * @throws UserError
  */
 export function pickRequest({ agent_id, pending }: HubAgent, given: string | undefined): Picked {
-  const names = pending.slice(0, LISTED).map((request) => `${nameOf(request)} (${request.tool})`)
+  const names = pending.slice(0, LISTED).map((request) => `${shellWord(nameOf(request))} (${request.tool})`)
   const list = [...names, ...(pending.length > LISTED ? [`${pending.length - LISTED} more`] : [])].join(', ')
   if (pending.length === 0)
     throw refused(
