@@ -78,6 +78,7 @@ const set = (holder: Holder, key: string, value: unknown) =>
 /** Returns a copy in which a few values are others, or are gone, doubled or moved. */
 export function mutated(value: unknown, random: Random, other: unknown = value): unknown {
   const copy = { value: structuredClone(value) }
+  let repeated = false
   for (let n = random.pick([1, 1, 1, 2, 3, 6]); n > 0; n--) {
     const holder = random.pick(holders(copy))
     const keys = Object.keys(holder)
@@ -113,7 +114,9 @@ export function mutated(value: unknown, random: Random, other: unknown = value):
         set(holder, key, random.chance(0.5) ? [at] : { [key]: at })
         break
       case 'repeat':
-        set(holder, key, Array(random.pick([2, 3, 50])).fill(at))
+        // Once: of ones within each other no text could be made.
+        if (!repeated) set(holder, key, Array(random.pick([2, 3, 20])).fill(at))
+        repeated = true
         break
       case 'take': {
         const from = random.pick(holders({ other }))
