@@ -4,8 +4,13 @@ import type { FromDaemon, MachineStatus } from '../protocol/index.ts'
 /** What statuses are told by. */
 export interface Teller {
   readonly up: boolean
+  /** So much waits to be sent that more has to wait, too. */
+  readonly busy: boolean
   send(message: FromDaemon): boolean
 }
+
+/** How long to wait for a link that is busy. */
+const BUSY_MS = 20
 
 /**
  * Tells the server what has changed, once per turn of the event loop however often it changed. A greeting tells
@@ -17,6 +22,7 @@ export class Statuses {
   readonly #removed = new Set<string>()
   #machine: (() => MachineStatus) | undefined
   #scheduled = false
+  #timer: NodeJS.Timeout | undefined
 
   constructor(link: Teller) {
     this.#link = link
@@ -50,8 +56,21 @@ export class Statuses {
     // First: the same id may be another agent's by now.
     for (const agent_id of this.#removed) this.#link.send({ type: 'agent:removed', agent_id })
     if (this.#machine) this.#link.send({ type: 'machine:status', ...this.#machine() })
-    for (const agent of this.#changed) this.#link.send({ type: 'agent:status', ...agent.status() })
-    this.told()
+    this.#removed.clear()
+    this.#machine = undefined
+    for (const agent of this.#changed) {
+      // A thousand statuses of a MiB each would end the link, and the next one.
+      if (this.#link.busy) return this.#later()
+      this.#changed.delete(agent)
+      this.#link.send({ type: 'agent:status', ...agent.status() })
+    }
+  }
+
+  #later() {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      this.flush()
+    }, BUSY_MS).unref()
   }
 
   #schedule() {

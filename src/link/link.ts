@@ -27,6 +27,8 @@ import { early, TYPE_CHARS, unsupported } from './unknown.ts'
 const STABLE_MS = 30_000
 /** What may wait to be sent to a server that does not read: the longest frame, and what else is on the way meanwhile. */
 const BUFFERED_BYTES = 2 * Limits.frame_bytes
+/** From here on, what can wait does. */
+const BUSY_BYTES = 8 * 1024 * 1024
 /** Frames in a row that cannot be taken, after which the link is of no use. */
 const FAULTS_IN_A_ROW = 20
 
@@ -79,6 +81,11 @@ export class Link {
 
   get up() {
     return isUp(this.#state)
+  }
+
+  /** Whether what is not urgent should wait. */
+  get busy() {
+    return (this.#socket?.bufferedAmount ?? 0) > BUSY_BYTES
   }
 
   info(): LinkInfo {

@@ -1,10 +1,25 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
+import type { Agent } from '../../src/agents/agent.ts'
 import { checkKept } from '../../src/agents/checks.ts'
 import { greet } from '../../src/daemon/greeting.ts'
-import { type AgentStatus, type Hello, Limits, parseFromDaemon } from '../../src/protocol/index.ts'
+import { Statuses } from '../../src/daemon/statuses.ts'
+import { identify } from '../../src/platform/process-identity.ts'
+import {
+  type AgentStatus,
+  type FromDaemon,
+  type Hello,
+  Limits,
+  parseFromDaemon,
+} from '../../src/protocol/index.ts'
+import { leftAgent } from '../support/agents.ts'
 import { AskingAgent, asks } from '../support/asking-agent.ts'
 import { helloOf, statusOf } from '../support/light-daemon.ts'
+import { LightServer } from '../support/light-server.ts'
+import { Stage } from '../support/stage.ts'
+import { until } from '../support/wait.ts'
 
 const { machine, machine_id, started_at } = helloOf()
 const greetingWith = (agents: AgentStatus[]) => greet({ machine, machine_id, started_at, agents })
@@ -108,6 +123,67 @@ test('ten thousand agents with the longest of everything are all listed, each wi
   for (const status of short)
     assert.ok(Buffer.byteLength(JSON.stringify({ ...status, pending: [] })) <= Limits.greeted_agent_bytes)
   for (const { agent_id } of short) assert.ok(shortened.includes(agent_id))
+})
+
+test('what a greeting lacks follows the welcome', async (t) => {
+  const stage = await Stage.open(t)
+  const server = await LightServer.open(t)
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'])
+  t.after(() => void child.kill('SIGKILL'))
+  const agent = identify(child.pid!)
+  const command = 'x'.repeat(15_000)
+  const lines = Array.from({ length: 80 }, (_, n) => asks(`r${n}`, { command })).join('')
+  const ids = Array.from({ length: 45 }, (_, n) => `asking-${n}`)
+  mkdirSync(stage.state, { mode: 0o700 })
+  for (const id of ids) {
+    const { at, started } = leftAgent(`${stage.state}/agents`, id)
+    writeFileSync(
+      at('process.json'),
+      JSON.stringify({ version: 1, run: 1, launcher: agent, agent, feeder: agent }),
+    )
+    started()
+    appendFileSync(at('activity.jsonl'), lines)
+  }
+  server.daemon(stage)
+  const caller = await server.caller()
+  const hello = await caller.welcome()
+  assert.deepEqual(new Set((hello.agents as AgentStatus[]).map(({ agent_id }) => agent_id)), new Set(ids))
+  const withInput = (agents: unknown[]) =>
+    (agents as AgentStatus[]).filter(
+      ({ pending }) => pending.filter(({ input_omitted }) => !input_omitted).length > 60,
+    )
+  assert.equal(withInput(hello.agents as AgentStatus[]).length, 0)
+  await until(
+    () => {
+      const whole = withInput(caller.ofType('agent:status'))
+      return new Set(whole.map(({ agent_id }) => agent_id)).size === ids.length
+    },
+    { what: 'all statuses' },
+  )
+  assert.equal(server.callers.length, 1, 'in one connection')
+})
+
+test('statuses are told at the pace of the link, however many there are to tell', async () => {
+  const told: string[] = []
+  const link = {
+    up: true,
+    get busy() {
+      return told.length >= allowed
+    },
+    send(message: FromDaemon) {
+      return told.push('agent_id' in message ? String(message.agent_id) : message.type) > 0
+    },
+  }
+  let allowed = 3
+  const statuses = new Statuses(link)
+  const agents = ['a', 'b', 'c', 'd', 'e'].map((id) => ({ id, status: () => statusOf(id) }) as Agent)
+  statuses.drop('gone')
+  for (const agent of agents) statuses.agent(agent)
+  await until(() => told.length === 3, { what: 'the first' })
+  statuses.agent(agents[0]!)
+  allowed = 100
+  await until(() => told.length === 7, { what: 'all of them' })
+  assert.deepEqual(told, ['gone', 'a', 'b', 'c', 'd', 'e', 'a'])
 })
 
 test('a machine starts no agent that its greeting could not list', () => {
