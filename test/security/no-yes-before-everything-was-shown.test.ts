@@ -74,6 +74,9 @@ test('every part of a request is made visible: names, options, forms, plans and 
     assert.match(text, /\n! Hidden in it, and made visible: 1 sign that .*, 1 invisible character$/)
     assert.doesNotMatch(text, /[\u202e\u200b]/)
   }
+  // The headline does not pass for the whole.
+  const long = requestFor('r', { command: `ls${' '.repeat(17_000)}\nrm x` })
+  assert.match(shown(long), /^\? asks to use Bash: ls …\n/)
   // The same where it is the tool, or an option, that has a line of its own.
   const label = 'one\n  2. two'
   const asked = requestFor('r', {}, { ask: 'question', questions: [{ question: 'q', options: [{ label }] }] })

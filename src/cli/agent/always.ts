@@ -46,7 +46,7 @@ export function rememberedBy(
 function notOffered(what: Also | 'rule', offers: Offer[], { tool }: PermissionRequest): UserError {
   const others = [...new Set(offers.filter(({ kind }) => kind !== 'rule').map(({ kind }) => kind))]
   const message = {
-    rule: `No rule for ${tool} is offered to remember.`,
+    rule: `No rule for ${cleanLine(tool, OFFER_CHARS)} is offered to remember.`,
     save: 'Nothing of what is to be remembered is offered to be saved.',
     mode: 'No permission mode is offered.',
     directories: 'No directories are offered.',

@@ -4,11 +4,11 @@ import type { HubClient } from '../client/hub-client.ts'
 import { wholeRequest } from '../client/whole-request.ts'
 import { EXIT } from '../exit-codes.ts'
 import { askLine, dropTyped } from '../prompt.ts'
+import { typedName } from '../render/permission.ts'
 import { requestText } from '../render/request.ts'
 import { isInteractive, note, stdoutColors, stdoutWidth } from '../terminal.ts'
 import { lineFor } from '../typed.ts'
 import { type Ask, page } from './page.ts'
-import { nameOf } from './pick.ts'
 
 /** What somebody is asked when they type neither a yes nor a no. */
 const isNo = (typed: string) => ['n', 'no'].includes(typed.trim().toLowerCase())
@@ -73,5 +73,5 @@ function sameLineFor(request: PermissionRequest): string {
   const rest = typed.filter(
     (word, index) => !/^--request(=|$)/.test(word) && typed[index - 1] !== '--request',
   )
-  return lineFor([...rest, '--request', nameOf(request)])
+  return `${lineFor([...rest, '--request'])} ${typedName(request)}`
 }

@@ -1,10 +1,12 @@
 import { UserError } from '../../platform/errors.ts'
-import { shellWord } from '../../platform/shell-word.ts'
 import type { HubAgent, PermissionRequest } from '../../protocol/index.ts'
 import { EXIT } from '../exit-codes.ts'
+import { cleanLine } from '../render/clean.ts'
+import { typedName } from '../render/permission.ts'
 
 /** Requests that a message lists. */
 const LISTED = 10
+const NAME_CHARS = 100
 
 interface Picked {
   request: PermissionRequest
@@ -24,7 +26,9 @@ export const nameOf = ({ digest, request_id }: PermissionRequest) => digest ?? r
  * @throws UserError
  */
 export function pickRequest({ agent_id, pending }: HubAgent, given: string | undefined): Picked {
-  const names = pending.slice(0, LISTED).map((request) => `${shellWord(nameOf(request))} (${request.tool})`)
+  const names = pending
+    .slice(0, LISTED)
+    .map((request) => `${typedName(request)} (${cleanLine(request.tool, NAME_CHARS)})`)
   const list = [...names, ...(pending.length > LISTED ? [`${pending.length - LISTED} more`] : [])].join(', ')
   if (pending.length === 0)
     throw refused(

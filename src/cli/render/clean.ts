@@ -19,8 +19,9 @@ export const clean = (text: string): string =>
 /** The same on one line: line feeds and runs of blanks become one blank; cut off at `max` columns of a terminal. */
 export function cleanLine(text: string, max = Number.POSITIVE_INFINITY): string {
   // Cut first, roughly: a tool's input may be megabytes.
-  const line = clean(text.slice(0, Math.min(text.length, max * 4)))
+  const isCut = text.length > max * 4
+  const line = clean(isCut ? text.slice(0, max * 4) : text)
     .replace(/[ \t\n]+/g, ' ')
     .trim()
-  return cutEnd(line, max)
+  return cutEnd(isCut ? `${line} …` : line, max)
 }

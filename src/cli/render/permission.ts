@@ -122,11 +122,15 @@ function plan({ plan: written, ...rest }: Record<string, unknown>, reveal: Revea
   return [{ head: '  ', text }, ...fieldsOf(others, reveal)]
 }
 
+/** What names a request, as it is typed: its digest. One of an older daemon has its id only. */
+export const typedName = ({ digest, request_id }: PermissionRequest): string =>
+  shellWord(cleanLine(digest ?? request_id))
+
 /** What to type to answer a request. */
 export function answerHint(agentId: string, request: PermissionRequest): string {
   const command = (verb: string, rest = '') => `fomular-daemon agent ${verb} ${agentId}${rest}`
   // Without it, what is answered would be whatever is asked by then.
-  const named = ` --request ${shellWord(request.digest ?? request.request_id)}`
+  const named = ` --request ${typedName(request)}`
   if (request.form)
     return `${command('answer', `${request.form.fields.length > 0 ? ' NAME=VALUE' : ' accept'}${named}`)}   or   ${command('deny')}`
   return request.ask === 'question'
