@@ -4,7 +4,7 @@ import { run } from './run.ts'
 
 /** What is in a state folder, or in a hub's, by this program; files that it had not finished, or set aside, as well. */
 const OWN =
-  /^(agents|hub|releases|(machine|machines|runtimes|place|update|confirmed|modes|servers|format|hub|keys|user-keys|enrolments|commands|ledger)\.jsonl?|(machine|user)\.key|machine\.key\.machine|daemon\.log(\.\d+)?|daemon\.sock|lock|compiled-(run|up|hub)\.bin|update-.*|.*\.damaged-.*|.*\.tmp)$/
+  /^(agents|hub|releases|audit|(machine|machines|runtimes|place|update|confirmed|modes|servers|format|hub|keys|user-keys|enrolments|commands|ledger)\.jsonl?|(machine|user)\.key|machine\.key\.machine|daemon\.log(\.\d+)?|(daemon|hub)\.sock|lock|compiled-(run|up|hub)\.bin|update-.*|.*\.damaged-.*|.*\.tmp)$/
 /** One of these says that a folder is this program's. */
 const PROOF = ['machine.json', 'daemon.log', 'format.json', 'user.key']
 

@@ -39,6 +39,15 @@ test('a state folder goes as a whole, unless others’ files are in it', async (
   assert.deepEqual([none, existsSync(alone)], [[], false])
 })
 
+test('a hub’s own folder goes as a whole as well', async (t) => {
+  const dir = join(tempDir(t), 'hub')
+  for (const folder of ['agents', 'audit', 'releases']) mkdirSync(join(dir, folder), { recursive: true })
+  for (const name of ['user.key', 'keys.json', 'user-keys.json', 'hub.json', 'hub.sock', 'audit/1.jsonl'])
+    writeFileSync(join(dir, name), '')
+  const { left } = await purge(planPurge(dir, { whole: false }).paths)
+  assert.deepEqual([left, existsSync(dir)], [[], false])
+})
+
 test('a link is left, and what it leads to; so is a folder that is not this program’s', (t) => {
   const dir = state(t)
   const link = join(tempDir(t), 'link')
