@@ -183,6 +183,10 @@ test('on a terminal each thing beside the rule is asked for by itself', async (t
   await terminal.shows(/permission mode acceptEdits\? y\/N> $/)
   await terminal.type('n')
   await terminal.shows(/There is nothing to remember then: y allows it once\.\n.*> $/)
+  // Typed before it is asked, a yes is none.
+  await terminal.press('a', 'Enter', 'y', 'Enter')
+  await terminal.shows(/once\.\n.*> a\n[\s\S]*permission mode acceptEdits\? y\/N> $/)
+  assert.equal((await agent.answers(1)).length, 1)
 })
 
 test('Claude Code, told always, does the same without asking in this session, and asks for everything else', async (t) => {

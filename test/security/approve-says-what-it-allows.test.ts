@@ -88,6 +88,28 @@ test('on a terminal, approve and answer show the request first, and take silence
   assert.equal((await agent.answers(2))[1]?.digest, QUESTION.digest)
 })
 
+test('no line to allow it by is given for a request that cannot be shown', async (t) => {
+  const agent = await ScriptedAgent.open(t)
+  await agent.pends({ ...RM, input: {}, input_omitted: true })
+  const refused = await agent.run('approve', 'a', '--json')
+  assert.deepEqual([refused.code, JSON.parse(refused.stdout).error.code], [4, 'request_not_shown'])
+  assert.ok(!refused.stdout.includes(RM.digest))
+})
+
+test('a request from before its daemon gave digests is shown whole, and answered by its id', async (t) => {
+  const agent = await ScriptedAgent.open(t)
+  const { digest: _, ...older } = RM
+  // The daemon reads the event anew, and knows the request from the daemon before it.
+  await agent.asks(RM)
+  await agent.pends({ ...older, input: {}, input_omitted: true })
+  const terminal = await agent.terminal()
+  await terminal.begin('fd agent watch a')
+  await terminal.shows(/Bash: rm -rf \/srv\n.*y yes, n no.*> $/)
+  await terminal.type('y')
+  const [answer] = await agent.answers(1)
+  assert.deepEqual([answer?.request_id, answer?.digest], ['two', undefined])
+})
+
 test('a request of a daemon without digests is answered by its id', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const { digest: _, ...older } = LS

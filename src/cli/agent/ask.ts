@@ -83,7 +83,8 @@ export async function ask(
       }
       await handOn('answer', { answers })
     } else {
-      const { said, ...decision } = await decided(request, question)
+      const fresh: Ask = (text) => dropTyped(readline).then(() => question(text))
+      const { said, ...decision } = await decided(request, question, fresh)
       await handOn('permission', decision)
       for (const line of said) write(`  ${line}\n`)
     }
@@ -113,15 +114,18 @@ async function show(
   return undefined
 }
 
-/** Asks until there is a decision, and what to remember with it. */
-async function decided(request: PermissionRequest, question: Ask) {
+/**
+ * Asks until there is a decision, and what to remember with it.
+ * @param fresh asks what nobody can have answered yet
+ */
+async function decided(request: PermissionRequest, question: Ask, fresh: Ask) {
   const offered = (request.suggestions ?? []).length > 0
   const prompt = `  y yes, n no${offered ? ', a always' : ''}, or say what to do instead> `
   for (;;) {
     const typed = await question(prompt)
     const decision = decisionOf(typed, offered)
     if (decision?.decision === 'always') {
-      const what = await askRemembered(request, question)
+      const what = await askRemembered(request, fresh)
       if (what.remember.length > 0)
         return { decision: 'allow', remember: what.remember, said: rememberedText(what) }
       write('  There is nothing to remember then: y allows it once.\n')

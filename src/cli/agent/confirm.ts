@@ -30,7 +30,16 @@ export async function shown(
   request: PermissionRequest,
   { named, json }: Named,
 ): Promise<{ request: PermissionRequest; ask?: Ask }> {
-  const whole = await wholeRequest(client, agentId, request, named ? { arrivalMs: 0 } : {})
+  const whole = await wholeRequest(client, agentId, request)
+  if (named ? isUnknown(whole) : whole.input_omitted)
+    throw new UserError(
+      'request_not_shown',
+      'The request cannot be shown: its input is not at the hub yet.',
+      {
+        remedy: `Try again later, or refuse it: fomular-daemon agent deny ${agentId}`,
+        exitCode: EXIT.refused,
+      },
+    )
   if (named) return { request: whole }
   if (json || !isInteractive()) {
     if (!json) note(requestText(whole, stdoutColors(), stdoutWidth()))
@@ -44,20 +53,14 @@ export async function shown(
       },
     )
   }
-  if (whole.input_omitted)
-    throw new UserError(
-      'request_not_shown',
-      'The request cannot be shown: its input is not at the hub yet.',
-      {
-        remedy: `Try again later, or refuse it: fomular-daemon agent deny ${agentId}`,
-        exitCode: EXIT.refused,
-      },
-    )
   if ((await page(requestText(whole, stdoutColors(), stdoutWidth()), askLine, isNo)) !== undefined)
     throw notConfirmed()
-  await dropTyped()
-  return { request: whole, ask: askLine }
+  return { request: whole, ask: (prompt) => dropTyped().then(() => askLine(prompt)) }
 }
+
+/** Whether it is a question of which not even the text is there. */
+const isUnknown = ({ ask, input_omitted, questions }: PermissionRequest) =>
+  ask === 'question' && input_omitted === true && questions === undefined
 
 /** @throws UserError unless the answer is yes */
 export async function confirm(ask: Ask, question: string): Promise<void> {

@@ -147,15 +147,16 @@ async function answer(given: string, typed: string[], { json, ...flags }: Option
       exitCode: EXIT.refused,
     })
   const facts = { request: identityOf(request) }
-  if (flags.cancel && request.form) {
+  if (flags.cancel) {
+    const { wholeRequest } = await import('../client/whole-request.ts')
+    if (!(await wholeRequest(client, id, request)).form)
+      throw new UserError('not_a_form', 'Only a form of an MCP server can be cancelled.', {
+        remedy: `Refuse to answer: fomular-daemon agent deny ${id}`,
+        exitCode: EXIT.refused,
+      })
     const outcome = await answerWith(client, id, 'answer', request, { action: 'cancel' })
     return say(outcome, 'Cancelled.', json, facts)
   }
-  if (flags.cancel)
-    throw new UserError('not_a_form', 'Only a form of an MCP server can be cancelled.', {
-      remedy: `Refuse to answer: fomular-daemon agent deny ${id}`,
-      exitCode: EXIT.refused,
-    })
   const [{ answersTo }, { fillable, formAnswers }, { shown, confirm }] = await Promise.all([
     import('./answers.ts'),
     import('./form.ts'),

@@ -29,7 +29,8 @@ export async function wholeRequest(
   for (;;) {
     const { found, last } = await search(client, agentId, request, searched)
     searched = last ?? searched
-    if (found) return { ...found, subagent: request.subagent }
+    // The answer names what the status does: a daemon may have read the event before it knew of digests.
+    if (found) return { ...found, digest: request.digest, subagent: request.subagent }
     if (signal?.aborted || Date.now() >= deadline) return request
     await sleep(POLL_MS, signal)
   }

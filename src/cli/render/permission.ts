@@ -59,7 +59,7 @@ const SUBAGENT_CHARS = 100
 const by = ({ subagent, subagent_id }: PermissionRequest) =>
   subagent_id === undefined
     ? ''
-    : `sub-agent ${cleanLine(subagent === undefined ? subagent_id : `"${subagent}"`, SUBAGENT_CHARS)}: `
+    : `sub-agent ${new Reveal().line(cleanLine(subagent === undefined ? subagent_id : `"${subagent}"`, SUBAGENT_CHARS))}: `
 
 const asks = (request: PermissionRequest) => `${by(request)}asks`
 
