@@ -7,6 +7,7 @@ import { type Enrolments, idOf } from './enrolments.ts'
 import { Fault } from './fault.ts'
 import type { Gate } from './gate/gate.ts'
 import { hashOf } from './key-store.ts'
+import type { Keys } from './keys.ts'
 import { FORM_TYPE, jsonBody, limited, parse } from './request.ts'
 
 /** Of a request that anybody can make. */
@@ -15,18 +16,21 @@ const OPEN_BODY_BYTES = 4096
 /** Requests about tokens by which machines enroll, and those of such machines. */
 export function enrolmentRoutes(
   app: Hono,
-  { enrolments, gate, trails }: { enrolments: Enrolments; gate: Gate; trails: Trails },
+  { enrolments, keys, gate, trails }: { enrolments: Enrolments; keys: Keys; gate: Gate; trails: Trails },
 ) {
   app.post('/enroll', limited(OPEN_BODY_BYTES), async (c) => {
     const request = parse(EnrollRequest, await jsonBody(c, FORM_TYPE))
     const { token, key_sha256, hostname, machine_id } = request
     return withToken(c, () => {
+      const again = keys.has(key_sha256)
       const answer = enrolments.exchange(request, c.req.header('authorization'))
-      trails.enrolled(c, {
-        target: idOf(hashOf(token)),
-        ...(machine_id !== undefined && { machine_id }),
-        details: { name: answer.name, hostname, key_id: idOf(key_sha256) },
-      })
+      // Machines could fill the log otherwise.
+      if (!again)
+        trails.enrolled(c, {
+          target: idOf(hashOf(token)),
+          ...(machine_id !== undefined && { machine_id }),
+          details: { name: answer.name, hostname, key_id: idOf(key_sha256) },
+        })
       return answer
     })
   })

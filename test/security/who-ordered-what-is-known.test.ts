@@ -125,6 +125,22 @@ test('every request that changes something leaves an entry', async (t) => {
   }
 })
 
+test('a machine that enrolls has one entry, however often it asks', async (t) => {
+  const hub = await TestHub.open(t)
+  const { token } = await hub.api<Enrolment>('POST', '/api/enrolments', { name: 'build-7' })
+  const { next } = await page(hub)
+  const enroll = (token: string) =>
+    hub.request('POST', '/enroll', { token, key_sha256: '1'.repeat(64), hostname: 'h', machine_id: 'm-7' })
+  for (let i = 0; i < 5; i++) assert.equal((await enroll(token)).status, 200)
+  for (let i = 0; i < 5; i++) assert.equal((await enroll('fet_wrong')).status, 401)
+  const { entries } = await page(hub, `&after=${next}`)
+  assert.deepEqual(entries.map(inShort), [
+    '- machine:enroll succeeded - - m-7',
+    '- machine:enroll refused token_invalid - -',
+  ])
+  assert.deepEqual(entries[0]?.details, { name: 'build-7', hostname: 'h', key_id: '1'.repeat(12) })
+})
+
 test('what is noted first is still decided in one step: of two starts of an agent, one is refused', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ machine_id: 'm-1' })

@@ -50,6 +50,26 @@ test('a key that is not its own', async (t) => {
   assert.doesNotMatch(`${error.message} ${error.remedy}`, /wrong/)
 })
 
+test('a hub of a version from before roles says what it lacks', async (t) => {
+  const url = await serve(t, (_request, response) => {
+    response.writeHead(404, { 'content-type': 'application/json' })
+    response.end('{"error":{"code":"not_found","message":"There is no GET /api/audit."}}')
+  })
+  const client = new HubClient({ url, key: 'fuk_x' })
+  const asked = [
+    client.keys(),
+    client.createKey({ name: 'alice', role: 'viewer' }),
+    client.rotateKey('0123456789ab'),
+    client.tokens(),
+    client.audit({}, { limit: 1 }),
+  ]
+  for (const answer of asked) {
+    const { code, remedy } = await refusal(answer)
+    assert.equal(code, 'hub_too_old')
+    assert.match(remedy ?? '', /Update the hub/)
+  }
+})
+
 test('no hub, or something else, at the address', async (t) => {
   const { running, key } = await hub(t)
   await running.close()
