@@ -9,6 +9,7 @@ import { type ActivityStore, clearRemoved } from './activity-store.ts'
 import { agentIdOf, folderFor, makeAgentFolder } from './agent-folder.ts'
 import type { Feed } from './feed.ts'
 import type { Saver } from './saver.ts'
+import { StatusRoom } from './status-room.ts'
 
 /** `agent.json` in the agent's folder. */
 const AgentRecord = z.object({
@@ -63,6 +64,7 @@ export class Agents {
   readonly #options: AgentsOptions
   /** By the names of their folders. */
   readonly #records = new Map<string, AgentRecord>()
+  readonly #room = new StatusRoom()
   /** By machine and id. */
   readonly #machines = new Map<string, Map<string, AgentRecord>>()
 
@@ -299,9 +301,12 @@ export class Agents {
     this.#records.set(key, record)
     const agents = this.#machines.get(machine_id) ?? new Map<string, AgentRecord>()
     this.#machines.set(machine_id, agents.set(agent_id, record))
+    if (record.status) record.status = this.#room.fit(record, record.status)
   }
 
-  #drop({ key, machine_id, agent_id }: AgentRecord) {
+  #drop(record: AgentRecord) {
+    const { key, machine_id, agent_id } = record
+    this.#room.leave(record)
     this.#records.delete(key)
     const agents = this.#machines.get(machine_id)
     agents?.delete(agent_id)
@@ -309,7 +314,7 @@ export class Agents {
   }
 
   #take(record: AgentRecord, status: AgentStatus) {
-    record.status = status
+    record.status = this.#room.fit(record, status)
     record.gone = false
     this.#changed(record)
   }

@@ -6,8 +6,9 @@ import type { Follower } from './gate/followers.ts'
 import type { Machines } from './machines.ts'
 import { Bell, eventStream, message } from './sse.ts'
 
-/** Statuses shown in one write. */
+/** Statuses shown in one write, and characters after which no further one is. */
 const STATUSES_PER_WRITE = 100
+const WRITE_CHARS = 256 * 1024
 
 export interface StreamContext {
   agents: Agents
@@ -102,7 +103,7 @@ export function hubStream({ agents, machines, feed }: StreamContext, follower: F
       let count = 0
       for (const kind of ['machine', 'agent_removed', 'agent'] as const)
         for (const id of due[kind].keys()) {
-          if (count++ === STATUSES_PER_WRITE) return Promise.resolve(text)
+          if (count++ === STATUSES_PER_WRITE || text.length > WRITE_CHARS) return Promise.resolve(text)
           const view = views[kind](id)
           due[kind].delete(id)
           if (view) text += message(kind, view)

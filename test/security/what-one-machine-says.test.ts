@@ -8,6 +8,7 @@ import { helloOf, statusOf } from '../support/light-daemon.ts'
 import { tempDir } from '../support/temp.ts'
 
 const LONG = 'x'.repeat(4_000_000)
+const COUNT = 600
 const request = { ask: 'tool' as const, tool: 'Bash', input: { command: LONG } }
 
 test('a machine that says too much of itself is shown in short, and the others as before', async (t) => {
@@ -43,6 +44,32 @@ test('a machine that says too much of itself is shown in short, and the others a
     { request_id: 'r', ask: 'tool', tool: 'Bash', input: {}, input_omitted: true },
   ])
   assert.equal(agents.find(({ agent_id }) => agent_id === 'worse')?.pending.length, Limits.pending)
+})
+
+test('many agents with long statuses take a bounded part of the list of all, and are all in it', async (t) => {
+  const hub = await TestHub.open(t)
+  await hub.daemon({ agents: [statusOf('good', { title: 'Good' })] })
+  const talker = await hub.daemon({ machine_id: 'machine-2' })
+  const pending = [{ ...request, request_id: 'r', input: { command: 'x'.repeat(60_000) } }]
+  for (let n = 0; n < COUNT; n++)
+    talker.send({ type: 'agent:status', ...statusOf(`bad-${n}`, { state: 'waiting', pending }) })
+  await talker.settled()
+  const list = async () => (await hub.request('GET', '/api/agents')).text()
+  const text = await list()
+  assert.ok(text.length < 1.2 * Limits.frame_bytes, String(text.length))
+  type Listed = { agent_id: string; title?: string; pending: object[]; pending_omitted?: number }
+  const { agents } = JSON.parse(text) as { agents: Listed[] }
+  assert.equal(agents.length, COUNT + 1)
+  assert.equal(agents.find(({ agent_id }) => agent_id === 'good')?.title, 'Good')
+  for (const { agent_id, pending, pending_omitted = 0 } of agents.slice(1))
+    assert.equal(pending.length + pending_omitted, 1, agent_id)
+  // Room is given back.
+  for (let n = 0; n < COUNT; n++)
+    talker.send({ type: 'agent:status', ...statusOf(`bad-${n}`, { revision: 2, title: 'Short' }) })
+  talker.send({ type: 'agent:status', ...statusOf('bad-599', { revision: 3, state: 'waiting', pending }) })
+  await talker.settled()
+  const last = await hub.api<Listed>('GET', '/api/agents/bad-599')
+  assert.equal(last.pending.length, 1)
 })
 
 test('an event with an id beyond its limit is taken as unreadable, and what follows it is stored', async (t) => {
