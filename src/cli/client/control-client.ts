@@ -4,6 +4,7 @@ import * as z from 'zod/mini'
 import { socketAddress } from '../../config/paths.ts'
 import { systemCode, UserError } from '../../platform/errors.ts'
 import { addressOfForeign, isForeign } from '../../platform/sockets.ts'
+import { check } from '../../protocol/check.ts'
 import { AgentStatus, CommandError, MachineStatus } from '../../protocol/index.ts'
 import { UpdateSource } from '../../update/source.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -153,9 +154,9 @@ export class ControlClient {
     timeoutMs = ANSWER_MS,
   ): Promise<T> {
     const json = await this.#request(method, path, body, timeoutMs)
-    const failure = Failure.safeParse(json)
+    const failure = check(Failure, json)
     if (failure.success) throw refused(failure.data.error)
-    const answer = schema.safeParse(json)
+    const answer = check(schema, json)
     if (answer.success) return answer.data
     throw incompatible()
   }

@@ -1,6 +1,7 @@
 import { sleep } from '../../platform/clock.ts'
 import { UserError } from '../../platform/errors.ts'
-import { type AnyEvent, Event, HubAgent } from '../../protocol/index.ts'
+import { check } from '../../protocol/check.ts'
+import { AnyEvent, Event, HubAgent } from '../../protocol/index.ts'
 import type { HubClient } from './hub-client.ts'
 import { untilAborted } from './until-aborted.ts'
 
@@ -52,8 +53,8 @@ async function* followed(
         wait = RETRY_MS.first
         if (event === 'activity') {
           place = id
-          yield { type: 'activity', event: known(JSON.parse(data)) }
-        } else if (event === 'status') yield { type: 'status', agent: HubAgent.parse(JSON.parse(data)) }
+          yield { type: 'activity', event: known(client.read(AnyEvent, data)) }
+        } else if (event === 'status') yield { type: 'status', agent: client.read(HubAgent, data) }
       }
     } catch (error) {
       if (signal.aborted) return
@@ -74,7 +75,7 @@ async function* followed(
 
 /** A hub, or a daemon, newer than this program may know events that it does not. */
 function known(raw: AnyEvent): Event {
-  const event = Event.safeParse(raw)
+  const event = check(Event, raw)
   if (event.success) return event.data
   const { offset, index } = raw
   return { kind: 'unknown', offset, index, raw }

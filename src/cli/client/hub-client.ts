@@ -5,12 +5,14 @@ import type { HubAddress, Listening } from '../../config/hub.ts'
 import { UserError } from '../../platform/errors.ts'
 import { ProxyError, proxyRemedy } from '../../platform/proxy-error.ts'
 import { isUntrusted } from '../../platform/unreachable.ts'
+import { check } from '../../protocol/check.ts'
 import {
   AuditPage,
   CommandError,
   Enrolment,
   type EnrolmentRequest,
   EventPage,
+  faultOf,
   HubAgent,
   HubKey,
   HubMachine,
@@ -247,12 +249,21 @@ export class HubClient {
     const response = await this.#send(path, request, {}, signal)
     // A command that failed: its outcome says why.
     if (!isOk(response) && response.statusCode !== 422) throw await this.#failure(response, signal)
-    const parsed = schema.safeParse(await this.#body(response, signal))
+    return this.#fitting(schema, await this.#body(response, signal))
+  }
+
+  /** Reads a message of a stream. */
+  read<T>(schema: z.ZodMiniType<T>, text: string): T {
+    return this.#fitting(schema, jsonOf(text))
+  }
+
+  #fitting<T>(schema: z.ZodMiniType<T>, value: unknown): T {
+    const parsed = check(schema, value)
     if (parsed.success) return parsed.data
-    const issue = parsed.error.issues[0]
+    const { message } = faultOf(parsed.error)
     throw new UserError(
       'hub_incompatible',
-      `The answer of the hub at ${this.url} is not understood (${issue?.path.join('.')}: ${issue?.message}).`,
+      `The answer of the hub at ${this.url} is not understood (${message}).`,
       { remedy: 'Is it a FomularOS hub of the same version? Restart it after an update.' },
     )
   }
@@ -284,12 +295,7 @@ export class HubClient {
 
   /** What the body says as JSON; undefined where it is none. */
   async #body(response: IncomingMessage, signal: AbortSignal): Promise<unknown> {
-    const text = await this.#text(response, ANSWER_BYTES, signal)
-    try {
-      return JSON.parse(text)
-    } catch {
-      return undefined
-    }
+    return jsonOf(await this.#text(response, ANSWER_BYTES, signal))
   }
 
   async #text(response: IncomingMessage, most: number, signal: AbortSignal): Promise<string> {
@@ -301,7 +307,7 @@ export class HubClient {
   }
 
   async #failure(response: IncomingMessage, signal: AbortSignal): Promise<UserError> {
-    const parsed = Failure.safeParse(await this.#body(response, signal))
+    const parsed = check(Failure, await this.#body(response, signal))
     if (response.statusCode === 401 || (response.statusCode === 403 && !parsed.success))
       return new UserError('unauthorized', `The hub at ${this.url} refused the key.`, {
         remedy:
@@ -312,6 +318,14 @@ export class HubClient {
     return new UserError('hub_failed', `The hub at ${this.url} answered HTTP ${response.statusCode}.`, {
       remedy: 'Is something else listening there? `fomular-daemon doctor` tells more.',
     })
+  }
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }
 

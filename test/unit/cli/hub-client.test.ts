@@ -156,3 +156,34 @@ async function serve(
   })
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
+
+test('an answer or a stream of a hub in which everything is wrong is an error with a remedy', async (t) => {
+  const wrong = [
+    `{"agents":[${'1,'.repeat(300_000)}1]}`,
+    `{"agents":[{"agent_id":"a","pending":[${'{},'.repeat(100_000)}{}]}]}`,
+    `${'['.repeat(100_000)}`,
+    `${'['.repeat(100_000)}${']'.repeat(100_000)}`,
+    `{"error":{"code":[${'{},'.repeat(100_000)}{}]}}`,
+  ]
+  let answer = ''
+  const url = await serve(t, (request, response) => {
+    const stream = request.url?.includes('/stream')
+    response.writeHead(200, { 'content-type': stream ? 'text/event-stream' : 'application/json' })
+    response.end(answer)
+  })
+  const client = new HubClient({ url, key: 'fuk_x' })
+  for (answer of wrong) {
+    const { code, message } = await refusal(client.agents())
+    assert.equal(code, 'hub_incompatible')
+    assert.ok(message.length < 5000)
+  }
+  const followed = async () => {
+    const signal = AbortSignal.timeout(10_000)
+    for await (const _ of follow(client, 'a', { signal, connection: () => {} }));
+  }
+  for (const data of ['{', '1', '{"agent_id":1}', ...wrong])
+    for (const event of ['status', 'activity']) {
+      answer = `event: ${event}\ndata: ${data}\n\n`
+      assert.equal((await refusal(followed())).code, 'hub_incompatible', `${event} ${data.slice(0, 50)}`)
+    }
+})
