@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Event, HubAgent, Outcome } from '../../src/protocol/index.ts'
+import type { Event, HubAgent, Outcome, PermissionRequest } from '../../src/protocol/index.ts'
 import { until } from '../support/wait.ts'
 import type { Task } from './agent-program.ts'
 import type { Random } from './random.ts'
 import type { Machine, World } from './world.ts'
+
+/** What names a request that an agent waits with. */
+type Asked = Pick<PermissionRequest, 'request_id' | 'digest'>
 
 type Kind = 'start' | 'prompt' | 'interrupt' | 'permission' | 'configure' | 'stop' | 'resume' | 'remove'
 
@@ -157,7 +160,7 @@ export class Driver {
         await this.#look()
         const there = this.agents.flatMap(({ id }) => this.#views.get(id) ?? []).filter(({ gone }) => !gone)
         for (const { agent_id, pending } of there)
-          for (const { request_id } of pending) this.#answer(agent_id, request_id, 'allow')
+          for (const request of pending) this.#answer(agent_id, request, 'allow')
         const ended = there.filter(({ state }) => state === 'exited' || state === 'failed')
         for (const { agent_id, undelivered_prompts } of ended)
           if (undelivered_prompts > 0) this.#give('resume', agent_id, {})
@@ -268,9 +271,9 @@ export class Driver {
         )
         const asked = choose(asking)
         if (!asked) return
-        this.#answer(asked.id, asked.request_id, random.pick(['allow', 'deny']))
+        this.#answer(asked.id, asked, random.pick(['allow', 'deny']))
         // Somebody else answers, too.
-        if (random.chance(0.3)) this.#answer(asked.id, asked.request_id, random.pick(['allow', 'deny']))
+        if (random.chance(0.3)) this.#answer(asked.id, asked, random.pick(['allow', 'deny']))
         return
       }
       case 'resume':
@@ -314,12 +317,12 @@ export class Driver {
     const random = this.#random
     const prompt = random.chance(0.7) ? this.#prompt('prompt') : {}
     const restart = random.chance(0.3) ? { restart: { policy: random.pick(['on-loss', 'on-failure']) } } : {}
-    const { prompt: content, digest } = prompt as { prompt?: string; digest?: string }
+    const { prompt: content, prompt_sha256 } = prompt as { prompt?: string; prompt_sha256?: string }
     this.#give('start', id, {
       machine_id: machine.id(),
       agent_id: id,
       spec: { cwd: machine.cwd, ...restart, ...(content !== undefined && { prompt: content }) },
-      ...(digest && { digest }),
+      ...(prompt_sha256 && { prompt_sha256 }),
     })
   }
 
@@ -338,19 +341,20 @@ export class Driver {
     }
     const size = random.chance(0.02) ? 3_000_000 : random.chance(0.1) ? 100_000 : random.int(0, 2000)
     const content = `${JSON.stringify(task)}\n${'y'.repeat(size)}`
-    return { [field]: content, digest: createHash('sha256').update(content).digest('hex') }
+    return { [field]: content, prompt_sha256: createHash('sha256').update(content).digest('hex') }
   }
 
-  #answer(agentId: string, request: string, decision: 'allow' | 'deny') {
+  #answer(agentId: string, { request_id, digest }: Asked, decision: 'allow' | 'deny') {
     const by = { by: `c${this.#count + 1}` }
     this.#give('permission', agentId, {
-      request_id: request,
+      request_id,
+      ...(digest !== undefined && { digest }),
       decision,
       ...(decision === 'allow' ? { input: by } : { message: by.by }),
     })
   }
 
-  #give(kind: Kind, agent: string, { digest, ...body }: Record<string, unknown>) {
+  #give(kind: Kind, agent: string, { prompt_sha256, ...body }: Record<string, unknown>) {
     const id = `c${++this.#count}`
     const issued: Issued = {
       id,
@@ -359,7 +363,7 @@ export class Driver {
       body: { command_id: id, ...body },
       state: 'open',
       given: Date.now(),
-      ...(typeof digest === 'string' && { digest }),
+      ...(typeof prompt_sha256 === 'string' && { digest: prompt_sha256 }),
       ...(typeof body.request_id === 'string' && { request: body.request_id }),
     }
     this.issued.push(issued)

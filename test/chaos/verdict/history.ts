@@ -7,7 +7,7 @@ import type { Case, Judge } from './judge.ts'
 export type Body = Record<string, unknown> & { kind: Event['kind'] }
 
 /** What the release before does not say of an event. */
-const NEWER = new Set(['origin'])
+const NEWER = new Set(['origin', 'digest'])
 
 /** An event without its place, in one form whoever made it. */
 export const formOf = (body: object): string =>

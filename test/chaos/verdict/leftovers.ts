@@ -63,6 +63,7 @@ const ALLOWED = new Set([
     'machine.json',
     'place.json',
     'confirmed.json',
+    'modes.json',
     'servers.json',
     'ledger.jsonl',
     'runtimes.json',
