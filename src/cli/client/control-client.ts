@@ -8,6 +8,7 @@ import { check } from '../../protocol/check.ts'
 import { AgentStatus, CommandError, MachineStatus } from '../../protocol/index.ts'
 import { UpdateSource } from '../../update/source.ts'
 import { EXIT } from '../exit-codes.ts'
+import { jsonOf } from './answer.ts'
 
 /** The daemon asks its server over the real path, which may take as long as its own limit for that. */
 const ANSWER_MS = 15_000
@@ -180,11 +181,7 @@ export class ControlClient {
         })
         response.on('error', failed)
         response.on('end', () => {
-          try {
-            resolve(JSON.parse(Buffer.concat(chunks).toString('utf8')))
-          } catch (error) {
-            reject(incompatible(error))
-          }
+          resolve(jsonOf(Buffer.concat(chunks).toString('utf8')))
         })
       })
       call.on('timeout', () =>
@@ -227,10 +224,9 @@ export class ControlClient {
   }
 }
 
-const incompatible = (cause?: unknown) =>
+const incompatible = () =>
   new UserError('daemon_incompatible', "The daemon's answer is not understood: it is of another version.", {
     remedy: 'Restart it: fomular-daemon restart',
-    cause,
   })
 
 const refused = ({ code, message, remedy }: CommandError) =>

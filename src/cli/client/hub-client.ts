@@ -23,6 +23,7 @@ import {
   type StartRequest,
 } from '../../protocol/index.ts'
 import { EXIT } from '../exit-codes.ts'
+import { jsonOf } from './answer.ts'
 import { bodyOf, send, textOf } from './http.ts'
 import { type SseMessage, SseParser } from './sse.ts'
 
@@ -318,14 +319,6 @@ export class HubClient {
     return new UserError('hub_failed', `The hub at ${this.url} answered HTTP ${response.statusCode}.`, {
       remedy: 'Is something else listening there? `fomular-daemon doctor` tells more.',
     })
-  }
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }
 

@@ -5,6 +5,8 @@ import { test } from 'node:test'
 import { ControlClient } from '../../../src/cli/client/control-client.ts'
 import { tempDir } from '../../support/temp.ts'
 
+const DEEP = `{"version":${'['.repeat(100_000)}${']'.repeat(100_000)}}`
+
 test('an answer of a daemon that is no JSON, cut off or of another shape is an error with a remedy', async (t) => {
   const socket = join(tempDir(t), 'daemon.sock')
   let answer = ''
@@ -16,7 +18,7 @@ test('an answer of a daemon that is no JSON, cut off or of another shape is an e
   await new Promise<void>((resolve) => server.listen(socket, resolve))
   t.after(() => server.close())
   const client = new ControlClient(socket)
-  for (answer of ['', '{"version":', '[]', '{"version":1}', 'null'])
+  for (answer of ['', '{"version":', '[]', '{"version":1}', 'null', DEEP])
     await assert.rejects(client.status(), { name: 'UserError', code: 'daemon_incompatible' }, answer)
   length = 1000
   await assert.rejects(client.status(), { name: 'UserError', code: 'daemon_not_running' })

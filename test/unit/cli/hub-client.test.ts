@@ -163,6 +163,7 @@ test('an answer or a stream of a hub in which everything is wrong is an error wi
     `{"agents":[{"agent_id":"a","pending":[${'{},'.repeat(100_000)}{}]}]}`,
     `${'['.repeat(100_000)}`,
     `${'['.repeat(100_000)}${']'.repeat(100_000)}`,
+    `{"agents":[],"of_tomorrow":${'['.repeat(5000)}${']'.repeat(5000)}}`,
     `{"error":{"code":[${'{},'.repeat(100_000)}{}]}}`,
   ]
   let answer = ''
