@@ -15,6 +15,8 @@ export async function listenPrivately(server: Server, path: string): Promise<voi
       server.once('error', reject)
       server.listen(socketAddress(path), () => {
         server.off('error', reject)
+        // A connection that cannot be taken, without a descriptor for example, comes again.
+        server.on('error', () => {})
         resolve()
       })
     })

@@ -79,6 +79,10 @@ function listen(server: Server, host: string, port: number): Promise<void> {
           }),
         )
     })
-    server.listen(port, host, resolve)
+    server.listen(port, host, () => {
+      // As on the Unix socket.
+      server.on('error', () => {})
+      resolve()
+    })
   })
 }

@@ -47,7 +47,10 @@ async function machine(t: Cleanup) {
   /** Starts a daemon that must come up, and stops it. @returns its log */
   const accepted = async (args?: string[], more?: Record<string, string>) => {
     const daemon = run(args, more)
-    await until(() => daemon.log().includes('daemon started'), { what: 'the daemon' }).catch((error) => {
+    const started = until(() => daemon.log().includes('daemon started'), { what: 'the daemon' })
+    const ended = daemon.ended.then((code) => Promise.reject(new Error(`ended with ${code}`)))
+    ended.catch(() => {})
+    await Promise.race([started, ended]).catch((error) => {
       throw new Error(`${error.message}\n${daemon.log()}`)
     })
     daemon.kill('SIGTERM')
