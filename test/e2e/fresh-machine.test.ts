@@ -63,9 +63,11 @@ test('one pasted line puts a machine without Node to work, and nothing is left w
   await machine.out(['sh', '-c', 'mkdir -p -m 700 /var/lib/hub && ln -s /srv/releases /var/lib/hub/releases'])
   await machine.out(['systemd-run', '--quiet', '--unit=hub', hubProgram, 'hub', '--data-dir', '/var/lib/hub'])
   const HUB = ['--hub', 'http://127.0.0.1:3001', '--hub-key-file', '/var/lib/hub/user.key', '--json']
+  // Commands note whose the hub is, for themselves.
+  const operator = ['env', 'FOMULAR_STATE_DIR=/tmp/operator', hubProgram]
   const hub = async <T>(...args: string[]): Promise<T> =>
-    JSON.parse(await machine.out([hubProgram, ...args, ...HUB])) as T
-  await until(async () => (await machine.run([hubProgram, 'machine', 'list', ...HUB])).code === 0, {
+    JSON.parse(await machine.out([...operator, ...args, ...HUB])) as T
+  await until(async () => (await machine.run([...operator, 'machine', 'list', ...HUB])).code === 0, {
     what: 'the hub',
   })
   const connected = async () =>

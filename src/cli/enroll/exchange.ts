@@ -52,7 +52,7 @@ async function ask<T>(
   const ca = caFile === undefined ? undefined : readCa(caFile)
   for (let tries = 1; ; tries++) {
     try {
-      const way = await wayOfCommand(url.href, {})
+      const way = await wayOfCommand(url.href, { looksOnly: true })
       const { status, text } = await post(url, JSON.stringify(request), {
         ...(way.createConnection ? {} : trust(url.href, ca)),
         ...way,
