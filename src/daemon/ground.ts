@@ -65,7 +65,7 @@ export class Ground {
     for (const agent of running.filter(isKept))
       logger.warn(
         { agent_id: agent.id, pid: agent.process?.agent.pid },
-        'agent left running, as its lease says; `fomular-daemon doctor --fix` ends it',
+        'agent left running, as its lease says; `fomular-daemon doctor` says how to end it',
       )
     const ended = running.filter((agent) => !isKept(agent))
     if (ended.length > 0)

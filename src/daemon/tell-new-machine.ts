@@ -41,11 +41,11 @@ const newIdentity = (dir: string) => ({
   code: 'new_identity' as const,
   message:
     'This machine has a new identity, although agents from before run on: its state folder, or machine.json in it, was deleted or moved.',
-  remedy: `To be the old machine again, stop the daemon and put back what was in ${dir}; to stay the new one, restart the daemon once those agents have ended (\`fomular-daemon doctor --fix\` ends those whose folders are gone).`,
+  remedy: `To be the old machine again, stop the daemon and put back what was in ${dir}; to stay the new one, end those agents as \`fomular-daemon doctor\` says, then restart the daemon.`,
 })
 
 const foldersGone = (dir: string) => ({
   code: 'state_damaged' as const,
   message: 'Agents from before run on, but their folders were deleted or moved: nobody can reach them.',
-  remedy: `To have them back, stop the daemon and put back what was in ${dir}. To end them, run \`fomular-daemon doctor --fix\`, then restart the daemon.`,
+  remedy: `To have them back, stop the daemon and put back what was in ${dir}. Else end them as \`fomular-daemon doctor\` says, then restart the daemon.`,
 })
