@@ -17,12 +17,12 @@ export function attempt(steps: (() => unknown)[], failed: (error: unknown) => vo
   return changed
 }
 
-/** Logs a failure of an agent's once: its cause is mostly there to stay, and each line of its journal would repeat it. */
+/** Logs a failure once for each agent: its cause is mostly there to stay, and each line of its journal would repeat it. */
 export function logOnce(logger: Logger, message: string) {
-  let told = false
-  return ({ id }: Agent, error: unknown) => {
-    if (told) return
-    told = true
-    logger.error({ agent_id: id, err: error }, message)
+  const told = new WeakSet<Agent>()
+  return (agent: Agent, error: unknown) => {
+    if (told.has(agent)) return
+    told.add(agent)
+    logger.error({ agent_id: agent.id, err: error }, message)
   }
 }

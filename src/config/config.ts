@@ -238,7 +238,8 @@ export async function configuredServer(env: NodeJS.ProcessEnv): Promise<string |
 /** The user that may run a server on this machine, by the environment or a file that others cannot change. */
 export async function configuredServerUser(env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const file = env.FOMULAR_SERVER_USER ? undefined : await fileOf({}, env).catch(() => undefined)
-  const believed = file?.faults.length === 0 ? file : undefined
+  const believed =
+    file && (file.faults.length === 0 || !isStrict({ flags: {}, env, file })) ? file : undefined
   return find('server_user', { flags: {}, env, file: believed })?.value
 }
 

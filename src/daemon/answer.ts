@@ -36,7 +36,8 @@ function requestFor(agent: Agent, command: Answer): PermissionRequest {
         remedy: 'It was answered, withdrawn, or never made.',
       },
     )
-  if (digest !== undefined && digest !== request.digest)
+  // A request that a daemon without digests has kept has none; whatever takes its place has one.
+  if (digest !== undefined && request.digest !== undefined && digest !== request.digest)
     throw new CommandFailure(
       'request_changed',
       `${agent.id} does not ask as ${request_id} what this is the answer to.`,
@@ -44,7 +45,8 @@ function requestFor(agent: Agent, command: Answer): PermissionRequest {
     )
   // A refusal lets nothing happen, whatever it was meant for.
   const isRefusal = command.type === 'agent:permission' && command.decision === 'deny'
-  if (digest === undefined && agent.snapshot.ids_reused && !isRefusal)
+  const isUnnamed = digest === undefined || request.digest === undefined
+  if (isUnnamed && agent.snapshot.ids_reused && !isRefusal)
     throw new CommandFailure(
       'request_changed',
       `${agent.id} has asked for different things under one id: ${request_id} alone does not say which is meant.`,

@@ -107,10 +107,12 @@ export function api(context: ApiContext): Hono {
     gate.admitDownload(overHttp(c).incoming)
     return releaseFile(c, releases)
   })
-  app.use('/api/*', limited(Limits.frame_bytes), (c, next) => {
+  // Before anything of it is read.
+  app.use('/api/*', (c, next) => {
     gate.admitBody(overHttp(c).incoming)
     return next()
   })
+  app.use('/api/*', limited(Limits.frame_bytes))
   app.use('/api/*', trails.middleware)
 
   app.get('/api/machines', (c) =>

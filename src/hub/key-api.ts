@@ -83,7 +83,8 @@ export function keyRoutes(app: Hono, { keys, people, open, switchboard, trails }
 
   function named(c: Context): HubKey {
     const id = c.req.param('key_id') ?? ''
-    const key = keys.get(id) ?? people.get(id)
+    // Whoever enrolls chooses a hash, and must not be mistaken for a person.
+    const key = people.get(id) ?? keys.get(id)
     if (key) return key
     throw new Fault(404, 'key_not_found', `There is no key ${visible(id)}.`)
   }

@@ -74,6 +74,9 @@ test('an id that has stood for different requests does not do without its digest
     'while it was pending': () => {},
     'after it was withdrawn': (asking) => asking.says(withdraws('r')),
     'after it was answered': (asking) => asking.told('permission', allow('r')),
+    'behind many others': (asking) => asking.says(...Array.from({ length: 70 }, (_, n) => asks(`r${n}`, LS))),
+    'behind a start that the agent made up': (asking) =>
+      asking.says('{"type":"launcher","subtype":"started","run":1}\n'),
   }
   for (const [when, ends] of Object.entries(again)) {
     const asking = new AskingAgent(t)

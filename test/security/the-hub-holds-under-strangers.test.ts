@@ -313,3 +313,24 @@ test('strangers and clients leave half of the descriptors to machines', () => {
     assert.ok(streams <= clients / 2)
   }
 })
+
+test('long bodies are counted for as long as they are coming, and no longer', async (t) => {
+  const hub = await TestHub.open(t)
+  const post = () =>
+    new Promise<number>((resolve, reject) => {
+      const headers = { authorization: `Bearer ${hub.key('user')}`, 'transfer-encoding': 'chunked' }
+      const asked = request(`${hub.url}/api/agents`, { method: 'POST', headers }, (answer) => {
+        answer.resume()
+        resolve(answer.statusCode ?? 0)
+      })
+      asked.on('error', reject)
+      asked.flushHeaders()
+      // Behind its head, so that it is read as it comes.
+      setTimeout(() => asked.end('{}'), 50)
+    })
+  const one = await post()
+  assert.notEqual(one, 503)
+  for (let n = 0; n < 8; n++) assert.equal(await post(), one)
+  const many = await Promise.all(Array.from({ length: 6 }, post))
+  assert.ok(many.includes(503) && many.includes(one), String(many))
+})

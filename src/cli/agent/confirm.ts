@@ -1,4 +1,5 @@
 import { UserError } from '../../platform/errors.ts'
+import { shellWord } from '../../platform/shell-word.ts'
 import type { PermissionRequest } from '../../protocol/index.ts'
 import type { HubClient } from '../client/hub-client.ts'
 import { wholeRequest } from '../client/whole-request.ts'
@@ -31,7 +32,7 @@ export async function shown(
   { named, json }: Named,
 ): Promise<{ request: PermissionRequest; ask?: Ask }> {
   const whole = await wholeRequest(client, agentId, request)
-  if (named ? isUnknown(whole) : whole.input_omitted)
+  if (whole.input_omitted)
     throw new UserError(
       'request_not_shown',
       'The request cannot be shown: its input is not at the hub yet.',
@@ -58,10 +59,6 @@ export async function shown(
   return { request: whole, ask: (prompt) => dropTyped().then(() => askLine(prompt)) }
 }
 
-/** Whether it is a question of which not even the text is there. */
-const isUnknown = ({ ask, input_omitted, questions }: PermissionRequest) =>
-  ask === 'question' && input_omitted === true && questions === undefined
-
 /** @throws UserError unless the answer is yes */
 export async function confirm(ask: Ask, question: string): Promise<void> {
   const typed = (await ask(`  ${question} y/N> `)).trim().toLowerCase()
@@ -76,5 +73,7 @@ function sameLineFor(request: PermissionRequest): string {
   const rest = typed.filter(
     (word, index) => !/^--request(=|$)/.test(word) && typed[index - 1] !== '--request',
   )
-  return `${lineFor([...rest, '--request'])} ${typedName(request)}`
+  const end = rest.indexOf('--')
+  const [before, behind] = end === -1 ? [rest, []] : [rest.slice(0, end), rest.slice(end)]
+  return [lineFor([...before, '--request']), typedName(request), ...behind.map(shellWord)].join(' ')
 }

@@ -42,6 +42,8 @@ export function pickRequest({ agent_id, pending }: HubAgent, given: string | und
       ? pending
       : pending.filter((request) => words(request).some((word) => word.startsWith(given)))
   const exact =
+    // An agent chooses its ids, and may give one request the digest of another for its id.
+    found.find(({ digest }) => given !== undefined && digest === given) ??
     found.find((request) => given !== undefined && words(request).includes(given)) ??
     (found.length === 1 ? found[0] : undefined)
   if (exact) return { request: exact, named: nameOf(exact) === given }

@@ -20,13 +20,18 @@ export function showCommand(): Command {
   )
 }
 
+/** Requests that are looked up where their status leaves out the input. An agent may have a thousand. */
+const WHOLE = 10
+
 async function show(given: string, { json, ...flags }: HubOptions) {
   const client = await connectHub(flags)
   const { agentId } = await import('./outcome.ts')
   const known = await client.agent(await agentId(client, given, flags.machine))
   const { wholeRequest } = await import('../client/whole-request.ts')
-  const pending = known.pending.map((request) => wholeRequest(client, known.agent_id, request))
-  const agent = { ...known, pending: await Promise.all(pending) }
+  const whole = await Promise.all(
+    known.pending.slice(0, WHOLE).map((request) => wholeRequest(client, known.agent_id, request)),
+  )
+  const agent = { ...known, pending: [...whole, ...known.pending.slice(WHOLE)] }
   const [machines, detail] = await Promise.all([
     client.machines(),
     detailHere(agent.agent_id, agent.machine_id),

@@ -125,7 +125,8 @@ export class View {
   }
 
   async #ask(request: PermissionRequest, signal: AbortSignal) {
-    const onScreen = this.#last && isSame(this.#last, request)
+    // An event without a digest may be of another request under the same id.
+    const onScreen = this.#last && isSame(this.#last, request) && this.#last.digest === request.digest
     this.#seen.add(request)
     const whole = await wholeRequest(this.#client, this.#agentId, request, { signal }).catch(() => request)
     // Somebody may have answered while it was looked for.
@@ -184,7 +185,7 @@ class Requests {
 
   has(request: PermissionRequest): boolean {
     const known = this.#known.get(request.request_id)
-    return known !== undefined && isSame(known, request)
+    return known !== undefined && isSame(known, request) && known.digest === request.digest
   }
 
   add({ request_id, digest }: PermissionRequest) {

@@ -8,11 +8,13 @@ import { isAlive } from '../../platform/process-identity.ts'
 import { commandLines, ownUid } from '../../platform/process-list.ts'
 import { realPath } from '../../platform/real-path.ts'
 import { holderOf, ownerOf } from '../../service/running.ts'
+import { cleanLine } from '../render/clean.ts'
 import type { Finding, Stray } from '../render/finding.ts'
 
 /** An agent that has just ended is given so long to be cleared up by its daemon. */
 const SETTLE_MS = 1500
 const COMMAND_CHARS = 120
+const NAME_CHARS = 64
 
 /**
  * Processes of agents that nobody looks after, of this state folder and of those that are no more: what another one has
@@ -45,7 +47,7 @@ const linesOf = (strays: Stray[]) =>
   strays
     .map(
       ({ pid, why, agent_dir, command }) =>
-        `\n    ${pid}  ${why === 'ended' ? 'ended' : 'removed'}: ${basename(agent_dir)}  ${command}`,
+        `\n    ${pid}  ${why === 'ended' ? 'ended' : 'removed'}: ${cleanLine(basename(agent_dir), NAME_CHARS)}  ${cleanLine(command, COMMAND_CHARS)}`,
     )
     .join('')
 
@@ -89,7 +91,7 @@ function unattended(paths: StatePaths, { running, user }: { running: boolean; us
       {
         check: 'strays',
         level: 'warning',
-        message: `${agents === 1 ? '1 agent runs' : `${agents} agents run`} with no daemon, in the state folder ${state}.`,
+        message: `${agents === 1 ? '1 agent runs' : `${agents} agents run`} with no daemon, in the state folder ${cleanLine(state)}.`,
         remedy: 'Start a daemon on that folder: it takes them over, and can stop them.',
       },
     ]

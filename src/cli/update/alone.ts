@@ -10,6 +10,7 @@ import { type Stage, UpdateFailure } from '../../update/failure.ts'
 import { updateOffline } from '../../update/offline.ts'
 import { look as lookUp } from '../../update/prepare.ts'
 import { peekRecord } from '../../update/record.ts'
+import { tellStrictness } from '../state-dir.ts'
 import { stopCode, stopSignal } from '../stop-signal.ts'
 import { failed } from './failed.ts'
 
@@ -37,11 +38,13 @@ export async function update(
   const dir = isForeign(paths.dir) ? stateDir(process.env) : paths.dir
   const { strict } = await loadTrust({}, process.env)
   refuseForeign(faultsOf(dir), strict)
+  const started = captureInvocation()
+  tellStrictness(started, strict)
   return updateOffline({
     stateDir: dir,
     version: VERSION,
     policy: await loadUpdateConfig(process.env),
-    started: captureInvocation(),
+    started,
     requested: version,
     allowDowngrade: allow_downgrade,
     signal,

@@ -20,7 +20,7 @@ export class Bodies {
   /** Makes room for the body of a request. @throws Fault where there is none */
   admit(request: IncomingMessage, address: string) {
     const bytes = lengthOf(request)
-    if (bytes <= SMALL_BYTES) return
+    if (bytes <= SMALL_BYTES || request.readableEnded) return
     if (this.#bytes + bytes > MOST_BYTES) {
       this.#notices.tell(address, 'request refused: too many long ones are under way', { bytes })
       throw new Fault(503, 'busy', 'Too many long requests are under way.', { remedy: 'Send it again soon.' })
@@ -38,6 +38,7 @@ export class Bodies {
 
 function lengthOf({ headers }: IncomingMessage): number {
   const length = headers['content-length']
-  if (length !== undefined) return Number(length)
+  // What is longer is refused for its length.
+  if (length !== undefined) return Math.min(Number(length), Limits.frame_bytes)
   return headers['transfer-encoding'] === undefined ? 0 : Limits.frame_bytes
 }

@@ -110,7 +110,8 @@ export class Gate {
   admitClient(request: IncomingMessage) {
     const { socket } = request
     this.#strangers.accepted(socket)
-    if (this.#clients.has(socket)) return
+    // Without an address it is a program of the hub's own user, at the Unix socket: the way back in.
+    if (socket.remoteAddress === undefined || this.#clients.has(socket)) return
     const { clients: most } = this.#limits
     if (this.#clients.size >= most) {
       this.#notices.tell(this.addressOf(request), 'client refused: there are too many', { most })
