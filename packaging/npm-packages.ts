@@ -34,7 +34,7 @@ interface PackageJson {
 /** What vouches for a package, for npm to pack. */
 const SIGNED_FILES = [MANIFEST, SIGNATURE, 'keys-*.txt', 'keys-*.txt.minisig']
 
-/** Adds to a package's folder what is checked before anything of it runs: see src/update/manifest.ts. */
+/** Adds the signed manifest to a package's folder. A machine checks it before it runs the package: see src/update/manifest.ts. */
 function signPackage(dir: string, name: string, key: Signer) {
   for (const list of keyLists()) writeFileSync(join(dir, list.name), list.text)
   const paths = readdirSync(dir, { recursive: true, withFileTypes: true })
@@ -59,7 +59,7 @@ const repository = () => {
  * Packs the npm package: the program as one file, and the protocol. It has the same files as `npm pack` makes in a
  * clone; its package.json leaves out the fields that only development needs.
  * @param out where the package goes
- * @param key signs what is in it
+ * @param key private key that signs the manifest
  * @returns its file's name
  */
 export function packProgram(out: string, key?: Signer): Promise<string> {
@@ -115,7 +115,7 @@ that were installed with install.sh update themselves from here. To install with
 `
 
 /**
- * @param key signs what is in the package
+ * @param key private key that signs the manifest
  * @param fill puts the package's files into a folder. @returns its package.json
  */
 async function pack(

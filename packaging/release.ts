@@ -63,7 +63,7 @@ const key = pem ? signer(pem) : undefined
 delete process.env.FOMULAR_RELEASE_KEY
 const keys = key ? releaseKeys(key) : []
 const date = sourceDateText()
-// Built into the program: what it checks its updates with, and how old it is.
+// Built into the program: the public key that checks its updates, and its date.
 if (key) Object.assign(process.env, { FOMULAR_RELEASE_KEYS: keys.join(' '), FOMULAR_RELEASE_DATE: date })
 
 execFileSync(process.execPath, [join(root, 'packaging/bundle.ts')], {

@@ -1,3 +1,4 @@
+import { bare } from '../protocol/bare-request.ts'
 import { type AgentStatus, Limits, type PermissionRequest } from '../protocol/index.ts'
 import type { Snapshot } from './records.ts'
 import { weightOf } from './weight.ts'
@@ -64,14 +65,3 @@ export function fitPending(status: AgentStatus, room: number): AgentStatus {
   const omitted = pending.length - fitting.length + (status.pending_omitted ?? 0)
   return { ...status, pending: fitting, ...(omitted > 0 && { pending_omitted: omitted }) }
 }
-
-/** What an answer needs. The event has the rest. */
-const bare = ({ request_id, digest, ask, tool, tool_use_id }: PermissionRequest): PermissionRequest => ({
-  request_id,
-  ...(digest !== undefined && { digest }),
-  ask,
-  tool,
-  ...(tool_use_id !== undefined && { tool_use_id }),
-  input: {},
-  input_omitted: true,
-})

@@ -1,3 +1,4 @@
+import { bare } from '../protocol/bare-request.ts'
 import type { AgentStatus, FromDaemon, MachineStatus, PermissionRequest } from '../protocol/index.ts'
 
 /** Longest status, and longest request in it, in characters of JSON: everybody who looks gets all statuses. */
@@ -33,16 +34,6 @@ function agent<S extends AgentStatus>(status: S): S {
 function request(request: PermissionRequest): PermissionRequest {
   return isLong(request, REQUEST_CHARS) ? bare(request) : request
 }
-
-const bare = ({ request_id, digest, ask, tool, tool_use_id }: PermissionRequest): PermissionRequest => ({
-  request_id,
-  ...(digest !== undefined && { digest }),
-  ask,
-  tool,
-  ...(tool_use_id !== undefined && { tool_use_id }),
-  input: {},
-  input_omitted: true,
-})
 
 function machine<S extends MachineStatus>(status: S): S {
   if (!isLong(status, STATUS_CHARS)) return status
