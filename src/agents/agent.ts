@@ -93,7 +93,7 @@ export class Agent {
     this.journal = new Journal(folder.journal)
     this.generations = new Generations(folder.generations, this.journal)
     const cursor = readCursor(folder.cursor, this.journal)
-    this.contact = new Contact(cursor?.apart, this.journal, context.toldCounts)
+    this.contact = new Contact(cursor?.apart, this.journal, this.folder.spec, context.toldCounts)
     this.acked = cursor?.acked ?? 0
     this.begin = cursor?.begin ?? 0
     this.#snapshot = cursor?.snapshot ?? emptySnapshot(this.#now())

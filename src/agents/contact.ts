@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { bootId } from '../platform/process-identity.ts'
 import type { Journal } from './journal.ts'
 import type { CursorRecord } from './records.ts'
@@ -14,13 +15,18 @@ export class Contact {
   /** Whether an earlier daemon recorded `known` and `told` when its link ended. */
   readonly #inherited: boolean
 
-  /** The file that the journal is; empty while there is none. */
-  readonly #file: string
+  readonly #identity: () => string | undefined
+  /** Undefined until there is a journal. */
+  #files: string | undefined
 
-  /** @param counts whether `apart` can be believed: no earlier version was there since */
-  constructor(apart: CursorRecord['apart'], journal: Journal, counts: boolean) {
+  /**
+   * @param spec path of the agent's specification
+   * @param counts whether `apart` can be believed: no earlier version was there since
+   */
+  constructor(apart: CursorRecord['apart'], journal: Journal, spec: string, counts: boolean) {
     const end = journal.size()
-    this.#file = journal.identity()
+    this.#identity = () => identity(journal, spec)
+    this.#files = this.#identity()
     this.#written = apart !== undefined
     // A record from before a reboot is not trusted: a power failure may have lost a newer one. Nor is one about another
     // file: a copy was put in its place, and a server may have got more since the copy was made.
@@ -29,7 +35,7 @@ export class Contact {
       apart !== undefined &&
       apart.boot_id === bootId() &&
       apart.told <= end &&
-      (apart.file === undefined || journal.is(apart.file))
+      (apart.file === undefined || apart.file === this.#files)
     this.#inherited = valid
     this.#known = valid ? apart.known : end
     this.#told = valid ? apart.told : end
@@ -45,9 +51,9 @@ export class Contact {
 
   /** The record for `cursor.json`; undefined while there is a server. */
   get apart(): CursorRecord['apart'] {
-    return this.#linked
-      ? undefined
-      : { known: this.#known, told: this.#told, boot_id: bootId(), file: this.#file }
+    if (this.#linked) return undefined
+    this.#files ??= this.#identity()
+    return { known: this.#known, told: this.#told, boot_id: bootId(), file: this.#files }
   }
 
   /** The journal has been read to its end, `end`, before this daemon added to it. */
@@ -77,4 +83,15 @@ export class Contact {
   saved() {
     this.#written = !this.#linked
   }
+}
+
+/**
+ * Returns a string that tells an agent's files from copies put in their place. The inode alone does not: a copy can get
+ * that of the deleted file, and not every file system knows when a file was made. The specification is written once, so
+ * the time of its last change is that of the agent's start, or of the copy.
+ */
+function identity(journal: Journal, spec: string): string | undefined {
+  const inode = journal.inode()
+  const { ctimeMs = 0 } = statSync(spec, { throwIfNoEntry: false }) ?? {}
+  return inode === undefined ? undefined : `${inode}-${ctimeMs}`
 }

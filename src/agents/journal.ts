@@ -42,21 +42,10 @@ export class Journal {
     this.path = path
   }
 
-  /** Tells the file from a copy that was put in its place. Empty while there is none. */
-  identity(): string {
+  /** Inode of the file; undefined while there is none. */
+  inode(): number | undefined {
     const fd = this.#file()
-    if (fd === undefined) return ''
-    const { ino, birthtimeMs } = fstatSync(fd)
-    return `${ino}-${birthtimeMs}`
-  }
-
-  /** Whether this is the file that once had this `identity`. */
-  is(identity: string): boolean {
-    const fd = this.#file()
-    if (fd === undefined || this.identity() === identity) return true
-    const { ino, birthtimeMs, ctimeMs } = fstatSync(fd)
-    // Where the time at which a file was made is not known, Node gives that of its last change.
-    return birthtimeMs === ctimeMs && identity.startsWith(`${ino}-`)
+    return fd === undefined ? undefined : fstatSync(fd).ino
   }
 
   /** Bytes in the file; 0 while there is none. */

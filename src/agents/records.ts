@@ -140,7 +140,7 @@ export const CursorRecord = z.object({
       known: Offset,
       told: Offset,
       boot_id: z.string(),
-      /** `Journal.identity`. Absent in records of earlier versions. */
+      /** Tells the agent's files from copies (`Contact`). Absent in records of earlier versions, and without a journal. */
       file: z.optional(z.string()),
     }),
   ),
