@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
@@ -37,12 +38,21 @@ const pinoAlone: Plugin = {
   },
 }
 
-const program: BuildOptions = {
+/** What packages try to load without naming it as a dependency: it would come from whatever folder around the program has it. */
+const unnamed: Plugin = {
+  name: 'unnamed',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^supports-color$/ }, ({ path }) => ({ path, namespace: 'unnamed' }))
+    onLoad({ filter: /./, namespace: 'unnamed' }, () => ({ contents: '' }))
+  },
+}
+
+const program = {
   ...common,
   entryPoints: ['src/main.ts'],
   outfile: 'dist/index.js',
   platform: 'node',
-  plugins: [pinoAlone],
+  plugins: [pinoAlone, unnamed],
   // Starts some 15 ms sooner than an ES module; parts that are loaded with import() are initialised when first asked for.
   format: 'cjs',
   // Node's own parts, too, come by require(): what is run from a text has no import() of its own.
@@ -57,7 +67,7 @@ const program: BuildOptions = {
   },
   // It stands in branches that the definitions above make dead; it is checked below that none is left.
   logOverride: { 'empty-import-meta': 'silent' },
-}
+} satisfies BuildOptions
 
 /**
  * The program as one CommonJS file, which needs Node and nothing else.
@@ -71,6 +81,7 @@ export async function buildProgram(
   const { outputFiles = [], metafile } = await build({
     ...program,
     ...different,
+    plugins: [...program.plugins, ...(different.plugins ?? [])],
     define: {
       ...program.define,
       FOMULAR_EXECUTABLE: String(executable),
@@ -84,6 +95,10 @@ export async function buildProgram(
   if (!main || !metafile) throw new Error('esbuild gave nothing')
   if (main.text.includes('import_meta'))
     throw new Error('the program refers to import.meta, which a CommonJS file does not have')
+  const outside = Object.values(metafile.outputs)
+    .flatMap(({ imports }) => imports)
+    .find(({ path, external }) => external && !isBuiltin(path))
+  if (outside) throw new Error(`the program would load ${outside.path} from folders around it`)
   return { code: main.contents, metafile }
 }
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { UpdateConfig } from '../config/config.ts'
 import { RELEASE_DATE, RELEASE_KEYS } from '../platform/release.ts'
@@ -9,6 +9,7 @@ import { checkManifest, MANIFEST, type UnpackedFile } from './manifest.ts'
 
 /** Of a manifest, a signature or a list of keys. */
 const READ_BYTES = 1024 * 1024
+const PACKAGE_JSON = 'package.json'
 
 export type Demands = Pick<UpdateConfig, 'signatures' | 'max_age_days'>
 
@@ -53,8 +54,10 @@ export function checkAuthentic(
     return RELEASE_KEYS.length > 0
       ? 'Its signature was not checked: signatures is false under [update].'
       : undefined
-  if (!files.has(MANIFEST) && ranHere(stateDir, expected.version, files.get(program)?.sha256))
+  if (!files.has(MANIFEST) && ranHere(stateDir, expected.version, files.get(program)?.sha256)) {
+    keepProgram(dir, files, program, expected)
     return undefined
+  }
   const read = (path: string) => {
     const file = files.get(path)
     return file && file.size <= READ_BYTES ? readFileSync(join(dir, path)) : undefined
@@ -64,6 +67,18 @@ export function checkAuthentic(
     { version: expected.version, requested, named, date, now: Date.now() },
     { runs: RELEASE_DATE, maxDays: demands.max_age_days },
   )
+}
+
+/** Leaves of a package what is known of it: nothing vouches for its other files, which the program might load. */
+function keepProgram(
+  dir: string,
+  files: Package['files'],
+  program: string,
+  { name, version }: Pick<Package, 'name' | 'version'>,
+) {
+  for (const path of files.keys()) if (path !== program && path !== PACKAGE_JSON) rmSync(join(dir, path))
+  const json = { name, version, bin: { 'fomular-daemon': program } }
+  writeFileSync(join(dir, PACKAGE_JSON), JSON.stringify(json))
 }
 
 /** Whether this very program was confirmed here. Releases from before there were manifests have none to show. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash, createSign, generateKeyPairSync } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { x } from 'tar'
@@ -215,9 +215,53 @@ test('a release from before there were signatures is taken where it is the very 
   })
   const back = () => machine.update('0.9.0', ['--allow-downgrade'])
   assert.equal((await back()).error?.code, 'update_integrity')
-  await registry.publish({ version: '0.9.0', files: earlier })
+  const mark = join(tempDir(t), 'ran')
+  const spoil = `require('node:fs').writeFileSync(${JSON.stringify(mark)}, '')`
+  // What a program from before then looks for around it, and what npm runs.
+  await registry.publish({
+    version: '0.9.0',
+    files: {
+      ...earlier,
+      'package.json': JSON.stringify({
+        name: PACKAGE,
+        version: '0.9.0',
+        scripts: { install: `touch ${mark}` },
+      }),
+      'node_modules/supports-color/index.js': spoil,
+      'dist/node_modules/supports-color/index.js': spoil,
+    },
+  })
   assert.equal((await back()).to_version, '0.9.0')
   assert.equal(await machine.version(), '0.9.0')
+  const files = readdirSync(machine.packageDir, { recursive: true }).map(String)
+  assert.deepEqual(
+    files.filter((path) => path.includes('supports-color')),
+    [],
+  )
+  const json = readFileSync(join(machine.packageDir, 'package.json'), 'utf8')
+  assert.deepEqual(JSON.parse(json), {
+    name: PACKAGE,
+    version: '0.9.0',
+    bin: { 'fomular-daemon': 'dist/index.js' },
+  })
+  assert.ok(!existsSync(mark))
+})
+
+test('a program loads nothing from the folders around it', async (t) => {
+  const machine = new PlainInstallation(t, await releaseFiles({ version: '1.0.0', keys: [key.publicKey] }))
+  const mark = join(tempDir(t), 'ran')
+  const spoil = `require('node:fs').appendFileSync(${JSON.stringify(mark)}, __filename)`
+  for (const name of ['supports-color', 'bufferutil', 'utf-8-validate', 'pino-pretty']) {
+    mkdirSync(join(machine.packageDir, 'node_modules', name), { recursive: true })
+    writeFileSync(join(machine.packageDir, 'node_modules', name, 'index.js'), spoil)
+  }
+  const { error } = await machine.update('latest', [], {
+    FOMULAR_UPDATE_REGISTRY: 'http://192.0.2.1',
+    FOMULAR_UPDATE_ALLOW_INSECURE: 'true',
+    http_proxy: 'http://127.0.0.1:9',
+  })
+  assert.equal(error?.code, 'update_registry_unreachable')
+  assert.ok(!existsSync(mark))
 })
 
 test('from the release before to a signed one, and back by an order', async (t) => {
