@@ -20,10 +20,11 @@ const AgentRecord = z.object({
   gone: z.boolean(),
   /** Absent until the machine has told it: activity may come first. */
   status: z.optional(AgentStatus),
-  /** Whether the hub has had it started; if not, only its machine says that there is one. Absent from older hubs. */
+  /**
+   * Whether it was started, or given to its machine, from here; if not, only its machine says that there is one. Absent
+   * from older hubs.
+   */
   ordered: z.optional(z.boolean()),
-  /** The machine that it was moved from: what that one says of the id from then on, it says of another agent. */
-  from: z.optional(z.string()),
 })
 type AgentRecord = z.infer<typeof AgentRecord> & {
   /** Name of its folder. */
@@ -53,8 +54,8 @@ export interface AgentsOptions {
   logger: Logger
   connected(machineId: string): boolean
   machineName(machineId: string): string | undefined
-  /** Whether this agent was, or is being, started from here. */
-  isOrdered(ref: AgentRef): boolean
+  /** Whether the machine has started this agent by an order, and not removed it since, as far as that is kept. */
+  hasStarted(ref: AgentRef): boolean
   /** How many agents a machine may have here. */
   most: number
 }
@@ -134,12 +135,12 @@ export class Agents {
     return record && { key: record.key, begin: record.status?.begin ?? 0 }
   }
 
-  /** The hub has had this agent started. */
+  /** The machine has started this agent by an order. If the disk takes it, that is on it when this returns. */
   started(ref: AgentRef) {
     const record = this.#claim(ref)
     if (!record || record.ordered) return
     record.ordered = true
-    this.#save(record)
+    this.#options.saver.now(this.#path(record.key), () => this.#write(record))
   }
 
   /** Its machine does not have it any more: what is here is all that is left of it. */
@@ -177,7 +178,6 @@ export class Agents {
     }
     this.#drop(record)
     this.#options.feed.publish({ kind: 'agent_removed', key: record.key, ...ref })
-    record.from = record.machine_id
     record.machine_id = machine_id
     record.ordered = true
     this.#keep(record)
@@ -284,7 +284,7 @@ export class Agents {
       version: 1,
       ...ref,
       gone: false,
-      ordered: this.#options.isOrdered(ref) && !this.#hasMoved(ref),
+      ordered: this.#wasTaken(ref),
       key,
     }
     this.#keep(record)
@@ -292,8 +292,13 @@ export class Agents {
     return record
   }
 
-  #hasMoved({ machine_id, agent_id }: AgentRef): boolean {
-    return [...this.#machines.values()].some((agents) => agents.get(agent_id)?.from === machine_id)
+  /** Older hubs gave an agent to any machine that said it had it; the one that had started it comes back with it. */
+  #wasTaken(ref: AgentRef): boolean {
+    if (!this.#options.hasStarted(ref)) return false
+    return [...this.#machines.values()].some((agents) => {
+      const record = agents.get(ref.agent_id)
+      return record && record.ordered === undefined
+    })
   }
 
   #keep(record: AgentRecord) {
@@ -342,12 +347,13 @@ export class Agents {
   }
 
   #save(record: AgentRecord) {
-    const path = this.#path(record.key)
-    this.#options.saver.later(path, () => {
-      const { key: _, ...kept } = record
-      makeAgentFolder(dirname(path))
-      writeAtomic(path, JSON.stringify(kept))
-    })
+    this.#options.saver.later(this.#path(record.key), () => this.#write(record))
+  }
+
+  #write({ key, ...kept }: AgentRecord) {
+    const path = this.#path(key)
+    makeAgentFolder(dirname(path))
+    writeAtomic(path, JSON.stringify(kept))
   }
 
   #path(key: string) {

@@ -49,7 +49,7 @@ export class Commands {
   readonly #entries = new Map<string, Entry>()
   readonly #pending = new Set<Entry>()
   readonly #answered: AnsweredCommands
-  /** The newest start of each agent, as far as it is kept. */
+  /** By which agents were started that were not removed since, as far as it is kept. */
   readonly #starts = new Map<string, Entry>()
   readonly #log: CommandLog
   readonly #machines: Machines
@@ -70,16 +70,11 @@ export class Commands {
       if ('command' in line) {
         if (!this.#entries.has(line.command.command_id)) this.#accept(line.machine_id, line.command)
       } else {
-        const entry = this.#entries.get(line.outcome.command_id)
-        if (entry) this.#settle(entry, line.outcome)
-        else
-          this.#add({
-            type: line.type as Command['type'],
-            outcome: line.outcome,
-            bytes: 0,
-            waiters: new Set(),
-          })
-        this.#answered.add(line.outcome.command_id, line.outcome, line.at)
+        const { outcome, at } = line
+        const type = line.type as Command['type']
+        const known = this.#entries.get(outcome.command_id)
+        this.#settle(known ?? this.#add({ type, outcome, bytes: 0, waiters: new Set() }), outcome)
+        this.#answered.add(outcome.command_id, outcome, at)
       }
     })
     this.#trim()
@@ -203,7 +198,7 @@ export class Commands {
     entry.outcome = { ...entry.outcome, progress: { stage, ...(message && { message }) } }
   }
 
-  /** Whether this agent was ordered to be started, as far as that is kept. */
+  /** Whether the machine has started this agent by an order, and not removed it since, as far as that is kept. */
   hasStarted(machineId: string, agentId: string): boolean {
     return this.#starts.has(nameOf(machineId, agentId))
   }
@@ -252,17 +247,14 @@ export class Commands {
       bytes: Buffer.byteLength(JSON.stringify(command)),
       waiters: new Set(),
     }
-    this.#add(entry)
     this.#pending.add(entry)
     this.#pendingBytes += entry.bytes
-    return entry
+    return this.#add(entry)
   }
 
-  #add(entry: Entry) {
-    const { machine_id, agent_id, command_id } = entry.outcome
-    this.#entries.set(command_id, entry)
-    if (entry.type === 'agent:start' && agent_id !== undefined)
-      this.#starts.set(nameOf(machine_id, agent_id), entry)
+  #add(entry: Entry): Entry {
+    this.#entries.set(entry.outcome.command_id, entry)
+    return entry
   }
 
   #delete(entry: Entry) {
@@ -297,6 +289,11 @@ export class Commands {
   #settle(entry: Entry, outcome: Outcome) {
     entry.outcome = outcome
     this.#release(entry)
+    const { machine_id, agent_id, state } = outcome
+    if (agent_id === undefined || state !== 'succeeded') return
+    const name = nameOf(machine_id, agent_id)
+    if (entry.type === 'agent:start') this.#starts.set(name, entry)
+    if (entry.type === 'agent:remove') this.#starts.delete(name)
   }
 
   #tell(entry: Entry) {

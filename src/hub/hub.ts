@@ -223,7 +223,7 @@ function assemble({
     saver,
     logger,
     most: limits.machine.agents,
-    isOrdered: ({ machine_id, agent_id }) => commands.hasStarted(machine_id, agent_id),
+    hasStarted: ({ machine_id, agent_id }) => commands.hasStarted(machine_id, agent_id),
     connected: (machineId) => machines.link(machineId) !== undefined,
     machineName: (machineId) => machines.nameOf(machineId),
   })

@@ -26,6 +26,12 @@ export class Saver {
     }, SAVE_MS)
   }
 
+  /** Writes at once what `later` would; later only where the disk does not take it. */
+  now(name: string, write: () => void) {
+    if (this.#try(write)) this.drop(name)
+    else this.later(name, write)
+  }
+
   drop(name: string) {
     this.#due.delete(name)
   }

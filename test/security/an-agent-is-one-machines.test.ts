@@ -142,6 +142,55 @@ test('ids that a machine only claims are in nobody’s way', async (t) => {
   assert.equal(machines.find(({ machine_id }) => machine_id === B)?.agents, 3, 'they show')
 })
 
+test('what a machine claims after its agent was removed, or was never started, is in nobody’s way', async (t) => {
+  const hub = await TestHub.open(t)
+  const [a, b] = [await hub.daemon({ machine_id: A }), await hub.daemon({ machine_id: B })]
+  const order = (agent_id: string) =>
+    hub.api<Outcome>('POST', '/api/agents', { machine_id: B, agent_id, spec: { cwd: '/' } })
+  await start(hub, b, B, 'removed')
+  const removing = hub.api<Outcome>('POST', '/api/agents/removed/remove', {})
+  b.answer(await b.command('agent:remove'))
+  await removing
+
+  await start(hub, b, B, 'gone')
+  b.send({ type: 'agent:removed', agent_id: 'gone' })
+  await b.settled()
+  assert.equal((await hub.request('POST', '/api/agents/gone/remove', {})).status, 200)
+
+  const failing = order('failed')
+  const { command_id } = await b.command('agent:start', 3)
+  // It tells of the agent that it is about to refuse.
+  b.send({ type: 'agent:status', ...statusOf('failed') })
+  const error = { code: 'no', message: 'no' }
+  b.send({ type: 'agent:start:result', command_id, ok: false, error })
+  assert.equal((await failing).state, 'failed')
+
+  await start(hub, a, A, 'moved')
+  for (const machine_id of [B, A])
+    assert.equal((await hub.request('POST', '/api/agents/moved/move?force=true', { machine_id })).status, 200)
+  const ids = ['removed', 'gone', 'failed', 'moved']
+  const check = async () => {
+    const owner = await hub.daemon({ machine_id: A, instance_id: 'again' })
+    await hub.daemon({ machine_id: B, instance_id: 'again', agents: ids.map((id) => statusOf(id)) })
+    return owner
+  }
+  const owner = await check()
+  for (const id of ids) if (id !== 'moved') await start(hub, owner, A, id)
+  for (let round = 0; round < 2; round++) {
+    for (const id of ids)
+      assert.equal((await hub.api<HubAgent>('GET', `/api/agents/${id}`)).machine_id, A, id)
+    await hub.restart()
+    await check()
+  }
+})
+
+test('an agent that was started is so although the hub was killed before anything else was written', async (t) => {
+  const hub = await TestHub.open(t)
+  await start(hub, await hub.daemon({ machine_id: A }), A, 'pay')
+  const record = JSON.parse(readFileSync(join(hub.dir, 'agents/pay/agent.json'), 'utf8'))
+  assert.deepEqual([record.machine_id, record.ordered], [A, true])
+})
+
 test('an agent moves by an order, with its history', async (t) => {
   const hub = await TestHub.open(t)
   const a = await hub.daemon({ machine_id: A })
