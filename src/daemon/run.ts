@@ -14,6 +14,7 @@ import type { Logger } from '../platform/log.ts'
 import { VERSION } from '../platform/version.ts'
 import { startNotifier } from '../service/notify.ts'
 import { isUnitRestarting } from '../service/unit-job.ts'
+import { beginConfirmed } from '../update/confirmed.ts'
 import { updateSource } from '../update/source.ts'
 import { type ControlRoutes, listenControl } from './control.ts'
 import { Daemon } from './daemon.ts'
@@ -54,6 +55,7 @@ export async function runDaemon(
   try {
     clearTemporary(paths.dir)
     if (process.env[ON_TRIAL] !== '1') upgradeFolder(paths.dir, STATE_UPGRADES)
+    beginConfirmed(paths.dir)
     const ending = endings(logger, config.stop_within_s)
     let entry: string | undefined
     const restart = (another?: string) => {

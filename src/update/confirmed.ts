@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { createReadStream, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import * as z from 'zod/mini'
@@ -35,17 +35,28 @@ function load(stateDir: string): ConfirmedFile {
   const { from, to, outcome, finished_at, started_at } = peekRecord(stateDir) ?? {}
   const at = finished_at ?? started_at ?? ''
   const succeeded = outcome === 'succeeded' ? [from, to] : []
-  const machine = readJson(join(stateDir, 'machine.json'), z.object({ starts: z.int() }))
   return {
     version: 1,
     versions: succeeded.flatMap((version) => (version === undefined ? [] : [{ version, at }])),
-    // A machine from before such updates were refused has been started anew for this version.
-    insecure_update_left: machine.ok && machine.value.starts > 1,
+    // A machine that was there before such updates were refused.
+    insecure_update_left: read.reason === 'missing' && existsSync(join(stateDir, 'machine.json')),
   }
 }
 
 const save = (stateDir: string, file: ConfirmedFile) =>
   writeAtomic(pathIn(stateDir), JSON.stringify(file), { durable: true })
+
+/**
+ * Makes the file where there is none, by what versions before it have left. Called before this start gives a new machine
+ * its identity: from then on, a new machine and one that was there before look alike.
+ */
+export function beginConfirmed(stateDir: string) {
+  try {
+    if (!existsSync(pathIn(stateDir))) save(stateDir, load(stateDir))
+  } catch {
+    // A disk that does not take it takes no identity either: the next start is the first.
+  }
+}
 
 /** Returns the versions that a server has welcomed from this machine, in the order in which they came. */
 export const confirmedVersions = (stateDir: string): ConfirmedVersion[] => load(stateDir).versions

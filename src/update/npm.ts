@@ -41,6 +41,8 @@ export interface Source {
   cwd: string
   env: NodeJS.ProcessEnv
   signal: AbortSignal
+  /** Told each address before it is asked, but for those that npm is redirected to. @throws UpdateFailure to refuse it */
+  check?: ((address: string) => void) | undefined
 }
 
 /** Runs npm, with what it needs of the environment and no secret of ours. Arguments reach no shell. */

@@ -19,9 +19,9 @@ import type { Release } from './package-facts.ts'
 import { copyPackage, installedProgram, lockPath, putBack, versionDir, workDir } from './place.ts'
 import { checkEngine, checkPackage, nodeVersion, prove, type Runner, versionOf } from './prove.ts'
 import type { UpdateRecord } from './record.ts'
-import { download, findRelease } from './release.ts'
+import { download, findRelease, registryInUse } from './release.ts'
 import { packageName, type Target, targetAt } from './target.ts'
-import { checkTransport, noteTransport } from './transport.ts'
+import { type Transport, transportOf } from './transport.ts'
 import { standInAt } from './trial.ts'
 import { checkIntegrity } from './verify.ts'
 
@@ -89,7 +89,10 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
       signal: options.signal,
     }
     checkKeys(options.policy)
-    const release = await resolve({ ...options, progress }, staging, runner)
+    progress('resolve', `${options.policy.package}@${options.requested}`)
+    const transport = transportOf(options.policy, options.stateDir, options.warn)
+    const source = await sourceOf(options, staging, transport)
+    const release = await resolve(options, source, runner)
     const { version } = release
     if (version === from) {
       tell(options, isNamed(options, version) ? undefined : ownAge())
@@ -97,7 +100,8 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
     }
     if (version === (await versionOf(installedProgram(target), runner)))
       return { version, unlock, change: 'restart' }
-    const next = await fetch({ ...options, progress }, release, staging, runner)
+    const next = await fetch({ ...options, progress }, release, source, runner)
+    transport.made()
     // Here and not when it is changed over: a full disk is found out while nothing has been begun.
     const previous = target.previous ?? join(copyPackage(target.root), target.program)
     return { version, unlock, change: 'switch', next, previous }
@@ -172,16 +176,19 @@ async function lookUp(requested: string, policy: Policy, source: Omit<Source, 'p
   return { ...release, published: main.published }
 }
 
-function sourceOf({ policy, env, signal }: PrepareOptions, cwd: string): Source {
-  return { package: packageName(policy.package), registry: policy.registry, cwd, env, signal }
+async function sourceOf(
+  { policy, env, signal }: PrepareOptions,
+  cwd: string,
+  { check }: Transport,
+): Promise<Source> {
+  const { package: name, registry } = policy
+  const source = await registryInUse({ package: packageName(name), registry, cwd, env, signal, check })
+  check(registryOf(source).url)
+  return source
 }
 
-async function resolve(options: PrepareOptions, staging: string, runner: Runner): Promise<Release> {
-  const { requested, from, allowDowngrade, origin, progress, policy, target, stateDir } = options
-  progress('resolve', `${policy.package}@${requested}`)
-  const source = sourceOf(options, staging)
-  const told = checkTransport(registryOf(source).url, policy, stateDir)
-  tell(options, told)
+async function resolve(options: PrepareOptions, source: Source, runner: Runner): Promise<Release> {
+  const { requested, from, allowDowngrade, origin, policy, target, stateDir } = options
   const release = await lookUp(requested, policy, source)
   const { version, dist } = release
   options.resolved(version)
@@ -193,12 +200,11 @@ async function resolve(options: PrepareOptions, staging: string, runner: Runner)
     },
   )
   if (version === from) return release
-  const elsewhere = checkTransport(dist.tarball, policy, stateDir)
-  if (elsewhere !== told) tell(options, elsewhere)
+  source.check?.(dist.tarball)
   checkEngine(release, await nodeVersion(runner))
   const { unpackedSize = 0 } = dist
   const needed = COPIES * unpackedSize + SPARE_BYTES
-  const { available_bytes } = diskSpace(staging)
+  const { available_bytes } = diskSpace(source.cwd)
   if (available_bytes < needed)
     throw new UpdateFailure(
       'update_disk_full',
@@ -213,18 +219,17 @@ async function resolve(options: PrepareOptions, staging: string, runner: Runner)
 async function fetch(
   options: PrepareOptions,
   release: Release,
-  staging: string,
+  source: Source,
   runner: Runner,
 ): Promise<string> {
   const { target, progress, policy, stateDir, requested } = options
   const { version } = release
-  const source = sourceOf(options, staging)
   progress('download', version)
-  const tarball = await download(release, staging, source)
+  const tarball = await download(release, source.cwd, source)
   progress('verify', signaturesDemanded(policy) ? 'hash and signature' : 'hash')
   await checkIntegrity(tarball, release)
   progress('stage', target.root)
-  const unpacked = join(staging, 'package')
+  const unpacked = join(source.cwd, 'package')
   // Loaded now: a daemon starts more often than it is updated.
   const { unpack } = await import('./unpack.ts')
   const files = await unpack(tarball, unpacked)
@@ -234,7 +239,6 @@ async function fetch(
   tell(options, checkAuthentic({ ...wanted, dir: unpacked, files, program }, policy, stateDir))
   progress('prove', version)
   await prove({ ...runner, program: join(unpacked, program), version, stateDir })
-  noteTransport([registryOf(source).url, release.dist.tarball], stateDir)
   const next = versionDir(target.layout, target.root, version)
   // Not what runs: that would be the version that is installed.
   rmSync(next, { recursive: true, force: true })

@@ -89,7 +89,7 @@ export async function fetchTarball({ dist }: Release, path: string, source: Sour
 async function receive(
   url: string,
   registry: Registry,
-  { signal, package: name }: Source,
+  { signal, package: name, check }: Source,
   stage: Stage,
   take: (body: NodeJS.ReadableStream & AsyncIterable<unknown>) => Promise<void>,
 ) {
@@ -100,7 +100,7 @@ async function receive(
   const timer = setTimeout(abort, allowed)
   try {
     if (signal.aborted) abort()
-    const response = await get(url, registry, limit.signal)
+    const response = await get(url, registry, limit.signal, check)
     const status = response.statusCode ?? 0
     if (status !== 200) {
       // Its body may never end.
@@ -136,8 +136,10 @@ async function get(
   url: string,
   registry: Registry,
   signal: AbortSignal,
+  check: Source['check'],
   redirects = 0,
 ): Promise<IncomingMessage> {
+  check?.(url)
   const target = new URL(url)
   const agent = await proxyAgent(url, registry.proxyEnv)
   // The key of one registry is no other host's business, and not to be read on the way where the registry has TLS.
@@ -168,5 +170,5 @@ async function get(
   const next = new URL(location, target)
   if (target.protocol === 'https:' && next.protocol !== 'https:')
     throw new Error(`redirected to ${next.origin}, without TLS`)
-  return get(next.href, registry, signal, redirects + 1)
+  return get(next.href, registry, signal, check, redirects + 1)
 }

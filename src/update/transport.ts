@@ -14,25 +14,35 @@ export function isInsecure(address: string): boolean {
   return protocol === 'http:' && !isLoopback(hostname)
 }
 
-/**
- * Refuses an update that anybody on the way could answer for.
- * @param address of the registry, or of the package
- * @returns what there is to warn of: a machine from before this rule is updated once more
- * @throws UpdateFailure
- */
-export function checkTransport(
-  address: string,
-  { allow_insecure }: Pick<UpdateConfig, 'allow_insecure'>,
-  stateDir: string,
-): string | undefined {
-  if (allow_insecure || !isInsecure(address)) return undefined
-  const what = `${new URL(address).origin}, where updates come from, is beyond this machine and has no TLS`
-  if (!insecureUpdateLeft(stateDir))
-    throw new UpdateFailure('update_refused', 'resolve', `${what}.`, { remedy: HOW_SECURE })
-  return `${what}: this is the last update from there. ${HOW_SECURE}`
+export interface Transport {
+  /**
+   * Warns of an address that anybody on the way could answer for, on a machine from before this rule: it is updated once
+   * more. @throws UpdateFailure on any other machine
+   */
+  check(address: string): void
+  /** Notes that the update has been made. */
+  made(): void
 }
 
-/** Notes that the last update without TLS has been made, where one of these addresses has none. */
-export function noteTransport(addresses: readonly string[], stateDir: string) {
-  if (addresses.some(isInsecure)) useInsecureUpdate(stateDir)
+/** What the settings of this machine say of the addresses of an update. @param warn told once for each */
+export function transportOf(
+  { allow_insecure }: Pick<UpdateConfig, 'allow_insecure'>,
+  stateDir: string,
+  warn: (message: string) => void,
+): Transport {
+  const insecure = new Set<string>()
+  return {
+    check(address) {
+      if (allow_insecure || !isInsecure(address)) return
+      const { origin } = new URL(address)
+      const what = `${origin}, where updates come from, is beyond this machine and has no TLS`
+      if (!insecureUpdateLeft(stateDir))
+        throw new UpdateFailure('update_refused', 'resolve', `${what}.`, { remedy: HOW_SECURE })
+      if (!insecure.has(origin)) warn(`${what}: this is the last update from there. ${HOW_SECURE}`)
+      insecure.add(origin)
+    },
+    made() {
+      if (insecure.size > 0) useInsecureUpdate(stateDir)
+    },
+  }
 }

@@ -7,11 +7,10 @@ import { x } from 'tar'
 import { addKeyList, keyLists, releaseKeys } from '../../packaging/keys.ts'
 import { packProgram } from '../../packaging/npm-packages.ts'
 import { checkAuthentic } from '../../src/update/authentic.ts'
-import { confirm, confirmedVersions } from '../../src/update/confirmed.ts'
+import { confirm } from '../../src/update/confirmed.ts'
 import { UpdateFailure } from '../../src/update/failure.ts'
 import { checkManifest, MANIFEST, SIGNATURE } from '../../src/update/manifest.ts'
 import { keyList, keyListText } from '../../src/update/release-keys.ts'
-import { checkTransport, noteTransport } from '../../src/update/transport.ts'
 import { EARLIER, earlierRelease } from '../support/earlier-release.ts'
 import { LightServer } from '../support/light-server.ts'
 import {
@@ -325,53 +324,6 @@ test('a machine that demands no signature says so', async (t) => {
   const { stdout, stderr } = await machine.run(['update'])
   assert.match(stdout, /^Updated from 1\.0\.0 to 1\.1\.0/)
   assert.match(stderr, /^! Its signature was not checked/m)
-})
-
-test('beyond this machine a registry needs TLS or the word of this machine', async (t) => {
-  const dir = tempDir(t)
-  const strict = { allow_insecure: false }
-  const refusal = (error: unknown) =>
-    error instanceof UpdateFailure && error.error.code === 'update_refused' && /no TLS/.test(error.message)
-  for (const address of [
-    'https://registry.example',
-    'http://127.0.0.1:4873',
-    'http://localhost/x',
-    'http://[::1]/',
-  ])
-    assert.equal(checkTransport(address, strict, dir), undefined)
-  for (const address of ['http://registry.example', 'HTTP://192.0.2.1/a.tgz', 'http://127.0.0.1.example/']) {
-    assert.throws(() => checkTransport(address, strict, dir), refusal)
-    assert.equal(checkTransport(address, { allow_insecure: true }, dir), undefined)
-  }
-  // A machine that was there before is updated once more.
-  mkdirSync(join(dir, 'old'))
-  const old = join(dir, 'old')
-  writeFileSync(join(old, 'machine.json'), JSON.stringify({ version: 1, machine_id: 'm', starts: 2 }))
-  await confirm(old, { version: '1.0.0', at: '' })
-  assert.match(checkTransport('http://registry.example', strict, old) ?? '', /last update from there/)
-  noteTransport(['https://registry.example', 'http://127.0.0.1'], old)
-  assert.ok(checkTransport('http://registry.example', strict, old))
-  noteTransport(['https://registry.example', 'http://cdn.example/a.tgz'], old)
-  assert.throws(() => checkTransport('http://registry.example', strict, old), refusal)
-  assert.deepEqual(
-    confirmedVersions(old).map(({ version }) => version),
-    ['1.0.0'],
-  )
-  const machine = new PlainInstallation(t, await packageFiles('1.0.0'))
-  const { error } = await machine.update('latest', [], { FOMULAR_UPDATE_REGISTRY: 'http://192.0.2.1' })
-  assert.deepEqual(
-    [error?.code, /http:\/\/192\.0\.2\.1/.test(error?.message ?? '')],
-    ['update_refused', true],
-  )
-  assert.match(error?.remedy ?? '', /allow_insecure = true/)
-  const doctor = await machine.run(['doctor', '--json'], { FOMULAR_UPDATE_REGISTRY: 'http://192.0.2.1' })
-  const { findings } = JSON.parse(doctor.stdout)
-  assert.ok(
-    findings.some(
-      ({ check, level, remedy }: Record<string, string>) =>
-        check === 'updates' && level === 'warning' && /allow_insecure/.test(remedy ?? ''),
-    ),
-  )
 })
 
 test('without a key nothing is demanded of a package, and nothing vouches for it', () => {

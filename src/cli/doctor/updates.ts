@@ -5,8 +5,7 @@ import { signaturesDemanded } from '../../update/authentic.ts'
 import { insecureUpdateLeft } from '../../update/confirmed.ts'
 import { UpdateFailure } from '../../update/failure.ts'
 import { ownAge } from '../../update/freshness.ts'
-import { registryOf } from '../../update/npmrc.ts'
-import { packageName } from '../../update/target.ts'
+import { updateSource } from '../../update/source.ts'
 import { HOW_SECURE, isInsecure } from '../../update/transport.ts'
 import type { Finding } from '../render/finding.ts'
 
@@ -23,7 +22,7 @@ export async function checkUpdates(env: NodeJS.ProcessEnv, stateDir: string): Pr
   const age = ownAge()
   return [
     checkKey(config),
-    ...checkRegistry(config, env, stateDir),
+    ...(await checkRegistry(config, env, stateDir)),
     ...(age === undefined
       ? []
       : [{ check, level: 'warning' as const, message: age, remedy: 'Update it: fomular-daemon update' }]),
@@ -61,20 +60,17 @@ function checkKey(config: UpdateConfig): Finding {
       }
 }
 
-function checkRegistry(config: UpdateConfig, env: NodeJS.ProcessEnv, stateDir: string): Finding[] {
-  const { package: name, registry, allow_insecure } = config
+async function checkRegistry(
+  config: UpdateConfig,
+  env: NodeJS.ProcessEnv,
+  stateDir: string,
+): Promise<Finding[]> {
+  if (config.allow_insecure) return []
   try {
-    const source = {
-      package: packageName(name),
-      registry,
-      env,
-      cwd: '/',
-      signal: new AbortController().signal,
-    }
-    const { url } = registryOf(source)
-    if (allow_insecure || !isInsecure(url)) return []
+    const { registry } = await updateSource(config, env)
+    if (!isInsecure(registry)) return []
     const left = insecureUpdateLeft(stateDir) ? 'one more update' : 'no update'
-    const message = `${new URL(url).origin}, where updates come from, is beyond this machine and has no TLS: ${left} is made from there.`
+    const message = `${new URL(registry).origin}, where updates come from, is beyond this machine and has no TLS: ${left} is made from there.`
     return [{ check, level: 'warning', message, remedy: HOW_SECURE }]
   } catch (error) {
     if (!(error instanceof UpdateFailure)) throw error
