@@ -55,6 +55,15 @@ const MACHINE_COMMANDS = {
   update: 'daemon:update',
 } as const
 
+/** What is asked for with GET and may be many MiB: it is made when there is memory for it. */
+const LONG = [
+  '/api/machines',
+  '/api/agents',
+  '/api/agents/:agent_id',
+  '/api/agents/:agent_id/events',
+  '/api/audit',
+]
+
 /** The HTTP API. Its requests and answers are described by `protocol/hub-api.ts`. */
 export function api(context: ApiContext): Hono {
   const {
@@ -112,6 +121,14 @@ export function api(context: ApiContext): Hono {
     gate.admitBody(overHttp(c).incoming)
     return next()
   })
+  for (const path of LONG)
+    app.get(path, async (c, next) => {
+      const { incoming, outgoing } = overHttp(c)
+      await gate.answer(incoming, outgoing, async () => {
+        await next()
+        return Number(c.res.headers.get('content-length'))
+      })
+    })
   app.use('/api/*', limited(Limits.frame_bytes))
   app.use('/api/*', trails.middleware)
 

@@ -39,7 +39,7 @@ export function letCallersIn({ people, trails, open, gate }: CallersOptions): Mi
       })
     }
     callers.set(c, caller)
-    gate.admitClient(overHttp(c).incoming)
+    gate.admitClient(overHttp(c).incoming, caller.key_id)
     if (route && !covers(caller.role, route.role)) {
       trails.denied(c, route, 'forbidden')
       throw new Fault(

@@ -77,17 +77,19 @@ const ALREADY_SENT = { 'x-hono-already-sent': 'true' }
 async function write({ bell, follower, next, release }: EventSource) {
   const { response } = follower
   const left = new AbortController()
-  response.once('close', () => {
-    left.abort()
-    release()
-  })
-  while (!left.signal.aborted) {
+  response.once('close', () => left.abort())
+  // One that has gone before the stream began says so to nobody.
+  while (!left.signal.aborted && !response.destroyed) {
     const text = await follower.next(next).catch(() => undefined)
-    if (left.signal.aborted) return
-    if (text === undefined) return void response.end()
+    if (left.signal.aborted) break
+    if (text === undefined) {
+      response.end()
+      break
+    }
     if (text !== '') await taken(response, text, left.signal)
     else if (!(await bell.rung(HEARTBEAT_MS, left.signal))) await taken(response, ':\n\n', left.signal)
   }
+  release()
 }
 
 /** Resolves when what is written has left this process, or nobody is there to take it. */

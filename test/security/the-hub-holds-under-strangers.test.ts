@@ -1,7 +1,7 @@
 // Needs: openssl
 import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
-import { IncomingMessage, request, ServerResponse } from 'node:http'
+import { Agent, IncomingMessage, type RequestOptions, request, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
@@ -12,6 +12,7 @@ import { Addresses, networkOf } from '../../src/hub/gate/address.ts'
 import { Followers } from '../../src/hub/gate/followers.ts'
 import { gateLimits } from '../../src/hub/gate/gate.ts'
 import { Notices } from '../../src/hub/gate/notices.ts'
+import { Unread } from '../../src/hub/gate/unread.ts'
 import { startHub } from '../../src/hub/hub.ts'
 import { certificates } from '../support/certificates.ts'
 import { TestHub } from '../support/hub.ts'
@@ -255,32 +256,87 @@ test('long requests that are never completed take a bounded amount of memory', a
   await until(taken, { what: 'room' })
 })
 
-test('streams are limited, and clients that take nothing from them are ended', async (t) => {
+/** Sends a request; the answer is read by nobody yet. */
+const ask = (hub: TestHub, key: string, path: string, options: RequestOptions = {}) =>
+  new Promise<IncomingMessage>((resolve, reject) =>
+    request(hub.url + path, { headers: { authorization: `Bearer ${key}` }, ...options }, resolve)
+      .on('error', reject)
+      .end(),
+  )
+
+const keyFor = async (hub: TestHub, name: string) =>
+  (await hub.api<{ key: string }>('POST', '/api/keys', { name, role: 'viewer' })).key
+
+test('streams are limited, and one key gets no more than half of them', async (t) => {
   const { logger, lines } = memoryLog()
-  const hub = await TestHub.open(t, { logger, gate: { streams: 3 } })
-  const open = () =>
-    new Promise<IncomingMessage>((resolve, reject) =>
-      request(`${hub.url}/api/stream`, { headers: { authorization: `Bearer ${hub.key('user')}` } }, resolve)
-        .on('error', reject)
-        .end(),
-    )
-  const streams = [await open(), await open(), await open()]
-  const beyond = await open()
-  assert.equal(beyond.statusCode, 503)
+  const hub = await TestHub.open(t, { logger, gate: { streams: 4 } })
+  const greedy = await keyFor(hub, 'greedy')
+  const open = (key: string) => ask(hub, key, '/api/stream')
+  const streams = [await open(greedy), await open(greedy)]
+  assert.equal((await open(greedy)).statusCode, 503)
+  streams.push(await open(hub.key('user')), await open(hub.key('user')))
+  assert.equal(streams.at(-1)!.statusCode, 200)
+  const other = await keyFor(hub, 'other')
+  assert.equal((await open(other)).statusCode, 503)
   streams[0]!.destroy()
-  await until(async () => (await open()).statusCode === 200, { what: 'room' })
+  await until(async () => (await open(other)).statusCode === 200, { what: 'room' })
   for (const each of streams) each.destroy()
   assert.ok(lines.some(({ address, msg }) => address === '127.0.0.1' && /stream refused/.test(msg)))
 })
 
-test('what clients of streams have not taken is bounded, and those who take nothing make room', async () => {
+test('one key gets no more than half of the connections, and what is refused is ended like a stranger', async (t) => {
+  const hub = await TestHub.open(t, { gate: { clients: 12, patience_ms: 300 } })
+  const greedy = await keyFor(hub, 'greedy')
+  const other = await keyFor(hub, 'other')
+  const clients = new RawConnections(t, hub.port)
+  const get = (key: string) =>
+    clients.ask(`GET /api/keys HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${key}\r\n\r\n`)
+  const all = []
+  for (let n = 0; n < 20; n++) all.push((await get(greedy)).status)
+  // A viewer may not ask for this, but is let in.
+  assert.deepEqual(all, [...Array(6).fill(403), ...Array(14).fill(503)])
+  assert.equal((await get(hub.key('user'))).status, 200)
+  await until(() => clients.open.length <= 7, { what: 'the end of those beyond' })
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  t.after(() => agent.destroy())
+  for (const key of [hub.key('user'), other, greedy, hub.key('user')]) {
+    const answer = await ask(hub, key, '/api/machines', { agent })
+    answer.resume()
+    assert.equal(answer.statusCode, key === greedy ? 503 : 200, 'of a proxy, one connection serves all keys')
+    await new Promise((resolve) => answer.once('close', resolve))
+  }
+  const socketPath = `${hub.dir}/hub.sock`
+  for (let n = 0; n < 6; n++) {
+    const answer = await ask(hub, hub.key('user'), '/api/machines', {
+      socketPath,
+      headers: { authorization: `Bearer ${hub.key('user')}`, host: 'localhost' },
+    })
+    assert.equal(answer.statusCode, 200, 'at the Unix socket there is always a way in')
+  }
+})
+
+test('a stream whose client has gone before it began keeps no place', () => {
+  const clock = new ManualClock()
+  const notices = new Notices(clock, memoryLog().logger)
+  const followers = new Followers({ most: 1, notices, unread: new Unread(clock, notices) })
+  for (let n = 0; n < 3; n++) {
+    const response = new ServerResponse(new IncomingMessage(new Socket()))
+    response.destroy()
+    followers.follow({ response, address: '192.0.2.1', key: 'greedy' })
+  }
+})
+
+test('of what clients have not taken, one key holds no more than half, and those who take nothing make room', async () => {
   const clock = new ManualClock()
   const { logger, lines } = memoryLog()
-  const followers = new Followers({ most: 100, clock, notices: new Notices(clock, logger) })
+  const notices = new Notices(clock, logger)
+  const unread = new Unread(clock, notices)
+  const followers = new Followers({ most: 100, notices, unread })
   const read: number[] = []
-  const clients = Array.from({ length: 40 }, (_, n) => {
+  const clients = Array.from({ length: 60 }, (_, n) => {
     const response = new ServerResponse(new IncomingMessage(new Socket()))
-    const follower = followers.follow('192.0.2.1', response)
+    const key = n < 40 ? 'greedy' : 'other'
+    const follower = followers.follow({ response, address: '192.0.2.1', key })
     const next = () =>
       follower.next(() => {
         read.push(n)
@@ -288,22 +344,48 @@ test('what clients of streams have not taken is bounded, and those who take noth
       })
     return { response, next }
   })
+  const readOf = (key: 'greedy' | 'other') => read.filter((n) => n < 40 === (key === 'greedy')).length
   for (const { next } of clients) void next()
   await setImmediate()
-  const first = read.length
   // Those that read at the same time do not know of each other.
-  assert.ok(first >= 32 && first < 36, String(first))
+  for (const key of ['greedy', 'other'] as const)
+    assert.ok(readOf(key) >= 16 && readOf(key) <= 18, `${key} ${readOf(key)}`)
+  const held = read.length
   const takers = clients.slice(0, 4)
   for (const { next } of takers) void next()
   await setImmediate()
-  assert.ok(read.length > first && read.length < 40, String(read.length))
-  const holding = read.length - takers.length
-  clock.pass(12_000)
-  await until(() => read.length === 44, { what: 'everybody' })
-  assert.deepEqual(read, [...clients.keys(), 0, 1, 2, 3])
-  assert.equal(clients.filter(({ response }) => response.destroyed).length, holding)
-  assert.ok(lines.some(({ address, msg }) => address === '192.0.2.1' && /takes nothing/.test(msg)))
-  followers.close()
+  const further = read.length - held
+  assert.ok(further > 0 && further < 8, String(further))
+  const isOver = () => {
+    clock.pass(1000)
+    return new Set(read).size === 60
+  }
+  await until(isOver, { what: 'everybody' })
+  assert.ok(clients.filter(({ response }) => response.destroyed).length >= 28)
+  assert.ok(lines.some(({ address, msg }) => address === '192.0.2.1' && /does not take/.test(msg)))
+  unread.close()
+})
+
+test('answers that nobody reads take a bounded amount of memory, and keep no other key waiting', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  const text = 'x'.repeat(15 * MIB)
+  daemon.send({ ...frameOf('a', 0, 1), events: [{ kind: 'text', text, offset: 0, index: 0 }] })
+  await daemon.acknowledged('a', 1)
+  const greedy = await keyFor(hub, 'greedy')
+  const path = '/api/agents/a/events'
+  const unread = [await ask(hub, greedy, path), await ask(hub, greedy, path)]
+  let arrived = false
+  const third = ask(hub, greedy, path).then((answer) => {
+    arrived = true
+    answer.destroy()
+  })
+  const { events } = await hub.api<{ events: unknown[] }>('GET', path)
+  assert.equal(events.length, 1)
+  assert.ok(!arrived)
+  for (const answer of unread) answer.destroy()
+  await third
+  await hub.api('GET', path)
 })
 
 test('strangers and clients leave half of the descriptors to machines', () => {

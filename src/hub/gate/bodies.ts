@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { Limits } from '../../protocol/index.ts'
 import { Fault } from '../fault.ts'
 import type { Notices } from './notices.ts'
+import { Shares } from './shares.ts'
 
 /** Bodies that are still coming, in bytes: they are in memory until they are whole. */
 const MOST_BYTES = 128 * 1024 * 1024
@@ -11,26 +12,21 @@ const SMALL_BYTES = 64 * 1024
 /** Bodies of requests that are under way. */
 export class Bodies {
   readonly #notices: Notices
-  #bytes = 0
+  readonly #bytes = new Shares(MOST_BYTES)
 
   constructor(notices: Notices) {
     this.#notices = notices
   }
 
   /** Makes room for the body of a request. @throws Fault where there is none */
-  admit(request: IncomingMessage, address: string) {
+  admit(request: IncomingMessage, address: string, key: string | undefined) {
     const bytes = lengthOf(request)
-    if (bytes <= SMALL_BYTES || request.readableEnded) return
-    if (this.#bytes + bytes > MOST_BYTES) {
-      this.#notices.tell(address, 'request refused: too many long ones are under way', { bytes })
+    if (bytes <= SMALL_BYTES || request.readableEnded || request.destroyed) return
+    if (this.#bytes.beyond(key, bytes)) {
+      this.#notices.tell(address, 'request refused: too many long ones are under way', { bytes, key_id: key })
       throw new Fault(503, 'busy', 'Too many long requests are under way.', { remedy: 'Send it again soon.' })
     }
-    this.#bytes += bytes
-    let counted = true
-    const over = () => {
-      if (counted) this.#bytes -= bytes
-      counted = false
-    }
+    const over = this.#bytes.take(key, bytes)
     request.once('end', over)
     request.once('close', over)
   }

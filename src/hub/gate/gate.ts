@@ -7,11 +7,13 @@ import type { Logger } from '../../platform/log.ts'
 import { Fault } from '../fault.ts'
 import { Addresses, type Incoming } from './address.ts'
 import { Bodies } from './bodies.ts'
+import { Clients } from './clients.ts'
 import { Failures } from './failures.ts'
 import { type Follower, Followers } from './followers.ts'
 import { Greetings } from './greetings.ts'
 import { Notices } from './notices.ts'
 import { type StrangerLimits, Strangers } from './strangers.ts'
+import { type Reader, Unread } from './unread.ts'
 
 export interface GateLimits extends StrangerLimits {
   /** Connections that have shown a user key. */
@@ -52,9 +54,10 @@ export class Gate {
   readonly #notices: Notices
   readonly #failures: Failures
   readonly #strangers: Strangers
-  readonly #clients = new Set<Socket>()
+  readonly #clients: Clients
   readonly #bodies: Bodies
   readonly greetings: Greetings
+  readonly #unread: Unread
   readonly #followers: Followers
 
   constructor({ proxies, limits, clock, logger }: GateOptions) {
@@ -65,9 +68,11 @@ export class Gate {
     const notices = this.#notices
     const isProxy = (address: string) => this.#addresses.isProxy(address)
     this.#strangers = new Strangers({ limits: this.#limits, isProxy, clock, notices })
+    this.#clients = new Clients(this.#limits.clients, notices)
     this.#bodies = new Bodies(notices)
     this.greetings = new Greetings(notices)
-    this.#followers = new Followers({ most: this.#limits.streams, clock, notices })
+    this.#unread = new Unread(clock, notices)
+    this.#followers = new Followers({ most: this.#limits.streams, notices, unread: this.#unread })
   }
 
   watch(server: Server) {
@@ -84,7 +89,7 @@ export class Gate {
 
   /** A client's request comes with a body. @throws Fault where there is no memory for it */
   admitBody(request: IncomingMessage) {
-    this.#bodies.admit(request, this.addressOf(request))
+    this.#bodies.admit(request, this.addressOf(request), this.#clients.keyOf(request.socket))
   }
 
   /** A request is for a file. @throws Fault where too many for its address are */
@@ -106,26 +111,14 @@ export class Gate {
     this.#strangers.accepted(socket)
   }
 
-  /** A client has shown a user key that is accepted. @throws Fault where there are too many */
-  admitClient(request: IncomingMessage) {
+  /**
+   * A client has shown a user key that is accepted.
+   * @throws Fault where there are too many: it is a stranger still
+   */
+  admitClient(request: IncomingMessage, key: string) {
     const { socket } = request
+    this.#clients.admit(socket, key, this.addressOf(request))
     this.#strangers.accepted(socket)
-    // Without an address it is a program of the hub's own user, at the Unix socket: the way back in.
-    if (socket.remoteAddress === undefined || this.#clients.has(socket)) return
-    const { clients: most } = this.#limits
-    if (this.#clients.size >= most) {
-      this.#notices.tell(this.addressOf(request), 'client refused: there are too many', { most })
-      throw new Fault(
-        503,
-        'too_many_clients',
-        `There are ${most} connections with user keys, the most that this hub serves.`,
-        {
-          remedy: 'End some, or raise the limit on open files of the hub (LimitNOFILE=).',
-        },
-      )
-    }
-    this.#clients.add(socket)
-    socket.once('close', () => this.#clients.delete(socket))
   }
 
   /**
@@ -140,12 +133,28 @@ export class Gate {
 
   /** Begins a stream. @throws Fault where there are too many */
   follow(request: IncomingMessage, response: ServerResponse): Follower {
-    return this.#followers.follow(this.addressOf(request), response)
+    return this.#followers.follow(this.#readerOf(request, response))
+  }
+
+  /**
+   * Makes an answer that may be long, when there is memory for it.
+   * @param make returns its size, in bytes
+   * @throws Fault where the client has gone before
+   */
+  async answer(request: IncomingMessage, response: ServerResponse, make: () => Promise<number>) {
+    const reader = this.#readerOf(request, response)
+    this.#unread.watch(reader)
+    const bytes = await this.#unread.turn(reader, make, (bytes) => bytes)
+    if (bytes === undefined) throw new Fault(503, 'busy', 'Nobody waits for this answer any more.')
+  }
+
+  #readerOf(request: IncomingMessage, response: ServerResponse): Reader {
+    return { response, address: this.addressOf(request), key: this.#clients.keyOf(request.socket) }
   }
 
   close() {
     this.#strangers.close()
-    this.#followers.close()
+    this.#unread.close()
     this.#notices.close()
   }
 }
