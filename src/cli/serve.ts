@@ -10,7 +10,7 @@ import { createLogger } from '../platform/log.ts'
 import { unreaped } from './container/main-process.ts'
 import { stayInContainer } from './container/stay.ts'
 import { handOver } from './hand-over.ts'
-import { checkStateDir, tellStrictness, whileOnTrial } from './state-dir.ts'
+import { checkStateDir, namedStateDir, tellNext, whileOnTrial } from './state-dir.ts'
 import { stopTime } from './stop-time.ts'
 import { serveWithoutReader } from './terminal.ts'
 import { refuseWindows } from './windows.ts'
@@ -23,10 +23,12 @@ export async function serve(flags: DaemonFlags): Promise<number> {
   const invocation = captureInvocation()
   const ended = await stayInContainer(invocation)
   if (ended !== undefined) return ended
-  const config = await loadDaemonConfig({ flags, env: process.env }).catch(whileOnTrial)
+  const config = await loadDaemonConfig({ flags, env: process.env }).catch(
+    whileOnTrial(() => namedStateDir(flags)),
+  )
   const { dir, log: file } = statePaths(config.state_dir)
   const ground = checkStateDir(dir, config.faults, config.strict_modes)
-  tellStrictness(invocation, config.strict_modes)
+  tellNext(invocation, flags, config.strict_modes)
   await handOver(dir, invocation, config.strict_modes)
   concealKey(config.key)
   ensurePrivateDir(dir)

@@ -3,7 +3,7 @@ import { UserError } from '../platform/errors.ts'
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../platform/log.ts'
 import { type Fault, faultsOf } from '../platform/ours.ts'
 import { type ConfigFile, readConfigFile } from './file.ts'
-import { keySources, missingKey, readKey } from './key.ts'
+import { isContainerSecret, keySources, missingKey, readKey } from './key.ts'
 import { stateDir } from './paths.ts'
 import { expanded } from './placeholder.ts'
 import {
@@ -54,7 +54,7 @@ export interface DaemonConfig {
   update: UpdateConfig
   /** What is worth telling the user once, at the start. */
   warnings: string[]
-  /** Of the configuration file and the key's, with the folders above them. */
+  /** Of the files of configuration, key and authority, with the folders above them. */
   faults: Fault[]
 }
 
@@ -188,8 +188,8 @@ export async function loadDaemonConfig({
   const { key, file: key_file, warnings } = machineKey(sources)
   const strict_modes = isStrict(sources)
   const server_user = find('server_user', sources)?.value
-  const ofKey = key_file === undefined ? [] : faultsOf(key_file, user)
-  refuseForeign(ofKey, strict_modes)
+  const ofFiles = [key_file, ca_file].flatMap((file) => faultsOfFile(file, user))
+  refuseForeign(ofFiles, strict_modes)
   return {
     server_url,
     key,
@@ -212,9 +212,12 @@ export async function loadDaemonConfig({
       allow_insecure && server_url.startsWith('ws:') && !isLoopback(new URL(server_url).hostname)
         ? [...warnings, `the connection to ${server_url} is not encrypted`]
         : warnings,
-    faults: [...(sources.file?.faults ?? []), ...ofKey],
+    faults: [...(sources.file?.faults ?? []), ...ofFiles],
   }
 }
+
+const faultsOfFile = (file: string | undefined, user?: number) =>
+  file === undefined || isContainerSecret(file) ? [] : faultsOf(file, user)
 
 /** The state folder that the configuration file names. One that cannot be read names none. */
 export async function configuredStateDir(env: NodeJS.ProcessEnv): Promise<string | undefined> {

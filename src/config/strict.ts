@@ -7,7 +7,7 @@ import { UserError } from '../platform/errors.ts'
 import { readJson, writeAtomic } from '../platform/files.ts'
 import { type Fault, faultsOf } from '../platform/ours.ts'
 import { VERSION } from '../platform/version.ts'
-import { ON_TRIAL } from './environment.ts'
+import { onceKept } from './on-trial.ts'
 
 /** The way back for machines whose owners and modes are not this user's to change, as in some containers. */
 const WAY_BACK =
@@ -89,13 +89,15 @@ export function checkGround(dir: string, options: Parameters<typeof judge>[1]) {
   return {
     warnings: tolerated.map((fault) => warningOf(fault, options.strict)),
     remember() {
-      // The version before may follow this one, which then was not the first.
-      if (open === undefined || process.env[ON_TRIAL] === '1') return
-      try {
-        writeAtomic(recordIn(dir), JSON.stringify({ version: 1, by: VERSION, open }))
-      } catch {
-        // On a full disk, the next start is the first.
-      }
+      if (open === undefined) return
+      // A version that is rolled back was not the first.
+      onceKept(() => {
+        try {
+          writeAtomic(recordIn(dir), JSON.stringify({ version: 1, by: VERSION, open }))
+        } catch {
+          // On a full disk, the next start is the first.
+        }
+      })
     },
   }
 }

@@ -7,6 +7,7 @@ import { ON_TRIAL } from '../config/environment.ts'
 import { HUB_UPGRADES } from '../config/format.ts'
 import { type HubRecord, hubFiles } from '../config/hub.ts'
 import { HUB_LIMITS, type HubLimits } from '../config/hub-limits.ts'
+import { isContainerSecret } from '../config/key.ts'
 import { isLoopback } from '../config/server-url.ts'
 import { checkGround } from '../config/strict.ts'
 import type { Network } from '../config/trusted-proxies.ts'
@@ -16,6 +17,7 @@ import { clearTemporary, ensurePrivateDir, writeAtomic } from '../platform/files
 import { readFormat, upgradeFolder } from '../platform/format.ts'
 import { acquireLock, LockHeldError } from '../platform/lock.ts'
 import type { Logger } from '../platform/log.ts'
+import { type Fault, faultsOf } from '../platform/ours.ts'
 import { identify } from '../platform/process-identity.ts'
 import { ActivityStore } from './activity-store.ts'
 import { Agents } from './agents.ts'
@@ -90,7 +92,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const gate = new Gate({ proxies: options.trustedProxies, limits: options.gate, clock, logger })
   const credentials = tls && { cert: readPem(tls.cert), key: readPem(tls.key) }
   const files = hubFiles(dir)
-  const ground = checkGround(dir, { faults: [], known: basename(files.userKey), strict })
+  const faults = tls ? [tls.cert, tls.key].flatMap(faultsOfPem) : []
+  const ground = checkGround(dir, { faults, known: basename(files.userKey), strict })
   ensurePrivateDir(dir)
   // A folder of a newer version is left as it is, the lock included.
   readFormat(dir, HUB_UPGRADES)
@@ -274,6 +277,10 @@ function takeLock(path: string) {
     )
   }
 }
+
+/** Another owner, as a program that renews certificates, is warned of first, as modes are: a hub does not go back to the version before. */
+const faultsOfPem = (path: string): Fault[] =>
+  isContainerSecret(path) ? [] : faultsOf(path).map((fault) => ({ ...fault, kind: 'mode' }))
 
 function readPem(path: string): Buffer {
   try {

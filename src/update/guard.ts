@@ -1,6 +1,9 @@
 import { sleep, systemClock } from '../platform/clock.ts'
+import type { UserError } from '../platform/errors.ts'
 import { readJson } from '../platform/files.ts'
+import { faultsOf } from '../platform/ours.ts'
 import { identify, isAlive, ProcessIdentity, sendSignal } from '../platform/process-identity.ts'
+import { VERSION } from '../platform/version.ts'
 import type { CommandError } from '../protocol/index.ts'
 import { UpdateFailure } from './failure.ts'
 import { isOnTrial, putBack } from './place.ts'
@@ -55,6 +58,22 @@ export const ended = ({ to }: UpdateRecord) =>
   new UpdateFailure('update_crashed', 'confirm', `Version ${to} ended before the server had accepted it.`, {
     remedy: "See daemon.log in the state folder for that version's own words.",
   })
+
+/**
+ * Has the version before say why this one, on trial, has not started.
+ * @param stateDir nothing is written where others can change it
+ * @throws the system's error
+ */
+export function noteRefusal(stateDir: string, { message, remedy }: UserError) {
+  const begun = peekRecord(stateDir)
+  if (begun?.to !== VERSION || faultsOf(stateDir).length > 0) return
+  const words = `Version ${VERSION} has not started. ${message}`
+  note(
+    stateDir,
+    begun,
+    new UpdateFailure('update_crashed', 'confirm', words, { ...(remedy !== undefined && { remedy }) }),
+  )
+}
 
 export const interrupted = ({ stage }: UpdateRecord) =>
   new UpdateFailure('update_interrupted', stage, 'The daemon ended in the midst of the update.', {

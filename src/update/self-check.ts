@@ -5,6 +5,7 @@ import { STATE_UPGRADES } from '../config/format.ts'
 import { judge, notOurs, strictByEnvironment } from '../config/strict.ts'
 import { systemCode } from '../platform/errors.ts'
 import { readFormat } from '../platform/format.ts'
+import type { Fault } from '../platform/ours.ts'
 import { VERSION } from '../platform/version.ts'
 import { PROTOCOL } from '../protocol/index.ts'
 
@@ -21,8 +22,11 @@ export type SelfCheck = z.infer<typeof SelfCheck>
 /** The formats this version writes. A newer one is another version's, which this one would not touch. */
 const FORMAT = 1
 
-/** Looks at a state folder without changing anything in it. */
-export function selfCheck(stateDir: string): SelfCheck {
+/**
+ * Looks at a state folder without changing anything in it.
+ * @param faults of files that belong to it
+ */
+export function selfCheck(stateDir: string, faults: Fault[]): SelfCheck {
   const problems: string[] = []
   try {
     readFormat(stateDir, STATE_UPGRADES)
@@ -30,7 +34,7 @@ export function selfCheck(stateDir: string): SelfCheck {
     problems.push((error as Error).message)
   }
   const strict = strictByEnvironment(process.env)
-  for (const fault of judge(stateDir, { faults: [], known: 'machine.json', strict }).refused) {
+  for (const fault of judge(stateDir, { faults, known: 'machine.json', strict }).refused) {
     const { message, remedy } = notOurs(fault)
     problems.push(`${message} ${remedy?.replace(/\.$/, '')}`)
   }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import type { UpdateConfig } from '../config/config.ts'
 import { concealed } from '../config/key.ts'
+import { kept } from '../config/on-trial.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import { EXECUTABLE } from '../platform/executable.ts'
 import { writeAtomic } from '../platform/files.ts'
@@ -302,6 +303,7 @@ export class Updates {
   #succeed(record: UpdateRecord) {
     const { trial } = record
     if (trial && isOnTrial(trial)) keepNext(trial)
+    kept()
     this.#remember(record.from, trial?.previous)
     this.#writeAnyway({ outcome: 'succeeded', finished_at: this.#now() })
     this.#options.logger.info({ from: record.from, to: record.to }, 'updated')

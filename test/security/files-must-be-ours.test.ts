@@ -12,11 +12,15 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { judge } from '../../src/config/strict.ts'
 import { faultsOf } from '../../src/platform/ours.ts'
 import { VERSION } from '../../src/platform/version.ts'
+import { putOnTrial } from '../../src/update/place.ts'
+import { peekRecord, writeRecord } from '../../src/update/record.ts'
+import { standIn } from '../../src/update/trial.ts'
+import { certificates } from '../support/certificates.ts'
 import { freePort, PROGRAM, Stage } from '../support/stage.ts'
 import { type Cleanup, tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
@@ -105,6 +109,69 @@ test('an installation that has run before is warned of its modes, and refused by
   assert.match(await refused(), /can be written to by every user/)
   chmodSync(config, 0o600)
   await accepted()
+})
+
+/** Puts a version of this number on trial in a state folder, as the version before would. */
+function putOnTrialIn(state: string, dir: string) {
+  const root = join(dir, 'installed')
+  const trial = {
+    id: 'a-trial',
+    layout: 'package' as const,
+    root,
+    program: 'program.cjs',
+    next: join(root, '.update/next'),
+    previous: join(root, '.update/previous.cjs'),
+    entry: join(root, 'program.cjs'),
+    previous_entry: join(root, 'program.cjs'),
+    args: [],
+    confirm_ms: 300_000,
+  }
+  mkdirSync(trial.next, { recursive: true })
+  for (const path of [join(trial.next, trial.program), trial.previous]) writeFileSync(path, '')
+  putOnTrial(trial, standIn(trial, state, false))
+  const record = {
+    version: 1 as const,
+    command_id: 'an-update',
+    origin: 'local' as const,
+    requested: VERSION,
+    from: '0.0.1',
+    to: VERSION,
+    stage: 'relaunch' as const,
+    attempts: 1,
+    started_at: '2026-01-01T00:00:00Z',
+    restart_strategy: 'supervisor_required' as const,
+    trial,
+    settled: false,
+    bad_versions: [],
+  }
+  mkdirSync(state, { recursive: true, mode: 0o700 })
+  writeRecord(state, record)
+  return { FOMULAR_DAEMON_ON_TRIAL: '1', FOMULAR_DAEMON_NO_SELF_RELAUNCH: '1' }
+}
+
+test('a version on trial writes down what it tolerates once the update has succeeded', async (t) => {
+  const stage = await Stage.open(t)
+  const record = join(stage.state, 'modes.json')
+  const hub = await stage.hub()
+  hub.kill('SIGTERM')
+  await hub.ended
+  chmodSync(stage.state, 0o777)
+  writeFileSync(join(stage.state, 'machine.json'), '')
+  const daemon = stage.run(stage.daemonArgs(), putOnTrialIn(stage.state, stage.dir))
+  await until(() => daemon.log().includes('on trial until'), { what: 'the trial' })
+  assert.match(daemon.log(), /the next version refuses that/)
+  assert.equal(existsSync(record), false)
+  await stage.hub()
+  await until(() => existsSync(record), { what: 'the record' })
+  assert.deepEqual(JSON.parse(readFileSync(record, 'utf8')), { version: 1, by: VERSION, open: [stage.state] })
+})
+
+test('so does the hub of such a version', async (t) => {
+  const stage = await Stage.open(t)
+  const folders = [stage.state, join(stage.state, 'hub')]
+  const env = putOnTrialIn(stage.state, stage.dir)
+  stage.run(['up', '--port', String(stage.port)], env)
+  await until(() => folders.every((dir) => existsSync(join(dir, 'modes.json'))), { what: 'both records' })
 })
 
 test('machines whose owners and modes cannot be changed have a way back, which a file that others can write to does not give', async (t) => {
@@ -254,7 +321,7 @@ test('a group counts as this user where nobody else is in it', (t) => {
 })
 
 test('a new version says that it would refuse the state folder before it is started', async (t) => {
-  const { state, accepted, home, stage } = await machine(t)
+  const { state, config, key, accepted, home, stage } = await machine(t)
   await accepted()
   const check = (env: Record<string, string> = {}) => stage.run(['self-check', '--state-dir', state], env)
   toOther(home)
@@ -264,6 +331,83 @@ test('a new version says that it would refuse the state folder before it is star
   assert.equal(await check({ FOMULAR_STRICT_MODES: 'false' }).ended, 0)
   chownSync(home, 0, 0)
   assert.equal(await check().ended, 0)
+  const ofHome = { HOME: home, FOMULAR_STATE_DIR: '' }
+  for (const path of [config, key]) {
+    toOther(path)
+    const said = check(ofHome)
+    assert.equal(await said.ended, 1, path)
+    assert.match(said.log(), new RegExp(`${path} belongs to`))
+    // A daemon that is started with another configuration says so.
+    writeFileSync(join(home, 'other.toml'), '', { mode: 0o600 })
+    assert.equal(await check({ ...ofHome, FOMULAR_CONFIG: join(home, 'other.toml') }).ended, 0)
+    chownSync(path, 0, 0)
+  }
+  assert.equal(await check(ofHome).ended, 0)
+})
+
+test('a version on trial that is refused all the same says why to the version before', async (t) => {
+  const { key, dir, home, stage } = await machine(t)
+  const foreign = join(dir, 'foreign.toml')
+  writeFileSync(foreign, '')
+  mkdirSync(join(stage.state, 'hub'), { recursive: true, mode: 0o700 })
+  for (const [path, args] of [
+    [foreign, ['run', '--config', foreign]],
+    [key, ['run', '--key-file', key]],
+    [foreign, ['up', '--config', foreign]],
+    [join(stage.state, 'hub'), ['up']],
+  ] as const) {
+    const env = putOnTrialIn(stage.state, stage.dir)
+    toOther(path)
+    const daemon = stage.run([...args], { ...env, HOME: home })
+    assert.equal(await daemon.ended, 75, daemon.log())
+    const { outcome, error } = peekRecord(stage.state)!
+    assert.equal(outcome, 'failed')
+    assert.match(error!.message, new RegExp(`^Version ${VERSION} has not started\\. ${path} belongs to`))
+    assert.match(error!.remedy!, /chown 0/)
+    chownSync(path, 0, 0)
+  }
+  // Nothing is written into a folder that another user can change.
+  const env = putOnTrialIn(stage.state, stage.dir)
+  toOther(stage.state)
+  assert.equal(await stage.run(['run', '--config', foreign], env).ended, 75)
+  chownSync(stage.state, 0, 0)
+  assert.equal(peekRecord(stage.state)!.outcome, undefined)
+})
+
+test('certificates, which decide whom this machine believes, are looked at, too', async (t) => {
+  const { home, stage, refused, accepted } = await machine(t)
+  const authority = join(home, 'authority.pem')
+  writeFileSync(authority, '')
+  const given = ['run', '--ca-file', authority]
+  await accepted(given)
+  toOther(authority)
+  assert.match(await refused(given), /authority\.pem belongs to/)
+  const token = { HOME: home, FOMULAR_ENROLL_TOKEN: 'token' }
+  const enrolling = stage.run(
+    ['enroll', '--server-url', 'https://127.0.0.1:9', '--ca-file', authority],
+    token,
+  )
+  assert.equal(await enrolling.ended, 2)
+  assert.match(enrolling.log(), /authority\.pem belongs to/)
+})
+
+test("the owner of a hub's certificate, who may renew it, is warned of before it is refused", async (t) => {
+  const stage = await Stage.open(t)
+  const { certificate, key } = certificates(stage.dir, ['127.0.0.1'])
+  toOther(certificate)
+  const args = ['hub', '--port', '0', '--tls-cert', certificate, '--tls-key', key]
+  const fresh = stage.run(args)
+  assert.equal(await fresh.ended, 2)
+  assert.match(fresh.log(), /belongs to nobody/)
+  const record = join(stage.state, 'hub/modes.json')
+  mkdirSync(dirname(record), { recursive: true, mode: 0o700 })
+  writeFileSync(join(stage.state, 'hub/user.key'), 'a-key\n', { mode: 0o600 })
+  const again = stage.run(args)
+  await until(() => again.log().includes('the next version refuses that'), { what: 'the warning' })
+  again.kill('SIGTERM')
+  await again.ended
+  writeFileSync(record, JSON.stringify({ version: 1, by: '0.0.1', open: [certificate] }))
+  assert.equal(await stage.run(args).ended, 2)
 })
 
 test('what a state folder was like is judged by the owner of the daemon that runs there', (t) => {

@@ -53,7 +53,7 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
     ...(insecure && { allow_insecure: true }),
     ...(ca !== undefined && { ca_file: ca }),
   }
-  checkPlaces(config, key_file)
+  checkPlaces(config, [key_file, ca])
   if (options.withKey !== undefined) {
     readKey([{ name: '--with-key', file: key_file }], missingKey())
     mkdirSync(dirname(config), { recursive: true, mode: 0o700 })
@@ -140,11 +140,11 @@ async function knownAs(present: Present, server: string, token: string, ca: stri
  * judge.
  * @throws UserError
  */
-function checkPlaces(config: string, keyFile: string) {
+function checkPlaces(config: string, others: (string | undefined)[]) {
   if (!strictByEnvironment(process.env)) return
   const isNew = !existsSync(config)
-  const places = [config, ...(isContainerSecret(keyFile) ? [] : [keyFile])]
-  const fault = places.flatMap((path) => faultsOf(path)).find(({ kind }) => kind === 'owner' || isNew)
+  const places = [config, ...others].filter((path) => path !== undefined && !isContainerSecret(path))
+  const fault = places.flatMap((path) => faultsOf(path!)).find(({ kind }) => kind === 'owner' || isNew)
   if (fault) throw notOurs(fault)
 }
 

@@ -4,7 +4,7 @@ import { STATE_UPGRADES } from '../../config/format.ts'
 import { hubPort } from '../../config/hub.ts'
 import { hubLimits } from '../../config/hub-limits.ts'
 import { concealKey } from '../../config/key.ts'
-import { type StatePaths, stateDir, statePaths } from '../../config/paths.ts'
+import { type StatePaths, statePaths } from '../../config/paths.ts'
 import { trustedProxies } from '../../config/trusted-proxies.ts'
 import { captureInvocation } from '../../daemon/relaunch.ts'
 import { runDaemon } from '../../daemon/run.ts'
@@ -19,7 +19,7 @@ import { isUnderWay } from '../../update/record.ts'
 import { stayInContainer } from '../container/stay.ts'
 import { EXIT } from '../exit-codes.ts'
 import { handOver } from '../hand-over.ts'
-import { checkStateDir, tellStrictness, whileOnTrial } from '../state-dir.ts'
+import { checkStateDir, namedStateDir, tellNext, whileOnTrial } from '../state-dir.ts'
 import { stopTime } from '../stop-time.ts'
 import { note, serveWithoutReader } from '../terminal.ts'
 import { refuseWindows } from '../windows.ts'
@@ -43,11 +43,11 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
   const invocation = captureInvocation()
   const ended = await stayInContainer(invocation)
   if (ended !== undefined) return ended
-  const dir = typeof flags.stateDir === 'string' ? flags.stateDir : stateDir(process.env)
-  const paths = statePaths(dir)
-  const { strict, faults } = await loadTrust(flags, process.env).catch(whileOnTrial)
+  const paths = statePaths(namedStateDir(flags))
+  const refused = whileOnTrial(() => paths.dir)
+  const { strict, faults } = await loadTrust(flags, process.env).catch(refused)
   const ground = checkStateDir(paths.dir, faults, strict)
-  tellStrictness(invocation, strict)
+  tellNext(invocation, flags, strict)
   await handOver(paths.dir, invocation, strict)
   const supervised = isSupervisedAlready(process.env)
   // This process sees to new starts of the daemon: with its hub, in the foreground.
@@ -64,12 +64,12 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
   })
   const hub =
     (await runningHub(paths)) ??
-    (await startOwnHub(paths, { port, strict, logger, lost: (reason) => loseHub(reason) }))
+    (await startOwnHub(paths, { port, strict, logger, lost: (reason) => loseHub(reason) }).catch(refused))
   try {
     const config = await loadDaemonConfig({
       flags: { ...flags, stateDir: paths.dir, serverUrl: hub.url, keyFile: hub.machineKeyPath },
       env: { ...process.env, FOMULAR_KEY: undefined },
-    })
+    }).catch(refused)
     concealKey(config.key)
     const local = {
       ...(hub.socketPath !== undefined && { server_socket: hub.socketPath }),

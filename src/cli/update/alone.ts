@@ -10,7 +10,7 @@ import { type Stage, UpdateFailure } from '../../update/failure.ts'
 import { updateOffline } from '../../update/offline.ts'
 import { look as lookUp } from '../../update/prepare.ts'
 import { peekRecord } from '../../update/record.ts'
-import { tellStrictness } from '../state-dir.ts'
+import { tellNext } from '../state-dir.ts'
 import { stopCode, stopSignal } from '../stop-signal.ts'
 import { failed } from './failed.ts'
 
@@ -39,7 +39,7 @@ export async function update(
   const { strict } = await loadTrust({}, process.env)
   refuseForeign(faultsOf(dir), strict)
   const started = captureInvocation()
-  tellStrictness(started, strict)
+  tellNext(started, {}, strict)
   return updateOffline({
     stateDir: dir,
     version: VERSION,

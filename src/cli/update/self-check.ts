@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { EXIT } from '../exit-codes.ts'
+import { faultsBeside } from '../state-dir.ts'
 import { printJson } from '../terminal.ts'
 
 /** Asked by another version whether this one may take its place. */
@@ -11,7 +12,7 @@ async function check({ stateDir }: { stateDir: string }) {
   const { selfCheck } = await import('../../update/self-check.ts')
   // All that a daemon and its hub are made of is there, and can be initialised.
   await Promise.all([import('../serve.ts'), import('../up/up.ts')])
-  const found = selfCheck(stateDir)
+  const found = selfCheck(stateDir, await faultsBeside(process.env))
   printJson(found)
   process.exitCode = found.ok ? EXIT.ok : EXIT.failure
 }
