@@ -107,7 +107,10 @@ export class Agents {
       listed.add(agent_id)
       const log = store.log(record.key)
       if (log.acknowledged > end && !capabilities.includes('journal:generations')) {
-        logger.warn({ agent_id, have: log.acknowledged, end }, 'the machine has lost the end of a journal')
+        logger.warn(
+          { machine_id, agent_id, have: log.acknowledged, end },
+          'the machine has lost the end of a journal',
+        )
         await log.turn(end)
       }
       offsets.push([agent_id, log.acknowledged])

@@ -30,6 +30,7 @@ import { openDoors } from './doors.ts'
 import { Enrolments } from './enrolments.ts'
 import { Feed } from './feed.ts'
 import { Gate, type GateLimits } from './gate/gate.ts'
+import { Notices } from './gate/notices.ts'
 import { watchFolder } from './ground.ts'
 import { KeyStore } from './key-store.ts'
 import { Keys } from './keys.ts'
@@ -79,6 +80,9 @@ export interface Hub {
   close(): Promise<void>
 }
 
+/** Lines a minute that say the same of one machine: it may connect, and make mistakes, as often as it likes. */
+const SAME_OF_MACHINE = 10
+
 /** Starts the control server. @throws UserError */
 export async function startHub(options: HubOptions): Promise<Hub> {
   const { dir, host, port, tls, insecure, limits = HUB_LIMITS } = options
@@ -105,12 +109,14 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     if (process.env[ON_TRIAL] !== '1') upgradeFolder(dir, HUB_UPGRADES)
     const now = () => new Date(clock.now()).toISOString()
     const keyStore = new KeyStore(dir, now, logger)
-    const keys = new Keys(keyStore, now, logger)
+    const notices = new Notices(clock, logger, { lines: Infinity, same: SAME_OF_MACHINE })
+    const ofMachines = notices.asLogger()
+    const keys = new Keys(keyStore, now, ofMachines)
     const people = new UserKeys(dir, keyStore, now, logger)
     const open = new OpenRequests(people, clock)
     const audit = new Audit(join(dir, 'audit'), { limits: options.audit, clock, logger })
     const trails = new Trails({ audit, gate, clock })
-    const parts = assemble({ dir, keys, trails, clock, logger, limits })
+    const parts = assemble({ dir, keys, trails, clock, logger, ofMachines, limits })
     keys.settle(parts.machines.ids())
     const { switchboard, store, commands, saver } = parts
     await commands.ready()
@@ -144,7 +150,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       attend(server) {
         gate.watch(server)
         acceptMachines(server, { keys, gate }, (socket, key) =>
-          switchboard.arrived(new Peer(socket, switchboard, key, clock, logger)),
+          switchboard.arrived(new Peer(socket, switchboard, key, clock, ofMachines)),
         )
       },
       logger,
@@ -178,6 +184,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
         await empty()
         await switchboard.closed()
         gate.close()
+        notices.close()
         await store.close()
         saver.close()
         await trails.close()
@@ -197,8 +204,14 @@ function assemble({
   trails,
   clock,
   logger,
+  ofMachines,
   limits,
-}: Required<Pick<HubOptions, 'dir' | 'clock' | 'logger' | 'limits'>> & { keys: Keys; trails: Trails }) {
+}: Required<Pick<HubOptions, 'dir' | 'clock' | 'logger' | 'limits'>> & {
+  keys: Keys
+  trails: Trails
+  /** For what is said of one machine at a time. */
+  ofMachines: Logger
+}) {
   const feed = new Feed()
   const saver = new Saver(clock, logger)
   const agentsDir = join(dir, 'agents')
@@ -224,7 +237,7 @@ function assemble({
     store,
     feed,
     saver,
-    logger,
+    logger: ofMachines,
     most: limits.machine.agents,
     hasStarted: ({ machine_id, agent_id }) => commands.hasStarted(machine_id, agent_id),
     connected: (machineId) => machines.link(machineId) !== undefined,
@@ -252,7 +265,7 @@ function assemble({
     store,
     quotas,
     clock,
-    logger,
+    logger: ofMachines,
   })
   feed.subscribe(({ kind }) => {
     if (kind !== 'agent_removed') return

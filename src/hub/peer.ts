@@ -18,6 +18,7 @@ import {
   parseFromDaemon,
   type Welcome,
 } from '../protocol/index.ts'
+import { keyId } from './key-entry.ts'
 import { modest } from './modest.ts'
 
 /** From the upgrade to the daemon's greeting. */
@@ -83,7 +84,7 @@ export class Peer {
         this.#receive(data as Buffer, isBinary)
       } catch (error) {
         // What one daemon sends must not end the hub of all the others.
-        logger.error({ err: error, machine_id: this.machineId }, 'a frame could not be dealt with')
+        logger.error({ err: error, ...this.#who }, 'a frame could not be dealt with')
         this.close(1011, 'internal error')
       }
     })
@@ -103,6 +104,12 @@ export class Peer {
   /** Empty before the greeting. */
   get machineId() {
     return this.#hello?.machine_id ?? ''
+  }
+
+  /** For log lines. */
+  get #who(): { machine_id: string } | { key_id: string; address: string } {
+    if (this.#hello) return { machine_id: this.machineId }
+    return { key_id: keyId(this.key), address: this.key.address }
   }
 
   get instanceId() {
@@ -173,7 +180,7 @@ export class Peer {
 
   /** Tells the daemon that a frame of its could not be taken. */
   fault(error: Omit<ProtocolError, 'type'>) {
-    this.#logger.warn({ error, machine_id: this.machineId }, 'a frame could not be taken')
+    this.#logger.warn({ error, ...this.#who }, 'a frame could not be taken')
     this.send({ type: 'protocol:error', ...error })
     if (++this.#faults >= FAULTS_IN_A_ROW) this.close(CloseCode.protocol_error, 'too many faults in a row')
   }
@@ -197,7 +204,7 @@ export class Peer {
     if (message.type === 'link:ping') return this.send({ type: 'link:pong', nonce: message.nonce })
     // An error is never answered by an error: that would not end.
     if (message.type === 'protocol:error' && !this.#live)
-      return this.#logger.warn({ error: message }, 'the daemon could not take a frame')
+      return this.#logger.warn({ error: message, ...this.#who }, 'the daemon could not take a frame')
     const expected = message.type === 'machine:hello' ? !this.#hello : this.#live
     if (!expected)
       return this.fault({
@@ -221,7 +228,7 @@ export class Peer {
     const message = tooOld
       ? `This daemon speaks protocol ${version}; the hub needs ${PROTOCOL.minimum} or newer.`
       : `This daemon needs protocol ${minimum} or newer; the hub speaks ${PROTOCOL.version}. Update the hub.`
-    this.#logger.warn({ version, minimum }, message)
+    this.#logger.warn({ ...this.#who, told: message }, 'machine refused: it speaks another protocol')
     this.send({
       type: 'server:refuse',
       code: 'protocol_version',

@@ -282,9 +282,15 @@ export class Switchboard {
       await store.log(key).turn(0)
     } catch (error) {
       // Its next greeting is another try.
-      return logger.error({ err: error, agent_id: agentId }, 'a journal that has changed is not taken')
+      return logger.error(
+        { err: error, machine_id: peer.machineId, agent_id: agentId },
+        'a journal that has changed is not taken',
+      )
     }
-    logger.warn({ agent_id: agentId }, 'the machine has another journal: it is taken from its start')
+    logger.warn(
+      { machine_id: peer.machineId, agent_id: agentId },
+      'the machine has another journal: it is taken from its start',
+    )
     peer.send({ type: 'agent:resend', agent_id: agentId, from: 0 })
   }
 
@@ -298,7 +304,10 @@ export class Switchboard {
     const key = this.#keyOf(peer, agentId)
     if (key === undefined) return
     const from = store.log(key).wanted
-    logger.warn({ agent_id: agentId, from }, 'activity is missing; asked for again')
+    logger.warn(
+      { machine_id: peer.machineId, agent_id: agentId, from },
+      'activity is missing; asked for again',
+    )
     peer.send({ type: 'agent:resend', agent_id: agentId, from })
   }
 

@@ -4,7 +4,8 @@ import { test } from 'node:test'
 import { Limits, parseFromDaemon } from '../../src/protocol/index.ts'
 import { agentsIn, leftAgent } from '../support/agents.ts'
 import { TestHub } from '../support/hub.ts'
-import { helloOf, statusOf } from '../support/light-daemon.ts'
+import { helloOf, LightDaemon, statusOf } from '../support/light-daemon.ts'
+import { memoryLog } from '../support/memory-log.ts'
 import { tempDir } from '../support/temp.ts'
 
 const LONG = 'x'.repeat(4_000_000)
@@ -111,4 +112,39 @@ test('a daemon says what its agents say within the limits', (t) => {
   const status = { type: 'agent:status', ...agent.status() }
   for (const message of [{ type: 'agent:activity', agent_id: 'a', ...frame }, status])
     assert.deepEqual(parseFromDaemon(JSON.stringify(message)), { ok: true, message })
+})
+
+test('a machine that goes on making mistakes fills no log, and hides no other in it', async (t) => {
+  const { logger, lines } = memoryLog()
+  const hub = await TestHub.open(t, { logger })
+  for (let n = 0; n < 4; n++) {
+    const daemon = await hub.daemon({ machine_id: 'bad' })
+    for (let i = 0; i < 15; i++) {
+      daemon.send('{')
+      daemon.send({ type: 'protocol:error', code: 'invalid', message: `No ${i}.` })
+    }
+    await daemon.settled()
+    await daemon.close()
+  }
+  const nameless = await LightDaemon.dial(hub.url, await hub.enroll())
+  for (let i = 0; i < 15; i++) nameless.send('{')
+  await nameless.settled()
+  nameless.socket.terminate()
+  const good = await hub.daemon({ machine_id: 'good' })
+  good.send('{')
+  await good.settled()
+  const said = (message: string, machine?: string) =>
+    lines.filter(({ msg, machine_id }) => msg === message && machine_id === machine).length
+  assert.deepEqual(
+    [
+      said('a frame could not be taken', 'bad'),
+      said('a frame could not be taken'),
+      said('a frame could not be taken', 'good'),
+      said('the daemon could not take a frame', 'bad'),
+      said('machine connected', 'bad'),
+    ],
+    [10, 10, 1, 10, 4],
+  )
+  await hub.stop()
+  assert.equal(lines.find(({ msg }) => msg === 'a frame could not be taken, again')?.times, 50)
 })
