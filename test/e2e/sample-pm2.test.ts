@@ -61,10 +61,11 @@ for (const program of ['as npm installs it', 'a program by itself'])
     }
 
     await pm2(['start', file])
+    const log = (of: 'out' | 'error') => read(join(home, `.pm2/logs/fomular-daemon-${of}.log`))
     // Fifty starts take a busy machine minutes: two show that each one is refused.
     const said = await until(
       () => {
-        const text = read(join(home, '.pm2/logs/fomular-daemon-error.log'))
+        const text = log('error')
         return text.split('→ Set MACHINE_KEY ').length > 2 && text
       },
       { what: 'two refusals', timeoutMs: 120_000 },
@@ -78,7 +79,11 @@ for (const program of ['as npm installs it', 'a program by itself'])
 
     await pm2(['delete', 'fomular-daemon'])
     await pm2(['start', file], { MACHINE_KEY: key })
-    await until(async () => (await stage.machine())?.connected, { what: 'the daemon at the hub' })
+    await until(async () => (await stage.machine())?.connected, {
+      timeoutMs: 120_000,
+      what: 'the daemon at the hub',
+      seen: () => read(join(home, '.pm2/pm2.log')) + log('out') + log('error'),
+    })
     const agent = await stage.start()
     const { pid } = await stage.agentIs(agent, 'idle')
     assert.ok(!readFileSync(`/proc/${pid}/environ`, 'utf8').includes(key))

@@ -141,14 +141,25 @@ test('acknowledgements and requests for more that are wrong lose nothing and sen
   const before = activity().length
   caller.send({ type: 'agent:resend', agent_id: 'a', from: second.to - 1 })
   await caller.settled()
-  assert.equal(activity().length, before)
+  // The agent may go on meanwhile.
+  assert.ok(
+    activity()
+      .slice(before)
+      .every(({ from }) => from >= second.to),
+  )
   assert.deepEqual(faults(caller), [
     ['invalid', 'offsets.a'],
     ['invalid', 'from'],
     ['invalid', 'from'],
   ])
   caller.send({ type: 'agent:resend', agent_id: 'a', from: 0 })
-  await until(() => activity()[before]?.from === 0, { what: 'frames again' })
+  await until(
+    () =>
+      activity()
+        .slice(before)
+        .some(({ from }) => from === 0),
+    { what: 'frames again' },
+  )
   await caller.settled()
   const states = caller.ofType('agent:status').map(({ state }) => state)
   assert.ok(!states.includes('exited') && !states.includes('failed'))
