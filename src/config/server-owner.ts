@@ -23,14 +23,14 @@ export interface OwnerRules {
   owner?: number | undefined
   /** Nothing is written down. */
   looksOnly?: boolean
-  /** Says what somebody should know. Without it, a server that was never connected to is refused. */
+  /** Says what somebody should know. Without it, a server that was never connected to is `server_unknown`. */
   notice?(text: string): void
 }
 
 /**
  * Decides whether a server on this machine is shown a key, by the user that runs it: this one, root, `server_user`, or
  * the one that ran it first.
- * @param url of the server, on loopback
+ * @param url of the server
  * @throws UserError where it is another one
  */
 export function checkOwner(uid: number, url: string, { file, user, owner, looksOnly, notice }: OwnerRules) {
@@ -44,10 +44,16 @@ export function checkOwner(uid: number, url: string, { file, user, owner, looksO
     return
   }
   if (uid === first) return
-  if (notice && named === undefined && first === undefined && !isForeign(dirname(file))) {
+  const isNew = named === undefined && first === undefined && owner === undefined
+  const runBy = `The server at ${place} is run by ${nameOf(uid)}, neither by root nor by this user.`
+  if (isNew && !notice)
+    throw new UserError('server_unknown', `${runBy} It has not been connected to yet: no key was sent.`, {
+      remedy: `If ${nameOf(uid)} is to run it, start the daemon: from then on the key is sent there only to a server of one of these three. If not, end what holds the port.`,
+    })
+  if (isNew && notice && !isForeign(dirname(file))) {
     remember(file, place, uid)
     return notice(
-      `The server at ${place} is run by ${nameOf(uid)}, neither by root nor by this user. From now on the key is sent there only to a server of one of these three. To allow none but a certain user, set server_user.`,
+      `${runBy} From now on the key is sent there only to a server of one of these three. To allow none but a certain user, set server_user.`,
     )
   }
   throw new UserError(

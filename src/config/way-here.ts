@@ -1,6 +1,6 @@
 import type { Agent } from 'node:http'
 import type { Socket } from 'node:net'
-import { connectLoopback, connectSocket } from '../platform/connect-here.ts'
+import { connectSocket, connectTo } from '../platform/connect-here.ts'
 import { ownerOfPeer } from '../platform/peer-owner.ts'
 import { proxyAgent } from '../platform/proxy.ts'
 import { fromHere } from './hub.ts'
@@ -22,8 +22,8 @@ export interface WayOptions {
 }
 
 /**
- * Makes the connection to a server of this machine, and sees who is at its other end before anything is sent. Over TLS
- * its certificate says that.
+ * Makes the connection to a server, and where its other end is on this machine, sees who is there before anything is sent.
+ * Over TLS, the server's certificate says that.
  * @throws UserError where that is the wrong user; the system's error
  */
 export async function wayTo(url: string, { socket, rules, signal }: WayOptions): Promise<Way> {
@@ -35,11 +35,11 @@ export async function wayTo(url: string, { socket, rules, signal }: WayOptions):
       signal?.throwIfAborted()
     }
   const { protocol, hostname, port } = new URL(fromHere(url))
-  if (/^(wss|https):$/.test(protocol) || !isLoopback(hostname)) {
-    const agent = await proxyAgent(url, process.env)
-    return agent ? { agent } : {}
-  }
-  const connection = await connectLoopback(hostname, Number(port || 80), signal)
+  const secure = /^(wss|https):$/.test(protocol)
+  const agent = secure || !isLoopback(hostname) ? await proxyAgent(url, process.env) : undefined
+  if (agent) return { agent }
+  if (secure) return {}
+  const connection = await connectTo(hostname, Number(port || 80), signal)
   try {
     const uid = await ownerOfPeer(connection)
     if (uid !== undefined) checkOwner(uid, url, await rules())

@@ -3,16 +3,16 @@ import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import { basename, dirname } from 'node:path'
 import { addressOfForeign, isForeign } from './sockets.ts'
 
-/** For a connection within this machine: longer only where its server does not take any. */
+/** For a connection: within this machine, it takes longer only where its server does not take any. */
 const CONNECT_MS = 10_000
 
 /**
- * Connects to a server of this machine. `localhost` is 127.0.0.1, and [::1] only where nobody listens on that: the order
+ * Connects to a server. `localhost` is 127.0.0.1, and [::1] only where nobody listens on that: the order
  * in which the system resolves the name is not asked for.
  * @param hostname as `URL` gives it
  * @throws the system's error of the first address
  */
-export async function connectLoopback(hostname: string, port: number, signal?: AbortSignal): Promise<Socket> {
+export async function connectTo(hostname: string, port: number, signal?: AbortSignal): Promise<Socket> {
   const host = hostname.replace(/^\[|\]$/g, '')
   const [first, ...others] = /(^|\.)localhost$/i.test(host) ? ['127.0.0.1', '::1'] : [host]
   try {

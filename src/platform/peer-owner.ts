@@ -61,14 +61,22 @@ const V4 = '00000000000000000000ffff'
 /** An address as 16 bytes in hexadecimal, and a port. */
 function place(address: string, port: number): string {
   const v4 = address.replace(/^::ffff:/i, '')
-  const bytes = isIPv4(v4)
-    ? V4 + v4.split('.').map(hex).join('')
-    : // Loopback has no other.
-      '1'.padStart(32, '0')
-  return `${bytes} ${port}`
+  return `${isIPv4(v4) ? V4 + v4.split('.').map(hex).join('') : bytesOf(address)} ${port}`
 }
 
 const hex = (byte: string) => Number(byte).toString(16).padStart(2, '0')
+
+/** Of an address of IPv6, which may have a zone behind it. */
+function bytesOf(address: string): string {
+  const [front = '', back = ''] = address.toLowerCase().replace(/%.*$/, '').split('::')
+  const [before, after] = [front, back].map((groups) =>
+    groups
+      .split(':')
+      .map((group) => (group === '' ? '' : group.padStart(4, '0')))
+      .join(''),
+  )
+  return before!.padEnd(32 - after!.length, '0') + after!
+}
 
 /** Rows of both tables that have the port on their side. */
 function table(port: number): Row[] {

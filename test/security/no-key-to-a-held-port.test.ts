@@ -1,5 +1,6 @@
-// Needs: root, python3
+// Needs: root, python3, unshare, busybox
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -60,6 +61,18 @@ test('the key of a hub on this machine is no other user’s at the first connect
   const squatter = await Squatter.sit(t, '127.0.0.1', stage.port)
   const daemon = run([...stage.daemonArgs(), '--state-dir', join(stage.dir, 'new')])
   await until(() => daemon.log().includes('no key was sent'), { what: 'the refusal' })
+  assert.equal(squatter.heard(), '')
+})
+
+test('before the first connection, doctor tells of a server of another user, and sends it nothing', async (t) => {
+  const stage = await Stage.open(t)
+  const squatter = await Squatter.sit(t, '127.0.0.1', stage.port)
+  const doctor = stage.run(['doctor', '--json', '--server-url', `ws://127.0.0.1:${stage.port}`, '--key', 'k'])
+  await doctor.ended
+  const { findings } = JSON.parse(doctor.log())
+  const { level, message } = findings.find(({ check }: { check: string }) => check === 'server')
+  assert.equal(level, 'warning')
+  assert.match(message, /is run by nobody/)
   assert.equal(squatter.heard(), '')
 })
 
@@ -142,7 +155,9 @@ test("a server is the user's who ran it first, this user's, root's or the named 
   checkOwner(0, 'ws://localhost:3002', rules)
   assert.throws(() => checkOwner(NOBODY, 'http://localhost:3002', rules), refused)
   // Who only looks does not decide.
-  assert.throws(() => checkOwner(NOBODY, 'ws://127.0.0.1:3003', { file, looksOnly: true }), refused)
+  const unknown = { code: 'server_unknown' }
+  assert.throws(() => checkOwner(NOBODY, 'ws://127.0.0.1:3003', { file, looksOnly: true }), unknown)
+  assert.throws(() => checkOwner(NOBODY, 'ws://127.0.0.1:3003', { file, owner: 0 }), refused)
   assert.equal(statSync(file).mode & 0o777, 0o600)
   rmSync(file)
   mkdirSync(file)
@@ -162,8 +177,36 @@ test('the owner of a server on IPv6 and on both families is known, too', async (
     const squatter = await Squatter.sit(t, listens, port)
     await assert.rejects(
       wayTo(`ws://${hostname}:${port}`, { rules: () => ({ file: join(tempDir(t), 'servers.json') }) }),
-      { code: 'server_foreign' },
+      { code: 'server_unknown' },
     )
     await squatter.leave()
   }
+})
+
+test('so is that of a server at any other address of this machine', (t) => {
+  const at = (path: string) => JSON.stringify(new URL(path, import.meta.url))
+  const script = `
+    import { Squatter } from ${at('../support/squatter.ts')}
+    import { wayTo } from ${at('../../src/config/way-here.ts')}
+    const outcomes = {}
+    const ends = []
+    for (const [listens, host] of [['10.9.8.7', '10.9.8.7'], ['0.0.0.0', '10.9.8.7'], ['fd00:0:0:1::8', '[fd00:0:0:1::8]'], ['::', '[fd00:0:0:1::8]']]) {
+      const squatter = await Squatter.sit({ after: (end) => ends.push(end) }, listens, 3001)
+      const rules = () => ({ file: ${JSON.stringify(join(tempDir(t), 'servers.json'))}, owner: 0 })
+      outcomes[listens] = await wayTo('ws://' + host + ':3001', { rules }).then(() => 'a way', ({ code }) => code)
+      await squatter.leave()
+    }
+    for (const end of ends) await end()
+    console.log(JSON.stringify(outcomes))`
+  const net = [
+    'busybox ip link set lo up',
+    'busybox ip addr add 10.9.8.7/32 dev lo',
+    'busybox ip addr add fd00:0:0:1::8/128 dev lo',
+    'exec "$@"',
+  ]
+  const node = [process.execPath, '--input-type=module', '-e', script]
+  const said = execFileSync('unshare', ['--net', 'sh', '-ec', net.join('\n'), 'sh', ...node], {
+    encoding: 'utf8',
+  })
+  assert.deepEqual(Object.values(JSON.parse(said)), Array(4).fill('server_foreign'))
 })

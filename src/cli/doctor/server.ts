@@ -60,6 +60,8 @@ export async function checkServer(config: DaemonConfig): Promise<Finding[]> {
   const { state_dir, server_user: user, key_file } = config
   const rules = () => ({ file: serversFile(state_dir), user, owner: ownerOfKey(key_file), looksOnly: true })
   const way = await wayTo(server_url, { rules }).catch((error: Error) => error)
+  if (way instanceof UserError && way.code === 'server_unknown')
+    return [{ check: 'server', level: 'warning', message: way.message, remedy: way.remedy! }]
   if (way instanceof UserError)
     return failed(`${server_url} cannot be reached: ${way.message}`, way.remedy ?? 'Correct HTTPS_PROXY.')
   const outcome = await dial(server_url, way, {
