@@ -93,13 +93,13 @@ async function rotate(given: string, { json, out, ...flags }: NewKeyOptions) {
 /** A key is shorter. */
 const KEY_CHARS = 200
 
-/** Shows a new key, or writes it to a file. The file is made first: a key that can be put nowhere is not made. */
+/** Shows a new key, or writes it to a file. The file, with its room, is made first: a key that can be put nowhere is not. */
 async function deliver(out: string | undefined, json: boolean | undefined, make: () => Promise<NewKey>) {
   const { fillNewFile } = await import('./new-file.ts')
   const made =
     out === undefined
       ? await make()
-      : await fillNewFile(out, async () => {
+      : await fillNewFile(out, KEY_CHARS, async () => {
           const made = await make()
           return { value: made, text: made.key === undefined ? undefined : `${made.key}\n` }
         })
