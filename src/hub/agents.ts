@@ -91,9 +91,11 @@ export class Agents {
 
   /**
    * All agents of a machine, as it greets. Those it no longer lists are gone.
+   * @param isPresent whether this is still the machine's connection: it may be removed meanwhile
    * @returns how far each one's activity is here
    */
-  async greeted({ machine_id, agents, capabilities }: Hello): Promise<Standing> {
+  async greeted(hello: Hello, isPresent: () => boolean): Promise<Standing> {
+    const { machine_id, agents, capabilities } = hello
     const { store, logger } = this.#options
     const listed = new Set<string>()
     const offsets: [string, number][] = []
@@ -112,6 +114,7 @@ export class Agents {
           'the machine has lost the end of a journal',
         )
         await log.turn(end)
+        if (!isPresent()) return { offsets: {}, journals: {} }
       }
       offsets.push([agent_id, log.acknowledged])
       if (log.journal !== undefined) journals.push([agent_id, log.journal])

@@ -82,7 +82,7 @@ export class Switchboard {
       { machine_id: hello.machine_id, hostname: hello.hostname, version: hello.daemon_version },
       'machine connected',
     )
-    return agents.greeted(hello)
+    return agents.greeted(hello, () => this.#present.get(hello.machine_id) === peer)
   }
 
   welcomed(peer: Peer) {

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { ActivityStore } from '../../../src/hub/activity-store.ts'
+import { Agents } from '../../../src/hub/agents.ts'
+import { Feed } from '../../../src/hub/feed.ts'
+import { Saver } from '../../../src/hub/saver.ts'
+import { systemClock } from '../../../src/platform/clock.ts'
+import { createLogger } from '../../../src/platform/log.ts'
+import { frameOf, helloOf, statusOf } from '../../support/light-daemon.ts'
+import { type Cleanup, tempDir } from '../../support/temp.ts'
+
+const logger = createLogger({ level: 'silent', stderr: 'none' })
+
+/** The agents of a hub that has 100 bytes of the machine's agent `a`. */
+async function agentsWithHistory(t: Cleanup) {
+  const dir = join(tempDir(t), 'agents')
+  const saver = new Saver(systemClock, logger)
+  t.after(() => saver.close())
+  let agents: Agents | undefined
+  const greet = await new Promise<(isPresent: () => boolean) => Promise<unknown>>((resolve) => {
+    const store = new ActivityStore({
+      dir,
+      clock: systemClock,
+      logger,
+      // A machine that has lost the end of this journal, and does not know that of generations.
+      committed: () =>
+        resolve((isPresent) => {
+          const listed = [statusOf('a', { end: 50 }), statusOf('b'), statusOf('c')]
+          return agents!.greeted(helloOf({ machine_id: 'm', capabilities: [], agents: listed }), isPresent)
+        }),
+    })
+    agents = new Agents({
+      dir,
+      store,
+      feed: new Feed(),
+      saver,
+      logger,
+      connected: () => true,
+      machineName: () => undefined,
+      hasStarted: () => false,
+      most: 100,
+    })
+    const { key, begin } = agents.begin({ machine_id: 'm', agent_id: 'a' })!
+    store.take(key, 'm', frameOf('a', 0, 100), begin)
+  })
+  return { agents: agents!, greet }
+}
+
+test('a machine that is removed while it greets leaves no agent behind', async (t) => {
+  const { agents, greet } = await agentsWithHistory(t)
+  await greet(() => {
+    agents.forgetAll('m')
+    return false
+  })
+  assert.equal(agents.count('m'), 0)
+})
+
+test('a machine that has lost the end of a journal is greeted with all its agents', async (t) => {
+  const { agents, greet } = await agentsWithHistory(t)
+  await greet(() => true)
+  assert.equal(agents.count('m'), 3)
+})
