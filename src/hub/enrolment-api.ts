@@ -3,9 +3,10 @@ import { EnrollCheck, EnrollRequest, EnrolmentRequest } from '../protocol/index.
 import { routeOf } from './access.ts'
 import type { Trails } from './audit/trail.ts'
 import { callerOf, refuse } from './callers.ts'
-import { type Enrolments, idOf } from './enrolments.ts'
+import type { Enrolments } from './enrolments.ts'
 import { Fault } from './fault.ts'
 import type { Gate } from './gate/gate.ts'
+import { idOf } from './key-entry.ts'
 import { hashOf } from './key-store.ts'
 import type { Keys } from './keys.ts'
 import { FORM_TYPE, jsonBody, limited, parse } from './request.ts'
@@ -22,7 +23,7 @@ export function enrolmentRoutes(
     const request = parse(EnrollRequest, await jsonBody(c, FORM_TYPE))
     const { token, key_sha256, hostname, machine_id } = request
     return withToken(c, () => {
-      const again = keys.has(key_sha256)
+      const again = keys.machineKeyName(key_sha256) !== undefined
       const answer = enrolments.exchange(request, c.req.header('authorization'))
       // Machines could fill the log otherwise.
       if (!again)

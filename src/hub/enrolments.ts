@@ -13,8 +13,10 @@ import type {
   HubToken,
 } from '../protocol/index.ts'
 import { Fault } from './fault.ts'
+import { idOf } from './key-entry.ts'
 import { hashOf } from './key-store.ts'
 import type { Keys } from './keys.ts'
+import type { UserKeys } from './user-keys.ts'
 
 const PREFIX = 'fet_'
 const TOKEN_BYTES = 24
@@ -40,6 +42,9 @@ type Entry = z.infer<typeof EnrolmentsFile>['enrolments'][number]
 export interface EnrolmentsOptions {
   path: string
   keys: Keys
+  people: UserKeys
+  /** Every machine that has connected and was not removed. */
+  known(): readonly string[]
   logger: Logger
   now(): number
 }
@@ -50,7 +55,7 @@ export interface EnrolmentsOptions {
  */
 export class Enrolments {
   readonly #options: EnrolmentsOptions
-  #entries: Entry[] = []
+  #entries: readonly Entry[] = []
 
   constructor(options: EnrolmentsOptions) {
     this.#options = options
@@ -66,15 +71,14 @@ export class Enrolments {
     const token = PREFIX + randomBytes(TOKEN_BYTES).toString('base64url')
     const at = now()
     const expires_at = iso(at + expires_in_s * 1000)
-    this.#entries = this.#entries.filter((entry) => entry.expires_at > iso(at))
-    this.#entries.push({
+    const entry: Entry = {
       sha256: hashOf(token),
       ...(name && { name }),
       ...(by !== undefined && { by }),
       created_at: iso(at),
       expires_at,
-    })
-    this.#save()
+    }
+    this.#save([...this.#entries.filter((each) => each.expires_at > iso(at)), entry])
     logger.info({ name, expires_at }, 'a machine may enroll')
     return { token, expires_at, ...(name && { name }) }
   }
@@ -100,8 +104,7 @@ export class Enrolments {
       throw new Fault(409, 'token_used', 'A machine has enrolled with this token.', {
         remedy: `Revoke the key of that machine: \`fomular-daemon hub key revoke ${token.key_id}\`.`,
       })
-    this.#entries = this.#entries.filter(({ sha256 }) => idOf(sha256) !== tokenId)
-    this.#save()
+    this.#save(this.#entries.filter(({ sha256 }) => idOf(sha256) !== tokenId))
   }
 
   /** What `exchange` would say, and whether there is any need of it. @throws Fault */
@@ -116,8 +119,8 @@ export class Enrolments {
   }
 
   /**
-   * Takes a machine in. With `machine_id`, the key is bound to this machine, unless it is known by another key that was
-   * not shown.
+   * Takes a machine in. With `machine_id`, the key is bound to this machine, unless the hub knows it and its key was not
+   * shown.
    * @param authorization with the key that the machine had before
    * @throws Fault
    */
@@ -131,13 +134,17 @@ export class Enrolments {
   #exchange({ token, key_sha256, hostname, machine_id }: EnrollRequest, authorization: string | undefined) {
     const { keys, now, logger } = this.#options
     const entry = this.#find(token)
+    const known = keys.machineKeyName(key_sha256)
     // Sent again by the machine that has it already, unless that was locked out meanwhile.
-    const again = entry?.used_for === key_sha256 && keys.has(key_sha256)
+    const again = entry?.used_for === key_sha256 && known !== undefined
     if (!entry || (entry.used_for !== undefined && !again)) throw invalid()
-    const name = keys.machineKeyName(key_sha256) ?? entry.name ?? hostname
-    if (again) return name
+    if (again) return known
+    if (known === undefined) this.#refuseTaken(key_sha256)
+    const name = known ?? entry.name ?? hostname
     const heir_of = keys.machineWith(authorization, machine_id)
-    const free = machine_id !== undefined && (machine_id === heir_of || !keys.knows(machine_id))
+    const free =
+      machine_id !== undefined &&
+      (machine_id === heir_of || keys.isFree(machine_id, this.#options.known(), authorization))
     keys.add({
       name,
       sha256: key_sha256,
@@ -146,10 +153,20 @@ export class Enrolments {
       ...(free && { machine_id }),
       ...(heir_of !== undefined && { heir_of }),
     })
-    entry.used_for = key_sha256
-    this.#save()
+    this.#save(this.#entries.map((each) => (each === entry ? { ...each, used_for: key_sha256 } : each)))
     logger.info({ name }, 'a machine has enrolled')
     return name
+  }
+
+  /** People name a key by the beginning of its hash, which whoever enrolls chooses. @throws Fault */
+  #refuseTaken(sha256: string) {
+    const { keys, people } = this.#options
+    const id = idOf(sha256)
+    if (keys.get(id) || people.get(id))
+      throw new Fault(409, 'key_taken', `There is another key whose id is ${id}.`, {
+        path: 'key_sha256',
+        remedy: 'Make another key, and enroll with that.',
+      })
   }
 
   #find(token: string): Entry | undefined {
@@ -158,9 +175,11 @@ export class Enrolments {
     return this.#entries.find((each) => each.sha256 === hash && each.expires_at > at)
   }
 
-  #save() {
-    const text = JSON.stringify({ version: 1, enrolments: this.#entries }, null, 2)
+  /** Where the disk does not take it, nothing has changed. @throws the system's error */
+  #save(enrolments: readonly Entry[]) {
+    const text = JSON.stringify({ version: 1, enrolments }, null, 2)
     writeAtomic(this.#options.path, text, { durable: true })
+    this.#entries = enrolments
   }
 }
 
@@ -168,8 +187,5 @@ const invalid = () =>
   new Fault(401, 'token_invalid', 'This token is not known here, has expired, or has been used.', {
     remedy: 'Get a new one: `fomular-daemon machine add` where the hub is.',
   })
-
-/** What names a token, or a key, to people. */
-export const idOf = (sha256: string) => sha256.slice(0, 12)
 
 const iso = (ms: number) => new Date(ms).toISOString()

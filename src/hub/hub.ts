@@ -123,6 +123,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     const enrolments = new Enrolments({
       path: join(dir, 'enrolments.json'),
       keys,
+      people,
+      known: () => parts.machines.ids(),
       logger,
       now: () => clock.now(),
     })

@@ -40,7 +40,10 @@ export const machinesOf = ({ machines, machine_id }: Entry): readonly string[] =
   machines ?? (machine_id === undefined ? [] : [machine_id])
 
 /** What names a key to people: the beginning of its hash. */
-export const keyId = ({ sha256 }: Pick<Entry, 'sha256'>) => sha256.slice(0, 12)
+export const keyId = ({ sha256 }: Pick<Entry, 'sha256'>) => idOf(sha256)
+
+/** The beginning of a hash, by which people know a key or a token. */
+export const idOf = (sha256: string) => sha256.slice(0, 12)
 
 /** Makes a key that of these machines. */
 export function assign(entry: Entry, machines: readonly string[], bound?: boolean) {

@@ -9,11 +9,13 @@ interface Content<E> {
 }
 
 /** A file with a list of keys in it, read again when somebody has changed it. */
-export class KeyFile<E> {
+export class KeyFile<E extends { sha256: string }> {
   readonly #path: string
   readonly #schema: z.ZodMiniType<Content<E>>
   readonly #logger: Logger
-  #keys: E[] = []
+  /** Another list whenever keys come or go. */
+  #keys: readonly E[] = []
+  #index: { of: readonly E[]; byHash: Map<string, E[]> } | undefined
   #stamp = ''
 
   /** A damaged file is set aside. @throws UserError for one that a newer version has written */
@@ -34,20 +36,42 @@ export class KeyFile<E> {
     return this.#keys
   }
 
-  /** Is on the disk once it is saved. */
-  add(entry: E) {
-    this.#keys.push(entry)
+  /** The keys with this hash; more than one only where somebody has written the same key for several roles. */
+  withHash(hash: string): readonly E[] {
+    const keys = this.all()
+    if (this.#index?.of !== keys) {
+      const byHash = new Map<string, E[]>()
+      for (const entry of keys) byHash.set(entry.sha256, [...(byHash.get(entry.sha256) ?? []), entry])
+      this.#index = { of: keys, byHash }
+    }
+    return this.#index.byHash.get(hash) ?? []
   }
 
-  /** Is on the disk once it is saved. */
+  /** For `change`. */
+  add(entry: E) {
+    this.#keys = [...this.#keys, entry]
+  }
+
+  /** For `change`. */
   drop(gone: (entry: E) => boolean) {
     this.#keys = this.#keys.filter((each) => !gone(each))
   }
 
-  /** Is on the disk when it returns. @throws the system's error */
-  save() {
-    writeAtomic(this.#path, JSON.stringify({ version: 1, keys: this.#keys }, null, 2), { durable: true })
-    this.#stamp = stamp(this.#path)
+  /**
+   * Changes keys, which are on the disk when it returns. Where the disk does not take them, nothing has changed.
+   * @throws the system's error
+   */
+  change<T>(run: () => T): T {
+    const before = structuredClone(this.#keys)
+    try {
+      const made = run()
+      writeAtomic(this.#path, JSON.stringify({ version: 1, keys: this.#keys }, null, 2), { durable: true })
+      this.#stamp = stamp(this.#path)
+      return made
+    } catch (error) {
+      this.#keys = before
+      throw error
+    }
   }
 
   /** Somebody is editing the list: what cannot be read is left to them, and the keys stay as they were. */

@@ -3,7 +3,7 @@ import { chmodSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { hubFiles } from '../config/hub.ts'
 import { systemCode } from '../platform/errors.ts'
-import { writeAtomic } from '../platform/files.ts'
+import { type Staged, stage } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
 import { type Entry, isLocal, KeysFile, LOCAL, type Role } from './key-entry.ts'
 import { KeyFile } from './key-file.ts'
@@ -24,6 +24,8 @@ export class KeyStore {
   readonly #local: Record<Role, string>
   readonly #logger: Logger
   readonly #now: () => string
+  /** New content of the files with the hub's own keys, until the list has these. */
+  readonly #staged = new Map<Role, Staged>()
 
   constructor(dir: string, now: () => string, logger: Logger) {
     this.#file = new KeyFile(join(dir, 'keys.json'), KeysFile, logger)
@@ -31,8 +33,8 @@ export class KeyStore {
     this.#now = now
     const { machineKey, userKey } = hubFiles(dir)
     this.#local = { machine: machineKey, user: userKey }
-    const made = [this.#ensure('machine'), this.#ensure('user')]
-    if (made.includes(true)) this.save()
+    this.#ensure('machine')
+    this.#ensure('user')
   }
 
   /** As the file has them now. */
@@ -40,34 +42,51 @@ export class KeyStore {
     return this.#file.all()
   }
 
-  /** Is on the disk once it is saved. */
-  add(entry: Entry) {
-    this.#file.add(entry)
+  /** The key of this role with this hash. */
+  find(role: Role, hash: string): Entry | undefined {
+    return this.#file.withHash(hash).find((entry) => entry.role === role)
   }
 
-  /** Is on the disk once it is saved. A key that has its own file is made anew: what the file says is accepted at a start. */
-  drop(entry: Entry) {
-    this.#file.drop((each) => each === entry)
-    const file = this.#local[entry.role]
-    if (!isLocal(entry) || hashOf(readKey(file) ?? '') !== entry.sha256) return
-    this.#file.add(this.#renewed(entry.role))
-    this.#logger.warn({ file }, `the hub has a new ${entry.role} key: the one before was taken back`)
+  /**
+   * Changes keys, and the files with the hub's own, which are on the disk when it returns. Where the disk does not take
+   * them, nothing has changed.
+   * @throws the system's error
+   */
+  change<T>(run: () => T): T {
+    try {
+      const made = this.#file.change(run)
+      // A hub that is killed before this accepts what the file says at its next start: nothing has changed.
+      for (const staged of this.#staged.values()) staged.commit()
+      return made
+    } finally {
+      for (const staged of this.#staged.values()) staged.discard()
+      this.#staged.clear()
+    }
   }
 
-  /** Puts another key into the file of one of the hub's own. Both are accepted. @returns the new one */
-  renew(role: Role): Entry {
-    const entry = this.#renewed(role)
+  /** For `change`. */
+  add(entry: Entry): Entry {
     this.#file.add(entry)
     return entry
   }
 
-  /** @throws the system's error */
-  save() {
-    this.#file.save()
+  /** For `change`. A key that has its own file is made anew: what the file says is accepted at a start. */
+  drop(entry: Entry) {
+    this.#file.drop((each) => each === entry)
+    const file = this.#local[entry.role]
+    if (!isLocal(entry) || this.#staged.has(entry.role) || hashOf(readKey(file) ?? '') !== entry.sha256)
+      return
+    this.#file.add(this.#renewed(entry.role))
+    this.#logger.warn({ file }, `the hub has a new ${entry.role} key: the one before was taken back`)
   }
 
-  /** @returns whether the list of keys has changed */
-  #ensure(role: Role): boolean {
+  /** For `change`: puts another key into the file of one of the hub's own. Both are accepted. @returns the new one */
+  renew(role: Role): Entry {
+    return this.add(this.#renewed(role))
+  }
+
+  /** Accepts what the file says, and makes it where it is missing. @throws the system's error */
+  #ensure(role: Role) {
     const file = this.#local[role]
     const known = readKey(file)
     if (known !== undefined && (statSync(file).mode & 0o077) !== 0) {
@@ -78,15 +97,16 @@ export class KeyStore {
       )
     }
     const hash = known === undefined ? undefined : hashOf(known)
-    if (this.all().some((entry) => entry.role === role && entry.sha256 === hash)) return false
-    this.#file.drop((entry) => entry.role === role && isLocal(entry))
-    this.#file.add(hash === undefined ? this.#renewed(role) : this.#entry(role, hash))
-    return true
+    if (hash !== undefined && this.find(role, hash)) return
+    this.change(() => {
+      this.#file.drop((entry) => entry.role === role && isLocal(entry))
+      this.#file.add(hash === undefined ? this.#renewed(role) : this.#entry(role, hash))
+    })
   }
 
   #renewed(role: Role): Entry {
     const key = makeKey(role)
-    writeAtomic(this.#local[role], `${key}\n`, { durable: true })
+    this.#staged.set(role, stage(this.#local[role], `${key}\n`, { durable: true }))
     return this.#entry(role, hashOf(key))
   }
 

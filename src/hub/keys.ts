@@ -1,7 +1,7 @@
 import type { Logger } from '../platform/log.ts'
 import type { HubKey, NewKey } from '../protocol/index.ts'
-import { admit, denialText, settle, straysAmong } from './admission.ts'
-import { shown } from './bearer.ts'
+import { admit, denialText, settle, straysAmong, unsettled } from './admission.ts'
+import { hashShown } from './bearer.ts'
 import { assign, type Entry, isLocal, keyId, machinesOf } from './key-entry.ts'
 import { hashOf, type KeyStore, makeKey } from './key-store.ts'
 
@@ -9,6 +9,12 @@ import { hashOf, type KeyStore, makeKey } from './key-store.ts'
 export interface KeyOfMachine extends Pick<Entry, 'name' | 'sha256' | 'created_at' | 'named' | 'heir_of'> {
   /** The machine it is bound to. Default: the first that uses it. */
   machine_id?: string | undefined
+}
+
+/** Why a machine is turned away. */
+export interface Denial {
+  code: 'unauthorized' | 'key_bound'
+  message: string
 }
 
 /** Who may connect as which machine. */
@@ -25,27 +31,23 @@ export class Keys {
 
   /** @returns the hash by which the key is known, or undefined when it is not accepted */
   accepts(authorization: string | undefined): string | undefined {
-    return shown(authorization, this.#machineKeys())?.sha256
-  }
-
-  has(hash: string): boolean {
-    return this.#store.all().some((entry) => entry.sha256 === hash)
+    return this.#shown(authorization)?.sha256
   }
 
   /** @returns the name of a machine's own key, or undefined when it is not accepted */
   machineKeyName(hash: string): string | undefined {
-    const entry = this.#store.all().find(({ role, sha256 }) => role === 'machine' && sha256 === hash)
-    return entry?.name
+    return this.#find(hash)?.name
   }
 
   /** Whether a machine may still be connected with a key. */
   isFor(hash: string, machineId: string): boolean {
-    return this.#of(machineId).some((entry) => entry.sha256 === hash)
+    const entry = this.#find(hash)
+    return entry !== undefined && machinesOf(entry).includes(machineId)
   }
 
   /** Whether a machine may be let in with a key, as far as that is not known to be another one's. */
   mayBeFor(hash: string, machineId: string): boolean {
-    const entry = this.#machineKeys().find(({ sha256 }) => sha256 === hash)
+    const entry = this.#find(hash)
     if (!entry) return false
     const machines = machinesOf(entry)
     return entry.bound === undefined || machines.length === 0 || machines.includes(machineId)
@@ -53,19 +55,16 @@ export class Keys {
 
   /** A key of its own for a machine. */
   add({ machine_id, ...key }: KeyOfMachine) {
-    if (this.has(key.sha256)) return
+    if (this.#find(key.sha256)) return
     const entry: Entry = { role: 'machine', ...key, bound: true }
     if (machine_id !== undefined) assign(entry, [machine_id])
-    this.#store.add(entry)
-    this.#store.save()
+    this.#store.change(() => this.#store.add(entry))
   }
 
   /** The machine that whoever has this key is, as far as is known. @param claimed the one it says it is */
   machineWith(authorization: string | undefined, claimed: string | undefined): string | undefined {
-    const hash = this.accepts(authorization)
-    const machines = this.#machineKeys()
-      .filter(({ sha256 }) => sha256 === hash)
-      .flatMap(machinesOf)
+    const entry = this.#shown(authorization)
+    const machines = entry ? machinesOf(entry) : []
     if (claimed !== undefined) return machines.includes(claimed) ? claimed : undefined
     return machines.length === 1 ? machines[0] : undefined
   }
@@ -76,28 +75,44 @@ export class Keys {
   }
 
   /**
+   * Whether a machine that enrolls may be this one, of which no key is known: a new one, or one from before keys were bound
+   * that shows a key from then.
+   * @param known as in `settle`
+   */
+  isFree(machineId: string, known: readonly string[], authorization: string | undefined): boolean {
+    if (this.knows(machineId)) return false
+    if (!known.includes(machineId)) return true
+    const entry = this.#shown(authorization)
+    return entry !== undefined && entry.bound === undefined
+  }
+
+  /**
    * Binds keys from before keys were bound, as far as it can be told which is whose.
    * @param known every machine that has connected and was not removed
    */
   settle(known: readonly string[]) {
+    const settled = unsettled(this.#machineKeys(), known)
+    if (settled.length > 0) this.#store.change(() => settle(settled, this.#now()))
     const strays = straysAmong(known, this.#machineKeys())
-    if (settle(this.#machineKeys(), strays, this.#now())) this.#store.save()
     for (const entry of this.#machineKeys())
       if (entry.bound === undefined && machinesOf(entry).length > 1) this.#warnShared(entry)
     if (strays.size > 0)
       this.#logger.warn(
         { machines: [...strays] },
-        'machines are known of which no key is: until each has connected, or is removed, it may come with any key from before',
+        'machines are known of which no key is: each may come with a key from before, else with one of which `fomular-daemon hub key bind` says that it is its',
       )
   }
 
-  /** Lets a machine connect with a key, which is then this machine's. @returns what it is told if it may not */
-  admit(hash: string, machineId: string, known: readonly string[]): string | undefined {
+  /**
+   * Lets a machine connect with a key, which is then this machine's.
+   * @param known as in `settle`
+   * @returns what it is told if it may not
+   */
+  admit(hash: string, machineId: string, known: readonly string[]): Denial | undefined {
+    const entry = this.#find(hash)
+    if (!entry) return { code: 'unauthorized', message: 'This key is no longer accepted.' }
     const keys = this.#machineKeys()
-    const entry = keys.find(({ sha256 }) => sha256 === hash)
-    if (!entry) return 'This key is no longer accepted.'
-    const open = keys.some(({ bound }) => bound === undefined)
-    const verdict = admit(entry, keys, machineId, open ? straysAmong(known, keys) : new Set())
+    const verdict = admit(entry, keys, machineId, known)
     if (verdict === 'key_of_another' || verdict === 'machine_of_another') {
       this.#logger.warn(
         { key: entry.name, key_id: keyId(entry), belongs_to: machinesOf(entry), machine_id: machineId },
@@ -105,21 +120,22 @@ export class Keys {
           ? "machine refused: its key is another machine's"
           : 'machine refused: its id belongs to another key',
       )
-      return denialText(verdict, entry, machineId)
+      return { code: 'key_bound', message: denialText(verdict, entry, machineId) }
     }
     if (verdict === 'shared') this.#warnShared(entry)
-    let changed = verdict !== 'known'
-    if (entry.heir_of === machineId) {
-      delete entry.heir_of
-      this.#withdraw(machineId, entry)
-      changed = true
-    }
-    if (entry.used_at === undefined) {
-      entry.used_at = this.#now()
-      changed = true
-    }
-    if (open && settle(keys, straysAmong(known, keys), this.#now())) changed = true
-    if (changed) this.#saveIfPossible()
+    const isHeir = entry.heir_of === machineId
+    const settled = unsettled(keys, known)
+    const isNew = verdict !== 'known' || entry.used_at === undefined
+    // A full disk keeps no machine away: what could not be written is found out again after a start of the hub.
+    entry.used_at ??= this.#now()
+    if (isNew || isHeir || settled.length > 0)
+      this.#changeIfPossible(() => {
+        if (isHeir) {
+          delete entry.heir_of
+          this.#withdraw(machineId, entry)
+        }
+        settle(settled, this.#now())
+      })
     return undefined
   }
 
@@ -130,10 +146,11 @@ export class Keys {
   bind(id: string, machineId: string): { key: HubKey; revoked: number } | undefined {
     const entry = this.#named(id)
     if (!entry) return undefined
-    assign(entry, [machineId], true)
-    delete entry.heir_of
-    const revoked = this.#withdraw(machineId, entry)
-    this.#store.save()
+    const revoked = this.#store.change(() => {
+      assign(entry, [machineId], true)
+      delete entry.heir_of
+      return this.#withdraw(machineId, entry)
+    })
     return { key: this.#view(entry), revoked }
   }
 
@@ -166,25 +183,30 @@ export class Keys {
     if (!entry || machines.length > 1) return undefined
     const key = isLocal(entry) ? undefined : makeKey('machine')
     const { role, name, named } = entry
-    const made: Entry =
-      key === undefined
-        ? this.#store.renew('machine')
-        : { role, name, ...(named !== undefined && { named }), created_at: this.#now(), sha256: hashOf(key) }
-    assign(made, machines, true)
     const [machineId] = machines
-    if (machineId !== undefined) made.heir_of = machineId
-    else this.#store.drop(entry)
-    if (key !== undefined) this.#store.add(made)
-    this.#store.save()
+    const made = this.#store.change(() => {
+      const made =
+        key === undefined
+          ? this.#store.renew('machine')
+          : this.#store.add({
+              role,
+              name,
+              ...(named !== undefined && { named }),
+              created_at: this.#now(),
+              sha256: hashOf(key),
+            })
+      assign(made, machines, true)
+      if (machineId !== undefined) made.heir_of = machineId
+      else this.#store.drop(entry)
+      return made
+    })
     return { ...this.#view(made), ...(key !== undefined && { key }) }
   }
 
   /** Accepts a machine's key no longer. */
   remove(id: string) {
     const entry = this.#named(id)
-    if (!entry) return
-    this.#store.drop(entry)
-    this.#store.save()
+    if (entry) this.#store.change(() => this.#store.drop(entry))
   }
 
   /** The name that was chosen for a machine with a key of its own; by its newest key. */
@@ -202,8 +224,10 @@ export class Keys {
   /** @returns whether the machine has a key of its own, which keeps the name */
   rename(machineId: string, name: string): boolean {
     const own = this.#store.all().filter((entry) => entry.machine_id === machineId && !isLocal(entry))
-    for (const entry of own) Object.assign(entry, { name, named: true })
-    if (own.length > 0) this.#store.save()
+    if (own.length > 0)
+      this.#store.change(() => {
+        for (const entry of own) Object.assign(entry, { name, named: true })
+      })
     return own.length > 0
   }
 
@@ -216,14 +240,15 @@ export class Keys {
     const keys = this.#machineKeys()
     const before = this.#of(machineId).length
     const strays = straysAmong(known, keys)
-    let revoked = this.#withdraw(machineId)
-    const unclaimed = keys.find((entry) => isLocal(entry) && entry.bound === undefined)
-    // Nothing else can have brought it here.
-    if (strays.size === 1 && strays.has(machineId) && unclaimed && machinesOf(unclaimed).length === 0) {
+    const revoked = this.#store.change(() => {
+      const own = this.#withdraw(machineId)
+      const unclaimed = keys.find((entry) => isLocal(entry) && entry.bound === undefined)
+      // Nothing else can have brought it here.
+      if (strays.size !== 1 || !strays.has(machineId) || !unclaimed || machinesOf(unclaimed).length > 0)
+        return own
       this.#store.drop(unclaimed)
-      revoked++
-    }
-    this.#store.save()
+      return own + 1
+    })
     return { revoked, shared: Math.max(0, before - revoked) }
   }
 
@@ -242,13 +267,21 @@ export class Keys {
     return dropped
   }
 
-  /** A full disk keeps no machine away: what could not be written is found out again after a start of the hub. */
-  #saveIfPossible() {
+  #changeIfPossible(run: () => void) {
     try {
-      this.#store.save()
+      this.#store.change(run)
     } catch (error) {
       this.#logger.error({ err: error }, 'the list of keys could not be written')
     }
+  }
+
+  #find(hash: string): Entry | undefined {
+    return this.#store.find('machine', hash)
+  }
+
+  #shown(authorization: string | undefined): Entry | undefined {
+    const hash = hashShown(authorization)
+    return hash === undefined ? undefined : this.#find(hash)
   }
 
   #machineKeys(): Entry[] {

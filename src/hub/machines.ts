@@ -94,12 +94,19 @@ export class Machines {
     this.#changed(machineId)
   }
 
-  /** Is on the disk when it returns. */
+  /** Is on the disk when it returns. Where the disk does not take it, nothing has changed. @throws the system's error */
   rename(machineId: string, name: string) {
     const record = this.#records.get(machineId)
     if (!record) return
-    if (!this.#options.keys.rename(machineId, name)) record.name = name
-    this.#save()
+    if (!this.#options.keys.rename(machineId, name)) {
+      this.#records.set(machineId, { ...record, name })
+      try {
+        this.#save()
+      } catch (error) {
+        this.#records.set(machineId, record)
+        throw error
+      }
+    }
     this.#options.feed.publish({ kind: 'machine', machine_id: machineId })
   }
 

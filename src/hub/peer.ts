@@ -19,6 +19,7 @@ import {
   type Welcome,
 } from '../protocol/index.ts'
 import { keyId } from './key-entry.ts'
+import type { Denial } from './keys.ts'
 import { modest } from './modest.ts'
 
 /** From the upgrade to the daemon's greeting. */
@@ -148,8 +149,8 @@ export class Peer {
   }
 
   /** The machine may not connect with the key it came with. */
-  deny(message: string) {
-    this.send({ type: 'server:refuse', code: 'key_bound', message })
+  deny({ code, message }: Denial) {
+    this.send({ type: 'server:refuse', code, message })
     this.close(CloseCode.unauthorized, message)
   }
 

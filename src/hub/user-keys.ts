@@ -3,7 +3,7 @@ import * as z from 'zod/mini'
 import type { Logger } from '../platform/log.ts'
 import type { HubKey, NewKey, UserRole } from '../protocol/index.ts'
 import { isUserRole } from './access.ts'
-import { shown } from './bearer.ts'
+import { hashShown } from './bearer.ts'
 import { isLocal, keyId, type Entry as StoredKey } from './key-entry.ts'
 import { KeyFile } from './key-file.ts'
 import { hashOf, type KeyStore, makeKey } from './key-store.ts'
@@ -48,9 +48,11 @@ export class UserKeys {
 
   /** @returns undefined where no key is shown that is accepted */
   callerWith(authorization: string | undefined): Caller | undefined {
-    const stored = shown(authorization, this.#stored())
+    const hash = hashShown(authorization)
+    if (hash === undefined) return undefined
+    const stored = this.#store.find('user', hash)
     if (stored) return { name: stored.name, key_id: keyId(stored), role: 'admin' }
-    const entry = shown(authorization, this.#file.all())
+    const [entry] = this.#file.withHash(hash)
     const role = entry?.role
     if (!entry || !isUserRole(role)) return undefined
     if (entry.used_at === undefined) this.#firstUse(entry)
@@ -78,8 +80,7 @@ export class UserKeys {
   make(name: string, role: UserRole): NewKey {
     const key = makeKey('user')
     const entry: Entry = { name, role, created_at: this.#now(), sha256: hashOf(key) }
-    this.#file.add(entry)
-    this.#saved(() => this.#file.drop((each) => each === entry))
+    this.#file.change(() => this.#file.add(entry))
     return { ...viewOf(entry), key }
   }
 
@@ -92,11 +93,9 @@ export class UserKeys {
     const key = makeKey('user')
     const { name, role } = entry
     const made: Entry = { name, role, created_at: this.#now(), sha256: hashOf(key) }
-    this.#file.drop((each) => each === entry)
-    this.#file.add(made)
-    this.#saved(() => {
-      this.#file.drop((each) => each === made)
-      this.#file.add(entry)
+    this.#file.change(() => {
+      this.#file.drop((each) => each === entry)
+      this.#file.add(made)
     })
     return { ...viewOf(made), key }
   }
@@ -104,25 +103,21 @@ export class UserKeys {
   /** Accepts a key no longer. */
   remove(id: string) {
     const stored = this.#stored().find((each) => keyId(each) === id)
-    if (stored) {
-      this.#store.drop(stored)
-      return this.#store.save()
-    }
-    this.#file.drop((each) => keyId(each) === id)
-    this.#file.save()
+    if (stored) this.#store.change(() => this.#store.drop(stored))
+    else this.#file.change(() => this.#file.drop((each) => keyId(each) === id))
   }
 
   #rotateStored(entry: StoredKey): NewKey {
-    if (!isLocal(entry)) {
-      const key = makeKey('user')
-      Object.assign(entry, { created_at: this.#now(), sha256: hashOf(key) })
-      this.#store.save()
-      return { ...this.get(keyId(entry))!, key }
-    }
-    const made = this.#store.renew('user')
-    this.#store.drop(entry)
-    this.#store.save()
-    return this.get(keyId(made))!
+    const key = isLocal(entry) ? undefined : makeKey('user')
+    const made = this.#store.change(() => {
+      const made =
+        key === undefined
+          ? this.#store.renew('user')
+          : this.#store.add({ ...entry, created_at: this.#now(), sha256: hashOf(key) })
+      this.#store.drop(entry)
+      return made
+    })
+    return { ...this.get(keyId(made))!, ...(key !== undefined && { key }) }
   }
 
   #stored(): StoredKey[] {
@@ -132,19 +127,9 @@ export class UserKeys {
   #firstUse(entry: Entry) {
     entry.used_at = this.#now()
     try {
-      this.#file.save()
+      this.#file.change(() => {})
     } catch (error) {
       this.#logger.error({ err: error }, 'the list of user keys could not be written')
-    }
-  }
-
-  /** Nothing has changed where the disk does not take it. */
-  #saved(undo: () => void) {
-    try {
-      this.#file.save()
-    } catch (error) {
-      undo()
-      throw error
     }
   }
 }

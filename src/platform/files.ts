@@ -34,13 +34,34 @@ export interface WriteOptions {
 }
 
 /** Replaces a file as a whole: a reader, or a crash, sees the old content or the new, never a part. */
-export function writeAtomic(
+export function writeAtomic(path: string, data: string, options: WriteOptions = {}) {
+  stage(path, data, options).commit()
+}
+
+export interface Staged {
+  /** Replaces the file. */
+  commit(): void
+  /** Leaves the file as it is. */
+  discard(): void
+}
+
+/** Writes the new content of a file beside it: what a full disk refuses is refused here. @throws the system's error */
+export function stage(
   path: string,
   data: string,
   { mode = 0o600, durable = false }: WriteOptions = {},
-) {
+): Staged {
   const temp = `${path}.${process.pid}.tmp`
-  try {
+  const discard = () => rmSync(temp, { force: true })
+  const orDiscard = (run: () => void) => {
+    try {
+      run()
+    } catch (error) {
+      discard()
+      throw error
+    }
+  }
+  orDiscard(() => {
     const fd = openSync(temp, 'w', mode)
     try {
       // Others are to read it, whatever the umask of who writes it.
@@ -50,12 +71,14 @@ export function writeAtomic(
     } finally {
       closeSync(fd)
     }
-    renameSync(temp, path)
-  } catch (error) {
-    rmSync(temp, { force: true })
-    throw error
+  })
+  return {
+    discard,
+    commit() {
+      orDiscard(() => renameSync(temp, path))
+      if (durable) syncFolder(dirname(path))
+    },
   }
-  if (durable) syncFolder(dirname(path))
 }
 
 /**

@@ -25,7 +25,7 @@ import { AgentStatus, MachineStatus } from './status.ts'
  * | `GET /api/enrolments` | → `{enrolments: HubToken[]}`, those that have not expired |
  * | `POST /api/enrolments` | `EnrolmentRequest` → 201 `Enrolment` |
  * | `DELETE /api/enrolments/:token_id` | the token is no longer accepted → `{}`; 409 `token_used` where a machine has enrolled with it |
- * | `POST /enroll` | no key needed: `EnrollRequest` → `EnrollAnswer`; with the machine's key before as `Authorization`, the new one takes its place; 401 `token_invalid` |
+ * | `POST /enroll` | no key needed: `EnrollRequest` → `EnrollAnswer`; with the machine's key before as `Authorization`, the new one takes its place; 401 `token_invalid`, 409 `key_taken` where another key has the same id |
  * | `POST /enroll/check` | no key needed: `EnrollCheck` → `EnrollChecked`, while nothing changes; 401 `token_invalid` |
  * | `GET /install.sh` | no key needed: the installer, with this hub's address as the request names it; 404 when the hub has no releases |
  * | `GET /releases/:path` | no key needed: a file of the releases; `Range: bytes=N-` is understood |
@@ -154,7 +154,7 @@ export type EnrollRequest = z.infer<typeof EnrollRequest>
 export const EnrollAnswer = z.object({
   /** What the machine is called. */
   name: z.string(),
-  /** Whether the key is bound to the machine that the request names. False for a machine with another key that was not shown. */
+  /** Whether the key is bound to the machine that the request names. False for one that the hub knows, and whose key was not shown. */
   bound: z.optional(z.boolean()),
 })
 export type EnrollAnswer = z.infer<typeof EnrollAnswer>

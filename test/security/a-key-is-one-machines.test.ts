@@ -124,6 +124,78 @@ test('an enrolling machine is the only one to get its key, and changes it by sho
   assert.equal(await outcome(hub, second, 'm-a'), 'welcome')
 })
 
+test('a machine that is known without a key is not for whoever enrolls', async (t) => {
+  const hub = await TestHub.open(t)
+  const own = await hub.enroll('own')
+  assert.equal(await outcome(hub, own, 'm-own'), 'welcome')
+  await hub.api('DELETE', `/api/keys/${idOf(own)}`)
+  const refused = async (machineId: string) => {
+    // Whether or not they say whom they want to be; the key of another, and one that is revoked, are worth nothing.
+    const other = await hub.enroll('other', { machine_id: `other of ${machineId}` })
+    const keys = [
+      await hub.enroll(),
+      await hub.enroll(undefined, { machine_id: machineId }),
+      await hub.enroll(undefined, { machine_id: machineId }, own),
+      await hub.enroll(undefined, { machine_id: machineId }, other),
+    ]
+    for (const key of keys) {
+      const { daemon, answer, outcome } = await greet(hub, key, machineId)
+      assert.equal(outcome, 'key_bound')
+      assert.match(String(answer.message), new RegExp(`hub key bind ${idOf(key)} ${machineId}`))
+      await daemon.ended()
+    }
+    return keys[0]!
+  }
+  // The message says how it comes back.
+  const key = await refused('m-own')
+  await bind(hub, key, 'm-own')
+  assert.equal(await outcome(hub, key, 'm-own'), 'welcome')
+  // So it does with the hub's own key, which is made anew.
+  assert.equal(await outcome(hub, hub.key('machine'), 'm-local'), 'welcome')
+  await hub.api('DELETE', `/api/keys/${idOf(hub.key('machine'))}`)
+  await refused('m-local')
+  assert.equal(await outcome(hub, hub.key('machine'), 'm-local'), 'welcome')
+  // One that was removed is known no more.
+  await hub.api('DELETE', '/api/machines/m-own')
+  assert.equal(await outcome(hub, await hub.enroll(), 'm-own'), 'welcome')
+
+  const before = hub.key('machine')
+  await fromBefore(hub, ['m-1', 'm-2'])
+  await refused('m-1')
+  const heir = await hub.enroll('m-1', { machine_id: 'm-1' }, before)
+  assert.equal(await outcome(hub, heir, 'm-1'), 'welcome', 'it shows the key with which it could come')
+  assert.equal(await outcome(hub, before, 'm-2'), 'welcome')
+})
+
+test('nobody enrolls with a key that would be taken for another, and the token is still good', async (t) => {
+  const hub = await TestHub.open(t)
+  const own = await hub.enroll('own')
+  const alice = await hub.api<{ key_id: string }>('POST', '/api/keys', { name: 'alice', role: 'viewer' })
+  const { token } = await hub.api<{ token: string }>('POST', '/api/enrolments', {})
+  const before = await keys(hub)
+  const enroll = (key_sha256: string) =>
+    hub.request('POST', '/enroll', { token, key_sha256, hostname: 'h' }, { authorization: '' })
+  for (const id of [idOf(own), alice.key_id, idOf(hub.key('user')), idOf(hub.key('machine'))]) {
+    const answer = await enroll(id.padEnd(64, '0'))
+    const { error } = (await answer.json()) as { error: { code: string } }
+    assert.deepEqual([answer.status, error.code], [409, 'key_taken'])
+  }
+  const answer = await enroll(createHash('sha256').update(hub.key('user')).digest('hex'))
+  assert.equal(answer.status, 409, 'nor does a key of people become one of machines')
+  assert.deepEqual(await keys(hub), before)
+  for (const again of [1, 2]) assert.equal((await enroll('0'.repeat(64))).status, 200, `${again}`)
+})
+
+test('a machine whose key is revoked before it has greeted hears so', async (t) => {
+  const hub = await TestHub.open(t)
+  const key = await hub.enroll()
+  const daemon = await LightDaemon.dial(hub.url, key)
+  await hub.api('DELETE', `/api/keys/${idOf(key)}`)
+  daemon.send(helloOf())
+  assert.equal((await daemon.received('server:refuse')).code, 'unauthorized')
+  assert.equal((await daemon.ended()).code, 4003)
+})
+
 test('removing a machine takes its key back, connected or not, used or not, its own or the hub’s', async (t) => {
   const hub = await TestHub.open(t)
   const local = hub.key('machine')
