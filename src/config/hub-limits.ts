@@ -18,9 +18,18 @@ export interface MachineLimits {
   in_flight_bytes: number
 }
 
+/** How much of the audit log is kept. */
+export interface AuditLimits {
+  /** A file that is as long gets no further lines. */
+  bytes: number
+  /** Files that are kept. */
+  files: number
+}
+
 export interface HubLimits {
   memory: CommandMemory
   machine: MachineLimits
+  audit: AuditLimits
 }
 
 interface Setting {
@@ -40,6 +49,9 @@ const MOST_KEPT_MIB = 128
 const LEAST_DAYS = 0.01
 const MOST_DAYS = 3650
 const MOST = 1_000_000_000
+/** Longest file of the audit log, and fewest files: the oldest goes as a whole. */
+const AUDIT_FILE_BYTES = 4 * MIB
+const AUDIT_FILES = 16
 
 /** Each limit of a hub that its operator may set, by the name of its flag in commander's options. */
 export const HUB_SETTINGS = {
@@ -78,6 +90,13 @@ export const HUB_SETTINGS = {
     read: integer(1, MOST),
     fallback: 64,
   },
+  auditMb: {
+    flag: '--audit-mb <MiB>',
+    help: 'MiB of its audit log that it keeps',
+    variable: 'FOMULAR_HUB_AUDIT_MB',
+    read: integer(1, MOST),
+    fallback: 64,
+  },
 } as const satisfies Record<string, Setting>
 
 type Name = keyof typeof HUB_SETTINGS
@@ -111,7 +130,13 @@ export function hubLimits(flags: HubLimitFlags, env: NodeJS.ProcessEnv): HubLimi
       history_bytes: value('machineHistory') * MIB,
       in_flight_bytes: value('machineInFlight') * MIB,
     },
+    audit: auditLimits(value('auditMb') * MIB),
   }
+}
+
+function auditLimits(total: number): AuditLimits {
+  const bytes = Math.min(AUDIT_FILE_BYTES, total / AUDIT_FILES)
+  return { bytes, files: Math.ceil(total / bytes) }
 }
 
 export const HUB_LIMITS = hubLimits({}, {})

@@ -23,7 +23,6 @@ import { ActivityStore } from './activity-store.ts'
 import { Agents } from './agents.ts'
 import { api } from './api.ts'
 import { Audit } from './audit/audit.ts'
-import type { SegmentLimits } from './audit/segments.ts'
 import { Trails } from './audit/trail.ts'
 import { Commands } from './commands.ts'
 import { openDoors } from './doors.ts'
@@ -62,8 +61,6 @@ export interface HubOptions {
   gate?: Partial<GateLimits>
   /** Proxies whose `X-Forwarded-For` counts. */
   trustedProxies?: readonly Network[]
-  /** How much of its audit log is kept. */
-  audit?: SegmentLimits | undefined
   clock?: Clock
   /** Its folder is not there any more: nothing is left to do but to close it. Called once. */
   lost?: (reason: UserError) => void
@@ -114,7 +111,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     const keys = new Keys(keyStore, now, ofMachines)
     const people = new UserKeys(dir, keyStore, now, logger)
     const open = new OpenRequests(people, clock)
-    const audit = new Audit(join(dir, 'audit'), { limits: options.audit, clock, logger })
+    const audit = new Audit(join(dir, 'audit'), { limits: limits.audit, clock, logger })
     const trails = new Trails({ audit, gate, clock })
     const parts = assemble({ dir, keys, trails, clock, logger, ofMachines, limits })
     keys.settle(parts.machines.ids())

@@ -7,12 +7,15 @@ import {
   renameSync,
   rmdirSync,
   statSync,
+  writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { HUB_LIMITS } from '../../src/config/hub-limits.ts'
 import { ROUTES } from '../../src/hub/access.ts'
 import type { Said } from '../../src/hub/audit/audit.ts'
 import { Denials } from '../../src/hub/audit/denials.ts'
+import { Segments } from '../../src/hub/audit/segments.ts'
 import type { AuditEntry, AuditPage, Enrolment, NewKey, Outcome } from '../../src/protocol/index.ts'
 import { TestHub } from '../support/hub.ts'
 import { statusOf } from '../support/light-daemon.ts'
@@ -262,6 +265,62 @@ test('it is bounded, and says what had to go', async (t) => {
   assert.ok(files(hub).length <= limits.files)
   const told = entries.filter(({ action }) => action === 'audit:rotate').at(-1)
   assert.equal(told?.details?.to, first - 1)
+})
+
+test('what is kept by less than before is bounded as soon as something is added', async (t) => {
+  const hub = await TestHub.open(t)
+  await hub.stop()
+  const line = (n: number) =>
+    `${JSON.stringify({ n, at: '', action: 'key:create', outcome: 'ordered', details: { x: 'x'.repeat(900) } })}\n`
+  for (let file = 0; file < 4; file++)
+    writeFileSync(
+      join(hub.dir, 'audit', `${String(file * 100 + 1).padStart(12, '0')}.jsonl`),
+      Array.from({ length: 100 }, (_, at) => line(file * 100 + at + 1)).join(''),
+    )
+  const smaller = await TestHub.open(t, { dir: hub.dir, audit: { bytes: 10_000, files: 4 } })
+  await make(smaller, 'alice', 'viewer')
+  const { first, entries } = await page(smaller)
+  assert.ok(first > 300, String(first))
+  assert.ok(onDisk(smaller).length < 20_000)
+  assert.equal(entries.find(({ action }) => action === 'audit:rotate')?.details?.from, 1)
+})
+
+test('the hub goes on while somebody looks for what is rare in a long log', async (t) => {
+  const hub = await TestHub.open(t)
+  await hub.stop()
+  const count = 40_000
+  const line = (n: number) =>
+    JSON.stringify({ n, at: '', by: n === 7 ? 'rare' : 'alice', action: 'key:create', outcome: 'ordered' })
+  writeFileSync(
+    join(hub.dir, 'audit', '000000000001.jsonl'),
+    Array.from({ length: count }, (_, at) => `${line(at + 1)}\n`).join(''),
+  )
+  await hub.start()
+  for (const query of ['&by=rare', '&by=rare&after=0', '&action=agent:start', '&by=al']) {
+    const found = await page(hub, query)
+    assert.deepEqual(
+      found.entries.map(({ n }) => n),
+      query.includes('rare') ? [7] : [],
+    )
+    assert.equal(found.next, count)
+  }
+  let turns = 0
+  const spin = setInterval(() => turns++, 0)
+  t.after(() => clearInterval(spin))
+  const segments = new Segments(join(hub.dir, 'audit'), HUB_LIMITS.audit)
+  for (const all of [segments.read(1), segments.readBack()]) {
+    let read = 0
+    const before = turns
+    for await (const lines of all) {
+      read += lines.length
+      // Some work, as parsing them is.
+      const end = performance.now() + 2
+      while (performance.now() < end);
+      assert.ok(lines.length <= 1000)
+    }
+    assert.equal(read, count)
+    assert.ok(turns - before > 10, String(turns - before))
+  }
 })
 
 test('an entry that a crash has torn is cut off, and the next has its number', async (t) => {

@@ -1,5 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { type CommandMemory, HUB_LIMITS, type MachineLimits } from '../../src/config/hub-limits.ts'
+import {
+  type AuditLimits,
+  type CommandMemory,
+  HUB_LIMITS,
+  type MachineLimits,
+} from '../../src/config/hub-limits.ts'
 import { type HubOptions, startHub } from '../../src/hub/hub.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import type { EnrollRequest, Event, EventPage } from '../../src/protocol/index.ts'
@@ -10,7 +15,10 @@ import { type Cleanup, tempDir } from './temp.ts'
 const quiet = createLogger({ level: 'silent', stderr: 'none' })
 
 export interface TestHubOptions
-  extends Partial<Pick<HubOptions, 'audit' | 'clock' | 'gate' | 'trustedProxies' | 'logger'>> {
+  extends Partial<Pick<HubOptions, 'clock' | 'gate' | 'trustedProxies' | 'logger'>> {
+  /** A folder that is there already. */
+  dir?: string
+  audit?: AuditLimits
   memory?: CommandMemory
   limits?: Partial<MachineLimits>
 }
@@ -33,20 +41,24 @@ export class TestHub {
     let hub: TestHub | undefined
     // Hooks run in the order in which they were given: the folder goes when nobody writes to it any more.
     t.after(() => hub?.stop())
-    hub = new TestHub(tempDir(t), options)
+    hub = new TestHub(options.dir ?? tempDir(t), options)
     await hub.start()
     return hub
   }
 
   async start() {
-    const { memory, limits, ...rest } = this.#options
+    const { dir: _, audit, memory, limits, ...rest } = this.#options
     this.#hub = await startHub({
       dir: this.dir,
       host: '127.0.0.1',
       port: 0,
       logger: quiet,
       ...rest,
-      limits: { memory: memory ?? HUB_LIMITS.memory, machine: { ...HUB_LIMITS.machine, ...limits } },
+      limits: {
+        memory: memory ?? HUB_LIMITS.memory,
+        machine: { ...HUB_LIMITS.machine, ...limits },
+        audit: audit ?? HUB_LIMITS.audit,
+      },
     })
   }
 

@@ -1,8 +1,9 @@
+import type { AuditLimits } from '../../config/hub-limits.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 import { AuditEntry, type AuditPage } from '../../protocol/index.ts'
 import { Fault } from '../fault.ts'
-import { type SegmentLimits, Segments } from './segments.ts'
+import { Segments } from './segments.ts'
 
 /** What an entry says. Its number and time are added. */
 export type Said = Omit<AuditEntry, 'n' | 'at'>
@@ -13,9 +14,6 @@ export type Filter = Partial<Record<(typeof FILTERS)[number], string>>
 
 /** Code of what is refused because the log cannot be written. */
 export const UNWRITABLE = 'audit_unwritable'
-
-/** How much is kept: 64 MiB. */
-const AUDIT_LIMITS: SegmentLimits = { bytes: 4 * 1024 * 1024, files: 16 }
 
 /** What is asked of the log. */
 interface Asked {
@@ -36,10 +34,7 @@ export class Audit {
   /** Entries that were given up while the disk took nothing. */
   #lost = 0
 
-  constructor(
-    dir: string,
-    { limits = AUDIT_LIMITS, clock, logger }: { limits?: SegmentLimits; clock: Clock; logger: Logger },
-  ) {
+  constructor(dir: string, { limits, clock, logger }: { limits: AuditLimits; clock: Clock; logger: Logger }) {
     this.#segments = new Segments(dir, limits)
     this.#clock = clock
     this.#logger = logger
@@ -85,26 +80,27 @@ export class Audit {
 
   async #newest(limit: number, filter: Filter): Promise<Omit<AuditPage, 'first'>> {
     let found: AuditEntry[] = []
-    let next = 0
+    let next: number | undefined
     for await (const lines of this.#segments.readBack()) {
-      const entries = entriesIn(lines)
-      next = Math.max(next, entries.at(-1)?.n ?? 0)
-      found = [...entries.filter((entry) => fits(entry, filter)), ...found]
+      next ??= newestIn(lines)
+      found = [...entriesIn(lines, filter), ...found]
       if (found.length >= limit) break
     }
-    return { entries: found.slice(-limit), next }
+    return { entries: found.slice(-limit), next: next ?? 0 }
   }
 
   async #behind(after: number, limit: number, filter: Filter): Promise<Omit<AuditPage, 'first'>> {
     const entries: AuditEntry[] = []
     let next = after
-    for await (const lines of this.#segments.read(after + 1))
-      for (const entry of entriesIn(lines)) {
+    for await (const lines of this.#segments.read(after + 1)) {
+      for (const entry of entriesIn(lines, filter)) {
         if (entry.n <= next) continue
         if (entries.length === limit) return { entries, next }
         next = entry.n
-        if (fits(entry, filter)) entries.push(entry)
+        entries.push(entry)
       }
+      next = Math.max(next, newestIn(lines) ?? 0)
+    }
     return { entries, next }
   }
 
@@ -137,16 +133,26 @@ export class Audit {
   }
 }
 
-/** What somebody has written into the file is left out. */
-function entriesIn(lines: string[]): AuditEntry[] {
+/** The entries that fit. What somebody has written into the file is left out. */
+function entriesIn(lines: string[], filter: Filter = {}): AuditEntry[] {
+  const wanted = FILTERS.flatMap((name) =>
+    filter[name] === undefined ? [] : [[name, filter[name]] as const],
+  )
+  // As it stands in an entry. Most lines need not be parsed then.
+  const parts = wanted.map(([name, value]) => `"${name}":${JSON.stringify(value)}`)
   return lines.flatMap((line) => {
-    try {
-      return AuditEntry.safeParse(JSON.parse(line)).data ?? []
-    } catch {
-      return []
-    }
+    if (!parts.every((part) => line.includes(part))) return []
+    const entry = entryIn(line)
+    return entry && wanted.every(([name, value]) => entry[name] === value) ? entry : []
   })
 }
 
-const fits = (entry: AuditEntry, filter: Filter) =>
-  FILTERS.every((name) => filter[name] === undefined || entry[name] === filter[name])
+function entryIn(line: string): AuditEntry | undefined {
+  try {
+    return AuditEntry.safeParse(JSON.parse(line)).data
+  } catch {
+    return undefined
+  }
+}
+
+const newestIn = (lines: string[]) => entriesIn(lines.slice(-1))[0]?.n ?? entriesIn(lines).at(-1)?.n

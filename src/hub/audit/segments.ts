@@ -1,15 +1,13 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import type { AuditLimits } from '../../config/hub-limits.ts'
 import { systemCode } from '../../platform/errors.ts'
 import { AppendFile } from '../append-file.ts'
 
-export interface SegmentLimits {
-  /** A file that is as long gets no further lines. */
-  bytes: number
-  /** Files that are kept. */
-  files: number
-}
+/** Lines that are handed out at a time. In between, the hub does what else there is to do. */
+const LINES = 500
 
 interface Segment {
   /** Number of its first line. */
@@ -23,13 +21,13 @@ interface Segment {
  */
 export class Segments {
   readonly #dir: string
-  readonly #limits: SegmentLimits
+  readonly #limits: AuditLimits
   readonly #segments: Segment[]
   #file: AppendFile
   #newest: number
   #turn: Promise<void> = Promise.resolve()
 
-  constructor(dir: string, limits: SegmentLimits) {
+  constructor(dir: string, limits: AuditLimits) {
     this.#dir = dir
     this.#limits = limits
     mkdirSync(dir, { recursive: true, mode: 0o700 })
@@ -78,18 +76,28 @@ export class Segments {
     return turn
   }
 
-  /** The lines of each file from that with line `from` on. */
-  async *read(from = 0): AsyncGenerator<string[]> {
+  /** The lines, some at a time, from the file with line `from` on. */
+  async *read(from: number): AsyncGenerator<string[]> {
     for (const [at, { path }] of [...this.#segments].entries()) {
       const next = this.#segments[at + 1]
       if (next && next.first <= from) continue
-      yield await this.#linesAt(path)
+      const lines = await this.#linesAt(path)
+      for (let at = 0; at < lines.length; at += LINES) {
+        yield lines.slice(at, at + LINES)
+        await setImmediate()
+      }
     }
   }
 
-  /** The lines of each file, the newest file first. */
+  /** The lines, some at a time, the newest of these first. */
   async *readBack(): AsyncGenerator<string[]> {
-    for (const { path } of [...this.#segments].reverse()) yield await this.#linesAt(path)
+    for (const { path } of [...this.#segments].reverse()) {
+      const lines = await this.#linesAt(path)
+      for (let end = lines.length; end > 0; end -= LINES) {
+        yield lines.slice(Math.max(0, end - LINES), end)
+        await setImmediate()
+      }
+    }
   }
 
   async #linesAt(path: string): Promise<string[]> {
@@ -105,11 +113,23 @@ export class Segments {
   #rotate(): { from: number; to: number } | undefined {
     if (this.#file.size < this.#limits.bytes || !this.#file.empty) return undefined
     this.#file = new AppendFile(this.#begin(this.#newest + 1).path)
-    const surplus = this.#segments.length - this.#limits.files
-    if (surplus <= 0) return undefined
+    const surplus = this.#surplus()
+    if (surplus === 0) return undefined
     const from = this.first
     for (const { path } of this.#segments.splice(0, surplus)) rmSync(path, { force: true })
     return { from, to: this.first - 1 }
+  }
+
+  /** How many of the oldest files are too many, or too much where files were longer when they were written. */
+  #surplus(): number {
+    const { bytes, files } = this.#limits
+    const newestFirst = [...this.#segments].reverse()
+    let sum = 0
+    const kept = newestFirst.findIndex(({ path }, at) => {
+      sum += sizeOf(path)
+      return at >= files || sum > bytes * (files + 1)
+    })
+    return kept === -1 ? 0 : newestFirst.length - kept
   }
 
   #begin(first: number): Segment {
@@ -125,6 +145,8 @@ function segmentsIn(dir: string): Segment[] {
     .map((name) => ({ first: Number.parseInt(name, 10), path: join(dir, name) }))
     .sort((a, b) => a.first - b.first)
 }
+
+const sizeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 
 const linesOf = (text: string) => text.split('\n').slice(0, -1)
 

@@ -40,3 +40,10 @@ test('what a machine may use is said the same way, and to the hub of a service b
   })
   assert.throws(() => hubLimits({ machineAgents: '0' }, {}), /^UserError: --machine-agents is "0"/)
 })
+
+test('the audit log is kept in files that can be read one at a time, however much of it is kept', () => {
+  const audit = (auditMb?: string) => hubLimits({ auditMb }, {}).audit
+  assert.deepEqual(audit(), { bytes: 4 * MIB, files: 16 })
+  assert.deepEqual(audit('1'), { bytes: MIB / 16, files: 16 })
+  assert.deepEqual(audit('4096'), { bytes: 4 * MIB, files: 1024 })
+})
