@@ -41,7 +41,7 @@ export function denialText(denial: Denial, entry: Entry, machineId: string): str
   const bind = `\`fomular-daemon hub key bind ${keyId(entry)} ${shellWord(visible(machineId))}\``
   return denial === 'key_of_another'
     ? `This key belongs to another machine. Give this one a key of its own: run \`fomular-daemon machine add\` where the hub is, and here the line that it prints. If this is the same machine anew, run ${bind} there.`
-    : `This machine is known by another key, or was by one that was revoked. If it has a new key, run ${bind} where the hub is. If it is a copy of another, make it a machine of its own: delete machine.json in its state folder, and enroll it again with --force.`
+    : `This machine is known by another key, or by one that was revoked. If it has a new key, run ${bind} where the hub is. If it is a copy of another, make it a machine of its own: delete machine.json in its state folder, and enroll it again with --force.`
 }
 
 /** The machines among those known that no key names: keys were not bound when they came, or theirs were revoked. */

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import type * as z from 'zod/mini'
-import { readJson, setAside, writeAtomic } from '../platform/files.ts'
+import { readJson, type Staged, setAside, stage } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
 
 interface Content<E> {
@@ -59,16 +59,22 @@ export class KeyFile<E extends { sha256: string }> {
 
   /**
    * Changes keys, which are on the disk when it returns. Where the disk does not take them, nothing has changed.
+   * @param taken called when the disk has taken them, before they replace those in the file
    * @throws the system's error
    */
-  change<T>(run: () => T): T {
+  change<T>(run: () => T, taken = () => {}): T {
     const before = structuredClone(this.#keys)
+    let staged: Staged | undefined
     try {
       const made = run()
-      writeAtomic(this.#path, JSON.stringify({ version: 1, keys: this.#keys }, null, 2), { durable: true })
+      const text = JSON.stringify({ version: 1, keys: this.#keys }, null, 2)
+      staged = stage(this.#path, text, { durable: true })
+      taken()
+      staged.commit()
       this.#stamp = stamp(this.#path)
       return made
     } catch (error) {
+      staged?.discard()
       this.#keys = before
       throw error
     }

@@ -54,10 +54,10 @@ export class KeyStore {
    */
   change<T>(run: () => T): T {
     try {
-      const made = this.#file.change(run)
-      // A hub that is killed before this accepts what the file says at its next start: nothing has changed.
-      for (const staged of this.#staged.values()) staged.commit()
-      return made
+      return this.#file.change(run, () => {
+        // Before the list: a hub that is killed in between accepts only what these files say when it starts again.
+        for (const staged of this.#staged.values()) staged.commit()
+      })
     } finally {
       for (const staged of this.#staged.values()) staged.discard()
       this.#staged.clear()

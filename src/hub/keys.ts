@@ -99,7 +99,7 @@ export class Keys {
     if (strays.size > 0)
       this.#logger.warn(
         { machines: [...strays] },
-        'machines are known of which no key is: each may come with a key from before, else with one of which `fomular-daemon hub key bind` says that it is its',
+        'no key is known of some machines: each may connect with a key from before keys were bound, or with the one that `fomular-daemon hub key bind` gives it',
       )
   }
 
