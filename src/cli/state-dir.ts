@@ -8,6 +8,7 @@ import { UserError } from '../platform/errors.ts'
 import { type Fault, faultsOf } from '../platform/ours.ts'
 import { environmentFile } from '../service/environment-file.ts'
 import { noteRefusal } from '../update/guard.ts'
+import { handoverFaults } from '../update/handover.ts'
 import { EXIT } from './exit-codes.ts'
 
 /** The state folder that a flag or the environment names. @throws UserError */
@@ -21,11 +22,15 @@ export const namedStateDir = ({ stateDir: named }: DaemonFlags) =>
  */
 export function checkStateDir(dir: string, faults: Fault[], strict: boolean) {
   try {
-    return checkGround(dir, { faults: [...faults, ...ofVariables()], known: 'machine.json', strict })
+    const ground = checkGround(dir, { faults: [...faults, ...ofVariables()], known: 'machine.json', strict })
+    return { ...ground, warnings: [...ground.warnings, ...handoverFaults(dir).map(updatedProgram)] }
   } catch (error) {
     return whileOnTrial(() => dir)(error)
   }
 }
+
+const updatedProgram = ({ message, remedy }: Fault) =>
+  `${message}, and the updated program is there: ${remedy}`
 
 function ofVariables(): Fault[] {
   const file = environmentFile(process.env)

@@ -2,7 +2,9 @@ import { realpathSync, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { homeOf } from '../config/home.ts'
+import { notOurs, strictByEnvironment } from '../config/strict.ts'
 import { EXECUTABLE } from '../platform/executable.ts'
+import { faultsOf } from '../platform/ours.ts'
 import { UpdateFailure } from './failure.ts'
 import { isWritable, type Layout, layoutOf } from './layout.ts'
 import { commandOf, currentVersion } from './place.ts'
@@ -133,6 +135,12 @@ function userPrefix(program: string, real: string, command: string, env: NodeJS.
       `${homeOf(env)} does not belong to the user of this daemon: updates are not put there.`,
       { remedy: 'Run it as the owner of that folder, or set HOME to one of its own.' },
     )
+  const foreign = strictByEnvironment(env) ? faultsOf(root).find(({ kind }) => kind === 'owner') : undefined
+  // What is there would not be run.
+  if (foreign) {
+    const { message, remedy } = notOurs(foreign)
+    throw new UpdateFailure('update_refused', 'resolve', message, { ...(remedy !== undefined && { remedy }) })
+  }
   return { ...prefix(root, program, env, real), previous_entry: command, previous: real }
 }
 

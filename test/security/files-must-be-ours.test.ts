@@ -8,6 +8,7 @@ import {
   lchownSync,
   mkdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -189,6 +190,23 @@ test('machines whose owners and modes cannot be changed have a way back, which a
   await accepted(['run'], { FOMULAR_STRICT_MODES: 'false' })
 })
 
+/** The record of an update to a program elsewhere, to which this one is to hand over. */
+const handedOver = (program: string) => ({
+  version: 1,
+  command_id: 'c',
+  origin: 'local',
+  requested: '1.0.0',
+  from: VERSION,
+  stage: 'confirm',
+  attempts: 1,
+  started_at: '2026-01-01T00:00:00Z',
+  outcome: 'succeeded',
+  restart_strategy: 'self',
+  settled: true,
+  handover: { from: PROGRAM, version: VERSION, to: program },
+  bad_versions: [],
+})
+
 test("nothing that another user's state folder names is run, by whatever command", async (t) => {
   const { dir, stage } = await machine(t)
   const state = join(dir, 'foreign')
@@ -198,22 +216,7 @@ test("nothing that another user's state folder names is run, by whatever command
   writeFileSync(program, `require('fs').writeFileSync(${JSON.stringify(ran)}, ''); process.exit(0)`, {
     mode: 0o755,
   })
-  const update = {
-    version: 1,
-    command_id: 'c',
-    origin: 'local',
-    requested: '1.0.0',
-    from: VERSION,
-    stage: 'confirm',
-    attempts: 1,
-    started_at: '2026-01-01T00:00:00Z',
-    outcome: 'succeeded',
-    restart_strategy: 'self',
-    settled: true,
-    handover: { from: PROGRAM, version: VERSION, to: program },
-    bad_versions: [],
-  }
-  writeFileSync(join(state, 'update.json'), JSON.stringify(update))
+  writeFileSync(join(state, 'update.json'), JSON.stringify(handedOver(program)))
   for (const path of [join(state, 'update.json'), program, state]) toOther(path)
   const given = ['--state-dir', state]
   const commands = [
@@ -238,6 +241,32 @@ test("nothing that another user's state folder names is run, by whatever command
   chownSync(join(state, 'update.json'), 0, 0)
   const own = stage.run(['run', '--server-url', 'ws://127.0.0.1:9', '--key', 'k', ...given])
   await until(() => own.log().includes('daemon started'), { what: 'the daemon' })
+  assert.equal(existsSync(ran), false)
+})
+
+test('an updated program in a folder that others can write to is run, and told of', async (t) => {
+  const { dir, state, stage } = await machine(t)
+  const shared = join(dir, 'shared')
+  const ran = join(dir, 'ran')
+  const program = join(shared, 'updated.cjs')
+  mkdirSync(shared)
+  writeFileSync(program, `require('fs').writeFileSync(${JSON.stringify(ran)}, ''); process.exit(0)`)
+  mkdirSync(state, { recursive: true, mode: 0o700 })
+  writeFileSync(join(state, 'update.json'), JSON.stringify(handedOver(program)))
+  chmodSync(shared, 0o777)
+  const env = { FOMULAR_STATE_DIR: state }
+  const daemon = () => stage.run(['run', '--server-url', 'ws://127.0.0.1:9', '--key', 'k'], env)
+  assert.equal(await daemon().ended, 0)
+  assert.equal(existsSync(ran), true)
+  const told = /shared can be written to by every user, and the updated program is there/
+  const doctor = stage.run(['doctor'], env)
+  await doctor.ended
+  assert.match(doctor.log(), told)
+  rmSync(ran)
+  toOther(shared)
+  const own = daemon()
+  await until(() => own.log().includes('daemon started'), { what: 'the daemon' })
+  assert.match(own.log(), /shared belongs to .*, and the updated program is there: chown 0/)
   assert.equal(existsSync(ran), false)
 })
 

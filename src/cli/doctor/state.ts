@@ -3,8 +3,10 @@ import { dirname } from 'node:path'
 import type { StatePaths } from '../../config/paths.ts'
 import { judge, notOurs } from '../../config/strict.ts'
 import { diskSpace } from '../../platform/disk.ts'
+import { UserError } from '../../platform/errors.ts'
 import type { Fault } from '../../platform/ours.ts'
 import { holderOf } from '../../service/running.ts'
+import { handoverFaults } from '../../update/handover.ts'
 import type { DaemonStatus } from '../client/control-client.ts'
 import type { Finding } from '../render/finding.ts'
 import { bytes } from '../render/units.ts'
@@ -33,11 +35,24 @@ export function checkModes({ dir }: StatePaths, faults: Fault[], strict: boolean
   return [
     ...refused.map(notOurs).map(({ message, remedy = '' }) => failure('modes', message, remedy)),
     ...tolerated.map((fault) => warning('modes', `${fault.message}.`, later(fault, strict))),
+    ...handover(dir, user),
   ]
 }
 
 const later = ({ remedy }: Fault, strict: boolean) =>
   `Run ${remedy}${strict ? ' before the next update: the next version refuses that.' : ''}`
+
+/** Of another user's folder, nothing that this user may not read. */
+function handover(dir: string, user?: number): Finding[] {
+  try {
+    return handoverFaults(dir, user).map(({ message, remedy }) =>
+      warning('modes', `${message}, and the updated program is there.`, `Run ${remedy}`),
+    )
+  } catch (error) {
+    if (error instanceof UserError) return []
+    throw error
+  }
+}
 
 /** Whether the state folder is this user's alone, writable, and without damaged files. */
 export async function checkFolder({ dir, agents }: StatePaths): Promise<Finding[]> {

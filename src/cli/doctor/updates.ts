@@ -73,8 +73,8 @@ async function checkRegistry(
     const message = `${new URL(registry).origin}, where updates come from, is beyond this machine and has no TLS: ${left} is made from there.`
     return [{ check, level: 'warning', message, remedy: HOW_SECURE }]
   } catch (error) {
-    if (!(error instanceof UpdateFailure)) throw error
-    const { message, remedy } = error.error
+    if (!(error instanceof UpdateFailure || error instanceof UserError)) throw error
+    const { message, remedy } = error instanceof UpdateFailure ? error.error : error
     return [{ check, level: 'warning', message, ...(remedy !== undefined && { remedy }) }]
   }
 }

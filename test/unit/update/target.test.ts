@@ -21,6 +21,16 @@ test('an executable is updated in the home folder of its own user, and in nobody
     () => target(others),
     (error) => error instanceof UpdateFailure && error.error.code === 'update_refused',
   )
+  if (process.getuid?.() !== 0) return
+  // What is in another user's folder would not be run later.
+  const within = join(home, 'own')
+  mkdirSync(within)
+  assert.throws(
+    () => target(within),
+    (error) => error instanceof UpdateFailure && /^Run chown/.test(error.error.remedy ?? ''),
+  )
+  const env = { HOME: within, FOMULAR_STRICT_MODES: 'false' }
+  assert.equal(targetOf(layout, { program, command: program, env }).root, join(within, '.fomular'))
 })
 
 test('the mode says whether what is updated lies in ~/.fomular, however it came there', (t) => {
