@@ -1,15 +1,17 @@
 import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { groupOf, unitOf } from './cgroup.ts'
-import type { ManagerName } from './plan.ts'
+import type { ManagerName, Runs } from './plan.ts'
 import { entries } from './pm2.ts'
 import { ask } from './run.ts'
 import { lingers, properties, type Scope, userEnvironment } from './systemd.ts'
 import { isOurs, pm2Troubles, type Trouble, unitTroubles } from './troubles.ts'
+import { runsOf } from './units.ts'
 
 export interface Found {
   manager: ManagerName
   name: string
+  runs: Runs
   troubles: Trouble[]
 }
 
@@ -18,7 +20,9 @@ export async function inspectServices(pid: number | undefined): Promise<Found[]>
   const units = await Promise.all((['system', 'user'] as const).map((scope) => inspectUnits(scope, pid)))
   const pm2 = (await entries())
     .filter((entry) => isOurs(entry.pm2_env.pm_exec_path ?? ''))
-    .map((entry): Found => ({ manager: 'pm2', name: entry.name, troubles: pm2Troubles(entry) }))
+    .map(
+      (entry): Found => ({ manager: 'pm2', name: entry.name, runs: 'daemon', troubles: pm2Troubles(entry) }),
+    )
   return [...units.flat(), ...pm2]
 }
 
@@ -36,11 +40,13 @@ async function inspectUnits(scope: Scope, pid: number | undefined): Promise<Foun
   for (const name of names) {
     const shown = await properties(scope, name)
     if (!isOurs(shown.ExecStart ?? '')) continue
+    const runs = runsOf(shown.ExecStart!)
     const manager = scope === 'system' ? 'systemd' : 'systemd-user'
     found.push({
       manager,
       name,
-      troubles: [...unitTroubles(name, shown, scope), ...lingerTroubles(name, scope)],
+      runs,
+      troubles: [...unitTroubles(name, shown, scope, runs), ...lingerTroubles(name, scope)],
     })
   }
   return found

@@ -1,6 +1,7 @@
-import { realpathSync, statSync } from 'node:fs'
+import { constants, realpathSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { CODES, SUPERVISED } from './plan.ts'
+import { AGENT_UMASK } from '../config/environment.ts'
+import { CODES, type Runs, SUPERVISED } from './plan.ts'
 import type { Pm2Entry } from './pm2.ts'
 import type { Properties, Scope } from './systemd.ts'
 
@@ -21,6 +22,8 @@ interface Rule {
   message: string
   /** What it should be. */
   set: string
+  /** Of a hub's unit, too. */
+  ofHub?: true
 }
 
 const includes = (list: string | undefined, code: number) => (list ?? '').split(/\s+/).includes(String(code))
@@ -95,8 +98,9 @@ const RULES: Rule[] = [
   {
     level: 'error',
     when: ({ Type, NotifyAccess }) => Type === 'notify' && NotifyAccess !== 'all',
-    message: 'never counts as started: systemd does not listen to what systemd-notify says for the daemon',
+    message: 'never counts as started: systemd does not listen to what systemd-notify says for it',
     set: 'NotifyAccess=all',
+    ofHub: true,
   },
   {
     level: 'warning',
@@ -122,18 +126,35 @@ const RULES: Rule[] = [
     message: 'ends the daemon and all agents when one of their tools takes too much memory',
     set: 'OOMPolicy=continue',
   },
+  {
+    level: 'warning',
+    when: ({ LimitCORE = '0' }) => LimitCORE !== '0',
+    message: 'allows core files, which would have keys in them',
+    set: 'LimitCORE=0',
+    ofHub: true,
+  },
+  {
+    level: 'warning',
+    when: ({ UMask = '0077' }) => (Number.parseInt(UMask, 8) & constants.S_IROTH) === 0,
+    message: 'lets other users read files that the daemon writes',
+    set: `UMask=0077 and, for what agents write, Environment=${AGENT_UMASK}=0022`,
+  },
 ]
 
 /** @param unit its properties, as systemd has them, with whatever was added in other files */
-export function unitTroubles(name: string, unit: Properties, scope: Scope): Trouble[] {
+export function unitTroubles(name: string, unit: Properties, scope: Scope, runs: Runs): Trouble[] {
   const edit = scope === 'system' ? `systemctl edit ${name}` : `systemctl --user edit ${name}`
-  const found = RULES.filter(({ when }) => when(unit)).map(
-    ({ level, message, set }): Trouble => ({
-      level,
-      message: `The unit ${name} ${message}.`,
-      remedy: `Set ${set} (${edit}), or have a unit written that fits: fomular-daemon service install`,
-    }),
-  )
+  const rules = RULES.filter(({ ofHub }) => runs !== 'hub' || ofHub)
+  const install = `fomular-daemon service install${runs === 'daemon' ? '' : ` ${runs}`}`
+  const found = rules
+    .filter(({ when }) => when(unit))
+    .map(
+      ({ level, message, set }): Trouble => ({
+        level,
+        message: `The unit ${name} ${message}.`,
+        remedy: `Set ${set} (${edit}), or have a unit written that fits: ${install}`,
+      }),
+    )
   if (unit.NeedDaemonReload === 'yes')
     found.push({
       level: 'warning',

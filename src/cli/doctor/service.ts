@@ -16,9 +16,15 @@ export async function checkService(pid: number | undefined): Promise<Finding[]> 
   return findings.flat()
 }
 
-const judge = ({ manager, name, troubles }: Found): Finding[] =>
+const judge = ({ manager, name, runs, troubles }: Found): Finding[] =>
   troubles.length === 0
-    ? [{ check: 'service', level: 'ok', message: `The service ${name} of ${manager} lets agents live` }]
+    ? [
+        {
+          check: 'service',
+          level: 'ok',
+          message: `The service ${name} of ${manager} ${runs === 'hub' ? 'fits' : 'lets agents live'}`,
+        },
+      ]
     : troubles.map((trouble) => ({ check: 'service', ...trouble }))
 
 /** What lets others change the variables that systemd hands to a service. */

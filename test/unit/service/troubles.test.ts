@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import type { Runs } from '../../../src/service/plan.ts'
 import { pm2Troubles, unitTroubles } from '../../../src/service/troubles.ts'
 import { tempDir } from '../../support/temp.ts'
 
@@ -20,11 +21,13 @@ const good = {
   ProtectHome: 'no',
   PrivateTmp: 'no',
   OOMPolicy: 'continue',
+  LimitCORE: '0',
+  UMask: '0077',
   NeedDaemonReload: 'no',
 }
 
-const said = (change: Partial<typeof good> & Record<string, string>) =>
-  unitTroubles('x', { ...good, ...change }, 'system').map(
+const said = (change: Partial<typeof good> & Record<string, string>, runs: Runs = 'daemon') =>
+  unitTroubles('x', { ...good, ...change }, 'system', runs).map(
     ({ level, remedy }) => `${level} ${remedy.split(' (')[0]}`,
   )
 
@@ -56,6 +59,29 @@ test('a unit that would end agents, or keep updates from working, is told with i
   assert.deepEqual(said({ Environment: `${good.Environment} FOMULAR_KEY=secret` }), key)
   assert.deepEqual(said({ ExecStart: command('--key-file /x/key') }), [])
   assert.deepEqual(said({ NeedDaemonReload: 'yes' }), ['warning systemctl daemon-reload'])
+})
+
+test('so is one from before units kept secrets, and an administrator’s umask passes', () => {
+  const umask =
+    'warning Set UMask=0077 and, for what agents write, Environment=FOMULAR_DAEMON_AGENT_UMASK=0022'
+  const core = 'warning Set LimitCORE=0'
+  assert.deepEqual(said({ LimitCORE: 'infinity', UMask: '0022' }), [core, umask])
+  assert.deepEqual(said({ UMask: '0002' }), [umask])
+  assert.deepEqual(said({ UMask: '0007' }), [])
+  const [told] = unitTroubles('fomular-hub', { ...good, LimitCORE: 'infinity' }, 'system', 'hub')
+  assert.match(told!.remedy, /fomular-daemon service install hub$/)
+})
+
+test('what agents need is not asked of a hub', () => {
+  const hub = {
+    KillMode: 'mixed',
+    ProtectSystem: 'strict',
+    ProtectHome: 'yes',
+    PrivateTmp: 'yes',
+    OOMPolicy: 'stop',
+  }
+  assert.deepEqual(said(hub, 'hub'), [])
+  assert.deepEqual(said({ ...hub, NotifyAccess: 'main' }, 'hub'), ['error Set NotifyAccess=all'])
 })
 
 test('a program that is read-only to itself cannot be updated', (t) => {
