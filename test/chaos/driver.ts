@@ -1,36 +1,14 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Event, HubAgent, Outcome, PermissionRequest } from '../../src/protocol/index.ts'
+import type { Event, HubAgent, PermissionRequest } from '../../src/protocol/index.ts'
 import { until } from '../support/wait.ts'
 import type { Task } from './agent-program.ts'
+import { Orders } from './orders.ts'
 import type { Random } from './random.ts'
 import type { Machine, World } from './world.ts'
 
 /** What names a request that an agent waits with. */
 type Asked = Pick<PermissionRequest, 'request_id' | 'digest'>
-
-type Kind = 'start' | 'prompt' | 'interrupt' | 'permission' | 'configure' | 'stop' | 'resume' | 'remove'
-
-/** One command, given with an id of the driver's own, as often as it takes. */
-export interface Issued {
-  id: string
-  kind: Kind
-  agent: string
-  body: Record<string, unknown>
-  /** Of a prompt it carries: what the agent is to read. */
-  digest?: string
-  /** Of a permission's answer: which request it is for. */
-  request?: string
-  /** `open`: nobody has said yet whether the hub has it. */
-  state: 'open' | 'accepted' | 'refused'
-  /** When it was first given, and when its outcome was heard, in ms since 1970. */
-  given: number
-  heard?: number
-  refusal?: string
-  outcome?: Outcome
-  /** The hub had it, and no longer knows it: nobody will ever hear its outcome. */
-  forgotten?: boolean
-}
 
 /** What the driver knows of an agent that it has started. */
 export interface Known {
@@ -48,12 +26,9 @@ const TICK_MS = 30
 const LOOK_MS = 300
 const FOLLOW_MS = 60
 const ASK_MS = 300
-/** Outcomes asked for at one time. */
-const ASKED = 20
 /** Of so many agents one is watched. */
 const WATCHED_EVERY = 4
 const MOST_IN_FLIGHT = 48
-const RETRY_MS = 300
 /** Commands lately given, of which one is given again from time to time. */
 const LATELY = 60
 
@@ -77,25 +52,26 @@ export interface DriverOptions {
 
 /** Somebody who has a lot to say to a lot of agents, by the hub's API, and insists on an answer. */
 export class Driver {
-  readonly issued: Issued[] = []
   readonly known = new Map<string, Known>()
   /** How long things may take to come about once the storm is over. */
   patienceMs = 60_000
   readonly #world: World
   readonly #random: Random
   readonly #agentsPerMachine: number
-  readonly #sending = new Set<Promise<void>>()
-  /** Accepted, the oldest first. */
-  readonly #unanswered = new Set<Issued>()
+  readonly #orders: Orders
   readonly #loops: Promise<void>[] = []
   #views = new Map<string, HubAgent>()
   #running = false
-  #count = 0
 
   constructor({ world, random, agentsPerMachine }: DriverOptions) {
     this.#world = world
     this.#random = random
     this.#agentsPerMachine = agentsPerMachine
+    this.#orders = new Orders(world.api)
+  }
+
+  get issued() {
+    return this.#orders.issued
   }
 
   get agents() {
@@ -116,9 +92,7 @@ export class Driver {
     this.#loops.push(
       this.#every(TICK_MS, async () => this.#act()),
       this.#every(LOOK_MS, () => this.#look()),
-      this.#every(ASK_MS, async () => {
-        for (const issued of [...this.#unanswered].slice(0, ASKED)) await this.#ask(issued)
-      }),
+      this.#every(ASK_MS, () => this.#orders.look()),
       this.#every(FOLLOW_MS, async () => {
         const present = this.agents.filter(({ removing, watched }) => !removing && !watched)
         if (present.length > 0) await this.#follow(follower.pick(present))
@@ -132,29 +106,9 @@ export class Driver {
     await Promise.all(this.#loops)
   }
 
-  /** Waits until every command has its outcome, or its refusal. */
-  async settled() {
-    await Promise.all(this.#sending)
-    for (const issued of [...this.#unanswered])
-      await until(() => this.#ask(issued, 1), {
-        timeoutMs: this.patienceMs,
-        what: `the outcome of ${issued.kind} ${issued.id} of ${issued.agent}`,
-      })
-  }
-
-  /** Asks for an outcome, for so many seconds. @returns whether there is no more to ask for */
-  async #ask(issued: Issued, wait = 0): Promise<boolean> {
-    const { status, body } = await this.#world.api.send('GET', `/api/commands/${issued.id}?wait=${wait}`)
-    if (status === 404) issued.forgotten = true
-    else if (status === 200 || status === 422) hear(issued, body as Outcome)
-    else return false
-    this.#unanswered.delete(issued)
-    return true
-  }
-
   /** Leaves nothing waiting: answers what is asked, and brings back agents that have prompts to read. */
   async finish() {
-    await this.settled()
+    await this.#orders.settled(this.patienceMs)
     await until(
       async () => {
         await this.#look()
@@ -163,8 +117,8 @@ export class Driver {
           for (const request of pending) this.#answer(agent_id, request, 'allow')
         const ended = there.filter(({ state }) => state === 'exited' || state === 'failed')
         for (const { agent_id, undelivered_prompts } of ended)
-          if (undelivered_prompts > 0) this.#give('resume', agent_id, {})
-        await this.settled()
+          if (undelivered_prompts > 0) this.#orders.give('resume', agent_id, {})
+        await this.#orders.settled(this.patienceMs)
         return there.every(
           ({ state, undelivered_prompts, pending }) =>
             undelivered_prompts === 0 &&
@@ -188,8 +142,8 @@ export class Driver {
   async all(kind: 'stop' | 'remove') {
     await this.#look()
     for (const { id } of this.agents)
-      if (this.#views.has(id)) this.#give(kind, id, kind === 'remove' ? { force: true } : {})
-    await this.settled()
+      if (this.#views.has(id)) this.#orders.give(kind, id, kind === 'remove' ? { force: true } : {})
+    await this.#orders.settled(this.patienceMs)
   }
 
   /** Waits until the hub has all that there is. */
@@ -252,7 +206,7 @@ export class Driver {
     const action = random.weighted(ACTIONS)
     const machine = random.pick(this.#world.machines)
     const pick = random.next()
-    if (this.#sending.size >= MOST_IN_FLIGHT) return
+    if (this.#orders.inFlight >= MOST_IN_FLIGHT) return
     const present = this.agents.filter((agent) => !agent.removing && agent.machine === machine)
     const choose = <T>(from: T[]): T | undefined => from[Math.floor(pick * from.length)]
     const inState = (...states: string[]) =>
@@ -262,7 +216,7 @@ export class Driver {
     switch (action) {
       case 'again': {
         const again = choose(this.issued.slice(-LATELY))
-        if (again) this.#send(again)
+        if (again) this.#orders.send(again)
         return
       }
       case 'permission': {
@@ -282,7 +236,7 @@ export class Driver {
         if (!agent) return
         if (action === 'remove') agent.removing = true
         const prompted = random.chance(0.5)
-        return this.#give(
+        return this.#orders.give(
           action,
           agent.id,
           action === 'remove' ? { force: random.chance(0.7) } : prompted ? this.#prompt('prompt') : {},
@@ -299,13 +253,16 @@ export class Driver {
     const random = this.#random
     switch (action) {
       case 'interrupt':
-        return this.#give('interrupt', agentId, { cancel_queued: random.chance(0.3) })
+        return this.#orders.give('interrupt', agentId, { cancel_queued: random.chance(0.3) })
       case 'configure':
-        return this.#give('configure', agentId, { model: `m${random.int(1, 9)}`, permission_mode: 'plan' })
+        return this.#orders.give('configure', agentId, {
+          model: `m${random.int(1, 9)}`,
+          permission_mode: 'plan',
+        })
       case 'stop':
-        return this.#give('stop', agentId, { grace_s: 1 })
+        return this.#orders.give('stop', agentId, { grace_s: 1 })
       default:
-        return this.#give('prompt', agentId, this.#prompt('content'))
+        return this.#orders.give('prompt', agentId, this.#prompt('content'))
     }
   }
 
@@ -318,7 +275,7 @@ export class Driver {
     const prompt = random.chance(0.7) ? this.#prompt('prompt') : {}
     const restart = random.chance(0.3) ? { restart: { policy: random.pick(['on-loss', 'on-failure']) } } : {}
     const { prompt: content, prompt_sha256 } = prompt as { prompt?: string; prompt_sha256?: string }
-    this.#give('start', id, {
+    this.#orders.give('start', id, {
       machine_id: machine.id(),
       agent_id: id,
       spec: { cwd: machine.cwd, ...restart, ...(content !== undefined && { prompt: content }) },
@@ -330,7 +287,7 @@ export class Driver {
   #prompt(field: 'prompt' | 'content'): Record<string, unknown> {
     const random = this.#random
     const task: Task = {
-      id: `c${this.#count + 1}`,
+      id: this.#orders.nextId,
       lines: random.int(1, 40),
       bytes: random.chance(0.02) ? 400_000 : random.int(20, 3000),
       delay_ms: random.int(0, 60),
@@ -345,63 +302,14 @@ export class Driver {
   }
 
   #answer(agentId: string, { request_id, digest }: Asked, decision: 'allow' | 'deny') {
-    const by = { by: `c${this.#count + 1}` }
-    this.#give('permission', agentId, {
+    const by = { by: this.#orders.nextId }
+    this.#orders.give('permission', agentId, {
       request_id,
       ...(digest !== undefined && { digest }),
       decision,
       ...(decision === 'allow' ? { input: by } : { message: by.by }),
     })
   }
-
-  #give(kind: Kind, agent: string, { prompt_sha256, ...body }: Record<string, unknown>) {
-    const id = `c${++this.#count}`
-    const issued: Issued = {
-      id,
-      kind,
-      agent,
-      body: { command_id: id, ...body },
-      state: 'open',
-      given: Date.now(),
-      ...(typeof prompt_sha256 === 'string' && { digest: prompt_sha256 }),
-      ...(typeof body.request_id === 'string' && { request: body.request_id }),
-    }
-    this.issued.push(issued)
-    this.#send(issued)
-  }
-
-  #send(issued: Issued) {
-    const sending = this.#insist(issued).finally(() => this.#sending.delete(sending))
-    this.#sending.add(sending)
-  }
-
-  async #insist(issued: Issued) {
-    const path = issued.kind === 'start' ? '/api/agents' : `/api/agents/${issued.agent}/${issued.kind}`
-    for (;;) {
-      const answer = await this.#world.api.send('POST', `${path}?wait=0`, issued.body).catch(() => undefined)
-      if (answer && [200, 202, 422].includes(answer.status)) {
-        issued.state = 'accepted'
-        hear(issued, answer.body as Outcome)
-        if (issued.outcome?.state === 'pending') this.#unanswered.add(issued)
-        else this.#unanswered.delete(issued)
-        return
-      }
-      // Busy, a full disk, or away: the same command again.
-      const soon = !answer || answer.status === 429 || answer.status >= 500
-      if (!soon) {
-        // It may have been accepted before, and its agent be gone since.
-        if (issued.state === 'open') issued.state = 'refused'
-        issued.refusal = JSON.stringify(answer.body)
-        return
-      }
-      await sleep(RETRY_MS)
-    }
-  }
-}
-
-function hear(issued: Issued, outcome: Outcome) {
-  issued.outcome = outcome
-  if (outcome.state !== 'pending') issued.heard ??= Date.now()
 }
 
 const lastOf = (seen: Event[]) => {

@@ -75,8 +75,8 @@ export interface Place {
   limited: { until: number }
 }
 
-/** A process that is younger may be starting still. */
-const STARTING_MS = 3000
+/** What a daemon or a hub says once it has started. */
+const STARTED = /daemon started|hub listening/
 
 export interface PlaceOptions {
   /** Folder of the run. */
@@ -138,7 +138,7 @@ export function openPlace({
       // Without room for its lock it cannot start.
       const full = fullTimes.some(({ to }) => to > Date.now() - 1000)
       // It could not start, or Node itself gave up. After a 2 a supervisor would leave it alone.
-      const starting = how === 1 && Date.now() - process.startedAt < STARTING_MS
+      const starting = how === 1 && !STARTED.test(process.words())
       const short = limited.until > process.startedAt && (starting || how === 'SIGABRT' || how === 'SIGSEGV')
       if (!full && !short) options.crashed(who, how)
     },

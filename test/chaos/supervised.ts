@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, openSync, readdirSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { EXIT_RESTART } from '../../src/daemon/relaunch.ts'
 
 export interface SupervisedOptions {
@@ -29,6 +29,8 @@ export class Supervised {
   #stopping = false
   /** It is not started again by itself. */
   #held = false
+  /** Where its last start begins in its log, in bytes. */
+  #from = 0
   #ended: Promise<number | string> = Promise.resolve(0)
   starts = 0
   /** When it was last started, in ms since 1970. */
@@ -45,6 +47,7 @@ export class Supervised {
   start() {
     const { command, env, cwd, log, uid } = this.#options
     const fd = openSync(log, 'a')
+    this.#from = fstatSync(fd).size
     const child = spawn(command[0]!, command.slice(1), {
       env,
       cwd,
@@ -68,6 +71,11 @@ export class Supervised {
           this.#timer = setTimeout(() => this.start(), this.#options.pause())
       }),
     )
+  }
+
+  /** What it has said since its last start. */
+  words() {
+    return readFileSync(this.#options.log).subarray(this.#from).toString()
   }
 
   kill(signal: NodeJS.Signals): boolean {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Event } from '../../src/protocol/index.ts'
-import type { Issued } from '../chaos/driver.ts'
+import type { Issued } from '../chaos/orders.ts'
 import type { ProcessTruth } from '../chaos/truth.ts'
 import { outcomes, prompts, starts } from '../chaos/verdict/effects.ts'
 import type { Case } from '../chaos/verdict/judge.ts'

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { FrameReader } from '../chaos/frames.ts'
 import { buildHastened, SABOTAGES, type Sabotage } from '../chaos/program.ts'
 import { Random } from '../chaos/random.ts'
 import { schedule } from '../chaos/schedule.ts'
+import { Supervised } from '../chaos/supervised.ts'
+import { tempDir } from '../support/temp.ts'
+import { until } from '../support/wait.ts'
 
 test('the hastened and the sabotaged builds still find in src what they change', async () => {
   const plain = await buildHastened('1.0.0')
@@ -40,4 +44,23 @@ test('what a server sends is cut into frames however it comes in', () => {
     )
     assert.deepEqual(Buffer.concat(frames.map(({ bytes }) => bytes)), stream)
   }
+})
+
+test('a place that could not start is told from one that ended later by what it said since', async (t) => {
+  const dir = tempDir(t)
+  const said: string[] = []
+  const process = new Supervised({
+    name: 'x',
+    uid: undefined,
+    command: ['/bin/sh', '-c', 'echo "start $(cat starts 2>/dev/null | wc -l)"; echo >>starts; exit 1'],
+    env: { PATH: '/usr/bin:/bin' },
+    cwd: dir,
+    log: join(dir, 'log'),
+    pause: () => 0,
+    crashed: () => said.push(process.words().trim()),
+  })
+  process.start()
+  await until(() => said.length >= 2, { what: 'the second end' })
+  await process.stop('SIGTERM')
+  assert.deepEqual(said.slice(0, 2), ['start 0', 'start 1'])
 })

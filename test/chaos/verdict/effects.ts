@@ -1,5 +1,5 @@
 import { uuidFrom } from '../../../src/agents/ids.ts'
-import type { Issued } from '../driver.ts'
+import type { Issued } from '../orders.ts'
 import type { Input, ProcessTruth } from '../truth.ts'
 import type { Case, Judge } from './judge.ts'
 

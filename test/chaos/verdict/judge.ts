@@ -1,6 +1,7 @@
 import type { Event } from '../../../src/protocol/index.ts'
-import type { Issued, Known } from '../driver.ts'
+import type { Known } from '../driver.ts'
 import type { Kill } from '../faults.ts'
+import type { Issued } from '../orders.ts'
 import type { ProcessTruth } from '../truth.ts'
 
 /** Something that must not be. */

@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Outcome } from '../../src/protocol/index.ts'
+import { until } from '../support/wait.ts'
+import type { Api } from './api.ts'
+
+type Kind = 'start' | 'prompt' | 'interrupt' | 'permission' | 'configure' | 'stop' | 'resume' | 'remove'
+
+/** One command, given with an id of the driver's own, as often as it takes. */
+export interface Issued {
+  id: string
+  kind: Kind
+  agent: string
+  body: Record<string, unknown>
+  /** Of a prompt it carries: what the agent is to read. */
+  digest?: string
+  /** Of a permission's answer: which request it is for. */
+  request?: string
+  /** `open`: nobody has said yet whether the hub has it. */
+  state: 'open' | 'accepted' | 'refused'
+  /** When it was first given, and when its outcome was heard, in ms since 1970. */
+  given: number
+  heard?: number
+  refusal?: string
+  outcome?: Outcome
+  /** The hub had it, and no longer knows it: nobody will ever hear its outcome. */
+  forgotten?: boolean
+}
+
+/** Outcomes asked for at one time. */
+const ASKED = 20
+const RETRY_MS = 300
+
+/** Commands, each given as often as it takes until the hub has it, and asked for until it has its outcome. */
+export class Orders {
+  readonly issued: Issued[] = []
+  readonly #api: Api
+  readonly #sending = new Set<Promise<void>>()
+  /** Accepted, the oldest first. */
+  readonly #unanswered = new Set<Issued>()
+  #count = 0
+
+  constructor(api: Api) {
+    this.#api = api
+  }
+
+  /** Of the command that is given next. */
+  get nextId() {
+    return `c${this.#count + 1}`
+  }
+
+  /** Commands of which nobody has said yet whether the hub has them. */
+  get inFlight() {
+    return this.#sending.size
+  }
+
+  /** Asks for the outcomes of some. */
+  async look() {
+    for (const issued of [...this.#unanswered].slice(0, ASKED)) await this.#ask(issued)
+  }
+
+  /** Waits until every command has its outcome, or its refusal. */
+  async settled(patienceMs: number) {
+    await Promise.all(this.#sending)
+    for (const issued of [...this.#unanswered])
+      await until(() => this.#ask(issued, 1), {
+        timeoutMs: patienceMs,
+        what: `the outcome of ${issued.kind} ${issued.id} of ${issued.agent}`,
+      })
+  }
+
+  /** Asks for an outcome, for so many seconds. @returns whether there is no more to ask for */
+  async #ask(issued: Issued, wait = 0): Promise<boolean> {
+    const { status, body } = await this.#api.send('GET', `/api/commands/${issued.id}?wait=${wait}`)
+    if (status === 404) issued.forgotten = true
+    else if (status === 200 || status === 422) hear(issued, body as Outcome)
+    else return false
+    this.#unanswered.delete(issued)
+    return true
+  }
+
+  give(kind: Kind, agent: string, { prompt_sha256, ...body }: Record<string, unknown>) {
+    const id = `c${++this.#count}`
+    const issued: Issued = {
+      id,
+      kind,
+      agent,
+      body: { command_id: id, ...body },
+      state: 'open',
+      given: Date.now(),
+      ...(typeof prompt_sha256 === 'string' && { digest: prompt_sha256 }),
+      ...(typeof body.request_id === 'string' && { request: body.request_id }),
+    }
+    this.issued.push(issued)
+    this.send(issued)
+  }
+
+  send(issued: Issued) {
+    const sending = this.#insist(issued).finally(() => this.#sending.delete(sending))
+    this.#sending.add(sending)
+  }
+
+  async #insist(issued: Issued) {
+    const path = issued.kind === 'start' ? '/api/agents' : `/api/agents/${issued.agent}/${issued.kind}`
+    for (;;) {
+      const answer = await this.#api.send('POST', `${path}?wait=0`, issued.body).catch(() => undefined)
+      if (answer && [200, 202, 422].includes(answer.status)) {
+        issued.state = 'accepted'
+        hear(issued, answer.body as Outcome)
+        if (issued.outcome?.state === 'pending') this.#unanswered.add(issued)
+        else this.#unanswered.delete(issued)
+        return
+      }
+      // Busy, a full disk, or away: the same command again.
+      const soon = !answer || answer.status === 429 || answer.status >= 500
+      if (!soon) {
+        // It may have been accepted before, and its agent be gone since.
+        if (issued.state === 'open') issued.state = 'refused'
+        issued.refusal = JSON.stringify(answer.body)
+        return
+      }
+      await sleep(RETRY_MS)
+    }
+  }
+}
+
+function hear(issued: Issued, outcome: Outcome) {
+  issued.outcome = outcome
+  if (outcome.state !== 'pending') issued.heard ??= Date.now()
+}
