@@ -22,7 +22,7 @@ export interface LogOptions {
 const ROTATE_BYTES = 8 * 1024 * 1024
 
 /** Names under which a secret could come into a log entry, those of all that the protocol marks as secret among them. */
-const SECRETS = new Set(['key', 'token', 'authorization', 'env', 'environment', 'mcp_servers'])
+const SECRETS = new Set(['key', 'token', 'authorization', 'env', 'environment', 'mcp_servers', 'answers'])
 
 /** What an entry has deeper than this is left out. */
 const DEPTH = 8

@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import { JsonObject, list, Name, ToldName, ToldPath, table, Words } from './bounds.ts'
 import { Content } from './content.ts'
 import { AgentId, CommandId, Json, Uuid, VersionOrTag } from './ids.ts'
+import { secret } from './secrets.ts'
 import { AgentSpec } from './spec.ts'
 
 const command = {
@@ -48,9 +49,9 @@ export const Commands = {
     digest,
     /**
      * Question text → answer: an option's label, several joined by ", ", or free text. Of a form also the name of a
-     * field → its value.
+     * field → its value. It may be a password.
      */
-    answers: z._default(table(Words, Answer), {}),
+    answers: secret(z._default(table(Words, Answer), {})),
     /** Of a form: `accept` (if left out), `decline` or `cancel`. */
     action: z.optional(Name),
   }),

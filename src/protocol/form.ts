@@ -72,7 +72,7 @@ function actionOf(form: Form, { action, answers }: Given, question: string | und
   )
   if (found) return found
   const path = action === undefined ? (question ?? '') : 'action'
-  throw new FormFault(path, `"${String(asked)}" is none of ${FORM_ACTIONS.join(', ')}.`)
+  throw new FormFault(path, `It is one of ${FORM_ACTIONS.join(', ')}.`)
 }
 
 /**

@@ -10,7 +10,7 @@ import { createLogger } from '../../src/platform/log.ts'
 import * as protocol from '../../src/protocol/index.ts'
 import { fakeStage } from '../support/fake-agent.ts'
 import { TestHub } from '../support/hub.ts'
-import { LightDaemon } from '../support/light-daemon.ts'
+import { LightDaemon, statusOf } from '../support/light-daemon.ts'
 import { limited } from '../support/limited.ts'
 import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
@@ -58,6 +58,58 @@ test('a caller that hears of the outcome can rely on the secrets being gone from
     (await hub.api<protocol.Outcome>('GET', '/api/commands/start-refused-2')).error?.message,
     'No.',
   )
+})
+
+test('what a question or a form was answered with is gone once the machine has it, or has refused it', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  for (const [count, ok] of [true, false].entries()) {
+    const outcome = hub.api<protocol.Outcome>('POST', '/api/agents/a/answer', {
+      request_id: 'r',
+      answers: { [`Password ${count}?`]: SECRET, ports: [SECRET], debug: true },
+    })
+    const command = await daemon.command('agent:answer', count + 1)
+    assert.deepEqual((command as { answers?: object }).answers, {
+      [`Password ${count}?`]: SECRET,
+      ports: [SECRET],
+      debug: true,
+    })
+    assert.deepEqual(filesWith(hub.dir), ['commands.jsonl'])
+    const { type, command_id } = command
+    if (ok) daemon.answer(command)
+    else
+      daemon.send({
+        type: `${type}:result`,
+        command_id,
+        ok: false,
+        error: { code: 'invalid_command', message: 'No.' },
+      })
+    assert.equal((await outcome).state, ok ? 'succeeded' : 'failed')
+    assert.deepEqual(filesWith(hub.dir), [])
+  }
+  const { entries } = await hub.api<protocol.AuditPage>('GET', '/api/audit?action=agent:answer')
+  assert.deepEqual(entries[0]?.details, { request_id: 'r' })
+})
+
+test('an answer that a form does not take is not quoted', () => {
+  const secrets = [SECRET, `${SECRET}, other`, 17_171_717]
+  const fields = ['string', 'number', 'integer', 'boolean', 'array'].flatMap((type) => [
+    { name: 'f', type, format: 'email', maximum: 1, max_length: 1, max_items: 0 },
+    { name: 'f', type, options: [{ value: 'a' }] },
+  ])
+  const form = (all: protocol.FormField[]) => ({ server: 's', message: 'm', fields: all })
+  const questions = [{ question: 'q', options: [] }]
+  let refused = 0
+  for (const secret of secrets)
+    for (const each of [form([]), ...fields.map((field) => form([field]))])
+      for (const name of ['q', 'f'])
+        try {
+          protocol.formResult(each, questions, { answers: { [name]: secret } })
+        } catch (error) {
+          refused++
+          assert.doesNotMatch((error as Error).message, /sk-|171/)
+        }
+  assert.ok(refused > 20)
 })
 
 test('what waits for its machine keeps its secrets, over a restart too, and loses them when the machine is forgotten', async (t) => {

@@ -9,8 +9,8 @@ import { type Audit, type Said, UNWRITABLE } from './audit.ts'
 import { Denials } from './denials.ts'
 import { detailsOf } from './details.ts'
 
-/** Fields of commands that an entry has by itself. */
-const OWN = ['type', 'command_id', 'agent_id', 'machine_id', 'by']
+/** Fields of commands that an entry has by itself, or for its `request_id`. */
+const OWN = ['type', 'command_id', 'agent_id', 'machine_id', 'by', 'answers']
 /** Longest name in an entry that a request has made up, in characters. */
 const NAME_CHARS = 128
 
@@ -75,8 +75,7 @@ export class Trails {
 
   /** Notes a command before it is carried out. @throws Fault where it is not to be */
   async ordered(c: Context, machine_id: string, command: Command): Promise<void> {
-    const schema = Schemas[command.type]
-    const details = detailsOf(command.type === 'agent:answer' ? ANSWER : schema, command, OWN)
+    const details = detailsOf(Schemas[command.type], command, OWN)
     const trail = this.#trails.get(c)
     const of = await this.#audit.order({
       ...this.#whose(c),
@@ -143,9 +142,6 @@ export class Trails {
     }
   }
 }
-
-/** What was answered may be a password. */
-const ANSWER = { shape: { request_id: Schemas['agent:answer'].shape.request_id } }
 
 const codeOf = (error: Error | undefined) => error && (error instanceof Fault ? error.error.code : 'internal')
 
