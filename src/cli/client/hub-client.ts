@@ -232,7 +232,15 @@ export class HubClient {
     )
     if (!isOk(response)) throw await this.#failure(response, signal)
     const parser = new SseParser()
-    for await (const chunk of bodyOf(response)) yield* parser.push(chunk)
+    for await (const chunk of bodyOf(response)) yield* this.#messages(parser, chunk)
+  }
+
+  #messages(parser: SseParser, chunk: Buffer): SseMessage[] {
+    try {
+      return parser.push(chunk)
+    } catch (error) {
+      throw this.#notUnderstood((error as Error).message)
+    }
   }
 
   async #command(path: string, body: object, waitS: number): Promise<Outcome> {
@@ -261,10 +269,13 @@ export class HubClient {
   #fitting<T>(schema: z.ZodMiniType<T>, value: unknown): T {
     const parsed = check(schema, value)
     if (parsed.success) return parsed.data
-    const { message } = faultOf(parsed.error)
-    throw new UserError(
+    throw this.#notUnderstood(faultOf(parsed.error).message)
+  }
+
+  #notUnderstood(why: string): UserError {
+    return new UserError(
       'hub_incompatible',
-      `The answer of the hub at ${this.url} is not understood (${message}).`,
+      `The answer of the hub at ${this.url} is not understood (${why}).`,
       { remedy: 'Is it a FomularOS hub of the same version? Restart it after an update.' },
     )
   }

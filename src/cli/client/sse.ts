@@ -1,3 +1,5 @@
+import { Limits } from '../../protocol/index.ts'
+
 export interface SseMessage {
   event: string
   data: string
@@ -5,24 +7,39 @@ export interface SseMessage {
   id: string
 }
 
+/** Longest message, in characters: an event as long as a frame, with each of its bytes escaped as `\u007f` is. */
+const MESSAGE_CHARS = 6 * Limits.frame_bytes
+
 /** Reads a stream of server-sent events, however it is cut into pieces. */
 export class SseParser {
+  readonly #most: number
   #decoder = new TextDecoder()
   #rest = ''
   #data: string[] = []
+  /** Characters of `#data`. */
+  #chars = 0
   #event = ''
   #id = ''
   /** The last piece ended with a carriage return: a line feed right after it belongs to the same line end. */
   #carriageReturn = false
 
+  constructor(most = MESSAGE_CHARS) {
+    this.#most = most
+  }
+
+  /** @throws RangeError for a message without end */
   push(chunk: Uint8Array): SseMessage[] {
     let text = this.#decoder.decode(chunk, { stream: true })
     if (text === '') return []
     if (this.#carriageReturn && text.startsWith('\n')) text = text.slice(1)
     this.#carriageReturn = text.endsWith('\r')
-    const lines = (this.#rest + text).split(/\r\n|\n|\r/)
+    const lines = text.split(/\r\n|\n|\r/)
+    lines[0] = this.#rest + lines[0]
     this.#rest = lines.pop() ?? ''
-    return lines.flatMap((line) => this.#line(line) ?? [])
+    const messages = lines.flatMap((line) => this.#line(line) ?? [])
+    if (this.#rest.length + this.#chars > this.#most)
+      throw new RangeError(`a message of more than ${this.#most} characters`)
+    return messages
   }
 
   #line(line: string): SseMessage | undefined {
@@ -31,8 +48,10 @@ export class SseParser {
     if (colon === 0) return undefined
     const field = colon === -1 ? line : line.slice(0, colon)
     const value = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '')
-    if (field === 'data') this.#data.push(value)
-    else if (field === 'event') this.#event = value
+    if (field === 'data') {
+      this.#data.push(value)
+      this.#chars += value.length + 1
+    } else if (field === 'event') this.#event = value
     else if (field === 'id' && !value.includes('\0')) this.#id = value
     return undefined
   }
@@ -41,6 +60,7 @@ export class SseParser {
     const data = this.#data
     const event = this.#event || 'message'
     this.#data = []
+    this.#chars = 0
     this.#event = ''
     return data.length === 0 ? undefined : { event, data: data.join('\n'), id: this.#id }
   }

@@ -25,6 +25,20 @@ test('a message that never ended is none', () => {
   assert.deepEqual(read('data: torn\n'), [])
 })
 
+test('a line or a message without end is a fault, and neither the number of messages nor of lines is', () => {
+  const parser = new SseParser(100)
+  const line = Buffer.from(`data: ${'x'.repeat(60)}\n`)
+  for (let n = 0; n < 1000; n++) assert.equal(parser.push(Buffer.concat([line, Buffer.from('\n')])).length, 1)
+  for (let n = 0; n < 1000; n++) parser.push(Buffer.from(`event: ${n}\n: ${'x'.repeat(60)}\n`))
+  parser.push(line)
+  assert.throws(() => parser.push(line), RangeError)
+  for (const endless of ['data: x', 'id', ':', 'x'.repeat(10)])
+    assert.throws(() => {
+      const other = new SseParser(100)
+      for (let n = 0; n < 200; n++) other.push(Buffer.from(endless))
+    }, RangeError)
+})
+
 test('however the bytes are cut, the messages are the same', () => {
   const line = fc.stringMatching(/^[^\r\n\0]*$/)
   const message = fc.record({ event: line, id: line, data: fc.array(line, { minLength: 1, maxLength: 3 }) })
