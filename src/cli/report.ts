@@ -1,7 +1,6 @@
 import { isDiskFull, shortageIn, UserError } from '../platform/errors.ts'
 import { EXIT } from './exit-codes.ts'
-import { colors, wantsColor } from './render/ansi.ts'
-import { jsonLine } from './terminal.ts'
+import { jsonLine, stderrColors } from './terminal.ts'
 
 export interface Report {
   stdout: string
@@ -18,7 +17,7 @@ export function report(thrown: unknown, { json }: { json: boolean }): Report {
     const body = { error: { code, message, ...(remedy !== undefined && { remedy }), ...facts } }
     return { stdout: jsonLine(body), stderr: '', exitCode }
   }
-  const { red, dim } = colors(wantsColor(process.env, process.stderr.isTTY === true))
+  const { red, dim } = stderrColors()
   if (error instanceof UserError) {
     const remedy = error.remedy === undefined ? '' : dim(`  → ${indentRest(error.remedy, 4)}\n`)
     return { stdout: '', stderr: `${red('error:')} ${indentRest(error.message)}\n${remedy}`, exitCode }

@@ -25,9 +25,13 @@ export const noteInPlace = (text: string) => void process.stderr.write(`\r\x1b[K
 
 export const stdoutColors = (): Colors => colors(wantsColor(process.env, process.stdout.isTTY === true))
 
+export const stderrColors = (): Colors => colors(wantsColor(process.env, process.stderr.isTTY === true))
+
 /** Columns of the screen that stdout is, if it is one. Some terminals say 0 for what they do not know. */
 export const stdoutWidth = (): number | undefined =>
   (process.stdout.isTTY && process.stdout.columns) || undefined
+export const stderrWidth = (): number | undefined =>
+  (process.stderr.isTTY && process.stderr.columns) || undefined
 
 /** Rows of that screen. */
 export const stdoutRows = (): number | undefined => (process.stdout.isTTY && process.stdout.rows) || undefined

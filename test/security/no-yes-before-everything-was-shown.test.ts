@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { colors } from '../../src/cli/render/ansi.ts'
+import { Conversation } from '../../src/cli/render/conversation.ts'
 import { lay } from '../../src/cli/render/lay.ts'
 import { permissionText } from '../../src/cli/render/permission.ts'
+import { requestText } from '../../src/cli/render/request.ts'
 import { Reveal } from '../../src/cli/render/reveal.ts'
 import { textWidth } from '../../src/cli/render/width.ts'
 import type { PermissionRequest } from '../../src/protocol/index.ts'
@@ -92,7 +94,79 @@ test('no text of a request begins where what stands around it begins', () => {
   assert.ok(rows.slice(2).every((row) => row.startsWith('  ')))
   assert.ok(rows.every((row) => textWidth(row) <= 80))
   assert.equal(rows.join('').replace(/\s/g, '').split(fake.replace(/\s/g, '')).length, 6)
-  assert.deepEqual(lay([{ head: '? ', text: 'abc' }], 3), ['? abc'])
+})
+
+test('no row of a request begins with text of the agent, whatever it says and however wide the screen is', () => {
+  const of = (text: string): Partial<PermissionRequest>[] => [
+    { description: text, reason: text, blocked_path: text },
+    { input: { file_path: text, content: `a\n${text}` } },
+    { input: { [text]: text, list: [text] } },
+    { subagent_id: 'a', subagent: text },
+    { subagent_id: text, tool: text },
+    { suggestions: [{ type: 'addDirectories', directories: [text], destination: text }, { other: text }] },
+    { ask: 'plan', input: { plan: text, planFilePath: text } },
+    {
+      ask: 'question',
+      questions: [{ question: text, header: 'h', options: [{ label: text, description: text }] }],
+    },
+    { ask: 'question', form: { server: text, message: text, url: `https://x/${text}`, fields: [] } },
+    {
+      ask: 'question',
+      form: {
+        server: 's',
+        message: text,
+        fields: [
+          { name: 'n', type: text, title: `t${text}`, description: text, default: text },
+          { name: 'm', type: 'string', options: [{ value: text, title: `t${text}` }] },
+        ],
+      },
+    },
+  ]
+  for (const width of [20, 47, 80, 400]) {
+    // Wherever the end of a row is, what comes behind it is the fake at some length of what is before it.
+    const fills = Array.from({ length: 45 }, (_, n) => 'x'.repeat(Math.max(1, 2 * width - n)))
+    const texts = [...fills.map((fill) => `${fill}FAKE it`), `${'\u1100'.repeat(400)}FAKE it`, 'x\nFAKE it']
+    for (const text of texts)
+      for (const rest of of(text)) {
+        const rows = requestText(requestFor('r', { command: 'rm' }, rest), colors(false), width).split('\n')
+        for (const row of rows) {
+          // Lines of a script or a plan stand where nothing else does.
+          const isLine = text.includes('\n') && rest.ask !== 'question' && row === '    FAKE it'
+          assert.ok(isLine || !/^ *FAKE/.test(row), `${width}: ${row} in ${JSON.stringify(rest)}`)
+          assert.ok(textWidth(row) <= width && row.replace(/[^\u1100]/g, '').length * 2 <= width)
+        }
+      }
+  }
+})
+
+test('the rows of a line are told from lines', () => {
+  const command = `# ${'x'.repeat(70)}\nrm -rf /`
+  assert.deepEqual(shown(requestFor('r', { command }), 50).split('\n').slice(-4), [
+    '  command:',
+    `    # ${'x'.repeat(44)}`,
+    `  ↳ ${'x'.repeat(26)}`,
+    '    rm -rf /',
+  ])
+  assert.deepEqual(lay([{ head: '? ', text: 'a b\nc' }], 6), ['? a ', '  ↳ b', '  ↳ c'])
+})
+
+test('a request of a sub-agent is as wide as the screen, and stands on it once', async (t) => {
+  const request = requestFor(
+    'r',
+    { command: `ls ${'x'.repeat(300)}` },
+    { subagent_id: 's', parent_tool_use_id: 'toolu_1' },
+  )
+  const event = { kind: 'permission_request' as const, offset: 0, index: 0, ...request }
+  const text = new Conversation(colors(false), () => 80).event(event)
+  assert.equal(text, `${shown(request, 80)}\n`)
+  assert.match(shown({ ...request, subagent_id: undefined }), /^\? sub-agent: asks to use Bash/)
+  const agent = await ScriptedAgent.open(t)
+  await agent.asks(request)
+  await agent.pends(request)
+  const terminal = await agent.terminal()
+  await terminal.begin('fd agent watch a')
+  const screen = await terminal.shows(/y yes, n no.*> $/)
+  assert.equal(screen.split('? sub-agent s: asks').length, 2)
 })
 
 test('what is longer than a screen is shown screen by screen, and a yes before its end is none', async (t) => {

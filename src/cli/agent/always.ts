@@ -4,7 +4,9 @@ import { EXIT } from '../exit-codes.ts'
 import { cleanLine } from '../render/clean.ts'
 import { type Offer, offersOf } from '../render/offers.ts'
 import { Reveal } from '../render/reveal.ts'
+import { agrees } from './agrees.ts'
 import type { Also } from './also.ts'
+import type { Ask } from './page.ts'
 
 interface Chosen {
   offer: Offer
@@ -64,26 +66,21 @@ function notOffered(what: Also | 'rule', offers: Offer[], { tool }: PermissionRe
  * Asks what is to be remembered: rules for the tool are, unless they are to be saved; anything else is asked for by
  * itself.
  */
-export async function askRemembered(
-  request: PermissionRequest,
-  ask: (prompt: string) => Promise<string>,
-): Promise<Remembered> {
+export async function askRemembered(request: PermissionRequest, ask: Ask): Promise<Remembered> {
   const offers = offersOf(request)
-  const agrees = async (prompt: string) =>
-    ['y', 'yes'].includes((await ask(`  ${prompt} y/N> `)).trim().toLowerCase())
   const chosen: Chosen[] = []
   for (const offer of offers) {
-    const name = cleanLine(offer.text, OFFER_CHARS)
+    const name = new Reveal().line(cleanLine(offer.text, OFFER_CHARS))
     const question = {
       rule: undefined,
       mode: `Also switch to permission mode ${name}?`,
       directories: `Also let it work in ${name}?`,
       other: `Also remember ${name}?`,
     }[offer.kind]
-    if (question !== undefined && !(await agrees(question))) continue
+    if (question !== undefined && !(await agrees(ask, question))) continue
     const save =
       offer.saved !== undefined &&
-      (await agrees(`Save ${name} in ${cleanLine(offer.saved)}? No: for this session.`))
+      (await agrees(ask, `Save ${name} in ${new Reveal().line(offer.saved)}? No: for this session.`))
     chosen.push({ offer, save })
   }
   return outcomeOf(offers, chosen)

@@ -7,8 +7,9 @@ import { EXIT } from '../exit-codes.ts'
 import { askLine, dropTyped } from '../prompt.ts'
 import { typedName } from '../render/permission.ts'
 import { requestText } from '../render/request.ts'
-import { isInteractive, note, stdoutColors, stdoutWidth } from '../terminal.ts'
+import { isInteractive, note, stderrColors, stderrWidth, stdoutColors, stdoutWidth } from '../terminal.ts'
 import { lineFor } from '../typed.ts'
+import { agrees } from './agrees.ts'
 import { type Ask, page } from './page.ts'
 
 /** What somebody is asked when they type neither a yes nor a no. */
@@ -43,7 +44,7 @@ export async function shown(
     )
   if (named) return { request: whole }
   if (json || !isInteractive()) {
-    if (!json) note(requestText(whole, stdoutColors(), stdoutWidth()))
+    if (!json) note(requestText(whole, stderrColors(), stderrWidth()))
     throw new UserError(
       'request_unnamed',
       `${agentId} asks for this. Which request the answer is for must be named.`,
@@ -61,8 +62,7 @@ export async function shown(
 
 /** @throws UserError unless the answer is yes */
 export async function confirm(ask: Ask, question: string): Promise<void> {
-  const typed = (await ask(`  ${question} y/N> `)).trim().toLowerCase()
-  if (typed !== 'y' && typed !== 'yes') throw notConfirmed()
+  if (!(await agrees(ask, question))) throw notConfirmed()
 }
 
 const notConfirmed = () => new UserError('not_confirmed', 'Nothing was answered.', { exitCode: EXIT.refused })

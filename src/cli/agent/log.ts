@@ -30,7 +30,7 @@ async function log(given: string, { json, ...flags }: HubOptions) {
   ])
   const id = await agentId(client, given, flags.machine)
   const colors = stdoutColors()
-  const conversation = new Conversation(colors, stdoutWidth())
+  const conversation = new Conversation(colors, stdoutWidth)
   for await (const event of history(client, id)) {
     if (json) printJson(event)
     else write(conversation.event(event))

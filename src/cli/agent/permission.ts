@@ -5,6 +5,7 @@ import type { HubClient } from '../client/hub-client.ts'
 import { EXIT } from '../exit-codes.ts'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
 import { cleanLine } from '../render/clean.ts'
+import { Reveal } from '../render/reveal.ts'
 import { print } from '../terminal.ts'
 import { ALSO, type Also } from './also.ts'
 
@@ -166,7 +167,7 @@ async function answer(given: string, typed: string[], { json, ...flags }: Option
   const form = fillable(whole)
   const questions = whole.questions ?? []
   const answers = form ? formAnswers(form, questions, typed) : answersTo(questions, typed)
-  const texts = Object.values(answers).map((text) => cleanLine(String(text)))
+  const texts = Object.values(answers).map((text) => new Reveal().line(cleanLine(String(text))))
   if (ask) await confirm(ask, `Answer ${texts.join('; ')}?`)
   const outcome = await answerWith(client, id, 'answer', request, { answers })
   await say(outcome, `Answered: ${texts.join('; ')}.`, json, facts)

@@ -27,14 +27,14 @@ export class View {
   readonly #agentId: string
   readonly #options: ViewOptions
   readonly #interactive: boolean
-  readonly #conversation = new Conversation(stdoutColors(), stdoutWidth())
+  readonly #conversation = new Conversation(stdoutColors(), stdoutWidth)
   /** Requests whose events have come, and those that somebody was asked for. */
   readonly #seen = new Requests()
   readonly #asked = new Requests()
   /** Requests that a status announced before their events, and whether these may still come. */
   readonly #announced = new Map<string, boolean>()
-  /** The request that is the last thing on the screen. */
-  #last: PermissionRequest | undefined
+  /** The request that is the last thing on the screen, and the columns that the screen had then. */
+  #last: { request: PermissionRequest; width: number | undefined } | undefined
   #pending: PermissionRequest[] = []
   /** A request that was not asked, because the hub did not have the whole of it. */
   #unshown: PermissionRequest | undefined
@@ -125,8 +125,10 @@ export class View {
   }
 
   async #ask(request: PermissionRequest, signal: AbortSignal) {
-    // An event without a digest may be of another request under the same id.
-    const onScreen = this.#last && isSame(this.#last, request) && this.#last.digest === request.digest
+    const { request: last, width } = this.#last ?? {}
+    // Without a digest it may be another request under the same id.
+    const isLast = last?.request_id === request.request_id && last.digest === request.digest
+    const onScreen = isLast && request.digest !== undefined && width === stdoutWidth()
     this.#seen.add(request)
     const whole = await wholeRequest(this.#client, this.#agentId, request, { signal }).catch(() => request)
     // Somebody may have answered while it was looked for.
@@ -168,7 +170,7 @@ export class View {
       return
     }
     if (text === '') return
-    this.#last = request
+    this.#last = request && { request, width: stdoutWidth() }
     write(text)
   }
 

@@ -38,7 +38,7 @@ const ENDS_BLOCKS: ReadonlySet<Kind> = new Set(['turn_result', 'process_started'
  */
 export class Conversation {
   readonly #colors: Colors
-  readonly #width: number | undefined
+  readonly #width: () => number | undefined
   readonly #streamed = new Streamed()
   /** Prompts that the agent began with, until they are done. */
   readonly #begun = new Set<string>()
@@ -47,15 +47,16 @@ export class Conversation {
   /** The session as it was last shown: the agent tells of it at each turn. */
   #session: string | undefined
 
-  /** @param width columns of the screen, if it is one */
-  constructor(colors: Colors, width?: number) {
+  /** @param width columns of the screen, if it is one, which may change */
+  constructor(colors: Colors, width: () => number | undefined = () => undefined) {
     this.#colors = colors
     this.#width = width
   }
 
   /** @returns what to write for this event; may be empty, or stop in the middle of a line */
   event(event: Event): string {
-    const inner = event.parent_tool_use_id !== undefined
+    // A request names its sub-agent, and is the person's to answer: it stands where every other one does.
+    const inner = event.parent_tool_use_id !== undefined && event.kind !== 'permission_request'
     // Several sub-agents may speak at once: only their finished blocks can be told apart.
     if (event.kind === 'text_delta' || event.kind === 'thinking_delta')
       return inner ? '' : this.#delta(event.kind === 'text_delta' ? 'text' : 'thinking', event)
@@ -124,7 +125,7 @@ export class Conversation {
         return permissionText(
           { ...event, subagent: this.#tasks.get(event.subagent_id ?? '') },
           this.#colors,
-          this.#width,
+          this.#width(),
         )
       case 'permission_withdrawn':
         return dim('-- the request was withdrawn')

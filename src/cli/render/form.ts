@@ -13,7 +13,7 @@ const TYPES: Record<string, string> = {
 /** Returns an MCP server's form with each field's type and limits. */
 export function formParagraphs(form: Form, reveal: Reveal, { bold, dim, yellow }: Colors): Paragraph[] {
   const { server, message, url, fields } = form
-  const asked = `MCP server "${reveal.line(server)}" asks: ${reveal.text(message)}`
+  const asked = `MCP server ${JSON.stringify(reveal.line(server))} asks: ${reveal.text(message)}`
   return [
     { head: '? ', text: asked, style: (row) => yellow(bold(row)) },
     ...(url === undefined
@@ -21,7 +21,7 @@ export function formParagraphs(form: Form, reveal: Reveal, { bold, dim, yellow }
       : [{ head: '  ', text: `Address to open, at ${hostOf(url)}: ${reveal.line(url)}` }]),
     ...fields.flatMap((field) => [
       { head: '  ', text: `${reveal.line(labelOf(field))}: ${kindOf(field, reveal)}` },
-      ...(field.description ? [{ head: '    ', text: reveal.line(field.description), style: dim }] : []),
+      ...(field.description ? [{ head: '    - ', text: reveal.line(field.description), style: dim }] : []),
       ...(field.options ?? []).map(({ value, title }, index) => ({
         head: `    ${index + 1}. `,
         text: `${reveal.line(title ?? value)}${title !== undefined && title !== value ? ` - ${reveal.line(value)}` : ''}`,

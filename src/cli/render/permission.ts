@@ -22,8 +22,9 @@ export function permissionText(request: PermissionRequest, colors: Colors, width
   const rows = lay(paragraphsOf(request, reveal, colors), width)
   const hidden = reveal.summary()
   if (hidden !== undefined) rows.push(...lay([{ head: '! ', text: hidden, style: yellow }], width))
-  if (rows.length > SCREEN_LINES) rows.push(dim(`  (the end of what it asks: ${rows.length} lines)`))
-  return rows.join('\n')
+  if (rows.length <= SCREEN_LINES) return rows.join('\n')
+  const end: Paragraph = { head: '  ', text: `(the end of what it asks: ${rows.length} lines)`, style: dim }
+  return [...rows, ...lay([end], width)].join('\n')
 }
 
 function paragraphsOf(request: PermissionRequest, reveal: Reveal, colors: Colors): Paragraph[] {
@@ -32,7 +33,7 @@ function paragraphsOf(request: PermissionRequest, reveal: Reveal, colors: Colors
   switch (request.ask) {
     case 'tool':
       return [
-        headline(`${asks(request)} to use ${reveal.line(request.tool)}: ${summaryOf(request)}`),
+        headline(`${asks(request)} to use ${nameText(request.tool, reveal)}: ${summaryOf(request)}`),
         ...about(request, reveal, colors),
         ...inputParagraphs(request, reveal),
       ]
@@ -56,10 +57,16 @@ function paragraphsOf(request: PermissionRequest, reveal: Reveal, colors: Colors
 const SUBAGENT_CHARS = 100
 
 /** Whose request it is, where it is not the agent's own. */
-const by = ({ subagent, subagent_id }: PermissionRequest) =>
-  subagent_id === undefined
-    ? ''
-    : `sub-agent ${new Reveal().line(cleanLine(subagent === undefined ? subagent_id : `"${subagent}"`, SUBAGENT_CHARS))}: `
+function by({ subagent, subagent_id, parent_tool_use_id }: PermissionRequest): string {
+  if (subagent_id === undefined) return parent_tool_use_id === undefined ? '' : 'sub-agent: '
+  const [reveal, short] = [new Reveal(), cleanLine(subagent ?? subagent_id, SUBAGENT_CHARS)]
+  return `sub-agent ${subagent === undefined ? nameText(short, reveal) : quoted(short, reveal)}: `
+}
+
+const quoted = (text: string, reveal: Reveal) => JSON.stringify(reveal.line(text))
+
+/** A name from elsewhere. One that is no single word is quoted: it cannot pass for words of this program. */
+const nameText = (name: string, reveal: Reveal) => (/^[\w.$-]+$/.test(name) ? name : quoted(name, reveal))
 
 const asks = (request: PermissionRequest) => `${by(request)}asks`
 
@@ -74,7 +81,7 @@ function about(
 ): Paragraph[] {
   const said = (text: string): Paragraph => ({ head: '  ', text, style: dim })
   return [
-    ...(description ? [said(reveal.text(description))] : []),
+    ...(description ? [said(`Described as: ${reveal.text(description)}`)] : []),
     ...(reason ? [said(`Why it asks: ${reveal.text(reason)}`)] : []),
     ...(blocked_path && !Object.values(input).includes(blocked_path)
       ? [said(`Path: ${reveal.line(blocked_path)}`)]
@@ -104,12 +111,12 @@ function detail({ description, input }: PermissionRequest, reveal: Reveal): Para
 
 const fieldsOf = (input: Record<string, unknown>, reveal: Reveal): Paragraph[] =>
   Object.entries(input).flatMap(([field, value]) => {
-    const name = reveal.line(field)
+    const name = nameText(field, reveal)
     const text = reveal.text(typeof value === 'string' ? value : JSON.stringify(value, null, 2))
     return text.includes('\n')
       ? [
           { head: '  ', text: `${name}:` },
-          { head: '    ', text },
+          { head: '  ', text, verbatim: true },
         ]
       : [{ head: '  ', text: `${name}: ${text}` }]
   })
@@ -118,8 +125,9 @@ const fieldsOf = (input: Record<string, unknown>, reveal: Reveal): Paragraph[] =
 function plan({ plan: written, ...rest }: Record<string, unknown>, reveal: Reveal): Paragraph[] {
   const isText = typeof written === 'string' && written.trim() !== ''
   const text = isText ? reveal.text(written.trim()) : '(it wrote none down)'
+  const shown: Paragraph = { head: '  ', text, verbatim: isText }
   const others = isText || written === undefined ? rest : { plan: written, ...rest }
-  return [{ head: '  ', text }, ...fieldsOf(others, reveal)]
+  return [shown, ...fieldsOf(others, reveal)]
 }
 
 /** What names a request, as it is typed: its digest. One of an older daemon has its id only. */

@@ -1,8 +1,11 @@
 /** Characters that terminals show two columns wide: East Asian letters and signs, and pictures. */
 const WIDE =
-  /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18aff}\u{1aff0}-\u{1b2ff}\u{1f200}-\u{1f2ff}\u{20000}-\u{3fffd}]|\ufe0f|\p{Emoji_Presentation}/u
+  /[\u1100-\u115f\u2329\u232a\u2630-\u2637\u268a-\u268f\u2e80-\u303e\u3041-\u33ff\u3400-\u9fff\ua000-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1aff0}-\u{1b2ff}\u{1d300}-\u{1d376}\u{1f200}-\u{1f2ff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u
 /** Characters that take no column of their own. */
-const INVISIBLE = /^[\p{Mn}\p{Me}\p{Cf}]+$/u
+const INVISIBLE = /[\p{Mn}\p{Me}\p{Cf}]/u
+/** Shows what is before it as a picture. */
+const PICTURE = '\ufe0f'
+const JOINER = '\u200d'
 const PLAIN = /^[\x20-\x7e]*$/
 
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
@@ -14,7 +17,14 @@ function* graphemes(text: string): Generator<string> {
 
 const letters = (text: string): string[] => (PLAIN.test(text) ? text.split('') : [...graphemes(text)])
 
-const letterWidth = (letter: string) => (WIDE.test(letter) ? 2 : INVISIBLE.test(letter) ? 0 : 1)
+/** Not every terminal draws several characters as one: each counts, but in pictures that are joined. */
+function letterWidth(letter: string): number {
+  if (letter.includes(JOINER)) return 2
+  const width = [...letter].reduce((sum, char) => sum + charWidth(char), 0)
+  return letter.includes(PICTURE) ? Math.max(2, width) : width
+}
+
+const charWidth = (char: string) => (WIDE.test(char) ? 2 : INVISIBLE.test(char) ? 0 : 1)
 
 /** Columns that one line of text takes on a terminal. */
 export const textWidth = (text: string): number =>
@@ -40,7 +50,7 @@ export function rowsOf(line: string, columns: number): string[] {
   const rows: string[] = []
   let row = ''
   let width = 0
-  for (const letter of PLAIN.test(text) ? text : graphemes(text)) {
+  for (const letter of PLAIN.test(text) ? text : rowLetters(text, columns)) {
     const more = letterWidth(letter)
     if (width + more > columns && row !== '') {
       rows.push(row)
@@ -51,6 +61,14 @@ export function rowsOf(line: string, columns: number): string[] {
     width += more
   }
   return [...rows, row]
+}
+
+/** A letter may have any number of characters, as in Korean: one that no row holds is none. */
+function* rowLetters(text: string, columns: number): Generator<string> {
+  for (const letter of graphemes(text)) {
+    if (letterWidth(letter) > columns) yield* letter
+    else yield letter
+  }
 }
 
 const TAB_STOP = 8

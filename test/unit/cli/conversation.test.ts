@@ -204,8 +204,8 @@ test('the request of a sub-agent is told from another’s', () => {
     ]),
     `-- task started: Read
 -- task started: Test
-  │ ? sub-agent "Test": asks to use Bash: ls
-  │ ? sub-agent "Read": asks to use Bash: ls
+? sub-agent "Test": asks to use Bash: ls
+? sub-agent "Read": asks to use Bash: ls
 ? asks to use Bash: ls
 `,
   )
@@ -306,7 +306,7 @@ test('what an agent asks for is shown in full', () => {
         input: { plan: '1. do\n2. check' },
       },
     ]),
-    /approve its plan:\n {2}1\. do\n {2}2\. check\n$/,
+    /approve its plan:\n {4}1\. do\n {4}2\. check\n$/,
   )
   assert.equal(
     render([

@@ -80,7 +80,7 @@ test('a form is shown with its fields, what each takes, and how to end it', () =
     1. Staging - stg
     2. prd
   replicas: a whole number, at least 1, at most 9, optional, default: 2
-    How many
+    - How many
   note: text, optional
   (an empty answer leaves a field out; /decline or /cancel end the form)`,
   )

@@ -39,7 +39,7 @@ test('a question is shown whole, with its options', () => {
 
 test("a description is shown once, and a tool's own field of that name is not hidden", () => {
   const shown = text({ description: 'Lists', input: { command: 'ls', description: 'Lists' } })
-  assert.equal(shown, '? asks to use Bash: ls\n  Lists')
+  assert.equal(shown, '? asks to use Bash: ls\n  Described as: Lists')
   assert.match(
     text({ tool: 'mcp__issue', input: { title: 'a', description: 'secret' } }),
     /description: secret/,
