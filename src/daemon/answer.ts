@@ -44,13 +44,23 @@ function requestFor(agent: Agent, command: Answer): PermissionRequest {
       { path: 'digest', remedy: 'Look at the request as it is now, and answer that.' },
     )
   // A refusal lets nothing happen, whatever it was meant for.
-  const isRefusal = command.type === 'agent:permission' && command.decision === 'deny'
+  if (isRefusal(command)) return request
   const isUnnamed = digest === undefined || request.digest === undefined
-  if (isUnnamed && agent.snapshot.ids_reused && !isRefusal)
+  if (isUnnamed && agent.snapshot.ids_reused)
     throw new CommandFailure(
       'request_changed',
       `${agent.id} has asked for different things under one id: ${request_id} alone does not say which is meant.`,
       { path: 'digest', remedy: 'Look at the request as it is now, and answer with its digest, or deny it.' },
     )
+  if (request.cut)
+    throw new CommandFailure(
+      'invalid_command',
+      `${agent.id} asks as ${request_id} for more than anybody was shown: the request was cut.`,
+      { path: 'request_id', remedy: 'Refuse it, and have the agent ask in fewer words.' },
+    )
   return request
 }
+
+const isRefusal = (command: Answer) =>
+  command.type === 'agent:permission' ? command.decision === 'deny' : isEnd(command.action)
+const isEnd = (action: string | undefined) => action === 'decline' || action === 'cancel'

@@ -7,12 +7,14 @@ export const bare = ({
   ask,
   tool,
   tool_use_id,
+  cut,
 }: PermissionRequest): PermissionRequest => ({
   request_id,
   ...(digest !== undefined && { digest }),
   ask,
   tool,
   ...(tool_use_id !== undefined && { tool_use_id }),
+  ...(cut && { cut }),
   input: {},
   input_omitted: true,
 })

@@ -19,7 +19,7 @@ function headOf(max: number) {
     z.overwrite((text) => (text.length > max ? cut(text, max) : text)),
     z.maxLength(max),
   )
-  shortened.add(schema)
+  shortened.set(schema, max)
   return schema
 }
 
@@ -43,7 +43,7 @@ export function firstOf<T extends z.ZodMiniType>(item: T, max: number) {
     z.overwrite((items) => (items.length > max ? items.slice(0, max) : items)),
     z.maxLength(max),
   )
-  shortened.add(schema)
+  shortened.set(schema, max)
   return schema
 }
 

@@ -3,7 +3,7 @@ import { JsonObject, Name } from './bounds.ts'
 import { closed, closedOptional } from './closed.ts'
 import { SaidContent } from './content.ts'
 import { JournalName, Json, Offset } from './ids.ts'
-import { PermissionRequest } from './permission.ts'
+import { marksCut, PermissionRequest } from './permission.ts'
 
 const id = z.optional(Name)
 
@@ -126,7 +126,7 @@ export const Event = z.discriminatedUnion('kind', [
     via: id,
   }),
   z.object({ ...base, kind: z.literal('tool_progress'), tool_use_id: id, tool: id, elapsed_s: num }),
-  z.object({ ...base, kind: z.literal('permission_request'), ...PermissionRequest.shape }),
+  z.object({ ...base, kind: z.literal('permission_request'), ...PermissionRequest.shape }).check(marksCut()),
   z.object({ ...base, kind: z.literal('permission_withdrawn'), request_id: Name }),
   z.object({
     ...base,

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { firstOf, JsonObject, ToldName, ToldSentence } from './bounds.ts'
 import { closed } from './closed.ts'
+import { isFull } from './full.ts'
 import { Json } from './ids.ts'
 
 /** Maximum number of questions, of the options of one, of a form's fields, and of suggestions. */
@@ -51,8 +52,7 @@ export const Form = z.object({
 })
 export type Form = z.infer<typeof Form>
 
-/** Something the agent waits for: permission to use a tool, an answer, or approval of its plan. */
-export const PermissionRequest = z.object({
+const fields = {
   request_id: ToldName,
   /** Names the request and all that the runtime said of it. Opaque. Absent from daemons up to 0.1.0. */
   digest: id,
@@ -79,5 +79,21 @@ export const PermissionRequest = z.object({
   form: z.optional(Form),
   /** Permission rules the runtime offers to remember, in its own form; echo some in `remember` to apply them. */
   suggestions: z.optional(firstOf(Json, LISTED)),
-})
+  /**
+   * Some text or list of it, other than `suggestions`, was longer than it may be here, and has lost its end: it can only be
+   * refused.
+   */
+  cut: z.optional(z.boolean()),
+}
+const { suggestions: _, ...SAID } = fields
+const said = z.object(SAID)
+
+/** Marks a request that was cut. Beside `z.object`, where its fields are part of another one. */
+export const marksCut = () =>
+  z.overwrite<z.infer<typeof said>>((request) =>
+    isFull(said, request) ? { ...request, cut: true } : request,
+  )
+
+/** Something the agent waits for: permission to use a tool, an answer, or approval of its plan. */
+export const PermissionRequest = z.object(fields).check(marksCut())
 export type PermissionRequest = z.infer<typeof PermissionRequest>

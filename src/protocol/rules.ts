@@ -60,8 +60,8 @@ export const kindNames = (kinds: number) =>
     .map(([name]) => name)
     .join(' or ')
 
-/** Strings and lists that are shortened where they are too long, instead of being refused. */
-export const shortened = new WeakSet<z.core.$ZodType>()
+/** Strings and lists that are shortened where they are too long, instead of being refused, with their maximum. */
+export const shortened = new WeakMap<z.core.$ZodType, number>()
 /** Most entries of tables. */
 export const entries = new WeakMap<z.core.$ZodType, number>()
 /** Schemas of anything at all that take objects only. */

@@ -95,6 +95,48 @@ test('an id that has stood for different requests does not do without its digest
   }
 })
 
+test('a request that is too long to be shown takes no yes, and can be refused', async (t) => {
+  const long = 'x'.repeat(16_385)
+  const options = Array.from({ length: 1001 }, (_, n) => ({ label: `${n}` }))
+  const question = (rest: object) =>
+    asks('r', { questions: [{ question: 'Which?', options: [], ...rest }] }, { tool_name: 'AskUserQuestion' })
+  const form = (rest: object) =>
+    `${JSON.stringify({
+      type: 'control_request',
+      request_id: 'r',
+      request: { subtype: 'elicitation', mcp_server_name: 's', message: 'm', mode: 'form', ...rest },
+    })}\n`
+  const properties = { f: { type: 'string', description: long } }
+  const cases: (readonly [line: string, type: 'permission' | 'answer', yes: object, no: object])[] = [
+    ...[{ question: long }, { options }, { options: [{ label: long }] }, { header: long }].map(
+      (rest) => [question(rest), 'answer', { answers: { 'Which?': 'A', [long.slice(1)]: 'A' } }, {}] as const,
+    ),
+    [asks('r', LS, { description: long }), 'permission', { decision: 'allow' }, {}],
+    [asks('r', LS, { decision_reason: long }), 'permission', { decision: 'allow' }, {}],
+    [form({ message: long }), 'answer', { answers: {} }, { action: 'decline' }],
+    [form({ requested_schema: { properties } }), 'answer', { answers: { f: 'x' } }, { action: 'cancel' }],
+    [form({ mode: 'url', url: `https://x/${long}` }), 'answer', { action: 'accept' }, { action: 'cancel' }],
+  ]
+  for (const [line, type, yes, no] of cases) {
+    const asking = new AskingAgent(t)
+    asking.says(line)
+    const [{ digest, cut } = {}] = asking.pending
+    assert.ok(digest && cut, line.slice(0, 200))
+    const told = (kind: typeof type, body: object) => asking.told(kind, { request_id: 'r', digest, ...body })
+    assert.equal(await told(type, yes), 'invalid_command request_id')
+    asking.restart()
+    assert.equal(await told(type, yes), 'invalid_command request_id')
+    assert.deepEqual(asking.answers, [])
+    const refusal = 'action' in no ? told('answer', no) : told('permission', { decision: 'deny' })
+    assert.equal(await refusal, undefined)
+  }
+  // What is left out of a list of offers is not remembered, and nothing else.
+  const asking = new AskingAgent(t)
+  asking.says(asks('r', LS, { permission_suggestions: options }))
+  assert.equal(asking.pending[0]?.cut, undefined)
+  assert.equal(await asking.told('permission', allow('r')), undefined)
+})
+
 test('who names no digest is answered as before, where ids stand for one request each', async (t) => {
   const asking = new AskingAgent(t)
   asking.says(asks('one', LS), asks('two', LS))

@@ -216,6 +216,45 @@ test('a request that the hub does not have in full is not asked before it has', 
   assert.equal((await agent.answers(1))[0]?.digest, whole.digest)
 })
 
+test('no yes is offered to a request that was cut, by the daemon or by the hub', async (t) => {
+  const agent = await ScriptedAgent.open(t)
+  const long = `${'q'.repeat(20_000)} rm -rf /`
+  const cut = requestFor(
+    'q',
+    {},
+    { ask: 'question', tool: 'AskUserQuestion', questions: [{ question: long, options: [{ label: 'A' }] }] },
+  )
+  const tool = requestFor('t', { command: 'ls' }, { description: long })
+  for (const [request, ...flags] of [
+    [cut, 'answer', 'a', '1'],
+    [tool, 'approve', 'a'],
+  ] as const) {
+    await agent.asks(request)
+    await agent.pends(request)
+    for (const more of [[], ['--request', request.digest]]) {
+      const refused = await agent.run(...flags, ...more)
+      assert.equal(refused.code, 4, refused.stderr)
+      assert.match(
+        refused.stderr,
+        /error: The request cannot be shown: .* cut\.\n.*in fewer words: .* deny a/,
+      )
+    }
+    assert.match(
+      (await agent.run('show', 'a')).stdout,
+      /Waits +\S+ agent deny a --request \w+\n[\s\S]*! This is not all/,
+    )
+  }
+  const terminal = await agent.terminal()
+  await terminal.begin('fd agent watch a')
+  await terminal.shows(/! This is not all of it.*\n[\s\S]*The request cannot be shown: .*fewer words: .*$/)
+  assert.doesNotMatch(await terminal.screen(), /y yes|number or text/)
+  assert.deepEqual(await agent.answers(0), [])
+  const denied = agent.run('deny', 'a')
+  const [answer] = await agent.answers(1)
+  assert.equal(answer?.type === 'agent:permission' && answer.decision, 'deny')
+  await denied
+})
+
 test('a question goes from the screen when the agent asks something else under its id', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const [ls, rm] = [requestFor('r', { command: 'ls' }), requestFor('r', { command: 'rm -rf /important' })]

@@ -10,6 +10,7 @@ import { requestText } from '../render/request.ts'
 import { isInteractive, note, stderrColors, stderrWidth, stdoutColors, stdoutWidth } from '../terminal.ts'
 import { lineFor } from '../typed.ts'
 import { agrees } from './agrees.ts'
+import { notShown } from './not-shown.ts'
 import { type Ask, page } from './page.ts'
 
 /** What somebody is asked when they type neither a yes nor a no. */
@@ -33,15 +34,8 @@ export async function shown(
   { named, json }: Named,
 ): Promise<{ request: PermissionRequest; ask?: Ask }> {
   const whole = await wholeRequest(client, agentId, request)
-  if (whole.input_omitted)
-    throw new UserError(
-      'request_not_shown',
-      'The request cannot be shown: its input is not at the hub yet.',
-      {
-        remedy: `Try again later, or refuse it: fomular-daemon agent deny ${agentId}`,
-        exitCode: EXIT.refused,
-      },
-    )
+  const fault = notShown(agentId, whole, 'Try again later.')
+  if (fault) throw fault
   if (named) return { request: whole }
   if (json || !isInteractive()) {
     if (!json) note(requestText(whole, stderrColors(), stderrWidth()))

@@ -8,6 +8,7 @@ import { Conversation } from '../render/conversation.ts'
 import { answerHint } from '../render/permission.ts'
 import { isInteractive, note, printJson, stdoutColors, stdoutWidth, write } from '../terminal.ts'
 import { ANSWERED, ask, CHANGED } from './ask.ts'
+import { notShown } from './not-shown.ts'
 import { nameOf } from './pick.ts'
 
 /** Time for a request's event to arrive after the status that announces the request, in ms. */
@@ -134,17 +135,11 @@ export class View {
     // Somebody may have answered while it was looked for.
     if (signal.aborted) return
     if (whole.input_omitted) {
-      // Nobody is asked for a yes to what they cannot see.
       this.#unshown = request
       this.#seen.delete(request)
-      throw new UserError(
-        'request_not_shown',
-        'The agent asks for something that is too long for its status.',
-        {
-          remedy: `You are asked when the hub has it. To refuse it: fomular-daemon agent deny ${this.#agentId}`,
-        },
-      )
     }
+    const fault = notShown(this.#agentId, whole, 'You are asked when the hub has it.')
+    if (fault) throw fault
     const { over } = this.#options
     await ask(this.#client, this.#agentId, whole, { signal, over, onScreen })
   }
