@@ -9,6 +9,8 @@ import { SelfCheck } from './self-check.ts'
 
 /** A start takes a twentieth of a second; a machine under load, or one that has just woken up, more. */
 const START_MS = 30_000
+/** Each agent may have some. */
+const SHOWN_PROBLEMS = 5
 
 const PackageJson = z.object({ name: z.string(), version: z.string() })
 
@@ -84,13 +86,18 @@ export interface ProofOptions extends Runner {
  */
 export async function prove(options: ProofOptions): Promise<void> {
   const { version, stateDir } = options
-  const said = (await run(options, ['--version'])).trim()
-  if (said !== version) throw failed(`It says that it is version ${said || 'nothing'}.`, options)
-  const answer = await run(options, ['self-check', '--state-dir', stateDir])
-  const parsed = SelfCheck.safeParse(parse(answer))
-  if (!parsed.success) throw failed('Its self-check gives no answer that is understood.', options, answer)
+  const started = await start(options, options.program, ['--version'])
+  if (!started.ok) throw ended('--version', options, started)
+  const own = started.stdout.trim()
+  if (own !== version) throw failed(`It says that it is version ${own || 'nothing'}.`, options)
+  const answer = await start(options, options.program, ['self-check', '--state-dir', stateDir])
+  const parsed = SelfCheck.safeParse(parse(answer.stdout))
+  if (!parsed.success)
+    throw answer.ok
+      ? failed('Its self-check gives no answer that is understood.', options, answer.stdout)
+      : ended('self-check', options, answer)
   const check = parsed.data
-  if (!check.ok) throw failed(`Its self-check failed: ${check.problems.join('; ')}.`, options)
+  if (!check.ok) throw failed(`Its self-check failed: ${said(check.problems)}.`, options)
   if (check.protocol.minimum > PROTOCOL.version || check.protocol.version < PROTOCOL.minimum)
     throw failed(
       `It speaks protocol ${check.protocol.minimum} to ${check.protocol.version}; this one speaks ${PROTOCOL.version}.`,
@@ -98,13 +105,15 @@ export async function prove(options: ProofOptions): Promise<void> {
     )
 }
 
-async function run(options: ProofOptions, args: string[]): Promise<string> {
-  const { ok, why, stdout, output } = await start(options, options.program, args)
-  if (ok) return stdout
-  if (options.signal.aborted)
-    throw new UpdateFailure('update_interrupted', 'prove', 'The daemon was told to stop.')
-  throw failed(`\`${args[0]}\` ${why}.`, options, output)
+const said = (problems: string[]) => {
+  const more = problems.length - SHOWN_PROBLEMS
+  return `${problems.slice(0, SHOWN_PROBLEMS).join('; ')}${more > 0 ? ` and ${more} more` : ''}`
 }
+
+const ended = (command: string, options: ProofOptions, { why, output }: { why: string; output: string }) =>
+  options.signal.aborted
+    ? new UpdateFailure('update_interrupted', 'prove', 'The daemon was told to stop.')
+    : failed(`\`${command}\` ${why}.`, options, output)
 
 async function start({ runner, env, signal }: Runner, program: string, args: string[]) {
   const { execa } = await import('execa')
