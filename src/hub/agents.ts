@@ -254,7 +254,7 @@ export class Agents {
     for (const { key } of this.#of(machineId)) this.#options.feed.publish({ kind: 'agent', key })
   }
 
-  #view({ key, status, machine_id, gone }: AgentRecord): HubAgent | undefined {
+  #view({ key, status, machine_id, gone, ordered }: AgentRecord): HubAgent | undefined {
     const { connected, machineName, store } = this.#options
     const machine_name = machineName(machine_id)
     if (!status) return undefined
@@ -269,6 +269,7 @@ export class Agents {
       connected: connected(machine_id),
       offset: have,
       ...(gone && { gone }),
+      ...(ordered === false && { claimed: true }),
     }
   }
 

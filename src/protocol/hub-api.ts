@@ -83,6 +83,8 @@ export const HubAgent = z.object({
   connected: z.boolean(),
   /** Its machine does not have it any more; the history is what is left of it. */
   gone: z.optional(z.boolean()),
+  /** Only its machine says that there is such an agent: it was not started from here. */
+  claimed: z.optional(z.boolean()),
   /** How far the hub has its journal. */
   offset: z.int(),
 })

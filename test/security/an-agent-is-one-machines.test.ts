@@ -140,6 +140,9 @@ test('ids that a machine only claims are in nobody’s way', async (t) => {
   assert.equal(prompt.machine_id, A)
   const { machines } = await hub.api<{ machines: HubMachine[] }>('GET', '/api/machines')
   assert.equal(machines.find(({ machine_id }) => machine_id === B)?.agents, 3, 'they show')
+  // As what they are.
+  for (const { machine_id, claimed } of await agentsOf(hub))
+    assert.equal(claimed, machine_id === B || undefined)
 })
 
 test('what a machine claims after its agent was removed, or was never started, is in nobody’s way', async (t) => {

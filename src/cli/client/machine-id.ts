@@ -15,7 +15,8 @@ export const resolveMachine = async (client: HubClient, given: string | undefine
   pickMachine(await client.machines(), given)
 
 /**
- * The machine that goes by `given`: its id, else its name, else its host name, else the beginning of its id.
+ * The machine that goes by `given`: its id, else its name, else its host name, else the beginning of its id. A machine
+ * makes its id itself: one that looks like no id goes before nothing else.
  * @throws UserError when none does, or several
  */
 export function pickMachine(machines: HubMachine[], given: string | undefined): HubMachine {
@@ -28,9 +29,10 @@ export function pickMachine(machines: HubMachine[], given: string | undefined): 
     given === undefined
       ? [() => true]
       : [
-          ({ machine_id }) => machine_id === given,
+          ({ machine_id }) => machine_id === given && isMadeId(given),
           (machine) => machineName(machine) === given.normalize(),
           ({ hostname }) => hostname === given,
+          ({ machine_id }) => machine_id === given && !machines.some(beginsWith(given)),
           ({ machine_id }) => machine_id.startsWith(given),
         ]
   for (const way of ways) {
@@ -69,9 +71,18 @@ export function describedMachine(machine: HubMachine): string {
   return `${cleanLine(name, 64)} (${cleanLine(machine.machine_id, 64)}${host})`
 }
 
-/** Whether it is an id as daemons make them: such a machine may never have been let in. */
-const isNewId = (text: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)
+/** Whether it is an id as daemons make them. */
+const isMadeId = (text: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)
 
-/** The id of the machine that goes by `given`. Whole ids are taken as they are: that machine may have been removed. @throws UserError */
+const beginsWith =
+  (given: string) =>
+  ({ machine_id }: HubMachine) =>
+    isMadeId(machine_id) && machine_id.startsWith(given)
+
+/**
+ * The id of the machine that goes by `given`. Whole ids are taken as they are: that machine may have been removed, or never
+ * been let in.
+ * @throws UserError
+ */
 export const machineIdOf = (machines: HubMachine[], given: string): string =>
-  isNewId(given) ? given : pickMachine(machines, given).machine_id
+  isMadeId(given) ? given : pickMachine(machines, given).machine_id

@@ -30,6 +30,21 @@ test('a machine goes by its id, its name, its host name, or the beginning of its
   assert.equal(picked(undefined, MACHINES.slice(0, 1)), '7d12-a')
 })
 
+test('a machine is not taken for another because its id is what that one is called', () => {
+  const [uuid, other] = ['7d12e854-3c55-4b0e-9a6f-0d6a1c7f2b11', '9f00e854-3c55-4b0e-9a6f-0d6a1c7f2b11']
+  const known = [machine(uuid, 'debian', 'build-7'), machine(other, 'web')]
+  for (const given of ['build-7', 'debian', '7d12']) {
+    assert.equal(picked(given, known), uuid)
+    const liar = machine(given, 'liar')
+    // Of two that begin with the same, neither is meant.
+    if (given === '7d12') assert.throws(() => picked(given, [...known, liar]), { code: 'machine_ambiguous' })
+    else assert.equal(picked(given, [...known, liar]), uuid)
+    assert.equal(picked('liar', [...known, liar]), given)
+  }
+  assert.equal(picked(uuid, [...known, machine('x', 'liar', uuid)]), uuid)
+  assert.equal(picked('m-1', [machine('m-10', 'web'), machine('m-1', 'web')]), 'm-1')
+})
+
 test('several machines are said to be several, with what tells them apart', () => {
   const error = (given: string | undefined, machines = MACHINES) => {
     try {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { delayOf } from '../../../src/cli/agent/outcome.ts'
+import { agentId, delayOf } from '../../../src/cli/agent/outcome.ts'
 import type { HubClient } from '../../../src/cli/client/hub-client.ts'
 import { UserError } from '../../../src/platform/errors.ts'
-import type { HubAgent } from '../../../src/protocol/index.ts'
+import type { HubAgent, HubMachine } from '../../../src/protocol/index.ts'
 
 const hub = (agent: HubClient['agent']) => ({
   agent,
@@ -19,4 +19,26 @@ test('what an agent waits for is asked of that agent alone', async () => {
 test('a hub that goes away after it has taken a start does not make the start fail', async () => {
   const client = hub(() => Promise.reject(new UserError('hub_unreachable', 'gone')))
   assert.equal(await delayOf(client, 'a1'), undefined)
+})
+
+test('an agent that a machine only claims is not taken for another whose id begins like it', async () => {
+  const agent = (agent_id: string, machine_id: string, claimed?: boolean) =>
+    ({ agent_id, machine_id, ...(claimed && { claimed }) }) as HubAgent
+  const picked = (given: string, agents: HubAgent[], machine?: string) => {
+    const machines = ['a', 'b'].map((machine_id) => ({ machine_id, hostname: machine_id }) as HubMachine)
+    const client = { agents: async () => agents, machines: async () => machines, means() {} }
+    return agentId(client as unknown as HubClient, given, machine)
+  }
+  const ordered = agent('fix-tests', 'a')
+  const claim = agent('fix', 'b', true)
+  await assert.rejects(picked('fix', [ordered, claim]), {
+    code: 'agent_ambiguous',
+    message: '"fix" could be fix of b or fix-tests of a.',
+  })
+  assert.equal(await picked('fix', [ordered, claim], 'a'), 'fix-tests')
+  assert.equal(await picked('fix', [ordered, claim], 'b'), 'fix')
+  assert.equal(await picked('fix-', [ordered, claim]), 'fix-tests')
+  for (const others of [[agent('fix', 'b')], [claim, agent('fix', 'a')]])
+    assert.equal(await picked('fix', [ordered, ...others]), 'fix')
+  assert.equal(await picked('fix', [agent('fix-tests', 'b'), claim]), 'fix', 'both are one machine’s')
 })
