@@ -2,8 +2,8 @@ import { closeSync, existsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import * as z from 'zod/mini'
 import { UserError } from '../platform/errors.ts'
+import { livingWriter } from '../platform/lock.ts'
 import { openOwned, readOwned } from '../platform/owned.ts'
-import { identify } from '../platform/process-identity.ts'
 import { userOf } from '../platform/process-list.ts'
 import { isForeign } from '../platform/sockets.ts'
 import { type KeySource, readKey } from './key.ts'
@@ -115,9 +115,10 @@ export function findHub({ flags, env }: { flags: HubFlags; env: NodeJS.ProcessEn
 
 /** The record of the hub in a folder, while the process that it names runs, as the folder's owner or as root. */
 export function livingHub(dir: string): HubRecord | undefined {
-  const text = readOwned(hubFiles(dir).record, FILE_BYTES)
+  const path = hubFiles(dir).record
+  const text = readOwned(path, FILE_BYTES)
   const read = HubRecord.safeParse(text === undefined ? undefined : parsedJson(text))
-  if (!read.success || identify(read.data.pid)?.start !== read.data.start) return undefined
+  if (!read.success || !livingWriter(read.data, path)) return undefined
   const runsAs = userOf(read.data.pid)
   return runsAs === undefined || runsAs === ownerOf(dir) || runsAs === 0 ? read.data : undefined
 }

@@ -60,18 +60,22 @@ function clearDead(path: string, aside: string) {
 
 function livingHolder(path: string): ProcessIdentity | undefined {
   const holder = readJson(path, ProcessIdentity)
-  if (!holder.ok) return undefined
-  const now = identify(holder.value.pid)
-  if (now?.start !== holder.value.start) return undefined
-  return now.boot_id === holder.value.boot_id || isOlder(now, path) ? now : undefined
+  return holder.ok ? livingWriter(holder.value, path) : undefined
+}
+
+/** The process that has written itself into a file, while it runs. */
+export function livingWriter(writer: ProcessIdentity, path: string): ProcessIdentity | undefined {
+  const now = identify(writer.pid)
+  if (now?.start !== writer.start) return undefined
+  return now.boot_id === writer.boot_id || isOlder(now, path) ? now : undefined
 }
 
 /** The start of a process is known to the second. */
 const CLOCK_MS = 2000
 
 /**
- * Whether a process was there when a lock was written. In a container one boot has two ids, the container's and the
- * machine's, and a service with a /proc of its own sees the other. A lock of an earlier boot is older than any process
+ * Whether a process was there when a file was written. In a container one boot has two ids, the container's and the
+ * machine's, and a service with a /proc of its own sees the other. A file of an earlier boot is older than any process
  * of this one, whatever its pid and the ticks of its start.
  */
 function isOlder({ pid }: ProcessIdentity, path: string): boolean {

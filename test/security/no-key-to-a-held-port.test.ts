@@ -1,7 +1,7 @@
 // Needs: root, python3, unshare, busybox
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { livingHub } from '../../src/config/hub.ts'
@@ -131,6 +131,11 @@ test('a record of a hub is believed only for the process that it names', async (
   assert.equal(written({}), hub.url)
   assert.equal(written({ pid: 2 ** 22 - 1 }), undefined)
   assert.equal(written({ start: '1' }), undefined)
+  // A container has two names for one boot; of another boot, the file is older than the process.
+  assert.equal(written({ boot_id: 'b' }), hub.url)
+  const before = Date.now() / 1000 - 3600
+  utimesSync(join(hub.dir, 'hub.json'), before, before)
+  assert.equal(livingHub(hub.dir), undefined)
 })
 
 test("a server is the user's who ran it first, this user's, root's or the named one's", (t) => {
