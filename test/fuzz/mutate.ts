@@ -198,3 +198,9 @@ export function written(value: unknown, random: Random): Buffer {
   const bytes = Buffer.from(text)
   return random.chance(0.15) ? damaged(bytes, random) : bytes
 }
+
+/** An input of what `make` makes, which is mostly spoilt. */
+export function spoilt(make: (random: Random) => unknown, random: Random): Buffer {
+  const value = make(random)
+  return written(random.chance(0.15) ? value : mutated(value, random, make(random)), random)
+}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import type { HubAgent, HubMachine, Outcome } from '../../src/protocol/index.ts'
 import { TestHub } from '../support/hub.ts'
 import { frameOf, statusOf } from '../support/light-daemon.ts'
@@ -33,12 +33,18 @@ async function start(
   await daemon.settled()
 }
 
-test('an agent stays its machine’s while that is away, with its history and what is said to it', async (t) => {
+/** A hub, and a machine of which it has had an agent started, which has said something. */
+async function withHistory(t: TestContext, agent_id: string) {
   const hub = await TestHub.open(t)
   const owner = await hub.daemon({ machine_id: A })
-  await start(hub, owner, A, 'pay')
-  owner.send(frameOf('pay', 0, 100))
-  await owner.acknowledged('pay', 100)
+  await start(hub, owner, A, agent_id)
+  owner.send(frameOf(agent_id, 0, 100))
+  await owner.acknowledged(agent_id, 100)
+  return { hub, owner }
+}
+
+test('an agent stays its machine’s while that is away, with its history and what is said to it', async (t) => {
+  const { hub, owner } = await withHistory(t, 'pay')
   const before = await hub.events('pay')
   await owner.close()
 
@@ -195,11 +201,7 @@ test('an agent that was started is so although the hub was killed before anythin
 })
 
 test('an agent moves by an order, with its history', async (t) => {
-  const hub = await TestHub.open(t)
-  const a = await hub.daemon({ machine_id: A })
-  await start(hub, a, A, 'mover')
-  a.send(frameOf('mover', 0, 100))
-  await a.acknowledged('mover', 100)
+  const { hub, owner: a } = await withHistory(t, 'mover')
   const b = await hub.daemon({ machine_id: B, agents: [statusOf('mover', { begin: 50, end: 150 })] })
   assert.deepEqual(await fault(hub, 'POST', '/api/agents/mover/move', { machine_id: B }), [
     409,

@@ -11,7 +11,6 @@ import {
   PackageServer,
   PlainInstallation,
   packageFiles,
-  releaseFiles,
   releaseKey,
   signed,
 } from '../support/package-server.ts'
@@ -60,11 +59,8 @@ test('an old release is warned of, and refused where the settings say so', () =>
 
 test('a registry can lead back by no tag, and keeps nothing back without a word', async (t) => {
   const registry = await PackageServer.open(t)
-  const machine = new PlainInstallation(
-    t,
-    await releaseFiles({ version: '1.0.0', keys: [key.publicKey], date: daysAgo(100) }),
-    { FOMULAR_UPDATE_REGISTRY: registry.url },
-  )
+  const build = { keys: [key.publicKey], date: daysAgo(100) }
+  const machine = await PlainInstallation.ofRelease(t, build, { FOMULAR_UPDATE_REGISTRY: registry.url })
   const publish = async (version: string, date: string) =>
     registry.publish({ version, files: signed(await packageFiles(version), { version, key, date }) })
   await registry.publish({ version: '1.0.0', files: await packageFiles('1.0.0') })

@@ -28,6 +28,7 @@ import { tempDir } from '../support/temp.ts'
 
 const key = releaseKey()
 const other = releaseKey()
+const KEYED = { keys: [key.publicKey] }
 
 /** A package that leaves a mark wherever anything of it runs. */
 const evil = async (version: string, mark: string): Promise<Files> => ({
@@ -53,7 +54,7 @@ else console.log(JSON.stringify({ ok: true, version: ${JSON.stringify(version)},
 
 test('whatever a registry says, what it did not get from us is not run', async (t) => {
   const registry = await PackageServer.open(t)
-  const machine = new PlainInstallation(t, await releaseFiles({ version: '1.0.0', keys: [key.publicKey] }), {
+  const machine = await PlainInstallation.ofRelease(t, KEYED, {
     FOMULAR_UPDATE_REGISTRY: registry.url,
   })
   const mark = join(tempDir(t), 'ran')
@@ -201,7 +202,7 @@ test('what npm is given to publish is what a machine takes', async (t) => {
 
 test('a release from before there were signatures is taken where it is the very program that ran here', async (t) => {
   const registry = await PackageServer.open(t)
-  const machine = new PlainInstallation(t, await releaseFiles({ version: '1.0.0', keys: [key.publicKey] }), {
+  const machine = await PlainInstallation.ofRelease(t, KEYED, {
     FOMULAR_UPDATE_REGISTRY: registry.url,
   })
   const earlier = await packageFiles('0.9.0')
@@ -247,7 +248,7 @@ test('a release from before there were signatures is taken where it is the very 
 })
 
 test('a program loads nothing from the folders around it', async (t) => {
-  const machine = new PlainInstallation(t, await releaseFiles({ version: '1.0.0', keys: [key.publicKey] }))
+  const machine = await PlainInstallation.ofRelease(t, KEYED)
   const mark = join(tempDir(t), 'ran')
   const spoil = `require('node:fs').appendFileSync(${JSON.stringify(mark)}, __filename)`
   for (const name of ['supports-color', 'bufferutil', 'utf-8-validate', 'pino-pretty']) {
@@ -317,7 +318,7 @@ test('a build without a key says so, and takes nothing where signatures are dema
 test('a machine that demands no signature says so', async (t) => {
   const registry = await PackageServer.open(t)
   await registry.publish({ version: '1.1.0', files: await packageFiles('1.1.0') })
-  const machine = new PlainInstallation(t, await releaseFiles({ version: '1.0.0', keys: [key.publicKey] }), {
+  const machine = await PlainInstallation.ofRelease(t, KEYED, {
     FOMULAR_UPDATE_REGISTRY: registry.url,
     FOMULAR_UPDATE_SIGNATURES: 'false',
   })

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { type WebSocket, WebSocketServer } from 'ws'
+import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
 import { Limits, PROTOCOL } from '../../src/protocol/index.ts'
 import type { Running, Stage } from './stage.ts'
 import type { Cleanup } from './temp.ts'
@@ -70,34 +70,35 @@ export class Caller {
   }
 }
 
+/** Takes WebSockets on a port of this machine until the test ends. @returns the server, and where it is */
+export async function socketServer(t: Cleanup, options: ServerOptions = {}) {
+  const server = new WebSocketServer({
+    host: '127.0.0.1',
+    port: 0,
+    maxPayload: Limits.frame_bytes,
+    ...options,
+  })
+  await new Promise((resolve) => server.once('listening', resolve))
+  t.after(() => {
+    for (const client of server.clients) client.terminate()
+    server.close()
+  })
+  return { server, url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}` }
+}
+
 /** Plays a server over real WebSockets, and says only what a test has it say. */
 export class LightServer {
   readonly callers: Caller[] = []
-  readonly #server: WebSocketServer
+  readonly url: string
 
-  private constructor(server: WebSocketServer) {
-    this.#server = server
+  private constructor({ server, url }: Awaited<ReturnType<typeof socketServer>>) {
+    this.url = url
     server.on('connection', (socket) => this.callers.push(new Caller(socket)))
   }
 
   /** @param accepts whether a key may come in; HTTP 401 else */
   static async open(t: Cleanup, accepts = () => true): Promise<LightServer> {
-    const server = new WebSocketServer({
-      host: '127.0.0.1',
-      port: 0,
-      maxPayload: Limits.frame_bytes,
-      verifyClient: accepts,
-    })
-    await new Promise((resolve) => server.once('listening', resolve))
-    t.after(() => {
-      for (const client of server.clients) client.terminate()
-      server.close()
-    })
-    return new LightServer(server)
-  }
-
-  get url() {
-    return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+    return new LightServer(await socketServer(t, { verifyClient: accepts }))
   }
 
   /** Waits for the `count`-th connection. */

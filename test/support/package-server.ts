@@ -183,6 +183,11 @@ export class PlainInstallation {
     this.env = { PATH: join(dir, 'bin'), HOME: join(dir, 'home'), FOMULAR_STATE_DIR: this.state, ...env }
   }
 
+  /** With a release, 1.0.0 unless the build says otherwise. */
+  static async ofRelease(t: Cleanup, build: Partial<Build>, env: Record<string, string> = {}) {
+    return new PlainInstallation(t, await releaseFiles({ version: '1.0.0', ...build }), env)
+  }
+
   /** Runs the installed command. */
   async run(args: string[], env: Record<string, string> = {}) {
     const { exitCode, stdout, stderr } = await execa(process.execPath, [this.command, ...args], {

@@ -1,6 +1,5 @@
-import type { AddressInfo } from 'node:net'
-import { WebSocket, WebSocketServer } from 'ws'
-import { Limits } from '../../../src/protocol/index.ts'
+import { WebSocket } from 'ws'
+import { socketServer } from '../../support/light-server.ts'
 import type { Cleanup } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
 
@@ -10,7 +9,7 @@ const ANSWER_MS = 60_000
 
 /** A server that says anything to its daemon, whenever that is connected. */
 export class DaemonLink {
-  readonly #server: WebSocketServer
+  readonly url: string
   #socket: WebSocket | undefined
   #greeted = false
   #welcomed = false
@@ -19,8 +18,8 @@ export class DaemonLink {
   readonly #agents = new Set<string>()
   readonly #results = new Map<string, boolean>()
 
-  private constructor(server: WebSocketServer) {
-    this.#server = server
+  private constructor({ server, url }: Awaited<ReturnType<typeof socketServer>>) {
+    this.url = url
     server.on('connection', (socket) => {
       this.#socket = socket
       this.#greeted = this.#welcomed = false
@@ -30,17 +29,7 @@ export class DaemonLink {
   }
 
   static async open(t: Cleanup): Promise<DaemonLink> {
-    const server = new WebSocketServer({ host: '127.0.0.1', port: 0, maxPayload: Limits.frame_bytes })
-    await new Promise((resolve) => server.once('listening', resolve))
-    t.after(() => {
-      for (const client of server.clients) client.terminate()
-      server.close()
-    })
-    return new DaemonLink(server)
-  }
-
-  get url() {
-    return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+    return new DaemonLink(await socketServer(t))
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: a frame as it comes

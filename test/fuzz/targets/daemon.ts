@@ -7,7 +7,7 @@ import type { Random } from '../../chaos/random.ts'
 import { Stage } from '../../support/stage.ts'
 import type { Cleanup } from '../../support/temp.ts'
 import { generated } from '../generate.ts'
-import { mutated, written } from '../mutate.ts'
+import { spoilt } from '../mutate.ts'
 import { mib, sizeOf, type Target } from '../target.ts'
 import { DaemonLink } from './daemon-link.ts'
 import { served } from './served.ts'
@@ -80,10 +80,7 @@ export async function daemon(t: Cleanup): Promise<Target> {
   return {
     batch: 100,
     memoryLimit: mib(1024),
-    input(random) {
-      const value = frame(random)
-      return written(random.chance(0.15) ? value : mutated(value, random, frame(random)), random)
-    },
+    input: (random) => spoilt(frame, random),
     async feed(inputs) {
       for (const [n, input] of inputs.entries()) {
         if (n % WRONG === 1) await server.live()

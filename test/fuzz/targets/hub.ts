@@ -4,7 +4,7 @@ import type { Random } from '../../chaos/random.ts'
 import { fullHello } from '../../support/full-daemon.ts'
 import type { Cleanup } from '../../support/temp.ts'
 import { generated } from '../generate.ts'
-import { mutated, written } from '../mutate.ts'
+import { spoilt } from '../mutate.ts'
 import { recordedEvents } from '../recordings.ts'
 import { mib, sizeOf, type Target } from '../target.ts'
 import { AGENTS, BEHIND, hello, MachineLink, NEXT } from './machine-link.ts'
@@ -54,10 +54,7 @@ export async function hub(t: Cleanup): Promise<Target> {
   return {
     batch: 100,
     memoryLimit: mib(1024),
-    input(random) {
-      const value = frame(random)
-      return written(random.chance(0.15) ? value : mutated(value, random, frame(random)), random)
-    },
+    input: (random) => spoilt(frame, random),
     async feed(inputs) {
       link.close()
       link = await MachineLink.open(stage.hubUrl, key)
