@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { agentText } from '../../src/cli/render/agent.ts'
 import { colors } from '../../src/cli/render/ansi.ts'
 import { Conversation } from '../../src/cli/render/conversation.ts'
+import { decidedText } from '../../src/cli/render/decided.ts'
 import { lay } from '../../src/cli/render/lay.ts'
 import { permissionText } from '../../src/cli/render/permission.ts'
 import { requestText } from '../../src/cli/render/request.ts'
 import { Reveal } from '../../src/cli/render/reveal.ts'
 import { textWidth } from '../../src/cli/render/width.ts'
-import type { PermissionRequest } from '../../src/protocol/index.ts'
+import type { HubAgent, PermissionRequest } from '../../src/protocol/index.ts'
+import { statusOf } from '../support/light-daemon.ts'
 import { requestFor, ScriptedAgent } from '../support/scripted-agent.ts'
 
 const PROMPT = /y yes, n no, or say what to do instead> $/
@@ -136,6 +139,31 @@ test('no row of a request begins with text of the agent, whatever it says and ho
           assert.ok(textWidth(row) <= width && row.replace(/[^\u1100]/g, '').length * 2 <= width)
         }
       }
+  }
+})
+
+test('nor does a row of what else is said of an agent, or of what was decided', () => {
+  for (let fill = 20; fill < 120; fill++) {
+    const text = `${'x'.repeat(fill)}FAKE it`
+    const agent = {
+      ...statusOf('a', {
+        pending: [requestFor('r', { command: 'rm' })],
+        problems: [1, 2].map(() => ({ kind: 'hook', name: text, status: text, detail: text })),
+        turn_failed: { outcome: text, message: text },
+        title: text,
+        session_id: text,
+        model: text,
+        permission_mode: text,
+      }),
+      machine_id: text,
+      offset: 0,
+    } as unknown as HubAgent
+    const request = requestFor('r', { command: text, more: text })
+    const texts = [
+      agentText({ agent, machine: undefined, detail: undefined }, 0, colors(false), 60),
+      decidedText('Allowed', request, { whole: true, also: [`Remembered: ${text}`], width: 60 }),
+    ]
+    for (const row of texts.flatMap((each) => each.split('\n'))) assert.doesNotMatch(row, /^ *FAKE/)
   }
 })
 

@@ -10,6 +10,7 @@ import type { HubClient } from '../client/hub-client.ts'
 import { unlessAborted } from '../client/until-aborted.ts'
 import { dropTyped, openPrompt } from '../prompt.ts'
 import { cleanLine } from '../render/clean.ts'
+import { layLines } from '../render/lay.ts'
 import { offersText } from '../render/offers.ts'
 import { requestText } from '../render/request.ts'
 import { stdoutColors, stdoutWidth, write } from '../terminal.ts'
@@ -86,7 +87,7 @@ export async function ask(
       const fresh: Ask = (text) => dropTyped(readline).then(() => question(text))
       const { said, ...decision } = await decided(request, question, fresh)
       await handOn('permission', decision)
-      for (const line of said) write(`  ${line}\n`)
+      for (const row of layLines(said, stdoutWidth())) write(`${row}\n`)
     }
   } catch (error) {
     if (!gone.signal.aborted) throw error

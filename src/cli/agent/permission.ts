@@ -5,8 +5,9 @@ import type { HubClient } from '../client/hub-client.ts'
 import { EXIT } from '../exit-codes.ts'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
 import { cleanLine } from '../render/clean.ts'
+import { layLines } from '../render/lay.ts'
 import { Reveal } from '../render/reveal.ts'
-import { print } from '../terminal.ts'
+import { print, stdoutWidth } from '../terminal.ts'
 import { ALSO, type Also } from './also.ts'
 
 interface Options extends HubOptions {
@@ -109,17 +110,18 @@ async function approve(given: string, { json, ...flags }: Options) {
     ask && always && also.length === 0
       ? await askRemembered(request, ask)
       : rememberedBy(request, { always, also })
-  for (const line of ask ? rememberedText(what) : []) print(`  ${line}`)
+  for (const row of ask ? layLines(rememberedText(what), stdoutWidth()) : []) print(row)
   if (ask) await confirm(ask, 'Allow it?')
   const { remember, remembered, left } = what
   const body = { decision: 'allow', ...(remember.length > 0 && { remember }) }
   const outcome = await answerWith(client, id, 'permission', request, body)
-  const done = [
-    decidedText('Allowed', request, { whole: !ask }),
-    ...(always || also.length > 0 ? rememberedText(what) : []),
-  ]
+  const done = decidedText('Allowed', request, {
+    whole: !ask,
+    also: always || also.length > 0 ? rememberedText(what) : [],
+    width: stdoutWidth(),
+  })
   const facts = { request: identityOf(request), remembered, not_remembered: left }
-  await say(outcome, done.join('\n'), json, facts)
+  await say(outcome, done, json, facts)
 }
 
 async function deny(given: string, { json, ...flags }: Options) {
@@ -137,7 +139,8 @@ async function deny(given: string, { json, ...flags }: Options) {
   }
   const outcome = await answerWith(client, id, 'permission', request, body)
   const { decidedText } = await import('../render/decided.ts')
-  await say(outcome, decidedText('Denied', request, { whole: false }), json, { request: identityOf(request) })
+  const done = decidedText('Denied', request, { whole: false, width: stdoutWidth() })
+  await say(outcome, done, json, { request: identityOf(request) })
 }
 
 async function answer(given: string, typed: string[], { json, ...flags }: Options) {

@@ -33,3 +33,10 @@ export function lay(paragraphs: Paragraph[], width: number | undefined): string[
     )
   })
 }
+
+/** Lays out lines, each of which may be longer than the screen is wide. */
+export const layLines = (lines: string[], width: number | undefined): string[] =>
+  lay(
+    lines.map((text) => ({ head: '  ', text })),
+    width,
+  )
