@@ -41,10 +41,15 @@ function usualDir(): string {
 const digest = (code: Buffer) =>
   createHash('sha256').update(`${BUILD} ${process.version} ${process.arch}\n`).update(code).digest()
 
+function isOwn(path: string): boolean {
+  const { uid, mode } = statSync(path)
+  return uid === process.getuid?.() && (mode & 0o022) === 0
+}
+
 function load(): Buffer | undefined {
   try {
-    const { uid, mode } = statSync(path)
-    if (uid !== process.getuid?.() || (mode & 0o022) !== 0) return undefined
+    // In a folder of another user, a name leads where that user wants it to.
+    if (![dir, path].every(isOwn)) return undefined
     const bytes = readFileSync(path)
     const code = bytes.subarray(DIGEST_BYTES)
     return digest(code).equals(bytes.subarray(0, DIGEST_BYTES)) ? code : undefined

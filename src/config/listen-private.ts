@@ -9,19 +9,21 @@ import { socketAddress } from './paths.ts'
  */
 export async function listenPrivately(server: Server, path: string): Promise<void> {
   rmSync(path, { force: true })
-  const mask = process.umask(0o177)
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(socketAddress(path), () => {
+  const address = socketAddress(path)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    // The socket is made within this call: nothing else here gets the umask.
+    const mask = process.umask(0o177)
+    try {
+      server.listen(address, () => {
         server.off('error', reject)
         // A connection that cannot be taken, without a descriptor for example, comes again.
         server.on('error', () => {})
         resolve()
       })
-    })
-  } finally {
-    process.umask(mask)
-  }
+    } finally {
+      process.umask(mask)
+    }
+  })
   chmodSync(path, 0o600)
 }

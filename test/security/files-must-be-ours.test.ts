@@ -218,6 +218,10 @@ test("nothing that another user's state folder names is run, by whatever command
   })
   writeFileSync(join(state, 'update.json'), JSON.stringify(handedOver(program)))
   for (const path of [join(state, 'update.json'), program, state]) toOther(path)
+  // A file of root's, where what was compiled of the program would be: whoever opens it waits for ever.
+  const pipe = join(dir, 'pipe')
+  execFileSync('mkfifo', ['-m', '600', pipe])
+  for (const command of ['run', 'up', 'hub']) symlinkSync(pipe, join(state, `compiled-${command}.bin`))
   const given = ['--state-dir', state]
   const commands = [
     ['run', '--server-url', 'ws://127.0.0.1:9', '--key', 'k'],
@@ -237,6 +241,7 @@ test("nothing that another user's state folder names is run, by whatever command
   await said.ended
   assert.match(said.log(), /foreign belongs to/)
   // Of root's own folder, too, no program of another user.
+  for (const command of ['run', 'up', 'hub']) rmSync(join(state, `compiled-${command}.bin`))
   chownSync(state, 0, 0)
   chownSync(join(state, 'update.json'), 0, 0)
   const own = stage.run(['run', '--server-url', 'ws://127.0.0.1:9', '--key', 'k', ...given])
