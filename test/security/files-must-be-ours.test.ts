@@ -15,6 +15,8 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { examine } from '../../src/cli/doctor/examine.ts'
+import { connectDaemon } from '../../src/cli/local.ts'
 import { judge } from '../../src/config/strict.ts'
 import { faultsOf } from '../../src/platform/ours.ts'
 import { VERSION } from '../../src/platform/version.ts'
@@ -22,6 +24,7 @@ import { putOnTrial } from '../../src/update/place.ts'
 import { peekRecord, writeRecord } from '../../src/update/record.ts'
 import { standIn } from '../../src/update/trial.ts'
 import { certificates } from '../support/certificates.ts'
+import { shellWithClaude } from '../support/shell-with-claude.ts'
 import { freePort, PROGRAM, Stage } from '../support/stage.ts'
 import { type Cleanup, tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
@@ -453,4 +456,20 @@ test('what a state folder was like is judged by the owner of the daemon that run
   const options = { faults: [], known: 'machine.json', strict: true }
   assert.equal(judge(dir, options).refused.length, 1)
   assert.equal(judge(dir, { ...options, user: NOBODY }).refused.length, 0)
+})
+
+test('doctor judges the state folder of a service that is stopped by its owner', async (t) => {
+  const dir = tempDir(t)
+  const state = join(dir, 'state')
+  mkdirSync(state, { mode: 0o700 })
+  toOther(state)
+  const modes = async (service: object) => {
+    const env = shellWithClaude(dir)
+    const connected = await connectDaemon({ env, stateDir: state })
+    const chosen = { ...connected.chosen, ...service }
+    const findings = await examine({ stateDir: state }, env, { ...connected, chosen })
+    return findings.flatMap(({ check, remedy }) => (check === 'modes' ? remedy : []))
+  }
+  assert.deepEqual(await modes({ service: { manager: 'systemd', name: 'fomular-daemon' } }), [])
+  assert.match((await modes({})).join(), /chown 0/)
 })

@@ -4,6 +4,7 @@ import { concealKey } from '../../config/key.ts'
 import { strictByEnvironment } from '../../config/strict.ts'
 import { UserError } from '../../platform/errors.ts'
 import { userOf } from '../../platform/process-list.ts'
+import { ownerOf } from '../../service/running.ts'
 import type { DaemonStatus } from '../client/control-client.ts'
 import type { Chosen } from '../local/choose.ts'
 import type { Connected } from '../local.ts'
@@ -49,7 +50,8 @@ export async function examine(
       paths,
       running || config instanceof UserError ? [] : config.faults,
       config instanceof UserError ? strictByEnvironment(env) : config.strict_modes,
-      running && userOf(running.pid),
+      // A service that is stopped runs as the folder's owner, not as who looks.
+      running ? userOf(running.pid) : chosen.service && ownerOf(paths.dir),
     ),
     checkLock(paths, running),
     running?.machine.problems.some(({ code }) => code.startsWith('disk_')) ? [] : checkDisk(paths),
