@@ -216,7 +216,8 @@ export async function loadDaemonConfig({
   }
 }
 
-const faultsOfFile = (file: string | undefined, user?: number) =>
+/** Of a file that a setting names. */
+export const faultsOfFile = (file: string | undefined, user?: number) =>
   file === undefined || isContainerSecret(file) ? [] : faultsOf(file, user)
 
 /** The state folder that the configuration file names. One that cannot be read names none. */

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
 import { UserError } from '../platform/errors.ts'
-import { type Fault, faultsOf } from '../platform/ours.ts'
+import type { Fault } from '../platform/ours.ts'
 import {
   CONFIG_KEYS,
   type DaemonFlags,
   DEFAULTS,
+  faultsOfFile,
   find,
   machineKey,
   NAMES,
@@ -68,12 +69,14 @@ export async function explainConfig(flags: DaemonFlags, env: NodeJS.ProcessEnv):
       return { name, value: null, source: '' }
     }
   })
+  const authority = settings.find(({ name }) => name === 'ca_file')?.value
+  if (typeof authority === 'string') problems.push(...faultsOfFile(authority).map(problemOf))
   const key: Setting = { name: 'key', value: null, source: '' }
   try {
     const found = machineKey(sources)
     Object.assign(key, { value: 'set', source: placed(found.source, file) })
     problems.push(...found.warnings.map((message) => ({ level: 'warning' as const, message })))
-    if (found.file !== undefined) problems.push(...faultsOf(found.file).map(problemOf))
+    problems.push(...faultsOfFile(found.file).map(problemOf))
   } catch (error) {
     // `up` needs none.
     if (!(error instanceof UserError) || error.code !== 'key_missing') tell(error)

@@ -115,3 +115,15 @@ test('what is told of a machine without a file is what a daemon has there', asyn
   assert.deepEqual(Object.fromEntries(Object.keys(flat).map((name) => [name, settings[name]?.value])), flat)
   assert.deepEqual(new Set(Object.keys(settings)), new Set(CONFIG_KEYS.filter((name) => name !== 'key_file')))
 })
+
+test('files that others can write to are told of: the key, and an authority', async (t) => {
+  const dir = tempDir(t)
+  const [key, authority] = [join(dir, 'key'), join(dir, 'authority.pem')]
+  for (const path of [key, authority]) {
+    writeFileSync(path, 'text')
+    chmodSync(path, 0o602)
+  }
+  const { problems } = await explainConfig({ keyFile: key, caFile: authority }, { HOME: dir })
+  const told = problems.map(({ message }) => message).filter((text) => text.includes('every user'))
+  assert.deepEqual(told.map((text) => text.split(' ')[0]).sort(), [authority, key])
+})
