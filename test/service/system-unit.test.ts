@@ -93,7 +93,7 @@ test('a unit of the machine, through what seldom happens to its daemon', async (
 test('installed through sudo, after `enroll`: for who called it, with what root was told', async (t) => {
   const { machine, daemon, status, at } = await serviceMachine(t)
   const home = '/root/.fomular'
-  await machine.out(['mkdir', home])
+  await machine.out(['mkdir', '-p', home])
   await machine.out(['cp', MACHINE_KEY, `${home}/key`])
   const config = 'server_url = "ws://127.0.0.1:3001"\nkey_file = "key"\nmax_agents = 7\n'
   await machine.out(['sh', '-c', `cat >${home}/config.toml`], { input: config })
