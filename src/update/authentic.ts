@@ -1,6 +1,7 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { UpdateConfig } from '../config/config.ts'
+import { writeAtomic } from '../platform/files.ts'
 import { RELEASE_DATE, RELEASE_KEYS } from '../platform/release.ts'
 import { confirmedVersions } from './confirmed.ts'
 import { UpdateFailure } from './failure.ts'
@@ -76,9 +77,13 @@ function keepProgram(
   program: string,
   { name, version }: Pick<Package, 'name' | 'version'>,
 ) {
-  for (const path of files.keys()) if (path !== program && path !== PACKAGE_JSON) rmSync(join(dir, path))
-  const json = { name, version, bin: { 'fomular-daemon': program } }
-  writeFileSync(join(dir, PACKAGE_JSON), JSON.stringify(json))
+  for (const path of files.keys()) if (path !== program) rmSync(join(dir, path))
+  const put = (path: string, json: object) =>
+    writeAtomic(join(dir, path), JSON.stringify(json), { mode: 0o644 })
+  put(PACKAGE_JSON, { name, version, bin: { 'fomular-daemon': program } })
+  // By it, Node knows what kind of program it is.
+  const kind = join(dirname(program), PACKAGE_JSON)
+  if (files.has(kind)) put(kind, { type: 'commonjs' })
 }
 
 /** Whether this very program was confirmed here. Releases from before there were manifests have none to show. */

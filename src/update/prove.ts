@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { satisfies } from 'semver'
 import * as z from 'zod/mini'
@@ -12,6 +12,9 @@ const START_MS = 30_000
 /** Each agent may have some. */
 const SHOWN_PROBLEMS = 5
 
+/** Of a package.json, which is parsed before anything vouches for it. */
+const PACKAGE_JSON_BYTES = 1024 * 1024
+
 const PackageJson = z.object({ name: z.string(), version: z.string() })
 
 /** Refuses a package that is not what was asked for. @throws UpdateFailure */
@@ -19,7 +22,9 @@ export function checkPackage(dir: string, release: Release, expectedName: string
   let name = 'nothing'
   let version = ''
   try {
-    ;({ name, version } = PackageJson.parse(JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8'))))
+    const path = join(dir, 'package.json')
+    if (statSync(path).size <= PACKAGE_JSON_BYTES)
+      ({ name, version } = PackageJson.parse(JSON.parse(readFileSync(path, 'utf8'))))
   } catch {
     // Then it is no package.
   }

@@ -50,8 +50,9 @@ export class Schedule {
   async #look() {
     const { policy, updates, clock, logger, looked } = this.#options
     try {
-      const { available, newer, published, bad } = await updates.check(policy.channel)
+      const { available, newer, published, bad, warning } = await updates.check(policy.channel)
       looked()
+      if (warning !== undefined) logger.warn({ available }, warning)
       const age = published === undefined ? undefined : clock.now() - Date.parse(published)
       if (!newer || bad) return
       // Where the registry does not say when it was published, a minimum age cannot be kept: then it is not.

@@ -227,6 +227,7 @@ test('a release from before there were signatures is taken where it is the very 
         version: '0.9.0',
         scripts: { install: `touch ${mark}` },
       }),
+      'dist/package.json': '{ "type": "module" }',
       'node_modules/supports-color/index.js': spoil,
       'dist/node_modules/supports-color/index.js': spoil,
     },
@@ -238,12 +239,13 @@ test('a release from before there were signatures is taken where it is the very 
     files.filter((path) => path.includes('supports-color')),
     [],
   )
-  const json = readFileSync(join(machine.packageDir, 'package.json'), 'utf8')
-  assert.deepEqual(JSON.parse(json), {
+  const json = (path: string) => JSON.parse(readFileSync(join(machine.packageDir, path), 'utf8'))
+  assert.deepEqual(json('package.json'), {
     name: PACKAGE,
     version: '0.9.0',
     bin: { 'fomular-daemon': 'dist/index.js' },
   })
+  assert.deepEqual(json('dist/package.json'), { type: 'commonjs' })
   assert.ok(!existsSync(mark))
 })
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { PROTOCOL } from '../../../src/protocol/index.ts'
 import { UpdateFailure } from '../../../src/update/failure.ts'
-import { prove } from '../../../src/update/prove.ts'
+import { checkPackage, prove } from '../../../src/update/prove.ts'
 import { tempDir } from '../../support/temp.ts'
 
 const fine = {
@@ -48,4 +48,15 @@ if (process.argv[2] !== '--version') process.exitCode = ${code}`,
   const many = Array.from({ length: 2000 }, (_, number) => `problem ${number}`)
   const long = await proven(JSON.stringify({ ...fine, ok: false, problems: many }), 0)
   assert.match(long, /problem 4 and 1995 more\.$/)
+})
+
+test('a package.json is read while it is of a usual length', (t) => {
+  const dir = tempDir(t)
+  const release = { name: 'a', version: '1.0.0', dist: { integrity: '', tarball: '' } }
+  const put = (description: string) =>
+    writeFileSync(join(dir, 'package.json'), JSON.stringify({ name: 'a', version: '1.0.0', description }))
+  put('short')
+  checkPackage(dir, release, 'a')
+  put('x'.repeat(1024 * 1024))
+  assert.throws(() => checkPackage(dir, release, 'a'), UpdateFailure)
 })

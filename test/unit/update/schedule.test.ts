@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { UpdateConfig } from '../../../src/config/config.ts'
-import { createLogger } from '../../../src/platform/log.ts'
 import { UpdateFailure } from '../../../src/update/failure.ts'
 import { moment, Schedule } from '../../../src/update/schedule.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
+import { memoryLog } from '../../support/memory-log.ts'
 
 const at = (day: number, hour: number, minute = 0) => new Date(2026, 5, day, hour, minute).getTime()
 const night = { from: 2 * 60, to: 5 * 60 }
@@ -86,7 +86,7 @@ function scheduled({ policy = {}, found = {} }: { policy?: Partial<UpdateConfig>
     min_age_h: 0,
     ...policy,
   } as UpdateConfig
-  const logger = createLogger({ level: 'silent', stderr: 'none' })
+  const { logger, lines } = memoryLog()
   const schedule = new Schedule({
     policy: whole,
     updates,
@@ -100,6 +100,7 @@ function scheduled({ policy = {}, found = {} }: { policy?: Partial<UpdateConfig>
     schedule,
     asked,
     told,
+    lines,
     /** Lets days pass, and what comes of it. */
     async pass(days: number) {
       clock.pass(days * 24 * 3_600_000)
@@ -137,6 +138,15 @@ test('not what is too new, of unknown age, not newer, or has failed here before'
     await pass(1)
     assert.deepEqual(asked, ['check next'])
   }
+})
+
+test('a registry that has had nothing newer for long is told of in the log', async () => {
+  const { lines, pass } = scheduled({ found: { newer: false, warning: '1.0.0 is old.' } })
+  await pass(1)
+  assert.deepEqual(
+    lines.map(({ msg }) => msg),
+    ['1.0.0 is old.'],
+  )
 })
 
 test('a registry that does not answer is told, and what it answers later as well', async () => {
