@@ -23,6 +23,8 @@ interface Line {
   asked: Map<string, number>
   /** Agents whose frames were refused because too much waited for the disk, or the machine had too much there. */
   held: Set<string>
+  /** Agents whose journal is taken anew: the welcome, of which there is one, can have been wrong about each only once. */
+  turned: Set<string>
   /** The machine's limits of which it has heard. */
   told: Set<keyof MachineLimits>
 }
@@ -76,6 +78,7 @@ export class Switchboard {
       acks: new Set(),
       asked: new Map(),
       held: new Set(),
+      turned: new Set(),
       told: new Set(),
     })
     logger.info(
@@ -274,10 +277,14 @@ export class Switchboard {
 
   /** Takes the whole journal again, behind the history here, which belongs to another journal. */
   async #turn(peer: Peer, path = '') {
-    const { store, logger } = this.#options
+    const { store, quotas, logger } = this.#options
     const [, agentId = ''] = /^offsets\.(.+)$/.exec(path) ?? []
     const key = this.#keyOf(peer, agentId)
-    if (key === undefined) return
+    const turned = this.#lines.get(peer)?.turned
+    if (key === undefined || !turned || turned.has(agentId)) return
+    const beyond = quotas.beyond(peer.machineId)
+    if (beyond) return this.#refuse(peer, beyond, agentId)
+    turned.add(agentId)
     try {
       await store.log(key).turn(0)
     } catch (error) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import type { HubAgent, HubMachine, Outcome } from '../../src/protocol/index.ts'
+import type { Event, HubAgent, HubMachine, Outcome } from '../../src/protocol/index.ts'
 import { TestHub } from '../support/hub.ts'
 import { frameOf, statusOf } from '../support/light-daemon.ts'
 import { SseReader } from '../support/sse-reader.ts'
@@ -324,6 +324,26 @@ test('a machine keeps no more history here than it may, until there is room agai
   const { from } = await daemon.received('agent:resend')
   daemon.send(frameOf('other', Number(from), to - 1000))
   await daemon.acknowledged('other', to - 1000)
+})
+
+test('a machine that says again and again that its journal is another one adds nothing to its history', async (t) => {
+  const { hub, owner } = await withHistory(t, 'talker')
+  const wrong = {
+    type: 'protocol:error',
+    code: 'invalid',
+    message: 'No.',
+    of_type: 'server:welcome',
+    path: 'offsets.talker',
+  }
+  for (let n = 0; n < 500; n++) owner.send(wrong)
+  const taken = async () => {
+    owner.send(frameOf('talker', 0, 200))
+    await owner.settled()
+    const events = await hub.events('talker')
+    return events.some((event) => event.kind === 'text' && event.text === 'at 190') && events
+  }
+  const events = (await until(taken, { what: 'what comes behind' })) as Event[]
+  assert.equal(events.filter(({ kind }) => kind === 'set_back').length, 1)
 })
 
 test('a machine has no more on its way to the disk than it may', async (t) => {
