@@ -318,7 +318,11 @@ test('one key gets no more than half of the connections, and what is refused is 
 test('a stream whose client has gone before it began keeps no place', () => {
   const clock = new ManualClock()
   const notices = new Notices(clock, memoryLog().logger)
-  const followers = new Followers({ most: 1, notices, unread: new Unread(clock, notices) })
+  const followers = new Followers({
+    most: 1,
+    notices,
+    unread: new Unread({ stallMs: 30_000, clock, notices }),
+  })
   for (let n = 0; n < 3; n++) {
     const response = new ServerResponse(new IncomingMessage(new Socket()))
     response.destroy()
@@ -330,7 +334,7 @@ test('of what clients have not taken, one key holds no more than half, and those
   const clock = new ManualClock()
   const { logger, lines } = memoryLog()
   const notices = new Notices(clock, logger)
-  const unread = new Unread(clock, notices)
+  const unread = new Unread({ stallMs: 30_000, clock, notices })
   const followers = new Followers({ most: 100, notices, unread })
   const read: number[] = []
   const clients = Array.from({ length: 60 }, (_, n) => {
@@ -366,12 +370,29 @@ test('of what clients have not taken, one key holds no more than half, and those
   unread.close()
 })
 
-test('answers that nobody reads take a bounded amount of memory, and keep no other key waiting', async (t) => {
-  const hub = await TestHub.open(t)
+/** Longer than what the system takes for a client that does not read. */
+async function longHistory(hub: TestHub) {
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   const text = 'x'.repeat(15 * MIB)
   daemon.send({ ...frameOf('a', 0, 1), events: [{ kind: 'text', text, offset: 0, index: 0 }] })
   await daemon.acknowledged('a', 1)
+}
+
+test('a client that takes nothing of an answer is ended', async (t) => {
+  for (const path of ['/api/agents/a/events', '/api/agents/a/stream']) {
+    const { logger, lines } = memoryLog()
+    const hub = await TestHub.open(t, { logger, gate: { stall_ms: 300 } })
+    await longHistory(hub)
+    const answer = await ask(hub, hub.key('user'), path)
+    const isEnded = () => lines.some(({ msg }) => /does not take it/.test(msg))
+    await until(isEnded, { what: `the end of ${path}` })
+    answer.destroy()
+  }
+})
+
+test('answers that nobody reads take a bounded amount of memory, and keep no other key waiting', async (t) => {
+  const hub = await TestHub.open(t)
+  await longHistory(hub)
   const greedy = await keyFor(hub, 'greedy')
   const path = '/api/agents/a/events'
   const unread = [await ask(hub, greedy, path), await ask(hub, greedy, path)]

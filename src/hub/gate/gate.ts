@@ -71,7 +71,7 @@ export class Gate {
     this.#clients = new Clients(this.#limits.clients, notices)
     this.#bodies = new Bodies(notices)
     this.greetings = new Greetings(notices)
-    this.#unread = new Unread(clock, notices)
+    this.#unread = new Unread({ stallMs: this.#limits.stall_ms, clock, notices })
     this.#followers = new Followers({ most: this.#limits.streams, notices, unread: this.#unread })
   }
 

@@ -16,7 +16,7 @@ export interface StrangerLimits {
   patience_ms: number
   /** Age up to which connections of an address do not count as too many: thousands may come at once after an outage. */
   grace_ms: number
-  /** Time in which a stranger has to take some of an answer, in milliseconds. */
+  /** Time in which a stranger, or a client, has to take some of an answer, in milliseconds. */
   stall_ms: number
 }
 

@@ -7,10 +7,8 @@ import { Shares } from './shares.ts'
 const HELD_BYTES = 32 * 1024 * 1024
 /** Answers that are made at the same time: the size of one is not known before, and may be many MiB. */
 const MADE = 4
-/** A client that takes nothing for so long is ended. */
-const STALLED_MS = 60_000
-/** One that has not taken everything for so long is ended while others wait for its memory. */
-const STALLED_IN_NEED_MS = 10_000
+/** A client that has not taken everything for so long is ended while others wait for its memory. */
+const IN_NEED_MS = 10_000
 const LOOK_MS = 1000
 
 /** Where an answer goes. */
@@ -22,6 +20,13 @@ export interface Reader {
   key: string | undefined
 }
 
+export interface UnreadOptions {
+  /** A client that takes nothing for so long is ended, in milliseconds. */
+  stallMs: number
+  clock: Clock
+  notices: Notices
+}
+
 interface Held {
   since: number
   giveBack(): void
@@ -29,6 +34,7 @@ interface Held {
 
 /** The memory of answers that clients have not taken yet. */
 export class Unread {
+  readonly #stallMs: number
   readonly #clock: Clock
   readonly #notices: Notices
   readonly #bytes = new Shares(HELD_BYTES)
@@ -38,7 +44,8 @@ export class Unread {
   readonly #waiting = new Map<Reader, (done: (() => void) | undefined) => void>()
   #timer: Timer | undefined
 
-  constructor(clock: Clock, notices: Notices) {
+  constructor({ stallMs, clock, notices }: UnreadOptions) {
+    this.#stallMs = stallMs
     this.#clock = clock
     this.#notices = notices
   }
@@ -97,7 +104,7 @@ export class Unread {
   #hold(reader: Reader, bytes: number) {
     const { response, key } = reader
     if (bytes === 0 || response.destroyed) return
-    response.setTimeout(STALLED_MS)
+    response.setTimeout(this.#stallMs)
     const giveBack = this.#bytes.take(key, bytes)
     this.#holding.set(reader, { since: this.#clock.monotonic(), giveBack })
     this.#timer ??= this.#clock.setTimeout(() => this.#look(), LOOK_MS)
@@ -118,7 +125,7 @@ export class Unread {
     const inNeed = new Set([...this.#waiting.keys()].map(({ key }) => key))
     const forAll = inNeed.size > 0 && this.#bytes.beyond(undefined) !== undefined
     for (const [reader, { since }] of this.#holding) {
-      if (now - since < STALLED_IN_NEED_MS) continue
+      if (now - since < IN_NEED_MS) continue
       const isNeeded = forAll || (inNeed.has(reader.key) && this.#bytes.beyond(reader.key) !== undefined)
       if (isNeeded) this.#cut(reader)
     }
