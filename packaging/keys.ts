@@ -20,11 +20,11 @@ export function keyLists(dir = KEYS): { name: string; text: string }[] {
  * Returns the keys that a release is checked with by those who have it.
  * @throws for a key that the last list does not name
  */
-export function releaseKeys({ publicKey }: Signer, dir = KEYS): string[] {
+export function releaseKeys({ publicKey }: Pick<Signer, 'publicKey'>, dir = KEYS): string[] {
   const last = keyLists(dir).at(-2)
   const keys = last ? (keysIn(last.text) ?? []) : [publicKey]
   if (!keys.includes(publicKey))
-    throw new Error(`The last list in ${dir} does not name the key of FOMULAR_RELEASE_KEY, ${publicKey}.`)
+    throw new Error(`The last list in ${dir} does not name the key of this release, ${publicKey}.`)
   return keys
 }
 

@@ -56,55 +56,47 @@ const repository = () => {
 }
 
 /**
- * Packs the npm package: the program as one file, and the protocol. It has the same files as `npm pack` makes in a
+ * Lays out the npm package: the program as one file, and the protocol. It has the same files as `npm pack` makes in a
  * clone; its package.json leaves out the fields that only development needs.
- * @param out where the package goes
- * @param key private key that signs the manifest
- * @returns its file's name
  */
-export function packProgram(out: string, key?: Signer): Promise<string> {
-  return pack(out, key, (dir) => {
-    const { scripts, devDependencies, ...rest } = own()
-    for (const name of ['README.md', 'LICENSE', ...rest.files])
-      cpSync(join(root, name), join(dir, name), { recursive: true })
-    return { ...rest, ...repository() }
-  })
+export function fillProgram(dir: string) {
+  const { scripts, devDependencies, ...rest } = own()
+  for (const name of ['README.md', 'LICENSE', ...rest.files])
+    cpSync(join(root, name), join(dir, name), { recursive: true })
+  putJson(dir, { ...rest, ...repository() })
 }
 
-/** Packs an executable for npm: what an executable updates itself from. */
-export function packExecutable(
-  out: string,
+/** Lays out an executable for npm: what an executable updates itself from. @param folder has the executable */
+export async function fillExecutable(
+  dir: string,
   { name, os, arch, node }: Executable,
   folder: string,
-  key?: Signer,
-): Promise<string> {
+): Promise<void> {
   const system = os === 'macos' ? 'darwin' : os
-  return pack(out, key, async (dir) => {
-    const { name: program, license, engines: _ } = own()
-    mkdirSync(join(dir, 'bin'))
-    const target = join(dir, 'bin/fomular-daemon')
-    try {
-      linkSync(join(folder, name), target)
-    } catch {
-      copyFileSync(join(folder, name), target)
-    }
-    chmodSync(target, 0o755)
-    copyFileSync(join(root, 'LICENSE'), join(dir, 'LICENSE'))
-    copyFileSync(join(dist, 'THIRD_PARTY_LICENSES.txt'), join(dir, 'THIRD_PARTY_LICENSES.txt'))
-    copyFileSync(join(await baseNode(node), '../../LICENSE'), join(dir, 'NODE_LICENSE.txt'))
-    writeFileSync(join(dir, 'README.md'), readme(program, `${system}-${arch}`, node.version))
-    return {
-      name: `${program}-${system}-${arch}`,
-      version,
-      description: `${program} as an executable for ${system}-${arch}, with Node inside.`,
-      license,
-      os: [system],
-      cpu: [arch],
-      ...(system === 'linux' && { libc: ['glibc'] }),
-      bin: { 'fomular-daemon': 'bin/fomular-daemon' },
-      files: ['bin', '*.txt'],
-      ...repository(),
-    }
+  const { name: program, license } = own()
+  mkdirSync(join(dir, 'bin'), { recursive: true })
+  const target = join(dir, 'bin/fomular-daemon')
+  try {
+    linkSync(join(folder, name), target)
+  } catch {
+    copyFileSync(join(folder, name), target)
+  }
+  chmodSync(target, 0o755)
+  copyFileSync(join(root, 'LICENSE'), join(dir, 'LICENSE'))
+  copyFileSync(join(dist, 'THIRD_PARTY_LICENSES.txt'), join(dir, 'THIRD_PARTY_LICENSES.txt'))
+  copyFileSync(join(await baseNode(node), '../../LICENSE'), join(dir, 'NODE_LICENSE.txt'))
+  writeFileSync(join(dir, 'README.md'), readme(program, `${system}-${arch}`, node.version))
+  putJson(dir, {
+    name: `${program}-${system}-${arch}`,
+    version,
+    description: `${program} as an executable for ${system}-${arch}, with Node inside.`,
+    license,
+    os: [system],
+    cpu: [arch],
+    ...(system === 'linux' && { libc: ['glibc'] }),
+    bin: { 'fomular-daemon': 'bin/fomular-daemon' },
+    files: ['bin', '*.txt'],
+    ...repository(),
   })
 }
 
@@ -114,26 +106,34 @@ const readme = (program: string, platform: string, node: string) => `# ${program
 that were installed with install.sh update themselves from here. To install with npm, take ${program}: it is smaller.
 `
 
+const putJson = (dir: string, json: PackageJson) =>
+  writeFileSync(join(dir, 'package.json'), `${JSON.stringify(json, undefined, 2)}\n`)
+
 /**
+ * Packs a package that is laid out.
+ * @param out where it goes
  * @param key private key that signs the manifest
- * @param fill puts the package's files into a folder. @returns its package.json
+ * @returns its file's name
  */
-async function pack(
-  out: string,
-  key: Signer | undefined,
-  fill: (dir: string) => PackageJson | Promise<PackageJson>,
-): Promise<string> {
+export async function packFolder(dir: string, out: string, key?: Signer): Promise<string> {
+  const json = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8')) as PackageJson
+  if (key) {
+    putJson(dir, { ...json, files: [...json.files, ...SIGNED_FILES] })
+    signPackage(dir, json.name, key)
+  }
+  await execa('npm', ['pack', '--pack-destination', out, '--ignore-scripts', '--silent'], {
+    cwd: dir,
+    timeout: PACK_MS,
+  })
+  return `${json.name.replace('@', '').replace('/', '-')}-${version}.tgz`
+}
+
+/** Packs the npm package. @param out where it goes. @returns its file's name */
+export async function packProgram(out: string, key?: Signer): Promise<string> {
   const dir = mkdtempSync(join(tmpdir(), 'fomular-pack-'))
   try {
-    const filled = await fill(dir)
-    const json = { ...filled, files: [...filled.files, ...(key ? SIGNED_FILES : [])] }
-    writeFileSync(join(dir, 'package.json'), `${JSON.stringify(json, undefined, 2)}\n`)
-    if (key) signPackage(dir, json.name, key)
-    await execa('npm', ['pack', '--pack-destination', out, '--ignore-scripts', '--silent'], {
-      cwd: dir,
-      timeout: PACK_MS,
-    })
-    return `${json.name.replace('@', '').replace('/', '-')}-${version}.tgz`
+    fillProgram(dir)
+    return await packFolder(dir, out, key)
   } finally {
     rmSync(dir, { recursive: true, force: true })
   }

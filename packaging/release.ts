@@ -6,25 +6,35 @@
  *     OUT/apt/, fomular-daemon.asc what makes OUT a repository for apt, and its key
  *     OUT/VERSION/                 executables, npm and Debian packages, manifest.json and its signature, SBOM, changelog
  *
- * Unless `--dry-run` is given, the packages are published. See packaging/README.md.
+ * Unless `--dry-run` is given, the packages are published. `--only build`, `--only sign` and `--only publish` do it in
+ * three steps, of which the second alone needs the key. See packaging/README.md.
  */
-import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { execa } from 'execa'
 import { makeRepository, STANZAS } from './apt.ts'
-import { changelog } from './changelog.ts'
-import { type Deb, hasDpkg, NO_MAINTAINER, packDeb } from './deb.ts'
-import { type Executable, makeExecutables, platformsNamed } from './executables.ts'
+import { NO_MAINTAINER } from './deb.ts'
+import { platformsNamed } from './executables.ts'
 import { keyLists, releaseKeys } from './keys.ts'
-import { commit, factsOf, manifestText, sourceDate, sourceDateText } from './manifest.ts'
-import { packExecutable, packProgram } from './npm-packages.ts'
+import { commit, manifestText, sourceDate, sourceDateText } from './manifest.ts'
 import { aptSigner } from './openpgp.ts'
+import { makeParts, packParts } from './parts.ts'
 import { dist, root, version } from './program.ts'
 import { signer } from './signature.ts'
 
 const PUBLISH_MS = 10 * 60_000
+const STEPS = ['build', 'sign', 'publish'] as const
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -34,6 +44,7 @@ const { values, positionals } = parseArgs({
     maintainer: { type: 'string', default: NO_MAINTAINER },
     'apt-valid-days': { type: 'string' },
     'dry-run': { type: 'boolean', default: false },
+    only: { type: 'string' },
   },
 })
 const dry = values['dry-run']
@@ -41,47 +52,56 @@ const baseUrl = values['base-url'].replace(/\/+$/, '')
 const out = resolve(values.out)
 const chosen = platformsNamed(positionals)
 const pem = process.env.FOMULAR_RELEASE_KEY
+// No child needs it.
+delete process.env.FOMULAR_RELEASE_KEY
 const built = commit()
-const { maintainer } = values
+const { maintainer, only } = values
 const validDays = values['apt-valid-days'] === undefined ? undefined : Number(values['apt-valid-days'])
 
+const does = (step: (typeof STEPS)[number]) =>
+  only === undefined ? !dry || step !== 'publish' : only === step
 const refuse = (problem: string) => {
   throw new Error(`${problem} Or give --dry-run, which publishes nothing.`)
 }
+if (only !== undefined && !STEPS.some((step) => step === only))
+  throw new Error(`--only must be one of ${STEPS.join(', ')}.`)
 if (!/^(https?:\/\/[\w.:/@[\]-]+)?$/.test(baseUrl)) throw new Error(`--base-url is no address: ${baseUrl}`)
 if (!/^[^<>\p{C}]+ <[^<>@\s\p{C}]+@[^<>@\s\p{C}]+>$/u.test(maintainer))
   throw new Error(`--maintainer must be 'NAME <ADDRESS>': ${JSON.stringify(maintainer)}`)
 if (validDays !== undefined && !(Number.isInteger(validDays) && validDays >= 1 && validDays <= 3650))
   throw new Error('--apt-valid-days must be a number from 1 to 3650.')
-if (!dry && maintainer === NO_MAINTAINER)
+if (!dry && does('build') && maintainer === NO_MAINTAINER)
   refuse("Give --maintainer 'NAME <ADDRESS>' for the Debian packages.")
 if (!dry && (built === 'unknown' || built.endsWith('-modified'))) refuse('Commit everything first.')
-if (!dry && !pem) refuse('Give the Ed25519 key that signs releases in FOMULAR_RELEASE_KEY.')
-if (!dry && baseUrl === '') refuse('Give --base-url: where OUT will be served.')
-const key = pem ? signer(pem) : undefined
-// No child needs it.
-delete process.env.FOMULAR_RELEASE_KEY
-const keys = key ? releaseKeys(key) : []
+if (!dry && does('sign') && !pem) refuse('Give the Ed25519 key that signs releases in FOMULAR_RELEASE_KEY.')
+if (!dry && does('sign') && baseUrl === '') refuse('Give --base-url: where OUT will be served.')
+const key = pem && does('sign') ? signer(pem) : undefined
+const publicKey = key?.publicKey ?? process.env.FOMULAR_RELEASE_PUBLIC_KEY
+if (!dry && does('build') && !publicKey)
+  refuse('Give the public part of the release key in FOMULAR_RELEASE_PUBLIC_KEY.')
+const keys = publicKey ? releaseKeys({ publicKey }) : []
 const date = sourceDateText()
 // Built into the program: the public key that checks its updates, and its date.
-if (key) Object.assign(process.env, { FOMULAR_RELEASE_KEYS: keys.join(' '), FOMULAR_RELEASE_DATE: date })
+if (publicKey)
+  Object.assign(process.env, { FOMULAR_RELEASE_KEYS: keys.join(' '), FOMULAR_RELEASE_DATE: date })
 
-execFileSync(process.execPath, [join(root, 'packaging/bundle.ts')], {
-  stdio: ['ignore', 'ignore', 'inherit'],
-})
 mkdirSync(out, { recursive: true })
-const work = mkdtempSync(join(out, '.tmp-'))
+const work = only === undefined ? mkdtempSync(join(out, '.tmp-')) : join(out, 'parts')
 try {
-  const { executables, files } = await makeExecutables(chosen, work)
-  if (!dry && executables.length < chosen.length) refuse('Not every executable could be made.')
-  const packages: string[] = []
-  for (const executable of executables) packages.push(await packExecutable(work, executable, work, key))
-  // Last: once the new version can be found, everything that it needs can.
-  packages.push(await packProgram(work, key))
-  const changes = changelog(version)
-  writeFileSync(join(work, 'CHANGELOG.md'), changes)
-  const debs = await packDebs(executables, work, changes)
-  for (const name of [...debs, ...packages, 'CHANGELOG.md']) files.push(factsOf(work, name))
+  if (does('build')) {
+    if (only) rmSync(work, { recursive: true, force: true })
+    mkdirSync(work, { recursive: true })
+    await makeParts(work, { chosen, maintainer, keys, incomplete: dry ? console.error : refuse })
+  }
+  if (does('sign')) await sign()
+} finally {
+  if (only === undefined) rmSync(work, { recursive: true, force: true })
+}
+if (does('publish')) await publish()
+
+/** Makes a release of the parts. Without a key, an unsigned one. */
+async function sign() {
+  const files = await packParts(work, keys, key)
   const sums = files.map(({ name, sha256 }) => `${sha256}  ${name}\n`).join('')
   writeFileSync(join(work, 'SHA256SUMS'), sums)
   const manifest = manifestText({ version, commit: built, date, files })
@@ -97,33 +117,13 @@ try {
   renameSync(work, join(out, version))
   put('install.sh', installer())
   put('latest', `${version}\n`)
-  if (pem && debs.length > 0) {
+  if (pem && existsSync(join(out, version, STANZAS))) {
     const apt = await aptSigner(pem)
     await makeRepository(out, apt, ...aptDates())
     console.log(`For apt: fomular-daemon.asc, fingerprint ${apt.fingerprint}`)
   }
   console.log(`${join(out, version)}: version ${version}, commit ${built}, ${key ? 'signed' : 'not signed'}`)
   if (key) console.log(`Public key: ${key.publicKey}`)
-  if (!dry) await publish(packages)
-} finally {
-  rmSync(work, { recursive: true, force: true })
-}
-
-/** @returns the packages' names */
-async function packDebs(executables: Executable[], dir: string, changes: string): Promise<string[]> {
-  if (!hasDpkg()) {
-    if (!dry) refuse('dpkg-deb, which makes the packages for Debian, is not installed.')
-    console.error('Packages for Debian left out: dpkg-deb is not installed.')
-    return []
-  }
-  const debs: Deb[] = []
-  for (const executable of executables) {
-    const deb = await packDeb(dir, executable, changes, maintainer)
-    if (deb) debs.push(deb)
-  }
-  if (debs.length > 0)
-    writeFileSync(join(dir, STANZAS), debs.map(({ name, stanza }) => stanza(`${version}/${name}`)).join('\n'))
-  return debs.map(({ name }) => name)
 }
 
 /** Returns when the index was made: with its commit, or where it expires, now. */
@@ -146,8 +146,15 @@ function put(name: string, text: string) {
   renameSync(temp, join(out, name))
 }
 
-/** A package that is there already is left as it is: a release that was broken off can be made again. */
-async function publish(packages: string[]) {
+/**
+ * A package that is there already is left as it is: a release that was broken off can be made again. The program comes
+ * last: once the new version can be found, everything that it needs can.
+ */
+async function publish() {
+  const program = `fomular-os-daemon-${version}.tgz`
+  const all = readdirSync(join(out, version)).filter((name) => name.endsWith('.tgz'))
+  if (!all.includes(program)) throw new Error(`${join(out, version)} has no ${program}.`)
+  const packages = [...all.filter((name) => name !== program), program]
   // Where a package was built can be proven from a CI that npm knows.
   const proof = process.env.GITHUB_ACTIONS === 'true' ? ['--provenance'] : []
   for (const name of packages) {
