@@ -13,7 +13,8 @@ export async function page(log: ActivityLog, after: EventId, limit: number): Pro
   while (events.length < limit && at < log.size && (at - start < PAGE_BYTES || events.length === 0)) {
     const chunk = await log.read(at, after)
     if (chunk.next === at) break
-    events.push(...chunk.events)
+    // A chunk may have more of them than a call takes arguments.
+    for (const event of chunk.events) events.push(event)
     at = chunk.next
   }
   const more = events.length > limit || at < log.size

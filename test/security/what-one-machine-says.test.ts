@@ -91,6 +91,18 @@ test('an event with an id beyond its limit is taken as unreadable, and what foll
   assert.deepEqual(kinds, ['unreadable', 'text'])
 })
 
+test('a frame with very many events is kept and shown like any other', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  const count = 300_000
+  const events = Array.from({ length: count }, (_, index) => ({ kind: 'x', offset: 0, index }))
+  daemon.send({ type: 'agent:activity', agent_id: 'a', from: 0, to: 10, events })
+  await daemon.acknowledged('a', 10)
+  const page = await hub.request('GET', '/api/agents/a/events?limit=10')
+  assert.equal(page.status, 200)
+  assert.equal(((await page.json()) as { next?: string }).next, '0.9')
+})
+
 test('a daemon says what its agents say within the limits', (t) => {
   const dir = tempDir(t)
   const { at, started } = leftAgent(dir, 'a')

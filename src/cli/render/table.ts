@@ -27,7 +27,7 @@ export function table(columns: Column[], max: number | undefined): string[] {
   const shown = fit(
     columns.map((column) => ({
       ...column,
-      width: Math.max(...[column.title, ...column.cells].map(textWidth)),
+      width: column.cells.reduce((most, cell) => Math.max(most, textWidth(cell)), textWidth(column.title)),
     })),
     max ?? Number.POSITIVE_INFINITY,
   )
