@@ -287,6 +287,9 @@ export class Agent {
     this.#snapshot.exit = undefined
     this.#snapshot.failure = undefined
     this.#snapshot.turn_interrupted = run.turn_interrupted
+    // Not by the journal's word: the agent can write there that a run has started.
+    this.#snapshot.asked = undefined
+    this.#snapshot.ids_reused = undefined
     move(this.#snapshot, 'launch', this.#now())
     this.touch()
   }

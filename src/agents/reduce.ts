@@ -81,8 +81,6 @@ function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefin
       Object.assign(snapshot, {
         run: event.run,
         ready: false,
-        // An agent can write this line itself: only a run behind the last one begins anew.
-        ...(event.run > snapshot.run && { asked: undefined, ids_reused: undefined }),
         unknown_requests: undefined,
         exit: undefined,
         failure: undefined,

@@ -77,6 +77,8 @@ test('an id that has stood for different requests does not do without its digest
     'behind many others': (asking) => asking.says(...Array.from({ length: 70 }, (_, n) => asks(`r${n}`, LS))),
     'behind a start that the agent made up': (asking) =>
       asking.says('{"type":"launcher","subtype":"started","run":1}\n'),
+    'behind a run that the agent made up': (asking) =>
+      asking.says('{"type":"launcher","subtype":"started","run":2}\n'),
   }
   for (const [when, ends] of Object.entries(again)) {
     const asking = new AskingAgent(t)
@@ -134,6 +136,15 @@ test('a request that is too long to be shown takes no yes, and can be refused', 
   const asking = new AskingAgent(t)
   asking.says(asks('r', LS, { permission_suggestions: options }))
   assert.equal(asking.pending[0]?.cut, undefined)
+  assert.equal(await asking.told('permission', allow('r')), undefined)
+})
+
+test('in another run an id may stand for another request', async (t) => {
+  const asking = new AskingAgent(t)
+  asking.says(asks('r', LS), asks('r', RM))
+  const { agent } = asking
+  agent.begun({ ...agent.run, run: 2 })
+  asking.says('{"type":"launcher","subtype":"started","run":2}\n', asks('r', LS))
   assert.equal(await asking.told('permission', allow('r')), undefined)
 })
 
