@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { STANZAS } from './apt.ts'
 import type { Platform } from './base-node.ts'
@@ -18,11 +18,10 @@ interface Parts {
   /** Release keys that are built in. */
   keys: readonly string[]
   files: ReleaseFile[]
-  /** npm packages that are laid out, by their folders. That of the program is the last. */
-  packages: string[]
 }
 
 const PARTS = 'parts.json'
+/** npm packages that are laid out, each in a folder. */
 const PACKAGES = 'packages'
 
 export interface PartsOptions {
@@ -43,12 +42,10 @@ export async function makeParts(
   })
   const { executables, files } = await makeExecutables(chosen, dir)
   if (executables.length < chosen.length) incomplete('Not every executable could be made.')
-  const packages: string[] = []
   const folder = (name: string) => {
-    const path = join(PACKAGES, name)
-    packages.push(path)
-    mkdirSync(join(dir, path), { recursive: true })
-    return join(dir, path)
+    const path = join(dir, PACKAGES, name)
+    mkdirSync(path, { recursive: true })
+    return path
   }
   for (const executable of executables) await fillExecutable(folder(executable.name), executable, dir)
   fillProgram(folder('program'))
@@ -57,7 +54,7 @@ export async function makeParts(
   if (!hasDpkg()) incomplete('dpkg-deb, which makes the packages for Debian, is not installed.')
   const debs = hasDpkg() ? await packDebs(executables, dir, changes, maintainer) : []
   for (const name of [...debs, 'CHANGELOG.md']) files.push(factsOf(dir, name))
-  const parts: Parts = { version, commit: commit(), keys, files, packages }
+  const parts: Parts = { version, commit: commit(), keys, files }
   writeFileSync(join(dir, PARTS), JSON.stringify(parts))
 }
 
@@ -74,7 +71,8 @@ export async function packParts(dir: string, keys: readonly string[], key?: Sign
   if (parts.keys.join() !== keys.join())
     throw new Error(`What is in ${dir} was built for other release keys.`)
   const files = [...parts.files]
-  for (const path of parts.packages) files.push(factsOf(dir, await packFolder(join(dir, path), dir, key)))
+  for (const name of readdirSync(join(dir, PACKAGES)).sort())
+    files.push(factsOf(dir, await packFolder(join(dir, PACKAGES, name), dir, key)))
   for (const path of [PACKAGES, PARTS]) rmSync(join(dir, path), { recursive: true })
   return files
 }
