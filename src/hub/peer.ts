@@ -8,7 +8,6 @@ import { nextBeat } from '../protocol/heartbeat.ts'
 import {
   CloseCode,
   type Command,
-  type CommandResult,
   type FromDaemon,
   type FromServer,
   type Hello,
@@ -288,5 +287,3 @@ export class Peer {
     )
   }
 }
-
-export const isResult = (message: FromDaemon): message is CommandResult => message.type.endsWith(':result')

@@ -7,7 +7,8 @@ import type { Agents, Standing } from './agents.ts'
 import type { Commands } from './commands.ts'
 import type { Keys } from './keys.ts'
 import type { Machines } from './machines.ts'
-import { isResult, type Peer } from './peer.ts'
+import { isResult } from './modest.ts'
+import type { Peer } from './peer.ts'
 import type { Quotas } from './quotas.ts'
 
 /** The standard close code of a server that is to be connected to again. */

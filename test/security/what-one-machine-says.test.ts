@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { appendFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { Limits, parseFromDaemon } from '../../src/protocol/index.ts'
+import { Limits, type Outcome, parseFromDaemon } from '../../src/protocol/index.ts'
 import { agentsIn, leftAgent } from '../support/agents.ts'
 import { TestHub } from '../support/hub.ts'
 import { helloOf, LightDaemon, statusOf } from '../support/light-daemon.ts'
@@ -101,6 +101,19 @@ test('a frame with very many events is kept and shown like any other', async (t)
   const page = await hub.request('GET', '/api/agents/a/events?limit=10')
   assert.equal(page.status, 200)
   assert.equal(((await page.json()) as { next?: string }).next, '0.9')
+})
+
+test('a result that is too long is kept with what its command is known to have', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon()
+  const answered = async (agent_id: string, result: object) => {
+    const outcome = hub.api<Outcome>('POST', '/api/agents', { agent_id, spec: { cwd: '/' } })
+    daemon.answer(await daemon.command('agent:start', daemon.ofType('agent:start').length + 1), result)
+    return (await outcome).result
+  }
+  assert.deepEqual(await answered('a', { pid: 1, newer: 'x' }), { pid: 1, newer: 'x' })
+  assert.deepEqual(await answered('b', { pid: 2, newer: LONG }), { pid: 2 })
+  assert.deepEqual(await answered('c', { pid: LONG }), {})
 })
 
 test('a daemon says what its agents say within the limits', (t) => {
