@@ -58,6 +58,7 @@ export async function ask(
   const gone = new AbortController()
   const stop = () => gone.abort()
   signal.addEventListener('abort', stop)
+  if (signal.aborted) stop()
   // Ctrl-D: no answer now. The request stays.
   readline.once('close', stop)
   readline.on('SIGINT', () => over.abort())
@@ -143,7 +144,7 @@ const ENDS = new Map([
 
 /** Asks for one field after the other. */
 async function filledIn(form: Form, questions: Question[] = [], read: (prompt: string) => Promise<string>) {
-  const answers: Record<string, FormAnswer> = {}
+  const answers: Record<string, FormAnswer> = Object.create(null)
   for (const [index, field] of form.fields.entries()) {
     let action: string | undefined
     const answer = await untilTaken(
