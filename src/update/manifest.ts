@@ -56,7 +56,7 @@ export function checkManifest(
       `${what} is not signed: it has no ${text ? SIGNATURE : MANIFEST}.`,
       {
         remedy:
-          'Take a signed release. To install one from before there were signatures, do it without this program, as with npm install --global.',
+          'Take a signed release. To install one from before there were signatures, do it without this program: with the installer and --version, or with npm install --global.',
       },
     )
   if (!isSigned(text, signature.toString('utf8'), keysFor(known, read)))
