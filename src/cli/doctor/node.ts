@@ -4,7 +4,7 @@ import type { Finding } from '../render/finding.ts'
 /** The oldest Node that runs this program. */
 const NODE = { major: 18, minor: 19 }
 /** npm is itself a Node program, on a machine that may be busy. */
-const NPM_MS = 20_000
+export const NPM_MS = 20_000
 
 export function checkNode(): Finding {
   const { node } = process.versions

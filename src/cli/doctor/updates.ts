@@ -8,6 +8,7 @@ import { ownAge } from '../../update/freshness.ts'
 import { updateSource } from '../../update/source.ts'
 import { HOW_SECURE, isInsecure } from '../../update/transport.ts'
 import type { Finding } from '../render/finding.ts'
+import { NPM_MS } from './node.ts'
 
 const check = 'updates'
 
@@ -66,13 +67,16 @@ async function checkRegistry(
   stateDir: string,
 ): Promise<Finding[]> {
   if (config.allow_insecure) return []
+  const signal = AbortSignal.timeout(2 * NPM_MS)
   try {
-    const { registry } = await updateSource(config, env)
+    const { registry } = await updateSource(config, env, signal)
     if (!isInsecure(registry)) return []
     const left = insecureUpdateLeft(stateDir) ? 'one more update' : 'no update'
     const message = `${new URL(registry).origin}, where updates come from, is beyond this machine and has no TLS: ${left} is made from there.`
     return [{ check, level: 'warning', message, remedy: HOW_SECURE }]
   } catch (error) {
+    // Of an npm that hangs, another finding tells.
+    if (signal.aborted) return []
     if (!(error instanceof UpdateFailure || error instanceof UserError)) throw error
     const { message, remedy } = error instanceof UpdateFailure ? error.error : error
     return [{ check, level: 'warning', message, ...(remedy !== undefined && { remedy }) }]
