@@ -14,9 +14,10 @@ const WAY_BACK =
   'Where all users who can do that are trusted, as in a container of its own, set FOMULAR_STRICT_MODES=false.'
 
 /** Why a file or folder is not used: others can change it. */
-export const notOurs = ({ message, remedy }: Fault) =>
+export const notOurs = ({ kind, message, remedy }: Fault) =>
   new UserError('not_ours', `${message}: it decides what this program runs.`, {
-    remedy: `Run ${remedy} or use another. ${WAY_BACK}`,
+    // A folder above may be somebody's home.
+    remedy: `${kind === 'owner' ? `Use another, or change its owner where nobody else needs it: ${remedy}.` : `Run ${remedy} or use another.`} ${WAY_BACK}`,
     exitCode: 2,
   })
 
