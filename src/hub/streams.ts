@@ -9,6 +9,8 @@ import { Bell, eventStream, message } from './sse.ts'
 /** Statuses shown in one write, and characters after which no further one is. */
 const STATUSES_PER_WRITE = 100
 const WRITE_CHARS = 256 * 1024
+/** Agents that have changed of which a client is to be told. Beyond, it is told of all agents again. */
+const DUE = 1000
 
 export interface StreamContext {
   agents: Agents
@@ -66,32 +68,53 @@ export async function agentStream(
 /** Machines and agents: each as it is, then as it changes. */
 export function hubStream({ agents, machines, feed }: StreamContext, follower: Follower): Response {
   const bell = new Bell()
-  // What is to be shown, each once however often it changes: no longer than the list of what there is.
+  /** What has changed, each once however often it does. */
   const due = {
     machine: new Set(machines.all().map(({ machine_id }) => machine_id)),
     agent_removed: new Map<string, AgentRef>(),
-    agent: new Set(agents.keys()),
+    agent: new Set<string>(),
   }
+  /** All agents, of which there may be too many to note each for each client that does not read. */
+  let all = agents.keys()[Symbol.iterator]()
+  let again = false
   let over = false
   const release = feed.subscribe((change) => {
     if (change.kind === 'activity') return
-    if (change.kind === 'closed') {
-      over = true
-      return bell.ring()
-    }
-    if (change.kind === 'machine') due.machine.add(change.machine_id)
-    else if (change.kind === 'agent') due.agent.add(change.key)
-    else {
-      const { key, machine_id, agent_id } = change
-      due.agent.delete(key)
-      due.agent_removed.set(key, { agent_id, machine_id })
+    if (change.kind === 'closed') over = true
+    else if (change.kind === 'machine') due.machine.add(change.machine_id)
+    else if (change.kind === 'agent') {
+      if (due.agent.size < DUE) due.agent.add(change.key)
+      else again = true
+    } else {
+      due.agent.delete(change.key)
+      due.agent_removed.set(change.key, change)
     }
     bell.ring()
   })
   const views = {
     machine: (id: string) => machines.get(id),
-    agent_removed: (key: string) => due.agent_removed.get(key),
+    agent_removed(key: string) {
+      const { agent_id, machine_id } = due.agent_removed.get(key)!
+      return { agent_id, machine_id }
+    },
     agent: (key: string) => agents.viewAt(key),
+  }
+  function* dueNow() {
+    for (const kind of ['machine', 'agent_removed', 'agent'] as const)
+      for (const id of due[kind].keys()) {
+        const view = views[kind](id)
+        due[kind].delete(id)
+        yield { kind, view }
+      }
+    for (;;) {
+      const { value, done } = all.next()
+      if (!done) yield { kind: 'agent', view: agents.viewAt(value) }
+      else if (!again) return
+      else {
+        again = false
+        all = agents.keys()[Symbol.iterator]()
+      }
+    }
   }
   return eventStream({
     bell,
@@ -101,13 +124,11 @@ export function hubStream({ agents, machines, feed }: StreamContext, follower: F
       if (over) return Promise.resolve(undefined)
       let text = ''
       let count = 0
-      for (const kind of ['machine', 'agent_removed', 'agent'] as const)
-        for (const id of due[kind].keys()) {
-          if (count++ === STATUSES_PER_WRITE || text.length > WRITE_CHARS) return Promise.resolve(text)
-          const view = views[kind](id)
-          due[kind].delete(id)
-          if (view) text += message(kind, view)
-        }
+      for (const { kind, view } of dueNow()) {
+        if (!view) continue
+        text += message(kind, view)
+        if (++count === STATUSES_PER_WRITE || text.length > WRITE_CHARS) break
+      }
       return Promise.resolve(text)
     },
   })

@@ -154,6 +154,22 @@ test('a client that stops reading misses nothing when it goes on', async (t) => 
   )
 })
 
+test('of very many agents that change at once, each is shown as it is then', async (t) => {
+  const hub = await TestHub.open(t)
+  const agents = Array.from({ length: 2500 }, (_, n) => statusOf(`a${n}`))
+  const daemon = await hub.daemon({ agents })
+  const stream = await follow(hub, '/api/stream')
+  const shown = (connected: boolean) => {
+    const newest = new Map(
+      stream.of('agent').map(({ data }) => [(data as HubAgent).agent_id, (data as HubAgent).connected]),
+    )
+    return [...newest.values()].filter((each) => each === connected).length
+  }
+  await until(() => shown(true) === agents.length, { what: 'all agents' })
+  await daemon.close()
+  await until(() => shown(false) === agents.length, { what: 'all agents, not connected' })
+})
+
 test('machines and agents are shown as they are, then as they change', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
