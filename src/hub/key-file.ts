@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import type * as z from 'zod/mini'
 import { readJson, type Staged, setAside, stage } from '../platform/files.ts'
 import type { Logger } from '../platform/log.ts'
+import { KeyIndex } from './key-index.ts'
 
 interface Content<E> {
   version: 1
@@ -13,9 +14,9 @@ export class KeyFile<E extends { sha256: string }> {
   readonly #path: string
   readonly #schema: z.ZodMiniType<Content<E>>
   readonly #logger: Logger
-  /** Another list whenever keys come or go. */
+  /** Another list whenever something has changed. */
   #keys: readonly E[] = []
-  #index: { of: readonly E[]; byHash: Map<string, E[]> } | undefined
+  readonly #byHash = new KeyIndex<E>(({ sha256 }) => [sha256])
   #stamp = ''
 
   /** A damaged file is set aside. @throws UserError for one that a newer version has written */
@@ -30,7 +31,7 @@ export class KeyFile<E extends { sha256: string }> {
     this.#stamp = stamp(path)
   }
 
-  /** As the file has them now. */
+  /** As the file has them now; the same list until something has changed. */
   all(): readonly E[] {
     if (stamp(this.#path) !== this.#stamp) this.#reload()
     return this.#keys
@@ -38,13 +39,7 @@ export class KeyFile<E extends { sha256: string }> {
 
   /** The keys with this hash; more than one only where somebody has written the same key for several roles. */
   withHash(hash: string): readonly E[] {
-    const keys = this.all()
-    if (this.#index?.of !== keys) {
-      const byHash = new Map<string, E[]>()
-      for (const entry of keys) byHash.set(entry.sha256, [...(byHash.get(entry.sha256) ?? []), entry])
-      this.#index = { of: keys, byHash }
-    }
-    return this.#index.byHash.get(hash) ?? []
+    return this.#byHash.find(this.all(), hash)
   }
 
   /** For `change`. */
@@ -67,6 +62,7 @@ export class KeyFile<E extends { sha256: string }> {
     let staged: Staged | undefined
     try {
       const made = run()
+      this.#keys = [...this.#keys]
       const text = JSON.stringify({ version: 1, keys: this.#keys }, null, 2)
       staged = stage(this.#path, text, { durable: true })
       taken()

@@ -3,6 +3,7 @@ import type { HubKey, NewKey } from '../protocol/index.ts'
 import { admit, denialText, settle, straysAmong, unsettled } from './admission.ts'
 import { hashShown } from './bearer.ts'
 import { assign, type Entry, isLocal, keyId, machinesOf } from './key-entry.ts'
+import { KeyIndex } from './key-index.ts'
 import { hashOf, type KeyStore, makeKey } from './key-store.ts'
 
 /** What is noted of a machine's key when the machine is enrolled. */
@@ -22,6 +23,7 @@ export class Keys {
   readonly #store: KeyStore
   readonly #logger: Logger
   readonly #now: () => string
+  readonly #byMachine = new KeyIndex<Entry>((entry) => (entry.role === 'machine' ? machinesOf(entry) : []))
 
   constructor(store: KeyStore, now: () => string, logger: Logger) {
     this.#store = store
@@ -211,7 +213,7 @@ export class Keys {
 
   /** The name that was chosen for a machine with a key of its own; by its newest key. */
   nameOf(machineId: string, hostname: string): string | undefined {
-    const entry = this.#store.all().findLast(
+    const entry = this.#of(machineId).findLast(
       (each) =>
         each.machine_id === machineId &&
         !isLocal(each) &&
@@ -223,7 +225,7 @@ export class Keys {
 
   /** @returns whether the machine has a key of its own, which keeps the name */
   rename(machineId: string, name: string): boolean {
-    const own = this.#store.all().filter((entry) => entry.machine_id === machineId && !isLocal(entry))
+    const own = this.#of(machineId).filter((entry) => entry.machine_id === machineId && !isLocal(entry))
     if (own.length > 0)
       this.#store.change(() => {
         for (const entry of own) Object.assign(entry, { name, named: true })
@@ -288,8 +290,8 @@ export class Keys {
     return this.#store.all().filter(({ role }) => role === 'machine')
   }
 
-  #of(machineId: string): Entry[] {
-    return this.#machineKeys().filter((entry) => machinesOf(entry).includes(machineId))
+  #of(machineId: string): readonly Entry[] {
+    return this.#byMachine.find(this.#store.all(), machineId)
   }
 
   #named(id: string): Entry | undefined {
