@@ -9,6 +9,9 @@ const TAKEN_MS = 3000
 const FIRST_LOOK_MS = 5
 const LOOK_MS = 200
 
+/** Looks that must not find a connection: the table is read in parts, between which a row can move past the reader. */
+const MISSES = 2
+
 /** Columns of `/proc/net/tcp` that are of interest here. */
 interface Row {
   local: string
@@ -31,16 +34,19 @@ const SYN_RECV = '03'
 export async function ownerOfPeer(socket: Socket): Promise<number | undefined> {
   if (process.platform !== 'linux') return undefined
   const { localAddress, localPort, remoteAddress, remotePort } = socket
-  if (localAddress === undefined || localPort === undefined) throw new Error('the connection was closed')
-  const here = place(localAddress, localPort)
-  const there = place(remoteAddress!, remotePort!)
+  // One that was reset has still an end here.
+  if (localAddress === undefined || remoteAddress === undefined) throw new Error('the connection was closed')
+  const here = place(localAddress, localPort!)
+  const there = place(remoteAddress, remotePort!)
   const late = performance.now() + TAKEN_MS
-  for (let wait = FIRST_LOOK_MS; ; wait = Math.min(2 * wait, LOOK_MS)) {
+  for (let wait = FIRST_LOOK_MS, missed = 0; ; wait = Math.min(2 * wait, LOOK_MS)) {
     const rows = table(remotePort!)
     const peer = rows.find(({ local, remote }) => local === there && remote === here)
-    if (!peer) return undefined
-    if (peer.inode !== '0' || peer.state === SYN_RECV) return peer.uid
-    if (performance.now() > late) return listener(rows, there)?.uid
+    if (!peer && ++missed === MISSES) return undefined
+    if (peer && (peer.inode !== '0' || peer.state === SYN_RECV)) return peer.uid
+    const owner = performance.now() > late ? listener(rows, there) : undefined
+    if (owner) return owner.uid
+    if (performance.now() > late + TAKEN_MS) throw new Error('nobody takes the connection')
     await sleep(wait)
     // What was closed on the other side has no owner either.
     if (socket.destroyed || socket.readableEnded) throw new Error('the connection was closed at once')
