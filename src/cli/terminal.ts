@@ -27,11 +27,14 @@ export const stdoutColors = (): Colors => colors(wantsColor(process.env, process
 
 export const stderrColors = (): Colors => colors(wantsColor(process.env, process.stderr.isTTY === true))
 
-/** Columns of the screen that stdout is, if it is one. Some terminals say 0 for what they do not know. */
+/** Of a screen that says 0, as some do that do not know: a row that it breaks itself may begin with anything. */
+const UNKNOWN_COLUMNS = 80
+
+/** Columns of the screen that stdout is, if it is one. */
 export const stdoutWidth = (): number | undefined =>
-  (process.stdout.isTTY && process.stdout.columns) || undefined
+  process.stdout.isTTY ? process.stdout.columns || UNKNOWN_COLUMNS : undefined
 export const stderrWidth = (): number | undefined =>
-  (process.stderr.isTTY && process.stderr.columns) || undefined
+  process.stderr.isTTY ? process.stderr.columns || UNKNOWN_COLUMNS : undefined
 
 /** Rows of that screen. */
 export const stdoutRows = (): number | undefined => (process.stdout.isTTY && process.stdout.rows) || undefined

@@ -197,6 +197,14 @@ test('a request of a sub-agent is as wide as the screen, and stands on it once',
   assert.equal(screen.split('? sub-agent s: asks').length, 2)
 })
 
+test('on a screen that does not say how wide it is, rows are broken here, too', async (t) => {
+  const agent = await ScriptedAgent.open(t)
+  await agent.pends(requestFor('r', { command: `ls ${'x'.repeat(150)}` }))
+  const terminal = await agent.terminal()
+  await terminal.begin('stty cols 0; fd agent approve a')
+  await terminal.shows(/\? asks to use Bash: ls x+(\n {2}↳ x+){2}\n {2}Allow it\? y\/N> $/)
+})
+
 test('what is longer than a screen is shown screen by screen, and a yes before its end is none', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const lines = (end: string) => `${Array.from({ length: 200 }, (_, n) => `echo ${n}`).join('\n')}\n${end}`
