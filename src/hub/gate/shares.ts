@@ -4,7 +4,7 @@ export type Scarcity = 'all' | 'key'
 /** What keys share: no key gets more than half of it, so that the others have some. */
 export class Shares {
   readonly #most: number
-  readonly #ofKey = new Map<string, number>()
+  readonly #ofKey = new Map<string | undefined, number>()
   #taken = 0
 
   constructor(most: number) {
@@ -15,7 +15,12 @@ export class Shares {
   beyond(key: string | undefined, amount = 1): Scarcity | undefined {
     if (this.#taken + amount > this.#most) return 'all'
     const half = Math.ceil(this.#most / 2)
-    return key !== undefined && this.#of(key) + amount > half ? 'key' : undefined
+    return key !== undefined && this.of(key) + amount > half ? 'key' : undefined
+  }
+
+  /** What a key has of it. */
+  of(key: string | undefined): number {
+    return this.#ofKey.get(key) ?? 0
   }
 
   /** @returns a function that gives it back; called again, it does nothing */
@@ -28,14 +33,9 @@ export class Shares {
     }
   }
 
-  #of(key: string): number {
-    return this.#ofKey.get(key) ?? 0
-  }
-
   #add(key: string | undefined, amount: number) {
     this.#taken += amount
-    if (key === undefined) return
-    const sum = this.#of(key) + amount
+    const sum = this.of(key) + amount
     if (sum === 0) this.#ofKey.delete(key)
     else this.#ofKey.set(key, sum)
   }

@@ -112,11 +112,13 @@ export class Unread {
 
   #admit() {
     for (const [reader, resolve] of this.#waiting) {
-      const scarcity = this.#made.beyond(reader.key) ?? this.#bytes.beyond(reader.key)
+      const { key } = reader
+      const scarcity = this.#made.beyond(key)
       if (scarcity === 'all') return
-      if (scarcity === 'key') continue
+      // What is made may be more than there is memory for: nobody waits for others' who has nothing of it.
+      if (scarcity || (this.#bytes.of(key) > 0 && this.#bytes.beyond(key))) continue
       this.#waiting.delete(reader)
-      resolve(this.#made.take(reader.key))
+      resolve(this.#made.take(key))
     }
   }
 
