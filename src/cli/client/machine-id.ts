@@ -30,6 +30,8 @@ export function pickMachine(machines: HubMachine[], given: string | undefined): 
       ? [() => true]
       : [
           ({ machine_id }) => machine_id === given && isMadeId(given),
+          // The name that people gave to one goes before the host name by which another is called.
+          ({ name, hostname }) => name === given.normalize() && name !== hostname,
           (machine) => machineName(machine) === given.normalize(),
           ({ hostname }) => hostname === given,
           ({ machine_id }) => machine_id === given && !machines.some(beginsWith(given)),

@@ -30,7 +30,7 @@ test('a machine goes by its id, its name, its host name, or the beginning of its
   assert.equal(picked(undefined, MACHINES.slice(0, 1)), '7d12-a')
 })
 
-test('a machine is not taken for another because its id is what that one is called', () => {
+test('a machine is not taken for another because its id or host is what that one is called', () => {
   const [uuid, other] = ['7d12e854-3c55-4b0e-9a6f-0d6a1c7f2b11', '9f00e854-3c55-4b0e-9a6f-0d6a1c7f2b11']
   const known = [machine(uuid, 'debian', 'build-7'), machine(other, 'web')]
   for (const given of ['build-7', 'debian', '7d12']) {
@@ -42,6 +42,7 @@ test('a machine is not taken for another because its id is what that one is call
     assert.equal(picked('liar', [...known, liar]), given)
   }
   assert.equal(picked(uuid, [...known, machine('x', 'liar', uuid)]), uuid)
+  assert.equal(picked('build-7', [...known, machine('x', 'build-7', 'build-7')]), uuid)
   assert.equal(picked('m-1', [machine('m-10', 'web'), machine('m-1', 'web')]), 'm-1')
 })
 
