@@ -52,6 +52,13 @@ test('the samples for other supervisors do the same', () => {
   for (const heading of ['runit', 's6', 'OpenRC']) assert.match(sample(heading), /-c 0/)
 })
 
+test('so does the unit to write by hand', () => {
+  const page = readFileSync(new URL('../../src/service/README.md', import.meta.url), 'utf8')
+  const [, sample = ''] = /```ini\n(.*?)```/s.exec(page) ?? []
+  for (const line of ['LimitCORE=0', 'UMask=0077', 'Environment=FOMULAR_DAEMON_AGENT_UMASK=0022'])
+    assert.ok(sample.includes(`\n${line}\n`), line)
+})
+
 /** Starts the daemon, and an agent, with a umask. @returns the umasks of daemon and agent, and the stage */
 async function umasks(t: TestContext, umask: string, env: Record<string, string>) {
   const stage = await fakeStage(t, env)
