@@ -14,9 +14,13 @@ import {
 import { AnsweredCommands } from './answered.ts'
 import { type CommandLine, CommandLog } from './command-log.ts'
 import { Fault } from './fault.ts'
+import { Shares } from './gate/shares.ts'
 import type { Machines } from './machines.ts'
 
-/** Commands, and bytes of them, that may wait for their machines. All must fit into what a connection may have buffered. */
+/**
+ * Commands, and bytes of them, that may wait for their machines, half of them of one key. All must fit into what a
+ * connection may have buffered.
+ */
 const PENDING = 2000
 const PENDING_BYTES = 2 * Limits.frame_bytes
 
@@ -25,7 +29,8 @@ interface Entry {
   outcome: Outcome
   /** Kept until it is answered. */
   command?: Command
-  bytes: number
+  /** Makes room for other commands, once it is answered. */
+  giveBack?(): void
   /** Resolves when it is on the disk; only then is it sent. */
   written?: Promise<void>
   waiters: Set<() => void>
@@ -57,7 +62,7 @@ export class Commands {
   readonly #clock: Clock
   readonly #succeeded: CommandsOptions['succeeded']
   readonly #settled: CommandsOptions['settled']
-  #pendingBytes = 0
+  readonly #room = { commands: new Shares(PENDING), bytes: new Shares(PENDING_BYTES) }
 
   constructor({ path, machines, logger, clock, memory, succeeded, settled }: CommandsOptions) {
     this.#succeeded = succeeded
@@ -73,7 +78,7 @@ export class Commands {
         const { outcome, at } = line
         const type = line.type as Command['type']
         const known = this.#entries.get(outcome.command_id)
-        this.#settle(known ?? this.#add({ type, outcome, bytes: 0, waiters: new Set() }), outcome)
+        this.#settle(known ?? this.#add({ type, outcome, waiters: new Set() }), outcome)
         this.#answered.add(outcome.command_id, outcome, at)
       }
     })
@@ -103,8 +108,9 @@ export class Commands {
       throw new Fault(409, 'unsupported', `The daemon of this machine does not know ${command.type}.`, {
         remedy: 'Update it.',
       })
-    if (this.#pending.size >= PENDING || this.#pendingBytes >= PENDING_BYTES)
-      throw new Fault(429, 'busy', 'Too many commands wait for their machines.', {
+    const { commands, bytes } = this.#room
+    if (commands.beyond(command.by) || bytes.beyond(command.by))
+      throw new Fault(429, 'busy', 'Too many commands, or too many with this key, wait for their machines.', {
         remedy: 'Wait until they are answered, or forget machines that will not come back.',
       })
     refuseUnsendable(command)
@@ -234,6 +240,8 @@ export class Commands {
   }
 
   #accept(machineId: string, command: Command): Entry {
+    const places = this.#room.commands.take(command.by)
+    const bytes = this.#room.bytes.take(command.by, Buffer.byteLength(JSON.stringify(command)))
     const entry: Entry = {
       type: command.type,
       outcome: {
@@ -244,11 +252,13 @@ export class Commands {
         state: 'pending',
       },
       command,
-      bytes: Buffer.byteLength(JSON.stringify(command)),
+      giveBack() {
+        places()
+        bytes()
+      },
       waiters: new Set(),
     }
     this.#pending.add(entry)
-    this.#pendingBytes += entry.bytes
     return this.#add(entry)
   }
 
@@ -302,7 +312,7 @@ export class Commands {
 
   #release(entry: Entry) {
     if (!this.#pending.delete(entry)) return
-    this.#pendingBytes -= entry.bytes
+    entry.giveBack?.()
     delete entry.command
   }
 

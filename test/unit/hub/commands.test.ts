@@ -25,8 +25,8 @@ function commandsIn(path: string, memory: Partial<CommandMemory> = {}, clock = n
   })
   return {
     commands,
-    give: (command_id: string, content = 'x') =>
-      commands.submit('m', { type: 'agent:prompt', command_id, agent_id: 'a', content }),
+    give: (command_id: string, content = 'x', by = 'alice') =>
+      commands.submit('m', { type: 'agent:prompt', command_id, agent_id: 'a', content, by }),
     answer: (command_id: string) =>
       commands.answered('m', { type: 'agent:prompt:result', command_id, ok: true, prompt_id: command_id }),
     known: (ids: string[]) => ids.filter((id) => commands.get(id)),
@@ -151,4 +151,22 @@ test('a machine that is forgotten while the disk refuses its command does not ke
   }
   await hub.commands.close()
   assert.ok(statSync(path).size < 10 * 1024 * 1024)
+})
+
+test('one key has no more than half of the commands that may wait, over a restart too', async (t) => {
+  const path = fileIn(t)
+  const hub = commandsIn(path)
+  const busy = /Too many commands/
+  await Promise.all(named(1000).map((id) => hub.give(id)))
+  await assert.rejects(hub.give('one-more'), busy)
+  await hub.give('of-another', 'x', 'bob')
+  await hub.commands.close()
+  const again = commandsIn(path)
+  await assert.rejects(again.give('one-more'), busy)
+  again.answer('c1')
+  await again.give('one-more')
+  await Promise.all(Array.from({ length: 2 }, (_, n) => again.give(`long-${n}`, 'x'.repeat(2 ** 24), 'bob')))
+  await assert.rejects(again.give('short', 'x', 'bob'), busy)
+  await again.give('of-a-third', 'x', 'carol')
+  await again.commands.close()
 })
