@@ -66,7 +66,14 @@ for (const [node, npmVersion] of NODES)
 
       const up = execa(daemon, ['up'], { env, extendEnv: false, cwd: home, reject: false })
       const machines = async () => {
-        const { stdout } = await run(daemon, ['machine', 'list', '--json'])
+        // Other hubs may run on this machine.
+        const { stdout } = await run(daemon, [
+          'machine',
+          'list',
+          '--json',
+          '--state-dir',
+          `${home}/.fomular/state`,
+        ])
         return JSON.parse(stdout).machines as { connected: boolean; daemon_version: string }[]
       }
       const found = await until(
