@@ -36,6 +36,8 @@ export async function dropTyped(readline?: Interface): Promise<void> {
   const reader = readline ?? (await openPrompt())
   // A line that nobody asked for is lost.
   await sleep(TYPED_MS)
+  // On a busy machine the time may be over before anything was read; it has been before an immediate.
+  await new Promise<void>((resolve) => setImmediate(resolve))
   if (!readline) reader.close()
   else if (readline.line !== '') readline.write(null, { ctrl: true, name: 'u' })
 }

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { agentText } from '../../src/cli/render/agent.ts'
 import { colors } from '../../src/cli/render/ansi.ts'
 import { Conversation } from '../../src/cli/render/conversation.ts'
@@ -12,6 +15,7 @@ import { textWidth } from '../../src/cli/render/width.ts'
 import type { HubAgent, PermissionRequest } from '../../src/protocol/index.ts'
 import { statusOf } from '../support/light-daemon.ts'
 import { requestFor, ScriptedAgent } from '../support/scripted-agent.ts'
+import { tempDir } from '../support/temp.ts'
 
 const PROMPT = /y yes, n no, or say what to do instead> $/
 const shown = (request: PermissionRequest, width?: number) => permissionText(request, colors(false), width)
@@ -304,6 +308,35 @@ test('a question goes from the screen when the agent asks something else under i
   await terminal.shows(/\(it asks something else now\)\n\? asks to use Bash: rm -rf \/important\n.*> $/)
   await terminal.type('y')
   assert.equal((await agent.answers(1))[0]?.digest, rm.digest)
+})
+
+test('what was typed ahead is no answer, however busy the machine is', async (t) => {
+  const agent = await ScriptedAgent.open(t)
+  const dir = tempDir(t)
+  const [script, typed] = [join(dir, 'ask.ts'), join(dir, 'typed')]
+  const prompt = fileURLToPath(new URL('../../src/cli/prompt.ts', import.meta.url))
+  writeFileSync(
+    script,
+    `import { existsSync } from 'node:fs'
+import { dropTyped, openPrompt } from ${JSON.stringify(prompt)}
+const readline = await openPrompt()
+const dropped = dropTyped(readline)
+process.stdout.write('busy\\n')
+while (!existsSync(${JSON.stringify(typed)}));
+for (const end = Date.now() + 1000; Date.now() < end; );
+await dropped
+process.stdout.write(\`answer: \${await readline.question('ask> ')}\\n\`)
+process.exit()
+`,
+  )
+  const terminal = await agent.terminal()
+  await terminal.begin(`'${process.execPath}' '${script}'`)
+  await terminal.shows(/\nbusy\s*$/)
+  await terminal.type('y')
+  writeFileSync(typed, '')
+  await terminal.shows(/ask> $/)
+  await terminal.type('later')
+  await terminal.shows(/answer: later/)
 })
 
 test('of several requests, the last one on the screen is the one that is asked', async (t) => {
