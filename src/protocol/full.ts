@@ -1,25 +1,35 @@
 import type * as z from 'zod/mini'
 import { shortened } from './rules.ts'
 
+type Test = (value: unknown) => boolean
+
 /**
- * Whether some text or list in a value that was read is as long as its schema takes it: what was longer has lost its end
- * by then, wherever that was.
+ * Makes a test of whether some text or list in a value that was read is as long as its schema takes it: what was longer
+ * has lost its end by then, wherever that was.
+ * @returns undefined where nothing is ever cut
  */
-export function isFull(schema: z.core.$ZodType, value: unknown): boolean {
-  if (value === undefined) return false
-  const most = shortened.get(schema) ?? Number.POSITIVE_INFINITY
-  if ((value as string | unknown[]).length >= most) return true
+export function fullness(schema: z.core.$ZodType): Test | undefined {
   const { def } = (schema as z.core.$ZodTypes)._zod
+  const most = shortened.get(schema) ?? Number.POSITIVE_INFINITY
   switch (def.type) {
-    case 'optional':
-      return isFull(def.innerType, value)
-    case 'array':
-      return (value as unknown[]).some((item) => isFull(def.element, item))
-    case 'object':
-      return Object.entries(def.shape).some(([name, field]) =>
-        isFull(field, (value as Record<string, unknown>)[name]),
-      )
+    case 'string':
+      return (value) => (value as string).length >= most
+    case 'array': {
+      const item = fullness(def.element)
+      return (value) => (value as []).length >= most || (item !== undefined && (value as []).some(item))
+    }
+    case 'optional': {
+      const inner = fullness(def.innerType)
+      return inner && ((value) => value !== undefined && inner(value))
+    }
+    case 'object': {
+      const fields = Object.entries(def.shape).flatMap(([name, field]) => {
+        const test = fullness(field)
+        return test ? [{ name, test }] : []
+      })
+      return (value) => fields.some(({ name, test }) => test((value as Record<string, unknown>)[name]))
+    }
     default:
-      return false
+      return undefined
   }
 }

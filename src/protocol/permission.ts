@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { firstOf, JsonObject, ToldName, ToldSentence } from './bounds.ts'
 import { closed } from './closed.ts'
-import { isFull } from './full.ts'
+import { fullness } from './full.ts'
 import { Json } from './ids.ts'
 
 /** Maximum number of questions, of the options of one, of a form's fields, and of suggestions. */
@@ -86,12 +86,12 @@ const fields = {
   cut: z.optional(z.boolean()),
 }
 const { suggestions: _, ...SAID } = fields
-const said = z.object(SAID)
+const isFull = fullness(z.object(SAID))!
 
 /** Marks a request that was cut. Beside `z.object`, where its fields are part of another one. */
 export const marksCut = () =>
-  z.overwrite<z.infer<typeof said>>((request) =>
-    isFull(said, request) ? { ...request, cut: true } : request,
+  z.overwrite<z.infer<z.ZodMiniObject<typeof fields>>>((request) =>
+    isFull(request) ? { ...request, cut: true } : request,
   )
 
 /** Something the agent waits for: permission to use a tool, an answer, or approval of its plan. */

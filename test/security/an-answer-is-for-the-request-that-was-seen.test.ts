@@ -132,6 +132,10 @@ test('a request that is too long to be shown takes no yes, and can be refused', 
     const refusal = 'action' in no ? told('answer', no) : told('permission', { decision: 'deny' })
     assert.equal(await refusal, undefined)
   }
+  const short = new AskingAgent(t)
+  short.says(question({ question: long.slice(2), options: options.slice(2) }))
+  assert.equal(short.pending[0]?.cut, undefined)
+  assert.equal(await short.told('answer', { request_id: 'r', answers: { [long.slice(2)]: '7' } }), undefined)
   // What is left out of a list of offers is not remembered, and nothing else.
   const asking = new AskingAgent(t)
   asking.says(asks('r', LS, { permission_suggestions: options }))
