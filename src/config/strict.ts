@@ -1,11 +1,11 @@
-import { chmodSync, existsSync, readdirSync, statSync } from 'node:fs'
+import { chmodSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import gt from 'semver/functions/gt.js'
 import valid from 'semver/functions/valid.js'
 import * as z from 'zod/mini'
 import { UserError } from '../platform/errors.ts'
-import { readJson, writeAtomic } from '../platform/files.ts'
-import { type Fault, faultsOf } from '../platform/ours.ts'
+import { writeAtomic } from '../platform/files.ts'
+import { type Fault, faultsOf, isOwnFile, readOwnFile } from '../platform/ours.ts'
 import { VERSION } from '../platform/version.ts'
 import { onceKept } from './on-trial.ts'
 
@@ -36,12 +36,15 @@ const ModesRecord = z.object({
 
 const recordIn = (dir: string) => join(dir, 'modes.json')
 
-function readRecord(dir: string) {
+/** Size limit of the record, in bytes: a path for each file and each folder above. */
+const RECORD_BYTES = 1024 * 1024
+
+/** Another user's record is none: whoever can write to the folder could put one there. */
+function readRecord(dir: string, user?: number) {
   try {
-    return readJson(recordIn(dir), ModesRecord)
+    return ModesRecord.parse(JSON.parse(readOwnFile(recordIn(dir), RECORD_BYTES, user)))
   } catch {
-    // Another user's: whatever it says is not this daemon's.
-    return { ok: false as const }
+    return undefined
   }
 }
 
@@ -49,7 +52,7 @@ interface Judged {
   /** Faults that are only warned of. */
   tolerated: Fault[]
   refused: Fault[]
-  /** To be written down, where nothing has been yet. */
+  /** To be written down, where nothing has been yet, or only by a later version. */
   open: string[] | undefined
 }
 
@@ -57,7 +60,7 @@ interface Judged {
  * Judges what others can do to a state folder and to what belongs to it. A version that is the first to look tolerates
  * modes with which versions before it have run here; the version after it does not.
  * @param faults of files outside the folder
- * @param known a file in the folder that is there once it has been used
+ * @param known a file in the folder that is there once it has been used; another user's does not count
  */
 export function judge(
   dir: string,
@@ -65,15 +68,16 @@ export function judge(
 ): Judged {
   const all = [...faults, ...faultsOf(dir, user)]
   const unique = [...new Map(all.map((fault) => [fault.path, fault])).values()]
-  const record = readRecord(dir)
+  const record = readRecord(dir, user)
   const modes = unique.filter(({ kind }) => kind === 'mode').map(({ path }) => path)
-  const first = record.ok ? undefined : existsSync(join(dir, known)) ? modes : []
-  const lasting = record.ok && !gt(VERSION, record.value.by) ? record.value.open : (first ?? [])
+  const first = record ? undefined : isOwnFile(join(dir, known), user) ? modes : []
+  const lasting = record && !gt(VERSION, record.by) ? record.open : (first ?? [])
   const tolerates = ({ kind, path }: Fault) => !strict || (kind === 'mode' && lasting.includes(path))
   return {
     tolerated: unique.filter(tolerates),
     refused: unique.filter((fault) => !tolerates(fault)),
-    open: first,
+    // A later version than this one does not extend what it has tolerated.
+    open: record && gt(record.by, VERSION) ? record.open : first,
   }
 }
 

@@ -1,4 +1,14 @@
-import { accessSync, constants, lstatSync, readFileSync, readlinkSync, type Stats } from 'node:fs'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  type Stats,
+} from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { systemCode } from './errors.ts'
 import { hasStrangers } from './group-members.ts'
@@ -69,8 +79,37 @@ function* placesOn(path: string): Generator<Place> {
   }
 }
 
+const isTrusted = ({ uid }: Stats, user?: number) =>
+  user === undefined || uid === 0 || uid === user || uid === unmapped()
+
+const isOwn = (stat: Stats, user?: number) => stat.isFile() && isTrusted(stat, user)
+
+/** Whether a plain file is there, not a link, that root or `user` owns. */
+export function isOwnFile(path: string, user = process.geteuid?.()): boolean {
+  try {
+    return isOwn(lstatSync(path), user)
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Reads a plain file that root or `user` owns, in a folder in which others may put something else at its place meanwhile.
+ * @throws the system's error, or an Error if it is another's, no file, or longer than `bytes`
+ */
+export function readOwnFile(path: string, bytes: number, user = process.geteuid?.()): string {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW)
+  try {
+    const stat = fstatSync(fd)
+    if (!isOwn(stat, user) || stat.size > bytes) throw new Error(`${path} is not this user's own file`)
+    return readFileSync(fd, 'utf8')
+  } finally {
+    closeSync(fd)
+  }
+}
+
 function ownerFault({ path, stat }: Place, user: number): Fault | undefined {
-  if (stat.uid === 0 || stat.uid === user || stat.uid === unmapped()) return undefined
+  if (isTrusted(stat, user)) return undefined
   return {
     path,
     kind: 'owner',

@@ -115,6 +115,51 @@ test('an installation that has run before is warned of its modes, and refused by
   await accepted()
 })
 
+test('a neighbor who can write to the folder does not make it look used before, or tolerated', (t) => {
+  const dir = join(tempDir(t), 'state')
+  const known = join(dir, 'machine.json')
+  const record = join(dir, 'modes.json')
+  const content = (by: string) => JSON.stringify({ version: 1, by, open: [dir] })
+  const isRefused = () => {
+    const { refused } = judge(dir, { faults: [], known: 'machine.json', strict: true })
+    return refused.some(({ path }) => path === dir)
+  }
+  const anew = () => {
+    rmSync(dir, { recursive: true, force: true })
+    mkdirSync(dir)
+    chmodSync(dir, 0o777)
+  }
+  const own = join(dirname(dir), 'own')
+  writeFileSync(own, content('99.0.0'))
+  for (const path of [known, record]) {
+    const plant = [
+      () => writeFileSync(path, content('99.0.0')),
+      () => mkdirSync(path),
+      () => symlinkSync(own, path),
+      () => execFileSync('mkfifo', [path]),
+    ]
+    for (const put of plant) {
+      anew()
+      put()
+      lchownSync(path, NOBODY, NOBODY)
+      assert.ok(isRefused(), `${path}: ${put}`)
+    }
+  }
+  anew()
+  writeFileSync(known, '{}')
+  assert.equal(isRefused(), false)
+})
+
+test('what a later version has tolerated lasts as long as if this one had been the first', async (t) => {
+  const { config, state, accepted } = await machine(t)
+  await accepted()
+  const record = join(state, 'modes.json')
+  chmodSync(config, 0o666)
+  writeFileSync(record, JSON.stringify({ version: 1, by: '99.0.0', open: [config] }))
+  assert.match(await accepted(), /the next version refuses that/)
+  assert.deepEqual(JSON.parse(readFileSync(record, 'utf8')), { version: 1, by: VERSION, open: [config] })
+})
+
 /** Puts a version of this number on trial in a state folder, as the version before would. */
 function putOnTrialIn(state: string, dir: string) {
   const root = join(dir, 'installed')
