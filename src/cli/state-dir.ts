@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { type DaemonFlags, loadDaemonConfig, loadTrust, namedFile } from '../config/config.ts'
 import { ON_TRIAL } from '../config/environment.ts'
 import { stateDir } from '../config/paths.ts'
-import { checkGround } from '../config/strict.ts'
+import { checkGround, notOurs } from '../config/strict.ts'
 import type { Invocation } from '../daemon/relaunch.ts'
 import { UserError } from '../platform/errors.ts'
 import { type Fault, faultsOf } from '../platform/ours.ts'
@@ -29,8 +29,10 @@ export function checkStateDir(dir: string, faults: Fault[], strict: boolean) {
   }
 }
 
-const updatedProgram = ({ message, remedy }: Fault) =>
-  `${message}, and the updated program is there: ${remedy}`
+const updatedProgram = (fault: Fault) => {
+  const { message, remedy } = notOurs(fault)
+  return `${message} ${remedy}`
+}
 
 function ofVariables(): Fault[] {
   const file = environmentFile(process.env)

@@ -311,7 +311,7 @@ test('an updated program in a folder that others can write to is run, and told o
   const daemon = () => stage.run(['run', '--server-url', 'ws://127.0.0.1:9', '--key', 'k'], env)
   assert.equal(await daemon().ended, 0)
   assert.equal(existsSync(ran), true)
-  const told = /shared can be written to by every user, and the updated program is there/
+  const told = /shared can be written to by every user: it decides what this program runs/
   const doctor = stage.run(['doctor'], env)
   await doctor.ended
   assert.match(doctor.log(), told)
@@ -319,7 +319,7 @@ test('an updated program in a folder that others can write to is run, and told o
   toOther(shared)
   const own = daemon()
   await until(() => own.log().includes('daemon started'), { what: 'the daemon' })
-  assert.match(own.log(), /shared belongs to .*, and the updated program is there: chown 0/)
+  assert.match(own.log(), /shared belongs to .*: it decides what this program runs\. Use another/)
   assert.equal(existsSync(ran), false)
 })
 

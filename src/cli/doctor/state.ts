@@ -45,9 +45,9 @@ const later = ({ remedy }: Fault, strict: boolean) =>
 /** Of another user's folder, nothing that this user may not read. */
 function handover(dir: string, user?: number): Finding[] {
   try {
-    return handoverFaults(dir, user).map(({ message, remedy }) =>
-      warning('modes', `${message}, and the updated program is there.`, `Run ${remedy}`),
-    )
+    return handoverFaults(dir, user)
+      .map(notOurs)
+      .map(({ message, remedy = '' }) => warning('modes', message, remedy))
   } catch (error) {
     if (error instanceof UserError) return []
     throw error
