@@ -12,6 +12,12 @@ export interface Registry {
   authorization?: string
   /** PEM. */
   ca?: string
+  /** Certificate of this machine and its key, PEM. */
+  client?: { cert: string; key: string }
+  /** Whether any certificate will do: `strict-ssl=false`. */
+  anyCertificate: boolean
+  /** The host of packages' addresses that stands for the registry's own; undefined for none, `always` for all. */
+  replacedHost: string | undefined
   /** Proxies in the names that the rest of the world gives them. */
   proxyEnv: NodeJS.ProcessEnv
 }
@@ -35,18 +41,27 @@ export function registryOf({ package: name, registry, env }: Source): Registry {
   const setting = (key: string) => settings(key)?.value
   const found = registry ?? registrySet(name, env)?.value
   const url = (found ?? defaultUrl).replace(/\/+$/, '')
-  const own = (key: string) => setting(`${url.replace(/^https?:/, '')}/:${key}`)
-  const token = own('_authToken')
-  const basic = own('_auth')
-  const authorization = token ? `Bearer ${token}` : basic ? `Basic ${basic}` : undefined
+  const own = (key: string) =>
+    foldersOf(url)
+      .map((folder) => setting(`${folder}:${key}`))
+      .find((value) => value !== undefined)
+  const authorization = authorizationIn(own)
   const caFile = own('cafile') ?? setting('cafile')
+  const ca = caFile === undefined ? setting('ca')?.replaceAll('\\n', '\n') : readPem(caFile, 'cafile')
+  const [certFile, keyFile] = [own('certfile'), own('keyfile')]
   const proxy = setting('proxy')
   const secureProxy = setting('https-proxy') ?? proxy
   const exempt = setting('noproxy')
   return {
     url,
     ...(authorization !== undefined && { authorization }),
-    ...(caFile !== undefined && { ca: readCa(caFile) }),
+    ...(ca !== undefined && { ca }),
+    ...(certFile !== undefined &&
+      keyFile !== undefined && {
+        client: { cert: readPem(certFile, 'certfile'), key: readPem(keyFile, 'keyfile') },
+      }),
+    anyCertificate: setting('strict-ssl') === 'false',
+    replacedHost: hostReplaced(setting('replace-registry-host')),
     proxyEnv: {
       ...env,
       ...(secureProxy && { https_proxy: secureProxy }),
@@ -55,6 +70,28 @@ export function registryOf({ package: name, registry, env }: Source): Registry {
     },
   }
 }
+
+/** The addresses, without a protocol, whose settings count for a registry: its own, and those of the folders above. */
+function foldersOf(url: string): string[] {
+  if (!URL.canParse(url)) return []
+  const { host, pathname } = new URL(url)
+  const names = pathname.split('/').filter((name) => name !== '')
+  return [...names.keys(), names.length].reverse().map((n) => `//${[host, ...names.slice(0, n)].join('/')}/`)
+}
+
+function authorizationIn(own: (key: string) => string | undefined): string | undefined {
+  const token = own('_authToken')
+  if (token) return `Bearer ${token}`
+  const [username, password] = [own('username'), own('_password')]
+  const basic =
+    username && password
+      ? Buffer.from(`${username}:${Buffer.from(password, 'base64').toString('utf8')}`).toString('base64')
+      : own('_auth')
+  return basic && `Basic ${basic}`
+}
+
+const hostReplaced = (setting = 'npmjs') =>
+  setting === 'never' ? undefined : setting === 'npmjs' ? new URL(defaultUrl).host : setting
 
 /** Settings as npm finds them: environment, user's file, the files of its installation. */
 function npmSettings(env: NodeJS.ProcessEnv): (key: string) => NpmSetting | undefined {
@@ -109,15 +146,15 @@ function npmrcText(path: string): string {
   }
 }
 
-function readCa(path: string): string {
+function readPem(path: string, setting: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (cause) {
     throw new UpdateFailure(
       'update_registry_unreachable',
       'resolve',
-      `The certificate authority ${path} cannot be read: ${reasonOf(cause)}`,
-      { remedy: 'Correct cafile in .npmrc.', cause },
+      `${path} cannot be read: ${reasonOf(cause)}`,
+      { remedy: `Correct ${setting} in .npmrc.`, cause },
     )
   }
 }

@@ -19,14 +19,15 @@ import type { Release } from './package-facts.ts'
 import { copyPackage, installedProgram, lockPath, putBack, versionDir, workDir } from './place.ts'
 import { checkEngine, checkPackage, nodeVersion, prove, type Runner, versionOf } from './prove.ts'
 import type { UpdateRecord } from './record.ts'
-import { download, findRelease, registryInUse } from './release.ts'
+import { fetchTarball } from './registry.ts'
+import { findRelease, registryInUse } from './release.ts'
 import { packageName, type Target, targetAt } from './target.ts'
 import { type Transport, transportOf } from './transport.ts'
 import { standInAt } from './trial.ts'
 import { checkIntegrity } from './verify.ts'
 
-/** A package is on the disk so often meanwhile: packed, in npm's cache, unpacked, and the previous version's copy. */
-const COPIES = 4
+/** Copies of a package on the disk meanwhile: packed, unpacked, and the previous version's. */
+const COPIES = 3
 const SPARE_BYTES = 16 * 1024 * 1024
 const STAGING = '.stage-'
 /** A trial is over after some minutes: a stand-in that is still there then belongs to a daemon that is no more. */
@@ -225,7 +226,7 @@ async function fetch(
   const { target, progress, policy, stateDir, requested } = options
   const { version } = release
   progress('download', version)
-  const tarball = await download(release, source.cwd, source)
+  const tarball = await fetchTarball(release, join(source.cwd, 'package.tgz'), source)
   progress('verify', signaturesDemanded(policy) ? 'hash and signature' : 'hash')
   await checkIntegrity(tarball, release)
   progress('stage', target.root)

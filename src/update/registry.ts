@@ -21,6 +21,8 @@ const SILENT_MS = 60_000
 const TARBALL_BYTES = 512 * 1024 * 1024
 const JSON_BYTES = 64 * 1024 * 1024
 const REDIRECTS = 5
+/** How much of a wrong address a message repeats. */
+const SHOWN_CHARS = 128
 /** For all of an answer: one that trickles is never silent. */
 const JSON_MS = 2 * 60_000
 const TARBALL_MS = 60 * 60_000
@@ -69,8 +71,13 @@ async function fetchJson(path: string, source: Source): Promise<unknown> {
   }
 }
 
-/** Fetches a release's package without npm. What it is worth is for the integrity check to say. */
+/**
+ * Fetches a release's package. What it is worth is for the integrity check to say. npm is not asked: it would look the
+ * address up once more, and clone and build what is the address of a repository.
+ * @throws UpdateFailure
+ */
 export async function fetchTarball({ dist }: Release, path: string, source: Source): Promise<string> {
+  const registry = registryOf(source)
   const limit = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       bytes += chunk.length
@@ -80,10 +87,17 @@ export async function fetchTarball({ dist }: Release, path: string, source: Sour
     },
   })
   let bytes = 0
-  await receive(dist.tarball, registryOf(source), source, 'download', (body) =>
+  await receive(addressOf(dist.tarball, registry), registry, source, 'download', (body) =>
     pipeline(body, limit, createWriteStream(path, { mode: 0o600 })),
   )
   return path
+}
+
+/** The address of a package, with the registry's own host where npm would put that. */
+function addressOf(tarball: string, { url, replacedHost }: Registry): string {
+  if (!URL.canParse(tarball)) return tarball
+  const { host, pathname, search } = new URL(tarball)
+  return replacedHost === 'always' || replacedHost === host ? new URL(pathname + search, url).href : tarball
 }
 
 async function receive(
@@ -139,8 +153,10 @@ async function get(
   check: Source['check'],
   redirects = 0,
 ): Promise<IncomingMessage> {
+  const target = URL.canParse(url) ? new URL(url) : undefined
+  if (target?.protocol !== 'http:' && target?.protocol !== 'https:')
+    throw new Error(`${JSON.stringify(url.slice(0, SHOWN_CHARS))} is no address of the web`)
   check?.(url)
-  const target = new URL(url)
   const agent = await proxyAgent(url, registry.proxyEnv)
   // The key of one registry is no other host's business, and not to be read on the way where the registry has TLS.
   const { host, protocol } = new URL(registry.url)
@@ -156,7 +172,8 @@ async function get(
       },
       // A connection that is kept, or its session, would count for a registry whose authorities have changed.
       agent: agent ?? false,
-      ...trust(url, registry.ca, registry.proxyEnv),
+      ...(registry.anyCertificate && { rejectUnauthorized: false }),
+      ...trust(url, registry.ca, registry.proxyEnv, own ? registry.client : undefined),
     })
     request.on('timeout', () => request.destroy(new Error(`nothing came for ${SILENT_MS / 1000} s`)))
     request.on('error', reject)

@@ -1,5 +1,3 @@
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { valid } from 'semver'
 import { VersionOrTag } from '../protocol/index.ts'
 import { UpdateFailure } from './failure.ts'
@@ -8,7 +6,7 @@ import { npmSaid } from './npm-said.ts'
 import { registryOf } from './npmrc.ts'
 import { isObstacle, NO_REGISTRY, obstacleFailure } from './obstacle.ts'
 import { PackageFacts, Release } from './package-facts.ts'
-import { fetchPackument, fetchTarball } from './registry.ts'
+import { fetchPackument } from './registry.ts'
 
 /** How much of a wrong name a message repeats. */
 const SHOWN_CHARS = 64
@@ -35,38 +33,32 @@ export async function findRelease(spec: string, source: Source): Promise<Release
   return { ...release.data, ...(published !== undefined && { published }) }
 }
 
-/** Where nothing is set, npm alone knows which registry it asks. */
+/** Adds what npm alone knows: which files its settings are in, and which registry it asks where none is set here. */
 export async function registryInUse(source: Source): Promise<Source> {
   const npm = findNpm(source.env)
-  if (source.registry !== undefined || !npm) return source
+  if (!npm) return source
+  const env = { ...source.env }
+  const files = await runNpm(npm, ['config', 'get', 'userconfig', 'globalconfig'], source)
+  for (const [, key, path] of files.stdout.matchAll(/^(userconfig|globalconfig) *= *"?(\/.*?)"?$/gm))
+    env[`npm_config_${key}`] ??= path
   const [, scope] = /^(@[^/]+)\//.exec(source.package) ?? []
   for (const key of [...(scope === undefined ? [] : [`${scope}:registry`]), 'registry']) {
+    if (source.registry !== undefined) break
     const { ok, stdout } = await runNpm(npm, ['config', 'get', key], source)
     // npm prints no address that has a password in it. The files that it has the address from are read instead.
-    if (!ok) return source
+    if (!ok) break
     const registry = stdout.trim()
-    if (/^https?:/.test(registry)) return { ...source, registry }
+    if (/^https?:/.test(registry)) return { ...source, env, registry }
   }
-  return source
+  return { ...source, env }
 }
 
 async function viewed(npm: NonNullable<ReturnType<typeof findNpm>>, spec: string, source: Source) {
   const run = await runNpm(npm, ['view', `${source.package}@${spec}`, '--json'], source)
-  if (!run.ok) throw npmFailure(run, spec, source, 'resolve')
+  if (!run.ok) throw npmFailure(run, spec, source)
   const json = lastOf(parseJson(run.stdout))
   const facts = PackageFacts.safeParse(json)
   return [facts.success ? facts.data : undefined, json] as const
-}
-
-/** Fetches a release's package into a folder. @returns the file @throws UpdateFailure */
-export async function download(release: Release, dir: string, source: Source): Promise<string> {
-  const npm = findNpm(source.env)
-  if (!npm) return fetchTarball(release, join(dir, 'package.tgz'), source)
-  const spec = `${source.package}@${release.version}`
-  const run = await runNpm(npm, ['pack', spec, '--pack-destination', dir], source)
-  const file = readdirSync(dir).find((name) => name.endsWith('.tgz'))
-  if (!run.ok || file === undefined) throw npmFailure(run, release.version, source, 'download')
-  return join(dir, file)
 }
 
 const notFound = (spec: string, source: Source) =>
@@ -81,7 +73,8 @@ const notFound = (spec: string, source: Source) =>
     },
   )
 
-function npmFailure(run: NpmRun, spec: string, source: Source, stage: 'resolve' | 'download'): UpdateFailure {
+function npmFailure(run: NpmRun, spec: string, source: Source): UpdateFailure {
+  const stage = 'resolve' as const
   const output = `${run.stderr}\n${run.stdout}`
   if (source.signal.aborted)
     return new UpdateFailure('update_interrupted', stage, 'The daemon was told to stop.')
@@ -89,13 +82,6 @@ function npmFailure(run: NpmRun, spec: string, source: Source, stage: 'resolve' 
     return new UpdateFailure('update_disk_full', stage, 'The disk is full.', {
       remedy: 'Make room on it, and where npm has its cache.',
     })
-  if (/\bEINTEGRITY\b/.test(output))
-    return new UpdateFailure(
-      'update_integrity',
-      'verify',
-      `What the registry delivers as ${spec} is not what it promises.`,
-      { remedy: 'Try again; if that does not help, ask those who run the registry.' },
-    )
   if (/\b(ETARGET|ENOVERSIONS)\b|\bNo match(ing version)? found\b/.test(output)) return notFound(spec, source)
   const said = npmSaid(run)
   // npm itself stumbles over an answer that is JSON, but no package.

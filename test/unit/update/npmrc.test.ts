@@ -25,3 +25,44 @@ test("where nothing is set, the registry is npm's default; .npmrc and the machin
   assert.equal(used(), 'http://127.0.0.1:1/scope')
   assert.equal(used('http://127.0.0.1:1/own/'), 'http://127.0.0.1:1/own')
 })
+
+test('what lets a machine in is found at the registry’s address and the folders above it, in all forms of npm', (t) => {
+  const HOME = tempDir(t)
+  const npmrc = (...lines: string[]) => writeFileSync(join(HOME, '.npmrc'), `${lines.join('\n')}\n`)
+  const { signal } = new AbortController()
+  const used = () =>
+    registryOf({
+      package: '@fomular-os/daemon',
+      registry: 'https://packages.example:8443/npm/all',
+      cwd: HOME,
+      env: { HOME, npm_config_globalconfig: '/nowhere' },
+      signal,
+    })
+  const basic = `Basic ${Buffer.from('me:secret').toString('base64')}`
+  for (const folder of ['npm/all/', 'npm/', '']) {
+    npmrc(`//packages.example:8443/${folder}:_authToken=t`)
+    assert.equal(used().authorization, 'Bearer t')
+  }
+  npmrc('//packages.example:8443/npm/other/:_authToken=t', '//packages.example/:_authToken=t')
+  assert.equal(used().authorization, undefined)
+  npmrc('//packages.example:8443/:username=me', `//packages.example:8443/:_password=${btoa('secret')}`)
+  assert.equal(used().authorization, basic)
+  npmrc(`//packages.example:8443/:_auth=${btoa('me:secret')}`)
+  assert.equal(used().authorization, basic)
+
+  writeFileSync(join(HOME, 'cert.pem'), 'a certificate')
+  writeFileSync(join(HOME, 'key.pem'), 'a key')
+  npmrc(
+    'strict-ssl=false',
+    'replace-registry-host=never',
+    `//packages.example:8443/:certfile=${HOME}/cert.pem`,
+    `//packages.example:8443/:keyfile=${HOME}/key.pem`,
+  )
+  const { anyCertificate, replacedHost, client } = used()
+  assert.deepEqual(
+    [anyCertificate, replacedHost, client],
+    [true, undefined, { cert: 'a certificate', key: 'a key' }],
+  )
+  npmrc('')
+  assert.deepEqual([used().anyCertificate, used().replacedHost], [false, 'registry.npmjs.org'])
+})
