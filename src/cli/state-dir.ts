@@ -10,6 +10,7 @@ import { environmentFile } from '../service/environment-file.ts'
 import { noteRefusal } from '../update/guard.ts'
 import { handoverFaults } from '../update/handover.ts'
 import { EXIT } from './exit-codes.ts'
+import { faultsAround } from './surroundings.ts'
 
 /** The state folder that a flag or the environment names. @throws UserError */
 export const namedStateDir = ({ stateDir: named }: DaemonFlags) =>
@@ -23,7 +24,11 @@ export const namedStateDir = ({ stateDir: named }: DaemonFlags) =>
 export function checkStateDir(dir: string, faults: Fault[], strict: boolean) {
   try {
     const ground = checkGround(dir, { faults: [...faults, ...ofVariables()], known: 'machine.json', strict })
-    return { ...ground, warnings: [...ground.warnings, ...handoverFaults(dir).map(updatedProgram)] }
+    const around = faultsAround(process.env).map(({ message, remedy }) => `${message}. ${remedy}`)
+    return {
+      ...ground,
+      warnings: [...ground.warnings, ...handoverFaults(dir).map(updatedProgram), ...around],
+    }
   } catch (error) {
     return whileOnTrial(() => dir)(error)
   }

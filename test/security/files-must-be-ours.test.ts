@@ -323,6 +323,40 @@ test('an updated program in a folder that others can write to is run, and told o
   assert.equal(existsSync(ran), false)
 })
 
+test('programs and certificates of another user are told of, and doctor does not run such a program', async (t) => {
+  const { dir, stage, state, accepted } = await machine(t)
+  const theirs = join(dir, 'theirs')
+  const ran = join(dir, 'ran')
+  const claude = join(theirs, 'claude')
+  const certificates = join(theirs, 'ca.pem')
+  mkdirSync(theirs)
+  writeFileSync(claude, `#!/bin/sh\ntouch ${ran}\necho "2.1.330 (Claude Code)"\n`, { mode: 0o755 })
+  writeFileSync(certificates, '')
+  for (const path of [claude, certificates]) toOther(path)
+  const ways: Record<string, string>[] = [
+    { FOMULAR_CLAUDE_PATH: claude },
+    { FOMULAR_CLAUDE_PATH: '', PATH: `${theirs}:${process.env.PATH}` },
+    { NODE_EXTRA_CA_CERTS: certificates },
+    { SSL_CERT_FILE: certificates },
+  ]
+  for (const env of ways) {
+    const path = env.FOMULAR_CLAUDE_PATH === undefined ? certificates : claude
+    const told = new RegExp(`${path} belongs to nobody .* there\\.\\s.*chown 0 ${path}`, 's')
+    assert.match(await accepted(['run'], env), told)
+    rmSync(ran, { force: true })
+    const doctor = stage.run(['doctor', '--state-dir', state], env)
+    await doctor.ended
+    assert.match(doctor.log(), told)
+    assert.equal(existsSync(ran), false)
+  }
+  chmodSync(claude, 0o777)
+  chownSync(claude, 0, 0)
+  assert.match(
+    await accepted(['run'], { FOMULAR_CLAUDE_PATH: claude }),
+    /claude can be written to by every user, .* Run chmod o-w/,
+  )
+})
+
 test('a machine does not enroll into what others can change', async (t) => {
   const { home, config, stage } = await machine(t)
   const enroll = () => {

@@ -17,7 +17,7 @@ import { checkNode, checkNpm } from './node.ts'
 import { checkRuntime } from './runtime.ts'
 import { checkLink, checkServer } from './server.ts'
 import { checkService } from './service.ts'
-import { checkDisk, checkFolder, checkLock, checkModes } from './state.ts'
+import { checkDisk, checkFolder, checkLock, checkModes, checkSurroundings } from './state.ts'
 import { checkStrays } from './strays.ts'
 import { checkUpdates } from './updates.ts'
 
@@ -41,27 +41,23 @@ export async function examine(
   })
   if (daemon instanceof UserError && daemon.code === 'daemon_forbidden') throw daemon
   const running = daemon instanceof UserError ? undefined : daemon
+  const strict = config instanceof UserError ? strictByEnvironment(env) : config.strict_modes
+  // A service that is stopped runs as the folder's owner, not as who looks.
+  const user = running ? userOf(running.pid) : chosen.service && ownerOf(paths.dir)
+  const surroundings = running?.environment?.variables ?? env
   const findings = await Promise.all([
     [checkNode()],
     checkNpm(env),
-    checkRuntime(inherited, running),
+    checkRuntime(inherited, strict, running),
     checkFolder(paths),
-    checkModes(
-      paths,
-      running || config instanceof UserError ? [] : config.faults,
-      config instanceof UserError ? strictByEnvironment(env) : config.strict_modes,
-      // A service that is stopped runs as the folder's owner, not as who looks.
-      running ? userOf(running.pid) : chosen.service && ownerOf(paths.dir),
-    ),
+    checkModes(paths, running || config instanceof UserError ? [] : config.faults, strict, user),
+    checkSurroundings(surroundings, user),
     checkLock(paths, running),
     running?.machine.problems.some(({ code }) => code.startsWith('disk_')) ? [] : checkDisk(paths),
     checkStrays(paths, running !== undefined),
     checkService(running?.pid),
     checkContainer(paths.dir, running?.pid),
-    checkAuthorities(
-      running?.environment?.variables ?? env,
-      config instanceof UserError ? undefined : config.ca_file,
-    ),
+    checkAuthorities(surroundings, config instanceof UserError ? undefined : config.ca_file),
     checkConnection(config, daemon, chosen),
     running ? daemonView(running) : [],
     checkHubKeys(paths),

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { findClaude } from '../../agents/runtimes/claude/find.ts'
 import { probe } from '../../agents/runtimes/claude/probe.ts'
 import { homeOf } from '../../config/home.ts'
+import { faultsOf } from '../../platform/ours.ts'
 import type { Runtime } from '../../protocol/index.ts'
 import { isWritable } from '../../update/layout.ts'
 import type { DaemonStatus } from '../client/control-client.ts'
@@ -16,11 +18,19 @@ const TOLD = ['runtime_missing', 'runtime_too_old', 'runtime_broken', 'not_logge
 /**
  * Claude Code and its login. Those that the daemon sees are what counts; without one, those that it would find.
  * @param env what an agent would inherit of this shell
+ * @param strict run no program of another user
  */
-export async function checkRuntime(env: NodeJS.ProcessEnv, daemon?: DaemonStatus): Promise<Finding[]> {
-  const here = await probe({ env })
-  const there = daemon?.machine.runtimes.find(({ name }) => name === here.name)
+export async function checkRuntime(
+  env: NodeJS.ProcessEnv,
+  strict: boolean,
+  daemon?: DaemonStatus,
+): Promise<Finding[]> {
+  const programs = findClaude(env)
+  const allowed = (path: string) => !strict || !isForeign(path)
+  const here = programs.length > 0 && !programs.some(allowed) ? undefined : await probe({ env, allowed })
+  const there = daemon?.machine.runtimes.find(({ name }) => name === 'claude')
   if (!daemon || !there) {
+    if (!here) return [leftAlone(programs[0]!)]
     const found = judge(here)
     return found[0]?.level === 'ok' ? [...found, ...checkConversations(env)] : found
   }
@@ -28,9 +38,20 @@ export async function checkRuntime(env: NodeJS.ProcessEnv, daemon?: DaemonStatus
   const found = judge(there).filter(({ level }) => !told || level === 'warning')
   return [
     ...found.map((finding): Finding => ({ ...finding, seen_by: 'daemon' })),
-    ...compareRuntimes(there, here, daemon.environment, env),
+    ...(here ? compareRuntimes(there, here, daemon.environment, env) : []),
   ]
 }
+
+/** Whether another user has made a program, who would act as this one by it. */
+const isForeign = (path: string) => faultsOf(path).some(({ kind }) => kind === 'owner')
+
+const leftAlone = (path: string): Finding => ({
+  check: 'claude',
+  level: 'warning',
+  message: `${path} is another user's, and was not asked for its version and login.`,
+  remedy:
+    'Run `fomular-daemon doctor` as that user; or, if you trust that user, with FOMULAR_STRICT_MODES=false.',
+})
 
 function judge(runtime: Runtime): Finding[] {
   const { found, problem, login, passed_over = [] } = runtime

@@ -10,6 +10,7 @@ import { handoverFaults } from '../../update/handover.ts'
 import type { DaemonStatus } from '../client/control-client.ts'
 import type { Finding } from '../render/finding.ts'
 import { bytes } from '../render/units.ts'
+import { faultsAround } from '../surroundings.ts'
 
 /** As the daemon has it: below the first it warns, below the second it starts no agents. */
 const DISK_BYTES = { low: 1024 * 1024 * 1024, full: 200 * 1024 * 1024 }
@@ -38,6 +39,10 @@ export function checkModes({ dir }: StatePaths, faults: Fault[], strict: boolean
     ...handover(dir, user),
   ]
 }
+
+/** What lets others change programs and certificates elsewhere. @param env the daemon's, or what it would have */
+export const checkSurroundings = (env: NodeJS.ProcessEnv, user?: number): Finding[] =>
+  faultsAround(env, user).map(({ message, remedy }) => warning('modes', `${message}.`, remedy))
 
 const later = ({ remedy }: Fault, strict: boolean) =>
   `Run ${remedy}${strict ? ' before the next update: the next version refuses that.' : ''}`

@@ -22,14 +22,20 @@ export interface ProbeOptions {
   env: NodeJS.ProcessEnv
   /** For each question. */
   timeoutMs?: number
+  /** Whether a program may be run. By default, all may. */
+  allowed?: (path: string) => boolean
 }
 
 /**
  * Looks for Claude Code, asks it for its version and whether somebody is logged in. Of several programs the first that can
  * be used; where none can, the first.
  */
-export async function probe({ env, timeoutMs = PROBE_MS }: ProbeOptions): Promise<Runtime> {
-  const [first, ...others] = findClaude(env)
+export async function probe({
+  env,
+  timeoutMs = PROBE_MS,
+  allowed = () => true,
+}: ProbeOptions): Promise<Runtime> {
+  const [first, ...others] = findClaude(env).filter(allowed)
   if (first === undefined)
     return {
       name: NAME,
