@@ -24,7 +24,7 @@ export const usualFiles = (env: NodeJS.ProcessEnv) => [
 ]
 
 /** Maximum size of the file, in bytes: settings are some lines. */
-const FILE_BYTES = 1024 * 1024
+export const FILE_BYTES = 1024 * 1024
 
 /** Sections of the file; their keys are known as `section.key`. */
 const SECTIONS = ['update']

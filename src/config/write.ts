@@ -1,7 +1,8 @@
-import { readFileSync, realpathSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import { systemCode, UserError } from '../platform/errors.ts'
 import { writeAtomic } from '../platform/files.ts'
-import { tomlProblem } from './file.ts'
+import { readAtMost } from '../platform/read-at-most.ts'
+import { FILE_BYTES, tomlProblem } from './file.ts'
 
 /**
  * Sets top-level settings in a configuration file, which is made if it is not there. Everything else in it stays as it
@@ -39,7 +40,7 @@ const sorted = (table: object) =>
 
 function readIfThere(path: string): string {
   try {
-    return readFileSync(path, 'utf8')
+    return readAtMost(path, FILE_BYTES).text
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return ''
     throw error

@@ -17,7 +17,7 @@ export interface DoorsOptions {
   /** 0 for any that is free. */
   port: number
   /** Certificate and private key, PEM, for the port. */
-  tls: { cert: Buffer; key: Buffer } | undefined
+  tls: { cert: string; key: string } | undefined
   /** Path of the Unix socket. */
   socket: string
   listener: RequestListener

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { readFileSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import type * as z from 'zod/mini'
@@ -19,6 +19,7 @@ import { acquireLock, LockHeldError } from '../platform/lock.ts'
 import type { Logger } from '../platform/log.ts'
 import { type Fault, faultsOf } from '../platform/ours.ts'
 import { identify } from '../platform/process-identity.ts'
+import { readPem } from '../platform/read-at-most.ts'
 import { ActivityStore } from './activity-store.ts'
 import { Agents } from './agents.ts'
 import { api } from './api.ts'
@@ -91,7 +92,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       exitCode: 2,
     })
   const gate = new Gate({ proxies: options.trustedProxies, limits: options.gate, clock, logger })
-  const credentials = tls && { cert: readPem(tls.cert), key: readPem(tls.key) }
+  const credentials = tls && { cert: readCredential(tls.cert), key: readCredential(tls.key) }
   const files = hubFiles(dir)
   const faults = tls ? [tls.cert, tls.key].flatMap(faultsOfPem) : []
   const ground = checkGround(dir, { faults, known: basename(files.userKey), strict })
@@ -294,9 +295,11 @@ function takeLock(path: string) {
 const faultsOfPem = (path: string): Fault[] =>
   isContainerSecret(path) ? [] : faultsOf(path).map((fault) => ({ ...fault, kind: 'mode' }))
 
-function readPem(path: string): Buffer {
+function readCredential(path: string): string {
   try {
-    return readFileSync(path)
+    const text = readPem(path)
+    if (!text.includes('-----BEGIN ')) throw new Error('it is no PEM file')
+    return text
   } catch (error) {
     // Not the file's fault: the same start works in a moment.
     if (shortageIn(error)) throw error

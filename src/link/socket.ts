@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import type { Agent as HttpAgent } from 'node:http'
 import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
+import { readPem } from '../platform/read-at-most.ts'
 import { trust } from '../platform/trust.ts'
 import { Limits } from '../protocol/index.ts'
 
@@ -41,5 +41,5 @@ export const openSocket = ({ url, key, userAgent, way, caFile }: SocketOptions):
     followRedirects: false,
     ...PATIENCE,
     ...way,
-    ...trust(url, caFile === undefined ? undefined : readFileSync(caFile)),
+    ...trust(url, caFile === undefined ? undefined : readPem(caFile)),
   })

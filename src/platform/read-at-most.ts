@@ -1,21 +1,35 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { systemCode } from './errors.ts'
 
 const CHUNK_BYTES = 64 * 1024
+/** How long a pipe may keep this process waiting, in ms: a program that a shell has put there may have to log in first. */
+const PIPE_MS = 10_000
+const PAUSE_MS = 20
+/** A system's bundle of certificates has 0.2 to 0.5 MB. */
+const PEM_BYTES = 8 * 1024 * 1024
 
 /**
- * Reads a file named by a user, which may be a device or a pipe, up to a limit of `bytes`.
- * @throws the system's error, or an Error if the file is longer
+ * Reads a file named by a user, which may be a device or a pipe, up to a limit of `bytes`. From a pipe that nobody writes
+ * to, it reads nothing.
+ * @throws the system's error, or an Error if the file is longer, or a pipe does not end
  */
 export function readAtMost(path: string, bytes: number): { text: string; mode: number } {
-  const fd = openSync(path, 'r')
+  // Else opening a pipe would last until somebody writes to it.
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  const until = Date.now() + PIPE_MS
   try {
     const chunks: Buffer[] = []
     let length = 0
     // A pipe gives less than is asked for.
     for (;;) {
       const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, bytes + 1 - length))
-      const got = readSync(fd, chunk, 0, chunk.length, null)
+      const got = readReady(fd, chunk)
       if (got === 0) break
+      if (got === undefined) {
+        if (Date.now() >= until) throw new Error(`it is a pipe that has not ended within ${PIPE_MS / 1000} s`)
+        pause(PAUSE_MS)
+        continue
+      }
       chunks.push(chunk.subarray(0, got))
       length += got
       if (length > bytes) throw new Error(`it is longer than ${bytes} bytes`)
@@ -25,3 +39,18 @@ export function readAtMost(path: string, bytes: number): { text: string; mode: n
     closeSync(fd)
   }
 }
+
+/** Reads a file of certificates, or of a key for one. @throws as `readAtMost` */
+export const readPem = (path: string): string => readAtMost(path, PEM_BYTES).text
+
+/** @returns how much; undefined where nothing is there yet */
+function readReady(fd: number, chunk: Buffer): number | undefined {
+  try {
+    return readSync(fd, chunk, 0, chunk.length, null)
+  } catch (error) {
+    if (systemCode(error) === 'EAGAIN') return undefined
+    throw error
+  }
+}
+
+const pause = (ms: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)

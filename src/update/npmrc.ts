@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { defaultUrl } from 'registry-url'
 import { homeOf } from '../config/home.ts'
 import { reasonOf } from '../platform/errors.ts'
+import { readPem } from '../platform/read-at-most.ts'
 import { UpdateFailure } from './failure.ts'
 import type { Source } from './npm.ts'
 
@@ -148,7 +149,7 @@ function npmrcText(path: string): string {
 
 function readPem(path: string, setting: string): string {
   try {
-    return readFileSync(path, 'utf8')
+    return readPem(path)
   } catch (cause) {
     throw new UpdateFailure(
       'update_registry_unreachable',

@@ -357,6 +357,22 @@ test('programs and certificates of another user are told of, and doctor does not
   )
 })
 
+test('a pipe in place of a file does not keep a daemon from starting, or from ending', async (t) => {
+  const { dir, home, config, key, stage, refused, accepted } = await machine(t)
+  const pipe = join(dir, 'pipe')
+  execFileSync('mkfifo', ['-m', '600', pipe])
+  await accepted(['run', '--ca-file', pipe])
+  assert.match(await refused(['run', '--key-file', pipe]), /pipe\) is empty/)
+  for (const path of [key, config]) {
+    rmSync(path)
+    symlinkSync(pipe, path)
+    await refused()
+  }
+  const hub = stage.run(['hub', '--port', '0', '--tls-cert', pipe, '--tls-key', pipe], { HOME: home })
+  assert.equal(await hub.ended, 2)
+  assert.match(hub.log(), /pipe cannot be read: it is no PEM file/)
+})
+
 test('a machine does not enroll into what others can change', async (t) => {
   const { home, config, stage } = await machine(t)
   const enroll = () => {

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { concealKey, keySources, missingKey, readKey } from '../../config/key.ts'
 import { serverUrl } from '../../config/server-url.ts'
 import type { ServerAddress } from '../../conformance/server/caller.ts'
 import { reasonOf, UserError } from '../../platform/errors.ts'
 import { proxyAgent } from '../../platform/proxy.ts'
+import { readPem } from '../../platform/read-at-most.ts'
 import type { ConformanceOptions } from '../conformance.ts'
 import { note } from '../terminal.ts'
 
@@ -31,9 +31,9 @@ export function keyOf({ key: plain, keyFile }: Pick<ConformanceOptions, 'key' | 
   return key
 }
 
-function read(caFile: string): Buffer {
+function read(caFile: string): string {
   try {
-    return readFileSync(caFile)
+    return readPem(caFile)
   } catch (error) {
     throw new UserError(
       'ca_unreadable',

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { WebSocket } from 'ws'
 import type { DaemonConfig } from '../../config/config.ts'
 import { ownerOfKey } from '../../config/hub.ts'
@@ -6,6 +5,7 @@ import { serversFile } from '../../config/server-owner.ts'
 import { type Way, wayTo } from '../../config/way-here.ts'
 import { reasonOf, UserError } from '../../platform/errors.ts'
 import { ProxyError, proxyRemedy } from '../../platform/proxy-error.ts'
+import { readPem } from '../../platform/read-at-most.ts'
 import { trust } from '../../platform/trust.ts'
 import { isUntrusted, unreachable } from '../../platform/unreachable.ts'
 import { VERSION } from '../../platform/version.ts'
@@ -48,9 +48,9 @@ export async function checkServer(config: DaemonConfig): Promise<Finding[]> {
   const failed = (message: string, remedy: string): Finding[] => [
     { check: 'server', level: 'error', message, remedy },
   ]
-  let ca: Buffer | undefined
+  let ca: string | undefined
   try {
-    ca = ca_file === undefined ? undefined : readFileSync(ca_file)
+    ca = ca_file === undefined ? undefined : readPem(ca_file)
   } catch (error) {
     return failed(
       `The certificate authority ${ca_file} cannot be read: ${reasonOf(error)}`,

@@ -1,5 +1,4 @@
 import { X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import {
   type ConnectionOptions,
@@ -9,6 +8,7 @@ import {
   rootCertificates,
 } from 'node:tls'
 import { reasonOf, UserError } from '../../platform/errors.ts'
+import { readPem } from '../../platform/read-at-most.ts'
 import { trust } from '../../platform/trust.ts'
 import { unreachable } from '../../platform/unreachable.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -119,7 +119,7 @@ export function readAuthority(path: string): string {
     })
   let text: string
   try {
-    text = readFileSync(path, 'utf8')
+    text = readPem(path)
   } catch (error) {
     throw fail(`cannot be read: ${reasonOf(error)}`)
   }

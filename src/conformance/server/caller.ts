@@ -31,7 +31,7 @@ export interface ServerAddress {
   url: string
   key: string
   /** PEM of a private certificate authority. */
-  ca?: Buffer
+  ca?: string
   /** Agent for the proxy that leads there. */
   agent?: ClientOptions['agent']
 }

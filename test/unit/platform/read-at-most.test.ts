@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { execFile, execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { promisify } from 'node:util'
+import { readAtMost } from '../../../src/platform/read-at-most.ts'
+import { tempDir } from '../../support/temp.ts'
+
+const module = new URL('../../../src/platform/read-at-most.ts', import.meta.url)
+const program = `
+  import { readAtMost } from ${JSON.stringify(module)}
+  console.log(readAtMost(process.argv.at(-1), 100).text)`
+
+/** Reads a file in a process of its own, which a shell command gives the file to as its last argument. */
+const read = (command: string, file = '') =>
+  promisify(execFile)('bash', ['-c', command, process.execPath, program, file])
+
+test('what a program writes into a pipe is waited for', async () => {
+  const { stdout } = await read(
+    '"$0" --input-type=module -e "$1" <(sleep 0.5; printf "a "; sleep 0.5; printf key)',
+  )
+  assert.equal(stdout, 'a key\n')
+})
+
+test('a pipe that nobody writes to is empty, and one that does not end is an error', async (t) => {
+  const path = join(tempDir(t), 'pipe')
+  execFileSync('mkfifo', [path])
+  assert.equal(readAtMost(path, 100).text, '')
+  await assert.rejects(
+    read('exec 3<>"$2"; "$0" --input-type=module -e "$1" "$2"', path),
+    /a pipe that has not ended/,
+  )
+  assert.throws(() => readAtMost('/dev/zero', 100), /longer than 100 bytes/)
+})
