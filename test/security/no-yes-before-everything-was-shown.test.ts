@@ -34,6 +34,7 @@ test('what a reader would not see is made visible, and counted', () => {
     [`a${'\u2800'.repeat(500)}b`, 'a⟨U+2800 × 500⟩b', '500 invisible characters'],
     ['a\u2028b\ufeff\u00ad', 'a⟨U+2028⟩b⟨U+FEFF⟩⟨U+00AD⟩', '3 invisible characters'],
     ['a\ud800b', 'a⟨U+D800⟩b', '1 invisible character'],
+    ['a\u{1d159}\u{13441}b', 'a⟨U+1D159⟩⟨U+13441⟩b', '2 invisible characters'],
     ['ls\rrm', 'ls␍rm', '1 control character'],
     [`a\x1b[2J${'\b'.repeat(900)}\x9b`, 'a␛[2J⟨U+0008 × 900⟩⟨U+009B⟩', '902 control characters'],
     [`a${'\u0301'.repeat(60)}`, 'a⟨60 accents⟩', '1 heap of accents'],
@@ -90,6 +91,20 @@ test('every part of a request is made visible: names, options, forms, plans and 
   const label = 'one\n  2. two'
   const asked = requestFor('r', {}, { ask: 'question', questions: [{ question: 'q', options: [{ label }] }] })
   assert.match(shown(asked), /^ {2}1\. one␊ {2}2\. two$/m)
+})
+
+test('a field is left out only where it is the one that the headline tells, and tells whole', () => {
+  const rows = (input: Record<string, unknown>) =>
+    shown({ request_id: 'r', ask: 'tool', tool: 'mcp__x__y', description: 'ls', input } as PermissionRequest)
+  assert.doesNotMatch(rows({ description: 'ls', command: 'ls' }), /command/)
+  for (const field of ['wipe_disk', 'prompt', 'constructor'])
+    assert.match(rows({ description: 'ls', [field]: 'ls' }), new RegExp(`^  ${field}: ls$`, 'm'))
+})
+
+test('no row is wider than the screen, also where a terminal shows letters wide that others show narrow', () => {
+  for (const letter of ['\u03b1', '\u2500', '\u4dc0', '\u1100', '\u0915\u094d', '\u{1d300}', 'e\u0301'])
+    for (const row of lay([{ head: '  ', text: letter.repeat(400) }], 80))
+      assert.ok([...row].reduce((sum, char) => sum + (char <= '~' ? 1 : 2), 0) <= 80, row)
 })
 
 test('no text of a request begins where what stands around it begins', () => {

@@ -5,7 +5,7 @@ import { cleanLine } from './clean.ts'
 import { formParagraphs } from './form.ts'
 import { lay, type Paragraph } from './lay.ts'
 import { Reveal } from './reveal.ts'
-import { toolSummary } from './tool.ts'
+import { tellingField, toolSummary } from './tool.ts'
 
 /** Lines that fit on most screens; a longer text ends with the number of its lines. */
 const SCREEN_LINES = 40
@@ -106,8 +106,9 @@ function detail({ description, input }: PermissionRequest, reveal: Reveal): Para
   )
   const [only] = fields
   if (!only) return []
-  if (fields.length === 1 && typeof only[1] === 'string' && new Reveal().line(toolSummary(input)) === only[1])
-    return []
+  const [name, value] = only
+  const isHeadline = name === tellingField(input) && new Reveal().line(toolSummary(input)) === value
+  if (fields.length === 1 && isHeadline) return []
   return fieldsOf(Object.fromEntries(fields), reveal)
 }
 

@@ -11,7 +11,7 @@ const BLANKS = /[ \t\n]{5,}/g
  * without a meaning yet, blanks other than the plain one, and heaps of accents.
  */
 const HIDDEN =
-  /(?:((?![ \t\n])[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Z}\p{Default_Ignorable_Code_Point}\u2800])\1*)|\p{M}{5,}/gu
+  /(?:((?![ \t\n])[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Z}\p{Default_Ignorable_Code_Point}\u2800\u{1d159}\u{13441}\u{13442}])\1*)|\p{M}{5,}/gu
 const DIRECTION = /^[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/
 const CONTROL = /^\p{Cc}/u
 /** Behind a pictograph it says that the pictograph is to be in color, and hides nothing. */

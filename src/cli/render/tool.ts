@@ -17,12 +17,14 @@ const TELLING = [
 
 const LINE_CHARS = 160
 
+/** The field that tells the most; undefined where none is known to. */
+export const tellingField = (input: Record<string, unknown>) =>
+  TELLING.find((name) => typeof input[name] === 'string' && input[name] !== '')
+
 /** What a tool is used for, on one line. */
 export function toolSummary(input: Record<string, unknown>, max = LINE_CHARS): string {
-  const telling = TELLING.map((name) => input[name]).find(
-    (value) => typeof value === 'string' && value !== '',
-  )
-  if (typeof telling === 'string') return cleanLine(telling, max)
+  const telling = tellingField(input)
+  if (telling !== undefined) return cleanLine(input[telling] as string, max)
   if (Object.keys(input).length === 0) return ''
   if (Array.isArray(input.questions)) return `${input.questions.length} to answer`
   if (Array.isArray(input.todos)) return `${input.todos.length} items`

@@ -43,7 +43,10 @@ function head(text: string, max: number): string {
   return taken
 }
 
-/** One line of text as rows of at most `columns`. A tab becomes blanks, as many as a terminal shows for it. */
+/**
+ * One line of text as rows of at most `columns`, whatever terminal shows them: they differ in the characters that they
+ * know and show wide, and none gives one more than two columns. A tab becomes blanks.
+ */
 export function rowsOf(line: string, columns: number): string[] {
   const text = line.includes('\t') ? expandTabs(line) : line
   if (text.length <= columns && PLAIN.test(text)) return [text]
@@ -51,7 +54,7 @@ export function rowsOf(line: string, columns: number): string[] {
   let row = ''
   let width = 0
   for (const letter of PLAIN.test(text) ? text : rowLetters(text, columns)) {
-    const more = letterWidth(letter)
+    const more = mostWidth(letter)
     if (width + more > columns && row !== '') {
       rows.push(row)
       row = ''
@@ -66,10 +69,12 @@ export function rowsOf(line: string, columns: number): string[] {
 /** A letter may have any number of characters, as in Korean: one that no row holds is none. */
 function* rowLetters(text: string, columns: number): Generator<string> {
   for (const letter of graphemes(text)) {
-    if (letterWidth(letter) > columns) yield* letter
+    if (mostWidth(letter) > columns) yield* letter
     else yield letter
   }
 }
+
+const mostWidth = (letter: string) => (PLAIN.test(letter) ? letter.length : 2 * [...letter].length)
 
 const TAB_STOP = 8
 
