@@ -48,7 +48,7 @@ export function registryOf({ package: name, registry, env }: Source): Registry {
       .find((value) => value !== undefined)
   const authorization = authorizationIn(own)
   const caFile = own('cafile') ?? setting('cafile')
-  const ca = caFile === undefined ? setting('ca')?.replaceAll('\\n', '\n') : readPem(caFile, 'cafile')
+  const ca = caFile === undefined ? setting('ca')?.replaceAll('\\n', '\n') : pemIn(caFile, 'cafile')
   const [certFile, keyFile] = [own('certfile'), own('keyfile')]
   const proxy = setting('proxy')
   const secureProxy = setting('https-proxy') ?? proxy
@@ -59,7 +59,7 @@ export function registryOf({ package: name, registry, env }: Source): Registry {
     ...(ca !== undefined && { ca }),
     ...(certFile !== undefined &&
       keyFile !== undefined && {
-        client: { cert: readPem(certFile, 'certfile'), key: readPem(keyFile, 'keyfile') },
+        client: { cert: pemIn(certFile, 'certfile'), key: pemIn(keyFile, 'keyfile') },
       }),
     anyCertificate: setting('strict-ssl') === 'false',
     replacedHost: hostReplaced(setting('replace-registry-host')),
@@ -147,7 +147,7 @@ function npmrcText(path: string): string {
   }
 }
 
-function readPem(path: string, setting: string): string {
+function pemIn(path: string, setting: string): string {
   try {
     return readPem(path)
   } catch (cause) {
