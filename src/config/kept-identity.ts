@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { rmSync, statSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import * as z from 'zod/mini'
 import { readJson, writeAtomic } from '../platform/files.ts'
+import { isForeign } from '../platform/sockets.ts'
 import { lastingIdentity, systemId } from '../platform/system-id.ts'
 
 /** The file beside a key's file. The key may change hands, or be copied: the facts besides the id tell whether it has. */
@@ -28,12 +29,6 @@ export interface KeyInPlace {
 export const besideKey = (file: string) => `${file}.machine`
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 
-/** What others can write to says nothing that could be believed. */
-function isOwn(dir: string): boolean {
-  const { uid, mode } = statSync(dir)
-  return uid === process.getuid?.() && (mode & 0o002) === 0
-}
-
 /** Says beside a key which machine connects with it, so that this machine is the same again where its state folder is lost. */
 export function keepIdentity({ key, file }: KeyInPlace, machine_id: string, stateDir: string) {
   const dir = dirname(resolve(file))
@@ -47,7 +42,8 @@ export function keepIdentity({ key, file }: KeyInPlace, machine_id: string, stat
     ...(system !== undefined && { system }),
   }
   try {
-    if (!isOwn(dir)) return
+    // What others can write to says nothing that could be believed.
+    if (isForeign(dir)) return
     const read = readJson(besideKey(file), KeptIdentity)
     if (read.ok && JSON.stringify(read.value) === JSON.stringify(record)) return
     writeAtomic(besideKey(file), JSON.stringify(record), { durable: true })
@@ -64,7 +60,7 @@ export function keptIdentity({
   const dir = dirname(resolve(file))
   let read: ReturnType<typeof readJson<z.infer<typeof KeptIdentity>>>
   try {
-    if (!isOwn(dir)) return undefined
+    if (isForeign(dir)) return undefined
     read = readJson(besideKey(file), KeptIdentity)
   } catch {
     return undefined

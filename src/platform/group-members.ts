@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { constants, readFileSync, type Stats } from 'node:fs'
 
 /** For a directory service, such as LDAP, to say whether it has a group, in ms. */
 const ANSWER_MS = 3000
@@ -28,6 +28,10 @@ export function hasStrangers(gid: number, user = process.geteuid?.()): boolean {
   return ![process.getegid?.(), ...(process.getgroups?.() ?? [])].includes(gid) || isKnownElsewhere(gid)
 }
 
+/** Whether users besides root and its owner can put anything into a folder. */
+export const isOpen = ({ uid, gid, mode }: Stats) =>
+  (mode & constants.S_IWOTH) !== 0 || ((mode & constants.S_IWGRP) !== 0 && hasStrangers(gid, uid))
+
 function table(path: string): string[][] {
   try {
     return readFileSync(path, 'utf8')
@@ -38,7 +42,15 @@ function table(path: string): string[][] {
   }
 }
 
+const knownElsewhere = new Map<number, boolean>()
+
 function isKnownElsewhere(gid: number): boolean {
+  const known = knownElsewhere.get(gid) ?? askFor(gid)
+  knownElsewhere.set(gid, known)
+  return known
+}
+
+function askFor(gid: number): boolean {
   try {
     execFileSync('getent', ['group', String(gid)], { stdio: 'ignore', timeout: ANSWER_MS })
     return true

@@ -1,10 +1,12 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { UserError } from './errors.ts'
+import { isOpen } from './group-members.ts'
+import { shellWord } from './shell-word.ts'
 
 /**
  * Opens a plain file for reading: not a device, or a pipe that never gives anything. In another user's folder it must be
- * that user's, in one that everybody may write to this user's own: not a link to something that only this user may read.
+ * that user's, in one that others may write to this user's own: not a link to something that only this user may read.
  * @throws UserError where this user may not read it, or it is no such file; or the system's error
  */
 export function openOwned(path: string): number {
@@ -22,25 +24,27 @@ export function openOwned(path: string): number {
 }
 
 function open(path: string): number {
-  const { uid: owner, mode } = statSync(dirname(path))
+  const folder = statSync(dirname(path))
   if (!process.getuid) return openSync(path, 'r')
   const own = process.getuid()
-  // As in /tmp, anybody can put something there.
-  const isOpen = (mode & constants.S_IWOTH) !== 0
-  const isForeign = owner !== own || isOpen
+  // As in /tmp, others can put something there.
+  const shared = isOpen(folder)
+  const isForeign = folder.uid !== own || shared
   let fd: number | undefined
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | (isForeign ? constants.O_NOFOLLOW : 0))
     const found = fstatSync(fd)
     // One of this user's own may be there, but not by a name that the other has given it.
-    const isOwn = (found.uid === owner && !isOpen) || (found.uid === own && found.nlink === 1)
+    const isOwn = (found.uid === folder.uid && !shared) || (found.uid === own && found.nlink === 1)
     if (found.isFile() && (!isForeign || isOwn)) return fd
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ELOOP') throw error
   }
   if (fd !== undefined) closeSync(fd)
   throw new UserError('not_plain', `${path} is not a plain file of the folder's owner.`, {
-    remedy: 'It was left alone. Look at it as that user.',
+    remedy: shared
+      ? `See who put it there, then let nobody else write to that folder: chmod go-w ${shellWord(dirname(path))}`
+      : 'It was left alone. Look at it as that user.',
   })
 }
 

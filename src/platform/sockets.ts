@@ -1,5 +1,6 @@
 import { constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { isOpen } from './group-members.ts'
 
 /** What `/proc/net/unix` has in its column of flags for a socket that takes connections. */
 const LISTENS = '00010000'
@@ -24,22 +25,22 @@ export function listeningPaths(): string[] {
   })
 }
 
-/** Whether another user could put anything into a folder, at any moment: its owner, or everybody. */
+/** Whether another user could put anything into a folder, at any moment: its owner, its group, or everybody. */
 export function isForeign(dir: string): boolean {
   const found = statSync(dir, { throwIfNoEntry: false })
   if (found === undefined || process.getuid === undefined) return false
-  return found.uid !== process.getuid() || (found.mode & constants.S_IWOTH) !== 0
+  return found.uid !== process.getuid() || isOpen(found)
 }
 
 /**
- * The address of a socket in another user's folder. It leads to the very socket that was looked at, which that user has
- * made: a link that is put there instead leads nowhere.
+ * The address of a socket in another user's folder. It leads to the very socket that was looked at, which that user or root
+ * has made: a link that is put there instead leads nowhere.
  * @throws the system's error
  */
 export function addressOfForeign(path: string): string {
   const owner = statSync(dirname(path)).uid
   const fd = openSync(path, O_PATH | constants.O_NOFOLLOW)
   const found = fstatSync(fd)
-  if (found.isSocket() && found.uid === owner) return `/proc/self/fd/${fd}`
+  if (found.isSocket() && (found.uid === owner || found.uid === 0)) return `/proc/self/fd/${fd}`
   throw Object.assign(new Error(`${path} is not a socket of the folder's owner`), { code: 'ENOTSOCK' })
 }

@@ -3,7 +3,8 @@ import { createReadStream, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import * as z from 'zod/mini'
-import { readJson, writeAtomic } from '../platform/files.ts'
+import { UserError } from '../platform/errors.ts'
+import { type ReadResult, readJson, writeAtomic } from '../platform/files.ts'
 import { peekRecord } from './record.ts'
 
 /** Versions that are remembered. */
@@ -29,7 +30,14 @@ type ConfirmedFile = z.infer<typeof ConfirmedFile>
 const pathIn = (stateDir: string) => join(stateDir, 'confirmed.json')
 
 function load(stateDir: string): ConfirmedFile {
-  const read = readJson(pathIn(stateDir), ConfirmedFile)
+  let read: ReadResult<ConfirmedFile>
+  try {
+    read = readJson(pathIn(stateDir), ConfirmedFile)
+  } catch (error) {
+    // Another user has put it there: this machine has confirmed nothing that it knows of.
+    if (error instanceof UserError && error.code === 'not_plain') return { version: 1, versions: [] }
+    throw error
+  }
   if (read.ok) return read.value
   // Written by a version that kept no such file, if by any.
   const { from, to, outcome, finished_at, started_at } = peekRecord(stateDir) ?? {}

@@ -1,6 +1,15 @@
+// Needs: root
 import assert from 'node:assert/strict'
 import { createHash, createSign, generateKeyPairSync } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { x } from 'tar'
@@ -25,6 +34,8 @@ import {
 import { PACKAGE } from '../support/registry.ts'
 import { Stage } from '../support/stage.ts'
 import { tempDir } from '../support/temp.ts'
+
+const NOBODY = 65534
 
 const key = releaseKey()
 const other = releaseKey()
@@ -341,4 +352,39 @@ test('without a key nothing is demanded of a package, and nothing vouches for it
     program: 'dist/index.js',
   }
   assert.equal(checkAuthentic(wanted, {}, '/nowhere'), undefined)
+})
+
+test('what another user says was confirmed here lets no package pass', async (t) => {
+  const [state, dir] = [tempDir(t), tempDir(t)]
+  mkdirSync(join(dir, 'dist'))
+  const program = join(dir, 'dist/index.js')
+  writeFileSync(program, 'of a member')
+  const sha256 = createHash('sha256').update('of a member').digest('hex')
+  const wanted = {
+    dir,
+    files: new Map([['dist/index.js', { size: 11, sha256 }]]),
+    name: PACKAGE,
+    version: '0.9.0',
+    requested: '0.9.0',
+    named: true,
+    program: 'dist/index.js',
+  }
+  const taken = () => checkAuthentic(wanted, { signatures: true }, state)
+  await confirm(state, { version: '0.9.0', at: '' }, program)
+  assert.equal(taken(), undefined)
+  const file = join(state, 'confirmed.json')
+  for (const mode of [0o770, 0o777]) {
+    chownSync(state, 0, NOBODY)
+    chmodSync(state, mode)
+    chownSync(file, 0, 0)
+    assert.equal(taken(), undefined)
+    chownSync(file, NOBODY, NOBODY)
+    assert.throws(
+      taken,
+      (error: unknown) => error instanceof UpdateFailure && error.error.code === 'update_integrity',
+    )
+  }
+  // What is confirmed from then on counts again.
+  await confirm(state, { version: '0.9.0', at: '' }, program)
+  assert.equal(taken(), undefined)
 })
