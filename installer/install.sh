@@ -1024,7 +1024,7 @@ purge_state() {
     fi
   fi
   forget -f "$home/.fomular/config.toml" "$home/.fomular/key" "$home/.fomular/key.machine" \
-    "$prefix/ca.pem"
+    "$home/.fomular/servers.json" "$prefix/ca.pem"
   if [ -z "$dry_run" ]; then rmdir "$home/.fomular" 2>/dev/null || :; fi
   for profile in .bashrc .bash_profile .profile .zshrc .config/fish/config.fish; do
     if grep -F "$prefix/bin" "$home/$profile" >/dev/null 2>&1; then

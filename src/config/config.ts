@@ -19,6 +19,7 @@ import {
   versionOrTag,
   window,
 } from './readers.ts'
+import { serversBeside } from './server-owner.ts'
 import { isLoopback, serverUrl } from './server-url.ts'
 import { refuseForeign } from './strict.ts'
 
@@ -32,6 +33,8 @@ export interface DaemonConfig {
   allow_insecure: boolean
   /** Name or number of the only user, beside root and the daemon's own, who may run a server on this machine. */
   server_user?: string
+  /** Who ran the servers of this machine that it was enrolled at: a file beside the configuration file. */
+  enrolled_servers?: string
   /** The Unix socket of a hub on this machine, which is connected to in place of `server_url`. */
   server_socket?: string
   /** Refuse files and folders that others can change. */
@@ -197,6 +200,7 @@ export async function loadDaemonConfig({
     ...(ca_file !== undefined && { ca_file }),
     allow_insecure,
     ...(server_user !== undefined && { server_user }),
+    ...(sources.file && { enrolled_servers: serversBeside(sources.file.path) }),
     strict_modes,
     state_dir: find('state_dir', sources)?.value ?? stateDir(env),
     log_level: find('log_level', sources)?.value ?? DEFAULTS.log_level,
@@ -239,12 +243,17 @@ export async function configuredServer(env: NodeJS.ProcessEnv): Promise<string |
   }
 }
 
-/** The user that may run a server on this machine, by the environment or a file that others cannot change. */
-export async function configuredServerUser(env: NodeJS.ProcessEnv): Promise<string | undefined> {
+/** Who may run a server on this machine, by the environment or a file that others cannot change. */
+export async function configuredOwners(
+  env: NodeJS.ProcessEnv,
+): Promise<{ user: string | undefined; enrolled: string | undefined }> {
   const file = env.FOMULAR_SERVER_USER ? undefined : await fileOf({}, env).catch(() => undefined)
   const believed =
     file && (file.faults.length === 0 || !isStrict({ flags: {}, env, file })) ? file : undefined
-  return find('server_user', { flags: {}, env, file: believed })?.value
+  return {
+    user: find('server_user', { flags: {}, env, file: believed })?.value,
+    enrolled: file && serversBeside(file.path),
+  }
 }
 
 /** The policy for new versions alone: it needs no server and no key. @throws UserError */

@@ -8,11 +8,15 @@ import type { Logger } from '../platform/log.ts'
 
 /** How the link reaches the server, with what helps against it in the error: nobody sees the remedy of a link. */
 export const wayOfLink =
-  ({ server_url, server_socket, server_user, key_file }: DaemonConfig, { dir }: StatePaths, logger: Logger) =>
+  (
+    { server_url, server_socket, server_user, enrolled_servers, key_file }: DaemonConfig,
+    { dir }: StatePaths,
+    logger: Logger,
+  ) =>
   async (): Promise<Way> => {
     const owner = ownerOfKey(key_file)
     const known = owner === undefined ? { notice: (text: string) => logger.warn(text) } : { owner }
-    const rules = () => ({ file: serversFile(dir), user: server_user, ...known })
+    const rules = () => ({ file: serversFile(dir), enrolled: enrolled_servers, user: server_user, ...known })
     try {
       return await wayTo(server_url, { socket: server_socket, rules })
     } catch (error) {

@@ -42,7 +42,7 @@ export async function ownerOfPeer(socket: Socket): Promise<number | undefined> {
   for (let wait = FIRST_LOOK_MS, missed = 0; ; wait = Math.min(2 * wait, LOOK_MS)) {
     const rows = table(remotePort!)
     const peer = rows.find(({ local, remote }) => local === there && remote === here)
-    if (!peer && ++missed === MISSES) return undefined
+    if (!peer && ++missed === MISSES) return listener(rows, there)?.uid
     if (peer && (peer.inode !== '0' || peer.state === SYN_RECV)) return peer.uid
     const owner = performance.now() > late ? listener(rows, there) : undefined
     if (owner) return owner.uid

@@ -38,7 +38,7 @@ test('a user without a service manager: in the home folder, in the background, a
   const curl = 'curl -fsSL http://127.0.0.1:3001/install.sh'
   assert.match(await bob(`${curl} | sh -s -- --uninstall`), /State and settings are still there/)
   assert.deepEqual(await connected(), [])
-  assert.equal(await bob('ls -A ~/.fomular'), 'config.toml\nkey\nkey.machine\nstate\n')
+  assert.equal(await bob('ls -A ~/.fomular'), 'config.toml\nkey\nkey.machine\nservers.json\nstate\n')
   await bob(`${curl} | sh -s -- --uninstall --purge`)
   assert.equal((await machine.run(['ls', '/home/bob/.fomular'])).code, 2)
 })

@@ -1,9 +1,22 @@
 // Needs: root, python3, unshare, busybox
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { carriedSettings } from '../../src/cli/service/carry.ts'
 import { livingHub } from '../../src/config/hub.ts'
 import { checkOwner } from '../../src/config/server-owner.ts'
 import { wayTo } from '../../src/config/way-here.ts'
@@ -167,6 +180,135 @@ test("a server is the user's who ran it first, this user's, root's or the named 
   rmSync(file)
   mkdirSync(file)
   assert.equal(notices.length, 1)
+})
+
+test('whose server it is counts for the port, by whichever name or address of this machine it is reached', (t) => {
+  const file = join(tempDir(t), 'state/servers.json')
+  const notices: string[] = []
+  const rules = { file, notice: (text: string) => void notices.push(text) }
+  checkOwner(0, 'http://localhost:3001', rules)
+  checkOwner(NOBODY, 'http://127.0.0.2:3002', rules)
+  for (const host of [
+    'localhost',
+    '127.0.0.1',
+    '[::1]',
+    '[::ffff:127.0.0.1]',
+    '0.0.0.0',
+    '127.1',
+    '2130706433',
+    'a.localhost',
+    '10.0.0.1',
+  ]) {
+    assert.throws(() => checkOwner(NOBODY, `http://${host}:3001`, rules), { code: 'server_foreign' }, host)
+    assert.throws(() => checkOwner(61_234, `ws://${host}:3002`, rules), { code: 'server_foreign' }, host)
+    checkOwner(NOBODY, `ws://${host}:3002`, rules)
+  }
+  assert.equal(notices.length, 1)
+  // As versions before have written it: two names of a port, perhaps with a user each.
+  const owners = {
+    'localhost:3001': NOBODY,
+    '[::1]:3001': NOBODY,
+    '127.0.0.1:80': NOBODY,
+    '[::1]:80': 61_234,
+  }
+  writeFileSync(file, JSON.stringify({ version: 1, owners }))
+  checkOwner(NOBODY, 'http://127.0.0.1:3001', rules)
+  for (const uid of [NOBODY, 61_234])
+    assert.throws(() => checkOwner(uid, 'http://127.0.0.1', rules), {
+      code: 'server_foreign',
+      message: /names several users for its port/,
+      remedy: /FOMULAR_SERVER_USER=/,
+    })
+  checkOwner(0, 'http://127.0.0.1', rules)
+  checkOwner(NOBODY, 'http://127.0.0.1', { ...rules, user: 'nobody' })
+})
+
+test('a damaged record is not that of a first connection', (t) => {
+  const dir = tempDir(t)
+  const file = join(dir, 'servers.json')
+  const url = 'ws://127.0.0.1:3001'
+  const notice = () => assert.fail('as if it were new')
+  const whole = JSON.stringify({ version: 1, owners: { '127.0.0.1:3001': 0 } })
+  for (const text of ['', whole.slice(0, -4), '[]', '{"version":1,"owners":{"127.0.0.1:3001":"0"}}'])
+    for (const rules of [{ file }, { file: join(dir, 'other/servers.json'), enrolled: file }]) {
+      writeFileSync(file, text)
+      assert.throws(() => checkOwner(NOBODY, url, { ...rules, notice }), {
+        code: 'server_foreign',
+        message: /servers\.json is damaged\. No key was sent/,
+        remedy: /delete .*servers\.json/,
+      })
+      // Nobody is locked out who needs no record; what it may have said of other ports is not written over.
+      checkOwner(0, url, { ...rules, notice })
+      checkOwner(NOBODY, url, { ...rules, notice, user: 'nobody' })
+      assert.equal(readFileSync(file, 'utf8'), text)
+    }
+  rmSync(file)
+  mkdirSync(file)
+  assert.throws(() => checkOwner(NOBODY, url, { file, notice }), { code: 'server_foreign' })
+})
+
+test('a key that a hub has made for its own user is not for whoever ran a server there before', (t) => {
+  const file = join(tempDir(t), 'servers.json')
+  const url = 'ws://127.0.0.1:3001'
+  checkOwner(NOBODY, url, { file, notice: () => {} })
+  assert.throws(() => checkOwner(NOBODY, url, { file, owner: 0 }), { code: 'server_foreign' })
+})
+
+test('from its enrolment on, a machine knows whose server it is', async (t) => {
+  const stage = await Stage.open(t)
+  const hub = await stage.hub()
+  const home = stage.env.HOME!
+  const { FOMULAR_HUB_URL: _url, ...env } = stage.env
+  const { token } = await stage.api<{ token: string }>('POST', '/api/enrolments', {})
+  const url = `ws://127.0.0.1:${stage.port}`
+  const enrolling = stage.run(['enroll', '--server-url', url], { FOMULAR_ENROLL_TOKEN: token })
+  assert.equal(await enrolling.ended, 0, enrolling.log())
+  hub.kill('SIGTERM')
+  await hub.ended
+  const squatter = await Squatter.sit(t, '127.0.0.1', stage.port)
+  // Its daemon, on a state folder that a service might have, and by another name of this machine.
+  for (const args of [[], ['--server-url', `ws://localhost:${stage.port}`]]) {
+    const daemon = stage.run(['run', '--state-dir', join(stage.dir, 'service'), ...args], env)
+    await until(() => daemon.log().includes('no key was sent'), { what: 'the refusal' })
+    daemon.kill('SIGTERM')
+    await daemon.ended
+  }
+  // A command on another state folder; and what would show the key again.
+  const elsewhere = { FOMULAR_STATE_DIR: join(stage.dir, 'elsewhere'), FOMULAR_HUB_KEY: 'a-user-key' }
+  for (const [args, more] of [
+    [['agent', 'list', '--hub', stage.hubUrl], elsewhere],
+    [['enroll', '--server-url', url, '--force'], { FOMULAR_ENROLL_TOKEN: 'a-token' }],
+  ] as const) {
+    const command = stage.run([...args], { ...env, ...more })
+    assert.notEqual(await command.ended, 0)
+    assert.match(command.log(), /no key was sent/)
+  }
+  assert.equal(squatter.heard(), '')
+  // A service of another user takes it along.
+  const account = { name: 'nobody', uid: NOBODY, gid: NOBODY, home: '/nonexistent' }
+  const { environment } = await carriedSettings(home, account as Parameters<typeof carriedSettings>[1])
+  assert.equal(environment.FOMULAR_SERVER_USER, '0')
+})
+
+test('in a folder that a group may write to, a key goes to no socket of a member', async (t) => {
+  const stage = await Stage.open(t)
+  await stage.hub()
+  const dir = join(stage.state, 'hub')
+  const [socket, heard] = [join(dir, 'hub.sock'), join(stage.dir, 'heard')]
+  for (const path of [stage.dir, stage.state, dir]) chmodSync(path, 0o755)
+  for (const mode of [0o770, 0o777]) {
+    chownSync(dir, 0, NOBODY)
+    chmodSync(dir, mode)
+    rmSync(socket, { force: true })
+    const server = createServer((connection) => connection.on('data', (data) => appendFileSync(heard, data)))
+    await new Promise<void>((resolve) => server.listen(socket, resolve))
+    t.after(() => server.close())
+    chownSync(socket, NOBODY, NOBODY)
+    const list = stage.run(['agent', 'list'], { FOMULAR_HUB_URL: '' })
+    // The hub is reached at its port, whose owner is known.
+    assert.equal(await list.ended, 0, list.log())
+    assert.equal(existsSync(heard), false)
+  }
 })
 
 test('the owner of a server on IPv6 and on both families is known, too', async (t) => {

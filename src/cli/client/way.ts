@@ -1,6 +1,6 @@
-import { configuredServerUser } from '../../config/config.ts'
+import { configuredOwners } from '../../config/config.ts'
 import { stateDir } from '../../config/paths.ts'
-import { serversFile } from '../../config/server-owner.ts'
+import { type OwnerRules, serversFile } from '../../config/server-owner.ts'
 import { type Way, wayTo } from '../../config/way-here.ts'
 import { clean } from '../render/clean.ts'
 import { note } from '../terminal.ts'
@@ -11,22 +11,27 @@ export interface Reached {
   /** uid of the hub's user, where the key is that of its own folder, and nobody else's. */
   owner?: number | undefined
   signal?: AbortSignal | undefined
-  /** A server of this user or root is not written down: what is shown to it is good once. */
-  looksOnly?: boolean
+  /** Of a server that is only shown what is good once, nothing is written down. */
+  enrolling?: Pick<OwnerRules, 'enrolled' | 'shown'> | undefined
 }
 
 /** How a command reaches a hub, which is shown a key or a token. @throws UserError */
-export const wayOfCommand = (
-  url: string,
-  { socket, owner, signal, looksOnly = false }: Reached,
-): Promise<Way> =>
+export const wayOfCommand = (url: string, { socket, owner, signal, enrolling }: Reached): Promise<Way> =>
   wayTo(url, {
     socket,
     signal,
     rules: async () => ({
       file: serversFile(stateDir(process.env)),
-      user: await configuredServerUser(process.env),
-      looksOnly,
-      ...(owner === undefined ? { notice: (text) => note(clean(text)) } : { owner }),
+      ...(await configuredOwners(process.env)),
+      ...(enrolling && { looksOnly: true, ...enrolling }),
+      ...(owner === undefined ? { notice } : { owner }),
     }),
   })
+
+const said = new Set<string>()
+
+/** Once: some commands connect several times. */
+function notice(text: string) {
+  if (!said.has(text)) note(clean(text))
+  said.add(text)
+}

@@ -57,8 +57,9 @@ export async function checkServer(config: DaemonConfig): Promise<Finding[]> {
       'Correct --ca-file.',
     )
   }
-  const { state_dir, server_user: user, key_file } = config
-  const rules = () => ({ file: serversFile(state_dir), user, owner: ownerOfKey(key_file), looksOnly: true })
+  const { state_dir, server_user: user, enrolled_servers: enrolled, key_file } = config
+  const file = serversFile(state_dir)
+  const rules = () => ({ file, enrolled, user, owner: ownerOfKey(key_file), looksOnly: true })
   const way = await wayTo(server_url, { rules }).catch((error: Error) => error)
   if (way instanceof UserError && way.code === 'server_unknown')
     return [{ check: 'server', level: 'warning', message: way.message, remedy: way.remedy! }]

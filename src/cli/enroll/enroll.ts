@@ -7,6 +7,7 @@ import { homeOf } from '../../config/home.ts'
 import { forgetIdentity, keepIdentity, keptIdentity } from '../../config/kept-identity.ts'
 import { isContainerSecret, missingKey, readKey } from '../../config/key.ts'
 import { statePaths } from '../../config/paths.ts'
+import { pinOwner, serversBeside } from '../../config/server-owner.ts'
 import { serverUrl } from '../../config/server-url.ts'
 import { notOurs, strictByEnvironment } from '../../config/strict.ts'
 import { writeConfig } from '../../config/write.ts'
@@ -16,7 +17,7 @@ import { faultsOf } from '../../platform/ours.ts'
 import { readAtMost } from '../../platform/read-at-most.ts'
 import type { EnrollOptions } from '../enroll.ts'
 import { EXIT } from '../exit-codes.ts'
-import { check, exchange } from './exchange.ts'
+import { check, type Enrolling, exchange } from './exchange.ts'
 import { type Present, presentEnrolment } from './present.ts'
 
 const KEY_PREFIX = 'fmk_'
@@ -63,7 +64,9 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
   const token = readToken(options)
   const present = options.force ? undefined : await presentEnrolment(config)
   if (present && present.server_url !== server_url) throw elsewhere(present.server_url)
-  const known = present && (await knownAs(present, server_url, token, ca))
+  const servers = serversBeside(config)
+  const at = { server: server_url, caFile: ca, servers }
+  const known = present && (await knownAs(present, at, token))
   if (present && known) {
     // The file that was named before may be gone: installers once named a temporary one.
     if (ca !== undefined && ca !== present.ca_file) await writeConfig(config, { ca_file: ca })
@@ -85,10 +88,11 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
       hostname: hostname(),
       ...(same && { machine_id: same.machine_id }),
     }
-    const { name, bound } = await exchange(server_url, request, ca, shown?.key)
+    const { name, bound, owner } = await exchange(at, request, shown?.key)
     renameSync(pending, key_file)
     if (same) keepIdentity({ key, file: key_file }, same.machine_id, same.state_dir)
     else forgetIdentity(key_file)
+    if (owner !== undefined) pinOwner(servers, server_url, owner)
     await writeConfig(config, settings)
     return {
       server_url,
@@ -121,17 +125,18 @@ function identityOf({ key, key_file }: Present): { machine_id: string; state_dir
 }
 
 /** Whether the hub accepts this machine's key, and what it calls the machine. @throws UserError where it takes neither key nor token */
-async function knownAs(present: Present, server: string, token: string, ca: string | undefined) {
+async function knownAs(present: Present, at: Enrolling, token: string) {
   const { key } = present
   const same = identityOf(present)
   try {
     const request = { token, key_sha256: sha256(key), ...(same && { machine_id: same.machine_id }) }
-    const { enrolled, name } = await check(server, request, ca)
+    const { enrolled, name } = await check(at, request)
     return enrolled ? { ...(name !== undefined && { name }) } : undefined
   } catch (error) {
     if (!(error instanceof UserError) || error.code !== 'not_found') throw error
     // An older hub cannot be asked without using the token; one that was used for this key may be used for it again.
-    return exchange(server, { token, key_sha256: sha256(key), hostname: hostname() }, ca)
+    const { name } = await exchange(at, { token, key_sha256: sha256(key), hostname: hostname() })
+    return { name }
   }
 }
 

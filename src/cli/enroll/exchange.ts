@@ -26,25 +26,37 @@ const AGAIN_MS = 1000
 
 const Failure = z.object({ error: CommandError })
 
+export interface Enrolling {
+  /** As the daemon connects to it. */
+  server: string
+  caFile?: string | undefined
+  /** Where it is written down who runs the servers of this machine that it was enrolled at. */
+  servers: string
+}
+
 /**
  * Shows the hub the token.
- * @param server as the daemon connects to it
  * @param key the one that this machine has had there
+ * @returns also who runs the hub, where it is on this machine and the system tells
  * @throws UserError
  */
-export const exchange = (server: string, request: EnrollRequest, caFile?: string, key?: string) =>
-  ask(server, '/enroll', request, EnrollAnswer, caFile, key)
+export async function exchange(at: Enrolling, request: EnrollRequest, key?: string) {
+  let owner: number | undefined
+  const shown = (uid: number) => {
+    owner = uid
+  }
+  const answer = await ask({ ...at, shown }, '/enroll', request, EnrollAnswer, key)
+  return { ...answer, owner }
+}
 
 /** Asks the hub whether it knows this machine's key, or would take the token. @throws UserError */
-export const check = (server: string, request: EnrollCheck, caFile?: string) =>
-  ask(server, '/enroll/check', request, EnrollChecked, caFile)
+export const check = (at: Enrolling, request: EnrollCheck) => ask(at, '/enroll/check', request, EnrollChecked)
 
 async function ask<T>(
-  server: string,
+  { server, caFile, servers, shown }: Enrolling & { shown?: (uid: number) => void },
   path: string,
   request: object,
   schema: z.ZodMiniType<T>,
-  caFile?: string,
   key?: string,
 ): Promise<T> {
   const url = new URL(server.replace(/^ws/, 'http'))
@@ -52,7 +64,8 @@ async function ask<T>(
   const ca = caFile === undefined ? undefined : readCa(caFile)
   for (let tries = 1; ; tries++) {
     try {
-      const way = await wayOfCommand(url.href, { looksOnly: true })
+      const enrolling = { enrolled: servers, ...(shown && { shown }) }
+      const way = await wayOfCommand(url.href, { enrolling })
       const { status, text } = await post(url, JSON.stringify(request), {
         ...(way.createConnection ? {} : trust(url.href, ca)),
         ...way,

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { CONFIG_KEYS, type DaemonFlags } from '../../config/config.ts'
 import { readConfigFile } from '../../config/file.ts'
+import { enrolledOwner, serversBeside } from '../../config/server-owner.ts'
 import { refuseForeign, strictByEnvironment } from '../../config/strict.ts'
 import { UserError } from '../../platform/errors.ts'
 import type { Account } from '../../service/plan.ts'
@@ -41,6 +42,8 @@ export async function carriedSettings(home: string, account: Account): Promise<C
           ? resolve(dirname(path), String(value))
           : String(value)
   }
+  const owner = enrolledOwner(serversBeside(path), String(file?.values.server_url))
+  if (owner !== undefined) carried.environment.FOMULAR_SERVER_USER = String(owner)
   return carried
 }
 
