@@ -13,6 +13,7 @@ import { type Follower, Followers } from './followers.ts'
 import { Greetings } from './greetings.ts'
 import { Notices } from './notices.ts'
 import { type StrangerLimits, Strangers } from './strangers.ts'
+import { inTurn } from './turns.ts'
 import { type Reader, Unread } from './unread.ts'
 
 export interface GateLimits extends StrangerLimits {
@@ -79,12 +80,18 @@ export class Gate {
     server.on('connection', (socket: Socket) => this.#strangers.arrived(socket))
   }
 
-  /** Notes each request before it is dealt with. */
+  /** Notes each request before it is dealt with, and ends connections with too many at once. */
   before(listener: RequestListener): RequestListener {
-    return (request, response) => {
-      this.#strangers.asks(request, response)
-      listener(request, response)
-    }
+    return inTurn(
+      (request, response) => {
+        this.#strangers.asks(request, response)
+        listener(request, response)
+      },
+      (request) => {
+        this.#notices.tell(this.addressOf(request), 'connection ended: too many requests at once')
+        request.socket.destroy()
+      },
+    )
   }
 
   /** A client's request comes with a body. @throws Fault where there is no memory for it */

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, readdirSync, readlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { test } from 'node:test'
+import { TestHub, type TestHubOptions } from '../support/hub.ts'
+import { statusOf } from '../support/light-daemon.ts'
+import { memoryLog } from '../support/memory-log.ts'
+import type { Cleanup } from '../support/temp.ts'
+import { until } from '../support/wait.ts'
+
+const TOO_MANY = 'connection ended: too many requests at once'
+
+async function open(t: Cleanup, gate: TestHubOptions['gate'] = {}) {
+  const { logger, lines } = memoryLog()
+  const hub = await TestHub.open(t, { logger, gate })
+  mkdirSync(`${hub.dir}/releases`)
+  writeFileSync(`${hub.dir}/releases/big`, '')
+  truncateSync(`${hub.dir}/releases/big`, 100 * 1024 * 1024)
+  writeFileSync(`${hub.dir}/releases/latest`, '1.0.0')
+  const key = hub.key('user')
+  const get = (path: string) =>
+    `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${key}\r\n\r\n`
+  return { hub, lines, get }
+}
+
+/** A connection and all that has come on it. */
+async function talk(t: Cleanup, port: number) {
+  const socket = connect(port, '127.0.0.1')
+  t.after(() => {
+    socket.destroy()
+  })
+  socket.on('error', () => {})
+  let text = ''
+  socket.on('data', (data) => {
+    text += data.toString('latin1')
+  })
+  await new Promise((resolve) => socket.once('connect', resolve))
+  return { socket, heard: () => text }
+}
+
+const statusesIn = (text: string) => [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)
+
+const isOpenHere = (path: string) =>
+  readdirSync('/proc/self/fd').some((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === path
+    } catch {
+      return false
+    }
+  })
+
+test('files that are asked for all at once are not left open when the stranger has gone', async (t) => {
+  const { hub, lines } = await open(t)
+  const get = 'GET /releases/big HTTP/1.1\r\nHost: localhost\r\n\r\n'
+  for (const count of [1, 2, 3, 100]) {
+    const { socket, heard } = await talk(t, hub.port)
+    socket.write(get.repeat(count))
+    await until(() => socket.closed || heard() !== '', { what: 'an answer or the end' })
+    socket.destroy()
+    await until(() => !isOpenHere(`${hub.dir}/releases/big`), { what: `all closed, of ${count}` })
+  }
+  const told = lines.filter(({ msg }) => msg === TOO_MANY)
+  assert.deepEqual(
+    told.map(({ address }) => address),
+    ['127.0.0.1'],
+  )
+})
+
+test('streams that are asked for all at once keep no places when their client has gone', async (t) => {
+  const { hub, get } = await open(t, { streams: 4 })
+  const statusOfOne = async () => {
+    const { socket, heard } = await talk(t, hub.port)
+    socket.write(get('/api/stream'))
+    const [status] = await until(() => heard() !== '' && statusesIn(heard()), { what: 'an answer' })
+    socket.destroy()
+    return status
+  }
+  for (const count of [2, 3, 50]) {
+    for (let n = 0; n < 4; n++) {
+      const { socket, heard } = await talk(t, hub.port)
+      socket.write(get('/api/stream').repeat(count))
+      const isOver = () => (count === 2 ? heard() !== '' : socket.closed)
+      await until(isOver, { what: 'an answer, or the end where there are too many' })
+      socket.destroy()
+    }
+    await until(async () => (await statusOfOne()) === '200', { what: `a place, after ${count} at once` })
+  }
+})
+
+test('waits that are asked for all at once end with their connection', async (t) => {
+  const { hub, get } = await open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  const prompt = { command_id: 'waits', content: 'x' }
+  await hub.request('POST', '/api/agents/a/prompt?wait=0', prompt)
+  const { socket } = await talk(t, hub.port)
+  socket.write(get('/api/commands/waits?wait=300').repeat(1000))
+  await until(() => socket.closed, { what: 'the end of the connection' })
+  daemon.socket.terminate()
+})
+
+test('a request that comes before the answer to the one before is answered behind it', async (t) => {
+  const { hub, get } = await open(t)
+  const { socket, heard } = await talk(t, hub.port)
+  for (let n = 1; n <= 3; n++) {
+    socket.write(get('/releases/latest') + get('/health'))
+    await until(() => heard().split('"ok":true').length === n + 1, { what: 'both answers' })
+  }
+  assert.deepEqual(statusesIn(heard()), Array(6).fill('200'))
+  assert.ok(heard().indexOf('1.0.0') < heard().indexOf('"ok":true'))
+})
