@@ -1,6 +1,5 @@
 import { type Context, Hono } from 'hono'
 import { isLoopback } from '../config/server-url.ts'
-import type { Logger } from '../platform/log.ts'
 import { VERSION } from '../platform/version.ts'
 import {
   type Command,
@@ -43,7 +42,6 @@ export interface ApiContext extends StreamContext {
   enrolments: Enrolments
   /** The folder with releases to install machines from; it need not be there. */
   releases: string
-  logger: Logger
   gate: Gate
   /** The hub is for this machine only. */
   loopback: boolean
@@ -66,26 +64,14 @@ const LONG = [
 
 /** The HTTP API. Its requests and answers are described by `protocol/hub-api.ts`. */
 export function api(context: ApiContext): Hono {
-  const {
-    keys,
-    releases,
-    agents,
-    machines,
-    commands,
-    switchboard,
-    store,
-    quotas,
-    logger,
-    loopback,
-    gate,
-    trails,
-  } = context
+  const { keys, releases, agents, machines, commands, switchboard, store, quotas, loopback, gate, trails } =
+    context
   const app = new Hono()
   const lookup = new Lookup(context)
 
   app.onError((error, c) => {
     if (error instanceof Fault) return c.json({ error: error.error }, error.status)
-    logger.error({ err: error, path: c.req.path }, 'request failed')
+    gate.failed(overHttp(c).incoming, { err: error, path: c.req.path })
     return c.json({ error: { code: 'internal', message: error.message } }, 500)
   })
   app.notFound((c) =>

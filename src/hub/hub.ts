@@ -136,7 +136,6 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       trails,
       enrolments,
       releases,
-      logger,
       loopback,
       gate,
     })

@@ -1,7 +1,8 @@
-import { createReadStream, readFileSync, type Stats, statSync } from 'node:fs'
+import { createReadStream, openSync, readFileSync, type Stats, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { Context } from 'hono'
+import { shortageIn } from '../platform/errors.ts'
 import { Fault } from './fault.ts'
 
 /** What a release folder has, by `packaging/release.ts`: no hidden files, nothing outside of it. */
@@ -67,7 +68,8 @@ export function releaseFile(c: Context, dir: string): Response {
   const rest = { 'content-range': `bytes ${start}-${stats.size - 1}/${stats.size}` }
   const init = { status: wholly ? 200 : 206, headers: { ...headers, ...length, ...(!wholly && rest) } }
   if (c.req.method === 'HEAD') return new Response(null, init)
-  return new Response(Readable.toWeb(createReadStream(path, { start })) as ReadableStream, init)
+  const file = createReadStream(path, { fd: opened(path), start })
+  return new Response(Readable.toWeb(file) as ReadableStream, init)
 }
 
 function fileAt(path: string): Stats | undefined {
@@ -76,5 +78,15 @@ function fileAt(path: string): Stats | undefined {
     return stats.isFile() ? stats : undefined
   } catch {
     return undefined
+  }
+}
+
+/** Opens a file before anything is answered. @throws Fault where no further one can be opened */
+function opened(path: string): number {
+  try {
+    return openSync(path, 'r')
+  } catch (error) {
+    if (!shortageIn(error)) throw error
+    throw new Fault(503, 'busy', 'The hub has too many files open.', { remedy: 'Try again soon.' })
   }
 }

@@ -1,9 +1,11 @@
+// Needs: prlimit
 import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readlinkSync, truncateSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
+import { withoutDescriptors } from '../support/descriptors.ts'
 import { TestHub, type TestHubOptions } from '../support/hub.ts'
-import { statusOf } from '../support/light-daemon.ts'
+import { frameOf, statusOf } from '../support/light-daemon.ts'
 import { memoryLog } from '../support/memory-log.ts'
 import type { Cleanup } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
@@ -107,4 +109,36 @@ test('a request that comes before the answer to the one before is answered behin
   }
   assert.deepEqual(statusesIn(heard()), Array(6).fill('200'))
   assert.ok(heard().indexOf('1.0.0') < heard().indexOf('"ok":true'))
+})
+
+test('a body that is broken off says nothing in the log, and what fails is told of each address', async (t) => {
+  const printed = t.mock.method(console, 'error', () => {})
+  const { hub, lines, get } = await open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  daemon.send(frameOf('a', 0, 100))
+  await daemon.acknowledged('a', 100)
+  for (const length of ['Content-Length: 9\r\n\r\n{', 'Transfer-Encoding: chunked\r\n\r\n9\r\n{']) {
+    const { socket } = await talk(t, hub.port)
+    socket.write(`POST /enroll HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n${length}`)
+    await new Promise((resolve) => socket.once('data', resolve))
+    socket.resetAndDestroy()
+  }
+  const { socket, heard } = await talk(t, hub.port)
+  const answered = async (path: string, socket: Socket) => {
+    const before = statusesIn(heard()).length
+    socket.write(get(path))
+    await until(() => statusesIn(heard()).length > before, { what: `an answer to ${path}` })
+  }
+  await answered('/health', socket)
+  await withoutDescriptors(async () => {
+    await answered('/releases/latest', socket)
+    for (let n = 0; n < 3; n++) await answered('/api/agents/a/events', socket)
+  })
+  assert.deepEqual(statusesIn(heard()), ['200', '503', '500', '500', '500'])
+  const failed = lines.filter(({ msg }) => /failed/.test(String(msg)))
+  assert.deepEqual(
+    failed.map(({ address, path }) => [address, path]),
+    [['127.0.0.1', '/api/agents/a/events']],
+  )
+  assert.equal(printed.mock.callCount(), 0)
 })

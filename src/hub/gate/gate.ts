@@ -94,6 +94,13 @@ export class Gate {
     )
   }
 
+  /** A request has failed for no reason of its own. */
+  failed(request: IncomingMessage, facts: { err: Error; path: string }) {
+    // The client has gone in the midst of it.
+    if (request.readableAborted) return
+    this.#notices.tell(this.addressOf(request), 'request failed', facts, 'error')
+  }
+
   /** A client's request comes with a body. @throws Fault where there is no memory for it */
   admitBody(request: IncomingMessage) {
     this.#bodies.admit(request, this.addressOf(request), this.#clients.keyOf(request.socket))

@@ -46,8 +46,8 @@ export class Notices {
     this.#same = same
   }
 
-  tell(address: string, message: string, facts: object = {}) {
-    this.#tell({ address }, message, facts, 'warn')
+  tell(address: string, message: string, facts: object = {}, level: Level = 'warn') {
+    this.#tell({ address }, message, facts, level)
   }
 
   /** For what is said of machines, which have shown a key: a line with a key or a machine in it is counted for that. */
