@@ -70,7 +70,8 @@ export class Notices {
   }
 
   #tell(source: Source, message: string, facts: object, level: Level) {
-    this.#timer ??= this.#clock.setTimeout(() => this.#sum(), PERIOD_MS)
+    // A hub that could not start does not wait for it.
+    this.#timer ??= this.#clock.setTimeout(() => this.#sum(), PERIOD_MS).unref()
     const key = `${Object.values(source)} ${message}`
     const told = this.#told.get(key) ?? { source, message, level, times: 0 }
     if (told.times === 0 && this.#told.size >= this.#lines) {
