@@ -117,7 +117,7 @@ export class Keys {
     const verdict = admit(entry, keys, machineId, known)
     if (verdict === 'key_of_another' || verdict === 'machine_of_another') {
       this.#logger.warn(
-        { key: entry.name, key_id: keyId(entry), belongs_to: machinesOf(entry), machine_id: machineId },
+        { name: entry.name, key_id: keyId(entry), belongs_to: machinesOf(entry), machine_id: machineId },
         verdict === 'key_of_another'
           ? "machine refused: its key is another machine's"
           : 'machine refused: its id belongs to another key',
@@ -316,7 +316,7 @@ export class Keys {
 
   #warnShared(entry: Entry) {
     this.#logger.warn(
-      { key: entry.name, key_id: keyId(entry), machines: machinesOf(entry) },
+      { name: entry.name, key_id: keyId(entry), machines: machinesOf(entry) },
       'several machines use one key: each of them can be any of them, until `fomular-daemon hub key bind` says whose it is',
     )
   }

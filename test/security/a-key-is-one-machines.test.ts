@@ -3,9 +3,11 @@ import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { createLogger } from '../../src/platform/log.ts'
 import type { HubKey, HubMachine } from '../../src/protocol/index.ts'
 import { TestHub } from '../support/hub.ts'
 import { helloOf, LightDaemon, statusOf } from '../support/light-daemon.ts'
+import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
 /** Greets, and says how the hub takes it: `welcome`, or the code of its refusal. */
@@ -49,6 +51,42 @@ async function fromBefore(hub: TestHub, known: string[], last: Record<string, st
   writeFileSync(join(hub.dir, 'machines.json'), JSON.stringify({ version: 1, machines }))
   await hub.start()
 }
+
+test('the log says whose key was shown, and not the key', async (t) => {
+  const file = join(tempDir(t), 'hub.log')
+  const hub = await TestHub.open(t, { logger: createLogger({ level: 'warn', file, stderr: 'none' }) })
+  const [a, b] = [await hub.enroll('build-a'), await hub.enroll('build-b')]
+  for (const [key, id] of [
+    [a, 'm-a'],
+    [b, 'm-b'],
+    [b, 'm-a'],
+    [b, 'm-c'],
+  ] as const)
+    await outcome(hub, key, id)
+  const text = readFileSync(file, 'utf8')
+  const told = text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line))
+  assert.deepEqual(
+    told.map(({ name, key_id, belongs_to, machine_id }) => [name, key_id, belongs_to, machine_id]),
+    [
+      ['build-b', idOf(b), ['m-b'], 'm-a'],
+      ['build-b', idOf(b), ['m-b'], 'm-c'],
+    ],
+  )
+  for (const key of [a, b]) assert.ok(!text.includes(key))
+  await fromBefore(hub, ['m-a', 'm-b'])
+  const path = join(hub.dir, 'keys.json')
+  const kept = JSON.parse(readFileSync(path, 'utf8'))
+  for (const entry of kept.keys) if (entry.name === 'build-a') entry.machines = ['m-a', 'm-b']
+  writeFileSync(path, JSON.stringify(kept))
+  await hub.restart()
+  const shared = readFileSync(file, 'utf8')
+    .split('\n')
+    .find((line) => line.includes('several machines use one key'))
+  assert.equal(JSON.parse(shared ?? '{}').name, 'build-a')
+})
 
 test('a key connects the machine that used it first, and a machine comes with no key but its own', async (t) => {
   const hub = await TestHub.open(t)
