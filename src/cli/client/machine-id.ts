@@ -15,8 +15,8 @@ export const resolveMachine = async (client: HubClient, given: string | undefine
   pickMachine(await client.machines(), given)
 
 /**
- * The machine that goes by `given`: its id, else its name, else its host name, else the beginning of its id. A machine
- * makes its id itself: one that looks like no id goes before nothing else.
+ * The machine that goes by `given`: its id, else the name it was given, else its host name, else the beginning of its
+ * id. A machine makes its id itself: one that looks like no id goes before nothing else.
  * @throws UserError when none does, or several
  */
 export function pickMachine(machines: HubMachine[], given: string | undefined): HubMachine {
@@ -32,8 +32,8 @@ export function pickMachine(machines: HubMachine[], given: string | undefined): 
           ({ machine_id }) => machine_id === given && isMadeId(given),
           // The name that people gave to one goes before the host name by which another is called.
           ({ name, hostname }) => name === given.normalize() && name !== hostname,
-          (machine) => machineName(machine) === given.normalize(),
-          ({ hostname }) => hostname === given,
+          // A machine says its host name itself: one without a name goes before none that has one.
+          (machine) => machine.hostname === given || machineName(machine) === given.normalize(),
           ({ machine_id }) => machine_id === given && !machines.some(beginsWith(given)),
           ({ machine_id }) => machine_id.startsWith(given),
         ]

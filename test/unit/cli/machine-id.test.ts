@@ -26,7 +26,16 @@ test('a machine goes by its id, its name, its host name, or the beginning of its
   assert.equal(picked('aa'), 'aa00-f')
   assert.equal(picked('cafe\u0301', [...MACHINES, machine('bb00-g', 'web', 'caf\u00e9')]), 'bb00-g')
   assert.equal(picked('7d'), '9f00-c', 'a name goes before the beginning of an id')
-  assert.equal(picked('debian'), '7d34-b', 'a name goes before a host name')
+  assert.equal(
+    picked('twin-1', [...MACHINES, machine('cc00-h', 'twin-1', 'db'), machine('cc00-i', 'h', 'twin-1')]),
+    'cc00-i',
+    'a name goes before a host name',
+  )
+  assert.throws(
+    () => picked('debian'),
+    { code: 'machine_ambiguous' },
+    'a host name that serves as a name does not',
+  )
   assert.equal(picked(undefined, MACHINES.slice(0, 1)), '7d12-a')
 })
 
@@ -43,6 +52,9 @@ test('a machine is not taken for another because its id or host is what that one
   }
   assert.equal(picked(uuid, [...known, machine('x', 'liar', uuid)]), uuid)
   assert.equal(picked('build-7', [...known, machine('x', 'build-7', 'build-7')]), uuid)
+  // What one without a name says of itself makes it none of those with a name.
+  for (const liar of [machine('x', 'debian', 'debian'), machine('x', 'debian')])
+    assert.throws(() => picked('debian', [...known, liar]), { code: 'machine_ambiguous' })
   assert.equal(picked('m-1', [machine('m-10', 'web'), machine('m-1', 'web')]), 'm-1')
 })
 
