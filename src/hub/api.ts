@@ -102,6 +102,7 @@ export function api(context: ApiContext): Hono {
     gate.admitDownload(overHttp(c).incoming)
     return releaseFile(c, releases)
   })
+  app.use('/api/*', trails.outcomes)
   // Before anything of it is read.
   app.use('/api/*', (c, next) => {
     gate.admitBody(overHttp(c).incoming)
@@ -116,7 +117,7 @@ export function api(context: ApiContext): Hono {
       })
     })
   app.use('/api/*', limited(Limits.frame_bytes))
-  app.use('/api/*', trails.middleware)
+  app.use('/api/*', trails.orders)
 
   app.get('/api/machines', (c) =>
     c.json({ machines: machines.all().map(withUsage), enrolled: keys.list().filter(isUnused) }),

@@ -39,7 +39,12 @@ export function letCallersIn({ people, trails, open, gate }: CallersOptions): Mi
       })
     }
     callers.set(c, caller)
-    gate.admitClient(overHttp(c).incoming, caller.key_id)
+    try {
+      gate.admitClient(overHttp(c).incoming, caller.key_id)
+    } catch (error) {
+      trails.denied(c, route, 'too_many_clients')
+      throw error
+    }
     if (route && !covers(caller.role, route.role)) {
       trails.denied(c, route, 'forbidden')
       throw new Fault(

@@ -9,19 +9,29 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { HUB_LIMITS } from '../../src/config/hub-limits.ts'
 import { ROUTES } from '../../src/hub/access.ts'
-import type { Said } from '../../src/hub/audit/audit.ts'
+import { Audit, type Said } from '../../src/hub/audit/audit.ts'
 import { Denials } from '../../src/hub/audit/denials.ts'
 import { Segments } from '../../src/hub/audit/segments.ts'
-import type { AuditEntry, AuditPage, Enrolment, NewKey, Outcome } from '../../src/protocol/index.ts'
+import { createLogger } from '../../src/platform/log.ts'
+import {
+  type AuditEntry,
+  type AuditPage,
+  type Enrolment,
+  Limits,
+  type NewKey,
+  type Outcome,
+} from '../../src/protocol/index.ts'
 import { TestHub } from '../support/hub.ts'
 import { statusOf } from '../support/light-daemon.ts'
 import { LightServer } from '../support/light-server.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { Stage } from '../support/stage.ts'
+import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
 const as = (key: string) => ({ authorization: `Bearer ${key}` })
@@ -247,6 +257,78 @@ test('where it cannot be written, nothing is carried out', async (t) => {
     noted.map(({ n }) => n - next),
     [1, 2, 3, 4],
   )
+})
+
+/** A log on its own, in an empty folder. */
+function logIn(t: TestContext) {
+  const dir = tempDir(t)
+  const logger = createLogger({ level: 'silent', stderr: 'none' })
+  const audit = new Audit(dir, { limits: HUB_LIMITS.audit, clock: new ManualClock(), logger })
+  return { dir, audit, page: () => audit.page({ after: 0, limit: 10_000, filter: {} }) }
+}
+
+const outcomeOf = (command_id: string): Said => ({
+  by: 'alice',
+  action: 'agent:prompt',
+  machine_id: 'm-1'.repeat(30),
+  agent_id: 'a',
+  command_id,
+  outcome: 'failed',
+  code: 'machine_not_found',
+})
+
+test('nothing is lost on a healthy disk, however much happens at once', async (t) => {
+  const { audit, page } = logIn(t)
+  const count = 4000
+  for (let n = 0; n < count; n++) audit.note(outcomeOf(`c-${n}`))
+  const orders = Array.from({ length: 20 }, () => audit.order({ by: 'bob', action: 'agent:stop' }))
+  assert.equal(new Set(await Promise.all(orders)).size, 20)
+  const { entries } = await page()
+  assert.equal(entries.filter(({ by }) => by === 'alice').length, count)
+  assert.equal(entries.length, count + 20)
+})
+
+test('what is lost on a disk that takes nothing is counted, with the reason', async (t) => {
+  const { dir, audit, page } = logIn(t)
+  const path = join(dir, '000000000001.jsonl')
+  mkdirSync(path)
+  await assert.rejects(audit.order({ by: 'bob', action: 'agent:stop' }), { status: 507 })
+  const count = 4000
+  for (let n = 0; n < count; n++) audit.note(outcomeOf(`c-${n}`))
+  await assert.rejects(audit.order({ by: 'bob', action: 'agent:stop' }), { status: 507 })
+  rmdirSync(path)
+  await audit.order({ by: 'bob', action: 'agent:resume' })
+  const { entries } = await page()
+  const kept = entries.filter(({ by }) => by === 'alice').length
+  const lost = entries.filter(({ action }) => action === 'audit:lose')
+  assert.ok(kept > 100 && kept < count, String(kept))
+  assert.deepEqual(
+    lost.map(({ code, times }) => [code, times]),
+    [['audit_unwritable', count - kept]],
+  )
+  assert.equal(entries.filter(({ action }) => action === 'agent:resume').length, 1)
+})
+
+test('an order that is refused before it is read is known, too', async (t) => {
+  const hub = await TestHub.open(t)
+  const { next } = await page(hub)
+  const begin = (path: string, bytes: number) => {
+    const head = `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${hub.key('user')}\r\nContent-Type: application/json\r\nContent-Length: ${bytes}\r\n\r\n{`
+    const socket = connect(hub.port, '127.0.0.1', () => socket.write(head))
+    socket.on('error', () => {})
+    t.after(() => socket.destroy())
+  }
+  const isNoted = (wanted: string) =>
+    until(async () => (await page(hub, `&after=${next}`)).entries.map(inShort).includes(wanted), {
+      what: wanted,
+    })
+  begin('/api/agents/a/prompt', Limits.frame_bytes + 1)
+  await isNoted('local agent:prompt refused too_large a -')
+  begin('/api/keys', Limits.frame_bytes + 1)
+  await isNoted('local key:create refused too_large - -')
+  // Bodies that do not come take all the room that one key has for those that are coming.
+  for (let n = 0; n < 5; n++) begin('/api/machines/m-1/check', Limits.frame_bytes)
+  await isNoted('local machine:check refused busy - m-1')
 })
 
 test('it is bounded, and says what had to go', async (t) => {

@@ -23,16 +23,20 @@ interface Asked {
   filter: Filter
 }
 
-/** Characters that may wait for a disk that takes nothing. What comes then is counted. */
-const MOST_WAITING = 256 * 1024
+/** Characters of entries that may wait for the disk before orders wait, too. */
+const MANY = 256 * 1024
+/** Characters that may wait for a disk that takes something: outcomes of all commands that can wait for machines, and more. */
+const MOST = 16 * 1024 * 1024
 
 /** The audit log: who has ordered what, from where, and what became of it. Nothing in it is changed. */
 export class Audit {
   readonly #segments: Segments
   readonly #clock: Clock
   readonly #logger: Logger
-  /** Entries that were given up while the disk took nothing. */
-  #lost = 0
+  /** The disk did not take the last of it. */
+  #failing = false
+  /** Entries that were given up, by the reason. */
+  readonly #lost = new Map<string, number>()
 
   constructor(dir: string, { limits, clock, logger }: { limits: AuditLimits; clock: Clock; logger: Logger }) {
     this.#segments = new Segments(dir, limits)
@@ -46,23 +50,32 @@ export class Audit {
    * @throws Fault where the disk does not take it: it is not to be carried out then
    */
   async order(said: Omit<Said, 'outcome'>): Promise<number> {
-    const n = this.#add({ ...said, outcome: 'ordered' })
+    await this.room()
+    const n = this.#write({ ...said, outcome: 'ordered' })
     try {
-      if (n === undefined) throw new Error('too much waits for the disk already')
       await this.#flush()
       return n
     } catch (error) {
       // It is told all the same, once the disk takes it.
-      if (n !== undefined) this.#add({ ...said, of: n, outcome: 'refused', code: UNWRITABLE })
-      throw new Fault(507, UNWRITABLE, `The audit log cannot be written: ${(error as Error).message}`, {
-        remedy: 'Make room on the disk with the hub’s folder. Until then nothing is carried out.',
-      })
+      this.#add({ ...said, of: n, outcome: 'refused', code: UNWRITABLE })
+      throw unwritable(error)
     }
+  }
+
+  /**
+   * Resolves when the disk has taken so much that there is room for an order.
+   * @throws Fault where it does not
+   */
+  async room(): Promise<void> {
+    while (this.#segments.waiting > MANY)
+      await this.#flush().catch((error) => {
+        throw unwritable(error)
+      })
   }
 
   /** Notes what has become of an order, or of an attempt. Is on the disk soon, or once the disk takes it. */
   note(said: Said) {
-    if (this.#add(said) !== undefined) void this.#flush().catch(() => {})
+    if (this.#add(said)) void this.#flush().catch(() => {})
   }
 
   /** The newest entries, or those behind `after`, oldest first. What was noted before is among them, if the disk takes it. */
@@ -104,11 +117,16 @@ export class Audit {
     return { entries, next }
   }
 
-  #add(said: Said): number | undefined {
-    if (this.#segments.waiting > MOST_WAITING) {
-      this.#lost++
-      return undefined
-    }
+  /** @returns whether there was room for it */
+  #add(said: Said): boolean {
+    const room = this.#segments.waiting <= (this.#failing ? MANY : MOST)
+    const code = this.#failing ? UNWRITABLE : 'busy'
+    if (room) this.#write(said)
+    else this.#lost.set(code, (this.#lost.get(code) ?? 0) + 1)
+    return room
+  }
+
+  #write(said: Said): number {
     this.#segments.add((n) => JSON.stringify({ n, at: new Date(this.#clock.now()).toISOString(), ...said }))
     return this.#segments.newest
   }
@@ -117,7 +135,9 @@ export class Audit {
     let gone: { from: number; to: number } | undefined
     try {
       gone = await this.#segments.flush()
+      this.#failing = false
     } catch (error) {
+      this.#failing = true
       this.#logger.error({ err: error }, 'the audit log could not be written')
       throw error
     }
@@ -125,13 +145,17 @@ export class Audit {
       this.#logger.warn(gone, 'the audit log is as long as it may be: its oldest entries were deleted')
       this.note({ action: 'audit:rotate', outcome: 'succeeded', details: gone })
     }
-    if (this.#lost > 0) {
-      const times = this.#lost
-      this.#lost = 0
-      this.note({ action: 'audit:lose', outcome: 'failed', code: 'disk_full', times })
+    for (const [code, times] of this.#lost) {
+      this.#lost.delete(code)
+      this.note({ action: 'audit:lose', outcome: 'failed', code, times })
     }
   }
 }
+
+const unwritable = (error: unknown) =>
+  new Fault(507, UNWRITABLE, `The audit log cannot be written: ${(error as Error).message}`, {
+    remedy: 'Make room on the disk with the hub’s folder. Until then nothing is carried out.',
+  })
 
 /** The entries that fit. What somebody has written into the file is left out. */
 function entriesIn(lines: string[], filter: Filter = {}): AuditEntry[] {

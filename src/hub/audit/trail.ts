@@ -14,6 +14,8 @@ const OWN = ['type', 'command_id', 'agent_id', 'machine_id', 'by', 'answers']
 /** Longest name in an entry that a request has made up, in characters. */
 const NAME_CHARS = 128
 
+type Order = Found & { order: string }
+
 interface Trail {
   /** The entry with the order. */
   of?: number
@@ -42,29 +44,34 @@ export class Trails {
     this.#denials = { known: new Denials(note, clock), strangers: new Denials(note, clock) }
   }
 
-  /** Notes orders before they are carried out, and their outcomes. */
-  readonly middleware: MiddlewareHandler = async (c, next) => {
-    const route = routeOf(c)
-    if (!route || route === 'closed' || route.order === undefined || !callerOf(c)) return next()
+  /** Notes what became of orders, also of those that are refused before anything of them is read. */
+  readonly outcomes: MiddlewareHandler = async (c, next) => {
+    const route = orderOf(c)
+    if (!route) return next()
     const trail: Trail = {}
     this.#trails.set(c, trail)
-    const about = { ...this.#whose(c), action: route.order, ...idsOf(c, route) }
-    // A command's order is noted when it is known which machine it is for.
-    if (!Object.hasOwn(Schemas, route.order)) {
-      const body = route.body && (await lookAtBody(c))
-      const details = route.body && body && detailsOf(route.body, body, [])
-      trail.of = await this.#audit.order({ ...about, ...(details && { details }) })
-    }
+    await this.#audit.room()
     await next()
-    if (trail.handed || codeOf(c.error) === UNWRITABLE) return
     const code = codeOf(c.error)
+    if (trail.handed || code === UNWRITABLE) return
     this.#audit.note({
-      ...about,
+      ...this.#about(c, route),
       ...trail.found,
       ...(trail.of !== undefined && { of: trail.of }),
-      outcome: code === undefined ? 'succeeded' : c.res.status < 500 ? 'refused' : 'failed',
+      outcome: code === undefined ? 'succeeded' : isRefusal(c.res.status) ? 'refused' : 'failed',
       ...(code !== undefined && { code }),
     })
+  }
+
+  /** Notes orders before they are carried out, but commands: these when it is known which machine they are for. */
+  readonly orders: MiddlewareHandler = async (c, next) => {
+    const route = orderOf(c)
+    const trail = this.#trails.get(c)
+    if (!route || !trail || Object.hasOwn(Schemas, route.order)) return next()
+    const body = route.body && (await lookAtBody(c))
+    const details = route.body && body && detailsOf(route.body, body, [])
+    trail.of = await this.#audit.order({ ...this.#about(c, route), ...(details && { details }) })
+    await next()
   }
 
   /** Adds to the entry with the outcome. */
@@ -134,6 +141,10 @@ export class Trails {
     await this.#audit.close()
   }
 
+  #about(c: Context, route: Order) {
+    return { ...this.#whose(c), action: route.order, ...idsOf(c, route) }
+  }
+
   #whose(c: Context): Pick<Said, 'by' | 'key_id' | 'role' | 'from'> {
     const caller = callerOf(c)
     return {
@@ -145,11 +156,21 @@ export class Trails {
 
 const codeOf = (error: Error | undefined) => error && (error instanceof Fault ? error.error.code : 'internal')
 
+/** With 503, nothing of it was done for want of room. */
+const isRefusal = (status: number) => status < 500 || status === 503
+
 const namesOf = (machine_id: string, command: Command) => ({
   machine_id,
   ...('agent_id' in command && { agent_id: command.agent_id }),
   command_id: command.command_id,
 })
+
+/** The route of a request that orders something, by somebody who may. */
+function orderOf(c: Context): Order | undefined {
+  const route = routeOf(c)
+  const { order } = route === 'closed' || !route || !callerOf(c) ? {} : route
+  return order === undefined ? undefined : { ...(route as Found), order }
+}
 
 /** What a request names in its address. */
 function idsOf(c: Context, route: Found): Pick<Said, 'machine_id' | 'agent_id' | 'target'> {
