@@ -13,13 +13,14 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { carriedSettings } from '../../src/cli/service/carry.ts'
 import { livingHub } from '../../src/config/hub.ts'
 import { checkOwner } from '../../src/config/server-owner.ts'
 import { wayTo } from '../../src/config/way-here.ts'
+import { ownerOfPeer } from '../../src/platform/peer-owner.ts'
 import { TestHub } from '../support/hub.ts'
 import { Squatter } from '../support/squatter.ts'
 import { freePort, Stage } from '../support/stage.ts'
@@ -356,4 +357,17 @@ test('so is that of a server at any other address of this machine', (t) => {
     encoding: 'utf8',
   })
   assert.deepEqual(Object.values(JSON.parse(said)), Array(4).fill('server_foreign'))
+})
+
+test('where the system has no row for the other end, the owner of the port counts', async (t) => {
+  const port = await freePort()
+  const end = { localAddress: '127.0.0.1', localPort: 9, remoteAddress: '127.0.0.1', remotePort: port }
+  const owner = () => ownerOfPeer(end as Socket)
+  // Nobody here has that, as where it is a container's.
+  assert.equal(await owner(), undefined)
+  for (const listens of ['127.0.0.1', '0.0.0.0', '::']) {
+    const squatter = await Squatter.sit(t, listens, port)
+    assert.equal(await owner(), NOBODY)
+    await squatter.leave()
+  }
 })
