@@ -64,6 +64,9 @@ defaults() {
   uninstall=''
   purge=''
   home=${HOME:-}
+  # Most bytes of a manifest; and of what is some lines: the latest version, signatures, keys, answers.
+  MANIFEST=1048576
+  SMALL=65536
   NO_WAY='Is the network there, and the address right? Behind a proxy, set https_proxy. Then run this again.'
   work=''
   made=''
@@ -304,15 +307,27 @@ cleanup() {
   printf '%s' "$made" | while IFS= read -r dir; do rmdir "$dir" 2>/dev/null || :; done
 }
 
-# Gets a URL into a file, from where an earlier try ended. Status 1: there is no such thing; all else ends here.
+# Runs a program that can write no file far beyond so many bytes: what it is sent may never end. What it says goes into a
+# file, too.
+bounded() {
+  (
+    ulimit -f "$(($1 / 512 + 128))" 2>/dev/null || :
+    shift
+    exec "$@"
+  )
+}
+
+# fetch URL FILE BYTES [progress]: gets a URL of at most so many bytes into a file, from where an earlier try ended.
+# Status 1: there is no such thing; all else ends here.
 fetch() {
   try=1
   while :; do
     status=''
     code=0
     if [ "$downloader" = curl ]; then
-      fetch_curl "$1" "$2" "${3:-}" || code=$?
+      fetch_curl "$1" "$2" "$3" "${4:-}" || code=$?
       if [ "$status" = 000 ]; then status=''; fi
+      refuse_longer "$1" "$2" "$3"
       case $code in
         0) return 0 ;;
         22) case $status in
@@ -327,7 +342,8 @@ fetch() {
         35 | 51 | 53 | 54 | 58 | 59 | 60 | 66 | 77 | 83) untrusted "$1" ;;
       esac
     else
-      fetch_wget "$1" "$2" "${3:-}" || code=$?
+      fetch_wget "$1" "$2" "$3" || code=$?
+      refuse_longer "$1" "$2" "$3"
       case $code in
         0) return 0 ;;
         3) no_space "$2" ;;
@@ -344,6 +360,12 @@ fetch() {
   done
 }
 
+refuse_longer() {
+  if [ -f "$2" ] && [ "$(wc -c <"$2")" -gt "$3" ]; then
+    fail "$1 is longer than $3 bytes, the most that it may have." 'Is the address right? Nothing was installed.'
+  fi
+}
+
 untrusted() {
   if grep -i -E 'not yet|expired' "$work/$downloader.log" >/dev/null 2>&1; then
     fail "The certificate of $1 is not good at the time that this machine has: $(date)." \
@@ -355,7 +377,8 @@ untrusted() {
 
 fetch_curl() {
   output=-sS
-  if [ -n "$3" ] && [ -t 2 ]; then output=-#; fi
+  most=$3
+  if [ -n "$4" ] && [ -t 2 ]; then output=-#; fi
   set -- "$1" "$2" -f -L "$output" --connect-timeout 20 --speed-time 30 --speed-limit 1 -o "$2" -w '%{http_code}'
   case $1 in
     https:*) set -- "$@" --proto =https ;;
@@ -366,20 +389,21 @@ fetch_curl() {
   url=$1
   shift 2
   if [ "$output" = -# ]; then
-    status=$(curl "$@" "$url" </dev/null)
+    status=$(bounded "$most" curl "$@" "$url" </dev/null)
   else
-    status=$(curl "$@" "$url" </dev/null 2>"$work/curl.log")
+    status=$(bounded "$most" curl "$@" "$url" </dev/null 2>"$work/curl.log")
   fi
 }
 
 fetch_wget() {
+  most=$3
   set -- "$1" "$2" -c -O "$2"
   # By itself it would try twenty times. Of busybox's, -t is unknown, and some versions crash on -T.
   if [ -n "$gnu_wget" ]; then set -- "$@" -T 30 -t 1; fi
   if [ -n "$ca_file" ]; then set -- "$@" "--ca-certificate=$ca_file"; fi
   url=$1
   shift 2
-  wget "$@" "$url" </dev/null 2>"$work/wget.log"
+  bounded "$most" wget "$@" "$url" </dev/null 2>"$work/wget.log"
 }
 
 # Posts JSON to a URL, and sets the status of the answer: empty where nothing here can post without showing it to others.
@@ -401,10 +425,10 @@ ask() {
   elif [ -n "$gnu_wget" ]; then
     url=$1
     printf '%s' "$2" >"$work/body"
-    set -- -S -O /dev/null -T 60 -t 3 --header='Content-Type: application/json' "--post-file=$work/body"
+    set -- -S -O "$work/answer" -T 60 -t 3 --header='Content-Type: application/json' "--post-file=$work/body"
     if [ -n "$ca_file" ]; then set -- "$@" "--ca-certificate=$ca_file"; fi
-    wget "$@" "$url" </dev/null 2>"$work/wget.log" || code=$?
-    rm -f "$work/body"
+    bounded "$SMALL" wget "$@" "$url" </dev/null 2>"$work/wget.log" || code=$?
+    rm -f "$work/body" "$work/answer"
     status=$(sed -n 's,^ *HTTP/[0-9.]* \([0-9][0-9]*\).*,\1,p' "$work/wget.log" | tail -n 1)
     case $code in
       0 | 8) return 0 ;;
@@ -478,13 +502,13 @@ manifest() {
   named=yes
   if [ "$version" = latest ]; then
     named=''
-    fetch "$base_url/latest" "$work/latest" || fail "There is no release at $base_url." 'Is that the right --base-url?'
+    fetch "$base_url/latest" "$work/latest" "$SMALL" || fail "There is no release at $base_url." 'Is that the right --base-url?'
     version=$(head -n 1 "$work/latest")
     case $version in
       '' | [!0-9]* | *[!0-9A-Za-z.+-]*) fail "$base_url/latest names no version." 'Is that the right --base-url?' ;;
     esac
   fi
-  fetch "$base_url/$version/manifest.json" "$work/manifest.json" ||
+  fetch "$base_url/$version/manifest.json" "$work/manifest.json" "$MANIFEST" ||
     fail "There is no version $version at $base_url." 'Leave out --version for the latest one.'
   check_signature
   case $(head -n 1 "$work/manifest.json") in
@@ -510,7 +534,7 @@ check_signature() {
     note '! The signature was not checked, as you said.'
     return 0
   fi
-  fetch "$base_url/$version/manifest.json.minisig" "$work/manifest.json.minisig" ||
+  fetch "$base_url/$version/manifest.json.minisig" "$work/manifest.json.minisig" "$SMALL" ||
     fail "Version $version is not signed." 'Do not install it, unless you know why: --skip-signature.'
   if ! has minisign; then
     case $(openssl version 2>/dev/null </dev/null || :) in
@@ -556,8 +580,8 @@ follow_keys() {
   number=1
   while [ "$number" -le 32 ]; do
     rm -f "$list" "$list.minisig"
-    fetch "$base_url/$version/keys-$number.txt" "$list" || break
-    fetch "$base_url/$version/keys-$number.txt.minisig" "$list.minisig" || break
+    fetch "$base_url/$version/keys-$number.txt" "$list" "$SMALL" || break
+    fetch "$base_url/$version/keys-$number.txt.minisig" "$list.minisig" "$SMALL" || break
     if [ "$(head -n 1 "$list")" = 'fomular-daemon release keys' ] && is_signed "$list"; then keys=$(sed 1d "$list"); fi
     number=$((number + 1))
   done
@@ -636,7 +660,7 @@ download() {
       'Make room on that disk, or give another --prefix.'
   fi
   say "Downloading fomular-daemon $version for $os-$arch, $(megabytes "$size")."
-  fetch "$base_url/$version/$file" "$work/$file" progress ||
+  fetch "$base_url/$version/$file" "$work/$file" "$size" progress ||
     fail "Version $version is incomplete: there is no $base_url/$version/$file." 'Choose another with --version.'
   check_file "$work/$file" "$file"
 }
@@ -646,7 +670,7 @@ unpack() {
   mkdir "$staged"
   if [ "$program" = dist/index.js ]; then
     has tar || fail 'There is no tar on this machine.' 'Install tar.'
-    { gzip -dc <"$work/$file" | tar -xf - -C "$work"; } || no_space "$work/$file"
+    { gzip -dc <"$work/$file" | tar -xof - -C "$work"; } || no_space "$work/$file"
     rmdir "$staged"
     mv "$work/package" "$staged"
   else

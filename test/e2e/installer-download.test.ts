@@ -14,6 +14,9 @@ const damage = (path: string) =>
     readFileSync(path).map((byte, at) => (at === 40 ? byte ^ 1 : byte)),
   )
 
+const makeKey = () =>
+  signer(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString())
+
 /** What is arranged may give the arguments of `run`. */
 type Fault = [name: string, error: RegExp, (server: ReleaseServer, box: Box) => unknown, tools?: string[]]
 
@@ -115,6 +118,31 @@ test('what goes wrong is said, with what to do, and leaves nothing behind', asyn
     })
 })
 
+test('what never ends is not taken, by curl and by either wget', async (t) => {
+  const key = makeKey()
+  const signed = ['--public-key', key.publicKey]
+  for (const [path, given] of [
+    ['latest', []],
+    ['manifest.json', []],
+    ['manifest.json.minisig', signed],
+    ['keys-1.txt', signed],
+    ['fomular-daemon-linux-x64.gz', []],
+  ] as const)
+    for (const tools of [['curl'], ['wget'], ['busybox']]) {
+      const server = await ReleaseServer.open(t)
+      // Another key than the one that is known has signed it.
+      await server.release('1.0.0', path === 'keys-1.txt' ? makeKey() : key)
+      writeFileSync(join(server.dir, '1.0.0/keys-1.txt'), 'fomular-daemon release keys\n')
+      server.fail({ endless: new RegExp(`${path}$`) })
+      const machine = box(t, server, [...TOOLS, ...tools])
+      if (tools[0] === 'busybox') symlinkSync('busybox', join(machine.bin, 'wget'))
+      const { code, err } = await machine.run([...given])
+      assert.match(err, new RegExp(`${path} is longer than \\d+ bytes`), `${path} by ${tools}`)
+      assert.equal(code, 1)
+      assert.deepEqual(machine.files(), [])
+    }
+})
+
 test('a download that is broken off goes on where it ended, by curl and by either wget', async (t) => {
   for (const tools of [['curl'], ['wget'], ['busybox']])
     for (const withoutRanges of [false, true]) {
@@ -144,8 +172,6 @@ test('a download that is broken off goes on where it ended, by curl and by eithe
 })
 
 test('a release must be signed by the key that is known, where one is', async (t) => {
-  const makeKey = () =>
-    signer(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString())
   const [key, other] = [makeKey(), makeKey()]
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0', key)

@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { create } from 'tar'
 import { factsOf, manifestText } from '../../packaging/manifest.ts'
@@ -14,6 +16,8 @@ export interface Faults {
   missing?: RegExp
   /** Ends the connection after so many bytes of each answer to such a path. */
   cut?: { path: RegExp; bytes: number }
+  /** Goes on and on behind what is there, of a length that it does not tell. */
+  endless?: RegExp
   /** Always begins at the beginning. */
   withoutRanges?: boolean
 }
@@ -38,6 +42,9 @@ env | grep -i token >> "$HOME/leaked"
 echo "$* $(cat)" >> "$HOME/calls"
 # So that it cannot be compressed to nothing: ${'0123456789abcdef'.repeat(8)}
 `
+
+/** More than an installer may take, and not so much that a disk is full. */
+const ENDLESS_MIB = 64
 
 /** Releases of a program that is a few lines long, on loopback, as `npm run release` lays them out. */
 export class ReleaseServer {
@@ -104,7 +111,7 @@ export class ReleaseServer {
   }
 
   #answer(path: string, range: string | undefined, response: ServerResponse) {
-    const { missing, cut, withoutRanges } = this.#faults
+    const { missing, cut, endless, withoutRanges } = this.#faults
     const from = Number(/bytes=(\d+)-/.exec(range ?? '')?.[1] ?? 0)
     this.requests.push(from > 0 ? `${path} from ${from}` : path)
     const file = join(this.dir, path)
@@ -113,6 +120,12 @@ export class ReleaseServer {
       return
     }
     const whole = readFileSync(file)
+    if (endless?.test(path)) {
+      const more = Buffer.concat([Buffer.from('\n'), randomBytes(1024 * 1024)])
+      const all = Array.from({ length: ENDLESS_MIB }, () => more)
+      Readable.from([whole, ...all]).pipe(response.writeHead(200))
+      return
+    }
     const partial = from > 0 && !withoutRanges
     const data = partial ? whole.subarray(from) : whole
     const rest = { 'content-range': `bytes ${from}-${whole.length - 1}/${whole.length}` }
