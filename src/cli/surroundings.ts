@@ -1,6 +1,7 @@
 import { delimiter } from 'node:path'
 import { findClaude } from '../agents/runtimes/claude/find.ts'
-import { type Fault, faultsOf } from '../platform/ours.ts'
+import { remedyOf } from '../config/strict.ts'
+import { faultsOf } from '../platform/ours.ts'
 
 /**
  * Returns what lets others change the program that runs agents, and the certificates that the environment names, each with
@@ -24,8 +25,3 @@ export function faultsAround(env: NodeJS.ProcessEnv, user?: number): { message: 
     })),
   )
 }
-
-const remedyOf = ({ kind, remedy }: Fault) =>
-  kind === 'owner'
-    ? `Use another, or change its owner where nobody else needs it: ${remedy}`
-    : `Run ${remedy} or use another.`

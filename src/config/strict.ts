@@ -13,11 +13,17 @@ import { onceKept } from './on-trial.ts'
 const WAY_BACK =
   'Where all users who can do that are trusted, as in a container of its own, set FOMULAR_STRICT_MODES=false.'
 
+/** What to do about it, as a sentence. */
+export const remedyOf = ({ kind, remedy }: Fault) =>
+  kind === 'owner'
+    ? // A folder above may be somebody's home.
+      `Use another, or change its owner where nobody else needs it: ${remedy}.`
+    : `Run ${remedy} or use another.`
+
 /** Why a file or folder is not used: others can change it. */
-export const notOurs = ({ kind, message, remedy }: Fault) =>
-  new UserError('not_ours', `${message}: it decides what this program runs.`, {
-    // A folder above may be somebody's home.
-    remedy: `${kind === 'owner' ? `Use another, or change its owner where nobody else needs it: ${remedy}.` : `Run ${remedy} or use another.`} ${WAY_BACK}`,
+export const notOurs = (fault: Fault) =>
+  new UserError('not_ours', `${fault.message}: it decides what this program runs.`, {
+    remedy: `${remedyOf(fault)} ${WAY_BACK}`,
     exitCode: 2,
   })
 
