@@ -277,6 +277,52 @@ tools() {
   for tool in mktemp sed gzip; do has "$tool" || fail "There is no $tool on this machine." "Install $tool."; done
 }
 
+# Refuses a place in which another user, besides root, could change the program.
+check_ground() {
+  case ${FOMULAR_STRICT_MODES:-} in
+    false | 0) return 0 ;;
+  esac
+  trusted=" 0 $user "
+  # In a user namespace, all users that are not mapped into it have one number, root of the machine among them.
+  if [ -r /proc/self/uid_map ] && ! grep '^ *0  *0  *4294967295$' /proc/self/uid_map >/dev/null; then
+    trusted="$trusted$(cat /proc/sys/kernel/overflowuid) "
+  fi
+  for path in "$versions" "$prefix/current" "$entry"; do
+    found=$(foreign_on "$path" 40)
+    [ -z "$found" ] || fail "$found belongs to another user, who could change the program." \
+      'Run this as that user, or give another --prefix. If you trust that user, set FOMULAR_STRICT_MODES=false.'
+  done
+}
+
+# foreign_on PATH LINKS: what belongs to another user, of a path, the folders above, and what links on the way lead to.
+foreign_on() (
+  path=$1
+  while [ -n "$path" ]; do
+    # shellcheck disable=SC2012
+    owner=$(ls -dn "$path" 2>/dev/null | sed -n '1s/^[^ ]*  *[^ ]*  *\([0-9]*\) .*/\1/p')
+    case $trusted in
+      *" ${owner:-0} "*) ;;
+      *)
+        printf '%s' "$path"
+        return
+        ;;
+    esac
+    if [ -L "$path" ] && [ "$2" -gt 0 ]; then
+      to=$(readlink "$path")
+      case $to in
+        /*) ;;
+        *) to=${path%/*}/$to ;;
+      esac
+      found=$(foreign_on "$to" $(($2 - 1)))
+      if [ -n "$found" ]; then
+        printf '%s' "$found"
+        return
+      fi
+    fi
+    path=${path%/*}
+  done
+)
+
 # A folder for what is not finished: inside of the prefix, so that moving it into place is one step.
 begin() {
   if [ -n "$dry_run" ]; then
@@ -904,6 +950,7 @@ install() {
   check_flags
   platform
   tools
+  check_ground
   if [ -e "$entry" ] && [ ! -L "$entry" ]; then
     fail "$entry is there, and not from here." 'Move it away, or give another --prefix.'
   fi
@@ -966,6 +1013,7 @@ would() {
 }
 
 remove() {
+  check_ground
   if [ ! -d "$versions" ] && [ ! -L "$entry" ]; then
     say "Nothing of fomular-daemon is installed in $prefix."
   else

@@ -1,4 +1,4 @@
-// Needs: root
+// Needs: root, curl
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import {
@@ -8,6 +8,7 @@ import {
   lchownSync,
   mkdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -24,6 +25,8 @@ import { putOnTrial } from '../../src/update/place.ts'
 import { peekRecord, writeRecord } from '../../src/update/record.ts'
 import { standIn } from '../../src/update/trial.ts'
 import { certificates } from '../support/certificates.ts'
+import { box } from '../support/installer.ts'
+import { ReleaseServer } from '../support/release-server.ts'
 import { shellWithClaude } from '../support/shell-with-claude.ts'
 import { freePort, PROGRAM, Stage } from '../support/stage.ts'
 import { type Cleanup, tempDir } from '../support/temp.ts'
@@ -542,6 +545,57 @@ test("the owner of a hub's certificate, who may renew it, is warned of before it
   await again.ended
   writeFileSync(record, JSON.stringify({ version: 1, by: '0.0.1', open: [certificate] }))
   assert.equal(await stage.run(args).ended, 2)
+})
+
+test('the installer puts nothing into what another user owns, and runs nothing from there', async (t) => {
+  const server = await ReleaseServer.open(t)
+  await server.release('1.0.0')
+  const { home, prefix, run } = box(t, server)
+  assert.equal((await run()).code, 0)
+  const elsewhere = tempDir(t)
+  const move = (name: string) => {
+    renameSync(join(prefix, name), join(elsewhere, name))
+    symlinkSync(join(elsewhere, name), join(prefix, name))
+    toOther(join(elsewhere, name))
+  }
+  const back = (name: string) => {
+    rmSync(join(prefix, name))
+    renameSync(join(elsewhere, name), join(prefix, name))
+    chownSync(join(prefix, name), 0, 0)
+  }
+  const calls = () => readFileSync(join(home, 'calls'), { encoding: 'utf8', flag: 'a+' })
+  const before = calls()
+  const refuses = async (path: string) => {
+    for (const args of [[], ['--uninstall']]) {
+      const { code, err } = await run(args)
+      assert.equal(code, 1, path)
+      assert.match(err, new RegExp(`^error: ${path} belongs to another user.*\n.*FOMULAR_STRICT_MODES=false`))
+    }
+  }
+  for (const path of [
+    home,
+    prefix,
+    join(prefix, 'versions'),
+    join(prefix, 'bin'),
+    join(prefix, 'versions/1.0.0'),
+  ]) {
+    toOther(path)
+    await refuses(path)
+    chownSync(path, 0, 0)
+  }
+  for (const name of ['versions', 'bin']) {
+    move(name)
+    await refuses(join(elsewhere, name))
+    back(name)
+  }
+  for (const link of ['current', 'bin/fomular-daemon']) {
+    lchownSync(join(prefix, link), NOBODY, NOBODY)
+    await refuses(join(prefix, link))
+    lchownSync(join(prefix, link), 0, 0)
+  }
+  assert.equal(calls(), before)
+  toOther(prefix)
+  assert.equal((await run([], { env: { FOMULAR_STRICT_MODES: 'false' } })).code, 0)
 })
 
 test('what a state folder was like is judged by the owner of the daemon that runs there', (t) => {

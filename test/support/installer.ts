@@ -31,6 +31,7 @@ export const TOOLS = [
   'id',
   'ldd',
   'ln',
+  'ls',
   'mkdir',
   'mktemp',
   'mv',
