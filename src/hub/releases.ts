@@ -1,4 +1,12 @@
-import { createReadStream, openSync, readFileSync, type Stats, statSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  createReadStream,
+  fstatSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { Context } from 'hono'
@@ -20,11 +28,13 @@ const missing = (what: string) =>
 /** `GET /install.sh`: the installer, with this hub as the place to install from and to connect to. */
 export function installer(c: Context, dir: string): Response {
   const address = addressOf(c)
+  const found = openPlain(dir, 'install.sh')
+  if (!found) throw missing('installer')
   let script: string
   try {
-    script = readFileSync(join(dir, 'install.sh'), 'utf8')
-  } catch {
-    throw missing('installer')
+    script = readFileSync(found.fd, 'utf8')
+  } finally {
+    closeSync(found.fd)
   }
   const set = (text: string, name: string, value: string) =>
     text.replace(new RegExp(`^( *${name}=).*$`, 'm'), `$1'${value}'`)
@@ -50,9 +60,13 @@ function addressOf(c: Context): string {
 /** `GET /releases/…`: a file, or the rest of it for a download that was broken off (`Range: bytes=N-`). */
 export function releaseFile(c: Context, dir: string): Response {
   const name = c.req.path.slice('/releases/'.length)
-  const path = join(dir, name)
-  const stats = PATH.test(name) ? fileAt(path) : undefined
-  if (!stats) throw missing(`release file ${name.slice(0, 200)}`)
+  const found = PATH.test(name) ? openPlain(dir, name) : undefined
+  if (!found) throw missing(`release file ${name.slice(0, 200)}`)
+  const { fd, stats } = found
+  const bodiless = (init: object) => {
+    closeSync(fd)
+    return new Response(null, init)
+  }
   const etag = `"${stats.size}-${Math.round(stats.mtimeMs)}"`
   const headers = {
     'content-type': name.endsWith('.json') ? 'application/json' : 'application/octet-stream',
@@ -63,30 +77,31 @@ export function releaseFile(c: Context, dir: string): Response {
   const wholly = from === undefined || (c.req.header('if-range') ?? etag) !== etag
   const start = wholly ? 0 : Number(from)
   if (start > 0 && start >= stats.size)
-    return c.body(null, 416, { ...headers, 'content-range': `bytes */${stats.size}` })
+    return bodiless({ status: 416, headers: { ...headers, 'content-range': `bytes */${stats.size}` } })
   const length = { 'content-length': String(stats.size - start) }
   const rest = { 'content-range': `bytes ${start}-${stats.size - 1}/${stats.size}` }
   const init = { status: wholly ? 200 : 206, headers: { ...headers, ...length, ...(!wholly && rest) } }
-  if (c.req.method === 'HEAD') return new Response(null, init)
-  const file = createReadStream(path, { fd: opened(path), start })
-  return new Response(Readable.toWeb(file) as ReadableStream, init)
+  if (c.req.method === 'HEAD') return bodiless(init)
+  return new Response(Readable.toWeb(createReadStream('', { fd, start })) as ReadableStream, init)
 }
 
-function fileAt(path: string): Stats | undefined {
+/**
+ * Opens a plain file of the folder, for anybody to read: no link leads there, which could lead to the hub's keys.
+ * @throws Fault where no further file can be opened
+ */
+function openPlain(dir: string, name: string) {
+  let fd: number | undefined
   try {
-    const stats = statSync(path)
-    return stats.isFile() ? stats : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** Opens a file before anything is answered. @throws Fault where no further one can be opened */
-function opened(path: string): number {
-  try {
-    return openSync(path, 'r')
+    const path = join(realpathSync(dir), name)
+    if (realpathSync(path) !== path) return undefined
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW)
+    const stats = fstatSync(fd)
+    if (stats.isFile()) return { fd, stats }
   } catch (error) {
-    if (!shortageIn(error)) throw error
-    throw new Fault(503, 'busy', 'The hub has too many files open.', { remedy: 'Try again soon.' })
+    if (shortageIn(error))
+      throw new Fault(503, 'busy', 'The hub has too many files open.', { remedy: 'Try again soon.' })
+    // Else it is not there, or not to be read.
   }
+  if (fd !== undefined) closeSync(fd)
+  return undefined
 }

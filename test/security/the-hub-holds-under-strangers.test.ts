@@ -1,8 +1,10 @@
 // Needs: openssl
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { Agent, IncomingMessage, type RequestOptions, request, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
@@ -99,6 +101,26 @@ test('downloads of an address are limited, and end when nothing of them is taken
   assert.equal(withKey.status, 200)
   const again = () => strangers.ask(get).then(({ status }) => status === 200)
   await until(again, { what: 'room, once the first have ended' })
+})
+
+test('of the releases that everybody may download, no link leads to anything else', async (t) => {
+  const hub = await TestHub.open(t)
+  const releases = join(hub.dir, 'releases')
+  const real = join(tempDir(t), 'real')
+  mkdirSync(join(real, '1.0.0'), { recursive: true })
+  writeFileSync(join(real, '1.0.0/manifest.json'), '{}')
+  // The folder as a whole may be elsewhere.
+  symlinkSync(real, releases)
+  symlinkSync(join(hub.dir, 'user.key'), join(real, 'file'))
+  symlinkSync(hub.dir, join(real, 'folder'))
+  symlinkSync('1.0.0', join(real, '2.0.0'))
+  symlinkSync(join(hub.dir, 'user.key'), join(real, 'install.sh'))
+  execFileSync('mkfifo', [join(real, 'pipe')])
+  const status = async (path: string) => (await fetch(hub.url + path)).status
+  assert.equal(await status('/releases/1.0.0/manifest.json'), 200)
+  for (const path of ['file', 'folder/user.key', '2.0.0/manifest.json', 'pipe', 'install.sh'])
+    assert.equal(await status(`/releases/${path}`), 404, path)
+  assert.equal(await status('/install.sh'), 404)
 })
 
 test('a connection by TLS is the same stranger, and no longer one with a key', async (t) => {
