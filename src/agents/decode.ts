@@ -52,10 +52,13 @@ const UNREADABLE_HEAD_BYTES = 4096
 
 /** JSON shorter than this cannot be nested so deeply that it matters. */
 const SHALLOW_BYTES = 2 * Limits.nesting
-/** A line shorter than this does not become longer than a frame may be, whatever is in it. */
+/** A line shorter than this, of as few events, does not become longer than a frame may be, whatever is in it. */
 const SMALL_BYTES = 1024 * 1024
+const FEW_EVENTS = 10
 /** What is left of a frame for the lines before a long one. */
 const FRAME_REST_BYTES = 4 * 1024 * 1024
+/** Maximum size of a line's events, per byte of the line: those before a long one in a frame are 64 KiB at most. */
+const GROWTH = FRAME_REST_BYTES / (64 * 1024)
 
 const SIGNALS = new Map(Object.entries(constants.signals).map(([name, number]) => [number as number, name]))
 
@@ -94,7 +97,7 @@ const unreadable = (reason: Unreadable, bytes: number, head: Buffer): EventBody 
   text: head.toString('utf8', 0, UNREADABLE_HEAD_BYTES),
 })
 
-/** A line longer than `Limits.line_bytes`, of which only the head was read. */
+/** A line longer than `Limits.line_bytes`, of which only the head was read, or one that becomes too long as events. */
 export const tooLong = (offset: number, bytes: number, head: Buffer): Event[] => [
   {
     ...unreadable('too_long', bytes, head),
@@ -121,7 +124,7 @@ export function decodeLine(line: Buffer, offset: number, runtime: (line: string)
   if (bodies[0]?.kind === 'unreadable') bodies = behindTear(text, runtime) ?? bodies
   const reason = unfit(bodies, line.length)
   if (reason) bodies = [unreadable(reason, line.length, line)]
-  return bodies.map((body, index) => {
+  const events = bodies.map((body, index) => {
     // A process killed while writing leaves the beginning of an object; its next run's launcher ended the line.
     if (body.kind === 'unreadable' && text.startsWith('{') && !text.endsWith('}')) body.reason = 'torn'
     // In place: it was made for this.
@@ -131,6 +134,7 @@ export function decodeLine(line: Buffer, offset: number, runtime: (line: string)
     if (event.kind === 'permission_request') event.digest = digestOf(line)
     return sendable(event, line)
   })
+  return grown(events, line.length) ? tooLong(offset, line.length, line) : events
 }
 
 /** An event that no server would take, such as one with an id of a megabyte, must not be sent again and again. */
@@ -176,10 +180,18 @@ function fromJson(text: string): unknown {
   }
 }
 
-/** Why nobody could be told these: JSON is read at any depth but not written, and some of it is longer than it was. */
+/** Why nobody could be told these: JSON is read at any depth but not written. */
 function unfit(bodies: EventBody[], bytes: number): Unreadable | undefined {
-  if (bytes > SHALLOW_BYTES && isDeeper(bodies, Limits.nesting)) return 'too_deep'
-  if (bytes <= SMALL_BYTES) return undefined
-  const most = Limits.frame_bytes - FRAME_REST_BYTES
-  return Buffer.byteLength(JSON.stringify(bodies)) > most ? 'too_long' : undefined
+  if (bodies.length > Limits.line_events) return 'too_long'
+  return bytes > SHALLOW_BYTES && isDeeper(bodies, Limits.nesting) ? 'too_deep' : undefined
+}
+
+/** Whether the events are too long: each repeats what the line says once, and some values are longer than they were. */
+function grown(events: Event[], bytes: number): boolean {
+  if (bytes <= SMALL_BYTES && events.length <= FEW_EVENTS) return false
+  let left = Math.min(Limits.frame_bytes - FRAME_REST_BYTES, GROWTH * bytes)
+  return events.some((event) => {
+    left -= Buffer.byteLength(JSON.stringify(event))
+    return left < 0
+  })
 }

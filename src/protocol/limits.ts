@@ -4,6 +4,8 @@ export const Limits = {
   frame_bytes: 32 * 1024 * 1024,
   /** Longest journal line that is parsed; a longer one arrives as `unreadable`. */
   line_bytes: 16 * 1024 * 1024,
+  /** Most events of a journal line; one with more, or that makes much more of itself, arrives as `unreadable`. */
+  line_events: 10_000,
   /** Deepest nesting of objects and arrays in an event; a line with more arrives as `unreadable`. */
   nesting: 1000,
   /** Objects and arrays, and what they hold, in all, in a frame that a server sends. */

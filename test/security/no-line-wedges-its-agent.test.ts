@@ -5,7 +5,7 @@ import { decodeLine } from '../../src/agents/decode.ts'
 import { decode } from '../../src/agents/runtimes/claude/decode.ts'
 import { Health } from '../../src/daemon/health.ts'
 import { createLogger } from '../../src/platform/log.ts'
-import { type Event, parseFromDaemon } from '../../src/protocol/index.ts'
+import { type Event, Limits, parseFromDaemon } from '../../src/protocol/index.ts'
 import { agentsIn, leftAgent } from '../support/agents.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { type Cleanup, tempDir } from '../support/temp.ts'
@@ -103,4 +103,59 @@ test('a line on which the decoder of a runtime fails arrives as unreadable', () 
     { kind: 'unreadable', reason: 'not_json', bytes: 14, text: '{"type":"new"}', offset: 7, index: 0 },
   ])
   assert.deepEqual(decodeLine(Buffer.from(limit('1e999')), 0, decode)[0]?.kind, 'rate_limit')
+})
+
+const said = (blocks: string, { type = 'assistant', id = 'm' } = {}) =>
+  `{"type":"${type}","message":{"id":"${id}","role":"${type}","content":[${blocks}]}}`
+const blocks = (block: string, count: number) => `${`${block},`.repeat(count - 1)}${block}`
+const result = '{"type":"tool_result","tool_use_id":"t"}'
+const words = '{"type":"text","text":""}'
+
+test('a line with very many events, or whose events are many times its size, arrives as one unreadable', (t) => {
+  for (const line of [
+    said(blocks('0', 475_000)),
+    said(blocks('0', Limits.line_events + 1)),
+    said(blocks(words, 30_000)),
+    said(blocks('0', 475_000), { type: 'user' }),
+    said(blocks(`${words},${result}`, 9000), { type: 'user' }),
+    // What stands at the line's beginning is in each of its events.
+    said(blocks(words, 2000), { id: '\\u0000'.repeat(1000) }),
+    // Each event of this one has an id that is too long, and would be passed on as one that cannot be read.
+    said(blocks(words, 9000), { id: 'm'.repeat(2000) }),
+  ]) {
+    const dir = tempDir(t)
+    const { at, started } = leftAgent(dir, 'a')
+    started()
+    for (let n = 0; n < 5; n++) appendFileSync(at('activity.jsonl'), `${line}\n`)
+    appendFileSync(at('activity.jsonl'), `${idle}\n`)
+    const agents = agentsIn(dir)
+    agents.adopt()
+    const agent = agents.get('a')
+    agent.rewind(0)
+    const events: Event[] = []
+    for (let frame = agent.read(64 * 1024); frame; frame = agent.read(64 * 1024))
+      for (const event of frame.events) events.push(event)
+    agents.close()
+    const unreadable = events.filter((event) => event.kind === 'unreadable')
+    assert.deepEqual(
+      unreadable.map(({ reason, bytes }) => [reason, bytes]),
+      Array(5).fill(['too_long', line.length]),
+      line.slice(0, 100),
+    )
+    assert.ok(events.some(({ kind }) => kind === 'state'))
+  }
+})
+
+test('a line with as many events as it may have is told whole, and blocks of one event are not counted', () => {
+  const events = (line: string) => decodeLine(Buffer.from(line), 0, decode)
+  for (const line of [
+    said(blocks('0', Limits.line_events)),
+    said(blocks(result, Limits.line_events), { type: 'user' }),
+    said(blocks(words, 1000), { id: 'msg_01XFDUDYJgAACzvnptvVoYEL' }),
+  ])
+    assert.equal(events(line).length, JSON.parse(line).message.content.length)
+  assert.deepEqual(
+    events(said(blocks(words, 30_000), { type: 'user' })).map(({ kind }) => kind),
+    ['user'],
+  )
 })

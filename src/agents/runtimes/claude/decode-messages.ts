@@ -1,4 +1,4 @@
-import type { ContentBlock } from '../../../protocol/index.ts'
+import { type ContentBlock, Limits } from '../../../protocol/index.ts'
 import type { EventBody } from '../runtime.ts'
 import { compact, type Fields, fields, flag, integer, known, list, text } from './fields.ts'
 import { sayer } from './sayer.ts'
@@ -6,6 +6,9 @@ import { sayer } from './sayer.ts'
 /** Where and when: what every message of a conversation may carry. */
 const origin = (line: Fields) =>
   compact({ parent_tool_use_id: text(line.parent_tool_use_id), time: text(line.timestamp) })
+
+/** Events after which a line is read no further: it has more than it may. */
+const ENOUGH_EVENTS = Limits.line_events + 1
 
 /** A finished block of what the model says. */
 export function assistant(line: Fields): EventBody[] | undefined {
@@ -15,7 +18,7 @@ export function assistant(line: Fields): EventBody[] | undefined {
   const base = { ...origin(line), ...compact({ message_id: text(message.id) }) }
   // Claude Code itself speaks, because the model could not.
   const error = compact({ error: text(line.error) })
-  return blocks.map((entry): EventBody => {
+  return blocks.slice(0, ENOUGH_EVENTS).map((entry): EventBody => {
     const block = fields(entry)
     const said = text(block?.text)
     if (block?.type === 'text' && said !== undefined) return { kind: 'text', ...base, text: said, ...error }
@@ -58,6 +61,7 @@ export function user(line: Fields): EventBody[] | undefined {
     blocks = []
   }
   for (const entry of list(content) ?? []) {
+    if (events.length >= ENOUGH_EVENTS) break
     const block = contentBlock(entry)
     if (block) blocks.push(block)
     else {
