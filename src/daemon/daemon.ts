@@ -110,12 +110,16 @@ export class Daemon {
       },
       live: (welcome) => this.#live(welcome),
       message: (message) => this.#message(message),
+      drained: () => {
+        this.#statuses.flush()
+        this.#outbox.drained()
+      },
       down: () => this.#standing.parted(),
       refused: (refusal) => this.updates.refused(refusal),
       superseded: (message) => tellSuperseded(message, paths, this.#health),
     })
     this.#statuses = new Statuses(this.#link)
-    this.#outbox = new Outbox((activity) => this.#link.send(activity))
+    this.#outbox = new Outbox(this.#link)
     this.#health = new Health({
       runtimes: Object.values(runtimes),
       cachePath: paths.runtimes,

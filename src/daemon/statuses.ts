@@ -9,9 +9,6 @@ export interface Teller {
   send(message: FromDaemon): boolean
 }
 
-/** How long to wait for a link that is busy. */
-const BUSY_MS = 20
-
 /**
  * Tells the server what has changed, once per turn of the event loop however often it changed. A greeting tells
  * everything; what changes between it and the server's welcome is kept and told then.
@@ -22,7 +19,6 @@ export class Statuses {
   readonly #removed = new Set<string>()
   #machine: (() => MachineStatus) | undefined
   #scheduled = false
-  #timer: NodeJS.Timeout | undefined
 
   constructor(link: Teller) {
     this.#link = link
@@ -51,6 +47,7 @@ export class Statuses {
     this.#removed.clear()
   }
 
+  /** Tells what there is room for: the rest when the link is no longer busy. */
   flush() {
     if (!this.#link.up) return
     // First: the same id may be another agent's by now.
@@ -60,17 +57,10 @@ export class Statuses {
     this.#machine = undefined
     for (const agent of this.#changed) {
       // A thousand statuses of a MiB each would end the link, and the next one.
-      if (this.#link.busy) return this.#later()
+      if (this.#link.busy) return
       this.#changed.delete(agent)
       this.#link.send({ type: 'agent:status', ...agent.status() })
     }
-  }
-
-  #later() {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined
-      this.flush()
-    }, BUSY_MS).unref()
   }
 
   #schedule() {

@@ -18,6 +18,7 @@ import {
   type Refuse,
   type Welcome,
 } from '../protocol/index.ts'
+import { isBusy, write } from './outflow.ts'
 import { boundedMs, foreignProtocol, refusedRetryMs, retryAfterS } from './refused-retry.ts'
 import { GREETING_MS, openSocket, type Way } from './socket.ts'
 import { isUp, type LinkInfo, type LinkState, type LinkStimulus, step } from './states.ts'
@@ -25,10 +26,6 @@ import { early, TYPE_CHARS, unsupported } from './unknown.ts'
 
 /** A link that lasted this long was a good one: the next failure is retried soon again. */
 const STABLE_MS = 30_000
-/** What may wait to be sent to a server that does not read: the longest frame, and what else is on the way meanwhile. */
-const BUFFERED_BYTES = 2 * Limits.frame_bytes
-/** From here on, what can wait does. */
-const BUSY_BYTES = 8 * 1024 * 1024
 /** Frames in a row that cannot be taken, after which the link is of no use. */
 const FAULTS_IN_A_ROW = 20
 
@@ -49,6 +46,8 @@ export interface LinkOptions {
   /** @returns what is wrong with it, if anything, as `message` does */
   live(welcome: Welcome): ProtocolError[]
   message(message: Exclude<FromServer, Welcome | Refuse> | Command): ProtocolError[]
+  /** What had to wait while the link was busy can be sent. */
+  drained?(): void
   down(): void
   refused(refusal: Refuse): void
   /** Another daemon has taken this one's place: this link is over for good. */
@@ -83,9 +82,9 @@ export class Link {
     return isUp(this.#state)
   }
 
-  /** Whether what is not urgent should wait. */
+  /** Whether all that is not an answer has to wait. */
   get busy() {
-    return (this.#socket?.bufferedAmount ?? 0) > BUSY_BYTES
+    return isBusy(this.#socket)
   }
 
   info(): LinkInfo {
@@ -292,12 +291,12 @@ export class Link {
   #write(message: FromDaemon): boolean {
     const socket = this.#socket
     if (!socket) return false
-    if (socket.bufferedAmount > BUFFERED_BYTES) {
-      this.#lost(socket, 'the server does not read what it is sent')
-      return false
+    const drained = () => {
+      if (socket === this.#socket && this.up) this.#options.drained?.()
     }
-    socket.send(JSON.stringify(message))
-    return true
+    const written = write(socket, JSON.stringify(message), drained)
+    if (!written) this.#lost(socket, 'the server does not read what it is sent')
+    return written
   }
 
   #welcome(welcome: Welcome): ProtocolError[] {

@@ -39,12 +39,20 @@ interface Resent {
   askedAgain: boolean
 }
 
+/** Where activity goes. */
+export interface Outlet {
+  /** So much waits to be sent that more has to wait, too. */
+  readonly busy: boolean
+  send(message: Activity): void
+}
+
 /**
  * Sends what sources have, in turns, and nothing while it is `Limits.window_bytes` ahead of what the server has
- * acknowledged: a server that stops reading costs a window of memory, and the sources' files hold the rest.
+ * acknowledged, or the outlet is busy: journal bytes may become many times as many in a frame. A server that stops
+ * reading costs that much memory, and the sources' files hold the rest.
  */
 export class Outbox {
-  readonly #send: (message: Activity) => void
+  readonly #outlet: Outlet
   readonly #clock: Clock
   readonly #ready = new Set<Source>()
   readonly #resent = new Map<Source, Resent>()
@@ -54,8 +62,8 @@ export class Outbox {
   #open = false
   #scheduled = false
 
-  constructor(send: (message: Activity) => void, clock: Clock = systemClock) {
-    this.#send = send
+  constructor(outlet: Outlet, clock: Clock = systemClock) {
+    this.#outlet = outlet
     this.#clock = clock
   }
 
@@ -91,6 +99,11 @@ export class Outbox {
     this.#ready.add(source)
     this.#pump()
     return !this.#ready.has(source)
+  }
+
+  /** The outlet is no longer busy. */
+  drained() {
+    this.#pump()
   }
 
   acknowledge(source: Source, offset: number) {
@@ -147,7 +160,7 @@ export class Outbox {
     if (this.#scheduled) return
     let frames = 0
     for (const source of this.#ready) {
-      if (!this.#open || this.#inFlight >= Limits.window_bytes) return
+      if (!this.#open || this.#outlet.busy || this.#inFlight >= Limits.window_bytes) return
       if (frames++ === FRAMES_PER_TURN) return this.#later()
       this.#ready.delete(source)
       const part = source.read(FRAME_BYTES)
@@ -156,7 +169,7 @@ export class Outbox {
       this.#inFlight += frame.to - frame.from
       // Behind the others: a chatty agent gets one frame a turn like everybody else.
       if (more || frame.to - frame.from >= FRAME_BYTES) this.#ready.add(source)
-      this.#send({ type: 'agent:activity', agent_id: source.id, ...frame })
+      this.#outlet.send({ type: 'agent:activity', agent_id: source.id, ...frame })
     }
   }
 

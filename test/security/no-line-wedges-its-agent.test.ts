@@ -4,11 +4,14 @@ import { test } from 'node:test'
 import { decodeLine } from '../../src/agents/decode.ts'
 import { decode } from '../../src/agents/runtimes/claude/decode.ts'
 import { Health } from '../../src/daemon/health.ts'
+import { Outbox, type Source } from '../../src/link/outbox.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import { type Event, Limits, parseFromDaemon } from '../../src/protocol/index.ts'
 import { agentsIn, leftAgent } from '../support/agents.ts'
+import { connectLink, serveGreeted } from '../support/greeted.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { type Cleanup, tempDir } from '../support/temp.ts'
+import { until } from '../support/wait.ts'
 
 const limit = (resetsAt: string) =>
   `{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":${resetsAt}}}`
@@ -158,4 +161,51 @@ test('a line with as many events as it may have is told whole, and blocks of one
     events(said(blocks(words, 30_000), { type: 'user' })).map(({ kind }) => kind),
     ['user'],
   )
+})
+
+test('a server that is slow keeps its link and gets everything, however long journal lines become', async (t) => {
+  const frames = 40
+  const [line, text] = [64 * 1024, 'x'.repeat(4 * 1024 * 1024)]
+  const source: Source = {
+    id: 'a',
+    sent: 0,
+    acked: 0,
+    read() {
+      const from = this.sent
+      if (from === frames * line) return undefined
+      Object.assign(this, { sent: from + line })
+      return { from, to: from + line, events: [{ kind: 'unknown', offset: from, index: 0, raw: text }] }
+    },
+    acknowledge(acked: number) {
+      Object.assign(this, { acked })
+    },
+    rewind() {},
+  }
+  let has = 0
+  const server = await serveGreeted(t, (socket) => {
+    socket.send(JSON.stringify({ type: 'server:welcome', protocol: { version: 1 } }))
+    socket.pause()
+    void until(() => link.busy, { what: 'a link that is full' }).then(() => socket.resume())
+    socket.on('message', (data) => {
+      has = JSON.parse(String(data)).to
+      socket.send(JSON.stringify({ type: 'agent:ack', offsets: { a: has } }))
+    })
+  })
+  const link = connectLink(t, server.url, {
+    live: () => {
+      outbox.open([source], {})
+      return []
+    },
+    message: () => {
+      outbox.acknowledge(source, has)
+      return []
+    },
+
+    drained: () => outbox.drained(),
+    down: () => outbox.close(),
+  })
+  const outbox = new Outbox(link)
+  await until(() => source.acked === frames * line, { what: 'all of it', timeoutMs: 60_000 })
+  assert.equal(has, frames * line)
+  assert.equal(server.greetings, 1)
 })

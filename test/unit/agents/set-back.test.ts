@@ -51,7 +51,7 @@ class Machine {
   start() {
     this.agents = agentsIn(this.dir, { grown: () => {} })
     this.agents.adopt()
-    this.#outbox = new Outbox((frame) => void this.frames.push(frame))
+    this.#outbox = new Outbox({ busy: false, send: (frame) => void this.frames.push(frame) })
     this.#standing = new Standing({ agents: this.agents, outbox: this.#outbox, clock: this.clock, logger })
   }
 

@@ -115,15 +115,19 @@ class Bench {
   sentFrames = 0
   failing = false
   askOnce: boolean
-  readonly outbox = new Outbox((frame) => {
+  busy = false
+  readonly outbox = new Outbox(this, this.clock)
+
+  constructor({ askOnce = true } = {}) {
+    this.askOnce = askOnce
+  }
+
+  send(frame: Activity) {
+    assert.ok(!this.busy, 'sent while it had to wait')
     this.sentFrames++
     this.wire.push(frame)
     const ahead = this.sources.reduce((sum, { sent, acked }) => sum + sent - acked, 0)
     assert.ok(ahead - (frame.to - frame.from) < Limits.window_bytes, `${ahead} bytes ahead`)
-  }, this.clock)
-
-  constructor({ askOnce = true } = {}) {
-    this.askOnce = askOnce
   }
 
   connect(offsets: Record<string, number> = Object.fromEntries(this.server.durable)) {
@@ -158,8 +162,14 @@ class Bench {
     })
   }
 
+  drain() {
+    this.busy = false
+    this.outbox.drained()
+  }
+
   /** Until nothing moves any more. */
   async settle() {
+    this.drain()
     for (let quiet = 0; quiet < 3; ) {
       const before = this.sentFrames
       while (this.wire.length > 0) this.take()
@@ -222,6 +232,13 @@ const simple: [string, Step][] = [
       bench.connect()
     },
   ],
+  [
+    'much waits to be sent',
+    (bench) => {
+      bench.busy = true
+    },
+  ],
+  ['that is sent', (bench) => bench.drain()],
   ['time passes', (bench) => bench.clock.pass(1000)],
   [
     'the loop turns',
@@ -251,7 +268,7 @@ for (const askOnce of [true, false])
   })
 
 test('an agent may be called like something every object has', () => {
-  const outbox = new Outbox(() => {})
+  const outbox = new Outbox({ busy: false, send: () => {} })
   const source = new Lines('constructor')
   outbox.open([source], {})
   assert.deepEqual([source.acked, source.sent], [0, 0])
@@ -304,6 +321,23 @@ test('a server that asks for every frame behind a gap gets them a few times, not
   await bench.settle()
   bench.assertComplete()
   assert.ok(bench.sentFrames <= 3 * frames, `${bench.sentFrames} frames sent for ${frames}`)
+})
+
+test('nothing is sent while much waits to be sent, and what grew meanwhile is sent once that is done', async () => {
+  const bench = new Bench()
+  const [one, other] = bench.sources as [Lines, Lines]
+  bench.busy = true
+  one.append(100)
+  bench.connect({})
+  bench.append(other, 100)
+  bench.outbox.resend(other, 0)
+  await turn()
+  assert.equal(bench.sentFrames, 0)
+  bench.drain()
+  assert.deepEqual(
+    bench.wire.map(({ agent_id }) => agent_id),
+    ['a', 'b'],
+  )
 })
 
 test('nothing is sent while there is no link', () => {
