@@ -148,8 +148,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       listener,
       attend(server) {
         gate.watch(server)
-        acceptMachines(server, { keys, gate }, (socket, key) =>
-          switchboard.arrived(new Peer(socket, switchboard, key, clock, ofMachines)),
+        acceptMachines(server, { keys, gate }, (socket, stream, key) =>
+          switchboard.arrived(new Peer(socket, stream, switchboard, key, clock, ofMachines)),
         )
       },
       logger,

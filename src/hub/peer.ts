@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
 import * as z from 'zod/mini'
 import type { Clock, Timer } from '../platform/clock.ts'
@@ -69,7 +70,15 @@ export class Peer {
   #heard: number
   #faults = 0
 
-  constructor(socket: WebSocket, handlers: PeerHandlers, key: MachineKey, clock: Clock, logger: Logger) {
+  /** @param stream what the socket reads from: each byte is a sign of life, also within a long frame on a slow line */
+  constructor(
+    socket: WebSocket,
+    stream: Duplex,
+    handlers: PeerHandlers,
+    key: MachineKey,
+    clock: Clock,
+    logger: Logger,
+  ) {
     this.#socket = socket
     this.key = key
     this.#handlers = handlers
@@ -77,8 +86,8 @@ export class Peer {
     this.#logger = logger
     this.#heard = clock.monotonic()
     this.#timer = clock.setTimeout(() => this.close(CloseCode.timeout, 'no greeting in time'), GREETING_MS)
+    stream.on('data', () => this.#hear())
     socket.on('message', (data, isBinary) => {
-      this.#hear()
       try {
         // 'nodebuffer', which is the default, gives one buffer.
         this.#receive(data as Buffer, isBinary)
@@ -88,8 +97,6 @@ export class Peer {
         this.close(1011, 'internal error')
       }
     })
-    socket.on('ping', () => this.#hear())
-    socket.on('pong', () => this.#hear())
     socket.on('error', (error) => logger.debug({ err: error, machine_id: this.machineId }, 'link failed'))
     socket.on('close', () => {
       if (this.#timer) clock.clearTimeout(this.#timer)

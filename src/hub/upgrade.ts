@@ -15,7 +15,7 @@ const SOON_S = 2
 export function acceptMachines(
   server: Server,
   { keys, gate }: { keys: Keys; gate: Gate },
-  arrived: (socket: WebSocket, key: MachineKey) => void,
+  arrived: (socket: WebSocket, stream: Duplex, key: MachineKey) => void,
 ) {
   const sockets = new WebSocketServer({
     noServer: true,
@@ -43,7 +43,7 @@ export function acceptMachines(
         end: () => accepted.terminate(),
       })
       const acceptedFor = (machineId: string) => keys.isFor(sha256, machineId)
-      arrived(accepted, { sha256, address, acceptedFor, greeted })
+      arrived(accepted, socket, { sha256, address, acceptedFor, greeted })
     })
   })
 }

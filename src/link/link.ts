@@ -187,8 +187,8 @@ export class Link {
         this.#lost(socket, 'a frame could not be dealt with')
       }
     })
-    socket.on('ping', () => this.#hear())
-    socket.on('pong', () => this.#hear())
+    // Each byte is a sign of life, also within a long frame on a slow line.
+    socket.on('upgrade', ({ socket: stream }) => stream.on('data', () => this.#hear()))
     socket.on('error', (error) => {
       failure ??= unreachable(error)
     })
@@ -233,7 +233,6 @@ export class Link {
   }
 
   #receive(data: Buffer, isBinary: boolean) {
-    this.#hear()
     if (isBinary)
       return this.#fault({
         type: 'protocol:error',

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { test } from 'node:test'
+import { Limits } from '../../../src/protocol/index.ts'
 import { connectLink, serveGreeted } from '../../support/greeted.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { until } from '../../support/wait.ts'
@@ -112,4 +113,25 @@ test('a frame that makes the daemon stumble costs the link, not the daemon', asy
   }
   connectLink(t, server.url, { message })
   await until(() => server.greetings === 2 && stumbles === 2)
+})
+
+test('a server from which a long frame comes slowly has not gone silent', async (t) => {
+  const clock = new ManualClock()
+  let stream: Socket | undefined
+  const server = await serveGreeted(t, (socket) => {
+    socket.send(WELCOME)
+    stream = (socket as unknown as { _socket: Socket })._socket
+    // The beginning of a text of 65,535 bytes.
+    stream.write(Buffer.from([0x81, 0x7e, 0xff, 0xff]))
+  })
+  const link = connectLink(t, server.url, { clock })
+  await until(() => link.up)
+  for (let passed = 0; passed < MINUTE; passed += 1000) {
+    stream!.write(' ')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    clock.pass(1000)
+  }
+  assert.equal(server.greetings, 1)
+  clock.pass(Limits.silence_ms)
+  await until(() => link.info().last_error === 'the server has gone silent')
 })
