@@ -13,16 +13,9 @@ import {
 } from '../protocol/index.ts'
 import { AnsweredCommands } from './answered.ts'
 import { type CommandLine, CommandLog } from './command-log.ts'
+import { CommandRoom } from './command-room.ts'
 import { Fault } from './fault.ts'
-import { Shares } from './gate/shares.ts'
 import type { Machines } from './machines.ts'
-
-/**
- * Commands, and bytes of them, that may wait for their machines, half of them of one key. All must fit into what a
- * connection may have buffered.
- */
-const PENDING = 2000
-const PENDING_BYTES = 2 * Limits.frame_bytes
 
 interface Entry {
   type: Command['type']
@@ -62,7 +55,7 @@ export class Commands {
   readonly #clock: Clock
   readonly #succeeded: CommandsOptions['succeeded']
   readonly #settled: CommandsOptions['settled']
-  readonly #room = { commands: new Shares(PENDING), bytes: new Shares(PENDING_BYTES) }
+  readonly #room = new CommandRoom()
 
   constructor({ path, machines, logger, clock, memory, succeeded, settled }: CommandsOptions) {
     this.#succeeded = succeeded
@@ -73,7 +66,8 @@ export class Commands {
     this.#answered = new AnsweredCommands(memory, clock)
     this.#log = new CommandLog(path, logger, (line) => {
       if ('command' in line) {
-        if (!this.#entries.has(line.command.command_id)) this.#accept(line.machine_id, line.command)
+        const { machine_id, command } = line
+        if (!this.#entries.has(command.command_id)) this.#accept(machine_id, command, bytesOf(command))
       } else {
         const { outcome, at } = line
         const type = line.type as Command['type']
@@ -108,13 +102,15 @@ export class Commands {
       throw new Fault(409, 'unsupported', `The daemon of this machine does not know ${command.type}.`, {
         remedy: 'Update it.',
       })
-    const { commands, bytes } = this.#room
-    if (commands.beyond(command.by) || bytes.beyond(command.by))
-      throw new Fault(429, 'busy', 'Too many commands, or too many with this key, wait for their machines.', {
-        remedy: 'Wait until they are answered, or forget machines that will not come back.',
-      })
-    refuseUnsendable(command)
-    const entry = this.#accept(machineId, command)
+    const bytes = sendableBytes(command)
+    if (!this.#room.has(machineId, command, bytes))
+      throw new Fault(
+        429,
+        'busy',
+        'Too many commands, or too many with this key, or for this machine, wait for their machines.',
+        { remedy: 'Wait until they are answered, or forget machines that will not come back.' },
+      )
+    const entry = this.#accept(machineId, command, bytes)
     const written = this.#log.append({ version: 1, machine_id: machineId, command })
     entry.written = written
     try {
@@ -239,9 +235,7 @@ export class Commands {
     return entry.outcome
   }
 
-  #accept(machineId: string, command: Command): Entry {
-    const places = this.#room.commands.take(command.by)
-    const bytes = this.#room.bytes.take(command.by, Buffer.byteLength(JSON.stringify(command)))
+  #accept(machineId: string, command: Command, bytes: number): Entry {
     const entry: Entry = {
       type: command.type,
       outcome: {
@@ -252,10 +246,7 @@ export class Commands {
         state: 'pending',
       },
       command,
-      giveBack() {
-        places()
-        bytes()
-      },
+      giveBack: this.#room.take(machineId, command, bytes),
       waiters: new Set(),
     }
     this.#pending.add(entry)
@@ -340,11 +331,13 @@ export class Commands {
 /** No id of an agent has a blank. */
 const nameOf = (machineId: string, agentId: string) => `${agentId} ${machineId}`
 
+const bytesOf = (command: Command) => Buffer.byteLength(JSON.stringify(command))
+
 /** A command that no daemon can take would end its machine's link each time it is sent. @throws Fault */
-function refuseUnsendable(command: Command) {
+function sendableBytes(command: Command): number {
   let bytes: number
   try {
-    bytes = Buffer.byteLength(JSON.stringify(command))
+    bytes = bytesOf(command)
   } catch {
     throw new Fault(400, 'invalid_command', 'The command is nested too deeply.')
   }
@@ -354,4 +347,5 @@ function refuseUnsendable(command: Command) {
       'too_large',
       `The command makes a message of ${bytes} bytes; at most ${Limits.frame_bytes} can be sent.`,
     )
+  return bytes
 }

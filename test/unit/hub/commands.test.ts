@@ -25,8 +25,10 @@ function commandsIn(path: string, memory: Partial<CommandMemory> = {}, clock = n
   })
   return {
     commands,
-    give: (command_id: string, content = 'x', by = 'alice') =>
-      commands.submit('m', { type: 'agent:prompt', command_id, agent_id: 'a', content, by }),
+    give: (command_id: string, content = 'x', by = 'alice', machine = 'm') =>
+      commands.submit(machine, { type: 'agent:prompt', command_id, agent_id: 'a', content, by }),
+    stop: (command_id: string, by: string, machine: string) =>
+      commands.submit(machine, { type: 'agent:stop', command_id, agent_id: 'a', by }),
     answer: (command_id: string) =>
       commands.answered('m', { type: 'agent:prompt:result', command_id, ok: true, prompt_id: command_id }),
     known: (ids: string[]) => ids.filter((id) => commands.get(id)),
@@ -153,20 +155,47 @@ test('a machine that is forgotten while the disk refuses its command does not ke
   assert.ok(statSync(path).size < 10 * 1024 * 1024)
 })
 
-test('one key has no more than half of the commands that may wait, over a restart too', async (t) => {
+test('what waits of one key for one machine keeps out nothing else, over a restart too', async (t) => {
   const path = fileIn(t)
   const hub = commandsIn(path)
-  const busy = /Too many commands/
+  const busy = { status: 429, message: /Too many commands/ }
   await Promise.all(named(1000).map((id) => hub.give(id)))
   await assert.rejects(hub.give('one-more'), busy)
   await hub.give('of-another', 'x', 'bob')
+  await hub.give('for-another', 'x', 'alice', 'm-2')
   await hub.commands.close()
   const again = commandsIn(path)
   await assert.rejects(again.give('one-more'), busy)
   again.answer('c1')
+  again.answer('c2')
   await again.give('one-more')
-  await Promise.all(Array.from({ length: 2 }, (_, n) => again.give(`long-${n}`, 'x'.repeat(2 ** 24), 'bob')))
-  await assert.rejects(again.give('short', 'x', 'bob'), busy)
-  await again.give('of-a-third', 'x', 'carol')
+
+  const long = 'x'.repeat(24 * 1024 * 1024)
+  await again.give('long', long, 'bob')
+  await assert.rejects(again.give('another', long, 'bob'), busy)
+  await again.give('short', 'x', 'bob')
+  await again.give('of-a-third', long, 'carol')
+  await again.give('elsewhere', 'x'.repeat(16 * 1024 * 1024), 'bob', 'm-2')
   await again.commands.close()
+})
+
+test('whatever waits for silent machines, others get orders, and agents can be stopped', async (t) => {
+  const hub = commandsIn(fileIn(t))
+  const fill = async (give: (id: string, key: string, machine: string) => Promise<unknown>) => {
+    let taken = 0
+    for (const key of ['a', 'b', 'c', 'd', 'e'])
+      for (const machine of ['silent', 'away', 'slow']) {
+        const asked = named(1001).map((id) => give(`${id}-${key}-${machine}`, key, machine))
+        const count = (await Promise.allSettled(asked)).filter(({ status }) => status === 'fulfilled').length
+        assert.ok(count > 0 && count <= 1000, `${count} of ${key} for ${machine}`)
+        taken += count
+      }
+    return taken
+  }
+  const prompts = await fill((id, key, machine) => hub.give(id, 'x', key, machine))
+  for (const machine of ['silent', 'good']) await hub.give(`last-${machine}`, 'x', 'admin', machine)
+  const stops = await fill((id, key, machine) => hub.stop(`stop-${id}`, key, machine))
+  for (const machine of ['silent', 'good']) await hub.stop(`last-stop-${machine}`, 'admin', machine)
+  assert.ok(prompts < 4000 && stops < 4000, `${prompts}, ${stops}`)
+  await hub.commands.close()
 })
