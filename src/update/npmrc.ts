@@ -2,25 +2,31 @@ import { readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { defaultUrl } from 'registry-url'
 import { homeOf } from '../config/home.ts'
-import { reasonOf } from '../platform/errors.ts'
+import { reasonOf, systemCode } from '../platform/errors.ts'
 import { readPem } from '../platform/read-at-most.ts'
+import type { Client } from '../platform/trust.ts'
 import { UpdateFailure } from './failure.ts'
 import type { Source } from './npm.ts'
 
 /** The registry npm would use, and how it would reach it. */
 export interface Registry {
   url: string
-  authorization?: string
+  /** Returns what lets this machine in at an address, of the registry or of another host. */
+  credentials: (address: string) => Credentials
   /** PEM. */
   ca?: string
-  /** Certificate of this machine and its key, PEM. */
-  client?: { cert: string; key: string }
   /** Whether any certificate will do: `strict-ssl=false`. */
   anyCertificate: boolean
   /** The host of packages' addresses that stands for the registry's own; undefined for none, `always` for all. */
   replacedHost: string | undefined
   /** Proxies in the names that the rest of the world gives them. */
   proxyEnv: NodeJS.ProcessEnv
+}
+
+interface Credentials {
+  authorization?: string
+  /** Certificate of this machine and its key, PEM. */
+  client?: Client
 }
 
 interface NpmSetting {
@@ -42,25 +48,20 @@ export function registryOf({ package: name, registry, env }: Source): Registry {
   const setting = (key: string) => settings(key)?.value
   const found = registry ?? registrySet(name, env)?.value
   const url = (found ?? defaultUrl).replace(/\/+$/, '')
-  const own = (key: string) =>
-    foldersOf(url)
-      .map((folder) => setting(`${folder}:${key}`))
-      .find((value) => value !== undefined)
-  const authorization = authorizationIn(own)
-  const caFile = own('cafile') ?? setting('cafile')
-  const ca = caFile === undefined ? setting('ca')?.replaceAll('\\n', '\n') : pemIn(caFile, 'cafile')
-  const [certFile, keyFile] = [own('certfile'), own('keyfile')]
-  const proxy = setting('proxy')
-  const secureProxy = setting('https-proxy') ?? proxy
+  const nearest = <T>(address: string, read: (own: (key: string) => string | undefined) => T | undefined) =>
+    foldersOf(address)
+      .map((folder) => read((key) => setting(`${folder}:${key}`)))
+      .find((found) => found !== undefined)
+  const keyed = (address: string) => nearest(address, credentialsIn)
+  const caFile = nearest(url, (own) => own('cafile')) ?? setting('cafile')
+  const ca = (caFile && pemIn(caFile, 'cafile', env)) ?? setting('ca')?.replaceAll('\\n', '\n')
+  const proxy = proxyIn(setting('proxy'))
+  const secureProxy = proxyIn(setting('https-proxy')) ?? proxy
   const exempt = setting('noproxy')
   return {
     url,
-    ...(authorization !== undefined && { authorization }),
+    credentials: (address) => keyed(address) ?? (isSameHost(address, url) ? keyed(url) : undefined) ?? {},
     ...(ca !== undefined && { ca }),
-    ...(certFile !== undefined &&
-      keyFile !== undefined && {
-        client: { cert: pemIn(certFile, 'certfile'), key: pemIn(keyFile, 'keyfile') },
-      }),
     anyCertificate: setting('strict-ssl') === 'false',
     replacedHost: hostReplaced(setting('replace-registry-host')),
     proxyEnv: {
@@ -72,12 +73,35 @@ export function registryOf({ package: name, registry, env }: Source): Registry {
   }
 }
 
-/** The addresses, without a protocol, whose settings count for a registry: its own, and those of the folders above. */
-function foldersOf(url: string): string[] {
-  if (!URL.canParse(url)) return []
-  const { host, pathname } = new URL(url)
-  const names = pathname.split('/').filter((name) => name !== '')
-  return [...names.keys(), names.length].reverse().map((n) => `//${[host, ...names.slice(0, n)].join('/')}/`)
+const isSameHost = (one: string, other: string) =>
+  URL.canParse(one) && URL.canParse(other) && new URL(one).host === new URL(other).host
+
+/** `npm config set proxy null` is the usual advice for none. */
+const proxyIn = (setting: string | undefined) =>
+  setting === undefined || ['null', 'false', 'undefined'].includes(setting) ? undefined : setting
+
+/** Folders above an address that may have settings: a registry's package is a few deep. */
+const MOST_FOLDERS = 32
+
+/** The addresses, without a protocol, whose settings count for another: its own first, then those of the folders above. */
+function foldersOf(address: string): string[] {
+  if (!URL.canParse(address)) return []
+  const { host, pathname } = new URL(address)
+  const names = pathname.split('/', MOST_FOLDERS).filter((name) => name !== '')
+  return [...names.keys(), names.length]
+    .reverse()
+    .map((n) => `//${[host, ...names.slice(0, n)].join('/')}`)
+    .flatMap((folder) => [`${folder}/`, folder])
+}
+
+/** @returns undefined where nothing is set */
+function credentialsIn(own: (key: string) => string | undefined): Credentials | undefined {
+  const authorization = authorizationIn(own)
+  const [certFile, keyFile] = [own('certfile'), own('keyfile')]
+  if (authorization === undefined && !(certFile && keyFile)) return undefined
+  const cert = certFile && keyFile && pemIn(certFile, 'certfile')
+  const key = cert && keyFile && pemIn(keyFile, 'keyfile')
+  return { ...(authorization && { authorization }), ...(cert && key && { client: { cert, key } }) }
 }
 
 function authorizationIn(own: (key: string) => string | undefined): string | undefined {
@@ -85,11 +109,12 @@ function authorizationIn(own: (key: string) => string | undefined): string | und
   if (token) return `Bearer ${token}`
   const [username, password] = [own('username'), own('_password')]
   const basic =
-    username && password
-      ? Buffer.from(`${username}:${Buffer.from(password, 'base64').toString('utf8')}`).toString('base64')
-      : own('_auth')
+    own('_auth') ??
+    (username && password && btoaUtf8(`${username}:${Buffer.from(password, 'base64').toString('utf8')}`))
   return basic && `Basic ${basic}`
 }
+
+const btoaUtf8 = (text: string) => Buffer.from(text).toString('base64')
 
 const hostReplaced = (setting = 'npmjs') =>
   setting === 'never' ? undefined : setting === 'npmjs' ? new URL(defaultUrl).host : setting
@@ -119,15 +144,26 @@ const NPMRC_BYTES = 1024 * 1024
 /** @throws UpdateFailure for a file that cannot be read: without it, updates would come from another registry */
 function readNpmrc(path: string, env: NodeJS.ProcessEnv): Map<string, NpmSetting> {
   const settings = new Map<string, NpmSetting>()
+  const filledIn = (text: string) =>
+    text.replace(/\$\{(\w+)\??\}/g, (_, variable: string) => env[variable] ?? '')
   for (const line of npmrcText(path).split('\n')) {
-    const [, key, value] = /^\s*([^#;=\s]+)\s*=\s*"?(.*?)"?\s*$/.exec(line) ?? []
-    if (key !== undefined && value !== undefined)
-      settings.set(key, {
-        value: value.replace(/\$\{(\w+)\}/g, (_, variable: string) => env[variable] ?? ''),
-        source: path,
-      })
+    const [, key, rest] = /^\s*([^#;=\s]+)\s*=\s*(.*)$/.exec(line) ?? []
+    if (key === undefined || rest === undefined) continue
+    const name = filledIn(key.replace(/\[\]$/, ''))
+    const value = filledIn(npmValue(rest.trim()))
+    // Of a list, as `ca[]` is.
+    const before = key.endsWith('[]') ? settings.get(name)?.value : undefined
+    settings.set(name, { value: before === undefined ? value : `${before}\n\n${value}`, source: path })
   }
   return settings
+}
+
+/** What npm reads there: in quotes, or up to a comment. */
+function npmValue(text: string): string {
+  const quoted = /^(["'])(.*)\1$/.exec(text)?.[2]
+  if (quoted !== undefined) return quoted
+  const [plain = ''] = /^(\\.|[^\\;#])*/.exec(text) ?? []
+  return plain.replace(/\\([\\;#])/g, '$1').trim()
 }
 
 function npmrcText(path: string): string {
@@ -147,10 +183,13 @@ function npmrcText(path: string): string {
   }
 }
 
-function pemIn(path: string, setting: string): string {
+/** @returns undefined where there is none: npm goes on without it @throws UpdateFailure */
+function pemIn(file: string, setting: string, env?: NodeJS.ProcessEnv): string | undefined {
+  const path = env ? file.replace(/^~(?=\/)/, homeOf(env)) : file
   try {
     return readPem(path)
   } catch (cause) {
+    if (systemCode(cause) === 'ENOENT') return undefined
     throw new UpdateFailure(
       'update_registry_unreachable',
       'resolve',

@@ -201,7 +201,6 @@ async function resolve(options: PrepareOptions, source: Source, runner: Runner):
     },
   )
   if (version === from) return release
-  source.check?.(dist.tarball)
   checkEngine(release, await nodeVersion(runner))
   const { unpackedSize = 0 } = dist
   const needed = COPIES * unpackedSize + SPARE_BYTES

@@ -152,15 +152,18 @@ async function get(
   signal: AbortSignal,
   check: Source['check'],
   redirects = 0,
+  asked = url,
 ): Promise<IncomingMessage> {
   const target = URL.canParse(url) ? new URL(url) : undefined
   if (target?.protocol !== 'http:' && target?.protocol !== 'https:')
     throw new Error(`${JSON.stringify(url.slice(0, SHOWN_CHARS))} is no address of the web`)
   check?.(url)
   const agent = await proxyAgent(url, registry.proxyEnv)
-  // The key of one registry is no other host's business, and not to be read on the way where the registry has TLS.
+  // What lets a machine in at one host is no other's business, and not to be read on the way where the registry has TLS.
   const { host, protocol } = new URL(registry.url)
-  const own = target.host === host && [protocol, 'https:'].includes(target.protocol)
+  const isMeant =
+    [host, new URL(asked).host].includes(target.host) && [protocol, 'https:'].includes(target.protocol)
+  const { authorization, client } = isMeant ? registry.credentials(url) : {}
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const request = (target.protocol === 'http:' ? plainRequest : secureRequest)(target, {
       signal,
@@ -168,12 +171,12 @@ async function get(
       headers: {
         'user-agent': 'fomular-daemon',
         accept: '*/*',
-        ...(own && registry.authorization && { authorization: registry.authorization }),
+        ...(authorization && { authorization }),
       },
       // A connection that is kept, or its session, would count for a registry whose authorities have changed.
       agent: agent ?? false,
       ...(registry.anyCertificate && { rejectUnauthorized: false }),
-      ...trust(url, registry.ca, registry.proxyEnv, own ? registry.client : undefined),
+      ...trust(url, registry.ca, registry.proxyEnv, client),
     })
     request.on('timeout', () => request.destroy(new Error(`nothing came for ${SILENT_MS / 1000} s`)))
     request.on('error', reject)
@@ -187,5 +190,5 @@ async function get(
   const next = new URL(location, target)
   if (target.protocol === 'https:' && next.protocol !== 'https:')
     throw new Error(`redirected to ${next.origin}, without TLS`)
-  return get(next.href, registry, signal, check, redirects + 1)
+  return get(next.href, registry, signal, check, redirects + 1, asked)
 }

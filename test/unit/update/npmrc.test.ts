@@ -35,20 +35,32 @@ test('what lets a machine in is found at the registry’s address and the folder
       package: '@fomular-os/daemon',
       registry: 'https://packages.example:8443/npm/all',
       cwd: HOME,
-      env: { HOME, npm_config_globalconfig: '/nowhere' },
+      env: { HOME, npm_config_globalconfig: '/nowhere', SECRET: 'me:secret' },
       signal,
     })
+  const sent = (address = used().url) => used().credentials(address).authorization
   const basic = `Basic ${Buffer.from('me:secret').toString('base64')}`
-  for (const folder of ['npm/all/', 'npm/', '']) {
-    npmrc(`//packages.example:8443/${folder}:_authToken=t`)
-    assert.equal(used().authorization, 'Bearer t')
+  for (const folder of ['/npm/all/', '/npm/all', '/npm/', '/npm', '/', '']) {
+    npmrc(`//packages.example:8443${folder}:_authToken=t`)
+    assert.equal(sent(), 'Bearer t')
   }
   npmrc('//packages.example:8443/npm/other/:_authToken=t', '//packages.example/:_authToken=t')
-  assert.equal(used().authorization, undefined)
+  assert.equal(sent(), undefined)
   npmrc('//packages.example:8443/:username=me', `//packages.example:8443/:_password=${btoa('secret')}`)
-  assert.equal(used().authorization, basic)
+  assert.equal(sent(), basic)
   npmrc(`//packages.example:8443/:_auth=${btoa('me:secret')}`)
-  assert.equal(used().authorization, basic)
+  assert.equal(sent(), basic)
+  npmrc(
+    `//packages.example:8443/npm/:_auth = '${btoa('me:secret')}'`,
+    '//packages.example:8443/:_authToken=t ; of others',
+    `//files.example/:_authToken=\${SECRET?}`,
+  )
+  assert.equal(sent(), basic)
+  assert.equal(sent('https://packages.example:8443/files/a.tgz'), 'Bearer t')
+  npmrc('//packages.example:8443/npm/all/:_authToken=t', `//files.example/:_authToken=\${SECRET?}`)
+  assert.equal(sent('https://packages.example:8443/files/a.tgz'), 'Bearer t')
+  assert.equal(sent('https://files.example/a.tgz'), 'Bearer me:secret')
+  assert.equal(sent('https://storage.example/a.tgz'), undefined)
 
   writeFileSync(join(HOME, 'cert.pem'), 'a certificate')
   writeFileSync(join(HOME, 'key.pem'), 'a key')
@@ -58,11 +70,17 @@ test('what lets a machine in is found at the registry’s address and the folder
     `//packages.example:8443/:certfile=${HOME}/cert.pem`,
     `//packages.example:8443/:keyfile=${HOME}/key.pem`,
   )
-  const { anyCertificate, replacedHost, client } = used()
+  const { anyCertificate, replacedHost, credentials, url } = used()
   assert.deepEqual(
-    [anyCertificate, replacedHost, client],
+    [anyCertificate, replacedHost, credentials(url).client],
     [true, undefined, { cert: 'a certificate', key: 'a key' }],
   )
   npmrc('')
   assert.deepEqual([used().anyCertificate, used().replacedHost], [false, 'registry.npmjs.org'])
+
+  npmrc('ca[]="one\\n1"', 'ca[]="two"', 'cafile=~/none.pem', 'proxy=null', 'https-proxy=null')
+  assert.equal(used().ca, 'one\n1\n\ntwo')
+  assert.equal(used().proxyEnv.https_proxy, undefined)
+  npmrc('cafile=~/cert.pem')
+  assert.equal(used().ca, 'a certificate')
 })
