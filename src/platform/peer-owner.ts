@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { isIPv4, type Socket } from 'node:net'
-import { endianness } from 'node:os'
+import { endianness, networkInterfaces } from 'node:os'
 import { sleep } from './clock.ts'
 
 /** Time for a server of this machine to take a connection, in ms; then the owner of the port counts. */
@@ -42,7 +42,7 @@ export async function ownerOfPeer(socket: Socket): Promise<number | undefined> {
   for (let wait = FIRST_LOOK_MS, missed = 0; ; wait = Math.min(2 * wait, LOOK_MS)) {
     const rows = table(remotePort!)
     const peer = rows.find(({ local, remote }) => local === there && remote === here)
-    if (!peer && ++missed === MISSES) return listener(rows, there)?.uid
+    if (!peer && ++missed === MISSES) return isHere(socket) ? listener(rows, there)?.uid : undefined
     if (peer && (peer.inode !== '0' || peer.state === SYN_RECV)) return peer.uid
     const owner = performance.now() > late ? listener(rows, there) : undefined
     if (owner) return owner.uid
@@ -50,6 +50,18 @@ export async function ownerOfPeer(socket: Socket): Promise<number | undefined> {
     await sleep(wait)
     // What was closed on the other side has no owner either.
     if (socket.destroyed || socket.readableEnded) throw new Error('the connection was closed at once')
+  }
+}
+
+/** Whether a connection ends on this machine, whose own servers may listen on the port of another machine's. */
+function isHere({ localAddress, remoteAddress = '' }: Socket): boolean {
+  const address = remoteAddress.replace(/^::ffff:/i, '')
+  if (remoteAddress === localAddress || address.startsWith('127.')) return true
+  try {
+    return Object.values(networkInterfaces()).some((all) => all?.some((own) => own.address === address))
+  } catch {
+    // A sandbox may forbid to ask.
+    return false
   }
 }
 

@@ -368,6 +368,9 @@ test('where the system has no row for the other end, the owner of the port count
   for (const listens of ['127.0.0.1', '0.0.0.0', '::']) {
     const squatter = await Squatter.sit(t, listens, port)
     assert.equal(await owner(), NOBODY)
+    // What listens here on the port of another machine's server is not that server.
+    const beyond = { ...end, localAddress: '198.51.100.1', remoteAddress: '198.51.100.2' }
+    assert.equal(await ownerOfPeer(beyond as Socket), undefined)
     await squatter.leave()
   }
 })
