@@ -44,6 +44,9 @@ export function denialText(denial: Denial, entry: Entry, machineId: string): str
     : `This machine is known by another key, or by one that was revoked. If it has a new key, run ${bind} where the hub is. If it is a copy of another, make it a machine of its own: delete machine.json in its state folder, and enroll it again with --force.`
 }
 
+export const UNNAMEABLE =
+  'No key is for a machine with an id like this one: it is `.` or `..`, or has control characters or half a letter in it. Delete machine.json in its state folder: it makes itself another id when it is started again.'
+
 /** The machines among those known that no key names: keys were not bound when they came, or theirs were revoked. */
 export function straysAmong(known: readonly string[], keys: readonly Entry[]): Set<string> {
   const owned = new Set(keys.flatMap(machinesOf))

@@ -8,6 +8,7 @@ import {
   RenameRequest,
   Commands as Schemas,
 } from '../protocol/index.ts'
+import { idFromAddress } from '../protocol/machine-address.ts'
 import { agentRoutes } from './agent-api.ts'
 import { auditRoutes } from './audit/api.ts'
 import type { Audit } from './audit/audit.ts'
@@ -123,7 +124,7 @@ export function api(context: ApiContext): Hono {
     c.json({ machines: machines.all().map(withUsage), enrolled: keys.list().filter(isUnused) }),
   )
   app.patch('/api/machines/:machine_id', async (c) => {
-    const { machine_id } = lookup.machine(c.req.param('machine_id'))
+    const { machine_id } = lookup.machine(machineIn(c))
     const { name } = parse(RenameRequest, await jsonBody(c))
     const other = machines.all().find((each) => each.machine_id !== machine_id && goesBy(each, name))
     if (other)
@@ -136,7 +137,7 @@ export function api(context: ApiContext): Hono {
     return c.json(lookup.machine(machine_id))
   })
   app.delete('/api/machines/:machine_id', (c) => {
-    const id = c.req.param('machine_id')
+    const id = machineIn(c)
     // One that was enrolled and has never come.
     if (!machines.get(id) && keys.knows(id))
       return c.json({ revoked_keys: keys.revoke(id, machines.ids()).revoked })
@@ -157,7 +158,7 @@ export function api(context: ApiContext): Hono {
   enrolmentRoutes(app, context)
   for (const [name, type] of Object.entries(MACHINE_COMMANDS))
     app.post(`/api/machines/:machine_id/${name}`, async (c) => {
-      const { machine_id } = lookup.machine(c.req.param('machine_id'))
+      const { machine_id } = lookup.machine(machineIn(c))
       return submit(c, machine_id, parse(Schemas[type], { ...(await command(c)), type }))
     })
 
@@ -209,6 +210,9 @@ export function api(context: ApiContext): Hono {
 }
 
 const goesBy = ({ machine_id, name }: HubMachine, wanted: string) => machine_id === wanted || name === wanted
+
+/** The machine that the path names. */
+const machineIn = (c: Context) => idFromAddress(c.req.param('machine_id') ?? '')
 
 /** Without the port; IPv6 in brackets. */
 const hostName = (host: string | undefined) => (host ?? '').replace(/:\d*$/, '')

@@ -1,6 +1,7 @@
 import type { Logger } from '../platform/log.ts'
 import type { HubKey, NewKey } from '../protocol/index.ts'
-import { admit, denialText, settle, straysAmong, unsettled } from './admission.ts'
+import { isNameable } from '../protocol/machine-address.ts'
+import { admit, denialText, settle, straysAmong, UNNAMEABLE, unsettled } from './admission.ts'
 import { hashShown } from './bearer.ts'
 import { assign, type Entry, isLocal, keyId, machinesOf } from './key-entry.ts'
 import { KeyIndex } from './key-index.ts'
@@ -113,6 +114,13 @@ export class Keys {
   admit(hash: string, machineId: string, known: readonly string[]): Denial | undefined {
     const entry = this.#find(hash)
     if (!entry) return { code: 'unauthorized', message: 'This key is no longer accepted.' }
+    if (!known.includes(machineId) && !isNameable(machineId)) {
+      this.#logger.warn(
+        { name: entry.name, key_id: keyId(entry), machine_id: machineId },
+        'machine refused: nobody could name it by its id',
+      )
+      return { code: 'key_bound', message: UNNAMEABLE }
+    }
     const keys = this.#machineKeys()
     const verdict = admit(entry, keys, machineId, known)
     if (verdict === 'key_of_another' || verdict === 'machine_of_another') {

@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import { visible } from '../platform/visible.ts'
 import type { HubMachine } from '../protocol/index.ts'
+import { idFromAddress } from '../protocol/machine-address.ts'
 import type { Agents } from './agents.ts'
 import type { Commands } from './commands.ts'
 import { Fault } from './fault.ts'
@@ -78,8 +79,9 @@ export class Lookup {
     const { agents, machines } = this.#context
     const ordered = this.ordered(agentId)
     const told = agents.owners(agentId).map(({ machine_id }) => machine_id)
-    const named = c.req.query('machine_id')
-    if (named !== undefined) {
+    const given = c.req.query('machine_id')
+    if (given !== undefined) {
+      const named = idFromAddress(given)
       if (ordered.includes(named) || told.includes(named)) return named
       throw noAgent(agentId)
     }

@@ -46,6 +46,8 @@ import { AgentStatus, MachineStatus } from './status.ts'
  * the only one; one that was started from here goes before others, of which only their machines tell. Where there are
  * several, the answer is 409 `agent_ambiguous`, and `?machine_id=` says which.
  *
+ * A `machine_id` in an address that begins with a quotation mark is the id as JSON: a path cannot hold `..` otherwise.
+ *
  * A hub that has no room answers 503 (`busy`, `too_many_clients`, `too_many_streams`, `too_many_downloads`): the same
  * request can be sent again. An address of which too many keys or tokens were not accepted is answered 429
  * `too_many_failures` to a further one, with `Retry-After`; one that is accepted is always let in.

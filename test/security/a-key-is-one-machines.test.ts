@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { HubClient } from '../../src/cli/client/hub-client.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import type { HubKey, HubMachine } from '../../src/protocol/index.ts'
 import { TestHub } from '../support/hub.ts'
@@ -232,6 +233,44 @@ test('a machine whose key is revoked before it has greeted hears so', async (t) 
   daemon.send(helloOf())
   assert.equal((await daemon.received('server:refuse')).code, 'unauthorized')
   assert.equal((await daemon.ended()).code, 4003)
+})
+
+test('a new machine has an id by which it can be named, and one from before is named by whatever it has', async (t) => {
+  const hub = await TestHub.open(t)
+  for (const id of ['.', '..', '\ud800', 'x\udc00y', 'a\u0000', 'a\nb', '\u009b'])
+    assert.equal(await outcome(hub, await hub.enroll(), id), 'key_bound', JSON.stringify(id))
+  assert.deepEqual((await hub.api<{ machines: HubMachine[] }>('GET', '/api/machines')).machines, [])
+  const odd = ['\u{1f600} …', 'a/b?c#d%2e', '%2e%2e', '"', '".."']
+  for (const id of odd) assert.equal(await outcome(hub, await hub.enroll(), id), 'welcome', id)
+
+  const before = ['.', '..', '\ud800', 'x\udc00y', 'a\u0000b']
+  const enrolled = await Promise.all(before.map((_, n) => hub.enroll(`k-${n}`)))
+  await fromBefore(hub, [...odd, ...before], Object.fromEntries(before.map((id, n) => [`k-${n}`, id])))
+  const client = () => new HubClient({ url: hub.url, key: hub.key('user') })
+  const daemons = []
+  for (const [n, id] of before.entries()) {
+    const { daemon, outcome } = await greet(hub, enrolled[n]!, id)
+    assert.equal(outcome, 'welcome', JSON.stringify(id))
+    daemon.send({ type: 'agent:status', ...statusOf('a') })
+    await daemon.settled()
+    daemons.push(daemon)
+  }
+  for (const [n, id] of before.entries()) {
+    const at = client()
+    const checked = at.machineCommand(id, 'check', {}, 30)
+    daemons[n]!.answer(await daemons[n]!.command('machine:check'))
+    assert.equal((await checked).machine_id, id)
+    at.means('a', id)
+    assert.equal((await at.agent('a')).machine_id, id)
+    assert.equal((await at.renameMachine(id, `m ${n}`)).machine_id, id)
+  }
+  for (const id of [...before, ...odd]) await client().removeMachine(id, { force: true })
+  assert.deepEqual(await client().machines(), [])
+  const { entries } = await client().audit({ action: 'machine:remove', outcome: 'succeeded' }, { limit: 100 })
+  assert.deepEqual(
+    entries.map(({ machine_id }) => machine_id),
+    [...before, ...odd],
+  )
 })
 
 test('removing a machine takes its key back, connected or not, used or not, its own or the hub’s', async (t) => {

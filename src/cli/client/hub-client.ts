@@ -22,6 +22,7 @@ import {
   Outcome,
   type StartRequest,
 } from '../../protocol/index.ts'
+import { idInAddress } from '../../protocol/machine-address.ts'
 import { EXIT } from '../exit-codes.ts'
 import { jsonOf } from './answer.ts'
 import { bodyOf, send, textOf } from './http.ts'
@@ -137,7 +138,12 @@ export class HubClient {
 
   #agentPath(agentId: string, rest = '', query: Record<string, string> = {}): string {
     const machine_id = this.#machines.get(agentId)
-    const search = String(new URLSearchParams({ ...query, ...(machine_id !== undefined && { machine_id }) }))
+    const search = String(
+      new URLSearchParams({
+        ...query,
+        ...(machine_id !== undefined && { machine_id: idInAddress(machine_id) }),
+      }),
+    )
     return `/api/agents/${encodeURIComponent(agentId)}${rest}${search && `?${search}`}`
   }
 
@@ -151,7 +157,7 @@ export class HubClient {
   }
 
   machineCommand(machineId: string, name: string, body: object, waitS: number): Promise<Outcome> {
-    return this.#command(`/api/machines/${encodeURIComponent(machineId)}/${name}`, body, waitS)
+    return this.#command(`/api/machines/${encodeURIComponent(idInAddress(machineId))}/${name}`, body, waitS)
   }
 
   /** What became of a command; a failed one is thrown. */
@@ -164,12 +170,12 @@ export class HubClient {
 
   /** @returns how many keys are no longer accepted, and how many others go on using */
   removeMachine(machineId: string, { force }: { force: boolean }): Promise<z.infer<typeof Removed>> {
-    const path = `/api/machines/${encodeURIComponent(machineId)}${force ? '?force=true' : ''}`
+    const path = `/api/machines/${encodeURIComponent(idInAddress(machineId))}${force ? '?force=true' : ''}`
     return this.#json(path, Removed, { method: 'DELETE' })
   }
 
   renameMachine(machineId: string, name: string): Promise<HubMachine> {
-    const path = `/api/machines/${encodeURIComponent(machineId)}`
+    const path = `/api/machines/${encodeURIComponent(idInAddress(machineId))}`
     return this.#json(path, HubMachine, { method: 'PATCH', body: { name } }).catch((error) =>
       this.#tooOld(error, 'names for machines'),
     )

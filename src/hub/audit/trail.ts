@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { type Command, type Outcome, Commands as Schemas } from '../../protocol/index.ts'
+import { idFromAddress } from '../../protocol/machine-address.ts'
 import { type Found, paramsOf, routeOf } from '../access.ts'
 import { callerOf } from '../callers.ts'
 import { Fault } from '../fault.ts'
@@ -175,7 +176,7 @@ function orderOf(c: Context): Order | undefined {
 /** What a request names in its address. */
 function idsOf(c: Context, route: Found): Pick<Said, 'machine_id' | 'agent_id' | 'target'> {
   const { machine_id = c.req.query('machine_id'), agent_id, key_id, token_id } = paramsOf(c, route)
-  const ids = { machine_id, agent_id, target: key_id ?? token_id }
+  const ids = { machine_id: machine_id && idFromAddress(machine_id), agent_id, target: key_id ?? token_id }
   return Object.fromEntries(
     Object.entries(ids).flatMap(([name, id]) => (id === undefined ? [] : [[name, id.slice(0, NAME_CHARS)]])),
   )
