@@ -16,6 +16,7 @@ import { gateLimits } from '../../src/hub/gate/gate.ts'
 import { Notices } from '../../src/hub/gate/notices.ts'
 import { Unread } from '../../src/hub/gate/unread.ts'
 import { startHub } from '../../src/hub/hub.ts'
+import type { AuditPage } from '../../src/protocol/index.ts'
 import { certificates } from '../support/certificates.ts'
 import { TestHub } from '../support/hub.ts'
 import { frameOf, LightDaemon, statusOf } from '../support/light-daemon.ts'
@@ -318,6 +319,14 @@ test('one key gets no more than half of the connections, and what is refused is 
   // A viewer may not ask for this, but is let in.
   assert.deepEqual(all, [...Array(6).fill(403), ...Array(14).fill(503)])
   assert.equal((await get(hub.key('user'))).status, 200)
+  const { entries } = await hub.api<AuditPage>('GET', '/api/audit?by=greedy')
+  assert.deepEqual(
+    entries.map(({ action, code }) => [action, code]),
+    [
+      ['GET /api/keys', 'forbidden'],
+      ['GET /api/keys', 'too_many_clients'],
+    ],
+  )
   await until(() => clients.open.length <= 7, { what: 'the end of those beyond' })
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   t.after(() => agent.destroy())
