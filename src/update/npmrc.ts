@@ -19,6 +19,8 @@ export interface Registry {
   anyCertificate: boolean
   /** The host of packages' addresses that stands for the registry's own; undefined for none, `always` for all. */
   replacedHost: string | undefined
+  /** How often a package is asked for again: `fetch-retries`. */
+  retries?: number
   /** Proxies in the names that the rest of the world gives them. */
   proxyEnv: NodeJS.ProcessEnv
 }
@@ -58,11 +60,13 @@ export function registryOf({ package: name, registry, env }: Source): Registry {
   const proxy = proxyIn(setting('proxy'))
   const secureProxy = proxyIn(setting('https-proxy')) ?? proxy
   const exempt = setting('noproxy')
+  const retries = setting('fetch-retries')
   return {
     url,
     credentials: (address) => keyed(address) ?? (isSameHost(address, url) ? keyed(url) : undefined) ?? {},
     ...(ca !== undefined && { ca }),
     anyCertificate: setting('strict-ssl') === 'false',
+    ...(retries !== undefined && { retries: Number(retries) }),
     replacedHost: hostReplaced(setting('replace-registry-host')),
     proxyEnv: {
       ...env,

@@ -5,6 +5,7 @@ import { request as secureRequest } from 'node:https'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
+import { sleep } from '../platform/clock.ts'
 import { systemCode } from '../platform/errors.ts'
 import { proxyAgent } from '../platform/proxy.ts'
 import { ProxyError } from '../platform/proxy-error.ts'
@@ -21,6 +22,10 @@ const SILENT_MS = 60_000
 const TARBALL_BYTES = 512 * 1024 * 1024
 const JSON_BYTES = 64 * 1024 * 1024
 const REDIRECTS = 5
+/** Before a package is asked for again; as often as npm does, unless `fetch-retries` says less. */
+const PAUSES_MS = [1000, 5000]
+const PASSING_STATUS = new Set([408, 420, 429])
+const PASSING_CODES = new Set(['ECONNRESET', 'ECONNREFUSED', 'ETIMEDOUT', 'EPIPE'])
 /** How much of a wrong address a message repeats. */
 const SHOWN_CHARS = 128
 /** For all of an answer: one that trickles is never silent. */
@@ -114,7 +119,8 @@ async function receive(
   const timer = setTimeout(abort, allowed)
   try {
     if (signal.aborted) abort()
-    const response = await get(url, registry, limit.signal, check)
+    const ask = () => get(url, registry, limit.signal, check)
+    const response = stage === 'download' ? await persist(ask, registry.retries, limit.signal) : await ask()
     const status = response.statusCode ?? 0
     if (status !== 200) {
       // Its body may never end.
@@ -144,6 +150,26 @@ async function receive(
     clearTimeout(timer)
     signal.removeEventListener('abort', abort)
   }
+}
+
+/** Asks for a package, again where the registry or the way to it fails for the moment, as npm does. */
+async function persist(
+  ask: () => Promise<IncomingMessage>,
+  retries: number | undefined,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  for (const pause of PAUSES_MS.slice(0, retries)) {
+    try {
+      const response = await ask()
+      const { statusCode = 0 } = response
+      if (statusCode < 500 && !PASSING_STATUS.has(statusCode)) return response
+      response.destroy()
+    } catch (error) {
+      if (!PASSING_CODES.has(systemCode(error) ?? '')) throw error
+    }
+    await sleep(pause, signal)
+  }
+  return ask()
 }
 
 async function get(

@@ -139,6 +139,7 @@ test('a registry does not lead to where there is no TLS', async (t) => {
   const machine = new PlainInstallation(t, await packageFiles('1.0.0'), {
     http_proxy: 'http://127.0.0.1:9',
     no_proxy: '127.0.0.1',
+    npm_config_fetch_retries: '0',
   })
   for (const url of [away, registry.url]) {
     const from = { FOMULAR_UPDATE_REGISTRY: url }
