@@ -56,14 +56,20 @@ export function registryOf({ package: name, registry, env }: Source): Registry {
       .find((found) => found !== undefined)
   const keyed = (address: string) => nearest(address, credentialsIn)
   const caFile = nearest(url, (own) => own('cafile')) ?? setting('cafile')
-  const ca = (caFile && pemIn(caFile, 'cafile', env)) ?? setting('ca')?.replaceAll('\\n', '\n')
+  const pem = (name: string) => setting(name)?.replaceAll('\\n', '\n')
+  const ca = (caFile && pemIn(caFile, 'cafile', env)) ?? pem('ca')
+  const [cert, key] = [pem('cert'), pem('key')]
+  const usual: Credentials = cert && key ? { client: { cert, key } } : {}
   const proxy = proxyIn(setting('proxy'))
   const secureProxy = proxyIn(setting('https-proxy')) ?? proxy
   const exempt = setting('noproxy')
   const retries = setting('fetch-retries')
   return {
     url,
-    credentials: (address) => keyed(address) ?? (isSameHost(address, url) ? keyed(url) : undefined) ?? {},
+    credentials: (address) => ({
+      ...usual,
+      ...(keyed(address) ?? (isSameHost(address, url) ? keyed(url) : undefined)),
+    }),
     ...(ca !== undefined && { ca }),
     anyCertificate: setting('strict-ssl') === 'false',
     ...(retries !== undefined && { retries: Number(retries) }),

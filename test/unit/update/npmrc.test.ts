@@ -81,6 +81,11 @@ test('what lets a machine in is found at the registry’s address and the folder
   npmrc('ca[]="one\\n1"', 'ca[]="two"', 'cafile=~/none.pem', 'proxy=null', 'https-proxy=null')
   assert.equal(used().ca, 'one\n1\n\ntwo')
   assert.equal(used().proxyEnv.https_proxy, undefined)
+  npmrc('cert="a\\nb"', 'key=c', '//packages.example:8443/:_authToken=t')
+  assert.deepEqual(used().credentials(used().url), {
+    authorization: 'Bearer t',
+    client: { cert: 'a\nb', key: 'c' },
+  })
   npmrc('cafile=~/cert.pem')
   assert.equal(used().ca, 'a certificate')
 })
