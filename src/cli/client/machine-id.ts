@@ -7,6 +7,9 @@ import type { HubClient } from './hub-client.ts'
 /** Machines in an error, at most. */
 const LISTED = 10
 
+/** Characters of an id that people may give for all of it. Host names that are shorter begin an id by chance. */
+const ABBREVIATION = 4
+
 /** What people call a machine. */
 export const machineName = ({ name, hostname }: Pick<HubMachine, 'name' | 'hostname'>) => name ?? hostname
 
@@ -25,6 +28,9 @@ export function pickMachine(machines: HubMachine[], given: string | undefined): 
       remedy: 'Give its id or name. See `fomular-daemon machine list`.',
       exitCode: EXIT.usage,
     })
+  const isCalled = (machine: HubMachine) =>
+    machine.hostname === given || machineName(machine) === given?.normalize()
+  const abbreviated = given !== undefined && given.length >= ABBREVIATION && machines.some(isCalled)
   const ways: ((machine: HubMachine) => boolean)[] =
     given === undefined
       ? [() => true]
@@ -32,8 +38,8 @@ export function pickMachine(machines: HubMachine[], given: string | undefined): 
           ({ machine_id }) => machine_id === given && isMadeId(given),
           // The name that people gave to one goes before the host name by which another is called.
           ({ name, hostname }) => name === given.normalize() && name !== hostname,
-          // A machine says its host name itself: one without a name goes before none that has one.
-          (machine) => machine.hostname === given || machineName(machine) === given.normalize(),
+          // A machine says its host name itself: one without a name goes before none that has one, and before no id.
+          (machine) => isCalled(machine) || (abbreviated && beginsWith(given)(machine)),
           ({ machine_id }) => machine_id === given && !machines.some(beginsWith(given)),
           ({ machine_id }) => machine_id.startsWith(given),
         ]

@@ -55,6 +55,10 @@ test('a machine is not taken for another because its id or host is what that one
   // What one without a name says of itself makes it none of those with a name.
   for (const liar of [machine('x', 'debian', 'debian'), machine('x', 'debian')])
     assert.throws(() => picked('debian', [...known, liar]), { code: 'machine_ambiguous' })
+  for (const liar of [machine('x', '7d12', '7d12'), machine('x', '7d12', 'other')])
+    assert.throws(() => picked('7d12', [...known, liar]), { code: 'machine_ambiguous' })
+  assert.equal(picked('7d12', [...known, machine('x', 'h', '7d12')]), 'x', 'the name that people gave')
+  assert.equal(picked('7d', [...known, machine('x', '7d', '7d')]), 'x')
   assert.equal(picked('m-1', [machine('m-10', 'web'), machine('m-1', 'web')]), 'm-1')
 })
 
