@@ -1,13 +1,12 @@
 import { accessSync, constants, existsSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { childEnvironment } from '../config/environment.ts'
-import { systemAuthorities } from '../platform/authorities.ts'
 import { EXECUTABLE } from '../platform/executable.ts'
 
-/** A registry that does not answer is npm's to give up on; this is for an npm that hangs. */
+/** It tells its settings in half a second; this is for an npm that hangs. */
 const NPM_MS = 10 * 60_000
-/** Facts about a package with thousands of versions. */
-const OUTPUT_BYTES = 64 * 1024 * 1024
+/** Settings are some lines. */
+const OUTPUT_BYTES = 1024 * 1024
 
 export interface Npm {
   file: string
@@ -26,10 +25,9 @@ export function findNpm(env: NodeJS.ProcessEnv): Npm | undefined {
   return undefined
 }
 
-export interface NpmRun {
+interface NpmRun {
   ok: boolean
   stdout: string
-  stderr: string
 }
 
 /** Where versions come from. */
@@ -41,25 +39,20 @@ export interface Source {
   cwd: string
   env: NodeJS.ProcessEnv
   signal: AbortSignal
-  /** Told each address before it is asked, but for those that npm is redirected to. @throws UpdateFailure to refuse it */
+  /** Told each address before it is asked. @throws UpdateFailure to refuse it */
   check?: ((address: string) => void) | undefined
 }
 
-/** Runs npm, with what it needs of the environment and no secret of ours. Arguments reach no shell. */
+/** Asks npm for its settings, with what it needs of the environment and no secret of ours. Arguments reach no shell. */
 export async function runNpm(npm: Npm, args: string[], source: Source): Promise<NpmRun> {
   const { cwd, env, signal, registry } = source
   const [, scope] = /^(@[^/]+)\//.exec(source.package) ?? []
   const flags = [
-    // A release is out when the registry says so, not when a cache has expired.
-    '--prefer-online',
     '--ignore-scripts',
     '--no-update-notifier',
     // The user's own cache may belong to root after a `sudo npm`, or be full.
     `--cache=${join(cwd, 'npm-cache')}`,
     '--logs-max=0',
-    // Else a machine that is offline learns it after 70 seconds.
-    '--fetch-retry-mintimeout=1000',
-    '--fetch-retry-maxtimeout=10000',
   ]
   const settings = new Map(Object.entries(env).filter(([name]) => /^npm_config_/i.test(name)))
   // Not among the arguments, which all users can see: a password may be in it.
@@ -72,17 +65,10 @@ export async function runNpm(npm: Npm, args: string[], source: Source): Promise<
   // Else npm takes the next folder above with one for its project, and believes what the .npmrc there says: in /tmp,
   // that is whatever any user has put there.
   writeFileSync(join(cwd, 'package.json'), '{}')
-  // npm's Node knows no authorities but its own and those of one file.
-  const authorities = join(cwd, 'authorities.pem')
-  writeFileSync(authorities, systemAuthorities(env).certificates.join('\n'))
   const { execa } = await import('execa')
   const run = await execa(npm.file, [...npm.args, ...args, ...flags], {
     cwd,
-    env: {
-      ...childEnvironment(env),
-      NODE_EXTRA_CA_CERTS: authorities,
-      ...Object.fromEntries(settings),
-    },
+    env: { ...childEnvironment(env), ...Object.fromEntries(settings) },
     extendEnv: false,
     cancelSignal: signal,
     timeout: NPM_MS,
@@ -94,10 +80,7 @@ export async function runNpm(npm: Npm, args: string[], source: Source): Promise<
     // A terminal's Ctrl-C, or a service that is stopped by its group, is for the daemon to act upon.
     detached: true,
   })
-  // The command line is nobody's business here.
-  const ended = run.timedOut ? 'npm error code ETIMEDOUT' : (run.originalMessage ?? '')
-  const stderr = run.timedOut || !run.stderr ? ended : run.stderr
-  return { ok: !run.failed, stdout: run.stdout, stderr }
+  return { ok: !run.failed, stdout: run.stdout }
 }
 
 function isExecutable(path: string): boolean {

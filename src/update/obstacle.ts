@@ -13,20 +13,15 @@ export interface Obstacle {
   env: NodeJS.ProcessEnv
   /** Of HTTP. */
   status?: number
-  /** The system's, TLS's or npm's. */
+  /** The system's, TLS's or this program's. */
   code?: string | undefined
   /** Its own words where nothing here knows better. */
   said?: string | undefined
   cause?: unknown
 }
 
-/** An answer that is no registry's, by the code of npm or of this program. */
+/** An answer that is no registry's. */
 export const NO_REGISTRY = 'NO_REGISTRY'
-const NOT_JSON = new Set([NO_REGISTRY, 'FETCH_ERROR', 'EJSONPARSE', 'EMALFORMED', 'ENODATA'])
-
-/** Whether a code is one of a connection, or of an answer, that came to nothing. */
-export const isObstacle = (code: string | undefined): boolean =>
-  code !== undefined && (NOT_JSON.has(code) || isUntrustedCode(code) || causeOf(code) !== undefined)
 
 /** Why the registry gave nothing, in a sentence, with what to do about it. */
 export function obstacleFailure(obstacle: Obstacle): UpdateFailure {
@@ -95,7 +90,7 @@ function failed({ url, env, code = '', said }: Obstacle): { message: string; rem
   const registry = registryAt(url)
   const proxy = proxyName(url, env)
   const way = proxy === undefined ? '' : ` through the proxy ${proxy}`
-  if (NOT_JSON.has(code))
+  if (code === NO_REGISTRY)
     return {
       message: `${originOf(url)} does not answer as a registry of npm packages.`,
       remedy:

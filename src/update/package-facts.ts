@@ -15,7 +15,7 @@ export const Release = z.object({
 })
 export type Release = z.infer<typeof Release>
 
-/** What a registry has of a package, beside its versions. `npm view` puts it into what it says of a version. */
+/** What a registry has of a package, beside its versions. */
 export const PackageFacts = z.object({
   'dist-tags': z.record(z.string(), z.string()),
   time: z.optional(z.record(z.string(), z.string())),

@@ -52,6 +52,16 @@ const answers =
   (_request, response) =>
     void response.writeHead(status, { 'content-type': 'text/html' }).end(body)
 
+/** Sends until nobody takes it any more. */
+const endless: RequestListener = (_request, response) => {
+  const block = Buffer.alloc(1024 * 1024, ' ')
+  const send = () => {
+    while (response.write(block)) if (response.destroyed) return
+  }
+  response.on('drain', send).on('error', () => {})
+  send()
+}
+
 for (const npm of [true, false])
   test(`what a registry does wrong is said in a sentence with a remedy, ${npm ? 'with' : 'without'} npm`, async (t) => {
     const http = async (listener: RequestListener) =>
@@ -77,7 +87,8 @@ for (const npm of [true, false])
       [await http(answers(200, '')), unreachable, /does not answer as a registry/],
       [await http(answers(200, 'null')), unreachable, /does not answer as a registry/],
       [await http(answers(200, 'x'.repeat(65 * 1024 * 1024))), unreachable, /does not answer as a registry/],
-      [await http(answers(200, '{"a": 1}')), npm ? 'update_version_not_found' : unreachable, /registry/],
+      [await http(answers(200, '{"a": 1}')), unreachable, /does not answer as a registry/],
+      [await http(endless), unreachable, /does not answer as a registry/],
       [`http://127.0.0.1:${await listening(t, resets)}`, unreachable, /the connection was broken off/],
       [`https://127.0.0.1:${tls}`, unreachable, /certificate by an authority unknown here/],
       [page.replace('http:', 'https:'), unreachable, /it does not speak TLS/],
