@@ -19,15 +19,16 @@ export class CommandRoom {
 
   has(machineId: string, command: Command, bytes: number): boolean {
     const names = namesOf(machineId, command)
-    if (ENDING.includes(command.type)) return this.#ending.has(names, 1)
+    if (isEnding(command)) return this.#ending.has(names, 1)
     return this.#commands.has(names, 1) && this.#bytes.has(names, bytes)
   }
 
-  /** @returns a function that gives it back */
+  /** @returns a function that gives it back, and keeps nothing of the command, which may have secrets */
   take(machineId: string, command: Command, bytes: number): () => void {
+    const names = namesOf(machineId, command)
+    const ending = isEnding(command)
     const change = (sign: 1 | -1) => {
-      const names = namesOf(machineId, command)
-      if (ENDING.includes(command.type)) return this.#ending.add(names, sign)
+      if (ending) return this.#ending.add(names, sign)
       this.#commands.add(names, sign)
       this.#bytes.add(names, sign * bytes)
     }
@@ -35,6 +36,8 @@ export class CommandRoom {
     return () => change(-1)
   }
 }
+
+const isEnding = ({ type }: Command) => ENDING.includes(type)
 
 /** All commands, those of a key, and those of a key for a machine. */
 const namesOf = (machineId: string, { by }: Command) =>

@@ -304,6 +304,7 @@ export class Commands {
   #release(entry: Entry) {
     if (!this.#pending.delete(entry)) return
     entry.giveBack?.()
+    delete entry.giveBack
     delete entry.command
   }
 
