@@ -14,6 +14,7 @@ import type { Follower } from './gate/followers.ts'
 import { page } from './history.ts'
 import { described, type Lookup, type LookupContext, noAgent } from './lookup.ts'
 import type { Quotas } from './quotas.ts'
+import { longJson } from './readable-json.ts'
 import { command, eventIdOf, jsonBody, pageLimit, parse } from './request.ts'
 import { agentStream, type StreamContext } from './streams.ts'
 import type { Switchboard } from './switchboard.ts'
@@ -48,7 +49,7 @@ const AGENT_COMMANDS = [
 export function agentRoutes(app: Hono, context: AgentContext) {
   const { agents, machines, commands, store, quotas, switchboard, lookup, trails, submit, follow } = context
 
-  app.get('/api/agents', (c) => c.json({ agents: agents.all() }))
+  app.get('/api/agents', (c) => longJson(c, { agents: agents.all() }))
   app.post('/api/agents', async (c) => {
     const request = parse(StartRequest, await command(c))
     const { command_id = randomUUID(), spec } = request
@@ -109,7 +110,7 @@ export function agentRoutes(app: Hono, context: AgentContext) {
   })
 
   app.get('/api/agents/:agent_id/events', async (c) =>
-    c.json(await page(store.log(keyOf(c)), eventIdOf(c), pageLimit(c))),
+    longJson(c, { ...(await page(store.log(keyOf(c)), eventIdOf(c), pageLimit(c))) }),
   )
   app.get('/api/agents/:agent_id/stream', (c) => {
     const [key, after] = [keyOf(c), eventIdOf(c)]

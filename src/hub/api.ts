@@ -24,7 +24,7 @@ import type { Keys } from './keys.ts'
 import { described, Lookup } from './lookup.ts'
 import type { OpenRequests } from './open-requests.ts'
 import type { Quotas } from './quotas.ts'
-import { readableJson } from './readable-json.ts'
+import { longJson, readableJson } from './readable-json.ts'
 import { installer, releaseFile } from './releases.ts'
 import { command, jsonBody, limited, overHttp, parse, waitMs } from './request.ts'
 import { hubStream, type StreamContext } from './streams.ts'
@@ -121,7 +121,7 @@ export function api(context: ApiContext): Hono {
   app.use('/api/*', trails.orders)
 
   app.get('/api/machines', (c) =>
-    c.json({ machines: machines.all().map(withUsage), enrolled: keys.list().filter(isUnused) }),
+    longJson(c, { machines: machines.all().map(withUsage), enrolled: keys.list().filter(isUnused) }),
   )
   app.patch('/api/machines/:machine_id', async (c) => {
     const { machine_id } = lookup.machine(machineIn(c))

@@ -1,8 +1,6 @@
 import type { ServerResponse } from 'node:http'
-
-import { visibleJson } from '../platform/visible.ts'
-
 import type { Follower } from './gate/followers.ts'
+import { shown } from './shown.ts'
 
 /** So that both ends, and proxies between them, notice a dead connection. */
 const HEARTBEAT_MS = 15_000
@@ -38,13 +36,13 @@ export class Bell {
 }
 
 export const message = (event: string, data: unknown, id?: string) =>
-  `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${visibleJson(JSON.stringify(data))}\n\n`
+  `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`
 
 export interface EventSource {
   bell: Bell
   follower: Follower
-  /** What is to be shown now: '' if nothing is, undefined when nothing ever will be. */
-  next(): Promise<string | undefined>
+  /** The messages to show now; undefined when there never will be any. */
+  next(): Promise<Iterable<string> | undefined>
   release(): void
 }
 
@@ -76,24 +74,28 @@ const ALREADY_SENT = { 'x-hono-already-sent': 'true' }
 
 async function write({ bell, follower, next, release }: EventSource) {
   const { response } = follower
+  const read = async () => {
+    const messages = await next()
+    return messages && shown(messages)
+  }
   const left = new AbortController()
   response.once('close', () => left.abort())
   // One that has gone before the stream began says so to nobody.
   while (!left.signal.aborted && !response.destroyed) {
-    const text = await follower.next(next).catch(() => undefined)
+    const text = await follower.next(read).catch(() => undefined)
     if (left.signal.aborted) break
-    if (text === undefined) {
+    if (!text) {
       response.end()
       break
     }
-    if (text !== '') await taken(response, text, left.signal)
+    if (text.length > 0) await taken(response, text, left.signal)
     else if (!(await bell.rung(HEARTBEAT_MS, left.signal))) await taken(response, ':\n\n', left.signal)
   }
   release()
 }
 
 /** Resolves when what is written has left this process, or nobody is there to take it. */
-async function taken(response: ServerResponse, text: string, left: AbortSignal) {
+async function taken(response: ServerResponse, text: string | Buffer, left: AbortSignal) {
   if (left.aborted || response.write(text)) return
   await new Promise<void>((resolve) => {
     const finish = () => {

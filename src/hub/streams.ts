@@ -1,3 +1,4 @@
+import type { AnyEvent } from '../protocol/index.ts'
 import { type EventId, formatEventId } from './activity-line.ts'
 import type { ActivityStore } from './activity-store.ts'
 import type { AgentRef, Agents } from './agents.ts'
@@ -55,14 +56,17 @@ export async function agentStream(
         const chunk = await log.read(at, after)
         if (chunk.next === at) break
         at = chunk.next
-        if (chunk.events.length > 0)
-          return chunk.events.map((event) => message('activity', event, formatEventId(event))).join('')
+        if (chunk.events.length > 0) return messagesOf(chunk.events)
       }
       const agent = changed && agents.viewAt(key)
       changed = false
-      return agent ? message('status', agent) : ''
+      return agent ? [message('status', agent)] : []
     },
   })
+}
+
+function* messagesOf(events: AnyEvent[]) {
+  for (const event of events) yield message('activity', event, formatEventId(event))
 }
 
 /** Machines and agents: each as it is, then as it changes. */
@@ -122,14 +126,15 @@ export function hubStream({ agents, machines, feed }: StreamContext, follower: F
     release,
     next() {
       if (over) return Promise.resolve(undefined)
-      let text = ''
-      let count = 0
+      const messages: string[] = []
+      let chars = 0
       for (const { kind, view } of dueNow()) {
         if (!view) continue
-        text += message(kind, view)
-        if (++count === STATUSES_PER_WRITE || text.length > WRITE_CHARS) break
+        const text = message(kind, view)
+        chars += text.length
+        if (messages.push(text) === STATUSES_PER_WRITE || chars > WRITE_CHARS) break
       }
-      return Promise.resolve(text)
+      return Promise.resolve(messages)
     },
   })
 }

@@ -375,7 +375,7 @@ test('of what clients have not taken, one key holds no more than half, and those
     const next = () =>
       follower.next(() => {
         read.push(n)
-        return Promise.resolve('x'.repeat(MIB))
+        return Promise.resolve(Buffer.alloc(MIB))
       })
     return { response, next }
   })

@@ -60,8 +60,8 @@ export class Follower {
   }
 
   /** The client has taken what was read before. @returns what `read` does, when there is memory for it */
-  next(read: () => Promise<string | undefined>): Promise<string | undefined> {
+  next(read: () => Promise<Buffer | undefined>): Promise<Buffer | undefined> {
     this.#unread.release(this.#reader)
-    return this.#unread.turn(this.#reader, read, (text = '') => Buffer.byteLength(text))
+    return this.#unread.turn(this.#reader, read, (text) => text?.length ?? 0)
   }
 }
