@@ -49,7 +49,7 @@ const AGENT_COMMANDS = [
 export function agentRoutes(app: Hono, context: AgentContext) {
   const { agents, machines, commands, store, quotas, switchboard, lookup, trails, submit, follow } = context
 
-  app.get('/api/agents', (c) => longJson(c, { agents: agents.all() }))
+  app.get('/api/agents', (c) => longJson(c, { agents: agents.listed() }))
   app.post('/api/agents', async (c) => {
     const request = parse(StartRequest, await command(c))
     const { command_id = randomUUID(), spec } = request

@@ -221,8 +221,14 @@ export class Agents {
     })
   }
 
-  all(): HubAgent[] {
-    return [...this.#records.values()].flatMap((record) => this.#view(record) ?? [])
+  /** All agents, for a list: those of machines that say very much in a short form. Some may go meanwhile. */
+  *listed(): Iterable<HubAgent> {
+    const fit = this.#room.inList()
+    for (const record of [...this.#records.values()]) {
+      if (this.#records.get(record.key) !== record) continue
+      const view = this.#view(record, record.status && fit(record, record.status))
+      if (view) yield view
+    }
   }
 
   /** The names of all folders. */
@@ -254,7 +260,8 @@ export class Agents {
     for (const { key } of this.#of(machineId)) this.#options.feed.publish({ kind: 'agent', key })
   }
 
-  #view({ key, status, machine_id, gone, ordered }: AgentRecord): HubAgent | undefined {
+  #view(record: AgentRecord, status = record.status): HubAgent | undefined {
+    const { key, machine_id, gone, ordered } = record
     const { connected, machineName, store } = this.#options
     const machine_name = machineName(machine_id)
     if (!status) return undefined

@@ -8,10 +8,18 @@ import {
   type PermissionRequest,
   Results,
 } from '../protocol/index.ts'
+import { head, shortened } from './short-status.ts'
+import { shownLength } from './shown.ts'
 
-/** Longest status, and longest request in it, in characters of JSON: everybody who looks gets all statuses. */
+/**
+ * Longest status of an agent, longest request in it, and longest status of a machine, in characters of JSON as clients
+ * are sent it: everybody who looks gets all statuses.
+ */
 const STATUS_CHARS = 1024 * 1024
 const REQUEST_CHARS = 64 * 1024
+const MACHINE_CHARS = 128 * 1024
+/** Longest name of a host, which is in the list with each of its agents. */
+const HOSTNAME_CHARS = 256
 /** Longest result of a command: it is kept for those who ask again. */
 const RESULT_CHARS = 64 * 1024
 /** Entries kept of each list in a status that is too long. */
@@ -24,7 +32,13 @@ export function modest<M extends FromDaemon>(message: M): M {
   // An error has limits of its own.
   if (isResult(message)) return message.ok && isLong(message, RESULT_CHARS) ? (named(message) as M) : message
   if (message.type !== 'machine:hello') return message
-  return { ...message, machine: machine(message.machine), agents: message.agents.map(agent) }
+  const { hostname, machine: status, agents } = message
+  return {
+    ...message,
+    hostname: head(hostname, HOSTNAME_CHARS),
+    machine: machine(status),
+    agents: agents.map(agent),
+  }
 }
 
 export const isResult = (message: FromDaemon): message is CommandResult => message.type.endsWith(':result')
@@ -38,19 +52,20 @@ function named(result: CommandResult) {
   return { ...(checked?.success && checked.data), type, command_id, ok }
 }
 
-const isLong = (value: unknown, chars: number) => JSON.stringify(value).length > chars
+const isLong = (value: unknown, chars: number) => shownLength(value) > chars
 
 function agent<S extends AgentStatus>(status: S): S {
   if (!isLong(status, REQUEST_CHARS)) return status
   const { problems, background_tasks } = status
   const shown = { ...status, pending: status.pending.map(request) }
   if (!isLong(shown, STATUS_CHARS)) return shown
-  return {
+  const less = {
     ...shown,
     pending: status.pending.map(bare),
     ...(problems && { problems: problems.slice(0, KEPT) }),
     ...(background_tasks && { background_tasks: background_tasks.slice(0, KEPT) }),
   }
+  return isLong(less, STATUS_CHARS) ? shortened(less) : less
 }
 
 /** What is left out is in the event. */
@@ -59,11 +74,12 @@ function request(request: PermissionRequest): PermissionRequest {
 }
 
 function machine<S extends MachineStatus>(status: S): S {
-  if (!isLong(status, STATUS_CHARS)) return status
+  if (!isLong(status, MACHINE_CHARS)) return status
   const { update: _, ...rest } = status
-  return {
+  const less = {
     ...(rest as S),
     runtimes: status.runtimes.slice(0, KEPT).map(({ passed_over: _, ...runtime }) => runtime),
     problems: status.problems.slice(0, KEPT),
   }
+  return isLong(less, MACHINE_CHARS) ? { ...less, runtimes: [], problems: [] } : less
 }

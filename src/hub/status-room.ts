@@ -1,9 +1,12 @@
 import { type AgentStatus, Limits } from '../protocol/index.ts'
+import { shortened } from './short-status.ts'
+import { shownLength } from './shown.ts'
 
-/** What the statuses of one machine's agents may be in all, in characters of JSON: they are in memory, and in every list. */
+/**
+ * What the statuses of one machine's agents may be in all, and those of all machines in a list, in characters of JSON as
+ * clients are sent it: they are in memory, and clients have to read them.
+ */
 const MOST_CHARS = Limits.frame_bytes
-/** Longest folder in the short form of a status. */
-const CWD_CHARS = 1024
 
 interface Holder {
   machine_id: string
@@ -18,19 +21,44 @@ export class StatusRoom {
   fit<S extends AgentStatus>(holder: Holder, status: S): S {
     this.leave(holder)
     const used = this.#used.get(holder.machine_id) ?? 0
-    const chars = JSON.stringify(status).length
+    const chars = shownLength(status)
     if (used + chars <= MOST_CHARS) {
       this.#count(holder, chars)
       return status
     }
     const short = shortened(status)
-    this.#count(holder, JSON.stringify(short).length)
+    this.#count(holder, shownLength(short))
     return short
+  }
+
+  /** Returns the form that each status has in a list of all. */
+  inList() {
+    const share = this.#share()
+    const listed = new Map<string, number>()
+    return <S extends AgentStatus>(holder: Holder, status: S): S => {
+      const { machine_id } = holder
+      const chars = (listed.get(machine_id) ?? 0) + (this.#chars.get(holder) ?? 0)
+      if (chars > share) return shortened(status)
+      listed.set(machine_id, chars)
+      return status
+    }
   }
 
   leave(holder: Holder) {
     this.#count(holder, -(this.#chars.get(holder) ?? 0))
     this.#chars.delete(holder)
+  }
+
+  /** What a list may have of a machine: a machine that says little leaves what it does not use to the others. */
+  #share(): number {
+    let left = MOST_CHARS
+    let others = this.#used.size
+    for (const used of [...this.#used.values()].sort((a, b) => a - b)) {
+      if (used > left / others) return left / others
+      left -= used
+      others--
+    }
+    return MOST_CHARS
   }
 
   #count(holder: Holder, chars: number) {
@@ -39,18 +67,4 @@ export class StatusRoom {
     if (used > 0) this.#used.set(holder.machine_id, used)
     else this.#used.delete(holder.machine_id)
   }
-}
-
-/** The required fields, and what tells where the agent stands. Requests are counted. */
-function shortened<S extends AgentStatus>(status: S): S {
-  const { pending, pending_omitted = 0, cwd, ...rest } = status
-  const { problems, background_tasks, turn_interrupted, turn_failed, failure, slow, exit, ...short } = rest
-  const omitted = pending.length + pending_omitted
-  return {
-    ...short,
-    cwd: cwd.slice(0, CWD_CHARS),
-    pending: [],
-    ...(omitted > 0 && { pending_omitted: omitted }),
-    ...(exit && { exit: { reason: exit.reason } }),
-  } as unknown as S
 }

@@ -73,6 +73,55 @@ test('many agents with long statuses take a bounded part of the list of all, and
   assert.equal(last.pending.length, 1)
 })
 
+test('what is sent escaped counts with its escapes, and is shown as it was said', async (t) => {
+  const hub = await TestHub.open(t)
+  await hub.daemon({ agents: [statusOf('good', { title: 'Good' })] })
+  const { machine } = helloOf()
+  const problem = { code: 'x', severity: 'error' as const, message: '\x7f'.repeat(16_000), since: '' }
+  const talker = await hub.daemon({
+    machine_id: 'machine-2',
+    hostname: '\u202e'.repeat(1000),
+    machine: { ...machine, problems: Array.from({ length: 20 }, () => problem) },
+  })
+  const pending = (chars: number, count: number) =>
+    Array.from({ length: count }, (_, n) => ({
+      ...request,
+      request_id: `r-${n}`,
+      input: { command: '\u202e'.repeat(chars) },
+    }))
+  for (let n = 0; n < 8; n++)
+    talker.send({
+      type: 'agent:status',
+      ...statusOf(`bad-${n}`, { state: 'waiting', pending: pending(60_000, 16) }),
+    })
+  // Longer than a list may be, in requests that are short enough each.
+  for (let n = 0; n < 60; n++)
+    talker.send({
+      type: 'agent:status',
+      ...statusOf(`many-${n}`, { state: 'waiting', pending: pending(10_000, 16) }),
+    })
+  talker.send({
+    type: 'agent:status',
+    ...statusOf('asks', { state: 'waiting', pending: pending(100, 1) }),
+  })
+  await talker.settled()
+  const list = await (await hub.request('GET', '/api/agents')).text()
+  assert.ok(list.length < 1.2 * Limits.frame_bytes, String(list.length))
+  const { agents } = JSON.parse(list) as { agents: { agent_id: string; title?: string; pending: object[] }[] }
+  assert.equal(agents.length, 70)
+  const of = (id: string) => agents.find(({ agent_id }) => agent_id === id)
+  assert.equal(of('good')?.title, 'Good')
+  assert.deepEqual(of('asks')?.pending, pending(100, 1))
+  const machines = await (await hub.request('GET', '/api/machines')).text()
+  assert.ok(machines.length < 200_000, String(machines.length))
+  // An event is shown whole.
+  const text = `\u{1f600}${'\x7f\u{1f600}'.repeat(500_000)}`
+  const event = { kind: 'text', offset: 0, index: 0, text }
+  talker.send({ type: 'agent:activity', agent_id: 'asks', from: 0, to: 10, events: [event] })
+  await talker.acknowledged('asks', 10)
+  assert.deepEqual(await hub.events('asks'), [event])
+})
+
 test('an event with an id beyond its limit is taken as unreadable, and what follows it is stored', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
