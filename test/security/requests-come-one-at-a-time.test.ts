@@ -111,6 +111,17 @@ test('a request that comes before the answer to the one before is answered behin
   assert.ok(heard().indexOf('1.0.0') < heard().indexOf('"ok":true'))
 })
 
+test('a request that has waited for its turn may be as slow to answer as any', async (t) => {
+  const { hub, get } = await open(t, { stall_ms: 300 })
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  await hub.request('POST', '/api/agents/a/prompt?wait=0', { command_id: 'slow', content: 'x' })
+  const { socket, heard } = await talk(t, hub.port)
+  socket.write(get('/api/agents') + get('/api/commands/slow?wait=1'))
+  await until(() => socket.closed || statusesIn(heard()).length === 2, { what: 'both answers, or the end' })
+  assert.deepEqual(statusesIn(heard()), ['200', '202'])
+  daemon.socket.terminate()
+})
+
 test('a body that is broken off says nothing in the log, and what fails is told of each address', async (t) => {
   const printed = t.mock.method(console, 'error', () => {})
   const { hub, lines, get } = await open(t)

@@ -22,7 +22,10 @@ export function inTurn(
     if (response.socket) return listener(request, response)
     if (!ahead?.socket) return tooMany(request)
     ahead.once('close', () => {
-      if (response.socket) listener(request, response)
+      if (!response.socket) return
+      // Node takes back what the answer ahead has set only where nothing waits.
+      socket.setTimeout(0)
+      listener(request, response)
     })
   }
 }
