@@ -33,14 +33,14 @@ export function isForeign(dir: string): boolean {
 }
 
 /**
- * The address of a socket in another user's folder. It leads to the very socket that was looked at, which that user or root
- * has made: a link that is put there instead leads nowhere.
+ * The address of a socket in another user's folder. It leads to the very socket that was looked at, which that user, root
+ * or this user has made, as in a container's volume that belongs to root: a link that is put there instead leads nowhere.
  * @throws the system's error
  */
 export function addressOfForeign(path: string): string {
   const owner = statSync(dirname(path)).uid
   const fd = openSync(path, O_PATH | constants.O_NOFOLLOW)
   const found = fstatSync(fd)
-  if (found.isSocket() && (found.uid === owner || found.uid === 0)) return `/proc/self/fd/${fd}`
+  if (found.isSocket() && [owner, 0, process.geteuid?.()].includes(found.uid)) return `/proc/self/fd/${fd}`
   throw Object.assign(new Error(`${path} is not a socket of the folder's owner`), { code: 'ENOTSOCK' })
 }

@@ -1,14 +1,16 @@
 // Needs: root
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, chownSync, closeSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import { readOwned } from '../../../src/platform/owned.ts'
-import { isForeign } from '../../../src/platform/sockets.ts'
+import { addressOfForeign, isForeign } from '../../../src/platform/sockets.ts'
 import { tempDir } from '../../support/temp.ts'
 
 const NOBODY = 65534
+const OTHER = 65533
 
 test('a pipe in place of a file is not waited for, and is nothing', (t) => {
   const path = join(tempDir(t), 'daemon.lock')
@@ -44,4 +46,31 @@ test('so it is in one that a group with other members may write to', (t) => {
   assert.deepEqual(read(NOBODY, 0), [true, 'text'])
   // Nobody but root is in its group.
   assert.deepEqual(read(0, 0), [false, 'text'])
+})
+
+test('a socket in a shared folder is reached where root, the folder’s owner or this user has made it', async (t) => {
+  const dir = tempDir(t)
+  const path = join(dir, 'daemon.sock')
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(path, resolve))
+  t.after(() => server.close())
+  chmodSync(dir, 0o755)
+  const reached = (user: number, socket: number, folder: number) => {
+    chownSync(path, socket, socket)
+    chownSync(dir, folder, folder)
+    process.seteuid?.(user)
+    try {
+      closeSync(Number(basename(addressOfForeign(path))))
+      return true
+    } catch {
+      return false
+    } finally {
+      process.seteuid?.(0)
+    }
+  }
+  // A container's volume is root's, and its group the user's.
+  assert.equal(reached(NOBODY, NOBODY, 0), true)
+  assert.equal(reached(NOBODY, 0, OTHER), true)
+  assert.equal(reached(NOBODY, OTHER, OTHER), true)
+  assert.equal(reached(NOBODY, OTHER, 0), false)
 })
