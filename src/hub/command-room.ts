@@ -3,8 +3,8 @@ import { type Command, Limits } from '../protocol/index.ts'
 /** Commands that may wait for their machines, and as many again that end something. */
 const COMMANDS = 4000
 /**
- * Bytes of the former. Half of it may wait for one machine, which is less than what a connection may have buffered; a
- * quarter with one key, which is more than one command.
+ * Bytes of the former, less than what a connection may have buffered: with many keys, almost all may wait for one machine.
+ * A quarter may wait for one machine with one key, which is more than one command.
  */
 const BYTES = 5 * Limits.frame_bytes
 

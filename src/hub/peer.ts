@@ -26,8 +26,8 @@ import { modest } from './modest.ts'
 const GREETING_MS = 10_000
 /** Frames in a row that cannot be taken, after which the link is of no use. */
 const FAULTS_IN_A_ROW = 20
-/** What may wait to be sent to a daemon that does not read. */
-const BUFFERED_BYTES = 4 * Limits.frame_bytes
+/** What may wait to be sent to a daemon that does not read, in bytes: all commands that may wait for one, and more. */
+const BUFFERED_BYTES = 6 * Limits.frame_bytes
 /** How long a peer that was told to go may take to close its side. */
 const CLOSING_MS = 1000
 
