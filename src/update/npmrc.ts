@@ -19,7 +19,7 @@ export interface Registry {
   anyCertificate: boolean
   /** The host of packages' addresses that stands for the registry's own; undefined for none, `always` for all. */
   replacedHost: string | undefined
-  /** How often a package is asked for again: `fetch-retries`. */
+  /** How often it is asked again: `fetch-retries`. */
   retries?: number
   /** Proxies in the names that the rest of the world gives them. */
   proxyEnv: NodeJS.ProcessEnv

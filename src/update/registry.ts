@@ -22,7 +22,7 @@ const SILENT_MS = 60_000
 const TARBALL_BYTES = 512 * 1024 * 1024
 const JSON_BYTES = 64 * 1024 * 1024
 const REDIRECTS = 5
-/** Before a package is asked for again; as often as npm does, unless `fetch-retries` says less. */
+/** Before a registry is asked again; as often as npm does, unless `fetch-retries` says less. */
 const PAUSES_MS = [1000, 5000]
 const PASSING_STATUS = new Set([408, 420, 429])
 const PASSING_CODES = new Set(['ECONNRESET', 'ECONNREFUSED', 'ETIMEDOUT', 'EPIPE'])
@@ -120,7 +120,7 @@ async function receive(
   try {
     if (signal.aborted) abort()
     const ask = () => get(url, registry, limit.signal, check)
-    const response = stage === 'download' ? await persist(ask, registry.retries, limit.signal) : await ask()
+    const response = await persist(ask, registry.retries, limit.signal)
     const status = response.statusCode ?? 0
     if (status !== 200) {
       // Its body may never end.
@@ -152,7 +152,7 @@ async function receive(
   }
 }
 
-/** Asks for a package, again where the registry or the way to it fails for the moment, as npm does. */
+/** Asks, again where the registry or the way to it fails for the moment, as npm does. */
 async function persist(
   ask: () => Promise<IncomingMessage>,
   retries: number | undefined,
