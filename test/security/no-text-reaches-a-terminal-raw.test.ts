@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -186,9 +186,17 @@ test('nothing that a server says reaches a terminal raw: by the daemon, its log,
 
 test('nothing that a machine says reaches a terminal raw: by the hub, its log, or its API', async (t) => {
   const stage = await Stage.open(t)
+  const hello = sampleOf(FromDaemon['machine:hello'], 1) as protocol.Hello
+  // A new machine could not have such an id.
+  const { machine_id, hostname, os, arch, daemon_version, machine: status } = hello
+  const known = { machine_id, hostname, os, arch, daemon_version, since: '', status }
+  mkdirSync(join(stage.state, 'hub'), { recursive: true, mode: 0o700 })
+  writeFileSync(join(stage.state, 'hub/machines.json'), JSON.stringify({ version: 1, machines: [known] }))
   const hub = await stage.hub([...RUN])
   const key = readFileSync(join(stage.state, 'hub/machine.key'), 'utf8').trim()
-  const hello = sampleOf(FromDaemon['machine:hello'], 1) as protocol.Hello
+  const stranger = await LightDaemon.dial(stage.hubUrl, key)
+  stranger.send({ ...hello, protocol: PROTOCOL, machine_id: hostile(), capabilities: [] })
+  await until(() => stranger.frames.some(({ type }) => type === 'server:refuse'), { what: 'a refusal' })
   const machine = await LightDaemon.greet({
     url: stage.hubUrl,
     key,
