@@ -4,7 +4,7 @@ import { childEnvironment } from '../config/environment.ts'
 import { EXECUTABLE } from '../platform/executable.ts'
 
 /** It tells its settings in half a second; this is for an npm that hangs. */
-const NPM_MS = 10 * 60_000
+const NPM_MS = 60_000
 /** Settings are some lines. */
 const OUTPUT_BYTES = 1024 * 1024
 

@@ -127,12 +127,9 @@ export interface Look {
 export async function look({ command, requested, policy, env, signal }: Look) {
   const cwd = mkdtempSync(join(tmpdir(), 'fomular-update-'))
   try {
-    const { version, published } = await lookUp(requested, policy, {
-      cwd,
-      env,
-      signal,
-      registry: policy.registry,
-    })
+    const { package: name, registry } = policy
+    const source = await registryInUse({ package: packageName(name), registry, cwd, env, signal })
+    const { version, published } = await lookUp(requested, policy, source)
     const newer = gt(version, VERSION)
     const warning = newer || requested === version ? undefined : ownAge()
     return {
