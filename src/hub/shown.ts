@@ -11,12 +11,13 @@ export const shownLength = (value: unknown): number => visibleLength(JSON.string
 export function* jsonParts(object: Record<string, unknown>): Iterable<string> {
   let before = '{'
   for (const [key, value] of Object.entries(object)) {
+    if (value === undefined) continue
     yield `${before}${JSON.stringify(key)}:`
     before = ','
     if (isList(value)) yield* listParts(value)
     else yield JSON.stringify(value)
   }
-  yield '}'
+  yield before === '{' ? '{}' : '}'
 }
 
 function* listParts(list: Iterable<unknown>) {

@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { systemCode } from './errors.ts'
 
 const CHUNK_BYTES = 64 * 1024
-/** How long a pipe may keep this process waiting, in ms: a program that a shell has put there may have to log in first. */
+/** How long a pipe may keep this process waiting, in ms. */
 const PIPE_MS = 10_000
 const PAUSE_MS = 20
 /** A system's bundle of certificates has 0.2 to 0.5 MB. */
@@ -11,12 +11,13 @@ const PEM_BYTES = 8 * 1024 * 1024
 /**
  * Reads a file named by a user, which may be a device or a pipe, up to a limit of `bytes`. From a pipe that nobody writes
  * to, it reads nothing.
+ * @param pipeMs how long a pipe may take to end, in ms
  * @throws the system's error, or an Error if the file is longer, or a pipe does not end
  */
-export function readAtMost(path: string, bytes: number): { text: string; mode: number } {
+export function readAtMost(path: string, bytes: number, pipeMs = PIPE_MS): { text: string; mode: number } {
   // Else opening a pipe would last until somebody writes to it.
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  const until = Date.now() + PIPE_MS
+  const until = Date.now() + pipeMs
   try {
     const chunks: Buffer[] = []
     let length = 0
@@ -26,7 +27,7 @@ export function readAtMost(path: string, bytes: number): { text: string; mode: n
       const got = readReady(fd, chunk)
       if (got === 0) break
       if (got === undefined) {
-        if (Date.now() >= until) throw new Error(`it is a pipe that has not ended within ${PIPE_MS / 1000} s`)
+        if (Date.now() >= until) throw new Error(`it is a pipe that has not ended within ${pipeMs / 1000} s`)
         pause(PAUSE_MS)
         continue
       }

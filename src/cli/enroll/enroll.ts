@@ -20,6 +20,8 @@ import { EXIT } from '../exit-codes.ts'
 import { check, type Enrolling, exchange } from './exchange.ts'
 import { type Present, presentEnrolment } from './present.ts'
 
+/** Time for a program that a shell has put in place of a file, which may ask for a passphrase first. */
+const PIPE_MS = 5 * 60_000
 const KEY_PREFIX = 'fmk_'
 const KEY_BYTES = 32
 const KEY_ID_CHARS = 12
@@ -171,7 +173,7 @@ function readToken({ tokenFile, tokenStdin }: EnrollOptions): string {
   let text = given
   try {
     if (tokenStdin) text = readFileSync(0, 'utf8')
-    else if (tokenFile !== undefined) text = readAtMost(tokenFile, FILE_BYTES).text
+    else if (tokenFile !== undefined) text = readAtMost(tokenFile, FILE_BYTES, PIPE_MS).text
   } catch (error) {
     throw usage(
       `The token ${tokenStdin ? 'on standard input' : `in ${tokenFile}`} cannot be read: ${reasonOf(error)}`,
