@@ -119,6 +119,13 @@ test('a registry that npm alone knows of needs TLS as well', async (t) => {
       ({ check, message }: Record<string, string>) => check === 'updates' && message?.includes(BEYOND),
     ),
   )
+
+  // What only looks goes by it as well.
+  const registry = await PackageServer.open(t)
+  await registry.publish({ version: '1.1.0', files: await packageFiles('1.1.0') })
+  writeFileSync(join(etc, 'npmrc'), `registry=${registry.url}\n`)
+  const { stdout } = await machine.run(['update', '--check', '--json'], env)
+  assert.equal(JSON.parse(stdout).available, '1.1.0', stdout)
 })
 
 /** Sends everybody on to where there is no TLS. */
