@@ -38,17 +38,26 @@ function load(stateDir: string): ConfirmedFile {
     if (error instanceof UserError && error.code === 'not_plain') return { version: 1, versions: [] }
     throw error
   }
-  if (read.ok) return read.value
-  // Written by a version that kept no such file, if by any.
-  const { from, to, outcome, finished_at, started_at } = peekRecord(stateDir) ?? {}
-  const at = finished_at ?? started_at ?? ''
-  const succeeded = outcome === 'succeeded' ? [from, to] : []
+  const file = read.ok ? read.value : undefined
+  const versions = [...(file?.versions ?? []), ...earlier(stateDir, file?.versions ?? [])]
+  if (file) return { ...file, versions }
   return {
     version: 1,
-    versions: succeeded.flatMap((version) => (version === undefined ? [] : [{ version, at }])),
+    versions,
     // A machine that was there before such updates were refused.
-    insecure_update_left: read.reason === 'missing' && existsSync(join(stateDir, 'machine.json')),
+    insecure_update_left: !read.ok && read.reason === 'missing' && existsSync(join(stateDir, 'machine.json')),
   }
+}
+
+/** Versions that are not among those `known`, by the last update: a version that keeps no such file may have made it. */
+function earlier(stateDir: string, known: ConfirmedVersion[]): ConfirmedVersion[] {
+  const { from, to, outcome, finished_at, started_at } = peekRecord(stateDir) ?? {}
+  const at = finished_at ?? started_at ?? ''
+  return outcome !== 'succeeded'
+    ? []
+    : [from, to].flatMap((version) =>
+        version === undefined || known.some((each) => each.version === version) ? [] : [{ version, at }],
+      )
 }
 
 const save = (stateDir: string, file: ConfirmedFile) =>

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { loadUpdateConfig } from '../../src/config/config.ts'
 import { parseFromServer } from '../../src/protocol/index.ts'
+import { confirm, confirmedVersions } from '../../src/update/confirmed.ts'
 import { checkDirection } from '../../src/update/direction.ts'
 import { UpdateFailure } from '../../src/update/failure.ts'
 import { TestHub } from '../support/hub.ts'
@@ -12,6 +13,7 @@ import { LightDaemon } from '../support/light-daemon.ts'
 import { LightServer } from '../support/light-server.ts'
 import { PackageServer, PlainInstallation, packageFiles } from '../support/package-server.ts'
 import { Stage } from '../support/stage.ts'
+import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
 /** What npm would take for something else than a version in its registry. */
@@ -158,6 +160,34 @@ test('a server goes back to what was confirmed here; anything older is for this 
       () => checkDirection({ ...step, origin, requested: 'latest' }, ground),
       refused(/latest is 1.0.0, which is older/),
     )
+})
+
+test('what an earlier version was updated to after a rollback counts as confirmed, too', async (t) => {
+  const dir = tempDir(t)
+  await confirm(dir, { version: '1.0.0', at: '' })
+  const record = {
+    version: 1,
+    command_id: 'u-1',
+    origin: 'server',
+    requested: '0.9.5',
+    from: '0.9.0',
+    to: '0.9.5',
+    stage: 'confirm',
+    attempts: 1,
+    started_at: '',
+    outcome: 'succeeded',
+    restart_strategy: 'self',
+    settled: true,
+    bad_versions: [],
+  }
+  const versions = () => confirmedVersions(dir).map(({ version }) => version)
+  writeFileSync(join(dir, 'update.json'), JSON.stringify({ ...record, outcome: 'failed' }))
+  assert.deepEqual(versions(), ['1.0.0'])
+  writeFileSync(join(dir, 'update.json'), JSON.stringify(record))
+  assert.deepEqual(versions(), ['1.0.0', '0.9.0', '0.9.5'])
+  await confirm(dir, { version: '1.1.0', at: '' })
+  rmSync(join(dir, 'update.json'))
+  assert.deepEqual(versions(), ['1.0.0', '0.9.0', '0.9.5', '1.1.0'])
 })
 
 test('a version is confirmed by the welcome of a server, and an order back to it is carried out', async (t) => {
