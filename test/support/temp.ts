@@ -10,7 +10,7 @@ export interface Cleanup {
 /** A folder of the test's own, gone when it has ended. */
 export function tempDir(t: Cleanup): string {
   const dir = realpathSync(mkdtempSync(join(tmpdir(), 'fomular-test-')))
-  // A process that is just ending may still be writing into it.
-  t.after(() => rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }))
+  // Behind all others: what runs in it is ended first, and would make it anew. Even then, a process may still be writing.
+  t.after(() => t.after(() => rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })))
   return dir
 }
