@@ -1,5 +1,6 @@
 // Needs: root, systemd-nspawn
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type DebianOptions, debianRoot } from './debian.ts'
@@ -41,6 +42,8 @@ export class Booted {
     this.#log = log
     const fd = openSync(this.#log, 'w')
     const args = ['--quiet', '--boot', `--directory=${this.root}`, '--register=no', '--keep-unit']
+    // Folders of the system have this name: those of several machines that run at the same time would be one.
+    args.push(`--machine=fomular-test-${randomUUID()}`, '--hostname=root')
     for (const [inside, outside] of Object.entries(binds)) args.push(`--bind-ro=${outside}:${inside}`)
     args.push('--private-network', '--console=pipe', '--', 'systemd.show_status=false')
     // Debian 13 does not boot with the first kind of control groups unless it is told to.
