@@ -77,7 +77,8 @@ for (const program of ['as npm installs it', 'a program by itself'])
     )
     assert.equal(await stage.machine(), undefined)
 
-    await pm2(['delete', 'fomular-daemon'])
+    // A pm2 that is just starting a program again does so even where that is deleted, and then takes it for the next one.
+    await pm2(['kill'])
     await pm2(['start', file], { MACHINE_KEY: key })
     await until(async () => (await stage.machine())?.connected, {
       timeoutMs: 120_000,
