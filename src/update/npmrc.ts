@@ -155,7 +155,8 @@ const NPMRC_BYTES = 1024 * 1024
 function readNpmrc(path: string, env: NodeJS.ProcessEnv): Map<string, NpmSetting> {
   const settings = new Map<string, NpmSetting>()
   const filledIn = (text: string) =>
-    text.replace(/\$\{(\w+)\??\}/g, (_, variable: string) => env[variable] ?? '')
+    // This program's own, a machine key among them, are no registry's business, whoever has written the file.
+    text.replace(/\$\{(?!FOMULAR_)(\w+)\??\}/g, (_, variable: string) => env[variable] ?? '')
   for (const line of npmrcText(path).split('\n')) {
     const [, key, rest] = /^\s*([^#;=\s]+)\s*=\s*(.*)$/.exec(line) ?? []
     if (key === undefined || rest === undefined) continue

@@ -20,7 +20,8 @@ import { PackageFacts, type Release } from './package-facts.ts'
 const SILENT_MS = 60_000
 /** A package with an executable for one platform is about 40 MB. */
 const TARBALL_BYTES = 512 * 1024 * 1024
-const JSON_BYTES = 64 * 1024 * 1024
+/** Facts about a package with thousands of versions. To parse as much as is sent in small pieces takes 35 times its size. */
+const JSON_BYTES = 8 * 1024 * 1024
 const REDIRECTS = 5
 /** Before a registry is asked again; as often as npm does, unless `fetch-retries` says less. */
 const PAUSES_MS = [1000, 5000]

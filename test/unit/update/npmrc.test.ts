@@ -35,7 +35,7 @@ test('what lets a machine in is found at the registry’s address and the folder
       package: '@fomular-os/daemon',
       registry: 'https://packages.example:8443/npm/all',
       cwd: HOME,
-      env: { HOME, npm_config_globalconfig: '/nowhere', SECRET: 'me:secret' },
+      env: { HOME, npm_config_globalconfig: '/nowhere', SECRET: 'me:secret', FOMULAR_KEY: 'fmk_k' },
       signal,
     })
   const sent = (address = used().url) => used().credentials(address).authorization
@@ -44,6 +44,8 @@ test('what lets a machine in is found at the registry’s address and the folder
     npmrc(`//packages.example:8443${folder}:_authToken=t`)
     assert.equal(sent(), 'Bearer t')
   }
+  npmrc(`//packages.example:8443/:_authToken=$\{FOMULAR_KEY}`)
+  assert.doesNotMatch(sent() ?? '', /fmk_k/, 'whatever the file asks for, a machine key goes to no registry')
   npmrc('//packages.example:8443/npm/other/:_authToken=t', '//packages.example/:_authToken=t')
   assert.equal(sent(), undefined)
   npmrc('//packages.example:8443/:username=me', `//packages.example:8443/:_password=${btoa('secret')}`)
