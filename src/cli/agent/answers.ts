@@ -19,9 +19,10 @@ export function answerTo(question: Question, typed: string): string {
   if (text === '') throw unanswerable(question, 'The answer is empty.')
   const quoted = QUOTED.exec(plain)?.[2]
   if (quoted !== undefined && NUMBERS.test(quoted)) return quoted
-  const label = options.find((option) => option.label === text)?.label
-  if (label !== undefined || options.length === 0) return text
   const numbers = NUMBERS.test(plain)
+  // What is typed for the option in a place is not taken for another one that is called like that.
+  const label = options.find((option) => option.label === text && !options[Number(plain) - 1])?.label
+  if (label !== undefined || options.length === 0) return text
   if (!numbers && !(multi_select && isList(question, plain))) return text
   const parts = plain
     .split(numbers ? /[\s,;]+/ : ',')

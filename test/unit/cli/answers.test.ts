@@ -41,6 +41,9 @@ test('a number is an answer in quotation marks, as a label, or where there are n
   assert.equal(answerTo(many, "'7, 8'"), '7, 8')
   assert.equal(answerTo({ question: 'Port?', options: [{ label: '80' }, { label: '443' }] }, '443'), '443')
   assert.equal(answerTo({ question: 'How many?', options: [] }, '7'), '7')
+  const crossed = { question: 'Which?', options: [{ label: '2' }, { label: 'keep' }] }
+  assert.equal(answerTo(crossed, '2'), 'keep', 'the place goes before a label that looks like one')
+  assert.equal(answerTo(crossed, '"2"'), '2')
 })
 
 test('one answer for each question', () => {
