@@ -251,7 +251,9 @@ export class Keys {
     const before = this.#of(machineId).length
     const strays = straysAmong(known, keys)
     const revoked = this.#store.change(() => {
-      const own = this.#withdraw(machineId)
+      const heirs = keys.filter((entry) => entry.heir_of === machineId && machinesOf(entry).length === 0)
+      for (const heir of heirs) this.#store.drop(heir)
+      const own = this.#withdraw(machineId) + heirs.length
       const unclaimed = keys.find((entry) => isLocal(entry) && entry.bound === undefined)
       // Nothing else can have brought it here.
       if (strays.size !== 1 || !strays.has(machineId) || !unclaimed || machinesOf(unclaimed).length > 0)

@@ -206,6 +206,16 @@ test('a machine that is known without a key is not for whoever enrolls', async (
   assert.equal(await outcome(hub, before, 'm-2'), 'welcome')
 })
 
+test('a machine that is removed does not come back with a key that was to follow the one it had', async (t) => {
+  const hub = await TestHub.open(t)
+  const first = await hub.enroll()
+  assert.equal(await outcome(hub, first, 'm-1'), 'welcome')
+  const next = await hub.enroll(undefined, {}, first)
+  const removed = await hub.api<{ revoked_keys: number }>('DELETE', '/api/machines/m-1?force=true')
+  assert.equal(removed.revoked_keys, 2)
+  for (const key of [first, next]) await assert.rejects(LightDaemon.dial(hub.url, key), /401/)
+})
+
 test('nobody enrolls with a key that would be taken for another, and the token is still good', async (t) => {
   const hub = await TestHub.open(t)
   const own = await hub.enroll('own')
