@@ -64,7 +64,7 @@ defaults() {
   uninstall=''
   purge=''
   home=${HOME:-}
-  # Most bytes of a manifest; and of what is some lines: the latest version, signatures, keys, answers.
+  # Maximum size in bytes of a manifest, and of short files: the latest version, signatures, keys, answers.
   MANIFEST=1048576
   SMALL=65536
   NO_WAY='Is the network there, and the address right? Behind a proxy, set https_proxy. Then run this again.'
@@ -355,8 +355,8 @@ cleanup() {
   printf '%s' "$made" | while IFS= read -r dir; do rmdir "$dir" 2>/dev/null || :; done
 }
 
-# Runs a program that can write no file far beyond so many bytes: what it is sent may never end. What it says goes into a
-# file, too.
+# Runs a program with a limit on the size of the files that it writes, since a download may never end. Its messages go
+# into a file, too.
 bounded() {
   (
     ulimit -f "$(($1 / 512 + 128))" 2>/dev/null || :

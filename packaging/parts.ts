@@ -59,7 +59,7 @@ export async function makeParts(
 }
 
 /**
- * Packs the npm packages of these parts, and takes away what was only for that.
+ * Packs the npm packages of these parts, and deletes the files that only packing needed.
  * @param keys what those check the release with who have it
  * @returns all files of the release
  * @throws for parts of another release

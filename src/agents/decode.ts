@@ -97,7 +97,7 @@ const unreadable = (reason: Unreadable, bytes: number, head: Buffer): EventBody 
   text: head.toString('utf8', 0, UNREADABLE_HEAD_BYTES),
 })
 
-/** A line longer than `Limits.line_bytes`, of which only the head was read, or one that becomes too long as events. */
+/** Returns the event for a line that is too long (`Limits.line_bytes`; only its head was read), or whose events would be. */
 export const tooLong = (offset: number, bytes: number, head: Buffer): Event[] => [
   {
     ...unreadable('too_long', bytes, head),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { defaultUrl } from 'registry-url'
 import { PackageServer, PlainInstallation, packageFiles } from '../support/package-server.ts'
 import { tempDir } from '../support/temp.ts'
 
@@ -46,7 +47,7 @@ test('the address of a package is fetched and nothing else, whatever npm would m
   )
 
   // The public registry's host stands for the one that was asked, as with npm.
-  const tarball = 'https://registry.npmjs.org/tarballs/1.1.0.tgz'
+  const tarball = new URL('/tarballs/1.1.0.tgz', defaultUrl).href
   await registry.publish({ version: '1.1.0', files: await packageFiles('1.1.0'), dist: { tarball } })
   assert.equal((await machine.update('1.1.0')).to_version, '1.1.0')
 })

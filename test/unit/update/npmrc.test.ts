@@ -78,7 +78,7 @@ test('what lets a machine in is found at the registry’s address and the folder
     [true, undefined, { cert: 'a certificate', key: 'a key' }],
   )
   npmrc('')
-  assert.deepEqual([used().anyCertificate, used().replacedHost], [false, 'registry.npmjs.org'])
+  assert.deepEqual([used().anyCertificate, used().replacedHost], [false, new URL(defaultUrl).host])
 
   npmrc('ca[]="one\\n1"', 'ca[]="two"', 'cafile=~/none.pem', 'proxy=null', 'https-proxy=null')
   assert.equal(used().ca, 'one\n1\n\ntwo')
