@@ -6,6 +6,7 @@ import { livingWriter } from '../platform/lock.ts'
 import { openOwned, readOwned } from '../platform/owned.ts'
 import { userOf } from '../platform/process-list.ts'
 import { isForeign } from '../platform/sockets.ts'
+import { boundedJson } from '../protocol/bounded-json.ts'
 import { type KeySource, readKey } from './key.ts'
 import { stateDir, statePaths } from './paths.ts'
 import { isLoopback } from './server-url.ts'
@@ -117,7 +118,7 @@ export function findHub({ flags, env }: { flags: HubFlags; env: NodeJS.ProcessEn
 export function livingHub(dir: string): HubRecord | undefined {
   const path = hubFiles(dir).record
   const text = readOwned(path, FILE_BYTES)
-  const read = HubRecord.safeParse(text === undefined ? undefined : parsedJson(text))
+  const read = HubRecord.safeParse(text === undefined ? undefined : boundedJson(text))
   if (!read.success || !livingWriter(read.data, path)) return undefined
   const runsAs = userOf(read.data.pid)
   return runsAs === undefined || runsAs === ownerOf(dir) || runsAs === 0 ? read.data : undefined
@@ -139,14 +140,6 @@ export function ownerOfKey(file: string | undefined): number | undefined {
 }
 
 const ownerOf = (dir: string) => statSync(dir, { throwIfNoEntry: false })?.uid
-
-function parsedJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
 
 /** The hub's folder is in a state folder, or is what was named itself. */
 function hubDir(dir: string): string {

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { listenPrivately } from '../config/listen-private.ts'
 import { UserError } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
+import { boundedJson } from '../protocol/bounded-json.ts'
 
 /** What is asked for is JSON, or nothing. */
 export type ControlRoutes = Record<string, (body: unknown) => Promise<object>>
@@ -61,9 +62,7 @@ async function bodyOf(request: IncomingMessage): Promise<unknown> {
     if (text.length > BODY_BYTES) throw new UserError('too_large', 'That is too long.')
   }
   if (text === '') return undefined
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new UserError('invalid_command', 'That is not JSON.')
-  }
+  const body = boundedJson(text)
+  if (body === undefined) throw new UserError('invalid_command', 'That is not JSON.')
+  return body
 }

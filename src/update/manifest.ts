@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { boundedJson } from '../protocol/bounded-json.ts'
 import { UpdateFailure } from './failure.ts'
 import { isSigned } from './minisign.ts'
 import { keysFor } from './release-keys.ts'
@@ -80,10 +81,6 @@ export function checkManifest(
 }
 
 function parse(text: Buffer) {
-  try {
-    const parsed = Manifest.safeParse(JSON.parse(text.toString('utf8')))
-    return parsed.success ? parsed.data : undefined
-  } catch {
-    return undefined
-  }
+  const parsed = Manifest.safeParse(boundedJson(text))
+  return parsed.success ? parsed.data : undefined
 }

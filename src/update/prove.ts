@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { satisfies } from 'semver'
 import * as z from 'zod/mini'
+import { boundedJson } from '../protocol/bounded-json.ts'
 import { PROTOCOL } from '../protocol/index.ts'
 import { UpdateFailure } from './failure.ts'
 import type { Release } from './package-facts.ts'
@@ -11,6 +12,9 @@ import { SelfCheck } from './self-check.ts'
 const START_MS = 30_000
 /** Each agent may have some. */
 const SHOWN_PROBLEMS = 5
+
+/** Of what a version says: a line for each file of each agent. */
+const OUTPUT_BYTES = 8 * 1024 * 1024
 
 /** Of a package.json, which is parsed before anything vouches for it. */
 const PACKAGE_JSON_BYTES = 1024 * 1024
@@ -24,7 +28,7 @@ export function checkPackage(dir: string, release: Release, expectedName: string
   try {
     const path = join(dir, 'package.json')
     if (statSync(path).size <= PACKAGE_JSON_BYTES)
-      ({ name, version } = PackageJson.parse(JSON.parse(readFileSync(path, 'utf8'))))
+      ({ name, version } = PackageJson.parse(boundedJson(readFileSync(path))))
   } catch {
     // Then it is no package.
   }
@@ -96,7 +100,7 @@ export async function prove(options: ProofOptions): Promise<void> {
   const own = started.stdout.trim()
   if (own !== version) throw failed(`It says that it is version ${own || 'nothing'}.`, options)
   const answer = await start(options, options.program, ['self-check', '--state-dir', stateDir])
-  const parsed = SelfCheck.safeParse(parse(answer.stdout))
+  const parsed = SelfCheck.safeParse(boundedJson(answer.stdout))
   if (!parsed.success)
     throw answer.ok
       ? failed('Its self-check gives no answer that is understood.', options, answer.stdout)
@@ -132,6 +136,7 @@ async function start({ runner, env, signal }: Runner, program: string, args: str
     timeout: START_MS,
     killSignal: 'SIGKILL',
     forceKillAfterDelay: false,
+    maxBuffer: OUTPUT_BYTES,
     reject: false,
   })
   const why = run.timedOut
@@ -145,11 +150,3 @@ async function start({ runner, env, signal }: Runner, program: string, args: str
 
 const failed = (why: string, { version }: ProofOptions, output = '') =>
   new UpdateFailure('update_unproven', 'prove', `Version ${version} does not run here. ${why}`, { output })
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}

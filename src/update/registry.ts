@@ -10,6 +10,7 @@ import { systemCode } from '../platform/errors.ts'
 import { proxyAgent } from '../platform/proxy.ts'
 import { ProxyError } from '../platform/proxy-error.ts'
 import { trust } from '../platform/trust.ts'
+import { boundedJson } from '../protocol/bounded-json.ts'
 import { asFailure, UpdateFailure } from './failure.ts'
 import type { Source } from './npm.ts'
 import { type Registry, registryOf } from './npmrc.ts'
@@ -20,8 +21,10 @@ import { PackageFacts, type Release } from './package-facts.ts'
 const SILENT_MS = 60_000
 /** A package with an executable for one platform is about 40 MB. */
 const TARBALL_BYTES = 512 * 1024 * 1024
-/** Facts about a package with thousands of versions. To parse as much as is sent in small pieces takes 35 times its size. */
+/** Facts about a package with thousands of versions. */
 const JSON_BYTES = 8 * 1024 * 1024
+/** Parsed, they take 40 MB at most. */
+const JSON_BOUNDS = { nesting: 100, values: 300_000 }
 const REDIRECTS = 5
 /** Before a registry is asked again; as often as npm does, unless `fetch-retries` says less. */
 const PAUSES_MS = [1000, 5000]
@@ -70,11 +73,7 @@ async function fetchJson(path: string, source: Source): Promise<unknown> {
       chunks.push(chunk as Buffer)
     }
   })
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8'))
-  } catch {
-    return undefined
-  }
+  return boundedJson(Buffer.concat(chunks), JSON_BOUNDS)
 }
 
 /**

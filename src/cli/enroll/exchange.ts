@@ -8,6 +8,7 @@ import { reasonOf, UserError } from '../../platform/errors.ts'
 import { ProxyError, proxyRemedy } from '../../platform/proxy-error.ts'
 import { type Trust, trust } from '../../platform/trust.ts'
 import { VERSION } from '../../platform/version.ts'
+import { boundedJson } from '../../protocol/bounded-json.ts'
 import {
   CommandError,
   EnrollAnswer,
@@ -92,12 +93,7 @@ async function ask<T>(
 }
 
 function understood<T>(url: URL, status: number, text: string, schema: z.ZodMiniType<T>): T {
-  let json: unknown
-  try {
-    json = JSON.parse(text)
-  } catch {
-    // Said below.
-  }
+  const json = boundedJson(text)
   const accepted = schema.safeParse(json)
   if (status === 200 && accepted.success) return accepted.data
   const failure = Failure.safeParse(json)

@@ -48,15 +48,22 @@ if (process.argv[2] !== '--version') process.exitCode = ${code}`,
   const many = Array.from({ length: 2000 }, (_, number) => `problem ${number}`)
   const long = await proven(JSON.stringify({ ...fine, ok: false, problems: many }), 0)
   assert.match(long, /problem 4 and 1995 more\.$/)
+  // Small values take much more memory than their text.
+  const answer = { ...fine, more: Array(300_000).fill({}) }
+  assert.match(await proven(JSON.stringify(answer), 0), /no answer that is understood/)
 })
 
-test('a package.json is read while it is of a usual length', (t) => {
+const nested = (levels: number): unknown => JSON.parse('['.repeat(levels) + ']'.repeat(levels))
+
+test('a package.json is read while it is of a usual size', (t) => {
   const dir = tempDir(t)
   const release = { name: 'a', version: '1.0.0', dist: { integrity: '', tarball: '' } }
-  const put = (description: string) =>
+  const put = (description: unknown) =>
     writeFileSync(join(dir, 'package.json'), JSON.stringify({ name: 'a', version: '1.0.0', description }))
   put('short')
   checkPackage(dir, release, 'a')
-  put('x'.repeat(1024 * 1024))
-  assert.throws(() => checkPackage(dir, release, 'a'), UpdateFailure)
+  for (const description of ['x'.repeat(1024 * 1024), Array(200_000).fill({}), nested(2000)]) {
+    put(description)
+    assert.throws(() => checkPackage(dir, release, 'a'), UpdateFailure)
+  }
 })

@@ -4,7 +4,8 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { fetchTarball } from '../../../src/update/registry.ts'
+import { UpdateFailure } from '../../../src/update/failure.ts'
+import { fetchPackument, fetchTarball } from '../../../src/update/registry.ts'
 import { tempDir } from '../../support/temp.ts'
 
 async function listening(t: TestContext, listener: RequestListener): Promise<string> {
@@ -59,4 +60,33 @@ test('a package is asked for again, and what lets a machine in at one host goes 
     'files: Bearer 1',
     'storage: undefined',
   ])
+})
+
+test('what a registry says of a package is bounded in what it holds before it is parsed, as well as in length', async (t) => {
+  let answer = ''
+  const registry = await listening(t, (_request, response) => response.end(answer))
+  const asked = (more: string, versions: object = {}) => {
+    const facts = JSON.stringify({
+      'dist-tags': { latest: '1.0.0' },
+      versions: { '1.0.0': 'it', ...versions },
+    })
+    answer = `${facts.slice(0, -1)},"more":${more}}`
+    const { signal } = new AbortController()
+    const HOME = tempDir(t)
+    const source = { package: 'a', registry: `http://${registry}`, cwd: HOME, signal }
+    return fetchPackument('latest', { ...source, env: { HOME, npm_config_globalconfig: '/nowhere' } })
+  }
+  const many = Object.fromEntries(
+    Array.from({ length: 3000 }, (_, n) => [`0.0.${n}`, { dependencies: Array(80).fill('a-package@1.0.0') }]),
+  )
+  assert.equal((await asked('[]', many))[1], 'it')
+  const noRegistry = (error: unknown) =>
+    error instanceof UpdateFailure && /does not answer as a registry/.test(error.message)
+  const levels = 10_000
+  const tooMuch = [
+    `[${Array(400_000).fill('{}')}]`,
+    `{${Array.from({ length: 400_000 }, (_, n) => `"${n}":[]`)}}`,
+    '['.repeat(levels) + ']'.repeat(levels),
+  ]
+  for (const more of tooMuch) await assert.rejects(asked(more), noRegistry)
 })

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { stripVTControlCharacters } from 'node:util'
 import lt from 'semver/functions/lt.js'
+import { boundedJson } from '../../../protocol/bounded-json.ts'
 import type { Runtime } from '../../../protocol/index.ts'
 import { findClaude, isProgram } from './find.ts'
 
@@ -96,13 +97,11 @@ const versionIn = (text: string): string | undefined =>
 
 /** It knows of keys and tokens in the environment, too, and of other providers. It exits 1 when nobody is logged in. */
 function loginIn(status: string): Runtime['login'] {
-  let said: { loggedIn?: unknown; loginExpiresAt?: unknown } | null
-  try {
-    // A wrapper may have said something here, too. No single expression: its time would grow with the square of the text.
-    said = JSON.parse(status.slice(Math.max(0, status.search(/\{\s*"/)), status.lastIndexOf('}') + 1))
-  } catch {
-    return 'unknown'
-  }
+  // A wrapper may have said something here, too. No single expression: its time would grow with the square of the text.
+  const said = boundedJson(status.slice(Math.max(0, status.search(/\{\s*"/)), status.lastIndexOf('}') + 1)) as
+    | { loggedIn?: unknown; loginExpiresAt?: unknown }
+    | null
+    | undefined
   const { loggedIn, loginExpiresAt: at } = said ?? {}
   if (typeof loggedIn !== 'boolean') return 'unknown'
   const expires = typeof at === 'number' || typeof at === 'string' ? new Date(at).getTime() : Number.NaN
