@@ -22,7 +22,7 @@ type ConfirmedVersion = z.infer<typeof ConfirmedVersion>
 const ConfirmedFile = z.object({
   version: z.literal(1),
   versions: z.array(ConfirmedVersion),
-  /** The machine may be updated once more from a registry beyond it that has no TLS. */
+  /** The machine may be updated once more from where others can decide what comes: beyond it without TLS, for one. */
   insecure_update_left: z.optional(z.boolean()),
 })
 type ConfirmedFile = z.infer<typeof ConfirmedFile>
@@ -94,7 +94,7 @@ export async function confirm(stateDir: string, { version, at }: ConfirmedVersio
   save(stateDir, { ...file, versions })
 }
 
-/** Whether this machine may still be updated from a registry beyond it that has no TLS. */
+/** Whether this machine may still be updated from a registry beyond it that has no TLS, or by files open to others. */
 export const insecureUpdateLeft = (stateDir: string): boolean => load(stateDir).insecure_update_left === true
 
 export const useInsecureUpdate = (stateDir: string) =>

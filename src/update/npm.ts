@@ -1,7 +1,8 @@
-import { accessSync, constants, existsSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, realpathSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { childEnvironment } from '../config/environment.ts'
 import { EXECUTABLE } from '../platform/executable.ts'
+import { isForeign, type Trusting } from './npm-files.ts'
 
 /** It tells its settings in half a second; this is for an npm that hangs. */
 const NPM_MS = 60_000
@@ -14,13 +15,13 @@ export interface Npm {
   args: string[]
 }
 
-/** npm as it belongs to the Node that runs this, else the first on the path. */
+/** npm as it belongs to the Node that runs this, else the first on the path that is no other user's. */
 export function findNpm(env: NodeJS.ProcessEnv): Npm | undefined {
   const own = join(dirname(process.execPath), '../lib/node_modules/npm/bin/npm-cli.js')
   if (!EXECUTABLE && existsSync(own)) return { file: process.execPath, args: [own] }
   for (const dir of (env.PATH ?? '').split(delimiter)) {
     const file = join(dir || '.', 'npm')
-    if (isExecutable(file)) return { file, args: [] }
+    if (isExecutable(file) && !isForeign(file, env)) return { file, args: [] }
   }
   return undefined
 }
@@ -30,14 +31,16 @@ interface NpmRun {
   stdout: string
 }
 
+/** Its program's file, of which npm's own folder is the second above. */
+export const programOf = ({ file, args: [script = file] }: Npm): string => realpathSync(script)
+
 /** Where versions come from. */
-export interface Source {
+export interface Source extends Trusting {
   package: string
   /** The machine's choice, before that of `.npmrc`. */
   registry?: string | undefined
   /** A folder that is deleted afterwards, without an `.npmrc`: that of the user counts, not one where the daemon is. */
   cwd: string
-  env: NodeJS.ProcessEnv
   signal: AbortSignal
   /** Told each address before it is asked. @throws UpdateFailure to refuse it */
   check?: ((address: string) => void) | undefined

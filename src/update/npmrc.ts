@@ -7,6 +7,7 @@ import { readPem } from '../platform/read-at-most.ts'
 import type { Client } from '../platform/trust.ts'
 import { UpdateFailure } from './failure.ts'
 import type { Source } from './npm.ts'
+import { checkOurs, type Trusting } from './npm-files.ts'
 
 /** The registry npm would use, and how it would reach it. */
 export interface Registry {
@@ -37,16 +38,20 @@ interface NpmSetting {
   source: string
 }
 
-/** The registry for a package in npm's settings of this user and machine; undefined where none names one. */
+/**
+ * The registry for a package in npm's settings of this user and machine; undefined where none names one.
+ * @throws UpdateFailure
+ */
 export function registrySet(name: string, env: NodeJS.ProcessEnv): NpmSetting | undefined {
-  const setting = npmSettings(env)
+  const setting = npmSettings({ env })
   const [, scope] = /^(@[^/]+)\//.exec(name) ?? []
   return (scope === undefined ? undefined : setting(`${scope}:registry`)) ?? setting('registry')
 }
 
-/** @throws UpdateFailure where a file that is named cannot be read */
-export function registryOf({ package: name, registry, env }: Source): Registry {
-  const settings = npmSettings(env)
+/** @throws UpdateFailure where a file that is named cannot be read, or is another user's */
+export function registryOf(source: Source): Registry {
+  const { package: name, registry, env } = source
+  const settings = npmSettings(source)
   const setting = (key: string) => settings(key)?.value
   const found = registry ?? registrySet(name, env)?.value
   const url = (found ?? defaultUrl).replace(/\/+$/, '')
@@ -54,10 +59,10 @@ export function registryOf({ package: name, registry, env }: Source): Registry {
     foldersOf(address)
       .map((folder) => read((key) => setting(`${folder}:${key}`)))
       .find((found) => found !== undefined)
-  const keyed = (address: string) => nearest(address, credentialsIn)
+  const keyed = (address: string) => nearest(address, (own) => credentialsIn(own, source))
   const caFile = nearest(url, (own) => own('cafile')) ?? setting('cafile')
   const pem = (name: string) => setting(name)?.replaceAll('\\n', '\n')
-  const ca = (caFile && pemIn(caFile, 'cafile', env)) ?? pem('ca')
+  const ca = (caFile && pemIn(caFile.replace(/^~(?=\/)/, homeOf(env)), 'cafile', source)) ?? pem('ca')
   const [cert, key] = [pem('cert'), pem('key')]
   const usual: Credentials = cert && key ? { client: { cert, key } } : {}
   const proxy = proxyIn(setting('proxy'))
@@ -105,12 +110,12 @@ function foldersOf(address: string): string[] {
 }
 
 /** @returns undefined where nothing is set */
-function credentialsIn(own: (key: string) => string | undefined): Credentials | undefined {
+function credentialsIn(own: (key: string) => string | undefined, reader: Trusting): Credentials | undefined {
   const authorization = authorizationIn(own)
   const [certFile, keyFile] = [own('certfile'), own('keyfile')]
   if (authorization === undefined && !(certFile && keyFile)) return undefined
-  const cert = certFile && keyFile && pemIn(certFile, 'certfile')
-  const key = cert && keyFile && pemIn(keyFile, 'keyfile')
+  const cert = certFile && keyFile && pemIn(certFile, 'certfile', reader)
+  const key = cert && keyFile && pemIn(keyFile, 'keyfile', reader)
   return { ...(authorization && { authorization }), ...(cert && key && { client: { cert, key } }) }
 }
 
@@ -130,7 +135,8 @@ const hostReplaced = (setting = 'npmjs') =>
   setting === 'never' ? undefined : setting === 'npmjs' ? new URL(defaultUrl).host : setting
 
 /** Settings as npm finds them: environment, user's file, the files of its installation. */
-function npmSettings(env: NodeJS.ProcessEnv): (key: string) => NpmSetting | undefined {
+function npmSettings(reader: Trusting): (key: string) => NpmSetting | undefined {
+  const { env } = reader
   const variables = new Map(
     Object.entries(env).flatMap(([source, value]) => {
       const [, key] = /^npm_config_(.+)$/i.exec(source) ?? []
@@ -144,7 +150,7 @@ function npmSettings(env: NodeJS.ProcessEnv): (key: string) => NpmSetting | unde
     variables.get('userconfig')?.value ?? join(homeOf(env), '.npmrc'),
     variables.get('globalconfig')?.value ?? join(dirname(process.execPath), '../etc/npmrc'),
     '/etc/npmrc',
-  ].map((path) => readNpmrc(path, env))
+  ].map((path) => readNpmrc(path, reader))
   return (key) => [variables, ...files].map((settings) => settings.get(key)).find((found) => found?.value)
 }
 
@@ -152,12 +158,12 @@ function npmSettings(env: NodeJS.ProcessEnv): (key: string) => NpmSetting | unde
 const NPMRC_BYTES = 1024 * 1024
 
 /** @throws UpdateFailure for a file that cannot be read: without it, updates would come from another registry */
-function readNpmrc(path: string, env: NodeJS.ProcessEnv): Map<string, NpmSetting> {
+function readNpmrc(path: string, reader: Trusting): Map<string, NpmSetting> {
   const settings = new Map<string, NpmSetting>()
   const filledIn = (text: string) =>
     // This program's own, a machine key among them, are no registry's business, whoever has written the file.
-    text.replace(/\$\{(?!FOMULAR_)(\w+)\??\}/g, (_, variable: string) => env[variable] ?? '')
-  for (const line of npmrcText(path).split('\n')) {
+    text.replace(/\$\{(?!FOMULAR_)(\w+)\??\}/g, (_, variable: string) => reader.env[variable] ?? '')
+  for (const line of npmrcText(path, reader).split('\n')) {
     const [, key, rest] = /^\s*([^#;=\s]+)\s*=\s*(.*)$/.exec(line) ?? []
     if (key === undefined || rest === undefined) continue
     const name = filledIn(key.replace(/\[\]$/, ''))
@@ -177,14 +183,16 @@ function npmValue(text: string): string {
   return plain.replace(/\\([\\;#])/g, '$1').trim()
 }
 
-function npmrcText(path: string): string {
+function npmrcText(path: string, reader: Trusting): string {
   try {
     const stat = statSync(path, { throwIfNoEntry: false })
     // /dev/null, for none; from a pipe, nothing may ever come.
     if (!stat?.isFile()) return ''
+    checkOurs(path, reader)
     if (stat.size > NPMRC_BYTES) throw new Error(`it is over ${NPMRC_BYTES} bytes`)
     return readFileSync(path, 'utf8')
   } catch (cause) {
+    if (cause instanceof UpdateFailure) throw cause
     throw new UpdateFailure(
       'update_registry_unreachable',
       'resolve',
@@ -195,11 +203,13 @@ function npmrcText(path: string): string {
 }
 
 /** @returns undefined where there is none: npm goes on without it @throws UpdateFailure */
-function pemIn(file: string, setting: string, env?: NodeJS.ProcessEnv): string | undefined {
-  const path = env ? file.replace(/^~(?=\/)/, homeOf(env)) : file
+function pemIn(path: string, setting: string, reader: Trusting): string | undefined {
   try {
-    return readPem(path)
+    const pem = readPem(path)
+    checkOurs(path, reader)
+    return pem
   } catch (cause) {
+    if (cause instanceof UpdateFailure) throw cause
     if (systemCode(cause) === 'ENOENT') return undefined
     throw new UpdateFailure(
       'update_registry_unreachable',

@@ -177,10 +177,18 @@ async function lookUp(requested: string, policy: Policy, source: Omit<Source, 'p
 async function sourceOf(
   { policy, env, signal }: PrepareOptions,
   cwd: string,
-  { check }: Transport,
+  { check, checkFile }: Transport,
 ): Promise<Source> {
   const { package: name, registry } = policy
-  const source = await registryInUse({ package: packageName(name), registry, cwd, env, signal, check })
+  const source = await registryInUse({
+    package: packageName(name),
+    registry,
+    cwd,
+    env,
+    signal,
+    check,
+    checkFile,
+  })
   check(registryOf(source).url)
   return source
 }

@@ -1,7 +1,11 @@
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { valid } from 'semver'
 import { VersionOrTag } from '../protocol/index.ts'
 import { UpdateFailure } from './failure.ts'
-import { findNpm, runNpm, type Source } from './npm.ts'
+import { findNpm, programOf, runNpm, type Source } from './npm.ts'
+import { checkOurs } from './npm-files.ts'
+import { registryOf } from './npmrc.ts'
 import { Release } from './package-facts.ts'
 import { fetchPackument } from './registry.ts'
 
@@ -29,10 +33,17 @@ export async function findRelease(spec: string, source: Source): Promise<Release
   return { ...release.data, ...(published !== undefined && { published }) }
 }
 
-/** Adds what npm alone knows: which files its settings are in, and which registry it asks where none is set here. */
+/**
+ * Adds what npm alone knows: which files its settings are in, and which registry it asks where none is set here.
+ * @throws UpdateFailure where another user decides that
+ */
 export async function registryInUse(source: Source): Promise<Source> {
   const npm = findNpm(source.env)
   if (!npm) return source
+  // npm believes them without a look.
+  for (const path of [programOf(npm), join(dirname(programOf(npm)), '../npmrc')])
+    if (existsSync(path)) checkOurs(path, source)
+  registryOf(source)
   const env = { ...source.env }
   const files = await runNpm(npm, ['config', 'get', 'userconfig', 'globalconfig'], source)
   for (const [, key, path] of files.stdout.matchAll(/^(userconfig|globalconfig) *= *"?(\/.*?)"?$/gm))

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { defaultUrl } from 'registry-url'
 import * as z from 'zod/mini'
 import { signaturesDemanded } from './authentic.ts'
+import type { Source } from './npm.ts'
 import { registryOf, registrySet } from './npmrc.ts'
 import type { Policy } from './prepare.ts'
 import { registryInUse } from './release.ts'
@@ -24,11 +25,12 @@ export async function updateSource(
   policy: Policy,
   env: NodeJS.ProcessEnv,
   signal = new AbortController().signal,
+  checkFile?: Source['checkFile'],
 ): Promise<UpdateSource> {
   const cwd = mkdtempSync(join(tmpdir(), 'fomular-update-'))
   try {
     const { package: name, registry } = policy
-    const source = await registryInUse({ package: packageName(name), registry, cwd, env, signal })
+    const source = await registryInUse({ package: packageName(name), registry, cwd, env, signal, checkFile })
     signal.throwIfAborted()
     return {
       package: name,

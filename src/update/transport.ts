@@ -1,7 +1,9 @@
 import type { UpdateConfig } from '../config/config.ts'
 import { isLoopback } from '../config/server-url.ts'
+import type { Fault } from '../platform/ours.ts'
 import { insecureUpdateLeft, useInsecureUpdate } from './confirmed.ts'
 import { UpdateFailure } from './failure.ts'
+import { notBelieved } from './npm-files.ts'
 
 /** What to do about such a registry. */
 export const HOW_SECURE =
@@ -20,6 +22,8 @@ export interface Transport {
    * more. @throws UpdateFailure on any other machine
    */
   check(address: string): void
+  /** The same for what others can write to and decides where updates come from. @throws UpdateFailure */
+  checkFile(fault: Fault): void
   /** Notes that the update has been made. */
   made(): void
 }
@@ -31,6 +35,10 @@ export function transportOf(
   warn: (message: string) => void,
 ): Transport {
   const insecure = new Set<string>()
+  const once = (what: string, words: string) => {
+    if (!insecure.has(what)) warn(words)
+    insecure.add(what)
+  }
   return {
     check(address) {
       if (allow_insecure || !isInsecure(address)) return
@@ -38,8 +46,15 @@ export function transportOf(
       const what = `${origin}, where updates come from, is beyond this machine and has no TLS`
       if (!insecureUpdateLeft(stateDir))
         throw new UpdateFailure('update_refused', 'resolve', `${what}.`, { remedy: HOW_SECURE })
-      if (!insecure.has(origin)) warn(`${what}: this is the last update from there. ${HOW_SECURE}`)
-      insecure.add(origin)
+      once(origin, `${what}: this is the last update from there. ${HOW_SECURE}`)
+    },
+    checkFile(fault) {
+      const refused = notBelieved(fault)
+      if (!insecureUpdateLeft(stateDir)) throw refused
+      once(
+        fault.path,
+        `${refused.message} This is the last update that lets that pass. ${refused.error.remedy}`,
+      )
     },
     made() {
       if (insecure.size > 0) useInsecureUpdate(stateDir)

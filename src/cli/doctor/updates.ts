@@ -1,5 +1,7 @@
 import { loadUpdateConfig, type UpdateConfig } from '../../config/config.ts'
+import { remedyOf } from '../../config/strict.ts'
 import { UserError } from '../../platform/errors.ts'
+import type { Fault } from '../../platform/ours.ts'
 import { RELEASE_KEYS } from '../../platform/release.ts'
 import { signaturesDemanded } from '../../update/authentic.ts'
 import { insecureUpdateLeft } from '../../update/confirmed.ts'
@@ -66,14 +68,22 @@ async function checkRegistry(
   env: NodeJS.ProcessEnv,
   stateDir: string,
 ): Promise<Finding[]> {
-  if (config.allow_insecure) return []
   const signal = AbortSignal.timeout(2 * NPM_MS)
   try {
-    const { registry } = await updateSource(config, env, signal)
-    if (!isInsecure(registry)) return []
+    const open: Fault[] = []
+    const { registry } = await updateSource(config, env, signal, (fault) => open.push(fault))
     const left = insecureUpdateLeft(stateDir) ? 'one more update' : 'no update'
+    const findings = [...new Map(open.map((fault) => [fault.path, fault])).values()].map(
+      (fault): Finding => ({
+        check,
+        level: 'warning',
+        message: `${fault.message}, and it decides where updates come from: ${left} is made that way.`,
+        remedy: remedyOf(fault),
+      }),
+    )
+    if (config.allow_insecure || !isInsecure(registry)) return findings
     const message = `${new URL(registry).origin}, where updates come from, is beyond this machine and has no TLS: ${left} is made from there.`
-    return [{ check, level: 'warning', message, remedy: HOW_SECURE }]
+    return [...findings, { check, level: 'warning', message, remedy: HOW_SECURE }]
   } catch (error) {
     // Of an npm that hangs, another finding tells.
     if (signal.aborted) return []

@@ -1,9 +1,11 @@
 import { type Chosen, chosenUpdateSource, PACKAGE } from '../../config/config.ts'
 import { UserError } from '../../platform/errors.ts'
+import { UpdateFailure } from '../../update/failure.ts'
 import { registrySet } from '../../update/npmrc.ts'
 import { plainAddress, type UpdateSource } from '../../update/source.ts'
 import type { ControlClient } from '../client/control-client.ts'
 import { EXIT } from '../exit-codes.ts'
+import { failed } from './failed.ts'
 
 /**
  * Refuses an order by somebody who has set another source of updates than the daemon has: the daemon alone decides where
@@ -33,8 +35,16 @@ export async function checkSource(daemon: ControlClient, env: NodeJS.ProcessEnv)
 /** The registry as npm is configured for this user. */
 function setForNpm(chosen: Chosen[], env: NodeJS.ProcessEnv): Chosen[] {
   const name = chosen.find((choice) => choice.name === 'package')?.value
-  const found = registrySet(String(name ?? PACKAGE), env)
+  const found = orFailed(() => registrySet(String(name ?? PACKAGE), env))
   return found ? [{ name: 'registry', value: found.value, source: "npm's registry setting" }] : []
+}
+
+function orFailed<T>(look: () => T): T {
+  try {
+    return look()
+  } catch (error) {
+    throw error instanceof UpdateFailure ? failed(error.error) : error
+  }
 }
 
 const shown = ({ name, value }: Pick<Chosen, 'name' | 'value'>) =>
