@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import type { UpdateConfig } from '../config/config.ts'
 import { writeAtomic } from '../platform/files.ts'
 import { RELEASE_DATE, RELEASE_KEYS } from '../platform/release.ts'
-import { confirmedVersions } from './confirmed.ts'
+import { ranHere } from './confirmed.ts'
 import { UpdateFailure } from './failure.ts'
 import { checkFreshness } from './freshness.ts'
 import { checkManifest, MANIFEST, type UnpackedFile } from './manifest.ts'
@@ -55,7 +55,9 @@ export function checkAuthentic(
     return RELEASE_KEYS.length > 0
       ? 'Its signature was not checked: signatures is false under [update].'
       : undefined
-  if (!files.has(MANIFEST) && ranHere(stateDir, expected.version, files.get(program)?.sha256)) {
+  const sha256 = files.get(program)?.sha256
+  // Releases from before there were manifests have none to show.
+  if (!files.has(MANIFEST) && sha256 !== undefined && ranHere(stateDir, expected.version, sha256)) {
     keepProgram(dir, files, program, expected)
     return undefined
   }
@@ -85,8 +87,3 @@ function keepProgram(
   const kind = join(dirname(program), PACKAGE_JSON)
   if (files.has(kind)) put(kind, { type: 'commonjs' })
 }
-
-/** Whether this very program was confirmed here. Releases from before there were manifests have none to show. */
-const ranHere = (stateDir: string, version: string, sha256: string | undefined) =>
-  sha256 !== undefined &&
-  confirmedVersions(stateDir).some((known) => known.version === version && known.program_sha256 === sha256)

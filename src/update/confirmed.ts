@@ -15,6 +15,8 @@ const ConfirmedVersion = z.object({
   at: z.string(),
   /** Of its program, where that is known to be the one that ran. */
   program_sha256: z.optional(z.string()),
+  /** It ran here, and no server is known to have welcomed it: a server may not order it. */
+  only_ran: z.optional(z.boolean()),
 })
 type ConfirmedVersion = z.infer<typeof ConfirmedVersion>
 
@@ -51,13 +53,15 @@ function load(stateDir: string): ConfirmedFile {
 
 /** Versions that are not among those `known`, by the last update: a version that keeps no such file may have made it. */
 function earlier(stateDir: string, known: ConfirmedVersion[]): ConfirmedVersion[] {
-  const { from, to, outcome, finished_at, started_at } = peekRecord(stateDir) ?? {}
-  const at = finished_at ?? started_at ?? ''
-  return outcome !== 'succeeded'
-    ? []
-    : [from, to].flatMap((version) =>
-        version === undefined || known.some((each) => each.version === version) ? [] : [{ version, at }],
-      )
+  const record = peekRecord(stateDir)
+  if (record?.outcome !== 'succeeded') return []
+  const { from, to, origin, stage, trial, finished_at: at = record.started_at } = record
+  // A daemon takes orders only from a server that has welcomed it, and a trial that succeeds ends with a welcome. An
+  // update without a daemon has no trial.
+  const welcomed = [origin === 'server' ? from : undefined, trial && stage === 'confirm' ? to : undefined]
+  return welcomed.flatMap((version) =>
+    version === undefined || known.some((each) => each.version === version) ? [] : [{ version, at }],
+  )
 }
 
 const save = (stateDir: string, file: ConfirmedFile) =>
@@ -75,21 +79,39 @@ export function beginConfirmed(stateDir: string) {
   }
 }
 
-/** Returns the versions that a server has welcomed from this machine, in the order in which they came. */
-export const confirmedVersions = (stateDir: string): ConfirmedVersion[] => load(stateDir).versions
+/** Returns the versions that a server has welcomed on this machine, in the order in which they came. */
+export const confirmedVersions = (stateDir: string): ConfirmedVersion[] =>
+  load(stateDir).versions.filter(({ only_ran }) => !only_ran)
 
-/**
- * Remembers a version that was confirmed.
- * @param program its program, as it ran
- * @throws the system's error
- */
-export async function confirm(stateDir: string, { version, at }: ConfirmedVersion, program?: string) {
+/** Whether this very program has run here, and was followed by another version. */
+export const ranHere = (stateDir: string, version: string, sha256: string): boolean =>
+  load(stateDir).versions.some((known) => known.version === version && known.program_sha256 === sha256)
+
+interface Ran {
+  version: string
+  at: string
+  /** Its program, as it ran. */
+  program?: string | undefined
+  /** Whether a server has welcomed it. */
+  welcomed: boolean
+}
+
+/** Remembers a version that ran here. @throws the system's error */
+export async function confirm(stateDir: string, { version, at, program, welcomed }: Ran) {
   const program_sha256 = program === undefined ? undefined : await sha256Of(program)
   const file = load(stateDir)
   const before = file.versions.find((each) => each.version === version)
+  const only_ran = !welcomed && (before === undefined || before.only_ran === true)
   // Said at each connection.
-  if (before && before === file.versions.at(-1) && program_sha256 === undefined) return
-  const entry = { ...before, version, at, ...(program_sha256 !== undefined && { program_sha256 }) }
+  if (before && before === file.versions.at(-1) && !before.only_ran && !program_sha256) return
+  const { only_ran: _, ...known } = before ?? {}
+  const entry = {
+    ...known,
+    version,
+    at,
+    ...(program_sha256 && { program_sha256 }),
+    ...(only_ran && { only_ran }),
+  }
   const versions = [...file.versions.filter((each) => each !== before), entry].slice(-REMEMBERED)
   save(stateDir, { ...file, versions })
 }

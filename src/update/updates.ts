@@ -171,7 +171,7 @@ export class Updates {
   /** The server has welcomed this daemon. */
   accepted() {
     const record = this.#record
-    this.#remember(this.#options.version)
+    this.#remember(this.#options.version, { welcomed: true })
     if (!this.#confirm || !record?.trial) return
     this.#endTrial()
     // A guard has given this version up meanwhile.
@@ -304,7 +304,8 @@ export class Updates {
     const { trial } = record
     if (trial && isOnTrial(trial)) keepNext(trial)
     kept()
-    this.#remember(record.from, trial?.previous)
+    // A daemon takes orders only from a server that has welcomed it.
+    this.#remember(record.from, { welcomed: record.origin === 'server', program: trial?.previous })
     this.#writeAnyway({ outcome: 'succeeded', finished_at: this.#now() })
     this.#options.logger.info({ from: record.from, to: record.to }, 'updated')
     this.#settle(this.#record!)
@@ -346,10 +347,10 @@ export class Updates {
     }
   }
 
-  /** @param program a copy of it, which is known to be the one that ran */
-  #remember(version: string, program?: string) {
+  /** @param ran with a copy of its program, which is known to be the one that ran */
+  #remember(version: string, ran: { welcomed: boolean; program?: string | undefined }) {
     const { stateDir, logger } = this.#options
-    confirm(stateDir, { version, at: this.#now() }, program).catch((problem) =>
+    confirm(stateDir, { version, at: this.#now(), ...ran }).catch((problem) =>
       logger.warn({ err: problem, version }, 'could not remember a version that was confirmed'),
     )
   }

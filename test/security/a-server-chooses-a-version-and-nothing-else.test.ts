@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { loadUpdateConfig } from '../../src/config/config.ts'
 import { parseFromServer } from '../../src/protocol/index.ts'
-import { confirm, confirmedVersions } from '../../src/update/confirmed.ts'
+import { confirm, confirmedVersions, ranHere } from '../../src/update/confirmed.ts'
 import { checkDirection } from '../../src/update/direction.ts'
 import { UpdateFailure } from '../../src/update/failure.ts'
 import { TestHub } from '../support/hub.ts'
@@ -164,7 +165,7 @@ test('a server goes back to what was confirmed here; anything older is for this 
 
 test('what an earlier version was updated to after a rollback counts as confirmed, too', async (t) => {
   const dir = tempDir(t)
-  await confirm(dir, { version: '1.0.0', at: '' })
+  await confirm(dir, { version: '1.0.0', at: '', welcomed: true })
   const record = {
     version: 1,
     command_id: 'u-1',
@@ -178,16 +179,53 @@ test('what an earlier version was updated to after a rollback counts as confirme
     outcome: 'succeeded',
     restart_strategy: 'self',
     settled: true,
+    trial: {
+      id: 'a-trial',
+      layout: 'package',
+      root: '/',
+      program: 'p',
+      next: '/n',
+      previous: '/p',
+      entry: '/e',
+      previous_entry: '/e',
+      args: [],
+      confirm_ms: 1,
+    },
     bad_versions: [],
   }
   const versions = () => confirmedVersions(dir).map(({ version }) => version)
-  writeFileSync(join(dir, 'update.json'), JSON.stringify({ ...record, outcome: 'failed' }))
-  assert.deepEqual(versions(), ['1.0.0'])
-  writeFileSync(join(dir, 'update.json'), JSON.stringify(record))
-  assert.deepEqual(versions(), ['1.0.0', '0.9.0', '0.9.5'])
-  await confirm(dir, { version: '1.1.0', at: '' })
+  const recorded = (change: object) => {
+    writeFileSync(join(dir, 'update.json'), JSON.stringify({ ...record, ...change }))
+    return versions()
+  }
+  assert.deepEqual(recorded({ outcome: 'failed' }), ['1.0.0'])
+  // Nobody has welcomed what was never on trial, or gave an order here before any server did.
+  const { trial: _, ...offline } = record
+  assert.deepEqual(recorded({ origin: 'local', stage: 'switch', trial: undefined }), ['1.0.0'])
+  assert.deepEqual(recorded({ origin: 'refusal', stage: 'relaunch' }), ['1.0.0'])
+  writeFileSync(join(dir, 'update.json'), JSON.stringify({ ...offline, to: '0.9.0' }))
+  assert.deepEqual(versions(), ['1.0.0', '0.9.0'])
+  for (const origin of ['local', 'refusal', 'schedule'])
+    assert.deepEqual(recorded({ origin }), ['1.0.0', '0.9.5'])
+  assert.deepEqual(recorded({}), ['1.0.0', '0.9.0', '0.9.5'])
+  await confirm(dir, { version: '1.1.0', at: '', welcomed: true })
   rmSync(join(dir, 'update.json'))
   assert.deepEqual(versions(), ['1.0.0', '0.9.0', '0.9.5', '1.1.0'])
+})
+
+test('what only ran here is known again by its program, and is not for a server to order', async (t) => {
+  const dir = tempDir(t)
+  const program = join(dir, 'program')
+  writeFileSync(program, 'a program')
+  const sha256 = createHash('sha256').update('a program').digest('hex')
+  const versions = () => confirmedVersions(dir).map(({ version }) => version)
+  await confirm(dir, { version: '0.9.0', at: '', program, welcomed: false })
+  assert.deepEqual([versions(), ranHere(dir, '0.9.0', sha256)], [[], true])
+  await confirm(dir, { version: '0.9.0', at: '', welcomed: true })
+  assert.deepEqual([versions(), ranHere(dir, '0.9.0', sha256)], [['0.9.0'], true])
+  await confirm(dir, { version: '0.9.0', at: '', program, welcomed: false })
+  assert.deepEqual(versions(), ['0.9.0'])
+  assert.equal(ranHere(dir, '0.9.1', sha256), false)
 })
 
 test('a version is confirmed by the welcome of a server, and an order back to it is carried out', async (t) => {

@@ -219,7 +219,12 @@ test('a release from before there were signatures is taken where it is the very 
   const earlier = await packageFiles('0.9.0')
   const program = join(tempDir(t), 'earlier.js')
   writeFileSync(program, earlier['dist/index.js']!)
-  await confirm(machine.state, { version: '0.9.0', at: '2026-01-01T00:00:00.000Z' }, program)
+  await confirm(machine.state, {
+    version: '0.9.0',
+    at: '2026-01-01T00:00:00.000Z',
+    program,
+    welcomed: true,
+  })
   await registry.publish({
     version: '0.9.0',
     files: { ...earlier, 'dist/index.js': `${earlier['dist/index.js']}\n` },
@@ -370,7 +375,7 @@ test('what another user says was confirmed here lets no package pass', async (t)
     program: 'dist/index.js',
   }
   const taken = () => checkAuthentic(wanted, { signatures: true }, state)
-  await confirm(state, { version: '0.9.0', at: '' }, program)
+  await confirm(state, { version: '0.9.0', at: '', program, welcomed: true })
   assert.equal(taken(), undefined)
   const file = join(state, 'confirmed.json')
   for (const mode of [0o770, 0o777]) {
@@ -385,6 +390,6 @@ test('what another user says was confirmed here lets no package pass', async (t)
     )
   }
   // What is confirmed from then on counts again.
-  await confirm(state, { version: '0.9.0', at: '' }, program)
+  await confirm(state, { version: '0.9.0', at: '', program, welcomed: true })
   assert.equal(taken(), undefined)
 })

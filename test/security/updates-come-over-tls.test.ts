@@ -54,7 +54,7 @@ test('beyond this machine a registry needs TLS or the word of this machine', asy
 test('a machine from before this rule is updated without TLS once more', async (t) => {
   const dir = tempDir(t)
   writeFileSync(join(dir, 'machine.json'), JSON.stringify({ version: 1, machine_id: 'm', starts: 2 }))
-  await confirm(dir, { version: '1.0.0', at: '' })
+  await confirm(dir, { version: '1.0.0', at: '', welcomed: true })
   const warnings: string[] = []
   const update = (...addresses: string[]) => {
     const transport = transportOf({ allow_insecure: false }, dir, (warning) => warnings.push(warning))
