@@ -3,10 +3,11 @@ import { abandon, isKept } from '../agents/abandon.ts'
 import type { Agent } from '../agents/agent.ts'
 import type { StatePaths } from '../config/paths.ts'
 import { UserError } from '../platform/errors.ts'
-import { ensurePrivateDir, readJson } from '../platform/files.ts'
+import { ensurePrivateDir } from '../platform/files.ts'
 import { folderIdentity, goneFolder } from '../platform/folder-identity.ts'
+import { nameOf, otherHolder } from '../platform/lock.ts'
+import type { Holder } from '../platform/lock-holder.ts'
 import type { Logger } from '../platform/log.ts'
-import { isAlive, ProcessIdentity } from '../platform/process-identity.ts'
 import type { Health } from './health.ts'
 import type { Machine } from './machine.ts'
 
@@ -82,9 +83,8 @@ export class Ground {
     if (!existsSync(lock) && !existsSync(machine))
       return gone(dir, `The state folder ${dir} was emptied beneath the daemon.`)
     try {
-      const holder = readJson(lock, ProcessIdentity)
-      if (holder.ok && holder.value.pid !== process.pid && isAlive(holder.value))
-        return taken(dir, holder.value)
+      const holder = otherHolder(lock)
+      if (holder) return taken(dir, holder)
       if (!existsSync(lock)) relock()
       identity.keep()
       ensurePrivateDir(agents)
@@ -117,8 +117,12 @@ const gone = (dir: string, message: string) =>
     exitCode: 2,
   })
 
-const taken = (dir: string, { pid }: ProcessIdentity) =>
-  new UserError('already_running', `Another daemon has taken the state folder ${dir} over: process ${pid}.`, {
-    remedy: 'Give each daemon a state folder of its own (FOMULAR_STATE_DIR).',
-    exitCode: 4,
-  })
+const taken = (dir: string, holder: Holder) =>
+  new UserError(
+    'already_running',
+    `Another daemon has taken the state folder ${dir} over: ${nameOf(holder)}.`,
+    {
+      remedy: 'Give each daemon a state folder of its own (FOMULAR_STATE_DIR).',
+      exitCode: 4,
+    },
+  )

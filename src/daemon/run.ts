@@ -9,7 +9,7 @@ import { UserError } from '../platform/errors.ts'
 import { clearTemporary, ensurePrivateDir } from '../platform/files.ts'
 import { readFormat, upgradeFolder } from '../platform/format.ts'
 import { isMachineGoingDown } from '../platform/going-down.ts'
-import { acquireLock, LockHeldError } from '../platform/lock.ts'
+import { acquireLock, awaitLock, LockHeldError, nameOf } from '../platform/lock.ts'
 import type { Logger } from '../platform/log.ts'
 import { VERSION } from '../platform/version.ts'
 import { startNotifier } from '../service/notify.ts'
@@ -48,7 +48,7 @@ export async function runDaemon(
   ensurePrivateDir(paths.dir)
   // A folder of a newer version is left as it is, the lock included.
   readFormat(paths.dir, STATE_UPGRADES)
-  let unlock = takeLock(paths.lock)
+  let unlock = await takeLock(paths.lock, logger)
   let leaveGround = () => {}
   let closeControl: (() => Promise<void>) | undefined
   let notifier: ReturnType<typeof startNotifier>
@@ -92,7 +92,8 @@ export async function runDaemon(
     leaveGround = () => ground.leave()
     ground.watch(
       () => {
-        unlock = takeLock(paths.lock)
+        unlock()
+        unlock = acquireLock(paths.lock)
       },
       (reason) => lose(reason),
     )
@@ -170,16 +171,18 @@ function checkThere({ argv: [program] }: Invocation) {
   })
 }
 
-function takeLock(path: string) {
+async function takeLock(path: string, logger: Logger) {
   try {
-    return acquireLock(path)
+    return await awaitLock(path, (text) => logger.warn(text))
   } catch (error) {
     if (!(error instanceof LockHeldError)) throw error
     throw new UserError(
       'already_running',
-      `A daemon is already running on this state folder: process ${error.holder.pid}.`,
+      `A daemon is already running on this state folder: ${nameOf(error.holder)}.`,
       {
-        remedy: 'Stop it with `fomular-daemon stop`, or set FOMULAR_STATE_DIR to another folder.',
+        remedy: error.elsewhere
+          ? 'Stop it there, or set FOMULAR_STATE_DIR to another folder.'
+          : 'Stop it with `fomular-daemon stop`, or set FOMULAR_STATE_DIR to another folder.',
         exitCode: EXIT_ALREADY_RUNNING,
       },
     )

@@ -15,7 +15,7 @@ import { type Clock, systemClock } from '../platform/clock.ts'
 import { reasonOf, shortageIn, UserError } from '../platform/errors.ts'
 import { clearTemporary, ensurePrivateDir, writeAtomic } from '../platform/files.ts'
 import { readFormat, upgradeFolder } from '../platform/format.ts'
-import { acquireLock, LockHeldError } from '../platform/lock.ts'
+import { awaitLock, LockHeldError, nameOf } from '../platform/lock.ts'
 import type { Logger } from '../platform/log.ts'
 import { type Fault, faultsOf } from '../platform/ours.ts'
 import { identify } from '../platform/process-identity.ts'
@@ -99,7 +99,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   ensurePrivateDir(dir)
   // A folder of a newer version is left as it is, the lock included.
   readFormat(dir, HUB_UPGRADES)
-  const unlock = takeLock(join(dir, 'lock'))
+  const unlock = await takeLock(join(dir, 'lock'), logger)
   try {
     clearTemporary(dir, { sole: true })
     ground.remember()
@@ -274,19 +274,15 @@ function assemble({
   return { feed, saver, store, machines, agents, commands, quotas, switchboard }
 }
 
-function takeLock(path: string) {
+async function takeLock(path: string, logger: Logger) {
   try {
-    return acquireLock(path)
+    return await awaitLock(path, (text) => logger.warn(text))
   } catch (error) {
     if (!(error instanceof LockHeldError)) throw error
-    throw new UserError(
-      'hub_running',
-      `A hub is already running on this folder: process ${error.holder.pid}.`,
-      {
-        remedy: 'Use that one, or give this one another folder with --data-dir.',
-        exitCode: 4,
-      },
-    )
+    throw new UserError('hub_running', `A hub is already running on this folder: ${nameOf(error.holder)}.`, {
+      remedy: 'Use that one, or give this one another folder with --data-dir.',
+      exitCode: 4,
+    })
   }
 }
 

@@ -1,17 +1,29 @@
-import { linkSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { linkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { shortageIn, systemCode } from './errors.ts'
 import { readJson } from './files.ts'
-import { identify, ProcessIdentity, startedAt } from './process-identity.ts'
+import { ANSWER_S, answers, keepAnswering } from './lock-answer.ts'
+import { Holder, isElsewhere, isSame, livingHolder, ownIdentity } from './lock-holder.ts'
 
 export class LockHeldError extends Error {
-  readonly holder: ProcessIdentity
+  readonly holder: Holder
+  /** Whether it runs in another container or on another machine. */
+  readonly elsewhere: boolean
 
-  constructor(path: string, holder: ProcessIdentity) {
-    super(`${path} is held by process ${holder.pid}`)
+  constructor(path: string, holder: Holder) {
+    const elsewhere = isElsewhere(holder)
+    super(`${path} is held by ${nameOf(holder)}`)
     this.name = 'LockHeldError'
     this.holder = holder
+    this.elsewhere = elsewhere
   }
 }
+
+/** A holder, within a sentence. */
+export const nameOf = (holder: Holder) =>
+  isElsewhere(holder)
+    ? `process ${holder.pid} in another container or on another machine${holder.host ? ` (${holder.host})` : ''}`
+    : `process ${holder.pid}`
 
 /** Others may be between taking a dead lock away and putting their own. */
 const ATTEMPTS = 100
@@ -19,23 +31,31 @@ const ATTEMPTS = 100
 /**
  * Takes a lock that is a file with its holder's identity. One whose holder is gone, by whatever end, is free: a bare pid
  * would not tell, and flock(2) is not to be had without a native addon.
+ * @param silent a holder elsewhere that has not answered, whose lock is free
  * @returns a function that releases it
- * @throws LockHeldError while its holder lives
+ * @throws LockHeldError while its holder lives, or may live elsewhere
  */
-export function acquireLock(path: string): () => void {
-  const own = identify(process.pid)!
-  const temp = `${path}.${own.pid}.tmp`
+export function acquireLock(path: string, silent?: Holder): () => void {
+  const own = ownIdentity()
+  const text = JSON.stringify(own)
+  // In two containers, two processes have one pid.
+  const temp = `${path}.${randomBytes(4).toString('hex')}.${own.pid}.tmp`
   try {
-    writeFileSync(temp, JSON.stringify(own), { mode: 0o600 })
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      writeFileSync(temp, text, { mode: 0o600 })
       try {
         // Fails if there is one already, and is never there without its content.
         linkSync(temp, path)
-        return () => release(path, own)
+        const leave = keepAnswering(path, text)
+        return () => {
+          leave()
+          release(path, own)
+        }
       } catch (error) {
-        if (systemCode(error) !== 'EEXIST') throw error
+        // The holder of the lock may clear away what it takes for a dead process's.
+        if (!['EEXIST', 'ENOENT'].includes(systemCode(error) ?? '')) throw error
       }
-      clearDead(path, `${path}.dead.${own.pid}.tmp`)
+      clearDead(path, temp.replace(/\.\d+\.tmp$/, `.dead.${own.pid}.tmp`), silent)
     }
     throw new Error(`${path} could not be taken`)
   } finally {
@@ -43,14 +63,37 @@ export function acquireLock(path: string): () => void {
   }
 }
 
+/**
+ * Takes a lock as `acquireLock` does. A holder elsewhere, which cannot be looked up from here, is asked first whether it
+ * lives: the lock of a container that was killed is free some seconds later.
+ * @param waiting is told that this takes its time, as a sentence
+ * @throws LockHeldError
+ */
+export async function awaitLock(path: string, waiting: (text: string) => void): Promise<() => void> {
+  try {
+    return acquireLock(path)
+  } catch (error) {
+    if (!(error instanceof LockHeldError && error.elsewhere)) throw error
+    waiting(`${error.message}: it has ${ANSWER_S} seconds to answer, and counts as gone if it does not`)
+    if (await answers(path)) throw error
+    return acquireLock(path, error.holder)
+  }
+}
+
+/** Another process that has the lock by now which this one had taken. */
+export function otherHolder(path: string): Holder | undefined {
+  const read = readJson(path, Holder)
+  return read.ok && isSame(read.value, ownIdentity()) ? undefined : livingHolder(path)
+}
+
 /** @param aside a name of this process's own */
-function clearDead(path: string, aside: string) {
-  const holder = livingHolder(path)
+function clearDead(path: string, aside: string, silent?: Holder) {
+  const holder = livingHolder(path, silent)
   if (holder) throw new LockHeldError(path, holder)
   try {
     renameSync(path, aside)
     // Somebody else had cleared and taken it since it was looked at: it is theirs.
-    if (livingHolder(aside)) linkSync(aside, path)
+    if (livingHolder(aside, silent)) linkSync(aside, path)
   } catch (error) {
     if (!['ENOENT', 'EEXIST'].includes(systemCode(error) ?? '')) throw error
   } finally {
@@ -58,41 +101,14 @@ function clearDead(path: string, aside: string) {
   }
 }
 
-function livingHolder(path: string): ProcessIdentity | undefined {
-  const holder = readJson(path, ProcessIdentity)
-  return holder.ok ? livingWriter(holder.value, path) : undefined
-}
-
-/** The process that has written itself into a file, while it runs. */
-export function livingWriter(writer: ProcessIdentity, path: string): ProcessIdentity | undefined {
-  const now = identify(writer.pid)
-  if (now?.start !== writer.start) return undefined
-  return now.boot_id === writer.boot_id || isOlder(now, path) ? now : undefined
-}
-
-/** The start of a process is known to the second. */
-const CLOCK_MS = 2000
-
-/**
- * Whether a process was there when a file was written. In a container one boot has two ids, the container's and the
- * machine's, and a service with a /proc of its own sees the other. A file of an earlier boot is older than any process
- * of this one, whatever its pid and the ticks of its start.
- */
-function isOlder({ pid }: ProcessIdentity, path: string): boolean {
-  const started = startedAt(pid)
-  const written = statSync(path, { throwIfNoEntry: false })?.mtimeMs
-  return started !== undefined && written !== undefined && written >= started - CLOCK_MS
-}
-
-function release(path: string, own: ProcessIdentity) {
-  let holder: ReturnType<typeof readJson<ProcessIdentity>>
+function release(path: string, own: Holder) {
+  let holder: ReturnType<typeof readJson<Holder>>
   try {
-    holder = readJson(path, ProcessIdentity)
+    holder = readJson(path, Holder)
   } catch (error) {
     // It is free all the same as soon as this process has ended.
     if (shortageIn(error)) return
     throw error
   }
-  if (holder.ok && holder.value.pid === own.pid && holder.value.start === own.start)
-    rmSync(path, { force: true })
+  if (holder.ok && isSame(holder.value, own)) rmSync(path, { force: true })
 }

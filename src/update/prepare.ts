@@ -6,7 +6,7 @@ import type { UpdateConfig } from '../config/config.ts'
 import { childEnvironment } from '../config/environment.ts'
 import { diskSpace } from '../platform/disk.ts'
 import { makeFolder, syncFolder } from '../platform/files.ts'
-import { acquireLock, LockHeldError } from '../platform/lock.ts'
+import { awaitLock, LockHeldError, nameOf } from '../platform/lock.ts'
 import { VERSION } from '../platform/version.ts'
 import { checkAuthentic, checkKeys, signaturesDemanded } from './authentic.ts'
 import { confirmedVersions } from './confirmed.ts'
@@ -78,7 +78,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
     stage = next
     options.progress(next, message)
   }
-  const unlock = lock(dir, target)
+  const unlock = await lock(dir, target, options)
   let staging: string | undefined
   try {
     clearStaging(dir)
@@ -256,16 +256,16 @@ function tell({ warn }: PrepareOptions, warning: string | undefined) {
   if (warning !== undefined) warn(warning)
 }
 
-function lock(dir: string, { layout, root }: Target) {
+async function lock(dir: string, { layout, root }: Target, { warn }: PrepareOptions) {
   try {
     makeFolder(dir)
-    return acquireLock(lockPath(layout, root))
+    return await awaitLock(lockPath(layout, root), warn)
   } catch (error) {
     if (error instanceof LockHeldError)
       throw new UpdateFailure(
         'update_running',
         'resolve',
-        `This installation is being updated already, by process ${error.holder.pid}.`,
+        `This installation is being updated already, by ${nameOf(error.holder)}.`,
         { remedy: 'Wait until that is done.' },
       )
     throw asFailure(error, 'resolve')

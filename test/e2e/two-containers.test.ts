@@ -1,0 +1,96 @@
+// Needs: root, unshare
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { acquireLock, awaitLock, LockHeldError, otherHolder } from '../../src/platform/lock.ts'
+import { AS_CONTAINER } from '../support/container.ts'
+import { RUN, type Running, Stage } from '../support/stage.ts'
+import { type Cleanup, tempDir } from '../support/temp.ts'
+import { until } from '../support/wait.ts'
+
+const CONTAINED: [string, ...string[]] = [AS_CONTAINER[0]!, ...AS_CONTAINER.slice(1), ...RUN]
+const ELSEWHERE = /is already running on th.* folder: process \d+ in another container/
+
+/** A program that is refused on a folder whose other one runs where it cannot see it. */
+async function refused({ ended, log }: Running) {
+  assert.equal(await ended, 4, log())
+  assert.match(log(), ELSEWHERE)
+}
+
+test('two hubs, or two daemons, do not run on one folder from two containers, or from one and its host', async (t) => {
+  const stage = await Stage.open(t)
+  await stage.hub(CONTAINED)
+  stage.daemonCommand = CONTAINED
+  const daemon = await stage.daemon()
+  const since = (await stage.machine())!.since
+  const hub = ['hub', '--port', '0']
+  await Promise.all(
+    [RUN, CONTAINED].flatMap((command) => [
+      refused(stage.run(hub, {}, command)),
+      refused(stage.run(stage.daemonArgs(), {}, command)),
+    ]),
+  )
+  assert.equal((await stage.machine())!.since, since)
+  daemon.kill('SIGKILL')
+  // What was killed with its container has taken nothing back, and nobody has to.
+  assert.ok(existsSync(join(stage.state, 'lock')))
+  const next = stage.run(stage.daemonArgs())
+  await until(() => next.log().includes('daemon started'), { what: 'the next daemon', seen: next.log })
+  assert.match(next.log(), /it has 10 seconds to answer/)
+  // The other way round: the host's holds it.
+  await refused(stage.run(stage.daemonArgs(), {}, CONTAINED))
+  next.kill('SIGTERM')
+  assert.equal(await next.ended, 0)
+  assert.ok(!existsSync(join(stage.state, 'lock')))
+})
+
+/** Holds a lock in a container of its own. */
+function holder(t: Cleanup, stage: Stage, path: string) {
+  const module = new URL('../../src/platform/lock.ts', import.meta.url).href
+  const take = `
+    const { awaitLock } = await import(${JSON.stringify(module)})
+    await awaitLock(${JSON.stringify(path)}, console.log).then(() => console.log('taken'), (error) => console.log(error.name))
+    setInterval(() => {}, 1000)
+  `
+  const args = ['--input-type=module', '-e', take]
+  const running = stage.run(args, {}, [AS_CONTAINER[0]!, ...AS_CONTAINER.slice(1), process.execPath])
+  t.after(() => running.kill('SIGKILL'))
+  return running
+}
+
+test('of several that find the lock of a container that was killed, one gets it', async (t) => {
+  const stage = await Stage.open(t)
+  const path = join(tempDir(t), 'lock')
+  const first = holder(t, stage, path)
+  await until(() => first.log().includes('taken'), { what: 'the lock', seen: first.log })
+  assert.throws(() => acquireLock(path), LockHeldError)
+  first.kill('SIGKILL')
+  await first.ended
+  const others = [holder(t, stage, path), holder(t, stage, path)]
+  const own = await awaitLock(path, () => {}).catch((error: Error) => error)
+  const outcomes = () => [
+    ...others.map(({ log }) => /^(taken|LockHeldError)$/m.exec(log())?.[1]),
+    own instanceof LockHeldError ? own.name : 'taken',
+  ]
+  await until(() => !outcomes().includes(undefined), { what: 'all outcomes' })
+  assert.deepEqual(outcomes().sort(), ['LockHeldError', 'LockHeldError', 'taken'])
+  if (typeof own === 'function') own()
+})
+
+test('one that was paused for long finds out that another has its lock, and takes nothing from it', async (t) => {
+  const stage = await Stage.open(t)
+  const path = join(tempDir(t), 'lock')
+  const release = acquireLock(path)
+  assert.equal(otherHolder(path), undefined)
+  const mine = readFileSync(path, 'utf8')
+  // As this one would be found after its pause: its lock says another place, from which nobody answers.
+  rmSync(path)
+  writeFileSync(path, mine.replace(/pid:\[\d+\]/, 'pid:[1]'))
+  const next = holder(t, stage, path)
+  await until(() => next.log().includes('taken'), { what: 'the lock', seen: next.log })
+  const theirs = readFileSync(path, 'utf8')
+  assert.equal(otherHolder(path)!.pid, JSON.parse(theirs).pid)
+  release()
+  assert.equal(readFileSync(path, 'utf8').trim(), theirs.trim())
+})
