@@ -76,6 +76,7 @@ export function agentRoutes(app: Hono, context: AgentContext) {
       const isGone = () => agents.get({ machine_id, agent_id })?.gone === true
       if (name === 'remove' && isGone()) {
         await trails.ordered(c, machine_id, parsed)
+        trails.confirm(c)
         // Its machine may have come back with it meanwhile.
         if (isGone()) {
           agents.forget({ machine_id, agent_id })

@@ -184,8 +184,11 @@ export function api(context: ApiContext): Hono {
     // Before anything is done about it: a wait that cannot be read is no reason to have carried it out.
     waitMs(c)
     const { command_id } = parsed
+    const order = { ...parsed, by: callerOf(c)?.name }
     if (!commands.get(command_id)) {
       allowed()
+      // What is refused is only counted.
+      commands.check(machineId, order)
       const there = machines.get(machineId)
       await trails.ordered(c, machineId, parsed)
       // Meanwhile the same may have been asked, or the machine forgotten.
@@ -193,8 +196,8 @@ export function api(context: ApiContext): Hono {
       if (!commands.get(command_id)) allowed()
     }
     const known = commands.get(command_id)
-    const by = callerOf(c)?.name
-    const taken = await commands.submit(machineId, { ...parsed, by })
+    trails.confirm(c)
+    const taken = await commands.submit(machineId, order)
     if (known) trails.repeated(c, taken, parsed)
     else trails.handed(c)
     return outcome(c, command_id)

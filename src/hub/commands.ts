@@ -36,6 +36,8 @@ export interface CommandsOptions {
   clock: Clock
   /** What is kept for callers that ask again. */
   memory: CommandMemory
+  /** Whether there is a key of people with this name. */
+  hasKey(name: string): boolean
   /** Called with each command that was carried out, and its type. */
   succeeded(outcome: Outcome, type: string): void
   /** Called with the outcome of each command that a machine was given. */
@@ -53,11 +55,13 @@ export class Commands {
   readonly #machines: Machines
   readonly #logger: Logger
   readonly #clock: Clock
+  readonly #hasKey: CommandsOptions['hasKey']
   readonly #succeeded: CommandsOptions['succeeded']
   readonly #settled: CommandsOptions['settled']
   readonly #room = new CommandRoom()
 
-  constructor({ path, machines, logger, clock, memory, succeeded, settled }: CommandsOptions) {
+  constructor({ path, machines, logger, clock, memory, hasKey, succeeded, settled }: CommandsOptions) {
+    this.#hasKey = hasKey
     this.#succeeded = succeeded
     this.#settled = settled
     this.#machines = machines
@@ -97,19 +101,7 @@ export class Commands {
   async submit(machineId: string, command: Command): Promise<Outcome> {
     const known = this.#entries.get(command.command_id)
     if (known) return this.#again(known, command)
-    const link = this.#machines.link(machineId)
-    if (link && !link.capabilities.includes(command.type))
-      throw new Fault(409, 'unsupported', `The daemon of this machine does not know ${command.type}.`, {
-        remedy: 'Update it.',
-      })
-    const bytes = sendableBytes(command)
-    if (!this.#room.has(machineId, command, bytes))
-      throw new Fault(
-        429,
-        'busy',
-        'Too many commands, or too many with this key, or for this machine, wait for their machines.',
-        { remedy: 'Wait until they are answered, or forget machines that will not come back.' },
-      )
+    const bytes = this.check(machineId, command)
     const entry = this.#accept(machineId, command, bytes)
     const written = this.#log.append({ version: 1, machine_id: machineId, command })
     entry.written = written
@@ -132,9 +124,32 @@ export class Commands {
       )
     }
     delete entry.written
-    // While it was written the machine may have come, and got it, or gone.
-    if (entry.command) this.#machines.link(machineId)?.send(entry.command)
+    // While it was written the machine may have come, and got it, or gone; and the key may have been taken back.
+    const link = this.#machines.link(machineId)
+    if (link && !this.#endedWithKey(entry) && entry.command) link.send(entry.command)
     return entry.outcome
+  }
+
+  /**
+   * Refuses a command that cannot be taken now.
+   * @returns its length
+   * @throws Fault
+   */
+  check(machineId: string, command: Command): number {
+    const link = this.#machines.link(machineId)
+    if (link && !link.capabilities.includes(command.type))
+      throw new Fault(409, 'unsupported', `The daemon of this machine does not know ${command.type}.`, {
+        remedy: 'Update it.',
+      })
+    const bytes = sendableBytes(command)
+    if (!this.#room.has(machineId, command, bytes))
+      throw new Fault(
+        429,
+        'busy',
+        'Too many commands, or too many with this key, or for this machine, wait for their machines.',
+        { remedy: 'Wait until they are answered, or forget machines that will not come back.' },
+      )
+    return bytes
   }
 
   /** Resolves with the outcome as soon as there is one, and with what there is after `ms`. */
@@ -161,6 +176,7 @@ export class Commands {
     if (!link) return
     for (const entry of [...this.#pending]) {
       if (entry.outcome.machine_id !== machineId || entry.written || !entry.command) continue
+      if (this.#endedWithKey(entry)) continue
       if (link.capabilities.includes(entry.type)) link.send(entry.command)
       else
         this.#fail(entry, {
@@ -219,9 +235,24 @@ export class Commands {
         this.#fail(entry, { code: 'machine_not_found', message: 'The machine was forgotten.' })
   }
 
+  /** A key was taken back: what was ordered with it, and waits for a machine that is away, is not carried out. */
+  withdraw() {
+    for (const entry of [...this.#pending])
+      if (!this.#machines.link(entry.outcome.machine_id)) this.#endedWithKey(entry)
+  }
+
   async close(): Promise<void> {
     for (const entry of this.#pending) for (const waiter of [...entry.waiters]) waiter()
     await this.#log.settled()
+  }
+
+  /** @returns whether it has failed because the key by which it was given is gone */
+  #endedWithKey(entry: Entry): boolean {
+    const { by } = entry.outcome
+    if (by === undefined || this.#hasKey(by)) return false
+    if (this.#pending.has(entry))
+      this.#fail(entry, { code: 'key_revoked', message: 'The key by which this was ordered was revoked.' })
+    return true
   }
 
   async #again(entry: Entry, command: Command): Promise<Outcome> {

@@ -8,7 +8,6 @@ import { Fault } from './fault.ts'
 import type { Gate } from './gate/gate.ts'
 import { idOf } from './key-entry.ts'
 import { hashOf } from './key-store.ts'
-import type { Keys } from './keys.ts'
 import { FORM_TYPE, jsonBody, limited, parse } from './request.ts'
 
 /** Of a request that anybody can make. */
@@ -17,23 +16,21 @@ const OPEN_BODY_BYTES = 4096
 /** Requests about tokens by which machines enroll, and those of such machines. */
 export function enrolmentRoutes(
   app: Hono,
-  { enrolments, keys, gate, trails }: { enrolments: Enrolments; keys: Keys; gate: Gate; trails: Trails },
+  { enrolments, gate, trails }: { enrolments: Enrolments; gate: Gate; trails: Trails },
 ) {
   app.post('/enroll', limited(OPEN_BODY_BYTES), async (c) => {
     const request = parse(EnrollRequest, await jsonBody(c, FORM_TYPE))
     const { token, key_sha256, hostname, machine_id } = request
-    return withToken(c, () => {
-      const again = keys.machineKeyName(key_sha256) !== undefined
-      const answer = enrolments.exchange(request, c.req.header('authorization'))
-      // Machines could fill the log otherwise.
-      if (!again)
-        trails.enrolled(c, {
+    return withToken(c, () =>
+      enrolments.exchange(request, c.req.header('authorization'), (name, take) => {
+        const about = {
           target: idOf(hashOf(token)),
           ...(machine_id !== undefined && { machine_id }),
-          details: { name: answer.name, hostname, key_id: idOf(key_sha256) },
-        })
-      return answer
-    })
+          details: { name, hostname, key_id: idOf(key_sha256) },
+        }
+        return trails.enrolled(c, about, take)
+      }),
+    )
   })
   app.post('/enroll/check', limited(OPEN_BODY_BYTES), async (c) => {
     const request = parse(EnrollCheck, await jsonBody(c, FORM_TYPE))
@@ -52,9 +49,9 @@ export function enrolmentRoutes(
   })
 
   /** Answers with what follows from a token. @throws Fault */
-  function withToken(c: Context, use: () => object) {
+  async function withToken(c: Context, use: () => object | Promise<object>) {
     try {
-      return c.json(use())
+      return c.json(await use())
     } catch (error) {
       if (error instanceof Fault && error.error.code === 'token_invalid') {
         const route = routeOf(c)

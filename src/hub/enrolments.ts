@@ -34,6 +34,8 @@ const EnrolmentsFile = z.object({
       by: z.optional(z.string()),
       /** The key that a machine has got for it. */
       used_for: z.optional(z.string()),
+      /** The list of keys need not have that key yet: where it does not, that machine alone may ask again. */
+      unfinished: z.optional(z.boolean()),
     }),
   ),
 })
@@ -56,6 +58,7 @@ export interface EnrolmentsOptions {
 export class Enrolments {
   readonly #options: EnrolmentsOptions
   #entries: readonly Entry[] = []
+  #turn: Promise<unknown> = Promise.resolve()
 
   constructor(options: EnrolmentsOptions) {
     this.#options = options
@@ -64,6 +67,7 @@ export class Enrolments {
     if (read.ok) this.#entries = read.value.enrolments
     else if (read.reason === 'damaged')
       logger.error({ aside: setAside(path), problem: read.problem }, 'damaged list of enrolments set aside')
+    if (this.#entries.some(({ unfinished }) => unfinished)) this.#finish()
   }
 
   open({ name, expires_in_s }: EnrolmentRequest, by?: string): Enrolment {
@@ -88,12 +92,15 @@ export class Enrolments {
     const at = iso(this.#options.now())
     return this.#entries
       .filter(({ expires_at }) => expires_at > at)
-      .map(({ sha256, used_for, ...rest }) => ({
-        token_id: idOf(sha256),
-        ...rest,
-        used: used_for !== undefined,
-        ...(used_for !== undefined && { key_id: idOf(used_for) }),
-      }))
+      .map(({ sha256, used_for, unfinished, ...rest }) => {
+        const key = unfinished ? undefined : used_for
+        return {
+          token_id: idOf(sha256),
+          ...rest,
+          used: key !== undefined,
+          ...(key !== undefined && { key_id: idOf(key) }),
+        }
+      })
   }
 
   /** Accepts a token no longer. @throws Fault where there is none, or it was used */
@@ -114,48 +121,93 @@ export class Enrolments {
     if (known !== undefined && (machine_id === undefined || keys.mayBeFor(key_sha256, machine_id)))
       return { enrolled: true, name: known }
     const entry = this.#find(token)
-    if (!entry || entry.used_for !== undefined) throw invalid()
+    if (!entry || !isFor(entry, key_sha256)) throw invalid()
     return { enrolled: false, ...(entry.name !== undefined && { name: entry.name }) }
   }
 
   /**
-   * Takes a machine in. With `machine_id`, the key is bound to this machine, unless the hub knows it and its key was not
-   * shown.
+   * Takes a machine in, one after the other. With `machine_id`, the key is bound to this machine, unless the hub knows it and
+   * its key was not shown.
    * @param authorization with the key that the machine had before
+   * @param noted notes that a machine of this name enrolls, and does what it is given after that; not called where this
+   * machine has enrolled with this token before
    * @throws Fault
    */
-  exchange(request: EnrollRequest, authorization: string | undefined): EnrollAnswer {
-    const { machine_id } = request
-    const name = this.#exchange(request, authorization)
-    if (machine_id === undefined) return { name }
-    return { name, bound: this.#options.keys.isFor(request.key_sha256, machine_id) }
+  exchange(
+    request: EnrollRequest,
+    authorization: string | undefined,
+    noted: (name: string, take: () => string) => Promise<string>,
+  ): Promise<EnrollAnswer> {
+    const { key_sha256, machine_id } = request
+    const answer = this.#turn.then(async () => {
+      const { again, name: asked } = this.#admit(request)
+      const name = again ? asked : await noted(asked, () => this.#take(request, authorization))
+      return {
+        name,
+        ...(machine_id !== undefined && { bound: this.#options.keys.isFor(key_sha256, machine_id) }),
+      }
+    })
+    this.#turn = answer.catch(() => {})
+    return answer
   }
 
-  #exchange({ token, key_sha256, hostname, machine_id }: EnrollRequest, authorization: string | undefined) {
-    const { keys, now, logger } = this.#options
+  /** @throws Fault where the token is not good for this key */
+  #admit({ token, key_sha256, hostname }: EnrollRequest) {
     const entry = this.#find(token)
-    const known = keys.machineKeyName(key_sha256)
+    const known = this.#options.keys.machineKeyName(key_sha256)
     // Sent again by the machine that has it already, unless that was locked out meanwhile.
     const again = entry?.used_for === key_sha256 && known !== undefined
-    if (!entry || (entry.used_for !== undefined && !again)) throw invalid()
-    if (again) return known
+    if (!entry || !(again || isFor(entry, key_sha256))) throw invalid()
     if (known === undefined) this.#refuseTaken(key_sha256)
-    const name = known ?? entry.name ?? hostname
+    return { entry, known, again, name: known ?? entry.name ?? hostname }
+  }
+
+  #take(request: EnrollRequest, authorization: string | undefined): string {
+    const { keys, now, known: machines, logger } = this.#options
+    const { key_sha256, machine_id } = request
+    // While it was noted, the token may have been cancelled.
+    const { entry, known, name } = this.#admit(request)
     const heir_of = keys.machineWith(authorization, machine_id)
     const free =
       machine_id !== undefined &&
-      (machine_id === heir_of || keys.isFree(machine_id, this.#options.known(), authorization))
-    keys.add({
-      name,
-      sha256: key_sha256,
-      created_at: iso(now()),
-      named: entry.name !== undefined,
-      ...(free && { machine_id }),
-      ...(heir_of !== undefined && { heir_of }),
-    })
-    this.#save(this.#entries.map((each) => (each === entry ? { ...each, used_for: key_sha256 } : each)))
+      (machine_id === heir_of || keys.isFree(machine_id, machines(), authorization))
+    // The token first: a hub that is killed in between has not let in two machines with it.
+    this.#replace({ ...entry, used_for: key_sha256, unfinished: true })
+    try {
+      if (known === undefined)
+        keys.add({
+          name,
+          sha256: key_sha256,
+          created_at: iso(now()),
+          named: entry.name !== undefined,
+          ...(free && { machine_id }),
+          ...(heir_of !== undefined && { heir_of }),
+        })
+    } catch (error) {
+      if (keys.machineKeyName(key_sha256) === undefined) this.#replace(entry)
+      throw error
+    }
+    this.#finish()
     logger.info({ name }, 'a machine has enrolled')
     return name
+  }
+
+  #replace(entry: Entry) {
+    this.#save(this.#entries.map((each) => (each.sha256 === entry.sha256 ? entry : each)))
+  }
+
+  /** Where the disk does not take it, it holds until the hub ends, and is found out again when it starts. */
+  #finish() {
+    const { keys, logger } = this.#options
+    const isKnown = ({ used_for = '' }: Entry) => keys.machineKeyName(used_for) !== undefined
+    this.#entries = this.#entries.map(({ unfinished, ...entry }) =>
+      unfinished && !isKnown(entry) ? { ...entry, unfinished } : entry,
+    )
+    try {
+      this.#save(this.#entries)
+    } catch (error) {
+      logger.error({ err: error }, 'the list of enrolments could not be written')
+    }
   }
 
   /** People name a key by the beginning of its hash, which whoever enrolls chooses. @throws Fault */
@@ -182,6 +234,10 @@ export class Enrolments {
     this.#entries = enrolments
   }
 }
+
+/** Whether a token may still be used for a key. */
+const isFor = ({ used_for, unfinished }: Entry, sha256: string) =>
+  used_for === undefined || (unfinished === true && used_for === sha256)
 
 const invalid = () =>
   new Fault(401, 'token_invalid', 'This token is not known here, has expired, or has been used.', {

@@ -113,8 +113,8 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     const people = new UserKeys(dir, keyStore, now, logger)
     const open = new OpenRequests(people, clock)
     const audit = new Audit(join(dir, 'audit'), { limits: limits.audit, clock, logger })
-    const trails = new Trails({ audit, gate, clock })
-    const parts = assemble({ dir, keys, trails, clock, logger, ofMachines, limits })
+    const trails = new Trails({ audit, gate, people, clock })
+    const parts = assemble({ dir, keys, people, trails, clock, logger, ofMachines, limits })
     keys.settle(parts.machines.ids())
     const { switchboard, store, commands, saver } = parts
     await commands.ready()
@@ -200,6 +200,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
 function assemble({
   dir,
   keys,
+  people,
   trails,
   clock,
   logger,
@@ -207,6 +208,7 @@ function assemble({
   limits,
 }: Required<Pick<HubOptions, 'dir' | 'clock' | 'logger' | 'limits'>> & {
   keys: Keys
+  people: UserKeys
   trails: Trails
   /** For what is said of one machine at a time. */
   ofMachines: Logger
@@ -248,6 +250,7 @@ function assemble({
     logger,
     clock,
     memory: limits.memory,
+    hasKey: (name) => people.has(name),
     succeeded({ machine_id, agent_id }, type) {
       if (agent_id === undefined) return
       if (type === 'agent:start') agents.started({ machine_id, agent_id })

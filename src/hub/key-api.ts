@@ -3,6 +3,7 @@ import { visible } from '../platform/visible.ts'
 import { BindRequest, type HubKey, KeyRequest, type NewKey, USER_ROLES } from '../protocol/index.ts'
 import { isUserRole } from './access.ts'
 import type { Trails } from './audit/trail.ts'
+import type { Commands } from './commands.ts'
 import { Fault } from './fault.ts'
 import type { Keys } from './keys.ts'
 import type { OpenRequests } from './open-requests.ts'
@@ -15,6 +16,7 @@ export interface KeyContext {
   keys: Keys
   people: UserKeys
   open: OpenRequests
+  commands: Commands
   switchboard: Switchboard
   trails: Trails
 }
@@ -23,7 +25,7 @@ export interface KeyContext {
 export const isUnused = ({ role, local, used }: HubKey) => role === 'machine' && !local && !used
 
 /** Requests about keys. */
-export function keyRoutes(app: Hono, { keys, people, open, switchboard, trails }: KeyContext) {
+export function keyRoutes(app: Hono, { keys, people, open, commands, switchboard, trails }: KeyContext) {
   app.get('/api/keys', (c) => c.json({ keys: [...keys.list(), ...people.list()] }))
 
   app.post('/api/keys', async (c) => {
@@ -34,7 +36,7 @@ export function keyRoutes(app: Hono, { keys, people, open, switchboard, trails }
         path: 'role',
         remedy: `Use ${USER_ROLES.join(', ')} or machine.`,
       })
-    if (people.list().some((each) => each.name === name))
+    if (people.has(name))
       throw new Fault(409, 'name_taken', `There is a key ${visible(name)} of people already.`, {
         path: 'name',
         remedy: 'Choose another name, or rotate or revoke that key.',
@@ -92,6 +94,7 @@ export function keyRoutes(app: Hono, { keys, people, open, switchboard, trails }
   /** Ends what keys that are no longer accepted had begun. */
   function changed(c: Context) {
     switchboard.recheck()
+    commands.withdraw()
     open.recheck(c)
   }
 }

@@ -73,6 +73,12 @@ export class UserKeys {
     ]
   }
 
+  /** Whether there is a key with this name. */
+  has(name: string): boolean {
+    const isNamed = (entry: { name: string }) => entry.name === name
+    return this.#stored().some(isNamed) || this.#file.all().some(isNamed)
+  }
+
   get(id: string): HubKey | undefined {
     return this.list().find(({ key_id }) => key_id === id)
   }

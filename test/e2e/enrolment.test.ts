@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import type { Enrolment, HubMachine } from '../../src/protocol/index.ts'
+import type { Enrolment, HubMachine, HubToken } from '../../src/protocol/index.ts'
 import { TestHub } from '../support/hub.ts'
 import { LightDaemon } from '../support/light-daemon.ts'
 import { ManualClock } from '../support/manual-clock.ts'
@@ -349,4 +349,57 @@ test('a machine that is enrolled at a hub from before it could be asked stays en
   const first = key()
   assert.match(await enrolled(), /is enrolled at \S+ already, as d13/)
   assert.equal(key(), first)
+})
+
+test('a token lets in one machine, whatever the disk does not take', async (t) => {
+  const hub = await TestHub.open(t)
+  const other = 'e'.repeat(64)
+  for (const file of ['enrolments.json', 'keys.json']) {
+    const { token } = await open(hub, { name: file })
+    const path = join(hub.dir, file)
+    renameSync(path, `${path}.away`)
+    mkdirSync(path)
+    assert.equal((await enroll(hub, { token, key_sha256: other })).status, 500)
+    rmdirSync(path)
+    renameSync(`${path}.away`, path)
+    // Nothing has been done with it.
+    const mine = createHash('sha256').update(file).digest('hex')
+    assert.equal((await enroll(hub, { token, key_sha256: mine })).status, 200)
+    assert.equal((await enroll(hub, { token, key_sha256: other })).status, 401)
+    assert.ok(!readFileSync(join(hub.dir, 'keys.json'), 'utf8').includes(other))
+  }
+})
+
+test('a hub that is killed while a machine enrolls lets that one enroll again, and no other', async (t) => {
+  const hub = await TestHub.open(t)
+  const path = join(hub.dir, 'enrolments.json')
+  /** As the hub has left it behind. */
+  const killedWhile = async (key_sha256: string, keyWritten: boolean) => {
+    const { token } = await open(hub, { name: 'd13' })
+    if (keyWritten) assert.equal((await enroll(hub, { token, key_sha256 })).status, 200)
+    await hub.stop()
+    const file = JSON.parse(readFileSync(path, 'utf8')) as { enrolments: object[] }
+    Object.assign(file.enrolments.at(-1)!, { used_for: key_sha256, unfinished: true })
+    writeFileSync(path, JSON.stringify(file))
+    await hub.start()
+    return (sha256 = key_sha256) => enroll(hub, { token, key_sha256: sha256 })
+  }
+  const before = await killedWhile('1'.repeat(64), false)
+  assert.equal((await before('2'.repeat(64))).status, 401)
+  for (let times = 0; times < 2; times++) {
+    const answer = await before()
+    assert.deepEqual([answer.status, await answer.json()], [200, { name: 'd13' }])
+  }
+  const behind = await killedWhile('3'.repeat(64), true)
+  assert.equal((await behind()).status, 200)
+  for (const digit of ['1', '3']) await hub.api('DELETE', `/api/keys/${digit.repeat(12)}`)
+  for (const again of [before, behind]) assert.equal((await again()).status, 401)
+
+  // One that does not ask again can be cancelled.
+  const left = await killedWhile('4'.repeat(64), false)
+  const { enrolments } = await hub.api<{ enrolments: HubToken[] }>('GET', '/api/enrolments')
+  const token = enrolments.at(-1)!
+  assert.equal(token.used, false)
+  await hub.api('DELETE', `/api/enrolments/${token.token_id}`)
+  assert.equal((await left()).status, 401)
 })

@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import type { Hono } from 'hono'
 import { ROUTES } from '../../src/hub/access.ts'
 import { type ApiContext, api } from '../../src/hub/api.ts'
-import type { Enrolment, HubKey, HubToken, NewKey } from '../../src/protocol/index.ts'
+import { Audit } from '../../src/hub/audit/audit.ts'
+import type {
+  AuditPage,
+  Enrolment,
+  HubKey,
+  HubMachine,
+  HubToken,
+  NewKey,
+  Outcome,
+} from '../../src/protocol/index.ts'
 import { TestHub } from '../support/hub.ts'
 import { LightDaemon, statusOf } from '../support/light-daemon.ts'
 import { until } from '../support/wait.ts'
@@ -131,6 +140,124 @@ test('a key that is revoked or rotated ends at once, with the stream that it fol
   await hub.restart()
   assert.equal((await hub.request('GET', '/api/agents', undefined, as(before))).status, 401)
   assert.equal((await hub.request('GET', '/api/agents')).status, 200)
+})
+
+/** Orders by these wait for the audit log, until they are let go. */
+function held(t: TestContext, ...names: string[]) {
+  let letGo = () => {}
+  const free = new Promise<void>((resolve) => {
+    letGo = resolve
+  })
+  const { order } = Audit.prototype
+  let waiting = 0
+  t.mock.method(Audit.prototype, 'order', async function (this: Audit, said: Parameters<typeof order>[0]) {
+    const n = await order.call(this, said)
+    if (names.includes(said.by ?? '')) {
+      waiting++
+      await free
+    }
+    return n
+  })
+  return { letGo, waiting: () => waiting }
+}
+
+test('an order that waits for the log while its key is revoked is not carried out', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ machine_id: 'm-1' })
+  for (const id of ['a', 'gone']) daemon.send({ type: 'agent:status', ...statusOf(id) })
+  await daemon.close()
+  const again = await hub.daemon({ machine_id: 'm-1', agents: [statusOf('a')] })
+  const evil = await make(hub, 'evil', 'admin')
+  const { letGo, waiting } = held(t, 'evil')
+  const orders = [
+    ['POST', '/api/keys', { name: 'back', role: 'admin' }],
+    ['POST', '/api/enrolments', { name: 'back' }],
+    ['POST', '/api/agents/a/prompt', { content: 'Fix it.' }],
+    ['POST', '/api/agents/gone/remove', {}],
+    ['PATCH', '/api/machines/m-1', { name: 'mine' }],
+  ] as const
+  const asked = orders.map(([method, path, body]) =>
+    hub.request(method, path, body, as(evil.key)).catch(() => {}),
+  )
+  await until(() => waiting() === orders.length, { what: 'orders that wait' })
+  await hub.api('DELETE', `/api/keys/${evil.key_id}`)
+  letGo()
+  await Promise.all(asked)
+  const refused = await until(
+    async () => {
+      const { entries } = await hub.api<AuditPage>('GET', '/api/audit?outcome=refused&by=evil')
+      return entries.length === orders.length ? entries : undefined
+    },
+    { what: 'what became of the orders' },
+  )
+  assert.deepEqual([...new Set(refused.map(({ code }) => code))], ['unauthorized'])
+  await again.settled()
+  assert.equal(again.ofType('agent:prompt').length, 0)
+  assert.deepEqual(
+    (await keys(hub)).map(({ name }) => name).filter((name) => name === 'back'),
+    [],
+  )
+  assert.deepEqual(await hub.api('GET', '/api/enrolments'), { enrolments: [] })
+  assert.equal((await hub.request('GET', '/api/agents/gone')).status, 200)
+  const { machines } = await hub.api<{ machines: HubMachine[] }>('GET', '/api/machines')
+  assert.notEqual(machines[0]?.name, 'mine')
+})
+
+test('of orders that the log takes together, none is carried out behind the one that revokes its key', async (t) => {
+  const hub = await TestHub.open(t)
+  const evil = await make(hub, 'evil', 'admin')
+  const { letGo, waiting } = held(t, 'evil', 'local')
+  const before = waiting()
+  const asked = Array.from({ length: 20 }, (_, i) =>
+    i === 10
+      ? hub.request('DELETE', `/api/keys/${evil.key_id}`)
+      : hub.request('POST', '/api/keys', { name: `back-${i}`, role: 'admin' }, as(evil.key)).catch(() => {}),
+  )
+  await until(() => waiting() - before === asked.length, { what: 'orders that wait' })
+  letGo()
+  await Promise.all(asked)
+  const outcomes = await until(
+    async () => {
+      const { entries } = await hub.api<AuditPage>('GET', '/api/audit?limit=1000')
+      const found = entries.filter(({ of, n }) => of !== undefined && n > entries[1]!.n)
+      return found.length >= asked.length ? found : undefined
+    },
+    { what: 'all outcomes' },
+  )
+  const revoked = outcomes.findIndex(({ action }) => action === 'key:revoke')
+  assert.ok(revoked !== -1)
+  for (const { by, outcome } of outcomes.slice(revoked + 1))
+    assert.deepEqual([by, outcome], ['evil', 'refused'])
+})
+
+test('what waits for a machine that is away ends with the key by which it was ordered', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ machine_id: 'm-1' })
+  daemon.send({ type: 'agent:status', ...statusOf('a') })
+  await daemon.close()
+  const [alice, bob] = [await make(hub, 'alice', 'operator'), await make(hub, 'bob', 'operator')]
+  const carol = await make(hub, 'carol', 'operator')
+  for (const { key, name } of [alice, bob, carol])
+    await hub.request('POST', '/api/agents/a/prompt?wait=0', { command_id: name, content: name }, as(key))
+  await hub.api('DELETE', `/api/keys/${alice.key_id}`)
+  // A key of the same name is another one.
+  await make(hub, 'alice', 'operator')
+  const answer = await hub.request('GET', '/api/commands/alice')
+  const { state, error } = (await answer.json()) as Outcome
+  assert.deepEqual([state, error?.code], ['failed', 'key_revoked'])
+  await hub.api('POST', `/api/keys/${bob.key_id}/rotate`)
+  await hub.stop()
+  // By hand.
+  const path = join(hub.dir, 'user-keys.json')
+  const file = JSON.parse(readFileSync(path, 'utf8')) as { keys: { name: string }[] }
+  writeFileSync(path, JSON.stringify({ ...file, keys: file.keys.filter(({ name }) => name !== 'carol') }))
+  await hub.start()
+  const again = await hub.daemon({ machine_id: 'm-1', agents: [statusOf('a')] })
+  assert.equal((await again.command('agent:prompt')).by, 'bob')
+  await again.settled()
+  assert.equal(again.ofType('agent:prompt').length, 1)
+  const other = (await (await hub.request('GET', '/api/commands/carol')).json()) as Outcome
+  assert.equal(other.error?.code, 'key_revoked')
 })
 
 test('a key of people from before roles is an admin’s, and can be revoked', async (t) => {

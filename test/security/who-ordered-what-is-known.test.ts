@@ -138,7 +138,7 @@ test('every request that changes something leaves an entry', async (t) => {
   }
 })
 
-test('a machine that enrolls has one entry, however often it asks', async (t) => {
+test('a machine that enrolls is noted once, however often it asks', async (t) => {
   const hub = await TestHub.open(t)
   const { token } = await hub.api<Enrolment>('POST', '/api/enrolments', { name: 'build-7' })
   const { next } = await page(hub)
@@ -148,10 +148,37 @@ test('a machine that enrolls has one entry, however often it asks', async (t) =>
   for (let i = 0; i < 5; i++) assert.equal((await enroll('fet_wrong')).status, 401)
   const { entries } = await page(hub, `&after=${next}`)
   assert.deepEqual(entries.map(inShort), [
+    '- machine:enroll ordered - - m-7',
     '- machine:enroll succeeded - - m-7',
     '- machine:enroll refused token_invalid - -',
   ])
   assert.deepEqual(entries[0]?.details, { name: 'build-7', hostname: 'h', key_id: '1'.repeat(12) })
+})
+
+test('a machine that enrolls is noted before it is taken in, whatever key it comes with', async (t) => {
+  const hub = await TestHub.open(t)
+  const enroll = async (name: string, digit: string) => {
+    const { token } = await hub.api<Enrolment>('POST', '/api/enrolments', { name })
+    return () => hub.request('POST', '/enroll', { token, key_sha256: digit.repeat(64), hostname: 'h' })
+  }
+  assert.equal((await (await enroll('one', '1'))()).status, 200)
+  const { next } = await page(hub)
+  const [known, unknown] = [await enroll('two', '1'), await enroll('three', '2')]
+  assert.equal((await known()).status, 200)
+  const noted = (await page(hub, `&after=${next}&action=machine:enroll`)).entries
+  assert.deepEqual(
+    noted.map(({ outcome, details }) => [outcome, details?.key_id]),
+    [
+      ['ordered', '1'.repeat(12)],
+      ['succeeded', '1'.repeat(12)],
+    ],
+  )
+  const writable = await unwritable(hub)
+  const refused = await unknown()
+  assert.deepEqual([refused.status, await codeOf(refused)], [507, 'audit_unwritable'])
+  assert.ok(!readFileSync(join(hub.dir, 'keys.json'), 'utf8').includes('2'.repeat(64)))
+  writable()
+  assert.equal((await unknown()).status, 200)
 })
 
 test('what is noted first is still decided in one step: of two starts of an agent, one is refused', async (t) => {
@@ -224,19 +251,29 @@ test('no secret is in it', async (t) => {
   for (const path of files(hub)) assert.equal(statSync(path).mode & 0o077, 0)
 })
 
+/** Takes the log away. @returns a function that brings it back */
+async function unwritable(hub: TestHub): Promise<() => void> {
+  // All that was noted is on the disk then.
+  await page(hub)
+  const [path = ''] = files(hub)
+  renameSync(path, `${path}.away`)
+  mkdirSync(path)
+  return () => {
+    rmdirSync(path)
+    renameSync(`${path}.away`, path)
+  }
+}
+
+const codeOf = async (answer: Response) => ((await answer.json()) as { error: { code: string } }).error.code
+
 test('where it cannot be written, nothing is carried out', async (t) => {
   const hub = await TestHub.open(t)
   await make(hub, 'alice', 'viewer')
   const { next } = await page(hub)
-  const [path = ''] = files(hub)
-  renameSync(path, `${path}.away`)
-  mkdirSync(path)
+  const writable = await unwritable(hub)
   const refused = await hub.request('POST', '/api/keys', { name: 'bob', role: 'admin' })
-  assert.equal(refused.status, 507)
-  const { error } = (await refused.json()) as { error: { code: string } }
-  assert.equal(error.code, 'audit_unwritable')
-  rmdirSync(path)
-  renameSync(`${path}.away`, path)
+  assert.deepEqual([refused.status, await codeOf(refused)], [507, 'audit_unwritable'])
+  writable()
   await make(hub, 'carol', 'viewer')
   const { keys } = await hub.api<{ keys: NewKey[] }>('GET', '/api/keys')
   assert.deepEqual(
@@ -420,23 +457,79 @@ test('an entry that a crash has torn is cut off, and the next has its number', a
   )
 })
 
-test('attempts that are refused cannot push out what was done', () => {
-  const clock = new ManualClock()
+test('orders that are refused or repeated cannot push out what was done', async (t) => {
+  const hub = await TestHub.open(t, { audit: { bytes: 2000, files: 4 } })
+  const daemon = await hub.daemon({ machine_id: 'm-1', capabilities: ['agent:stop'] })
+  daemon.send({ type: 'agent:status', ...statusOf('a') })
+  await daemon.settled()
+  const alice = await make(hub, 'alice', 'operator')
+  const ask = async (order: string, body: object = {}) =>
+    (await hub.request('POST', `/api/agents/${order}?wait=0`, body, as(alice.key))).status
+  assert.equal(await ask('a/stop', { command_id: 'c-1' }), 202)
+  daemon.answer(await daemon.command('agent:stop'))
+  for (let i = 0; i < 50; i++) {
+    assert.equal(await ask(`none-${i}/stop`), 404)
+    assert.equal(await ask('a/stop', { command_id: 'c-1' }), 200)
+    assert.equal(await ask('a/prompt', { content: 'x', command_id: `c-2-${i}` }), 409)
+  }
+  await hub.restart()
+  const { entries, first } = await page(hub)
+  assert.equal(first, 1)
+  assert.deepEqual(
+    entries
+      .filter(({ by }) => by === 'alice')
+      .map(({ action, outcome, code, times, agent_id }) => [action, outcome, code, times, agent_id]),
+    [
+      ['agent:stop', 'ordered', undefined, undefined, 'a'],
+      ['agent:stop', 'succeeded', undefined, undefined, 'a'],
+      ['agent:stop', 'refused', 'agent_not_found', undefined, 'none-0'],
+      ['agent:stop', 'repeated', undefined, undefined, 'a'],
+      ['agent:prompt', 'refused', 'unsupported', undefined, 'a'],
+      ['agent:stop', 'refused', 'agent_not_found', 49, undefined],
+      ['agent:stop', 'repeated', undefined, 49, 'a'],
+      ['agent:prompt', 'refused', 'unsupported', 49, 'a'],
+    ],
+  )
+})
+
+/** Attempts on their own, and what is noted of them. */
+function denialsOf() {
   const noted: Said[] = []
-  const denials = new Denials((said) => noted.push(said), clock)
-  const attempt = (from: string) =>
-    denials.add({ from, action: 'GET /api/agents', outcome: 'refused', code: 'unauthorized' })
+  const denials = new Denials((said) => noted.push(said), new ManualClock())
+  const attempt = (said: Partial<Said>) =>
+    denials.add({ action: 'GET /api/agents', outcome: 'refused', code: 'unauthorized', ...said })
+  return { noted, denials, attempt }
+}
+
+test('attempts that are refused cannot push out what was done', () => {
+  const { noted, denials, attempt } = denialsOf()
   for (let i = 0; i < 1000; i++) {
-    attempt('10.0.0.1')
-    attempt(`10.1.0.${i}`)
+    attempt({ from: '10.0.0.1' })
+    attempt({ from: `10.1.0.${i}` })
   }
   assert.equal(noted.length, 20)
   denials.flush()
   assert.deepEqual(
-    noted.slice(20).map(({ from, times }) => [from, times]),
+    noted.slice(20).map(({ from, times, action }) => [from, times, action]),
     [
-      ['10.0.0.1', 999],
-      [undefined, 981],
+      ['10.0.0.1', 999, 'GET /api/agents'],
+      [undefined, 981, 'others'],
+    ],
+  )
+})
+
+test('many kinds of attempts with one key hide none with another', () => {
+  const { noted, denials, attempt } = denialsOf()
+  for (let i = 0; i < 100; i++) attempt({ by: 'bob', key_id: 'b', action: `agent:x${i}` })
+  attempt({ by: 'alice', key_id: 'a', code: 'forbidden' })
+  attempt({ from: '10.0.0.1' })
+  denials.flush()
+  assert.deepEqual(
+    noted.slice(20).map(({ by, action, code, times }) => [by, action, code, times]),
+    [
+      ['alice', 'GET /api/agents', 'forbidden', undefined],
+      [undefined, 'GET /api/agents', 'unauthorized', undefined],
+      ['bob', 'others', 'unauthorized', 80],
     ],
   )
 })

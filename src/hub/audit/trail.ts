@@ -1,4 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono'
+import type { Clock } from '../../platform/clock.ts'
 import { type Command, type Outcome, Commands as Schemas } from '../../protocol/index.ts'
 import { idFromAddress } from '../../protocol/machine-address.ts'
 import { type Found, paramsOf, routeOf } from '../access.ts'
@@ -6,6 +7,7 @@ import { callerOf } from '../callers.ts'
 import { Fault } from '../fault.ts'
 import type { Gate } from '../gate/gate.ts'
 import { lookAtBody, overHttp } from '../request.ts'
+import type { UserKeys } from '../user-keys.ts'
 import { type Audit, type Said, UNWRITABLE } from './audit.ts'
 import { Denials } from './denials.ts'
 import { detailsOf } from './details.ts'
@@ -26,23 +28,27 @@ interface Trail {
   handed?: boolean
 }
 
+export interface TrailsOptions {
+  audit: Audit
+  gate: Gate
+  people: Pick<UserKeys, 'accepts'>
+  clock: Clock
+}
+
 /** What the audit log has of requests. */
 export class Trails {
   readonly #audit: Audit
   readonly #gate: Gate
   readonly #trails = new WeakMap<Context, Trail>()
-  /** Of those who have shown a key that is accepted, and of strangers. */
-  readonly #denials: Record<'known' | 'strangers', Denials>
+  readonly #denials: Denials
+  readonly #people: Pick<UserKeys, 'accepts'>
+  #turn: Promise<void> = Promise.resolve()
 
-  constructor({
-    audit,
-    gate,
-    clock,
-  }: { audit: Audit; gate: Gate; clock: ConstructorParameters<typeof Denials>[1] }) {
+  constructor({ audit, gate, people, clock }: TrailsOptions) {
     this.#audit = audit
     this.#gate = gate
-    const note = (said: Said) => audit.note(said)
-    this.#denials = { known: new Denials(note, clock), strangers: new Denials(note, clock) }
+    this.#people = people
+    this.#denials = new Denials((said) => audit.note(said), clock)
   }
 
   /** Notes what became of orders, also of those that are refused before anything of them is read. */
@@ -53,15 +59,13 @@ export class Trails {
     this.#trails.set(c, trail)
     await this.#audit.room()
     await next()
-    const code = codeOf(c.error)
-    if (trail.handed || code === UNWRITABLE) return
-    this.#audit.note({
-      ...this.#about(c, route),
-      ...trail.found,
-      ...(trail.of !== undefined && { of: trail.of }),
-      outcome: code === undefined ? 'succeeded' : isRefusal(c.res.status) ? 'refused' : 'failed',
-      ...(code !== undefined && { code }),
-    })
+    const outcome = outcomeOf(c.error)
+    if (trail.handed || outcome.code === UNWRITABLE) return
+    const said = { ...this.#about(c, route), ...trail.found, ...outcome }
+    const { of } = trail
+    if (of !== undefined) this.#audit.note({ ...said, of })
+    // Nothing was done about it.
+    else this.#denials.add(said)
   }
 
   /** Notes orders before they are carried out, but commands: these when it is known which machine they are for. */
@@ -72,7 +76,23 @@ export class Trails {
     const body = route.body && (await lookAtBody(c))
     const details = route.body && body && detailsOf(route.body, body, [])
     trail.of = await this.#audit.order({ ...this.#about(c, route), ...(details && { details }) })
-    await next()
+    // One after the other: a key that one order takes back gives no other that waited for the disk with it.
+    const deed = this.#turn.then(() => {
+      this.confirm(c)
+      return next()
+    })
+    this.#turn = deed.catch(() => {})
+    await deed
+  }
+
+  /**
+   * To be asked in the same step in which something is done that had to wait, for its body or for the disk.
+   * @throws Fault where the key may have been taken back meanwhile
+   */
+  confirm(c: Context) {
+    const caller = callerOf(c)
+    if (caller && !this.#people.accepts(caller))
+      throw new Fault(401, 'unauthorized', 'This key is no longer accepted, or no longer has this role.')
   }
 
   /** Adds to the entry with the outcome. */
@@ -103,12 +123,8 @@ export class Trails {
   /** Notes a command that had been given before, and is not carried out again. */
   repeated(c: Context, { machine_id }: Outcome, command: Command) {
     this.handed(c)
-    this.#audit.note({
-      ...this.#whose(c),
-      action: command.type,
-      ...namesOf(machine_id, command),
-      outcome: 'repeated',
-    })
+    const names = namesOf(machine_id, command)
+    this.#denials.add({ ...this.#whose(c), action: command.type, ...names, outcome: 'repeated' })
   }
 
   /** Notes what became of a command. */
@@ -126,19 +142,40 @@ export class Trails {
 
   /** Notes a request that was not let through. */
   denied(c: Context, route: Found | undefined, code: string) {
-    const who = this.#whose(c)
     const action = route?.order ?? route?.name ?? 'unknown'
-    const denials = this.#denials[who.by === undefined ? 'strangers' : 'known']
-    denials.add({ ...who, action, ...(route && idsOf(c, route)), outcome: 'refused', code })
+    this.#denials.add({
+      ...this.#whose(c),
+      action,
+      ...(route && idsOf(c, route)),
+      outcome: 'refused',
+      code,
+    })
   }
 
-  /** Notes what a machine has done that shows no user key. */
-  enrolled(c: Context, rest: Pick<Said, 'target' | 'details' | 'machine_id'>) {
-    this.#audit.note({ ...this.#whose(c), action: 'machine:enroll', ...rest, outcome: 'succeeded' })
+  /**
+   * Takes in a machine, which shows no user key, once that is noted; and notes what became of it.
+   * @throws Fault where it cannot be noted, or what `take` throws
+   */
+  async enrolled<T>(
+    c: Context,
+    about: Pick<Said, 'target' | 'details' | 'machine_id'>,
+    take: () => T,
+  ): Promise<T> {
+    const said = { ...this.#whose(c), action: 'machine:enroll', ...about }
+    const of = await this.#audit.order(said)
+    let outcome = outcomeOf(undefined)
+    try {
+      return take()
+    } catch (error) {
+      outcome = outcomeOf(error as Error)
+      throw error
+    } finally {
+      this.#audit.note({ ...said, of, ...outcome })
+    }
   }
 
   async close(): Promise<void> {
-    for (const denials of Object.values(this.#denials)) denials.flush()
+    this.#denials.flush()
     await this.#audit.close()
   }
 
@@ -155,10 +192,13 @@ export class Trails {
   }
 }
 
-const codeOf = (error: Error | undefined) => error && (error instanceof Fault ? error.error.code : 'internal')
-
-/** With 503, nothing of it was done for want of room. */
-const isRefusal = (status: number) => status < 500 || status === 503
+function outcomeOf(error: Error | undefined): Pick<Said, 'outcome' | 'code'> {
+  if (!error) return { outcome: 'succeeded' }
+  if (!(error instanceof Fault)) return { outcome: 'failed', code: 'internal' }
+  // With 503, nothing of it was done for want of room.
+  const isRefusal = error.status < 500 || error.status === 503
+  return { outcome: isRefusal ? 'refused' : 'failed', code: error.error.code }
+}
 
 const namesOf = (machine_id: string, command: Command) => ({
   machine_id,

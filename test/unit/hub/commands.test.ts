@@ -20,6 +20,7 @@ function commandsIn(path: string, memory: Partial<CommandMemory> = {}, clock = n
     logger,
     clock,
     memory: { ...HUB_LIMITS.memory, ...memory },
+    hasKey: () => true,
     succeeded() {},
     settled() {},
   })
