@@ -1,5 +1,5 @@
 import { setImmediate as others } from 'node:timers/promises'
-import { visibleJson, visibleLength } from '../platform/visible.ts'
+import { piecesOf, visibleJson, visibleLength } from '../platform/visible.ts'
 
 /** What is made before other requests are served, in UTF-16 units. */
 const PIECE_UNITS = 256 * 1024
@@ -37,7 +37,7 @@ export async function shown(parts: Iterable<string>): Promise<Buffer> {
   const pieces: Buffer[] = []
   let units = 0
   for (const part of parts)
-    for (const piece of piecesOf(part)) {
+    for (const piece of piecesOf(part, PIECE_UNITS)) {
       pieces.push(Buffer.from(visibleJson(piece)))
       units += piece.length
       if (units < PIECE_UNITS) continue
@@ -46,16 +46,3 @@ export async function shown(parts: Iterable<string>): Promise<Buffer> {
     }
   return Buffer.concat(pieces)
 }
-
-function* piecesOf(text: string) {
-  for (let at = 0; at < text.length; ) {
-    const end = at + PIECE_UNITS
-    // No character is cut in two.
-    const next = isHead(text.charCodeAt(end - 1)) ? end + 1 : end
-    yield text.slice(at, next)
-    at = next
-  }
-}
-
-/** Whether it is the first of the two units of a character. */
-const isHead = (unit: number) => unit >= 0xd800 && unit < 0xdc00

@@ -259,6 +259,7 @@ test('JSON stays what it was, with nothing in it that a terminal obeys', () => {
     fc.property(fc.jsonValue({ stringUnit: 'binary' }), (value) => {
       const text = jsonLine(value)
       assert.doesNotMatch(text.slice(0, -1), new RegExp(`${OBEYED.source}|[\t\n]`))
+      assert.doesNotMatch(text, /\p{Default_Ignorable_Code_Point}|\u2800/u)
       assert.deepEqual(JSON.parse(text), JSON.parse(JSON.stringify(value)))
     }),
     { numRuns: 30 },

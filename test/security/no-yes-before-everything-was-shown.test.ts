@@ -45,9 +45,12 @@ test('what a reader would not see is made visible, and counted', () => {
     assert.equal(reveal.summary(), `Hidden in it, and made visible: ${count}`, visible)
   }
   const plain = `if x:\n${' '.repeat(24)}y = "a"\n\n\n\tcafé ⚠️ 日本語\n`
-  const reveal = new Reveal()
-  assert.equal(reveal.text(plain), plain)
-  assert.equal(reveal.summary(), undefined)
+  const written = 'cafe\u0301 ė\u0301 हिन्दी क्षेत्र ไทยที่ العَرَبِيَّة שָׁלוֹם தமிழ் ភាសាខ្មែរ བོད་ཡིག и\u0306 か\u3099'
+  for (const text of [plain, written]) {
+    const reveal = new Reveal()
+    assert.equal(reveal.text(text), text)
+    assert.equal(reveal.summary(), undefined)
+  }
 })
 
 test('every part of a request is made visible: names, options, forms, plans and what the runtime says of it', () => {
@@ -91,6 +94,45 @@ test('every part of a request is made visible: names, options, forms, plans and 
   const label = 'one\n  2. two'
   const asked = requestFor('r', {}, { ask: 'question', questions: [{ question: 'q', options: [{ label }] }] })
   assert.match(shown(asked), /^ {2}1\. one␊ {2}2\. two$/m)
+})
+
+test('no mark covers a letter unseen, or makes up one out of a blank', () => {
+  const covers = (mark: string) => `\u{16ff0}${mark}`.normalize('NFD').startsWith(mark)
+  const marks: string[] = []
+  for (let code = 0; code < 0x110000; code++) {
+    const char = String.fromCodePoint(code)
+    if (/\p{Me}/u.test(char) || (/\p{M}/u.test(char) && covers(char))) marks.push(char)
+  }
+  const over = '334 335 336 337 338 489 1abe 20d2 20d8 20dd 20e0 20e3 20e5 20ea 20eb a670'
+  for (const code of over.split(' '))
+    assert.ok(marks.includes(String.fromCodePoint(Number.parseInt(code, 16))))
+  const sign = (mark: string) => `⟨U+${mark.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}⟩`
+  const revealed = (text: string) => {
+    const reveal = new Reveal()
+    return [reveal.text(text), reveal.summary()?.replace(/^.*: /, '')]
+  }
+  for (const mark of marks) {
+    assert.deepEqual(revealed(`r${mark}m`), [`r${sign(mark)}m`, '1 mark that lies over text'])
+    const text = `r\u0301${mark}m${mark}`
+    const shown = `r${sign('\u0301')}${sign(mark)}m${sign(mark)}`
+    assert.deepEqual(revealed(text), [shown, '3 marks that lie over text'])
+  }
+  for (const [text, shown] of [
+    // On a blank, a line, a sign, a number and where a text begins.
+    ['my \u0332dir', 'my ⟨U+0332⟩dir'],
+    ['a\n\u0301b', 'a\n⟨U+0301⟩b'],
+    ['-\u0304r', '-⟨U+0304⟩r'],
+    ['1\u0301', '1⟨U+0301⟩'],
+    ['\u0301x', '⟨U+0301⟩x'],
+    // Of another writing.
+    ['a\u05bcb', 'a⟨U+05BC⟩b'],
+    ['a\u{1da00}', 'a⟨U+1DA00⟩'],
+    // Behind what has become a sign itself.
+    ['a\u034f\u0301', 'a⟨U+034F⟩⟨U+0301⟩'],
+    ['\u3164\u0301', '⟨U+3164⟩⟨U+0301⟩'],
+    ['a\ufffc', 'a⟨U+FFFC⟩'],
+  ] as const)
+    assert.equal(revealed(text)[0], shown)
 })
 
 test('a field is left out only where it is the one that the headline tells, and tells whole', () => {

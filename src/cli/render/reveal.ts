@@ -8,10 +8,18 @@ const BLANKS = /[ \t\n]{5,}/g
 
 /**
  * Everything that a terminal obeys or does not show, each with its repetitions: controls, characters without a glyph or
- * without a meaning yet, blanks other than the plain one, and heaps of accents.
+ * without a meaning yet, blanks other than the plain one, heaps of accents, and other marks.
  */
 const HIDDEN =
-  /(?:((?![ \t\n])[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Z}\p{Default_Ignorable_Code_Point}\u2800\u{1d159}\u{13441}\u{13442}])\1*)|\p{M}{5,}/gu
+  /(?:((?![ \t\n])[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Z}\p{Default_Ignorable_Code_Point}\u2800\ufffc\u{16fe4}\u{1d159}\u{13441}\u{13442}])\1*)|\p{M}{5,}|(?:(?!\p{Default_Ignorable_Code_Point})\p{M})+/gu
+const HEAP = 5
+/** Marks that stand around a letter, and may cover it. */
+const ENCLOSING = /\p{Me}/u
+/** Normalized, marks that lie over their letter (canonical class 1) come before this one, and no others. */
+const BESIDE = '\u{16ff0}'
+const LETTER = /(?!\p{Default_Ignorable_Code_Point})\p{L}$/u
+const LATIN = /\p{Script=Latin}$/u
+const OF_ANY_SCRIPT = /^\p{Script=Inherited}+$/u
 const DIRECTION = /^[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/
 const CONTROL = /^\p{Cc}/u
 /** Behind a pictograph it says that the pictograph is to be in color, and hides nothing. */
@@ -26,6 +34,7 @@ const NAMES = {
   direction: ['sign that turns the direction of text', 'signs that turn the direction of text'],
   invisible: ['invisible character', 'invisible characters'],
   accents: ['heap of accents', 'heaps of accents'],
+  marks: ['mark that lies over text', 'marks that lie over text'],
 } as const
 type Kind = keyof typeof NAMES
 
@@ -96,10 +105,7 @@ export class Reveal {
   }
 
   #sign(run: string, char: string | undefined, before: string): string {
-    if (char === undefined) {
-      this.#count('accents')
-      return `⟨${[...run].length} accents⟩`
-    }
+    if (char === undefined) return this.#marks([...run], before)
     if (run === EMOJI_STYLE && PICTOGRAPH.test(before)) return run
     const count = run.length / char.length
     const isControl = CONTROL.test(char)
@@ -107,7 +113,23 @@ export class Reveal {
     const code = char.codePointAt(0)!
     if (isControl && count <= PICTURES && code <= 0x7f)
       return (code < 0x20 ? String.fromCharCode(C0_PICTURES + code) : DELETE_PICTURE).repeat(count)
-    const name = `U+${code.toString(16).toUpperCase().padStart(4, '0')}`
-    return `⟨${name}${count > 1 ? ` × ${count}` : ''}⟩`
+    return `⟨${nameOf(char)}${count > 1 ? ` × ${count}` : ''}⟩`
+  }
+
+  /** Those of a writing stay, on a letter of it. Elsewhere a mark is drawn anywhere, and makes a blank look like `_`. */
+  #marks(marks: string[], before: string): string {
+    if (marks.length >= HEAP) {
+      this.#count('accents')
+      return `⟨${marks.length} accents⟩`
+    }
+    const run = marks.join('')
+    const isForeign = LATIN.test(before) && !OF_ANY_SCRIPT.test(run)
+    if (LETTER.test(before) && !isForeign && !marks.some(covers)) return run
+    this.#count('marks', marks.length)
+    return marks.map((mark) => `⟨${nameOf(mark)}⟩`).join('')
   }
 }
+
+const covers = (mark: string) => ENCLOSING.test(mark) || (BESIDE + mark).normalize('NFD').startsWith(mark)
+
+const nameOf = (char: string) => `U+${char.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`

@@ -12,6 +12,9 @@ test('JSON stays the same for who parses it, with nothing unsafe in it, and its 
     '',
     '\u202e'.repeat(100_000),
     '\x7f\u{1f600}'.repeat(50_000),
+    // Characters of two units on the border of two pieces.
+    `x${'\u{e0061}'.repeat(50_000)}`,
+    `${'\u{e0061}'.repeat(50_000)}\ud83e`,
   ]) {
     const json = JSON.stringify(text)
     const visible = visibleJson(json)
@@ -20,4 +23,22 @@ test('JSON stays the same for who parses it, with nothing unsafe in it, and its 
     assert.equal(visible.length, visibleLength(json))
   }
   assert.equal(visibleJson('"a\u202eb\x7f"'), '"a\\u202eb\\u007f"')
+})
+
+test('nothing that has no glyph stands in JSON as it is, and no text that people write is escaped', () => {
+  const invisible =
+    /[\p{Default_Ignorable_Code_Point}\p{Co}\p{Cs}\p{Zl}\p{Zp}\u2800\ufff9-\ufffc\u{13430}-\u{1343f}\u{16fe4}\u{1d159}]/u
+  let escaped = 0
+  for (let code = 0; code < 0x110000; code++) {
+    const char = String.fromCodePoint(code)
+    if (!invisible.test(char)) continue
+    const json = visibleJson(JSON.stringify(`a${char}b`))
+    assert.match(json, /^"a(\\u[\da-f]{4}){1,2}b"$/, `U+${code.toString(16)}`)
+    assert.equal(JSON.parse(json), `a${char}b`)
+    escaped++
+  }
+  assert.ok(escaped > 100_000)
+  // Not a part of a character that stays.
+  const plain = JSON.stringify('café हिन्दी עִברית 日本語\u{20000} 🦊👍🏽 1\u00a0000 ᄀ')
+  assert.equal(visibleJson(plain), plain)
 })
