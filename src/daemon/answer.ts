@@ -2,7 +2,7 @@ import type { Agent } from '../agents/agent.ts'
 import { CommandFailure } from '../agents/failure.ts'
 import { uuidFrom } from '../agents/ids.ts'
 import type { PermissionAnswer } from '../agents/runtimes/runtime.ts'
-import type { CommandOf, PermissionRequest } from '../protocol/index.ts'
+import { type CommandOf, type PermissionRequest, unanswerable } from '../protocol/index.ts'
 import { mustRun } from './must-run.ts'
 
 type Answer = CommandOf<'agent:permission' | 'agent:answer'>
@@ -58,6 +58,12 @@ function requestFor(agent: Agent, command: Answer): PermissionRequest {
       `${agent.id} asks as ${request_id} for more than anybody was shown: the request was cut.`,
       { path: 'request_id', remedy: 'Refuse it, and have the agent ask in fewer words.' },
     )
+  const fault = unanswerable(request)
+  if (fault !== undefined)
+    throw new CommandFailure('invalid_command', `${agent.id} cannot be answered as ${request_id}. ${fault}`, {
+      path: 'request_id',
+      remedy: 'Refuse it, and have the agent ask in other words.',
+    })
   return request
 }
 

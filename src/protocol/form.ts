@@ -39,28 +39,47 @@ interface Given {
  * @throws FormFault
  */
 export function formResult(form: Form, questions: Question[] | undefined, given: Given): FormResult {
-  const { answers } = given
-  const questionOf = (index: number) => questions?.[index]?.question
-  const known = [...form.fields.map(({ name }) => name), ...(questions ?? []).map(({ question }) => question)]
-  const extra = Object.keys(answers).find((key) => !known.includes(key))
-  if (extra !== undefined) throw new FormFault(extra, `Nobody asks "${extra}".`)
-  const action = actionOf(form, given, questionOf(0))
+  const answers = byPlace(form, questions, given.answers)
+  const action = actionOf(form, given.action, answers.get(0), questions?.[0]?.question)
   if (action !== 'accept') return { action }
   if (form.url !== undefined) return { action }
   const content = form.fields.flatMap((field, index) => {
-    const key = [field.name, questionOf(index)].find(
-      (name) => name !== undefined && Object.hasOwn(answers, name),
-    )
-    const value = fieldValue(field, key === undefined ? undefined : answers[key])
+    const value = fieldValue(field, answers.get(index))
     return value === undefined ? [] : [[field.name, value]]
   })
   return { action, content: Object.fromEntries(content) }
 }
 
+/**
+ * Returns the answers by the places of what they answer. A name is that of its field, also where another field has it for
+ * its question, and goes before a question.
+ */
+function byPlace({ fields }: Form, questions: Question[] = [], answers: Record<string, FormAnswer>) {
+  const given = new Map<number, FormAnswer>()
+  const named = new Map(fields.map(({ name }, place) => [name, place]))
+  for (const [key, answer] of Object.entries(answers)) {
+    const place = named.get(key)
+    if (place !== undefined) given.set(place, answer)
+  }
+  for (const [key, answer] of Object.entries(answers)) {
+    if (named.has(key)) continue
+    const [place, ...others] = questions.flatMap(({ question }, at) => (question === key ? [at] : []))
+    if (place === undefined) throw new FormFault(key, `Nobody asks "${key}".`)
+    if (others.length > 0)
+      throw new FormFault(key, `Several fields are asked for as "${key}": answer by their names.`)
+    if (!given.has(place)) given.set(place, answer)
+  }
+  return given
+}
+
 /** Where there is nothing to fill in, the only question is whether to accept. */
-function actionOf(form: Form, { action, answers }: Given, question: string | undefined) {
-  const chosen = form.fields.length === 0 && question !== undefined ? answers[question] : undefined
-  const asked = action ?? chosen
+function actionOf(
+  form: Form,
+  action: string | undefined,
+  answer: FormAnswer | undefined,
+  question: string | undefined,
+) {
+  const asked = action ?? (form.fields.length === 0 ? answer : undefined)
   if (asked === undefined && form.fields.length === 0)
     throw new FormFault(question ?? '', `No answer to "${question ?? form.message}".`, true)
   const found = FORM_ACTIONS.find(
@@ -154,9 +173,11 @@ function anything(_field: FormField, answer: FormAnswer): unknown {
 
 function choice(field: FormField, answer: FormAnswer): string {
   const options = field.options ?? []
-  const found =
-    options.find(({ value }) => value === String(answer)) ?? options.find(({ title }) => title === answer)
-  if (found) return found.value
+  if (options.some(({ value }) => value === String(answer))) return String(answer)
+  const meant = new Set(options.filter(({ title }) => title === answer).map(({ value }) => value))
+  const [value, ...others] = meant
+  if (others.length > 0) throw fault(field, `has several options of that title: ${[...meant].join(', ')}`)
+  if (value !== undefined) return value
   throw fault(field, `must be one of ${options.map(({ value }) => value).join(', ')}`)
 }
 

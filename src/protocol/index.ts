@@ -1,3 +1,4 @@
+export { unanswerable } from './answerable.ts'
 export * from './audit.ts'
 export * from './commands.ts'
 export * from './content.ts'

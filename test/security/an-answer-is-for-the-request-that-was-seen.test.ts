@@ -97,17 +97,18 @@ test('an id that has stood for different requests does not do without its digest
   }
 })
 
+const form = (rest: object) =>
+  `${JSON.stringify({
+    type: 'control_request',
+    request_id: 'r',
+    request: { subtype: 'elicitation', mcp_server_name: 's', message: 'm', mode: 'form', ...rest },
+  })}\n`
+
 test('a request that is too long to be shown takes no yes, and can be refused', async (t) => {
   const long = 'x'.repeat(16_385)
   const options = Array.from({ length: 1001 }, (_, n) => ({ label: `${n}` }))
   const question = (rest: object) =>
     asks('r', { questions: [{ question: 'Which?', options: [], ...rest }] }, { tool_name: 'AskUserQuestion' })
-  const form = (rest: object) =>
-    `${JSON.stringify({
-      type: 'control_request',
-      request_id: 'r',
-      request: { subtype: 'elicitation', mcp_server_name: 's', message: 'm', mode: 'form', ...rest },
-    })}\n`
   const properties = { f: { type: 'string', description: long } }
   const cases: (readonly [line: string, type: 'permission' | 'answer', yes: object, no: object])[] = [
     ...[{ question: long }, { options }, { options: [{ label: long }] }, { header: long }].map(
@@ -141,6 +142,55 @@ test('a request that is too long to be shown takes no yes, and can be refused', 
   asking.says(asks('r', LS, { permission_suggestions: options }))
   assert.equal(asking.pending[0]?.cut, undefined)
   assert.equal(await asking.told('permission', allow('r')), undefined)
+})
+
+const many = (label: string) => ({
+  question: 'Which?',
+  multiSelect: true,
+  options: [{ label: 'A' }, { label }],
+})
+const asksAll = (...questions: object[]) => asks('r', { questions }, { tool_name: 'AskUserQuestion' })
+
+test('questions whose answers could mean something else than was chosen take no answer, and can be refused', async (t) => {
+  const which = { question: 'Which?', options: [{ label: 'A' }, { label: 'B' }] }
+  const cases: [line: string, answers: Record<string, string>][] = [
+    [asksAll(which, { ...which, options: [{ label: 'Keep' }] }), { 'Which?': 'A' }],
+    [
+      asksAll(which, { question: 'What?', options: [{ label: 'A' }, { label: 'A ' }] }),
+      { 'Which?': 'A', 'What?': 'A' },
+    ],
+    [asksAll(many('A, B'), { ...which, question: 'B' }), { 'Which?': 'A', B: 'B' }],
+    [asksAll({ ...which, question: '__proto__' }), { ['__proto__']: 'A' }],
+    [asksAll({ ...which, question: '__proto__' }), {}],
+    [form({ requested_schema: JSON.parse('{"properties":{"__proto__":{"type":"string"}}}') }), {}],
+  ]
+  for (const [line, answers] of cases) {
+    const asking = new AskingAgent(t)
+    asking.says(line)
+    const [{ digest } = {}] = asking.pending
+    for (const more of [{ digest }, {}])
+      assert.equal(
+        await asking.told('answer', { request_id: 'r', answers, ...more }),
+        'invalid_command request_id',
+        line,
+      )
+    assert.deepEqual(asking.answers, [])
+    assert.equal(await asking.told('permission', { request_id: 'r', digest, decision: 'deny' }), undefined)
+  }
+})
+
+test('a question may be called like something that every object has', async (t) => {
+  const asking = new AskingAgent(t)
+  const names = ['constructor', 'toString', 'hasOwnProperty']
+  const { options } = many('B')
+  asking.says(
+    asksAll(...names.map((question) => ({ question, options })), many('B'), { question: 'Other?', options }),
+  )
+  const told = (answers: object) => asking.told('answer', { request_id: 'r', answers })
+  assert.equal(await told({}), 'answers_incomplete answers')
+  const answers = Object.fromEntries([...names, 'Which?', 'Other?'].map((name) => [name, 'B']))
+  assert.equal(await told(answers), undefined)
+  assert.deepEqual(asking.answers[0]?.[1].updatedInput.answers, answers)
 })
 
 test('in another run an id may stand for another request', async (t) => {

@@ -36,7 +36,7 @@ test('without a terminal, nothing is allowed or answered that was not named by i
   assert.deepEqual(await agent.answers(0), [])
   const named = agent.run('answer', 'a', '1', '--request', QUESTION.digest)
   assert.equal((await agent.answers(1))[0]?.digest, QUESTION.digest)
-  assert.match((await named).stdout, /^Answered: A\.\n$/)
+  assert.equal((await named).stdout, 'Answered question 1 "Which?": option 1 "A"\n')
 })
 
 test('what was allowed is said: all of it where it was not on the screen, and to programs', async (t) => {
@@ -84,7 +84,11 @@ test('on a terminal, approve and answer show the request first, and take silence
   assert.equal((await agent.answers(1))[0]?.digest, RM.digest)
   assert.match((await terminal.over()).text, /\nAllowed: Bash: rm -rf \/srv\n$/)
   await agent.pends(QUESTION)
-  await asked('answer a 1', /\? Which\?\n {2}1\. A\n {2}Answer A\? y\/N> $/, 'yes')
+  await asked(
+    'answer a 1',
+    /\? Which\?\n {2}1\. A\n {2}Answer question 1 "Which\?": option 1 "A"\? y\/N> $/,
+    'yes',
+  )
   assert.equal((await agent.answers(2))[1]?.digest, QUESTION.digest)
 })
 
@@ -119,4 +123,74 @@ test('a request of a daemon without digests is answered by its id', async (t) =>
   const [answer] = await agent.answers(1)
   assert.deepEqual([answer?.request_id, answer?.digest], ['one', undefined])
   assert.match((await approved).stdout, /^Allowed: Bash: ls\n$/)
+})
+
+const which = (question: string, ...labels: string[]) => ({
+  question,
+  options: labels.map((label) => ({ label })),
+})
+const asking = (...questions: object[]) =>
+  requestFor('q', { questions }, { ask: 'question', tool: 'AskUserQuestion', questions: questions as [] })
+
+test('questions that could be answered by what nobody chose are not asked, and can be refused', async (t) => {
+  const agent = await ScriptedAgent.open(t)
+  for (const request of [
+    asking(which('Go on?', 'Yes', 'No'), which('Go on?', 'Drop it', 'Keep it')),
+    asking(which('Which?', 'A', 'A')),
+    asking({ ...which('Which?', 'A, B', 'A', 'B'), multi_select: true }),
+    asking(which('__proto__', 'A')),
+  ]) {
+    await agent.pends(request)
+    for (const named of [[], ['--request', request.digest]]) {
+      const refused = await agent.run('answer', 'a', '1', '1', ...named, '--json')
+      assert.deepEqual([refused.code, JSON.parse(refused.stdout).error.code], [4, 'request_unanswerable'])
+    }
+    const { stdout } = await agent.run('show', 'a')
+    assert.match(stdout, /Waits +\S+ agent deny a --request \w+\n[\s\S]*\n +! .*It can only be refused\./)
+  }
+  const twice = asking(which('Go on?', 'Yes', 'No'), which('Go on?', 'Drop it', 'Keep it'))
+  await agent.asks(twice)
+  await agent.pends(twice)
+  const terminal = await agent.terminal()
+  await terminal.begin('fd agent watch a')
+  await terminal.shows(/can only be refused\.\n *The request cannot be answered\. [\s\S]*agent deny a$/)
+  assert.doesNotMatch(await terminal.screen(), /number or text/)
+  assert.deepEqual(await agent.answers(0), [])
+  const denied = agent.run('deny', 'a')
+  assert.equal((await agent.answers(1))[0]?.type, 'agent:permission')
+  assert.equal((await denied).code, 0)
+})
+
+test('what was answered is said by numbers and words: to people and programs, and where it was typed', async (t) => {
+  const agent = await ScriptedAgent.open(t)
+  const request = asking(which('constructor', 'Yes', 'No'), {
+    ...which('Where?', 'Here', 'There'),
+    multi_select: true,
+  })
+  const sent = { constructor: 'No', 'Where?': 'There, else' }
+  await agent.asks(request)
+  await agent.pends(request)
+  const terminal = await agent.terminal()
+  await terminal.begin('fd agent watch a')
+  await terminal.shows(/ 1\. constructor: number or text> $/)
+  await terminal.type('2')
+  await terminal.shows(/ 2\. Where\?: number or text> $/)
+  await terminal.type('2, else')
+  const [first] = await agent.answers(1)
+  assert.deepEqual(first?.type === 'agent:answer' && { ...first.answers }, sent)
+  await terminal.shows(
+    / Answered question 1 "constructor": option 2 "No"\n +Answered question 2 "Where\?": option 2 "There", "else"/,
+  )
+  const asJson = agent.run('answer', 'a', '2', '2, else', '--request', request.digest, '--json')
+  await agent.answers(2)
+  assert.deepEqual(JSON.parse((await asJson).stdout).answered, [
+    { of: 'question', name: 'constructor', number: 1, answer: 'No', parts: [{ option: 2, text: 'No' }] },
+    {
+      of: 'question',
+      name: 'Where?',
+      number: 2,
+      answer: 'There, else',
+      parts: [{ option: 2, text: 'There' }, { text: 'else' }],
+    },
+  ])
 })

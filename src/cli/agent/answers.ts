@@ -1,36 +1,37 @@
 import { UserError } from '../../platform/errors.ts'
 import type { Question } from '../../protocol/index.ts'
 import { EXIT } from '../exit-codes.ts'
+import { type Reply, replyTo } from './reply.ts'
 
 /** One number, or several, and nothing else. */
 const NUMBERS = /^[-+#]?\d+[.)]?(?:[\s,;]+[-+#]?\d+[.)]?)*[\s,;]*$/
 const QUOTED = /^(["'])(.*)\1$/
 
 /**
- * What was typed, as the answer to a question. Numbers stand for its options, several of them joined by commas where
- * several may be chosen. A number in quotation marks, and anything that is no number, is the answer itself.
+ * What was typed, as the answer to a question: labels of options and other text, of which there are several only where
+ * several may be chosen. Numbers stand for options. A number in quotation marks, and anything that is no number, is the
+ * answer itself.
  * @throws UserError for a number that stands for no option
  */
-export function answerTo(question: Question, typed: string): string {
+export function answerTo(question: Question, typed: string): string[] {
   const { options, multi_select } = question
   const text = typed.trim()
   // Keyboards for East Asian languages have digits and commas of their own.
   const plain = text.normalize('NFKC').replaceAll('、', ',')
   if (text === '') throw unanswerable(question, 'The answer is empty.')
   const quoted = QUOTED.exec(plain)?.[2]
-  if (quoted !== undefined && NUMBERS.test(quoted)) return quoted
+  if (quoted !== undefined && NUMBERS.test(quoted)) return [quoted]
   const numbers = NUMBERS.test(plain)
   // What is typed for the option in a place is not taken for another one that is called like that.
   const label = options.find((option) => option.label === text && !options[Number(plain) - 1])?.label
-  if (label !== undefined || options.length === 0) return text
-  if (!numbers && !(multi_select && isList(question, plain))) return text
+  if (label !== undefined || options.length === 0) return [text]
+  if (!numbers && !(multi_select && isList(question, plain))) return [text]
   const parts = plain
     .split(numbers ? /[\s,;]+/ : ',')
     .map((part) => part.trim())
     .filter((part) => part !== '')
   if (parts.length > 1 && !multi_select) throw unanswerable(question, 'Only one option may be chosen.')
-  const chosen = parts.map((part) => (NUMBERS.test(part) ? optionOf(question, part) : part))
-  return [...new Set(chosen)].join(', ')
+  return [...new Set(parts.map((part) => (NUMBERS.test(part) ? optionOf(question, part) : part)))]
 }
 
 /** Whether text is a list of options and not a sentence with commas in it. */
@@ -60,7 +61,7 @@ const unanswerable = ({ options }: Question, message: string) =>
   })
 
 /** Answers in the order of the questions. @throws UserError when they are not as many */
-export function answersTo(questions: Question[], typed: string[]): Record<string, string> {
+export function answersTo(questions: Question[], typed: string[]): Reply[] {
   if (typed.length !== questions.length)
     throw new UserError(
       'answers_incomplete',
@@ -75,9 +76,7 @@ export function answersTo(questions: Question[], typed: string[]): Record<string
         exitCode: EXIT.usage,
       },
     )
-  return Object.fromEntries(
-    questions.map((question, index) => [question.question, answerTo(question, typed[index] ?? '')]),
-  )
+  return questions.map((question, index) => replyTo(question, index, answerTo(question, typed[index] ?? '')))
 }
 
 const ALLOW = ['y', 'yes']

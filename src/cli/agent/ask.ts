@@ -1,11 +1,5 @@
 import { UserError } from '../../platform/errors.ts'
-import {
-  type Form,
-  type FormAnswer,
-  labelOf,
-  type PermissionRequest,
-  type Question,
-} from '../../protocol/index.ts'
+import { type Form, labelOf, type PermissionRequest, type Question } from '../../protocol/index.ts'
 import type { HubClient } from '../client/hub-client.ts'
 import { unlessAborted } from '../client/until-aborted.ts'
 import { dropTyped, openPrompt } from '../prompt.ts'
@@ -18,6 +12,7 @@ import { askRemembered, rememberedText } from './always.ts'
 import { answerTo, decisionOf } from './answers.ts'
 import { fieldAnswer, fillable } from './form.ts'
 import { type Ask, page, screenRows } from './page.ts'
+import { answersOf, type Reply, replyIn, replyText, replyTo } from './reply.ts'
 
 /** Seconds for the agent to take an answer. */
 const ANSWER_WAIT_S = 30
@@ -75,20 +70,18 @@ export async function ask(
     const form = fillable(request)
     if (refusal !== undefined)
       await handOn('permission', request.form ? { decision: 'deny' } : decisionOf(refusal, false)!)
-    else if (form) await handOn('answer', await filledIn(form, request.questions, question))
     else if (request.ask === 'question') {
-      const questions = request.questions ?? []
-      const answers: Record<string, string> = Object.create(null)
-      for (const asked of questions) {
-        const name = questions.length > 1 ? `${cleanLine(asked.header ?? asked.question, 40)}: ` : ''
-        answers[asked.question] = await untilGiven(asked, () => question(`  ${name}number or text> `))
-      }
-      await handOn('answer', { answers })
+      const replies = await (form
+        ? filledIn(form, request.questions, question)
+        : replied(request.questions ?? [], question))
+      const isEnd = typeof replies === 'string'
+      await handOn('answer', isEnd ? { action: replies } : { answers: answersOf(replies) })
+      sayRows(isEnd ? [] : replies.map((reply) => `Answered ${replyText(reply)}`))
     } else {
       const fresh: Ask = (text) => dropTyped(readline).then(() => question(text))
       const { said, ...decision } = await decided(request, question, fresh)
       await handOn('permission', decision)
-      for (const row of layLines(said, stdoutWidth())) write(`${row}\n`)
+      sayRows(said)
     }
   } catch (error) {
     if (!gone.signal.aborted) throw error
@@ -98,6 +91,10 @@ export async function ask(
     readline.removeListener('close', stop)
     readline.close()
   }
+}
+
+function sayRows(lines: string[]) {
+  for (const row of layLines(lines, stdoutWidth())) write(`${row}\n`)
 }
 
 const isRefusal = (typed: string) => decisionOf(typed, false)?.decision === 'deny'
@@ -142,9 +139,21 @@ const ENDS = new Map([
   ['/cancel', 'cancel'],
 ])
 
-/** Asks for one field after the other. */
-async function filledIn(form: Form, questions: Question[] = [], read: (prompt: string) => Promise<string>) {
-  const answers: Record<string, FormAnswer> = Object.create(null)
+/** Asks one question after the other. */
+async function replied(questions: Question[], read: Ask): Promise<Reply[]> {
+  const replies: Reply[] = []
+  for (const [index, asked] of questions.entries()) {
+    const name =
+      questions.length > 1 ? `${index + 1}. ${cleanLine(asked.header ?? asked.question, 40)}: ` : ''
+    const given = await untilGiven(asked, () => read(`  ${name}number or text> `))
+    replies.push(replyTo(asked, index, given))
+  }
+  return replies
+}
+
+/** Asks for one field after the other. @returns the action that ends the form, where that was typed */
+async function filledIn(form: Form, questions: Question[] = [], read: Ask): Promise<Reply[] | string> {
+  const replies: Reply[] = []
   for (const [index, field] of form.fields.entries()) {
     let action: string | undefined
     const answer = await untilTaken(
@@ -154,14 +163,14 @@ async function filledIn(form: Form, questions: Question[] = [], read: (prompt: s
         return action === undefined ? fieldAnswer(field, questions[index], typed) : ''
       },
     )
-    if (action !== undefined) return { action }
-    if (answer !== '') answers[field.name] = answer
+    if (action !== undefined) return action
+    if (answer !== '') replies.push(replyIn(field, index, answer))
   }
-  return { answers }
+  return replies
 }
 
 /** Asks one question again until what is typed can be its answer. */
-const untilGiven = (asked: Question, read: () => Promise<string>): Promise<string> =>
+const untilGiven = (asked: Question, read: () => Promise<string>): Promise<string[]> =>
   untilTaken(
     async () => {
       for (;;) {

@@ -4,9 +4,7 @@ import type { Outcome, PermissionRequest } from '../../protocol/index.ts'
 import type { HubClient } from '../client/hub-client.ts'
 import { EXIT } from '../exit-codes.ts'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
-import { cleanLine } from '../render/clean.ts'
 import { layLines } from '../render/lay.ts'
-import { Reveal } from '../render/reveal.ts'
 import { print, stdoutWidth } from '../terminal.ts'
 import { ALSO, type Also } from './also.ts'
 
@@ -161,19 +159,21 @@ async function answer(given: string, typed: string[], { json, ...flags }: Option
     const outcome = await answerWith(client, id, 'answer', request, { action: 'cancel' })
     return say(outcome, 'Cancelled.', json, facts)
   }
-  const [{ answersTo }, { fillable, formAnswers }, { shown, confirm }] = await Promise.all([
-    import('./answers.ts'),
-    import('./form.ts'),
-    import('./confirm.ts'),
-  ])
+  const [{ answersTo }, { fillable, formAnswers }, { shown, confirm }, { answersOf, replyText }] =
+    await Promise.all([
+      import('./answers.ts'),
+      import('./form.ts'),
+      import('./confirm.ts'),
+      import('./reply.ts'),
+    ])
   const { request: whole, ask } = await shown(client, id, request, { named, json })
   const form = fillable(whole)
   const questions = whole.questions ?? []
-  const answers = form ? formAnswers(form, questions, typed) : answersTo(questions, typed)
-  const texts = Object.values(answers).map((text) => new Reveal().line(cleanLine(String(text))))
-  if (ask) await confirm(ask, `Answer ${texts.join('; ')}?`)
-  const outcome = await answerWith(client, id, 'answer', request, { answers })
-  await say(outcome, `Answered: ${texts.join('; ')}.`, json, facts)
+  const answered = form ? formAnswers(form, questions, typed) : answersTo(questions, typed)
+  const text = answered.map(replyText).join('; ') || 'no field'
+  if (ask) await confirm(ask, `Answer ${text}?`)
+  const outcome = await answerWith(client, id, 'answer', request, { answers: answersOf(answered) })
+  await say(outcome, `Answered ${text}`, json, { ...facts, answered })
 }
 
 const identityOf = ({ request_id, digest, ask, tool, input }: PermissionRequest) => ({

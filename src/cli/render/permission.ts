@@ -1,5 +1,5 @@
 import { shellWord } from '../../platform/shell-word.ts'
-import type { PermissionRequest } from '../../protocol/index.ts'
+import { type PermissionRequest, unanswerable } from '../../protocol/index.ts'
 import type { Colors } from './ansi.ts'
 import { cleanLine } from './clean.ts'
 import { formParagraphs } from './form.ts'
@@ -21,7 +21,7 @@ export function permissionText(request: PermissionRequest, colors: Colors, width
   const reveal = new Reveal()
   const rows = lay(paragraphsOf(request, reveal, colors), width)
   const hidden = reveal.summary()
-  for (const text of [hidden, request.cut ? CUT : undefined])
+  for (const text of [hidden, onlyRefused(request)])
     if (text !== undefined) rows.push(...lay([{ head: '! ', text, style: yellow }], width))
   if (rows.length <= SCREEN_LINES) return rows.join('\n')
   const end: Paragraph = { head: '  ', text: `(the end of what it asks: ${rows.length} lines)`, style: dim }
@@ -90,7 +90,14 @@ function about(
   ]
 }
 
-const CUT = 'This is not all of it: what it asks is too long, and was cut. It can only be refused.'
+const CUT = 'This is not all of it: what it asks is too long, and was cut.'
+
+/** Why a request can only be refused; undefined where it need not be. */
+function onlyRefused(request: PermissionRequest): string | undefined {
+  const fault = request.cut ? CUT : unanswerable(request)
+  return fault && `${fault} It can only be refused.`
+}
+
 const OMITTED = '(too long for its status, and not at the hub yet: see it with `agent log` before you decide)'
 
 /** What the agent wants to do, as far as the headline does not say it. */
@@ -142,7 +149,7 @@ export function answerHint(agentId: string, request: PermissionRequest): string 
   const command = (verb: string, rest = '') => `fomular-daemon agent ${verb} ${agentId}${rest}`
   // Without it, what is answered would be whatever is asked by then.
   const named = ` --request ${typedName(request)}`
-  if (request.cut) return command('deny', named)
+  if (onlyRefused(request) !== undefined) return command('deny', named)
   if (request.form)
     return `${command('answer', `${request.form.fields.length > 0 ? ' NAME=VALUE' : ' accept'}${named}`)}   or   ${command('deny')}`
   return request.ask === 'question'

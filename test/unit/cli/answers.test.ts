@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { answersTo, answerTo, decisionOf } from '../../../src/cli/agent/answers.ts'
 import { pickRequest } from '../../../src/cli/agent/pick.ts'
+import { answersOf, replyText } from '../../../src/cli/agent/reply.ts'
 import type { HubAgent, PermissionRequest } from '../../../src/protocol/index.ts'
 
 const one = { question: 'Which?', options: [{ label: 'A' }, { label: 'B' }] }
 const many = { ...one, question: 'What?', multi_select: true }
+const given = (...asked: Parameters<typeof answerTo>) => answerTo(...asked).join(', ')
 const request = (request_id: string): PermissionRequest => ({
   request_id,
   ask: 'tool',
@@ -15,16 +17,16 @@ const request = (request_id: string): PermissionRequest => ({
 const asking = (...ids: string[]) => ({ agent_id: 'a-1', pending: ids.map(request) }) as HubAgent
 
 test('numbers stand for options, anything that is no number is the answer itself', () => {
-  assert.equal(answerTo(one, ' 2 '), 'B')
-  assert.equal(answerTo(one, '2.'), 'B')
-  assert.equal(answerTo(one, '２'), 'B')
-  assert.equal(answerTo(many, '1, 2'), 'A, B')
-  assert.equal(answerTo(many, '1 2 1,'), 'A, B')
-  assert.equal(answerTo(many, '1, something else'), 'A, something else')
-  assert.equal(answerTo(many, 'B, 1'), 'B, A')
-  assert.equal(answerTo(many, 'ports above 80, 443'), 'ports above 80, 443')
-  assert.equal(answerTo(one, 'neither'), 'neither')
-  assert.equal(answerTo(one, '3.13'), '3.13')
+  assert.equal(given(one, ' 2 '), 'B')
+  assert.equal(given(one, '2.'), 'B')
+  assert.equal(given(one, '２'), 'B')
+  assert.equal(given(many, '1, 2'), 'A, B')
+  assert.equal(given(many, '1 2 1,'), 'A, B')
+  assert.equal(given(many, '1, something else'), 'A, something else')
+  assert.equal(given(many, 'B, 1'), 'B, A')
+  assert.equal(given(many, 'ports above 80, 443'), 'ports above 80, 443')
+  assert.equal(given(one, 'neither'), 'neither')
+  assert.equal(given(one, '3.13'), '3.13')
 })
 
 test('a number that stands for no option is refused, and not sent as the answer', () => {
@@ -37,18 +39,34 @@ test('a number that stands for no option is refused, and not sent as the answer'
 })
 
 test('a number is an answer in quotation marks, as a label, or where there are no options', () => {
-  assert.equal(answerTo(one, '"7"'), '7')
-  assert.equal(answerTo(many, "'7, 8'"), '7, 8')
-  assert.equal(answerTo({ question: 'Port?', options: [{ label: '80' }, { label: '443' }] }, '443'), '443')
-  assert.equal(answerTo({ question: 'How many?', options: [] }, '7'), '7')
+  assert.equal(given(one, '"7"'), '7')
+  assert.equal(given(many, "'7, 8'"), '7, 8')
+  assert.equal(given({ question: 'Port?', options: [{ label: '80' }, { label: '443' }] }, '443'), '443')
+  assert.equal(given({ question: 'How many?', options: [] }, '7'), '7')
   const crossed = { question: 'Which?', options: [{ label: '2' }, { label: 'keep' }] }
-  assert.equal(answerTo(crossed, '2'), 'keep', 'the place goes before a label that looks like one')
-  assert.equal(answerTo(crossed, '"2"'), '2')
+  assert.equal(given(crossed, '2'), 'keep', 'the place goes before a label that looks like one')
+  assert.equal(given(crossed, '"2"'), '2')
 })
 
 test('one answer for each question', () => {
-  assert.deepEqual(answersTo([one, many], ['1', '1,2']), { 'Which?': 'A', 'What?': 'A, B' })
+  const replies = answersTo([one, many], ['1', '1, other'])
+  assert.deepEqual(answersOf(replies), { 'Which?': 'A', 'What?': 'A, other' })
+  assert.deepEqual(replies.map(replyText), [
+    'question 1 "Which?": option 1 "A"',
+    'question 2 "What?": option 1 "A", "other"',
+  ])
   assert.throws(() => answersTo([one], []), /1 answer is needed, 0 given/)
+})
+
+test('an answer goes by its question, whatever that is called', () => {
+  for (const question of ['constructor', '__proto__', 'toString'])
+    assert.deepEqual(Object.entries(answersOf(answersTo([{ ...one, question }], ['2']))), [[question, 'B']])
+})
+
+test('what is said of an answer shows what is hidden in it, and begins nothing of its own', () => {
+  const asked = { question: 'Which?\n"x": ', options: [{ label: 'A\u200b" option 2' }] }
+  const [reply] = answersTo([asked], ['1'])
+  assert.equal(replyText(reply!), 'question 1 "Which? \\"x\\":": option 1 "A⟨U+200B⟩\\" option 2"')
 })
 
 test('a request is found by itself, or by the beginning of its id or digest', () => {

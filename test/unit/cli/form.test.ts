@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fieldAnswer, fillable, formAnswers } from '../../../src/cli/agent/form.ts'
+import { answersOf, replyIn, replyText } from '../../../src/cli/agent/reply.ts'
 import { colors } from '../../../src/cli/render/ansi.ts'
 import { answerHint, permissionText } from '../../../src/cli/render/permission.ts'
 import { type Form, fieldValue, type PermissionRequest } from '../../../src/protocol/index.ts'
@@ -47,11 +48,17 @@ test('the number of an option stands for that option, whatever its title is else
   const several = { ...field, type: 'array' }
   const typed = fieldAnswer(several, { ...question, multi_select: true }, '3, 1')
   assert.deepEqual(fieldValue(several, typed), ['old', 'dev'])
+  // One option is what two others are, joined.
+  const joined = { ...several, options: ['a', 'b', 'a, b'].map((value) => ({ value })) }
+  const chosen = fieldAnswer(joined, { ...question, multi_select: true }, '1, 2')
+  assert.deepEqual(fieldValue(joined, chosen), ['a', 'b'])
+  assert.equal(replyText(replyIn(joined, 0, chosen)), 'field 1 "env": option 1 "a", option 2 "b"')
 })
 
 test('fields are given in their order or by name; numbers stand for options', () => {
-  const answers = (...typed: string[]) => formAnswers(form, questions, typed)
-  assert.deepEqual(answers('1'), { env: 'Staging' })
+  const answers = (...typed: string[]) => answersOf(formAnswers(form, questions, typed))
+  assert.deepEqual(answers('1'), { env: 'stg' })
+  assert.deepEqual(answers('Staging'), { env: 'stg' })
   assert.deepEqual(answers('prd', '3', 'a note'), { env: 'prd', replicas: '3', note: 'a note' })
   assert.deepEqual(answers('note=a=b', '2', 'replicas='), { env: 'prd', note: 'a=b' })
   assert.deepEqual(answers('2', '', 'x'), { env: 'prd', note: 'x' })

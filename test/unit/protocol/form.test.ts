@@ -76,6 +76,38 @@ test('a form is filled in by names or by questions; what is left out has its def
   assert.equal(fault(() => filled({ env: 'dev', size: '1' })).field, 'size')
 })
 
+test('an answer means one field: by its name, or by a question that only one field has', () => {
+  const fields = ['a', 'b', 'c'].map((name) => ({ name, type: 'string' }))
+  const filled = (answers: Record<string, string>, ...asked: string[]) => {
+    const form = { server: 's', message: 'm', fields }
+    return formResult(
+      form,
+      asked.map((question) => ({ question, options: [] })),
+      { answers },
+    ).content
+  }
+  assert.deepEqual(filled({ b: 'x' }, 'b', 'second', 'third'), { b: 'x' })
+  assert.deepEqual(filled({ second: 'x', b: 'y' }, 'first', 'second', 'third'), { b: 'y' })
+  assert.deepEqual(filled({ same: 'x' }, 'first', 'second', 'same'), { c: 'x' })
+  assert.equal(fault(() => filled({ same: 'x' }, 'first', 'same', 'same')).field, 'same')
+  assert.equal(fault(() => filled({ constructor: 'x' }, 'first', 'second', 'third')).field, 'constructor')
+})
+
+test('a title stands for an option only where no other one has it', () => {
+  const options = [
+    { value: 'a', title: 'Live' },
+    { value: 'b', title: 'Live' },
+    { value: 'c', title: 'a' },
+  ]
+  const field = { name: 'env', type: 'string', options }
+  assert.match(fault(() => fieldValue(field, 'Live')).message, /several options of that title: a, b/)
+  assert.match(fault(() => fieldValue({ ...field, type: 'array' }, 'c, Live')).message, /several options/)
+  assert.deepEqual(
+    ['a', 'b', 'c'].map((value) => fieldValue(field, value)),
+    ['a', 'b', 'c'],
+  )
+})
+
 test('a form may be declined or cancelled, and an address needs to be accepted', () => {
   for (const action of ['decline', 'cancel'])
     assert.deepEqual(formResult(form, questions, { action, answers: {} }), { action })

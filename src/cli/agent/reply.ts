@@ -1,0 +1,67 @@
+import type { FormAnswer, FormField, Question } from '../../protocol/index.ts'
+import { cleanLine } from '../render/clean.ts'
+import { Reveal } from '../render/reveal.ts'
+
+/** What answers one question, or one field of a form. */
+export interface Reply {
+  of: 'question' | 'field'
+  /** Text of the question, or name of the field: the answer is sent under it. */
+  name: string
+  /** Its place among the others, from 1. */
+  number: number
+  answer: FormAnswer
+  /** What the answer consists of: options, with their places from 1, and other text. */
+  parts: { option?: number; text: string }[]
+}
+
+export const replyTo = ({ question, options }: Question, index: number, given: string[]): Reply => ({
+  of: 'question',
+  name: question,
+  number: index + 1,
+  answer: given.join(', '),
+  parts: given.map((text) => ({
+    ...placeOf(
+      text,
+      options.map(({ label }) => label),
+    ),
+    text,
+  })),
+})
+
+export const replyIn = (
+  { name, options = [] }: FormField,
+  index: number,
+  answer: string | string[],
+): Reply => ({
+  of: 'field',
+  name,
+  number: index + 1,
+  answer,
+  parts: [answer].flat().map((value) => {
+    const place = placeOf(
+      value,
+      options.map((option) => option.value),
+    )
+    return { ...place, text: (place && options[place.option - 1]?.title) ?? value }
+  }),
+})
+
+function placeOf(text: string, texts: string[]) {
+  const place = texts.indexOf(text)
+  return place === -1 ? undefined : { option: place + 1 }
+}
+
+/** What the daemon is told: each answer by what it answers, whatever that is called. */
+export const answersOf = (replies: Reply[]): Record<string, FormAnswer> =>
+  Object.fromEntries(replies.map(({ name, answer }) => [name, answer]))
+
+const NAME_COLUMNS = 60
+
+/** Says what is answered and how, safe for a terminal, such as `question 1 "Which?": option 2 "B"`. */
+export const replyText = ({ of, name, number, parts }: Reply): string =>
+  `${of} ${number} ${quoted(cleanLine(name, NAME_COLUMNS))}: ${parts.map(partText).join(', ')}`
+
+const partText = ({ option, text }: Reply['parts'][number]) =>
+  option === undefined ? quoted(text) : `option ${option} ${quoted(text)}`
+
+const quoted = (text: string) => JSON.stringify(new Reveal().line(text))
