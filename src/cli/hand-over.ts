@@ -7,7 +7,7 @@ import { handoverOf } from '../update/handover.ts'
 
 /**
  * Goes on as the version in the user's prefix, in this very process, where that has taken this program's place.
- * @param strict leave another user's program alone
+ * @param strict leave a program alone that others own or can change
  */
 export async function handOver(stateDir: string, { argv, env }: Invocation, strict: boolean): Promise<void> {
   const [command, ...args] = argv

@@ -23,11 +23,13 @@ export const namedStateDir = ({ stateDir: named }: DaemonFlags) =>
  */
 export function checkStateDir(dir: string, faults: Fault[], strict: boolean) {
   try {
-    const ground = checkGround(dir, { faults: [...faults, ...ofVariables()], known: 'machine.json', strict })
+    const noted = () => handoverFaults(dir)
+    const all = [...faults, ...ofVariables()]
+    const ground = checkGround(dir, { faults: all, noted, known: 'machine.json', strict })
     const around = faultsAround(process.env).map(({ message, remedy }) => `${message}. ${remedy}`)
     return {
       ...ground,
-      warnings: [...ground.warnings, ...handoverFaults(dir).map(updatedProgram), ...around],
+      warnings: [...ground.warnings, ...noted().map(updatedProgram), ...around],
     }
   } catch (error) {
     return whileOnTrial(() => dir)(error)

@@ -54,6 +54,14 @@ function readRecord(dir: string, user?: number) {
   }
 }
 
+interface Options {
+  faults: Fault[]
+  noted?: () => Fault[]
+  known: string
+  strict: boolean
+  user?: number
+}
+
 interface Judged {
   /** Faults that are only warned of. */
   tolerated: Fault[]
@@ -66,24 +74,27 @@ interface Judged {
  * Judges what others can do to a state folder and to what belongs to it. A version that is the first to look tolerates
  * modes with which versions before it have run here; the version after it does not.
  * @param faults of files outside the folder
+ * @param noted returns faults that are judged at another time: a first look writes their modes down with the others
  * @param known a file in the folder that is there once it has been used; another user's does not count
  */
-export function judge(
-  dir: string,
-  { faults, known, strict, user }: { faults: Fault[]; known: string; strict: boolean; user?: number },
-): Judged {
+export function judge(dir: string, { faults, noted = () => [], known, strict, user }: Options): Judged {
   const all = [...faults, ...faultsOf(dir, user)]
   const unique = [...new Map(all.map((fault) => [fault.path, fault])).values()]
   const record = readRecord(dir, user)
   const modes = unique.filter(({ kind }) => kind === 'mode').map(({ path }) => path)
-  const first = record ? undefined : isOwnFile(join(dir, known), user) ? modes : []
+  const isFirst = !record && isOwnFile(join(dir, known), user)
+  const first = record ? undefined : isFirst ? modes : []
   const lasting = record && !gt(VERSION, record.by) ? record.open : (first ?? [])
   const tolerates = ({ kind, path }: Fault) => !strict || (kind === 'mode' && lasting.includes(path))
+  const refused = unique.filter((fault) => !tolerates(fault))
+  // In a folder that is refused, nothing is read.
+  const others = isFirst && refused.length === 0 ? noted().filter(({ kind }) => kind === 'mode') : []
   return {
     tolerated: unique.filter(tolerates),
-    refused: unique.filter((fault) => !tolerates(fault)),
+    refused,
     // A later version than this one does not extend what it has tolerated.
-    open: record && gt(record.by, VERSION) ? record.open : first,
+    open:
+      record && gt(record.by, VERSION) ? record.open : first && [...first, ...others.map(({ path }) => path)],
   }
 }
 
@@ -92,7 +103,7 @@ export function judge(
  * @returns warnings, and a function that writes down what was tolerated once the folder is this program's to write to
  * @throws UserError
  */
-export function checkGround(dir: string, options: Parameters<typeof judge>[1]) {
+export function checkGround(dir: string, options: Options) {
   claimEmpty(dir)
   const { tolerated, refused, open } = judge(dir, options)
   const [fault] = refused

@@ -13,6 +13,7 @@ import { confirmedVersions } from './confirmed.ts'
 import { checkDirection } from './direction.ts'
 import { asFailure, type Stage, UpdateFailure } from './failure.ts'
 import { isNamed, ownAge } from './freshness.ts'
+import { checkPlace } from './handover.ts'
 import type { Source } from './npm.ts'
 import { registryOf } from './npmrc.ts'
 import type { Release } from './package-facts.ts'
@@ -89,6 +90,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
       env: childEnvironment(options.env),
       signal: options.signal,
     }
+    if (target.entry !== target.previous_entry) checkPlace(target.root, options.stateDir, options.env)
     checkKeys(options.policy)
     progress('resolve', `${options.policy.package}@${options.requested}`)
     const transport = transportOf(options.policy, options.stateDir, options.warn)

@@ -18,9 +18,12 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { examine } from '../../src/cli/doctor/examine.ts'
 import { connectDaemon } from '../../src/cli/local.ts'
+import { checkStateDir } from '../../src/cli/state-dir.ts'
 import { judge } from '../../src/config/strict.ts'
 import { faultsOf } from '../../src/platform/ours.ts'
 import { VERSION } from '../../src/platform/version.ts'
+import { UpdateFailure } from '../../src/update/failure.ts'
+import { checkPlace } from '../../src/update/handover.ts'
 import { putOnTrial } from '../../src/update/place.ts'
 import { peekRecord, writeRecord } from '../../src/update/record.ts'
 import { standIn } from '../../src/update/trial.ts'
@@ -300,7 +303,7 @@ test("nothing that another user's state folder names is run, by whatever command
   assert.equal(existsSync(ran), false)
 })
 
-test('an updated program in a folder that others can write to is run, and told of', async (t) => {
+test('an updated program that others can change is run as long as that is tolerated, and told of', async (t) => {
   const { dir, state, stage } = await machine(t)
   const shared = join(dir, 'shared')
   const ran = join(dir, 'ran')
@@ -309,21 +312,60 @@ test('an updated program in a folder that others can write to is run, and told o
   writeFileSync(program, `require('fs').writeFileSync(${JSON.stringify(ran)}, ''); process.exit(0)`)
   mkdirSync(state, { recursive: true, mode: 0o700 })
   writeFileSync(join(state, 'update.json'), JSON.stringify(handedOver(program)))
-  chmodSync(shared, 0o777)
+  writeFileSync(join(state, 'machine.json'), JSON.stringify({ version: 1, machine_id: 'm', starts: 2 }))
+  const tolerated = (by: string, ...open: string[]) =>
+    writeFileSync(join(state, 'modes.json'), JSON.stringify({ version: 1, by, open }))
   const env = { FOMULAR_STATE_DIR: state }
-  const daemon = () => stage.run(['run', '--server-url', 'ws://127.0.0.1:9', '--key', 'k'], env)
-  assert.equal(await daemon().ended, 0)
-  assert.equal(existsSync(ran), true)
-  const told = /shared can be written to by every user: it decides what this program runs/
+  const daemon = (more = {}) =>
+    stage.run(['run', '--server-url', 'ws://127.0.0.1:9', '--key', 'k'], { ...env, ...more })
+  const runs = async (more?: object) => {
+    assert.equal(await daemon(more).ended, 0)
+    assert.equal(existsSync(ran), true)
+    rmSync(ran)
+  }
+  const told = /(shared|updated\.cjs) can be written to by every user: it decides what this program runs/
+  const isLeft = async (words = told) => {
+    const own = daemon()
+    await until(() => own.log().includes('daemon started'), { what: 'the daemon' })
+    assert.match(own.log(), words)
+    assert.equal(existsSync(ran), false)
+    own.kill('SIGTERM')
+    await own.ended
+  }
+  await runs()
+  chmodSync(shared, 0o777)
+  await runs()
   const doctor = stage.run(['doctor'], env)
   await doctor.ended
   assert.match(doctor.log(), told)
-  rmSync(ran)
+  tolerated(VERSION, shared)
+  await runs()
+  // That version itself, which is the first to look, writes it down.
+  rmSync(join(state, 'modes.json'))
+  const { remember } = checkStateDir(state, [], true)
+  remember()
+  assert.deepEqual(JSON.parse(readFileSync(join(state, 'modes.json'), 'utf8')).open, [shared])
+  tolerated('0.0.1', shared)
+  await isLeft()
+  await runs({ FOMULAR_STRICT_MODES: 'false' })
+  chmodSync(shared, 0o755)
+  chmodSync(program, 0o666)
+  tolerated(VERSION, shared)
+  await isLeft()
+  chmodSync(program, 0o644)
+  await runs()
   toOther(shared)
-  const own = daemon()
-  await until(() => own.log().includes('daemon started'), { what: 'the daemon' })
-  assert.match(own.log(), /shared belongs to .*: it decides what this program runs\. Use another/)
-  assert.equal(existsSync(ran), false)
+  await isLeft(/shared belongs to .*: it decides what this program runs\. Use another/)
+  // Nor is an update put there.
+  chownSync(shared, 0, 0)
+  const refused = (path: string) => (error: unknown) =>
+    error instanceof UpdateFailure && error.error.code === 'update_refused' && error.message.startsWith(path)
+  checkPlace(shared, state, {})
+  chmodSync(shared, 0o777)
+  checkPlace(shared, state, {})
+  tolerated(VERSION)
+  assert.throws(() => checkPlace(shared, state, {}), refused(shared))
+  checkPlace(shared, state, { FOMULAR_STRICT_MODES: 'false' })
 })
 
 test('programs and certificates of another user are told of, and doctor does not run such a program', async (t) => {
