@@ -15,46 +15,45 @@ const ENTRIES = 1000
 
 /**
  * Unpacks a package into `dir`, each file written, synced and read back.
+ * @param max number of bytes that the files may have together, counted as they arrive: headers can lie
  * @returns the files by their paths within `dir`
  * @throws UpdateFailure when one is not on the disk as it is in the package
  */
-export async function unpack(tarball: string, dir: string): Promise<Map<string, UnpackedFile>> {
+export async function unpack(
+  tarball: string,
+  dir: string,
+  max = UNPACKED_BYTES,
+): Promise<Map<string, UnpackedFile>> {
   const files = new Map<string, UnpackedFile>()
   const written: Promise<void>[] = []
+  const reading: ReadEntry[] = []
+  const source = createReadStream(tarball)
   let bytes = 0
   let failed: unknown
-  const parser = new Parser({
-    strict: true,
-    onReadEntry(entry) {
-      bytes += entry.size
-      const problem =
-        bytes > UNPACKED_BYTES
-          ? `it is over ${UNPACKED_BYTES} bytes`
-          : written.length >= ENTRIES
-            ? `there is more in it than ${ENTRIES} files`
-            : undefined
-      written.push(
-        (problem === undefined ? put(entry, dir, files) : Promise.reject(new Error(problem))).catch(
-          (error) => {
-            failed ??= error
-            // What nobody reads would hold up the rest.
-            entry.resume()
-          },
-        ),
-      )
-    },
-  })
+  const count = (length: number) => {
+    bytes += length
+    if (bytes > max) throw new Error(`it is over ${max} bytes`)
+  }
   await new Promise<void>((resolve) => {
     const stop = (error: unknown) => {
       failed ??= error
+      source.destroy()
+      for (const entry of reading) entry.destroy()
       resolve()
     }
+    const parser = new Parser({
+      strict: true,
+      onReadEntry(entry) {
+        if (failed !== undefined) return
+        if (written.length === ENTRIES) return stop(new Error(`there is more in it than ${ENTRIES} files`))
+        reading.push(entry)
+        written.push(put(entry, dir, files, count).catch(stop))
+      },
+    })
     parser.on('end', resolve)
     parser.on('error', stop)
     // A stream, though not one of Node's own.
-    createReadStream(tarball)
-      .on('error', stop)
-      .pipe(parser as unknown as NodeJS.WritableStream)
+    source.on('error', stop).pipe(parser as unknown as NodeJS.WritableStream)
   })
   await Promise.all(written)
   if (failed === undefined) return files
@@ -65,7 +64,12 @@ export async function unpack(tarball: string, dir: string): Promise<Map<string, 
   })
 }
 
-async function put(entry: ReadEntry, dir: string, files: Map<string, UnpackedFile>): Promise<void> {
+async function put(
+  entry: ReadEntry,
+  dir: string,
+  files: Map<string, UnpackedFile>,
+  count: (length: number) => void,
+): Promise<void> {
   const path = inside(entry.path)
   if (entry.type === 'Directory') {
     entry.resume()
@@ -83,6 +87,7 @@ async function put(entry: ReadEntry, dir: string, files: Map<string, UnpackedFil
     // Whatever the umask: other users are to run what root has updated, and not to change it.
     await file.chmod(((entry.mode ?? 0) & 0o111) === 0 ? 0o644 : 0o755)
     for await (const chunk of entry) {
+      count(chunk.length)
       hash.update(chunk)
       size += chunk.length
       await file.writeFile(chunk)
