@@ -5,8 +5,16 @@
  * The text is a comment within a function, which V8 passes over ten times as fast as over a string.
  */
 import { createHash } from 'node:crypto'
-import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { Script } from 'node:vm'
 import { stateDir } from '../src/config/paths.ts'
 
@@ -26,7 +34,7 @@ const command = first.startsWith('-') ? 'run' : first
 const args = [first, ...rest]
 const flag = args.find((arg) => arg.startsWith('--state-dir='))?.slice('--state-dir='.length)
 const dir = flag ?? args[args.indexOf('--state-dir') + 1 || args.length] ?? usualDir()
-const path = join(dir, `compiled-${LASTING.includes(command) ? command : 'run'}.bin`)
+const name = `compiled-${LASTING.includes(command) ? command : 'run'}.bin`
 
 function usualDir(): string {
   try {
@@ -41,16 +49,32 @@ function usualDir(): string {
 const digest = (code: Buffer) =>
   createHash('sha256').update(`${BUILD} ${process.version} ${process.arch}\n`).update(code).digest()
 
-function isOwn(path: string): boolean {
-  const { uid, mode } = statSync(path)
-  return uid === process.getuid?.() && (mode & 0o022) === 0
+/**
+ * Calls `act` with the descriptor of a file or folder that only this user can change.
+ * @throws where it is another's, or not there
+ */
+function withOwn<T>(path: string, flags: number, act: (fd: number) => T): T {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | flags)
+  try {
+    const { uid, mode } = fstatSync(fd)
+    if (uid !== process.geteuid?.() || (mode & 0o022) !== 0)
+      throw new Error(`${path} is not this user's alone`)
+    return act(fd)
+  } finally {
+    closeSync(fd)
+  }
 }
+
+/**
+ * Calls `act` with the file's path. It names the folder by its descriptor: in a folder of another user, a name may lead
+ * somewhere else at each look. Without `/proc` nothing is kept.
+ */
+const inFolder = <T>(act: (path: string) => T): T =>
+  withOwn(dir, constants.O_DIRECTORY, (fd) => act(`/proc/self/fd/${fd}/${name}`))
 
 function load(): Buffer | undefined {
   try {
-    // In a folder of another user, a name leads where that user wants it to.
-    if (![dir, path].every(isOwn)) return undefined
-    const bytes = readFileSync(path)
+    const bytes = inFolder((path) => withOwn(path, constants.O_NOFOLLOW, (fd) => readFileSync(fd)))
     const code = bytes.subarray(DIGEST_BYTES)
     return digest(code).equals(bytes.subarray(0, DIGEST_BYTES)) ? code : undefined
   } catch {
@@ -59,9 +83,16 @@ function load(): Buffer | undefined {
 }
 
 function save(script: Script) {
+  try {
+    inFolder((path) => put(path, script.createCachedData()))
+  } catch {
+    // The next start is as slow as this one was.
+  }
+}
+
+function put(path: string, code: Buffer) {
   const temp = `${path}.${process.pid}.tmp`
   try {
-    const code = script.createCachedData()
     writeFileSync(temp, Buffer.concat([digest(code), code]), { mode: 0o600, flag: 'wx' })
     renameSync(temp, path)
   } catch {
