@@ -32,7 +32,7 @@ export async function writeConfig(path: string, values: Record<string, string | 
       cause: error,
     })
   }
-  writeAtomic(realPath(path), text)
+  writeAtomic(realPath(path), text, { durable: true })
 }
 
 const sorted = (table: object) =>

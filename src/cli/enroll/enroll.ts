@@ -91,11 +91,10 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
       ...(same && { machine_id: same.machine_id }),
     }
     const { name, bound, owner } = await exchange(at, request, shown?.key)
-    renameSync(pending, key_file)
+    await commit(pending, { config, key_file, settings, leaves: before?.server_url !== server_url })
     if (same) keepIdentity({ key, file: key_file }, same.machine_id, same.state_dir)
     else forgetIdentity(key_file)
     if (owner !== undefined) pinOwner(servers, server_url, owner)
-    await writeConfig(config, settings)
     return {
       server_url,
       name,
@@ -108,6 +107,37 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
   } finally {
     rmSync(pending, { force: true })
   }
+}
+
+/**
+ * Puts the new key and the settings in place. A machine that leaves a server has no key until both are there: ended in
+ * between, its daemon would show one server the key for the other.
+ */
+async function commit(
+  pending: string,
+  {
+    config,
+    key_file,
+    settings,
+    leaves,
+  }: {
+    config: string
+    key_file: string
+    settings: Record<string, string | boolean>
+    leaves: boolean
+  },
+) {
+  const previous = `${key_file}.before`
+  const moves = leaves && existsSync(key_file)
+  if (moves) renameSync(key_file, previous)
+  try {
+    await writeConfig(config, settings)
+  } catch (error) {
+    if (moves) renameSync(previous, key_file)
+    throw error
+  }
+  renameSync(pending, key_file)
+  if (moves) rmSync(previous)
 }
 
 /**
