@@ -146,7 +146,7 @@ export class Agents {
     const record = this.#claim(ref)
     if (!record || record.ordered) return
     record.ordered = true
-    this.#options.saver.now(this.#path(record.key), () => this.#write(record))
+    this.#saveNow(record)
   }
 
   /** Its machine does not have it any more: what is here is all that is left of it. */
@@ -171,7 +171,7 @@ export class Agents {
     })
   }
 
-  /** Gives an agent, with its history, to another machine, which may have told of it already. */
+  /** Gives an agent, with its history, to another machine, which may have told of it already. If the disk takes it, that is on it when this returns. */
   move(ref: AgentRef, machine_id: string) {
     const record = this.#find(ref)
     if (!record) return
@@ -188,7 +188,8 @@ export class Agents {
     record.ordered = true
     this.#keep(record)
     this.#options.logger.info({ ...ref, to: machine_id }, 'agent has moved')
-    this.#changed(record)
+    this.#saveNow(record)
+    this.#options.feed.publish({ kind: 'agent', key: record.key })
   }
 
   get(ref: AgentRef): HubAgent | undefined {
@@ -362,6 +363,10 @@ export class Agents {
 
   #save(record: AgentRecord) {
     this.#options.saver.later(this.#path(record.key), () => this.#write(record))
+  }
+
+  #saveNow(record: AgentRecord) {
+    this.#options.saver.now(this.#path(record.key), () => this.#write(record))
   }
 
   #write({ key, ...kept }: AgentRecord) {

@@ -17,7 +17,7 @@ import { callerOf, letCallersIn } from './callers.ts'
 import type { Commands } from './commands.ts'
 import { enrolmentRoutes } from './enrolment-api.ts'
 import type { Enrolments } from './enrolments.ts'
-import { Fault } from './fault.ts'
+import { Fault, faultIn } from './fault.ts'
 import type { Gate } from './gate/gate.ts'
 import { isUnused, keyRoutes } from './key-api.ts'
 import type { Keys } from './keys.ts'
@@ -71,8 +71,9 @@ export function api(context: ApiContext): Hono {
   const lookup = new Lookup(context)
 
   app.onError((error, c) => {
-    if (error instanceof Fault) return c.json({ error: error.error }, error.status)
-    gate.failed(overHttp(c).incoming, { err: error, path: c.req.path })
+    if (!(error instanceof Fault)) gate.failed(overHttp(c).incoming, { err: error, path: c.req.path })
+    const fault = faultIn(error)
+    if (fault) return c.json({ error: fault.error }, fault.status)
     return c.json({ error: { code: 'internal', message: error.message } }, 500)
   })
   app.notFound((c) =>

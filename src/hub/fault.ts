@@ -1,3 +1,4 @@
+import { isDiskFull } from '../platform/errors.ts'
 import type { CommandError } from '../protocol/index.ts'
 
 /** A request that is not carried out: its HTTP status and what the answer says. */
@@ -10,4 +11,13 @@ export class Fault extends Error {
     this.status = status
     this.error = { code, message, ...rest }
   }
+}
+
+/** The fault by which a request has ended; undefined for an error that nobody has foreseen. */
+export function faultIn(error: Error): Fault | undefined {
+  if (error instanceof Fault) return error
+  if (!isDiskFull(error)) return undefined
+  return new Fault(507, 'disk_full', `The hub could not write to its folder: ${error.message}`, {
+    remedy: 'Make room on the disk with the hub’s folder.',
+  })
 }

@@ -116,9 +116,12 @@ export class Machines {
     return record && this.#nameOf(record)
   }
 
+  /** If the disk takes it, that is on it when this returns. */
   forget(machineId: string) {
+    const { saver, path, feed } = this.#options
     this.#records.delete(machineId)
-    this.#changed(machineId)
+    saver.now(path, () => this.#save())
+    feed.publish({ kind: 'machine', machine_id: machineId })
   }
 
   get(machineId: string): HubMachine | undefined {

@@ -110,6 +110,8 @@ test('a machine that is removed is locked out, and its token is of no more use',
   assert.deepEqual([refused.status, (await errorOf(refused)).code], [409, 'machine_connected'])
   const revoked = { revoked_keys: 1, shared_keys: 0 }
   assert.deepEqual(await hub.api('DELETE', '/api/machines/m-1?force=true'), revoked)
+  // A hub that is killed now does not list it again.
+  assert.doesNotMatch(readFileSync(join(hub.dir, 'machines.json'), 'utf8'), /m-1/)
   assert.equal((await daemon.received('server:refuse')).code, 'removed')
   await until(() => daemon.closed?.code === 4003, { what: 'the end of the connection' })
   await assert.rejects(LightDaemon.dial(hub.url, KEY), /401/)

@@ -213,6 +213,8 @@ test('an agent moves by an order, with its history', async (t) => {
     'machine_not_found',
   ])
   const moved = await hub.api<HubAgent>('POST', '/api/agents/mover/move', { machine_id: B })
+  // A hub that is killed now has it moved.
+  assert.equal(JSON.parse(readFileSync(join(hub.dir, 'agents/mover/agent.json'), 'utf8')).machine_id, B)
   assert.deepEqual([moved.machine_id, moved.offset], [B, 100])
   // It is told how far its history is here.
   assert.equal((await b.ended()).code, 1012)

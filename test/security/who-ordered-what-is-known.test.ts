@@ -17,10 +17,12 @@ import { ROUTES } from '../../src/hub/access.ts'
 import { Audit, type Said } from '../../src/hub/audit/audit.ts'
 import { Denials } from '../../src/hub/audit/denials.ts'
 import { Segments } from '../../src/hub/audit/segments.ts'
+import { UserKeys } from '../../src/hub/user-keys.ts'
 import { createLogger } from '../../src/platform/log.ts'
 import {
   type AuditEntry,
   type AuditPage,
+  type CommandError,
   type Enrolment,
   Limits,
   type NewKey,
@@ -294,6 +296,20 @@ test('where it cannot be written, nothing is carried out', async (t) => {
     noted.map(({ n }) => n - next),
     [1, 2, 3, 4],
   )
+})
+
+test('an order that the disk does not take has failed, and its answer says what to do', async (t) => {
+  const hub = await TestHub.open(t)
+  const { next } = await page(hub)
+  t.mock.method(UserKeys.prototype, 'make', () => {
+    throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+  })
+  const answer = await hub.request('POST', '/api/keys', { name: 'bob', role: 'admin' })
+  const { error } = (await answer.json()) as { error: CommandError }
+  assert.deepEqual([answer.status, error.code], [507, 'disk_full'])
+  assert.match(error.remedy ?? '', /^Make room on the disk/)
+  const noted = await entries(hub, next, 2)
+  assert.deepEqual([noted[1]?.outcome, noted[1]?.code], ['failed', 'disk_full'])
 })
 
 /** A log on its own, in an empty folder. */

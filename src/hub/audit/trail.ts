@@ -4,7 +4,7 @@ import { type Command, type Outcome, Commands as Schemas } from '../../protocol/
 import { idFromAddress } from '../../protocol/machine-address.ts'
 import { type Found, paramsOf, routeOf } from '../access.ts'
 import { callerOf } from '../callers.ts'
-import { Fault } from '../fault.ts'
+import { Fault, faultIn } from '../fault.ts'
 import type { Gate } from '../gate/gate.ts'
 import { lookAtBody, overHttp } from '../request.ts'
 import type { UserKeys } from '../user-keys.ts'
@@ -194,10 +194,11 @@ export class Trails {
 
 function outcomeOf(error: Error | undefined): Pick<Said, 'outcome' | 'code'> {
   if (!error) return { outcome: 'succeeded' }
-  if (!(error instanceof Fault)) return { outcome: 'failed', code: 'internal' }
+  const fault = faultIn(error)
+  if (!fault) return { outcome: 'failed', code: 'internal' }
   // With 503, nothing of it was done for want of room.
-  const isRefusal = error.status < 500 || error.status === 503
-  return { outcome: isRefusal ? 'refused' : 'failed', code: error.error.code }
+  const isRefusal = fault.status < 500 || fault.status === 503
+  return { outcome: isRefusal ? 'refused' : 'failed', code: fault.error.code }
 }
 
 const namesOf = (machine_id: string, command: Command) => ({
