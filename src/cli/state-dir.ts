@@ -25,7 +25,7 @@ export function checkStateDir(dir: string, faults: Fault[], strict: boolean) {
   try {
     const noted = () => handoverFaults(dir)
     const all = [...faults, ...ofVariables()]
-    const ground = checkGround(dir, { faults: all, noted, known: 'machine.json', strict })
+    const ground = checkGround(dir, { faults: all, noted, strict })
     const around = faultsAround(process.env).map(({ message, remedy }) => `${message}. ${remedy}`)
     return {
       ...ground,

@@ -5,7 +5,8 @@ import valid from 'semver/functions/valid.js'
 import * as z from 'zod/mini'
 import { UserError } from '../platform/errors.ts'
 import { writeAtomic } from '../platform/files.ts'
-import { type Fault, faultsOf, isOwnFile, readOwnFile } from '../platform/ours.ts'
+import { FormatRecord, formatFile, noteJudged } from '../platform/format.ts'
+import { type Fault, faultsOf, foreignIn, readOwnFile } from '../platform/ours.ts'
 import { VERSION } from '../platform/version.ts'
 import { onceKept } from './on-trial.ts'
 
@@ -14,10 +15,12 @@ const WAY_BACK =
   'Where all users who can do that are trusted, as in a container of its own, set FOMULAR_STRICT_MODES=false.'
 
 /** What to do about it, as a sentence. */
-export const remedyOf = ({ kind, remedy }: Fault) =>
+export const remedyOf = ({ kind, within, remedy }: Fault) =>
   kind === 'owner'
-    ? // A folder above may be somebody's home.
-      `Use another, or change its owner where nobody else needs it: ${remedy}.`
+    ? within
+      ? `If this program made it as that user, run ${remedy}. If not, delete it.`
+      : // A folder above may be somebody's home.
+        `Use another, or change its owner where nobody else needs it: ${remedy}.`
     : `Run ${remedy} or use another.`
 
 /** Why a file or folder is not used: others can change it. */
@@ -54,10 +57,21 @@ function readRecord(dir: string, user?: number) {
   }
 }
 
+/**
+ * Whether versions before have run here, and none that looks. `modes.json` alone does not tell: whoever can write to the
+ * folder can delete it.
+ */
+function isUnjudged(dir: string, user?: number): boolean {
+  try {
+    return !FormatRecord.parse(JSON.parse(readOwnFile(formatFile(dir), RECORD_BYTES, user))).judged
+  } catch {
+    return false
+  }
+}
+
 interface Options {
   faults: Fault[]
   noted?: () => Fault[]
-  known: string
   strict: boolean
   user?: number
 }
@@ -75,14 +89,14 @@ interface Judged {
  * modes with which versions before it have run here; the version after it does not.
  * @param faults of files outside the folder
  * @param noted returns faults that are judged at another time: a first look writes their modes down with the others
- * @param known a file in the folder that is there once it has been used; another user's does not count
  */
-export function judge(dir: string, { faults, noted = () => [], known, strict, user }: Options): Judged {
-  const all = [...faults, ...faultsOf(dir, user)]
+export function judge(dir: string, { faults, noted = () => [], strict, user }: Options): Judged {
+  // Of one path, what is told last counts: certificates in a hub's folder may be another user's.
+  const all = [...foreignIn(dir, user), ...faults, ...faultsOf(dir, user)]
   const unique = [...new Map(all.map((fault) => [fault.path, fault])).values()]
   const record = readRecord(dir, user)
   const modes = unique.filter(({ kind }) => kind === 'mode').map(({ path }) => path)
-  const isFirst = !record && isOwnFile(join(dir, known), user)
+  const isFirst = !record && isUnjudged(dir, user)
   const first = record ? undefined : isFirst ? modes : []
   const lasting = record && !gt(VERSION, record.by) ? record.open : (first ?? [])
   const tolerates = ({ kind, path }: Fault) => !strict || (kind === 'mode' && lasting.includes(path))
@@ -111,11 +125,11 @@ export function checkGround(dir: string, options: Options) {
   return {
     warnings: tolerated.map((fault) => warningOf(fault, options.strict)),
     remember() {
-      if (open === undefined) return
       // A version that is rolled back was not the first.
       onceKept(() => {
         try {
-          writeAtomic(recordIn(dir), JSON.stringify({ version: 1, by: VERSION, open }))
+          if (open) writeAtomic(recordIn(dir), JSON.stringify({ version: 1, by: VERSION, open }))
+          noteJudged(dir)
         } catch {
           // On a full disk, the next start is the first.
         }

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { rmSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import type * as z from 'zod/mini'
 import { ON_TRIAL } from '../config/environment.ts'
@@ -95,7 +95,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const credentials = tls && { cert: readCredential(tls.cert), key: readCredential(tls.key) }
   const files = hubFiles(dir)
   const faults = tls ? [tls.cert, tls.key].flatMap(faultsOfPem) : []
-  const ground = checkGround(dir, { faults, known: basename(files.userKey), strict })
+  const ground = checkGround(dir, { faults, strict })
   ensurePrivateDir(dir)
   // A folder of a newer version is left as it is, the lock included.
   readFormat(dir, HUB_UPGRADES)

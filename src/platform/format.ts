@@ -4,7 +4,12 @@ import { UserError } from './errors.ts'
 import { readJson, writeAtomic } from './files.ts'
 
 /** `format.json`: the format of a folder as a whole. Read before anything else in it, and written after all else. */
-const FormatRecord = z.object({ version: z.literal(1), format: z.int().check(z.nonnegative()) })
+export const FormatRecord = z.object({
+  version: z.literal(1),
+  format: z.int().check(z.nonnegative()),
+  /** Whether a version has run here that looks at what others can change. Absent from older ones, which leave it as it is. */
+  judged: z.optional(z.boolean()),
+})
 
 /**
  * What brings a folder from each format to the next, the first from format 0. It may be cut short by a crash, and is then
@@ -12,7 +17,7 @@ const FormatRecord = z.object({ version: z.literal(1), format: z.int().check(z.n
  */
 export type Upgrades = readonly ((dir: string) => void)[]
 
-const formatFile = (dir: string) => join(dir, 'format.json')
+export const formatFile = (dir: string) => join(dir, 'format.json')
 
 /**
  * The format of a folder, 0 for one that does not say.
@@ -35,6 +40,15 @@ export function upgradeFolder(dir: string, upgrades: Upgrades): void {
   for (const [format, upgrade] of upgrades.entries()) {
     if (format < from) continue
     upgrade(dir)
-    writeAtomic(formatFile(dir), JSON.stringify({ version: 1, format: format + 1 }), { durable: true })
+    writeAtomic(formatFile(dir), JSON.stringify({ version: 1, format: format + 1, judged: true }), {
+      durable: true,
+    })
   }
+}
+
+/** Says in a folder whose format an older version has written that this one has looked at what others can change. */
+export function noteJudged(dir: string): void {
+  const read = readJson(formatFile(dir), FormatRecord)
+  if (!read.ok || read.value.judged) return
+  writeAtomic(formatFile(dir), JSON.stringify({ ...read.value, judged: true }), { durable: true })
 }

@@ -5,6 +5,7 @@ import {
   fstatSync,
   lstatSync,
   openSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   type Stats,
@@ -19,6 +20,8 @@ export interface Fault {
   /** The file, folder or link itself, or a folder above. */
   path: string
   kind: 'owner' | 'mode'
+  /** It lies in the state folder. */
+  within?: true
   /** With the path as its subject, as a sentence without a full stop. */
   message: string
   /** A command. */
@@ -79,19 +82,52 @@ function* placesOn(path: string): Generator<Place> {
   }
 }
 
+/** Faults that are told of one folder: a neighbor may have filled it. */
+const MOST_FAULTS = 8
+/** The hub's folder may be of another user than the daemon's. It is looked at when a hub starts. */
+const HUB = 'hub'
+
+/** Returns what others own in a state folder, and among the folders of its agents: they can change that at any time. */
+export function foreignIn(dir: string, user = process.geteuid?.()): Fault[] {
+  if (user === undefined) return []
+  const places = [dir, join(dir, 'agents')].flatMap((folder) =>
+    namesIn(folder).map((name) => join(folder, name)),
+  )
+  const found: Fault[] = []
+  for (const path of places) {
+    if (path === join(dir, HUB) || isPlainlyTrusted(path, user)) continue
+    const fault = faultsOf(path, user).find(({ kind }) => kind === 'owner')
+    if (fault?.path.startsWith(`${resolve(dir)}/`))
+      found.push({ ...fault, within: true, remedy: `chown -R ${user} ${shellWord(dir)}` })
+    else if (fault) found.push(fault)
+    if (found.length === MOST_FAULTS) break
+  }
+  return found
+}
+
+/** Of a folder that has been looked at. False for a link, which leads elsewhere. */
+function isPlainlyTrusted(path: string, user: number): boolean {
+  try {
+    const stat = lstatSync(path)
+    return !stat.isSymbolicLink() && isTrusted(stat, user)
+  } catch {
+    // It is gone by now, or not this user's to look at.
+    return true
+  }
+}
+
+function namesIn(dir: string): string[] {
+  try {
+    return readdirSync(dir)
+  } catch {
+    return []
+  }
+}
+
 const isTrusted = ({ uid }: Stats, user?: number) =>
   user === undefined || uid === 0 || uid === user || uid === unmapped()
 
 const isOwn = (stat: Stats, user?: number) => stat.isFile() && isTrusted(stat, user)
-
-/** Whether a plain file is there, not a link, that root or `user` owns. */
-export function isOwnFile(path: string, user = process.geteuid?.()): boolean {
-  try {
-    return isOwn(lstatSync(path), user)
-  } catch {
-    return false
-  }
-}
 
 /**
  * Reads a plain file that root or `user` owns, in a folder in which others may put something else at its place meanwhile.

@@ -24,7 +24,7 @@ export function handoverOf(
 
 /** What lets others change a program, unless the state folder has been found in the same hands before. */
 const refusedAt = (path: string, stateDir: string, strict: boolean): Fault[] =>
-  judge(stateDir, { faults: faultsOf(path), known: 'machine.json', strict }).refused
+  judge(stateDir, { faults: faultsOf(path), strict }).refused
 
 /** Refuses a place from which a program would not be run. @throws UpdateFailure */
 export function checkPlace(root: string, stateDir: string, env: NodeJS.ProcessEnv) {

@@ -34,7 +34,7 @@ export function selfCheck(stateDir: string, faults: Fault[]): SelfCheck {
     problems.push((error as Error).message)
   }
   const strict = strictByEnvironment(process.env)
-  for (const fault of judge(stateDir, { faults, known: 'machine.json', strict }).refused) {
+  for (const fault of judge(stateDir, { faults, strict }).refused) {
     const { message, remedy } = notOurs(fault)
     problems.push(`${message} ${remedy?.replace(/\.$/, '')}`)
   }

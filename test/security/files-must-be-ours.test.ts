@@ -101,6 +101,12 @@ test('what every user can write to is refused in a new installation', async (t) 
   await accepted()
 })
 
+/** Makes a state folder what a version has left that does not look at what others can change. */
+function asLeftBefore(state: string) {
+  rmSync(join(state, 'modes.json'), { force: true })
+  writeFileSync(join(state, 'format.json'), '{"version":1,"format":1}')
+}
+
 test('an installation that has run before is warned of its modes, and refused by the version after', async (t) => {
   const { config, state, refused, accepted } = await machine(t)
   await accepted()
@@ -108,7 +114,7 @@ test('an installation that has run before is warned of its modes, and refused by
   const record = join(state, 'modes.json')
   chmodSync(config, 0o666)
   assert.match(await refused(), /can be written to by every user/)
-  writeFileSync(record, 'damaged')
+  asLeftBefore(state)
   assert.match(
     await accepted(),
     /config\.toml can be written to by every user; the next version refuses that: chmod o-w/,
@@ -123,11 +129,11 @@ test('an installation that has run before is warned of its modes, and refused by
 
 test('a neighbor who can write to the folder does not make it look used before, or tolerated', (t) => {
   const dir = join(tempDir(t), 'state')
-  const known = join(dir, 'machine.json')
+  const known = join(dir, 'format.json')
   const record = join(dir, 'modes.json')
-  const content = (by: string) => JSON.stringify({ version: 1, by, open: [dir] })
+  const content = (by: string) => JSON.stringify({ version: 1, format: 1, by, open: [dir] })
   const isRefused = () => {
-    const { refused } = judge(dir, { faults: [], known: 'machine.json', strict: true })
+    const { refused } = judge(dir, { faults: [], strict: true })
     return refused.some(({ path }) => path === dir)
   }
   const anew = () => {
@@ -152,8 +158,66 @@ test('a neighbor who can write to the folder does not make it look used before, 
     }
   }
   anew()
+  // What another program of this user has in the folder can be renamed by everybody.
   writeFileSync(known, '{}')
+  assert.ok(isRefused())
+  asLeftBefore(dir)
   assert.equal(isRefused(), false)
+})
+
+test('what was tolerated once is not again where a neighbor deletes what says so', async (t) => {
+  const { config, state, refused, accepted } = await machine(t)
+  await accepted()
+  asLeftBefore(state)
+  chmodSync(config, 0o666)
+  await accepted()
+  for (const names of [['modes.json'], ['modes.json', 'format.json'], ['machine.json', 'modes.json']]) {
+    const kept = names.map((name) => [join(state, name), readFileSync(join(state, name))] as const)
+    for (const [path] of kept) rmSync(path)
+    assert.match(await refused(), /config\.toml can be written to by every user/)
+    for (const [path, content] of kept) writeFileSync(path, content)
+  }
+  await accepted()
+  // Nor of a hub.
+  const stage = await Stage.open(t)
+  const hub = join(stage.state, 'hub')
+  const start = () => stage.run(['hub', '--port', '0'])
+  const first = start()
+  await until(() => existsSync(join(hub, 'hub.json')), { what: 'the hub' })
+  first.kill('SIGTERM')
+  await first.ended
+  rmSync(join(hub, 'modes.json'))
+  chmodSync(hub, 0o777)
+  assert.equal(await start().ended, 2)
+})
+
+test('what another user owns in a state folder is refused, an agent’s folder too, and named by doctor', async (t) => {
+  const { state, stage, refused, accepted } = await machine(t)
+  await accepted()
+  const agent = join(state, 'agents/an-agent')
+  mkdirSync(agent)
+  const elsewhere = join(dirname(state), 'elsewhere')
+  mkdirSync(elsewhere)
+  symlinkSync(elsewhere, join(state, 'agents/a-link'))
+  for (const path of [agent, elsewhere, join(state, 'agents'), join(state, 'runtimes.json')]) {
+    if (!existsSync(path)) writeFileSync(path, '{}')
+    toOther(path)
+    const told = new RegExp(`${path} belongs to nobody`)
+    assert.match(await refused(), told)
+    const doctor = stage.run(['doctor', '--state-dir', state])
+    await doctor.ended
+    assert.match(doctor.log(), told)
+    if (path !== elsewhere) assert.match(doctor.log(), new RegExp(`chown -R 0 ${state}\\. If not, delete it`))
+    assert.match(await accepted(['run', '--strict-modes', 'false']), told)
+    // As the remedy says: a folder that is no agent's has been set aside meanwhile.
+    execFileSync('chown', ['-R', '0', state])
+    chownSync(elsewhere, 0, 0)
+  }
+  await accepted()
+  // Another user's hub is judged by whoever runs it.
+  mkdirSync(join(state, 'hub'))
+  toOther(join(state, 'hub'))
+  await accepted()
 })
 
 test('what a later version has tolerated lasts as long as if this one had been the first', async (t) => {
@@ -211,7 +275,7 @@ test('a version on trial writes down what it tolerates once the update has succe
   hub.kill('SIGTERM')
   await hub.ended
   chmodSync(stage.state, 0o777)
-  writeFileSync(join(stage.state, 'machine.json'), '')
+  asLeftBefore(stage.state)
   const daemon = stage.run(stage.daemonArgs(), putOnTrialIn(stage.state, stage.dir))
   await until(() => daemon.log().includes('on trial until'), { what: 'the trial' })
   assert.match(daemon.log(), /the next version refuses that/)
@@ -312,7 +376,7 @@ test('an updated program that others can change is run as long as that is tolera
   writeFileSync(program, `require('fs').writeFileSync(${JSON.stringify(ran)}, ''); process.exit(0)`)
   mkdirSync(state, { recursive: true, mode: 0o700 })
   writeFileSync(join(state, 'update.json'), JSON.stringify(handedOver(program)))
-  writeFileSync(join(state, 'machine.json'), JSON.stringify({ version: 1, machine_id: 'm', starts: 2 }))
+  asLeftBefore(state)
   const tolerated = (by: string, ...open: string[]) =>
     writeFileSync(join(state, 'modes.json'), JSON.stringify({ version: 1, by, open }))
   const env = { FOMULAR_STATE_DIR: state }
@@ -580,7 +644,7 @@ test("the owner of a hub's certificate, who may renew it, is warned of before it
   assert.match(fresh.log(), /belongs to nobody/)
   const record = join(stage.state, 'hub/modes.json')
   mkdirSync(dirname(record), { recursive: true, mode: 0o700 })
-  writeFileSync(join(stage.state, 'hub/user.key'), 'a-key\n', { mode: 0o600 })
+  asLeftBefore(dirname(record))
   const again = stage.run(args)
   await until(() => again.log().includes('the next version refuses that'), { what: 'the warning' })
   again.kill('SIGTERM')
@@ -647,7 +711,7 @@ test('what a state folder was like is judged by the owner of the daemon that run
   const dir = join(tempDir(t), 'state')
   mkdirSync(dir)
   toOther(dir)
-  const options = { faults: [], known: 'machine.json', strict: true }
+  const options = { faults: [], strict: true }
   assert.equal(judge(dir, options).refused.length, 1)
   assert.equal(judge(dir, { ...options, user: NOBODY }).refused.length, 0)
 })

@@ -31,7 +31,7 @@ const failure = (check: string, message: string, remedy: string): Finding => ({
 
 /** What lets others change the state folder, or what belongs to it. @param user uid of the daemon that runs */
 export function checkModes({ dir }: StatePaths, faults: Fault[], strict: boolean, user?: number): Finding[] {
-  const options = { faults, known: 'machine.json', strict, ...(user !== undefined && { user }) }
+  const options = { faults, strict, ...(user !== undefined && { user }) }
   const { refused, tolerated } = judge(dir, options)
   return [
     ...refused.map(notOurs).map(({ message, remedy = '' }) => failure('modes', message, remedy)),

@@ -77,7 +77,7 @@ test('folders from before there was a mark are taken over with all that is in th
   assert.equal((await stage.command(agent, 'resume', { prompt: 'again' })).state, 'succeeded')
   await stage.eventually(agent, 'text', ({ text }) => text === 'again')
   for (const mark of marks)
-    assert.deepEqual(JSON.parse(readFileSync(mark, 'utf8')), { version: 1, format: 1 })
+    assert.deepEqual(JSON.parse(readFileSync(mark, 'utf8')), { version: 1, format: 1, judged: true })
 })
 
 test('an agent that ended long ago is forgotten on its machine, and not by the hub', async (t) => {
