@@ -142,6 +142,9 @@ test('a key that is revoked or rotated ends at once, with the stream that it fol
   assert.equal((await hub.request('GET', '/api/agents')).status, 200)
 })
 
+/** In place of a key's name. */
+const NOBODY = ''
+
 /** Orders by these wait for the audit log, until they are let go. */
 function held(t: TestContext, ...names: string[]) {
   let letGo = () => {}
@@ -152,7 +155,7 @@ function held(t: TestContext, ...names: string[]) {
   let waiting = 0
   t.mock.method(Audit.prototype, 'order', async function (this: Audit, said: Parameters<typeof order>[0]) {
     const n = await order.call(this, said)
-    if (names.includes(said.by ?? '')) {
+    if (names.includes(said.by ?? NOBODY)) {
       waiting++
       await free
     }
@@ -201,6 +204,23 @@ test('an order that waits for the log while its key is revoked is not carried ou
   assert.equal((await hub.request('GET', '/api/agents/gone')).status, 200)
   const { machines } = await hub.api<{ machines: HubMachine[] }>('GET', '/api/machines')
   assert.notEqual(machines[0]?.name, 'mine')
+})
+
+test('a token that is cancelled while a machine enrolls with it lets that machine in no more', async (t) => {
+  const hub = await TestHub.open(t)
+  const { token } = await hub.api<Enrolment>('POST', '/api/enrolments', {})
+  const { letGo, waiting } = held(t, NOBODY)
+  const key_sha256 = '1'.repeat(64)
+  const enrolls = hub.request('POST', '/enroll', { token, key_sha256, hostname: 'h' })
+  await until(() => waiting() === 1, { what: 'the machine' })
+  const { enrolments } = await hub.api<{ enrolments: HubToken[] }>('GET', '/api/enrolments')
+  await hub.api('DELETE', `/api/enrolments/${enrolments[0]!.token_id}`)
+  letGo()
+  assert.equal((await enrolls).status, 401)
+  assert.ok(!readFileSync(join(hub.dir, 'keys.json'), 'utf8').includes(key_sha256))
+  const { entries } = await hub.api<AuditPage>('GET', '/api/audit?action=machine:enroll')
+  const outcome = entries.find(({ of }) => of === entries[0]?.n)
+  assert.deepEqual([outcome?.outcome, outcome?.code], ['refused', 'token_invalid'])
 })
 
 test('of orders that the log takes together, none is carried out behind the one that revokes its key', async (t) => {
