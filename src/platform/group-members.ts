@@ -5,26 +5,31 @@ import { constants, readFileSync, type Stats } from 'node:fs'
 const ANSWER_MS = 3000
 /** Groups of macOS whose members may become root anyway: wheel and admin. */
 const ADMINISTRATORS = [0, 80]
+/** Shells of accounts that nobody can use: RHEL and Alpine have some of these in root's group. */
+const NO_SHELL = /\/(nologin|false|true|sync|halt|shutdown)$/
 
 /**
  * Returns whether a group may have members besides root and this user. Members are those that `/etc/passwd` and
- * `/etc/group` name. A group without a name there, such as that of a container's volume, is this user's if this process
- * is in it and no directory service knows it.
+ * `/etc/group` name; of root's group, those who can log in. A group without a name there, such as that of a container's
+ * volume, is this user's if this process is in it and no directory service knows it.
  */
 export function hasStrangers(gid: number, user = process.geteuid?.()): boolean {
   if (process.platform === 'darwin') return !ADMINISTRATORS.includes(gid)
-  if (gid === 0) return false
-  const accounts = table('/etc/passwd').map(([name, , uid, group]) => ({
+  // As OpenShift runs containers: any user, in root's group.
+  if (gid === 0 && process.getegid?.() === 0 && process.geteuid?.() !== 0) return false
+  const accounts = table('/etc/passwd').map(([name, , uid, group, , , shell = '']) => ({
     name,
     uid: Number(uid),
     gid: Number(group),
+    counts: gid !== 0 || !NO_SHELL.test(shell),
   }))
   const groups = table('/etc/group').filter(([, , id]) => Number(id) === gid)
   const names = groups.flatMap(([, , , members = '']) => members.split(',')).filter(Boolean)
-  const isOwn = (uid: number | undefined) => uid === 0 || uid === user
-  if (accounts.some((account) => account.gid === gid && !isOwn(account.uid))) return true
-  if (names.some((name) => !isOwn(accounts.find((account) => account.name === name)?.uid))) return true
-  if (groups.length > 0 || accounts.some((account) => account.gid === gid)) return false
+  const strangers = accounts.filter(({ uid, counts }) => counts && uid !== 0 && uid !== user)
+  if (strangers.some((account) => account.gid === gid)) return true
+  const known = accounts.filter((account) => !strangers.includes(account)).map(({ name }) => name)
+  if (names.some((name) => !known.includes(name))) return true
+  if (gid === 0 || groups.length > 0 || accounts.some((account) => account.gid === gid)) return false
   return ![process.getegid?.(), ...(process.getgroups?.() ?? [])].includes(gid) || isKnownElsewhere(gid)
 }
 

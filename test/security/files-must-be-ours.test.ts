@@ -1,4 +1,4 @@
-// Needs: root, curl
+// Needs: root, curl, mount, setpriv, unshare
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import {
@@ -559,6 +559,41 @@ test('a group counts as this user where nobody else is in it', (t) => {
   const look = `import { faultsOf } from ${JSON.stringify(module)}; console.log(faultsOf(${JSON.stringify(file)}).length)`
   const said = execFileSync(process.execPath, ['--input-type=module', '-e', look], { gid: 61_234 })
   assert.equal(String(said).trim(), '0')
+})
+
+test("root's group counts as this user where nobody else who can log in is in it", (t) => {
+  const dir = tempDir(t)
+  const file = join(dir, 'config.toml')
+  writeFileSync(file, '')
+  chmodSync(file, 0o660)
+  const module = new URL('../../src/platform/ours.ts', import.meta.url)
+  const look = `import { faultsOf } from ${JSON.stringify(module)}; console.log(faultsOf(${JSON.stringify(file)}).length)`
+  const ROOT = 'root:x:0:0::/root:/bin/sh'
+  const faults = (passwd: string[], members = '', ids: { uid?: number; gid?: number } = {}) => {
+    writeFileSync(join(dir, 'passwd'), `${[ROOT, ...passwd].join('\n')}\n`)
+    writeFileSync(join(dir, 'group'), `root:x:0:${members}\n`)
+    const bind = 'for name in passwd group; do mount --bind "$0/$name" "/etc/$name"; done; exec "$@"'
+    const as =
+      ids.uid === undefined ? [] : ['setpriv', `--reuid=${ids.uid}`, `--regid=${ids.gid}`, '--clear-groups']
+    const program = [...as, process.execPath, '--input-type=module', '-e', look]
+    return Number(execFileSync('unshare', ['--mount', 'sh', '-euc', bind, dir, ...program]))
+  }
+  // Of RHEL.
+  const services = [
+    'sync:x:5:0::/sbin:/bin/sync',
+    'halt:x:7:0::/sbin:/sbin/halt',
+    'operator:x:11:0::/root:/sbin/nologin',
+  ]
+  assert.equal(faults(services, 'root,operator'), 0)
+  assert.equal(faults([...services, 'eve:x:1001:0::/home/eve:/bin/bash']), 1)
+  assert.equal(faults([...services, 'eve:x:1001:0::/home/eve:']), 1)
+  assert.equal(faults(['eve:x:1001:1001::/home/eve:/bin/bash'], 'eve'), 1)
+  // Of a directory service, which may let them log in.
+  assert.equal(faults(services, 'somebody'), 1)
+  chmodSync(dir, 0o755)
+  assert.equal(faults(['eve:x:1001:0::/home/eve:/bin/bash'], '', { uid: 1001, gid: 0 }), 0)
+  assert.equal(faults(['app:x:1001:0::/app:/bin/bash'], '', { uid: 12_345, gid: 0 }), 0)
+  assert.equal(faults(['eve:x:1001:0::/home/eve:/bin/bash'], '', { uid: 12_345, gid: 12_345 }), 1)
 })
 
 test('a new version says that it would refuse the state folder before it is started', async (t) => {
