@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { rememberedBy } from '../../src/cli/agent/always.ts'
+import { colors } from '../../src/cli/render/ansi.ts'
+import { offersText } from '../../src/cli/render/offers.ts'
 import type { PermissionRequest } from '../../src/protocol/index.ts'
 import { AskingAgent, asks } from '../support/asking-agent.ts'
 import { claudeStage } from '../support/claude-stage.ts'
@@ -101,6 +103,23 @@ test('always remembers rules for the tool that was asked for, and nothing else',
   assert.deepEqual(granted(offering(all, ...more)), [all])
   for (const only of more)
     assert.throws(() => granted(offering(only)), /No rule for Bash is offered/, JSON.stringify(only))
+})
+
+test('a rule without content is said to allow every use, and one with odd signs in it shows them', () => {
+  const said = (ruleContent: unknown) => {
+    const request = offering({ ...OF_SESSION, rules: [{ toolName: 'Bash', ruleContent }] })
+    const text = offersText(request, colors(false))
+    return [rememberedBy(request, { always: true, also: [] }).remembered[0], text]
+  }
+  for (const none of [undefined, '', ' ']) {
+    const [remembered, offered] = said(none)
+    assert.equal(remembered, 'Bash (every use of it), for this session')
+    assert.match(offered!, /- rule: Bash \(every use of it\)$/)
+  }
+  const [remembered, offered] = said('ls \u202e\u{e0061}r\u0336m\n\x1b[2J*')
+  const shown = 'Bash(ls ⟨U+202E⟩⟨U+E0061⟩r⟨U+0336⟩m␊␛[2J*)'
+  assert.equal(remembered, `${shown}, for this session`)
+  assert.ok(offered!.includes(`- rule: ${shown}\n! Hidden in it`), offered)
 })
 
 test('a mode, a directory and a place to save in are remembered where they are named', () => {

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { page } from '../../src/cli/agent/page.ts'
 import { agentText } from '../../src/cli/render/agent.ts'
 import { colors } from '../../src/cli/render/ansi.ts'
 import { Conversation } from '../../src/cli/render/conversation.ts'
@@ -414,4 +415,75 @@ test('of several requests, the last one on the screen is the one that is asked',
     [one.digest],
   )
   assert.match(await terminal.screen(), PROMPT)
+})
+
+test('a window that becomes narrower between two screens is shown all of it once more', async (t) => {
+  let written = ''
+  const write = (text: string) => {
+    written += text
+    return true
+  }
+  const screen = { isTTY: true, columns: 110, rows: 50, write }
+  t.mock.getter(process, 'stdout', () => screen)
+  const command = Array.from({ length: 60 }, (_, n) => `echo ${n} ${'x'.repeat(60)}FAKE it`).join('\n')
+  const text = (width?: number) => requestText(requestFor('r', { command }), colors(false), width)
+  const sizes = [
+    { columns: 60, rows: 20 },
+    { columns: 60, rows: 10 },
+  ]
+  const pages: string[] = []
+  const ask = async (prompt: string) => {
+    pages.push(written + prompt)
+    written = ''
+    Object.assign(screen, sizes.shift())
+    return 'y'
+  }
+  const ends = (typed: string) => typed === 'n'
+  assert.equal(await page(text, ask, ends), undefined)
+  const seen = pages.map((each) => [each.split('\n').length - 1, /lines 1 to (\d+) of/.exec(each)?.[1]])
+  assert.deepEqual(seen.slice(0, 4), [
+    [47, '47'],
+    [16, '16'],
+    [6, '22'],
+    [6, '28'],
+  ])
+  // From its beginning to its end, in rows for that window.
+  const again =
+    pages
+      .slice(1)
+      .map((each) => each.replace(/\(lines.*$/, ''))
+      .join('') + written
+  assert.equal(again, `${text(60)}\n`)
+})
+
+test('on a narrow screen, too, what an agent calls things begins no row of a question', async (t) => {
+  const agent = await ScriptedAgent.open(t)
+  const fake = `${'x'.repeat(20)} FAKE ${'x'.repeat(7)} FAKE`
+  const options = [{ label: 'A' }]
+  const request = requestFor(
+    'q',
+    {},
+    {
+      ask: 'question',
+      tool: 'AskUserQuestion',
+      questions: ['one', 'two'].map((question) => ({ question, header: fake, options })),
+    },
+  )
+  await agent.asks(request)
+  await agent.pends(request)
+  const terminal = await agent.terminal()
+  await terminal.resize(20, 50)
+  // Each row that the screen breaks is a row here.
+  await terminal.begin('fd agent watch a')
+  await terminal.shows(/or text> $/)
+  await terminal.type('7')
+  const screen = await terminal.shows(/There is no[\s\S]*or text> $/)
+  for (const row of screen.split('\n').slice(1)) assert.doesNotMatch(row, /^\s*FAKE/)
+  assert.ok(
+    screen
+      .split('\n')
+      .slice(1)
+      .every((row) => row.length <= 20),
+    screen,
+  )
 })

@@ -61,6 +61,11 @@ export class Terminal {
     await this.press('Enter')
   }
 
+  /** Makes the window as large as that. */
+  async resize(columns: number, rows: number) {
+    await this.#tmux('resize-window', '-x', `${columns}`, '-y', `${rows}`)
+  }
+
   /** Everything since the screen was cleared, lines that were wrapped put together. @param colors with their sequences */
   async screen(colors = false): Promise<string> {
     const { stdout } = await this.#tmux('capture-pane', '-p', '-J', '-S', '-', ...(colors ? ['-e'] : []))

@@ -8,6 +8,7 @@ import { layLines } from '../render/lay.ts'
 import { offersText } from '../render/offers.ts'
 import { requestText } from '../render/request.ts'
 import { stdoutColors, stdoutWidth, write } from '../terminal.ts'
+import { promptText } from './agrees.ts'
 import { askRemembered, rememberedText } from './always.ts'
 import { answerTo, decisionOf } from './answers.ts'
 import { fieldAnswer, fillable } from './form.ts'
@@ -63,7 +64,7 @@ export async function ask(
       client.agentCommand(agentId, command, { request_id, digest, ...body }, ANSWER_WAIT_S),
       over.signal,
     )
-  const question = (text: string) => readline.question(text, { signal: gone.signal })
+  const question = (text: string) => readline.question(promptText(text), { signal: gone.signal })
   try {
     const refusal = await show(request, onScreen, question)
     await dropTyped(readline)
@@ -105,10 +106,11 @@ async function show(
   onScreen: boolean,
   question: Ask,
 ): Promise<string | undefined> {
-  const [colors, width] = [stdoutColors(), stdoutWidth()]
-  const text = requestText(request, colors, width)
-  if (!onScreen || text.split('\n').length > screenRows()) return page(text, question, isRefusal)
-  const offers = offersText(request, colors, width)
+  const colors = stdoutColors()
+  const text = (width: number | undefined) => requestText(request, colors, width)
+  if (!onScreen || text(stdoutWidth()).split('\n').length > screenRows())
+    return page(text, question, isRefusal)
+  const offers = offersText(request, colors, stdoutWidth())
   if (offers !== '') write(`${offers}\n`)
   return undefined
 }
@@ -119,7 +121,7 @@ async function show(
  */
 async function decided(request: PermissionRequest, question: Ask, fresh: Ask) {
   const offered = (request.suggestions ?? []).length > 0
-  const prompt = `  y yes, n no${offered ? ', a always' : ''}, or say what to do instead> `
+  const prompt = `y yes, n no${offered ? ', a always' : ''}, or say what to do instead> `
   for (;;) {
     const typed = await question(prompt)
     const decision = decisionOf(typed, offered)
@@ -145,7 +147,7 @@ async function replied(questions: Question[], read: Ask): Promise<Reply[]> {
   for (const [index, asked] of questions.entries()) {
     const name =
       questions.length > 1 ? `${index + 1}. ${cleanLine(asked.header ?? asked.question, 40)}: ` : ''
-    const given = await untilGiven(asked, () => read(`  ${name}number or text> `))
+    const given = await untilGiven(asked, () => read(`${name}number or text> `))
     replies.push(replyTo(asked, index, given))
   }
   return replies
@@ -157,7 +159,7 @@ async function filledIn(form: Form, questions: Question[] = [], read: Ask): Prom
   for (const [index, field] of form.fields.entries()) {
     let action: string | undefined
     const answer = await untilTaken(
-      () => read(`  ${cleanLine(labelOf(field), 60)}> `),
+      () => read(`${cleanLine(labelOf(field), 60)}> `),
       (typed) => {
         action = ENDS.get(typed.trim())
         return action === undefined ? fieldAnswer(field, questions[index], typed) : ''
@@ -187,7 +189,7 @@ async function untilTaken<T>(read: () => Promise<string>, take: (typed: string) 
       return take(await read())
     } catch (error) {
       if (!(error instanceof UserError)) throw error
-      write(`  ${cleanLine(error.message, FAULT_CHARS)} ${error.remedy}\n`)
+      sayRows([`${cleanLine(error.message, FAULT_CHARS)} ${error.remedy}`])
     }
   }
 }

@@ -7,9 +7,9 @@ import { EXIT } from '../exit-codes.ts'
 import { askLine, dropTyped } from '../prompt.ts'
 import { typedName } from '../render/permission.ts'
 import { requestText } from '../render/request.ts'
-import { isInteractive, note, stderrColors, stderrWidth, stdoutColors, stdoutWidth } from '../terminal.ts'
+import { isInteractive, note, stderrColors, stderrWidth, stdoutColors } from '../terminal.ts'
 import { lineFor } from '../typed.ts'
-import { agrees } from './agrees.ts'
+import { agrees, promptText } from './agrees.ts'
 import { notShown } from './not-shown.ts'
 import { type Ask, page } from './page.ts'
 
@@ -49,9 +49,10 @@ export async function shown(
       },
     )
   }
-  if ((await page(requestText(whole, stdoutColors(), stdoutWidth()), askLine, isNo)) !== undefined)
-    throw notConfirmed()
-  return { request: whole, ask: (prompt) => dropTyped().then(() => askLine(prompt)) }
+  const text = (width: number | undefined) => requestText(whole, stdoutColors(), width)
+  const askHere: Ask = (question) => askLine(promptText(question))
+  if ((await page(text, askHere, isNo)) !== undefined) throw notConfirmed()
+  return { request: whole, ask: (question) => dropTyped().then(() => askHere(question)) }
 }
 
 /** @throws UserError unless the answer is yes */

@@ -104,7 +104,11 @@ export class View {
     if (!request || this.#asking || this.#mayStillCome(request)) return
     this.#asked.add(request)
     if (!this.#interactive) {
-      this.#say(`The agent waits for an answer: ${answerHint(this.#agentId, request)}`)
+      // It was shown with its event, however much its status leaves out, or not at all.
+      const hint = this.#seen.has(request)
+        ? answerHint(this.#agentId, { ...request, input_omitted: false })
+        : `fomular-daemon agent show ${this.#agentId}`
+      this.#say(`The agent waits for an answer: ${hint}`)
       this.#askNext()
       return
     }

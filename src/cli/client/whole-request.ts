@@ -43,14 +43,18 @@ async function search(
   request: PermissionRequest,
   since: string | undefined,
 ) {
-  const { offset } = await client.agent(agentId)
+  const { offset, end } = await client.agent(agentId)
+  // An event without a digest may be an earlier request's under the same id, unless nothing is on its way behind it.
+  const isIt = (event: Asked) =>
+    isSame(event, request) &&
+    (event.digest === request.digest || request.digest === undefined || offset >= end)
   for (let bytes = FIRST_BYTES; ; bytes *= WIDER) {
     const from = since ?? (offset > bytes ? `${offset - bytes}.0` : undefined)
     let found: Asked | undefined
     let last: string | undefined
     for await (const event of history(client, agentId, from)) {
       last = idOf(event)
-      if (event.kind === 'permission_request' && isSame(event, request)) found = event
+      if (event.kind === 'permission_request' && isIt(event)) found = event
     }
     if (found || from === since) return { found, last }
   }

@@ -63,8 +63,9 @@ function ruleText(rule: unknown, tool: string): string | undefined {
   if (!isFields(rule)) return undefined
   const { toolName, ruleContent, ...more } = rule
   if (toolName !== tool || !isEmpty(more)) return undefined
-  if (ruleContent === undefined) return `${tool} (every use of it)`
-  return typeof ruleContent === 'string' ? `${tool}(${ruleContent})` : undefined
+  if (ruleContent !== undefined && typeof ruleContent !== 'string') return undefined
+  // Without content, a rule allows the tool by itself.
+  return ruleContent?.trim() ? `${tool}(${ruleContent})` : `${tool} (every use of it)`
 }
 
 const isEmpty = (fields: Fields) => Object.keys(fields).length === 0

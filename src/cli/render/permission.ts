@@ -144,12 +144,12 @@ function plan({ plan: written, ...rest }: Record<string, unknown>, reveal: Revea
 export const typedName = ({ digest, request_id }: PermissionRequest): string =>
   shellWord(cleanLine(digest ?? request_id))
 
-/** What to type to answer a request. */
+/** What to type to answer a request that was shown. */
 export function answerHint(agentId: string, request: PermissionRequest): string {
   const command = (verb: string, rest = '') => `fomular-daemon agent ${verb} ${agentId}${rest}`
   // Without it, what is answered would be whatever is asked by then.
   const named = ` --request ${typedName(request)}`
-  if (onlyRefused(request) !== undefined) return command('deny', named)
+  if (request.input_omitted || onlyRefused(request) !== undefined) return command('deny', named)
   if (request.form)
     return `${command('answer', `${request.form.fields.length > 0 ? ' NAME=VALUE' : ' accept'}${named}`)}   or   ${command('deny')}`
   return request.ask === 'question'

@@ -91,6 +91,16 @@ test('one that has not reached the hub is waited for, and then said not to be th
   assert.match(permissionText({ ...left, ask: 'plan' }, colors(false)), /before you decide/)
 })
 
+test('an event without a digest is that of a request with one where nothing more is on its way', async () => {
+  const { asked: _, ...client } = hub(4_100_000)
+  const named = { ...omitted, digest: 'd' }
+  const behind = { ...client, agent: async () => ({ offset: 4_100_000, end: 4_100_001 }) as HubAgent }
+  assert.deepEqual((await wholeRequest(behind, 'a', named, { arrivalMs: 0 })).input, {})
+  const all = { ...client, agent: async () => ({ offset: 4_100_000, end: 4_100_000 }) as HubAgent }
+  const whole = await wholeRequest(all, 'a', named)
+  assert.deepEqual([whole.input, whole.digest], [EVENT.input, 'd'])
+})
+
 test('a history that does not have the event yet is read once, and then only as far as it grows', async () => {
   const text = { kind: 'text' as const, message_id: 'm', text: 'hello' }
   const all: EventPage['events'] = [{ ...text, offset: 0, index: 0 }]

@@ -78,6 +78,22 @@ test('a request that is answered before its event comes, or whose view is closed
   assert.equal(all, '')
 })
 
+test('what a program types to allow a request is said of one that it was shown, and of no other', (t) => {
+  const digest = 'd1'
+  const seen = { ...REQUEST, digest }
+  const omitted = { ...seen, input: {}, input_omitted: true }
+  const { view, passes, said } = opened(t)
+  view.activity(eventOf(seen))
+  view.status(agent(omitted))
+  const shown = said()
+  view.status(agent({ ...omitted, digest: 'd2' }))
+  passes(5000)
+  const unseen = said()
+  t.mock.reset()
+  assert.match(shown, /waits for an answer: fomular-daemon agent approve a1 --request d1 /)
+  assert.match(unseen, /waits for an answer: fomular-daemon agent show a1\n$/)
+})
+
 test('a request whose event was shown before its status is asked at once, for programs too', (t) => {
   const { view, said } = opened(t)
   view.activity(eventOf(REQUEST))
