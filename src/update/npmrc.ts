@@ -1,8 +1,9 @@
 import { readFileSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 import { defaultUrl } from 'registry-url'
 import { homeOf } from '../config/home.ts'
 import { reasonOf, systemCode } from '../platform/errors.ts'
+import type { Named } from '../platform/proxy.ts'
 import { readPem } from '../platform/read-at-most.ts'
 import type { Client } from '../platform/trust.ts'
 import { UpdateFailure } from './failure.ts'
@@ -22,8 +23,8 @@ export interface Registry {
   replacedHost: string | undefined
   /** How often it is asked again: `fetch-retries`. */
   retries?: number
-  /** Proxies in the names that the rest of the world gives them. */
-  proxyEnv: NodeJS.ProcessEnv
+  /** Proxies in the names that the rest of the world gives them, and the settings that stand behind these. */
+  proxies: { env: NodeJS.ProcessEnv; named: Named }
 }
 
 interface Credentials {
@@ -65,9 +66,13 @@ export function registryOf(source: Source): Registry {
   const ca = (caFile && pemIn(caFile.replace(/^~(?=\/)/, homeOf(env)), 'cafile', source)) ?? pem('ca')
   const [cert, key] = [pem('cert'), pem('key')]
   const usual: Credentials = cert && key ? { client: { cert, key } } : {}
-  const proxy = proxyIn(setting('proxy'))
-  const secureProxy = proxyIn(setting('https-proxy')) ?? proxy
-  const exempt = setting('noproxy')
+  const named = (key: string) => {
+    const found = settings(key)
+    return found && { ...found, name: isAbsolute(found.source) ? `${key} in ${found.source}` : found.source }
+  }
+  const proxy = proxyIn(named('proxy'))
+  const secureProxy = proxyIn(named('https-proxy')) ?? proxy
+  const exempt = named('noproxy')
   const retries = setting('fetch-retries')
   return {
     url,
@@ -79,11 +84,18 @@ export function registryOf(source: Source): Registry {
     anyCertificate: setting('strict-ssl') === 'false',
     ...(retries !== undefined && { retries: Number(retries) }),
     replacedHost: hostReplaced(setting('replace-registry-host')),
-    proxyEnv: {
-      ...env,
-      ...(secureProxy && { https_proxy: secureProxy }),
-      ...(proxy && { http_proxy: proxy }),
-      ...(exempt && { no_proxy: exempt }),
+    proxies: {
+      env: {
+        ...env,
+        ...(secureProxy && { https_proxy: secureProxy.value }),
+        ...(proxy && { http_proxy: proxy.value }),
+        ...(exempt && { no_proxy: exempt.value }),
+      },
+      named: {
+        ...(secureProxy && { https_proxy: secureProxy.name }),
+        ...(proxy && { http_proxy: proxy.name }),
+        ...(exempt && { no_proxy: exempt.name }),
+      },
     },
   }
 }
@@ -92,8 +104,8 @@ const isSameHost = (one: string, other: string) =>
   URL.canParse(one) && URL.canParse(other) && new URL(one).host === new URL(other).host
 
 /** `npm config set proxy null` is the usual advice for none. */
-const proxyIn = (setting: string | undefined) =>
-  setting === undefined || ['null', 'false', 'undefined'].includes(setting) ? undefined : setting
+const proxyIn = <T extends { value: string }>(setting: T | undefined) =>
+  setting === undefined || ['null', 'false', 'undefined'].includes(setting.value) ? undefined : setting
 
 /** Folders above an address that may have settings: a registry's package is a few deep. */
 const MOST_FOLDERS = 32

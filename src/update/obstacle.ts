@@ -1,6 +1,7 @@
-import { proxyFor } from '../platform/proxy.ts'
+import { proxyFor, proxySetting } from '../platform/proxy.ts'
 import { causeOf, isUntrustedCode } from '../platform/unreachable.ts'
 import { type Stage, UpdateFailure, withoutSecrets } from './failure.ts'
+import type { Registry } from './npmrc.ts'
 
 /** What came of asking a registry for something. */
 export interface Obstacle {
@@ -9,14 +10,15 @@ export interface Obstacle {
   package: string
   /** What was asked for. */
   url: string
-  /** For proxies, by their usual variables. */
-  env: NodeJS.ProcessEnv
+  proxies: Registry['proxies']
   /** Of HTTP. */
   status?: number
   /** The system's, TLS's or this program's. */
   code?: string | undefined
   /** Its own words where nothing here knows better. */
   said?: string | undefined
+  /** Its own advice, likewise. */
+  remedy?: string | undefined
   cause?: unknown
 }
 
@@ -46,7 +48,7 @@ function originOf(url: string): string {
   }
 }
 
-function answered(status: number, { url, stage, env }: Obstacle): { message: string; remedy: string } {
+function answered(status: number, { url, stage, proxies }: Obstacle): { message: string; remedy: string } {
   const registry = registryAt(url)
   const host = originOf(url).replace(/^https?:/, '')
   switch (status) {
@@ -68,11 +70,11 @@ function answered(status: number, { url, stage, env }: Obstacle): { message: str
     case 407:
       return {
         message:
-          `The proxy ${proxyName(url, env) ?? ''} on the way to the registry asks for a name and password.`.replace(
+          `The proxy ${proxyName(url, proxies) ?? ''} on the way to the registry asks for a name and password.`.replace(
             '  ',
             ' ',
           ),
-        remedy: 'Put them into HTTPS_PROXY, for the daemon.',
+        remedy: `Put them into the address in ${settingOf(url, proxies)}, for the daemon.`,
       }
     case 429:
       return { message: `${registry} is asked too often (HTTP 429).`, remedy: 'Try again later.' }
@@ -86,9 +88,9 @@ function answered(status: number, { url, stage, env }: Obstacle): { message: str
   }
 }
 
-function failed({ url, env, code = '', said }: Obstacle): { message: string; remedy: string } {
+function failed({ url, proxies, code = '', said, remedy }: Obstacle): { message: string; remedy: string } {
   const registry = registryAt(url)
-  const proxy = proxyName(url, env)
+  const proxy = proxyName(url, proxies)
   const way = proxy === undefined ? '' : ` through the proxy ${proxy}`
   if (code === NO_REGISTRY)
     return {
@@ -105,16 +107,21 @@ function failed({ url, env, code = '', said }: Obstacle): { message: string; rem
   const why = known === undefined ? withoutSecrets(said ?? code) : `${known} (${code})`
   return {
     message: `${registry} cannot be reached${way}: ${why}.`.replace(/\.\.$/, '.'),
-    remedy: /CERT|^EPROTO|SSL/.test(code)
-      ? "Check the registry's address and certificate, and this machine's clock."
-      : proxy === undefined
-        ? 'Check the network of this machine; where it needs a proxy, set HTTPS_PROXY for the daemon.'
-        : 'Check that proxy, and HTTPS_PROXY of the daemon.',
+    remedy:
+      remedy ??
+      (/CERT|^EPROTO|SSL/.test(code)
+        ? "Check the registry's address and certificate, and this machine's clock."
+        : proxy === undefined
+          ? `Check the network of this machine; where it needs a proxy, set ${settingOf(url, proxies)} for the daemon.`
+          : `Check that proxy, and ${settingOf(url, proxies)} of the daemon.`),
   }
 }
 
+/** Where the proxy for an address is to be set. */
+const settingOf = (url: string, { env, named }: Registry['proxies']) => proxySetting(url, env, named)
+
 /** The proxy's host. */
-function proxyName(url: string, env: NodeJS.ProcessEnv): string | undefined {
+function proxyName(url: string, { env }: Registry['proxies']): string | undefined {
   try {
     const proxy = proxyFor(url, env)
     return proxy && new URL(proxy).host

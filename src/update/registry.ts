@@ -6,9 +6,9 @@ import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { sleep } from '../platform/clock.ts'
-import { systemCode } from '../platform/errors.ts'
-import { proxyAgent } from '../platform/proxy.ts'
+import { systemCode, UserError } from '../platform/errors.ts'
 import { ProxyError } from '../platform/proxy-error.ts'
+import { wayTo } from '../platform/request-way.ts'
 import { trust } from '../platform/trust.ts'
 import { boundedJson } from '../protocol/bounded-json.ts'
 import { asFailure, UpdateFailure } from './failure.ts'
@@ -45,8 +45,8 @@ export async function fetchPackument(spec: string, source: Source): Promise<[Pac
   const facts = PackageFacts.safeParse(packument)
   const versions = (packument as { versions?: Record<string, unknown> } | undefined)?.versions
   if (!facts.success || typeof versions !== 'object' || versions === null) {
-    const { url, proxyEnv: env } = registryOf(source)
-    throw obstacleFailure({ stage: 'resolve', package: source.package, url, env, code: NO_REGISTRY })
+    const { url, proxies } = registryOf(source)
+    throw obstacleFailure({ stage: 'resolve', package: source.package, url, proxies, code: NO_REGISTRY })
   }
   const tags = facts.data['dist-tags']
   const version = Object.hasOwn(tags, spec) ? tags[spec]! : spec
@@ -61,7 +61,7 @@ async function fetchJson(path: string, source: Source): Promise<unknown> {
     stage: 'resolve' as const,
     package: source.package,
     url,
-    env: registry.proxyEnv,
+    proxies: registry.proxies,
     code: NO_REGISTRY,
   }
   const chunks: Buffer[] = []
@@ -125,7 +125,7 @@ async function receive(
     if (status !== 200) {
       // Its body may never end.
       response.destroy()
-      throw obstacleFailure({ stage, package: name, url, env: registry.proxyEnv, status })
+      throw obstacleFailure({ stage, package: name, url, proxies: registry.proxies, status })
     }
     if (response.headers['content-encoding'] === 'gzip') {
       const plain = createGunzip()
@@ -136,16 +136,17 @@ async function receive(
     const late = limit.signal.aborted ? `its answer took over ${allowed / 60_000} minutes` : undefined
     const failure = asFailure(error, stage)
     if (failure.error.code !== 'update_failed') throw failure
-    const env = registry.proxyEnv
+    const { proxies } = registry
     const first = error instanceof AggregateError ? error.errors[0] : error
     const proxy = late === undefined && first instanceof ProxyError ? first : undefined
     // As npm has it, which knows 407 only as a status.
     if (proxy?.status === 407)
-      throw obstacleFailure({ stage, package: name, url, env, status: 407, cause: error })
+      throw obstacleFailure({ stage, package: name, url, proxies, status: 407, cause: error })
     const refused = proxy && proxy.code === undefined ? `it ${proxy.why}` : undefined
     const said = late ?? refused ?? (first instanceof Error ? first : failure).message
     const code = late === undefined ? systemCode(first) : undefined
-    throw obstacleFailure({ stage, package: name, url, env, code, said, cause: error })
+    const remedy = late === undefined && first instanceof UserError ? first.remedy : undefined
+    throw obstacleFailure({ stage, package: name, url, proxies, code, said, remedy, cause: error })
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', abort)
@@ -184,25 +185,28 @@ async function get(
   if (target?.protocol !== 'http:' && target?.protocol !== 'https:')
     throw new Error(`${JSON.stringify(url.slice(0, SHOWN_CHARS))} is no address of the web`)
   check?.(url)
-  const agent = await proxyAgent(url, registry.proxyEnv)
+  const { env, named } = registry.proxies
+  const way = await wayTo(target, env, named)
   // What lets a machine in at one host is no other's business, and not to be read on the way where the registry has TLS.
   const { host, protocol } = new URL(registry.url)
   const isMeant =
     [host, new URL(asked).host].includes(target.host) && [protocol, 'https:'].includes(target.protocol)
   const { authorization, client } = isMeant ? registry.credentials(url) : {}
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const request = (target.protocol === 'http:' ? plainRequest : secureRequest)(target, {
+    const request = (way.protocol === 'http:' ? plainRequest : secureRequest)({
+      ...way,
       signal,
       timeout: SILENT_MS,
       headers: {
         'user-agent': 'fomular-daemon',
         accept: '*/*',
         ...(authorization && { authorization }),
+        ...way.headers,
       },
-      // A connection that is kept, or its session, would count for a registry whose authorities have changed.
-      agent: agent ?? false,
-      ...(registry.anyCertificate && { rejectUnauthorized: false }),
-      ...trust(url, registry.ca, registry.proxyEnv, client),
+      ...(target.protocol === 'https:' && {
+        ...(registry.anyCertificate && { rejectUnauthorized: false }),
+        ...trust(url, registry.ca, env, client),
+      }),
     })
     request.on('timeout', () => request.destroy(new Error(`nothing came for ${SILENT_MS / 1000} s`)))
     request.on('error', reject)

@@ -91,8 +91,27 @@ test('NO_PROXY names hosts in all their forms', () => {
     )
 })
 
+test('a proxy of another kind is refused with a remedy that counts before what names it', async () => {
+  const socks = 'socks5://name:pass@proxy:1080'
+  const set = (name: string, others = 'NO_PROXY') =>
+    `Set ${name} to http://HOST:PORT, or name this host in ${others}.`
+  const cases: [url: string, env: NodeJS.ProcessEnv, remedy: string][] = [
+    ['wss://server', { HTTPS_PROXY: socks }, set('HTTPS_PROXY')],
+    ['wss://server', { https_proxy: socks, HTTPS_PROXY }, set('https_proxy')],
+    ['ws://server', { HTTP_PROXY: socks, HTTPS_PROXY, no_proxy: 'x' }, set('HTTP_PROXY', 'no_proxy')],
+    ['wss://server', { all_proxy: socks }, set('HTTPS_PROXY').replace(',', ' (it comes before all_proxy),')],
+    ['ws://server', { ALL_PROXY: socks }, set('HTTP_PROXY').replace(',', ' (it comes before ALL_PROXY),')],
+  ]
+  for (const [url, env, remedy] of cases)
+    await assert.rejects(proxyAgent(url, env), ({ message, remedy: said }: Error & { remedy?: string }) => {
+      assert.doesNotMatch(message, /pass/)
+      assert.equal(said, remedy)
+      return true
+    })
+})
+
 test('a proxy whose name or password cannot be decoded is refused, without its password', async () => {
-  for (const login of ['name:100%', 'name:a%zzb', '100%:word', 'name:%ff'])
+  for (const login of ['name:100%', 'na%me:25', 'name%:25', 'name:a%zzb', '100%:word', 'name:%ff'])
     await assert.rejects(
       proxyAgent('wss://server/', { HTTPS_PROXY: `http://${login}@proxy:3128` }),
       ({ message, remedy }: Error & { remedy?: string }) =>

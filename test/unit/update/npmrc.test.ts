@@ -82,7 +82,13 @@ test('what lets a machine in is found at the registry’s address and the folder
 
   npmrc('ca[]="one\\n1"', 'ca[]="two"', 'cafile=~/none.pem', 'proxy=null', 'https-proxy=null')
   assert.equal(used().ca, 'one\n1\n\ntwo')
-  assert.equal(used().proxyEnv.https_proxy, undefined)
+  assert.equal(used().proxies.env.https_proxy, undefined)
+  npmrc('proxy=http://one', 'https-proxy=null', 'noproxy=a.example')
+  assert.deepEqual(used().proxies.named, {
+    http_proxy: `proxy in ${HOME}/.npmrc`,
+    https_proxy: `proxy in ${HOME}/.npmrc`,
+    no_proxy: `noproxy in ${HOME}/.npmrc`,
+  })
   npmrc('cert="a\\nb"', 'key=c', '//packages.example:8443/:_authToken=t')
   assert.deepEqual(used().credentials(used().url), {
     authorization: 'Bearer t',

@@ -1,15 +1,20 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { createServer, type RequestListener } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { UpdateFailure } from '../../../src/update/failure.ts'
 import { fetchPackument, fetchTarball } from '../../../src/update/registry.ts'
+import { certificates } from '../../support/certificates.ts'
 import { tempDir } from '../../support/temp.ts'
 
 async function listening(t: TestContext, listener: RequestListener): Promise<string> {
-  const server = createServer(listener)
+  return hostOf(t, createServer(listener))
+}
+
+async function hostOf(t: TestContext, server: Server): Promise<string> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.after(() => void server.close())
   return `127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -89,4 +94,86 @@ test('what a registry says of a package is bounded in what it holds before it is
     '['.repeat(levels) + ']'.repeat(levels),
   ]
   for (const more of tooMuch) await assert.rejects(asked(more), noRegistry)
+})
+
+/** A package as a registry at an address that no name server knows has it. */
+async function asked(t: TestContext, registry: string, env: NodeJS.ProcessEnv, npmrc = '') {
+  const HOME = tempDir(t)
+  writeFileSync(join(HOME, '.npmrc'), npmrc)
+  const { signal } = new AbortController()
+  const all = { HOME, npm_config_globalconfig: '/nowhere', npm_config_fetch_retries: '0', ...env }
+  return fetchPackument('latest', { package: 'a', registry, cwd: HOME, env: all, signal })
+}
+
+test('a proxy is asked for a registry without TLS: to its port, many lead nobody', async (t) => {
+  const facts = JSON.stringify({ 'dist-tags': { latest: '1.0.0' }, versions: { '1.0.0': 'it' } })
+  const heard: unknown[] = []
+  const answer: RequestListener = ({ method, url, headers }, response) => {
+    heard.push([method, url, headers.host, headers.authorization, headers['proxy-authorization']])
+    const path = '/npm/a?moved'
+    if (url?.endsWith(path)) response.end(facts)
+    else response.writeHead(302, { location: path }).end()
+  }
+  const { certificate, key, authority } = certificates(tempDir(t), ['127.0.0.1'])
+  const secure = createSecureServer({ cert: readFileSync(certificate), key: readFileSync(key) }, answer)
+  const proxies = [
+    `http://me:100%25@${await hostOf(t, createServer(answer))}`,
+    `https://me:100%25@${await hostOf(t, secure)}`,
+  ]
+  const registry = 'http://registry.invalid:8080/npm'
+  const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
+  const token = '//registry.invalid:8080/npm/:_authToken=t'
+  for (const http_proxy of proxies) {
+    const [, found] = await asked(t, registry, { http_proxy, SSL_CERT_FILE: authority }, token)
+    assert.equal(found, 'it')
+    assert.deepEqual(
+      heard.splice(0),
+      ['a', 'a?moved'].map((path) => [
+        'GET',
+        `${registry}/${path}`,
+        'registry.invalid:8080',
+        'Bearer t',
+        basic('me:100%'),
+      ]),
+    )
+  }
+  await asked(t, 'http://you:word@registry.invalid/npm', { http_proxy: proxies[0] })
+  assert.deepEqual(heard[0], [
+    'GET',
+    'http://registry.invalid/npm/a',
+    'registry.invalid',
+    basic('you:word'),
+    basic('me:100%'),
+  ])
+  // One whose authority is not known is told nothing.
+  heard.length = 0
+  await assert.rejects(asked(t, registry, { http_proxy: proxies[1] }, token), /authority unknown here/)
+  assert.deepEqual(heard, [])
+})
+
+test('a proxy that cannot be used is told of with the setting that counts', async (t) => {
+  const refusing = await listening(t, (_request, response) => response.writeHead(407).end())
+  const failed = async (registry: string, env: NodeJS.ProcessEnv, npmrc?: string) =>
+    asked(t, registry, env, npmrc).then(
+      () => assert.fail(),
+      ({ error }: UpdateFailure) => error,
+    )
+  const socks = await failed(
+    'https://registry.invalid',
+    { https_proxy: 'http://a' },
+    'https-proxy=socks5://b:1\n',
+  )
+  assert.match(socks.message, /socks5:\/\/b:1 is of a kind that cannot be used/)
+  assert.match(
+    socks.remedy!,
+    /^Set https-proxy in \/.*\/\.npmrc to http:\/\/HOST:PORT, or name this host in NO_PROXY\.$/,
+  )
+  const byVariable = await failed('http://registry.invalid', { npm_config_proxy: 'socks5://b:1' })
+  assert.match(byVariable.remedy!, /^Set npm_config_proxy to /)
+  const closed = await failed('http://registry.invalid', {}, `proxy=http://${refusing}`)
+  assert.match(closed.message, /^The proxy 127\.0\.0\.1:\d+ .* asks for a name and password\.$/)
+  assert.match(closed.remedy!, /^Put them into the address in proxy in \/.*\.npmrc, for the daemon\.$/)
+  const gone = await failed('https://registry.invalid', { https_proxy: 'http://127.0.0.1:1' })
+  assert.match(gone.message, /through the proxy 127\.0\.0\.1:1: nothing listens there/)
+  assert.match(gone.remedy!, /and https_proxy of the daemon/)
 })
