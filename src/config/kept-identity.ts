@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import * as z from 'zod/mini'
 import { readJson, writeAtomic } from '../platform/files.ts'
-import { isForeign } from '../platform/sockets.ts'
+import { isOpenToOthers } from '../platform/sockets.ts'
 import { lastingIdentity, systemId } from '../platform/system-id.ts'
 
 /** The file beside a key's file. The key may change hands, or be copied: the facts besides the id tell whether it has. */
@@ -43,7 +43,7 @@ export function keepIdentity({ key, file }: KeyInPlace, machine_id: string, stat
   }
   try {
     // What others can write to says nothing that could be believed.
-    if (isForeign(dir)) return
+    if (isOpenToOthers(dir)) return
     const read = readJson(besideKey(file), KeptIdentity)
     if (read.ok && JSON.stringify(read.value) === JSON.stringify(record)) return
     writeAtomic(besideKey(file), JSON.stringify(record), { durable: true })
@@ -60,7 +60,7 @@ export function keptIdentity({
   const dir = dirname(resolve(file))
   let read: ReturnType<typeof readJson<z.infer<typeof KeptIdentity>>>
   try {
-    if (isForeign(dir)) return undefined
+    if (isOpenToOthers(dir)) return undefined
     read = readJson(besideKey(file), KeptIdentity)
   } catch {
     return undefined

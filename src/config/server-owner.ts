@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import * as z from 'zod/mini'
 import { UserError } from '../platform/errors.ts'
 import { ensurePrivateDir, readJson, writeAtomic } from '../platform/files.ts'
-import { isForeign } from '../platform/sockets.ts'
+import { isOpenToOthers } from '../platform/sockets.ts'
 
 /** `servers.json`: who ran the server at an address of this machine when it was first connected to. */
 const Owners = z.object({ version: z.literal(1), owners: z.record(z.string(), z.int()) })
@@ -58,7 +58,7 @@ function refuseOther(
   const who = nameOf(uid)
   const pins = named === undefined && owner === undefined
   const first = pins
-    ? firstOf([enrolled, isForeign(dirname(file)) ? undefined : file], place, who)
+    ? firstOf([enrolled, isOpenToOthers(dirname(file)) ? undefined : file], place, who)
     : undefined
   if (uid === first) return
   const isNew = pins && first === undefined
@@ -67,7 +67,7 @@ function refuseOther(
     throw new UserError('server_unknown', `${runBy} It has not been connected to yet: no key was sent.`, {
       remedy: `If ${who} is to run it, start the daemon: from then on the key is sent there only to a server of one of these three. If not, end what holds the port.`,
     })
-  if (isNew && notice && !isForeign(dirname(file))) {
+  if (isNew && notice && !isOpenToOthers(dirname(file))) {
     if (!looksOnly) remember(file, place, uid)
     return notice(
       `${runBy} From now on the key is sent there only to a server of one of these three. To allow none but a certain user, set server_user.`,
@@ -77,10 +77,14 @@ function refuseOther(
     'server_foreign',
     `What listens at ${place} is run by ${who}, who is not the server's user: no key was sent.`,
     {
-      remedy: `Start the server, and end what holds its port. If ${who} is to run the server, set FOMULAR_SERVER_USER=${who}, or server_user in the configuration file.`,
+      remedy: `Start the server, and end what holds its port. If ${who} is to run the server, ${naming(who)}.`,
     },
   )
 }
+
+/** A variable, as `service install` sets it for another user's service, goes before the configuration file. */
+const naming = (who: string) =>
+  `set FOMULAR_SERVER_USER=${who}${process.env.FOMULAR_SERVER_USER ? '' : ', or server_user in the configuration file'}`
 
 function placeOf(url: string): string {
   const { hostname, port, protocol } = new URL(url)
@@ -102,7 +106,7 @@ function firstOf(files: (string | undefined)[], place: string, who: string): num
         'server_foreign',
         `What listens at ${place} is run by ${who}, and whose server it was before cannot be told: ${file} ${problem}. No key was sent.`,
         {
-          remedy: `End what holds the port. If ${who} is to run the server, set FOMULAR_SERVER_USER=${who} or server_user in the configuration file, and delete ${file}.`,
+          remedy: `End what holds the port. If ${who} is to run the server, ${naming(who)}, and delete ${file}.`,
         },
       )
     let read: ReturnType<typeof readOwners>
@@ -144,7 +148,7 @@ export function pinOwner(file: string, url: string, uid: number) {
 
 function remember(file: string, place: string, uid: number) {
   try {
-    if (isForeign(dirname(file))) return
+    if (isOpenToOthers(dirname(file))) return
     ensurePrivateDir(dirname(file))
     const read = readOwners(file)
     if (read.ok ? atPort(read.value.owners, place).length > 0 : read.reason === 'damaged') return

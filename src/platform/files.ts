@@ -247,7 +247,9 @@ function isReadOnly(path: string): boolean {
 export function ensurePrivateDir(path: string) {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 })
-    if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o700)
+    const { mode, uid } = statSync(path)
+    // A volume of root's, as Kubernetes mounts it, keeps the mode of whoever owns it.
+    if ((mode & 0o077) !== 0 && [0, uid].includes(process.geteuid?.() ?? 0)) chmodSync(path, 0o700)
     accessSync(path, constants.W_OK)
   } catch (error) {
     const readOnly = isReadOnly(path) || systemCode(error) === 'EROFS'

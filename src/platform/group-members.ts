@@ -33,9 +33,9 @@ export function hasStrangers(gid: number, user = process.geteuid?.()): boolean {
   return ![process.getegid?.(), ...(process.getgroups?.() ?? [])].includes(gid) || isKnownElsewhere(gid)
 }
 
-/** Whether users besides root and its owner can put anything into a folder. */
-export const isOpen = ({ uid, gid, mode }: Stats) =>
-  (mode & constants.S_IWOTH) !== 0 || ((mode & constants.S_IWGRP) !== 0 && hasStrangers(gid, uid))
+/** Whether users besides root and `user`, by default its owner, can put anything into a folder. */
+export const isOpen = ({ uid, gid, mode }: Stats, user: number | undefined = uid) =>
+  (mode & constants.S_IWOTH) !== 0 || ((mode & constants.S_IWGRP) !== 0 && hasStrangers(gid, user))
 
 function table(path: string): string[][] {
   try {

@@ -1,4 +1,4 @@
-import { constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs'
+import { accessSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { isOpen } from './group-members.ts'
 
@@ -30,6 +30,21 @@ export function isForeign(dir: string): boolean {
   const found = statSync(dir, { throwIfNoEntry: false })
   if (found === undefined || process.getuid === undefined) return false
   return found.uid !== process.getuid() || isOpen(found)
+}
+
+/** Whether a folder is neither this user's alone nor a volume of root's that only this user, besides root, can write to. */
+export function isOpenToOthers(dir: string): boolean {
+  const found = statSync(dir, { throwIfNoEntry: false })
+  return found?.uid === 0 && isWritable(dir) ? isOpen(found, process.geteuid?.()) : isForeign(dir)
+}
+
+function isWritable(dir: string): boolean {
+  try {
+    accessSync(dir, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /**

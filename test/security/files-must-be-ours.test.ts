@@ -1,4 +1,4 @@
-// Needs: root, curl, mount, setpriv, unshare
+// Needs: root, curl, mount, unshare
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import {
@@ -27,6 +27,7 @@ import { checkPlace } from '../../src/update/handover.ts'
 import { putOnTrial } from '../../src/update/place.ts'
 import { peekRecord, writeRecord } from '../../src/update/record.ts'
 import { standIn } from '../../src/update/trial.ts'
+import { asUser } from '../support/as-user.ts'
 import { certificates } from '../support/certificates.ts'
 import { box } from '../support/installer.ts'
 import { ReleaseServer } from '../support/release-server.ts'
@@ -566,17 +567,13 @@ test("root's group counts as this user where nobody else who can log in is in it
   const file = join(dir, 'config.toml')
   writeFileSync(file, '')
   chmodSync(file, 0o660)
-  const module = new URL('../../src/platform/ours.ts', import.meta.url)
-  const look = `import { faultsOf } from ${JSON.stringify(module)}; console.log(faultsOf(${JSON.stringify(file)}).length)`
+  const look = `import { faultsOf } from 'SRC/platform/ours.ts'; console.log(faultsOf(${JSON.stringify(file)}).length)`
   const ROOT = 'root:x:0:0::/root:/bin/sh'
-  const faults = (passwd: string[], members = '', ids: { uid?: number; gid?: number } = {}) => {
+  const faults = (passwd: string[], members = '', ids = { uid: 0, gid: 0 }) => {
     writeFileSync(join(dir, 'passwd'), `${[ROOT, ...passwd].join('\n')}\n`)
     writeFileSync(join(dir, 'group'), `root:x:0:${members}\n`)
     const bind = 'for name in passwd group; do mount --bind "$0/$name" "/etc/$name"; done; exec "$@"'
-    const as =
-      ids.uid === undefined ? [] : ['setpriv', `--reuid=${ids.uid}`, `--regid=${ids.gid}`, '--clear-groups']
-    const program = [...as, process.execPath, '--input-type=module', '-e', look]
-    return Number(execFileSync('unshare', ['--mount', 'sh', '-euc', bind, dir, ...program]))
+    return Number(asUser(ids, look, ['unshare', '--mount', 'sh', '-euc', bind, dir]))
   }
   // Of RHEL.
   const services = [
@@ -594,6 +591,46 @@ test("root's group counts as this user where nobody else who can log in is in it
   assert.equal(faults(['eve:x:1001:0::/home/eve:/bin/bash'], '', { uid: 1001, gid: 0 }), 0)
   assert.equal(faults(['app:x:1001:0::/app:/bin/bash'], '', { uid: 12_345, gid: 0 }), 0)
   assert.equal(faults(['eve:x:1001:0::/home/eve:/bin/bash'], '', { uid: 12_345, gid: 12_345 }), 1)
+})
+
+test("a volume of root's that is its group's is used, as Kubernetes mounts it", (t) => {
+  const volume = join(tempDir(t), 'volume')
+  mkdirSync(volume)
+  chmodSync(dirname(volume), 0o755)
+  const ids = { uid: 12_345, gid: 61_234 }
+  const use = `
+    import { ensurePrivateDir } from 'SRC/platform/files.ts'
+    import { faultsOf } from 'SRC/platform/ours.ts'
+    import { checkOwner } from 'SRC/config/server-owner.ts'
+    import { keepIdentity, keptIdentity } from 'SRC/config/kept-identity.ts'
+    const volume = ${JSON.stringify(volume)}
+    const outcome = () => {
+      try {
+        checkOwner(1, 'ws://127.0.0.1:9', { file: volume + '/servers.json', notice() {} })
+        const key = { key: 'k', file: volume + '/key' }
+        keepIdentity(key, 'm', volume)
+        ensurePrivateDir(volume)
+        return [faultsOf(volume).length, keptIdentity(key)?.machine_id].join()
+      } catch (error) {
+        return error.code
+      }
+    }
+    console.log(outcome())
+  `
+  chownSync(volume, 0, ids.gid)
+  chmodSync(volume, 0o2775)
+  assert.equal(asUser(ids, use).trim(), '0,m')
+  const examined = `
+    import { checkFolder } from 'SRC/cli/doctor/state.ts'
+    const dir = ${JSON.stringify(volume)}
+    console.log((await checkFolder({ dir, agents: dir + '/agents' })).map(({ level }) => level).join())
+  `
+  assert.equal(asUser(ids, examined).trim(), 'ok')
+  // Whose server it was is remembered there.
+  assert.equal(asUser(ids, use.replace('checkOwner(1', 'checkOwner(2')).trim(), 'server_foreign')
+  chmodSync(volume, 0o2755)
+  assert.equal(asUser(ids, use).trim(), 'server_foreign')
+  assert.equal(asUser(ids, use.replace(/.*checkOwner\(.*/, '')).trim(), 'folder_unusable')
 })
 
 test('a new version says that it would refuse the state folder before it is started', async (t) => {

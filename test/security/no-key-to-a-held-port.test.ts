@@ -222,6 +222,18 @@ test('whose server it is counts for the port, by whichever name or address of th
     })
   checkOwner(0, 'http://127.0.0.1', rules)
   checkOwner(NOBODY, 'http://127.0.0.1', { ...rules, user: 'nobody' })
+  // Where the variable is set, the configuration file does not count.
+  const refusal = () => {
+    try {
+      checkOwner(NOBODY, 'http://127.0.0.1', { ...rules, user: '61234' })
+    } catch (error) {
+      return (error as { remedy: string }).remedy
+    }
+  }
+  assert.match(refusal()!, /FOMULAR_SERVER_USER=nobody, or server_user in/)
+  process.env.FOMULAR_SERVER_USER = '61234'
+  t.after(() => delete process.env.FOMULAR_SERVER_USER)
+  assert.match(refusal()!, /FOMULAR_SERVER_USER=nobody\.$/)
 })
 
 test('a damaged record is not that of a first connection', (t) => {

@@ -75,7 +75,9 @@ export async function checkFolder({ dir, agents }: StatePaths): Promise<Finding[
   }
   const { mode, uid } = statSync(dir)
   const findings: Finding[] = []
-  if (process.getuid && uid !== process.getuid() && process.getuid() !== 0)
+  const isOwn = !process.getuid || [0, uid].includes(process.getuid())
+  // A volume of root's may be its group's.
+  if (!isOwn && !(uid === 0 && isWritable(dir)))
     findings.push(
       failure(
         'state',
@@ -85,7 +87,7 @@ export async function checkFolder({ dir, agents }: StatePaths): Promise<Finding[
     )
   else if (!isWritable(dir))
     findings.push(failure('state', `The state folder ${dir} is not writable.`, `chmod u+rwx ${dir}`))
-  if ((mode & 0o077) !== 0)
+  if (isOwn && (mode & 0o077) !== 0)
     findings.push(warning('state', `Others can look into the state folder ${dir}.`, `chmod 700 ${dir}`))
   const damaged = [dir, agents].flatMap((folder) =>
     namesIn(folder).filter((name) => name.includes('.damaged-')),
