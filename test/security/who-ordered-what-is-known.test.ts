@@ -183,6 +183,20 @@ test('a machine that enrolls is noted before it is taken in, whatever key it com
   assert.equal((await unknown()).status, 200)
 })
 
+test('of machines that enroll with one token at once, one is taken in and noted', async (t) => {
+  const hub = await TestHub.open(t)
+  const { token } = await hub.api<Enrolment>('POST', '/api/enrolments', {})
+  const enroll = (digit: string) =>
+    hub.request('POST', '/enroll', { token, key_sha256: digit.repeat(64), hostname: 'h' })
+  const answers = await Promise.all([...'12345'].map(enroll))
+  assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 401, 401, 401, 401])
+  const { entries } = await page(hub, '&action=machine:enroll')
+  assert.deepEqual(
+    entries.map(({ outcome }) => outcome),
+    ['ordered', 'succeeded', 'refused'],
+  )
+})
+
 test('what is noted first is still decided in one step: of two starts of an agent, one is refused', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ machine_id: 'm-1' })
