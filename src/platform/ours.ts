@@ -98,7 +98,7 @@ export function foreignIn(dir: string, user = process.geteuid?.()): Fault[] {
     if (path === join(dir, HUB) || isPlainlyTrusted(path, user)) continue
     const fault = faultsOf(path, user).find(({ kind }) => kind === 'owner')
     if (fault?.path.startsWith(`${resolve(dir)}/`))
-      found.push({ ...fault, within: true, remedy: `chown -R ${user} ${shellWord(dir)}` })
+      found.push({ ...fault, within: true, remedy: `chown -R -h ${user} ${shellWord(dir)}` })
     else if (fault) found.push(fault)
     if (found.length === MOST_FAULTS) break
   }

@@ -208,10 +208,11 @@ test('what another user owns in a state folder is refused, an agent’s folder t
     const doctor = stage.run(['doctor', '--state-dir', state])
     await doctor.ended
     assert.match(doctor.log(), told)
-    if (path !== elsewhere) assert.match(doctor.log(), new RegExp(`chown -R 0 ${state}\\. If not, delete it`))
+    if (path !== elsewhere)
+      assert.match(doctor.log(), new RegExp(`chown -R -h 0 ${state}\\. If not, delete it`))
     assert.match(await accepted(['run', '--strict-modes', 'false']), told)
     // As the remedy says: a folder that is no agent's has been set aside meanwhile.
-    execFileSync('chown', ['-R', '0', state])
+    execFileSync('chown', ['-R', '-h', '0', state])
     chownSync(elsewhere, 0, 0)
   }
   await accepted()
