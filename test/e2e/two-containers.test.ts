@@ -33,8 +33,12 @@ test('two hubs, or two daemons, do not run on one folder from two containers, or
   )
   assert.equal((await stage.machine())!.since, since)
   daemon.kill('SIGKILL')
+  await until(async () => !(await stage.machine())!.connected, { what: 'the end of the container' })
   // What was killed with its container has taken nothing back, and nobody has to.
   assert.ok(existsSync(join(stage.state, 'lock')))
+  const doctor = stage.run(['doctor'])
+  await doctor.ended
+  assert.match(doctor.log(), /held by process \d+ in another container .*\s+.*start the daemon here/)
   const next = stage.run(stage.daemonArgs())
   await until(() => next.log().includes('daemon started'), { what: 'the next daemon', seen: next.log })
   assert.match(next.log(), /it has 10 seconds to answer/)

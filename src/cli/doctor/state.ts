@@ -4,6 +4,8 @@ import type { StatePaths } from '../../config/paths.ts'
 import { judge, notOurs } from '../../config/strict.ts'
 import { diskSpace } from '../../platform/disk.ts'
 import { UserError } from '../../platform/errors.ts'
+import { nameOf } from '../../platform/lock.ts'
+import { isElsewhere, livingHolder } from '../../platform/lock-holder.ts'
 import type { Fault } from '../../platform/ours.ts'
 import { holderOf } from '../../service/running.ts'
 import { handoverFaults } from '../../update/handover.ts'
@@ -115,7 +117,26 @@ export async function checkLock(paths: StatePaths, daemon: DaemonStatus | undefi
         'It may be starting or stopping: try again. See `fomular-daemon logs`.',
       ),
     ]
+  const elsewhere = holderElsewhere(paths)
+  if (elsewhere)
+    return [
+      warning(
+        'daemon',
+        `The state folder is held by ${nameOf(elsewhere)}, which does not answer here.`,
+        'Look for it there. If it is gone, start the daemon here: it waits some seconds for an answer, then takes the folder over.',
+      ),
+    ]
   return [ok('daemon', 'No daemon runs on this state folder')]
+}
+
+/** Of another user's folder, nothing that this user may not read. */
+function holderElsewhere({ lock }: StatePaths) {
+  try {
+    const holder = livingHolder(lock)
+    return holder && isElsewhere(holder) ? holder : undefined
+  } catch {
+    return undefined
+  }
 }
 
 export async function checkDisk({ dir }: StatePaths): Promise<Finding[]> {
