@@ -5,6 +5,8 @@ import { forTerminal, write } from './terminal.ts'
 
 /** Time for what was typed earlier to be read, in ms. */
 const TYPED_MS = 50
+/** Time without a key, after which somebody who was typing looks at what they are asked, in ms. */
+const QUIET_MS = 300
 
 /** What people type is read from the terminal, a line at a time. What they are asked is safe for it. */
 export async function openPrompt(): Promise<Interface> {
@@ -19,11 +21,7 @@ export async function openPrompt(): Promise<Interface> {
 export async function askLine(question: string): Promise<string> {
   const readline = await openPrompt()
   const closed = new Promise<string>((resolve) => readline.once('close', () => resolve('')))
-  readline.once('SIGINT', () => {
-    readline.close()
-    write('\n')
-    process.kill(process.pid, 'SIGINT')
-  })
+  endAtInterrupt(readline)
   try {
     return (await Promise.race([readline.question(question), closed])).trim()
   } finally {
@@ -31,13 +29,31 @@ export async function askLine(question: string): Promise<string> {
   }
 }
 
+function endAtInterrupt(readline: Interface) {
+  readline.once('SIGINT', () => {
+    readline.close()
+    write('\n')
+    process.kill(process.pid, 'SIGINT')
+  })
+}
+
 /** Drops what was typed before the next question was on the screen: it is no answer to that. */
 export async function dropTyped(readline?: Interface): Promise<void> {
   const reader = readline ?? (await openPrompt())
+  if (!readline) endAtInterrupt(reader)
+  let typed = false
+  const note = () => {
+    typed = true
+  }
+  process.stdin.on('data', note)
   // A line that nobody asked for is lost.
-  await sleep(TYPED_MS)
-  // On a busy machine the time may be over before anything was read; it has been before an immediate.
-  await new Promise<void>((resolve) => setImmediate(resolve))
+  for (let wait = TYPED_MS; wait > 0; wait = typed ? QUIET_MS : 0) {
+    typed = false
+    await sleep(wait)
+    // On a busy machine the time may be over before anything was read; it has been before an immediate.
+    await new Promise<void>((resolve) => setImmediate(resolve))
+  }
+  process.stdin.off('data', note)
   if (!readline) reader.close()
   else if (readline.line !== '') readline.write(null, { ctrl: true, name: 'u' })
 }

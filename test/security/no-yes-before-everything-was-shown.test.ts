@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { page } from '../../src/cli/agent/page.ts'
+import { dropTyped } from '../../src/cli/prompt.ts'
 import { agentText } from '../../src/cli/render/agent.ts'
 import { colors } from '../../src/cli/render/ansi.ts'
 import { Conversation } from '../../src/cli/render/conversation.ts'
@@ -395,6 +397,33 @@ process.exit()
   await terminal.shows(/ask> $/)
   await terminal.type('later')
   await terminal.shows(/answer: later/)
+})
+
+test('somebody who types on is not asked before they look', async (t) => {
+  const stdin = Object.assign(new PassThrough(), { isTTY: true })
+  t.mock.getter(process, 'stdin', () => stdin)
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  let isAsked = false
+  const dropped = dropTyped().then(() => {
+    isAsked = true
+  })
+  const settled = async () => {
+    for (let n = 0; n < 10; n++) await new Promise((resolve) => setImmediate(resolve))
+  }
+  const passes = async (ms: number) => {
+    await settled()
+    t.mock.timers.tick(ms)
+    await settled()
+  }
+  for (const ms of [50, 200, 250]) {
+    stdin.write('y\n')
+    await passes(ms)
+    assert.equal(isAsked, false)
+  }
+  await passes(300)
+  await passes(300)
+  await dropped
+  assert.equal(isAsked, true)
 })
 
 test('of several requests, the last one on the screen is the one that is asked', async (t) => {

@@ -64,10 +64,11 @@ export async function ask(
       client.agentCommand(agentId, command, { request_id, digest, ...body }, ANSWER_WAIT_S),
       over.signal,
     )
-  const question = (text: string) => readline.question(promptText(text), { signal: gone.signal })
+  // Nobody can have answered what was not asked yet.
+  const question: Ask = (text) =>
+    dropTyped(readline).then(() => readline.question(promptText(text), { signal: gone.signal }))
   try {
     const refusal = await show(request, onScreen, question)
-    await dropTyped(readline)
     const form = fillable(request)
     if (refusal !== undefined)
       await handOn('permission', request.form ? { decision: 'deny' } : decisionOf(refusal, false)!)
@@ -79,8 +80,7 @@ export async function ask(
       await handOn('answer', isEnd ? { action: replies } : { answers: answersOf(replies) })
       sayRows(isEnd ? [] : replies.map((reply) => `Answered ${replyText(reply)}`))
     } else {
-      const fresh: Ask = (text) => dropTyped(readline).then(() => question(text))
-      const { said, ...decision } = await decided(request, question, fresh)
+      const { said, ...decision } = await decided(request, question)
       await handOn('permission', decision)
       sayRows(said)
     }
@@ -115,18 +115,15 @@ async function show(
   return undefined
 }
 
-/**
- * Asks until there is a decision, and what to remember with it.
- * @param fresh asks what nobody can have answered yet
- */
-async function decided(request: PermissionRequest, question: Ask, fresh: Ask) {
+/** Asks until there is a decision, and what to remember with it. */
+async function decided(request: PermissionRequest, question: Ask) {
   const offered = (request.suggestions ?? []).length > 0
   const prompt = `y yes, n no${offered ? ', a always' : ''}, or say what to do instead> `
   for (;;) {
     const typed = await question(prompt)
     const decision = decisionOf(typed, offered)
     if (decision?.decision === 'always') {
-      const what = await askRemembered(request, fresh)
+      const what = await askRemembered(request, question)
       if (what.remember.length > 0)
         return { decision: 'allow', remember: what.remember, said: rememberedText(what) }
       write('  There is nothing to remember then: y allows it once.\n')

@@ -50,9 +50,9 @@ export async function shown(
     )
   }
   const text = (width: number | undefined) => requestText(whole, stdoutColors(), width)
-  const askHere: Ask = (question) => askLine(promptText(question))
-  if ((await page(text, askHere, isNo)) !== undefined) throw notConfirmed()
-  return { request: whole, ask: (question) => dropTyped().then(() => askHere(question)) }
+  const ask: Ask = (question) => dropTyped().then(() => askLine(promptText(question)))
+  if ((await page(text, ask, isNo)) !== undefined) throw notConfirmed()
+  return { request: whole, ask }
 }
 
 /** @throws UserError unless the answer is yes */
