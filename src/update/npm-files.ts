@@ -36,7 +36,10 @@ export function checkOurs(path: string, { env, checkFile }: Trusting) {
 
 /** What decides where updates come from is not this user's alone. */
 export function notBelieved(fault: Fault): UpdateFailure {
-  const { remedy } = notOurs(fault)
+  // Some systems leave it the caller's HOME.
+  const sudo = process.env.SUDO_UID === undefined ? '' : 'Call sudo with -H, for root to use its own. '
   const message = `${fault.message}: it decides where updates come from.`
-  return new UpdateFailure('update_refused', 'resolve', message, { ...(remedy !== undefined && { remedy }) })
+  return new UpdateFailure('update_refused', 'resolve', message, {
+    remedy: `${sudo}${notOurs(fault).remedy}`,
+  })
 }

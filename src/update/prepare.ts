@@ -121,16 +121,19 @@ export interface Look {
   command: string
   requested: string
   policy: Policy
+  stateDir: string
   env: NodeJS.ProcessEnv
   signal: AbortSignal
 }
 
 /** What the registry has for a program like this one, and whether that is newer. @throws UpdateFailure */
-export async function look({ command, requested, policy, env, signal }: Look) {
+export async function look({ command, requested, policy, stateDir, env, signal }: Look) {
   const cwd = mkdtempSync(join(tmpdir(), 'fomular-update-'))
   try {
     const { package: name, registry } = policy
-    const source = await registryInUse({ package: packageName(name), registry, cwd, env, signal })
+    // Without TLS one may look, but variables are sent to nobody whom others have named.
+    const { checkFile } = transportOf({ allow_insecure: true }, stateDir, () => {})
+    const source = await registryInUse({ package: packageName(name), registry, cwd, env, signal, checkFile })
     const { version, published } = await lookUp(requested, policy, source)
     const newer = gt(version, VERSION)
     const warning = newer || requested === version ? undefined : ownAge()

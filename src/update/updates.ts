@@ -147,9 +147,10 @@ export class Updates {
 
   /** What the registry has under a version or a dist-tag. @throws UpdateFailure */
   async check(requested: string) {
-    const { policy, started } = this.#options
+    const { policy, started, stateDir } = this.#options
     const { env, argv } = started
-    const found = await look({ command: argv[0], requested, policy, env, signal: this.#abort.signal })
+    const { signal } = this.#abort
+    const found = await look({ command: argv[0], requested, policy, stateDir, env, signal })
     const bad = this.#record?.bad_versions.some(({ version }) => version === found.available) ?? false
     return { ...found, bad }
   }

@@ -218,7 +218,10 @@ test("what root updates under a strict umask, others can still run; a stranger's
   mkdirSync(shared)
   writeFileSync(join(shared, 'package.json'), '{}')
   writeFileSync(join(shared, '.npmrc'), 'registry=http://127.0.0.1:1\n')
-  const env = { ...stage.env, TMPDIR: shared, FOMULAR_STATE_DIR: join(tempDir(t), 'state') }
+  // Root's own: what another user's says is not listened to either.
+  const HOME = tempDir(t)
+  writeFileSync(join(HOME, '.npmrc'), readFileSync(join(stage.env.HOME!, '.npmrc')))
+  const env = { ...stage.env, HOME, TMPDIR: shared, FOMULAR_STATE_DIR: join(tempDir(t), 'state') }
   for (const args of [['--check'], []]) {
     const command = ['-c', 'umask 077; exec "$@"', 'sh', machine.node, machine.command, 'update', ...args]
     await execa('/bin/sh', command, { env, extendEnv: false })

@@ -19,7 +19,8 @@ export async function look(paths: StatePaths, requested: string) {
   const policy = await loadUpdateConfig(process.env)
   const signal = stopSignal()
   const { argv, env } = captureInvocation()
-  const found = await lookUp({ command: argv[0], requested, policy, env, signal }).catch((error: unknown) => {
+  const asked = { command: argv[0], requested, policy, stateDir: paths.dir, env, signal }
+  const found = await lookUp(asked).catch((error: unknown) => {
     throw signal.aborted ? interrupted(signal, 'fomular-daemon update --check') : asTold(error)
   })
   const bad = peekRecord(paths.dir)?.bad_versions.some(({ version }) => version === found.available) ?? false

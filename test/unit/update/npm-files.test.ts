@@ -5,8 +5,10 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { findNpm } from '../../../src/update/npm.ts'
 import { registryOf, registrySet } from '../../../src/update/npmrc.ts'
+import { look } from '../../../src/update/prepare.ts'
 import { registryInUse } from '../../../src/update/release.ts'
 import { transportOf } from '../../../src/update/transport.ts'
+import { PackageServer } from '../../support/package-server.ts'
 import { tempDir } from '../../support/temp.ts'
 
 const NOBODY = 65534
@@ -114,4 +116,22 @@ test("another user's npm is not run, and one's own believes no other user's sett
   await assert.rejects(registryInUse(asked), refused(path('npm/npmrc')))
   chownSync(path('npm'), NOBODY, NOBODY)
   assert.equal((await registryInUse(asked)).registry, undefined)
+})
+
+test('who only looks what there is asks nobody whom others may have named', async (t) => {
+  const { path, env } = settings(t)
+  const registry = await PackageServer.open(t)
+  await registry.publish({ version: '9.0.0', files: { a: '' } })
+  writeFileSync(path('.npmrc'), `registry=${registry.url}\n`)
+  const { signal } = new AbortController()
+  const asked = { command: '/nowhere', requested: 'latest', policy: { package: PACKAGE }, env, signal }
+  const stateDir = tempDir(t)
+  assert.equal((await look({ ...asked, stateDir })).available, '9.0.0')
+  const { length } = registry.requests
+  chmodSync(path('.npmrc'), 0o666)
+  await assert.rejects(look({ ...asked, stateDir }), /can be written to by every user/)
+  chmodSync(path('.npmrc'), 0o600)
+  chownSync(path('.npmrc'), NOBODY, NOBODY)
+  await assert.rejects(look({ ...asked, stateDir }), refused(path('.npmrc')))
+  assert.equal(registry.requests.length, length)
 })
