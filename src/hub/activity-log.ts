@@ -1,21 +1,29 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { setAside } from '../platform/files.ts'
 import type { Activity, AnyEvent } from '../protocol/index.ts'
-import { type ActivityLine, type EventId, formatLine, parseLine } from './activity-line.ts'
+import { type ActivityLine, type EventId, type LineHead, lineOf, wholeLine } from './activity-line.ts'
 import { type Chunk, readChunk, seek } from './activity-read.ts'
 import { AppendFile, lastNewline } from './append-file.ts'
 
 /** What may wait for the disk, beside one more frame: what two connections of one daemon can have on the way, and some. */
 const WAITING_CHARS = 16 * 1024 * 1024
 
+/**
+ * Length of the lines that one frame becomes, in characters, where its events allow it: what is read or looked at of a
+ * history is a line at least.
+ */
+const LINE_CHARS = 1024 * 1024
+/** Largest offset here: sums of two such are still exact. No journal comes near it. */
+const MAX_OFFSET = 2 ** 52
+
 /** Events that run on: those of a frame that follow each other are one. */
 const RUNS_ON: readonly AnyEvent['kind'][] = ['text_delta', 'thinking_delta', 'tool_input_delta']
 
 /**
  * `taken`: on its way to the disk. `known`: nothing new in it. `gap`: something before it is missing. `full`: too much
- * is waiting for the disk.
+ * is waiting for the disk. `beyond`: its offsets are larger than those of any journal.
  */
-export type Verdict = 'taken' | 'known' | 'gap' | 'full'
+export type Verdict = 'taken' | 'known' | 'gap' | 'full' | 'beyond'
 
 /** The activity of one agent, exactly once and in order, in a file. */
 export class ActivityLog {
@@ -29,6 +37,8 @@ export class ActivityLog {
   /** How much higher offsets are here than on the machine. */
   #shift: number
   #turning: Promise<void> | undefined
+  /** The last range that was taken, if it has no events. */
+  #quiet: LineHead | undefined
 
   /** @param damaged told where a file was put that could not be read */
   constructor(path: string, damaged: (aside: string) => void) {
@@ -97,18 +107,23 @@ export class ActivityLog {
     // Part of its text may be new, and which part is not to be told: it is asked for again from where it is missing.
     if (last && RUNS_ON.includes(last.kind)) return 'gap'
     const shift = this.#shift
-    this.#file.add(
-      formatLine({
-        from: Math.max(from, wanted) + shift,
-        to: to + shift,
-        journal,
-        shift,
-        events: shift === 0 ? fresh : fresh.map((event) => ({ ...event, offset: event.offset + shift })),
-      }),
-    )
+    if (to + shift > MAX_OFFSET) return 'beyond'
+    const start = Math.max(from, wanted) + shift
+    const joined = fresh.length === 0 && this.#joins({ from: start, to: start, journal, shift })
+    const range = { from: joined ? this.#quiet!.from : start, to: to + shift, journal, shift }
+    const shifted = shift === 0 ? fresh : fresh.map((event) => ({ ...event, offset: event.offset + shift }))
+    for (const line of linesOf(range, shifted)) this.#file.add(line)
+    this.#quiet = fresh.length === 0 ? range : undefined
     this.#received = to + shift
     this.#journal = journal
     return 'taken'
+  }
+
+  /** Takes back a range without events that ends where the next one begins and waits for the disk: the two are one line. */
+  #joins({ from, journal, shift }: LineHead): boolean {
+    const before = this.#quiet
+    if (!before || before.to !== from || before.journal !== journal || before.shift !== shift) return false
+    return this.#file.takeBack(lineOf(before, []))
   }
 
   /** Puts what was taken on the disk. @throws the system's error; it is kept for the next time */
@@ -147,7 +162,7 @@ export class ActivityLog {
     const at = this.#received
     const mark: AnyEvent = { kind: 'set_back', offset: at, index: 0, from: from + this.#shift, to: at }
     const shift = at + 1 - from
-    this.#file.add(formatLine({ from: at, to: at + 1, shift, events: [mark] }))
+    this.#file.add(lineOf({ from: at, to: at + 1, shift }, [JSON.stringify(mark)]))
     await this.#file.flush().catch((error) => {
       this.#file.discard()
       throw error
@@ -159,17 +174,36 @@ export class ActivityLog {
   }
 }
 
-const NONE: ActivityLine = { from: 0, to: 0, shift: 0, events: [] }
+/** A range of a journal as lines of the file: each ends where an event begins, so that it stands for itself. */
+function* linesOf(range: Omit<ActivityLine, 'events'>, events: AnyEvent[]): Iterable<string> {
+  let from = range.from
+  let texts: string[] = []
+  let chars = 0
+  for (const [n, event] of events.entries()) {
+    if (chars > LINE_CHARS && event.offset > events[n - 1]!.offset) {
+      yield lineOf({ ...range, from, to: event.offset }, texts)
+      from = event.offset
+      texts = []
+      chars = 0
+    }
+    const text = JSON.stringify(event)
+    texts.push(text)
+    chars += text.length
+  }
+  yield lineOf({ ...range, from }, texts)
+}
 
-/** The last line of the file; undefined for a file that cannot be read. */
-function lastLine(path: string, size: number): ActivityLine | undefined {
+const NONE: LineHead = { from: 0, to: 0, shift: 0 }
+
+/** The head of the file's last line; undefined for a file that cannot be read. */
+function lastLine(path: string, size: number): LineHead | undefined {
   if (size === 0) return NONE
   const fd = openSync(path, 'r')
   try {
     const start = lastNewline(fd, size - 1) + 1
     const line = Buffer.alloc(size - 1 - start)
     readSync(fd, line, 0, line.length, start)
-    return parseLine(line.toString('utf8'))
+    return wholeLine(line)
   } finally {
     closeSync(fd)
   }

@@ -12,6 +12,8 @@ export interface Chunk {
   events: AnyEvent[]
   /** Where the next chunk starts. */
   next: number
+  /** Offset of the journal up to which the chunk goes; undefined where none of its lines can be read. */
+  to: number | undefined
 }
 
 /** Where in the first `size` bytes of the file to start reading to come to what is behind `offset` of the journal. */
@@ -40,12 +42,17 @@ export async function seek(path: string, size: number, offset: number): Promise<
  * is passed over.
  */
 export async function readChunk(path: string, size: number, at: number, after: EventId): Promise<Chunk> {
-  if (at >= size) return { events: [], next: at }
+  if (at >= size) return { events: [], next: at, to: undefined }
   const bytes = await readLines(path, size, at)
   const events: AnyEvent[] = []
-  for (const text of bytes.toString('utf8').split('\n'))
-    if (text) for (const event of parseLine(text)?.events ?? []) if (isAfter(event, after)) events.push(event)
-  return { events, next: at + bytes.length }
+  let to: number | undefined
+  for (const text of bytes.toString('utf8').split('\n')) {
+    const line = text === '' ? undefined : parseLine(text)
+    if (!line) continue
+    to = line.to
+    for (const event of line.events) if (isAfter(event, after)) events.push(event)
+  }
+  return { events, next: at + bytes.length, to }
 }
 
 /** Whole lines from `at` on. */

@@ -14,6 +14,8 @@ const GATHER_MS = 3
 const WAITING_CHARS = 128 * 1024 * 1024
 /** Between tries while the disk takes nothing. */
 const RETRY_MS = 1000
+/** Agents whose activity goes to the disk together: each takes a descriptor meanwhile. */
+const COMMIT_AGENTS = 64
 
 export interface StoreProblem {
   code: 'disk_full' | 'disk_error'
@@ -36,6 +38,8 @@ export class ActivityStore {
   readonly #logs = new Map<string, ActivityLog>()
   /** Whose activity waits for the disk, with the machine that said it. */
   readonly #dirty = new Map<string, string>()
+  /** Those of them whose last try failed, with the time of the next. */
+  readonly #failing = new Map<string, number>()
   /** Characters that are not on the disk yet, over all logs. */
   #waiting = 0
   /** The same for each machine. */
@@ -103,6 +107,7 @@ export class ActivityStore {
   forget(key: string) {
     this.#logs.delete(key)
     this.#dirty.delete(key)
+    this.#failing.delete(key)
     const { dir, logger } = this.#options
     const failed = (error: unknown) => {
       if (systemCode(error) !== 'ENOENT') logger.warn({ err: error, agent: key }, 'activity not deleted')
@@ -122,23 +127,44 @@ export class ActivityStore {
     this.#closed = true
     if (this.#timer) this.#options.clock.clearTimeout(this.#timer)
     await this.#committing
-    if (this.#dirty.size > 0) await this.#commit()
+    const left = [...this.#dirty]
+    for (let from = 0; from < left.length; from += COMMIT_AGENTS)
+      await this.#commit(left.slice(from, from + COMMIT_AGENTS))
   }
 
   #schedule(ms: number) {
     if (this.#timer || this.#committing || this.#closed) return
     this.#timer = this.#options.clock.setTimeout(() => {
       this.#timer = undefined
-      this.#committing = this.#commit().finally(() => {
+      this.#committing = this.#commit(this.#next()).finally(() => {
         this.#committing = undefined
-        if (this.#dirty.size > 0) this.#schedule(this.#problem ? RETRY_MS : GATHER_MS)
+        if (this.#dirty.size > 0) this.#schedule(this.#dirty.size > this.#failing.size ? GATHER_MS : RETRY_MS)
       })
     }, ms)
   }
 
-  async #commit(): Promise<void> {
-    const dirty = [...this.#dirty]
-    this.#dirty.clear()
+  /** Whose activity goes to the disk next: every machine's turn comes, however many agents another one has. */
+  #next(): [key: string, machineId: string][] {
+    const now = this.#options.clock.monotonic()
+    const waiting = new Map<string, string[]>()
+    for (const [key, machineId] of this.#dirty) {
+      if ((this.#failing.get(key) ?? now) > now) continue
+      const keys = waiting.get(machineId)
+      if (keys) keys.push(key)
+      else waiting.set(machineId, [key])
+    }
+    const next: [string, string][] = []
+    for (let turn = 0; waiting.size > 0 && next.length < COMMIT_AGENTS; turn++)
+      for (const [machineId, keys] of waiting) {
+        const key = keys[turn]
+        if (key === undefined) waiting.delete(machineId)
+        else if (next.push([key, machineId]) === COMMIT_AGENTS) break
+      }
+    return next
+  }
+
+  async #commit(dirty: [key: string, machineId: string][]): Promise<void> {
+    for (const [key] of dirty) this.#dirty.delete(key)
     const failures: unknown[] = []
     const done = await Promise.all(
       dirty.map(async ([id, machineId]) => {
@@ -148,11 +174,14 @@ export class ActivityStore {
           // Removed meanwhile, its folder is another agent's.
           if (this.#logs.get(id) !== log) return false
           await log?.commit()
-          return log !== undefined && this.#logs.get(id) === log
+          if (log === undefined || this.#logs.get(id) !== log) return false
+          this.#failing.delete(id)
+          return true
         } catch (error) {
           // Removed meanwhile: nobody waits for it.
           if (this.#logs.get(id) !== log) return false
           this.#dirty.set(id, machineId)
+          this.#failing.set(id, this.#options.clock.monotonic() + RETRY_MS)
           failures.push(error)
           return false
         }
@@ -172,6 +201,7 @@ export class ActivityStore {
   #report(error: unknown) {
     const { logger, dir } = this.#options
     if (error === undefined) {
+      if (this.#failing.size > 0) return
       if (this.#problem) logger.info('activity is on the disk again')
       this.#problem = undefined
       return

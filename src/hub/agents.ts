@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { setImmediate as others } from 'node:timers/promises'
 import * as z from 'zod/mini'
 import { UserError } from '../platform/errors.ts'
 import { clearTemporary, ensurePrivateDir, readJson, setAside, writeAtomic } from '../platform/files.ts'
@@ -10,6 +11,9 @@ import { agentIdOf, folderFor, makeAgentFolder } from './agent-folder.ts'
 import type { Feed } from './feed.ts'
 import type { Saver } from './saver.ts'
 import { StatusRoom } from './status-room.ts'
+
+/** Agents of a greeting that are taken before others are served. */
+const GREETED_AT_ONCE = 100
 
 /** `agent.json` in the agent's folder. */
 const AgentRecord = z.object({
@@ -100,7 +104,10 @@ export class Agents {
     const listed = new Set<string>()
     const offsets: [string, number][] = []
     const journals: [string, string][] = []
-    for (const status of agents) {
+    for (const [n, status] of agents.entries()) {
+      // There may be very many.
+      if (n % GREETED_AT_ONCE === 0) await others()
+      if (!isPresent()) return { offsets: {}, journals: {} }
       const { agent_id, end } = status
       const record = this.#claim({ machine_id, agent_id })
       if (!record) continue
@@ -269,9 +276,9 @@ export class Agents {
     const { have, shift } = store.log(key)
     return {
       ...status,
-      begin: status.begin + shift,
-      acked: status.acked + shift,
-      end: status.end + shift,
+      begin: shifted(status.begin, shift),
+      acked: shifted(status.acked, shift),
+      end: shifted(status.end, shift),
       machine_id,
       ...(machine_name !== undefined && { machine_name }),
       connected: connected(machine_id),
@@ -379,3 +386,6 @@ export class Agents {
     return join(this.#options.store.folder(key), 'agent.json')
   }
 }
+
+/** An offset of the machine's as it is here. A machine can say what is too large for that. */
+const shifted = (offset: number, shift: number) => Math.min(offset + shift, Number.MAX_SAFE_INTEGER)

@@ -46,6 +46,14 @@ export class AppendFile {
     this.#waiting += line.length
   }
 
+  /** Takes back the line that was added last, if it is this one and still waits. @returns whether it was */
+  takeBack(line: string): boolean {
+    if (this.#queue.at(-1) !== `${line}\n`) return false
+    this.#queue.pop()
+    this.#waiting -= line.length
+    return true
+  }
+
   /** Resolves when all that was added before is on the disk. After a failure it is kept for the next flush. @throws the system's error */
   async flush(): Promise<void> {
     while (this.#flushing) await this.#flushing.catch(() => {})

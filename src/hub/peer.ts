@@ -28,6 +28,8 @@ const GREETING_MS = 10_000
 const FAULTS_IN_A_ROW = 20
 /** What may wait to be sent to a daemon that does not read, in bytes: all commands that may wait for one, and more. */
 const BUFFERED_BYTES = 6 * Limits.frame_bytes
+/** Time that the frames of one connection may take before others are served, in ms. */
+const TURN_MS = 10
 /** How long a peer that was told to go may take to close its side. */
 const CLOSING_MS = 1000
 
@@ -69,6 +71,8 @@ export class Peer {
   #timer: Timer | undefined
   #heard: number
   #faults = 0
+  /** When the first frame of this turn of the event loop came. */
+  #turn: number | undefined
 
   /** @param stream what the socket reads from: each byte is a sign of life, also within a long frame on a slow line */
   constructor(
@@ -88,6 +92,7 @@ export class Peer {
     this.#timer = clock.setTimeout(() => this.close(CloseCode.timeout, 'no greeting in time'), GREETING_MS)
     stream.on('data', () => this.#hear())
     socket.on('message', (data, isBinary) => {
+      this.#rest()
       try {
         // 'nodebuffer', which is the default, gives one buffer.
         this.#receive(data as Buffer, isBinary)
@@ -192,6 +197,18 @@ export class Peer {
     if (++this.#faults >= FAULTS_IN_A_ROW) this.close(CloseCode.protocol_error, 'too many faults in a row')
   }
 
+  /** Stops reading where this turn's frames have taken long, until others were served. */
+  #rest() {
+    const now = performance.now()
+    if (this.#turn === undefined) {
+      this.#turn = now
+      setImmediate(() => {
+        this.#turn = undefined
+        if (this.#socket.isPaused) this.#socket.resume()
+      })
+    } else if (now - this.#turn > TURN_MS) this.#socket.pause()
+  }
+
   #receive(data: Buffer, isBinary: boolean) {
     if (this.#socket.readyState !== WebSocket.OPEN) return
     if (isBinary) return this.fault({ code: 'not_text', message: 'Frames are JSON text, not binary.' })
@@ -204,6 +221,7 @@ export class Peer {
     const parsed = parseFromDaemon(data)
     if (!parsed.ok) {
       if (parsed.error) this.fault(parsed.error)
+      else if (!this.#hello) this.fault(beforeGreeting('A message of an unknown type'))
       else this.#logger.debug({ type: parsed.unknownType }, 'message of an unknown type ignored')
       return
     }
@@ -214,11 +232,11 @@ export class Peer {
       return this.#logger.warn({ error: message, ...this.#who }, 'the daemon could not take a frame')
     const expected = message.type === 'machine:hello' ? !this.#hello : this.#live
     if (!expected)
-      return this.fault({
-        code: 'unexpected',
-        message: this.#hello ? `${message.type} was not expected.` : `${message.type} before machine:hello.`,
-        of_type: message.type,
-      })
+      return this.fault(
+        this.#hello
+          ? { code: 'unexpected', message: `${message.type} was not expected.`, of_type: message.type }
+          : { ...beforeGreeting(message.type), of_type: message.type },
+      )
     const faults = this.#faults
     if (message.type === 'machine:hello') void this.#welcome(message)
     else this.#handlers.message(this, message)
@@ -294,3 +312,8 @@ export class Peer {
     )
   }
 }
+
+const beforeGreeting = (what: string) => ({
+  code: 'unexpected' as const,
+  message: `${what} before machine:hello.`,
+})

@@ -3,6 +3,8 @@ import type { Logger } from '../platform/log.ts'
 
 /** Statuses change often and the newest is all that counts: each is written at most this often. */
 const SAVE_MS = 1000
+/** Time that writing takes before others are served. */
+const SLICE_MS = 20
 
 /** Writes what has changed, a little later, once however often it changed; tries again while the disk does not take it. */
 export class Saver {
@@ -20,10 +22,7 @@ export class Saver {
   /** @param write throws the system's error */
   later(name: string, write: () => void) {
     this.#due.set(name, write)
-    this.#timer ??= this.#clock.setTimeout(() => {
-      this.#timer = undefined
-      this.#save()
-    }, SAVE_MS)
+    this.#schedule(SAVE_MS)
   }
 
   /** Writes at once what `later` would; later only where the disk does not take it. */
@@ -43,16 +42,25 @@ export class Saver {
     this.#due.clear()
   }
 
+  #schedule(ms: number) {
+    this.#timer ??= this.#clock.setTimeout(() => {
+      this.#timer = undefined
+      this.#save()
+    }, ms)
+  }
+
   #save() {
-    const due = [...this.#due]
-    this.#due.clear()
+    const until = this.#clock.monotonic() + SLICE_MS
     let failed = false
-    for (const [name, write] of due)
-      if (!this.#try(write)) {
-        failed = true
-        this.later(name, write)
-      }
+    for (const [name, write] of [...this.#due]) {
+      if (this.#clock.monotonic() > until) break
+      this.#due.delete(name)
+      if (this.#try(write)) continue
+      failed = true
+      this.#due.set(name, write)
+    }
     this.#failing = failed
+    if (this.#due.size > 0) this.#schedule(failed ? SAVE_MS : 0)
   }
 
   #try(write: () => void): boolean {

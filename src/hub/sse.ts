@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { setImmediate as others } from 'node:timers/promises'
 import type { Follower } from './gate/followers.ts'
 import { shown } from './shown.ts'
 
@@ -34,6 +35,9 @@ export class Bell {
     return rung
   }
 }
+
+/** A comment: clients pass over it. */
+export const KEEP_ALIVE = ':\n\n'
 
 export const message = (event: string, data: unknown, id?: string) =>
   `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`
@@ -82,6 +86,8 @@ async function write({ bell, follower, next, release }: EventSource) {
   response.once('close', () => left.abort())
   // One that has gone before the stream began says so to nobody.
   while (!left.signal.aborted && !response.destroyed) {
+    // A client that takes all at once would keep this process from everything else.
+    await others()
     const text = await follower.next(read).catch(() => undefined)
     if (left.signal.aborted) break
     if (!text) {
@@ -89,7 +95,7 @@ async function write({ bell, follower, next, release }: EventSource) {
       break
     }
     if (text.length > 0) await taken(response, text, left.signal)
-    else if (!(await bell.rung(HEARTBEAT_MS, left.signal))) await taken(response, ':\n\n', left.signal)
+    else if (!(await bell.rung(HEARTBEAT_MS, left.signal))) await taken(response, KEEP_ALIVE, left.signal)
   }
   release()
 }

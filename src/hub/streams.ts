@@ -5,12 +5,15 @@ import type { AgentRef, Agents } from './agents.ts'
 import type { Feed } from './feed.ts'
 import type { Follower } from './gate/followers.ts'
 import type { Machines } from './machines.ts'
-import { Bell, eventStream, message } from './sse.ts'
+import { Bell, eventStream, KEEP_ALIVE, message } from './sse.ts'
 
 /** Statuses shown in one write, and characters after which no further one is. */
 const STATUSES_PER_WRITE = 100
 const WRITE_CHARS = 256 * 1024
-/** Agents that have changed of which a client is to be told. Beyond, it is told of all agents again. */
+/**
+ * Agents that have changed, or are gone, of which a client is to be told. Beyond, it is told of all agents again; where so
+ * many are gone, by its next stream.
+ */
 const DUE = 1000
 
 export interface StreamContext {
@@ -52,11 +55,12 @@ export async function agentStream(
     release,
     async next() {
       if (over) return undefined
-      while (at < log.size) {
+      if (at < log.size) {
         const chunk = await log.read(at, after)
-        if (chunk.next === at) break
         at = chunk.next
         if (chunk.events.length > 0) return messagesOf(chunk.events)
+        // Others come first, however much without events there is.
+        if (at < log.size) return [KEEP_ALIVE]
       }
       const agent = changed && agents.viewAt(key)
       changed = false
@@ -91,7 +95,8 @@ export function hubStream({ agents, machines, feed }: StreamContext, follower: F
       else again = true
     } else {
       due.agent.delete(change.key)
-      due.agent_removed.set(change.key, change)
+      if (due.agent_removed.size < DUE) due.agent_removed.set(change.key, change)
+      else over = true
     }
     bell.ring()
   })

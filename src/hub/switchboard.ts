@@ -206,14 +206,15 @@ export class Switchboard {
   }
 
   #activity(peer: Peer, activity: Activity) {
-    const wrong = disorder(activity)
-    if (wrong)
-      return peer.fault({
+    const invalid = (path: string, problem: string) =>
+      peer.fault({
         code: 'invalid',
         of_type: activity.type,
-        message: `${activity.type}: ${wrong} is out of order`,
-        path: wrong,
+        message: `${activity.type}: ${path} ${problem}`,
+        path,
       })
+    const wrong = disorder(activity)
+    if (wrong) return invalid(wrong, 'is out of order')
     const { agent_id } = activity
     const { agents, quotas, store } = this.#options
     const { machineId } = peer
@@ -229,6 +230,8 @@ export class Switchboard {
         return
       case 'known':
         return this.#acknowledge(peer, agent_id)
+      case 'beyond':
+        return invalid('to', 'is beyond any journal')
       case 'full':
         line?.held.add(agent_id)
         this.#holding.add(peer)

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import type { HubAgent } from '../../src/protocol/index.ts'
+import { TestHub } from '../support/hub.ts'
+import { statusOf } from '../support/light-daemon.ts'
+import { until } from '../support/wait.ts'
+
+const text = (offset: number, text = 'hi') => ({ kind: 'text', offset, index: 0, text })
+const activity = (agent_id: string, from: number, to: number, events: object[] = []) => ({
+  type: 'agent:activity',
+  agent_id,
+  from,
+  to,
+  events,
+})
+const journal = (hub: TestHub, agent: string) => join(hub.dir, 'agents', agent, 'activity.jsonl')
+const linesOf = (hub: TestHub, agent: string) =>
+  readFileSync(journal(hub, agent), 'utf8').trimEnd().split('\n')
+const ids = ({ events }: { events: { offset: number }[] }) => events.map(({ offset }) => offset)
+
+describe('one machine', () => {
+  test('takes few descriptors of the hub, however many agents it has', async (t) => {
+    const hub = await TestHub.open(t)
+    const good = await hub.daemon({ agents: [statusOf('good')] })
+    const many = await hub.daemon({ machine_id: 'machine-2' })
+    const before = readdirSync('/proc/self/fd').length
+    let most = 0
+    const watching = setInterval(() => {
+      most = Math.max(most, readdirSync('/proc/self/fd').length - before)
+    }, 1)
+    for (let n = 0; n < 1500; n++) many.send(activity(`a-${n}`, 0, 10, [text(0)]))
+    good.send(activity('good', 0, 10, [text(0)]))
+    await good.acknowledged('good', 10)
+    await many.acknowledged('a-1499', 10)
+    clearInterval(watching)
+    assert.ok(most < 300, `${most} descriptors`)
+  })
+
+  test('writes nothing for each of its frames that says nothing', async (t) => {
+    const hub = await TestHub.open(t)
+    const daemon = await hub.daemon({ agents: [statusOf('quiet')] })
+    for (let at = 0; at < 20_000; at++) daemon.send(activity('quiet', at, at + 1))
+    daemon.send(activity('quiet', 20_000, 20_001, [text(20_000)]))
+    await daemon.acknowledged('quiet', 20_001)
+    assert.ok(statSync(journal(hub, 'quiet')).size < 100_000)
+    await hub.restart()
+    assert.deepEqual(ids(await hub.api('GET', '/api/agents/quiet/events')), [20_000])
+  })
+
+  test('makes no page of its history longer than others can wait', async (t) => {
+    const hub = await TestHub.open(t)
+    const daemon = await hub.daemon({ agents: [statusOf('long')] })
+    const events = Array.from({ length: 60_000 }, (_, n) => text(n * 100, 'x'.repeat(40)))
+    daemon.send(activity('long', 0, 6_000_000, events))
+    await daemon.acknowledged('long', 6_000_000)
+    const lines = linesOf(hub, 'long').map((line) => line.length)
+    assert.ok(lines.length > 3 && Math.max(...lines) < 1.2 * 1024 * 1024, String(lines))
+    await hub.restart()
+    assert.deepEqual(ids({ events: await hub.events('long') }), ids({ events }))
+    const again = await hub.daemon({ agents: [statusOf('long', { end: 6_000_000 })] })
+    assert.deepEqual(again.offsets, { long: 6_000_000 })
+  })
+
+  test('says no offset that others cannot be shown', async (t) => {
+    const hub = await TestHub.open(t)
+    await hub.daemon({ agents: [statusOf('good')] })
+    const hello = { machine_id: 'machine-2', capabilities: [] }
+    const daemon = await hub.daemon({ ...hello, agents: [statusOf('bad')] })
+    const most = Number.MAX_SAFE_INTEGER
+    daemon.send(activity('bad', 0, most))
+    const { path } = await daemon.received('protocol:error')
+    assert.equal(path, 'to')
+    daemon.send(activity('bad', 0, 2 ** 52))
+    await daemon.acknowledged('bad', 2 ** 52)
+    daemon.socket.terminate()
+    const back = await hub.daemon({ ...hello, agents: [statusOf('bad')] })
+    back.send({
+      type: 'agent:status',
+      ...statusOf('bad', { revision: 2, begin: most, acked: most, end: most }),
+    })
+    await back.settled()
+    const { agents } = await hub.api<{ agents: HubAgent[] }>('GET', '/api/agents')
+    for (const { begin, acked, end } of agents)
+      for (const offset of [begin, acked, end]) assert.ok(Number.isSafeInteger(offset), String(offset))
+  })
+
+  test('is heard no further where it does not begin with its greeting', async (t) => {
+    const hub = await TestHub.open(t)
+    const daemon = await hub.dial()
+    for (let n = 0; n < 1000; n++) daemon.send({ type: 'of:a-later-version' })
+    await until(() => daemon.closed, { what: 'the close' })
+    assert.ok(daemon.ofType('protocol:error').length <= 20)
+    const next = await hub.daemon({})
+    next.send({ type: 'of:a-later-version' })
+    await next.settled()
+    assert.deepEqual(next.ofType('protocol:error'), [])
+  })
+})
+
+test('a client to which more agents are gone than it is told of is told of all anew', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ agents: Array.from({ length: 3000 }, (_, n) => statusOf(`a-${n}`)) })
+  const { machine_id } = (await hub.api<{ machines: { machine_id: string }[] }>('GET', '/api/machines'))
+    .machines[0]!
+  const response = await hub.request('GET', '/api/stream')
+  const reader = response.body!.getReader()
+  await reader.read()
+  daemon.socket.terminate()
+  await hub.api('DELETE', `/api/machines/${machine_id}?force=true`)
+  await until(async () => (await reader.read()).done, { what: 'the end of the stream' })
+  assert.deepEqual(await hub.api('GET', '/api/agents'), { agents: [] })
+})
