@@ -1,0 +1,59 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { openings, type Phrase, phrases, spellings } from './phrases.ts'
+import { type Prose, proseOfPage, proseOfProgram, proseOfShell } from './prose.ts'
+
+/** A phrase to replace. */
+export interface Finding {
+  line: number
+  phrase: string
+  better: string
+}
+
+/** The list itself names what it forbids. */
+const LIST = /(?:^|\/)(?:phrases|wording\.test)\.ts$/
+
+/** Returns the phrases of a file to replace, by the kind of text its name tells. */
+export function findings(path: string, text: string): Finding[] {
+  return [...prose(path, text)].flatMap((passage) =>
+    listed(passage).flatMap(({ match, better }) => {
+      const found = match.exec(passage.text.replaceAll('\n', ' '))
+      return found
+        ? [{ line: lineOf(passage, found.index + found[0].search(/\S/)), phrase: found[0].trim(), better }]
+        : []
+    }),
+  )
+}
+
+function listed(passage: Prose): Phrase[] {
+  return passage.documents ? [...phrases, ...spellings, ...openings] : [...phrases, ...spellings]
+}
+
+function lineOf(passage: Prose, index: number): number {
+  return passage.line + passage.text.slice(0, index).split('\n').length - 1
+}
+
+function prose(path: string, text: string): Iterable<Prose> {
+  if (LIST.test(path)) return []
+  if (path.endsWith('.md')) return proseOfPage(text)
+  if (path.endsWith('.sh')) return proseOfShell(text)
+  if (/\.[cm]?ts$|\.mjs$/.test(path)) return proseOfProgram(text, path.startsWith('test/') ? 'titles' : 'all')
+  return []
+}
+
+function main(): void {
+  const tracked = execFileSync('git', ['ls-files', '-z'], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
+  let count = 0
+  for (const path of tracked.split('\0').filter((path) => path !== '')) {
+    for (const { line, phrase, better } of findings(path, readFileSync(path, 'utf8'))) {
+      count++
+      console.error(`${path}:${line}: "${phrase}": write ${better}`)
+    }
+  }
+  if (count > 0) {
+    console.error(`${count} phrases to replace; .github/CONTRIBUTING.md has the rules.`)
+    process.exitCode = 1
+  }
+}
+
+if (import.meta.main ?? process.argv[1]?.endsWith('wording.ts')) main()
