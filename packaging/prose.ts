@@ -13,12 +13,12 @@ const SENTENCE = /\S \S+ \S/
 /** Calls whose first argument is the title of a test. */
 const TITLED = new Set(['test', 'describe', 'it', 'suite', 'skip'])
 
-/** Returns the text of a page outside its fenced code, line by line. */
+/** Returns the text of a page line by line, without its code. */
 export function* proseOfPage(text: string): Generator<Prose> {
   let fenced = false
   for (const [index, line] of text.split('\n').entries()) {
     if (/^\s*(?:```|~~~)/.test(line)) fenced = !fenced
-    else if (!fenced && line.trim() !== '') yield { line: index + 1, text: line }
+    else if (!fenced && line.trim() !== '') yield { line: index + 1, text: line.replace(/`[^`]*`/g, '`…`') }
   }
 }
 

@@ -28,7 +28,7 @@ fail(\`the file ${code} is read anew\`)
   })
 
   test('reads pages and scripts, but not the code in a page', () => {
-    assert.deepEqual(words('README.md', 'It begins anew.\n```\nwhoever\n```\n'), ['1 anew'])
+    assert.deepEqual(words('README.md', 'It `anew` begins anew.\n```\nwhoever\n```\n'), ['1 anew'])
     assert.deepEqual(words('a.sh', '#!/bin/sh\necho "it starts anew" # whoever asks\n'), ['2 whoever'])
   })
 
