@@ -4,14 +4,14 @@ import { Unmet } from './point.ts'
 
 export type Frame = { type: string } & Record<string, unknown>
 
-/** Maximum number of frames that are kept of one connection, and of characters in them. */
+/** Maximum number of stored frames of a connection, and of characters in all its frames. */
 const FRAMES = 20_000
 const CHARS = 2 * Limits.frame_bytes
 
-/** One WebSocket, from either side. Keeps what the other side sends. */
+/** A WebSocket connection, from either side. Stores the frames from the other side. */
 export class Connection {
   readonly frames: Frame[] = []
-  /** What came that is no frame of the protocol. */
+  /** Faults of received messages that are not frames of the protocol. */
   readonly faults: string[] = []
   readonly socket: WebSocket
   closed: { code: number; reason: string } | undefined
@@ -23,8 +23,8 @@ export class Connection {
   #chars = 0
 
   /**
-   * @param faultOf what is wrong with a frame as text, if anything
-   * @param answerMs time for an answer that needs nothing but reading and a disk
+   * @param faultOf returns the fault of a text frame, or undefined
+   * @param answerMs time for an answer that takes only reading and a disk, in ms
    */
   constructor(socket: WebSocket, faultOf: (text: string) => string | undefined, answerMs: number) {
     this.socket = socket
@@ -65,7 +65,7 @@ export class Connection {
 
   /**
    * Waits until `find` finds something.
-   * @param what it is, for the message, as `no server:welcome`
+   * @param what the failure, as `no server:welcome`, for the message
    * @throws Unmet after `ms`, or as soon as the connection has ended without it
    */
   async wait<T>(find: () => T | undefined | false, what: string, ms = this.#answerMs): Promise<T> {
@@ -96,7 +96,7 @@ export class Connection {
     )
   }
 
-  /** Waits for a frame that came at or behind place `from`. */
+  /** Waits for a frame among those from index `from` on. */
   frame(type: string, holds: (frame: Frame) => boolean = () => true, from = 0, ms = this.#answerMs) {
     return this.wait(
       () => this.frames.slice(from).find((frame) => frame.type === type && holds(frame)),
@@ -110,7 +110,7 @@ export class Connection {
     return this.wait(() => this.closed, what, ms)
   }
 
-  /** Asks the other side with `link:ping`, and waits until it has read everything sent before. */
+  /** Sends `link:ping`, and waits until the other side has read everything sent before. */
   async settled(what = 'no link:pong') {
     const nonce = `settled-${++this.#nonce}`
     this.send({ type: 'link:ping', nonce })

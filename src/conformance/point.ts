@@ -1,18 +1,18 @@
 import { reasonOf } from '../platform/errors.ts'
 
-/** `core`: without it daemons cannot work, or activity is lost. `optional`: the page asks for it, and daemons get by without. */
+/** `core`: without it daemons fail or lose activity. `optional`: required by the page, but not essential. */
 export type Level = 'core' | 'optional'
 
-/** One rule of the protocol page, and how to find out whether the other side keeps to it. */
+/** A rule of the protocol page, with a check of whether the other side follows it. */
 export interface Point<Context> {
-  /** Stable, for programs. */
+  /** Stable name for programs. */
   name: string
   level: Level
-  /** What the page asks for, in a sentence. */
+  /** The requirement, in a sentence. */
   rule: string
-  /** Heading of the protocol page that says so. */
+  /** Heading of the section of the protocol page that has the rule. */
   section: string
-  /** @throws Unmet where the rule does not hold, Untested where it cannot be tried */
+  /** @throws Unmet if the rule does not hold, Untested if it cannot be checked */
   check(context: Context): Promise<void>
 }
 
@@ -22,20 +22,23 @@ export interface Verdict {
   rule: string
   section: string
   result: 'holds' | 'fails' | 'untested'
-  /** What was seen instead, or why it was not tried. */
+  /** Observed behavior, or the reason why the rule was not checked. */
   detail?: string
 }
 
-/** The other side does not keep to a rule. The message says what was seen. */
+/** The other side does not follow a rule. The message describes its behavior. */
 export class Unmet extends Error {}
 
-/** A rule could not be tried. The message says why. */
+/** A rule could not be checked. The message says why. */
 export class Untested extends Error {}
 
-/** Maximum duration of one point, in ms. */
+/** Maximum duration of a point, in ms. */
 const POINT_MS = 60_000
 
-/** Tries each point in turn, and tells of it. @param wholeMs after which the rest is not tried any more */
+/**
+ * Checks each point in turn, and reports its verdict.
+ * @param wholeMs time after which no further point is checked, in ms
+ */
 export async function judge<Context>(
   points: Point<Context>[],
   context: Context,
@@ -57,7 +60,7 @@ export async function judge<Context>(
   return verdicts
 }
 
-/** Without these nothing else can be tried. */
+/** Points without which no other point can be checked. */
 const BASIC = ['upgrade', 'welcome', 'connects', 'hello']
 
 const untested = (detail: string) => ({ result: 'untested' as const, detail })
@@ -68,14 +71,14 @@ async function tried<Context>(
 ): Promise<Pick<Verdict, 'result' | 'detail'>> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Unmet(`no end after ${POINT_MS / 1000} s`)), POINT_MS)
+    timer = setTimeout(() => reject(new Unmet(`not finished after ${POINT_MS / 1000} s`)), POINT_MS)
   })
   try {
     await Promise.race([check(context), late])
     return { result: 'holds' }
   } catch (error) {
     if (error instanceof Untested) return untested(error.message)
-    // Anything but Unmet is what the other side's nonsense led to: one point fails, and the run goes on.
+    // Any other error is a consequence of the other side's fault: this point fails, and the run continues.
     return { result: 'fails', detail: reasonOf(error) }
   } finally {
     clearTimeout(timer)

@@ -1,45 +1,45 @@
 import * as z from 'zod/mini'
 
 /**
- * A line of the hub's audit log. An order has one when it is given, before anything is done about it, and another with its
- * outcome. One without an outcome was under way when the hub ended, or is still.
+ * An entry of the hub's audit log. Each order has one entry before it is carried out, and another with its
+ * outcome. An order without an outcome is in progress, or was when the hub ended.
  */
 export const AuditEntry = z.object({
-  /** Counts the entries, without a gap. */
+  /** Number of the entry; numbers have no gaps. */
   n: z.int(),
   at: z.string(),
-  /** Name of the key by which it was ordered; absent where none was shown that is accepted. */
+  /** Name of the key that gave the order; absent if the request had no valid key. */
   by: z.optional(z.string()),
   key_id: z.optional(z.string()),
   role: z.optional(z.string()),
-  /** Address that the request came from. */
+  /** Address from which the request came. */
   from: z.optional(z.string()),
-  /** What was ordered: a command's type, or `key:create`, `machine:remove` and the like. */
+  /** Type of the command, or another order such as `key:create` or `machine:remove`. */
   action: z.string(),
   machine_id: z.optional(z.string()),
   agent_id: z.optional(z.string()),
-  /** Id of the key or token that it is about. */
+  /** Id of the key or token in question. */
   target: z.optional(z.string()),
-  /** Of a command: the same in the entry with its outcome. */
+  /** Id of the command. The entry with its outcome has the same. */
   command_id: z.optional(z.string()),
-  /** Entry with the order, for an outcome of what is no command. */
+  /** For the outcome of an order that is not a command: number of the order's entry. */
   of: z.optional(z.int()),
-  /** `ordered`, then `succeeded`, `failed` or `refused`; `repeated` for a command that had been given before. More may come. */
+  /** `ordered`, then `succeeded`, `failed` or `refused`; `repeated` for a repeated command. More may come. */
   outcome: z.string(),
-  /** Why it failed or was refused. */
+  /** Reason of the failure or refusal. */
   code: z.optional(z.string()),
-  /** How many times, where one entry stands for several. */
+  /** Number of occurrences that this entry stands for. Absent for a single one. */
   times: z.optional(z.int()),
-  /** What was ordered in detail, shortened, and without secrets. */
+  /** Details of the order, shortened, and without secrets. */
   details: z.optional(z.record(z.string(), z.unknown())),
 })
 export type AuditEntry = z.infer<typeof AuditEntry>
 
 export const AuditPage = z.object({
   entries: z.array(AuditEntry),
-  /** Entry up to which was looked: ask again with `after=<next>`. */
+  /** Last entry that was searched: continue with `after=<next>`. */
   next: z.int(),
-  /** The oldest entry that is kept. */
+  /** Oldest entry that the log still has. */
   first: z.int(),
 })
 export type AuditPage = z.infer<typeof AuditPage>

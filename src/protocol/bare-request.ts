@@ -1,6 +1,6 @@
 import type { PermissionRequest } from './permission.ts'
 
-/** Returns what an answer to a request needs. The event `permission_request` has the rest. */
+/** Returns the fields of a request that an answer needs. The `permission_request` event has the others. */
 export const bare = ({
   request_id,
   digest,

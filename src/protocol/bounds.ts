@@ -5,14 +5,14 @@ import { entries, objects, shortened } from './rules.ts'
 /** A string of at most `max` UTF-16 units. */
 const upTo = (max: number) => z.string().check(z.maxLength(max))
 
-/** An id, a code, a version, or anything else that people or programs call something by. */
+/** An id, a code, a version, or any other name for people or programs. */
 export const Name = upTo(Limits.name_chars)
-/** What a person or a server says beside a prompt, such as an answer. */
+/** Text from a person or a server other than a prompt, such as an answer. */
 export const Words = upTo(Limits.text_chars)
 
 /**
- * A string of which the head is taken where it is longer: what a daemon says of its machine is never refused for its
- * length, since the server would know nothing of the machine then.
+ * Returns a schema that shortens a string to `max` UTF-16 units. A daemon's report about its machine is never
+ * refused for its length, since the server would then know nothing about the machine.
  */
 function headOf(max: number) {
   const schema = z.string().check(
@@ -23,7 +23,7 @@ function headOf(max: number) {
   return schema
 }
 
-/** Not `slice` alone, which would keep all of the text in memory; nor half of a character. */
+/** Copies the text: `slice` alone would keep the whole text in memory, and could split a surrogate pair. */
 function cut(text: string, max: number): string {
   const head = new TextEncoder().encode(text.slice(0, max))
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(head)
@@ -33,11 +33,11 @@ export const ToldName = headOf(Limits.name_chars)
 export const ToldPath = headOf(Limits.path_chars)
 export const ToldSentence = headOf(Limits.sentence_chars)
 
-/** A list of at most `max` items. */
+/** Returns the schema of a list of at most `max` items. */
 export const list = <T extends z.ZodMiniType>(item: T, max: number = Limits.items) =>
   z.array(item).check(z.maxLength(max))
 
-/** A list of which the first `max` items are taken. */
+/** Returns the schema of a list of which only the first `max` items are read. */
 export function firstOf<T extends z.ZodMiniType>(item: T, max: number) {
   const schema = z.array(item).check(
     z.overwrite((items) => (items.length > max ? items.slice(0, max) : items)),
@@ -47,7 +47,7 @@ export function firstOf<T extends z.ZodMiniType>(item: T, max: number) {
   return schema
 }
 
-/** A table of at most `max` entries. */
+/** Returns the schema of a table of at most `max` entries. */
 export function table<T extends z.ZodMiniType>(
   key: z.ZodMiniString<string>,
   value: T,
@@ -63,7 +63,7 @@ export function table<T extends z.ZodMiniType>(
   return schema
 }
 
-/** A JSON object of a runtime's or a newer peer's, taken as it is. */
+/** A JSON object from a runtime or a newer peer, unchanged. */
 export const JsonObject = z
   .unknown()
   .check(z.refine(isObject, 'Invalid input: expected object'))

@@ -2,10 +2,10 @@ import * as z from 'zod/mini'
 
 const compiled = new WeakMap<z.ZodMiniType, z.ZodMiniType>()
 
-/** Of a thousand things that are wrong the first is enough. */
+/** Stops at the first fault: nobody reads the others. */
 const FIRST_FAULT = { abortEarly: true } as object
 
-/** A schema is compiled when it is first used. */
+/** Compiles a schema at its first use. */
 function ready<S extends z.ZodMiniType>(schema: S): S {
   const known = compiled.get(schema) as S | undefined
   if (known) return known
@@ -14,14 +14,14 @@ function ready<S extends z.ZodMiniType>(schema: S): S {
   return made
 }
 
-/** Checks a value against a schema, up to its first fault. */
+/** Checks a value against a schema, and stops at the first fault. */
 export const check = <S extends z.ZodMiniType>(schema: S, value: unknown) =>
   ready(schema).safeParse(value, FIRST_FAULT)
 
-/** Whether a value fits a schema. Makes no copy of it. */
+/** Reports whether a value matches a schema, without copying the value. */
 export const fits = (schema: z.ZodMiniType, value: unknown): boolean => z.validate(ready(schema), value)
 
-/** The value with what its schema shortens cut to length; as it is where it does not fit. */
+/** Returns the value with its long texts and lists shortened; unchanged if it does not match the schema. */
 export function shorten<S extends z.ZodMiniType>(schema: S, value: z.output<S>): z.output<S> {
   const checked = check(schema, value)
   return checked.success ? checked.data : value

@@ -7,24 +7,26 @@ import { AgentSpec } from './spec.ts'
 
 const command = {
   command_id: CommandId,
-  /** Who ordered it, by the name of a key or otherwise: for the machine's log. Absent where the server does not say. */
+  /** Name of the key, person or program that gave the command, for the machine's log. */
   by: z.optional(ToldName),
 }
 const agent = { ...command, agent_id: AgentId }
 
-/** The `digest` of the request that is answered. A request that has another one by then is not answered. */
+/** The `digest` of the request that is answered. If it has changed since, the answer is refused. */
 const digest = z.optional(Name)
 
 const Answer = z.union([Words, z.number(), z.boolean(), list(Words)])
 
-/** What a server may order, by message type. Each is answered by `<type>:result` with the same `command_id`. */
+/**
+ * Commands from a server, by message type. Each is answered by `<type>:result` with the same `command_id`.
+ */
 export const Commands = {
   'agent:start': z.object({ type: z.literal('agent:start'), ...agent, spec: AgentSpec }),
   'agent:prompt': z.object({ type: z.literal('agent:prompt'), ...agent, content: Content }),
   'agent:interrupt': z.object({
     type: z.literal('agent:interrupt'),
     ...agent,
-    /** Also drop prompts that are queued behind the interrupted turn. */
+    /** Also drop the prompts queued behind the interrupted turn. */
     cancel_queued: z._default(z.boolean(), false),
   }),
   'agent:permission': z.object({
@@ -33,13 +35,13 @@ export const Commands = {
     request_id: Name,
     digest,
     decision: z.enum(['allow', 'deny']),
-    /** With `allow`: use this input instead of the one asked for. */
+    /** With `allow`: input that replaces the input in the request. */
     input: z.optional(JsonObject),
-    /** With `deny`: what the agent is told. */
+    /** With `deny`: message to the agent. */
     message: z.optional(Words),
     /** With `deny`: end the turn as well. */
     interrupt: z.optional(z.boolean()),
-    /** With `allow`: some of the request's `suggestions`, to be remembered. */
+    /** With `allow`: those of the request's `suggestions` to remember. */
     remember: z.optional(list(Json)),
   }),
   'agent:answer': z.object({
@@ -48,11 +50,11 @@ export const Commands = {
     request_id: Name,
     digest,
     /**
-     * Question text → answer: an option's label, several joined by ", ", or free text. Of a form also the name of a
-     * field → its value. It may be a password.
+     * Question text → answer: an option's label, several labels joined by ", ", or free text. For a form also
+     * field name → value. An answer may be a password.
      */
     answers: secret(z._default(table(Words, Answer), {})),
-    /** Of a form: `accept` (if left out), `decline` or `cancel`. */
+    /** For a form: `accept` (the default), `decline` or `cancel`. */
     action: z.optional(Name),
   }),
   'agent:configure': z.object({
@@ -64,17 +66,17 @@ export const Commands = {
   'agent:stop': z.object({
     type: z.literal('agent:stop'),
     ...agent,
-    /** Seconds for each step of the graceful stop: interrupt, end of session, SIGTERM; then SIGKILL. */
+    /** Seconds to wait after each step of the stop: interrupt, end of session, SIGTERM; then SIGKILL. */
     grace_s: z.optional(z.number().check(z.minimum(0), z.maximum(600))),
   }),
-  /** Starts an agent that has ended once more, in its own session. */
+  /** Starts an ended agent again, in its last session. */
   'agent:resume': z.object({
     type: z.literal('agent:resume'),
     ...agent,
     session_id: z.optional(Uuid),
     prompt: z.optional(Content),
   }),
-  /** Forgets an agent and deletes its folder. With `force` a running one is stopped first. */
+  /** Forgets an agent and deletes its folder. With `force`, a running agent is stopped first. */
   'agent:remove': z.object({
     type: z.literal('agent:remove'),
     ...agent,
@@ -82,9 +84,11 @@ export const Commands = {
   }),
   /** Looks again for runtimes, their versions and logins, and reports the machine's status. */
   'machine:check': z.object({ type: z.literal('machine:check'), ...command }),
-  /** Starts the daemon anew. Agents run on; what would end with the daemon is stopped, and resumed by the next. */
+  /**
+   * Restarts the daemon. Agents keep running, or are stopped and resumed if they would end with the daemon.
+   */
   'daemon:restart': z.object({ type: z.literal('daemon:restart'), ...command }),
-  /** Installs another version of the daemon in place. Agents as with a restart. */
+  /** Installs another version of the daemon in place. The effect on agents is that of a restart. */
   'daemon:update': z.object({
     type: z.literal('daemon:update'),
     ...command,
@@ -98,11 +102,11 @@ export type CommandType = keyof typeof Commands
 export type CommandOf<T extends CommandType> = z.infer<(typeof Commands)[T]>
 export type Command = { [T in CommandType]: CommandOf<T> }[CommandType]
 
-/** What a successful result carries beside `command_id` and `ok`. */
+/** Fields of successful results, in addition to `command_id` and `ok`. */
 export const Results = {
   'agent:start': z.object({ pid: z.optional(z.int()), prompt_id: z.optional(Uuid) }),
   'agent:prompt': z.object({ prompt_id: Uuid }),
-  /** `idle`: there was no turn. */
+  /** `idle`: true if there was no turn to interrupt. */
   'agent:interrupt': z.object({ idle: z.optional(z.boolean()) }),
   'agent:permission': z.object({}),
   'agent:answer': z.object({}),

@@ -2,18 +2,18 @@ import * as z from 'zod/mini'
 import { list } from './bounds.ts'
 import { Limits } from './limits.ts'
 
-/** As long as its frame can be. */
+/** Limited only by its frame. */
 const Prompt = z.string().check(z.maxLength(Limits.frame_bytes))
 
 const MediaType = z.enum(['image/png', 'image/jpeg', 'image/gif', 'image/webp'])
 
-/** What a person or server says to an agent: plain text, or blocks of text and images. */
+/** A block of a message to an agent: text or an image. */
 export const ContentBlock = z.discriminatedUnion('type', [
   z.object({ type: z.literal('text'), text: Prompt }),
   z.object({
     type: z.literal('image'),
     media_type: MediaType,
-    /** base64 */
+    /** Image data in base64. */
     data: Prompt.check(z.regex(/^[A-Za-z0-9+/]+={0,2}$/, 'must be base64')),
   }),
 ])
@@ -22,14 +22,14 @@ export type ContentBlock = z.infer<typeof ContentBlock>
 export const Content = z.union([Prompt.check(z.minLength(1)), list(ContentBlock).check(z.minLength(1))])
 export type Content = z.infer<typeof Content>
 
-/** A string that is none of these. */
+/** Schema of a string that is none of these. */
 const other = (known: readonly string[]) =>
   z
     .string()
     .check(z.refine((value) => !known.includes(value), { abort: true }))
     .register(z.globalRegistry, { not: { enum: [...known] } })
 
-/** A block of a kind, or an image of a type, that only newer daemons know is read as its name. */
+/** A block. A kind of block or image that only newer daemons know is read as text: its name in brackets. */
 const SaidBlock = z.pipe(
   z.pipe(
     z.union([
@@ -45,7 +45,7 @@ const SaidBlock = z.pipe(
   ContentBlock,
 )
 
-/** What was said to an agent, as its journal has it. */
+/** A message to an agent, as its journal has it. */
 export const SaidContent = z.union([
   z.string().check(z.minLength(1)),
   z.array(SaidBlock).check(z.minLength(1)),

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { ToldName, ToldSentence } from './bounds.ts'
 
-/** Why a command failed. Codes are stable; messages are for people. */
+/** Reasons for the failure of a command. Codes are stable; messages are for people. */
 export const CommandErrorCode = z.enum([
   'invalid_command',
   'unsupported',
@@ -49,16 +49,16 @@ export type CommandErrorCode = z.infer<typeof CommandErrorCode>
 export const CommandError = z.object({
   code: ToldName,
   message: ToldSentence,
-  /** Where in the command the fault is, as `spec.cwd`. */
+  /** Part of the command at fault, as `spec.cwd`. */
   path: z.optional(ToldSentence),
   remedy: z.optional(ToldSentence),
-  /** Of an update: how far it had come, and what npm or the new version said, in their own words. */
+  /** For an update: the stage that it reached, and the output of npm or of the new version. */
   stage: z.optional(ToldName),
   output: z.optional(ToldSentence),
 })
 export type CommandError = z.infer<typeof CommandError>
 
-/** Why a server turns a daemon away in its greeting. There may be others. */
+/** Reasons for a server to turn a daemon away. Servers may have others. */
 export const RefusalCode = z.enum([
   'unauthorized',
   'protocol_version',
@@ -69,16 +69,16 @@ export const RefusalCode = z.enum([
 ])
 export type RefusalCode = z.infer<typeof RefusalCode>
 
-/** WebSocket close codes beside the standard ones. */
+/** WebSocket close codes of this protocol, in addition to the standard codes. */
 export const CloseCode = {
-  /** Another daemon connected with the same machine identity: this one must not come back by itself. */
+  /** Another daemon connected with the same machine id: this daemon must not reconnect by itself. */
   superseded: 4001,
-  /** No greeting in time, or a heartbeat was missed. */
+  /** No greeting in time, or no heartbeat. */
   timeout: 4002,
-  /** The key is not, or no longer, accepted. */
+  /** The server does not accept the key, or no longer does. */
   unauthorized: 4003,
   /** No protocol version in common. */
   protocol_version: 4004,
-  /** Too many faults in a row for the link to be of use. */
+  /** Too many faults in a row. */
   protocol_error: 4005,
 } as const

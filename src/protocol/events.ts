@@ -8,15 +8,15 @@ import { marksCut, PermissionRequest } from './permission.ts'
 const id = z.optional(Name)
 
 /**
- * What an agent does, one event at a time. `(agent_id, offset, index)` identifies an event for ever: `offset` is where
- * its line starts in the agent's journal and `index` its place among the events of that line.
+ * Fields of every event. `(agent_id, offset, index)` identifies an event permanently: `offset` is the
+ * position of its line in the agent's journal, and `index` its position among the events of that line.
  */
 const base = {
   offset: Offset,
   index: Offset,
-  /** Set on what a sub-agent does: the tool use that started it. */
+  /** Present if a sub-agent caused the event: the tool use that started the sub-agent. */
   parent_tool_use_id: id,
-  /** When the runtime says it happened (ISO 8601), where it says so. */
+  /** Time of the event (ISO 8601), if the runtime gives it. */
   time: id,
 }
 
@@ -25,21 +25,21 @@ const text = z.optional(z.string())
 const num = z.optional(z.number())
 
 export const Event = z.discriminatedUnion('kind', [
-  // The process
+  // Process
   z.object({ ...base, kind: z.literal('process_started'), run: z.int() }),
   z.object({
     ...base,
     kind: z.literal('process_exited'),
     run: z.int(),
-    /** As a shell reports it: 128 + n for signal n. Absent when nobody saw the end (reboot, launcher killed). */
+    /** Exit code as a shell reports it: 128 + n for signal n. Absent if the end was not observed. */
     code: z.optional(z.int()),
     signal: id,
-    /** `lease`: ended by its launcher because nobody came back in time. `rebooted`: gone with the machine's last boot. */
+    /** `lease`: no daemon or server came back in time. `rebooted`: the machine rebooted. */
     reason: closedOptional(['lease', 'rebooted']),
   }),
   /**
-   * The machine was set back to an earlier day: this generation of the journal goes on from byte `from` of the one
-   * before, of which it no longer has the bytes up to `to`.
+   * The machine was set back to an earlier state: this generation of the journal continues from byte `from`
+   * of the previous one, whose bytes up to `to` the machine no longer has.
    */
   z.object({
     ...base,
@@ -48,7 +48,7 @@ export const Event = z.discriminatedUnion('kind', [
     from: Offset,
     to: Offset,
   }),
-  // The session
+  // Session
   z.object({
     ...base,
     kind: z.literal('session'),
@@ -67,7 +67,7 @@ export const Event = z.discriminatedUnion('kind', [
     prompt_id: Name,
     state: closed(['queued', 'started', 'completed', 'cancelled'], 'queued'),
   }),
-  // What it says
+  // Conversation
   z.object({ ...base, kind: z.literal('text_delta'), message_id: id, block: z.int(), text: z.string() }),
   z.object({
     ...base,
@@ -88,11 +88,14 @@ export const Event = z.discriminatedUnion('kind', [
     kind: z.literal('text'),
     message_id: id,
     text: z.string(),
-    /** Set where the runtime speaks in the model's place: `authentication_failed`, `rate_limit`, `model_not_found`, … */
+    /**
+     * Present if the runtime speaks for the model: `authentication_failed`, `rate_limit`, `model_not_found`,
+     * …
+     */
     error: text,
   }),
   z.object({ ...base, kind: z.literal('thinking'), message_id: id, text: z.string() }),
-  /** Thoughts that the model's service gives in encrypted form only. */
+  /** Thoughts that the model's service returns only in encrypted form. */
   z.object({ ...base, kind: z.literal('redacted_thinking'), message_id: id, data: text }),
   z.object({
     ...base,
@@ -100,12 +103,13 @@ export const Event = z.discriminatedUnion('kind', [
     content: SaidContent,
     prompt_id: id,
     /**
-     * Set on what nobody gave the agent as a prompt: `runtime`, `command_output`, `interrupt`, `agent` (which prompts
-     * its sub-agent), or what the runtime calls it, such as `task-notification`.
+     * Present on input that is not a prompt from a person or server: `runtime`, `command_output`,
+     * `interrupt`, `agent` (a prompt to its sub-agent), or the runtime's own name for it, such as
+     * `task-notification`.
      */
     origin: id,
   }),
-  // What it does
+  // Tools and turns
   z.object({
     ...base,
     kind: z.literal('tool_use'),
@@ -113,7 +117,9 @@ export const Event = z.discriminatedUnion('kind', [
     tool_use_id: Name,
     tool: Name,
     input: JsonObject,
-    /** Set where the tool does not run on the machine: the runtime's name for its kind, such as `server_tool_use`. */
+    /**
+     * Present if the tool runs at the model's service: the runtime's name for it, such as `server_tool_use`.
+     */
     via: id,
   }),
   z.object({
@@ -122,7 +128,7 @@ export const Event = z.discriminatedUnion('kind', [
     tool_use_id: Name,
     is_error: z.boolean(),
     content: Json,
-    /** The same for its result, such as `web_search_tool_result`. */
+    /** The same for the result, such as `web_search_tool_result`. */
     via: id,
   }),
   z.object({ ...base, kind: z.literal('tool_progress'), tool_use_id: id, tool: id, elapsed_s: num }),
@@ -137,36 +143,39 @@ export const Event = z.discriminatedUnion('kind', [
     reason: text,
     subagent_id: id,
   }),
-  /** A prompt that no turn came of, because a hook or a rule of the runtime's kept it from the model. */
+  /** A prompt without a turn: a hook or a rule of the runtime kept it from the model. */
   z.object({ ...base, kind: z.literal('prompt_rejected'), reason: text }),
   z.object({
     ...base,
     kind: z.literal('turn_result'),
-    /** `success`, `error_during_execution`, `error_max_turns`, `error_max_budget_usd`, or what a newer runtime says. */
+    /**
+     * `success`, `error_during_execution`, `error_max_turns`, `error_max_budget_usd`, or the value of a newer
+     * runtime.
+     */
     outcome: Name,
     is_error: z.boolean(),
     text: text,
     errors: z.optional(z.array(z.string())),
     num_turns: num,
     duration_ms: num,
-    /** Of the process so far, not of this turn alone. */
+    /** Cost of the process so far, not of this turn alone. */
     total_cost_usd: num,
     usage: z.optional(Usage),
     model_usage: z.optional(Usage),
     stop_reason: id,
     terminal_reason: id,
-    /** Whether the turn was ended by an interrupt, which is no failure; `is_error` is set then, too. */
+    /** True if the turn was interrupted, which is not a failure, although `is_error` is true as well. */
     interrupted: z.optional(z.boolean()),
     api_error_status: z.optional(z.union([z.int(), z.string()])),
     session_id: id,
     prompt_ids: z.optional(z.array(z.string())),
     permission_denials: z.optional(z.array(Json)),
-    /** What began the turn, where no prompt did, such as `task-notification`. */
+    /** Cause of a turn that no prompt began, such as `task-notification`. */
     origin: id,
-    /** Why the runtime did not start, as it calls it: `bypass_root`, `cwd_unavailable`, … */
+    /** The runtime's reason for not starting: `bypass_root`, `cwd_unavailable`, … */
     startup_failure_reason: id,
   }),
-  // Around it
+  // Other events
   z.object({
     ...base,
     kind: z.literal('rate_limit'),
@@ -186,17 +195,19 @@ export const Event = z.discriminatedUnion('kind', [
     status: num,
     error: text,
   }),
-  /** A program of the user's that the runtime runs at certain moments. */
+  /** A user's program that the runtime runs at certain points. */
   z.object({
     ...base,
     kind: z.literal('hook'),
     hook_id: id,
     name: Name,
-    /** `started`, `progress` or `ended`, or what a newer runtime says. */
+    /** `started`, `progress`, `ended`, or the value of a newer runtime. */
     phase: Name,
-    /** `success`, `error`, `cancelled` (by its time limit or an interrupt), or what a newer runtime says. */
+    /**
+     * `success`, `error`, `cancelled` (by its time limit or an interrupt), or the value of a newer runtime.
+     */
     outcome: id,
-    /** 2 is a hook's way to refuse what it was asked about, and no failure. */
+    /** With 2 the hook refused the action in question, which is not a failure. */
     exit_code: num,
     output: text,
   }),
@@ -222,31 +233,31 @@ export const Event = z.discriminatedUnion('kind', [
     info: Json,
   }),
   z.object({ ...base, kind: z.literal('background_tasks'), tasks: z.array(Json) }),
-  /** Something the runtime says to people, and not to the model. */
+  /** A message from the runtime to people, not to the model. */
   z.object({
     ...base,
     kind: z.literal('notice'),
-    /** The runtime's name for its kind: `informational`, `notification`, `model_refusal_fallback`, … */
+    /** The runtime's name for the kind: `informational`, `notification`, `model_refusal_fallback`, … */
     about: Name,
     text: z.string(),
-    /** Its importance or outcome, in the runtime's words. */
+    /** Importance or outcome of the message, in the runtime's words. */
     level: id,
-    /** With `about: control_request`: a request of the runtime's that the daemon does not know, and refuses. */
+    /** With `about: control_request`: the runtime's request that the daemon does not know and has refused. */
     request_id: id,
     info: Json,
   }),
-  /** The conversation goes on from nothing, in another session. */
+  /** The conversation starts over in another session. */
   z.object({
     ...base,
     kind: z.literal('conversation_reset'),
-    /** The runtime's name for what begins; it is no session's. */
+    /** The runtime's id for the new conversation; it is not a session id. */
     conversation_id: Name,
     previous_session_id: id,
     /** `clear`, `plan_mode_exit`, … */
     trigger: id,
     prompt_id: id,
   }),
-  /** The runtime's answer to something the daemon asked of it (readiness, interrupt, a changed model, …). */
+  /** The runtime's answer to a request from the daemon (readiness, interrupt, a changed model, …). */
   z.object({
     ...base,
     kind: z.literal('reply'),
@@ -256,9 +267,9 @@ export const Event = z.discriminatedUnion('kind', [
     code: id,
     response: z.optional(Json),
   }),
-  /** A line that is JSON but not known here: passed on as it is. */
+  /** A line of JSON that this daemon does not know, unchanged. */
   z.object({ ...base, kind: z.literal('unknown'), raw: Json }),
-  /** A line that cannot be read: torn by a kill, not JSON, or longer or deeper than the limit. `text` is its head. */
+  /** A line that cannot be read: torn by a kill, not JSON, too long, or too deep. `text` is its beginning. */
   z.object({
     ...base,
     kind: z.literal('unreadable'),
@@ -271,7 +282,7 @@ export type Event = z.infer<typeof Event>
 
 const kinds = Event._zod.propValues.kind!
 
-/** Of a newer daemon, and of a kind that is not known here. */
+/** An event from a newer daemon, of a kind that is unknown here. */
 const NewerEvent = z.looseObject({
   offset: Offset,
   index: Offset,
@@ -281,6 +292,6 @@ const NewerEvent = z.looseObject({
     .register(z.globalRegistry, { not: { enum: [...kinds] } }),
 })
 
-/** An event as it comes from elsewhere: one of an unknown kind is kept and passed on as it is. */
+/** An event from a peer. An event of unknown kind is stored and passed on unchanged. */
 export const AnyEvent = z.union([Event, NewerEvent])
 export type AnyEvent = z.infer<typeof AnyEvent>

@@ -1,18 +1,18 @@
 import * as z from 'zod/mini'
 import type { Form, FormField, Question } from './permission.ts'
 
-/** What a person gives for one field: text, or a value of its type. */
+/** A person's answer to one field: text, or a value of the field's type. */
 export type FormAnswer = string | number | boolean | string[]
 
 export const FORM_ACTIONS = ['accept', 'decline', 'cancel'] as const
 
-/** What becomes of a form. A form that is accepted has the values of its fields, an address has none. */
+/** The outcome of a form. An accepted form has the values of its fields; an address has none. */
 export interface FormResult {
   action: (typeof FORM_ACTIONS)[number]
   content?: Record<string, unknown>
 }
 
-/** An answer that a form does not take. */
+/** An answer that does not fit the form. */
 export class FormFault extends Error {
   readonly field: string
   readonly missing: boolean
@@ -25,7 +25,7 @@ export class FormFault extends Error {
   }
 }
 
-/** Maximum length of several options as one text, in characters: each part of it is compared with every option. */
+/** Maximum length of several options as one text, in characters: each part is compared with every option. */
 const CHOICES_CHARS = 4096
 
 interface Given {
@@ -35,7 +35,7 @@ interface Given {
 
 /**
  * Checks the answer to a form.
- * @param questions of the same request: an answer may be given under a field's name or under its question
+ * @param questions of the same request: an answer may be under a field's name or under its question
  * @throws FormFault
  */
 export function formResult(form: Form, questions: Question[] | undefined, given: Given): FormResult {
@@ -51,8 +51,8 @@ export function formResult(form: Form, questions: Question[] | undefined, given:
 }
 
 /**
- * Returns the answers by the places of what they answer. A name is that of its field, also where another field has it for
- * its question, and goes before a question.
+ * Returns the answers by the position of their field. A key that is the name of a field means that field, even if it is
+ * also the question of another, and takes precedence over the question.
  */
 function byPlace({ fields }: Form, questions: Question[] = [], answers: Record<string, FormAnswer>) {
   const given = new Map<number, FormAnswer>()
@@ -64,15 +64,15 @@ function byPlace({ fields }: Form, questions: Question[] = [], answers: Record<s
   for (const [key, answer] of Object.entries(answers)) {
     if (named.has(key)) continue
     const [place, ...others] = questions.flatMap(({ question }, at) => (question === key ? [at] : []))
-    if (place === undefined) throw new FormFault(key, `Nobody asks "${key}".`)
+    if (place === undefined) throw new FormFault(key, `"${key}" is not a question of this request.`)
     if (others.length > 0)
-      throw new FormFault(key, `Several fields are asked for as "${key}": answer by their names.`)
+      throw new FormFault(key, `Several fields have the question "${key}". Answer by the names of the fields.`)
     if (!given.has(place)) given.set(place, answer)
   }
   return given
 }
 
-/** Where there is nothing to fill in, the only question is whether to accept. */
+/** Returns the action that was chosen. In a form without fields, the only question is whether to accept. */
 function actionOf(
   form: Form,
   action: string | undefined,
@@ -91,12 +91,12 @@ function actionOf(
   )
   if (found) return found
   const path = action === undefined ? (question ?? '') : 'action'
-  throw new FormFault(path, `It is one of ${FORM_ACTIONS.join(', ')}.`)
+  throw new FormFault(path, `The action must be one of ${FORM_ACTIONS.join(', ')}.`)
 }
 
 /**
  * Returns the value of one field.
- * @param answer undefined or empty text for a field that is left out: it has its default, if it has one
+ * @param answer undefined or empty text for an omitted field, which takes its default
  * @throws FormFault
  */
 export function fieldValue(field: FormField, answer: FormAnswer | undefined): unknown {
@@ -110,7 +110,7 @@ export function fieldValue(field: FormField, answer: FormAnswer | undefined): un
   return (own(types, field.type) ?? anything)(field, answer)
 }
 
-/** What a table has under a name that a stranger chose. */
+/** Returns an entry by a name that a stranger chose, so inherited properties do not count. */
 const own = <T>(table: Record<string, T>, name: string): T | undefined =>
   Object.hasOwn(table, name) ? table[name] : undefined
 
@@ -121,7 +121,7 @@ const fault = (field: FormField, what: string) => new FormFault(field.name, `"${
 
 const YES = ['true', 'yes', 'y']
 const NO = ['false', 'no', 'n']
-/** Digits match in one way only, so that the time grows no faster than the text. */
+/** Digits match in only one way, so that matching takes linear time. */
 const NUMBER = /^[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?$/i
 
 const types: Record<string, (field: FormField, answer: FormAnswer) => unknown> = {
@@ -130,7 +130,7 @@ const types: Record<string, (field: FormField, answer: FormAnswer) => unknown> =
     const word = String(answer).trim().toLowerCase()
     if (YES.includes(word)) return true
     if (NO.includes(word)) return false
-    throw fault(field, 'is answered with yes or no')
+    throw fault(field, 'must be yes or no')
   },
   number,
   integer(field, answer) {
@@ -142,7 +142,8 @@ const types: Record<string, (field: FormField, answer: FormAnswer) => unknown> =
     if (typeof answer !== 'string') throw fault(field, 'must be text')
     within(field, [...answer].length, field.min_length, field.max_length, ' characters')
     const format = own(formats, field.format ?? '')
-    if (format && !format.safeParse(answer).success) throw fault(field, `must be of the form ${field.format}`)
+    if (format && !format.safeParse(answer).success)
+      throw fault(field, `must have the format ${field.format}`)
     return answer
   },
 }
@@ -161,7 +162,7 @@ function number(field: FormField, answer: FormAnswer): number {
   return value
 }
 
-/** Of a type that a newer server asks for: JSON if it is JSON. */
+/** Reads the value of a field whose type only newer servers know: JSON if the answer is JSON. */
 function anything(_field: FormField, answer: FormAnswer): unknown {
   if (typeof answer !== 'string') return answer
   try {
@@ -190,7 +191,7 @@ function several(field: FormField, answer: FormAnswer): string[] {
 
 const COMMA = /^\s*(?:,|$)/
 
-/** Splits text at its commas, except where an option itself has one. */
+/** Splits text at its commas, except at those within an option. */
 function split(field: FormField, text: string): string[] {
   if (text.length > CHOICES_CHARS) throw fault(field, 'is too long')
   const names = (field.options ?? [])

@@ -4,9 +4,9 @@ import { shortened } from './rules.ts'
 type Test = (value: unknown) => boolean
 
 /**
- * Makes a test of whether some text or list in a value that was read is as long as its schema takes it: what was longer
- * has lost its end by then, wherever that was.
- * @returns undefined where nothing is ever cut
+ * Returns a test of whether any text or list in a value has the maximum length that its schema allows: a
+ * longer one was cut when it was read.
+ * @returns undefined if the schema never cuts anything
  */
 export function fullness(schema: z.core.$ZodType): Test | undefined {
   const { def } = (schema as z.core.$ZodTypes)._zod

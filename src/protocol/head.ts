@@ -1,11 +1,11 @@
 import { BYTE, jsonOf, skipContainer, skipScalar, skipSpace, skipString, textOf } from './tokens.ts'
 
-/** A longer key or value is none that is looked for. */
+/** Maximum length of a key or value that is read, in bytes. The fields looked for are short. */
 const VALUE_BYTES = 1024
 
 /**
- * Reads some short fields of the object that starts at `start` without parsing the rest: the first of each name, as far
- * as they can be found. Stops at the last of them.
+ * Reads a few short fields of the object that starts at `start`, without parsing the rest. Returns the first
+ * field of each name, and stops at the last one or at text that is not JSON.
  */
 export function readHead(bytes: Uint8Array, wanted: readonly string[], start = 0): Map<string, unknown> {
   const found = new Map<string, unknown>()

@@ -1,8 +1,8 @@
 import { Limits } from './limits.ts'
 
 /**
- * When to look again whether the other side is there: with the next ping, or sooner if by then it would have been silent
- * for too long. All in ms, on one clock.
+ * Returns the delay until the next check for silence, in ms: the ping interval, or less if the other side
+ * would exceed the silence limit before then. `heard` and `now` are times of the same clock, in ms.
  */
 export function nextBeat(heard: number, now: number, heartbeatMs: number): number {
   const left = heard + Limits.silence_ms - now

@@ -2,21 +2,21 @@ import * as z from 'zod/mini'
 import en from 'zod/v4/locales/en.js'
 import { Limits } from './limits.ts'
 
-// Without it every fault is just "Invalid input". Only the one file: all languages together are 290 kB.
+// Without a locale every fault is just "Invalid input". The index of all locales would add 290 kB.
 z.config(en())
 
-/** An agent's name: also its folder's name on disk, hence the narrow alphabet. Chosen by the server. */
+/** An agent's id, chosen by the server. It also names the agent's folder, so its alphabet is small. */
 export const AgentId = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/))
 
-/** A machine's own id, which it makes itself. */
+/** A machine's id, which the machine creates itself. */
 export const MachineId = z.string().check(z.minLength(1), z.maxLength(128))
 
-/** One request of the server. A command sent twice with the same id is executed once. */
+/** Id of a command. A command sent twice with the same id is carried out once. */
 export const CommandId = z.string().check(z.regex(/^[\x21-\x7e]{1,128}$/))
 
 /**
- * What people call a machine: printable words with one blank between them, and nothing that reads as a flag. Letters with
- * accents come as one character, however a keyboard writes them.
+ * A machine's name for people: printable words separated by single spaces, not starting like a flag. NFC
+ * makes names equal no matter how a keyboard composes accented letters.
  */
 export const MachineName = z
   .string()
@@ -25,7 +25,7 @@ export const MachineName = z
     z.maxLength(64),
     z.regex(
       /^(?!-)[^\p{C}\p{Z}]+( [^\p{C}\p{Z}]+)*$/u,
-      'must be printable, without blanks at its ends, and must not begin with "-"',
+      'must be printable, without spaces at its ends, and must not begin with "-"',
     ),
   )
 
@@ -36,19 +36,19 @@ export const Uuid = z
 /** A byte offset in an agent's journal. */
 export const Offset = z.int().check(z.nonnegative())
 
-/** Name of a journal's generation, made by its machine. */
+/** Name of a generation of a journal, chosen by its machine. */
 export const JournalName = z.string().check(z.minLength(1), z.maxLength(64))
 
 export const AbsolutePath = z
   .string()
   .check(z.maxLength(Limits.path_chars), z.regex(/^\/[^\0]*$/, 'must be an absolute path'))
 
-/** Longest version or dist-tag. */
+/** Maximum length of a version or dist-tag, in characters. */
 const VERSION_CHARS = 64
 
 /**
- * An exact version of the daemon or a dist-tag of a registry. npm takes addresses, aliases, paths and names of archives in
- * the same place; none of them fits.
+ * An exact version of the daemon, or a dist-tag of a registry. npm would also accept addresses, aliases,
+ * paths and archive names; the pattern excludes them.
  */
 export const VersionOrTag = z
   .string()
@@ -60,5 +60,5 @@ export const VersionOrTag = z
     ),
   )
 
-/** Whatever JSON a runtime or a newer peer put there. */
+/** Any JSON from a runtime or a newer peer. */
 export const Json = z.unknown()

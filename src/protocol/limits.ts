@@ -1,39 +1,39 @@
-/** Limits both sides keep; a server may rely on them. */
+/** Limits that both sides keep, so that a server can rely on them. */
 export const Limits = {
-  /** Longest frame a daemon accepts or a server must accept, in bytes. */
+  /** Longest frame that a daemon accepts and that a server must accept, in bytes. */
   frame_bytes: 32 * 1024 * 1024,
-  /** Longest journal line that is parsed; a longer one arrives as `unreadable`. */
+  /** Longest journal line that is parsed, in bytes; a longer one arrives as `unreadable`. */
   line_bytes: 16 * 1024 * 1024,
-  /** Most events of a journal line; one with more, or that makes much more of itself, arrives as `unreadable`. */
+  /** Maximum number of events in a journal line; a line beyond it arrives as `unreadable`. */
   line_events: 10_000,
-  /** Deepest nesting of objects and arrays in an event; a line with more arrives as `unreadable`. */
+  /** Deepest nesting of objects and arrays in an event; a deeper line arrives as `unreadable`. */
   nesting: 1000,
-  /** Objects and arrays, and what they hold, in all, in a frame that a server sends. */
+  /** Maximum number of objects, arrays and their members, in total, in a frame from a server. */
   values: 100_000,
-  /** The same in one that a daemon sends, where each event counts by itself. */
+  /** The same for a frame from a daemon; its events are counted separately. */
   greeting_values: 1_000_000,
   /** Longest name, id, code or version, in UTF-16 units. */
   name_chars: 1024,
-  /** Longest path. */
+  /** Longest path, in UTF-16 units. */
   path_chars: 4096,
-  /** Longest sentence that a daemon says of its machine, its agents, or a command. */
+  /** Longest sentence from a daemon about its machine, its agents, or a command, in UTF-16 units. */
   sentence_chars: 16_384,
-  /** Longest text in a command beside a prompt, which only its frame limits. */
+  /** Longest text in a command, in UTF-16 units. Does not apply to prompts, which only their frame limits. */
   text_chars: 1024 * 1024,
-  /** Most items of a list or table, where its schema names no other number. */
+  /** Maximum number of items in a list or table whose schema sets no other limit. */
   items: 65_536,
-  /** Most requests that an agent's status lists as pending. */
+  /** Maximum number of pending requests in an agent's status. */
   pending: 1000,
-  /** Longest status of an agent that a daemon sends, in bytes. */
+  /** Longest agent status that a daemon sends, in bytes. */
   status_bytes: 1024 * 1024,
-  /** Most agents that a machine keeps, those that have ended included: a greeting lists all of them. */
+  /** Maximum number of agents on a machine, including ended ones, since a greeting lists all of them. */
   agents: 10_000,
-  /** Longest form of an agent that is left in a greeting that would be too long, in bytes. */
+  /** Maximum size of an agent in a greeting that would otherwise be too long, in bytes. */
   greeted_agent_bytes: 2048,
-  /** Activity a daemon sends ahead of the server's acknowledgement, in journal bytes, over all agents. */
+  /** Maximum amount of activity sent ahead of acknowledgements, in journal bytes, over all agents. */
   window_bytes: 4 * 1024 * 1024,
-  /** A side that hears nothing, not even a pong, for this long closes the link. */
+  /** Time after which a side that receives nothing, not even a pong, closes the link, in ms. */
   silence_ms: 25_000,
-  /** How often each side pings. */
+  /** Interval between pings, in ms. */
   heartbeat_ms: 10_000,
 } as const

@@ -1,11 +1,11 @@
 /**
- * A machine's id as it stands in an address. A path takes `.` and `..` for steps, and no address holds half a pair of
- * surrogates: such an id is written as JSON, and so is one that would be read as that.
+ * Returns a machine's id as a URL path segment. An id that a path cannot contain (`.`, `..`, half of a
+ * surrogate pair), or that begins like JSON, is written as JSON.
  */
 export const idInAddress = (machineId: string) =>
   /^"|^\.{1,2}$|\p{Cs}/u.test(machineId) ? JSON.stringify(machineId) : machineId
 
-/** The id that stands in an address so. */
+/** Returns the machine's id from a URL path segment. */
 export function idFromAddress(text: string): string {
   if (!text.startsWith('"')) return text
   try {
@@ -15,5 +15,5 @@ export function idFromAddress(text: string): string {
   }
 }
 
-/** Whether people and programs can name it: a new machine may have no other id. */
+/** Reports whether people and programs can name the id. A new machine may have no other id. */
 export const isNameable = (machineId: string) => !/^\.{1,2}$|[\p{Cc}\p{Cs}]/u.test(machineId)

@@ -8,14 +8,14 @@ import { Limits } from './limits.ts'
 import { AgentStatus, MachineStatus } from './status.ts'
 
 /**
- * First message on a connection, from the daemon. A server reads `protocol` before anything else and leniently: a
- * daemon too old for it can then still be told so, and which version to update to.
+ * First message on a connection, from the daemon. A server reads `protocol` first and leniently: it can then
+ * still tell a daemon that it is too old, and which version to update to.
  */
 export const Hello = z.object({
   type: z.literal('machine:hello'),
   protocol: z.object({ version: z.int(), minimum: z.int() }),
   machine_id: MachineId,
-  /** Distinguishes the daemon processes of one machine: the newest connection wins. */
+  /** Identifies a daemon process of the machine: the newest connection wins. */
   instance_id: ToldName,
   hostname: ToldName,
   os: ToldName,
@@ -31,15 +31,15 @@ export const Hello = z.object({
 })
 export type Hello = z.infer<typeof Hello>
 
-/** The server's answer to `machine:hello`: from here the link is live. */
+/** The server's answer to `machine:hello`. The link is then live. */
 export const Welcome = z.object({
   type: z.literal('server:welcome'),
   protocol: z.object({ version: z.int() }),
   server_version: z._default(Name, ''),
   capabilities: z._default(list(Name), []),
-  /** How far the server has each agent's journal. Agents left out start at 0. */
+  /** Offset up to which the server has each agent's journal. Omitted agents start at 0. */
   offsets: z._default(table(Name, Offset), {}),
-  /** Of which generation what the server has of a journal ends; those of the first generation are left out. */
+  /** Generation of the server's copy of each journal; omitted journals are in their first generation. */
   journals: z.optional(table(Name, JournalName)),
   heartbeat_ms: z.optional(z.int().check(z.minimum(100))),
 })
@@ -49,35 +49,37 @@ export const Refuse = z.object({
   type: z.literal('server:refuse'),
   code: z.union([RefusalCode, Name]),
   message: Words,
-  /** Not before so many seconds. */
+  /** Minimum delay before the next attempt, in seconds. */
   retry_after_s: z.optional(z.number()),
   /**
-   * The version to update to, where the protocol's version was the reason. One that is neither a version nor a dist-tag
-   * counts as left out: the refusal holds all the same.
+   * Version to update to, if the protocol version is the reason. A value that is neither a version nor a
+   * dist-tag is ignored: the refusal still holds.
    */
   update_to: z.catch(z.optional(VersionOrTag), undefined),
 })
 export type Refuse = z.infer<typeof Refuse>
 
-/** Journal bytes `[from, to)` of one agent, as events. Frames of one agent come in order and without gaps. */
+/** Journal bytes `[from, to)` of an agent, as events. Frames of an agent come in order and without gaps. */
 export const Activity = z.object({
   type: z.literal('agent:activity'),
   agent_id: AgentId,
   from: Offset,
   to: Offset,
-  /** Generation of the journal that these bytes belong to; absent for the first. */
+  /** Generation of the journal to which these bytes belong; absent for the first. */
   journal: z.optional(JournalName),
   events: z.array(AnyEvent),
 })
 export type Activity = z.infer<typeof Activity>
 
-/** How far the server has each journal on its own disk. Cumulative; a repeated or older one changes nothing. */
+/**
+ * Offsets up to which the server has stored journals. Cumulative; a repeated or lower one changes nothing.
+ */
 export const Ack = z.object({ type: z.literal('agent:ack'), offsets: table(Name, Offset) })
 export type Ack = z.infer<typeof Ack>
 
 /**
- * The server misses something: the daemon goes on from `from`. Sent for a frame whose `from` lies beyond what the server
- * has, unless it is the agent's `begin`: what came before that is on no disk any more.
+ * The server lacks bytes: the daemon continues from `from`. The answer to a frame whose `from` is beyond the
+ * server's copy and is not the agent's `begin`; bytes before `begin` no longer exist.
  */
 export const Resend = z.object({ type: z.literal('agent:resend'), agent_id: AgentId, from: Offset })
 export type Resend = z.infer<typeof Resend>
@@ -111,17 +113,17 @@ export const UpdateProgress = z.object({
 })
 export type UpdateProgress = z.infer<typeof UpdateProgress>
 
-/** Says that a frame could not be taken, and why. The link stays up. */
+/** Answer to a frame that cannot be accepted, with the reason. The link stays up. */
 export const ProtocolError = z.object({
   type: z.literal('protocol:error'),
   code: closed(['not_json', 'not_text', 'too_large', 'invalid', 'unexpected'], 'invalid'),
   message: ToldSentence,
-  /** Where in the frame. */
+  /** Place of the fault in the frame. */
   path: z.optional(ToldSentence),
-  /** The `type` and `command_id` of the frame at fault, where they could be read. */
+  /** The `type` and `command_id` of the frame at fault, if they could be read. */
   of_type: z.optional(ToldName),
   command_id: z.optional(ToldName),
-  /** The limit of the machine that the frame exceeds: `agents`, `history_bytes`, `in_flight_bytes`, or another. */
+  /** The machine's limit that the frame exceeds: `agents`, `history_bytes`, `in_flight_bytes`, or another. */
   limit: z.optional(ToldName),
 })
 export type ProtocolError = z.infer<typeof ProtocolError>
@@ -132,7 +134,7 @@ export const AgentStatusMessage = z.object({ type: z.literal('agent:status'), ..
 export const AgentRemoved = z.object({ type: z.literal('agent:removed'), agent_id: AgentId })
 export const MachineStatusMessage = z.object({ type: z.literal('machine:status'), ...MachineStatus.shape })
 
-/** Daemon → server, beside the results of commands. */
+/** Messages from the daemon to the server, except the results of commands. */
 export const FromDaemon = {
   'machine:hello': Hello,
   'machine:status': MachineStatusMessage,
@@ -148,7 +150,7 @@ export type FromDaemon =
   | { [T in keyof typeof FromDaemon]: z.infer<(typeof FromDaemon)[T]> }[keyof typeof FromDaemon]
   | CommandResult
 
-/** Server → daemon, beside the commands. */
+/** Messages from the server to the daemon, except commands. */
 export const FromServer = {
   'server:welcome': Welcome,
   'server:refuse': Refuse,

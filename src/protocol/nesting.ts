@@ -1,4 +1,4 @@
-/** Whether a value holds more than this many levels of objects and arrays. */
+/** Reports whether a value has more than this many levels of objects and arrays. */
 export function isDeeper(value: unknown, than: number): boolean {
   if (typeof value !== 'object' || value === null) return false
   return than === 0 || Object.values(value).some((inner) => isDeeper(inner, than - 1))

@@ -1,5 +1,8 @@
-/** Says why a text is no JSON, without what V8 quotes of it: a secret may be in that. @param error of `JSON.parse` */
+/**
+ * Returns the reason why a text is not JSON, without the text that V8 quotes, which may contain a secret.
+ * @param error of `JSON.parse`
+ */
 export const whyNotJson = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error))
     .replace(/,? *(?:\.\.\.)?"[\s\S]*"(?:\.\.\.)? is not valid JSON$/, '')
-    .replace(/^$/, 'it is something else')
+    .replace(/^$/, 'invalid syntax')

@@ -2,17 +2,17 @@ import type * as z from 'zod/mini'
 import { readHead } from './head.ts'
 import { decodeText } from './tokens.ts'
 
-/** How much of an event that is beyond a limit is passed on, in bytes. */
+/** Maximum length of the beginning of an oversized event that is passed on, in bytes. */
 const HEAD_BYTES = 4096
 
-/** An event beyond a limit: bytes `[start, end)` of a frame. */
+/** An event that exceeds a limit: bytes `[start, end)` of a frame. */
 export interface Oversized {
   start: number
   end: number
   reason: 'too_deep' | 'too_long'
 }
 
-/** The text of a frame, with events `unreadable` in the place of those that are beyond a limit. */
+/** Returns the text of a frame, with `unreadable` events in place of oversized ones. */
 export function replaced(bytes: Uint8Array, events: readonly Oversized[]): string {
   let text = ''
   let at = 0
@@ -37,7 +37,7 @@ const unreadable = (offset: unknown, index: unknown, reason: string, bytes: numb
 
 type Checked = { success: true } | { success: false; error: z.core.$ZodError }
 
-/** The events, with `unreadable` in the place of those of which a field is beyond its limit. */
+/** Returns the events, with `unreadable` events in place of those with a field that exceeds its limit. */
 export const fitting = (events: unknown[], check: (event: unknown) => Checked): unknown[] =>
   events.map((event) => {
     const checked = check(event)

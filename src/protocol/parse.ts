@@ -13,14 +13,14 @@ import { Scan } from './scan.ts'
 import { shorten } from './shorten.ts'
 import { decodeText } from './tokens.ts'
 
-/** Maximum length of a path, a type or an id that is sent back: those of a frame may be as long as the frame. */
+/** Maximum length of a path, type or id that is sent back, in characters. A frame may contain longer ones. */
 const PATH_CHARS = 1024
 
 export type Parsed<M> =
   | { ok: true; message: M }
   /**
-   * `error` is ready to be sent back. An unknown type is no fault: there is no error then. With a `command_id` it is a
-   * command of a newer server.
+   * `error` is ready to be sent back. It is absent for an unknown type, which is no fault. An unknown type
+   * with a `command_id` is a command from a newer server.
    */
   | { ok: false; error?: ProtocolError; unknownType?: string; commandId?: string }
 
@@ -39,16 +39,18 @@ const fault = (
 })
 
 const NO_OBJECT = 'A frame must be a JSON object with a "type".'
-/** A frame of unknown type, or of none. */
+/** Rule for a frame of unknown or missing type. */
 const ANY_OBJECT = { ...FREE, is: KIND.object }
 
-/** Returns a `command_id` as it came, for the command's author to recognize, unless it is too long to be sent back. */
+/** Returns a `command_id` unchanged, so that its author recognizes it, unless it is too long to send back. */
 const echo = (value: unknown) => (typeof value === 'string' && value.length <= PATH_CHARS ? value : undefined)
 
-/** The `command_id` of a frame, if it has one that may be sent back. */
+/** Returns the `command_id` of a frame if it is valid. */
 const commandIdOf = (value: unknown) => CommandId.safeParse(value).data
 
-/** Bounded before it is parsed: what a frame costs must not depend on what a stranger puts into it. */
+/**
+ * Checks the limits of a frame before parsing it: its cost must not depend on what a stranger puts into it.
+ */
 function parse<M>(frame: string | Uint8Array, side: Side): Parsed<M> {
   const bytes = typeof frame === 'string' ? new TextEncoder().encode(frame) : frame
   const type = readHead(bytes, ['type']).get('type')
@@ -86,12 +88,12 @@ function read<M>(
 ): Parsed<M> {
   const { type, command_id } = json
   if (typeof type !== 'string') return fault('invalid', 'A frame must have a "type".', { path: 'type' })
-  // The limits of one type must not let another through.
-  if (type !== scanned) return fault('invalid', 'A frame must have one "type".', { path: 'type' })
+  // A frame of one type must not be checked against the limits of another.
+  if (type !== scanned) return fault('invalid', 'A frame must have exactly one "type".', { path: 'type' })
   if (!schema) return unknown(type, command_id)
   const events: unknown[] | undefined =
     schema === FromDaemon['agent:activity'] && Array.isArray(json.events) ? json.events : undefined
-  // Most of what there is to read: a copy without fields that are not known would cost as much as parsing it.
+  // Activity is most of the traffic: a copy without unknown fields would cost as much as parsing it.
   if (events && fits(schema, json)) {
     readInPlace(events)
     return { ok: true, message: json as M }
@@ -103,18 +105,18 @@ function read<M>(
   return invalid(type, echo(command_id), faultOf(result.error))
 }
 
-/** Whether a frame may have a `command_id`. */
+/** Reports whether a frame may have a `command_id`. */
 function isOfCommand(schema: z.ZodMiniType | undefined): boolean {
   const { shape } = (schema?._zod.def ?? {}) as { shape?: object }
   return !shape || 'command_id' in shape
 }
 
-/** Kinds of events that are shortened, or may have values that only newer daemons know. */
+/** Event kinds with fields that are shortened, or that may have values from newer daemons. */
 const CHANGING = new Set<unknown>(
   Event._zod.def.options.filter(mayChange).flatMap(({ _zod }) => [...(_zod.propValues?.kind ?? [])]),
 )
 
-/** Reads those of the events that fit which are not what they were once they are read. */
+/** Reads in place each event that reading may change. The events must match their schema. */
 function readInPlace(events: unknown[]) {
   for (const [at, event] of events.entries())
     if (CHANGING.has((event as AnyEvent).kind)) events[at] = check(AnyEvent, event).data
@@ -136,7 +138,7 @@ const invalid = (
     ...(command_id !== undefined && { command_id }),
   })
 
-/** What is wrong, for people, and where: `path` as `spec.cwd`. */
+/** Returns a message for people and the place of the fault: `path` as `spec.cwd`. */
 export const faultOf = ({ issues }: z.core.$ZodError) => located(furthest(issues))
 
 function located(at: { message: string; path: readonly PropertyKey[] } | undefined): {
@@ -148,10 +150,10 @@ function located(at: { message: string; path: readonly PropertyKey[] } | undefin
   return path ? { path, message: `${path}: ${message}` } : { message }
 }
 
-/** Of what may be one thing or another, that one is meant which fits up to the deepest place. */
+/** Returns the issue of the union branch that matches to the greatest depth. */
 function furthest([issue]: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined {
   if (issue?.code !== 'invalid_union') return issue
-  // An issue of this kind left says that by its own mark the value is none of those: it counts less than any other.
+  // A remaining union issue says that the discriminator matches no branch: it counts less than any other.
   const rank = ({ code, path }: z.core.$ZodIssue) => 2 * path.length + (code === 'invalid_union' ? 0 : 1)
   const [inner] = issue.errors.flatMap((branch) => furthest(branch) ?? []).sort((a, b) => rank(b) - rank(a))
   return inner ? { ...inner, path: [...issue.path, ...inner.path] } : issue
@@ -160,7 +162,7 @@ function furthest([issue]: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | unde
 const own = <T extends object>(table: T, key: string) =>
   Object.hasOwn(table, key) ? (table[key as keyof T] as unknown as z.ZodMiniType) : undefined
 
-/** Around an event in its frame. */
+/** Levels of nesting around an event in its frame. */
 const OUTER = 2
 
 bounded.set(AnyEvent, { nesting: Limits.nesting + OUTER, values: Limits.line_bytes / 2 })
@@ -176,7 +178,7 @@ export const parseFromServer = (frame: string | Uint8Array) =>
 export const parseFromDaemon = (frame: string | Uint8Array) =>
   parse<FromDaemon>(frame, {
     schemaOf: (type) => own(FromDaemon, type) ?? (type.endsWith(':result') ? CommandResult : undefined),
-    // A greeting has the input of each request that is pending.
+    // A greeting contains the input of each pending request.
     bounds: { nesting: Limits.nesting + 2 * OUTER, values: Limits.greeting_values },
   })
 

@@ -6,23 +6,25 @@ const ANY = 63
 export interface Bounds {
   /** Deepest nesting of objects and arrays. */
   nesting: number
-  /** Objects and arrays, and what they hold, in all. */
+  /** Maximum number of objects, arrays and their members, in total. */
   values: number
 }
 
-/** What the text of a value is held to before it is parsed. */
+/** Limits on the text of a value, checked before it is parsed. */
 export interface Rule {
-  /** Kinds of value that it may be. */
+  /** Allowed kinds of value, as bits of KIND. */
   is: number
-  /** Longest string, in UTF-16 units. */
+  /** Maximum length of a string, in UTF-16 units. */
   chars: number
-  /** Most items of an array, or keys of an object. */
+  /** Maximum number of items of an array, or keys of an object. */
   items: number
-  /** Set where the value has bounds of its own, beyond which it is set apart. It is an object. */
+  /**
+   * Present for an object with separate bounds. An object that exceeds them is set apart, and is no fault.
+   */
   bounds?: Bounds
-  /** Of an object, by the length of the key in bytes; others may hold anything. */
+  /** Fields of an object, by the length of the key in bytes. Any other field may have any value. */
   fields?: readonly (readonly Field[] | undefined)[]
-  /** Of an array's items, or what a record holds. */
+  /** Rule of an array's items, or of a record's values. */
   rest?: Rule
 }
 
@@ -32,10 +34,10 @@ interface Field {
   rule: Rule
 }
 
-/** May be anything. */
+/** Allows anything. */
 export const FREE: Rule = { is: ANY, chars: Number.POSITIVE_INFINITY, items: Number.POSITIVE_INFINITY }
 
-/** Kind of the value that begins with this byte; 0 if none does. */
+/** Returns the kind of the value that begins with this byte; 0 if no value does. */
 export function kindOf(byte: number | undefined): number {
   switch (byte) {
     case 0x22:
@@ -60,19 +62,19 @@ export const kindNames = (kinds: number) =>
     .map(([name]) => name)
     .join(' or ')
 
-/** Strings and lists that are shortened where they are too long, instead of being refused, with their maximum. */
+/** Maximum lengths of strings and lists that are shortened instead of refused. */
 export const shortened = new WeakMap<z.core.$ZodType, number>()
-/** Most entries of tables. */
+/** Maximum numbers of entries of tables. */
 export const entries = new WeakMap<z.core.$ZodType, number>()
-/** Schemas of anything at all that take objects only. */
+/** Schemas that accept any object, and nothing else. */
 export const objects = new WeakSet<z.core.$ZodType>()
 
-/** Objects that have bounds of their own. */
+/** Bounds of objects that have separate ones. */
 export const bounded = new WeakMap<z.core.$ZodType, Bounds>()
 
 const compiled = new WeakMap<z.core.$ZodType, Rule>()
 
-/** The rule that follows from a schema. It allows all that the schema does, and what only parsing can tell. */
+/** Returns the rule of a schema. It is no stricter than the schema, and leaves the rest to parsing. */
 export function ruleOf(schema: z.core.$ZodType): Rule {
   let rule = compiled.get(schema)
   if (!rule) {
@@ -83,7 +85,7 @@ export function ruleOf(schema: z.core.$ZodType): Rule {
   return rule
 }
 
-/** Longest string, or most items of an array. */
+/** Returns the maximum length of a string or array. */
 function maximumOf(schema: z.core.$ZodType): number {
   const checks = shortened.has(schema) ? [] : (schema._zod.def.checks ?? [])
   const maxima = checks.map(({ _zod: { def } }) =>
@@ -134,7 +136,7 @@ function compile(schema: z.core.$ZodType): Rule {
   }
 }
 
-/** Reports whether a value that fits the schema may be another once it has been read. */
+/** Reports whether reading may change a value that matches the schema. */
 export function mayChange(schema: z.core.$ZodType): boolean {
   const { def } = (schema as z.core.$ZodTypes)._zod
   if (shortened.has(schema)) return true
@@ -157,7 +159,7 @@ export function mayChange(schema: z.core.$ZodType): boolean {
   }
 }
 
-/** What either of the two allows. What an object may hold depends on which of the two it is: only parsing tells. */
+/** Returns a rule that allows all that either rule allows. Only parsing tells two kinds of object apart. */
 function either(one: Rule, other: Rule): Rule {
   const open = [one, other].filter(({ is }) => is & (KIND.object | KIND.array))
   return {

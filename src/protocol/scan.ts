@@ -13,20 +13,20 @@ const SHORT = 32
 const KEY_BYTES = 256
 
 /**
- * Reads a frame before it is parsed, each byte once, and stops at the first fault: another kind of value than its rule
- * allows, or too much of something. Keeps nothing of what it reads, and recurses only as deep as the rules do. Text that
- * is not JSON is left to the parser.
+ * Reads a frame before it is parsed, each byte once, and stops at the first fault: a kind of value that its
+ * rule does not allow, or a limit exceeded. Stores nothing that it reads, and recurses only as deep as the
+ * rules do. Leaves text that is not JSON to the parser.
  */
 export class Scan {
   readonly #bytes: Uint8Array
   #bounds: Bounds
-  /** The way to `#at`: start and end of each key, -1 and the number of each item. */
+  /** The path to `#at`: start and end of each key, or -1 and the index of each item. */
   readonly #way: number[] = []
   #at = 0
   #depth = 0
   #values = 0
   fault: Fault | undefined
-  /** Values beyond bounds of their own, which are no fault. */
+  /** Values that exceed their separate bounds, which is no fault. */
   readonly apart: Oversized[] = []
 
   constructor(bytes: Uint8Array, bounds: Bounds) {
@@ -34,7 +34,7 @@ export class Scan {
     this.#bounds = bounds
   }
 
-  /** Reads the next value. @returns the position behind it; undefined if it has a fault or is not JSON */
+  /** Reads the next value. @returns the position after it; undefined if it has a fault or is not JSON */
   value(rule: Rule): number | undefined {
     const kind = kindOf(this.#next())
     if (kind === 0) return undefined
@@ -62,7 +62,7 @@ export class Scan {
     return this.#moved(end)
   }
 
-  /** An object or array whose parts have rules. */
+  /** Reads an object or array whose parts have rules. */
   #container(rule: Rule, close: number): number | undefined {
     if (++this.#depth > this.#bounds.nesting) return this.#wrong(this.#tooDeep, [])
     this.#at++
@@ -88,7 +88,7 @@ export class Scan {
     return rule.rest ?? FREE
   }
 
-  /** @returns undefined if there is no key */
+  /** Reads a key and returns the rule of its field; undefined if there is no key. */
   #field(rule: Rule): Rule | undefined {
     const bytes = this.#bytes
     if (this.#next() !== BYTE.quote) return undefined
@@ -102,7 +102,10 @@ export class Scan {
     return rule.fields ? (this.#named(rule.fields, start, end) ?? FREE) : rule.rest
   }
 
-  /** Finds a field's rule by the bytes of its key, which are decoded only where they may spell it in another way. */
+  /**
+   * Returns a field's rule by the bytes of its key. Decodes a key only if escapes may spell a name
+   * differently.
+   */
   #named(fields: NonNullable<Rule['fields']>, start: number, end: number): Rule | undefined {
     const bytes = this.#bytes
     const length = end - start - 2
@@ -119,7 +122,7 @@ export class Scan {
     return fields[name.length]?.find((field) => field.name === name)?.rule
   }
 
-  /** A value with bounds of its own: where it is beyond them, it is set apart, and reading goes on behind it. */
+  /** Reads a value with separate bounds. If it exceeds them, sets it apart and continues after it. */
   #bounded(own: Bounds): number | undefined {
     const [bounds, values, depth, start] = [this.#bounds, this.#values, this.#depth, this.#at]
     this.#bounds = own
@@ -137,7 +140,7 @@ export class Scan {
     return this.#moved(behind)
   }
 
-  /** An object or array in which anything may be. */
+  /** Reads an object or array that may contain anything. */
   #free(): number | undefined {
     const bytes = this.#bytes
     const { nesting, values } = this.#bounds
@@ -148,7 +151,7 @@ export class Scan {
     for (; depth <= nesting && count <= values; at++) {
       const byte = bytes[at]
       if (byte === BYTE.quote) {
-        // Most strings are short, and not worth a call.
+        // Most strings are too short to be worth a call.
         let end = at + 1
         const stop = at + SHORT
         while (end < stop && bytes[end] !== BYTE.quote && bytes[end] !== BYTE.backslash) end++

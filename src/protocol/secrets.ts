@@ -1,11 +1,11 @@
 import * as z from 'zod/mini'
 
-/** Stands in place of a secret wherever its surroundings are shown or kept. */
+/** Replaces a secret in anything that is shown or stored. */
 export const HIDDEN = '[secret]'
 
 /**
- * Marks a field as secret: whoever takes it hands it to where it belongs, and keeps it no longer than that needs. It goes
- * into no log and no list. In the JSON Schema it is `writeOnly`.
+ * Marks a field as secret: its receiver passes it to its destination, and keeps it no longer than that takes.
+ * It appears in no log and no list. In the JSON Schema the field is `writeOnly`.
  */
 export function secret<S extends z.ZodMiniType>(schema: S): S {
   z.globalRegistry.add(schema, { writeOnly: true })
@@ -15,8 +15,8 @@ export function secret<S extends z.ZodMiniType>(schema: S): S {
 const isSecret = (schema: z.core.$ZodType) => z.globalRegistry.get(schema)?.writeOnly === true
 
 /**
- * Returns a value with HIDDEN in place of each secret that its schema marks: of a secret object the names stay. A value
- * without secrets is returned as it is.
+ * Returns a value with HIDDEN in place of each secret that its schema marks. A secret object keeps its names.
+ * A value without secrets is returned unchanged.
  */
 export function withoutSecrets<T>(schema: z.core.$ZodType, value: T): T
 export function withoutSecrets(schema: z.core.$ZodType, value: unknown): unknown {
@@ -46,7 +46,7 @@ export function withoutSecrets(schema: z.core.$ZodType, value: unknown): unknown
   }
 }
 
-/** Whether a value has anything in it that its schema marks as secret. */
+/** Reports whether a value contains a secret that its schema marks. */
 export const hasSecrets = (schema: z.core.$ZodType, value: unknown): boolean =>
   withoutSecrets(schema, value) !== value
 
@@ -55,7 +55,7 @@ function hidden(value: unknown): unknown {
   return mapped(value, () => HIDDEN)
 }
 
-/** The same object or list where no part of it changes. */
+/** Maps each part of an object or list. Returns the same object or list if no part changes. */
 function mapped(value: unknown, map: (part: unknown, name: string) => unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   const parts = Object.entries(value).map(([name, part]) => [name, map(part, name)] as const)

@@ -7,32 +7,34 @@ import { secret } from './secrets.ts'
 
 const Name = z.string().check(z.minLength(1), z.maxLength(256))
 
-/** What happens to an agent's process when it ends without having been asked to. */
+/** When to restart an agent's process that ends without being told to. */
 export const RestartPolicy = z.object({
-  /** `never`; `on-loss`: after a reboot or when the process was killed from outside; `on-failure`: those and any non-zero exit. */
+  /**
+   * `never`; `on-loss`: after a reboot or a kill from outside; `on-failure`: also after any non-zero exit.
+   */
   policy: z.enum(['never', 'on-loss', 'on-failure']),
-  /** Take the interrupted turn up again; otherwise the session is resumed and waits for a prompt. */
+  /** Resume the interrupted turn; otherwise the session is resumed and waits for a prompt. */
   resume_turn: z._default(z.boolean(), false),
-  /** Give up after so many restarts within an hour. */
+  /** Maximum number of restarts within an hour. */
   max_per_hour: z._default(z.int().check(z.minimum(1), z.maximum(60)), 5),
 })
 export type RestartPolicy = z.infer<typeof RestartPolicy>
 
-/** What happens to an agent when no daemon, or no server, has been there for `after_s` seconds. */
+/** Action when an agent has had no daemon, or no server, for `after_s` seconds. */
 export const Lease = z.object({
   after_s: z.int().check(z.minimum(10)),
   action: z.enum(['keep', 'stop-when-idle', 'stop']),
 })
 export type Lease = z.infer<typeof Lease>
 
-/** Everything a server may ask of a new agent. Only `cwd` is required. */
+/** Settings of a new agent. Only `cwd` is required. */
 export const AgentSpec = z.object({
   runtime: z._default(Name, 'claude'),
   /** Working directory. It must exist on the machine. */
   cwd: AbsolutePath,
   /** First prompt. Without one the agent starts and waits. */
   prompt: z.optional(Content),
-  /** For people. */
+  /** Title for people. */
   title: z.optional(z.string().check(z.maxLength(200))),
   model: z.optional(Name),
   fallback_model: z.optional(Name),
@@ -41,12 +43,12 @@ export const AgentSpec = z.object({
   system_prompt: z.optional(z.object({ mode: z.enum(['append', 'replace']), text: Words })),
   allowed_tools: z.optional(list(Name)),
   disallowed_tools: z.optional(list(Name)),
-  /** Server name → its definition in the runtime's own form. */
+  /** MCP server name → its definition in the runtime's own form. */
   mcp_servers: secret(z.optional(JsonObject)),
-  /** Use only `mcp_servers`, none of those configured on the machine. */
+  /** Use only `mcp_servers`, and no servers configured on the machine. */
   mcp_strict: z.optional(z.boolean()),
   add_dirs: z.optional(list(AbsolutePath)),
-  /** Added to the agent's environment, and to nothing else's. */
+  /** Environment variables for the agent's process only. */
   env: secret(
     z.optional(
       table(z.string().check(z.maxLength(Limits.name_chars), z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/)), Words),

@@ -5,7 +5,7 @@ import { AgentId, JournalName, Json, Offset } from './ids.ts'
 import { Limits } from './limits.ts'
 import { PermissionRequest } from './permission.ts'
 
-/** Most entries of what a status lists beside requests. */
+/** Maximum length of a status's lists other than `pending`, which has a separate limit. */
 const LISTED = 1000
 
 export const AgentState = closed(
@@ -15,40 +15,40 @@ export const AgentState = closed(
 export type AgentState = z.infer<typeof AgentState>
 
 export const Exit = z.object({
-  /** As a shell reports it: 128 + n for signal n. Absent when nobody saw the end. */
+  /** Exit code as a shell reports it: 128 + n for signal n. Absent if the end was not observed. */
   code: z.optional(z.int()),
   signal: z.optional(ToldName),
   /**
-   * `stopped`: a server asked. `finished`: of itself, code 0. `crashed`: of itself, otherwise. `killed`: by a signal
-   * that nobody here sent. `lost`: gone without a trace. `rebooted`: the machine went down. `lease`: nobody
-   * came back in time.
+   * `stopped`: a server asked for it. `finished`: ended by itself with code 0. `crashed`: ended by itself
+   * with another code. `killed`: by a signal that did not come from the daemon. `lost`: disappeared without a
+   * trace. `rebooted`: the machine went down. `lease`: no daemon or server came back in time.
    */
   reason: closed(['stopped', 'finished', 'crashed', 'killed', 'lost', 'rebooted', 'lease'], 'lost'),
-  /** Who ended it and why, in a sentence, where the daemon knows more than the reason says. */
+  /** Sentence about who ended the agent and why, if the daemon knows more than the reason says. */
   detail: z.optional(ToldSentence),
 })
 export type Exit = z.infer<typeof Exit>
 
 export const TurnFailure = z.object({
-  /** As the event `turn_result` has it, or `prompt_rejected`. */
+  /** As in the event `turn_result`, or `prompt_rejected`. */
   outcome: ToldName,
-  /** In the runtime's words, shortened. */
+  /** The runtime's own words, shortened. */
   message: z.optional(ToldSentence),
 })
 export type TurnFailure = z.infer<typeof TurnFailure>
 
 export const AgentProblem = z.object({
-  /** `mcp_server`, `hook`, `program`, `model`; more may come. */
+  /** `mcp_server`, `hook`, `program` or `model`; more may come. */
   kind: ToldName,
   name: ToldName,
   /** In the runtime's words, such as `failed`, `needs-auth`, `pending`; of a hook `failed`, `cancelled` or `running`; of a program `deleted`; of a model `retrying`. */
   status: ToldName,
-  /** Its own last words, shortened. */
+  /** Explanation in its own words, shortened. */
   detail: z.optional(ToldSentence),
 })
 export type AgentProblem = z.infer<typeof AgentProblem>
 
-/** What an agent has running beside its turns, such as a shell command or a sub-agent. */
+/** A task that runs alongside an agent's turns, such as a shell command or a sub-agent. */
 export const BackgroundTask = z.object({
   task_id: ToldName,
   /** In the runtime's words. */
@@ -56,53 +56,55 @@ export const BackgroundTask = z.object({
   description: z.optional(ToldSentence),
 })
 
-/** An agent as it is now. State, not log: the highest `revision` wins, older ones are dropped. */
+/** A snapshot of an agent, not a log entry: the highest `revision` wins, and older ones are dropped. */
 export const AgentStatus = z.object({
   agent_id: AgentId,
   revision: z.int(),
   state: AgentState,
-  /** When it came into this state (ISO 8601). */
+  /** Time at which the agent entered this state (ISO 8601). */
   since: ToldName,
   runtime: ToldName,
   runtime_version: z.optional(ToldName),
   title: z.optional(ToldName),
   cwd: ToldPath,
-  /** Counts the processes this agent has had: 1 for the first, one more after each resume. */
+  /** Number of processes that this agent has had: 1 for the first, one more after each resume. */
   run: z.int(),
   pid: z.optional(z.int()),
   session_id: z.optional(ToldName),
   model: z.optional(ToldName),
   permission_mode: z.optional(ToldName),
-  /** Permission requests and questions nobody has answered yet. */
+  /** Permission requests and questions that are still open. */
   pending: firstOf(PermissionRequest, Limits.pending),
-  /** How many more there are that `pending` does not list. Absent where it lists all. */
+  /** Number of requests that `pending` does not list. Absent if it lists all. */
   pending_omitted: z.optional(z.int()),
-  /** Prompts accepted that the runtime has not yet begun with. They outlive its process. */
+  /** Number of accepted prompts that the runtime has not begun. They outlive its process. */
   undelivered_prompts: z.int(),
   exit: z.optional(Exit),
-  /** Since when it waits for its turn to be launched (ISO 8601): a machine launches only so many agents at a time. */
+  /** Start of the wait for a launch (ISO 8601): a machine limits how many agents it launches at once. */
   queued: z.optional(z.object({ since: ToldName })),
-  /** Its start takes long: when it was launched (ISO 8601), and what it is at, in a sentence. */
+  /** Launch time (ISO 8601) and current step of a start that takes long. */
   slow: z.optional(z.object({ since: ToldName, detail: ToldSentence })),
-  /** Why it is idle after a restart that its turn did not survive, in a sentence; until its next turn. */
+  /** Reason why the agent is idle after a restart that interrupted its turn. Absent from the next turn on. */
   turn_interrupted: z.optional(ToldSentence),
-  /** How its last turn failed, or why its last prompt came to nothing; until its next turn. */
+  /** Failure of the last turn, or of a prompt that began none. Absent from the next turn on. */
   turn_failed: z.optional(TurnFailure),
-  /** What its present process does without: MCP servers and hooks that fail or are not done. Absent where nothing is wrong. */
+  /** Parts of the agent that do not work, such as MCP servers and hooks. Absent if there are none. */
   problems: z.optional(firstOf(AgentProblem, LISTED)),
-  /** Why it failed to start, in the agent's own words where it had any. */
+  /** Reason of a failed start, in the agent's own words if it gave any. */
   failure: z.optional(z.object({ code: ToldName, message: ToldSentence, remedy: z.optional(ToldSentence) })),
-  /** Why and until when a restart is held back (ISO 8601), in a crash loop. */
+  /** Time until which a crash loop delays a restart (ISO 8601). */
   restart_held_until: z.optional(ToldName),
-  /** Background tasks that are running, 32 of them at most: an `idle` agent with any is not done. */
+  /** Running background tasks, at most 32. An `idle` agent that has any is not done. */
   background_tasks: z.optional(firstOf(BackgroundTask, LISTED)),
-  /** All its processes and sessions together. */
+  /** Sum over all of the agent's processes and sessions. */
   total_cost_usd: z.optional(z.number()),
-  /** The journal: first byte still held, bytes acknowledged by the server, and its end. */
+  /** First byte of the journal that the machine still has. */
   begin: Offset,
+  /** Offset that the server has acknowledged. */
   acked: Offset,
+  /** End of the journal. */
   end: Offset,
-  /** Its present generation; absent for the first. */
+  /** Current generation of the journal; absent for the first. */
   journal: z.optional(JournalName),
 })
 export type AgentStatus = z.infer<typeof AgentStatus>
@@ -130,20 +132,20 @@ export const HealthProblemCode = z.enum([
 ])
 export type HealthProblemCode = z.infer<typeof HealthProblemCode>
 
-/** One thing that is not as it should be, and what to do about it. */
+/** A problem of the machine, and its remedy. */
 export const HealthProblem = z.object({
-  /** Stable, for programs. A newer daemon may have more. */
+  /** Stable code for programs. A newer daemon may have more codes. */
   code: z.union([HealthProblemCode, ToldName]),
   severity: closed(['info', 'warning', 'error'], 'warning'),
   message: ToldSentence,
   remedy: z.optional(ToldSentence),
   since: ToldName,
-  /** When it is expected to pass (ISO 8601), for instance when a usage limit resets. */
+  /** Time at which the problem is expected to pass (ISO 8601), for instance when a usage limit resets. */
   until: z.optional(ToldName),
 })
 export type HealthProblem = z.infer<typeof HealthProblem>
 
-/** A kind of agent program as found on the machine. */
+/** A runtime as found on the machine. */
 export const Runtime = z.object({
   name: ToldName,
   found: z.boolean(),
@@ -151,7 +153,7 @@ export const Runtime = z.object({
   version: z.optional(ToldName),
   login: z.optional(closed(['logged_in', 'logged_out', 'expired', 'unknown'], 'unknown')),
   problem: z.optional(ToldSentence),
-  /** Programs that come before it and cannot be used. */
+  /** Programs that come before the chosen one but do not work. */
   passed_over: z.optional(firstOf(z.object({ path: ToldPath, problem: ToldSentence }), LISTED)),
 })
 export type Runtime = z.infer<typeof Runtime>
@@ -162,7 +164,7 @@ export const MachineStatus = z.object({
   problems: firstOf(HealthProblem, LISTED),
   memory: z.object({ total_bytes: z.number(), available_bytes: z.number() }),
   disk: z.object({ total_bytes: z.number(), available_bytes: z.number() }),
-  /** False near a full disk or while stopping: `agent:start` would be refused. */
+  /** False if the disk is almost full or the daemon is stopping: `agent:start` would be refused. */
   accepts_agents: z.boolean(),
   /** The record of the last update, if any. */
   update: z.optional(Json),

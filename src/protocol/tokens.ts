@@ -1,4 +1,4 @@
-/** Bytes of JSON's own characters. */
+/** Bytes of JSON's structural characters. */
 export const BYTE = {
   quote: 0x22,
   backslash: 0x5c,
@@ -10,17 +10,19 @@ export const BYTE = {
   closeBrace: 0x7d,
 } as const
 
-/** Bytes of a string that are looked at one by one before the next quote is searched for. */
+/** Number of bytes of a string to check one by one before searching for the next quote. */
 const STEP = 64
 
-/** Returns the position of the next byte that is no blank. The parser tells which blanks are none of JSON's. */
+/**
+ * Returns the position of the next byte that is not white space. Invalid white space is left to the parser.
+ */
 export function skipSpace(bytes: Uint8Array, start: number): number {
   let at = start
   while (at < bytes.length && bytes[at]! <= 0x20) at++
   return at
 }
 
-/** Returns the position behind the string that starts at `start`; 0 if it does not end. */
+/** Returns the position after the string that starts at `start`; 0 if the string does not end. */
 export function skipString(bytes: Uint8Array, start: number): number {
   for (let at = start + 1; at < bytes.length; ) {
     const stop = Math.min(at + STEP, bytes.length)
@@ -33,20 +35,20 @@ export function skipString(bytes: Uint8Array, start: number): number {
         escapes++
       }
     }
-    // Where there are escapes, the next quote is likely to be one, and not worth a search.
+    // After an escape, the next quote is probably escaped too, so a search would not pay off.
     if (escapes > 0) continue
     const quote = bytes.indexOf(BYTE.quote, at)
     if (quote === -1) return 0
     let before = quote
     while (before > at && bytes[before - 1] === BYTE.backslash) before--
-    // An odd number of backslashes: the quote belongs to the string.
+    // After an odd number of backslashes, the quote belongs to the string.
     at = quote + 1
     if ((quote - before) % 2 === 0) return at
   }
   return 0
 }
 
-/** Returns the position behind the number or word that starts at `start`. */
+/** Returns the position after the number or word that starts at `start`. */
 export function skipScalar(bytes: Uint8Array, start: number): number {
   let at = start
   for (; at < bytes.length; at++) {
@@ -56,7 +58,7 @@ export function skipScalar(bytes: Uint8Array, start: number): number {
   return at
 }
 
-/** Returns the position behind the object or array that starts at `start`; undefined if it does not end. */
+/** Returns the position after the object or array that starts at `start`; undefined if it does not end. */
 export function skipContainer(bytes: Uint8Array, start: number): number | undefined {
   let depth = 0
   for (let at = start; at < bytes.length; at++) {
@@ -71,13 +73,13 @@ export function skipContainer(bytes: Uint8Array, start: number): number | undefi
   return undefined
 }
 
-/** Whether the string whose contents are bytes `[from, to)` of JSON has more than `max` UTF-16 units. */
+/** Reports whether the string with the contents `[from, to)` has more than `max` UTF-16 units. */
 export function isLonger(bytes: Uint8Array, from: number, to: number, max: number): boolean {
   let units = 0
   for (let at = from; at < to && units <= max; at++) {
     const byte = bytes[at]!
     if (byte === BYTE.backslash) at += bytes[at + 1] === 0x75 ? 5 : 1
-    // A byte that continues a character is none of its own; four bytes are two units.
+    // A continuation byte is no unit; a character of four bytes is two units.
     if ((byte & 0xc0) !== 0x80) units += byte >= 0xf0 ? 2 : 1
   }
   return units > max
@@ -86,7 +88,7 @@ export function isLonger(bytes: Uint8Array, from: number, to: number, max: numbe
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 export const decodeText = (bytes: Uint8Array) => decoder.decode(bytes)
 
-/** The value that bytes `[from, to)` say; undefined if they are no JSON. */
+/** Returns the value in bytes `[from, to)`; undefined if they are not JSON. */
 export function jsonOf(bytes: Uint8Array, from: number, to: number): unknown {
   try {
     return JSON.parse(decodeText(bytes.subarray(from, to)))
@@ -95,7 +97,7 @@ export function jsonOf(bytes: Uint8Array, from: number, to: number): unknown {
   }
 }
 
-/** The string that bytes `[from, to)` say, quotes included; undefined if they are no JSON. */
+/** Returns the string in bytes `[from, to)`, quotes included; undefined if they are not a JSON string. */
 export function textOf(bytes: Uint8Array, from: number, to: number): string | undefined {
   const value = jsonOf(bytes, from, to)
   return typeof value === 'string' ? value : undefined

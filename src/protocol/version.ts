@@ -1,7 +1,9 @@
-/** The protocol this package speaks, and the oldest it still understands. Raised only by incompatible changes. */
+/**
+ * The protocol version of this package, and the oldest it understands. Only incompatible changes raise them.
+ */
 export const PROTOCOL = { version: 1, minimum: 1 } as const
 
-/** Named abilities; each side uses only what the other has announced. */
+/** Features of the daemon, by name. A server uses only those that the daemon lists. */
 export const DAEMON_CAPABILITIES = [
   'agent:start',
   'agent:prompt',

@@ -9,11 +9,11 @@ import { unknownValue } from './unknown-value.ts'
 const BACK_MS = 45_000
 const ANSWER_MS = 10_000
 
-/** The greeting that came. */
+/** Returns the greeting that was received. */
 export const helloOf = ({ frames }: Connection) =>
   frames.find(({ type }) => type === 'machine:hello') as Frame & Hello
 
-/** A server on this machine's loopback interface that waits for one daemon. */
+/** A server on the loopback interface that waits for one daemon. */
 export class Host {
   readonly #server: WebSocketServer
   readonly connections: Connection[] = []
@@ -35,7 +35,7 @@ export class Host {
             const place = unknownValue(JSON.parse(text), parsed.message)
             return place === undefined
               ? undefined
-              : `${parsed.message.type}: ${place}: has a value that its closed set does not have`
+              : `${parsed.message.type}: ${place}: is not a value of its closed set`
           },
           ANSWER_MS,
         ),
@@ -63,7 +63,7 @@ export class Host {
     return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
   }
 
-  /** The newest connection, once it is not one of the first `behind`. @throws Unmet */
+  /** Waits for a connection after the first `behind` ones, and returns the newest. @throws Unmet */
   async connection(behind = 0, ms = BACK_MS): Promise<Connection> {
     const end = performance.now() + ms
     while (this.connections.length <= behind) {
@@ -73,7 +73,10 @@ export class Host {
     return this.connections.at(-1) as Connection
   }
 
-  /** A new connection of the daemon, welcomed unless it is to wait. @throws Unmet */
+  /**
+   * Makes the daemon reconnect, and returns the new connection, welcomed unless `welcome` is false.
+   * @throws Unmet
+   */
   async greeted(welcome = true): Promise<Connection> {
     const { length } = this.connections
     this.connections.at(-1)?.socket.terminate()
@@ -83,7 +86,7 @@ export class Host {
     return connection
   }
 
-  /** The connection there is, if it was welcomed; else a new one. @throws Unmet */
+  /** Returns the current connection if it was welcomed; otherwise a new one. @throws Unmet */
   async live(): Promise<Connection> {
     const last = this.connections.at(-1)
     return last && !last.closed && this.#welcomed.has(last) ? last : this.greeted()
@@ -92,12 +95,12 @@ export class Host {
   welcome(connection: Connection) {
     this.#welcomed.add(connection)
     const { agents } = helloOf(connection)
-    // Nothing is claimed that the daemon's own server does not have.
+    // Claims only what the daemon's real server has.
     const offsets = Object.fromEntries(agents.map(({ agent_id, acked }) => [agent_id, acked]))
     connection.send({ type: 'server:welcome', protocol: { version: PROTOCOL.version }, offsets })
   }
 
-  /** Gives a command and waits for what answers it. @throws Unmet */
+  /** Sends a command and waits for its answer. @throws Unmet */
   async command(connection: Connection, type: string, body: object = {}): Promise<Frame> {
     const command_id = `conformance-${Date.now()}-${++this.#commands}`
     connection.send({ type, command_id, ...body })

@@ -14,7 +14,7 @@ export const daemonPoints: Point<Host>[] = [
   {
     name: 'hello',
     level: 'core',
-    rule: 'The daemon speaks first: machine:hello within 15 seconds.',
+    rule: 'The daemon sends the first message: machine:hello, within 15 seconds.',
     section: 'Greeting',
     async check(host) {
       const connection = await host.connection()
@@ -26,7 +26,7 @@ export const daemonPoints: Point<Host>[] = [
   {
     name: 'early-command',
     level: 'optional',
-    rule: 'A command before the welcome is refused with protocol:error, and the welcome may follow.',
+    rule: 'The daemon refuses a command before the welcome with protocol:error, and still accepts the welcome.',
     section: 'Greeting',
     async check(host) {
       const connection = await host.greeted(false)
@@ -39,7 +39,7 @@ export const daemonPoints: Point<Host>[] = [
   {
     name: 'link-ping',
     level: 'core',
-    rule: 'link:ping is answered by link:pong with the same nonce.',
+    rule: 'The daemon answers link:ping with link:pong and the same nonce.',
     section: 'Heartbeat',
     async check(host) {
       await (await host.live()).settled()
@@ -48,40 +48,38 @@ export const daemonPoints: Point<Host>[] = [
   {
     name: 'reconnects',
     level: 'core',
-    rule: 'After a lost connection the same machine comes back and greets anew.',
+    rule: 'After a lost connection the daemon reconnects and greets again, with the same machine_id.',
     section: 'Connection',
     async check(host) {
       const before = helloOf(await host.live())
       const now = helloOf(await host.greeted())
-      if (now.machine_id !== before.machine_id)
-        throw new Unmet('machine_id is another one after the reconnect')
+      if (now.machine_id !== before.machine_id) throw new Unmet('machine_id is different after the reconnect')
     },
   },
   {
     name: 'answers-once',
     level: 'core',
-    rule: 'A command is answered with its command_id, and again with the same result when it is repeated.',
+    rule: 'The daemon answers a command with its command_id, and a repeated command with the same result.',
     section: 'Commands',
     async check(host) {
       const connection = await host.live()
-      // A folder that no machine has: nothing is started.
+      // No machine has this folder, so nothing is started.
       const spec = { cwd: `/nonexistent/conformance-${Date.now()}` }
       const command = { agent_id: `conformance-${Date.now()}`, spec }
       const result = await host.command(connection, 'agent:start', command)
       if (result.type !== 'agent:start:result' || result.ok !== false)
-        throw new Unmet(
-          `${result.type} with ok ${result.ok} came for a start in a folder that does not exist`,
-        )
+        throw new Unmet(`the answer to a start in a missing folder is ${result.type} with ok ${result.ok}`)
       const behind = connection.frames.length
       connection.send({ type: 'agent:start', command_id: result.command_id, ...command })
       const again = await connection.frame('agent:start:result', () => true, behind)
-      if (JSON.stringify(again) !== JSON.stringify(result)) throw new Unmet('the repeat has another result')
+      if (JSON.stringify(again) !== JSON.stringify(result))
+        throw new Unmet('the repeat has a different result')
     },
   },
   {
     name: 'unknown-types',
     level: 'core',
-    rule: 'Unknown types and fields, and a second welcome, leave the link up.',
+    rule: 'The link stays up after unknown types and fields, and after a second welcome.',
     section: 'Faults',
     async check(host) {
       const connection = await host.live()
@@ -94,7 +92,7 @@ export const daemonPoints: Point<Host>[] = [
   {
     name: 'unknown-command',
     level: 'optional',
-    rule: 'A command of unknown type is answered with `unsupported`.',
+    rule: 'The daemon answers a command of unknown type with `unsupported`.',
     section: 'Faults',
     async check(host) {
       const { error } = await host.command(await host.live(), 'agent:command-of-tomorrow')
@@ -105,7 +103,7 @@ export const daemonPoints: Point<Host>[] = [
   {
     name: 'not-json',
     level: 'optional',
-    rule: 'After text that is not JSON the link stays up, and protocol:error has the code not_json.',
+    rule: 'The daemon answers text that is not JSON with protocol:error, code not_json, and the link stays up.',
     section: 'Faults',
     async check(host) {
       const connection = await host.live()
@@ -117,7 +115,7 @@ export const daemonPoints: Point<Host>[] = [
   {
     name: 'valid-frames',
     level: 'core',
-    rule: 'Everything that the daemon sent in this run fits the schemas.',
+    rule: 'Every frame that the daemon sent in this run matches the schemas.',
     section: 'Connection',
     async check(host) {
       const faults = host.connections.flatMap((connection) => connection.faults)

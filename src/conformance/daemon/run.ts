@@ -2,23 +2,23 @@ import { judge, type Verdict } from '../point.ts'
 import { Host } from './host.ts'
 import { daemonPoints } from './points.ts'
 
-/** Maximum duration of a run, in ms, beside the time to wait for the daemon and the point it ends in. */
+/** Maximum duration of a run, in ms, in addition to the wait for the daemon and the last point. */
 const WHOLE_MS = 4 * 60_000
 
 export interface HostOptions {
-  /** 0 for any that is free. */
+  /** Port to listen on; 0 for any free port. */
   port: number
   key: string
   /** Time to wait for the daemon, in ms. */
   waitMs: number
-  /** Told where the daemon is to connect to. */
+  /** Called with the URL that the daemon should connect to. */
   listening(url: string): void
 }
 
 /**
- * Plays a server against the first daemon that connects, and says of each rule of the protocol page whether the daemon
- * keeps to it. Starts, changes and removes no agent.
- * @throws the system's error where the port cannot be had
+ * Plays a server against the first daemon that connects, and reports whether the daemon follows each rule of
+ * the protocol page. Starts, changes and removes no agent.
+ * @throws the system's error if the port is not available
  */
 export async function judgeDaemon(
   { port, key, waitMs, listening }: HostOptions,

@@ -1,9 +1,11 @@
-/** Levels at which a frame may have a value of a closed set, with room; below is what runtimes say. */
+/**
+ * Maximum depth of a value of a closed set in a frame, with some margin; deeper levels belong to the runtime.
+ */
 const LEVELS = 12
 
 /**
- * Where a frame was read as something else than it says, because the closed set there does not have its value.
- * @returns a path such as `agents.0.state`; undefined where there is none
+ * Returns the path, such as `agents.0.state`, of a value that was read as a different one because its closed
+ * set does not contain it; undefined if there is none.
  */
 export function unknownValue(said: unknown, read: unknown, levels = LEVELS): string | undefined {
   if (said === undefined || levels === 0) return undefined

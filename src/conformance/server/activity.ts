@@ -2,16 +2,16 @@ import { type Event, Limits } from '../../protocol/index.ts'
 import { type Point, Unmet } from '../point.ts'
 import { acknowledged, activity, type Caller, ofOneAgent, taken } from './caller.ts'
 
-/** Time for the longest frame: to be sent, read and put on a disk, in ms. */
+/** Time to send, read and store the longest frame, in ms. */
 const LONG_MS = 45_000
 
-const SECTION = 'Taking it, exactly once and in order'
+const SECTION = 'Storing activity exactly once and in order'
 
 export const activityPoints: Point<Caller>[] = [
   ofOneAgent({
     name: 'acknowledges',
     level: 'core',
-    rule: 'Activity is acknowledged up to `to`, with and without events in it.',
+    rule: 'The server acknowledges activity up to `to`, with and without events.',
     section: SECTION,
     async check(connection, agent) {
       await taken(connection, agent, 0, 10)
@@ -22,7 +22,7 @@ export const activityPoints: Point<Caller>[] = [
   ofOneAgent({
     name: 'repeats',
     level: 'core',
-    rule: 'Activity that the server has already is acknowledged again, whatever its borders.',
+    rule: 'The server acknowledges repeated activity again, even with other frame boundaries.',
     section: SECTION,
     async check(connection, agent) {
       connection.send(activity(agent, 0, 10))
@@ -38,7 +38,7 @@ export const activityPoints: Point<Caller>[] = [
   ofOneAgent({
     name: 'gap',
     level: 'core',
-    rule: 'Activity beyond a gap is not taken; the server asks once with agent:resend, and goes on from there.',
+    rule: 'The server drops activity after a gap, asks once with agent:resend, and continues from there.',
     section: SECTION,
     async check(connection, agent) {
       await taken(connection, agent, 0, 10)
@@ -54,7 +54,7 @@ export const activityPoints: Point<Caller>[] = [
   ofOneAgent({
     name: 'overlap',
     level: 'core',
-    rule: 'Of activity that overlaps what the server has, only what is new counts: it is dropped and asked for, or the rest is stored.',
+    rule: 'For a frame that overlaps its data, the server stores only the new events, or drops the frame and asks again.',
     section: SECTION,
     async check(connection, agent) {
       await taken(connection, agent, 0, 10)
@@ -71,7 +71,7 @@ export const activityPoints: Point<Caller>[] = [
   ofOneAgent({
     name: 'begin',
     level: 'core',
-    rule: "Activity that starts at the `begin` of the agent's status is taken, although bytes before it are missing.",
+    rule: "The server stores activity that starts at the `begin` of the agent's status, although earlier bytes are missing.",
     section: SECTION,
     status: { begin: 1000 },
     async check(connection, agent, caller) {
@@ -83,7 +83,7 @@ export const activityPoints: Point<Caller>[] = [
   {
     name: 'many-agents',
     level: 'core',
-    rule: 'Activity of several agents, and of one that only a later agent:status names, is acknowledged for each.',
+    rule: 'The server acknowledges activity of several agents, including one first named by a later agent:status.',
     section: SECTION,
     async check(caller) {
       const one = caller.agent('one')
@@ -100,7 +100,7 @@ export const activityPoints: Point<Caller>[] = [
   ofOneAgent({
     name: 'unknown-kind',
     level: 'core',
-    rule: 'An event of unknown kind, and unknown fields of a known one, are taken.',
+    rule: 'The server accepts events of unknown kind, and unknown fields in known events.',
     section: 'Faults',
     async check(connection, agent) {
       connection.send(activity(agent, 0, 10, { kind: 'kind_of_tomorrow', deep: { a: [1] } } as never))
@@ -111,7 +111,7 @@ export const activityPoints: Point<Caller>[] = [
   ofOneAgent({
     name: 'any-text',
     level: 'core',
-    rule: 'Any text that JSON can carry is taken, also where WebSocket cuts the frame in two.',
+    rule: 'The server accepts any text that JSON can carry, even if WebSocket splits the frame.',
     section: 'Connection',
     async check(connection, agent) {
       const text = '\u0000\u001b[31m\u2028 «ß» \u{1f600} \ud800 \\ " </script>'
@@ -125,7 +125,7 @@ export const activityPoints: Point<Caller>[] = [
   ofOneAgent({
     name: 'nesting',
     level: 'core',
-    rule: `An event may be nested ${Limits.nesting} levels deep.`,
+    rule: `The server accepts events nested ${Limits.nesting} levels deep.`,
     section: 'Limits',
     async check(connection, agent) {
       const deep = `${'['.repeat(Limits.nesting - 1)}1${']'.repeat(Limits.nesting - 1)}`
@@ -137,7 +137,7 @@ export const activityPoints: Point<Caller>[] = [
   ofOneAgent({
     name: 'longest-frame',
     level: 'core',
-    rule: `A frame of ${Limits.frame_bytes} bytes is taken.`,
+    rule: `The server accepts a frame of ${Limits.frame_bytes} bytes.`,
     section: 'Limits',
     async check(connection, agent) {
       const to = Limits.line_bytes
@@ -150,7 +150,7 @@ export const activityPoints: Point<Caller>[] = [
   {
     name: 'generations',
     level: 'optional',
-    rule: 'The welcome names the generation of a journal, as the newest frame had it.',
+    rule: 'The welcome names the generation of a journal, as in its newest frame.',
     section: 'A machine that was set back',
     async check(caller) {
       const agent = caller.agent('generation', { journal: '5be0c2f1' })
@@ -172,7 +172,7 @@ export const activityPoints: Point<Caller>[] = [
   {
     name: 'other-journal',
     level: 'optional',
-    rule: 'An offset of the welcome that the daemon refuses is followed by agent:resend.',
+    rule: 'If the daemon refuses an offset in the welcome, the server sends agent:resend.',
     section: SECTION,
     async check(caller) {
       const agent = caller.agent('other')

@@ -19,33 +19,33 @@ import { type Point, Unmet } from '../point.ts'
 /** Time from the request to the open connection, and from the greeting to the welcome, in ms. */
 const GREETING_MS = 15_000
 
-/** Time from the server's close frame to the end of its TCP connection, after which this side ends it, in ms. */
+/** Time for the server to end its TCP connection after its close frame, in ms. Then this side ends it. */
 const CLOSE_MS = 2000
-/** Missing in the types of ws. */
+/** Option that the types of ws lack. */
 const PATIENCE: object = { closeTimeout: CLOSE_MS }
 
-/** Time for each answer unless told otherwise, in ms. */
+/** Default time for an answer, in ms. */
 const ANSWER_MS = 10_000
 
 export interface ServerAddress {
   url: string
   key: string
-  /** PEM of a private certificate authority. */
+  /** Certificate of a private authority, in PEM. */
   ca?: string
-  /** Agent for the proxy that leads there. */
+  /** Agent for the proxy to the server. */
   agent?: ClientOptions['agent']
 }
 
 export interface CallerOptions extends ServerAddress {
-  /** Time for each answer that needs nothing but reading and a disk, in ms. */
+  /** Time for an answer that takes only reading and a disk, in ms. */
   answerMs?: number
-  /** Time to wait for a command that somebody gives at the server, in ms; 0 without one. */
+  /** Time to wait for a person to give a command at the server, in ms; 0 not to wait. */
   commandMs: number
   /** Asks a person to give that command. */
   invite(machineId: string): void
 }
 
-/** A machine that exists for one run: connects, greets, and keeps what the server has sent it. */
+/** A machine that exists for one run: connects, greets, and stores the server's frames. */
 export class Caller {
   readonly options: CallerOptions
   readonly machineId: string
@@ -128,7 +128,7 @@ export class Caller {
     return connection
   }
 
-  /** An agent that has ended, for every greeting from now on. */
+  /** Adds an ended agent to every further greeting, and returns its id. */
   agent(what: string, rest: Partial<AgentStatus> = {}): string {
     const agent_id = `${this.machineId}-${what}`
     this.#agents.set(agent_id, {
@@ -151,17 +151,17 @@ export class Caller {
     return agent_id
   }
 
-  /** An agent's status, as the greeting has it. */
+  /** Returns an agent's status, as in the greeting. */
   status(agentId: string): AgentStatus | undefined {
     return this.#agents.get(agentId)
   }
 
-  /** Commands that came over any connection. */
+  /** Commands received over all connections. */
   get commands() {
     return this.#connections.flatMap(({ frames }) => frames.filter(isCommand))
   }
 
-  /** What the server has sent that fits no schema, over all connections. */
+  /** Faults of the server's frames, over all connections. */
   get faults() {
     return this.#connections.flatMap(({ faults }) => faults)
   }
@@ -171,7 +171,7 @@ export class Caller {
   }
 }
 
-/** The server answered the upgrade with an HTTP status of another kind. */
+/** The server answered the upgrade with an HTTP status instead of a WebSocket. */
 export class Refused extends Unmet {
   readonly status: number
 
@@ -181,20 +181,20 @@ export class Refused extends Unmet {
   }
 }
 
-/** Bytes `[from, to)` of a journal, as one event. */
+/** Returns an activity frame for bytes `[from, to)` of a journal, with one event. */
 export function activity(agent_id: string, from: number, to: number, rest: Partial<Event> = {}): Activity {
   const event = { kind: 'text', offset: from, index: 0, text: `bytes ${from} to ${to}`, ...rest }
   return { type: 'agent:activity', agent_id, from, to, events: [event as Event] }
 }
 
-/** Sends bytes `[from, to)` and waits for the acknowledgement. @param have how much the server has then */
+/** Sends bytes `[from, to)` and waits for the acknowledgement. @param have offset that the server then has */
 export async function taken(connection: Connection, agentId: string, from: number, to: number, have = to) {
   const behind = connection.frames.length
   connection.send(activity(agentId, from, to))
   await acknowledged(connection, agentId, have, behind)
 }
 
-/** A rule that needs one connection and one agent. The agent has the name of the point. */
+/** Returns a point that needs one connection and one agent, which has the name of the point. */
 export const ofOneAgent = ({
   status,
   check,
@@ -212,7 +212,10 @@ export const ofOneAgent = ({
   },
 })
 
-/** Waits until the server has exactly this much of an agent. @param from place of the first frame that counts */
+/**
+ * Waits until the server acknowledges exactly this offset.
+ * @param from index of the first frame that counts
+ */
 export async function acknowledged(
   connection: Connection,
   agentId: string,
@@ -227,7 +230,7 @@ export async function acknowledged(
       ({ offsets }) => {
         const offset = offsetOf(offsets)
         if (offset !== undefined && offset > to)
-          throw new Unmet(`agent:ack of ${offset}, where no more than ${to} was sent`)
+          throw new Unmet(`agent:ack of ${offset}, although only ${to} was sent`)
         return offset === to
       },
       from,

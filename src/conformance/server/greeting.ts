@@ -9,20 +9,20 @@ export const greetingPoints: Point<Caller>[] = [
   {
     name: 'upgrade',
     level: 'core',
-    rule: 'The WebSocket opens with the key, and without a subprotocol or an extension.',
+    rule: 'The server accepts a WebSocket with the key, and selects no subprotocol or extension.',
     section: 'Connection',
     async check(caller) {
       const connection = await caller.dial()
       const { extensions, protocol } = connection.socket
       await connection.close()
-      if (extensions) throw new Unmet(`the server chose the extension ${extensions}, which nobody offered`)
-      if (protocol) throw new Unmet(`the server chose the subprotocol ${protocol}, which nobody offered`)
+      if (extensions) throw new Unmet(`the server chose the extension ${extensions}, which was not offered`)
+      if (protocol) throw new Unmet(`the server chose the subprotocol ${protocol}, which was not offered`)
     },
   },
   {
     name: 'wrong-key',
     level: 'core',
-    rule: 'A key that is not accepted is answered with HTTP 401 or 403.',
+    rule: 'The server answers an invalid key with HTTP 401 or 403.',
     section: 'Connection',
     async check(caller) {
       const wrong = `wrong-${caller.machineId}`
@@ -30,13 +30,13 @@ export const greetingPoints: Point<Caller>[] = [
       if (outcome instanceof Refused && [401, 403].includes(outcome.status)) return
       if (outcome instanceof Error) throw outcome
       await outcome.close()
-      throw new Unmet('a key made up for this run opens the connection')
+      throw new Unmet('a key made up for this run opens a connection')
     },
   },
   {
     name: 'welcome',
     level: 'core',
-    rule: 'machine:hello is answered by server:welcome within 15 seconds, and agents that are new start at 0.',
+    rule: 'The server answers machine:hello with server:welcome within 15 seconds, and new agents start at 0.',
     section: 'Greeting',
     async check(caller) {
       const agent = caller.agent('new')
@@ -45,15 +45,15 @@ export const greetingPoints: Point<Caller>[] = [
       await connection.close()
       const { version } = welcome.protocol as { version: number }
       if (version !== PROTOCOL.version)
-        throw new Unmet(`protocol.version is ${version}, and ${PROTOCOL.version} was offered`)
+        throw new Unmet(`protocol.version is ${version}, but the daemon offered ${PROTOCOL.version}`)
       const offset = offsetsOf(welcome)[agent] ?? 0
-      if (offset !== 0) throw new Unmet(`offsets has ${offset} for an agent that nobody has sent anything of`)
+      if (offset !== 0) throw new Unmet(`offsets has ${offset} for an agent that has sent nothing yet`)
     },
   },
   {
     name: 'unknown-fields',
     level: 'core',
-    rule: 'Unknown fields of the greeting are ignored, at every depth.',
+    rule: 'The server ignores unknown fields in the greeting, at every depth.',
     section: 'Faults',
     async check(caller) {
       const { machine } = caller.hello()
@@ -65,7 +65,7 @@ export const greetingPoints: Point<Caller>[] = [
   {
     name: 'offsets-after-reconnect',
     level: 'core',
-    rule: 'After a connection that broke off, the welcome names what was acknowledged, and no more than was sent.',
+    rule: 'After a broken connection, the welcome names an offset between the last acknowledged and the last sent.',
     section: 'Greeting',
     async check(caller) {
       const agent = caller.agent('reconnect')
@@ -79,7 +79,7 @@ export const greetingPoints: Point<Caller>[] = [
         throw new Unmet(`offsets has ${offset}; 100 was acknowledged, and 250 sent`)
       const behind = second.frames.length
       second.send(activity(agent, offset, 300))
-      // The first connection's bytes may be stored after the welcome. The server then asks for the rest.
+      // The server may store the first connection's bytes after the welcome. It then asks for the rest.
       const rest = second.frame('agent:resend', ({ agent_id, from }) => agent_id === agent && from === 250)
       rest.then(
         () => second.send(activity(agent, 250, 300)),
@@ -92,7 +92,7 @@ export const greetingPoints: Point<Caller>[] = [
   {
     name: 'superseded',
     level: 'core',
-    rule: 'A second connection with the same machine_id wins; the first is closed with 4001.',
+    rule: 'A second connection with the same machine_id wins; the server closes the first one with 4001.',
     section: 'Close codes',
     async check(caller) {
       const first = await caller.greet()
@@ -106,7 +106,7 @@ export const greetingPoints: Point<Caller>[] = [
   {
     name: 'protocol-version',
     level: 'core',
-    rule: 'A daemon without a version in common is turned away with server:refuse, and the connection is closed.',
+    rule: 'The server sends server:refuse to a daemon without a common version, and closes the connection.',
     section: 'Greeting',
     async check(caller) {
       const connection = await caller.dial()
@@ -117,7 +117,7 @@ export const greetingPoints: Point<Caller>[] = [
   {
     name: 'protocol-version-first',
     level: 'optional',
-    rule: 'The version is read first: a greeting of which nothing else is understood is turned away for it as well.',
+    rule: 'The server reads the version first: it refuses a daemon without a common version even if the rest is invalid.',
     section: 'Greeting',
     async check(caller) {
       const connection = await caller.dial()
@@ -132,7 +132,7 @@ export const greetingPoints: Point<Caller>[] = [
   {
     name: 'before-greeting',
     level: 'optional',
-    rule: 'A frame before machine:hello is answered with protocol:error, and the greeting may follow.',
+    rule: 'The server answers a frame before machine:hello with protocol:error, and still accepts the greeting.',
     section: 'Faults',
     async check(caller) {
       const agent = caller.agent('early')
@@ -147,17 +147,17 @@ export const greetingPoints: Point<Caller>[] = [
   {
     name: 'commands',
     level: 'core',
-    rule: 'A command without a result comes again after a reconnect, with its command_id; one with a result does not. Only announced types come.',
+    rule: 'After a reconnect, the server resends each command without a result, with its command_id, and no others. It sends only announced types.',
     section: 'Commands',
     async check(caller) {
       const { commandMs, invite } = caller.options
-      if (commandMs === 0) throw new Untested('needs somebody who gives a command: see --wait-for-command')
+      if (commandMs === 0) throw new Untested('needs a person to give a command. Use --wait-for-command.')
       const first = await caller.greet()
       invite(caller.machineId)
       const command = await first
         .frame('machine:check', () => true, 0, commandMs)
         .catch(() => {
-          throw new Untested(`nobody gave machine:check within ${commandMs / 1000} s`)
+          throw new Untested(`no machine:check came within ${commandMs / 1000} s`)
         })
       first.socket.terminate()
       const again = ({ command_id }: Frame) => command_id === command.command_id
@@ -169,9 +169,9 @@ export const greetingPoints: Point<Caller>[] = [
       const third = await caller.greet()
       await third.settled()
       await third.close()
-      if (third.frames.some(again)) throw new Unmet('a command that was answered comes again')
+      if (third.frames.some(again)) throw new Unmet('a command that has a result was sent again')
       const other = caller.commands.find(({ type }) => type !== 'machine:check')
-      if (other) throw new Unmet(`${other.type} came, which is not among the capabilities`)
+      if (other) throw new Unmet(`${other.type} was sent, which is not among the capabilities`)
     },
   },
 ]
@@ -179,5 +179,5 @@ export const greetingPoints: Point<Caller>[] = [
 async function turnedAway(connection: Awaited<ReturnType<Caller['dial']>>) {
   const refusal = await connection.frame('server:refuse')
   if (refusal.code !== 'protocol_version') throw new Unmet(`server:refuse has the code ${refusal.code}`)
-  await connection.end('the connection stays open behind server:refuse')
+  await connection.end('the connection stays open after server:refuse')
 }

@@ -2,16 +2,16 @@ import { Limits } from '../../protocol/index.ts'
 import { type Point, Unmet } from '../point.ts'
 import { type Caller, ofOneAgent, taken } from './caller.ts'
 
-/** After this much silence of a peer, in ms, the link must not be closed yet. */
+/** Minimum time before the server closes a silent link, in ms. */
 const PATIENCE_MS = Limits.silence_ms - 5000
-/** By then it must be. */
+/** Maximum time before the server closes a silent link, in ms. */
 const LATEST_MS = Limits.silence_ms + 15_000
 
 export const linkPoints: Point<Caller>[] = [
   {
     name: 'link-ping',
     level: 'core',
-    rule: 'link:ping is answered by link:pong with the same nonce, whatever JSON that is.',
+    rule: 'The server answers link:ping with link:pong and the same nonce, which may be any JSON.',
     section: 'Heartbeat',
     async check(caller) {
       const connection = await caller.greet()
@@ -30,7 +30,7 @@ export const linkPoints: Point<Caller>[] = [
   {
     name: 'socket-ping',
     level: 'core',
-    rule: 'A WebSocket ping is answered by a pong.',
+    rule: 'The server answers a WebSocket ping with a pong.',
     section: 'Heartbeat',
     async check(caller) {
       const connection = await caller.greet()
@@ -42,7 +42,7 @@ export const linkPoints: Point<Caller>[] = [
   {
     name: 'unknown-types',
     level: 'core',
-    rule: 'A message of unknown type, and a result of a command that the server has forgotten, leave the link up.',
+    rule: 'The link stays up after a message of unknown type, and after a result of an unknown command.',
     section: 'Faults',
     async check(caller) {
       const connection = await caller.greet()
@@ -61,7 +61,7 @@ export const linkPoints: Point<Caller>[] = [
   ofOneAgent({
     name: 'statuses',
     level: 'core',
-    rule: 'agent:status and machine:status are taken, with problems and fields that are new.',
+    rule: 'The server accepts agent:status and machine:status with new problems and fields.',
     section: 'Statuses',
     async check(connection, agent, caller) {
       const { machine } = caller.hello()
@@ -80,7 +80,7 @@ export const linkPoints: Point<Caller>[] = [
   {
     name: 'quiet-about-unknown-types',
     level: 'optional',
-    rule: 'A message of unknown type is not answered, and a protocol:error is not answered by another.',
+    rule: 'The server answers neither a message of unknown type nor a protocol:error.',
     section: 'Faults',
     async check(caller) {
       const connection = await caller.greet()
@@ -96,13 +96,13 @@ export const linkPoints: Point<Caller>[] = [
     [
       ['not-json', 'text that is not JSON', '{"type":', 'not_json'],
       ['not-text', 'a binary frame', Buffer.from('{"type":"link:ping"}'), 'not_text'],
-      ['invalid', 'a message that does not fit its schema', '{"type":"agent:activity"}', 'invalid'],
+      ['invalid', 'a message that does not match its schema', '{"type":"agent:activity"}', 'invalid'],
     ] as const
   ).map(
     ([name, what, frame, code]): Point<Caller> => ({
       name,
       level: 'optional',
-      rule: `After ${what} the link stays up, and protocol:error has the code ${code}.`,
+      rule: `The server answers ${what} with protocol:error, code ${code}, and the link stays up.`,
       section: 'Faults',
       async check(caller) {
         const connection = await caller.greet()
@@ -116,7 +116,7 @@ export const linkPoints: Point<Caller>[] = [
   {
     name: 'silence',
     level: 'core',
-    rule: 'A link on which nothing comes, not even a pong, is closed after 25 s, and not long before.',
+    rule: 'The server closes a link after 25 s without any data, not even a pong, and not long before.',
     section: 'Heartbeat',
     async check(caller) {
       const connection = await caller.greet({}, { autoPong: false })
@@ -125,13 +125,13 @@ export const linkPoints: Point<Caller>[] = [
       const elapsed = performance.now() - begin
       if (elapsed < PATIENCE_MS)
         throw new Unmet(`it was closed after ${Math.round(elapsed / 1000)} s already`)
-      if (connection.pings === 0) throw new Unmet('no WebSocket ping came meanwhile')
+      if (connection.pings === 0) throw new Unmet('the server sent no WebSocket ping in that time')
     },
   },
   {
     name: 'valid-frames',
     level: 'core',
-    rule: 'Everything that the server sent in this run fits the schemas.',
+    rule: 'Every frame that the server sent in this run matches the schemas.',
     section: 'Connection',
     async check(caller) {
       const [fault] = caller.faults

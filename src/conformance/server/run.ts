@@ -4,12 +4,12 @@ import { Caller, type CallerOptions } from './caller.ts'
 import { greetingPoints } from './greeting.ts'
 import { linkPoints } from './link.ts'
 
-/** Maximum duration of a run, in ms, beside the time for a command and that of the point it ends in. */
+/** Maximum duration of a run, in ms, in addition to the wait for a command and the last point. */
 const WHOLE_MS = 4 * 60_000
 
 /**
- * Plays a daemon against a server, and says of each rule of the protocol page whether the server keeps to it.
- * @param tell told of each verdict as it is reached
+ * Plays a daemon against a server, and reports whether the server follows each rule of the protocol page.
+ * @param tell called with each verdict when its point is done
  */
 export async function judgeServer(
   options: CallerOptions,
