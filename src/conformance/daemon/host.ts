@@ -5,7 +5,7 @@ import { Connection, type Frame } from '../connection.ts'
 import { Unmet } from '../point.ts'
 import { unknownValue } from './unknown-value.ts'
 
-/** Time from the end of a connection to the next one, in ms. */
+/** Maximum time from the end of a connection to the next one, in ms. */
 const BACK_MS = 45_000
 const ANSWER_MS = 10_000
 
