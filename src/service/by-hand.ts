@@ -9,45 +9,45 @@ import { type Scope, userEnvironment } from './systemd.ts'
 import { isOurs } from './troubles.ts'
 import { runsOf } from './units.ts'
 
-/** A unit that runs this program, and that this program has not written. */
+/** A unit that runs this program but was not written by it. */
 export interface HandUnit {
   name: string
-  /** The file that has its command. */
+  /** The unit file that has the command, not a drop-in. */
   path: string
 }
 
-/** How systemd understands a unit, with whatever other files add to it. */
+/** Settings of a unit as systemd parsed them, with those of its drop-ins. */
 export interface UnitFacts {
-  /** Of each program that it starts. */
+  /** Argument list of each program that the unit starts. */
   commands: string[][]
   environment: Record<string, string>
-  /** Paths of files with more of it. */
+  /** Paths of its `EnvironmentFile=` files. */
   environmentFiles: string[]
   user: string
-  /** Whether its user exists only while it runs. */
+  /** True if its user exists only while the unit runs. */
   dynamicUser: boolean
   workingDirectory: string
   /** Names of folders in /var/lib. */
   stateDirectory: string[]
-  /** What systemd hands over, by name. */
+  /** Sources of the credentials that systemd passes to the unit, by name. */
   credentials: Record<string, string>
 }
 
 const MOST_BYTES = 256 * 1024
 
-/** In the order in which systemd looks. */
+/** Returns the folders of unit files in systemd's order of precedence. */
 const folders = (scope: Scope) =>
   scope === 'system'
     ? ['/etc/systemd/system', '/usr/local/lib/systemd/system', '/usr/lib/systemd/system']
     : [join(homedir(), '.config/systemd/user'), '/etc/systemd/user', '/usr/lib/systemd/user']
 
-/** Units that others have written for this program, by what their files say: also those that systemd has not loaded. */
+/** Finds hand-written units of this program by reading unit files, so that units not loaded by systemd are found, too. */
 export function unitsByHand(scope: Scope): HandUnit[] {
   const found = new Map<string, HandUnit | undefined>()
   for (const folder of folders(scope))
     for (const file of filesIn(folder, '.service')) {
       const name = basename(file, '.service')
-      // The first folder that has one of this name counts.
+      // A unit file hides files of the same name in later folders.
       if (!found.has(name)) found.set(name, isByHand(file) ? { name, path: file } : undefined)
     }
   return [...found.values()].filter((unit) => unit !== undefined)
@@ -60,7 +60,7 @@ function isByHand(path: string): boolean {
   return commands.some((command) => isOurs(command) && runsOf(command) === 'daemon')
 }
 
-/** Files beside a unit that add to it, and that an administrator writes. */
+/** Returns the paths of a unit's drop-in files in the administrator's folder. */
 export const dropIns = (scope: Scope, name: string) =>
   filesIn(`${folders(scope)[0]}/${name}.service.d`, '.conf')
 
@@ -74,7 +74,7 @@ export function filesIn(folder: string, ending: string): string[] {
   }
 }
 
-/** @returns undefined for what is no file, is too long for one of these, or cannot be read */
+/** @returns undefined if the path is not a regular file, is larger than `MOST_BYTES`, or cannot be read */
 export function readText(path: string): string | undefined {
   try {
     const stat = statSync(path)
@@ -91,7 +91,7 @@ const Texts = z.object({ data: z.array(z.string()) })
 const Pairs = z.object({ data: z.array(z.tuple([z.string(), z.unknown()])) })
 const Commands = z.object({ data: z.array(z.tuple([z.string(), z.array(z.string())], z.unknown())) })
 
-/** As systemd has it, which alone knows its own syntax. @throws UserError where systemd does not say */
+/** Asks systemd for a unit's settings: only systemd parses its syntax exactly. @throws UserError if it does not answer */
 export async function unitFacts(scope: Scope, name: string): Promise<UnitFacts> {
   const bus = async (...args: string[]): Promise<unknown[]> => {
     const argv = ['busctl', ...(scope === 'user' ? ['--user'] : []), '--json=short', ...args]
@@ -142,8 +142,8 @@ export async function unitFacts(scope: Scope, name: string): Promise<UnitFacts> 
       credentials: Object.fromEntries(Pairs.parse(credentials).data.map(([id, from]) => [id, String(from)])),
     }
   } catch (error) {
-    throw new UserError('unit_unreadable', `systemd does not say what the unit ${name} runs.`, {
-      remedy: `Look at it with \`systemctl cat ${name}\`, remove it, and install the service with the same settings.`,
+    throw new UserError('unit_unreadable', `Cannot get the settings of the unit ${name} from systemd.`, {
+      remedy: `See its settings with \`systemctl cat ${name}\`, remove it, and install the service with the same settings.`,
       cause: error,
     })
   }

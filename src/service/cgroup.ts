@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs'
 
-/** A systemd service that a process is in. */
+/** The systemd service that a process belongs to. */
 export interface UnitPlace {
-  /** Without `.service`. */
+  /** Name without `.service`. */
   name: string
-  /** Whose systemd runs it: the machine's, or the user's own. */
+  /** The systemd instance that runs it: the system manager, or the user's own. */
   scope: 'system' | 'user'
   /** Path of its control group. */
   group: string
 }
 
-/** Path of the control group in which systemd keeps a process; undefined where there is none, or no such process. */
+/** Returns the path of a process's systemd control group; undefined if it has none or does not exist. */
 export function groupOf(pid: number | 'self'): string | undefined {
   try {
     return parseGroups(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))
@@ -19,13 +19,13 @@ export function groupOf(pid: number | 'self'): string | undefined {
   }
 }
 
-/** With cgroups v1, alone or beside v2, systemd has a hierarchy of its own, which is the one that counts. */
+/** Returns the path in systemd's own hierarchy, which exists with cgroups v1 and hybrid setups, else the v2 path. */
 export function parseGroups(text: string): string | undefined {
   const path = (pattern: RegExp) => pattern.exec(text)?.[1]
   return path(/^\d+:name=systemd:(.+)$/m) ?? path(/^0::(.+)$/m)
 }
 
-/** The service that a control group belongs to. A scope within a service is a unit of its own. */
+/** Returns the service that a control group belongs to. A scope inside a service is a separate unit, not that service. */
 export function unitOf(group: string | undefined): UnitPlace | undefined {
   const parts = group?.split('/') ?? []
   const at = parts.findLastIndex((part) => /\.(service|scope)$/.test(part))
@@ -35,6 +35,6 @@ export function unitOf(group: string | undefined): UnitPlace | undefined {
   return { name, scope, group: parts.slice(0, at + 1).join('/') }
 }
 
-/** Whether a control group is this one or within it. */
+/** Reports whether a control group is `outer` or inside it. */
 export const isWithin = (group: string | undefined, outer: string) =>
   group === outer || group?.startsWith(`${outer}/`) === true

@@ -3,7 +3,7 @@ import { homeOf } from '../config/home.ts'
 import { groupOf, unitOf } from './cgroup.ts'
 import { serviceFiles } from './plan.ts'
 
-/** Returns the file of variables that systemd reads for the unit of this process; undefined where there is none. */
+/** Returns the environment file that systemd reads for the unit of this process; undefined if there is none. */
 export function environmentFile(env: NodeJS.ProcessEnv): string | undefined {
   const place = unitOf(groupOf('self'))
   if (!place) return undefined

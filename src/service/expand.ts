@@ -1,6 +1,6 @@
 /**
- * Variables in a command line, as systemd replaces them: `${NAME}` anywhere, `$NAME` as a word of its own, which may
- * become several; `$$` is a dollar sign.
+ * Expands variables in a command line as systemd does: `${NAME}` anywhere, and `$NAME` as a whole word, which is split
+ * at blanks; `$$` is a dollar sign.
  */
 export function expandCommand(argv: string[], environment: Record<string, string>): string[] {
   return argv.flatMap((word) => {
@@ -14,7 +14,7 @@ export function expandCommand(argv: string[], environment: Record<string, string
   })
 }
 
-/** Words of a variable's value: quotes keep blanks, and are taken off. */
+/** Splits a variable's value into words. Quotes protect blanks and are removed. */
 function splitWords(text: string): string[] {
   const words = text.match(/(?:"(?:[^"\\]|\\[\s\S])*"|'(?:[^'\\]|\\[\s\S])*'|\\[\s\S]|[^\s"'\\])+/g) ?? []
   return words.map((word) =>
@@ -26,10 +26,10 @@ function splitWords(text: string): string[] {
 }
 
 const NAME = /^[A-Za-z_]\w*$/
-/** A piece of a value: in quotes, escaped, or plain up to the next of these. */
+/** A piece of a value: double-quoted, single-quoted, or plain up to the end of the line. */
 const PIECE = /"((?:[^"\\]|\\[\s\S])*)"?|'([^']*)'?|((?:[^\\\n]|\\[\s\S])+)/y
 
-/** A file of variables, as systemd's EnvironmentFile= reads one. Lines that assign nothing are skipped. */
+/** Parses a file of variables like systemd's `EnvironmentFile=`. Lines that are no assignments are skipped. */
 export function parseEnvironment(text: string): Record<string, string> {
   const variables: Record<string, string> = Object.create(null)
   const line = /[ \t\n\r]*(?:[#;](?:[^\\\n]|\\[\s\S])*|([^=\n]*)(=[ \t]*)?)/y
@@ -46,7 +46,7 @@ export function parseEnvironment(text: string): Record<string, string> {
       const [, double, single, plain = ''] = piece
       value +=
         double?.replace(/\\(["\\`$\n])/g, (_, c) => (c === '\n' ? '' : c)) ?? single ?? unescaped(plain)
-      // Blanks between pieces in quotes do not count; behind a plain one, quotes are characters like any other.
+      // Blanks between quoted pieces are dropped; in a plain piece, quotes are literal.
       if (plain) break
       while (text[at] === ' ' || text[at] === '\t') at++
       PIECE.lastIndex = at
@@ -59,6 +59,6 @@ export function parseEnvironment(text: string): Record<string, string> {
 const unescaped = (plain: string) =>
   plain.replace(/[ \t\r]+$/, '').replace(/\\([\s\S])/g, (_, c) => (c === '\n' ? '' : c))
 
-/** A line of such a file. */
+/** Returns a line for such a file, with the value quoted if necessary. */
 export const environmentLine = (name: string, value: string) =>
   `${name}=${/^[\w./:@,+-]*$/.test(value) ? value : `"${value.replace(/["\\`$]/g, '\\$&')}"`}\n`

@@ -2,19 +2,19 @@ import type { ProcessIdentity } from '../platform/process-identity.ts'
 import { unitFate } from './unit-fate.ts'
 
 /**
- * What becomes of agents when the daemon ends, where whatever runs the daemon ends them with it. An agent's own place
- * decides: some may be within its reach and others not.
+ * Describes a supervisor that ends agents together with the daemon. Each agent's control group decides: some agents may
+ * be out of the supervisor's reach.
  */
 export interface Fate {
-  /** Who ends them, within a sentence: `the unit fomular`. */
+  /** The supervisor, as part of a sentence: `the unit fomular`. */
   by: string
-  /** A sentence: that it does so, and by which of its settings. */
+  /** A sentence that says so and names the setting responsible. */
   message: string
-  /** What to do for agents to live on. */
+  /** The change that lets agents outlive the daemon. */
   remedy: string
-  /** Whether this process ends with the daemon. */
+  /** Reports whether this process ends with the daemon. */
   ends(process: ProcessIdentity): boolean
-  /** How new agents can be started beyond its reach, where they can. */
+  /** A way to start new agents out of the supervisor's reach; absent if there is none. */
   shelter?: Shelter
 }
 
@@ -23,23 +23,23 @@ interface Command {
   env: NodeJS.ProcessEnv
 }
 
-/** A way to start a program where the daemon's end does not reach it. */
+/** A place for programs that must outlive the daemon. */
 export interface Shelter {
-  /** Where that is, within a sentence: `scopes of the systemd of bob`. */
+  /** The place, as part of a sentence: `scopes of the systemd of bob`. */
   where: string
   /**
-   * The command and its environment that become `argv` with `env` there.
-   * @param name tells it from all others there, now and later: letters, digits, `.`, `_` and `-`
+   * Returns the command and environment that run `argv` with `env` in this place.
+   * @param name unique in this place, also over time; letters, digits, `.`, `_` and `-`
    */
   command(argv: readonly string[], env: NodeJS.ProcessEnv, name: string): Command
 }
 
-/** Each knows one way in which a daemon is run. The first that says something counts. */
+/** Finders, one per kind of supervisor. The first result wins. */
 const FINDERS: ((pid: number, env: NodeJS.ProcessEnv) => Promise<Fate | undefined>)[] = [unitFate]
 
 /**
- * What becomes of agents when the daemon `pid` ends; undefined where they live on. Asks the system's programs, each for a
- * few seconds at most. Never throws.
+ * Finds the supervisor that ends agents together with the daemon `pid`; undefined if agents outlive it. Runs programs
+ * such as `systemctl`, each for a few seconds at most. Never throws.
  */
 export async function findFate(pid: number, env: NodeJS.ProcessEnv): Promise<Fate | undefined> {
   for (const find of FINDERS) {

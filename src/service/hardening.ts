@@ -1,16 +1,16 @@
 import type { ServicePlan } from './plan.ts'
 
 /**
- * Agents run whatever tools their work needs, in folders of this user. What is closed is what no such tool needs; what is
- * open says why, as a comment in the unit. Settings that give each start a view of the machine of its own (a private
- * /tmp) are out: agents live longer than a start.
+ * Agents run arbitrary tools in this user's folders, so the unit closes only what no such tool needs. A comment in the
+ * unit gives the reason for each setting left open. Settings that create a private view of the system at each start,
+ * such as PrivateTmp, are unsuitable: agents outlive a start.
  */
 const CALLS = [
-  '# Calls that change the machine itself.',
+  '# Deny system calls that change the machine itself.',
   'SystemCallFilter=~@clock @cpu-emulation @module @obsolete @raw-io @reboot @swap',
   'SystemCallErrorNumber=EPERM',
-  '# Open, with their reasons: MemoryDenyWriteExecute (JavaScript engines compile as they run), RestrictNamespaces and',
-  "# @mount (agents' sandboxes are made of namespaces), @debug (debuggers), SystemCallArchitectures (32-bit tools),",
+  '# Left open: MemoryDenyWriteExecute (JavaScript engines compile at run time), RestrictNamespaces and @mount',
+  "# (agents' sandboxes use namespaces), @debug (debuggers), SystemCallArchitectures (32-bit tools),",
   '# RestrictSUIDSGID (git sets that bit in shared repositories).',
 ]
 
@@ -22,9 +22,9 @@ const COMMON = [
   ...CALLS,
 ]
 
-/** All of these, on their own, take away the way to more rights: whoever wants sudo has to undo each. */
+/** Each of these settings alone implies NoNewPrivileges, so that allowing sudo means undoing all of them. */
 const sudo = (...further: string[]): string[] => [
-  '# No way to more rights than the user has: sudo does not work for agents. To allow it, in a file of your own:',
+  '# Agents cannot gain privileges, so sudo does not work for them. To allow it, put this in a drop-in file:',
   '#   [Service]',
   '#   NoNewPrivileges=no',
   '#   LockPersonality=no',
@@ -35,12 +35,12 @@ const sudo = (...further: string[]): string[] => [
   'NoNewPrivileges=yes',
 ]
 
-/** For a system unit that runs as an ordinary user. */
+/** Settings for a system unit that runs as an ordinary user. */
 export const systemHardening = ({ installation }: ServicePlan): string[] => [
   ...sudo('ProtectKernelModules=no', 'CapabilityBoundingSet=~'),
   'CapabilityBoundingSet=',
   'AmbientCapabilities=',
-  '# The system is read-only; /home, /srv, /opt, /var and /tmp are where agents work (ProtectHome, PrivateTmp: open).',
+  '# The system is read-only. ProtectHome and PrivateTmp are open: agents work in /home, /srv, /opt, /var and /tmp.',
   'ProtectSystem=full',
   ...(/^\/(usr|etc|boot)\//.test(installation)
     ? ['# Updates are written here.', `ReadWritePaths=-${installation}`]
@@ -49,19 +49,19 @@ export const systemHardening = ({ installation }: ServicePlan): string[] => [
   'ProtectControlGroups=yes',
   'ProtectProc=invisible',
   ...COMMON,
-  '# ProtectKernelTunables, ProtectKernelLogs: open, since with a part of /proc masked no sandbox can have a /proc of its',
-  '# own; without capabilities there is nothing to change in it. ProcSubset: open, how much memory is left is there.',
-  '# PrivateDevices, ProtectClock: open, since they take away graphics cards and /dev/kvm. PrivateNetwork, IPAddressDeny:',
-  '# open, agents need the network.',
+  '# ProtectKernelTunables and ProtectKernelLogs are open: they mask parts of /proc, and then no sandbox can mount its',
+  '# own /proc. Without capabilities, agents cannot change anything there anyway. ProcSubset is open: tools read free',
+  '# memory from /proc. PrivateDevices and ProtectClock are open: they would hide graphics cards and /dev/kvm.',
+  '# PrivateNetwork and IPAddressDeny are open: agents need the network.',
 ]
 
-/** For one that runs as root, as it was asked for: little can be kept from it, and half of it would only be in the way. */
+/** Settings for a unit that runs as root: hardening restrains root little and gets in the way of its work. */
 export const rootHardening: string[] = [
-  '# Agents are root here, and nothing in this unit keeps them from anything that root can do. Better: an ordinary user,',
+  '# Agents run as root, and this unit does not restrict what root can do. Prefer an ordinary user:',
   '# `service install --user NAME`.',
   'RestrictRealtime=yes',
   'KeyringMode=private',
 ]
 
-/** For a unit of the user's own systemd, which has no right to the rest: see the system unit. */
+/** Settings for a unit of the user's systemd, which lacks the privileges for the rest of `systemHardening`. */
 export const userHardening: string[] = [...sudo(), ...COMMON]

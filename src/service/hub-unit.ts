@@ -9,7 +9,7 @@ import {
   WATCHDOG_S,
 } from './unit.ts'
 
-/** The unit of a hub. It starts no programs but systemd-notify, so that all can be taken from it that a server does not need. */
+/** Returns the unit of a hub. A hub starts no program but systemd-notify, so the unit can be hardened strictly. */
 export function hubUnitText(plan: ServicePlan, { version = 0, scope }: SystemdFacts): string {
   const system = scope === 'system'
   const handsOver = system && plan.tls !== undefined && (version === 0 || version >= 247)
@@ -30,7 +30,7 @@ export function hubUnitText(plan: ServicePlan, { version = 0, scope }: SystemdFa
       name: 'Service',
       lines: [
         'Type=notify',
-        "# systemd-notify speaks for the hub, as the hub's child.",
+        '# The hub notifies systemd through a child process, systemd-notify.',
         'NotifyAccess=all',
         `ExecStart=${words.join(' ')}`,
         ...(system ? userLines(plan) : []),
@@ -41,19 +41,19 @@ export function hubUnitText(plan: ServicePlan, { version = 0, scope }: SystemdFa
         `EnvironmentFile=-${serviceFiles(system ? 'systemd' : 'systemd-user', plan.name, plan.account.home).environment}`,
         ...(handsOver && plan.tls
           ? [
-              '# Read by root at each start: after a renewal, restart the service.',
+              '# systemd reads these at each start. Restart the service after a renewal.',
               `LoadCredential=tls-cert:${plan.tls.cert}`,
               `LoadCredential=tls-key:${plan.tls.key}`,
             ]
           : []),
         ...(system && plan.usualStateDir ? [`StateDirectory=${plan.name}`, 'StateDirectoryMode=0700'] : []),
         '',
-        '# Machines that are connected come back by themselves, and send again what the hub had not confirmed.',
+        '# Connected machines reconnect by themselves and resend what the hub had not confirmed.',
         'KillMode=mixed',
         `TimeoutStopSec=${plan.stopSeconds}`,
         'TimeoutStartSec=90',
         `WatchdogSec=${WATCHDOG_S}`,
-        '# Without a core file: keys would be in it.',
+        '# No core files: they would contain keys.',
         'WatchdogSignal=SIGKILL',
         'LimitCORE=0',
         'Restart=always',
@@ -61,7 +61,7 @@ export function hubUnitText(plan: ServicePlan, { version = 0, scope }: SystemdFa
         ...(version >= 254
           ? [`RestartSteps=${RESTART_S.steps}`, `RestartMaxDelaySec=${RESTART_S.last}`]
           : []),
-        `# ${CODES.refusedConfiguration}: it cannot start with this configuration.`,
+        `# Exit code ${CODES.refusedConfiguration}: the hub refuses its configuration.`,
         `RestartPreventExitStatus=${CODES.refusedConfiguration}`,
         '',
         ...(system ? systemHardening(plan) : userHardening),
@@ -73,7 +73,7 @@ export function hubUnitText(plan: ServicePlan, { version = 0, scope }: SystemdFa
 }
 
 const userLines = ({ account, dynamicUser }: ServicePlan) => [
-  ...(dynamicUser ? ['# A user that there is for as long as the service runs.', 'DynamicUser=yes'] : []),
+  ...(dynamicUser ? ['# systemd creates this user for as long as the service runs.', 'DynamicUser=yes'] : []),
   `User=${account.name}`,
 ]
 
@@ -89,13 +89,13 @@ const COMMON = [
   'SystemCallFilter=@system-service',
   'SystemCallErrorNumber=EPERM',
   'KeyringMode=private',
-  '# Open: MemoryDenyWriteExecute, since JavaScript engines compile as they run.',
+  '# Left open: MemoryDenyWriteExecute (JavaScript engines compile at run time).',
 ]
 
 const systemHardening = ({ lowPort, usualStateDir, stateDir }: ServicePlan): string[] => [
   ...(lowPort
     ? [
-        '# For a port below 1024, and nothing else.',
+        '# Only to listen on a port below 1024.',
         'CapabilityBoundingSet=CAP_NET_BIND_SERVICE',
         'AmbientCapabilities=CAP_NET_BIND_SERVICE',
       ]

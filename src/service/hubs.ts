@@ -9,22 +9,22 @@ import { flagIn, runsOf, type Service } from './units.ts'
 
 /** A hub on this machine. */
 export interface LocalHub {
-  /** Its own folder, with its keys. */
+  /** Folder of the hub, with its keys. */
   dir: string
-  /** As `--state-dir` takes it: the state folder that it is in, or its own. */
+  /** Value for `--state-dir`: the state folder that contains the hub's folder, or the hub's folder itself. */
   named: string
   running: boolean
-  /** Whether this user may read its keys. */
+  /** True if this user may read the hub's keys. */
   usable: boolean
-  /** As for a daemon. */
+  /** Same meaning as `LocalDaemon.near`. */
   near: boolean
-  /** How it is reached from here. */
+  /** Address of the hub from this machine. */
   url?: string
   user?: string
   service?: Supervisor & { state?: string }
 }
 
-/** The hubs of this machine of which this user may know: of services, of daemons' state folders, and those that run. */
+/** Finds the hubs of this machine that this user may see: in services, in daemons' state folders, and running ones. */
 export async function findHubs(env: NodeJS.ProcessEnv): Promise<LocalHub[]> {
   const [services, daemons] = await Promise.all([listServices(env), findDaemons(env)])
   const ofServices = new Map(services.flatMap((each) => hubDirOf(each).map((dir) => [real(dir), each])))
@@ -42,7 +42,7 @@ const hubDirOf = ({ runs, hub_dir, state_dir }: Service): string[] => {
   return state_dir === undefined ? [] : [statePaths(state_dir).hub]
 }
 
-/** Folders of hubs that run by themselves, as their command lines say. What is in them says whether that is so. */
+/** Returns candidate folders of hubs started by hand, from command lines. `look` checks each folder. */
 function startedByHand(): string[] {
   return commandLines().flatMap(({ pid, argv }) => {
     const command = argv.join(' ')
@@ -58,7 +58,7 @@ function startedByHand(): string[] {
   })
 }
 
-/** In a container with a network of its own, what listens on loopback is not this machine's. */
+/** Reports whether a process shares this network namespace: a container's loopback address is not reachable from here. */
 const isReachable = (pid: number) => {
   const network = (of: number | 'self') => quietly(() => readlinkSync(`/proc/${of}/ns/net`))
   return network(pid) === network('self')

@@ -15,7 +15,7 @@ export interface Found {
   troubles: Trouble[]
 }
 
-/** Services on this machine that run this program, of which this user may know. @param pid of the daemon that runs */
+/** Checks the services of this program that this user may see. @param pid of the running daemon */
 export async function inspectServices(pid: number | undefined): Promise<Found[]> {
   const units = await Promise.all((['system', 'user'] as const).map((scope) => inspectUnits(scope, pid)))
   const pm2 = (await entries())

@@ -16,7 +16,7 @@ import { answerTo } from './run.ts'
 import { keySteps, removeIdentity } from './steps.ts'
 import type { Service } from './units.ts'
 
-/** Launchd waits so long, in seconds, before it starts again what ended. */
+/** Minimum time between two starts of the daemon by launchd, in seconds. */
 const THROTTLE_S = 10
 
 const files = ({ name, home }: At) => serviceFiles('launchd', name, home)
@@ -24,7 +24,7 @@ const at = ({ name, account }: ServicePlan): At => ({ name, home: account.home }
 const domain = () => `gui/${userInfo().uid}`
 const launchctl = (...args: string[]) => ({ do: 'run' as const, argv: ['launchctl', ...args] })
 
-/** An agent, in launchd's sense, of the user: macOS. */
+/** The manager for macOS. The service is a launch agent of the user. */
 export const launchd: Manager = {
   name: 'launchd',
 
@@ -86,7 +86,7 @@ export const launchd: Manager = {
   logs: () => undefined,
 }
 
-/** Property lists of this user that were installed by this program. */
+/** Returns the services of this user that this program installed as property lists. */
 export function launchdServices(home: string): Service[] {
   const folder = join(home, 'Library/LaunchAgents')
   const names = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.plist')) : []
@@ -103,7 +103,7 @@ export function launchdServices(home: string): Service[] {
 
 type Plist = string | number | boolean | Plist[] | { [key: string]: Plist }
 
-/** The property list. */
+/** Returns the text of a service's property list. */
 export function plistText(plan: ServicePlan): string {
   const job: Plist = {
     Label: plan.name,
@@ -114,9 +114,9 @@ export function plistText(plan: ServicePlan): string {
       ...agentVariables(plan),
       ...keyVariable(plan, files(at(plan)).key),
     },
-    // Of the daemon alone; launchd takes no octal digits.
+    // The daemon's own umask; agents have AGENT_UMASK. In the property list it is a decimal number.
     Umask: 0o077,
-    // Without a core file: the key would be in it.
+    // No core files: they would contain the key.
     SoftResourceLimits: { Core: 0 },
     HardResourceLimits: { Core: 0 },
     RunAtLoad: true,
@@ -125,7 +125,7 @@ export function plistText(plan: ServicePlan): string {
     ExitTimeOut: plan.stopSeconds,
     // Agents outlive the daemon.
     AbandonProcessGroup: true,
-    // What comes before the daemon has a log of its own, in its state folder.
+    // Output from before the daemon opens its own log in the state folder.
     StandardErrorPath: `${plan.account.home}/Library/Logs/${plan.name}.log`,
   }
   return `<?xml version="1.0" encoding="UTF-8"?>

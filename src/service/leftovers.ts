@@ -5,11 +5,11 @@ import { filesIn } from './by-hand.ts'
 import { parseMark } from './mark.ts'
 import { MANAGERS, type ManagerName, serviceFiles } from './plan.ts'
 
-/** What stays when a service is uninstalled, unless it is to be purged. */
+/** Files and folders that remain after a service is uninstalled without `--purge`. */
 export interface Leftovers {
-  /** Files and folders beside the unit, that this program has written or told people to write. */
+  /** Files next to the unit that this program wrote or told users to write. */
   files: string[]
-  /** State folders: the service's, and those of users that it ran as before. */
+  /** State folders: the service's current one, and those of users it ran as before. */
   states: string[]
 }
 
@@ -39,7 +39,7 @@ export interface InstalledService {
   file: string
 }
 
-/** Services that this program has installed, and that run what is installed in `root`. */
+/** Returns the services that this program installed and that run the installation in `root`. */
 export function servicesOf(root: string, home: string): InstalledService[] {
   const folders: Record<ManagerName, [folder: string, ending: string]> = {
     systemd: ['/etc/systemd/system', '.service'],
@@ -57,7 +57,7 @@ export function servicesOf(root: string, home: string): InstalledService[] {
   })
 }
 
-/** Service files in the homes of other users, which are theirs to remove. */
+/** Returns such service files in other users' homes. Only those users can remove them. */
 export function servicesOfOthers(root: string, home: string): string[] {
   if (process.getuid?.() !== 0) return []
   return filesIn('/home', '')
@@ -71,13 +71,13 @@ export function servicesOfOthers(root: string, home: string): string[] {
 
 const MOST_BYTES = 256 * 1024
 
-/** Whether a service's file has this program's mark, and starts what is installed in `root`. */
+/** Reports whether a service file has this program's mark and runs the installation in `root`. */
 function runsFrom(root: string, file: string): boolean {
   try {
     const text = readOwned(file, MOST_BYTES) ?? ''
     const mark = parseMark(text)
     if (mark === undefined) return false
-    // A version before this one did not write it down.
+    // Older versions did not record the program in the mark.
     if (mark.program === undefined) return text.includes(`${root}/`)
     if (mark.program.startsWith(`${root}/`)) return true
     return `${realpathSync(mark.program)}/`.startsWith(`${realpathSync(root)}/`)

@@ -4,21 +4,21 @@ import type { Step } from './steps.ts'
 export interface Status {
   manager: ManagerName
   name: string
-  /** Its unit, its entry's file. */
+  /** Path of the unit, the ecosystem file, or the property list. */
   file: string
   installed: boolean
   running: boolean
-  /** Whether it does not run, and nobody tries. */
+  /** True if it is not running and its manager does not try to start it. */
   failed: boolean
-  /** Whether it starts with the machine. */
+  /** True if it starts with the machine. */
   enabled: boolean
-  /** In the manager's own words. */
+  /** State in the manager's own words. */
   state: string
   pid?: number
   since?: string
-  /** New starts since it was last started by somebody. */
+  /** Number of automatic restarts since it was last started by hand. */
   restarts?: number
-  /** What the daemon says of itself. */
+  /** Status line that the daemon sent to systemd. */
   says?: string
   state_dir?: string
   /** Name of the user it runs as. */
@@ -26,24 +26,24 @@ export interface Status {
   runs?: Runs
 }
 
-/** Whatever keeps the daemon running. */
+/** A service manager that can keep the daemon running. */
 export interface Manager {
   name: ManagerName
-  /** The file that makes the service. */
+  /** Returns the file that defines the service. */
   file(plan: ServicePlan): Promise<{ path: string; text: string; mode: number }>
-  /** From nothing, or from an older file, to a service that runs. */
+  /** Returns the steps that install the service, or update an installed one, and start it if asked. */
   install(plan: ServicePlan, options: { start: boolean; key: string | undefined }): Promise<Step[]>
-  /** Agents are ended first. The state folder stays. */
+  /** Returns the steps that stop the service, which ends its agents, and remove it. The state folder stays. */
   uninstall(at: At): Promise<Step[]>
   start(at: At): Step[]
-  /** Agents are ended. */
+  /** Returns the steps that stop the service. Its agents end, too. */
   stop(at: At): Step[]
   status(at: At): Promise<Status>
-  /** What to run to see the log; undefined where the state folder has all there is. */
+  /** Returns the command that shows the log; undefined if the only log is in the state folder. */
   logs(at: At, options: { lines: number; follow: boolean }): string[] | undefined
 }
 
-/** Which service, and whose. */
+/** Name of a service, and home folder of its user. */
 export interface At {
   name: string
   home: string

@@ -17,11 +17,11 @@ export const managerNamed = (name: ManagerName): Manager =>
     launchd: () => launchd,
   })[name]()
 
-/** What a service is installed with where nobody says. */
+/** Returns the default manager for this platform and user. */
 export const usualManager = (): ManagerName =>
   process.platform === 'darwin' ? 'launchd' : process.getuid?.() === 0 ? 'systemd' : 'systemd-user'
 
-/** Names of the services of this program that are installed, of this user and of the machine. */
+/** Returns the names of the installed services of this program: this user's, and the machine's. */
 function installedNames(home: string): string[] {
   const files = [
     ...filesIn('/etc/systemd/system', '.service'),
@@ -41,7 +41,7 @@ function installedNames(home: string): string[] {
   ]
 }
 
-/** The service that is meant where nobody names one. @throws UserError where there are several, none of the usual name */
+/** Returns the service to use if none is named. @throws UserError if there are several and none has the default name */
 export function installedName(home: string): string {
   const usual = serviceNameOf('daemon')
   const names = installedNames(home)
@@ -49,12 +49,12 @@ export function installedName(home: string): string {
   if (only === undefined || names.includes(usual)) return usual
   if (more.length === 0) return only
   throw new UserError('service_ambiguous', `Several services are installed: ${names.join(', ')}.`, {
-    remedy: 'Say which one is meant, with --name.',
+    remedy: 'Choose one with --name.',
     exitCode: 2,
   })
 }
 
-/** The manager of the service that is installed. @throws UserError where there is none, or more than one */
+/** Returns the manager of the installed service. @throws UserError if there is none, or more than one */
 export function installedManager(at: At): ManagerName {
   const isInstalled = (name: ManagerName) =>
     existsSync(serviceFiles(name, at.name, at.home).unit) || (name === 'systemd' && packaged(at.name))
@@ -62,7 +62,7 @@ export function installedManager(at: At): ManagerName {
   if (found && more.length === 0) return found
   throw found
     ? new UserError('service_ambiguous', `${at.name} is installed with ${[found, ...more].join(' and ')}.`, {
-        remedy: 'Say which one is meant, with --manager; one daemon should have one service.',
+        remedy: 'Choose one with --manager, and uninstall the other: a daemon needs only one service.',
         exitCode: 4,
       })
     : new UserError('service_missing', `No service ${at.name} is installed.`, {

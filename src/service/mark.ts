@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs'
 import * as z from 'zod/mini'
 import { systemCode } from '../platform/errors.ts'
 
-/** What a service's file says of itself, in a comment. */
+/** Facts about a service that this program records in a comment of the service's file. */
 const Mark = z.object({
   format: z.literal(1),
   state_dir: z.string(),
   /** The user it runs as. */
   user: z.string(),
-  /** Where it is not the daemon. */
+  /** Absent for a daemon. */
   runs: z.optional(z.enum(['hub', 'up'])),
   /** Path of the program that it starts. */
   program: z.optional(z.string()),
@@ -17,12 +17,12 @@ export type Mark = z.infer<typeof Mark>
 
 const WORD = 'fomular-daemon service'
 
-/** Without `--`, which ends a comment in XML. */
+/** Returns the mark as text for a comment. It contains no `--`, which XML does not allow in comments. */
 export const markText = (mark: Mark) => `${WORD} ${JSON.stringify(mark).replace(/--/g, '-\\u002d')}`
 
 export type Installed = { text: string; mark: Mark | undefined }
 
-/** The file of an installed service; undefined where there is none. A file without a mark was written by hand. */
+/** Reads the file of an installed service; undefined if it does not exist. A file without a mark was written by hand. */
 export function readInstalled(path: string): Installed | undefined {
   let text: string
   try {
@@ -34,7 +34,7 @@ export function readInstalled(path: string): Installed | undefined {
   return { text, mark: parseMark(text) }
 }
 
-/** What a service's file says of itself; undefined for one that was written by hand. */
+/** Returns the mark in a service file's text; undefined if the file was written by hand. */
 export function parseMark(text: string): Mark | undefined {
   const [, json] = new RegExp(`${WORD} (\\{.*\\})`).exec(text) ?? []
   if (json === undefined) return undefined

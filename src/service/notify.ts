@@ -3,21 +3,22 @@ import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import { visible } from '../platform/visible.ts'
 
-/** Without a server for so long, the daemon counts as started all the same: a boot without a network is no failure. */
+/** Maximum wait for the first connection, in ms, before the daemon counts as started: booting offline is no failure. */
 const PATIENCE_MS = 20_000
-/** How often the condition is looked at: until it is known to be started, and then. */
+/** Interval between checks of the condition until the daemon has started, in ms. */
 const STARTING_MS = 200
+/** The same interval once it has started, in ms. */
 const RUNNING_MS = 2000
-/** For systemd-notify, which waits until systemd has taken note. */
+/** Maximum run time of systemd-notify, in ms: it waits until systemd has processed the message. */
 const NOTIFY_MS = 10_000
 
-/** Longest status in characters: systemd takes no long messages, and the system no long arguments. */
+/** Maximum length of a status, in characters: systemd rejects long messages, and the kernel long arguments. */
 const STATUS_CHARS = 500
 
-/** A server's words may be in it: with a line feed, these would be an order to systemd. */
+/** Returns a status line. The text may quote a server, whose line feeds would inject commands to systemd. */
 const statusLine = (text: string) => `STATUS=${visible(text.slice(0, STATUS_CHARS))}`
 
-/** How a daemon is, in one line. */
+/** State of a daemon, with a one-line description. */
 interface Condition {
   connected: boolean
   text: string
@@ -32,14 +33,14 @@ export interface NotifierOptions {
 }
 
 /**
- * Keeps systemd informed of a unit of Type=notify: that it has started, how it is, that it is alive (its watchdog
- * restarts one that is not), that it stops. Node has no datagram sockets of the unix kind, so systemd-notify speaks for
- * it: 6 to 10 ms of one processor each time.
- * @returns undefined where this process is not the main one of such a unit
+ * Keeps systemd informed of a unit of Type=notify: that it has started, its status, that it is alive (else the watchdog
+ * restarts it), and that it is stopping. Node has no Unix datagram sockets, so each message runs systemd-notify, which
+ * takes 6 to 10 ms of CPU time.
+ * @returns undefined if this process is not the main process of such a unit
  */
 export function startNotifier(options: NotifierOptions): Notifier | undefined {
   const { NOTIFY_SOCKET, SYSTEMD_EXEC_PID } = options.env
-  // Inherited from a unit that some process above this one is of, it is not for this one to use.
+  // The socket may be inherited from the unit of an ancestor, which this process must not speak for.
   if (!NOTIFY_SOCKET || (SYSTEMD_EXEC_PID && SYSTEMD_EXEC_PID !== String(options.pid))) return undefined
   return new Notifier(options, NOTIFY_SOCKET)
 }
@@ -48,7 +49,7 @@ export class Notifier {
   readonly #options: NotifierOptions
   readonly #socket: string
   readonly #startedAt: number
-  /** Ms between signs of life; none where nobody waits for them. */
+  /** Time between watchdog messages, in ms; infinite if systemd does not expect any. */
   readonly #aliveMs: number
   #ready = false
   #text = ''
@@ -62,12 +63,12 @@ export class Notifier {
     this.#socket = socket
     this.#startedAt = clock.monotonic()
     const watched = Number(env.WATCHDOG_USEC) > 0 && (env.WATCHDOG_PID ?? String(pid)) === String(pid)
-    // One that is late must not count as a death.
+    // A third of the limit: one late message must not trigger the watchdog.
     this.#aliveMs = watched ? Number(env.WATCHDOG_USEC) / 1000 / 3 : Number.POSITIVE_INFINITY
     this.#look()
   }
 
-  /** Says that the daemon stops, and nothing after that. Resolves once it is said. */
+  /** Tells systemd that the daemon is stopping, and sends nothing after that. Resolves when systemd-notify has ended. */
   stopping(text: string): Promise<void> {
     this.close()
     return this.#tell(['STOPPING=1', statusLine(text)])
@@ -83,26 +84,26 @@ export class Notifier {
     const now = clock.monotonic()
     const { connected, text } = condition()
     this.#ready ||= connected || now - this.#startedAt > PATIENCE_MS
-    // Also the first time that it is ready.
+    // Also true when the daemon has just become ready.
     const due = this.#ready && now - this.#told >= this.#aliveMs
     if (text !== this.#text || due) {
       this.#text = text
       if (this.#ready) this.#told = now
-      // Said every time: an old systemd loses what comes from a process that has ended when it looks.
+      // Repeats READY=1: an old systemd drops a message whose sender has already exited.
       void this.#tell([...(this.#ready ? ['READY=1', 'WATCHDOG=1'] : []), statusLine(text)])
     }
     const again = this.#ready ? Math.min(RUNNING_MS, this.#aliveMs) : STARTING_MS
     this.#timer = clock.setTimeout(() => this.#look(), again)
   }
 
-  /** One after the other, in order. */
+  /** Sends messages one at a time, in order. */
   #tell(lines: string[]): Promise<void> {
     const { env, logger } = this.#options
     const tell = () =>
       new Promise<void>((resolve) => {
         const options = { env: { PATH: env.PATH, NOTIFY_SOCKET: this.#socket }, timeout: NOTIFY_MS }
         execFile('systemd-notify', lines, options, (error) => {
-          if (error) logger.warn({ err: error }, 'systemd was not told how the daemon is')
+          if (error) logger.warn({ err: error }, 'cannot send the status to systemd')
           resolve()
         })
       })

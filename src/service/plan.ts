@@ -13,41 +13,41 @@ export interface Account {
   shell: string
 }
 
-/** What a service starts: the daemon, a hub, or both in one process. */
+/** Program of a service: the daemon, a hub, or both in one process. */
 export type Runs = 'daemon' | 'hub' | 'up'
 
-/** Usual names: a hub and a daemon can be services of one machine. */
+/** Returns a service's default name. The names differ so that a machine can run both a hub and a daemon. */
 export const serviceNameOf = (runs: Runs) => (runs === 'hub' ? 'fomular-hub' : 'fomular-daemon')
 
-/** What is to run as a service, and as whom, whatever keeps it running. */
+/** Description of a service, independent of its manager. */
 export interface ServicePlan {
   runs: Runs
-  /** Of the unit, of the entry in pm2. */
+  /** Name of the unit, the pm2 entry, or the launchd job. */
   name: string
-  /** What runs the program: Node, or nothing where the program is an executable. */
+  /** Command that runs the program, such as Node; empty if the program is an executable. */
   runner: string[]
   program: string
-  /** Of the program; without the key. */
+  /** Arguments of the program, without the key. */
   args: string[]
   account: Account
-  /** Where the daemon, agents and their tools look for programs. */
+  /** PATH of the daemon, its agents, and their tools. */
   path: string
-  /** Whether the key is a file of the service's own; else the configuration file has it. */
+  /** True if the service has its own key file; otherwise the key is in the configuration file. */
   ownKey: boolean
-  /** Further variables, none of them secret. */
+  /** Other environment variables, none of them secret. */
   environment: Record<string, string>
   stateDir: string
-  /** Whether the state folder is the manager's to make, at its usual place. */
+  /** True if the state folder is at its default place, where the manager creates it. */
   usualStateDir: boolean
   /** Folder that updates are written into. */
   installation: string
-  /** What a graceful stop takes at most, seconds. */
+  /** Maximum duration of a graceful stop, in seconds. */
   stopSeconds: number
-  /** Of a hub: files with certificate and private key, which root alone may be able to read. */
+  /** For a hub: paths of the certificate and the private key, which may be readable by root only. */
   tls?: { cert: string; key: string }
-  /** Of a hub: whether only root may listen on its port. */
+  /** For a hub: true if its port is below 1024, which takes a privilege. */
   lowPort?: boolean
-  /** The user is systemd's to make, for as long as the service runs. */
+  /** True if systemd creates the user for as long as the service runs. */
   dynamicUser?: boolean
 }
 
@@ -57,7 +57,7 @@ export const DESCRIPTION: Record<Runs, string> = {
   up: 'FomularOS daemon and hub: runs AI coding agents',
 }
 
-/** What a service's file says of itself. */
+/** Returns the mark for a service's file. */
 export const markOf = ({ stateDir, account, runs, program }: ServicePlan): Mark => ({
   format: 1,
   state_dir: stateDir,
@@ -66,48 +66,48 @@ export const markOf = ({ stateDir, account, runs, program }: ServicePlan): Mark 
   program,
 })
 
-/** Arguments of the program, where nothing hands it its certificate. */
+/** Returns the arguments of the program, including the TLS files, for a manager that cannot pass those as credentials. */
 export const plainArgs = ({ args, tls }: ServicePlan): string[] =>
   tls ? [...args, '--tls-cert', tls.cert, '--tls-key', tls.key] : args
 
-/** Tells a daemon that somebody starts it again when it exits with the code for that. */
+/** Variable that tells a daemon that its supervisor restarts it when it exits with code 75. */
 export const SUPERVISED = 'FOMULAR_DAEMON_NO_SELF_RELAUNCH'
 
-/** Runs, in its own place, a program that pm2 cannot start itself. */
+/** Program that replaces itself with a program that pm2 cannot start directly. */
 export const PM2_LAUNCHER = '/usr/bin/env'
 
-/** The shell that keeps a daemon running, by its pid, in the environment of what it keeps running. */
+/** Variable with the pid of the shell that keeps the daemon running in a container. */
 export const KEEPER = 'FOMULAR_DAEMON_KEEPER'
 
-/** Exit codes of a daemon that mean something to who keeps it running. */
+/** Exit codes of a daemon that its supervisor must act on. */
 export const CODES = { restart: 75, refusedConfiguration: 2 } as const
 
-/** Everything but PATH and what the manager has its own words for. */
+/** Returns the environment variables that a service has under every manager. */
 export const variables = (plan: ServicePlan): Record<string, string> => ({
   ...plan.environment,
   PATH: plan.path,
   [SUPERVISED]: '1',
 })
 
-/** The usual umask, of system units and of users' own, for what agents write. */
+/** Returns the variable that gives agents the usual umask of system and user units. */
 export const agentVariables = (plan: ServicePlan): Record<string, string> =>
   plan.runs === 'hub' ? {} : { [AGENT_UMASK]: '0022' }
 
-/** Where the manager has no way of its own to hand the key over. */
+/** Returns the variable that names the key file, for a manager that cannot pass the key as a credential. */
 export const keyVariable = (plan: ServicePlan, path: string): Record<string, string> =>
   plan.ownKey ? { FOMULAR_KEY_FILE: path } : {}
 
-/** Folder of the units that the machine's packages bring; an administrator's unit of the same name goes before. */
+/** Folder of units from packages. An administrator's unit of the same name overrides one here. */
 export const PACKAGED_UNITS = '/usr/lib/systemd/system'
 
-/** What a service keeps beside its unit, by manager. */
+/** Returns the paths of a service's files under a manager. */
 export function serviceFiles(manager: ManagerName, name: string, home: string) {
   const dir = manager === 'systemd' ? `/etc/${name}` : join(home, '.config', name)
   return {
     dir,
-    /** The machine's key, for its owner only. */
+    /** The machine's key, readable by its owner only. */
     key: join(dir, 'key'),
-    /** The user's own: variables for the daemon and its agents, such as an API key. */
+    /** Variables that the user sets for the daemon and its agents, such as an API key. */
     environment: join(dir, 'environment'),
     unit: {
       systemd: `/etc/systemd/system/${name}.service`,

@@ -25,7 +25,7 @@ import { flagIn, runsOf, type Service } from './units.ts'
 const files = ({ name, home }: At) => serviceFiles('pm2', name, home)
 const at = ({ name, account }: ServicePlan): At => ({ name, home: account.home })
 
-/** The part of what pm2 knows of an entry that is of interest here. */
+/** An entry of `pm2 jlist`, with only the fields that this program uses. */
 const Entry = z.object({
   name: z.string(),
   pid: z.optional(z.int()),
@@ -61,13 +61,13 @@ export const pm2: Manager = {
     return [
       ...keySteps(keyPath, key),
       { do: 'write', ...(await pm2.file(plan)) },
-      // Pm2 reads an entry's settings once: this ends the daemon, and with it the agents.
+      // Pm2 reads an entry's settings only once. Deleting the entry ends the daemon and its agents.
       ...(start && renew ? [{ do: 'run' as const, argv: ['pm2', 'delete', plan.name] }] : []),
       ...(start && (renew || !known) ? [{ do: 'run' as const, argv: ['pm2', 'start', unit] }] : []),
-      { do: 'run', argv: ['pm2', 'save'], optional: 'pm2 could not write down what it runs: pm2 save' },
+      { do: 'run', argv: ['pm2', 'save'], optional: 'pm2 cannot save its process list. Run: pm2 save' },
       {
         do: 'note',
-        text: 'To have pm2 itself start with the machine, run `pm2 startup` once, and what it prints.',
+        text: 'To start pm2 with the machine, run `pm2 startup` once, then the command it prints.',
       },
     ]
   },
@@ -80,7 +80,7 @@ export const pm2: Manager = {
       ...(known
         ? [
             { do: 'run' as const, argv: ['pm2', 'delete', of.name] },
-            // Else it is back with the machine's next start.
+            // Otherwise pm2 restores the entry at the next boot.
             { do: 'run' as const, argv: ['pm2', 'save', '--force'] },
           ]
         : []),
@@ -100,7 +100,7 @@ export const pm2: Manager = {
     const entry = (await entries()).find(({ name }) => name === of.name)
     const { status = 'unknown', pm_uptime, restart_time, exit_code } = entry?.pm2_env ?? {}
     const since = pm_uptime === undefined ? undefined : foreignTime(pm_uptime)
-    // Pm2 calls this "waiting restart", but it has given up.
+    // Pm2 reports this as "waiting restart" although it has given up.
     const refused = status !== 'online' && exit_code === CODES.refusedConfiguration
     return {
       manager: 'pm2',
@@ -132,7 +132,7 @@ export const pm2: Manager = {
   ],
 }
 
-/** The file that pm2 starts it from. */
+/** Returns the text of the ecosystem file that defines the service. */
 export function ecosystemText(plan: ServicePlan): string {
   const app = {
     name: plan.name,
@@ -152,20 +152,20 @@ export function ecosystemText(plan: ServicePlan): string {
     merge_logs: true,
   }
   return `// ${markText(markOf(plan))}
-// \`fomular-daemon service install --manager pm2\` writes this file anew.
+// \`fomular-daemon service install --manager pm2\` overwrites this file.
 //
-// treekill: false     agents outlive the daemon: pm2 ends the daemon alone
-// kill_timeout        time for the daemon to end its agents when it is stopped, ms
-// autorestart,        it is started again for ever, after longer and longer waits (up to 15 s) where that fails;
-// max_restarts        code 75 asks for a new start, for an update say
-// stop_exit_codes     code 2: it cannot start with this configuration
-// pmx, vizion         pm2 puts nothing of its own into the daemon, and does not look for git
-// filter_env          a key in the environment of who starts pm2 is not to be kept in pm2's files
+// treekill: false     pm2 ends only the daemon: agents outlive it
+// kill_timeout        time for the daemon to end its agents when it is stopped, in ms
+// autorestart,        pm2 always restarts the daemon, after growing delays (up to 15 s) if it keeps failing;
+// max_restarts        exit code 75 asks for a restart, for example after an update
+// stop_exit_codes     exit code 2: the daemon refuses its configuration
+// pmx, vizion         pm2 injects no code into the daemon and reads no git metadata
+// filter_env          pm2 does not save keys from the environment that it was started in
 module.exports = ${JSON.stringify({ apps: [app] }, undefined, 2)}
 `
 }
 
-/** What pm2 starts. A script with a space in its path counts as a shell command for pm2: `env` starts such a program. */
+/** Returns pm2's start command. Pm2 takes a path with a space for a shell command, so `env` starts such a program. */
 function command(plan: ServicePlan) {
   const [interpreter = 'none', ...interpreter_args] = plan.runner
   const args = plainArgs(plan)
@@ -179,7 +179,7 @@ function command(plan: ServicePlan) {
   }
 }
 
-/** Pm2's entries. Asking it would start it: where it does not run it has none. Another user's is not asked. */
+/** Returns pm2's entries; none if pm2 is not running, since `pm2 jlist` would start it, or belongs to another user. */
 export async function entries(env: NodeJS.ProcessEnv = process.env): Promise<Pm2Entry[]> {
   const home = env.PM2_HOME || `${env.HOME}/.pm2`
   if (!existsSync(`${home}/rpc.sock`) || isForeign(home)) return []
@@ -192,7 +192,7 @@ export async function entries(env: NodeJS.ProcessEnv = process.env): Promise<Pm2
   }
 }
 
-/** Entries of this user's pm2 that run a daemon, whoever wrote them. */
+/** Returns the entries of this user's pm2 that run a daemon, also hand-written ones. */
 export async function pm2Services(env: NodeJS.ProcessEnv): Promise<Service[]> {
   const home = homeOf(env)
   return (await entries(env)).flatMap(({ name, pid, pm2_env }): Service[] => {

@@ -2,46 +2,46 @@ import { lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync } from
 import { basename, dirname, join } from 'node:path'
 import { run } from './run.ts'
 
-/** What is in a state folder, or in a hub's, by this program; files that it had not finished, or set aside, as well. */
+/** Names that this program creates in a state folder or a hub's folder, including temporary and damaged files. */
 const OWN =
   /^(agents|hub|releases|audit|(machine|machines|runtimes|place|update|confirmed|modes|servers|format|hub|keys|user-keys|enrolments|commands|ledger)\.jsonl?|(machine|user)\.key|machine\.key\.machine|daemon\.log(\.\d+)?|(daemon|hub)\.sock|lock|compiled-(run|up|hub)\.bin|update-.*|.*\.damaged-.*|.*\.tmp)$/
-/** One of these says that a folder is this program's. */
+/** Names of which at least one must be present for a folder to count as this program's. */
 const PROOF = ['machine.json', 'daemon.log', 'format.json', 'user.key']
 
 export interface Purged {
   removed: string[]
-  /** What stays, with the reason. */
+  /** Paths that stay, each with the reason. */
   left: string[]
 }
 
 /**
- * What would be removed of a state folder: nothing of a link, of a mounted disk, or of a folder that others use, too.
- * @param whole the folder is this program's alone, at its usual place
+ * Returns the paths to remove from a state folder, excluding links, mounted file systems, and other programs' files.
+ * @param whole true if the folder is at its default place and used only by this program
  */
 export function planPurge(dir: string, { whole }: { whole: boolean }): { paths: string[]; left: string[] } {
   const stat = lstatSync(dir, { throwIfNoEntry: false })
   if (!stat) return { paths: [], left: [] }
   if (stat.isSymbolicLink()) {
-    // Systemd's own, for a user that is there only while the service runs.
+    // Systemd's link for a service with DynamicUser=.
     const to = readlinkSync(dir)
     if (dir === join('/var/lib', basename(dir)) && to === `private/${basename(dir)}`) {
       const inner = planPurge(join('/var/lib/private', basename(dir)), { whole })
       return { paths: [...inner.paths, dir], left: inner.left }
     }
-    return { paths: [], left: [`${dir}: it is a link, to ${to}`] }
+    return { paths: [], left: [`${dir}: it is a link to ${to}`] }
   }
-  if (!stat.isDirectory()) return { paths: [], left: [`${dir}: it is no folder`] }
+  if (!stat.isDirectory()) return { paths: [], left: [`${dir}: it is not a folder`] }
   const mount = mountIn(dir)
   if (mount !== undefined)
     return {
       paths: [],
-      left: [`${dir}: a disk is mounted ${mount === dir ? 'there' : `in it, at ${mount}`}`],
+      left: [`${dir}: a disk is mounted at ${mount}`],
     }
   let names: string[]
   try {
     names = readdirSync(dir)
   } catch {
-    return { paths: [], left: [`${dir}: this user may not look into it`] }
+    return { paths: [], left: [`${dir}: this user cannot read it`] }
   }
   if (names.length > 0 && !PROOF.some((name) => names.includes(name)))
     return { paths: [], left: [`${dir}: it does not look like a folder of this program`] }
@@ -50,11 +50,11 @@ export function planPurge(dir: string, { whole }: { whole: boolean }): { paths: 
   const others = names.filter((name) => !own.includes(name))
   return {
     paths: [...own.map((name) => join(dir, name)), ...(others.length === 0 ? [dir] : [])],
-    left: others.length === 0 ? [] : [`${dir}: others' files are in it, ${others.slice(0, 5).join(', ')}`],
+    left: others.length === 0 ? [] : [`${dir}: it contains other files: ${others.slice(0, 5).join(', ')}`],
   }
 }
 
-/** A mounted disk, or another folder that is mounted, at `dir` or below it. */
+/** Returns a mount point at `dir` or below it, if there is one. */
 function mountIn(dir: string): string | undefined {
   const real = realpathSync(dir)
   let table = ''
@@ -75,15 +75,15 @@ function mountIn(dir: string): string | undefined {
 }
 
 /**
- * Removes what `planPurge` found. What other users own, or can replace, is removed as that user: a link that they put
- * there meanwhile does not have root remove anything.
+ * Removes the paths from `planPurge`. Root removes a path below another user's folder as that user, so that a link which
+ * the user swaps in cannot make root delete anything else.
  */
 export async function purge(paths: string[]): Promise<Purged> {
   const removed: string[] = []
   const left: string[] = []
   for (const path of paths) {
     if (lstatSync(path, { throwIfNoEntry: false }) && !(await removePath(path)))
-      left.push(`${path}: it cannot be removed`)
+      left.push(`${path}: removing it failed`)
     else removed.push(path)
   }
   return { removed, left }
@@ -96,7 +96,7 @@ async function removePath(path: string): Promise<boolean> {
   return !lstatSync(path, { throwIfNoEntry: false })
 }
 
-/** The first user other than root, from above, who has a folder on the way to `path`. */
+/** Returns the owner of the topmost folder above `path` that is not root's; undefined if all are. */
 function ownerAbove(path: string): { uid: number; gid: number } | undefined {
   const dir = dirname(path)
   if (dir === path) return undefined

@@ -1,14 +1,14 @@
 import { systemCode, UserError } from '../platform/errors.ts'
 import { shellWord } from '../platform/shell-word.ts'
 
-/** Starting a service waits until it has started; stopping one, until its agents have ended. */
+/** Maximum run time of a command that changes something, in ms: stopping a service waits for its agents to end. */
 const RUN_MS = 20 * 60_000
-/** A look at what there is answers at once, or its manager is in trouble. */
+/** Maximum run time of a query, in ms. Queries normally answer at once. */
 const ASK_MS = 10_000
 const OUTPUT_BYTES = 16 * 1024 * 1024
 
 export interface Ran {
-  /** Exit code; 127 where there is no such program. */
+  /** Exit code; 127 if the program does not exist. */
   code: number
   stdout: string
   stderr: string
@@ -16,30 +16,30 @@ export interface Ran {
 
 const QUIETLY = { extendEnv: false, stdin: 'ignore', reject: false, maxBuffer: OUTPUT_BYTES } as const
 
-/** Runs a program of the system that changes something. It never fails: see its code. */
+/** Runs a system program that changes something. Never throws: check the exit code. */
 export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env): Promise<Ran> {
   const { execa } = await import('execa')
   const [file, ...args] = argv as [string, ...string[]]
   return ranOf(await execa(file, args, { ...QUIETLY, env, timeout: RUN_MS }))
 }
 
-/** Asks a program of the system for something. It fails, and is killed, if it does not answer within seconds. */
+/** Queries a system program. After 10 s the program is killed, and the query counts as failed. Never throws. */
 export async function ask(argv: string[], env?: NodeJS.ProcessEnv): Promise<Ran> {
   return (await lookUp(argv, env)).ran
 }
 
-/** Like `ask`, for decisions that need the answer. @throws UserError if none comes in time */
+/** Like `ask`, for decisions that need an answer. @throws UserError if the program does not answer in time */
 export async function answerTo(argv: string[], env?: NodeJS.ProcessEnv, asking?: Asking): Promise<Ran> {
   const { ran, late } = await lookUp(argv, env, asking)
   if (!late) return ran
-  throw new UserError('no_answer', `${argv[0]} has not answered in time.`, {
-    remedy: `See what it waits for, then try again: ${argv.map(shellWord).join(' ')}`,
+  throw new UserError('no_answer', `${argv[0]} did not answer in time.`, {
+    remedy: `Run this to see why, then try again: ${argv.map(shellWord).join(' ')}`,
     exitCode: 4,
   })
 }
 
 interface Asking {
-  /** Without this terminal: a program that another user chooses could type there, in this user's name. */
+  /** Runs without this terminal: a program that another user chose could inject input into it. */
   detached?: boolean
   timeoutMs?: number
 }
@@ -57,7 +57,7 @@ async function lookUp(
     late = true
     if (detached && child.pid !== undefined) killGroup(child.pid)
     child.kill('SIGKILL')
-    // A descendant that lives on may hold the other ends.
+    // A surviving descendant may keep the pipes open.
     child.stdout.destroy()
     child.stderr.destroy()
   }, timeoutMs)
@@ -70,7 +70,7 @@ function killGroup(leader: number) {
   try {
     process.kill(-leader, 'SIGKILL')
   } catch {
-    // It has ended meanwhile.
+    // The group has already ended.
   }
 }
 
@@ -88,7 +88,7 @@ const ranOf = ({ exitCode, cause, stdout, stderr, shortMessage }: Ended): Ran =>
   stderr: String(stderr ?? '') || (shortMessage ?? ''),
 })
 
-/** Runs a program in the place of this one: with its terminal. @returns its exit code */
+/** Runs a program with this program's terminal. @returns its exit code */
 export async function runInPlace(argv: string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
   const { execa } = await import('execa')
   const [file, ...args] = argv as [string, ...string[]]

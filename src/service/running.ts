@@ -14,30 +14,30 @@ import { ask } from './run.ts'
 import { type Supervisor, supervisorOf } from './supervisor.ts'
 import { listUnits, type Service } from './units.ts'
 
-/** A daemon of this machine, or a place where one could be started again. */
+/** A daemon of this machine, running or not. */
 export interface LocalDaemon {
   state_dir: string
   running: boolean
-  /** Whether this user may talk to it. */
+  /** True if this user may talk to it. */
   usable: boolean
-  /** Whether this user is meant when nobody is named: the daemon is a service of the machine, or this user's own. */
+  /** True if commands may choose this daemon by default: it is a service of the machine, or this user's own. */
   near: boolean
   pid?: number
-  /** The user that it runs as. */
+  /** Name of the user it runs as. */
   user?: string
-  /** What keeps it running; with how it is, in the manager's own words. */
+  /** Its supervisor, with the state in the supervisor's own words. */
   service?: Supervisor & { state?: string }
-  /** Of one that does not run: when it was last seen (ISO 8601). */
+  /** For a daemon that is not running: time of its last sign of life (ISO 8601). */
   last_seen?: string
 }
 
-/** A lock is three short fields. */
+/** Maximum size of a lock file, in bytes. It has three short fields. */
 const LOCK_BYTES = 4096
 
 /**
- * The daemons of this machine of which this user may know: those that listen, whoever runs them, and those of the
- * services that are installed. Nothing is taken from a folder of another user but which process holds it.
- * @param further state folders to look at besides
+ * Finds the daemons of this machine that this user may see: those that listen on a socket, and those of installed
+ * services. From another user's folder it reads only which process holds the lock.
+ * @param further additional state folders to check
  */
 export async function findDaemons(env: NodeJS.ProcessEnv, further: string[] = []): Promise<LocalDaemon[]> {
   const listening = listeningDirs()
@@ -60,13 +60,13 @@ export async function findDaemons(env: NodeJS.ProcessEnv, further: string[] = []
     if (more.length > 0) looked = await all()
   }
   const pids = new Set(looked.map((found) => found?.pid))
-  // Where a service's folder was only guessed, its process was found in another.
+  // A service's folder can be a wrong guess: then its process holds another folder.
   const isElsewhere = ({ running, service }: LocalDaemon) =>
     !running && services.some((each) => isSame(each, service) && each.pid !== undefined && pids.has(each.pid))
   return looked.flatMap((found) => (found && !isElsewhere(found) ? found : []))
 }
 
-/** What there is in one state folder; undefined where no daemon has ever been, and no service is to run one. */
+/** Returns the daemon of a state folder; undefined if the folder never had one and no service would run one there. */
 export async function lookAt(env: NodeJS.ProcessEnv, dir: string): Promise<LocalDaemon | undefined> {
   const listening = listeningDirs().has(real(dir))
   const services = await listServices(env)
@@ -75,7 +75,7 @@ export async function lookAt(env: NodeJS.ProcessEnv, dir: string): Promise<Local
   return look(real(dir), { services: [...services, ...(await pm2Services(env))], listening })
 }
 
-/** Services that run this program: the machine's, and this user's own; those of pm2 left out, which takes long to answer. */
+/** Lists the machine's and this user's services of this program, without pm2's: pm2 takes half a second to answer. */
 export async function listServices(env: NodeJS.ProcessEnv): Promise<Service[]> {
   const home = homeOf(env)
   if (process.platform === 'darwin') return launchdServices(home)
@@ -103,7 +103,7 @@ async function look(
   )
   const access = accessTo(dir)
   const owner = ownerOf(dir)
-  // Of another program's socket by the same name, too, its folder would be closed.
+  // Another program may have a socket of this name, so a closed folder must name this program.
   if (access === 'closed' && !installed && !dir.includes('fomular')) return undefined
   const holder = access === 'open' ? livingHolder(statePaths(dir).lock, { owner, listening }) : undefined
   const running = holder !== undefined || (access === 'closed' && (listening || installed?.running === true))
@@ -131,20 +131,20 @@ const summary = ({ manager, name, state }: Supervisor & Partial<Service>) => ({
   ...(state !== undefined && { state }),
 })
 
-/** Root's own, those of who called sudo, and services of the machine, of which anybody may know. */
+/** Reports whether a daemon is a service of the machine, this user's, or that of the user who called sudo. */
 export function isNear(owner: number | undefined, service: Supervisor | undefined): boolean {
   if (service?.manager === 'systemd') return true
   const uid = process.getuid?.()
   return owner === uid || (uid === 0 && String(owner) === process.env.SUDO_UID)
 }
 
-/** The process that holds a state folder. */
+/** Returns the process that holds a state folder. */
 export const holderOf = ({ dir, lock }: StatePaths) =>
   livingHolder(lock, { owner: ownerOf(dir), listening: listeningDirs().has(real(dir)) })
 
 /**
- * The process that holds a lock; it must be one of the folder's owner, or root's. In a container, a service with a /proc
- * of its own can see another boot id than its machine: there its socket says that it is of this boot.
+ * Returns the process that holds a lock. It must run as the folder's owner or as root. A service with its own /proc can
+ * see a different boot id than this process; in that case, its listening socket proves that it is of this boot.
  */
 function livingHolder(
   lock: string,
@@ -168,13 +168,13 @@ export const quietly = <T>(look: () => T): T | undefined => {
   }
 }
 
-/** One folder by two names is one daemon. */
+/** Resolves links, so that one folder under two names counts as one. */
 export const real = (dir: string) => quietly(() => realpathSync(dir)) ?? dir
 export const ownerOf = (dir: string) => quietly(() => statSync(dir).uid)
 
 export function accessTo(dir: string): 'open' | 'closed' | 'missing' {
   try {
-    // What is in it can be looked up, not only the folder itself.
+    // The dot tests permission to look up names in the folder, not only to see the folder.
     statSync(`${dir}/.`)
     return 'open'
   } catch (error) {
@@ -182,7 +182,7 @@ export function accessTo(dir: string): 'open' | 'closed' | 'missing' {
   }
 }
 
-/** When a daemon last wrote in its folder. */
+/** Returns the time at which a daemon last wrote to its folder. */
 function lastSeen(dir: string): string | undefined {
   const { log, lock, machine } = statePaths(dir)
   const times = [log, lock, machine].flatMap((path) => quietly(() => statSync(path).mtimeMs) ?? [])
@@ -197,7 +197,7 @@ export async function userName(
   if (running === undefined && service !== undefined) return service
   const uid = running ?? owner
   if (uid === undefined) return undefined
-  // In a container, this user may have no name.
+  // In a container, this user may have no name: `userInfo` throws.
   const own = quietly(() => userInfo())
   if (uid === own?.uid) return own.username
   const { stdout } = await ask(['getent', 'passwd', String(uid)])

@@ -4,28 +4,28 @@ import { userInfo } from 'node:os'
 import { isWithin, parseGroups, type UnitPlace } from './cgroup.ts'
 import type { Shelter } from './fate.ts'
 
-/** For systemd to make a scope, which takes milliseconds. */
+/** Maximum time for systemd to create a scope, in ms. It normally takes milliseconds. */
 const TRIAL_MS = 5000
-/** By its path: an agent may have been given another PATH. */
+/** Absolute path, since an agent may have a different PATH. */
 const USUAL = '/usr/bin/systemd-run'
 
 /**
- * Scopes of systemd, for what is to outlive a unit: of the machine's for root, else of the user's own where that runs for
- * as long as the machine does. One is made to see whether that works.
- * @param slice of the unit, with the limits that its administrator may have set there
+ * Finds systemd scopes for processes that must outlive a unit: the system manager's for root, else those of the user's
+ * systemd if it does not end at logout. Creates one scope as a test.
+ * @param slice the unit's slice, whose limits the scopes keep
  */
 export async function findScopes(
   { name, scope, group }: UnitPlace,
   env: NodeJS.ProcessEnv,
   slice: string | undefined,
 ): Promise<Shelter | undefined> {
-  // It throws for a user without a name, who has no systemd either.
+  // Throws for a user without a name. Such a user has no systemd either.
   const { uid, username } = userInfo()
   const runtime = `/run/user/${uid}`
   const options = ['--scope', '--quiet', '--collect', '--description=Agent of fomular-daemon']
   let shelter: Shelter
   if (scope === 'system' && uid === 0) {
-    // When the machine goes down, the daemon ends its agents before systemd does.
+    // At shutdown, systemd stops the daemon before the scopes, so that the daemon ends its agents gracefully.
     const placed = [...(slice ? [`--slice=${slice}`] : []), `--property=Before=${name}.service`]
     shelter = scopes('scopes of systemd', [...options, ...placed])
   } else {
@@ -36,14 +36,14 @@ export async function findScopes(
   return (await works(shelter, env, group)) ? shelter : undefined
 }
 
-/** @param runtime of the user whose systemd it is */
+/** @param runtime runtime folder of the user whose systemd has the scopes */
 function scopes(where: string, options: string[], runtime?: string): Shelter {
   const file = existsSync(USUAL) ? USUAL : 'systemd-run'
   return {
     where,
     command(argv, env, name) {
       const { XDG_RUNTIME_DIR: own } = env
-      // systemd-run becomes its command, with the environment that it has.
+      // systemd-run executes the command with its own environment, so restore the agent's.
       const restored = own === undefined ? ['-u', 'XDG_RUNTIME_DIR'] : [`XDG_RUNTIME_DIR=${own}`]
       const back = ['/usr/bin/env', '-u', 'INVOCATION_ID', ...(runtime === undefined ? [] : restored)]
       return {
@@ -54,7 +54,7 @@ function scopes(where: string, options: string[], runtime?: string): Shelter {
   }
 }
 
-/** Whether what is started so is outside of the unit. */
+/** Reports whether a program started this way is outside the unit. */
 function works(shelter: Shelter, inherited: NodeJS.ProcessEnv, unit: string): Promise<boolean> {
   const name = `fomular-agent-trial-${process.pid}-${Date.now()}`
   const { argv, env } = shelter.command(['cat', '/proc/self/cgroup'], inherited, name)

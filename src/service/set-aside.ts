@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { writeAtomic } from '../platform/files.ts'
 
-/** The part of `machine.json` that goes along: who the machine is to its server. */
+/** The part of `machine.json` that is kept: the machine's identity for its server. */
 const Identity = z.object({
   version: z.literal(1),
   machine_id: z.string().check(z.regex(/^[\w-]{1,64}$/)),
@@ -13,9 +13,9 @@ const Identity = z.object({
 const MOST_BYTES = 4096
 
 /**
- * Moves the state folder of another user to `aside` and makes a new one at its place. Nothing that the other user wrote
- * goes along but the machine's identity: it would decide what the next user runs.
- * @throws the system's error
+ * Moves another user's state folder to `aside` and creates a new one in its place. Copies only the machine's identity:
+ * anything else that user wrote could decide which programs the next user runs.
+ * @throws the system error
  */
 export function setAsideState(path: string, aside: string) {
   renameSync(path, aside)
@@ -24,7 +24,7 @@ export function setAsideState(path: string, aside: string) {
   if (identity) writeAtomic(join(path, 'machine.json'), JSON.stringify(identity), { durable: true })
 }
 
-/** What is there may be a link, or a FIFO that never ends. */
+/** Reads the identity from a path that may be a link, or a FIFO that would block. */
 function readIdentity(path: string): z.infer<typeof Identity> | undefined {
   let fd: number | undefined
   try {

@@ -6,7 +6,7 @@ import { writeAtomic } from '../platform/files.ts'
 import { run } from './run.ts'
 import { setAsideState } from './set-aside.ts'
 
-/** What installing and removing consist of: said before it is done, or instead of it. */
+/** A step of installing or removing a service. It can be described before it runs, or instead (`--dry-run`). */
 export type Step =
   | {
       do: 'write'
@@ -16,24 +16,24 @@ export type Step =
       owner?: { uid: number; gid: number }
     }
   | { do: 'remove'; path: string }
-  /** Moves a state folder away, and makes one in its place that belongs to root and has the machine's identity. */
+  /** Moves a state folder away and creates one in its place that belongs to root and keeps the machine's identity. */
   | { do: 'set-aside'; path: string; aside: string }
-  /** If there is nothing else in it. */
+  /** Removes a folder if it is empty. */
   | { do: 'remove-folder'; path: string }
   | {
       do: 'run'
       argv: string[]
       env?: NodeJS.ProcessEnv
-      /** Where it may fail: what that means, and what to do. */
+      /** Warning for a command that may fail: the consequence, and a remedy. */
       optional?: string
     }
 
-  /** What no program of the system does. */
+  /** Calls a function of this program. */
   | { do: 'act'; text: string; act(): Promise<unknown> }
-  /** What is left for somebody to do. */
+  /** Something that the user must still do. */
   | { do: 'note'; text: string }
 
-/** The key where a service finds it; nothing where it is there already. */
+/** Returns the steps that write a service's key; none without a new key. */
 export const keySteps = (
   path: string,
   key: string | undefined,
@@ -42,35 +42,35 @@ export const keySteps = (
   key === undefined ? [] : [{ do: 'write', path, text: `${key}\n`, mode: 0o600, ...(owner && { owner }) }]
 
 export interface Outcome {
-  /** Whether anything was not yet so. */
+  /** True if the step changed anything. */
   changed: boolean
   text: string
-  /** What somebody should do. */
+  /** Something that the user should do. */
   warning?: string
 }
 
-/** A daemon that could write there has said beside its key who it is. */
+/** Returns the steps that remove the identity file that a daemon may have written next to its key. */
 export function removeIdentity(key: string): Step[] {
   const path = besideKey(key)
   return exists(path) ? [{ do: 'remove', path }] : []
 }
 
-/** Does one step; one that is done already is none. @throws UserError */
+/** Performs a step, unless its result already exists. @throws UserError */
 export async function perform(step: Step): Promise<Outcome> {
   switch (step.do) {
     case 'write': {
-      if (isSame(step)) return { changed: false, text: `${step.path} is as it should be` }
+      if (isSame(step)) return { changed: false, text: `${step.path} is up to date` }
       const dir = dirname(step.path)
       mkdirSync(dir, { recursive: true, mode: 0o755 })
       writeAtomic(step.path, step.text, { mode: step.mode, durable: true })
-      // The file alone: in a folder of its own, a user could have root write through a link to anywhere.
+      // Not the folder: its owner could replace the file by a link and make root write anywhere.
       if (step.owner && process.getuid?.() === 0) chownSync(step.path, step.owner.uid, step.owner.gid)
       return { changed: true, text: `wrote ${step.path}` }
     }
     case 'remove': {
       const there = exists(step.path)
       rmSync(step.path, { force: true })
-      return { changed: there, text: there ? `removed ${step.path}` : `${step.path} was not there` }
+      return { changed: there, text: there ? `removed ${step.path}` : `${step.path} does not exist` }
     }
     case 'set-aside':
       setAsideState(step.path, step.aside)
@@ -80,7 +80,7 @@ export async function perform(step: Step): Promise<Outcome> {
         rmdirSync(step.path)
         return { changed: true, text: `removed ${step.path}` }
       } catch {
-        return { changed: false, text: `${step.path} stays` }
+        return { changed: false, text: `did not remove ${step.path}` }
       }
     case 'act':
       await step.act()
@@ -100,19 +100,19 @@ export async function perform(step: Step): Promise<Outcome> {
   }
 }
 
-/** For those who want to see it first. */
+/** Returns a description of the step, for users who want to see it first. */
 export function describe(step: Step): string {
   switch (step.do) {
     case 'write': {
       const mode = step.mode.toString(8).padStart(4, '0')
-      return isSame(step) ? `${step.path} is as it should be` : `write ${step.path} (mode ${mode})`
+      return isSame(step) ? `${step.path} is up to date` : `write ${step.path} (mode ${mode})`
     }
     case 'remove':
       return `remove ${step.path}`
     case 'set-aside':
       return `move ${step.path} to ${step.aside}`
     case 'remove-folder':
-      return `remove ${step.path}, if nothing else is in it`
+      return `remove ${step.path} if it is empty`
     case 'act':
       return step.text
     case 'note':
@@ -122,7 +122,7 @@ export function describe(step: Step): string {
   }
 }
 
-/** Whether a step writes nothing new. */
+/** Reports whether the file already has this text and mode. */
 export function isSame({ path, text, mode }: Step & { do: 'write' }): boolean {
   try {
     return readFileSync(path, 'utf8') === text && (statSync(path).mode & 0o777) === mode

@@ -4,13 +4,13 @@ import type { ManagerName } from './plan.ts'
 import { entries } from './pm2.ts'
 import { properties } from './systemd.ts'
 
-/** What starts a process again when it ends. */
+/** The service that restarts a process when it ends. */
 export interface Supervisor {
   manager: ManagerName
   name: string
 }
 
-/** What would start a process again if it ended, as far as this user may know. */
+/** Returns the supervisor of a process, as far as this user can see. */
 export async function supervisorOf(pid: number): Promise<Supervisor | undefined> {
   const unit = unitOf(groupOf(pid))
   if (unit && (await isMain(pid, unit)))
@@ -25,13 +25,16 @@ const isOther = (pid: number) => {
   return owner !== undefined && owner !== process.getuid?.()
 }
 
-/** Agents, and what somebody starts in a shell, can be in a unit, too. Another user's systemd is not asked. */
+/**
+ * Reports whether a process is the unit's main process: agents and programs started from a shell can be in the unit,
+ * too. Does not ask another user's systemd.
+ */
 async function isMain(pid: number, { name, scope }: UnitPlace): Promise<boolean> {
   if (scope === 'system' || !isOther(pid)) return (await properties(scope, name)).MainPID === String(pid)
   return environmentOf(pid)?.('SYSTEMD_EXEC_PID') === String(pid)
 }
 
-/** By the variables that pm2 puts into what it starts: asking pm2 itself takes it half a second. */
+/** Recognizes pm2 by the variables it sets for its children, since pm2 itself takes half a second to answer. */
 function pm2Of(pid: number): Supervisor | undefined {
   const variable = environmentOf(pid)
   const name = variable?.('pm_id') === undefined ? undefined : variable('name')

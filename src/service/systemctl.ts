@@ -2,8 +2,8 @@ import { ask } from '../platform/ask.ts'
 import type { UnitPlace } from './cgroup.ts'
 
 /**
- * Asks the systemd manager that runs a unit. It answers within milliseconds unless the machine is in trouble.
- * @returns undefined where it does not answer in time, or does not know
+ * Asks the systemd instance that runs a unit. It normally answers within milliseconds.
+ * @returns undefined if it does not answer in time, or the command fails
  */
 export async function systemctl(
   { scope }: UnitPlace,

@@ -10,24 +10,24 @@ import { ask } from './run.ts'
 import { keySteps, removeIdentity, type Step } from './steps.ts'
 import { unitText } from './unit.ts'
 
-/** Else the user's systemd, and all that it runs, ends with the user's last login. */
+/** Returns the step that keeps the user's systemd running after the user's last logout. */
 const enableLinger = (user: string): Step => ({
   do: 'run',
   argv: ['loginctl', 'enable-linger', user],
-  optional: `The service, and with it all agents, ends when ${user} logs out. To let it run on, and start with the machine: sudo loginctl enable-linger ${user}`,
+  optional: `The service and all its agents end when ${user} logs out. To keep it running, and start it with the machine, run: sudo loginctl enable-linger ${user}`,
 })
 
-/** Something else may have come to need it. */
+/** Lingering stays enabled, since other services may need it by now. */
 const stillLingers = (user: string): Step => ({
   do: 'note',
-  text: `The systemd of ${user} goes on running without a login. If nothing else needs that: loginctl disable-linger ${user}`,
+  text: `The systemd of ${user} still runs without a login. If nothing else needs that, run: loginctl disable-linger ${user}`,
 })
 
 export type Scope = 'system' | 'user'
-/** What systemd knows of a unit, as `systemctl show` has it. */
+/** Properties of a unit, as printed by `systemctl show`. */
 export type Properties = Record<string, string>
 
-/** The machine's systemd, or the user's own. */
+/** Returns the manager for the system's systemd, or for the user's own. */
 export function systemd(scope: Scope): Manager {
   const system = scope === 'system'
   const name = system ? 'systemd' : 'systemd-user'
@@ -62,7 +62,7 @@ export function systemd(scope: Scope): Manager {
     async install(plan, { start, key }) {
       checkUsable(system)
       const { key: keyPath } = files(at(plan))
-      // Systemd hands it to the daemon; only where it cannot, the daemon must be able to read the file.
+      // systemd passes the key as a credential. Versions before 247 cannot, so the daemon must be able to read the file.
       const owner = ((await systemdVersion()) ?? 0) < 247 ? plan.account : undefined
       const { name: user } = plan.account
       return [
@@ -87,7 +87,7 @@ export function systemd(scope: Scope): Manager {
         ...removeIdentity(key),
         { do: 'remove-folder', path: dir },
         systemctl('daemon-reload'),
-        // Systemd may have nothing to forget.
+        // Fails if the unit is not in a failed state.
         { ...systemctl('reset-failed', of.name), optional: '' },
         ...(system || !lingers(username) ? [] : [stillLingers(username)]),
       ]
@@ -132,7 +132,7 @@ export function systemd(scope: Scope): Manager {
   }
 }
 
-/** The unit of this name that a package brings, where it runs this program. */
+/** Returns the unit of this name from a package, if it runs this program. */
 export function packaged(name: string): { file: string; installed: Installed } | undefined {
   const file = join(PACKAGED_UNITS, `${name}.service`)
   const installed = readInstalled(file)
@@ -141,18 +141,18 @@ export function packaged(name: string): { file: string; installed: Installed } |
 
 const belongsToPackage = (name: string) =>
   new UserError('from_package', `The service ${name} belongs to the Debian package fomular-daemon.`, {
-    remedy: `Remove both with \`sudo apt-get remove fomular-daemon\`; to stop the service for good and keep the program: sudo systemctl disable --now ${name}`,
+    remedy: `Remove both with \`sudo apt-get remove fomular-daemon\`, or only stop the service permanently: sudo systemctl disable --now ${name}`,
     exitCode: 4,
   })
 
-/** Systemd calls a start successful where a condition of the unit has kept it from starting. */
+/** Returns a unit's state. Systemd reports a start as successful even if an unmet condition prevented it. */
 function stateIn({ ActiveState, SubState, ConditionResult, ConditionTimestamp }: Properties): string {
   const state = `${ActiveState ?? 'unknown'} (${SubState ?? 'unknown'})`
   const unmet = ActiveState === 'inactive' && ConditionResult === 'no' && ConditionTimestamp
-  return unmet ? `${state}: it did not start, because a condition of its unit is not met` : state
+  return unmet ? `${state}: it did not start because a condition of its unit is not met` : state
 }
 
-/** Nothing where there is no systemd. */
+/** Returns a unit's properties; empty without systemd. */
 export async function properties(scope: Scope, unit: string): Promise<Properties> {
   const argv = ['systemctl', ...(scope === 'system' ? [] : ['--user']), 'show', unit]
   const { code, stdout } = await ask(argv, scope === 'system' ? process.env : userEnvironment())
@@ -165,7 +165,7 @@ export async function properties(scope: Scope, unit: string): Promise<Properties
   )
 }
 
-/** Without a login, as from cron, nothing says where the user's systemd is to be found. */
+/** Returns the environment for reaching the user's systemd, also without a login, as in a cron job. */
 export function userEnvironment(): NodeJS.ProcessEnv {
   const runtime = `/run/user/${process.getuid?.()}`
   return process.env.XDG_RUNTIME_DIR ? process.env : { ...process.env, XDG_RUNTIME_DIR: runtime }
@@ -182,12 +182,11 @@ async function systemdVersion(): Promise<number | undefined> {
 function checkUsable(system: boolean) {
   if (!existsSync('/run/systemd/system'))
     throw new UserError('no_systemd', 'This machine does not run systemd.', {
-      remedy:
-        'Use --manager pm2, or `fomular-daemon service print` and whatever keeps programs running here.',
+      remedy: 'Use --manager pm2, or adapt the output of `fomular-daemon service print` to your supervisor.',
       exitCode: 4,
     })
   if (system && process.getuid?.() !== 0)
-    throw new UserError('needs_root', "A service of the machine's systemd is root's to install.", {
+    throw new UserError('needs_root', 'Only root can manage system services.', {
       remedy: 'Run this with sudo, or install it for this user alone: --manager systemd-user',
       exitCode: 4,
     })

@@ -7,18 +7,18 @@ import { KEEPER } from './plan.ts'
 import { findScopes } from './scopes.ts'
 import { systemctl } from './systemctl.ts'
 
-/** For an answer of systemd's. */
+/** Maximum wait for an answer from systemd, in ms. */
 const ANSWER_MS = 5000
-/** Between a unit's main process and the daemon, programs that end when the daemon does. */
+/** Programs between a unit's main process and the daemon that end when the daemon does. */
 const WRAPPER = /^(sh|dash|bash|ash|zsh|ksh|busybox|env|sudo|su|runuser|setpriv|npm( .*)?|npx( .*)?)$/
 
-/** A unit ends agents if it ends when the daemon does, and has a KillMode that spares nobody. */
+/** Returns the fate of agents in a unit that stops when the daemon ends and whose KillMode ends all its processes. */
 export async function unitFate(pid: number, env: NodeJS.ProcessEnv): Promise<Fate | undefined> {
   const place = unitOf(groupOf(pid))
   if (!place || !existsSync('/run/systemd/system')) return undefined
   const unit = (await shown(place, env)) ?? (isStartedBySystemd(pid, env) ? written(place, env) : undefined)
   if (!unit || !endsWith(Number(unit.MainPID ?? pid), pid)) return undefined
-  // It outlives the daemon, in the same unit.
+  // The keeper outlives the daemon in the same unit.
   if (env[KEEPER] !== undefined && env[KEEPER] === String(parentOf(pid))) return undefined
   const killMode = unit.KillMode || 'control-group'
   if (!['control-group', 'mixed'].includes(killMode) || unit.ExitType === 'cgroup') return undefined
@@ -27,7 +27,7 @@ export async function unitFate(pid: number, env: NodeJS.ProcessEnv): Promise<Fat
   return {
     by: `the unit ${place.name}`,
     message: `The unit ${place.name} ends the agents in it whenever the daemon ends (KillMode=${killMode}).`,
-    remedy: `Run ${place.scope === 'user' ? '' : 'sudo '}systemctl${user} edit ${place.name} and add these two lines: [Service] and, below it, KillMode=process`,
+    remedy: `Run ${place.scope === 'user' ? '' : 'sudo '}systemctl${user} edit ${place.name} and add two lines: [Service] and, below it, KillMode=process`,
     ends: (process) => isWithin(groupOf(process.pid), place.group),
     ...(shelter && { shelter }),
   }
@@ -35,7 +35,7 @@ export async function unitFate(pid: number, env: NodeJS.ProcessEnv): Promise<Fat
 
 type Facts = Partial<Record<string, string>>
 
-/** What systemd says of a unit; undefined where it does not say. */
+/** Asks systemd for the facts of a unit; undefined if it does not answer. */
 async function shown(place: UnitPlace, env: NodeJS.ProcessEnv): Promise<Facts | undefined> {
   const properties = '--property=LoadState,KillMode,MainPID,ExitType,Slice'
   const said = await systemctl(place, env, ['show', properties, `${place.name}.service`], ANSWER_MS)
@@ -45,7 +45,7 @@ async function shown(place: UnitPlace, env: NodeJS.ProcessEnv): Promise<Facts | 
 
 const splitAt = (line: string) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]
 
-/** Without a message bus, users other than root get no answer from systemd; its files can be read. */
+/** Reads a unit's facts from its files: without a message bus, systemd answers root only. */
 function written({ name, scope }: UnitPlace, env: NodeJS.ProcessEnv): Facts {
   const home = env.XDG_CONFIG_HOME || join(env.HOME || homedir(), '.config')
   const own = scope === 'user' ? [join(home, 'systemd/user')] : []
@@ -61,7 +61,7 @@ function written({ name, scope }: UnitPlace, env: NodeJS.ProcessEnv): Facts {
   return settings(texts.map((text) => text ?? '').join('\n'))
 }
 
-/** Assignments of a unit file's text, comments and continued lines aside; the last one of a name counts. */
+/** Returns the assignments in a unit file's text, the last one for each name. Comments are skipped. */
 export function settings(text: string): Facts {
   const lines = text.replace(/\\\n/g, ' ').matchAll(/^[ \t]*([A-Za-z]+)[ \t]*=[ \t]*(.*?)[ \t]*$/gm)
   return Object.fromEntries([...lines].map(([, name, value]) => [name, value]))
@@ -70,7 +70,7 @@ export function settings(text: string): Facts {
 const isStartedBySystemd = (pid: number, env: NodeJS.ProcessEnv) =>
   endsWith(Number(env.SYSTEMD_EXEC_PID), pid) || (env.INVOCATION_ID !== undefined && parentOf(pid) === 1)
 
-/** Whether a unit's main process ends when the daemon does: is it, or waits for nothing else. */
+/** Reports whether a unit's main process ends with the daemon: it is the daemon, or a wrapper that waits for it. */
 export function endsWith(main: number, pid: number): boolean {
   if (main === pid) return true
   const parent = parentOf(pid)

@@ -2,12 +2,12 @@ import { groupOf, unitOf } from './cgroup.ts'
 import { systemctl } from './systemctl.ts'
 import { endsWith } from './unit-fate.ts'
 
-/** A stop must not wait long for an answer. */
+/** Maximum wait for an answer from systemd, in ms: it delays the daemon's stop. */
 const ANSWER_MS = 2000
 
 /**
- * Reports whether systemd is restarting the unit whose main process is `pid`, as on `systemctl restart`: it then starts
- * the unit again after the signal to end. Never throws.
+ * Reports whether systemd is restarting the unit whose main process is `pid`, as on `systemctl restart`, and not only
+ * stopping it. Never throws.
  */
 export async function isUnitRestarting(pid: number, env: NodeJS.ProcessEnv): Promise<boolean> {
   const place = unitOf(groupOf(pid))

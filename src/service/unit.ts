@@ -12,18 +12,18 @@ import {
   variables,
 } from './plan.ts'
 
-/** Seconds without a sign of life after which a daemon counts as frozen. */
+/** Time without a sign of life after which systemd kills the daemon as frozen, in seconds. */
 export const WATCHDOG_S = 60
-/** Seconds between an end and the next start; where systemd can, growing up to the second number. */
+/** Delay before a restart, in seconds. From systemd 254 on, it grows from `first` to `last` in `steps`. */
 export const RESTART_S = { first: 1, last: 60, steps: 8 }
 
 export interface SystemdFacts {
-  /** Of the machine that the unit is for; unknown where it has none. */
+  /** Version on the unit's machine; undefined if it has no systemd. */
   version: number | undefined
   scope: 'system' | 'user'
 }
 
-/** The unit of a service that runs agents. */
+/** Returns the unit of a service that runs agents. */
 export function unitText(plan: ServicePlan, { version = 0, scope }: SystemdFacts): string {
   const system = scope === 'system'
   const files = serviceFiles(system ? 'systemd' : 'systemd-user', plan.name, plan.account.home)
@@ -34,7 +34,7 @@ export function unitText(plan: ServicePlan, { version = 0, scope }: SystemdFacts
       lines: [
         `Description=${DESCRIPTION[plan.runs]}`,
         ...(system ? ['Wants=network-online.target', 'After=network-online.target'] : []),
-        '# Nobody may be there to start it: it is tried for ever.',
+        '# Never give up restarting: nobody may be around to start it by hand.',
         'StartLimitIntervalSec=0',
       ],
     },
@@ -42,7 +42,7 @@ export function unitText(plan: ServicePlan, { version = 0, scope }: SystemdFacts
       name: 'Service',
       lines: [
         'Type=notify',
-        "# systemd-notify speaks for the daemon, as the daemon's child.",
+        '# The daemon notifies systemd through a child process, systemd-notify.',
         'NotifyAccess=all',
         `ExecStart=${[...plan.runner, plan.program, ...plan.args].map(argument).join(' ')}`,
         ...(system ? [`User=${plan.account.name}`] : []),
@@ -53,33 +53,33 @@ export function unitText(plan: ServicePlan, { version = 0, scope }: SystemdFacts
           ...agentVariables(plan),
           ...(credential ? {} : keyVariable(plan, files.key)),
         }).map(([name, value]) => `Environment=${setting(`${name}=${value}`)}`),
-        '# Yours to write, mode 0600: what agents need and others must not see, such as ANTHROPIC_API_KEY=…',
+        '# Create this file with mode 0600 for secrets that agents need, such as ANTHROPIC_API_KEY=…',
         `EnvironmentFile=-${files.environment}`,
         ...(credential && plan.ownKey ? [`LoadCredential=key:${files.key}`] : []),
         ...(system && plan.usualStateDir ? [`StateDirectory=${plan.name}`, 'StateDirectoryMode=0700'] : []),
         '',
-        '# Agents outlive the daemon: its end, however it comes, is not theirs. `systemctl stop` and a shutdown of the',
-        '# machine ask the daemon, which then ends them one by one, gracefully.',
+        '# Agents outlive the daemon, even if it crashes. On `systemctl stop` and at shutdown, the daemon itself ends its',
+        '# agents gracefully.',
         'KillMode=process',
         `TimeoutStopSec=${plan.stopSeconds}`,
-        '# Started is: connected to the server, or trying soundly.',
+        '# The daemon counts as started when it is connected to the server, or has tried for a while.',
         'TimeoutStartSec=90',
         `WatchdogSec=${WATCHDOG_S}`,
-        '# Without a core file, of an agent either: keys would be in it.',
+        '# No core files, of agents either: they would contain keys.',
         'WatchdogSignal=SIGKILL',
         'LimitCORE=0',
-        `# Of the daemon alone: agents have ${AGENT_UMASK}. With a UMask= of your own, they have that.`,
+        `# Only for the daemon: agents use ${AGENT_UMASK}. If you set another UMask=, agents use that.`,
         'UMask=0077',
         'Restart=always',
         `RestartSec=${RESTART_S.first}`,
         ...(version >= 254
           ? [`RestartSteps=${RESTART_S.steps}`, `RestartMaxDelaySec=${RESTART_S.last}`]
           : []),
-        `# ${CODES.restart}: it asks for a new start, for an update say. ${CODES.refusedConfiguration}: it cannot start with this configuration.`,
+        `# Exit code ${CODES.restart} asks for a restart, for example after an update. Exit code ${CODES.refusedConfiguration}: the daemon refuses its configuration.`,
         `SuccessExitStatus=${CODES.restart}`,
         `RestartForceExitStatus=${CODES.restart}`,
         `RestartPreventExitStatus=${CODES.refusedConfiguration}`,
-        "# A tool that takes too much memory is ended by itself, not with all agents; agents' processes are many.",
+        '# If a tool runs out of memory, only that tool ends, not all agents. Agents start many processes.',
         'OOMPolicy=continue',
         'TasksMax=infinity',
         '',
@@ -94,7 +94,7 @@ export function unitText(plan: ServicePlan, { version = 0, scope }: SystemdFacts
 export function renderUnit(plan: ServicePlan, system: boolean, sections: Section[]): string {
   const own = system ? `systemctl edit ${plan.name}` : `systemctl --user edit ${plan.name}`
   return `# ${markText(markOf(plan))}
-# \`fomular-daemon service install\` writes this file anew. Settings of your own: ${own}
+# \`fomular-daemon service install\` overwrites this file. Add your own settings with: ${own}
 ${sections.map(({ name, lines }) => `\n[${name}]\n${lines.join('\n')}\n`).join('')}`
 }
 
@@ -103,9 +103,9 @@ export interface Section {
   lines: string[]
 }
 
-/** `%` is systemd's own, in every setting; what stood behind the end of a line would be a setting of its own. */
+/** Escapes a value for a unit file: `%` is special in every setting, and a line feed would start a new setting. */
 const escaped = (text: string) =>
   text.replace(/[\\"]/g, '\\$&').replace(/%/g, '%%').replace(/\n/g, '\\n').replace(/\r/g, '\\r')
 export const setting = (text: string) => (/^[\w=./:@,+-]+$/.test(text) ? text : `"${escaped(text)}"`)
-/** In a command line, `$` is systemd's own, too. */
+/** Quotes a word of a command line, where `$` is special, too. */
 export const argument = (text: string) => setting(text).replace(/\$/g, '$$$$')

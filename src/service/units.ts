@@ -9,25 +9,25 @@ import { ask } from './run.ts'
 import { type Properties, type Scope, userEnvironment } from './systemd.ts'
 import { isOurs } from './troubles.ts'
 
-/** A service that runs this program, whoever wrote it. */
+/** A service that runs this program, whether generated or hand-written. */
 export interface Service {
   manager: ManagerName
   name: string
   runs: Runs
-  /** The user it runs as; unknown where nobody says. */
+  /** Name of the user it runs as, if known. */
   user?: string
   state_dir?: string
-  /** Folder of its hub, where that is not in the state folder. */
+  /** Folder of its hub, if it is not in the state folder. */
   hub_dir?: string
   running: boolean
-  /** In the manager's own words. */
+  /** State in the manager's own words. */
   state: string
   pid?: number
 }
 
-/** A unit's file is a page or two. */
+/** Maximum size of a unit file, in bytes. Real ones are a page or two. */
 const UNIT_BYTES = 256 * 1024
-/** More units of this program than any machine has. */
+/** Maximum number of units of this program; more than any machine has. */
 const MOST_UNITS = 256
 
 const FOLDERS: Record<Scope, (home: string) => string[]> = {
@@ -48,7 +48,7 @@ const FOLDERS: Record<Scope, (home: string) => string[]> = {
   ],
 }
 
-/** Units that run this program, whatever they are called, running or not. Asks systemd only where there are any. */
+/** Lists the units that run this program, under any name, running or not. Asks systemd only if there are any. */
 export async function listUnits(scope: Scope, home: string): Promise<Service[]> {
   const texts = new Map<string, string>()
   for (const folder of FOLDERS[scope](home)) {
@@ -66,7 +66,7 @@ export async function listUnits(scope: Scope, home: string): Promise<Service[]> 
   )
 }
 
-/** Templates are no services: what is made of them has names of its own. */
+/** Lists the unit files of a folder without templates, which are no services themselves. */
 function unitFiles(folder: string): string[] {
   try {
     return readdirSync(folder).filter((file) => file.endsWith('.service') && !file.includes('@'))
@@ -75,7 +75,7 @@ function unitFiles(folder: string): string[] {
   }
 }
 
-/** Its last one: an empty one takes back those before. */
+/** Returns a unit's last `ExecStart=` command, after any empty `ExecStart=` that resets the list. */
 const commandIn = (text: string) =>
   text
     .replace(/\\\n/g, ' ')
@@ -122,7 +122,7 @@ async function service(scope: Scope, name: string, text: string, shown: Properti
   }
 }
 
-/** From the first word behind the program: a command, or a flag of the daemon. */
+/** Returns a command's program, by the first word after the program's path: a subcommand, or a flag of the daemon. */
 export function runsOf(command: string): Runs {
   const [, first] = /(?:fomular-daemon\S*|index\.js)"?\s+(hub|up)(?=\s|$)/.exec(command) ?? []
   return first === 'hub' || first === 'up' ? first : 'daemon'

@@ -48,7 +48,7 @@ test('a unit of the machine, through what seldom happens to its daemon', async (
     write(UNIT, unit.replace('KillMode=process', 'KillMode=control-group'))
     await machine.out(['systemctl', 'daemon-reload'])
     const [told] = await doctor()
-    assert.match(told?.message ?? '', /fomular-daemon would end all agents/)
+    assert.match(told?.message ?? '', /fomular-daemon ends all agents/)
     assert.match(told?.remedy ?? '', /KillMode=process/)
     const before = now
     const again = JSON.parse((await daemon([...INSTALL, '--json'])).stdout)

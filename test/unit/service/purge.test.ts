@@ -30,7 +30,7 @@ test('a state folder goes as a whole, unless others’ files are in it', async (
   const dir = state(t)
   writeFileSync(join(dir, 'thesis.txt'), '')
   const { paths, left } = planPurge(dir, { whole: false })
-  assert.deepEqual(left, [`${dir}: others' files are in it, thesis.txt`])
+  assert.deepEqual(left, [`${dir}: it contains other files: thesis.txt`])
   await purge(paths)
   assert.deepEqual(readdirSync(dir), ['thesis.txt'])
 
@@ -54,7 +54,7 @@ test('a link is left, and what it leads to; so is a folder that is not this prog
   symlinkSync(dir, link)
   assert.deepEqual(planPurge(link, { whole: true }), {
     paths: [],
-    left: [`${link}: it is a link, to ${dir}`],
+    left: [`${link}: it is a link to ${dir}`],
   })
   const other = tempDir(t)
   writeFileSync(join(other, 'thesis.txt'), '')
@@ -64,7 +64,7 @@ test('a link is left, and what it leads to; so is a folder that is not this prog
       left: [`${other}: it does not look like a folder of this program`],
     })
   assert.deepEqual(planPurge('/nowhere', { whole: true }), { paths: [], left: [] })
-  assert.deepEqual(planPurge('/proc', { whole: true }).left, ['/proc: a disk is mounted there'])
+  assert.deepEqual(planPurge('/proc', { whole: true }).left, ['/proc: a disk is mounted at /proc'])
 })
 
 test('root removes what is in another user’s folder as that user, wherever a link leads', async (t) => {
@@ -76,6 +76,6 @@ test('root removes what is in another user’s folder as that user, wherever a l
   symlinkSync(dirname(victim), join(home, 'link'))
   const path = join(home, 'link/state')
   const { removed, left } = await purge([path])
-  assert.deepEqual([removed, left], [[], [`${path}: it cannot be removed`]])
+  assert.deepEqual([removed, left], [[], [`${path}: removing it failed`]])
   assert.ok(existsSync(join(victim, 'machine.json')))
 })

@@ -24,7 +24,7 @@ test('a program that does not answer is ended, though a descendant holds its out
     const argv = ['sh', '-c', 'setsid sleep 3 & sleep 3']
     await assert.rejects(answerTo(argv, process.env, { detached, timeoutMs: 50 }), (error: UserError) => {
       assert.equal(error.code, 'no_answer')
-      assert.equal(error.message, 'sh has not answered in time.')
+      assert.equal(error.message, 'sh did not answer in time.')
       assert.match(error.remedy!, /try again: sh -c 'setsid sleep 3 & sleep 3'$/)
       return true
     })

@@ -49,7 +49,7 @@ test('a unit that would end agents, or keep updates from working, is told with i
   assert.deepEqual(said({ ProtectHome: 'read-only' }), ['error Set ProtectHome=no'])
   assert.deepEqual(said({ PrivateTmp: 'yes' }), ['warning Set PrivateTmp=no'])
   assert.deepEqual(said({ OOMPolicy: 'stop' }), ['warning Set OOMPolicy=continue'])
-  const key = ['warning Set --key-file with a file of mode 0600 in place of the key']
+  const key = ['warning Set --key-file, with a file of mode 0600, instead of the key']
   const command = (flags: string) =>
     `{ path=/x/fomular-daemon ; argv[]=/x/fomular-daemon ${flags} ; ignore_errors=no }`
   assert.deepEqual(said({ ExecStart: command('--key secret') }), key)
@@ -63,7 +63,7 @@ test('a unit that would end agents, or keep updates from working, is told with i
 
 test('so is one from before units kept secrets, and an administrator’s umask passes', () => {
   const umask =
-    'warning Set UMask=0077 and, for what agents write, Environment=FOMULAR_DAEMON_AGENT_UMASK=0022'
+    'warning Set UMask=0077 and, for files that agents write, Environment=FOMULAR_DAEMON_AGENT_UMASK=0022'
   const core = 'warning Set LimitCORE=0'
   assert.deepEqual(said({ LimitCORE: 'infinity', UMask: '0022' }), [core, umask])
   assert.deepEqual(said({ UMask: '0002' }), [umask])
@@ -91,7 +91,7 @@ test('a program that is read-only to itself cannot be updated', (t) => {
   const ExecStart = `{ path=/usr/bin/node ; argv[]=/usr/bin/node ${dir}/dist/index.js run ; }`
   assert.deepEqual(said({ ExecStart }), [])
   assert.deepEqual(said({ ExecStart, ProtectSystem: 'strict' }), [
-    'warning Set ReadWritePaths= with its folder',
+    'warning Set ReadWritePaths= to include that folder',
   ])
   assert.deepEqual(said({ ExecStart, ProtectSystem: 'strict', ReadWritePaths: `/srv -${dir}` }), [])
 })
