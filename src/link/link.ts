@@ -24,9 +24,9 @@ import { GREETING_MS, openSocket, type Way } from './socket.ts'
 import { isUp, type LinkInfo, type LinkState, type LinkStimulus, step } from './states.ts'
 import { early, TYPE_CHARS, unsupported } from './unknown.ts'
 
-/** A link that lasted this long was a good one: the next failure is retried soon again. */
+/** Minimum duration of a good link, in ms. After a good link, the backoff starts from the beginning. */
 const STABLE_MS = 30_000
-/** Frames in a row that cannot be taken, after which the link is of no use. */
+/** Number of invalid frames in a row after which the link is closed. */
 const FAULTS_IN_A_ROW = 20
 
 export interface LinkOptions {
@@ -38,23 +38,23 @@ export interface LinkOptions {
   clock: Clock
   random?: () => number
   logger: Logger
-  /** Makes the way to the url, for each try anew. */
+  /** Prepares the connection to the url. Called for each attempt. */
   way?: () => Promise<Way>
-  /** Resolves once the server may be greeted. Asked for as soon as the connection is open. */
+  /** Resolves when the daemon may send its hello. Called as soon as the connection is open. */
   ready?(): Promise<void>
   hello(): Hello
-  /** @returns what is wrong with it, if anything, as `message` does */
+  /** Handles the welcome. @returns its errors, like `message` */
   live(welcome: Welcome): ProtocolError[]
   message(message: Exclude<FromServer, Welcome | Refuse> | Command): ProtocolError[]
-  /** What had to wait while the link was busy can be sent. */
+  /** Called when the link is no longer busy. */
   drained?(): void
   down(): void
   refused(refusal: Refuse): void
-  /** Another daemon has taken this one's place: this link is over for good. */
+  /** Called when another daemon has replaced this one. The link is closed permanently. */
   superseded(message: string): void
 }
 
-/** The connection to the server: dialed for ever, greeted, watched by heartbeat. */
+/** The connection to the server. It reconnects until it is closed, and detects a silent server by heartbeats. */
 export class Link {
   readonly #options: LinkOptions
   #state: LinkState = 'idle'
@@ -67,7 +67,7 @@ export class Link {
   #heartbeat: Timer | undefined
   #heartbeatMs: number = Limits.heartbeat_ms
   #heard = 0
-  /** When the server last welcomed this daemon, by the clock that does not jump. */
+  /** Monotonic time of the last welcome. */
   #welcomed = 0
   #faults = 0
   #saidRefused: string | undefined
@@ -82,7 +82,7 @@ export class Link {
     return isUp(this.#state)
   }
 
-  /** Whether all that is not an answer has to wait. */
+  /** True while only answers may be sent. */
   get busy() {
     return isBusy(this.#socket)
   }
@@ -102,12 +102,12 @@ export class Link {
     void this.#dial()
   }
 
-  /** Sends while the link is up. @returns whether it was */
+  /** Sends a message if the link is up. @returns whether it was sent */
   send(message: FromDaemon): boolean {
     return this.up && this.#write(message)
   }
 
-  /** Asks the server itself, not the socket, whether it hears this daemon. @returns milliseconds, or undefined */
+  /** Sends the server a ping message, not a WebSocket ping. @returns the round trip in ms; undefined without an answer */
   ping(timeoutMs = 5000): Promise<number | undefined> {
     const { clock, random = Math.random } = this.#options
     const nonce = random().toString(36).slice(2)
@@ -124,7 +124,7 @@ export class Link {
     })
   }
 
-  /** Something says that the network or the machine was away: find out now. */
+  /** Retries or checks the link now, since the network or the machine may have been suspended. */
   nudge() {
     if (this.#retry) {
       this.#attempt = 0
@@ -132,7 +132,7 @@ export class Link {
     } else if (this.up) void this.ping().then((heard) => heard ?? this.#socket?.terminate())
   }
 
-  /** Goes on sending, takes no new commands; a lost link is not dialed again. */
+  /** Keeps sending but accepts no new commands. A lost link is not reconnected. */
   drain() {
     this.#move('drain')
     if (this.#state === 'closed') this.close()
@@ -182,12 +182,12 @@ export class Link {
       try {
         this.#receive(data as Buffer, isBinary)
       } catch (error) {
-        // What a server sends must not end the daemon.
-        this.#options.logger.error({ err: error }, 'a frame could not be dealt with')
-        this.#lost(socket, 'a frame could not be dealt with')
+        // A frame from the server must not crash the daemon.
+        this.#options.logger.error({ err: error }, 'failed to handle a frame from the server')
+        this.#lost(socket, 'failed to handle a frame from the server')
       }
     })
-    // Each byte is a sign of life, also within a long frame on a slow line.
+    // Each byte is a sign of life, also in a long frame over a slow connection.
     socket.on('upgrade', ({ socket: stream }) => stream.on('data', () => this.#hear()))
     socket.on('error', (error) => {
       failure ??= unreachable(error)
@@ -251,7 +251,7 @@ export class Link {
     else this.#faults = 0
   }
 
-  /** A command that this daemon does not know is answered, so that nobody waits for it; other messages are not. */
+  /** Answers an unknown command, so that its sender does not wait. Other unknown messages are ignored. */
   #unknown(type: string, commandId: string | undefined) {
     this.#options.logger.debug({ type, command_id: commandId }, 'message of an unknown type')
     if (commandId === undefined || type.length > TYPE_CHARS) return
@@ -273,18 +273,18 @@ export class Link {
         if (typeof message.nonce === 'string') this.#pongs.get(message.nonce)?.()
         return []
       default:
-        // An error is never answered by an error: that would not end.
+        // Never answer an error with an error, which could loop forever.
         if (this.up || message.type === 'protocol:error') return this.#options.message(message)
         return [early(message.type, isCommand(message) ? message.command_id : undefined)]
     }
   }
 
   #fault(...errors: ProtocolError[]) {
-    this.#options.logger.warn({ errors }, 'the server sent something that cannot be taken')
+    this.#options.logger.warn({ errors }, 'the server sent an invalid message')
     const socket = this.#socket
     for (const error of errors) this.#write(error)
     if (++this.#faults >= FAULTS_IN_A_ROW)
-      this.#lost(socket, 'too many faults in a row', CloseCode.protocol_error)
+      this.#lost(socket, 'too many invalid messages in a row', CloseCode.protocol_error)
   }
 
   #write(message: FromDaemon): boolean {
@@ -294,7 +294,7 @@ export class Link {
       if (socket === this.#socket && this.up) this.#options.drained?.()
     }
     const written = write(socket, JSON.stringify(message), drained)
-    if (!written) this.#lost(socket, 'the server does not read what it is sent')
+    if (!written) this.#lost(socket, 'the server is not reading (send buffer full)')
     return written
   }
 
@@ -327,7 +327,7 @@ export class Link {
     this.#heartbeat = clock.setTimeout(
       () => {
         const now = clock.monotonic()
-        // A process that was stopped or starved comes back to a socket full of what it has not read yet: ask once more.
+        // After a stopped or starved process resumes, the socket may hold unread data, so ping again before giving up.
         const late = now - last > 2 * this.#heartbeatMs
         if (!late && now - this.#heard >= Limits.silence_ms)
           return this.#lost(this.#socket, 'the server has gone silent')
@@ -353,19 +353,19 @@ export class Link {
     this.#lastError = message || 'another daemon connected with this machine identity'
     this.#options.superseded(this.#lastError)
     this.#options.logger.error(
-      `The server closed the link for good: ${this.#lastError.replace(/\.$/, '')}. If this machine is a copy of another, delete machine.json in its state folder, and enroll it again with --force.`,
+      `The server closed the link permanently: ${this.#lastError.replace(/\.$/, '')}. If this machine is a copy of another, delete machine.json in its state folder and enroll it again with --force.`,
     )
     this.close()
   }
 
-  /** The socket is gone or given up: dial again later. */
+  /** Gives up a socket and schedules the next attempt. */
   #lost(socket: WebSocket | undefined, why: string, closeCode?: number, waitMs?: number) {
     if (socket !== this.#socket) return
     const { clock, random, logger } = this.#options
     this.#clear()
     this.#socket = undefined
     if (closeCode !== undefined && socket?.readyState === WebSocket.OPEN) socket.close(closeCode, why)
-    // A half-open connection does not answer a close: it is not waited for.
+    // A half-open connection never answers a close, so do not wait for it.
     else socket?.terminate()
     socket?.on('error', () => {})
     const repeated = this.#lastError === why

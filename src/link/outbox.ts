@@ -1,20 +1,20 @@
 import { type Clock, systemClock, type Timer } from '../platform/clock.ts'
 import { type Activity, Limits } from '../protocol/index.ts'
 
-/** Journal bytes in one frame: enough to be cheap per byte, little enough to be fair between agents. */
+/** Journal bytes in one frame: large enough to be cheap per byte, small enough to be fair between agents. */
 const FRAME_BYTES = 64 * 1024
-/** Frames sent before other work of the event loop gets its turn. */
+/** Maximum number of frames sent before yielding to the event loop. */
 const FRAMES_PER_TURN = 32
-/** A server that misses something may say so for every frame behind the gap: within this time once is enough. */
+/** Minimum time between two resends of one gap, in ms: a server may report the gap for every frame after it. */
 const RESEND_MS = 1000
 
 /** A part of a source on its way to the server. */
 interface Part extends Omit<Activity, 'type' | 'agent_id'> {
-  /** There may be more, however short this is. */
+  /** True if there may be more bytes, even if this part is short. */
   more?: boolean
 }
 
-/** An append-only stream of one agent, and how far it has got. */
+/** An append-only stream of one agent, and how much of it was sent and acknowledged. */
 export interface Source {
   readonly id: string
   /** Bytes handed out by `read`. */
@@ -22,41 +22,41 @@ export interface Source {
   /** Bytes that the server has. */
   readonly acked: number
   /**
-   * The next bytes behind `sent`, as events: `budget` bytes or a little more, or all there are. What comes to be there
-   * later is offered.
-   * @returns undefined while there is none
+   * Returns the next bytes after `sent`, as events: about `budget` bytes, or all there are. Bytes that are written later
+   * are announced with `offer`.
+   * @returns undefined if there are none
    */
   read(budget: number): Part | undefined
   acknowledge(offset: number): void
-  /** The server stands at `offset`: both `acked` and `sent` are that from now on, as far as it is still to be had. */
+  /** Moves `acked` and `sent` to `offset`, the server's position, as far as those bytes are still on disk. */
   rewind(offset: number): void
 }
 
-/** A gap that was filled lately. */
+/** A gap that was recently filled. */
 interface Resent {
   offset: number
   timer: Timer
   askedAgain: boolean
 }
 
-/** Where activity goes. */
+/** Destination of activity. */
 export interface Outlet {
-  /** So much waits to be sent that more has to wait, too. */
+  /** True while its send buffer is full. */
   readonly busy: boolean
   send(message: Activity): void
 }
 
 /**
- * Sends what sources have, in turns, and nothing while it is `Limits.window_bytes` ahead of what the server has
- * acknowledged, or the outlet is busy: journal bytes may become many times as many in a frame. A server that stops
- * reading costs that much memory, and the sources' files hold the rest.
+ * Sends the sources' bytes in turns. It pauses while `Limits.window_bytes` are unacknowledged or the outlet is busy: a
+ * frame can be many times the size of its journal bytes. If a server stops reading, this bounds the memory, and the
+ * rest stays in the sources' files.
  */
 export class Outbox {
   readonly #outlet: Outlet
   readonly #clock: Clock
   readonly #ready = new Set<Source>()
   readonly #resent = new Map<Source, Resent>()
-  /** Where the server says it stands makes no sense: nothing is sent until it asks for a place that does. */
+  /** Sources with an impossible offset from the server. Nothing is sent until the server asks for a valid one. */
   readonly #held = new Set<Source>()
   #inFlight = 0
   #open = false
@@ -68,8 +68,8 @@ export class Outbox {
   }
 
   /**
-   * The link is live and the server has said where it stands: each source goes on from there.
-   * @param held those of which the server has said something that makes no sense
+   * Starts sending when the link is live, each source from the server's offset.
+   * @param held sources with an impossible offset
    */
   open(sources: Iterable<Source>, offsets: Record<string, number>, held: ReadonlySet<Source> = new Set()) {
     this.close()
@@ -93,7 +93,7 @@ export class Outbox {
     for (const source of this.#resent.keys()) this.#forgetGap(source)
   }
 
-  /** The source may have something new. @returns whether everything that it has was read */
+  /** Announces that the source may have new bytes. @returns whether all of its bytes were read */
   offer(source: Source): boolean {
     if (!this.#open || this.#held.has(source)) return false
     this.#ready.add(source)
@@ -101,7 +101,7 @@ export class Outbox {
     return !this.#ready.has(source)
   }
 
-  /** The outlet is no longer busy. */
+  /** Continues when the outlet is no longer busy. */
   drained() {
     this.#pump()
   }
@@ -110,7 +110,7 @@ export class Outbox {
     if (this.#change(source, () => source.acknowledge(offset))) this.#pump()
   }
 
-  /** The server has a gap: it stands at `offset`. */
+  /** Resends from `offset`, where the server has a gap. */
   resend(source: Source, offset: number) {
     if (!this.#open) return
     this.#held.delete(source)
@@ -133,7 +133,7 @@ export class Outbox {
     this.offer(source)
   }
 
-  /** The source is no more. */
+  /** Removes a source. */
   drop(source: Source) {
     this.#ready.delete(source)
     this.#held.delete(source)
@@ -142,7 +142,7 @@ export class Outbox {
     this.#pump()
   }
 
-  /** @returns whether there is anybody to send to */
+  /** Applies a change to a source and keeps `#inFlight` correct. @returns whether the link is open */
   #change(source: Source, change: () => void): boolean {
     const before = ahead(source)
     change()
@@ -167,7 +167,7 @@ export class Outbox {
       if (!part) continue
       const { more, ...frame } = part
       this.#inFlight += frame.to - frame.from
-      // Behind the others: a chatty agent gets one frame a turn like everybody else.
+      // To the end of the queue: a chatty agent gets one frame per turn, like all others.
       if (more || frame.to - frame.from >= FRAME_BYTES) this.#ready.add(source)
       this.#outlet.send({ type: 'agent:activity', agent_id: source.id, ...frame })
     }

@@ -5,20 +5,20 @@ import { readPem } from '../platform/read-at-most.ts'
 import { trust } from '../platform/trust.ts'
 import { Limits } from '../protocol/index.ts'
 
-/** From dialing to the server's welcome. */
+/** Maximum time from dialing to the server's welcome, in ms. */
 export const GREETING_MS = 15_000
 
 /**
- * Time for a server to end its TCP connection behind a close frame, in ms, and WebSocket pings that may wait for their
- * pongs to be sent. Missing in the types of ws.
+ * Maximum time for a server to end its TCP connection after a close frame, in ms, and maximum number of unanswered
+ * WebSocket pings. Both options are missing in the types of ws.
  */
 const PATIENCE: object = { closeTimeout: 1000, maxPendingAutoPongs: 1000 }
 
-/** How the server is reached, where not directly. */
+/** Connection to the server, if it is not direct. */
 export interface Way {
-  /** For the url's proxy. */
+  /** Agent for the proxy of the url. */
   agent?: HttpAgent
-  /** Returns a connection that is there already. */
+  /** Returns an established connection. */
   createConnection?(): Socket
 }
 
@@ -31,7 +31,7 @@ export interface SocketOptions {
   caFile: string | undefined
 }
 
-/** Begins to open the connection. @throws the system's error where `caFile` cannot be read */
+/** Starts to open the connection. @throws the system error if `caFile` cannot be read */
 export const openSocket = ({ url, key, userAgent, way, caFile }: SocketOptions): WebSocket =>
   new WebSocket(url, {
     headers: { authorization: `Bearer ${key}`, 'user-agent': userAgent },

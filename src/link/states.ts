@@ -1,10 +1,10 @@
 /**
  * idle      not started
  * dialing   opening the connection, or waiting to try again
- * greeting  connected; said hello, waits for the server's welcome
+ * greeting  connected; sent hello, waiting for the server's welcome
  * live      welcomed: activity, statuses and commands flow
- * draining  as live, but stopping: what is there is still sent and acknowledged
- * closed    over for good: stopped, or another daemon took this machine's place
+ * draining  like live, but stopping: existing activity is still sent and acknowledged
+ * closed    permanently closed: stopped, or superseded by another daemon with this machine's identity
  */
 export type LinkState = 'idle' | 'dialing' | 'greeting' | 'live' | 'draining' | 'closed'
 export type LinkStimulus = 'start' | 'opened' | 'welcomed' | 'lost' | 'drain' | 'close'
@@ -64,12 +64,12 @@ export const step = (state: LinkState, stimulus: LinkStimulus): LinkState => nex
 
 export const isUp = (state: LinkState) => state === 'live' || state === 'draining'
 
-/** How a link is. */
+/** State of a link for statuses and logs. */
 export interface LinkInfo {
   state: LinkState
   since: string
   attempt: number
   last_error?: string
-  /** The code with which the server has turned this daemon away, if that was the last it heard. */
+  /** Code of the server's refusal, if the last attempt was refused. */
   refused?: string
 }

@@ -1,26 +1,26 @@
 import type { CommandResult, ProtocolError } from '../protocol/index.ts'
 
-/** Maximum length of an unknown type that is answered. */
+/** Maximum length of an unknown type that gets an answer, in characters. */
 export const TYPE_CHARS = 128
 
-/** The answer to a command that this daemon does not know. It is not remembered: a newer daemon may carry it out. */
+/** Returns the result for an unknown command. It is not recorded, so that a newer daemon can still run the command. */
 export const unsupported = (type: string, commandId: string): CommandResult => ({
   type: `${type}:result`,
   command_id: commandId,
   ok: false,
   error: {
     code: 'unsupported',
-    message: `This daemon does not know ${type}.`,
+    message: `This daemon does not support ${type}.`,
     path: 'type',
-    remedy: 'Use what is among its capabilities, or update it.',
+    remedy: 'Use a command from its capabilities, or update the daemon.',
   },
 })
 
-/** The answer to a message that came before the welcome. */
+/** Returns the error for a message that arrived before the welcome. */
 export const early = (type: string, commandId: string | undefined): ProtocolError => ({
   type: 'protocol:error',
   code: 'unexpected',
-  message: `${type} before server:welcome.`,
+  message: `${type} arrived before server:welcome.`,
   of_type: type,
   ...(commandId !== undefined && { command_id: commandId }),
 })

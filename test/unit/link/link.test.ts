@@ -98,7 +98,7 @@ test('a server that asks and asks but does not read costs bounded memory', async
     for (let n = 0; n < 20; n++) socket.send(ping)
   })
   const link = connectLink(t, server.url)
-  await until(() => link.info().last_error === 'the server does not read what it is sent')
+  await until(() => link.info().last_error === 'the server is not reading (send buffer full)')
 })
 
 test('a frame that makes the daemon stumble costs the link, not the daemon', async (t) => {
