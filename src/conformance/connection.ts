@@ -64,9 +64,9 @@ export class Connection {
   }
 
   /**
-    * Waits until `find` returns something.
+   * Waits until `find` returns something.
    * @param what the failure, as `no server:welcome`, for the message
-    * @throws Unmet after `ms`, or when the connection ends first
+   * @throws Unmet after `ms`, or when the connection ends first
    */
   async wait<T>(find: () => T | undefined | false, what: string, ms = this.#answerMs): Promise<T> {
     const found = await new Promise<T | undefined>((resolve, reject) => {
