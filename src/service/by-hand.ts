@@ -41,7 +41,9 @@ const folders = (scope: Scope) =>
     ? ['/etc/systemd/system', '/usr/local/lib/systemd/system', '/usr/lib/systemd/system']
     : [join(homedir(), '.config/systemd/user'), '/etc/systemd/user', '/usr/lib/systemd/user']
 
-/** Finds hand-written units of this program by reading unit files, so that units not loaded by systemd are found, too. */
+/**
+ * Finds hand-written units of this program by reading unit files, so that units not loaded by systemd are found, too.
+ */
 export function unitsByHand(scope: Scope): HandUnit[] {
   const found = new Map<string, HandUnit | undefined>()
   for (const folder of folders(scope))
@@ -91,7 +93,10 @@ const Texts = z.object({ data: z.array(z.string()) })
 const Pairs = z.object({ data: z.array(z.tuple([z.string(), z.unknown()])) })
 const Commands = z.object({ data: z.array(z.tuple([z.string(), z.array(z.string())], z.unknown())) })
 
-/** Asks systemd for a unit's settings: only systemd parses its syntax exactly. @throws UserError if it does not answer */
+/**
+ * Asks systemd for a unit's settings: only systemd parses its syntax exactly.
+ * @throws UserError if it does not answer
+ */
 export async function unitFacts(scope: Scope, name: string): Promise<UnitFacts> {
   const bus = async (...args: string[]): Promise<unknown[]> => {
     const argv = ['busctl', ...(scope === 'user' ? ['--user'] : []), '--json=short', ...args]

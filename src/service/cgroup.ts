@@ -25,7 +25,9 @@ export function parseGroups(text: string): string | undefined {
   return path(/^\d+:name=systemd:(.+)$/m) ?? path(/^0::(.+)$/m)
 }
 
-/** Returns the service that a control group belongs to. A scope inside a service is a separate unit, not that service. */
+/**
+ * Returns the service that a control group belongs to. A scope inside a service is a separate unit, not that service.
+ */
 export function unitOf(group: string | undefined): UnitPlace | undefined {
   const parts = group?.split('/') ?? []
   const at = parts.findLastIndex((part) => /\.(service|scope)$/.test(part))

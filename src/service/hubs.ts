@@ -58,7 +58,9 @@ function startedByHand(): string[] {
   })
 }
 
-/** Reports whether a process shares this network namespace: a container's loopback address is not reachable from here. */
+/**
+ * Reports whether a process shares this network namespace: a container's loopback address is not reachable from here.
+ */
 const isReachable = (pid: number) => {
   const network = (of: number | 'self') => quietly(() => readlinkSync(`/proc/${of}/ns/net`))
   return network(pid) === network('self')

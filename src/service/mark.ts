@@ -22,7 +22,9 @@ export const markText = (mark: Mark) => `${WORD} ${JSON.stringify(mark).replace(
 
 export type Installed = { text: string; mark: Mark | undefined }
 
-/** Reads the file of an installed service; undefined if it does not exist. A file without a mark was written by hand. */
+/**
+ * Reads the file of an installed service; undefined if it does not exist. A file without a mark was written by hand.
+ */
 export function readInstalled(path: string): Installed | undefined {
   let text: string
   try {

@@ -68,7 +68,9 @@ export class Notifier {
     this.#look()
   }
 
-  /** Tells systemd that the daemon is stopping, and sends nothing after that. Resolves when systemd-notify has ended. */
+  /**
+   * Tells systemd that the daemon is stopping, and sends nothing after that. Resolves when systemd-notify has ended.
+   */
   stopping(text: string): Promise<void> {
     this.close()
     return this.#tell(['STOPPING=1', statusLine(text)])

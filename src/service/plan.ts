@@ -66,7 +66,9 @@ export const markOf = ({ stateDir, account, runs, program }: ServicePlan): Mark 
   program,
 })
 
-/** Returns the arguments of the program, including the TLS files, for a manager that cannot pass those as credentials. */
+/**
+ * Returns the arguments of the program, including the TLS files, for a manager that cannot pass those as credentials.
+ */
 export const plainArgs = ({ args, tls }: ServicePlan): string[] =>
   tls ? [...args, '--tls-cert', tls.cert, '--tls-key', tls.key] : args
 

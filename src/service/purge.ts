@@ -75,8 +75,8 @@ function mountIn(dir: string): string | undefined {
 }
 
 /**
- * Removes the paths from `planPurge`. Root removes a path below another user's folder as that user, so that a link which
- * the user swaps in cannot make root delete anything else.
+ * Removes the paths from `planPurge`. Root removes a path below another user's folder as that user, so that a link
+ * which the user swaps in cannot make root delete anything else.
  */
 export async function purge(paths: string[]): Promise<Purged> {
   const removed: string[] = []

@@ -62,7 +62,8 @@ export function systemd(scope: Scope): Manager {
     async install(plan, { start, key }) {
       checkUsable(system)
       const { key: keyPath } = files(at(plan))
-      // systemd passes the key as a credential. Versions before 247 cannot, so the daemon must be able to read the file.
+      // systemd passes the key as a credential. Versions before 247 cannot, so the daemon must be able to read the
+      // file.
       const owner = ((await systemdVersion()) ?? 0) < 247 ? plan.account : undefined
       const { name: user } = plan.account
       return [
