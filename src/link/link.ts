@@ -107,7 +107,10 @@ export class Link {
     return this.up && this.#write(message)
   }
 
-  /** Sends the server a ping message, not a WebSocket ping. @returns the round trip in ms; undefined without an answer */
+  /**
+   * Sends the server a ping message, not a WebSocket ping.
+   * @returns the round trip in ms; undefined without an answer
+   */
   ping(timeoutMs = 5000): Promise<number | undefined> {
     const { clock, random = Math.random } = this.#options
     const nonce = random().toString(36).slice(2)

@@ -22,8 +22,8 @@ export interface Source {
   /** Bytes that the server has. */
   readonly acked: number
   /**
-   * Returns the next bytes after `sent`, as events: about `budget` bytes, or all there are. Bytes that are written later
-   * are announced with `offer`.
+   * Returns the next bytes after `sent`, as events: about `budget` bytes, or all there are. Bytes that are written
+   * later are announced with `offer`.
    * @returns undefined if there are none
    */
   read(budget: number): Part | undefined
