@@ -7,13 +7,13 @@ import { terminate } from './terminate.ts'
 
 const STEP_MS = 50
 
-/** Whether an agent whose folder is gone is left to itself: its lease says that it needs nobody. */
+/** Reports whether an agent whose folder is gone keeps running: its lease does not require a daemon. */
 export const isKept = ({ record }: Agent) => record.spec.lease?.action === 'keep'
 
 /**
- * Ends an agent whose folder is gone: what it writes goes nowhere, and nobody could find it again. Knows its processes by
- * their identity and mark, and needs no file.
- * @param graceS seconds between SIGTERM and SIGKILL
+ * Ends an agent whose folder is gone: its output is lost, and no daemon could find it again. Finds its processes by
+ * identity and mark, without any file.
+ * @param graceS time between SIGTERM and SIGKILL, in seconds
  */
 export async function abandon(agent: Agent, graceS: number): Promise<void> {
   const own = agent.process?.agent

@@ -22,28 +22,28 @@ import type { Input, Runtime } from './runtimes/runtime.ts'
 import { statusOf } from './status.ts'
 import { Waiters } from './waiters.ts'
 
-/** Journal bytes taken into the snapshot in one go; more would hold up the event loop. */
+/** Maximum number of journal bytes read into the snapshot at once, so as not to block the event loop. */
 const CATCH_UP_BYTES = 1024 * 1024
 
 export interface AgentContext {
   clock: Clock
-  /** A number higher than any this machine has used for a status. */
+  /** Returns a number higher than any revision this machine has used for a status. */
   nextRevision(): number
-  /** Whether the records of what a server was told can be believed (`isCurrent`). */
+  /** True if the cursors record everything that was sent to a server (`isCurrent`). */
   toldCounts: boolean
-  /** Something that a status tells has changed. */
+  /** Called when the agent's status has changed. */
   changed(agent: Agent): void
-  /** An event of the journal was seen for the first time. */
+  /** Called when an event of the journal is read for the first time. */
   observed(event: Event): void
-  /** The journal could not be read further, for instance because its disk fails. It is tried again. */
+  /** Called when reading the journal fails, for example because of a disk error. It is retried. */
   unreadable(agent: Agent, error: unknown): void
-  /** Something that follows from a line could not be done. Reading goes on behind it. */
+  /** Called when handling a line fails. Reading continues after the line. */
   failed(agent: Agent, error: unknown): void
 }
 
 /**
- * One agent as this daemon knows it: its folder, read. Knows nothing of processes or of the link; those move it by
- * `put`, `beginStop` and `ended…`, and read it by `read` and `status`.
+ * An agent as recorded in its folder. It does not know about processes or the link: launching and stopping code calls
+ * `begun`, `beginStop` and `failed`, and the link calls `read`, `acknowledge` and `status`.
  */
 export class Agent {
   readonly folder: AgentFolder
@@ -54,24 +54,24 @@ export class Agent {
   readonly generations: Generations
   readonly contact: Contact
   run: RunRecord
-  /** Bytes that the server has. */
+  /** Number of journal bytes that the server has. */
   acked: number
-  /** First byte still on disk. */
+  /** Offset of the first byte still on disk. */
   begin: number
-  /** Bytes handed to the link. Between `acked` and the journal's end. */
+  /** Number of bytes given to the link. Between `acked` and the journal's end. */
   sent: number
   revision: number
-  /** Until when an automatic restart is held back (ms since 1970). */
+  /** Time until which an automatic restart is held back, in ms since 1970. */
   heldUntil: number | undefined
-  /** When its run was queued for launch (ISO 8601), and whether it is slow to become ready. */
+  /** Time at which its run was queued for launch (ISO 8601), and a flag for a slow start. */
   launching: { queuedSince?: string | undefined; slow?: true } = {}
-  /** Ended, but started again in a moment: what is said to it then is kept for its next run. */
+  /** True if it has ended but will restart soon: prompts are kept for the next run. */
   returning = false
   readonly #context: AgentContext
   readonly #snapshot: Snapshot
   readonly #waiters: Waiters
   #process: ProcessRecord | undefined
-  /** `changed`: also what the journal does not tell. */
+  /** `grown`: only the offsets have changed; `changed`: also data that is not in the journal. */
   #unsaved: 'grown' | 'changed' | undefined
   readonly #now = () => isoTime(this.#context.clock.now())
   readonly #decode = (line: Line) => eventsOf(line, this.journal.path, this.runtime.decode)
@@ -97,7 +97,7 @@ export class Agent {
     this.acked = cursor?.acked ?? 0
     this.begin = cursor?.begin ?? 0
     this.#snapshot = cursor?.snapshot ?? emptySnapshot(this.#now())
-    // Answered by a daemon that did not live to write its cursor.
+    // Answered by a daemon that was killed before it wrote the cursor.
     this.#snapshot.pending = this.#snapshot.pending.filter(
       (request) => !this.inbox.accepted(answeredId(this.id, request)),
     )
@@ -117,7 +117,7 @@ export class Agent {
     return hasEnded(this.#snapshot.state)
   }
 
-  /** Whether the run in `run.json` is over. Before its first journal line the journal still speaks of the run before. */
+  /** True if the run in `run.json` is over. Until its first line, the journal still describes the run before. */
   get runEnded() {
     return this.#snapshot.run === this.run.run && this.ended
   }
@@ -126,7 +126,7 @@ export class Agent {
     return this.#snapshot.run === this.run.run && this.#snapshot.ready
   }
 
-  /** The processes of the present run, once its launcher has written them down. */
+  /** Processes of the present run; undefined until its launcher has recorded them. */
   get process(): ProcessRecord | undefined {
     if (this.#process?.run === this.run.run) return this.#process
     const read = readJson(this.folder.process, ProcessRecord)
@@ -134,14 +134,15 @@ export class Agent {
     return this.#process
   }
 
-  /** Journal bytes that the server does not have. */
+  /** Number of journal bytes that the server does not have. */
   get backlog() {
     return this.#snapshot.offset - this.acked
   }
 
   /**
-   * The next whole lines behind `sent`, as a frame of about `budget` journal bytes. A line longer than that comes alone.
-   * @returns undefined while there is none
+   * Returns the next whole lines after `sent`, as a frame of about `budget` journal bytes. A longer line gets its own
+   * frame.
+   * @returns undefined if there is none
    */
   read(budget: number): Frame | undefined {
     const from = this.sent
@@ -151,7 +152,7 @@ export class Agent {
     let changed = false
     const to = this.#lines(from, Math.min(budget, end - from), (line) => {
       const decoded = this.#decode(line)
-      // Caught up: the same reading serves the snapshot.
+      // The snapshot is up to here, so update it from the same read.
       if (line.start >= this.#snapshot.offset) changed = this.#take(line, decoded) || changed
       for (const event of decoded) push(events, event)
       return undefined
@@ -159,19 +160,19 @@ export class Agent {
     if (to === from) return undefined
     this.sent = to
     this.#refuse()
-    // A record from the time without a server must not survive the first frame.
+    // The record of the time without a server must be gone before the first frame is sent.
     if (this.contact.begin(to)) this.#saveNow()
     if (changed) this.touch()
     else this.#waiters.wake()
     return { from, to, ...(journal !== undefined && { journal }), events, more: to >= end }
   }
 
-  /** Takes what is behind the snapshot into it, whatever the link does. @returns whether there may be more */
+  /** Reads new journal lines into the snapshot, independently of the link. @returns whether there may be more */
   catchUp(): boolean {
     const from = this.#snapshot.offset
     let changed = false
     const to = this.#lines(from, CATCH_UP_BYTES, (line) => {
-      // Most of a journal is talk, which is decoded when it is sent: once is enough.
+      // Most of a journal is talk, which does not affect the snapshot and is decoded only when it is sent.
       const events = this.runtime.isTalk(line.bytes) ? [] : this.#decode(line)
       changed = this.#take(line, events) || changed
       return undefined
@@ -182,7 +183,7 @@ export class Agent {
     return to - from >= CATCH_UP_BYTES
   }
 
-  /** The server has the journal up to `offset`. */
+  /** Records that the server has the journal up to `offset`. */
   acknowledge(offset: number) {
     if (offset <= this.acked) return
     this.acked = Math.min(offset, this.#snapshot.offset)
@@ -190,7 +191,7 @@ export class Agent {
     this.#unsaved ??= 'grown'
   }
 
-  /** The server stands at `offset`, and the sending goes on from there: also when it had been further, and lost that. */
+  /** Continues sending from `offset`, the server's position, even if the server had more before and lost it. */
   rewind(offset: number) {
     this.acked = Math.min(Math.max(offset, this.begin), this.#snapshot.offset)
     this.sent = this.acked
@@ -198,9 +199,9 @@ export class Agent {
   }
 
   /**
-   * Begins a new generation of the journal for a server that has the journal up to `offset`. Moves everything that no
+   * Begins a new generation of the journal for a server that has the journal up to `offset`. Moves all bytes that no
    * server has had to that offset, or the whole journal if the server has less than this daemon knew of.
-   * @throws the system's error
+   * @throws the system error
    */
   beginGeneration(offset: number) {
     const unknown = this.journal.lineStart(this.contact.known) ?? this.#snapshot.offset
@@ -212,33 +213,33 @@ export class Agent {
     this.touch()
   }
 
-  /** The server has gone. */
+  /** Records the end of the link. */
   parted() {
     this.contact.end(this.acked)
     this.#unsaved = 'changed'
   }
 
-  /** The journal of earlier daemons has been read to its end, before this daemon added to it. */
+  /** Records that the journal of earlier daemons has been read to its end, before this daemon adds to it. */
   taken() {
     this.contact.taken(this.#snapshot.offset)
     this.#unsaved = 'changed'
   }
 
-  /** Answers a permission request: once, whoever does. @throws the file system's error, with nothing done */
+  /** Answers a permission request. Later answers have no effect. @throws the file system's error, with nothing done */
   answer({ request_id, digest }: PermissionRequest, input: Input) {
     const marks = [answeredId(this.id, { request_id }), answeredId(this.id, { request_id, digest })]
     this.inbox.put(input, { marks })
     if (answered(this.#snapshot, request_id, this.#now())) this.touch()
   }
 
-  /** The agent has confirmed other settings. */
+  /** Records settings that the agent has confirmed. */
   configured(settings: Pick<Snapshot, 'model' | 'permission_mode'>) {
     if (settings.model !== undefined) this.#snapshot.model = settings.model
     if (settings.permission_mode !== undefined) this.#snapshot.permission_mode = settings.permission_mode
     this.touch()
   }
 
-  /** A stop was asked for: the coming end is read as that, by the next daemon too. */
+  /** Records a requested stop, so that this daemon and the next one report the coming end as that stop. */
   beginStop(cause: 'stopped' | 'rebooted') {
     this.#snapshot.stopping = cause
     if (isInTurn(this.#snapshot.state)) this.#snapshot.interrupted = true
@@ -247,31 +248,31 @@ export class Agent {
     this.#saveNow()
   }
 
-  /** The present run could not be launched. */
+  /** Records that launching the present run failed. */
   failed(code: string, message: string) {
     clearPending(this.#snapshot)
     Object.assign(this.#snapshot, { run: this.run.run, ready: false, failure: { code, message } })
     this.#snapshot.state = 'failed'
     this.#snapshot.since = this.#now()
     this.touch()
-    // Otherwise the next daemon would launch it.
+    // Save now, or the next daemon would launch the run.
     this.#saveNow()
   }
 
-  /** Its restart policy wants it back, and this machine does not let it be started at present. */
+  /** Records that a restart by its restart policy failed for now. */
   notResumed(code: string, message: string) {
     this.#snapshot.failure = { code, message }
     this.touch()
   }
 
-  /** Its end was asked for, by a signal that did not come from here. */
+  /** Records that its end was requested, by a signal that this daemon did not send. */
   endedBy(reason: 'stopped' | 'rebooted') {
     const { detail: _, ...exit } = this.#snapshot.exit ?? {}
     if (this.#snapshot.exit) this.#snapshot.exit = { ...exit, reason }
     this.touch()
   }
 
-  /** It is known who ended it. @param detail in a sentence */
+  /** Records what ended the agent. @param detail explanation, as a sentence */
   explain(detail: string) {
     const { exit } = this.#snapshot
     if (!exit || exit.detail !== undefined) return
@@ -279,7 +280,7 @@ export class Agent {
     this.touch()
   }
 
-  /** A new run was written down: what was known of the last one's end is history. */
+  /** Records a new run, and drops the facts about the last run's end. */
   begun(run: RunRecord) {
     this.run = run
     this.returning = false
@@ -287,14 +288,14 @@ export class Agent {
     this.#snapshot.exit = undefined
     this.#snapshot.failure = undefined
     this.#snapshot.turn_interrupted = run.turn_interrupted
-    // Not by the journal's word: the agent can write there that a run has started.
+    // Reset here, not on a journal line: the agent itself could write such a line.
     this.#snapshot.asked = undefined
     this.#snapshot.ids_reused = undefined
     move(this.#snapshot, 'launch', this.#now())
     this.touch()
   }
 
-  /** Something that a status tells has changed. */
+  /** Marks the status as changed. */
   touch() {
     this.revision = this.#context.nextRevision()
     this.#unsaved = 'changed'
@@ -303,14 +304,14 @@ export class Agent {
   }
 
   /**
-   * Waits until `holds`, which may depend on anything here.
-   * @returns whether it held within `timeoutMs` and before the agent was closed
+   * Waits until `holds` returns true. It is checked after each change of the agent.
+   * @returns false on a timeout, or if the agent was closed
    */
   until(holds: () => boolean, timeoutMs?: number, signal?: AbortSignal): Promise<boolean> {
     return this.#waiters.until(holds, timeoutMs, signal)
   }
 
-  /** Bytes before `offset` are no longer on disk. */
+  /** Records that bytes before `offset` are no longer on disk. */
   forget(offset: number) {
     this.begin = offset
     this.#unsaved = 'changed'
@@ -325,8 +326,8 @@ export class Agent {
   }
 
   /**
-   * Writes `cursor.json` if there is anything new in it. Losing it costs reading a part of the journal again.
-   * @param changed only if there is more to it than how far the journal was read and acknowledged
+   * Writes `cursor.json` if its contents have changed. If the file is lost, part of the journal is read again.
+   * @param changed write only if more than the read and acknowledged offsets have changed
    */
   save({ changed = false } = {}) {
     if (!this.#unsaved || (changed && this.#unsaved !== 'changed')) return
@@ -341,7 +342,7 @@ export class Agent {
     this.#waiters.close()
   }
 
-  /** As the journal's, but one that cannot be read must not end the daemon, which has other agents. */
+  /** Like `Journal.lines`, but never throws: an unreadable journal must not end the daemon. */
   #lines(from: number, budget: number, visit: (line: Line) => undefined): number {
     let seen = from
     try {
@@ -361,7 +362,7 @@ export class Agent {
     try {
       this.save()
     } catch {
-      // A full disk: the next save includes it.
+      // The disk is full; the next save retries.
     }
   }
 
@@ -375,20 +376,20 @@ export class Agent {
     ])
     this.#snapshot.offset = line.end
     this.#unsaved ??= 'grown'
-    // A line that one of them cannot deal with must not keep back the lines behind it.
+    // A failing step must not hold back the lines that follow.
     return attempt([...steps, () => explainEnd(this.#snapshot, this)], (error) =>
       this.#context.failed(this, error),
     )
   }
 
-  /** Refuses what the runtime asked for and nobody can answer. @param least requests from which it is worth it */
+  /** Refuses the runtime's unknown requests. @param least minimum number of requests to act on */
   #refuse(least = 1) {
     const { unknown_requests: requests, run } = this.#snapshot
-    // Nobody waits in an earlier run.
+    // An earlier run no longer waits for answers.
     if (requests && requests.length >= least && run === this.run.run) refuseUnknown(this.#snapshot, this)
   }
 
-  /** Adopts the session of a resumed run once the run is ready. A run that fails leaves the agent's session as it was. */
+  /** Adopts the session of a resumed run once the run is ready. A failed run does not change the agent's session. */
   #settle(event: Event) {
     const { initialize_id: id, session, recall } = this.run
     if (event.kind === 'process_exited' && recall) this.explain(recall.why)

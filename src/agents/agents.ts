@@ -31,24 +31,24 @@ export interface AgentsOptions
   /** Folder of the agents' folders. */
   dir: string
   runtimes: Record<string, Runtime>
-  /** Path of a runtime's program, once it has been looked for. @throws CommandFailure when it cannot be used */
+  /** Resolves to the path of a runtime's program. @throws CommandFailure if the program is unusable */
   program(runtime: string): Promise<string>
-  /** What agents inherit. */
+  /** Environment that agents inherit. */
   environment: NodeJS.ProcessEnv
   umask?: string | undefined
-  /** Where agents are to live, if the daemon's end would reach them beside it. */
+  /** Returns a place for new agents if they would otherwise end with the daemon. */
   shelter?(): Promise<Shelter | undefined>
-  /** Whether agents that the daemon itself has ended go on with their turns, without having asked for it. */
+  /** True if agents that the daemon has ended itself continue their turns without asking for it in their specs. */
   resumeTurns: boolean
   maxAgents: number
   logger: Logger
   changed(agent: Agent): void
-  /** The journal has grown, or may have. */
+  /** Called when the journal has grown, or may have. */
   grown(agent: Agent): void
   removed(agent: Agent): void
-  /** These agents, and no others, have ended so often that they are held back. */
+  /** Called with all agents that are held back because they have ended too often. */
   crashLoops(agents: Agent[]): void
-  /** A folder that could not be read was set aside. */
+  /** Called when an unreadable folder was set aside. */
   damaged(path: string): void
 }
 
@@ -60,7 +60,7 @@ export class Agents {
   readonly #sweeps = new Map<Agent, Promise<unknown>>()
   readonly #launches: Launches
   readonly #restarts: Restarts
-  /** Agents that are being started anew, with the session their process will work in. */
+  /** Agents that are being resumed, with the session of the new process. */
   readonly #resuming = new Map<Agent, { sessionId: string; settled: Promise<unknown> }>()
   readonly #unseen: Unseen
   readonly #discards: Discards
@@ -90,13 +90,13 @@ export class Agents {
     return this.#agents.size
   }
 
-  /** @throws CommandFailure when there is no such agent */
+  /** Returns an agent by id. @throws CommandFailure if there is none */
   get(agentId: string): Agent {
     const agent = this.#agents.get(agentId)
     if (!agent)
       throw new CommandFailure('agent_not_found', `This machine has no agent ${agentId}.`, {
         path: 'agent_id',
-        remedy: 'Start another agent; it can go on with a session of an earlier one.',
+        remedy: 'Start a new agent; it can resume an earlier session.',
       })
     return agent
   }
@@ -105,7 +105,7 @@ export class Agents {
     return this.#agents.get(agentId)
   }
 
-  /** Takes over every agent that an earlier daemon left, running or ended, and finishes launches that were cut short. */
+  /** Takes over all agents of earlier daemons, running or ended, and completes interrupted launches. */
   adopt() {
     const { dir, logger } = this.#options
     ensurePrivateDir(dir)
@@ -119,8 +119,8 @@ export class Agents {
       } catch (error) {
         const obstacle = obstacleTo(error, join(dir, name))
         if (obstacle && (!agent || obstacle === error)) throw obstacle
-        logger.error({ agent_id: name, err: error }, 'agent could not be taken over')
-        // Once loaded, an agent stays under supervision whatever went wrong, such as a full disk.
+        logger.error({ agent_id: name, err: error }, 'cannot take over the agent')
+        // Once loaded, an agent stays under supervision despite errors such as a full disk.
         if (!agent) this.#options.damaged(join(dir, name))
       }
     }
@@ -128,8 +128,8 @@ export class Agents {
   }
 
   /**
-   * Creates an agent and launches it, or queues it for launch, in which case the agent's state tells how the launch went.
-   * Repeating a command returns the agent that the first one created.
+   * Creates an agent and launches it, or queues it for launch; the agent's state then shows the result of the launch. A
+   * repeated command returns the agent that the first one created.
    * @throws CommandFailure
    */
   async start(command: CommandOf<'agent:start'>): Promise<Agent> {
@@ -145,7 +145,7 @@ export class Agents {
     checkCwd(spec.cwd)
     checkKept(this.#agents.size)
     checkRoom(this.#agents.values(), this.#options.maxAgents)
-    // From here until the agent is in the list nothing else runs: of two for one session the second finds the first.
+    // No other code runs from here until the agent is in the list, so a second start in this session sees it.
     if (spec.session && !spec.session.fork) {
       this.#checkSession(spec.session.resume)
       this.#checkElsewhere(runtime, spec.session.resume, spec)
@@ -159,29 +159,29 @@ export class Agents {
       await this.#launches.add(agent)
     }
     const launched = begin().catch(async (error) => {
-      // The server is told that the start failed: a folder left behind would be launched by the next daemon.
+      // The server learns that the start failed, so remove the folder, or the next daemon would launch it.
       if (!existsSync(folder.claim(run.run))) await this.#withdraw(folder.dir, agent_id)
       throw error
     })
-    // A queued agent is returned at once, so that a stop can reach it.
+    // Return a queued agent at once, so that a stop can reach it.
     if (this.#agents.get(agent_id)?.launching.queuedSince === undefined) await launched
     else launched.catch(() => {})
     return this.get(agent_id)
   }
 
   /**
-   * Starts an agent that has ended once more, in its session.
-   * @param commandId undefined when the restart policy asks
+   * Starts an ended agent again, in its session.
+   * @param commandId undefined for a restart by policy
    * @throws CommandFailure
    */
   async resume(agent: Agent, commandId: string | undefined, sessionId?: string): Promise<void> {
-    // The present run, or one that is over by now.
+    // The command has already started the present run or an earlier one.
     if (commandId !== undefined && agent.run.command_id === commandId) return
     if (commandId !== undefined && agent.inbox.accepted(resumedId(agent.id, commandId))) return
     if (!agent.ended || this.#resuming.has(agent))
       throw new CommandFailure('agent_running', `${agent.id} is running; send it a prompt instead.`)
     const session = nextSession(agent, sessionId)
-    // Its own processes are ended before it is resumed.
+    // The agent's own processes do not count, since they are ended before the resume.
     if (session.mode === 'resume') this.#checkSession(session.id, agent)
     this.#restarts.cancel(agent)
     agent.returning = true
@@ -197,7 +197,7 @@ export class Agents {
     const program = await this.#options.program(agent.record.spec.runtime)
     checkCwd(agent.record.spec.cwd, { again: true })
     checkRoom(this.#agents.values(), this.#options.maxAgents)
-    // What the last run left behind would work beside the new one.
+    // End the last run's leftovers first, or they would run alongside the new run.
     await (this.#sweeps.get(agent) ?? sweep(agent))
     if (session.mode === 'resume') this.#checkElsewhere(agent.runtime, session.id, agent.record.spec)
     agent.inbox.requeue()
@@ -208,7 +208,7 @@ export class Agents {
     if (commandId !== undefined) agent.inbox.mark(resumedId(agent.id, commandId))
     agent.begun(next)
     const launched = this.#launches.add(agent)
-    // The command's answer waits until the agent is ready, not just launched.
+    // The answer to a command waits until the agent is ready, so do not wait for the launch here.
     if (commandId !== undefined) return void launched.catch(() => {})
     await launched
   }
@@ -218,7 +218,7 @@ export class Agents {
     if (this.#launches.cancel(agent)) endUnlaunched(agent, options)
     await this.#resuming.get(agent)?.settled
     this.#restarts.cancel(agent)
-    // An earlier daemon was killed while it was stopping the agent for a restart.
+    // An earlier daemon may have been killed while it stopped the agent for a restart.
     if (!agent.ended && options.cause !== 'rebooted') forgo(agent)
     if (nextRestart(agent, this.#options.clock.now())) stayEnded(agent)
     await stop(agent, options)
@@ -230,7 +230,7 @@ export class Agents {
     this.#unseen.explain(why, back)
   }
 
-  /** Nothing is started by itself any more. Resolves when what was being started is. */
+  /** Stops automatic restarts and queued launches. Resolves when starts under way are done. */
   async settle() {
     this.#restarts.close()
     await this.#launches.close()
@@ -246,7 +246,7 @@ export class Agents {
     await deleted
   }
 
-  /** Looks after what nobody tells the daemon: ends that no launcher could note, growth that no watcher reported. */
+  /** Checks for changes without notification: ends that no launcher recorded, and growth that no watcher reported. */
   check(agent: Agent) {
     if (!existsSync(agent.folder.spec)) return this.#vanished(agent)
     if (agent.ended && agent.backlog === 0) return
@@ -254,8 +254,8 @@ export class Agents {
       this.#options.grown(agent)
       if (!agent.ended) checkProcesses(agent)
     } catch (error) {
-      // A full disk: its end is noted when there is room again. The others are looked after all the same.
-      this.#options.logger.warn({ agent_id: agent.id, err: error }, 'agent not looked after')
+      // A full disk, for example: the end is recorded when there is space again. Other agents must not suffer.
+      this.#options.logger.warn({ agent_id: agent.id, err: error }, 'cannot check the agent')
     }
   }
 
@@ -264,12 +264,12 @@ export class Agents {
     try {
       agent.save(options)
     } catch (error) {
-      // Full disk: the journal still says it all.
-      this.#options.logger.warn({ agent_id: agent.id, err: error }, 'cursor not saved')
+      // The disk is full. The cursor can be restored from the journal.
+      this.#options.logger.warn({ agent_id: agent.id, err: error }, 'cannot save the cursor')
     }
   }
 
-  /** Lets go of all agents without touching their processes. */
+  /** Closes all agents without touching their processes. */
   close() {
     this.#closed = true
     this.#discards.close()
@@ -283,7 +283,7 @@ export class Agents {
 
   #adoptOne(agent: Agent) {
     const { runEnded } = agent
-    // First of all: where the journal ends is in the greeting, and a server gives up what it has beyond that.
+    // Must be first: the greeting contains the journal's end, and a server discards bytes after that offset.
     while (agent.catchUp());
     agent.taken()
     if (!agent.runEnded && !isLaunched(agent)) {
@@ -295,7 +295,7 @@ export class Agents {
       this.#options.logger.info({ agent_id: agent.id, pid: agent.process?.agent.pid }, 'agent taken over')
       this.#unseen.add(agent)
       if (!agent.ready) void this.#launches.watch(agent)
-      // The daemon that was stopping it did not live to see its end.
+      // The daemon that was stopping the agent died before the agent ended.
       const { stopping } = agent.snapshot
       const commandId = `taken-over-${this.#now()}`
       const stopped = agent.run.recall
@@ -303,7 +303,7 @@ export class Agents {
         : stopping && this.stop(agent, { commandId, cause: stopping })
       stopped?.catch((err) => this.#options.logger.error({ agent_id: agent.id, err }, 'agent not stopped'))
     }
-    // The daemon that saw it end may not have lived to sweep.
+    // The daemon that saw the agent end may have died before it swept.
     else {
       if (!runEnded && isUnexplained(agent)) this.#unseen.add(agent)
       this.#ended(agent)
@@ -316,17 +316,17 @@ export class Agents {
     return agent
   }
 
-  /** Removes an agent that could not be started. */
+  /** Removes an agent whose start failed. */
   async #withdraw(dir: string, agentId: string) {
     const agent = this.#agents.get(agentId)
     try {
       await (agent ? this.remove(agent) : this.#discards.discard(dir))
     } catch (error) {
-      this.#options.logger.error({ agent_id: agentId, err: error }, 'not withdrawn')
+      this.#options.logger.error({ agent_id: agentId, err: error }, 'cannot remove the failed agent')
     }
   }
 
-  /** Somebody has deleted its folder. With the state folder as a whole it is the daemon's to say what becomes of it. */
+  /** Handles a deleted folder. If the whole state folder is gone, the daemon handles that instead. */
   #vanished(agent: Agent) {
     if (!existsSync(dirname(this.#options.dir))) return
     const kept = isKept(agent)
@@ -354,8 +354,8 @@ export class Agents {
       nextRevision,
       toldCounts: this.#toldCounts,
       observed,
-      unreadable: logOnce(logger, 'journal cannot be read; it is tried again'),
-      failed: logOnce(logger, 'a line of the journal could not be dealt with in full; reading goes on'),
+      unreadable: logOnce(logger, 'cannot read the journal; will retry'),
+      failed: logOnce(logger, 'failed to handle a line of the journal; continuing after it'),
       changed: (agent) => {
         if (!agent.runEnded) ended.delete(agent)
         else if (!ended.has(agent)) {
@@ -375,9 +375,9 @@ export class Agents {
     const { logger } = this.#options
     const sweeping = sweep(agent)
       .then((count) => {
-        if (count > 0) logger.info({ agent_id: agent.id, count }, 'cleared what the agent left behind')
+        if (count > 0) logger.info({ agent_id: agent.id, count }, "ended the agent's leftover processes")
       })
-      .catch((err) => logger.warn({ agent_id: agent.id, err }, 'not cleared what the agent left behind'))
+      .catch((err) => logger.warn({ agent_id: agent.id, err }, "cannot end the agent's leftover processes"))
       .finally(() => this.#sweeps.delete(agent))
     this.#sweeps.set(agent, sweeping)
     this.#restarts.ended(agent)

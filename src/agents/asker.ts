@@ -2,7 +2,7 @@ import type { Event } from '../protocol/index.ts'
 
 type Request = Extract<Event, { kind: 'permission_request' }>
 
-/** Whether the request comes from a sub-agent without naming the tool use that started the sub-agent. */
+/** Reports whether an event is a sub-agent's request that does not name the tool use that started the sub-agent. */
 export const isOfSubagent = (event: Event): event is Request =>
   event.kind === 'permission_request' &&
   event.subagent_id !== undefined &&
@@ -12,7 +12,7 @@ export const isOfSubagent = (event: Event): event is Request =>
 /**
  * Adds to a request the tool use that started its sub-agent, found in the sub-agent's earlier `tool_use` event.
  * @param before events of the preceding lines, the latest line first
- * @returns the event itself if none of them tells
+ * @returns the event unchanged if none of them has it
  */
 export function withParent(event: Request, before: Iterable<Event[]>): Event {
   for (const events of before)

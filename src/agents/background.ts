@@ -2,11 +2,11 @@ import type { AgentStatus } from '../protocol/index.ts'
 
 type Task = NonNullable<AgentStatus['background_tasks']>[number]
 
-/** Maximum number of tasks in a status, and maximum length of each of their texts. */
+/** Maximum number of tasks in a status, and maximum length of each of their texts, in characters. */
 const TASKS = 32
 const CHARS = 200
 
-/** Reads the tasks that run beside an agent's turns from the runtime's own list. @returns undefined if there are none */
+/** Reads an agent's background tasks from the runtime's own list. @returns undefined if there are none */
 export function backgroundTasks(listed: unknown[]): Task[] | undefined {
   const tasks = listed.slice(0, TASKS).flatMap((entry): Task[] => {
     const { task_id, task_type, description } = (entry ?? {}) as Record<string, unknown>

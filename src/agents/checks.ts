@@ -4,12 +4,12 @@ import { CommandFailure } from './failure.ts'
 import type { Runtime } from './runtimes/runtime.ts'
 
 const CHOOSE = {
-  missing: 'Create it, or name another.',
+  missing: 'Create it, or name another folder.',
   notAFolder: 'Name a folder.',
-  forbidden: "Give the daemon's user the right to read and enter it, or name another.",
+  forbidden: "Give the daemon's user the right to read and enter it, or name another folder.",
 }
 
-/** An agent stays in its folder: a resume cannot name another. */
+/** Alternative for a resume, which cannot change an agent's folder. */
 const ELSEWHERE = 'or start another agent elsewhere (agent:start, agent start --cwd)'
 const KEEP = {
   missing: `Create it again, ${ELSEWHERE}.`,
@@ -19,7 +19,7 @@ const KEEP = {
 
 /**
  * Checks that an agent can work in `cwd`.
- * @param again whether the agent was started there before
+ * @param again true if the agent was started there before
  * @throws CommandFailure
  */
 export function checkCwd(cwd: string, { again = false } = {}) {
@@ -35,7 +35,7 @@ export function checkCwd(cwd: string, { again = false } = {}) {
     isDirectory = statSync(cwd).isDirectory()
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EACCES') throw forbidden('look into')
-    throw new CommandFailure('cwd_missing', `There is no folder ${cwd} on this machine.`, {
+    throw new CommandFailure('cwd_missing', `The folder ${cwd} does not exist on this machine.`, {
       ...path,
       remedy: remedies.missing,
     })
@@ -52,7 +52,7 @@ export function checkCwd(cwd: string, { again = false } = {}) {
   }
 }
 
-/** @throws CommandFailure for a runtime that is not among these */
+/** Returns a runtime by name. @throws CommandFailure if there is none */
 export function runtimeOf(runtimes: Record<string, Runtime>, name: string): Runtime {
   if (Object.hasOwn(runtimes, name)) return runtimes[name]!
   throw new CommandFailure('runtime_unknown', `This daemon does not know the runtime "${name}".`, {
@@ -61,13 +61,13 @@ export function runtimeOf(runtimes: Record<string, Runtime>, name: string): Runt
   })
 }
 
-/** Checks that one more agent, besides `kept`, fits into a greeting. @throws CommandFailure */
+/** Checks that a greeting has space for one more agent than `kept`. @throws CommandFailure */
 export function checkKept(kept: number) {
   if (kept < Limits.agents) return
   throw new CommandFailure(
     'too_many_agents',
-    `This machine keeps ${kept} agents, those that have ended included: as many as its greeting can list.`,
-    { remedy: 'Remove some that have ended (agent:remove, agent remove).' },
+    `This machine already has ${kept} agents, including ended ones: the maximum that it can report to its server.`,
+    { remedy: 'Remove some ended agents (agent:remove, agent remove).' },
   )
 }
 
@@ -75,7 +75,11 @@ export function checkKept(kept: number) {
 export function checkRoom(agents: Iterable<{ ended: boolean }>, maxAgents: number) {
   const running = [...agents].filter((agent) => !agent.ended).length
   if (running < maxAgents) return
-  throw new CommandFailure('too_many_agents', `This machine runs ${running} agents, its limit.`, {
-    remedy: 'Stop some, or raise max_agents in its configuration.',
-  })
+  throw new CommandFailure(
+    'too_many_agents',
+    `This machine already runs ${running} agents, which is its limit.`,
+    {
+      remedy: 'Stop some agents, or raise max_agents in its configuration.',
+    },
+  )
 }

@@ -3,33 +3,33 @@ import { bootId } from '../platform/process-identity.ts'
 import type { Journal } from './journal.ts'
 import type { CursorRecord } from './records.ts'
 
-/** What a server can have of a journal. A server that has more got it before this machine was set back, or from a copy. */
+/** Tracks the journal bytes that a server can have. A server with more got them before a set-back, or from a copy. */
 export class Contact {
-  /** Journal bytes that the server was certain to have when the link ended. */
+  /** Number of journal bytes that the server certainly had when the link ended. */
   #known: number
-  /** Journal bytes ever sent, including those that an earlier daemon may have sent. */
+  /** Number of journal bytes ever sent, including those that an earlier daemon may have sent. */
   #told: number
   #linked = false
-  /** Whether `cursor.json` says that there is no server. */
+  /** True if `cursor.json` has the record of a time without a server. */
   #written: boolean
-  /** Whether an earlier daemon recorded `known` and `told` when its link ended. */
+  /** True if an earlier daemon recorded `known` and `told` when its link ended. */
   readonly #inherited: boolean
 
   readonly #identity: () => string | undefined
-  /** Undefined until there is a journal. */
+  /** Identity of the agent's files; undefined until there is a journal. */
   #files: string | undefined
 
   /**
    * @param spec path of the agent's specification
-   * @param counts whether `apart` can be believed: no earlier version was there since
+   * @param counts true if `apart` is reliable, because no earlier version has run since it was written
    */
   constructor(apart: CursorRecord['apart'], journal: Journal, spec: string, counts: boolean) {
     const end = journal.size()
     this.#identity = () => identity(journal, spec)
     this.#files = this.#identity()
     this.#written = apart !== undefined
-    // A record from before a reboot is not trusted: a power failure may have lost a newer one. Nor is one about another
-    // file: a copy was put in its place, and a server may have got more since the copy was made.
+    // Do not trust a record from before a reboot: a power failure may have lost a newer one. Nor a record about another
+    // file: if the journal is a copy, a server may have received more after the copy was made.
     const valid =
       counts &&
       apart !== undefined &&
@@ -56,25 +56,25 @@ export class Contact {
     return { known: this.#known, told: this.#told, boot_id: bootId(), file: this.#files }
   }
 
-  /** The journal has been read to its end, `end`, before this daemon added to it. */
+  /** Records that the journal was read up to `end`, its end, before this daemon adds to it. */
   taken(end: number) {
     if (!this.#inherited) this.#known = this.#told = end
   }
 
-  /** The journal is sent up to `to`. @returns whether the cursor has to be saved first */
+  /** Records that the journal is being sent up to `to`. @returns whether the cursor must be saved first */
   begin(to: number): boolean {
     this.#told = Math.max(this.#told, to)
     this.#linked = true
     return this.#written
   }
 
-  /** The bytes that no server has had now begin at `offset`. */
+  /** Records that the bytes that no server has had were moved to `offset`. */
   moved(offset: number) {
     this.#known = offset
     this.#told = offset
   }
 
-  /** The link has ended. @param acked journal bytes that the server had by then */
+  /** Records the end of the link. @param acked number of journal bytes that the server had by then */
   end(acked: number) {
     if (this.#linked) this.#known = acked
     this.#linked = false
@@ -86,9 +86,9 @@ export class Contact {
 }
 
 /**
- * Returns a string that tells an agent's files from copies put in their place. The inode alone does not: a copy can get
- * that of the deleted file, and not every file system knows when a file was made. The specification is written once, so
- * the time of its last change is that of the agent's start, or of the copy.
+ * Returns a string that distinguishes an agent's files from copies put in their place. The inode is not enough: a copy
+ * can get the inode of the deleted file, and not every file system stores creation times. The specification is written
+ * only once, so its change time is that of the agent's start, or of the copy.
  */
 function identity(journal: Journal, spec: string): string | undefined {
   const inode = journal.inode()

@@ -3,7 +3,7 @@ import type { Snapshot } from './records.ts'
 
 type TurnResult = Event & { kind: 'turn_result' }
 
-/** Signals at which a runtime still saves its session's cost, for the next process in that session to continue from. */
+/** Signals on which a runtime still saves its session's cost, from which the session's next process continues. */
 const ORDERLY_SIGNALS: unknown[] = [undefined, 'SIGTERM', 'SIGINT', 'SIGHUP']
 
 /**
@@ -23,7 +23,7 @@ export function costAfter(snapshot: Snapshot, event: TurnResult): number | undef
   return Math.min(sum, Number.MAX_VALUE)
 }
 
-/** Notes the end of a process: the next one in its session counts on from what this one saved. */
+/** Records the end of a process: the next process in its session continues from the saved cost. */
 export function settleCosts(snapshot: Snapshot, { code, signal }: Pick<Exit, 'code' | 'signal'>) {
   if (!snapshot.meter) return
   const { now, saved } = snapshot.meter
@@ -31,7 +31,7 @@ export function settleCosts(snapshot: Snapshot, { code, signal }: Pick<Exit, 'co
   snapshot.meter = { now: counted, saved: counted }
 }
 
-/** Whether everything that the runtime has counted belongs to this turn. */
+/** Reports whether all that the runtime has counted belongs to this turn. */
 function isFirst({ usage, model_usage }: TurnResult): boolean {
   const models = Object.values(model_usage ?? {}) as (Record<string, unknown> | null)[]
   const sum = (field: string) => models.reduce((tokens, model) => tokens + count(model?.[field]), 0)

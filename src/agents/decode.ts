@@ -8,10 +8,7 @@ import { digestOf } from './ids.ts'
 import { lastObject } from './last-object.ts'
 import type { EventBody } from './runtimes/runtime.ts'
 
-/**
- * What the launcher itself writes into the journal, before and after the agent. It may be of a newer version than the
- * daemon.
- */
+/** Line that the launcher writes into the journal before and after the agent. The launcher may be a newer version. */
 const LauncherLine = z.object({
   type: z.literal('launcher'),
   subtype: z.enum(['started', 'exited']),
@@ -22,7 +19,7 @@ const LauncherLine = z.object({
 })
 type LauncherLine = z.infer<typeof LauncherLine>
 
-/** Line that the daemon writes where a journal continues after it was set back. */
+/** Line that the daemon writes at the offset where a journal continues after it was set back. */
 const SetBackLine = z.object({
   type: z.literal('journal'),
   subtype: z.literal('set_back'),
@@ -47,22 +44,22 @@ function setBackEvent(line: string): EventBody | undefined {
 }
 
 const LAUNCHER_PREFIX = '{"type":"launcher",'
-/** How much of a line that cannot be read is passed on. */
+/** Maximum number of bytes of an unreadable line that the event contains. */
 const UNREADABLE_HEAD_BYTES = 4096
 
-/** JSON shorter than this cannot be nested so deeply that it matters. */
+/** Length up to which JSON cannot exceed the nesting limit, in bytes. */
 const SHALLOW_BYTES = 2 * Limits.nesting
-/** A line shorter than this, of as few events, does not become longer than a frame may be, whatever is in it. */
+/** Line length in bytes, and number of events, up to which the events always fit in a frame. */
 const SMALL_BYTES = 1024 * 1024
 const FEW_EVENTS = 10
-/** What is left of a frame for the lines before a long one. */
+/** Part of a frame reserved for the lines before a long one, in bytes. */
 const FRAME_REST_BYTES = 4 * 1024 * 1024
-/** Maximum size of a line's events, per byte of the line: those before a long one in a frame are 64 KiB at most. */
+/** Maximum size of a line's events per byte of the line. In a frame, at most 64 KiB of lines precede a long line. */
 const GROWTH = FRAME_REST_BYTES / (64 * 1024)
 
 const SIGNALS = new Map(Object.entries(constants.signals).map(([name, number]) => [number as number, name]))
 
-/** A shell reports death by signal n as 128 + n. */
+/** Returns the signal for an exit code: a shell reports death by signal n as 128 + n. */
 const signalOf = (code: number | undefined) => (code && code > 128 ? SIGNALS.get(code - 128) : undefined)
 
 export const isOfLauncher = (line: Buffer) =>
@@ -97,7 +94,9 @@ const unreadable = (reason: Unreadable, bytes: number, head: Buffer): EventBody 
   text: head.toString('utf8', 0, UNREADABLE_HEAD_BYTES),
 })
 
-/** Returns the event for a line that is too long (`Limits.line_bytes`; only its head was read), or whose events would be. */
+/**
+ * Returns the event for a line that exceeds `Limits.line_bytes`, of which only the head was read, or whose events do.
+ */
 export const tooLong = (offset: number, bytes: number, head: Buffer): Event[] => [
   {
     ...unreadable('too_long', bytes, head),
@@ -107,8 +106,8 @@ export const tooLong = (offset: number, bytes: number, head: Buffer): Event[] =>
 ]
 
 /**
- * One line of a journal, without its newline → its events. Pure: the same bytes at the same offset give the same
- * events, which is what makes sending a part of the journal again harmless.
+ * Decodes a line of a journal, without its newline, into events. Pure: the same bytes at the same offset give the same
+ * events, so that resending part of a journal is harmless.
  */
 export function decodeLine(line: Buffer, offset: number, runtime: (line: string) => EventBody[]): Event[] {
   if (line.length === 0) return []
@@ -125,9 +124,9 @@ export function decodeLine(line: Buffer, offset: number, runtime: (line: string)
   const reason = unfit(bodies, line.length)
   if (reason) bodies = [unreadable(reason, line.length, line)]
   const events = bodies.map((body, index) => {
-    // A process killed while writing leaves the beginning of an object; its next run's launcher ended the line.
+    // A process killed while writing leaves an incomplete object; the next run's launcher has ended the line.
     if (body.kind === 'unreadable' && text.startsWith('{') && !text.endsWith('}')) body.reason = 'torn'
-    // In place: it was made for this.
+    // Mutate the object, which was created for this purpose.
     const event = body as Event
     event.offset = offset
     event.index = index
@@ -137,7 +136,7 @@ export function decodeLine(line: Buffer, offset: number, runtime: (line: string)
   return grown(events, line.length) ? tooLong(offset, line.length, line) : events
 }
 
-/** An event that no server would take, such as one with an id of a megabyte, must not be sent again and again. */
+/** Replaces an event that no server would accept, such as one with an id of a megabyte: it would be resent forever. */
 function sendable(event: Event, line: Buffer): Event {
   const checked = check(Event, event)
   if (checked.success) return event.kind === 'permission_request' ? checked.data : event
@@ -145,7 +144,7 @@ function sendable(event: Event, line: Buffer): Event {
   return { ...unreadable('too_long', line.length, line), offset, index } as Event
 }
 
-/** A line that the runtime's decoder cannot deal with is one like any other that cannot be read. */
+/** Decodes a line with the runtime's decoder. If that throws, the line counts as unreadable. */
 function saidIn(text: string, runtime: (line: string) => EventBody[]): EventBody[] {
   try {
     return runtime(text)
@@ -157,15 +156,15 @@ function saidIn(text: string, runtime: (line: string) => EventBody[]): EventBody
 }
 
 /**
- * A full disk takes the beginning of a line only; when there is room again the agent goes on with its next line, in the
- * same one. A wrapper's words may stand before the first line without a newline. What follows either counts.
- * @returns undefined for a line that is whole, or has nothing whole in it that the runtime would say
+ * Decodes the intact object at the end of a line. On a full disk a line is cut off, and the agent's next line follows
+ * it without a newline. A wrapper may also print text without a newline before the first line.
+ * @returns undefined if the line is intact, or has no intact message at its end
  */
 function behindTear(text: string, runtime: (line: string) => EventBody[]): EventBody[] | undefined {
   const at = lastObject(text)
   if (at === undefined || at === 0) return undefined
   const bodies = saidIn(text.slice(at), runtime)
-  // The end of a torn line may be an object that was somewhere within it.
+  // The object may be only a nested part of the torn line.
   if (bodies.every(({ kind }) => kind === 'unknown' || kind === 'unreadable')) return undefined
   const torn = Buffer.from(text.slice(0, at))
   return [unreadable(text.startsWith('{') ? 'torn' : 'not_json', torn.length, torn), ...bodies]
@@ -180,13 +179,13 @@ function fromJson(text: string): unknown {
   }
 }
 
-/** Why nobody could be told these: JSON is read at any depth but not written. */
+/** Returns why the events cannot be sent: JSON can be parsed at any depth, but not stringified. */
 function unfit(bodies: EventBody[], bytes: number): Unreadable | undefined {
   if (bodies.length > Limits.line_events) return 'too_long'
   return bytes > SHALLOW_BYTES && isDeeper(bodies, Limits.nesting) ? 'too_deep' : undefined
 }
 
-/** Whether the events are too long: each repeats what the line says once, and some values are longer than they were. */
+/** Reports whether the events are too long: each event repeats the line's common fields, and escapes add length. */
 function grown(events: Event[], bytes: number): boolean {
   if (bytes <= SMALL_BYTES && events.length <= FEW_EVENTS) return false
   let left = Math.min(Limits.frame_bytes - FRAME_REST_BYTES, GROWTH * bytes)

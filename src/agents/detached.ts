@@ -4,18 +4,18 @@ import type { Agent } from './agent.ts'
 import { endProcesses } from './strays.ts'
 
 const WHY =
-  'Its files were replaced while it ran, as by a backup that was restored: it was ended, since nothing it wrote could be read.'
+  'Its files were replaced while it ran, for example by restoring a backup, so its output could no longer be read, and it was ended.'
 
 const ending = new WeakSet<Agent>()
 
 /**
- * Ends a running agent whose output no longer goes to its journal, because somebody has deleted or replaced the journal.
- * It hears nothing either, and would look idle for ever. Linux only.
+ * Ends a running agent whose journal was deleted or replaced, so that its output goes elsewhere. It gets no input
+ * either, and would look idle forever. Linux only.
  */
 export function endDetached(agent: Agent) {
   if (!agent.process || ending.has(agent) || !isDetached(agent)) return
   ending.add(agent)
-  // What it has written is still there for a daemon that has read it so far.
+  // The journal is still open here, so read the agent's last output from the old file.
   while (agent.catchUp());
   agent.journal.close()
   void endProcesses([agent.process.agent])
@@ -29,15 +29,15 @@ export function endDetached(agent: Agent) {
 
 function isDetached({ process, folder }: Agent): boolean {
   const output = statOf(`/proc/${process?.agent.pid}/fd/1`)
-  // A wrapper may have put a pipe in between.
+  // A wrapper may write to a pipe instead.
   if (output === 'unknown' || !output?.isFile()) return false
   const journal = statOf(folder.journal)
-  // Whether agents outlive a folder that was deleted as a whole is for their leases to say.
+  // If the whole folder was deleted, the agent's lease decides.
   if (journal === undefined) return existsSync(dirname(folder.journal))
   return journal !== 'unknown' && (journal.ino !== output.ino || journal.dev !== output.dev)
 }
 
-/** @returns undefined for what does not exist; `unknown` for what cannot be looked at, as on a disk with errors */
+/** @returns undefined if the path does not exist; `unknown` if it cannot be examined, as on a disk with errors */
 function statOf(path: string): BigIntStats | 'unknown' | undefined {
   try {
     return statSync(path, { bigint: true, throwIfNoEntry: false })

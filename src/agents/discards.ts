@@ -5,12 +5,12 @@ import { promisify } from 'node:util'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 
-/** Interval at which the deletion of folders is tried again. */
+/** Interval between attempts to delete folders, in ms. */
 const RETRY_MS = 10_000
 
 /**
- * Deletes agents' folders. Deleting needs file descriptors, of which a process may be short; renaming needs none. So a
- * folder leaves its name at once and is deleted as soon as possible, if need be by the next daemon.
+ * Deletes agents' folders. Deleting needs file descriptors, which may have run out; renaming needs none. So a folder is
+ * renamed at once and deleted as soon as possible, if necessary by the next daemon.
  */
 export class Discards {
   readonly #parent: string
@@ -27,9 +27,9 @@ export class Discards {
   }
 
   /**
-   * Takes a folder away from its name before it returns.
-   * @returns a promise that resolves after the first attempt to delete the folder, whether or not it succeeded
-   * @throws the system's error, with the folder where it was
+   * Renames a folder synchronously, then deletes it.
+   * @returns a promise that resolves after the first attempt to delete the folder, successful or not
+   * @throws the system error, with the folder unchanged
    */
   discard(dir: string): Promise<void> {
     const doomed = join(this.#parent, `.removed-${randomUUID()}`)
@@ -49,7 +49,7 @@ export class Discards {
       await promisify(rm)(doomed, { recursive: true, force: true })
       this.#left.delete(doomed)
     } catch (error) {
-      this.#logger.warn({ path: doomed, err: error }, 'not deleted yet; the daemon will try again')
+      this.#logger.warn({ path: doomed, err: error }, 'cannot delete the folder; will retry')
       this.#left.add(doomed)
       if (!this.#closed) this.#timer ??= this.#clock.setTimeout(() => this.#again(), RETRY_MS)
     }

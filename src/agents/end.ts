@@ -14,26 +14,26 @@ import type { Input } from './runtimes/runtime.ts'
 import { endProcesses, endStrays, processesOf } from './strays.ts'
 import { signal, terminate } from './terminate.ts'
 
-/** How long a launcher may take from its claim to writing down its processes. */
+/** Maximum time from a launcher's claim until it has recorded its processes, in ms. */
 const LAUNCH_GRACE_MS = 10_000
 
 /**
- * Looks whether the processes of the agent's present run are still there, and writes the end into the journal where its
- * launcher could not: killed itself, gone with a reboot, or on a full disk.
+ * Checks that the processes of the agent's present run are alive. Writes the end into the journal if the launcher could
+ * not, because it was killed, ended with a reboot, or had a full disk.
  */
 export function checkProcesses(agent: Agent) {
   if (agent.runEnded || agent.launching.queuedSince !== undefined) return
   const { process, folder, run } = agent
   if (isForeign(agent)) return
   if (process && isAlive(process.agent)) {
-    // Nothing that is said to it arrives any more, not even that it is to end.
+    // Without its feeder the agent gets no input, not even the request to end.
     if (agent.inbox.waiting && !isAlive(process.feeder)) terminate(process.agent)
     else endDetached(agent)
     return
   }
   if (process ? isAlive(process.launcher) : isRecent(run.launched_at)) return
   if (!process && processesOf(signsOf(agent)).length > 0) return
-  // Its last words, the launcher's note of its end included, may just have been written.
+  // The last lines, including the launcher's record of the end, may just have been written.
   while (agent.catchUp());
   if (agent.runEnded) return
   const recorded = readJson(folder.exit, ExitRecord)
@@ -48,9 +48,9 @@ export function checkProcesses(agent: Agent) {
 function noteEnd(agent: Agent, exit: Omit<ExitRecord, 'version'>) {
   const { run, folder } = agent
   const { code, reason } = exit
-  // Of a journal that was deleted or replaced, what follows is read all the same.
+  // Makes the lines below readable even if the journal was deleted or replaced.
   agent.journal.extend(agent.snapshot.offset)
-  // The launcher may not even have come to note the start.
+  // The launcher may not have recorded the start either.
   if (agent.snapshot.run !== run.run) agent.journal.append(launcherLine({ subtype: 'started', run: run.run }))
   agent.journal.append(
     launcherLine({
@@ -73,39 +73,39 @@ export function endUnlaunched(agent: Agent, { cause }: Pick<StopOptions, 'cause'
 
 const isRecent = (time: string) => Math.abs(Date.now() - Date.parse(time)) < LAUNCH_GRACE_MS
 
-/** The launcher and its feeder end by themselves, the exit written down. */
+/** Returns the pids of the launcher and its feeder, which end by themselves after recording the exit. */
 const ownPids = ({ process }: Agent) => (process ? [process.launcher.pid, process.feeder.pid] : [])
 
-/** Ends whatever an agent that has ended left behind: tool processes live in sessions of their own. */
+/** Ends the processes that an ended agent left behind: tools run in separate sessions. */
 export async function sweep(agent: Agent): Promise<number> {
   const count = await endStrays(signsOf(agent), ownPids(agent))
   releaseProgram(agent)
   return count
 }
 
-/** Seconds for the steps of a graceful stop where the command names none. */
+/** Default duration of each step of a graceful stop, in seconds. */
 export const GRACE_S = 5
-/** How often a stop looks whether the process is still there, besides being told by the journal. */
+/** Interval at which a stop checks the process, in ms, besides reading the journal. */
 const STEP_MS = 250
-/** What is left of each step once somebody is in a hurry. */
+/** Maximum duration of each step once `hurry` is aborted, in ms. */
 const HURRIED_MS = 300
 
 export interface StopOptions {
-  /** What is said to the agent carries ids made of it: said again, it is heard once. */
+  /** Id from which the ids of inputs are derived, so that a repeated stop does not repeat its inputs. */
   commandId: string
-  /** Seconds for each step. */
+  /** Duration of each step, in seconds. */
   graceS?: number | undefined
-  /** Aborted when the graces are to be short. */
+  /** Signal that shortens the remaining steps when it is aborted. */
   hurry?: AbortSignal | undefined
   /**
-   * `rebooted`: the machine goes down. `recalled`: the next daemon starts the agent again. Neither interrupts the turn,
-   * so that the agent can continue it.
+   * `rebooted`: the machine is shutting down. `recalled`: the next daemon starts the agent again. Neither interrupts
+   * the turn, so that the agent can continue it.
    */
   cause?: 'stopped' | 'rebooted' | 'recalled'
 }
 
 /**
- * Ends an agent: interrupt, end of session, SIGTERM, SIGKILL, each with its grace, then a sweep of what it left behind.
+ * Ends an agent: interrupt, end of session, SIGTERM, SIGKILL, each with a grace period, then a sweep of its leftovers.
  */
 export async function stop(
   agent: Agent,
@@ -120,7 +120,7 @@ export async function stop(
   const busy = agent.snapshot.state === 'working' || agent.snapshot.state === 'waiting'
   agent.beginStop(cause === 'rebooted' ? cause : 'stopped')
   const { runtime, run } = agent
-  // While its parents live, a process that has dropped the agent's mark can still be told for the agent's.
+  // Look now: while its parents live, even a process that has dropped the agent's mark can be found.
   const family = processesOf(signsOf(agent))
   const graceMs = graceS * 1000
   const tell = (input: Input) => {
@@ -128,7 +128,7 @@ export async function stop(
       agent.inbox.put(input)
       return true
     } catch {
-      // A full disk: the signals need none.
+      // The disk is full; signals do not need it.
       return false
     }
   }
@@ -144,7 +144,7 @@ export async function stop(
     let sent = false
     const steps = () => Math.ceil((hurry?.aborted ? HURRIED_MS : Math.max(graceMs, HURRIED_MS)) / STEP_MS)
     for (let i = 0; i < steps() && !over(); i++) {
-      // An agent that is just being launched has no process to signal yet.
+      // An agent that is being launched has no process to signal yet.
       if (!sent && agent.process && !isForeign(agent))
         sent = name === 'SIGTERM' ? terminate(agent.process.agent) : signal(agent.process.agent, name)
       await wait(STEP_MS)
@@ -153,7 +153,7 @@ export async function stop(
   }
   await endProcesses(family, { spared: ownPids(agent), user: ownUid() })
   if (over()) return
-  // Its launcher is gone, or never came so far: what carries its mark is it.
+  // The launcher is gone or recorded no processes, so rely on the agent's mark.
   await sweep(agent)
   checkProcesses(agent)
 }

@@ -1,11 +1,11 @@
 import type { CommandError, CommandErrorCode } from '../protocol/index.ts'
 import { shorten } from '../protocol/shorten.ts'
 
-/** Maximum length of a message and of a path: both may quote the command, which may be as long as a frame. */
+/** Maximum length of a message and of a path, in characters: both may quote a command as long as a frame. */
 const MESSAGE_CHARS = 4096
 const PATH_CHARS = 1024
 
-/** A command that cannot be carried out: becomes the `error` of its result. */
+/** Failure of a command, sent as the `error` of its result. */
 export class CommandFailure extends Error {
   readonly error: CommandError
 

@@ -6,7 +6,7 @@ const MESSAGE_CHARS = 500
 const NAME_CHARS = 100
 /** Maximum number of problems of each kind, and of hooks under way. */
 const KEPT = 20
-/** How long a hook may run before the status reports it as a problem. */
+/** Run time from which the status reports a hook as a problem, in ms. */
 export const HOOK_IS_SLOW_MS = 10_000
 
 type Of<K extends Event['kind']> = Extract<Event, { kind: K }>
@@ -26,7 +26,7 @@ export function turnFailureOf(event: Of<'turn_result'>): TurnFailure | undefined
 
 const REFUSAL_CHARS = 2000
 
-/** Returns why a process does not start, from the result that it sends instead of a turn. */
+/** Returns why a process refuses to start, from the result that it sends instead of a turn. */
 export function startRefusal(event: Of<'turn_result'>): Snapshot['start_refused'] {
   const message = event.errors?.length ? event.errors.join('; ') : event.text
   const reason = event.startup_failure_reason
@@ -39,7 +39,7 @@ export function startRefusal(event: Of<'turn_result'>): Snapshot['start_refused'
 /** States of an MCP server that are no problem. */
 const AT_WORK = ['connected', 'disabled']
 
-/** Takes in the list of MCP servers that the runtime gives at each turn. @returns whether the problems have changed */
+/** Processes the list of MCP servers that the runtime sends at each turn. @returns whether the problems have changed */
 export function serversSeen(snapshot: Snapshot, { mcp_servers }: Of<'session'>): boolean {
   if (mcp_servers === undefined) return false
   const failed = mcp_servers.flatMap((entry): AgentProblem[] => {
@@ -51,7 +51,7 @@ export function serversSeen(snapshot: Snapshot, { mcp_servers }: Of<'session'>):
   return replace(snapshot, ({ kind }) => kind !== 'mcp_server', failed.slice(0, KEPT))
 }
 
-/** Takes in a hook's start or end. @returns whether the problems have changed */
+/** Processes a hook's start or end. @returns whether the problems have changed */
 export function hookSeen(snapshot: Snapshot, event: Of<'hook'>, now: string): boolean {
   const id = event.hook_id ?? event.name
   const name = shorten(event.name, NAME_CHARS)
@@ -80,12 +80,12 @@ function detailOf({ exit_code, output }: Of<'hook'>) {
   return detail !== '' && { detail: shorten(detail, MESSAGE_CHARS) }
 }
 
-/** Number of failed tries of one request from which the model's service is reported as a problem. */
+/** Number of failed attempts of one request from which the model's service is reported as a problem. */
 const MANY_TRIES = 3
-/** Time after a failed try's delay, in ms, for which the report stays without news of the next try. */
+/** Time for which the report stays after an attempt's delay without a further attempt, in ms. */
 const TRY_MS = 60_000
 
-/** Notes a failed try of the model's service. @returns whether the problems have changed */
+/** Records a failed attempt to reach the model's service. @returns whether the problems have changed */
 export function retrySeen(snapshot: Snapshot, event: Of<'retry'>, now: string): boolean {
   if (event.attempt < MANY_TRIES) return false
   const { attempt, max_retries, status, error } = event
@@ -107,14 +107,17 @@ const LAST_MS = 8.64e15
 /** Kinds of events that also occur while the model does not answer. */
 const BESIDE: Event['kind'][] = ['retry', 'hook', 'prompt_state', 'user', 'reply', 'background_tasks', 'task']
 
-/** Ends the report at the first event that shows an answer of the model. @returns whether the problems have changed */
+/**
+ * Ends the report at the first event that shows an answer from the model.
+ * @returns whether the problems have changed
+ */
 export function retryOver(snapshot: Snapshot, { kind }: Event): boolean {
   if (snapshot.retry === undefined || BESIDE.includes(kind)) return false
   snapshot.retry = undefined
   return true
 }
 
-/** Returns the problems for a status, including hooks that have been running too long and a service that fails. */
+/** Returns the problems for a status, including hooks that run too long and a failing service. */
 export function problemsOf(
   { problems = [], hooks = [], retry, model }: Snapshot,
   now: number,

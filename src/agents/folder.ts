@@ -6,10 +6,10 @@ import { AgentId } from '../protocol/index.ts'
 import type { RunRecord, SpecRecord } from './records.ts'
 import { MARK } from './told.ts'
 
-/** Where everything of one agent is. See README.md beside this file for who writes what. */
+/** Paths of an agent's files. README.md in this folder says which process writes which file. */
 export interface AgentFolder {
   readonly dir: string
-  /** `dir` with links resolved; the agent's processes name it in their environment. */
+  /** `dir` with links resolved. The environment of the agent's processes contains this path. */
   readonly real: string
   readonly spec: string
   readonly run: string
@@ -55,7 +55,7 @@ export function agentFolder(dir: string): AgentFolder {
   }
 }
 
-/** Lists the agents that have a folder in `parent`, and deletes folders whose creation or removal was cut short. */
+/** Lists the agents that have a folder in `parent`. Deletes folders whose creation or removal was interrupted. */
 export function namesIn(parent: string): string[] {
   const names = readdirSync(parent)
   for (const name of names)
@@ -64,9 +64,9 @@ export function namesIn(parent: string): string[] {
 }
 
 /**
- * Makes a new agent's folder in `parent`: whole, or not at all.
- * @param discard called with a folder that could not be finished
- * @throws the system's error
+ * Creates a new agent's folder in `parent`, atomically.
+ * @param discard called with an incomplete folder
+ * @throws the system error
  */
 export function makeFolder(
   parent: string,

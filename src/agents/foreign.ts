@@ -5,7 +5,7 @@ import { ownUid, userOf } from '../platform/process-list.ts'
 import type { Agent } from './agent.ts'
 import type { RunRecord } from './records.ts'
 
-/** Name of the user that this process runs as; none where that user has no name, as in some containers. */
+/** Returns the name of this process's user; empty if the user has no name, as in some containers. */
 export function ownUser(): { user?: string } {
   try {
     return { user: userInfo().username }
@@ -15,9 +15,9 @@ export function ownUser(): { user?: string } {
 }
 
 /**
- * Whether the agent's present run is alive as another user: the state folder has changed hands while the agent worked.
- * Such an agent can be read, and hears what it is told, but gets no signals. /proc may not even show it (hidepid), so
- * its pid alone proves nothing: what does is that its FIFOs have a reader.
+ * Reports whether the agent's present run is alive as another user, because the state folder changed owners meanwhile.
+ * The daemon can read such an agent and send it input, but no signals. /proc may hide the process (hidepid), and its
+ * pid alone proves nothing, so the proof is that its FIFOs have a reader.
  */
 export function isForeign({ process: record, folder, run }: Agent): boolean {
   if (record === undefined) return false
@@ -25,7 +25,7 @@ export function isForeign({ process: record, folder, run }: Agent): boolean {
   return (isAnothers(pid) || isLeftTo(pid, run)) && (isRead(folder.stdin) || isRead(folder.bell))
 }
 
-/** Root may send signals to everybody. An agent of its own that gives up its rights is not another user's. */
+/** Covers root, which can signal any process. Root's own agents that drop their privileges do not count. */
 const isLeftTo = (pid: number, { user }: RunRecord) =>
   user !== undefined && user !== ownUser().user && userOf(pid) !== ownUid()
 
@@ -38,7 +38,7 @@ function isAnothers(pid: number): boolean {
   }
 }
 
-/** Whether a process holds this FIFO open for reading. */
+/** Reports whether a process has this FIFO open for reading. */
 function isRead(fifo: string): boolean {
   try {
     closeSync(openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK))

@@ -1,17 +1,17 @@
 import type { Event } from '../protocol/index.ts'
 
-/** A part of a journal on its way to the server: bytes `[from, to)` as events. */
+/** A part of a journal for the server: bytes `[from, to)` as events. */
 export interface Frame {
   from: number
   to: number
   /** Generation of the journal that these bytes belong to; absent for the first. */
   journal?: string
   events: Event[]
-  /** Whether the frame ends at the end of a generation that another one follows. */
+  /** True if the frame ends at the end of a generation and another generation follows. */
   more: boolean
 }
 
-/** Deltas that follow each other in one frame are one delta: only a link that lags has several in a frame. */
+/** Adds an event to a frame. Merges consecutive deltas, of which a frame has several only if the link lags. */
 export function push(events: Event[], event: Event) {
   const last = events.at(-1)
   if (

@@ -6,15 +6,15 @@ import { setBackLine } from './decode.ts'
 import type { Journal } from './journal.ts'
 import { moveOn } from './move-on.ts'
 
-/** `generations.json`: the generations of a journal in order, without the first, which has no name. */
+/** `generations.json`: the generations of a journal in order, except the first, which has no name. */
 const GenerationsRecord = z.object({
   version: z.literal(1),
   generations: z.array(
     z.object({
       name: JournalName,
-      /** Where the previous generation ends on this machine. */
+      /** End of the previous generation on this machine. */
       from: Offset,
-      /** Where this generation begins. The bytes from `from` up to here are a hole. */
+      /** Start of this generation. The bytes from `from` up to here are a hole. */
       at: Offset,
     }),
   ),
@@ -27,7 +27,7 @@ export interface Span {
   to: number
 }
 
-/** The generations of one journal. A new one begins when its machine turns out to have been set back. */
+/** The generations of one journal. A new one begins when the daemon detects that its machine was set back. */
 export class Generations {
   readonly #path: string
   readonly #all: Generation[]
@@ -35,9 +35,9 @@ export class Generations {
   constructor(path: string, journal: Journal) {
     this.#path = path
     const read = readJson(path, GenerationsRecord)
-    // Last: a journal that was opened stays open.
+    // Not earlier: this opens the journal, which then stays open.
     const size = journal.size()
-    // A generation beyond the journal's end was never written.
+    // A generation past the journal's end was never written.
     this.#all = read.ok ? read.value.generations.filter(({ at }) => at <= size) : []
     journal.holes = this.#holes
   }
@@ -53,17 +53,17 @@ export class Generations {
     return holes.filter(({ from }, n) => holes.slice(n + 1).every((later) => later.from > from))
   }
 
-  /** Returns the name of the generation with the byte at `offset`; undefined for the first. */
+  /** Returns the name of the generation that contains `offset`; undefined for the first. */
   at(offset: number): string | undefined {
     return this.#all.findLast(({ at }) => at <= offset)?.name
   }
 
-  /** Returns where the generation with the byte at `offset` ends; Infinity for the present one. */
+  /** Returns the end of the generation that contains `offset`; Infinity for the present one. */
   endOf(offset: number): number {
     return this.#all.find(({ at }) => at > offset)?.at ?? Number.POSITIVE_INFINITY
   }
 
-  /** Whether a server that has generation `name` up to `offset` has the same bytes as this journal up to there. */
+  /** Reports whether a server with generation `name` up to `offset` has the same bytes as this journal up to there. */
   includes(name: string | undefined, offset: number): boolean {
     const index = this.#all.findIndex((generation) => generation.name === name)
     if (index === -1 && name !== undefined) return false
@@ -73,10 +73,10 @@ export class Generations {
   }
 
   /**
-   * Begins a new generation at offset `to` or a little after it, with the journal's lines from `from` on.
-   * @param running whether the agent may be appending meanwhile
-   * @returns how far the journal's end has moved, in bytes
-   * @throws the system's error
+   * Begins a new generation at offset `to` or shortly after, and moves the journal's lines from `from` on into it.
+   * @param running true if the agent may append at the same time
+   * @returns number of bytes by which the journal's end has moved
+   * @throws the system error
    */
   begin(journal: Journal, { from, to, running, time }: Span & { running: boolean; time: string }): number {
     const name = randomUUID().slice(0, 8)
@@ -87,7 +87,7 @@ export class Generations {
     try {
       writeAtomic(this.#path, JSON.stringify({ version: 1, generations: this.#all }), { durable: true })
     } catch {
-      // A full disk: the next daemon reads the hole as one unreadable line.
+      // The disk is full. The next daemon reads the hole as one unreadable line.
     }
     return shift
   }

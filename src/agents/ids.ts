@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 
 /**
- * A uuid made of what it stands for: the same command makes the same input however often it is carried out, which is
- * how a command that was interrupted half-way is finished instead of done twice.
+ * Returns a UUID derived from its parts. The same command always creates the same input, so that repeating an
+ * interrupted command completes it instead of running it twice.
  */
 export function uuidFrom(...parts: (string | number)[]): string {
   const hash = createHash('sha256').update(JSON.stringify(parts)).digest()
@@ -12,19 +12,21 @@ export function uuidFrom(...parts: (string | number)[]): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`
 }
 
-/** Returns what names a line and its content: 128 bits of its sha256, in hexadecimal. */
+/** Returns a digest that identifies a line: 128 bits of its SHA-256, in hexadecimal. */
 export const digestOf = (line: Uint8Array) => createHash('sha256').update(line).digest('hex').slice(0, 32)
 
 /**
- * Returns the mark of an answered permission request, whichever command answered it. Versions up to 0.1.0 know requests
- * by their ids alone.
+ * Returns the mark of an answered permission request, independent of the command that answered it. Versions up to 0.1.0
+ * identify requests by their ids alone.
  */
 export const answeredId = (
   agentId: string,
   { request_id, digest }: { request_id: string; digest?: string | undefined },
 ) => uuidFrom('answered', agentId, request_id, ...(digest === undefined ? [] : [digest]))
 
-/** Returns the id of the refusal of an unknown request. Another run may use the request's id again. */
+/**
+ * Returns the id of an unknown request's refusal. It contains the run, since another run may reuse the request's id.
+ */
 export const refusedId = (agentId: string, run: number, requestId: string) =>
   uuidFrom('refused', agentId, run, requestId)
 

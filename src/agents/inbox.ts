@@ -37,19 +37,19 @@ const list = (dir: string) =>
     .sort((a, b) => a.seq - b.seq)
 
 /**
- * Input on its way to an agent. Each line is a file in `in/`; the feeder beside the agent moves it to `fed/` and writes
- * it to the agent. A line is accepted once its id is in `inputs.jsonl`; its file is there by then, and whoever finds it
- * outside of `in/` moves it there. From then on it needs no daemon.
+ * Undelivered input of an agent. Each line is a file in `in/`; the agent's feeder moves it to `fed/` and writes it to
+ * the agent. A line is accepted once its id is in `inputs.jsonl`. Its file exists by then, and any daemon that finds it
+ * outside `in/` moves it there. After that, no daemon is needed.
  */
 export class Inbox {
   readonly #folder: AgentFolder
-  /** Ids ever accepted. */
+  /** All ids ever accepted. */
   readonly #accepted = new Set<string>()
-  /** Prompts the runtime has not yet said it has begun with, by id. */
+  /** Prompts that the runtime has not confirmed to have begun, by id. */
   readonly #unsettled = new Map<string, Entry>()
-  /** Of those, the ones that the present run has in its memory: another run will not. */
+  /** Ids of the unsettled prompts that are in the present run's memory. They are lost when it ends. */
   readonly #queued = new Set<string>()
-  /** Something accepted is not in `in/` yet. */
+  /** True if an accepted line may not be in `in/` yet. */
   #late = true
   #seq = 1
   #allFed = false
@@ -65,12 +65,12 @@ export class Inbox {
     }
   }
 
-  /** Prompts accepted that the runtime has not said it has begun with. */
+  /** Number of accepted prompts that the runtime has not confirmed to have begun. */
   get unsettled() {
     return this.#unsettled.size
   }
 
-  /** Whether the feeder has not given the agent all there is. Looks on the disk only while there may be something. */
+  /** True if the feeder has not given the agent all of its input. Reads the disk only if there may be some. */
   get waiting() {
     if (this.#allFed) return false
     this.#handOver()
@@ -88,9 +88,9 @@ export class Inbox {
   }
 
   /**
-   * Accepts one line; an id that was accepted before is not accepted again.
-   * @param first before everything else that waits
-   * @param marks ids that are accepted with it, or not at all
+   * Accepts a line, unless its id was accepted before.
+   * @param first deliver it before all other waiting input
+   * @param marks ids to accept atomically with it
    * @throws the file system's error, with nothing accepted
    */
   put(input: Input, { first = false, marks = [] }: { first?: boolean; marks?: string[] } = {}) {
@@ -107,7 +107,7 @@ export class Inbox {
       try {
         const bytes = Buffer.from(`${input.line}\n`)
         for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done)
-        // A prompt is somebody's work: it is to survive the machine, too.
+        // A prompt is a user's work: it must survive a crash of the machine, too.
         if (input.kind === 'prompt') fsyncSync(fd)
       } finally {
         closeSync(fd)
@@ -124,15 +124,15 @@ export class Inbox {
     if (input.kind === 'prompt') this.#unsettled.set(input.id, entry)
   }
 
-  /** Remembers an id that is no input of its own: on a full disk for as long as this daemon lives. */
+  /** Records an id without input. On a full disk, it is remembered only until this daemon ends. */
   mark(id: string) {
     if (!this.#accepted.has(id)) this.#record(id)
   }
 
-  /** Takes in what an event tells about prompts. @returns whether the number of unsettled prompts has changed */
+  /** Processes an event about a prompt. @returns whether the number of unsettled prompts has changed */
   heard(event: Event): boolean {
     if (event.kind === 'prompt_state' && event.state === 'queued') this.queued(event.prompt_id)
-    // Both mean that the runtime has begun with the prompt; older versions only echo it.
+    // Both kinds mean that the runtime has begun the prompt; older versions only echo it.
     else if ((event.kind === 'prompt_state' || event.kind === 'user') && event.prompt_id !== undefined) {
       const before = this.unsettled
       this.settle(event.prompt_id)
@@ -141,12 +141,12 @@ export class Inbox {
     return false
   }
 
-  /** The runtime has this prompt, and will begin with it if it lives to. */
+  /** Records that the runtime has queued this prompt, which is lost if the runtime ends before it begins the prompt. */
   queued(id: string) {
     if (this.#unsettled.has(id)) this.#queued.add(id)
   }
 
-  /** The runtime has begun with this prompt: its file is not needed any more. The feeder removes controls itself. */
+  /** Deletes the file of a prompt that the runtime has begun. The feeder itself deletes controls. */
   settle(id: string) {
     const entry = this.#unsettled.get(id)
     if (!entry) return
@@ -156,8 +156,8 @@ export class Inbox {
   }
 
   /**
-   * Before a new run, with no feeder alive: prompts that the last run took but never said it had begun with are to be fed
-   * again, controls were for a process that is gone.
+   * Prepares for a new run, while no feeder is alive: prompts that the last run took but did not begin are fed again,
+   * and controls are deleted, since they were for a process that is gone.
    */
   requeue() {
     this.#handOver()
@@ -173,28 +173,28 @@ export class Inbox {
       if (entry.kind === 'control') rmSync(join(this.#folder.inbox, entry.name), { force: true })
   }
 
-  /** Wakes the feeder. Never blocks: with no feeder there is nothing to wake, it looks when it starts. */
+  /** Wakes the feeder. Never blocks. A feeder that starts later checks `in/` by itself. */
   ring() {
     let fd: number | undefined
     try {
       fd = openSync(this.#folder.bell, constants.O_WRONLY | constants.O_NONBLOCK)
       writeSync(fd, '\n')
     } catch (error) {
-      // No feeder (ENXIO, ENOENT), or a bell already full of rings (EAGAIN).
+      // No feeder (ENXIO, ENOENT), or the bell is already full of rings (EAGAIN).
       if (!['ENXIO', 'ENOENT', 'EAGAIN'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
     } finally {
       if (fd !== undefined) closeSync(fd)
     }
   }
 
-  /** Moves what was accepted into `in/`; what a daemon that was killed had not come to accept is no more. */
+  /** Moves accepted input into `in/`. Drops input that a daemon had not yet accepted when it was killed. */
   #handOver() {
     if (!this.#late) return
     try {
       for (const name of readdirSync(this.#folder.dir)) this.#finish(name)
       this.#late = false
     } catch {
-      // Accepted all the same: it is tried again.
+      // The input stays accepted; the next call retries.
     }
     this.ring()
   }
@@ -222,7 +222,7 @@ export class Inbox {
   }
 }
 
-/** The leading newline of each entry keeps one that was torn from spoiling the next. */
+/** Reads the accepted ids. Each entry starts with a newline, so that a torn entry does not damage the next one. */
 function readLog(path: string): string[] {
   try {
     return readFileSync(path, 'utf8').split('\n')

@@ -2,7 +2,7 @@ import type { Content, ContentBlock, Event } from '../protocol/index.ts'
 
 type Prompt = Extract<Event, { kind: 'user' }>
 
-/** Most prompts that are taken to be joined, and most lines that are searched for them: an agent decides what is there. */
+/** Maximum number of joined prompts, and of lines searched for them: the contents of the journal are untrusted. */
 const PROMPTS = 32
 const LINES = 256
 
@@ -19,10 +19,10 @@ const OF_ANOTHER_TURN: ReadonlySet<Event['kind']> = new Set([
 ])
 
 /**
- * Removes earlier prompts from the echo of the last one. A runtime gives queued prompts to the model together: it echoes
- * each of them, except that the last echo contains all of them under the last prompt's id.
+ * Removes earlier prompts from the echo of the last one. A runtime gives queued prompts to the model together and
+ * echoes each of them, but the last echo contains all of them under the last prompt's id.
  * @param before events of the preceding lines, the latest line first
- * @returns the event with the last prompt alone; the event itself if nothing is joined
+ * @returns the event with only the last prompt; the event unchanged if nothing is joined
  */
 export function withoutEarlier(event: Event, before: Iterable<Event[]>): Event {
   if (!mayJoin(event)) return event
@@ -45,7 +45,7 @@ export function withoutEarlier(event: Event, before: Iterable<Event[]>): Event {
   return event
 }
 
-/** Whether an event may contain several prompts, so that the preceding lines have to be read. */
+/** Reports whether an event may contain several prompts, so that the preceding lines must be read. */
 export const mayJoin = (event: Event): event is Prompt & { content: ContentBlock[] } =>
   event.kind === 'user' &&
   event.prompt_id !== undefined &&
@@ -64,7 +64,7 @@ function behind(all: ContentBlock[], first: ContentBlock[]): Content | undefined
   return rest.length === 1 && rest[0]?.type === 'text' && rest[0].text !== '' ? rest[0].text : rest
 }
 
-/** Newer versions of Claude Code put a newline between the texts that they join. */
+/** Compares a joined block with an echoed one. Newer versions of Claude Code join texts with a newline. */
 const isSame = (joined: ContentBlock, echoed: ContentBlock) =>
   joined.type === 'text' && echoed.type === 'text'
     ? joined.text === echoed.text || joined.text === `${echoed.text}\n`

@@ -2,29 +2,29 @@ import { closeSync, ftruncateSync, openSync, readSync, statSync, truncateSync, w
 import { punchHole } from '../platform/disk.ts'
 import type { Agent } from './agent.ts'
 
-/** File systems give back whole blocks. */
+/** Block size of file systems, in bytes. They free only whole blocks. */
 const BLOCK_BYTES = 4096
-/** Not worth a process for less. */
+/** Minimum number of bytes to free at once: each time takes a process. */
 const LEAST_BYTES = 1024 * 1024
-/** What an agent says on stderr is for diagnosis: beyond this length only the end of it is kept. */
+/** Maximum size of `stderr.log`, in bytes. A longer file is cut to its end. */
 const STDERR_BYTES = 1024 * 1024
 const STDERR_KEPT_BYTES = 64 * 1024
 
 /**
- * Gives journal bytes that the server has back to the disk, all but the newest `keep`. Offsets stay valid: what is given
- * back reads as zeros.
+ * Frees the disk space of journal bytes that the server has, except the newest `keep`. Offsets stay valid: freed bytes
+ * read as zeros.
  */
 export async function returnBytes(agent: Agent, keep: number): Promise<void> {
   if (agent.acked - keep - agent.begin < LEAST_BYTES) return
-  // What a server may ask for again begins with a whole line.
+  // Servers ask again only from the start of a line.
   const begin = agent.journal.lineStart(agent.acked - keep)
   if (begin === undefined || begin > agent.acked) return
   const before = agent.begin
-  // Written down first: a daemon that dies in between must not take zeros for activity.
+  // Save first: if this daemon dies in between, the next one must not take the zeros for activity.
   agent.forget(begin)
   agent.save()
   if (await punchHole(agent.folder.journal, 0, Math.floor(begin / BLOCK_BYTES) * BLOCK_BYTES)) return
-  // Without holes all of it goes at the agent's end: nobody writes to the journal then.
+  // Without holes, free everything at the agent's end, when no process writes to the journal.
   if (agent.ended && agent.backlog === 0 && agent.journal.size() === agent.acked) {
     agent.forget(agent.acked)
     agent.save()
@@ -33,7 +33,7 @@ export async function returnBytes(agent: Agent, keep: number): Promise<void> {
   } else agent.forget(before)
 }
 
-/** Keeps a talkative agent from filling the disk with what nobody asked for. */
+/** Cuts `stderr.log` to its end if it is too long, so that a talkative agent cannot fill the disk. */
 export function boundStderr({ folder }: Agent): void {
   let size: number
   try {
@@ -46,7 +46,7 @@ export function boundStderr({ folder }: Agent): void {
   try {
     const end = Buffer.alloc(STDERR_KEPT_BYTES)
     const read = readSync(fd, end, 0, end.length, size - end.length)
-    // The agent appends: what it writes next goes behind whatever is there then.
+    // The agent opened the file for appending, so its next write goes to the new end.
     ftruncateSync(fd, 0)
     writeSync(fd, end, 0, read, 0)
   } finally {

@@ -4,60 +4,60 @@ import { Limits } from '../protocol/index.ts'
 import type { Span } from './generations.ts'
 
 const NEWLINE = 10
-/** One read(2) from the page cache takes microseconds; more would hold up the event loop. */
+/** Size of one read, in bytes: from the page cache it takes microseconds, so that it does not block the event loop. */
 const CHUNK_BYTES = 256 * 1024
 
-/** Maximum number of journals that stay open between reads, so that many agents do not use up the file descriptors. */
+/** Maximum number of journals kept open between reads, so that many agents do not exhaust the file descriptors. */
 const KEPT_OPEN = 32
 
 /** Open journals, the least recently used first. */
 const kept = new Set<Journal>()
 
-/** One buffer for all journals: reading is synchronous, so nobody else is in it. */
+/** Buffer for all journals. Sharing it is safe because reading is synchronous. */
 const shared = Buffer.allocUnsafe(CHUNK_BYTES)
 const NOTHING = Buffer.alloc(0)
 
 export interface Line {
   /** Offset of its first byte. */
   start: number
-  /** Offset behind its newline. */
+  /** Offset after its newline. */
   end: number
-  /** The line without its newline; its head only when `tooLong`. Valid until the next read. */
+  /** The line without its newline; only its head if `tooLong`. Valid until the next read. */
   bytes: Buffer
   tooLong: boolean
 }
 
 /**
- * Reads whole lines of an append-only file that somebody else writes. A line that has no newline yet is not there yet.
+ * Reads whole lines of an append-only file that another process writes. Ignores a last line without a newline.
  */
 export class Journal {
   readonly path: string
   #fd: number | undefined
-  /** A started line that has no newline yet: where it starts, and how far it was searched for one. */
+  /** Start of a long line without a newline so far, and the offset up to which it was searched for one. */
   #open = { start: -1, searched: 0 }
-  /** Spans without anything to read, in order. Each reaches from the start of a line to the start of another. */
+  /** Spans to skip, in order. Each reaches from the start of a line to the start of another. */
   holes: readonly Span[] = []
 
   constructor(path: string) {
     this.path = path
   }
 
-  /** Inode of the file; undefined while there is none. */
+  /** Returns the file's inode; undefined if the file does not exist. */
   inode(): number | undefined {
     const fd = this.#file()
     return fd === undefined ? undefined : fstatSync(fd).ino
   }
 
-  /** Bytes in the file; 0 while there is none. */
+  /** Returns the file's size in bytes; 0 if the file does not exist. */
   size(): number {
     const fd = this.#file()
     return fd === undefined ? 0 : fstatSync(fd).size
   }
 
   /**
-   * Calls `visit` with the whole lines from `offset` on, until it returns false, the lines seen make up `budget` bytes,
-   * or there is no further whole line. A hole is an empty line.
-   * @returns the offset behind the last line visited
+   * Calls `visit` with each whole line from `offset` on, until it returns false, `budget` bytes are visited, or there
+   * is no further whole line. A hole is visited as an empty line.
+   * @returns the offset after the last visited line
    */
   lines(offset: number, budget: number, visit: (line: Line) => boolean | undefined): number {
     const fd = this.#file()
@@ -90,7 +90,7 @@ export class Journal {
       }
       if (from > 0) {
         at += from
-        // The end of the file, some moments ago: whoever has written since then says so.
+        // The read reached the end of the file. A later write is announced.
         if (read < wanted) return at
       } else {
         const line = this.#longLine(fd, at, read)
@@ -102,7 +102,9 @@ export class Journal {
     return at
   }
 
-  /** Whether no line is cut in two at `offset`. True for a file that cannot be read, which is reported elsewhere. */
+  /**
+   * Reports whether `offset` is at the start of a line. True if the file is unreadable, which is reported elsewhere.
+   */
   isLineStart(offset: number): boolean {
     if (offset <= 0 || this.holes.some(({ from, to }) => from <= offset && offset <= to)) return true
     const before = Buffer.alloc(1)
@@ -114,7 +116,7 @@ export class Journal {
     }
   }
 
-  /** Returns where the first line at or after `offset` starts; undefined while there is none. */
+  /** Returns the start of the first line at or after `offset`; undefined if there is none. */
   lineStart(offset: number): number | undefined {
     if (offset <= 0) return 0
     const hole = this.holes.find(({ from, to }) => from < offset && offset <= to)
@@ -130,7 +132,7 @@ export class Journal {
     return undefined
   }
 
-  /** The file's last whole line, or undefined. Only looks at the last `CHUNK_BYTES`. */
+  /** Returns the last whole line in the file's last `CHUNK_BYTES`, or undefined. */
   lastLine(): string | undefined {
     const size = this.size()
     if (size === 0 || this.#fd === undefined) return undefined
@@ -142,12 +144,12 @@ export class Journal {
       .findLast((line) => line !== '')
   }
 
-  /** Adds what the launcher could not. Only when no process of the agent is there to write. */
+  /** Appends lines in place of the launcher. Only allowed while no process of the agent can write. */
   append(text: string) {
     appendFileSync(this.path, text, { mode: 0o600 })
   }
 
-  /** Makes the file at least `size` bytes long, by a hole at its end. Only when no process of the agent is there to write. */
+  /** Extends the file to at least `size` bytes with a hole. Only allowed while no process of the agent can write. */
   extend(size: number) {
     const fd = openSync(this.path, 'a', 0o600)
     try {
@@ -185,7 +187,7 @@ export class Journal {
     return this.#openFile()
   }
 
-  /** A line longer than what one read brought. Searches each byte once, however often it is asked. */
+  /** Reads a line that is longer than one read. Repeated calls search each byte only once. */
   #longLine(fd: number, start: number, read: number): Line | undefined {
     if (this.#open.start !== start) this.#open = { start, searched: start + read }
     const window = Buffer.allocUnsafe(CHUNK_BYTES)

@@ -7,9 +7,9 @@ type Launched = Pick<Agent, 'folder' | 'run' | 'runtime'>
 const linkOf = ({ folder, runtime }: Launched) => join(folder.dir, runtime.name)
 
 /**
- * Keeps a program that its own updates delete for as long as an agent runs, since the program may start itself again for
- * some of its tools. A hard link takes no space while the original exists.
- * @returns the path to start it by: the link, or the original path if no link is needed or possible
+ * Keeps a program that its own updates delete for as long as an agent runs: the program may start itself again for some
+ * of its tools. The hard link takes no space while the original exists.
+ * @returns the path to start: the link, or the original path if no link is needed or possible
  */
 export function keepProgram(agent: Launched): string {
   const { program } = agent.run
@@ -23,7 +23,7 @@ export function keepProgram(agent: Launched): string {
     linkSync(file, link)
     return link
   } catch {
-    // On another file system, or this user may not link it.
+    // The program is on another file system, or this user may not link it.
     return program
   }
 }

@@ -2,8 +2,8 @@ const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
 /**
- * Returns where the object starts that ends with the last character of `text`; undefined if there is none. Reads
- * backwards, each character once: only one start can match the last brace, so nothing has to be tried.
+ * Returns the start of the object that ends with the last character of `text`; undefined if there is none. Reads
+ * backwards, each character once: only one opening brace can match the last brace.
  */
 export function lastObject(text: string): number | undefined {
   if (!text.endsWith('}')) return undefined
@@ -25,7 +25,7 @@ export function lastObject(text: string): number | undefined {
   return undefined
 }
 
-/** Returns the opening quote of the string that ends at `end`, or -1. */
+/** Returns the offset of the opening quote of the string that ends at `end`, or -1. */
 function stringStart(text: string, end: number): number {
   for (let at = end; ; ) {
     at = at > 0 ? text.lastIndexOf('"', at - 1) : -1

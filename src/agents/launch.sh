@@ -1,18 +1,19 @@
 #!/bin/sh
-# Runs one agent to its end. It needs no daemon: the agent's input, output and end are all files in its folder.
+# Runs one agent until it ends. It needs no daemon: the agent's input, output and end are files in its folder.
 # usage: launch.sh FOLDER RUN BOOT_ID LEASE_S LEASE_ACTION STATE_PATTERN IDLE_PATTERN TASKS_PATTERN NO_TASKS_PATTERN PROGRAM [ARGUMENT...]
 mask=$(umask)
 umask 077
 d=$1 run=$2 boot=$3 lease_s=$4 lease_action=$5 state_pattern=$6 idle_pattern=$7 tasks_pattern=$8 no_tasks_pattern=$9
 shift 9
 
-# Whoever makes this folder is the run. A launcher started twice for one run ends here.
+# Creating this folder claims the run. A second launcher for the same run exits here.
 mkdir "$d/run.$run" 2>/dev/null || exit 0
 
-# The leading newline ends a line that an earlier run was killed in the middle of.
+# The leading newline ends a line that an earlier run may have left incomplete.
 note() { printf '\n{"type":"launcher","subtype":"%s","run":%s,"time":"%s"%s}\n' "$1" "$run" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$2" >>"$d/activity.jsonl"; }
 
-# A process is {pid, start time}: field 22 of its stat, counted from behind the name, which may hold anything.
+# A process is identified by pid and start time: field 22 of its stat, counted from the end of the name, since the name
+# may contain any character.
 identity() {
   pid=$1
   if [ -r "/proc/$pid/stat" ]; then
@@ -25,8 +26,8 @@ identity() {
   printf '{"pid":%s,"start":"%s","boot_id":"%s"}' "$pid" "$start" "$boot"
 }
 
-# Moves input from in/ to fed/ to the agent. The rename is the claim: whatever is in fed/ was given to the agent once.
-# Prompts stay there until the daemon has seen that the agent has them.
+# Moves input from in/ to fed/ and writes it to the agent. The rename is the claim: each file in fed/ was given to the
+# agent once. Prompts stay there until the daemon has seen that the agent confirms them.
 feed() {
   exec 3<>"$d/bell" 4>"$d/stdin"
   while :; do
@@ -39,9 +40,9 @@ feed() {
   done
 }
 
-# Whether the newest lines on the agent's state and on its background tasks say that it is idle. Without any, the agent
-# was never given work. The line on tasks may be far back: 256 MiB are searched, and not all of a journal that may be far
-# larger. The zeros are the part of the journal given back to the disk.
+# Reports whether the newest lines about the agent's state and its background tasks say that it is idle. Without such
+# lines, the agent never had any work. The line about tasks may be far back: the last 256 MiB of the journal are
+# searched. Zeros are journal bytes whose disk space was freed.
 is_idle() {
   tail -c 1048576 "$d/activity.jsonl" | grep -e "$state_pattern" -e '^{"type":"launcher"' | tail -n 1 |
     grep -q -e "$idle_pattern" -e '^{"type":"launcher"' || return 1
@@ -49,11 +50,11 @@ is_idle() {
   [ -z "$told" ] || printf '%s\n' "$told" | grep -q -e "$no_tasks_pattern" -e '^{"type":"launcher"'
 }
 
-# Whether the agent is still the process that was started: without its launcher its pid may be another's by now.
+# Reports whether the agent is still the process that was started. Without its launcher, its pid may have been reused.
 is_there() { [ "$(identity "$agent")" = "$agent_identity" ]; }
 
-# Ends the agent when the number in the file `lease` has not changed for lease_s seconds of this machine being awake:
-# `sleep` does not count what the machine sleeps through.
+# Ends the agent when the number in the file `lease` has not changed for lease_s seconds. Time during which the machine
+# is suspended does not count: `sleep` does not include it.
 lease() {
   held=0 last=
   step=$((lease_s / 6))
@@ -70,15 +71,15 @@ lease() {
   done
 }
 
-# The user that a process was started by.
+# Prints the real user of a process.
 user_of() {
   while read -r name user _; do
     [ "$name" != Uid: ] || echo "$user"
   done <"/proc/$1/status"
 }
 
-# Whether a process is of this user and carries the secret of this run. The shell compares: the arguments of a program are
-# for everybody to see.
+# Reports whether a process belongs to this user and carries the secret of this run. The shell compares the secret
+# itself, since other users could read it in a program's arguments.
 is_marked() {
   [ "$(user_of "$1")" = "$(user_of $$)" ] &&
     tr '\0' '\n' <"/proc/$1/environ" | while IFS= read -r line; do
@@ -86,8 +87,8 @@ is_marked() {
     done | grep -q marked
 }
 
-# Ends what carries the mark of this run, where environments can be read. Only after a lease: whoever stops an agent
-# clears up behind it, and otherwise that is the daemon.
+# Ends all processes with the mark of this run, if environments are readable. Only after a lease: in all other cases,
+# the daemon cleans up.
 clear_up() {
   [ -n "$FOMULAR_AGENT_MARK" ] || return 0
   for signal in TERM KILL; do
@@ -104,8 +105,8 @@ mkfifo "$d/stdin" "$d/bell" || exit 1
 note started || exit 1
 
 trap : HUP INT TERM
-# The agent holds its own input open for writing too, so it never sees an end of file. What it writes elsewhere is as
-# private as its user wants it to be. Its own variables are set last, so that only its program runs with them.
+# The agent also has its own input open for writing, so that it never sees an end of file. Its own umask applies to
+# files that it writes elsewhere. Its variables are set last, so that only its program runs with them.
 { umask "$mask"; . "$d/env.sh"; exec "$@"; } 0<>"$d/stdin" >>"$d/activity.jsonl" 2>>"$d/stderr.log" &
 agent=$!
 agent_identity=$(identity "$agent")
@@ -114,12 +115,12 @@ feeder=$!
 leaser=
 [ "$lease_s" = 0 ] || { lease </dev/null >/dev/null 2>&1 & leaser=$!; }
 
-# An agent that cannot be found again must not run.
+# An agent without this record must not run, since no daemon could find it again.
 printf '{"version":1,"run":%s,"launcher":%s,"agent":%s,"feeder":%s}\n' \
   "$run" "$(identity $$)" "$agent_identity" "$(identity $feeder)" >"$d/process.tmp" &&
   mv "$d/process.tmp" "$d/process.json" || kill -KILL "$agent"
 
-# `wait` also returns when a signal is trapped; an agent that is not reaped yet still has its pid.
+# `wait` also returns when a signal is trapped. An agent that is not reaped yet still has its pid.
 code=127
 while :; do
   wait "$agent"
@@ -129,11 +130,11 @@ while :; do
   kill -0 "$agent" 2>/dev/null || break
 done
 
-# Not SIGTERM: a shell that has just forked still has the trap above, and would take it for nothing.
+# Not SIGTERM: a shell that has just forked still has the trap above and would ignore it.
 kill -KILL $feeder $leaser 2>/dev/null
 reason=
 [ ! -e "$d/lease.expired" ] || reason=',"reason":"lease"'
-# On a full disk the end is written down when there is room again.
+# On a full disk, record the end when there is space again.
 again() { [ -d "$d" ] && sleep 2 || exit; }
 until note exited ",\"code\":$code$reason"; do again; done
 until printf '{"version":1,"run":%s,"code":%s%s}\n' "$run" "$code" "$reason" >"$d/exit.tmp" &&

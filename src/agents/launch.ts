@@ -12,16 +12,20 @@ import { launchScript } from './launch-script.ts'
 import { AGENT_FOLDER, newMark, RUN_MARK } from './marks.ts'
 import { ownEnvironment } from './own-environment.ts'
 
-/** For a shelter to be made, and how often it is looked whether the launcher is in it. */
+/** Maximum time for a launcher to start in a shelter, in ms. */
 const SHELTER_MS = 5000
+/** Interval at which the launcher's start is checked, in ms. */
 const SHELTER_STEP_MS = 10
 
-/** Whether the launcher of the agent's present run has been there. */
+/** Reports whether a launcher has claimed the agent's present run. */
 export const isLaunched = (agent: Agent) => existsSync(agent.folder.claim(agent.run.run))
 
-/** A way to start a program where the daemon's end does not reach it. */
+/** A place for programs that must outlive the daemon. */
 export interface Shelter {
-  /** @param name tells it from all others there, now and later */
+  /**
+   * Returns the command and environment that run `argv` with `env` in this place.
+   * @param name unique in this place, also over time
+   */
   command(
     argv: readonly string[],
     env: NodeJS.ProcessEnv,
@@ -30,18 +34,18 @@ export interface Shelter {
 }
 
 export interface LaunchOptions {
-  /** What the agent inherits. */
+  /** Environment that the agent inherits. */
   environment: NodeJS.ProcessEnv
-  /** Its umask, as octal digits; the daemon's where there is none. */
+  /** The agent's umask, as octal digits. Defaults to the daemon's. */
   umask?: string | undefined
-  /** Where it is to live, if not beside the daemon. One that fails is done without. */
+  /** Place to start the agent in. If that fails, the agent starts without it. */
   shelter?: Shelter | undefined
 }
 
 /**
- * Brings the run that `run.json` describes to life. May be called again after a crash at any point: what was put is not
- * put twice, and of two launchers for one run the second ends at once.
- * @throws the system's error when the launcher could not be started
+ * Launches the run in `run.json`. It may be called again after a crash at any point: no input is put twice, and a
+ * second launcher for one run exits at once.
+ * @throws the system error if the launcher cannot be started
  */
 export async function launch(agent: Agent, { environment, umask, shelter }: LaunchOptions): Promise<void> {
   const { folder, record, run, runtime } = agent
@@ -58,7 +62,7 @@ export async function launch(agent: Agent, { environment, umask, shelter }: Laun
   })
   for (const [name, text] of Object.entries(plan.files)) writeAtomic(join(folder.dir, name), text)
   writeAtomic(folder.launcher, launchScript)
-  // The agent opens it too; here it is made, so that it can be watched before there is anything in it.
+  // The agent opens the journal, too. Create it here, so that it can be watched before it has any content.
   writeFileSync(folder.journal, '', { flag: 'a', mode: 0o600 })
 
   putFirst(agent)
@@ -92,7 +96,7 @@ export async function launch(agent: Agent, { environment, umask, shelter }: Laun
   await start(bare)
 }
 
-/** Puts the input that a run gets before all else. @throws the file system's error */
+/** Puts the first input of a run. @throws the file system's error */
 export function putFirst({ inbox, record, run, runtime }: Agent) {
   const { prompt } = record.spec
   inbox.put(runtime.initialize(run.initialize_id), { first: true })
@@ -105,9 +109,9 @@ interface Spawned {
   cwd: string
 }
 
-/** @throws the system's error */
+/** @throws the system error */
 async function start({ argv: [file, ...args], env, cwd }: Spawned): Promise<ChildProcess> {
-  // A session and process group of its own: signals to the daemon's terminal or group do not reach it.
+  // A separate session and process group keep signals to the daemon's terminal or group away from the agent.
   const child = spawn(file, args, { cwd, env, detached: true, stdio: 'ignore' })
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve)
@@ -117,7 +121,7 @@ async function start({ argv: [file, ...args], env, cwd }: Spawned): Promise<Chil
   return child
 }
 
-/** Starts a program that is to come to something by way of another, which may fail or hang. @returns whether it did */
+/** Starts a program through a wrapper, which may fail or hang. @returns whether the program started in time */
 async function startsWithin(ms: number, spawned: Spawned, hasCome: () => boolean): Promise<boolean> {
   const child = await start(spawned).catch(() => undefined)
   for (let waited = 0; child && waited < ms && !hasCome(); waited += SHELTER_STEP_MS) {
@@ -129,13 +133,13 @@ async function startsWithin(ms: number, spawned: Spawned, hasCome: () => boolean
   return false
 }
 
-/** Two state folders may have agents of one name. */
+/** Returns a shelter name with a hash of the folder: agents of two state folders may have the same id. */
 function shelterName({ id, folder, run }: Agent) {
   const hash = createHash('sha256').update(folder.dir).digest('hex').slice(0, 8)
   return `fomular-agent-${id}-${hash}-${run.run}`
 }
 
-/** Returns the secret of the agent's present run, which is on disk before anything carries it. */
+/** Returns the secret of the agent's present run, which is written to disk before any process carries it. */
 function markOf(agent: Agent): string {
   const mark = agent.run.mark ?? newMark()
   if (agent.run.mark === undefined) {
@@ -145,7 +149,7 @@ function markOf(agent: Agent): string {
   return mark
 }
 
-/** Written down before it is made: whoever finds the agent later knows where to look. */
+/** Records the shelter before it is created, so that a later daemon knows where the agent is. */
 function note(agent: Agent, shelter: string | undefined) {
   const { shelter: _, ...run } = agent.run
   agent.run = shelter === undefined ? run : { ...run, shelter }
@@ -155,7 +159,7 @@ function note(agent: Agent, shelter: string | undefined) {
 export const initializeId = (agentId: string, commandId: string, run: number) =>
   uuidFrom('initialize', agentId, commandId, run)
 
-/** Tells the agent's launcher that somebody is there. */
+/** Tells the agent's launcher that a daemon is connected. */
 export function renewLease(agent: Agent) {
   writeFileSync(agent.folder.lease, `${Date.now()}\n`, { mode: 0o600 })
 }

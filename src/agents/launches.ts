@@ -8,14 +8,14 @@ import { forgo } from './recall.ts'
 
 /** Maximum number of agents that start at once. Each needs a core for a second or more until it is ready. */
 export const AT_ONCE = Math.max(4, 2 * availableParallelism())
-/** How long a start may take before it is called slow and no longer keeps others waiting. */
+/** Duration after which a start counts as slow and no longer holds up others, in ms. */
 const SLOW_MS = 10_000
-/** A run recorded longer ago than this gets the time of its launch as `launched_at`. */
+/** Time after which a recorded run gets the time of its launch as `launched_at`, in ms. */
 const STALE_MS = 1000
 
 export interface LaunchesOptions extends Pick<LaunchOptions, 'environment' | 'umask'> {
   shelter?(): Promise<LaunchOptions['shelter']>
-  /** ISO 8601. */
+  /** Returns the current time (ISO 8601). */
   now(): string
   logger: Logger
 }
@@ -34,12 +34,13 @@ export class Launches {
   }
 
   /**
-   * Launches the agent's present run when its turn comes. Resolves when it is launched, or no longer queued.
-   * @throws CommandFailure if it cannot be launched; the agent has failed then
+   * Launches the agent's present run when it reaches the front of the queue. Resolves when it is launched or no longer
+   * queued.
+   * @throws CommandFailure if the launch fails; the agent's state is then `failed`
    */
   async add(agent: Agent): Promise<void> {
     try {
-      // Put before the wait, so that input sent meanwhile follows it.
+      // Before the wait, so that input sent during the wait comes after it.
       putFirst(agent)
       if (!(await this.#turn(agent))) return
       const launching = this.#launch(agent)
@@ -52,7 +53,7 @@ export class Launches {
         .finally(() => this.#launching.delete(launching))
     } catch (error) {
       const failure = notLaunched(error)
-      this.#options.logger.warn({ agent_id: agent.id, err: error }, 'agent not launched')
+      this.#options.logger.warn({ agent_id: agent.id, err: error }, 'cannot launch the agent')
       agent.failed('launch_failed', failure.message)
       throw failure
     }
@@ -113,7 +114,7 @@ export class Launches {
 
   async #launch(agent: Agent) {
     const { environment, umask, shelter, now, logger } = this.#options
-    // This launch already brings back an agent that a restart was about to stop before it was launched.
+    // If a restart was about to stop the agent before its launch, this launch already brings it back.
     forgo(agent)
     const launched_at = now()
     if (Math.abs(Date.parse(launched_at) - Date.parse(agent.run.launched_at)) > STALE_MS) {

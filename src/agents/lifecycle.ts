@@ -1,19 +1,19 @@
 import type { AgentState } from '../protocol/index.ts'
 
 /**
- * starting  its process is being launched, or has not said yet that it is ready
- * idle      waits for a prompt
+ * starting  its process is being launched, or is not ready yet
+ * idle      waiting for a prompt
  * working   in a turn
- * waiting   in a turn that goes on when somebody answers it
- * stopping  was told to end and has not ended yet
+ * waiting   in a turn that continues when its request is answered
+ * stopping  told to end, but not ended yet
  * exited    its process has ended; it may be resumed
  * failed    its process ended before it was ready, or could not be launched
  */
 export type Stimulus = 'launch' | 'ready' | 'running' | 'waiting' | 'idle' | 'stop' | 'ended'
 
 /**
- * Every state × stimulus. A journal can hold lines of a turn behind the stop that was asked for, and a stop can cross
- * the agent's own end, so most of these are reachable; those that are not leave the state as it is.
+ * Transitions for every state and stimulus. A journal can contain lines of a turn after a requested stop, and a stop
+ * can coincide with the agent's own end, so most of these are reachable. The others do not change the state.
  */
 const next: Record<AgentState, Record<Stimulus, AgentState>> = {
   starting: {
@@ -85,5 +85,5 @@ export const step = (state: AgentState, stimulus: Stimulus): AgentState => next[
 
 export const hasEnded = (state: AgentState) => state === 'exited' || state === 'failed'
 
-/** Whether the agent is in a turn, be it one that waits for an answer. */
+/** Reports whether the agent is in a turn, including a turn that waits for an answer. */
 export const isInTurn = (state: AgentState) => state === 'working' || state === 'waiting'

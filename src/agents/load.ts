@@ -11,11 +11,11 @@ import { endStrays } from './strays.ts'
 export interface LoadOptions {
   runtimes: Record<string, Runtime>
   context: AgentContext
-  /** A folder that could not be read was set aside. */
+  /** Called when an unreadable folder was set aside. */
   damaged(path: string): void
 }
 
-/** Reads an agent from its folder. @returns undefined if the folder is damaged, which is then set aside */
+/** Reads an agent from its folder. @returns undefined if the folder is damaged, in which case it is set aside */
 export function load(dir: string, { runtimes, context, damaged }: LoadOptions): Agent | undefined {
   const folder = agentFolder(dir)
   const record = readJson(folder.spec, SpecRecord)
@@ -23,13 +23,13 @@ export function load(dir: string, { runtimes, context, damaged }: LoadOptions): 
   if (!record.ok || !run.ok) {
     const signs = readSigns(folder.real, ownUid())
     damaged(setAside(dir))
-    // Without its folder nothing else leads to the agent's running processes.
+    // Without its folder, no later daemon could find the agent's running processes.
     if (signs) void endStrays(signs)
     return undefined
   }
   const runtime = runtimeOf(runtimes, record.value.spec.runtime)
   const agent = new Agent(folder, record.value, run.value, runtime, context)
-  // Not before: its inbox finishes what a daemon was killed in.
+  // Not earlier: the inbox first completes what a killed daemon left unfinished.
   clearTemporary(dir)
   return agent
 }

@@ -10,7 +10,7 @@ import type { Runtime } from './runtimes/runtime.ts'
 const LOOK_BACK_BYTES = 4 * 1024 * 1024
 const NEWLINE = 10
 
-/** Decodes one line of the journal at `path`, and completes its events with what only earlier lines tell. */
+/** Decodes one line of the journal at `path`, and completes its events with facts from earlier lines. */
 export function eventsOf(line: Line, path: string, decode: Runtime['decode']): Event[] {
   if (line.tooLong) return tooLong(line.start, line.end - 1 - line.start, line.bytes)
   const events = decodeLine(line.bytes, line.start, decode)
@@ -20,7 +20,7 @@ export function eventsOf(line: Line, path: string, decode: Runtime['decode']): E
       : isOfSubagent(event)
         ? withParent(event, before(event.tool_use_id))
         : event
-  /** @param id where only lines with it, and starts of the process, are looked for: to search costs less than to decode */
+  /** @param id decode only lines that contain this id, and the launcher's: searching is cheaper than decoding */
   function* before(id = '') {
     for (const { start, bytes } of linesBefore(path, line.start))
       if (bytes.includes(id) || isOfLauncher(bytes)) yield decodeLine(bytes, start, decode)
@@ -28,7 +28,7 @@ export function eventsOf(line: Line, path: string, decode: Runtime['decode']): E
   try {
     return events.map(complete)
   } catch {
-    // An event that repeats something or is incomplete is better than none.
+    // A repeated or incomplete event is better than none.
     return events
   }
 }

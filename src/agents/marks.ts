@@ -9,7 +9,10 @@ import type { Agent } from './agent.ts'
 import { agentFolder } from './folder.ts'
 import { ProcessRecord, type RunRecord } from './records.ts'
 
-/** Variable in the environment of an agent's processes: the agent's folder. Anybody can set it, so it proves nothing. */
+/**
+ * Variable in the environment of an agent's processes: the agent's folder. Any program can set it, so it proves
+ * nothing.
+ */
 export const AGENT_FOLDER = 'FOMULAR_AGENT'
 /** Variable in the environment of an agent's processes: the secret of their run, which the folder records. */
 export const RUN_MARK = 'FOMULAR_AGENT_MARK'
@@ -20,20 +23,20 @@ const EARLIER = 8
 /** Maximum size of a record that is read for its marks, in bytes. */
 const RECORD_BYTES = 1024 * 1024
 
-/** What tells the processes of one agent from all others. */
+/** Facts that identify the processes of one agent. */
 export interface Signs {
   /** The agent's folder, with links resolved. */
   dir: string
-  /** The user whose agent it is: processes of others are never taken for the agent's. */
+  /** Id of the agent's user. Other users' processes never count as the agent's. */
   user: number
   /** Secrets that its processes carry. Empty for an agent that an earlier version started. */
   marks: readonly string[]
-  /** Its launcher, agent and feeder. */
+  /** Launcher, agent and feeder. */
   processes: readonly ProcessIdentity[]
 }
 
 type Marks = Pick<RunRecord, 'mark' | 'earlier_marks'>
-/** An agent, as far as its marks go. */
+/** The parts of an agent that its marks depend on. */
 export type Marked = Pick<Agent, 'folder' | 'run'>
 
 export const newMark = () => randomBytes(MARK_BYTES).toString('hex')
@@ -41,13 +44,13 @@ export const newMark = () => randomBytes(MARK_BYTES).toString('hex')
 const marksOf = ({ mark, earlier_marks = [] }: Marks): string[] =>
   mark === undefined ? earlier_marks : [...earlier_marks, mark]
 
-/** Returns what the run after this one records of the marks before its own. */
+/** Returns the earlier marks for the record of the run after this one. */
 export const earlierMarks = (run: Marks): Marks => {
   const marks = marksOf(run).slice(-EARLIER)
   return marks.length > 0 ? { earlier_marks: marks } : {}
 }
 
-/** Returns the signs of an agent of this daemon, whose folder may be gone by now. */
+/** Returns the signs of an agent of this daemon. Works even if the agent's folder is gone. */
 export function signsOf({ folder, run, process }: Marked & Pick<Agent, 'process'>): Signs {
   const processes = process ? [process.launcher, process.agent, process.feeder] : []
   return { dir: folder.real, user: ownUid(), marks: marksOf(run), processes }
@@ -57,8 +60,8 @@ const MarkRecord = z.object({ mark: z.optional(z.string()), earlier_marks: z.opt
 
 /**
  * Reads the signs that an agent's folder records.
- * @param dir any path, which another program may have made up
- * @returns undefined where it is no folder of this user, or others can write to it
+ * @param dir any path; it comes from another program and is untrusted
+ * @returns undefined if it is not a folder of this user, or others can write to it
  */
 export function readSigns(dir: string, user: number): Signs | undefined {
   try {
@@ -85,11 +88,11 @@ function recordAt<T>(path: string, schema: z.ZodMiniType<T>): T | undefined {
   }
 }
 
-/** Whether a process that names the agent's folder proves that it is the agent's. */
+/** Reports whether a process that names the agent's folder also carries one of the agent's marks. */
 export const carries = ({ marks }: Pick<Signs, 'marks'>, mark: string | undefined) =>
   mark !== undefined && marks.includes(mark)
 
-/** Whether a process was started for this agent. Without a mark in the agent's run, its folder and user must do. */
+/** Reports whether a process belongs to this agent. If the run has no mark, the folder and user decide. */
 export function isMarked(pid: number, { folder, run }: Marked): boolean {
   const variable = environmentOf(pid)
   const named = variable?.(AGENT_FOLDER)

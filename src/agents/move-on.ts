@@ -13,11 +13,11 @@ import type { Span } from './generations.ts'
 const CHUNK_BYTES = 1024 * 1024
 
 export interface MoveOn {
-  /** Offset of the first byte to move: the start of a line. */
+  /** Offset of the first byte to move. Must be the start of a line. */
   from: number
-  /** First offset that the moved bytes may have. */
+  /** Minimum offset of the moved bytes. */
   to: number
-  /** Whether the agent may be appending meanwhile. */
+  /** True if the agent may append at the same time. */
   running: boolean
   /** Line to write before the moved bytes, without its newline. */
   marker: string
@@ -26,10 +26,10 @@ export interface MoveOn {
 }
 
 /**
- * Moves the end of a journal, from `from` on, to offset `to` or a little after it, and leaves a hole. The agent continues
+ * Moves the end of a journal, from `from` on, to offset `to` or shortly after, and leaves a hole. The agent continues
  * to append after the moved bytes.
- * @returns `at`: offset of the marker; `shift`: how far the last byte was moved
- * @throws the system's error, with nothing moved: the disk is full, or files cannot be that long
+ * @returns `at`: offset of the marker; `shift`: distance by which the last byte was moved
+ * @throws the system error, with nothing moved, if the disk is full or the file would be too long
  */
 export function moveOn(
   path: string,
@@ -39,11 +39,11 @@ export function moveOn(
   const fd = openSync(path, 'r+')
   const size = fstatSync(fd).size
   const parts = partsOf(from, size, holes)
-  // Leaves room for what the agent appends before the file is extended.
+  // Leave space for bytes that the agent appends before the file is extended.
   const at = Math.max(to, size + (running ? CHUNK_BYTES : 0))
   const end = parts.reduce((sum, part) => sum + part.to - part.from, at + line.length)
   try {
-    // Extends the file, so that from here on the agent appends after the moved bytes.
+    // Extend the file, so that the agent appends after the moved bytes from now on.
     if (parts.length > 0) writeSync(fd, Buffer.alloc(1), 0, 1, end - 1)
     write(fd, line, at)
     let place = at + line.length
@@ -54,7 +54,7 @@ export function moveOn(
     for (const part of [...parts, { from: size, to: size + late.length }]) erase(fd, part)
     return { at, shift: end - size }
   } catch (error) {
-    // Cuts the extension off again unless the agent has appended to it, which a full disk prevents.
+    // Truncate the file again, unless the agent has appended to it, which a full disk prevents.
     if (fstatSync(fd).size <= end) ftruncateSync(fd, size + appendedBefore(fd, size, at).length)
     throw error
   } finally {
@@ -71,7 +71,7 @@ function partsOf(from: number, to: number, holes: readonly Span[]): Span[] {
     .filter((part) => part.to > part.from)
 }
 
-/** Returns what the agent appended at `size` just before the file was extended. */
+/** Returns the bytes that the agent appended at `size` just before the file was extended. */
 function appendedBefore(fd: number, size: number, at: number): Buffer {
   const bytes = Buffer.alloc(Math.min(CHUNK_BYTES, at - size))
   const read = readSync(fd, bytes, 0, bytes.length, size)
@@ -79,7 +79,7 @@ function appendedBefore(fd: number, size: number, at: number): Buffer {
   return bytes.subarray(0, end === -1 ? read : end)
 }
 
-/** Writes all of `bytes`: a disk that fills up may take only a part at first. @throws the system's error */
+/** Writes all of `bytes`, since a disk that fills up may accept only a part at first. @throws the system error */
 function write(fd: number, bytes: Buffer, place: number) {
   for (let done = 0; done < bytes.length; )
     done += writeSync(fd, bytes, done, bytes.length - done, place + done)
@@ -103,6 +103,6 @@ function erase(fd: number, { from, to }: Span) {
   try {
     for (let done = from; done < to; done += zeros.length) write(fd, zeros.subarray(0, to - done), done)
   } catch {
-    // A full disk may refuse even this. The bytes are in a hole that this version skips.
+    // A full disk may refuse even this. This version skips the bytes as part of a hole.
   }
 }

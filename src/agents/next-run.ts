@@ -6,7 +6,7 @@ import { earlierMarks } from './marks.ts'
 import type { RunRecord, SpecRecord } from './records.ts'
 import { firstSession } from './sessions.ts'
 
-/** The first run of a new agent. */
+/** Returns the first run of a new agent. */
 export function firstRun(record: SpecRecord, program: string): RunRecord {
   const { agent_id, command_id, created_at, spec } = record
   return {
@@ -24,19 +24,19 @@ export function firstRun(record: SpecRecord, program: string): RunRecord {
 }
 
 export interface NextRun {
-  /** Undefined when the daemon itself starts it. */
+  /** Id of the command; undefined if the daemon itself starts the run. */
   commandId: string | undefined
   program: string
   session: NonNullable<RunRecord['session']>
-  /** When (ISO 8601). */
+  /** Time of the start (ISO 8601). */
   at: string
-  /** Bytes that earlier runs have written to stderr. */
+  /** Number of bytes that earlier runs have written to stderr. */
   stderrFrom: number
-  /** Whether this machine goes on with turns that the daemon itself has interrupted. */
+  /** True if this machine continues turns that the daemon itself has interrupted. */
   resumeTurns: boolean
 }
 
-/** The run that follows an agent's last one. */
+/** Returns the run that follows an agent's last one. */
 export function nextRun(
   { id, run, record, snapshot }: Agent,
   { commandId, program, session, at, stderrFrom, resumeTurns }: NextRun,
@@ -68,7 +68,7 @@ const REASONS: Partial<Record<string, string>> = {
   lost: 'its process was lost',
 }
 
-/** Returns why the last turn broke off; a run without a turn of its own passes on the reason it was given. */
+/** Returns why the last turn broke off. A run that had no turn passes on the reason of the run before. */
 function interrupted({ interrupted, turn_interrupted, exit }: Agent['snapshot']) {
   const why = interrupted ? reason(exit) : turn_interrupted
   return why !== undefined && { turn_interrupted: why }

@@ -2,8 +2,8 @@ import type { Logger } from '../platform/log.ts'
 import type { Agent } from './agent.ts'
 
 /**
- * Takes each step whether or not the ones before it failed.
- * @returns whether one of them says that something has changed; one that failed may have changed something
+ * Runs every step, even if earlier ones fail.
+ * @returns whether a step returned true or failed, since a failed step may have changed something
  */
 export function attempt(steps: (() => unknown)[], failed: (error: unknown) => void): boolean {
   let changed = false
@@ -17,7 +17,9 @@ export function attempt(steps: (() => unknown)[], failed: (error: unknown) => vo
   return changed
 }
 
-/** Logs a failure once for each agent: its cause is mostly there to stay, and each line of its journal would repeat it. */
+/**
+ * Returns a function that logs only an agent's first failure: most causes persist and would be logged for each line.
+ */
 export function logOnce(logger: Logger, message: string) {
   const told = new WeakSet<Agent>()
   return (agent: Agent, error: unknown) => {

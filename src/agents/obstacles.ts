@@ -2,8 +2,8 @@ import { reasonOf, shortageIn, systemCode, UserError } from '../platform/errors.
 import { CommandFailure } from './failure.ts'
 
 /**
- * Returns why an agent's folder cannot be read at present, if its contents are not to blame. A daemon must not start
- * without such an agent, because a server takes an agent missing from the greeting for gone.
+ * Returns why an agent's folder is temporarily unreadable, if it is not damaged. A daemon must not start without such
+ * an agent, because a server assumes that an agent missing from the greeting is gone.
  * @returns undefined if the folder is damaged
  */
 export function obstacleTo(error: unknown, dir: string): UserError | undefined {
@@ -11,13 +11,13 @@ export function obstacleTo(error: unknown, dir: string): UserError | undefined {
   if (error instanceof UserError) return error
   const shortage = shortageIn(error)
   if (shortage)
-    return new UserError('shortage', `The agents cannot be taken over: ${shortage.message}`, {
-      remedy: `${shortage.remedy} The agents run on until then.`,
+    return new UserError('shortage', `Cannot take over the agents: ${shortage.message}`, {
+      remedy: `${shortage.remedy} The agents keep running until then.`,
       cause: error,
     })
   if (!['EACCES', 'EPERM'].includes(systemCode(error) ?? '')) return undefined
-  return new UserError('unreadable', `The agent in ${dir} cannot be taken over: ${reasonOf(error)}.`, {
-    remedy: 'Give the folder, with all that is in it, to the user of the daemon (chown -R).',
+  return new UserError('unreadable', `Cannot take over the agent in ${dir}: ${reasonOf(error)}.`, {
+    remedy: "Make the daemon's user the owner of the folder and its contents (chown -R).",
     cause: error,
   })
 }
@@ -27,7 +27,7 @@ export function notLaunched(error: unknown): CommandFailure {
     tooLong(error) ?? { message: (error as Error).message, remedy: undefined }
   return new CommandFailure(
     'start_failed',
-    `The agent could not be launched: ${message}`,
+    `Cannot launch the agent: ${message}`,
     remedy === undefined ? {} : { remedy },
   )
 }
@@ -35,7 +35,7 @@ export function notLaunched(error: unknown): CommandFailure {
 const tooLong = (error: unknown) =>
   systemCode(error) === 'E2BIG'
     ? {
-        message: 'its settings are longer than a command line may be',
+        message: 'its settings exceed the maximum length of a command line',
         remedy: 'Shorten its lists of tools, its system prompt or its environment.',
       }
     : undefined

@@ -3,8 +3,8 @@ import { isMarked, type Marked } from './marks.ts'
 import type { ProcessRecord } from './records.ts'
 
 /**
- * The processes of an agent, by this daemon's name of the boot. In a container the boot has two: the container's own, and
- * the machine's where a unit has a /proc of its own. An agent that carries its mark is the same by either.
+ * Returns an agent's processes with this daemon's boot id. In a container a boot can have two ids: the container's, and
+ * the machine's in a unit with its own /proc. The agent's mark proves that the process is of this boot.
  */
 export function ofThisBoot(record: ProcessRecord, marked: Marked): ProcessRecord {
   const { launcher, agent, feeder } = record

@@ -2,13 +2,13 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import type { Agent } from './agent.ts'
 import type { Snapshot } from './records.ts'
 
-/** The end of what an agent said. */
+/** Maximum length of quoted stderr output, in characters, and in bytes. */
 const CHARS = 2000
 const BYTES = 4 * CHARS
 
-/** Maximum length for an agent that was ready before, whose activity says more. */
+/** The same limit for an agent that was ready, whose activity says more. */
 const DETAIL_CHARS = 300
-/** Exit codes of a shell for a program that cannot be run or does not exist. */
+/** Exit codes of a shell for a program that cannot be run, or does not exist. */
 const CANNOT_RUN = [126, 127]
 
 type Ended = Pick<Agent, 'folder' | 'run' | 'runtime'>
@@ -19,7 +19,7 @@ export function explainEnd(snapshot: Snapshot, agent: Ended) {
   if (state === 'failed' && !failure) snapshot.failure = ownWords(agent, exit?.code, snapshot.start_refused)
   if (state !== 'exited' || exit?.reason !== 'crashed' || exit.detail !== undefined) return
   const words = said(agent).slice(-DETAIL_CHARS)
-  if (words !== '') snapshot.exit = { ...exit, detail: `It said last: ${words}` }
+  if (words !== '') snapshot.exit = { ...exit, detail: `Its last output: ${words}` }
 }
 
 /** Explains why an agent ended before it was ready, from its own refusal to start and what its last run wrote to stderr. */
@@ -32,7 +32,7 @@ function ownWords(agent: Ended, code: number | undefined, refusal: Snapshot['sta
   if (explained) return { code: 'start_failed', ...explained }
   if (words) return { code: 'start_failed', message: reason === undefined ? words : `${words} (${reason})` }
   const how = CANNOT_RUN.includes(code ?? 0)
-    ? `${agent.run.program}, or the program that it is run by, cannot be run`
+    ? `Cannot run ${agent.run.program} or its interpreter`
     : 'The agent ended before it was ready'
   return { code: 'start_failed', message: `${how} (${reason ?? `exit code ${code ?? 'unknown'}`}).` }
 }
@@ -48,7 +48,7 @@ function endOf(path: string, from: number): string {
   try {
     fd = openSync(path, 'r')
     const { size } = fstatSync(fd)
-    // A file shorter than that has been cut at its front.
+    // A shorter file has been cut to its end meanwhile.
     const begin = size < from ? 0 : from
     const bytes = Buffer.alloc(Math.min(BYTES, size - begin))
     return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, size - bytes.length)).toString()

@@ -3,7 +3,7 @@ import { type AgentStatus, Limits, type PermissionRequest } from '../protocol/in
 import type { Snapshot } from './records.ts'
 import { weightOf } from './weight.ts'
 
-/** What the requests of an agent that wait for an answer may be in all, in characters of JSON: two of the longest. */
+/** Maximum total size of an agent's pending requests, in characters of JSON: two of the longest. */
 const MOST_CHARS = 2 * Limits.line_bytes
 
 const lengths = new WeakMap<PermissionRequest, number>()
@@ -14,13 +14,13 @@ function lengthOf(request: PermissionRequest): number {
   return length
 }
 
-/** Notes that an agent asks. Of one that asks without end only a number is kept of what comes last. */
+/** Adds a pending request. Beyond the limits, only the number of further requests is kept. */
 export function ask(snapshot: Snapshot, request: PermissionRequest) {
   const others = snapshot.pending.filter(({ request_id }) => request_id !== request.request_id)
   keep(snapshot, [...others, request])
 }
 
-/** Bounds what an earlier daemon has kept. */
+/** Applies the limits to requests that an earlier daemon has kept. */
 export const boundPending = (snapshot: Snapshot) => keep(snapshot, snapshot.pending)
 
 function keep(snapshot: Snapshot, requests: PermissionRequest[]) {
@@ -34,16 +34,16 @@ function keep(snapshot: Snapshot, requests: PermissionRequest[]) {
   if (omitted > 0) snapshot.pending_omitted = (snapshot.pending_omitted ?? 0) + omitted
 }
 
-/** Nothing that the agent has asked for can be answered any more. */
+/** Removes all pending requests, since they can no longer be answered. */
 export function clearPending(snapshot: Snapshot) {
   snapshot.pending = []
   snapshot.pending_omitted = undefined
 }
 
 /**
- * The status with as much of `pending` as there is room for: each request without its input as long as there is, then
- * inputs. What is left out is counted.
- * @param room for `pending`, as weight
+ * Returns the status with as much of `pending` as fits: first the requests without their inputs, then the inputs.
+ * Omitted requests are counted.
+ * @param room maximum weight of `pending`
  */
 export function fitPending(status: AgentStatus, room: number): AgentStatus {
   const { pending } = status

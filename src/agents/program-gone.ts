@@ -2,12 +2,12 @@ import { existsSync, readlinkSync } from 'node:fs'
 import type { AgentProblem } from '../protocol/index.ts'
 import type { Agent } from './agent.ts'
 
-/** What Linux puts behind the path of a deleted file. */
+/** Suffix that Linux appends to the path of a deleted file. */
 const DELETED = ' (deleted)'
 
 const gone = new WeakMap<object, string>()
 
-/** Looks whether a running agent's program was deleted, as by an update, and sends the agent's status if that is new. */
+/** Checks whether a running agent's program was deleted, as by an update, and sends the agent's status if so. */
 export function checkProgram(agent: Agent) {
   const path = agent.ended ? undefined : deletedProgram(agent.process?.agent.pid)
   if (path === gone.get(agent)) return
@@ -19,11 +19,11 @@ export function checkProgram(agent: Agent) {
 /** Returns the problem for an agent's status, if its program was found deleted. */
 export function programProblem(agent: object): AgentProblem[] {
   const name = gone.get(agent)
-  const detail = 'Tools for which it starts itself again fail, such as Grep. Stop the agent and resume it.'
+  const detail = 'Tools that run the program again, such as Grep, fail. Stop the agent and resume it.'
   return name === undefined ? [] : [{ kind: 'program', name, status: 'deleted', detail }]
 }
 
-/** @returns undefined as well if another file has taken its place, or the system does not say */
+/** @returns undefined if the program exists, was replaced, or cannot be determined */
 function deletedProgram(pid: number | undefined): string | undefined {
   try {
     const target = readlinkSync(`/proc/${pid}/exe`)

@@ -3,8 +3,8 @@ import type { Agent } from './agent.ts'
 import { type StopOptions, stop } from './end.ts'
 
 /**
- * Ends an agent that would end with the daemon anyway; the next daemon starts it again. Its turn is not interrupted, so
- * that the agent can continue it, and waiting prompts are kept.
+ * Ends an agent that would end with the daemon anyway. The next daemon starts it again. The agent's turn is not
+ * interrupted, so that it can continue, and waiting prompts are kept.
  * @param why reason, as a sentence
  */
 export async function recall(agent: Agent, why: string, options: Omit<StopOptions, 'cause'>): Promise<void> {
@@ -18,14 +18,14 @@ export async function recall(agent: Agent, why: string, options: Omit<StopOption
   await stop(agent, { ...options, cause: 'recalled' })
 }
 
-/** Has the next daemon start the agent again, whatever its restart policy says. @throws the system's error */
+/** Makes the next daemon start the agent again, regardless of its restart policy. @throws the system error */
 export const haveBack = (agent: Agent, why: string) => change(agent, { ...agent.run, recall: { why } })
 
-/** Whether the agent was killed or lost for an unknown reason, other than the machine going down. */
+/** Reports whether the agent was killed or lost for an unknown reason, and not by a shutdown of the machine. */
 export const isUnexplained = ({ snapshot: { exit } }: Agent) =>
   exit?.detail === undefined && (exit?.reason === 'killed' || exit?.reason === 'lost')
 
-/** Leaves an agent ended that was recalled for a restart, because the daemon stops for good. @throws the system's error */
+/** Cancels the restart of a recalled agent, because the daemon is stopping permanently. @throws the system error */
 export async function withdraw(agent: Agent): Promise<void> {
   if (!agent.run.recall) return
   agent.returning = false
@@ -33,13 +33,13 @@ export async function withdraw(agent: Agent): Promise<void> {
   forgo(agent)
 }
 
-/** Cancels a recall: what follows the agent's end is up to its restart policy again. @throws the system's error */
+/** Cancels a recall, so that the agent's restart policy decides again. @throws the system error */
 export function forgo(agent: Agent) {
   const { recall: recalled, ...run } = agent.run
   if (recalled) change(agent, run)
 }
 
-/** Keeps an agent from being started again after its end, whatever its restart policy says. @throws the system's error */
+/** Prevents an ended agent from restarting, regardless of its restart policy. @throws the system error */
 export const stayEnded = (agent: Agent) => change(agent, { ...agent.run, stay_ended: true })
 
 function change(agent: Agent, run: Agent['run']) {

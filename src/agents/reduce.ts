@@ -15,9 +15,9 @@ import { hasEnded, isInTurn, type Stimulus, step } from './lifecycle.ts'
 import { ask, clearPending } from './pending.ts'
 import type { Snapshot } from './records.ts'
 
-/** Replies kept for commands that are asked about again. */
+/** Maximum number of replies kept for repeated commands. */
 const REPLIES_KEPT = 32
-/** A full disk holds up their refusal. */
+/** Maximum number of unknown requests kept. They accumulate only if a full disk delays their refusal. */
 export const REQUESTS_KEPT = 64
 const SUBAGENTS_KEPT = 64
 const DESCRIPTION_CHARS = 200
@@ -41,7 +41,7 @@ export function move(snapshot: Snapshot, stimulus: Stimulus, now: string): boole
   return true
 }
 
-/** A permission request was answered: the agent goes on as soon as nothing else is asked. */
+/** Removes an answered permission request. The agent continues when no other request is pending. */
 export function answered(snapshot: Snapshot, requestId: string, now: string): boolean {
   const pending = snapshot.pending.filter((request) => request.request_id !== requestId)
   if (pending.length === snapshot.pending.length) return false
@@ -60,10 +60,7 @@ function exitOf(
   return { reason, ...(code !== undefined && { code }), ...(signal && { signal }) }
 }
 
-/**
- * Takes one event of the journal into the snapshot.
- * @returns whether anything that a status tells has changed
- */
+/** Updates the snapshot with an event of the journal. @returns whether the agent's status has changed */
 export function reduce(
   snapshot: Snapshot,
   event: Event,
@@ -100,7 +97,7 @@ function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefin
       if (event.run !== snapshot.run || hasEnded(snapshot.state)) return false
       const cause = snapshot.stopping ?? event.reason
       if (isInTurn(snapshot.state)) snapshot.interrupted = true
-      // An agent that was made to end before it was ready has not failed.
+      // An agent that was stopped before it was ready has not failed.
       if (cause) move(snapshot, 'stop', now)
       snapshot.exit = exitOf(event.code, event.signal, cause)
       clearPending(snapshot)
@@ -118,7 +115,7 @@ function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefin
       const other = serversSeen(snapshot, event)
       return (
         assign(snapshot, {
-          // Without a model it tells of a changed mode only, and before the first turn there is no session to resume.
+          // Without a model, the event reports only a changed mode. Before the first turn, no session can be resumed.
           session_id: begins ? event.session_id : undefined,
           model: event.model,
           permission_mode: event.permission_mode,
@@ -145,7 +142,7 @@ function takeIn(snapshot: Snapshot, event: Event, initializeId: string | undefin
       }
       return move(snapshot, event.state, now)
     case 'permission_request':
-      // Something it left behind may go on writing, but nobody is there to be answered.
+      // A leftover process may still write, but the agent can no longer receive an answer.
       if (hasEnded(snapshot.state)) return false
       noteAsked(snapshot, event)
       ask(snapshot, requestOf(event, snapshot))
@@ -214,7 +211,7 @@ function requestOf(
   return { ...request, ...(asking && { subagent: asking.description }) }
 }
 
-/** Remembers what each sub-agent is for until it ends, because its requests only carry an id. */
+/** Remembers each sub-agent's description until it ends, because its requests contain only an id. */
 function task(snapshot: Snapshot, { task_id: id, phase, description }: Event & { kind: 'task' }) {
   const others = (snapshot.subagents ?? []).filter((one) => one.id !== id)
   if (phase === 'started' && description !== undefined)

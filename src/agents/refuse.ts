@@ -10,8 +10,8 @@ interface Refusing {
 }
 
 /**
- * Refuses the agent's requests that this daemon does not know: each once, whichever daemon does it. On a full disk the
- * remaining ones wait for the next call.
+ * Refuses the agent's unknown requests, each only once even across daemons. On a full disk the remaining ones wait for
+ * the next call.
  */
 export function refuseUnknown(snapshot: Snapshot, { id, inbox, runtime }: Refusing): void {
   try {
@@ -19,6 +19,6 @@ export function refuseUnknown(snapshot: Snapshot, { id, inbox, runtime }: Refusi
       inbox.put(runtime.refuseRequest(refusedId(id, snapshot.run, requestId), requestId))
     snapshot.unknown_requests = undefined
   } catch {
-    // What was put is not put again.
+    // The next call skips requests that are already refused.
   }
 }

@@ -4,20 +4,20 @@ import type { Agent } from './agent.ts'
 import { CommandFailure } from './failure.ts'
 
 const HOUR_MS = 3_600_000
-/** Before the first restart within an hour; each further one waits twice as long. */
+/** Delay before the first restart within an hour, in ms. It doubles for each further restart. */
 const FIRST_DELAY_MS = 1000
-/** Between those of many that come back at once, as after a reboot: each needs a core for a moment to start. */
+/** Delay between restarts of many agents at once, as after a reboot, in ms: each start needs a core for a moment. */
 const SPREAD_MS = 250
-/** Between tries when the machine does not let the agent be started: a runtime that is missing, a full disk. */
+/** Delay before retrying a restart that failed, for example because of a missing runtime or a full disk, in ms. */
 const RETRY_MS = 60_000
 
 export interface Restart {
   delayMs: number
-  /** It has restarted too often: held back until the hour allows it again. */
+  /** True if it has restarted too often within an hour and must wait. */
   held: boolean
 }
 
-/** Whether and when the agent is to come back, now that it has ended: by its restart policy, or because a daemon ended it. */
+/** Returns the restart of an ended agent, due to its restart policy or a recall; undefined if it stays ended. */
 export function nextRestart({ record, snapshot, run }: Agent, now: number): Restart | undefined {
   const { restart } = record.spec
   const { exit } = snapshot
@@ -25,7 +25,7 @@ export function nextRestart({ record, snapshot, run }: Agent, now: number): Rest
   if (!restart || restart.policy === 'never' || !exit || run.stay_ended) return undefined
   const lost = exit.reason === 'lost' || exit.reason === 'rebooted' || exit.reason === 'killed'
   if (!lost && !(restart.policy === 'on-failure' && exit.reason === 'crashed')) return undefined
-  // A clock that was set back must not hold an agent for longer than the hour.
+  // After the clock was set back, an agent must not be held for more than an hour.
   const recent = run.restarts
     .map((time) => Math.min(Date.parse(time), now))
     .filter((time) => now - time < HOUR_MS)
@@ -37,11 +37,11 @@ export interface RestartsOptions {
   clock: Clock
   logger: Logger
   resume(agent: Agent): Promise<void>
-  /** These agents, and no others, have ended so often that they are held back. */
+  /** Called with all agents that are held back because they have ended too often. */
   crashLoops(agents: Agent[]): void
 }
 
-/** Agents that have ended, and that their restart policy has back after a while. */
+/** Restarts ended agents after a delay, according to their restart policies. */
 export class Restarts {
   readonly #options: RestartsOptions
   readonly #timers = new Map<Agent, Timer>()
@@ -62,7 +62,7 @@ export class Restarts {
     this.#options.crashLoops([...this.#looping])
   }
 
-  /** The agent is being started, or is not to be. */
+  /** Cancels a restart, because the agent is being started, or must stay ended. */
   cancel(agent: Agent) {
     const { clock, crashLoops } = this.#options
     const timer = this.#timers.get(agent)
@@ -73,7 +73,7 @@ export class Restarts {
     if (this.#looping.delete(agent)) crashLoops([...this.#looping])
   }
 
-  /** What is to become of the agent has changed since it ended. */
+  /** Decides about a restart again, because the conditions have changed since the agent ended. */
   again(agent: Agent) {
     this.cancel(agent)
     this.ended(agent)
@@ -93,7 +93,7 @@ export class Restarts {
     const timer = clock.setTimeout(() => {
       resume(agent).catch((error: Error) => {
         if (this.#closed || !agent.ended || agent.run.stay_ended) return
-        logger.warn({ agent_id: agent.id, err: error }, 'agent not resumed; trying again')
+        logger.warn({ agent_id: agent.id, err: error }, 'cannot resume the agent; will retry')
         agent.notResumed(error instanceof CommandFailure ? error.error.code : 'internal', error.message)
         this.#in(RETRY_MS, agent, true)
       })

@@ -10,19 +10,19 @@ import type { Runtime } from './runtimes/runtime.ts'
 type Session = NonNullable<RunRecord['session']>
 
 /**
- * Returns the session for an agent's next run: the requested session, else the agent's last session, else the session of
- * its start command.
+ * Returns the session for an agent's next run: the requested session, else the agent's last session, else the session
+ * from its start command.
  * @throws CommandFailure
  */
 export function nextSession(agent: Agent, asked: string | undefined): Session {
   const { snapshot, run, record, ready } = agent
-  // One that is asked for by its id may be anybody's: the runtime says whether it has it.
+  // A requested session may be from anywhere; the runtime reports whether it exists.
   if (asked !== undefined && asked !== snapshot.session_id) return { id: asked, mode: 'resume' }
   if (snapshot.session_id !== undefined) {
     checkSessionUser(agent, snapshot.session_id)
     return { id: snapshot.session_id, mode: 'resume' }
   }
-  // A new session that never had a turn was never written down by the runtime: there is nothing to resume.
+  // The runtime never saved a new session without a turn, so it cannot be resumed.
   if (ready && run.session && run.session.mode !== 'new') return run.session
   return firstSession(record)
 }
@@ -34,7 +34,7 @@ export const firstSession = ({ spec }: SpecRecord): Session =>
     : { id: randomUUID(), mode: 'new' }
 
 /**
- * A runtime keeps sessions in the home of its user: no other user can go on with one.
+ * Checks that the session belongs to this user: a runtime keeps sessions in its user's home.
  * @throws CommandFailure
  */
 function checkSessionUser({ run }: Agent, id: string) {
@@ -42,14 +42,14 @@ function checkSessionUser({ run }: Agent, id: string) {
   if (run.user === undefined || run.user === user) return
   throw new CommandFailure(
     'no_session',
-    `Session ${id} is ${run.user}'s, and this daemon runs as ${user ?? 'another user'}.`,
+    `Session ${id} belongs to ${run.user}, but this daemon runs as ${user ?? 'another user'}.`,
     { remedy: `Start a new agent, or run the daemon as ${run.user} again.` },
   )
 }
 
 /**
- * Returns the session that a running agent's process has open or is about to open, which changes with `/clear`. A fork
- * names its session at its first turn.
+ * Returns the session that a running agent's process has open or is about to open. It changes with `/clear`. A fork
+ * reports its session at its first turn.
  */
 function openSession({ snapshot, run, ready }: Agent): string | undefined {
   const begunIn = run.session?.mode === 'fork' ? undefined : run.session?.id
@@ -57,8 +57,8 @@ function openSession({ snapshot, run, ready }: Agent): string | undefined {
 }
 
 /**
- * That none of these agents works in the session, or is about to.
- * @param resuming agents that are being started anew, with the session they will work in
+ * Checks that none of these agents has the session open, or is about to open it.
+ * @param resuming agents that are being resumed, with the sessions they will have open
  * @throws CommandFailure naming the agent
  */
 export function checkSession(
@@ -75,11 +75,11 @@ export function checkSession(
 }
 
 /**
- * A runtime does not notice two processes in one session; they would spoil each other's work. Agents are not all there
- * is: somebody may have the session open in a terminal, or another daemon's agent be in it. For a process
- * without a record, the session in its arguments counts.
+ * Checks that no process outside this daemon has the session open, such as a terminal or another daemon's agent. A
+ * runtime does not notice two processes in one session, which would corrupt each other's work. For a process without a
+ * record, the session in its arguments counts.
  * @param env environment of the new run
- * @param agents of this daemon, whose journals say what they have open
+ * @param agents this daemon's agents, whose open sessions are known from their journals
  * @throws CommandFailure naming the process
  */
 export function checkSessionElsewhere(
@@ -101,19 +101,19 @@ export function checkSessionElsewhere(
       return said === sessionId
     return !own.has(pid) && runtime.isInSession(argv, sessionId)
   }
-  // Sessions are in a user's home: what another user's process says of itself must not keep an agent from its own.
+  // Sessions are in a user's home, so another user's process must not block this user's sessions.
   const other = processes.find((each) => isIn(each) && [ownUid(), 0].includes(userOf(each.pid) ?? ownUid()))
   if (other) throw sessionInUse(`Process ${other.pid} is running in session ${sessionId}.`)
 }
 
-/** A launcher carries its agent's arguments, and ends shortly after its agent. */
+/** Recognizes a launcher, which has its agent's arguments and ends shortly after its agent. */
 const isLauncher = (argv: string[]) => argv[1]?.endsWith('/launch.sh')
 
-/** `agent start --resume SESSION` of this program, also behind `sudo`, `timeout` or `npx`. */
+/** Recognizes `agent start --resume SESSION` of this program, also after `sudo`, `timeout` or `npx`. */
 const isOrder = (argv: string[]) => argv.some((arg, i) => arg === 'agent' && argv[i + 1] === 'start')
 
 const sessionInUse = (message: string) =>
   new CommandFailure('session_in_use', message, {
     path: 'spec.session.resume',
-    remedy: 'Stop it first, or fork the session.',
+    remedy: 'Stop it, or fork the session.',
   })

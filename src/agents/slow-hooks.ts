@@ -3,7 +3,7 @@ import { problemsOf } from './faults.ts'
 
 const told = new WeakMap<Agent, number>()
 
-/** Sends the agent's status when the number of its problems changes with time alone: no event tells that a hook is slow. */
+/** Sends the agent's status if the number of its problems changes with time alone: no event reports a slow hook. */
 export function checkHooks(agent: Agent, now: number) {
   const count = agent.ended ? 0 : problemsOf(agent.snapshot, now).length
   if (count === (told.get(agent) ?? 0)) return

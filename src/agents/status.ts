@@ -11,7 +11,7 @@ import { weightOf } from './weight.ts'
 /** Maximum length of a tool's input in a status, in characters of JSON. */
 const STATUS_INPUT_CHARS = 16 * 1024
 
-/** The facts that a status is made of. */
+/** The parts of an agent that its status is made from. */
 interface Described {
   id: string
   revision: number
@@ -29,7 +29,7 @@ interface Described {
   launching: { queuedSince?: string | undefined; slow?: true }
 }
 
-/** Returns an agent's status for its server. Its own words in it are as long as the server takes them. */
+/** Returns an agent's status for its server. Texts from the agent are cut to the protocol's limits. */
 export function statusOf(agent: Described, now: number): AgentStatus {
   const status = shorten(AgentStatus, described(agent, now))
   if (status.pending.length === 0) return status
@@ -79,10 +79,10 @@ function described(agent: Described, now: number): AgentStatus {
 
 const slowness = (pid: number | undefined) =>
   pid === undefined
-    ? 'Its launcher was started, and its process does not exist yet.'
-    : `Process ${pid} runs and has not said that it is ready; hooks at the start of a session and MCP servers can delay it.`
+    ? 'Its launcher was started, but its process does not exist yet.'
+    : `Process ${pid} is running but not ready yet; session start hooks and MCP servers can delay it.`
 
-/** Returns the session that an agent was started with, until it names one itself. Only a fork knows its new session. */
+/** Returns the session that an agent was started with, until it reports one. Only a fork knows its new session. */
 function launchedIn({ run, record, ready, ended }: Described): string | undefined {
   if (ready || !ended) return run.session?.mode === 'fork' ? undefined : run.session?.id
   const { session } = record.spec

@@ -5,12 +5,12 @@ import { realPath } from '../platform/real-path.ts'
 import { AGENT_FOLDER, carries, RUN_MARK, readSigns, type Signs } from './marks.ts'
 import { signal, terminate } from './terminate.ts'
 
-/** Between SIGTERM and SIGKILL. */
+/** Time between SIGTERM and SIGKILL, in ms. */
 const GRACE_MS = 500
 const STEP_MS = 25
-/** How often it is looked for what was started while the rest was being ended. */
+/** Maximum number of searches: processes may start others while they are being ended. */
 const ROUNDS = 5
-/** Looking through all processes takes milliseconds: many agents that end at once share one look. */
+/** Delay before a search, in ms. A search takes milliseconds, so agents that end at the same time share one. */
 const GATHER_MS = 50
 
 /** Processes by the folder of their agent, with links resolved. */
@@ -19,16 +19,16 @@ type ByFolder = Map<string, ProcessIdentity[]>
 export interface AgentProcesses {
   /**
    * Processes that are proven to be the agent's: they carry a secret that its folder records, are recorded there by pid
-   * and start, or descend from such a process. All are of one user.
+   * and start time, or descend from such a process. All belong to one user.
    */
   proven: ByFolder
-  /** Processes that name a folder of an agent and prove nothing: it is gone, or records another secret. */
+  /** Processes that name an agent's folder without proof: the folder is gone, or records another secret. */
   unproven: ByFolder
 }
 
 /**
- * Finds the processes of all agents of a user. A process that has dropped its environment and lost its parents is not
- * found, nor is one that has become another user's. A process in a container belongs to another daemon, even if its
+ * Finds the processes of all agents of a user. It does not find processes that have dropped their environment and lost
+ * their parents, or have switched to another user. A process in a container belongs to another daemon, even if its
  * folder has the same path.
  */
 export function agentProcesses(user = ownUid()): AgentProcesses {
@@ -52,12 +52,12 @@ function processesOfAgents(user: number, agents: Iterable<Signs>): ByFolder {
 function processesOfUser(user: number): Map<number, Listed> {
   const processes = listProcesses(AGENT_FOLDER, RUN_MARK).filter((listed) => listed.user === user)
   const all = new Map(processes.map((each) => [each.pid, each]))
-  // An agent may have started this very daemon.
+  // An agent may have started this daemon itself.
   all.delete(process.pid)
   return all
 }
 
-/** Returns the folders of those agents whose records were read, by their processes, and by what descends from these. */
+/** Returns the folders of known agents by their processes and descendants. */
 function ownersOf(all: Map<number, Listed>, records: Records): Map<Listed, string> {
   const owners = new Map<Listed, string>()
   const below = new Map<number, Listed[]>()
@@ -66,11 +66,11 @@ function ownersOf(all: Map<number, Listed>, records: Records): Map<Listed, strin
     if (owner !== undefined) owners.set(listed, owner)
     for (const above of new Set([listed.parent, listed.leader])) put(below, above, listed)
   }
-  // A map is walked to the end of what is put into it meanwhile.
+  // The loop also visits entries that are added during it.
   for (const [{ pid }, owner] of owners)
     for (const listed of below.get(pid) ?? []) {
       if (owners.has(listed)) continue
-      // An agent's program may have started a daemon with agents of its own.
+      // An agent's program may have started another daemon with its own agents.
       records.read(listed)
       owners.set(listed, records.ownerOf(listed) ?? owner)
     }
@@ -92,29 +92,29 @@ function put<K, V>(to: Map<K, V[]>, key: K, value: V) {
   else to.set(key, [value])
 }
 
-/** Tells whose a process is by what the folders of agents record. */
+/** Finds a process's agent by the records in agents' folders. */
 class Records {
   readonly #user: number
   readonly #signs = new Map<string, Signs | undefined>()
   /** Folders by the processes that they record. */
   readonly #recorded = new Map<string, string>()
-  /** Folders as processes name them, without links. */
+  /** Paths of folders as processes name them, with their resolved paths. */
   readonly #real = new Map<string, string>()
 
-  /** @param known count instead of what the folders of these agents record */
+  /** @param known signs to use instead of the records in these agents' folders */
   constructor(user: number, known: Iterable<Signs> = []) {
     this.#user = user
     for (const signs of known) this.#learn(signs.dir, signs)
   }
 
-  /** Reads the folder that a process names, once. @returns its path without links */
+  /** Reads the folder that a process names, once. @returns its path with links resolved */
   read({ variables: [folder] }: Listed): string | undefined {
     const dir = this.#realPath(folder)
     if (dir !== undefined && !this.#signs.has(dir)) this.#learn(dir, readSigns(dir, this.#user))
     return dir
   }
 
-  /** Returns the folder of a process's agent, if it is one of those that were read. */
+  /** Returns the folder of a process's agent, if the agent is known. */
   ownerOf({ variables: [folder, mark], ...listed }: Listed): string | undefined {
     const dir = this.#realPath(folder)
     const signs = dir === undefined ? undefined : this.#signs.get(dir)
@@ -126,7 +126,7 @@ class Records {
     for (const process of signs?.processes ?? []) this.#recorded.set(keyOf(process), dir)
   }
 
-  /** Earlier versions had agents name their folder as it was given, which may contain links. */
+  /** Resolves links, since earlier versions set the variable to a path that may contain links. */
   #realPath(path: string | undefined): string | undefined {
     if (!path?.startsWith('/')) return undefined
     const real = this.#real.get(path) ?? realPath(path)
@@ -142,11 +142,11 @@ interface Look {
   found: Promise<ByFolder>
 }
 
-/** The look at each user's processes that is about to be taken. */
+/** The next search of each user's processes. */
 const looks = new Map<number, Look>()
 let pauseMs = GATHER_MS
 
-/** Returns the processes of an agent a little later, with one look for all agents that are asked about meanwhile. */
+/** Returns the processes of an agent after a short delay. One search serves all calls during the delay. */
 async function processesSoon(signs: Signs): Promise<ProcessIdentity[]> {
   const { user, dir } = signs
   const look = looks.get(user) ?? { agents: new Map(), found: sleep(pauseMs).then(() => take(user)) }
@@ -169,13 +169,13 @@ export const processesOf = (signs: Signs): ProcessIdentity[] =>
   processesOfAgents(signs.user, [signs]).get(signs.dir) ?? []
 
 export interface EndOptions {
-  /** Are about to end by themselves, and get no SIGTERM. */
+  /** Pids of processes that are about to end by themselves and get no SIGTERM. */
   spared?: number[]
-  /** Processes that are not this user's, or no longer, are left alone. */
+  /** User whose processes to end. Processes that have switched to another user are left alone. */
   user?: number
 }
 
-/** Ends processes: SIGTERM, and SIGKILL to those that are still there a moment later. */
+/** Ends processes with SIGTERM, and with SIGKILL those that are still alive `GRACE_MS` later. */
 export async function endProcesses(
   processes: ProcessIdentity[],
   { spared = [], user }: EndOptions = {},
@@ -185,7 +185,7 @@ export async function endProcesses(
   for (const process of processes) signal(process, 'SIGKILL', user)
 }
 
-/** Ends every process of an agent. @returns how many there were, without the spared ones */
+/** Ends every process of an agent. @returns the number of processes, without the spared ones */
 export async function endStrays(signs: Signs, spared: number[] = []): Promise<number> {
   let count = 0
   for (let round = 0; round < ROUNDS; round++) {

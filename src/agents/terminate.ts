@@ -1,16 +1,16 @@
 import { isAlive, type ProcessIdentity, sendSignal } from '../platform/process-identity.ts'
 import { userOf } from '../platform/process-list.ts'
 
-/** Number of entries from which ended processes are dropped. */
+/** Number of entries at which ended processes are removed. */
 const TIDY_AT = 256
 
 const asked = new Map<string, ProcessIdentity>()
 
 /**
- * Sends SIGTERM to a process, but only once: many programs give up their cleanup at a second SIGTERM, and several parts of
- * a stop can reach the same process at the same time.
- * @param user whose process it must be
- * @returns whether the process exists and has got the signal, now or earlier
+ * Sends SIGTERM to a process, but only once: many programs abort their cleanup at a second SIGTERM, and several parts
+ * of a stop can reach the same process at the same time.
+ * @param user required owner of the process
+ * @returns whether the process exists and got the signal, now or earlier
  */
 export function terminate(process: ProcessIdentity, user?: number): boolean {
   const key = `${process.pid} ${process.start} ${process.boot_id}`
@@ -21,6 +21,6 @@ export function terminate(process: ProcessIdentity, user?: number): boolean {
   return true
 }
 
-/** Sends a signal to a process. @param user whose process it must be @returns whether it has got the signal */
+/** Sends a signal to a process. @param user required owner of the process @returns whether it got the signal */
 export const signal = (process: ProcessIdentity, name: NodeJS.Signals, user?: number): boolean =>
   (user === undefined || userOf(process.pid) === user) && sendSignal(process, name)

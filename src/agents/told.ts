@@ -2,12 +2,12 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Agent } from './agent.ts'
 
-/** Name of the folder that marks current cursors. Earlier versions delete it at their start, like every name that begins with a dot. */
+/** Folder that marks cursors as current. Earlier versions delete it at their start, as they do every dot file. */
 export const MARK = '.told'
 
 /**
- * Reports whether the cursors tell what a server was told. An earlier version leaves them as they are while it tells the
- * server more.
+ * Reports whether the cursors record everything that was sent to a server. An earlier version sends more without
+ * updating those records.
  * @param dir folder of the agents' folders
  */
 export const isCurrent = (dir: string): boolean => existsSync(join(dir, MARK))
@@ -17,7 +17,7 @@ export function makeCurrent(dir: string, agents: Iterable<Agent>) {
   if (isCurrent(dir)) return
   try {
     for (const agent of agents) agent.save()
-    // A folder, since everything here is one.
+    // A folder, like all other entries here.
     mkdirSync(join(dir, MARK), { mode: 0o700 })
   } catch {
     // A full disk, or too few descriptors.

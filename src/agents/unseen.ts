@@ -4,7 +4,7 @@ import type { Agent } from './agent.ts'
 import { haveBack, isUnexplained } from './recall.ts'
 import type { Restarts } from './restart.ts'
 
-/** How long after this daemon's start whatever ended the previous one may still end agents. */
+/** Time after this daemon's start during which the event that ended the previous daemon may still end agents, in ms. */
 const LATE_MS = 15_000
 
 export interface UnseenOptions {
@@ -32,9 +32,9 @@ export class Unseen {
   }
 
   /**
-   * Explains what ended the agents while no daemon was running. An agent that ends soon after that is explained then:
-   * systemd may start a unit again before all of its processes are gone (cgroups v1 in a container).
-   * @param back whether the agents come back whatever their restart policies say
+   * Explains what ended the agents while no daemon was running. Agents that end soon afterwards get the same
+   * explanation: systemd may restart a unit before all of its processes are gone (cgroups v1 in a container).
+   * @param back true if the agents restart regardless of their restart policies
    */
   explain(why: (agent: Agent) => string | undefined, back: boolean) {
     this.#known = { why, back }
@@ -42,7 +42,7 @@ export class Unseen {
     this.#options.clock.setTimeout(() => this.#agents.clear(), LATE_MS).unref()
   }
 
-  /** An agent may have ended. */
+  /** Explains the agent's end, if it has ended. */
   ended(agent: Agent) {
     const { logger, restarts } = this.#options
     if (!this.#known || !agent.ended || !this.#agents.delete(agent) || !isUnexplained(agent)) return
@@ -55,7 +55,10 @@ export class Unseen {
     try {
       haveBack(agent, reason)
     } catch (err) {
-      logger.warn({ agent_id: agent.id, err }, 'the agent is left to its restart policy')
+      logger.warn(
+        { agent_id: agent.id, err },
+        'cannot record a restart of the agent; its restart policy decides',
+      )
       return
     }
     restarts.again(agent)

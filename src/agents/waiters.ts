@@ -5,7 +5,7 @@ interface Waiter {
   resolve(held: boolean): void
 }
 
-/** Those who wait for something to hold of one thing that changes. */
+/** Waits for conditions on an object that changes. */
 export class Waiters {
   readonly #clock: Clock
   readonly #waiters = new Set<Waiter>()
@@ -14,7 +14,7 @@ export class Waiters {
     this.#clock = clock
   }
 
-  /** @returns whether it held within `timeoutMs`, before `signal` was aborted and the waiters were closed */
+  /** Waits until `holds` returns true. @returns false on a timeout, an abort, or `close` */
   until(holds: () => boolean, timeoutMs?: number, signal?: AbortSignal): Promise<boolean> {
     if (holds()) return Promise.resolve(true)
     return new Promise((resolve) => {
@@ -34,12 +34,12 @@ export class Waiters {
     })
   }
 
-  /** Something has changed. */
+  /** Checks all conditions after a change. */
   wake() {
     for (const waiter of [...this.#waiters]) if (waiter.holds()) waiter.resolve(true)
   }
 
-  /** Nothing will change any more. */
+  /** Ends all waits. */
   close() {
     for (const waiter of [...this.#waiters]) waiter.resolve(waiter.holds())
   }

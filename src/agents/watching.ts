@@ -3,21 +3,21 @@ import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Agent } from './agent.ts'
 
-/** Interval at which journals without a watch are polled. */
+/** Interval at which journals without a watch are polled, in ms. */
 const POLL_MS = 250
-/** Interval at which watching them is tried again. */
+/** Interval between attempts to watch them again, in ms. */
 const RETRY_MS = 10_000
 
 export interface WatchingOptions {
   clock: Clock
   logger: Logger
-  /** The journal has grown, or may have. */
+  /** Called when the journal has grown, or may have. */
   grown(agent: Agent): void
 }
 
 /**
- * Reports which journals grow: by inotify or kqueue, or by polling when the system refuses another watch. Watches are
- * counted per user, so any other program can use them up.
+ * Reports growing journals, by inotify or kqueue, or by polling if the system refuses more watches. The limit on
+ * watches is per user, so other programs can use them up.
  */
 export class Watching {
   readonly #options: WatchingOptions
@@ -79,28 +79,28 @@ export class Watching {
     for (const agent of [...this.#polled]) if (!agent.ended || agent.backlog > 0) this.#grown(agent)
     if (clock.monotonic() < this.#retryAt) return
     this.#retryAt = clock.monotonic() + RETRY_MS
-    // If one watch is refused, the others would be, too.
+    // If the system refuses one watch, it refuses the others, too.
     for (const agent of [...this.#polled]) {
       if (!this.#watch(agent)) return
       this.#polled.delete(agent)
     }
     this.#told = false
-    logger.info('journals are watched again')
+    logger.info('watching journals again')
   }
 
-  /** A failure must not end the daemon; the periodic look at the agent reports it. */
+  /** Swallows errors, which must not end the daemon. The periodic check of the agent reports them. */
   #grown(agent: Agent) {
     const { grown, logger } = this.#options
     try {
       grown(agent)
     } catch (error) {
-      logger.debug({ agent_id: agent.id, err: error }, 'journal not looked at')
+      logger.debug({ agent_id: agent.id, err: error }, 'cannot read the journal')
     }
   }
 
   #tell(error: unknown) {
     if (this.#told) return
     this.#told = true
-    this.#options.logger.warn({ err: error }, 'the system refuses to watch journals: they are polled instead')
+    this.#options.logger.warn({ err: error }, 'cannot watch journals; polling them instead')
   }
 }

@@ -1,9 +1,9 @@
 import { Limits } from '../protocol/index.ts'
 
-/** What a value counts for at least: a greeting that has no more bytes than it may has no more values, either. */
+/** Minimum weight of a value, in bytes, so that a greeting within its size limit is also within its limit on values. */
 const BYTES_PER_VALUE = Math.ceil(Limits.frame_bytes / Limits.greeting_values)
 
-/** What a value takes of a greeting or a status, in bytes of JSON; many small values in it count for more. */
+/** Returns a value's share of a greeting or status, in bytes of JSON. Many small values in it count for more. */
 export function weightOf(value: unknown): number {
   return Math.max(Buffer.byteLength(JSON.stringify(value)), valuesIn(value) * BYTES_PER_VALUE)
 }

@@ -40,7 +40,7 @@ test('a service that becomes another user’s, or moves: its agents are ended, a
     assert.equal(identity(), machineId)
     const resumed = await daemon(['agent', 'resume', agent, '--json', ...HUB])
     assert.notEqual(resumed.code, 0)
-    assert.match(resumed.stdout, /is root's, and this daemon runs as bob/)
+    assert.match(resumed.stdout, /belongs to root, but this daemon runs as bob/)
   })
 
   await t.test('from a user to root: nothing that the user wrote decides what root runs', async () => {

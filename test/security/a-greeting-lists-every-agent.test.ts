@@ -188,5 +188,5 @@ test('statuses are told at the pace of the link, however many there are to tell'
 
 test('a machine starts no agent that its greeting could not list', () => {
   checkKept(Limits.agents - 1)
-  assert.throws(() => checkKept(Limits.agents), /This machine keeps 10000 agents/)
+  assert.throws(() => checkKept(Limits.agents), /This machine already has 10000 agents/)
 })

@@ -7,32 +7,32 @@ import type {
   Runtime as RuntimeFound,
 } from '../../protocol/index.ts'
 
-/** One line for an agent's input. The same id is never given to an agent twice. */
+/** A line of an agent's input. An agent never gets the same id twice. */
 export interface Input {
   id: string
-  /** A prompt is kept until the agent says that it has it; a control is for the process that is there now. */
+  /** A prompt is kept until the agent confirms it; a control is only for the present process. */
   kind: 'prompt' | 'control'
-  /** Without its newline. */
+  /** The line without its newline. */
   line: string
 }
 
 type WithoutPlace<E> = E extends Event ? Omit<E, 'offset' | 'index'> : never
-/** An event before it is known where in the journal it stands. */
+/** An event without its position in the journal. */
 export type EventBody = WithoutPlace<Event>
 
 export interface LaunchPlan {
-  /** Program and arguments. Others on the machine can read them: no secrets. */
+  /** Program and arguments. They must not contain secrets, since other users can read them. */
   argv: string[]
-  /** Over the environment the agent inherits; undefined takes a variable away. */
+  /** Variables to add to the inherited environment; undefined removes a variable. */
   env: Record<string, string | undefined>
-  /** Files to write into the agent's folder first, by name. */
+  /** Files to write into the agent's folder before the launch, by name. */
   files: Record<string, string>
 }
 
 export interface LaunchSession {
   id: string
   mode: 'new' | 'resume' | 'fork'
-  /** Take up again the turn that the last process was ended in. */
+  /** True to continue the turn in which the last process ended. */
   resumeTurn: boolean
 }
 
@@ -42,61 +42,63 @@ export type PermissionAnswer =
   | { answers: Record<string, string> }
   | { form: FormResult }
 
-/** A message of the program, in words that are right for an agent of this daemon. */
+/** A message of the program, reworded for an agent of this daemon. */
 export interface Explained {
   message: string
   remedy: string
 }
 
-/** What a process of the program says that it has open. */
+/** The session that a process of the program reports to have open. */
 export interface OpenSession {
   sessionId: string
-  /** When the process started, as in a `ProcessIdentity`; absent where the program does not tell. */
+  /** Start time of the process, as in a `ProcessIdentity`; absent if the program does not record it. */
   start?: string
 }
 
-/** All that is peculiar to one kind of agent program. Everything but `probe` and `openSessions` is pure. */
+/** The parts of this program that are specific to one agent program. All but `probe` and `openSessions` are pure. */
 export interface Runtime {
   name: string
-  /** Basic regular expression of the journal lines that say whether the agent is idle. */
+  /** Basic regular expression for journal lines about the agent's state. */
   statePattern: string
-  /** Of those, the ones that say it is. */
+  /** Basic regular expression for state lines of an idle agent. */
   idlePattern: string
-  /** Basic regular expression of the journal lines that list background tasks. */
+  /** Basic regular expression for journal lines that list background tasks. */
   tasksPattern: string
-  /** Of those, the ones that list none. */
+  /** Basic regular expression for lines with an empty list of background tasks. */
   noTasksPattern: string
-  /** Whether a line says nothing of the agent's state, prompts, requests or account: text, tool uses, deltas. */
+  /** Reports whether a line is only talk (text, tool uses, deltas): not about state, prompts, requests or account. */
   isTalk(line: Buffer): boolean
   /** Looks for the program on this machine. Never throws. */
   probe(options: { env: NodeJS.ProcessEnv }): Promise<RuntimeFound>
   launch(spec: AgentSpec, options: { path: string; dir: string; session?: LaunchSession }): LaunchPlan
-  /** Whether an update deletes the program at this real path while it runs. Such a program must need no other file. */
+  /**
+   * Reports whether updates delete the program at this real path while it runs. Such a program must need no other file.
+   */
   isPruned(path: string): boolean
-  /** Whether a process with these arguments was started on this session, by anybody. */
+  /** Reports whether a process with these arguments was started in this session. */
   isInSession(argv: string[], sessionId: string): boolean
   /**
-   * Returns the sessions that these processes have open, by process id, without the processes that do not tell.
-   * @param env environment of the new run, which says where the program keeps its sessions
+   * Returns the open sessions of these processes by process id. Processes without a record are absent.
+   * @param env environment of the new run, which determines where the program keeps its sessions
    */
   openSessions(env: NodeJS.ProcessEnv, pids: number[]): Map<number, OpenSession>
-  /** Its reply means that the agent is ready. */
+  /** Returns the input whose reply means that the agent is ready. */
   initialize(id: string): Input
   prompt(id: string, content: Content): Input
   interrupt(id: string, options: { cancelQueued: boolean }): Input
   setModel(id: string, model: string): Input
   setPermissionMode(id: string, mode: string): Input
   endSession(id: string): Input
-  /** Returns what tells whether a request offers to remember an entry. */
+  /** Returns a function that reports whether a request offers to remember an entry. */
   offered(request: PermissionRequest): (entry: unknown) => boolean
   answerPermission(id: string, request: PermissionRequest, answer: PermissionAnswer): Input
-  /** Refuses a request of the program that this daemon does not know, so that the program does not wait for ever. */
+  /** Returns the refusal of an unknown request, so that the program does not wait forever. */
   refuseRequest(id: string, requestId: string): Input
   /**
-   * Explains a message of the program that would mislead, or that does not say what to do; undefined for any other.
-   * @param reason why it did not start, as the event `turn_result` has it
+   * Rewords a message of the program that is misleading or lacks a remedy; undefined for any other message.
+   * @param reason `startup_failure_reason` of the event `turn_result`
    */
   explain(words: string, reason?: string): Explained | undefined
-  /** One line of the journal → what it says. Never throws; what it does not know becomes `unknown`. */
+  /** Decodes a line of the journal into events. Never throws; an unknown line becomes an `unknown` event. */
   decode(line: string): EventBody[]
 }

@@ -69,7 +69,7 @@ test('a start that takes long is told to, and succeeds or fails when it does, ho
   assert.equal(late.status()?.slow, undefined)
   it.clock.pass(10_000)
   await until(() => late.status()?.slow !== undefined)
-  assert.match(late.status()?.slow?.detail ?? '', new RegExp(`Process ${late.status()?.pid} runs`))
+  assert.match(late.status()?.slow?.detail ?? '', new RegExp(`Process ${late.status()?.pid} is running`))
   it.clock.pass(3_600_000)
   assert.equal(late.status()?.state, 'starting')
   const pid = other.status()?.pid

@@ -74,7 +74,7 @@ test('with no descriptor left no agent is called damaged, and no process gone', 
   )
   assert.match(
     told.refused ?? 'not refused',
-    /^(shortage: The agents cannot be taken over: .*EMFILE|not refused)/,
+    /^(shortage: Cannot take over the agents: .*EMFILE|not refused)/,
   )
   assert.deepEqual(
     { damaged: told.damaged, self: told.self, left: told.left },

@@ -71,9 +71,9 @@ test("code 127 comes with the program's own words, or says what it means", (t) =
   assert.match(told(t, words, { state: 'failed', exit }).failure?.message ?? '', /'node': No such file/)
   assert.match(
     told(t, '', { state: 'failed', exit }).failure?.message ?? '',
-    /\/opt\/claude, .*cannot be run .*127/,
+    /Cannot run \/opt\/claude .*127/,
   )
-  assert.equal(told(t, words, { state: 'exited', exit }).exit?.detail, `It said last: ${words.trim()}`)
+  assert.equal(told(t, words, { state: 'exited', exit }).exit?.detail, `Its last output: ${words.trim()}`)
   assert.equal(told(t, '', { state: 'exited', exit }).exit?.detail, undefined)
   const stopped = { reason: 'stopped' as const, code: 1 }
   assert.equal(told(t, words, { state: 'exited', exit: stopped }).exit?.detail, undefined)

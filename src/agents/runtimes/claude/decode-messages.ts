@@ -3,20 +3,20 @@ import type { EventBody } from '../runtime.ts'
 import { compact, type Fields, fields, flag, integer, known, list, text } from './fields.ts'
 import { sayer } from './sayer.ts'
 
-/** Where and when: what every message of a conversation may carry. */
+/** Returns the origin and time, which every message of a conversation may have. */
 const origin = (line: Fields) =>
   compact({ parent_tool_use_id: text(line.parent_tool_use_id), time: text(line.timestamp) })
 
-/** Events after which a line is read no further: it has more than it may. */
+/** Number of events after which decoding of a line stops, because it exceeds the limit. */
 const ENOUGH_EVENTS = Limits.line_events + 1
 
-/** A finished block of what the model says. */
+/** Decodes finished blocks of the model's output. */
 export function assistant(line: Fields): EventBody[] | undefined {
   const message = fields(line.message)
   const blocks = list(message?.content)
   if (!message || !blocks) return undefined
   const base = { ...origin(line), ...compact({ message_id: text(message.id) }) }
-  // Claude Code itself speaks, because the model could not.
+  // Set if Claude Code itself wrote the message, because the model failed.
   const error = compact({ error: text(line.error) })
   return blocks.slice(0, ENOUGH_EVENTS).map((entry): EventBody => {
     const block = fields(entry)
@@ -31,7 +31,7 @@ export function assistant(line: Fields): EventBody[] | undefined {
   })
 }
 
-/** Also of a tool that the model's service runs itself: `server_tool_use`, `mcp_tool_use`. */
+/** Decodes a tool use, including tools that the model's service runs itself: `server_tool_use`, `mcp_tool_use`. */
 function toolUse(block: Fields | undefined, base: object): EventBody | undefined {
   const type = text(block?.type)
   const id = text(block?.id)
@@ -48,7 +48,7 @@ function toolUse(block: Fields | undefined, base: object): EventBody | undefined
   }
 }
 
-/** Results of tools, prompts as the model gets them, and what Claude Code itself adds in the user's place. */
+/** Decodes tool results, prompts as the model gets them, and messages that Claude Code adds in the user's place. */
 export function user(line: Fields): EventBody[] | undefined {
   const base = origin(line)
   const { content, ...of } = sayer(line)
@@ -93,7 +93,7 @@ function toolResult(entry: unknown, base: object): EventBody | undefined {
   const id = text(block?.tool_use_id)
   const type = text(block?.type)
   if (!block || !type?.endsWith('tool_result') || id === undefined) return undefined
-  // Where the model's service ran the tool, its failure is a block of its own.
+  // If the model's service ran the tool, a failure is a separate block.
   const failed = text(fields(block.content)?.type)?.endsWith('_error')
   return {
     kind: 'tool_result',
@@ -105,7 +105,7 @@ function toolResult(entry: unknown, base: object): EventBody | undefined {
   }
 }
 
-/** Around the deltas: says nothing that the finished blocks and the result do not say. */
+/** Events around the deltas, which add nothing to the finished blocks and the result. */
 const FRAMING = new Set([
   'message_start',
   'message_delta',
@@ -130,7 +130,7 @@ export function streamEvent(line: Fields): EventBody[] | undefined {
   const delta = fields(event.delta)
   const block = integer(event.index)
   if (type !== 'content_block_delta' || !delta || block === undefined) return undefined
-  // Both are in the finished block.
+  // The finished block contains both.
   if (delta.type === 'signature_delta' || delta.type === 'citations_delta') return []
   const found = known(DELTAS, delta.type)
   const words = found && text(delta[found.field])

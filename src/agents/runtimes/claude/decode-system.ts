@@ -15,7 +15,7 @@ const PHASES = {
   task_notification: 'ended',
 } as const
 
-/** Lines of `type: system`, by their `subtype`. */
+/** Decoders for lines of `type: system`, by `subtype`. */
 const decoders: Record<string, (line: Fields) => EventBody[] | undefined> = {
   ...notices,
   init(line) {
@@ -39,22 +39,22 @@ const decoders: Record<string, (line: Fields) => EventBody[] | undefined> = {
     return state && [{ kind: 'state', state }]
   },
   status(line) {
-    // That a request was sent to the model: the state and what comes back say so.
+    // A request was sent to the model. The state and the answer already show that.
     if (line.status === 'requesting') return []
     if (line.status === 'compacting') return [{ kind: 'compaction_started' }]
     const failed: EventBody[] =
       line.compact_result === 'failed'
         ? [compact({ kind: 'compaction_failed', error: text(line.compact_error) })]
         : []
-    // Another permission mode: asked for, or the end of planning.
+    // The permission mode has changed, by request or at the end of planning.
     const id = text(line.session_id)
     const mode = text(line.permissionMode)
     if (line.status === null && id !== undefined && mode !== undefined)
       return [...failed, { kind: 'session', session_id: id, permission_mode: mode }]
-    // The boundary of what was compacted has said that it worked.
+    // The compact boundary has already reported success.
     return failed.length > 0 || line.compact_result === 'success' ? failed : undefined
   },
-  // A running estimate of tokens that the result counts.
+  // An estimate of tokens; the result has the exact count.
   thinking_tokens: () => [],
   api_retry(line) {
     const attempt = integer(line.attempt)
@@ -108,7 +108,7 @@ const decoders: Record<string, (line: Fields) => EventBody[] | undefined> = {
 const REFUSALS = ['UserPromptSubmit operation blocked by hook:', 'Operation stopped by hook:']
 const REFUSED_PROMPT = '\n\nOriginal prompt: '
 
-/** A hook refused a prompt. Older versions, such as 2.1.260, say so only in words for people. */
+/** Decodes a prompt's refusal by a hook. Older versions, such as 2.1.260, report it only as text for people. */
 function refusal(line: Fields): EventBody[] | undefined {
   if (line.prevent_continuation !== true) return undefined
   const outcome = fields(line.prompt_submit_outcome)

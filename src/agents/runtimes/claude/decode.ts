@@ -6,14 +6,14 @@ import { elicitation } from './elicitation.ts'
 import { compact, type Fields, fields, flag, integer, known, list, number, text, textList } from './fields.ts'
 import { notice } from './notice.ts'
 
-/** What is passed on of a line that is not JSON. */
+/** Maximum number of characters in the event for a line that is not JSON. */
 const UNREADABLE_HEAD_CHARS = 4096
-/** Deepest nesting of a refused request that is passed on. */
+/** Maximum nesting of a refused request in its notice. */
 const INFO_DEPTH = 100
 
 /**
- * By the `type` of a line. A decoder that does not find what it needs says undefined, and the line is passed on raw: a
- * newer Claude Code may say things differently, and nothing it says is lost.
+ * Decoders by the `type` of a line. If a decoder does not find the fields it needs, it returns undefined, and the event
+ * contains the raw line, so that nothing from a newer Claude Code is lost.
  */
 const decoders: Record<string, (line: Fields) => EventBody[] | undefined> = {
   assistant,
@@ -90,7 +90,7 @@ const PROMPT_STATES: Record<string, 'queued' | 'started' | 'completed' | 'cancel
   started: 'started',
   completed: 'completed',
   cancelled: 'cancelled',
-  // Still queued when the session was ended.
+  // The prompt was still queued when the session ended.
   discarded: 'cancelled',
 }
 
@@ -100,7 +100,7 @@ function promptState(line: Fields): EventBody[] | undefined {
   return id === undefined || !state ? undefined : [{ kind: 'prompt_state', prompt_id: id, state }]
 }
 
-/** Decodes a request for which the program waits. Unknown and incomplete requests are refused. */
+/** Decodes a request whose answer the program waits for. Unknown and incomplete requests are refused. */
 function controlRequest(line: Fields): EventBody[] | undefined {
   const id = text(line.request_id)
   const request = fields(line.request)
@@ -117,7 +117,7 @@ const refused = (id: string, subtype: string | undefined, { request: info }: Fie
   {
     kind: 'notice',
     about: 'control_request',
-    text: `The agent asked for "${subtype ?? 'nothing'}" in a way that this daemon does not know; it was refused.`,
+    text: `The daemon refused a request of the agent that it does not support: "${subtype ?? 'unnamed'}".`,
     level: 'warning',
     request_id: id,
     // The refusal needs only the id.
@@ -218,7 +218,7 @@ function conversationReset(line: Fields): EventBody[] | undefined {
 
 function toolProgress(line: Fields): EventBody[] {
   const parent = text(line.parent_tool_use_id)
-  // A heartbeat has an id of its own and names the tool use it is about as its parent.
+  // A heartbeat has a separate id, and its parent is the tool use.
   const isHeartbeat = line.heartbeat === true
   return [
     compact({

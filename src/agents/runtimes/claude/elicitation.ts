@@ -4,15 +4,15 @@ import { isDeeper } from '../../../protocol/nesting.ts'
 import type { EventBody } from '../runtime.ts'
 import { compact, type Fields, fields, list, number, text, textList } from './fields.ts'
 
-/** Maximum number of fields, length in characters and nesting of a form. Every status carries the form. */
+/** Maximum number of fields, length in characters, and nesting of a form. Every status contains the form. */
 const FIELDS = 100
 const FORM_CHARS = 64 * 1024
 const DEPTH = 100
 
-/** Decodes an MCP server's form, or an address that it asks a person to open. @returns undefined if it exceeds a limit */
+/** Decodes an MCP server's form, or the address that it asks a person to open. @returns undefined beyond the limits */
 export function elicitation(id: string, request: Fields): EventBody[] | undefined {
   const { subtype: _, ...input } = request
-  // JSON is read at any depth but not written.
+  // JSON can be parsed at any depth, but not stringified.
   if (isDeeper(input, DEPTH)) return undefined
   const form = formOf(request)
   if (!form || form.fields.length > FIELDS || JSON.stringify(input).length > FORM_CHARS) return undefined
@@ -70,7 +70,7 @@ function field(name: string, schema: Fields, required: boolean): FormField {
   })
 }
 
-/** The choices of a field, in any of the forms that MCP has for them. */
+/** Returns the choices of a field, from any of MCP's notations. */
 function options(schema: Fields): FormField['options'] {
   const titles = textList(schema.enumNames)
   const plain = textList(schema.enum)?.map((value, index) => compact({ value, title: titles?.[index] }))
@@ -84,7 +84,7 @@ function options(schema: Fields): FormField['options'] {
   return found?.length ? found : undefined
 }
 
-/** Returns the form as questions, for servers that do not know forms. */
+/** Returns the form as questions, for servers that do not support forms. */
 function questionsOf(form: Form): Question[] {
   const { server: header, message, url } = form
   if (form.fields.length === 0) {
@@ -93,7 +93,7 @@ function questionsOf(form: Form): Question[] {
   }
   return form.fields.map((field, index) =>
     compact({
-      question: `${index === 0 ? `${message}\n` : ''}${labelOf(field)}${field.description ? `: ${field.description}` : ''}${field.required ? '' : ' (may be left out)'}`,
+      question: `${index === 0 ? `${message}\n` : ''}${labelOf(field)}${field.description ? `: ${field.description}` : ''}${field.required ? '' : ' (optional)'}`,
       header,
       multi_select: field.type === 'array' || undefined,
       options:

@@ -1,4 +1,6 @@
-/** A JSON object whose fields may be anything: read one by one, so that one strange field does not spoil the others. */
+/**
+ * A JSON object with unchecked fields. Reading each field separately keeps one bad field from invalidating the others.
+ */
 export type Fields = Record<string, unknown>
 
 export const fields = (value: unknown): Fields | undefined =>
@@ -6,7 +8,7 @@ export const fields = (value: unknown): Fields | undefined =>
 
 export const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 
-/** Finite: JSON can be read with `1e999` in it, which nobody could be told. */
+/** Returns a finite number: `1e999` in JSON parses to Infinity, which cannot be stringified. */
 export const number = (value: unknown): number | undefined =>
   Number.isFinite(value) ? (value as number) : undefined
 
@@ -20,17 +22,17 @@ export const list = (value: unknown): unknown[] | undefined => (Array.isArray(va
 export const textList = (value: unknown): string[] | undefined =>
   Array.isArray(value) && value.every((entry) => typeof entry === 'string') ? value : undefined
 
-/** What a table has under a name that may be anything. */
+/** Looks up an untrusted name in a table. */
 export const known = <T>(table: Record<string, T>, name: unknown): T | undefined =>
   typeof name === 'string' && Object.hasOwn(table, name) ? table[name] : undefined
 
-/** Leaves out what is undefined: absent and undefined are the same on the wire, and should be in memory. */
+/** Removes undefined fields, so that absent and undefined are the same in memory, as on the wire. */
 export function compact<T extends object>(value: T): T {
   for (const key in value) if (value[key] === undefined) return copyOf(value)
   return value
 }
 
-/** Not by `delete`: objects that something was deleted from are slow from then on. */
+/** Copies instead of using `delete`, which makes an object slow. */
 function copyOf<T extends object>(value: T): T {
   const copy = {} as T
   for (const key in value) if (value[key] !== undefined) copy[key] = value[key]

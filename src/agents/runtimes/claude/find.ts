@@ -3,7 +3,7 @@ import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { realPath } from '../../../platform/real-path.ts'
 
-/** Where Claude Code's installers put it, for daemons whose PATH is a service's. */
+/** Returns the paths where Claude Code's installers put it, for daemons with the short PATH of a service. */
 const usualPlaces = (home: string) => [
   join(home, '.local/bin/claude'),
   join(home, '.claude/local/claude'),
@@ -13,12 +13,12 @@ const usualPlaces = (home: string) => [
   '/usr/bin/claude',
 ]
 
-/** Maximum number of programs to try: each may be slow to answer. */
+/** Maximum number of programs to try, since each may be slow to answer. */
 const MOST = 8
 
 /**
- * Programs that may be the one to use, the preferred first: `FOMULAR_CLAUDE_PATH` alone, as it is, else every `claude` on
- * PATH and in its usual places, each program once.
+ * Returns candidate programs, the preferred one first: only `FOMULAR_CLAUDE_PATH` if it is set, else every `claude` on
+ * PATH and in the usual places, without duplicates.
  */
 export function findClaude(env: NodeJS.ProcessEnv): string[] {
   if (env.FOMULAR_CLAUDE_PATH) return [env.FOMULAR_CLAUDE_PATH]
@@ -32,7 +32,9 @@ export function findClaude(env: NodeJS.ProcessEnv): string[] {
   return [...found.values()].slice(0, MOST)
 }
 
-/** Claude Code's installer keeps each version in a file of its own, and deletes the older ones. */
+/**
+ * Recognizes a program of Claude Code's installer, which puts each version in a separate file and deletes older ones.
+ */
 export const isPruned = (path: string) => /\/claude\/versions\/\d+\.\d+\.\d+[^/]*$/.test(path)
 
 export function isProgram(path: string): boolean {

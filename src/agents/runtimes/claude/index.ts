@@ -13,7 +13,7 @@ const STATE_LINE = '^{"type":"system","subtype":"session_state_changed","state":
 
 const TASKS_LINE = '^{"type":"system","subtype":"background_tasks_changed","tasks":'
 
-/** Claude Code, driven over its stream-json input and output. */
+/** Runtime for Claude Code, through its stream-json input and output. */
 export const claude: Runtime = {
   name: 'claude',
   statePattern: STATE_LINE,

@@ -45,7 +45,7 @@ const response = (
 })
 
 export function answerPermission(id: string, request: PermissionRequest, answer: PermissionAnswer): Input {
-  // The end of the turn withdraws the request.
+  // Interrupting the turn also withdraws the request.
   if (request.form && 'deny' in answer && answer.deny.interrupt) return interrupt(id, { cancelQueued: false })
   const declined = request.form && { action: 'decline' }
   const decided = 'form' in answer ? answer.form : (declined ?? decision(request, answer))
@@ -56,12 +56,12 @@ export const refuseRequest = (id: string, requestId: string): Input =>
   response(id, {
     subtype: 'error',
     request_id: requestId,
-    error: 'This host does not answer such a request.',
+    error: 'This host does not support this request.',
   })
 
 function decision(request: PermissionRequest, answer: Exclude<PermissionAnswer, { form: unknown }>) {
   if ('deny' in answer) {
-    const { message = 'The operator said no.', interrupt = false } = answer.deny
+    const { message = 'The operator denied the request.', interrupt = false } = answer.deny
     return { behavior: 'deny', message, interrupt }
   }
   if ('answers' in answer)

@@ -2,17 +2,19 @@ import { join } from 'node:path'
 import type { AgentSpec } from '../../../protocol/index.ts'
 import type { LaunchPlan, LaunchSession } from '../runtime.ts'
 
-/** Ms for which Claude Code gathers token deltas into one line: few enough to look live, a tenth of the lines. */
+/**
+ * Time for which Claude Code gathers token deltas into one line, in ms: still looks live, with a tenth of the lines.
+ */
 const DELTA_HOLD_MS = 100
 
 const ENVIRONMENT = {
-  // The lines that tell running, waiting and idle apart.
+  // Enables the lines that report running, waiting and idle.
   CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS: '1',
   CLAUDE_CODE_STARTUP_FAILURE_RESULTS: '1',
   CLAUDE_CODE_STREAM_EVENT_HOLD_MS: String(DELTA_HOLD_MS),
-  // An update beneath a running agent is the operator's to make.
+  // Only the operator may update the program of a running agent.
   DISABLE_AUTOUPDATER: '1',
-  // Left by a Claude Code that this daemon itself was started from.
+  // Inherited if this daemon was started from within Claude Code.
   CLAUDECODE: undefined,
   CLAUDE_CODE_ENTRYPOINT: undefined,
   CLAUDE_CODE_SESSION_ID: undefined,
@@ -25,14 +27,17 @@ const ALWAYS = [
   '--output-format=stream-json',
   '--verbose',
   '--include-partial-messages',
-  // A prompt is then part of the journal, and older versions say in this way that they have it.
+  // Makes prompts part of the journal. Older versions confirm prompts only this way.
   '--replay-user-messages',
   '--forward-subagent-text',
   '--include-hook-events',
   '--permission-prompt-tool=stdio',
 ]
 
-/** Always `--flag=value`: a value from outside is never taken for a flag. Long or private values go into files. */
+/**
+ * Returns the launch plan. Flags are always `--flag=value`, so that a value cannot act as a flag; long or private
+ * values go into files.
+ */
 export function launch(
   spec: AgentSpec,
   { path, dir, session }: { path: string; dir: string; session?: LaunchSession },
@@ -78,7 +83,7 @@ export function launch(
 
 const SESSION_FLAGS = ['--session-id', '--resume', '-r']
 
-/** A fork was started from the session, and is in one of its own. */
+/** Reports whether the arguments name the session. A fork starts from the session but has a new one. */
 export function isInSession(argv: string[], sessionId: string): boolean {
   if (argv.includes('--fork-session')) return false
   return argv.some(

@@ -1,7 +1,7 @@
 import type { EventBody } from '../runtime.ts'
 import { compact, type Fields, fields, list, text } from './fields.ts'
 
-/** What is said to people, with all that the line has. @returns undefined where nothing is said */
+/** Returns a notice for people, with all fields of the line. @returns undefined if the text is empty */
 export function notice(about: string, said: string | undefined, line: Fields): EventBody[] | undefined {
   if (said === undefined || said === '') return undefined
   const { type: _type, subtype: _subtype, session_id: _session, uuid: _uuid, ...info } = line
@@ -14,7 +14,7 @@ const of = (about: string, said: (line: Fields) => string | undefined) => (line:
 
 const content = (line: Fields) => text(line.content)
 
-/** Lines of `type: system` that say something to people, by their `subtype`. */
+/** Decoders for lines of `type: system` with a text for people, by `subtype`. */
 export const notices: Record<string, (line: Fields) => EventBody[] | undefined> = {
   notification: of('notification', (line) => text(line.text)),
   local_command_output: of('local_command_output', content),
@@ -25,7 +25,7 @@ export const notices: Record<string, (line: Fields) => EventBody[] | undefined> 
     ['plugin', text(line.name), text(line.status), text(line.error)].filter(Boolean).join(' '),
   ),
   elicitation_complete: of('elicitation_complete', (line) =>
-    [text(line.mcp_server_name), 'confirms that what it asked for in the browser is done'].join(' '),
+    [text(line.mcp_server_name), 'confirms that its request in the browser is complete'].join(' '),
   ),
   memory_recall: of('memory_recall', (line) =>
     list(line.memories)

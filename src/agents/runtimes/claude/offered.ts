@@ -2,8 +2,8 @@ import type { PermissionRequest } from '../../../protocol/index.ts'
 import { fields, text } from './fields.ts'
 
 /**
- * Returns what tells whether a request offers to remember an entry: each of its suggestions, and each of them for the
- * session alone, which is less.
+ * Returns a function that reports whether a request offers to remember an entry: any of its suggestions, or a
+ * suggestion limited to the session.
  */
 export function offered({ suggestions = [] }: PermissionRequest): (entry: unknown) => boolean {
   const offers = new Set(
@@ -17,7 +17,7 @@ function forSession(suggestion: unknown): unknown[] {
   return text(update?.destination) === undefined ? [] : [{ ...update, destination: 'session' }]
 }
 
-/** The same text for values that differ in the order of their fields only. */
+/** Returns the same text for values that differ only in the order of their fields. */
 const canonical = (value: unknown) =>
   JSON.stringify(value, (_key, part: unknown) => {
     const object = fields(part)

@@ -7,12 +7,12 @@ import { fields, text } from './fields.ts'
 
 /** Maximum size of a record, in bytes; Claude Code writes less than 2 KiB. */
 const RECORD_BYTES = 64 * 1024
-/** Only Linux gives the start of a process in the same form to everybody. */
+/** True on Linux, the only system where Claude Code and this program see a process's start time in the same form. */
 const startsCompare = process.platform === 'linux'
 
 /**
- * Returns the sessions that these processes have open, from the records that Claude Code keeps of itself in its
- * configuration folder: `sessions/<pid>.json`. Unlike its arguments they follow `/clear`, forks and `/resume`.
+ * Returns the open sessions of these processes, from the records in Claude Code's configuration folder:
+ * `sessions/<pid>.json`. Unlike a process's arguments, they follow `/clear`, forks and `/resume`.
  */
 export function openSessions(env: NodeJS.ProcessEnv, pids: number[]): Map<number, OpenSession> {
   const folder = join(env.CLAUDE_CONFIG_DIR || join(env.HOME || homedir(), '.claude'), 'sessions')
@@ -33,7 +33,7 @@ function listed(folder: string): string[] {
   }
 }
 
-/** @returns undefined for a record that cannot be read: another version may write it differently */
+/** @returns undefined if the record is unreadable, since other versions may use another format */
 function recordAt(path: string): OpenSession | undefined {
   try {
     const record = fields(JSON.parse(readOwned(path, RECORD_BYTES) ?? ''))

@@ -7,29 +7,29 @@ import { findClaude, isProgram } from './find.ts'
 
 const NAME = 'claude'
 
-/** The oldest version seen to take all arguments and to tell what becomes of a prompt; 2.1.197 does neither. */
+/** Oldest version known to accept all arguments and to report prompt states. Version 2.1.197 does neither. */
 export const MINIMUM = '2.1.260'
-/** `--version` takes a tenth of a second; a machine under load may be a hundred times slower. */
+/** Maximum run time of a query, in ms. `--version` takes 0.1 s, but may take 100 times longer on a loaded machine. */
 const PROBE_MS = 15_000
 
 const GET_IT =
   'Install it with `curl -fsSL https://claude.ai/install.sh | bash` or `npm install -g @anthropic-ai/claude-code`'
-/** What a shortage of processes, memory or open files does to a program: the system refuses it, or it is ended. */
+/** Errors and signals that indicate a shortage of processes, memory or open files. */
 const SHORTAGE = /^(EAGAIN|ENOMEM|EMFILE|ENFILE|SIGABRT|SIGKILL|SIGTRAP)$/
 const RAISE_LIMITS =
   'Check the limits on processes and memory (`ulimit -a`, or TasksMax= and MemoryMax= of the unit) and raise them'
 
 export interface ProbeOptions {
   env: NodeJS.ProcessEnv
-  /** For each question. */
+  /** Maximum run time of each query, in ms. */
   timeoutMs?: number
-  /** Whether a program may be run. By default, all may. */
+  /** Reports whether a program may be run. By default, all may. */
   allowed?: (path: string) => boolean
 }
 
 /**
- * Looks for Claude Code, asks it for its version and whether somebody is logged in. Of several programs the first that can
- * be used; where none can, the first.
+ * Finds Claude Code and asks for its version and login. Returns the first usable program; if none is usable, the first
+ * one with its problem.
  */
 export async function probe({
   env,
@@ -52,7 +52,7 @@ export async function probe({
     }
   const preferred = await examine(first, env, timeoutMs)
   if (!preferred.wrong) return preferred.runtime
-  // A shortage would be the others' as well, and is no reason for another version.
+  // A shortage would affect the other programs, too, and is no reason to use another version.
   if (!preferred.shortage)
     for (const path of others) {
       const { runtime, wrong } = await examine(path, env, timeoutMs)
@@ -63,7 +63,7 @@ export async function probe({
 
 interface Examined {
   runtime: Runtime
-  /** It cannot be used. */
+  /** True if the program is unusable. */
   wrong: boolean
   shortage: boolean
 }
@@ -78,26 +78,29 @@ async function examine(path: string, env: NodeJS.ProcessEnv, timeoutMs: number):
   })
   const version = versionIn(said.out)
   if (said.problem || !version) {
-    const why = said.problem ?? 'does not say that it is Claude Code'
+    const why = said.problem ?? 'does not identify itself as Claude Code'
     return wrong(`${path} --version ${why}. ${said.shortage ? RAISE_LIMITS : GET_IT}.`)
   }
   if (lt(version, MINIMUM))
     return wrong(
-      // npm on an older Node.js installs the newest version that still ran there, without a word.
-      `Claude Code ${version} is too old: at least ${MINIMUM} is needed. Run \`claude update\`; with npm, use Node.js 22 or newer.`,
+      // On an older Node.js, npm silently installs the newest version that still supports it.
+      `Claude Code ${version} is too old; version ${MINIMUM} or newer is required. Run \`claude update\`; with npm, use Node.js 22 or newer.`,
       version,
     )
   const login = loginIn((await ask(['auth', 'status', '--json'])).out)
   return { runtime: { name: NAME, found: true, path, version, login }, wrong: false, shortage: false }
 }
 
-/** A wrapper, such as a version manager's, may say something before the program does, with or without a line's end. */
+/** Finds the version in a program's output. A wrapper, such as a version manager, may print text before it. */
 const versionIn = (text: string): string | undefined =>
   [...stripVTControlCharacters(text).matchAll(/(?:^|\s)(\d+\.\d+\.\d+\S*) \(Claude Code\)\s*$/gm)].at(-1)?.[1]
 
-/** It knows of keys and tokens in the environment, too, and of other providers. It exits 1 when nobody is logged in. */
+/**
+ * Returns the login from the output of `auth status`, which also covers keys and tokens in the environment, and other
+ * providers. It exits with 1 if no account is logged in.
+ */
 function loginIn(status: string): Runtime['login'] {
-  // A wrapper may have said something here, too. No single expression: its time would grow with the square of the text.
+  // A wrapper may print text here, too. A single regular expression would take quadratic time.
   const said = boundedJson(status.slice(Math.max(0, status.search(/\{\s*"/)), status.lastIndexOf('}') + 1)) as
     | { loggedIn?: unknown; loginExpiresAt?: unknown }
     | null
@@ -111,9 +114,9 @@ function loginIn(status: string): Runtime['login'] {
 
 interface Answer {
   out: string
-  /** Why there is none, or none to be trusted. */
+  /** Reason why there is no answer, or no reliable one. */
   problem?: string
-  /** Whether a limit of the machine or the user, rather than the program, is the likely cause. */
+  /** True if a limit of the machine or the user is the likely cause, and not the program. */
   shortage?: boolean
 }
 
@@ -123,7 +126,7 @@ function cannotRun(why: string): Answer {
 
 const WORDS_CHARS = 300
 
-/** What a program said last, to be put behind how it ended. */
+/** Returns the last line of a program's output, in parentheses. */
 function lastLine(said: string): string {
   const line = stripVTControlCharacters(said).trim().split('\n').at(-1)?.trim() ?? ''
   return line === '' ? '' : ` (${line.slice(0, WORDS_CHARS)})`
@@ -134,12 +137,12 @@ function run(path: string, args: string[], env: NodeJS.ProcessEnv, timeoutMs: nu
     const options = { env, timeout: timeoutMs, killSignal: 'SIGKILL' as const, encoding: 'utf8' as const }
     const child = execFile(path, args, options, (error, out, err) => {
       if (!error) resolve({ out })
-      else if (error.killed) resolve({ out, problem: `gave no answer within ${timeoutMs / 1000} s` })
+      else if (error.killed) resolve({ out, problem: `did not answer within ${timeoutMs / 1000} s` })
       else if (typeof error.code === 'number')
-        resolve({ out, problem: `ended with code ${error.code}${lastLine(err)}` })
+        resolve({ out, problem: `exited with code ${error.code}${lastLine(err)}` })
       else resolve(cannotRun(String(error.signal ?? error.code ?? error.message)))
     })
-    // A program that ends before this is done is no failure.
+    // The program may exit before this, which is not an error.
     child.stdin?.end()
     child.stdin?.on('error', () => {})
   }).catch((error) => cannotRun(String(error.code ?? error.message)))

@@ -1,16 +1,16 @@
 import { compact, type Fields, fields, list, text } from './fields.ts'
 
-/** What a line of `type: user` says, and who says it. */
+/** Content and origin of a line of `type: user`. */
 interface Said {
   content: unknown
   prompt_id?: string
-  /** Absent for a prompt that was given to the agent. */
+  /** Absent for a prompt that the agent was given. */
   origin?: string
 }
 
 /**
- * Tells a prompt, which Claude Code echoes as a replay, from what Claude Code says in the user's place: summaries,
- * feedback of hooks, notes, results of slash commands.
+ * Distinguishes prompts, which Claude Code echoes as replays, from messages that Claude Code writes in the user's
+ * place: summaries, hook feedback, notes, and results of slash commands.
  */
 export function sayer(line: Fields): Said {
   const content = fields(line.message)?.content
@@ -24,14 +24,14 @@ export function sayer(line: Fields): Said {
   if (line.isSynthetic === true) return { content, origin: 'runtime' }
   if (isPrompt) return { content: commandLine(content) ?? content, ...promptId(line) }
   if (INTERRUPTED.test(onlyText(content) ?? '')) return { content, origin: 'interrupt' }
-  // A sub-agent is prompted by the agent that started it.
+  // The prompt of a sub-agent comes from the agent that started it.
   return { content, origin: text(line.parent_tool_use_id) === undefined ? 'runtime' : 'agent' }
 }
 
 const promptId = (line: Fields) =>
   compact({ prompt_id: line.isReplay === true ? text(line.uuid) : undefined }) as { prompt_id?: string }
 
-/** Ids that Claude Code makes itself are of version 4; those of this daemon's prompts are not. */
+/** Recognizes this daemon's prompt ids, which are UUIDs of version 8. Claude Code's own ids are of version 4. */
 const isGiven = (id: unknown) => typeof id === 'string' && id[14] === '8'
 
 const INTERRUPTED = /^\[Request interrupted by user[^\]]*\]$/
@@ -40,20 +40,20 @@ const OUTPUT = /^<(local-command-(?:stdout|stderr))>([\s\S]*)<\/\1>$/
 
 function commandOutput(content: unknown): string | undefined {
   const [, , output] = OUTPUT.exec(onlyText(content) ?? '') ?? []
-  // Never empty: what says nothing is no event.
+  // An empty content would not become an event.
   return output === undefined ? undefined : output.trim() || '(no output)'
 }
 
 const COMMAND =
   /^<command-name>(\/[^<\n]*)<\/command-name>\s*<command-message>[^<]*<\/command-message>\s*<command-args>([\s\S]*)<\/command-args>$/
 
-/** A slash command as it was typed. */
+/** Returns a slash command as the user typed it. */
 function commandLine(content: unknown): string | undefined {
   const [, name, args] = COMMAND.exec(onlyText(content)?.trim() ?? '') ?? []
   return name === undefined ? undefined : `${name} ${args}`.trimEnd()
 }
 
-/** The text of a message that is nothing else. */
+/** Returns the text of a message that consists of a single text. */
 function onlyText(content: unknown): string | undefined {
   if (typeof content === 'string') return content
   const blocks = list(content)

@@ -64,12 +64,7 @@ test("an MCP server's form is a question, with its fields and their types", () =
   })
   assert.deepEqual(
     request.questions?.map(({ question }) => question),
-    [
-      'Where?\nEnvironment (env)',
-      'count: How many (may be left out)',
-      'sure (may be left out)',
-      'mail (may be left out)',
-    ],
+    ['Where?\nEnvironment (env)', 'count: How many (optional)', 'sure (optional)', 'mail (optional)'],
   )
 })
 

@@ -90,7 +90,7 @@ test('of several that cannot be used the first is named', async (t) => {
   program(join(home, '.local/bin/claude'), 'exit 4')
   const found = await probe({ env: { HOME: home, PATH: dirname(first) } })
   assert.deepEqual([found.path, found.passed_over], [first, undefined])
-  assert.match(found.problem ?? '', /shims\/claude --version ended with code 3/)
+  assert.match(found.problem ?? '', /shims\/claude --version exited with code 3/)
 })
 
 test('nothing where FOMULAR_CLAUDE_PATH points to', async (t) => {
@@ -109,14 +109,14 @@ test('too old', async (t) => {
 })
 
 const wrong: Record<string, [string, RegExp]> = {
-  'another program': ['echo v24.0.0', /does not say that it is Claude Code/],
-  'one that fails': ['echo "2.1.330 (Claude Code)"; exit 3', /ended with code 3/],
+  'another program': ['echo v24.0.0', /does not identify itself as Claude Code/],
+  'one that fails': ['echo "2.1.330 (Claude Code)"; exit 3', /exited with code 3/],
   'one that says why it fails': [
     "echo 'env: node: No such file' >&2; exit 127",
     /code 127 \(env: node: No such file\)/,
   ],
-  'one that hangs': ['exec sleep 60', /no answer within 0.3 s/],
-  'one that reads its input': ['exec cat', /does not say/],
+  'one that hangs': ['exec sleep 60', /did not answer within 0.3 s/],
+  'one that reads its input': ['exec cat', /does not identify itself/],
 }
 for (const [what, [version, problem]] of Object.entries(wrong))
   test(`a wrong program: ${what}`, async (t) => {
@@ -143,5 +143,5 @@ test('a wrong program: a file, a folder, something that is not executable, no pr
     assert.match((await probe({ env: { PATH, FOMULAR_CLAUDE_PATH: path } })).problem ?? '', /not a program/)
   chmodSync(file, 0o755)
   const found = await probe({ env: { PATH, FOMULAR_CLAUDE_PATH: file } })
-  assert.match(found.problem ?? '', /cannot be run|ended with code/)
+  assert.match(found.problem ?? '', /cannot be run|exited with code/)
 })
