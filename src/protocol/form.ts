@@ -66,7 +66,7 @@ function byPlace({ fields }: Form, questions: Question[] = [], answers: Record<s
     const [place, ...others] = questions.flatMap(({ question }, at) => (question === key ? [at] : []))
     if (place === undefined) throw new FormFault(key, `"${key}" is not a question of this request.`)
     if (others.length > 0)
-      throw new FormFault(key, `Several fields have the question "${key}". Answer by the names of the fields.`)
+      throw new FormFault(key, `Several fields have the question "${key}". Answer by field name.`)
     if (!given.has(place)) given.set(place, answer)
   }
   return given
