@@ -29,7 +29,7 @@ const NAME = /^[A-Za-z_]\w*$/
 /** A piece of a value: double-quoted, single-quoted, or plain up to the end of the line. */
 const PIECE = /"((?:[^"\\]|\\[\s\S])*)"?|'([^']*)'?|((?:[^\\\n]|\\[\s\S])+)/y
 
-/** Parses a file of variables like systemd's `EnvironmentFile=`. Lines that are no assignments are skipped. */
+/** Parses a file of variables like systemd's `EnvironmentFile=`. Lines that are not assignments are skipped. */
 export function parseEnvironment(text: string): Record<string, string> {
   const variables: Record<string, string> = Object.create(null)
   const line = /[ \t\n\r]*(?:[#;](?:[^\\\n]|\\[\s\S])*|([^=\n]*)(=[ \t]*)?)/y

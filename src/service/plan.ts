@@ -45,7 +45,7 @@ export interface ServicePlan {
   stopSeconds: number
   /** For a hub: paths of the certificate and the private key, which may be readable by root only. */
   tls?: { cert: string; key: string }
-  /** For a hub: true if its port is below 1024, which takes a privilege. */
+  /** For a hub: true if its port is below 1024, which requires a privilege. */
   lowPort?: boolean
   /** True if systemd creates the user for as long as the service runs. */
   dynamicUser?: boolean

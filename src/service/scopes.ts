@@ -12,7 +12,7 @@ const USUAL = '/usr/bin/systemd-run'
 /**
  * Finds systemd scopes for processes that must outlive a unit: the system manager's for root, else those of the user's
  * systemd if it does not end at logout. Creates one scope as a test.
- * @param slice the unit's slice, whose limits the scopes keep
+ * @param slice the unit's slice, whose limits also apply to the scopes
  */
 export async function findScopes(
   { name, scope, group }: UnitPlace,
@@ -36,7 +36,7 @@ export async function findScopes(
   return (await works(shelter, env, group)) ? shelter : undefined
 }
 
-/** @param runtime runtime folder of the user whose systemd has the scopes */
+/** @param runtime runtime folder of the user whose systemd runs the scopes */
 function scopes(where: string, options: string[], runtime?: string): Shelter {
   const file = existsSync(USUAL) ? USUAL : 'systemd-run'
   return {

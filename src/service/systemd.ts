@@ -62,8 +62,7 @@ export function systemd(scope: Scope): Manager {
     async install(plan, { start, key }) {
       checkUsable(system)
       const { key: keyPath } = files(at(plan))
-      // systemd passes the key as a credential. Versions before 247 cannot, so the daemon must be able to read the
-      // file.
+      // From version 247 on, systemd passes the key as a credential. Before, the daemon must be able to read the file.
       const owner = ((await systemdVersion()) ?? 0) < 247 ? plan.account : undefined
       const { name: user } = plan.account
       return [

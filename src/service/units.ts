@@ -66,7 +66,7 @@ export async function listUnits(scope: Scope, home: string): Promise<Service[]> 
   )
 }
 
-/** Lists the unit files of a folder without templates, which are no services themselves. */
+/** Lists the unit files of a folder without templates, which are not services. */
 function unitFiles(folder: string): string[] {
   try {
     return readdirSync(folder).filter((file) => file.endsWith('.service') && !file.includes('@'))
