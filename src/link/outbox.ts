@@ -8,7 +8,7 @@ const FRAMES_PER_TURN = 32
 /** Minimum time between two resends of one gap, in ms: a server may report the gap for every frame after it. */
 const RESEND_MS = 1000
 
-/** A part of a source on its way to the server. */
+/** A part of a source, to be sent in one frame. */
 interface Part extends Omit<Activity, 'type' | 'agent_id'> {
   /** True if there may be more bytes, even if this part is short. */
   more?: boolean
@@ -17,9 +17,9 @@ interface Part extends Omit<Activity, 'type' | 'agent_id'> {
 /** An append-only stream of one agent, and how much of it was sent and acknowledged. */
 export interface Source {
   readonly id: string
-  /** Bytes handed out by `read`. */
+  /** Number of bytes returned by `read`. */
   readonly sent: number
-  /** Bytes that the server has. */
+  /** Number of bytes that the server has. */
   readonly acked: number
   /**
    * Returns the next bytes after `sent`, as events: about `budget` bytes, or all there are. Bytes that are written
