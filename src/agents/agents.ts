@@ -330,8 +330,8 @@ export class Agents {
   #vanished(agent: Agent) {
     if (!existsSync(dirname(this.#options.dir))) return
     const kept = isKept(agent)
-    const what = agent.ended ? 'forgotten' : kept ? 'left running, as its lease says' : 'ended'
-    this.#options.logger.error({ agent_id: agent.id }, `the agent's folder was deleted: it is ${what}`)
+    const what = agent.ended ? 'forgetting it' : kept ? 'leaving it running, as its lease says' : 'ending it'
+    this.#options.logger.error({ agent_id: agent.id }, `the agent's folder was deleted: ${what}`)
     this.#options.removed(agent)
     this.#forget(agent)
     if (!agent.ended && !kept) void abandon(agent, GRACE_S)

@@ -34,7 +34,7 @@ export function checkCwd(cwd: string, { again = false } = {}) {
   try {
     isDirectory = statSync(cwd).isDirectory()
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EACCES') throw forbidden('look into')
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') throw forbidden('access')
     throw new CommandFailure('cwd_missing', `The folder ${cwd} does not exist on this machine.`, {
       ...path,
       remedy: remedies.missing,
@@ -55,9 +55,9 @@ export function checkCwd(cwd: string, { again = false } = {}) {
 /** Returns a runtime by name. @throws CommandFailure if there is none */
 export function runtimeOf(runtimes: Record<string, Runtime>, name: string): Runtime {
   if (Object.hasOwn(runtimes, name)) return runtimes[name]!
-  throw new CommandFailure('runtime_unknown', `This daemon does not know the runtime "${name}".`, {
+  throw new CommandFailure('runtime_unknown', `This daemon does not support the runtime "${name}".`, {
     path: 'spec.runtime',
-    remedy: `It knows: ${Object.keys(runtimes).join(', ')}.`,
+    remedy: `Use one of these: ${Object.keys(runtimes).join(', ')}.`,
   })
 }
 

@@ -36,7 +36,7 @@ export function startRefusal(event: Of<'turn_result'>): Snapshot['start_refused'
   }
 }
 
-/** States of an MCP server that are no problem. */
+/** States of an MCP server without a problem. */
 const AT_WORK = ['connected', 'disabled']
 
 /** Processes the list of MCP servers that the runtime sends at each turn. @returns whether the problems have changed */

@@ -81,7 +81,7 @@ export class Launches {
     return decide !== undefined
   }
 
-  /** Launches no further agents; the next daemon launches those in the queue. Resolves when launches under way are done. */
+  /** Stops launching; the next daemon launches the queued agents. Resolves when launches under way are done. */
   async close(): Promise<void> {
     this.#closed = true
     for (const decide of this.#waiting.values()) decide(false)

@@ -22,7 +22,7 @@ export function explainEnd(snapshot: Snapshot, agent: Ended) {
   if (words !== '') snapshot.exit = { ...exit, detail: `Its last output: ${words}` }
 }
 
-/** Explains why an agent ended before it was ready, from its own refusal to start and what its last run wrote to stderr. */
+/** Explains why an agent ended before it was ready, from its refusal to start and its last run's stderr output. */
 function ownWords(agent: Ended, code: number | undefined, refusal: Snapshot['start_refused']) {
   const stderr = said(agent).replace(/^error: /i, '')
   const { reason, message = '' } = refusal ?? {}
@@ -42,7 +42,7 @@ const said = ({ folder, run }: Ended) =>
     .slice(-CHARS)
     .trim()
 
-/** @param from offset of the run's first byte. @returns '' if the run has written nothing, or the file cannot be read */
+/** Reads the end of a file. @param from offset of the run's first byte @returns '' if there is none, or on errors */
 function endOf(path: string, from: number): string {
   let fd: number | undefined
   try {

@@ -34,10 +34,7 @@ const ALWAYS = [
   '--permission-prompt-tool=stdio',
 ]
 
-/**
- * Returns the launch plan. Flags are always `--flag=value`, so that a value cannot act as a flag; long or private
- * values go into files.
- */
+/** Returns the launch plan. Flags are `--flag=value`, so that a value cannot act as a flag; private values go in files. */
 export function launch(
   spec: AgentSpec,
   { path, dir, session }: { path: string; dir: string; session?: LaunchSession },
