@@ -2,9 +2,9 @@ import { UserError } from '../../platform/errors.ts'
 import { EXIT } from '../exit-codes.ts'
 
 /**
- * The one of `known` that `given` names: itself, or the only one that begins with it.
- * @param what what it names, as `agent`
- * @throws UserError when there is none or more than one
+ * Returns the id in `known` that `given` abbreviates: an equal id, or the only id with that prefix.
+ * @param what noun for the message, such as `agent`
+ * @throws UserError when no id matches, or several do
  */
 export function resolveId(given: string, known: readonly string[], what: string): string {
   if (known.includes(given)) return given
@@ -15,12 +15,12 @@ export function resolveId(given: string, known: readonly string[], what: string)
       `${what}_not_found`,
       given === '' ? `There is no ${what} yet.` : `There is no ${what} "${given}".`,
       {
-        remedy: `See \`fomular-daemon ${what} list\`.`,
+        remedy: `Run \`fomular-daemon ${what} list\` to list them.`,
         exitCode: EXIT.refused,
       },
     )
-  throw new UserError(`${what}_ambiguous`, `"${given}" could be any of ${matches.join(', ')}.`, {
-    remedy: 'Give more of its id.',
+  throw new UserError(`${what}_ambiguous`, `"${given}" matches several ids: ${matches.join(', ')}.`, {
+    remedy: 'Give more characters of the id.',
     exitCode: EXIT.refused,
   })
 }

@@ -1,14 +1,14 @@
 import { boundedJson } from '../../protocol/bounded-json.ts'
 import { Limits } from '../../protocol/index.ts'
 
-/** Around what an agent says, in levels. */
+/** Levels of nesting that an answer adds around an agent's own JSON. */
 const OUTER = 16
-/** As many values as two of an agent's lines can have. */
+/** Limits of an answer: levels of nesting, and as many values as two of an agent's lines can hold. */
 const BOUNDS = { nesting: Limits.nesting + OUTER, values: Limits.line_bytes }
 
 /**
- * Parses what a hub or a daemon answers.
- * @returns undefined for what is no JSON, and for what is nested deeper than anything that they pass on, or has more in
- *   it than this process has memory for: it could be neither checked nor shown
+ * Parses an answer of a hub or a daemon.
+ * @returns undefined for invalid JSON, and for JSON with too much nesting or too many values to be checked
+ *   or shown
  */
 export const jsonOf = (text: string): unknown => boundedJson(text, BOUNDS)

@@ -10,17 +10,21 @@ import { UpdateSource } from '../../update/source.ts'
 import { EXIT } from '../exit-codes.ts'
 import { jsonOf } from './answer.ts'
 
-/** The daemon asks its server over the real path, which may take as long as its own limit for that. */
+/**
+ * Maximum wait for an answer, in ms. The daemon may first wait for its own ping to the server to time out.
+ */
 const ANSWER_MS = 15_000
-/** A status of ten thousand agents is a third of this. */
+/** Maximum size of an answer, in bytes: three times the status of ten thousand agents. */
 const ANSWER_BYTES = 64 * 1024 * 1024
 const GLANCE_MS = 3000
-/** Time for the daemon to ask programs for their versions and logins. */
+/**
+ * Maximum time for a machine check, in ms: the daemon runs agent programs to get their versions and logins.
+ */
 const LOOK_MS = 30_000
-/** It asks the registry, over npm. */
+/** Maximum time for an update check, in ms: the daemon asks the registry through npm. */
 const REGISTRY_MS = 2 * 60_000
 
-/** What a daemon says of itself. */
+/** Status of a daemon, as its control socket returns it. */
 export const DaemonStatus = z.object({
   version: z.string(),
   pid: z.int(),
@@ -35,29 +39,32 @@ export const DaemonStatus = z.object({
     last_error: z.optional(z.string()),
     refused: z.optional(z.string()),
   }),
-  /** Milliseconds to the server and back; null when it does not hear the daemon. */
+  /** Round trip to the server in ms; null if the server does not answer. */
   server_hears_ms: z.nullable(z.number()),
   machine: MachineStatus,
   agents: z.array(AgentStatus),
-  /** What ends agents together with the daemon, and which; absent where all live on. */
+  /** The supervisor or limit that ends agents together with the daemon; absent if all agents survive it. */
   agents_end: z.optional(
     z.object({
       by: z.string(),
       message: z.string(),
       remedy: z.string(),
-      /** Where new agents are out of its reach. */
+      /** Place in which new agents survive the daemon. */
       shelter: z.optional(z.string()),
       agents: z.array(z.string()),
     }),
   ),
-  /** What decides which programs, logins and authorities it finds. Secrets are only named. */
+  /**
+   * Variables that decide which programs, logins, and certificate authorities the daemon finds; secrets by
+   * name only.
+   */
   environment: z.optional(
     z.object({ variables: z.record(z.string(), z.string()), logins: z.array(z.string()) }),
   ),
 })
 export type DaemonStatus = z.infer<typeof DaemonStatus>
 
-/** What a daemon says of one of its agents. A newer one may say more. */
+/** Details of one agent. A newer daemon may send more fields. */
 export const AgentDetail = z.object({
   status: AgentStatus,
   spec: z.record(z.string(), z.unknown()),
@@ -71,33 +78,33 @@ const Nothing = z.object({})
 const Ordered = z.object({ command_id: z.string() })
 const Failure = z.object({ error: CommandError })
 
-/** What the registry has for a daemon. */
+/** Result of an update check. */
 export const UpdateCheck = z.object({
   installed: z.string(),
   available: z.string(),
   newer: z.boolean(),
   published: z.optional(z.string()),
-  /** What there is to know about a version that is not newer. */
+  /** Explains why an available version is not newer. */
   warning: z.optional(z.string()),
-  /** It failed on this machine before. */
+  /** True if the available version failed on this machine before. */
   bad: z.boolean(),
-  /** How to get it, where this program cannot be updated in place. */
+  /** Command that installs the version, if this program cannot be updated in place. */
   instead: z.optional(z.string()),
 })
 export type UpdateCheck = z.infer<typeof UpdateCheck>
 
-/** What to say where nobody listens, or this user may not ask. */
+/** Errors to throw when no daemon listens on the socket, or when this user may not connect to it. */
 interface Unreachable {
   missing?: () => UserError
   forbidden?: () => UserError
 }
 
-/** The local control of the daemon of a state folder. Throws UserError when there is none. */
+/** Client for the control socket of a daemon. Methods throw UserError when the daemon cannot be reached. */
 export class ControlClient {
   readonly #socket: string
   readonly #unreachable: Unreachable
 
-  /** @param socket as `statePaths` has it */
+  /** @param socket path from `statePaths` */
   constructor(socket: string, unreachable: Unreachable = {}) {
     this.#socket = socket
     this.#unreachable = unreachable
@@ -107,12 +114,12 @@ export class ControlClient {
     return this.#call('GET', '/status', DaemonStatus, undefined, timeoutMs)
   }
 
-  /** Has the daemon examine its machine anew. A daemon that cannot is ignored: its last status counts. */
+  /** Makes the daemon check its machine again. Failures are ignored: the last status is still valid. */
   async lookAnew(): Promise<void> {
     await this.#call('POST', '/check', Nothing, undefined, LOOK_MS).catch(() => {})
   }
 
-  /** Undefined of a daemon that does not answer at once, for whatever reason: one that is only looked at beside another. */
+  /** Returns the status, or undefined on any failure. For daemons that a command only lists. */
   async glance(): Promise<DaemonStatus | undefined> {
     try {
       return await this.status(GLANCE_MS)
@@ -133,12 +140,12 @@ export class ControlClient {
     await this.#call('POST', '/stop', Nothing)
   }
 
-  /** Begins an update. @returns its id in update.json */
+  /** Starts an update. @returns its command id in update.json */
   async update(order: { version: string; allow_downgrade: boolean }): Promise<string> {
     return (await this.#call('POST', '/update', Ordered, order)).command_id
   }
 
-  /** Where its updates come from. */
+  /** Returns the source of the daemon's updates. */
   updateSource(): Promise<UpdateSource> {
     return this.#call('GET', '/update/source', UpdateSource)
   }
@@ -186,8 +193,8 @@ export class ControlClient {
       })
       call.on('timeout', () =>
         call.destroy(
-          new UserError('daemon_silent', `The daemon gave no answer within ${timeoutMs / 1000} s.`, {
-            remedy: 'See what it does: fomular-daemon logs',
+          new UserError('daemon_silent', `The daemon did not answer within ${timeoutMs / 1000} s.`, {
+            remedy: 'Check its log: fomular-daemon logs',
           }),
         ),
       )
@@ -196,7 +203,10 @@ export class ControlClient {
     })
   }
 
-  /** In another user's folder, nothing but that user's own socket is taken. */
+  /**
+   * Returns the address to connect to. In another user's folder only a socket owned by that
+   * user is accepted.
+   */
   #address(): string {
     const foreign = isForeign(dirname(this.#socket))
     return foreign ? addressOfForeign(this.#socket) : socketAddress(this.#socket)
@@ -208,14 +218,14 @@ export class ControlClient {
       return (
         this.#unreachable.forbidden?.() ??
         new UserError('daemon_forbidden', 'The daemon belongs to another user.', {
-          remedy: 'Run this as the user that it runs as.',
+          remedy: "Run this command as the daemon's user.",
           exitCode: EXIT.refused,
           cause: error,
         })
       )
     return (
       this.#unreachable.missing?.() ??
-      new UserError('daemon_not_running', 'No daemon is running on this state folder.', {
+      new UserError('daemon_not_running', 'No daemon is running with this state folder.', {
         remedy: 'Start one with `fomular-daemon up`.',
         exitCode: EXIT.refused,
         cause: error,
@@ -225,7 +235,7 @@ export class ControlClient {
 }
 
 const incompatible = () =>
-  new UserError('daemon_incompatible', "The daemon's answer is not understood: it is of another version.", {
+  new UserError('daemon_incompatible', "Cannot read the daemon's answer: the daemon has another version.", {
     remedy: 'Restart it: fomular-daemon restart',
   })
 

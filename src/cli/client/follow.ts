@@ -5,29 +5,29 @@ import { AnyEvent, Event, HubAgent } from '../../protocol/index.ts'
 import type { HubClient } from './hub-client.ts'
 import { untilAborted } from './until-aborted.ts'
 
-/** Between tries to reach a hub that went away: it is usually being restarted. */
+/** Interval between attempts to reconnect, in ms. A lost hub is usually restarting. */
 const RETRY_MS = { first: 250, most: 5000 }
-/** How long the last activity of an agent that ended may take to reach the hub. */
+/** Maximum time for an ended agent's last activity to reach the hub, in ms. */
 const LAST_ACTIVITY_MS = 10_000
 const POLL_MS = 100
 
 export type Followed = { type: 'activity'; event: Event } | { type: 'status'; agent: HubAgent }
 
 export interface FollowOptions {
-  /** Id of the event to go on after; everything from the start without one. */
+  /** Id of the event to continue after. Default: from the start. */
   after?: string | undefined
   signal: AbortSignal
-  /** The hub went away (with why), or is back (without). */
+  /** Called with the problem when the connection to the hub is lost, and without one when it is back. */
   connection(problem: UserError | undefined): void
 }
 
-/** The id that all events recorded by now have at most. */
+/** Returns an event id that no event recorded so far exceeds. */
 export const placeNow = (agent: HubAgent): string | undefined =>
   agent.offset === 0 ? undefined : `${agent.offset - 1}.999999999`
 
 /**
- * What an agent does and how it is, from `after` on, each event once. Goes on when the hub was away; ends when the
- * agent is removed or `signal` aborts.
+ * Yields an agent's activity and status changes after `after`, each event once. Reconnects when the hub is
+ * lost. Ends when the agent is removed or `signal` aborts.
  */
 export const follow = (
   client: HubClient,
@@ -73,7 +73,7 @@ async function* followed(
   }
 }
 
-/** A hub, or a daemon, newer than this program may know events that it does not. */
+/** Turns an event that a newer daemon or hub sends, and this version does not know, into `unknown`. */
 function known(raw: AnyEvent): Event {
   const event = check(Event, raw)
   if (event.success) return event.data
@@ -81,7 +81,7 @@ function known(raw: AnyEvent): Event {
   return { kind: 'unknown', offset, index, raw }
 }
 
-/** What came after `place`, once all of the activity of an agent that has ended is with the hub. */
+/** Yields the activity after `place`, once the hub has all activity of an ended agent. */
 export const lastActivity = (
   client: HubClient,
   agentId: string,
@@ -104,7 +104,7 @@ async function* settledActivity(
   yield* history(client, agentId, place)
 }
 
-/** All that the hub has of an agent's activity, after `place`. */
+/** Yields the activity of an agent that the hub has stored, after `place`. */
 export async function* history(
   client: Pick<HubClient, 'events'>,
   agentId: string,

@@ -8,19 +8,22 @@ export interface Call {
   method: string
   headers: Record<string, string>
   body?: string | undefined
-  /** Ends the request, and the answer while it is read. */
+  /** Aborts the request, and the reading of its answer. */
   signal: AbortSignal
   /** The Unix socket of a hub on this machine. */
   socket?: string | undefined
-  /** uid of the hub's user, where the key is that of its own folder. */
+  /** uid of the hub's user, if the key comes from the hub's own folder. */
   owner?: number | undefined
-  /** The fingerprint of the only certificate that will do, in place of what vouches for certificates elsewhere. */
+  /**
+   * Fingerprint of the only certificate to accept, instead of checking it against certificate authorities.
+   */
   fingerprint256?: string | undefined
 }
 
 /**
- * Sends one HTTP request; the answer's body is still to be read. Redirects are not followed. Not `fetch`: on Node 20 and
- * 22 its signal no longer reaches an answer's body once the request has been garbage-collected.
+ * Sends one HTTP request and returns the answer with its body unread. Does not follow redirects.
+ * Does not use `fetch`: on Node 20 and 22 its signal no longer aborts the body once the request
+ * has been garbage-collected.
  */
 export async function send(
   url: string,
@@ -43,9 +46,9 @@ export async function send(
 }
 
 /**
- * The whole body as text.
- * @param signal the request's
- * @throws where it breaks off, or is longer than `most` bytes
+ * Reads the whole body as text.
+ * @param signal the signal of the request
+ * @throws if the body is incomplete, or longer than `most` bytes
  */
 export async function textOf(
   response: IncomingMessage,
@@ -60,17 +63,17 @@ export async function textOf(
       chunks.push(chunk)
     }
   } catch (error) {
-    // Node says of such an answer that the other side has reset the connection.
+    // After an abort, Node reports that the peer has reset the connection.
     throw signal.aborted ? signal.reason : error
   }
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** The body as it comes, until it ends or breaks off. */
+/** Yields the body as it arrives, until it ends or the connection breaks. */
 export async function* bodyOf(response: IncomingMessage): AsyncGenerator<Buffer> {
   try {
     yield* response as AsyncIterable<Buffer>
   } catch {
-    // A hub that is killed and one that closes the connection are followed again in the same way.
+    // The caller reconnects in the same way after a broken connection as after a closed one.
   }
 }

@@ -28,9 +28,9 @@ import { jsonOf } from './answer.ts'
 import { bodyOf, send, textOf } from './http.ts'
 import { type SseMessage, SseParser } from './sse.ts'
 
-/** How long the hub may take to answer, beside what it was asked to wait. */
+/** Maximum time for an answer, in ms, added to the time that the request tells the hub to wait. */
 const ANSWER_MS = 15_000
-/** Of an answer that is one JSON value: a page of events, each of up to 32 MiB, is the longest. */
+/** Maximum size of a JSON answer, in bytes. The longest is a page of events of up to 32 MiB each. */
 const ANSWER_BYTES = 256 * 1024 * 1024
 
 const INSTALLER_BYTES = 1024 * 1024
@@ -45,10 +45,10 @@ const Tokens = z.object({ enrolments: z.array(HubToken) })
 const Keys = z.object({ keys: z.array(HubKey) })
 const BoundKey = z.extend(HubKey, { revoked_keys: z.int() })
 const Failure = z.object({ error: CommandError })
-/** Older hubs do not say which keys others go on using. */
+/** Older hubs do not send `shared_keys`, the keys that other machines still use. */
 const Removed = z.object({ revoked_keys: z.int(), shared_keys: z.optional(z.int()) })
 
-/** Fields by which entries of the audit log are looked for. */
+/** Fields that filter the audit log. */
 export type AuditFilter = Partial<
   Record<'by' | 'action' | 'agent_id' | 'machine_id' | 'outcome', string | undefined>
 >
@@ -67,7 +67,7 @@ export class HubClient {
   readonly #key: string
   readonly #socket: string | undefined
   readonly #owner: number | undefined
-  /** The machines of agents of which it is known which are meant. */
+  /** Machine of each agent id that a command has resolved. Agents on two machines may have the same id. */
   readonly #machines = new Map<string, string>()
 
   constructor({ url, key, listens, socket, owner }: HubAddress) {
@@ -82,7 +82,7 @@ export class HubClient {
     return (await this.machinesAndEnrolled()).machines
   }
 
-  /** With the keys with which no machine has connected yet. */
+  /** Returns the machines, and the keys that no machine has used yet. */
   machinesAndEnrolled(): Promise<z.infer<typeof Machines>> {
     return this.#json('/api/machines', Machines)
   }
@@ -117,14 +117,17 @@ export class HubClient {
     return (await this.#json('/api/agents', Agents)).agents
   }
 
-  /** What is asked of an agent from then on is meant for this one, though other machines may come to have one of its id. */
+  /**
+   * Returns an agent, and binds later calls with this id to its machine: another machine may later use the
+   * same id.
+   */
   async agent(agentId: string): Promise<HubAgent> {
     const agent = await this.#json(this.#agentPath(agentId), HubAgent)
     this.#machines.set(agentId, agent.machine_id)
     return agent
   }
 
-  /** Says which machine's agent is meant by an id. */
+  /** Binds later calls with this agent id to a machine. */
   means(agentId: string, machineId: string) {
     this.#machines.set(agentId, machineId)
   }
@@ -147,7 +150,7 @@ export class HubClient {
     return `/api/agents/${encodeURIComponent(agentId)}${rest}${search && `?${search}`}`
   }
 
-  /** @param waitS seconds to wait for the outcome; a pending one is returned as such */
+  /** @param waitS seconds to wait for the outcome; after that the result is `pending` */
   start(request: StartRequest, waitS: number): Promise<Outcome> {
     return this.#command('/api/agents', request, waitS)
   }
@@ -160,7 +163,7 @@ export class HubClient {
     return this.#command(`/api/machines/${encodeURIComponent(idInAddress(machineId))}/${name}`, body, waitS)
   }
 
-  /** What became of a command; a failed one is thrown. */
+  /** Returns the outcome of a command. @throws UserError if the command failed */
   async outcome(commandId: string, waitS: number): Promise<Outcome> {
     const path = `/api/commands/${encodeURIComponent(commandId)}?wait=${waitS}`
     const outcome = await this.#json(path, Outcome, { timeoutMs: waitS * 1000 + ANSWER_MS })
@@ -168,7 +171,7 @@ export class HubClient {
     return outcome
   }
 
-  /** @returns how many keys are no longer accepted, and how many others go on using */
+  /** @returns the number of keys revoked, and of keys kept because other machines use them */
   removeMachine(machineId: string, { force }: { force: boolean }): Promise<z.infer<typeof Removed>> {
     const path = `/api/machines/${encodeURIComponent(idInAddress(machineId))}${force ? '?force=true' : ''}`
     return this.#json(path, Removed, { method: 'DELETE' })
@@ -183,13 +186,13 @@ export class HubClient {
 
   #tooOld(error: unknown, lacking: string): never {
     if (!(error instanceof UserError) || error.code !== 'not_found') throw error
-    throw new UserError('hub_too_old', `The hub at ${this.url} is of a version without ${lacking}.`, {
+    throw new UserError('hub_too_old', `The hub at ${this.url} is too old: it lacks ${lacking}.`, {
       remedy: 'Update the hub, then try again.',
       exitCode: EXIT.refused,
     })
   }
 
-  /** Entries of the audit log that have what `filter` says: the newest, or those behind `after`. */
+  /** Returns the entries of the audit log that match `filter`: the newest, or those after `after`. */
   audit(filter: AuditFilter, { after, limit }: { after?: number; limit: number }): Promise<AuditPage> {
     const query = new URLSearchParams({
       limit: String(limit),
@@ -214,7 +217,7 @@ export class HubClient {
     return this.#json('/api/enrolments', Enrolment, { method: 'POST', body: request })
   }
 
-  /** The script that installs from the hub's releases; undefined where it has none. */
+  /** Returns the script that installs from the hub's releases; undefined if the hub has none. */
   async installer(): Promise<string | undefined> {
     const signal = AbortSignal.timeout(ANSWER_MS)
     const response = await this.#send('/install.sh', {}, {}, signal)
@@ -223,12 +226,12 @@ export class HubClient {
     return undefined
   }
 
-  /** One page of an agent's history. */
+  /** Returns one page of an agent's history. */
   events(agentId: string, after?: string): Promise<EventPage> {
     return this.#json(this.#agentPath(agentId, '/events', after === undefined ? {} : { after }), EventPage)
   }
 
-  /** An agent's server-sent events until the connection ends, for whatever reason. */
+  /** Yields an agent's server-sent events until the connection ends for any reason. */
   async *stream(agentId: string, after: string | undefined, signal: AbortSignal): AsyncGenerator<SseMessage> {
     const response = await this.#send(
       this.#agentPath(agentId, '/stream'),
@@ -262,7 +265,7 @@ export class HubClient {
   async #json<T>(path: string, schema: z.ZodMiniType<T>, request: Request = {}): Promise<T> {
     const signal = AbortSignal.timeout(request.timeoutMs ?? ANSWER_MS)
     const response = await this.#send(path, request, {}, signal)
-    // A command that failed: its outcome says why.
+    // 422 carries the outcome of a failed command, which says why it failed.
     if (!isOk(response) && response.statusCode !== 422) throw await this.#failure(response, signal)
     return this.#fitting(schema, await this.#body(response, signal))
   }
@@ -279,11 +282,9 @@ export class HubClient {
   }
 
   #notUnderstood(why: string): UserError {
-    return new UserError(
-      'hub_incompatible',
-      `The answer of the hub at ${this.url} is not understood (${why}).`,
-      { remedy: 'Is it a FomularOS hub of the same version? Restart it after an update.' },
-    )
+    return new UserError('hub_incompatible', `Cannot read the answer of the hub at ${this.url}: ${why}.`, {
+      remedy: 'Check that it is a FomularOS hub of the same version. Restart it after an update.',
+    })
   }
 
   async #send(
@@ -311,7 +312,7 @@ export class HubClient {
     }
   }
 
-  /** What the body says as JSON; undefined where it is none. */
+  /** Returns the body as JSON; undefined if it is not JSON. */
   async #body(response: IncomingMessage, signal: AbortSignal): Promise<unknown> {
     return jsonOf(await this.#text(response, ANSWER_BYTES, signal))
   }
@@ -329,12 +330,12 @@ export class HubClient {
     if (response.statusCode === 401 || (response.statusCode === 403 && !parsed.success))
       return new UserError('unauthorized', `The hub at ${this.url} refused the key.`, {
         remedy:
-          "Give its user key (user.key in the hub's folder) with --hub-key-file FILE or FOMULAR_HUB_KEY_FILE; the machine key does not do.",
+          "Give its user key (user.key in the hub's folder) with --hub-key-file FILE or FOMULAR_HUB_KEY_FILE; the machine key will not work here.",
         exitCode: EXIT.refused,
       })
     if (parsed.success) return refused(parsed.data.error)
     return new UserError('hub_failed', `The hub at ${this.url} answered HTTP ${response.statusCode}.`, {
-      remedy: 'Is something else listening there? `fomular-daemon doctor` tells more.',
+      remedy: 'Run `fomular-daemon doctor` to check what listens there.',
     })
   }
 }
@@ -349,7 +350,7 @@ const refused = (error: CommandError | undefined) =>
 
 function unreachable(url: string, error: unknown): UserError {
   if (error instanceof ProxyError)
-    return new UserError('hub_unreachable', `The hub at ${url} cannot be reached: ${error.message}.`, {
+    return new UserError('hub_unreachable', `Cannot reach the hub at ${url}: ${error.message}.`, {
       remedy: proxyRemedy(error),
       cause: error,
     })
@@ -359,12 +360,12 @@ function unreachable(url: string, error: unknown): UserError {
   const code = cause instanceof Error ? (cause as NodeJS.ErrnoException).code : undefined
   const name = cause instanceof Error ? cause.name : ''
   const remedy = isUntrusted(cause)
-    ? 'Add the certificate authority that signed its certificate to those of this system, or set NODE_EXTRA_CA_CERTS to its file.'
+    ? "Add the certificate authority that signed its certificate to this system's, or set NODE_EXTRA_CA_CERTS to its file."
     : 'Start one with `fomular-daemon up`, or name another with --hub URL.'
   return new UserError(
     'hub_unreachable',
     name === 'TimeoutError'
-      ? `The hub at ${url} gave no answer in time.`
+      ? `The hub at ${url} did not answer in time.`
       : `No hub answers at ${url}${code === 'ECONNREFUSED' ? '' : `: ${message}`}.`,
     { remedy, cause: error },
   )

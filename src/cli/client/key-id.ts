@@ -3,12 +3,15 @@ import type { HubKey } from '../../protocol/index.ts'
 import { EXIT } from '../exit-codes.ts'
 import { cleanLine } from '../render/clean.ts'
 
-/** Keys in an error, at most. */
+/** Maximum number of keys that an error lists. */
 const LISTED = 10
-/** Characters of an id that do for it. */
+/** Minimum length of an abbreviated id, in characters. */
 const LEAST = 4
 
-/** The key that goes by `given`: its id, else its name, else the beginning of its id. @throws UserError */
+/**
+ * Returns the key with the id `given`, else with that name, else with that prefix of its id.
+ * @throws UserError
+ */
 export function pickKey(keys: readonly HubKey[], given: string): HubKey {
   const ways: ((key: HubKey) => boolean)[] = [
     ({ key_id }) => key_id === given,
@@ -21,7 +24,7 @@ export function pickKey(keys: readonly HubKey[], given: string): HubKey {
     if (found.length > 1) throw ambiguous(found, given)
   }
   throw new UserError('key_not_found', `There is no key "${cleanLine(given, 100)}".`, {
-    remedy: 'See `fomular-daemon hub key list`.',
+    remedy: 'Run `fomular-daemon hub key list` to list them.',
     exitCode: EXIT.refused,
   })
 }
@@ -33,7 +36,7 @@ function ambiguous(found: HubKey[], given: string): UserError {
   if (found.length > LISTED) listed.push('…')
   return new UserError(
     'key_ambiguous',
-    `"${cleanLine(given, 100)}" could be any of several keys: ${listed.join(', ')}.`,
-    { remedy: 'Give its id.', exitCode: EXIT.refused },
+    `"${cleanLine(given, 100)}" matches several keys: ${listed.join(', ')}.`,
+    { remedy: 'Give the id of one.', exitCode: EXIT.refused },
   )
 }

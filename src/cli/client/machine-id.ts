@@ -4,28 +4,31 @@ import { EXIT } from '../exit-codes.ts'
 import { cleanLine } from '../render/clean.ts'
 import type { HubClient } from './hub-client.ts'
 
-/** Machines in an error, at most. */
+/** Maximum number of machines that an error lists. */
 const LISTED = 10
 
-/** Characters of an id that people may give for all of it. Host names that are shorter begin an id by chance. */
+/**
+ * Minimum length of an abbreviated id, in characters. A shorter host name is often a prefix of an
+ * id by chance.
+ */
 const ABBREVIATION = 4
 
-/** What people call a machine. */
+/** Returns the display name of a machine. */
 export const machineName = ({ name, hostname }: Pick<HubMachine, 'name' | 'hostname'>) => name ?? hostname
 
-/** The machine that `given` names; without it the only one. @throws UserError */
+/** Returns the machine that `given` names, or the only machine. @throws UserError */
 export const resolveMachine = async (client: HubClient, given: string | undefined): Promise<HubMachine> =>
   pickMachine(await client.machines(), given)
 
 /**
- * The machine that goes by `given`: its id, else the name it was given, else its host name, else the beginning of its
- * id. A machine makes its id itself: one that looks like no id goes before nothing else.
- * @throws UserError when none does, or several
+ * Returns the machine with the id `given`, else with that name, else with that host name, else with that
+ * prefix of its id. A machine chooses its own id: an id in an unusual format does not take precedence.
+ * @throws UserError when no machine matches, or several do
  */
 export function pickMachine(machines: HubMachine[], given: string | undefined): HubMachine {
   if (given === '')
     throw new UserError('usage', 'The name of the machine is empty.', {
-      remedy: 'Give its id or name. See `fomular-daemon machine list`.',
+      remedy: 'Give an id or name from `fomular-daemon machine list`.',
       exitCode: EXIT.usage,
     })
   const isCalled = (machine: HubMachine) =>
@@ -36,9 +39,9 @@ export function pickMachine(machines: HubMachine[], given: string | undefined): 
       ? [() => true]
       : [
           ({ machine_id }) => machine_id === given && isMadeId(given),
-          // The name that people gave to one goes before the host name by which another is called.
+          // A name that a person chose takes precedence over another machine's host name.
           ({ name, hostname }) => name === given.normalize() && name !== hostname,
-          // A machine says its host name itself: one without a name goes before none that has one, and before no id.
+          // A machine reports its own host name, so a host name takes precedence over no name and no id.
           (machine) => isCalled(machine) || (abbreviated && beginsWith(given)(machine)),
           ({ machine_id }) => machine_id === given && !machines.some(beginsWith(given)),
           ({ machine_id }) => machine_id.startsWith(given),
@@ -51,7 +54,7 @@ export function pickMachine(machines: HubMachine[], given: string | undefined): 
   const none =
     given === undefined ? 'No machine has connected yet.' : `There is no machine "${cleanLine(given, 100)}".`
   throw new UserError('machine_not_found', none, {
-    remedy: 'See `fomular-daemon machine list`.',
+    remedy: 'Run `fomular-daemon machine list` to list the machines.',
     exitCode: EXIT.refused,
   })
 }
@@ -60,26 +63,24 @@ function ambiguous(found: HubMachine[], given: string | undefined): UserError {
   const listed = found.slice(0, LISTED).map(describedMachine)
   if (found.length > LISTED) listed.push('…')
   const what =
-    given === undefined
-      ? 'There are several machines'
-      : `"${cleanLine(given, 100)}" could be any of several machines`
+    given === undefined ? 'There are several machines' : `"${cleanLine(given, 100)}" matches several machines`
   return new UserError('machine_ambiguous', `${what}: ${listed.join(', ')}.`, {
     remedy:
       given === undefined
         ? 'Name one.'
-        : 'Give its id or the beginning of it, or tell them apart with `fomular-daemon machine rename`.',
+        : 'Give the id or a prefix of it, or give them names with `fomular-daemon machine rename`.',
     exitCode: EXIT.refused,
   })
 }
 
-/** A machine in a sentence. */
+/** Formats a machine for use in a sentence. */
 export function describedMachine(machine: HubMachine): string {
   const name = machineName(machine)
   const host = name === machine.hostname ? '' : `, host ${cleanLine(machine.hostname, 64)}`
   return `${cleanLine(name, 64)} (${cleanLine(machine.machine_id, 64)}${host})`
 }
 
-/** Whether it is an id as daemons make them. */
+/** Reports whether `text` is an id in the format that daemons generate. */
 const isMadeId = (text: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)
 
 const beginsWith =
@@ -88,8 +89,8 @@ const beginsWith =
     isMadeId(machine_id) && machine_id.startsWith(given)
 
 /**
- * The id of the machine that goes by `given`. Whole ids are taken as they are: that machine may have been removed, or never
- * been let in.
+ * Returns the id of the machine that `given` names. A complete id is returned unchanged: that machine may
+ * be removed, or may never have been admitted.
  * @throws UserError
  */
 export const machineIdOf = (machines: HubMachine[], given: string): string =>

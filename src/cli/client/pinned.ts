@@ -1,9 +1,9 @@
 import { connect, type TLSSocket } from 'node:tls'
 
 /**
- * A connection to the server that has this very certificate, whoever signed it and for whichever name.
- * @param fingerprint256 as Node writes it
- * @throws Error before anything is sent, where the server has another certificate
+ * Connects to a server that has exactly this certificate, regardless of its issuer and host name.
+ * @param fingerprint256 in Node's format
+ * @throws Error if the server has another certificate, before anything is sent
  */
 export function connectPinned(url: string, fingerprint256: string, signal: AbortSignal): Promise<TLSSocket> {
   const { hostname, port } = new URL(url)
@@ -17,7 +17,7 @@ export function connectPinned(url: string, fingerprint256: string, signal: Abort
     socket.once('secureConnect', () => {
       signal.removeEventListener('abort', abort)
       if (socket.getPeerCertificate().fingerprint256 === fingerprint256) return resolve(socket)
-      socket.destroy(new Error('what listens there has another certificate than the hub'))
+      socket.destroy(new Error("the server there does not have the hub's certificate"))
     })
   })
 }

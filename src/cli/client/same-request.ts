@@ -3,8 +3,8 @@ import type { PermissionRequest } from '../../protocol/index.ts'
 type Named = Pick<PermissionRequest, 'request_id' | 'digest'>
 
 /**
- * Whether two are one request, as far as both tell: an agent may ask something else under the same id. Older daemons and
- * hubs give no digest.
+ * Reports whether two requests are the same. An agent may reuse an id for another request, so the digests
+ * must agree; older daemons and hubs send none.
  */
 export const isSame = (one: Named, other: Named): boolean =>
   one.request_id === other.request_id &&

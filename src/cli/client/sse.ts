@@ -3,31 +3,37 @@ import { Limits } from '../../protocol/index.ts'
 export interface SseMessage {
   event: string
   data: string
-  /** The last id the stream has set, which is what to resume from. */
+  /** The last id that the stream has set; the point to resume from. */
   id: string
 }
 
-/** Longest message, in characters: an event as long as a frame, with each of its bytes escaped as `\u007f` is. */
+/**
+ * Maximum length of a message, in characters: an event as long as a frame, with each byte escaped,
+ * as in `\u007f`.
+ */
 const MESSAGE_CHARS = 6 * Limits.frame_bytes
 
-/** Reads a stream of server-sent events, however it is cut into pieces. */
+/** Parses a stream of server-sent events, split into chunks at any point. */
 export class SseParser {
   readonly #most: number
   #decoder = new TextDecoder()
   #rest = ''
   #data: string[] = []
-  /** Characters of `#data`. */
+  /** Number of characters in `#data`. */
   #chars = 0
   #event = ''
   #id = ''
-  /** The last piece ended with a carriage return: a line feed right after it belongs to the same line end. */
+  /**
+   * True if the last chunk ended with a carriage return: a line feed that follows belongs to the
+   * same line ending.
+   */
   #carriageReturn = false
 
   constructor(most = MESSAGE_CHARS) {
     this.#most = most
   }
 
-  /** @throws RangeError for a message without end */
+  /** @throws RangeError if a message is too long */
   push(chunk: Uint8Array): SseMessage[] {
     let text = this.#decoder.decode(chunk, { stream: true })
     if (text === '') return []

@@ -1,4 +1,6 @@
-/** What `items` yields until `signal` aborts: it ends at once then, whatever `items` waits for. */
+/**
+ * Yields the values of `items` until `signal` aborts, and then ends at once, even while `items` is waiting.
+ */
 export async function* untilAborted<T>(items: AsyncGenerator<T>, signal: AbortSignal): AsyncGenerator<T> {
   try {
     for (;;) {
@@ -7,12 +9,12 @@ export async function* untilAborted<T>(items: AsyncGenerator<T>, signal: AbortSi
       yield next.value
     }
   } finally {
-    // Not waited for: it ends only after what `items` waits for.
+    // Not awaited: it resolves only when `items` stops waiting.
     items.return(undefined).catch(() => {})
   }
 }
 
-/** What a promise comes to, or undefined as soon as `signal` aborts. */
+/** Returns the result of a promise, or undefined as soon as `signal` aborts. */
 export const unlessAborted = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> =>
   new Promise((resolve, reject) => {
     const stop = () => resolve(undefined)

@@ -8,14 +8,17 @@ import { note } from '../terminal.ts'
 export interface Reached {
   /** The Unix socket of a hub on this machine. */
   socket?: string | undefined
-  /** uid of the hub's user, where the key is that of its own folder, and nobody else's. */
+  /** uid of the hub's user, if the key comes from the hub's own folder: only that user may run the hub. */
   owner?: number | undefined
   signal?: AbortSignal | undefined
-  /** Of a server that is only shown what is good once, nothing is written down. */
+  /** Set while enrolling: the token is valid once, so the owner of the server is not recorded. */
   enrolling?: Pick<OwnerRules, 'enrolled' | 'shown'> | undefined
 }
 
-/** How a command reaches a hub, which is shown a key or a token. @throws UserError */
+/**
+ * Returns the transport for a command's requests to a hub, which carry a key or a token.
+ * @throws UserError
+ */
 export const wayOfCommand = (url: string, { socket, owner, signal, enrolling }: Reached): Promise<Way> =>
   wayTo(url, {
     socket,
@@ -30,7 +33,7 @@ export const wayOfCommand = (url: string, { socket, owner, signal, enrolling }: 
 
 const said = new Set<string>()
 
-/** Once: some commands connect several times. */
+/** Prints each notice once: some commands connect several times. */
 function notice(text: string) {
   if (!said.has(text)) note(clean(text))
   said.add(text)

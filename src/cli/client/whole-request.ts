@@ -4,18 +4,18 @@ import { history, idOf } from './follow.ts'
 import type { HubClient } from './hub-client.ts'
 import { isSame } from './same-request.ts'
 
-/** Part of the history, from its end, that is searched first. Each further search is `WIDER` times as far. */
+/** Bytes of the history to search first, from its end. Each further search covers `WIDER` times as many. */
 const FIRST_BYTES = 1024 * 1024
 const WIDER = 8
-/** Time for an event to reach the hub behind the status that tells of it. */
+/** Maximum time between a status and the event that it reports, in ms. */
 const ARRIVAL_MS = 10_000
 const POLL_MS = 250
 
 type Asked = Event & { kind: 'permission_request' }
 
 /**
- * Returns a request with its input. A status leaves out an input that is long; the history has it.
- * @returns the request as it is, without its input, where the hub does not have the event in time
+ * Returns a request with its input. A status omits a long input; the history has it.
+ * @returns the request unchanged, without its input, if the event does not reach the hub in time
  */
 export async function wholeRequest(
   client: Pick<HubClient, 'agent' | 'events'>,
@@ -29,14 +29,17 @@ export async function wholeRequest(
   for (;;) {
     const { found, last } = await search(client, agentId, request, searched)
     searched = last ?? searched
-    // The answer names what the status does: a daemon may have read the event before it knew of digests.
+    // Take digest and subagent from the status: an older daemon may have recorded the event without them.
     if (found) return { ...found, digest: request.digest, subagent: request.subagent }
     if (signal?.aborted || Date.now() >= deadline) return request
     await sleep(POLL_MS, signal)
   }
 }
 
-/** Looks for a request's event, from the end of the history back to `since`. @returns it, and the last event's place */
+/**
+ * Searches the history for a request's event, from its end back to `since`.
+ * @returns it, and the last event's id
+ */
 async function search(
   client: Pick<HubClient, 'agent' | 'events'>,
   agentId: string,

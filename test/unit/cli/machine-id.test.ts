@@ -74,10 +74,10 @@ test('several machines are said to be several, with what tells them apart', () =
     [error('twin')?.code, error('twin')?.message],
     [
       'machine_ambiguous',
-      '"twin" could be any of several machines: twin (9f11-d, host web), twin (9f22-e, host web).',
+      '"twin" matches several machines: twin (9f11-d, host web), twin (9f22-e, host web).',
     ],
   )
-  assert.match(error('web')?.message ?? '', /"web" could be any of several machines/)
+  assert.match(error('web')?.message ?? '', /"web" matches several machines/)
   assert.match(error('9f')?.message ?? '', /7d \(9f00-c, host builder\), twin \(9f11-d/)
   assert.match(error(undefined)?.message ?? '', /^There are several machines: d13 \(7d12-a, host debian\), /)
   assert.match(error('nobody')?.message ?? '', /There is no machine "nobody"/)
