@@ -1,13 +1,13 @@
 import type { Argument, Command, Option } from 'commander'
 
-/** What may come next on a command line. */
+/** Completions for the last word of a command line. */
 export interface Candidates {
   words: Word[]
-  /** Names of files, or of folders, as the shell knows them. */
+  /** Set if the shell must complete names of files or folders. */
   paths?: 'files' | 'dirs'
-  /** Names that only a hub knows, or the machine, for the command that is typed. */
+  /** Names to request from the hub or the machine, for the typed command. */
   ask?: { what: 'agents' | 'machines' | 'services'; command: string; flags: Record<string, string> }
-  /** Stands before each word. */
+  /** Text to put before each word. */
   prefix: string
 }
 
@@ -16,7 +16,7 @@ export interface Word {
   description: string
 }
 
-/** Values of flags that the tree of commands does not know itself. A test holds them to the help. */
+/** Values of flags that the command tree does not list. A test compares them with the help. */
 export const VALUES: Record<string, readonly string[]> = {
   '--effort': ['low', 'medium', 'high', 'xhigh', 'max'],
   '--permission-mode': ['default', 'acceptEdits', 'plan', 'dontAsk', 'auto', 'bypassPermissions'],
@@ -27,8 +27,9 @@ export const VALUES: Record<string, readonly string[]> = {
 }
 
 /**
- * @param root the whole tree of commands
- * @param typed the words behind the program's name; the last is the one to complete
+ * Returns completions for a command line.
+ * @param root root of the complete command tree
+ * @param typed words after the program's name; the last word is incomplete
  */
 export function candidatesFor(root: Command, typed: readonly string[]): Candidates {
   const words = withoutEquals(typed)
@@ -54,9 +55,9 @@ export function candidatesFor(root: Command, typed: readonly string[]): Candidat
 
 interface Read {
   command: Command
-  /** Words that are neither commands nor flags. */
+  /** Number of words that are neither commands nor flags. */
   operands: number
-  /** A flag whose value comes next. */
+  /** Flag whose value comes next. */
   open: Option | undefined
   flags: Record<string, string>
 }
@@ -79,7 +80,7 @@ function read(root: Command, words: string[]): Read {
   return found
 }
 
-/** bash makes three words of `--flag=value`. */
+/** Joins `--flag=value`, which bash splits into three words. */
 function withoutEquals(typed: readonly string[]): string[] {
   const words: string[] = []
   for (const [at, word] of typed.entries()) {
@@ -93,7 +94,7 @@ function withoutEquals(typed: readonly string[]): string[] {
 
 const inner = (command: Command) => command.createHelp().visibleCommands(command)
 
-/** Before any command, the flags are also those of the daemon. */
+/** Returns the options of a command. The root also accepts the daemon's flags. */
 function optionsOf(command: Command): Option[] {
   const daemon = command.parent ? undefined : command.commands.find((each) => each.name() === 'run')
   return [command, ...(daemon ? [daemon] : [])].flatMap((each) => each.createHelp().visibleOptions(each))

@@ -4,11 +4,11 @@ import { connectHub } from '../options.ts'
 import { cleanLine } from '../render/clean.ts'
 import type { Candidates, Word } from './candidates.ts'
 
-/** Somebody waits with a finger on the key. */
+/** Maximum time for an answer, in ms: a person is waiting at the prompt. */
 const ANSWER_MS = 500
 const DESCRIPTION_CHARS = 60
 
-/** For commands that do something with some agents only. */
+/** Filters agents by command: each command applies only to agents in some states. */
 const SUITED: Record<string, (agent: HubAgent) => boolean> = {
   approve: ({ pending }) => pending.some(({ ask }) => ask !== 'question'),
   deny: ({ pending }) => pending.length > 0,
@@ -20,7 +20,7 @@ const SUITED: Record<string, (agent: HubAgent) => boolean> = {
 
 const hasEnded = ({ state }: HubAgent) => state === 'exited' || state === 'failed'
 
-/** What the hub has, or this machine; nothing where there is none, or it takes its time. */
+/** Returns the names that the hub or this machine has; none on an error or a late answer. */
 export async function namesOf({ what, command, flags }: NonNullable<Candidates['ask']>): Promise<Word[]> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<Word[]>((resolve) => {

@@ -1,6 +1,6 @@
 /**
- * What each shell runs when Tab is pressed. It asks the program, so it stays right over updates. Words are handed on as they
- * were typed, each as an argument of its own: nothing is evaluated.
+ * Completion script of each shell. It runs the program for completions, so it stays correct after updates.
+ * It passes each typed word as a separate argument and evaluates none of them.
  */
 export const SCRIPTS = {
   bash: String.raw`# Completion of fomular-daemon for bash.

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 
 declare const FOMULAR_KEEP_SCRIPT: string | undefined
 
-/** The keeper, `keep.sh`, without its comments: inlined into the bundle, read from its file when the source runs as it is. */
+/** Script `keep.sh` without comments. The bundle inlines it; a run from source reads the file. */
 export const keepScript = (
   typeof FOMULAR_KEEP_SCRIPT === 'string'
     ? FOMULAR_KEEP_SCRIPT

@@ -3,11 +3,12 @@ import { SUPERVISED } from '../../service/plan.ts'
 import { properties } from '../../service/systemd.ts'
 
 /**
- * Whether this process is the main one of a unit of systemd that does not start it again, as `systemd-run` makes them: the
- * unit ends with it, and so does everything that it has started.
+ * Reports whether a process is the main process of a systemd unit that does not restart it, as
+ * `systemd-run` creates. Such a unit ends with its main process, together with all processes
+ * that it started.
  */
 export async function endsUnit(env: NodeJS.ProcessEnv, pid: number = process.pid): Promise<boolean> {
-  // A unit that waits to be told that its main process has started is written for the daemon itself.
+  // A unit that waits for a notification (NOTIFY_SOCKET) is written for the daemon itself.
   if (env.SYSTEMD_EXEC_PID !== String(pid) || env[SUPERVISED] === '1' || env.NOTIFY_SOCKET) return false
   const unit = unitOf(groupOf(pid))
   return unit !== undefined && (await properties(unit.scope, unit.name)).Restart === 'no'

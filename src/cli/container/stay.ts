@@ -12,23 +12,25 @@ import { endsContainer, isKept, reapsOrphans, UNREAPED } from './main-process.ts
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const
 
 /**
- * As the main process of a container, or of a unit of systemd that starts nothing again, puts a shell in this program's
- * place that starts it anew, keeps it running, hands signals on to it and reaps what agents leave behind: the container
- * lasts through restarts and updates, and agents with it. Elsewhere, or once that shell is there, it does nothing.
- * @returns the exit code of the program that was started anew, where this process could not be replaced by the shell
+ * As the main process of a container, or of a systemd unit that does not restart it, replaces this program
+ * with a shell (`keep.sh`) that starts it again, keeps it running, passes on signals, and reaps orphans of
+ * agents. So the container and its agents survive restarts and updates of the daemon. Otherwise, or under
+ * that shell, does nothing.
+ * @returns the exit code of the shell, if it could only run as a child of this process
  */
 export async function stayInContainer(started: Invocation): Promise<number | undefined> {
   if (isKept(process.env) || !existsSync('/bin/sh')) return undefined
   if (!endsContainer() && !(await endsUnit(process.env))) return undefined
-  // Nothing has begun that would have to be ended.
+  // A signal has arrived, and nothing has started yet: just end.
   if (await signalSoFar()) return EXIT.ok
   const { runner, argv, env, cwd } = withoutKey(started)
   const script: [string, ...string[]] = ['/bin/sh', '-c', keepScript, 'sh', ...runner, ...argv]
-  // The shell reaps as process 1 or below one that does, unless this process stays above it.
+  // The shell reaps orphans as process 1, or a process 1 that reaps does, unless this process stays
+  // above the shell.
   const reaping = process.execve && (process.pid === 1 || reapsOrphans()) ? [] : reaper()
   const [file, ...args] = reaping ? ([...reaping, ...script] as typeof script) : script
   const variables = reaping ? env : { ...env, [UNREAPED]: '1' }
-  // It says that it is experimental, in the next tick: there is none.
+  // execve would warn in the next tick that it is experimental, but this process never reaches it.
   if (process.execve) process.execve(file, [file, ...args], variables)
   concealKey()
   const child = spawn(file, args, {
@@ -47,15 +49,15 @@ export async function stayInContainer(started: Invocation): Promise<number | und
   })
 }
 
-/** Linux: number of the system call prctl. */
+/** Number of the system call prctl on Linux. */
 const PRCTL: Partial<Record<NodeJS.Architecture, number>> = { x64: 157, arm64: 167 }
-/** Its PR_SET_CHILD_SUBREAPER, which outlasts the program that has asked for it. */
+/** PR_SET_CHILD_SUBREAPER, an option of prctl that survives exec. */
 const REAP = 36
 const PERL = '/usr/bin/perl'
 
 /**
- * What runs a program so that orphans go to it. A Node that cannot be replaced stays the first process, and reaps only
- * what it has started itself. Undefined where there is no Perl, which every Debian has.
+ * Returns a command prefix that makes the program it runs adopt orphans. A Node without `execve` stays the
+ * first process and reaps only its own children. Undefined without Perl, which every Debian has.
  */
 function reaper(): [string, ...string[]] | undefined {
   const call = PRCTL[process.arch]
@@ -63,19 +65,19 @@ function reaper(): [string, ...string[]] | undefined {
   return [PERL, '-e', `syscall(${call}, ${REAP}, 1, 0, 0, 0); exec @ARGV`]
 }
 
-/** The shell's arguments can be read by everybody, for as long as it runs; its environment cannot. */
+/** Moves the key from the arguments, which every user can read while the shell runs, to the environment. */
 function withoutKey(started: Invocation): Invocation {
   const { rest, value: key } = withoutFlag(started.argv, '--key')
   if (key === undefined) return started
   return {
     ...started,
-    // The key itself goes before a file with one.
+    // --key takes precedence over --key-file.
     argv: withoutFlag(rest, '--key-file').rest as Invocation['argv'],
     env: { ...started.env, FOMULAR_KEY: key },
   }
 }
 
-/** @returns the words without a flag and its value, and the value that was the last one */
+/** Removes a flag and its values. @returns the other words, and the last value */
 function withoutFlag(words: string[], flag: string): { rest: string[]; value: string | undefined } {
   const rest: string[] = []
   let value: string | undefined
