@@ -1,10 +1,10 @@
 import { Command } from 'commander'
 import { print } from './terminal.ts'
 
-/** A value that every shell takes as one word, unquoted. */
+/** A value that every shell reads as one word without quotes. */
 const WORD = /^[\w.@%+=:/-]+$/
 
-/** Asked by the scripts of `completion`, at each press of Tab. Has no output where it knows nothing, and never an error. */
+/** Hidden command that the completion scripts run at each press of Tab. Never prints an error. */
 export function completeCommand(): Command {
   return new Command('complete').argument('[words...]').allowUnknownOption().action(complete)
 }
@@ -24,6 +24,6 @@ async function complete(typed: string[]) {
       if (WORD.test(word) && word.startsWith(current)) print(`${word}\t${description}`)
     }
   } catch {
-    // An error would be printed into the line that is being typed.
+    // The shell would print an error into the line being typed.
   }
 }

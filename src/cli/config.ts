@@ -8,7 +8,8 @@ import { table } from './render/table.ts'
 import { note, print, printJson, stdoutColors, stdoutWidth } from './terminal.ts'
 
 const HELP = `
-Shows what a daemon that is started here, with these flags, would go by, and where each setting comes from. A service has flags and variables of its own: they are in its unit.
+Shows the settings of a daemon started here with these flags, and the source of each. A service has its own
+flags and variables, which are in its unit.
 
 Examples:
   $ fomular-daemon config show --max-agents 50
@@ -16,7 +17,8 @@ Examples:
   $ fomular-daemon config check /etc/fomular-daemon/config.toml`
 
 const CHECK_HELP = `
-Exit code 0 if all in it is understood, 2 if not. Nothing but the file counts: no flags, and no variables but those that it names.
+Exit code 0 if the file is valid, 2 if not. The check ignores flags and variables, except variables that the
+file names.
 
 Examples:
   $ fomular-daemon config check
@@ -24,20 +26,18 @@ Examples:
 
 export function configCommand(): Command {
   const show = withDaemonFlags(
-    new Command('show')
-      .description('every setting that counts, and where it comes from')
-      .addHelpText('after', HELP),
+    new Command('show').description('show every effective setting and its source').addHelpText('after', HELP),
   )
     .option('--json', JSON_OUTPUT.object)
     .action(showConfig)
   const check = new Command('check')
-    .description('whether a configuration file is understood')
-    .argument('[file]', 'the file (default: the one that a daemon started here would read)')
+    .description('validate a configuration file')
+    .argument('[file]', 'configuration file (default: the file that a daemon started here would read)')
     .option('--json', JSON_OUTPUT.object)
     .addHelpText('after', CHECK_HELP)
     .action(checkConfig)
   return new Command('config')
-    .description('what the daemon is set to, and where that comes from')
+    .description('show and check the settings of the daemon')
     .addCommand(show, { isDefault: true })
     .addCommand(check)
     .addHelpText('after', HELP)
@@ -77,7 +77,7 @@ async function showConfig({ json, ...flags }: Record<string, string | boolean>) 
   })
 }
 
-/** Adds the registry of npm where no setting of this program names one. */
+/** Adds npm's own registry, if no setting of this program names a registry. */
 async function addRegistry({ settings, problems }: Explained) {
   const find = (wanted: string) => settings.find(({ name }) => name === wanted)
   const registry = find('update.registry')
@@ -107,10 +107,9 @@ async function checkConfig(file: string | undefined, { json }: { json?: boolean 
   const { CREDENTIALS_DIRECTORY: _key, STATE_DIRECTORY: _state, ...env } = Object.fromEntries(settings)
   const explained = await explainConfig(file === undefined ? {} : { config: file }, env)
   finish(explained, json === true, () => {
-    if (explained.file === undefined)
-      return print('There is no configuration file: nothing is wrong with it.')
+    if (explained.file === undefined) return print('There is no configuration file.')
     if (explained.problems.every(({ level }) => level !== 'error'))
-      print(`${clean(explained.file)} is understood.`)
+      print(`${clean(explained.file)} is valid.`)
   })
 }
 
@@ -120,7 +119,7 @@ function finish(explained: Explained, json: boolean, show: () => void) {
   if (!ok) process.exitCode = EXIT.usage
   if (json) return printJson({ ok, ...explained })
   show()
-  for (const path of shadowed) note(`! ${clean(path)} does not count: ${clean(file ?? '')} goes before it.`)
+  for (const path of shadowed) note(`! ${clean(path)} is ignored: ${clean(file ?? '')} takes precedence.`)
   for (const { level, message, remedy } of problems)
     note(clean(`${level === 'error' ? '✗' : '!'} ${message}${remedy ? `\n  → ${remedy}` : ''}`))
 }

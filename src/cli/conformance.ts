@@ -7,20 +7,21 @@ import { clean } from './render/clean.ts'
 import { note, print, printJson, stdoutColors } from './terminal.ts'
 
 const HELP = `
-Plays a daemon against a server, and says point by point whether the server keeps to the protocol page. Levels:
-  core       without it daemons cannot work, or activity is lost
-  optional   the page asks for it, and daemons get by without
-Exit code 0 if every core point holds, 1 if one fails; with --level optional every point counts. A point that could not
-be tried fails nothing. A run takes under a minute against a server that answers, and under six against any other.
+Connects to a server as a daemon, and checks the server against each rule of the protocol. Levels:
+  core       required: without it daemons fail or lose activity
+  optional   in the protocol, but daemons work without it
+Exit code 0 if every core rule holds, 1 if one fails; with --level optional, every rule counts. Untested rules
+never fail a run. A run takes under 1 minute if the server answers, and under 6 minutes otherwise.
 
-The machine and the agents of a run have ids of their own, beginning with "conformance-". Nothing of anybody else is
-touched and nothing is deleted: what the server has stored of them stays there, 32 MiB in one of them. Use a test
-server, with a key made for this.
+The machine and agents of a run have ids that begin with "conformance-". A run does not touch other machines
+or agents. It deletes nothing: its data stays on the server, including one agent with 32 MiB of activity. Use
+a test server and a key created for this purpose.
 
-With --listen it is the other way round: a server on 127.0.0.1 plays with the daemon that connects to it with the key.
-No agent is started, changed or removed. The daemon is disconnected several times.
+With --listen, the command acts as a server on 127.0.0.1 and checks the daemon that connects with the key. It
+does not start, change, or remove agents. It disconnects the daemon several times.
 
-One core point needs a command. With --wait-for-command, order machine:check at the server when the machine appears.
+One core rule needs a command from the server: add --wait-for-command, and send machine:check when the machine
+appears.
 
 Examples:
   $ fomular-daemon conformance --url ws://localhost:3001 --key-file key
@@ -43,20 +44,20 @@ export interface ConformanceOptions {
 
 export function conformanceCommand(): Command {
   return new Command('conformance')
-    .description('whether a server, or a daemon, of your own keeps to the protocol, point by point')
-    .option('--url <url>', 'the server')
-    .option('--listen <port>', 'play a server instead, against the daemon that connects to this port', port)
+    .description('check your own server or daemon against the protocol')
+    .option('--url <url>', 'server to check')
+    .option('--listen <port>', 'check the daemon that connects to this port instead', port)
     .option('--wait-for-daemon <seconds>', 'with --listen, seconds to wait for the daemon', numeric, 60)
-    .option('--key-file <file>', 'file with a key of that server (recommended)')
-    .option('--key <key>', 'the key itself, which other users can see on a command line')
+    .option('--key-file <file>', 'file with a key that the server accepts (recommended)')
+    .option('--key <key>', 'the key itself; other users can see it on the command line')
     .option('--ca-file <file>', "certificate authority of the server's certificate, PEM")
-    .option('--allow-insecure', 'allow a server beyond this machine without TLS')
+    .option('--allow-insecure', 'allow a remote server without TLS')
     .addOption(
-      new Option('--level <level>', 'what has to hold for exit code 0')
+      new Option('--level <level>', 'rules that must hold for exit code 0')
         .choices(['core', 'optional'])
         .default('core'),
     )
-    .option('--wait-for-command <seconds>', 'seconds to wait for a command given at the server', numeric, 0)
+    .option('--wait-for-command <seconds>', 'seconds to wait for a command from the server', numeric, 0)
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(conformance)
@@ -65,7 +66,7 @@ export function conformanceCommand(): Command {
 async function conformance(options: ConformanceOptions) {
   const { url, listen, level, json } = options
   if ((url === undefined) === (listen === undefined))
-    throw new UserError('usage', 'One of --url and --listen is needed, and not both.', {
+    throw new UserError('usage', 'Exactly one of --url and --listen is required.', {
       remedy: 'Name a server with --url, or a port with --listen.',
       exitCode: EXIT.usage,
     })
@@ -94,9 +95,7 @@ async function ofServer(
   ])
   const server = await serverOf(flags)
   const invite = (machineId: string) =>
-    note(
-      `Waiting for a command: order machine:check for the machine ${machineId}, within ${waitForCommand} s.`,
-    )
+    note(`Waiting ${waitForCommand} s for a command: send machine:check to the machine ${machineId}.`)
   const judged = await judgeServer({ ...server, commandMs: waitMs(waitForCommand), invite }, tell)
   return { url: server.url, ...judged }
 }
@@ -109,7 +108,7 @@ async function ofDaemon(
     import('./conformance/server-of.ts'),
     import('../conformance/daemon/run.ts'),
   ])
-  const listening = (at: string) => note(`Waiting for a daemon at ${at}, for ${waitForDaemon} s.`)
+  const listening = (at: string) => note(`Waiting ${waitForDaemon} s for a daemon at ${at}.`)
   return judgeDaemon({ port: listen, key: keyOf(flags), waitMs: waitMs(waitForDaemon), listening }, tell)
 }
 
@@ -130,7 +129,7 @@ function verdictText({ name, level, rule, section, result, detail }: Verdict): s
   ]
   const line = `${mark} ${name} (${level}): ${rule}`
   if (detail === undefined) return line
-  const seen = result === 'fails' ? `seen: ${clean(detail)}` : clean(detail)
+  const seen = result === 'fails' ? `observed: ${clean(detail)}` : clean(detail)
   return `${line}\n    ${seen}${result === 'fails' ? dim(`\n    → See "${section}" on the protocol page.`) : ''}`
 }
 

@@ -7,14 +7,14 @@ import type { Finding } from './render/finding.ts'
 import { isInteractive, print, printJson, stdoutColors } from './terminal.ts'
 
 const HELP = `
-Looks at everything a daemon needs, with the configuration a daemon would have here: same flags, same environment. Where
-a daemon runs, what it sees itself is what counts; where this shell differs from it, a line says how.
-Exit code 1 if something must be mended.
+Checks everything a daemon needs, with the configuration that a daemon started here would have. If a daemon
+runs, its own view counts, and a line reports each difference from this shell. Exit code 1 if something must
+be fixed.
 ${WHICH}
 
-With --fix it ends the processes that agents have left behind and nobody looks after any more; on a terminal it offers
-to. They are known by a secret that they carry and the agent's folder records, and by what they descend from. Processes
-that merely name an agent are listed and left alone, as are those of other users.
+With --fix, it ends orphaned processes that agents left behind; on a terminal it asks first. It identifies
+them by their ancestors and by a secret, recorded in the agent's folder, that they carry. Processes that only
+mention an agent, and processes of other users, are listed but not ended.
 
 Examples:
   $ fomular-daemon doctor
@@ -24,10 +24,10 @@ Examples:
 export function doctorCommand(): Command {
   return withDaemonFlags(
     new Command('doctor')
-      .description('what is missing on this machine, and what to do about it')
+      .description('find problems on this machine and how to fix them')
       .addHelpText('after', HELP),
   )
-    .option('--fix', 'end the processes that agents have left behind')
+    .option('--fix', 'end orphaned processes that agents left behind')
     .option('--json', 'print one JSON object')
     .action(doctor)
 }

@@ -1,14 +1,14 @@
-/** What this program's exit code says. Shown in its help. */
+/** Exit codes of this program, as listed in its help. */
 export const EXIT = {
   ok: 0,
   failure: 1,
   usage: 2,
-  /** An agent's turn, or the agent itself, failed. */
+  /** The agent or its turn failed. */
   agent: 3,
-  /** What was named is not there, or the command was refused. */
+  /** Not found, or refused. */
   refused: 4,
-  /** The daemon asks its supervisor for a new start. */
+  /** The daemon asks its supervisor to restart it. */
   restart: 75,
-  /** Ctrl-C, as a shell reports it. */
+  /** Interrupted by Ctrl-C; the value that shells report. */
   interrupted: 130,
 } as const

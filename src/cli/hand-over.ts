@@ -6,8 +6,8 @@ import { VERSION } from '../platform/version.ts'
 import { handoverOf } from '../update/handover.ts'
 
 /**
- * Goes on as the version in the user's prefix, in this very process, where that has taken this program's place.
- * @param strict leave a program alone that others own or can change
+ * Replaces this program, in the same process, with the updated version in the user's prefix, if there is one.
+ * @param strict ignore a program that another user owns or can change
  */
 export async function handOver(stateDir: string, { argv, env }: Invocation, strict: boolean): Promise<void> {
   const [command, ...args] = argv
@@ -18,6 +18,6 @@ export async function handOver(stateDir: string, { argv, env }: Invocation, stri
   const kept = keptSignal()
   createRequire(to)(to)
   if (kept) process.kill(process.pid, kept)
-  // That program ends the process.
+  // The other program ends the process.
   await new Promise<never>(() => {})
 }

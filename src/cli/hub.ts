@@ -11,16 +11,17 @@ import { port, repeatable } from './options.ts'
 import { note, print, serveWithoutReader } from './terminal.ts'
 
 const HELP = `
-This machine's daemon connects with the machine key, people and programs with the user key; both are files in its folder.
-Every other machine gets a key of its own by \`machine add\`, and everybody else one with a role by \`hub key create\`.
-\`hub key\` and \`hub token\` show them, and whose they are; \`hub audit\` shows who has ordered what.
+The daemon on this machine connects with the machine key; people and programs use the user key. Both are files
+in the hub's folder. Create a key for each other machine with \`machine add\`, and keys with a role for people
+and programs with \`hub key create\`. \`hub key\` and \`hub token\` list keys and tokens; \`hub audit\` lists
+who sent which commands.
 
 Examples:
   $ fomular-daemon hub
   $ fomular-daemon hub --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
-  $ fomular-daemon machine add --address https://that-host:3001     for another machine`
+  $ fomular-daemon machine add --address https://this-host:3001     for another machine`
 
-/** What a hub is started with. */
+/** Flags of a hub. */
 export interface HubServeOptions extends HubLimitFlags {
   host?: string
   port?: number
@@ -32,19 +33,19 @@ export interface HubServeOptions extends HubLimitFlags {
   verbose?: boolean
 }
 
-/** Flags of a hub that is started. */
+/** Adds the flags of commands that run a hub. */
 export function withHubServeFlags(command: Command): Command {
   command
     .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
     .option('--port <port>', 'port to listen on (default: FOMULAR_HUB_PORT, else 3001)', port)
-    .option('--data-dir <dir>', 'its folder (default: hub in the state folder)')
+    .option('--data-dir <dir>', "the hub's folder (default: hub in the state folder)")
     .option('--tls-cert <file>', 'certificate chain, PEM')
     .option('--tls-key <file>', "the certificate's private key, PEM")
-    .option('--insecure', 'allow an address beyond this machine without TLS')
+    .option('--insecure', 'allow a non-local address without TLS')
     .addOption(
       repeatable(
         '--trusted-proxy <address>',
-        `proxy in front of it, or a network such as 10.0.0.0/8, whose X-Forwarded-For counts; several times for several (default: ${TRUSTED_PROXIES})`,
+        `proxy, or network such as 10.0.0.0/8, whose X-Forwarded-For header is trusted; repeatable (default: ${TRUSTED_PROXIES})`,
       ),
     )
   for (const { flag, help, variable, fallback } of Object.values(HUB_SETTINGS))
@@ -56,7 +57,7 @@ export function hubCommand(): Command {
   return withHubServeFlags(
     new Command('hub').description('run only the hub, the server that comes with this package'),
   )
-    .option('--verbose', 'log more')
+    .option('--verbose', 'log debug messages')
     .addHelpText('after', HELP)
     .action(hub)
     .addCommand(auditCommand())
@@ -67,7 +68,7 @@ export function hubCommand(): Command {
 async function hub(options: HubServeOptions) {
   const { host = '127.0.0.1', port: given, dataDir, tlsCert, tlsKey, insecure, verbose } = options
   if ((tlsCert === undefined) !== (tlsKey === undefined))
-    throw new UserError('usage', '--tls-cert and --tls-key go together.', { exitCode: EXIT.usage })
+    throw new UserError('usage', '--tls-cert and --tls-key must be given together.', { exitCode: EXIT.usage })
   const [{ stayInContainer }, { captureInvocation }] = await Promise.all([
     import('./container/stay.ts'),
     import('../daemon/relaunch.ts'),
@@ -93,7 +94,8 @@ async function hub(options: HubServeOptions) {
     import('node:path'),
   ])
   serveWithoutReader()
-  // A second signal ends it at once. Nothing is lost: what machines have not heard back about, they send again.
+  // A second signal ends the hub at once. Nothing is lost: machines resend everything that
+  // was not acknowledged.
   let end: (reason?: UserError) => void
   const ended = new Promise<UserError | undefined>((done) => {
     end = done

@@ -3,8 +3,8 @@ import { EXECUTABLE } from '../platform/executable.ts'
 import { shellWord } from '../platform/shell-word.ts'
 
 /**
- * How to type this program's name in a shell in the folder it runs in: as it is on PATH, as the executable it was called by, or,
- * from a clone or an unpacked archive, as a file for Node.
+ * Returns the words that run this program in a shell in `cwd`: its name on PATH, the path of its
+ * executable, or, in a clone or an unpacked archive, `node` with the path of the script.
  * @param argv `process.argv`
  */
 export function invokedAs([, script = ''] = process.argv, cwd = process.cwd()): string {

@@ -6,20 +6,21 @@ export interface LocalOptions {
   json?: boolean
 }
 
-/** For the help of commands about the daemon on this machine. */
+/** Help text of commands that act on the daemon on this machine. */
 export const WHICH = `
-Without --state-dir it is the daemon that runs here: a service, or one of your own. Where several run, you are asked which one is meant; without a terminal that is an error with the list, and code 2.`
+Without --state-dir, the command acts on the daemon that runs here: a service, or your own. If several run, it
+asks which to use; without a terminal it lists them and exits with code 2.`
 
-/** Flags of commands about the daemon on this machine. */
+/** Adds the flags of commands that act on the daemon on this machine. */
 export const withLocal = (command: Command, json = JSON_OUTPUT.object): Command =>
   command
     .option(
       '--state-dir <dir>',
-      'its state folder (default: FOMULAR_STATE_DIR, else that of the daemon that runs here)',
+      'state folder of the daemon (default: FOMULAR_STATE_DIR, else that of the daemon that runs here)',
     )
     .option('--json', json)
 
-/** The daemon of this machine that is meant, the paths of its state folder, and a client for it. @throws UserError */
+/** Returns the daemon to act on, the paths of its state folder, and a client for it. @throws UserError */
 export async function connectDaemon(options: LocalOptions & { env?: NodeJS.ProcessEnv }) {
   const [
     { statePaths },
@@ -39,7 +40,7 @@ export async function connectDaemon(options: LocalOptions & { env?: NodeJS.Proce
   const paths = statePaths(chosen.state_dir)
   const daemon = new ControlClient(paths.socket, {
     missing: () => notRunning(chosen),
-    // Whether a service runs, anybody may know.
+    // Any user may know whether a service runs.
     forbidden: () => (chosen.service && !chosen.running ? notRunning(chosen) : forbidden(chosen)),
   })
   return { paths, daemon, chosen, facts: { daemon: factsOf(chosen) } }

@@ -5,7 +5,8 @@ import { WHICH, withLocal } from './local.ts'
 import { JSON_OUTPUT, numeric } from './options.ts'
 
 const HELP = `
-Times are in UTC. The log is daemon.log in the state folder, and daemon.log.1 the part before; each grows to 8 MiB.
+Times are in UTC. The log is daemon.log in the state folder; daemon.log.1 is the older part. Each grows to 8
+MiB.
 ${WHICH}
 
 Examples:
@@ -23,9 +24,9 @@ interface Options {
 export function logsCommand(): Command {
   return withLocal(
     new Command('logs')
-      .description("the daemon's log, from its state folder")
-      .option('-f, --follow', 'go on with what is added')
-      .option('-n, --lines <count>', 'the last so many lines', numeric, 100)
+      .description("show the daemon's log")
+      .option('-f, --follow', 'keep printing new lines')
+      .option('-n, --lines <count>', 'number of lines to show', numeric, 100)
       .addHelpText('after', HELP)
       .action(logs),
     JSON_OUTPUT.stream,
@@ -55,7 +56,7 @@ export async function showLog({ stateDir, json, follow, lines }: Options & { sta
   if (!tail && !follow)
     throw new UserError('no_log', `There is no log at ${log}.`, {
       remedy:
-        'Name the state folder with --state-dir or FOMULAR_STATE_DIR, or start the daemon: fomular-daemon up',
+        'Name the state folder with --state-dir or FOMULAR_STATE_DIR, or start the daemon with `fomular-daemon up`.',
       exitCode: EXIT.refused,
     })
   for (const line of tail?.lines ?? []) show(line)

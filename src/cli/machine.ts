@@ -6,7 +6,7 @@ import { updateCommand } from './machine/update.ts'
 import { connectHub, type HubOptions, withHub } from './options.ts'
 import { print, printJson, stdoutColors, stdoutWidth } from './terminal.ts'
 
-/** Seconds: every agent program is started to ask for its version and login. */
+/** Maximum time for a check, in seconds: the daemon runs every agent program to get its version and login. */
 const CHECK_WAIT_S = 60
 
 const HELP = `
@@ -17,13 +17,13 @@ Examples:
 
 export function machineCommand(): Command {
   const command = new Command('machine')
-    .description('the machines that have connected to the hub')
+    .description('list and manage the machines of the hub')
     .addHelpText('after', HELP)
   command.addCommand(
     withHub(
       new Command('list')
         .alias('ls')
-        .description('all machines, what runs on them and what is wrong with them')
+        .description('list all machines, their agent programs, and their problems')
         .addHelpText('after', '\nExample:\n  $ fomular-daemon machine list')
         .action(list),
     ),
@@ -31,8 +31,8 @@ export function machineCommand(): Command {
   command.addCommand(
     withHub(
       new Command('check')
-        .description('have a machine look again for its agent programs, their versions and logins')
-        .argument('[machine]', 'its name, host name, id, or the beginning of its id (default: the only one)')
+        .description('make a machine check its agent programs, their versions, and their logins')
+        .argument('[machine]', 'name, host name, id, or prefix of an id (default: the only machine)')
         .addHelpText('after', '\nExample, after logging in to Claude Code:\n  $ fomular-daemon machine check')
         .action(check),
     ),

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { write } from './terminal.ts'
 
-/** The manual as man shows it: for packages. */
+/** Hidden command that prints the man page, for packages. */
 export function manPageCommand(): Command {
   return new Command('man-page').action(async () => {
     const [{ program }, { manPage }] = await Promise.all([

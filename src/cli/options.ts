@@ -3,32 +3,32 @@ import type { HubFlags } from '../config/hub.ts'
 
 export interface HubOptions extends HubFlags {
   json?: boolean
-  /** Of commands about an agent: whose it is. */
+  /** Machine of the agent, in commands about an agent. */
   machine?: string
 }
 
-/** What `--json` prints. */
+/** Help texts of `--json`, by the kind of output. */
 export const JSON_OUTPUT = {
   object: 'print one JSON object',
-  stream: 'print JSON objects, one a line, as they come',
-  lines: 'print JSON objects, one a line',
+  stream: 'print JSON objects as they arrive, one per line',
+  lines: 'print JSON objects, one per line',
 }
 
-/** Flags of every command that talks to a hub. */
+/** Adds the flags of commands that talk to a hub. */
 export const withHub = (command: Command, json = JSON_OUTPUT.object): Command =>
   command
-    .option('--hub <url>', 'the hub to talk to (default: FOMULAR_HUB_URL, else the one on this machine)')
+    .option('--hub <url>', 'hub to talk to (default: FOMULAR_HUB_URL, else the hub on this machine)')
     .option(
       '--hub-key-file <file>',
-      'file with the user key of that hub (default: FOMULAR_HUB_KEY_FILE, or the key itself in FOMULAR_HUB_KEY, else the one in the state folder)',
+      'file with a user key of the hub (default: FOMULAR_HUB_KEY_FILE, or the key itself in FOMULAR_HUB_KEY, else the file in the state folder)',
     )
     .option(
       '--state-dir <dir>',
-      'state folder to look for a hub in, or its own folder (default: FOMULAR_STATE_DIR, else that of the hub that runs here)',
+      "state folder of the hub, or the hub's own folder (default: FOMULAR_STATE_DIR, else that of the hub that runs here)",
     )
     .option('--json', json)
 
-/** A client for the hub that flags and environment name. @throws UserError */
+/** Returns a client for the hub that the flags and the environment name. @throws UserError */
 export async function connectHub(flags: HubFlags) {
   const [{ findHub }, { HubClient }, { concealKey }, { chooseHub }] = await Promise.all([
     import('../config/hub.ts'),
@@ -41,7 +41,7 @@ export async function connectHub(flags: HubFlags) {
   return new HubClient(hub)
 }
 
-/** An option that may be given several times. */
+/** Creates an option that may be given several times. */
 export const repeatable = (flags: string, description: string) =>
   new Option(flags, description).argParser((value: string, before: string[] = []) => [...before, value])
 

@@ -6,7 +6,7 @@ import { runCommand } from './run.ts'
 import { print, write, writeError } from './terminal.ts'
 import { usageError } from './usage.ts'
 
-/** Every command but the default one, loaded when the command line names it, or help is to name them all. */
+/** Every command except the default, loaded only when the command line names it, or for help. */
 const COMMANDS: Record<string, () => Promise<Command>> = {
   up: async () => (await import('./up.ts')).upCommand(),
   hub: async () => (await import('./hub.ts')).hubCommand(),
@@ -25,7 +25,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   conformance: async () => (await import('./conformance.ts')).conformanceCommand(),
 }
 
-/** For other programs: between versions, during an update; for shells; for a package. */
+/** Hidden commands, which other versions run during an update, and shells and packages use. */
 const HIDDEN: Record<string, () => Promise<Command>> = {
   'self-check': async () => (await import('./update/self-check.ts')).selfCheckCommand(),
   complete: async () => (await import('./complete.ts')).completeCommand(),
@@ -36,48 +36,51 @@ const HIDDEN: Record<string, () => Promise<Command>> = {
 const HELP = `
 Examples:
   $ fomular-daemon up
-      hub and daemon on this machine, nothing else needed
+      run the hub and a daemon on this machine
   $ fomular-daemon agent start --prompt "Fix the tests" --wait
   $ fomular-daemon agent watch a-1f2e
-      follow an agent, answer what it asks
+      follow an agent and answer its questions
   $ fomular-daemon --server-url wss://os.example.com --key-file ~/.fomular/key
       run agents for a FomularOS server
   $ sudo fomular-daemon service install --server-url wss://os.example.com --key-file key
-      the same as a service, from the machine's start on
+      the same as a service that starts with the machine
   $ fomular-daemon doctor
-      what is missing, and what to do about it
+      find problems and how to fix them
   $ fomular-daemon update
-      the newest version, while the agents run on
+      update to the newest version while agents keep running
 
 Environment:
   FOMULAR_STATE_DIR      state folder (default: ~/.fomular/state)
   FOMULAR_CONFIG         configuration file (default: ~/.fomular/config.toml)
-  FOMULAR_CLAUDE_PATH    the Claude Code program (default: claude on PATH)
-  FOMULAR_HUB_URL        the hub that agent and machine commands talk to
+  FOMULAR_CLAUDE_PATH    Claude Code program (default: claude on PATH)
+  FOMULAR_HUB_URL        hub that agent and machine commands talk to
   FOMULAR_HUB_KEY_FILE   file with its user key; FOMULAR_HUB_KEY: the key itself
-  FOMULAR_HUB_PORT       port of the hub that up and hub start (default: 3001)
-  NO_COLOR, FORCE_COLOR  without, or always with, colors
+  FOMULAR_HUB_PORT       port for up and hub to listen on (default: 3001)
+  NO_COLOR, FORCE_COLOR  turn colors off, or always on
 
-Every flag of the daemon has a variable, too: see fomular-daemon run --help.
+Every flag of the daemon also has a variable. See fomular-daemon run --help.
 
 Exit codes:
-  ${EXIT.ok}   done
-  ${EXIT.failure}   failed
-  ${EXIT.usage}   wrong usage or configuration
-  ${EXIT.agent}   the agent, or its turn, failed
-  ${EXIT.refused}   what was named is not there, or the command was refused
-  ${EXIT.restart}  the daemon asks its supervisor to start it again
+  ${EXIT.ok}   success
+  ${EXIT.failure}   failure
+  ${EXIT.usage}   invalid usage or configuration
+  ${EXIT.agent}   the agent or its turn failed
+  ${EXIT.refused}   not found, or refused
+  ${EXIT.restart}  the daemon asks its supervisor to restart it
   ${EXIT.interrupted} interrupted by Ctrl-C`
 
-/** The command line for these arguments. What is heavy is loaded when a command runs: a daemon's start is to be quick. */
+/**
+ * Returns the command tree for these arguments. Commands load their heavy modules when they run, for
+ * a fast start.
+ */
 export async function program(args: string[]): Promise<Command> {
   const root = new Command('fomular-daemon')
     .description(
-      'Runs Claude Code agents on this machine for a FomularOS server, or for the hub that comes with it. Without a command it is the daemon: see `fomular-daemon run --help` for its flags.',
+      'Runs Claude Code agents on this machine for a FomularOS server, or for the hub that comes with this package. Without a command, it runs the daemon: see `fomular-daemon run --help` for the flags.',
     )
     .version(VERSION, '-v, --version', 'print the version')
     .addOption(new Option('-V').hideHelp())
-    .helpOption('-h, --help', 'show help; also for each command')
+    .helpOption('-h, --help', 'show help, also for each command')
     .addHelpText('after', HELP)
   root.on('option:V', () => {
     print(VERSION)
@@ -98,7 +101,10 @@ function needed([first = '', ...rest]: string[]) {
     : Object.values(COMMANDS)
 }
 
-/** Commands made apart do not inherit: none of them may exit or write errors by itself. */
+/**
+ * Keeps a command and its subcommands from exiting or writing errors themselves: subcommands do
+ * not inherit this.
+ */
 function settle(command: Command) {
   const width = helpWidth(process.stdout.columns)
   command
@@ -115,7 +121,7 @@ function settle(command: Command) {
   for (const inner of command.commands) settle(inner)
 }
 
-/** Runs what the command line says. Its exit code is left in `process.exitCode`. @throws UserError and others */
+/** Runs a command line. Sets `process.exitCode`. @throws UserError and others */
 export async function runCli(argv: string[]): Promise<void> {
   try {
     await (await program(argv.slice(2))).parseAsync(argv)

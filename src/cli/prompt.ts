@@ -3,12 +3,12 @@ import type { Interface } from 'node:readline/promises'
 import { sleep } from '../platform/clock.ts'
 import { forTerminal, write } from './terminal.ts'
 
-/** Time for what was typed earlier to be read, in ms. */
+/** Time to read input that was typed earlier, in ms. */
 const TYPED_MS = 50
 /** Time without a key, after which somebody who was typing looks at what they are asked, in ms. */
 const QUIET_MS = 300
 
-/** What people type is read from the terminal, a line at a time. What they are asked is safe for it. */
+/** Opens a reader for lines typed at the terminal. It escapes its questions for the terminal. */
 export async function openPrompt(): Promise<Interface> {
   const { createInterface } = await import('node:readline/promises')
   const prompt = createInterface({ input: process.stdin, output: process.stdout })
@@ -17,7 +17,7 @@ export async function openPrompt(): Promise<Interface> {
   return prompt
 }
 
-/** Asks on the terminal. Ctrl-C is what it is elsewhere: the end of the program. @returns what was typed; '' at Ctrl-D */
+/** Asks a question on the terminal. Ctrl-C ends the program. @returns the answer; '' after Ctrl-D */
 export async function askLine(question: string): Promise<string> {
   const readline = await openPrompt()
   const closed = new Promise<string>((resolve) => readline.once('close', () => resolve('')))
@@ -37,7 +37,7 @@ function endAtInterrupt(readline: Interface) {
   })
 }
 
-/** Drops what was typed before the next question was on the screen: it is no answer to that. */
+/** Discards input typed before the next question appeared: it cannot be an answer to that question. */
 export async function dropTyped(readline?: Interface): Promise<void> {
   const reader = readline ?? (await openPrompt())
   if (!readline) endAtInterrupt(reader)
@@ -46,11 +46,11 @@ export async function dropTyped(readline?: Interface): Promise<void> {
     typed = true
   }
   process.stdin.on('data', note)
-  // A line that nobody asked for is lost.
+  // Nothing listens for lines meanwhile, so they are dropped.
   for (let wait = TYPED_MS; wait > 0; wait = typed ? QUIET_MS : 0) {
     typed = false
     await sleep(wait)
-    // On a busy machine the time may be over before anything was read; it has been before an immediate.
+    // On a busy machine the timer may fire before the input was read; an immediate runs after it.
     await new Promise<void>((resolve) => setImmediate(resolve))
   }
   process.stdin.off('data', note)

@@ -8,7 +8,10 @@ export interface Report {
   exitCode: number
 }
 
-/** What to say about an error that ends the program, to be written by way of `terminal.ts`. @param json as one JSON object on stdout instead of text */
+/**
+ * Formats an error that ends the program, for output through `terminal.ts`.
+ * @param json return one JSON object on stdout instead of text
+ */
 export function report(thrown: unknown, { json }: { json: boolean }): Report {
   const error = isDiskFull(thrown) ? diskFull(thrown as NodeJS.ErrnoException) : (shortage(thrown) ?? thrown)
   const exitCode = error instanceof UserError ? error.exitCode : EXIT.failure
@@ -22,27 +25,31 @@ export function report(thrown: unknown, { json }: { json: boolean }): Report {
     const remedy = error.remedy === undefined ? '' : dim(`  → ${indentRest(error.remedy, 4)}\n`)
     return { stdout: '', stderr: `${red('error:')} ${indentRest(error.message)}\n${remedy}`, exitCode }
   }
-  // Not foreseen: whoever mends it needs the stack.
+  // A bug: its report needs the stack.
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return { stdout: '', stderr: `${red('internal error:')} ${stack}\n`, exitCode }
 }
 
-/** A message may quote what others say, in several lines: none of these is to look like one of our own. */
+/**
+ * Indents all lines but the first: a message may quote foreign text, whose lines must not look
+ * like this program's.
+ */
 const indentRest = (text: string, by = 2) => text.replace(/\r?\n(?!$)/g, `\n${' '.repeat(by)}`)
 
-/** Anything that is written may be the first to find it so. */
+/** Any write may be the first to fail on a full disk. */
 const diskFull = (error: NodeJS.ErrnoException) =>
-  new UserError('disk_full', `The disk is full${error.path ? `: ${error.path} could not be written` : ''}.`, {
-    remedy: 'Make room on the disk with the state folder, then start again. Agents that run are not touched.',
+  new UserError('disk_full', `The disk is full${error.path ? `: cannot write ${error.path}` : ''}.`, {
+    remedy:
+      'Free space on the disk with the state folder, then start again. Running agents are not affected.',
     cause: error,
   })
 
-/** Anything that is opened or started may be the first to find it so. A supervisor tries again. */
+/** Any file or process opened may be the first to hit a limit of the system. A supervisor tries again. */
 function shortage(error: unknown): UserError | undefined {
   const found = error instanceof UserError ? undefined : shortageIn(error)
   return (
     found &&
-    new UserError('shortage', `It could not be done: ${found.message}`, {
+    new UserError('shortage', `The command failed: ${found.message}`, {
       remedy: found.remedy,
       cause: error,
     })

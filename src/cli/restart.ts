@@ -6,15 +6,17 @@ import { connectDaemon, type LocalOptions, WHICH, withLocal } from './local.ts'
 import { cleanLine } from './render/clean.ts'
 import { print, printJson } from './terminal.ts'
 
-/** For the new daemon to answer. A supervisor may wait some seconds before it starts it. */
+/**
+ * Maximum time for the new daemon to answer, in ms. A supervisor may wait some seconds before the restart.
+ */
 const BACK_MS = 30_000
 const POLL_MS = 100
-/** Agents that are named one by one, at most. */
+/** Maximum number of agents to list by id. */
 const NAMED = 20
 
 const HELP = `
-Agents run on: the new daemon takes them over. Where what runs the daemon would end them with it (\`status\` says so, and
-how to change that), they are stopped, and resumed in their sessions.
+Agents keep running, and the new daemon takes them over. If the daemon's supervisor would end them with the
+daemon, they are stopped, and resumed in their sessions. \`status\` reports this, and how to change it.
 ${WHICH}
 
 Example:
@@ -23,7 +25,7 @@ Example:
 export function restartCommand(): Command {
   return withLocal(
     new Command('restart')
-      .description('start the daemon anew, for its agents to go on with')
+      .description('restart the daemon while its agents keep running')
       .addHelpText('after', HELP)
       .action(restart),
   )
@@ -37,17 +39,17 @@ async function restart(options: LocalOptions) {
   if (ended) print(endedText(ended))
 }
 
-/** What a new start costs where agents do not live through it. */
+/** Describes which agents a restart stopped, and why. */
 export function endedText({ agents, message, remedy }: NonNullable<DaemonStatus['agents_end']>): string {
   const who = agents.length === 1 ? '1 agent was' : `${agents.length} agents were`
   const ids = agents.length > NAMED ? '' : `: ${agents.map((id) => cleanLine(id, 64)).join(', ')}`
-  return `${who} stopped for that, to be resumed${ids}. ${cleanLine(message, 500)}\n  → ${cleanLine(remedy, 500)}`
+  return `${who} stopped for the restart and will be resumed${ids}. ${cleanLine(message, 500)}\n  → ${cleanLine(remedy, 500)}`
 }
 
 /**
- * Has a daemon start anew. Resolves when the next one answers.
- * @param givenUp looks whether its supervisor has given up, and throws if so
- * @throws UserError when none does in time
+ * Restarts a daemon. Resolves when the new daemon answers.
+ * @param givenUp throws if the supervisor has given up
+ * @throws UserError if no new daemon answers in time
  */
 export async function restartDaemon(daemon: ControlClient, givenUp?: () => Promise<void>) {
   const before = await daemon.status()
@@ -59,14 +61,14 @@ export async function restartDaemon(daemon: ControlClient, givenUp?: () => Promi
     await sleep(POLL_MS)
     const now = await daemon.status().catch(() => undefined)
     if (!now) await givenUp?.()
-    // It stops agents first, which takes as long as they need.
+    // The daemon may stop agents first, for as long as they need.
     else if (now.started_at === before.started_at) deadline = Date.now() + BACK_MS
     else return { restart_strategy, pid: now.pid, version: now.version, ended }
   }
-  throw new UserError('not_back', `The daemon has not come back within ${BACK_MS / 1000} s.`, {
+  throw new UserError('not_back', `The daemon did not come back within ${BACK_MS / 1000} s.`, {
     remedy:
       restart_strategy === 'supervisor_required'
-        ? 'Its supervisor is to start it: look there, or at `fomular-daemon logs`.'
-        : 'See `fomular-daemon logs`.',
+        ? 'Its supervisor should have restarted it. Check there, or run `fomular-daemon logs`.'
+        : 'Run `fomular-daemon logs` to find out why.',
   })
 }

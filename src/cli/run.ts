@@ -5,17 +5,19 @@ import { EXIT } from './exit-codes.ts'
 
 const HELP = `
 The key may also come from FOMULAR_KEY, FOMULAR_KEY_FILE, the systemd credential "key", or key_file in the
-configuration file. On the command line other users can see it for a moment: prefer --key-file.
-A value that reads $NAME or \${NAME} is taken from that variable, where whatever starts the daemon has not done so.
+configuration file. Prefer --key-file to --key: other users can briefly see the command line. A value $NAME or
+\${NAME} is replaced with the value of that variable.
 
-Every flag has a variable (--max-agents: FOMULAR_MAX_AGENTS) and a setting in the configuration file, TOML at
-~/.fomular/config.toml or /etc/fomular-daemon/config.toml (max_agents). Flags go before variables before the file.
+Every flag has a variable (--max-agents: FOMULAR_MAX_AGENTS) and a setting (max_agents) in the configuration
+file, which is TOML at ~/.fomular/config.toml or /etc/fomular-daemon/config.toml. Flags override variables,
+and variables override the file.
 
 Examples:
   $ fomular-daemon --server-url wss://os.example.com --key-file ~/.fomular/key
   $ fomular-daemon run                                against ws://localhost:3001, key from the environment
 
-SIGTERM and Ctrl-C stop the agents gracefully, a second time faster. \`fomular-daemon restart\` lets them go on.`
+SIGTERM and Ctrl-C stop the agents gracefully; a second signal stops them faster. \`fomular-daemon restart\`
+keeps agents running.`
 
 export function runCommand(): Command {
   return withDaemonFlags(new Command('run'))
@@ -34,7 +36,7 @@ async function run(flags: Record<string, string | boolean>, command: Command) {
     throw new UserError('usage', `There is no command "${unknown}".`, {
       remedy: meant
         ? `Did you mean \`fomular-daemon ${meant}\`?`
-        : 'A command comes before its flags: see `fomular-daemon --help`.',
+        : 'Put the command before its flags. See `fomular-daemon --help`.',
       exitCode: EXIT.usage,
     })
   }
@@ -42,14 +44,17 @@ async function run(flags: Record<string, string | boolean>, command: Command) {
   process.exitCode = await serve(flags)
 }
 
-/** `--key $KEY --max-agents 3`, with nothing in the variable, has the next flag as the key. */
+/**
+ * Refuses a flag as a value: with an empty variable, `--key $KEY --max-agents 3` has `--max-agents`
+ * as its key.
+ */
 function refuseMissingValues(flags: Record<string, string | boolean>, { options }: Command) {
   for (const option of options) {
     const value = flags[option.attributeName()]
     const follows = options.find(({ long }) => typeof value === 'string' && long === value.split('=')[0])
     if (follows)
       throw new UserError('usage', `${option.long} has no value: ${follows.long} follows it.`, {
-        remedy: 'Give it one. Where a variable stands for it, that variable is empty or not set.',
+        remedy: 'Give it a value. If the value is a shell variable, check that the variable is set.',
         exitCode: EXIT.usage,
       })
   }

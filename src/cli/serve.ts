@@ -19,7 +19,7 @@ import { refuseWindows } from './windows.ts'
 export async function serve(flags: DaemonFlags): Promise<number> {
   refuseWindows()
   serveWithoutReader()
-  // Before the key is taken out of it: a daemon that starts itself anew needs it again.
+  // Before the key is removed from the environment: a daemon that restarts itself needs it again.
   const invocation = captureInvocation()
   const ended = await stayInContainer(invocation)
   if (ended !== undefined) return ended

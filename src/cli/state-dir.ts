@@ -12,13 +12,13 @@ import { handoverFaults } from '../update/handover.ts'
 import { EXIT } from './exit-codes.ts'
 import { faultsAround } from './surroundings.ts'
 
-/** The state folder that a flag or the environment names. @throws UserError */
+/** Returns the state folder that a flag or the environment names. @throws UserError */
 export const namedStateDir = ({ stateDir: named }: DaemonFlags) =>
   typeof named === 'string' ? named : stateDir(process.env)
 
 /**
- * Refuses a daemon's state folder, its configuration and its unit's variables where others can change them.
- * @param faults of the configuration
+ * Refuses a state folder, a configuration, and a unit's environment file that other users can change.
+ * @param faults faults of the configuration
  * @throws UserError
  */
 export function checkStateDir(dir: string, faults: Fault[], strict: boolean) {
@@ -46,18 +46,25 @@ function ofVariables(): Fault[] {
   return file === undefined ? [] : faultsOf(file)
 }
 
-/** What `checkStateDir` would find beside the state folder of a daemon that is started with this environment. */
+/**
+ * Returns the faults that `checkStateDir` finds outside the state folder, for a daemon started
+ * with this environment.
+ */
 export async function faultsBeside(env: NodeJS.ProcessEnv): Promise<Fault[]> {
-  // All are told, and none refused.
+  // Not strict: the caller reports all faults and refuses none.
   const flags = { strictModes: false }
   const found = await loadDaemonConfig({ flags, env })
-    // The daemon may have its key from a flag.
+    // Without a key in the environment, the configuration does not load; the daemon may get its key
+    // from a flag.
     .catch(() => loadTrust(flags, env))
     .catch(() => undefined)
   return [...(found?.faults ?? []), ...ofVariables()]
 }
 
-/** Says to the next version, which is asked before it starts, which configuration counts, and how strictly. */
+/**
+ * Passes the configuration file and strict mode to the next version, whose self-check runs without this
+ * one's flags.
+ */
 export function tellNext({ env }: Invocation, flags: DaemonFlags, strict: boolean) {
   const file = namedFile(flags, env)
   if (file) env.FOMULAR_CONFIG = resolve(file.path)
@@ -65,7 +72,8 @@ export function tellNext({ env }: Invocation, flags: DaemonFlags, strict: boolea
 }
 
 /**
- * What a supervisor would leave alone is, of a version on trial, a reason to start the version before it.
+ * Rethrows an error of a version on trial with an exit code that restarts the previous version. A
+ * supervisor does not restart after the original code.
  * @param dir returns the state folder
  */
 export const whileOnTrial =
@@ -75,7 +83,7 @@ export const whileOnTrial =
     try {
       noteRefusal(dir(), error)
     } catch {
-      // Its words are on standard error alone.
+      // Standard error still shows the reason.
     }
     const { code, message, remedy, cause } = error
     throw new UserError(code, message, {

@@ -4,8 +4,8 @@ import { connectDaemon, type LocalOptions, WHICH, withLocal } from './local.ts'
 import { print, printJson, stdoutColors, stdoutWidth } from './terminal.ts'
 
 const HELP = `
-The server itself is asked whether it hears this daemon. Exit code 0 only if it does; 1 if it does not; 4 if no daemon
-is running.
+Pings the server through the daemon. Exit code 0 if the server answers, 1 if it does not, 4 if no daemon is
+running.
 ${WHICH}
 
 Examples:
@@ -15,7 +15,7 @@ Examples:
 export function statusCommand(): Command {
   return withLocal(
     new Command('status')
-      .description('how the daemon on this machine is')
+      .description('show the status of the daemon on this machine')
       .addHelpText('after', HELP)
       .action(status),
   )

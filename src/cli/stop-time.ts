@@ -1,18 +1,18 @@
 import { isKept } from './container/main-process.ts'
 
-/** Docker's, from the first signal to SIGKILL; others leave more. */
+/** Time from SIGTERM to SIGKILL in Docker, in seconds. Other container managers allow more. */
 const CONTAINER_S = 10
-/** Pm2's own `kill_timeout`, ms. */
+/** Default `kill_timeout` of PM2, in ms. */
 const PM2_MS = 1600
 
 /**
- * Time for a whole stop, in seconds, that is left by what stops this process, as far as that is known. Nobody has set it
- * for the daemon itself.
+ * Returns the time for a whole stop, in seconds, that the container manager or PM2 allows this process, if
+ * it is known. A setting of the daemon overrides it.
  */
 export function stopTime({ pm_id, PM2_HOME, kill_timeout, ...env }: NodeJS.ProcessEnv): {
   stop_within_s?: number
 } {
-  // A unit of systemd that is kept has its own, longer time.
+  // A systemd unit under `keep.sh` has its own, longer time.
   if (isKept(env) && env.SYSTEMD_EXEC_PID === undefined) return { stop_within_s: CONTAINER_S }
   if (pm_id === undefined || PM2_HOME === undefined) return {}
   const ms = Number(kill_timeout ?? PM2_MS)

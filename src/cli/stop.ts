@@ -6,12 +6,13 @@ import type { Chosen } from './local/choose.ts'
 import { connectDaemon, type LocalOptions, WHICH, withLocal } from './local.ts'
 import { isInteractive, note, print, printJson } from './terminal.ts'
 
-/** Every agent may need all of its graces, at the same time as the others. */
+/** Maximum time for a stop, in ms. Agents stop in parallel, but each may use every grace period. */
 const STOPPED_MS = 120_000
 const POLL_MS = 100
 
 const HELP = `
-Its agents are stopped gracefully, as by SIGTERM. One that runs as a service is stopped with fomular-daemon service stop. To start the daemon anew while they run on: fomular-daemon restart.
+Stops the agents gracefully, as SIGTERM does. Stop a service with fomular-daemon service stop. To restart the
+daemon while agents keep running, use fomular-daemon restart.
 ${WHICH}
 
 Example:
@@ -37,11 +38,11 @@ async function stop(options: LocalOptions) {
   const running = agents.filter(({ state }) => state !== 'exited' && state !== 'failed').length
   if (running > 0 && !options.json) note(`Stopping ${running} agent${running === 1 ? '' : 's'}…`)
   const deadline = Date.now() + STOPPED_MS
-  // With its hub in the same process, the process stays a little longer than the daemon's lock.
+  // A hub in the same process makes the process outlive the daemon's lock a little.
   while (holder && isAlive(holder)) {
     if (Date.now() > deadline)
-      throw new UserError('not_stopped', `Process ${pid} is still there after ${STOPPED_MS / 1000} s.`, {
-        remedy: 'See `fomular-daemon logs`.',
+      throw new UserError('not_stopped', `Process ${pid} is still running after ${STOPPED_MS / 1000} s.`, {
+        remedy: 'Run `fomular-daemon logs` to find out why.',
       })
     await sleep(POLL_MS)
   }
@@ -49,7 +50,7 @@ async function stop(options: LocalOptions) {
   else print(`Process ${pid} has stopped.`)
 }
 
-/** A service would start it again at once. */
+/** Refuses to stop a service: its manager would start it again at once. */
 async function refuseService({ service, user }: Chosen, facts: object) {
   if (!service) return
   const { serviceLine } = await import('./local/describe.ts')
@@ -64,7 +65,7 @@ async function refuseService({ service, user }: Chosen, facts: object) {
   )
 }
 
-/** Root may stop another user's daemon, but only knowingly. */
+/** Refuses to stop another user's daemon, unless root names or confirms it. */
 async function refuseForeign(chosen: Chosen, facts: object, { json }: LocalOptions) {
   if (chosen.near || chosen.named) return
   const [{ lineOf, nameOf }, { askLine }] = await Promise.all([
@@ -72,9 +73,13 @@ async function refuseForeign(chosen: Chosen, facts: object, { json }: LocalOptio
     import('./prompt.ts'),
   ])
   if (!json && isInteractive() && /^y(es)?$/i.test(await askLine('Stop it, with its agents? [y/N] '))) return
-  throw new UserError('not_named', `Only another user's runs here: ${nameOf(chosen)}. It was not stopped.`, {
-    remedy: `Name it: ${lineOf(chosen)}`,
-    exitCode: EXIT.usage,
-    facts: { ...facts },
-  })
+  throw new UserError(
+    'not_named',
+    `Only another user's daemon runs here: ${nameOf(chosen)}. It was not stopped.`,
+    {
+      remedy: `Name it: ${lineOf(chosen)}`,
+      exitCode: EXIT.usage,
+      facts: { ...facts },
+    },
+  )
 }

@@ -3,11 +3,11 @@ import { sleep } from '../platform/clock.ts'
 import { systemCode } from '../platform/errors.ts'
 import { openOwned } from '../platform/owned.ts'
 
-/** Of a log, at most this much is read at once. */
+/** Maximum amount of a log to read at once, in bytes. */
 const TAIL_BYTES = 4 * 1024 * 1024
 const POLL_MS = 200
 
-/** Up to where a file was read, and which file it was: a log that was rotated is another one under the same name. */
+/** Position in a file that was read. The inode identifies the file: a rotated log keeps its name. */
 export interface Place {
   inode: number
   offset: number
@@ -18,7 +18,7 @@ interface Piece {
   place: Place
 }
 
-/** The last `count` whole lines of a file; undefined when there is no such file. */
+/** Returns the last `count` complete lines of a file; undefined if the file does not exist. */
 export function lastLines(path: string, count: number): { lines: string[]; place: Place } | undefined {
   const piece = readFrom(path, (size) => Math.max(0, size - TAIL_BYTES))
   if (!piece) return undefined
@@ -26,7 +26,7 @@ export function lastLines(path: string, count: number): { lines: string[]; place
   return { lines: count > 0 ? lines.slice(-count) : [], place }
 }
 
-/** Lines that are added behind `place`, for ever; also to the file that takes its place when it is rotated. */
+/** Yields lines added after `place`, without end. Follows the log through rotation. */
 export async function* newLines(path: string, place: Place | undefined): AsyncGenerator<string> {
   let at = place
   for (;;) {
@@ -43,9 +43,9 @@ export async function* newLines(path: string, place: Place | undefined): AsyncGe
   }
 }
 
-/** Cuts off a line that is still being written. */
+/** Returns the complete lines: the last line may still be written. */
 function whole({ text, place }: Piece): { lines: string[]; place: Place } {
-  // A line that is longer than all that is read at once is passed over.
+  // Skip a line longer than a whole read.
   const end = text.lastIndexOf('\n') + 1 || (text.length >= TAIL_BYTES ? text.length : 0)
   const rest = Buffer.byteLength(text.slice(end))
   const lines = text.slice(0, end).split('\n').slice(0, -1)

@@ -3,51 +3,54 @@ import { type Colors, colors, wantsColor, withStyles } from './render/ansi.ts'
 import { clean } from './render/clean.ts'
 
 /**
- * Text as a terminal may have it: styles of our own, and nothing else that a terminal obeys but line feeds and tabs. All
- * that this program writes passes here, wherever it came from.
+ * Makes text safe for a terminal: keeps this program's styles, line feeds, and tabs, and escapes every
+ * other control character. All output of this program passes through here.
  */
 export const forTerminal = (text: string): string => withStyles(text, clean)
 
-/** To stdout: what was asked for. */
+/** Prints a result on stdout. */
 export const print = (text: string) => write(`${text}\n`)
 export const write = (text: string) => void process.stdout.write(forTerminal(text))
 
-/** A JSON value on one line, with everything escaped that a terminal would obey. */
+/** Returns a JSON value on one line, with all control characters escaped. */
 export const jsonLine = (value: unknown): string => `${visibleJson(JSON.stringify(value))}\n`
 export const printJson = (value: unknown) => write(jsonLine(value))
 
-/** To stderr: what people should know, and programs that read stdout should not. */
+/** Prints a note for people on stderr, apart from the results on stdout. */
 export const note = (text: string) => writeError(`${text}\n`)
 export const writeError = (text: string) => void process.stderr.write(forTerminal(text))
 
-/** The same in place of the line that stderr is at. */
+/** Replaces the current line on stderr. */
 export const noteInPlace = (text: string) => void process.stderr.write(`\r\x1b[K${forTerminal(text)}`)
 
 export const stdoutColors = (): Colors => colors(wantsColor(process.env, process.stdout.isTTY === true))
 
 export const stderrColors = (): Colors => colors(wantsColor(process.env, process.stderr.isTTY === true))
 
-/** Of a screen that says 0, as some do that do not know: a row that it breaks itself may begin with anything. */
+/**
+ * Assumed width of a terminal that reports 0 columns. Text must be wrapped here: the terminal could
+ * wrap it anywhere.
+ */
 const UNKNOWN_COLUMNS = 80
 
-/** Columns of the screen that stdout is, if it is one. */
+/** Returns the width of the terminal that stdout is, in columns; undefined if stdout is not a terminal. */
 export const stdoutWidth = (): number | undefined =>
   process.stdout.isTTY ? process.stdout.columns || UNKNOWN_COLUMNS : undefined
 export const stderrWidth = (): number | undefined =>
   process.stderr.isTTY ? process.stderr.columns || UNKNOWN_COLUMNS : undefined
 
-/** Rows of that screen. */
+/** Returns the height of that terminal, in rows. */
 export const stdoutRows = (): number | undefined => (process.stdout.isTTY && process.stdout.rows) || undefined
 
-/** Whether somebody is there to be asked. */
+/** Reports whether a person can answer questions. */
 export const isInteractive = () => process.stdin.isTTY === true && process.stdout.isTTY === true
 
 let reader: 'needed' | 'optional' = 'needed'
 
-/** For commands that serve others: they go on when nobody reads what they print. */
+/** Keeps the program running after the reader of its output has gone, for commands that serve others. */
 export const serveWithoutReader = () => {
   reader = 'optional'
 }
 
-/** Whether the command is over when nobody reads what it prints. */
+/** Reports whether the program must end when the reader of its output has gone. */
 export const endsWithReader = () => reader === 'needed'

@@ -1,13 +1,13 @@
 import { shellWord } from '../platform/shell-word.ts'
 import { invokedAs } from './invoked.ts'
 
-/** A line that is longer is not typed again. */
+/** Maximum length of a command line to repeat, in characters. A longer line is abbreviated. */
 const LINE_CHARS = 200
 
-/** The line that runs this program with these arguments. */
+/** Returns the command line that runs this program with these arguments. */
 export const lineFor = (args: string[]) => [invokedAs(), ...args.map(shellWord)].join(' ')
 
-/** The line that was typed, for the daemon of a state folder. @param argv behind the program */
+/** Returns the current command line, with `--state-dir` added. @param argv arguments of the program */
 export function typedFor(stateDir: string, argv = process.argv.slice(2)): string {
   const named = argv.filter(
     (arg, index) =>

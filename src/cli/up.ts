@@ -3,7 +3,7 @@ import { withSharedDaemonFlags } from './daemon-flags.ts'
 import { port } from './options.ts'
 
 const HELP = `
-Stays in the foreground. Ctrl-C stops the agents gracefully, a second time faster.
+Runs in the foreground. Ctrl-C stops the agents gracefully; a second Ctrl-C stops them faster.
 
 Examples:
   $ fomular-daemon up
@@ -12,9 +12,9 @@ Examples:
 export function upCommand(): Command {
   return withSharedDaemonFlags(
     new Command('up')
-      .description('run hub and daemon on this machine: all that is needed to run agents')
+      .description('run the hub and a daemon on this machine: all you need to run agents')
       .option('--port <port>', 'port of the hub (default: FOMULAR_HUB_PORT, else 3001)', port)
-      .option('--verbose', 'print the log on standard error as well')
+      .option('--verbose', 'also print the log on standard error')
       .addHelpText('after', HELP),
   ).action(async (options: Record<string, string | boolean | number>) => {
     const { up } = await import('./up/up.ts')

@@ -7,12 +7,12 @@ import { endedText } from './restart.ts'
 import { note, print, printJson } from './terminal.ts'
 
 const HELP = `
-The new version is fetched beside the one that runs and checked: a release takes only what the release key has signed,
-whatever the registry says. Then it is run to prove itself, and
-the daemon changes over to it and its agents run on, or are stopped and resumed where what runs the daemon would end
-them with it (\`status\` says so). It is kept once the server has accepted it, else the version before
-runs again. Without a daemon that runs, the installation itself is updated. Daemons that go on with an older
-version are listed, with the command for each.
+Downloads and verifies the new version next to the current version; a release accepts only versions signed
+with the release key. The new version must pass a trial run. Then the daemon switches to it while agents keep
+running, or are stopped and resumed if the daemon's supervisor would end them (\`status\` reports this). If
+the server accepts the new version, it stays; otherwise the previous version runs again. Without a running
+daemon, only the installation is updated. Daemons that still run an older version are listed, each with the
+command that updates it.
 ${WHICH}
 
 Examples:
@@ -28,10 +28,10 @@ interface Options extends LocalOptions {
 export function updateCommand(): Command {
   return withLocal(
     new Command('update')
-      .description('update this program in place, for its agents to go on with')
-      .argument('[version]', 'an exact version, or a dist-tag of the registry', 'latest')
-      .option('--check', 'only say which version there is')
-      .option('--allow-downgrade', 'also to an older version')
+      .description('update this program while its agents keep running')
+      .argument('[version]', 'exact version, or dist-tag of the registry', 'latest')
+      .option('--check', 'only show which version is available')
+      .option('--allow-downgrade', 'allow an older version')
       .addHelpText('after', HELP)
       .action(update),
   )
@@ -51,9 +51,9 @@ async function update(version: string, { check, allowDowngrade = false, json, ..
     if (json) return printJson({ ...found, ...facts })
     const { installed, available, newer, bad, warning, instead = 'fomular-daemon update' } = found
     if (warning !== undefined) note(clean(`! ${warning}`))
-    if (!newer) return print(`${installed} is installed; ${version} is ${available}: nothing newer.`)
+    if (!newer) return print(`${installed} is installed; ${version} is ${available}, which is not newer.`)
     return print(
-      `${installed} is installed; ${available} is there${bad ? ', but failed on this machine before' : ''}: ${clean(instead)}`,
+      `${installed} is installed; ${available} is available${bad ? ', but failed on this machine before' : ''}: ${clean(instead)}`,
     )
   }
   const lines = new StageLines({ quiet: json === true })
@@ -82,16 +82,16 @@ async function update(version: string, { check, allowDowngrade = false, json, ..
   const took = `in ${(result.duration_ms / 1000).toFixed(1)} s`
   print(
     from_version === to_version
-      ? `${from_version} runs already.`
+      ? `${from_version} is already running.`
       : `Updated from ${from_version} to ${to_version}${where}, ${took}.`,
   )
   if (ended) print(endedText(ended))
   if (!there && chosen.service)
-    print(`${clean(chosen.service.name)} does not run: its next start is of ${to_version}.`)
+    print(`${clean(chosen.service.name)} is not running: it will start with ${to_version}.`)
   for (const each of old) note(clean(outdatedText(each)))
 }
 
-/** Undefined where none is running. */
+/** Returns the status of the daemon; undefined if it is not running. */
 async function statusOf(daemon: ControlClient): Promise<DaemonStatus | undefined> {
   try {
     return await daemon.status()

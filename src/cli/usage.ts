@@ -2,15 +2,17 @@ import type { Command, CommanderError } from 'commander'
 import { UserError } from '../platform/errors.ts'
 import { EXIT } from './exit-codes.ts'
 
-/** What is wrong with what was typed, and how it is typed. @param command the one that was to run */
+/**
+ * Converts an error of commander, with an example of the right usage as its remedy.
+ * @param command the failed command
+ */
 export function usageError({ code, message: said }: CommanderError, command: Command): UserError {
   const [message = '', ...rest] = said.replace(/^error: /, '').split('\n')
   const suggestion = rest.join(' ').replace(/^\((.*)\)$/, '$1')
   const example = MISSING.includes(code) ? exampleOf(command) : undefined
   return new UserError('usage', code === MISSING_ARGUMENT ? missing(command, message) : message, {
     remedy:
-      suggestion ||
-      (example === undefined ? `See \`${pathOf(command)} --help\`.` : `For instance: ${example}`),
+      suggestion || (example === undefined ? `See \`${pathOf(command)} --help\`.` : `Example: ${example}`),
     exitCode: EXIT.usage,
   })
 }
@@ -23,11 +25,11 @@ function missing({ registeredArguments }: Command, message: string): string {
   return argument ? `<${argument.name()}> is missing: ${argument.description}.` : message
 }
 
-/** As it is typed: `fomular-daemon agent start`. */
+/** Returns the full name of a command, such as `fomular-daemon agent start`. */
 export const pathOf = (command: Command): string =>
   command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name()
 
-/** The first example of its help. */
+/** Returns the first example in a command's help. */
 function exampleOf(command: Command): string | undefined {
   let help = ''
   command.configureOutput({

@@ -287,14 +287,14 @@ test('a machine is added by a line, is enrolled by it, and runs without flags fr
   const key = readFileSync(join(home, '.fomular/key'), 'utf8')
   const used = { FOMULAR_ENROLL_TOKEN: added.token }
   const again = ['enroll', '--server-url', stage.hubUrl]
-  assert.match(await run(again, used), /is enrolled at http:\/\/\S+ already, as this-one\.[\s\S]*--force/)
+  assert.match(await run(again, used), /is already enrolled at http:\/\/\S+ as this-one\.[\s\S]*--force/)
   assert.equal(readFileSync(join(home, '.fomular/key'), 'utf8'), key)
   writeFileSync(join(home, 'ca.pem'), '')
   assert.match(await run([...again, '--ca-file', join(home, 'ca.pem')], used), /already, as this-one/)
   assert.match(readFileSync(join(home, '.fomular/config.toml'), 'utf8'), /^ca_file = ".*\/ca\.pem"$/m)
   for (const [args, problem] of [
     [['--force'], /has been used/],
-    [['--server-url', 'http://127.0.0.1:1'], /is enrolled at \S+ already[\s\S]*--force/],
+    [['--server-url', 'http://127.0.0.1:1'], /is already enrolled at \S+[\s\S]*--force/],
   ] as const) {
     const refused = stage.run([...again, ...args], used)
     assert.equal(await refused.ended, 4)
@@ -316,7 +316,7 @@ test('a machine is added by a line, is enrolled by it, and runs without flags fr
   // Its key is of no more use: with a new token it gets another.
   const { token } = JSON.parse(await run(['machine', 'add', '--json']))
   const back = await run(['enroll', '--server-url', stage.hubUrl], { FOMULAR_ENROLL_TOKEN: token })
-  assert.match(back, /is enrolled at [\s\S]*Start it with/)
+  assert.match(back, /is enrolled at [\s\S]*Start the daemon with/)
   assert.notEqual(readFileSync(join(home, '.fomular/key'), 'utf8'), key)
 })
 
@@ -349,7 +349,7 @@ test('a machine that is enrolled at a hub from before it could be asked stays en
   }
   assert.match(await enrolled(), /is enrolled at \S+ as d13/)
   const first = key()
-  assert.match(await enrolled(), /is enrolled at \S+ already, as d13/)
+  assert.match(await enrolled(), /is already enrolled at \S+ as d13/)
   assert.equal(key(), first)
 })
 

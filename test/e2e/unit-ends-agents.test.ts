@@ -64,7 +64,10 @@ test('a unit that ends agents with the daemon: they are resumed, or live in scop
     'a restart: they are stopped and resumed in their sessions, in the turn only if they want it',
     async () => {
       const { stdout } = await unit.restarted()
-      assert.match(stdout, /6 agents were stopped for that, to be resumed: a-.*, a-.*\. .*\n.*systemctl edit/)
+      assert.match(
+        stdout,
+        /6 agents were stopped for the restart and will be resumed: a-.*, a-.*\. .*\n.*systemctl edit/,
+      )
       for (const { agent_id, session_id } of before) {
         const now = await until(async () => {
           const found = await on.agent(agent_id)
@@ -177,7 +180,7 @@ ExecStart=/bin/sh -c '/home/fomular/.fomular/bin/fomular-daemon --server-url ws:
     const agent = await unit.agent()
     assert.match((await unit.status()).agents_end?.message ?? '', /KillMode=control-group/)
     const { stdout } = await unit.restarted()
-    assert.match(stdout, new RegExp(`1 agent was stopped for that, to be resumed: ${agent}`))
+    assert.match(stdout, new RegExp(`1 agent was stopped for the restart and will be resumed: ${agent}`))
     await until(async () => (await on.agent(agent)).run === 2)
     await on.agentIs(agent, 'idle')
     await machine.out(['rm', '/etc/systemd/system/fomular.service.d/shell.conf'])

@@ -175,7 +175,7 @@ test('`update` on the machine itself: asks, follows the daemon over its restart,
   for (const stage of ['resolve', 'prove']) assert.match(stderr, new RegExp(`^${stage}`, 'm'))
   await machine.runs('1.1.0')
   const again = await machine.run(['update'])
-  assert.equal(again.stdout, '1.1.0 runs already.')
+  assert.equal(again.stdout, '1.1.0 is already running.')
 })
 
 test('`update` while no daemon runs updates the installation, and rolls it back on demand', async (t) => {

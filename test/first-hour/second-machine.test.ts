@@ -83,7 +83,7 @@ test('the printed line, pasted on another machine, by root and by others, with a
     const config = '/root/.fomular/config.toml'
     await sh(`sed -i 's,^ca_file.*,ca_file = "/tmp/gone.pem",' ${config}`)
     const again = await machine.out(['bash', '-c', line])
-    assert.match(again, /enrolled at https:\/\/hub\.example\.com already, as Büro 12\./)
+    assert.match(again, /already enrolled at https:\/\/hub\.example\.com as Büro 12\./)
     assert.match(await sh(`cat ${config}`), /^ca_file = "\/opt\/fomular\/ca\.pem"$/m)
     await sh('fomular-daemon service restart')
     await connected('Büro 12')

@@ -65,7 +65,7 @@ test('a registry can lead back by no tag, and keeps nothing back without a word'
     registry.publish({ version, files: signed(await packageFiles(version), { version, key, date }) })
   await registry.publish({ version: '1.0.0', files: await packageFiles('1.0.0') })
   const still = await machine.run(['update'])
-  assert.match(still.stdout, /runs already/)
+  assert.match(still.stdout, /is already running/)
   assert.match(still.stderr, /^! 1\.0\.0 was made on .*, 100 days ago/m)
   assert.match((await machine.run(['update', '--check'])).stderr, /^! 1\.0\.0 was made on/m)
   const { findings } = JSON.parse((await machine.run(['doctor', '--json'])).stdout)

@@ -7,7 +7,10 @@ import { readPem } from '../../platform/read-at-most.ts'
 import type { ConformanceOptions } from '../conformance.ts'
 import { note } from '../terminal.ts'
 
-/** The server that the flags name, with the key from flags or environment. @throws UserError */
+/**
+ * Returns the server that the flags name, with the key from the flags or the environment.
+ * @throws UserError
+ */
 export async function serverOf({
   url: text,
   key: plain,
@@ -23,7 +26,7 @@ export async function serverOf({
   return { url, key, ...(caFile !== undefined && { ca: read(caFile) }), ...(agent && { agent }) }
 }
 
-/** The key from flags or environment. @throws UserError */
+/** Returns the key from the flags or the environment. @throws UserError */
 export function keyOf({ key: plain, keyFile }: Pick<ConformanceOptions, 'key' | 'keyFile'>): string {
   const { key, warnings } = readKey(keySources({ key: plain, keyFile }, process.env), missing())
   concealKey(key)
@@ -37,7 +40,7 @@ function read(caFile: string): string {
   } catch (error) {
     throw new UserError(
       'ca_unreadable',
-      `The certificate authority ${caFile} cannot be read: ${reasonOf(error)}`,
+      `Cannot read the certificate authority ${caFile}: ${reasonOf(error)}`,
       {
         remedy: 'Correct --ca-file.',
         exitCode: 2,

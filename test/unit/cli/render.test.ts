@@ -298,9 +298,6 @@ test('errors for people and for programs', () => {
   )
   assert.equal(JSON.parse(report('odd', { json: true }).stdout).error.code, 'internal')
   const short = report(Object.assign(new Error('EMFILE: open x'), { code: 'EMFILE' }), { json: false })
-  assert.match(
-    short.stderr,
-    /error:.* It could not be done: .*\(EMFILE\)\.\n.*→ Raise its limit on open files/,
-  )
+  assert.match(short.stderr, /error:.* The command failed: .*\(EMFILE\)\.\n.*→ Raise its limit on open files/)
   assert.equal(short.exitCode, 1)
 })
