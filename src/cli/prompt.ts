@@ -5,7 +5,7 @@ import { forTerminal, write } from './terminal.ts'
 
 /** Time to read input that was typed earlier, in ms. */
 const TYPED_MS = 50
-/** Time without a key, after which somebody who was typing looks at what they are asked, in ms. */
+/** Pause in typing after which a person is assumed to have read the question, in ms. */
 const QUIET_MS = 300
 
 /** Opens a reader for lines typed at the terminal. It escapes its questions for the terminal. */
