@@ -53,7 +53,7 @@ export function unitText(plan: ServicePlan, { version = 0, scope }: SystemdFacts
           ...agentVariables(plan),
           ...(credential ? {} : keyVariable(plan, files.key)),
         }).map(([name, value]) => `Environment=${setting(`${name}=${value}`)}`),
-        '# Create this file with mode 0600 for secrets that agents need, such as ANTHROPIC_API_KEY=…',
+        '# Create this file with mode 0600 for private variables of your agents, such as ANTHROPIC_API_KEY=…',
         `EnvironmentFile=-${files.environment}`,
         ...(credential && plan.ownKey ? [`LoadCredential=key:${files.key}`] : []),
         ...(system && plan.usualStateDir ? [`StateDirectory=${plan.name}`, 'StateDirectoryMode=0700'] : []),
