@@ -18,7 +18,7 @@ export function* proseOfPage(text: string): Generator<Prose> {
   let fenced = false
   for (const [index, line] of text.split('\n').entries()) {
     if (/^\s*(?:```|~~~)/.test(line)) fenced = !fenced
-    else if (!fenced && line.trim() !== '') yield { line: index + 1, text: line.replace(/`[^`]*`/g, '`…`') }
+    else if (!fenced && line.trim() !== '') yield { line: index + 1, text: withoutCode(line) }
   }
 }
 
@@ -44,7 +44,7 @@ export function* proseOfProgram(text: string, strings: 'all' | 'titles'): Genera
     if (type === 'MultiLineComment') {
       const documents = value.startsWith('/**')
       yield { line, text: comment(value), ...(documents && { documents }) }
-    } else if (type === 'SingleLineComment') yield { line, text: value.slice(2).trim() }
+    } else if (type === 'SingleLineComment') yield { line, text: withoutCode(value.slice(2)).trim() }
     else if (type !== 'WhiteSpace' && type !== 'LineTerminatorSequence') {
       const isTitle = last[1] === '(' && TITLED.has(last[0] ?? '')
       const isString =
@@ -58,8 +58,10 @@ export function* proseOfProgram(text: string, strings: 'all' | 'titles'): Genera
 
 /** Returns the lines of a block comment without their stars. */
 function comment(value: string): string {
-  return value
+  return withoutCode(value)
     .replace(/^\/\*+|\*+\/$/g, '')
     .replace(/\n\s*\*? ?/g, '\n')
     .trimEnd()
 }
+
+const withoutCode = (text: string) => text.replace(/`[^`]*`/g, '`…`')

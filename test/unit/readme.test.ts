@@ -60,7 +60,7 @@ test('every command is in its table, and every flag is mentioned; none else is',
     sorted(table('## Commands').map(([name]) => code(name)!)),
     sorted(known.map(([name]) => name)),
   )
-  const tables = text.slice(text.indexOf('## Commands'), text.indexOf('## What is where'))
+  const tables = text.slice(text.indexOf('## Commands'), text.indexOf('## Files\n'))
   assert.deepEqual(all(/`(--[\w-]+)`/g, tables), sorted(['--help', ...known.flatMap(([, flags]) => flags)]))
 })
 

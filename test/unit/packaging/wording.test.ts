@@ -7,10 +7,10 @@ const words = (path: string, text: string) =>
 
 describe('the wording check', () => {
   test('reads comments, and names the line of a phrase', () => {
-    assert.deepEqual(words('src/a.ts', '/**\n * Reads a file\n * anew.\n */\n// whoever asks\n'), [
-      '3 anew',
-      '5 whoever',
-    ])
+    assert.deepEqual(
+      words('src/a.ts', '/**\n * Reads `anew`, a file,\n * anew.\n */\n// whoever asks `anew`\n'),
+      ['3 anew', '5 whoever'],
+    )
   })
 
   test('reads sentences of the program, templates included', () => {
