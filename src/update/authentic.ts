@@ -8,42 +8,48 @@ import { UpdateFailure } from './failure.ts'
 import { checkFreshness } from './freshness.ts'
 import { checkManifest, MANIFEST, type UnpackedFile } from './manifest.ts'
 
-/** Of a manifest, a signature or a list of keys. */
+/** Maximum size of a manifest, a signature or a list of keys, in bytes. */
 const READ_BYTES = 1024 * 1024
 const PACKAGE_JSON = 'package.json'
 
 export type Demands = Pick<UpdateConfig, 'signatures' | 'max_age_days'>
 
-/** Whether releases must be signed: where the settings do not say, in every build that has a key to check them with. */
+/**
+ * Reports whether releases must be signed. By default, they must in every build that has
+ * a key to check them with.
+ */
 export const signaturesDemanded = ({ signatures }: Pick<UpdateConfig, 'signatures'>) =>
   signatures ?? RELEASE_KEYS.length > 0
 
-/** Refuses any update where the settings demand what this build cannot check. @throws UpdateFailure */
+/**
+ * Refuses every update if the settings demand signatures that this build cannot check.
+ * @throws UpdateFailure
+ */
 export function checkKeys(demands: Demands) {
   if (!signaturesDemanded(demands) || RELEASE_KEYS.length > 0) return
   throw new UpdateFailure(
     'update_integrity',
     'resolve',
     'The settings of this machine demand signed releases, but this build has no key to check them with.',
-    { remedy: 'Install a release: only a release has the key.' },
+    { remedy: 'Install a release build: only these have the key.' },
   )
 }
 
 interface Package {
-  /** Where it was unpacked. */
+  /** The folder with its unpacked files. */
   dir: string
   files: ReadonlyMap<string, UnpackedFile>
   name: string
   version: string
   requested: string
   named: boolean
-  /** The program within it. */
+  /** Path of the program within the package. */
   program: string
 }
 
 /**
- * Checks who made a package, and when, before anything of it is run.
- * @returns what there is to warn of
+ * Checks who made a package, and when, before any of its code runs.
+ * @returns a warning, if there is one
  * @throws UpdateFailure
  */
 export function checkAuthentic(
@@ -56,7 +62,7 @@ export function checkAuthentic(
       ? 'Its signature was not checked: signatures is false under [update].'
       : undefined
   const sha256 = files.get(program)?.sha256
-  // Releases from before there were manifests have none to show.
+  // Releases from before manifests existed have none.
   if (!files.has(MANIFEST) && sha256 !== undefined && ranHere(stateDir, expected.version, sha256)) {
     keepProgram(dir, files, program, expected)
     return undefined
@@ -72,7 +78,7 @@ export function checkAuthentic(
   )
 }
 
-/** Leaves of a package what is known of it: nothing vouches for its other files, which the program might load. */
+/** Removes all files but the program: nothing vouches for the others, and the program might load them. */
 function keepProgram(
   dir: string,
   files: Package['files'],
@@ -83,7 +89,7 @@ function keepProgram(
   const put = (path: string, json: object) =>
     writeAtomic(join(dir, path), JSON.stringify(json), { mode: 0o644 })
   put(PACKAGE_JSON, { name, version, bin: { 'fomular-daemon': program } })
-  // By it, Node knows what kind of program it is.
+  // It tells Node the module type of the program.
   const kind = join(dirname(program), PACKAGE_JSON)
   if (files.has(kind)) put(kind, { type: 'commonjs' })
 }

@@ -7,24 +7,27 @@ import { UserError } from '../platform/errors.ts'
 import { type ReadResult, readJson, writeAtomic } from '../platform/files.ts'
 import { peekRecord } from './record.ts'
 
-/** Versions that are remembered. */
+/** Maximum number of versions to remember. */
 const REMEMBERED = 50
 
 const ConfirmedVersion = z.object({
   version: z.string(),
   at: z.string(),
-  /** Of its program, where that is known to be the one that ran. */
+  /** SHA-256 of its program, if that is certainly the program that ran. */
   program_sha256: z.optional(z.string()),
-  /** It ran here, and no server is known to have welcomed it: a server may not order it. */
+  /** True if it ran here, but no server is known to have welcomed it: a server may not order it. */
   only_ran: z.optional(z.boolean()),
 })
 type ConfirmedVersion = z.infer<typeof ConfirmedVersion>
 
-/** `confirmed.json` in the state folder. A file of its own: a version that does not know it leaves it as it is. */
+/**
+ * `confirmed.json` in the state folder. A separate file, so that versions without support
+ * for it do not change it.
+ */
 const ConfirmedFile = z.object({
   version: z.literal(1),
   versions: z.array(ConfirmedVersion),
-  /** The machine may be updated once more from where others can decide what comes: beyond it without TLS, for one. */
+  /** True if one more update from an insecure source is allowed, such as a remote registry without TLS. */
   insecure_update_left: z.optional(z.boolean()),
 })
 type ConfirmedFile = z.infer<typeof ConfirmedFile>
@@ -36,7 +39,7 @@ function load(stateDir: string): ConfirmedFile {
   try {
     read = readJson(pathIn(stateDir), ConfirmedFile)
   } catch (error) {
-    // Another user has put it there: this machine has confirmed nothing that it knows of.
+    // Another user put it there, so nothing in it counts as confirmed.
     if (error instanceof UserError && error.code === 'not_plain') return { version: 1, versions: [] }
     throw error
   }
@@ -46,18 +49,21 @@ function load(stateDir: string): ConfirmedFile {
   return {
     version: 1,
     versions,
-    // A machine that was there before such updates were refused.
+    // True on machines set up before such updates were refused.
     insecure_update_left: !read.ok && read.reason === 'missing' && existsSync(join(stateDir, 'machine.json')),
   }
 }
 
-/** Versions that are not among those `known`, by the last update: a version that keeps no such file may have made it. */
+/**
+ * Returns versions confirmed by the last update and not yet `known`: the version that made
+ * it may keep no such file.
+ */
 function earlier(stateDir: string, known: ConfirmedVersion[]): ConfirmedVersion[] {
   const record = peekRecord(stateDir)
   if (record?.outcome !== 'succeeded') return []
   const { from, to, origin, stage, trial, finished_at: at = record.started_at } = record
-  // A daemon takes orders only from a server that has welcomed it, and a trial that succeeds ends with a welcome. An
-  // update without a daemon has no trial.
+  // A daemon accepts orders only from a server that has welcomed it, and a successful trial ends with a
+  // welcome. An update without a daemon has no trial.
   const welcomed = [origin === 'server' ? from : undefined, trial && stage === 'confirm' ? to : undefined]
   return welcomed.flatMap((version) =>
     version === undefined || known.some((each) => each.version === version) ? [] : [{ version, at }],
@@ -68,41 +74,41 @@ const save = (stateDir: string, file: ConfirmedFile) =>
   writeAtomic(pathIn(stateDir), JSON.stringify(file), { durable: true })
 
 /**
- * Makes the file where there is none, by what versions before it have left. Called before this start gives a new machine
- * its identity: from then on, a new machine and one that was there before look alike.
+ * Creates the file if it is missing, from the records of earlier versions. Must be called before this start
+ * gives a new machine its identity: after that, new and existing machines look alike.
  */
 export function beginConfirmed(stateDir: string) {
   try {
     if (!existsSync(pathIn(stateDir))) save(stateDir, load(stateDir))
   } catch {
-    // A disk that does not take it takes no identity either: the next start is the first.
+    // If this file cannot be written, neither can the identity: the next start then counts as the first.
   }
 }
 
-/** Returns the versions that a server has welcomed on this machine, in the order in which they came. */
+/** Returns the versions that a server has welcomed on this machine, the latest last. */
 export const confirmedVersions = (stateDir: string): ConfirmedVersion[] =>
   load(stateDir).versions.filter(({ only_ran }) => !only_ran)
 
-/** Whether this very program has run here, and was followed by another version. */
+/** Reports whether exactly this program has run here and was followed by another version. */
 export const ranHere = (stateDir: string, version: string, sha256: string): boolean =>
   load(stateDir).versions.some((known) => known.version === version && known.program_sha256 === sha256)
 
 interface Ran {
   version: string
   at: string
-  /** Its program, as it ran. */
+  /** Path of the program that ran, or of a copy. */
   program?: string | undefined
-  /** Whether a server has welcomed it. */
+  /** True if a server has welcomed it. */
   welcomed: boolean
 }
 
-/** Remembers a version that ran here. @throws the system's error */
+/** Records a version that ran here. @throws the system's error */
 export async function confirm(stateDir: string, { version, at, program, welcomed }: Ran) {
   const program_sha256 = program === undefined ? undefined : await sha256Of(program)
   const file = load(stateDir)
   const before = file.versions.find((each) => each.version === version)
   const only_ran = !welcomed && (before === undefined || before.only_ran === true)
-  // Said at each connection.
+  // Called at each connection: nothing new.
   if (before && before === file.versions.at(-1) && !before.only_ran && !program_sha256) return
   const { only_ran: _, ...known } = before ?? {}
   const entry = {
@@ -116,7 +122,10 @@ export async function confirm(stateDir: string, { version, at, program, welcomed
   save(stateDir, { ...file, versions })
 }
 
-/** Whether this machine may still be updated from a registry beyond it that has no TLS, or by files open to others. */
+/**
+ * Reports whether this machine may still update once from a remote registry without TLS, or
+ * by files open to others.
+ */
 export const insecureUpdateLeft = (stateDir: string): boolean => load(stateDir).insecure_update_left === true
 
 export const useInsecureUpdate = (stateDir: string) =>

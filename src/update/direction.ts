@@ -3,25 +3,28 @@ import { UpdateFailure } from './failure.ts'
 import type { UpdateRecord } from './record.ts'
 
 export interface Step {
-  /** The version that runs. */
+  /** The running version. */
   from: string
   to: string
-  /** What was asked for: `to` itself, or a dist-tag. */
+  /** The request: `to` itself, or a dist-tag. */
   requested: string
   origin: UpdateRecord['origin']
-  /** Whoever asked for it says that it may be an older one. */
+  /** True if the request allows an older version. */
   allowDowngrade: boolean
 }
 
-/** What this machine says about older versions. */
+/** Settings and history of this machine that decide about older versions. */
 export interface Ground {
-  /** A server may order any. */
+  /** True if a server may order any older version. */
   allow_downgrade: boolean
-  /** Versions that have been confirmed here. */
+  /** Versions that were confirmed here. */
   confirmed: readonly string[]
 }
 
-/** Refuses a version that has failed here, where nobody has ordered it: it may be behind a dist-tag. @throws UpdateFailure */
+/**
+ * Refuses a version that failed here, unless it was ordered: a dist-tag may point to it.
+ * @throws UpdateFailure
+ */
 export function checkGood(
   { origin, version }: { origin: UpdateRecord['origin']; version: string },
   to: string,
@@ -32,26 +35,29 @@ export function checkGood(
   throw new UpdateFailure(
     'update_refused',
     'resolve',
-    `${version} is ${to}, which failed on this machine before: it is not tried again without an order.`,
+    `${version} is ${to}, which failed on this machine before and is retried only on request.`,
   )
 }
 
-/** Refuses a way back that nobody who may has chosen. @throws UpdateFailure */
+/** Refuses a downgrade, unless someone who is allowed to chose that version. @throws UpdateFailure */
 export function checkDirection({ from, to, requested, origin, allowDowngrade }: Step, ground: Ground) {
   if (compare(to, from) >= 0) return
   const refuse = (message: string, remedy: string) =>
     new UpdateFailure('update_downgrade', 'resolve', message, { remedy })
   if (!allowDowngrade)
-    throw refuse(`${to} is older than ${from}, which runs.`, 'Allow a downgrade, if that is what you want.')
-  // A registry moves its tags as it likes.
+    throw refuse(
+      `${to} is older than ${from}, the running version.`,
+      'To downgrade anyway, allow it explicitly.',
+    )
+  // A registry can move its dist-tags at will.
   if (requested !== to)
     throw refuse(
-      `${requested} is ${to}, which is older than ${from}, which runs.`,
-      `Name that version, if that is what you want: ${to}`,
+      `${requested} is ${to}, which is older than ${from}, the running version.`,
+      `To downgrade anyway, name that version: ${to}`,
     )
   if (origin === 'local' || ground.allow_downgrade || ground.confirmed.includes(to)) return
   throw refuse(
-    `${to} is older than ${from}, which runs, and was never confirmed on this machine: a server may not order it.`,
+    `${to} is older than ${from}, the running version, and was never confirmed on this machine: a server may not order it.`,
     `Run \`fomular-daemon update ${to} --allow-downgrade\` there, or set allow_downgrade under [update] in its configuration file.`,
   )
 }

@@ -5,17 +5,19 @@ export type Stage = UpdateProgress['stage']
 
 export type UpdateErrorCode = Extract<CommandErrorCode, `update_${string}`>
 
-/** Last characters of what npm, or a version that was tried, said: enough for its own explanation. */
+/**
+ * Maximum output of npm or of a tried version in a failure, in characters: enough for its own explanation.
+ */
 const OUTPUT_CHARS = 2000
 
-/** Text without names and passwords in addresses, and without a registry's tokens. */
+/** Removes usernames and passwords in addresses, and a registry's tokens, from a text. */
 export const withoutSecrets = (text: string): string =>
   text
     .replace(/(\/\/)[^/\s@"']+@/g, '$1***@')
     .replace(/(_authToken|_auth|_password|Bearer|Basic)(\s*[=:]\s*|\s+)[^\s"']+/g, '$1$2***')
     .replace(/\bnpm_[A-Za-z0-9]{20,}/g, '***')
 
-/** Why an update did not come about. The version that ran before still does. */
+/** The reason why an update failed. The previous version is still running. */
 export class UpdateFailure extends Error {
   readonly error: CommandError
 
@@ -37,31 +39,31 @@ export class UpdateFailure extends Error {
     }
   }
 
-  /** One that was recorded. */
+  /** Restores a failure from the record of its update. */
   static of(error: CommandError): UpdateFailure {
     return Object.assign(new UpdateFailure('update_failed', 'resolve', error.message), { error })
   }
 }
 
-/** What the system refuses about files, by its code. */
+/** Messages and remedies for file errors, by the system's error code. */
 const FILE_TROUBLES: Record<string, { message: string; remedy: string }> = {
   ENOENT: {
-    message: 'PATH is not there any more.',
+    message: 'PATH no longer exists.',
     remedy: 'Install the program again, then restart the daemon.',
   },
-  EACCES: { message: 'This user may not use PATH.', remedy: 'Give it to the user of the daemon.' },
-  EPERM: { message: 'This user may not change PATH.', remedy: 'Give it to the user of the daemon.' },
-  EROFS: { message: 'PATH is on a file system that is read-only.', remedy: 'Make that writable.' },
-  EIO: { message: 'The disk with PATH fails.', remedy: "See the system's log, and replace that disk." },
+  EACCES: { message: 'This user has no access to PATH.', remedy: "Give the daemon's user access to it." },
+  EPERM: { message: 'This user may not change PATH.', remedy: "Make the daemon's user its owner." },
+  EROFS: { message: 'PATH is on a read-only file system.', remedy: 'Make that file system writable.' },
+  EIO: { message: 'The disk with PATH has errors.', remedy: "See the system's log, and replace that disk." },
 }
 
-/** Whatever went wrong at a stage, in the words of an update. */
+/** Returns any error of a stage as the failure of an update. */
 export function asFailure(error: unknown, stage: Stage): UpdateFailure {
   if (error instanceof UpdateFailure) return error
   const code = systemCode(error)
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return new UpdateFailure('update_disk_full', stage, 'The disk is full.', {
-      remedy: 'Make room on it.',
+      remedy: 'Free some disk space.',
       cause: error,
     })
   const { path = 'a file of the installation' } = error as NodeJS.ErrnoException

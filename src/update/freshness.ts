@@ -4,10 +4,10 @@ import { UpdateFailure } from './failure.ts'
 import type { UpdateRecord } from './record.ts'
 
 const DAY_MS = 86_400_000
-/** From here on somebody may be keeping newer releases back. */
+/** Age of a release from which on to warn, in days: someone may be withholding newer releases. */
 const OLD_DAYS = 90
 
-/** Whether somebody has asked for this very version. A schedule asks for what the registry has under a dist-tag. */
+/** Reports whether exactly this version was requested. A schedule only requests what a dist-tag points to. */
 export const isNamed = (
   { requested, origin }: { requested: string; origin: UpdateRecord['origin'] },
   version: string,
@@ -15,25 +15,26 @@ export const isNamed = (
 
 export interface Candidate {
   version: string
-  /** What was asked for: the version itself, or a dist-tag. */
+  /** The request: the version itself, or a dist-tag. */
   requested: string
-  /** Somebody has chosen this version, and not only what the registry has under a dist-tag. */
+  /** True if exactly this version was requested, not a dist-tag that points to it. */
   named: boolean
-  /** By its manifest. */
+  /** The date in its manifest. */
   date: string
   now: number
 }
 
-/** Whole days since a date. */
+/** Returns the number of whole days since a date. */
 const daysSince = (date: string, now: number) => Math.floor((now - Date.parse(date)) / DAY_MS)
 
 const day = (date: string) => date.slice(0, 10)
 
 /**
- * Compares a release with the one that runs by their signed dates: a registry can call any release the newest.
- * @param runs when the release that runs was made
- * @param maxDays of the settings
- * @returns what there is to warn of
+ * Compares a release with the running one by their signed dates: a registry can present
+ * any release as the newest.
+ * @param runs date of the running release
+ * @param maxDays `max_age_days` from the settings
+ * @returns a warning, if there is one
  * @throws UpdateFailure
  */
 export function checkFreshness(
@@ -44,24 +45,24 @@ export function checkFreshness(
     throw new UpdateFailure(
       'update_downgrade',
       'verify',
-      `${requested} is ${version}, which was made on ${day(date)}, before what runs (${day(runs)}).`,
-      { remedy: `Name that version, if that is what you want: ${version}` },
+      `${requested} is ${version} of ${day(date)}, which is older than the running version (${day(runs)}).`,
+      { remedy: `To install it anyway, name that version: ${version}` },
     )
   const age = daysSince(date, now)
   if (maxDays !== undefined && age > maxDays)
     throw new UpdateFailure(
       'update_refused',
       'verify',
-      `${version} was made on ${day(date)}, ${age} days ago; this machine takes nothing older than ${maxDays} days.`,
-      { remedy: 'Find out why there is nothing newer, or raise max_age_days under [update].' },
+      `${version} is ${age} days old (${day(date)}); this machine accepts nothing older than ${maxDays} days.`,
+      { remedy: 'Find out why there is no newer release, or raise max_age_days under [update].' },
     )
   return age > OLD_DAYS ? oldText(version, date, now) : undefined
 }
 
 const oldText = (version: string, date: string, now: number) =>
-  `${version} was made on ${day(date)}, ${daysSince(date, now)} days ago. Compare it with what its makers have released: a registry may be keeping newer releases back.`
+  `${version} is ${daysSince(date, now)} days old (${day(date)}). Compare it with the project's list of releases: a registry may be withholding newer ones.`
 
-/** What there is to warn of where nothing newer than this program is to be had; undefined while it is not old. */
+/** Returns the warning for an old program when the registry has nothing newer; undefined if it is not old. */
 export const ownAge = (now = Date.now()): string | undefined =>
   RELEASE_DATE !== undefined && daysSince(RELEASE_DATE, now) > OLD_DAYS
     ? oldText(VERSION, RELEASE_DATE, now)

@@ -10,23 +10,25 @@ import { isOnTrial, putBack } from './place.ts'
 import { failedRecord, peekRecord, type UpdateRecord, writeRecord } from './record.ts'
 
 const POLL_MS = 100
-/** The version on trial knows its time and goes back by itself, unless it hangs. */
+/**
+ * Extra time before the guard acts, in milliseconds: a version on trial reverts by itself, unless it hangs.
+ */
 const GRACE_MS = 10_000
 
 export interface GuardOptions {
   stateDir: string
   lockPath: string
-  /** Of the daemon on trial. */
+  /** Process id of the daemon on trial. */
   pid: number
-  /** Somebody else starts the daemon when it has ended. */
+  /** True if a supervisor restarts the daemon when it ends. */
   supervised: boolean
-  /** Starts the program at `entry` as the daemon was started. */
+  /** Starts the program at `entry` in the way the daemon was started. */
   relaunch(entry: string): Promise<void>
 }
 
 /**
- * Watches over the start of a version on trial, from a process of the version before: until the server has accepted it,
- * or it is over. One that ends, or hangs, is followed by the version before. Agents are not touched.
+ * Watches a version on trial, from a process of the previous version, until the server accepts it or the
+ * trial ends. If the version ends or hangs, the previous version replaces it. Agents are not touched.
  */
 export async function guard({ stateDir, lockPath, pid, supervised, relaunch }: GuardOptions): Promise<void> {
   const record = peekRecord(stateDir)
@@ -34,7 +36,7 @@ export async function guard({ stateDir, lockPath, pid, supervised, relaunch }: G
   if (!record || !trial) return
   const daemon = identify(pid)
   const deadline = systemClock.monotonic() + trial.confirm_ms + GRACE_MS
-  // A daemon that finds another one at work ends, too: that other one is what runs then.
+  // A daemon that finds another one running also ends; then that other one counts.
   const running = () => (daemon && isAlive(daemon) ? daemon : lockHolder(lockPath))
   const late = () => systemClock.monotonic() > deadline
   while (isOnTrial(trial) && running() && !late()) await sleep(POLL_MS)
@@ -42,7 +44,7 @@ export async function guard({ stateDir, lockPath, pid, supervised, relaunch }: G
   const hung = running()
   note(stateDir, record, hung ? hangs(record, trial.confirm_ms) : ended(record))
   putBack(trial)
-  // Not SIGTERM, which would stop its agents. And last of all: a supervisor may take this process along.
+  // SIGTERM would stop its agents. This comes last: a supervisor may then end this process, too.
   if (hung) sendSignal(hung, 'SIGKILL')
   if (!supervised) await relaunch(trial.previous_entry)
 }
@@ -51,23 +53,23 @@ const hangs = ({ to }: UpdateRecord, confirmMs: number) =>
   new UpdateFailure(
     'update_hung',
     'confirm',
-    `Version ${to} hung: it was ended ${(confirmMs + GRACE_MS) / 1000} s after its start.`,
+    `Version ${to} hung and was killed ${(confirmMs + GRACE_MS) / 1000} s after its start.`,
   )
 
 export const ended = ({ to }: UpdateRecord) =>
-  new UpdateFailure('update_crashed', 'confirm', `Version ${to} ended before the server had accepted it.`, {
-    remedy: "See daemon.log in the state folder for that version's own words.",
+  new UpdateFailure('update_crashed', 'confirm', `Version ${to} ended before the server accepted it.`, {
+    remedy: "See daemon.log in the state folder for that version's output.",
   })
 
 /**
- * Has the version before say why this one, on trial, has not started.
- * @param stateDir nothing is written where others can change it
+ * Records why this version, on trial, did not start, so that the previous version can report it.
+ * @param stateDir nothing is written to a folder that others can change
  * @throws the system's error
  */
 export function noteRefusal(stateDir: string, { message, remedy }: UserError) {
   const begun = peekRecord(stateDir)
   if (begun?.to !== VERSION || faultsOf(stateDir).length > 0) return
-  const words = `Version ${VERSION} has not started. ${message}`
+  const words = `Version ${VERSION} did not start. ${message}`
   note(
     stateDir,
     begun,
@@ -76,18 +78,18 @@ export function noteRefusal(stateDir: string, { message, remedy }: UserError) {
 }
 
 export const interrupted = ({ stage }: UpdateRecord) =>
-  new UpdateFailure('update_interrupted', stage, 'The daemon ended in the midst of the update.', {
+  new UpdateFailure('update_interrupted', stage, 'The daemon ended during the update.', {
     remedy: 'Update again.',
   })
 
-/** Without a record, what is put back is found out by whoever is started next. */
+/** Records a failure. Without a record, the next daemon detects the rollback by itself. */
 function note(stateDir: string, begun: UpdateRecord, { error }: { error: CommandError }) {
   const record = peekRecord(stateDir) ?? begun
   if (record.outcome) return
   try {
     writeRecord(stateDir, failedRecord(record, error, new Date().toISOString()))
   } catch {
-    // A full disk is no reason to leave a version that does not work.
+    // A full disk is no reason to keep a version that does not work.
   }
 }
 

@@ -5,10 +5,11 @@ import { UpdateFailure } from './failure.ts'
 import { peekRecord } from './record.ts'
 
 /**
- * The program that this one, which could not be replaced, is to hand a start of the daemon over to; undefined where it is
- * to start the daemon itself: also when it is not what it was then, since somebody has decided otherwise by installing it.
- * @param command the program by the name it was started by
- * @param strict leave a program alone that others own or can change
+ * Returns the program that a start of the daemon is handed over to, because this program could not be
+ * replaced; undefined if this program must start the daemon itself. That includes a program of another
+ * version: its installation was a decision against the handover.
+ * @param command path by which the program was started
+ * @param strict do not hand over to a program that others own or can change
  */
 export function handoverOf(
   stateDir: string,
@@ -22,11 +23,11 @@ export function handoverOf(
   return realpathSync(command) === handover.from ? handover.to : undefined
 }
 
-/** What lets others change a program, unless the state folder has been found in the same hands before. */
+/** Returns what lets others change a program, without faults that the state folder's record tolerates. */
 const refusedAt = (path: string, stateDir: string, strict: boolean): Fault[] =>
   judge(stateDir, { faults: faultsOf(path), strict }).refused
 
-/** Refuses a place from which a program would not be run. @throws UpdateFailure */
+/** Refuses a folder from which this program would not run another version. @throws UpdateFailure */
 export function checkPlace(root: string, stateDir: string, env: NodeJS.ProcessEnv) {
   const [fault] = refusedAt(root, stateDir, strictByEnvironment(env))
   if (!fault) return
@@ -35,8 +36,8 @@ export function checkPlace(root: string, stateDir: string, env: NodeJS.ProcessEn
 }
 
 /**
- * What lets others change the program that a start is handed over to, and not the state folder as well.
- * @param user uid of the daemon; this process's by default
+ * Returns what lets others change the program of a handover, without faults that the state folder has, too.
+ * @param user uid of the daemon; by default, that of this process
  */
 export function handoverFaults(stateDir: string, user?: number): Fault[] {
   const { handover } = peekRecord(stateDir) ?? {}

@@ -4,14 +4,14 @@ import { valid } from 'semver'
 import { isTrialName } from './trial.ts'
 
 /**
- * How the program that runs was installed:
+ * Kind of installation that the running program belongs to:
  *
  * package     `npm install -g`: the package's folder in npm's prefix
- * prefix      versioned folders beside a link `current`, as `~/.fomular`; `versions/<version>/` holds a package
- * executable  one with Node inside, anywhere
- * apt         the package for Debian, whose files are dpkg's
+ * prefix      packages in `versions/<version>/` next to a link `current`, as in `~/.fomular`
+ * executable  a single file with Node inside, anywhere
+ * apt         the Debian package, whose files belong to dpkg
  * npx         npm's cache for `npx`
- * project     a dependency of some project, or another package manager's store
+ * project     a dependency of a project, or another package manager's store
  * source      a checkout of the sources
  * unknown     none of these
  */
@@ -19,7 +19,7 @@ export type Layout =
   | { kind: 'package' | 'prefix' | 'executable'; root: string; program: string }
   | { kind: 'apt' | 'npx' | 'project' | 'source' | 'unknown'; root: string }
 
-/** Beside the program, where the package for Debian has put it. */
+/** File that the Debian package puts next to the program. */
 const APT = 'installed-by'
 
 /** @param program the real path of the program that runs */
@@ -36,13 +36,16 @@ export function layoutOf(program: string, executable: boolean): Layout {
     const source = existsSync(join(packageDir, 'src/main.ts'))
     return { kind: source ? 'source' : 'unknown', root: packageDir }
   }
-  // npm's prefix for global packages has them in lib/; a project's are beside its package.json.
+  // Global packages are in lib/ of npm's prefix; those of a project are next to its package.json.
   if (basename(dirname(modules)) !== 'lib' || existsSync(join(dirname(modules), 'package.json')))
     return { kind: 'project', root: packageDir }
   return { kind: 'package', root: packageDir, program: relative(packageDir, program) }
 }
 
-/** Whether this user may change what is in a folder. Asked by doing it: a read-only file system refuses root, too. */
+/**
+ * Reports whether this user can write to a folder. Tries it, because a read-only file
+ * system refuses root, too.
+ */
 export function isWritable(dir: string): boolean {
   try {
     rmdirSync(mkdtempSync(join(dir, '.fomular-')))
@@ -55,7 +58,7 @@ export function isWritable(dir: string): boolean {
 function versionsAbove(program: string): Layout | undefined {
   for (let dir = dirname(program); dir !== dirname(dir); dir = dirname(dir)) {
     const root = dirname(dirname(dir))
-    // nvm has the same two names, with other things in them.
+    // nvm uses the same two names, with other contents.
     const version = valid(basename(dir)) !== null || isTrialName(basename(dir))
     if (version && basename(dirname(dir)) === 'versions' && isLink(join(root, 'current')))
       return { kind: 'prefix', root, program: relative(dir, program) }
@@ -65,7 +68,7 @@ function versionsAbove(program: string): Layout | undefined {
 
 function packageAbove(program: string): string | undefined {
   for (let dir = dirname(program); dir !== dirname(dir); dir = dirname(dir))
-    // dist/ has one, too: of two lines, for Node.
+    // dist/ has a package.json, too: two lines, for Node.
     if (existsSync(join(dir, 'package.json')) && basename(dir) !== 'dist') return dir
   return undefined
 }

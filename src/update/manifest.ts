@@ -4,15 +4,15 @@ import { UpdateFailure } from './failure.ts'
 import { isSigned } from './minisign.ts'
 import { keysFor } from './release-keys.ts'
 
-/** In each package of a release, and beside it its signature. */
+/** File in each package of a release, next to its signature. */
 export const MANIFEST = 'manifest.json'
 export const SIGNATURE = `${MANIFEST}.minisig`
 
-/** A file as it was unpacked. */
+/** An unpacked file. */
 export interface UnpackedFile {
-  /** Bytes. */
+  /** Size in bytes. */
   size: number
-  /** Hexadecimal. */
+  /** Hash in hexadecimal. */
   sha256: string
 }
 
@@ -20,26 +20,27 @@ const Manifest = z.object({
   schema: z.literal(1),
   name: z.string(),
   version: z.string(),
-  /** When the sources were committed. */
+  /** Time of the sources' commit. */
   date: z.iso.datetime(),
   files: z.array(z.object({ name: z.string(), size: z.int(), sha256: z.string() })),
 })
 
 export interface Unpacked {
   files: ReadonlyMap<string, UnpackedFile>
-  /** Returns a file of the package; undefined where there is none, or one that is too long for its purpose. */
+  /** Returns a file of the package; undefined if it is missing, or too long for its purpose. */
   read(path: string): Buffer | undefined
 }
 
-const REMEDY = 'Do not install it: somebody may have changed it. Tell whoever runs the registry.'
+const REMEDY =
+  'Do not install it: someone may have tampered with it. Report it to the operator of the registry.'
 const refuse = (message: string) =>
   new UpdateFailure('update_integrity', 'verify', message, { remedy: REMEDY })
 
 /**
- * Checks that one of the release keys has signed a package, with every file in it and no other.
- * @param expected what the package must be
+ * Checks that one of the release keys has signed a package, with exactly the files in it.
+ * @param expected name and version that the package must have
  * @param known keys of this program
- * @returns when it was made
+ * @returns the date of the release
  * @throws UpdateFailure
  */
 export function checkManifest(
@@ -57,26 +58,26 @@ export function checkManifest(
       `${what} is not signed: it has no ${text ? SIGNATURE : MANIFEST}.`,
       {
         remedy:
-          'Take a signed release. To install one from before there were signatures, do it without this program: with the installer and --version, or with npm install --global.',
+          'Choose a signed release. To install one from before signatures existed, use the installer with --version, or npm install --global.',
       },
     )
   if (!isSigned(text, signature.toString('utf8'), keysFor(known, read)))
-    throw refuse(`${what} is not signed by a key that releases are signed with.`)
+    throw refuse(`${what} is not signed with a release key.`)
   const manifest = parse(text)
-  if (!manifest) throw refuse(`The manifest of ${what} cannot be read.`)
+  if (!manifest) throw refuse(`The manifest of ${what} is invalid.`)
   const { name, version, date } = manifest
   if (name !== expected.name || version !== expected.version)
-    throw refuse(`What is delivered as ${what} was signed as ${name}@${version}.`)
+    throw refuse(`The package delivered as ${what} was signed as ${name}@${version}.`)
   const listed = new Map(manifest.files.map((file) => [file.name, file]))
   for (const [path, { size, sha256 }] of files) {
     if (path === MANIFEST || path === SIGNATURE) continue
     const known = listed.get(path)
     if (!known) throw refuse(`${what} has a file that is not in its manifest: ${path}`)
     if (known.size !== size || known.sha256 !== sha256)
-      throw refuse(`${path} of ${what} is not what its manifest says.`)
+      throw refuse(`${path} of ${what} does not match the manifest.`)
   }
   const missing = manifest.files.find((file) => !files.has(file.name))
-  if (missing) throw refuse(`${what} lacks a file of its manifest: ${missing.name}`)
+  if (missing) throw refuse(`${what} lacks a file that is in its manifest: ${missing.name}`)
   return { date }
 }
 

@@ -1,8 +1,8 @@
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto'
 
-/** Before every key, and before a signature of a file as it is. */
+/** Tag of every key, and of a signature over the file itself. */
 const PLAIN = 'Ed'
-/** Before a signature of the file's BLAKE2b hash, as minisign itself makes it. */
+/** Tag of a signature over the file's BLAKE2b hash, the kind that minisign makes. */
 const HASHED = 'ED'
 const TAG_BYTES = 2
 const ID_BYTES = 8
@@ -14,7 +14,7 @@ interface PublicKey {
   key: KeyObject
 }
 
-/** Reads a key as `minisign -P` takes it; undefined for anything else. */
+/** Reads a key in the form that `minisign -P` takes; returns undefined for anything else. */
 function publicKey(text: string): PublicKey | undefined {
   const bytes = Buffer.from(text, 'base64')
   const head = TAG_BYTES + ID_BYTES
@@ -24,8 +24,8 @@ function publicKey(text: string): PublicKey | undefined {
 }
 
 /**
- * Whether one of the keys has signed this.
- * @param signature what stands in a `.minisig` file; its trusted comment counts as signed, too
+ * Reports whether one of the keys has signed the data.
+ * @param signature content of a `.minisig` file, whose trusted comment must be signed, too
  * @param keys in the form that `minisign -P` takes
  */
 export function isSigned(data: Uint8Array, signature: string, keys: readonly string[]): boolean {

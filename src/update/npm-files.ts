@@ -4,27 +4,28 @@ import { notOurs, strictByEnvironment } from '../config/strict.ts'
 import { type Fault, faultsOf } from '../platform/ours.ts'
 import { UpdateFailure } from './failure.ts'
 
-/** Who reads files of npm. */
+/** The reader of npm's files: its environment, and its decision about files that others can write to. */
 export interface Trusting {
   env: NodeJS.ProcessEnv
-  /** Told what others can write to, before it counts. @throws UpdateFailure to refuse it */
+  /** Called before a file counts that others can write to. @throws UpdateFailure to refuse it */
   checkFile?: ((fault: Fault) => void) | undefined
 }
 
-/** What lets others change a file of npm. The owner of Node, which runs this very program, is none of these others. */
+/** Returns what lets others change a file of npm. Node's owner is trusted: Node runs this program, too. */
 function faultsFor(path: string, env: NodeJS.ProcessEnv): Fault[] {
   if (!strictByEnvironment(env) || isContainerSecret(path)) return []
-  // It may have been replaced meanwhile.
+  // Node may have been replaced in the meantime.
   const ofNode = statSync(process.execPath, { throwIfNoEntry: false })?.uid
   return faultsOf(path).filter(({ kind, path }) => kind === 'mode' || lstatSync(path).uid !== ofNode)
 }
 
-/** Whether another user owns a file, or a folder above it. */
+/** Reports whether another user owns a file or a folder above it. */
 export const isForeign = (path: string, env: NodeJS.ProcessEnv): boolean =>
   faultsFor(path, env).some(({ kind }) => kind === 'owner')
 
 /**
- * Refuses a file of npm that decides where updates come from, or what is sent there, where it is another user's.
+ * Refuses a file of npm that belongs to another user: it decides where updates come from,
+ * and which secrets go there.
  * @throws UpdateFailure
  */
 export function checkOurs(path: string, { env, checkFile }: Trusting) {
@@ -34,10 +35,10 @@ export function checkOurs(path: string, { env, checkFile }: Trusting) {
   }
 }
 
-/** What decides where updates come from is not this user's alone. */
+/** Returns the refusal of a file that decides where updates come from and that others can change. */
 export function notBelieved(fault: Fault): UpdateFailure {
-  // Some systems leave it the caller's HOME.
-  const sudo = process.env.SUDO_UID === undefined ? '' : 'Call sudo with -H, for root to use its own. '
+  // On some systems, sudo keeps the caller's HOME.
+  const sudo = process.env.SUDO_UID === undefined ? '' : 'Call sudo with -H, so that root uses its own. '
   const message = `${fault.message}: it decides where updates come from.`
   return new UpdateFailure('update_refused', 'resolve', message, {
     remedy: `${sudo}${notOurs(fault).remedy}`,

@@ -4,18 +4,23 @@ import { childEnvironment } from '../config/environment.ts'
 import { EXECUTABLE } from '../platform/executable.ts'
 import { isForeign, type Trusting } from './npm-files.ts'
 
-/** It tells its settings in half a second; this is for an npm that hangs. */
+/**
+ * Time limit of npm, in milliseconds, for an npm that hangs. It normally prints its
+ * settings in half a second.
+ */
 const NPM_MS = 60_000
-/** Settings are some lines. */
+/** Maximum output of npm, in bytes: settings are a few lines. */
 const OUTPUT_BYTES = 1024 * 1024
 
 export interface Npm {
   file: string
-  /** Before npm's own arguments. */
+  /** Arguments before npm's own. */
   args: string[]
 }
 
-/** npm as it belongs to the Node that runs this, else the first on the path that is no other user's. */
+/**
+ * Returns the npm of the Node that runs this program, else the first one on the path that no other user owns.
+ */
 export function findNpm(env: NodeJS.ProcessEnv): Npm | undefined {
   const own = join(dirname(process.execPath), '../lib/node_modules/npm/bin/npm-cli.js')
   if (!EXECUTABLE && existsSync(own)) return { file: process.execPath, args: [own] }
@@ -31,22 +36,22 @@ interface NpmRun {
   stdout: string
 }
 
-/** Its program's file, of which npm's own folder is the second above. */
+/** Returns the file of npm's program, two levels below npm's folder. */
 export const programOf = ({ file, args: [script = file] }: Npm): string => realpathSync(script)
 
-/** Where versions come from. */
+/** The source of versions: a package and a registry, and how to reach it. */
 export interface Source extends Trusting {
   package: string
-  /** The machine's choice, before that of `.npmrc`. */
+  /** The registry in this program's settings, which overrides `.npmrc`. */
   registry?: string | undefined
-  /** A folder that is deleted afterwards, without an `.npmrc`: that of the user counts, not one where the daemon is. */
+  /** A temporary folder without an `.npmrc`: the user's own counts, not one in the daemon's folder. */
   cwd: string
   signal: AbortSignal
-  /** Told each address before it is asked. @throws UpdateFailure to refuse it */
+  /** Called with each address before it is requested. @throws UpdateFailure to refuse it */
   check?: ((address: string) => void) | undefined
 }
 
-/** Asks npm for its settings, with what it needs of the environment and no secret of ours. Arguments reach no shell. */
+/** Asks npm for its settings. npm gets none of this program's secrets, and its arguments reach no shell. */
 export async function runNpm(npm: Npm, args: string[], source: Source): Promise<NpmRun> {
   const { cwd, env, signal, registry } = source
   const [, scope] = /^(@[^/]+)\//.exec(source.package) ?? []
@@ -58,15 +63,15 @@ export async function runNpm(npm: Npm, args: string[], source: Source): Promise<
     '--logs-max=0',
   ]
   const settings = new Map(Object.entries(env).filter(([name]) => /^npm_config_/i.test(name)))
-  // Not among the arguments, which all users can see: a password may be in it.
+  // An address may contain a password, and all users can see arguments.
   for (const key of registry === undefined ? [] : ['registry', ...(scope ? [`${scope}:registry`] : [])]) {
     const name = `npm_config_${key}`
     for (const other of [...settings.keys()])
       if (other.toLowerCase() === name.toLowerCase()) settings.delete(other)
     settings.set(name, registry)
   }
-  // Else npm takes the next folder above with one for its project, and believes what the .npmrc there says: in /tmp,
-  // that is whatever any user has put there.
+  // Without this file, npm takes the nearest folder above that has one for its project, and trusts the .npmrc
+  // there: in /tmp, any user can create both.
   writeFileSync(join(cwd, 'package.json'), '{}')
   const { execa } = await import('execa')
   const run = await execa(npm.file, [...npm.args, ...args, ...flags], {
@@ -80,7 +85,7 @@ export async function runNpm(npm: Npm, args: string[], source: Source): Promise<
     maxBuffer: OUTPUT_BYTES,
     stdin: 'ignore',
     reject: false,
-    // A terminal's Ctrl-C, or a service that is stopped by its group, is for the daemon to act upon.
+    // Signals to the process group, such as Ctrl-C in a terminal, are for the daemon to handle.
     detached: true,
   })
   return { ok: !run.failed, stdout: run.stdout }

@@ -10,37 +10,37 @@ import { UpdateFailure } from './failure.ts'
 import type { Source } from './npm.ts'
 import { checkOurs, type Trusting } from './npm-files.ts'
 
-/** The registry npm would use, and how it would reach it. */
+/** The registry that npm would use, and how npm would reach it. */
 export interface Registry {
   url: string
-  /** Returns what lets this machine in at an address, of the registry or of another host. */
+  /** Returns this machine's credentials for an address, of the registry or of another host. */
   credentials: (address: string) => Credentials
-  /** PEM. */
+  /** Certificate authorities, PEM. */
   ca?: string
-  /** Whether any certificate will do: `strict-ssl=false`. */
+  /** True if any certificate is accepted: `strict-ssl=false`. */
   anyCertificate: boolean
-  /** The host of packages' addresses that stands for the registry's own; undefined for none, `always` for all. */
+  /** Host in package addresses to replace with the registry's; undefined for none, `always` for all. */
   replacedHost: string | undefined
-  /** How often it is asked again: `fetch-retries`. */
+  /** Number of retries: `fetch-retries`. */
   retries?: number
-  /** Proxies in the names that the rest of the world gives them, and the settings that stand behind these. */
+  /** Proxies as standard environment variables, and the npm settings that these come from. */
   proxies: { env: NodeJS.ProcessEnv; named: Named }
 }
 
 interface Credentials {
   authorization?: string
-  /** Certificate of this machine and its key, PEM. */
+  /** This machine's client certificate and its key, PEM. */
   client?: Client
 }
 
 interface NpmSetting {
   value: string
-  /** The variable or the file that has it. */
+  /** The variable or the file that sets it. */
   source: string
 }
 
 /**
- * The registry for a package in npm's settings of this user and machine; undefined where none names one.
+ * Returns the registry for a package from npm's settings of this user and machine; undefined if none is set.
  * @throws UpdateFailure
  */
 export function registrySet(name: string, env: NodeJS.ProcessEnv): NpmSetting | undefined {
@@ -49,7 +49,7 @@ export function registrySet(name: string, env: NodeJS.ProcessEnv): NpmSetting | 
   return (scope === undefined ? undefined : setting(`${scope}:registry`)) ?? setting('registry')
 }
 
-/** @throws UpdateFailure where a file that is named cannot be read, or is another user's */
+/** @throws UpdateFailure if a file named in the settings cannot be read, or belongs to another user */
 export function registryOf(source: Source): Registry {
   const { package: name, registry, env } = source
   const settings = npmSettings(source)
@@ -103,14 +103,19 @@ export function registryOf(source: Source): Registry {
 const isSameHost = (one: string, other: string) =>
   URL.canParse(one) && URL.canParse(other) && new URL(one).host === new URL(other).host
 
-/** `npm config set proxy null` is the usual advice for none. */
+/** `npm config set proxy null` is the usual advice for using no proxy. */
 const proxyIn = <T extends { value: string }>(setting: T | undefined) =>
   setting === undefined || ['null', 'false', 'undefined'].includes(setting.value) ? undefined : setting
 
-/** Folders above an address that may have settings: a registry's package is a few deep. */
+/**
+ * Maximum number of folders of an address to look up settings for: a registry's
+ * packages are a few levels deep.
+ */
 const MOST_FOLDERS = 32
 
-/** The addresses, without a protocol, whose settings count for another: its own first, then those of the folders above. */
+/**
+ * Returns the addresses, without protocol, whose settings apply to this one: itself, then the folders above.
+ */
 function foldersOf(address: string): string[] {
   if (!URL.canParse(address)) return []
   const { host, pathname } = new URL(address)
@@ -121,7 +126,7 @@ function foldersOf(address: string): string[] {
     .flatMap((folder) => [`${folder}/`, folder])
 }
 
-/** @returns undefined where nothing is set */
+/** @returns undefined if none are set */
 function credentialsIn(own: (key: string) => string | undefined, reader: Trusting): Credentials | undefined {
   const authorization = authorizationIn(own)
   const [certFile, keyFile] = [own('certfile'), own('keyfile')]
@@ -146,13 +151,14 @@ const btoaUtf8 = (text: string) => Buffer.from(text).toString('base64')
 const hostReplaced = (setting = 'npmjs') =>
   setting === 'never' ? undefined : setting === 'npmjs' ? new URL(defaultUrl).host : setting
 
-/** Settings as npm finds them: environment, user's file, the files of its installation. */
+/** Looks settings up in npm's order: the environment, the user's file, the files of npm's installation. */
 function npmSettings(reader: Trusting): (key: string) => NpmSetting | undefined {
   const { env } = reader
   const variables = new Map(
     Object.entries(env).flatMap(([source, value]) => {
       const [, key] = /^npm_config_(.+)$/i.exec(source) ?? []
-      // npm writes `https-proxy` as `https_proxy` there; keys with a slash, as tokens have, stay as they are.
+      // npm writes `https-proxy` as `https_proxy` there. Keys with a slash, such as those
+      // of tokens, stay unchanged.
       return key === undefined || !value
         ? []
         : [[key.includes('/') ? key : key.toLowerCase().replace(/(?!^)_/g, '-'), { value, source }] as const]
@@ -166,28 +172,28 @@ function npmSettings(reader: Trusting): (key: string) => NpmSetting | undefined 
   return (key) => [variables, ...files].map((settings) => settings.get(key)).find((found) => found?.value)
 }
 
-/** Settings of npm are some lines. */
+/** Maximum size of an .npmrc, in bytes: it normally has a few lines. */
 const NPMRC_BYTES = 1024 * 1024
 
-/** @throws UpdateFailure for a file that cannot be read: without it, updates would come from another registry */
+/** @throws UpdateFailure if the file cannot be read: without it, updates would come from another registry */
 function readNpmrc(path: string, reader: Trusting): Map<string, NpmSetting> {
   const settings = new Map<string, NpmSetting>()
   const filledIn = (text: string) =>
-    // This program's own, a machine key among them, are no registry's business, whoever has written the file.
+    // Never this program's own variables, such as the machine key: the file could send them to its registry.
     text.replace(/\$\{(?!FOMULAR_)(\w+)\??\}/g, (_, variable: string) => reader.env[variable] ?? '')
   for (const line of npmrcText(path, reader).split('\n')) {
     const [, key, rest] = /^\s*([^#;=\s]+)\s*=\s*(.*)$/.exec(line) ?? []
     if (key === undefined || rest === undefined) continue
     const name = filledIn(key.replace(/\[\]$/, ''))
     const value = filledIn(npmValue(rest.trim()))
-    // Of a list, as `ca[]` is.
+    // An element of a list, such as `ca[]`.
     const before = key.endsWith('[]') ? settings.get(name)?.value : undefined
     settings.set(name, { value: before === undefined ? value : `${before}\n\n${value}`, source: path })
   }
   return settings
 }
 
-/** What npm reads there: in quotes, or up to a comment. */
+/** Returns a value as npm reads it: the text in quotes, or up to a comment. */
 function npmValue(text: string): string {
   const quoted = /^(["'])(.*)\1$/.exec(text)?.[2]
   if (quoted !== undefined) return quoted
@@ -198,23 +204,23 @@ function npmValue(text: string): string {
 function npmrcText(path: string, reader: Trusting): string {
   try {
     const stat = statSync(path, { throwIfNoEntry: false })
-    // /dev/null, for none; from a pipe, nothing may ever come.
+    // /dev/null means no settings; reading a pipe could block forever.
     if (!stat?.isFile()) return ''
     checkOurs(path, reader)
-    if (stat.size > NPMRC_BYTES) throw new Error(`it is over ${NPMRC_BYTES} bytes`)
+    if (stat.size > NPMRC_BYTES) throw new Error(`it is larger than ${NPMRC_BYTES} bytes`)
     return readFileSync(path, 'utf8')
   } catch (cause) {
     if (cause instanceof UpdateFailure) throw cause
     throw new UpdateFailure(
       'update_registry_unreachable',
       'resolve',
-      `The settings of npm in ${path} cannot be read: ${reasonOf(cause)}`,
-      { remedy: 'Make it a file that the user of the daemon can read.', cause },
+      `Cannot read npm's settings in ${path}: ${reasonOf(cause)}`,
+      { remedy: "Make it a file that the daemon's user can read.", cause },
     )
   }
 }
 
-/** @returns undefined where there is none: npm goes on without it @throws UpdateFailure */
+/** @returns undefined if the file does not exist: npm then continues without it @throws UpdateFailure */
 function pemIn(path: string, setting: string, reader: Trusting): string | undefined {
   try {
     const pem = readPem(path)
@@ -226,7 +232,7 @@ function pemIn(path: string, setting: string, reader: Trusting): string | undefi
     throw new UpdateFailure(
       'update_registry_unreachable',
       'resolve',
-      `${path} cannot be read: ${reasonOf(cause)}`,
+      `Cannot read ${path}: ${reasonOf(cause)}`,
       { remedy: `Correct ${setting} in .npmrc.`, cause },
     )
   }

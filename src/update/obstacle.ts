@@ -3,29 +3,29 @@ import { causeOf, isUntrustedCode } from '../platform/unreachable.ts'
 import { type Stage, UpdateFailure, withoutSecrets } from './failure.ts'
 import type { Registry } from './npmrc.ts'
 
-/** What came of asking a registry for something. */
+/** A failed request to a registry. */
 export interface Obstacle {
   stage: Stage
-  /** The package that was wanted. */
+  /** The requested package. */
   package: string
-  /** What was asked for. */
+  /** The requested address. */
   url: string
   proxies: Registry['proxies']
-  /** Of HTTP. */
+  /** HTTP status. */
   status?: number
-  /** The system's, TLS's or this program's. */
+  /** Error code of the system, of TLS or of this program. */
   code?: string | undefined
-  /** Its own words where nothing here knows better. */
+  /** The error's own message, for codes without a better one here. */
   said?: string | undefined
-  /** Its own advice, likewise. */
+  /** The error's own remedy, for the same codes. */
   remedy?: string | undefined
   cause?: unknown
 }
 
-/** An answer that is no registry's. */
+/** Code of an answer that does not come from a registry. */
 export const NO_REGISTRY = 'NO_REGISTRY'
 
-/** Why the registry gave nothing, in a sentence, with what to do about it. */
+/** Returns the failure for a failed request: the reason in one sentence, with a remedy. */
 export function obstacleFailure(obstacle: Obstacle): UpdateFailure {
   const { stage, cause, package: name, status } = obstacle
   const { message, remedy } = status === undefined ? failed(obstacle) : answered(status, obstacle)
@@ -55,8 +55,8 @@ function answered(status: number, { url, stage, proxies }: Obstacle): { message:
     case 401:
     case 403:
       return {
-        message: `${registry} does not let this machine in (HTTP ${status}).`,
-        remedy: `Give the daemon's user a token for it in ~/.npmrc, as npm needs it: ${host}/:_authToken=…`,
+        message: `${registry} denies access to this machine (HTTP ${status}).`,
+        remedy: `Put a token for it into ~/.npmrc of the daemon's user: ${host}/:_authToken=…`,
       }
     case 404:
       return {
@@ -65,24 +65,24 @@ function answered(status: number, { url, stage, proxies }: Obstacle): { message:
             ? `${registry} has no package PACKAGE.`
             : `${registry} lists the package PACKAGE, but does not have its file.`,
         remedy:
-          'Check registry and package under [update] in the configuration file, and registry in ~/.npmrc; a private registry may want a token there.',
+          'Check registry and package under [update] in the configuration file, and registry in ~/.npmrc; a private registry may need a token there.',
       }
     case 407:
       return {
         message:
-          `The proxy ${proxyName(url, proxies) ?? ''} on the way to the registry asks for a name and password.`.replace(
+          `The proxy ${proxyName(url, proxies) ?? ''} on the way to the registry requires a username and password.`.replace(
             '  ',
             ' ',
           ),
-        remedy: `Put them into the address in ${settingOf(url, proxies)}, for the daemon.`,
+        remedy: `Add them to the address in ${settingOf(url, proxies)} for the daemon.`,
       }
     case 429:
-      return { message: `${registry} is asked too often (HTTP 429).`, remedy: 'Try again later.' }
+      return { message: `${registry} gets too many requests (HTTP 429).`, remedy: 'Try again later.' }
     default:
       return status >= 500
-        ? { message: `${registry} is out of order (HTTP ${status}).`, remedy: 'Try again later.' }
+        ? { message: `${registry} is unavailable (HTTP ${status}).`, remedy: 'Try again later.' }
         : {
-            message: `${registry} answers HTTP ${status}.`,
+            message: `${registry} answered with HTTP ${status}.`,
             remedy: `Check that ${originOf(url)} is the address of an npm registry.`,
           }
   }
@@ -94,14 +94,14 @@ function failed({ url, proxies, code = '', said, remedy }: Obstacle): { message:
   const way = proxy === undefined ? '' : ` through the proxy ${proxy}`
   if (code === NO_REGISTRY)
     return {
-      message: `${originOf(url)} does not answer as a registry of npm packages.`,
+      message: `${originOf(url)} does not answer like an npm registry.`,
       remedy:
-        'Check registry under [update] in the configuration file or in ~/.npmrc, and that no login page of the network stands in between.',
+        'Check registry under [update] in the configuration file or in ~/.npmrc, and that no login page of the network intercepts the request.',
     }
   if (isUntrustedCode(code))
     return {
-      message: `${registry} has a certificate by an authority unknown here (${code}).`,
-      remedy: "Add that authority's certificate to those of this system, or name it as cafile in ~/.npmrc.",
+      message: `${registry} has a certificate from an authority that this system does not know (${code}).`,
+      remedy: "Add the authority's certificate to this system, or set cafile in ~/.npmrc to it.",
     }
   const known = causeOf(code)
   const why = known === undefined ? withoutSecrets(said ?? code) : `${known} (${code})`
@@ -112,15 +112,15 @@ function failed({ url, proxies, code = '', said, remedy }: Obstacle): { message:
       (/CERT|^EPROTO|SSL/.test(code)
         ? "Check the registry's address and certificate, and this machine's clock."
         : proxy === undefined
-          ? `Check the network of this machine; where it needs a proxy, set ${settingOf(url, proxies)} for the daemon.`
-          : `Check that proxy, and ${settingOf(url, proxies)} of the daemon.`),
+          ? `Check this machine's network; if it needs a proxy, set ${settingOf(url, proxies)} for the daemon.`
+          : `Check the proxy, and ${settingOf(url, proxies)} of the daemon.`),
   }
 }
 
-/** Where the proxy for an address is to be set. */
+/** Returns the name of the setting for the proxy to an address. */
 const settingOf = (url: string, { env, named }: Registry['proxies']) => proxySetting(url, env, named)
 
-/** The proxy's host. */
+/** Returns the host of the proxy to an address. */
 function proxyName(url: string, { env }: Registry['proxies']): string | undefined {
   try {
     const proxy = proxyFor(url, env)

@@ -19,13 +19,16 @@ export interface OfflineOptions {
   warn(message: string): void
 }
 
-/** Updates this installation while no daemon runs: proven, but on trial with nobody. @throws UpdateFailure */
+/**
+ * Updates this installation while no daemon runs. The version is proven, but has no trial.
+ * @throws UpdateFailure
+ */
 export async function updateOffline(options: OfflineOptions): Promise<UpdateResult> {
   const { stateDir, version: from, policy, started, requested, signal, progress, warn } = options
   const begun = Date.now()
   ensurePrivateDir(stateDir)
   const before = readRecord(stateDir)
-  // Of a daemon that is no more: nobody will confirm it.
+  // Its daemon no longer exists, so nothing will confirm it.
   if (before?.trial && isOnTrial(before.trial)) putBack(before.trial)
   const { runner, argv, env } = started
   const [command] = argv
@@ -53,7 +56,7 @@ export async function updateOffline(options: OfflineOptions): Promise<UpdateResu
       try {
         tidy(place)
       } catch {
-        // It is updated all the same; the next update clears up.
+        // The update has succeeded anyway, and the next one cleans up.
       }
     }
     const result: UpdateResult = {
@@ -71,7 +74,7 @@ export async function updateOffline(options: OfflineOptions): Promise<UpdateResu
   }
 }
 
-/** For the next daemon: which program is to hand over to which, and what its machine's status says. */
+/** Records for the next daemon which program hands over to which, and what the machine's status reports. */
 function note(
   stateDir: string,
   {

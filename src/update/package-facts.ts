@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 
-/** A version as the registry has it. */
+/** A version in the registry. */
 export const Release = z.object({
   name: z.string(),
   version: z.string(),
@@ -10,12 +10,12 @@ export const Release = z.object({
     unpackedSize: z.optional(z.number()),
   }),
   engines: z.optional(z.object({ node: z.optional(z.string()) })),
-  /** When it was published (ISO 8601). */
+  /** Time of publication (ISO 8601). */
   published: z.optional(z.string()),
 })
 export type Release = z.infer<typeof Release>
 
-/** What a registry has of a package, beside its versions. */
+/** Facts that a registry has about a package, apart from its versions. */
 export const PackageFacts = z.object({
   'dist-tags': z.record(z.string(), z.string()),
   time: z.optional(z.record(z.string(), z.string())),

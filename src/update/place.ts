@@ -27,28 +27,28 @@ type Place = Pick<Trial, 'layout' | 'root' | 'program'>
 const LOCK = '.lock'
 const COMMAND = 'bin/fomular-daemon'
 const OLD_VERSION = 'previous'
-/** What came so lately may still be in use. */
+/** Age up to which a version may still be in use, in milliseconds. */
 const NEW_MS = 60 * 60_000
 
-/** Of the root of an installation, what this program keeps there. */
+/** Returns the folder for this program's own files in the root of an installation. */
 export const workDir = (layout: Layout, root: string) =>
   join(root, layout === 'package' ? '.update' : 'versions')
 
 export const lockPath = (layout: Layout, root: string) => join(workDir(layout, root), LOCK)
 
-/** The folder that holds a version before it is the one that runs. */
+/** Returns the folder that holds a version before it is put into use. */
 export const versionDir = (layout: Layout, root: string, version: string) =>
   join(workDir(layout, root), version)
 
-/** The program as it is installed now: it may be a stand-in. */
+/** Returns the path of the installed program, which may be a stand-in. */
 export const installedProgram = ({ layout, root, program }: Place) =>
   layout === 'package' ? join(root, program) : join(root, 'current', program)
 
-/** What is run as the daemon's command. */
+/** Returns the path of the daemon's command. */
 export const commandOf = ({ layout, root, program }: Place) =>
   layout === 'package' ? join(root, program) : join(root, COMMAND)
 
-/** Where `current` leads, as a name in `versions/`; undefined where there is none. */
+/** Returns the name in `versions/` that `current` points to; undefined if there is no such link. */
 export function currentVersion(root: string): string | undefined {
   try {
     return basename(readlinkSync(join(root, 'current')))
@@ -58,7 +58,7 @@ export function currentVersion(root: string): string | undefined {
 }
 
 /**
- * Puts the stand-in in the program's place: the change-over, by one rename. From here on, a start of the daemon runs the
+ * Puts the stand-in in the program's place, with one rename. From then on, a start of the daemon runs the
  * next version, and every other command the previous one.
  */
 export function putOnTrial(trial: Trial, standIn: string) {
@@ -68,31 +68,31 @@ export function putOnTrial(trial: Trial, standIn: string) {
   rmSync(dir, { recursive: true, force: true })
   makeFolder(dirname(join(dir, program)))
   replaceFile(join(dir, program), standIn)
-  // What Node reads to know what kind of file it is.
+  // It tells Node the module type of the program.
   const kind = join(dirname(program), 'package.json')
   if (existsSync(join(trial.next, kind))) copyFileSync(join(trial.next, kind), join(dir, kind))
   point(root, trialName(trial), program)
 }
 
-/** Puts the next version in the program's place, on trial or not: one rename. */
+/** Puts the next version in the program's place, with one rename, whether it was on trial or not. */
 export function keepNext({ layout, root, program, next }: Place & Pick<Trial, 'next'>) {
   if (layout === 'package') replaceFile(join(root, program), join(next, program), 'link')
   else point(root, basename(next), program)
 }
 
-/** Ends a trial in favour of the previous version: one rename. */
+/** Ends a trial by putting the previous version back, with one rename. */
 export function putBack({ layout, root, program, previous, restore }: Place & Omit<Facts, 'id' | 'since'>) {
   if (layout === 'package') return replaceFile(join(root, program), previous, 'link')
   if (restore !== undefined) return point(root, restore, program)
-  // There was nothing here before.
+  // The prefix was empty before.
   rmSync(join(root, COMMAND), { force: true })
   rmSync(join(root, 'current'), { force: true })
 }
 
-/** Whether a start of the daemon would, now, be the next version's trial. */
+/** Reports whether a start of the daemon would now run the next version on trial. */
 export const isOnTrial = (trial: Trial): boolean => standInAt(installedProgram(trial))?.id === trial.id
 
-/** After an update: the rest of the package follows its program, and what is not needed any more goes. */
+/** Finishes an update: replaces the rest of the package, and removes files that are no longer needed. */
 export function tidy({ layout, root, program, next, restore }: Place & Pick<Trial, 'next' | 'restore'>) {
   if (layout === 'package') {
     for (const path of filesOf(next)) {
@@ -105,14 +105,14 @@ export function tidy({ layout, root, program, next, restore }: Place & Pick<Tria
   clear(workDir(layout, root), [basename(next), ...(restore === undefined ? [] : [restore])])
 }
 
-/** After a trial that failed. */
+/** Cleans up after a failed trial. */
 export function tidyBack(trial: Trial) {
   const { layout, root, next } = trial
   for (const dir of [next, join(workDir(layout, root), trialName(trial))])
     rmSync(dir, { recursive: true, force: true })
 }
 
-/** Copies a package as it is installed now, of what belongs to it. @returns the folder */
+/** Copies the files of an installed package. @returns the folder of the copy */
 export function copyPackage(root: string): string {
   const target = join(root, '.update', OLD_VERSION)
   const temp = `${target}.new`
@@ -129,7 +129,7 @@ export function copyPackage(root: string): string {
 
 const trialName = ({ next }: Trial) => `${TRIAL}${basename(next)}`
 
-/** Makes a version of a prefix the one that runs. */
+/** Makes a version of a prefix the current one. */
 function point(root: string, version: string, program: string) {
   replaceLink(join(root, 'current'), join('versions', version))
   if (lstatSync(join(root, COMMAND), { throwIfNoEntry: false })) return
@@ -146,8 +146,8 @@ function replaceLink(path: string, target: string) {
 }
 
 /**
- * @param content text, which becomes a program, or the file to copy. A link in place of a copy needs no room on the disk:
- * what leads back must work on a full one.
+ * @param content text of a program, or the file to copy or link. A link needs no disk space: putting the
+ * previous version back must work on a full disk.
  */
 function replaceFile(path: string, content: string, how: 'write' | 'copy' | 'link' = 'write') {
   const temp = `${path}.new`
@@ -167,7 +167,7 @@ function replaceFile(path: string, content: string, how: 'write' | 'copy' | 'lin
   syncFolder(dirname(path))
 }
 
-/** @returns whether this file system has links */
+/** Makes a hard link. @returns false if the file system does not support links */
 function linked(from: string, to: string): boolean {
   try {
     linkSync(from, to)
@@ -184,7 +184,7 @@ function filesOf(dir: string, below = ''): string[] {
   })
 }
 
-/** Removes versions and what is left over of updates, but nothing that is new here: an installer may be at work. */
+/** Removes old versions and leftovers of updates, but keeps recent ones: an installer may be using them. */
 function clear(dir: string, keep: string[]) {
   for (const name of readdirSync(dir)) {
     const path = join(dir, name)
@@ -193,7 +193,7 @@ function clear(dir: string, keep: string[]) {
     try {
       rmSync(path, { recursive: true, force: true })
     } catch {
-      // Put here with sudo, say. It is in nobody's way.
+      // It may have been put here with sudo. It does no harm.
     }
   }
 }

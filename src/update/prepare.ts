@@ -27,48 +27,48 @@ import { type Transport, transportOf } from './transport.ts'
 import { standInAt } from './trial.ts'
 import { checkIntegrity } from './verify.ts'
 
-/** Copies of a package on the disk meanwhile: packed, unpacked, and the previous version's. */
+/** Copies of a package on the disk during an update: packed, unpacked, and the previous version. */
 const COPIES = 3
 const SPARE_BYTES = 16 * 1024 * 1024
 const STAGING = '.stage-'
-/** A trial is over after some minutes: a stand-in that is still there then belongs to a daemon that is no more. */
+/** A trial takes minutes at most: a stand-in older than this belongs to a daemon that no longer exists. */
 const ABANDONED_MS = 60 * 60_000
 
-/** What this machine says about new versions. */
+/** Settings of this machine about the source of new versions. */
 export type Policy = Pick<UpdateConfig, 'package' | 'registry' | 'signatures'>
 
 export interface PrepareOptions {
   target: Target
-  /** The version that runs. */
+  /** The running version. */
   from: string
   requested: string
   origin: UpdateRecord['origin']
   allowDowngrade: boolean
   policy: Policy & Pick<UpdateConfig, 'allow_downgrade' | 'allow_insecure' | 'max_age_days'>
   stateDir: string
-  /** What runs a program of this kind. */
+  /** Command that runs the program: Node, or nothing for an executable. */
   runner: readonly string[]
   env: NodeJS.ProcessEnv
   signal: AbortSignal
   progress(stage: Stage, message: string): void
-  /** Told what is no obstacle, but should be known. */
+  /** Reports a problem that does not stop the update. */
   warn(message: string): void
-  /** Told the exact version as soon as it is known. */
+  /** Called with the exact version once it has been resolved. */
   resolved(version: string): void
 }
 
 export type Prepared = { version: string; unlock(): void } & (
   | {
-      /** It is what runs, or what is installed already: then a restart is all it takes. */
+      /** `none` if the version is running, `restart` if it is already installed. */
       change: 'none' | 'restart'
     }
   | { change: 'switch'; next: string; previous: string }
 )
 
 /**
- * Gets a version, and proves that it runs here. Nothing that anybody starts has changed when this is done: it may end at
- * any moment, and be begun again.
- * @returns also what lets others update this installation
+ * Downloads a version, and proves that it runs here. The installed program stays unchanged, so that this may
+ * be interrupted and repeated at any time.
+ * @returns also `unlock`, which lets others update this installation
  * @throws UpdateFailure
  */
 export async function prepare(options: PrepareOptions): Promise<Prepared> {
@@ -105,7 +105,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
       return { version, unlock, change: 'restart' }
     const next = await fetch({ ...options, progress }, release, source, runner)
     transport.made()
-    // Here and not when it is changed over: a full disk is found out while nothing has been begun.
+    // Copied before the switch, so that a full disk is noticed while nothing has changed yet.
     const previous = target.previous ?? join(copyPackage(target.root), target.program)
     return { version, unlock, change: 'switch', next, previous }
   } catch (error) {
@@ -117,7 +117,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
 }
 
 export interface Look {
-  /** The program by the name it was started by. */
+  /** Path by which the program was started. */
   command: string
   requested: string
   policy: Policy
@@ -126,12 +126,13 @@ export interface Look {
   signal: AbortSignal
 }
 
-/** What the registry has for a program like this one, and whether that is newer. @throws UpdateFailure */
+/** Looks up a version in the registry, and compares it with this program's. @throws UpdateFailure */
 export async function look({ command, requested, policy, stateDir, env, signal }: Look) {
   const cwd = mkdtempSync(join(tmpdir(), 'fomular-update-'))
   try {
     const { package: name, registry } = policy
-    // Without TLS one may look, but variables are sent to nobody whom others have named.
+    // A lookup may go without TLS. Files that others can change are refused: they could have
+    // variables sent to any host.
     const { checkFile } = transportOf({ allow_insecure: true }, stateDir, () => {})
     const source = await registryInUse({ package: packageName(name), registry, cwd, env, signal, checkFile })
     const { version, published } = await lookUp(requested, policy, source)
@@ -152,7 +153,7 @@ export async function look({ command, requested, policy, stateDir, env, signal }
   }
 }
 
-/** How to update a program that cannot be updated in place. */
+/** Returns how to update a program that cannot be updated in place. */
 function insteadOf(command: string, env: NodeJS.ProcessEnv): { instead?: string } {
   try {
     targetAt(command, env)
@@ -163,17 +164,17 @@ function insteadOf(command: string, env: NodeJS.ProcessEnv): { instead?: string 
   }
 }
 
-/** What the registry has under a version or a dist-tag for a program like this one. @throws UpdateFailure */
+/** Looks up a version or a dist-tag of the package for programs of this kind. @throws UpdateFailure */
 async function lookUp(requested: string, policy: Policy, source: Omit<Source, 'package'>) {
   const main = await findRelease(requested, { ...source, package: policy.package })
   const own = packageName(policy.package)
-  // One tag is moved for all systems at once.
+  // The dist-tags of the main package apply to the packages of all systems.
   const release = own === policy.package ? main : await findRelease(main.version, { ...source, package: own })
   if (valid(release.version) !== release.version || release.name !== own)
     throw new UpdateFailure(
       'update_wrong_package',
       'resolve',
-      `The registry answers with ${release.name}@${release.version} when asked for ${own}@${requested}.`,
+      `The registry answered the request for ${own}@${requested} with ${release.name}@${release.version}.`,
       { remedy: 'Check registry and package under [update] in the configuration file.' },
     )
   return { ...release, published: main.published }
@@ -220,12 +221,12 @@ async function resolve(options: PrepareOptions, source: Source, runner: Runner):
       'update_disk_full',
       'resolve',
       `The disk with ${target.root} has ${available_bytes} bytes left; this update needs ${needed}.`,
-      { remedy: 'Make room on it.' },
+      { remedy: 'Free some disk space.' },
     )
   return release
 }
 
-/** @returns the folder with the version, proven */
+/** @returns the folder with the version, which is proven to run */
 async function fetch(
   options: PrepareOptions,
   release: Release,
@@ -240,7 +241,7 @@ async function fetch(
   await checkIntegrity(tarball, release)
   progress('stage', target.root)
   const unpacked = join(source.cwd, 'package')
-  // Loaded now: a daemon starts more often than it is updated.
+  // Loaded on demand: a daemon starts more often than it is updated.
   const { unpack } = await import('./unpack.ts')
   const files = await unpack(tarball, unpacked)
   checkPackage(unpacked, release, source.package)
@@ -250,7 +251,7 @@ async function fetch(
   progress('prove', version)
   await prove({ ...runner, program: join(unpacked, program), version, stateDir })
   const next = versionDir(target.layout, target.root, version)
-  // Not what runs: that would be the version that is installed.
+  // Never the folder of the running version: an installed version is not downloaded.
   rmSync(next, { recursive: true, force: true })
   renameSync(unpacked, next)
   syncFolder(dirname(next))
@@ -270,8 +271,8 @@ async function lock(dir: string, { layout, root }: Target, { warn }: PrepareOpti
       throw new UpdateFailure(
         'update_running',
         'resolve',
-        `This installation is being updated already, by ${nameOf(error.holder)}.`,
-        { remedy: 'Wait until that is done.' },
+        `This installation is already being updated by ${nameOf(error.holder)}.`,
+        { remedy: 'Wait until that update is done.' },
       )
     throw asFailure(error, 'resolve')
   }
@@ -282,7 +283,7 @@ function clearStaging(dir: string) {
     if (name.startsWith(STAGING)) rmSync(join(dir, name), { recursive: true, force: true })
 }
 
-/** A stand-in would be taken for the version that works. */
+/** Ends an abandoned trial, whose stand-in would be taken for the working version. */
 function endAbandoned(target: Target) {
   const facts = standInAt(installedProgram(target))
   if (!facts) return
@@ -291,7 +292,7 @@ function endAbandoned(target: Target) {
       'update_running',
       'resolve',
       'Another daemon of this installation has a version on trial.',
-      { remedy: 'Wait until that is done.' },
+      { remedy: 'Wait until the trial is over.' },
     )
   putBack({ ...target, ...facts })
 }

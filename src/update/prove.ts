@@ -8,20 +8,22 @@ import { UpdateFailure } from './failure.ts'
 import type { Release } from './package-facts.ts'
 import { SelfCheck } from './self-check.ts'
 
-/** A start takes a twentieth of a second; a machine under load, or one that has just woken up, more. */
+/**
+ * Time limit of a start, in milliseconds. It normally takes 50 ms, but longer under load or after a suspend.
+ */
 const START_MS = 30_000
-/** Each agent may have some. */
+/** Maximum number of problems in a message: each agent may have some. */
 const SHOWN_PROBLEMS = 5
 
-/** Of what a version says: a line for each file of each agent. */
+/** Maximum output of a version, in bytes: it may have a line for each file of each agent. */
 const OUTPUT_BYTES = 8 * 1024 * 1024
 
-/** Of a package.json, which is parsed before anything vouches for it. */
+/** Maximum size of a package.json, in bytes: it is parsed before anything vouches for it. */
 const PACKAGE_JSON_BYTES = 1024 * 1024
 
 const PackageJson = z.object({ name: z.string(), version: z.string() })
 
-/** Refuses a package that is not what was asked for. @throws UpdateFailure */
+/** Refuses a package other than the requested one. @throws UpdateFailure */
 export function checkPackage(dir: string, release: Release, expectedName: string) {
   let name = 'nothing'
   let version = ''
@@ -30,17 +32,17 @@ export function checkPackage(dir: string, release: Release, expectedName: string
     if (statSync(path).size <= PACKAGE_JSON_BYTES)
       ({ name, version } = PackageJson.parse(boundedJson(readFileSync(path))))
   } catch {
-    // Then it is no package.
+    // Then it is not a package.
   }
   if (name !== expectedName || version !== release.version)
     throw new UpdateFailure(
       'update_wrong_package',
       'stage',
-      `The registry delivered ${name}@${version} in place of ${expectedName}@${release.version}.`,
+      `The registry delivered ${name}@${version} instead of ${expectedName}@${release.version}.`,
     )
 }
 
-/** @param nodeVersion of the Node that is to run it @throws UpdateFailure */
+/** @param nodeVersion version of the Node that will run it @throws UpdateFailure */
 export function checkEngine({ version, engines }: Release, nodeVersion: string) {
   const range = engines?.node
   if (range !== undefined && !satisfies(nodeVersion, range, { includePrerelease: true }))
@@ -52,14 +54,17 @@ export function checkEngine({ version, engines }: Release, nodeVersion: string) 
     )
 }
 
-/** What runs a program: Node, or nothing where it is an executable of its own; and where and how. */
+/** Runtime of a program (Node, or nothing for an executable), its environment, and a signal to stop it. */
 export interface Runner {
   runner: readonly string[]
   env: NodeJS.ProcessEnv
   signal: AbortSignal
 }
 
-/** The version of the Node there is on the disk by now: a running one may have been replaced. @throws UpdateFailure */
+/**
+ * Returns the version of the Node on the disk, which may have replaced the running one.
+ * @throws UpdateFailure
+ */
 export async function nodeVersion(runner: Runner): Promise<string> {
   const [node] = runner.runner
   if (node === undefined) return process.versions.node
@@ -68,15 +73,15 @@ export async function nodeVersion(runner: Runner): Promise<string> {
   throw new UpdateFailure(
     'update_engine',
     'resolve',
-    `The Node that runs this daemon, ${node}, is not there any more.`,
+    `The Node that runs this daemon, ${node}, no longer exists.`,
     {
       output: run.output,
-      remedy: 'Restart the daemon with the Node that took its place, then update.',
+      remedy: 'Restart the daemon with the Node that replaced it, then update.',
     },
   )
 }
 
-/** The version that an installed program says it is; undefined for one that does not run. */
+/** Returns the version that an installed program prints; undefined if it does not run. */
 export async function versionOf(program: string, runner: Runner): Promise<string | undefined> {
   const run = await start(runner, program, ['--version'])
   return run.ok ? run.stdout.trim() : undefined
@@ -89,8 +94,8 @@ export interface ProofOptions extends Runner {
 }
 
 /**
- * Runs a version that is staged: it must say its version, and that it can read this state folder and speak with the
- * server that this one speaks with.
+ * Runs a staged version. It must print its version, be able to read this state folder, and share a protocol
+ * version with this program.
  * @throws UpdateFailure
  */
 export async function prove(options: ProofOptions): Promise<void> {
@@ -98,18 +103,18 @@ export async function prove(options: ProofOptions): Promise<void> {
   const started = await start(options, options.program, ['--version'])
   if (!started.ok) throw ended('--version', options, started)
   const own = started.stdout.trim()
-  if (own !== version) throw failed(`It says that it is version ${own || 'nothing'}.`, options)
+  if (own !== version) throw failed(`It reports its version as ${own || 'nothing'}.`, options)
   const answer = await start(options, options.program, ['self-check', '--state-dir', stateDir])
   const parsed = SelfCheck.safeParse(boundedJson(answer.stdout))
   if (!parsed.success)
     throw answer.ok
-      ? failed('Its self-check gives no answer that is understood.', options, answer.stdout)
+      ? failed('The output of its self-check is not valid.', options, answer.stdout)
       : ended('self-check', options, answer)
   const check = parsed.data
   if (!check.ok) throw failed(`Its self-check failed: ${said(check.problems)}.`, options)
   if (check.protocol.minimum > PROTOCOL.version || check.protocol.version < PROTOCOL.minimum)
     throw failed(
-      `It speaks protocol ${check.protocol.minimum} to ${check.protocol.version}; this one speaks ${PROTOCOL.version}.`,
+      `It speaks protocol ${check.protocol.minimum} to ${check.protocol.version}; this version speaks ${PROTOCOL.version}.`,
       options,
     )
 }
@@ -142,7 +147,7 @@ async function start({ runner, env, signal }: Runner, program: string, args: str
   const why = run.timedOut
     ? `did not end within ${START_MS / 1000} s`
     : run.exitCode === undefined
-      ? `ended by ${run.signal ?? run.code ?? 'a signal'}`
+      ? `was ended by ${run.signal ?? run.code ?? 'a signal'}`
       : `ended with exit code ${run.exitCode}`
   const output = `${run.stderr}\n${run.stdout}\n${run.exitCode === undefined ? (run.shortMessage ?? '') : ''}`
   return { ok: !run.failed, why, stdout: run.stdout, output }

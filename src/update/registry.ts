@@ -17,28 +17,31 @@ import { type Registry, registryOf } from './npmrc.ts'
 import { NO_REGISTRY, obstacleFailure } from './obstacle.ts'
 import { PackageFacts, type Release } from './package-facts.ts'
 
-/** Without a byte from the registry. */
+/** Time limit without a byte from the registry, in milliseconds. */
 const SILENT_MS = 60_000
-/** A package with an executable for one platform is about 40 MB. */
+/** Maximum size of a package, in bytes. One with an executable for one platform has about 40 MB. */
 const TARBALL_BYTES = 512 * 1024 * 1024
-/** Facts about a package with thousands of versions. */
+/** Maximum size of the facts about a package, in bytes: enough for thousands of versions. */
 const JSON_BYTES = 8 * 1024 * 1024
-/** Parsed, they take 40 MB at most. */
+/** Limits for parsing them: they then take at most 40 MB of memory. */
 const JSON_BOUNDS = { nesting: 100, values: 300_000 }
 const REDIRECTS = 5
-/** Before a registry is asked again; as often as npm does, unless `fetch-retries` says less. */
+/** Pauses before retries, in milliseconds. There are as many as in npm, unless `fetch-retries` is lower. */
 const PAUSES_MS = [1000, 5000]
 const PASSING_STATUS = new Set([408, 420, 429])
 const PASSING_CODES = new Set(['ECONNRESET', 'ECONNREFUSED', 'ETIMEDOUT', 'EPIPE'])
-/** How much of a wrong address a message repeats. */
+/** Maximum length of a wrong address in a message, in characters. */
 const SHOWN_CHARS = 128
-/** For all of an answer: one that trickles is never silent. */
+/** Time limits for an entire answer, in milliseconds: an answer that trickles is never silent. */
 const JSON_MS = 2 * 60_000
 const TARBALL_MS = 60 * 60_000
 
 type Stage = 'resolve' | 'download'
 
-/** What a registry has of a package and under an exact version or a dist-tag, asked without npm. @throws UpdateFailure */
+/**
+ * Fetches the facts about a package, and those of an exact version or a dist-tag, without npm.
+ * @throws UpdateFailure
+ */
 export async function fetchPackument(spec: string, source: Source): Promise<[PackageFacts, unknown]> {
   const path = `/${source.package.replace('/', '%2f')}`
   const packument = await fetchJson(path, source)
@@ -53,7 +56,7 @@ export async function fetchPackument(spec: string, source: Source): Promise<[Pac
   return [facts.data, Object.hasOwn(versions, version) ? versions[version] : undefined]
 }
 
-/** Something that the registry has under this path, as JSON. @throws UpdateFailure */
+/** Fetches JSON from a path of the registry. @throws UpdateFailure */
 async function fetchJson(path: string, source: Source): Promise<unknown> {
   const registry = registryOf(source)
   const url = registry.url + path
@@ -77,8 +80,8 @@ async function fetchJson(path: string, source: Source): Promise<unknown> {
 }
 
 /**
- * Fetches a release's package. What it is worth is for the integrity check to say. npm is not asked: it would look the
- * address up once more, and clone and build what is the address of a repository.
+ * Fetches a release's package, which the caller must verify. npm is not used: it would look the address up
+ * again, and would clone and build a repository if the address is one.
  * @throws UpdateFailure
  */
 export async function fetchTarball({ dist }: Release, path: string, source: Source): Promise<string> {
@@ -87,7 +90,7 @@ export async function fetchTarball({ dist }: Release, path: string, source: Sour
     transform(chunk: Buffer, _encoding, done) {
       bytes += chunk.length
       if (bytes <= TARBALL_BYTES) return done(null, chunk)
-      const message = `The package is over ${TARBALL_BYTES} bytes.`
+      const message = `The package is larger than ${TARBALL_BYTES} bytes.`
       done(new UpdateFailure('update_integrity', 'download', message))
     },
   })
@@ -98,7 +101,7 @@ export async function fetchTarball({ dist }: Release, path: string, source: Sour
   return path
 }
 
-/** The address of a package, with the registry's own host where npm would put that. */
+/** Returns the address of a package, with the registry's host where npm would substitute it. */
 function addressOf(tarball: string, { url, replacedHost }: Registry): string {
   if (!URL.canParse(tarball)) return tarball
   const { host, pathname, search } = new URL(tarball)
@@ -123,7 +126,7 @@ async function receive(
     const response = await persist(ask, registry.retries, limit.signal)
     const status = response.statusCode ?? 0
     if (status !== 200) {
-      // Its body may never end.
+      // The body may never end.
       response.destroy()
       throw obstacleFailure({ stage, package: name, url, proxies: registry.proxies, status })
     }
@@ -133,13 +136,13 @@ async function receive(
     } else await take(response)
   } catch (error) {
     if (signal.aborted) throw new UpdateFailure('update_interrupted', stage, 'The daemon was told to stop.')
-    const late = limit.signal.aborted ? `its answer took over ${allowed / 60_000} minutes` : undefined
+    const late = limit.signal.aborted ? `its answer took more than ${allowed / 60_000} minutes` : undefined
     const failure = asFailure(error, stage)
     if (failure.error.code !== 'update_failed') throw failure
     const { proxies } = registry
     const first = error instanceof AggregateError ? error.errors[0] : error
     const proxy = late === undefined && first instanceof ProxyError ? first : undefined
-    // As npm has it, which knows 407 only as a status.
+    // A refused tunnel is reported like the same status from a proxy without a tunnel, as npm does.
     if (proxy?.status === 407)
       throw obstacleFailure({ stage, package: name, url, proxies, status: 407, cause: error })
     const refused = proxy && proxy.code === undefined ? `it ${proxy.why}` : undefined
@@ -153,7 +156,7 @@ async function receive(
   }
 }
 
-/** Asks, again where the registry or the way to it fails for the moment, as npm does. */
+/** Sends a request, and retries it after temporary failures of the registry or the network, as npm does. */
 async function persist(
   ask: () => Promise<IncomingMessage>,
   retries: number | undefined,
@@ -183,11 +186,11 @@ async function get(
 ): Promise<IncomingMessage> {
   const target = URL.canParse(url) ? new URL(url) : undefined
   if (target?.protocol !== 'http:' && target?.protocol !== 'https:')
-    throw new Error(`${JSON.stringify(url.slice(0, SHOWN_CHARS))} is no address of the web`)
+    throw new Error(`${JSON.stringify(url.slice(0, SHOWN_CHARS))} is not a web address`)
   check?.(url)
   const { env, named } = registry.proxies
   const way = await wayTo(target, env, named)
-  // What lets a machine in at one host is no other's business, and not to be read on the way where the registry has TLS.
+  // Credentials go to no other host, and never without TLS if the registry has TLS.
   const { host, protocol } = new URL(registry.url)
   const isMeant =
     [host, new URL(asked).host].includes(target.host) && [protocol, 'https:'].includes(target.protocol)
@@ -208,7 +211,7 @@ async function get(
         ...trust(url, registry.ca, env, client),
       }),
     })
-    request.on('timeout', () => request.destroy(new Error(`nothing came for ${SILENT_MS / 1000} s`)))
+    request.on('timeout', () => request.destroy(new Error(`no data for ${SILENT_MS / 1000} s`)))
     request.on('error', reject)
     request.on('response', resolve)
     request.end()
@@ -216,7 +219,7 @@ async function get(
   const { location } = response.headers
   if ((response.statusCode ?? 0) < 300 || (response.statusCode ?? 0) >= 400 || !location) return response
   response.destroy()
-  if (redirects === REDIRECTS) throw new Error(`more than ${REDIRECTS} redirections`)
+  if (redirects === REDIRECTS) throw new Error(`more than ${REDIRECTS} redirects`)
   const next = new URL(location, target)
   if (target.protocol === 'https:' && next.protocol !== 'https:')
     throw new Error(`redirected to ${next.origin}, without TLS`)

@@ -1,17 +1,21 @@
 import { isSigned } from './minisign.ts'
 
-/** First line of a list of keys, so that nothing else that was ever signed is one. */
+/** First line of a list of keys, so that no other signed file can pass for one. */
 const HEAD = 'fomular-daemon release keys'
-/** Changes of keys that are followed. */
+/** Maximum number of key changes to follow. */
 const LISTS = 32
 const KEYS = 16
 
-/** Where a package or a release has its lists: the first key's successors in the first, theirs in the second. */
+/**
+ * Returns the file of a list in a package or a release. List 1 has the successors of the
+ * first keys, list 2 theirs.
+ */
 export const keyList = (number: number) => `keys-${number}.txt`
 
 /**
- * Returns the keys that count for a release: those that are known, or what lists signed by them have put in their place.
- * @param read returns a file of the release, or undefined where there is none
+ * Returns the keys that count for a release: the known keys, or those that lists signed with
+ * them have replaced them by.
+ * @param read returns a file of the release; undefined if it does not exist
  */
 export function keysFor(
   known: readonly string[],
@@ -22,16 +26,16 @@ export function keysFor(
     const list = read(keyList(number))
     const signature = read(`${keyList(number)}.minisig`)
     if (!list || !signature) return keys
-    // One from before the known keys is by a key that is known no more.
+    // A list older than the known keys is signed with a key that is no longer known.
     if (isSigned(list, signature.toString('utf8'), keys)) keys = keysIn(list.toString('utf8')) ?? keys
   }
   return keys
 }
 
-/** A list as it is signed. */
+/** Returns the text of a list, ready to be signed. */
 export const keyListText = (keys: readonly string[]) => `${[HEAD, ...keys].join('\n')}\n`
 
-/** The keys that a list names; undefined for what is none. */
+/** Returns the keys in a list; undefined if the text is not a list. */
 export function keysIn(text: string): string[] | undefined {
   const [head, ...lines] = text.split('\n').map((line) => line.trim())
   const keys = lines.filter(Boolean)

@@ -9,10 +9,10 @@ import { registryOf } from './npmrc.ts'
 import { Release } from './package-facts.ts'
 import { fetchPackument } from './registry.ts'
 
-/** How much of a wrong name a message repeats. */
+/** Maximum length of a wrong name in a message, in characters. */
 const SHOWN_CHARS = 64
 
-/** What the registry has under an exact version or a dist-tag. @throws UpdateFailure */
+/** Looks up an exact version or a dist-tag in the registry. @throws UpdateFailure */
 export async function findRelease(spec: string, source: Source): Promise<Release> {
   const checked = VersionOrTag.safeParse(spec)
   if (!checked.success)
@@ -20,11 +20,11 @@ export async function findRelease(spec: string, source: Source): Promise<Release
       'update_version_not_found',
       'resolve',
       `${JSON.stringify(spec.slice(0, SHOWN_CHARS))} is neither a version nor a dist-tag.`,
-      { remedy: 'Name an exact version, as 1.2.3, or a dist-tag, as latest.' },
+      { remedy: 'Name an exact version, such as 1.2.3, or a dist-tag, such as latest.' },
     )
   const [facts, found] = await fetchPackument(spec, source)
   const release = Release.safeParse(found)
-  // npm would take a range as well.
+  // npm would accept a range, too.
   const tags = facts['dist-tags']
   const tagged = Object.hasOwn(tags, spec) ? tags[spec] : undefined
   const exact = valid(spec) === null ? tagged : spec
@@ -34,13 +34,13 @@ export async function findRelease(spec: string, source: Source): Promise<Release
 }
 
 /**
- * Adds what npm alone knows: which files its settings are in, and which registry it asks where none is set here.
- * @throws UpdateFailure where another user decides that
+ * Adds facts that only npm knows: the files with its settings, and the registry it uses if none is set here.
+ * @throws UpdateFailure if another user controls them
  */
 export async function registryInUse(source: Source): Promise<Source> {
   const npm = findNpm(source.env)
   if (!npm) return source
-  // npm believes them without a look.
+  // npm trusts these files without a check.
   for (const path of [programOf(npm), join(dirname(programOf(npm)), '../npmrc')])
     if (existsSync(path)) checkOurs(path, source)
   registryOf(source)
@@ -52,7 +52,7 @@ export async function registryInUse(source: Source): Promise<Source> {
   for (const key of [...(scope === undefined ? [] : [`${scope}:registry`]), 'registry']) {
     if (source.registry !== undefined) break
     const { ok, stdout } = await runNpm(npm, ['config', 'get', key], source)
-    // npm prints no address that has a password in it. The files that it has the address from are read instead.
+    // npm does not print an address with a password in it. The address is then read from npm's files.
     if (!ok) break
     const registry = stdout.trim()
     if (/^https?:/.test(registry)) return { ...source, env, registry }
@@ -67,7 +67,7 @@ const notFound = (spec: string, source: Source) =>
     `The registry has no version ${spec} of ${source.package}.`,
     {
       remedy: findNpm(source.env)
-        ? `See what it has: npm view ${source.package} versions dist-tags`
-        : 'Name another one; `fomular-daemon update --check` says which is the newest.',
+        ? `List its versions: npm view ${source.package} versions dist-tags`
+        : 'Name another version; `fomular-daemon update --check` shows the newest.',
     },
   )

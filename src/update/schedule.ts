@@ -14,11 +14,13 @@ export interface ScheduleOptions {
   clock: Clock
   random?: () => number
   logger: Logger
-  /** Looking for a newer version came to nothing, or, without an error, to something. */
+  /** Called after each check for a newer version, with the error if it failed. */
   looked(error?: CommandError): void
 }
 
-/** Updates without an order, once in each window, at a moment that differs from machine to machine. */
+/**
+ * Updates automatically, once in each window, at a random moment so that machines do not all update at once.
+ */
 export class Schedule {
   readonly #options: ScheduleOptions
   #timer: Timer | undefined
@@ -55,21 +57,24 @@ export class Schedule {
       if (warning !== undefined) logger.warn({ available }, warning)
       const age = published === undefined ? undefined : clock.now() - Date.parse(published)
       if (!newer || bad) return
-      // Where the registry does not say when it was published, a minimum age cannot be kept: then it is not.
+      // Without a publication time from the registry, the minimum age is unknown, so there is no update.
       if (policy.min_age_h > 0 && (age === undefined || age < policy.min_age_h * 3_600_000)) {
-        logger.info({ available, published }, 'a newer version is there, but not for long enough yet')
+        logger.info({ available, published }, 'a newer version is available, but is younger than min_age_h')
         return
       }
       await updates.unasked('schedule', available)
     } catch (error) {
       if (!(error instanceof UpdateFailure)) throw error
-      logger.warn({ error: error.error }, 'could not look for a newer version')
+      logger.warn({ error: error.error }, 'failed to check for a newer version')
       looked(error.error)
     }
   }
 }
 
-/** A random moment of the first window that ends after `after`, from then on; ms since 1970. And that window's end. */
+/**
+ * Returns a random moment, not before `after`, in the first window that ends after it,
+ * and the window's end (ms).
+ */
 export function moment(
   { from, to }: Window,
   after: number,
@@ -80,7 +85,7 @@ export function moment(
     const start = new Date(after)
     start.setHours(0, 0, 0, 0)
     start.setDate(start.getDate() + day)
-    // By the clock on the wall, also on days on which that is changed.
+    // Local time, also on days with a change to or from daylight saving time.
     const begin = new Date(start).setMinutes(from)
     const end = new Date(start).setMinutes(from + length)
     if (end <= after) continue

@@ -9,7 +9,7 @@ import type { Fault } from '../platform/ours.ts'
 import { VERSION } from '../platform/version.ts'
 import { PROTOCOL } from '../protocol/index.ts'
 
-/** What `self-check` prints: read by the version that wants to know whether this one may take its place. */
+/** The output of `self-check`, for the running version to decide whether this one may replace it. */
 export const SelfCheck = z.object({
   ok: z.boolean(),
   version: z.string(),
@@ -19,12 +19,12 @@ export const SelfCheck = z.object({
 })
 export type SelfCheck = z.infer<typeof SelfCheck>
 
-/** The formats this version writes. A newer one is another version's, which this one would not touch. */
+/** Format of the files that this version writes. It does not touch files of a newer format. */
 const FORMAT = 1
 
 /**
- * Looks at a state folder without changing anything in it.
- * @param faults of files that belong to it
+ * Checks a state folder without changing anything in it.
+ * @param faults owners and modes of its files that let others change them
  */
 export function selfCheck(stateDir: string, faults: Fault[]): SelfCheck {
   const problems: string[] = []
@@ -58,7 +58,7 @@ export function selfCheck(stateDir: string, faults: Fault[]): SelfCheck {
   }
 }
 
-/** One that is damaged is no obstacle: a daemon sets it aside. */
+/** Returns the problem with a file, if any. A damaged file is none: the daemon sets it aside. */
 function problemOf(path: string): string | undefined {
   try {
     const json: unknown = JSON.parse(readFileSync(path, 'utf8'))

@@ -10,17 +10,17 @@ import type { Policy } from './prepare.ts'
 import { registryInUse } from './release.ts'
 import { packageName } from './target.ts'
 
-/** Where the versions for an installation come from. */
+/** The source of versions for an installation. */
 export const UpdateSource = z.object({
   package: z.string(),
-  /** Its address, without a password. */
+  /** The registry's address, without a password. */
   registry: z.string(),
-  /** Only releases signed with a release key. */
+  /** True if only releases signed with a release key are accepted. */
   signatures: z.boolean(),
 })
 export type UpdateSource = z.infer<typeof UpdateSource>
 
-/** @throws UpdateFailure; the reason of `signal` once it aborts */
+/** @throws UpdateFailure; the reason of `signal` if it aborts */
 export async function updateSource(
   policy: Policy,
   env: NodeJS.ProcessEnv,
@@ -43,9 +43,9 @@ export async function updateSource(
 }
 
 /**
- * The registry of a package where this program's own settings name none.
+ * Finds the registry of a package if this program's own settings name none.
  * @returns its address, without a password, and the variable or file of npm that names it
- * @throws UpdateFailure; the reason of `signal` once it aborts
+ * @throws UpdateFailure; the reason of `signal` if it aborts
  */
 export async function npmRegistry(name: string, env: NodeJS.ProcessEnv, signal?: AbortSignal) {
   const { registry: value } = await updateSource({ package: name }, env, signal)
@@ -55,7 +55,7 @@ export async function npmRegistry(name: string, env: NodeJS.ProcessEnv, signal?:
   return { value, source: set && plainAddress(set.value) === value ? set.source : usual }
 }
 
-/** A registry's address in the form in which two can be compared, and shown. */
+/** Returns a registry's address in a form for comparison and display, without a password. */
 export function plainAddress(address: string): string {
   try {
     const url = new URL(address)

@@ -10,22 +10,25 @@ import { isWritable, type Layout, layoutOf } from './layout.ts'
 import { commandOf, currentVersion } from './place.ts'
 import type { Trial } from './record.ts'
 
-/** Where a version goes. */
+/** The place where a version is installed. */
 export type Target = Pick<Trial, 'layout' | 'root' | 'program' | 'entry' | 'previous_entry' | 'restore'> & {
   mode: 'global' | 'user-prefix'
-  /** The program that runs, where it stays as it is; otherwise it is copied. */
+  /** The running program if the update does not replace it; otherwise it must be copied first. */
   previous: string | undefined
 }
 
-/** Of an executable: one for this system alone has a package of its own. */
+/**
+ * Returns the name of the package for programs of this kind: there is one for the
+ * executable of each platform.
+ */
 export const packageName = (name: string) =>
   EXECUTABLE ? `${name}-${process.platform}-${process.arch}` : name
 
 /**
- * What an update of the installation changes that a command belongs to.
- * @param command the program by the name it was started by
+ * Returns the target of an update for the installation that a command belongs to.
+ * @param command path by which the program was started
  * @returns also the program's real path
- * @throws UpdateFailure for one that is not there any more, or cannot be updated in place
+ * @throws UpdateFailure if the program no longer exists, or cannot be updated in place
  */
 export function targetAt(command: string, env: NodeJS.ProcessEnv): { program: string; target: Target } {
   let program: string
@@ -35,17 +38,17 @@ export function targetAt(command: string, env: NodeJS.ProcessEnv): { program: st
     throw new UpdateFailure(
       'update_refused',
       'resolve',
-      `The program that this daemon was started as, ${command}, is not there any more: it was uninstalled or moved.`,
-      { remedy: 'Install it again, then restart the daemon; until then it goes on running.', cause },
+      `The program that this daemon was started from, ${command}, no longer exists: it was uninstalled or moved.`,
+      { remedy: 'Install it again, then restart the daemon; until then it keeps running.', cause },
     )
   }
   return { program, target: targetOf(layoutOf(program, EXECUTABLE), { program, command, env }) }
 }
 
 /**
- * What an update of an installation like this changes.
- * @param command the program by the name it was started by
- * @throws UpdateFailure for one that cannot be updated in place
+ * Returns the target of an update for an installation of this layout.
+ * @param command path by which the program was started
+ * @throws UpdateFailure if it cannot be updated in place
  */
 export function targetOf(
   layout: Layout,
@@ -71,7 +74,7 @@ export function targetOf(
     case 'prefix': {
       if (resolve(command).startsWith(join(root, 'versions')))
         throw refuse(
-          `This daemon was started as ${command}, which is one version for ever.`,
+          `This daemon was started from ${command}, a path pinned to one version.`,
           `Start it as ${commandOf({ ...layout, layout: 'prefix' })}.`,
         )
       if (!isWritable(root) || !isWritable(join(root, 'versions')))
@@ -82,18 +85,18 @@ export function targetOf(
       return userPrefix('bin/fomular-daemon', real, command, env)
     case 'apt':
       throw refuse(
-        'This daemon was installed by apt, from the package fomular-daemon: its updates come from there.',
-        'Run sudo apt-get update && sudo apt-get install fomular-daemon; agents run on meanwhile.',
+        'This daemon was installed with apt, from the package fomular-daemon: apt also updates it.',
+        'Run sudo apt-get update && sudo apt-get install fomular-daemon; agents keep running.',
       )
     case 'npx':
       throw refuse(
         'This daemon runs from the cache of npx: there is nothing to update in place.',
-        'Start it with `npx` and the newer version, or install it: npm install -g.',
+        'Start it with `npx` and the newer version, or install it with `npm install -g`.',
       )
     case 'source':
       throw refuse(
         `This daemon runs from a checkout of its sources, ${root}.`,
-        'Update that with git, and build it.',
+        'Update the checkout with git, and build it.',
       )
     case 'project':
       throw refuse(
@@ -102,7 +105,7 @@ export function targetOf(
       )
     case 'unknown':
       throw refuse(
-        `How this daemon was installed (${root}) is not known.`,
+        `Cannot tell how this daemon was installed (${root}).`,
         'Install it with `npm install -g`, which can be updated in place.',
       )
   }
@@ -123,20 +126,23 @@ function prefix(root: string, program: string, env: NodeJS.ProcessEnv, real: str
   }
 }
 
-/** For an installation that this user cannot write to: the prefix in the home folder, used for the first time or again. */
+/**
+ * Returns the prefix in the home folder, new or existing, for an installation that this user cannot write to.
+ */
 function userPrefix(program: string, real: string, command: string, env: NodeJS.ProcessEnv): Target {
   const root = userRoot(env)
   const owner = statSync(homeOf(env), { throwIfNoEntry: false })?.uid
-  // With sudo, HOME may be another user's, who could then change what is run with the rights of this one.
+  // With sudo, HOME may belong to another user, who could then change a program that runs
+  // with this user's rights.
   if (owner !== undefined && owner !== process.getuid?.())
     throw new UpdateFailure(
       'update_refused',
       'resolve',
-      `${homeOf(env)} does not belong to the user of this daemon: updates are not put there.`,
-      { remedy: 'Run it as the owner of that folder, or set HOME to one of its own.' },
+      `${homeOf(env)} does not belong to this daemon's user: updates are not installed there.`,
+      { remedy: 'Run the daemon as the owner of that folder, or set HOME to a folder that its user owns.' },
     )
   const foreign = strictByEnvironment(env) ? faultsOf(root).find(({ kind }) => kind === 'owner') : undefined
-  // What is there would not be run.
+  // This program would not run a program from there.
   if (foreign) {
     const { message, remedy } = notOurs(foreign)
     throw new UpdateFailure('update_refused', 'resolve', message, { ...(remedy !== undefined && { remedy }) })
@@ -147,8 +153,8 @@ function userPrefix(program: string, real: string, command: string, env: NodeJS.
 const userRoot = (env: NodeJS.ProcessEnv) => join(homeOf(env), '.fomular')
 
 /**
- * `user-prefix` for what lies in `~/.fomular`, however it came there. That is this user's home folder, by the environment
- * or by the system's list of users: a supervisor may have set another HOME.
+ * Returns `user-prefix` for any installation in `~/.fomular`. The home folder is that of the environment or
+ * of the user database, because a supervisor may have set another HOME.
  */
 function modeOf(root: string, env: NodeJS.ProcessEnv): Target['mode'] {
   const place = `${realPathOf(root)}${sep}`
@@ -156,7 +162,9 @@ function modeOf(root: string, env: NodeJS.ProcessEnv): Target['mode'] {
   return [homeOf(env), ...listedHome()].some(within) ? 'user-prefix' : 'global'
 }
 
-/** The home folder by the system's list of users; none where this user, as in a container, is not in it. */
+/**
+ * Returns the home folder from the user database; nothing if the user is not in it, as in some containers.
+ */
 function listedHome(): string[] {
   try {
     return [userInfo().homedir]
@@ -165,7 +173,7 @@ function listedHome(): string[] {
   }
 }
 
-/** With links followed as far as there is something. */
+/** Follows links as far as the path exists. */
 function realPathOf(path: string): string {
   try {
     return realpathSync(path)

@@ -5,11 +5,11 @@ import { insecureUpdateLeft, useInsecureUpdate } from './confirmed.ts'
 import { UpdateFailure } from './failure.ts'
 import { notBelieved } from './npm-files.ts'
 
-/** What to do about such a registry. */
+/** Remedy for a registry without TLS. */
 export const HOW_SECURE =
   'Give the registry an https address, or set allow_insecure = true under [update] if the network itself is private.'
 
-/** Whether an address leads beyond this machine without TLS. */
+/** Reports whether an address leads to another machine without TLS. */
 export function isInsecure(address: string): boolean {
   if (!URL.canParse(address)) return false
   const { protocol, hostname } = new URL(address)
@@ -18,17 +18,20 @@ export function isInsecure(address: string): boolean {
 
 export interface Transport {
   /**
-   * Warns of an address that anybody on the way could answer for, on a machine from before this rule: it is updated once
-   * more. @throws UpdateFailure on any other machine
+   * Warns of an address that anyone on the network path could answer for, on a machine older than this rule:
+   * it may update one more time. @throws UpdateFailure on any other machine
    */
   check(address: string): void
-  /** The same for what others can write to and decides where updates come from. @throws UpdateFailure */
+  /**
+   * Does the same for a file that decides where updates come from and that others can write to.
+   * @throws UpdateFailure
+   */
   checkFile(fault: Fault): void
-  /** Notes that the update has been made. */
+  /** Records that the update has been made. */
   made(): void
 }
 
-/** What the settings of this machine say of the addresses of an update. @param warn told once for each */
+/** Applies this machine's settings to the addresses of an update. @param warn called once for each */
 export function transportOf(
   { allow_insecure }: Pick<UpdateConfig, 'allow_insecure'>,
   stateDir: string,
@@ -43,7 +46,7 @@ export function transportOf(
     check(address) {
       if (allow_insecure || !isInsecure(address)) return
       const { origin } = new URL(address)
-      const what = `${origin}, where updates come from, is beyond this machine and has no TLS`
+      const what = `${origin}, where updates come from, is another machine and has no TLS`
       if (!insecureUpdateLeft(stateDir))
         throw new UpdateFailure('update_refused', 'resolve', `${what}.`, { remedy: HOW_SECURE })
       once(origin, `${what}: this is the last update from there. ${HOW_SECURE}`)
@@ -53,7 +56,7 @@ export function transportOf(
       if (!insecureUpdateLeft(stateDir)) throw refused
       once(
         fault.path,
-        `${refused.message} This is the last update that lets that pass. ${refused.error.remedy}`,
+        `${refused.message} This is the last update that tolerates it. ${refused.error.remedy}`,
       )
     },
     made() {

@@ -5,37 +5,37 @@ import { ON_TRIAL } from '../config/environment.ts'
 import { concealed } from '../config/key.ts'
 import { startPath, startsPath, type Trial } from './record.ts'
 
-/** How often a version on trial may start: a machine may go down meanwhile, once. */
+/** Maximum number of starts of a version on trial: the machine may go down once meanwhile. */
 const MAX_STARTS = 2
 
-/** What, beside its arguments, makes a daemon's start one of this daemon and not of another on the same installation. */
+/** Variables that, with the arguments, identify this daemon among others of the same installation. */
 const TELLING = ['HOME', 'FOMULAR_STATE_DIR', 'STATE_DIRECTORY'] as const
 
-/** What tells the daemon's start from any other command's. It is kept in a file: the key is left out. */
+/** Returns the text that identifies a start of this daemon. It goes into a file, so the key is left out. */
 export const startText = (args: readonly string[], env: NodeJS.ProcessEnv) =>
   [...TELLING.map((name) => `${name}=${env[name] ?? ''}`), ...concealed(args)].join('\n')
 
-/** In the environment of an executable that a stand-in has started: the name by which that was called itself. */
+/** Variable in which a stand-in passes the path it was started by to an executable. */
 export const STARTED_AS = 'FOMULAR_DAEMON_STARTED_AS'
 
-/** Before the version's number, the folder of a prefix's `versions/` that has its stand-in. */
+/** Prefix, before the version, of the folder in `versions/` that contains the stand-in. */
 export const TRIAL = '.trial-'
 export const isTrialName = (name: string) => name.startsWith(TRIAL)
 
 const MARK = 'On trial: '
 const HEAD_BYTES = 4096
 
-/** What a stand-in says of itself in its second line. */
+/** Facts about a stand-in, in its second line. */
 const Facts = z.object({
   id: z.string(),
-  /** Milliseconds since 1970. */
+  /** Start of the trial, in milliseconds since 1970. */
   since: z.number(),
   previous: z.string(),
   restore: z.optional(z.string()),
 })
 export type Facts = z.infer<typeof Facts>
 
-/** The stand-in at `path`; undefined where there is something else, or nothing. */
+/** Returns the facts of the stand-in at `path`; undefined if there is another file, or none. */
 export function standInAt(path: string): Facts | undefined {
   let head: string
   try {
@@ -60,10 +60,12 @@ export function standInAt(path: string): Facts | undefined {
 }
 
 /**
- * The stand-in: written by the version that is known to work, and all that is between a start and a version that may not
- * even parse. It runs the next version for a start of this daemon, each under a guard of the previous version, and for at
- * most two starts; the previous version for everything else, and also when it cannot count.
- * @param executable for programs with Node inside: a script of the shell, else one of Node
+ * Returns the text of a stand-in. The working version writes it, and it alone is between a start and a
+ * version that may not even parse. For a start of this daemon, it runs the next version under a guard
+ * of the previous version, at most twice. For everything else, and if it cannot count its starts, it
+ * runs the previous version.
+ * @param executable true for a program with Node inside, whose stand-in is a shell script
+ * instead of a Node script
  */
 export function standIn(trial: Trial, stateDir: string, executable: boolean): string {
   const { id, previous, restore } = trial
@@ -114,8 +116,8 @@ require(program)
 const quote = (text: string) => `'${text.replace(/'/g, "'\\''")}'`
 
 /**
- * The guard gets the daemon's arguments through a pipe, as a key may be among them. It is started twice over, so that it
- * is no child of the daemon, which would have to wait for its end.
+ * The guard gets the daemon's arguments through a pipe, because they may contain a key. A double fork keeps
+ * it from being a child of the daemon, which would have to reap it.
  */
 function shellStandIn({ next, program, previous }: Trial, stateDir: string, facts: string): string {
   const env = TELLING.map((name) => `"${name}=\${${name}-}"`).join(' ')

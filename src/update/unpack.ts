@@ -8,16 +8,16 @@ import { makeFolder } from '../platform/files.ts'
 import { UpdateFailure } from './failure.ts'
 import type { UnpackedFile } from './manifest.ts'
 
-/** Of one package: an executable with Node in it is about 110 MB. */
+/** Maximum size of an unpacked package, in bytes. An executable with Node in it has about 110 MB. */
 const UNPACKED_BYTES = 1024 * 1024 * 1024
-/** Files and folders in one package: it has about ten. */
+/** Maximum number of files and folders in a package, which normally has about ten. */
 const ENTRIES = 1000
 
 /**
- * Unpacks a package into `dir`, each file written, synced and read back.
- * @param max number of bytes that the files may have together, counted as they arrive: headers can lie
+ * Unpacks a package into `dir`: writes and syncs each file, and reads it back.
+ * @param max maximum total size of the files, in bytes, counted as they arrive: headers can lie
  * @returns the files by their paths within `dir`
- * @throws UpdateFailure when one is not on the disk as it is in the package
+ * @throws UpdateFailure if a file on the disk differs from the one in the package
  */
 export async function unpack(
   tarball: string,
@@ -32,7 +32,7 @@ export async function unpack(
   let failed: unknown
   const count = (length: number) => {
     bytes += length
-    if (bytes > max) throw new Error(`it is over ${max} bytes`)
+    if (bytes > max) throw new Error(`it is larger than ${max} bytes`)
   }
   await new Promise<void>((resolve) => {
     const stop = (error: unknown) => {
@@ -45,21 +45,21 @@ export async function unpack(
       strict: true,
       onReadEntry(entry) {
         if (failed !== undefined) return
-        if (written.length === ENTRIES) return stop(new Error(`there is more in it than ${ENTRIES} files`))
+        if (written.length === ENTRIES) return stop(new Error(`it contains more than ${ENTRIES} files`))
         reading.push(entry)
         written.push(put(entry, dir, files, count).catch(stop))
       },
     })
     parser.on('end', resolve)
     parser.on('error', stop)
-    // A stream, though not one of Node's own.
+    // A writable stream, but not of Node's class.
     source.on('error', stop).pipe(parser as unknown as NodeJS.WritableStream)
   })
   await Promise.all(written)
   if (failed === undefined) return files
   if (failed instanceof UpdateFailure || (failed as NodeJS.ErrnoException).syscall) throw failed
   const { message } = failed as Error
-  throw new UpdateFailure('update_integrity', 'stage', `The package cannot be unpacked: ${message}`, {
+  throw new UpdateFailure('update_integrity', 'stage', `Cannot unpack the package: ${message}`, {
     cause: failed,
   })
 }
@@ -75,16 +75,17 @@ async function put(
     entry.resume()
     return
   }
-  // No package of this program has links; npm unpacks none either.
+  // No package of this program has links, and npm does not unpack them either.
   if (path === undefined || (entry.type !== 'File' && entry.type !== 'OldFile'))
-    throw new Error(`it has ${entry.type} ${entry.path}`)
+    throw new Error(`it contains ${entry.type} ${entry.path}`)
   const target = join(dir, path)
   const hash = createHash('sha256')
   let size = 0
   makeFolder(dirname(target))
   const file = await open(target, 'wx', 0o600)
   try {
-    // Whatever the umask: other users are to run what root has updated, and not to change it.
+    // Independent of the umask: other users must be able to run a program that root
+    // updated, but not to change it.
     await file.chmod(((entry.mode ?? 0) & 0o111) === 0 ? 0o644 : 0o755)
     for await (const chunk of entry) {
       count(chunk.length)
@@ -101,10 +102,14 @@ async function put(
   const digest = hash.digest()
   files.set(path, { size, sha256: digest.toString('hex') })
   if (!onDisk.digest().equals(digest))
-    throw new UpdateFailure('update_disk_full', 'stage', `${target} is not on the disk as it was written.`)
+    throw new UpdateFailure(
+      'update_disk_full',
+      'stage',
+      `${target} on the disk differs from the data that was written.`,
+    )
 }
 
-/** Without the folder that every package has around it. */
+/** Returns a path without the folder around every package; undefined if it leads out of that folder. */
 function inside(path: string): string | undefined {
   const [, rest] = /^[^/]+\/(.*)$/s.exec(path) ?? []
   if (rest === undefined) return undefined

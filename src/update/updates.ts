@@ -30,7 +30,10 @@ import {
 import { type Target, targetAt } from './target.ts'
 import { standIn, startText } from './trial.ts'
 
-/** How often one update is begun when the daemon ends in the midst of it. */
+/**
+ * Maximum number of attempts at one update. A daemon that ends during an update leaves it to the
+ * next one, which retries.
+ */
 const MAX_ATTEMPTS = 3
 
 export interface UpdateRequest {
@@ -42,23 +45,23 @@ export interface UpdateRequest {
 
 export interface UpdatesOptions {
   stateDir: string
-  /** Of this program. */
+  /** Version of this program. */
   version: string
   policy: UpdateConfig
-  /** As this process was started: what runs the program, the program, its arguments. */
+  /** Command line of this process (the runtime, the program, and its arguments) and its environment. */
   started: { runner: readonly string[]; argv: readonly [string, ...string[]]; env: NodeJS.ProcessEnv }
   supervised: boolean
   clock: Clock
   logger: Logger
   progress(commandId: string, stage: Stage, message?: string): void
   changed(record: UpdateRecord): void
-  /** The result of an update that an earlier process began. */
+  /** Reports the result of an update that an earlier process began. */
   settled(result: CommandResult): void
-  /** Ends this daemon, for the program at `entry` to be started in its place. */
+  /** Ends this daemon, so that the program at `entry` starts in its place. */
   restart(entry: string): void
 }
 
-/** Updates of this daemon: one at a time, from the order to the result, over the processes that takes. */
+/** Updates of this daemon, one at a time. An update spans several processes, from the order to the result. */
 export class Updates {
   readonly #options: UpdatesOptions
   readonly #abort = new AbortController()
@@ -71,7 +74,7 @@ export class Updates {
     this.#record = readRecord(options.stateDir)
   }
 
-  /** Goes on where an earlier process ended. */
+  /** Continues the update that an earlier process began. */
   takeUp() {
     const record = this.#record
     if (!record) return
@@ -81,7 +84,7 @@ export class Updates {
     const { version, restart } = this.#options
     const isNext = version === record.to
     if (outcome === 'failed' && trial && isNext) {
-      // A guard has given this version up while it was starting.
+      // A guard gave this version up while it was starting.
       if (isOnTrial(trial)) putBack(trial)
       return restart(trial.previous_entry)
     }
@@ -93,13 +96,13 @@ export class Updates {
     }
     if (record.stage === 'relaunch' || record.stage === 'confirm')
       return isNext ? this.#succeed(record) : this.#fail(record, trial ? ended(record) : interrupted(record))
-    // Nothing has been changed yet. A server asks again for what it got no answer to.
+    // Nothing has changed yet. The server repeats a command that got no result.
     if (record.origin !== 'server' || record.attempts >= MAX_ATTEMPTS) this.#fail(record, interrupted(record))
   }
 
   /**
    * Updates this daemon.
-   * @returns undefined where another process, this one's successor, has the last word
+   * @returns undefined if a later process reports the result
    * @throws UpdateFailure
    */
   async run(request: UpdateRequest): Promise<UpdateResult | undefined> {
@@ -110,11 +113,12 @@ export class Updates {
     if (again?.error) throw UpdateFailure.of(again.error)
     if (again && this.#confirm) return undefined
     if (!policy.enabled && request.origin !== 'local')
-      throw new UpdateFailure('update_refused', 'resolve', 'Updates are turned off on this machine.', {
-        remedy: 'Set enabled under [update] in its configuration file, or run `fomular-daemon update` there.',
+      throw new UpdateFailure('update_refused', 'resolve', 'Updates are disabled on this machine.', {
+        remedy:
+          'Set enabled = true under [update] in its configuration file, or run `fomular-daemon update` there.',
       })
     if (this.#running || this.#confirm)
-      throw new UpdateFailure('update_running', 'resolve', 'An update is under way.', {
+      throw new UpdateFailure('update_running', 'resolve', 'An update is already in progress.', {
         remedy: 'Wait for its result.',
       })
     this.#running = true
@@ -136,7 +140,7 @@ export class Updates {
       this.#write({})
       return await this.#update(request)
     } catch (error) {
-      // The daemon ends: what was begun is left to the next one.
+      // The daemon is stopping. The next one continues the update.
       if (this.#abort.signal.aborted) return undefined
       this.#fail(this.#record, asFailure(error, this.#record.stage), { tell: false })
       throw UpdateFailure.of(this.#record.error!)
@@ -145,7 +149,7 @@ export class Updates {
     }
   }
 
-  /** What the registry has under a version or a dist-tag. @throws UpdateFailure */
+  /** Looks up a version or a dist-tag in the registry. @throws UpdateFailure */
   async check(requested: string) {
     const { policy, started, stateDir } = this.#options
     const { env, argv } = started
@@ -155,12 +159,14 @@ export class Updates {
     return { ...found, bad }
   }
 
-  /** An update that nobody here or at the server has ordered. One that failed before is not tried again. */
+  /**
+   * Updates without an order from a person or the server. A version that failed here before is not retried.
+   */
   async unasked(origin: 'refusal' | 'schedule', version: string): Promise<void> {
     const { logger } = this.#options
     if (this.#running || this.#confirm) return
     if (this.#record?.bad_versions.some((bad) => bad.version === version)) {
-      logger.warn({ version }, 'this version failed here before: it is not tried again without an order')
+      logger.warn({ version }, 'this version failed here before and is retried only on request')
       return
     }
     const command_id = `${origin}-${randomUUID()}`
@@ -169,18 +175,18 @@ export class Updates {
     })
   }
 
-  /** The server has welcomed this daemon. */
+  /** Called when the server has welcomed this daemon. */
   accepted() {
     const record = this.#record
     this.#remember(this.#options.version, { welcomed: true })
     if (!this.#confirm || !record?.trial) return
     this.#endTrial()
-    // A guard has given this version up meanwhile.
+    // A guard has given this version up in the meantime.
     if (!isOnTrial(record.trial)) return this.#options.restart(record.trial.previous_entry)
     this.#succeed(record)
   }
 
-  /** The server has turned this daemon away. */
+  /** Called when the server has refused this daemon. */
   refused({ code, message, update_to }: Refuse) {
     const { version, policy } = this.#options
     if (this.#confirm && code !== 'busy')
@@ -189,7 +195,10 @@ export class Updates {
     void this.unasked('refusal', update_to)
   }
 
-  /** The daemon is stopped for good: it is not left to a guard to start another one. */
+  /**
+   * Called when the daemon is stopped for good. Ends a trial here, so that its guard does
+   * not start another daemon.
+   */
   stopped() {
     this.#abort.abort()
     const record = this.#record
@@ -198,7 +207,7 @@ export class Updates {
     this.#fail(record, interrupted(record), { settle: false })
   }
 
-  /** The next version could not be started from here. */
+  /** Called when this process could not start the next version. */
   notRelaunched() {
     if (this.#record && !this.#record.settled) this.#write({ restart_strategy: 'supervisor_required' })
   }
@@ -237,16 +246,16 @@ export class Updates {
           outcome: 'succeeded',
           finished_at: this.#now(),
           settled: true,
-          message: 'runs already',
+          message: 'already running',
         })
         return resultOf(this.#record!)
       }
-      // A supervisor goes on to start what it always started.
+      // A supervisor keeps starting the old program, which then hands over to the new one.
       if (target.entry !== target.previous_entry)
         this.#write({ handover: { from: program, version: from, to: target.entry } })
       if (prepared.change === 'switch') this.#changeOver(target, prepared, args)
-      this.#progress('relaunch', supervised ? 'left to the supervisor' : 'by itself')
-      logger.info({ from, to: prepared.version, entry: target.entry }, 'changing over to another version')
+      this.#progress('relaunch', supervised ? 'by the supervisor' : 'by itself')
+      logger.info({ from, to: prepared.version, entry: target.entry }, 'switching to another version')
       restart(target.entry)
       return undefined
     } catch (error) {
@@ -284,11 +293,11 @@ export class Updates {
       () =>
         this.#giveUp(
           'update_not_accepted',
-          `The server has not accepted version ${version} within ${trial.confirm_ms / 1000} s.`,
+          `The server did not accept version ${version} within ${trial.confirm_ms / 1000} s.`,
         ),
       trial.confirm_ms,
     )
-    logger.info({ from: record.from, to: version }, 'on trial until the server has accepted this version')
+    logger.info({ from: record.from, to: version }, 'on trial until the server accepts this version')
     this.#writeAnyway({ stage: 'confirm', message: version })
     this.#tell()
   }
@@ -305,14 +314,14 @@ export class Updates {
     const { trial } = record
     if (trial && isOnTrial(trial)) keepNext(trial)
     kept()
-    // A daemon takes orders only from a server that has welcomed it.
+    // A daemon accepts orders only from a server that has welcomed it.
     this.#remember(record.from, { welcomed: record.origin === 'server', program: trial?.previous })
     this.#writeAnyway({ outcome: 'succeeded', finished_at: this.#now() })
     this.#options.logger.info({ from: record.from, to: record.to }, 'updated')
     this.#settle(this.#record!)
   }
 
-  /** Recorded before it is undone: what is put back without a word would look like what was kept. */
+  /** Records the failure before the rollback: a trial undone without a record would look like a success. */
   #fail(record: UpdateRecord, { error }: UpdateFailure, { settle = true, tell = true } = {}) {
     const { logger } = this.#options
     logger.error({ from: record.from, to: record.to, error }, 'update failed')
@@ -321,15 +330,15 @@ export class Updates {
     if (settle) this.#settle(this.#record!, tell)
   }
 
-  /** Clears up, and tells the result. */
+  /** Cleans up, and reports the result. */
   #settle(record: UpdateRecord, tell = true) {
     const { logger, settled } = this.#options
     const { trial, command_id, origin, error } = record
     try {
       if (trial && !isOnTrial(trial)) (record.outcome === 'succeeded' ? tidy : tidyBack)(trial)
     } catch (problem) {
-      // The next update clears it.
-      logger.warn({ err: problem }, 'could not clear up after the update')
+      // The next update cleans up.
+      logger.warn({ err: problem }, 'failed to clean up after the update')
     }
     this.#writeAnyway({ settled: true })
     this.#clear(this.#record!)
@@ -338,21 +347,21 @@ export class Updates {
     settled(error ? { ...of, ok: false, error } : { ...of, ok: true, ...resultOf(record) })
   }
 
-  /** The next daemon does it again. */
+  /** Removes the files of a finished update. If that fails, the next daemon retries. */
   #clear(record: UpdateRecord) {
     const { stateDir, logger } = this.#options
     try {
       clearAfter(stateDir, record)
     } catch (problem) {
-      logger.warn({ err: problem }, 'could not clear up after the update')
+      logger.warn({ err: problem }, 'failed to clean up after the update')
     }
   }
 
-  /** @param ran with a copy of its program, which is known to be the one that ran */
+  /** @param ran `program` is a copy of the version's program, if that is certainly the program that ran */
   #remember(version: string, ran: { welcomed: boolean; program?: string | undefined }) {
     const { stateDir, logger } = this.#options
     confirm(stateDir, { version, at: this.#now(), ...ran }).catch((problem) =>
-      logger.warn({ err: problem, version }, 'could not remember a version that was confirmed'),
+      logger.warn({ err: problem, version }, 'failed to record a confirmed version'),
     )
   }
 
@@ -367,16 +376,16 @@ export class Updates {
     this.#options.changed(this.#record)
   }
 
-  /** For what is decided already: a full disk must not undo it. The next daemon finds the same out again. */
+  /** Records a decision already made: a full disk must not undo it, and the next daemon reaches it again. */
   #writeAnyway(changed: Partial<UpdateRecord>) {
     try {
       this.#write(changed)
     } catch (error) {
-      this.#options.logger.warn({ err: error }, 'the state of the update could not be recorded')
+      this.#options.logger.warn({ err: error }, 'failed to record the state of the update')
     }
   }
 
-  /** Written first: whatever ends this process then, the next one knows where it was. */
+  /** Records a stage before reporting it, so that the next process knows it however this one ends. */
   #progress(stage: Stage, message?: string) {
     this.#write({ stage, message })
     this.#tell()

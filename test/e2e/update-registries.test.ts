@@ -78,19 +78,27 @@ for (const npm of [true, false])
     const cases: [address: string, code: string, message: RegExp, env?: object][] = [
       ['http://127.0.0.1:1', unreachable, /^The registry http:\/\/127\.0\.0\.1:1 cannot be reached: nothing/],
       ['http://registry.invalid', unreachable, /registry\.invalid cannot be reached: .*(name|host)/],
-      [await http(answers(401)), unreachable, /does not let this machine in \(HTTP 401\)/],
-      [await http(answers(403)), unreachable, /does not let this machine in \(HTTP 403\)/],
+      [await http(answers(401)), unreachable, /denies access to this machine \(HTTP 401\)/],
+      [await http(answers(403)), unreachable, /denies access to this machine \(HTTP 403\)/],
       [await http(answers(404)), 'update_version_not_found', /has no package @fomular-os\/daemon\.$/],
-      [await http(answers(429)), unreachable, /asked too often/],
-      [await http(answers(503)), unreachable, /is out of order \(HTTP 503\)/],
-      [page, unreachable, /does not answer as a registry of npm packages/],
-      [await http(answers(200, '')), unreachable, /does not answer as a registry/],
-      [await http(answers(200, 'null')), unreachable, /does not answer as a registry/],
-      [await http(answers(200, 'x'.repeat(65 * 1024 * 1024))), unreachable, /does not answer as a registry/],
-      [await http(answers(200, '{"a": 1}')), unreachable, /does not answer as a registry/],
-      [await http(endless), unreachable, /does not answer as a registry/],
+      [await http(answers(429)), unreachable, /too many requests/],
+      [await http(answers(503)), unreachable, /is unavailable \(HTTP 503\)/],
+      [page, unreachable, /does not answer like an npm registry/],
+      [await http(answers(200, '')), unreachable, /does not answer like an npm registry/],
+      [await http(answers(200, 'null')), unreachable, /does not answer like an npm registry/],
+      [
+        await http(answers(200, 'x'.repeat(65 * 1024 * 1024))),
+        unreachable,
+        /does not answer like an npm registry/,
+      ],
+      [await http(answers(200, '{"a": 1}')), unreachable, /does not answer like an npm registry/],
+      [await http(endless), unreachable, /does not answer like an npm registry/],
       [`http://127.0.0.1:${await listening(t, resets)}`, unreachable, /the connection was broken off/],
-      [`https://127.0.0.1:${tls}`, unreachable, /certificate by an authority unknown here/],
+      [
+        `https://127.0.0.1:${tls}`,
+        unreachable,
+        /certificate from an authority that this system does not know/,
+      ],
       [page.replace('http:', 'https:'), unreachable, /it does not speak TLS/],
       [
         'http://registry.invalid',
@@ -120,7 +128,7 @@ test('a program that was uninstalled meanwhile: update and restart are refused i
   assert.equal(update.code, 4)
   assert.match(
     update.stderr,
-    /fomular-daemon, is not there any more: it was uninstalled or moved\. 1\.0\.0 still runs/,
+    /fomular-daemon, no longer exists: it was uninstalled or moved\. 1\.0\.0 still runs/,
   )
   assert.match(update.stderr, /→ Install it again/)
   const ordered = await machine.order('1.1.0')
@@ -128,7 +136,7 @@ test('a program that was uninstalled meanwhile: update and restart are refused i
   assert.doesNotMatch(JSON.stringify(ordered), /ENOENT/)
   const restart = await machine.run(['restart'], copy)
   assert.notEqual(restart.code, 0)
-  assert.match(restart.stderr, /is not there any more: it was uninstalled or moved/)
+  assert.match(restart.stderr, /no longer exists: it was uninstalled or moved/)
   assert.equal(machine.daemon?.pid, pid)
   symlinkSync('../lib/node_modules/@fomular-os/daemon/dist/index.js', machine.command)
   assert.equal((await machine.order('1.1.0')).state, 'succeeded')
@@ -212,6 +220,6 @@ test('where a program cannot be updated in place, --check says what to do instea
   }
   const check = (...args: string[]) =>
     execa(process.execPath, [PROGRAM, 'update', '--check', ...args], { env, extendEnv: false })
-  assert.match((await check()).stdout, /1\.1\.0 is there: Update that with git, and build it\.$/)
+  assert.match((await check()).stdout, /1\.1\.0 is there: Update the checkout with git, and build it\.$/)
   assert.match(JSON.parse((await check('--json')).stdout).instead, /git/)
 })

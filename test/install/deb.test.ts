@@ -153,7 +153,7 @@ for (const release of ['bookworm', 'trixie'] as const)
       pid = (await agent())?.pid
       const update = await machine.run(['fomular-daemon', 'update', NEXT])
       assert.equal(update.code, 4, update.stderr)
-      assert.match(update.stderr, /installed by apt/)
+      assert.match(update.stderr, /installed with apt/)
       assert.match(update.stderr, /apt-get install fomular-daemon/)
     })
 

@@ -56,7 +56,7 @@ test('a release that was signed on a machine of its own is checked by installer 
     const read = (path: string) => (files.has(path) ? readFileSync(join(dir, path)) : undefined)
     const expected = { name: `@fomular-os/daemon${name}`, version }
     checkManifest({ files, read }, expected, [publicKey])
-    assert.throws(() => checkManifest({ files, read }, expected, [releaseKey().publicKey]), /not signed by/)
+    assert.throws(() => checkManifest({ files, read }, expected, [releaseKey().publicKey]), /not signed with/)
   }
 
   const manifest = join(server.dir, version, 'manifest.json')

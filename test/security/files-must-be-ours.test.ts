@@ -678,7 +678,7 @@ test('a version on trial that is refused all the same says why to the version be
     assert.equal(await daemon.ended, 75, daemon.log())
     const { outcome, error } = peekRecord(stage.state)!
     assert.equal(outcome, 'failed')
-    assert.match(error!.message, new RegExp(`^Version ${VERSION} has not started\\. ${path} belongs to`))
+    assert.match(error!.message, new RegExp(`^Version ${VERSION} did not start\\. ${path} belongs to`))
     assert.match(error!.remedy!, /chown 0/)
     chownSync(path, 0, 0)
   }

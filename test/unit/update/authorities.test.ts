@@ -41,5 +41,5 @@ test("a registry with a certificate by an authority of the system's: asked by np
   assert.ok((await fetchPackument('latest', knowing))[1])
   const unknowing = sourceWith('/dev/null')
   for (const ask of [findRelease, fetchPackument])
-    await assert.rejects(ask('latest', unknowing), /by an authority unknown here/)
+    await assert.rejects(ask('latest', unknowing), /from an authority that this system does not know/)
 })

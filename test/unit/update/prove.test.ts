@@ -43,14 +43,14 @@ if (process.argv[2] !== '--version') process.exitCode = ${code}`,
       await proven(JSON.stringify(refuses), code),
       /failed: runtimes\.json: has format 9; and more\./,
     )
-  assert.match(await proven('{}', 0), /no answer that is understood/)
+  assert.match(await proven('{}', 0), /output of its self-check is not valid/)
   assert.match(await proven('', 1), /`self-check` ended with exit code 1/)
   const many = Array.from({ length: 2000 }, (_, number) => `problem ${number}`)
   const long = await proven(JSON.stringify({ ...fine, ok: false, problems: many }), 0)
   assert.match(long, /problem 4 and 1995 more\.$/)
   // Small values take much more memory than their text.
   const answer = { ...fine, more: Array(300_000).fill({}) }
-  assert.match(await proven(JSON.stringify(answer), 0), /no answer that is understood/)
+  assert.match(await proven(JSON.stringify(answer), 0), /output of its self-check is not valid/)
 })
 
 const nested = (levels: number): unknown => JSON.parse('['.repeat(levels) + ']'.repeat(levels))

@@ -86,7 +86,7 @@ test('what a registry says of a package is bounded in what it holds before it is
   )
   assert.equal((await asked('[]', many))[1], 'it')
   const noRegistry = (error: unknown) =>
-    error instanceof UpdateFailure && /does not answer as a registry/.test(error.message)
+    error instanceof UpdateFailure && /does not answer like an npm registry/.test(error.message)
   const levels = 10_000
   const tooMuch = [
     `[${Array(400_000).fill('{}')}]`,
@@ -147,7 +147,10 @@ test('a proxy is asked for a registry without TLS: to its port, many lead nobody
   ])
   // One whose authority is not known is told nothing.
   heard.length = 0
-  await assert.rejects(asked(t, registry, { http_proxy: proxies[1] }, token), /authority unknown here/)
+  await assert.rejects(
+    asked(t, registry, { http_proxy: proxies[1] }, token),
+    /authority that this system does not know/,
+  )
   assert.deepEqual(heard, [])
 })
 
@@ -171,8 +174,8 @@ test('a proxy that cannot be used is told of with the setting that counts', asyn
   const byVariable = await failed('http://registry.invalid', { npm_config_proxy: 'socks5://b:1' })
   assert.match(byVariable.remedy!, /^Set npm_config_proxy to /)
   const closed = await failed('http://registry.invalid', {}, `proxy=http://${refusing}`)
-  assert.match(closed.message, /^The proxy 127\.0\.0\.1:\d+ .* asks for a name and password\.$/)
-  assert.match(closed.remedy!, /^Put them into the address in proxy in \/.*\.npmrc, for the daemon\.$/)
+  assert.match(closed.message, /^The proxy 127\.0\.0\.1:\d+ .* requires a username and password\.$/)
+  assert.match(closed.remedy!, /^Add them to the address in proxy in \/.*\.npmrc for the daemon\.$/)
   const gone = await failed('https://registry.invalid', { https_proxy: 'http://127.0.0.1:1' })
   assert.match(gone.message, /through the proxy 127\.0\.0\.1:1: nothing listens there/)
   assert.match(gone.remedy!, /and https_proxy of the daemon/)

@@ -21,6 +21,6 @@ test('content is what its sha512 says, and nothing without one', async (t) => {
   writeFileSync(file, 'content')
   const hash = createHash('sha512').update('content').digest('base64')
   await checkIntegrity(file, release(`sha1-x sha512-${hash}`))
-  await assert.rejects(checkIntegrity(file, release('sha512-AAAA')), refused(/not the one/))
+  await assert.rejects(checkIntegrity(file, release('sha512-AAAA')), refused(/does not match/))
   await assert.rejects(checkIntegrity(file, release('sha1-AAAA')), refused(/no sha512/))
 })
