@@ -198,14 +198,14 @@ test('status asks the server itself: one that is connected and does not answer d
   await caller.settled()
   const deaf = await status(stage)
   assert.equal(deaf.code, 1)
-  assert.match(deaf.text, /connected, but the server does not hear us/)
+  assert.match(deaf.text, /connected, but the server does not answer/)
   caller.socket.on('message', (data) => {
     const { type, nonce } = JSON.parse(String(data)) as Frame
     if (type === 'link:ping') caller.send({ type: 'link:pong', nonce })
   })
   const hears = await status(stage)
   assert.equal(hears.code, 0, hears.text)
-  assert.match(hears.text, /hears us \(\d+ ms\)/)
+  assert.match(hears.text, /answers in \d+ ms/)
 })
 
 test('what changes between the greeting and a welcome that takes its time is told behind it', async (t) => {

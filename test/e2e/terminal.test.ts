@@ -225,7 +225,7 @@ test('the daemon from a terminal: status, doctor, logs, restart, stop', async (t
   assert.equal(status.code, 0)
   assert.match(
     status.text,
-    /^Daemon +[\d.]+, process \d+, running for .*\n[\s\S]*Server +ws:\S+ connected for .*, hears us \(\d+ ms\)/,
+    /^Daemon +[\d.]+, process \d+, running for .*\n[\s\S]*Server +ws:\S+ connected for .*, answers in \d+ ms/,
   )
   // It may ask, where others on this machine have left processes behind.
   const doctor = await terminal.run('fd doctor </dev/null')
@@ -247,7 +247,7 @@ test('the daemon from a terminal: status, doctor, logs, restart, stop', async (t
   const restart = await terminal.run('fd restart')
   assert.equal(restart.code, 0, restart.text)
   const again = await terminal.run('fd status')
-  assert.match(again.text, /hears us/)
+  assert.match(again.text, /answers in/)
   assert.notEqual(/process (\d+)/.exec(again.text)?.[1], pid)
   const stop = await terminal.run('fd stop')
   assert.equal(stop.code, 0, stop.text)

@@ -108,7 +108,7 @@ test('`agent show` tells all of one agent, and no secret', async (t) => {
   const ended = await cli(stage, ['agent', 'show', agent])
   assert.match(
     ended.stdout,
-    new RegExp(`Why +The agent was stopped.*\n.*→ Go on with it: .* agent resume ${agent}$`, 'm'),
+    new RegExp(`Why +The agent was stopped.*\n.*→ Resume it: .* agent resume ${agent}$`, 'm'),
   )
 })
 
@@ -135,7 +135,7 @@ test('on a machine that works for a server elsewhere, nobody is told to start ag
   stage.run(['run', '--server-url', server, '--key-file', key])
   await until(() => existsSync(join(stage.state, 'daemon.sock')), { what: 'the daemon' })
   const status = await cli(stage, ['status'])
-  assert.match(status.stdout, new RegExp(`No agents\\. They are started at ${server}\\.$`))
+  assert.match(status.stdout, new RegExp(`No agents\\. The server at ${server} starts them\\.$`))
   const env = { FOMULAR_STATE_DIR: '', FOMULAR_HUB_URL: '', FOMULAR_SERVER_URL: server }
   await cli(stage, ['stop'])
   const listed = await execa('unshare', ['--net', ...RUN, 'agent', 'list'], {

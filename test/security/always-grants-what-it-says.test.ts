@@ -79,7 +79,7 @@ test('a thousand entries are compared with a thousand offers at once', async (t)
 
 const OF_SESSION = { ...RULE, destination: 'session' }
 const offering = (...suggestions: unknown[]) => requestFor('r', { command: 'touch a1' }, { suggestions })
-const PLACE = '.claude/settings.local.json of its folder'
+const PLACE = '.claude/settings.local.json in its folder'
 
 test('always remembers rules for the tool that was asked for, and nothing else', () => {
   const granted = (request: PermissionRequest) => rememberedBy(request, { always: true, also: [] }).remember
@@ -113,8 +113,8 @@ test('a rule without content is said to allow every use, and one with odd signs 
   }
   for (const none of [undefined, '', ' ']) {
     const [remembered, offered] = said(none)
-    assert.equal(remembered, 'Bash (every use of it), for this session')
-    assert.match(offered!, /- rule: Bash \(every use of it\)$/)
+    assert.equal(remembered, 'Bash (every use), for this session')
+    assert.match(offered!, /- rule: Bash \(every use\)$/)
   }
   const [remembered, offered] = said('ls \u202e\u{e0061}r\u0336m\n\x1b[2J*')
   const shown = 'Bash(ls ⟨U+202E⟩⟨U+E0061⟩r⟨U+0336⟩m␊␛[2J*)'

@@ -29,8 +29,8 @@ test('what a reader would not see is made visible, and counted', () => {
     [`ls #${'\t'.repeat(30)}rm`, 'ls #⟨30 blanks⟩rm', '1 long run of blanks'],
     [`ls${'\n'.repeat(101)}rm`, 'ls\n⟨100 empty lines⟩\nrm', '1 long run of empty lines'],
     [`ls${' \n\t'.repeat(50)}rm`, 'ls \n⟨49 empty lines⟩\n\trm', '1 long run of empty lines'],
-    ['ls\u202ex', 'ls⟨U+202E⟩x', '1 sign that turns the direction of text'],
-    ['\u2066a\u2069\u061c', '⟨U+2066⟩a⟨U+2069⟩⟨U+061C⟩', '3 signs that turn the direction of text'],
+    ['ls\u202ex', 'ls⟨U+202E⟩x', '1 character that changes the text direction'],
+    ['\u2066a\u2069\u061c', '⟨U+2066⟩a⟨U+2069⟩⟨U+061C⟩', '3 characters that change the text direction'],
     ['r\u200bm', 'r⟨U+200B⟩m', '1 invisible character'],
     ['rm\u00a0-rf\u3164', 'rm⟨U+00A0⟩-rf⟨U+3164⟩', '2 invisible characters'],
     ['a\u{e0061}\u{e0062}', 'a⟨U+E0061⟩⟨U+E0062⟩', '2 invisible characters'],
@@ -115,10 +115,10 @@ test('no mark covers a letter unseen, or makes up one out of a blank', () => {
     return [reveal.text(text), reveal.summary()?.replace(/^.*: /, '')]
   }
   for (const mark of marks) {
-    assert.deepEqual(revealed(`r${mark}m`), [`r${sign(mark)}m`, '1 mark that lies over text'])
+    assert.deepEqual(revealed(`r${mark}m`), [`r${sign(mark)}m`, '1 mark over other text'])
     const text = `r\u0301${mark}m${mark}`
     const shown = `r${sign('\u0301')}${sign(mark)}m${sign(mark)}`
-    assert.deepEqual(revealed(text), [shown, '3 marks that lie over text'])
+    assert.deepEqual(revealed(text), [shown, '3 marks over other text'])
   }
   for (const [text, shown] of [
     // On a blank, a line, a sign, a number and where a text begins.
@@ -346,7 +346,9 @@ test('no yes is offered to a request that was cut, by the daemon or by the hub',
   }
   const terminal = await agent.terminal()
   await terminal.begin('fd agent watch a')
-  await terminal.shows(/! This is not all of it.*\n[\s\S]*The request cannot be shown: .*fewer words: .*$/)
+  await terminal.shows(
+    /! This request is incomplete.*\n[\s\S]*The request cannot be shown: .*fewer words: .*$/,
+  )
   assert.doesNotMatch(await terminal.screen(), /y yes|number or text/)
   assert.deepEqual(await agent.answers(0), [])
   const denied = agent.run('deny', 'a')

@@ -10,17 +10,17 @@ import { answerHint } from './permission.ts'
 import { requestText } from './request.ts'
 import { age, bytes, dollars } from './units.ts'
 
-/** Settings in a line, at most. */
+/** Maximum length of a setting, in characters. */
 const SPEC_CHARS = 300
 
 interface Shown {
   agent: HubAgent
   machine: HubMachine | undefined
-  /** Known on its own machine only. */
+  /** Available only on the agent's own machine. */
   detail: AgentDetail | undefined
 }
 
-/** All that is known of an agent, for people. */
+/** Formats everything known about an agent. */
 export function agentText(
   { agent, machine, detail }: Shown,
   now: number,
@@ -44,12 +44,12 @@ export function agentText(
     ),
     ...(ended && !agent.gone ? row('', `→ ${remedyOf(agent)}`) : []),
     ...problemTexts(agent).flatMap((text, index) => row(index === 0 ? 'Problems' : '', text)),
-    ...row('Held back', restart_held_until && `until ${restart_held_until}: it ended again and again`),
+    ...row('Held back', restart_held_until && `until ${restart_held_until}: it ended repeatedly`),
     ...agent.pending.flatMap((request) => [
       ...row('Waits', answerHint(agent.agent_id, request)),
       indent(requestText(request, colors, width && width - INDENT)),
     ]),
-    ...row('', agent.pending_omitted ? `and ${agent.pending_omitted} more, which are not listed` : undefined),
+    ...row('', agent.pending_omitted ? `and ${agent.pending_omitted} more, not listed` : undefined),
     ...row('Queued', agent.undelivered_prompts > 0 ? prompts(agent.undelivered_prompts) : undefined),
     ...row('Machine', machine ? describedMachine(machine) : agent.machine_id),
     ...row('Runtime', [agent.runtime, runtime_version, agent.model].filter(Boolean).join(' ')),
@@ -61,7 +61,7 @@ export function agentText(
     ...row('Folder', agent.cwd),
     ...(detail
       ? detailRows(detail, row)
-      : [dim('How it was set up, and where its files are, is shown on its own machine.')]),
+      : [dim("Run this on the agent's machine to see its settings and files.")]),
   ].join('\n')
 }
 
@@ -73,22 +73,22 @@ function detailRows({ spec, restarts, paths }: AgentDetail, row: (name: string, 
     ),
     ...(restarts.length > 0 ? row('Restarts', `${restarts.length}, the last at ${restarts.at(-1)}`) : []),
     ...row('Files', paths.dir),
-    ...row('Last words', paths.stderr),
+    ...row('Stderr', paths.stderr),
   ]
 }
 
-/** As far as the rows' text. */
+/** Column at which the text of a row begins. */
 const INDENT = 11
 const indent = (text: string) => text.replace(/^/gm, ' '.repeat(INDENT))
 
-const prompts = (count: number) => `${count} prompt${count === 1 ? '' : 's'} that it has not begun with`
+const prompts = (count: number) => `${count} prompt${count === 1 ? '' : 's'} not yet started`
 
-/** How to go on after an agent's end. A resume cannot mend a failure that is about the session. */
+/** Returns the next step after an agent's end. A resume cannot fix a failure of the session itself. */
 function remedyOf({ agent_id, state, session_id, failure }: HubAgent): string {
   const program = invokedAs()
   if (state === 'failed' && failure?.remedy !== undefined) return failure.remedy
-  if (state !== 'failed') return `Go on with it: ${program} agent resume ${agent_id}`
+  if (state !== 'failed') return `Resume it: ${program} agent resume ${agent_id}`
   return session_id !== undefined && failure?.message.includes(session_id)
-    ? `Mend that, then start another: ${program} agent start. What it said last: ${program} agent log ${agent_id}`
-    : `Mend that, then go on with it: ${program} agent resume ${agent_id}`
+    ? `Fix the problem, then start another agent: ${program} agent start. Its last output: ${program} agent log ${agent_id}`
+    : `Fix the problem, then resume it: ${program} agent resume ${agent_id}`
 }

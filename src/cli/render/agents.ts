@@ -8,8 +8,9 @@ type Shown = AgentStatus &
   Partial<Pick<HubAgent, 'connected' | 'gone' | 'offset' | 'machine_id' | 'machine_name'>>
 
 /**
- * Agents as a table, those that wait for somebody first; with their machines where those are several.
- * @param width columns of the screen, if it is one
+ * Formats agents as a table, agents that wait for an answer first. With several machines, shows
+ * a machine column.
+ * @param width width of the terminal in columns, if stdout is one
  */
 export function agentTable(
   agents: Shown[],
@@ -38,7 +39,7 @@ export function agentTable(
   ].join('\n')
 }
 
-/** Whether it waits for an answer that can reach it. */
+/** Reports whether an agent waits for an answer, and an answer can reach it. */
 const canBeAnswered = ({ state, connected, gone }: Shown) =>
   state === 'waiting' && connected !== false && !gone
 
@@ -70,7 +71,7 @@ function columns(agents: Shown[], now: number): Column[] {
   ]
 }
 
-/** Machines by their ids: the name of each, with the beginning of its id where another goes by the same. */
+/** Returns the name of each machine by id. Machines with the same name get a prefix of their id. */
 function machineLabels(agents: Shown[]): Map<string | undefined, string> {
   const names = new Map(agents.map((agent) => [agent.machine_id, cleanLine(agent.machine_name ?? '', 24)]))
   const shared = (name: string) => [...names.values()].filter((each) => each === name).length > 1
@@ -79,10 +80,13 @@ function machineLabels(agents: Shown[]): Map<string | undefined, string> {
   )
 }
 
-/** Bytes of activity that the server has, of those there are. The hub knows both sooner than the agent's last status. */
+/**
+ * Formats the bytes of activity delivered, of all bytes. The hub may know newer values than
+ * the agent's status.
+ */
 const delivered = ({ acked, end, offset = 0 }: Shown) => `${Math.max(acked, offset)}/${Math.max(end, offset)}`
 
-/** An agent's state in a few words. */
+/** Formats an agent's state in a few words. */
 export function stateText({
   state,
   pending,
@@ -128,19 +132,22 @@ function exitReason({ reason, code, signal }: NonNullable<AgentStatus['exit']>):
   return reason
 }
 
-/** What its activity does not tell: who ended the agent, or why its last turn broke off. In a sentence. */
+/**
+ * Returns a sentence on facts that the activity lacks: who ended the agent, or why its last
+ * turn was interrupted.
+ */
 export function reasonText({ exit, turn_interrupted }: AgentStatus): string | undefined {
   const reason = exit?.detail ?? turn_interrupted
   return reason === undefined ? undefined : cleanLine(reason, 500)
 }
 
-/** What its start waits for, in a sentence. */
+/** Returns a sentence on why the agent's start is delayed. */
 export function delayText({ queued, slow }: AgentStatus): string | undefined {
   if (slow) return cleanLine(slow.detail, 500)
-  return queued && `It is queued until other agents have started, since ${cleanLine(queued.since, 40)}.`
+  return queued && `Queued since ${cleanLine(queued.since, 40)}, until other agents have started.`
 }
 
-/** How its last turn failed, in a sentence. */
+/** Returns a sentence on how the last turn failed. */
 export function turnFailureText({ turn_failed }: AgentStatus): string | undefined {
   if (!turn_failed) return undefined
   const { outcome, message } = turn_failed
@@ -151,7 +158,7 @@ export function turnFailureText({ turn_failed }: AgentStatus): string | undefine
   return message === undefined ? `${what}.` : `${what}: ${cleanLine(message, 500)}`
 }
 
-/** What an agent does without, one on a line. */
+/** Returns the agent's problems, one per line, such as MCP servers that are unavailable. */
 export const problemTexts = ({ problems = [] }: AgentStatus): string[] =>
   problems.map(({ kind, name, status, detail }) =>
     cleanLine(
@@ -160,18 +167,18 @@ export const problemTexts = ({ problems = [] }: AgentStatus): string[] =>
     ),
   )
 
-/** Why an agent is not running any more, in a sentence. */
+/** Returns a sentence on why an agent is no longer running. */
 export function endText({ state, exit, failure }: AgentStatus): string {
   if (state === 'failed')
-    return `The agent failed to start: ${cleanLine(failure?.message ?? failure?.code ?? 'no reason known', 1000)}`
+    return `The agent failed to start: ${cleanLine(failure?.message ?? failure?.code ?? 'unknown reason', 1000)}`
   const how = {
     stopped: 'was stopped',
     finished: 'has ended',
     crashed: 'crashed',
     killed: 'was killed',
     lost: 'was lost',
-    rebooted: 'went with a reboot of its machine',
-    lease: 'was ended because nobody came back in time',
+    rebooted: 'ended when its machine rebooted',
+    lease: 'was stopped because its lease expired',
   }[exit?.reason ?? 'lost']
   const code = exit?.signal ? ` (${cleanLine(exit.signal, 40)})` : exit?.code ? ` (code ${exit.code})` : ''
   const detail = exit?.detail === undefined ? '' : ` ${cleanLine(exit.detail, 500)}`

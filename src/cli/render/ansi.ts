@@ -23,22 +23,24 @@ const CODES: Record<keyof Colors, [number, number]> = {
 }
 
 /**
- * How a style begins until it is written: unlike a real sequence, no text from elsewhere can have it, so that whoever
- * writes can tell the two apart.
+ * Prefix of a style until output. Unlike a real escape sequence it is random, so foreign text cannot
+ * contain it, and the writer can tell this program's styles from others.
  */
 const MARK = `\x1b${randomBytes(8).toString('hex')}`
 
-/** Splits text at its styles, with the code of each in between. */
+/** Splits text at its styles and captures their codes. */
 const STYLES = new RegExp(`${MARK}\\[(\\d+)m`)
 
-/** Turns the styles in a text into those of a terminal, and whatever is between them into what `plain` makes of it. */
+/** Converts the styles in a text to escape sequences, and applies `plain` to the text between them. */
 export const withStyles = (text: string, plain: (part: string) => string): string =>
   text
     .split(STYLES)
     .map((part, at) => (at % 2 === 0 ? plain(part) : `\x1b[${part}m`))
     .join('')
 
-/** Styles for a text that goes to the terminal by way of `terminal.ts`, or ones that do nothing. */
+/**
+ * Returns styles for text written through `terminal.ts`. Without `enabled`, they leave the text unchanged.
+ */
 export function colors(enabled: boolean): Colors {
   const style =
     ([open, close]: [number, number]): Style =>
@@ -56,7 +58,7 @@ export function colors(enabled: boolean): Colors {
   }
 }
 
-/** `NO_COLOR` and `FORCE_COLOR` as is the custom, else whether it is a terminal that knows colours. */
+/** Reports whether to use colors, by `NO_COLOR` and `FORCE_COLOR`, else by the terminal. */
 export function wantsColor(env: NodeJS.ProcessEnv, isTty: boolean): boolean {
   if (env.FORCE_COLOR !== undefined) return env.FORCE_COLOR !== '0' && env.FORCE_COLOR !== 'false'
   if (env.NO_COLOR) return false

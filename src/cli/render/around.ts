@@ -5,10 +5,10 @@ import { duration } from './units.ts'
 type Of<K extends Event['kind']> = Extract<Event, { kind: K }>
 
 export function exitText({ code, signal, reason }: Of<'process_exited'>): string {
-  if (reason === 'rebooted') return 'gone with a reboot of the machine'
+  if (reason === 'rebooted') return 'ended when the machine rebooted'
   const how =
     signal !== undefined ? `by ${cleanLine(signal, 20)}` : code !== undefined ? `with code ${code}` : ''
-  return `ended ${how}${reason === 'lease' ? ' (nobody came back in time)' : ''}`.trimEnd()
+  return `ended ${how}${reason === 'lease' ? ' (lease expired)' : ''}`.trimEnd()
 }
 
 export const limitText = ({ status, limit, utilization, resets_at }: Of<'rate_limit'>) =>
@@ -27,7 +27,7 @@ function isoTime(seconds: number): string {
     : `at ${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`
 }
 
-/** Without a status there was no answer: its name for that is `unknown`. */
+/** Formats a retry. No status, or the error `unknown`, means that the service did not answer. */
 export const retryText = ({ attempt, max_retries, delay_ms, status, error }: Of<'retry'>) =>
   `${
     status === undefined && (error === undefined || error === 'unknown')
@@ -36,8 +36,8 @@ export const retryText = ({ attempt, max_retries, delay_ms, status, error }: Of<
   }; try ${attempt}${max_retries ? ` of ${max_retries}` : ''}${delay_ms ? ` in ${duration(delay_ms)}` : ''}`
 
 export function unknownText(raw: unknown): string {
-  if (typeof raw !== 'object' || raw === null) return 'something unknown'
+  if (typeof raw !== 'object' || raw === null) return 'unknown event'
   const { type, subtype, content } = raw as Record<string, unknown>
-  const name = [type, subtype].filter((part) => typeof part === 'string').join('/') || 'something unknown'
+  const name = [type, subtype].filter((part) => typeof part === 'string').join('/') || 'unknown event'
   return typeof content === 'string' ? `${name}: ${content}` : name
 }

@@ -3,7 +3,7 @@ import { cleanLine } from './clean.ts'
 
 const DETAILS = 160
 
-/** An entry of the audit log on one line. */
+/** Formats an entry of the audit log on one line. */
 export function auditLine(entry: AuditEntry): string {
   const { at, by, from, action, machine_id, agent_id, target, outcome, code, times, details } = entry
   const who = `${by === undefined ? '-' : cleanLine(by, 64)}${from === undefined ? '' : ` (${cleanLine(from, 64)})`}`

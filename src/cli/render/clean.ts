@@ -5,8 +5,8 @@ const C0_PICTURES = 0x2400
 const DELETE_PICTURE = '\u2421'
 
 /**
- * Text from an agent, a server or a file, made safe for a terminal: control characters become visible signs, so that
- * no sequence can move the cursor, change the title or write to the clipboard. Line feeds and tabs stay.
+ * Makes foreign text safe for a terminal. Control characters become visible symbols, so that no escape
+ * sequence can move the cursor, change the title, or write to the clipboard. Keeps line feeds and tabs.
  */
 export const clean = (text: string): string =>
   text.replace(/\r\n/g, '\n').replace(UNSAFE, (char) => {
@@ -16,9 +16,9 @@ export const clean = (text: string): string =>
     return code === 0x7f ? DELETE_PICTURE : '\ufffd'
   })
 
-/** The same on one line: line feeds and runs of blanks become one blank; cut off at `max` columns of a terminal. */
+/** Like `clean`, on one line of at most `max` columns. Replaces each run of white space with one space. */
 export function cleanLine(text: string, max = Number.POSITIVE_INFINITY): string {
-  // Cut first, roughly: a tool's input may be megabytes.
+  // First cut roughly, for speed: a tool's input may be megabytes long.
   const isCut = text.length > max * 4
   const line = clean(isCut ? text.slice(0, max * 4) : text)
     .replace(/[ \t\n]+/g, ' ')

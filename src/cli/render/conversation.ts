@@ -7,17 +7,17 @@ import { Streamed } from './streamed.ts'
 import { resultText, toolSummary } from './tool.ts'
 import { dollars, duration } from './units.ts'
 
-/** Of a tool's result, what is shown. */
+/** Maximum number of lines shown of a tool's result, and maximum length of each. */
 const RESULT_LINES = 6
 const RESULT_LINE_CHARS = 200
-/** Of what the runtime says in the user's place, what is shown. */
+/** Maximum length of a message that the runtime sends in the user's name, in characters. */
 const NOTE_CHARS = 300
 
 type Kind = Event['kind']
 type Of<K extends Kind> = Extract<Event, { kind: K }>
 type Spoken = 'text' | 'thinking'
 
-/** Levels of notices that people should see, and kinds of notices without a level. */
+/** Levels of notices to highlight, and subjects of notices without a level. */
 const URGENT: ReadonlySet<string> = new Set([
   'warning',
   'high',
@@ -29,35 +29,36 @@ const URGENT: ReadonlySet<string> = new Set([
   'model_refusal_no_fallback',
 ])
 
-/** After one of these no block that has begun is finished. */
+/** Events after which unfinished blocks stay unfinished. */
 const ENDS_BLOCKS: ReadonlySet<Kind> = new Set(['turn_result', 'process_started', 'process_exited'])
 
 /**
- * An agent's activity as text for people. Fed one event after the other, it says what to write next: text that streams
- * in is written as it comes, and not again when it is finished.
+ * Formats an agent's activity, one event at a time. Streamed text is written as it arrives, and not again
+ * when its block is finished.
  */
 export class Conversation {
   readonly #colors: Colors
   readonly #width: () => number | undefined
   readonly #streamed = new Streamed()
-  /** Prompts that the agent began with, until they are done. */
+  /** Ids of prompts that the agent has started and not finished. */
   readonly #begun = new Set<string>()
-  /** What tasks are for, by their ids. */
+  /** Descriptions of tasks by id. */
   readonly #tasks = new Map<string, string | undefined>()
-  /** The session as it was last shown: the agent tells of it at each turn. */
+  /** The session line shown last: the agent reports its session in each turn. */
   #session: string | undefined
 
-  /** @param width columns of the screen, if it is one, which may change */
+  /** @param width returns the current width of the terminal in columns, if stdout is one */
   constructor(colors: Colors, width: () => number | undefined = () => undefined) {
     this.#colors = colors
     this.#width = width
   }
 
-  /** @returns what to write for this event; may be empty, or stop in the middle of a line */
+  /** @returns the text to write for this event; may be empty, or end within a line */
   event(event: Event): string {
-    // A request names its sub-agent, and is the person's to answer: it stands where every other one does.
+    // A sub-agent's request is not indented: it names its sub-agent, and the user must answer it
+    // like any other.
     const inner = event.parent_tool_use_id !== undefined && event.kind !== 'permission_request'
-    // Several sub-agents may speak at once: only their finished blocks can be told apart.
+    // Several sub-agents may stream at once, so only their finished blocks are shown.
     if (event.kind === 'text_delta' || event.kind === 'thinking_delta')
       return inner ? '' : this.#delta(event.kind === 'text_delta' ? 'text' : 'thinking', event)
     if (!inner && (event.kind === 'text' || event.kind === 'thinking')) return this.#finished(event)
@@ -67,7 +68,7 @@ export class Conversation {
     return block === '' ? before : `${before}${inner ? indent(block, '  │ ') : block}\n`
   }
 
-  /** Ends a line that is being written, before something else is. */
+  /** Ends an unfinished line, before other output. */
   interrupt(): string {
     if (!this.#streamed.isOpen) return ''
     this.#streamed.close()
@@ -95,7 +96,7 @@ export class Conversation {
 
   #styled = (kind: Spoken, text: string) => (kind === 'thinking' ? this.#colors.dim(text) : text)
 
-  /** Lines for an event that is written as a whole; empty for what needs no mention. */
+  /** Returns the lines for an event that does not stream; empty for events that are not shown. */
   #block(event: Event): string {
     const { dim, bold, yellow, red, cyan } = this.#colors
     switch (event.kind) {
@@ -107,7 +108,7 @@ export class Conversation {
         return dim(`-- ${exitText(event)}`)
       case 'set_back':
         return yellow(
-          `! The machine has lost its part of this history from byte ${event.from} on (a restored backup or a crash) and continues from an earlier point.`,
+          `! The machine lost its part of this history from byte ${event.from} on (a restored backup or a crash) and continues from an earlier point.`,
         )
       case 'session':
         return this.#sessionLine(event)
@@ -149,14 +150,14 @@ export class Conversation {
         return dim('-- compacting the conversation')
       case 'compaction_failed':
         return yellow(
-          `! the conversation could not be compacted: ${cleanLine(event.error ?? 'no reason given', 300)}`,
+          `! failed to compact the conversation: ${cleanLine(event.error ?? 'no reason given', 300)}`,
         )
       case 'conversation_reset':
-        return dim('-- the conversation begins anew')
+        return dim('-- the conversation was reset')
       case 'notice':
         return this.#noticeText(event)
       case 'redacted_thinking':
-        return dim('* (thoughts that are encrypted)')
+        return dim('* (encrypted thinking)')
       case 'task':
         if (event.phase === 'started') this.#tasks.set(event.task_id, event.description)
         if (event.phase === 'ended') this.#tasks.delete(event.task_id)
@@ -175,7 +176,7 @@ export class Conversation {
         return dim(`-- ${cleanLine(unknownText(event.raw), 300)}`)
       case 'unreadable':
         return red(
-          `! ${event.bytes} bytes of output cannot be read (${event.reason}): ${cleanLine(event.text, 120)}`,
+          `! cannot read ${event.bytes} bytes of output (${event.reason}): ${cleanLine(event.text, 120)}`,
         )
       case 'state':
       case 'tool_input_delta':
@@ -190,7 +191,7 @@ export class Conversation {
   #userText({ content, origin, parent_tool_use_id }: Of<'user'>): string {
     const { dim, bold, cyan } = this.#colors
     const words = contentText(content)
-    // The end of the turn says so.
+    // The end of the turn shows the interrupt.
     if (origin === 'interrupt') return ''
     if (parent_tool_use_id !== undefined) return dim(`> ${cleanLine(words, RESULT_LINE_CHARS)}`)
     if (origin === undefined) return bold(cyan(`> ${indentRest(words.trimEnd())}`))
@@ -204,18 +205,21 @@ export class Conversation {
     return URGENT.has(level ?? about) ? yellow(`! ${said}`) : dim(`-- ${said}`)
   }
 
-  /** A prompt that was begun with ended with its turn, whose result says how. */
+  /**
+   * Returns a line for a prompt that was canceled before it started. The turn's result
+   * covers started prompts.
+   */
   #promptText({ prompt_id, state }: Of<'prompt_state'>): string {
     if (state === 'started') this.#begun.add(prompt_id)
     if (state !== 'cancelled' && state !== 'completed') return ''
     return this.#begun.delete(prompt_id) || state === 'completed'
       ? ''
-      : this.#colors.yellow('! a prompt was cancelled before the agent began with it')
+      : this.#colors.yellow('! a prompt was canceled before the agent started it')
   }
 
   #sessionLine({ session_id, model, cwd, permission_mode }: Of<'session'>): string {
     const { dim } = this.#colors
-    // Without a model it tells of a changed mode only.
+    // Without a model, the event reports only a changed permission mode.
     if (model === undefined)
       return permission_mode === undefined ? '' : dim(`-- permission mode ${cleanLine(permission_mode, 40)}`)
     const mode = permission_mode === 'default' ? undefined : permission_mode
@@ -225,7 +229,7 @@ export class Conversation {
     return dim(`-- session ${cleanLine(shown, 300)}`)
   }
 
-  /** Of hooks, only what went wrong and what they refused. */
+  /** Returns a line for a hook that failed or refused an action; empty for other hook events. */
   #hook({ name, phase, outcome, exit_code, output }: Of<'hook'>): string {
     const { dim, yellow } = this.#colors
     if (phase !== 'ended' || outcome === undefined || outcome === 'success') return ''
@@ -264,10 +268,10 @@ export class Conversation {
   }
 }
 
-/** What Claude Code writes for its makers. */
+/** Start of diagnostics that Claude Code writes for its developers. */
 const DIAGNOSTIC = /^\[ede_diagnostic\]/
 
-/** Why a turn failed, in the agent's words where it had any. */
+/** Returns why a turn failed, in the agent's words if it gave any. */
 function failureText(event: Of<'turn_result'>): string {
   const errors = event.errors?.filter((error) => !DIAGNOSTIC.test(error))
   const words = errors?.length ? errors.join('; ') : event.text

@@ -4,19 +4,19 @@ import { inputParagraphs } from './permission.ts'
 import { Reveal } from './reveal.ts'
 import { toolSummary } from './tool.ts'
 
-/** By which all rows but the first are indented where it is said. */
+/** Columns by which the caller indents all rows but the first. */
 const INDENT = 2
 
 interface Decided {
-  /** Whether all of the request is said, for somebody who was not just shown it. */
+  /** True to show the complete request, for a person who has not just seen it. */
   whole: boolean
-  /** What else came of it, one a line. */
+  /** Further results, one per line. */
   also?: string[]
-  /** Columns of the screen, if it is one. */
+  /** Width of the terminal in columns, if stdout is one. */
   width: number | undefined
 }
 
-/** What became of a request, and what that was. @param verb as `Allowed` */
+/** Formats a decision and its request. @param verb such as `Allowed` */
 export function decidedText(
   verb: string,
   request: PermissionRequest,

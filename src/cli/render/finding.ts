@@ -1,28 +1,31 @@
 import type { Colors } from './ansi.ts'
 import { clean } from './clean.ts'
 
-/** What a look at one thing has shown. */
+/** Result of one check of `doctor`. */
 export interface Finding {
-  /** Stable, for programs. */
+  /** Stable name of the check, for programs. */
   check: string
   level: 'ok' | 'info' | 'warning' | 'error'
   message: string
   remedy?: string
-  /** What the daemon that runs has found, not this command. */
+  /** Set if the running daemon found it, and not this command. */
   seen_by?: 'daemon'
-  /** Of a problem that the daemon reports: its code, since when, and when it is expected to pass (ISO 8601). */
+  /** Code of a problem that the daemon reports, its start, and its expected end (ISO 8601). */
   code?: string
   since?: string
   until?: string
-  /** Where the authorities that servers are checked by are (`node`: its own, `system`: the keychain), and how many. */
+  /**
+   * Sources of trusted certificate authorities (`node`: Node's own, `system`: the keychain),
+   * and their counts.
+   */
   authorities?: { path: string; certificates?: number }[]
   /** Processes that `--fix` ends. */
   strays?: Stray[]
-  /** Processes that say they are an agent's, and that nothing proves to be. `--fix` leaves them alone. */
+  /** Processes that claim to belong to an agent, without proof. `--fix` does not end them. */
   unproven?: Stray[]
 }
 
-/** A process of an agent that nobody looks after any more. */
+/** An orphaned process of an agent. */
 export interface Stray {
   pid: number
   start: string

@@ -32,14 +32,14 @@ export function formParagraphs(form: Form, reveal: Reveal, { bold, dim, yellow }
       : [
           {
             head: '  ',
-            text: '(an empty answer leaves a field out; /decline or /cancel end the form)',
+            text: '(an empty answer skips a field; /decline or /cancel ends the form)',
             style: dim,
           },
         ]),
   ]
 }
 
-/** Returns the host of an address, which a long user name could hide. */
+/** Returns the host of an address, which a long user name in the address could hide. */
 function hostOf(url: string): string {
   try {
     return new URL(url).host || 'no host'
@@ -52,7 +52,7 @@ function kindOf(field: FormField, reveal: Reveal): string {
   const { type, options, format, required } = field
   const kind =
     type === 'array'
-      ? 'several, with commas'
+      ? 'several, separated by commas'
       : options
         ? 'one of'
         : (format ?? (Object.hasOwn(TYPES, type) ? TYPES[type]! : type))

@@ -1,13 +1,13 @@
-/** Lines longer than this are hard to read, however wide the terminal is. */
+/** Maximum width of help, in columns: longer lines are hard to read. */
 const MOST_COLUMNS = 100
 const USUAL_COLUMNS = 80
 
-/** How wide help is for a terminal of so many columns; for a pipe without them. */
+/** Returns the width of help for a terminal of that many columns, or for a pipe. */
 export const helpWidth = (columns: number | undefined) => Math.min(columns || USUAL_COLUMNS, MOST_COLUMNS)
 
 /**
- * Help text for a width. Prose, which begins at the margin, is filled; an example, which begins with `  $ `, is broken as a
- * shell allows it, and what is said beside it goes below it. Other lines stay as they are.
+ * Wraps help text to a width. Fills prose, which begins in the first column. Breaks examples, which begin
+ * with `  $ `, as a shell allows, and moves their remarks below. Other lines stay unchanged.
  */
 export function fillHelp(text: string, width: number): string {
   return text
@@ -17,7 +17,7 @@ export function fillHelp(text: string, width: number): string {
 
 function brokenExample(line: string, width: number): string {
   const [, command = line, remark] = /^(.*?)(?: {2,}(.*))?$/.exec(line.trim()) ?? []
-  // A flag stays with its value.
+  // Keep a flag on one line with its value.
   const words = command.match(/(?:--[\w-]+ (?!-))?(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? []
   const broken = filled(words, width - '      '.length - ' \\'.length).join(' \\\n      ')
   const below = remark === undefined ? [] : filled(remark.split(' '), width - 6)

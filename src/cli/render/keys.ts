@@ -3,10 +3,13 @@ import type { Colors } from './ansi.ts'
 import { cleanLine } from './clean.ts'
 import { type Column, table } from './table.ts'
 
-/** Machines of one key that are shown. */
+/** Maximum number of machines shown for one key. */
 const SHOWN = 5
 
-/** Keys as a table, with a word on those that several machines share. @param width columns of the screen, if it is one */
+/**
+ * Formats keys as a table, with a note for each key that several machines share.
+ * @param width width of the terminal in columns, if stdout is one
+ */
 export function keyTable(keys: HubKey[], machines: HubMachine[], colors: Colors, width?: number): string {
   const names = new Map(machines.map(({ machine_id, name, hostname }) => [machine_id, name ?? hostname]))
   const column = (
@@ -34,7 +37,7 @@ export function keyTable(keys: HubKey[], machines: HubMachine[], colors: Colors,
   const shared = keys.filter((key) => key.shared)
   const notes = shared.map(
     ({ key_id, name }) =>
-      `! Several machines share the key ${cleanLine(name, 40)}: each of them can be any of them. Say whose it is with \`fomular-daemon hub key bind ${cleanLine(key_id, 12)} MACHINE\`, and give each other a key of its own with \`fomular-daemon machine add\`.`,
+      `! Several machines share the key ${cleanLine(name, 40)}, so each can act as the others. Bind it to one machine with \`fomular-daemon hub key bind ${cleanLine(key_id, 12)} MACHINE\`, and give each other machine a separate key with \`fomular-daemon machine add\`.`,
   )
   return [colors.bold(head), ...lines, ...notes.map(colors.yellow)].join('\n')
 }

@@ -1,25 +1,25 @@
 import { rowsOf } from './width.ts'
 
-/** Text that stands apart: its first row begins with `head`. */
+/** A paragraph, whose first row begins with `head`. */
 export interface Paragraph {
   head: string
   /** Safe for a terminal. */
   text: string
-  /** Whether each line of it begins a row like the first one, as in a script or a plan. */
+  /** True if line breaks are kept, as in a script or a plan. */
   verbatim?: boolean
   style?: ((row: string) => string) | undefined
 }
 
-/** Begins a row that continues the one above it. */
+/** Prefix of a row that continues the row above it. */
 const CONTINUED = '↳ '
-/** The same width, in front of a verbatim line: its text cannot stand where the sign does. */
+/** Prefix of a verbatim line, as wide as `CONTINUED`, so that its text cannot imitate that sign. */
 const BEGUN = '  '
-/** The widest letter. */
+/** Minimum width, in columns: that of the widest character. */
 const LEAST_COLUMNS = 2
 
 /**
- * Lays out paragraphs in rows for a screen of `width` columns. No row of a text looks as if a paragraph began with it: it
- * has a sign in front, or is a verbatim line, which is indented. So no text can pass for what stands around it.
+ * Lays out paragraphs in rows for a terminal of `width` columns. Every row after the first has a sign or an
+ * indent in front, so that foreign text cannot imitate a new paragraph.
  */
 export function lay(paragraphs: Paragraph[], width: number | undefined): string[] {
   return paragraphs.flatMap(({ head, text, verbatim = false, style = (row) => row }) => {
@@ -34,7 +34,7 @@ export function lay(paragraphs: Paragraph[], width: number | undefined): string[
   })
 }
 
-/** Lays out lines, each of which may be longer than the screen is wide. */
+/** Lays out lines that may be wider than the terminal. */
 export const layLines = (lines: string[], width: number | undefined): string[] =>
   lay(
     lines.map((text) => ({ head: '  ', text })),

@@ -13,7 +13,7 @@ const LOGINS: Record<NonNullable<Runtime['login']>, string> = {
 
 const NAMES: Record<string, string> = { claude: 'Claude Code' }
 
-/** A kind of agent program as found, on one line. */
+/** Formats an agent program on one line. */
 export function runtimeText({ name, found, path, version, login, problem }: Runtime): string {
   const shown = Object.hasOwn(NAMES, name) ? NAMES[name] : cleanLine(name, 40)
   if (!found) return cleanLine(problem ?? `${shown} is not on this machine.`, 500)
@@ -24,7 +24,7 @@ export function runtimeText({ name, found, path, version, login, problem }: Runt
   )
 }
 
-/** A problem and its remedy. */
+/** Formats a problem and its remedy. */
 export function problemText(
   { severity, message, remedy }: HealthProblem,
   { red, yellow, dim }: Colors,
@@ -33,9 +33,9 @@ export function problemText(
   return `${mark} ${cleanLine(message, 500)}${remedy === undefined ? '' : dim(`\n  → ${cleanLine(remedy, 500)}`)}`
 }
 
-/** @param width columns of the screen, if it is one */
+/** @param width width of the terminal in columns, if stdout is one */
 export function machineTable(machines: HubMachine[], now: number, colors: Colors, width?: number): string {
-  if (machines.length === 0) return 'No machine has connected yet. On this one: fomular-daemon up'
+  if (machines.length === 0) return 'No machine has connected yet. To connect this one: fomular-daemon up'
   const [head, ...lines] = table(columns(machines, now), width)
   return [
     colors.bold(head ?? ''),
@@ -49,7 +49,7 @@ export function machineTable(machines: HubMachine[], now: number, colors: Colors
   ].join('\n')
 }
 
-/** Keys with which no machine has connected yet. */
+/** Formats the keys that no machine has used yet. */
 export const enrolledText = (keys: HubKey[], now: number): string =>
   [
     'Enrolled, but never connected:',
@@ -57,7 +57,7 @@ export const enrolledText = (keys: HubKey[], now: number): string =>
       ({ name, key_id, created_at, machines: [machineId] }) =>
         `  ${cleanLine(name, 64)}, for ${age(created_at, now)}: key ${cleanLine(key_id, 12)}${machineId === undefined ? '' : `, machine ${cleanLine(machineId, 40)}`}`,
     ),
-    '  To take such a key back: fomular-daemon machine remove NAME',
+    '  To revoke such a key: fomular-daemon machine remove NAME',
   ].join('\n')
 
 function columns(machines: HubMachine[], now: number): Column[] {

@@ -2,12 +2,12 @@ import type { Command } from 'commander'
 import { VERSION } from '../../platform/version.ts'
 import { pathOf } from '../usage.ts'
 
-/** The help of all commands as a manual page, in the language of man. */
+/** Formats the help of all commands as a man page, in roff. */
 export function manPage(root: Command): string {
   const commands = inner(root).flatMap((each) => (inner(each).length > 0 ? [each, ...inner(each)] : [each]))
   return [
     `.TH FOMULAR-DAEMON 1 "" "fomular-daemon ${VERSION}" "User Commands"`,
-    // Neither words nor commands are broken at a hyphen.
+    // Do not break words and commands at hyphens.
     '.nh',
     '.ad l',
     '.SH NAME',
@@ -50,7 +50,7 @@ const options = (command: Command) =>
 
 const term = (name: string, description: string) => ['.TP', `.B ${roff(name)}`, roff(description)]
 
-/** What a command's help says behind its options. */
+/** Returns the text of a command's help after its options. */
 function afterHelp(command: Command): string {
   const written: string[] = []
   command.configureOutput({ writeOut: (text) => written.push(text) })
@@ -58,7 +58,7 @@ function afterHelp(command: Command): string {
   return written.slice(1).join('').trim()
 }
 
-/** @param heading for lines that are one: sections of a manual are in capitals */
+/** @param heading macro for headings: section headings of a man page are in capitals */
 function prose(text: string, heading: '.SH' | '.B' = '.B'): string[] {
   return text.split(/\n{2,}/).flatMap((part) => {
     const [, title, rest = part] = /^(\S[^\n]*:)\n(?= )([\s\S]*)$/.exec(part) ?? []
@@ -72,14 +72,14 @@ function prose(text: string, heading: '.SH' | '.B' = '.B'): string[] {
 const headed = (heading: '.SH' | '.B', title: string) =>
   heading === '.SH' ? `.SH ${title.toUpperCase()}` : `.PP\n.B ${roff(title)}`
 
-/** A paragraph that runs into indented lines. */
+/** Formats a paragraph that indented lines follow directly. */
 function lead(text: string): string[] {
   const at = text.search(/\n /)
   if (at === -1) return [roff(text)]
   return [roff(text.slice(0, at)), '.PP', '.nf', roff(text.slice(at + 1)), '.fi']
 }
 
-/** Text without a meaning to roff; ASCII, for terminals of any kind. */
+/** Escapes text for roff, in ASCII for any terminal. */
 const roff = (text: string) =>
   text
     .replace(/\\/g, '\\e')

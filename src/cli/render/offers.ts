@@ -5,22 +5,22 @@ import { Reveal } from './reveal.ts'
 
 type OfferKind = 'rule' | 'mode' | 'directories' | 'other'
 
-/** Something that a request offers to remember. */
+/** A permission update that a request offers to remember. */
 export interface Offer {
-  /** `rule`: rules that allow the tool that is asked for. `other`: everything that no other kind fits. */
+  /** `rule`: rules that allow the requested tool. `other`: updates of no other kind. */
   kind: OfferKind
-  /** As the request has it. */
+  /** The entry of the request, unchanged. */
   entry: unknown
-  /** In words, of which some are the agent's. */
+  /** Description, partly in the agent's words. */
   text: string
-  /** Where it is saved, so that it holds beyond the session. Absent where it does not. */
+  /** File to save it in, beyond the session. Absent for the session only. */
   saved?: string
 }
 
-/** Where Claude Code saves what is remembered. */
+/** Files in which Claude Code saves updates, by destination. */
 const PLACES: Record<string, string> = {
-  localSettings: '.claude/settings.local.json of its folder',
-  projectSettings: '.claude/settings.json of its folder, for all who use it',
+  localSettings: '.claude/settings.local.json in its folder',
+  projectSettings: '.claude/settings.json in its folder, for all its users',
   userSettings: '~/.claude/settings.json, for all folders',
 }
 const OF_SESSION = ['session', 'cliArg']
@@ -29,7 +29,7 @@ type Fields = Record<string, unknown>
 const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** What a request offers to remember, by what it would change. */
+/** Returns the offers of a request, by kind. */
 export const offersOf = ({ tool, suggestions = [] }: PermissionRequest): Offer[] =>
   suggestions.map((entry) => {
     const known = isFields(entry) ? describe(entry, tool) : undefined
@@ -39,7 +39,9 @@ export const offersOf = ({ tool, suggestions = [] }: PermissionRequest): Offer[]
     return { ...known, entry, saved: Object.hasOwn(PLACES, destination) ? PLACES[destination]! : destination }
   })
 
-/** For an entry that is entirely of a known form: what it does not say is not in it. */
+/**
+ * Describes an entry that has only known fields, so that the description is complete; undefined for others.
+ */
 function describe(entry: Fields, tool: string): Pick<Offer, 'kind' | 'text'> | undefined {
   const { type, destination, ...rest } = entry
   if (typeof destination !== 'string') return undefined
@@ -64,13 +66,13 @@ function ruleText(rule: unknown, tool: string): string | undefined {
   const { toolName, ruleContent, ...more } = rule
   if (toolName !== tool || !isEmpty(more)) return undefined
   if (ruleContent !== undefined && typeof ruleContent !== 'string') return undefined
-  // Without content, a rule allows the tool by itself.
-  return ruleContent?.trim() ? `${tool}(${ruleContent})` : `${tool} (every use of it)`
+  // A rule without content allows every use of the tool.
+  return ruleContent?.trim() ? `${tool}(${ruleContent})` : `${tool} (every use)`
 }
 
 const isEmpty = (fields: Fields) => Object.keys(fields).length === 0
 
-/** What a request offers to remember, one offer a line; empty where it offers nothing. */
+/** Formats the offers of a request, one per line; empty without offers. */
 export function offersText(request: PermissionRequest, { dim, yellow }: Colors, width?: number): string {
   const offers = offersOf(request)
   if (offers.length === 0) return ''

@@ -7,14 +7,14 @@ import { lay, type Paragraph } from './lay.ts'
 import { Reveal } from './reveal.ts'
 import { tellingField, toolSummary } from './tool.ts'
 
-/** Lines that fit on most screens; a longer text ends with the number of its lines. */
+/** Number of lines that fit on most screens. A longer request ends with its number of lines. */
 const SCREEN_LINES = 40
 
 /**
- * What an agent asks permission for, in full however long, with everything in it that a reader would not see made
- * visible: nobody should allow what they could not see.
- * @param width columns of the screen, if it is one
- * @see wholeRequest for one whose input is not in the status
+ * Formats a permission request in full, at any length, with all hidden characters made visible: nobody
+ * should allow an action that they cannot see.
+ * @param width width of the terminal in columns, if stdout is one
+ * @see wholeRequest for requests whose status omits the input
  */
 export function permissionText(request: PermissionRequest, colors: Colors, width?: number): string {
   const { dim, yellow } = colors
@@ -24,7 +24,7 @@ export function permissionText(request: PermissionRequest, colors: Colors, width
   for (const text of [hidden, onlyRefused(request)])
     if (text !== undefined) rows.push(...lay([{ head: '! ', text, style: yellow }], width))
   if (rows.length <= SCREEN_LINES) return rows.join('\n')
-  const end: Paragraph = { head: '  ', text: `(the end of what it asks: ${rows.length} lines)`, style: dim }
+  const end: Paragraph = { head: '  ', text: `(end of the request: ${rows.length} lines)`, style: dim }
   return [...rows, ...lay([end], width)].join('\n')
 }
 
@@ -50,14 +50,14 @@ function paragraphsOf(request: PermissionRequest, reveal: Reveal, colors: Colors
           head: `  ${index + 1}. `,
           text: reveal.line(label) + (description ? ` - ${reveal.line(description)}` : ''),
         })),
-        ...(multi_select ? [{ head: '  ', text: '(several may be chosen)', style: dim }] : []),
+        ...(multi_select ? [{ head: '  ', text: '(you may choose several)', style: dim }] : []),
       ])
   }
 }
 
 const SUBAGENT_CHARS = 100
 
-/** Whose request it is, where it is not the agent's own. */
+/** Returns the sub-agent that makes the request; empty for the agent itself. */
 function by({ subagent, subagent_id, parent_tool_use_id }: PermissionRequest): string {
   if (subagent_id === undefined) return parent_tool_use_id === undefined ? '' : 'sub-agent: '
   const [reveal, short] = [new Reveal(), cleanLine(subagent ?? subagent_id, SUBAGENT_CHARS)]
@@ -66,15 +66,18 @@ function by({ subagent, subagent_id, parent_tool_use_id }: PermissionRequest): s
 
 const quoted = (text: string, reveal: Reveal) => JSON.stringify(reveal.line(text))
 
-/** A name from elsewhere. One that is no single word is quoted: it cannot pass for words of this program. */
+/**
+ * Formats a foreign name. Quotes a name that is not a single word, so that it cannot imitate
+ * this program's text.
+ */
 const nameText = (name: string, reveal: Reveal) => (/^[\w.$-]+$/.test(name) ? name : quoted(name, reveal))
 
 const asks = (request: PermissionRequest) => `${by(request)}asks`
 
-/** The headline says the beginning only: what is in it is counted where the whole of it stands. */
+/** Returns the beginning of the input. Its hidden characters are counted where the whole input is shown. */
 const summaryOf = ({ input }: PermissionRequest) => new Reveal().line(toolSummary(input))
 
-/** What the runtime says of the request. */
+/** Returns the runtime's remarks on the request. */
 function about(
   { description, reason, blocked_path, input }: PermissionRequest,
   reveal: Reveal,
@@ -90,23 +93,24 @@ function about(
   ]
 }
 
-const CUT = 'This is not all of it: what it asks is too long, and was cut.'
+const CUT = 'This request is incomplete: it was too long and was cut.'
 
-/** Why a request can only be refused; undefined where it need not be. */
+/** Returns why a request can only be refused; undefined if it can be allowed. */
 function onlyRefused(request: PermissionRequest): string | undefined {
   const fault = request.cut ? CUT : unanswerable(request)
   return fault && `${fault} It can only be refused.`
 }
 
-const OMITTED = '(too long for its status, and not at the hub yet: see it with `agent log` before you decide)'
+const OMITTED =
+  '(too long for the status, and not yet at the hub: read it with `agent log` before you decide)'
 
-/** What the agent wants to do, as far as the headline does not say it. */
+/** Returns the input of the request, except for the part in the headline. */
 export function inputParagraphs(request: PermissionRequest, reveal: Reveal): Paragraph[] {
   if (request.input_omitted) return [{ head: '  ', text: OMITTED }]
   return request.ask === 'plan' ? plan(request.input, reveal) : detail(request, reveal)
 }
 
-/** A command as it is, anything else field by field; nothing where the headline says it all. */
+/** Returns the input field by field; nothing if the headline shows it all. */
 function detail({ description, input }: PermissionRequest, reveal: Reveal): Paragraph[] {
   const fields = Object.entries(input).filter(
     ([name, value]) => !(name === 'description' && (value === description || value === '')),
@@ -131,23 +135,23 @@ const fieldsOf = (input: Record<string, unknown>, reveal: Reveal): Paragraph[] =
       : [{ head: '  ', text: `${name}: ${text}` }]
   })
 
-/** Claude Code puts in what the agent wrote into its plan file, and nothing where it wrote none. */
+/** Returns a plan. Claude Code inserts the text of the agent's plan file, if the agent wrote one. */
 function plan({ plan: written, ...rest }: Record<string, unknown>, reveal: Reveal): Paragraph[] {
   const isText = typeof written === 'string' && written.trim() !== ''
-  const text = isText ? reveal.text(written.trim()) : '(it wrote none down)'
+  const text = isText ? reveal.text(written.trim()) : '(the agent wrote no plan)'
   const shown: Paragraph = { head: '  ', text, verbatim: isText }
   const others = isText || written === undefined ? rest : { plan: written, ...rest }
   return [shown, ...fieldsOf(others, reveal)]
 }
 
-/** What names a request, as it is typed: its digest. One of an older daemon has its id only. */
+/** Returns the name of a request for a command line: its digest, or its id from an older daemon. */
 export const typedName = ({ digest, request_id }: PermissionRequest): string =>
   shellWord(cleanLine(digest ?? request_id))
 
-/** What to type to answer a request that was shown. */
+/** Returns the commands that answer a request that was shown. */
 export function answerHint(agentId: string, request: PermissionRequest): string {
   const command = (verb: string, rest = '') => `fomular-daemon agent ${verb} ${agentId}${rest}`
-  // Without it, what is answered would be whatever is asked by then.
+  // The name keeps the command from answering another request that arrives meanwhile.
   const named = ` --request ${typedName(request)}`
   if (request.input_omitted || onlyRefused(request) !== undefined) return command('deny', named)
   if (request.form)

@@ -1,57 +1,60 @@
-/** Blanks in a row, in columns, and empty lines in a row, up to which they are left as they are. */
+/** Maximum run of blanks, in columns, and of empty lines, that is left unchanged. */
 const BLANK_COLUMNS = 40
 const TAB_COLUMNS = 4
 const EMPTY_LINES = 3
 
-/** Shorter runs are within both limits. */
+/** Matches runs that may exceed a limit; shorter runs cannot. */
 const BLANKS = /[ \t\n]{5,}/g
 
 /**
- * Everything that a terminal obeys or does not show, each with its repetitions: controls, characters without a glyph or
- * without a meaning yet, blanks other than the plain one, heaps of accents, and other marks.
+ * Matches everything that a terminal obeys or does not show, with repetitions: control characters,
+ * invisible and unassigned characters, blanks other than the space, heaps of accents, and other marks.
  */
 const HIDDEN =
   /(?:((?![ \t\n])[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Z}\p{Default_Ignorable_Code_Point}\u2800\ufffc\u{16fe4}\u{1d159}\u{13441}\u{13442}])\1*)|\p{M}{5,}|(?:(?!\p{Default_Ignorable_Code_Point})\p{M})+/gu
 const HEAP = 5
-/** Marks that stand around a letter, and may cover it. */
+/** Marks that enclose a letter and may cover it. */
 const ENCLOSING = /\p{Me}/u
-/** Normalized, marks that lie over their letter (canonical class 1) come before this one, and no others. */
+/**
+ * A mark that normalization puts after marks that overlay their letter (canonical class 1), and
+ * before all others.
+ */
 const BESIDE = '\u{16ff0}'
 const LETTER = /(?!\p{Default_Ignorable_Code_Point})\p{L}$/u
 const LATIN = /\p{Script=Latin}$/u
 const OF_ANY_SCRIPT = /^\p{Script=Inherited}+$/u
 const DIRECTION = /^[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/
 const CONTROL = /^\p{Cc}/u
-/** Behind a pictograph it says that the pictograph is to be in color, and hides nothing. */
+/** Variation selector that shows a pictograph in color. After a pictograph, it hides nothing. */
 const EMOJI_STYLE = '\ufe0f'
 const PICTOGRAPH = /\p{Extended_Pictographic}$/u
 
-/** What is counted: one of a kind, and several. */
+/** Name of each kind of hidden text, singular and plural. */
 const NAMES = {
   blanks: ['long run of blanks', 'long runs of blanks'],
   lines: ['long run of empty lines', 'long runs of empty lines'],
   control: ['control character', 'control characters'],
-  direction: ['sign that turns the direction of text', 'signs that turn the direction of text'],
+  direction: ['character that changes the text direction', 'characters that change the text direction'],
   invisible: ['invisible character', 'invisible characters'],
   accents: ['heap of accents', 'heaps of accents'],
-  marks: ['mark that lies over text', 'marks that lie over text'],
+  marks: ['mark over other text', 'marks over other text'],
 } as const
 type Kind = keyof typeof NAMES
 
-/** Pictures of a control in a row; more are a number. */
+/** Maximum number of symbols in a row for a repeated control character. More are shown as a count. */
 const PICTURES = 4
 const C0_PICTURES = 0x2400
 const DELETE_PICTURE = '\u2421'
 const LINE_FEED_PICTURE = '\u240a'
 
 /**
- * Makes visible what a text hides from somebody who is to decide on it, and counts that: `⟨17000 blanks⟩`, `⟨U+202E⟩`,
- * `⟨U+200B × 12⟩`, `␛`. All that it returns is safe for a terminal.
+ * Makes hidden parts of a text visible to the person who decides on it, and counts them: `⟨17000 blanks⟩`,
+ * `⟨U+202E⟩`, `⟨U+200B × 12⟩`, `␛`. The results are safe for a terminal.
  */
 export class Reveal {
   readonly #counts = new Map<Kind, number>()
 
-  /** Line feeds stay, and tabs. */
+  /** Reveals a text. Keeps line feeds and tabs. */
   text(text: string): string {
     return text
       .replace(BLANKS, (run) => this.#blanks(run))
@@ -60,12 +63,12 @@ export class Reveal {
       )
   }
 
-  /** The same on one line. */
+  /** Reveals a text on one line: shows line feeds as symbols. */
   line(text: string): string {
     return this.text(text).replaceAll('\n', LINE_FEED_PICTURE)
   }
 
-  /** What was made visible, with numbers; undefined if there was nothing. */
+  /** Returns a summary of the hidden parts made visible so far; undefined if there were none. */
   summary(): string | undefined {
     const parts = [...this.#counts].map(([kind, count]) => `${count} ${NAMES[kind][count === 1 ? 0 : 1]}`)
     return parts.length === 0 ? undefined : `Hidden in it, and made visible: ${parts.join(', ')}`
@@ -116,7 +119,10 @@ export class Reveal {
     return `⟨${nameOf(char)}${count > 1 ? ` × ${count}` : ''}⟩`
   }
 
-  /** Those of a writing stay, on a letter of it. Elsewhere a mark is drawn anywhere, and makes a blank look like `_`. */
+  /**
+   * Keeps marks on letters of their script. Elsewhere a mark may appear anywhere, or make a blank
+   * look like `_`.
+   */
   #marks(marks: string[], before: string): string {
     if (marks.length >= HEAP) {
       this.#count('accents')

@@ -11,13 +11,13 @@ export function serviceText(
   const process = [
     ...(pid === undefined ? [] : [`process ${pid}`]),
     ...(since ? [`since ${since}`] : []),
-    ...(restarts ? [`started again ${restarts === 1 ? 'once' : `${restarts} times`}`] : []),
+    ...(restarts ? [`restarted ${restarts === 1 ? 'once' : `${restarts} times`}`] : []),
   ]
   return [
-    `${bold('Service'.padEnd(9))} ${name} of ${manager}: ${(running ? green : red)(state)}${enabled ? '' : ', not enabled: it does not start with the machine'}`,
+    `${bold('Service'.padEnd(9))} ${name} of ${manager}: ${(running ? green : red)(state)}${enabled ? '' : ', not enabled: it does not start at boot'}`,
     ...row('Daemon', process.length > 0 ? process.join(', ') : undefined),
     ...row('Says', pid === undefined ? undefined : says),
     ...row('State', state_dir),
-    ...row('File', installed ? file : `${file} is not there`),
+    ...row('File', installed ? file : `${file} is missing`),
   ].join('\n')
 }

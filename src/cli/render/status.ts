@@ -6,11 +6,11 @@ import { cleanLine } from './clean.ts'
 import { problemText, runtimeText } from './machine.ts'
 import { age, bytes } from './units.ts'
 
-/** Whether the daemon is connected and its server hears it. */
+/** Reports whether the daemon is connected and its server answers. */
 export const isHealthy = ({ link, server_hears_ms }: DaemonStatus) =>
   link.state === 'live' && server_hears_ms !== null
 
-/** How a daemon is, for people. @param width columns of the screen, if it is one */
+/** Formats the status of a daemon. @param width width of the terminal in columns, if stdout is one */
 export function statusText(status: DaemonStatus, now: number, colors: Colors, width?: number): string {
   const { bold, dim } = colors
   const row = (name: string, text: string) => `${bold(name.padEnd(9))} ${text}`
@@ -28,24 +28,24 @@ export function statusText(status: DaemonStatus, now: number, colors: Colors, wi
       `${bytes(machine.disk.available_bytes)} free; memory ${bytes(machine.memory.available_bytes)} free`,
     ),
     ...(machine.runtimes.length === 0
-      ? [row('Runtime', dim('still looking'))]
+      ? [row('Runtime', dim('checking'))]
       : machine.runtimes.map((runtime) => row('Runtime', runtimeText(runtime)))),
     ...endText(status, colors),
     ...machine.problems.map((problem) => problemText(problem, colors)),
     '',
     agents.length === 0 && isElsewhere(status.server_url)
-      ? `No agents. They are started at ${cleanLine(status.server_url, 300)}.`
+      ? `No agents. The server at ${cleanLine(status.server_url, 300)} starts them.`
       : agentTable(agents, now, colors, width),
   ]
   return lines.join('\n')
 }
 
-/** What ends agents with the daemon, where the machine's problems do not say it. */
+/** Returns lines on agents that end with the daemon, unless the machine's problems cover them. */
 function endText({ agents_end }: DaemonStatus, colors: Colors): string[] {
   if (agents_end?.shelter === undefined) return []
   const { message, remedy, agents } = agents_end
   const facts =
-    agents.length === 0 ? message : `${message} Those started before do not: ${agents.join(', ')}.`
+    agents.length === 0 ? message : `${message} Agents started earlier do not: ${agents.join(', ')}.`
   const severity = agents.length === 0 ? 'info' : 'warning'
   return [problemText({ code: '', severity, message: facts, remedy, since: '' }, colors)]
 }
@@ -59,8 +59,8 @@ function serverText(
   const why = link.last_error === undefined ? '' : `: ${cleanLine(link.last_error, 300)}`
   if (link.state === 'live')
     return server_hears_ms === null
-      ? `${url} ${red('connected, but the server does not hear us')}`
-      : `${url} ${green(`connected for ${age(link.since, now)}`)}, hears us (${Math.round(server_hears_ms)} ms)`
+      ? `${url} ${red('connected, but the server does not answer')}`
+      : `${url} ${green(`connected for ${age(link.since, now)}`)}, answers in ${Math.round(server_hears_ms)} ms`
   if (link.state === 'dialing' || link.state === 'greeting')
     return `${url} ${yellow(`not connected for ${age(link.since, now)}, try ${link.attempt}`)}${why}`
   return `${url} ${red(link.state)}${why}`

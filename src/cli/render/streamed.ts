@@ -1,36 +1,36 @@
-/** Unfinished blocks remembered; more than a few means that their ends never come. */
+/** Maximum number of unfinished blocks to remember. More than a few means that their ends never arrive. */
 const MOST = 32
 
 interface Block {
   kind: 'text' | 'thinking'
   message: string | undefined
   index: number
-  /** All of it that was written. */
+  /** Text of the block written so far. */
   written: string
 }
 
-/** What a finished block still needs on the screen. */
+/** Remaining text of a finished block. */
 export interface Rest {
   text: string
-  /** Whether it belongs behind what was written last. */
+  /** True if the text continues the last line written. */
   goesOn: boolean
 }
 
 /**
- * Blocks that were written while they streamed in and are still to be finished. Anything may be written in between: a
- * block keeps what it has on the screen until its end comes, so that no part of it is written again.
+ * Blocks that were written while they streamed in, and are not finished. Other output may come in between,
+ * so each block remembers its written text: no part is written twice.
  */
 export class Streamed {
   #blocks: Block[] = []
-  /** The block whose line is being written. */
+  /** The block that the unfinished line belongs to. */
   #open: Block | undefined
 
-  /** Whether the last line written is unfinished. */
+  /** True if the last line written is unfinished. */
   get isOpen(): boolean {
     return this.#open !== undefined
   }
 
-  /** A part of a block is written. @returns whether it goes on behind what was written last */
+  /** Records written text of a block. @returns true if the text continues the last line written */
   add(kind: Block['kind'], message: string | undefined, index: number, text: string): boolean {
     let block = this.#blocks.find(
       (one) => one.kind === kind && one.message === message && one.index === index,
@@ -45,7 +45,7 @@ export class Streamed {
     return goesOn
   }
 
-  /** A block is finished. @returns what of it is not written yet */
+  /** Finishes a block. @returns its text that is not written yet */
   finish(kind: Block['kind'], message: string | undefined, text: string): Rest {
     const block = this.#blocks.find(
       (one) =>
@@ -58,12 +58,12 @@ export class Streamed {
     return { text: text.slice(block.written.length), goesOn: block === this.#open }
   }
 
-  /** Something else is written. */
+  /** Records that other output is written. */
   close() {
     this.#open = undefined
   }
 
-  /** The turn is over: what is unfinished stays so. */
+  /** Forgets unfinished blocks at the end of a turn. */
   clear() {
     this.#blocks = []
     this.#open = undefined

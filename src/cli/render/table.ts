@@ -3,16 +3,16 @@ import { cutEnd, cutPath, textWidth } from './width.ts'
 export interface Column {
   title: string
   cells: string[]
-  /** Where its cells may be cut; without this they never are. */
+  /** Part of a cell that may be cut; without it, cells are never cut. */
   cut?: 'end' | 'path'
-  /** Minimum width while other columns can still be left out. */
+  /** Minimum width, in columns, while other columns can still be left out. */
   least?: number
-  /** Its turn to be left out where there is no room for all columns, lowest first; without this it always stays. */
+  /** Order in which columns are left out for lack of room, lowest first; without it, the column stays. */
   leftOut?: number
 }
 
 const GAP = '  '
-/** Minimum width of a column that is cut. */
+/** Minimum width of a cut column, in columns. */
 const MINIMUM = 6
 
 interface Sized extends Column {
@@ -20,8 +20,8 @@ interface Sized extends Column {
 }
 
 /**
- * Columns of text, two blanks apart. The last column is not padded.
- * @param max columns of the terminal; undefined where the output is no screen: then nothing is cut
+ * Formats columns of text, two spaces apart. Does not pad the last column.
+ * @param max width of the terminal in columns; undefined if stdout is not a terminal: then nothing is cut
  */
 export function table(columns: Column[], max: number | undefined): string[] {
   const shown = fit(
@@ -46,7 +46,7 @@ export function table(columns: Column[], max: number | undefined): string[] {
   ]
 }
 
-/** Cuts columns to what they keep, then leaves columns out, then cuts further. */
+/** Cuts columns to their minimum widths, then leaves columns out, then cuts further. */
 function fit(columns: Sized[], max: number): Sized[] {
   let shown = columns
   for (;;) {
@@ -60,7 +60,7 @@ function fit(columns: Sized[], max: number): Sized[] {
   }
 }
 
-/** Takes from the widest until all fit. @returns undefined where they do not, unless `anyway` */
+/** Narrows the widest columns until all fit. @returns undefined if they cannot fit, unless `anyway` */
 function shrink(columns: Sized[], max: number, least: (column: Sized) => number, anyway = false) {
   const cut = columns.map((column) => ({ ...column }))
   for (;;) {

@@ -1,6 +1,6 @@
 import { cleanLine } from './clean.ts'
 
-/** Fields of a tool's input that tell the most, in this order. */
+/** The most informative fields of a tool's input, best first. */
 const TELLING = [
   'command',
   'file_path',
@@ -17,11 +17,11 @@ const TELLING = [
 
 const LINE_CHARS = 160
 
-/** The field that tells the most; undefined where none is known to. */
+/** Returns the most informative field of an input; undefined if it has no known field. */
 export const tellingField = (input: Record<string, unknown>) =>
   TELLING.find((name) => typeof input[name] === 'string' && input[name] !== '')
 
-/** What a tool is used for, on one line. */
+/** Summarizes a tool's input on one line. */
 export function toolSummary(input: Record<string, unknown>, max = LINE_CHARS): string {
   const telling = tellingField(input)
   if (telling !== undefined) return cleanLine(input[telling] as string, max)
@@ -31,7 +31,7 @@ export function toolSummary(input: Record<string, unknown>, max = LINE_CHARS): s
   return cleanLine(JSON.stringify(input), max)
 }
 
-/** The text of a tool's result, which is text or blocks. */
+/** Returns the text of a tool's result, which may be text or a list of blocks. */
 export function resultText(content: unknown): string {
   if (typeof content === 'string') return content
   if (!Array.isArray(content)) return content === undefined ? '' : JSON.stringify(content)

@@ -1,4 +1,4 @@
-/** A time span for people: `12 s`, `3 min`, `5 h`, `2 d`. */
+/** Formats a time span: `12 s`, `3 min`, `5 h`, `2 d`. */
 export function span(ms: number): string {
   const s = Math.max(0, Math.round(ms / 1000))
   if (s < 60) return `${s} s`
@@ -7,7 +7,7 @@ export function span(ms: number): string {
   return `${Math.floor(s / 86_400)} d`
 }
 
-/** How long a turn took: `0.8 s`, `2 min 5 s`. */
+/** Formats the duration of a turn: `0.8 s`, `2 min 5 s`. */
 export function duration(ms: number): string {
   if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`
   const s = Math.round(ms / 1000)

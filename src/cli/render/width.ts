@@ -1,23 +1,26 @@
-/** Characters that terminals show two columns wide: East Asian letters and signs, and pictures. */
+/** Characters that take two columns on a terminal: East Asian characters and emoji. */
 const WIDE =
   /[\u1100-\u115f\u2329\u232a\u2630-\u2637\u268a-\u268f\u2e80-\u303e\u3041-\u33ff\u3400-\u9fff\ua000-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1aff0}-\u{1b2ff}\u{1d300}-\u{1d376}\u{1f200}-\u{1f2ff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u
-/** Characters that take no column of their own. */
+/** Characters that take no column. */
 const INVISIBLE = /[\p{Mn}\p{Me}\p{Cf}]/u
-/** Shows what is before it as a picture. */
+/** Variation selector that shows the preceding character as an emoji. */
 const PICTURE = '\ufe0f'
 const JOINER = '\u200d'
 const PLAIN = /^[\x20-\x7e]*$/
 
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
-/** Letters as a reader counts them: with their accents, and pictures with what they are joined to. */
+/** Yields user-perceived characters: letters with their accents, and joined emoji as one. */
 function* graphemes(text: string): Generator<string> {
   for (const { segment } of segmenter.segment(text)) yield segment
 }
 
 const letters = (text: string): string[] => (PLAIN.test(text) ? text.split('') : [...graphemes(text)])
 
-/** Not every terminal draws several characters as one: each counts, but in pictures that are joined. */
+/**
+ * Returns the width of a grapheme. Adds up its characters, as some terminals draw each, except
+ * in joined emoji.
+ */
 function letterWidth(letter: string): number {
   if (letter.includes(JOINER)) return 2
   const width = [...letter].reduce((sum, char) => sum + charWidth(char), 0)
@@ -26,11 +29,11 @@ function letterWidth(letter: string): number {
 
 const charWidth = (char: string) => (WIDE.test(char) ? 2 : INVISIBLE.test(char) ? 0 : 1)
 
-/** Columns that one line of text takes on a terminal. */
+/** Returns the width of one line of text on a terminal, in columns. */
 export const textWidth = (text: string): number =>
   PLAIN.test(text) ? text.length : letters(text).reduce((sum, letter) => sum + letterWidth(letter), 0)
 
-/** As many letters from the beginning as `max` columns hold. */
+/** Returns the longest prefix that fits in `max` columns. */
 function head(text: string, max: number): string {
   if (PLAIN.test(text)) return text.slice(0, Math.max(0, max))
   let width = 0
@@ -44,8 +47,8 @@ function head(text: string, max: number): string {
 }
 
 /**
- * One line of text as rows of at most `columns`, whatever terminal shows them: they differ in the characters that they
- * know and show wide, and none gives one more than two columns. A tab becomes blanks.
+ * Splits one line of text into rows of at most `columns` on any terminal. Terminals differ in which
+ * characters they show wide, but none uses more than two columns for one. Expands tabs.
  */
 export function rowsOf(line: string, columns: number): string[] {
   const text = line.includes('\t') ? expandTabs(line) : line
@@ -66,7 +69,7 @@ export function rowsOf(line: string, columns: number): string[] {
   return [...rows, row]
 }
 
-/** A letter may have any number of characters, as in Korean: one that no row holds is none. */
+/** Yields graphemes, split into characters if they are wider than a row: a grapheme has no maximum length. */
 function* rowLetters(text: string, columns: number): Generator<string> {
   for (const letter of graphemes(text)) {
     if (mostWidth(letter) > columns) yield* letter
@@ -87,11 +90,11 @@ function expandTabs(line: string): string {
   return text.trimEnd()
 }
 
-/** One line of text, its end cut off where it is wider than `max` columns. */
+/** Cuts the end of a line that is wider than `max` columns. */
 export const cutEnd = (text: string, max: number): string =>
   textWidth(text) <= max ? text : `${head(text, max - 1)}…`
 
-/** One line of text, cut in its middle, where it is wider than `max` columns. */
+/** Cuts the middle of a line that is wider than `max` columns. */
 function cutMiddle(text: string, max: number): string {
   if (textWidth(text) <= max) return text
   const back = Math.floor((max - 1) / 2)
@@ -104,10 +107,10 @@ function cutMiddle(text: string, max: number): string {
   return `${head(text, max - 1 - back)}…${all.slice(from).join('')}`
 }
 
-/** Part of a cut path that its last folders may take. */
+/** Maximum share of a cut path that its last folders may take. */
 const TAIL = 2 / 3
 
-/** A path, cut in its middle where it is wider than `max` columns: its last folder stays, and its beginning. */
+/** Cuts the middle of a path that is wider than `max` columns. Keeps its beginning and its last folder. */
 export function cutPath(path: string, max: number): string {
   if (textWidth(path) <= max) return path
   const parts = path.replace(/\/+$/, '').split('/')

@@ -238,7 +238,7 @@ test('a prompt that was begun with is not said to be cancelled: its turn’s res
     assert.equal(render([...events, cancelled]), '✗ failed: API Error: 400\n')
   assert.equal(
     render([{ kind: 'prompt_state', prompt_id: 'p', state: 'queued' }, cancelled]),
-    '! a prompt was cancelled before the agent began with it\n',
+    '! a prompt was canceled before the agent started it\n',
   )
 })
 
@@ -263,9 +263,9 @@ test('what the runtime says to people is shown with its words, safely', () => {
 -- hello from hook
 ! Not saved: transcript
 -- compacting the conversation
-! the conversation could not be compacted: Not enough messages.
--- the conversation begins anew
-* (thoughts that are encrypted)
+! failed to compact the conversation: Not enough messages.
+-- the conversation was reset
+* (encrypted thinking)
 `,
   )
 })
@@ -344,11 +344,14 @@ test('trouble is said', () => {
     render([{ kind: 'turn_result', outcome: 'success', is_error: true, text: 'API Error: 400' }]),
     /✗ failed: API Error: 400/,
   )
-  assert.match(render([{ kind: 'process_exited', run: 1, reason: 'rebooted' }]), /gone with a reboot/)
+  assert.match(
+    render([{ kind: 'process_exited', run: 1, reason: 'rebooted' }]),
+    /ended when the machine rebooted/,
+  )
   assert.match(render([{ kind: 'unknown', raw: { type: 'new', subtype: 'thing' } }]), /-- new\/thing/)
   assert.match(
     render([{ kind: 'unreadable', reason: 'torn', bytes: 12, text: '{"a' }]),
-    /12 bytes of output cannot be read \(torn\)/,
+    /cannot read 12 bytes of output \(torn\)/,
   )
 })
 

@@ -89,7 +89,7 @@ test('a form is shown with its fields, what each takes, and how to end it', () =
   replicas: a whole number, at least 1, at most 9, optional, default: 2
     - How many
   note: text, optional
-  (an empty answer leaves a field out; /decline or /cancel end the form)`,
+  (an empty answer skips a field; /decline or /cancel ends the form)`,
   )
   assert.match(
     answerHint('a', request({ form })),

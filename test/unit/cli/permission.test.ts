@@ -19,7 +19,7 @@ const long = (end: string) => `${'echo safe\n'.repeat(2000)}${end}`
 test('what is approved is shown to its last character, however long', () => {
   assert.match(
     text({ input: { command: long('rm -rf /') } }),
-    /rm -rf \/\n +\(the end of what it asks: 2\d{3} lines\)$/,
+    /rm -rf \/\n +\(end of the request: 2\d{3} lines\)$/,
   )
   assert.match(text({ input: { command: `echo ${'x'.repeat(9000)}; rm -rf /` } }), /; rm -rf \/$/)
   assert.match(text({ tool: 'Write', input: { file_path: '/x', content: long('last line') } }), /last line\n/)

@@ -56,12 +56,12 @@ test('a start that has not come to its end says what it waits for', () => {
   const slow = { since, detail: 'Process 7 runs and has not said that it is ready.' }
   assert.equal(delayText(agent({ state: 'starting', slow })), slow.detail)
   const queued = agent({ state: 'starting', queued: { since } })
-  assert.equal(delayText(queued), `It is queued until other agents have started, since ${since}.`)
+  assert.equal(delayText(queued), `Queued since ${since}, until other agents have started.`)
   assert.equal(delayText(agent({})), undefined)
   const shown = { ...queued, machine_id: 'm', connected: true, offset: 0 } as HubAgent
   assert.match(
     agentText({ agent: shown, machine: undefined, detail: undefined }, now, plain),
-    /Why +It is queued/,
+    /Why +Queued since/,
   )
 })
 
@@ -236,7 +236,7 @@ test('how the daemon is', () => {
     statusText(status, now, plain),
     `Daemon    1.2.3, process 7, running for 1 h
 Machine   m-1
-Server    ws://localhost:3001 connected for 30 min, hears us (3 ms)
+Server    ws://localhost:3001 connected for 30 min, answers in 3 ms
 State     /state
 Disk      1.0 GiB free; memory 512.0 MiB free
 Runtime   Claude Code 2.1.330 at /bin/claude, logged in
@@ -248,7 +248,7 @@ No agents. Start one: fomular-daemon agent start --prompt "…"`,
   assert.ok(isHealthy(status))
   const deaf = { ...status, server_hears_ms: null }
   assert.ok(!isHealthy(deaf))
-  assert.match(statusText(deaf, now, plain), /connected, but the server does not hear us/)
+  assert.match(statusText(deaf, now, plain), /connected, but the server does not answer/)
   const away = {
     ...status,
     link: { state: 'dialing', since: '2026-01-01T00:59:00Z', attempt: 3, last_error: 'ECONNREFUSED' },
