@@ -12,23 +12,23 @@ import {
 } from '../protocol/index.ts'
 
 export interface Route {
-  /** Least role of the key that the request takes; `anyone` takes none. */
+  /** Minimum role of the user key; `anyone` needs no key. */
   role: UserRole | 'anyone'
-  /** What it orders, for requests that change something: a command's type, or another name for the audit log. */
+  /** Action in the audit log, for requests that change something: a command type or another name. */
   order?: string
-  /** What its body is, where it orders no command. */
+  /** Schema of the body, if the request gives no command. */
   body?: z.ZodMiniObject
 }
 
-/** A route as a request has found it. */
+/** The route of a request. */
 export interface Found extends Route {
-  /** As in `ROUTES`. */
+  /** Key in `ROUTES`. */
   name: string
-  /** Pattern of its path. */
+  /** Pattern of the path. */
   path: string
 }
 
-/** Every request that is answered. One that is not in here is refused, whoever asks. */
+/** All routes that the hub serves. It refuses any other route, for every role. */
 export const ROUTES: Readonly<Record<string, Route>> = {
   'GET /health': { role: 'anyone' },
   'GET /install.sh': { role: 'anyone' },
@@ -74,12 +74,12 @@ export const ROUTES: Readonly<Record<string, Route>> = {
 export const isUserRole = (role: string | undefined): role is UserRole =>
   USER_ROLES.some((each) => each === role)
 
-/** Whether a key of this role may do what takes that one. */
+/** Reports whether a key with role `has` may make requests that need role `needs`. */
 export const covers = (has: UserRole, needs: UserRole) => USER_ROLES.indexOf(has) >= USER_ROLES.indexOf(needs)
 
-/** The request's route: `undefined` where there is none, and `closed` for one that has no place in `ROUTES`. */
+/** Returns the route of a request: `undefined` if there is none, `closed` for a route that `ROUTES` lacks. */
 export function routeOf(c: Context): Found | 'closed' | undefined {
-  // The others are what every request passes through. The first answers.
+  // Routes with the method ALL are middleware.
   const route = matchedRoutes(c).find(({ method }) => method !== 'ALL')
   if (!route) return undefined
   const { path } = route
@@ -87,7 +87,10 @@ export function routeOf(c: Context): Found | 'closed' | undefined {
   return Object.hasOwn(ROUTES, name) ? { ...ROUTES[name]!, name, path } : 'closed'
 }
 
-/** What the path of a request names. Unlike `c.req.param`, also before the route has been reached. */
+/**
+ * Returns the path parameters of a request. Unlike `c.req.param`, it also works in middleware before the
+ * route.
+ */
 export function paramsOf(c: Context, { path }: Found): Record<string, string> {
   const parts = c.req.path.split('/')
   return Object.fromEntries(

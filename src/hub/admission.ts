@@ -2,14 +2,14 @@ import { shellWord } from '../platform/shell-word.ts'
 import { visible } from '../platform/visible.ts'
 import { assign, type Entry, isLocal, keyId, machinesOf } from './key-entry.ts'
 
-/** Why a machine may not connect with a key that is accepted as such. */
+/** Reason why a machine may not connect with a valid key. */
 export type Denial = 'key_of_another' | 'machine_of_another'
 
 export type Verdict = Denial | 'known' | 'bound' | 'shared'
 
 /**
- * Decides whether a machine may connect with a key, and makes the key this machine's where it is nobody's.
- * @param keys all keys of machines
+ * Decides whether a machine may connect with a key. Binds the key to the machine if it is free.
+ * @param keys all machine keys
  * @param known every machine that has connected and was not removed
  */
 export function admit(
@@ -29,31 +29,34 @@ export function admit(
     assign(entry, [...machines, machineId])
     return machines.length === 0 ? 'bound' : 'shared'
   }
-  // Only a key from before may be that of a machine whose key is not known, or the hub's own, which was made anew.
+  // A known machine without a key may take only an unbound key or the hub's own key, which may be new.
   const withheld = taken || (strays.has(machineId) && entry.bound !== undefined && !isLocal(entry))
   if (withheld && entry.heir_of !== machineId) return 'machine_of_another'
   assign(entry, [machineId], true)
   return 'bound'
 }
 
-/** What a machine that may not connect is told: why, and what to do about it. */
+/** Returns the reason for a denial and its remedy, as sent to the machine. */
 export function denialText(denial: Denial, entry: Entry, machineId: string): string {
   const bind = `\`fomular-daemon hub key bind ${keyId(entry)} ${shellWord(visible(machineId))}\``
   return denial === 'key_of_another'
-    ? `This key belongs to another machine. Give this one a key of its own: run \`fomular-daemon machine add\` where the hub is, and here the line that it prints. If this is the same machine anew, run ${bind} there.`
-    : `This machine is known by another key, or by one that was revoked. If it has a new key, run ${bind} where the hub is. If it is a copy of another, make it a machine of its own: delete machine.json in its state folder, and enroll it again with --force.`
+    ? `This key belongs to another machine. Enroll this machine with its own key: run \`fomular-daemon machine add\` on the hub's machine, then run the printed command here. If this is the same machine with a new id, run ${bind} on the hub's machine instead.`
+    : `The hub knows this machine by another key, which may have been revoked. If this machine has a new key, run ${bind} on the hub's machine. If it is a copy of another machine, give it a new identity: delete machine.json in its state folder, then enroll it again with --force.`
 }
 
 export const UNNAMEABLE =
-  'No key is for a machine with an id like this one: it is `.` or `..`, or has control characters or half a letter in it. Delete machine.json in its state folder: it makes itself another id when it is started again.'
+  'The id of this machine is not allowed: it is `.` or `..`, or contains control characters or lone surrogates. Delete machine.json in its state folder and restart the daemon, which then generates a new id.'
 
-/** The machines among those known that no key names: keys were not bound when they came, or theirs were revoked. */
+/**
+ * Returns the known machines without a key: they connected before keys were bound, or their keys were
+ * revoked.
+ */
 export function straysAmong(known: readonly string[], keys: readonly Entry[]): Set<string> {
   const owned = new Set(keys.flatMap(machinesOf))
   return new Set(known.filter((machineId) => !owned.has(machineId)))
 }
 
-/** Binds keys from before keys were bound. */
+/** Binds keys that predate binding. */
 export function settle(entries: readonly Entry[], now: string) {
   for (const entry of entries) {
     entry.bound = true
@@ -61,7 +64,9 @@ export function settle(entries: readonly Entry[], now: string) {
   }
 }
 
-/** Keys to `settle`: those that only one machine uses, once it is known which machine uses which. */
+/**
+ * Returns the keys to `settle`: unbound keys with at most one machine, once every known machine has a key.
+ */
 export function unsettled(keys: readonly Entry[], known: readonly string[]): Entry[] {
   const open = keys.filter((entry) => entry.bound === undefined && machinesOf(entry).length < 2)
   return open.length === 0 || straysAmong(known, keys).size > 0 ? [] : open

@@ -27,8 +27,8 @@ export interface AgentContext extends StreamContext, LookupContext {
   /** Begins a stream. @throws Fault */
   follow(c: Context): Follower
   /**
-   * Gives a command to a machine.
-   * @param allowed throws a Fault where it may not be given now
+   * Submits a command to a machine.
+   * @param allowed throws a Fault if the command is not allowed now
    * @returns the answer to the request
    */
   submit(c: Context, machineId: string, parsed: Command, allowed?: () => void): Promise<Response>
@@ -45,7 +45,7 @@ const AGENT_COMMANDS = [
   'remove',
 ] as const
 
-/** Requests about agents. */
+/** Adds the routes for agents. */
 export function agentRoutes(app: Hono, context: AgentContext) {
   const { agents, machines, commands, store, quotas, switchboard, lookup, trails, submit, follow } = context
 
@@ -53,7 +53,7 @@ export function agentRoutes(app: Hono, context: AgentContext) {
   app.post('/api/agents', async (c) => {
     const request = parse(StartRequest, await command(c))
     const { command_id = randomUUID(), spec } = request
-    // Sent again, perhaps without the id that was made for the agent the first time.
+    // A repeated request may lack the agent id that was generated the first time.
     const known = commands.get(command_id)
     const agent_id = request.agent_id ?? known?.agent_id ?? `a-${randomUUID().slice(0, 8)}`
     if (!known && request.machine_id === undefined && lookup.ordered(agent_id).length > 0)
@@ -77,7 +77,7 @@ export function agentRoutes(app: Hono, context: AgentContext) {
       if (name === 'remove' && isGone()) {
         await trails.ordered(c, machine_id, parsed)
         trails.confirm(c)
-        // Its machine may have come back with it meanwhile.
+        // The machine may have reconnected with the agent meanwhile.
         if (isGone()) {
           agents.forget({ machine_id, agent_id })
           return c.json({
@@ -99,9 +99,9 @@ export function agentRoutes(app: Hono, context: AgentContext) {
     if (to === ref.machine_id) return c.json(viewOf(ref))
     const from = machines.get(ref.machine_id)
     if (from?.connected && !gone && c.req.query('force') !== 'true')
-      throw new Fault(409, 'machine_connected', `${described(from)} is connected, and has the agent.`, {
+      throw new Fault(409, 'machine_connected', `${described(from)} is connected and has the agent.`, {
         remedy:
-          'Stop its daemon first, or use force: what that machine says of the agent is another one then.',
+          'Stop its daemon first. Or use force: the agent on that machine then counts as a different agent.',
       })
     if (lookup.ordered(ref.agent_id).includes(to)) throw exists(ref.agent_id)
     agents.move(ref, to)
@@ -135,7 +135,7 @@ export function agentRoutes(app: Hono, context: AgentContext) {
     return agents.keyOf(ref)!
   }
 
-  /** @throws Fault where the machine has such an agent, or may have no more */
+  /** @throws Fault if the machine already has the agent or is at its limit */
   function refuseStart(ref: AgentRef) {
     const { machine_id, agent_id } = ref
     if (agents.get(ref) || commands.startingOn(agent_id).includes(machine_id)) throw exists(agent_id)
@@ -148,14 +148,14 @@ export function agentRoutes(app: Hono, context: AgentContext) {
     throw new Fault(
       429,
       `machine_${full}`,
-      `This machine is at its limit at the hub: ${quotas.limit(full)} (${full}).`,
+      `This machine has reached its limit on the hub: ${quotas.limit(full)} (${full}).`,
       {
         path: 'machine_id',
-        remedy: 'Remove agents of it that are no longer needed, or start the hub with a higher limit.',
+        remedy: 'Remove agents that it no longer needs, or start the hub with a higher limit.',
       },
     )
   }
 }
 
 const exists = (agentId: string) =>
-  new Fault(409, 'agent_exists', `There is an agent ${agentId} already.`, { path: 'agent_id' })
+  new Fault(409, 'agent_exists', `Agent ${agentId} already exists.`, { path: 'agent_id' })

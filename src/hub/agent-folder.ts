@@ -4,20 +4,24 @@ import { dirname } from 'node:path'
 import { systemCode } from '../platform/errors.ts'
 import { AgentId } from '../protocol/index.ts'
 
-/** Between an agent's id and what tells it from that of another machine; no id has it. Older hubs pass over such a folder. */
+/**
+ * Separates the agent's id from the machine in a folder name. No id contains it, and older hubs skip such
+ * folders.
+ */
 const OF = '@'
-/** Names of machines that can be part of a file's name. */
+/** Machine ids that can be part of a file name. */
 const PLAIN = /^[A-Za-z0-9_-]{1,64}$/
 
-/** The id of the agent whose folder has this name; undefined for anything else. */
+/** Returns the id of the agent whose folder has this name; undefined for any other name. */
 export function agentIdOf(name: string): string | undefined {
   const [id = ''] = name.split(OF)
   return AgentId.safeParse(id).success ? id : undefined
 }
 
 /**
- * The name for the folder of a new agent: its id, or, where that is another machine's agent, id and machine.
- * @param taken whether an agent has a folder of this name
+ * Returns the folder name for a new agent: its id or, if an agent of another machine has that folder, id and
+ * machine.
+ * @param taken reports whether an agent's folder has this name
  */
 export function folderFor(
   { machine_id, agent_id }: { machine_id: string; agent_id: string },
@@ -29,15 +33,15 @@ export function folderFor(
     : createHash('sha256').update(machine_id).digest('hex').slice(0, 32)
   const base = `${agent_id}${OF}${machine}`
   let name = base
-  // Such a one may have been given to another machine.
+  // An agent with this folder may have been moved to another machine.
   for (let n = 2; taken(name); n++) name = `${base}.${n}`
   return name
 }
 
 /**
- * Makes the folder of an agent, and the one that all of them are in; not the hub's own, which is never made anew beneath
- * a running hub.
- * @throws the system's error
+ * Creates the folder of an agent and its parent `agents`, but not the hub's own folder: a running hub must
+ * not recreate that.
+ * @throws the system error
  */
 export function makeAgentFolder(path: string) {
   for (const each of [dirname(path), path])

@@ -12,7 +12,7 @@ import type { Feed } from './feed.ts'
 import type { Saver } from './saver.ts'
 import { StatusRoom } from './status-room.ts'
 
-/** Agents of a greeting that are taken before others are served. */
+/** Number of agents of a greeting to handle before yielding to other work. */
 const GREETED_AT_ONCE = 100
 
 /** `agent.json` in the agent's folder. */
@@ -20,13 +20,13 @@ const AgentRecord = z.object({
   version: z.literal(1),
   agent_id: AgentId,
   machine_id: z.string(),
-  /** Its machine no longer lists it. */
+  /** True if its machine no longer lists it. */
   gone: z.boolean(),
-  /** Absent until the machine has told it: activity may come first. */
+  /** Absent until the machine reports it: activity may arrive first. */
   status: z.optional(AgentStatus),
   /**
-   * Whether it was started, or given to its machine, from here; if not, only its machine says that there is one. Absent
-   * from older hubs.
+   * True if it was started or moved from here; false if only its machine reported it. Absent in records of
+   * older hubs.
    */
   ordered: z.optional(z.boolean()),
 })
@@ -35,19 +35,19 @@ type AgentRecord = z.infer<typeof AgentRecord> & {
   key: string
 }
 
-/** An agent's name: ids are each machine's own. */
+/** Identifies an agent: ids are unique only within a machine. */
 export interface AgentRef {
   machine_id: string
   agent_id: string
 }
 
-/** Who has an agent of some id. */
+/** A machine that has an agent of a given id. */
 export interface Owner {
   machine_id: string
   ordered: boolean
 }
 
-/** What a welcome says of journals. */
+/** Journal offsets and generations for a welcome. */
 export type Standing = Required<Pick<Welcome, 'offsets' | 'journals'>>
 
 export interface AgentsOptions {
@@ -58,16 +58,16 @@ export interface AgentsOptions {
   logger: Logger
   connected(machineId: string): boolean
   machineName(machineId: string): string | undefined
-  /** Whether the machine has started this agent by an order, and not removed it since, as far as that is kept. */
+  /** Reports whether a remembered command started this agent and no later one removed it. */
   hasStarted(ref: AgentRef): boolean
-  /** How many agents a machine may have here. */
+  /** Maximum number of agents of one machine. */
   most: number
 }
 
-/** Every agent of every machine: its newest status, and how far its activity is here. */
+/** All agents of all machines, with their latest statuses and history offsets. */
 export class Agents {
   readonly #options: AgentsOptions
-  /** By the names of their folders. */
+  /** By folder name. */
   readonly #records = new Map<string, AgentRecord>()
   readonly #room = new StatusRoom()
   /** By machine and id. */
@@ -86,17 +86,17 @@ export class Agents {
         this.#load(name)
         store.log(name)
       } catch (error) {
-        // Written by a newer version: nothing here may touch it.
+        // Written by a newer version: it must not be changed.
         if (error instanceof UserError) throw error
-        logger.error({ err: error, agent_id: name }, 'agent could not be read')
+        logger.error({ err: error, agent_id: name }, 'could not read an agent')
       }
     }
   }
 
   /**
-   * All agents of a machine, as it greets. Those it no longer lists are gone.
-   * @param isPresent whether this is still the machine's connection: it may be removed meanwhile
-   * @returns how far each one's activity is here
+   * Takes the agents that a machine lists in its greeting; its other agents are gone.
+   * @param isPresent reports whether this is still the machine's connection: it may be removed meanwhile
+   * @returns the offsets of the agents' histories
    */
   async greeted(hello: Hello, isPresent: () => boolean): Promise<Standing> {
     const { machine_id, agents, capabilities } = hello
@@ -105,13 +105,13 @@ export class Agents {
     const offsets: [string, number][] = []
     const journals: [string, string][] = []
     for (const [n, status] of agents.entries()) {
-      // There may be very many.
+      // Yield: there may be thousands of agents.
       if (n % GREETED_AT_ONCE === 0) await others()
       if (!isPresent()) return { offsets: {}, journals: {} }
       const { agent_id, end } = status
       const record = this.#claim({ machine_id, agent_id })
       if (!record) continue
-      // Whatever its revision: a machine that was set back to an earlier day counts from there.
+      // Ignore the revision: after a machine is restored from a backup, it continues from an older one.
       this.#take(record, status)
       listed.add(agent_id)
       const log = store.log(record.key)
@@ -131,7 +131,7 @@ export class Agents {
     return { offsets: Object.fromEntries(offsets), journals: Object.fromEntries(journals) }
   }
 
-  /** Takes a status, unless it is older than the one here. */
+  /** Takes a status, unless it is older than the current one. */
   status(machine_id: string, status: AgentStatus) {
     const record = this.#claim({ machine_id, agent_id: status.agent_id })
     if (!record) return
@@ -140,15 +140,16 @@ export class Agents {
   }
 
   /**
-   * The machine has this agent, whether or not it has told its status yet.
-   * @returns the name of its folder, and the first byte that the machine holds; undefined where it has too many
+   * Registers an agent whose machine sends activity, perhaps before a status.
+   * @returns its folder name and the first byte of its journal that the machine still has; undefined if the
+   * machine has too many agents
    */
   begin(ref: AgentRef): { key: string; begin: number } | undefined {
     const record = this.#claim(ref)
     return record && { key: record.key, begin: record.status?.begin ?? 0 }
   }
 
-  /** The machine has started this agent by an order. If the disk takes it, that is on it when this returns. */
+  /** Records that a command started the agent. Written to the disk on return unless that fails. */
   started(ref: AgentRef) {
     const record = this.#claim(ref)
     if (!record || record.ordered) return
@@ -156,13 +157,13 @@ export class Agents {
     this.#saveNow(record)
   }
 
-  /** Its machine does not have it any more: what is here is all that is left of it. */
+  /** Marks an agent as gone: its machine no longer has it. */
   removed(ref: AgentRef) {
     const record = this.#find(ref)
     if (record && !record.gone) this.#lose(record)
   }
 
-  /** Deletes all that is here of an agent. */
+  /** Deletes an agent and its history. */
   forget(ref: AgentRef) {
     const record = this.#find(ref)
     if (!record) return
@@ -178,13 +179,16 @@ export class Agents {
     })
   }
 
-  /** Gives an agent, with its history, to another machine, which may have told of it already. If the disk takes it, that is on it when this returns. */
+  /**
+   * Moves an agent with its history to another machine, replacing the agent of the same id that the machine
+   * may have reported. Written to the disk on return unless that fails.
+   */
   move(ref: AgentRef, machine_id: string) {
     const record = this.#find(ref)
     if (!record) return
     const there = this.#find({ ...ref, machine_id })
     if (there) {
-      // Its statuses are numbered anew there.
+      // Keep the status from the new machine, which counts revisions from the beginning.
       record.status = there.status
       record.gone = there.gone
       this.forget(there)
@@ -204,12 +208,12 @@ export class Agents {
     return record && this.#view(record)
   }
 
-  /** The name of an agent's folder. */
+  /** Returns the name of an agent's folder. */
   keyOf(ref: AgentRef): string | undefined {
     return this.#find(ref)?.key
   }
 
-  /** The agent with a folder of this name. */
+  /** Returns the agent with this folder name. */
   at(key: string): AgentRef | undefined {
     return this.#records.get(key)
   }
@@ -220,16 +224,19 @@ export class Agents {
     return record && this.#view(record)
   }
 
-  /** The machines that have an agent of this id. */
+  /** Returns the machines that have an agent of this id. */
   owners(agentId: string): Owner[] {
     return [...this.#machines.values()].flatMap((agents) => {
       const record = agents.get(agentId)
-      // Nothing older is only said by its machine: it is what its users know.
+      // Users already know the agents in records of older hubs, so these count as ordered.
       return record ? [{ machine_id: record.machine_id, ordered: record.ordered ?? true }] : []
     })
   }
 
-  /** All agents, for a list: those of machines that say very much in a short form. Some may go meanwhile. */
+  /**
+   * Yields all agents for a list, with short statuses for machines that use too much of it. Agents may be
+   * removed meanwhile.
+   */
   *listed(): Iterable<HubAgent> {
     const fit = this.#room.inList()
     for (const record of [...this.#records.values()]) {
@@ -239,17 +246,17 @@ export class Agents {
     }
   }
 
-  /** The names of all folders. */
+  /** Returns the names of all folders. */
   keys(): Iterable<string> {
     return this.#records.keys()
   }
 
-  /** The names of the folders of a machine's agents. */
+  /** Returns the folder names of a machine's agents. */
   keysOf(machineId: string): string[] {
     return this.#of(machineId).map(({ key }) => key)
   }
 
-  /** Deletes all that is here of a machine's agents. */
+  /** Deletes all agents of a machine and their histories. */
   forgetAll(machineId: string) {
     for (const record of this.#of(machineId)) this.forget(record)
   }
@@ -258,12 +265,12 @@ export class Agents {
     return this.#machines.get(machineId)?.size ?? 0
   }
 
-  /** Whether the machine has as many agents here as it may have. */
+  /** Reports whether the machine has the maximum number of agents. */
   isFull(machineId: string): boolean {
     return this.count(machineId) >= this.#options.most
   }
 
-  /** The machine has come, gone or another name: its agents are shown differently. */
+  /** Publishes all agents of a machine after it was connected, disconnected, or renamed. */
   shownAnew(machineId: string) {
     for (const { key } of this.#of(machineId)) this.#options.feed.publish({ kind: 'agent', key })
   }
@@ -296,7 +303,7 @@ export class Agents {
     return this.#machines.get(machine_id)?.get(agent_id)
   }
 
-  /** An agent is its machine's: another machine with one of the same id has another agent. */
+  /** Returns the machine's agent, creating it if needed; undefined if the machine has too many. */
   #claim(ref: AgentRef): AgentRecord | undefined {
     const known = this.#find(ref)
     if (known) return known
@@ -314,7 +321,10 @@ export class Agents {
     return record
   }
 
-  /** Older hubs gave an agent to any machine that said it had it; the one that had started it comes back with it. */
+  /**
+   * Reports whether an older hub gave the agent to another machine that claimed it. Then it still counts as
+   * ordered.
+   */
   #wasTaken(ref: AgentRef): boolean {
     if (!this.#options.hasStarted(ref)) return false
     return [...this.#machines.values()].some((agents) => {
@@ -347,7 +357,7 @@ export class Agents {
   }
 
   #lose(record: AgentRecord) {
-    // Nothing was ever told of it but activity: there is nothing to show.
+    // Without a status, there is nothing to show.
     if (!record.status) return this.forget(record)
     record.gone = true
     this.#changed(record)
@@ -359,7 +369,7 @@ export class Agents {
     if (read.ok && read.value.agent_id === agentIdOf(key) && !this.#find(read.value))
       this.#keep({ ...read.value, key })
     else if (read.ok || read.reason === 'damaged')
-      // Its machine tells it anew when it connects; the activity is kept.
+      // Its machine reports the status again when it connects. The activity is kept.
       this.#options.logger.error({ agent_id: key, aside: setAside(path) }, 'damaged status set aside')
   }
 
@@ -387,5 +397,5 @@ export class Agents {
   }
 }
 
-/** An offset of the machine's as it is here. A machine can say what is too large for that. */
+/** Converts an offset of the machine to one here, limited to safe integers: a machine can send any value. */
 const shifted = (offset: number, shift: number) => Math.min(offset + shift, Number.MAX_SAFE_INTEGER)

@@ -7,7 +7,7 @@ interface Answered {
   at: number
 }
 
-/** Ids of the commands that were answered, in the order of their answers, as far as memory and age allow. */
+/** Ids of answered commands, in the order of their answers, within limits of memory and age. */
 export class AnsweredCommands {
   readonly #ids = new Map<string, Answered>()
   readonly #memory: CommandMemory
@@ -19,18 +19,18 @@ export class AnsweredCommands {
     this.#clock = clock
   }
 
-  /** @param at when it was answered, in ms since 1970. Without it, as in lines of earlier hubs, it counts from now on */
+  /** @param at time of the answer, in ms since 1970. Default, for lines of earlier hubs: now */
   add(id: string, outcome: object, at?: number) {
     const now = this.#clock.now()
     this.#bytes -= this.#ids.get(id)?.bytes ?? 0
     const bytes = Buffer.byteLength(JSON.stringify(outcome))
     this.#bytes += bytes
     this.#ids.delete(id)
-    // A clock that was ahead must not keep it for longer.
+    // Limited to now: a clock that was ahead must not extend the lifetime.
     this.#ids.set(id, { bytes, at: Math.min(at ?? now, now) })
   }
 
-  /** Forgets those that are too old or too much, the oldest first. @returns their ids */
+  /** Removes the oldest ids until the rest is within the limits. @returns the removed ids */
   forget(): string[] {
     const forgotten: string[] = []
     const oldest = this.#clock.now() - this.#memory.age_ms
@@ -43,7 +43,7 @@ export class AnsweredCommands {
     return forgotten
   }
 
-  /** Ids with the time of their answer, the oldest first. */
+  /** Iterates over the ids, oldest answer first. */
   [Symbol.iterator](): Iterator<[string, Answered]> {
     return this.#ids.entries()
   }

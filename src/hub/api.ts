@@ -41,10 +41,10 @@ export interface ApiContext extends StreamContext {
   switchboard: Switchboard
   quotas: Quotas
   enrolments: Enrolments
-  /** The folder with releases to install machines from; it need not be there. */
+  /** Folder with releases to install machines from; may be missing. */
   releases: string
   gate: Gate
-  /** The hub is for this machine only. */
+  /** True if the hub listens on a loopback address only. */
   loopback: boolean
 }
 
@@ -54,7 +54,7 @@ const MACHINE_COMMANDS = {
   update: 'daemon:update',
 } as const
 
-/** What is asked for with GET and may be many MiB: it is made when there is memory for it. */
+/** GET routes whose answers may be many MiB: the hub builds them only when there is memory. */
 const LONG = [
   '/api/machines',
   '/api/agents',
@@ -63,7 +63,7 @@ const LONG = [
   '/api/audit',
 ]
 
-/** The HTTP API. Its requests and answers are described by `protocol/hub-api.ts`. */
+/** Returns the HTTP API. `protocol/hub-api.ts` describes its requests and answers. */
 export function api(context: ApiContext): Hono {
   const { keys, releases, agents, machines, commands, switchboard, store, quotas, loopback, gate, trails } =
     context
@@ -77,16 +77,21 @@ export function api(context: ApiContext): Hono {
     return c.json({ error: { code: 'internal', message: error.message } }, 500)
   })
   app.notFound((c) =>
-    c.json({ error: { code: 'not_found', message: `There is no ${c.req.method} ${c.req.path}.` } }, 404),
+    c.json({ error: { code: 'not_found', message: `Unknown request ${c.req.method} ${c.req.path}.` } }, 404),
   )
 
   app.use(readableJson)
   app.use(async (c, next) => {
-    // A page whose host name was pointed at this machine meanwhile could ask in a browser here.
+    // Prevents DNS rebinding: a web page could point its own host name at 127.0.0.1 and call this API.
     if (loopback && !isLoopback(hostName(c.req.header('host'))))
-      throw new Fault(403, 'forbidden_host', 'This hub answers under the names of this machine only.', {
-        remedy: 'Use http://127.0.0.1 or http://localhost.',
-      })
+      throw new Fault(
+        403,
+        'forbidden_host',
+        'This hub answers only requests to a loopback name of this machine.',
+        {
+          remedy: 'Use http://127.0.0.1 or http://localhost.',
+        },
+      )
     await next()
     c.header('x-content-type-options', 'nosniff')
   })
@@ -105,7 +110,7 @@ export function api(context: ApiContext): Hono {
     return releaseFile(c, releases)
   })
   app.use('/api/*', trails.outcomes)
-  // Before anything of it is read.
+  // Before any of the body is read.
   app.use('/api/*', (c, next) => {
     gate.admitBody(overHttp(c).incoming)
     return next()
@@ -129,9 +134,9 @@ export function api(context: ApiContext): Hono {
     const { name } = parse(RenameRequest, await jsonBody(c))
     const other = machines.all().find((each) => each.machine_id !== machine_id && goesBy(each, name))
     if (other)
-      throw new Fault(409, 'name_taken', `${described(other)} goes by that name.`, {
+      throw new Fault(409, 'name_taken', `${described(other)} already has that name or id.`, {
         path: 'name',
-        remedy: 'Choose another, or rename or remove that machine.',
+        remedy: 'Choose another name, or rename or remove that machine.',
       })
     machines.rename(machine_id, name)
     agents.shownAnew(machine_id)
@@ -139,14 +144,15 @@ export function api(context: ApiContext): Hono {
   })
   app.delete('/api/machines/:machine_id', (c) => {
     const id = machineIn(c)
-    // One that was enrolled and has never come.
+    // The machine was enrolled but has never connected.
     if (!machines.get(id) && keys.knows(id))
       return c.json({ revoked_keys: keys.revoke(id, machines.ids()).revoked })
     const machine = lookup.machine(id)
     const { machine_id, connected } = machine
     if (connected && c.req.query('force') !== 'true')
       throw new Fault(409, 'machine_connected', `${described(machine)} is connected.`, {
-        remedy: 'Stop its daemon first, or use force: its agents run on, and nobody hears of them any more.',
+        remedy:
+          'Stop its daemon first. Or use force: its agents keep running, but the hub no longer sees them.',
       })
     const { revoked, shared } = keys.revoke(machine_id, machines.ids())
     switchboard.dismiss(machine_id)
@@ -169,30 +175,30 @@ export function api(context: ApiContext): Hono {
 
   app.get('/api/commands/:command_id', (c) => outcome(c, c.req.param('command_id')))
 
-  /** @throws Fault where there are too many streams */
+  /** @throws Fault if there are too many streams */
   function follow(c: Context) {
     const { incoming, outgoing } = overHttp(c)
     return gate.follow(incoming, outgoing)
   }
 
-  /** What it has here of what it may have. */
+  /** Adds the machine's usage of its limits. */
   function withUsage(machine: HubMachine): HubMachine {
     const { machine_id } = machine
     return { ...machine, agents: agents.count(machine_id), history_bytes: quotas.historyBytes(machine_id) }
   }
 
   async function submit(c: Context, machineId: string, parsed: Command, allowed = () => {}) {
-    // Before anything is done about it: a wait that cannot be read is no reason to have carried it out.
+    // Reject an invalid `wait` before the command is given, not after.
     waitMs(c)
     const { command_id } = parsed
     const order = { ...parsed, by: callerOf(c)?.name }
     if (!commands.get(command_id)) {
       allowed()
-      // What is refused is only counted.
+      // Before `ordered`: a refused command is not recorded as an order, only counted.
       commands.check(machineId, order)
       const there = machines.get(machineId)
       await trails.ordered(c, machineId, parsed)
-      // Meanwhile the same may have been asked, or the machine forgotten.
+      // The same command may have arrived meanwhile, or the machine may have been removed.
       if (there) lookup.machine(machineId)
       if (!commands.get(command_id)) allowed()
     }
@@ -206,7 +212,7 @@ export function api(context: ApiContext): Hono {
 
   async function outcome(c: Context, commandId: string) {
     const known = await commands.wait(commandId, waitMs(c), c.req.raw.signal)
-    if (!known) throw new Fault(404, 'command_not_found', `There is no command ${commandId}.`)
+    if (!known) throw new Fault(404, 'command_not_found', `Command ${commandId} not found.`)
     return c.json(known, known.state === 'succeeded' ? 200 : known.state === 'failed' ? 422 : 202)
   }
 
@@ -215,8 +221,8 @@ export function api(context: ApiContext): Hono {
 
 const goesBy = ({ machine_id, name }: HubMachine, wanted: string) => machine_id === wanted || name === wanted
 
-/** The machine that the path names. */
+/** Returns the machine id in the path. */
 const machineIn = (c: Context) => idFromAddress(c.req.param('machine_id') ?? '')
 
-/** Without the port; IPv6 in brackets. */
+/** Returns a Host header without its port; an IPv6 address keeps its brackets. */
 const hostName = (host: string | undefined) => (host ?? '').replace(/:\d*$/, '')

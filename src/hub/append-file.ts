@@ -7,32 +7,32 @@ const NEWLINE = 10
 const BLOCK_BYTES = 64 * 1024
 
 /**
- * A file of lines that only grows. What was flushed is on the disk; a line torn by a crash or by a full disk is cut off,
- * so that a reader of the first `size` bytes sees whole lines only.
+ * An append-only file of lines. Flushed lines are on the disk. A line torn by a crash or a full disk is cut
+ * off, so that the first `size` bytes are always whole lines.
  */
 export class AppendFile {
   readonly path: string
   #size: number
   #queue: string[] = []
   #waiting = 0
-  /** Taken from the queue, but not on the disk yet: the last attempt failed. */
+  /** Data taken from the queue but not on the disk, because the last attempt failed. */
   #stuck: Buffer | undefined
-  /** The last attempt may have left a part behind `#size`. */
+  /** True if the last attempt may have left part of its data after `#size`. */
   #torn = false
   #flushing: Promise<void> | undefined
 
-  /** Opens what is there, if anything. Cuts off a last line that has no end. */
+  /** Opens the file if it exists, and cuts off an incomplete last line. */
   constructor(path: string) {
     this.path = path
     this.#size = cutTornEnd(path)
   }
 
-  /** Bytes that are on the disk. */
+  /** Number of bytes on the disk. */
   get size() {
     return this.#size
   }
 
-  /** Characters that are not on the disk yet. */
+  /** Number of characters not yet on the disk. */
   get waiting() {
     return this.#waiting
   }
@@ -46,7 +46,7 @@ export class AppendFile {
     this.#waiting += line.length
   }
 
-  /** Takes back the line that was added last, if it is this one and still waits. @returns whether it was */
+  /** Removes this line from the queue if it is the last one there. @returns true if it was removed */
   takeBack(line: string): boolean {
     if (this.#queue.at(-1) !== `${line}\n`) return false
     this.#queue.pop()
@@ -54,7 +54,10 @@ export class AppendFile {
     return true
   }
 
-  /** Resolves when all that was added before is on the disk. After a failure it is kept for the next flush. @throws the system's error */
+  /**
+   * Resolves when all lines added before are on the disk. On failure, the next flush retries.
+   * @throws the system error
+   */
   async flush(): Promise<void> {
     while (this.#flushing) await this.#flushing.catch(() => {})
     if (this.empty) return
@@ -66,7 +69,7 @@ export class AppendFile {
     }
   }
 
-  /** Gives up what a flush could not write, and takes back the part of it that is in the file. */
+  /** Drops the lines that a flush could not write, and removes any part of them from the file. */
   discard() {
     this.#queue = []
     this.#stuck = undefined
@@ -76,7 +79,7 @@ export class AppendFile {
       truncateSync(this.path, this.#size)
       this.#torn = false
     } catch {
-      // The next flush does it.
+      // The next flush truncates it.
     }
   }
 
@@ -87,7 +90,7 @@ export class AppendFile {
     const taken = this.#waiting
     const file = await open(this.path, 'a', 0o600)
     try {
-      // Also before lines that are none of the last attempt's: they would stand in the middle of one.
+      // Also after `discard`: new lines must not follow a partial line.
       if (this.#torn) await file.truncate(this.#size)
       this.#torn = true
       await file.appendFile(data)
@@ -103,7 +106,7 @@ export class AppendFile {
   }
 }
 
-/** A new file's name, and that of its folder, must survive a power failure too. */
+/** Syncs the folders, so that the names of a new file and its folder survive a power failure. */
 async function syncFolders(path: string) {
   for (const folder of [dirname(path), dirname(dirname(path))]) {
     const handle = await open(folder, 'r')
@@ -115,7 +118,7 @@ async function syncFolders(path: string) {
   }
 }
 
-/** @returns how long the file is then */
+/** @returns the new size of the file */
 function cutTornEnd(path: string): number {
   let size: number
   try {
@@ -134,7 +137,7 @@ function cutTornEnd(path: string): number {
   }
 }
 
-/** Where the last newline before `end` is; -1 if there is none. */
+/** Returns the position of the last newline before `end`, or -1. */
 export function lastNewline(fd: number, end: number): number {
   const block = Buffer.allocUnsafe(BLOCK_BYTES)
   for (let to = end; to > 0; to -= BLOCK_BYTES) {

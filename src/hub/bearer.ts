@@ -1,8 +1,8 @@
 import { hashOf } from './key-store.ts'
 
 /**
- * The hash of the key that a request shows. Keys are random, so that a plain hash keeps them, and may be looked up: how
- * long that takes says nothing of a key.
+ * Returns the hash of the key in an Authorization header. Keys are random, so a plain hash is enough, and the
+ * time of a lookup by hash reveals nothing about a key.
  */
 export function hashShown(authorization: string | undefined): string | undefined {
   const [, key] = /^Bearer +(\S+) *$/i.exec(authorization ?? '') ?? []

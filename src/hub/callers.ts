@@ -10,7 +10,7 @@ import type { Caller, UserKeys } from './user-keys.ts'
 
 const callers = new WeakMap<Context, Caller>()
 
-/** Whose request it is; undefined for one that anyone may make. */
+/** Returns the caller of a request; undefined for requests that need no key. */
 export const callerOf = (c: Context): Caller | undefined => callers.get(c)
 
 export interface CallersOptions {
@@ -20,11 +20,11 @@ export interface CallersOptions {
   gate: Gate
 }
 
-/** Lets requests through to those who may make them. */
+/** Returns the middleware that authenticates and authorizes requests. */
 export function letCallersIn({ people, trails, open, gate }: CallersOptions): MiddlewareHandler {
   return async (c, next) => {
     const route = routeOf(c)
-    if (route === 'closed') throw new Fault(403, 'forbidden', 'This request is open to nobody.')
+    if (route === 'closed') throw new Fault(403, 'forbidden', 'This request is not allowed for any key.')
     if (route?.role === 'anyone' || (!route && !c.req.path.startsWith('/api/'))) return next()
     const shown = c.req.header('authorization')
     const caller = people.callerWith(shown)
@@ -34,7 +34,7 @@ export function letCallersIn({ people, trails, open, gate }: CallersOptions): Mi
         refuse(c, gate, 'user key')
       }
       c.header('www-authenticate', 'Bearer')
-      throw new Fault(401, 'unauthorized', 'This takes a user key of the hub.', {
+      throw new Fault(401, 'unauthorized', 'This request needs a user key.', {
         remedy: 'Send it as `Authorization: Bearer KEY`.',
       })
     }
@@ -50,9 +50,9 @@ export function letCallersIn({ people, trails, open, gate }: CallersOptions): Mi
       throw new Fault(
         403,
         'forbidden',
-        `This takes a key with the role ${route.role}; ${visible(caller.name)} is ${caller.role}.`,
+        `This request needs a key with the role ${route.role}; ${visible(caller.name)} has the role ${caller.role}.`,
         {
-          remedy: `Use another, or have an admin make one: \`fomular-daemon hub key create NAME --role ${route.role}\`.`,
+          remedy: `Use another key, or ask an admin for one: \`fomular-daemon hub key create NAME --role ${route.role}\`.`,
         },
       )
     }
@@ -61,7 +61,7 @@ export function letCallersIn({ people, trails, open, gate }: CallersOptions): Mi
   }
 }
 
-/** Notes that what was shown is not accepted. @throws Fault where too much of its like was shown */
+/** Counts an invalid key or token. @throws Fault if there were too many from this address */
 export function refuse(c: Context, gate: Gate, shown: 'user key' | 'enrolment token') {
   const waitS = gate.refuse(overHttp(c).incoming, shown)
   if (waitS === 0) return

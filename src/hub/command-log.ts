@@ -7,10 +7,12 @@ import { type Command, Commands, hasSecrets, Outcome } from '../protocol/index.t
 import { AppendFile } from './append-file.ts'
 import { SecretLines } from './secret-lines.ts'
 
-/** A file longer than this, and twice as long as when it was last written anew, is written anew. */
+/**
+ * Minimum size at which the file is rewritten, in bytes. It must also have doubled since the last rewrite.
+ */
 const REWRITE_BYTES = 16 * 1024 * 1024
 
-/** A command that was accepted, or one that has its outcome. */
+/** A line of the file: an accepted command or an outcome. */
 const AnyCommand = z.union(Object.values(Commands))
 const Line = z.union([
   z.object({ version: z.literal(1), machine_id: z.string(), command: AnyCommand }),
@@ -18,7 +20,7 @@ const Line = z.union([
     version: z.literal(1),
     type: z.string(),
     outcome: Outcome,
-    /** When it was answered, in milliseconds since 1970. Absent in lines of earlier hubs. */
+    /** Time of the answer, in milliseconds since 1970. Absent in lines of earlier hubs. */
     at: z.optional(z.number()),
   }),
 ])
@@ -27,23 +29,23 @@ export type CommandLine =
   | { version: 1; type: string; outcome: Outcome; at?: number }
 
 /**
- * `commands.jsonl`: the commands accepted and their outcomes, in the order in which they came. Of a command that has its
- * outcome, no line with secrets stays.
+ * `commands.jsonl`: accepted commands and outcomes, in order of arrival. Once a command has its outcome, its
+ * line is erased if it contains secrets.
  */
 export class CommandLog {
   readonly #path: string
   readonly #logger: Logger
   #file: AppendFile
   #secrets = new SecretLines()
-  /** Outcomes that the disk has not taken: they are written with the next line. */
+  /** Outcomes that could not be written; retried with the next line. */
   #owed: { text: string; id: string }[] = []
-  /** How long the file was when it was last written anew; how much of what an earlier hub left is of use is not known. */
+  /** Size of the file after the last rewrite, in bytes; 0 if this process has not rewritten it. */
   #rewrittenBytes = 0
   #turn: Promise<unknown> = Promise.resolve()
 
   /**
-   * @param visit called with every line there is
-   * @throws UserError for a list that a newer version has written
+   * @param visit called with each existing line
+   * @throws UserError if a newer version wrote the file
    */
   constructor(path: string, logger: Logger, visit: (line: CommandLine) => void) {
     this.#path = path
@@ -57,15 +59,15 @@ export class CommandLog {
         this.#noteSecrets(line, { at, bytes })
       } else {
         damaged++
-        // Another version may understand it, unless it was torn: it may have been a command that has its outcome.
+        // Keep valid JSON, which another version may understand. Erase a torn line, which may contain
+        // secrets.
         if (!isJson(text)) this.#secrets.giveUp({ at, bytes })
       }
     }
-    if (damaged > 0)
-      logger.error({ path, lines: damaged }, 'damaged lines in the list of commands passed over')
+    if (damaged > 0) logger.error({ path, lines: damaged }, 'skipped damaged lines in the list of commands')
   }
 
-  /** Resolves when the line is on the disk. @throws the system's error; a command was not written then */
+  /** Resolves when the line is on the disk. @throws the system error; a command is then not written */
   append(line: CommandLine): Promise<void> {
     const text = JSON.stringify(line)
     return this.#inTurn(async () => {
@@ -90,7 +92,7 @@ export class CommandLog {
     return this.#file.size > Math.max(REWRITE_BYTES, 2 * this.#rewrittenBytes)
   }
 
-  /** Replaces the file by these lines. */
+  /** Replaces the content of the file with these lines, if the file is still bloated. */
   rewrite(lines: () => CommandLine[]): Promise<void> {
     return this.#inTurn(async () => {
       if (!this.bloated) return
@@ -110,13 +112,13 @@ export class CommandLog {
     })
   }
 
-  /** Has the secrets removed of all commands but those that still wait for their outcome. */
+  /** Erases the secrets of all commands that are no longer pending. */
   keepSecretsOf(isPending: (commandId: string) => boolean) {
     for (const id of this.#secrets.ids) if (!isPending(id)) this.#secrets.release(id)
     void this.#inTurn(() => this.#erase())
   }
 
-  /** Resolves when the file is as it should be. */
+  /** Resolves when all pending writes are done. */
   async settled(): Promise<void> {
     await this.#turn
   }
@@ -129,7 +131,7 @@ export class CommandLog {
     try {
       await this.#secrets.erase(this.#path)
     } catch (error) {
-      this.#logger.error({ err: error }, 'secrets of commands that were answered could not be removed yet')
+      this.#logger.error({ err: error }, 'could not erase secrets of answered commands; will retry')
     }
   }
 
@@ -154,7 +156,7 @@ function isJson(text: string): boolean {
   }
 }
 
-/** The lines of a file, with where they are in it, in bytes; without blank ones. */
+/** Yields the nonblank lines of a file with their positions in bytes. */
 function* linesIn(path: string) {
   const data = read(path)
   for (let at = 0, end = 0; at < data.length; at = end + 1) {
@@ -170,7 +172,7 @@ function read(path: string): Buffer {
     return readFileSync(path)
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return Buffer.alloc(0)
-    // Longer than a file can be that is read at once: it cannot be ours.
+    // Longer than any file that a hub writes.
     if (systemCode(error) !== 'ERR_FS_FILE_TOO_LARGE') throw error
     setAside(path)
     return Buffer.alloc(0)

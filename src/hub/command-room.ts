@@ -1,17 +1,18 @@
 import { type Command, Limits } from '../protocol/index.ts'
 
-/** Commands that may wait for their machines, and as many again that end something. */
+/** Maximum number of commands that wait for their machines; as many again of the types in `ENDING`. */
 const COMMANDS = 4000
 /**
- * Bytes of the former, less than what a connection may have buffered: with many keys, almost all may wait for one machine.
- * A quarter may wait for one machine with one key, which is more than one command.
+ * Maximum size of these commands, in bytes. Less than the send buffer of a connection, because with many keys
+ * almost all may wait for one machine. One key can use a quarter for one machine, which is more than one
+ * command.
  */
 const BYTES = 5 * Limits.frame_bytes
 
-/** These have room of their own: agents can be stopped, whatever waits. They are short. */
+/** Short commands with separate room, so that agents can always be stopped. */
 const ENDING: readonly Command['type'][] = ['agent:interrupt', 'agent:stop', 'agent:remove']
 
-/** Room for commands that wait for their machines. */
+/** Limits the commands that wait for their machines. */
 export class CommandRoom {
   readonly #commands = new Halves(COMMANDS)
   readonly #ending = new Halves(COMMANDS)
@@ -23,7 +24,7 @@ export class CommandRoom {
     return this.#commands.has(names, 1) && this.#bytes.has(names, bytes)
   }
 
-  /** @returns a function that gives it back, and keeps nothing of the command, which may have secrets */
+  /** @returns a function that frees the room; it does not retain the command, which may contain secrets */
   take(machineId: string, command: Command, bytes: number): () => void {
     const names = namesOf(machineId, command)
     const ending = isEnding(command)
@@ -39,13 +40,16 @@ export class CommandRoom {
 
 const isEnding = ({ type }: Command) => ENDING.includes(type)
 
-/** All commands, those of a key, and those of a key for a machine. */
+/**
+ * Returns the counters of a command: all commands, those of its key, and those of its key for the machine.
+ */
 const namesOf = (machineId: string, { by }: Command) =>
   [[], [by], [by, machineId]].map((name) => JSON.stringify(name))
 
 /**
- * What each gets half of that the others leave: keys of all of it, and machines of what a key has. So there is
- * always some for a key with which nothing waits, and one silent machine takes none of it from the others.
+ * An amount that is shared by halves: each key gets at most half of what other keys leave, and each machine
+ * half of what its key has. A key without waiting commands always has room, and one silent machine cannot use
+ * up a key's.
  */
 class Halves {
   readonly #most: number
@@ -55,7 +59,7 @@ class Halves {
     this.#most = most
   }
 
-  /** @param names from the whole to the part that is asked for */
+  /** @param names counters from the whole down to the smallest part */
   has(names: string[], amount: number): boolean {
     const [all = 0, ...parts] = names.map((name) => this.#of(name))
     let [room, taken] = [this.#most, all]

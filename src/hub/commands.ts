@@ -20,11 +20,11 @@ import type { Machines } from './machines.ts'
 interface Entry {
   type: Command['type']
   outcome: Outcome
-  /** Kept until it is answered. */
+  /** The command, until it is answered. */
   command?: Command
-  /** Makes room for other commands, once it is answered. */
+  /** Frees the command's room, once it is answered. */
   giveBack?(): void
-  /** Resolves when it is on the disk; only then is it sent. */
+  /** Resolves when the command is on the disk; it is sent only then. */
   written?: Promise<void>
   waiters: Set<() => void>
 }
@@ -34,22 +34,22 @@ export interface CommandsOptions {
   machines: Machines
   logger: Logger
   clock: Clock
-  /** What is kept for callers that ask again. */
+  /** Limits on the outcomes kept for repeated requests. */
   memory: CommandMemory
-  /** Whether there is a key of people with this name. */
+  /** Reports whether a user key with this name exists. */
   hasKey(name: string): boolean
-  /** Called with each command that was carried out, and its type. */
+  /** Called with the outcome and type of each command that succeeded. */
   succeeded(outcome: Outcome, type: string): void
-  /** Called with the outcome of each command that a machine was given. */
+  /** Called with the outcome and type of each finished command. */
   settled(outcome: Outcome, type: string): void
 }
 
-/** Commands on their way to machines: accepted on disk, sent until they are answered, and their outcomes. */
+/** Commands for machines: stored on the disk, sent until answered, and their outcomes. */
 export class Commands {
   readonly #entries = new Map<string, Entry>()
   readonly #pending = new Set<Entry>()
   readonly #answered: AnsweredCommands
-  /** By which agents were started that were not removed since, as far as it is kept. */
+  /** Remembered commands that started agents, without agents that were removed later. */
   readonly #starts = new Map<string, Entry>()
   readonly #log: CommandLog
   readonly #machines: Machines
@@ -84,7 +84,7 @@ export class Commands {
     this.#log.keepSecretsOf((id) => this.#entries.get(id)?.command !== undefined)
   }
 
-  /** Resolves when what was answered before has left nothing secret on the disk. */
+  /** Resolves when the secrets of answered commands are erased from the disk. */
   ready(): Promise<void> {
     return this.#log.settled()
   }
@@ -94,8 +94,8 @@ export class Commands {
   }
 
   /**
-   * Takes a command for a machine, and sends it if that is connected. One with the id of an earlier one is that one.
-   * @returns once it is on the disk
+   * Accepts a command for a machine and sends it if the machine is connected. A repeated id is the same
+   * command. Resolves once it is on the disk.
    * @throws Fault
    */
   async submit(machineId: string, command: Command): Promise<Outcome> {
@@ -108,8 +108,8 @@ export class Commands {
     try {
       await written
     } catch (error) {
-      this.#logger.error({ err: error }, 'a command could not be put on the disk')
-      // If its machine was forgotten meanwhile, the command has already failed, and its outcome is remembered.
+      this.#logger.error({ err: error }, 'could not write a command to the disk')
+      // If the machine was removed meanwhile, the command has already failed and has an outcome.
       if (this.#pending.has(entry)) {
         this.#release(entry)
         this.#delete(entry)
@@ -117,42 +117,43 @@ export class Commands {
       throw new Fault(
         507,
         'disk_full',
-        `The command could not be put on the disk: ${(error as Error).message}`,
+        `The command could not be written to the disk: ${(error as Error).message}`,
         {
           remedy: 'Make room on the disk with the hub’s folder.',
         },
       )
     }
     delete entry.written
-    // While it was written the machine may have come, and got it, or gone; and the key may have been taken back.
+    // Meanwhile the machine may have connected and got the command, or left, or the key may have been
+    // revoked.
     const link = this.#machines.link(machineId)
     if (link && !this.#endedWithKey(entry) && entry.command) link.send(entry.command)
     return entry.outcome
   }
 
   /**
-   * Refuses a command that cannot be taken now.
-   * @returns its length
+   * Refuses a command that cannot be accepted now.
+   * @returns its size in bytes
    * @throws Fault
    */
   check(machineId: string, command: Command): number {
     const link = this.#machines.link(machineId)
     if (link && !link.capabilities.includes(command.type))
-      throw new Fault(409, 'unsupported', `The daemon of this machine does not know ${command.type}.`, {
-        remedy: 'Update it.',
+      throw new Fault(409, 'unsupported', `The daemon of this machine does not support ${command.type}.`, {
+        remedy: 'Update the daemon.',
       })
     const bytes = sendableBytes(command)
     if (!this.#room.has(machineId, command, bytes))
       throw new Fault(
         429,
         'busy',
-        'Too many commands, or too many with this key, or for this machine, wait for their machines.',
-        { remedy: 'Wait until they are answered, or forget machines that will not come back.' },
+        'Too many commands are waiting for their machines: in all, with this key, or for this machine.',
+        { remedy: 'Wait until they are answered, or remove machines that will not return.' },
       )
     return bytes
   }
 
-  /** Resolves with the outcome as soon as there is one, and with what there is after `ms`. */
+  /** Resolves with the outcome once the command has finished, or with the current outcome after `ms`. */
   wait(commandId: string, ms: number, signal: AbortSignal): Promise<Outcome | undefined> {
     const entry = this.#entries.get(commandId)
     if (entry?.outcome.state !== 'pending' || ms === 0 || signal.aborted)
@@ -170,7 +171,7 @@ export class Commands {
     })
   }
 
-  /** The machine is there: it gets all that it has not answered, in the order in which it came. */
+  /** Sends a machine all its unanswered commands, in their original order. */
   resend(machineId: string) {
     const link = this.#machines.link(machineId)
     if (!link) return
@@ -181,17 +182,17 @@ export class Commands {
       else
         this.#fail(entry, {
           code: 'unsupported',
-          message: `The daemon of this machine does not know ${entry.type}.`,
-          remedy: 'Update it.',
+          message: `The daemon of this machine does not support ${entry.type}.`,
+          remedy: 'Update the daemon.',
         })
     }
   }
 
-  /** @returns what is wrong with the result, if it answers no command of this machine */
+  /** Takes the result of a command. @returns the problem if its type does not match the command */
   answered(machineId: string, result: CommandResult): string | undefined {
     const entry = this.#entries.get(result.command_id)
     if (!entry || entry.outcome.machine_id !== machineId) return undefined
-    if (result.type !== `${entry.type}:result`) return `That command was ${entry.type}.`
+    if (result.type !== `${entry.type}:result`) return `The command with this id is ${entry.type}.`
     if (entry.outcome.state !== 'pending') return undefined
     const { progress: _, ...outcome } = entry.outcome
     if (!result.ok) this.#fail(entry, result.error)
@@ -203,7 +204,7 @@ export class Commands {
     return undefined
   }
 
-  /** The machine could not even read the command: it will not answer it. */
+  /** Fails a command that the machine could not parse and will not answer. */
   unreadable(machineId: string, commandId: string, message: string, path: string | undefined) {
     const entry = this.#entries.get(commandId)
     if (entry?.outcome.state === 'pending' && entry.outcome.machine_id === machineId)
@@ -216,26 +217,26 @@ export class Commands {
     entry.outcome = { ...entry.outcome, progress: { stage, ...(message && { message }) } }
   }
 
-  /** Whether the machine has started this agent by an order, and not removed it since, as far as that is kept. */
+  /** Reports whether a remembered command started this agent and no later one removed it. */
   hasStarted(machineId: string, agentId: string): boolean {
     return this.#starts.has(nameOf(machineId, agentId))
   }
 
-  /** The machines that are to start an agent of this id, and have not answered yet. */
+  /** Returns the machines with a pending command to start an agent of this id. */
   startingOn(agentId: string): string[] {
     return [...this.#pending]
       .filter(({ type, outcome }) => outcome.agent_id === agentId && type === 'agent:start')
       .map(({ outcome }) => outcome.machine_id)
   }
 
-  /** The machine will not come back: nothing waits for it any more. */
+  /** Fails all pending commands of a machine that was removed. */
   abandon(machineId: string) {
     for (const entry of [...this.#pending])
       if (entry.outcome.machine_id === machineId)
-        this.#fail(entry, { code: 'machine_not_found', message: 'The machine was forgotten.' })
+        this.#fail(entry, { code: 'machine_not_found', message: 'The machine was removed.' })
   }
 
-  /** A key was taken back: what was ordered with it, and waits for a machine that is away, is not carried out. */
+  /** Fails commands of revoked keys that wait for machines that are not connected. */
   withdraw() {
     for (const entry of [...this.#pending])
       if (!this.#machines.link(entry.outcome.machine_id)) this.#endedWithKey(entry)
@@ -246,19 +247,19 @@ export class Commands {
     await this.#log.settled()
   }
 
-  /** @returns whether it has failed because the key by which it was given is gone */
+  /** Fails the command if its key was revoked. @returns true if the key was revoked */
   #endedWithKey(entry: Entry): boolean {
     const { by } = entry.outcome
     if (by === undefined || this.#hasKey(by)) return false
     if (this.#pending.has(entry))
-      this.#fail(entry, { code: 'key_revoked', message: 'The key by which this was ordered was revoked.' })
+      this.#fail(entry, { code: 'key_revoked', message: 'The key that gave this command was revoked.' })
     return true
   }
 
   async #again(entry: Entry, command: Command): Promise<Outcome> {
     const agentId = 'agent_id' in command ? command.agent_id : undefined
     if (entry.type !== command.type || entry.outcome.agent_id !== agentId)
-      throw new Fault(409, 'command_exists', `There was another command with the id ${command.command_id}.`, {
+      throw new Fault(409, 'command_exists', `Another command has the id ${command.command_id}.`, {
         path: 'command_id',
         remedy: 'Use a new id for each command.',
       })
@@ -305,7 +306,7 @@ export class Commands {
     const secret = entry.command && hasSecrets(Schemas[entry.type], entry.command)
     this.#settle(entry, outcome)
     this.#settled(outcome, entry.type)
-    // A caller that hears of the outcome can rely on the secrets being gone from the disk.
+    // With secrets, tell callers only after the secrets are erased from the disk.
     if (!secret) this.#tell(entry)
     const at = this.#clock.now()
     this.#answered.add(outcome.command_id, outcome, at)
@@ -314,8 +315,9 @@ export class Commands {
       .append({ version: 1, type: entry.type, outcome, at })
       .finally(() => this.#tell(entry))
       .then(() => (this.#log.bloated ? this.#log.rewrite(() => this.#lines()) : undefined))
-      // It is written with the next line. After a restart it is asked for again, and the machine answers again.
-      .catch((error) => this.#logger.error({ err: error }, 'an outcome could not be put on the disk'))
+      // The log retries with the next line. If the hub restarts first, it resends the command and gets the
+      // answer again.
+      .catch((error) => this.#logger.error({ err: error }, 'could not write an outcome to the disk'))
   }
 
   #settle(entry: Entry, outcome: Outcome) {
@@ -346,26 +348,32 @@ export class Commands {
     }
   }
 
-  /** Outcomes come first, in the order of the answers: a hub that reads them forgets the same ones first. */
+  /**
+   * Returns the lines to keep: outcomes first, in the order of the answers, because the oldest are forgotten
+   * first.
+   */
   #lines(): CommandLine[] {
     const lines: CommandLine[] = []
     for (const [id, { at }] of this.#answered) {
       const { type, outcome } = this.#entries.get(id)!
       lines.push({ version: 1, type, outcome, at })
     }
-    // The line of a command that is being written now comes after these.
+    // A command that is being written now is appended after these.
     for (const { outcome, command, written } of this.#pending)
       if (command && !written) lines.push({ version: 1, machine_id: outcome.machine_id, command })
     return lines
   }
 }
 
-/** No id of an agent has a blank. */
+/** Agent ids contain no spaces. */
 const nameOf = (machineId: string, agentId: string) => `${agentId} ${machineId}`
 
 const bytesOf = (command: Command) => Buffer.byteLength(JSON.stringify(command))
 
-/** A command that no daemon can take would end its machine's link each time it is sent. @throws Fault */
+/**
+ * Returns the size of a command. Refuses one too large to send: it would break the connection each time.
+ * @throws Fault
+ */
 function sendableBytes(command: Command): number {
   let bytes: number
   try {
@@ -377,7 +385,7 @@ function sendableBytes(command: Command): number {
     throw new Fault(
       413,
       'too_large',
-      `The command makes a message of ${bytes} bytes; at most ${Limits.frame_bytes} can be sent.`,
+      `The command is too large: its message has ${bytes} bytes, at most ${Limits.frame_bytes} are allowed.`,
     )
   return bytes
 }

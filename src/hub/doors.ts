@@ -5,28 +5,28 @@ import { listenPrivately } from '../config/listen-private.ts'
 import { shortageIn, systemCode, UserError } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 
-/** From the first byte of a request to the end of its body, and to the end of its headers: see `gate` for strangers. */
+/** Maximum time to receive a request, in milliseconds. `gate/` limits connections without a key further. */
 const REQUEST_MS = 60_000
-/** How long answers that are under way may take when the hub stops. */
+/** Time for open answers to finish when the hub stops, in milliseconds. */
 const STOP_MS = 1000
-/** Connections that have become idle meanwhile are ended after so long. */
+/** Interval at which a stopping hub closes connections that have become idle, in milliseconds. */
 const SWEEP_MS = 20
 
 export interface DoorsOptions {
   host: string
-  /** 0 for any that is free. */
+  /** Port to listen on; 0 for any free port. */
   port: number
-  /** Certificate and private key, PEM, for the port. */
+  /** Certificate and private key (PEM) for the port. */
   tls: { cert: string; key: string } | undefined
   /** Path of the Unix socket. */
   socket: string
   listener: RequestListener
-  /** Called with each of the servers. */
+  /** Called with each server. */
   attend(server: Server): void
   logger: Logger
 }
 
-/** What the hub listens on: a port, and a Unix socket that only programs of its user, and of root, can open. */
+/** Listens on a port and on a Unix socket that only the hub's user and root can open. */
 export async function openDoors({ host, port, tls, socket, listener, attend, logger }: DoorsOptions) {
   const timeouts = { headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS }
   const server: Server = tls
@@ -41,13 +41,13 @@ export async function openDoors({ host, port, tls, socket, listener, attend, log
     await listenPrivately(local, socket)
     servers.push(local)
   } catch (error) {
-    logger.warn({ err: error }, 'no Unix socket for this machine: its programs use the port')
+    logger.warn({ err: error }, 'cannot listen on the Unix socket; programs on this machine use the port')
   }
   return {
     port: (server.address() as AddressInfo).port,
-    /** Whether there is a Unix socket. */
+    /** True if the hub listens on the Unix socket. */
     local: servers.length > 1,
-    /** Lets nobody in any more. @returns a function that waits until all are out */
+    /** Stops listening. @returns a function that waits until all connections have ended */
     close() {
       const closed = Promise.all(servers.map((each) => new Promise((resolve) => each.close(resolve))))
       return async () => {
@@ -68,7 +68,7 @@ function listen(server: Server, host: string, port: number): Promise<void> {
       if (code === 'EADDRINUSE')
         reject(
           new UserError('port_in_use', `Port ${port} on ${host} is in use.`, {
-            remedy: 'Choose another with --port or FOMULAR_HUB_PORT, or stop what uses it.',
+            remedy: 'Choose another port with --port or FOMULAR_HUB_PORT, or stop the program that uses it.',
           }),
         )
       else if (shortageIn(error)) reject(error)
@@ -80,7 +80,7 @@ function listen(server: Server, host: string, port: number): Promise<void> {
         )
     })
     server.listen(port, host, () => {
-      // As on the Unix socket.
+      // Ignored, as on the Unix socket.
       server.on('error', () => {})
       resolve()
     })

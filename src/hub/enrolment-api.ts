@@ -10,10 +10,10 @@ import { idOf } from './key-entry.ts'
 import { hashOf } from './key-store.ts'
 import { FORM_TYPE, jsonBody, limited, parse } from './request.ts'
 
-/** Of a request that anybody can make. */
+/** Maximum size of a request that needs no key, in bytes. */
 const OPEN_BODY_BYTES = 4096
 
-/** Requests about tokens by which machines enroll, and those of such machines. */
+/** Adds the routes for enrollment tokens and for machines that enroll. */
 export function enrolmentRoutes(
   app: Hono,
   { enrolments, gate, trails }: { enrolments: Enrolments; gate: Gate; trails: Trails },
@@ -48,7 +48,7 @@ export function enrolmentRoutes(
     return c.json({})
   })
 
-  /** Answers with what follows from a token. @throws Fault */
+  /** Answers with the result of `use`; counts and records an invalid token. @throws Fault */
   async function withToken(c: Context, use: () => object | Promise<object>) {
     try {
       return c.json(await use())

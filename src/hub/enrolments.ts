@@ -21,7 +21,7 @@ import type { UserKeys } from './user-keys.ts'
 const PREFIX = 'fet_'
 const TOKEN_BYTES = 24
 
-/** `enrolments.json`: tokens that are good for one machine each, known by their hashes only. */
+/** `enrolments.json`: tokens, each for one machine, stored as hashes. */
 const EnrolmentsFile = z.object({
   version: z.literal(1),
   enrolments: z.array(
@@ -30,11 +30,14 @@ const EnrolmentsFile = z.object({
       name: z.optional(z.string()),
       created_at: z.string(),
       expires_at: z.string(),
-      /** Name of the key of people by which it was made. */
+      /** Name of the user key that created it. */
       by: z.optional(z.string()),
-      /** The key that a machine has got for it. */
+      /** Hash of the machine key that was enrolled with it. */
       used_for: z.optional(z.string()),
-      /** The list of keys need not have that key yet: where it does not, that machine alone may ask again. */
+      /**
+       * True if `keys.json` may lack that key. In that case only a request with the same key may reuse the
+       * token.
+       */
       unfinished: z.optional(z.boolean()),
     }),
   ),
@@ -45,15 +48,15 @@ export interface EnrolmentsOptions {
   path: string
   keys: Keys
   people: UserKeys
-  /** Every machine that has connected and was not removed. */
+  /** Returns every machine that has connected and was not removed. */
   known(): readonly string[]
   logger: Logger
   now(): number
 }
 
 /**
- * One-time tokens by which machines come to keys of their own. The machine makes its key and shows its hash: the key
- * itself is never on the wire, and a request whose answer was lost can be sent again.
+ * Holds one-time tokens with which machines enroll. The machine generates its key and sends only the hash, so
+ * the key never crosses the network, and a request whose answer was lost can be repeated.
  */
 export class Enrolments {
   readonly #options: EnrolmentsOptions
@@ -87,7 +90,7 @@ export class Enrolments {
     return { token, expires_at, ...(name && { name }) }
   }
 
-  /** Tokens that have not expired. */
+  /** Returns the tokens that have not expired. */
   list(): HubToken[] {
     const at = iso(this.#options.now())
     return this.#entries
@@ -103,18 +106,21 @@ export class Enrolments {
       })
   }
 
-  /** Accepts a token no longer. @throws Fault where there is none, or it was used */
+  /** Revokes a token. @throws Fault if there is no such token or it was used */
   cancel(tokenId: string) {
     const token = this.list().find(({ token_id }) => token_id === tokenId)
-    if (!token) throw new Fault(404, 'token_not_found', `There is no token ${visible(tokenId)}.`)
+    if (!token) throw new Fault(404, 'token_not_found', `Token ${visible(tokenId)} not found.`)
     if (token.key_id !== undefined)
       throw new Fault(409, 'token_used', 'A machine has enrolled with this token.', {
-        remedy: `Revoke the key of that machine: \`fomular-daemon hub key revoke ${token.key_id}\`.`,
+        remedy: `Revoke that machine's key: \`fomular-daemon hub key revoke ${token.key_id}\`.`,
       })
     this.#save(this.#entries.filter(({ sha256 }) => idOf(sha256) !== tokenId))
   }
 
-  /** What `exchange` would say, and whether there is any need of it. @throws Fault */
+  /**
+   * Reports whether the machine is already enrolled or could enroll with this token.
+   * @throws Fault if neither
+   */
   check({ token, key_sha256 = '', machine_id }: EnrollCheck): EnrollChecked {
     const { keys } = this.#options
     const known = keys.machineKeyName(key_sha256)
@@ -126,11 +132,11 @@ export class Enrolments {
   }
 
   /**
-   * Takes a machine in, one after the other. With `machine_id`, the key is bound to this machine, unless the hub knows it and
-   * its key was not shown.
-   * @param authorization with the key that the machine had before
-   * @param noted notes that a machine of this name enrolls, and does what it is given after that; not called where this
-   * machine has enrolled with this token before
+   * Enrolls a machine; requests run one at a time. Binds the key to `machine_id` if given, unless the hub
+   * already knows that machine and the request does not show its key.
+   * @param authorization header with the machine's previous key
+   * @param noted records the enrollment in the audit log, then calls `take`; not called for a repeated
+   * request
    * @throws Fault
    */
   exchange(
@@ -151,11 +157,11 @@ export class Enrolments {
     return answer
   }
 
-  /** @throws Fault where the token is not good for this key */
+  /** @throws Fault if the token is not valid for this key */
   #admit({ token, key_sha256, hostname }: EnrollRequest) {
     const entry = this.#find(token)
     const known = this.#options.keys.machineKeyName(key_sha256)
-    // Sent again by the machine that has it already, unless that was locked out meanwhile.
+    // A repeated request of the machine that used the token, unless its key was revoked since.
     const again = entry?.used_for === key_sha256 && known !== undefined
     if (!entry || !(again || isFor(entry, key_sha256))) throw invalid()
     if (known === undefined) this.#refuseTaken(key_sha256)
@@ -165,13 +171,13 @@ export class Enrolments {
   #take(request: EnrollRequest, authorization: string | undefined): string {
     const { keys, now, known: machines, logger } = this.#options
     const { key_sha256, machine_id } = request
-    // While it was noted, the token may have been cancelled.
+    // The token may have been revoked while the audit log was written.
     const { entry, known, name } = this.#admit(request)
     const heir_of = keys.machineWith(authorization, machine_id)
     const free =
       machine_id !== undefined &&
       (machine_id === heir_of || keys.isFree(machine_id, machines(), authorization))
-    // The token first: a hub that is killed in between has not let in two machines with it.
+    // Mark the token as used first: if the hub is killed here, the token must not admit a second machine.
     this.#replace({ ...entry, used_for: key_sha256, unfinished: true })
     try {
       if (known === undefined)
@@ -196,7 +202,9 @@ export class Enrolments {
     this.#save(this.#entries.map((each) => (each.sha256 === entry.sha256 ? entry : each)))
   }
 
-  /** Where the disk does not take it, it holds until the hub ends, and is found out again when it starts. */
+  /**
+   * Clears `unfinished` where the key is listed. If writing fails, only in memory; the next start repeats it.
+   */
   #finish() {
     const { keys, logger } = this.#options
     const isKnown = ({ used_for = '' }: Entry) => keys.machineKeyName(used_for) !== undefined
@@ -206,18 +214,18 @@ export class Enrolments {
     try {
       this.#save(this.#entries)
     } catch (error) {
-      logger.error({ err: error }, 'the list of enrolments could not be written')
+      logger.error({ err: error }, 'could not write the list of enrolments')
     }
   }
 
-  /** People name a key by the beginning of its hash, which whoever enrolls chooses. @throws Fault */
+  /** Refuses a hash whose prefix, the key id, is taken: the enrolling machine chooses it. @throws Fault */
   #refuseTaken(sha256: string) {
     const { keys, people } = this.#options
     const id = idOf(sha256)
     if (keys.get(id) || people.get(id))
-      throw new Fault(409, 'key_taken', `There is another key whose id is ${id}.`, {
+      throw new Fault(409, 'key_taken', `Another key has the id ${id}.`, {
         path: 'key_sha256',
-        remedy: 'Make another key, and enroll with that.',
+        remedy: 'Generate another key and enroll with it.',
       })
   }
 
@@ -227,7 +235,7 @@ export class Enrolments {
     return this.#entries.find((each) => each.sha256 === hash && each.expires_at > at)
   }
 
-  /** Where the disk does not take it, nothing has changed. @throws the system's error */
+  /** Writes the list. If that fails, nothing changes. @throws the system error */
   #save(enrolments: readonly Entry[]) {
     const text = JSON.stringify({ version: 1, enrolments }, null, 2)
     writeAtomic(this.#options.path, text, { durable: true })
@@ -235,13 +243,13 @@ export class Enrolments {
   }
 }
 
-/** Whether a token may still be used for a key. */
+/** Reports whether a token can still be used for a key. */
 const isFor = ({ used_for, unfinished }: Entry, sha256: string) =>
   used_for === undefined || (unfinished === true && used_for === sha256)
 
 const invalid = () =>
-  new Fault(401, 'token_invalid', 'This token is not known here, has expired, or has been used.', {
-    remedy: 'Get a new one: `fomular-daemon machine add` where the hub is.',
+  new Fault(401, 'token_invalid', 'This token is unknown, expired, or already used.', {
+    remedy: "Create a new one: run `fomular-daemon machine add` on the hub's machine.",
   })
 
 const iso = (ms: number) => new Date(ms).toISOString()

@@ -1,7 +1,7 @@
 import { isDiskFull } from '../platform/errors.ts'
 import type { CommandError } from '../protocol/index.ts'
 
-/** A request that is not carried out: its HTTP status and what the answer says. */
+/** A request that failed: its HTTP status and the error in the answer. */
 export class Fault extends Error {
   readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503 | 507
   readonly error: CommandError
@@ -13,7 +13,7 @@ export class Fault extends Error {
   }
 }
 
-/** The fault by which a request has ended; undefined for an error that nobody has foreseen. */
+/** Returns the fault for an error; undefined for an unexpected error. */
 export function faultIn(error: Error): Fault | undefined {
   if (error instanceof Fault) return error
   if (!isDiskFull(error)) return undefined

@@ -1,15 +1,15 @@
-/** Something that has changed, for those who show it. What it is now is looked up when it is shown. */
+/** A change for streams to show. It names only what changed; the stream looks up the current state. */
 export type Change =
   | { kind: 'machine'; machine_id: string }
   /** `key` is the name of the agent's folder. */
   | { kind: 'agent'; key: string }
   | { kind: 'agent_removed'; key: string; machine_id: string; agent_id: string }
-  /** There is more of its activity on the disk. */
+  /** More of the agent's activity is on the disk. */
   | { kind: 'activity'; key: string }
   /** The hub is stopping. */
   | { kind: 'closed' }
 
-/** Tells everybody who listens. */
+/** Publishes changes to all subscribers. */
 export class Feed {
   readonly #listeners = new Set<(change: Change) => void>()
 
@@ -17,7 +17,7 @@ export class Feed {
     for (const listener of [...this.#listeners]) listener(change)
   }
 
-  /** @returns a function that ends it */
+  /** @returns a function that ends the subscription */
   subscribe(listener: (change: Change) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)

@@ -5,14 +5,14 @@ import { UserError } from '../platform/errors.ts'
 import { folderIdentity, goneFolder } from '../platform/folder-identity.ts'
 import { nameOf, otherHolder } from '../platform/lock.ts'
 
-/** How often the folder is looked at. */
+/** Interval between checks of the folder, in milliseconds. */
 const LOOK_MS = 2000
 
 /**
- * Watches the folder of a running hub, which others may delete, move, replace or empty. What a hub takes in from then on
- * would be lost, or mixed up with another hub's.
- * @param lost is called once, when the folder is not this hub's any more
- * @returns a function that ends the watching
+ * Watches the folder of a running hub for being deleted, moved, replaced, or emptied. Data that the hub
+ * accepted after that would be lost or mixed with another hub's.
+ * @param lost called once, when the folder is no longer this hub's
+ * @returns a function that stops watching
  */
 export function watchFolder(dir: string, lost: (reason: UserError) => void): () => void {
   const first = folderIdentity(dir)
@@ -32,23 +32,23 @@ export function watchFolder(dir: string, lost: (reason: UserError) => void): () 
 }
 
 const gone = (dir: string, message: string) =>
-  new UserError('hub_folder_gone', `${message} The hub cannot go on without it.`, {
-    remedy: `Put it back at ${dir} and start the hub; with an empty folder it would make new keys, which no machine has.`,
+  new UserError('hub_folder_gone', `${message} The hub cannot run without it.`, {
+    remedy: `Restore it at ${dir} and start the hub. With an empty folder, the hub would generate new keys that no machine has.`,
     exitCode: 2,
   })
 
-/** A hub that was paused, as its container can be, counts as gone meanwhile. */
+/** Returns an error if another hub holds the lock, which can happen while this hub's container is paused. */
 function taken(dir: string, lock: string): UserError | undefined {
   let holder: ReturnType<typeof otherHolder>
   try {
     holder = otherHolder(lock)
   } catch {
-    // A disk in trouble: looked at again.
+    // The disk may be failing; the next check retries.
   }
   return (
     holder &&
-    new UserError('hub_running', `Another hub has taken the folder ${dir} over: ${nameOf(holder)}.`, {
-      remedy: 'Give each hub a folder of its own (--data-dir).',
+    new UserError('hub_running', `Another hub has taken over the folder ${dir}: ${nameOf(holder)}.`, {
+      remedy: 'Give each hub its own folder with --data-dir.',
       exitCode: 4,
     })
   )

@@ -2,12 +2,12 @@ import type { EventPage } from '../protocol/index.ts'
 import { type EventId, endOf, formatEventId, isAfter } from './activity-line.ts'
 import type { ActivityLog } from './activity-log.ts'
 
-/** Bytes of the log read for one page, whatever its limit: an answer is built in memory. */
+/** Maximum number of bytes of the log read for one page, because the answer is built in memory. */
 const PAGE_BYTES = 4 * 1024 * 1024
 
 /**
- * The next `limit` events behind `after`, or fewer where they are large. Where there is much without any event, there are
- * none, and the next page goes on behind that.
+ * Returns the next `limit` events after `after`, or fewer if they are large. A long range without events
+ * gives an empty page whose `next` is after that range.
  */
 export async function page(log: ActivityLog, after: EventId, limit: number): Promise<EventPage> {
   const start = await log.seek(after)
@@ -17,7 +17,7 @@ export async function page(log: ActivityLog, after: EventId, limit: number): Pro
   while (events.length < limit && at < log.size && (at - start < PAGE_BYTES || !isAfter(last, after))) {
     const chunk = await log.read(at, after)
     if (chunk.next === at) break
-    // A chunk may have more of them than a call takes arguments.
+    // Not `push(...)`: a chunk may have more events than a call takes arguments.
     for (const event of chunk.events) events.push(event)
     at = chunk.next
     if (chunk.to !== undefined && chunk.to > last.offset) last = endOf(chunk.to)

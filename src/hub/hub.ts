@@ -44,60 +44,67 @@ import { acceptMachines } from './upgrade.ts'
 import { UserKeys } from './user-keys.ts'
 
 export interface HubOptions {
-  /** Its folder; made if need be. */
+  /** The hub's folder, created if missing. */
   dir: string
   host: string
-  /** 0 for any that is free. */
+  /** Port to listen on; 0 for any free port. */
   port: number
-  /** Files with certificate and private key, PEM. */
+  /** Paths of the certificate and the private key (PEM). */
   tls?: { cert: string; key: string } | undefined
-  /** Allow to listen beyond this machine without TLS. */
+  /** Allows listening on non-loopback addresses without TLS. */
   insecure?: boolean
-  /** How much it keeps, and what each machine may use of it. Default: `HUB_LIMITS`. */
+  /** Limits on kept data and on each machine. Default: `HUB_LIMITS`. */
   limits?: HubLimits
-  /** Refuse a folder that others can change. Default: true. */
+  /** Refuses a folder that other users can write to. Default: true. */
   strict?: boolean
   logger: Logger
-  /** What strangers and clients may use of it. */
+  /** Limits on clients and on connections without a key. */
   gate?: Partial<GateLimits>
   /** Proxies whose `X-Forwarded-For` counts. */
   trustedProxies?: readonly Network[]
   clock?: Clock
-  /** Its folder is not there any more: nothing is left to do but to close it. Called once. */
+  /** Called once when the hub has lost its folder and must be closed. */
   lost?: (reason: UserError) => void
 }
 
 export interface Hub {
-  /** Of the HTTP API; machines connect to the same with ws(s). */
+  /** URL of the HTTP API. Machines connect to the same address over ws(s). */
   url: string
   port: number
   machineKeyPath: string
   userKeyPath: string
-  /** The Unix socket that it listens on as well, for its own machine. */
+  /** The Unix socket for programs on the same machine. */
   socketPath?: string
   close(): Promise<void>
 }
 
-/** Lines a minute that say the same of one machine: it may connect, and make mistakes, as often as it likes. */
+/**
+ * Maximum repeats of a log line about one machine, per minute: a machine can reconnect and fail without
+ * limit.
+ */
 const SAME_OF_MACHINE = 10
 
-/** Starts the control server. @throws UserError */
+/** Starts the hub. @throws UserError */
 export async function startHub(options: HubOptions): Promise<Hub> {
   const { dir, host, port, tls, insecure, limits = HUB_LIMITS } = options
   const { strict = true, logger, clock = systemClock, lost } = options
   const loopback = isLoopback(host)
   if (!loopback && !tls && !insecure)
-    throw new UserError('hub_insecure', `Without TLS the hub listens on this machine only, not on ${host}.`, {
-      remedy: 'Give --tls-cert and --tls-key, or --insecure in a network that you trust.',
-      exitCode: 2,
-    })
+    throw new UserError(
+      'hub_insecure',
+      `Without TLS, the hub cannot listen on ${host}, only on this machine.`,
+      {
+        remedy: 'Set --tls-cert and --tls-key, or use --insecure in a network that you trust.',
+        exitCode: 2,
+      },
+    )
   const gate = new Gate({ proxies: options.trustedProxies, limits: options.gate, clock, logger })
   const credentials = tls && { cert: readCredential(tls.cert), key: readCredential(tls.key) }
   const files = hubFiles(dir)
   const faults = tls ? [tls.cert, tls.key].flatMap(faultsOfPem) : []
   const ground = checkGround(dir, { faults, strict })
   ensurePrivateDir(dir)
-  // A folder of a newer version is left as it is, the lock included.
+  // Refuses a folder of a newer version before anything in it, even the lock, is touched.
   readFormat(dir, HUB_UPGRADES)
   const unlock = await takeLock(join(dir, 'lock'), logger)
   try {
@@ -196,7 +203,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   }
 }
 
-/** The parts of a hub, wired: what is on disk between machines on one side and the API on the other. */
+/** Creates and connects the stores that both the machine connections and the API use. */
 function assemble({
   dir,
   keys,
@@ -210,7 +217,7 @@ function assemble({
   keys: Keys
   people: UserKeys
   trails: Trails
-  /** For what is said of one machine at a time. */
+  /** Logger for lines about single machines; rate-limited. */
   ofMachines: Logger
 }) {
   const feed = new Feed()
@@ -283,26 +290,29 @@ async function takeLock(path: string, logger: Logger) {
   } catch (error) {
     if (!(error instanceof LockHeldError)) throw error
     throw new UserError('hub_running', `A hub is already running on this folder: ${nameOf(error.holder)}.`, {
-      remedy: 'Use that one, or give this one another folder with --data-dir.',
+      remedy: 'Use that hub, or choose another folder with --data-dir.',
       exitCode: 4,
     })
   }
 }
 
-/** Another owner, as a program that renews certificates, is warned of first, as modes are: a hub does not go back to the version before. */
+/**
+ * Treats a foreign owner, such as a program that renews certificates, like a file mode, which only causes a
+ * warning at first: after an update, an error would stop the hub, which does not roll back.
+ */
 const faultsOfPem = (path: string): Fault[] =>
   isContainerSecret(path) ? [] : faultsOf(path).map((fault) => ({ ...fault, kind: 'mode' }))
 
 function readCredential(path: string): string {
   try {
     const text = readPem(path)
-    if (!text.includes('-----BEGIN ')) throw new Error('it is no PEM file')
+    if (!text.includes('-----BEGIN ')) throw new Error('it is not a PEM file')
     return text
   } catch (error) {
-    // Not the file's fault: the same start works in a moment.
+    // A temporary shortage, not a problem of the file.
     if (shortageIn(error)) throw error
     throw new UserError('tls_unreadable', `${path} cannot be read: ${reasonOf(error)}`, {
-      remedy: 'Give a PEM file that this user can read.',
+      remedy: 'Use a PEM file that this user can read.',
       exitCode: 2,
     })
   }

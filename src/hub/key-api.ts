@@ -12,8 +12,9 @@ import type { Switchboard } from './switchboard.ts'
 import type { UserKeys } from './user-keys.ts'
 
 export interface KeyContext {
-  /** Of machines. */
+  /** Machine keys. */
   keys: Keys
+  /** User keys. */
   people: UserKeys
   open: OpenRequests
   commands: Commands
@@ -21,10 +22,10 @@ export interface KeyContext {
   trails: Trails
 }
 
-/** A key that was given out, and with which no machine has connected. */
+/** True for a machine key that no machine has connected with yet. */
 export const isUnused = ({ role, local, used }: HubKey) => role === 'machine' && !local && !used
 
-/** Requests about keys. */
+/** Adds the routes for keys. */
 export function keyRoutes(app: Hono, { keys, people, open, commands, switchboard, trails }: KeyContext) {
   app.get('/api/keys', (c) => c.json({ keys: [...keys.list(), ...people.list()] }))
 
@@ -32,14 +33,14 @@ export function keyRoutes(app: Hono, { keys, people, open, commands, switchboard
     const { name, role, machine_id } = parse(KeyRequest, await jsonBody(c))
     if (role === 'machine') return created(c, keys.make(name, machine_id))
     if (!isUserRole(role))
-      throw new Fault(400, 'invalid_command', `There is no role ${visible(role)}.`, {
+      throw new Fault(400, 'invalid_command', `Unknown role ${visible(role)}.`, {
         path: 'role',
         remedy: `Use ${USER_ROLES.join(', ')} or machine.`,
       })
     if (people.has(name))
-      throw new Fault(409, 'name_taken', `There is a key ${visible(name)} of people already.`, {
+      throw new Fault(409, 'name_taken', `A user key named ${visible(name)} already exists.`, {
         path: 'name',
-        remedy: 'Choose another name, or rotate or revoke that key.',
+        remedy: 'Choose another name, or rotate or revoke the existing key.',
       })
     return created(c, people.make(name, role))
   })
@@ -48,7 +49,7 @@ export function keyRoutes(app: Hono, { keys, people, open, commands, switchboard
     const { machine_id } = parse(BindRequest, await jsonBody(c))
     const { key_id, role, name } = named(c)
     if (role !== 'machine')
-      throw new Fault(409, 'key_of_people', `${visible(name)} is a key of people, not of machines.`)
+      throw new Fault(409, 'key_of_people', `${visible(name)} is a user key, not a machine key.`)
     const bound = keys.bind(key_id, machine_id)!
     changed(c)
     return c.json({ ...bound.key, revoked_keys: bound.revoked })
@@ -59,7 +60,7 @@ export function keyRoutes(app: Hono, { keys, people, open, commands, switchboard
     const made = role === 'machine' ? keys.rotate(key_id) : people.rotate(key_id)
     if (!made)
       throw new Fault(409, 'key_shared', `Several machines use the key ${visible(name)}.`, {
-        remedy: `Say whose it is first: \`fomular-daemon hub key bind ${key_id} MACHINE\`.`,
+        remedy: `Bind it to one machine first: \`fomular-daemon hub key bind ${key_id} MACHINE\`.`,
       })
     changed(c)
     trails.found(c, { details: { new_key_id: made.key_id } })
@@ -70,7 +71,7 @@ export function keyRoutes(app: Hono, { keys, people, open, commands, switchboard
     const { key_id, role, local } = named(c)
     if (local && role !== 'machine')
       throw new Fault(409, 'key_local', "The hub's own user key cannot be revoked: it is the way back in.", {
-        remedy: `Put another in its place: \`fomular-daemon hub key rotate ${key_id}\`.`,
+        remedy: `Replace it: \`fomular-daemon hub key rotate ${key_id}\`.`,
       })
     if (role === 'machine') keys.remove(key_id)
     else people.remove(key_id)
@@ -85,13 +86,13 @@ export function keyRoutes(app: Hono, { keys, people, open, commands, switchboard
 
   function named(c: Context): HubKey {
     const id = c.req.param('key_id') ?? ''
-    // Whoever enrolls chooses a hash, and must not be mistaken for a person.
+    // User keys first: an enrolling machine chooses its hash and must not pass for a user.
     const key = people.get(id) ?? keys.get(id)
     if (key) return key
-    throw new Fault(404, 'key_not_found', `There is no key ${visible(id)}.`)
+    throw new Fault(404, 'key_not_found', `Key ${visible(id)} not found.`)
   }
 
-  /** Ends what keys that are no longer accepted had begun. */
+  /** Ends connections, commands, and requests of keys that are no longer accepted. */
   function changed(c: Context) {
     switchboard.recheck()
     commands.withdraw()

@@ -9,17 +9,17 @@ interface Content<E> {
   keys: E[]
 }
 
-/** A file with a list of keys in it, read again when somebody has changed it. */
+/** A file with a list of keys, reloaded when it changes on the disk. */
 export class KeyFile<E extends { sha256: string }> {
   readonly #path: string
   readonly #schema: z.ZodMiniType<Content<E>>
   readonly #logger: Logger
-  /** Another list whenever something has changed. */
+  /** Replaced by a new list on every change. */
   #keys: readonly E[] = []
   readonly #byHash = new KeyIndex<E>(({ sha256 }) => [sha256])
   #stamp = ''
 
-  /** A damaged file is set aside. @throws UserError for one that a newer version has written */
+  /** Sets a damaged file aside. @throws UserError if a newer version wrote the file */
   constructor(path: string, schema: z.ZodMiniType<Content<E>>, logger: Logger) {
     this.#path = path
     this.#schema = schema
@@ -31,31 +31,33 @@ export class KeyFile<E extends { sha256: string }> {
     this.#stamp = stamp(path)
   }
 
-  /** As the file has them now; the same list until something has changed. */
+  /** Returns the keys now in the file: the same list until something changes. */
   all(): readonly E[] {
     if (stamp(this.#path) !== this.#stamp) this.#reload()
     return this.#keys
   }
 
-  /** The keys with this hash; more than one only where somebody has written the same key for several roles. */
+  /**
+   * Returns the keys with this hash; more than one only if the file lists the same key with several roles.
+   */
   withHash(hash: string): readonly E[] {
     return this.#byHash.find(this.all(), hash)
   }
 
-  /** For `change`. */
+  /** Only inside `change`. */
   add(entry: E) {
     this.#keys = [...this.#keys, entry]
   }
 
-  /** For `change`. */
+  /** Only inside `change`. */
   drop(gone: (entry: E) => boolean) {
     this.#keys = this.#keys.filter((each) => !gone(each))
   }
 
   /**
-   * Changes keys, which are on the disk when it returns. Where the disk does not take them, nothing has changed.
-   * @param taken called when the disk has taken them, before they replace those in the file
-   * @throws the system's error
+   * Changes keys; they are on the disk on return. If that fails, nothing changes.
+   * @param taken called once the new list is on the disk, before it replaces the file
+   * @throws the system error
    */
   change<T>(run: () => T, taken = () => {}): T {
     const before = structuredClone(this.#keys)
@@ -76,14 +78,14 @@ export class KeyFile<E extends { sha256: string }> {
     }
   }
 
-  /** Somebody is editing the list: what cannot be read is left to them, and the keys stay as they were. */
+  /** Reloads the file. If it is invalid, perhaps because someone is editing it, keeps the previous keys. */
   #reload() {
     this.#stamp = stamp(this.#path)
     try {
       const read = readJson(this.#path, this.#schema)
       if (read.ok) this.#keys = read.value.keys
       else if (read.reason === 'damaged')
-        this.#logger.error({ problem: read.problem }, `${this.#path} is not understood: no key has changed`)
+        this.#logger.error({ problem: read.problem }, `${this.#path} is invalid: no key has changed`)
     } catch (error) {
       this.#logger.error({ err: error }, `${this.#path} cannot be read: no key has changed`)
     }

@@ -1,4 +1,4 @@
-/** Keys by something that they have, made anew for each list: looking at each of thousands would be slow. */
+/** An index of keys by an attribute, rebuilt for each new list: scanning thousands of keys would be slow. */
 export class KeyIndex<E> {
   readonly #of: (entry: E) => readonly string[]
   #list: readonly E[] | undefined
@@ -8,7 +8,7 @@ export class KeyIndex<E> {
     this.#of = of
   }
 
-  /** Those of a list that have this, in its order. */
+  /** Returns the matching entries, in the order of the list. */
   find(list: readonly E[], wanted: string): readonly E[] {
     if (this.#list !== list) {
       this.#list = list

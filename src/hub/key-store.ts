@@ -8,23 +8,23 @@ import type { Logger } from '../platform/log.ts'
 import { type Entry, isLocal, KeysFile, LOCAL, type Role } from './key-entry.ts'
 import { KeyFile } from './key-file.ts'
 
-/** Tells what a key is for when somebody finds one. */
+/** Prefixes that identify the kind of a key, such as one found in a file. */
 const PREFIX = { machine: 'fmk_', user: 'fuk_' } as const
 const KEY_BYTES = 32
 
-/** A new key. Secret. */
+/** Returns a new key, which is secret. */
 export const makeKey = (role: Role) => PREFIX[role] + randomBytes(KEY_BYTES).toString('base64url')
 
 /**
- * `keys.json`, and the files with the hub's own keys. One of these that is deleted is made anew at the next start, and its
- * old key is no longer accepted.
+ * `keys.json` and the files with the hub's own keys. If such a file is deleted, the next start creates it
+ * with a new key and no longer accepts the old one.
  */
 export class KeyStore {
   readonly #file: KeyFile<Entry>
   readonly #local: Record<Role, string>
   readonly #logger: Logger
   readonly #now: () => string
-  /** New content of the files with the hub's own keys, until the list has these. */
+  /** New key files, staged until the new list is on the disk. */
   readonly #staged = new Map<Role, Staged>()
 
   constructor(dir: string, now: () => string, logger: Logger) {
@@ -37,25 +37,25 @@ export class KeyStore {
     this.#ensure('user')
   }
 
-  /** As the file has them now. */
+  /** Returns the keys now in the file. */
   all(): readonly Entry[] {
     return this.#file.all()
   }
 
-  /** The key of this role with this hash. */
+  /** Returns the key with this role and hash. */
   find(role: Role, hash: string): Entry | undefined {
     return this.#file.withHash(hash).find((entry) => entry.role === role)
   }
 
   /**
-   * Changes keys, and the files with the hub's own, which are on the disk when it returns. Where the disk does not take
-   * them, nothing has changed.
-   * @throws the system's error
+   * Changes keys and the files with the hub's own keys; all are on the disk on return. If that fails, nothing
+   * changes.
+   * @throws the system error
    */
   change<T>(run: () => T): T {
     try {
       return this.#file.change(run, () => {
-        // Before the list: a hub that is killed in between accepts only what these files say when it starts again.
+        // Before the list: if the hub is killed here, its next start accepts the keys in these files.
         for (const staged of this.#staged.values()) staged.commit()
       })
     } finally {
@@ -64,28 +64,31 @@ export class KeyStore {
     }
   }
 
-  /** For `change`. */
+  /** Only inside `change`. */
   add(entry: Entry): Entry {
     this.#file.add(entry)
     return entry
   }
 
-  /** For `change`. A key that has its own file is made anew: what the file says is accepted at a start. */
+  /** Only inside `change`. Replaces the hub's own key: each start accepts the key in its file. */
   drop(entry: Entry) {
     this.#file.drop((each) => each === entry)
     const file = this.#local[entry.role]
     if (!isLocal(entry) || this.#staged.has(entry.role) || hashOf(readKey(file) ?? '') !== entry.sha256)
       return
     this.#file.add(this.#renewed(entry.role))
-    this.#logger.warn({ file }, `the hub has a new ${entry.role} key: the one before was taken back`)
+    this.#logger.warn({ file }, `the hub has a new ${entry.role} key: the previous one was revoked`)
   }
 
-  /** For `change`: puts another key into the file of one of the hub's own. Both are accepted. @returns the new one */
+  /**
+   * Only inside `change`. Writes a new key to one of the hub's own key files. Both keys are accepted.
+   * @returns the new one
+   */
   renew(role: Role): Entry {
     return this.add(this.#renewed(role))
   }
 
-  /** Accepts what the file says, and makes it where it is missing. @throws the system's error */
+  /** Accepts the key in the file, creating the file if it is missing. @throws the system error */
   #ensure(role: Role) {
     const file = this.#local[role]
     const known = readKey(file)
@@ -93,7 +96,7 @@ export class KeyStore {
       chmodSync(file, 0o600)
       this.#logger.warn(
         { file },
-        'a key file could be read by others; it no longer can, but the key may be known',
+        'other users could read a key file; that is fixed, but the key may have leaked',
       )
     }
     const hash = known === undefined ? undefined : hashOf(known)
@@ -115,7 +118,7 @@ export class KeyStore {
   }
 }
 
-/** By which a key is known here. */
+/** Returns the hash by which the hub knows a key. */
 export const hashOf = (key: string) => createHash('sha256').update(key).digest('hex')
 
 function readKey(file: string): string | undefined {

@@ -7,19 +7,19 @@ import { assign, type Entry, isLocal, keyId, machinesOf } from './key-entry.ts'
 import { KeyIndex } from './key-index.ts'
 import { hashOf, type KeyStore, makeKey } from './key-store.ts'
 
-/** What is noted of a machine's key when the machine is enrolled. */
+/** The key of a machine that enrolls. */
 export interface KeyOfMachine extends Pick<Entry, 'name' | 'sha256' | 'created_at' | 'named' | 'heir_of'> {
-  /** The machine it is bound to. Default: the first that uses it. */
+  /** Machine to bind the key to. Default: the first machine that uses it. */
   machine_id?: string | undefined
 }
 
-/** Why a machine is turned away. */
+/** Reason why a machine is refused. */
 export interface Denial {
   code: 'unauthorized' | 'key_bound'
   message: string
 }
 
-/** Who may connect as which machine. */
+/** Machine keys: they decide who may connect as which machine. */
 export class Keys {
   readonly #store: KeyStore
   readonly #logger: Logger
@@ -32,23 +32,23 @@ export class Keys {
     this.#now = now
   }
 
-  /** @returns the hash by which the key is known, or undefined when it is not accepted */
+  /** Returns the hash of the key in an Authorization header; undefined if the key is not accepted. */
   accepts(authorization: string | undefined): string | undefined {
     return this.#shown(authorization)?.sha256
   }
 
-  /** @returns the name of a machine's own key, or undefined when it is not accepted */
+  /** Returns the name of a machine key; undefined if the key is not accepted. */
   machineKeyName(hash: string): string | undefined {
     return this.#find(hash)?.name
   }
 
-  /** Whether a machine may still be connected with a key. */
+  /** Reports whether a key is accepted for a machine. */
   isFor(hash: string, machineId: string): boolean {
     const entry = this.#find(hash)
     return entry !== undefined && machinesOf(entry).includes(machineId)
   }
 
-  /** Whether a machine may be let in with a key, as far as that is not known to be another one's. */
+  /** Reports whether a machine may connect with a key, which may be unbound or not yet used. */
   mayBeFor(hash: string, machineId: string): boolean {
     const entry = this.#find(hash)
     if (!entry) return false
@@ -56,7 +56,7 @@ export class Keys {
     return entry.bound === undefined || machines.length === 0 || machines.includes(machineId)
   }
 
-  /** A key of its own for a machine. */
+  /** Adds a machine key unless it exists. */
   add({ machine_id, ...key }: KeyOfMachine) {
     if (this.#find(key.sha256)) return
     const entry: Entry = { role: 'machine', ...key, bound: true }
@@ -64,7 +64,10 @@ export class Keys {
     this.#store.change(() => this.#store.add(entry))
   }
 
-  /** The machine that whoever has this key is, as far as is known. @param claimed the one it says it is */
+  /**
+   * Returns the machine that uses the key in an Authorization header, if known.
+   * @param claimed the id it claims
+   */
   machineWith(authorization: string | undefined, claimed: string | undefined): string | undefined {
     const entry = this.#shown(authorization)
     const machines = entry ? machinesOf(entry) : []
@@ -72,14 +75,14 @@ export class Keys {
     return machines.length === 1 ? machines[0] : undefined
   }
 
-  /** Whether a key is known of a machine. */
+  /** Reports whether any key belongs to a machine. */
   knows(machineId: string): boolean {
     return this.#of(machineId).length > 0
   }
 
   /**
-   * Whether a machine that enrolls may be this one, of which no key is known: a new one, or one from before keys were bound
-   * that shows a key from then.
+   * Reports whether an enrolling machine may take this id: no key belongs to it, and it is new or the request
+   * shows an unbound key.
    * @param known as in `settle`
    */
   isFree(machineId: string, known: readonly string[], authorization: string | undefined): boolean {
@@ -90,7 +93,7 @@ export class Keys {
   }
 
   /**
-   * Binds keys from before keys were bound, as far as it can be told which is whose.
+   * Binds keys that predate binding if it is clear which machine uses which key. Warns about the others.
    * @param known every machine that has connected and was not removed
    */
   settle(known: readonly string[]) {
@@ -102,14 +105,14 @@ export class Keys {
     if (strays.size > 0)
       this.#logger.warn(
         { machines: [...strays] },
-        'no key is known of some machines: each may connect with a key from before keys were bound, or with the one that `fomular-daemon hub key bind` gives it',
+        'some machines have no key: each may connect with any unbound key, or with a key bound by `fomular-daemon hub key bind`',
       )
   }
 
   /**
-   * Lets a machine connect with a key, which is then this machine's.
+   * Admits a machine with a key and assigns the key to it.
    * @param known as in `settle`
-   * @returns what it is told if it may not
+   * @returns the reason if the machine is refused
    */
   admit(hash: string, machineId: string, known: readonly string[]): Denial | undefined {
     const entry = this.#find(hash)
@@ -117,7 +120,7 @@ export class Keys {
     if (!known.includes(machineId) && !isNameable(machineId)) {
       this.#logger.warn(
         { name: entry.name, key_id: keyId(entry), machine_id: machineId },
-        'machine refused: nobody could name it by its id',
+        'machine refused: its id is not allowed',
       )
       return { code: 'key_bound', message: UNNAMEABLE }
     }
@@ -127,7 +130,7 @@ export class Keys {
       this.#logger.warn(
         { name: entry.name, key_id: keyId(entry), belongs_to: machinesOf(entry), machine_id: machineId },
         verdict === 'key_of_another'
-          ? "machine refused: its key is another machine's"
+          ? 'machine refused: its key belongs to another machine'
           : 'machine refused: its id belongs to another key',
       )
       return { code: 'key_bound', message: denialText(verdict, entry, machineId) }
@@ -136,7 +139,7 @@ export class Keys {
     const isHeir = entry.heir_of === machineId
     const settled = unsettled(keys, known)
     const isNew = verdict !== 'known' || entry.used_at === undefined
-    // A full disk keeps no machine away: what could not be written is found out again after a start of the hub.
+    // A full disk does not keep a machine out. Unsaved changes are made again after a restart.
     entry.used_at ??= this.#now()
     if (isNew || isHeir || settled.length > 0)
       this.#changeIfPossible(() => {
@@ -150,8 +153,8 @@ export class Keys {
   }
 
   /**
-   * Makes a key that of one machine, which comes with no other from then on.
-   * @returns the key as it is then, and how many others are no longer accepted; undefined where there is no such key
+   * Binds a key to one machine, and revokes the machine's other keys.
+   * @returns the bound key and the number of revoked keys; undefined if there is no such key
    */
   bind(id: string, machineId: string): { key: HubKey; revoked: number } | undefined {
     const entry = this.#named(id)
@@ -173,7 +176,10 @@ export class Keys {
     return entry && this.#view(entry)
   }
 
-  /** Makes a key for a machine: for the first that uses it, unless one is named, whose other keys end once this is used. */
+  /**
+   * Creates a key for a machine, or for the first machine that uses it. Once used, it ends the machine's
+   * other keys.
+   */
   make(name: string, machine_id: string | undefined): NewKey {
     const key = makeKey('machine')
     const sha256 = hashOf(key)
@@ -183,9 +189,9 @@ export class Keys {
   }
 
   /**
-   * Makes another key for the machine of one. The one before is accepted until the machine has used the new one; at once
-   * no longer, where no machine has used it.
-   * @returns undefined where there is no such key, or several machines use it
+   * Creates a replacement for a machine key. The previous key is accepted until the machine uses the new one;
+   * if no machine has used it, it ends at once.
+   * @returns undefined if there is no such key or several machines use it
    */
   rotate(id: string): NewKey | undefined {
     const entry = this.#named(id)
@@ -213,25 +219,25 @@ export class Keys {
     return { ...this.#view(made), ...(key !== undefined && { key }) }
   }
 
-  /** Accepts a machine's key no longer. */
+  /** Revokes a machine key. */
   remove(id: string) {
     const entry = this.#named(id)
     if (entry) this.#store.change(() => this.#store.drop(entry))
   }
 
-  /** The name that was chosen for a machine with a key of its own; by its newest key. */
+  /** Returns the name chosen for a machine with an enrolled key: that of its newest key. */
   nameOf(machineId: string, hostname: string): string | undefined {
     const entry = this.#of(machineId).findLast(
       (each) =>
         each.machine_id === machineId &&
         !isLocal(each) &&
-        // Keys from before names were marked.
+        // Keys that predate `named`.
         (each.named ?? each.name !== hostname),
     )
     return entry?.name
   }
 
-  /** @returns whether the machine has a key of its own, which keeps the name */
+  /** Renames a machine if it has an enrolled key, which holds the name. @returns true if it does */
   rename(machineId: string, name: string): boolean {
     const own = this.#of(machineId).filter((entry) => entry.machine_id === machineId && !isLocal(entry))
     if (own.length > 0)
@@ -242,9 +248,9 @@ export class Keys {
   }
 
   /**
-   * Accepts the keys of a machine no longer, and others not from this machine.
+   * Revokes the keys of a machine, and its use of shared keys.
    * @param known as in `settle`
-   * @returns how many keys there were, and how many others go on using
+   * @returns the number of revoked keys, and of keys that other machines still use
    */
   revoke(machineId: string, known: readonly string[]): { revoked: number; shared: number } {
     const keys = this.#machineKeys()
@@ -255,7 +261,7 @@ export class Keys {
       for (const heir of heirs) this.#store.drop(heir)
       const own = this.#withdraw(machineId) + heirs.length
       const unclaimed = keys.find((entry) => isLocal(entry) && entry.bound === undefined)
-      // Nothing else can have brought it here.
+      // The only machine without a key can only have used this one.
       if (strays.size !== 1 || !strays.has(machineId) || !unclaimed || machinesOf(unclaimed).length > 0)
         return own
       this.#store.drop(unclaimed)
@@ -264,7 +270,10 @@ export class Keys {
     return { revoked, shared: Math.max(0, before - revoked) }
   }
 
-  /** Takes a machine from all keys but `keep`. @returns how many were only its, and are no longer accepted */
+  /**
+   * Removes a machine from all keys except `keep`, and drops keys that only it used.
+   * @returns the number dropped
+   */
   #withdraw(machineId: string, keep?: Entry): number {
     let dropped = 0
     for (const entry of this.#of(machineId)) {
@@ -283,7 +292,7 @@ export class Keys {
     try {
       this.#store.change(run)
     } catch (error) {
-      this.#logger.error({ err: error }, 'the list of keys could not be written')
+      this.#logger.error({ err: error }, 'could not write the list of keys')
     }
   }
 
@@ -318,7 +327,7 @@ export class Keys {
       created_at,
       local: isLocal(entry),
       machines: [...machines],
-      // What was used before keys were bound has its machine.
+      // An unbound key with a machine was used before `used_at` existed.
       used: used_at !== undefined || (bound === undefined && machines.length > 0),
       shared: machines.length > 1,
     }
@@ -327,7 +336,7 @@ export class Keys {
   #warnShared(entry: Entry) {
     this.#logger.warn(
       { name: entry.name, key_id: keyId(entry), machines: machinesOf(entry) },
-      'several machines use one key: each of them can be any of them, until `fomular-daemon hub key bind` says whose it is',
+      'several machines share one key, so each can pass for another: bind it with `fomular-daemon hub key bind`',
     )
   }
 }

@@ -7,16 +7,16 @@ import type { Commands } from './commands.ts'
 import { Fault } from './fault.ts'
 import type { Machines } from './machines.ts'
 
-/** Names in an error, at most. */
+/** Maximum number of names in an error message. */
 const LISTED = 10
 
-/** Machines are told apart by their ids, whatever they are called. */
+/** Returns a machine's name and id for messages: names need not be unique. */
 export const described = ({ machine_id, name, hostname }: HubMachine) =>
   `${visible(name ?? hostname)} (${visible(machine_id)})`
 
 const listed = (names: string[]) => names.slice(0, LISTED).join(', ') + (names.length > LISTED ? ', …' : '')
 
-export const noAgent = (agentId: string) => new Fault(404, 'agent_not_found', `There is no agent ${agentId}.`)
+export const noAgent = (agentId: string) => new Fault(404, 'agent_not_found', `Agent ${agentId} not found.`)
 
 export interface LookupContext {
   agents: Agents
@@ -24,7 +24,7 @@ export interface LookupContext {
   commands: Commands
 }
 
-/** Finds what requests name. */
+/** Finds the machines and agents that requests name. */
 export class Lookup {
   readonly #context: LookupContext
 
@@ -35,14 +35,14 @@ export class Lookup {
   /** @throws Fault */
   machine(machineId: string): HubMachine {
     const machine = this.#context.machines.get(machineId)
-    if (!machine) throw new Fault(404, 'machine_not_found', `There is no machine ${machineId}.`)
+    if (!machine) throw new Fault(404, 'machine_not_found', `Machine ${machineId} not found.`)
     return machine
   }
 
-  /** @throws Fault where it is not the only one */
+  /** Returns the only machine, or the only connected machine. @throws Fault if there is none or several */
   onlyMachine(): string {
     const all = this.#context.machines.all()
-    // One that is away for good should not be in the way of the only one that is there.
+    // A machine that is permanently gone must not make the only connected machine ambiguous.
     const connected = all.filter((machine) => machine.connected)
     const [machine, other] = connected.length > 0 ? connected : all
     if (!machine)
@@ -57,13 +57,13 @@ export class Lookup {
         `There are several machines: ${listed(all.map(described))}.`,
         {
           path: 'machine_id',
-          remedy: 'Name one (`--machine`).',
+          remedy: 'Choose one with `--machine`.',
         },
       )
     return machine.machine_id
   }
 
-  /** The machines on which the hub has had an agent of this id started, or has it started now. */
+  /** Returns the machines on which the hub has started, or is starting, an agent of this id. */
   ordered(agentId: string): string[] {
     const { agents, commands } = this.#context
     const owners = agents.owners(agentId).filter(({ ordered }) => ordered)
@@ -71,8 +71,8 @@ export class Lookup {
   }
 
   /**
-   * The machine whose agent a request is about: as `?machine_id=` says, else the only one that has an agent of this id. One
-   * that was started from here goes before others, of which only their machines tell.
+   * Returns the machine of the agent that a request names: `?machine_id=`, or the only machine with an agent
+   * of this id. Agents started from here take precedence over agents that only their machines reported.
    * @throws Fault
    */
   machineOf(c: Context, agentId: string): string {
@@ -94,7 +94,7 @@ export class Lookup {
     })
     throw new Fault(409, 'agent_ambiguous', `Several machines have an agent ${agentId}: ${listed(names)}.`, {
       path: 'machine_id',
-      remedy: 'Name the machine (`?machine_id=`, `--machine`).',
+      remedy: 'Choose one with `?machine_id=` or `--machine`.',
     })
   }
 }

@@ -9,7 +9,7 @@ import type { Saver } from './saver.ts'
 const MachineRecord = z.object({
   machine_id: z.string(),
   hostname: z.string(),
-  /** As it was renamed; that of a machine with a key of its own is kept with the key. */
+  /** Name from a rename, if the machine has no enrolled key. Otherwise the key holds the name. */
   name: z.optional(z.string()),
   os: z.string(),
   arch: z.string(),
@@ -22,7 +22,7 @@ type MachineRecord = z.infer<typeof MachineRecord>
 /** `machines.json` */
 const MachinesFile = z.object({ version: z.literal(1), machines: z.array(MachineRecord) })
 
-/** Whoever can be told something by way of a machine's connection. */
+/** The connection of a machine, as commands use it. */
 export interface MachineLink {
   readonly capabilities: readonly string[]
   send(message: Command): void
@@ -32,7 +32,7 @@ export interface MachinesOptions {
   path: string
   feed: Feed
   saver: Saver
-  /** Whose names are kept with machines' own keys. */
+  /** Machine keys, which hold the names of enrolled machines. */
   keys: Pick<Keys, 'nameOf' | 'rename'>
   logger: Logger
   now(): string
@@ -77,7 +77,7 @@ export class Machines {
     this.#changed(machine_id)
   }
 
-  /** @returns whether this was the machine's present connection */
+  /** @returns true if this was the machine's current connection */
   disconnected(machineId: string, link: MachineLink): boolean {
     if (this.#links.get(machineId) !== link) return false
     this.#links.delete(machineId)
@@ -94,7 +94,10 @@ export class Machines {
     this.#changed(machineId)
   }
 
-  /** Is on the disk when it returns. Where the disk does not take it, nothing has changed. @throws the system's error */
+  /**
+   * Renames a machine; written to the disk on return. If that fails, nothing changes.
+   * @throws the system error
+   */
   rename(machineId: string, name: string) {
     const record = this.#records.get(machineId)
     if (!record) return
@@ -110,13 +113,13 @@ export class Machines {
     this.#options.feed.publish({ kind: 'machine', machine_id: machineId })
   }
 
-  /** What people call it. */
+  /** Name of the machine for people. */
   nameOf(machineId: string): string | undefined {
     const record = this.#records.get(machineId)
     return record && this.#nameOf(record)
   }
 
-  /** If the disk takes it, that is on it when this returns. */
+  /** Removes a machine. Written to the disk on return unless that fails, in which case it is retried. */
   forget(machineId: string) {
     const { saver, path, feed } = this.#options
     this.#records.delete(machineId)
@@ -129,7 +132,7 @@ export class Machines {
     return record && this.#view(record)
   }
 
-  /** Those that are connected first. */
+  /** Returns all machines, connected machines first. */
   all(): HubMachine[] {
     const all = [...this.#records.values()].map((record) => this.#view(record))
     return [...all.filter(({ connected }) => connected), ...all.filter(({ connected }) => !connected)]

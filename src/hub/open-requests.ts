@@ -4,10 +4,10 @@ import type { Clock, Timer } from '../platform/clock.ts'
 import { overHttp } from './request.ts'
 import type { Caller, UserKeys } from './user-keys.ts'
 
-/** How often it is looked whether keys have been changed in their files. */
+/** Interval between checks for keys that were changed in their files, in milliseconds. */
 const LOOK_MS = 10_000
 
-/** Requests that are being answered. One whose key is taken back ends: a stream would go on for ever. */
+/** Open requests. A request ends when its key is revoked; a stream would otherwise run forever. */
 export class OpenRequests {
   readonly #people: UserKeys
   readonly #clock: Clock
@@ -29,7 +29,7 @@ export class OpenRequests {
     this.#timer ??= this.#clock.setTimeout(() => this.#look(), LOOK_MS)
   }
 
-  /** Keys have changed. @param except goes on: the answer says what has changed */
+  /** Ends requests whose keys are no longer accepted, except the request that changed the keys. */
   recheck(except?: Context) {
     const spared = except && overHttp(except).outgoing
     for (const [outgoing, caller] of this.#open)

@@ -3,7 +3,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { ActivityStore } from './activity-store.ts'
 import type { Agents } from './agents.ts'
 
-/** How old the sum of a machine's histories may be, in milliseconds: they are many. */
+/** Maximum age of the sum of a machine's histories, in milliseconds: with many histories, summing is slow. */
 const FRESH_MS = 1000
 
 export interface QuotasOptions {
@@ -13,7 +13,7 @@ export interface QuotasOptions {
   clock: Clock
 }
 
-/** Keeps machines to their limits. */
+/** Enforces the limits of each machine. */
 export class Quotas {
   readonly #options: QuotasOptions
   readonly #histories = new Map<string, { bytes: number; at: number }>()
@@ -22,7 +22,7 @@ export class Quotas {
     this.#options = options
   }
 
-  /** The limit that more activity of a machine would exceed. */
+  /** Returns the limit that the machine has reached, if any: the hub then refuses its activity. */
   beyond(machineId: string): Exclude<keyof MachineLimits, 'agents'> | undefined {
     const { limits, store } = this.#options
     if (store.waitingOf(machineId) >= limits.in_flight_bytes) return 'in_flight_bytes'
@@ -33,7 +33,7 @@ export class Quotas {
     return this.#options.limits[name]
   }
 
-  /** The size of the histories of a machine's agents, as it was within the last second. */
+  /** Returns the size of the histories of a machine's agents, in bytes, at most one second old. */
   historyBytes(machineId: string): number {
     const { agents, store, clock } = this.#options
     const now = clock.monotonic()
@@ -45,7 +45,7 @@ export class Quotas {
     return bytes
   }
 
-  /** Histories were deleted, or belong to others. */
+  /** Discards the sums after histories were deleted or moved. */
   changed() {
     this.#histories.clear()
   }

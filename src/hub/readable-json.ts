@@ -2,7 +2,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { visibleJson } from '../platform/visible.ts'
 import { jsonParts, shown } from './shown.ts'
 
-/** Has the answers of an API escape what a terminal would obey: people read them with curl. */
+/** Makes JSON answers escape terminal control characters, because people read them with curl. */
 export const readableJson: MiddlewareHandler = async (c, next) => {
   const json = (value: object, status?: never, headers?: Record<string, string>) =>
     answer(c, Buffer.from(visibleJson(JSON.stringify(value))), status, headers)
@@ -10,7 +10,7 @@ export const readableJson: MiddlewareHandler = async (c, next) => {
   await next()
 }
 
-/** An answer that may be many MiB: other requests are served while it is made. */
+/** Answers with JSON that may be many MiB, serving other requests while it is built. */
 export const longJson = async (c: Context, object: Record<string, unknown>) =>
   answer(c, await shown(jsonParts(object)))
 

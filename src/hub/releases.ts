@@ -13,19 +13,22 @@ import type { Context } from 'hono'
 import { shortageIn } from '../platform/errors.ts'
 import { Fault } from './fault.ts'
 
-/** What a release folder has, by `packaging/release.ts`: no hidden files, nothing outside of it. */
+/**
+ * Paths in a release folder, as made by `packaging/release.ts`: no hidden files and nothing outside the
+ * folder.
+ */
 const PATH = /^[A-Za-z0-9_][A-Za-z0-9._+-]*(\/[A-Za-z0-9_][A-Za-z0-9._+-]*)?$/
-/** The path below which a proxy has put the hub. */
+/** Path prefix under which a proxy serves the hub. */
 const PREFIX = /^(\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$/
-/** A host's name as it may stand in a shell script between single quotes. */
+/** A host, with or without a port, that is safe between single quotes in a shell script. */
 const HOST = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/
 
 const missing = (what: string) =>
   new Fault(404, 'not_found', `This hub has no ${what}.`, {
-    remedy: "Put a release's folder (made by `npm run release`) at `releases` in the hub's folder.",
+    remedy: "Run `npm run release`, and put its output in `releases` in the hub's folder.",
   })
 
-/** `GET /install.sh`: the installer, with this hub as the place to install from and to connect to. */
+/** `GET /install.sh`: returns the installer, set to install from this hub and connect to it. */
 export function installer(c: Context, dir: string): Response {
   const address = addressOf(c)
   const found = openPlain(dir, 'install.sh')
@@ -45,11 +48,11 @@ export function installer(c: Context, dir: string): Response {
   })
 }
 
-/** The hub's address by which this request came. @throws Fault when it is none that a script could name */
+/** Returns the address of the hub in this request. @throws Fault if it is not safe in a script */
 function addressOf(c: Context): string {
   const host = c.req.header('host') ?? ''
-  if (!HOST.test(host)) throw new Fault(400, 'invalid_request', 'The Host header names no host.')
-  // A proxy in front of the hub has taken TLS off, or a path. Of several proxies, the first one's word counts.
+  if (!HOST.test(host)) throw new Fault(400, 'invalid_request', 'The Host header is not a valid host.')
+  // Proxies may end TLS or remove a path prefix. With several proxies, the first value counts.
   const first = (name: string) => (c.req.header(name) ?? '').split(',')[0]?.trim() ?? ''
   const secure =
     first('x-forwarded-proto').toLowerCase() === 'https' || new URL(c.req.url).protocol === 'https:'
@@ -57,7 +60,7 @@ function addressOf(c: Context): string {
   return `${secure ? 'https' : 'http'}://${host}${PREFIX.test(prefix) ? prefix : ''}`
 }
 
-/** `GET /releases/…`: a file, or the rest of it for a download that was broken off (`Range: bytes=N-`). */
+/** `GET /releases/…`: returns a file, or the rest of it to resume a download (`Range: bytes=N-`). */
 export function releaseFile(c: Context, dir: string): Response {
   const name = c.req.path.slice('/releases/'.length)
   const found = PATH.test(name) ? openPlain(dir, name) : undefined
@@ -86,8 +89,9 @@ export function releaseFile(c: Context, dir: string): Response {
 }
 
 /**
- * Opens a plain file of the folder, for anybody to read: no link leads there, which could lead to the hub's keys.
- * @throws Fault where no further file can be opened
+ * Opens a plain file in the folder, which anyone may read. Follows no links, which could lead to the hub's
+ * keys.
+ * @throws Fault if too many files are open
  */
 function openPlain(dir: string, name: string) {
   let fd: number | undefined
@@ -100,7 +104,7 @@ function openPlain(dir: string, name: string) {
   } catch (error) {
     if (shortageIn(error))
       throw new Fault(503, 'busy', 'The hub has too many files open.', { remedy: 'Try again soon.' })
-    // Else it is not there, or not to be read.
+    // Otherwise the file is missing or unreadable.
   }
   if (fd !== undefined) closeSync(fd)
   return undefined

@@ -12,31 +12,31 @@ import { decodeText } from '../protocol/tokens.ts'
 import { BEGINNING, type EventId, parseEventId } from './activity-line.ts'
 import { Fault } from './fault.ts'
 
-/** Seconds a request waits for the outcome of its command: unless it says otherwise, and at most. */
+/** Default and maximum time that a request waits for the outcome of its command, in seconds. */
 const WAIT_S = { default: 30, most: 300 }
-/** Events on a page: unless the request says otherwise, and at most. */
+/** Default and maximum number of events on a page. */
 const LIMIT = { default: 1000, most: 10_000 }
 
-/** What a body may hold: it becomes a message to a daemon. */
+/** Limits on the content of a body: those of the message to the daemon that it becomes. */
 const BOUNDS = { nesting: Limits.nesting, values: Limits.values }
 
-/** Types that a JSON body may have: its own, and those that clients send unless told otherwise. */
+/** Accepted content types of a JSON body, including the defaults of common clients. */
 const JSON_TYPES = ['', 'application/json', 'text/plain']
-/** What curl and wget send with `--data` unless told otherwise. */
+/** Default content type of `curl --data` and `wget --post-data`. */
 export const FORM_TYPE = 'application/x-www-form-urlencoded'
 
-/** Refuses a longer body than this. */
+/** Refuses bodies longer than `maxSize` bytes. */
 export const limited = (maxSize: number) =>
   bodyLimit({
     maxSize,
     onError: () => {
-      throw new Fault(413, 'too_large', `A body is at most ${maxSize} bytes.`)
+      throw new Fault(413, 'too_large', `The body is too large: at most ${maxSize} bytes are allowed.`)
     },
   })
 
 /**
  * Returns the request's body; `{}` for an empty one.
- * @param further types that this route accepts as JSON as well
+ * @param further additional content types that the route accepts as JSON
  * @throws Fault
  */
 export function jsonBody(c: Context, ...further: string[]): Promise<object> {
@@ -45,10 +45,10 @@ export function jsonBody(c: Context, ...further: string[]): Promise<object> {
   return known ?? readBody(c, further)
 }
 
-/** Bodies that were read before what they are for. */
+/** Bodies that were read before their route ran. */
 const looked = new WeakMap<Context, Promise<object>>()
 
-/** The body that `jsonBody` returns; undefined where it throws. */
+/** Returns the body that `jsonBody` will return, or undefined if it will throw. */
 export async function lookAtBody(c: Context): Promise<object | undefined> {
   const body = readBody(c, [])
   looked.set(c, body)
@@ -77,13 +77,13 @@ async function readBody(c: Context, further: string[]): Promise<object> {
   return json
 }
 
-/** The request as it came over the network, and what its answer goes into. */
+/** Returns Node's request and response objects. */
 export const overHttp = (c: Context) => c.env as { incoming: IncomingMessage; outgoing: ServerResponse }
 
-/** A body that gets an id if it has none. @throws Fault */
+/** Returns the body, with a new `command_id` if it has none. @throws Fault */
 export const command = async (c: Context) => ({ command_id: randomUUID(), ...(await jsonBody(c)) })
 
-/** @throws Fault naming the path */
+/** @throws Fault with the path of the invalid value */
 export function parse<S extends z.ZodMiniType>(schema: S, value: unknown): z.infer<S> {
   const parsed = check(schema, value)
   if (parsed.success) return parsed.data
@@ -91,23 +91,26 @@ export function parse<S extends z.ZodMiniType>(schema: S, value: unknown): z.inf
   throw new Fault(400, 'invalid_command', message, where)
 }
 
-/** How long to wait for an outcome, in ms. */
+/** Returns the time to wait for an outcome, in milliseconds. */
 export const waitMs = (c: Context) => number(c, 'wait', 0, WAIT_S) * 1000
 
 export const pageLimit = (c: Context, limit = LIMIT) => Math.floor(number(c, 'limit', 1, limit))
 
-/** A number from 0 on. */
+/** Returns a query parameter as a whole number, at least 0. */
 export const wholeNumber = (c: Context, name: string) =>
   Math.floor(number(c, name, 0, { default: 0, most: Number.MAX_SAFE_INTEGER }))
 
-/** The event to go on from: `Last-Event-ID`, which a client that reconnects sends, goes before `after`. */
+/**
+ * Returns the event to continue after. `Last-Event-ID`, from clients that reconnect, takes precedence over
+ * `after`.
+ */
 export function eventIdOf(c: Context): EventId {
   const header = c.req.header('last-event-id')
   const text = header || c.req.query('after')
   if (!text) return BEGINNING
   const id = parseEventId(text)
   if (id) return id
-  throw new Fault(400, 'invalid_request', `"${text}" is not the id of an event.`, {
+  throw new Fault(400, 'invalid_request', `"${text}" is not an event id.`, {
     path: header ? 'last-event-id' : 'after',
   })
 }

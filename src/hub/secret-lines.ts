@@ -8,14 +8,14 @@ interface Place {
 const BLANKS = Buffer.alloc(64 * 1024, ' ')
 
 /**
- * Where a file has lines with secrets, by the ids of their commands. A line that has served its purpose is overwritten
- * with blanks where it stands: that needs no room on the disk, and costs no more than the line is long.
+ * Positions of lines with secrets in a file, by command id. Lines no longer needed are overwritten in place
+ * with spaces, which needs no disk space and costs no more than the length of the line.
  */
 export class SecretLines {
   readonly #places = new Map<string, Place>()
   #due: Place[] = []
 
-  /** Ids of the commands whose secrets are kept. */
+  /** Ids of commands whose secrets are kept. */
   get ids(): string[] {
     return [...this.#places.keys()]
   }
@@ -24,19 +24,19 @@ export class SecretLines {
     this.#places.set(id, place)
   }
 
-  /** The secrets of this command are not needed any more. */
+  /** Marks the line of a command for erasure. */
   release(id: string) {
     const place = this.#places.get(id)
     if (place) this.giveUp(place)
     this.#places.delete(id)
   }
 
-  /** What is at this place is of no use, whatever it is. */
+  /** Marks a position for erasure. */
   giveUp(place: Place) {
     this.#due.push(place)
   }
 
-  /** Overwrites what is not needed any more. What fails is tried again the next time. @throws the system's error */
+  /** Overwrites the marked positions. On failure, the next call retries. @throws the system error */
   async erase(path: string): Promise<void> {
     if (this.#due.length === 0) return
     const file = await open(path, 'r+')

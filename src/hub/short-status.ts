@@ -1,13 +1,15 @@
 import type { AgentStatus } from '../protocol/index.ts'
 import { shownLength } from './shown.ts'
 
-/** Longest folder in a short status, and the longest of everything else in it, as clients are sent it. */
+/**
+ * Maximum length of the folder and of any other field in a short status, in UTF-16 units as sent to clients.
+ */
 const CWD_UNITS = 256
 const FIELD_UNITS = 128
-/** Units of the longest escape. */
+/** Length of the longest escape, in UTF-16 units. */
 const ESCAPE_UNITS = 6
 
-/** The required fields, and what tells in few words where the agent stands. Requests are counted. */
+/** Returns a short form of a status: required fields and short values. Pending requests are only counted. */
 export function shortened<S extends AgentStatus>(status: S): S {
   const { agent_id, since, runtime, cwd, pending, pending_omitted = 0, exit, journal, ...rest } = status
   const { problems, background_tasks, turn_interrupted, turn_failed, failure, slow, ...others } = rest
@@ -25,7 +27,7 @@ export function shortened<S extends AgentStatus>(status: S): S {
   } as unknown as S
 }
 
-/** The start of a text that is at most `units` long as clients are sent it, quotation marks aside. */
+/** Returns the start of a text, at most `units` long as sent to clients, not counting the quotation marks. */
 export function head(text: string, units: number): string {
   const start = text.slice(0, units)
   return shownLength(start) - 2 <= units ? start : start.slice(0, units / ESCAPE_UNITS)

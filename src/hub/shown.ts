@@ -1,13 +1,15 @@
 import { setImmediate as others } from 'node:timers/promises'
 import { piecesOf, visibleJson, visibleLength } from '../platform/visible.ts'
 
-/** What is made before other requests are served, in UTF-16 units. */
+/** Amount of text to convert before yielding to other requests, in UTF-16 units. */
 const PIECE_UNITS = 256 * 1024
 
-/** Length of a value as clients are sent it, in UTF-16 units. */
+/** Returns the length of a value as sent to clients, in UTF-16 units. */
 export const shownLength = (value: unknown): number => visibleLength(JSON.stringify(value))
 
-/** An object in JSON, with its lists entry by entry: all of one may be more than a string can hold. */
+/**
+ * Yields an object as JSON, its lists entry by entry: a whole list may exceed the maximum length of a string.
+ */
 export function* jsonParts(object: Record<string, unknown>): Iterable<string> {
   let before = '{'
   for (const [key, value] of Object.entries(object)) {
@@ -32,7 +34,7 @@ function* listParts(list: Iterable<unknown>) {
 const isList = (value: unknown): value is Iterable<unknown> =>
   typeof value === 'object' && value !== null && Symbol.iterator in value
 
-/** Text with JSON in it, as clients are sent it. Other requests are served between its pieces. */
+/** Converts text that contains JSON to the form sent to clients. Serves other requests between pieces. */
 export async function shown(parts: Iterable<string>): Promise<Buffer> {
   const pieces: Buffer[] = []
   let units = 0

@@ -3,10 +3,10 @@ import { setImmediate as others } from 'node:timers/promises'
 import type { Follower } from './gate/followers.ts'
 import { shown } from './shown.ts'
 
-/** So that both ends, and proxies between them, notice a dead connection. */
+/** Interval between keep-alives, in milliseconds: they let both ends and proxies detect a dead connection. */
 const HEARTBEAT_MS = 15_000
 
-/** Wakes whoever waits for something to show. */
+/** Wakes a stream that waits for something to send. */
 export class Bell {
   #rung = false
   #wake: (() => void) | undefined
@@ -16,7 +16,7 @@ export class Bell {
     this.#wake?.()
   }
 
-  /** @returns whether it was rung since the last call, within `ms` */
+  /** Waits up to `ms` for a ring. @returns true if the bell has rung since the last call */
   async rung(ms: number, signal: AbortSignal): Promise<boolean> {
     if (!this.#rung && !signal.aborted)
       await new Promise<void>((resolve) => {
@@ -36,7 +36,7 @@ export class Bell {
   }
 }
 
-/** A comment: clients pass over it. */
+/** A comment, which clients ignore. */
 export const KEEP_ALIVE = ':\n\n'
 
 export const message = (event: string, data: unknown, id?: string) =>
@@ -45,14 +45,14 @@ export const message = (event: string, data: unknown, id?: string) =>
 export interface EventSource {
   bell: Bell
   follower: Follower
-  /** The messages to show now; undefined when there never will be any. */
+  /** Returns the messages to send now, or undefined at the end of the stream. */
   next(): Promise<Iterable<string> | undefined>
   release(): void
 }
 
 /**
- * Server-sent events, written by hand: a stream of the web's kind would keep some of what was taken. `next` is asked only
- * when the client has taken what came before, and there is memory for more.
+ * Sends server-sent events. Writes to the response directly, because a web stream would buffer. Calls `next`
+ * only once the client has received the previous messages and there is memory for more.
  */
 export function eventStream(source: EventSource): Response {
   const { response } = source.follower
@@ -60,7 +60,7 @@ export function eventStream(source: EventSource): Response {
     'content-type': 'text/event-stream',
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
-    // Proxies such as nginx would hold events back.
+    // Otherwise proxies such as nginx buffer the events.
     'x-accel-buffering': 'no',
   })
   if (response.req.method === 'HEAD') {
@@ -73,7 +73,7 @@ export function eventStream(source: EventSource): Response {
   return new Response(null, { headers: ALREADY_SENT })
 }
 
-/** For the adapter between hono and Node, which has nothing to send then. */
+/** Tells the adapter between hono and Node that the response was already sent. */
 const ALREADY_SENT = { 'x-hono-already-sent': 'true' }
 
 async function write({ bell, follower, next, release }: EventSource) {
@@ -84,9 +84,9 @@ async function write({ bell, follower, next, release }: EventSource) {
   }
   const left = new AbortController()
   response.once('close', () => left.abort())
-  // One that has gone before the stream began says so to nobody.
+  // `destroyed` covers clients that left before the listener was added.
   while (!left.signal.aborted && !response.destroyed) {
-    // A client that takes all at once would keep this process from everything else.
+    // Yield: a fast reader would otherwise keep this process busy.
     await others()
     const text = await follower.next(read).catch(() => undefined)
     if (left.signal.aborted) break
@@ -100,7 +100,7 @@ async function write({ bell, follower, next, release }: EventSource) {
   release()
 }
 
-/** Resolves when what is written has left this process, or nobody is there to take it. */
+/** Writes the text. Resolves when it has left this process or the client is gone. */
 async function taken(response: ServerResponse, text: string | Buffer, left: AbortSignal) {
   if (left.aborted || response.write(text)) return
   await new Promise<void>((resolve) => {

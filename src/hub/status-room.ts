@@ -3,8 +3,8 @@ import { shortened } from './short-status.ts'
 import { shownLength } from './shown.ts'
 
 /**
- * What the statuses of one machine's agents may be in all, and those of all machines in a list, in characters of JSON as
- * clients are sent it: they are in memory, and clients have to read them.
+ * Maximum total length of the statuses of one machine's agents, and of all machines in a list, in UTF-16
+ * units as sent to clients. The hub keeps them in memory, and clients must read them.
  */
 const MOST_CHARS = Limits.frame_bytes
 
@@ -12,12 +12,12 @@ interface Holder {
   machine_id: string
 }
 
-/** Room for statuses, for each machine. Beyond it, a status is kept in its short form. */
+/** Limits the statuses of each machine. Beyond the limit, a status is kept in its short form. */
 export class StatusRoom {
   readonly #used = new Map<string, number>()
   readonly #chars = new WeakMap<Holder, number>()
 
-  /** The status as it is to be kept, in place of the one before. */
+  /** Returns the form of a status to keep, and counts it instead of the holder's previous one. */
   fit<S extends AgentStatus>(holder: Holder, status: S): S {
     this.leave(holder)
     const used = this.#used.get(holder.machine_id) ?? 0
@@ -31,7 +31,7 @@ export class StatusRoom {
     return short
   }
 
-  /** Returns the form that each status has in a list of all. */
+  /** Returns a function that gives each status its form in a list of all agents. */
   inList() {
     const share = this.#share()
     const listed = new Map<string, number>()
@@ -44,12 +44,16 @@ export class StatusRoom {
     }
   }
 
+  /** Stops counting the status of a removed agent. */
   leave(holder: Holder) {
     this.#count(holder, -(this.#chars.get(holder) ?? 0))
     this.#chars.delete(holder)
   }
 
-  /** What a list may have of a machine: a machine that says little leaves what it does not use to the others. */
+  /**
+   * Returns each machine's share of a list. Machines with short statuses leave the rest of theirs to the
+   * others.
+   */
   #share(): number {
     let left = MOST_CHARS
     let others = this.#used.size

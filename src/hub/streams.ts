@@ -7,12 +7,14 @@ import type { Follower } from './gate/followers.ts'
 import type { Machines } from './machines.ts'
 import { Bell, eventStream, KEEP_ALIVE, message } from './sse.ts'
 
-/** Statuses shown in one write, and characters after which no further one is. */
+/**
+ * Maximum number of statuses in one write, and the number of characters after which no further one is added.
+ */
 const STATUSES_PER_WRITE = 100
 const WRITE_CHARS = 256 * 1024
 /**
- * Agents that have changed, or are gone, of which a client is to be told. Beyond, it is told of all agents again; where so
- * many are gone, by its next stream.
+ * Maximum number of changed agents, and of removed agents, noted for one client. Beyond it, the client gets
+ * all agents again; after too many removals, the stream ends and the client reconnects.
  */
 const DUE = 1000
 
@@ -27,11 +29,11 @@ export interface AgentStreamOptions {
   /** The name of the agent's folder. */
   key: string
   after: EventId
-  /** @throws Fault where there are too many */
+  /** Begins the stream. @throws Fault if there are too many */
   follow(): Follower
 }
 
-/** An agent's activity behind `after`, and, whenever that is all there is, its status if that has changed. */
+/** Streams an agent's activity after `after`, and each changed status once the client has all activity. */
 export async function agentStream(
   { agents, store, feed }: StreamContext,
   { key, after, follow }: AgentStreamOptions,
@@ -59,7 +61,7 @@ export async function agentStream(
         const chunk = await log.read(at, after)
         at = chunk.next
         if (chunk.events.length > 0) return messagesOf(chunk.events)
-        // Others come first, however much without events there is.
+        // Yield to other streams during long ranges without events.
         if (at < log.size) return [KEEP_ALIVE]
       }
       const agent = changed && agents.viewAt(key)
@@ -73,16 +75,16 @@ function* messagesOf(events: AnyEvent[]) {
   for (const event of events) yield message('activity', event, formatEventId(event))
 }
 
-/** Machines and agents: each as it is, then as it changes. */
+/** Streams all machines and agents: first their current state, then each change. */
 export function hubStream({ agents, machines, feed }: StreamContext, follower: Follower): Response {
   const bell = new Bell()
-  /** What has changed, each once however often it does. */
+  /** Changes to send; repeated changes of one machine or agent count once. */
   const due = {
     machine: new Set(machines.all().map(({ machine_id }) => machine_id)),
     agent_removed: new Map<string, AgentRef>(),
     agent: new Set<string>(),
   }
-  /** All agents, of which there may be too many to note each for each client that does not read. */
+  /** Iterates over all agents. A list of them for each slow client could be too large. */
   let all = agents.keys()[Symbol.iterator]()
   let again = false
   let over = false

@@ -11,22 +11,24 @@ import { isResult } from './modest.ts'
 import type { Peer } from './peer.ts'
 import type { Quotas } from './quotas.ts'
 
-/** The standard close code of a server that is to be connected to again. */
+/** The standard close code "service restart": the client should reconnect. */
 const RESTART = 1012
-/** A daemon that was asked to go back and still leaves a gap is asked again after so long. */
+/** Time after which the hub repeats its request for missing activity, in milliseconds. */
 const ASK_AGAIN_MS = 5000
 
-/** What is going on with one connection beyond its greeting. */
+/** State of one connection after its greeting. */
 interface Line {
-  /** Agents to be acknowledged in the next message. */
+  /** Agents to acknowledge in the next message. */
   acks: Set<string>
-  /** Agents of which something is missing, and when it was asked for. */
+  /** Agents with missing activity, with the time of the last request for it. */
   asked: Map<string, number>
-  /** Agents whose frames were refused because too much waited for the disk, or the machine had too much there. */
+  /** Agents whose frames the hub refused because the disk queue was full or the machine was at a limit. */
   held: Set<string>
-  /** Agents whose journal is taken anew: the welcome, of which there is one, can have been wrong about each only once. */
+  /**
+   * Agents whose journal was restarted. At most once each: a connection has one welcome that can be wrong.
+   */
   turned: Set<string>
-  /** The machine's limits of which it has heard. */
+  /** Limits that the machine was already told it has reached. */
   told: Set<keyof MachineLimits>
 }
 
@@ -41,14 +43,14 @@ export interface SwitchboardOptions {
   logger: Logger
 }
 
-/** What the hub does with what daemons say. */
+/** Handles the messages of daemons. */
 export class Switchboard {
   readonly #options: SwitchboardOptions
   readonly #peers = new Set<Peer>()
   readonly #lines = new Map<Peer, Line>()
-  /** The present connection of each machine. */
+  /** The current connection of each machine. */
   readonly #present = new Map<string, Peer>()
-  /** Connections with agents whose frames were refused because too much waited for the disk. */
+  /** Connections with agents in `held`. */
   readonly #holding = new Set<Peer>()
   #closing = false
   #lastGone: (() => void) | undefined
@@ -91,9 +93,9 @@ export class Switchboard {
 
   welcomed(peer: Peer) {
     const { machines, agents, commands } = this.#options
-    // A newer connection may have come while this one was greeted.
+    // A newer connection may have replaced this one during the greeting.
     if (!peer.hello || this.#present.get(peer.machineId) !== peer) return
-    // Not before: a command that overtakes the welcome is not taken.
+    // Only now: the daemon rejects commands that arrive before the welcome.
     machines.connected(peer.hello, peer)
     agents.shownAnew(peer.machineId)
     commands.resend(peer.machineId)
@@ -113,7 +115,7 @@ export class Switchboard {
     this.#leave(peer)
   }
 
-  /** Keys have changed: ends the connections of machines that these no longer let in. */
+  /** Ends the connections of machines whose keys are no longer accepted. Called when keys have changed. */
   recheck() {
     for (const peer of [...this.#present.values()]) if (peer.lockedOut()) this.#leave(peer)
   }
@@ -156,8 +158,8 @@ export class Switchboard {
       case 'daemon:update:progress':
         return commands.progress(machineId, message)
       case 'protocol:error':
-        logger.warn({ machine_id: machineId, error: message }, 'the daemon could not take a frame')
-        // One that came too early is sent again behind the welcome.
+        logger.warn({ machine_id: machineId, error: message }, 'the daemon rejected a frame')
+        // A command that arrived too early is resent after the welcome.
         if (message.command_id && message.code !== 'unexpected')
           commands.unreadable(machineId, message.command_id, message.message, message.path)
         if (message.of_type === 'server:welcome') void this.#turn(peer, message.path)
@@ -168,7 +170,7 @@ export class Switchboard {
     }
   }
 
-  /** More of the activity in these agents' folders is on the disk. */
+  /** Acknowledges activity of agents, given by folder name, that has reached the disk. */
   committed(keys: string[]) {
     for (const key of keys) {
       const ref = this.#options.agents.at(key)
@@ -178,20 +180,20 @@ export class Switchboard {
     this.makeRoom()
   }
 
-  /** There may be room again for activity that was refused. */
+  /** Requests refused activity again if there is room for it now. */
   makeRoom() {
     for (const peer of [...this.#holding]) this.#release(peer)
   }
 
-  /** Has a machine greet anew, which is then told how far its agents' histories are here. */
+  /** Makes a machine reconnect, so that a new welcome tells it the offsets of its agents' histories. */
   renew(machineId: string) {
     const peer = this.#present.get(machineId)
     if (!peer) return
-    peer.close(RESTART, 'connect again: an agent has moved')
+    peer.close(RESTART, 'reconnect: an agent has moved')
     this.#leave(peer)
   }
 
-  /** Ends all connections, and takes no more. */
+  /** Ends all connections and accepts no new ones. */
   close() {
     this.#closing = true
     for (const peer of this.#peers) peer.close(1001, 'the hub is stopping')
@@ -237,31 +239,31 @@ export class Switchboard {
         this.#holding.add(peer)
         return
       case 'gap':
-        // It is asked for when there is room again.
+        // Requested again once there is room.
         if (line?.held.has(agent_id)) return
         return this.#askFor(peer, agent_id)
     }
   }
 
-  /** Says once for each connection that the machine is at a limit: it goes on sending until it hears of it. */
+  /** Tells the machine, once per connection, that it has reached a limit: it keeps sending until it knows. */
   #refuse(peer: Peer, limit: keyof MachineLimits, agent_id: string) {
     const told = this.#lines.get(peer)?.told
     if (!told || told.has(limit)) return
     told.add(limit)
     const { quotas, logger } = this.#options
     const most = quotas.limit(limit)
-    logger.warn({ machine_id: peer.machineId, limit, most, agent_id }, 'a machine is at its limit')
+    logger.warn({ machine_id: peer.machineId, limit, most, agent_id }, 'the machine has reached its limit')
     peer.send({
       type: 'protocol:error',
       code: 'unexpected',
       of_type: 'agent:activity',
       path: 'agent_id',
       limit,
-      message: `${agent_id}: the hub takes no more from this machine, which is at its limit of ${most} (${limit}).`,
+      message: `${agent_id}: the hub refuses further activity from this machine. Its limit is ${most} (${limit}).`,
     })
   }
 
-  /** Asks for what was refused where there is room for it again. */
+  /** Requests refused activity again where there is room now. */
   #release(peer: Peer) {
     const { quotas, store } = this.#options
     const line = this.#lines.get(peer)
@@ -279,7 +281,7 @@ export class Switchboard {
     return this.#options.agents.keyOf({ machine_id: peer.machineId, agent_id })
   }
 
-  /** Takes the whole journal again, behind the history here, which belongs to another journal. */
+  /** Requests the whole journal and appends it to the history here, which is from another journal. */
   async #turn(peer: Peer, path = '') {
     const { store, quotas, logger } = this.#options
     const [, agentId = ''] = /^offsets\.(.+)$/.exec(path) ?? []
@@ -292,20 +294,20 @@ export class Switchboard {
     try {
       await store.log(key).turn(0)
     } catch (error) {
-      // Its next greeting is another try.
+      // The machine's next greeting retries it.
       return logger.error(
         { err: error, machine_id: peer.machineId, agent_id: agentId },
-        'a journal that has changed is not taken',
+        'could not switch to the new journal',
       )
     }
     logger.warn(
       { machine_id: peer.machineId, agent_id: agentId },
-      'the machine has another journal: it is taken from its start',
+      'the machine has another journal: requesting it from its start',
     )
     peer.send({ type: 'agent:resend', agent_id: agentId, from: 0 })
   }
 
-  /** Once for all the frames that are on their way already. */
+  /** Requests missing activity, but only once for all frames that are already in flight. */
   #askFor(peer: Peer, agentId: string) {
     const { clock, store, logger } = this.#options
     const asked = this.#lines.get(peer)?.asked
@@ -317,7 +319,7 @@ export class Switchboard {
     const from = store.log(key).wanted
     logger.warn(
       { machine_id: peer.machineId, agent_id: agentId, from },
-      'activity is missing; asked for again',
+      'activity is missing; requesting it again',
     )
     peer.send({ type: 'agent:resend', agent_id: agentId, from })
   }
@@ -338,7 +340,9 @@ export class Switchboard {
   }
 }
 
-/** Where a frame contradicts itself. Searching by offset relies on its order. */
+/**
+ * Returns the path of the first offset or index out of order, if any. Searches by offset rely on the order.
+ */
 function disorder({ from, to, events }: Activity): string | undefined {
   if (to < from) return 'to'
   let last = { offset: from, index: -1 }

@@ -6,12 +6,15 @@ import type { Gate } from './gate/gate.ts'
 import type { Keys } from './keys.ts'
 import type { MachineKey } from './peer.ts'
 
-/** Frames longer than `Limits.frame_bytes` are answered with an error up to here; beyond, the connection ends. */
+/**
+ * Frame size beyond which the connection ends, in bytes. Below it, a frame over `Limits.frame_bytes` gets an
+ * error.
+ */
 const MOST_FRAME_BYTES = 2 * Limits.frame_bytes
-/** Seconds after which a machine may come again for which there is no room now. */
+/** Retry-After for a machine that is refused for lack of room, in seconds. */
 const SOON_S = 2
 
-/** Takes in machines, which connect by WebSocket and show a key. */
+/** Accepts machines, which connect by WebSocket with a key. */
 export function acceptMachines(
   server: Server,
   { keys, gate }: { keys: Keys; gate: Gate },
@@ -23,7 +26,7 @@ export function acceptMachines(
     perMessageDeflate: false,
   })
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head) => {
-    // A client that goes away during the handshake is no event here.
+    // Ignore clients that disconnect during the handshake.
     socket.on('error', () => {})
     const [path] = (request.url ?? '').split('?')
     if (path !== '/' && path !== '/ws') return refuse(socket, '404 Not Found')
@@ -48,7 +51,7 @@ export function acceptMachines(
   })
 }
 
-/** A client that does not close its side, once it has been answered, must not hold on to the connection. */
+/** Answers with an error and closes the connection, even if the client does not close its side. */
 function refuse(socket: Duplex, status: string, afterS?: number) {
   const after = afterS === undefined ? '' : `retry-after: ${afterS}\r\n`
   socket.end(`HTTP/1.1 ${status}\r\n${after}connection: close\r\ncontent-length: 0\r\n\r\n`, () =>

@@ -10,29 +10,29 @@ import { hashOf, type KeyStore, makeKey } from './key-store.ts'
 
 const Entry = z.object({
   name: z.string(),
-  /** A `UserRole`; one that is not known here allows nothing. */
+  /** A `UserRole`; an unknown role allows nothing. */
   role: z.string(),
   created_at: z.string(),
   sha256: z.string(),
-  /** First use. */
+  /** Time of first use. */
   used_at: z.optional(z.string()),
 })
 type Entry = z.infer<typeof Entry>
 
 /**
- * `user-keys.json`. Not in `keys.json`, where a hub from before roles would take each of them for a key that may do
- * everything.
+ * `user-keys.json`. Separate from `keys.json`, where hubs that predate roles would treat each key as an
+ * admin's.
  */
 const UserKeysFile = z.object({ version: z.literal(1), keys: z.array(Entry) })
 
-/** Whose key a request shows. */
+/** The user key of a request. */
 export interface Caller {
   name: string
   key_id: string
   role: UserRole
 }
 
-/** Which people and programs may ask for what. The keys of people in `keys.json`, the hub's own among them, may do everything. */
+/** User keys and their roles. User keys in `keys.json`, including the hub's own, are admin keys. */
 export class UserKeys {
   readonly #file: KeyFile<Entry>
   readonly #store: KeyStore
@@ -46,7 +46,7 @@ export class UserKeys {
     this.#logger = logger
   }
 
-  /** @returns undefined where no key is shown that is accepted */
+  /** Returns the caller with the key in an Authorization header; undefined if the key is not accepted. */
   callerWith(authorization: string | undefined): Caller | undefined {
     const hash = hashShown(authorization)
     if (hash === undefined) return undefined
@@ -59,7 +59,7 @@ export class UserKeys {
     return { name: entry.name, key_id: keyId(entry), role }
   }
 
-  /** Whether a key is accepted still, and allows the same. */
+  /** Reports whether a key is still accepted with the same role. */
   accepts({ key_id, role }: Caller): boolean {
     return this.get(key_id)?.role === role
   }
@@ -73,7 +73,7 @@ export class UserKeys {
     ]
   }
 
-  /** Whether there is a key with this name. */
+  /** Reports whether a key with this name exists. */
   has(name: string): boolean {
     const isNamed = (entry: { name: string }) => entry.name === name
     return this.#stored().some(isNamed) || this.#file.all().some(isNamed)
@@ -90,7 +90,10 @@ export class UserKeys {
     return { ...viewOf(entry), key }
   }
 
-  /** Makes another key in place of one, which is no longer accepted. @returns undefined where there is no such key */
+  /**
+   * Replaces a key with a new one; the previous key is no longer accepted.
+   * @returns undefined if there is no such key
+   */
   rotate(id: string): NewKey | undefined {
     const stored = this.#stored().find((each) => keyId(each) === id)
     if (stored) return this.#rotateStored(stored)
@@ -106,7 +109,7 @@ export class UserKeys {
     return { ...viewOf(made), key }
   }
 
-  /** Accepts a key no longer. */
+  /** Revokes a key. */
   remove(id: string) {
     const stored = this.#stored().find((each) => keyId(each) === id)
     if (stored) this.#store.change(() => this.#store.drop(stored))
@@ -135,7 +138,7 @@ export class UserKeys {
     try {
       this.#file.change(() => {})
     } catch (error) {
-      this.#logger.error({ err: error }, 'the list of user keys could not be written')
+      this.#logger.error({ err: error }, 'could not write the list of user keys')
     }
   }
 }

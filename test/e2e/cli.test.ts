@@ -122,7 +122,7 @@ test('start --wait prints the turn and ends with its outcome', async (t) => {
 
   const again = await start('--id', 'json-1')
   assert.equal(again.code, 4)
-  assert.match(again.stderr, /There is an agent json-1 already/)
+  assert.match(again.stderr, /Agent json-1 already exists/)
   const nowhere = await cli(stage, ['agent', 'start', '--cwd', '/nowhere', '--json'])
   assert.equal(nowhere.code, 4)
   assert.equal(JSON.parse(nowhere.stdout).error.code, 'cwd_missing')

@@ -118,7 +118,7 @@ test("a hub's folder that is deleted or moved under `up`: said in words, and not
     deed(hub)
     assert.equal(await running.ended, 2, running.log())
     assert.match(running.log(), /The hub's folder .* (is gone|was emptied)/)
-    assert.match(running.log(), /Put it back at .* and start the hub/)
+    assert.match(running.log(), /Restore it at .* and start the hub/)
     assert.doesNotMatch(running.log(), /^ {4}at /m)
     assert.ok(!existsSync(hub))
   }

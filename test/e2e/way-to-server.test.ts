@@ -123,7 +123,7 @@ test('a proxy: through it where it is named, with its password, and past it wher
     NODE_EXTRA_CA_CERTS: tls.authority,
   })
   assert.equal(list.code, 4)
-  assert.match(list.out, /error: This hub answers under the names of this machine only/)
+  assert.match(list.out, /error: This hub answers only requests to a loopback name/)
   daemon.kill('SIGTERM')
   assert.equal(await daemon.ended, 0)
 

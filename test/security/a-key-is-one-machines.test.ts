@@ -85,7 +85,7 @@ test('the log says whose key was shown, and not the key', async (t) => {
   await hub.restart()
   const shared = readFileSync(file, 'utf8')
     .split('\n')
-    .find((line) => line.includes('several machines use one key'))
+    .find((line) => line.includes('several machines share one key'))
   assert.equal(JSON.parse(shared ?? '{}').name, 'build-a')
 })
 
@@ -99,7 +99,7 @@ test('a key connects the machine that used it first, and a machine comes with no
   const thief = await greet(hub, b, 'm-a')
   assert.equal(thief.outcome, 'key_bound')
   assert.equal((await thief.daemon.ended()).code, 4003)
-  assert.match(String(thief.answer.message), /known by another key/)
+  assert.match(String(thief.answer.message), /knows this machine by another key/)
   for (const id of ['m-c', 'm-d']) {
     const { answer, outcome } = await greet(hub, b, id)
     assert.equal(outcome, 'key_bound')

@@ -112,7 +112,7 @@ test('doctor names a key that several machines share on the hub’s machine, and
     await running.ended
     return running.log()
   }
-  assert.match(hub.log(), /several machines use one key/)
+  assert.match(hub.log(), /several machines share one key/)
   assert.match(await run('doctor'), /! 2 machines share the hub's key local[\s\S]*hub key bind/)
   assert.match(await run('hub', 'key', 'list'), /local \(the hub's own\) +\S+ +m-1, m-2/)
   const bound = await run('hub', 'key', 'bind', 'local', '11111111-1111-4111-8111-111111111111')

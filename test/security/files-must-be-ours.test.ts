@@ -481,7 +481,7 @@ test('a pipe in place of a file does not keep a daemon from starting, or from en
   }
   const hub = stage.run(['hub', '--port', '0', '--tls-cert', pipe, '--tls-key', pipe], { HOME: home })
   assert.equal(await hub.ended, 2)
-  assert.match(hub.log(), /pipe cannot be read: it is no PEM file/)
+  assert.match(hub.log(), /pipe cannot be read: it is not a PEM file/)
 })
 
 test('a machine does not enroll into what others can change', async (t) => {

@@ -214,7 +214,7 @@ test('a machine that goes on making mistakes fills no log, and hides no other in
       said('a frame could not be taken', 'bad'),
       said('a frame could not be taken'),
       said('a frame could not be taken', 'good'),
-      said('the daemon could not take a frame', 'bad'),
+      said('the daemon rejected a frame', 'bad'),
       said('machine connected', 'bad'),
     ],
     [10, 10, 1, 10, 4],

@@ -594,7 +594,7 @@ test('on the command line, a key is made with a role, and what was ordered with 
   const alice = ['--hub', stage.hubUrl, '--hub-key-file', file]
   assert.equal((await run('agent', 'list', ...alice)).code, 0)
   const refused = await run('machine', 'add', ...alice)
-  assert.match(refused.said, /takes a key with the role admin; alice is operator.*hub key create/s)
+  assert.match(refused.said, /needs a key with the role admin; alice has the role operator.*hub key create/s)
   await run('agent', 'start', '--id', 'a', ...alice)
 
   const shown = await run('hub', 'audit')

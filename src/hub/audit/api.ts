@@ -2,10 +2,10 @@ import type { Hono } from 'hono'
 import { pageLimit, wholeNumber } from '../request.ts'
 import { type Audit, FILTERS, type Filter } from './audit.ts'
 
-/** Entries on a page: unless the request says otherwise, and at most. */
+/** Default and maximum number of entries on a page. */
 const LIMIT = { default: 100, most: 1000 }
 
-/** Requests about the audit log. */
+/** Adds the route for the audit log. */
 export function auditRoutes(app: Hono, { audit }: { audit: Audit }) {
   app.get('/api/audit', async (c) => {
     const filter: Filter = Object.fromEntries(

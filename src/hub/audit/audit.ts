@@ -5,37 +5,40 @@ import { AuditEntry, type AuditPage } from '../../protocol/index.ts'
 import { Fault } from '../fault.ts'
 import { Segments } from './segments.ts'
 
-/** What an entry says. Its number and time are added. */
+/** Content of an entry, without its number and time. */
 export type Said = Omit<AuditEntry, 'n' | 'at'>
 
-/** Fields by which entries can be looked for. */
+/** Fields by which entries can be filtered. */
 export const FILTERS = ['by', 'action', 'machine_id', 'agent_id', 'target', 'outcome'] as const
 export type Filter = Partial<Record<(typeof FILTERS)[number], string>>
 
-/** Code of what is refused because the log cannot be written. */
+/** Error code of requests refused because the log cannot be written. */
 export const UNWRITABLE = 'audit_unwritable'
 
-/** What is asked of the log. */
+/** A query for a page of the log. */
 interface Asked {
-  /** Entry behind which to begin; without it the newest are meant. */
+  /** Number of the entry to continue after. Default: the newest entries. */
   after: number | undefined
   limit: number
   filter: Filter
 }
 
-/** Characters of entries that may wait for the disk before orders wait, too. */
+/** Number of characters waiting for the disk beyond which orders wait, too. */
 const MANY = 256 * 1024
-/** Characters that may wait for a disk that takes something: outcomes of all commands that can wait for machines, and more. */
+/**
+ * Maximum number of characters waiting for a working disk: more than the outcomes of all commands that can
+ * wait for machines.
+ */
 const MOST = 16 * 1024 * 1024
 
-/** The audit log: who has ordered what, from where, and what became of it. Nothing in it is changed. */
+/** The audit log: who ordered what, from where, and the outcome. Entries never change. */
 export class Audit {
   readonly #segments: Segments
   readonly #clock: Clock
   readonly #logger: Logger
-  /** The disk did not take the last of it. */
+  /** True if the last write failed. */
   #failing = false
-  /** Entries that were given up, by the reason. */
+  /** Number of dropped entries, by reason. */
   readonly #lost = new Map<string, number>()
 
   constructor(dir: string, { limits, clock, logger }: { limits: AuditLimits; clock: Clock; logger: Logger }) {
@@ -45,9 +48,9 @@ export class Audit {
   }
 
   /**
-   * Notes an order before it is carried out.
+   * Records an order before it is carried out.
    * @returns the entry's number, once it is on the disk
-   * @throws Fault where the disk does not take it: it is not to be carried out then
+   * @throws Fault if the entry cannot be written; the order must then not be carried out
    */
   async order(said: Omit<Said, 'outcome'>): Promise<number> {
     await this.room()
@@ -56,15 +59,15 @@ export class Audit {
       await this.#flush()
       return n
     } catch (error) {
-      // It is told all the same, once the disk takes it.
+      // The refusal is recorded once the disk works again.
       this.#add({ ...said, of: n, outcome: 'refused', code: UNWRITABLE })
       throw unwritable(error)
     }
   }
 
   /**
-   * Resolves when the disk has taken so much that there is room for an order.
-   * @throws Fault where it does not
+   * Resolves when there is room for an order.
+   * @throws Fault if the log cannot be written
    */
   async room(): Promise<void> {
     while (this.#segments.waiting > MANY)
@@ -73,12 +76,15 @@ export class Audit {
       })
   }
 
-  /** Notes what has become of an order, or of an attempt. Is on the disk soon, or once the disk takes it. */
+  /** Records the outcome of an order or attempt. Written soon, or once the disk works again. */
   note(said: Said) {
     if (this.#add(said)) void this.#flush().catch(() => {})
   }
 
-  /** The newest entries, or those behind `after`, oldest first. What was noted before is among them, if the disk takes it. */
+  /**
+   * Returns the newest entries or the entries after `after`, oldest first, including all that could be
+   * written.
+   */
   async page({ after, limit, filter }: Asked): Promise<AuditPage> {
     await this.#flush().catch(() => {})
     const found =
@@ -86,7 +92,7 @@ export class Audit {
     return { ...found, first: this.#segments.first }
   }
 
-  /** Resolves when all is written that the disk takes. */
+  /** Resolves after a last attempt to write all entries. */
   async close(): Promise<void> {
     await this.#flush().catch(() => {})
   }
@@ -117,7 +123,7 @@ export class Audit {
     return { entries, next }
   }
 
-  /** @returns whether there was room for it */
+  /** @returns false if there was no room and the entry was dropped */
   #add(said: Said): boolean {
     const room = this.#segments.waiting <= (this.#failing ? MANY : MOST)
     const code = this.#failing ? UNWRITABLE : 'busy'
@@ -138,11 +144,11 @@ export class Audit {
       this.#failing = false
     } catch (error) {
       this.#failing = true
-      this.#logger.error({ err: error }, 'the audit log could not be written')
+      this.#logger.error({ err: error }, 'could not write the audit log')
       throw error
     }
     if (gone) {
-      this.#logger.warn(gone, 'the audit log is as long as it may be: its oldest entries were deleted')
+      this.#logger.warn(gone, 'the audit log has reached its limit: deleted its oldest entries')
       this.note({ action: 'audit:rotate', outcome: 'succeeded', details: gone })
     }
     for (const [code, times] of this.#lost) {
@@ -154,15 +160,15 @@ export class Audit {
 
 const unwritable = (error: unknown) =>
   new Fault(507, UNWRITABLE, `The audit log cannot be written: ${(error as Error).message}`, {
-    remedy: 'Make room on the disk with the hub’s folder. Until then nothing is carried out.',
+    remedy: 'Make room on the disk with the hub’s folder. Until then, the hub carries out no orders.',
   })
 
-/** The entries that fit. What somebody has written into the file is left out. */
+/** Returns the entries that match. Skips lines that are not valid entries. */
 function entriesIn(lines: string[], filter: Filter = {}): AuditEntry[] {
   const wanted = FILTERS.flatMap((name) =>
     filter[name] === undefined ? [] : [[name, filter[name]] as const],
   )
-  // As it stands in an entry. Most lines need not be parsed then.
+  // Check for the text first, so that most lines need not be parsed.
   const parts = wanted.map(([name, value]) => `"${name}":${JSON.stringify(value)}`)
   return lines.flatMap((line) => {
     if (!parts.every((part) => line.includes(part))) return []

@@ -1,26 +1,29 @@
 import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Said } from './audit.ts'
 
-/** Attempts of one kind within this time are one entry, and one with their number. */
+/** Period in which attempts of one kind make at most two entries, in milliseconds: the first and a count. */
 const WINDOW_MS = 600_000
-/** Kinds within that time that have entries of their own, for each key, and for all strangers; the rest is counted together. */
+/**
+ * Maximum number of kinds per period with separate entries, per key and for all requests without a key
+ * together.
+ */
 const KINDS = 20
 
 interface Seen {
-  /** Attempts since its entry. */
+  /** Number of attempts since the first entry. */
   further: number
-  /** What is true of all of these. */
+  /** Fields that these attempts have in common. */
   said?: Said
 }
 
 /**
- * Attempts by which nothing was done: refused, or given before. There are so few entries of them that nobody can push out of
- * the log what was done.
+ * Records attempts that had no effect, because they were refused or repeated. Limits their entries so that
+ * nobody can use them to push orders out of the log.
  */
 export class Denials {
   readonly #note: (said: Said) => void
   readonly #clock: Clock
-  /** By key, then by kind. */
+  /** Attempts by key, then by kind. */
   readonly #seen = new Map<string, Map<string, Seen>>()
   #timer: Timer | undefined
 
@@ -42,7 +45,7 @@ export class Denials {
     this.#note(said)
   }
 
-  /** Notes what was counted. */
+  /** Records the counted attempts. */
   flush() {
     if (this.#timer) this.#clock.clearTimeout(this.#timer)
     this.#timer = undefined
@@ -57,7 +60,7 @@ function count(kinds: Map<string, Seen>, kind: string, said: Said) {
   kinds.set(kind, { further: further + 1, said: before ? common(before, said) : said })
 }
 
-/** What is in both. The same was attempted, and became of it. */
+/** Returns the fields that both have in common, and always `action` and `outcome`. */
 function common(before: Said, said: Said): Said {
   const { action, outcome } = before
   const fields = Object.entries(before).filter(([name, value]) => said[name as keyof Said] === value)

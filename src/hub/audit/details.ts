@@ -2,17 +2,18 @@ import type * as z from 'zod/mini'
 import { check } from '../../protocol/check.ts'
 import { withoutSecrets } from '../../protocol/index.ts'
 
-/** Characters of a text, and items of a list, that are kept. */
+/** Maximum length of a text, in characters, and of a list, in items. */
 const TEXT = 200
 const ITEMS = 10
-/** Deepest nesting that is kept. */
+/** Maximum nesting. */
 const NESTING = 4
-/** Characters of all that is kept of an order, roughly. */
+/** Approximate maximum length of all details of an order, in characters. */
 const TOTAL = 2000
 
 /**
- * What is kept of an order's fields: without secrets, without fields that its schema does not name, and cut to a length.
- * @param left out fields that the entry has anyway
+ * Returns the fields of an order for its entry: no secrets, no fields missing from the schema, cut to a
+ * maximum length.
+ * @param left fields to omit because the entry has them already
  */
 export function detailsOf(
   { shape }: { shape: Readonly<Record<string, z.core.$ZodType>> },
@@ -23,7 +24,7 @@ export function detailsOf(
   const kept = Object.entries(body).flatMap(([name, value]) => {
     if (left.includes(name) || value === undefined || !Object.hasOwn(shape, name)) return []
     const checked = check(shape[name] as z.ZodMiniType, value)
-    // It is refused for that.
+    // The request will be refused for this value.
     if (!checked.success) return []
     return [[name, cutter.cut(withoutSecrets(shape[name]!, checked.data))] as const]
   })

@@ -6,18 +6,18 @@ import type { AuditLimits } from '../../config/hub-limits.ts'
 import { systemCode } from '../../platform/errors.ts'
 import { AppendFile } from '../append-file.ts'
 
-/** Lines that are handed out at a time. In between, the hub does what else there is to do. */
+/** Number of lines returned at a time. In between, the hub does other work. */
 const LINES = 500
 
 interface Segment {
-  /** Number of its first line. */
+  /** Number of the first line. */
   first: number
   path: string
 }
 
 /**
- * Numbered lines in a folder, oldest first, in files that are named after the number of their first line. The oldest file
- * goes when there are too many.
+ * Numbered lines in a folder, oldest first, in files named after the number of their first line. When there
+ * are too many files, the oldest is deleted.
  */
 export class Segments {
   readonly #dir: string
@@ -33,36 +33,36 @@ export class Segments {
     mkdirSync(dir, { recursive: true, mode: 0o700 })
     this.#segments = segmentsIn(dir)
     const last = this.#segments.at(-1) ?? this.#begin(1)
-    // Cuts off what a crash has torn: nobody was told that it was written.
+    // Cuts off a line torn by a crash, which was never acknowledged.
     this.#file = new AppendFile(last.path)
     this.#newest = last.first + linesOf(textOf(last.path)).length - 1
   }
 
-  /** Number of the oldest line that is kept. */
+  /** Number of the oldest line. */
   get first() {
     return this.#segments[0]!.first
   }
 
-  /** Number of the newest line, whether or not it is on the disk yet. */
+  /** Number of the newest line, even if it is not on the disk yet. */
   get newest() {
     return this.#newest
   }
 
-  /** Characters that are not on the disk yet. */
+  /** Number of characters not yet on the disk. */
   get waiting() {
     return this.#file.waiting
   }
 
-  /** Is on the disk after the next flush. @param make the line with this number */
+  /** Adds a line; the next flush writes it to the disk. @param make returns the line with the given number */
   add(make: (n: number) => string) {
     this.#newest++
     this.#file.add(make(this.#newest))
   }
 
   /**
-   * Resolves when all that was added before is on the disk.
-   * @returns numbers of the lines that had to go for it
-   * @throws the system's error: it is tried again with the next
+   * Resolves when all lines added before are on the disk.
+   * @returns the range of old lines that were deleted, if any
+   * @throws the system error; the next flush retries
    */
   flush(): Promise<{ from: number; to: number } | undefined> {
     const turn = this.#turn.then(async () => {
@@ -76,7 +76,7 @@ export class Segments {
     return turn
   }
 
-  /** The lines, some at a time, from the file with line `from` on. */
+  /** Yields the lines in batches, beginning with the file that contains line `from`. */
   async *read(from: number): AsyncGenerator<string[]> {
     for (const [at, { path }] of [...this.#segments].entries()) {
       const next = this.#segments[at + 1]
@@ -89,7 +89,7 @@ export class Segments {
     }
   }
 
-  /** The lines, some at a time, the newest of these first. */
+  /** Yields the lines in batches, newest batch first; each batch is in order. */
   async *readBack(): AsyncGenerator<string[]> {
     for (const { path } of [...this.#segments].reverse()) {
       const lines = await this.#linesAt(path)
@@ -103,7 +103,7 @@ export class Segments {
   async #linesAt(path: string): Promise<string[]> {
     const size = path === this.#file.path ? this.#file.size : undefined
     const bytes = await readFile(path).catch((error) => {
-      // Nothing was written yet, or it has gone meanwhile.
+      // Nothing was written yet, or the file was deleted meanwhile.
       if (systemCode(error) === 'ENOENT') return Buffer.alloc(0)
       throw error
     })
@@ -120,7 +120,10 @@ export class Segments {
     return { from, to: this.first - 1 }
   }
 
-  /** How many of the oldest files are too many, or too much where files were longer when they were written. */
+  /**
+   * Returns the number of oldest files to delete. Also limits the total size: older files may have had a
+   * higher limit.
+   */
   #surplus(): number {
     const { bytes, files } = this.#limits
     const newestFirst = [...this.#segments].reverse()

@@ -12,19 +12,22 @@ import { type Audit, type Said, UNWRITABLE } from './audit.ts'
 import { Denials } from './denials.ts'
 import { detailsOf } from './details.ts'
 
-/** Fields of commands that an entry has by itself, or for its `request_id`. */
+/**
+ * Fields of commands that are not in `details`: the entry has them already, or they may be secret
+ * (`answers`).
+ */
 const OWN = ['type', 'command_id', 'agent_id', 'machine_id', 'by', 'answers']
-/** Longest name in an entry that a request has made up, in characters. */
+/** Maximum length of an id from the address of a request, in characters. */
 const NAME_CHARS = 128
 
 type Order = Found & { order: string }
 
 interface Trail {
-  /** The entry with the order. */
+  /** Number of the entry with the order. */
   of?: number
-  /** What is known of it only once it is carried out. */
+  /** Facts known only after the order was carried out. */
   found?: Pick<Said, 'target' | 'details'>
-  /** The outcome is noted when the machine has answered. */
+  /** True if the outcome is recorded later, when the machine has answered. */
   handed?: boolean
 }
 
@@ -35,7 +38,7 @@ export interface TrailsOptions {
   clock: Clock
 }
 
-/** What the audit log has of requests. */
+/** Records requests in the audit log. */
 export class Trails {
   readonly #audit: Audit
   readonly #gate: Gate
@@ -51,7 +54,7 @@ export class Trails {
     this.#denials = new Denials((said) => audit.note(said), clock)
   }
 
-  /** Notes what became of orders, also of those that are refused before anything of them is read. */
+  /** Records the outcomes of orders, including orders refused before their body is read. */
   readonly outcomes: MiddlewareHandler = async (c, next) => {
     const route = orderOf(c)
     if (!route) return next()
@@ -64,11 +67,13 @@ export class Trails {
     const said = { ...this.#about(c, route), ...trail.found, ...outcome }
     const { of } = trail
     if (of !== undefined) this.#audit.note({ ...said, of })
-    // Nothing was done about it.
+    // The order was never recorded, so nothing was done.
     else this.#denials.add(said)
   }
 
-  /** Notes orders before they are carried out, but commands: these when it is known which machine they are for. */
+  /**
+   * Records orders before they are carried out. Commands follow in `ordered`, once their machine is known.
+   */
   readonly orders: MiddlewareHandler = async (c, next) => {
     const route = orderOf(c)
     const trail = this.#trails.get(c)
@@ -76,7 +81,7 @@ export class Trails {
     const body = route.body && (await lookAtBody(c))
     const details = route.body && body && detailsOf(route.body, body, [])
     trail.of = await this.#audit.order({ ...this.#about(c, route), ...(details && { details }) })
-    // One after the other: a key that one order takes back gives no other that waited for the disk with it.
+    // One at a time: if an order revokes a key, orders of that key that wait for the disk must fail.
     const deed = this.#turn.then(() => {
       this.confirm(c)
       return next()
@@ -86,22 +91,23 @@ export class Trails {
   }
 
   /**
-   * To be asked in the same step in which something is done that had to wait, for its body or for the disk.
-   * @throws Fault where the key may have been taken back meanwhile
+   * Checks the key again after a request has waited for its body or the disk. Call it synchronously before
+   * acting.
+   * @throws Fault if the key was revoked or its role changed meanwhile
    */
   confirm(c: Context) {
     const caller = callerOf(c)
     if (caller && !this.#people.accepts(caller))
-      throw new Fault(401, 'unauthorized', 'This key is no longer accepted, or no longer has this role.')
+      throw new Fault(401, 'unauthorized', 'This key is no longer accepted or no longer has this role.')
   }
 
-  /** Adds to the entry with the outcome. */
+  /** Adds facts to the entry with the outcome. */
   found(c: Context, facts: Pick<Said, 'target' | 'details'>) {
     const trail = this.#trails.get(c)
     if (trail) trail.found = facts
   }
 
-  /** Notes a command before it is carried out. @throws Fault where it is not to be */
+  /** Records a command before it is carried out. @throws Fault if it must not be carried out */
   async ordered(c: Context, machine_id: string, command: Command): Promise<void> {
     const details = detailsOf(Schemas[command.type], command, OWN)
     const trail = this.#trails.get(c)
@@ -114,20 +120,20 @@ export class Trails {
     if (trail) trail.of = of
   }
 
-  /** The command was taken: its outcome is noted by `settled`. */
+  /** Marks a command as accepted: `settled` will record its outcome. */
   handed(c: Context) {
     const trail = this.#trails.get(c)
     if (trail) trail.handed = true
   }
 
-  /** Notes a command that had been given before, and is not carried out again. */
+  /** Records a repeated command, which is not carried out again. */
   repeated(c: Context, { machine_id }: Outcome, command: Command) {
     this.handed(c)
     const names = namesOf(machine_id, command)
     this.#denials.add({ ...this.#whose(c), action: command.type, ...names, outcome: 'repeated' })
   }
 
-  /** Notes what became of a command. */
+  /** Records the outcome of a command. */
   settled({ command_id, machine_id, agent_id, by, state, error }: Outcome, type: string) {
     this.#audit.note({
       ...(by !== undefined && { by }),
@@ -140,7 +146,7 @@ export class Trails {
     })
   }
 
-  /** Notes a request that was not let through. */
+  /** Records a request that was denied. */
   denied(c: Context, route: Found | undefined, code: string) {
     const action = route?.order ?? route?.name ?? 'unknown'
     this.#denials.add({
@@ -153,8 +159,8 @@ export class Trails {
   }
 
   /**
-   * Takes in a machine, which shows no user key, once that is noted; and notes what became of it.
-   * @throws Fault where it cannot be noted, or what `take` throws
+   * Records an enrollment, which has no user key, calls `take`, and records the outcome.
+   * @throws Fault if it cannot be recorded, or any error of `take`
    */
   async enrolled<T>(
     c: Context,
@@ -196,7 +202,7 @@ function outcomeOf(error: Error | undefined): Pick<Said, 'outcome' | 'code'> {
   if (!error) return { outcome: 'succeeded' }
   const fault = faultIn(error)
   if (!fault) return { outcome: 'failed', code: 'internal' }
-  // With 503, nothing of it was done for want of room.
+  // 503 means that nothing was done because there was no room.
   const isRefusal = fault.status < 500 || fault.status === 503
   return { outcome: isRefusal ? 'refused' : 'failed', code: fault.error.code }
 }
@@ -207,14 +213,14 @@ const namesOf = (machine_id: string, command: Command) => ({
   command_id: command.command_id,
 })
 
-/** The route of a request that orders something, by somebody who may. */
+/** Returns the route of an authorized request that changes something. */
 function orderOf(c: Context): Order | undefined {
   const route = routeOf(c)
   const { order } = route === 'closed' || !route || !callerOf(c) ? {} : route
   return order === undefined ? undefined : { ...(route as Found), order }
 }
 
-/** What a request names in its address. */
+/** Returns the ids in the address of a request. */
 function idsOf(c: Context, route: Found): Pick<Said, 'machine_id' | 'agent_id' | 'target'> {
   const { machine_id = c.req.query('machine_id'), agent_id, key_id, token_id } = paramsOf(c, route)
   const ids = { machine_id: machine_id && idFromAddress(machine_id), agent_id, target: key_id ?? token_id }
