@@ -93,7 +93,7 @@ test('from nothing to a conversation: up, start, answers on the spot, Ctrl-C', a
   await terminal.press('C-c')
   const left = await terminal.over()
   assert.equal(left.code, 130)
-  assert.match(left.text, /The agent works on: fomular-daemon agent watch tour/)
+  assert.match(left.text, /The agent keeps working. To follow it: fomular-daemon agent watch tour/)
   assert.equal((await stage.agent('tour')).state, 'working')
 
   await server.press('C-c')
@@ -121,7 +121,7 @@ test('watch: a conversation with what is asked answered there, and Ctrl-C leaves
   assert.match(await terminal.screen(true), /\x1b\[1m.*\? asks to use Bash/)
   // A slip of a finger decides nothing.
   await terminal.type('x')
-  await terminal.shows(/> x\n +Not understood: .*\n.*> $/)
+  await terminal.shows(/> x\n +Type y or n, or a sentence\.\n.*> $/)
   await terminal.type('yes')
   await terminal.shows(/Seen\.\n✓ done/)
   await terminal.press('C-c')
@@ -177,7 +177,7 @@ test('the life of an agent, one command after the other', async (t) => {
   await stage.eventually('life', 'turn_result')
   await run(
     `agent send life ${prompt('two', [{ tool: 'Bash', input: { command: 'touch that' } }])}`,
-    /^life has it\./,
+    /^Sent to life\./,
   )
   await waits('tool')
   await run('agent deny life --message "Not now"', /^Denied: Bash/)
@@ -186,7 +186,7 @@ test('the life of an agent, one command after the other', async (t) => {
   const content = `${`${'x'.repeat(249)}\n`.repeat(100)}and the last`
   await run(
     `agent send life ${prompt('long', [{ tool: 'Write', input: { file_path: 'long.txt', content } }])}`,
-    /has it/,
+    /Sent to life/,
   )
   await waits('tool')
   await run(
@@ -195,16 +195,16 @@ test('the life of an agent, one command after the other', async (t) => {
   )
   await run('agent deny life', /^Denied: Write/)
   await stage.agentIs('life', 'idle')
-  await run(`agent send life ${prompt('three', [{ tool: 'AskUserQuestion', input: QUESTION }])}`, /has it/)
+  await run(`agent send life ${prompt('three', [{ tool: 'AskUserQuestion', input: QUESTION }])}`, /Sent to life/)
   await waits('question')
   await terminal.begin('fd agent answer life 1')
   await terminal.shows(/Which licence\?[\s\S]*Answer MIT\? y\/N> $/)
   await terminal.type('y')
   assert.match((await terminal.over()).text, /\nAnswered: MIT\.\n$/)
   await stage.agentIs('life', 'idle')
-  await run(`agent send life ${prompt('four', [{ text: 'word ', repeat: 2000, every: 20 }])}`, /has it/)
+  await run(`agent send life ${prompt('four', [{ text: 'word ', repeat: 2000, every: 20 }])}`, /Sent to life/)
   await stage.eventually('life', 'text_delta', ({ text }) => text.includes('word'))
-  await run('agent interrupt life', /^life is interrupted/)
+  await run('agent interrupt life', /^Interrupted life/)
   await stage.agentIs('life', 'idle')
   await run('agent interrupt life', /^life is idle: there is nothing to interrupt/)
   await run(
@@ -215,7 +215,7 @@ test('the life of an agent, one command after the other', async (t) => {
   await run('agent stop life', /^life has stopped/)
   await run('agent resume life', /^life is running again/)
   await run('agent remove life', /error: life is running.*\n +→ .*--force/, 4)
-  await run('agent remove life --force', /^life is removed/)
+  await run('agent remove life --force', /^Removed life/)
   await run('agent list --json', /^\{"agents":\[\]\}\n$/)
 })
 

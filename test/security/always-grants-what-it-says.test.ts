@@ -102,7 +102,7 @@ test('always remembers rules for the tool that was asked for, and nothing else',
   ]
   assert.deepEqual(granted(offering(all, ...more)), [all])
   for (const only of more)
-    assert.throws(() => granted(offering(only)), /No rule for Bash is offered/, JSON.stringify(only))
+    assert.throws(() => granted(offering(only)), /The request offers no rule for Bash/, JSON.stringify(only))
 })
 
 test('a rule without content is said to allow every use, and one with odd signs in it shows them', () => {
@@ -181,7 +181,7 @@ test('on a terminal each thing beside the rule is asked for by itself', async (t
   await terminal.shows(/- rule: Bash\(touch a1\) \(save: in .*\)\n[\s\S]*y yes, n no, a always, or .*> $/)
   await terminal.type('a')
   for (const [question, typed] of [
-    [/Save Bash\(touch a1\) in \.claude\/settings\.local\.json .*\? No: for this session\. y\/N> $/, ''],
+    [/Save Bash\(touch a1\) in \.claude\/settings\.local\.json .*\? \(No: this session only\.\) y\/N> $/, ''],
     [/Also let it work in \/srv\/a\? y\/N> $/, 'n'],
     [/Also switch to permission mode acceptEdits\? y\/N> $/, 'y'],
   ] as const) {
@@ -201,7 +201,7 @@ test('on a terminal each thing beside the rule is asked for by itself', async (t
   await terminal.type('a')
   await terminal.shows(/permission mode acceptEdits\? y\/N> $/)
   await terminal.type('n')
-  await terminal.shows(/There is nothing to remember then: y allows it once\.\n.*> $/)
+  await terminal.shows(/Nothing to remember\. Type y to allow it once\.\n.*> $/)
   // Typed before it is asked, a yes is none.
   await terminal.press('a', 'Enter', 'y', 'Enter')
   await terminal.shows(/once\.\n.*> a\n[\s\S]*permission mode acceptEdits\? y\/N> $/)

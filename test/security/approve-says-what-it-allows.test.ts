@@ -29,7 +29,7 @@ test('without a terminal, nothing is allowed or answered that was not named by i
   await agent.pends(RM)
   const gone = await agent.run('approve', 'a', '--request', LS.digest)
   assert.equal(gone.code, 4)
-  assert.match(gone.stderr, /a does not ask for \w+: it was answered, withdrawn, or asks something else now/)
+  assert.match(gone.stderr, /a has no open request \w+: it was answered, withdrawn, or replaced/)
   await agent.pends(QUESTION)
   const unnamed = await agent.run('answer', 'a', '1')
   assert.match(unnamed.stderr, /^\? Which\?\n {2}1\. A\nerror: /)

@@ -20,7 +20,7 @@ import { statusOf } from '../support/light-daemon.ts'
 import { requestFor, ScriptedAgent } from '../support/scripted-agent.ts'
 import { tempDir } from '../support/temp.ts'
 
-const PROMPT = /y yes, n no, or say what to do instead> $/
+const PROMPT = /y yes, n no, or type what to do instead> $/
 const shown = (request: PermissionRequest, width?: number) => permissionText(request, colors(false), width)
 
 test('what a reader would not see is made visible, and counted', () => {
@@ -284,7 +284,7 @@ test('what is longer than a screen is shown screen by screen, and a yes before i
     await terminal.shows(new RegExp(`\\(lines 1 to ${at} of 20\\d\\) Enter for more, n to refuse> $`))
     await terminal.type('y')
   }
-  await terminal.shows(/echo 199\n +rm -rf \/\n.*\n.*y yes, n no, or say what to do instead> $/)
+  await terminal.shows(/echo 199\n +rm -rf \/\n.*\n.*y yes, n no, or type what to do instead> $/)
   await terminal.type('y')
   const [answer] = await agent.answers(1)
   assert.deepEqual([answer?.request_id, answer?.digest], ['one', one.digest])
@@ -303,7 +303,7 @@ test('a request that the hub does not have in full is not asked before it has', 
   await agent.pends(bare)
   const terminal = await agent.terminal()
   await terminal.begin('fd agent watch a --from now')
-  const before = await terminal.shows(/You are asked when the hub has it/)
+  const before = await terminal.shows(/You will be asked when the hub has it/)
   assert.doesNotMatch(before, /y yes/)
   // Another request under its id is not it.
   await agent.asks(requestFor('r', { command: 'harmless' }))
@@ -367,7 +367,9 @@ test('a question goes from the screen when the agent asks something else under i
   await terminal.shows(/Bash: ls\n.*y yes, n no.*> $/)
   await agent.asks(rm)
   await agent.pends(rm)
-  await terminal.shows(/\(it asks something else now\)\n\? asks to use Bash: rm -rf \/important\n.*> $/)
+  await terminal.shows(
+    /\(the agent now asks something else\)\n\? asks to use Bash: rm -rf \/important\n.*> $/,
+  )
   await terminal.type('y')
   assert.equal((await agent.answers(1))[0]?.digest, rm.digest)
 })

@@ -13,11 +13,11 @@ interface Chosen {
   save: boolean
 }
 
-/** What is remembered with an answer. */
+/** Permission updates to remember with an answer. */
 export interface Remembered {
-  /** For the daemon. */
+  /** Entries for the daemon. */
   remember: unknown[]
-  /** In words, safe for a terminal: what is remembered, and what was offered beside it. */
+  /** Descriptions of the entries, and of the other offers, safe for a terminal. */
   remembered: string[]
   left: string[]
 }
@@ -25,8 +25,9 @@ export interface Remembered {
 const OFFER_CHARS = 200
 
 /**
- * What flags say is to be remembered: rules for the tool, with `always`; anything else only by name.
- * @throws UserError where that is nothing, or something by that name is not offered
+ * Returns the offers that the flags choose: `always` chooses rules for the tool, `also` anything
+ * else by name.
+ * @throws UserError if the request does not offer something that the flags name
  */
 export function rememberedBy(
   request: PermissionRequest,
@@ -48,14 +49,14 @@ export function rememberedBy(
 function notOffered(what: Also | 'rule', offers: Offer[], { tool }: PermissionRequest): UserError {
   const others = [...new Set(offers.filter(({ kind }) => kind !== 'rule').map(({ kind }) => kind))]
   const message = {
-    rule: `No rule for ${cleanLine(tool, OFFER_CHARS)} is offered to remember.`,
-    save: 'Nothing of what is to be remembered is offered to be saved.',
-    mode: 'No permission mode is offered.',
-    directories: 'No directories are offered.',
-    other: 'Nothing else is offered.',
+    rule: `The request offers no rule for ${cleanLine(tool, OFFER_CHARS)}.`,
+    save: 'The request does not offer to save the chosen updates.',
+    mode: 'The request offers no permission mode.',
+    directories: 'The request offers no directories.',
+    other: 'The request offers nothing else.',
   }[what]
   const flag = what === 'rule' ? '--always' : `--also ${what}`
-  const offered = others.length === 0 ? '' : ` What is offered is remembered by --also ${others.join(',')}.`
+  const offered = others.length === 0 ? '' : ` To remember its offers, use --also ${others.join(',')}.`
   return new UserError('not_offered', message, {
     remedy: `Leave out ${flag}.${offered}`,
     exitCode: EXIT.refused,
@@ -63,8 +64,8 @@ function notOffered(what: Also | 'rule', offers: Offer[], { tool }: PermissionRe
 }
 
 /**
- * Asks what is to be remembered: rules for the tool are, unless they are to be saved; anything else is asked for by
- * itself.
+ * Asks which offers to remember. Rules for the tool are remembered for the session without a question;
+ * every save, and every other offer, has its own question.
  */
 export async function askRemembered(request: PermissionRequest, ask: Ask): Promise<Remembered> {
   const offers = offersOf(request)
@@ -80,7 +81,7 @@ export async function askRemembered(request: PermissionRequest, ask: Ask): Promi
     if (question !== undefined && !(await agrees(ask, question))) continue
     const save =
       offer.saved !== undefined &&
-      (await agrees(ask, `Save ${name} in ${new Reveal().line(offer.saved)}? No: for this session.`))
+      (await agrees(ask, `Save ${name} in ${new Reveal().line(offer.saved)}? (No: this session only.)`))
     chosen.push({ offer, save })
   }
   return outcomeOf(offers, chosen)
@@ -101,10 +102,10 @@ function outcomeOf(offers: Offer[], chosen: Chosen[]): Remembered {
 
 function where({ kind, saved }: Offer, save: boolean): string {
   if (save && saved !== undefined) return `saved in ${new Reveal().line(saved)}`
-  return kind === 'other' ? 'as it says' : 'for this session'
+  return kind === 'other' ? 'as specified' : 'for this session'
 }
 
-/** What was remembered and what was not, one a line; empty where nothing was offered. */
+/** Returns lines on offers remembered and not remembered; none without offers. */
 export const rememberedText = ({ remembered, left }: Remembered): string[] => [
   ...remembered.map((text) => `Remembered: ${text}`),
   ...(left.length > 0 ? [`Not remembered: ${left.join('; ')}`] : []),

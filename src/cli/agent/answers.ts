@@ -3,26 +3,26 @@ import type { Question } from '../../protocol/index.ts'
 import { EXIT } from '../exit-codes.ts'
 import { type Reply, replyTo } from './reply.ts'
 
-/** One number, or several, and nothing else. */
+/** Matches one or more numbers and nothing else. */
 const NUMBERS = /^[-+#]?\d+[.)]?(?:[\s,;]+[-+#]?\d+[.)]?)*[\s,;]*$/
 const QUOTED = /^(["'])(.*)\1$/
 
 /**
- * What was typed, as the answer to a question: labels of options and other text, of which there are several only where
- * several may be chosen. Numbers stand for options. A number in quotation marks, and anything that is no number, is the
- * answer itself.
- * @throws UserError for a number that stands for no option
+ * Converts typed text into the answer to a question: labels of options, and free text. A number selects an
+ * option; a number in quotation marks, and any other text, is the answer itself. Several parts are valid
+ * only if the question allows several options.
+ * @throws UserError for a number without an option
  */
 export function answerTo(question: Question, typed: string): string[] {
   const { options, multi_select } = question
   const text = typed.trim()
-  // Keyboards for East Asian languages have digits and commas of their own.
+  // East Asian keyboards type other digits and commas.
   const plain = text.normalize('NFKC').replaceAll('、', ',')
   if (text === '') throw unanswerable(question, 'The answer is empty.')
   const quoted = QUOTED.exec(plain)?.[2]
   if (quoted !== undefined && NUMBERS.test(quoted)) return [quoted]
   const numbers = NUMBERS.test(plain)
-  // What is typed for the option in a place is not taken for another one that is called like that.
+  // A number that selects an option never means another option with that number as its label.
   const label = options.find((option) => option.label === text && !options[Number(plain) - 1])?.label
   if (label !== undefined || options.length === 0) return [text]
   if (!numbers && !(multi_select && isList(question, plain))) return [text]
@@ -34,7 +34,7 @@ export function answerTo(question: Question, typed: string): string[] {
   return [...new Set(parts.map((part) => (NUMBERS.test(part) ? optionOf(question, part) : part)))]
 }
 
-/** Whether text is a list of options and not a sentence with commas in it. */
+/** Reports whether text is a list of options, and not a sentence with commas. */
 function isList({ options }: Question, text: string): boolean {
   const parts = text.split(',').map((part) => part.trim())
   const labels = parts.filter((part) => options.some(({ label }) => label === part))
@@ -56,16 +56,19 @@ const unanswerable = ({ options }: Question, message: string) =>
     remedy:
       options.length === 0
         ? 'Type the answer.'
-        : `Type a number from 1 to ${options.length}, or the answer itself; put an answer that is a number in quotation marks ('"7"' in a shell).`,
+        : `Type a number from 1 to ${options.length}, or the answer itself. If the answer is a number, put it in quotation marks ('"7"' in a shell).`,
     exitCode: EXIT.usage,
   })
 
-/** Answers in the order of the questions. @throws UserError when they are not as many */
+/**
+ * Converts typed texts into answers, in the order of the questions.
+ * @throws UserError if their number differs
+ */
 export function answersTo(questions: Question[], typed: string[]): Reply[] {
   if (typed.length !== questions.length)
     throw new UserError(
       'answers_incomplete',
-      `${questions.length} answer${questions.length === 1 ? ' is' : 's are'} needed, ${typed.length} given.`,
+      `The request needs ${questions.length} answer${questions.length === 1 ? '' : 's'}, but you gave ${typed.length}.`,
       {
         remedy: questions
           .map(
@@ -82,13 +85,15 @@ export function answersTo(questions: Question[], typed: string[]): Reply[] {
 const ALLOW = ['y', 'yes']
 const DENY = ['n', 'no']
 const ALWAYS = ['a', 'always']
-/** In scripts that know no blanks a sentence looks like a word. */
+/**
+ * Matches a single ASCII word or character. In scripts without spaces, a whole sentence looks like a word.
+ */
 const SLIP = /^(?:[\x21-\x7e]*|.)$/su
 
 /**
- * What somebody typed when asked to allow a tool or approve a plan.
- * @param offered whether there is something to remember
- * @returns undefined for what may be a slip: a single word or number that is none of those offered
+ * Converts text typed at the question to allow a tool or approve a plan into a decision.
+ * @param offered true if the request has offers to remember
+ * @returns undefined for a possible typing mistake: an unknown single word or number
  */
 export function decisionOf(
   typed: string,

@@ -15,34 +15,34 @@ import { fieldAnswer, fillable } from './form.ts'
 import { type Ask, page, screenRows } from './page.ts'
 import { answersOf, type Reply, replyIn, replyText, replyTo } from './reply.ts'
 
-/** Seconds for the agent to take an answer. */
+/** Maximum time for the agent to take an answer, in seconds. */
 const ANSWER_WAIT_S = 30
 
-/** A message may quote what a stranger's form says. */
+/** Maximum length of a message, in characters: it may quote a foreign form. */
 const FAULT_CHARS = 400
 
-/** Why a question goes from the screen: somebody else has answered, or the agent asks no longer. */
+/** Reason to abort a question: another person has answered, or the agent has withdrawn it. */
 export const ANSWERED = 'answered'
-/** The same, where the agent asks something else under the same id. */
+/** Reason to abort a question: the agent asks something else under the same id. */
 export const CHANGED = 'changed'
 
 const WHY = new Map<unknown, string>([
   [ANSWERED, '  (no longer asked)\n'],
-  [CHANGED, '  (it asks something else now)\n'],
+  [CHANGED, '  (the agent now asks something else)\n'],
 ])
 
 interface Asking {
-  /** Aborts when the question is to go, with ANSWERED or because all ends. */
+  /** Aborts when the question must go, with ANSWERED or CHANGED, or because the program ends. */
   signal: AbortSignal
-  /** Aborted at Ctrl-C, and then nothing more is waited for. */
+  /** Aborted at Ctrl-C, to end all waiting. */
   over: AbortController
-  /** Whether the request is the last thing on the screen. */
+  /** True if the request is the last thing on the screen. */
   onScreen?: boolean | undefined
 }
 
 /**
- * Shows a request to whoever sits at the terminal, asks for an answer once all of it was shown, and hands that on.
- * @param request with its input
+ * Shows a request on the terminal, asks for an answer once all of it was shown, and sends the answer.
+ * @param request request with its input
  */
 export async function ask(
   client: HubClient,
@@ -55,7 +55,7 @@ export async function ask(
   const stop = () => gone.abort()
   signal.addEventListener('abort', stop)
   if (signal.aborted) stop()
-  // Ctrl-D: no answer now. The request stays.
+  // Ctrl-D means no answer now. The request stays open.
   readline.once('close', stop)
   readline.on('SIGINT', () => over.abort())
   const { request_id, digest } = request
@@ -64,7 +64,7 @@ export async function ask(
       client.agentCommand(agentId, command, { request_id, digest, ...body }, ANSWER_WAIT_S),
       over.signal,
     )
-  // Nobody can have answered what was not asked yet.
+  // Earlier input cannot answer this question.
   const question: Ask = (text) =>
     dropTyped(readline).then(() => readline.question(promptText(text), { signal: gone.signal }))
   try {
@@ -100,7 +100,10 @@ function sayRows(lines: string[]) {
 
 const isRefusal = (typed: string) => decisionOf(typed, false)?.decision === 'deny'
 
-/** Writes what is asked, unless all of it is on the screen. @returns what was typed between two screens to refuse it */
+/**
+ * Writes the request, unless all of it is on the screen.
+ * @returns the refusal, if one was typed between two screens
+ */
 async function show(
   request: PermissionRequest,
   onScreen: boolean,
@@ -115,10 +118,10 @@ async function show(
   return undefined
 }
 
-/** Asks until there is a decision, and what to remember with it. */
+/** Asks until there is a decision, and asks which offers to remember. */
 async function decided(request: PermissionRequest, question: Ask) {
   const offered = (request.suggestions ?? []).length > 0
-  const prompt = `y yes, n no${offered ? ', a always' : ''}, or say what to do instead> `
+  const prompt = `y yes, n no${offered ? ', a always' : ''}, or type what to do instead> `
   for (;;) {
     const typed = await question(prompt)
     const decision = decisionOf(typed, offered)
@@ -126,10 +129,9 @@ async function decided(request: PermissionRequest, question: Ask) {
       const what = await askRemembered(request, question)
       if (what.remember.length > 0)
         return { decision: 'allow', remember: what.remember, said: rememberedText(what) }
-      write('  There is nothing to remember then: y allows it once.\n')
+      write('  Nothing to remember. Type y to allow it once.\n')
     } else if (decision) return { ...decision, said: [] }
-    else if (typed.trim() !== '')
-      write(`  Not understood: type ${offered ? 'y, n or a' : 'y or n'}, or a sentence.\n`)
+    else if (typed.trim() !== '') write(`  Type ${offered ? 'y, n, or a' : 'y or n'}, or a sentence.\n`)
   }
 }
 
@@ -138,7 +140,7 @@ const ENDS = new Map([
   ['/cancel', 'cancel'],
 ])
 
-/** Asks one question after the other. */
+/** Asks all questions in turn. */
 async function replied(questions: Question[], read: Ask): Promise<Reply[]> {
   const replies: Reply[] = []
   for (const [index, asked] of questions.entries()) {
@@ -150,7 +152,7 @@ async function replied(questions: Question[], read: Ask): Promise<Reply[]> {
   return replies
 }
 
-/** Asks for one field after the other. @returns the action that ends the form, where that was typed */
+/** Asks for all fields in turn. @returns the replies, or the typed action that ends the form */
 async function filledIn(form: Form, questions: Question[] = [], read: Ask): Promise<Reply[] | string> {
   const replies: Reply[] = []
   for (const [index, field] of form.fields.entries()) {
@@ -168,7 +170,7 @@ async function filledIn(form: Form, questions: Question[] = [], read: Ask): Prom
   return replies
 }
 
-/** Asks one question again until what is typed can be its answer. */
+/** Asks a question until the input is a valid answer. */
 const untilGiven = (asked: Question, read: () => Promise<string>): Promise<string[]> =>
   untilTaken(
     async () => {

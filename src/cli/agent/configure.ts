@@ -17,11 +17,11 @@ export function configureCommand(): Command {
   return withHub(
     new Command('configure')
       .description('change the model or permission mode of an agent while it runs')
-      .argument('<id>', "the agent's id, or its beginning")
+      .argument('<id>', 'id of the agent, or a unique prefix')
       .option('--model <model>', 'alias such as opus or sonnet, or a full name')
       .option(
         '--permission-mode <mode>',
-        'what it may do unasked: default, acceptEdits, plan, dontAsk, auto or bypassPermissions',
+        'default, acceptEdits, plan, dontAsk, auto, or bypassPermissions; see `agent start --help`',
       )
       .addHelpText('after', HELP)
       .action(configure),

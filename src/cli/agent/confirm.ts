@@ -13,19 +13,20 @@ import { agrees, promptText } from './agrees.ts'
 import { notShown } from './not-shown.ts'
 import { type Ask, page } from './page.ts'
 
-/** What somebody is asked when they type neither a yes nor a no. */
+/** Reports whether typed text is a no. */
 const isNo = (typed: string) => ['n', 'no'].includes(typed.trim().toLowerCase())
 
 interface Named {
-  /** Whether the request was named by what stands for it and nothing else. */
+  /** True if the command line names exactly this request, by its digest. */
   named: boolean
   json: boolean | undefined
 }
 
 /**
- * Shows a request that was not named, for somebody to confirm their answer to it.
- * @returns the request with its input, and what to ask by; without that, there is nothing to confirm
- * @throws UserError where nobody is there to be shown it, or it cannot be shown
+ * Shows a request that the command line did not name, so that the user can confirm the answer.
+ * @returns the request with its input, and a function to ask for confirmation; without it, no
+ *   confirmation is needed
+ * @throws UserError without a terminal, or if the request cannot be shown
  */
 export async function shown(
   client: HubClient,
@@ -41,7 +42,7 @@ export async function shown(
     if (!json) note(requestText(whole, stderrColors(), stderrWidth()))
     throw new UserError(
       'request_unnamed',
-      `${agentId} asks for this. Which request the answer is for must be named.`,
+      `${agentId} has made this request. The command must name the request that it answers.`,
       {
         remedy: `Read it, then type: ${sameLineFor(whole)}`,
         exitCode: EXIT.refused,
@@ -62,7 +63,7 @@ export async function confirm(ask: Ask, question: string): Promise<void> {
 
 const notConfirmed = () => new UserError('not_confirmed', 'Nothing was answered.', { exitCode: EXIT.refused })
 
-/** The line that was typed, with the request named. */
+/** Returns the typed command line, with `--request` added. */
 function sameLineFor(request: PermissionRequest): string {
   const typed = process.argv.slice(2)
   const rest = typed.filter(

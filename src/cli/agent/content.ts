@@ -5,7 +5,7 @@ import { EXIT } from '../exit-codes.ts'
 
 type MediaType = 'image/png' | 'image/jpeg' | 'image/gif' | 'image/webp'
 
-/** By how a file begins: names may lie. */
+/** Media types by the beginning of a file. Its name may be wrong. */
 const SIGNATURES: [MediaType, RegExp][] = [
   ['image/png', /^\x89PNG\r\n\x1a\n/],
   ['image/jpeg', /^\xff\xd8\xff/],
@@ -20,7 +20,7 @@ export interface PromptFlags {
 }
 
 /**
- * A prompt from flags: its text, `-` for standard input, or a file's; with images behind it.
+ * Returns the prompt that the flags give: a text, `-` for standard input, or a file, followed by images.
  * @throws UserError
  */
 export function promptContent({ prompt, promptFile, image = [] }: PromptFlags): Content | undefined {
@@ -37,20 +37,20 @@ function imageBlock(path: string) {
   const data = read(path, 'latin1')
   const type = SIGNATURES.find(([, signature]) => signature.test(data))?.[0]
   if (!type)
-    throw new UserError('image_unknown', `${path} is not a PNG, JPEG, GIF or WebP image.`, {
+    throw new UserError('image_unknown', `${path} is not a PNG, JPEG, GIF, or WebP image.`, {
       remedy: 'Convert it first.',
       exitCode: EXIT.usage,
     })
   return { type: 'image' as const, media_type: type, data: Buffer.from(data, 'latin1').toString('base64') }
 }
 
-/** @throws UserError that names the file */
+/** Reads a file, or standard input. @throws UserError that names the file */
 export function read(path: string | 0, encoding: 'utf8' | 'latin1'): string {
   try {
     return readFileSync(path, encoding)
   } catch (error) {
-    const name = path === 0 ? 'Standard input' : path
-    throw new UserError('file_unreadable', `${name} cannot be read: ${reasonOf(error)}`, {
+    const name = path === 0 ? 'standard input' : path
+    throw new UserError('file_unreadable', `Cannot read ${name}: ${reasonOf(error)}`, {
       remedy: 'Name a file that exists and that this user can read.',
       exitCode: EXIT.usage,
     })

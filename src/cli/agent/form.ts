@@ -19,7 +19,7 @@ export const fillable = ({ form }: PermissionRequest): Form | undefined =>
 /**
  * Returns the answer for one field from typed text: the number of an option, or a value; empty text omits the field. An
  * option is answered by its value.
- * @throws UserError where the field does not take it
+ * @throws UserError if the field does not accept the value
  */
 export function fieldAnswer(
   field: FormField,
@@ -45,7 +45,7 @@ export function fieldAnswer(
 
 /**
  * Returns the answers to a form from typed texts: in the order of the fields, or as NAME=VALUE.
- * @throws UserError where a required field is left out, or a field does not take its value
+ * @throws UserError if a required field is missing, or a field does not accept its value
  */
 export function formAnswers({ fields }: Form, questions: Question[] | undefined, typed: string[]): Reply[] {
   const given = new Map<FormField, string>()
@@ -54,14 +54,10 @@ export function formAnswers({ fields }: Form, questions: Question[] | undefined,
     const named = fields.find((field) => field.name === name)
     const field = named ?? fields.find((one) => !given.has(one))
     if (!field)
-      throw new UserError(
-        'answers_incomplete',
-        `The form has ${fields.length} fields, and more were given.`,
-        {
-          remedy: `Its fields are: ${fields.map(labelOf).join(', ')}.`,
-          exitCode: EXIT.usage,
-        },
-      )
+      throw new UserError('answers_incomplete', `The form has ${fields.length} fields, but you gave more.`, {
+        remedy: `Answer only its fields: ${fields.map(labelOf).join(', ')}.`,
+        exitCode: EXIT.usage,
+      })
     given.set(field, named ? value : text)
   }
   return fields.flatMap((field, index) => {

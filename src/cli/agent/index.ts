@@ -14,8 +14,8 @@ import { stopCommand } from './stop.ts'
 import { watchCommand } from './watch.ts'
 
 const HELP = `
-An agent's id may be cut short as long as it is the only one that begins so. Where several machines have an agent of one
-id, --machine says whose is meant.
+Any unique prefix of an agent's id will do. If several machines have an agent with the same id, choose one
+with --machine.
 
 Examples:
   $ fomular-daemon agent start --cwd ~/project --prompt "Fix the tests" --wait
@@ -26,7 +26,7 @@ Examples:
 
 export function agentCommand(): Command {
   const command = new Command('agent')
-    .description('start agents, talk to them, watch and stop them')
+    .description('start, prompt, watch, and stop agents')
     .addHelpText('after', HELP)
   for (const each of [
     startCommand(),
@@ -47,7 +47,10 @@ export function agentCommand(): Command {
   ]) {
     command.addCommand(each)
     if (each.registeredArguments[0]?.name() === 'id')
-      each.option('--machine <machine>', 'whose agent it is, where several have one of this id')
+      each.option(
+        '--machine <machine>',
+        'machine of the agent, if several machines have an agent with this id',
+      )
   }
   return command
 }

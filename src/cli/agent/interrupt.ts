@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
 
 const HELP = `
-The agent stays and waits for the next prompt.
+The agent keeps running and waits for the next prompt.
 
 Examples:
   $ fomular-daemon agent interrupt a-1f2e
@@ -11,9 +11,9 @@ Examples:
 export function interruptCommand(): Command {
   return withHub(
     new Command('interrupt')
-      .description('end the turn an agent is working on')
-      .argument('<id>', "the agent's id, or its beginning")
-      .option('--cancel-queued', 'drop prompts that wait behind it, too')
+      .description("end an agent's current turn")
+      .argument('<id>', 'id of the agent, or a unique prefix')
+      .option('--cancel-queued', 'also cancel queued prompts')
       .addHelpText('after', HELP)
       .action(interrupt),
   )
@@ -28,6 +28,6 @@ async function interrupt(
   const id = await agentId(client, given, flags.machine)
   const outcome = await client.agentCommand(id, 'interrupt', { cancel_queued: cancelQueued }, 30)
   const done =
-    outcome.result?.idle === true ? `${id} is idle: there is nothing to interrupt.` : `${id} is interrupted.`
+    outcome.result?.idle === true ? `${id} is idle: there is nothing to interrupt.` : `Interrupted ${id}.`
   printOutcome(outcome, done, json)
 }

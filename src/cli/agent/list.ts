@@ -4,7 +4,7 @@ import { connectHub, type HubOptions, withHub } from '../options.ts'
 import { print, printJson, stdoutColors, stdoutWidth } from '../terminal.ts'
 
 const HELP = `
-With --json also each agent's offsets: how far its activity is delivered and how far it goes.
+--json also prints the bytes of activity that each agent has recorded and delivered.
 
 Examples:
   $ fomular-daemon agent list
@@ -15,8 +15,8 @@ export function listCommand(): Command {
   return withHub(
     new Command('list')
       .alias('ls')
-      .description('all agents and how they are')
-      .option('--machine <machine>', 'only those of this one: its name, host name or id')
+      .description('list all agents and their states')
+      .option('--machine <machine>', 'list only agents of this machine: name, host name, or id')
       .addHelpText('after', HELP)
       .action(list),
   )

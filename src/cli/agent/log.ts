@@ -3,7 +3,7 @@ import { connectHub, type HubOptions, JSON_OUTPUT, withHub } from '../options.ts
 import { printJson, stdoutColors, stdoutWidth, write } from '../terminal.ts'
 
 const HELP = `
-With --json each event has its place in the agent's history.
+With --json, each event has its position in the agent's history.
 
 Examples:
   $ fomular-daemon agent log a-1f2e | less -R
@@ -12,8 +12,8 @@ Examples:
 export function logCommand(): Command {
   return withHub(
     new Command('log')
-      .description('all that the hub has of what an agent did')
-      .argument('<id>', "the agent's id, or its beginning")
+      .description("print an agent's complete activity from the hub")
+      .argument('<id>', 'id of the agent, or a unique prefix')
       .addHelpText('after', HELP)
       .action(log),
     JSON_OUTPUT.lines,

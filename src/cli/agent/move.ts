@@ -4,8 +4,8 @@ import { cleanLine } from '../render/clean.ts'
 import { print, printJson } from '../terminal.ts'
 
 const HELP = `
-For an agent whose state folder was moved to a machine with another identity. Its history at the hub is that machine's from
-then on. Nothing on the machines changes.
+Use this after you moved an agent's state folder to a machine with another identity. The agent's history at
+the hub then belongs to that machine. Nothing changes on the machines.
 
 Examples:
   $ fomular-daemon agent move a-1f2e build-8
@@ -14,10 +14,10 @@ Examples:
 export function moveCommand(): Command {
   return withHub(
     new Command('move')
-      .description("say that an agent is another machine's now")
-      .argument('<id>', "the agent's id, or its beginning")
-      .argument('<machine>', 'the machine that has it now: its name, host name or id')
-      .option('--force', 'although the machine it was on is connected')
+      .description('assign an agent to another machine')
+      .argument('<id>', 'id of the agent, or a unique prefix')
+      .argument('<machine>', 'machine that has the agent now: name, host name, or id')
+      .option('--force', 'even if its previous machine is connected')
       .addHelpText('after', HELP)
       .action(move),
   )
@@ -37,5 +37,5 @@ async function move(
   const id = await agentId(client, given, flags.machine)
   const agent = await client.moveAgent(id, machine.machine_id, { force })
   if (json) return printJson(agent)
-  print(`${cleanLine(id, 64)} is an agent of ${describedMachine(machine)} now.`)
+  print(`${cleanLine(id, 64)} now belongs to ${describedMachine(machine)}.`)
 }

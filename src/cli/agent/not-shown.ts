@@ -6,17 +6,17 @@ const refused = (message: string, remedy: string) =>
   new UserError('request_not_shown', message, { remedy, exitCode: EXIT.refused })
 
 /**
- * Why nobody is asked for a yes to a request: what they would allow cannot be shown, or what they would answer could mean
- * something else; undefined where it is asked.
- * @param request as the hub has it
- * @param later what to do until the hub has all of it
+ * Returns why a request cannot be allowed or answered: it cannot be shown completely, or its answers are
+ * ambiguous. Returns undefined if it can.
+ * @param request the hub's copy of the request
+ * @param later remedy until the hub has the whole request
  */
 export function notShown(agentId: string, request: PermissionRequest, later: string): UserError | undefined {
   const deny = `fomular-daemon agent deny ${agentId}`
   if (request.cut)
     return refused(
       'The request cannot be shown: it is too long, and was cut.',
-      `Refuse it, and have the agent ask in fewer words: ${deny}`,
+      `Refuse it, and make the agent ask in fewer words: ${deny}`,
     )
   if (request.input_omitted)
     return refused(
@@ -27,7 +27,7 @@ export function notShown(agentId: string, request: PermissionRequest, later: str
   return fault === undefined
     ? undefined
     : new UserError('request_unanswerable', `The request cannot be answered. ${fault}`, {
-        remedy: `Refuse it, and have the agent ask in other words: ${deny}`,
+        remedy: `Refuse it, and make the agent ask in other words: ${deny}`,
         exitCode: EXIT.refused,
       })
 }

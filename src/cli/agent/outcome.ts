@@ -7,7 +7,7 @@ import { EXIT } from '../exit-codes.ts'
 import { clean, cleanLine } from '../render/clean.ts'
 import { note, print, printJson } from '../terminal.ts'
 
-/** The agent's full id for what the user gave. @param machine whose it is, as the user calls it */
+/** Resolves an abbreviated agent id. @param machine name of the agent's machine, as the user gave it */
 export async function agentId(
   client: HubClient,
   given: string,
@@ -25,8 +25,8 @@ export async function agentId(
 }
 
 /**
- * A machine may claim an agent whose id is what people type for that of another machine's.
- * @throws UserError where either could be meant
+ * Guards against a machine that claims an agent whose id equals an abbreviation of another machine's agent.
+ * @throws UserError if `given` could mean either agent
  */
 function refuseClaim(given: string, known: HubAgent[]) {
   const exact = known.filter(({ agent_id }) => agent_id === given)
@@ -40,22 +40,25 @@ function refuseClaim(given: string, known: HubAgent[]) {
   const ofMachine = ({ agent_id, machine_name, machine_id }: HubAgent) =>
     `${agent_id} of ${cleanLine(machine_name ?? machine_id, 64)}`
   throw new UserError('agent_ambiguous', `"${given}" could be ${ofMachine(claim)} or ${ofMachine(other)}.`, {
-    remedy: 'Give more of its id, or name its machine with --machine.',
+    remedy: 'Give more characters of the id, or name the machine with --machine.',
     exitCode: EXIT.refused,
   })
 }
 
-/** Says what became of a command: done, or waiting for its machine. @param done may quote what an agent says */
+/** Prints the outcome of a command: done, or pending. @param done message, which may quote the agent */
 export function printOutcome(outcome: Outcome, done: string, json: boolean | undefined) {
   if (json) return printJson(outcome)
   if (outcome.state === 'pending') return notePending()
   print(clean(done).replace(/\n/g, '\n  '))
 }
 
-export const notePending = (delay = 'the machine is not connected, or takes its time.') =>
-  note(`Not done yet: ${delay} The command stays with the hub until it is done.`)
+export const notePending = (delay = 'the machine is not connected, or is slow.') =>
+  note(`Not done yet: ${delay} The hub keeps the command until it is done.`)
 
-/** Returns what keeps an agent from having started; undefined if its machine has not said so, or the hub is away. */
+/**
+ * Returns why an agent has not started; undefined if its machine gives no reason, or the hub
+ * cannot be reached.
+ */
 export async function delayOf(client: Pick<HubClient, 'agent'>, id: string): Promise<string | undefined> {
   const [agent, { delayText }] = await Promise.all([
     client.agent(id).catch(() => undefined),

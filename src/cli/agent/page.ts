@@ -2,19 +2,19 @@ import { stdoutRows, stdoutWidth, write } from '../terminal.ts'
 
 export type Ask = (prompt: string) => Promise<string>
 
-/** Rows that are left for the line that the text follows, and for the cursor behind the question. */
+/** Rows reserved for the line above the text, and for the cursor after the question. */
 const OTHER_ROWS = 2
-/** The longest of the questions that follow a text, in columns. */
+/** Width of the longest question after a text, in columns. */
 const QUESTION_COLUMNS = 64
-/** A lower screen scrolls by itself. */
+/** Minimum number of rows to use. A smaller terminal scrolls. */
 const LEAST_ROWS = 5
 
 /**
- * Writes text in rows, one screen after the other where they are more than one; all of it once more where the screen is
- * as wide no longer: it would break the rows by itself, and begin its own with anything.
- * @param textFor the text for a screen of so many columns
- * @param ends whether what was typed between two screens ends it
- * @returns what was typed then; undefined when all was written
+ * Writes text one screen at a time. Starts over if the width of the terminal changes: the terminal would
+ * break rows itself, and text could then begin a row.
+ * @param textFor returns the text for a width in columns
+ * @param ends reports whether input typed between two screens ends the text
+ * @returns the input that ended the text; undefined if all was written
  */
 export async function page(
   textFor: (width: number | undefined) => string,
@@ -37,7 +37,10 @@ export async function page(
   }
 }
 
-/** Rows of text that the screen holds beside a question; all, where its height is not known. */
+/**
+ * Returns the number of text rows that fit on the screen above a question; infinite if its
+ * height is unknown.
+ */
 export const screenRows = () => {
   const rows = stdoutRows()
   if (rows === undefined) return Number.POSITIVE_INFINITY

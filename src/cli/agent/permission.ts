@@ -17,41 +17,41 @@ interface Options extends HubOptions {
   cancel?: boolean
 }
 
-/** Seconds for the agent to take an answer. */
+/** Maximum time for the agent to take an answer, in seconds. */
 const ANSWER_WAIT_S = 30
 
 const SEEN = `
-You are shown the request before you answer it. To answer without a terminal, name the request that you have read by its
-digest, as \`agent show\` and \`agent watch\` print it: if the agent asks something else by then, nothing is allowed.
+Shows the request before you answer it. Without a terminal, name the request that you read by the digest that
+\`agent show\` and \`agent watch\` print. If the agent asks something else by then, nothing is allowed.
 `
 
 const ALWAYS = `
---always remembers the rules that are offered for the tool, for this session. What else is offered is remembered only
-where --also names it: save (the rules beyond the session, in a file that \`agent show\` names), mode (another permission
-mode), directories, other.
+--always remembers the rules that the request offers for the tool, for this session. --also remembers other
+offers: save (keep the rules beyond the session, in a file that \`agent show\` names), mode (switch to another
+permission mode), directories, other.
 `
 
 const base = (name: string) =>
   withHub(
     new Command(name)
-      .argument('<id>', "the agent's id, or its beginning")
-      .option('--request <digest>', 'which request, by its digest or id; only the digest says what was read'),
+      .argument('<id>', 'id of the agent, or a unique prefix')
+      .option('--request <digest>', 'digest or id of the request; only the digest identifies its content'),
   )
 
 const kinds = (value: string, before: Also[] = []): Also[] => [
   ...before,
   ...value.split(',').map((given) => {
     const known = ALSO.find((kind) => kind === given.trim())
-    if (known === undefined) throw new InvalidArgumentError(`It must be some of ${ALSO.join(', ')}.`)
+    if (known === undefined) throw new InvalidArgumentError(`Use one or more of ${ALSO.join(', ')}.`)
     return known
   }),
 ]
 
 export const approveCommand = (): Command =>
   base('approve')
-    .description('allow what an agent asks for: use of a tool, or its plan')
-    .option('--always', 'and remember the rules that are offered for the tool')
-    .option('--also <kinds>', `and remember what else is offered: ${ALSO.join(', ')}`, kinds)
+    .description("allow an agent's use of a tool, or approve its plan")
+    .option('--always', 'also remember the rules that the request offers for the tool')
+    .option('--also <kinds>', `also remember other offers: ${ALSO.join(', ')}`, kinds)
     .addHelpText(
       'after',
       `${SEEN}${ALWAYS}
@@ -64,9 +64,9 @@ Examples:
 
 export const denyCommand = (): Command =>
   base('deny')
-    .description('refuse what an agent asks for')
-    .option('--message <text>', 'what to tell it, such as what to do instead')
-    .option('--interrupt', 'end its turn as well')
+    .description("refuse an agent's request")
+    .option('--message <text>', 'message for the agent, such as what to do instead')
+    .option('--interrupt', "also end the agent's turn")
     .addHelpText(
       'after',
       '\nExamples:\n  $ fomular-daemon agent deny a-1f2e --message "Use the staging database"\n  $ fomular-daemon agent deny a-1f2e --interrupt',
@@ -75,12 +75,12 @@ export const denyCommand = (): Command =>
 
 export const answerCommand = (): Command =>
   base('answer')
-    .description('answer the questions of an agent')
+    .description("answer an agent's questions")
     .argument(
       '[answers...]',
-      'for each question: the number of an option, several joined by commas, or free text; for a field of a form also NAME=VALUE',
+      'one answer per question: the number of an option, several numbers joined by commas, or free text; for a field of a form also NAME=VALUE',
     )
-    .option('--cancel', "close an MCP server's form without an answer (`agent deny` declines it)")
+    .option('--cancel', "close an MCP server's form without an answer; `agent deny` declines it")
     .addHelpText(
       'after',
       `${SEEN}
@@ -101,7 +101,7 @@ async function approve(given: string, { json, ...flags }: Options) {
   const [{ shown, confirm }, { askRemembered, rememberedBy, rememberedText }, { decidedText }] =
     await Promise.all([import('./confirm.ts'), import('./always.ts'), import('../render/decided.ts')])
   const { always = false, also = [] } = flags
-  // Before anybody reads it: what is not offered cannot be agreed to.
+  // Check flags before the user reads the request: an offer that does not exist is an error.
   if (!asked.input_omitted) rememberedBy(asked, { always, also })
   const { request, ask } = await shown(client, id, asked, { named, json })
   const what =
@@ -126,7 +126,7 @@ async function deny(given: string, { json, ...flags }: Options) {
   const { client, id, request } = await requestOf(given, flags)
   const { message, interrupt } = flags
   if (request.form && message !== undefined)
-    throw new UserError('no_message', `${request.form.server} asks by a form, which takes no message.`, {
+    throw new UserError('no_message', `The form of ${request.form.server} takes no message.`, {
       remedy: 'Leave out --message.',
       exitCode: EXIT.usage,
     })
@@ -152,12 +152,12 @@ async function answer(given: string, typed: string[], { json, ...flags }: Option
   if (flags.cancel) {
     const { wholeRequest } = await import('../client/whole-request.ts')
     if (!(await wholeRequest(client, id, request)).form)
-      throw new UserError('not_a_form', 'Only a form of an MCP server can be cancelled.', {
+      throw new UserError('not_a_form', 'Only a form of an MCP server can be canceled.', {
         remedy: `Refuse to answer: fomular-daemon agent deny ${id}`,
         exitCode: EXIT.refused,
       })
     const outcome = await answerWith(client, id, 'answer', request, { action: 'cancel' })
-    return say(outcome, 'Cancelled.', json, facts)
+    return say(outcome, 'Canceled.', json, facts)
   }
   const [{ answersTo }, { fillable, formAnswers }, { shown, confirm }, { answersOf, replyText }] =
     await Promise.all([

@@ -4,25 +4,25 @@ import { EXIT } from '../exit-codes.ts'
 import { cleanLine } from '../render/clean.ts'
 import { typedName } from '../render/permission.ts'
 
-/** Requests that a message lists. */
+/** Maximum number of requests that a message lists. */
 const LISTED = 10
 const NAME_CHARS = 100
 
 interface Picked {
   request: PermissionRequest
-  /** Whether what was given means this request and could not mean another one. */
+  /** True if the user gave the exact name of this request, which no other request can have. */
   named: boolean
 }
 
 const refused = (code: string, message: string, remedy: string) =>
   new UserError(code, message, { remedy, exitCode: EXIT.refused })
 
-/** What names a request: its digest. One of an older daemon has its id only. */
+/** Returns the name of a request: its digest, or its id from an older daemon. */
 export const nameOf = ({ digest, request_id }: PermissionRequest) => digest ?? request_id
 
 /**
- * The request that is meant: the one with this digest or id, or the beginning of either; without any, the only one there
- * is.
+ * Returns the request with this digest or id, or with this prefix of either; without a name, the
+ * only pending request.
  * @throws UserError
  */
 export function pickRequest({ agent_id, pending }: HubAgent, given: string | undefined): Picked {
@@ -33,8 +33,8 @@ export function pickRequest({ agent_id, pending }: HubAgent, given: string | und
   if (pending.length === 0)
     throw refused(
       'request_not_pending',
-      `${agent_id} asks for nothing.`,
-      `See \`fomular-daemon agent watch ${agent_id}\`.`,
+      `${agent_id} has no open request.`,
+      `Run \`fomular-daemon agent watch ${agent_id}\` to follow it.`,
     )
   const words = ({ digest, request_id }: PermissionRequest) => [digest ?? '', request_id]
   const found =
@@ -42,7 +42,7 @@ export function pickRequest({ agent_id, pending }: HubAgent, given: string | und
       ? pending
       : pending.filter((request) => words(request).some((word) => word.startsWith(given)))
   const exact =
-    // An agent chooses its ids, and may give one request the digest of another for its id.
+    // An agent chooses its request ids, and may use the digest of one request as the id of another.
     found.find(({ digest }) => given !== undefined && digest === given) ??
     found.find((request) => given !== undefined && words(request).includes(given)) ??
     (found.length === 1 ? found[0] : undefined)
@@ -50,12 +50,12 @@ export function pickRequest({ agent_id, pending }: HubAgent, given: string | und
   if (found.length === 0)
     throw refused(
       'request_not_pending',
-      `${agent_id} does not ask for ${given}: it was answered, withdrawn, or asks something else now.`,
-      `It asks for: ${list}.`,
+      `${agent_id} has no open request ${given}: it was answered, withdrawn, or replaced.`,
+      `Name an open request: ${list}.`,
     )
   throw refused(
     'request_ambiguous',
-    `${agent_id} asks for more than one thing.`,
+    `${agent_id} has several open requests.`,
     `Name one with --request: ${list}.`,
   )
 }

@@ -1,11 +1,12 @@
 import { Command } from 'commander'
 import { connectHub, type HubOptions, withHub } from '../options.ts'
 
-/** Seconds: with --force it is stopped first. */
+/** Maximum time for a removal, in seconds: --force stops the agent first. */
 const REMOVE_WAIT_S = 120
 
 const HELP = `
-Its folder on the machine and its history at the hub are deleted. The runtime's own record of the session stays.
+Deletes the agent's folder on the machine and its history at the hub. The runtime's own record of the session
+stays.
 
 Examples:
   $ fomular-daemon agent remove a-1f2e
@@ -15,9 +16,9 @@ export function removeCommand(): Command {
   return withHub(
     new Command('remove')
       .alias('rm')
-      .description('forget an agent that has ended, with all its activity')
-      .argument('<id>', "the agent's id, or its beginning")
-      .option('--force', 'stop it first if it runs')
+      .description('remove an ended agent and all its activity')
+      .argument('<id>', 'id of the agent, or a unique prefix')
+      .option('--force', 'stop a running agent first')
       .addHelpText('after', HELP)
       .action(remove),
   )
@@ -28,5 +29,5 @@ async function remove(given: string, { json, force = false, ...flags }: HubOptio
   const { agentId, printOutcome } = await import('./outcome.ts')
   const id = await agentId(client, given, flags.machine)
   const outcome = await client.agentCommand(id, 'remove', { force }, REMOVE_WAIT_S)
-  printOutcome(outcome, `${id} is removed.`, json)
+  printOutcome(outcome, `Removed ${id}.`, json)
 }

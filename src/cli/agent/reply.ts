@@ -2,15 +2,15 @@ import type { FormAnswer, FormField, Question } from '../../protocol/index.ts'
 import { cleanLine } from '../render/clean.ts'
 import { Reveal } from '../render/reveal.ts'
 
-/** What answers one question, or one field of a form. */
+/** Answer to one question, or to one field of a form. */
 export interface Reply {
   of: 'question' | 'field'
   /** Text of the question, or name of the field: the answer is sent under it. */
   name: string
-  /** Its place among the others, from 1. */
+  /** Number of the question or field, from 1. */
   number: number
   answer: FormAnswer
-  /** What the answer consists of: options, with their places from 1, and other text. */
+  /** Parts of the answer: options, with their numbers from 1, and free text. */
   parts: { option?: number; text: string }[]
 }
 
@@ -51,13 +51,13 @@ function placeOf(text: string, texts: string[]) {
   return place === -1 ? undefined : { option: place + 1 }
 }
 
-/** What the daemon is told: each answer by what it answers, whatever that is called. */
+/** Returns the answers by name, for the daemon. `Object.fromEntries` accepts every name, even `__proto__`. */
 export const answersOf = (replies: Reply[]): Record<string, FormAnswer> =>
   Object.fromEntries(replies.map(({ name, answer }) => [name, answer]))
 
 const NAME_COLUMNS = 60
 
-/** Says what is answered and how, safe for a terminal, such as `question 1 "Which?": option 2 "B"`. */
+/** Formats a reply, safe for a terminal, such as `question 1 "Which?": option 2 "B"`. */
 export const replyText = ({ of, name, number, parts }: Reply): string =>
   `${of} ${number} ${quoted(cleanLine(name, NAME_COLUMNS))}: ${parts.map(partText).join(', ')}`
 

@@ -2,13 +2,13 @@ import { Command } from 'commander'
 import { connectHub, type HubOptions, JSON_OUTPUT, repeatable, withHub } from '../options.ts'
 import type { PromptFlags } from './content.ts'
 
-/** Seconds for the start of its process. */
+/** Maximum time for the start of the agent's process, in seconds. */
 const RESUME_WAIT_S = 60
 
 const HELP = `
 Examples:
   $ fomular-daemon agent resume a-1f2e
-  $ fomular-daemon agent resume a-1f2e --prompt "Go on" --wait`
+  $ fomular-daemon agent resume a-1f2e --prompt "Continue" --wait`
 
 interface Options extends HubOptions, PromptFlags {
   session?: string
@@ -18,13 +18,13 @@ interface Options extends HubOptions, PromptFlags {
 export function resumeCommand(): Command {
   return withHub(
     new Command('resume')
-      .description('start an agent that has ended once more, in its own conversation')
-      .argument('<id>', "the agent's id, or its beginning")
-      .option('--prompt <text>', 'what to go on with; - reads it from standard input')
-      .option('--prompt-file <file>', 'the same from a file')
-      .addOption(repeatable('--image <file>', 'an image with the prompt; may be repeated'))
-      .option('--session <id>', 'id of another session than its last')
-      .option('--wait', 'with a prompt: print what it does until its turn ends')
+      .description('start an ended agent again in its own conversation')
+      .argument('<id>', 'id of the agent, or a unique prefix')
+      .option('--prompt <text>', 'prompt to continue with; - reads it from standard input')
+      .option('--prompt-file <file>', 'file with the prompt')
+      .addOption(repeatable('--image <file>', 'image for the prompt; repeatable'))
+      .option('--session <id>', 'id of the session to resume (default: its last session)')
+      .option('--wait', 'with a prompt, print its activity until the turn ends')
       .addHelpText('after', HELP)
       .action(resume),
     JSON_OUTPUT.stream,

@@ -4,7 +4,7 @@ import { EXIT } from '../exit-codes.ts'
 import { connectHub, type HubOptions, JSON_OUTPUT, repeatable, withHub } from '../options.ts'
 
 const HELP = `
-An agent that is working takes it into its turn, or after it.
+A working agent takes the prompt during its turn or after it.
 
 Examples:
   $ fomular-daemon agent send a-1f2e "Now the docs"
@@ -21,11 +21,11 @@ export function sendCommand(): Command {
   return withHub(
     new Command('send')
       .description('send an agent a prompt')
-      .argument('<id>', "the agent's id, or its beginning")
-      .argument('[prompt]', 'the prompt; - reads it from standard input')
-      .option('--prompt-file <file>', 'the prompt, from a file')
-      .addOption(repeatable('--image <file>', 'an image with it; may be repeated'))
-      .option('--wait', 'print what it does until its turn ends')
+      .argument('<id>', 'id of the agent, or a unique prefix')
+      .argument('[prompt]', 'text of the prompt; - reads it from standard input')
+      .option('--prompt-file <file>', 'file with the prompt')
+      .addOption(repeatable('--image <file>', 'image for the prompt; repeatable'))
+      .option('--wait', "print the agent's activity until the turn ends")
       .addHelpText('after', HELP)
       .action(send),
     JSON_OUTPUT.stream,
@@ -48,7 +48,7 @@ async function send(given: string, prompt: string | undefined, { json, wait, ...
   const id = await agentId(client, given, flags.machine)
   const before = await client.agent(id)
   const outcome = await client.agentCommand(id, 'prompt', { content }, 30)
-  if (!wait || json || outcome.state === 'pending') printOutcome(outcome, `${id} has it.`, json)
+  if (!wait || json || outcome.state === 'pending') printOutcome(outcome, `Sent to ${id}.`, json)
   if (!wait) return
   const { settled, waitForTurn } = await import('./wait.ts')
   const { result } = await settled(client, outcome)

@@ -4,7 +4,8 @@ import { connectHub, type HubOptions, withHub } from '../options.ts'
 import { print, printJson, stdoutColors, stdoutWidth } from '../terminal.ts'
 
 const HELP = `
-How it was set up, when it was started again and where its files are, its machine knows: run this there to see that, too. Of variables only the names are shown.
+Run this on the agent's own machine to also see its settings, restarts, and files. Shows only the names of
+variables.
 
 Examples:
   $ fomular-daemon agent show a-1f2e
@@ -13,14 +14,14 @@ Examples:
 export function showCommand(): Command {
   return withHub(
     new Command('show')
-      .description('all there is to know of one agent')
-      .argument('<id>', "the agent's id, or its beginning")
+      .description('show everything about one agent')
+      .argument('<id>', 'id of the agent, or a unique prefix')
       .addHelpText('after', HELP)
       .action(show),
   )
 }
 
-/** Requests that are looked up where their status leaves out the input. An agent may have a thousand. */
+/** Maximum number of requests whose omitted input is fetched. An agent may have a thousand. */
 const WHOLE = 10
 
 async function show(given: string, { json, ...flags }: HubOptions) {
@@ -45,7 +46,9 @@ async function show(given: string, { json, ...flags }: HubOptions) {
   print(agentText({ agent, machine, detail }, Date.now(), stdoutColors(), stdoutWidth()))
 }
 
-/** What the daemon of this machine knows of it, where it is one of its own and this user may ask. */
+/**
+ * Returns details from the daemon on this machine, if the agent is its own and this user may connect to it.
+ */
 async function detailHere(agentId: string, machineId: string): Promise<AgentDetail | undefined> {
   const [{ findDaemons, lookAt }, { ControlClient }, { stateDir, statePaths }, { isNamed }] =
     await Promise.all([
@@ -61,7 +64,7 @@ async function detailHere(agentId: string, machineId: string): Promise<AgentDeta
     const control = new ControlClient(statePaths(daemon.state_dir).socket)
     const status = await control.glance()
     if (status?.machine_id !== machineId) continue
-    // One of an older version does not know the question.
+    // A daemon of an older version does not know this request.
     return control.agent(agentId).catch(() => undefined)
   }
   return undefined

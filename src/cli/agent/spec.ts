@@ -34,10 +34,11 @@ type Spec = StartRequest['spec']
 const usage = (message: string, remedy?: string) =>
   new UserError('usage', message, { ...(remedy !== undefined && { remedy }), exitCode: EXIT.usage })
 
-/** What `agent start` asks for, from its flags. @throws UserError */
+/** Returns the spec of the agent that the flags of `agent start` describe. @throws UserError */
 export function specFrom(flags: SpecFlags, prompt: Content | undefined): Spec {
   const { model, effort, title, runtime } = flags
-  if (flags.fork && flags.resume === undefined) throw usage('--fork needs --resume with the session to copy.')
+  if (flags.fork && flags.resume === undefined)
+    throw usage('--fork requires --resume with the session to copy.')
   const limits = {
     ...(flags.maxTurns !== undefined && { max_turns: flags.maxTurns }),
     ...(flags.maxBudgetUsd !== undefined && { max_budget_usd: flags.maxBudgetUsd }),
@@ -77,19 +78,19 @@ const defined = <T extends object>(fields: T) =>
 
 function systemPrompt({ systemPrompt, appendSystemPrompt }: SpecFlags): Spec['system_prompt'] {
   if (systemPrompt !== undefined && appendSystemPrompt !== undefined)
-    throw usage('--system-prompt replaces and --append-system-prompt adds: give one of them.')
+    throw usage('--system-prompt and --append-system-prompt exclude each other. Give one of them.')
   if (systemPrompt !== undefined) return { mode: 'replace', text: systemPrompt }
   return appendSystemPrompt === undefined ? undefined : { mode: 'append', text: appendSystemPrompt }
 }
 
-/** Splits `Read,Bash(git log *, git diff *)` at the commas outside of parentheses. */
+/** Splits `Read,Bash(git log *, git diff *)` at commas outside parentheses. */
 export const splitTools = (list: string): string[] =>
   list
     .split(/,(?![^(]*\))/)
     .map((tool) => tool.trim())
     .filter((tool) => tool !== '')
 
-/** From a file as Claude Code's own `--mcp-config` takes it, with or without its `mcpServers`. */
+/** Reads a file in the format of Claude Code's `--mcp-config`, with or without its `mcpServers` key. */
 function mcpServers(path: string): Record<string, unknown> {
   let json: unknown
   try {
@@ -100,18 +101,19 @@ function mcpServers(path: string): Record<string, unknown> {
   }
   const servers = isRecord(json) && 'mcpServers' in json ? json.mcpServers : json
   if (isRecord(servers)) return servers
-  throw usage(`--mcp-config: ${path} has no servers by name.`, 'Write {"mcpServers": {"name": {…}}}.')
+  throw usage(`--mcp-config: ${path} has no named servers.`, 'Write {"mcpServers": {"name": {…}}}.')
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** `NAME=VALUE`, or `NAME` for the value it has here. */
+/** Parses `NAME=VALUE`, or `NAME` for its value in this environment. */
 function variable(given: string): [string, string] {
   const [, name, value] = /^([A-Za-z_][A-Za-z0-9_]*)(?:=([\s\S]*))?$/.exec(given) ?? []
   if (name === undefined) throw usage(`--env: "${given}" is not NAME=VALUE.`)
   const found = value ?? process.env[name]
-  if (found === undefined) throw usage(`--env: ${name} has no value here.`, `Give one: --env ${name}=VALUE.`)
+  if (found === undefined)
+    throw usage(`--env: ${name} is not set in this environment.`, `Give a value: --env ${name}=VALUE.`)
   return [name, found]
 }
 
@@ -120,7 +122,7 @@ function lease(given: string): NonNullable<Spec['lease']> {
   if (seconds === undefined)
     throw usage(
       `--lease: "${given}" is not SECONDS:ACTION.`,
-      'For instance 3600:stop-when-idle; actions are keep, stop-when-idle and stop.',
+      'Example: 3600:stop-when-idle. The actions are keep, stop-when-idle, and stop.',
     )
   return { after_s: Number(seconds), action: action as 'keep' | 'stop-when-idle' | 'stop' }
 }

@@ -1,12 +1,12 @@
 import { Command } from 'commander'
 import { connectHub, type HubOptions, numeric, withHub } from '../options.ts'
 
-/** Seconds: a graceful stop has four steps of some seconds each. */
+/** Maximum time for a stop, in seconds, plus the grace periods: a graceful stop has four steps. */
 const STOP_WAIT_S = 120
 
 const HELP = `
-It is interrupted, its session ended, then it gets SIGTERM and at last SIGKILL, with the seconds of --grace between.
-Its conversation is kept: \`agent resume\` goes on with it.
+Interrupts the agent, ends its session, then sends SIGTERM, and finally SIGKILL, with --grace seconds between
+the steps. The conversation is kept: continue it with \`agent resume\`.
 
 Examples:
   $ fomular-daemon agent stop a-1f2e
@@ -16,12 +16,8 @@ export function stopCommand(): Command {
   return withHub(
     new Command('stop')
       .description('stop an agent')
-      .argument('<id>', "the agent's id, or its beginning")
-      .option(
-        '--grace <seconds>',
-        'seconds for each step (default: as the daemon is configured, else 5)',
-        numeric,
-      )
+      .argument('<id>', 'id of the agent, or a unique prefix')
+      .option('--grace <seconds>', "seconds for each step (default: the daemon's setting, else 5)", numeric)
       .addHelpText('after', HELP)
       .action(stop),
   )

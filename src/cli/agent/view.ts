@@ -11,37 +11,38 @@ import { ANSWERED, ask, CHANGED } from './ask.ts'
 import { notShown } from './not-shown.ts'
 import { nameOf } from './pick.ts'
 
-/** Time for a request's event to arrive after the status that announces the request, in ms. */
+/** Maximum time between the status that announces a request and its event, in ms. */
 const NEW_MS = 5000
-/** The same for requests from before the agent was watched, whose events usually do not come. */
+/** The same for requests that were open when watching began, whose events usually do not arrive. */
 const KNOWN_MS = 1000
 
 export interface ViewOptions {
   json?: boolean | undefined
-  /** Aborted by Ctrl-C, here at a question. */
+  /** Aborted at Ctrl-C while a question is open. */
   over: AbortController
 }
 
-/** Shows an agent's activity as it comes; on a terminal asks there what the agent asks. */
+/** Shows an agent's activity as it arrives. On a terminal, asks the user the agent's requests. */
 export class View {
   readonly #client: HubClient
   readonly #agentId: string
   readonly #options: ViewOptions
   readonly #interactive: boolean
   readonly #conversation = new Conversation(stdoutColors(), stdoutWidth)
-  /** Requests whose events have come, and those that somebody was asked for. */
+  /** Requests whose events have arrived. */
   readonly #seen = new Requests()
+  /** Requests that the user was asked. */
   readonly #asked = new Requests()
-  /** Requests that a status announced before their events, and whether these may still come. */
+  /** Requests announced by a status before their events. True while the event may still arrive. */
   readonly #announced = new Map<string, boolean>()
-  /** The request that is the last thing on the screen, and the columns that the screen had then. */
+  /** The request shown last on the screen, and the width of the screen at that time. */
   #last: { request: PermissionRequest; width: number | undefined } | undefined
   #pending: PermissionRequest[] = []
-  /** A request that was not asked, because the hub did not have the whole of it. */
+  /** A request that the user was not asked, because the hub did not have all of it. */
   #unshown: PermissionRequest | undefined
   #patienceMs = KNOWN_MS
   #asking: { request: PermissionRequest; gone: AbortController; done: Promise<void> } | undefined
-  /** What came while a question was on the screen. */
+  /** Output held back while a question is on the screen. */
   #held: { text: string; request: PermissionRequest | undefined }[] = []
   #machineAway = false
 
@@ -55,7 +56,7 @@ export class View {
   activity(event: Event) {
     const request = event.kind === 'permission_request' ? event : undefined
     if (this.#options.json) printJson(event)
-    // A request is on the screen already if its event came long after its status.
+    // If the event arrives long after the status, the request is already on the screen.
     else if (!request || !this.#seen.has(request)) this.#write(this.#conversation.event(event), request)
     if (!request) return
     this.#seen.add(request)
@@ -87,11 +88,11 @@ export class View {
 
   connection(problem: UserError | undefined) {
     this.#say(
-      problem ? `The connection to the hub is lost (${problem.message}) Trying again…` : 'Connected again.',
+      problem ? `Lost the connection to the hub (${problem.message}) Reconnecting…` : 'Connected again.',
     )
   }
 
-  /** Takes back a question that is on the screen. */
+  /** Withdraws the open question and ends the output. */
   async close() {
     this.#pending = []
     this.#asking?.gone.abort()
@@ -104,7 +105,7 @@ export class View {
     if (!request || this.#asking || this.#mayStillCome(request)) return
     this.#asked.add(request)
     if (!this.#interactive) {
-      // It was shown with its event, however much its status leaves out, or not at all.
+      // The event showed the request with its input, even if the status omits it.
       const hint = this.#seen.has(request)
         ? answerHint(this.#agentId, { ...request, input_omitted: false })
         : `fomular-daemon agent show ${this.#agentId}`
@@ -131,31 +132,31 @@ export class View {
 
   async #ask(request: PermissionRequest, signal: AbortSignal) {
     const { request: last, width } = this.#last ?? {}
-    // Without a digest it may be another request under the same id.
+    // Without a digest, this may be another request with the same id.
     const isLast = last?.request_id === request.request_id && last.digest === request.digest
     const onScreen = isLast && request.digest !== undefined && width === stdoutWidth()
     this.#seen.add(request)
     const whole = await wholeRequest(this.#client, this.#agentId, request, { signal }).catch(() => request)
-    // Somebody may have answered while it was looked for.
+    // Another person may have answered during the search.
     if (signal.aborted) return
     if (whole.input_omitted) {
       this.#unshown = request
       this.#seen.delete(request)
     }
-    const fault = notShown(this.#agentId, whole, 'You are asked when the hub has it.')
+    const fault = notShown(this.#agentId, whole, 'You will be asked when the hub has it.')
     if (fault) throw fault
     const { over } = this.#options
     await ask(this.#client, this.#agentId, whole, { signal, over, onScreen })
   }
 
-  /** Whether the request's event, and what led to it, are probably on their way: they are shown before it is asked. */
+  /** Reports whether the request's event may still arrive. Earlier activity is shown before the question. */
   #mayStillCome(request: PermissionRequest): boolean {
     if (this.#seen.has(request)) return false
     const name = nameOf(request)
     const mayCome = this.#announced.get(name)
     if (mayCome !== undefined) return mayCome
     this.#announced.set(name, true)
-    // Not measured by the system's clock: after it was set back, the request would not be asked.
+    // A timer, not the system clock: if the clock were set back, the question would never come.
     setTimeout(() => {
       this.#announced.set(name, false)
       this.#askNext()
@@ -180,7 +181,7 @@ export class View {
   }
 }
 
-/** Requests, each known with the digest that it had last. */
+/** Set of requests by id, each with its last digest. */
 class Requests {
   readonly #known = new Map<string, Pick<PermissionRequest, 'request_id' | 'digest'>>()
 

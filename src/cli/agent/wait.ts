@@ -6,22 +6,25 @@ import { endText } from '../render/agents.ts'
 import { note } from '../terminal.ts'
 import { View } from './view.ts'
 
-/** Seconds of one request that waits for a command; it is asked again until there is an outcome. */
+/**
+ * Time that one HTTP request waits for a command's outcome, in seconds. Requests repeat until there
+ * is an outcome.
+ */
 const OUTCOME_WAIT_S = 60
 
 export interface WaitOptions {
-  /** The prompt whose turn it is. Without one, the next turn. */
+  /** Id of the prompt whose turn to wait for. Default: the next turn. */
   promptId?: string | undefined
-  /** Id of the last event from before. */
+  /** Id of the last event before the command. */
   after?: string | undefined
-  /** The process that does it, where that is a new one: the end of an earlier one is not its end. */
+  /** Number of the new run, if the command started one: the end of an earlier run does not count. */
   run?: number | undefined
   json?: boolean | undefined
 }
 
 /**
- * Prints what an agent does until the turn of a prompt has its result.
- * @returns the exit code: whether the turn succeeded
+ * Prints an agent's activity until the turn of a prompt has a result.
+ * @returns the exit code for the result of the turn
  */
 export async function waitForTurn(
   client: HubClient,
@@ -60,19 +63,21 @@ export async function waitForTurn(
   }
   if (code !== undefined) return code
   if (over.signal.aborted) {
-    note(`The agent works on: fomular-daemon agent watch ${agentId}`)
+    note(`The agent keeps working. To follow it: fomular-daemon agent watch ${agentId}`)
     return EXIT.interrupted
   }
   note(ending ?? 'The agent was removed.')
   return EXIT.agent
 }
 
-/** Takes an agent's events one by one. @returns the exit code at the one that settles it */
+/**
+ * Returns a function that takes an agent's events in order and returns the exit code at the deciding event.
+ */
 export function verdict(promptId: string | undefined) {
   let current: string | undefined
   return (event: Event): number | undefined => {
     if (event.kind === 'prompt_state' && event.state === 'started') current = event.prompt_id
-    // A hook may refuse a prompt that was sent into the turn of another.
+    // A hook may refuse another prompt that was sent during this turn.
     const ours = promptId === undefined || current === undefined || current === promptId
     if (event.kind === 'prompt_rejected' && ours) return EXIT.agent
     return verdictOf(event, promptId)
@@ -83,13 +88,16 @@ function verdictOf(event: Event, promptId: string | undefined): number | undefin
   if (event.kind === 'prompt_state' && event.state === 'cancelled' && event.prompt_id === promptId)
     return EXIT.agent
   if (event.kind !== 'turn_result' || event.parent_tool_use_id !== undefined) return undefined
-  // Turns that nobody prompted, such as one for a background task, name no prompt of ours.
+  // Turns without a prompt, such as for a background task, do not name this prompt.
   if (promptId !== undefined && event.prompt_ids?.length && !event.prompt_ids.includes(promptId))
     return undefined
   return event.is_error ? EXIT.agent : EXIT.ok
 }
 
-/** Waits until a command that was taken has an outcome, however long its machine is away. @throws UserError if it failed */
+/**
+ * Waits without limit until a command has an outcome, for when its machine is away.
+ * @throws UserError if it failed
+ */
 export async function settled(client: HubClient, outcome: Outcome): Promise<Outcome> {
   let latest = outcome
   while (latest.state === 'pending') latest = await client.outcome(latest.command_id, OUTCOME_WAIT_S)

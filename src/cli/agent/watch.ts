@@ -4,8 +4,8 @@ import { EXIT } from '../exit-codes.ts'
 import { connectHub, type HubOptions, JSON_OUTPUT, withHub } from '../options.ts'
 
 const HELP = `
-On a terminal you are asked there when the agent asks for something. It ends with the agent; Ctrl-C ends it before,
-and leaves the agent alone. With --json one event a line.
+On a terminal, it asks you the agent's requests. It ends when the agent ends; Ctrl-C stops watching and does
+not affect the agent. With --json, it prints one event per line.
 
 Examples:
   $ fomular-daemon agent watch a-1f2e
@@ -15,9 +15,9 @@ Examples:
 export function watchCommand(): Command {
   return withHub(
     new Command('watch')
-      .description('follow what an agent does')
-      .argument('<id>', "the agent's id, or its beginning")
-      .option('--from <place>', 'where to begin: start, now, or behind the event at OFFSET.INDEX', 'start')
+      .description("follow an agent's activity")
+      .argument('<id>', 'id of the agent, or a unique prefix')
+      .option('--from <place>', 'position to begin at: start, now, or after the event OFFSET.INDEX', 'start')
       .addHelpText('after', HELP)
       .action(watch),
     JSON_OUTPUT.stream,
@@ -26,7 +26,7 @@ export function watchCommand(): Command {
 
 async function watch(given: string, { json, from, ...flags }: HubOptions & { from: string }) {
   if (from !== 'start' && from !== 'now' && !/^\d{1,16}\.\d{1,9}$/.test(from))
-    throw new UserError('usage', `--from is "${from}", but must be start, now or OFFSET.INDEX.`, {
+    throw new UserError('usage', `--from must be start, now, or OFFSET.INDEX, not "${from}".`, {
       exitCode: EXIT.usage,
     })
   const client = await connectHub(flags)
@@ -56,7 +56,7 @@ async function watch(given: string, { json, from, ...flags }: HubOptions & { fro
       }
       view.status(item.agent)
       if (item.agent.state === 'exited' || item.agent.state === 'failed' || item.agent.gone) {
-        ending = item.agent.gone ? 'The agent is not on its machine any more.' : endText(item.agent)
+        ending = item.agent.gone ? 'The agent is no longer on its machine.' : endText(item.agent)
         break
       }
     }

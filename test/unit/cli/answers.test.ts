@@ -55,7 +55,7 @@ test('one answer for each question', () => {
     'question 1 "Which?": option 1 "A"',
     'question 2 "What?": option 1 "A", "other"',
   ])
-  assert.throws(() => answersTo([one], []), /1 answer is needed, 0 given/)
+  assert.throws(() => answersTo([one], []), /needs 1 answer, but you gave 0/)
 })
 
 test('an answer goes by its question, whatever that is called', () => {
@@ -77,9 +77,9 @@ test('a request is found by itself, or by the beginning of its id or digest', ()
   assert.deepEqual(pick(asking('abc')), ['abc', false])
   assert.deepEqual(pick(asking('abc', 'xyz'), 'x'), ['xyz', false])
   assert.deepEqual(pick(asking('ab', 'abc'), 'ab'), ['ab', true])
-  assert.throws(() => pickRequest(asking(), undefined), /a-1 asks for nothing/)
-  assert.throws(() => pickRequest(asking('abc', 'abd'), undefined), /more than one thing/)
-  assert.throws(() => pickRequest(asking('abc'), 'q'), /does not ask for q/)
+  assert.throws(() => pickRequest(asking(), undefined), /a-1 has no open request/)
+  assert.throws(() => pickRequest(asking('abc', 'abd'), undefined), /several open requests/)
+  assert.throws(() => pickRequest(asking('abc'), 'q'), /no open request q/)
   const digest = '3d0f7c6b1e5a49f2'
   const known = { agent_id: 'a-1', pending: [{ ...request('abc'), digest }] } as HubAgent
   assert.deepEqual(pick(known, digest), ['abc', true])

@@ -55,12 +55,12 @@ test('all flags, as the protocol has them', (t) => {
 })
 
 test('what does not fit is refused before anything is sent', () => {
-  assert.throws(() => specFrom({ fork: true }, undefined), /--fork needs --resume/)
-  assert.throws(() => specFrom({ systemPrompt: 'a', appendSystemPrompt: 'b' }, undefined), /give one of them/)
+  assert.throws(() => specFrom({ fork: true }, undefined), /--fork requires --resume/)
+  assert.throws(() => specFrom({ systemPrompt: 'a', appendSystemPrompt: 'b' }, undefined), /Give one of them/)
   assert.throws(() => specFrom({ env: ['1x=2'] }, undefined), /--env: "1x=2" is not NAME=VALUE/)
-  assert.throws(() => specFrom({ env: ['SURELY_NOT_SET_HERE'] }, undefined), /has no value here/)
+  assert.throws(() => specFrom({ env: ['SURELY_NOT_SET_HERE'] }, undefined), /is not set in this environment/)
   assert.throws(() => specFrom({ lease: 'soon' }, undefined), /--lease: "soon" is not SECONDS:ACTION/)
-  assert.throws(() => specFrom({ mcpConfig: '/none' }, undefined), /\/none cannot be read/)
+  assert.throws(() => specFrom({ mcpConfig: '/none' }, undefined), /Cannot read \/none/)
 })
 
 test('tools are split at commas outside of parentheses', () => {
@@ -83,5 +83,5 @@ test('a prompt from text, or a file, with images', (t) => {
   ])
   assert.throws(() => promptContent({ prompt: 'a', promptFile: file }), /not both/)
   assert.throws(() => promptContent({ prompt: ' ' }), /The prompt is empty/)
-  assert.throws(() => promptContent({ image: [file] }), /is not a PNG, JPEG, GIF or WebP image/)
+  assert.throws(() => promptContent({ image: [file] }), /is not a PNG, JPEG, GIF, or WebP image/)
 })

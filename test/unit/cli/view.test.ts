@@ -137,5 +137,5 @@ test('what a hub or an agent says of a refused answer moves no cursor, and its r
   const all = written.join('')
   assert.ok(!all.includes('\u001b]0;') && !all.includes('\u001b[2J'), JSON.stringify(all))
   assert.match(all, /No ␛\]0;title␇\. Type ␛\[2J it\.\n/)
-  assert.match(all, /lost \(gone ␛\]0;other␇\.\) Trying again/)
+  assert.match(all, /Lost the connection to the hub \(gone ␛\]0;other␇\.\) Reconnecting/)
 })
