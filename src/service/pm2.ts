@@ -56,7 +56,7 @@ export const pm2: Manager = {
     await checkUsable()
     const { key: keyPath, unit } = files(at(plan))
     const known = (await entries()).some(({ name }) => name === plan.name)
-    const changed = readInstalled(unit)?.text !== ecosystemText(plan)
+    const changed = settingsIn(readInstalled(unit)?.text) !== settingsIn(ecosystemText(plan))
     const renew = known && changed
     return [
       ...keySteps(keyPath, key),
@@ -131,6 +131,9 @@ export const pm2: Manager = {
     ...(follow ? [] : ['--nostream']),
   ],
 }
+
+/** Returns an ecosystem file without its comments, whose wording differs between versions. */
+const settingsIn = (text = '') => text.replace(/^\/\/.*\n/gm, '')
 
 /** Returns the text of the ecosystem file that defines the service. */
 export function ecosystemText(plan: ServicePlan): string {

@@ -124,6 +124,15 @@ test('a hub with pm2: installed, changed, started anew, removed', async (t) => {
   assert.deepEqual([installed.name, installed.running, installed.runs], ['fomular-hub', true, 'hub'])
   const listed = () => run('machine', 'list').then(({ machines }) => machines)
   await until(() => listed().catch(() => false), { what: 'the hub' })
+  // A file of another version says the same in other words: pm2's entry stays, and with it what runs.
+  const entry = async () =>
+    JSON.parse((await pm2('jlist')).stdout).find(({ name }: { name: string }) => name === 'fomular-hub').pm_id
+  const id = await entry()
+  const file = join(stage.env.HOME!, '.config/fomular-hub/ecosystem.config.js')
+  const text = readFileSync(file, 'utf8')
+  writeFileSync(file, text.replace(/^\/\/ treekill.*$/m, '// of another version'))
+  await run('service', 'install', 'hub', '--manager', 'pm2', ...port)
+  assert.deepEqual([await entry(), readFileSync(file, 'utf8')], [id, text])
   const changed = await run('service', 'install', 'hub', '--manager', 'pm2', ...port, '--verbose')
   assert.notEqual(changed.pid, installed.pid)
   const restarted = await run('service', 'restart')

@@ -52,7 +52,11 @@ test('options that take a number say of what', () => {
   for (const command of commands)
     for (const { flags, description } of command.options)
       if (/<(seconds|days|MiB|count|dollars|time)>/.test(flags))
-        assert.match(description, /second|day|MiB|dollar|most|last|number of|30m/, `${pathOf(command)} ${flags}`)
+        assert.match(
+          description,
+          /second|day|MiB|dollar|most|last|number of|30m/,
+          `${pathOf(command)} ${flags}`,
+        )
 })
 
 test('every example of help is a command that this program takes', async () => {
