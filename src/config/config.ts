@@ -27,76 +27,84 @@ export interface DaemonConfig {
   server_url: string
   /** The machine's key. Secret. */
   key: string
-  /** The file that holds it, where it came from one of this machine's own. */
+  /** File with the key, unless systemd or a container provides it. */
   key_file?: string
   ca_file?: string
   allow_insecure: boolean
-  /** Name or number of the only user, beside root and the daemon's own, who may run a server on this machine. */
+  /**
+   * Name or uid of the only user, besides root and the daemon's own, who may run a server on this machine.
+   */
   server_user?: string
-  /** Who ran the servers of this machine that it was enrolled at: a file beside the configuration file. */
+  /**
+   * File next to the configuration file with the users that ran this machine's
+   * servers when it enrolled there.
+   */
   enrolled_servers?: string
-  /** The Unix socket of a hub on this machine, which is connected to in place of `server_url`. */
+  /** Unix socket of a hub on this machine, used instead of `server_url`. */
   server_socket?: string
   /** Refuse files and folders that others can change. */
   strict_modes: boolean
   state_dir: string
   log_level: LogLevel
-  /** Of the log on standard error; the state folder has it as JSON lines in any case. */
+  /** Format of the log on standard error. The log in the state folder always has JSON lines. */
   log_format: LogFormat
   max_agents: number
-  /** Seconds for each step of a graceful stop. */
+  /** Time limit for each step of a graceful stop, in seconds. */
   stop_grace_s: number
-  /** Seconds in which a whole stop is over: towards their end, what is left of it is hurried. */
+  /** Time limit for an entire stop, in seconds. Close to it, the remaining steps are shortened. */
   stop_within_s?: number
-  /** Whether agents that the daemon had to end for a new start of its own go on with the turns they were in. */
+  /** True if agents that the daemon ended for its own restart continue the turns they were in. */
   resume_turns: boolean
-  /** How much of an agent's acknowledged activity is kept on this machine's disk. */
+  /** Maximum size of an agent's acknowledged activity on this machine's disk, in MiB. */
   journal_cap_mb: number
   /** Days after which an ended agent's folder is removed. */
   retain_ended_days: number
   update: UpdateConfig
-  /** What is worth telling the user once, at the start. */
+  /** Warnings for the user, shown once at the start. */
   warnings: string[]
-  /** Of the files of configuration, key and authority, with the folders above them. */
+  /** Faults of the configuration, key and authority files, and of the folders above them. */
   faults: Fault[]
 }
 
 /** This machine's own policy for new versions: a server chooses a version and nothing else. */
 export interface UpdateConfig {
-  /** A server may order updates, and the schedule holds. Somebody on this machine may update it in any case. */
+  /** Allow updates by a server's order and by schedule. A user of this machine may always update it. */
   enabled: boolean
-  /** A server may order an older version, even if none has ever confirmed it from this machine. */
+  /** Allow a server to order an older version, even if it was never confirmed on this machine. */
   allow_downgrade: boolean
   package: string
-  /** Else what npm is configured to use. */
+  /** Registry of the package; by default, npm's own. */
   registry?: string
-  /** Only releases signed with a release key. Where it is not set, a build with such a key demands it. */
+  /** Accept only releases signed with a release key. By default, builds with such a key do. */
   signatures?: boolean
-  /** Also from a registry beyond this machine that has no TLS. */
+  /** Allow a registry on another machine without TLS. */
   allow_insecure: boolean
-  /** Only releases made at most so many days ago. */
+  /** Maximum age of a release, in days. */
   max_age_days?: number
-  /** Seconds from the new version's start to the server's welcome. */
+  /** Time limit from a new version's start to the server's welcome, in seconds. */
   confirm_s: number
   /** Update when the server refuses this version's protocol and names another version. */
   when_refused: boolean
-  /** Update without an order: to what `channel`, a dist-tag, names, in the `window`, once it is `min_age_h` hours old. */
+  /**
+   * Update without an order, in the `window`, to the version of the dist-tag `channel` that
+   * is `min_age_h` hours old.
+   */
   automatic: boolean
   channel: string
-  /** As `02:00-05:00`, by this machine's clock. */
+  /** Such as `02:00-05:00`, in local time. */
   window: string
   min_age_h: number
 }
 
-/** Flags as commander gives them: `--max-agents` is `maxAgents`, its value text. */
+/** Flags as commander parses them: `--max-agents` is `maxAgents`, with text as its value. */
 export type DaemonFlags = Partial<Record<string, string | boolean>>
 
-/** What this program is called in registries. */
+/** Name of this program in registries. */
 export const PACKAGE = '@fomular-os/daemon'
 
 /**
- * Every setting by its name in the file. `max_agents` there is `--max-agents` as a flag and `FOMULAR_MAX_AGENTS` in the
- * environment; `update.package` is `--update-package` and `FOMULAR_UPDATE_PACKAGE`.
+ * All settings by their names in the file. `max_agents` is `--max-agents` as a flag and `FOMULAR_MAX_AGENTS`
+ * in the environment; `update.package` is `--update-package` and `FOMULAR_UPDATE_PACKAGE`.
  */
 const SETTINGS = {
   server_url: text,
@@ -128,7 +136,7 @@ const SETTINGS = {
   'update.min_age_h': number(0, 8760),
 } as const satisfies Record<string, Reader<unknown>>
 
-/** Of settings that have one which is the same everywhere. */
+/** Defaults of settings, unless they depend on the machine. */
 export const DEFAULTS = {
   server_url: 'ws://localhost:3001',
   allow_insecure: false,
@@ -153,14 +161,14 @@ export const DEFAULTS = {
 } as const satisfies Partial<Record<keyof typeof SETTINGS, string | number | boolean>>
 
 export type Name = keyof typeof SETTINGS
-/** All settings but the key, in the order in which they are shown. */
+/** All settings but the key, in display order. */
 export const NAMES = Object.keys(SETTINGS) as Name[]
 type ValueOf<N extends Name> = ReturnType<(typeof SETTINGS)[N]>
 
-/** All keys the configuration file may have. */
+/** All keys that the configuration file may have. */
 export const CONFIG_KEYS: readonly string[] = [...Object.keys(SETTINGS), 'key', 'key_file']
 
-/** Where settings are looked for. */
+/** Sources of settings, in order of precedence. */
 export interface Sources {
   flags: DaemonFlags
   env: NodeJS.ProcessEnv
@@ -168,8 +176,8 @@ export interface Sources {
 }
 
 /**
- * The daemon's configuration: flags before environment before file before defaults.
- * @param user uid of the user that the daemon is to run as; this process's by default
+ * Loads the daemon's configuration from flags, else the environment, else the file, else defaults.
+ * @param user uid of the user that the daemon will run as; by default, that of this process
  * @throws UserError that names the source at fault
  */
 export async function loadDaemonConfig({
@@ -220,11 +228,13 @@ export async function loadDaemonConfig({
   }
 }
 
-/** Of a file that a setting names. */
+/** Returns the faults of a file that a setting names. Those of a container's secret do not count. */
 export const faultsOfFile = (file: string | undefined, user?: number) =>
   file === undefined || isContainerSecret(file) ? [] : faultsOf(file, user)
 
-/** The state folder that the configuration file names. One that cannot be read names none. */
+/**
+ * Returns the state folder in the configuration file; undefined if there is none or the file cannot be read.
+ */
 export async function configuredStateDir(env: NodeJS.ProcessEnv): Promise<string | undefined> {
   try {
     return find('state_dir', { flags: {}, env: {}, file: await fileOf({}, env) })?.value
@@ -233,7 +243,10 @@ export async function configuredStateDir(env: NodeJS.ProcessEnv): Promise<string
   }
 }
 
-/** The server that the environment or the configuration file names. What cannot be read names none. */
+/**
+ * Returns the server in the environment or the configuration file; undefined if there
+ * is none or it is invalid.
+ */
 export async function configuredServer(env: NodeJS.ProcessEnv): Promise<string | undefined> {
   try {
     const found = find('server_url', { flags: {}, env, file: await fileOf({}, env) })
@@ -243,7 +256,7 @@ export async function configuredServer(env: NodeJS.ProcessEnv): Promise<string |
   }
 }
 
-/** Who may run a server on this machine, by the environment or a file that others cannot change. */
+/** Returns who may run a server on this machine, from the environment or a file that others cannot change. */
 export async function configuredOwners(
   env: NodeJS.ProcessEnv,
 ): Promise<{ user: string | undefined; enrolled: string | undefined }> {
@@ -256,18 +269,18 @@ export async function configuredOwners(
   }
 }
 
-/** The policy for new versions alone: it needs no server and no key. @throws UserError */
+/** Loads only the policy for new versions, which needs no server and no key. @throws UserError */
 export async function loadUpdateConfig(env: NodeJS.ProcessEnv): Promise<UpdateConfig> {
   return updateConfig({ flags: {}, env, file: await fileOf({}, env) })
 }
 
-/** What is to be known before a state folder is looked at. @throws UserError */
+/** Loads the settings that decide whether to trust a state folder. @throws UserError */
 export async function loadTrust(flags: DaemonFlags, env: NodeJS.ProcessEnv) {
   const file = await fileOf(flags, env)
   return { strict: isStrict({ flags, env, file }), faults: file?.faults ?? [] }
 }
 
-/** @throws UserError also where another user could have written it */
+/** @throws UserError also if another user could have written the file */
 async function fileOf(
   flags: DaemonFlags,
   env: NodeJS.ProcessEnv,
@@ -278,13 +291,13 @@ async function fileOf(
   return file
 }
 
-/** A file that others can write to does not say that this is as it should be. */
+/** Reports whether strict modes are on. A file that others can write to cannot turn them off. */
 function isStrict({ flags, env, file }: Sources): boolean {
   const believed = file?.faults.length === 0 ? file : undefined
   return find('strict_modes', { flags, env, file: believed })?.value ?? DEFAULTS.strict_modes
 }
 
-/** The configuration file that a flag or the environment names, and which of them does. */
+/** Returns the configuration file named by a flag or the environment, and which of the two names it. */
 export function namedFile(flags: DaemonFlags, env: NodeJS.ProcessEnv) {
   const named = textFlag(flags.config) ?? (env.FOMULAR_CONFIG || undefined)
   const by = flags.config === undefined ? 'FOMULAR_CONFIG' : '--config'
@@ -292,7 +305,7 @@ export function namedFile(flags: DaemonFlags, env: NodeJS.ProcessEnv) {
   return path === undefined ? undefined : { path, by }
 }
 
-/** What of where updates come from is set for this process, by environment or file. @throws UserError */
+/** Returns the settings for the source of updates in the environment or the file. @throws UserError */
 export async function chosenUpdateSource(env: NodeJS.ProcessEnv): Promise<Chosen[]> {
   const sources: Sources = { flags: {}, env, file: await fileOf({}, env) }
   return (['package', 'registry', 'signatures'] as const).flatMap((name) => {
@@ -301,7 +314,7 @@ export async function chosenUpdateSource(env: NodeJS.ProcessEnv): Promise<Chosen
   })
 }
 
-/** A setting with the name of where it was found. */
+/** A setting with the name of its source. */
 export interface Chosen {
   name: 'package' | 'registry' | 'signatures'
   value: string | boolean
@@ -341,8 +354,8 @@ export function machineKey({ flags, env, file }: Sources) {
       })
     if (key !== undefined) {
       if (!file.private)
-        throw new UserError('config_invalid', `${file.path} has the key in it, and others can read it.`, {
-          remedy: `Run chmod 600 ${file.path}, or move the key into a file of its own and name that as key_file.`,
+        throw new UserError('config_invalid', `${file.path} contains the key, and other users can read it.`, {
+          remedy: `Run chmod 600 ${file.path}, or move the key into a separate file and set key_file to it.`,
           exitCode: 2,
         })
       sources.push({ name: at('key').name, key: secret(key, at('key')) })
@@ -351,7 +364,7 @@ export function machineKey({ flags, env, file }: Sources) {
   return readKey(sources, missingKey(), env)
 }
 
-/** A setting's value with the name of where it was found; undefined where it is nowhere. */
+/** Returns a setting's value with the name of its source; undefined if it is not set. */
 export function find<N extends Name>(
   name: N,
   { flags, env, file }: Sources,
@@ -359,7 +372,7 @@ export function find<N extends Name>(
   const dashed = name.replace(/[._]/g, '-')
   const inFlags = flags[dashed.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())]
   const variable = `FOMULAR_${name.replace('.', '_').toUpperCase()}`
-  // FOMULAR_STATE_DIR and systemd's variable are one place, beneath flags and above the file.
+  // FOMULAR_STATE_DIR and systemd's variable are one source, after flags and before the file.
   const inEnv =
     name === 'state_dir' && (env.FOMULAR_STATE_DIR || env.STATE_DIRECTORY) ? stateDir(env) : env[variable]
   const candidates: [unknown, Source][] = [

@@ -18,35 +18,38 @@ import { stateDir } from './paths.ts'
 import { serverUrl } from './server-url.ts'
 import { suggest } from './suggest.ts'
 
-/** A setting as it counts. */
+/** A setting with its value in effect. */
 interface Setting {
-  /** As the configuration file has it. */
+  /** Name in the configuration file. */
   name: string
-  /** Null where it has none, or none that can be used. Of the key only `set`. */
+  /** Null if there is no value, or no usable one. For the key, only `set`. */
   value: string | number | boolean | null
-  /** `--max-agents`, `FOMULAR_MAX_AGENTS`, `/etc/…/config.toml:3`, `default`, or empty where it has none. */
+  /**
+   * `--max-agents`, `FOMULAR_MAX_AGENTS`, `/etc/…/config.toml:3`, `default`, or empty if there is no value.
+   */
   source: string
 }
 
 interface Problem {
-  /** With an error the daemon does not start. */
+  /** With an error, the daemon does not start. */
   level: 'error' | 'warning'
   message: string
   remedy?: string
 }
 
 export interface Explained {
-  /** The configuration file that counts. */
+  /** The configuration file in effect. */
   file?: string
-  /** Files that would count if that one were not there. */
+  /** Files that would be used if that one did not exist. */
   shadowed: string[]
   settings: Setting[]
   problems: Problem[]
 }
 
 /**
- * Every setting that a daemon started here would have, and where each comes from. What is wrong is told, not thrown, as
- * far as there is a file to be read. @throws UserError
+ * Returns every setting of a daemon started here, with its source. Problems are returned, not thrown, unless
+ * the file cannot be read.
+ * @throws UserError
  */
 export async function explainConfig(flags: DaemonFlags, env: NodeJS.ProcessEnv): Promise<Explained> {
   const file = await readConfigFile(namedFile(flags, env), env)
@@ -78,7 +81,7 @@ export async function explainConfig(flags: DaemonFlags, env: NodeJS.ProcessEnv):
     problems.push(...found.warnings.map((message) => ({ level: 'warning' as const, message })))
     problems.push(...faultsOfFile(found.file).map(problemOf))
   } catch (error) {
-    // `up` needs none.
+    // `up` needs no key.
     if (!(error instanceof UserError) || error.code !== 'key_missing') tell(error)
   }
   const shadowed = usualFiles(env).filter((path) => path !== file?.path && existsSync(path))
@@ -103,11 +106,14 @@ function settingOf(name: Name, sources: Sources): Setting {
   return known === undefined ? { name, value: null, source: '' } : { name, value: known, source: 'default' }
 }
 
-/** A registry's address may have one in it. */
+/** Hides the password in an address, such as that of a registry. */
 const withoutPassword = <T>(value: T) =>
   typeof value === 'string' ? value.replace(/:\/\/[^/@]+@/, '://***@') : value
 
-/** Modes are looked at anew when the daemon starts: it knows which it has run with before. */
+/**
+ * Returns the problem for a fault. Modes are warnings: at its start, the daemon knows
+ * which ones it has tolerated.
+ */
 const problemOf = ({ message, kind, remedy }: Fault): Problem => ({
   level: kind === 'owner' ? 'error' : 'warning',
   message: `${message}.`,
@@ -121,7 +127,7 @@ const unknownKeys = (file: ConfigFile): Problem[] =>
     return [{ level: 'error', message: unknown.message, remedy: unknown.remedy ?? '' }]
   })
 
-/** Variables of this program that are no settings of the daemon, without `FOMULAR_`. */
+/** Variables of this program that are not settings of the daemon, without `FOMULAR_`. */
 const OTHERS = [
   'config',
   'claude_path',
@@ -133,7 +139,7 @@ const OTHERS = [
   'daemon_no_self_relaunch',
 ]
 
-/** Variables that look like one of this program's. Any other name may be somebody's own. */
+/** Finds misspelled variables of this program. Names that are not similar may belong to another program. */
 function misspelled(env: NodeJS.ProcessEnv): Problem[] {
   const known = [...CONFIG_KEYS.map((key) => key.replace('.', '_')), ...OTHERS]
   return Object.keys(env).flatMap((name): Problem[] => {
@@ -142,11 +148,11 @@ function misspelled(env: NodeJS.ProcessEnv): Problem[] {
     const meant = suggest(word, known)
     if (meant === undefined) return []
     const remedy = `Did you mean FOMULAR_${meant.toUpperCase()}?`
-    return [{ level: 'warning', message: `There is no variable ${name}.`, remedy }]
+    return [{ level: 'warning', message: `Unknown variable ${name}.`, remedy }]
   })
 }
 
-/** A source in the file with the number of its line, as `config.toml:3`. */
+/** Adds the line number to a source in the file, as in `config.toml:3`. */
 function placed(source: string, file: ConfigFile | undefined): string {
   const [, name] =
     file && source.startsWith(`${file.path}: `)
@@ -157,7 +163,7 @@ function placed(source: string, file: ConfigFile | undefined): string {
   return line === undefined ? file.path : `${file.path}:${line}`
 }
 
-/** The line on which a setting stands; undefined for an unusual way to write it. */
+/** Returns the line of a setting; undefined if it is written in an unusual way. */
 function lineOf(text: string, name: string): number | undefined {
   let section = ''
   for (const [index, line] of text.split('\n').entries()) {

@@ -10,30 +10,30 @@ import { suggest } from './suggest.ts'
 export interface ConfigFile {
   path: string
   values: Record<string, unknown>
-  /** Nobody but its owner can read it. */
+  /** True if only its owner can read it. */
   private: boolean
   text: string
-  /** What lets others change it. */
+  /** Faults that let others change it. */
   faults: Fault[]
 }
 
-/** Where the configuration file is looked for, the first first. */
+/** Returns the usual paths of the configuration file, in order of precedence. */
 export const usualFiles = (env: NodeJS.ProcessEnv) => [
   join(homeOf(env), '.fomular/config.toml'),
   '/etc/fomular-daemon/config.toml',
 ]
 
-/** Maximum size of the file, in bytes: settings are some lines. */
+/** Maximum size of the file, in bytes: settings are a few lines. */
 export const FILE_BYTES = 1024 * 1024
 
-/** Sections of the file; their keys are known as `section.key`. */
+/** Sections of the file. Their keys are named `section.key`. */
 const SECTIONS = ['update']
 
 /**
- * Reads the configuration file: the one named, else the first there is of the usual two.
- * @param known all keys it may have; without it any are taken, for a look at what is wrong with them
- * @param user uid of the user, besides root, who may have written it; this process's by default
- * @throws UserError when a named one is missing, or one is not understood
+ * Reads the configuration file: the named one, else the first existing one of the usual two.
+ * @param known all keys that it may have; if omitted, any key is accepted, for the caller to check
+ * @param user uid of the only user, besides root, who may have written it; by default, that of this process
+ * @throws UserError if a named file is missing, or a file is invalid
  */
 export async function readConfigFile(
   named: { path: string; by: string } | undefined,
@@ -47,9 +47,9 @@ export async function readConfigFile(
   try {
     read = readAtMost(path, FILE_BYTES)
   } catch (error) {
-    // A file for the system's own daemon need not be for this user's.
+    // The file of the system's daemon need not be readable for this user.
     if (!named && systemCode(error) === 'EACCES') return undefined
-    // Not the file's fault: the same start works in a moment.
+    // A temporary shortage, not a fault of the file: the next start may work.
     if (shortageIn(error)) throw error
     throw new UserError(
       'config_unreadable',
@@ -66,7 +66,7 @@ export async function readConfigFile(
     table = parse(read.text)
   } catch (error) {
     throw new UserError('config_invalid', `${path} is not valid TOML: ${tomlProblem(error)}`, {
-      remedy: 'Correct it there.',
+      remedy: 'Correct the file.',
       exitCode: 2,
     })
   }
@@ -78,7 +78,7 @@ export async function readConfigFile(
   return { path, values, private: (read.mode & 0o077) === 0, text: read.text, faults: faultsOf(path, user) }
 }
 
-/** What is wrong and where, without the lines themselves, which the parser shows: one of them may be the key. */
+/** Returns the problem and its position, without the lines that the parser shows: one may contain the key. */
 export function tomlProblem(error: unknown): string {
   const { message, line, column } = error as TomlError
   const [problem = ''] = message.split('\n')
@@ -95,7 +95,7 @@ const flatten = (table: Record<string, unknown>): Record<string, unknown> =>
     ),
   )
 
-/** What is wrong with a key, if it is none of those that there are. */
+/** Returns the error for an unknown key; undefined if the key is known. */
 export function unknownKey(path: string, key: string, known: readonly string[]): UserError | undefined {
   if (known.includes(key)) return undefined
   const meant = suggest(key, known)

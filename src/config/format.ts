@@ -1,15 +1,16 @@
 import type { Upgrades } from '../platform/format.ts'
 
 /**
- * Of a daemon's state folder. An entry that the version before cannot live with ends the way back to it: so no folder is
- * upgraded until an update is confirmed, and a version also runs on the format before its own.
+ * Upgrades of a daemon's state folder. An upgrade that the previous version cannot read prevents
+ * going back to that version: no folder is upgraded until an update is confirmed, and each version
+ * also runs on the previous format.
  */
 export const STATE_UPGRADES: Upgrades = [
-  // The first folders did not say their format; all else in them is as it is now.
+  // The first folders did not record their format. Everything else in them is unchanged.
   () => {},
 ]
 
-/** Of a hub's folder. */
+/** Upgrades of a hub's folder. */
 export const HUB_UPGRADES: Upgrades = [
   // As above.
   () => {},

@@ -1,4 +1,4 @@
 import { ownHome } from '../platform/surroundings.ts'
 
-/** The user's own folder. */
+/** Returns the user's home folder. */
 export const homeOf = (env: NodeJS.ProcessEnv) => env.HOME || ownHome()

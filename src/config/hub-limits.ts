@@ -1,28 +1,28 @@
 import { integer, number, type Reader } from './readers.ts'
 
-/** How much a hub remembers of the commands that were answered. */
+/** Limits of a hub's memory of answered commands. */
 export interface CommandMemory {
-  /** Maximum size of all outcomes, in bytes. The newest is kept whatever its size. */
+  /** Maximum size of all outcomes, in bytes. The newest outcome is always kept. */
   bytes: number
   /** Maximum age of an outcome, in milliseconds. */
   age_ms: number
 }
 
-/** What one machine may use of a hub that others use, too. */
+/** Limits of one machine at a hub that it shares with others. */
 export interface MachineLimits {
-  /** Agents, those that are gone included. */
+  /** Maximum number of agents, including removed ones. */
   agents: number
-  /** Its agents' histories, in bytes. */
+  /** Maximum size of its agents' histories, in bytes. */
   history_bytes: number
-  /** Activity of it that waits for the disk, in characters. */
+  /** Maximum length of its activity that waits for the disk, in characters. */
   in_flight_bytes: number
 }
 
-/** How much of the audit log is kept. */
+/** Limits of the audit log. */
 export interface AuditLimits {
-  /** A file that is as long gets no further lines. */
+  /** Size at which a new file is started, in bytes. */
   bytes: number
-  /** Files that are kept. */
+  /** Number of files to keep. */
   files: number
 }
 
@@ -33,9 +33,9 @@ export interface HubLimits {
 }
 
 interface Setting {
-  /** The flag of `hub`, with its unit. */
+  /** Flag of `hub`, with its unit. */
   flag: string
-  /** What `--help` says of it. */
+  /** Description in `--help`. */
   help: string
   variable: string
   read: Reader<number>
@@ -44,55 +44,58 @@ interface Setting {
 
 const MIB = 1024 * 1024
 const DAY_MS = 24 * 60 * 60 * 1000
-/** Beyond, an earlier hub could not read the file with the commands: it reads the whole file as one string. */
+/** Maximum that earlier hubs can read: they read the file with the commands as one string. */
 const MOST_KEPT_MIB = 128
 const LEAST_DAYS = 0.01
 const MOST_DAYS = 3650
 const MOST = 1_000_000_000
-/** Longest file of the audit log, and fewest files: the oldest goes as a whole. */
+/**
+ * Maximum size of an audit log file, in bytes, and minimum number of files: the oldest
+ * file is deleted as a whole.
+ */
 const AUDIT_FILE_BYTES = 4 * MIB
 const AUDIT_FILES = 16
 
-/** Each limit of a hub that its operator may set, by the name of its flag in commander's options. */
+/** Limits of a hub that its operator can set, by the names of their flags in commander's options. */
 export const HUB_SETTINGS = {
   keepCommandsMb: {
     flag: '--keep-commands-mb <MiB>',
-    help: 'MiB of outcomes of answered commands that it remembers',
+    help: 'most MiB of outcomes of answered commands to remember',
     variable: 'FOMULAR_HUB_KEEP_COMMANDS_MB',
     read: integer(1, MOST_KEPT_MIB),
     fallback: 16,
   },
   keepCommandsDays: {
     flag: '--keep-commands-days <days>',
-    help: 'days for which it remembers them',
+    help: 'days to remember these outcomes',
     variable: 'FOMULAR_HUB_KEEP_COMMANDS_DAYS',
     read: number(LEAST_DAYS, MOST_DAYS),
     fallback: 30,
   },
   machineAgents: {
     flag: '--machine-agents <count>',
-    help: 'most agents that it keeps of one machine, those that are gone included',
+    help: 'most agents to keep per machine, including removed ones',
     variable: 'FOMULAR_HUB_MACHINE_AGENTS',
     read: integer(1, MOST),
     fallback: 10_000,
   },
   machineHistory: {
     flag: '--machine-history <MiB>',
-    help: "most MiB of one machine's histories; more is not taken from it",
+    help: 'most MiB of history per machine; the hub refuses further history',
     variable: 'FOMULAR_HUB_MACHINE_HISTORY_MB',
     read: integer(1, MOST),
     fallback: 100 * 1024,
   },
   machineInFlight: {
     flag: '--machine-in-flight <MiB>',
-    help: "most MiB of one machine's activity that may wait for the disk",
+    help: 'most MiB of activity per machine that may wait for the disk',
     variable: 'FOMULAR_HUB_MACHINE_IN_FLIGHT_MB',
     read: integer(1, MOST),
     fallback: 64,
   },
   auditMb: {
     flag: '--audit-mb <MiB>',
-    help: 'MiB of its audit log that it keeps',
+    help: 'MiB of audit log to keep',
     variable: 'FOMULAR_HUB_AUDIT_MB',
     read: integer(1, MOST),
     fallback: 64,
@@ -101,12 +104,12 @@ export const HUB_SETTINGS = {
 
 type Name = keyof typeof HUB_SETTINGS
 
-/** Flags of a hub, as they were given. */
+/** Flags of a hub on its command line. */
 export type HubLimitFlags = { [name in Name]?: string | undefined }
 
 const entries = Object.entries(HUB_SETTINGS) as [Name, Setting][]
 
-/** What flags and variables say of a limit. @throws UserError */
+/** Returns a limit from its flag or its variable; undefined if neither is set. @throws UserError */
 function given(
   [name, { flag, variable, read }]: [Name, Setting],
   flags: HubLimitFlags,
@@ -117,7 +120,7 @@ function given(
   return env[variable] ? read(env[variable], { name: variable, base: '' }) : undefined
 }
 
-/** What flags say, else their variables, else the defaults. @throws UserError */
+/** Returns the limits from flags, else variables, else defaults. @throws UserError */
 export function hubLimits(flags: HubLimitFlags, env: NodeJS.ProcessEnv): HubLimits {
   const value = (name: Name) => {
     const setting: Setting = HUB_SETTINGS[name]
@@ -142,8 +145,8 @@ function auditLimits(total: number): AuditLimits {
 export const HUB_LIMITS = hubLimits({}, {})
 
 /**
- * The same as variables, for a hub that is started later; empty where the defaults do. An earlier version, which would
- * refuse the flags, passes over them.
+ * Returns the limits that are set, as variables for a hub that is started later. An earlier version ignores
+ * unknown variables, but would refuse the flags.
  * @throws UserError
  */
 export function limitVariables(flags: HubLimitFlags, env: NodeJS.ProcessEnv): Record<string, string> {
@@ -155,6 +158,6 @@ export function limitVariables(flags: HubLimitFlags, env: NodeJS.ProcessEnv): Re
   )
 }
 
-/** Of all options, the flags that set limits of a hub. */
+/** Returns the flags among all options that set limits of a hub. */
 export const limitFlagsOf = (options: HubLimitFlags): HubLimitFlags =>
   Object.fromEntries(entries.map(([name]) => [name, options[name]]))

@@ -12,32 +12,32 @@ import { stateDir, statePaths } from './paths.ts'
 import { isLoopback } from './server-url.ts'
 
 const HUB_PORT = 3001
-/** A key is a line, and a record a few. */
+/** Maximum size of a key or a record, in bytes: a key is one line, a record a few. */
 const FILE_BYTES = 4096
 
-/** `hub.json` in a hub's folder: where it listens, and which process it is. */
+/** `hub.json` in a hub's folder: the hub's address and process. */
 export const HubRecord = z.object({
   version: z.literal(1),
   url: z.string(),
   pid: z.int(),
   start: z.string(),
   boot_id: z.string(),
-  /** Of its certificate, as Node writes it. Absent without TLS, and from older hubs. */
+  /** Fingerprint of its certificate, as Node formats it. Absent without TLS, and from older hubs. */
   fingerprint256: z.optional(z.string()),
-  /** It listens on `hub.sock` beside this file as well. Absent from older hubs. */
+  /** True if it also listens on `hub.sock` next to this file. Absent from older hubs. */
   socket: z.optional(z.boolean()),
 })
 type HubRecord = z.infer<typeof HubRecord>
 
-/** What is where in a hub's folder. */
+/** Returns the paths of the files in a hub's folder. */
 export const hubFiles = (dir: string) => ({
-  /** What machines connect with. */
+  /** Key that machines connect with. */
   machineKey: join(dir, 'machine.key'),
-  /** What people and programs use the API with. */
+  /** Key that people and programs use the API with. */
   userKey: join(dir, 'user.key'),
   /** A running hub's `HubRecord`. */
   record: join(dir, 'hub.json'),
-  /** For programs of its user, and of root, on this machine. */
+  /** Socket for programs on this machine that run as its user or as root. */
   socket: join(dir, 'hub.sock'),
 })
 
@@ -48,41 +48,45 @@ export interface HubFlags {
 }
 
 export interface HubAddress {
-  /** http(s)://host:port, without a slash at its end. */
+  /** http(s)://host:port, without a trailing slash. */
   url: string
   key: string
-  /** Of the hub that this state folder tells of. */
+  /** Listener of the hub in this state folder. */
   listens?: Listening | undefined
   /** The Unix socket of that hub. */
   socket?: string | undefined
-  /** uid of the folder's owner, where the key is that of this folder: no other user's hub is shown it. */
+  /** uid of the folder's owner, if the key comes from this folder: no other user's hub may see it. */
   owner?: number | undefined
 }
 
 export interface Listening {
-  /** As it was told to: perhaps on every address. */
+  /** Address from its settings: possibly all addresses of the machine. */
   url: string
-  /** Of its certificate, which no authority need vouch for here, nor for the name by which it is reached from here. */
+  /** Fingerprint of its certificate. Here, it needs no authority, and no name that matches the address. */
   fingerprint256?: string | undefined
 }
 
-/** The port for a hub: `FOMULAR_HUB_PORT`, else 3001. @throws UserError */
+/** Returns the port for a hub: `FOMULAR_HUB_PORT`, else 3001. @throws UserError */
 export function hubPort(env: NodeJS.ProcessEnv): number {
   if (!env.FOMULAR_HUB_PORT) return HUB_PORT
   const port = Number(env.FOMULAR_HUB_PORT)
   if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port
-  throw new UserError('config_invalid', `FOMULAR_HUB_PORT is "${env.FOMULAR_HUB_PORT}", which is no port.`, {
-    remedy: 'Use a number from 1 to 65535, or unset it.',
-    exitCode: 2,
-  })
+  throw new UserError(
+    'config_invalid',
+    `FOMULAR_HUB_PORT is "${env.FOMULAR_HUB_PORT}", which is not a port.`,
+    {
+      remedy: 'Use a number from 1 to 65535, or unset it.',
+      exitCode: 2,
+    },
+  )
 }
 
-/** How a hub that listens on every address is reached from its own machine. */
+/** Returns the address at which this machine reaches its own hub that listens on all addresses. */
 export const fromHere = (url: string) => url.replace(/\/\/(0\.0\.0\.0|\[::\])(?=[:/]|$)/, '//127.0.0.1')
 
 /**
- * Which hub to talk to, and with which key: as told, else the one of this state folder.
- * @throws UserError when there is no key for it
+ * Finds the hub to talk to, and its key: those in flags or variables, else those of this state folder.
+ * @throws UserError if there is no key for it
  */
 export function findHub({ flags, env }: { flags: HubFlags; env: NodeJS.ProcessEnv }): HubAddress {
   const dir = hubDir(flags.stateDir ?? stateDir(env))
@@ -97,7 +101,7 @@ export function findHub({ flags, env }: { flags: HubFlags; env: NodeJS.ProcessEn
   if (flags.hubKeyFile !== undefined) sources.push({ name: '--hub-key-file', file: flags.hubKeyFile })
   if (env.FOMULAR_HUB_KEY) sources.push({ name: 'FOMULAR_HUB_KEY', key: env.FOMULAR_HUB_KEY })
   if (env.FOMULAR_HUB_KEY_FILE) sources.push({ name: 'FOMULAR_HUB_KEY_FILE', file: env.FOMULAR_HUB_KEY_FILE })
-  // This machine's own key is for this machine's own hub: it is not shown to another.
+  // This machine's own key is only for a hub on this machine.
   if ((told === undefined || isLoopback(parsed.hostname)) && existsSync(files.userKey))
     sources.push(ownKey(files.userKey))
   const isOwn = sources[0]?.name === OWN
@@ -108,13 +112,13 @@ export function findHub({ flags, env }: { flags: HubFlags; env: NodeJS.ProcessEn
     ...(isOwn && { owner: ownerOf(dir) }),
     ...(record && {
       listens: { url: record.url, fingerprint256: record.fingerprint256 },
-      // Over TLS, the certificate says which hub it is.
+      // Over TLS, the certificate identifies the hub.
       ...(record.socket && record.fingerprint256 === undefined && { socket: files.socket }),
     }),
   }
 }
 
-/** The record of the hub in a folder, while the process that it names runs, as the folder's owner or as root. */
+/** Returns the record of the hub in a folder if its process is running, as the folder's owner or as root. */
 export function livingHub(dir: string): HubRecord | undefined {
   const path = hubFiles(dir).record
   const text = readOwned(path, FILE_BYTES)
@@ -124,7 +128,7 @@ export function livingHub(dir: string): HubRecord | undefined {
   return runsAs === undefined || runsAs === ownerOf(dir) || runsAs === 0 ? read.data : undefined
 }
 
-/** @throws UserError where this user may not read a file */
+/** @throws UserError if this user may not read the file */
 function refuseUnreadable(path: string) {
   try {
     closeSync(openOwned(path))
@@ -133,7 +137,7 @@ function refuseUnreadable(path: string) {
   }
 }
 
-/** uid of the only user whose hub a machine's key is for, where its file is in the folder of a hub of this machine. */
+/** Returns the uid of the only user whose hub may see a key, if the key's file is in a hub's folder. */
 export function ownerOfKey(file: string | undefined): number | undefined {
   if (file === undefined || !existsSync(hubFiles(dirname(file)).userKey)) return undefined
   return ownerOf(dirname(file))
@@ -141,7 +145,7 @@ export function ownerOfKey(file: string | undefined): number | undefined {
 
 const ownerOf = (dir: string) => statSync(dir, { throwIfNoEntry: false })?.uid
 
-/** The hub's folder is in a state folder, or is what was named itself. */
+/** Returns the hub's folder: the one in the state folder, or the named folder itself. */
 function hubDir(dir: string): string {
   const { dir: named, hub } = statePaths(dir)
   return !existsSync(hub) && existsSync(hubFiles(named).userKey) ? named : hub
@@ -149,7 +153,7 @@ function hubDir(dir: string): string {
 
 const OWN = 'the state folder'
 
-/** In another user's folder, what is read must be that user's: it is shown to a hub of that user. */
+/** Returns the key in the state folder. In another user's folder, its file must belong to that user. */
 function ownKey(file: string): KeySource {
   const name = OWN
   return isForeign(dirname(file))
@@ -162,7 +166,7 @@ function parse(text: string, source: string): URL {
   try {
     url = new URL(text.replace(/^ws(s?):/, 'http$1:'))
   } catch {
-    // Said below.
+    // Reported below.
   }
   if (url && /^https?:$/.test(url.protocol)) return url
   throw new UserError('config_invalid', `${source}: "${text}" is not a hub's address.`, {

@@ -8,26 +8,26 @@ export interface KeySource {
   /** The key itself, or the path of a file with it. */
   key?: string
   file?: string
-  /** The key is what it reads, even where that looks like a variable. */
+  /** True if the text is the key even if it looks like a variable. */
   literal?: boolean
-  /** How the user would name it, as `--key-file`. */
+  /** Name for the user, such as `--key-file`. */
   name: string
 }
 
 export interface Key {
   key: string
-  /** Where it was found. */
+  /** Name of the source. */
   source: string
-  /** The file that holds it, where that is this machine's own to keep. */
+  /** File with the key, unless systemd or a container provides it. */
   file?: string
-  /** What is not as it should be with it. */
+  /** Problems with the key or its file that do not prevent its use. */
   warnings: string[]
 }
 
 /** Names of the key in systemd's credentials folder (`LoadCredential=key:…`). */
 const CREDENTIALS = ['key', 'fomular-key']
 
-/** The machine's key from flags, environment and systemd's credentials, in this order. */
+/** Returns the sources of the machine's key: flags, environment and systemd's credentials, in this order. */
 export function keySources(
   flags: { key?: string | undefined; keyFile?: string | undefined },
   env: NodeJS.ProcessEnv,
@@ -44,9 +44,11 @@ export function keySources(
 }
 
 /**
- * Reads the key from the first of its sources. A file's text is the key, whatever it looks like.
- * @param env holds the key where an argument or a variable names a variable, as `$MACHINE_KEY`
- * @throws UserError when there is none, or the first has no usable key
+ * Reads the key from the first of its sources. The text of a file is the key, even if
+ * it looks like a variable.
+ * @param env environment for an argument or a variable that refers to another
+ * variable, such as `$MACHINE_KEY`
+ * @throws UserError if there is no source, or the first has no usable key
  */
 export function readKey(sources: KeySource[], missing: UserError, env: NodeJS.ProcessEnv = process.env): Key {
   const [source] = sources
@@ -61,33 +63,35 @@ export function readKey(sources: KeySource[], missing: UserError, env: NodeJS.Pr
   try {
     found = readAtMost(file, FILE_BYTES)
   } catch (error) {
-    // Not the file's fault: the same start works in a moment.
+    // A temporary shortage, not a fault of the file: the next start may work.
     if (shortageIn(error)) throw error
     throw new UserError('key_unreadable', `${name}: ${file} cannot be read: ${reasonOf(error)}`, {
-      remedy: 'Name a file that this user can read, with the key and nothing else in it.',
+      remedy: 'Name a file that this user can read and that contains only the key.',
       exitCode: 2,
     })
   }
   const { text, mode } = found
   const isLent = name === 'systemd credential' || isContainerSecret(file)
   const open = (mode & 0o077) !== 0 && !isLent
-  const warnings = open ? [`${file} can be read by other users: chmod 600 ${file}`] : []
+  const warnings = open ? [`other users can read ${file}: run chmod 600 ${file}`] : []
   if (standsForValue(text.trim()))
-    warnings.push(`${file} reads like a variable, and is taken as the key itself: write the key into it`)
+    warnings.push(
+      `the text of ${file} looks like a variable, but is used as the key: write the key into the file`,
+    )
   const key = checked(text, `${name} (${file})`)
   return { key, source: `${name} (${file})`, ...(!isLent && { file: resolve(file) }), warnings }
 }
 
-/** Maximum size of a key's file, in bytes: servers take no longer header. */
+/** Maximum size of a key's file, in bytes: servers accept no longer header. */
 const FILE_BYTES = 8192
 
-/** Containers have their secrets there, with rights that are not theirs to change. */
+/** Reports whether a file is a container's secret, whose owner and mode the container cannot change. */
 export const isContainerSecret = (file: string) => /^(\/var)?\/run\/secrets\//.test(file)
 
 export const missingKey = () =>
   new UserError('key_missing', 'No key for the server was given.', {
     remedy:
-      'Give one with --key-file FILE (recommended), FOMULAR_KEY_FILE, FOMULAR_KEY, --key, key_file in the configuration file, or the systemd credential "key". To run on this machine alone, no key is needed: `fomular-daemon up`.',
+      'Give one with --key-file FILE (recommended), FOMULAR_KEY_FILE, FOMULAR_KEY, --key, key_file in the configuration file, or the systemd credential "key". To run on this machine alone, use `fomular-daemon up`, which needs no key.',
     exitCode: 2,
   })
 
@@ -97,7 +101,7 @@ function named(text: string, source: string, env: NodeJS.ProcessEnv): { key: str
   return { key: checked(value, from), source: from }
 }
 
-/** A key goes into an HTTP header: printable ASCII, no blanks. */
+/** Checks that a key fits into an HTTP header: printable ASCII, no blanks. */
 function checked(text: string, source: string): string {
   const key = text.trim()
   if (/^[\x21-\x7e]+$/.test(key)) return key
@@ -105,31 +109,33 @@ function checked(text: string, source: string): string {
     key === ''
       ? 'is empty'
       : /\s/.test(key)
-        ? 'has blanks or line breaks inside'
-        : 'has characters that no key has'
+        ? 'contains blanks or line breaks'
+        : 'contains characters that are not allowed in a key'
   throw new UserError('key_invalid', `The key from ${source} ${problem}.`, {
     remedy:
       key === ''
-        ? 'Give the key as the server showed it. Where a variable stands for it, that variable is empty or not set.'
+        ? 'Give the key as the server showed it. If a variable stands for it, that variable is empty or not set.'
         : 'Give the key exactly as the server showed it, and nothing else.',
     exitCode: 2,
   })
 }
 
-/** Shorter text may be part of a value by chance. */
+/**
+ * Minimum length of a key to search for within other values, in characters: shorter text may occur by chance.
+ */
 const KEY_CHARS = 16
 
-/** Arguments with the key, if it is among them, replaced by `***`: for files, logs and process lists. */
+/** Replaces the key in arguments with `***`, for files, logs and process lists. */
 export const concealed = (args: readonly string[]): string[] =>
   args.map((arg, index) =>
     args[index - 1] === '--key' ? '***' : arg.startsWith('--key=') ? '--key=***' : arg,
   )
 
 /**
- * Takes the key out of what this process shows of itself: out of its environment (what a child would inherit; the
- * system's own copy in /proc/<pid>/environ stays, for this user only) and, on Linux and macOS, out of its command line
- * as `ps` shows it.
- * @param key as it was read: every variable that holds it is removed, whatever its name
+ * Removes the key from this process's environment, which children inherit, and, on Linux and macOS, from
+ * the command line that `ps` shows. The system's own copy of the environment in /proc/<pid>/environ
+ * stays, for this user only.
+ * @param key the key that was read: every variable that contains it is removed, under any name
  */
 export function concealKey(key?: string, proc: NodeJS.Process = process) {
   for (const [name, value = ''] of Object.entries(proc.env))

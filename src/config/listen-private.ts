@@ -3,8 +3,8 @@ import type { Server } from 'node:http'
 import { socketAddress } from './paths.ts'
 
 /**
- * Has a server listen on a Unix socket that only its user can open. Whoever calls this holds the folder's lock: a socket
- * that is there already is a dead process's.
+ * Makes a server listen on a Unix socket that only its user can open. The caller holds the folder's lock, so
+ * an existing socket belongs to a dead process.
  * @throws the system's error
  */
 export async function listenPrivately(server: Server, path: string): Promise<void> {
@@ -12,12 +12,12 @@ export async function listenPrivately(server: Server, path: string): Promise<voi
   const address = socketAddress(path)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    // The socket is made within this call: nothing else here gets the umask.
+    // This call creates the socket synchronously, so the umask applies to nothing else.
     const mask = process.umask(0o177)
     try {
       server.listen(address, () => {
         server.off('error', reject)
-        // A connection that cannot be taken, without a descriptor for example, comes again.
+        // If a connection cannot be accepted, for example for lack of descriptors, the client tries again.
         server.on('error', () => {})
         resolve()
       })

@@ -16,7 +16,7 @@ export interface StatePaths {
   hub: string
 }
 
-/** What is where in a state folder, as absolute paths. */
+/** Returns the absolute paths of the files in a state folder. */
 export function statePaths(dir: string): StatePaths {
   const root = resolve(dir)
   const at = (name: string) => join(root, name)
@@ -33,22 +33,27 @@ export function statePaths(dir: string): StatePaths {
   }
 }
 
-/** The state folder: `FOMULAR_STATE_DIR`, else the first of systemd's `STATE_DIRECTORY`, else `~/.fomular/state`. */
+/**
+ * Returns the state folder: `FOMULAR_STATE_DIR`, else the first of systemd's `STATE_DIRECTORY`,
+ * else `~/.fomular/state`.
+ */
 export function stateDir(env: NodeJS.ProcessEnv): string {
   const [ofUnit] = (env.STATE_DIRECTORY ?? '').split(':')
   const named = env.FOMULAR_STATE_DIR && expanded(env.FOMULAR_STATE_DIR, 'FOMULAR_STATE_DIR', env)
   return resolve(named || ofUnit || join(homeOf(env), '.fomular/state'))
 }
 
-/** Longest path of a unix socket, in bytes: 107 on Linux, 103 on macOS. Node cuts a longer one off silently. */
+/**
+ * Maximum path of a Unix socket, in bytes: 107 on Linux, 103 on macOS. Node silently truncates a longer one.
+ */
 const SOCKET_PATH_BYTES = 103
 
 const folders = new Map<string, number>()
 
 /**
- * What to listen on, or connect to, for a socket at `path`: the same socket by a shorter name where its path is too long
- * for the system. The folder it is in is made if it is not there.
- * @throws UserError where there is no shorter name
+ * Returns the address of the socket at `path` for listening or connecting. If the path is too long for the
+ * system, this is a shorter name of the same socket, and its folder is created if it is missing.
+ * @throws UserError if there is no shorter name
  */
 export function socketAddress(path: string): string {
   if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES) return path
@@ -57,7 +62,7 @@ export function socketAddress(path: string): string {
     throw new UserError('path_too_long', `The path ${path} is too long for a socket.`, {
       remedy: `Use a state folder with a path of at most ${SOCKET_PATH_BYTES - basename(path).length - 1} bytes (FOMULAR_STATE_DIR).`,
     })
-  // Stays open for as long as this process lives: the name is good for no longer than the descriptor.
+  // The descriptor stays open until this process ends: the name is valid only as long as the descriptor.
   let fd = folders.get(dir)
   if (fd === undefined) {
     mkdirSync(dir, { recursive: true, mode: 0o700 })

@@ -3,22 +3,25 @@ import { homeOf } from './home.ts'
 
 const NAME = '[A-Za-z_][A-Za-z0-9_]*'
 
-/** Notations of shells, systemd, Kubernetes and supervisord. Programs that do not know them pass them on, as pm2 does. */
+/**
+ * Notations of shells, systemd, Kubernetes and supervisord. Programs that do not know them,
+ * such as pm2, pass them on.
+ */
 const FORMS = [`\\$(${NAME})`, `\\$\\{(${NAME})\\}`, `\\$\\((${NAME})\\)`, `%\\(ENV_(${NAME})\\)s`]
 const VARIABLE = new RegExp(`^(?:${FORMS.join('|')})$`)
 
-/** Further text that stands for a value and is none, as `${KEY:-none}`, `${KEY` and `{{ key }}`. */
+/** Other placeholders, such as `${KEY:-none}`, `${KEY` and `{{ key }}`. */
 const UNKNOWN = /^(?:\$\{(?:.*\}|[^}]+)|\$\(.*\)|\{\{.*\}\}|%\(.*\)s)$/s
 
 /** Start of a path that a shell would have expanded. */
 const PATH_START = new RegExp(`^(?:(~)|\\$(${NAME})|\\$\\{(${NAME})\\})/(?=.)`)
 
 /**
- * Takes text that is a variable and nothing else from that variable. Other text is returned as it is, without quotation
- * marks around all of it. Nothing is ever run: `$(id)` names the variable `id`.
+ * Replaces text that is just a variable with the variable's value. Other text is returned without quotation
+ * marks around it. Nothing is ever run: `$(id)` names the variable `id`.
  * @param source the text's origin in the user's words, for errors
  * @returns the value, and the name of the variable that it was taken from, if any
- * @throws UserError where the variable is not set, or its value is a variable again
+ * @throws UserError if the variable is not set, or its value is a placeholder, too
  */
 export function filledIn(
   given: string,
@@ -29,11 +32,13 @@ export function filledIn(
   const variable = VARIABLE.exec(text)?.slice(1).find(Boolean)
   if (variable !== undefined) return { value: variableValue(variable, text, source, env), variable }
   if (UNKNOWN.test(text))
-    throw refused(source, `${text.slice(0, 2)}… stands for a value, and nothing has filled it in.`)
+    throw refused(source, `${text.slice(0, 2)}… is a placeholder that nothing has replaced with a value.`)
   return { value: text }
 }
 
-/** As `filledIn`, for settings that are no secrets; a path may begin with `~/`, `$NAME/` or `${NAME}/` as well. */
+/**
+ * Like `filledIn`, for settings that are not secret. A path may also begin with `~/`, `$NAME/` or `${NAME}/`.
+ */
 export function expanded(given: string, source: string, env: NodeJS.ProcessEnv): string {
   const { value } = filledIn(given, source, env)
   const [start, home, ...names] = PATH_START.exec(value) ?? []
@@ -43,25 +48,25 @@ export function expanded(given: string, source: string, env: NodeJS.ProcessEnv):
   return `${folder.replace(/\/$/, '')}/${value.slice(start.length)}`
 }
 
-/** Whether text looks like a variable, or other text that stands for a value. */
+/** Reports whether text looks like a variable or another placeholder. */
 export const standsForValue = (text: string) => VARIABLE.test(text) || UNKNOWN.test(text)
 
 function variableValue(name: string, text: string, source: string, env: NodeJS.ProcessEnv): string {
   const value = unquoted(env[name] ?? '')
-  // Text in other letters may be a key, which no log is to have.
+  // Text with other characters may be a key, which must stay out of logs.
   const usual = /^[A-Z_][A-Z0-9_]*$/.test(name)
   const shown = usual ? text : `${text.slice(0, 2)}…`
   const variable = usual ? ` ${name}` : ' of this name'
   if (value === '')
     throw refused(
       source,
-      `it reads ${shown}, which the program that started this one has not replaced by a value, and there is ${env[name] === undefined ? 'no variable' : 'nothing in the variable'}${variable}.`,
+      `it reads ${shown}, which the program that started this one did not replace with a value, and there is ${env[name] === undefined ? 'no variable' : 'nothing in the variable'}${variable}.`,
       usual ? name : 'it',
     )
   if (standsForValue(value))
     throw refused(
       source,
-      `it reads ${shown}, and the variable${variable} is itself ${value.slice(0, 2)}…, not a value.`,
+      `it reads ${shown}, and the variable${variable} is a placeholder itself (${value.slice(0, 2)}…), not a value.`,
       usual ? name : 'it',
     )
   return value
@@ -72,11 +77,13 @@ const refused = (source: string, problem: string, name?: string) =>
     remedy:
       name === undefined
         ? 'Put the value itself there.'
-        : `Set ${name} in the environment of this program (env of pm2, Environment= of systemd), or put the value itself there.${name === 'it' ? ' A key that begins with $ goes into a file: --key-file.' : ''}`,
+        : `Set ${name} in the environment of this program (env in pm2, Environment= in systemd), or put the value itself there.${name === 'it' ? ' Put a key that begins with $ into a file and name it with --key-file.' : ''}`,
     exitCode: 2,
   })
 
-/** Files of variables, and lists of arguments, are read by programs that leave quotes where they are. */
+/**
+ * Removes quotes around text: programs that read files of variables or lists of arguments often keep them.
+ */
 function unquoted(given: string): string {
   const text = given.trim()
   return /^(["']).*\1$/s.test(text) && text.length > 1 ? text.slice(1, -1).trim() : text

@@ -2,20 +2,23 @@ import { isAbsolute, resolve } from 'node:path'
 import { UserError } from '../platform/errors.ts'
 import { VersionOrTag } from '../protocol/index.ts'
 
-/** Where a setting's value was found. */
+/** The source of a setting's value. */
 export interface Source {
-  /** As the user would name it: `--max-agents`, `FOMULAR_MAX_AGENTS`, `/etc/…/config.toml: max_agents`. */
+  /** Name for the user: `--max-agents`, `FOMULAR_MAX_AGENTS`, `/etc/…/config.toml: max_agents`. */
   name: string
-  /** What a relative path is relative to. */
+  /** Base of relative paths. */
   base: string
 }
 
-/** Turns what was found into a setting, or throws a UserError that names the source. Text stands for any other type. */
+/**
+ * Converts a value into a setting, or throws a UserError that names the source. Text can
+ * stand for any other type.
+ */
 export type Reader<T> = (value: unknown, source: Source) => T
 
 const fail = ({ name }: Source, value: unknown, wanted: string) =>
   new UserError('config_invalid', `${name} is ${JSON.stringify(value)}, but must be ${wanted}.`, {
-    remedy: 'Correct it, or leave it out for the default.',
+    remedy: 'Correct it, or omit it to use the default.',
     exitCode: 2,
   })
 
@@ -27,10 +30,10 @@ export const text: Reader<string> = (value, source) => {
 export const versionOrTag: Reader<string> = (value, source) => {
   const given = text(value, source)
   if (VersionOrTag.safeParse(given).success) return given
-  throw fail(source, value, 'a dist-tag of the registry, as latest, or an exact version')
+  throw fail(source, value, 'a dist-tag of the registry, such as latest, or an exact version')
 }
 
-/** Text that no message shows. */
+/** Text that must not appear in messages. */
 export const secret: Reader<string> = (value, source) => {
   if (typeof value === 'string') return value
   throw new UserError('config_invalid', `${source.name} must be text, in quotation marks.`, { exitCode: 2 })
@@ -71,13 +74,13 @@ export const oneOf =
     throw fail(source, value, `one of ${values.join(', ')}`)
   }
 
-/** A part of the day, in minutes since midnight; over midnight where `to` is not behind `from`. */
+/** A range of times, in minutes since midnight. It spans midnight if `to` is not after `from`. */
 export interface Window {
   from: number
   to: number
 }
 
-/** @returns undefined for what is no part of a day, as `02:00-05:00` is */
+/** @returns undefined if the value is not a range of times such as `02:00-05:00` */
 export function parseWindow(value: unknown): Window | undefined {
   const [, ...times] = /^(\d\d?):(\d\d)-(\d\d?):(\d\d)$/.exec(String(value)) ?? []
   const [fromHour = 24, fromMinute = 60, toHour = 24, toMinute = 60] = times.map(Number)
@@ -89,5 +92,5 @@ export function parseWindow(value: unknown): Window | undefined {
 
 export const window: Reader<string> = (value, source) => {
   if (parseWindow(value)) return String(value)
-  throw fail(source, value, 'a part of the day, as 02:00-05:00')
+  throw fail(source, value, 'a range of times such as 02:00-05:00')
 }

@@ -1,4 +1,4 @@
-/** Edits between two words (Levenshtein). */
+/** Returns the number of edits between two words (Levenshtein distance). */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i++) {
@@ -10,7 +10,7 @@ function distance(a: string, b: string): number {
   return row[b.length]!
 }
 
-/** The known word that `word` was probably meant to be, if there is one that near. */
+/** Returns the known word that `word` is probably a misspelling of; undefined if none is close enough. */
 export function suggest(word: string, known: readonly string[]): string | undefined {
   const near = known
     .map((candidate) => ({ candidate, edits: distance(word.toLowerCase(), candidate) }))

@@ -1,4 +1,4 @@
-/** Variables that decide which programs, logins and authorities a process finds. None of them is a secret. */
+/** Variables that decide which programs, logins and authorities a process finds. None of them is secret. */
 const TELLING = [
   'HOME',
   'PATH',
@@ -9,7 +9,7 @@ const TELLING = [
   'SSL_CERT_DIR',
   'NODE_EXTRA_CA_CERTS',
 ]
-/** Logins of Claude Code: only their names are told. */
+/** Logins of Claude Code, of which only the names are reported. */
 const SECRET =
   /^(ANTHROPIC_(API_KEY|AUTH_TOKEN)|CLAUDE_CODE_(OAUTH_TOKEN|USE_BEDROCK|USE_VERTEX|USE_FOUNDRY))$/
 
@@ -19,7 +19,7 @@ export interface ToldEnvironment {
   logins: string[]
 }
 
-/** Returns what a comparison of this environment with another one needs. */
+/** Returns the parts of this environment that are compared with those of another one. */
 export function toldEnvironment(env: NodeJS.ProcessEnv): ToldEnvironment {
   const variables = TELLING.flatMap((name) => (env[name] ? [[name, withoutSecrets(env[name])] as const] : []))
   return {

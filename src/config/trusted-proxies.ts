@@ -1,17 +1,20 @@
 import { isIP } from 'node:net'
 import { UserError } from '../platform/errors.ts'
 
-/** Networks of proxies that are trusted, separated by commas. */
+/** Variable with the networks of trusted proxies, separated by commas. */
 export const TRUSTED_PROXIES = 'FOMULAR_HUB_TRUSTED_PROXIES'
 
-/** A network of addresses that begin with the same `bits` bits. */
+/** A network: the addresses with the same first `bits` bits. */
 export interface Network {
   address: string
   bits: number
   family: 'ipv4' | 'ipv6'
 }
 
-/** The proxies whose word counts about where a request comes from: by the flags, else the variable. @throws UserError */
+/**
+ * Returns the proxies that are trusted to name a request's origin, from flags, else the variable.
+ * @throws UserError
+ */
 export function trustedProxies(flags: readonly string[] | undefined, env: NodeJS.ProcessEnv): Network[] {
   if (flags) return flags.map((flag) => networkOf(flag, '--trusted-proxy'))
   const listed = env[TRUSTED_PROXIES]?.split(',') ?? []
@@ -21,7 +24,10 @@ export function trustedProxies(flags: readonly string[] | undefined, env: NodeJS
     .map((text) => networkOf(text, TRUSTED_PROXIES))
 }
 
-/** The same as a variable, for a hub that is started later; an earlier version passes over it. @throws UserError */
+/**
+ * Returns them as a variable for a hub that is started later. An earlier version ignores it.
+ * @throws UserError
+ */
 export function proxyVariables(
   flags: readonly string[] | undefined,
   env: NodeJS.ProcessEnv,
@@ -36,9 +42,13 @@ function networkOf(text: string, source: string): Network {
   const most = version === 6 ? 128 : 32
   const bits = length === undefined ? most : /^\d{1,3}$/.test(length) ? Number(length) : -1
   if (version === 0 || address.includes('%') || rest.length > 0 || bits < 0 || bits > most)
-    throw new UserError('invalid_proxy', `${source}: ${JSON.stringify(text)} is no address and no network.`, {
-      remedy: 'Give an address such as 10.0.0.5, or a network such as 10.0.0.0/8.',
-      exitCode: 2,
-    })
+    throw new UserError(
+      'invalid_proxy',
+      `${source}: ${JSON.stringify(text)} is neither an address nor a network.`,
+      {
+        remedy: 'Give an address such as 10.0.0.5, or a network such as 10.0.0.0/8.',
+        exitCode: 2,
+      },
+    )
   return { address, bits, family: version === 6 ? 'ipv6' : 'ipv4' }
 }

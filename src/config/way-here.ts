@@ -8,30 +8,30 @@ import { socketAddress } from './paths.ts'
 import { checkOwner, type OwnerRules } from './server-owner.ts'
 import { isLoopback } from './server-url.ts'
 
-/** How a server is reached, where not directly: over a connection that is there already, or a proxy. */
+/** The way to a server that is not reached directly: an existing connection, or a proxy. */
 export interface Way {
   createConnection?: () => Socket
   agent?: Agent
 }
 
 export interface WayOptions {
-  /** The Unix socket that the server listens on as well. */
+  /** Unix socket that the server also listens on. */
   socket?: string | undefined
   rules(): OwnerRules | Promise<OwnerRules>
   signal?: AbortSignal | undefined
 }
 
 /**
- * Makes the connection to a server, and where its other end is on this machine, sees who is there before anything is sent.
- * Over TLS, the server's certificate says that.
- * @throws UserError where that is the wrong user; the system's error
+ * Connects to a server. If the other end is on this machine, checks which user runs it before anything is
+ * sent. With TLS, the certificate identifies the server instead.
+ * @throws UserError if another user runs the server; the system's error
  */
 export async function wayTo(url: string, { socket, rules, signal }: WayOptions): Promise<Way> {
   if (socket !== undefined)
     try {
       return over(await connectSocket(socket, socketAddress, signal))
     } catch {
-      // A hub of an older version, on the same folder, has none.
+      // A hub of an older version, in the same folder, has no socket.
       signal?.throwIfAborted()
     }
   const { protocol, hostname, port } = new URL(fromHere(url))

@@ -5,8 +5,9 @@ import { readAtMost } from '../platform/read-at-most.ts'
 import { FILE_BYTES, tomlProblem } from './file.ts'
 
 /**
- * Sets top-level settings in a configuration file, which is made if it is not there. Everything else in it stays as it
- * was written. @throws UserError for a file that is not understood
+ * Sets top-level settings in a configuration file, which is created if it is missing. Everything
+ * else in it stays unchanged.
+ * @throws UserError if the file cannot be parsed
  */
 export async function writeConfig(path: string, values: Record<string, string | boolean>) {
   const { parse, stringify } = await import('smol-toml')
@@ -25,10 +26,10 @@ export async function writeConfig(path: string, values: Record<string, string | 
   try {
     const wanted = { ...parse(before), ...values }
     if (JSON.stringify(sorted(parse(text))) !== JSON.stringify(sorted(wanted)))
-      throw new Error('it is too unusual')
+      throw new Error('its format is too unusual')
   } catch (error) {
     throw new UserError('config_invalid', `${path} cannot be changed: ${tomlProblem(error)}`, {
-      remedy: `Put this into it by hand:\n${stringify(values)}`,
+      remedy: `Add this by hand:\n${stringify(values)}`,
       cause: error,
     })
   }
@@ -47,7 +48,7 @@ function readIfThere(path: string): string {
   }
 }
 
-/** A file that a link leads to is changed where it is. */
+/** Follows links, so that the file behind a link is changed in place. */
 function realPath(path: string): string {
   try {
     return realpathSync(path)

@@ -136,7 +136,7 @@ test('a program that was uninstalled meanwhile: update and restart are refused i
   assert.doesNotMatch(JSON.stringify(ordered), /ENOENT/)
   const restart = await machine.run(['restart'], copy)
   assert.notEqual(restart.code, 0)
-  assert.match(restart.stderr, /no longer exists: it was uninstalled or moved/)
+  assert.match(restart.stderr, /: it was uninstalled or moved/)
   assert.equal(machine.daemon?.pid, pid)
   symlinkSync('../lib/node_modules/@fomular-os/daemon/dist/index.js', machine.command)
   assert.equal((await machine.order('1.1.0')).state, 'succeeded')
@@ -220,6 +220,6 @@ test('where a program cannot be updated in place, --check says what to do instea
   }
   const check = (...args: string[]) =>
     execa(process.execPath, [PROGRAM, 'update', '--check', ...args], { env, extendEnv: false })
-  assert.match((await check()).stdout, /1\.1\.0 is there: Update the checkout with git, and build it\.$/)
+  assert.match((await check()).stdout, /1\.1\.0 is available: Update the checkout with git, and build it\.$/)
   assert.match(JSON.parse((await check('--json')).stdout).instead, /git/)
 })

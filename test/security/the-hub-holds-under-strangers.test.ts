@@ -259,7 +259,7 @@ test('the address that a proxy forwards counts where the proxy is trusted, and n
   assert.equal(of('::ffff:10.1.2.3'), '203.0.113.9')
   assert.equal(of('2001:db8::7'), '203.0.113.9')
   for (const wrong of ['proxy.example', '10.0.0.0/33', '10.0.0.0/8/8', '::/129', '10.0.0.1/x', ''])
-    assert.throws(() => trustedProxies([wrong], {}), /is no address and no network/)
+    assert.throws(() => trustedProxies([wrong], {}), /is neither an address nor a network/)
   assert.equal(networkOf('2001:db8:0:1::2'), networkOf('2001:DB8::1:0:0:0:ffff'))
   assert.notEqual(networkOf('2001:db8:0:1::2'), networkOf('2001:db8:0:2::2'))
 })

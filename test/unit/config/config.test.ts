@@ -137,7 +137,7 @@ test("the server's address", async () => {
   assert.equal(await url('ws://[::1]:1'), 'ws://[::1]:1')
   assert.equal(await url('ws://10.0.0.1:3001', { allowInsecure: true }), 'ws://10.0.0.1:3001')
   const plain = await refusal(url('ws://10.0.0.1:3001'))
-  assert.match(plain.message, /^--server-url: ws:\/\/10.0.0.1:3001 is not encrypted/)
+  assert.match(plain.message, /^--server-url: ws:\/\/10.0.0.1:3001 is on another machine, and not encrypted/)
   assert.match(plain.remedy ?? '', /wss:\/\/10.0.0.1:3001, or --allow-insecure/)
   assert.match((await refusal(url('localhost:3001'))).message, /is not a WebSocket address/)
   assert.match((await refusal(url('nonsense'))).message, /is not a server's address/)
@@ -152,7 +152,7 @@ test('a key in the configuration file only where nobody else can read it', async
   const own = file('key = "secret"\n')
   assert.equal((await load({ key: undefined, config: own })).key, 'secret')
   const open = await refusal(load({ key: undefined, config: file('key = "secret"\n', 0o644) }))
-  assert.match(open.message, /others can read it/)
+  assert.match(open.message, /other users can read it/)
 })
 
 test('no error shows a key that stands wrongly in the configuration file', async () => {

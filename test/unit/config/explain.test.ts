@@ -55,7 +55,7 @@ test('no secret is told: not the key, wherever it is, nor a password in an addre
   chmodSync(path, 0o644)
   const { settings, problems } = await named({}, { HOME })
   assert.equal(settings.key?.value, null)
-  assert.match(problems[0]?.message ?? '', /others can read it/)
+  assert.match(problems[0]?.message ?? '', /other users can read it/)
 })
 
 test('all that is wrong in a file is told at once, with where and what was meant', async (t) => {
@@ -87,12 +87,12 @@ test('a variable that looks like one of this program is a warning; others are le
   assert.deepEqual(problems, [
     {
       level: 'warning',
-      message: 'There is no variable FOMULAR_MAX_AGENT.',
+      message: 'Unknown variable FOMULAR_MAX_AGENT.',
       remedy: 'Did you mean FOMULAR_MAX_AGENTS?',
     },
     {
       level: 'warning',
-      message: 'There is no variable FOMULAR_UPDATE_REGISTER.',
+      message: 'Unknown variable FOMULAR_UPDATE_REGISTER.',
       remedy: 'Did you mean FOMULAR_UPDATE_REGISTRY?',
     },
   ])

@@ -56,7 +56,10 @@ test('no hub yet: how to get one', () => {
 test('the port', () => {
   assert.equal(hubPort({}), 3001)
   assert.equal(hubPort({ FOMULAR_HUB_PORT: '0' }), 0)
-  assert.throws(() => hubPort({ FOMULAR_HUB_PORT: '99999' }), /FOMULAR_HUB_PORT is "99999", which is no port/)
+  assert.throws(
+    () => hubPort({ FOMULAR_HUB_PORT: '99999' }),
+    /FOMULAR_HUB_PORT is "99999", which is not a port/,
+  )
 })
 
 test('a hub that listens everywhere is reached over loopback', () => {

@@ -88,9 +88,7 @@ test('no key: every way to give one is named', () => {
 
 test('a file that others can read is warned about', () => {
   const path = file('open', 'k', 0o644)
-  assert.deepEqual(read({ keyFile: path }).warnings, [
-    `${path} can be read by other users: chmod 600 ${path}`,
-  ])
+  assert.deepEqual(read({ keyFile: path }).warnings, [`other users can read ${path}: run chmod 600 ${path}`])
 })
 
 test('what is no key is refused, and not repeated in the message', () => {
@@ -99,7 +97,7 @@ test('what is no key is refused, and not repeated in the message', () => {
     [' \n', /is empty/],
     ['two words', /blanks or line breaks/],
     ['one\ntwo\n', /blanks or line breaks/],
-    ['clé', /characters that no key has/],
+    ['clé', /characters that are not allowed in a key/],
   ] as const) {
     const path = file('bad', content)
     assert.throws(

@@ -65,14 +65,14 @@ test('a variable that is not set, is empty or is a variable again is refused, wi
   for (const [text, message, remedy] of [
     ['$NO_SUCH', /^--key: it reads \$NO_SUCH, .*there is no variable NO_SUCH\.$/, /^Set NO_SUCH /],
     [`$\{EMPTY}`, /^--key: it reads \$\{EMPTY\}, .*nothing in the variable EMPTY\.$/, /^Set EMPTY /],
-    ['$NESTED', /the variable NESTED is itself \$M…, not a value/, /^Set NESTED /],
+    ['$NESTED', /the variable NESTED is a placeholder itself \(\$M…\), not a value/, /^Set NESTED /],
     ['$(id)', /^--key: it reads \$\(…, .*there is no variable of this name\.$/, /^Set it .*--key-file/],
-    ['$aK3yThatBeginsSo', /^--key: it reads \$a…, /, /a file: --key-file/],
-    [`$\{MACHINE_KEY}$\{EMPTY}`, /stands for a value/, /the value itself/],
-    [`$\{KEY:-none}`, /stands for a value/, /the value itself/],
-    [`$\{MACHINE_KEY`, /stands for a value/, /the value itself/],
-    ['{{ key }}', /stands for a value/, /the value itself/],
-    ['$(cat /run/key)', /stands for a value/, /the value itself/],
+    ['$aK3yThatBeginsSo', /^--key: it reads \$a…, /, /a file and name it with --key-file/],
+    [`$\{MACHINE_KEY}$\{EMPTY}`, /is a placeholder/, /the value itself/],
+    [`$\{KEY:-none}`, /is a placeholder/, /the value itself/],
+    [`$\{MACHINE_KEY`, /is a placeholder/, /the value itself/],
+    ['{{ key }}', /is a placeholder/, /the value itself/],
+    ['$(cat /run/key)', /is a placeholder/, /the value itself/],
   ] as const)
     assert.throws(
       () => fill(text),
