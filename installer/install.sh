@@ -277,11 +277,9 @@ tools() {
   for tool in mktemp sed gzip; do has "$tool" || fail "There is no $tool on this machine." "Install $tool."; done
 }
 
-# Refuses a place in which another user, besides root, could change the program.
+# check_ground [install]: refuses a place in which another user, besides root, could change the program. An installation
+# that is there already is only warned of what others may write to, so that it can be upgraded.
 check_ground() {
-  case ${FOMULAR_STRICT_MODES:-} in
-    false | 0) return 0 ;;
-  esac
   trusted=" 0 $user "
   # Who may call this as root needs no other way to be root.
   if [ "$user" = 0 ]; then trusted="$trusted${SUDO_UID:-0} "; fi
@@ -290,40 +288,123 @@ check_ground() {
     trusted="$trusted$(cat /proc/sys/kernel/overflowuid) "
   fi
   for path in "$versions" "$prefix/current" "$entry"; do
-    found=$(foreign_on "$path" 40)
+    found=$(fault_on owner "$path")
     [ -z "$found" ] || fail "$found belongs to another user, who could change the program." \
       'Run this as that user, or give another --prefix. If you trust that user, set FOMULAR_STRICT_MODES=false.'
   done
+  [ -n "${1:-}" ] || return 0
+  for path in "$versions" "$prefix/current" "$entry"; do
+    found=$(fault_on mode "$path")
+    [ -n "$found" ] || continue
+    if [ -L "$prefix/current" ]; then
+      note "! Other users can write to $found, and could change the program. Mend that: chmod go-w $found"
+      return 0
+    fi
+    fail "Other users can write to $found, and could change the program." \
+      "Run chmod go-w $found, or give another --prefix. If you trust those users, set FOMULAR_STRICT_MODES=false."
+  done
 }
 
-# foreign_on PATH LINKS: what belongs to another user, of a path, the folders above, and what links on the way lead to.
-foreign_on() (
-  path=$1
-  while [ -n "$path" ]; do
+# fault_on KIND PATH: what lets another user change what is at a path, of the path, the folders above, and what links on
+# the way lead to: what belongs to another user (owner), or can be written to by others (mode).
+fault_on() {
+  case ${FOMULAR_STRICT_MODES:-} in
+    false | 0) ;;
+    *) look_on "$1" "$2" 40 last ;;
+  esac
+}
+
+# look_on KIND PATH LINKS LAST
+look_on() (
+  path=$2
+  last=$4
+  while :; do
     # shellcheck disable=SC2012
-    owner=$(ls -dn "$path" 2>/dev/null | sed -n '1s/^[^ ]*  *[^ ]*  *\([0-9]*\) .*/\1/p')
-    case $trusted in
-      *" ${owner:-0} "*) ;;
-      *)
+    stat=$(LC_ALL=C ls -dn "$path" 2>/dev/null | sed -n '1s/^\([^ ]*\)  *[^ ]*  *\([0-9]*\)  *\([0-9]*\) .*/\1 \2 \3/p')
+    if [ -n "$stat" ]; then
+      owner=${stat% *}
+      owner=${owner#* }
+      case $1:$trusted in
+        mode:*) is_open "${stat%% *}" "${stat##* }" "$last" ;;
+        *" $owner "*) false ;;
+        *) true ;;
+      esac && {
         printf '%s' "$path"
         return
-        ;;
-    esac
-    if [ -L "$path" ] && [ "$2" -gt 0 ]; then
+      }
+    fi
+    if [ -L "$path" ] && [ "$3" -gt 0 ]; then
       to=$(readlink "$path")
       case $to in
         /*) ;;
         *) to=${path%/*}/$to ;;
       esac
-      found=$(foreign_on "$to" $(($2 - 1)))
+      found=$(look_on "$1" "$to" $(($3 - 1)) "$last")
       if [ -n "$found" ]; then
         printf '%s' "$found"
         return
       fi
     fi
+    [ "$path" != / ] || return 0
     path=${path%/*}
+    path=${path:-/}
+    last=''
   done
 )
+
+# is_open MODE GROUP LAST: whether others can write to it. In a sticky folder, nobody can replace what is another's.
+is_open() {
+  case $1:$3 in
+    l* | ?????????[tT]*:) return 1 ;;
+  esac
+  case $1 in
+    ????????w*) return 0 ;;
+    ?????w*) has_strangers "$2" ;;
+    *) return 1 ;;
+  esac
+}
+
+# has_strangers GROUP: whether a group may have members besides root and this user.
+has_strangers() {
+  if [ "$(uname -s)" = Darwin ]; then
+    # Members of wheel and admin may become root anyway.
+    case $1 in
+      0 | 80) return 1 ;;
+      *) return 0 ;;
+    esac
+  fi
+  harmless=' '
+  known=''
+  if [ -r /etc/passwd ]; then
+    while IFS=: read -r name _ uid gid _ _ shell; do
+      case "$trusted:$1:$shell" in
+        *" $uid "*:*) harmless="$harmless$name " ;;
+        # Some systems have services in root's group, which nobody can log in as.
+        *:0:*/nologin | *:0:*/false | *:0:*/sync | *:0:*/halt | *:0:*/shutdown) harmless="$harmless$name " ;;
+        *) [ "$gid" != "$1" ] || return 0 ;;
+      esac
+      if [ "$gid" = "$1" ]; then known=1; fi
+    done </etc/passwd
+  fi
+  if [ -r /etc/group ]; then
+    while IFS=: read -r name _ gid members; do
+      [ "$gid" = "$1" ] || continue
+      known=1
+      for member in $(printf '%s' "$members" | tr , ' '); do
+        case $harmless in
+          *" $member "*) ;;
+          *) return 0 ;;
+        esac
+      done
+    done </etc/group
+  fi
+  [ -z "$known" ] || return 1
+  # That of a container's volume, for one, which no directory service knows either.
+  case " $(id -G) " in
+    *" $1 "*) has getent && getent group "$1" >/dev/null 2>&1 ;;
+    *) return 0 ;;
+  esac
+}
 
 # A folder for what is not finished: inside of the prefix, so that moving it into place is one step.
 begin() {
@@ -761,7 +842,11 @@ activate() {
   # From here on it is installed.
   made=''
   if [ -n "$link" ]; then
-    if [ -L "$link" ] || [ ! -e "$link" ]; then
+    found=$(fault_on owner "${link%/*}")
+    if [ -n "$found" ]; then
+      note "! $found belongs to another user: no link was made there. Call $entry."
+      link=''
+    elif [ -L "$link" ] || [ ! -e "$link" ]; then
       mkdir -p "${link%/*}"
       relink "$entry" "$link"
       remember "link $link"
@@ -784,13 +869,23 @@ furnish() {
   esac
 }
 
-# put FILE ARGUMENTS: what the program says to them. A file that is not from here is left alone.
+# put FILE ARGUMENTS: what the program says to them. A file that is not from here is left alone, and so is a place that
+# others can change: a link of theirs could lead elsewhere.
 put() {
   path=$1
   shift
   if [ -e "$path" ] && ! grep -Fx "file $path" "$receipt" >/dev/null 2>&1; then return 0; fi
+  found=$(fault_on owner "$path")
+  [ -n "$found" ] || found=$(fault_on mode "${path%/*}")
+  if [ -n "$found" ]; then
+    note "! Other users can change $found: ${path##*/} was not put there."
+    return 0
+  fi
   text=$("$entry" "$@" 2>/dev/null </dev/null) || return 0
-  if mkdir -p "${path%/*}" 2>/dev/null && printf '%s\n' "$text" 2>/dev/null >"$path.new"; then
+  if mkdir -p "${path%/*}" 2>/dev/null && rm -f "$path.new" && (
+    set -C
+    printf '%s\n' "$text" >"$path.new"
+  ) 2>/dev/null; then
     mv -f "$path.new" "$path"
     remember "file $path"
   fi
@@ -952,7 +1047,7 @@ install() {
   check_flags
   platform
   tools
-  check_ground
+  check_ground install
   if [ -e "$entry" ] && [ ! -L "$entry" ]; then
     fail "$entry is there, and not from here." 'Move it away, or give another --prefix.'
   fi

@@ -6,7 +6,9 @@ import {
   chownSync,
   existsSync,
   lchownSync,
+  lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -29,7 +31,7 @@ import { peekRecord, writeRecord } from '../../src/update/record.ts'
 import { standIn } from '../../src/update/trial.ts'
 import { asUser } from '../support/as-user.ts'
 import { certificates } from '../support/certificates.ts'
-import { box } from '../support/installer.ts'
+import { box, SHELLS } from '../support/installer.ts'
 import { ReleaseServer } from '../support/release-server.ts'
 import { shellWithClaude } from '../support/shell-with-claude.ts'
 import { freePort, PROGRAM, Stage } from '../support/stage.ts'
@@ -778,6 +780,73 @@ test('the installer puts nothing into what another user owns, and runs nothing f
   // Whoever calls sudo is root already; so is the owner of a Mac, whom /usr/local/bin belongs to.
   const ways: Record<string, string>[] = [{ SUDO_UID: String(NOBODY) }, { FOMULAR_STRICT_MODES: 'false' }]
   for (const env of ways) assert.equal((await run([], { env })).code, 0)
+})
+
+test('the installer makes nothing where others can write to a folder above, and says so at an upgrade', async (t) => {
+  const server = await ReleaseServer.open(t)
+  await server.release('1.0.0')
+  for (const shell of SHELLS) {
+    const { home, prefix, run } = box(t, server)
+    const open = join(home, 'open')
+    mkdirSync(open)
+    const given = ['--prefix', join(open, 'f')]
+    const outcome = async (mode: number, group = 0) => {
+      chownSync(open, 0, group)
+      chmodSync(open, mode)
+      const { code, err } = await run([...given, '--dry-run'], { shell })
+      return [code, err.includes(`Other users can write to ${open},`)]
+    }
+    const refused = [1, true]
+    assert.deepEqual(await outcome(0o777), refused, shell[0])
+    assert.deepEqual(await outcome(0o775, NOBODY), refused, shell[0])
+    // Root's group is root.
+    assert.deepEqual(await outcome(0o775), [0, false], shell[0])
+    if (shell !== SHELLS[0]) continue
+    // In a sticky folder nobody can replace what is another's.
+    assert.deepEqual(await outcome(0o1777), [0, false], shell[0])
+    // Above, and behind a link.
+    symlinkSync(join(open, 'f'), join(home, 'link'))
+    chmodSync(open, 0o777)
+    const linked = await run(['--prefix', join(home, 'link')], { shell })
+    assert.equal(linked.code, 1, shell[0])
+    const forced = { shell, env: { FOMULAR_STRICT_MODES: 'false' } }
+    assert.equal((await run([...given, '--dry-run'], forced)).code, 0, shell[0])
+
+    chmodSync(open, 0o755)
+    assert.equal((await run(given, { shell })).code, 0, shell[0])
+    chmodSync(open, 0o777)
+    const again = await run(given, { shell })
+    assert.equal(again.code, 0, shell[0])
+    assert.match(again.err, /^! Other users can write to .*open, .*chmod go-w/m)
+    assert.equal((await run([...given, '--uninstall'], { shell })).code, 0, shell[0])
+    assert.equal(existsSync(prefix), false)
+  }
+})
+
+test('the installer writes nothing through what a neighbor has put into a shared folder', async (t) => {
+  const server = await ReleaseServer.open(t)
+  await server.release('1.0.0')
+  const { home, run } = box(t, server)
+  const share = join(home, '.local/share')
+  const victim = join(home, 'victim')
+  writeFileSync(victim, 'precious')
+  const fish = join(share, 'fish/vendor_completions.d')
+  mkdirSync(fish, { recursive: true })
+  symlinkSync(victim, join(fish, 'fomular-daemon.fish.new'))
+  mkdirSync(join(home, 'elsewhere'))
+  mkdirSync(join(share, 'bash-completion'))
+  symlinkSync(join(home, 'elsewhere'), join(share, 'bash-completion/completions'))
+  for (const path of ['fish', 'bash-completion', 'fish/vendor_completions.d']) toOther(join(share, path))
+  const neighbors = await run()
+  assert.equal(neighbors.code, 0, neighbors.err)
+  assert.match(neighbors.err, /! Other users can change .*fish.*: fomular-daemon\.fish was not put there/)
+  assert.equal(readFileSync(victim, 'utf8'), 'precious')
+  assert.deepEqual(readdirSync(join(home, 'elsewhere')), [])
+  // A link that is left from before is no way out either.
+  for (const path of ['fish', 'fish/vendor_completions.d']) chownSync(join(share, path), 0, 0)
+  assert.equal((await run()).code, 0)
+  assert.equal(readFileSync(victim, 'utf8'), 'precious')
+  assert.ok(lstatSync(join(fish, 'fomular-daemon.fish')).isFile())
 })
 
 test('what a state folder was like is judged by the owner of the daemon that runs there', (t) => {
