@@ -195,7 +195,10 @@ test('the life of an agent, one command after the other', async (t) => {
   )
   await run('agent deny life', /^Denied: Write/)
   await stage.agentIs('life', 'idle')
-  await run(`agent send life ${prompt('three', [{ tool: 'AskUserQuestion', input: QUESTION }])}`, /Sent to life/)
+  await run(
+    `agent send life ${prompt('three', [{ tool: 'AskUserQuestion', input: QUESTION }])}`,
+    /Sent to life/,
+  )
   await waits('question')
   await terminal.begin('fd agent answer life 1')
   await terminal.shows(/Which licence\?[\s\S]*Answer MIT\? y\/N> $/)

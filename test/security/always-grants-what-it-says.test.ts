@@ -135,8 +135,14 @@ test('a mode, a directory and a place to save in are remembered where they are n
     remembered: [`Bash(touch a1), saved in ${PLACE}`, 'mode acceptEdits, for this session'],
     left: ['directories /srv/a', 'other {"type":"removeRules"}'],
   })
-  assert.throws(() => rememberedBy(offering(RULE), { always: true, also: ['mode'] }), /No permission mode/)
-  assert.throws(() => rememberedBy(offering(OF_SESSION), { always: true, also: ['save'] }), /to be saved/)
+  assert.throws(
+    () => rememberedBy(offering(RULE), { always: true, also: ['mode'] }),
+    /offers no permission mode/,
+  )
+  assert.throws(
+    () => rememberedBy(offering(OF_SESSION), { always: true, also: ['save'] }),
+    /does not offer to save/,
+  )
 })
 
 test('what is remembered and what is not is said, to people and to programs', async (t) => {

@@ -20,7 +20,7 @@ test('without a terminal, nothing is allowed or answered that was not named by i
   for (const given of [[], ['--request', 'one'], ['--request', LS.digest.slice(0, 12)]]) {
     const refused = await agent.run('approve', 'a', ...given)
     assert.equal(refused.code, 4)
-    assert.match(refused.stderr, /^\? asks to use Bash: ls\nerror: a asks for this\./)
+    assert.match(refused.stderr, /^\? asks to use Bash: ls\nerror: a has made this request\./)
     assert.ok(refused.stderr.includes(`agent approve a --request ${LS.digest}\n`), refused.stderr)
   }
   const json = JSON.parse((await agent.run('approve', 'a', '--json')).stdout)

@@ -87,7 +87,7 @@ test('every part of a request is made visible: names, options, forms, plans and 
   for (const rest of requests) {
     const text = shown(requestFor('r', { command: 'ls' }, rest))
     assert.match(text, /a⟨U\+202E⟩⟨U\+200B⟩b/, JSON.stringify(rest))
-    assert.match(text, /\n! Hidden in it, and made visible: 1 sign that .*, 1 invisible character$/)
+    assert.match(text, /\n! Hidden in it, and made visible: 1 character that .*, 1 invisible character$/)
     assert.doesNotMatch(text, /[\u202e\u200b]/)
   }
   // The headline does not pass for the whole.
@@ -341,7 +341,7 @@ test('no yes is offered to a request that was cut, by the daemon or by the hub',
     }
     assert.match(
       (await agent.run('show', 'a')).stdout,
-      /Waits +\S+ agent deny a --request \w+\n[\s\S]*! This is not all/,
+      /Waits +\S+ agent deny a --request \w+\n[\s\S]*! This request is incomplete/,
     )
   }
   const terminal = await agent.terminal()
