@@ -69,7 +69,7 @@ export class Enrolments {
     const read = readJson(path, EnrolmentsFile)
     if (read.ok) this.#entries = read.value.enrolments
     else if (read.reason === 'damaged')
-      logger.error({ aside: setAside(path), problem: read.problem }, 'damaged list of enrolments set aside')
+      logger.error({ aside: setAside(path), problem: read.problem }, 'damaged list of enrollments set aside')
     if (this.#entries.some(({ unfinished }) => unfinished)) this.#finish()
   }
 
@@ -214,7 +214,7 @@ export class Enrolments {
     try {
       this.#save(this.#entries)
     } catch (error) {
-      logger.error({ err: error }, 'could not write the list of enrolments')
+      logger.error({ err: error }, 'could not write the list of enrollments')
     }
   }
 

@@ -38,7 +38,7 @@ export interface MachinesOptions {
   now(): string
 }
 
-/** Every machine that has ever connected and was not forgotten. */
+/** All machines that have connected and were not removed. */
 export class Machines {
   readonly #options: MachinesOptions
   readonly #records = new Map<string, MachineRecord>()
