@@ -5,20 +5,20 @@ import { gzipSync } from 'node:zlib'
 import { prerelease, valid } from 'semver'
 import type { AptSigner } from './openpgp.ts'
 
-/** In a version's folder: what apt needs to know of the packages in it. */
+/** Name of the file in a version's folder that describes its packages to apt. */
 export const STANZAS = 'Packages'
-/** Folders for apt, with which versions each is for. */
+/** Folders for apt, with a filter of the versions in each. */
 const SUITES = {
   apt: (version: string) => prerelease(version) === null,
   'apt-next': () => true,
 } as const
 
 /**
- * Makes the release folder an apt repository: `deb URL apt/` has all releases in it, `deb URL apt-next/` those before a
- * release as well. Every file is replaced as a whole, the signed one last.
+ * Makes the release folder an apt repository: `deb URL apt/` has all releases, `deb URL apt-next/` has
+ * prereleases, too. Replaces each file atomically, the signed file last.
  * @param date of the newest release
- * @param expires date from which apt refuses the index. By default it stays valid: a release folder is served unchanged
- *   until there is a newer release, also by hubs, which could not sign it again
+ * @param expires date from which apt refuses the index. By default it never expires: web servers and hubs,
+ *   which cannot sign it again, serve a release folder unchanged until the next release
  */
 export async function makeRepository(
   out: string,
@@ -39,7 +39,10 @@ export async function makeRepository(
   }
 }
 
-/** @param folder which apt takes for the name of a distribution */
+/**
+ * Returns the text of the apt index.
+ * @param folder name of the folder, which is also the name of the suite
+ */
 function releaseText(
   folder: string,
   files: Record<string, Uint8Array>,

@@ -5,9 +5,11 @@ import { fetchNode } from './fetch.mjs'
 export interface Platform {
   os: 'linux' | 'macos'
   arch: 'x64' | 'arm64'
-  /** The official Node as npm has it. macOS is a major version behind: npm has no newer one for both its processors. */
+  /**
+   * npm package with the official Node. macOS uses Node 22, the newest that npm has for both its processors.
+   */
   node: { package: string; version: string }
-  /** Programs that can strip it, in the order of preference. */
+  /** Programs that can strip this Node, in order of preference. */
   strip: string[]
 }
 
@@ -51,7 +53,9 @@ export const platforms: Platform[] = [
   },
 ]
 
-/** Makes the data that goes into a base Node: it must be of the very same version, for this computer. */
+/**
+ * Node packages that prepare the data to inject: the same version as the base Node, but for this computer.
+ */
 export const generators: Record<string, Platform['node']> = {
   '24.21.0': platforms[0]!.node,
   '22.23.2': {
@@ -61,16 +65,17 @@ export const generators: Record<string, Platform['node']> = {
 }
 
 /**
- * Path of an official Node program, fetched with npm on first use.
- * @throws when the registry does not have it, or delivers something else
+ * Returns the path of an official Node, and fetches it with npm on first use.
+ * @throws if the registry lacks it or its hash differs
  */
 export const baseNode = ({ package: name, version }: Platform['node']): Promise<string> =>
   fetchNode(name, version)
 
 /**
- * The base Node without its symbols, at `path`: a sixth smaller. It has to be done first, as a program with something
- * injected does not survive it.
- * @returns the tool that did it, with its version; undefined where there is none for this platform
+ * Copies the base Node to `path` and strips its symbols, which saves a sixth of its size. Stripping comes
+ * first: it would damage an executable with injected data.
+ * @returns name and version of the tool that stripped it; undefined if this computer has none for the
+ *   platform
  */
 export async function strippedNode({ node, strip }: Platform, path: string): Promise<string | undefined> {
   copyFileSync(await baseNode(node), path)

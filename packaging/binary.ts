@@ -1,6 +1,6 @@
 /**
- * Makes `dist/bin/`: the program as executables that need no Node, and their manifest.
- * Names of platforms (`linux-x64`) as arguments limit it to those; `--out DIR` puts them elsewhere.
+ * Builds `dist/bin/`: executables that need no Node, and their manifest. Arguments (`linux-x64`) select
+ * platforms; `--out DIR` selects another folder.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'

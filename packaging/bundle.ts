@@ -1,4 +1,6 @@
-/** Makes `dist/`: the program as one file, and the protocol for programs of others. `--sizes` tells what takes the room. */
+/**
+ * Builds `dist/`: the program as one file, and the protocol package. `--sizes` prints the size of each part.
+ */
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type BuildOptions, build, type Metafile } from 'esbuild'
@@ -17,7 +19,9 @@ const protocol = (format: 'esm' | 'cjs', outfile: string): BuildOptions => ({
   format,
 })
 
-/** In one step: a build that fails, or that somebody's tests run beside, leaves the last one whole. */
+/**
+ * Replaces a file atomically: after a failed build, or for tests that run during one, the old file is intact.
+ */
 function put(path: string, content: string | Uint8Array, mode = 0o644) {
   const temp = `${path}.${process.pid}`
   writeFileSync(temp, content)
@@ -29,7 +33,7 @@ function kilobytes(bytes: number) {
   return `${(bytes / 1000).toFixed(bytes < 10_000 ? 1 : 0)} kB`
 }
 
-/** What takes the room in an output: packages, and this project's own folders. */
+/** Returns the packages and source folders in an output with their sizes, largest first. */
 function contributors(metafile: Metafile): [string, number][] {
   const bytes = new Map<string, number>()
   for (const output of Object.values(metafile.outputs))
@@ -52,7 +56,7 @@ const metafiles = [program.metafile, ...protocols.map(({ metafile }) => metafile
 
 put(join(dist, 'index.js'), await wrapProgram(program.code), 0o755)
 for (const { outputFiles } of protocols) for (const file of outputFiles!) put(file.path, file.contents)
-// The package's own package.json says "module".
+// Overrides `"type": "module"` of the package's own package.json.
 put(join(dist, 'package.json'), '{ "type": "commonjs" }\n')
 const types = declarations()
 for (const kind of ['mts', 'cts']) put(join(dist, `protocol/index.d.${kind}`), types)

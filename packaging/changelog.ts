@@ -1,6 +1,6 @@
 import { git } from './manifest.ts'
 
-/** What has changed since the last tag `v…`, from the commits' own words. Empty where git is not there. */
+/** Returns the subjects of the commits since the last tag `v…`, as a list. The list is empty without git. */
 export function changelog(version: string): string {
   let commits: string[]
   try {
@@ -14,7 +14,7 @@ export function changelog(version: string): string {
   return `# ${version}\n\n${commits.join('\n')}\n`
 }
 
-/** Of an earlier commit: the one of this release may be there already. */
+/** Returns the last tag of an earlier commit: the present commit may already have this release's tag. */
 function lastTag(): string | undefined {
   try {
     return git('describe', '--tags', '--abbrev=0', '--match=v*', 'HEAD^')

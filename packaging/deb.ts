@@ -24,35 +24,35 @@ import { factsOf, sourceDate } from './manifest.ts'
 import { dist, root, version } from './program.ts'
 
 export const DEB_NAME = 'fomular-daemon'
-/** Of packages that are not published: an address that cannot exist. */
+/** Maintainer of unpublished packages: an address that cannot exist. */
 export const NO_MAINTAINER = 'FomularOS <releases@fomular-daemon.invalid>'
 const LIB = 'usr/lib/fomular-daemon'
 const DOC = 'usr/share/doc/fomular-daemon'
-/** Where Debian's shells look. */
+/** Paths below /usr/share where Debian's shells look for completions. */
 const COMPLETIONS = {
   bash: 'bash-completion/completions/fomular-daemon',
   zsh: 'zsh/vendor-completions/_fomular-daemon',
   fish: 'fish/vendor_completions.d/fomular-daemon.fish',
 } as const
-/** The oldest systemd that the unit is for: Debian 12 has it. */
+/** The oldest supported systemd, which is in Debian 12. */
 const SYSTEMD = 252
 export const MAINTAINER_SCRIPTS = ['postinst', 'prerm', 'postrm'] as const
 const ARCHITECTURES: Partial<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
 
-/** A version as Debian orders it: `1.2.0~rc.1` comes before `1.2.0`. */
+/** Returns a version in Debian's form: `1.2.0~rc.1`, which sorts before `1.2.0`. */
 export function debianVersion(semver: string): string {
   const [plain = '', ...rest] = semver.split('-')
   return rest.length === 0 ? plain : `${plain}~${rest.join('.')}`
 }
 
-/** What apt needs to know of a package: its control fields, and where it is. */
+/** A package, for the index of an apt repository. */
 export interface Deb {
   name: string
-  /** A stanza of the file Packages. @param path from the repository's root */
+  /** Returns the package's stanza for the file Packages. @param path relative to the repository's root */
   stanza(path: string): string
 }
 
-/** Whether this machine can make packages for Debian. */
+/** Reports whether this machine can make Debian packages. */
 export function hasDpkg(): boolean {
   try {
     execFileSync('dpkg-deb', ['--version'], { stdio: 'ignore' })
@@ -64,9 +64,9 @@ export function hasDpkg(): boolean {
 
 /**
  * Packs a Linux executable as a package for Debian and its derivatives. The same commit gives the same bytes.
- * @param folder with the executable, and where the package goes
- * @param maintainer as Debian writes people: `NAME <ADDRESS>`
- * @returns undefined for a system that Debian has no name for
+ * @param folder has the executable, and receives the package
+ * @param maintainer in Debian's form: `NAME <ADDRESS>`
+ * @returns undefined for a platform that Debian does not support
  */
 export async function packDeb(
   folder: string,
@@ -114,7 +114,7 @@ export async function packDeb(
 
 const own = (name: string) => join(root, 'packaging/deb', name)
 
-/** Returns a script that dpkg runs, with the function that all of them call. */
+/** Returns a script for dpkg with the shared function `made` inserted. */
 export function maintainerScript(name: string): string {
   const made = readFileSync(own('made.sh'), 'utf8')
   return readFileSync(own(name), 'utf8').replace('set -e\n', (line) => `${line}\n${made}`)
@@ -122,7 +122,7 @@ export function maintainerScript(name: string): string {
 
 type Content = { from: string } | { text: string } | { data: Uint8Array }
 
-/** Writes a file with exactly the given mode, whatever the umask. @param path relative to `dir` */
+/** Writes a file with exactly this mode, regardless of the umask. @param path relative to `dir` */
 function put(dir: string, path: string, { mode = 0o644, ...content }: Content & { mode?: number }) {
   const target = join(dir, path)
   mkdirSync(dirname(target), { recursive: true })
@@ -131,14 +131,14 @@ function put(dir: string, path: string, { mode = 0o644, ...content }: Content & 
   chmodSync(target, mode)
 }
 
-/** Not written twice where that can be avoided. */
+/** Minimum size of a file to link instead of copy, in bytes; saves writing an executable of 110 MB again. */
 const LARGE_BYTES = 1024 * 1024
 
 function copy(from: string, to: string) {
   try {
     if (lstatSync(from).size > LARGE_BYTES) return linkSync(from, to)
   } catch {
-    // On another disk.
+    // The target is on another file system.
   }
   copyFileSync(from, to)
 }
@@ -150,7 +150,7 @@ const folders = (dir: string): string[] => [
     .flatMap(({ name }) => folders(join(dir, name))),
 ]
 
-/** In KiB, as dpkg counts: each file rounded up, a KiB for anything else. */
+/** Returns a folder's size in KiB by dpkg's rules: each file rounded up, 1 KiB for any other entry. */
 function sizeOf(dir: string): number {
   return readdirSync(dir, { withFileTypes: true }).reduce((sum, entry) => {
     const path = join(dir, entry.name)
@@ -169,12 +169,15 @@ Recommends: ca-certificates
 Section: admin
 Priority: optional
 Description: runs AI coding agents on this machine for a FomularOS server
- Connects outwards to a server, starts and steers agents (Claude Code) at its
- command, and keeps them alive whatever happens to the daemon, its link or its
- version. Contains the hub, a small server with an HTTP API.
+ Connects to a server, which starts and controls agents (Claude Code) through
+ it. Agents keep running when the daemon restarts, updates, or loses its
+ connection. Includes the hub, a small server with an HTTP API.
 `
 
-/** The unit of `fomular-daemon service install` for a user of its own. It does not start before there is a key. */
+/**
+ * Returns the unit that `service install` makes for a separate user, except that it does not start without a
+ * key.
+ */
 function unit(): string {
   const home = '/var/lib/fomular-daemon/home'
   const plan: ServicePlan = {
@@ -195,7 +198,7 @@ function unit(): string {
   return unitText(plan, { version: SYSTEMD, scope: 'system' })
     .replace(
       /^# `fomular-daemon service install`.*$/m,
-      () => `# Settings of your own: systemctl edit ${DEB_NAME}`,
+      () => `# To change settings, run: systemctl edit ${DEB_NAME}`,
     )
     .replace('[Unit]\n', '[Unit]\nConditionPathExists=/etc/fomular-daemon/key\n')
     .replace(/^ReadWritePaths=.*\n/m, '')
@@ -219,7 +222,7 @@ async function copyright(node: Executable['node']): Promise<string> {
   const texts = [
     readFileSync(join(root, 'LICENSE'), 'utf8'),
     readFileSync(join(dist, 'THIRD_PARTY_LICENSES.txt'), 'utf8'),
-    `It runs on Node.js, which is inside:\n\n${readFileSync(join(await baseNode(node), '../../LICENSE'), 'utf8')}`,
+    `The executable contains Node.js:\n\n${readFileSync(join(await baseNode(node), '../../LICENSE'), 'utf8')}`,
   ]
   return `${texts.map((text) => text.trimEnd()).join(`\n\n${'-'.repeat(80)}\n\n`)}\n`
 }

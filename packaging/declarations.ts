@@ -3,7 +3,7 @@ import { definitions, nameOf, pascal, type Schema } from './schema.ts'
 
 type Definitions = Record<string, Schema>
 
-/** Exported types that stand for what is written, not for what has been read. */
+/** Exported types that describe a value to send instead of a parsed one. */
 const WRITTEN = new Set(['StartRequest'])
 
 const { CloseCode, Commands, DAEMON_CAPABILITIES, FromDaemon, FromServer, Limits, PROTOCOL } = protocol
@@ -16,7 +16,7 @@ function doc(text: string | undefined, indent: string): string {
   return text === undefined ? '' : `${indent}/** ${text.replaceAll('*/', '*\\/')} */\n`
 }
 
-/** One schema as a TypeScript type. */
+/** Returns a schema as a TypeScript type. */
 function typeOf(schema: Schema, nameOfRef: (name: string) => string, indent = ''): string {
   const inner = (child: Schema, deeper = indent) => typeOf(child, nameOfRef, deeper)
   if (schema.$ref) return nameOfRef(schema.$ref.slice('#/$defs/'.length))
@@ -45,7 +45,7 @@ function typeOf(schema: Schema, nameOfRef: (name: string) => string, indent = ''
     case undefined:
       return 'unknown'
     default:
-      throw new Error(`no TypeScript type for JSON Schema ${JSON.stringify(schema)}`)
+      throw new Error(`JSON Schema without a TypeScript type: ${JSON.stringify(schema)}`)
   }
 }
 
@@ -65,7 +65,7 @@ function objectOf(schema: Schema, inner: (child: Schema, deeper: string) => stri
   return `{\n${[...lines, ...open].join('')}${indent}}`
 }
 
-/** Names whose written form differs from what is read, because a default fills something in somewhere beneath. */
+/** Returns the names of types that differ between sending and parsing because a default fills in a field. */
 function differing(written: Definitions, read: Definitions): Set<string> {
   const differ = new Set<string>()
   for (let before = -1; before !== differ.size; ) {
@@ -88,12 +88,12 @@ const constant = (name: string, value: unknown) =>
     .replaceAll(/^( +)"(\w+)"/gm, '$1readonly $2')
     .replace(/^\[/, 'readonly [')}\n`
 
-const HEAD = `/** A schema: checks a value, leaves out fields it does not know, and fills in defaults. */
+const HEAD = `/** A schema: validates a value, drops unknown fields, and fills in defaults. */
 export interface Schema<Output, Input = Output> {
-  /** @throws an error with \`issues\` when the value does not fit */
+  /** @throws an error with \`issues\` for an invalid value */
   parse(value: unknown): Output
   safeParse(value: unknown): Result<Output>
-  /** Types only; not there at run time. */
+  /** Only for types; absent at run time. */
   readonly _types?: { input: Input; output: Output }
 }
 export type Result<Output> =
@@ -122,12 +122,14 @@ export type Parsed<M> =
   | { ok: false; error?: ProtocolError; unknownType?: string }
 /** Reads a frame that a server sent. */
 export declare function parseFromServer(frame: string): Parsed<FromServer | Command>
-/** Reads a frame that a daemon sent. */
+/** Parses a frame that a daemon sent. */
 export declare function parseFromDaemon(frame: string): Parsed<FromDaemon>
 export declare function isCommand(message: { type: string }): message is Command
 `
 
-/** \`index.d.ts\` of the protocol package: every type spelled out, so that nobody needs zod to use it. */
+/**
+ * Returns the protocol package's \`index.d.ts\`, with every type spelled out, so that users do not need zod.
+ */
 export function declarations(): string {
   const [written, read] = [definitions('input'), definitions('output')]
   const differ = differing(written, read)
@@ -151,14 +153,14 @@ export function declarations(): string {
   const schemas = (of: Record<string, Parameters<typeof nameOf>[0]>) =>
     Object.fromEntries(Object.entries(of).map(([type, schema]) => [type, schemaOf(nameOf(schema))]))
   out.push(
-    table('Commands', schemas(Commands), 'What a server may order, by message type.'),
+    table('Commands', schemas(Commands), 'Commands that a server may send, by message type.'),
     table(
       'Results',
       Object.fromEntries(commandTypes.map((type) => [type, `Schema<${resultFields(type, read)}>`])),
-      'What a successful result carries beside `type`, `command_id` and `ok`.',
+      'Fields of a successful result besides `type`, `command_id`, and `ok`.',
     ),
-    table('FromDaemon', schemas(FromDaemon), 'Daemon → server, beside the results of commands.'),
-    table('FromServer', schemas(FromServer), 'Server → daemon, beside the commands.'),
+    table('FromDaemon', schemas(FromDaemon), 'Messages from daemon to server, except results of commands.'),
+    table('FromServer', schemas(FromServer), 'Messages from server to daemon, except commands.'),
     ...Object.entries({ CloseCode, Limits, PROTOCOL, DAEMON_CAPABILITIES }).map(([name, value]) =>
       constant(name, value),
     ),

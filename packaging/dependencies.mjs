@@ -9,7 +9,7 @@ import { npm, Problem, root, wholly } from './npm.mjs'
  * @typedef {{ version: string, integrity?: string, optional?: boolean, os?: Names, cpu?: Names, libc?: Names }} Entry
  * @param {string} path
  * @returns {Record<string, Entry>}
- * @throws {Error} where the file is missing or damaged
+ * @throws {Error} if the file is missing or damaged
  */
 function packages(path) {
   const { '': _root, ...rest } = JSON.parse(readFileSync(join(root, path), 'utf8')).packages
@@ -29,20 +29,20 @@ function wantedPackages() {
 
 function installedPackages() {
   try {
-    // npm writes this file as its last step: an interrupted installation lacks it.
+    // npm writes this file last, so an interrupted installation lacks it.
     return packages('node_modules/.package-lock.json')
   } catch {
     return {}
   }
 }
 
-/** Reports whether Node here uses the GNU C library. */
+/** Reports whether this Node uses the GNU C library. */
 export const glibc = () =>
   process.platform === 'linux' &&
   'glibcVersionRuntime' in /** @type {{ header: object }} */ (process.report.getReport()).header
 
 /**
- * Whether a package must be here. Of the optional ones, this is sure only of those that are made for this platform.
+ * Reports whether a package is required. An optional package is required only if it names this platform.
  * @param {Entry} entry
  */
 function required({ optional, os, cpu, libc }) {
@@ -58,7 +58,7 @@ function required({ optional, os, cpu, libc }) {
 }
 
 /**
- * The packages of package-lock.json that must be here and are not, with their folders.
+ * Returns the required packages of package-lock.json that are not installed, with their folders.
  * @returns {[path: string, entry: Entry][]}
  */
 function missing() {
@@ -98,7 +98,7 @@ async function ci() {
 }
 
 /**
- * Installs the packages of package-lock.json unless they are there. None of them needs its install scripts.
+ * Installs missing packages of package-lock.json, without running their install scripts: none needs them.
  * @throws {import('./npm.mjs').Problem}
  */
 export async function installDependencies() {
@@ -114,7 +114,7 @@ export async function installDependencies() {
       }
     })
   }
-  // npm leaves out an optional package that does not run on the Node it runs on itself.
+  // npm skips optional packages that do not support the Node that npm itself runs on.
   for (const [path, entry] of missing()) {
     const folder = join(root, path)
     rmSync(folder, { recursive: true, force: true })

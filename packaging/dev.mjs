@@ -1,10 +1,10 @@
 /**
- * Makes the checkout ready, and runs a program of it on the Node of the project:
+ * Installs the checkout's dependencies, and runs one of its programs on the project's Node:
  *
  *     node packaging/dev.mjs [FILE [ARG...]]
  *
- * Needs nothing but a Node from 18 on and its npm, whatever that npm has put where: hence plain JavaScript, and no
- * imports but Node's until the packages are there.
+ * Needs only Node 18 or newer and its npm. It is therefore plain JavaScript, and imports only Node's modules
+ * until the packages are installed.
  */
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
@@ -13,12 +13,12 @@ import { fetchNode } from './fetch.mjs'
 import { Problem } from './npm.mjs'
 
 const VERSION = '24.21.0'
-/** The first that runs TypeScript as it is. */
+/** The first version of Node that runs TypeScript without a build, as major and minor number. */
 const OLDEST = [22, 18]
 
 /**
- * Refuses what npm before 12 does for `npm install --global git+…`: it installs a temporary clone with --global as well,
- * which leaves a link to that clone, and deletes the clone.
+ * Refuses `npm install --global git+…` with npm before 12: npm installs its temporary clone globally too,
+ * which leaves a link to that clone, and then deletes the clone.
  */
 function refuseGlobalClone() {
   const { _PACOTE_NO_PREPARE_: temporaryClone, npm_config_global: global } = process.env
@@ -29,7 +29,7 @@ function refuseGlobalClone() {
     )
 }
 
-/** The project's own Node, or the user's where that one is not made for this platform. */
+/** Returns the project's Node, or the user's Node on a platform that the project's does not support. */
 async function developmentNode() {
   const { arch, platform, execPath, version } = process
   if (glibc() && (arch === 'x64' || arch === 'arm64')) return fetchNode(`node-linux-${arch}`, VERSION)
@@ -53,7 +53,7 @@ function run(node, args) {
   for (const signal of /** @type {const} */ (['SIGTERM', 'SIGHUP']))
     process.on(signal, () => child.kill(signal))
   child.once('error', (error) => {
-    process.stderr.write(`${node} could not be started: ${error.message}\n`)
+    process.stderr.write(`cannot start ${node}: ${error.message}\n`)
     process.exitCode = 1
   })
   child.once('exit', (code, signal) => {

@@ -8,7 +8,10 @@ import { factsOf, type ReleaseFile } from './manifest.ts'
 import { buildProgram } from './program.ts'
 import { sbom } from './sbom.ts'
 
-/** Inner part of @yao-pkg/pkg, whose version is therefore exact: its command line does not pass on all that is set below. */
+/**
+ * Internal module of @yao-pkg/pkg, whose version is pinned for that reason. pkg's command line lacks some of
+ * the options set below.
+ */
 const { default: sea } = createRequire(import.meta.url)('@yao-pkg/pkg/lib-es5/sea.js') as {
   default: (entry: string, options: SeaOptions) => Promise<void>
 }
@@ -16,7 +19,10 @@ const { default: sea } = createRequire(import.meta.url)('@yao-pkg/pkg/lib-es5/se
 const MAIN = 'fomular-daemon.cjs'
 const nameOf = ({ os, arch }: Platform) => `fomular-daemon-${os}-${arch}`
 
-/** Where pkg looks for what it would download otherwise. Its `.ok` files vouch for what `baseNode` has checked. */
+/**
+ * Fills pkg's cache, so that pkg downloads nothing. Its `.ok` files mark a download as checked, which
+ * `baseNode` does. Returns the tool that stripped the Node, if any.
+ */
 async function seed(home: string, { os, arch, node }: Platform): Promise<string | undefined> {
   const name = `node-v${node.version}-${os === 'macos' ? 'darwin' : os}-${arch}`
   const sea = join(home, '.pkg-cache/sea')
@@ -32,7 +38,7 @@ async function seed(home: string, { os, arch, node }: Platform): Promise<string 
 const platformOf = (os: string, arch: string) =>
   platforms.find((each) => each.os === os && each.arch === arch)
 
-/** @returns what stripped it, if anything did */
+/** Writes one executable. @returns the tool that stripped its Node, if any */
 async function make(platform: Platform, code: Uint8Array, out: string): Promise<string | undefined> {
   const { os, arch, node } = platform
   const work = mkdtempSync(join(out, '.tmp-'))
@@ -47,13 +53,13 @@ async function make(platform: Platform, code: Uint8Array, out: string): Promise<
     process.env.HOME = work
     process.env.TMPDIR = work
     const config = {
-      // From the folder of its own that pkg makes in TMPDIR: this text ends up in the executable.
+      // Relative to the folder that pkg creates in TMPDIR: this path ends up in the executable.
       main: `../${MAIN}`,
       disableExperimentalSEAWarning: true,
       useSnapshot: false,
-      // It would save a third of the start, but differs from build to build, and where V8 does not take it, Node warns.
+      // A code cache saves a third of the start, but differs between builds, and Node warns if V8 rejects it.
       useCodeCache: false,
-      // NODE_OPTIONS are for other programs of the same user.
+      // NODE_OPTIONS is meant for the user's other programs.
       execArgvExtension: 'none',
     } satisfies SeaConfig & { main: string; execArgvExtension: string }
     const output = join(work, nameOf(platform))
@@ -73,24 +79,25 @@ async function make(platform: Platform, code: Uint8Array, out: string): Promise<
   }
 }
 
-/** The platforms of these names (`linux-x64`), or all. @throws for a name there is none of */
+/** Returns the platforms with these names (`linux-x64`), or all without names. @throws for an unknown name */
 export function platformsNamed(names: string[]): Platform[] {
   const known = platforms.map(({ os, arch }) => `${os}-${arch}`)
   const strange = names.find((name) => !known.includes(name))
-  if (strange !== undefined) throw new Error(`${strange} is none of the platforms: ${known.join(' ')}`)
+  if (strange !== undefined)
+    throw new Error(`unknown platform ${strange}; the platforms are ${known.join(' ')}`)
   return platforms.filter(({ os, arch }) => names.length === 0 || names.includes(`${os}-${arch}`))
 }
 
 export interface Executable extends Platform {
-  /** Of the file; compressed, it has `.gz` behind it. */
+  /** The file's name; the compressed file adds `.gz`. */
   name: string
 }
 
 /**
- * Makes the program as executables that need no Node, compressed as well, and the list of what they are made of.
- * @param out a folder that is there
- * @param different for tests: what else is built differently
- * @returns what was made; a platform whose base Node cannot be had is left out, and said
+ * Makes executables that need no Node, a compressed copy of each, and an SBOM. Skips a platform whose base
+ * Node is unavailable, and prints why.
+ * @param out existing folder for the files
+ * @param different build options that tests override
  */
 export async function makeExecutables(
   chosen: Platform[],
@@ -106,7 +113,7 @@ export async function makeExecutables(
     try {
       await baseNode(node)
     } catch (error) {
-      console.error(`${name} left out: its base Node cannot be had: ${(error as Error).message}`)
+      console.error(`skipped ${name}: its base Node is unavailable: ${(error as Error).message}`)
       continue
     }
     const stripped = await make(platform, code, out)
@@ -117,7 +124,7 @@ export async function makeExecutables(
     executables.push({ ...platform, name })
     const [whole = 0, small = 0] = files.slice(-2).map(({ size }) => size / 1e6)
     console.log(`${name}  ${whole.toFixed(1)} MB, compressed ${small.toFixed(1)} MB`)
-    if (os === 'macos') console.log('  unsigned and untested: sign it on a Mac before it is run there')
+    if (os === 'macos') console.log('  unsigned and untested: sign it on a Mac before running it')
   }
   writeFileSync(
     join(out, 'sbom.cdx.json'),

@@ -7,18 +7,18 @@ import { npm, Problem, root, wholly } from './npm.mjs'
  * @typedef {object} Package
  * @property {string} name
  * @property {string} version
- * @property {string} [integrity] `sha512-…`; without one, nothing is good enough
+ * @property {string} [integrity] `sha512-…`; without it, every download is refused
  */
 
-/** Packages of npm that hold an official Node: versions, and the hash of each. */
+/** Hashes of the npm packages that contain an official Node, by name and version. */
 const nodes = JSON.parse(readFileSync(new URL('nodes.json', import.meta.url), 'utf8'))
 
 /**
- * Fetches a package with npm, unless it is there from before. The packages of package-lock.json must be there.
+ * Fetches a package with npm unless its folder exists. Needs the packages of package-lock.json.
  * @param {Package} wanted
- * @param {string} folder where its files go
- * @param {string[]} [files] only these
- * @throws {Problem} where the registry does not have it, or delivers something else
+ * @param {string} folder for its files
+ * @param {string[]} [files] files to extract; default: all
+ * @throws {Problem} if the registry lacks it or its hash differs
  */
 export async function fetchPackage({ name, version, integrity }, folder, files = []) {
   if (existsSync(folder)) return
@@ -33,7 +33,7 @@ export async function fetchPackage({ name, version, integrity }, folder, files =
       if (hash !== integrity)
         throw new Problem(
           `The registry's ${name}@${version} has the hash ${hash}, not ${integrity}.`,
-          'Use a registry that delivers npm packages as they are: see `npm config get registry`.',
+          'Use a registry that delivers npm packages unchanged; see `npm config get registry`.',
         )
       const { x } = await import('tar')
       const whole = join(temp, 'whole')
@@ -44,7 +44,7 @@ export async function fetchPackage({ name, version, integrity }, folder, files =
       )
       renameSync(whole, folder)
     } catch (error) {
-      // Another process was quicker.
+      // Another process may have fetched it first.
       if (!existsSync(folder)) throw error
     } finally {
       rmSync(temp, { recursive: true, force: true })
@@ -54,10 +54,10 @@ export async function fetchPackage({ name, version, integrity }, folder, files =
 
 /**
  * Fetches an official Node.
- * @param {string} name of its package
+ * @param {string} name name of its package
  * @param {string} version
- * @returns {Promise<string>} path of the program; its LICENSE is in the folder above
- * @throws {Problem} where the registry does not have it, or delivers something else
+ * @returns {Promise<string>} path of `bin/node`; LICENSE is next to `bin`
+ * @throws {Problem} if the registry lacks it or its hash differs
  */
 export async function fetchNode(name, version) {
   const folder = join(root, `node_modules/.cache/official-node/${name}-${version}`)

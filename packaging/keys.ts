@@ -4,10 +4,10 @@ import { keyList, keyListText, keysIn } from '../src/update/release-keys.ts'
 import { root } from './program.ts'
 import { publicKeyOf, type Signer } from './signature.ts'
 
-/** Lists of keys that have followed each other, each signed by a key of the one before. */
+/** Folder of the key lists. A key of each list signs the next one. */
 const KEYS = join(root, 'packaging/keys')
 
-/** Files of all lists, by their names in a release. */
+/** Returns the files of all lists, with their names in a release. */
 export function keyLists(dir = KEYS): { name: string; text: string }[] {
   const files: { name: string; text: string }[] = []
   for (let number = 1; existsSync(join(dir, keyList(number))); number++)
@@ -17,8 +17,8 @@ export function keyLists(dir = KEYS): { name: string; text: string }[] {
 }
 
 /**
- * Returns the keys that a release is checked with by those who have it.
- * @throws for a key that the last list does not name
+ * Returns the keys that a release is verified with.
+ * @throws if the last list does not name this key
  */
 export function releaseKeys({ publicKey }: Pick<Signer, 'publicKey'>, dir = KEYS): string[] {
   const last = keyLists(dir).at(-2)
@@ -29,10 +29,10 @@ export function releaseKeys({ publicKey }: Pick<Signer, 'publicKey'>, dir = KEYS
 }
 
 /**
- * Adds the list that follows the present keys.
- * @param present signs it
- * @param pems the keys that count from now on, of which the public part is enough
- * @returns its path
+ * Adds the list that replaces the present keys.
+ * @param present key that signs the list
+ * @param pems new keys; the public part is enough
+ * @returns the path of the list
  */
 export function addKeyList(present: Signer, pems: readonly string[], dir = KEYS): string {
   releaseKeys(present, dir)

@@ -3,7 +3,7 @@ import { join, sep } from 'node:path'
 
 const LICENCE_FILE = /^(licen[cs]e|copying|notice)(\.|-|$)/i
 
-/** `node_modules/@scope/name` and the like, of each package that a file in the bundle is from. */
+/** Returns the folder (`node_modules/@scope/name`) of each package that is in the bundle. */
 function packageDirs(inputs: Iterable<string>): string[] {
   const dirs = new Set<string>()
   for (const input of inputs) {
@@ -14,8 +14,8 @@ function packageDirs(inputs: Iterable<string>): string[] {
 }
 
 /**
- * Names and licence texts of what the bundle carries.
- * @throws when a package comes without a licence: such a one cannot be passed on
+ * Returns the names and license texts of the packages in the bundle.
+ * @throws for a package without a license, which may not be redistributed
  */
 export function thirdPartyLicences(inputs: Iterable<string>): string {
   const parts = packageDirs(inputs).map((dir) => {
@@ -23,7 +23,7 @@ export function thirdPartyLicences(inputs: Iterable<string>): string {
     const texts = readdirSync(dir)
       .filter((file) => LICENCE_FILE.test(file) && existsSync(join(dir, file)))
       .map((file) => readFileSync(join(dir, file), 'utf8').trim())
-    if (typeof license !== 'string' && texts.length === 0) throw new Error(`${name} has no licence`)
+    if (typeof license !== 'string' && texts.length === 0) throw new Error(`${name} has no license`)
     return [`${name} ${version} (${license ?? 'see below'})`, ...texts].join('\n\n')
   })
   return `This program contains the following packages.\n\n${parts.join(`\n\n${'-'.repeat(80)}\n\n`)}\n`

@@ -4,14 +4,14 @@ import { setTimeout } from 'node:timers/promises'
 import { Problem, root } from './npm.mjs'
 
 const LOOK_MS = 200
-/** Outside node_modules, which npm ci empties. */
+/** Path of the lock file. It is outside node_modules, which npm ci empties. */
 const path = join(root, '.installing')
 
-/** @returns the process that holds the lock; undefined where it has ended */
+/** @returns id of the process that holds the lock, or 1 for another user's; undefined if it has ended */
 function holder() {
   try {
     const pid = Number(readFileSync(path, 'utf8'))
-    // 0 for a file that has just been created: every process may signal its own group.
+    // The id is 0 while the file is still empty; signaling process 0, the own group, always succeeds.
     process.kill(pid, 0)
     return pid
   } catch (error) {
@@ -20,9 +20,9 @@ function holder() {
 }
 
 /**
- * Waits until no other process installs packages into this checkout, and keeps others waiting.
- * @returns {Promise<() => void>} lets the next one in
- * @throws {Problem} where this user may not write to the checkout
+ * Acquires the lock on installing packages into this checkout, and waits while another process holds it.
+ * @returns {Promise<() => void>} releases the lock
+ * @throws {Problem} if this user may not write to the checkout
  */
 export async function lock() {
   for (let waiting = false; ; ) {
@@ -33,8 +33,8 @@ export async function lock() {
       const { code, message } = /** @type {NodeJS.ErrnoException} */ (error)
       if (code !== 'EEXIST')
         throw new Problem(
-          `Packages cannot be installed into ${root}: ${message}`,
-          'Use a checkout that belongs to you, on a disk that can be written to.',
+          `cannot install packages into ${root}: ${message}`,
+          'Use a checkout that belongs to you, on a writable disk.',
         )
     }
     const pid = holder()

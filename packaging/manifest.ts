@@ -4,36 +4,36 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './program.ts'
 
-/** What the program is called in registries. */
+/** Name of the program's npm package. */
 const PROGRAM = '@fomular-os/daemon'
 
 export interface ReleaseFile {
   name: string
-  /** Bytes. */
+  /** Size in bytes. */
   size: number
   sha256: string
   os?: string
   arch?: string
-  /** Version of the Node inside. */
+  /** Version of the Node in the executable. */
   node?: string
-  /** What took the symbols out of that Node. */
+  /** Tool that stripped the symbols of that Node. */
   stripped?: string
 }
 
 export interface Manifest {
-  /** Of the package; by default of the program, whose release this is. */
+  /** Name of the package; default: the program's. */
   name?: string
   version: string
-  /** Of the sources; `-modified` when they were not as committed. */
+  /** Commit of the sources, with `-modified` if they have uncommitted changes. */
   commit: string
-  /** When the sources were committed (ISO 8601): by it, an update knows an older release. */
+  /** Time of that commit (ISO 8601); an update recognizes an older release by it. */
   date: string
   files: ReleaseFile[]
 }
 
 /**
- * `manifest.json`. One file to a line, its name, size and hash first: installer/install.sh reads it with sed, as a bare
- * machine has nothing that reads JSON.
+ * Returns the text of `manifest.json`. Each file is on its own line, with name, size, and hash first:
+ * installer/install.sh parses it with sed, because a bare machine has no JSON parser.
  */
 export function manifestText({ name = PROGRAM, version, commit, date, files }: Manifest): string {
   const head = JSON.stringify({ schema: 1, name, version, commit, date })
@@ -43,13 +43,16 @@ export function manifestText({ name = PROGRAM, version, commit, date, files }: M
   return `${head.slice(0, -1)},"files":[\n${lines.join(',\n')}\n]}\n`
 }
 
-/** Size and hash of a file in a folder. */
+/** Returns size and hash of a file in a folder. */
 export function factsOf(dir: string, name: string): ReleaseFile {
   const data = readFileSync(join(dir, name))
   return { name, size: data.length, sha256: createHash('sha256').update(data).digest('hex') }
 }
 
-/** Which sources these are; `unknown` where git does not say. */
+/**
+ * Returns the commit of the sources, with `-modified` if they have uncommitted changes; `unknown` without
+ * git.
+ */
 export function commit(): string {
   try {
     const head = git('rev-parse', 'HEAD')
@@ -59,11 +62,11 @@ export function commit(): string {
   }
 }
 
-/** @throws where git, or a repository, is not there */
+/** Runs git and returns its output. @throws without git, or outside a repository */
 export const git = (...args: string[]) =>
   execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
 
-/** When these sources were committed, in seconds since 1970; now, where git does not say. */
+/** Returns the time of the commit, in seconds since 1970; the current time without git. */
 export function sourceDate(): number {
   try {
     return Number(git('log', '-1', '--format=%ct'))
@@ -72,5 +75,5 @@ export function sourceDate(): number {
   }
 }
 
-/** The same as a manifest has it. */
+/** Returns the time of the commit in the manifest's form (ISO 8601). */
 export const sourceDateText = () => new Date(sourceDate() * 1000).toISOString()

@@ -21,7 +21,7 @@ import { commit, factsOf, manifestText, sourceDateText } from './manifest.ts'
 import { dist, root, version } from './program.ts'
 import type { Signer } from './signature.ts'
 
-/** Compressing 100 MB takes npm ten seconds. */
+/** Timeout of `npm pack`, in milliseconds; it needs 10 s to compress 100 MB. */
 const PACK_MS = 5 * 60_000
 
 interface PackageJson {
@@ -31,10 +31,10 @@ interface PackageJson {
   [field: string]: unknown
 }
 
-/** What vouches for a package, for npm to pack. */
+/** Files that prove a package's origin, as npm's `files` patterns. */
 const SIGNED_FILES = [MANIFEST, SIGNATURE, 'keys-*.txt', 'keys-*.txt.minisig']
 
-/** Adds the signed manifest to a package's folder. A machine checks it before it runs the package: see src/update/manifest.ts. */
+/** Adds the signed manifest to a package's folder. An update verifies it before it runs the package. */
 function signPackage(dir: string, name: string, key: Signer) {
   for (const list of keyLists()) writeFileSync(join(dir, list.name), list.text)
   const paths = readdirSync(dir, { recursive: true, withFileTypes: true })
@@ -49,15 +49,15 @@ function signPackage(dir: string, name: string, key: Signer) {
 
 const own = () => JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as PackageJson
 
-/** Where the sources are, as npm wants to know it before it takes a proof of where a package was built. */
+/** Returns the address of the repository, which npm requires for provenance. */
 const repository = () => {
   const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: path } = process.env
   return server && path ? { repository: { type: 'git', url: `git+${server}/${path}.git` } } : {}
 }
 
 /**
- * Lays out the npm package: the program as one file, and the protocol. It has the same files as `npm pack` makes in a
- * clone; its package.json leaves out the fields that only development needs.
+ * Fills a folder with the npm package: the program as one file, and the protocol. Its files are those of `npm
+ * pack` in a clone; its package.json lacks the fields that only development needs.
  */
 export function fillProgram(dir: string) {
   const { scripts, devDependencies, ...rest } = own()
@@ -66,7 +66,10 @@ export function fillProgram(dir: string) {
   putJson(dir, { ...rest, ...repository() })
 }
 
-/** Lays out an executable for npm: what an executable updates itself from. @param folder has the executable */
+/**
+ * Fills a folder with the npm package that an executable updates itself from.
+ * @param folder has the executable
+ */
 export async function fillExecutable(
   dir: string,
   { name, os, arch, node }: Executable,
@@ -102,18 +105,18 @@ export async function fillExecutable(
 
 const readme = (program: string, platform: string, node: string) => `# ${program}-${platform}
 
-[${program}](https://www.npmjs.com/package/${program}) as an executable that needs no Node: Node ${node} is inside. Executables
-that were installed with install.sh update themselves from here. To install with npm, take ${program}: it is smaller.
+[${program}](https://www.npmjs.com/package/${program}) as an executable that includes Node ${node}. Executables
+installed with install.sh update themselves from this package. To install with npm, use ${program}: it is smaller.
 `
 
 const putJson = (dir: string, json: PackageJson) =>
   writeFileSync(join(dir, 'package.json'), `${JSON.stringify(json, undefined, 2)}\n`)
 
 /**
- * Packs a package that is laid out.
- * @param out where it goes
+ * Packs the npm package in a folder.
+ * @param out folder for the file
  * @param key private key that signs the manifest
- * @returns its file's name
+ * @returns the file's name
  */
 export async function packFolder(dir: string, out: string, key?: Signer): Promise<string> {
   const json = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8')) as PackageJson
@@ -128,7 +131,7 @@ export async function packFolder(dir: string, out: string, key?: Signer): Promis
   return `${json.name.replace('@', '').replace('/', '-')}-${version}.tgz`
 }
 
-/** Packs the npm package. @param out where it goes. @returns its file's name */
+/** Packs the program's npm package. @param out folder for the file @returns the file's name */
 export async function packProgram(out: string, key?: Signer): Promise<string> {
   const dir = mkdtempSync(join(tmpdir(), 'fomular-pack-'))
   try {

@@ -7,10 +7,10 @@ export const root = fileURLToPath(new URL('..', import.meta.url))
 
 const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
 
-/** An obstacle for the person at the terminal, and its remedy. Shown without a stack. */
+/** A problem that the user can solve, with its remedy. Printed without a stack. */
 export class Problem extends Error {
   /**
-   * Signal that ended npm: one of `SIGNALS`.
+   * Signal of `SIGNALS` that ended npm.
    * @type {NodeJS.Signals | undefined}
    */
   signal
@@ -25,8 +25,8 @@ export class Problem extends Error {
 }
 
 /**
- * Options of the npm command that runs this reach the npm commands below it through the environment. These would make
- * them do something else: `npm pack --dry-run`, `npm install --global .`, `npm ci --omit=dev`.
+ * Options that override the environment. npm passes its own options (`npm pack --dry-run`, `npm install
+ * --global .`) through the environment to the npm commands that this script runs, which they would break.
  */
 const REGARDLESS = [
   '--dry-run=false',
@@ -37,12 +37,12 @@ const REGARDLESS = [
 ]
 
 const REMEDY =
-  'It needs the npm registry: check the network, or the registry and proxy that `npm config list` shows. ' +
-  'If it says that package.json and the lock file differ, run npm install.'
+  'Check the network, and the registry and proxy that `npm config list` shows. ' +
+  'If npm says that package.json and the lock file differ, run npm install.'
 
 /**
  * @template T
- * @param {(signal: NodeJS.Signals) => void} listener called for each signal that asks this process to end
+ * @param {(signal: NodeJS.Signals) => void} listener called for each of `SIGNALS` during the work
  * @param {() => Promise<T>} work
  * @returns {Promise<T>}
  */
@@ -56,7 +56,7 @@ async function listening(listener, work) {
 }
 
 /**
- * Does work that cleans up after itself. A signal ends this process once the work has ended, not before.
+ * Runs work that must not be interrupted. A signal ends this process only after the work has ended.
  * @template T
  * @param {() => Promise<T>} work
  * @returns {Promise<T>}
@@ -69,7 +69,7 @@ export async function wholly(work) {
       received = signal
     }, work)
   } catch (error) {
-    // A terminal's signal may end npm before this process has dealt with its own.
+    // A signal from the terminal may end npm before this process has handled it.
     if (error instanceof Problem) received ??= error.signal
     throw error
   } finally {
@@ -78,7 +78,8 @@ export async function wholly(work) {
 }
 
 /**
- * Runs the npm that started this script, or else the one on PATH. Shows its errors, and passes signals on to it.
+ * Runs the npm that started this script, or else the npm on PATH. Shows its errors and forwards signals to
+ * it.
  * @param {string[]} args
  * @throws {Problem} if it fails
  */
@@ -95,12 +96,12 @@ export async function npm(args) {
     (received) => child.kill(received),
     () =>
       once(child, 'exit').catch(({ message }) => {
-        throw new Problem(`npm could not be started: ${message}`, 'Install npm 9.2 or newer.')
+        throw new Problem(`cannot start npm: ${message}`, 'Install npm 9.2 or newer.')
       }),
   )
   if (status === 0) return
   const how = signal === null ? `exit code ${status}` : signal
-  const problem = new Problem(`npm ${args[0]} failed (${how}); what it said is above.`, REMEDY)
+  const problem = new Problem(`npm ${args[0]} failed (${how}); its output is above.`, REMEDY)
   problem.signal = SIGNALS.find((each) => each === signal)
   throw problem
 }

@@ -2,24 +2,27 @@ import { createPrivateKey } from 'node:crypto'
 import * as openpgp from 'openpgp'
 
 const USER = { name: 'fomular-daemon releases' }
-/** Part of what the key's fingerprint is made of: never another one. */
+/** Creation time of the key. The fingerprint depends on it, so it must never change. */
 const CREATED = new Date('2026-01-01T00:00:00Z')
-/** Curve Ed25519 as OpenPGP names it: 1.3.6.1.4.1.11591.15.1. */
+/** OpenPGP's object identifier of the curve Ed25519: 1.3.6.1.4.1.11591.15.1. */
 const OID = Buffer.from('2b06010401da470f01', 'hex')
 const EDDSA_LEGACY = 22
 
-/** Signs what apt reads. */
+/** Signs the index of an apt repository. */
 export interface AptSigner {
-  /** Armored, as `signed-by` takes it. */
+  /** The armored key, for `signed-by`. */
   publicKey: string
   fingerprint: string
-  /** The text with its signature around it. @param date when it was signed: of the same, the same bytes come */
+  /**
+   * Returns the text as a signed message.
+   * @param date of the signature; the same date gives the same bytes
+   */
   sign(text: string, date: Date): Promise<string>
 }
 
 /**
- * The key that signs releases, as an OpenPGP key: of the same Ed25519 key comes the same OpenPGP key. It is one of
- * version 4 for EdDSA as GnuPG 2.1 and newer, and Sequoia, know it: Debian has these.
+ * Returns the release key as an OpenPGP key. The same Ed25519 key always gives the same OpenPGP key: version
+ * 4, EdDSA, which GnuPG since 2.1 and Sequoia support, the two that Debian has.
  * @param pem an Ed25519 private key
  */
 export async function aptSigner(pem: string): Promise<AptSigner> {
@@ -47,7 +50,7 @@ const config: openpgp.PartialConfig = {
   showComment: false,
 }
 
-/** A secret key packet and nothing else. */
+/** Returns a key that consists of a secret key packet only. */
 function bareKey(pem: string): Promise<openpgp.PrivateKey> {
   const { x, d } = createPrivateKey(pem).export({ format: 'jwk' })
   const point = Buffer.concat([Buffer.from([0x40]), Buffer.from(x!, 'base64url')])
@@ -62,7 +65,7 @@ function bareKey(pem: string): Promise<openpgp.PrivateKey> {
     Buffer.from([EDDSA_LEGACY, OID.length]),
     OID,
     integer(point),
-    // Not encrypted.
+    // No encryption.
     Buffer.from([0]),
     secret,
     checksum,
@@ -70,7 +73,7 @@ function bareKey(pem: string): Promise<openpgp.PrivateKey> {
   return openpgp.readPrivateKey({ binaryKey: Buffer.concat([Buffer.from([0xc5, body.length]), body]) })
 }
 
-/** As OpenPGP writes integers: the number of bits, then the bytes without zeros before them. */
+/** Encodes an integer for OpenPGP: the number of bits, then the bytes without leading zeros. */
 function integer(bytes: Buffer): Buffer {
   const first = bytes.findIndex((byte) => byte !== 0)
   const rest = bytes.subarray(first === -1 ? bytes.length : first)

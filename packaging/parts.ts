@@ -11,28 +11,28 @@ import { fillExecutable, fillProgram, packFolder } from './npm-packages.ts'
 import { root, version } from './program.ts'
 import type { Signer } from './signature.ts'
 
-/** All of a release that is made before its key is there. */
+/** The parts of a release that are made without its private key. */
 interface Parts {
   version: string
   commit: string
-  /** Release keys that are built in. */
+  /** Public release keys built into the program. */
   keys: readonly string[]
   files: ReleaseFile[]
 }
 
 const PARTS = 'parts.json'
-/** npm packages that are laid out, each in a folder. */
+/** Folder of the npm packages, each with the content of one package in a folder. */
 const PACKAGES = 'packages'
 
 export interface PartsOptions {
   chosen: Platform[]
   maintainer: string
   keys: readonly string[]
-  /** Called where not everything can be made. */
+  /** Called if a part cannot be made. */
   incomplete(problem: string): void
 }
 
-/** Makes executables, Debian packages and what goes into the npm packages. Signs nothing. */
+/** Makes the executables, the Debian packages, and the content of the npm packages. Signs nothing. */
 export async function makeParts(
   dir: string,
   { chosen, maintainer, keys, incomplete }: PartsOptions,
@@ -51,7 +51,7 @@ export async function makeParts(
   fillProgram(folder('program'))
   const changes = changelog(version)
   writeFileSync(join(dir, 'CHANGELOG.md'), changes)
-  if (!hasDpkg()) incomplete('dpkg-deb, which makes the packages for Debian, is not installed.')
+  if (!hasDpkg()) incomplete('dpkg-deb is not installed. Install it to make the Debian packages.')
   const debs = hasDpkg() ? await packDebs(executables, dir, changes, maintainer) : []
   for (const name of [...debs, 'CHANGELOG.md']) files.push(factsOf(dir, name))
   const parts: Parts = { version, commit: commit(), keys, files }
@@ -59,17 +59,17 @@ export async function makeParts(
 }
 
 /**
- * Packs the npm packages of these parts, and deletes the files that only packing needed.
- * @param keys what those check the release with who have it
+ * Packs the npm packages of these parts, and deletes the files that only packing needs.
+ * @param keys public keys that verify the release
  * @returns all files of the release
- * @throws for parts of another release
+ * @throws for the parts of another release
  */
 export async function packParts(dir: string, keys: readonly string[], key?: Signer): Promise<ReleaseFile[]> {
   const parts = JSON.parse(readFileSync(join(dir, PARTS), 'utf8')) as Parts
   if (parts.version !== version || parts.commit !== commit())
-    throw new Error(`${dir} is of version ${parts.version}, commit ${parts.commit}.`)
+    throw new Error(`${dir} has the parts of version ${parts.version}, commit ${parts.commit}.`)
   if (parts.keys.join() !== keys.join())
-    throw new Error(`What is in ${dir} was built for other release keys.`)
+    throw new Error(`The parts in ${dir} were built for other release keys.`)
   const files = [...parts.files]
   for (const name of readdirSync(join(dir, PACKAGES)).sort())
     files.push(factsOf(dir, await packFolder(join(dir, PACKAGES, name), dir, key)))
@@ -77,7 +77,7 @@ export async function packParts(dir: string, keys: readonly string[], key?: Sign
   return files
 }
 
-/** @returns the packages' names */
+/** Makes the Debian packages. @returns their file names */
 async function packDebs(
   executables: Executable[],
   dir: string,

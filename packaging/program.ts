@@ -7,15 +7,15 @@ import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 export const dist = join(root, 'dist')
-/** The one place that says which version this is. */
+/** Version of the program; package.json is its only source. */
 export const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
 
 export const common = {
   absWorkingDir: root,
   bundle: true,
-  // The oldest Node that users may have.
+  // The oldest supported Node.
   target: 'node18.19',
-  // Whitespace and syntax only: names stay as they are, for stack traces that people can read.
+  // Identifiers stay unchanged, so that stack traces are readable.
   minifyWhitespace: true,
   minifySyntax: true,
   legalComments: 'none',
@@ -24,7 +24,8 @@ export const common = {
 } as const satisfies BuildOptions
 
 /**
- * pino loads a fifth of Node for the case that it writes from a thread of its own. Here it is given what it writes to.
+ * Leaves out pino's worker-thread transport, which loads a fifth of Node. This program gives pino a stream
+ * instead.
  */
 const pinoAlone: Plugin = {
   name: 'pino-alone',
@@ -38,7 +39,10 @@ const pinoAlone: Plugin = {
   },
 }
 
-/** What packages try to load without naming it as a dependency: it would come from whatever folder around the program has it. */
+/**
+ * Leaves out an undeclared dependency that packages try to load: it would come from any folder around the
+ * program.
+ */
 const unnamed: Plugin = {
   name: 'unnamed',
   setup({ onResolve, onLoad }) {
@@ -53,26 +57,26 @@ const program = {
   outfile: 'dist/index.js',
   platform: 'node',
   plugins: [pinoAlone, unnamed],
-  // Starts some 15 ms sooner than an ES module; parts that are loaded with import() are initialised when first asked for.
+  // Starts some 15 ms sooner than an ES module. Modules loaded with import() are initialized on first use.
   format: 'cjs',
-  // Node's own parts, too, come by require(): what is run from a text has no import() of its own.
+  // Built-in modules come by require() as well: a script compiled from text has no import().
   supported: { 'dynamic-import': false },
   define: {
     FOMULAR_VERSION: JSON.stringify(version),
     FOMULAR_LAUNCH_SCRIPT: JSON.stringify(readFileSync(join(root, 'src/agents/launch.sh'), 'utf8')),
     FOMULAR_KEEP_SCRIPT: JSON.stringify(readFileSync(join(root, 'src/cli/container/keep.sh'), 'utf8')),
-    // Native helpers of ws that nobody ships with a single file: it is not to look for them in folders around it.
+    // Keeps ws from loading its optional native helpers from folders around the program.
     'process.env.WS_NO_BUFFER_UTIL': '"1"',
     'process.env.WS_NO_UTF_8_VALIDATE': '"1"',
   },
-  // It stands in branches that the definitions above make dead; it is checked below that none is left.
+  // Only branches that the definitions above remove use import.meta; `buildProgram` checks that none is left.
   logOverride: { 'empty-import-meta': 'silent' },
 } satisfies BuildOptions
 
 /**
- * The program as one CommonJS file, which needs Node and nothing else.
- * @param executable for the inside of an executable, or for a Node that is told to run it
- * @param different for tests: what else is built differently
+ * Builds the program as one CommonJS file that needs only Node.
+ * @param executable true for an executable, false for a script that a separate Node runs
+ * @param different build options that tests override
  */
 export async function buildProgram(
   { executable }: { executable: boolean },
@@ -85,16 +89,16 @@ export async function buildProgram(
     define: {
       ...program.define,
       FOMULAR_EXECUTABLE: String(executable),
-      // Set by release.ts: any other build has none.
+      // Set only by release.ts.
       FOMULAR_RELEASE_KEYS: JSON.stringify(process.env.FOMULAR_RELEASE_KEYS ?? ''),
       FOMULAR_RELEASE_DATE: JSON.stringify(process.env.FOMULAR_RELEASE_DATE ?? ''),
       ...different.define,
     },
   })
   const [main] = outputFiles
-  if (!main || !metafile) throw new Error('esbuild gave nothing')
+  if (!main || !metafile) throw new Error('esbuild returned no output')
   if (main.text.includes('import_meta'))
-    throw new Error('the program refers to import.meta, which a CommonJS file does not have')
+    throw new Error('the program uses import.meta, which a CommonJS file does not have')
   const outside = Object.values(metafile.outputs)
     .flatMap(({ imports }) => imports)
     .find(({ path, external }) => external && !isBuiltin(path))
@@ -102,7 +106,7 @@ export async function buildProgram(
   return { code: main.contents, metafile }
 }
 
-/** The program as `dist/index.js`: in what keeps its compiled form. */
+/** Returns `dist/index.js`: the program, wrapped in the loader (start.ts) that keeps its compiled form. */
 export async function wrapProgram(code: Uint8Array): Promise<Uint8Array> {
   const { outputFiles = [] } = await build({
     ...common,
@@ -113,7 +117,7 @@ export async function wrapProgram(code: Uint8Array): Promise<Uint8Array> {
     define: { BUILD: JSON.stringify(createHash('sha256').update(code).digest('hex')) },
   })
   const text = Buffer.from(code).toString()
-  // Whatever else ends a line would end a comment, too.
+  // Any line terminator other than \n would end the comment.
   if (/[^\n\x20-\x7e\t]/.test(text)) throw new Error('the program has characters that a comment cannot hold')
   const lines = text.replaceAll('\n', '\n//')
   return Buffer.from(`${outputFiles[0]!.text}function program(){\n//${lines}\n}\n`)

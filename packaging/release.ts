@@ -1,13 +1,13 @@
 /**
- * Makes a release: a folder that any web server, or the hub, can serve to `install.sh`, and the packages for npm.
+ * Makes a release: a folder that any web server or a hub can serve to `install.sh`, and the npm packages.
  *
- *     OUT/install.sh               knows where releases are, and the key that signs them
- *     OUT/latest                   the version that is installed unless another is asked for
- *     OUT/apt/, fomular-daemon.asc what makes OUT a repository for apt, and its key
+ *     OUT/install.sh               the installer, with the releases' address and the key that signs them
+ *     OUT/latest                   the version that install.sh installs by default
+ *     OUT/apt/, fomular-daemon.asc index and key that make OUT an apt repository
  *     OUT/VERSION/                 executables, npm and Debian packages, manifest.json and its signature, SBOM, changelog
  *
- * Unless `--dry-run` is given, the packages are published. `--only build`, `--only sign` and `--only publish` do it in
- * three steps, of which the second alone needs the key. See packaging/README.md.
+ * Publishes the packages unless `--dry-run` is given. `--only build`, `--only sign`, and `--only publish`
+ * split this into three steps, of which only the second needs the key. See packaging/README.md.
  */
 import {
   chmodSync,
@@ -52,7 +52,7 @@ const baseUrl = values['base-url'].replace(/\/+$/, '')
 const out = resolve(values.out)
 const chosen = platformsNamed(positionals)
 const pem = process.env.FOMULAR_RELEASE_KEY
-// No child needs it.
+// Keeps the key out of the environment of child processes.
 delete process.env.FOMULAR_RELEASE_KEY
 const built = commit()
 const { maintainer, only } = values
@@ -61,11 +61,12 @@ const validDays = values['apt-valid-days'] === undefined ? undefined : Number(va
 const does = (step: (typeof STEPS)[number]) =>
   only === undefined ? !dry || step !== 'publish' : only === step
 const refuse = (problem: string) => {
-  throw new Error(`${problem} Or give --dry-run, which publishes nothing.`)
+  throw new Error(`${problem} Or use --dry-run, which publishes nothing.`)
 }
 if (only !== undefined && !STEPS.some((step) => step === only))
   throw new Error(`--only must be one of ${STEPS.join(', ')}.`)
-if (!/^(https?:\/\/[\w.:/@[\]-]+)?$/.test(baseUrl)) throw new Error(`--base-url is no address: ${baseUrl}`)
+if (!/^(https?:\/\/[\w.:/@[\]-]+)?$/.test(baseUrl))
+  throw new Error(`--base-url must be an HTTP address: ${baseUrl}`)
 if (!/^[^<>\p{C}]+ <[^<>@\s\p{C}]+@[^<>@\s\p{C}]+>$/u.test(maintainer))
   throw new Error(`--maintainer must be 'NAME <ADDRESS>': ${JSON.stringify(maintainer)}`)
 if (validDays !== undefined && !(Number.isInteger(validDays) && validDays >= 1 && validDays <= 3650))
@@ -73,15 +74,16 @@ if (validDays !== undefined && !(Number.isInteger(validDays) && validDays >= 1 &
 if (!dry && does('build') && maintainer === NO_MAINTAINER)
   refuse("Give --maintainer 'NAME <ADDRESS>' for the Debian packages.")
 if (!dry && (built === 'unknown' || built.endsWith('-modified'))) refuse('Commit everything first.')
-if (!dry && does('sign') && !pem) refuse('Give the Ed25519 key that signs releases in FOMULAR_RELEASE_KEY.')
-if (!dry && does('sign') && baseUrl === '') refuse('Give --base-url: where OUT will be served.')
+if (!dry && does('sign') && !pem) refuse('Set FOMULAR_RELEASE_KEY to the Ed25519 key that signs releases.')
+if (!dry && does('sign') && baseUrl === '')
+  refuse('Give --base-url, the address at which OUT will be served.')
 const key = pem && does('sign') ? signer(pem) : undefined
 const publicKey = key?.publicKey ?? process.env.FOMULAR_RELEASE_PUBLIC_KEY
 if (!dry && does('build') && !publicKey)
-  refuse('Give the public part of the release key in FOMULAR_RELEASE_PUBLIC_KEY.')
+  refuse('Set FOMULAR_RELEASE_PUBLIC_KEY to the public part of the release key.')
 const keys = publicKey ? releaseKeys({ publicKey }) : []
 const date = sourceDateText()
-// Built into the program: the public key that checks its updates, and its date.
+// The build puts the public keys, which verify updates, and the date into the program.
 if (publicKey)
   Object.assign(process.env, { FOMULAR_RELEASE_KEYS: keys.join(' '), FOMULAR_RELEASE_DATE: date })
 
@@ -99,7 +101,7 @@ try {
 }
 if (does('publish')) await publish()
 
-/** Makes a release of the parts. Without a key, an unsigned one. */
+/** Makes a release from the parts, unsigned without a key. */
 async function sign() {
   const files = await packParts(work, keys, key)
   const sums = files.map(({ name, sha256 }) => `${sha256}  ${name}\n`).join('')
@@ -126,7 +128,7 @@ async function sign() {
   if (key) console.log(`Public key: ${key.publicKey}`)
 }
 
-/** Returns when the index was made: with its commit, or where it expires, now. */
+/** Returns the date of the apt index: the commit's, or the current date for an index that expires. */
 function aptDates(): [made: Date, expires?: Date] {
   if (validDays === undefined) return [new Date(sourceDate() * 1000)]
   const now = Date.now()
@@ -147,15 +149,15 @@ function put(name: string, text: string) {
 }
 
 /**
- * A package that is there already is left as it is: a release that was broken off can be made again. The program comes
- * last: once the new version can be found, everything that it needs can.
+ * Publishes the npm packages. Skips published ones, so that an interrupted release can be repeated. The
+ * program comes last: once its new version is available, all of its packages are.
  */
 async function publish() {
   const program = `fomular-os-daemon-${version}.tgz`
   const all = readdirSync(join(out, version)).filter((name) => name.endsWith('.tgz'))
   if (!all.includes(program)) throw new Error(`${join(out, version)} has no ${program}.`)
   const packages = [...all.filter((name) => name !== program), program]
-  // Where a package was built can be proven from a CI that npm knows.
+  // npm accepts provenance only from CI services that it supports.
   const proof = process.env.GITHUB_ACTIONS === 'true' ? ['--provenance'] : []
   for (const name of packages) {
     const tag = version.includes('-') ? ['--tag', 'next'] : []
@@ -163,6 +165,6 @@ async function publish() {
     const { exitCode, stderr } = await execa('npm', args, { timeout: PUBLISH_MS, reject: false })
     const there = /previously published|EPUBLISHCONFLICT|cannot publish over/i.test(stderr)
     if (exitCode !== 0 && !there) throw new Error(`${name} was not published: ${stderr}`)
-    console.log(there ? `${name} was published before` : `${name} is published`)
+    console.log(there ? `${name} was already published` : `published ${name}`)
   }
 }

@@ -1,9 +1,10 @@
 /**
- * Makes the list of release keys that follows the present ones, signed by one of those:
+ * Writes the list of keys that replaces the present release keys, signed by one of the present keys:
  *
  *     FOMULAR_RELEASE_KEY="$(cat present.pem)" node packaging/dev.mjs packaging/rotate.ts KEY.pem...
  *
- * Each file has an Ed25519 key, of which the public part is enough. Commit what this writes to packaging/keys.
+ * Each file holds an Ed25519 key; the public part is enough. Commit the files that this writes to
+ * packaging/keys.
  */
 import { readFileSync } from 'node:fs'
 import { addKeyList } from './keys.ts'
@@ -11,8 +12,8 @@ import { signer } from './signature.ts'
 
 const pem = process.env.FOMULAR_RELEASE_KEY
 const files = process.argv.slice(2)
-if (!pem) throw new Error('Give the present key in FOMULAR_RELEASE_KEY: it signs the list.')
-if (files.length === 0) throw new Error('Name the files with the keys that count from now on.')
+if (!pem) throw new Error('Set FOMULAR_RELEASE_KEY to the present key, which signs the list.')
+if (files.length === 0) throw new Error('Name the files of the new keys.')
 console.log(
   addKeyList(
     signer(pem),

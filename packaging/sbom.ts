@@ -7,7 +7,7 @@ interface LockFile {
   packages: Record<string, { version?: string; integrity?: string }>
 }
 
-/** The name and version of every package that a file in the bundle is from, in order. */
+/** Returns the packages in the bundle, sorted by folder. */
 function components(metafile: Metafile) {
   const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as LockFile
   const dirs = new Set<string>()
@@ -26,7 +26,7 @@ function components(metafile: Metafile) {
       version,
       purl,
       ...(typeof license === 'string' && { licenses: [{ expression: license }] }),
-      // What npm checked when it installed it.
+      // The hash that npm checked when it installed the package.
       ...(integrity?.startsWith('sha512-') && {
         hashes: [{ alg: 'SHA-512', content: Buffer.from(integrity.slice(7), 'base64').toString('hex') }],
       }),
@@ -35,8 +35,9 @@ function components(metafile: Metafile) {
 }
 
 /**
- * What is in the executables, as CycloneDX JSON. Without a time and a serial number: the same commit gives the same text.
- * @param nodes versions of Node they are made with
+ * Returns the content of the executables as CycloneDX JSON. It has no time and no serial number, so that the
+ * same commit gives the same text.
+ * @param nodes versions of Node in the executables
  */
 export function sbom(metafile: Metafile, nodes: string[]): string {
   const purl = `pkg:npm/%40fomular-os/daemon@${version}`

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import * as z from 'zod/mini'
 import * as protocol from '../src/protocol/index.ts'
 
-/** JSON Schema, as far as this package's schemas make use of it. */
+/** JSON Schema, limited to the keywords that the protocol's schemas use. */
 export interface Schema {
   $schema?: string
   $id?: string
@@ -30,11 +30,11 @@ const sources = new URL('../src/protocol/', import.meta.url)
 const isSchema = (value: unknown): value is z.ZodMiniType =>
   typeof value === 'object' && value !== null && '_zod' in value
 
-/** `agent:start` → `AgentStart` */
+/** Returns the type name of a message type: `AgentStart` for `agent:start`. */
 export const pascal = (type: string) =>
   type.replace(/(?:^|[:_-])([a-z])/g, (_, letter: string) => letter.toUpperCase())
 
-/** The whole frame that answers a command: the code knows its parts only. */
+/** Returns the schema of the frame that answers a command. The code has schemas for its parts only. */
 const resultFrame = (type: protocol.CommandType) => {
   const base = { type: z.literal(`${type}:result`), command_id: CommandId }
   return z.union([
@@ -45,7 +45,7 @@ const resultFrame = (type: protocol.CommandType) => {
 
 const commandTypes = Object.keys(Commands) as protocol.CommandType[]
 
-/** Every schema that has a name: those that are exported, each command, and each command's answer. */
+/** Schemas by name: the exported schemas, each command, and each command's result. */
 const named: Record<string, z.ZodMiniType> = {
   ...Object.fromEntries(Object.entries(protocol).filter(([, value]) => isSchema(value))),
   ...Object.fromEntries(commandTypes.map((type) => [pascal(type), Commands[type]])),
@@ -53,8 +53,9 @@ const named: Record<string, z.ZodMiniType> = {
 } as Record<string, z.ZodMiniType>
 
 /**
- * Doc comments of the sources, by `Name`, `Name.field`, or `Name/discriminator.field`. The sources are formatted by
- * machine, so that their lines say enough: an export at the margin, one field a line, a literal before its fields.
+ * Returns the doc comments of the sources by `Name`, `Name.field`, or `Name/discriminator.field`. A formatter
+ * lays out the sources, so patterns suffice: exports are not indented, each field has a line, a literal
+ * precedes its fields.
  */
 function comments(): Map<string, string> {
   const found = new Map<string, string>()
@@ -99,8 +100,9 @@ function describe(name: string, schema: Schema, said: Map<string, string>) {
 }
 
 /**
- * All named schemas as JSON Schema, with references to each other.
- * @param io what is written (`input`: fields with a default may be left out) or what has been read (`output`)
+ * Returns all named schemas as JSON Schema, with references to each other.
+ * @param io `input` for a value to send, whose fields with a default are optional; `output` for a parsed
+ *   value
  */
 export function definitions(io: 'input' | 'output'): Record<string, Schema> {
   const registry = z.registry<{ id: string }>()
@@ -120,13 +122,16 @@ export function definitions(io: 'input' | 'output'): Record<string, Schema> {
   return schemas
 }
 
-/** What zod says of every integer and every key is noise to a reader, and `format: ends_with` is no known format. */
+/**
+ * Removes zod's limits for every integer and key, which are noise, and `format: ends_with`, which is not
+ * standard.
+ */
 function tidy(node: Schema) {
   if (node.minimum === Number.MIN_SAFE_INTEGER) delete node.minimum
   if (node.maximum === Number.MAX_SAFE_INTEGER) delete node.maximum
   if (node.propertyNames && Object.keys(node.propertyNames).join() === 'type') delete node.propertyNames
   delete node.format
-  // What is left out of a schema is tolerated, in what is read as in what is written.
+  // Unknown fields are allowed in both directions.
   if (node.additionalProperties === false) delete node.additionalProperties
   for (const child of Object.values(node)) {
     if (Array.isArray(child)) for (const item of child) if (typeof item === 'object' && item) tidy(item)
@@ -134,10 +139,10 @@ function tidy(node: Schema) {
   }
 }
 
-/** The name under which a schema is known. */
+/** Returns the name of a schema. */
 export function nameOf(schema: z.ZodMiniType): string {
   const name = Object.keys(named).find((key) => named[key] === schema)
-  if (!name) throw new Error('a schema of the protocol has no name')
+  if (!name) throw new Error('a protocol schema has no name')
   return name
 }
 
@@ -145,7 +150,7 @@ const ref = (name: string): Schema => ({ $ref: `#/$defs/${name}` })
 const refs = (table: Record<string, z.ZodMiniType>) =>
   Object.fromEntries(Object.entries(table).map(([type, schema]) => [type, ref(nameOf(schema))]))
 
-/** `schema.json`: every message, and an index of who sends which. */
+/** Returns `schema.json`: every message, and an index of the messages that each side sends. */
 export function jsonSchema(version: string): Schema {
   const commands = refs(Commands)
   const results = Object.fromEntries(
@@ -168,7 +173,7 @@ export function jsonSchema(version: string): Schema {
     $id: 'urn:fomular-os:daemon:protocol',
     title: `FomularOS daemon protocol ${protocol.PROTOCOL.version}, as of ${version}`,
     description:
-      'Any frame of either side. `x-messages` says which definition each message type has, by who sends it.',
+      'Any frame of either side. `x-messages` maps each message type to its definition, by sender.',
     anyOf: [ref('FromDaemon'), ref('FromServer')],
     'x-protocol': protocol.PROTOCOL,
     'x-messages': {

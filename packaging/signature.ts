@@ -1,19 +1,19 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto'
 
-/** minisign's name for Ed25519 over the file as it is, which OpenSSL can check as well. */
+/** minisign's tag for Ed25519 over the file itself, not over its hash; OpenSSL can verify that, too. */
 const ALGORITHM = Buffer.from('Ed')
 
 export interface Signer {
-  /** As `minisign -P` takes it. */
+  /** The public key in the form for `minisign -P`. */
   publicKey: string
-  /** What stands in a `.minisig` file. @param comment one line, signed too */
+  /** Returns the text of a `.minisig` file. @param comment one line, which is signed too */
   signature(data: Uint8Array, comment: string): string
 }
 
 /**
- * Signs as minisign does.
- * @param pem an Ed25519 private key, as `openssl genpkey -algorithm ed25519` makes it
- * @throws when it is none
+ * Returns a signer in minisign's format.
+ * @param pem Ed25519 private key, as written by `openssl genpkey -algorithm ed25519`
+ * @throws for any other key
  */
 export function signer(pem: string): Signer {
   const key = createPrivateKey(pem)
@@ -35,7 +35,11 @@ export function signer(pem: string): Signer {
   }
 }
 
-/** Returns a key as `minisign -P` takes it. @param pem a private or public Ed25519 key @throws when it is none */
+/**
+ * Returns a key in the form for `minisign -P`.
+ * @param pem private or public Ed25519 key
+ * @throws for any other key
+ */
 export function publicKeyOf(pem: string): string {
   const key = createPublicKey(pem)
   if (key.asymmetricKeyType !== 'ed25519') throw new Error('a release key must be an Ed25519 key')

@@ -1,8 +1,8 @@
 /**
- * What `dist/index.js` begins with. V8 reads, compiles and first runs the program in two thirds of the time that a daemon
- * takes to connect. So the program is here as text, and what V8 has made of it is kept in the state folder: a start that
- * finds it there skips most of that. Without it, or with one that does not fit, everything goes the same, only slower.
- * The text is a comment within a function, which V8 passes over ten times as fast as over a string.
+ * The beginning of `dist/index.js`. Reading, compiling, and first running the program takes two thirds of the
+ * time that a daemon needs to connect. So the program is kept here as text, and V8's compiled code in the
+ * state folder: a start that finds it skips most of that work. Missing or outdated code only makes the start
+ * slower. The text is a comment within a function, which V8 skips ten times as fast as a string.
  */
 import { createHash } from 'node:crypto'
 import {
@@ -18,14 +18,18 @@ import {
 import { Script } from 'node:vm'
 import { stateDir } from '../src/config/paths.ts'
 
-/** Holds the program, each line behind `//`. Put at the end of the file when it is built. */
+/** Contains the program, each line behind `//`. The build appends it to this file. */
 declare function program(): void
-/** Differs between any two builds. V8 itself only compares the length of the text. */
+/** Hash of the program. V8 itself only compares the length of the text. */
 declare const BUILD: string
 
-/** These run for long, each with other parts of the program. What else there is makes do with what the daemon left. */
+/**
+ * Long-running commands, each with its own compiled code. All other commands use the code that `run` saved.
+ */
 const LASTING = ['run', 'up', 'hub']
-/** By then a daemon has run what a start needs. */
+/**
+ * Delay until the code is saved, in milliseconds: by then a daemon has run the functions that a start needs.
+ */
 const SAVE_AFTER_MS = 5000
 const DIGEST_BYTES = 32
 
@@ -40,25 +44,24 @@ function usualDir(): string {
   try {
     return stateDir(process.env)
   } catch {
-    // What is wrong with it is said by the program itself.
+    // The program itself reports the problem.
     return '/dev/null'
   }
 }
 
-/** Vouches for the content, and that it is for this build on this Node: V8 believes what it is given. */
+/** Returns a hash of the code, this build, and this Node: V8 trusts the code that it is given. */
 const digest = (code: Buffer) =>
   createHash('sha256').update(`${BUILD} ${process.version} ${process.arch}\n`).update(code).digest()
 
 /**
  * Calls `act` with the descriptor of a file or folder that only this user can change.
- * @throws where it is another's, or not there
+ * @throws if it is missing, or another user owns it or can change it
  */
 function withOwn<T>(path: string, flags: number, act: (fd: number) => T): T {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | flags)
   try {
     const { uid, mode } = fstatSync(fd)
-    if (uid !== process.geteuid?.() || (mode & 0o022) !== 0)
-      throw new Error(`${path} is not this user's alone`)
+    if (uid !== process.geteuid?.() || (mode & 0o022) !== 0) throw new Error(`other users can change ${path}`)
     return act(fd)
   } finally {
     closeSync(fd)
@@ -66,8 +69,8 @@ function withOwn<T>(path: string, flags: number, act: (fd: number) => T): T {
 }
 
 /**
- * Calls `act` with the file's path. It names the folder by its descriptor: in a folder of another user, a name may lead
- * somewhere else at each look. Without `/proc` nothing is kept.
+ * Calls `act` with the file's path, which names the folder by its descriptor: another user who owns a parent
+ * folder could otherwise replace it between two calls. Without `/proc`, nothing is kept.
  */
 const inFolder = <T>(act: (path: string) => T): T =>
   withOwn(dir, constants.O_DIRECTORY, (fd) => act(`/proc/self/fd/${fd}/${name}`))
@@ -86,7 +89,7 @@ function save(script: Script) {
   try {
     inFolder((path) => put(path, script.createCachedData()))
   } catch {
-    // The next start is as slow as this one was.
+    // The next start compiles again.
   }
 }
 
@@ -100,7 +103,7 @@ function put(path: string, code: Buffer) {
   }
 }
 
-/** The program as a function of what Node gives a CommonJS module. */
+/** Returns the program's text, wrapped in the function that Node passes a CommonJS module's variables to. */
 function source(): string {
   const text = program.toString()
   const lines = text.slice(text.indexOf('\n'), text.lastIndexOf('\n')).replaceAll('\n//', '\n')

@@ -1,4 +1,4 @@
-# Names of the services that `fomular-daemon service install` made with this package's program.
+# Prints the names of the services that `fomular-daemon service install` made with this package's program.
 made() {
   for file in /etc/systemd/system/*.service; do
     if [ ! -f "$file" ] || [ -L "$file" ]; then continue; fi

@@ -193,7 +193,7 @@ for (const release of ['bookworm', 'trixie'] as const)
         'apt-get install --yes --no-install-recommends -o Dpkg::Options::=--force-confold fomular-daemon 2>&1',
       )
       assert.match(said, new RegExp(`Setting up fomular-daemon \\(${NEXT}`))
-      assert.doesNotMatch(said, /still runs the version before/)
+      assert.doesNotMatch(said, /still runs the previous version/)
       await until(async () => ((await connected())?.since ?? '') > (before ?? ''), {
         what: 'the next daemon',
       })
@@ -218,7 +218,7 @@ for (const release of ['bookworm', 'trixie'] as const)
       assert.equal((await sh(`stat -c %U /proc/${pid}`)).trim(), 'deploy')
       const before = (await connected())?.since
       const said = await sh('apt-get install --yes --reinstall fomular-daemon 2>&1')
-      assert.doesNotMatch(said, /still runs the version before/)
+      assert.doesNotMatch(said, /still runs the previous version/)
       await until(async () => ((await connected())?.since ?? '') > (before ?? ''), {
         what: 'the next daemon',
       })
@@ -234,7 +234,7 @@ for (const release of ['bookworm', 'trixie'] as const)
         assert.match(await sh('systemctl is-active fomular-hub || true'), /inactive/)
         await sh('test -e /etc/fomular-daemon/key && test -e /var/lib/fomular-daemon/machine.json')
         const said = await sh('apt-get purge --yes fomular-daemon 2>&1')
-        assert.match(said, /Left \/var\/lib\/fomular-hub, of the service fomular-hub/)
+        assert.match(said, /Kept \/var\/lib\/fomular-hub of the service fomular-hub/)
         assert.equal((await machine.run(['test', '-e', '/etc/systemd/system/fomular-hub.service'])).code, 1)
         assert.equal(
           await sh(
