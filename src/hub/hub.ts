@@ -289,7 +289,7 @@ async function takeLock(path: string, logger: Logger) {
     return await awaitLock(path, (text) => logger.warn(text))
   } catch (error) {
     if (!(error instanceof LockHeldError)) throw error
-    throw new UserError('hub_running', `Another hub is already using this folder: ${nameOf(error.holder)}.`, {
+    throw new UserError('hub_running', `A hub is already running on this folder: ${nameOf(error.holder)}.`, {
       remedy: 'Use that hub, or choose another folder with --data-dir.',
       exitCode: 4,
     })
