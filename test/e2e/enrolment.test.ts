@@ -293,7 +293,7 @@ test('a machine is added by a line, is enrolled by it, and runs without flags fr
   assert.match(await run([...again, '--ca-file', join(home, 'ca.pem')], used), /already, as this-one/)
   assert.match(readFileSync(join(home, '.fomular/config.toml'), 'utf8'), /^ca_file = ".*\/ca\.pem"$/m)
   for (const [args, problem] of [
-    [['--force'], /has been used/],
+    [['--force'], /already used/],
     [['--server-url', 'http://127.0.0.1:1'], /is already enrolled at \S+[\s\S]*--force/],
   ] as const) {
     const refused = stage.run([...again, ...args], used)
