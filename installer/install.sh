@@ -1,45 +1,45 @@
 #!/bin/sh
-# Commands in messages stand between backticks; a tilde there is for the shell of the one who reads it.
+# Commands in messages are between backticks; a tilde in them is for the shell of the reader.
 # shellcheck disable=SC2016,SC2088
-trap 'echo "error: The installer arrived in part. Run it again." >&2; exit 1' 0
-# Installs fomular-daemon, upgrades it, or takes it away again. It needs no Node.
+trap 'echo "error: The download of the installer is incomplete. Run it again." >&2; exit 1' 0
+# Installs, upgrades or removes fomular-daemon. Needs no Node.
 #
 #   curl -fsSL https://…/install.sh | sh
 #   curl -fsSL https://…/install.sh | sh -s -- --help
 #
-# POSIX sh, without `local`. Everything is in functions, and the last line calls one: a script that arrives in part does
-# nothing, and fails. Nothing it starts reads from standard input, which may be the script.
+# POSIX sh, without `local`. Everything is in functions, and the last line calls one: an incomplete script
+# does nothing, and fails. No program that it starts reads from standard input, which may be the script.
 
 usage() {
   cat <<'EOF'
-Installs fomular-daemon: the daemon that runs coding agents on this machine, as one executable that needs no Node.
+Installs fomular-daemon, which runs coding agents on this machine, as one executable that needs no Node.
 
   curl -fsSL BASE/install.sh | sh -s -- [FLAGS]
 
-  --version X          the version to install (default: the latest, if it is no older than what is there)
-  --prefix DIR         where to (default: ~/.fomular; for root /opt/fomular, with a link in /usr/local/bin)
-  --server-url URL     the server to connect this machine to
-  --key-file FILE      this machine's key for it
-  --token-file FILE    or a token of `fomular-daemon machine add`; also FOMULAR_ENROLL_TOKEN
-  --ca-file FILE       certificate authority of server and downloads, PEM; a copy is kept
-  --allow-insecure     allow a server beyond this machine without TLS
-  --force              enroll a machine that is enrolled already, here or elsewhere, with a new key
-  --service WHAT       how it is kept running: systemd, pm2, launchd, none (default: auto, where a server was given)
-  --no-restart         leave a daemon that runs as it is; it goes on with the version it has
-  --base-url URL       where releases are (also FOMULAR_INSTALL_BASE_URL; default: beside the hub, in releases/)
-  --public-key KEY     minisign's public key that signs them
-  --skip-signature     install although the signature cannot be checked here
-  --dry-run            say what would be done
-  --uninstall          take away what was installed; state and settings stay
-  --purge              with --uninstall: state and settings as well
+  --version X          version to install (default: the latest, unless it is older than the installed one)
+  --prefix DIR         folder to install into (default: ~/.fomular; for root /opt/fomular, with a link in /usr/local/bin)
+  --server-url URL     server to connect this machine to
+  --key-file FILE      this machine's key for that server
+  --token-file FILE    or a token from `fomular-daemon machine add`; also FOMULAR_ENROLL_TOKEN
+  --ca-file FILE       certificate authority of the server and of downloads, PEM; the installer keeps a copy
+  --allow-insecure     allow a server on another machine without TLS
+  --force              enroll with a new key, even if this machine is already enrolled, here or elsewhere
+  --service WHAT       service manager: systemd, pm2, launchd, none (default: auto if a server is given)
+  --no-restart         do not restart a running daemon, which then keeps its version
+  --base-url URL       address of releases (also FOMULAR_INSTALL_BASE_URL; default: releases/ at the hub)
+  --public-key KEY     minisign public key for their signatures
+  --skip-signature     install without checking the signature
+  --dry-run            show the steps without taking them
+  --uninstall          remove the installation; keep state and settings
+  --purge              with --uninstall: also remove state and settings
   --help
 
-It asks nothing. Run again, it upgrades; a daemon that runs is started anew, and its agents run on.
+The installer asks no questions. To upgrade, run it again: it restarts a running daemon, and agents keep running.
 EOF
 }
 
 defaults() {
-  # Written in when a release is made, or by the hub that serves this.
+  # The release process, or the hub that serves this script, fills these in.
   DEFAULT_BASE_URL=''
   DEFAULT_SERVER_URL=''
   DEFAULT_PUBLIC_KEY=''
@@ -51,7 +51,7 @@ defaults() {
   prefix=''
   key_file=''
   token=${FOMULAR_ENROLL_TOKEN:-}
-  # Whatever is started from here has no need of it.
+  # Programs started from here do not need the token.
   unset FOMULAR_ENROLL_TOKEN
   token_file=''
   ca_file=''
@@ -67,7 +67,7 @@ defaults() {
   # Maximum size in bytes of a manifest, and of short files: the latest version, signatures, keys, answers.
   MANIFEST=1048576
   SMALL=65536
-  NO_WAY='Is the network there, and the address right? Behind a proxy, set https_proxy. Then run this again.'
+  NO_WAY='Check the network and the address; behind a proxy, set https_proxy. Then run this again.'
   work=''
   made=''
 }
@@ -75,7 +75,7 @@ defaults() {
 say() { printf '%s\n' "$*"; }
 note() { printf '%s\n' "$*" >&2; }
 
-# Ends with a problem, and what to do about it.
+# fail PROBLEM [REMEDY [CODE]]: prints an error and exits.
 fail() {
   note "error: $1"
   if [ -n "${2:-}" ]; then note "  → $2"; fi
@@ -102,7 +102,7 @@ parse() {
         flag=${flag%%=*}
         ;;
       --allow-insecure | --force | --no-restart | --skip-signature | --dry-run | --uninstall | --purge) value=yes ;;
-      *) usage_error "There is no flag $flag." ;;
+      *) usage_error "Unknown flag $flag." ;;
     esac
     shift
     [ -n "$value" ] || usage_error "$flag needs a value."
@@ -130,34 +130,34 @@ parse() {
 check_flags() {
   case $version in
     latest) ;;
-    [!0-9]* | *[!0-9A-Za-z.+-]*) usage_error "--version is \"$version\", which is no version." ;;
+    [!0-9]* | *[!0-9A-Za-z.+-]*) usage_error "--version is \"$version\", which is not a version." ;;
   esac
   case $service in
     auto | systemd | systemd-user | pm2 | launchd | none) ;;
     *) usage_error "--service is \"$service\", but must be systemd, pm2, launchd or none." ;;
   esac
-  [ -z "$purge" ] || [ -n "$uninstall" ] || usage_error '--purge goes with --uninstall.'
+  [ -z "$purge" ] || [ -n "$uninstall" ] || usage_error '--purge needs --uninstall.'
   [ -z "$uninstall" ] || return 0
   for file in "$key_file" "$token_file" "$ca_file"; do
-    [ -z "$file" ] || [ -r "$file" ] || fail "$file cannot be read." 'Name a file that is there.' 2
+    [ -z "$file" ] || [ -r "$file" ] || fail "$file cannot be read." 'Name a readable file.' 2
   done
   if [ -n "$token_file" ]; then token=$(cat "$token_file"); fi
-  # The hub that serves this is meant for those who come with a token of it.
+  # The default server is only for users with a token of its hub.
   if [ -n "$token" ] && [ -z "$server_url" ]; then server_url=$DEFAULT_SERVER_URL; fi
   if [ -n "$token$key_file" ] && [ -z "$server_url" ]; then usage_error 'A key or token needs --server-url.'; fi
   if [ -n "$server_url" ] && [ -z "$token$key_file" ]; then
     usage_error '--server-url needs --key-file, --token-file or FOMULAR_ENROLL_TOKEN.'
   fi
-  # Below which path a proxy has put a hub, only the one who names it knows.
+  # Only the given address has the path that a proxy may serve the hub under.
   if [ -z "$base_url" ] && [ -n "$server_url" ] && { [ -n "$DEFAULT_SERVER_URL" ] || [ -z "$DEFAULT_BASE_URL" ]; }; then
     base_url=$(web "$server_url")/releases
   fi
   base_url=${base_url:-$DEFAULT_BASE_URL}
-  [ -n "$base_url" ] || usage_error 'This copy of the installer does not know where releases are: give --base-url.'
+  [ -n "$base_url" ] || usage_error 'This copy of the installer has no address of releases: give --base-url.'
   base_url=${base_url%/}
 }
 
-# A server's address for requests, without a slash at its end.
+# web ADDRESS: prints a server's address for requests, without a trailing slash.
 web() {
   case $1 in
     ws:* | wss:*) printf 'http%s' "${1#ws}" ;;
@@ -165,7 +165,7 @@ web() {
   esac | sed 's,/*$,,'
 }
 
-# Where everything goes: PREFIX/versions/VERSION/…, PREFIX/current → versions/VERSION, PREFIX/bin/fomular-daemon.
+# Sets the paths: PREFIX/versions/VERSION/…, PREFIX/current → versions/VERSION, PREFIX/bin/fomular-daemon.
 places() {
   user=$(id -u)
   link=''
@@ -186,9 +186,9 @@ places() {
   [ -n "$prefix" ] || usage_error '--prefix cannot be the root folder.'
   versions=$prefix/versions
   entry=$prefix/bin/fomular-daemon
-  # What was put outside of the prefix, and what keeps it running.
+  # Lists the files outside of the prefix, and the service manager.
   receipt=$prefix/.installed
-  # Where shells look. man looks beside the folders on PATH.
+  # Folders that shells search. man searches next to the folders on PATH.
   case $prefix in
     /opt/fomular) share=/usr/local/share manual=/usr/local/share ;;
     "$home/.fomular") share=$home/.local/share manual=$prefix/share ;;
@@ -209,7 +209,7 @@ platform() {
     Linux) os=linux ;;
     Darwin) os=macos ;;
     MINGW* | MSYS* | CYGWIN* | Windows*)
-      fail 'On Windows, fomular-daemon runs in WSL: agents need what only a Unix has.' \
+      fail 'On Windows, fomular-daemon runs in WSL: agents need features of Unix.' \
         'Install it with `wsl --install`, and run this there.'
       ;;
     *) fail "There is no executable for $kernel." 'With Node 18.19 or newer: npm install -g @fomular-os/daemon' ;;
@@ -220,17 +220,17 @@ platform() {
     aarch64 | arm64) arch=arm64 ;;
     *) fail "There is no executable for $machine." 'With Node 18.19 or newer: npm install -g @fomular-os/daemon' ;;
   esac
-  # A shell that runs in translation on Apple silicon says otherwise.
+  # In a shell that runs under translation on Apple silicon, uname reports x86_64.
   if [ "$os" = macos ] && [ "$(sysctl -n sysctl.proc_translated 2>/dev/null || :)" = 1 ]; then arch=arm64; fi
   if [ "$(getconf LONG_BIT 2>/dev/null || echo 64)" = 32 ]; then
-    fail 'This is a 32-bit system: there is no executable for it.' 'Install a 64-bit one.'
+    fail 'There is no executable for 32-bit systems such as this one.' 'Install a 64-bit system.'
   fi
   asset=fomular-daemon-$os-$arch
   program=bin/fomular-daemon
   [ "$os" = macos ] || libc
 }
 
-# The executable is for glibc from 2.28 on. Elsewhere the distribution's own Node runs the program.
+# The executable needs glibc 2.28 or newer. On other systems, the distribution's Node runs the program.
 libc() {
   obstacle=''
   glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null | sed -n 's/^glibc \([0-9]*\.[0-9]*\).*/\1/p')
@@ -239,7 +239,7 @@ libc() {
       obstacle="This system has glibc $glibc; the executable needs 2.28 or newer."
     fi
   elif ldd --version 2>&1 </dev/null | grep -i musl >/dev/null; then
-    obstacle='This system has musl in place of glibc, which the executable needs.'
+    obstacle='This system has musl instead of glibc, which the executable needs.'
   fi
   [ -n "$obstacle" ] || return 0
   node=$(node -p process.versions.node 2>/dev/null </dev/null || :)
@@ -247,7 +247,7 @@ libc() {
   minor=${node#*.}
   minor=${minor%%.*}
   if [ -z "$node" ] || [ "$major" -lt 18 ] || { [ "$major" = 18 ] && [ "$minor" -lt 19 ]; }; then
-    fail "$obstacle" 'Install Node 18.19 or newer (on Alpine: apk add nodejs), and run this again: it will use that.'
+    fail "$obstacle" 'Install Node 18.19 or newer (on Alpine: apk add nodejs), and run this again to use it.'
   fi
   say "$obstacle Node $node will run the program."
   asset=''
@@ -263,7 +263,7 @@ tools() {
     downloader=wget
     gnu_wget=$(wget --version 2>/dev/null </dev/null | sed -n 's/^GNU Wget.*/yes/p' || :)
   else
-    fail 'Neither curl nor wget is on this machine.' 'Install one of them: apt-get install curl'
+    fail 'This machine has neither curl nor wget.' 'Install one of them: apt-get install curl'
   fi
   if has sha256sum; then
     hasher=sha256sum
@@ -272,18 +272,19 @@ tools() {
   elif has openssl; then
     hasher='openssl dgst -sha256 -r'
   else
-    fail 'There is nothing here to check a sha256 with.' 'Install coreutils, perl or openssl.'
+    fail 'This machine has no program to check a sha256 with.' 'Install coreutils, perl or openssl.'
   fi
-  for tool in mktemp sed gzip; do has "$tool" || fail "There is no $tool on this machine." "Install $tool."; done
+  for tool in mktemp sed gzip; do has "$tool" || fail "This machine has no $tool." "Install $tool."; done
 }
 
-# check_ground [install]: refuses a place in which another user, besides root, could change the program. An installation
-# that is there already is only warned of what others may write to, so that it can be upgraded.
+# check_ground [install]: refuses a place where a user other than root and this one could change the
+# program. For an existing installation, paths that others can write to only cause a warning, so
+# that it can be upgraded.
 check_ground() {
   trusted=" 0 $user "
-  # Who may call this as root needs no other way to be root.
+  # The caller of sudo can be root anyway.
   if [ "$user" = 0 ]; then trusted="$trusted${SUDO_UID:-0} "; fi
-  # In a user namespace, all users that are not mapped into it have one number, root of the machine among them.
+  # In a user namespace, all unmapped users share one id, including the machine's root.
   if [ -r /proc/self/uid_map ] && ! grep '^ *0  *0  *4294967295$' /proc/self/uid_map >/dev/null; then
     trusted="$trusted$(cat /proc/sys/kernel/overflowuid) "
   fi
@@ -297,7 +298,7 @@ check_ground() {
     found=$(fault_on mode "$path")
     [ -n "$found" ] || continue
     if [ -L "$prefix/current" ]; then
-      note "! Other users can write to $found, and could change the program. Mend that: chmod go-w $found"
+      note "! Other users can write to $found, and could change the program. Run chmod go-w $found"
       return 0
     fi
     fail "Other users can write to $found, and could change the program." \
@@ -305,8 +306,8 @@ check_ground() {
   done
 }
 
-# fault_on KIND PATH: what lets another user change what is at a path, of the path, the folders above, and what links on
-# the way lead to: what belongs to another user (owner), or can be written to by others (mode).
+# fault_on KIND PATH: prints the first place that belongs to another user (owner) or that others can write to
+# (mode), of a path, the folders above, and the targets of links on the way.
 fault_on() {
   case ${FOMULAR_STRICT_MODES:-} in
     false | 0) ;;
@@ -314,7 +315,8 @@ fault_on() {
   esac
 }
 
-# look_on KIND PATH LINKS LAST
+# look_on KIND PATH LINKS LAST: the same, following at most LINKS links. LAST is empty for
+# a folder above the path.
 look_on() (
   path=$2
   last=$4
@@ -352,7 +354,8 @@ look_on() (
   done
 )
 
-# is_open MODE GROUP LAST: whether others can write to it. In a sticky folder, nobody can replace what is another's.
+# is_open MODE GROUP LAST: true if others can write there. In a sticky folder, users can only
+# replace their own files.
 is_open() {
   case $1:$3 in
     l* | ?????????[tT]*:) return 1 ;;
@@ -364,10 +367,10 @@ is_open() {
   esac
 }
 
-# has_strangers GROUP: whether a group may have members besides root and this user.
+# has_strangers GROUP: true if a group may have members other than root and this user.
 has_strangers() {
   if [ "$(uname -s)" = Darwin ]; then
-    # Members of wheel and admin may become root anyway.
+    # Members of wheel and admin can become root anyway.
     case $1 in
       0 | 80) return 1 ;;
       *) return 0 ;;
@@ -379,7 +382,7 @@ has_strangers() {
     while IFS=: read -r name _ uid gid _ _ shell; do
       case "$trusted:$1:$shell" in
         *" $uid "*:*) harmless="$harmless$name " ;;
-        # Some systems have services in root's group, which nobody can log in as.
+        # Some systems have service accounts in root's group, without a login.
         *:0:*/nologin | *:0:*/false | *:0:*/sync | *:0:*/halt | *:0:*/shutdown) harmless="$harmless$name " ;;
         *) [ "$gid" != "$1" ] || return 0 ;;
       esac
@@ -399,34 +402,34 @@ has_strangers() {
     done </etc/group
   fi
   [ -z "$known" ] || return 1
-  # That of a container's volume, for one, which no directory service knows either.
+  # For example, the group of a container's volume, which no directory service knows either.
   case " $(id -G) " in
     *" $1 "*) has getent && getent group "$1" >/dev/null 2>&1 ;;
     *) return 0 ;;
   esac
 }
 
-# A folder for what is not finished: inside of the prefix, so that moving it into place is one step.
+# Makes a temporary folder, within the prefix, so that its files can be moved into place in one step.
 begin() {
   if [ -n "$dry_run" ]; then
     work=$(mktemp -d "${TMPDIR:-/tmp}/fomular-install.XXXXXX") || fail "${TMPDIR:-/tmp} cannot be written." 'Set TMPDIR.'
     return 0
   fi
   make_dir "$versions"
-  work=$(mktemp -d "$versions/.tmp-XXXXXX") || fail "$versions cannot be written." 'Give another --prefix, or free the disk.'
+  work=$(mktemp -d "$versions/.tmp-XXXXXX") || fail "$versions cannot be written." 'Give another --prefix, or free some disk space.'
   holder=$(sed -n 's/.*"pid":\([0-9]*\).*/\1/p' "$versions/.lock" 2>/dev/null || :)
   if [ -n "$holder" ] && kill -0 "$holder" 2>/dev/null; then
     fail "The daemon is updating this installation (process $holder)." 'Try again in a minute.'
   fi
 }
 
-# Makes a folder and those above, and remembers which: they go again if this does not come to its end.
+# Makes a folder and those above, and remembers them: the cleanup removes them if the installation fails.
 make_dir() {
   [ -d "$1" ] && return 0
   case $1 in
     */*/*) make_dir "${1%/*}" ;;
   esac
-  mkdir "$1" || fail "$1 cannot be made." 'Give a --prefix that this user can write to.'
+  mkdir "$1" || fail "$1 cannot be created." 'Give a --prefix that this user can write to.'
   made="$1
 $made"
 }
@@ -436,8 +439,8 @@ cleanup() {
   printf '%s' "$made" | while IFS= read -r dir; do rmdir "$dir" 2>/dev/null || :; done
 }
 
-# Runs a program with a limit on the size of the files that it writes, since a download may never end. Its messages go
-# into a file, too.
+# bounded BYTES COMMAND…: runs a program with a limit on the size of the files that it writes, since a
+# download may never end. The limit is a little higher, because it also applies to the file of its messages.
 bounded() {
   (
     ulimit -f "$(($1 / 512 + 128))" 2>/dev/null || :
@@ -446,8 +449,8 @@ bounded() {
   )
 }
 
-# fetch URL FILE BYTES [progress]: gets a URL of at most so many bytes into a file, from where an earlier try ended.
-# Status 1: there is no such thing; all else ends here.
+# fetch URL FILE BYTES [progress]: downloads a URL of at most BYTES bytes into a file, and resumes an earlier
+# attempt. Returns 1 if the URL does not exist; exits on any other error.
 fetch() {
   try=1
   while :; do
@@ -463,10 +466,10 @@ fetch() {
             404 | 410) return 1 ;;
             416) rm -f "$2" ;;
             5?? | 408 | 429) ;;
-            *) fail "$1 answers HTTP $status." 'Is the address right?' ;;
+            *) fail "$1 answered with HTTP $status." 'Check the address.' ;;
           esac ;;
         23) no_space "$2" ;;
-        # The server does not go on in the midst of a file.
+        # The server cannot resume a download.
         33 | 36) rm -f "$2" ;;
         35 | 51 | 53 | 54 | 58 | 59 | 60 | 66 | 77 | 83) untrusted "$1" ;;
       esac
@@ -491,17 +494,17 @@ fetch() {
 
 refuse_longer() {
   if [ -f "$2" ] && [ "$(wc -c <"$2")" -gt "$3" ]; then
-    fail "$1 is longer than $3 bytes, the most that it may have." 'Is the address right? Nothing was installed.'
+    fail "$1 is longer than $3 bytes, the limit for this file." 'Check the address. Nothing was installed.'
   fi
 }
 
 untrusted() {
   if grep -i -E 'not yet|expired' "$work/$downloader.log" >/dev/null 2>&1; then
-    fail "The certificate of $1 is not good at the time that this machine has: $(date)." \
-      'Set the clock, if that is wrong. Else the certificate has to be renewed.'
+    fail "The certificate of $1 is not valid at this machine's time, $(date)." \
+      'If the clock is wrong, set it. Otherwise, the certificate must be renewed.'
   fi
   fail "The certificate of $1 is not trusted here." \
-    'Install ca-certificates, or give the authority with --ca-file FILE.'
+    'Install ca-certificates, or give its authority with --ca-file FILE.'
 }
 
 fetch_curl() {
@@ -527,7 +530,7 @@ fetch_curl() {
 fetch_wget() {
   most=$3
   set -- "$1" "$2" -c -O "$2"
-  # By itself it would try twenty times. Of busybox's, -t is unknown, and some versions crash on -T.
+  # By default, GNU wget tries twenty times. That of busybox has no -t, and some versions of it crash on -T.
   if [ -n "$gnu_wget" ]; then set -- "$@" -T 30 -t 1; fi
   if [ -n "$ca_file" ]; then set -- "$@" "--ca-certificate=$ca_file"; fi
   url=$1
@@ -535,7 +538,8 @@ fetch_wget() {
   bounded "$most" wget "$@" "$url" </dev/null 2>"$work/wget.log"
 }
 
-# Posts JSON to a URL, and sets the status of the answer: empty where nothing here can post without showing it to others.
+# ask URL JSON: posts JSON, and sets status to the HTTP status; empty if no tool here can post
+# without exposing the JSON.
 ask() {
   status=''
   code=0
@@ -569,11 +573,11 @@ ask() {
   fail "$url cannot be reached ($downloader: $code)." "$NO_WAY"
 }
 
-# Asks the hub about the token before anything is downloaded. What it does not answer here, it answers to the program.
+# Checks the token at the hub before any download. If this is not possible here, the program checks it later.
 check_token() {
   [ -n "$token" ] || return 0
   case $token in
-    *[!A-Za-z0-9_-]*) usage_error 'The token is not as the hub showed it.' ;;
+    *[!A-Za-z0-9_-]*) usage_error 'The token is not in the form that the hub shows.' ;;
   esac
   request="\"token\":\"$token\""
   [ -n "$force" ] || add_present_key
@@ -581,14 +585,15 @@ check_token() {
   case $status in
     '' | 200 | 404 | 405) ;;
     400 | 401)
-      fail "$server_url does not accept this token: it is not known there, has expired, or has been used." \
-        'Get a new line: `fomular-daemon machine add` where the hub is. Nothing was installed.'
+      fail "$server_url does not accept this token: it is unknown, expired, or already used." \
+        'Get a new line: run `fomular-daemon machine add` where the hub is. Nothing was installed.'
       ;;
-    *) fail "$url answers HTTP $status." 'Is the address right, and the hub running? Then run this again.' ;;
+    *) fail "$url answered with HTTP $status." 'Check the address, and that the hub is running. Then run this again.' ;;
   esac
 }
 
-# A machine that is enrolled at this hub needs no token; one of another hub does not leave it unasked.
+# A machine that is already enrolled at this hub needs no token. A machine of another hub
+# only leaves it with --force.
 add_present_key() {
   present=$(web "$(setting server_url)")
   key=$(setting key_file)
@@ -598,7 +603,7 @@ add_present_key() {
   esac
   if [ -z "$present" ] || [ ! -s "$key" ] || [ ! -r "$key" ]; then return 0; fi
   if [ "$(lower "$present")" != "$(lower "$(web "$server_url")")" ]; then
-    fail "This machine is enrolled at $present already." 'To have it leave that one for this one, add --force.'
+    fail "This machine is already enrolled at $present." 'To move it to the new server, add --force.'
   fi
   request="$request,\"key_sha256\":\"$(printf '%s' "$(cat "$key")" | $hasher | sed 's/[^0-9a-f].*//')\""
 }
@@ -606,11 +611,11 @@ add_present_key() {
 setting() { sed -n "s/^[[:space:]]*$1[[:space:]]*=[[:space:]]*[\"']\([^\"']*\)[\"'].*/\1/p" "$config" 2>/dev/null | head -n 1; }
 lower() { printf '%s' "$1" | tr '[:upper:]' '[:lower:]'; }
 
-no_space() { fail "${1%/*} cannot be written: is the disk full?" 'Make room on it, or give another --prefix.'; }
+no_space() { fail "${1%/*} cannot be written; the disk may be full." 'Free some space, or give another --prefix.'; }
 
 hash_of() { $hasher <"$1" | sed 's/[^0-9a-f].*//'; }
 
-# Sets size and sha256 of a file, by the manifest.
+# facts NAME: sets size and sha256 of a file, from the manifest.
 facts() {
   line=$(sed -n "s/^{\"name\":\"$1\",\"size\":\([0-9]*\),\"sha256\":\"\([0-9a-f]*\)\".*/\1 \2/p" "$work/manifest.json")
   size=${line% *}
@@ -621,29 +626,29 @@ facts() {
 check_file() {
   facts "$2"
   if [ "$(hash_of "$1")" = "$sha256" ]; then return 0; fi
-  # What a disk that is full leaves behind is shorter.
+  # A full disk leaves a shorter file.
   if [ "$(wc -c <"$1")" -lt "$size" ]; then no_space "$1"; fi
-  fail "$2 is not what the manifest says: its sha256 is $(hash_of "$1"), not $sha256." \
-    'It was damaged or changed on the way. Nothing was installed. Try again; if it stays, tell whoever runs that server.'
+  fail "$2 does not match the manifest: its sha256 is $(hash_of "$1"), not $sha256." \
+    'It was damaged or changed on the way, and nothing was installed. Try again; if this persists, tell the operator of that server.'
 }
 
 manifest() {
   named=yes
   if [ "$version" = latest ]; then
     named=''
-    fetch "$base_url/latest" "$work/latest" "$SMALL" || fail "There is no release at $base_url." 'Is that the right --base-url?'
+    fetch "$base_url/latest" "$work/latest" "$SMALL" || fail "There is no release at $base_url." 'Check --base-url.'
     version=$(head -n 1 "$work/latest")
     case $version in
-      '' | [!0-9]* | *[!0-9A-Za-z.+-]*) fail "$base_url/latest names no version." 'Is that the right --base-url?' ;;
+      '' | [!0-9]* | *[!0-9A-Za-z.+-]*) fail "$base_url/latest names no version." 'Check --base-url.' ;;
     esac
   fi
   fetch "$base_url/$version/manifest.json" "$work/manifest.json" "$MANIFEST" ||
-    fail "There is no version $version at $base_url." 'Leave out --version for the latest one.'
+    fail "There is no version $version at $base_url." 'Omit --version to install the latest version.'
   check_signature
   case $(head -n 1 "$work/manifest.json") in
     "{\"schema\":1,\"name\":\"@fomular-os/daemon\",\"version\":\"$version\","*) ;;
-    *) fail "The manifest at $base_url/$version is not one of version $version that this installer can read." \
-      'Get the installer anew, from where the releases are.' ;;
+    *) fail "This installer cannot read the manifest at $base_url/$version as that of version $version." \
+      'Download the installer again, from the server of the releases.' ;;
   esac
   if [ -n "$asset" ]; then
     file=$asset.gz
@@ -656,19 +661,19 @@ manifest() {
 
 check_signature() {
   if [ -z "$public_key" ]; then
-    note '! This copy of the installer has no key: the signature of the release was not checked.'
+    note '! The signature of the release was not checked: this copy of the installer has no key.'
     return 0
   fi
   if [ -n "$skip_signature" ]; then
-    note '! The signature was not checked, as you said.'
+    note '! The signature was not checked: --skip-signature was given.'
     return 0
   fi
   fetch "$base_url/$version/manifest.json.minisig" "$work/manifest.json.minisig" "$SMALL" ||
-    fail "Version $version is not signed." 'Do not install it, unless you know why: --skip-signature.'
+    fail "Version $version is not signed." 'Do not install it. If you know why it is not signed, give --skip-signature.'
   if ! has minisign; then
     case $(openssl version 2>/dev/null </dev/null || :) in
       'OpenSSL '[3-9]*) ;;
-      *) fail 'There is nothing here to check the signature of the release with.' \
+      *) fail 'This machine has no program to check the signature of the release with.' \
         'Install minisign or OpenSSL 3; or, if you trust the connection, give --skip-signature.' ;;
     esac
   fi
@@ -676,11 +681,11 @@ check_signature() {
   is_signed "$work/manifest.json" && return 0
   follow_keys
   is_signed "$work/manifest.json" ||
-    fail 'The signature of the manifest is not by the key that releases are signed with.' \
-      'Somebody may have changed the release. Nothing was installed.'
+    fail 'The manifest is not signed with the release key.' \
+      'Someone may have tampered with the release. Nothing was installed.'
 }
 
-# Whether one of the keys has signed a file.
+# is_signed FILE: true if one of the keys has signed a file.
 is_signed() {
   for key in $keys; do
     if is_signed_by "$key" "$1"; then return 0; fi
@@ -693,7 +698,7 @@ is_signed_by() {
     minisign -V -q -m "$2" -x "$2.minisig" -P "$1" >/dev/null 2>&1 </dev/null
     return
   fi
-  # minisign's formats: two letters and the key's number, 10 bytes, before the key and before the signature.
+  # In minisign's formats, the key and the signature follow 10 bytes: two letters and the id of the key.
   {
     printf '\060\052\060\005\006\003\053\145\160\003\041\000'
     printf '%s' "$1" | openssl base64 -d -A | tail -c +11
@@ -703,7 +708,7 @@ is_signed_by() {
     -sigfile "$work/signature" >/dev/null 2>&1 </dev/null
 }
 
-# Takes the keys that lists signed by the present ones have put in their place.
+# Replaces the keys with those in lists that the present keys have signed.
 follow_keys() {
   list=$work/keys.txt
   number=1
@@ -716,17 +721,17 @@ follow_keys() {
   done
 }
 
-# Refuses a way back that nobody has asked for: what `latest` says is not signed.
+# Refuses a downgrade that the user did not request: the file `latest` is not signed.
 check_direction() {
   [ -z "$named" ] && [ -n "$previous" ] && [ "$previous" != "$version" ] || return 0
-  has awk || fail 'There is no awk on this machine.' 'Install it, or name the version: --version X.'
+  has awk || fail 'This machine has no awk.' 'Install it, or name the version with --version X.'
   if is_older "$version" "$previous"; then
-    fail "The latest version at $base_url is $version, which is older than $previous, which is installed." \
-      "If you want it, name it: --version $version"
+    fail "The latest version at $base_url is $version, which is older than $previous, the installed version." \
+      "To downgrade, give --version $version"
   fi
 }
 
-# Whether the first version comes before the second.
+# is_older VERSION OTHER: true if a version precedes another.
 is_older() {
   LC_ALL=C awk -v a="$1" -v b="$2" 'BEGIN {
     sub(/[+].*/, "", a)
@@ -752,7 +757,7 @@ is_older() {
   }' </dev/null
 }
 
-# Warns of a release that is old for the latest one.
+# Warns if the latest release is old.
 check_age() {
   date=$(sed -n '1s/.*"date":"\([0-9]*-[0-9]*-[0-9]*\)T.*/\1/p' "$work/manifest.json")
   [ -z "$named" ] && [ -n "$date" ] && has awk || return 0
@@ -763,10 +768,10 @@ check_age() {
     return 365 * y + int(y / 4) - int(y / 100) + int(y / 400) + int((153 * m - 457) / 5) + substr(t, 9, 2)
   } BEGIN { print days(now) - days(made) }' </dev/null)
   [ "$age" -gt 90 ] || return 0
-  note "! Version $version was made on $date, $age days ago, but is the latest at $base_url: newer ones may be kept back there."
+  note "! Version $version, the latest at $base_url, is $age days old ($date): newer versions may be withheld there."
 }
 
-# Whether this version is there, whole.
+# True if this version is completely installed.
 is_installed() {
   [ -x "$versions/$version/$program" ] || return 1
   if [ "$program" = dist/index.js ]; then
@@ -785,8 +790,8 @@ download() {
   facts "$file"
   free=$(df -Pk "$work" 2>/dev/null | sed -n '2s/.* \([0-9][0-9]*\)  *[0-9][0-9]*% .*/\1/p')
   if [ -n "$free" ] && [ "$((free * 1000))" -lt "$((size + unpacked + 1000000))" ]; then
-    fail "There is too little room at $prefix: $(megabytes $((size + unpacked))) are needed, $(megabytes $((free * 1000))) are free." \
-      'Make room on that disk, or give another --prefix.'
+    fail "Not enough disk space at $prefix: $(megabytes $((size + unpacked))) needed, $(megabytes $((free * 1000))) free." \
+      'Free some space, or give another --prefix.'
   fi
   say "Downloading fomular-daemon $version for $os-$arch, $(megabytes "$size")."
   fetch "$base_url/$version/$file" "$work/$file" "$size" progress ||
@@ -798,7 +803,7 @@ unpack() {
   staged=$work/staged
   mkdir "$staged"
   if [ "$program" = dist/index.js ]; then
-    has tar || fail 'There is no tar on this machine.' 'Install tar.'
+    has tar || fail 'This machine has no tar.' 'Install tar.'
     { gzip -dc <"$work/$file" | tar -xof - -C "$work"; } || no_space "$work/$file"
     rmdir "$staged"
     mv "$work/package" "$staged"
@@ -810,17 +815,17 @@ unpack() {
       macos) npm=darwin-$arch ;;
       *) npm=$os-$arch ;;
     esac
-    # As the npm package of this executable has it: what the updater takes a version to be.
+    # The updater reads the version from this file, which the npm package of this executable has, too.
     printf '{"name":"@fomular-os/daemon-%s","version":"%s"}\n' "$npm" "$version" >"$staged/package.json"
   fi
   chmod 755 "$staged/$program"
   rm -f "$work/$file"
   said=$("$staged/$program" --version 2>&1 </dev/null) || :
-  [ "$said" = "$version" ] || fail "The program does not run here. It says: $said" \
-    'Is the disk mounted noexec? Give another --prefix. Else tell its makers what it says.'
+  [ "$said" = "$version" ] || fail "The program does not run here. Its output: $said" \
+    'If the disk is mounted noexec, give another --prefix. Otherwise, report this output to the project.'
 }
 
-# Points a link somewhere else, in one step where this system can.
+# relink TARGET LINK: changes the target of a link, atomically if this system can.
 relink() {
   rm -f "$2.new"
   ln -s "$1" "$2.new" || no_space "$2"
@@ -839,25 +844,25 @@ activate() {
   make_dir "$prefix/bin"
   relink "versions/$version" "$prefix/current"
   relink "../current/$program" "$entry"
-  # From here on it is installed.
+  # Installed: from here on, the cleanup keeps its folders.
   made=''
   if [ -n "$link" ]; then
     found=$(fault_on owner "${link%/*}")
     if [ -n "$found" ]; then
-      note "! $found belongs to another user: no link was made there. Call $entry."
+      note "! $found belongs to another user, so no link was made there. Call $entry."
       link=''
     elif [ -L "$link" ] || [ ! -e "$link" ]; then
       mkdir -p "${link%/*}"
       relink "$entry" "$link"
       remember "link $link"
     else
-      note "! $link is there, and not from here: it was left alone. Call $entry."
+      note "! $link exists and is not from this installer, so it was kept. Call $entry."
       link=''
     fi
   fi
 }
 
-# Completion for shells, and the manual. An installation is whole without them.
+# Installs completion for shells, and the manual. These are optional.
 furnish() {
   put "$share/bash-completion/completions/fomular-daemon" completion bash
   put "$share/zsh/site-functions/_fomular-daemon" completion zsh
@@ -865,12 +870,12 @@ furnish() {
   put "$manual/man/man1/fomular-daemon.1" man-page
   case $share:$previous:${SHELL:-} in
     /usr/local/share:*) ;;
-    *::*/zsh) say "For completion, put fpath=($share/zsh/site-functions \$fpath) before compinit in ~/.zshrc." ;;
+    *::*/zsh) say "For completion, add fpath=($share/zsh/site-functions \$fpath) before compinit in ~/.zshrc." ;;
   esac
 }
 
-# put FILE ARGUMENTS: what the program says to them. A file that is not from here is left alone, and so is a place that
-# others can change: a link of theirs could lead elsewhere.
+# put FILE ARGUMENTS: writes the program's output to a file. Keeps a file that is not from this installer, and
+# avoids places that others can change, as their links could lead elsewhere.
 put() {
   path=$1
   shift
@@ -878,7 +883,7 @@ put() {
   found=$(fault_on owner "$path")
   [ -n "$found" ] || found=$(fault_on mode "${path%/*}")
   if [ -n "$found" ]; then
-    note "! Other users can change $found: ${path##*/} was not put there."
+    note "! Other users can change $found, so ${path##*/} was not installed there."
     return 0
   fi
   text=$("$entry" "$@" 2>/dev/null </dev/null) || return 0
@@ -893,7 +898,7 @@ put() {
 
 remember() { grep -Fx "$1" "$receipt" >/dev/null 2>&1 || printf '%s\n' "$1" >>"$receipt"; }
 
-# The version before stays, for a way back; older ones go.
+# Removes versions older than the previous one, which stays for a downgrade.
 drop_older() {
   for dir in "$versions"/[0-9]*; do
     case ${dir##*/} in
@@ -907,7 +912,7 @@ connect() {
   [ -n "$server_url" ] || return 0
   set -- enroll --server-url "$server_url"
   if [ -n "$ca_file" ]; then
-    # Keeps a copy: the file given here may be deleted later, or unreadable for the user of a service.
+    # The given file may be deleted later, or be unreadable for a service's user, so a copy is kept.
     if ! cp "$ca_file" "$prefix/ca.pem.new" || ! chmod 644 "$prefix/ca.pem.new"; then no_space "$prefix/ca.pem"; fi
     mv -f "$prefix/ca.pem.new" "$prefix/ca.pem"
     set -- "$@" --ca-file "$prefix/ca.pem"
@@ -916,7 +921,7 @@ connect() {
   if [ -n "$force" ] && [ -n "$token" ]; then set -- "$@" --force; fi
   if [ -n "$token" ]; then
     said=$(printf '%s\n' "$token" | "$entry" "$@" --token-stdin) ||
-      fail 'The program is installed, but this machine is not enrolled.' 'Do what it says, then run this again.'
+      fail 'The program is installed, but this machine is not enrolled.' 'Fix the error above, then run this again.'
     say "${said%%
 *}"
   else
@@ -945,7 +950,7 @@ start() {
     none) ;;
     background)
       is_running && return 0
-      # It is nobody's child, and starts itself anew when it must.
+      # The daemon has no parent process, and restarts itself if necessary.
       if has setsid; then
         (setsid "$entry" >/dev/null 2>&1 </dev/null &)
       else
@@ -955,28 +960,29 @@ start() {
       until own status >/dev/null 2>&1; do
         tries=$((tries + 1))
         if [ "$tries" -ge 20 ]; then
-          fail 'The daemon was started, but is not connected to its server.' 'fomular-daemon logs, and fomular-daemon doctor, say why.'
+          fail 'The daemon was started, but is not connected to its server.' 'For the reason, run fomular-daemon logs and fomular-daemon doctor.'
         fi
         sleep 1
       done
-      say 'The daemon runs, and is connected. Nothing starts it after a reboot: see `fomular-daemon service --help`.'
+      say 'The daemon is running and connected. It does not start after a reboot: see `fomular-daemon service --help`.'
       ;;
     *)
       "$entry" service install --manager "$service" </dev/null ||
-        fail 'The program is installed, but its service is not.' "Correct what it says, then: fomular-daemon service install --manager $service"
+        fail 'The program is installed, but its service is not.' "Fix the error above, then run: fomular-daemon service install --manager $service"
       remember "service $service"
       ;;
   esac
 }
 
-# Tells the service that was installed from here something: there may be others, as that of a hub.
+# service COMMAND…: runs a command for the service that this installer created. There may be
+# others, such as a hub's.
 service() {
   what=$1
   shift
   "$entry" service "$what" --manager "$used" --name fomular-daemon "$@" </dev/null
 }
 
-# Tells this user's own daemon something, whichever else run on this machine.
+# own COMMAND…: runs a command for this user's own daemon, even if others run on this machine.
 own() { FOMULAR_STATE_DIR=$state "$entry" "$@" </dev/null; }
 
 is_running() {
@@ -987,14 +993,14 @@ is_running() {
   fi
 }
 
-# 1: it runs, but its server does not hear it.
+# Code 1 means that the daemon runs, but its server does not hear it.
 own_runs() { own status >/dev/null 2>&1 || [ $? = 1 ]; }
 
 restart_running() {
   [ -n "$previous" ] && [ "$previous" != "$version" ] && [ -n "$restart" ] || return 0
   is_running || return 0
   if [ -n "$used" ]; then service restart; else own restart; fi ||
-    note "! The daemon could not be started anew: it goes on as the version before. Try: fomular-daemon ${used:+service }restart"
+    note "! The daemon was not restarted, and keeps running the previous version. Run: fomular-daemon ${used:+service }restart"
 }
 
 explain_path() {
@@ -1004,17 +1010,18 @@ explain_path() {
   case ":$PATH:" in
     *":$dir:"*)
       if [ "$found" != "$dir/fomular-daemon" ] && [ -n "$found" ]; then
-        note "! \`fomular-daemon\` is another one, $found: take that away, or put $dir before it on PATH."
+        note "! \`fomular-daemon\` runs another program, $found: remove that, or put $dir before it on PATH."
       fi
       ;;
     *)
-      say 'Its folder is not on PATH. Add it, for new shells as well:'
+      say 'Its folder is not on PATH. Add it for this shell and new ones:'
       add_to_path
       ;;
   esac
 }
 
-# The line for the shell that new terminals have: it changes that one, and the files that others of its kind read.
+# Prints the line that adds the folder to PATH, in the current shell and in the files that new
+# shells of this kind read.
 add_to_path() {
   case $dir in
     "$home"/*) folder="\$HOME$(printf '%s' "${dir#"$home"}" | sed 's/[\\"$`]/\\&/g')" ;;
@@ -1025,7 +1032,7 @@ add_to_path() {
     say "  fish_add_path \"$folder\""
     return 0
   fi
-  # A login shell reads one file, the first there is; a shell in a terminal's window reads another.
+  # A login shell reads the first existing file of several; a shell in a terminal window reads another one.
   login='~/.profile'
   case ${shell##*/} in
     bash)
@@ -1049,7 +1056,7 @@ install() {
   tools
   check_ground install
   if [ -e "$entry" ] && [ ! -L "$entry" ]; then
-    fail "$entry is there, and not from here." 'Move it away, or give another --prefix.'
+    fail "$entry exists and is not from this installer." 'Move it away, or give another --prefix.'
   fi
   begin
   check_token
@@ -1074,9 +1081,9 @@ install() {
   activate
   drop_older
   if [ -n "$whole" ] && [ "$previous" = "$version" ]; then
-    say "fomular-daemon $version is installed already, in $prefix."
+    say "fomular-daemon $version is already installed in $prefix."
   elif [ -n "$previous" ]; then
-    say "fomular-daemon $version is installed in $prefix, in place of $previous."
+    say "fomular-daemon $version is installed in $prefix, replacing $previous."
   else
     say "fomular-daemon $version is installed in $prefix."
   fi
@@ -1086,22 +1093,22 @@ install() {
   start
   explain_path
   if [ -z "$server_url$previous" ]; then
-    say 'To begin: `fomular-daemon up` runs everything on this machine; `fomular-daemon doctor` says what is missing.'
+    say 'To begin, run `fomular-daemon up`, which runs everything on this machine. `fomular-daemon doctor` checks the setup.'
   fi
 }
 
 would() {
   facts "$file"
   if [ -n "$whole" ]; then
-    say "Version $version is there already, in $versions/$version."
+    say "Version $version is already in $versions/$version."
   else
     say "Would download $base_url/$version/$file, $(megabytes "$size"), to $versions/$version."
   fi
   say "Would point $prefix/current to versions/$version${previous:+ (now $previous)}, and $entry to the program in it."
   if [ -n "$link" ]; then say "Would link $link to it."; fi
-  say "Would put completion for bash, zsh and fish, into $share, and the manual into $manual/man."
+  say "Would put completion for bash, zsh and fish into $share, and the manual into $manual/man."
   if [ -n "$token" ]; then say "Would enroll this machine at $server_url."; fi
-  if [ -n "$key_file" ]; then say "Would write down $server_url and $key_file in the configuration file."; fi
+  if [ -n "$key_file" ]; then say "Would write $server_url and $key_file to the configuration file."; fi
   case $service in
     none) ;;
     background) say 'Would start it in the background: there is no service manager here.' ;;
@@ -1112,7 +1119,7 @@ would() {
 remove() {
   check_ground
   if [ ! -d "$versions" ] && [ ! -L "$entry" ]; then
-    say "Nothing of fomular-daemon is installed in $prefix."
+    say "fomular-daemon is not installed in $prefix."
   else
     stop_all
     if [ -f "$receipt" ]; then
@@ -1137,9 +1144,9 @@ remove() {
   if [ -n "$purge" ]; then purge_state; fi
   [ -z "$dry_run" ] || return 0
   for dir in "$versions" "$prefix/bin" "$prefix/share" "$prefix"; do rmdir "$dir" 2>/dev/null || :; done
-  say 'fomular-daemon is taken away.'
+  say 'fomular-daemon is removed.'
   [ -z "$purge" ] || return 0
-  [ ! -d "$home/.fomular" ] || say "State and settings are still there: --uninstall --purge removes them as well. State: $home/.fomular"
+  [ ! -d "$home/.fomular" ] || say "State and settings are still there, in $home/.fomular; --uninstall --purge removes them, too."
 }
 
 forget() {
@@ -1151,19 +1158,19 @@ forget() {
   done
 }
 
-# Ends what runs of it, agents included, and takes away its services.
+# Stops the daemon and its agents, and removes its services.
 stop_all() {
   [ -x "$entry" ] || return 0
   set -- service uninstall --all
   if [ -n "$purge" ]; then set -- "$@" --purge; fi
   if [ -n "$dry_run" ]; then set -- "$@" --dry-run; fi
-  # A version before this installer's knows one service, and nothing of the rest.
+  # Versions older than this installer know only one service, and no --all.
   if "$entry" service uninstall --help 2>/dev/null </dev/null | grep -e --all >/dev/null; then
-    "$entry" "$@" </dev/null || note '! Not all of its services could be taken away.'
+    "$entry" "$@" </dev/null || note '! Some of its services could not be removed.'
   elif [ -n "$used" ] && [ -n "$dry_run" ]; then
-    say "Would take away its service with $used."
+    say "Would remove its service from $used."
   elif [ -n "$used" ]; then
-    service uninstall || note "! Its service with $used could not be taken away."
+    service uninstall || note "! Its service could not be removed from $used."
   fi
   [ -d "$state" ] || return 0
   own_runs || return 0
@@ -1175,7 +1182,7 @@ stop_all() {
 }
 
 purge_state() {
-  [ -n "$home" ] || fail 'HOME is not set: it is not clear whose state to remove.'
+  [ -n "$home" ] || fail 'HOME is not set, so the state to remove is unknown.' 'Set HOME.'
   if [ -L "$state" ]; then
     say "Left $state: it is a link."
   elif [ -d "$state" ]; then
@@ -1183,9 +1190,9 @@ purge_state() {
     if [ -n "$at" ]; then
       say "Left $state: a disk is mounted at $at."
     elif [ "$user" = 0 ] && { [ ! -O "$home" ] || [ ! -O "${state%/*}" ]; }; then
-      # Root would follow links that the other user puts there meanwhile.
+      # Root would follow links that the other user creates meanwhile.
       say "Left $state: it is in another user's folder. Run this as that user."
-    # Only what this program has written.
+    # Only a folder that this program has written.
     elif [ -e "$state/machine.json" ] || [ -e "$state/daemon.log" ] || [ -d "$state/hub" ]; then
       purge_folder "$state"
     else
@@ -1197,25 +1204,25 @@ purge_state() {
   if [ -z "$dry_run" ]; then rmdir "$home/.fomular" 2>/dev/null || :; fi
   for profile in .bashrc .bash_profile .profile .zshrc .config/fish/config.fish; do
     if grep -F "$prefix/bin" "$home/$profile" >/dev/null 2>&1; then
-      say "Left $home/$profile: the line for PATH in it is yours to take out."
+      say "Left $home/$profile: remove the line for PATH from it yourself."
     fi
   done
 }
 
-# Other files in it are somebody's own.
+# Removes only this program's files: others belong to the user.
 purge_folder() {
   for path in "$1"/agents "$1"/hub "$1"/*.json "$1"/ledger.jsonl "$1"/daemon.log* "$1"/daemon.sock "$1"/lock \
     "$1"/compiled-*.bin "$1"/*.damaged-* "$1"/*.tmp; do
     forget -rf "$path"
   done
   if [ -n "$dry_run" ]; then
-    say "Would remove $1, if nothing else is in it."
+    say "Would remove $1, if it is then empty."
   else
-    rmdir "$1" 2>/dev/null || say "Left $1: there is more in it than fomular-daemon has written."
+    rmdir "$1" 2>/dev/null || say "Left $1: it contains other files."
   fi
 }
 
-# The first disk, or other folder, that is mounted at a folder or below it.
+# mount_in FOLDER: prints the first mount point at a folder or below it.
 mount_in() {
   real=$(cd "$1" && pwd -P) || return 0
   if [ -r /proc/self/mountinfo ]; then

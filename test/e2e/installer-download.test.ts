@@ -30,10 +30,10 @@ const mounted = ({ home }: Box, options: string): string[] => [
 ]
 
 const FAULTS: Fault[] = [
-  ['a file that was changed', /is not what the manifest says: its sha256 is/, (server) => damage(gz(server))],
+  ['a file that was changed', /does not match the manifest: its sha256 is/, (server) => damage(gz(server))],
   [
     'a file that is shorter',
-    /cannot be written: is the disk full\?/,
+    /cannot be written; the disk may be full/,
     (server) => writeFileSync(gz(server), 'short'),
   ],
   ['no release at all', /There is no release at http/, (server) => server.fail({ missing: /latest/ })],
@@ -46,7 +46,7 @@ const FAULTS: Fault[] = [
   ],
   [
     'a manifest of another version',
-    /is not one of version 1\.0\.0/,
+    /cannot read the manifest .* of version 1\.0\.0/,
     (server) => {
       const path = join(server.dir, '1.0.0/manifest.json')
       writeFileSync(path, readFileSync(path, 'utf8').replace('"version":"1.0.0"', '"version":"0.9.0"'))
@@ -58,35 +58,39 @@ const FAULTS: Fault[] = [
     /cannot be downloaded/,
     (server) => server.fail({ cut: { path: /latest/, bytes: 0 } }),
   ],
-  ['neither curl nor wget', /Neither curl nor wget/, () => {}, TOOLS],
+  ['neither curl nor wget', /neither curl nor wget/, () => {}, TOOLS],
   [
     'nothing to hash with',
-    /nothing here to check a sha256 with/,
+    /no program to check a sha256 with/,
     () => {},
     [...TOOLS.filter((tool) => !/sum|openssl/.test(tool)), 'curl'],
   ],
   [
     'a full disk',
-    /too little room|is the disk full/,
+    /Not enough disk space|the disk may be full/,
     (_, machine) => [[], { wrap: mounted(machine, 'size=4k,nr_inodes=20') }],
   ],
-  ['a disk that cannot be written', /cannot be made/, (_, machine) => [[], { wrap: mounted(machine, 'ro') }]],
+  [
+    'a disk that cannot be written',
+    /cannot be created/,
+    (_, machine) => [[], { wrap: mounted(machine, 'ro') }],
+  ],
   [
     'a disk that programs do not run from',
-    /Is the disk mounted noexec/,
+    /disk is mounted noexec/,
     (_, machine) => [[], { wrap: mounted(machine, 'noexec') }],
   ],
   [
     'a file where the program belongs',
-    /is there, and not from here/,
+    /exists and is not from this installer/,
     (_, machine) => {
       mkdirSync(join(machine.prefix, 'bin'), { recursive: true })
       writeFileSync(join(machine.prefix, 'bin/fomular-daemon'), '')
     },
   ],
-  ['a flag that does not exist', /There is no flag --versoin/, () => [['--versoin', '1']]],
+  ['a flag that does not exist', /Unknown flag --versoin/, () => [['--versoin', '1']]],
   ['a flag without its value', /--version needs a value/, () => [['--version']]],
-  ['a version that is a path', /is no version/, () => [['--version', '../../x']]],
+  ['a version that is a path', /is not a version/, () => [['--version', '../../x']]],
   ['a server without a key', /--server-url needs --key-file/, () => [['--server-url', 'wss://x']]],
   ['a key without a server', /needs --server-url/, () => [['--key-file', '/etc/hostname']]],
   [
@@ -157,7 +161,7 @@ test('a download that is broken off goes on where it ended, by curl and by eithe
       if (withoutRanges) {
         const { code, err } = await running
         assert.equal(code, 1)
-        assert.match(err, /cannot be downloaded|is not what the manifest says|cannot be written/)
+        assert.match(err, /cannot be downloaded|does not match the manifest|cannot be written/)
         assert.deepEqual(machine.files(), [])
         continue
       }
@@ -180,10 +184,14 @@ test('a release must be signed by the key that is known, where one is', async (t
   const withoutOpenssl = plain.filter((tool) => tool !== 'openssl')
   const cases: [string[], string[], RegExp | undefined][] = [
     [plain, ['--version=1.0.0', '--public-key', key.publicKey], undefined],
-    [plain, ['--version=1.0.0', '--public-key', other.publicKey], /not by the key/],
+    [plain, ['--version=1.0.0', '--public-key', other.publicKey], /not signed with the release key/],
     [plain, ['--version=1.1.0', '--public-key', key.publicKey], /is not signed/],
     [[...withoutOpenssl, 'minisign'], ['--version=1.0.0', '--public-key', key.publicKey], undefined],
-    [[...withoutOpenssl, 'minisign'], ['--version=1.0.0', '--public-key', other.publicKey], /not by the key/],
+    [
+      [...withoutOpenssl, 'minisign'],
+      ['--version=1.0.0', '--public-key', other.publicKey],
+      /not signed with the release key/,
+    ],
     [withoutOpenssl, ['--version=1.0.0', '--public-key', key.publicKey], /Install minisign or OpenSSL 3/],
     [withoutOpenssl, ['--version=1.0.0', '--public-key', key.publicKey, '--skip-signature'], undefined],
   ]
@@ -206,6 +214,6 @@ test('a release must be signed by the key that is known, where one is', async (t
   for (const tools of [plain, [...withoutOpenssl, 'minisign']])
     assert.match(
       (await box(t, server, tools).run(['--version=1.0.0', '--public-key', key.publicKey])).err,
-      /not by the key/,
+      /not signed with the release key/,
     )
 })

@@ -101,7 +101,7 @@ test('where the executable does not run, the program runs on the Node that is th
     assert.match(out, /Node [\d.]+ will run the program/)
     assert.equal(readlinkSync(join(machine.prefix, 'bin/fomular-daemon')), '../current/dist/index.js')
     assert.equal(await versionOf(machine), '1.0.0')
-    assert.match((await machine.run()).out, /is installed already/)
+    assert.match((await machine.run()).out, /is already installed/)
   }
 
   const old = box(t, server)
@@ -132,5 +132,5 @@ test('another fomular-daemon that comes first on PATH is pointed out', async (t)
   const machine = box(t, server)
   writeFileSync(join(machine.bin, 'fomular-daemon'), '', { mode: 0o755 })
   const { err } = await machine.run([], { env: { PATH: `${machine.bin}:${machine.prefix}/bin` } })
-  assert.match(err, /is another one/)
+  assert.match(err, /runs another program/)
 })

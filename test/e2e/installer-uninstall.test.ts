@@ -56,7 +56,7 @@ test('state and settings stay, unless they are to go', async (t) => {
   assert.doesNotMatch(withDisk.out, /Would remove .*machine\.json/)
   const purged = await machine.run(['--uninstall', '--purge'])
   assert.equal(purged.code, 0, purged.err)
-  assert.match(purged.out, /Left .*\.fomular\/state: there is more in it/)
+  assert.match(purged.out, /Left .*\.fomular\/state: it contains other files/)
   assert.deepEqual(machine.files(), [
     '.fomular',
     '.fomular/state',

@@ -60,7 +60,7 @@ for (const shell of SHELLS)
     const second = await machine.run([], { shell, env: { PATH: `${machine.prefix}/bin:${machine.bin}` } })
     assert.deepEqual(
       [second.code, second.out],
-      [0, `fomular-daemon 1.0.0 is installed already, in ${machine.prefix}.`],
+      [0, `fomular-daemon 1.0.0 is already installed in ${machine.prefix}.`],
     )
     assert.deepEqual(server.requests.slice(before), ['/latest', '/1.0.0/manifest.json'])
 

@@ -258,7 +258,7 @@ test('a token that is of no use is noticed before anything is downloaded', async
     const home = new Home(t)
     const { code, out, err } = await home.paste(line, ['dash'])
     assert.deepEqual([code, out], [1, ''])
-    assert.match(err, /does not accept this token.*\n {2}→ Get a new line: `fomular-daemon machine add`/)
+    assert.match(err, /does not accept this token.*\n {2}→ Get a new line: run `fomular-daemon machine add`/)
     assert.deepEqual(home.files(), [])
   }
   // The machine that it was used for is told that it is enrolled, and gets what is newer.
@@ -275,7 +275,7 @@ test('a token that is of no use is noticed before anything is downloaded', async
   )
   const moved = await home.paste((await add()).install, ['dash'])
   assert.equal(moved.code, 1)
-  assert.match(moved.err, /enrolled at https:\/\/other\.example\.com already.*\n.*--force/)
+  assert.match(moved.err, /already enrolled at https:\/\/other\.example\.com\..*\n.*--force/)
   assert.equal((await home.paste(`${(await add()).install} --force`, ['dash'])).code, 0)
   assert.match(home.calls(), / --force --token-stdin/)
 })

@@ -26,7 +26,7 @@ test('a user without a service manager: in the home folder, in the background, a
   const { install } = await hub('machine', 'add')
   const said = await bob(install)
   assert.match(said, /is installed in \/home\/bob\/\.fomular/)
-  assert.match(said, /The daemon runs, and is connected\. Nothing starts it after a reboot/)
+  assert.match(said, /The daemon is running and connected\. It does not start after a reboot/)
   assert.match(said, /export PATH="\$HOME\/\.fomular\/bin:\$PATH"/)
   assert.equal((await connected()).length, 1)
   assert.equal((await machine.out(['stat', '-c', '%a', '/home/bob/.fomular/key'])).trim(), '600')
