@@ -8,13 +8,13 @@ import { isInteractive, print, printJson, stdoutColors } from './terminal.ts'
 
 const HELP = `
 Checks everything a daemon needs, with the configuration that a daemon started here would have. If a daemon
-runs, its own view counts, and a line reports each difference from this shell. Exit code 1 if something must
-be fixed.
+runs, \`doctor\` reports what that daemon sees, and each difference from this shell. Exit code 1 if something
+must be fixed.
 ${WHICH}
 
-With --fix, it ends orphaned processes that agents left behind; on a terminal it asks first. It identifies
-them by their ancestors and by a secret, recorded in the agent's folder, that they carry. Processes that only
-mention an agent, and processes of other users, are listed but not ended.
+With --fix, it ends orphaned processes that agents left behind. Without --fix, it offers this on a terminal.
+It identifies them by their ancestors and by a secret that they carry, recorded in the agent's folder.
+Processes that only mention an agent, and processes of other users, are listed but not ended.
 
 Examples:
   $ fomular-daemon doctor

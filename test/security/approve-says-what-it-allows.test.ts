@@ -77,7 +77,7 @@ test('on a terminal, approve and answer show the request first, and take silence
     await asked('approve a', /\? asks to use Bash: rm -rf \/srv\n {2}Allow it\? y\/N> $/, no)
     const { code, text } = await terminal.over()
     assert.equal(code, 4)
-    assert.match(text, /error: Nothing was answered\./)
+    assert.match(text, /error: No answer was sent\./)
   }
   assert.deepEqual(await agent.answers(0), [])
   await asked('approve a', /Allow it\? y\/N> $/, 'y')

@@ -61,7 +61,7 @@ export async function confirm(ask: Ask, question: string): Promise<void> {
   if (!(await agrees(ask, question))) throw notConfirmed()
 }
 
-const notConfirmed = () => new UserError('not_confirmed', 'Nothing was answered.', { exitCode: EXIT.refused })
+const notConfirmed = () => new UserError('not_confirmed', 'No answer was sent.', { exitCode: EXIT.refused })
 
 /** Returns the typed command line, with `--request` added. */
 function sameLineFor(request: PermissionRequest): string {

@@ -145,7 +145,7 @@ async function answer(given: string, typed: string[], { json, ...flags }: Option
   const { client, id, request, named } = await requestOf(given, flags)
   if (request.ask !== 'question')
     throw new UserError('not_a_question', `${id} asks for permission, not a question.`, {
-      remedy: `Decide it: fomular-daemon agent approve ${id}, or deny.`,
+      remedy: `Run fomular-daemon agent approve ${id}, or deny.`,
       exitCode: EXIT.refused,
     })
   const facts = { request: identityOf(request) }

@@ -11,7 +11,7 @@ const START_WAIT_S = 60
 
 const HELP = `
 With --wait, prints the agent's activity until its turn ends, and exits with code 0, or 3 if the turn failed.
-On a terminal, it asks you for the permissions that the agent requests.
+On a terminal, it asks you to answer the agent's requests.
 
 --permission-mode takes the modes of Claude Code:
 

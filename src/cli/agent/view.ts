@@ -22,7 +22,7 @@ export interface ViewOptions {
   over: AbortController
 }
 
-/** Shows an agent's activity as it arrives. On a terminal, asks the user the agent's requests. */
+/** Shows an agent's activity as it arrives. On a terminal, asks the user to answer the agent's requests. */
 export class View {
   readonly #client: HubClient
   readonly #agentId: string

@@ -47,7 +47,8 @@ async function search(
   since: string | undefined,
 ) {
   const { offset, end } = await client.agent(agentId)
-  // An event without a digest may be an earlier request's under the same id, unless nothing is on its way behind it.
+  // An event without a digest may belong to an earlier request with the same id, unless no later
+  // events are expected.
   const isIt = (event: Asked) =>
     isSame(event, request) &&
     (event.digest === request.digest || request.digest === undefined || offset >= end)

@@ -33,7 +33,7 @@ export interface Stray {
   command: string
   /** The folder of its agent. */
   agent_dir: string
-  /** `removed`: the folder is gone. `ended`: the agent has ended without it. */
+  /** `removed`: the folder is gone. `ended`: the process outlived its agent. */
   why: 'removed' | 'ended'
 }
 
