@@ -6,16 +6,16 @@ import { readJson, writeAtomic } from '../platform/files.ts'
 import { isOpenToOthers } from '../platform/sockets.ts'
 import { lastingIdentity, systemId } from '../platform/system-id.ts'
 
-/** The file beside a key's file. The key may change hands, or be copied: the facts besides the id tell whether it has. */
+/** The file next to a key's file. All facts but the id tell whether the key was copied or passed on. */
 const KeptIdentity = z.object({
   version: z.literal(1),
   machine_id: z.string().check(z.minLength(1), z.maxLength(128)),
   key_sha256: z.string(),
-  /** The state folder that says the same. */
+  /** State folder with the same identity. */
   state_dir: z.string(),
-  /** Of the key's folder, which a copy of it does not share. */
+  /** Identity of the key's folder, which a copy does not share. */
   folder: z.string(),
-  /** Of the installed system; absent where it has none. */
+  /** Id of the installed system; absent if it has none. */
   system: z.optional(z.string()),
 })
 
@@ -25,11 +25,14 @@ export interface KeyInPlace {
   file: string
 }
 
-/** Where it is said beside a key's file which machine has it. */
+/** Returns the path of the file, next to a key's file, that names the key's machine. */
 export const besideKey = (file: string) => `${file}.machine`
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 
-/** Says beside a key which machine connects with it, so that this machine is the same again where its state folder is lost. */
+/**
+ * Records next to a key which machine connects with it, so that a lost state folder does
+ * not make it a new machine.
+ */
 export function keepIdentity({ key, file }: KeyInPlace, machine_id: string, stateDir: string) {
   const dir = dirname(resolve(file))
   const system = systemId()
@@ -42,17 +45,17 @@ export function keepIdentity({ key, file }: KeyInPlace, machine_id: string, stat
     ...(system !== undefined && { system }),
   }
   try {
-    // What others can write to says nothing that could be believed.
+    // A record that others can write to cannot be trusted.
     if (isOpenToOthers(dir)) return
     const read = readJson(besideKey(file), KeptIdentity)
     if (read.ok && JSON.stringify(read.value) === JSON.stringify(record)) return
     writeAtomic(besideKey(file), JSON.stringify(record), { durable: true })
   } catch {
-    // A disk that is full or read-only: without it the machine is what its state folder says.
+    // The disk is full or read-only. Without this file, only the state folder has the machine's identity.
   }
 }
 
-/** The machine that connects with a key, as it was last said beside it; undefined where key or folder came from elsewhere. */
+/** Returns the machine recorded next to a key; undefined if the key or its folder came from elsewhere. */
 export function keptIdentity({
   key,
   file,
@@ -71,5 +74,5 @@ export function keptIdentity({
   return { machine_id, state_dir }
 }
 
-/** The next daemon is what its state folder says, or a new machine. */
+/** Deletes the record: the next daemon takes its identity from the state folder, or is a new machine. */
 export const forgetIdentity = (file: string) => rmSync(besideKey(file), { force: true })

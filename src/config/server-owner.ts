@@ -5,39 +5,42 @@ import { UserError } from '../platform/errors.ts'
 import { ensurePrivateDir, readJson, writeAtomic } from '../platform/files.ts'
 import { isOpenToOthers } from '../platform/sockets.ts'
 
-/** `servers.json`: who ran the server at an address of this machine when it was first connected to. */
+/** `servers.json`: the user that ran the server at each address of this machine at the first connection. */
 const Owners = z.object({ version: z.literal(1), owners: z.record(z.string(), z.int()) })
-/** Addresses that are remembered. */
+/** Maximum number of addresses to remember. */
 const MOST_PLACES = 64
-/** For a directory service to find a user, in ms. */
+/** Time limit for a directory service to find a user, in milliseconds. */
 const ANSWER_MS = 5000
 
 export const serversFile = (dir: string) => join(dir, 'servers.json')
-/** What `enroll` writes beside the configuration file. */
+/** Returns the path of the file that `enroll` writes next to the configuration file. */
 export const serversBeside = (config: string) => serversFile(dirname(config))
 
 export interface OwnerRules {
-  /** Path of `servers.json`, in a folder of this user's. */
+  /** Path of `servers.json`, in a folder of this user. */
   file: string
-  /** Path of the one that `enroll` has written, which goes first. */
+  /** Path of the `servers.json` that `enroll` wrote, which takes precedence. */
   enrolled?: string | undefined
-  /** `server_user` of the settings. */
+  /** `server_user` from the settings. */
   user?: string | undefined
-  /** uid of the user whose key it is. */
+  /** uid of the key's user. */
   owner?: number | undefined
-  /** Nothing is written down. */
+  /** True to record nothing. */
   looksOnly?: boolean
-  /** Says what somebody should know. Without it, a server that was never connected to is `server_unknown`. */
+  /**
+   * Shows the user a notice. Without it, a server without an earlier connection is
+   * refused with `server_unknown`.
+   */
   notice?(text: string): void
-  /** Gets the uid of a server that is shown the key. */
+  /** Called with the uid of a server that may see the key. */
   shown?(uid: number): void
 }
 
 /**
- * Decides whether a server on this machine is shown a key, by the user that runs it: this one, root, `server_user`, or
- * the one that first ran what listened on its port, at whichever address.
- * @param url of the server
- * @throws UserError where it is another one
+ * Decides by its user whether a server on this machine may see a key. The user must be this one, root,
+ * `server_user`, or the user of the first server on its port, at any address.
+ * @param url address of the server
+ * @throws UserError if it is another user
  */
 export function checkOwner(uid: number, url: string, rules: OwnerRules) {
   refuseOther(uid, url, rules)
@@ -62,27 +65,31 @@ function refuseOther(
     : undefined
   if (uid === first) return
   const isNew = pins && first === undefined
-  const runBy = `The server at ${place} is run by ${who}, neither by root nor by this user.`
+  const runBy = `The server at ${place} is run by ${who}, not by root or this user.`
   if (isNew && !notice)
-    throw new UserError('server_unknown', `${runBy} It has not been connected to yet: no key was sent.`, {
-      remedy: `If ${who} is to run it, start the daemon: from then on the key is sent there only to a server of one of these three. If not, end what holds the port.`,
-    })
+    throw new UserError(
+      'server_unknown',
+      `${runBy} There was no earlier connection to it: no key was sent.`,
+      {
+        remedy: `If ${who} should run it, start the daemon: from then on, it sends the key there only to a server of one of these three users. If not, end the program that holds the port.`,
+      },
+    )
   if (isNew && notice && !isOpenToOthers(dirname(file))) {
     if (!looksOnly) remember(file, place, uid)
     return notice(
-      `${runBy} From now on the key is sent there only to a server of one of these three. To allow none but a certain user, set server_user.`,
+      `${runBy} From now on, the key is sent there only to a server of one of these three users. To allow only a certain user, set server_user.`,
     )
   }
   throw new UserError(
     'server_foreign',
-    `What listens at ${place} is run by ${who}, who is not the server's user: no key was sent.`,
+    `The program listening at ${place} is run by ${who}, who is not the server's user: no key was sent.`,
     {
-      remedy: `Start the server, and end what holds its port. If ${who} is to run the server, ${naming(who)}.`,
+      remedy: `Start the server, and end the program that holds its port. If ${who} should run the server, ${naming(who)}.`,
     },
   )
 }
 
-/** A variable, as `service install` sets it for another user's service, goes before the configuration file. */
+/** Names only the variable if it is set, as by `service install`: it overrides the configuration file. */
 const naming = (who: string) =>
   `set FOMULAR_SERVER_USER=${who}${process.env.FOMULAR_SERVER_USER ? '' : ', or server_user in the configuration file'}`
 
@@ -92,21 +99,21 @@ function placeOf(url: string): string {
   return `${hostname.replace(/^.*localhost$/, 'localhost')}:${port || usual}`
 }
 
-/** This machine has many names and addresses: whichever a server was first reached by, its port is the same. */
+/** Servers are told apart by port: this machine has many names and addresses. */
 const portOf = (place: string) => place.slice(place.lastIndexOf(':'))
 const atPort = (owners: Record<string, number>, place: string) =>
   Object.entries(owners).filter(([other]) => portOf(other) === portOf(place))
 
-/** @throws UserError where that cannot be told: what is damaged is not what was never there */
+/** @throws UserError if a file is damaged or ambiguous, which is different from a missing one */
 function firstOf(files: (string | undefined)[], place: string, who: string): number | undefined {
   for (const file of files) {
     if (file === undefined) continue
     const fail = (problem: string) =>
       new UserError(
         'server_foreign',
-        `What listens at ${place} is run by ${who}, and whose server it was before cannot be told: ${file} ${problem}. No key was sent.`,
+        `The program listening at ${place} is run by ${who}, and the server's earlier user is unknown: ${file} ${problem}. No key was sent.`,
         {
-          remedy: `End what holds the port. If ${who} is to run the server, ${naming(who)}, and delete ${file}.`,
+          remedy: `End the program that holds the port. If ${who} should run the server, ${naming(who)}, and delete ${file}.`,
         },
       )
     let read: ReturnType<typeof readOwners>
@@ -126,7 +133,7 @@ function firstOf(files: (string | undefined)[], place: string, who: string): num
 
 const readOwners = (file: string) => readJson(file, Owners)
 
-/** Who ran a server of this machine when it was enrolled there. Undefined also where that cannot be told. */
+/** Returns the uid that ran a server of this machine at the time of enrollment; undefined if unknown. */
 export function enrolledOwner(file: string, url: string): number | undefined {
   try {
     return firstOf([file], placeOf(url), '')
@@ -135,14 +142,17 @@ export function enrolledOwner(file: string, url: string): number | undefined {
   }
 }
 
-/** Writes down whose server a machine was enrolled at, in place of who ran one on that port before. @throws the system's error */
+/**
+ * Records the user of the server where a machine enrolled, and replaces the earlier user on that port.
+ * @throws the system's error
+ */
 export function pinOwner(file: string, url: string, uid: number) {
   const read = readOwners(file)
-  // What is damaged may have said whose other servers are.
+  // A damaged file may have named the users of other servers.
   if (!read.ok && read.reason === 'damaged') return
   const place = placeOf(url)
   const others = Object.entries(read.ok ? read.value.owners : {})
-  // Root may enroll what another user runs.
+  // Root may enroll a daemon that another user runs and that must be able to read the file.
   write(file, [...others.filter(([other]) => portOf(other) !== portOf(place)), [place, uid]], 0o644)
 }
 
@@ -154,7 +164,7 @@ function remember(file: string, place: string, uid: number) {
     if (read.ok ? atPort(read.value.owners, place).length > 0 : read.reason === 'damaged') return
     write(file, [...Object.entries(read.ok ? read.value.owners : {}), [place, uid]], 0o600)
   } catch {
-    // On a disk that is full or read-only, the next connection is the first again.
+    // If the disk is full or read-only, the next connection counts as the first again.
   }
 }
 
@@ -163,13 +173,13 @@ function write(file: string, owners: [string, number][], mode: number) {
   writeAtomic(file, JSON.stringify({ version: 1, owners: kept }), { mode, durable: true })
 }
 
-/** @throws UserError where there is no such user */
+/** @throws UserError if there is no such user */
 function uidOf(user: string): number {
   if (/^\d+$/.test(user)) return Number(user)
   const uid = ask(['id', '-u', '--', user])
   if (uid !== undefined && /^\d+$/.test(uid)) return Number(uid)
   throw new UserError('config_invalid', `server_user: there is no user ${user}.`, {
-    remedy: 'Name one that there is, or its number.',
+    remedy: 'Name an existing user, or give its number.',
     exitCode: 2,
   })
 }

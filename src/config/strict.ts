@@ -10,33 +10,36 @@ import { type Fault, faultsOf, foreignIn, readOwnFile } from '../platform/ours.t
 import { VERSION } from '../platform/version.ts'
 import { onceKept } from './on-trial.ts'
 
-/** The way back for machines whose owners and modes are not this user's to change, as in some containers. */
+/** Remedy for machines where this user cannot change owners and modes, as in some containers. */
 const WAY_BACK =
-  'Where all users who can do that are trusted, as in a container of its own, set FOMULAR_STRICT_MODES=false.'
+  'If you trust all users who can do that, as in a dedicated container, set FOMULAR_STRICT_MODES=false.'
 
-/** What to do about it, as a sentence. */
+/** Returns the remedy for a fault, as a sentence. */
 export const remedyOf = ({ kind, within, remedy }: Fault) =>
   kind === 'owner'
     ? within
-      ? `If this program made it as that user, run ${remedy}. If not, delete it.`
-      : // A folder above may be somebody's home.
-        `Use another, or change its owner where nobody else needs it: ${remedy}.`
+      ? `If this program created it as that user, run ${remedy}. If not, delete it.`
+      : // A folder above may be another user's home.
+        `Use another, or, if nobody else needs it, change its owner: ${remedy}.`
     : `Run ${remedy} or use another.`
 
-/** Why a file or folder is not used: others can change it. */
+/** Returns the error for a file or folder that is refused because others can change it. */
 export const notOurs = (fault: Fault) =>
   new UserError('not_ours', `${fault.message}: it decides what this program runs.`, {
     remedy: `${remedyOf(fault)} ${WAY_BACK}`,
     exitCode: 2,
   })
 
-/** @throws UserError where another user owns what decides what this program runs */
+/** @throws UserError if another user owns a file that decides what this program runs */
 export function refuseForeign(faults: Fault[], strict: boolean) {
   const foreign = faults.find(({ kind }) => kind === 'owner')
   if (strict && foreign) throw notOurs(foreign)
 }
 
-/** `modes.json` in a state folder: what others could write to when a version that looks at it first ran here. */
+/**
+ * `modes.json` in a state folder: paths that others could write to when a version with
+ * this check first ran here.
+ */
 const ModesRecord = z.object({
   version: z.literal(1),
   by: z.string().check(z.refine((text) => valid(text) !== null)),
@@ -45,10 +48,12 @@ const ModesRecord = z.object({
 
 const recordIn = (dir: string) => join(dir, 'modes.json')
 
-/** Size limit of the record, in bytes: a path for each file and each folder above. */
+/** Maximum size of the record, in bytes: it has a path for each file and each folder above. */
 const RECORD_BYTES = 1024 * 1024
 
-/** Another user's record is none: whoever can write to the folder could put one there. */
+/**
+ * Returns the record. Another user's does not count: anyone who can write to the folder could put one there.
+ */
 function readRecord(dir: string, user?: number) {
   try {
     return ModesRecord.parse(JSON.parse(readOwnFile(recordIn(dir), RECORD_BYTES, user)))
@@ -58,8 +63,8 @@ function readRecord(dir: string, user?: number) {
 }
 
 /**
- * Whether versions before have run here, and none that looks. `modes.json` alone does not tell: whoever can write to the
- * folder can delete it.
+ * Reports whether only versions without this check have run here. A missing `modes.json` is no proof: anyone
+ * who can write to the folder can delete it.
  */
 function isUnjudged(dir: string, user?: number): boolean {
   try {
@@ -77,21 +82,21 @@ interface Options {
 }
 
 interface Judged {
-  /** Faults that are only warned of. */
+  /** Faults that only cause a warning. */
   tolerated: Fault[]
   refused: Fault[]
-  /** To be written down, where nothing has been yet, or only by a later version. */
+  /** Paths to record, if there is no record yet, or one of a later version. */
   open: string[] | undefined
 }
 
 /**
- * Judges what others can do to a state folder and to what belongs to it. A version that is the first to look tolerates
- * modes with which versions before it have run here; the version after it does not.
- * @param faults of files outside the folder
- * @param noted returns faults that are judged at another time: a first look writes their modes down with the others
+ * Judges what others can do to a state folder and the files that belong to it. The first version with this
+ * check tolerates modes with which earlier versions ran here; the next version does not.
+ * @param faults faults of files outside the folder
+ * @param noted returns faults that are judged at another time: the first check records their modes, too
  */
 export function judge(dir: string, { faults, noted = () => [], strict, user }: Options): Judged {
-  // Of one path, what is told last counts: certificates in a hub's folder may be another user's.
+  // The last fault of a path counts: certificates in a hub's folder may belong to another user.
   const all = [...foreignIn(dir, user), ...faults, ...faultsOf(dir, user)]
   const unique = [...new Map(all.map((fault) => [fault.path, fault])).values()]
   const record = readRecord(dir, user)
@@ -101,12 +106,12 @@ export function judge(dir: string, { faults, noted = () => [], strict, user }: O
   const lasting = record && !gt(VERSION, record.by) ? record.open : (first ?? [])
   const tolerates = ({ kind, path }: Fault) => !strict || (kind === 'mode' && lasting.includes(path))
   const refused = unique.filter((fault) => !tolerates(fault))
-  // In a folder that is refused, nothing is read.
+  // Nothing in a refused folder is read.
   const others = isFirst && refused.length === 0 ? noted().filter(({ kind }) => kind === 'mode') : []
   return {
     tolerated: unique.filter(tolerates),
     refused,
-    // A later version than this one does not extend what it has tolerated.
+    // The record of a later version is not extended.
     open:
       record && gt(record.by, VERSION) ? record.open : first && [...first, ...others.map(({ path }) => path)],
   }
@@ -114,7 +119,8 @@ export function judge(dir: string, { faults, noted = () => [], strict, user }: O
 
 /**
  * Refuses a state folder that others can change.
- * @returns warnings, and a function that writes down what was tolerated once the folder is this program's to write to
+ * @returns warnings, and a function that records the tolerated modes once this
+ * program may write to the folder
  * @throws UserError
  */
 export function checkGround(dir: string, options: Options) {
@@ -125,33 +131,33 @@ export function checkGround(dir: string, options: Options) {
   return {
     warnings: tolerated.map((fault) => warningOf(fault, options.strict)),
     remember() {
-      // A version that is rolled back was not the first.
+      // A version that is rolled back does not count as the first.
       onceKept(() => {
         try {
           if (open) writeAtomic(recordIn(dir), JSON.stringify({ version: 1, by: VERSION, open }))
           noteJudged(dir)
         } catch {
-          // On a full disk, the next start is the first.
+          // If the disk is full, the next start counts as the first.
         }
       })
     },
   }
 }
 
-/** Makes an empty folder of this user's private: a new volume of a container is often open to everybody. */
+/** Makes an empty folder of this user private: a new volume of a container is often open to everyone. */
 function claimEmpty(dir: string) {
   const stat = statSync(dir, { throwIfNoEntry: false })
   if (!stat?.isDirectory() || stat.uid !== process.geteuid?.() || (stat.mode & 0o022) === 0) return
   const isEmpty = () => readdirSync(dir).length === 0
-  // Others keep their files in a sticky folder.
+  // A sticky folder is for the files of other users, too.
   if ((stat.mode & 0o1000) !== 0 || !isEmpty()) return
   chmodSync(dir, 0o700)
   if (!isEmpty()) chmodSync(dir, stat.mode & 0o777)
 }
 
 const warningOf = ({ message, remedy }: Fault, strict: boolean) =>
-  `${message}${strict ? '; the next version refuses that' : ''}: ${remedy}`
+  `${message}${strict ? '; the next version will refuse this' : ''}: ${remedy}`
 
-/** Whether files that others can change are refused, as the environment says. */
+/** Reports whether files that others can change are refused, according to the environment. */
 export const strictByEnvironment = (env: NodeJS.ProcessEnv) =>
   !['false', '0'].includes(env.FOMULAR_STRICT_MODES ?? '')

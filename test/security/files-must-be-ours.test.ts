@@ -120,10 +120,10 @@ test('an installation that has run before is warned of its modes, and refused by
   asLeftBefore(state)
   assert.match(
     await accepted(),
-    /config\.toml can be written to by every user; the next version refuses that: chmod o-w/,
+    /config\.toml can be written to by every user; the next version will refuse this: chmod o-w/,
   )
   assert.deepEqual(JSON.parse(readFileSync(record, 'utf8')), { version: 1, by: VERSION, open: [config] })
-  assert.match(await accepted(), /the next version refuses that/)
+  assert.match(await accepted(), /the next version will refuse this/)
   writeFileSync(record, JSON.stringify({ version: 1, by: '0.0.1', open: [config] }))
   assert.match(await refused(), /can be written to by every user/)
   chmodSync(config, 0o600)
@@ -230,7 +230,7 @@ test('what a later version has tolerated lasts as long as if this one had been t
   const record = join(state, 'modes.json')
   chmodSync(config, 0o666)
   writeFileSync(record, JSON.stringify({ version: 1, by: '99.0.0', open: [config] }))
-  assert.match(await accepted(), /the next version refuses that/)
+  assert.match(await accepted(), /the next version will refuse this/)
   assert.deepEqual(JSON.parse(readFileSync(record, 'utf8')), { version: 1, by: VERSION, open: [config] })
 })
 
@@ -282,7 +282,7 @@ test('a version on trial writes down what it tolerates once the update has succe
   asLeftBefore(stage.state)
   const daemon = stage.run(stage.daemonArgs(), putOnTrialIn(stage.state, stage.dir))
   await until(() => daemon.log().includes('on trial until'), { what: 'the trial' })
-  assert.match(daemon.log(), /the next version refuses that/)
+  assert.match(daemon.log(), /the next version will refuse this/)
   assert.equal(existsSync(record), false)
   await stage.hub()
   await until(() => existsSync(record), { what: 'the record' })
@@ -721,7 +721,7 @@ test("the owner of a hub's certificate, who may renew it, is warned of before it
   mkdirSync(dirname(record), { recursive: true, mode: 0o700 })
   asLeftBefore(dirname(record))
   const again = stage.run(args)
-  await until(() => again.log().includes('the next version refuses that'), { what: 'the warning' })
+  await until(() => again.log().includes('the next version will refuse this'), { what: 'the warning' })
   again.kill('SIGTERM')
   await again.ended
   writeFileSync(record, JSON.stringify({ version: 1, by: '0.0.1', open: [certificate] }))
