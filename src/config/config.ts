@@ -86,7 +86,7 @@ export interface UpdateConfig {
   /** Update when the server refuses this version's protocol and names another version. */
   when_refused: boolean
   /**
-   * Update without an order, in the `window`, to the version of the dist-tag `channel` that
+   * Update without an order, in the `window`, to the version behind the dist-tag `channel`, once it
    * is `min_age_h` hours old.
    */
   automatic: boolean

@@ -67,7 +67,7 @@ export const HUB_SETTINGS = {
   },
   keepCommandsDays: {
     flag: '--keep-commands-days <days>',
-    help: 'days to remember these outcomes',
+    help: 'days to remember outcomes of answered commands',
     variable: 'FOMULAR_HUB_KEEP_COMMANDS_DAYS',
     read: number(LEAST_DAYS, MOST_DAYS),
     fallback: 30,

@@ -31,7 +31,7 @@ export function checkKeys(demands: Demands) {
     'update_integrity',
     'resolve',
     'The settings of this machine demand signed releases, but this build has no key to check them with.',
-    { remedy: 'Install a release build: only these have the key.' },
+    { remedy: 'Install a release build, which has the key.' },
   )
 }
 

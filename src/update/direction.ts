@@ -39,7 +39,7 @@ export function checkGood(
   )
 }
 
-/** Refuses a downgrade, unless someone who is allowed to chose that version. @throws UpdateFailure */
+/** Refuses a downgrade unless it was requested explicitly and is allowed. @throws UpdateFailure */
 export function checkDirection({ from, to, requested, origin, allowDowngrade }: Step, ground: Ground) {
   if (compare(to, from) >= 0) return
   const refuse = (message: string, remedy: string) =>

@@ -4,7 +4,7 @@ import { UpdateFailure } from './failure.ts'
 import type { UpdateRecord } from './record.ts'
 
 const DAY_MS = 86_400_000
-/** Age of a release from which on to warn, in days: someone may be withholding newer releases. */
+/** Age in days from which a release causes a warning: someone may be withholding newer ones. */
 const OLD_DAYS = 90
 
 /** Reports whether exactly this version was requested. A schedule only requests what a dist-tag points to. */
@@ -45,7 +45,7 @@ export function checkFreshness(
     throw new UpdateFailure(
       'update_downgrade',
       'verify',
-      `${requested} is ${version} of ${day(date)}, which is older than the running version (${day(runs)}).`,
+      `${requested} is ${version}, dated ${day(date)}, which is older than the running version (${day(runs)}).`,
       { remedy: `To install it anyway, name that version: ${version}` },
     )
   const age = daysSince(date, now)

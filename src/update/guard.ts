@@ -36,7 +36,7 @@ export async function guard({ stateDir, lockPath, pid, supervised, relaunch }: G
   if (!record || !trial) return
   const daemon = identify(pid)
   const deadline = systemClock.monotonic() + trial.confirm_ms + GRACE_MS
-  // A daemon that finds another one running also ends; then that other one counts.
+  // A daemon also ends if it finds another one running. Then watch the other one.
   const running = () => (daemon && isAlive(daemon) ? daemon : lockHolder(lockPath))
   const late = () => systemClock.monotonic() > deadline
   while (isOnTrial(trial) && running() && !late()) await sleep(POLL_MS)
@@ -44,7 +44,7 @@ export async function guard({ stateDir, lockPath, pid, supervised, relaunch }: G
   const hung = running()
   note(stateDir, record, hung ? hangs(record, trial.confirm_ms) : ended(record))
   putBack(trial)
-  // SIGTERM would stop its agents. This comes last: a supervisor may then end this process, too.
+  // SIGTERM would stop its agents. The kill comes last: a supervisor may then end this process, too.
   if (hung) sendSignal(hung, 'SIGKILL')
   if (!supervised) await relaunch(trial.previous_entry)
 }

@@ -5,9 +5,9 @@ import { UpdateFailure } from './failure.ts'
 import { peekRecord } from './record.ts'
 
 /**
- * Returns the program that a start of the daemon is handed over to, because this program could not be
- * replaced; undefined if this program must start the daemon itself. That includes a program of another
- * version: its installation was a decision against the handover.
+ * Returns the program to hand a start of the daemon over to, because this one could not be replaced;
+ * undefined if this program starts the daemon itself. So does a program that has changed since the update:
+ * someone has installed it on purpose.
  * @param command path by which the program was started
  * @param strict do not hand over to a program that others own or can change
  */

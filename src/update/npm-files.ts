@@ -4,10 +4,10 @@ import { notOurs, strictByEnvironment } from '../config/strict.ts'
 import { type Fault, faultsOf } from '../platform/ours.ts'
 import { UpdateFailure } from './failure.ts'
 
-/** The reader of npm's files: its environment, and its decision about files that others can write to. */
+/** Environment for reading npm's files, and a check of files that others can write to. */
 export interface Trusting {
   env: NodeJS.ProcessEnv
-  /** Called before a file counts that others can write to. @throws UpdateFailure to refuse it */
+  /** Called for a file that others can write to, before it is used. @throws UpdateFailure to refuse it */
   checkFile?: ((fault: Fault) => void) | undefined
 }
 

@@ -5,8 +5,7 @@ import { EXECUTABLE } from '../platform/executable.ts'
 import { isForeign, type Trusting } from './npm-files.ts'
 
 /**
- * Time limit of npm, in milliseconds, for an npm that hangs. It normally prints its
- * settings in half a second.
+ * Time limit for npm, in milliseconds, in case it hangs. It normally prints its settings in half a second.
  */
 const NPM_MS = 60_000
 /** Maximum output of npm, in bytes: settings are a few lines. */

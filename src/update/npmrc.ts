@@ -103,7 +103,7 @@ export function registryOf(source: Source): Registry {
 const isSameHost = (one: string, other: string) =>
   URL.canParse(one) && URL.canParse(other) && new URL(one).host === new URL(other).host
 
-/** `npm config set proxy null` is the usual advice for using no proxy. */
+/** Reads a proxy setting. `npm config set proxy null` is the usual way to remove one. */
 const proxyIn = <T extends { value: string }>(setting: T | undefined) =>
   setting === undefined || ['null', 'false', 'undefined'].includes(setting.value) ? undefined : setting
 
@@ -179,7 +179,7 @@ const NPMRC_BYTES = 1024 * 1024
 function readNpmrc(path: string, reader: Trusting): Map<string, NpmSetting> {
   const settings = new Map<string, NpmSetting>()
   const filledIn = (text: string) =>
-    // Never this program's own variables, such as the machine key: the file could send them to its registry.
+    // This program's own variables, such as the machine key, are left out: the file could send them anywhere.
     text.replace(/\$\{(?!FOMULAR_)(\w+)\??\}/g, (_, variable: string) => reader.env[variable] ?? '')
   for (const line of npmrcText(path, reader).split('\n')) {
     const [, key, rest] = /^\s*([^#;=\s]+)\s*=\s*(.*)$/.exec(line) ?? []

@@ -77,7 +77,7 @@ function answered(status: number, { url, stage, proxies }: Obstacle): { message:
         remedy: `Add them to the address in ${settingOf(url, proxies)} for the daemon.`,
       }
     case 429:
-      return { message: `${registry} gets too many requests (HTTP 429).`, remedy: 'Try again later.' }
+      return { message: `${registry} reports too many requests (HTTP 429).`, remedy: 'Try again later.' }
     default:
       return status >= 500
         ? { message: `${registry} is unavailable (HTTP ${status}).`, remedy: 'Try again later.' }

@@ -36,7 +36,7 @@ export const workDir = (layout: Layout, root: string) =>
 
 export const lockPath = (layout: Layout, root: string) => join(workDir(layout, root), LOCK)
 
-/** Returns the folder that holds a version before it is put into use. */
+/** Returns the folder that holds a version before it is installed. */
 export const versionDir = (layout: Layout, root: string, version: string) =>
   join(workDir(layout, root), version)
 

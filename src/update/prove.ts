@@ -32,7 +32,7 @@ export function checkPackage(dir: string, release: Release, expectedName: string
     if (statSync(path).size <= PACKAGE_JSON_BYTES)
       ({ name, version } = PackageJson.parse(boundedJson(readFileSync(path))))
   } catch {
-    // Then it is not a package.
+    // Not a package: refused below.
   }
   if (name !== expectedName || version !== release.version)
     throw new UpdateFailure(

@@ -23,10 +23,10 @@ const SILENT_MS = 60_000
 const TARBALL_BYTES = 512 * 1024 * 1024
 /** Maximum size of the facts about a package, in bytes: enough for thousands of versions. */
 const JSON_BYTES = 8 * 1024 * 1024
-/** Limits for parsing them: they then take at most 40 MB of memory. */
+/** Limits for parsing these facts, so that they take at most 40 MB of memory. */
 const JSON_BOUNDS = { nesting: 100, values: 300_000 }
 const REDIRECTS = 5
-/** Pauses before retries, in milliseconds. There are as many as in npm, unless `fetch-retries` is lower. */
+/** Pauses before retries, in milliseconds: as many as npm makes, unless `fetch-retries` is lower. */
 const PAUSES_MS = [1000, 5000]
 const PASSING_STATUS = new Set([408, 420, 429])
 const PASSING_CODES = new Set(['ECONNRESET', 'ECONNREFUSED', 'ETIMEDOUT', 'EPIPE'])
@@ -142,7 +142,7 @@ async function receive(
     const { proxies } = registry
     const first = error instanceof AggregateError ? error.errors[0] : error
     const proxy = late === undefined && first instanceof ProxyError ? first : undefined
-    // A refused tunnel is reported like the same status from a proxy without a tunnel, as npm does.
+    // npm, too, reports this status like one from a proxy without a tunnel.
     if (proxy?.status === 407)
       throw obstacleFailure({ stage, package: name, url, proxies, status: 407, cause: error })
     const refused = proxy && proxy.code === undefined ? `it ${proxy.why}` : undefined

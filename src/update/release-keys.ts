@@ -7,14 +7,13 @@ const LISTS = 32
 const KEYS = 16
 
 /**
- * Returns the file of a list in a package or a release. List 1 has the successors of the
- * first keys, list 2 theirs.
+ * Returns the file name of a list of keys in a release. List 1 replaces the first keys, list 2 replaces
+ * those of list 1, and so on.
  */
 export const keyList = (number: number) => `keys-${number}.txt`
 
 /**
- * Returns the keys that count for a release: the known keys, or those that lists signed with
- * them have replaced them by.
+ * Returns the keys that count for a release: the known keys, or their replacements in lists signed with them.
  * @param read returns a file of the release; undefined if it does not exist
  */
 export function keysFor(

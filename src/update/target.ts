@@ -85,7 +85,7 @@ export function targetOf(
       return userPrefix('bin/fomular-daemon', real, command, env)
     case 'apt':
       throw refuse(
-        'This daemon was installed with apt, from the package fomular-daemon: apt also updates it.',
+        'This daemon was installed with apt (package fomular-daemon), which also updates it.',
         'Run sudo apt-get update && sudo apt-get install fomular-daemon; agents keep running.',
       )
     case 'npx':
@@ -173,7 +173,7 @@ function listedHome(): string[] {
   }
 }
 
-/** Follows links as far as the path exists. */
+/** Resolves links in the part of the path that exists. */
 function realPathOf(path: string): string {
   try {
     return realpathSync(path)

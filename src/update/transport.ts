@@ -46,7 +46,7 @@ export function transportOf(
     check(address) {
       if (allow_insecure || !isInsecure(address)) return
       const { origin } = new URL(address)
-      const what = `${origin}, where updates come from, is another machine and has no TLS`
+      const what = `${origin}, where updates come from, is on another machine and has no TLS`
       if (!insecureUpdateLeft(stateDir))
         throw new UpdateFailure('update_refused', 'resolve', `${what}.`, { remedy: HOW_SECURE })
       once(origin, `${what}: this is the last update from there. ${HOW_SECURE}`)

@@ -5,7 +5,7 @@ import { ON_TRIAL } from '../config/environment.ts'
 import { concealed } from '../config/key.ts'
 import { startPath, startsPath, type Trial } from './record.ts'
 
-/** Maximum number of starts of a version on trial: the machine may go down once meanwhile. */
+/** Maximum number of starts of a version on trial: the machine may go down once during the trial. */
 const MAX_STARTS = 2
 
 /** Variables that, with the arguments, identify this daemon among others of the same installation. */
@@ -15,7 +15,7 @@ const TELLING = ['HOME', 'FOMULAR_STATE_DIR', 'STATE_DIRECTORY'] as const
 export const startText = (args: readonly string[], env: NodeJS.ProcessEnv) =>
   [...TELLING.map((name) => `${name}=${env[name] ?? ''}`), ...concealed(args)].join('\n')
 
-/** Variable in which a stand-in passes the path it was started by to an executable. */
+/** Variable in which a stand-in tells an executable the path by which the stand-in was started. */
 export const STARTED_AS = 'FOMULAR_DAEMON_STARTED_AS'
 
 /** Prefix, before the version, of the folder in `versions/` that contains the stand-in. */
@@ -60,10 +60,9 @@ export function standInAt(path: string): Facts | undefined {
 }
 
 /**
- * Returns the text of a stand-in. The working version writes it, and it alone is between a start and a
- * version that may not even parse. For a start of this daemon, it runs the next version under a guard
- * of the previous version, at most twice. For everything else, and if it cannot count its starts, it
- * runs the previous version.
+ * Returns the text of a stand-in. The working version writes it, because the next version may not even parse.
+ * For a start of this daemon, the stand-in runs the next version under a guard of the previous version, at
+ * most twice. For everything else, and if it cannot count its starts, it runs the previous version.
  * @param executable true for a program with Node inside, whose stand-in is a shell script
  * instead of a Node script
  */

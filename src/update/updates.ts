@@ -376,7 +376,9 @@ export class Updates {
     this.#options.changed(this.#record)
   }
 
-  /** Records a decision already made: a full disk must not undo it, and the next daemon reaches it again. */
+  /**
+   * Records a decision already made. A full disk must not undo it; the next daemon decides the same again.
+   */
   #writeAnyway(changed: Partial<UpdateRecord>) {
     try {
       this.#write(changed)
