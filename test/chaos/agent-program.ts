@@ -1,18 +1,18 @@
 /**
- * An agent as the daemon knows them, which writes down elsewhere what it really wrote, read and did: the truth that the
- * hub's history is held against. One log per agent, in `CHAOS_LOGS`, one entry per line:
+ * A test agent that records what it really wrote, read, and did. The verdict compares the hub's history with
+ * these records. Each agent has a log in `CHAOS_LOGS`, one entry per line:
  *
  *     S {run, pid, session, began}   a process begins
- *     R TIME                  is ready, in ms since 1970: from here on it reads
- *     O LINE                  about to write this line;  W  has written it
- *     I {...}                 has read a line, or what identifies it
- *     A ID                    acts on a prompt
- *     X CODE                  about to end
- *     V TEXT                  something that must not be: two processes at once
+ *     R TIME                  is ready to read, in ms since 1970
+ *     O LINE                  is about to write this line;  W  has written it
+ *     I {...}                 has read a line (the line or its identity)
+ *     A ID                    executes a prompt
+ *     X CODE                  is about to exit
+ *     V TEXT                  a violation: two processes at once
  *     F                       met a full disk
  *
- * A prompt's first line is JSON: see `Task`. Unlike the real one it does not know a prompt that it has answered before:
- * whatever reaches it twice is done twice, and seen.
+ * A prompt's first line is JSON: see `Task`. Unlike the real one, this agent does not recognize a prompt that
+ * it has answered before: it executes a duplicate again, which the verdict detects.
  */
 import { spawn } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
@@ -26,13 +26,13 @@ export interface Task {
   lines: number
   bytes: number
   delay_ms: number
-  /** Asks for leave before the last line. */
+  /** Asks for permission before the last line. */
   ask?: boolean
   /** Ends the process there, with this code. */
   exit?: number
-  /** Is killed in the middle of a line there. */
+  /** Kills the process in the middle of that line. */
   tear?: boolean
-  /** Leaves a process of its own behind. */
+  /** Leaves a process behind. */
   stray?: boolean
 }
 
@@ -52,7 +52,7 @@ const startOf = (pid: number) => {
   return state === 'Z' ? undefined : fields[18]
 }
 
-/** One process to a session: what the daemon is to guard is looked at from here, too. */
+/** Records another process of this session: the daemon must prevent that. */
 function lookForOther() {
   const lock = join(process.env.CHAOS_LOGS!, `${basename(folder)}.pid`)
   if (existsSync(lock)) {
@@ -60,7 +60,7 @@ function lookForOther() {
     try {
       if (startOf(Number(pid)) === start) record('V', `process ${pid} of this agent is still there`)
     } catch {
-      // Gone.
+      // It has ended.
     }
   }
   writeFileSync(lock, `${process.pid} ${startOf(process.pid)}`)
@@ -71,7 +71,7 @@ record('S', JSON.stringify({ run, pid: process.pid, session: session_id, began: 
 const FULL_MS = 20
 const wait = new Int32Array(new SharedArrayBuffer(4))
 
-/** Waits for a full disk: an agent of this kind never gives up half a line by itself. */
+/** Writes a line. On a full disk it waits: such an agent never gives up after half a line. */
 function out(line: object) {
   const text = JSON.stringify({ ...line, session_id, uuid: randomUUID() })
   record('O', text)
@@ -105,13 +105,13 @@ function tear(id: string) {
   process.kill(process.pid, 'SIGKILL')
 }
 
-/** The machine is slow at present: nothing comes of this process for a while. It dies when it is told to end. */
+/** Waits while the machine is slow. A signal ends the process all the same. */
 function beSlow() {
   try {
     const { until, ms } = JSON.parse(readFileSync(join(process.cwd(), '../slow'), 'utf8'))
     if (Date.now() < until) Atomics.wait(wait, 0, 0, ms)
   } catch {
-    // It is not slow.
+    // The machine is not slow.
   }
   record('R', String(Date.now()))
 }
@@ -160,7 +160,7 @@ async function work() {
   state('idle')
 }
 
-/** Every fourth line is a token delta: the daemon may put those that follow each other together. */
+/** Performs a task. Every fourth line is a token delta: the daemon may merge consecutive deltas. */
 async function perform(task: Task, signal: AbortSignal) {
   if (task.stray) spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' }).unref()
   for (let n = 0; n < task.lines && !signal.aborted; n++) {

@@ -10,7 +10,7 @@ export interface Answer {
   body: unknown
 }
 
-/** The hub's HTTP API. A connection for each request: what stays open is the hub's own doing then. */
+/** The hub's HTTP API, with a connection for each request: connections that stay open are the hub's fault. */
 export class Api {
   readonly #port: number
   readonly #key: () => string
@@ -20,7 +20,7 @@ export class Api {
     this.#key = key
   }
 
-  /** @throws when there was no answer */
+  /** Sends a request. @throws if no answer comes */
   send(method: string, path: string, body?: object): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const outgoing = request(
@@ -59,7 +59,7 @@ export class Api {
     return (await this.#get<{ agents: HubAgent[] }>('/api/agents')).agents
   }
 
-  /** What the hub has of an agent behind the event `after`, to its end. */
+  /** Returns all events of an agent after the event `after`. */
   async events(agentId: string, after = ''): Promise<Event[]> {
     const events: Event[] = []
     for (let next: string | undefined = after; next !== undefined; ) {
@@ -72,7 +72,7 @@ export class Api {
     return events
   }
 
-  /** Follows an agent's stream from behind the event `after`. */
+  /** Follows an agent's stream after the event `after`. */
   stream(agentId: string, after: string): Promise<SseReader> {
     return SseReader.open(`http://127.0.0.1:${this.#port}/api/agents/${agentId}/stream`, {
       authorization: `Bearer ${this.#key()}`,

@@ -7,7 +7,7 @@ import { findByEnvironment } from '../../src/platform/process-list.ts'
 import { MACHINE_MARK } from './users.ts'
 
 const STEP_MS = 5
-/** A process that waits for a disk does not stop at once. */
+/** Maximum time until all processes have stopped, in milliseconds: a process that waits for a disk stops late. */
 const PATIENCE_MS = 2000
 
 const stateOf = (pid: number) => {
@@ -21,7 +21,7 @@ const stateOf = (pid: number) => {
 
 const isStopped = ({ pid }: ProcessIdentity) => ['T', 't', 'Z', 'X', undefined].includes(stateOf(pid))
 
-/** Stops every process of a machine, and those that they have just started. @returns them */
+/** Stops every process of a machine, including new ones. @returns the processes */
 async function standStill(folder: string): Promise<ProcessIdentity[]> {
   const deadline = performance.now() + PATIENCE_MS
   for (;;) {
@@ -33,12 +33,12 @@ async function standStill(folder: string): Promise<ProcessIdentity[]> {
   }
 }
 
-/** A copy of a machine's state folder, as of one moment. */
+/** A copy of a machine's state folder at one moment. */
 export class Backup {
   readonly #path: string
   readonly #folder: string
 
-  /** @param folder the machine's */
+  /** @param folder folder of the machine */
   constructor(folder: string) {
     this.#folder = folder
     this.#path = join(folder, 'backup')
@@ -49,8 +49,8 @@ export class Backup {
   }
 
   /**
-   * Copies the state folder while nothing on the machine moves, as a snapshot does.
-   * @returns whether it could be copied
+   * Copies the state folder while all processes of the machine are stopped, like a snapshot.
+   * @returns true if it could be copied
    */
   async take(state: string): Promise<boolean> {
     const stopped = await standStill(this.#folder)
@@ -66,7 +66,7 @@ export class Backup {
     }
   }
 
-  /** Puts the copy in the place of the state folder. No process of the machine may be there. */
+  /** Replaces the state folder by the copy. The machine must have no processes. */
   restore(state: string) {
     for (const name of readdirSync(state)) rmSync(join(state, name), { recursive: true })
     execFileSync('cp', ['-a', `${this.#path}/.`, state])

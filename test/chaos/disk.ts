@@ -6,7 +6,7 @@ import { systemCode } from '../../src/platform/errors.ts'
 
 const REFILL_MS = 50
 
-/** A small disk of its own: a tmpfs, seen by this process and its children only. */
+/** A small separate disk: a tmpfs that only this process and its children see. */
 export class Disk {
   readonly path: string
   #filling: NodeJS.Timeout | undefined
@@ -22,7 +22,7 @@ export class Disk {
     return this.#filling !== undefined
   }
 
-  /** Full from now on, also of what others give back. */
+  /** Fills the disk, and keeps filling space that other processes free. */
   fill() {
     if (this.full) return
     this.#fill()
@@ -37,7 +37,7 @@ export class Disk {
 
   unmount() {
     this.free()
-    // Whatever still has it open keeps it until it ends.
+    // Lazily: processes that still use it keep it until they end.
     execFileSync('umount', ['--lazy', this.path])
   }
 

@@ -7,18 +7,18 @@ import { Orders } from './orders.ts'
 import type { Random } from './random.ts'
 import type { Machine, World } from './world.ts'
 
-/** What names a request that an agent waits with. */
+/** Identifies a pending request of an agent. */
 type Asked = Pick<PermissionRequest, 'request_id' | 'digest'>
 
-/** What the driver knows of an agent that it has started. */
+/** The driver's knowledge of an agent that it has started. */
 export interface Known {
   id: string
   machine: Machine
-  /** A remove was given: its history may go at any time. */
+  /** True after a remove: the history may disappear at any time. */
   removing: boolean
-  /** Whether the client holds on to its stream; otherwise it pages through its history now and then. */
+  /** True if the client follows the stream; otherwise it sometimes reads the history page by page. */
   watched: boolean
-  /** What that client has seen. */
+  /** Events that this client has seen. */
   seen: Event[]
 }
 
@@ -26,10 +26,10 @@ const TICK_MS = 30
 const LOOK_MS = 300
 const FOLLOW_MS = 60
 const ASK_MS = 300
-/** Of so many agents one is watched. */
+/** Number of agents for each watched one. */
 const WATCHED_EVERY = 4
 const MOST_IN_FLIGHT = 48
-/** Commands lately given, of which one is given again from time to time. */
+/** Number of recent commands to remember; the driver sometimes sends one of them again. */
 const LATELY = 60
 
 const ACTIONS = {
@@ -50,10 +50,13 @@ export interface DriverOptions {
   agentsPerMachine: number
 }
 
-/** Somebody who has a lot to say to a lot of agents, by the hub's API, and insists on an answer. */
+/**
+ * A client that sends many commands to many agents through the hub's API, and repeats each until it is
+ * answered.
+ */
 export class Driver {
   readonly known = new Map<string, Known>()
-  /** How long things may take to come about once the storm is over. */
+  /** Maximum time for each step after the storm, in milliseconds. */
   patienceMs = 60_000
   readonly #world: World
   readonly #random: Random
@@ -78,7 +81,9 @@ export class Driver {
     return [...this.known.values()]
   }
 
-  /** Has every machine run an agent once: what a process opens with its first agent, it keeps. */
+  /**
+   * Makes every machine run an agent once: a process keeps the resources that it opens for its first agent.
+   */
   async warmUp() {
     for (const machine of this.#world.machines) this.#start(machine)
     await this.finish()
@@ -100,13 +105,13 @@ export class Driver {
     )
   }
 
-  /** Gives no more commands. Those that were given are still insisted on. */
+  /** Stops sending new commands, but still repeats those without an answer. */
   async stop() {
     this.#running = false
     await Promise.all(this.#loops)
   }
 
-  /** Leaves nothing waiting: answers what is asked, and brings back agents that have prompts to read. */
+  /** Finishes all pending work: answers requests, and resumes agents with undelivered prompts. */
   async finish() {
     await this.#orders.settled(this.patienceMs)
     await until(
@@ -138,7 +143,7 @@ export class Driver {
     })
   }
 
-  /** Gives one command to every agent there is, and waits for all of it. */
+  /** Sends a command to every agent, and waits for all outcomes. */
   async all(kind: 'stop' | 'remove') {
     await this.#look()
     for (const { id } of this.agents)
@@ -146,7 +151,7 @@ export class Driver {
     await this.#orders.settled(this.patienceMs)
   }
 
-  /** Waits until the hub has all that there is. */
+  /** Waits until the hub has all activity. */
   async complete() {
     let behind: unknown[] = []
     await until(
@@ -163,16 +168,16 @@ export class Driver {
     })
   }
 
-  /** Reads on in an agent's history from where the last reading ended. */
+  /** Reads an agent's history from the end of the last reading. */
   async #follow({ id, seen }: Known) {
     try {
       seen.push(...(await this.#world.api.events(id, lastOf(seen))))
     } catch {
-      // The hub is away, or has not heard of the agent yet.
+      // The hub is away, or does not know the agent yet.
     }
   }
 
-  /** Holds on to an agent's stream, and takes it up again where it broke off. */
+  /** Follows an agent's stream, and continues it after a break. */
   async #watch({ id, seen }: Known) {
     while (this.#running) {
       const reader = await this.#world.api.stream(id, lastOf(seen)).catch(() => undefined)
@@ -202,7 +207,7 @@ export class Driver {
 
   #act() {
     const random = this.#random
-    // Drawn before anything is looked at: what there is depends on the machine's speed.
+    // Before any observation, because the state depends on the machine's speed.
     const action = random.weighted(ACTIONS)
     const machine = random.pick(this.#world.machines)
     const pick = random.next()
@@ -226,7 +231,7 @@ export class Driver {
         const asked = choose(asking)
         if (!asked) return
         this.#answer(asked.id, asked, random.pick(['allow', 'deny']))
-        // Somebody else answers, too.
+        // A second client answers, too.
         if (random.chance(0.3)) this.#answer(asked.id, asked, random.pick(['allow', 'deny']))
         return
       }
@@ -283,7 +288,7 @@ export class Driver {
     })
   }
 
-  /** A prompt under the id of the command that will carry it. */
+  /** Returns a prompt with the id of its command. */
   #prompt(field: 'prompt' | 'content'): Record<string, unknown> {
     const random = this.#random
     const task: Task = {

@@ -3,9 +3,9 @@ import { pathToFileURL } from 'node:url'
 import { builtOnce, hasCommit, unpack } from '../support/earlier-release.ts'
 
 /**
- * The release before, hastened as it did that itself.
+ * Builds the previous release with shortened durations, in that release's own way.
  * @param dir empty folder to build it in
- * @returns the path of the program; undefined where this clone lacks its commit
+ * @returns the path of the program; undefined if this clone lacks its commit
  */
 export async function buildEarlier(dir: string): Promise<string | undefined> {
   if (!hasCommit()) return undefined

@@ -1,6 +1,6 @@
 /**
- * Loaded into hub and daemon before their own code: stands where they meet the machine. Steps their wall clock, and tells
- * what keeps them alive. `CHAOS_EDGE` names a file `{"offset_ms": N, "ask": N}`; each new `ask` is answered in
+ * Loaded into hub and daemon before their own code. It shifts their wall clock, and reports the resources
+ * that keep them alive. `CHAOS_EDGE` names a file `{"offset_ms": N, "ask": N}`; each new `ask` is answered in
  * `<file>.<pid>`.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -23,7 +23,7 @@ function look() {
       JSON.stringify({ ask, resources: process.getActiveResourcesInfo() }),
     )
   } catch {
-    // Being written, or gone with the whole run.
+    // The file is being written, or was deleted at the end of the run.
   }
 }
 

@@ -12,23 +12,23 @@ import type { Fault, FaultKind } from './schedule.ts'
 import type { Machine, World } from './world.ts'
 
 const HOUR_MS = 3_600_000
-/** A disk that is full for as long as other faults last would leave nothing to do. */
+/** Share of a fault's duration for which a disk stays full; with 1, almost nothing else could happen. */
 const FULL_SHARE = 0.5
 const SLOWEST_BYTES_S = 4000
 const FASTEST_BYTES_S = 200_000
-/** Longer than any deadline of a hastened daemon. */
+/** Maximum duration of a start, in milliseconds; longer than any timeout of a hastened daemon. */
 const SLOWEST_START_MS = 8000
-/** Files that a process may still open while descriptors are short. */
+/** Files that a process may still open during a shortage of descriptors. */
 const FEW_FILES = 6
 
-/** What was killed of an agent, for whoever judges its end. */
+/** A killed part of an agent, for judging the agent's end. */
 export interface Kill {
   agent: string
   run: number
   part: 'launcher' | 'feeder' | 'agent'
 }
 
-/** What the hub had of an agent when its machine was set back. */
+/** The hub's events of an agent when its machine was set back. */
 export interface Kept {
   agent: string
   events: Event[]
@@ -61,7 +61,7 @@ const link =
     return connected
   }
 
-/** Agents of a machine that have processes on record, by their names. */
+/** Returns the agents of a machine that have recorded processes, by name. */
 function present(machine: Machine) {
   let names: string[]
   try {
@@ -75,7 +75,7 @@ function present(machine: Machine) {
   })
 }
 
-/** Each says whether there was anything to hit. */
+/** Functions that inject a fault. Each reports whether the fault had a target. */
 const injectors: Record<FaultKind, Injector> = {
   kill_daemon: (_, { process }) => process.kill('SIGKILL'),
   kill_hub: ({ world }) => world.hub.process.kill('SIGKILL'),
@@ -96,7 +96,7 @@ const injectors: Record<FaultKind, Injector> = {
   reorder_commands: link(({ proxy }, { for_ms }) => proxy.reorder(for_ms)),
   fill_disk: ({ world }, machine, { for_ms }) => world.fill(machine, for_ms * FULL_SHARE),
   fill_hub_disk: ({ world }, _, { for_ms }) => world.fill(world.hub, for_ms * FULL_SHARE),
-  // Two hours at most either way: a daemon that saw weeks pass would forget agents as it is told to.
+  // At most two hours either way: after weeks, a daemon forgets agents by design.
   step_clock: ({ world }, machine, { degree, for_ms }) => {
     const place = for_ms % 3 === 0 ? world.hub : machine
     place.edge.step(Math.round((degree - 0.5) * 4 * HOUR_MS))
@@ -106,7 +106,7 @@ const injectors: Record<FaultKind, Injector> = {
     world.replaceVersion(machine, degree)
     return machine.process.kill('SIGKILL')
   },
-  // All its agents are stopped, and are there again only when somebody resumes them.
+  // Stops all its agents, which return only when a client resumes them.
   stop_daemon: (_, { process }) => process.kill('SIGTERM'),
   restart_daemon: async ({ world }, machine) => {
     const answer = await world.api
@@ -155,12 +155,12 @@ const injectors: Record<FaultKind, Injector> = {
     const limited = await world.limit(`watches of ${machine.name}`, for_ms, () =>
       useUpWatches(uid, { [RUN_MARK]: world.dir }),
     )
-    // A daemon that runs has its instance.
+    // A running daemon already has its inotify instance, so it must restart.
     return limited && machine.process.kill('SIGKILL')
   },
 }
 
-/** @returns whether the fault had anything to hit */
+/** Injects a fault. @returns true if it had a target */
 export async function inject(context: FaultContext, fault: Fault): Promise<boolean> {
   const { machines } = context.world
   const machine = machines[Math.floor(fault.target * machines.length)]!

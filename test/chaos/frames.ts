@@ -1,13 +1,13 @@
 const TEXT = 1
 
-/** One WebSocket frame as a server sends it. */
+/** A WebSocket frame from a server. */
 export interface Frame {
   bytes: Buffer
-  /** Of a text frame that is a whole message. */
+  /** The text, if the frame is a whole text message. */
   text?: string
 }
 
-/** Cuts what a server sends, from its answer to the upgrade on, into frames (RFC 6455, 5.2). */
+/** Splits a server's bytes, from its answer to the upgrade, into frames (RFC 6455, 5.2). */
 export class FrameReader {
   #rest = Buffer.alloc(0)
   #upgraded = false

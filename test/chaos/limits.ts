@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** Takes every inotify instance that its user may have, tells how many, and keeps them. */
+/** Takes and keeps every inotify instance that the user may have, and prints their number. */
 const HOARDER = `
 import ctypes, time
 libc = ctypes.CDLL(None)
@@ -13,16 +13,16 @@ print(count, flush=True)
 time.sleep(3600)
 `
 
-/** A limit of the system that is in force for a while. */
+/** A system limit in force. */
 export type Limit = { lift(): void }
 
 const softOf = (pid: number, name: string) =>
   new RegExp(`^${name} +(\\d+|unlimited)`, 'm').exec(readFileSync(`/proc/${pid}/limits`, 'utf8'))?.[1]
 
-/** Somebody who is limited. */
+/** A process to limit. */
 export interface Subject {
   pid: number
-  /** Its user, who may do this; undefined for this process's own. */
+  /** User of the process, who may limit it; undefined for this process's own. */
   uid: number | undefined
 }
 
@@ -51,12 +51,12 @@ function limited(
       },
     }
   } catch {
-    // It has ended just now.
+    // The process has just ended.
     return undefined
   }
 }
 
-/** A process can open only so many more files. */
+/** Lets a process open only `more` further files. */
 export function limitDescriptors(subject: Subject, more: number): Limit | undefined {
   const open = new Set<number>()
   try {
@@ -69,11 +69,11 @@ export function limitDescriptors(subject: Subject, more: number): Limit | undefi
   return limited(subject, 'nofile', 'Max open files', most - 1)
 }
 
-/** A process of an ordinary user can start none. */
+/** Prevents an ordinary user's process from starting others. */
 export const limitProcesses = (subject: Subject): Limit | undefined =>
   limited(subject, 'nproc', 'Max processes', 1)
 
-/** Nothing can be watched any more by a user. Resolves when that is so. */
+/** Uses up a user's inotify instances. Resolves when none is left. */
 export async function useUpWatches(uid: number, env: Record<string, string>): Promise<Limit | undefined> {
   const child: ChildProcess = spawn('python3', ['-c', HOARDER], {
     uid,

@@ -1,13 +1,13 @@
 /**
- * Raises a storm of faults over a hub, daemons and agents, all of them real processes, and then holds what the hub has
- * against what the agents really wrote and read.
+ * Injects random faults into a hub, daemons, and agents, all of them real processes. Then compares the hub's
+ * data with what the agents really wrote and read.
  *
  *     npm run chaos -- [--faults N] [--seed S] [--machines N] [--agents N] [--only KIND,…]
  *         [--sabotage NAME] [--keep]
  *
- * Progress goes to stderr; stdout gets one JSON object, the verdict. Exit code 0 when nothing was wrong. The seed
- * determines which faults come when; how they meet with what the processes are doing is up to the machine. After a
- * failure the folder with all logs is kept.
+ * Progress goes to stderr, the verdict to stdout as one JSON object. The exit code is 0 if there are no
+ * violations. The seed determines the faults and their times, but not what the processes do at those times.
+ * After a failure, the folder with all logs is kept.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
@@ -55,7 +55,10 @@ function kinds(): FaultKind[] | undefined {
   return fail(`--only takes some of ${FAULT_KINDS.join(',')}.`)
 }
 
-/** Small disks are mounted where nobody else sees them; they are gone with this process, whatever becomes of it. */
+/**
+ * Reruns this program in its own mount namespace: other processes do not see its disks, which vanish when it
+ * ends.
+ */
 async function inOwnNamespace(): Promise<number> {
   const asRoot = process.getuid?.() === 0 ? [] : ['--map-root-user']
   const args = ['--mount', ...asRoot, process.execPath, ...process.execArgv, ...process.argv.slice(1)]
@@ -85,10 +88,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
   })
 const verdict = await run({ ...options, dir, say })
 if (!verdict.ok || values.keep) {
-  say(
-    `Everything is in ${dir}: */*.log by hub and daemons, logs/*.log by agents of what they wrote and read, histories/ what the hub had of them,`,
-  )
-  say('*/state the state folders. The same --seed raises the same storm.')
+  say(`All files are in ${dir}: */*.log of hub and daemons, logs/*.log of agents, histories/ of the hub,`)
+  say('and the state folders */state. The same --seed gives the same faults.')
   process.stdout.write(`${JSON.stringify({ ...verdict, dir }, undefined, 2)}\n`)
 } else {
   process.stdout.write(`${JSON.stringify(verdict, undefined, 2)}\n`)

@@ -5,37 +5,37 @@ import type { Api } from './api.ts'
 
 type Kind = 'start' | 'prompt' | 'interrupt' | 'permission' | 'configure' | 'stop' | 'resume' | 'remove'
 
-/** One command, given with an id of the driver's own, as often as it takes. */
+/** A command with an id of the driver, which sends it until it is answered. */
 export interface Issued {
   id: string
   kind: Kind
   agent: string
   body: Record<string, unknown>
-  /** Of a prompt it carries: what the agent is to read. */
+  /** Digest of the prompt that it carries. */
   digest?: string
-  /** Of a permission's answer: which request it is for. */
+  /** Request that a permission's answer is for. */
   request?: string
-  /** `open`: nobody has said yet whether the hub has it. */
+  /** `open`: it is unknown whether the hub has it. */
   state: 'open' | 'accepted' | 'refused'
-  /** When it was first given, and when its outcome was heard, in ms since 1970. */
+  /** Time of the first attempt, and time when the outcome arrived, in ms since 1970. */
   given: number
   heard?: number
   refusal?: string
   outcome?: Outcome
-  /** The hub had it, and no longer knows it: nobody will ever hear its outcome. */
+  /** True if the hub had it and no longer knows it: its outcome is lost. */
   forgotten?: boolean
 }
 
-/** Outcomes asked for at one time. */
+/** Number of outcomes to request at a time. */
 const ASKED = 20
 const RETRY_MS = 300
 
-/** Commands, each given as often as it takes until the hub has it, and asked for until it has its outcome. */
+/** Commands. Each is sent until the hub has it, and queried until it has its outcome. */
 export class Orders {
   readonly issued: Issued[] = []
   readonly #api: Api
   readonly #sending = new Set<Promise<void>>()
-  /** Accepted, the oldest first. */
+  /** Accepted commands, oldest first. */
   readonly #unanswered = new Set<Issued>()
   #count = 0
 
@@ -43,17 +43,17 @@ export class Orders {
     this.#api = api
   }
 
-  /** Of the command that is given next. */
+  /** Id of the next command. */
   get nextId() {
     return `c${this.#count + 1}`
   }
 
-  /** Commands of which nobody has said yet whether the hub has them. */
+  /** Number of commands that the hub may or may not have. */
   get inFlight() {
     return this.#sending.size
   }
 
-  /** Asks for the outcomes of some. */
+  /** Requests the outcomes of some commands. */
   async look() {
     for (const issued of [...this.#unanswered].slice(0, ASKED)) await this.#ask(issued)
   }
@@ -68,7 +68,10 @@ export class Orders {
       })
   }
 
-  /** Asks for an outcome, for so many seconds. @returns whether there is no more to ask for */
+  /**
+   * Requests an outcome, and waits up to `wait` seconds for it.
+   * @returns true if there is nothing left to request
+   */
   async #ask(issued: Issued, wait = 0): Promise<boolean> {
     const { status, body } = await this.#api.send('GET', `/api/commands/${issued.id}?wait=${wait}`)
     if (status === 404) issued.forgotten = true
@@ -110,10 +113,10 @@ export class Orders {
         else this.#unanswered.delete(issued)
         return
       }
-      // Busy, a full disk, or away: the same command again.
+      // The hub is busy, away, or its disk is full: send the same command again.
       const soon = !answer || answer.status === 429 || answer.status >= 500
       if (!soon) {
-        // It may have been accepted before, and its agent be gone since.
+        // The hub may have accepted it earlier, and its agent may be gone by now.
         if (issued.state === 'open') issued.state = 'refused'
         issued.refusal = JSON.stringify(answer.body)
         return

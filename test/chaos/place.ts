@@ -14,10 +14,10 @@ import { Disk } from './disk.ts'
 import { Supervised } from './supervised.ts'
 import { MACHINE_MARK } from './users.ts'
 
-/** In the environment of every process of a run, with its folder. */
+/** Variable in the environment of every process of a run; its value is the run's folder. */
 export const RUN_MARK = 'CHAOS_RUN'
 
-/** The preload's control file: see edge.ts. */
+/** The control file of the preloaded module edge.ts. */
 class Edge {
   readonly path: string
   #offset = 0
@@ -33,7 +33,7 @@ class Edge {
     this.#write()
   }
 
-  /** What keeps the process alive: kinds of resources, one entry each. */
+  /** Returns the resources that keep the process alive: their kinds, one entry for each. */
   async resources(pid: number): Promise<string[]> {
     this.#ask++
     this.#write()
@@ -48,7 +48,7 @@ class Edge {
           return undefined
         }
       },
-      { what: `word of process ${pid}` },
+      { what: `the answer of process ${pid}` },
     )
   }
 
@@ -58,24 +58,24 @@ class Edge {
   }
 }
 
-/** The hub, or one machine with its daemon: a process that is kept running, on a disk and with a clock of its own. */
+/** The hub, or one machine with its daemon: a process that is kept running, with its own disk and clock. */
 export interface Place {
   name: string
   folder: string
-  /** The user it runs as, which nobody else has; undefined for this process's own. */
+  /** User that it runs as and nothing else does; undefined for this process's own. */
   uid: number | undefined
   state: string
   disk: Disk
   edge: Edge
   process: Supervised
   program: string
-  /** When its disk was full: `[from, to]`, ms since 1970. */
+  /** Times at which its disk was full: `[from, to]`, ms since 1970. */
   fullTimes: { from: number; to: number }[]
-  /** When a limit on its descriptors or processes ends, in ms since 1970. */
+  /** Time at which a limit on its descriptors or processes ends, in ms since 1970. */
   limited: { until: number }
 }
 
-/** What a daemon or a hub says once it has started. */
+/** Log messages of a daemon and a hub that have started. */
 const STARTED = /daemon started|hub listening/
 
 export interface PlaceOptions {
@@ -92,7 +92,7 @@ export interface PlaceOptions {
   crashed(name: string, how: number | string): void
 }
 
-/** Makes a place, with nothing running there yet. */
+/** Makes a place without starting its process. */
 export function openPlace({
   dir,
   name,
@@ -135,9 +135,10 @@ export function openPlace({
     log: join(folder, `${name}.log`),
     pause: options.pause,
     crashed(who, how) {
-      // Without room for its lock it cannot start.
+      // Without room for its lock file, it cannot start.
       const full = fullTimes.some(({ to }) => to > Date.now() - 1000)
-      // It could not start, or Node itself gave up. After a 2 a supervisor would leave it alone.
+      // Either the start failed, or Node itself aborted. After exit code 2, a supervisor would not restart
+      // it.
       const starting = how === 1 && !STARTED.test(process.words())
       const short = limited.until > process.startedAt && (starting || how === 'SIGABRT' || how === 'SIGSEGV')
       if (!full && !short) options.crashed(who, how)

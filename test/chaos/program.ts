@@ -5,7 +5,7 @@ import { build, type Plugin } from 'esbuild'
 import { buildProgram, root } from '../../packaging/program.ts'
 import { buildEarlier } from './earlier.ts'
 
-/** A change to one source file on its way into the bundle. */
+/** A change to a source file during bundling. */
 export interface Edit {
   file: string
   from: RegExp
@@ -24,8 +24,8 @@ const limit = (name: string, value: string): Edit => ({
 })
 
 /**
- * What takes a production daemon half a minute is to take a second here: only durations and sizes are changed, so that
- * hundreds of faults fit into minutes and small disks fill. The mechanisms are the ones that users run.
+ * Changes that shorten a production daemon's half minutes to a second. Only durations and sizes change, so
+ * that hundreds of faults fit into minutes and small disks fill. The mechanisms are those that users run.
  */
 const HASTENED: Edit[] = [
   limit('heartbeat_ms', '400'),
@@ -54,9 +54,9 @@ const HASTENED: Edit[] = [
   { file: 'src/daemon/daemon.ts', from: /config\.journal_cap_mb \* 1024 \* 1024/, to: '16 * 1024' },
 ]
 
-/** Builds that are wrong on purpose: whoever checks must notice. */
+/** Deliberately wrong builds, which the verdict must detect. */
 export const SABOTAGES = {
-  /** The hub says that it has what is still on its way to the disk, and takes its time to write it. */
+  /** The hub acknowledges activity before it has written it, and delays the write. */
   'ack-before-write': [
     { file: 'src/hub/activity-log.ts', from: /return this\.#have\n/, to: 'return this.#received\n' },
     {
@@ -66,17 +66,17 @@ export const SABOTAGES = {
     },
     constant('src/hub/activity-store.ts', 'GATHER_MS', '5000'),
   ],
-  /** The daemon takes what it has sent for what the server has. */
+  /** The daemon treats sent activity as acknowledged. */
   'cursor-before-ack': [
     { file: 'src/agents/agent.ts', from: /this\.sent = to\n/, to: 'this.sent = to\nthis.acked = to\n' },
   ],
-  /** A command that comes again is carried out again. */
+  /** A repeated command is executed again. */
   'no-ledger': [
     { file: 'src/daemon/ledger.ts', from: /return this\.#results\.get\(commandId\)/, to: 'return undefined' },
     { file: 'src/agents/inbox.ts', from: /(accepted\(id: string\) \{\n\s*return )[^\n]+/, to: '$1false' },
     { file: 'src/agents/inbox.ts', from: /if \(this\.#accepted\.has\(input\.id\)\) return\n/, to: '' },
   ],
-  /** The hub says that it has a command that is still on its way to the disk. */
+  /** The hub accepts a command before it has written it. */
   'command-before-write': [
     {
       file: 'src/hub/command-log.ts',
@@ -89,7 +89,7 @@ export const SABOTAGES = {
       to: '.catch(() => {}), 1500)\nreturn Promise.resolve()',
     },
   ],
-  /** A start that takes its time is given up, and runs on. */
+  /** A slow start is reported as failed, but continues. */
   'impatient-start': [
     {
       file: 'src/daemon/commands.ts',
@@ -97,7 +97,7 @@ export const SABOTAGES = {
       to: "if (!(await agent.until(settled, 1500))) throw new CommandFailure('start_failed', 'too slow')",
     },
   ],
-  /** The daemon does not see that its machine was set back. */
+  /** The daemon does not notice that its machine was set back. */
   'set-back-unseen': [
     {
       file: 'src/daemon/standing.ts',
@@ -105,7 +105,7 @@ export const SABOTAGES = {
       to: 'return undefined',
     },
   ],
-  /** A start that is refused leaves its agent there. */
+  /** A refused start leaves its agent behind. */
   'left-behind': [
     {
       file: 'src/agents/agents.ts',
@@ -113,7 +113,7 @@ export const SABOTAGES = {
       to: 'void agent',
     },
   ],
-  /** Where nothing can be watched, the daemon ends. */
+  /** The daemon ends if it cannot watch files. */
   'no-watch-no-daemon': [
     {
       file: 'src/agents/watching.ts',
@@ -137,7 +137,7 @@ function edited(edits: Edit[]): Plugin {
         let contents = readFileSync(path, 'utf8')
         for (const { from, to } of own) {
           if (contents.match(from) === null)
-            throw new Error(`test/chaos/program.ts: ${file} has nothing that matches ${from} any more`)
+            throw new Error(`test/chaos/program.ts: ${file} no longer matches ${from}`)
           contents = contents.replace(from, to)
         }
         return { contents, loader: 'ts' }
@@ -146,14 +146,14 @@ function edited(edits: Edit[]): Plugin {
   }
 }
 
-/** The program as one file, hastened, under another version, and perhaps sabotaged. */
+/** Builds the hastened program as one file, with a version and possibly a sabotage. */
 export async function buildHastened(version: string, sabotage?: Sabotage): Promise<Uint8Array> {
   const edits = [...HASTENED, ...(sabotage ? SABOTAGES[sabotage] : [])]
   const define = { FOMULAR_VERSION: JSON.stringify(version) }
   return (await buildProgram({ executable: false }, { define, plugins: [edited(edits)] })).code
 }
 
-/** Bundles a program of this folder, so that it starts in no time. */
+/** Bundles a program of this folder, so that it starts quickly. */
 export async function bundle(name: string, path: string) {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL(`./${name}.ts`, import.meta.url))],
@@ -165,7 +165,9 @@ export async function bundle(name: string, path: string) {
   writeFileSync(path, outputFiles[0]!.contents)
 }
 
-/** Builds all that a run needs into `dir`: the present program under two versions, and the release before. */
+/**
+ * Builds the programs of a run into `dir`: the present program under two versions, and the previous release.
+ */
 export async function buildAll(dir: string, sabotage?: Sabotage) {
   const versions = ['1.0.0', '1.0.1'].map(async (version) => {
     const path = join(dir, `${version}.js`)

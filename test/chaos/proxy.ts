@@ -3,11 +3,11 @@ import { Commands } from '../../src/protocol/index.ts'
 import { FrameReader } from './frames.ts'
 import type { Random } from './random.ts'
 
-/** How long a command that is held back, or the copy of one, is on its way at most. */
+/** Maximum delay of a held-back command, or of a copy of one, in milliseconds. */
 const LATE_MS = 1500
 const TICK_MS = 20
 
-/** What goes wrong between a daemon and the hub at present; each until a time of `performance.now()`. */
+/** Present faults between a daemon and the hub; each lasts until a time of `performance.now()`. */
 interface Trouble {
   stalled: number
   refusing: number
@@ -26,7 +26,7 @@ const NONE: Trouble = {
   bytesPerTick: 0,
 }
 
-/** One direction of a connection. */
+/** A direction of a connection. */
 class Lane {
   readonly #from: Socket
   readonly #to: Socket
@@ -35,7 +35,7 @@ class Lane {
   #timer: NodeJS.Timeout | undefined
   #frozen = false
 
-  /** @param cut what is passed on of what came, in pieces that stay whole */
+  /** @param cut splits the bytes to pass on into pieces that stay whole */
   constructor(from: Socket, to: Socket, trouble: Trouble, cut: (chunk: Buffer) => Buffer[]) {
     this.#from = from
     this.#to = to
@@ -86,13 +86,13 @@ interface Connection {
   hub: Socket
   lanes: Lane[]
   toDaemon?: Lane
-  /** The hub has welcomed the daemon. */
+  /** True once the hub has welcomed the daemon. */
   welcomed: boolean
-  /** Neither side hears of the other again, not even that it has gone. */
+  /** True if neither side hears of the other again, not even of its end. */
   frozen: boolean
 }
 
-/** What is between a daemon and the hub, and what may go wrong there. */
+/** The connections between a daemon and the hub, with faults. */
 export class FaultProxy {
   readonly counts = { connections: 0, refused: 0, cut: 0, frozen: 0, duplicated: 0, reordered: 0 }
   readonly #server: Server
@@ -116,7 +116,7 @@ export class FaultProxy {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** Both sides of every connection get a reset. */
+  /** Resets both sides of every connection. */
   cut() {
     for (const connection of this.#alive) {
       this.counts.cut++
@@ -124,7 +124,7 @@ export class FaultProxy {
     }
   }
 
-  /** The present connections go dead without a word; new ones work. */
+  /** Makes the present connections go silent; new ones work. */
   freeze() {
     for (const connection of this.#alive) {
       this.counts.frozen++
@@ -133,12 +133,12 @@ export class FaultProxy {
     }
   }
 
-  /** Nothing passes for a while; then all of it does. */
+  /** Holds back all data for a while, and then delivers it. */
   stall(ms: number) {
     this.#trouble.stalled = performance.now() + ms
   }
 
-  /** Nobody can connect. */
+  /** Refuses new connections. */
   refuse(ms: number) {
     this.#trouble.refusing = performance.now() + ms
     this.cut()
@@ -149,12 +149,12 @@ export class FaultProxy {
     this.#trouble.bytesPerTick = Math.max(1, Math.round((bytesPerSecond * TICK_MS) / 1000))
   }
 
-  /** Commands come twice. */
+  /** Delivers commands twice. */
   duplicate(ms: number) {
     this.#trouble.duplicating = performance.now() + ms
   }
 
-  /** Commands are overtaken by others. */
+  /** Delays commands, so that others overtake them. */
   reorder(ms: number) {
     this.#trouble.reordering = performance.now() + ms
   }
@@ -218,7 +218,9 @@ export class FaultProxy {
     return [bytes]
   }
 
-  /** Perhaps only on a later connection: a hub that was killed says again what it had not written down as answered. */
+  /**
+   * Delivers a copy, possibly on a later connection, like a killed hub that resends an unrecorded command.
+   */
   #deliverLate(bytes: Buffer) {
     const copy = Buffer.from(bytes)
     const timer = setTimeout(() => {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 
 /**
- * Random numbers that a seed determines. Each part of the harness forks its own, so that how often one part draws does
- * not change what another gets.
+ * Random numbers determined by a seed. Each part of the harness forks a separate generator, so that the
+ * number of draws of one part does not affect the others.
  */
 export class Random {
   readonly #seed: string
@@ -17,7 +17,7 @@ export class Random {
     return new Random(`${this.#seed}/${name}`)
   }
 
-  /** Anywhere in [0, 1): mulberry32. */
+  /** Returns a number in [0, 1): mulberry32. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1)
@@ -25,7 +25,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 
-  /** A whole number in [low, high]. */
+  /** Returns an integer in [low, high]. */
   int(low: number, high: number): number {
     return low + Math.floor(this.next() * (high - low + 1))
   }
@@ -38,7 +38,7 @@ export class Random {
     return items[Math.floor(this.next() * items.length)]!
   }
 
-  /** One of the keys, as often as its weight says. */
+  /** Returns one of the keys with the probability of its weight. */
   weighted<K extends string>(weights: Readonly<Record<K, number>>): K {
     const entries = Object.entries(weights) as [K, number][]
     let left = this.next() * entries.reduce((sum, [, weight]) => sum + weight, 0)

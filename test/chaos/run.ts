@@ -19,13 +19,13 @@ import { lives } from './verdict/lives.ts'
 import { World } from './world.ts'
 
 const JUDGES = { history, exits, prompts, answers, controls, processesOnce, outcomes, starts, lives }
-/** What a verdict lists of each kind: a run that goes wrong goes wrong a thousand times. */
+/** Maximum number of violations of each kind in a verdict: a broken run has thousands. */
 const LISTED = 10
-/** What is still waited for after something did not come about. */
+/** Timeout of further steps after one has failed, in milliseconds. */
 const HOPELESS_MS = 5000
-/** The same where the program is wrong on purpose, and may keep what is waited for. */
+/** The same for a sabotaged program, which may never do what the step waits for. */
 const SABOTAGED_MS = 15_000
-/** Before the first fault: agents are to be there. */
+/** Time before the first fault, in milliseconds, in which agents start. */
 const WARM_UP_MS = 1500
 
 export interface RunOptions {
@@ -35,7 +35,7 @@ export interface RunOptions {
   machines: number
   agentsPerMachine: number
   sabotage?: Sabotage | undefined
-  /** Of all kinds, if it is not said. */
+  /** Default: all kinds. */
   kinds?: FaultKind[] | undefined
   say(text: string): void
 }
@@ -46,17 +46,17 @@ export interface Verdict {
   faults: number
   sabotage?: Sabotage
   seconds: number
-  /** How often each fault was injected, and of those how often there was something to hit. */
+  /** Number of injections of each fault, and of those that had a target. */
   injected: Record<FaultKind, { times: number; hit: number }>
-  /** What the faults led to: a fault that leads to nothing proves nothing. */
+  /** Effects of the faults: a fault without an effect proves nothing. */
   observed: Record<string, number>
   commands: Record<string, Record<string, number>>
   violations: Violation[]
-  /** Of each kind; `violations` lists the first few. */
+  /** Number of violations of each kind; `violations` lists the first few. */
   violated: Record<string, number>
 }
 
-/** Raises one storm over a world of its own and judges what is left. */
+/** Runs one storm of faults over a new world, and judges the result. */
 export async function run(options: RunOptions): Promise<Verdict> {
   const { dir, seed, faults, machines, agentsPerMachine, sabotage, kinds, say } = options
   const began = performance.now()
@@ -150,7 +150,7 @@ export function endAll(dir: string) {
   for (const process of findByEnvironment(RUN_MARK, dir)) sendSignal(process, 'SIGKILL')
 }
 
-/** Everything about every agent, while the hub still has it. */
+/** Collects everything about every agent while the hub still has it. */
 async function gather({ world, kills, kept }: FaultContext, driver: Driver): Promise<Case[]> {
   const there = new Map((await world.api.agents()).map((agent) => [agent.agent_id, agent]))
   const cases: Case[] = []

@@ -1,6 +1,6 @@
 import type { Random } from './random.ts'
 
-/** How often each kind of fault comes, among all of them. */
+/** Relative frequency of each kind of fault. */
 const WEIGHTS = {
   kill_daemon: 12,
   kill_hub: 3,
@@ -36,21 +36,21 @@ export const FAULT_KINDS = Object.keys(WEIGHTS) as FaultKind[]
 
 export interface Fault {
   kind: FaultKind
-  /** Since the fault before it. */
+  /** Time since the previous fault. */
   after_ms: number
-  /** How long it lasts, where it lasts. */
+  /** Duration, for faults that last. */
   for_ms: number
-  /** Which of those it can hit, and how hard: anywhere in [0, 1). */
+  /** Numbers in [0, 1) that select the target and the strength. */
   target: number
   degree: number
 }
 
-/** Between two faults, on average, for each machine: most of them hit one only. */
+/** Average time between two faults of a machine, in milliseconds; most faults hit one machine. */
 const PACE_MS = 600
 const SHORT_MS = 200
 const LONG_MS = 2800
 
-/** What goes wrong when, of some kinds or of all: all of it follows from the seed. */
+/** Returns the faults with their times, of some kinds or of all. The seed determines everything. */
 export function schedule(
   random: Random,
   count: number,

@@ -10,16 +10,16 @@ export interface SupervisedOptions {
   env: Record<string, string>
   cwd: string
   log: string
-  /** Before the next start, in ms. */
+  /** Returns the delay before the next start, in ms. */
   pause(): number
-  /** It ended, and nobody here had asked for that. */
+  /** Called when the process ends unexpectedly. */
   crashed(name: string, how: number | string): void
 }
 
-/** How long a process may take to end when it is told to. */
+/** Maximum time until a process ends after a signal, in milliseconds. */
 const PATIENCE_MS = 20_000
 
-/** A process that is started again whenever it ends, as a service manager would. */
+/** A process that is restarted whenever it ends, like by a service manager. */
 export class Supervised {
   readonly #options: SupervisedOptions
   #child: ChildProcess | undefined
@@ -27,13 +27,13 @@ export class Supervised {
   #thaw: NodeJS.Timeout | undefined
   #asked = false
   #stopping = false
-  /** It is not started again by itself. */
+  /** True if it is not restarted automatically. */
   #held = false
-  /** Where its last start begins in its log, in bytes. */
+  /** Start of its last run in the log, in bytes. */
   #from = 0
   #ended: Promise<number | string> = Promise.resolve(0)
   starts = 0
-  /** When it was last started, in ms since 1970. */
+  /** Time of its last start, in ms since 1970. */
   startedAt = 0
 
   constructor(options: SupervisedOptions) {
@@ -73,7 +73,7 @@ export class Supervised {
     )
   }
 
-  /** What it has said since its last start. */
+  /** Returns its output since its last start. */
   words() {
     return readFileSync(this.#options.log).subarray(this.#from).toString()
   }
@@ -83,7 +83,7 @@ export class Supervised {
     return this.#child?.kill(signal) ?? false
   }
 
-  /** Kills it, and leaves it so until it is started. Resolves when it has ended. */
+  /** Kills it, and does not restart it before `start`. Resolves when it has ended. */
   async hold(): Promise<void> {
     this.#held = true
     clearTimeout(this.#timer)
@@ -108,7 +108,7 @@ export class Supervised {
     return readdirSync(`/proc/${this.pid}/fd`).length
   }
 
-  /** Ends it for good, with SIGKILL if it takes too long. @returns exit code, or the signal's name */
+  /** Ends it permanently, with SIGKILL if it takes too long. @returns exit code, or the signal's name */
   async stop(signal: NodeJS.Signals): Promise<number | string> {
     this.#stopping = true
     clearTimeout(this.#timer)

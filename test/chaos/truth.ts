@@ -3,13 +3,13 @@ import { join } from 'node:path'
 
 export interface Written {
   line: string
-  /** The agent lived to see it written. Otherwise it may be there, in part, or not at all. */
+  /** True if the agent survived the write. Otherwise the line may be there, in part, or missing. */
   whole: boolean
 }
 
 export interface Input {
   type: 'user' | 'control_request' | 'control_response'
-  /** Of a prompt. */
+  /** Id of a prompt. */
   id?: string
   uuid?: string
   digest?: string
@@ -21,28 +21,28 @@ export interface Input {
   }
 }
 
-/** One process of an agent, by its own account. */
+/** A process of an agent, from its own records. */
 export interface ProcessTruth {
   run: number
   pid: number
   session: string
   /** In ms since 1970. */
   began: number
-  /** How often its machine had been set back before, as far as the agent had been there. */
+  /** Number of set-backs of its machine before, since the agent existed. */
   life: number
-  /** When it began to read, in ms since 1970. */
+  /** Time when it began to read, in ms since 1970. */
   ready?: number
   written: Written[]
   inputs: Input[]
-  /** Prompts it acted on. */
+  /** Prompts that it executed. */
   acted: string[]
   exit?: number
   violations: string[]
-  /** How often it met a full disk. */
+  /** Number of times that it met a full disk. */
   full: number
 }
 
-/** What an agent really wrote, read and did: the processes it has had, the oldest first, in so many lives. */
+/** Returns the records of an agent: its processes, oldest first, and the number of lives. */
 export function truthOf(logs: string, agentId: string): { processes: ProcessTruth[]; lives: number } {
   const path = join(logs, `${agentId}.log`)
   if (!existsSync(path)) return { processes: [], lives: 1 }

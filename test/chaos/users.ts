@@ -3,17 +3,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sendSignal } from '../../src/platform/process-identity.ts'
 import { findByEnvironment } from '../../src/platform/process-list.ts'
 
-/** In the environment of every process of one machine, with its folder. */
+/** Variable in the environment of every process of one machine; its value is the machine's folder. */
 export const MACHINE_MARK = 'CHAOS_MACHINE'
 
 const FIRST_UID = 1_000_000_000
-/** Machines of one run have so many users at most. */
+/** Maximum number of users for the machines of a run. */
 const USERS = 16
 const STEP_MS = 10
 
 /**
- * A user that nobody else has: what the system counts by user is counted for one machine alone.
- * @returns undefined where this process may not give files away
+ * Returns a user for one machine only, because the system counts some resources by user.
+ * @returns undefined if this process may not give files to other users
  */
 export function ownUser(n: number, probe: string): number | undefined {
   const uid = FIRST_UID + process.pid * USERS + n
@@ -25,7 +25,7 @@ export function ownUser(n: number, probe: string): number | undefined {
   }
 }
 
-/** Ends every process of a machine at once, as a power cut does. */
+/** Ends every process of a machine at once, like a power cut. */
 export async function powerOff(folder: string) {
   for (;;) {
     const there = findByEnvironment(MACHINE_MARK, folder)

@@ -24,16 +24,16 @@ import type { Random } from './random.ts'
 import { ownUser, powerOff } from './users.ts'
 
 const DISK_MIB = 48
-/** Prompts of some megabytes stay in the hub's list of commands for a while. */
+/** Size of the hub's disk: prompts of some megabytes stay in the hub's command log for a while. */
 const HUB_DISK_MIB = 160
 
 export interface Machine extends Place {
   proxy: FaultProxy
   cwd: string
   backup: Backup
-  /** When it was set back to its backup, in ms since 1970. */
+  /** Times at which it was set back to its backup, in ms since 1970. */
   setBacks: number[]
-  /** Its program is the release before: what has been mended since is not asked of it. */
+  /** True if it runs the previous release, which lacks later fixes. */
   earlier: boolean
   id(): string
 }
@@ -43,11 +43,11 @@ export interface WorldOptions {
   machines: number
   random: Random
   sabotage?: Sabotage | undefined
-  /** Something happened that must not. */
+  /** Called for a violation. */
   violated(what: string, detail: string): void
 }
 
-/** Hub, machines, and what is between them. */
+/** Hub, machines, and the proxies between them. */
 export class World {
   readonly dir: string
   readonly hub: Place
@@ -80,7 +80,7 @@ export class World {
   static async open({ dir, machines, random, sabotage, violated }: WorldOptions): Promise<World> {
     const at = (name: string) => join(dir, name)
     for (const name of ['build', 'bin', 'logs']) mkdirSync(at(name))
-    // Machines run as users of their own.
+    // Machines run as separate users.
     chmodSync(dir, 0o755)
     chmodSync(at('logs'), 0o1777)
     const { versions, earlier, agent, edge } = await buildAll(at('build'), sabotage)
@@ -168,14 +168,14 @@ export class World {
     )
   }
 
-  /** Puts the files of another version where a machine's are, as an installer would. */
+  /** Installs another version on a machine, like the installer. */
   replaceVersion(machine: Machine, degree: number) {
     this.#put(machine, this.#versions[Math.floor(degree * this.#versions.length)]!)
   }
 
   /**
-   * Takes the last machine from the present version to the release before, or back.
-   * @returns that machine; undefined where that release could not be built
+   * Switches the last machine from the present version to the previous release, or back.
+   * @returns that machine; undefined if that release could not be built
    */
   changeRelease(): Machine | undefined {
     const machine = this.machines.at(-1)!
@@ -191,8 +191,8 @@ export class World {
   }
 
   /**
-   * Limits something for a while. A limit that is still there under this name is lifted first.
-   * @returns whether it could be limited
+   * Imposes a limit for a while, after lifting a previous limit of the same name.
+   * @returns true if the limit could be imposed
    */
   async limit(name: string, ms: number, impose: () => Limit | undefined | Promise<Limit | undefined>) {
     this.#limits.get(name)?.lift()
@@ -212,7 +212,7 @@ export class World {
 
   /**
    * Cuts a machine's power, puts its backup in place, and starts it again.
-   * @param meanwhile done while the machine is off
+   * @param meanwhile runs while the machine is off
    */
   async setBack(machine: Machine, meanwhile: () => Promise<void>) {
     await machine.process.hold()
@@ -224,7 +224,7 @@ export class World {
     machine.process.start()
   }
 
-  /** No more faults: everything that is held, slowed, full or away comes back. */
+  /** Ends all faults: processes continue, disks have room, and limits are lifted. */
   calm() {
     for (const place of this.places) {
       this.free(place)
@@ -237,7 +237,7 @@ export class World {
     for (const { folder } of this.machines) rmSync(join(folder, 'slow'), { force: true })
   }
 
-  /** @returns false if it was full already */
+  /** Fills a disk for a while. @returns false if it was already full */
   fill(place: Place, ms: number): boolean {
     if (place.disk.full) return false
     place.disk.fill()
@@ -252,7 +252,7 @@ export class World {
     place.fullTimes.at(-1)!.to = Date.now()
   }
 
-  /** Ends hub and daemons. @returns how each ended */
+  /** Ends hub and daemons. @returns exit code or signal of each */
   async stop(signal: NodeJS.Signals): Promise<Record<string, number | string>> {
     const ends: Record<string, number | string> = {}
     for (const place of [...this.machines, this.hub]) ends[place.name] = await place.process.stop(signal)
@@ -260,7 +260,7 @@ export class World {
     return ends
   }
 
-  /** Takes the disks away; what is on them stays, as `state` in the place's folder. */
+  /** Unmounts the disks. Their content stays as `state` in the place's folder. */
   unmount() {
     for (const { name, disk } of this.places) {
       disk.free()
@@ -271,7 +271,7 @@ export class World {
   }
 }
 
-/** What the daemon asks of the program before it starts one costs no Node process. */
+/** Answers the daemon's checks before a start, without the cost of a Node process. */
 const claudeScript = (node: string, agent: string) => `#!/bin/sh
 case $1 in
 --version) echo '2.1.330 (Claude Code)'; exit ;;

@@ -6,7 +6,7 @@ import { claude } from '../../src/agents/runtimes/claude/index.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { createLogger } from '../../src/platform/log.ts'
 
-/** The agents in folder `dir`, of a daemon without a link. */
+/** Returns the agents in folder `dir`, of a daemon without a link. */
 export const agentsIn = (dir: string, options: Partial<AgentsOptions> = {}) =>
   new Agents({
     dir,
@@ -30,7 +30,7 @@ export const agentsIn = (dir: string, options: Partial<AgentsOptions> = {}) =>
 const TIME = '2026-01-01T00:00:00.000Z'
 
 /**
- * Makes the folder of an agent whose first run was launched by an earlier daemon. The journal is left to the caller.
+ * Makes the folder of an agent whose first run an earlier daemon launched. The caller writes the journal.
  * @param run fields of `run.json`
  */
 export function leftAgent(dir: string, agent_id: string, run: object = {}) {

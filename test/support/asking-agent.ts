@@ -9,7 +9,7 @@ import { type CommandOf, Commands } from '../../src/protocol/index.ts'
 import { agentsIn, leftAgent } from './agents.ts'
 import { type Cleanup, tempDir } from './temp.ts'
 
-/** A line in which Claude Code asks for permission. */
+/** Returns a line in which Claude Code asks for permission. */
 export const asks = (request_id: string, input: object, rest: object = {}) =>
   `${JSON.stringify({
     type: 'control_request',
@@ -21,8 +21,8 @@ export const withdraws = (request_id: string) =>
   `${JSON.stringify({ type: 'control_cancel_request', request_id })}\n`
 
 /**
- * An agent of a daemon in this process: what it says is written by the test, and what it is told is kept from it. Its
- * process is there and does nothing.
+ * An agent of a daemon in this process. The test writes its output, and its input is recorded. Its process
+ * exists and does nothing.
  */
 export class AskingAgent {
   readonly #at: (name: string) => string
@@ -53,7 +53,7 @@ export class AskingAgent {
     return this.agent.status().pending
   }
 
-  /** Another daemon takes over. @param saved whether the last one came to write down what it had read */
+  /** Starts another daemon. @param saved true if the previous one saved what it had read */
   restart({ saved = true } = {}) {
     if (saved) this.#agents?.close()
     const agents = agentsIn(this.#dir)
@@ -67,7 +67,10 @@ export class AskingAgent {
     this.agent.catchUp()
   }
 
-  /** Carries out a command as the daemon does. @returns the code and the path of the refusal, if it is refused */
+  /**
+   * Carries out a command as the daemon does.
+   * @returns code and path of the refusal, if the agent refuses it
+   */
   async told(type: 'permission' | 'answer', body: object): Promise<string | undefined> {
     const named = { type: `agent:${type}`, command_id: `c-${++this.#commands}`, agent_id: 'a', ...body }
     const command = Commands[`agent:${type}`].parse(named) as CommandOf<'agent:permission'>
@@ -80,7 +83,7 @@ export class AskingAgent {
     return undefined
   }
 
-  /** What it was answered, by the ids of its requests. */
+  /** Returns the answers that the agent received, by the ids of its requests. */
   get answers() {
     const lines = readdirSync(this.#at('in')).map((name) =>
       JSON.parse(readFileSync(join(this.#at('in'), name), 'utf8')),

@@ -1,6 +1,6 @@
 /**
- * The text of an MCP server on standard input and output with one tool, `ask`: it asks the user by elicitation what its
- * argument `params` says, and gives the outcome as its result.
+ * The text of an MCP server on standard input and output. Its tool `ask` asks the user the elicitation in its
+ * argument `params`, and returns the outcome as its result.
  */
 export const ASKING_MCP_SERVER = `
 let rest = ''

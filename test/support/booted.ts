@@ -8,10 +8,10 @@ import { overlay } from './overlay.ts'
 import { type Cleanup, tempDir } from './temp.ts'
 import { until } from './wait.ts'
 
-/** A boot takes a second, on a machine with nothing else to do. */
+/** Timeout of a boot, in milliseconds; on an idle machine it takes a second. */
 const BOOT_MS = 60_000
 const COMMAND_MS = 120_000
-/** Systemd as on a server, with what lets users have one of their own, and what people download with. */
+/** systemd as on a server, the packages that user services need, and the tools that people download with. */
 export const PACKAGES = [
   'systemd',
   'systemd-sysv',
@@ -28,9 +28,9 @@ export interface Ran {
   stderr: string
 }
 
-/** A Debian that has been booted with its own systemd, processes, network and files; gone when the test has ended. */
+/** A Debian booted with its own systemd, processes, network, and files, deleted after the test. */
 export class Booted {
-  /** Its files, from outside. */
+  /** Path of its files on the host. */
   readonly root: string
   readonly #log: string
   readonly #nspawn: ChildProcess
@@ -42,11 +42,11 @@ export class Booted {
     this.#log = log
     const fd = openSync(this.#log, 'w')
     const args = ['--quiet', '--boot', `--directory=${this.root}`, '--register=no', '--keep-unit']
-    // Folders of the system have this name: those of several machines that run at the same time would be one.
+    // Names folders of the system, which several machines at the same time would share.
     args.push(`--machine=fomular-test-${randomUUID()}`, '--hostname=root')
     for (const [inside, outside] of Object.entries(binds)) args.push(`--bind-ro=${outside}:${inside}`)
     args.push('--private-network', '--console=pipe', '--', 'systemd.show_status=false')
-    // Debian 13 does not boot with the first kind of control groups unless it is told to.
+    // Debian 13 boots with version 1 of control groups only if this is set.
     args.push('SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1')
     this.#nspawn = spawn('systemd-nspawn', args, { stdio: ['ignore', fd, fd], detached: true })
     closeSync(fd)
@@ -54,8 +54,8 @@ export class Booted {
   }
 
   /**
-   * @param binds files and folders that it sees, by their paths there
-   * @param debian another release, or packages beyond systemd and curl
+   * @param binds files and folders of the host, by their paths inside
+   * @param debian the release, and packages besides systemd and curl
    */
   static async boot(t: Cleanup, binds: Record<string, string>, debian: DebianOptions = {}): Promise<Booted> {
     const { release, packages = [] } = debian
@@ -72,7 +72,7 @@ export class Booted {
 
   async #up() {
     const up = async () => {
-      if (this.#nspawn.exitCode !== null) throw new Error(`it did not boot:\n${this.bootLog()}`)
+      if (this.#nspawn.exitCode !== null) throw new Error(`Debian did not boot:\n${this.bootLog()}`)
       this.#init ||= initBelow(this.#nspawn.pid!) ?? 0
       if (this.#init === 0) return false
       const { stdout } = await this.run(['systemctl', 'is-system-running'])
@@ -85,7 +85,7 @@ export class Booted {
     return readFileSync(this.#log, 'utf8')
   }
 
-  /** Runs a command in it, as root or as another user there. */
+  /** Runs a command inside, as root or as another user. */
   run(argv: string[], { user, env = {}, input = '' }: RunOptions = {}): Promise<Ran> {
     const home = user === undefined ? '/root' : `/home/${user}`
     const clean = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: home, ...env }
@@ -108,19 +108,19 @@ export class Booted {
       const child = execFile('nsenter', args, { timeout: COMMAND_MS }, (error, stdout, stderr) =>
         resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr }),
       )
-      // It may have ended without reading it.
+      // The command may end without reading its input.
       child.stdin?.on('error', () => {}).end(input)
     })
   }
 
-  /** The output of a command that must succeed. */
+  /** Returns the output of a command. @throws if it fails */
   async out(argv: string[], options: RunOptions = {}): Promise<string> {
     const { code, stdout, stderr } = await this.run(argv, options)
     if (code !== 0) throw new Error(`${argv.join(' ')}: code ${code}\n${stdout}${stderr}`)
     return stdout
   }
 
-  /** Shuts it down as an administrator would. Its files stay until the test has ended. */
+  /** Shuts the machine down as an administrator would. Its files stay until the test has ended. */
   async powerOff() {
     await this.run(['systemctl', 'poweroff', '--no-block'])
     await this.#ended
@@ -128,7 +128,7 @@ export class Booted {
 
   async #close() {
     this.#init ||= initBelow(this.#nspawn.pid!) ?? 0
-    // With its process 1, all of it ends.
+    // All its processes end with its process 1.
     if (this.#nspawn.exitCode === null && this.#init > 0) process.kill(this.#init, 'SIGKILL')
     else this.#nspawn.kill('SIGTERM')
     await this.#ended
@@ -141,7 +141,7 @@ interface RunOptions {
   input?: string
 }
 
-/** Empty where the process has ended meanwhile. */
+/** Returns a file's content; empty if the process has ended. */
 function procFile(path: string): string {
   try {
     return readFileSync(`/proc/${path}`, 'utf8')
@@ -150,7 +150,7 @@ function procFile(path: string): string {
   }
 }
 
-/** The process that is number 1 inside. */
+/** Returns the process that has id 1 inside. */
 function initBelow(pid: number): number | undefined {
   const children = procFile(`${pid}/task/${pid}/children`).trim().split(' ').filter(Boolean)
   for (const child of children) {

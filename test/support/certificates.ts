@@ -11,7 +11,7 @@ export interface Certificates {
   key: string
 }
 
-/** A certificate authority that no system knows, and a server's certificate by it for these names and addresses. */
+/** Makes a certificate authority that no system trusts, and its certificate for a server with these names. */
 export function certificates(dir: string, names: string[]): Certificates {
   const at = (name: string) => join(dir, name)
   const openssl = (...args: string[]) =>

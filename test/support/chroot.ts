@@ -1,11 +1,12 @@
 /**
- * The command line that runs a program in a Debian that is a folder, with processes of its own that end with it, this
- * machine's devices and network, and nothing that manages services. Its first process is a shell, which reaps orphans as an
- * init does, and leaves Ctrl-C to the program. Needs root.
+ * Returns the command line that runs a program in a Debian in a folder, with its own processes, which end
+ * with it, this machine's devices and network, and no service manager. Its first process is a shell, which
+ * reaps orphans like an init, and leaves Ctrl-C to the program. Needs root.
  */
 // Needs: root, mount
 export function chrooted(root: string, argv: readonly string[]): [string, ...string[]] {
-  // Its root is that of the namespace of mounts, as in a container: who enters that namespace is in the same place.
+  // The root of the mount namespace, as in a container: a process that enters the namespace has the same
+  // root.
   const mounts = `
 mount --rbind "$0" "$0"
 cd "$0"

@@ -5,15 +5,15 @@ const dir = fileURLToPath(new URL('claude-samples', import.meta.url))
 
 export interface Recording {
   name: string
-  /** Lines the agent wrote. */
+  /** Lines that the agent wrote. */
   out: string[]
-  /** Messages it was given. */
+  /** Messages that the agent received. */
   in: Record<string, unknown>[]
-  /** Its events as somebody has read and approved them, one a line. */
+  /** The events, reviewed by a person, one a line. */
   expected: string
 }
 
-/** Conversations with the real Claude Code, as they were recorded. */
+/** Returns recorded conversations with the real Claude Code. */
 export const recordings = (): Recording[] =>
   readdirSync(dir)
     .filter((file) => file.endsWith('.jsonl'))

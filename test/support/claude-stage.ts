@@ -8,7 +8,7 @@ export interface ClaudeStage {
   api: MessagesApi
 }
 
-/** A stage whose agents are the real Claude Code, talking to a stand-in of the model. */
+/** Makes a stage whose agents are the real Claude Code, with a stand-in for the model. */
 export async function claudeStage(t: Cleanup): Promise<ClaudeStage> {
   const program = await claudeProgram()
   const api = await startMessagesApi()

@@ -6,19 +6,23 @@ import { promisify } from 'node:util'
 import { acquireLock, LockHeldError } from '../../src/platform/lock.ts'
 import { until } from './wait.ts'
 
-/** The Claude Code the tests are written against: what it says differs from version to version. */
+/** Version of Claude Code that the tests are written for: its output differs between versions. */
 const CLAUDE_VERSION = process.env.TEST_CLAUDE_VERSION ?? '2.1.332'
-/** A download of 80 MB, unpacked to 245 MB, on a slow line. */
+/**
+ * Timeout of an installation, in milliseconds: a download of 80 MB, unpacked to 245 MB, on a slow connection.
+ */
 const INSTALL_MS = 10 * 60_000
 
 const cache = fileURLToPath(new URL('../../node_modules/.cache/claude-code', import.meta.url))
 
 const arch = () => (process.arch === 'arm64' ? 'arm64' : 'x64')
 
-/** Its package for this platform alone: the other one only picks it, and needs a script to do so. */
+/** Name of the package for this platform. The main package only selects it, and needs a script for that. */
 export const claudePackage = () => `@anthropic-ai/claude-code-linux-${arch()}`
 
-/** Path of the real Claude Code, installed on first use. Tests that run at once share one installation. */
+/**
+ * Returns the path of the real Claude Code, installed on first use. Concurrent tests share one installation.
+ */
 export async function claudeProgram(): Promise<string> {
   const installed = join(cache, `${CLAUDE_VERSION}-${arch()}`)
   const program = join(installed, 'claude')
@@ -60,7 +64,8 @@ async function install(name: string, target: string) {
 }
 
 /**
- * Environment of a Claude Code that talks to a stand-in of its API and to nothing else, and keeps what it keeps in `home`.
+ * Returns the environment of a Claude Code that talks only to a stand-in for its API, and keeps its files in
+ * `home`.
  */
 export const claudeEnvironment = (apiUrl: string, home: string): Record<string, string> => ({
   PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
@@ -68,6 +73,6 @@ export const claudeEnvironment = (apiUrl: string, home: string): Record<string, 
   ANTHROPIC_BASE_URL: apiUrl,
   ANTHROPIC_API_KEY: 'test',
   CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
-  // Tests run as root, too, where Claude Code refuses some modes outside a sandbox.
+  // Outside a sandbox, Claude Code refuses some modes as root, which tests may run as.
   IS_SANDBOX: '1',
 })

@@ -2,7 +2,7 @@ import { runCli } from '../../src/cli/program.ts'
 import { report } from '../../src/cli/report.ts'
 import { write, writeError } from '../../src/cli/terminal.ts'
 
-/** Runs commands one after the other in this process, as `main.ts` does, and hands back what each of them writes. */
+/** Runs commands one after the other in this process, as `main.ts` does, and returns the output of each. */
 export interface Ran {
   code: number
   stdout: string
@@ -20,7 +20,7 @@ const before = { ...process.env }
 
 process.on('message', async (args: string[]) => {
   Object.assign(said, { stdout: '', stderr: '' })
-  // A command takes its key out of it.
+  // Restores the key, which a command removes from the environment.
   Object.assign(process.env, before)
   process.exitCode = undefined
   process.argv = [process.execPath, 'fomular-daemon', ...args]

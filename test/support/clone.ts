@@ -10,7 +10,7 @@ import { testTool } from './tool.ts'
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Makes a clone of this checkout at `to`, with the changes of it that git knows and nobody has committed. */
+/** Makes a clone of this checkout at `to`, including uncommitted changes of tracked files. */
 export async function cloneInto(to: string) {
   await execa('git', ['clone', '--quiet', '--no-hardlinks', checkout, to])
   const { stdout: changes } = await execa('git', ['diff', '--binary', 'HEAD'], {
@@ -20,14 +20,14 @@ export async function cloneInto(to: string) {
   if (changes !== '') await execa('git', ['apply', '--index', '-'], { cwd: to, input: changes })
 }
 
-/** Somebody's machine with one Node and one npm, and a fresh clone that nobody has run anything in. */
+/** A machine with one Node and one npm, and a fresh clone. */
 export class Newcomer {
   readonly clone: string
   readonly home: string
-  /** Where it installs with --global. */
+  /** The prefix of `npm install --global`. */
   readonly prefix: string
   readonly env: Record<string, string>
-  /** Leaders of process groups. */
+  /** Leaders of the running process groups. */
   readonly #running: Set<number>
 
   private constructor(dir: string, bin: string, running: Set<number>) {
@@ -43,7 +43,7 @@ export class Newcomer {
 
   static async open(t: Cleanup, node: string, npm: string): Promise<Newcomer> {
     const running = new Set<number>()
-    // Before the folder is deleted.
+    // Runs before the hook that deletes the folder.
     t.after(() => {
       for (const pid of running) process.kill(-pid, 'SIGKILL')
     })
@@ -58,7 +58,7 @@ export class Newcomer {
     return newcomer
   }
 
-  /** Starts a command in the clone, or elsewhere. */
+  /** Starts a command in the clone, or in another folder. */
   start(command: string, args: readonly string[], { cwd = this.clone, env = {} } = {}) {
     const started = execa(command, args, {
       cwd,
@@ -77,7 +77,7 @@ export class Newcomer {
     return started
   }
 
-  /** The output of a command that must succeed, stderr included. */
+  /** Returns the output of a command, stderr included. @throws if it fails */
   async out(
     command: string,
     args: readonly string[],

@@ -3,11 +3,13 @@ import { program } from '../../src/cli/program.ts'
 
 export interface Written {
   line: string
-  /** In a sentence, which may leave out arguments. */
+  /** True in a sentence, which may leave out arguments. */
   mentioned: boolean
 }
 
-/** The command lines of this program in a text for people: after a prompt, in a block of `sh`, or in backquotes. */
+/**
+ * Returns the command lines of this program in a text: after a prompt, in a block of `sh`, or in backquotes.
+ */
 export function commandLines(text: string): Written[] {
   const joined = text.replace(/ \\\n\s+/g, ' ')
   const prompted = [...joined.matchAll(/^ *\$ (.*\bfomular-daemon\b.*)$/gm)].map(([, line]) => line!)
@@ -30,8 +32,8 @@ export function commandLines(text: string): Written[] {
 const WORD = /(?:"[^"]*"|'[^']*'|[^\s"'])+/g
 
 /**
- * What is wrong with a command line of this program, as the program itself sees it: command, flags, values, arguments.
- * @returns undefined where it would run
+ * Returns the program's own error for a command line: an unknown command, flag, value, or argument.
+ * @returns undefined for a valid command line
  */
 export async function faultOf({ line, mentioned }: Written): Promise<string | undefined> {
   for (const part of line.split(/ (?:\||&&) /)) {
@@ -56,18 +58,18 @@ async function faultOfWords(words: string[]): Promise<string | undefined> {
     await root.parseAsync(words, { from: 'user' })
     return undefined
   } catch (error) {
-    // Help and the version were asked for.
+    // Printing help or the version is no error.
     if (error instanceof CommanderError && error.exitCode === 0) return undefined
     return (error as Error).message
   }
 }
 
-/** Whether a command does something itself, beside those that it has. */
+/** Reports whether a command has its own action, besides its subcommands. */
 export const isRun = (command: Command) =>
   command.commands.every((each) => each.name() === 'help') ||
   ('_actionHandler' in command && Boolean(command._actionHandler))
 
-/** Commands are parsed, and do nothing. */
+/** Replaces the actions of all commands, so that parsing does nothing else. */
 function disarm(command: Command) {
   command.configureOutput({ writeOut: () => {}, writeErr: () => {} })
   const inner = command.commands.filter((each) => each.name() !== 'help')
@@ -75,7 +77,7 @@ function disarm(command: Command) {
     command.action(() => {
       const [excess] = command.args.slice(command.registeredArguments.length)
       if (excess !== undefined && !command.registeredArguments.at(-1)?.variadic)
-        throw new Error(`there is no command, or argument, ${excess}`)
+        throw new Error(`unknown command or argument ${excess}`)
     })
   for (const each of inner) disarm(each)
 }

@@ -3,33 +3,36 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { RUN, type Running } from './stage.ts'
 import { until } from './wait.ts'
 
-/** Runs what follows as process 1 of a namespace of processes, all of which end with it. */
+/** Command that runs another one as process 1 of a process namespace, whose processes end with it. */
 export const AS_CONTAINER = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child']
 
 /**
- * Runs this program within a container, as `docker exec` does. Entering a namespace of mounts alone would lead out of the
- * chroot that this may run in.
- * @param init its process 1
+ * Returns the command that runs this program within a container, like `docker exec`. It also changes the
+ * root: entering only the mount namespace would leave the chroot that the test may run in.
+ * @param init process 1 of the container
  */
 export const inside = (init: number) => ['nsenter', `--target=${init}`, '--pid', '--mount', '--root', ...RUN]
 
-/** Process 1 of what was run so, by the id that it has outside. */
+/** Returns process 1 of a container, by its id outside. */
 export const initOf = ({ pid }: Running): Promise<number> => childOf(pid)
 
-/** The first process that another one has started, once it has. */
+/** Waits until a process has a child, and returns its id. */
 export async function childOf(pid: number): Promise<number> {
   const children = () => read(`/proc/${pid}/task/${pid}/children`).trim()
   return Number.parseInt(await until(children, { what: `a child of ${pid}` }), 10)
 }
 
-/** Of processes, the one that is number 1 in a namespace of its own. */
+/** Returns the process that has id 1 in its own namespace. */
 export const firstIn = (processes: { pid: number }[]): number | undefined =>
   processes.find(({ pid }) => /^NSpid:.*\t1$/m.test(read(`/proc/${pid}/status`)))?.pid
 
-/** Time that Docker leaves a container between its first signal and SIGKILL. */
+/** Time between Docker's first signal and SIGKILL, in milliseconds. */
 const DOCKER_STOP_MS = 10_000
 
-/** Ends a container as `docker stop` does it. @param told the process that gets the signals: its process 1 */
+/**
+ * Ends a container like `docker stop`.
+ * @param told process that gets the signals: the container's process 1
+ */
 export async function dockerStop(running: Running, told: number): Promise<number | string> {
   process.kill(told, 'SIGTERM')
   const killed = setTimeout(() => process.kill(told, 'SIGKILL'), DOCKER_STOP_MS)
@@ -40,7 +43,7 @@ export async function dockerStop(running: Running, told: number): Promise<number
   }
 }
 
-/** Processes of a container that have ended and that nobody has reaped. @param init its process 1 */
+/** Returns the zombies of a container. @param init process 1 of the container */
 export function zombies(init: number): number[] {
   const namespace = namespaceOf(String(init))
   return readdirSync('/proc')
@@ -49,7 +52,7 @@ export function zombies(init: number): number[] {
     .map(Number)
 }
 
-/** Undefined for a process that is gone. */
+/** Returns a process's namespace; undefined if the process has ended. */
 function namespaceOf(pid: string): string | undefined {
   try {
     return readlinkSync(`/proc/${pid}/ns/pid`)
@@ -58,7 +61,7 @@ function namespaceOf(pid: string): string | undefined {
   }
 }
 
-/** Empty of a process that is gone. */
+/** Returns a file's content; empty if the process has ended. */
 export function read(path: string): string {
   try {
     return readFileSync(path, 'utf8')

@@ -1,4 +1,4 @@
-/** The text of an MCP server on standard input and output, without tools, that does not end when it is told to. */
+/** The text of an MCP server on standard input and output, without tools, that ignores requests to end. */
 export const DEAF_MCP_SERVER = `
 process.on('SIGTERM', () => {})
 process.on('SIGINT', () => {})

@@ -14,19 +14,19 @@ export type DebianRelease = 'bookworm' | 'trixie'
 export interface DebianOptions {
   /** Debian 12 or 13. */
   release?: DebianRelease
-  /** Packages beyond the minimum, without what those only recommend. */
+  /** Packages besides the minimum, without their recommendations. */
   packages?: readonly string[]
 }
 
-/** Download and unpacking of 240 MB on a slow line. */
+/** Timeout of making a Debian, in milliseconds: 240 MB to download and unpack on a slow connection. */
 const INSTALL_MS = 10 * 60_000
 
-/** Outside the checkout: it is the same for all of them, and takes half a minute to make. */
+/** Outside the checkout, because all checkouts can share it, and making it takes half a minute. */
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'fomular-daemon-test')
 
 /**
- * A Debian as a folder, made on first use. Nothing may write to it: see `overlay`.
- * @throws Error where this machine cannot make one
+ * Returns a folder with a Debian, made on first use. It is read-only: use `overlay` to write.
+ * @throws Error if this machine cannot make one
  */
 export async function debianRoot({ release = 'bookworm', packages = [] }: DebianOptions): Promise<string> {
   const hash = createHash('sha256')
@@ -71,8 +71,7 @@ async function make(root: string, release: DebianRelease, packages: readonly str
 }
 
 function needDebootstrap() {
-  if (process.getuid?.() !== 0)
-    throw new Error('These tests make a Debian of their own, for which they must run as root.')
+  if (process.getuid?.() !== 0) throw new Error('These tests make a Debian. Run them as root.')
   try {
     execFileSync('sh', ['-c', 'command -v debootstrap'])
   } catch {

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 
-/** Runs something while this process can open no file. */
+/** Runs a function while this process cannot open files. */
 export async function withoutDescriptors(run: () => void | Promise<void>) {
   const limit = (soft: string) => execFileSync('prlimit', [`--pid=${process.pid}`, `--nofile=${soft}:`])
   const before = execFileSync('prlimit', [

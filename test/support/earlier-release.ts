@@ -17,12 +17,12 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** The release before: machines run it, update from it, and go back to it. */
+/** Commit of the previous release: machines run it, update from it, and go back to it. */
 const COMMIT = 'cc3fa4690bd78b5930578bb03025aa2552713177'
-/** What it says its version is. */
+/** Version that the previous release reports. */
 export const EARLIER = '1.0.0'
 
-/** Whether the history of this checkout, which may be a shallow clone, has the release before. */
+/** Reports whether this checkout, which may be a shallow clone, has the previous release in its history. */
 export function hasCommit(): boolean {
   try {
     execFileSync('git', ['cat-file', '-e', `${COMMIT}^{commit}`], { cwd: root, stdio: 'ignore' })
@@ -32,11 +32,14 @@ export function hasCommit(): boolean {
   }
 }
 
-/** The program of the release before, with the packages of this checkout. It is built once. */
+/** Returns the program of the previous release, with the packages of this checkout. It is built once. */
 export const earlierRelease = async (): Promise<string> =>
   readFileSync(await builtOnce('plain', build), 'utf8')
 
-/** What `make` makes of the release before, as a file that is kept. @returns its path */
+/**
+ * Runs `make`, which builds from the previous release, once, and keeps the result.
+ * @returns the file's path
+ */
 export async function builtOnce(name: string, make: () => Promise<Uint8Array>): Promise<string> {
   const packages = createHash('sha256')
     .update(readFileSync(join(root, 'package-lock.json')))
@@ -51,14 +54,14 @@ export async function builtOnce(name: string, make: () => Promise<Uint8Array>): 
   return path
 }
 
-/** @returns what runs the program of the release before, which is put into `dir` */
+/** Puts the program of the previous release into `dir`. @returns the command that runs it */
 export async function earlierCommand(dir: string): Promise<[string, string]> {
   const path = join(dir, 'earlier.cjs')
   writeFileSync(path, await earlierRelease())
   return [process.execPath, path]
 }
 
-/** Puts the files of the release before into `dir`, with the packages of this checkout. */
+/** Puts the files of the previous release into `dir`, with the packages of this checkout. */
 export function unpack(dir: string) {
   const archive = execFileSync('git', ['archive', COMMIT], { cwd: root, maxBuffer: 256 * 1024 * 1024 })
   execFileSync('tar', ['-x', '-C', dir], { input: archive })
@@ -67,7 +70,7 @@ export function unpack(dir: string) {
 
 async function build(): Promise<Buffer> {
   if (!hasCommit())
-    throw new Error('This clone lacks the history that the test builds from: git fetch --unshallow')
+    throw new Error('This clone lacks the history that the test builds from. Run git fetch --unshallow.')
   const dir = mkdtempSync(join(tmpdir(), 'earlier-release-'))
   try {
     unpack(dir)

@@ -5,9 +5,9 @@ export interface Enroll {
   url: string
   userKey: string
   name?: string | undefined
-  /** Of the request, in place of what a new machine says. */
+  /** Fields of the request that replace a new machine's. */
   rest?: Partial<EnrollRequest>
-  /** The key that the machine has already. */
+  /** Key that the machine already has. */
   shown?: string | undefined
 }
 

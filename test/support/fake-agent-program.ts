@@ -1,22 +1,22 @@
 /**
- * Speaks Claude Code's stream-json. Prompts it understands, by their whole text; every other one is said back:
+ * Speaks Claude Code's stream-json. It understands these prompts, and repeats every other prompt:
  *
  *     emit N BYTES [DELAY_MS]   N texts of BYTES characters, each beginning with its number, DELAY_MS apart
- *     ask                       asks for leave to run a command, waits, and says "allowed" or "denied: <message>"
- *     ask QUESTION              asks that, with the answers Yes and No, waits, and says what was answered
- *     request SUBTYPE [DELAY]   asks its host for what none knows, after DELAY ms, waits, and says how often it was refused
+ *     ask                       asks for permission, waits, and says "allowed" or "denied: MESSAGE"
+ *     ask QUESTION              asks that, with the answers Yes and No, waits, and says the answer
+ *     request SUBTYPE [DELAY]   sends an unknown request after DELAY ms, and says how often it was refused
  *     exit CODE                 ends at once
- *     tear                      writes the first half of a line, and nothing more
+ *     tear                      writes the first half of a line, and nothing else
  *     line JSON                 writes that line
- *     run COMMAND               starts a shell command, in a session of its own as the real one does, and goes on
+ *     run COMMAND               starts a shell command in a separate session, without waiting
  *     hang                      a turn that only an interrupt ends
- *     deaf                      a turn that ends with the process alone, which only SIGKILL ends
- *     /clear                    goes on in a new session
+ *     deaf                      a turn that ends only with the process, which only SIGKILL ends
+ *     /clear                    continues in a new session
  *
- * It does not start while there is a file `broken` in its memory, whose text it gives as the reason, and takes as long as
- * there is a file `slow`. As the real one, it remembers in its HOME which prompts of a session it has answered, does not answer them again when
- * it is resumed, refuses to resume a session it has never been in, names the session it was to begin in when it does not
- * start, records the session that it has open, and ends on a line that is not JSON.
+ * If its memory has a file `broken`, it does not start, and prints that file's text as the reason; while
+ * there is a file `slow`, its start does not finish. Like the real one, it remembers in its HOME the answered
+ * prompts of a session and does not answer them again after a resume, refuses to resume an unknown session,
+ * names the new session if it fails to start, records its open session, and ends on a line that is not JSON.
  */
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -196,7 +196,7 @@ async function answer(text: string, signal: AbortSignal): Promise<string> {
     const bytes = Number(second)
     for (let i = 0; i < Number(first) && !signal.aborted; i++) {
       say(`${i} `.padEnd(bytes, 'x'))
-      // Interrupts are read in between.
+      // Lets the program read interrupts.
       if (third !== undefined || i % 100 === 99) await sleep(Number(third ?? 0))
     }
     return `emitted ${first}`
@@ -205,7 +205,7 @@ async function answer(text: string, signal: AbortSignal): Promise<string> {
   return text
 }
 
-/** What it is told of a request, by the request's id. */
+/** Response to each control request, by the request's id. */
 const refused = new Map<string, number>()
 
 async function refusals(subtype: string): Promise<number> {
@@ -213,7 +213,7 @@ async function refusals(subtype: string): Promise<number> {
   refused.set(request_id, 0)
   out({ type: 'control_request', request_id, request: { subtype } })
   while (refused.get(request_id) === 0) await sleep(20)
-  // For a second one.
+  // Time for a second response.
   await sleep(300)
   return refused.get(request_id)!
 }

@@ -5,9 +5,9 @@ import { Stage } from './stage.ts'
 import { type Cleanup, tempDir } from './temp.ts'
 
 /**
- * Path of a program that behaves like Claude Code as far as the daemon can tell, at a tenth of its weight: for load and
- * for faults. What it does on which prompt is in fake-agent-program.ts.
- * @param node that its user can reach
+ * Returns the path of a program that behaves like Claude Code as far as the daemon can tell, at a tenth of
+ * its weight: for load and for faults. fake-agent-program.ts lists its prompts.
+ * @param node a Node that the agent's user can run
  */
 export function fakeAgent(t: Cleanup, dir = tempDir(t), node = process.execPath): string {
   const path = join(dir, 'claude')
@@ -18,6 +18,6 @@ export function fakeAgent(t: Cleanup, dir = tempDir(t), node = process.execPath)
   return path
 }
 
-/** A stage whose agents are that program. */
+/** Makes a stage whose agents are that program. */
 export const fakeStage = (t: Cleanup, env: Record<string, string> = {}): Promise<Stage> =>
   Stage.open(t, { FOMULAR_CLAUDE_PATH: fakeAgent(t), ...env })

@@ -9,34 +9,34 @@ import { overlay } from './overlay.ts'
 import type { Cleanup } from './temp.ts'
 import { until } from './wait.ts'
 
-/** Where most programs look for certificates, each in its own way. */
+/** Path at which most programs look for certificates; each has its own variable for it. */
 const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt'
-/** The way to the network, and whom to trust on it, as this machine has them. */
+/** Variables of this machine that say how to reach the network, and which certificates to trust. */
 const PASSED_ON = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']
 export const USER = 'ada'
 
 interface Options {
-  /** Else root. */
+  /** Default: root. */
   user?: string
   cwd?: string
   env?: Record<string, string>
 }
 
-/** What runs in a fresh Debian, and what it has said so far, stdout and stderr together. */
+/** A command in a fresh Debian, with its output so far, stdout and stderr together. */
 export interface Inside {
   text(): string
-  /** Exit code, or a signal's name. */
+  /** Exit code, or the signal's name. */
   ended: Promise<number | string>
-  /** As a terminal does it: to everything that has been started. */
+  /** Sends SIGINT to every process of the command, like a terminal. */
   ctrlC(): void
 }
 
 /**
- * A Debian of nothing but a few packages, in which nobody has done anything yet, with this machine's network. No systemd
- * runs in it; for that see `Booted`. There is an ordinary user, `USER`, without a password.
+ * An unused Debian with only a few packages and this machine's network. It has an ordinary user, `USER`,
+ * without a password. It has no systemd; use `Booted` for that.
  */
 export class FreshDebian {
-  /** Its files, from outside. */
+  /** Path of its files on the host. */
   readonly root: string
   readonly #running = new Set<ChildProcess>()
 
@@ -44,14 +44,14 @@ export class FreshDebian {
     this.root = overlay(t, lower, () => this.#close())
   }
 
-  /** @param debian by default it has what a clone needs, and nothing else */
+  /** @param debian default: only the packages that a clone needs */
   static async open(
     t: Cleanup,
     { release = 'bookworm', packages = ['nodejs', 'npm', 'git', 'ca-certificates'] }: DebianOptions = {},
   ): Promise<FreshDebian> {
     const machine = new FreshDebian(t, await debianRoot({ release, packages }))
     copyFileSync('/etc/resolv.conf', join(machine.root, 'etc/resolv.conf'))
-    // Debian's installer writes it, debootstrap does not.
+    // Debian's installer writes this file; debootstrap does not.
     writeFileSync(join(machine.root, 'etc/hosts'), '127.0.0.1 localhost\n')
     if (existsSync(CERTIFICATES)) {
       mkdirSync(join(machine.root, 'etc/ssl/certs'), { recursive: true })
@@ -62,17 +62,17 @@ export class FreshDebian {
     return machine
   }
 
-  /** npm there reaches the registry as npm here does. */
+  /** Makes npm inside reach the registry as npm does on this machine. */
   #npmSettings() {
     const settings = npmSettings(existsSync(CERTIFICATES) ? { cafile: CERTIFICATES } : {})
-    // Of Debian's npm, and of one that somebody installs beside it.
+    // For Debian's npm, and for another one installed besides it.
     for (const path of ['etc', 'usr/etc', 'usr/local/etc']) {
       mkdirSync(join(this.root, path), { recursive: true })
       writeFileSync(join(this.root, path, 'npmrc'), settings)
     }
   }
 
-  /** A clone of this checkout, owned by root or by the user. @returns its path there */
+  /** Makes a clone of this checkout, owned by root or by the user. @returns its path inside */
   async clone(path: string, user = 'root'): Promise<string> {
     await cloneInto(join(this.root, path))
     await this.out(['chown', '-R', user, path])
@@ -108,7 +108,7 @@ export class FreshDebian {
     return { text: () => text, ended, ctrlC: () => void process.kill(-child.pid!, 'SIGINT') }
   }
 
-  /** Runs a command to its end. */
+  /** Runs a command and waits for its end. */
   async run(
     argv: readonly string[],
     options: Options = {},
@@ -118,7 +118,7 @@ export class FreshDebian {
     return { code, text: text() }
   }
 
-  /** The output of a command that must succeed. */
+  /** Returns the output of a command. @throws if it fails */
   async out(argv: readonly string[], options: Options = {}): Promise<string> {
     const { code, text } = await this.run(argv, options)
     if (code !== 0) throw new Error(`${argv.join(' ')}: code ${code}\n${text}`)
@@ -126,8 +126,8 @@ export class FreshDebian {
   }
 
   async #close() {
-    // With the first process of its namespace, all that it has started ends.
+    // Each command's processes end with the first process of their namespace.
     for (const child of this.#running) child.kill('SIGKILL')
-    await until(() => this.#running.size === 0, { what: 'the end of what runs in a Debian' })
+    await until(() => this.#running.size === 0, { what: 'the end of all processes in a Debian' })
   }
 }

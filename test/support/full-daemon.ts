@@ -2,16 +2,16 @@ import type { AgentStatus, MachineStatus } from '../../src/protocol/index.ts'
 import { fullEvents, fullSample, valuesOf } from './full-sample.ts'
 import { helloOf, LightDaemon, statusOf } from './light-daemon.ts'
 
-/** What no version knows yet. */
+/** A value that no version knows. */
 const NEW = 'of_tomorrow'
 const newer = { [NEW]: { any: ['thing'] } }
 
 type Said = { kind: string } & Record<string, unknown>
 
-/** All kinds of event with all that they may have, and one of a kind that nobody knows. */
+/** Returns every kind of event with every field, and one event of an unknown kind. */
 export const allEvents = (): Said[] => [...fullEvents(), { kind: NEW, ...newer }]
 
-/** Events of kinds that are known, with a value that is not in each closed set. */
+/** Returns events of known kinds with an unknown value in each closed set. */
 export const eventsOfTomorrow = (): Said[] => [
   { kind: 'state', state: NEW },
   { kind: 'prompt_state', prompt_id: 'p', state: NEW },
@@ -22,7 +22,7 @@ export const eventsOfTomorrow = (): Said[] => [
   { kind: 'process_exited', run: 1, code: 0, reason: NEW },
 ]
 
-/** A greeting with an agent in every state, and with all that a machine and an agent may say. */
+/** Returns a greeting with an agent in every state, and every field of a machine and an agent. */
 export function fullHello() {
   const machine = fullSample('MachineStatus') as MachineStatus
   const [problem] = machine.problems
@@ -36,7 +36,7 @@ export function fullHello() {
   return { ...helloOf(), machine, agents: [...agents, statusOf('plain')] }
 }
 
-/** The same of a daemon that has a value of its own in each closed set. */
+/** Returns the same greeting with an unknown value in each closed set. */
 export function helloOfTomorrow() {
   const hello = fullHello()
   const [problem] = hello.machine.problems
@@ -52,7 +52,7 @@ export function helloOfTomorrow() {
   return { ...hello, machine, agents } as unknown as ReturnType<typeof fullHello>
 }
 
-/** A connection of a daemon that says these things, one frame for each event of an agent's. */
+/** A daemon's connection that sends these greetings and events, one frame for each event. */
 export class FullDaemon {
   readonly light: LightDaemon
   readonly #hello: ReturnType<typeof fullHello>
@@ -66,7 +66,7 @@ export class FullDaemon {
     return new FullDaemon(await LightDaemon.greet({ url, key, hello }), hello)
   }
 
-  /** Goes on from where the hub has it. @throws where the hub does not acknowledge one */
+  /** Sends events from the offset that the hub has. @throws if the hub does not acknowledge one */
   async did(agent_id: string, events: Said[]) {
     let from = this.light.offsets[agent_id] ?? 0
     for (const event of events) {
@@ -80,7 +80,7 @@ export class FullDaemon {
     }
   }
 
-  /** Tells its statuses again, and what nobody understands. */
+  /** Sends its statuses again, and an unknown message. */
   async says() {
     for (const status of this.#hello.agents)
       this.light.send({ type: 'agent:status', ...status, revision: status.revision + 1 })

@@ -2,7 +2,7 @@ import { definitions, type Schema } from '../../packaging/schema.ts'
 
 const defs = definitions('input')
 
-/** Of what has a form that its schema says as a pattern only. */
+/** Samples of the strings that a pattern restricts. */
 const SAMPLES: Record<string, string> = {
   AgentId: 'an-agent',
   CommandId: 'a-command',
@@ -14,16 +14,16 @@ const SAMPLES: Record<string, string> = {
 const NOW = '2026-05-04T08:00:00.000Z'
 
 /**
- * A value with every field that a definition of the protocol has, optional ones and those of tomorrow included.
- * @param name of the definition, such as `AgentStatus`
+ * Returns a value with every field of a definition, including optional fields and unknown fields.
+ * @param name name of the definition, such as `AgentStatus`
  */
 export const fullSample = (name: string): object => sampleOf(defs[name]!, name) as object
 
-/** The same of each kind of event. */
+/** Returns such a value for each kind of event. */
 export const fullEvents = (): { kind: string }[] =>
   defs.Event!.oneOf!.map((event) => sampleOf(event, '') as { kind: string })
 
-/** Every value that a set has in the definitions. */
+/** Returns every value of a set in the definitions. */
 export const valuesOf = (name: string): string[] =>
   (defs[name]!.enum ?? defs[name]!.anyOf?.[0]?.enum) as string[]
 

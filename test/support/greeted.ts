@@ -7,7 +7,7 @@ import { createLogger } from '../../src/platform/log.ts'
 import { helloOf } from './light-daemon.ts'
 import type { Cleanup } from './temp.ts'
 
-/** A server that does what a test says with each connection, once it has been greeted. */
+/** Starts a server that, after the greeting of each connection, does what the test defines. */
 export async function serveGreeted(t: Cleanup, greeted: (socket: WebSocket) => void) {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
   await once(server, 'listening')
@@ -25,7 +25,7 @@ export async function serveGreeted(t: Cleanup, greeted: (socket: WebSocket) => v
   return said
 }
 
-/** A daemon's link to a server, without the daemon. */
+/** Connects a daemon's link, without the daemon. */
 export function connectLink(t: Cleanup, url: string, options: Partial<LinkOptions> = {}) {
   const link = new Link({
     url,

@@ -9,21 +9,21 @@ export interface HandwrittenUnit {
   daemon(argv: string[]): Promise<Ran>
   status(): Promise<DaemonStatus>
   log(): Promise<string>
-  /** Waits until another process than this is the daemon, and is connected. */
+  /** Waits until another process is the daemon, and is connected. */
   renewed(before: number): Promise<number>
-  /** Restarts the daemon by its own command. */
+  /** Runs `restart` of the daemon. */
   restarted(): Promise<Ran>
-  /** Starts an agent and has it answer once. @returns its id */
+  /** Starts an agent and waits for an answer. @returns its id */
   agent(...flags: string[]): Promise<string>
   stopAgent(id: string): Promise<unknown>
   prompt(agent: string, text: string): Promise<unknown>
-  /** Waits until the agent has said this. */
+  /** Waits until the agent has said this text. */
   says(agent: string, text: string): Promise<unknown>
-  /** Prompts that the agent has taken, in order. */
+  /** Returns the prompts that the agent has accepted, in order. */
   prompts(agent: string): Promise<string[]>
 }
 
-/** A unit named fomular as somebody has written it, with the program where its user's own installation would have it. */
+/** A unit named fomular as a user would write it, with the program in that user's own installation. */
 export async function handwrittenUnit(
   on: ServiceMachine,
   { user, text }: { user: string; text: string },

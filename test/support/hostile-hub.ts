@@ -6,7 +6,7 @@ import * as protocol from '../../src/protocol/index.ts'
 import { BARE, sampleOf, VARIANTS } from './hostile.ts'
 import type { Cleanup } from './temp.ts'
 
-/** The requests that the API has, with what it says it answers: `/api/agents/:agent_id` → `HubAgent`. */
+/** The requests of the API, with the type of each answer: `/api/agents/:agent_id` → `HubAgent`. */
 const page = readFileSync(new URL('../../src/protocol/hub-api.ts', import.meta.url), 'utf8')
 const routes = [...page.matchAll(/^ \* \| `(\w+) ([^`]+)` \| (.*) \|$/gm)].map(([, method, path, text]) => ({
   method: method!,
@@ -21,7 +21,10 @@ const routes = [...page.matchAll(/^ \* \| `(\w+) ([^`]+)` \| (.*) \|$/gm)].map((
 
 const schemas = protocol as unknown as Record<string, z.ZodMiniType>
 
-/** A sample of what the page calls `HubAgent`, `HubAgent[]`, or `{agents: HubAgent[], next?: ID}`. */
+/**
+ * Returns a sample of a type that the page names: `HubAgent`, `HubAgent[]`, or `{agents: HubAgent[], next?:
+ * ID}`.
+ */
 function answerOf(type: string, variant: number): unknown {
   const fields = /^\{(.*)\}$/.exec(type)?.[1]
   if (fields !== undefined)
@@ -41,7 +44,7 @@ function answerOf(type: string, variant: number): unknown {
   return schema ? sampleOf(schema, variant) : { [type]: 1 }
 }
 
-/** All that may happen to one agent, with all that it asks. */
+/** Returns every event and every request of one agent. */
 const eventsOf = (variant: number) =>
   [variant, variant + VARIANTS.length].flatMap(
     (each) => (sampleOf(protocol.EventPage, each) as protocol.EventPage).events,
@@ -49,12 +52,12 @@ const eventsOf = (variant: number) =>
 
 export type Mood = 'succeeds' | 'fails' | 'breaks'
 
-/** A hub that says hostile things wherever the API lets it say anything. */
+/** A hub that puts hostile text into every text field of the API. */
 export class HostileHub {
   readonly url: string
-  /** How it takes commands. */
+  /** Outcome of commands. */
   mood: Mood = 'succeeds'
-  /** Requests that the API does not have. */
+  /** Requests that the API does not define. */
   readonly unknown: string[] = []
 
   private constructor(port: number) {
@@ -90,7 +93,7 @@ export class HostileHub {
     const answer = Object.assign({}, ...route.answer.map((type) => answerOf(type, variant)))
     if (route.answer[0] !== 'Outcome') return send(200, answer)
     const { progress, error: _error, result: _result, ...outcome } = answer
-    // Under way when it was given, and done when it is asked about.
+    // Pending at first, and finished at the next request.
     if (path.endsWith('/update')) return send(202, { ...outcome, progress, state: 'pending' })
     const result = Object.fromEntries(
       Object.values(protocol.Results).flatMap((schema) =>
@@ -102,7 +105,7 @@ export class HostileHub {
   }
 }
 
-/** All that may happen to an agent, and its end. */
+/** Sends every event of an agent, and its end. */
 function follow(response: ServerResponse, variant: number) {
   response.writeHead(200, { 'content-type': 'text/event-stream' })
   const tell = (event: string, data: unknown) =>

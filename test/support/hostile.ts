@@ -1,15 +1,17 @@
 import type * as z from 'zod/mini'
 
-/** Sequences that a terminal obeys: a title, the clipboard, the screen, the cursor, in 7 and in 8 bits; and text that turns around. */
+/**
+ * Sequences that control a terminal (title, clipboard, screen, cursor; 7 and 8 bits), and bidirectional text.
+ */
 const SEQUENCES =
   '\x1b]0;OWNED\x07\x1b]52;c;aA==\x07\x1b[2J\x1bc\x9b31m\x9d0;t\x9c\r\b\x7f\u202e\u2066\u200f\u2028'
 
-/** Begins a line where line feeds pass. */
+/** Begins a line if line feeds are not removed. */
 export const FORGED = 'forged line'
 
 export const hostile = (variant = 0) => `w${variant}${SEQUENCES}\n${FORGED}`
 
-/** What strings of a narrow form may be; agents of different variants have different ids. */
+/** Values of strings with a narrow form. Agents of different variants have different ids. */
 const narrow = (variant: number) => [
   hostile(variant),
   `/${hostile(variant)}`,
@@ -22,15 +24,15 @@ const narrow = (variant: number) => [
 
 const NUMBERS = [1, 1000, 0]
 
-/** Optional fields are left out of this variant. */
+/** Variant without optional fields. */
 export const BARE = 7
 export const VARIANTS = [...Array(BARE + 1).keys()]
 
 const LISTED = { string: 1, record: 1, object: 2, union: 2 } as Record<string, number>
 
 /**
- * A value that a schema takes, with hostile text wherever it lets text be. The variants go through the values of enums,
- * the options of unions, both booleans; in a list there is one of each option.
+ * Returns a value of a schema, with hostile text in every text field. The variants go through the values of
+ * enums, the options of unions, and both booleans; a list has one item of each option.
  */
 export function sampleOf(schema: z.core.$ZodType, variant = 0): unknown {
   const { def } = (schema as z.core.$ZodTypes)._zod
@@ -74,7 +76,7 @@ export function sampleOf(schema: z.core.$ZodType, variant = 0): unknown {
       return Array.from({ length: count }, (_, n) => sampleOf(def.element, variant + n * VARIANTS.length))
     }
     case 'pipe':
-      // One that knows all its values, and is lenient about others.
+      // An enum that also accepts unknown values.
       return kindOf(def.out) === 'enum' && variant !== BARE
         ? sampleOf(def.out, variant)
         : sampleOf(def.in, variant)
@@ -97,7 +99,7 @@ function optionsOf(schema: z.core.$ZodType): z.core.$ZodType[] {
   return def.type === 'union' ? def.options.flatMap(optionsOf) : [schema]
 }
 
-/** Under the names by which renderers look for something, too. */
+/** Returns an object with the field names that renderers look for. */
 const anything = (variant: number) => {
   const text = hostile(variant)
   const names = ['type', 'text', 'content', 'command', 'description', 'file_path', 'message', 'plan', text]

@@ -16,14 +16,14 @@ const quiet = createLogger({ level: 'silent', stderr: 'none' })
 
 export interface TestHubOptions
   extends Partial<Pick<HubOptions, 'clock' | 'gate' | 'trustedProxies' | 'logger'>> {
-  /** A folder that is there already. */
+  /** An existing folder. */
   dir?: string
   audit?: AuditLimits
   memory?: CommandMemory
   limits?: Partial<MachineLimits>
 }
 
-/** A hub in this process, with what a test asks of it. */
+/** A hub in this process, with helpers for tests. */
 export class TestHub {
   readonly dir: string
   readonly #options: TestHubOptions
@@ -39,7 +39,7 @@ export class TestHub {
 
   static async open(t: Cleanup, options: TestHubOptions = {}) {
     let hub: TestHub | undefined
-    // Hooks run in the order in which they were given: the folder goes when nobody writes to it any more.
+    // Hooks run in the order of their registration: the folder is deleted after all writing has ended.
     t.after(() => hub?.stop())
     hub = new TestHub(options.dir ?? tempDir(t), options)
     await hub.start()
@@ -89,13 +89,13 @@ export class TestHub {
     return this.#keep(await LightDaemon.dial(this.url, this.key('machine')))
   }
 
-  /** A machine has connected: the first with the hub's own key, each other with one that it got by enrolling. */
+  /** Connects a machine: the first with the hub's own key, each other one with a key from enrolling. */
   async daemon(hello: LightDaemonOptions['hello'] = {}): Promise<LightDaemon> {
     const key = await this.#keyOf(hello.machine_id ?? helloOf().machine_id)
     return this.#keep(await LightDaemon.greet({ url: this.url, key, hello }))
   }
 
-  /** @param shown the key that the machine has already @returns a new one */
+  /** @param shown key that the machine already has @returns a new key */
   enroll(name?: string, rest: Partial<EnrollRequest> = {}, shown?: string): Promise<string> {
     return enroll({ url: this.url, userKey: this.key('user'), name, rest, shown })
   }

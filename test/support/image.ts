@@ -9,18 +9,18 @@ import { debianRoot } from './debian.ts'
 import type { Cleanup } from './temp.ts'
 import { testTool } from './tool.ts'
 
-/** Of Debian's files, and of what npm unpacks. */
+/** Timeout of a build, in milliseconds; it writes Debian's files and unpacks npm packages. */
 const BUILD_MS = 5 * 60_000
 const NPM = '10.9.9'
-/** Of what a container may do. The defaults of Debian 13 may be above what this itself may have. */
+/** Limits of a container. The defaults of Debian 13 may exceed the limits of this process. */
 export const LIMITS = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024']
 
-/** Images and containers of one test, in a store of their own, made by buildah without any registry. */
+/** Images and containers of one test, in a separate store, which buildah makes without a registry. */
 export class Images {
   readonly #dir = mkdtempSync(join(tmpdir(), 'fomular-images-'))
 
   constructor(t: Cleanup) {
-    // Where this machine's own root is an overlay, a store on it could be none.
+    // If this machine's own root is an overlay, an overlay store cannot be on it.
     execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', this.#dir])
     t.after(async () => {
       await this.buildah('rm', '--all')
@@ -31,7 +31,7 @@ export class Images {
     })
   }
 
-  /** The command line of buildah. */
+  /** Returns the command line of buildah. */
   command(...args: string[]): [string, ...string[]] {
     const at = (name: string) => join(this.#dir, name)
     return [
@@ -51,7 +51,7 @@ export class Images {
     return (await execa(file, rest, { timeout: BUILD_MS })).stdout.trim()
   }
 
-  /** A Debian with this Node and an npm as an image, and with further files, by their paths there. */
+  /** Makes an image of Debian with this Node, an npm, and further files, by their paths inside. */
   async debian(name: string, files: Record<string, string>) {
     const container = await this.buildah('from', 'scratch')
     const root = await this.buildah('mount', container)
@@ -68,7 +68,7 @@ export class Images {
     await this.buildah('commit', '--quiet', '--rm', container, name)
   }
 
-  /** Builds a Dockerfile's text. */
+  /** Builds an image from a Dockerfile's text. */
   async build(name: string, dockerfile: string, args: Record<string, string>) {
     const context = join(this.#dir, 'context')
     mkdirSync(context)

@@ -12,19 +12,21 @@ import type { Cleanup } from './temp.ts'
 import { until } from './wait.ts'
 
 export interface InstallationOptions {
-  /** The version that is installed by npm, as an administrator would. */
+  /** Version that an administrator installs with npm. */
   version?: string
-  /** It is installed in `~/.fomular`. */
+  /** True to install in `~/.fomular`. */
   inHome?: boolean
-  /** The daemon's user cannot write to the global prefix. */
+  /** True if the daemon's user cannot write to the global prefix. */
   withoutRights?: boolean
   node?: string
   env?: Record<string, string>
-  /** The prefix is on a disk of its own, of this size. */
+  /** Size of a separate disk for the prefix. */
   diskMiB?: number
-  /** As the installer lays it out: the program needs no Node. */
+  /** True to install an executable that needs no Node, like the installer. */
   asExecutable?: boolean
-  /** Then: the program. By default one for the system's loader, which is there at once. */
+  /**
+   * The executable; default: the program with a `#!` line for Node, which needs no build of an executable.
+   */
   program?: string | Uint8Array
 }
 
@@ -34,7 +36,7 @@ interface Supervisor {
   stop(): Promise<void>
 }
 
-/** A user made up for a test: no account has this id. */
+/** User id without an account. */
 const NOBODY = 60_123
 
 /** A machine with this program installed by npm, a hub, a registry, and agents that stream. */
@@ -77,7 +79,7 @@ export class Installation {
     }: InstallationOptions = {},
   ): Promise<Installation> {
     let disk: string | undefined
-    // Before the stage's folder is deleted. Lazily: what ran from it may just be ending.
+    // Before the stage's folder is deleted. Lazily, because a process from that disk may still be ending.
     t.after(() => void (disk !== undefined && execaSync('umount', ['--lazy', disk])))
     const stage = await Stage.open(t, { FOMULAR_UPDATE_CONFIRM_S: '10', ...env })
     const own = withoutRights ? reachable(node, stage.dir) : node
@@ -122,13 +124,13 @@ export class Installation {
     stage.daemonCommand = [...this.#asUser, this.command]
   }
 
-  /** All but the installation. */
+  /** Gives the user everything except the installation. */
   #giveToUser() {
     const { dir, cwd, env } = this.stage
     for (const path of [dir, cwd, env.HOME!, join(env.HOME!, '.npmrc')]) chownSync(path, NOBODY, NOBODY)
   }
 
-  /** As npm, or the installer, has put it on PATH. */
+  /** Returns the command that npm, or the installer, put on PATH. */
   get command() {
     return join(this.prefix, 'bin/fomular-daemon')
   }
@@ -165,8 +167,8 @@ export class Installation {
   }
 
   /**
-   * The hub as the daemon's user: the key is in a file that only that user can read.
-   * @param code of the hub's program
+   * Starts the hub as the daemon's user: only that user can read the file with the key.
+   * @param code the hub's program
    */
   async hub(code: string | Promise<string> = built('1.0.0')) {
     const { stage } = this
@@ -186,8 +188,8 @@ export class Installation {
   }
 
   /**
-   * Starts the daemon as a supervisor does: again whenever it fails or asks for it.
-   * @param env what such a supervisor is recognised by
+   * Starts the daemon like a supervisor: again after each failure, and whenever it asks for a restart.
+   * @param env variables by which the daemon recognizes that supervisor
    */
   supervise(env: Record<string, string> = { FOMULAR_DAEMON_NO_SELF_RELAUNCH: '1' }): Supervisor {
     const exits: (number | string)[] = []
@@ -198,7 +200,7 @@ export class Installation {
         running = this.stage.run(this.stage.daemonArgs(), env, this.stage.daemonCommand)
         exits.push(await running.ended)
         if (exits.at(-1) === 0) return
-        // As long as systemd waits unless it is told otherwise.
+        // systemd's default delay.
         await sleep(100)
       }
     }
@@ -213,7 +215,7 @@ export class Installation {
     }
   }
 
-  /** The daemon that holds the state folder. */
+  /** Returns the process of the daemon that holds the state folder. */
   get daemon(): ProcessIdentity | undefined {
     try {
       return ProcessIdentity.parse(JSON.parse(readFileSync(join(this.stage.state, 'lock'), 'utf8')))
@@ -226,7 +228,7 @@ export class Installation {
     return JSON.parse(readFileSync(join(this.stage.state, 'update.json'), 'utf8'))
   }
 
-  /** Orders an update from the hub and waits for its result. */
+  /** Requests an update through the hub and waits for its result. */
   async order(version: string, body: object = {}): Promise<Outcome> {
     const { stage } = this
     const machine = await stage.machine()
@@ -244,7 +246,7 @@ export class Installation {
     )
   }
 
-  /** Every process of this stage that runs the daemon, by its command line. */
+  /** Returns the processes of this stage whose command line runs the daemon. */
   daemons(): number[] {
     return this.stage
       .processes()
@@ -252,7 +254,7 @@ export class Installation {
       .filter((pid) => {
         try {
           const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-          // Not what waits in the shell for the one before it to end.
+          // Skips a shell that waits for the previous daemon to end.
           return args.includes('--server-url') && readlinkSync(`/proc/${pid}/exe`).endsWith('node')
         } catch {
           return false

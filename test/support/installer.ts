@@ -16,7 +16,7 @@ export const SHELLS: [string, ...string[]][] = [
   ['ksh93'],
   ['zsh', '--emulate', 'sh'],
 ]
-/** What it may need of a system, beside a shell. */
+/** Programs that the installer may need, besides a shell. */
 export const TOOLS = [
   'awk',
   'cat',
@@ -53,15 +53,15 @@ export const TOOLS = [
 export interface Box {
   home: string
   prefix: string
-  /** Programs that are found there; nothing else is. */
+  /** Folder of the only programs on PATH. */
   bin: string
   env: Record<string, string>
-  /** Runs the installer, as a pipe into a shell would. */
+  /** Runs the installer like a pipe into a shell. */
   run(
     args?: string[],
     options?: { shell?: string[]; env?: Record<string, string>; wrap?: string[]; input?: string },
   ): Promise<Ran>
-  /** Everything in HOME. */
+  /** Returns every file in HOME. */
   files(): string[]
 }
 
@@ -71,14 +71,14 @@ interface Ran {
   err: string
 }
 
-/** Makes a user's empty home folder, and a PATH of its own. */
+/** Makes an empty home folder, and a separate PATH. */
 export function box(t: Cleanup, server?: ReleaseServer, tools = [...TOOLS, 'curl']): Box {
   const dir = tempDir(t)
   const home = join(dir, 'home')
   const bin = join(dir, 'bin')
   for (const path of [home, bin]) mkdirSync(path)
   for (const tool of tools) symlinkSync(whereIs(tool), join(bin, tool))
-  // Between tries, it would wait.
+  // The installer sleeps between attempts.
   symlinkSync(whereIs('true'), join(bin, 'sleep'))
   const env = { PATH: bin, HOME: home, TMPDIR: dir, ...(server && { FOMULAR_INSTALL_BASE_URL: server.url }) }
   const prefix = join(home, '.fomular')

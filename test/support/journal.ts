@@ -4,7 +4,7 @@ import { decodeLine } from '../../src/agents/decode.ts'
 import { claude } from '../../src/agents/runtimes/claude/index.ts'
 import type { Event } from '../../src/protocol/index.ts'
 
-/** What an agent really wrote, as events: read from its journal, past everything that brings them to a server. */
+/** Returns the events of an agent from its journal, bypassing the parts that bring them to a server. */
 export function journalEvents(stateDir: string, agentId: string): Event[] {
   const bytes = readFileSync(join(stateDir, 'agents', agentId, 'activity.jsonl'))
   const events: Event[] = []
@@ -17,7 +17,7 @@ export function journalEvents(stateDir: string, agentId: string): Event[] {
   return events
 }
 
-/** Events with deltas that follow each other as one: a lagging link may have sent them so. */
+/** Merges consecutive deltas: a lagging link may have sent them merged. */
 export function merged(events: Event[]): Event[] {
   const out: Event[] = []
   for (const event of events) {

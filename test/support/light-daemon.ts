@@ -11,7 +11,7 @@ import {
 } from '../../src/protocol/index.ts'
 import { until } from './wait.ts'
 
-/** A frame as a server sends it. */
+/** A frame from a server. */
 type Frame = { type: string } & Record<string, unknown>
 
 export interface LightDaemonOptions {
@@ -20,7 +20,7 @@ export interface LightDaemonOptions {
   hello?: Partial<Hello>
 }
 
-/** Plays a daemon, as far as a test scripts it, over a real WebSocket. Keeps every frame that comes. */
+/** Plays a daemon over a real WebSocket, as scripted by a test. Keeps every frame that it receives. */
 export class LightDaemon {
   readonly frames: Frame[] = []
   readonly socket: WebSocket
@@ -35,7 +35,7 @@ export class LightDaemon {
     socket.on('error', () => {})
   }
 
-  /** Connects without a greeting. @throws an error with the HTTP status when turned away */
+  /** Connects without a greeting. @throws an error with the HTTP status if rejected */
   static async dial(url: string, key: string): Promise<LightDaemon> {
     const socket = new WebSocket(url.replace(/^http/, 'ws'), { headers: { authorization: `Bearer ${key}` } })
     const daemon = new LightDaemon(socket)
@@ -74,7 +74,7 @@ export class LightDaemon {
     return until(() => this.ofType(type)[count - 1], { what: `${type} number ${count}` }) as Promise<Frame>
   }
 
-  /** Waits until the hub has this much of an agent's journal. */
+  /** Waits until the hub has acknowledged an agent's journal up to this offset. */
   async acknowledged(agentId: string, offset: number) {
     const acked = () =>
       this.ofType('agent:ack').some(
@@ -92,7 +92,7 @@ export class LightDaemon {
     this.send({ type: `${command.type}:result`, command_id: command.command_id, ok: true, ...result })
   }
 
-  /** Asks whether all that was sent before has been read. */
+  /** Waits until the hub has read everything sent so far. */
   async settled() {
     const nonce = `n${this.frames.length}`
     this.send({ type: 'link:ping', nonce })
@@ -157,7 +157,7 @@ export const statusOf = (agentId: string, rest: Partial<AgentStatus> = {}): Agen
   ...rest,
 })
 
-/** One event per `step` bytes of a journal that starts at `from`. */
+/** Returns a frame with one event per `step` bytes of a journal that starts at `from`. */
 export function frameOf(agentId: string, from: number, to: number, step = 10): Activity {
   const events: Event[] = []
   for (let offset = from; offset < to; offset += step)

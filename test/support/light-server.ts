@@ -7,10 +7,10 @@ import type { Running, Stage } from './stage.ts'
 import type { Cleanup } from './temp.ts'
 import { until } from './wait.ts'
 
-/** A frame as a daemon sends it. */
+/** A frame from a daemon. */
 export type Frame = { type: string } & Record<string, unknown>
 
-/** One connection of a daemon, from the server's side. Keeps every frame that comes. */
+/** The server's end of a daemon's connection. Keeps every frame that it receives. */
 export class Caller {
   readonly frames: Frame[] = []
   readonly socket: WebSocket
@@ -47,7 +47,7 @@ export class Caller {
     return hello
   }
 
-  /** Gives a command and waits for its result. */
+  /** Sends a command and waits for its result. */
   async command(type: string, body: object): Promise<Frame> {
     const command_id = `c-${this.frames.length}-${Math.random().toString(36).slice(2)}`
     this.send({ type, command_id, ...body })
@@ -56,7 +56,7 @@ export class Caller {
     }) as Promise<Frame>
   }
 
-  /** Waits until the daemon has read all that was sent. */
+  /** Waits until the daemon has read everything sent so far. */
   async settled() {
     const nonce = `n${this.frames.length}`
     this.send({ type: 'link:ping', nonce })
@@ -70,7 +70,7 @@ export class Caller {
   }
 }
 
-/** Takes WebSockets on a port of this machine until the test ends. @returns the server, and where it is */
+/** Accepts WebSockets on a port of this machine until the test ends. @returns the server and its address */
 export async function socketServer(t: Cleanup, options: ServerOptions = {}) {
   const server = new WebSocketServer({
     host: '127.0.0.1',
@@ -86,7 +86,7 @@ export async function socketServer(t: Cleanup, options: ServerOptions = {}) {
   return { server, url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}` }
 }
 
-/** Plays a server over real WebSockets, and says only what a test has it say. */
+/** Plays a server over real WebSockets, and sends only the messages of the test. */
 export class LightServer {
   readonly callers: Caller[] = []
   readonly url: string
@@ -96,7 +96,7 @@ export class LightServer {
     server.on('connection', (socket) => this.callers.push(new Caller(socket)))
   }
 
-  /** @param accepts whether a key may come in; HTTP 401 else */
+  /** @param accepts reports whether to accept a connection; others get HTTP 401 */
   static async open(t: Cleanup, accepts = () => true): Promise<LightServer> {
     return new LightServer(await socketServer(t, { verifyClient: accepts }))
   }
@@ -106,7 +106,7 @@ export class LightServer {
     return until(() => this.callers[count - 1], { what: `connection number ${count}` }) as Promise<Caller>
   }
 
-  /** A daemon of the stage's machine that connects here. */
+  /** Starts a daemon of the stage's machine that connects here. */
   daemon(stage: Stage, env: Record<string, string> = {}): Running {
     const key = join(stage.dir, 'key')
     writeFileSync(key, 'the-key', { mode: 0o600 })

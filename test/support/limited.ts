@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 /**
- * Runs a module's text in a process that cannot write files beyond `bytes`: what is written meets an error in its middle,
- * as on a disk that becomes full. Imports begin with `SRC/`.
- * @returns what it printed
+ * Runs a module's text in a process that cannot write files beyond `bytes`: a write fails halfway, as on a
+ * full disk. Imports begin with `SRC/`.
+ * @returns the output
  */
 export function limited(bytes: number, module: string): string {
   const src = fileURLToPath(new URL('../../src', import.meta.url))

@@ -5,7 +5,7 @@ interface Due {
   run: () => void
 }
 
-/** Time that passes when a test says so. */
+/** A clock that a test advances. */
 export class ManualClock implements Clock {
   #now = 0
   #jumped = 0
@@ -31,12 +31,12 @@ export class ManualClock implements Clock {
     this.#due.delete(timer)
   }
 
-  /** The wall clock is set on, as after a sleep of the machine. */
+  /** Advances only the wall clock, as after a sleep of the machine. */
   jump(ms: number) {
     this.#jumped += ms
   }
 
-  /** Lets `ms` pass; what is due runs at its time. */
+  /** Advances time by `ms`; timers that are due run at their times. */
   pass(ms: number) {
     const until = this.#now + ms
     for (;;) {

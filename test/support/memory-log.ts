@@ -2,7 +2,7 @@ import { createLogger, type Logger } from '../../src/platform/log.ts'
 
 type Entry = { msg: string } & Record<string, unknown>
 
-/** A logger whose entries a test can look at. */
+/** Returns a logger whose entries a test can read. */
 export function memoryLog(): { logger: Logger; lines: Entry[] } {
   const lines: Entry[] = []
   const note = (facts: object, msg: string) => void lines.push({ ...facts, msg })

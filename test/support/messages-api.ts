@@ -5,9 +5,9 @@ import { type Due, due, expand, type Item } from './messages-script.ts'
 
 export { mock } from './messages-script.ts'
 
-/** Requests remembered; each holds a whole conversation. */
+/** Maximum number of requests to keep; each contains a whole conversation. */
 const REQUESTS_KEPT = 500
-/** Of a text that is sent as fast as it goes. */
+/** Size of a delta of a text without delays, in characters. */
 const DELTA_CHARS = 4096
 
 export interface MessagesRequest {
@@ -20,14 +20,15 @@ export interface MessagesRequest {
 
 export interface MessagesApi {
   url: string
-  /** The newest last. */
+  /** The newest is last. */
   requests: MessagesRequest[]
   close(): Promise<void>
 }
 
 /**
- * A stand-in of the Messages API on loopback, which replies what the prompt tells it to: see messages-script.ts.
- * POST /v1/messages (streaming or not), POST /v1/messages/count_tokens, HEAD /; 404 to all else.
+ * Starts a stand-in for the Messages API on loopback, which replies as the prompt says: see
+ * messages-script.ts. It serves POST /v1/messages (streaming or not), POST /v1/messages/count_tokens, and
+ * HEAD /; 404 otherwise.
  */
 export async function startMessagesApi(): Promise<MessagesApi> {
   const requests: MessagesRequest[] = []
@@ -89,11 +90,11 @@ let messages = 0
 
 interface Call {
   response: ServerResponse
-  /** Nobody waits for the reply any more. */
+  /** Fires when the client has gone. */
   gone: AbortSignal
   body: MessagesRequest['body']
   due: Due
-  /** How often a step has failed so far, by its key. */
+  /** Number of failures of each step so far, by its key. */
   failures: Map<string, number>
 }
 
@@ -188,7 +189,7 @@ async function streamReply(
   response.end()
 }
 
-/** A block as a stream shows it: empty first, then bit by bit. */
+/** Yields a block as a stream does: first empty, then piece by piece. */
 function parts(block: NonNullable<ReturnType<typeof blockOf>>, item: Item) {
   const slow = 'every' in item
   if (block.type === 'thinking')

@@ -1,26 +1,26 @@
 /**
- * What the stand-in of the Messages API is to reply, written into the prompt itself, so that it holds over restarts of
- * anything:
+ * Replies of the stand-in for the Messages API. The prompt itself contains them, so that they survive
+ * restarts of every process:
  *
  *     any words MOCK[[STEP-ITEM, …], [STEP-ITEM, …], …]
  *
- * `MOCK` is followed by a JSON array of steps, each an array of items. One step is one reply of the model; after the
- * tools of a step have given their results, the next one is due. When all are used up the reply is "done", and to a
- * prompt without any script it is "ok". Items:
+ * `MOCK` is followed by a JSON array of steps, each an array of items. One step is one reply of the model;
+ * the next step follows when the tools of a step have returned their results. After the last step the reply
+ * is "done", and to a prompt without a script it is "ok". Items:
  *
  *     {"text": "Hello"}                            a text block, in two deltas
- *     {"text": "abc ", "repeat": 50}               the same 50 times over, in deltas of some KB
+ *     {"text": "abc ", "repeat": 50}               the same text 50 times, in deltas of some KB
  *     {"text": "abc ", "repeat": 50, "every": 20}  one delta each, 20 ms apart: a slow stream
  *     {"thinking": "…"}                            a thinking block; `repeat` and `every` as with text
  *     {"tool": "Bash", "input": {…}}               a tool use; {"repeat": "x", "times": N} anywhere in the input
- *                                                  stands for a long text
- *     {"delay": 500}                               nothing for 500 ms; as the first item, before the reply begins
- *     {"headers": {…}}                             headers of the reply; before everything that is sent
+ *                                                  is replaced by a long text
+ *     {"delay": 500}                               a pause of 500 ms; as the first item, before the reply begins
+ *     {"headers": {…}}                             headers of the reply; must come before all other output
  *     {"error": 529}                               an HTTP error, always
- *     {"error": 529, "times": 2}                   the first two times, then what follows it
- *     {"hangup": true}                             the connection breaks
+ *     {"error": 529, "times": 2}                   an HTTP error twice, then the items that follow
+ *     {"hangup": true}                             closes the connection
  *
- * A script counts from the last message of the user that has one; an interrupt ends it.
+ * A script applies from the last user message that has one; an interrupt ends it.
  */
 export type Item =
   | { text: string; repeat?: number; every?: number }
@@ -32,12 +32,12 @@ export type Item =
   | { hangup: true }
 
 export interface Due {
-  /** Names this step: the same whenever it is asked for again. */
+  /** Identifies this step, also when the client requests it again. */
   key: string
   items: Item[]
 }
 
-/** A script as text, to be put into a prompt. */
+/** Returns a script as text for a prompt. */
 export const mock = (...steps: Item[][]) => `MOCK${JSON.stringify(steps)}`
 
 interface Message {
@@ -45,7 +45,7 @@ interface Message {
   content: string | { type: string; text?: string }[]
 }
 
-/** The step that is due after these messages. */
+/** Returns the next step after these messages. */
 export function due(messages: Message[]): Due {
   for (let i = messages.length - 1; i >= 0; i--) {
     const message = messages[i]!
@@ -67,7 +67,7 @@ const textsOf = ({ content }: Message) =>
 const isInterrupt = (message: Message) =>
   message.role === 'user' && textsOf(message).some((text) => text.startsWith('[Request interrupted by user'))
 
-/** The JSON array behind the last MOCK that is not within another one's strings. */
+/** Returns the JSON array after the last MOCK that is not within a string of another script. */
 function scriptIn(text: string): Item[][] | undefined {
   let found: Item[][] | undefined
   for (let at = text.indexOf('MOCK[['); at >= 0; at = text.indexOf('MOCK[[', at)) {
@@ -94,7 +94,7 @@ function endOfArray(text: string, start: number): number | undefined {
   return undefined
 }
 
-/** A tool's input with `{repeat, times}` written out. */
+/** Returns a tool's input with each `{repeat, times}` replaced by its text. */
 export function expand(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(expand)
   if (typeof value !== 'object' || value === null) return value

@@ -1,8 +1,8 @@
-"""A server for one machine, from the protocol's document alone and with Python's standard library alone.
+"""A server for one machine, written from the protocol's page with only Python's standard library.
 
 usage: minimal_server.py PORT KEY FOLDER
-Commands come as JSON lines on standard input, without command_id; what daemons say goes to standard output, one JSON
-object a line. FOLDER keeps each agent's activity. A server for more than a test would also keep its commands there.
+Reads commands as JSON lines, without command_id, from standard input. Prints the daemon's messages to standard output,
+one JSON object a line. Stores each agent's activity in FOLDER. A real server would store its commands there, too.
 """
 import base64, hashlib, json, os, socket, struct, sys, threading, time
 
@@ -14,11 +14,11 @@ sys.setrecursionlimit(4000)
 
 lock = threading.RLock()
 unanswered = {}  # command_id -> command
-link = None      # the connection of the machine, once it has said hello
-have = {}        # agent_id -> how much of its journal is on this disk
-journals = {}    # agent_id -> the generation of that, if it is not the first
-begin = {}       # agent_id -> the first byte that the machine still has
-asked = set()    # agents with a gap that was asked for
+link = None      # the machine's connection, after its greeting
+have = {}        # agent_id -> end of its journal on this disk
+journals = {}    # agent_id -> generation of that journal, if it is not the first
+begin = {}       # agent_id -> first byte that the machine still has
+asked = set()    # agents whose missing bytes were requested
 
 
 def say(what):
@@ -32,10 +32,10 @@ def path_of(agent):
 
 for name in os.listdir(FOLDER):
     if name.count(".") > 1:
-        continue  # a journal that its machine does not have any more
+        continue  # a journal that its machine no longer has
     with open(os.path.join(FOLDER, name), "rb+") as file:
         lines = file.read().split(b"\n")
-        # What follows the last newline was torn by a crash, and never acknowledged.
+        # A crash has torn the rest after the last newline, which was never acknowledged.
         file.truncate(sum(len(line) + 1 for line in lines[:-1]))
         if len(lines) > 1:
             last = json.loads(lines[-2])
@@ -50,7 +50,7 @@ class Link:
         self.greeted = False
 
     def accept(self):
-        """The HTTP upgrade. Returns whether it is one, with the right key."""
+        """Answers the HTTP upgrade. Returns whether it was valid, with the right key."""
         self.stream.readline()
         headers = {}
         while (line := self.stream.readline().strip()):
@@ -89,14 +89,14 @@ class Link:
 
     def hang_up(self):
         try:
-            # A close alone leaves TCP open as long as another thread reads from it.
+            # close() alone leaves TCP open while another thread reads from it.
             self.connection.shutdown(socket.SHUT_RDWR)
         except OSError:
-            pass  # the daemon has gone first
+            pass  # the daemon closed it first
         self.connection.close()
 
     def frames(self):
-        """Text of each frame, until the link is closed."""
+        """Yields the text of each frame until the link is closed."""
         text = b""
         while True:
             first, second = self.read(2)
@@ -193,7 +193,7 @@ class Link:
         say(hello)
 
     def start_over(self, agent):
-        """What is here is of another journal: it is kept beside the one that comes now."""
+        """Sets the old journal aside: the machine's present journal is a new one."""
         if agent in have:
             os.rename(path_of(agent), path_of(f"{agent}.{time.time_ns()}"))
             have.pop(agent)

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 
 const NAMES = ['registry', 'cafile', 'proxy', 'https-proxy', 'noproxy', 'strict-ssl']
 
-/** The lines of an .npmrc with which another npm reaches the registry as the one of this machine does. */
+/** Returns lines of an .npmrc with which another npm reaches the registry like this machine's npm. */
 export function npmSettings(different: Record<string, string> = {}): string {
   const value = (name: string) =>
     different[name] ?? execFileSync('npm', ['config', 'get', name], { encoding: 'utf8' }).trim()

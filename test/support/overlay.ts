@@ -7,8 +7,8 @@ import type { Cleanup } from './temp.ts'
 import { until } from './wait.ts'
 
 /**
- * A copy of a folder that is gone when the test has ended. What is written to it is kept in memory. Needs root.
- * @param ending ends what runs from it
+ * Returns a copy of a folder, removed after the test. Changes are kept in memory. Needs root.
+ * @param ending ends the processes that run from it
  */
 export function overlay(t: Cleanup, lower: string, ending: () => Promise<void>): string {
   const dir = mkdtempSync(join(tmpdir(), 'fomular-debian-'))
@@ -32,7 +32,7 @@ export function overlay(t: Cleanup, lower: string, ending: () => Promise<void>):
   return root
 }
 
-/** A process that is just ending may still hold it. */
+/** Unmounts; retries while an ending process still holds the folder. */
 const unmount = (path: string) =>
   until(() => {
     try {

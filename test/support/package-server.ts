@@ -14,7 +14,7 @@ import { type Cleanup, tempDir } from './temp.ts'
 
 export type Files = Record<string, string | Uint8Array>
 
-/** The files of this program's package. @param code of its program */
+/** Returns the files of this program's package. @param code code of its program */
 export async function packageFiles(version: string, code?: string): Promise<Files> {
   return {
     'package.json': JSON.stringify({ name: PACKAGE, version }),
@@ -25,15 +25,15 @@ export async function packageFiles(version: string, code?: string): Promise<File
 
 export interface Build {
   version: string
-  /** Release keys in it. */
+  /** Release keys built into it. */
   keys?: string[]
-  /** When it was made, by itself. */
+  /** Date built into it. */
   date?: string
-  /** JavaScript that comes before the program's own. */
+  /** JavaScript that runs before the program's own code. */
   before?: string
 }
 
-/** The files of this program's package, of a build that a release makes. */
+/** Returns the files of this program's package as built by a release. */
 export async function releaseFiles({ version, keys = [], date = '', before = '' }: Build): Promise<Files> {
   const define = {
     FOMULAR_VERSION: JSON.stringify(version),
@@ -55,7 +55,7 @@ interface Signed {
   date?: string
 }
 
-/** The same files with a manifest of them, and its signature. */
+/** Returns these files with a signed manifest. */
 export function signed(files: Files, { version, key, name = PACKAGE, date = NOW }: Signed): Files {
   const facts = Object.entries(files).map(([path, content]) => ({
     name: path,
@@ -72,7 +72,7 @@ export function signed(files: Files, { version, key, name = PACKAGE, date = NOW 
 
 const NOW = new Date().toISOString()
 
-/** A key that signs releases, made for a test; with its public part as OpenSSL writes it. */
+/** Makes a key that signs releases for a test, with its public part in OpenSSL's format. */
 export function releaseKey(): Signer & { pem: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519')
   const pem = String(publicKey.export({ type: 'spki', format: 'pem' }))
@@ -83,15 +83,15 @@ interface Published {
   version: string
   files: Files
   tag?: string
-  /** Other fields of the registry's word for it. */
+  /** Other fields of the registry's metadata. */
   facts?: object
   dist?: object
 }
 
-/** A registry in this process, for a daemon without npm. It says of its packages whatever a test has it say. */
+/** A registry in this process, for a daemon without npm. The test sets its metadata of packages. */
 export class PackageServer {
   readonly url: string
-  /** Paths that were asked for. */
+  /** Requested paths. */
   readonly requests: string[] = []
   readonly #versions: Record<string, object> = {}
   readonly #tags: Record<string, string> = {}
@@ -126,7 +126,7 @@ export class PackageServer {
     return JSON.stringify({ name: PACKAGE, 'dist-tags': this.#tags, versions: this.#versions })
   }
 
-  /** A version that was published under it before is replaced. */
+  /** Publishes a package, and replaces one with the same version. */
   async publish({ version, files, tag = 'latest', facts = {}, dist = {} }: Published) {
     const tarball = await packed(files)
     const path = `/tarballs/${version}.tgz`
@@ -162,7 +162,7 @@ function lay(dir: string, files: Files) {
   }
 }
 
-/** A machine with this program as `npm install --global` lays it out, and no npm. */
+/** A machine with this program laid out as by `npm install --global`, and without npm. */
 export class PlainInstallation {
   readonly command: string
   readonly packageDir: string
@@ -183,7 +183,7 @@ export class PlainInstallation {
     this.env = { PATH: join(dir, 'bin'), HOME: join(dir, 'home'), FOMULAR_STATE_DIR: this.state, ...env }
   }
 
-  /** With a release, 1.0.0 unless the build says otherwise. */
+  /** Installs a release, by default 1.0.0. */
   static async ofRelease(t: Cleanup, build: Partial<Build>, env: Record<string, string> = {}) {
     return new PlainInstallation(t, await releaseFiles({ version: '1.0.0', ...build }), env)
   }
@@ -200,7 +200,7 @@ export class PlainInstallation {
     return { code: exitCode, stdout, stderr }
   }
 
-  /** Updates it while no daemon runs. @returns the error that it ends with, if any */
+  /** Updates the program while no daemon runs. @returns the error of the update, if any */
   async update(version = 'latest', args: string[] = [], env: Record<string, string> = {}) {
     const { stdout, stderr } = await this.run(['update', version, '--json', ...args], env)
     const said = JSON.parse(stdout) as {

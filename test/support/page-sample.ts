@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 /**
- * The text of a sample in a page of documentation: the `nth` block of code below a heading, which is given with its `#`.
- * @param replaced what a test has elsewhere than the reader, by the page's words; each must be there
+ * Returns a sample of a page of documentation: the `nth` block of code below a heading, given with its `#`.
+ * @param replaced words of the page that the test replaces by its own; each must be in the sample
  */
 export function pageSample(
   page: string,

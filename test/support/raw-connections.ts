@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 import type { Cleanup } from './temp.ts'
 import { until } from './wait.ts'
 
-/** Connections as a stranger makes them, who keeps to no protocol. They end with the test. */
+/** Connections of a stranger, who follows no protocol. They end with the test. */
 export class RawConnections {
   readonly sockets: Socket[] = []
   readonly #port: number
@@ -15,12 +15,12 @@ export class RawConnections {
     })
   }
 
-  /** Those that are still open, as far as this side has heard. */
+  /** Returns the connections that are still open, as far as this side knows. */
   get open(): Socket[] {
     return this.sockets.filter((socket) => !socket.closed && !socket.readableEnded)
   }
 
-  /** Opens some that say nothing. */
+  /** Opens connections that send nothing. */
   async silent(count: number): Promise<void> {
     const sockets = Array.from({ length: count }, () => {
       const socket = connect(this.#port, '127.0.0.1')
@@ -32,7 +32,7 @@ export class RawConnections {
     await until(() => sockets.every((socket) => !socket.connecting), { what: 'all connections' })
   }
 
-  /** Sends a request, and takes no more of the answer than its beginning. */
+  /** Sends a request, and reads only the beginning of the answer. */
   async ask(request: string): Promise<{ socket: Socket; status: number }> {
     const socket = connect(this.#port, '127.0.0.1')
     this.sockets.push(socket)
@@ -45,7 +45,7 @@ export class RawConnections {
     return { socket, status: Number(answer.split(' ')[1]) }
   }
 
-  /** Asks for a WebSocket. */
+  /** Requests a WebSocket. */
   async upgrade(key: string): Promise<{ socket: Socket; status: number }> {
     const lines = [
       'GET /ws HTTP/1.1',
@@ -62,7 +62,7 @@ export class RawConnections {
   }
 }
 
-/** The head of a frame of text that is `bytes` long and whose mask changes nothing. */
+/** Returns the header of a text frame of `bytes` bytes, with a mask that changes nothing. */
 export function frameHead(bytes: number): Buffer {
   const head = Buffer.alloc(14)
   head.set([0x81, 0x80 | 127])

@@ -17,16 +17,16 @@ import { execa } from 'execa'
 import { acquireLock, LockHeldError } from '../../src/platform/lock.ts'
 import { until } from './wait.ts'
 
-/** Two executables, of 110 MB each, stripped, injected and compressed twice, on a slow machine. */
+/** Timeout, in milliseconds, for two executables of 110 MB, each stripped, injected, and compressed twice. */
 const BUILD_MS = 10 * 60_000
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const cache = join(root, 'node_modules/.cache/release')
 
 /**
- * A release as `npm run release` makes it, of what is built now; made once for all tests.
- * @param platform `linux-x64`, `linux-arm64`
- * @returns its folder, with `install.sh`, `latest` and a folder for the version
+ * Returns the folder of a release made by `npm run release` from the present build, once for all tests. It
+ * has `install.sh`, `latest`, and a folder for the version.
+ * @param platform `linux-x64` or `linux-arm64`
  */
 export async function realRelease(platform: string): Promise<string> {
   const made = join(cache, `${platform}-${fingerprint()}`)
@@ -44,7 +44,7 @@ export async function realRelease(platform: string): Promise<string> {
       if (name.startsWith(`${platform}-`)) rmSync(join(cache, name), { recursive: true, force: true })
     const args = [join(root, 'packaging/release.ts'), '--dry-run', '--out', temp, platform]
     await execa(process.execPath, args, { timeout: BUILD_MS })
-    // Of the system that sees it, every user is to read it.
+    // Every user of the system that mounts it must be able to read it.
     chmodSync(temp, 0o755)
     renameSync(temp, made)
   } finally {

@@ -16,48 +16,48 @@ export const PACKAGE = '@fomular-os/daemon'
 
 export interface ReleaseOptions {
   version: string
-  /** The program, where it is not what this checkout makes. */
+  /** The program; default: the program of this checkout. */
   code?: string
-  /** JavaScript that comes before the program's own. */
+  /** JavaScript that runs before the program's own code. */
   before?: string
-  /** What package.json says in place of the usual. */
+  /** Fields that replace those of package.json. */
   manifest?: Record<string, unknown>
-  /** Of the package that is delivered, where it is not the one that was asked for. */
+  /** Name and version in the package, if they differ from the requested ones. */
   delivered?: { name?: string; version?: string }
   tag?: string
-  /** The registry's word for the package's content, where it is wrong. */
+  /** The registry's hash of the package, if it is wrong. */
   integrity?: string
   unpackedSize?: number
-  /** More than the program. */
+  /** Files besides the program. */
   files?: Files
 }
 
 type Files = Record<string, [content: string | Uint8Array, mode: number]>
 
-/** Faults of releases: each shows only when the daemon starts, not when the version is proven. */
+/** Returns a fault of a release that appears only when the daemon starts, not when the version is checked. */
 export const onStart = (code: string) =>
   `if (!['--version', 'self-check', 'update-guard'].includes(process.argv[2])) { ${code} }\n`
 export const FAULT = {
   crash: onStart(`console.error('boom'); process.exit(1)`),
   hang: onStart('for (;;) {}'),
-  /** Greets in a protocol that no server speaks. */
+  /** Greets with a protocol that no server supports. */
   refused: `const plain = JSON.stringify
 JSON.stringify = (value, ...rest) => plain(
   value && value.type === 'machine:hello' ? { ...value, protocol: { version: 99, minimum: 99 } } : value, ...rest)
 `,
-  /** Greets in a protocol that is no longer spoken. */
+  /** Greets with a protocol that is no longer supported. */
   old: `const plain = JSON.stringify
 JSON.stringify = (value, ...rest) => plain(
   value && value.type === 'machine:hello' ? { ...value, protocol: { version: 0, minimum: 0 } } : value, ...rest)
 `,
-  /** Does not even parse. */
+  /** Cannot be parsed. */
   broken: 'this is no JavaScript\n',
 } as const
 
-/** A real registry of npm packages on loopback, with nothing in it but what a test publishes. */
+/** A real registry of npm packages on loopback, with only the packages that a test publishes. */
 export class TestRegistry {
   readonly url: string
-  /** Where it keeps its packages. */
+  /** Folder of its packages. */
   readonly storage: string
   readonly #dir: string
   readonly #start: () => Promise<void>
@@ -99,7 +99,7 @@ log: { type: file, path: ${join(dir, 'log')}, level: warn }
     }
   }
 
-  /** One for all tests of a file: to be called at its top level. */
+  /** Starts one registry for all tests of a file. Call it at the top level. */
   static async shared(): Promise<TestRegistry> {
     const cleanups: (() => void | Promise<void>)[] = []
     after(async () => {
@@ -152,8 +152,8 @@ log: { type: file, path: ${join(dir, 'log')}, level: warn }
   }
 
   /**
-   * The package for this system alone, from which an executable updates itself. What is in it is no executable with Node
-   * inside, which would take a minute to build, but the same program for the system's loader; or what is given.
+   * Publishes the package that an executable updates itself from on this system. By default, it contains the
+   * program with a `#!` line for Node: building a real executable would take a minute.
    */
   async releaseExecutable(
     { version, before = '', tag = 'latest' }: ReleaseOptions,
@@ -238,12 +238,12 @@ function nodeForAll(): string {
   return forAll
 }
 
-/** This program as another version, run by the system's loader. */
+/** Returns this program as another version, with a `#!` line for Node. */
 export async function executable(version: string, before = '') {
   return `#!${nodeForAll()}\n${before}${await built(version, true)}`
 }
 
-/** This program's code as another version. */
+/** Returns this program's code as another version. */
 export function built(version: string, forExecutable = false): Promise<string> {
   const key = `${version} ${forExecutable}`
   const known = builds.get(key)

@@ -10,21 +10,21 @@ import { factsOf, manifestText } from '../../packaging/manifest.ts'
 import type { Signer } from '../../packaging/signature.ts'
 import { type Cleanup, tempDir } from './temp.ts'
 
-/** What a server of releases does wrong. */
+/** Faults of a server of releases. */
 export interface Faults {
-  /** Paths that are not there. */
+  /** Paths that are missing. */
   missing?: RegExp
-  /** Ends the connection after so many bytes of each answer to such a path. */
+  /** Ends the connection after `bytes` bytes of each answer to such a path. */
   cut?: { path: RegExp; bytes: number }
-  /** Goes on and on behind what is there, of a length that it does not tell. */
+  /** Paths whose answers never end and have no length. */
   endless?: RegExp
-  /** Always begins at the beginning. */
+  /** Ignores ranges. */
   withoutRanges?: boolean
 }
 
 /**
- * A program like the real one as far as the installer can tell. What it was started with is in the file `calls` in HOME:
- * arguments, and what came by standard input.
+ * A program like the real one as far as the installer can tell. It records its arguments and its input in the
+ * file `calls` in HOME.
  */
 const program = (version: string) => `#!/bin/sh
 case $1 in
@@ -43,15 +43,15 @@ echo "$* $(cat)" >> "$HOME/calls"
 # So that it cannot be compressed to nothing: ${'0123456789abcdef'.repeat(8)}
 `
 
-/** More than an installer may take, and not so much that a disk is full. */
+/** Size of an endless answer, in MiB: more than an installer may accept, but too little to fill a disk. */
 const ENDLESS_MIB = 64
 
-/** Releases of a program that is a few lines long, on loopback, as `npm run release` lays them out. */
+/** A server on loopback with releases of a tiny program, laid out as by `npm run release`. */
 export class ReleaseServer {
   readonly dir: string
   readonly url: string
   #faults: Faults = {}
-  /** Paths asked for, with the offset of a range. */
+  /** Requested paths, with the offset of a range. */
   readonly requests: string[] = []
 
   private constructor(dir: string, url: string) {

@@ -16,7 +16,7 @@ interface Shown {
   stderr: string
 }
 
-/** A request with its digest. */
+/** Returns a request with its digest. */
 export const requestFor = (
   request_id: string,
   input: Record<string, unknown>,
@@ -26,7 +26,7 @@ export const requestFor = (
   return { ...request, digest: digestOf(Buffer.from(JSON.stringify(request))) }
 }
 
-/** An agent `a` that asks what the test has it ask, at a hub, and the command line of somebody who answers. */
+/** An agent `a` at a hub, with the requests of the test, and the command line of a user who answers them. */
 export class ScriptedAgent {
   readonly #daemon: LightDaemon
   readonly #stage: Stage
@@ -49,7 +49,7 @@ export class ScriptedAgent {
     return new ScriptedAgent(t, daemon, stage)
   }
 
-  /** Tells what is pending. */
+  /** Reports these requests as pending. */
   async pends(...pending: PermissionRequest[]) {
     const state = pending.length > 0 ? 'waiting' : 'working'
     const status = statusOf('a', { revision: ++this.#revision, state, pending })
@@ -68,7 +68,7 @@ export class ScriptedAgent {
     await this.#daemon.acknowledged('a', this.#offset)
   }
 
-  /** The answers that have come, which all succeed. */
+  /** Returns the answers that the agent received, and reports success for each. */
   async answers(count: number): Promise<Answer[]> {
     const all = () =>
       this.#daemon.frames.filter(({ type }) => type === 'agent:permission' || type === 'agent:answer')
@@ -83,7 +83,7 @@ export class ScriptedAgent {
     return Terminal.open(this.#t, this.#stage)
   }
 
-  /** Runs `agent` with nobody at a terminal. */
+  /** Runs `agent` without a terminal. */
   run(...args: string[]): Promise<Shown> {
     const [file, ...before] = RUN
     const { env } = this.#stage

@@ -3,11 +3,11 @@ import type { AddressInfo } from 'node:net'
 import type { Event, HubAgent } from '../../src/protocol/index.ts'
 import type { Cleanup } from './temp.ts'
 
-/** A hub with one agent, a-1, of which it tells what a test has it tell. It takes commands, and answers none. */
+/** A hub with one agent, a-1, whose status the test sets. It accepts commands, and answers none. */
 export class ScriptedHub {
   readonly url: string
   readonly #readers: Set<ServerResponse>
-  /** Paths of the commands that came. */
+  /** Paths of the received commands. */
   readonly commands: string[]
   #offset = 0
 
@@ -40,7 +40,7 @@ export class ScriptedHub {
     return new ScriptedHub(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, readers, commands)
   }
 
-  /** Connections that follow the agent. */
+  /** Returns the number of connections that follow the agent. */
   get readers(): number {
     return this.#readers.size
   }

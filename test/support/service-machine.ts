@@ -12,10 +12,10 @@ const HUB_DIR = '/var/lib/hub'
 export const HUB = ['--hub', 'http://127.0.0.1:3001', '--hub-key-file', `${HUB_DIR}/user.key`]
 export const MACHINE_KEY = `${HUB_DIR}/machine.key`
 export const SERVER = ['--server-url', 'ws://127.0.0.1:3001']
-/** As root. */
+/** Installs the service as root. */
 export const INSTALL_SYSTEM = ['service', 'install', '--user', 'bob', ...SERVER, '--key-file', MACHINE_KEY]
 
-/** As `service status --json` has it. */
+/** The output of `service status --json`. */
 export interface ServiceStatus {
   pid: number
   running: boolean
@@ -27,14 +27,14 @@ export interface ServiceStatus {
 
 export interface ServiceMachine {
   machine: Booted
-  /** A path there, from outside. */
+  /** Returns the path on the host of a path inside. */
   at(path: string): string
   write(path: string, text: string): void
-  /** Sends a process there a signal. */
+  /** Sends a signal to a process inside. */
   kill(signal: string, pid: number): Promise<unknown>
-  /** Runs this program there. */
+  /** Runs this program inside. */
   daemon: typeof Booted.prototype.run
-  /** Enrolls another machine, whose key is in `file` then, which is the user's. */
+  /** Enrolls another machine and writes its key to `file`, which belongs to the user. */
   enroll(user: string, file: string): Promise<unknown>
   status(): Promise<ServiceStatus>
   /** Waits until another process is the daemon, and is connected. */
@@ -43,22 +43,22 @@ export interface ServiceMachine {
   startAgent(...more: string[]): Promise<string>
   stopAgent(id: string): Promise<unknown>
   agent(id: string): Promise<HubAgent>
-  /** Waits until the hub has the agent as wanted. */
+  /** Waits until the agent has this state at the hub. */
   agentIs(id: string, state: HubAgent['state']): Promise<HubAgent>
 }
 
 export interface MachineOptions {
-  /** Whose service the commands about a service are about, where not root's. */
+  /** User whose service the commands apply to; default: root's. */
   user?: string
-  /** Files and folders that it sees besides, by their paths there. */
+  /** Further files and folders of the host, by their paths inside. */
   binds?: Record<string, string>
-  /** Debian packages that it has besides. */
+  /** Further Debian packages. */
   packages?: string[]
 }
 
 /**
- * A Debian with this program as npm installs it for all users, a user bob, a stand-in for Claude Code, and a hub as a
- * service of its own.
+ * A Debian with this program installed by npm for all users, a user bob, a stand-in for Claude Code, and a
+ * hub as a separate service.
  */
 export async function serviceMachine(
   t: Cleanup,

@@ -7,25 +7,25 @@ import type { Cleanup } from './temp.ts'
 
 const MIB = 1024 * 1024
 
-/** A disk of its own, in memory; needs root. */
+/** A separate disk in memory. Needs root. */
 export class SmallDisk {
   readonly path = mkdtempSync(join(tmpdir(), 'fomular-disk-'))
   readonly #filler = join(this.path, 'filler')
 
-  /** @param mib its size; only what is used takes memory */
+  /** @param mib size of the disk; only used space takes memory */
   constructor(t: Cleanup, mib: number) {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mib}m,mode=700`, 'tmpfs', this.path])
     t.after(() => {
-      // Lazily: a process that is just ending may still have a file open there.
+      // Lazily: an ending process may still have a file open there.
       execFileSync('umount', ['--lazy', this.path])
       rmdirSync(this.path)
     })
   }
 
-  /** Uses it up but for `leftMib`; to the last byte for 0. */
+  /** Fills the disk, except for `leftMib`; with 0, to the last byte. */
   fill(leftMib = 0) {
     const { bavail, bsize } = statfsSync(this.path)
-    // Somebody else may be writing meanwhile.
+    // Another process may be writing.
     const size = bavail * bsize - Math.max(leftMib, 4) * MIB
     if (size > 0) execFileSync('fallocate', ['--length', String(size), this.#filler])
     if (leftMib > 0) return

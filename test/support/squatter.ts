@@ -6,7 +6,7 @@ import { until } from './wait.ts'
 
 const NOBODY = 65534
 
-/** Another user's program that listens on a port, and writes down what it is sent. */
+/** Another user's program that listens on a port, and records what it receives. */
 export class Squatter {
   readonly #child: ChildProcess
   readonly #heard: string
@@ -16,7 +16,7 @@ export class Squatter {
     this.#heard = heard
   }
 
-  /** @param takes whether it takes connections, or leaves them waiting to be taken */
+  /** @param takes true to accept connections, false to leave them in the queue */
   static async sit(t: Cleanup, host: string, port: number, { takes = true } = {}): Promise<Squatter> {
     const dir = tempDir(t)
     const heard = join(dir, 'heard')
@@ -36,7 +36,7 @@ export class Squatter {
     return squatter
   }
 
-  /** All that it was sent. */
+  /** Returns everything it has received. */
   heard = () => readFileSync(this.#heard, 'utf8')
 
   async leave() {

@@ -6,7 +6,7 @@ export interface SseMessage {
   data: unknown
 }
 
-/** Follows a stream of server-sent events, and keeps what comes. */
+/** Follows a stream of server-sent events, and keeps its messages. */
 export class SseReader {
   readonly messages: SseMessage[] = []
   ended = false

@@ -11,12 +11,12 @@ import type { AgentSpec, Event, HubAgent, HubMachine, Outcome } from '../../src/
 import { type Cleanup, tempDir } from './temp.ts'
 import { until } from './wait.ts'
 
-/** The built program: what users run is what is tested. */
+/** The built program, because users run that. */
 export const PROGRAM =
   process.env.TEST_PROGRAM ?? fileURLToPath(new URL('../../dist/index.js', import.meta.url))
-/** What runs it: a script runs on this Node, anything else by itself. */
+/** Command that runs it: this Node for a script, the file itself for anything else. */
 export const RUN: [string, ...string[]] = /\.[cm]?js$/.test(PROGRAM) ? [process.execPath, PROGRAM] : [PROGRAM]
-/** In the environment of everything a stage starts. */
+/** Variable in the environment of every process that a stage starts. */
 const STAGE_MARK = 'TEST_STAGE'
 
 type SpecInput = Omit<z.input<typeof AgentSpec>, 'cwd'> & { cwd?: string }
@@ -29,7 +29,7 @@ export interface Running {
   log(): string
 }
 
-/** Port of loopback that nobody uses. */
+/** Returns a free port on loopback. */
 export async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -38,14 +38,17 @@ export async function freePort(): Promise<number> {
   return port
 }
 
-/** A machine with a hub of its own: folders, a port, and the processes that a test starts, all gone when it has ended. */
+/**
+ * A machine with its own hub: folders, a port, and the processes that a test starts, all removed after the
+ * test.
+ */
 export class Stage {
   readonly dir: string
   readonly cwd: string
   readonly state: string
   readonly port: number
   readonly env: Record<string, string>
-  /** What is run as the daemon, and as whom; by default the built program. */
+  /** Command that runs as the daemon; default: the built program. */
   daemonCommand: string[] = RUN
   readonly #running: ChildProcess[] = []
   #logs = 0
@@ -68,7 +71,9 @@ export class Stage {
     }
   }
 
-  /** Names of all folders that agents have here or have left, without the mark that is there with or without agents. */
+  /**
+   * Returns the names of the folders of present and former agents, without the mark, which is always there.
+   */
   agentFolders(): string[] {
     return readdirSync(join(this.state, 'agents')).filter((name) => name !== MARK)
   }
@@ -84,7 +89,7 @@ export class Stage {
     return this.env.FOMULAR_HUB_URL!
   }
 
-  /** Runs the program with its output in a file. */
+  /** Runs the program, with its output in a file. */
   run(args: string[], env: Record<string, string> = {}, command: string[] = RUN): Running {
     const path = join(this.dir, `${args[0]}-${++this.#logs}.log`)
     const fd = openSync(path, 'w')
@@ -106,7 +111,7 @@ export class Stage {
     }
   }
 
-  /** @param command what is run as the hub */
+  /** Starts the hub. @param command the program to run as the hub */
   async hub(command: string[] = RUN): Promise<Running> {
     const hub = this.run(['hub', '--host', '127.0.0.1', '--port', String(this.port)], {}, command)
     await until(
@@ -130,19 +135,19 @@ export class Stage {
     return daemon!
   }
 
-  /** Orders a new start of the daemon, at the hub. */
+  /** Restarts the daemon through the hub. */
   async restart(): Promise<void> {
     const machine = await this.machine()
     await this.api('POST', `/api/machines/${machine!.machine_id}/restart`, {})
   }
 
-  /** Waits until what `act` does has brought a new daemon to the hub. */
+  /** Runs `act`, and waits until it has brought a new daemon to the hub. */
   async renew(act: () => unknown = () => this.restart()): Promise<void> {
     const before = (await this.machine())?.since
     await act()
     await until(
       async () => {
-        // With `up`, the hub starts anew, too.
+        // With `up`, the hub restarts, too.
         const machine = await this.machine().catch(() => undefined)
         return machine?.connected && machine.since !== before
       },
@@ -176,13 +181,13 @@ export class Stage {
     return (await (await this.request(method, path, body)).json()) as T
   }
 
-  /** Flags that name what an agent asks now, for the commands that answer it. */
+  /** Returns flags that name the agent's pending request, for the commands that answer it. */
   async asked(agentId: string): Promise<string[]> {
     const [request] = (await this.agentIs(agentId, ({ pending }) => pending.length > 0)).pending
     return ['--request', request!.digest ?? request!.request_id]
   }
 
-  /** Gives a command to an agent, and waits for its outcome. */
+  /** Sends a command to an agent, and waits for its outcome. */
   command(agentId: string, name: string, body: object = {}): Promise<Outcome> {
     return this.api('POST', `/api/agents/${agentId}/${name}`, body)
   }
@@ -199,7 +204,7 @@ export class Stage {
     return this.api('GET', `/api/agents/${agentId}`)
   }
 
-  /** Waits until the agent, as the hub knows it, is as wanted. */
+  /** Waits until the hub's state of the agent is `wanted`. */
   async agentIs(
     agentId: string,
     wanted: HubAgent['state'] | ((agent: HubAgent) => boolean),
@@ -217,7 +222,7 @@ export class Stage {
     }) as Promise<HubAgent>
   }
 
-  /** Everything that the hub has of an agent. */
+  /** Returns all events of an agent that the hub has. */
   async events(agentId: string): Promise<Event[]> {
     const events: Event[] = []
     for (let after: string | undefined = ''; after !== undefined; ) {
@@ -231,7 +236,7 @@ export class Stage {
     return events
   }
 
-  /** Waits until the hub has an event of this kind that `holds`, at or behind place `from` of the history. */
+  /** Waits until the hub has an event of this kind that satisfies `holds`, at or after index `from`. */
   eventually<K extends Event['kind']>(
     agentId: string,
     kind: K,
@@ -250,12 +255,12 @@ export class Stage {
     ) as Promise<Event & { kind: K }>
   }
 
-  /** Processes of agents of this stage's machine, theirs and what they have started. */
+  /** Returns the processes of this machine's agents, and those that they have started. */
   agentProcesses(agentId: string) {
     return findByEnvironment('FOMULAR_AGENT', join(this.state, 'agents', agentId))
   }
 
-  /** Every process this stage has started that is still there. */
+  /** Returns the running processes that this stage has started. */
   processes() {
     return findByEnvironment(STAGE_MARK, this.dir)
   }

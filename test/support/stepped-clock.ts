@@ -1,6 +1,6 @@
 /**
- * Loaded before a program (`NODE_OPTIONS=--import=…`): its wall clock is off by what the file `TEST_CLOCK` says, in ms,
- * whenever that says something else. The monotonic clock and timers go on as they were.
+ * Loaded before a program with `NODE_OPTIONS=--import=…`. Shifts the wall clock by the milliseconds in the
+ * file `TEST_CLOCK`, whenever they change. The monotonic clock and timers are unaffected.
  */
 import { readFileSync } from 'node:fs'
 
@@ -17,7 +17,7 @@ function now(): number {
     try {
       offset = Number(readFileSync(process.env.TEST_CLOCK ?? '', 'utf8'))
     } catch {
-      // Nobody has set it yet.
+      // The file does not exist yet.
     }
   }
   return real + offset

@@ -12,11 +12,11 @@ let terminals = 0
 
 export interface Shown {
   code: number
-  /** What the command left on the screen, without the line that was typed. */
+  /** Output of the command on the screen, without the typed line. */
   text: string
 }
 
-/** A real terminal, 110 by 50, with a shell in it that somebody types into. The program is called `fd` there. */
+/** A real terminal, 110 by 50, with a shell that the test types into. The program is called `fd` there. */
 export class Terminal {
   readonly #socket: string
   #commands = 1
@@ -29,11 +29,11 @@ export class Terminal {
     const name = `terminal-${++terminals}`
     const init = join(stage.dir, `${name}.sh`)
     const program = RUN.map((part) => `'${part}'`).join(' ')
-    // The prompt says the last command's exit code, and the number of the next one.
+    // The prompt has the last command's exit code, and the number of the next command.
     writeFileSync(init, `fd() { ${program} "$@"; }\nPS1='[$?]\\#> '\nbind 'set enable-bracketed-paste off'\n`)
     const terminal = new Terminal(join(stage.dir, `${name}.sock`))
     t.after(async () => {
-      // Gone already where its shell has ended.
+      // It has already ended with its shell.
       await terminal.#tmux('kill-server').catch(() => {})
     })
     const shell = `exec bash --noprofile --rcfile '${init}' -i`
@@ -61,18 +61,21 @@ export class Terminal {
     await this.press('Enter')
   }
 
-  /** Makes the window as large as that. */
+  /** Resizes the window. */
   async resize(columns: number, rows: number) {
     await this.#tmux('resize-window', '-x', `${columns}`, '-y', `${rows}`)
   }
 
-  /** Everything since the screen was cleared, lines that were wrapped put together. @param colors with their sequences */
+  /**
+   * Returns the output since the screen was cleared, with wrapped lines joined.
+   * @param colors true for color sequences
+   */
   async screen(colors = false): Promise<string> {
     const { stdout } = await this.#tmux('capture-pane', '-p', '-J', '-S', '-', ...(colors ? ['-e'] : []))
     return stdout.trimEnd().replace(/> *$/, '> ')
   }
 
-  /** Waits until the screen shows it. @returns the screen */
+  /** Waits until the screen matches. @returns the screen */
   async shows(pattern: RegExp): Promise<string> {
     let screen = ''
     await until(
@@ -87,7 +90,7 @@ export class Terminal {
     return screen
   }
 
-  /** Types a command onto an empty screen, and does not wait for its end. */
+  /** Types a command on an empty screen, and does not wait for its end. */
   async begin(command: string) {
     await this.#tmux('send-keys', '-l', 'clear')
     await this.press('Enter')
@@ -98,7 +101,7 @@ export class Terminal {
     this.#commands++
   }
 
-  /** Waits until the command that was begun is over. */
+  /** Waits for the end of the command. */
   async over(): Promise<Shown> {
     const screen = await this.shows(new RegExp(`\\[\\d+\\]${this.#commands}> $`))
     const [, text = '', code] = /^[^\n]*\n?([\s\S]*?)\[(\d+)\]\d+> $/.exec(screen) ?? []

@@ -3,15 +3,17 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 
-/** A tool with some hundred dependencies on a slow line. */
+/**
+ * Timeout of an installation, in milliseconds: a tool with some hundred dependencies on a slow connection.
+ */
 const INSTALL_MS = 5 * 60_000
 
 const cache = fileURLToPath(new URL('../../node_modules/.cache/tools', import.meta.url))
 
-/** Old ones cannot install what has an override: "Invalid comparator". */
+/** Older versions cannot install a package with an override: "Invalid comparator". */
 const NPM = '10.9.9'
 
-/** The folder `node_modules` with a tool that only some tests need, installed on first use. */
+/** Returns the folder `node_modules` with a tool that only some tests need, installed on first use. */
 export async function testTool(name: string, version: string): Promise<string> {
   const installed = join(cache, `${name}-${version}`)
   const modules = join(installed, 'node_modules')
@@ -19,13 +21,13 @@ export async function testTool(name: string, version: string): Promise<string> {
   mkdirSync(cache, { recursive: true })
   const temp = mkdtempSync(join(cache, 'install-'))
   try {
-    // The one that verdaccio asks for exactly has been withdrawn.
+    // verdaccio pins a version of it that has been withdrawn.
     writeFileSync(join(temp, 'package.json'), '{"private":true,"overrides":{"node-fetch":"2.7.0"}}')
     const args = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts']
     await npm(name, [...args, `${name}@${version}`], temp)
     renameSync(temp, installed)
   } catch (error) {
-    // Another test was quicker.
+    // Another test may have installed it first.
     if (!existsSync(modules)) throw error
   } finally {
     rmSync(temp, { recursive: true, force: true })
@@ -33,7 +35,9 @@ export async function testTool(name: string, version: string): Promise<string> {
   return modules
 }
 
-/** Runs npm in a folder: to install another npm the one on PATH, else one that can do it, with the settings of the former. */
+/**
+ * Runs npm in a folder: version `NPM` with the settings of the npm on PATH, or the latter to install `NPM`.
+ */
 async function npm(tool: string, args: string[], cwd: string) {
   const options = { cwd, timeout: INSTALL_MS }
   if (tool === 'npm') return execa('npm', args, options)

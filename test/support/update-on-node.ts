@@ -4,7 +4,10 @@ import { Installation } from './installation.ts'
 import { nodeWithNpm } from './nodes.ts'
 import type { TestRegistry } from './registry.ts'
 
-/** Installs the program with this Node and the npm of its time, starts it, updates it, and sees it run. */
+/**
+ * Installs the program with this Node and the npm of its time, starts it, updates it, and waits until it
+ * runs.
+ */
 export async function updateOnNode(t: TestContext, registry: TestRegistry, version: string, npm: string) {
   const node = await nodeWithNpm(version, npm)
   const machine = await Installation.open(t, registry, { node })

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Long enough for a machine under load; what is awaited takes a fraction of it. An emulated processor needs more patience. */
+/** Default timeout, in milliseconds: enough for a machine under load. An emulated CPU needs more patience. */
 const DEADLINE_MS = 60_000 * Number(process.env.TEST_PATIENCE ?? 1)
 const POLL_MS = 10
 
 /**
- * Waits until `holds` gives something truthy, and gives that back.
- * @param options.seen tells what there is instead, such as the text of a log
- * @throws Error naming `what` when it did not in time
+ * Waits until `holds` returns a truthy value, and returns it.
+ * @param options.seen returns the actual state for the error message, such as the text of a log
+ * @throws Error that names `what` after the timeout
  */
 export async function until<T>(
   holds: () => T | Promise<T>,
@@ -22,7 +22,7 @@ export async function until<T>(
     const held = await holds()
     if (held) return held as Exclude<Awaited<T>, undefined | null | false | 0 | ''>
     if (performance.now() > deadline)
-      throw new Error(`${what} did not come about within ${timeoutMs} ms\n${seen()}`.trimEnd())
+      throw new Error(`timed out after ${timeoutMs} ms waiting for ${what}\n${seen()}`.trimEnd())
     await sleep(POLL_MS)
   }
 }

@@ -1,7 +1,7 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { Cleanup } from './temp.ts'
 
-/** A way to a port that can be cut without either end being told. */
+/** A connection to a port that can be cut without telling either end. */
 export class Wire {
   readonly port: number
   readonly #cut: { now: boolean }

@@ -3,15 +3,18 @@ import type { Issued } from '../orders.ts'
 import type { Input, ProcessTruth } from '../truth.ts'
 import type { Case, Judge } from './judge.ts'
 
-/** What a daemon says that could not do something for want of descriptors or processes. */
+/** End of a daemon's message about a shortage of descriptors or processes. */
 const SHORTAGE = /\((EMFILE|EAGAIN)\)\.$/
 
 const failed = (command: Issued) => command.outcome?.state === 'failed'
-/** While its disk is full a daemon cannot note that it refused a command, and one that follows it may carry it out. */
+/** With a full disk, a daemon cannot record that it refused a command, and the next daemon may execute it. */
 const forgotten = (command: Issued) => command.outcome?.error?.code === 'disk_full'
 const succeeded = (command: Issued) => command.outcome?.state === 'succeeded'
 
-/** Given before its machine was set back: what has become of it may be forgotten there, and done again. */
+/**
+ * True for a command before its machine was set back: the machine may have forgotten it, and may execute it
+ * again.
+ */
 const setBackSince = ({ setBack }: Case, { given }: Issued) => setBack !== undefined && given <= setBack
 
 const inLives = (processes: ProcessTruth[]): ProcessTruth[][] =>
@@ -21,7 +24,7 @@ const inLives = (processes: ProcessTruth[]): ProcessTruth[][] =>
 
 const duplicates = (ids: string[]) => [...new Set(ids.filter((id, n) => ids.indexOf(id) !== n))]
 
-/** No prompt twice, none changed, and none lost unless its agent went with it. */
+/** Each prompt arrives once and unchanged; a prompt is lost only with its agent. */
 export const prompts: Judge = (agent) => {
   const { known, processes, commands } = agent
   const problems: string[] = []
@@ -52,7 +55,7 @@ export const prompts: Judge = (agent) => {
   return problems
 }
 
-/** Each request of a process is answered once, by the command that says it has. */
+/** Each request of a process is answered once, by the command that reports it. */
 export const answers: Judge = (agent) => {
   const { known, processes, commands } = agent
   const problems: string[] = []
@@ -88,13 +91,16 @@ export const answers: Judge = (agent) => {
   return problems
 }
 
-/** The process that had asked ended before it had read all its input: the end of session is the last of it. */
+/**
+ * Reports whether the asking process ended before it had read all its input, whose last line ends the
+ * session.
+ */
 function ended(processes: ProcessTruth[], request: string): boolean {
   const asking = processes.findLast(({ acted }) => acted.some((id) => `${id}:ask` === request))
   return !asking?.inputs.some((input) => input.request?.subtype === 'end_session')
 }
 
-/** No control twice; each stop ends one run at most. */
+/** Each control arrives once; each stop ends at most one run. */
 export const controls: Judge = (agent) => {
   const { known, processes, commands } = agent
   const came = processes.flatMap(({ run, life, inputs }) =>
@@ -110,7 +116,7 @@ export const controls: Judge = (agent) => {
     if (kind === 'stop')
       for (const { run } of processes)
         for (const step of ['stop-interrupt', 'stop-end']) names.set(uuidFrom(step, id, run), id)
-  // What a restart policy has brought back meanwhile is stopped as well, and so is whatever is to be removed.
+  // A stop also ends runs that a restart policy has started since, and so does a remove.
   const policy = restartPolicy(commands)
   for (const command of commands)
     if (setBackSince(agent, command)) continue
@@ -125,7 +131,7 @@ export const controls: Judge = (agent) => {
   return problems
 }
 
-/** One process to a run, one run to each command or restart that asked for it, never two at once. */
+/** Each run has one process, each command or restart leads to at most one run, and no two run at once. */
 export const processesOnce: Judge = ({ processes, commands }: Case) => {
   const problems = processes.flatMap(({ violations }) => violations)
   const runs = processes.map(({ run }) => run)
@@ -142,7 +148,7 @@ export const processesOnce: Judge = ({ processes, commands }: Case) => {
   return problems
 }
 
-/** Every command that was accepted has its outcome, and none failed for a fault of the daemon's own. */
+/** Every accepted command has an outcome, and none failed because of a fault of the daemon. */
 export const outcomes: Judge = ({ commands, limited }) =>
   commands.flatMap(({ id, kind, state, outcome, forgotten }) => {
     if (state === 'open') return [`${kind} ${id} was never taken`]
@@ -153,7 +159,7 @@ export const outcomes: Judge = ({ commands, limited }) =>
     return code === 'internal' ? [`${kind} ${id} failed: ${message}`] : []
   })
 
-/** A start is not called failed while its process lives: it may take as long as it likes. */
+/** A start is not reported as failed while its process lives, no matter how long it takes. */
 export const starts: Judge = ({ processes, commands }) =>
   commands.flatMap((command) => {
     const { id, kind, heard = Number.POSITIVE_INFINITY } = command

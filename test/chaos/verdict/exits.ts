@@ -5,7 +5,7 @@ import type { Case, Judge } from './judge.ts'
 const KILLED = 128 + 9
 const TERMINATED = 128 + 15
 
-/** Every process's end is reported once, with its true code. */
+/** The end of every process is reported once, with the true exit code. */
 export const exits: Judge = (agent) => {
   if (!agent.history || agent.setBack !== undefined) return []
   const reported = agent.history.filter((event) => event.kind === 'process_exited')
@@ -16,19 +16,19 @@ export const exits: Judge = (agent) => {
   })
 }
 
-/** @returns what is wrong with the code that was reported for a process */
+/** @returns the problems of the code that was reported for a process */
 export function judgeCode(
   agent: Case,
   { run, exit }: ProcessTruth,
   { code }: Event & { kind: 'process_exited' },
 ): string[] {
   const killed = (part: string) => agent.kills.some((kill) => kill.run === run && kill.part === part)
-  // Whoever was to report it was killed, or had nowhere to write it: then no code is the truth.
+  // Without a launcher, or with a full disk, no code could be reported.
   if (code === undefined)
     return killed('launcher') || agent.diskWasFull
       ? []
       : [`run ${run} ended with ${exit ?? 'a kill'}, and no code was reported`]
-  // It may be killed on its way out; one that was killed says nothing.
+  // It may be killed while it exits; a killed process records nothing.
   const possible = exit === undefined ? [KILLED, TERMINATED] : killed('agent') ? [exit, KILLED] : [exit]
   return possible.includes(code) ? [] : [`run ${run} ended with ${exit ?? 'a kill'}, reported was ${code}`]
 }

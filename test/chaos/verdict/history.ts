@@ -6,10 +6,10 @@ import type { Case, Judge } from './judge.ts'
 
 export type Body = Record<string, unknown> & { kind: Event['kind'] }
 
-/** What the release before does not say of an event. */
+/** Fields of an event that the previous release lacks. */
 const NEWER = new Set(['origin', 'digest'])
 
-/** An event without its place, in one form whoever made it. */
+/** Returns an event without its place, in a form that does not depend on its source. */
 export const formOf = (body: object): string =>
   JSON.stringify(body, (key, value) =>
     NEWER.has(key)
@@ -19,7 +19,7 @@ export const formOf = (body: object): string =>
         : value,
   )
 
-/** Deltas that the daemon has put together are taken apart again: the agent ends each with a semicolon. */
+/** Splits deltas that the daemon has merged: the agent ends each with a semicolon. */
 export function bodiesOf({ offset: _offset, index: _index, ...body }: Event): Body[] {
   if (body.kind !== 'text_delta') return [body]
   return body.text
@@ -33,7 +33,7 @@ export const expected = (line: string): string[] =>
 
 export const shorten = (text: string | undefined) => (text === undefined ? 'nothing' : text.slice(0, 160))
 
-/** Every event once and in order: what the hub has against what the agent wrote. */
+/** The hub has every event that the agent wrote, once and in order. */
 export const history: Judge = (agent) => {
   if (agent.setBack !== undefined) return agent.history ? changed(agent, agent.history) : []
   if (!agent.history) return seenOnly(agent)
@@ -54,7 +54,7 @@ function changed({ known: { seen } }: Case, history: Event[]): string[] {
   return [`history changed after it was read, at event ${differs}: ${shorten(formOf(seen[differs]!))}`]
 }
 
-/** Of an agent that was removed: what was read of it before must be the beginning of what it wrote. */
+/** Checks a removed agent: the events read before must be the beginning of those that it wrote. */
 function seenOnly(agent: Case): string[] {
   const { seen } = agent.known
   const problems = order(seen)
@@ -76,7 +76,7 @@ export function order(events: Event[]): string[] {
   return wrong === -1 ? [] : [`event ${wrong} is out of order`]
 }
 
-/** What is between a run's start and its end. */
+/** Returns the events between the start and the end of each run. */
 function byRun({ diskWasFull }: Case, events: Event[], problems: string[]): Map<number, Body[]> {
   const runs = new Map<number, Body[]>()
   let run: number | undefined
@@ -99,7 +99,7 @@ function byRun({ diskWasFull }: Case, events: Event[], problems: string[]): Map<
   return runs
 }
 
-/** A note of the launcher that a full disk has cut off. */
+/** Reports whether an event is a note of the launcher that a full disk has cut off. */
 export const isLaunchersOwn = (body: Body) =>
   body.kind === 'unreadable' && '{"type":"launcher"'.startsWith(String(body.text).slice(0, 18))
 
@@ -114,7 +114,7 @@ function compare({ run, written }: ProcessTruth, bodies: Body[], ended: boolean)
     }
     if (at >= there.length && !ended) return []
     const next = there[at]
-    // Cut off in the middle, and said so.
+    // The line was cut off in the middle, and reported as such.
     if (!whole && next?.kind === 'unreadable' && line.startsWith(String(next.text))) at++
     else if (whole)
       return [

@@ -4,32 +4,32 @@ import type { Kill } from '../faults.ts'
 import type { Issued } from '../orders.ts'
 import type { ProcessTruth } from '../truth.ts'
 
-/** Something that must not be. */
+/** A violation of a promise. */
 export interface Violation {
   what: string
   agent?: string
   detail: string
 }
 
-/** All that is known of one agent when everything is over. */
+/** Everything known of one agent at the end of a run. */
 export interface Case {
   known: Known
   processes: ProcessTruth[]
-  /** One, and one more for each time its machine was set back while it was there. */
+  /** 1, plus 1 for each set-back of its machine while the agent existed. */
   lives: number
   commands: Issued[]
-  /** The hub's history; undefined where it was deleted with the agent. */
+  /** The hub's history; undefined if it was deleted with the agent. */
   history?: Event[]
   kills: Kill[]
-  /** What the hub had of it at each time when its machine was set back. */
+  /** The hub's events of the agent at each set-back of its machine. */
   kept: Event[][]
-  /** When its machine was set back last, in ms since 1970; undefined if never. */
+  /** Time of the last set-back of its machine, in ms since 1970; undefined if there was none. */
   setBack: number | undefined
-  /** First byte of its journal that is still on its machine. */
+  /** Offset of the first byte of its journal that is still on its machine. */
   begin: number
-  /** Its machine was short of descriptors or processes at some time. */
+  /** True if its machine was short of descriptors or processes at some time. */
   limited: boolean
-  /** Its machine's disk was full at some time. */
+  /** True if its machine's disk was full at some time. */
   diskWasFull: boolean
 }
 

@@ -5,11 +5,11 @@ import { findByEnvironment } from '../../../src/platform/process-list.ts'
 import { RUN_MARK } from '../place.ts'
 import type { World } from '../world.ts'
 
-/** How long what is on its way out may take: a link that is closed gets half a minute to say so. */
+/** Maximum time until leftovers are gone, in milliseconds: closing a link takes up to half a minute. */
 const PATIENCE_MS = 35_000
 const STEP_MS = 100
 
-/** Descriptors and timers of each process while it has nothing to do. */
+/** Number of descriptors and timers of each idle process. */
 export type Idle = Record<string, { descriptors: number; timers: number }>
 
 async function look(world: World): Promise<Idle> {
@@ -24,7 +24,7 @@ async function look(world: World): Promise<Idle> {
   return found
 }
 
-/** The least of several looks: what is done from time to time opens something for a moment. */
+/** Returns the minimum of several looks, because periodic work briefly opens descriptors. */
 export async function idle(world: World, looks = 5): Promise<Idle> {
   const least = await look(world)
   for (let n = 1; n < looks; n++) {
@@ -37,7 +37,7 @@ export async function idle(world: World, looks = 5): Promise<Idle> {
   return least
 }
 
-/** What processes hold on to, compared with a time when they had had nothing to do. */
+/** Compares the resources of processes with those before the run. */
 export async function held(world: World, before: Idle): Promise<string[]> {
   const deadline = performance.now() + PATIENCE_MS
   for (;;) {
@@ -54,7 +54,7 @@ export async function held(world: World, before: Idle): Promise<string[]> {
   }
 }
 
-/** What a state folder holds when all agents were removed and its process has stopped. */
+/** Files in the state folder after all agents were removed and the process has stopped. */
 const ALLOWED = new Set([
   ...[
     'agents',
@@ -82,7 +82,7 @@ const ALLOWED = new Set([
   ],
 ])
 
-/** Files that should have gone. */
+/** Returns files that should be gone. */
 export function files(world: World): string[] {
   return world.places.flatMap(({ name, state }) =>
     readdirSync(state, { recursive: true, encoding: 'utf8' })
@@ -91,7 +91,7 @@ export function files(world: World): string[] {
   )
 }
 
-/** Processes of the run that should have gone, each with what it is. */
+/** Returns processes of the run that should be gone, with their command lines. */
 export async function processes(world: World): Promise<string[]> {
   const deadline = performance.now() + PATIENCE_MS
   for (;;) {

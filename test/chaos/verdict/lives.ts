@@ -4,13 +4,13 @@ import { judgeCode } from './exits.ts'
 import { type Body, bodiesOf, expected, formOf, isLaunchersOwn, order, shorten } from './history.ts'
 import type { Case, Judge } from './judge.ts'
 
-/** What an agent wrote, in the order in which its server must have it. */
+/** A piece of an agent's output, in the order in which its server must receive it. */
 type Token =
   | { kind: 'start'; run: number }
   | { kind: 'end'; process: ProcessTruth }
   | { kind: 'body'; form: string; line: string; whole: boolean }
 
-/** What a server has, one step of it. */
+/** A step of the server's history. */
 type Step =
   | { kind: 'start'; run: number }
   | { kind: 'end'; event: Event & { kind: 'process_exited' } }
@@ -21,14 +21,14 @@ type Step =
 interface Place {
   life: number
   at: number
-  /** Nothing of this life has come yet but that the machine was set back. */
+  /** True if the only event of this life so far is that the machine was set back. */
   fresh: boolean
 }
 
 /**
- * The history of an agent whose machine was set back, which has ended several lives of it at some point. What the server
- * had by then stays. Of each life but the last there is a beginning, of the last there is all, each thing once and in
- * order.
+ * The history of an agent whose machine was set back, which ended several of its lives early. The hub keeps
+ * the events that it had by then. It has a beginning of each life but the last, and all of the last,
+ * everything once and in order.
  */
 export const lives: Judge = (agent) => {
   const { history, kept } = agent
@@ -71,7 +71,7 @@ function follow(agent: Case, history: Event[]): string[] {
   return [`the end is missing: it goes on with life ${missing.join(', or ')}`]
 }
 
-/** Where a step may lead from a place. */
+/** Yields the places to which a step may lead from a place. */
 function* advance(agent: Case, all: Token[][], place: Place, step: Step): Generator<Place> {
   const { life, at } = place
   const tokens = all[life]!
@@ -79,13 +79,13 @@ function* advance(agent: Case, all: Token[][], place: Place, step: Step): Genera
   for (let n = at; n < tokens.length; n++) {
     const token = tokens[n]!
     if (matches(agent, token, step, isLast)) yield { life, at: n + 1, fresh: false }
-    // Cut off in the middle, and said so.
+    // The line was cut off in the middle, and reported as such.
     const isTorn = token.kind === 'body' && step.kind === 'body' && isPart(token.line, step.body)
     if (isTorn && !token.whole) yield { life, at: n + 1, fresh: false }
-    // What was begun and not finished may be missing.
+    // An unfinished piece may be missing.
     if (token.kind !== 'body' || token.whole) break
   }
-  // The end of a process that only the copy had.
+  // The end of a process that existed only in the copy.
   if (place.fresh && life > 0 && step.kind === 'end' && step.event.code === undefined) yield place
   for (let later = life + 1; later < all.length; later++) {
     const fresh = { life: later, at: 0, fresh: true }
@@ -107,7 +107,7 @@ function matches(agent: Case, token: Token, step: Step, strict: boolean): boolea
   return !strict || judgeCode(agent, token.process, step.event).length === 0
 }
 
-/** By lives. */
+/** Returns the pieces of each life. */
 function tokensOf({ processes, lives: count }: Case): Token[][] {
   const all: Token[][] = Array.from({ length: count }, () => [])
   for (const process of processes) {
