@@ -24,10 +24,7 @@ const AgentRecord = z.object({
   gone: z.boolean(),
   /** Absent until the machine reports it: activity may arrive first. */
   status: z.optional(AgentStatus),
-  /**
-   * True if it was started or moved from here; false if only its machine reported it. Absent in records of
-   * older hubs.
-   */
+  /** True if it was started or moved from here; false if only reported. Absent in records of older hubs. */
   ordered: z.optional(z.boolean()),
 })
 type AgentRecord = z.infer<typeof AgentRecord> & {
@@ -141,8 +138,7 @@ export class Agents {
 
   /**
    * Registers an agent whose machine sends activity, perhaps before a status.
-   * @returns its folder name and the first byte of its journal that the machine still has; undefined if the
-   * machine has too many agents
+   * @returns its folder name, and the first byte that the machine still has; undefined at the limit of agents
    */
   begin(ref: AgentRef): { key: string; begin: number } | undefined {
     const record = this.#claim(ref)
@@ -180,8 +176,8 @@ export class Agents {
   }
 
   /**
-   * Moves an agent with its history to another machine, replacing the agent of the same id that the machine
-   * may have reported. Written to the disk on return unless that fails.
+   * Moves an agent with its history to another machine, replacing any agent with the same id there. Written
+   * to the disk on return unless that fails.
    */
   move(ref: AgentRef, machine_id: string) {
     const record = this.#find(ref)
@@ -233,13 +229,11 @@ export class Agents {
     })
   }
 
-  /**
-   * Yields all agents for a list, with short statuses for machines that use too much of it. Agents may be
-   * removed meanwhile.
-   */
+  /** Yields all agents for a list, with short statuses for machines that use too much of it. */
   *listed(): Iterable<HubAgent> {
     const fit = this.#room.inList()
     for (const record of [...this.#records.values()]) {
+      // Removed while the list was built.
       if (this.#records.get(record.key) !== record) continue
       const view = this.#view(record, record.status && fit(record, record.status))
       if (view) yield view
@@ -321,10 +315,7 @@ export class Agents {
     return record
   }
 
-  /**
-   * Reports whether an older hub gave the agent to another machine that claimed it. Then it still counts as
-   * ordered.
-   */
+  /** Reports whether an older hub gave the agent to another machine; it then still counts as ordered. */
   #wasTaken(ref: AgentRef): boolean {
     if (!this.#options.hasStarted(ref)) return false
     return [...this.#machines.values()].some((agents) => {
