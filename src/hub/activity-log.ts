@@ -5,42 +5,46 @@ import { type ActivityLine, type EventId, type LineHead, lineOf, wholeLine } fro
 import { type Chunk, readChunk, seek } from './activity-read.ts'
 import { AppendFile, lastNewline } from './append-file.ts'
 
-/** What may wait for the disk, beside one more frame: what two connections of one daemon can have on the way, and some. */
+/**
+ * Number of characters waiting for the disk beyond which no further frame is taken: more than two connections
+ * of one daemon can have in flight.
+ */
 const WAITING_CHARS = 16 * 1024 * 1024
 
 /**
- * Length of the lines that one frame becomes, in characters, where its events allow it: what is read or looked at of a
- * history is a line at least.
+ * Length at which a frame is split into lines, in characters. A split needs an event with a new offset.
+ * Reading a history reads at least one line.
  */
 const LINE_CHARS = 1024 * 1024
-/** Largest offset here: sums of two such are still exact. No journal comes near it. */
+/** Maximum offset, far beyond any real journal. The sum of two is still exact. */
 const MAX_OFFSET = 2 ** 52
 
-/** Events that run on: those of a frame that follow each other are one. */
+/** Kinds of events that are merged: consecutive deltas in a frame become one event. */
 const RUNS_ON: readonly AnyEvent['kind'][] = ['text_delta', 'thinking_delta', 'tool_input_delta']
 
 /**
- * `taken`: on its way to the disk. `known`: nothing new in it. `gap`: something before it is missing. `full`: too much
- * is waiting for the disk. `beyond`: its offsets are larger than those of any journal.
+ * The result of a frame. `taken`: it will be written to the disk. `known`: it contains nothing new. `gap`:
+ * activity before it is missing. `full`: too much is waiting for the disk. `beyond`: its offsets exceed the
+ * maximum.
  */
 export type Verdict = 'taken' | 'known' | 'gap' | 'full' | 'beyond'
 
-/** The activity of one agent, exactly once and in order, in a file. */
+/** The file with the activity of one agent, exactly once and in order. */
 export class ActivityLog {
   readonly #file: AppendFile
   /** Journal offset up to which everything is on the disk. */
   #have: number
-  /** The same, with what waits for the disk. */
+  /** Journal offset up to which everything was received, including data waiting for the disk. */
   #received: number
   /** Generation of the journal that `#received` is in. */
   #journal: string | undefined
-  /** How much higher offsets are here than on the machine. */
+  /** Offset here minus offset on the machine. */
   #shift: number
   #turning: Promise<void> | undefined
-  /** The last range that was taken, if it has no events. */
+  /** The last range taken, if it has no events. */
   #quiet: LineHead | undefined
 
-  /** @param damaged told where a file was put that could not be read */
+  /** @param damaged called with the new path if a damaged file was set aside */
   constructor(path: string, damaged: (aside: string) => void) {
     let file = new AppendFile(path)
     let last = lastLine(path, file.size)
@@ -56,7 +60,7 @@ export class ActivityLog {
     this.#shift = last.shift
   }
 
-  /** Bytes of the file; a reader is at its end when it is there. */
+  /** Size of the file, in bytes. A reader at this position is at the end. */
   get size() {
     return this.#file.size
   }
@@ -65,27 +69,27 @@ export class ActivityLog {
     return this.#have
   }
 
-  /** Characters that are not on the disk yet. */
+  /** Number of characters not yet on the disk. */
   get waiting() {
     return this.#file.waiting
   }
 
-  /** Whether too much of it waits for the disk to take more. */
+  /** True if too much is waiting for the disk to take more. */
   get full() {
     return this.waiting > WAITING_CHARS
   }
 
-  /** Difference between an offset here and the same one on the machine, in bytes. */
+  /** Offset here minus offset on the machine, in bytes. */
   get shift() {
     return this.#shift
   }
 
-  /** Offset up to which the daemon is told that everything is on the disk, in its own count. */
+  /** Machine offset up to which everything is on the disk; acknowledged to the daemon. */
   get acknowledged() {
     return this.#have - this.#shift
   }
 
-  /** Offset from which the daemon is asked to go on, in its own count. */
+  /** Machine offset from which the daemon should continue. */
   get wanted() {
     return this.#received - this.#shift
   }
@@ -95,7 +99,7 @@ export class ActivityLog {
     return this.#journal
   }
 
-  /** @param begin the first byte the machine still holds: what came before is not waited for */
+  /** Takes a frame. @param begin first byte that the machine still has; earlier activity is not requested */
   take({ from, to, journal = this.#journal, events }: Activity, begin: number): Verdict {
     if (this.#turning) return 'full'
     const wanted = this.wanted
@@ -104,7 +108,7 @@ export class ActivityLog {
     if (this.full) return 'full'
     const fresh = events.filter((event) => event.offset >= wanted)
     const last = events[events.length - fresh.length - 1]
-    // Part of its text may be new, and which part is not to be told: it is asked for again from where it is missing.
+    // Part of a merged event may be new. Request it again from `wanted`, since the parts cannot be separated.
     if (last && RUNS_ON.includes(last.kind)) return 'gap'
     const shift = this.#shift
     if (to + shift > MAX_OFFSET) return 'beyond'
@@ -119,33 +123,36 @@ export class ActivityLog {
     return 'taken'
   }
 
-  /** Takes back a range without events that ends where the next one begins and waits for the disk: the two are one line. */
+  /**
+   * Removes the last range from the queue if it has no events and the next range continues it: both become
+   * one line.
+   */
   #joins({ from, journal, shift }: LineHead): boolean {
     const before = this.#quiet
     if (!before || before.to !== from || before.journal !== journal || before.shift !== shift) return false
     return this.#file.takeBack(lineOf(before, []))
   }
 
-  /** Puts what was taken on the disk. @throws the system's error; it is kept for the next time */
+  /** Writes the taken frames to the disk. @throws the system error; the next call retries */
   async commit(): Promise<void> {
     const received = this.#received
     await this.#file.flush()
     this.#have = Math.max(this.#have, received)
   }
 
-  /** Where to start reading for what comes behind `after`. */
+  /** Returns the position from which to read for events after `after`. */
   seek(after: EventId): Promise<number> {
     return seek(this.#file.path, this.#file.size, after.offset)
   }
 
-  /** The next events on the disk; `next === at` at the end. */
+  /** Reads the next events on the disk. At the end, `next === at`. */
   read(at: number, after: EventId): Promise<Chunk> {
     return readChunk(this.#file.path, this.#file.size, Math.min(at, this.#file.size), after)
   }
 
   /**
-   * Keeps what is here, which another copy of the machine's journal said, and goes on behind it with the machine's own
-   * journal from byte `from`, in the machine's count. @throws the system's error, with nothing changed
+   * Switches to another journal: keeps the history and appends the machine's journal from its offset `from`.
+   * @throws the system error, with nothing changed
    */
   async turn(from: number): Promise<void> {
     while (this.#turning) await this.#turning.catch(() => {})
@@ -174,7 +181,10 @@ export class ActivityLog {
   }
 }
 
-/** A range of a journal as lines of the file: each ends where an event begins, so that it stands for itself. */
+/**
+ * Yields a range of a journal as lines of the file. Lines are split where an event begins, so each is
+ * complete.
+ */
 function* linesOf(range: Omit<ActivityLine, 'events'>, events: AnyEvent[]): Iterable<string> {
   let from = range.from
   let texts: string[] = []
@@ -195,7 +205,7 @@ function* linesOf(range: Omit<ActivityLine, 'events'>, events: AnyEvent[]): Iter
 
 const NONE: LineHead = { from: 0, to: 0, shift: 0 }
 
-/** The head of the file's last line; undefined for a file that cannot be read. */
+/** Returns the head of the file's last line; undefined if the line is damaged. */
 function lastLine(path: string, size: number): LineHead | undefined {
   if (size === 0) return NONE
   const fd = openSync(path, 'r')

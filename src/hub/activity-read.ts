@@ -3,25 +3,27 @@ import type { AnyEvent } from '../protocol/index.ts'
 import { type EventId, HEAD_BYTES, isAfter, lineRange, parseLine } from './activity-line.ts'
 
 const NEWLINE = 10
-/** What is read in one go. */
+/** Number of bytes to read at a time. */
 const BLOCK_BYTES = 256 * 1024
-/** A search ends when so little is left: reading it is as cheap as halving it again. */
+/** Size of the range at which a search ends, in bytes: reading it costs no more than halving it again. */
 const NEAR_BYTES = 64 * 1024
 
 export interface Chunk {
   events: AnyEvent[]
-  /** Where the next chunk starts. */
+  /** Position of the next chunk. */
   next: number
-  /** Offset of the journal up to which the chunk goes; undefined where none of its lines can be read. */
+  /** Journal offset at the end of the chunk; undefined if all its lines are damaged. */
   to: number | undefined
 }
 
-/** Where in the first `size` bytes of the file to start reading to come to what is behind `offset` of the journal. */
+/**
+ * Returns the position in the first `size` bytes of the file from which to read for events after `offset`.
+ */
 export async function seek(path: string, size: number, offset: number): Promise<number> {
   if (size <= NEAR_BYTES || offset < 0) return 0
   const file = await open(path, 'r')
   try {
-    // Always the start of a line that is not behind `offset`.
+    // `low` is always the start of a line that begins at or before `offset`.
     let low = 0
     let high = size
     while (high - low > NEAR_BYTES) {
@@ -38,8 +40,8 @@ export async function seek(path: string, size: number, offset: number): Promise<
 }
 
 /**
- * The events behind `after` in the lines that start at `at`: about `BLOCK_BYTES` of lines, at least one. A damaged line
- * is passed over.
+ * Returns the events after `after` in the lines from `at`: about `BLOCK_BYTES` of lines, but at least one.
+ * Skips damaged lines.
  */
 export async function readChunk(path: string, size: number, at: number, after: EventId): Promise<Chunk> {
   if (at >= size) return { events: [], next: at, to: undefined }
@@ -55,7 +57,7 @@ export async function readChunk(path: string, size: number, at: number, after: E
   return { events, next: at + bytes.length, to }
 }
 
-/** Whole lines from `at` on. */
+/** Reads whole lines from `at`. */
 async function readLines(path: string, size: number, at: number): Promise<Buffer> {
   const file = await open(path, 'r')
   try {
@@ -63,7 +65,7 @@ async function readLines(path: string, size: number, at: number): Promise<Buffer
       const block = Buffer.allocUnsafe(Math.min(want, size - at))
       const { bytesRead } = await file.read(block, 0, block.length, at)
       const end = block.subarray(0, bytesRead).lastIndexOf(NEWLINE) + 1
-      // Nothing more to come: a file that was cut meanwhile.
+      // A short read: the file was truncated meanwhile.
       if (end > 0 || bytesRead < want) return block.subarray(0, end)
     }
   } finally {
@@ -71,7 +73,7 @@ async function readLines(path: string, size: number, at: number): Promise<Buffer
   }
 }
 
-/** The first line that starts behind `at` and before `end`. */
+/** Returns the position of the first line that starts after `at` and before `end`. */
 async function nextLine(file: FileHandle, at: number, end: number): Promise<number | undefined> {
   const block = Buffer.allocUnsafe(NEAR_BYTES)
   for (let from = at; from < end; from += block.length) {

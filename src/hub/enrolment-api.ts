@@ -56,7 +56,7 @@ export function enrolmentRoutes(
       if (error instanceof Fault && error.error.code === 'token_invalid') {
         const route = routeOf(c)
         if (route !== 'closed') trails.denied(c, route, 'token_invalid')
-        refuse(c, gate, 'enrolment token')
+        refuse(c, gate, 'enrollment token')
       }
       throw error
     }

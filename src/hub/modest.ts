@@ -12,24 +12,24 @@ import { head, shortened } from './short-status.ts'
 import { shownLength } from './shown.ts'
 
 /**
- * Longest status of an agent, longest request in it, and longest status of a machine, in characters of JSON as clients
- * are sent it: everybody who looks gets all statuses.
+ * Maximum length of an agent's status, of a request in it, and of a machine's status, in UTF-16 units as sent
+ * to clients: every client gets all statuses.
  */
 const STATUS_CHARS = 1024 * 1024
 const REQUEST_CHARS = 64 * 1024
 const MACHINE_CHARS = 128 * 1024
-/** Longest name of a host, which is in the list with each of its agents. */
+/** Maximum length of a host name, which is listed with each agent of the machine. */
 const HOSTNAME_CHARS = 256
-/** Longest result of a command: it is kept for those who ask again. */
+/** Maximum length of a result, which is kept for repeated requests. */
 const RESULT_CHARS = 64 * 1024
-/** Entries kept of each list in a status that is too long. */
+/** Number of entries kept of each list in a status that is too long. */
 const KEPT = 20
 
-/** A daemon's message whose statuses and results are no longer than what can be shown to everybody. */
+/** Returns a daemon's message with its statuses and results cut to the maximum lengths. */
 export function modest<M extends FromDaemon>(message: M): M {
   if (message.type === 'agent:status') return { ...message, ...agent(message) }
   if (message.type === 'machine:status') return { ...message, ...machine(message) }
-  // An error has limits of its own.
+  // The schema limits errors.
   if (isResult(message)) return message.ok && isLong(message, RESULT_CHARS) ? (named(message) as M) : message
   if (message.type !== 'machine:hello') return message
   const { hostname, machine: status, agents } = message
@@ -43,7 +43,7 @@ export function modest<M extends FromDaemon>(message: M): M {
 
 export const isResult = (message: FromDaemon): message is CommandResult => message.type.endsWith(':result')
 
-/** A result with the fields alone that its command is known to have. */
+/** Returns a result with only the fields in its schema. */
 function named(result: CommandResult) {
   const { type, command_id, ok } = result
   const command = type.slice(0, -':result'.length)
@@ -68,7 +68,7 @@ function agent<S extends AgentStatus>(status: S): S {
   return isLong(less, STATUS_CHARS) ? shortened(less) : less
 }
 
-/** What is left out is in the event. */
+/** Shortens a long request. The event has all of it. */
 function request(request: PermissionRequest): PermissionRequest {
   return isLong(request, REQUEST_CHARS) ? bare(request) : request
 }

@@ -58,7 +58,7 @@ test('a connection without a key and without a request in time is ended', async 
   await until(() => strangers.open.length === 0, { what: 'the end of all' })
   assert.deepEqual(
     lines.flatMap(({ address, msg }) => (address === undefined ? [] : [msg])),
-    ['connection ended: no key and no request in time'],
+    ['connection ended: no key or request in time'],
   )
 })
 
@@ -170,7 +170,7 @@ test('greetings that are never completed take a bounded amount of memory, for ea
   const [one] = strangers.open
   one!.write(part)
   await until(() => one!.closed, { what: 'the end of one that is longer than any greeting' })
-  assert.ok(lines.some(({ address, msg }) => address === '127.0.0.1' && /before a greeting/.test(msg)))
+  assert.ok(lines.some(({ address, msg }) => address === '127.0.0.1' && /before its greeting/.test(msg)))
 })
 
 test('connections with one key that do not greet are limited, and told to come again', async (t) => {
@@ -226,7 +226,7 @@ test('keys and tokens that are not accepted are slowed down and logged; one that
     new Set(told.map(({ address, msg }) => `${address} ${msg}`)),
     new Set([
       '127.0.0.1 refused: user key not accepted',
-      '127.0.0.1 refused: enrolment token not accepted',
+      '127.0.0.1 refused: enrollment token not accepted',
       '127.0.0.1 refused: machine key not accepted',
     ]),
   )

@@ -2,17 +2,17 @@ import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP } from 'node:net'
 import type { Network } from '../../config/trusted-proxies.ts'
 
-/** What the parts of this folder know of a request: where it comes from. */
+/** The parts of a request from which its address is determined. */
 export type Incoming = Pick<IncomingMessage, 'headers'> & {
   socket: Pick<IncomingMessage['socket'], 'remoteAddress'>
 }
 
-/** The address of a connection within this machine that has none, such as by a Unix socket. */
+/** Address of a connection without one, such as a connection to the Unix socket. */
 const LOCAL = 'local'
-/** More entries of a forwarding header than proxies in a row. */
+/** Maximum number of entries of a forwarding header to examine; more than any real chain of proxies. */
 const MOST_HOPS = 32
 
-/** Where requests come from, also through proxies that are trusted to say so. */
+/** Determines the addresses of clients, including clients behind trusted proxies. */
 export class Addresses {
   readonly #proxies = new BlockList()
 
@@ -20,14 +20,14 @@ export class Addresses {
     for (const { address, bits, family } of proxies) this.#proxies.addSubnet(address, bits, family)
   }
 
-  /** Whether a connection is a trusted proxy's, and therefore none of a client's own. */
+  /** Reports whether an address is a trusted proxy's. */
   isProxy(remote: string | undefined): boolean {
     const address = plain(remote)
     const family = familyOf(address)
     return family !== undefined && this.#proxies.check(address, family)
   }
 
-  /** The address of the client, as the last proxy that is not trusted, or the client itself, was seen with. */
+  /** Returns the address of the client: the last address in the chain that is not a trusted proxy's. */
   of({ headers, socket }: Incoming): string {
     const remote = plain(socket.remoteAddress)
     if (!this.isProxy(remote)) return remote
@@ -43,7 +43,7 @@ export class Addresses {
   }
 }
 
-/** Addresses that are counted together: whoever has one of IPv6 has 2⁶⁴ of them. */
+/** Returns the network whose addresses count as one: an IPv6 client has a /64, which is 2⁶⁴ addresses. */
 export function networkOf(address: string): string {
   if (isIP(address) !== 6) return address
   const [head = '', tail] = address.split('%')[0]!.split('::')
@@ -56,7 +56,9 @@ export function networkOf(address: string): string {
     .join(':')}::/64`
 }
 
-/** Without what a socket for both kinds of address puts before one of IPv4, and without the port that some proxies add. */
+/**
+ * Returns an address without the IPv4-mapped prefix of dual-stack sockets and the port that some proxies add.
+ */
 function plain(address: string | undefined): string {
   if (address === undefined) return LOCAL
   const [, bracketed] = /^\[([^\]]+)\](?::\d+)?$/.exec(address) ?? []

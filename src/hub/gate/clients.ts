@@ -4,12 +4,12 @@ import type { Notices } from './notices.ts'
 import { Shares } from './shares.ts'
 
 interface Client {
-  /** The key that it counts for. */
+  /** Id of the key that the connection counts for. */
   key: string | undefined
   release(): void
 }
 
-/** Connections that have shown a user key. */
+/** Limits the connections with user keys. */
 export class Clients {
   readonly #most: number
   readonly #shares: Shares
@@ -22,33 +22,33 @@ export class Clients {
     this.#notices = notices
   }
 
-  /** Counts a connection for a key. @throws Fault where there are too many */
+  /** Counts a connection for a key. @throws Fault if there are too many */
   admit(socket: Socket, key: string, address: string) {
-    // Without an address it is a program of the hub's own user, at the Unix socket: the way back in.
+    // No address: a program of the hub's own user at the Unix socket, which must always get in.
     if (socket.remoteAddress === undefined || socket.destroyed) return
     const client = this.#known.get(socket) ?? this.#meet(socket)
     if (client.key === key) return
-    // A proxy has one connection serve several keys in turn.
+    // A proxy may use one connection for several keys.
     client.release()
     client.key = undefined
     const scarcity = this.#shares.beyond(key)
     if (scarcity) {
       const most = this.#most
-      this.#notices.tell(address, 'client refused: there are too many', { most, key_id: key })
+      this.#notices.tell(address, 'client refused: too many connections', { most, key_id: key })
       throw new Fault(
         503,
         'too_many_clients',
         scarcity === 'all'
-          ? `There are ${most} connections with user keys, the most that this hub serves.`
-          : `This key has half of the ${most} connections that this hub serves, the most that one key may have.`,
-        { remedy: 'End some, or raise the limit on open files of the hub (LimitNOFILE=).' },
+          ? `This hub has ${most} connections with user keys, which is the maximum.`
+          : `This key has half of the ${most} connections of this hub, which is the maximum for one key.`,
+        { remedy: "Close some, or raise the hub's limit on open files (LimitNOFILE=)." },
       )
     }
     client.key = key
     client.release = this.#shares.take(key)
   }
 
-  /** The key that a connection counts for; undefined at the Unix socket. */
+  /** Returns the id of the key that a connection counts for; undefined at the Unix socket. */
   keyOf(socket: Socket): string | undefined {
     return this.#known.get(socket)?.key
   }

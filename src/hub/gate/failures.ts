@@ -1,14 +1,17 @@
 import type { Clock } from '../../platform/clock.ts'
 import { networkOf } from './address.ts'
 
-/** Failures of an address that have no consequence: keys are mistyped, and machines removed. */
+/** Number of free failures of an address: keys are mistyped, and machines removed. */
 const FREE = 20
-/** What the next one costs, in milliseconds. Doubles with each, up to `MOST_MS`. */
+/**
+ * Wait after the first failure that is not free, in milliseconds. Doubles with each further one, up to
+ * `MOST_MS`.
+ */
 const FIRST_MS = 1000
 const MOST_MS = 60_000
-/** An address without a failure for so long begins anew. */
+/** Time after the last failure at which the count of an address resets, in milliseconds. */
 const FORGET_MS = 600_000
-/** Addresses that are remembered. */
+/** Maximum number of addresses to remember. */
 const MOST_ADDRESSES = 10_000
 
 interface Record {
@@ -18,8 +21,8 @@ interface Record {
 }
 
 /**
- * Failed authentication by address. A key that is accepted is let in whatever came before from its address, which may
- * be that of a whole company: waiting is for others. Keys and tokens have too many bits to be guessed at any speed.
+ * Counts failed authentication by address. It never delays an accepted key, because a whole company may share
+ * one address. Keys and tokens are too long to be guessed at any speed.
  */
 export class Failures {
   readonly #clock: Clock
@@ -29,12 +32,12 @@ export class Failures {
     this.#clock = clock
   }
 
-  /** Notes a failure. @returns how long the address has to wait, in milliseconds; 0 while it need not */
+  /** Counts a failure. @returns the time that the address must wait, in milliseconds; 0 if none */
   failed(address: string): number {
     const now = this.#clock.monotonic()
     const network = networkOf(address)
     const known = this.#records.get(network)
-    // What comes while it has to wait does not prolong that: it would never hear again what is wrong.
+    // Failures during the wait do not extend it. Otherwise the client might never get the real error again.
     if (known && now < known.until) return known.until - now
     const failures = known && now - known.at < FORGET_MS ? known.failures + 1 : 1
     const wait = failures > FREE ? Math.min(MOST_MS, FIRST_MS * 2 ** Math.min(failures - FREE - 1, 16)) : 0

@@ -4,13 +4,13 @@ import { Shares } from './shares.ts'
 import type { Reader, Unread } from './unread.ts'
 
 export interface FollowersOptions {
-  /** Most streams. */
+  /** Maximum number of streams. */
   most: number
   notices: Notices
   unread: Unread
 }
 
-/** Clients that follow. */
+/** Limits the streams of clients. */
 export class Followers {
   readonly #options: FollowersOptions
   readonly #shares: Shares
@@ -20,32 +20,33 @@ export class Followers {
     this.#shares = new Shares(options.most)
   }
 
-  /** @throws Fault where there are too many */
+  /** Begins a stream. @throws Fault if there are too many */
   follow(reader: Reader): Follower {
     const { most, notices, unread } = this.#options
     const { address, key, response } = reader
     const scarcity = this.#shares.beyond(key)
     if (scarcity) {
-      notices.tell(address, 'stream refused: there are too many', { most, key_id: key })
+      notices.tell(address, 'stream refused: too many streams', { most, key_id: key })
       throw new Fault(
         503,
         'too_many_streams',
         scarcity === 'all'
-          ? `There are ${most} streams, as many as this hub serves.`
-          : `This key has half of the ${most} streams that this hub serves, the most that one key may have.`,
+          ? `This hub has ${most} streams, which is the maximum.`
+          : `This key has half of the ${most} streams of this hub, which is the maximum for one key.`,
         {
-          remedy: 'End some that nobody reads, or read pages instead: `GET /api/agents/:agent_id/events`.',
+          remedy:
+            'Close streams that nobody reads, or read pages instead: `GET /api/agents/:agent_id/events`.',
         },
       )
     }
-    // One that has gone meanwhile has closed already, and would keep its place.
+    // A client that has left already emits no `close` and would keep its place.
     if (!response.destroyed) response.once('close', this.#shares.take(key))
     unread.watch(reader)
     return new Follower(reader, unread)
   }
 }
 
-/** One client that follows. */
+/** A client that follows a stream. */
 export class Follower {
   readonly #reader: Reader
   readonly #unread: Unread
@@ -59,7 +60,10 @@ export class Follower {
     return this.#reader.response
   }
 
-  /** The client has taken what was read before. @returns what `read` does, when there is memory for it */
+  /**
+   * Call once the client has received the previous part. Calls `read` when there is memory and returns its
+   * result.
+   */
   next(read: () => Promise<Buffer | undefined>): Promise<Buffer | undefined> {
     this.#unread.release(this.#reader)
     return this.#unread.turn(this.#reader, read, (text) => text?.length ?? 0)

@@ -17,13 +17,16 @@ import { inTurn } from './turns.ts'
 import { type Reader, Unread } from './unread.ts'
 
 export interface GateLimits extends StrangerLimits {
-  /** Connections that have shown a user key. */
+  /** Maximum number of connections with user keys. */
   clients: number
-  /** Streams of them. */
+  /** Maximum number of streams. */
   streams: number
 }
 
-/** Strangers and clients have a quarter of the descriptors each at most: the rest is for machines and files. */
+/**
+ * Returns the default limits. Strangers and clients get a quarter of the descriptors each, machines and files
+ * the rest.
+ */
 export function gateLimits(descriptors = descriptorLimit()): GateLimits {
   const quarter = Math.max(32, Math.floor(descriptors / 4))
   return {
@@ -38,17 +41,20 @@ export function gateLimits(descriptors = descriptorLimit()): GateLimits {
 }
 
 export interface GateOptions {
-  /** Those whose `X-Forwarded-For` counts. */
+  /** Proxies whose `X-Forwarded-For` is trusted. */
   proxies?: readonly Network[] | undefined
   limits?: Partial<GateLimits> | undefined
   clock: Clock
   logger: Logger
 }
 
-/** What is shown to be let in. */
-type Credential = 'user key' | 'machine key' | 'enrolment token'
+/** Kinds of credentials, for log lines. */
+type Credential = 'user key' | 'machine key' | 'enrollment token'
 
-/** Between the network and the hub: knows where requests come from, and keeps strangers and clients from using it up. */
+/**
+ * Stands between the network and the hub: determines addresses, and limits clients and connections without a
+ * key.
+ */
 export class Gate {
   readonly #limits: GateLimits
   readonly #addresses: Addresses
@@ -80,7 +86,7 @@ export class Gate {
     server.on('connection', (socket: Socket) => this.#strangers.arrived(socket))
   }
 
-  /** Notes each request before it is dealt with, and ends connections with too many at once. */
+  /** Wraps a listener: registers each request first, and ends connections with too many requests at once. */
   before(listener: RequestListener): RequestListener {
     return inTurn(
       (request, response) => {
@@ -94,40 +100,40 @@ export class Gate {
     )
   }
 
-  /** A request has failed for no reason of its own. */
+  /** Logs a request that failed with an unexpected error. */
   failed(request: IncomingMessage, facts: { err: Error; path: string }) {
-    // The client has gone in the midst of it.
+    // The client disconnected during the request.
     if (request.readableAborted) return
     this.#notices.tell(this.addressOf(request), 'request failed', facts, 'error')
   }
 
-  /** A client's request comes with a body. @throws Fault where there is no memory for it */
+  /** Reserves memory for the body of a client's request. @throws Fault if there is none */
   admitBody(request: IncomingMessage) {
     this.#bodies.admit(request, this.addressOf(request), this.#clients.keyOf(request.socket))
   }
 
-  /** A request is for a file. @throws Fault where too many for its address are */
+  /** Admits a download. @throws Fault if there are too many from its address */
   admitDownload(request: IncomingMessage) {
     if (this.#strangers.downloads(request)) return
-    this.#notices.tell(this.addressOf(request), 'download refused: there are too many from this address')
-    throw new Fault(503, 'too_many_downloads', 'Too many downloads to this address are under way.', {
-      remedy: 'Try again when some of them have ended.',
+    this.#notices.tell(this.addressOf(request), 'download refused: too many from this address')
+    throw new Fault(503, 'too_many_downloads', 'This address has too many downloads at once.', {
+      remedy: 'Try again when some of them have finished.',
     })
   }
 
-  /** The address of the client, for logs and limits. */
+  /** Returns the address of the client, for logs and limits. */
   addressOf(request: Incoming): string {
     return this.#addresses.of(request)
   }
 
-  /** A machine has shown a key that is accepted. */
+  /** Admits a connection with an accepted machine key. */
   admitMachine({ socket }: IncomingMessage) {
     this.#strangers.accepted(socket)
   }
 
   /**
-   * A client has shown a user key that is accepted.
-   * @throws Fault where there are too many: it is a stranger still
+   * Admits a connection with an accepted user key.
+   * @throws Fault if there are too many; the connection then still counts as a stranger's
    */
   admitClient(request: IncomingMessage, key: string) {
     const { socket } = request
@@ -136,8 +142,8 @@ export class Gate {
   }
 
   /**
-   * Notes that what was shown is not accepted.
-   * @returns seconds that the address has to wait, because there were many; 0 while it need not
+   * Counts and logs an invalid credential.
+   * @returns the time that the address must wait because of too many failures, in seconds; 0 if none
    */
   refuse(request: Incoming, shown: Credential): number {
     const address = this.addressOf(request)
@@ -145,21 +151,21 @@ export class Gate {
     return Math.ceil(this.#failures.failed(address) / 1000)
   }
 
-  /** Begins a stream. @throws Fault where there are too many */
+  /** Begins a stream. @throws Fault if there are too many */
   follow(request: IncomingMessage, response: ServerResponse): Follower {
     return this.#followers.follow(this.#readerOf(request, response))
   }
 
   /**
-   * Makes an answer that may be long, when there is memory for it.
-   * @param make returns its size, in bytes
-   * @throws Fault where the client has gone before
+   * Builds an answer that may be long, once there is memory for it.
+   * @param make builds the answer and returns its size in bytes
+   * @throws Fault if the client disconnects before that
    */
   async answer(request: IncomingMessage, response: ServerResponse, make: () => Promise<number>) {
     const reader = this.#readerOf(request, response)
     this.#unread.watch(reader)
     const bytes = await this.#unread.turn(reader, make, (bytes) => bytes)
-    if (bytes === undefined) throw new Fault(503, 'busy', 'Nobody waits for this answer any more.')
+    if (bytes === undefined) throw new Fault(503, 'busy', 'The client has disconnected.')
   }
 
   #readerOf(request: IncomingMessage, response: ServerResponse): Reader {
@@ -173,13 +179,13 @@ export class Gate {
   }
 }
 
-/** The answer to a credential that is not accepted, from an address of which too many were not. */
+/** Returns the answer to an invalid credential after too many from the same address. */
 export const tooManyFailures = (waitS: number) =>
   new Fault(
     429,
     'too_many_failures',
-    'Too many keys or tokens from this address were not accepted, nor is this one.',
+    'This key or token is invalid, like too many others from this address.',
     {
-      remedy: `Correct it, and try again in ${waitS} s.`,
+      remedy: `Correct it and try again in ${waitS} s.`,
     },
   )

@@ -2,13 +2,16 @@ import type { Duplex } from 'node:stream'
 import { Limits } from '../../protocol/index.ts'
 import type { Notices } from './notices.ts'
 
-/** Connections with one key that have not greeted yet. */
+/** Maximum number of connections with one key that have not greeted yet. */
 const MOST_OF_KEY = 32
-/** Bytes that one connection may send before its greeting is complete: the longest greeting, and its frame. */
+/**
+ * Maximum number of bytes of a connection before its greeting is complete: the longest greeting with its
+ * framing.
+ */
 const BYTES = Limits.frame_bytes + 64 * 1024
-/** Bytes of unfinished greetings with one key. */
+/** Maximum size of all incomplete greetings with one key, in bytes. */
 const BYTES_OF_KEY = 48 * 1024 * 1024
-/** Bytes of all unfinished greetings. */
+/** Maximum size of all incomplete greetings, in bytes. */
 const BYTES_IN_ALL = 256 * 1024 * 1024
 
 interface Greeting {
@@ -19,31 +22,31 @@ interface Greeting {
 }
 
 export interface GreetingOptions {
-  /** The hash of the key that it came with. */
+  /** Hash of the connection's key. */
   key: string
   address: string
   /** Ends the connection. */
   end(): void
 }
 
-/** Connections of machines that have shown a key, and have not completed their greeting: what they send is in memory. */
+/** Limits connections with a machine key that have not completed their greeting, which is held in memory. */
 export class Greetings {
   readonly #notices: Notices
-  /** The oldest first. */
+  /** In order of age, oldest first. */
   readonly #all = new Set<Greeting>()
 
   constructor(notices: Notices) {
     this.#notices = notices
   }
 
-  /** Whether one more connection may come with a key. */
+  /** Reports whether another connection with this key is allowed. */
   hasRoom(key: string, address: string): boolean {
     if (this.#with(key).length < MOST_OF_KEY) return true
-    this.#notices.tell(address, 'machine turned away: too many connections with its key have not greeted')
+    this.#notices.tell(address, 'machine refused: too many connections with its key have not greeted')
     return false
   }
 
-  /** Counts what comes over a connection. @returns what is to be called when it has greeted, or is gone */
+  /** Counts the bytes of a connection. @returns a function to call once it has greeted or closed */
   begin(socket: Duplex, { key, address, end }: GreetingOptions): () => void {
     const greeting: Greeting = { key, address, end, bytes: 0 }
     const count = (data: Buffer) => {
@@ -70,7 +73,7 @@ export class Greetings {
   #end(greeting: Greeting) {
     this.#all.delete(greeting)
     const { address, bytes, end } = greeting
-    this.#notices.tell(address, 'machine disconnected: too much before a greeting', { bytes })
+    this.#notices.tell(address, 'machine disconnected: too much data before its greeting', { bytes })
     end()
   }
 

@@ -1,16 +1,16 @@
 import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/log.ts'
 
-/** The time in which the same is said only so often, in milliseconds. */
+/** Period for the limits on log lines, in milliseconds. */
 const PERIOD_MS = 60_000
-/** Lines for all addresses together within this time. */
+/** Maximum number of different lines per period, for all addresses together. */
 const LINES = 60
 
-/** Whom a line is about. */
+/** Subject of a line. */
 type Source = { address?: string } | { machine_id?: string } | { key_id?: string }
 type Level = 'info' | 'warn' | 'error'
 
-/** What was said of somebody, and how often it has happened. */
+/** A message about a source, with the number of times it occurred. */
 interface Told {
   source: Source
   message: string
@@ -19,15 +19,15 @@ interface Told {
 }
 
 export interface NoticesOptions {
-  /** Most lines that are said in a minute, those of all sources taken together. */
+  /** Maximum number of different lines per minute, for all sources together. */
   lines?: number
-  /** Most lines that say the same of one source in a minute. */
+  /** Maximum number of equal lines about one source per minute. */
   same?: number
 }
 
 /**
- * Log lines about others, who would fill the disk with them: the same only so often for each of them, the rest is counted,
- * and so is what comes from sources beyond a number.
+ * Limits log lines that clients and machines cause, so that they cannot fill the disk. Counts repeated lines
+ * about one source, and lines about too many sources, instead of logging them.
  */
 export class Notices {
   readonly #clock: Clock
@@ -35,7 +35,7 @@ export class Notices {
   readonly #lines: number
   readonly #same: number
   readonly #told = new Map<string, Told>()
-  /** What was not said of any source. */
+  /** Number of lines about further sources that were not logged. */
   #untold = 0
   #timer: Timer | undefined
 
@@ -50,7 +50,7 @@ export class Notices {
     this.#tell({ address }, message, facts, level)
   }
 
-  /** For what is said of machines, which have shown a key: a line with a key or a machine in it is counted for that. */
+  /** Returns a logger that limits lines with a `key_id` or `machine_id` per key or machine. */
   asLogger(): Logger {
     const at = (level: Level) => (facts: { key_id?: string; machine_id?: string }, message: string) => {
       const { key_id, machine_id } = facts
@@ -70,7 +70,7 @@ export class Notices {
   }
 
   #tell(source: Source, message: string, facts: object, level: Level) {
-    // A hub that could not start does not wait for it.
+    // `unref`: a hub that failed to start must exit without waiting for the timer.
     this.#timer ??= this.#clock.setTimeout(() => this.#sum(), PERIOD_MS).unref()
     const key = `${Object.values(source)} ${message}`
     const told = this.#told.get(key) ?? { source, message, level, times: 0 }

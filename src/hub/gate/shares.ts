@@ -1,7 +1,7 @@
-/** Why there is no more of something: all of it is taken, or one key has its half. */
+/** The reason why a resource is exhausted: all of it is used, or one key has its half. */
 export type Scarcity = 'all' | 'key'
 
-/** What keys share: no key gets more than half of it, so that the others have some. */
+/** A resource that keys share. One key gets at most half of it, so that others always have some. */
 export class Shares {
   readonly #most: number
   readonly #ofKey = new Map<string | undefined, number>()
@@ -11,19 +11,22 @@ export class Shares {
     this.#most = most
   }
 
-  /** @param key undefined for requests at the hub's own Unix socket, which may have all of it */
+  /**
+   * Returns the reason if the amount is not available.
+   * @param key undefined for requests at the hub's own Unix socket, which can use all of it
+   */
   beyond(key: string | undefined, amount = 1): Scarcity | undefined {
     if (this.#taken + amount > this.#most) return 'all'
     const half = Math.ceil(this.#most / 2)
     return key !== undefined && this.of(key) + amount > half ? 'key' : undefined
   }
 
-  /** What a key has of it. */
+  /** Returns the amount that a key uses. */
   of(key: string | undefined): number {
     return this.#ofKey.get(key) ?? 0
   }
 
-  /** @returns a function that gives it back; called again, it does nothing */
+  /** @returns a function that frees the amount; further calls do nothing */
   take(key: string | undefined, amount = 1): () => void {
     this.#add(key, amount)
     let taken = true

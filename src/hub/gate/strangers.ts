@@ -4,25 +4,28 @@ import type { Clock, Timer } from '../../platform/clock.ts'
 import { networkOf } from './address.ts'
 import type { Notices } from './notices.ts'
 
-/** How often connections are looked at. */
+/** Interval between checks of all connections, in milliseconds. */
 const LOOK_MS = 1000
 
 export interface StrangerLimits {
-  /** Connections in all. */
+  /** Maximum number of connections. */
   strangers: number
-  /** Connections of one address. */
+  /** Maximum number of connections of one address. */
   strangers_of_address: number
-  /** Time for a connection to show a key or to complete a request, in milliseconds. */
+  /** Time for a connection to show a key or complete a request, in milliseconds. */
   patience_ms: number
-  /** Age up to which connections of an address do not count as too many: thousands may come at once after an outage. */
+  /**
+   * Age before which connections of one address are not limited, in milliseconds: after an outage, thousands
+   * may come at once.
+   */
   grace_ms: number
-  /** Time in which a stranger, or a client, has to take some of an answer, in milliseconds. */
+  /** Time in which a stranger or client must read some of an answer, in milliseconds. */
   stall_ms: number
 }
 
 export interface StrangersOptions {
   limits: StrangerLimits
-  /** Connections that are none of a client's own. */
+  /** Reports whether an address is a trusted proxy's, whose connections are not limited. */
   isProxy(address: string): boolean
   clock: Clock
   notices: Notices
@@ -34,27 +37,27 @@ interface Stranger {
   network: string
   socket: Socket
   since: number
-  /** When it is ended if it has shown nothing by then. */
+  /** Time at which the connection is ended unless it has shown a key or completed a request. */
   deadline: number
-  /** What it is being sent. */
+  /** Kind of answer that is being sent. */
   served: 'answer' | 'file' | undefined
 }
 
 type End = 'overdue' | 'many_of_address' | 'many'
 
 const WHY: Record<End, string> = {
-  overdue: 'connection ended: no key and no request in time',
+  overdue: 'connection ended: no key or request in time',
   many_of_address: 'connection ended: too many without a key from this address',
   many: 'connection ended: too many without a key',
 }
 
 /**
- * Connections that have shown no accepted key. They may be few, and are soon ended; whoever has been silent for longest
- * makes room for others, so that there is always a way in for a machine that has a key.
+ * Limits connections that have not shown an accepted key, in number and time. If there are too many, ends the
+ * connection that has been silent longest, so that a machine with a key can always connect.
  */
 export class Strangers {
   readonly #options: StrangersOptions
-  /** The oldest first. */
+  /** In order of age, oldest first. */
   readonly #all = new Map<string, Stranger>()
   readonly #ofNetwork = new Map<string, Set<Stranger>>()
   #timer: Timer | undefined
@@ -88,7 +91,7 @@ export class Strangers {
     if (!this.#timer) this.#lookLater()
   }
 
-  /** The connection has shown an accepted key. */
+  /** Stops limiting a connection that has shown an accepted key. */
   accepted(socket: Pick<Socket, 'remoteAddress' | 'remotePort' | 'setTimeout'>) {
     const stranger = this.#of(socket)
     if (!stranger) return
@@ -96,7 +99,7 @@ export class Strangers {
     this.#leave(stranger)
   }
 
-  /** A request has come. */
+  /** Registers a request of a connection. */
   asks(request: IncomingMessage, response: ServerResponse) {
     const stranger = this.#of(request.socket)
     if (!stranger) return
@@ -106,13 +109,13 @@ export class Strangers {
       stranger.deadline = clock.monotonic() + limits.patience_ms
     })
     const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers
-    // What has a body has not come yet.
+    // A request with a body is not complete yet.
     if (length !== '0' || encoding !== undefined) return
     stranger.served = 'answer'
     request.socket.setTimeout(limits.stall_ms)
   }
 
-  /** A request is for a file, which takes its time. @returns whether there are few enough of these */
+  /** Registers a download, which may take long. @returns false if the address has too many */
   downloads({ socket }: IncomingMessage): boolean {
     const stranger = this.#of(socket)
     if (!stranger) return true
@@ -149,7 +152,7 @@ export class Strangers {
   #look() {
     const { limits, clock } = this.#options
     const now = clock.monotonic()
-    // What a busy hub has not read yet may be what it waits for.
+    // If the hub itself was late, extend the deadlines: the data may have arrived but not been read.
     const late = now - this.#looked - LOOK_MS
     if (late > LOOK_MS)
       for (const stranger of this.#all.values()) {
@@ -185,6 +188,6 @@ export class Strangers {
   }
 }
 
-/** The same for a connection and for the TLS on it. Connections of a Unix socket have none. */
+/** Returns an id that is the same for a TCP connection and the TLS on it; undefined at a Unix socket. */
 const idOf = ({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>) =>
   remoteAddress === undefined || remotePort === undefined ? undefined : `${remoteAddress} ${remotePort}`

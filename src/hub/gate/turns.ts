@@ -2,11 +2,12 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Socket } from 'node:net'
 
 /**
- * Has the requests of a connection dealt with one after the other. Node hands over all that have come, and of the answers
- * it tells only the first one when the connection closes: what the others hold would be held for ever. One request may wait,
- * since a client can have all of an answer before Node knows.
- * @param listener deals with a request
- * @param tooMany called where one waits already
+ * Wraps a listener so that the requests of a connection are handled one at a time. Node passes on all
+ * pipelined requests, but when the connection closes, it emits `close` only on the first response, so
+ * resources of the others would leak. One request may wait, because a client can receive a whole answer
+ * before Node knows that it is sent.
+ * @param listener handles a request
+ * @param tooMany called for a request if another one is waiting already
  */
 export function inTurn(
   listener: RequestListener,
@@ -18,12 +19,12 @@ export function inTurn(
     if (socket.destroyed) return
     const ahead = latest.get(socket)
     latest.set(socket, response)
-    // An answer has its connection when those ahead of it are out.
+    // A response gets its socket once the responses ahead of it are sent.
     if (response.socket) return listener(request, response)
     if (!ahead?.socket) return tooMany(request)
     ahead.once('close', () => {
       if (!response.socket) return
-      // Node takes back what the answer ahead has set only where nothing waits.
+      // Node resets the timeout of the previous response only if no request waits.
       socket.setTimeout(0)
       listener(request, response)
     })
