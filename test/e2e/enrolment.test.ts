@@ -309,7 +309,7 @@ test('a machine is added by a line, is enrolled by it, and runs without flags fr
   assert.deepEqual([renamed.machine.name, renamed.machine.machine_id], ['build-7', machine_id])
   assert.deepEqual(JSON.parse(await run(['agent', 'list', '--machine', 'build-7', '--json'])), { agents: [] })
   const warned = await run(['machine', 'add', '--name', 'build-7', '--json'])
-  assert.match(warned, new RegExp(`goes by that name already.*machine remove ${machine_id}`))
+  assert.match(warned, new RegExp(`already has that name.*machine remove ${machine_id}`))
   assert.match(await run(['machine', 'remove', 'build-7', '--force']), /no longer accepted/)
   assert.equal(await stage.machine(), undefined)
   await until(() => /removed from the hub/.test(daemon.log()), { what: 'the daemon saying why' })

@@ -75,7 +75,10 @@ test('on a machine with a service, the everyday commands speak of it', async (t)
     for (const command of ['status', 'stop', 'update', 'restart', 'logs', 'doctor']) {
       const several = await daemon([command])
       assert.equal(several.code, 2, command)
-      assert.match(several.stderr, /2 daemons run on this machine:\n.*\n +fomular-daemon \w+ --state-dir/)
+      assert.match(
+        several.stderr,
+        /2 daemons are running on this machine:\n.*\n +fomular-daemon \w+ --state-dir/,
+      )
       assert.match(several.stderr, /service second of systemd, user alice, in \/var\/lib\/second\n/)
     }
     const { code, error } = await json(['status'])
@@ -159,7 +162,7 @@ test('on a machine with a service, the everyday commands speak of it', async (t)
       assert.equal(stopped.code, 4)
       assert.match(
         stopped.stderr,
-        /The service fomular-daemon of systemd, user bob, in .*, does not run: inactive/,
+        /The service fomular-daemon of systemd, user bob, in .*, is not running: inactive/,
       )
       assert.doesNotMatch(stopped.stderr, /`fomular-daemon up`/)
       const sudo = user === 'root' ? '' : 'sudo '
@@ -179,7 +182,7 @@ test('on a machine with a service, the everyday commands speak of it', async (t)
     )
     await machine.out(['systemctl', 'daemon-reload'])
     const state = '/home/bob/.fomular/state'
-    const unit = /The service agents of systemd, user bob, in \/home\/bob\/\.fomular\/state, does not run/
+    const unit = /The service agents of systemd, user bob, in \/home\/bob\/\.fomular\/state, is not running/
     assert.match((await daemon(['status'])).stderr, unit)
     await machine.out(['systemctl', 'start', 'agents'])
     await until(async () => (await daemon(['status'])).code === 0, { what: 'the daemon of a unit' })

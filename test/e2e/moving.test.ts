@@ -33,7 +33,7 @@ test('a home restored by the commands of the page has the machine, its agents an
     promisify(execFile)('sh', ['-ec', command], { cwd: stage.dir, env: stage.env })
   const up = async () => {
     const running = stage.run(['up'])
-    await until(() => running.log().includes('Ctrl-C stops it'), { what: 'hub and daemon' })
+    await until(() => running.log().includes('Ctrl-C stops everything'), { what: 'hub and daemon' })
     return running
   }
   const done = async (...args: string[]) => {

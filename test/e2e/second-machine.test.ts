@@ -139,7 +139,7 @@ test('where a private authority vouches for the hub, the line brings it along, i
   assert.deepEqual(told.warnings, [])
   assert.match(
     (await add('--address', 'https://hub.invalid')).warnings.join(),
-    /could not be tried from here/,
+    /could not be checked from here/,
   )
 })
 
@@ -149,7 +149,7 @@ test('a certificate for other names is no obstacle where the hub itself is, and 
   delete stage.env.FOMULAR_HUB_URL
   const { server_url, warnings } = await add()
   assert.equal(server_url, `https://127.0.0.1:${stage.port}`)
-  assert.match(warnings.join(), /could not be tried from here/)
+  assert.match(warnings.join(), /could not be checked from here/)
   const list = stage.run(['machine', 'list', '--json'])
   assert.deepEqual([await list.ended, list.log()], [0, '{"machines":[],"enrolled":[]}\n'])
   // What listens there is not what the hub's folder tells of: it does not get to see the key.

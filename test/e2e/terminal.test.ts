@@ -15,7 +15,7 @@ async function desk(t: TestContext) {
   const { stage, api } = await claudeStage(t)
   const server = await Terminal.open(t, stage)
   await server.begin('fd up')
-  const welcome = await server.shows(/Ctrl-C stops it/)
+  const welcome = await server.shows(/Ctrl-C stops everything/)
   const terminal = await Terminal.open(t, stage)
   /** A prompt in a file: what the model is to say is too long to type. */
   const prompt = (name: string, ...script: Parameters<typeof mock>) => {

@@ -33,7 +33,7 @@ test('of several daemons, the one is meant that somebody chooses on the terminal
 
   const terminal = await Terminal.open(t, stage, { FOMULAR_STATE_DIR: '' })
   await terminal.begin('fd status')
-  const list = await terminal.shows(/daemons run on this machine:\n[\s\S]*Which one\?$/)
+  const list = await terminal.shows(/daemons are running on this machine:\n[\s\S]*Which one\?$/)
   // Other tests may have daemons on this machine, too.
   const [, number] =
     new RegExp(`^ +(\\d+)\\. the daemon in ${states[1]}`, 'm').exec(list.replace(/(\S)\n(?! )/g, '$1')) ?? []
@@ -48,7 +48,7 @@ test('of several daemons, the one is meant that somebody chooses on the terminal
   await terminal.type('')
   const none = await terminal.over()
   assert.equal(none.code, 2)
-  assert.match(none.text, /None of them was chosen/)
+  assert.match(none.text, /No valid choice was made/)
   await terminal.begin('fd update')
   await terminal.shows(/Which one\?$/)
   await terminal.press('C-c')
@@ -117,12 +117,12 @@ test('`up` says when an agent program comes', async (t) => {
   const program = fakeAgent(t, stage.dir)
   renameSync(program, `${program}.later`)
   const up = stage.run(['up'], { FOMULAR_CLAUDE_PATH: program })
-  await until(() => /Ctrl-C stops it/.test(up.log()), { what: 'the welcome' })
+  await until(() => /Ctrl-C stops everything/.test(up.log()), { what: 'the welcome' })
   assert.doesNotMatch(up.log(), /Runtime +Claude Code [\d.]+ at/)
   renameSync(`${program}.later`, program)
   await stage.api('POST', `/api/machines/${(await stage.machine())!.machine_id}/check`)
   await until(() => up.log().includes(`at ${program}`), { what: 'the line about the program' })
-  assert.match(up.log(), /Ctrl-C stops it[\s\S]*\nRuntime +Claude Code [\d.]+ at \S+, logged in\n/)
+  assert.match(up.log(), /Ctrl-C stops everything[\s\S]*\nRuntime +Claude Code [\d.]+ at \S+, logged in\n/)
   up.kill('SIGTERM')
   assert.equal(await up.ended, 0)
 })
@@ -144,6 +144,9 @@ test('on a machine that works for a server elsewhere, nobody is told to start ag
     reject: false,
   })
   assert.equal(listed.exitCode, 4, listed.stderr)
-  assert.match(listed.stderr, new RegExp(`No hub runs on this machine: its agents are those of ${server}\\.`))
+  assert.match(
+    listed.stderr,
+    new RegExp(`No hub is running on this machine: its agents belong to ${server}\\.`),
+  )
   assert.match(listed.stderr, /--hub https:\/\/os\.example\.invalid, with its user key/)
 })

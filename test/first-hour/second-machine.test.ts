@@ -54,7 +54,7 @@ test('the printed line, pasted on another machine, by root and by others, with a
   /** @returns the line as it is printed */
   const add = async (name: string, flags = '') => {
     const printed = await sh(there(`machine add --name ${name} ${flags} 2>&1`))
-    assert.match(printed, /leads to hub\.example\.com, a name in its certificate/)
+    assert.match(printed, /uses hub\.example\.com, a name in its certificate/)
     return printed.split('\n').flatMap((line) => /^ {2}(echo fet_.*)$/.exec(line)?.[1] ?? [])
   }
   const connected = (name: string) =>

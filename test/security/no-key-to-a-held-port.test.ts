@@ -118,7 +118,7 @@ test('localhost is 127.0.0.1 first, and [::1] is no way around', async (t) => {
 test('on its own machine, the hub is reached by a socket that only its user can open, whoever holds the port', async (t) => {
   const stage = await Stage.open(t)
   const up = stage.run(['up', '--port', String(stage.port), '--verbose'], { FOMULAR_HUB_URL: '' })
-  await until(() => up.log().includes('Ctrl-C stops it'), { what: 'up' })
+  await until(() => up.log().includes('Ctrl-C stops everything'), { what: 'up' })
   const socket = join(stage.state, 'hub/hub.sock')
   assert.equal(statSync(socket).mode & 0o777, 0o600)
   // Neither the daemon nor a command has a connection to the port.

@@ -20,29 +20,34 @@ import { EXIT } from '../exit-codes.ts'
 import { check, type Enrolling, exchange } from './exchange.ts'
 import { type Present, presentEnrolment } from './present.ts'
 
-/** Time for a program that a shell has put in place of a file, which may ask for a passphrase first. */
+/**
+ * Maximum wait for the token file, in ms. It may be a pipe from a program that asks for a passphrase first.
+ */
 const PIPE_MS = 5 * 60_000
 const KEY_PREFIX = 'fmk_'
 const KEY_BYTES = 32
 const KEY_ID_CHARS = 12
-/** Maximum size of a token's file, in bytes. */
+/** Maximum size of a token file, in bytes. */
 const FILE_BYTES = 8192
 
 export interface Enrolled {
   server_url: string
-  /** What the hub knows this machine by; not told where it had a key already. */
+  /** The machine's name at the hub; absent if the machine brought its own key. */
   name?: string
   key_file: string
   config: string
-  /** The hub accepts the key that was here, which stays. */
+  /** True if the hub accepts the existing key, which stays. */
   already: boolean
-  /** What names the new key at the hub: the beginning of its hash. */
+  /** Id of the new key at the hub: a prefix of its hash. */
   key_id?: string
-  /** This machine's id, which the hub knows by another key, so that it does not let it in yet. */
+  /** This machine's id, if the hub knows it by another key and does not admit it with this one yet. */
   unbound?: string
 }
 
-/** Gets this machine a key that the hub accepts, and writes down where both are. @throws UserError */
+/**
+ * Gets this machine a key that the hub accepts, and writes server and key file into the configuration.
+ * @throws UserError
+ */
 export async function enroll(options: EnrollOptions): Promise<Enrolled> {
   const { env } = process
   const insecure = options.allowInsecure ?? false
@@ -70,18 +75,18 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
   const at = { server: server_url, caFile: ca, servers }
   const known = present && (await knownAs(present, at, token))
   if (present && known) {
-    // The file that was named before may be gone: installers once named a temporary one.
+    // The configured file may be gone: older installers named a temporary one.
     if (ca !== undefined && ca !== present.ca_file) await writeConfig(config, { ca_file: ca })
     return { server_url, ...known, key_file: present.key_file, config, already: true }
   }
   const key = KEY_PREFIX + randomBytes(KEY_BYTES).toString('base64url')
-  // What cannot be kept is not asked for: the token is good once.
+  // Store the key first: the token works only once, and a key that cannot be stored would waste it.
   const pending = `${key_file}.new`
   for (const path of [config, key_file]) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   writeAtomic(pending, `${key}\n`, { durable: true })
   try {
     const before = present ?? (await presentEnrolment(config))
-    // No other server is shown the key.
+    // Do not show the key to another server.
     const shown = before?.server_url === server_url ? before : undefined
     const same = shown && identityOf(shown)
     const request = {
@@ -110,8 +115,8 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
 }
 
 /**
- * Puts the new key and the settings in place. A machine that leaves a server has no key until both are there: ended in
- * between, its daemon would show one server the key for the other.
+ * Puts the new key and the settings in place. A machine that leaves a server has no key until both are there:
+ * if this process ended in between, its daemon would show one server the key for the other.
  */
 async function commit(
   pending: string,
@@ -141,8 +146,8 @@ async function commit(
 }
 
 /**
- * Who this machine goes on to be with a new key: as its daemon has said beside the one before. One whose `machine.json` was
- * deleted is to become another.
+ * Returns the identity this machine keeps with a new key: what its daemon recorded next to the previous key.
+ * A machine whose `machine.json` was deleted becomes a new machine.
  */
 function identityOf({ key, key_file }: Present): { machine_id: string; state_dir: string } | undefined {
   const kept = keptIdentity({ key, file: key_file })
@@ -151,12 +156,15 @@ function identityOf({ key, key_file }: Present): { machine_id: string; state_dir
     const read = readJson(statePaths(kept.state_dir).machine, z.object({ machine_id: z.string() }))
     return read.ok && read.value.machine_id === kept.machine_id ? kept : undefined
   } catch {
-    // It belongs to another user.
+    // The state folder belongs to another user.
     return undefined
   }
 }
 
-/** Whether the hub accepts this machine's key, and what it calls the machine. @throws UserError where it takes neither key nor token */
+/**
+ * Returns what the hub knows about this machine's key; undefined if it does not accept the key. @throws
+ * UserError if it accepts neither key nor token
+ */
 async function knownAs(present: Present, at: Enrolling, token: string) {
   const { key } = present
   const same = identityOf(present)
@@ -166,15 +174,16 @@ async function knownAs(present: Present, at: Enrolling, token: string) {
     return enrolled ? { ...(name !== undefined && { name }) } : undefined
   } catch (error) {
     if (!(error instanceof UserError) || error.code !== 'not_found') throw error
-    // An older hub cannot be asked without using the token; one that was used for this key may be used for it again.
+    // An older hub cannot be asked without using the token; a token already used for this key works for it
+    // again.
     const { name } = await exchange(at, { token, key_sha256: sha256(key), hostname: hostname() })
     return { name }
   }
 }
 
 /**
- * What others can change is nothing to enroll into. Modes with which this machine was enrolled before are the daemon's to
- * judge.
+ * Refuses to enroll into files that other users can change. In an existing configuration it checks only
+ * owners: the daemon judges modes.
  * @throws UserError
  */
 function checkPlaces(config: string, others: (string | undefined)[]) {
@@ -190,7 +199,7 @@ const elsewhere = (server: string) =>
     'enrolled_elsewhere',
     `This machine is enrolled at ${server.replace(/^ws/, 'http')} already.`,
     {
-      remedy: 'To have it leave that one for this one, add --force.',
+      remedy: 'To move it to this hub, add --force.',
       exitCode: EXIT.refused,
     },
   )
@@ -211,7 +220,8 @@ function readToken({ tokenFile, tokenStdin }: EnrollOptions): string {
   }
   const token = text?.trim() ?? ''
   if (token === '') throw usage('No token was given.')
-  if (!/^[\x21-\x7e]{1,512}$/.test(token)) throw usage('The token is not as the hub showed it.')
+  if (!/^[\x21-\x7e]{1,512}$/.test(token))
+    throw usage('The token is too long or contains invalid characters.')
   return token
 }
 

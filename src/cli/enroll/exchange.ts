@@ -21,24 +21,26 @@ import { EXIT } from '../exit-codes.ts'
 
 const ANSWER_MS = 30_000
 const ANSWER_BYTES = 64 * 1024
-/** A request whose answer is lost can be sent again: the hub knows the key. */
+/**
+ * Maximum number of attempts. A request whose response was lost can be repeated: the hub recognizes the key.
+ */
 const TRIES = 3
 const AGAIN_MS = 1000
 
 const Failure = z.object({ error: CommandError })
 
 export interface Enrolling {
-  /** As the daemon connects to it. */
+  /** Address the daemon connects to. */
   server: string
   caFile?: string | undefined
-  /** Where it is written down who runs the servers of this machine that it was enrolled at. */
+  /** File that records which user runs each server on this machine that it was enrolled at. */
   servers: string
 }
 
 /**
  * Shows the hub the token.
- * @param key the one that this machine has had there
- * @returns also who runs the hub, where it is on this machine and the system tells
+ * @param key the key this machine has had there
+ * @returns the hub's answer, and the user id that runs the hub if it is on this machine and the system tells
  * @throws UserError
  */
 export async function exchange(at: Enrolling, request: EnrollRequest, key?: string) {
@@ -50,7 +52,7 @@ export async function exchange(at: Enrolling, request: EnrollRequest, key?: stri
   return { ...answer, owner }
 }
 
-/** Asks the hub whether it knows this machine's key, or would take the token. @throws UserError */
+/** Asks the hub whether it knows this machine's key, or would accept the token. @throws UserError */
 export const check = (at: Enrolling, request: EnrollCheck) => ask(at, '/enroll/check', request, EnrollChecked)
 
 async function ask<T>(
@@ -83,7 +85,7 @@ async function ask<T>(
             remedy:
               error instanceof ProxyError
                 ? proxyRemedy(error)
-                : 'Is the address right, and the hub running? With a private certificate authority, give --ca-file.',
+                : 'Check the address, and that the hub is running. For a private certificate authority, add --ca-file.',
             cause: error,
           },
         )
@@ -98,8 +100,8 @@ function understood<T>(url: URL, status: number, text: string, schema: z.ZodMini
   if (status === 200 && accepted.success) return accepted.data
   const failure = Failure.safeParse(json)
   if (!failure.success)
-    throw new UserError('hub_failed', `${url.origin} answered HTTP ${status}, which is no hub's answer.`, {
-      remedy: 'Is the address, with its path, the hub?',
+    throw new UserError('hub_failed', `${url.origin} answered HTTP ${status}: it does not look like a hub.`, {
+      remedy: 'Check the address, including its path.',
     })
   const { code, message, remedy } = failure.data.error
   throw new UserError(code, message, { ...(remedy !== undefined && { remedy }), exitCode: EXIT.refused })

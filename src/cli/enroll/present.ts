@@ -6,9 +6,9 @@ import { missingKey, readKey } from '../../config/key.ts'
 import { serverUrl } from '../../config/server-url.ts'
 import { UserError } from '../../platform/errors.ts'
 
-/** Where a machine is enrolled already. */
+/** The server and key that a machine is enrolled with. */
 export interface Present {
-  /** As the daemon connects to it. */
+  /** Address the daemon connects to. */
   server_url: string
   key: string
   key_file: string
@@ -16,8 +16,9 @@ export interface Present {
 }
 
 /**
- * What a configuration file says of the machine's server and key; undefined where it says nothing, or nothing that is of
- * use. @throws UserError for a file that is not understood
+ * Reads the machine's server and key from a configuration file. Returns undefined if it names none, or they
+ * are unusable.
+ * @throws UserError if the file cannot be parsed
  */
 export async function presentEnrolment(config: string): Promise<Present | undefined> {
   if (!existsSync(config)) return undefined

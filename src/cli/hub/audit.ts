@@ -4,14 +4,14 @@ import type { AuditFilter, HubClient } from '../client/hub-client.ts'
 import { connectHub, type HubOptions, JSON_OUTPUT, numeric, withHub } from '../options.ts'
 import { note, print, printJson } from '../terminal.ts'
 
-/** How often a log that is followed is asked for. */
+/** Interval between requests while following the log, in ms. */
 const LOOK_MS = 1000
-/** Entries that the hub gives at a time. */
+/** Maximum number of entries per request, set by the hub. */
 const PAGE = 1000
 
 const HELP = `
-One line for each order, before it is carried out, and one for its outcome: when, which key, from where, what, on what.
-Times are in UTC. It takes the key of an admin.
+Prints one line for each order before it is carried out, and one for its outcome: time, key, address, action,
+target. Times are in UTC. Requires an admin key.
 
 Examples:
   $ fomular-daemon hub audit
@@ -30,14 +30,14 @@ interface AuditOptions extends HubOptions {
 export const auditCommand = (): Command =>
   withHub(
     new Command('audit')
-      .description('who has ordered what, and what became of it')
-      .option('--by <name>', 'only what was ordered with the key of this name')
-      .option('--action <name>', 'only this, such as agent:start or key:create')
-      .option('--agent <id>', 'only what is about this agent')
-      .option('--machine <machine>', 'only what is about this machine')
-      .option('--outcome <outcome>', 'only these: ordered, succeeded, failed, refused or repeated')
-      .option('-n, --lines <count>', 'the last so many entries', lineCount, 100)
-      .option('-f, --follow', 'go on with what is added')
+      .description('show who ordered what, and the outcome')
+      .option('--by <name>', 'only orders given with the key of this name')
+      .option('--action <name>', 'only this action, such as agent:start or key:create')
+      .option('--agent <id>', 'only entries about this agent')
+      .option('--machine <machine>', 'only entries about this machine')
+      .option('--outcome <outcome>', 'only this outcome: ordered, succeeded, failed, refused or repeated')
+      .option('-n, --lines <count>', 'number of entries to show', lineCount, 100)
+      .option('-f, --follow', 'keep printing new entries')
       .addHelpText('after', HELP)
       .action(audit),
     JSON_OUTPUT.lines,
@@ -71,7 +71,7 @@ async function audit({ json, by, action, agent, machine, outcome, lines, follow,
   }
 }
 
-/** The newest entries. More than one page of them are found by reading all. */
+/** Returns the newest entries. More than one page of them requires reading the whole log. */
 async function newest(client: HubClient, filter: AuditFilter, lines: number): Promise<AuditPage> {
   if (lines <= PAGE) return client.audit(filter, { limit: lines })
   let all: AuditPage = { entries: [], next: 0, first: 1 }
@@ -85,5 +85,5 @@ async function newest(client: HubClient, filter: AuditFilter, lines: number): Pr
 function lineCount(value: string): number {
   const lines = numeric(value)
   if (Number.isSafeInteger(lines) && lines >= 1) return lines
-  throw new InvalidArgumentError('It must be a whole number from 1 on.')
+  throw new InvalidArgumentError('It must be a whole number of at least 1.')
 }

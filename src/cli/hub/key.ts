@@ -5,28 +5,29 @@ import { print, printJson, stdoutColors, stdoutWidth } from '../terminal.ts'
 import { createKeyCommand, KEY, rotateKeyCommand } from './new-key.ts'
 
 const HELP = `
-People and programs have keys with a role: a viewer reads, an operator gives orders to agents as well, an admin also
-manages machines, keys and updates. The hub's own user key, in user.key in its folder, is an admin's.
+Keys of people and programs have a role: a viewer reads, an operator also controls agents, an admin also
+manages machines, keys and updates. The hub's own user key, in user.key in its folder, is an admin key.
 
-Each machine has a key of its own, and a key lets in one machine: the one that enrolled for it, else the first to use it.
-Keys from before that several machines share stay open to these until \`hub key bind\` says whose each is.
+Each machine has its own key, and a key admits one machine: the machine that enrolled for it, else the first
+to use it. Older keys that several machines share admit these machines until \`hub key bind\` assigns each key
+to one of them.
 
 Examples:
   $ fomular-daemon hub key list
   $ fomular-daemon hub key create alice --role operator
   $ fomular-daemon hub key rotate alice --out alice.key
-  $ fomular-daemon hub key bind 4f1b7a90c2de build-7     a machine that has a new key, or has lost its state folder
+  $ fomular-daemon hub key bind 4f1b7a90c2de build-7     for a machine with a new key or state folder
   $ fomular-daemon hub key revoke 4f1b7a90c2de`
 
 export function keyCommand(): Command {
   const command = new Command('key')
-    .description('the keys that the hub accepts, and whose they are')
+    .description('manage the keys that the hub accepts')
     .addHelpText('after', HELP)
   command.addCommand(
     withHub(
       new Command('list')
         .alias('ls')
-        .description('all keys, their roles, and the machines that connect with them')
+        .description('list all keys, their roles, and the machines that use them')
         .addHelpText('after', '\nExample:\n  $ fomular-daemon hub key list')
         .action(list),
     ),
@@ -37,10 +38,10 @@ export function keyCommand(): Command {
     withHub(
       new Command('bind')
         .description(
-          'say which machine a key is for: it lets in no other, and other keys of that machine end',
+          'assign a key to one machine: it admits no other, and other keys of that machine are revoked',
         )
         .argument('<key>', KEY)
-        .argument('<machine>', 'its name, host name, id, or the beginning of its id; or the id of a new one')
+        .argument('<machine>', 'name, host name, id, or prefix of an id; or the id of a new machine')
         .addHelpText(
           'after',
           '\nExample:\n  $ fomular-daemon hub key bind 4f1b7a90c2de 7d12e854-3c55-4b0e-9a6f-0d6a1c7f2b11',
@@ -51,7 +52,7 @@ export function keyCommand(): Command {
   command.addCommand(
     withHub(
       new Command('revoke')
-        .description('accept a key no longer, and end what goes on with it')
+        .description('revoke a key, and close the connections that use it')
         .argument('<key>', KEY)
         .addHelpText('after', '\nExample:\n  $ fomular-daemon hub key revoke build-7')
         .action(revoke),
@@ -84,7 +85,7 @@ async function bind(given: string, machine: string, { json, ...flags }: HubOptio
   if (json) return printJson(bound)
   const { revoked_keys } = bound
   print(
-    `The key ${cleanLine(key.name, 64)} (${cleanLine(key.key_id, 12)}) is that of the machine ${cleanLine(machine_id, 128)}, and lets in no other.`,
+    `The key ${cleanLine(key.name, 64)} (${cleanLine(key.key_id, 12)}) now belongs to the machine ${cleanLine(machine_id, 128)} and admits no other.`,
   )
   if (revoked_keys > 0)
     print(

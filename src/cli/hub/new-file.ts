@@ -3,10 +3,10 @@ import { reasonOf, systemCode, UserError } from '../../platform/errors.ts'
 import { EXIT } from '../exit-codes.ts'
 
 /**
- * Makes a file that only this user can read, and fills it. Its room on the disk is taken before `make` is called: what that
- * gives may be nowhere else. There is no file where it stays without text, or `make` fails.
- * @param most length of the text, in bytes
- * @throws UserError where there is such a file already, or it cannot be written
+ * Creates a file that only this user can read, and fills it. It reserves the disk space before calling
+ * `make`, whose result may exist nowhere else. It removes the file if `make` fails or returns no text.
+ * @param most maximum length of the text, in bytes
+ * @throws UserError if the file exists or cannot be written
  */
 export async function fillNewFile<T>(
   path: string,
@@ -33,14 +33,14 @@ function open(path: string): number {
     return openSync(path, 'wx', 0o600)
   } catch (error) {
     if (systemCode(error) !== 'EEXIST') throw unwritable(path, error)
-    throw new UserError('file_unusable', `--out: ${path} is there already.`, {
+    throw new UserError('file_unusable', `--out: ${path} already exists.`, {
       remedy: 'Name a new file.',
       exitCode: EXIT.usage,
     })
   }
 }
 
-/** Replaces all that is in the file. */
+/** Replaces the contents of the file. */
 function write(path: string, fd: number, text: string) {
   try {
     const data = Buffer.from(text)
@@ -54,6 +54,6 @@ function write(path: string, fd: number, text: string) {
 
 const unwritable = (path: string, error: unknown) =>
   new UserError('file_unusable', `--out: ${path} cannot be written: ${reasonOf(error)}`, {
-    remedy: 'Name a file that this user can make, on a disk with room.',
+    remedy: 'Name a file that this user can create, on a disk with free space.',
     exitCode: EXIT.usage,
   })

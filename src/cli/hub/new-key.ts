@@ -7,7 +7,7 @@ import { connectHub, type HubOptions, withHub } from '../options.ts'
 import { clean, cleanLine } from '../render/clean.ts'
 import { print, printJson, stdoutColors } from '../terminal.ts'
 
-export const KEY = 'its id, the beginning of that, or its name'
+export const KEY = 'name, id, or prefix of an id'
 
 interface NewKeyOptions extends HubOptions {
   out?: string
@@ -21,32 +21,32 @@ const withOut = (command: Command): Command =>
   withHub(
     command.option(
       '--out <file>',
-      'write the key into this new file, which only you can read, not to the screen',
+      'write the key to this new file, readable only by you, instead of the screen',
     ),
   )
 
 export const createKeyCommand = (): Command =>
   withOut(
     new Command('create')
-      .description('make a key, which is shown once')
-      .argument('<name>', 'what it is called in lists and in the audit log, such as the name of its owner')
+      .description('create a key, which is shown once')
+      .argument('<name>', 'name in lists and in the audit log, such as that of its owner')
       .addOption(
         new Option(
           '--role <role>',
-          'what it allows: reading; agents; machines, keys and updates; or being a machine',
+          'permission to read; to control agents; to manage machines, keys and updates; or to be a machine',
         )
           .choices(['viewer', 'operator', 'admin', 'machine'])
           .default('viewer'),
       )
       .option(
         '--machine <machine>',
-        'with --role machine, the machine it is for (default: the first that connects with it)',
+        'the machine that the key is for, with --role machine (default: the first to use it)',
       )
       .addHelpText(
         'after',
         `
-A machine usually makes its key itself, with the line of \`machine add\`. A key that is made here is for machines that
-get theirs with their configuration, in a file that --key-file names.
+A machine usually generates its own key with the line from \`machine add\`. Create one here for a machine that
+gets its key with its configuration, in the file that --key-file names.
 
 Examples:
   $ fomular-daemon hub key create alice --role operator
@@ -58,12 +58,13 @@ Examples:
 export const rotateKeyCommand = (): Command =>
   withOut(
     new Command('rotate')
-      .description('put another key in the place of one, with its name and role')
+      .description('replace a key with a new one of the same name and role')
       .argument('<key>', KEY)
       .addHelpText(
         'after',
         `
-The key before is no longer accepted. That of a machine is, until the machine has connected with the new one.
+The old key is no longer accepted. The old key of a machine is accepted until it has connected with the new
+one.
 
 Examples:
   $ fomular-daemon hub key rotate alice
@@ -74,7 +75,7 @@ Examples:
 
 async function create(name: string, { json, out, role, machine, ...flags }: CreateOptions) {
   if (machine !== undefined && role !== 'machine')
-    throw new UserError('usage', '--machine goes with --role machine only.', { exitCode: EXIT.usage })
+    throw new UserError('usage', '--machine requires --role machine.', { exitCode: EXIT.usage })
   const client = await connectHub(flags)
   const { machineIdOf } = await import('../client/machine-id.ts')
   const machine_id = machine === undefined ? undefined : machineIdOf(await client.machines(), machine)
@@ -90,10 +91,13 @@ async function rotate(given: string, { json, out, ...flags }: NewKeyOptions) {
   await deliver(out, json, () => client.rotateKey(key_id))
 }
 
-/** A key is shorter. */
+/** Upper bound for the length of a key. */
 const KEY_CHARS = 200
 
-/** Shows a new key, or writes it to a file. The file, with its room, is made first: a key that can be put nowhere is not. */
+/**
+ * Shows a new key, or writes it to a file. It creates the file first, so that no key is made that cannot be
+ * stored.
+ */
 async function deliver(out: string | undefined, json: boolean | undefined, make: () => Promise<NewKey>) {
   const { fillNewFile } = await import('./new-file.ts')
   const made =
@@ -119,9 +123,9 @@ async function deliver(out: string | undefined, json: boolean | undefined, make:
       print(
         `Use it with --hub-key-file ${out === undefined ? 'FILE' : clean(shellWord(out))}, or FOMULAR_HUB_KEY_FILE.`,
       )
-  } else if (local) print("The daemon on the hub's machine reads it when it is started again.")
+  } else if (local) print("Restart the daemon on the hub's machine to use it.")
   else
     print(
-      `Put it into the file that --key-file names on ${machines.length > 0 ? 'the machine' : 'a machine'}, and start the daemon there again.`,
+      `Put it into the file that --key-file names on ${machines.length > 0 ? 'the machine' : 'a machine'}, and restart the daemon there.`,
     )
 }

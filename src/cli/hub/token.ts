@@ -7,12 +7,12 @@ import { cleanLine } from '../render/clean.ts'
 import { table } from '../render/table.ts'
 import { print, printJson, stdoutColors, stdoutWidth } from '../terminal.ts'
 
-/** Characters of an id that do for it. */
+/** Minimum length of an id prefix. */
 const LEAST = 4
 
 export function tokenCommand(): Command {
   const command = new Command('token')
-    .description('the tokens of `machine add`, by which machines enroll')
+    .description('manage the tokens of `machine add`, with which machines enroll')
     .addHelpText(
       'after',
       `
@@ -24,7 +24,7 @@ Examples:
     withHub(
       new Command('list')
         .alias('ls')
-        .description('tokens that have not expired, and which of them were used')
+        .description('list the tokens that have not expired, and which of them were used')
         .addHelpText('after', '\nExample:\n  $ fomular-daemon hub token list')
         .action(list),
     ),
@@ -32,8 +32,8 @@ Examples:
   command.addCommand(
     withHub(
       new Command('cancel')
-        .description('accept a token no longer')
-        .argument('<token>', 'its id, or the beginning of that')
+        .description('cancel a token')
+        .argument('<token>', 'id, or prefix of an id')
         .addHelpText('after', '\nExample:\n  $ fomular-daemon hub token cancel 81d3aa07b5c1')
         .action(cancel),
     ),
@@ -44,7 +44,7 @@ Examples:
 async function list({ json, ...flags }: HubOptions) {
   const tokens = await (await connectHub(flags)).tokens()
   if (json) return printJson({ tokens })
-  if (tokens.length === 0) return print('No tokens. `fomular-daemon machine add` makes one.')
+  if (tokens.length === 0) return print('No tokens. `fomular-daemon machine add` creates one.')
   const column = (title: string, cell: (token: HubToken) => string) => ({ title, cells: tokens.map(cell) })
   const [head = '', ...lines] = table(
     [
@@ -69,7 +69,7 @@ async function cancel(given: string, { json, ...flags }: HubOptions) {
     throw new UserError(
       token ? 'token_ambiguous' : 'token_not_found',
       token
-        ? `"${cleanLine(given, 100)}" could be any of ${found.length} tokens.`
+        ? `"${cleanLine(given, 100)}" matches ${found.length} tokens.`
         : `There is no token "${cleanLine(given, 100)}".`,
       { remedy: 'See `fomular-daemon hub token list`.', exitCode: EXIT.refused },
     )

@@ -4,10 +4,10 @@ import { EXIT } from '../exit-codes.ts'
 import type { Chosen } from './choose.ts'
 import { capital, factsOf, lineOf, nameOf, serviceLine } from './describe.ts'
 
-/** States, in the words of systemd and pm2, of a service that its manager is about to have running. */
+/** States, as systemd and pm2 name them, of a service that is about to run. */
 const ON_ITS_WAY = /^(activating|reloading|launching|waiting restart)/
 
-/** Why the daemon that is meant cannot be asked, and what helps. */
+/** Returns the error for a daemon that is not running. */
 export function notRunning(chosen: Chosen): UserError {
   const { state_dir, service, user, last_seen, others, named } = chosen
   const seen = last_seen === undefined ? '' : ` It was last seen at ${last_seen}.`
@@ -25,10 +25,10 @@ export function notRunning(chosen: Chosen): UserError {
   if (service)
     return new UserError(
       'daemon_not_running',
-      `${capital(nameOf(chosen))}, does not run: ${service.state ?? 'its daemon has ended'}.${seen}`,
+      `${capital(nameOf(chosen))}, is not running: ${service.state ?? 'its daemon has ended'}.${seen}`,
       { remedy: `Start it: ${serviceLine('start', service, user)}`, exitCode: EXIT.refused, facts },
     )
-  const elsewhere = others.length === 0 ? '' : ` Here runs ${others.map(nameOf).join('; and ')}.`
+  const elsewhere = others.length === 0 ? '' : ` Running here: ${others.map(nameOf).join('; ')}.`
   const where =
     named && !existsSync(state_dir)
       ? `There is no state folder ${state_dir}. A daemon whose folder was deleted or moved ends within seconds.`
@@ -41,11 +41,11 @@ export function notRunning(chosen: Chosen): UserError {
   })
 }
 
-/** Its folder is closed to this user. */
+/** Returns the error for a daemon whose folder this user may not open. */
 export function forbidden(chosen: Chosen): UserError {
-  const state = chosen.running ? 'runs' : 'is'
-  return new UserError('daemon_forbidden', `Here ${state} ${nameOf(chosen)}: it is not open to this user.`, {
-    remedy: `Ask it as root: ${lineOf({ ...chosen, usable: false })}`,
+  const state = chosen.running ? 'Running here, but closed to this user' : 'Closed to this user'
+  return new UserError('daemon_forbidden', `${state}: ${nameOf(chosen)}.`, {
+    remedy: `Run it as root: ${lineOf({ ...chosen, usable: false })}`,
     exitCode: EXIT.refused,
     facts: { daemon: factsOf(chosen) },
   })

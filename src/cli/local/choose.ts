@@ -6,31 +6,31 @@ import { factsOf, lineOf, nameOf } from './describe.ts'
 import { pick } from './pick.ts'
 
 export interface Choice {
-  /** As `--state-dir` gives it. */
+  /** Value of `--state-dir`. */
   stateDir?: string | undefined
-  /** Nobody is asked, and nothing is said beside what is printed. */
+  /** Asks no question and prints no notes. */
   json?: boolean | undefined
   env?: NodeJS.ProcessEnv
 }
 
-/** The daemon that is meant, and how it came to that. */
+/** The chosen daemon, and the way it was chosen. */
 export interface Chosen extends LocalDaemon {
-  /** Somebody said so, by flag, variable or answer. */
+  /** True if a flag, a variable or an answer named it. */
   named: boolean
-  /** Worth saying: nobody has named it, and it is not the usual one. */
+  /** True if it should be announced: nobody named it, and it is not the usual one. */
   notable: boolean
-  /** The others that run here. */
+  /** Other daemons that run here. */
   others: LocalDaemon[]
 }
 
-/** Whether a state folder was named, by flag or variable; under systemd its own is. */
+/** Reports whether a flag or variable names a state folder; systemd sets a variable for its unit. */
 export const isNamed = (given: string | undefined, env: NodeJS.ProcessEnv) =>
   given !== undefined || Boolean(env.FOMULAR_STATE_DIR || env.STATE_DIRECTORY)
 
 /**
- * Which daemon of this machine a command is about: the one whose state folder is named, else the one that runs, else the
- * one that could be started again.
- * @throws UserError where there are several and nobody can be asked
+ * Returns the daemon on this machine that a command is about: the daemon whose state folder is named, else
+ * the running one, else a daemon that could be started.
+ * @throws UserError if there are several and no terminal to ask on
  */
 export async function chooseDaemon({ stateDir: given, json, env = process.env }: Choice): Promise<Chosen> {
   const { findDaemons, lookAt } = await import('../../service/running.ts')
@@ -57,20 +57,20 @@ export async function chooseDaemon({ stateDir: given, json, env = process.env }:
     list: 'daemons',
     many:
       running.length > 0
-        ? `${count} daemons run on this machine:`
-        : `No daemon runs on this machine; ${count} could:`,
+        ? `${count} daemons are running on this machine:`
+        : `No daemon is running on this machine; ${count} could be started:`,
     json,
   })
   const isUsual = !chosen.service && chosen.state_dir === usual
   return { ...chosen, named: asked, notable: !asked && !isUsual, others: others(chosen) }
 }
 
-/** Says which daemon a command is about. */
+/** Prints which daemon a command is about. */
 export function announce(chosen: Chosen) {
   if (chosen.notable) note(clean(`This is ${nameOf(chosen)}.`))
 }
 
-/** Those of other users are meant only where there are none of this one's, and no services. */
+/** Returns this user's entries and services; the entries of other users only if there is nothing else. */
 export function nearest<T extends { near: boolean }>(found: T[]): T[] {
   const near = found.filter((each) => each.near)
   return near.length > 0 ? near : found

@@ -7,7 +7,7 @@ const isRoot = () => process.getuid?.() === 0
 
 export const capital = (text: string) => text[0]!.toUpperCase() + text.slice(1)
 
-/** Which daemon it is, as the subject of a sentence. */
+/** Returns a noun phrase for a daemon. */
 export function nameOf({ service, user, state_dir }: LocalDaemon): string {
   const as = user === undefined ? '' : `, user ${user}`
   return service
@@ -15,7 +15,7 @@ export function nameOf({ service, user, state_dir }: LocalDaemon): string {
     : `the daemon in ${state_dir}${as}, started by hand`
 }
 
-/** The same for programs. */
+/** Returns the facts about a daemon for JSON output. */
 export const factsOf = ({ state_dir, user, service, pid, running, usable }: LocalDaemon) => ({
   state_dir,
   ...(user !== undefined && { user }),
@@ -25,20 +25,23 @@ export const factsOf = ({ state_dir, user, service, pid, running, usable }: Loca
   usable,
 })
 
-/** What to type to give the command that was typed to this daemon. */
+/** Returns the typed command, directed at this daemon. */
 export const lineOf = ({ state_dir, usable }: LocalDaemon) => `${usable ? '' : 'sudo '}${typedFor(state_dir)}`
 
-/** What to type to have another daemon do something. */
+/** Returns the command line that runs a command on a daemon. */
 export const commandFor = (command: string, { state_dir, usable }: LocalDaemon) =>
   `${usable ? '' : 'sudo '}${lineFor([command, '--state-dir', state_dir])}`
 
-/** What to type to start, stop, restart or uninstall a service, or to see its log. @param user whose it is, where it is not the machine's */
+/**
+ * Returns the command line for a service: to control it, or to show its log. @param user owner of the
+ * service, if it is not the machine's
+ */
 export function serviceLine(
   verb: 'start' | 'stop' | 'restart' | 'logs' | 'uninstall',
   { manager, name }: Supervisor,
   user: string | undefined,
 ): string {
-  // Whoever wrote the entry: only pm2 itself can start it.
+  // Only pm2 itself can start one of its entries.
   const command =
     manager === 'pm2' && verb !== 'restart' && verb !== 'uninstall'
       ? `pm2 ${verb} ${shellWord(name)}`

@@ -11,14 +11,16 @@ import { capital, serviceLine } from './describe.ts'
 import { pick } from './pick.ts'
 
 /**
- * The flags that lead to the hub that is meant: those that were given, else with the folder of the hub that runs here.
- * @throws UserError where that is several, closed to this user, or known to be elsewhere
+ * Returns flags that lead to the hub a command is about: the given ones, else with the folder of the hub that
+ * runs here.
+ * @throws UserError if several hubs run here, its key is closed to this user, or the hub is known to be
+ * elsewhere
  */
 export async function chooseHub(flags: HubFlags, env: NodeJS.ProcessEnv): Promise<HubFlags> {
   if (flags.hub !== undefined || env.FOMULAR_HUB_URL || isNamed(flags.stateDir, env)) return flags
   const { findHubs } = await import('../../service/hubs.ts')
   const keyGiven = Boolean(flags.hubKeyFile !== undefined || env.FOMULAR_HUB_KEY || env.FOMULAR_HUB_KEY_FILE)
-  // A key that was given for no hub by name is not shown to the hub of just any user.
+  // Do not show a key that was given without a hub to another user's hub.
   const found = (await findHubs(env)).filter(({ near }) => near || !keyGiven)
   const running = nearest(found.filter(({ running }) => running))
   if (running.length === 0) return withoutHub(flags, env, nearest(found))
@@ -30,12 +32,12 @@ export async function chooseHub(flags: HubFlags, env: NodeJS.ProcessEnv): Promis
     factsOf,
     code: 'hub_ambiguous',
     list: 'hubs',
-    many: `${running.length} hubs run on this machine:`,
+    many: `${running.length} hubs are running on this machine:`,
     json,
   })
   if (!chosen.usable && !keyGiven) throw forbidden(chosen)
   const isNotable = !asked && (chosen.service || chosen.dir !== usual)
-  // The hub of another user is named to scripts as well: the answer does not say whose agents these are.
+  // Scripts are told of another user's hub as well: the output does not say whose agents it lists.
   if (isNotable && (!json || !chosen.near)) note(clean(`This is ${nameOf(chosen)}.`))
   return { ...flags, stateDir: chosen.named }
 }
@@ -59,17 +61,17 @@ const factsOf = ({ dir, user, url, running, usable, service }: LocalHub) => ({
 })
 
 const forbidden = (hub: LocalHub) =>
-  new UserError('hub_forbidden', `Here runs ${nameOf(hub)}: its key is not open to this user.`, {
-    remedy: `Ask it as root: ${lineOf(hub)}, or give its user key with --hub-key-file FILE or FOMULAR_HUB_KEY_FILE.`,
+  new UserError('hub_forbidden', `This user cannot read the key of ${nameOf(hub)}.`, {
+    remedy: `Run it as root: ${lineOf(hub)}, or give its user key with --hub-key-file FILE or FOMULAR_HUB_KEY_FILE.`,
     exitCode: EXIT.refused,
     facts: { hub: factsOf(hub) },
   })
 
-/** No hub runs here. It may have been stopped, or this machine works for one that is elsewhere. */
+/** No hub runs here: it was stopped, or this machine works for a hub elsewhere. */
 async function withoutHub(flags: HubFlags, env: NodeJS.ProcessEnv, stopped: LocalHub[]): Promise<HubFlags> {
   const [hub] = stopped
   if (hub?.service)
-    throw new UserError('hub_not_running', `${capital(nameOf(hub))} does not run: ${hub.service.state}.`, {
+    throw new UserError('hub_not_running', `${capital(nameOf(hub))} is not running: ${hub.service.state}.`, {
       remedy: `Start it: ${serviceLine('start', hub.service, hub.user)}`,
       exitCode: EXIT.refused,
       facts: { hub: factsOf(hub) },
@@ -78,8 +80,8 @@ async function withoutHub(flags: HubFlags, env: NodeJS.ProcessEnv, stopped: Loca
   const { serverOf } = await import('./server.ts')
   const server = await serverOf(env)
   if (server === undefined) return flags
-  throw new UserError('hub_not_found', `No hub runs on this machine: its agents are those of ${server}.`, {
-    remedy: `See them there. Where that is a hub: --hub ${server.replace(/^ws/, 'http')}, with its user key (--hub-key-file FILE or FOMULAR_HUB_KEY_FILE).`,
+  throw new UserError('hub_not_found', `No hub is running on this machine: its agents belong to ${server}.`, {
+    remedy: `See them there. If it is a hub, add --hub ${server.replace(/^ws/, 'http')} and its user key (--hub-key-file FILE or FOMULAR_HUB_KEY_FILE).`,
     exitCode: EXIT.refused,
     facts: { server_url: server },
   })

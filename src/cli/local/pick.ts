@@ -6,18 +6,20 @@ import { isInteractive, note } from '../terminal.ts'
 
 interface Wording<T> {
   nameOf(candidate: T): string
-  /** What to type for the one. */
+  /** Returns the command line that selects a candidate. */
   lineOf(candidate: T): string
   factsOf(candidate: T): object
-  /** Of the error, where nobody can be asked, and the name of its list. */
+  /** Code of the error and name of its list, if there is no terminal to ask on. */
   code: string
   list: string
-  /** What there are several of. */
+  /** Heading of the list. */
   many: string
   json: boolean | undefined
 }
 
-/** The only candidate; of several the one that somebody chooses. @throws UserError where nobody can be asked */
+/**
+ * Returns the only candidate, or asks which one to use. @throws UserError if there is no terminal to ask on
+ */
 export async function pick<T>(candidates: T[], wording: Wording<T>): Promise<{ chosen: T; asked: boolean }> {
   const [only, ...more] = candidates
   if (only !== undefined && more.length === 0) return { chosen: only, asked: false }
@@ -27,7 +29,7 @@ export async function pick<T>(candidates: T[], wording: Wording<T>): Promise<{ c
       code,
       [many, ...candidates.map((each) => `  ${nameOf(each)}\n    ${lineOf(each)}`)].join('\n'),
       {
-        remedy: 'Say which one is meant, with --state-dir or FOMULAR_STATE_DIR.',
+        remedy: 'Choose one with --state-dir or FOMULAR_STATE_DIR.',
         exitCode: EXIT.usage,
         facts: { [list]: candidates.map(factsOf) },
       },
@@ -36,7 +38,7 @@ export async function pick<T>(candidates: T[], wording: Wording<T>): Promise<{ c
   const answer = await askLine('Which one? ')
   const chosen = /^\d+$/.test(answer) ? candidates[Number(answer) - 1] : undefined
   if (chosen !== undefined) return { chosen, asked: true }
-  throw new UserError(code, 'None of them was chosen.', {
+  throw new UserError(code, 'No valid choice was made.', {
     remedy: `Type a number from 1 to ${candidates.length}, or name one with --state-dir.`,
     exitCode: EXIT.usage,
   })

@@ -4,7 +4,10 @@ import { isElsewhere } from '../../config/server-url.ts'
 import { ControlClient } from '../client/control-client.ts'
 import { nearest } from './choose.ts'
 
-/** The server elsewhere that this machine works for: of the daemon that runs here, else as it is configured. */
+/**
+ * Returns the remote server this machine works for: from the daemon that runs here, else from the
+ * configuration.
+ */
 export async function serverOf(env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const { findDaemons } = await import('../../service/running.ts')
   const running = nearest((await findDaemons(env)).filter((each) => each.running && each.usable))

@@ -9,9 +9,9 @@ import { note, print, printJson, stdoutColors } from '../terminal.ts'
 const USUAL_S = 3600
 
 const HELP = `
-The token in the line is good once, and for so long as --expires says. The machine gets a key of its own for it:
-\`fomular-daemon machine remove\` takes that back. Where a private authority vouches for the hub, the line brings the
-certificate of that authority along.
+The token in the line works once, and expires after the time that --expires sets. The machine generates its
+own key; \`fomular-daemon machine remove\` revokes it. If a private authority signed the hub's certificate,
+the line includes the certificate of that authority.
 
 Examples:
   $ fomular-daemon machine add
@@ -27,23 +27,25 @@ interface AddOptions extends HubOptions {
 export function addCommand(): Command {
   return withHub(
     new Command('add')
-      .description('a line to paste on another machine, which installs the daemon there and connects it')
-      .option('--name <name>', 'what the machine is called from then on (default: its host name)')
+      .description(
+        'print a line to paste on another machine, which installs the daemon there and connects it',
+      )
+      .option('--name <name>', 'name of the machine (default: its host name)')
       .addOption(
         new Option(
           '--expires <time>',
-          'how long the line is good, from 1m to 7d: a number of seconds (s), minutes (m), hours (h) or days (d)',
+          'lifetime of the line, from 1m to 7d: a number of seconds (s), minutes (m), hours (h) or days (d)',
         )
           .argParser(seconds)
           .default(USUAL_S, '1h'),
       )
       .option(
         '--address <url>',
-        'the hub as that machine reaches it (default: as --hub has it; for the hub of this machine a name in its certificate, else an address of this machine)',
+        'address at which that machine reaches the hub (default: that of --hub; for a hub on this machine, a name in its certificate, else an address of this machine)',
       )
       .option(
         '--ca-file <file>',
-        'certificate authority of that address, PEM (default: a private one is found by asking the address)',
+        'certificate authority of that address, PEM (default: a private one is detected by connecting to the address)',
       )
       .addHelpText('after', HELP)
       .action(add),
@@ -80,23 +82,23 @@ async function add({ json, name, expires, address, caFile, ...flags }: AddOption
   if (own.notice !== undefined) warnings.unshift(own.notice)
   if (problem !== undefined)
     warnings.push(
-      `${url} could not be tried from here: ${problem}. If a private authority vouches for it, give --ca-file.`,
+      `${url} could not be checked from here: ${problem}. If it uses a private certificate authority, add --ca-file.`,
     )
   for (const machine of machines)
     if (machineName(machine) === name?.normalize())
       warnings.push(
-        `${describedMachine(machine)} goes by that name already. If the new one takes its place, remove that one: fomular-daemon machine remove ${shellWord(cleanLine(machine.machine_id, 64))}`,
+        `${describedMachine(machine)} already has that name. If the new machine replaces it, remove the old one: fomular-daemon machine remove ${shellWord(cleanLine(machine.machine_id, 64))}`,
       )
   if (json) return printJson({ ...enrolment, server_url: url, ...lines, warnings })
   const { bold, dim } = stdoutColors()
-  print(`Paste this on the machine, before ${new Date(enrolment.expires_at).toLocaleString()}:\n`)
+  print(`Paste this on the machine before ${new Date(enrolment.expires_at).toLocaleString()}:\n`)
   print(`  ${bold(lines.install)}\n`)
   if (lines.install_wget !== undefined) {
-    print(`With wget in place of curl:\n\n  ${lines.install_wget}\n`)
-    print(`Or, where fomular-daemon is installed already:\n\n  ${lines.enroll}\n`)
-    print('It installs for the user who runs it. To install for the machine, put sudo before sh.')
+    print(`With wget instead of curl:\n\n  ${lines.install_wget}\n`)
+    print(`Or, if fomular-daemon is already installed:\n\n  ${lines.enroll}\n`)
+    print('This installs for the current user. To install for the whole machine, put sudo before sh.')
   }
-  print(dim('It is good for one machine, and lets that one in: give it to nobody else.'))
+  print(dim('The line admits one machine. Do not share it.'))
   for (const warning of warnings) note(`! ${warning}`)
 }
 
@@ -104,8 +106,8 @@ function seconds(text: string): number {
   const [, count, unit = 's'] = /^(\d+)([smhd])?$/.exec(text) ?? []
   const value = Number(count) * { s: 1, m: 60, h: 3600, d: 86_400 }[unit as 's' | 'm' | 'h' | 'd']
   if (value >= 60 && value <= 604_800) return value
-  throw new UserError('usage', `--expires is "${text}", which is not from 1m to 7d.`, {
-    remedy: 'Give a number with s (seconds), m (minutes), h (hours) or d (days), as 90m.',
+  throw new UserError('usage', `--expires is "${text}", which is not between 1m and 7d.`, {
+    remedy: 'Give a number with s (seconds), m (minutes), h (hours) or d (days), such as 90m.',
     exitCode: EXIT.usage,
   })
 }

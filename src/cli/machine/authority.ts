@@ -14,48 +14,54 @@ import { unreachable } from '../../platform/unreachable.ts'
 import { EXIT } from '../exit-codes.ts'
 
 const ANSWER_MS = 10_000
-/** An authority's file, in bytes, and its certificates: they become part of a line. */
+/**
+ * Maximum size of an authority's file, in bytes, and number of its certificates: they become part of a line
+ * to paste.
+ */
 const MOST_BYTES = 64 * 1024
 const MOST_CERTIFICATES = 3
-/** No chain is as long. */
+/** Maximum number of certificates to follow; no chain is this long. */
 const MOST_LINKS = 10
 
 export interface Authority {
-  /** The certificate of the private authority that vouches for an address, PEM. Absent where every machine knows it. */
+  /**
+   * Certificate of the private authority that signed an address's certificate, PEM. Absent for a public
+   * authority.
+   */
   pem?: string
-  /** Why that is not known. */
+  /** Reason why the authority is unknown. */
   problem?: string
 }
 
 /**
- * Asks an address for its certificate, and finds out who vouches for it as far as this machine can tell.
- * @param known fingerprint of a certificate that this machine knows to be the hub's
+ * Connects to an address, and finds the authority that signed its certificate.
+ * @param known fingerprint of a certificate that is known to be the hub's
  */
 export async function authorityOf(address: string, known?: string): Promise<Authority> {
   if (!address.startsWith('https:')) return {}
   try {
-    // What machines know everywhere, without what this one has been told (its own store, NODE_EXTRA_CA_CERTS).
+    // Only public authorities, without those added on this machine (its own store, NODE_EXTRA_CA_CERTS).
     if ((await ask(address, { ca: [...rootCertificates] })).trusted) return {}
     const { trusted, problem, root, fingerprint256, misnamed } = await ask(address)
     if (root && (trusted || (fingerprint256 === known && !misnamed)))
       return { pem: new X509Certificate(root).toString() }
     return {
-      problem: `its certificate is not trusted here (${misnamed ?? problem ?? 'its authority was not shown'})`,
+      problem: `its certificate is not trusted here (${misnamed ?? problem ?? 'it did not send its authority'})`,
     }
   } catch (error) {
     return { problem: unreachable(error as Error) }
   }
 }
 
-/** The certificate that an address shows, whoever vouches for it. @throws Error where it shows none */
+/** Returns the certificate of an address, trusted or not. @throws Error if the address has none */
 export const certificateOf = (address: string): Promise<Shown> => ask(address)
 
 interface Shown {
   trusted: boolean
   fingerprint256: string
-  /** Names and IP addresses that it is for. */
+  /** Names and IP addresses in the certificate. */
   names: string[]
-  /** What is wrong with it for the host that was asked. */
+  /** Mismatch between the certificate and the requested host. */
   misnamed?: string | undefined
   problem?: string | undefined
   /** The last certificate of the chain, DER. */
@@ -91,7 +97,7 @@ function ask(address: string, options: ConnectionOptions = trust(address)): Prom
   })
 }
 
-/** Names with other characters, which Node quotes, are left out. */
+/** Returns the names in a certificate, except those with characters that Node quotes. */
 const namesOf = ({ subjectaltname = '' }: DetailedPeerCertificate) =>
   [...subjectaltname.matchAll(/(?:^|, )(?:DNS|IP Address):([a-z0-9.:*_-]+)(?=,|$)/gi)].map(
     ([, name = '']) => name,
@@ -110,7 +116,7 @@ function rootOf(certificate: DetailedPeerCertificate | undefined): Buffer | unde
   return undefined
 }
 
-/** The certificates in a file, PEM, without what else is in it. @throws UserError */
+/** Returns the certificates in a PEM file, without its other text. @throws UserError */
 export function readAuthority(path: string): string {
   const fail = (problem: string) =>
     new UserError('ca_unreadable', `--ca-file: ${path} ${problem}`, {
@@ -125,13 +131,13 @@ export function readAuthority(path: string): string {
   }
   if (text.length > MOST_BYTES) throw fail('is too long for a line to paste.')
   const found = text.match(/-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g) ?? []
-  if (found.length === 0) throw fail('has no certificate in it.')
+  if (found.length === 0) throw fail('contains no certificate.')
   if (found.length > MOST_CERTIFICATES)
-    throw fail(`has ${found.length} certificates in it, too many for a line to paste.`)
+    throw fail(`contains ${found.length} certificates, too many for a line to paste.`)
   try {
-    // Written anew: one form for all.
+    // Bring all certificates into the same form.
     return found.map((pem) => new X509Certificate(pem).toString()).join('')
   } catch {
-    throw fail('has a certificate in it that is damaged.')
+    throw fail('contains a damaged certificate.')
   }
 }

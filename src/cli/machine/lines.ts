@@ -3,12 +3,15 @@ import { UserError } from '../../platform/errors.ts'
 import { shellWord } from '../../platform/shell-word.ts'
 import { EXIT } from '../exit-codes.ts'
 
-/** What may stand in an address: letters of any script, and what RFC 3986 has. */
+/** Characters of an address: letters of any script, and those of RFC 3986. */
 const ADDRESS = /^[\p{L}\p{N}._~:/?#[\]@!$&'()*+,;=%-]+$/u
-/** Parsers of addresses let more pass as a host than any host is called. */
+/** Valid host names; parsers of addresses accept more. */
 const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?)$/
 
-/** The hub's address for another machine: http(s)://host:port/path, without a slash at its end. @throws UserError */
+/**
+ * Returns the hub's address for another machine: http(s)://host:port/path without a trailing slash. @throws
+ * UserError
+ */
 export function addressFor(given: string | undefined, known: string): string {
   const text = given ?? known
   const http = text.replace(/^ws(s?):/i, 'http$1:')
@@ -16,26 +19,26 @@ export function addressFor(given: string | undefined, known: string): string {
   if (url && /^https?:$/.test(url.protocol) && HOST.test(url.hostname)) {
     const { username, password, search, hash } = url
     if (username === '' && password === '' && search === '' && hash === '')
-      // Both mean the same to a server as what they stand for; one ends a quotation, the other begins an event of csh.
+      // ' ends a quotation and ! expands history in csh. A server treats their encoded forms the same.
       return url.origin + url.pathname.replace(/\/+$/, '').replace(/'/g, '%27').replace(/!/g, '%21')
   }
   throw new UserError(
     'usage',
     `${given === undefined ? 'The hub' : '--address'}: ${JSON.stringify(text)} is not a hub's address.`,
     {
-      remedy: 'Use http://host:port or https://host/path, without a name, password, ? or #.',
+      remedy: 'Use http://host:port or https://host/path, without user name, password, ? or #.',
       exitCode: EXIT.usage,
     },
   )
 }
 
-/** Whatever hub it is from: nothing in it means anything to a shell. */
+/** Tokens that contain nothing a shell interprets. The hub is not trusted. */
 const TOKEN = /^[\w-]{1,256}$/
 
 export interface Lines {
-  /** For a machine with nothing on it but curl; the same as `enroll` where the hub has nothing to install from. */
+  /** For a machine with only curl; the same as `enroll` if the hub has nothing to install from. */
   install: string
-  /** The same for a machine with wget; absent where the hub has nothing to install from. */
+  /** For a machine with only wget; absent if the hub has nothing to install from. */
   install_wget?: string
   enroll: string
   warnings: string[]
@@ -44,13 +47,16 @@ export interface Lines {
 export interface LineOptions {
   url: string
   token: string
-  /** The script that the hub has to install from, if it has. */
+  /** Script of the hub's installer, if it has one. */
   installer: string | undefined
-  /** Certificates of the private authority that vouches for the hub, PEM, one after the other. */
+  /** Certificates of the private authority that signed the hub's certificate, PEM, concatenated. */
   authority?: string | undefined
 }
 
-/** In installers that keep a copy of what `--ca-file` names. Older ones leave the configuration leading to the file itself. */
+/**
+ * Text in installers that keep a copy of `--ca-file`. Older ones leave the configuration pointing at the
+ * original file.
+ */
 const KEEPS_AUTHORITY = '$prefix/ca.pem'
 
 const GETTERS = {
@@ -59,20 +65,20 @@ const GETTERS = {
 }
 
 /**
- * Lines for a shell on another machine, whichever that is. A pipe from a download into a shell would end well when the
- * download fails, and would begin with part of it; so the script is had whole first. The token comes by standard input:
- * nobody sees it among the arguments of a process, and `sudo` lets it through.
+ * Returns lines for any shell on another machine. A download piped into a shell would succeed even if the
+ * download fails, and could run part of the script; so the line downloads the whole script first. The token
+ * comes on standard input: it does not appear in the arguments of a process, and `sudo` passes it on.
  * @throws UserError
  */
 export function linesFor({ url, token, installer, authority }: LineOptions): Lines {
   if (!TOKEN.test(token))
-    throw new UserError('hub_incompatible', `What the hub at ${url} calls a token is none.`, {
-      remedy: 'Is it a FomularOS hub? Paste nothing of what it gives.',
+    throw new UserError('hub_incompatible', `The hub at ${url} returned an invalid token.`, {
+      remedy: 'Check that it is a FomularOS hub. Do not paste anything it returns.',
     })
   const { hostname, protocol, pathname } = new URL(url)
   const insecure = protocol === 'http:' && !isLoopback(hostname)
   const address = shellWord(url)
-  // The hub knows by which host it was asked for the script, not below which path a proxy has put it.
+  // The hub knows the host it was asked by, but not the path under which a proxy serves it.
   const below = pathname === '/' ? [] : ['--base-url', shellWord(`${url}/releases`), '--server-url', address]
   const flags = [...below, ...(insecure ? ['--allow-insecure'] : [])]
   const pem = authority === undefined ? undefined : authority.trim().split('\n').map(pemWord).join(' ')
@@ -104,16 +110,18 @@ export function linesFor({ url, token, installer, authority }: LineOptions): Lin
   const warnings = []
   if (isLoopback(hostname))
     warnings.push(
-      `${hostname} is this machine itself, so the line works here only. For others: fomular-daemon hub --help, and --address.`,
+      `${hostname} is this machine itself, so the line works only here. For other machines, see fomular-daemon hub --help and add --address.`,
     )
   if (insecure)
-    warnings.push('Without TLS, whoever can read or change the traffic can take over that machine.')
+    warnings.push('Without TLS, anyone who can read or change the traffic can take over that machine.')
   if (installer === undefined)
-    warnings.push('The hub has no releases to install from: install @fomular-os/daemon with npm there first.')
+    warnings.push(
+      'The hub has no releases to install from. Install @fomular-os/daemon with npm on that machine first.',
+    )
   return installer !== undefined
     ? { install: install(GETTERS.curl), install_wget: install(GETTERS.wget), enroll, warnings }
     : { install: enroll, enroll, warnings }
 }
 
-/** A line of a certificate, between the single quotes of another word: no letter of it means anything to a shell. */
+/** Quotes a line of a certificate inside a single-quoted word. Base64 needs no quotes. */
 const pemWord = (line: string) => (line.startsWith('-----') ? `"${line}"` : line)

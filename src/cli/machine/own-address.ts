@@ -5,18 +5,18 @@ import type { Listening } from '../../config/hub.ts'
 import { isLoopback } from '../../config/server-url.ts'
 import { certificateOf } from './authority.ts'
 
-/** An address of documentation (RFC 5737): the way to it is the way to anywhere. */
+/** An address for documentation (RFC 5737), which is routed like any other. */
 const ELSEWHERE = '192.0.2.1'
 
 interface OwnAddress {
   url: string
-  /** Says which address was chosen where there was a choice. */
+  /** Names the chosen address, if there was a choice. */
   notice?: string
 }
 
 /**
- * How other machines most likely reach a hub of this machine.
- * @param here its address for this machine
+ * Returns the address at which other machines most likely reach a hub on this machine.
+ * @param here its address from this machine
  */
 export async function ownAddress(here: string, { url }: Listening): Promise<OwnAddress> {
   const { protocol, hostname, port } = new URL(url)
@@ -34,11 +34,11 @@ export async function ownAddress(here: string, { url }: Listening): Promise<OwnA
 }
 
 const chosen = (host: string, what: string) =>
-  `The line leads to ${host}, ${what}. If the other machine reaches the hub differently, give --address.`
+  `The line uses ${host}, ${what}. If the other machine reaches the hub at another address, add --address.`
 
 const inUrl = (host: string) => (isIP(host) === 6 ? `[${host}]` : host)
 
-/** None where nothing answers: whoever asks the hub next is told. */
+/** Returns no names if the hub does not answer; the next request to it reports that. */
 async function namesForOthers(here: string): Promise<string[]> {
   const { names } = await certificateOf(here).catch(() => ({ names: [] }))
   return names.filter((name) => {
@@ -47,7 +47,7 @@ async function namesForOthers(here: string): Promise<string[]> {
   })
 }
 
-/** The address that this machine has on its way out. Nothing is sent. */
+/** Returns this machine's address on its route to other networks. Sends nothing. */
 function routedAddress(): Promise<string | undefined> {
   const socket = createSocket('udp4')
   return new Promise<string | undefined>((resolve) => {
@@ -56,7 +56,7 @@ function routedAddress(): Promise<string | undefined> {
   }).finally(() => socket.close())
 }
 
-/** For a network that leads nowhere else. */
+/** Returns an address for a network without a route to others. */
 function interfaceAddress(): string | undefined {
   const all = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
   const found = all.filter(({ internal, address }) => !internal && !address.startsWith('fe80:'))

@@ -7,20 +7,20 @@ import { cleanLine } from '../render/clean.ts'
 import { print, printJson } from '../terminal.ts'
 
 const HELP = `
-Its agents' histories at the hub are deleted, and its key is no longer accepted. What is on the machine stays. A machine
-that was enrolled and has never connected is removed by its name, too, or by its key's id.
+Deletes the histories of its agents at the hub, and revokes its key. Nothing on the machine is deleted. A
+machine that was enrolled but never connected can also be removed by its name or its key's id.
 
 Examples:
   $ fomular-daemon machine remove build-7
-  $ fomular-daemon machine remove build-7 --force       also while it is connected: to lock it out`
+  $ fomular-daemon machine remove build-7 --force       even while it is connected, to lock it out`
 
 export function removeCommand(): Command {
   return withHub(
     new Command('remove')
       .alias('rm')
-      .description('forget a machine, and take its key back')
-      .argument('<machine>', 'its name, host name, id, or the beginning of its id')
-      .option('--force', 'although it is connected')
+      .description('remove a machine, and revoke its key')
+      .argument('<machine>', 'name, host name, id, or prefix of an id')
+      .option('--force', 'even if it is connected')
       .addHelpText('after', HELP)
       .action(remove),
   )
@@ -41,14 +41,14 @@ async function remove(given: string, { json, force = false, ...flags }: HubOptio
     revoked_keys > 0
       ? `${describedMachine(machine)} is removed, and its key is no longer accepted.`
       : shared_keys === undefined
-        ? `${describedMachine(machine)} is removed. It had no key of its own: one with the hub's machine.key can come back.`
+        ? `${describedMachine(machine)} is removed. It used the hub's machine.key, with which it can connect again.`
         : shared_keys > 0
-          ? `${describedMachine(machine)} is removed. Other machines go on using its key, with which it is not let in any more.`
-          : `${describedMachine(machine)} is removed. The hub knew no key of it.`,
+          ? `${describedMachine(machine)} is removed. Other machines still use its key, which no longer admits this one.`
+          : `${describedMachine(machine)} is removed. The hub knew no key for it.`,
   )
 }
 
-/** Takes back the key of a machine that has never connected. @throws what was wrong with the name where it names no such key */
+/** Revokes the key of a machine that has never connected. @throws the given error if no such key matches */
 async function removeEnrolled(client: HubClient, given: string, error: unknown): Promise<HubKey> {
   if (!(error instanceof UserError) || error.code !== 'machine_not_found') throw error
   const { enrolled } = await client.machinesAndEnrolled()

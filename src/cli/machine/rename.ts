@@ -4,7 +4,7 @@ import { cleanLine } from '../render/clean.ts'
 import { print, printJson } from '../terminal.ts'
 
 const HELP = `
-The hub keeps the name: the machine itself, its host name and its agents stay as they are.
+Changes only the name at the hub: the machine itself, its host name and its agents are not affected.
 
 Examples:
   $ fomular-daemon machine rename debian build-7
@@ -13,9 +13,9 @@ Examples:
 export function renameCommand(): Command {
   return withHub(
     new Command('rename')
-      .description('call a machine something else')
-      .argument('<machine>', 'its name, host name, id, or the beginning of its id')
-      .argument('<name>', 'what to call it from now on')
+      .description('rename a machine')
+      .argument('<machine>', 'name, host name, id, or prefix of an id')
+      .argument('<name>', 'new name of the machine')
       .addHelpText('after', HELP)
       .action(rename),
   )
@@ -28,5 +28,5 @@ async function rename(given: string, wanted: string, { json, ...flags }: HubOpti
   const machine = await client.renameMachine(before.machine_id, wanted)
   if (json) return printJson({ machine })
   const names = [machineName(before), machineName(machine)].map((name) => cleanLine(name, 64))
-  print(`${names[0]} is called ${names[1]} from now on.`)
+  print(`${names[0]} is now called ${names[1]}.`)
 }

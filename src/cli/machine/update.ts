@@ -8,8 +8,9 @@ import { note, print, printJson } from '../terminal.ts'
 const POLL_MS = 200
 
 const HELP = `
-The machine fetches the version from its own registry, proves it, changes over, and goes back by itself if this hub does
-not see the new one. A machine that is not connected is updated when it is back: Ctrl-C stops the waiting, not the update.
+The machine fetches the version from its own registry, tests it, and switches over. It rolls back if this hub
+does not see the new version. A machine that is not connected is updated when it reconnects: Ctrl-C ends the
+wait, not the update.
 
 Examples:
   $ fomular-daemon machine update
@@ -23,10 +24,10 @@ interface Options extends HubOptions {
 export function updateCommand(): Command {
   return withHub(
     new Command('update')
-      .description("update a machine's daemon in place, for its agents to go on with")
-      .argument('[machine]', 'its name, host name, id, or the beginning of its id (default: the only one)')
+      .description("update a machine's daemon in place while its agents keep running")
+      .argument('[machine]', 'name, host name, id, or prefix of an id (default: the only machine)')
       .option('--to <version>', 'an exact version or a dist-tag', 'latest')
-      .option('--allow-downgrade', 'also to an older version')
+      .option('--allow-downgrade', 'also allow an older version')
       .addHelpText('after', HELP)
       .action(update),
   )
@@ -38,9 +39,7 @@ async function update(given: string | undefined, { to, allowDowngrade = false, j
     import('../client/machine-id.ts'),
   ])
   if (process.env.FOMULAR_UPDATE_REGISTRY)
-    note(
-      'FOMULAR_UPDATE_REGISTRY does not count here: a machine fetches from the registry that is set there.',
-    )
+    note('FOMULAR_UPDATE_REGISTRY has no effect here: a machine uses the registry configured on it.')
   const client = await connectHub(flags)
   const { machine_id: id } = await resolveMachine(client, given)
   const lines = new StageLines({ quiet: json === true })
@@ -72,7 +71,7 @@ async function update(given: string | undefined, { to, allowDowngrade = false, j
 function said({ result = {} }: Outcome): string {
   const { path, mode, duration_ms } = result
   const [from, to] = [result.from_version, result.to_version].map((version) => cleanLine(String(version), 64))
-  if (from === to) return `${from} runs there already.`
+  if (from === to) return `${from} is already running there.`
   const where = mode === 'user-prefix' ? `, at ${cleanLine(String(path), 300)}` : ''
   return `Updated from ${from} to ${to}${where}, in ${(Number(duration_ms) / 1000).toFixed(1)} s.`
 }

@@ -1,7 +1,7 @@
 import { fromHere, hubFiles, livingHub } from '../../config/hub.ts'
 import type { StatePaths } from '../../config/paths.ts'
 
-/** The hub of a state folder, where one runs in a process of its own. It is not closed from here. */
+/** Returns the hub of a state folder, if it runs in another process. Its `close` does nothing. */
 export async function runningHub({ hub }: StatePaths) {
   const files = hubFiles(hub)
   const record = livingHub(hub)

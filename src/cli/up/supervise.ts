@@ -5,19 +5,21 @@ import { signalsTo } from '../../platform/early-signal.ts'
 import { SUPERVISED } from '../../service/plan.ts'
 import { EXIT } from '../exit-codes.ts'
 
-/** Two starts of a version on trial, and one of the version before it. */
+/**
+ * Maximum number of failures in a row: two starts of a version on trial, and one of the version before it.
+ */
 const MOST_FAILURES = 3
 
 export const isSupervisedAlready = (env: NodeJS.ProcessEnv) => env[SUPERVISED] === '1'
 
 /**
- * Starts this program anew, from what is installed now, and stays in the foreground in its place: hands signals on to
- * it, and starts it again as often as it asks for that.
- * @param unsettled whether one that ends now, whatever its exit code, is a version on trial that has failed
- * @returns its exit code
+ * Starts this program again from the current installation, and supervises it in the foreground: forwards
+ * signals, and restarts it whenever it asks for that.
+ * @param unsettled reports whether an exit now, with any code, means that a version on trial has failed
+ * @returns the exit code of the program
  */
 export async function superviseAgain(invocation: Invocation, unsettled: () => boolean): Promise<number> {
-  // Those of the daemon that was here: signals are for the next one.
+  // Remove the handlers of the previous daemon: signals now go to the next one.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeAllListeners(signal)
   for (let failed = 0; ; ) {
     const { command, env, cwd } = startNow(invocation)
@@ -26,7 +28,7 @@ export async function superviseAgain(invocation: Invocation, unsettled: () => bo
       cwd,
       env: { ...env, [SUPERVISED]: '1' },
       stdio: 'inherit',
-      // Else Ctrl-C would reach it twice, from the terminal and from here: that means to hurry.
+      // Otherwise Ctrl-C would reach it twice, from the terminal and from here, and hurry it.
       detached: true,
     })
     const forward = signalsTo(child)

@@ -34,7 +34,8 @@ export interface UpOptions {
 }
 
 /**
- * Hub and daemon in this process, joined by a WebSocket on loopback as any other machine would be.
+ * Runs a hub and a daemon in this process. The daemon connects over a WebSocket on loopback, like any other
+ * machine.
  * @returns the exit code
  */
 export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
@@ -50,7 +51,7 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
   tellNext(invocation, flags, strict)
   await handOver(paths.dir, invocation, strict)
   const supervised = isSupervisedAlready(process.env)
-  // This process sees to new starts of the daemon: with its hub, in the foreground.
+  // This process restarts the daemon itself, with its hub and in the foreground.
   process.env[SUPERVISED] = '1'
   ensurePrivateDir(paths.dir)
   readFormat(paths.dir, STATE_UPGRADES)
@@ -81,7 +82,7 @@ export async function up({ port, verbose, flags }: UpOptions): Promise<number> {
     )
     const onSignal = () => {
       started.abort()
-      note('Stopping the agents. Once more to hurry.')
+      note('Stopping the agents. Press Ctrl-C again to hurry.')
     }
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal)
     const code = await runDaemon(
@@ -121,7 +122,7 @@ async function startOwnHub(
   }
 }
 
-/** Says it before the hub is started, which would be taken down again at once. */
+/** Refuses to run a second daemon before the hub is started, which would have to stop again at once. */
 function refuseSecond(paths: StatePaths) {
   const daemon = holderOf(paths)
   if (daemon)
@@ -129,8 +130,7 @@ function refuseSecond(paths: StatePaths) {
       'already_running',
       `A daemon is already running on ${paths.dir}: process ${daemon.pid}.`,
       {
-        remedy:
-          'See `fomular-daemon status`; stop it with `fomular-daemon stop`, or give this one another folder with --state-dir.',
+        remedy: 'Stop it with `fomular-daemon stop`, or give this one another folder with --state-dir.',
         exitCode: EXIT.refused,
       },
     )

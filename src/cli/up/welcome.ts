@@ -14,23 +14,26 @@ import { cleanLine } from '../render/clean.ts'
 import { problemText, runtimeText } from '../render/machine.ts'
 import { print, stdoutColors } from '../terminal.ts'
 
-/** For the daemon to connect and find the agent programs: starting one to ask its version may take seconds. */
+/**
+ * Maximum wait for the daemon to connect and find the agent programs, in ms: asking one for its version may
+ * take seconds.
+ */
 const FOUND_MS = 20_000
 const POLL_MS = 100
 
 export interface Start {
   hub: { url: string; userKeyPath: string; own: boolean; socketPath?: string }
   paths: StatePaths
-  /** Aborts when it all ends before that. */
+  /** Aborted if the program ends. */
   signal: AbortSignal
 }
 
-/** Between looks at whether an agent program has come, changed or been logged in. */
+/** Interval between checks for new, changed and logged-in agent programs, in ms. */
 const WATCH_MS = 3000
 
 /**
- * Waits until the machine is connected and known, and says what there is and what to type next. From then on, until
- * `signal` aborts, says when an agent program is another one than before.
+ * Waits until the machine is connected and known, then prints the state and the next commands. Until
+ * `signal` aborts, it reports agent programs that change.
  */
 export async function welcome({ hub, paths, signal }: Start): Promise<void> {
   const client = new HubClient({
@@ -56,7 +59,7 @@ export async function welcome({ hub, paths, signal }: Start): Promise<void> {
   let known = runtimesOf(machine)
   while (!signal.aborted) {
     await sleep(WATCH_MS, signal)
-    // The hub of another process may be away for a while.
+    // The hub of another process may be down for a while.
     const now = await thisMachine(client, paths).catch(() => undefined)
     if (!now || signal.aborted) continue
     const found = runtimesOf(now)
@@ -77,7 +80,7 @@ async function thisMachine(client: HubClient, paths: StatePaths): Promise<HubMac
   )
 }
 
-/** In another terminal the state folder must be named, unless it is the usual one. */
+/** Returns the command to type in another terminal, with the state folder unless it is the usual one. */
 function programFor(dir: string): string {
   const { FOMULAR_STATE_DIR: _named, STATE_DIRECTORY: _unit, ...env } = process.env
   return stateDir(env) === dir ? invokedAs() : `FOMULAR_STATE_DIR=${shellWord(dir)} ${invokedAs()}`
@@ -86,13 +89,13 @@ function programFor(dir: string): string {
 interface Found {
   hub: { url: string; own: boolean }
   logPath: string
-  /** What to type for this program, with what it needs to find the same state folder. */
+  /** Command that runs this program on the same state folder. */
   program: string
   machine: HubMachine | undefined
   agents: HubAgent[]
 }
 
-/** What `up` says when all is running. */
+/** Returns the text that `up` prints when everything is running. */
 export function welcomeText({ hub, logPath, program, machine, agents }: Found, colors: Colors): string {
   const { dim, green, red } = colors
   const line = (name: string, text: string) => row(name, text, colors)
@@ -101,7 +104,7 @@ export function welcomeText({ hub, logPath, program, machine, agents }: Found, c
   const ready = runtimes.some(({ found, login }) => found && login !== 'logged_out' && login !== 'expired')
   const running = agents.filter(({ state, gone }) => !gone && state !== 'exited' && state !== 'failed').length
   return [
-    line('Hub', `${hub.url}${hub.own ? '' : ' (was running already)'}`),
+    line('Hub', `${hub.url}${hub.own ? '' : ' (already running)'}`),
     line(
       'Machine',
       machine
@@ -111,7 +114,7 @@ export function welcomeText({ hub, logPath, program, machine, agents }: Found, c
     ...(runtimes.length === 0
       ? [line('Runtime', 'still looking: fomular-daemon status')]
       : runtimes.map((runtime) => line('Runtime', runtimeText(runtime)))),
-    // What runtimes are missing has been said in full above.
+    // The lines above cover missing runtimes.
     ...(status?.problems ?? [])
       .filter(({ code }) => code !== 'runtime_missing')
       .map((problem) => problemText(problem, colors)),
@@ -122,7 +125,7 @@ export function welcomeText({ hub, logPath, program, machine, agents }: Found, c
     `  ${program} agent list`,
     `  ${program} doctor`,
     '',
-    ...(program === 'fomular-daemon' ? [] : [dim(`Where it says fomular-daemon, type ${program}`)]),
-    dim('Ctrl-C stops it, with its agents.'),
+    ...(program === 'fomular-daemon' ? [] : [dim(`Type ${program} instead of fomular-daemon`)]),
+    dim('Ctrl-C stops everything, including the agents.'),
   ].join('\n')
 }

@@ -14,7 +14,7 @@ import { tellNext } from '../state-dir.ts'
 import { stopCode, stopSignal } from '../stop-signal.ts'
 import { failed } from './failed.ts'
 
-/** What the registry has, asked without a daemon. @throws UserError */
+/** Looks up the available version without a daemon. @throws UserError */
 export async function look(paths: StatePaths, requested: string) {
   const policy = await loadUpdateConfig(process.env)
   const signal = stopSignal()
@@ -35,7 +35,7 @@ export async function update(
   warn: (message: string) => void,
 ) {
   const signal = stopSignal()
-  // Nothing is written into another user's folder.
+  // Do not write into another user's folder.
   const dir = isForeign(paths.dir) ? stateDir(process.env) : paths.dir
   const { strict } = await loadTrust({}, process.env)
   refuseForeign(faultsOf(dir), strict)

@@ -8,8 +8,8 @@ import { EXIT } from '../exit-codes.ts'
 import { failed } from './failed.ts'
 
 /**
- * Refuses an order by somebody who has set another source of updates than the daemon has: the daemon alone decides where
- * its updates come from, and would take them from there.
+ * Refuses an order from a shell with another update source than the daemon's: the daemon updates only from
+ * its own.
  * @throws UserError
  */
 export async function checkSource(daemon: ControlClient, env: NodeJS.ProcessEnv): Promise<void> {
@@ -25,14 +25,14 @@ export async function checkSource(daemon: ControlClient, env: NodeJS.ProcessEnv)
   if (!own && first)
     throw new UserError(
       'update_source_unknown',
-      `${first.source} is set here, but the daemon is of an older version, which does not say where its updates come from.`,
-      { remedy: `Order the update without ${first.source}.`, exitCode: EXIT.refused },
+      `${first.source} is set here, but the daemon is too old to report its own update source.`,
+      { remedy: `Run the update without ${first.source}.`, exitCode: EXIT.refused },
     )
   const other = own && all.find((choice) => !agrees(choice, own))
   if (other) throw differs(other, own)
 }
 
-/** The registry as npm is configured for this user. */
+/** Returns the registry in this user's npm configuration. */
 function setForNpm(chosen: Chosen[], env: NodeJS.ProcessEnv): Chosen[] {
   const name = chosen.find((choice) => choice.name === 'package')?.value
   const found = orFailed(() => registrySet(String(name ?? PACKAGE), env))
@@ -57,9 +57,9 @@ function differs({ name, value, source }: Chosen, own: UpdateSource): UserError 
   const theirs = shown({ name, value: own[name] })
   return new UserError(
     'update_source_differs',
-    `Here ${source} is ${shown({ name, value })}, but the daemon has ${name} ${theirs}, and an order cannot change that.`,
+    `Here ${source} is ${shown({ name, value })}, but the daemon uses ${name} ${theirs}, and an order cannot change that.`,
     {
-      remedy: `To update from what the daemon has, leave ${source} out${name === 'registry' ? ` or set FOMULAR_UPDATE_REGISTRY=${theirs}` : ''}. To change it, set ${name} under [update] in the daemon's configuration file and restart the daemon.`,
+      remedy: `To use the daemon's source, omit ${source}${name === 'registry' ? ` or set FOMULAR_UPDATE_REGISTRY=${theirs}` : ''}. To change it, set ${name} under [update] in the daemon's configuration file and restart the daemon.`,
       exitCode: EXIT.refused,
     },
   )

@@ -2,7 +2,7 @@ import { UserError } from '../../platform/errors.ts'
 import type { CommandError } from '../../protocol/index.ts'
 import { EXIT } from '../exit-codes.ts'
 
-/** An update that failed, with what npm or the new version said. */
+/** Returns the error of a failed update, with the output of npm or the new version. */
 export function failed({ code, message, remedy, output, stage }: CommandError): UserError {
   const said = output === undefined ? '' : `\n${output.replace(/^/gm, '  | ')}`
   const told = `${message}${stage === undefined || stage === 'resolve' ? '' : ` (at ${stage})`}${said}`

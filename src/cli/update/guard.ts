@@ -1,9 +1,9 @@
 import { Command } from 'commander'
 
-/** Longest command line that a system starts a program with, in bytes; Linux has 2 MiB for it, macOS 1 MiB. */
+/** Maximum size of a command line, in bytes: Linux allows 2 MiB, macOS 1 MiB. */
 const ARGUMENTS_BYTES = 2 * 1024 * 1024
 
-/** Started with each start of a version on trial, from the version before. */
+/** Hidden command of the previous version, started with each start of a version on trial. */
 export function guardCommand(): Command {
   return new Command('update-guard')
     .requiredOption('--state-dir <dir>')
@@ -13,7 +13,7 @@ export function guardCommand(): Command {
 
 async function watch({ stateDir, pid }: { stateDir: string; pid: string }) {
   const given = readArguments(process.stdin)
-  // They are of interest only if the daemon has to be started again.
+  // They are needed only if the daemon must be started again.
   given.catch(() => {})
   const [{ guard }, { statePaths }, { captureInvocation, isSupervised, relaunch }] = await Promise.all([
     import('../../update/guard.ts'),
@@ -22,7 +22,7 @@ async function watch({ stateDir, pid }: { stateDir: string; pid: string }) {
   ])
   const invocation = captureInvocation()
   const daemon = Number(pid)
-  // A terminal that closes, or a Ctrl-C, is for the daemon.
+  // A terminal that closes, or a Ctrl-C, is meant for the daemon.
   for (const signal of ['SIGHUP', 'SIGINT'] as const) process.on(signal, () => {})
   await guard({
     stateDir,
@@ -34,8 +34,9 @@ async function watch({ stateDir, pid }: { stateDir: string; pid: string }) {
 }
 
 /**
- * The daemon's arguments as the stand-in passes them on: their number, then each, with a zero byte behind it.
- * @throws Error when the input ends before the last of them
+ * Reads the daemon's arguments as the stand-in passes them: their number, then each, all terminated by a zero
+ * byte.
+ * @throws Error if the input ends too early
  */
 async function readArguments(input: NodeJS.ReadStream): Promise<string[]> {
   let text = ''
@@ -43,12 +44,12 @@ async function readArguments(input: NodeJS.ReadStream): Promise<string[]> {
     for await (const chunk of input.setEncoding('utf8')) {
       text += chunk
       const [count = '', ...rest] = text.split('\0')
-      // The other end may stay open for as long as the daemon hangs.
+      // The other end may stay open while the daemon hangs.
       if (rest.length > Number(count)) return rest.slice(0, Number(count))
       if (text.length > ARGUMENTS_BYTES) break
     }
   } finally {
     input.destroy()
   }
-  throw new Error('The arguments of the daemon did not arrive: start it again by hand.')
+  throw new Error("The daemon's arguments did not arrive. Start it by hand.")
 }

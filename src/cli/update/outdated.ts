@@ -6,18 +6,18 @@ import { layoutOf } from '../../update/layout.ts'
 import { ControlClient } from '../client/control-client.ts'
 import { commandFor, factsOf, nameOf } from '../local/describe.ts'
 
-/** A daemon of this machine that goes on with another version than the one that was just installed. */
+/** A daemon on this machine that still runs another version than the installed one. */
 export interface Outdated {
   daemon: LocalDaemon
-  /** Unknown of one that this user may not ask. */
+  /** Absent if this user may not query the daemon. */
   version?: string
-  /** What brings it up to date. */
+  /** Command that updates it. */
   command: string
 }
 
 /**
- * The daemons that run another version than `version`, of all that run here.
- * @param program what was updated
+ * Returns the daemons on this machine that run another version than `version`.
+ * @param program the program that was updated
  * @param updated the state folder of the daemon that was updated
  */
 export async function outdated(version: string, program: string, updated: string): Promise<Outdated[]> {
@@ -37,7 +37,10 @@ async function look(daemon: LocalDaemon, version: string, program: string): Prom
   return { daemon, version: status.version, command: commandFor(command, daemon) }
 }
 
-/** Whether a process was started from the installation of a program: a new start of it is a new version then. */
+/**
+ * Reports whether a process was started from a program's installation, so that a restart runs the new
+ * version.
+ */
 function isFrom(pid: number | undefined, program: string): boolean {
   const root = rootOf(program)
   const argv = commandLines().find((each) => each.pid === pid)?.argv ?? []

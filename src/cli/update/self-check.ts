@@ -2,15 +2,15 @@ import { Command } from 'commander'
 import { faultsBeside } from '../state-dir.ts'
 import { printJson } from '../terminal.ts'
 
-/** Asked by another version whether this one may take its place. */
+/** Hidden command: another version runs it to learn whether this version may replace it. */
 export function selfCheckCommand(): Command {
   return new Command('self-check').requiredOption('--state-dir <dir>').action(check)
 }
 
 async function check({ stateDir }: { stateDir: string }) {
   const { selfCheck } = await import('../../update/self-check.ts')
-  // All that a daemon and its hub are made of is there, and can be initialised.
+  // Import everything that a daemon and its hub consist of, to see that it initializes.
   await Promise.all([import('../serve.ts'), import('../up/up.ts')])
-  // Whatever it finds: a version before takes a failure for one without words.
+  // Succeed even with faults: to the previous version, a failure has no explanation.
   printJson(selfCheck(stateDir, await faultsBeside(process.env)))
 }

@@ -2,7 +2,7 @@ import { cleanLine } from '../render/clean.ts'
 import { duration } from '../render/units.ts'
 import { note, noteInPlace } from '../terminal.ts'
 
-/** The stages of an update on standard error: on a terminal the present one with its time, which counts up. */
+/** Prints the stages of an update on standard error; on a terminal, the current stage counts its time. */
 export class StageLines {
   readonly #live: boolean
   readonly #quiet: boolean
@@ -23,7 +23,7 @@ export class StageLines {
     this.#timer = setInterval(() => this.#show(), 100)
   }
 
-  /** The present stage is over. */
+  /** Ends the current stage. */
   end() {
     clearInterval(this.#timer)
     if (!this.#stage) return

@@ -9,20 +9,20 @@ import { checkSource } from './check-source.ts'
 import { failed } from './failed.ts'
 
 const POLL_MS = 100
-/** For a daemon to be there again. A supervisor may wait some seconds before it starts it. */
+/** Maximum absence of the daemon, in ms. A supervisor may wait some seconds before it restarts the daemon. */
 const AWAY_MS = 60_000
 
 type Order = { version: string; allow_downgrade: boolean }
 type Show = (stage: string, message?: string) => void
 
-/** @throws UserError */
+/** Asks the daemon for the available version. @throws UserError */
 export async function look(paths: StatePaths, version: string): Promise<UpdateCheck> {
   const daemon = new ControlClient(paths.socket)
   await checkSource(daemon, process.env)
   return daemon.checkUpdate(version)
 }
 
-/** Has the daemon that runs update itself, and follows that over its change of process. @throws UserError */
+/** Has the running daemon update itself, and follows the update across its restart. @throws UserError */
 export async function update(
   paths: StatePaths,
   order: Order,
@@ -35,7 +35,7 @@ export async function update(
   for (let seen = performance.now(); ; await sleep(POLL_MS)) {
     const record = peekRecord(paths.dir)
     if (record && record.command_id !== id)
-      throw new UserError('update_superseded', 'Another update has taken the place of this one.')
+      throw new UserError('update_superseded', 'Another update has replaced this one.')
     if (record?.settled) for (const warning of record.warnings ?? []) warn(warning)
     if (record?.error && record.settled) throw failed(record.error)
     if (record?.outcome === 'succeeded' && record.settled) return resultOf(record)
@@ -49,7 +49,7 @@ const notBack = (record: UpdateRecord | undefined) =>
   new UserError('not_back', `The daemon has not come back within ${AWAY_MS / 1000} s.`, {
     remedy:
       record?.restart_strategy === 'supervisor_required'
-        ? 'Its supervisor is to start it: look there, or at `fomular-daemon logs`.'
-        : 'See `fomular-daemon logs`, and start it.',
+        ? 'Its supervisor should have restarted it. Check there, or run `fomular-daemon logs`.'
+        : 'Check `fomular-daemon logs`, then start it.',
     exitCode: EXIT.failure,
   })

@@ -51,8 +51,8 @@ Next, in another terminal:
   node dist/index.js agent list
   node dist/index.js doctor
 
-Where it says fomular-daemon, type node dist/index.js
-Ctrl-C stops it, with its agents.`,
+Type node dist/index.js instead of fomular-daemon
+Ctrl-C stops everything, including the agents.`,
   )
 })
 
