@@ -61,7 +61,7 @@ test('a service that becomes another user’s, or moves: its agents are ended, a
     await on.agentIs(third, 'idle')
     const moved = await as('root', '--state-dir', '/srv/state')
     assert.equal(moved.code, 0, moved.stderr)
-    assert.match(moved.stderr, /What it knows of its agents stays in \/var\/lib\/fomular-daemon/)
+    assert.match(moved.stderr, /Its records of agents stay in \/var\/lib\/fomular-daemon/)
     assert.equal(await marked(), '0')
     assert.ok(existsSync(at('/srv/state/machine.json')))
     const refused = await as('bob', '--state-dir', '/srv/state')

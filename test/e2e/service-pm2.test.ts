@@ -100,7 +100,7 @@ test('pm2 keeps the daemon running, and lets its agents live', async (t) => {
 
   const stopped = await named('status')
   assert.deepEqual([stopped.code, stopped.error.daemon.service], [4, entry])
-  assert.match(stopped.error.message, /The service fomular-daemon of pm2.*does not run: stopped/)
+  assert.match(stopped.error.message, /The service fomular-daemon of pm2.*is not running: stopped/)
   assert.match(stopped.error.remedy, /pm2 start fomular-daemon$/)
 
   const removed = await service('uninstall')

@@ -35,7 +35,7 @@ test('a unit of the machine: installed, killed, restarted, stopped, removed', as
 
   const printed = await daemon(['service', 'print', '--user', 'bob', ...SERVER])
   assert.equal(printed.stdout, readFileSync(at(UNIT), 'utf8'))
-  assert.match(printed.stderr, /The key belongs into \/etc\/fomular-daemon\/key, mode 0600/)
+  assert.match(printed.stderr, /Save the key as \/etc\/fomular-daemon\/key, mode 0600/)
   const logged = await daemon(['service', 'logs', '--lines', '20'])
   assert.match(logged.stdout, /fomular-daemon\[\d+\]: .* connected/)
 

@@ -146,8 +146,8 @@ test('a unit that was written by hand: taken over when somebody says so, with al
 
   await t.test('what cannot be taken over whole is refused, and nothing is written', async () => {
     const cases = {
-      'it is started by way of nice': 'ExecStart=/usr/bin/nice -n 5 /usr/local/bin/fomular-daemon --key k',
-      'it is started by way of sh': "ExecStart=/bin/sh -c 'exec /usr/local/bin/fomular-daemon --key k'",
+      'it is started through nice': 'ExecStart=/usr/bin/nice -n 5 /usr/local/bin/fomular-daemon --key k',
+      'it is started through sh': "ExecStart=/bin/sh -c 'exec /usr/local/bin/fomular-daemon --key k'",
       'it has several commands':
         'Type=oneshot\nExecStart=/bin/true\nExecStart=/usr/local/bin/fomular-daemon --key k',
       'its user exists only while it runs':

@@ -58,7 +58,7 @@ test('a unit of the machine, through what seldom happens to its daemon', async (
     assert.ok(existsSync(at(DROP_IN)))
     await adopted()
     const messages = (await doctor()).map(({ message }) => message)
-    assert.deepEqual(messages, ['The service fomular-daemon of systemd lets agents live'])
+    assert.deepEqual(messages, ['The service fomular-daemon of systemd keeps agents alive'])
   })
 
   await t.test('a configuration that is refused: it ends, and is not tried over and over', async () => {
@@ -100,7 +100,7 @@ test('installed through sudo, after `enroll`: for who called it, with what root 
   const env = { SUDO_USER: 'bob', HTTPS_PROXY: 'http://me:secret@proxy:8080', FOMULAR_LOG_LEVEL: 'debug' }
   const installed = await daemon(['service', 'install'], { env })
   assert.equal(installed.code, 0, installed.stderr)
-  assert.match(installed.stderr, /HTTPS_PROXY has a password in it/)
+  assert.match(installed.stderr, /HTTPS_PROXY contains a password/)
   const unit = readFileSync(at(UNIT), 'utf8')
   assert.match(unit, /^Environment=FOMULAR_LOG_LEVEL=debug$/m)
   assert.doesNotMatch(unit, /secret|HTTPS_PROXY/)

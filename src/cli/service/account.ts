@@ -7,29 +7,29 @@ import type { Account } from '../../service/plan.ts'
 import { answerTo } from '../../service/run.ts'
 import { EXIT } from '../exit-codes.ts'
 
-/** What a shell that starts has without its files. */
+/** PATH of a shell without its startup files. */
 export const PLAIN_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-/** A login shell may start much that is slow. */
+/** Maximum time for a login shell, in ms: its startup files may be slow. */
 const SHELL_MS = 30_000
 const MARK = '__PATH__='
 
-/** A user of this machine, wherever users are kept. @throws UserError where there is none of that name */
+/** Returns a user of this machine, from any user database. @throws UserError if there is none of that name */
 export async function accountOf(name: string): Promise<Account> {
   const found = await findAccount(name)
   if (found) return found
   throw new UserError('no_user', `There is no user ${name} on this machine.`, {
-    remedy: 'Name one that there is, with --user.',
+    remedy: 'Name an existing user with --user.',
     exitCode: EXIT.refused,
   })
 }
 
-/** Who this is. */
+/** Returns the account of this process. */
 export function ownAccount(home: string): Account {
   const { username, uid, gid, shell } = userInfo()
   return { name: username, uid, gid, home, shell: shell ?? '/bin/sh' }
 }
 
-/** Where a user's programs are: this process's PATH, or what the login shell of another user makes of it. */
+/** Returns the PATH of a user's programs: that of this process, or that of the other user's login shell. */
 export async function pathOf(account: Account): Promise<string> {
   if (account.uid === process.getuid?.()) return childEnvironment(process.env).PATH ?? PLAIN_PATH
   const clean = [`HOME=${account.home}`, `USER=${account.name}`, `SHELL=${account.shell}`, 'TERM=dumb']
@@ -42,7 +42,7 @@ export async function pathOf(account: Account): Promise<string> {
   return said?.slice(MARK.length) || PLAIN_PATH
 }
 
-/** Updates need npm, which is where Node is. */
+/** Adds the folder of Node: updates need npm, which is in the same folder. */
 export function withRunner(path: string, [node]: string[]): string {
   if (node === undefined || path.split(delimiter).includes(dirname(node))) return path
   return [path, dirname(node)].join(delimiter)

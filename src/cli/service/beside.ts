@@ -15,28 +15,28 @@ import { type TakenOver, takeOverEntry, takeOverUnit } from './take-over.ts'
 interface Asked {
   manager: ManagerName
   name: string
-  /** Whether somebody has said which name. */
+  /** True if the name was given explicitly. */
   named: boolean
   takeOver: boolean
   dryRun: boolean
   json: boolean
   home: string
-  /** Flags of the daemon. */
+  /** Flags for the daemon. */
   given: DaemonFlags
 }
 
-/** What others have set up for this program with the same manager. */
+/** A hand-written service that runs this program under the same manager. */
 interface ByHand {
   name: string
-  /** As people would call it. */
+  /** Description for messages. */
   what: string
   take(): Promise<TakenOver>
 }
 
 /**
- * The service of others whose place the new one takes, where there is one and somebody wants that.
- * @returns its name, which it keeps
- * @throws UserError where nobody said so
+ * Finds the hand-written service that the new one replaces, if there is one and the user agrees.
+ * @returns its name, which the new service keeps
+ * @throws UserError if the user has not agreed
  */
 export async function besides(asked: Asked): Promise<{ name: string; taken?: TakenOver; notes: string[] }> {
   const found = await byHand(asked)
@@ -44,7 +44,7 @@ export async function besides(asked: Asked): Promise<{ name: string; taken?: Tak
   const meant = found.find(({ name }) => name === asked.name) ?? other
   const notes = found
     .filter((each) => each !== meant)
-    .map(({ what }) => `${what} runs this program, too, and is left as it is.`)
+    .map(({ what }) => `${what} also runs this program, and stays unchanged.`)
   if (!meant) return { name: asked.name, notes }
   if (!asked.takeOver) await ask(meant, asked, notes)
   return { name: meant.name, taken: await meant.take(), notes }
@@ -56,9 +56,9 @@ const isInstalled = ({ manager, name, home }: Asked) =>
   readInstalled(serviceFiles(manager, name, home).unit)?.mark !== undefined
 
 async function ask({ what, name }: ByHand, { dryRun, json }: Asked, notes: string[]) {
-  const said = `${what} runs this program already, and was written by hand.`
+  const said = `${what} already runs this program, and was written by hand.`
   if (dryRun) {
-    notes.push(`${said} It is taken over only with --take-over, or when you say yes.`)
+    notes.push(`${said} It is taken over only with --take-over, or if you agree.`)
     return
   }
   if (!json && isInteractive()) {
@@ -67,7 +67,7 @@ async function ask({ what, name }: ByHand, { dryRun, json }: Asked, notes: strin
     if (/^y(es)?$/i.test(answer)) return
   }
   throw new UserError('by_hand', said, {
-    remedy: `Have it taken over with --take-over; --dry-run shows what that does. To install another one beside it: --name NAME, other than ${name}`,
+    remedy: `Take it over with --take-over; --dry-run shows what that does. To install a second service: --name NAME, other than ${name}`,
     exitCode: EXIT.refused,
   })
 }
@@ -93,20 +93,26 @@ async function byHand({ manager, home, given }: Asked): Promise<ByHand[]> {
 const ownsEntry = (name: string, home: string) =>
   /^[\w.-]+$/.test(name) && existsSync(serviceFiles('pm2', name, home).unit)
 
-/** @throws UserError where another manager has a service of this name for the same user: two daemons would be one too many */
+/**
+ * Refuses a service that another manager already runs for the same user: there would be two daemons. @throws
+ * UserError
+ */
 export function checkOtherManagers(manager: ManagerName, { name, account }: ServicePlan) {
   for (const other of MANAGERS) {
     if (other === manager) continue
     const installed = readInstalled(serviceFiles(other, name, account.home).unit)
     if (installed?.mark?.user !== account.name) continue
     throw new UserError('installed_elsewhere', `${name} is installed with ${other}, as ${account.name}.`, {
-      remedy: `Remove that first, which ends its agents gracefully: ${serviceLine('uninstall', { manager: other, name }, account.name)}. To have both: --name NAME`,
+      remedy: `Remove it first, which ends its agents gracefully: ${serviceLine('uninstall', { manager: other, name }, account.name)}. To keep both: --name NAME`,
       exitCode: EXIT.refused,
     })
   }
 }
 
-/** Files of others that start this program with the machine. They are not this program's to change. */
+/**
+ * Returns a warning for each file that starts this program with the machine and that this program must not
+ * change.
+ */
 export function startedElsewhere(): string[] {
   const files = [
     '/etc/rc.local',
@@ -117,8 +123,5 @@ export function startedElsewhere(): string[] {
   const lines = (path: string) => (readText(path) ?? '').split('\n').filter((line) => !/^\s*#/.test(line))
   return files
     .filter((path) => lines(path).some((line) => isOurs(line)))
-    .map(
-      (path) =>
-        `${path} starts this program, too: take that line out, or two daemons will be in each other's way.`,
-    )
+    .map((path) => `${path} also starts this program: remove that line, or two daemons will conflict.`)
 }

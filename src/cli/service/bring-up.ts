@@ -10,17 +10,17 @@ import { ControlClient } from '../client/control-client.ts'
 import { EXIT } from '../exit-codes.ts'
 import { restartDaemon } from '../restart.ts'
 
-/** Without its server a daemon counts as started after 20 s. */
+/** Maximum wait for a start, in ms: a daemon without its server counts as started after 20 s. */
 const STARTED_MS = 30_000
 const POLL_MS = 100
 
-/** A daemon of somebody else on the state folder would keep the service's from starting. @throws UserError */
+/** Refuses a state folder on which another daemon runs: the service could not start. @throws UserError */
 export function checkFree(stateDir: string, before: Status) {
   const holder = readJson(statePaths(stateDir).lock, ProcessIdentity)
   if (!holder.ok || !isAlive(holder.value) || holder.value.pid === before.pid) return
   throw new UserError(
     'already_running',
-    `A daemon that is not this service's runs on ${stateDir}: process ${holder.value.pid}.`,
+    `A daemon that does not belong to this service is running on ${stateDir}: process ${holder.value.pid}.`,
     {
       remedy: `Stop it first: fomular-daemon stop --state-dir ${stateDir}`,
       exitCode: EXIT.refused,
@@ -28,22 +28,22 @@ export function checkFree(stateDir: string, before: Status) {
   )
 }
 
-/** Whether the daemon that runs is of another version than this program. */
+/** Reports whether the running daemon has another version than this program. */
 export async function isOutdated(stateDir: string): Promise<boolean> {
   const status = await new ControlClient(statePaths(stateDir).socket).status().catch(() => undefined)
   return status !== undefined && status.version !== VERSION
 }
 
-/** Stops a service and starts it again. @returns how it is then */
+/** Stops a service and starts it again. @returns its new status */
 export async function startAnew(manager: Manager, at: At): Promise<Status> {
   for (const step of [...manager.stop(at), ...manager.start(at)]) await perform(step)
   return manager.status(at)
 }
 
 /**
- * Has a service that runs start its daemon anew, while agents run on.
- * @returns how it is then
- * @throws UserError when it does not start
+ * Makes a running service restart its daemon while agents keep running.
+ * @returns its new status
+ * @throws UserError if it does not start
  */
 export async function renew(manager: Manager, at: At, stateDir: string): Promise<Status> {
   const look = async () => {
@@ -55,7 +55,7 @@ export async function renew(manager: Manager, at: At, stateDir: string): Promise
     })
   }
   await restartDaemon(new ControlClient(statePaths(stateDir).socket), async () => void (await look()))
-  // The daemon answers a little before it is connected, which is when systemd calls it started.
+  // The daemon answers shortly before it is connected, and only then does systemd consider it started.
   const deadline = Date.now() + STARTED_MS
   let status = await look()
   while (!status.running && Date.now() < deadline) {

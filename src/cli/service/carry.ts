@@ -15,8 +15,9 @@ export interface Carried {
 }
 
 /**
- * What the configuration file of who installs says, for a service of another user, who will not read it: it is where
- * `enroll` has written to. A file that the service itself will find goes before it.
+ * Returns settings from the configuration file of the installing user, where `enroll` writes, for a service
+ * of another user, who does not read that file. A configuration file that the service finds itself takes
+ * precedence.
  */
 export async function carriedSettings(home: string, account: Account): Promise<Carried> {
   const carried: Carried = { flags: {}, environment: {} }
@@ -28,7 +29,7 @@ export async function carriedSettings(home: string, account: Account): Promise<C
   const file = await readConfigFile({ path, by: 'The configuration file' }, {}, CONFIG_KEYS)
   refuseForeign(file?.faults ?? [], strictByEnvironment(process.env))
   for (const [name, value] of Object.entries(file?.values ?? {})) {
-    // Where the other user's state is, is not this one's to say.
+    // The other user has a different state folder.
     if (name === 'state_dir') continue
     if (name.startsWith('update.') || name === 'strict_modes') {
       carried.environment[`FOMULAR_${name.replace('.', '_').toUpperCase()}`] = String(value)
@@ -47,13 +48,13 @@ export async function carriedSettings(home: string, account: Account): Promise<C
   return carried
 }
 
-/** A service of another user than this one must be able to read what it is started with. @throws UserError */
+/** Checks that the user of a service can read the files it is started with. @throws UserError */
 export async function checkReadable(account: Account, paths: string[]) {
   if (account.uid === process.getuid?.()) return
   for (const path of paths) {
     if ((await answerTo(['runuser', '-u', account.name, '--', 'test', '-r', path])).code !== 1) continue
     throw new UserError('unreadable', `The user ${account.name} cannot read ${path}.`, {
-      remedy: `Put it where that user can, outside of ${process.env.HOME ?? 'this home'}, or name another user with --user.`,
+      remedy: `Move it to where that user can read it, outside of ${process.env.HOME ?? 'this home'}, or name another user with --user.`,
       exitCode: EXIT.refused,
     })
   }

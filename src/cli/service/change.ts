@@ -16,33 +16,36 @@ import { ControlClient } from '../client/control-client.ts'
 import { EXIT } from '../exit-codes.ts'
 
 export interface Change {
-  /** Before anything else. */
+  /** Steps that come before all others. */
   steps: Step[]
-  /** What becomes of agents, said before it happens. */
+  /** Effects on agents, printed in advance. */
   notes: string[]
-  /** Whether what runs is stopped, agents included, before the new service is written. */
+  /** True if the running service and its agents are stopped before the new service is written. */
   stops: boolean
 }
 
-/** Every agent may need all of its graces, at the same time as the others. */
+/**
+ * Maximum wait for a daemon to stop, in ms: agents stop in parallel, but each may use all of its grace
+ * periods.
+ */
 const STOPPED_MS = 120_000
 const POLL_MS = 100
 
 interface Changing {
   plan: ServicePlan
   manager: Manager
-  /** How the service is now. */
+  /** Current status of the service. */
   before: Status
-  /** Whether a change of the service's file ends its agents. */
+  /** True if changing the service's file ends its agents. */
   renews: boolean
-  /** Whether others have set up what runs. */
+  /** True if the running service is hand-written. */
   ofOthers: boolean
 }
 
 /**
- * What has to happen first where the service becomes another user's, or moves to another state folder: agents belong to
- * their user and to their folder, and cannot go along.
- * @throws UserError where the new user cannot have the folder
+ * Plans the first steps for a service that gets another user or state folder. Agents belong to their user and
+ * their folder, and cannot move with it.
+ * @throws UserError if the new user cannot have the folder
  */
 export async function planChange({ plan, manager, before, renews, ofOthers }: Changing): Promise<Change> {
   const owner = await ownerOf(plan.stateDir, plan.account)
@@ -52,15 +55,16 @@ export async function planChange({ plan, manager, before, renews, ofOthers }: Ch
   const stops = before.running && ((before.user !== undefined && otherUser) || moved)
   const ends = stops || (before.running && renews)
   const steps: Step[] = []
-  // As others have set it up, it may be ended without asking its daemon, and its agents with it.
+  // A hand-written service may be ended without asking its daemon, and its agents with it: stop the daemon
+  // first.
   if (ends && ofOthers && before.state_dir !== undefined) steps.push(stopDaemon(before.state_dir))
   if (stops) steps.push(...manager.stop({ name: plan.name, home: plan.account.home }))
   const notes = ends ? await farewell(plan, before, otherUser ? from : undefined) : []
-  if (moved) notes.push(`What it knows of its agents stays in ${before.state_dir}.`)
+  if (moved) notes.push(`Its records of agents stay in ${before.state_dir}.`)
   const left = before.running || !owner ? [] : await unattended(plan.stateDir, owner)
   if (otherUser && left.length > 0) {
     notes.push(
-      `${count(left.length)} of ${from} in ${plan.stateDir}, without a daemon: ${verb(left.length)} ended first.`,
+      `${count(left.length)} as ${from} in ${plan.stateDir} without a daemon: ${verb(left.length)} ended first.`,
     )
     const { endStrays } = await import('../../agents/strays.ts')
     for (const signs of left) steps.push({ do: 'act', text: `end ${signs.dir}`, act: () => endStrays(signs) })
@@ -83,7 +87,7 @@ function stopDaemon(stateDir: string): Step {
 const count = (agents: number) => `${agents === 1 ? '1 agent runs' : `${agents} agents run`}`
 const verb = (agents: number) => (agents === 1 ? 'it is' : 'they are')
 
-/** @param user whose sessions the agents work in, where nobody else can go on with them */
+/** @param user owner of the agents' sessions, if nobody else can continue them */
 async function farewell(plan: ServicePlan, before: Status, user: string | undefined): Promise<string[]> {
   if (before.state_dir === undefined) return []
   const status = await new ControlClient(statePaths(before.state_dir).socket).status().catch(() => undefined)
@@ -93,21 +97,21 @@ async function farewell(plan: ServicePlan, before: Status, user: string | undefi
   if (running.length === 0) return notes
   const listed = running.map(named).join(', ')
   notes.push(
-    `${count(running.length)}: ${listed}. ${running.length === 1 ? 'It cannot' : 'They cannot'} go along: ${verb(running.length)} ended gracefully first.`,
+    `${count(running.length)}: ${listed}. ${running.length === 1 ? 'It cannot' : 'They cannot'} move with it: ${verb(running.length)} ended gracefully first.`,
   )
   if (user !== undefined)
     notes.push(
       `Sessions stay with ${user}: ${plan.account.name} cannot resume them. Start new agents, or install the service as ${user} again.`,
     )
   if (status?.server_hears_ms === null)
-    notes.push('The server does not hear this daemon now: what it has not heard of them may stay here.')
+    notes.push('The server does not hear this daemon now: activity that it has not received may stay here.')
   return notes
 }
 
 const named = ({ agent_id, session_id }: AgentStatus) =>
   session_id === undefined ? agent_id : `${agent_id} (session ${session_id})`
 
-/** Agents of a user that run on a state folder that no daemon holds. */
+/** Returns a user's agents that run without a daemon on a state folder. */
 async function unattended(stateDir: string, { uid }: Owner): Promise<Signs[]> {
   const { agentProcesses } = await import('../../agents/strays.ts')
   const { readSigns } = await import('../../agents/marks.ts')
@@ -119,7 +123,7 @@ async function unattended(stateDir: string, { uid }: Owner): Promise<Signs[]> {
 interface Owner {
   uid: number
   name: string
-  /** No account has that number. */
+  /** True if no account has this uid. */
   orphaned: boolean
 }
 
@@ -131,8 +135,9 @@ async function ownerOf(dir: string, own: Account): Promise<Owner | undefined> {
 }
 
 /**
- * Systemd gives its usual state folder, and all in it, to the unit's user. What root has written there, others may trust;
- * what another user has written is not to decide what the next one, or root, runs.
+ * Prepares a state folder for its new owner. systemd gives its usual state folder, and everything in it, to
+ * the unit's user. Files from root can be trusted; files from another user must not decide what the next
+ * user, or root, runs.
  */
 async function changeHands(plan: ServicePlan, owner: Owner, notes: string[]): Promise<Step[]> {
   const { stateDir, account } = plan
@@ -140,11 +145,11 @@ async function changeHands(plan: ServicePlan, owner: Owner, notes: string[]): Pr
   if (!plan.usualStateDir)
     throw new UserError('state_of_another', `${stateDir} belongs to ${owner.name}, not to ${account.name}.`, {
       remedy: orphaned
-        ? `No account has that number: if ${account.name} had it before, run chown -R -h ${account.name}: '${stateDir.replaceAll("'", "'\\''")}'`
-        : `Name a folder of ${account.name}'s with --state-dir, or have the service run as ${owner.name}: --user ${owner.name}`,
+        ? `No account has that uid. If ${account.name} had it before, run chown -R -h ${account.name}: '${stateDir.replaceAll("'", "'\\''")}'`
+        : `Name a folder of ${account.name}'s with --state-dir, or run the service as ${owner.name}: --user ${owner.name}`,
       exitCode: EXIT.refused,
     })
-  // An account of the same name that has got another number is the same user.
+  // An account of the same name with a new uid is the same user.
   if (owner.uid === 0 || orphaned) return []
   const aside = freeName(`${stateDir}.of-${owner.name.replace(/[^\w.-]/g, '_')}`)
   notes.push(`The state folder of ${owner.name} is moved to ${aside}; the machine keeps its identity.`)

@@ -8,13 +8,13 @@ import { statusCommand } from './status.ts'
 import { uninstallCommand } from './uninstall.ts'
 
 const HELP = `
-A service runs the daemon from the machine's start on, and starts it again when it ends. Agents outlive the daemon: a
-crash, a restart or an update is nothing to them. Stopping the service stops them, gracefully.
+A service starts the daemon with the machine, and restarts it when it ends. Agents outlive the daemon: a
+crash, a restart or an update does not affect them. Stopping the service stops them gracefully.
 
-  systemd        the machine's systemd; to install it, root
-  systemd-user   systemd of the user alone
-  pm2            where pm2 keeps programs running
-  launchd        macOS, for the user alone (not tested)
+  systemd        the machine's systemd; installing requires root
+  systemd-user   the user's systemd
+  pm2            for machines that use pm2
+  launchd        macOS, for one user (not tested)
 
 Examples:
   $ sudo fomular-daemon service install --server-url wss://os.example.com --key-file key

@@ -8,20 +8,21 @@ import type { PlanFlags } from './planned.ts'
 import type { Prepared } from './prepare.ts'
 
 const HELP = `
-The configuration is checked first. The key is copied to where only the service finds it; - reads it from standard
-input. With a service that is installed already, what is new is changed, and the daemon restarted if need be, while
-agents run on (with pm2 and launchd they are stopped for that).
+Checks the configuration first. The key is copied to a file that only the service reads; - reads it from
+standard input. If the service is already installed, the command applies changes, and restarts the daemon if
+necessary while agents keep running (pm2 and launchd stop them for that).
 
-What is not said anew stays as it is installed: user and state folder. A service that becomes another user's, or gets
-another state folder, cannot take its agents along: it says which, and ends them gracefully first.
+An installed service keeps its user and state folder, unless you name others. In that case it cannot take its
+agents along: the command lists them and ends them gracefully first.
 
-A unit or a pm2 entry that was written by hand and runs this program is taken over with --take-over, or when you say yes
-on the terminal: server, key, user, state folder and variables stay, and what was there is kept beside it.
+--take-over, or your consent on the terminal, replaces a hand-written unit or pm2 entry that runs this
+program. Server, key, user, state folder and variables stay, and the old files are kept next to the new ones.
 
-Flags of the daemon, and the PATH of the user, become the service's. What agents need and others must not see, such as
-an API key, belongs into the file "environment" beside the key (NAME=value, mode 0600).
+The service gets the daemon's flags and the user's PATH. Put secrets that agents need, such as an API key,
+into the file "environment" next to the key (NAME=value, mode 0600).
 
-A hub is a service of its own, fomular-hub; 'up' is hub and daemon in one process, whose agents live through its restarts.
+A hub is a separate service, fomular-hub; 'up' runs hub and daemon in one process, and agents survive its
+restarts.
 
 Examples:
   $ sudo fomular-daemon service install --server-url wss://os.example.com --key-file key
@@ -35,16 +36,14 @@ export function installCommand(): Command {
   return withHubServeFlags(
     withDaemonFlags(
       withPlan(
-        new Command('install')
-          .description('install the service, or bring it up to date')
-          .addHelpText('after', HELP),
+        new Command('install').description('install or update the service').addHelpText('after', HELP),
       ),
     ),
   )
-    .option('--verbose', 'of a hub: log more')
-    .option('--take-over', 'take the place of a unit or pm2 entry that was written by hand')
-    .option('--no-start', 'do not start it yet')
-    .option('--dry-run', 'only say what would be done')
+    .option('--verbose', 'for a hub: log debug messages')
+    .option('--take-over', 'replace a hand-written unit or pm2 entry')
+    .option('--no-start', 'do not start the service')
+    .option('--dry-run', 'only print what would be done')
     .option('--json', 'print one JSON object')
     .action(install)
 }
@@ -62,7 +61,7 @@ async function install(runs: Runs, options: Options) {
   const asRoot =
     plan.account.uid === 0 && runs !== 'hub'
       ? [
-          `Agents will run as root. Better: an ordinary user${manager.name === 'systemd' ? ', with --user NAME' : ''}.`,
+          `Agents will run as root. Use an ordinary user instead${manager.name === 'systemd' ? ', with --user NAME' : ''}.`,
         ]
       : []
   if (dryRun) {
@@ -71,7 +70,7 @@ async function install(runs: Runs, options: Options) {
     return json ? printJson({ steps: described }) : print(described.join('\n'))
   }
 
-  // At once: what comes next may fail because of it.
+  // Print warnings at once: a later step may fail for the same reason.
   const warnings: string[] = []
   const warn = (warning: string) => {
     warnings.push(warning)
@@ -87,9 +86,9 @@ async function install(runs: Runs, options: Options) {
 }
 
 const restarted = (runs: Runs) =>
-  runs === 'hub' ? 'restart the hub' : 'restart the daemon; its agents run on'
+  runs === 'hub' ? 'restart the hub' : 'restart the daemon; its agents keep running'
 
-/** What comes after the steps, before anything is done. */
+/** Returns what would happen after the steps. */
 async function foreseen({ plan, before, steps, stops, renews }: Prepared, start: boolean): Promise<string[]> {
   if (!start || stops || renews || !before.running || before.state_dir === undefined) return []
   const [{ isSame }, { isOutdated }] = await Promise.all([
@@ -123,7 +122,7 @@ async function carryOut(
   const at = { name: plan.name, home: plan.account.home }
   const status = await manager.status(at)
   const ranOn = !stops && before.running && status.pid === before.pid ? before.state_dir : undefined
-  // What runs still, runs as it was installed before; or it is of another version than this one.
+  // A process that survived the steps runs with the old settings, or is of another version than this program.
   const renews = start && ranOn !== undefined && (changed || (await isOutdated(ranOn)))
   if (!renews) return { done, status }
   done.push(restarted(plan.runs))

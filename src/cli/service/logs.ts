@@ -3,16 +3,16 @@ import { numeric } from '../options.ts'
 import { installedService, type ServiceOptions, withService } from './options.ts'
 
 const HELP = `
-As the manager keeps it: from journalctl or pm2. The daemon's own, in its state folder: fomular-daemon logs.
+Shows the log that the manager keeps, from journalctl or pm2. For the daemon's own log: fomular-daemon logs.
 
 Examples:
   $ fomular-daemon service logs
   $ fomular-daemon service logs -f -n 20`
 
 export function logsCommand(): Command {
-  return withService(new Command('logs').description("the service's log").addHelpText('after', HELP))
-    .option('-f, --follow', 'go on with what is added')
-    .option('-n, --lines <count>', 'the last so many lines', numeric, 100)
+  return withService(new Command('logs').description("show the service's log").addHelpText('after', HELP))
+    .option('-f, --follow', 'keep printing new lines')
+    .option('-n, --lines <count>', 'number of lines to show', numeric, 100)
     .action(logs)
 }
 

@@ -5,20 +5,20 @@ import { MANAGERS, type ManagerName, type Runs } from '../../service/plan.ts'
 
 export interface ServiceOptions {
   manager?: ManagerName
-  /** Where nobody says, the one that is installed. */
+  /** Default: the installed service. */
   name?: string
   json?: boolean
 }
 
 /**
- * Flags of every command about a service.
- * @param found the manager without the flag
- * @param named the name without the flag
+ * Adds the flags of every command about a service.
+ * @param found help text for the default of --manager
+ * @param named help text for the default of --name
  */
 export const withService = (
   command: Command,
-  found = 'the one it is installed with',
-  named = 'fomular-daemon, else the only one that is installed',
+  found = 'the manager it is installed with',
+  named = 'fomular-daemon, else the only installed service',
 ): Command =>
   command
     .option('--manager <manager>', `${MANAGERS.join(', ')} (default: ${found})`, manager)
@@ -27,11 +27,11 @@ export const withService = (
 export const withPlan = (command: Command): Command =>
   withService(
     command.argument('[what]', 'daemon, hub, or up: both in one process', what, 'daemon' as const),
-    "root's: systemd; a user's: systemd-user; on macOS launchd",
-    'fomular-daemon; of a hub, fomular-hub',
+    'systemd for root, systemd-user for others, launchd on macOS',
+    'fomular-daemon, or fomular-hub for a hub',
   )
-    .option('--user <name>', 'with systemd: the user it runs as (default: who called sudo, else root)')
-    .option('--path <path>', 'where it and agents look for programs (default: PATH of the user)')
+    .option('--user <name>', 'user of a systemd service (default: the user who called sudo, else root)')
+    .option('--path <path>', "PATH of the service and its agents (default: the user's PATH)")
 
 function manager(value: string): ManagerName {
   const found = MANAGERS.find((name) => name === value)
@@ -44,13 +44,13 @@ function what(value: string): Runs {
   throw new InvalidArgumentError('It must be daemon, hub or up.')
 }
 
-/** It becomes a file's name. */
+/** Checks a service's name, which becomes the name of a file. */
 function serviceName(value: string): string {
   if (/^[A-Za-z0-9][\w.-]{0,63}$/.test(value)) return value
-  throw new InvalidArgumentError('It must be of letters, digits, ".", "_" and "-".')
+  throw new InvalidArgumentError('Use only letters, digits, ".", "_" and "-".')
 }
 
-/** The service that is meant, and what keeps it running. */
+/** Returns the service that a command is about, and its manager. */
 export async function installedService({ manager, name }: ServiceOptions) {
   const { installedManager, installedName, managerNamed } = await import('../../service/managers.ts')
   const home = homeOf(process.env)

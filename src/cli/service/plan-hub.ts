@@ -19,9 +19,9 @@ import { accountOf, ownAccount, PLAIN_PATH, withRunner } from './account.ts'
 import { checkReadable } from './carry.ts'
 import { invocation, type Planned } from './plan.ts'
 
-/** Answers that are under way, and what is to be written down. */
+/** Time for a hub to stop, in seconds: to finish requests and to write its state. */
 const STOP_S = 30
-/** From here on, anybody may listen, unless the machine says otherwise. */
+/** First port that any user may listen on, unless the machine is configured otherwise. */
 const FIRST_FREE_PORT = 1024
 
 interface HubPlanOptions {
@@ -32,23 +32,24 @@ interface HubPlanOptions {
   flags: HubServeOptions
 }
 
-/** What is to be installed for a hub: what it would refuse is refused here. @throws UserError */
+/** Plans the installation of a hub, and refuses what the hub would refuse. @throws UserError */
 export async function makeHubPlan({ manager, name, user, path, flags }: HubPlanOptions): Promise<Planned> {
   const system = manager === 'systemd'
   if (user !== undefined && !system)
-    throw usage(`--user is for --manager systemd; a service of ${manager} runs as its user.`)
+    throw usage(`--user requires --manager systemd; a service of ${manager} runs as the current user.`)
   const host = flags.host ?? '127.0.0.1'
   const port = flags.port ?? hubPort(process.env)
   const tls = tlsFiles(flags)
   if (!isLoopback(host) && !tls && !flags.insecure)
     throw new UserError('hub_insecure', `Without TLS the hub listens on this machine only, not on ${host}.`, {
-      remedy: 'Give --tls-cert and --tls-key, or --insecure in a network that you trust.',
+      remedy: 'Add --tls-cert and --tls-key, or --insecure in a trusted network.',
       exitCode: EXIT.usage,
     })
   const low = port > 0 && port < FIRST_FREE_PORT
   if (low && !system && process.getuid?.() !== 0)
     throw new UserError('port_forbidden', `Only root may listen on port ${port}.`, {
-      remedy: 'Choose one from 1024 on, or have the machine run it: sudo fomular-daemon service install hub',
+      remedy:
+        'Choose a port of at least 1024, or install it for the machine: sudo fomular-daemon service install hub',
       exitCode: EXIT.refused,
     })
 
@@ -122,17 +123,17 @@ function tlsFiles({ tlsCert, tlsKey }: HubServeOptions) {
 
 const dynamicAccount = (name: string): Account => ({ name, uid: -1, gid: -1, home: '/', shell: '/bin/sh' })
 
-/** @throws UserError */
+/** Checks that a folder belongs to the hub's user. @throws UserError */
 function checkOwner(dir: string, { uid, name }: Account) {
   const stat = lstatSync(dir, { throwIfNoEntry: false })
   if (!stat || stat.uid === uid || (stat.uid === 0 && dir.startsWith('/var/lib/'))) return
   throw new UserError('state_of_another', `${dir} does not belong to ${name}.`, {
-    remedy: `Name the user it belongs to with --user, or give it to ${name}: chown -R -h ${name}: ${dir}`,
+    remedy: `Name its owner with --user, or give it to ${name}: chown -R -h ${name}: ${dir}`,
     exitCode: EXIT.refused,
   })
 }
 
-/** That the port is free: a hub that cannot have it would be started over and over. @throws UserError */
+/** Checks that the port is free: a hub without its port would restart endlessly. @throws UserError */
 export async function checkPort(args: string[]): Promise<void> {
   const after = (flag: string) => args[args.indexOf(flag) + 1] ?? ''
   const [host, port] = [after('--host') || '127.0.0.1', Number(after('--port'))]
@@ -143,9 +144,9 @@ export async function checkPort(args: string[]): Promise<void> {
     if (systemCode(error) === 'EACCES') return
     throw new UserError(
       'port_in_use',
-      `The hub cannot have port ${port} on ${host}: ${(error as Error).message}`,
+      `The hub cannot listen on port ${port} on ${host}: ${(error as Error).message}`,
       {
-        remedy: 'Choose another with --host and --port, or stop what uses it.',
+        remedy: 'Choose another with --host and --port, or stop the program that uses it.',
         exitCode: EXIT.refused,
       },
     )

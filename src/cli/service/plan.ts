@@ -18,7 +18,7 @@ import { accountOf, ownAccount, pathOf, withRunner } from './account.ts'
 import { carriedSettings, checkReadable } from './carry.ts'
 import type { TakenOver } from './take-over.ts'
 
-/** Beside every setting of the daemon (FOMULAR_…). */
+/** Environment variables that a service keeps. */
 const CAPTURED = [
   /^FOMULAR_(?!KEY|ENROLL_|HUB_|DAEMON_|STATE_DIR|AGENT)/,
   /^(HTTPS?_PROXY|NO_PROXY|ALL_PROXY)$/i,
@@ -26,7 +26,7 @@ const CAPTURED = [
 ]
 const PATHS = /^(FOMULAR_(CA_FILE|CONFIG|CLAUDE_PATH)|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS|CLAUDE_CONFIG_DIR)$/
 
-/** Of a graceful stop: each step's grace is the user's, what the server still has to hear takes so long at most. */
+/** Number of grace periods in a graceful stop, and seconds for the server to receive the rest. */
 const STOP_STEPS = 4
 const STOP_FURTHER_S = 30
 
@@ -35,28 +35,28 @@ export interface PlanOptions {
   name: string
   user?: string
   path?: string
-  /** The daemon's own. */
+  /** Flags for the daemon. */
   flags: DaemonFlags
-  /** Without a key, a plan can still be shown. */
+  /** False for a plan that is only shown. */
   keyNeeded: boolean
-  /** The daemon alone, or with a hub of its own. */
+  /** The daemon alone, or together with a hub. */
   runs: 'daemon' | 'up'
-  /** Of its hub. */
+  /** Port of the hub. */
   port?: number
-  /** Of a service that others have set up, and whose place this one takes. */
+  /** Hand-written service that this one replaces. */
   taken?: TakenOver
 }
 
 export interface Planned {
   plan: ServicePlan
-  /** To be put where the service finds it; undefined where it is there already, or in the configuration file. */
+  /** Key to store for the service; undefined if it is already there, or in the configuration file. */
   key: string | undefined
   warnings: string[]
 }
 
 /**
- * What is to be installed, from what the user said and from where this runs. The configuration is checked: what a daemon
- * would refuse is refused here.
+ * Plans an installation from the user's flags and this process's environment. Checks the configuration, and
+ * refuses what a daemon would refuse.
  * @throws UserError
  */
 export async function makePlan({
@@ -74,11 +74,11 @@ export async function makePlan({
   if (user !== undefined && !system)
     throw new UserError(
       'usage',
-      `--user is for --manager systemd; a service of ${manager} runs as its user.`,
+      `--user requires --manager systemd; a service of ${manager} runs as the current user.`,
       { exitCode: EXIT.usage },
     )
   const own = { ...process.env }
-  // Nothing that is run from here on needs it; pm2 would keep it for as long as it runs.
+  // No program that is run from here on needs the key; pm2 would keep it while it runs.
   concealKey()
   const home = homeOf(own)
   const installed = readInstalled(serviceFiles(manager, name, home).unit)?.mark
@@ -86,7 +86,8 @@ export async function makePlan({
   const account = system && named ? await accountOf(named) : ownAccount(home)
 
   const carried = given.config === undefined && !taken ? await carriedSettings(home, account) : undefined
-  // What is not said anew, stays: a service does not change its folder, and with it its agents, by the way.
+  // Settings that are not repeated stay: a service must not change its folder, and lose its agents, by
+  // accident.
   const stays = taken?.stateDir ?? (installed?.user === account.name ? installed.state_dir : undefined)
   const flags: DaemonFlags = {
     ...carried?.flags,
@@ -105,7 +106,7 @@ export async function makePlan({
 
   const ofUser = stateDir({ HOME: account.home })
   const usual = system ? join('/var/lib', name) : ofUser
-  // That of the user is not meant where nobody names it.
+  // The user's usual folder counts only if a flag names it.
   const meant = config.state_dir !== ofUser || flags.stateDir !== undefined
   const chosen = meant && config.state_dir !== usual ? config.state_dir : undefined
   const { environment, warnings } = captured(process.env, runs)
@@ -142,7 +143,7 @@ export async function makePlan({
   }
 }
 
-/** The hub has the key, and its address. */
+/** Returns the configuration for use with a hub, which provides key and address. */
 async function withOwnHub(flags: DaemonFlags, env: NodeJS.ProcessEnv, user: number) {
   const { FOMULAR_KEY: _key, FOMULAR_KEY_FILE: _file, FOMULAR_SERVER_URL: _url, ...rest } = env
   const config = await loadDaemonConfig({ flags: { ...flags, key: 'of-its-own-hub' }, env: rest, user })
@@ -154,7 +155,7 @@ function refuseServer(flags: DaemonFlags) {
     (name) => flags[name] !== undefined,
   )
   if (named === undefined) return
-  throw new UserError('usage', '`up` runs a hub of its own: it takes no server, and no key for one.', {
+  throw new UserError('usage', '`up` runs its own hub: it takes no server and no key.', {
     remedy: 'For another server, install the daemon: fomular-daemon service install',
     exitCode: EXIT.usage,
   })
@@ -199,7 +200,10 @@ async function givenKey(flags: DaemonFlags, env: NodeJS.ProcessEnv): Promise<str
   return sources.length > 0 ? readKey(sources, missingKey(), env).key : undefined
 }
 
-/** Flags of the daemon, as it is to get them: from another folder, with other variables, and without the key. */
+/**
+ * Returns the daemon's flags as the service passes them: valid in any folder and environment, and without the
+ * key.
+ */
 function passedOn(flags: DaemonFlags, env: NodeJS.ProcessEnv): string[] {
   const { key: _key, keyFile: _keyFile, stateDir: _stateDir, ...others } = flags
   return Object.entries(others).flatMap(([name, value]) => {
@@ -219,27 +223,32 @@ function captured(
   const warnings: string[] = []
   for (const [name, value] of Object.entries(env)) {
     if (!value || !CAPTURED.some((pattern) => pattern.test(name))) continue
-    // A service's settings can be read by everybody.
+    // Any user can read the settings of a service.
     if (/:\/\/[^/@]+@/.test(value))
       warnings.push(
-        `${name} has a password in it: it was left out. Put it into the service's environment file.`,
+        `${name} contains a password and was left out. Put it into the service's environment file.`,
       )
     else environment[name] = PATHS.test(name) ? resolve(value) : value
   }
   return { environment, warnings }
 }
 
-/** How this program is started, by names that still lead to it when it, or Node, has been updated. */
+/**
+ * Returns the command that starts this program, by paths that stay valid when the program or Node is updated.
+ */
 export function invocation(): { runner: string[]; program: string } {
   const { runner, argv } = captureInvocation()
   const [node, ...args] = runner
   return { runner: node === undefined ? [] : [lasting(node), ...args], program: resolve(argv[0]) }
 }
 
-/** Node knows its own path only with all links followed, into a folder that may be of this version alone. */
+/**
+ * Returns a lasting path of Node, which knows itself only by a path without links, perhaps that of one
+ * version.
+ */
 function lasting(node: string): string {
   const names = (process.env.PATH ?? '').split(delimiter).map((dir) => join(dir, 'node'))
-  // Not one that npm puts there for the time of a script.
+  // Skip the folder that npm adds to PATH while it runs a script.
   return names.find((name) => !name.includes('node_modules') && leadsTo(name, node)) ?? node
 }
 

@@ -9,14 +9,14 @@ import { makePlan, type Planned } from './plan.ts'
 import { makeHubPlan } from './plan-hub.ts'
 import type { TakenOver } from './take-over.ts'
 
-/** Flags of what is installed. */
+/** Flags of the installed program. */
 export interface PlanFlags extends HubServeOptions {
   user?: string
   path?: string
   [flag: string]: unknown
 }
 
-/** The plan that flags and what is installed come to. @throws UserError */
+/** Returns the installation plan for a daemon, a hub, or both. @throws UserError */
 export async function planFor(
   runs: Runs,
   manager: ManagerName,
@@ -50,7 +50,7 @@ export async function planFor(
   })
 }
 
-/** Flags of what is not the daemon: its service, and a hub. */
+/** Flags that are not the daemon's: those of its service, and of a hub. */
 const OTHERS = new Set<string>([
   ...['user', 'path', 'host', 'port', 'dataDir', 'tlsCert', 'tlsKey', 'insecure', 'trustedProxy', 'verbose'],
   ...Object.keys(HUB_SETTINGS),
@@ -60,7 +60,7 @@ const OTHERS = new Set<string>([
 export const daemonFlags = (options: PlanFlags): DaemonFlags =>
   Object.fromEntries(Object.entries(options).filter(([name]) => !OTHERS.has(name))) as DaemonFlags
 
-/** Flags of the one would be lost in the other. */
+/** Refuses flags that would have no effect. @throws UserError */
 function refuse(flags: Record<string, unknown>, what: string) {
   const [name] = Object.entries(flags).find(([, value]) => value !== undefined) ?? []
   if (name === undefined) return

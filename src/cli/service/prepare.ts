@@ -13,27 +13,27 @@ import type { ServiceOptions } from './options.ts'
 import { checkPort } from './plan-hub.ts'
 import { daemonFlags, type PlanFlags, planFor } from './planned.ts'
 
-/** An installation that is about to be carried out, or shown. */
+/** An installation that can be carried out or shown. */
 export interface Prepared {
   plan: ServicePlan
   manager: Manager
-  /** How the service is now. */
+  /** Current status of the service. */
   before: Status
   steps: Step[]
-  /** What becomes of what is there now. */
+  /** Effects on the present service and its agents. */
   notes: string[]
   warnings: string[]
-  /** Whether what runs is stopped first. */
+  /** True if the running service is stopped first. */
   stops: boolean
-  /** Whether the steps themselves start it anew. */
+  /** True if the steps themselves restart the service. */
   renews: boolean
 }
 
 type Options = ServiceOptions & { start: boolean; takeOver?: boolean; dryRun?: boolean } & PlanFlags
 
 /**
- * What is to be done so that the service is as the options say.
- * @throws UserError where it cannot be so
+ * Returns the steps that bring the service in line with the options.
+ * @throws UserError if that is impossible
  */
 export async function prepare(
   runs: Runs,
@@ -60,7 +60,7 @@ export async function prepare(
   const { path: file, text } = await manager.file(plan)
   const installed = readInstalled(file)
   if (installed && !installed.mark && !taken) throw notOurs(name)
-  // Pm2 and launchd read an entry once: for a new one, they end what runs.
+  // pm2 and launchd read an entry only once: a new entry ends the running one.
   const renews = (manager.name === 'pm2' || manager.name === 'launchd') && installed?.text !== text && start
   const ofOthers = taken !== undefined
   const change = await planChange({ plan, manager, before, renews, ofOthers })
@@ -95,6 +95,6 @@ async function prepareHub(
 
 const notOurs = (name: string) =>
   new UserError('by_hand', `The service ${name} was written by hand.`, {
-    remedy: 'Remove it first, or install another one beside it: --name NAME',
+    remedy: 'Remove it first, or install a second service: --name NAME',
     exitCode: EXIT.refused,
   })

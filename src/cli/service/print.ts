@@ -7,7 +7,7 @@ import { type ServiceOptions, withPlan } from './options.ts'
 import type { PlanFlags } from './planned.ts'
 
 const HELP = `
-For those who manage such files themselves. Where the key belongs is said beside it.
+For users who manage such files themselves. Standard error shows where the file and the key belong.
 
 Examples:
   $ fomular-daemon service print --server-url wss://os.example.com > fomular-daemon.service
@@ -16,10 +16,12 @@ Examples:
 export function printCommand(): Command {
   return withHubServeFlags(
     withDaemonFlags(
-      withPlan(new Command('print').description('what would be installed').addHelpText('after', HELP)),
+      withPlan(
+        new Command('print').description('print the file that would be installed').addHelpText('after', HELP),
+      ),
     ),
   )
-    .option('--verbose', 'of a hub: log more')
+    .option('--verbose', 'for a hub: log debug messages')
     .action(printService)
 }
 
@@ -38,7 +40,6 @@ async function printService(
   const { path: file, text } = await managerNamed(manager).file(plan)
   print(text.trimEnd())
   for (const warning of warnings) note(warning)
-  note(`It belongs into ${file}.`)
-  if (plan.ownKey)
-    note(`The key belongs into ${serviceFiles(manager, name, plan.account.home).key}, mode 0600.`)
+  note(`Save it as ${file}.`)
+  if (plan.ownKey) note(`Save the key as ${serviceFiles(manager, name, plan.account.home).key}, mode 0600.`)
 }

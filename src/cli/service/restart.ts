@@ -3,8 +3,9 @@ import { print, printJson, stdoutColors } from '../terminal.ts'
 import { installedService, type ServiceOptions, withService } from './options.ts'
 
 const HELP = `
-The daemon ends with code 75, and is started again with what is installed now: program, unit, configuration. Agents run
-on, or are stopped and resumed where the service would end them with the daemon. Where it does not run, it is started.
+The daemon exits with code 75, and starts again with the installed program, unit and configuration. Agents
+keep running, or are stopped and resumed if the service would end them with the daemon. A stopped service is
+started.
 
 Example:
   $ sudo fomular-daemon service restart`
@@ -12,7 +13,7 @@ Example:
 export function restartCommand(): Command {
   return withService(
     new Command('restart')
-      .description('start the daemon anew, for its agents to go on with')
+      .description('restart the daemon while its agents keep running')
       .addHelpText('after', HELP),
   )
     .option('--json', 'print one JSON object')

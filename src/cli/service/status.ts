@@ -4,8 +4,8 @@ import { print, printJson, stdoutColors } from '../terminal.ts'
 import { installedService, type ServiceOptions, withService } from './options.ts'
 
 const HELP = `
-Of the service. How the daemon itself is: fomular-daemon status --state-dir, with the folder shown here.
-Exit code 0 only if it runs.
+Shows the status of the service. For that of the daemon: fomular-daemon status --state-dir, with the folder
+shown here. Exit code 0 only if the service is running.
 
 Examples:
   $ fomular-daemon service status
@@ -13,7 +13,9 @@ Examples:
 
 export function statusCommand(): Command {
   return withService(
-    new Command('status').description('whether the service is installed and runs').addHelpText('after', HELP),
+    new Command('status')
+      .description('show whether the service is installed and running')
+      .addHelpText('after', HELP),
   )
     .option('--json', 'print one JSON object')
     .action(status)

@@ -15,29 +15,30 @@ import { withDaemonFlags } from '../daemon-flags.ts'
 import { EXIT } from '../exit-codes.ts'
 import { accountOf, ownAccount } from './account.ts'
 
-/** What a service that others have set up says, in the words of one that is installed. */
+/** Settings of a hand-written service, in the form that an installed one has. */
 export interface TakenOver {
   user: string
-  /** Without the key. */
+  /** Flags of the daemon, without the key. */
   flags: DaemonFlags
   key: string | undefined
   stateDir: string
-  /** Where programs are looked for, where it says. */
+  /** PATH of the service, if it sets one. */
   path: string | undefined
-  /** All other variables. One of them may be a secret. */
+  /** All other variables, some of which may be secret. */
   environment: Record<string, string>
-  /** Before the new one is written: what is there is kept. */
+  /** Steps before the new service is written: they keep copies of the old files. */
   steps: Step[]
   notes: string[]
 }
 
-/** Settings that the new unit makes itself; one that stays in a file beside it would undo it. */
+/** Settings that the new unit makes itself; a drop-in file with one of them would override it. */
 const OWN =
   /^(Type|ExecStart|User|Environment|EnvironmentFile|PassEnvironment|WorkingDirectory|StateDirectory|StateDirectoryMode|KillMode|KillSignal|Restart|RestartSec|RestartSteps|RestartMaxDelaySec|SuccessExitStatus|RestartForceExitStatus|RestartPreventExitStatus|NotifyAccess|WatchdogSec|LoadCredential)\s*=/
 
 /**
- * @param given flags that count more than the unit's
- * @throws UserError where its command is not one that can be understood
+ * Reads the settings of a hand-written unit.
+ * @param given flags that override the unit's
+ * @throws UserError if its command cannot be understood
  */
 export async function takeOverUnit(
   scope: Scope,
@@ -85,19 +86,19 @@ export async function takeOverUnit(
     ...understood,
     steps: [...steps, ...variables],
     notes: [
-      `The unit ${name} is taken over: server, key, user ${account.name}, state folder ${understood.stateDir} and variables stay as they are.`,
+      `The unit ${name} is taken over: server, key, user ${account.name}, state folder ${understood.stateDir} and variables stay unchanged.`,
       ...(backups.length > 0
-        ? [`What was there is kept in ${backups.map((backup) => backup.path).join(', ')}.`]
+        ? [`The old files are kept in ${backups.map((backup) => backup.path).join(', ')}.`]
         : []),
       ...(holders.length > 0
-        ? [`The key is still in ${holders.join(', ')}: delete it there once all is well.`]
+        ? [`The key is still in ${holders.join(', ')}: delete it there once the service works.`]
         : []),
       ...(variables.length > 0
         ? [`Its variables go into ${files.environment}, which only its owner can read.`]
         : []),
       ...(lost.length > 0
         ? [
-            `Not taken over: ${lost.join(', ')}. To have them again: systemctl ${scope === 'user' ? '--user ' : ''}edit ${name}`,
+            `Not taken over: ${lost.join(', ')}. To set them again: systemctl ${scope === 'user' ? '--user ' : ''}edit ${name}`,
           ]
         : []),
     ],
@@ -105,19 +106,19 @@ export async function takeOverUnit(
 }
 
 interface Found {
-  /** How to call it. */
+  /** Description for messages. */
   what: string
   argv: string[]
   environment: Record<string, string>
   account: Pick<Account, 'name' | 'uid' | 'home'>
   cwd: string
   stateDirectory?: string | undefined
-  /** Path of the key, where systemd hands it over. */
+  /** Path of the key, if systemd provides it. */
   credential?: string | undefined
   given: DaemonFlags
 }
 
-/** Flags, key, state folder and variables of a command that runs the daemon. @throws UserError */
+/** Reads flags, key, state folder and variables from a command that runs the daemon. @throws UserError */
 async function understand(found: Found) {
   const { what, account, cwd, stateDirectory, credential, given } = found
   const { args, assigned } = programOf(what, found.argv)
@@ -149,7 +150,7 @@ async function understand(found: Found) {
     ...(FOMULAR_STATE_DIR && { FOMULAR_STATE_DIR: resolve(cwd, FOMULAR_STATE_DIR) }),
     ...(stateDirectory && { STATE_DIRECTORY: `/var/lib/${stateDirectory}` }),
   }
-  // What a key is for, is known by its value: the variable that the command took it from is not kept.
+  // The variable that held the key is recognized by its value, and not kept.
   const kept = Object.entries(rest).filter(([, value]) => !key || !value.includes(key))
   const { key: _key, keyFile: _keyFile, ...further } = given
   const known = key ?? (isGiven ? 'given' : undefined)
@@ -161,7 +162,10 @@ async function understand(found: Found) {
   return { flags, key, stateDir: config.state_dir, path: PATH, environment: Object.fromEntries(kept) }
 }
 
-/** What a command hands this program. What else it starts would be lost: it is refused. @throws UserError */
+/**
+ * Returns the arguments that a command passes to this program. Refuses a command that starts anything else,
+ * which would be lost. @throws UserError
+ */
 function programOf(what: string, argv: string[]): { args: string[]; assigned: Record<string, string> } {
   const assigned: Record<string, string> = {}
   let at = 0
@@ -173,7 +177,7 @@ function programOf(what: string, argv: string[]): { args: string[]; assigned: Re
   if (/^node(js)?$/.test(basename(argv[at] ?? ''))) at++
   const program = argv[at] ?? ''
   if (isOurs(program) && !/\s/.test(program)) return { args: argv.slice(at + 1), assigned }
-  throw notUnderstood(what, `it is started by way of ${basename(argv[0] ?? '') || 'another program'}`)
+  throw notUnderstood(what, `it is started through ${basename(argv[0] ?? '') || 'another program'}`)
 }
 
 function parseFlags(what: string, args: string[]): Record<string, string | boolean | undefined> {
@@ -189,11 +193,11 @@ function parseFlags(what: string, args: string[]): Record<string, string | boole
 
 const notUnderstood = (what: string, why: string) =>
   new UserError('not_understood', `${what} runs this program in a way that cannot be taken over: ${why}.`, {
-    remedy: 'Stop and remove it, then install the service with the settings it had.',
+    remedy: 'Stop and remove it, then install the service with the same settings.',
     exitCode: EXIT.refused,
   })
 
-/** As its user reads it: what that user may not read, is not to be handed over by root. */
+/** Reads a file as the service's user: root must not hand over a file that this user may not read. */
 async function readAs(user: string, path: string): Promise<string> {
   const own = process.getuid?.() !== 0
   const { code, stdout } = await answerTo([
@@ -213,7 +217,7 @@ async function readAs(user: string, path: string): Promise<string> {
 
 const kept = (path: string) => `${path}.before-take-over`
 
-/** A unit elsewhere than where the new one goes stays, and counts no more. */
+/** Keeps a copy of a unit that the new one overwrites. A unit elsewhere stays, without effect. */
 const keep = (path: string, unit: string): Step[] =>
   path === unit ? [{ do: 'write', path: kept(path), text: readText(path) ?? '', mode: 0o600 }] : []
 
@@ -234,7 +238,7 @@ function putAside(path: string): Step[] {
   ]
 }
 
-/** What a unit says beside what the new one says itself. Values may be secret; names are not. */
+/** Returns the names of settings that the new unit lacks. Values may be secret; names are not. */
 const unknownSettings = (path: string): string[] =>
   settings(readText(path) ?? '')
     .filter(
@@ -247,7 +251,7 @@ const unknownSettings = (path: string): string[] =>
 async function environmentStep(path: string, environment: Record<string, string>): Promise<Step[]> {
   const before = readText(path) ?? ''
   const known = parseEnvironment(before)
-  // A later line counts more.
+  // A later line overrides an earlier one.
   const added = Object.entries(environment).filter(([name, value]) => known[name] !== value)
   if (added.length === 0) return []
   const lines = added.map(([name, value]) => environmentLine(name, value))
@@ -255,12 +259,14 @@ async function environmentStep(path: string, environment: Record<string, string>
   return [{ do: 'write', path, text, mode: 0o600 }]
 }
 
-/** What an entry's environment is kept of: pm2 has taken the rest from the shell that it was started in. */
+/** Variables of a pm2 entry that are kept: pm2 took the others from the shell that started it. */
 const OF_ENTRY =
   /^(FOMULAR_|ANTHROPIC_|CLAUDE_|AWS_|GOOGLE_|(HTTPS?|NO|ALL)_PROXY$|SSL_CERT_(FILE|DIR)$|NODE_EXTRA_CA_CERTS$|LANG$|LC_ALL$)/i
 
-/** @throws UserError */
-export async function takeOverEntry({ name, pm2_env }: Pm2Entry, given: DaemonFlags): Promise<TakenOver> {
+/** Reads the settings of a hand-written pm2 entry. @throws UserError */ export async function takeOverEntry(
+  { name, pm2_env }: Pm2Entry,
+  given: DaemonFlags,
+): Promise<TakenOver> {
   const all = Object.entries(pm2_env.env ?? {}).filter(
     (entry): entry is [string, string] => typeof entry[1] === 'string',
   )
@@ -282,8 +288,8 @@ export async function takeOverEntry({ name, pm2_env }: Pm2Entry, given: DaemonFl
     environment: Object.fromEntries(Object.entries(kept).filter(([variable]) => OF_ENTRY.test(variable))),
     steps: [],
     notes: [
-      `The pm2 entry ${name} is taken over: server, key, state folder ${understood.stateDir} and variables stay as they are. Pm2 reads an entry's settings once: for that it is started anew, and its agents are ended gracefully first.`,
-      'An ecosystem file of your own is left as it is: delete it, or the key in it, once all is well.',
+      `The pm2 entry ${name} is taken over: server, key, state folder ${understood.stateDir} and variables stay unchanged. pm2 reads an entry's settings only once, so it restarts the entry, after its agents are ended gracefully.`,
+      'Your own ecosystem file stays unchanged: delete it, or the key in it, once the service works.',
     ],
   }
 }

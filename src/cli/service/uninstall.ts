@@ -10,7 +10,9 @@ import { isInteractive, note, print, printJson } from '../terminal.ts'
 import { installedService, type ServiceOptions, withService } from './options.ts'
 
 const HELP = `
-Agents are stopped, gracefully. The state folder stays, and the file "environment", which may have secrets in it; what stays is said. With --purge these go, too: asked for on a terminal first. Nothing of a link, of a mounted disk or of a folder with others' files is removed, which is said.
+Stops the agents gracefully. The state folder stays, and so does the file "environment", which may contain
+secrets; the command lists them. --purge removes them, too, and asks first on a terminal. It never removes the
+targets of links, mounted disks, or folders with files of others, and lists those.
 
 Examples:
   $ sudo fomular-daemon service uninstall
@@ -20,9 +22,9 @@ export function uninstallCommand(): Command {
   return withService(
     new Command('uninstall').description('stop the service and remove it').addHelpText('after', HELP),
   )
-    .option('--purge', 'remove its state, settings and secrets as well')
-    .option('--all', 'all services that were installed with this installation of the program')
-    .option('--dry-run', 'only say what would be done')
+    .option('--purge', 'also remove its state, settings and secrets')
+    .option('--all', 'all services that use this installation of the program')
+    .option('--dry-run', 'only print what would be done')
     .option('--json', 'print one JSON object')
     .action(uninstall)
 }
@@ -37,7 +39,7 @@ interface Gone {
   manager: string
   name: string
   done: string[]
-  /** What stays, with the reason. */
+  /** Paths that stay, with the reason. */
   left: string[]
   state_dir?: string
 }
@@ -52,14 +54,14 @@ async function uninstall({ all, json, ...options }: Options) {
     if (json) continue
     for (const text of gone.done) print(text)
     for (const text of gone.left) print(`left ${text}`)
-    if (!options.dryRun) print(`${at.name} is no service any more.`)
+    if (!options.dryRun) print(`${at.name} is no longer a service.`)
   }
   if (json) return printJson(all ? { services: results, left: others } : results[0])
   for (const text of others) print(`left ${text}`)
   if (all && results.length + others.length === 0) print('No service was installed with this program.')
 }
 
-/** Those that run this installation's program. */
+/** Returns the services that run this installation's program. */
 async function allServices(): Promise<{ targets: { at: At; manager: Manager }[]; others: string[] }> {
   const [{ servicesOf, servicesOfOthers }, { managerNamed }, { layoutOf }, { EXECUTABLE }, { invocation }] =
     await Promise.all([
@@ -82,9 +84,9 @@ async function allServices(): Promise<{ targets: { at: At; manager: Manager }[];
         .filter((service) => !isOpen(service))
         .map(
           ({ file, name }) =>
-            `${file}: it is root's. Remove it: sudo fomular-daemon service uninstall --name ${name}`,
+            `${file}: it belongs to root. Remove it: sudo fomular-daemon service uninstall --name ${name}`,
         ),
-      ...servicesOfOthers(root, home).map((file) => `${file}: it is another user's, who can remove it`),
+      ...servicesOfOthers(root, home).map((file) => `${file}: it belongs to another user, who can remove it`),
     ],
   }
 }
@@ -116,7 +118,7 @@ async function uninstallOne(
   if (wanted && manager.name === 'pm2')
     gone.left.push(`its log in ${process.env.PM2_HOME || `${at.home}/.pm2`}/logs`)
   const paths = wanted ? [...plans.flatMap(({ paths: own }) => own), ...files] : []
-  // What is in the unit's folders goes before those.
+  // Files in the unit's folders must go before the folders.
   const steps = await manager.uninstall(at)
   if (dryRun) return { ...gone, done: [...steps.map(describe), ...paths.map((path) => `remove ${path}`)] }
   if (wanted && !json) await confirm(at.name, states, files)
@@ -127,7 +129,7 @@ async function uninstallOne(
   }
   await checkStill(state_dir, wanted ?? false)
   if (!wanted) return gone
-  // Looked at again: the daemon has just put things there, and taken others away.
+  // Plan again: the daemon has added and removed files in the meantime.
   const now = states.map((dir) => planPurge(dir, { whole: isUsual(dir, at.name) }))
   const { removed, left } = await purge([...now.flatMap(({ paths: own }) => own), ...files])
   gone.done.push(...removed.map((path) => `removed ${path}`))
@@ -137,27 +139,30 @@ async function uninstallOne(
   return gone
 }
 
-/** Systemd has made it, for this service alone. */
+/** Reports whether systemd made the folder for this service alone. */
 const isUsual = (dir: string, name: string) =>
   dir === `/var/lib/${name}` || dir.startsWith(`/var/lib/${name}.of-`)
 
 async function confirm(name: string, states: string[], files: string[]) {
   if (!isInteractive()) return
   const { askLine } = await import('../prompt.ts')
-  note(`This removes ${name} and, for good: ${[...states, ...files].join(', ')}.`)
-  if (/^y(es)?$/i.test(await askLine('Go on? [y/N] '))) return
+  note(`This removes ${name}, and permanently deletes ${[...states, ...files].join(', ')}.`)
+  if (/^y(es)?$/i.test(await askLine('Continue? [y/N] '))) return
   throw new UserError('declined', 'Nothing was removed.', { exitCode: EXIT.refused })
 }
 
-/** Of a daemon that was down already, agents run on: nothing is removed from under them. @throws UserError */
+/**
+ * Reports agents that outlived a daemon that was already down, and refuses to purge their folder. @throws
+ * UserError
+ */
 export async function checkStill(stateDir: string | undefined, purging: boolean) {
   if (stateDir === undefined) return
   const { checkStrays } = await import('../doctor/strays.ts')
   const found = (await checkStrays(statePaths(stateDir), false)).filter(({ level }) => level !== 'ok')
   for (const { message, remedy } of found) note(clean(`${message}\n  → ${remedy}`))
   if (purging && found.some(({ message }) => message.includes(stateDir)))
-    throw new UserError('still_running', `Something still runs on ${stateDir}: it was left as it is.`, {
-      remedy: 'End it, then remove the folder.',
+    throw new UserError('still_running', `Processes are still running on ${stateDir}: it was not removed.`, {
+      remedy: 'End them, then remove the folder.',
       exitCode: EXIT.refused,
     })
 }
