@@ -82,7 +82,7 @@ test('the Dockerfile of the page: built, healthy, restarted with its agents aliv
     doctor.findings.filter(
       ({ check, level }: { check: string; level: string }) => check === 'container' || level === 'error',
     ),
-    [{ check: 'container', level: 'ok', message: 'The container lasts through restarts of the daemon' }],
+    [{ check: 'container', level: 'ok', message: 'The container survives restarts of the daemon' }],
   )
 
   const agent = await stage.start({ cwd: '/home/agent' })

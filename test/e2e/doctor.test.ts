@@ -23,7 +23,10 @@ test('a daemon that is not logged in is an error of `doctor`, also in a shell th
   const wrong = await doctor()
   assert.equal(wrong.code, 1, wrong.out)
   assert.match(wrong.out, /^✗ The daemon sees: .*not logged in.*\n {2}→ /m)
-  assert.match(wrong.out, /^! This shell sees something else than the daemon: .*FOMULAR_CLAUDE_PATH is /m)
+  assert.match(
+    wrong.out,
+    /^! This shell finds something different from the daemon: .*FOMULAR_CLAUDE_PATH is /m,
+  )
   writeFileSync(login, '{"loggedIn":true}')
   const mended = await doctor()
   assert.equal(mended.code, 0, mended.out)

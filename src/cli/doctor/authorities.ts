@@ -3,12 +3,12 @@ import { isCertificate } from '../../platform/trust.ts'
 import type { Finding } from '../render/finding.ts'
 
 const REMEDY =
-  'Correct the file, or SSL_CERT_FILE, SSL_CERT_DIR or NODE_EXTRA_CA_CERTS where one of them names it. Until then the others count.'
+  'Correct the file, or the variable that names it: SSL_CERT_FILE, SSL_CERT_DIR or NODE_EXTRA_CA_CERTS. Until then, only the other authorities are used.'
 
 /**
- * Which authorities vouch for servers.
- * @param env the daemon's, or what it would have
- * @param caFile names a further one
+ * Reports the certificate authorities that servers are verified with.
+ * @param env environment of the daemon, or of one started here
+ * @param caFile file with a further authority
  */
 export function checkAuthorities(env: NodeJS.ProcessEnv, caFile: string | undefined): Finding[] {
   const { sources, certificates } = systemAuthorities(env)
@@ -38,7 +38,7 @@ export function checkAuthorities(env: NodeJS.ProcessEnv, caFile: string | undefi
     {
       check: 'authorities',
       level: 'ok',
-      message: `Certificate authorities that servers are checked by: ${named.join(', ')}`,
+      message: `Certificate authorities used to verify servers: ${named.join(', ')}`,
       authorities,
     },
     ...unused,

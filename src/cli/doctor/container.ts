@@ -14,20 +14,20 @@ const warning = (message: string, remedy: string): Finding => ({
 })
 
 /**
- * What is missing in a container whose main process the daemon is. Nothing is found elsewhere.
- * @param pid of the daemon, if it runs
+ * Checks a container whose main process is the daemon. Returns nothing elsewhere.
+ * @param pid process id of the running daemon
  */
 export async function checkContainer(stateDir: string, pid: number | undefined): Promise<Finding[]> {
   const env = pid === undefined ? {} : environmentOf(pid)
   const keeper = pid === undefined ? undefined : parentOf(pid)
-  // Systemd's units are no containers, though one may be kept, too.
+  // A unit of systemd is not a container, although its daemon may have a keeper, too.
   const kept = isKept(env, keeper) && env.SYSTEMD_EXEC_PID === undefined
   if (!kept && !endsContainer()) return []
   const findings: Finding[] = []
   if (isPartOfContainer(stateDir))
     findings.push(
       warning(
-        `The state folder ${stateDir} is part of the container, and goes with it: agents, their sessions and who this machine is.`,
+        `The state folder ${stateDir} is part of the container, and is deleted with it: agents, their sessions and this machine's identity.`,
         `Keep it on a volume: docker run --volume fomular:${stateDir}`,
       ),
     )
@@ -36,12 +36,12 @@ export async function checkContainer(stateDir: string, pid: number | undefined):
   if (kept && keeper !== 1 && (SHELL.test(nameOf(1)) || SHELL.test(interpreterOf(1))))
     findings.push(
       warning(
-        `Process 1 of the container is ${nameOf(1)}, which hands no signal on: when the container stops, the daemon and its agents are killed.`,
-        'Start the daemon with exec in its last line, or with a list as the command: CMD ["fomular-daemon"]',
+        `Process 1 of the container is ${nameOf(1)}, which forwards no signals: when the container stops, the daemon and its agents are killed.`,
+        'Start the daemon with exec in the last line of the script, or with a list as the command: CMD ["fomular-daemon"]',
       ),
     )
   if (findings.length > 0) return findings
-  return [{ check: 'container', level: 'ok', message: 'The container lasts through restarts of the daemon' }]
+  return [{ check: 'container', level: 'ok', message: 'The container survives restarts of the daemon' }]
 }
 
 function environmentOf(pid: number): NodeJS.ProcessEnv {
@@ -49,12 +49,12 @@ function environmentOf(pid: number): NodeJS.ProcessEnv {
     const lines = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
     return Object.fromEntries(lines.map((line) => line.split(/=(.*)/s, 2)))
   } catch {
-    // Another user's.
+    // The process belongs to another user.
     return {}
   }
 }
 
-/** Whether a folder is on the file system that the container itself has been started with. */
+/** Reports whether a folder is on the container's own file system. */
 function isPartOfContainer(path: string): boolean {
   if (!existsSync(path)) return path !== '/' && isPartOfContainer(dirname(path))
   const real = realpathSync(path)

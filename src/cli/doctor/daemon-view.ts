@@ -18,7 +18,10 @@ const seen = (check: string, level: Level, message: string, remedy?: string): Fi
   seen_by: 'daemon',
 })
 
-/** What the daemon that runs reports of its machine and its agents. Its link and its runtimes are looked at elsewhere. */
+/**
+ * Returns problems that the running daemon reports about its machine and agents. Other checks cover its link
+ * and runtimes.
+ */
 export const daemonView = (daemon: DaemonStatus): Finding[] => [
   ...daemon.machine.problems.map(ofProblem),
   ...ofEnd(daemon),
@@ -34,15 +37,18 @@ function ofProblem({ code, severity, message, remedy, since, until }: HealthProb
   }
 }
 
-/** Where new agents live on, and no problem of the machine says what ends the others. */
+/**
+ * Reports agents that end with the daemon while new ones survive it; the machine's problems do not list
+ * these.
+ */
 function ofEnd({ agents_end }: DaemonStatus): Finding[] {
   if (agents_end?.shelter === undefined) return []
   const { message, remedy, agents } = agents_end
   if (agents.length === 0) return [seen('agents', 'info', message, remedy)]
-  return [seen('agents', 'warning', `${message} Those started before do not: ${named(agents)}.`, remedy)]
+  return [seen('agents', 'warning', `${message} Agents started earlier do not: ${named(agents)}.`, remedy)]
 }
 
-/** What agents that are not over have trouble with. */
+/** Reports problems of agents that have not ended. */
 function ofAgents({ agents }: DaemonStatus): Finding[] {
   const living = agents.filter(({ state }) => !ENDED.includes(state))
   const failed = living.filter(({ turn_failed }) => turn_failed !== undefined)
@@ -60,8 +66,8 @@ function ofAgents({ agents }: DaemonStatus): Finding[] {
           ),
         ]
   return [
-    ...of(failed, 'The last turn failed of'),
-    ...of(without, 'There is trouble with MCP servers, hooks or the program of'),
+    ...of(failed, 'The last turn failed for'),
+    ...of(without, 'MCP servers, hooks or the program have problems in'),
   ]
 }
 

@@ -21,7 +21,7 @@ import { checkDisk, checkFolder, checkLock, checkModes, checkSurroundings } from
 import { checkStrays } from './strays.ts'
 import { checkUpdates } from './updates.ts'
 
-/** Looks at everything a daemon needs. Changes nothing. */
+/** Checks everything a daemon needs. Changes nothing. */
 export async function examine(
   flags: DaemonFlags,
   env: NodeJS.ProcessEnv,
@@ -33,7 +33,7 @@ export async function examine(
   })
   concealKey(config instanceof UserError ? undefined : config.key)
   const inherited = childEnvironment(env)
-  // What it has seen last may be minutes old, and mended.
+  // The daemon's last check may be minutes old.
   await client.lookAnew()
   const daemon = await client.status().catch((error: unknown) => {
     if (error instanceof UserError) return error
@@ -42,7 +42,7 @@ export async function examine(
   if (daemon instanceof UserError && daemon.code === 'daemon_forbidden') throw daemon
   const running = daemon instanceof UserError ? undefined : daemon
   const strict = config instanceof UserError ? strictByEnvironment(env) : config.strict_modes
-  // A service that is stopped runs as the folder's owner, not as who looks.
+  // A stopped service runs as the folder's owner, not as this user.
   const user = running ? userOf(running.pid) : chosen.service && ownerOf(paths.dir)
   const surroundings = running?.environment?.variables ?? env
   const findings = await Promise.all([
@@ -66,14 +66,14 @@ export async function examine(
   return findings.flat()
 }
 
-/** Of a daemon that runs, its link is what counts; else what one would find that is started now. */
+/** Checks the link of a running daemon, or else the connection that a daemon started now would make. */
 async function checkConnection(
   config: DaemonConfig | UserError,
   daemon: DaemonStatus | UserError,
   { service, running }: Chosen,
 ): Promise<Finding[]> {
   if (!(daemon instanceof UserError)) return checkLink(daemon)
-  // What this user would start here is not what the service starts.
+  // The service does not use this user's configuration.
   if (service && !running) {
     const { message, remedy } = daemon
     return [{ check: 'service', level: 'error', message, ...(remedy !== undefined && { remedy }) }]
@@ -85,7 +85,7 @@ async function checkConnection(
     return [...warnings, ...(await checkServer(config))]
   }
   const { message, remedy, code } = config
-  // `up` needs no key from anybody.
+  // `up` needs no key.
   const level = code === 'key_missing' ? 'warning' : 'error'
   return [{ check: 'config', level, message, ...(remedy !== undefined && { remedy }) }]
 }

@@ -6,7 +6,10 @@ import { HubClient } from '../client/hub-client.ts'
 import { cleanLine } from '../render/clean.ts'
 import type { Finding } from '../render/finding.ts'
 
-/** Keys of the hub in this state folder that several machines share. Nothing where no hub runs here. */
+/**
+ * Reports keys of the hub in this state folder that several machines share. Returns nothing if no hub runs
+ * here.
+ */
 export async function checkHubKeys({ dir, hub }: StatePaths): Promise<Finding[]> {
   if (!existsSync(hubFiles(hub).record)) return []
   try {
@@ -16,8 +19,8 @@ export async function checkHubKeys({ dir, hub }: StatePaths): Promise<Finding[]>
       .map(({ key_id, name, machines }) => ({
         check: 'hub',
         level: 'warning',
-        message: `${machines.length} machines share the hub's key ${cleanLine(name, 64)}: each of them can be any of them`,
-        remedy: `Say whose it is: fomular-daemon hub key bind ${cleanLine(key_id, 12)} MACHINE. Give each other a key of its own first, with \`fomular-daemon machine add\`.`,
+        message: `${machines.length} machines share the hub's key ${cleanLine(name, 64)}: each of them can pose as the others`,
+        remedy: `Give every other machine its own key with \`fomular-daemon machine add\`, then assign this key: fomular-daemon hub key bind ${cleanLine(key_id, 12)} MACHINE`,
       }))
   } catch (error) {
     // A hub that has stopped, or is of a version without a list of keys.

@@ -1,9 +1,9 @@
 import { EXECUTABLE } from '../../platform/executable.ts'
 import type { Finding } from '../render/finding.ts'
 
-/** The oldest Node that runs this program. */
+/** Oldest version of Node that runs this program. */
 const NODE = { major: 18, minor: 19 }
-/** npm is itself a Node program, on a machine that may be busy. */
+/** Maximum time for npm to answer, in ms: it is a Node program itself, and the machine may be busy. */
 export const NPM_MS = 20_000
 
 export function checkNode(): Finding {
@@ -15,11 +15,11 @@ export function checkNode(): Finding {
     check: 'node',
     level: 'error',
     message: `Node ${node} is too old: at least ${NODE.major}.${NODE.minor} is needed.`,
-    remedy: 'Install a current one from https://nodejs.org or with your package manager.',
+    remedy: 'Install a current version from https://nodejs.org or with your package manager.',
   }
 }
 
-/** Only for updates, which do without it where a registry is set. */
+/** Checks npm, which only updates need, and only if no registry is set. */
 export async function checkNpm(env: NodeJS.ProcessEnv): Promise<Finding[]> {
   const { execa } = await import('execa')
   const { failed, stdout } = await execa('npm', ['--version'], {
@@ -33,7 +33,7 @@ export async function checkNpm(env: NodeJS.ProcessEnv): Promise<Finding[]> {
       ? {
           check: 'npm',
           level: EXECUTABLE ? 'ok' : 'warning',
-          message: 'npm is not to be had: updates come straight from the registry that is set.',
+          message: 'npm is unavailable: updates come directly from the configured registry.',
           remedy: 'Install npm, or set registry under [update] in the configuration file.',
         }
       : { check: 'npm', level: 'ok', message: `npm ${stdout.trim()}` },

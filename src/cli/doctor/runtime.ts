@@ -12,13 +12,13 @@ import { runtimeText } from '../render/machine.ts'
 import { compareRuntimes } from './shell-view.ts'
 
 const LOG_IN = 'Run `claude` on this machine and use /login, or set ANTHROPIC_API_KEY for the daemon.'
-/** What the daemon's problems say of a runtime. */
+/** Codes of the daemon's problems that concern a runtime. */
 const TOLD = ['runtime_missing', 'runtime_too_old', 'runtime_broken', 'not_logged_in', 'login_expired']
 
 /**
- * Claude Code and its login. Those that the daemon sees are what counts; without one, those that it would find.
- * @param env what an agent would inherit of this shell
- * @param strict run no program of another user
+ * Checks Claude Code and its login, as the running daemon finds them, or as a daemon started here would.
+ * @param env environment that an agent would inherit from this shell
+ * @param strict do not run programs of other users
  */
 export async function checkRuntime(
   env: NodeJS.ProcessEnv,
@@ -42,15 +42,14 @@ export async function checkRuntime(
   ]
 }
 
-/** Whether another user has made a program, who would act as this one by it. */
+/** Reports whether a program belongs to another user, who could act as this user through it. */
 const isForeign = (path: string) => faultsOf(path).some(({ kind }) => kind === 'owner')
 
 const leftAlone = (path: string): Finding => ({
   check: 'claude',
   level: 'warning',
-  message: `${path} is another user's, and was not asked for its version and login.`,
-  remedy:
-    'Run `fomular-daemon doctor` as that user; or, if you trust that user, with FOMULAR_STRICT_MODES=false.',
+  message: `${path} belongs to another user, so its version and login were not checked.`,
+  remedy: 'Run `fomular-daemon doctor` as that user. If you trust that user, set FOMULAR_STRICT_MODES=false.',
 })
 
 function judge(runtime: Runtime): Finding[] {
@@ -58,25 +57,28 @@ function judge(runtime: Runtime): Finding[] {
   const finding = (level: Finding['level'], message: string, remedy?: string): Finding[] => [
     { check: 'claude', level, message, ...(remedy !== undefined && { remedy }) },
   ]
-  if (!found) return finding('error', 'Claude Code is not to be found.', problem)
+  if (!found) return finding('error', 'Claude Code was not found.', problem)
   if (problem !== undefined) return finding('error', problem)
   const text = runtimeText(runtime)
   if (login === 'logged_out' || login === 'expired') return finding('error', text, LOG_IN)
   if (login === 'unknown')
-    return finding('warning', text, `It does not say whether somebody is logged in. ${LOG_IN}`)
+    return finding('warning', text, `It does not report whether it is logged in. ${LOG_IN}`)
   return [
     ...finding('ok', text),
     ...passed_over.flatMap((other) =>
       finding(
         'warning',
-        `${other.path} comes first and cannot be used: ${other.problem}`,
+        `${other.path} comes first, but cannot be used: ${other.problem}`,
         'Repair or remove it. Until then, agents use the one above.',
       ),
     ),
   ]
 }
 
-/** Claude Code says nothing where it cannot keep a conversation, until that is to be resumed. */
+/**
+ * Checks that conversations can be kept: Claude Code does not report a failure until a conversation is
+ * resumed.
+ */
 function checkConversations(env: NodeJS.ProcessEnv): Finding[] {
   const folder = env.CLAUDE_CONFIG_DIR || join(homeOf(env), '.claude')
   if (isWritable(existing(folder))) return []
@@ -84,11 +86,11 @@ function checkConversations(env: NodeJS.ProcessEnv): Finding[] {
     {
       check: 'claude',
       level: 'warning',
-      message: `${folder} cannot be written to: conversations are not kept, and agents that have ended cannot be resumed.`,
+      message: `${folder} cannot be written to: conversations are not kept, and ended agents cannot be resumed.`,
       remedy: 'Make it writable for the user of the daemon, or set CLAUDE_CONFIG_DIR to a folder that is.',
     },
   ]
 }
 
-/** The folder itself, or the one above in which it would be made. */
+/** Returns the folder, or the nearest folder above it that exists. */
 const existing = (path: string): string => (existsSync(path) ? path : existing(dirname(path)))

@@ -15,7 +15,7 @@ import { isHealthy } from '../render/status.ts'
 
 const DIAL_MS = 15_000
 
-/** How the daemon that runs is connected. */
+/** Checks the connection of the running daemon. */
 export function checkLink(daemon: DaemonStatus): Finding[] {
   const { pid, server_url, link, server_hears_ms } = daemon
   const who = `The daemon (process ${pid})`
@@ -24,7 +24,7 @@ export function checkLink(daemon: DaemonStatus): Finding[] {
       {
         check: 'server',
         level: 'ok',
-        message: `${who} is connected to ${server_url}, which hears it (${Math.round(server_hears_ms ?? 0)} ms)`,
+        message: `${who} is connected to ${server_url}, which responds (${Math.round(server_hears_ms ?? 0)} ms)`,
       },
     ]
   return [
@@ -34,15 +34,18 @@ export function checkLink(daemon: DaemonStatus): Finding[] {
       message: `${who} is not connected to ${server_url}${link.last_error === undefined ? '' : `: ${link.last_error}`}`,
       remedy:
         link.refused === 'key_bound'
-          ? 'Do what the server says. To give this machine a key of its own, run `fomular-daemon machine add` where the hub is, and the line that it prints here, with --force behind `enroll`.'
+          ? "Follow the server's instructions. To give this machine its own key, run `fomular-daemon machine add` on the hub's machine, and the printed line here, with --force after `enroll`."
           : link.state === 'closed'
-            ? 'Give the copy an identity of its own (`fomular-daemon status` says how), then run `fomular-daemon restart` here.'
-            : 'Is that server running, and is the key one of its own? `fomular-daemon logs` tells more.',
+            ? 'Give the copy its own identity (`fomular-daemon status` explains how), then run `fomular-daemon restart` here.'
+            : 'Check that the server is running and accepts this key. See `fomular-daemon logs` for details.',
     },
   ]
 }
 
-/** Whether the server is there and takes the key: opens a connection as the daemon would, and says nothing on it. */
+/**
+ * Checks that the server is reachable and accepts the key: opens a connection as the daemon would, and sends
+ * nothing.
+ */
 export async function checkServer(config: DaemonConfig): Promise<Finding[]> {
   const { server_url, key, ca_file } = config
   const failed = (message: string, remedy: string): Finding[] => [
@@ -72,24 +75,24 @@ export async function checkServer(config: DaemonConfig): Promise<Finding[]> {
     ...trust(server_url, ca),
   })
   if (outcome === 'open')
-    return [{ check: 'server', level: 'ok', message: `${server_url} is there and takes the key` }]
+    return [{ check: 'server', level: 'ok', message: `${server_url} is reachable and accepts the key` }]
   if (outcome === 401 || outcome === 403)
     return failed(
       `${server_url} refuses the key.`,
-      'Get a key for this machine from the server, and give it with --key-file.',
+      'Get a key for this machine from the server, and pass it with --key-file.',
     )
   if (typeof outcome === 'number')
     return failed(
       `${server_url} answers HTTP ${outcome} instead of a WebSocket.`,
-      'Is the address, with its path, the one for daemons?',
+      'Check the address, including its path.',
     )
   return failed(
     `${server_url} cannot be reached: ${unreachable(outcome)}`,
     outcome instanceof ProxyError
       ? proxyRemedy(outcome)
       : isUntrusted(outcome)
-        ? 'Give the authority that signed its certificate, as PEM, with --ca-file.'
-        : 'Start that server, or correct --server-url; behind a proxy, set HTTPS_PROXY. For this machine alone: fomular-daemon up',
+        ? 'Pass the authority that signed its certificate, as PEM, with --ca-file.'
+        : 'Start that server, or correct --server-url; behind a proxy, set HTTPS_PROXY. To run a hub on this machine: fomular-daemon up',
   )
 }
 

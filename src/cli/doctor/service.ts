@@ -7,7 +7,10 @@ import { readInstalled } from '../../service/mark.ts'
 import { serviceFiles } from '../../service/plan.ts'
 import type { Finding } from '../render/finding.ts'
 
-/** What keeps the daemon running here, and whether it lets agents live. @param pid of the daemon that runs */
+/**
+ * Checks the service of the daemon, and whether agents survive in it. @param pid process id of the running
+ * daemon
+ */
 export async function checkService(pid: number | undefined): Promise<Finding[]> {
   const found = await inspectServices(pid)
   if (found.length === 0)
@@ -22,12 +25,12 @@ const judge = ({ manager, name, runs, troubles }: Found): Finding[] =>
         {
           check: 'service',
           level: 'ok',
-          message: `The service ${name} of ${manager} ${runs === 'hub' ? 'fits' : 'lets agents live'}`,
+          message: `The service ${name} of ${manager} ${runs === 'hub' ? 'is set up correctly' : 'keeps agents alive'}`,
         },
       ]
     : troubles.map((trouble) => ({ check: 'service', ...trouble }))
 
-/** What lets others change the variables that systemd hands to a service. */
+/** Reports how other users could change the variables that systemd passes to a service. */
 async function variables({ manager, name }: Found): Promise<Finding[]> {
   const { environment, unit } = serviceFiles(manager, name, homeOf(process.env))
   if (!manager.startsWith('systemd') || !existsSync(environment)) return []

@@ -4,12 +4,13 @@ import type { Finding } from '../render/finding.ts'
 import { runtimeText } from '../render/machine.ts'
 
 const REMEDY =
-  'Agents have what the daemon has. Where they need what this shell has, set it in the environment of the daemon and restart that.'
+  "Agents inherit the daemon's environment. If they need a value from this shell, set it for the daemon, and restart the daemon."
 
 /**
- * Says where this shell would find another runtime or login than the daemon does, and which variables may be why.
- * @param told the daemon's environment; undefined of an older one
- * @param env what an agent would inherit of this shell
+ * Reports if this shell would find another runtime or login than the daemon, and the variables that may be
+ * the cause.
+ * @param told the daemon's environment; undefined for an older daemon
+ * @param env environment that an agent would inherit from this shell
  */
 export function compareRuntimes(
   there: Runtime,
@@ -24,7 +25,7 @@ export function compareRuntimes(
       {
         check: 'environment',
         level: 'warning',
-        message: `This shell sees something else than the daemon: ${runtimeText(here).replace(/\.$/, '')}.${because}`,
+        message: `This shell finds something different from the daemon: ${runtimeText(here).replace(/\.$/, '')}.${because}`,
         remedy: REMEDY,
       },
     ]
@@ -33,7 +34,10 @@ export function compareRuntimes(
   return [{ check: 'environment', level: 'info', message }]
 }
 
-/** @param paths whether the folders of programs matter, which differ nearly always */
+/**
+ * Returns the differences between two environments. @param paths compare PATH, too, which nearly always
+ * differs
+ */
 function compare(daemon: ToldEnvironment, shell: ToldEnvironment, paths: boolean): string[] {
   const names = [...new Set([...Object.keys(daemon.variables), ...Object.keys(shell.variables)])]
   const value = (text: string | undefined) => text ?? 'not set'

@@ -14,7 +14,7 @@ import type { Finding } from '../render/finding.ts'
 import { bytes } from '../render/units.ts'
 import { faultsAround } from '../surroundings.ts'
 
-/** As the daemon has it: below the first it warns, below the second it starts no agents. */
+/** Limits of free disk space, as in the daemon: below `low` it warns, below `full` it starts no agents. */
 const DISK_BYTES = { low: 1024 * 1024 * 1024, full: 200 * 1024 * 1024 }
 
 const ok = (check: string, message: string): Finding => ({ check, level: 'ok', message })
@@ -31,7 +31,9 @@ const failure = (check: string, message: string, remedy: string): Finding => ({
   remedy,
 })
 
-/** What lets others change the state folder, or what belongs to it. @param user uid of the daemon that runs */
+/**
+ * Reports how other users could change the state folder and its files. @param user uid of the running daemon
+ */
 export function checkModes({ dir }: StatePaths, faults: Fault[], strict: boolean, user?: number): Finding[] {
   const options = { faults, strict, ...(user !== undefined && { user }) }
   const { refused, tolerated } = judge(dir, options)
@@ -42,14 +44,17 @@ export function checkModes({ dir }: StatePaths, faults: Fault[], strict: boolean
   ]
 }
 
-/** What lets others change programs and certificates elsewhere. @param env the daemon's, or what it would have */
+/**
+ * Reports how other users could change programs and certificates elsewhere. @param env environment of the
+ * daemon, or of one started here
+ */
 export const checkSurroundings = (env: NodeJS.ProcessEnv, user?: number): Finding[] =>
   faultsAround(env, user).map(({ message, remedy }) => warning('modes', `${message}.`, remedy))
 
 const later = ({ remedy }: Fault, strict: boolean) =>
   `Run ${remedy}${strict ? ' before the next update: the next version refuses that.' : ''}`
 
-/** Of another user's folder, nothing that this user may not read. */
+/** Returns nothing for another user's folder that this user may not read. */
 function handover(dir: string, user?: number): Finding[] {
   try {
     return handoverFaults(dir, user)
@@ -61,16 +66,16 @@ function handover(dir: string, user?: number): Finding[] {
   }
 }
 
-/** Whether the state folder is this user's alone, writable, and without damaged files. */
+/** Checks that the state folder belongs to this user alone, is writable, and has no damaged files. */
 export async function checkFolder({ dir, agents }: StatePaths): Promise<Finding[]> {
   if (!existsSync(dir)) {
     const parent = nearest(dir)
     return [
       isWritable(parent)
-        ? ok('state', `State folder ${dir}: made at the first start`)
+        ? ok('state', `State folder ${dir}: created at the first start`)
         : failure(
             'state',
-            `The state folder ${dir} cannot be made: ${parent} is not writable.`,
+            `The state folder ${dir} cannot be created: ${parent} is not writable.`,
             'Name a folder that this user can write to (FOMULAR_STATE_DIR).',
           ),
     ]
@@ -78,7 +83,7 @@ export async function checkFolder({ dir, agents }: StatePaths): Promise<Finding[
   const { mode, uid } = statSync(dir)
   const findings: Finding[] = []
   const isOwn = !process.getuid || [0, uid].includes(process.getuid())
-  // A volume of root's may be its group's.
+  // A volume that belongs to root may be writable for its group.
   if (!isOwn && !(uid === 0 && isWritable(dir)))
     findings.push(
       failure(
@@ -90,7 +95,7 @@ export async function checkFolder({ dir, agents }: StatePaths): Promise<Finding[
   else if (!isWritable(dir))
     findings.push(failure('state', `The state folder ${dir} is not writable.`, `chmod u+rwx ${dir}`))
   if (isOwn && (mode & 0o077) !== 0)
-    findings.push(warning('state', `Others can look into the state folder ${dir}.`, `chmod 700 ${dir}`))
+    findings.push(warning('state', `Other users can read the state folder ${dir}.`, `chmod 700 ${dir}`))
   const damaged = [dir, agents].flatMap((folder) =>
     namesIn(folder).filter((name) => name.includes('.damaged-')),
   )
@@ -105,7 +110,7 @@ export async function checkFolder({ dir, agents }: StatePaths): Promise<Finding[
   return findings.length > 0 ? findings : [ok('state', `State folder ${dir}`)]
 }
 
-/** Who holds the state folder, and whether that daemon answers. */
+/** Reports which daemon holds the state folder, and whether it answers. */
 export async function checkLock(paths: StatePaths, daemon: DaemonStatus | undefined): Promise<Finding[]> {
   if (daemon) return [ok('daemon', `The daemon runs: process ${daemon.pid}, version ${daemon.version}`)]
   const holder = holderOf(paths)
@@ -129,7 +134,7 @@ export async function checkLock(paths: StatePaths, daemon: DaemonStatus | undefi
   return [ok('daemon', 'No daemon runs on this state folder')]
 }
 
-/** Of another user's folder, nothing that this user may not read. */
+/** Returns nothing for another user's folder that this user may not read. */
 function holderElsewhere({ lock }: StatePaths) {
   try {
     const holder = livingHolder(lock)
@@ -142,7 +147,7 @@ function holderElsewhere({ lock }: StatePaths) {
 export async function checkDisk({ dir }: StatePaths): Promise<Finding[]> {
   const { available_bytes } = diskSpace(nearest(dir))
   const message = `${bytes(available_bytes)} free on the disk of the state folder`
-  const remedy = 'Make room, or move the state folder to another disk (FOMULAR_STATE_DIR).'
+  const remedy = 'Free some space, or move the state folder to another disk (FOMULAR_STATE_DIR).'
   if (available_bytes < DISK_BYTES.full)
     return [failure('disk', `Only ${message}: no agents are started.`, remedy)]
   return [available_bytes < DISK_BYTES.low ? warning('disk', `Only ${message}`, remedy) : ok('disk', message)]
@@ -165,5 +170,5 @@ function namesIn(path: string): string[] {
   }
 }
 
-/** The folder itself, or the one it would be made in. */
+/** Returns the folder, or the nearest folder above it that exists. */
 const nearest = (path: string): string => (existsSync(path) ? path : nearest(dirname(path)))

@@ -11,15 +11,16 @@ import { holderOf, ownerOf } from '../../service/running.ts'
 import { cleanLine } from '../render/clean.ts'
 import type { Finding, Stray } from '../render/finding.ts'
 
-/** An agent that has just ended is given so long to be cleared up by its daemon. */
+/** Time for a daemon to clean up after an agent that has just ended, in ms. */
 const SETTLE_MS = 1500
 const COMMAND_CHARS = 120
 const NAME_CHARS = 64
 
 /**
- * Processes of agents that nobody looks after, of this state folder and of those that are no more: what another one has
- * left is its own daemon's to clear. Found by what they carry and what they descend from, never by name.
- * @param running whether a daemon is there for this state folder
+ * Reports unsupervised processes of agents, in this state folder and in folders that no longer exist; other
+ * folders are up to their own daemons. Processes are identified by their environment and ancestors, never by
+ * name.
+ * @param running true if a daemon runs on this state folder
  */
 export async function checkStrays(paths: StatePaths, running: boolean): Promise<Finding[]> {
   const user = ownerOf(paths.dir) ?? ownUid()
@@ -40,7 +41,7 @@ export async function checkStrays(paths: StatePaths, running: boolean): Promise<
   ]
   return findings.length > 0
     ? findings
-    : [{ check: 'strays', level: 'ok', message: 'No process was left behind by an agent' }]
+    : [{ check: 'strays', level: 'ok', message: 'No agent has left a process behind' }]
 }
 
 const linesOf = (strays: Stray[]) =>
@@ -58,7 +59,7 @@ function provenFinding(strays: Stray[], own: boolean): Finding {
   return {
     check: 'strays',
     level: 'warning',
-    message: `${count(strays, 'is', 'are')} left of agents that have ended:${linesOf(strays)}`,
+    message: `${count(strays, 'is', 'are')} left over from agents that have ended:${linesOf(strays)}`,
     remedy: own
       ? 'Run `fomular-daemon doctor --fix` to end them.'
       : 'Run `fomular-daemon doctor --fix` as the user of the state folder to end them.',
@@ -66,18 +67,21 @@ function provenFinding(strays: Stray[], own: boolean): Finding {
   }
 }
 
-/** Anybody can name the folder of an agent in the environment of a process. */
+/** Any process can name the folder of an agent in its environment. */
 function unprovenFinding(strays: Stray[]): Finding {
   return {
     check: 'strays',
     level: 'warning',
-    message: `${count(strays, 'names', 'name')} an agent that has ended or was removed, without a proof that a daemon's agent started ${strays.length === 1 ? 'it' : 'them'}:${linesOf(strays)}`,
-    remedy: `If you know them as what an agent left behind, end them: kill ${strays.map(({ pid }) => pid).join(' ')}`,
+    message: `${count(strays, 'names', 'name')} an agent that has ended or was removed, without proof that a daemon's agent started ${strays.length === 1 ? 'it' : 'them'}:${linesOf(strays)}`,
+    remedy: `If you recognize them as left behind by an agent, end them: kill ${strays.map(({ pid }) => pid).join(' ')}`,
     unproven: strays,
   }
 }
 
-/** Agents that run with no daemon on their state folder. The next one takes them over: they are not lost. */
+/**
+ * Reports agents that run without a daemon on their state folder. They are not lost: the next daemon takes
+ * them over.
+ */
 function unattended(paths: StatePaths, { running, user }: { running: boolean; user: number }): Finding[] {
   const states = new Map<string, number>()
   for (const dir of agentProcesses(user).proven.keys())
@@ -91,7 +95,7 @@ function unattended(paths: StatePaths, { running, user }: { running: boolean; us
       {
         check: 'strays',
         level: 'warning',
-        message: `${agents === 1 ? '1 agent runs' : `${agents} agents run`} with no daemon, in the state folder ${cleanLine(state)}.`,
+        message: `${agents === 1 ? '1 agent runs' : `${agents} agents run`} without a daemon in the state folder ${cleanLine(state)}.`,
         remedy: 'Start a daemon on that folder: it takes them over, and can stop them.',
       },
     ]
@@ -121,7 +125,7 @@ function findStrays({ agents }: StatePaths, user: number): (Stray & { proven: bo
   }))
 }
 
-/** Ends them, those that have ended meanwhile left out. @returns what that comes to */
+/** Ends the processes that still exist. @returns the outcome */
 export async function clearStrays(strays: Stray[]): Promise<Finding> {
   await endProcesses(strays, { user: ownUid() })
   const left = strays.filter(isAlive)
@@ -130,7 +134,7 @@ export async function clearStrays(strays: Stray[]): Promise<Finding> {
       check: 'strays',
       level: 'error',
       message: `Still there after SIGKILL: ${left.map(({ pid }) => pid).join(', ')}`,
-      remedy: 'They wait for a disk or a network that does not answer; see `ps -o pid,stat,wchan`.',
+      remedy: 'They are waiting for a disk or network that does not respond: see `ps -o pid,stat,wchan`.',
       strays: left,
     }
   return {

@@ -14,13 +14,13 @@ import { NPM_MS } from './node.ts'
 
 const check = 'updates'
 
-/** What vouches for updates of this program here, and how old it is. */
+/** Reports which signatures updates need, where they come from, and how old this program is. */
 export async function checkUpdates(env: NodeJS.ProcessEnv, stateDir: string): Promise<Finding[]> {
   const config = await loadUpdateConfig(env).catch((error: unknown) => {
     if (error instanceof UserError) return undefined
     throw error
   })
-  // Another finding says what is wrong with it.
+  // Another finding reports what is wrong with it.
   if (!config) return []
   const age = ownAge()
   return [
@@ -44,8 +44,8 @@ function checkKey(config: UpdateConfig): Finding {
       : {
           check,
           level: 'warning',
-          message: 'Updates are taken without a signature: signatures is false under [update].',
-          remedy: 'Take that setting out.',
+          message: 'Updates are accepted without a signature: signatures is false under [update].',
+          remedy: 'Remove that setting.',
         }
   return demanded
     ? {
@@ -58,8 +58,7 @@ function checkKey(config: UpdateConfig): Finding {
     : {
         check,
         level: 'info',
-        message:
-          'This build has no release key: updates are taken as the registry has them, without a signature',
+        message: 'This build has no release key: it accepts updates from the registry without a signature',
       }
 }
 
@@ -77,15 +76,15 @@ async function checkRegistry(
       (fault): Finding => ({
         check,
         level: 'warning',
-        message: `${fault.message}, and it decides where updates come from: ${left} is made that way.`,
+        message: `${fault.message}, and it decides where updates come from: ${left} is allowed this way.`,
         remedy: remedyOf(fault),
       }),
     )
     if (config.allow_insecure || !isInsecure(registry)) return findings
-    const message = `${new URL(registry).origin}, where updates come from, is beyond this machine and has no TLS: ${left} is made from there.`
+    const message = `${new URL(registry).origin}, the source of updates, is not on this machine and has no TLS: ${left} is allowed from there.`
     return [...findings, { check, level: 'warning', message, remedy: HOW_SECURE }]
   } catch (error) {
-    // Of an npm that hangs, another finding tells.
+    // Another finding reports an npm that hangs.
     if (signal.aborted) return []
     if (!(error instanceof UpdateFailure || error instanceof UserError)) throw error
     const { message, remedy } = error instanceof UpdateFailure ? error.error : error

@@ -96,7 +96,7 @@ test('doctor finds what agents left behind by identity, and ends it when it is t
   const findings = await doctor(stage)
   const found = findings.find(({ strays }) => strays)
   assert.equal(found?.level, 'warning')
-  assert.match(found!.message, /left of agents/)
+  assert.match(found!.message, /left over from agents/)
   assert.deepEqual(found!.strays!.map(({ pid }) => pid).sort(), pidsOf(left.pid!).sort())
   assert.ok(found!.strays!.every(({ why }) => why === 'ended'))
   // Nobody knows any more what secret its run had.
@@ -120,7 +120,7 @@ test('on a terminal doctor offers to end what was left behind, and does nothing 
   const terminal = await Terminal.open(t, stage)
   const asked = async () => {
     await terminal.begin('fd doctor')
-    await terminal.shows(/left of agents[\s\S]*ended: ended {2}sleep 600[\s\S]*End them\? \[y\/N\]$/)
+    await terminal.shows(/left over from agents[\s\S]*ended: ended {2}sleep 600[\s\S]*End them\? \[y\/N\]$/)
   }
   const answer = async (text: string) => {
     await asked()
@@ -146,7 +146,7 @@ test('agents without a daemon are told, and are no strays', async (t) => {
   const processes = stage.agentProcesses(agent)
   const findings = await doctor(stage, '--fix')
   const own = findings.find(({ message }) => message.includes(stage.state))
-  assert.match(own!.message, /1 agent runs with no daemon/)
+  assert.match(own!.message, /1 agent runs without a daemon/)
   assert.ok(processes.every(isAlive))
   await stage.daemon()
   assert.ok(!(await doctor(stage)).some(({ message }) => message.includes(stage.state)))

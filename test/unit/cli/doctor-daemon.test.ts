@@ -132,7 +132,7 @@ test('a daemon that is not logged in, beside a shell that is', async (t) => {
   assert.equal(differs?.level, 'warning')
   assert.match(
     differs?.message ?? '',
-    /This shell sees something else.*, logged in\. .*HOME is \/var\/lib\/daemon there/,
+    /This shell finds something different.*, logged in\. .*HOME is \/var\/lib\/daemon there/,
   )
 
   // Before the daemon has made a problem of it.
@@ -157,7 +157,10 @@ test('a shell that is not logged in, beside a daemon that is, is no error; names
 test('another Claude Code than the one of the shell, and one that is broken', async (t) => {
   const other = await look(t, { runtime: { path: '/opt/claude', version: '2.1.300' } })
   assert.match(other.of('claude')[0]?.message ?? '', /2\.1\.300 at \/opt\/claude/)
-  assert.match(other.of('environment')[0]?.message ?? '', /This shell sees something else.* 2\.1\.330 at /)
+  assert.match(
+    other.of('environment')[0]?.message ?? '',
+    /This shell finds something different.* 2\.1\.330 at /,
+  )
   const broken = await look(t, { runtime: { problem: 'It says nothing.' } })
   assert.deepEqual(
     broken.of('claude').map(({ level, message }) => [level, message]),
@@ -185,9 +188,9 @@ test("what a unit ends, and agents' failed turns and missing servers", async (t)
   assert.deepEqual(
     of('agents').map(({ message }) => message),
     [
-      'The unit ends agents. Those started before do not: a.',
-      'The last turn failed of: a',
-      'There is trouble with MCP servers, hooks or the program of: b',
+      'The unit ends agents. Agents started earlier do not: a.',
+      'The last turn failed for: a',
+      'MCP servers, hooks or the program have problems in: b',
     ],
   )
 })

@@ -51,7 +51,7 @@ test('a folder in which Claude Code cannot keep conversations', async (t) => {
   assert.deepEqual(found.slice(1), [
     [
       'warning',
-      '/proc/claude cannot be written to: conversations are not kept, and agents that have ended cannot be resumed.',
+      '/proc/claude cannot be written to: conversations are not kept, and ended agents cannot be resumed.',
     ],
   ])
 })
@@ -83,6 +83,6 @@ test('what is wrong with configuration, program and state folder', async (t) => 
   chmodSync(state, 0o755)
   writeFileSync(join(state, 'machine.json.damaged-1'), '')
   const folder = await find({}, env, 'state')
-  assert.match(folder[0]?.message ?? '', /Others can look into/)
+  assert.match(folder[0]?.message ?? '', /Other users can read/)
   assert.match(folder[1]?.message ?? '', /machine\.json\.damaged-1/)
 })
