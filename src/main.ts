@@ -7,13 +7,13 @@ import { systemCode } from './platform/errors.ts'
 import { EXECUTABLE } from './platform/executable.ts'
 import { completeEnvironment } from './platform/surroundings.ts'
 
-/** How long Ctrl-C waits for a pipe to take what was written: `less` takes no more than it is asked to show. */
+/** Time for a pipe to accept output after Ctrl-C, in ms: `less` reads only as much as it shows. */
 const INTERRUPTED_MS = 200
 
-/** Commands that run until they are told to end, the default one among them. */
+/** Commands that run until they are stopped, including the default command. */
 const SERVERS = /^(run|up|hub|-.*)?$/
 
-/** Ends the process once what was written is out: a pipe takes it later than a terminal does. */
+/** Ends the process once its output is written: a pipe accepts it later than a terminal does. */
 function exit(code: number) {
   const end = () => process.exit(code)
   if (code === EXIT.interrupted) setTimeout(end, INTERRUPTED_MS)
@@ -33,11 +33,11 @@ completeEnvironment(process.env, { executable: EXECUTABLE })
 try {
   process.cwd()
 } catch {
-  // It has been deleted. Nothing here needs that folder, but every path would be refused because of it.
+  // The working folder was deleted. Nothing here needs it, but every path would be refused because of it.
   process.chdir('/')
 }
 
-// Whoever read the output has what they wanted (`agent log … | head`), or the terminal is gone.
+// The reader has all it wants (`agent log … | head`), or the terminal is gone.
 process.stdout.on('error', (error) => {
   if (systemCode(error) === 'EPIPE' && endsWithReader()) process.exit(EXIT.ok)
 })

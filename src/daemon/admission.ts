@@ -6,7 +6,7 @@ import type { Health } from './health.ts'
 const isUsable = (runtime: Runtime | undefined): runtime is Runtime & { path: string } =>
   runtime?.path !== undefined && runtime.problem === undefined && existsSync(runtime.path)
 
-/** What an agent needs to be started on this machine: its program, and room. */
+/** Checks the requirements for starting an agent on this machine: its program, and disk space. */
 export class Admission {
   readonly #health: Health
   #probed: Promise<void> | undefined
@@ -15,16 +15,19 @@ export class Admission {
     this.#health = health
   }
 
-  /** Looked for anew by every daemon, but not before it is connected: that costs a few hundred milliseconds of work. */
+  /**
+   * Probes the runtimes once per daemon, but not before it is connected: that costs a few hundred
+   * milliseconds of work.
+   */
   runtimesKnown(): Promise<void> {
     this.#probed ??= this.#health.probe()
     return this.#probed
   }
 
-  /** Path of a runtime's program. @throws CommandFailure when it cannot be used */
+  /** Returns the path of a runtime's program. @throws CommandFailure if the program is unusable */
   async program(name: string): Promise<string> {
     await this.runtimesKnown()
-    // Somebody may just have installed, mended or removed it.
+    // The program may just have been installed, repaired or removed.
     if (!isUsable(this.#health.runtime(name))) await this.#health.probe()
     const runtime = this.#health.runtime(name)
     if (isUsable(runtime)) return runtime.path
@@ -34,7 +37,7 @@ export class Admission {
     throw new CommandFailure('runtime_missing', message, { path: 'spec.runtime' })
   }
 
-  /** @throws CommandFailure while no new agent may be started */
+  /** Checks that there is disk space for a new agent. @throws CommandFailure */
   checkRoom() {
     if (this.#health.acceptsAgents) return
     const message = 'The disk of this machine is nearly full: it starts no new agents.'

@@ -8,8 +8,9 @@ import { mustRun } from './must-run.ts'
 type Answer = CommandOf<'agent:permission' | 'agent:answer'>
 
 /**
- * Answers a pending request, once: an answer that was put before is not put again, even when nothing is pending.
- * @throws CommandFailure where the request is not the one that the answer is for
+ * Answers a pending request once: an answer that was already given is not given again, even if nothing is
+ * pending.
+ * @throws CommandFailure if the answer belongs to another request
  */
 export function answer(
   agent: Agent,
@@ -19,7 +20,7 @@ export function answer(
   const id = uuidFrom('answer', agent.id, command.command_id)
   if (agent.inbox.accepted(id)) return
   const request = requestFor(agent, command)
-  // To one that is being stopped it would come behind the end of its session.
+  // An agent that is being stopped would receive it after the end of its session.
   mustRun(agent)
   agent.answer(request, agent.runtime.answerPermission(id, request, read(request)))
 }
@@ -36,34 +37,38 @@ function requestFor(agent: Agent, command: Answer): PermissionRequest {
         remedy: 'It was answered, withdrawn, or never made.',
       },
     )
-  // A request that a daemon without digests has kept has none; whatever takes its place has one.
+  // A request that a daemon without digests has kept has none; its replacement has one.
   if (digest !== undefined && request.digest !== undefined && digest !== request.digest)
     throw new CommandFailure(
       'request_changed',
-      `${agent.id} does not ask as ${request_id} what this is the answer to.`,
-      { path: 'digest', remedy: 'Look at the request as it is now, and answer that.' },
+      `${agent.id} has changed its request ${request_id} since this answer was given.`,
+      { path: 'digest', remedy: 'Look at the current request, and answer that.' },
     )
-  // A refusal lets nothing happen, whatever it was meant for.
+  // A refusal permits nothing, so any request may get it.
   if (isRefusal(command)) return request
   const isUnnamed = digest === undefined || request.digest === undefined
   if (isUnnamed && agent.snapshot.ids_reused)
     throw new CommandFailure(
       'request_changed',
-      `${agent.id} has asked for different things under one id: ${request_id} alone does not say which is meant.`,
-      { path: 'digest', remedy: 'Look at the request as it is now, and answer with its digest, or deny it.' },
+      `${agent.id} has used one id for different requests: ${request_id} alone is ambiguous.`,
+      { path: 'digest', remedy: 'Look at the current request, and answer with its digest, or deny it.' },
     )
   if (request.cut)
     throw new CommandFailure(
       'invalid_command',
-      `${agent.id} asks as ${request_id} for more than anybody was shown: the request was cut.`,
+      `${agent.id} asks for more in ${request_id} than anyone was shown: the request was cut.`,
       { path: 'request_id', remedy: 'Refuse it, and have the agent ask in fewer words.' },
     )
   const fault = unanswerable(request)
   if (fault !== undefined)
-    throw new CommandFailure('invalid_command', `${agent.id} cannot be answered as ${request_id}. ${fault}`, {
-      path: 'request_id',
-      remedy: 'Refuse it, and have the agent ask in other words.',
-    })
+    throw new CommandFailure(
+      'invalid_command',
+      `${agent.id} cannot be given an answer to ${request_id}. ${fault}`,
+      {
+        path: 'request_id',
+        remedy: 'Refuse it, and have the agent ask in other words.',
+      },
+    )
   return request
 }
 

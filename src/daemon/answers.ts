@@ -10,7 +10,7 @@ import {
 
 /**
  * Reads a decision.
- * @throws CommandFailure where the request asks for something else, or does not offer what is to be remembered
+ * @throws CommandFailure if the request is not for permission, or does not offer what the decision remembers
  */
 export function decisionOn(
   { offered }: Pick<Runtime, 'offered'>,
@@ -29,12 +29,12 @@ export function decisionOn(
   if (foreign >= 0)
     throw new CommandFailure('invalid_command', 'The request does not offer to remember this.', {
       path: `remember.${foreign}`,
-      remedy: 'Name some of its suggestions, as they are or for the session alone.',
+      remedy: 'Use its suggestions, unchanged or limited to the session.',
     })
   return { allow: { input, remember } }
 }
 
-/** Reads the answers to a question. @throws CommandFailure where they are not what it asks for */
+/** Reads the answers to a question or form. @throws CommandFailure if they do not fit the request */
 export function answersTo(
   request: PermissionRequest,
   { answers, action }: CommandOf<'agent:answer'>,
@@ -62,9 +62,9 @@ export function answersTo(
 
 function textAnswer(asked: string[], [question, answer]: [string, unknown]): [string, string] {
   if (!asked.includes(question))
-    throw new CommandFailure('invalid_command', `Nobody asks "${question}".`, {
+    throw new CommandFailure('invalid_command', `The request does not ask "${question}".`, {
       path: `answers.${question}`,
-      remedy: "Use the questions' texts as they stand in the request.",
+      remedy: 'Use the questions exactly as the request has them.',
     })
   if (typeof answer === 'string') return [question, answer]
   throw new CommandFailure('invalid_command', `The answer to "${question}" must be text.`, {

@@ -11,7 +11,7 @@ import { answer } from './answer.ts'
 import { answersTo, decisionOn } from './answers.ts'
 import { mustRun } from './must-run.ts'
 
-/** From asking an agent something to its reply. */
+/** Maximum wait for an agent's reply, in ms. */
 const REPLY_MS = 30_000
 
 export interface CommandContext {
@@ -23,13 +23,13 @@ export interface CommandContext {
   updates: Updates
 }
 
-/** The process that comes after this one answers the command. */
+/** Thrown if the next process answers the command. */
 export class AnsweredLater extends Error {}
 
 /**
- * What each command does. The first part, up to what is returned, runs in the order in which the commands came for that
- * agent; the promise returned inside waits for the agent to confirm, while further commands are carried out. Every
- * handler may be run again for the same command and then finishes what it had begun.
+ * Carries out one command. The handler runs in the order in which the agent's commands arrived; the promise
+ * in its result waits for the agent's confirmation, while further commands are carried out. A handler may run
+ * again for the same command, and then finishes its earlier work.
  */
 type Handler<T extends CommandType> = (
   context: CommandContext,
@@ -59,7 +59,7 @@ const handlers: { [T in CommandType]: Handler<T> } = {
   async 'agent:interrupt'({ agents }, { agent_id, command_id, cancel_queued }) {
     const agent = agents.get(agent_id)
     const id = uuidFrom('interrupt', agent_id, command_id)
-    // For a repeated command, what the agent was doing at the first one is no longer known.
+    // For a repeated command, the agent's state at the first one is unknown.
     const idle = !agent.inbox.accepted(id) && agent.snapshot.state === 'idle' && agent.inbox.unsettled === 0
     return {
       confirmed: ask(agent, agent.runtime.interrupt(id, { cancelQueued: cancel_queued })).then(() =>
@@ -147,10 +147,10 @@ const handlers: { [T in CommandType]: Handler<T> } = {
   },
 }
 
-/** Carries out one command up to the point from which the next one for the same agent may be carried out. */
+/** Starts a command. Resolves once the next command for the same agent may start. */
 export function carryOut(context: CommandContext, command: Command): Promise<{ confirmed: Promise<object> }> {
   const handler = (handlers as Record<string, Handler<CommandType> | undefined>)[command.type]
-  if (!handler) throw new CommandFailure('unsupported', `This daemon does not do ${command.type}.`)
+  if (!handler) throw new CommandFailure('unsupported', `This daemon does not support ${command.type}.`)
   return handler(context, command as never)
 }
 
@@ -165,8 +165,8 @@ async function updated(updates: Updates, request: UpdateRequest): Promise<Update
 }
 
 /**
- * Carried out again, after a daemon that did not live to answer: a stop that was begun for a run which a later command
- * has followed with another is done. It is not meant for the run that is there now.
+ * Stops an agent. If an earlier daemon began this stop, and a later command has started another run since,
+ * the stop is done: it is not meant for the new run.
  */
 async function stopOnce(agents: Agents, agent: Agent, commandId: string, graceS: number | undefined) {
   const { run, command_id } = agent.run
@@ -180,15 +180,15 @@ async function stopOnce(agents: Agents, agent: Agent, commandId: string, graceS:
 const OTHER_SESSION =
   'Start it in the folder, and as the user, that the session belongs to, or start an agent without that session.'
 
-/** Waits for as long as the agent takes to be ready, or to fail. @throws CommandFailure */
+/** Waits until the agent is ready or has failed. @throws CommandFailure */
 async function started(agents: Agents, agent: Agent): Promise<ResultOf<'agent:start'>> {
   const { run, initialize_id, session } = agent.run
   const refused = () => agent.reply(initialize_id)?.ok === false
   const settled = () => agent.ready || agent.runEnded || refused() || agent.run.run !== run
   if (!(await agent.until(settled))) throw new AnsweredLater()
-  // Otherwise it would run on without ever taking a prompt.
+  // Otherwise it would keep running without ever accepting a prompt.
   if (refused()) {
-    const message = agent.reply(initialize_id)?.error ?? 'The agent refused to begin, without a reason.'
+    const message = agent.reply(initialize_id)?.error ?? 'The agent refused to start without giving a reason.'
     await agents.stop(agent, { commandId: `refused-${initialize_id}` })
     throw new CommandFailure('start_failed', message)
   }
@@ -206,7 +206,7 @@ async function started(agents: Agents, agent: Agent): Promise<ResultOf<'agent:st
   return { ...(pid && { pid }), ...(agent.run.prompt_id && { prompt_id: agent.run.prompt_id }) }
 }
 
-/** Puts a request to the agent and waits for its reply. */
+/** Sends a request to the agent and waits for its reply. */
 async function ask(agent: Agent, input: Input): Promise<void> {
   if (!agent.inbox.accepted(input.id)) {
     mustRun(agent)
@@ -216,7 +216,7 @@ async function ask(agent: Agent, input: Input): Promise<void> {
   const reply = agent.reply(input.id)
   if (reply?.ok) return
   if (reply) {
-    const words = reply.error ?? 'The agent refused without a reason.'
+    const words = reply.error ?? 'The agent refused without giving a reason.'
     const { message = words, ...rest } = agent.runtime.explain(words) ?? {}
     throw new CommandFailure('rejected_by_agent', message, rest)
   }

@@ -1,7 +1,7 @@
 import type { Agent } from '../agents/agent.ts'
 import type { Link } from '../link/link.ts'
 
-/** How a daemon is, in one line. */
+/** Returns the condition of a daemon as one line. */
 export function conditionOf(url: string, link: Pick<Link, 'up' | 'info'>, all: Iterable<Agent>) {
   const { last_error } = link.info()
   const running = [...all].filter((agent) => !agent.ended).length

@@ -4,16 +4,16 @@ import { UserError } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 import { boundedJson } from '../protocol/bounded-json.ts'
 
-/** What is asked for is JSON, or nothing. */
+/** Handlers by method and path. Bodies are JSON, or empty. */
 export type ControlRoutes = Record<string, (body: unknown) => Promise<object>>
 
-/** Orders are short. */
+/** Maximum size of a request body, in bytes. Orders are short. */
 const BODY_BYTES = 64 * 1024
 
 /**
- * The daemon's local control: HTTP on a unix socket that only its user can open. `routes` maps `"GET /status"` to what
- * it answers.
- * @returns a function that closes it
+ * Serves the daemon's local control: HTTP on a Unix socket that only its user can open. `routes` maps `"GET
+ * /status"` to a handler.
+ * @returns a function that closes the server
  */
 export async function listenControl(
   path: string,
@@ -59,10 +59,10 @@ async function bodyOf(request: IncomingMessage): Promise<unknown> {
   let text = ''
   for await (const chunk of request.setEncoding('utf8')) {
     text += chunk
-    if (text.length > BODY_BYTES) throw new UserError('too_large', 'That is too long.')
+    if (text.length > BODY_BYTES) throw new UserError('too_large', 'The request is too long.')
   }
   if (text === '') return undefined
   const body = boundedJson(text)
-  if (body === undefined) throw new UserError('invalid_command', 'That is not JSON.')
+  if (body === undefined) throw new UserError('invalid_command', 'The request is not JSON.')
   return body
 }

@@ -46,7 +46,7 @@ import { UpdateHealth } from './update-health.ts'
 import { Upkeep } from './upkeep.ts'
 import { wayOfLink } from './way.ts'
 
-/** How long the last of the activity may take to be acknowledged when the daemon stops. */
+/** Maximum wait for the last activity to be acknowledged when the daemon stops, in ms. */
 const FLUSH_MS = 10_000
 const HURRIED_FLUSH_MS = 2000
 const FLUSH_STEP_MS = 20
@@ -55,14 +55,14 @@ export interface DaemonOptions {
   config: DaemonConfig
   paths: StatePaths
   logger: Logger
-  /** How this process was started. */
+  /** Command line and environment of this process. */
   invocation: Invocation
   supervised: boolean
-  /** Ends this daemon, for itself or the program at `entry` to be started in its place. */
+  /** Ends this daemon, so that it, or the program at `entry`, starts in its place. */
   restart(entry?: string): ResultOf<'daemon:restart'>
 }
 
-/** The parts of a daemon, wired: agents on one side, the server on the other. Signals and processes are its owner's. */
+/** Connects the parts of a daemon: agents and the server. The caller handles signals and processes. */
 export class Daemon {
   readonly #options: DaemonOptions
   readonly #startedAt = new Date().toISOString()
@@ -84,7 +84,7 @@ export class Daemon {
   readonly ground: Ground
   readonly #catchingUp = new Set<Agent>()
 
-  /** Takes over what is in the state folder. Connects to nothing yet. */
+  /** Takes over the contents of the state folder. Does not connect yet. */
   constructor(options: DaemonOptions) {
     this.#options = options
     const { config, paths, logger, invocation, supervised, restart } = options
@@ -225,7 +225,7 @@ export class Daemon {
     this.#link.start()
   }
 
-  /** What `fomular-daemon status` shows. Asks the server itself whether it hears this daemon. */
+  /** Returns the content of `fomular-daemon status`. Pings the server to learn if it hears this daemon. */
   async status() {
     const { config, paths } = this.#options
     const [pong] = await Promise.all([this.#link.ping(), this.#fates.look()])
@@ -238,7 +238,7 @@ export class Daemon {
       state_dir: paths.dir,
       server_url: config.server_url,
       link: this.#link.info(),
-      /** Milliseconds there and back; null when the server does not hear this daemon. */
+      /** Round trip in milliseconds; null if the server does not hear this daemon. */
       server_hears_ms: pong ?? null,
       machine: this.#health.status(),
       agents: [...this.#agents].map((agent) => agent.status()),
@@ -251,7 +251,7 @@ export class Daemon {
     return describeAgent((id) => this.#agents.find(id), body)
   }
 
-  /** In one line, for what keeps this process running. */
+  /** Returns the daemon's condition as one line, for its supervisor. */
   condition() {
     return conditionOf(this.#options.config.server_url, this.#link, this.#agents)
   }
@@ -260,7 +260,7 @@ export class Daemon {
     return this.#health.probe()
   }
 
-  /** Makes ready for a new start. @see standDown */
+  /** Prepares for a restart. @see standDown */
   async standDown(hurry: AbortSignal, signaled: boolean): Promise<void> {
     const { config, logger } = this.#options
     await standDown({
@@ -275,9 +275,9 @@ export class Daemon {
   }
 
   /**
-   * Stops all agents, tells the server the last of it, and lets go of everything.
-   * @param hurry shortens the graces
-   * @param cause `rebooted` when the machine goes down: agents come back with it if their restart policy says so
+   * Stops all agents, sends the server their last activity, and releases everything.
+   * @param hurry shortens the grace periods
+   * @param cause `rebooted` if the machine goes down: agents come back if their restart policy says so
    */
   async shutDown(hurry: AbortSignal, cause: 'stopped' | 'rebooted'): Promise<void> {
     const { config, logger } = this.#options
@@ -295,7 +295,7 @@ export class Daemon {
     await this.release()
   }
 
-  /** Lets go of everything without touching an agent. What commands were doing is found and finished by the next daemon. */
+  /** Releases everything without touching an agent. The next daemon finishes the commands in progress. */
   async release(): Promise<void> {
     this.#dispatcher.drain()
     this.updates.close()
@@ -309,13 +309,13 @@ export class Daemon {
     this.#ledger.close()
   }
 
-  /** Waits until results that are due have been sent, but not for what agents are still to answer. */
+  /** Waits until due results have been sent, but not for replies of agents. */
   async answered(): Promise<void> {
     await this.#dispatcher.settled(HURRIED_FLUSH_MS)
     await this.#link.ping(HURRIED_FLUSH_MS)
   }
 
-  /** The server is to have all activity and, since the link keeps the order, all statuses sent before the ping. */
+  /** Waits until the server has all activity and, since the link keeps the order, all earlier statuses. */
   async #flush(hurry: AbortSignal) {
     for (const agent of this.#agents) this.#grown(agent)
     const start = systemClock.monotonic()
@@ -335,7 +335,7 @@ export class Daemon {
       machine: this.#health.status(),
       agents: [...this.#agents].map((agent) => agent.status()),
     })
-    // Behind the welcome, the server hears all of them.
+    // After the welcome, the server receives the full statuses.
     for (const agentId of shortened) this.#agents.find(agentId)?.touch()
     return hello
   }
@@ -356,7 +356,7 @@ export class Daemon {
       case 'agent:resend':
         return this.#standing.asked(message)
       case 'protocol:error':
-        this.#options.logger.warn({ error: message }, 'the server could not take a frame')
+        this.#options.logger.warn({ error: message }, 'the server rejected a frame')
         return []
     }
     return []
@@ -364,11 +364,11 @@ export class Daemon {
 
   #grown(agent: Agent) {
     if (this.#outbox.offer(agent)) return
-    // Whatever the link does: the agent's state is known, and prompts it has are settled.
+    // Follow the journal without the link, too: it tells the agent's state and the prompts it accepted.
     if (agent.catchUp()) this.#catchUpLater(agent)
   }
 
-  /** A journal far ahead must not hold up everything else. */
+  /** A long journal must not hold up everything else. */
   #catchUpLater(agent: Agent) {
     if (this.#catchingUp.has(agent)) return
     this.#catchingUp.add(agent)

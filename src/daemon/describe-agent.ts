@@ -6,8 +6,7 @@ import { AgentId, AgentSpec, withoutSecrets } from '../protocol/index.ts'
 const Asked = z.object({ agent_id: AgentId })
 
 /**
- * What this machine knows of an agent beyond its status: how it was set up, when it was started again, where its files
- * are. @throws UserError
+ * Returns facts about an agent beyond its status: its setup, its restarts, and its files. @throws UserError
  */
 export function describeAgent(find: (agentId: string) => Agent | undefined, body: unknown) {
   const asked = Asked.safeParse(body)
@@ -22,7 +21,7 @@ export function describeAgent(find: (agentId: string) => Agent | undefined, body
   }
 }
 
-/** Without secrets, and of prompts only how long they are. */
+/** Removes secrets, and replaces prompts by their length. */
 function inShort(spec: AgentSpec) {
   const { prompt, system_prompt, ...rest } = withoutSecrets(AgentSpec, spec)
   return {

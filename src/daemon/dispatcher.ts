@@ -13,11 +13,11 @@ export interface DispatcherOptions {
   logger: Logger
 }
 
-/** Takes commands, carries each out once, and answers it as often as it is asked. */
+/** Accepts commands. Carries out each once, and answers it every time the server sends it. */
 export class Dispatcher {
   readonly #options: DispatcherOptions
   readonly #running = new Map<string, Promise<void>>()
-  /** Per agent: the commands for one agent begin in the order in which they came. */
+  /** The last command per agent: commands for one agent start in the order of their arrival. */
   readonly #order = new Map<string, Promise<unknown>>()
   #draining = false
 
@@ -29,7 +29,7 @@ export class Dispatcher {
     const { ledger, send } = this.#options
     const known = ledger.get(command.command_id)
     if (known) return send(known)
-    // Still being carried out: its answer comes when it is.
+    // In progress: the answer follows.
     if (this.#running.has(command.command_id)) return
     if (this.#draining)
       return send(
@@ -44,12 +44,12 @@ export class Dispatcher {
     this.#running.set(command.command_id, running)
   }
 
-  /** Takes no further commands. What is under way is cut short by whoever stops the agents. */
+  /** Accepts no further commands. Those in progress are cut short when the agents are stopped. */
   drain() {
     this.#draining = true
   }
 
-  /** Resolves when nothing is under way. @param withinMs or after this time */
+  /** Resolves when no command is in progress. @param withinMs maximum wait */
   async settled(withinMs?: number) {
     const settled = Promise.all(this.#running.values())
     await (withinMs === undefined ? settled : Promise.race([settled, sleep(withinMs)]))
@@ -81,13 +81,13 @@ export class Dispatcher {
     await this.answer(result)
   }
 
-  /** Answers a command for good. */
+  /** Records and sends the final answer to a command. */
   async answer(result: CommandResult): Promise<void> {
     const { ledger, send, logger } = this.#options
     try {
       await ledger.record(result)
     } catch (error) {
-      // Not on disk: it is answered all the same, and if it comes again it is found done.
+      // Answer although it is not on disk: if the command comes again, its work is found done.
       logger.warn({ err: error }, 'result not recorded')
     }
     send(result)
@@ -132,6 +132,6 @@ function systemError(error: unknown) {
     }
   const shortage = shortageIn(error)
   if (shortage)
-    return { code: 'internal', message: `It could not be done: ${shortage.message}`, remedy: shortage.remedy }
+    return { code: 'internal', message: `The command failed: ${shortage.message}`, remedy: shortage.remedy }
   return { code: 'internal', message: error instanceof Error ? error.message : String(error) }
 }

@@ -4,9 +4,12 @@ import type { Logger } from '../platform/log.ts'
 import { type Fate, findFate, type Shelter } from '../service/fate.ts'
 import type { Health } from './health.ts'
 
-/** From the start to the first look: those who answer are programs, and starting them would hold up the connection. */
+/** Delay before the first look, in ms: it starts programs, which would hold up the connection. */
 const LOOK_MS = 500
-/** From a supervisor's signal to agents until the daemon has found out why it was stopped. */
+/**
+ * Maximum time between a supervisor's signal to agents and the daemon's knowledge of why it was stopped, in
+ * ms.
+ */
 const ASKED_MS = 5000
 
 export interface FatesOptions {
@@ -16,7 +19,7 @@ export interface FatesOptions {
   logger: Logger
 }
 
-/** What becomes of agents when this daemon ends, as this daemon knows it. */
+/** Determines what happens to agents when this daemon ends. */
 export class Fates {
   readonly #options: FatesOptions
   #fate: Fate | undefined
@@ -28,7 +31,7 @@ export class Fates {
     this.#options = options
   }
 
-  /** Looks, tells the server what is wrong, and says in the log what has changed. */
+  /** Looks, reports problems to the server, and logs changes. */
   look(): Promise<Fate | undefined> {
     this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined
@@ -37,13 +40,16 @@ export class Fates {
     return this.#looking
   }
 
-  /** Where new agents are to live, if the daemon's end would reach them beside it. */
+  /** Returns a place for new agents, if the end of the daemon would otherwise reach them. */
   async shelter(): Promise<Shelter | undefined> {
     await (this.#first ?? this.look())
     return this.#fate?.shelter
   }
 
-  /** Those agents that end with the daemon. One that is just being launched is where its launcher is to be. */
+  /**
+   * Returns the agents that end with the daemon. For an agent that is being launched, its planned place
+   * decides.
+   */
   doomed(agents: Iterable<Agent>): Agent[] {
     const fate = this.#fate
     if (!fate) return []
@@ -57,28 +63,28 @@ export class Fates {
   }
 
   /**
-   * Looks for the first time, a moment later, and says what ended agents together with an earlier daemon.
-   * @param back whether those are to come back whatever their restart policies say
+   * Looks for the first time, after a delay, and records why agents ended together with an earlier daemon.
+   * @param back restart those agents regardless of their restart policies
    */
   start(agents: Agents, back: boolean) {
     setTimeout(async () => {
       const fate = await this.look()
       if (!fate) return
-      const reason = `It ended together with the daemon, as ${fate.by} has it.`
+      const reason = `It ended together with the daemon: ${fate.by} ends both.`
       agents.explain(({ run }) => (run.shelter === undefined ? reason : undefined), back)
     }, LOOK_MS).unref()
   }
 
   /**
-   * The daemon was asked to stop, by a supervisor that asks agents in the same moment, and some were quicker: their end is
-   * of the same cause.
+   * Records the cause for agents that ended before the daemon could stop them: its supervisor asks agents to
+   * stop at the same time as the daemon.
    */
   async attribute(agents: Agents, cause: 'stopped' | 'rebooted') {
     const fate = this.#fate ?? (await this.#looking)
     if (fate) for (const agent of this.quicker(agents)) agent.endedBy(cause)
   }
 
-  /** Those agents that a supervisor's signal has ended just now. */
+  /** Returns the agents that a supervisor's signal has just ended. */
   quicker(agents: Iterable<Agent>): Agent[] {
     return [...agents].filter(({ snapshot: { exit, since }, run }) => {
       const now = Date.now() - Date.parse(since) < ASKED_MS && run.shelter === undefined
@@ -86,7 +92,7 @@ export class Fates {
     })
   }
 
-  /** For `status`; undefined where agents live on. */
+  /** Returns the fate for `status`; undefined if agents outlive the daemon. */
   told(agents: Iterable<Agent>) {
     if (!this.#fate) return undefined
     const { by, message, remedy, shelter } = this.#fate
@@ -112,12 +118,12 @@ export class Fates {
     this.#said = message
     if (fate?.shelter) logger.info(message)
     else if (fate) logger.warn({ remedy: fate.remedy }, message)
-    else logger.info('agents live on when the daemon ends')
+    else logger.info('agents keep running when the daemon ends')
     return fate
   }
 }
 
 const consequence = (shelter: Shelter | undefined) =>
   shelter
-    ? ` New agents are started in ${shelter.where}, and live on.`
+    ? ` New agents are started in ${shelter.where}, and keep running.`
     : ' At a restart or an update they are stopped and resumed; a crash of the daemon kills them.'

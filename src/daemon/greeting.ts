@@ -5,20 +5,21 @@ import { bootId } from '../platform/process-identity.ts'
 import { VERSION } from '../platform/version.ts'
 import { type AgentStatus, DAEMON_CAPABILITIES, type Hello, Limits, PROTOCOL } from '../protocol/index.ts'
 
-/** Longest folder of an agent in its shortest form, in bytes of JSON. */
+/** Maximum length of an agent's folder in a shortened status, in bytes of JSON. */
 const CWD_BYTES = 1024
 
 type Own = Pick<Hello, 'machine_id' | 'started_at' | 'machine' | 'agents'>
 
-/** A greeting, and the agents of which it does not tell all. */
+/** A greeting, and the ids of agents whose statuses it shortens. */
 export interface Greeting {
   hello: Hello
   shortened: string[]
 }
 
 /**
- * A greeting that a server takes, whatever its agents have said. It lists each of them: one that is missing is gone for
- * a server. `pending` is cut first; then what a status may lack, of the agents with the longest.
+ * Returns a greeting that a server accepts, regardless of the size of its statuses. It lists every agent,
+ * because a missing agent is gone for a server. It cuts `pending` first, then the optional fields of the
+ * longest statuses.
  */
 export function greet({ agents: statuses, ...own }: Own): Greeting {
   const rest = { ...presentation(own.started_at), ...own }
@@ -32,7 +33,7 @@ export function greet({ agents: statuses, ...own }: Own): Greeting {
     room += entry.weight - least.weight
     Object.assign(entry, least, { short: true })
   }
-  // Those with little to ask first: what they leave is for the others.
+  // Smallest requests first: the space that they leave goes to the others.
   const asking = entries
     .map((entry) => ({ entry, asks: weightOf(entry.status.pending) }))
     .filter(({ entry }) => entry.status.pending.length > 0)
@@ -52,7 +53,7 @@ export function greet({ agents: statuses, ...own }: Own): Greeting {
   }
 }
 
-/** What this process and its machine say of themselves. */
+/** Returns facts about this process and its machine. */
 const presentation = (startedAt: string) => ({
   type: 'machine:hello' as const,
   protocol: PROTOCOL,
@@ -69,20 +70,20 @@ const presentation = (startedAt: string) => ({
 
 interface Entry {
   status: AgentStatus
-  /** What the greeting has of it. */
+  /** Status as the greeting has it. */
   shown: AgentStatus
   weight: number
-  /** Whether the greeting lacks some of it. */
+  /** True if the greeting shortens the status. */
   short: boolean
 }
 
-/** Without its requests, which are counted. */
+/** Replaces the requests by their number. */
 const counted = ({ pending, pending_omitted = 0 }: AgentStatus) => ({
   pending: [],
   ...(pending.length + pending_omitted > 0 && { pending_omitted: pending.length + pending_omitted }),
 })
 
-/** With the comma behind it. */
+/** Counts the comma after the status, too. */
 const entryOf = (status: AgentStatus, shown: AgentStatus): Entry => ({
   status,
   shown,
@@ -90,7 +91,7 @@ const entryOf = (status: AgentStatus, shown: AgentStatus): Entry => ({
   short: false,
 })
 
-/** The shortest form of a status: at most `Limits.greeted_agent_bytes`. */
+/** Returns the shortest form of a status: at most `Limits.greeted_agent_bytes`. */
 function required(status: AgentStatus): AgentStatus {
   const { agent_id, revision, state, since, runtime, cwd, run, undelivered_prompts } = status
   const { begin, acked, end, journal } = status
@@ -113,7 +114,7 @@ function required(status: AgentStatus): AgentStatus {
 
 function headOf(text: string): string {
   let head = text.slice(0, CWD_BYTES)
-  // An escape is six bytes at most.
+  // An escape takes at most six bytes.
   while (Buffer.byteLength(JSON.stringify(head)) > CWD_BYTES) head = head.slice(0, -CWD_BYTES / 8)
   return head
 }

@@ -11,7 +11,7 @@ import type { Logger } from '../platform/log.ts'
 import type { Health } from './health.ts'
 import type { Machine } from './machine.ts'
 
-/** How often the state folder is looked at. */
+/** Interval between checks of the state folder, in ms. */
 const LOOK_MS = 2000
 
 export interface GroundOptions {
@@ -19,7 +19,7 @@ export interface GroundOptions {
   agents: Iterable<Agent>
   health: Health
   machine: Pick<Machine, 'keep'>
-  /** Seconds for an agent to end after SIGTERM. */
+  /** Time for an agent to end after SIGTERM, in seconds. */
   graceS: number
   logger: Logger
 }
@@ -35,8 +35,8 @@ export class Ground {
   }
 
   /**
-   * @param relock takes the lock again where somebody has deleted it
-   * @param lost the folder is not this daemon's any more
+   * @param relock takes the lock again if someone has deleted it
+   * @param lost called when the folder no longer belongs to this daemon
    */
   watch(relock: () => void, lost: (reason: UserError) => void) {
     this.#first = folderIdentity(this.#options.paths.dir)
@@ -52,14 +52,14 @@ export class Ground {
     clearInterval(this.#timer)
   }
 
-  /** Why the folder is not this daemon's any more; undefined while it is. */
+  /** Returns the reason why the folder no longer belongs to this daemon; undefined while it does. */
   lost(): UserError | undefined {
     const { dir } = this.#options.paths
     const lost = goneFolder(`the state folder ${dir}`, dir, this.#first)
     return lost === undefined ? undefined : gone(dir, lost)
   }
 
-  /** Ends all agents whose folders are gone with the state folder, but for those that are to be kept whatever happens. */
+  /** Ends all agents whose folders are gone with the state folder, except those that their leases keep. */
   async abandon(): Promise<void> {
     const { agents, graceS, logger } = this.#options
     const running = [...agents].filter(({ ended }) => !ended)
@@ -70,7 +70,7 @@ export class Ground {
       )
     const ended = running.filter((agent) => !isKept(agent))
     if (ended.length > 0)
-      logger.warn({ agents: ended.map(({ id }) => id) }, 'ending the agents, which nobody could find again')
+      logger.warn({ agents: ended.map(({ id }) => id) }, 'ending the agents, whose folders are gone')
     await Promise.all(ended.map((agent) => abandon(agent, graceS)))
   }
 
@@ -81,7 +81,7 @@ export class Ground {
     if (lost) return lost
     if (!this.#isWritable(dir)) return undefined
     if (!existsSync(lock) && !existsSync(machine))
-      return gone(dir, `The state folder ${dir} was emptied beneath the daemon.`)
+      return gone(dir, `The state folder ${dir} was emptied while the daemon was running.`)
     try {
       const holder = otherHolder(lock)
       if (holder) return taken(dir, holder)
@@ -89,7 +89,7 @@ export class Ground {
       identity.keep()
       ensurePrivateDir(agents)
     } catch {
-      // A disk in trouble, which is told by what it keeps from being done: looked at again.
+      // The disk has problems, which the failing operations report. Look again later.
     }
     return undefined
   }
@@ -104,7 +104,7 @@ export class Ground {
       health.report('state_read_only', {
         severity: 'error',
         message: `The state folder ${dir} cannot be written to: its disk is read-only, or its permissions were changed.`,
-        remedy: `Make it writable again: mount -o remount,rw on its disk, or chmod u+rwx ${dir}. Agents live on, and what they say meanwhile may be lost.`,
+        remedy: `Make it writable again: mount -o remount,rw on its disk, or chmod u+rwx ${dir}. Agents keep running, but their output may be lost until then.`,
       })
       return false
     }
@@ -112,17 +112,17 @@ export class Ground {
 }
 
 const gone = (dir: string, message: string) =>
-  new UserError('state_gone', `${message} The daemon cannot go on without it.`, {
-    remedy: `Put it back at ${dir} and start the daemon; on an empty folder it would be another machine to its server.`,
+  new UserError('state_gone', `${message} The daemon cannot continue without it.`, {
+    remedy: `Restore it at ${dir} and start the daemon; on an empty folder, it would be a new machine to its server.`,
     exitCode: 2,
   })
 
 const taken = (dir: string, holder: Holder) =>
   new UserError(
     'already_running',
-    `Another daemon has taken the state folder ${dir} over: ${nameOf(holder)}.`,
+    `Another daemon has taken over the state folder ${dir}: ${nameOf(holder)}.`,
     {
-      remedy: 'Give each daemon a state folder of its own (FOMULAR_STATE_DIR).',
+      remedy: 'Give each daemon its own state folder (FOMULAR_STATE_DIR).',
       exitCode: 4,
     },
   )

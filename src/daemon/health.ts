@@ -14,21 +14,24 @@ import {
 } from '../protocol/index.ts'
 
 const MIB = 1024 * 1024
-/** Below this, the server is warned. */
+/** Free disk space below which the server is warned, in bytes. */
 const DISK_LOW_BYTES = 1024 * MIB
-/** Below this, no new agent is started: those that run need what is left for their journals. */
+/**
+ * Free disk space below which no new agent is started, in bytes: running agents need the rest for their
+ * journals.
+ */
 const DISK_FULL_BYTES = 200 * MIB
-/** Available memory below which one more agent would push out the others. */
+/** Available memory below which one more agent would push out the others, in bytes. */
 const MEMORY_LOW_BYTES = 400 * MIB
-/** How often disk, memory and clock are looked at. */
+/** Interval between checks of disk, memory and clock, in ms. */
 const CHECK_MS = 15_000
-/** A clock that is further on than the time this process lived through: the machine slept. */
+/** Jump of the clock, in ms, that means that the machine slept. */
 const ASLEEP_MS = 30_000
-/** How often runtimes are asked again: they are logged in and out beneath the daemon. */
+/** Interval between checks of runtimes, in ms: users log in and out while the daemon runs. */
 const PROBE_MS = 10 * 60_000
-/** The same while something is wrong with one: somebody may be mending it right now. */
+/** The same while a runtime has a problem, in ms: a user may be fixing it. */
 const MENDING_PROBE_MS = 60_000
-/** How long what is only worth knowing is told. */
+/** Time that informational problems stay in the status, in ms. */
 const INFO_MS = 3_600_000
 
 const RuntimesRecord = z.object({ version: z.literal(1), runtimes: z.array(Runtime) })
@@ -37,21 +40,21 @@ type Code = HealthProblemCode
 
 export interface HealthOptions {
   runtimes: AgentRuntime[]
-  /** Where the runtimes found last are remembered, so that a start need not wait for them. */
+  /** File with the runtimes that were found last, so that a start need not wait for them. */
   cachePath: string
   stateDir: string
   environment: NodeJS.ProcessEnv
-  /** Of the disk with the state folder. */
+  /** Space on the disk with the state folder. */
   disk(): Space
   memory(): Space
   clock: Clock
   nextRevision(): number
   changed(status: MachineStatus): void
-  /** The machine was asleep for so long. */
+  /** Called after the machine was asleep for this time. */
   awake(asleepMs: number): void
 }
 
-/** The machine's own condition, as state: what is wrong, since when, and what to do about it. */
+/** The machine's condition: its problems, with their time and remedy. */
 export class Health {
   readonly #options: HealthOptions
   readonly #problems = new Map<Code, HealthProblem>()
@@ -105,7 +108,7 @@ export class Health {
     })
   }
 
-  /** Looks at everything now: the runtimes, their versions and logins, disk and memory. */
+  /** Checks everything now: runtimes with their versions and logins, disk, and memory. */
   probe(): Promise<void> {
     this.#probing ??= this.#probe().finally(() => {
       this.#probing = undefined
@@ -120,13 +123,13 @@ export class Health {
     this.#changed()
   }
 
-  /** What became of the last update, for the server to see. */
+  /** Sets the outcome of the last update, for the server. */
   updated(update: object) {
     this.#update = update
     this.#changed()
   }
 
-  /** A file of the state folder could not be read, and was set aside here. */
+  /** Reports that a damaged file of the state folder was moved to `path`. */
   damaged(path: string) {
     this.#damaged.push(path)
     this.report('state_damaged', {
@@ -140,7 +143,7 @@ export class Health {
     if (this.#problems.delete(code)) this.#changed()
   }
 
-  /** What agents' activity tells about the account they work with. */
+  /** Reports problems of the account that agents' activity reveals. */
   observe(event: Event) {
     if (event.kind === 'rate_limit') {
       if (event.status !== 'rejected') return this.clear('usage_limit')
@@ -161,14 +164,14 @@ export class Health {
     }
   }
 
-  /** Agents that were restarted again and again, and are held back. */
+  /** Reports agents that failed again after each restart, and are held back. */
   crashLoops(agents: { id: string; heldUntil: number | undefined }[]) {
     if (agents.length === 0) return this.clear('crash_loop')
     const until = Math.min(...agents.map(({ heldUntil = 0 }) => heldUntil))
     this.report('crash_loop', {
       severity: 'warning',
       message: `Restarting did not help: ${agents.map(({ id }) => id).join(', ')} ended again each time.`,
-      remedy: 'See why in its log and its last words; stop it, or resume it once that is mended.',
+      remedy: 'Check its log and stderr. Stop it, or resume it once fixed.',
       until: new Date(until).toISOString(),
     })
   }
@@ -176,7 +179,7 @@ export class Health {
   async #probe() {
     const { runtimes, environment, cachePath, clock } = this.#options
     const before = this.#found
-    // Claude Code does not say there whether somebody is logged in.
+    // In a deleted folder, Claude Code does not report its login.
     leaveDeletedFolder()
     this.#found = await Promise.all(runtimes.map((runtime) => runtime.probe({ env: environment })))
     this.#last.probed = clock.monotonic()
@@ -203,7 +206,7 @@ export class Health {
       ? undefined
       : !found.found
         ? 'runtime_missing'
-        : // One that says which version it is works; it is this version that does not do.
+        : // A program that reports its version works; only that version is unsuitable.
           found.version
           ? 'runtime_too_old'
           : 'runtime_broken'
@@ -213,7 +216,7 @@ export class Health {
     if (before?.version && found.version && before.version !== found.version)
       this.report('runtime_changed', {
         severity: 'info',
-        message: `${found.name} was updated from ${before.version} to ${found.version}; running agents go on with the old one until they are resumed.`,
+        message: `${found.name} was updated from ${before.version} to ${found.version}; running agents keep the old version until they are resumed.`,
       })
     if (isLoggedOut(found.login)) {
       const expired = found.login === 'expired'
@@ -242,7 +245,7 @@ export class Health {
     if (asleep > ASLEEP_MS) {
       this.report('was_asleep', {
         severity: 'info',
-        message: `The machine was asleep, or its clock was set on, for ${Math.round(asleep / 1000)} s until ${this.#now()}.`,
+        message: `The machine was asleep, or its clock was set forward, for ${Math.round(asleep / 1000)} s until ${this.#now()}.`,
       })
       this.#options.awake(asleep)
     }
@@ -255,14 +258,14 @@ export class Health {
     if (this.#probeIsDue(monotonic)) void this.probe()
   }
 
-  /** Asking a program costs a tenth of a second of work; looking whether it is there, or another one, nothing. */
+  /** Asking a program costs a tenth of a second of work; checking whether it was replaced costs nothing. */
   #probeIsDue(monotonic: number): boolean {
     if (this.#found.some(({ found }) => !found) || this.#programs() !== this.#last.programs) return true
     const wrong = this.#found.some(({ problem, login }) => problem || isLoggedOut(login))
     return monotonic - this.#last.probed >= (wrong ? MENDING_PROBE_MS : PROBE_MS)
   }
 
-  /** Differs when another program is where a runtime was found. */
+  /** Returns a value that changes when a runtime's program is replaced. */
   #programs(): string {
     return this.#found.map(({ path }) => (path === undefined ? '' : fingerprint(path))).join()
   }

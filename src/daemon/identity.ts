@@ -3,7 +3,10 @@ import { keepIdentity, keptIdentity } from '../config/kept-identity.ts'
 import type { StatePaths } from '../config/paths.ts'
 import { type Machine, openMachine } from './machine.ts'
 
-/** Who this machine is: by its state folder, else by what the daemon on this folder has kept beside the key. */
+/**
+ * Opens this machine's identity: from its state folder, else from the copy that its daemon has kept next to
+ * the key.
+ */
 export function openIdentity({ key, key_file: file }: DaemonConfig, paths: StatePaths, now: string): Machine {
   if (file === undefined) return openMachine(paths.machine, now)
   const kept = keptIdentity({ key, file })

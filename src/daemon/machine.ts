@@ -8,35 +8,35 @@ export const MachineRecord = z.object({
   version: z.literal(1),
   machine_id: z.string(),
   created_at: z.string(),
-  /** How often a daemon has started on this folder: the leading part of every status's revision. */
+  /** Number of daemon starts on this folder: the leading part of every revision. */
   starts: z.int(),
 })
 
-/** Statuses a daemon can number within one start. */
+/** Maximum number of revisions within one start. */
 const REVISIONS_PER_START = 2 ** 30
 
 export interface Machine {
   machine_id: string
-  /** Nothing was known of it before. */
+  /** True if there was no identity before. */
   isNew: boolean
-  /** Its folder was lost, or damaged: it is who it was by what is kept beside its key. */
+  /** True if the folder was lost or damaged, and the identity comes from the copy next to the key. */
   restored: boolean
-  /** Where a damaged file was set aside, if one was. */
+  /** Path to which a damaged file was moved, if any. */
   damaged?: string
-  /** Higher than any revision this machine has used before. */
+  /** Returns a revision that is higher than any this machine has used before. */
   nextRevision(): number
   /**
-   * Resolves once what this start has changed would survive a power failure. Nobody is told an id or a revision before.
+   * Resolves once the changes of this start would survive a power failure. No id or revision is sent before.
    * @throws the system's error; the next call tries again
    */
   saved(): Promise<void>
-  /** Writes the same anew where it is gone. @throws the system's error */
+  /** Writes the file again if it is gone. @throws the system's error */
   keep(): void
 }
 
 /**
- * Who this machine is to its server; made on the first start.
- * @param kept the id that is kept beside its key
+ * Opens this machine's identity for its server; creates it on the first start.
+ * @param kept id from the copy next to the key
  */
 export function openMachine(path: string, now: string, kept?: string): Machine {
   const read = readJson(path, MachineRecord)
@@ -47,8 +47,8 @@ export function openMachine(path: string, now: string, kept?: string): Machine {
         version: 1 as const,
         machine_id: kept ?? randomUUID(),
         created_at: now,
-        // After a loss, the minutes since 2024 are above any count of starts, so that revisions still grow; in seconds
-        // they would outgrow what JSON numbers hold.
+        // After a loss, the minutes since 2024 exceed any number of starts, so that revisions still grow;
+        // seconds would exceed the range of JSON numbers.
         starts: damaged || kept !== undefined ? Math.floor(Date.now() / 60_000) - 28_400_000 : 0,
       }
   const record = { ...known, starts: known.starts + 1 }
@@ -63,7 +63,7 @@ export function openMachine(path: string, now: string, kept?: string): Machine {
   const keep = () => {
     if (!existsSync(path)) writeAtomic(path, JSON.stringify(record), { durable: true })
   }
-  // A disk takes its time for it: meanwhile the connection is made.
+  // The disk takes some time; connect in the meantime.
   saved().catch(() => {})
   let revision = record.starts * REVISIONS_PER_START
   return {

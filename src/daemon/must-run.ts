@@ -1,7 +1,7 @@
 import type { Agent } from '../agents/agent.ts'
 import { CommandFailure } from '../agents/failure.ts'
 
-/** @throws CommandFailure where the agent takes nothing more from anybody */
+/** Checks that the agent still accepts input. @throws CommandFailure */
 export function mustRun(agent: Agent) {
   if (!agent.ended && agent.snapshot.state !== 'stopping') return
   throw new CommandFailure('agent_not_running', `${agent.id} is not running (${agent.snapshot.state}).`, {

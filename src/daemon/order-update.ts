@@ -8,18 +8,18 @@ import type { Updates } from '../update/updates.ts'
 const { version, allow_downgrade } = Commands['daemon:update'].shape
 const Order = z.object({ version, allow_downgrade })
 
-/** Begins an update that somebody on this machine wants. What becomes of it is in update.json. @throws UserError */
+/** Starts an update for a user of this machine. Its outcome is in update.json. @throws UserError */
 export async function orderUpdate(updates: Updates, body: unknown): Promise<{ command_id: string }> {
   const order = read(body)
   const command_id = `local-${randomUUID()}`
   const begun = updates.run({ command_id, ...order, origin: 'local' })
-  // One that is refused at once has no record.
+  // An update that is refused at once has no record.
   const refused = await Promise.race([begun.then(() => undefined, asIs), tick()])
   if (refused instanceof UpdateFailure && refused.error.code === 'update_running') throw asUserError(refused)
   return { command_id }
 }
 
-/** @throws UserError */
+/** Looks up the available version. @throws UserError */
 export async function checkUpdate(updates: Updates, body: unknown) {
   return updates.check(read(body).version).catch((error) => {
     throw error instanceof UpdateFailure ? asUserError(error) : error
@@ -31,7 +31,7 @@ function read(body: unknown) {
   if (order.success) return order.data
   const [issue] = order.error.issues
   throw new UserError('invalid_command', `${issue?.path.join('.')}: ${issue?.message}`, {
-    remedy: 'Name an exact version, as 1.2.3, or a dist-tag, as latest.',
+    remedy: 'Name an exact version, such as 1.2.3, or a dist-tag, such as latest.',
   })
 }
 

@@ -4,7 +4,7 @@ import { readJson, writeAtomic } from '../platform/files.ts'
 import { visible } from '../platform/visible.ts'
 import type { HealthProblem } from '../protocol/index.ts'
 
-/** How long the warning stays that a state folder came from another machine: it may have been moved on purpose. */
+/** Days to warn that a state folder came from another machine: it may have been moved on purpose. */
 const TOLD_DAYS = 7
 const DAY_MS = 24 * 3_600_000
 
@@ -12,9 +12,9 @@ const DAY_MS = 24 * 3_600_000
 const Place = z.object({
   dir: z.string(),
   hostname: z.string(),
-  /** Of the folder itself. */
+  /** Identity of the folder itself. */
   folder: z.string(),
-  /** Of the installed system; absent where it has none. */
+  /** Id of the installed system; absent if it has none. */
   system: z.optional(z.string()),
 })
 export type Place = z.infer<typeof Place>
@@ -22,10 +22,10 @@ export type Place = z.infer<typeof Place>
 /** `place.json` in the state folder. */
 const PlaceRecord = z.object({
   version: z.literal(1),
-  /** A new identity has nothing to do with where the old one was. */
+  /** Machine that this place belongs to: a new identity has no history of places. */
   machine_id: z.string(),
   here: Place,
-  /** Where it was before it came here. */
+  /** Previous place of the folder. */
   from: z.optional(z.object({ place: Place, since: z.string() })),
 })
 type PlaceRecord = z.infer<typeof PlaceRecord>
@@ -35,13 +35,13 @@ export interface Origin {
   machineId: string
   here: Place
   now: string
-  /** Whether the folder with this identity is still there, and is the same machine. */
+  /** Reports whether the folder with this identity is still there, for the same machine. */
   isThere(place: Place): boolean
 }
 
 /**
- * Finds out whether the state folder is a copy of one that may still be in use, and writes down where it is now. A
- * folder that was restored in its place, moved, or mounted into a new container is no copy.
+ * Finds out whether the state folder is a copy of a folder that may still be in use, and records its current
+ * place. A folder that was restored in its place, moved, or mounted into a new container is not a copy.
  * @returns the problem, if there is one
  */
 export function examineOrigin(origin: Origin): Omit<HealthProblem, 'since' | 'code'> | undefined {
@@ -55,7 +55,7 @@ export function examineOrigin(origin: Origin): Omit<HealthProblem, 'since' | 'co
   try {
     if (JSON.stringify(record) !== JSON.stringify(known)) writeAtomic(path, JSON.stringify(record))
   } catch {
-    // A full disk: found out again at the next start.
+    // The disk is full: the next start finds out again.
   }
   return from && problemOf(origin, from)
 }
@@ -65,12 +65,12 @@ const isElsewhere = ({ here, isThere }: Origin, before: Place) =>
   (before.system !== undefined && here.system !== undefined && before.system !== here.system)
 
 function problemOf({ dir, here, now, isThere }: Origin, { place, since }: NonNullable<PlaceRecord['from']>) {
-  const remedy = `If both are in use, make one of them a machine of its own: stop its daemon, delete machine.json, agents and ledger.jsonl in its state folder, and enroll it again with --force.`
+  const remedy = `If both are in use, make one of them a separate machine: stop its daemon, delete machine.json, agents and ledger.jsonl in its state folder, and enroll it again with --force.`
   if (place.system === here.system)
     return isThere(place)
       ? {
           severity: 'warning' as const,
-          message: `The state folder ${dir} is a copy of ${visible(place.dir)}: both are one machine to the server, which hears only one of them.`,
+          message: `The state folder ${dir} is a copy of ${visible(place.dir)}: to the server both are one machine, and it hears only one of them.`,
           remedy,
         }
       : undefined
@@ -78,7 +78,7 @@ function problemOf({ dir, here, now, isThere }: Origin, { place, since }: NonNul
   if (!(Date.parse(now) < until)) return undefined
   return {
     severity: 'warning' as const,
-    message: `The state folder ${dir} came from another system (${visible(place.hostname)}): if it is still in use there, both are one machine to the server, which hears only one of them.`,
+    message: `The state folder ${dir} came from another system (${visible(place.hostname)}): if it is still in use there, to the server both are one machine, and it hears only one of them.`,
     remedy,
     until: new Date(until).toISOString(),
   }

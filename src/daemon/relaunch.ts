@@ -7,11 +7,14 @@ import { PM2_LAUNCHER, SUPERVISED } from '../service/plan.ts'
 import { endsWith } from '../service/unit-fate.ts'
 import { STARTED_AS } from '../update/trial.ts'
 
-/** How this process was started, taken before anything changes it. */
+/** Command line and environment of this process, captured before anything changes them. */
 export interface Invocation {
-  /** What runs the program, with its own arguments: Node; nothing where the program is an executable. */
+  /** Node with its own arguments; empty if the program is an executable. */
   runner: string[]
-  /** The program's path, by the name that was used: a link leads to what is installed by then. Then its arguments. */
+  /**
+   * Path that named the program, because a link leads to the version installed later; then its
+   * arguments.
+   */
   argv: [program: string, ...args: string[]]
   env: NodeJS.ProcessEnv
   cwd: string
@@ -20,10 +23,10 @@ export interface Invocation {
 export function captureInvocation(): Invocation {
   const { execPath, execArgv, argv, env } = process
   const [, named = execPath, ...args] = argv
-  // pm2 runs the program from a script of its own.
+  // pm2 runs the program from its own script.
   const program = (isPm2(env) && env.pm_exec_path !== PM2_LAUNCHER && env.pm_exec_path) || named
   const cwd = process.cwd()
-  // Those are of one start alone.
+  // These variables apply to one start only.
   const { [ON_TRIAL]: _trial, [STARTED_AS]: startedAs, ...lasting } = env
   return {
     runner: EXECUTABLE ? [] : [execPath, ...execArgv],
@@ -33,7 +36,10 @@ export function captureInvocation(): Invocation {
   }
 }
 
-/** Of a program that was started by this name. The system itself knows only where all links lead. */
+/**
+ * Returns the path of a program that was started by this name. The system itself knows only the path without
+ * links.
+ */
 function pathOf(name: string, env: NodeJS.ProcessEnv, cwd: string): string {
   const candidates = name.includes('/')
     ? [resolve(cwd, name)]
@@ -51,12 +57,14 @@ function isExecutable(path: string): boolean {
 }
 
 /**
- * Exit code that asks a supervisor for a new start (EX_TEMPFAIL of sysexits.h). Never 0: a supervisor that restarts only
- * on failure must take it for one.
+ * Exit code that asks a supervisor for a restart (EX_TEMPFAIL of sysexits.h). It is not 0, because some
+ * supervisors restart only after a failure.
  */
 export const EXIT_RESTART = 75
 
-/** Whether a supervisor starts this daemon again when it exits, so that it must not do so itself. */
+/**
+ * Reports whether a supervisor restarts this daemon when it exits, so that the daemon must not do so itself.
+ */
 export function isSupervised(env: NodeJS.ProcessEnv, pid: number): boolean {
   if (env[SUPERVISED] === '1') return true
   // systemd names its main process; INVOCATION_ID alone is inherited by every shell below a unit.
@@ -67,7 +75,9 @@ export function isSupervised(env: NodeJS.ProcessEnv, pid: number): boolean {
 
 const isPm2 = (env: NodeJS.ProcessEnv) => env.pm_id !== undefined && env.PM2_HOME !== undefined
 
-/** Flags, and below variables, whose values may be paths relative to the folder that a program was started in. */
+/**
+ * Flags, and variables below, whose values may be paths relative to the folder that a program was started in.
+ */
 const PATH_FLAG = /^--(?:state-dir|data-dir|config|key-file|ca-file)(?:=|$)/
 const PATH_VARIABLES = [
   'FOMULAR_STATE_DIR',
@@ -98,13 +108,13 @@ export function startNow({ runner, argv, env, cwd }: Invocation) {
 }
 
 /**
- * Starts this program anew, detached and as nobody's child (double fork), once this process is gone.
- * @throws the system's error when it could not be started
+ * Starts this program again once this process is gone, detached and without a parent (double fork).
+ * @throws the system's error if it cannot be started
  */
 export async function relaunch(invocation: Invocation): Promise<void> {
   const { command, env, cwd } = startNow(invocation)
-  // The new daemon may start when this one is gone: lock and socket are free then. Descriptor 3 is a pipe of which only
-  // this process holds the other end, so its end of file is this process's end, however it comes.
+  // The new daemon must start only when lock and socket are free. Descriptor 3 is a pipe whose other end only
+  // this process holds, so it reaches its end of file when this process ends for any reason.
   const script = 'read -r _ <&3; exec 3<&-; exec "$@"'
   const child = spawn('/bin/sh', ['-c', '(sh -c "$0" sh "$@" &)', script, ...command], {
     cwd,

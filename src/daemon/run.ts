@@ -28,16 +28,19 @@ const EXIT_ALREADY_RUNNING = 4
 
 export interface RunOptions {
   logger: Logger
-  /** How to start this program anew; given by who changes argv or environment before this is called. */
+  /** Command that restarts this program; needed if argv or the environment was changed before the call. */
   invocation?: Invocation
-  /** Resolves if what this daemon cannot do without is gone: it ends, and its agents are left to their leases. */
+  /**
+   * Resolves if something that this daemon needs is gone: the daemon ends, and leaves its agents to their
+   * leases.
+   */
   lost?: Promise<UserError>
 }
 
 /**
  * Runs a daemon until it is told to end.
  * @returns the process's exit code
- * @throws UserError when it cannot start
+ * @throws UserError if it cannot start
  */
 export async function runDaemon(
   config: DaemonConfig,
@@ -46,7 +49,7 @@ export async function runDaemon(
   const supervised = isSupervised(process.env, process.pid)
   const paths = statePaths(config.state_dir)
   ensurePrivateDir(paths.dir)
-  // A folder of a newer version is left as it is, the lock included.
+  // Leave the folder of a newer version unchanged, including the lock.
   readFormat(paths.dir, STATE_UPGRADES)
   let unlock = await takeLock(paths.lock, logger)
   let leaveGround = () => {}
@@ -66,7 +69,7 @@ export async function runDaemon(
     }
     const daemon = new Daemon({ config, paths, logger, invocation, supervised, restart })
     daemon.start()
-    // The connection is on its way first; the server's part of it and what follows here go on at the same time.
+    // Start the connection first: the server can answer while this process continues below.
     await new Promise(setImmediate)
     const stop = () => ending.ask('stop')
     const source = () => updateSource(config.update, invocation.env)
@@ -132,8 +135,8 @@ export async function runDaemon(
       await relaunch({ ...invocation, argv: [entry ?? command, ...args] })
       return 0
     } catch (error) {
-      // It is left to whatever starts this daemon otherwise.
-      logger.error({ err: error }, 'the daemon could not be started anew')
+      // Leave it to anything else that starts this daemon.
+      logger.error({ err: error }, 'the daemon could not be restarted')
       daemon.updates.notRelaunched()
       return EXIT_RESTART
     }
@@ -145,7 +148,7 @@ export async function runDaemon(
   }
 }
 
-/** What somebody on this machine may ask of a daemon. */
+/** Returns the requests that users of this machine may send to a daemon. */
 const controls = (
   daemon: Daemon,
   { restart, stop, source }: { restart: () => object; stop: () => void; source: () => Promise<object> },
@@ -163,11 +166,11 @@ const controls = (
   },
 })
 
-/** Once this process has ended, nothing could be started in its place. @throws UserError */
+/** Refuses a restart without the program: nothing could be started after this process. @throws UserError */
 function checkThere({ argv: [program] }: Invocation) {
   if (existsSync(program)) return
-  throw new UserError('program_missing', `${program} is not there any more: it was uninstalled or moved.`, {
-    remedy: 'Install it again, then restart the daemon; until then it goes on running.',
+  throw new UserError('program_missing', `${program} no longer exists: it was uninstalled or moved.`, {
+    remedy: 'Install it again, then restart the daemon; until then it keeps running.',
   })
 }
 
@@ -189,13 +192,13 @@ async function takeLock(path: string, logger: Logger) {
   }
 }
 
-/** Of the time for a whole stop: what the hurried part of it takes at most, with a server that does not answer. */
+/** Maximum duration of the hurried part of a stop, in seconds, with a server that does not answer. */
 const HURRIED_S = 6
 
 /**
- * Decides how the daemon ends. The first request counts, except that a stop overrides a restart; a second signal means
- * hurry. A signal from systemd may be the first half of a restart.
- * @param withinS seconds for a whole stop
+ * Decides how the daemon ends. The first request counts, except that a stop overrides a restart; a second
+ * signal hurries. A signal from systemd may be the first half of a restart.
+ * @param withinS maximum duration of a stop, in seconds
  */
 function endings(logger: Logger, withinS: number | undefined) {
   const hurry = new AbortController()
@@ -215,7 +218,7 @@ function endings(logger: Logger, withinS: number | undefined) {
   const onSignal = (signal: NodeJS.Signals) => {
     signals += 1
     if (decided === 'stop' || signals > 1) {
-      logger.warn({ signal }, 'again: hurrying')
+      logger.warn({ signal }, 'second signal: hurrying')
       hurry.abort()
       return ask('stop')
     }
@@ -229,7 +232,7 @@ function endings(logger: Logger, withinS: number | undefined) {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, onSignal)
   const kept = keptSignal()
   if (kept) onSignal(kept)
-  // A terminal that closes must not take the daemon, and with it the agents' connection, along.
+  // A closing terminal must not end the daemon, and with it the agents' connection.
   process.on('SIGHUP', () => logger.info('SIGHUP ignored'))
   return {
     asked,

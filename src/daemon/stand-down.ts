@@ -8,23 +8,27 @@ import type { Fates } from './fates.ts'
 export interface StandDown {
   agents: Agents
   fates: Fates
-  /** Whether the supervisor that ends agents with the daemon has already signaled them. */
+  /** True if the supervisor that ends agents with the daemon has already signaled them. */
   signaled: boolean
-  /** What comes from then on is left to the next daemon. */
+  /** Leaves further commands to the next daemon. */
   takeNoCommands(): void
-  /** Resolves when no command is under way, or one takes too long. */
+  /** Resolves when no command is in progress, or after a timeout. */
   commandsSettled(): Promise<void>
   stop: Omit<StopOptions, 'cause'>
   logger: Logger
 }
 
-/** Before a new start of the daemon: ends those agents that would not live through it, for the next one to have them back. */
+/**
+ * Prepares a restart of the daemon: stops the agents that would not survive it, so that the next daemon
+ * resumes them.
+ */
 export async function standDown(options: StandDown): Promise<void> {
   const { agents, fates, signaled, takeNoCommands, commandsSettled, stop, logger } = options
-  // Its settings may have changed since it was last asked.
+  // The supervisor's settings may have changed since the last look.
   const fate = await fates.look()
   if (fate) {
-    // Including agents that are only coming back from the restart before: they would be started, and killed at once.
+    // Include agents that are still coming back from the previous restart: they would be started, and killed
+    // at once.
     takeNoCommands()
     await commandsSettled()
     await agents.settle()
@@ -33,14 +37,14 @@ export async function standDown(options: StandDown): Promise<void> {
   const doomed = fates.doomed(agents)
   const running = [...agents].filter(({ ended }) => !ended).length
   if (!fate || doomed.length + quicker.length === 0) {
-    if (running > 0) logger.info('the agents run on')
+    if (running > 0) logger.info('the agents keep running')
     return
   }
   logger.warn(
     { stopped: doomed.length + quicker.length, running_on: running - doomed.length, remedy: fate.remedy },
     `${fate.by} would end agents: they are stopped, and the next daemon resumes them`,
   )
-  const why = `It was stopped for a restart of the daemon, with which ${fate.by} would have ended it.`
+  const why = `It was stopped for a restart of the daemon, because ${fate.by} would have ended it.`
   const note = async (agent: Agent) => {
     haveBack(agent, why)
     agent.endedBy('stopped')
@@ -50,14 +54,16 @@ export async function standDown(options: StandDown): Promise<void> {
   await stopAll(doomed, (agent) => recall(agent, why, stop), logger)
 }
 
-/** One that cannot be stopped, as on a disk that takes no note of its end, does not keep the others from it. */
+/**
+ * Stops agents. An agent that cannot be stopped, for example on a faulty disk, does not hold up the others.
+ */
 export async function stopAll(
   agents: Iterable<Agent>,
   stop: (agent: Agent) => Promise<void>,
   logger: Logger,
 ): Promise<void> {
   const stopping = [...agents].map((agent) =>
-    stop(agent).catch((err) => logger.error({ agent_id: agent.id, err }, 'agent not stopped in good order')),
+    stop(agent).catch((err) => logger.error({ agent_id: agent.id, err }, 'failed to stop the agent')),
   )
   await Promise.all(stopping)
 }

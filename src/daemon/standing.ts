@@ -4,10 +4,10 @@ import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Ack, ProtocolError, Resend, Welcome } from '../protocol/index.ts'
 
-/** Maximum distance between a journal's end and the offset of a server that can be believed, in bytes. */
+/** Maximum distance that a server's offset may be beyond a journal's end and still be believed, in bytes. */
 const MOST_AHEAD_BYTES = 2 ** 36
 
-/** Time for a server to ask for a valid offset after it has given an invalid one. */
+/** Time for a server to ask for a valid offset after an invalid one, in ms. */
 const PATIENCE_MS = 30_000
 
 export interface StandingOptions {
@@ -17,10 +17,10 @@ export interface StandingOptions {
   logger: Logger
 }
 
-/** Checks what the server says about its copies of the journals, and passes it on to the outbox. */
+/** Checks the server's statements about its copies of the journals, and passes them to the outbox. */
 export class Standing {
   readonly #options: StandingOptions
-  /** Removed since the last link ended: the server may still speak of them. */
+  /** Agents removed since the last link ended: the server may still mention them. */
   readonly #removed = new Set<string>()
   /** Agents whose activity is held back, each with the timer that ends this. */
   readonly #held = new Map<Agent, Timer>()
@@ -30,9 +30,9 @@ export class Standing {
   }
 
   /**
-   * Resumes each journal where the welcome says. One that is longer on the server than on this machine goes on in a
-   * new generation.
-   * @returns what is wrong with the welcome, if anything
+   * Resumes each journal where the welcome says. A journal that is longer on the server than on this machine
+   * continues in a new generation.
+   * @returns the faults of the welcome
    */
   welcomed({ offsets, journals }: Welcome): ProtocolError[] {
     const { agents, outbox, clock } = this.#options
@@ -53,7 +53,7 @@ export class Standing {
     return faults('server:welcome', problems)
   }
 
-  /** Applies the valid offsets. @returns what is wrong with the others */
+  /** Applies the valid offsets. @returns the faults of the others */
   acknowledged({ type, offsets }: Ack): ProtocolError[] {
     const { agents, outbox } = this.#options
     const problems = new Map<string, string>()
@@ -67,7 +67,7 @@ export class Standing {
     return faults(type, problems)
   }
 
-  /** Sends again what the server asks for. @returns what is wrong with the request, if anything */
+  /** Resends what the server asks for. @returns the fault of the request, if any */
   asked({ type, agent_id, from }: Resend): ProtocolError[] {
     const { agents, outbox } = this.#options
     const agent = agents.find(agent_id)
@@ -80,7 +80,7 @@ export class Standing {
     return []
   }
 
-  /** The link is down. */
+  /** Handles the loss of the link. */
   parted() {
     this.#options.outbox.close()
     for (const agent of this.#options.agents) agent.parted()
@@ -100,31 +100,31 @@ export class Standing {
     this.#held.delete(agent)
   }
 
-  /** Begins a new generation, as the server has not asked for a valid offset. */
+  /** Begins a new generation, because the server has not asked for a valid offset. */
   #goOn(agent: Agent, offset: number) {
     this.#release(agent)
     if (this.#begin(agent, offset) === undefined) this.#options.outbox.resend(agent, offset)
   }
 
-  /** @param known generation of what the server has, where it knows of generations */
+  /** @param known generation of the server's copy, if the server reports generations */
   #meet(agent: Agent, offset: number, known: { name: string | undefined } | undefined): string | undefined {
     const { told } = agent.contact
     const foreign = known !== undefined && offset > 0 && !agent.generations.includes(known.name, offset)
     return offset > told || foreign ? this.#begin(agent, offset) : misplaced(agent, offset)
   }
 
-  /** @returns why the journal cannot go on from there, if it cannot */
+  /** @returns the reason why the journal cannot continue there, if it cannot */
   #begin(agent: Agent, offset: number): string | undefined {
     const { told } = agent.contact
     if (offset - told > MOST_AHEAD_BYTES) return `${offset} is too far beyond its end`
     try {
       agent.beginGeneration(offset)
     } catch (error) {
-      return `the journal cannot go on from ${offset}: ${(error as Error).message}`
+      return `the journal cannot continue from ${offset}: ${(error as Error).message}`
     }
     this.#options.logger.warn(
       { agent_id: agent.id, server_has: offset, machine_has: told, journal: agent.generations.current },
-      'the server has more of this journal than this machine, or another one: it goes on behind that',
+      'the server has more of this journal than this machine, or a different journal: continuing after it',
     )
     return undefined
   }

@@ -1,17 +1,17 @@
 import type { Agent } from '../agents/agent.ts'
 import type { FromDaemon, MachineStatus } from '../protocol/index.ts'
 
-/** What statuses are told by. */
+/** Connection that sends statuses. */
 export interface Teller {
   readonly up: boolean
-  /** So much waits to be sent that more has to wait, too. */
+  /** True while the send buffer is full, and further messages must wait. */
   readonly busy: boolean
   send(message: FromDaemon): boolean
 }
 
 /**
- * Tells the server what has changed, once per turn of the event loop however often it changed. A greeting tells
- * everything; what changes between it and the server's welcome is kept and told then.
+ * Sends the server changed statuses, at most once per turn of the event loop. A greeting includes all
+ * statuses; changes between it and the server's welcome are kept and sent after the welcome.
  */
 export class Statuses {
   readonly #link: Teller
@@ -40,23 +40,23 @@ export class Statuses {
     this.flush()
   }
 
-  /** The server has it all, or is just told by a greeting. */
+  /** Forgets the changes: the server has them all, or a greeting includes them. */
   told() {
     this.#machine = undefined
     this.#changed.clear()
     this.#removed.clear()
   }
 
-  /** Tells what there is room for: the rest when the link is no longer busy. */
+  /** Sends as much as the link accepts; the rest follows when it is no longer busy. */
   flush() {
     if (!this.#link.up) return
-    // First: the same id may be another agent's by now.
+    // Removals first: the id may already belong to another agent.
     for (const agent_id of this.#removed) this.#link.send({ type: 'agent:removed', agent_id })
     if (this.#machine) this.#link.send({ type: 'machine:status', ...this.#machine() })
     this.#removed.clear()
     this.#machine = undefined
     for (const agent of this.#changed) {
-      // A thousand statuses of a MiB each would end the link, and the next one.
+      // A thousand statuses of a MiB each would end the link, and every link after it.
       if (this.#link.busy) return
       this.#changed.delete(agent)
       this.#link.send({ type: 'agent:status', ...agent.status() })

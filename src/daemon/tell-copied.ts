@@ -9,7 +9,7 @@ import type { Health } from './health.ts'
 import { type Machine, MachineRecord } from './machine.ts'
 import { examineOrigin } from './origin.ts'
 
-/** Says that another machine may have the identity of this one, since its state folder is a copy. */
+/** Warns that the state folder is a copy, so that another machine may have the same identity. */
 export function tellCopied(
   { machine_id }: Machine,
   { dir }: StatePaths,
@@ -35,11 +35,11 @@ export function tellCopied(
   health.report('state_copied', problem)
 }
 
-/** Says that another machine has the identity of this one: it has taken this one's place at the server. */
+/** Reports that another machine with the same identity has replaced this machine at the server. */
 export function tellSuperseded(message: string, { dir }: StatePaths, health: Health) {
   health.report('state_copied', {
     severity: 'error',
-    message: `${visible(message)} This daemon stays cut off until it is started again.`,
-    remedy: `Make the copy a machine of its own: stop its daemon, delete machine.json, agents and ledger.jsonl in its state folder (here ${dir}), and enroll it again with --force; then run \`fomular-daemon restart\` on the other.`,
+    message: `${visible(message)} This daemon stays cut off until it is restarted.`,
+    remedy: `Make the copy a separate machine: stop its daemon, delete machine.json, agents and ledger.jsonl in its state folder (here ${dir}), and enroll it again with --force; then run \`fomular-daemon restart\` on the other.`,
   })
 }

@@ -8,8 +8,9 @@ import type { Health } from './health.ts'
 import type { Machine } from './machine.ts'
 
 /**
- * Says that this start is the first on its state folder. Agents that run although their folders are gone show that
- * somebody deleted or moved the one before. Their machine comes back by itself only where its id is kept beside its key.
+ * Reports that this start is the first on its state folder. Agents that run without their folders show that
+ * the previous folder was deleted or moved. The machine keeps its identity only if a copy of it is next to
+ * its key.
  */
 export function tellNewMachine(
   { machine_id, isNew, restored }: Machine,
@@ -20,11 +21,11 @@ export function tellNewMachine(
   if (restored)
     logger.warn(
       { machine_id },
-      `${paths.machine} is gone or damaged: this machine is the same as before, by what is kept beside its key`,
+      `${paths.machine} is gone or damaged: the machine keeps its identity, from the copy next to its key`,
     )
   if (!isNew && !restored) return
   const own = realPath(paths.agents) + sep
-  // Without their folders they can prove nothing.
+  // Without their folders, they cannot be proven to be agents.
   const { proven, unproven } = agentProcesses()
   const running = [...proven.keys(), ...unproven.keys()].filter((dir) => dir.startsWith(own))
   const agents = isNew ? running : running.filter((dir) => !existsSync(dir))
@@ -40,12 +41,12 @@ export function tellNewMachine(
 const newIdentity = (dir: string) => ({
   code: 'new_identity' as const,
   message:
-    'This machine has a new identity, although agents from before run on: its state folder, or machine.json in it, was deleted or moved.',
-  remedy: `To be the old machine again, stop the daemon and put back what was in ${dir}; to stay the new one, end those agents as \`fomular-daemon doctor\` says, then restart the daemon.`,
+    'This machine has a new identity, although earlier agents still run: its state folder, or machine.json in it, was deleted or moved.',
+  remedy: `To restore the old identity, stop the daemon and restore the contents of ${dir}. To keep the new one, end those agents as \`fomular-daemon doctor\` says, then restart the daemon.`,
 })
 
 const foldersGone = (dir: string) => ({
   code: 'state_damaged' as const,
-  message: 'Agents from before run on, but their folders were deleted or moved: nobody can reach them.',
-  remedy: `To have them back, stop the daemon and put back what was in ${dir}. Else end them as \`fomular-daemon doctor\` says, then restart the daemon.`,
+  message: 'Earlier agents still run, but their folders were deleted or moved: nobody can reach them.',
+  remedy: `To recover them, stop the daemon and restore the contents of ${dir}. Otherwise, end them as \`fomular-daemon doctor\` says, then restart the daemon.`,
 })

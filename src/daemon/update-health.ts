@@ -2,10 +2,10 @@ import type { CommandError } from '../protocol/index.ts'
 import { isItsFault, publicRecord, type UpdateRecord } from '../update/record.ts'
 import type { Health } from './health.ts'
 
-/** What updates mean for the machine's condition. */
+/** Reports problems with updates as part of the machine's condition. */
 export class UpdateHealth {
   readonly #health: Pick<Health, 'updated' | 'report' | 'clear'>
-  /** That no newer version could be looked for, which the last update, if it failed, goes before. */
+  /** Error of the last search for a newer version. A failed update takes precedence. */
   #blind: CommandError | undefined
   #failed: { to: string; error: CommandError } | undefined
 
@@ -13,18 +13,19 @@ export class UpdateHealth {
     this.#health = health
   }
 
-  /** The record of the last update has changed. */
+  /** Records a change in the record of the last update. */
   updated(record: UpdateRecord) {
     const { outcome, origin, error, to = record.requested } = record
     this.#health.updated(publicRecord(record))
     if (outcome === 'succeeded') this.#failed = undefined
-    // Whoever ordered it hears of it; what is wrong with the version, or nobody ordered, is the machine's condition.
+    // The user who orders an update hears of its failure. The machine reports what no user ordered, and
+    // faulty versions.
     const unheard = origin === 'schedule' || origin === 'refusal'
     if (outcome === 'failed' && error && (unheard || isItsFault(error))) this.#failed = { to, error }
     this.#tell()
   }
 
-  /** The schedule has asked the registry. @param error why it got no answer */
+  /** Records a search by the schedule. @param error reason if the registry did not answer */
   looked(error?: CommandError) {
     this.#blind = error
     this.#tell()

@@ -7,36 +7,38 @@ import { checkHooks } from '../agents/slow-hooks.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 
-/** How often what no journal tells is written down. */
+/** Interval between saves of state that no journal contains, in ms. */
 const SAVE_MS = 2000
-/** How often processes and journals are looked at, and the rest of the cursors is written. */
+/** Interval between checks of processes and journals, and saves of the other cursors, in ms. */
 const CHECK_MS = 6000
-/** How often disk space and old agents are looked after. */
+/** Interval between cleanups of disk space and old agents, in ms. */
 const CLEAN_MS = 30_000
-/** The first time: what an earlier daemon left undone, without holding up the start. */
+/**
+ * Delay of the first cleanup, in ms: it finishes an earlier daemon's work, and must not hold up the start.
+ */
 const FIRST_CLEAN_MS = 3000
-/** Most between two renewals of a lease; of a short one a quarter of it. */
+/** Maximum time between renewals of a lease, in ms; a quarter of a short lease. */
 const RENEW_MS = 30_000
-/** So long in one go; then whatever else there is to do has its turn. */
+/** Maximum time before yielding to the event loop, in ms. */
 const SLICE_MS = 4
 const DAY_MS = 24 * 3_600_000
 
 export interface UpkeepOptions {
   agents: Agents
-  /** Whether the server is there: agents' leases are renewed only then. */
+  /** Reports whether the server is connected: only then are agents' leases renewed. */
   connected(): boolean
-  /** Acknowledged activity that is kept on this machine, per agent. */
+  /** Maximum acknowledged activity that stays on this machine, per agent, in bytes. */
   journalCapBytes: number
   retainEndedDays: number
   clock: Clock
   logger: Logger
 }
 
-/** What has to be done from time to time, whatever happens. */
+/** Performs periodic work on agents. */
 export class Upkeep {
   readonly #options: UpkeepOptions
   readonly #timers = new Set<Timer>()
-  /** When each agent's lease was last renewed (monotonic ms). */
+  /** Time of the last renewal of each agent's lease (monotonic ms). */
   readonly #renewed = new WeakMap<Agent, number>()
   #stopped = false
 
@@ -80,7 +82,7 @@ export class Upkeep {
     let since = clock.monotonic()
     for (const agent of [...agents]) {
       if (this.#stopped) return
-      // Removed meanwhile.
+      // Removed in the meantime.
       if (agents.find(agent.id) !== agent) continue
       try {
         await lookAfter(agent)

@@ -6,7 +6,10 @@ import { type Way, wayTo } from '../config/way-here.ts'
 import { UserError } from '../platform/errors.ts'
 import type { Logger } from '../platform/log.ts'
 
-/** How the link reaches the server, with what helps against it in the error: nobody sees the remedy of a link. */
+/**
+ * Returns the link's way to the server. Errors include their remedy, because nobody sees the remedy of a
+ * link.
+ */
 export const wayOfLink =
   (
     { server_url, server_socket, server_user, enrolled_servers, key_file }: DaemonConfig,

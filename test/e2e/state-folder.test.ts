@@ -53,7 +53,7 @@ const deeds: [string, (stage: Stage, state: string) => void, RegExp][] = [
     (_, state) => {
       for (const name of readdirSync(state)) rmSync(join(state, name), { recursive: true })
     },
-    /was emptied beneath the daemon/,
+    /was emptied while the daemon was running/,
   ],
 ]
 
@@ -64,7 +64,7 @@ for (const [what, deed, words] of deeds)
     deed(stage, state)
     assert.equal(await daemon.ended, 2, daemon.log())
     assert.match(daemon.log(), words)
-    assert.match(daemon.log(), /Put it back at .* and start the daemon/)
+    assert.match(daemon.log(), /Restore it at .* and start the daemon/)
     assert.doesNotMatch(daemon.log(), /^ {4}at /m)
     assert.ok(!lives(plainPid))
     assert.ok(lives(keptPid))
@@ -79,12 +79,12 @@ test('a daemon that is the first on its state folder says so in `status` where a
     return log()
   }
   const before = await status()
-  assert.doesNotMatch(before, /agents from before/i)
+  assert.doesNotMatch(before, /earlier agents still run/i)
   rmSync(state, { recursive: true })
   assert.equal(await daemon.ended, 2, daemon.log())
   const next = await stage.daemon({ FOMULAR_STATE_DIR: state })
   const same = await status()
-  assert.match(same, /Agents from before run on, but their folders were deleted or moved/)
+  assert.match(same, /Earlier agents still run, but their folders were deleted or moved/)
   assert.equal(machineIn(same), machineIn(before))
   next.kill('SIGKILL')
   await next.ended
@@ -96,7 +96,7 @@ test('a daemon that is the first on its state folder says so in `status` where a
   await until(
     async () => {
       other = await status()
-      return other.includes('new identity, although agents from before run on')
+      return other.includes('new identity, although earlier agents still run')
     },
     { what: 'the new identity to be told' },
   )
@@ -114,7 +114,7 @@ test("a hub's folder that is deleted or moved under `up`: said in words, and not
     (dir: string) => renameSync(dir, `${dir}-2`),
   ]) {
     const running = stage.run(['up', '--port', '0', '--verbose'])
-    await until(() => running.log().includes('Ctrl-C stops it'), { what: 'up' })
+    await until(() => running.log().includes('Ctrl-C stops everything'), { what: 'up' })
     deed(hub)
     assert.equal(await running.ended, 2, running.log())
     assert.match(running.log(), /The hub's folder .* (is gone|was emptied)/)

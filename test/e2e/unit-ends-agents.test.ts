@@ -92,7 +92,7 @@ test('a unit that ends agents with the daemon: they are resumed, or live in scop
       }
       const log = await unit.log()
       assert.match(log, /the unit fomular would end agents: they are stopped/)
-      assert.doesNotMatch(log, /the agents run on/)
+      assert.doesNotMatch(log, /the agents keep running/)
       // Each prompt was given once, whatever became of it.
       assert.deepEqual(await unit.prompts(forgetful), ['hello', 'hang'])
       await unit.prompt(forgetful, 'on')
@@ -205,7 +205,7 @@ ExecStart=/bin/sh -c '/home/fomular/.fomular/bin/fomular-daemon --server-url ws:
       const clean = await machine.out(['cat', `/proc/${pid}/environ`])
       assert.doesNotMatch(clean, /INVOCATION_ID|XDG_RUNTIME_DIR/)
       assert.deepEqual((await unit.status()).agents_end?.agents, [older])
-      assert.match((await unit.daemon(['status'])).stdout, /live on/)
+      assert.match((await unit.daemon(['status'])).stdout, /keep running/)
       await unit.restarted()
       await until(async () => (await on.agent(older)).run === 2)
       assert.deepEqual([(await on.agentIs(sheltered, 'idle')).pid, (await on.agent(sheltered)).run], [pid, 1])

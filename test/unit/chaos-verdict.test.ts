@@ -145,7 +145,7 @@ test('a start that was called failed must not come to life afterwards', () => {
 })
 
 test('want of descriptors is no fault of a daemon that was short of them', () => {
-  const message = 'It could not be done: this process may not open any more files (EMFILE).'
+  const message = 'The command failed: this process may not open any more files (EMFILE).'
   const outcome = {
     command_id: 'c1',
     machine_id: 'm',
