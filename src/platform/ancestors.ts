@@ -1,19 +1,19 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 
-/** What of a process `/proc` tells everybody. */
+/** A process, as far as every user may see it in `/proc`. */
 interface Ancestor {
   pid: number
-  /** Its program's name, at most 15 characters. */
+  /** Name of its program, at most 15 characters. */
   name: string
 }
 
-/** No chain of processes is this long: one that is was read while it changed. */
+/** Maximum number of ancestors. Real chains are shorter; a longer chain changed while it was read. */
 const MOST = 64
 
 /**
- * The processes above this one, its parent first. The last one is either process 1, or one whose own parent lives outside
- * of this namespace of processes. Empty where there is no /proc.
+ * Returns the ancestors of a process, its parent first. The last is process 1, or a process whose parent is
+ * outside this PID namespace. Empty without /proc.
  */
 export function ancestors(pid: number = process.pid): Ancestor[] {
   const found: Ancestor[] = []
@@ -25,18 +25,21 @@ export function ancestors(pid: number = process.pid): Ancestor[] {
   return found
 }
 
-/** Empty for a process that has ended. */
+/** Returns a process's name; empty for a process that has ended. */
 export function nameOf(pid: number): string {
   return quietly(() => readFileSync(`/proc/${pid}/comm`, 'utf8').trim()) ?? ''
 }
 
-/** Name of what runs a process's program: its `name` is that of the script, where it is one. */
+/**
+ * Returns the name of the program that runs a process. For a script, that is its interpreter; `nameOf` names
+ * the script.
+ */
 export function interpreterOf(pid: number): string {
   const [program = ''] = (quietly(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? '').split('\0')
   return basename(program)
 }
 
-/** Undefined for a process that has ended. */
+/** Returns a process's parent; undefined for a process that has ended. */
 export function parentOf(pid: number): number | undefined {
   const status = quietly(() => readFileSync(`/proc/${pid}/status`, 'utf8')) ?? ''
   const [, parent] = /^PPid:\t(\d+)$/m.exec(status) ?? []
@@ -44,8 +47,8 @@ export function parentOf(pid: number): number | undefined {
 }
 
 /**
- * Whether the process that began this one's session has ended: somebody started this process and went away. False where
- * there is no /proc, and for a session of a namespace outside.
+ * Reports whether the process that began this one's session has ended: someone started this process and left.
+ * False without /proc, and for a session of an outer namespace.
  */
 export function hasLostItsSession(pid: number): boolean {
   const stat = quietly(() => readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? ''

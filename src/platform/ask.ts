@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process'
 import { sleep } from './clock.ts'
 
-/** Between the end of a killed program and the next try. */
+/** Delay after a program was killed until the next try, in ms. */
 const AGAIN_MS = 50
 
 export interface Answer {
-  /** Whether the program exited with code 0. */
+  /** True if the program exited with code 0. */
   ok: boolean
   stdout: string
 }

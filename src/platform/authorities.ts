@@ -4,7 +4,7 @@ import * as tls from 'node:tls'
 import { reasonOf } from './errors.ts'
 import { fingerprint } from './files.ts'
 
-/** Bundles of Debian and Alpine, Red Hat, SUSE, and BSD: the first that exists counts. */
+/** Bundles of Debian and Alpine, Red Hat, SUSE, and BSD. The first that exists is used. */
 const BUNDLES = [
   '/etc/ssl/certs/ca-certificates.crt',
   '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
@@ -14,12 +14,12 @@ const BUNDLES = [
   '/etc/ssl/cert.pem',
 ]
 const FOLDERS = ['/etc/ssl/certs']
-/** OpenSSL finds a certificate in a folder by a name of this form. */
+/** Form of the names by which OpenSSL finds certificates in a folder. */
 const HASHED = /^[0-9a-f]{8}\.\d{1,3}$/
 const CERTIFICATE = /-----BEGIN (X509 )?CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END (X509 )?CERTIFICATE-----/g
 /** Maximum size of one file, in bytes. A system's bundle has 0.2 to 0.5 MB. */
 const FILE_BYTES = 8 * 1024 * 1024
-/** Maximum number of files that are read of a folder, and of certificates that are used. */
+/** Maximum number of files read from a folder, and of certificates used. */
 const MOST_FILES = 1000
 const MOST_CERTIFICATES = 2000
 
@@ -28,24 +28,24 @@ interface AuthoritySource {
   path: string
   /** Number of certificates found there. */
   certificates: number
-  /** Why it is not used, or not all of it. */
+  /** Reason why it is not used, or only in part. */
   problem?: string
 }
 
 export interface Authorities {
-  /** PEM, each once. */
+  /** PEM, without duplicates. */
   certificates: string[]
   sources: AuthoritySource[]
 }
 
-/** Authorities that Node itself trusts, PEM. */
+/** Returns the authorities that Node itself trusts, PEM. */
 export const nodeAuthorities = (): readonly string[] =>
   getCACertificates()?.('default') ?? tls.rootCertificates
 
 /**
- * Returns the authorities of this system, read from its files as OpenSSL and curl find them, on macOS from its keychain,
- * and those that `NODE_EXTRA_CA_CERTS` names.
- * Node can do the same from 22.19 and 24.5 on, but only once in a process: files that change later would not count.
+ * Returns the authorities of this system, read from its files as OpenSSL and curl find them, on macOS from
+ * its keychain, and those that `NODE_EXTRA_CA_CERTS` names. Node can do the same since 22.19 and 24.5, but
+ * only once per process: it would miss later changes of the files.
  */
 export function systemAuthorities(env: NodeJS.ProcessEnv): Authorities {
   const places = placesOf(env)
@@ -63,7 +63,7 @@ export function systemAuthorities(env: NodeJS.ProcessEnv): Authorities {
   }
 }
 
-/** Differs once the files of `systemAuthorities` have changed. */
+/** Returns a value that changes when the files of `systemAuthorities` change. */
 export const systemFingerprint = (env: NodeJS.ProcessEnv): string =>
   placesOf(env)
     .map(({ path }) => `${path}=${fingerprintOf(path)}`)
@@ -94,11 +94,11 @@ interface Read {
 function read(path: string): Read {
   try {
     const stat = statSync(path)
-    // From a pipe, nothing may ever come.
-    if (!stat.isFile()) throw new Error('it is no file')
+    // A pipe may never deliver anything.
+    if (!stat.isFile()) throw new Error('it is not a file')
     if (stat.size > FILE_BYTES) throw new Error(`it is longer than ${FILE_BYTES} bytes`)
     const found = readFileSync(path, 'latin1').match(CERTIFICATE) ?? []
-    return { found, ...(found.length === 0 && { problem: 'it has no certificate in it' }) }
+    return { found, ...(found.length === 0 && { problem: 'it contains no certificate' }) }
   } catch (error) {
     return { found: [], problem: reasonOf(error) }
   }
@@ -131,7 +131,7 @@ function readKeychain(): (Read & { path: string }) | undefined {
   }
 }
 
-/** Missing in older Nodes. */
+/** Older versions of Node lack it. */
 const getCACertificates = () =>
   (tls as { getCACertificates?: (type: 'default' | 'system') => string[] }).getCACertificates
 
@@ -139,7 +139,7 @@ function fingerprintOf(path: string): string {
   try {
     return fingerprint(path)
   } catch {
-    // In a folder that this user may not look into.
+    // This user may not look into the folder.
     return ''
   }
 }

@@ -5,8 +5,8 @@ export interface BackoffOptions {
 }
 
 /**
- * Exponential backoff with full jitter: anywhere between 0 and base × 2^(attempt − 1), at most the cap. Spreads many
- * clients that lost the same server over the whole interval.
+ * Exponential backoff with full jitter: a random time between 0 and base × 2^(attempt − 1), limited by the
+ * cap. Spreads clients that lost the same server over the whole interval.
  * @param attempt 1 for the first
  * @returns milliseconds
  * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/

@@ -1,10 +1,10 @@
 export type Timer = NodeJS.Timeout
 
-/** Time as the rest of the program sees it, so that tests can be in charge of it. */
+/** The program's source of time, which tests can control. */
 export interface Clock {
-  /** Wall clock, ms since 1970. May jump. */
+  /** Wall clock, in ms since 1970. May jump. */
   now(): number
-  /** Ms since some start. Never jumps; stands still while the machine sleeps. */
+  /** Milliseconds since an arbitrary start. Never jumps; stands still while the machine sleeps. */
   monotonic(): number
   setTimeout(run: () => void, ms: number): Timer
   clearTimeout(timer: Timer): void
@@ -12,7 +12,7 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: Date.now,
-  // Not performance.now(): what that loads costs a daemon's start more.
+  // Not performance.now(): loading it would slow down a daemon's start.
   monotonic: () => process.uptime() * 1000,
   setTimeout: (run, ms) => setTimeout(run, ms),
   clearTimeout: (timer) => clearTimeout(timer),
@@ -34,7 +34,7 @@ export const sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
 let shownMs = Number.NaN
 let shown = ''
 
-/** A time of `Clock.now` as ISO 8601. Cheap where it is asked for many times in a ms. */
+/** Returns a time of `Clock.now` as ISO 8601. Cheap even for many calls within a millisecond. */
 export function isoTime(ms: number): string {
   if (ms !== shownMs) {
     shown = new Date(ms).toISOString()
@@ -43,7 +43,7 @@ export function isoTime(ms: number): string {
   return shown
 }
 
-/** A time that came from elsewhere, in ms since 1970, as ISO 8601; undefined for one that no date can be. */
+/** Returns a time from an outside source, in ms since 1970, as ISO 8601; undefined if it is out of range. */
 export function foreignTime(ms: number): string | undefined {
   const date = new Date(ms)
   return Number.isNaN(date.getTime()) ? undefined : date.toISOString()

@@ -3,14 +3,14 @@ import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import { basename, dirname } from 'node:path'
 import { addressOfForeign, isForeign } from './sockets.ts'
 
-/** For a connection: within this machine, it takes longer only where its server does not take any. */
+/** Maximum time to connect, in ms. Within this machine, only a server that accepts nothing takes longer. */
 const CONNECT_MS = 10_000
 
 /**
- * Connects to a server. `localhost` is 127.0.0.1, and [::1] only where nobody listens on that: the order
- * in which the system resolves the name is not asked for.
- * @param hostname as `URL` gives it
- * @throws the system's error of the first address
+ * Connects to a server. `localhost` is 127.0.0.1, or [::1] if nothing listens on that, regardless of the
+ * order in which the system resolves the name.
+ * @param hostname in the form of `URL`
+ * @throws the system's error for the first address
  */
 export async function connectTo(hostname: string, port: number, signal?: AbortSignal): Promise<Socket> {
   const host = hostname.replace(/^\[|\]$/g, '')
@@ -22,15 +22,15 @@ export async function connectTo(hostname: string, port: number, signal?: AbortSi
       try {
         return await connected({ host: other, port }, signal)
       } catch {
-        // The first one's says more.
+        // The error of the first address says more.
       }
     throw error
   }
 }
 
 /**
- * Connects to a Unix socket. In another user's folder it must be that user's.
- * @param address what leads to it in a folder of this user's: a shorter name for a long path
+ * Connects to a Unix socket. A socket in another user's folder must belong to that user.
+ * @param address returns a shorter path to a socket with a long path, in a folder of this user
  * @throws the system's error
  */
 export async function connectSocket(
@@ -57,7 +57,7 @@ function connected(options: NetConnectOpts, signal: AbortSignal | undefined): Pr
       socket.setTimeout(0)
       socket.off('timeout', late).off('error', fail)
     }
-    const late = () => socket.destroy(new Error('nobody takes the connection'))
+    const late = () => socket.destroy(new Error('nothing accepts the connection'))
     const fail = (error: Error) => {
       settle()
       reject(error)
@@ -67,7 +67,7 @@ function connected(options: NetConnectOpts, signal: AbortSignal | undefined): Pr
     socket.once('error', fail)
     socket.once('connect', () => {
       settle()
-      // Until it has an owner.
+      // Ignore errors until the socket has an owner.
       socket.on('error', () => {})
       resolve(socket)
     })

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 
-/** Assumed where the system does not say: Node raises the limit to the highest that it may have. */
+/** Limit to assume if the system does not report it: Node raises the limit as far as it may. */
 const USUAL = 4096
 
-/** Number of files and connections that this process may have open. */
+/** Returns the number of files and connections that this process may have open. */
 export function descriptorLimit(path = '/proc/self/limits'): number {
   try {
     const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync(path, 'utf8')) ?? []

@@ -7,26 +7,29 @@ export interface Space {
   available_bytes: number
 }
 
-/** Of the file system that `path` is on, as far as this user may use it. */
+/** Returns the space on the file system of `path` that this user may use. */
 export function diskSpace(path: string): Space {
   const { bsize, blocks, bavail } = statfsSync(path)
   return { total_bytes: blocks * bsize, available_bytes: bavail * bsize }
 }
 
-/** As `diskSpace`; while the path is gone, or its disk fails, what was last known. */
+/**
+ * Returns a function like `diskSpace`. While the path is gone, or its disk fails, it returns the last known
+ * value.
+ */
 export function diskSpaceOf(path: string): () => Space {
   let last: Space = { total_bytes: 0, available_bytes: 0 }
   return () => {
     try {
       last = diskSpace(path)
     } catch {
-      // Others find out, and say so.
+      // Other code finds out, and reports it.
     }
     return last
   }
 }
 
-/** Of the machine, or of the control group this process is limited to. */
+/** Returns the memory of the machine, or of the control group that limits this process. */
 export function memory(): Space {
   const machine = { total_bytes: totalmem(), available_bytes: availableBytes() }
   const limit = process.constrainedMemory?.() ?? 0
@@ -36,7 +39,7 @@ export function memory(): Space {
   return { total_bytes: limit, available_bytes: Math.min(machine.available_bytes, available) }
 }
 
-/** What can be had without swapping: free memory alone leaves out caches that give way. */
+/** Returns the memory available without swapping. Free memory alone would omit caches that can be dropped. */
 function availableBytes(): number {
   try {
     const [, kib] = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8')) ?? []
@@ -47,7 +50,7 @@ function availableBytes(): number {
   return freemem()
 }
 
-/** What counts against the group's limit and does not give way under pressure. */
+/** Returns the group's memory that counts against its limit and cannot be reclaimed. */
 function cgroupBytes(): number | undefined {
   try {
     const [, group] = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8')) ?? []
@@ -60,8 +63,9 @@ function cgroupBytes(): number | undefined {
 }
 
 /**
- * Gives bytes `[from, to)` of a file back to the disk; they read as zeros from then on, all offsets stay.
- * @returns false where the file system, or this machine, cannot
+ * Gives the bytes `[from, to)` of a file back to the disk. They read as zeros from then on, and all offsets
+ * stay.
+ * @returns false if the file system, or this machine, does not support it
  */
 export const punchHole = (path: string, from: number, to: number): Promise<boolean> =>
   new Promise((resolve) => {

@@ -3,30 +3,34 @@ import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
-/** Between two checks of whether a child hears signals. */
+/** Interval between checks of whether a child handles signals, in ms. */
 const LOOK_MS = 20
-/** From a child's start until it is assumed to hear them. */
+/** Maximum time until a child is assumed to handle signals, in ms. */
 const START_MS = 5000
 
 let kept: NodeJS.Signals | undefined
 
 /**
- * Keeps a signal that asks this process to end until it can act on it: by default it would be killed or, as the first
- * process of a container, hear nothing. A second signal ends the process at once.
+ * Keeps a signal that asks this process to end until it can act on it: by default, the signal would kill it
+ * or, as the first process of a container, be ignored. A second signal ends the process at once.
  */
 export function keepSignals() {
   for (const signal of SIGNALS) process.on(signal, keep)
-  // Shows in /proc that signals are heard. SIGTERM cannot show it: every Node has a handler for it from its start.
+  // Shows in /proc that signals are handled. SIGTERM cannot show it: every Node process handles it from the
+  // start.
   process.on('SIGCONT', () => {})
 }
 
-/** The signal that has come so far. A signal is heard in the next turn of the event loop. */
+/** Returns the signal that has arrived so far. A signal is delivered in the next turn of the event loop. */
 export async function signalSoFar(): Promise<NodeJS.Signals | undefined> {
   await new Promise(setImmediate)
   return kept
 }
 
-/** Ends the keeping. The caller's own handlers are in place by then. @returns the signal that came, if any */
+/**
+ * Stops keeping signals; the caller must have installed its own handlers. @returns the signal that arrived,
+ * if any
+ */
 export function keptSignal(): NodeJS.Signals | undefined {
   for (const signal of SIGNALS) process.off(signal, keep)
   return kept
@@ -37,7 +41,10 @@ function keep(signal: NodeJS.Signals, number: number) {
   kept = signal
 }
 
-/** Passes signals on to a child that was just started, once it hears them: before that, they would kill it. */
+/**
+ * Returns a function that passes signals on to a new child, once it handles them: earlier, they would kill
+ * it.
+ */
 export function signalsTo(child: ChildProcess): (signal: NodeJS.Signals) => void {
   const started = performance.now()
   return function pass(signal) {
@@ -46,7 +53,7 @@ export function signalsTo(child: ChildProcess): (signal: NodeJS.Signals) => void
   }
 }
 
-/** Also true where the system does not say, and of a process that has ended. */
+/** Also returns true if the system does not say, or the process has ended. */
 function hears(pid: number | undefined): boolean {
   try {
     const [, caught] = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? []

@@ -1,16 +1,16 @@
 export interface UserErrorDetails {
-  /** What to do about it. */
+  /** Advice on how to fix it. */
   remedy?: string
-  /** Of the process, where the error ends it. 2 for wrong usage. */
+  /** Exit code of a process that the error ends: 2 for wrong usage. */
   exitCode?: number
   cause?: unknown
-  /** What programs may want to know besides, as fields beside code and message. */
+  /** Further facts for programs, as fields next to code and message. */
   facts?: Record<string, unknown>
 }
 
-/** An error whose message is for whoever runs the program: no stack is shown. */
+/** An error whose message is for the user of the program, without a stack. */
 export class UserError extends Error {
-  /** Stable, for programs. */
+  /** Identifies the error to programs. Never changes. */
   readonly code: string
   readonly remedy: string | undefined
   readonly exitCode: number
@@ -34,7 +34,7 @@ export class UserError extends Error {
 export const systemCode = (error: unknown): string | undefined =>
   error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
 
-/** The disk, or what this user may use of it, is used up. */
+/** Reports whether an error means that the disk, or this user's quota, is full. */
 export const isDiskFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '')
 
 const SHORTAGES: Record<string, { message: string; remedy: string }> = {
@@ -50,13 +50,22 @@ const SHORTAGES: Record<string, { message: string; remedy: string }> = {
     message: 'this user may not start any more processes (EAGAIN).',
     remedy: 'End some, or raise the limit on processes (`ulimit -u`, or TasksMax= of the unit).',
   },
-  ENOMEM: { message: 'the machine has no memory left (ENOMEM).', remedy: 'Stop what uses most of it.' },
+  ENOMEM: {
+    message: 'the machine has no memory left (ENOMEM).',
+    remedy: 'Stop the programs that use the most memory.',
+  },
 }
 
-/** Returns the shortage that an error is about, if any. Such an error says nothing about the file or program in question. */
+/**
+ * Returns the shortage that an error is about, if any. Such an error says nothing about the file or program
+ * involved.
+ */
 export const shortageIn = (error: unknown) => SHORTAGES[systemCode(error) ?? '']
 
-/** Why the system refused a file, without code, call and path, which Node has in the message: `no such file or directory`. */
+/**
+ * Returns the reason why the system refused a file, such as `no such file or directory`, without code, call
+ * and path.
+ */
 export function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error)
   return systemCode(error) === undefined

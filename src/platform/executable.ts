@@ -1,4 +1,4 @@
 declare const FOMULAR_EXECUTABLE: boolean | undefined
 
-/** Whether this program is an executable with Node inside, not a file that Node is told to run. */
+/** True if this program is an executable with Node inside, rather than a file that Node runs. */
 export const EXECUTABLE: boolean = typeof FOMULAR_EXECUTABLE === 'boolean' && FOMULAR_EXECUTABLE

@@ -1,22 +1,22 @@
 import { statSync } from 'node:fs'
 import { systemCode } from './errors.ts'
 
-/** Tells a folder from any other that has its path. */
+/** Returns a value that differs between folders that have the same path at different times. */
 export function folderIdentity(dir: string): string | undefined {
   try {
     const { dev, ino } = statSync(dir)
     return `${dev}:${ino}`
   } catch (error) {
-    // What cannot be looked at just now, as on a network's disk, is not gone.
+    // A folder that cannot be looked at now, as on a network disk, is not gone.
     return systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR' ? undefined : `${dir}?`
   }
 }
 
 /**
- * Why a folder is not the one any more that it was.
- * @param name of it, within a sentence
- * @param first its identity then
- * @returns a sentence; undefined while it is the same
+ * Returns the reason why a path no longer leads to the same folder.
+ * @param name noun phrase for the folder
+ * @param first earlier identity of the folder
+ * @returns a sentence; undefined if it is the same folder
  */
 export function goneFolder(name: string, dir: string, first: string | undefined): string | undefined {
   const now = folderIdentity(dir)

@@ -3,25 +3,25 @@ import * as z from 'zod/mini'
 import { UserError } from './errors.ts'
 import { readJson, writeAtomic } from './files.ts'
 
-/** `format.json`: the format of a folder as a whole. Read before anything else in it, and written after all else. */
+/** `format.json`: the format of a whole folder. Read before, and written after, everything else in it. */
 export const FormatRecord = z.object({
   version: z.literal(1),
   format: z.int().check(z.nonnegative()),
-  /** Whether a version has run here that looks at what others can change. Absent from older ones, which leave it as it is. */
+  /** True if a version that checks for access by others has run here. Older versions omit it, but keep it. */
   judged: z.optional(z.boolean()),
 })
 
 /**
- * What brings a folder from each format to the next, the first from format 0. It may be cut short by a crash, and is then
- * done again from its beginning.
+ * Steps that bring a folder from each format to the next; the first is from format 0. After a crash, a step
+ * runs again from its beginning.
  */
 export type Upgrades = readonly ((dir: string) => void)[]
 
 export const formatFile = (dir: string) => join(dir, 'format.json')
 
 /**
- * The format of a folder, 0 for one that does not say.
- * @throws UserError for one that was written by a newer version: nothing in it is to be read or touched
+ * Returns the format of a folder, 0 if it has none.
+ * @throws UserError if a newer version wrote the folder: do not read or change anything in it
  */
 export function readFormat(dir: string, upgrades: Upgrades): number {
   const read = readJson(formatFile(dir), FormatRecord)
@@ -30,11 +30,11 @@ export function readFormat(dir: string, upgrades: Upgrades): number {
   throw new UserError(
     'state_newer',
     `The folder ${dir} was written by a newer version (format ${format}; this one knows ${upgrades.length}).`,
-    { remedy: 'Install that version again, or use another folder. This one was left as it is.' },
+    { remedy: 'Install that version again, or use another folder. Nothing was changed.' },
   )
 }
 
-/** Brings a folder that nobody else uses to the newest format. @throws UserError */
+/** Upgrades a folder that no other process uses to the newest format. @throws UserError */
 export function upgradeFolder(dir: string, upgrades: Upgrades): void {
   const from = readFormat(dir, upgrades)
   for (const [format, upgrade] of upgrades.entries()) {
@@ -46,7 +46,7 @@ export function upgradeFolder(dir: string, upgrades: Upgrades): void {
   }
 }
 
-/** Says in a folder whose format an older version has written that this one has looked at what others can change. */
+/** Notes, in a folder whose format an older version wrote, that this version has checked access by others. */
 export function noteJudged(dir: string): void {
   const read = readJson(formatFile(dir), FormatRecord)
   if (!read.ok || read.value.judged) return

@@ -1,11 +1,11 @@
 import { ask } from './ask.ts'
 
-/** An answer that takes longer is none: whoever stops this process does not wait for ever. */
+/** Maximum wait for systemd's answer, in ms: the process that stops this one does not wait forever. */
 const ANSWER_MS = 2000
 
-/** Whether the whole machine is being shut down or rebooted, as far as systemd, where there is one, knows. */
+/** Reports whether the machine is being shut down or rebooted, as far as systemd knows. */
 export async function isMachineGoingDown(): Promise<boolean> {
-  // Its exit code says no more than whether all is well.
+  // The exit code only says whether all is well.
   const { stdout } = await ask('systemctl', ['is-system-running'], { timeout: ANSWER_MS })
   return stdout.trim() === 'stopping'
 }

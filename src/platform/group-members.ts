@@ -1,21 +1,21 @@
 import { execFileSync } from 'node:child_process'
 import { constants, readFileSync, type Stats } from 'node:fs'
 
-/** For a directory service, such as LDAP, to say whether it has a group, in ms. */
+/** Time for a directory service, such as LDAP, to look up a group, in ms. */
 const ANSWER_MS = 3000
-/** Groups of macOS whose members may become root anyway: wheel and admin. */
+/** Groups of macOS whose members can become root anyway: wheel and admin. */
 const ADMINISTRATORS = [0, 80]
-/** Shells of accounts that nobody can use: RHEL and Alpine have some of these in root's group. */
+/** Shells of accounts without a login: RHEL and Alpine have some of these in root's group. */
 const NO_SHELL = /\/(nologin|false|true|sync|halt|shutdown)$/
 
 /**
- * Returns whether a group may have members besides root and this user. Members are those that `/etc/passwd` and
- * `/etc/group` name; of root's group, those who can log in. A group without a name there, such as that of a container's
- * volume, is this user's if this process is in it and no directory service knows it.
+ * Reports whether a group may have members other than root and this user. Members are listed in `/etc/passwd`
+ * and `/etc/group`; in root's group, only accounts that can log in count. A group without a name there, such
+ * as that of a container's volume, is this user's if this process is in it and no directory service knows it.
  */
 export function hasStrangers(gid: number, user = process.geteuid?.()): boolean {
   if (process.platform === 'darwin') return !ADMINISTRATORS.includes(gid)
-  // As OpenShift runs containers: any user, in root's group.
+  // OpenShift runs containers as any user, in root's group.
   if (gid === 0 && process.getegid?.() === 0 && process.geteuid?.() !== 0) return false
   const accounts = table('/etc/passwd').map(([name, , uid, group, , , shell = '']) => ({
     name,
@@ -33,7 +33,7 @@ export function hasStrangers(gid: number, user = process.geteuid?.()): boolean {
   return ![process.getegid?.(), ...(process.getgroups?.() ?? [])].includes(gid) || isKnownElsewhere(gid)
 }
 
-/** Whether users besides root and `user`, by default its owner, can put anything into a folder. */
+/** Reports whether users other than root and `user`, by default the owner, can write to a folder. */
 export const isOpen = ({ uid, gid, mode }: Stats, user: number | undefined = uid) =>
   (mode & constants.S_IWOTH) !== 0 || ((mode & constants.S_IWGRP) !== 0 && hasStrangers(gid, user))
 
@@ -60,7 +60,7 @@ function askFor(gid: number): boolean {
     execFileSync('getent', ['group', String(gid)], { stdio: 'ignore', timeout: ANSWER_MS })
     return true
   } catch (error) {
-    // Its code for a group that nobody knows; without the program, there is no directory service either.
+    // getent exits with 2 for an unknown group. Without getent, there is no directory service either.
     const { status, code } = error as { status?: number | null; code?: string }
     return status !== 2 && code !== 'ENOENT'
   }

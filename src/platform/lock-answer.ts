@@ -2,29 +2,34 @@ import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync,
 import { sleep } from './clock.ts'
 import { systemCode } from './errors.ts'
 
-/** How often a holder looks whether it is asked, in ms. */
+/** Interval at which a holder checks for a question, in ms. */
 const LOOK_MS = 1000
-/** How often one that asks looks for the answer: long enough for a holder that is held up. */
+/**
+ * Number of times that the asking process checks for the answer, at the same interval: enough for a slow
+ * holder.
+ */
 const LOOKS = 10
 /** Time for an answer, in seconds. */
 export const ANSWER_S = (LOOKS * LOOK_MS) / 1000
 
-/** What whoever asks adds to a lock's file: JSON may have it at its end, so that every version can still read it. */
+/**
+ * Added to a lock's file as a question. JSON allows it at its end, so every version can still read the file.
+ */
 const QUESTION = ' '
 const NEITHER_LINK_NOR_NEW = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW
 
 /**
- * Answers, while this process holds a lock, who asks whether it lives: by taking the question out of the file. A disk, its
- * own or a network's, is written to only when somebody asks.
- * @param text of the lock's file
- * @returns a function that ends it
+ * Answers other processes that ask whether the holder of this lock lives, by removing the question from the
+ * file. Writes to the disk, perhaps a network disk, only when asked.
+ * @param text content of the lock's file
+ * @returns a function that stops answering
  */
 export function keepAnswering(path: string, text: string): () => void {
   const timer = setInterval(() => {
     try {
       answer(path, text)
     } catch {
-      // A disk in trouble: looked at again.
+      // The disk has problems: try again.
     }
   }, LOOK_MS).unref()
   return () => clearInterval(timer)
@@ -33,7 +38,7 @@ export function keepAnswering(path: string, text: string): () => void {
 function answer(path: string, text: string) {
   const fd = openSync(path, 'r+')
   try {
-    // Of another holder's file, which may have taken its place, nothing is cut off.
+    // Do not truncate the file of another holder, which may have replaced this one.
     if (fstatSync(fd).size > text.length && readFileSync(fd, 'latin1').startsWith(text))
       ftruncateSync(fd, text.length)
   } finally {
@@ -42,7 +47,7 @@ function answer(path: string, text: string) {
 }
 
 /**
- * Asks the holder of a lock whether it lives, wherever it runs.
+ * Asks the holder of a lock, wherever it runs, whether it lives.
  * @returns false if it has not answered, or the lock is free by now
  * @throws the system's error
  */
@@ -57,7 +62,7 @@ export async function answers(path: string): Promise<boolean> {
   return false
 }
 
-/** @returns the size of the file with the question, in bytes */
+/** Adds the question to the file. @returns the size of the file with the question, in bytes */
 function ask(path: string): number {
   const fd = openSync(path, NEITHER_LINK_NOR_NEW)
   try {
@@ -68,7 +73,7 @@ function ask(path: string): number {
   }
 }
 
-/** What a network's disk has of an open file is never out of date. */
+/** Returns the size of a file. Opens it, because a network disk is up to date about open files. */
 function sizeOf(path: string): number | undefined {
   let fd: number
   try {

@@ -4,18 +4,18 @@ import * as z from 'zod/mini'
 import { readJson } from './files.ts'
 import { identify, ProcessIdentity, startedAt } from './process-identity.ts'
 
-/** What is in a lock's file: who holds it, and where its pid counts. */
+/** Content of a lock's file: the holder, and the namespace of its pid. */
 export const Holder = z.extend(ProcessIdentity, {
-  /** Its namespace of processes, as Linux names it; empty where there is none. Absent from older versions. */
+  /** PID namespace, as Linux names it; empty if there is none. Absent in older versions. */
   pid_ns: z.optional(z.string()),
-  /** Name of its machine or container. Absent from older versions. */
+  /** Name of its machine or container. Absent in older versions. */
   host: z.optional(z.string()),
 })
 export type Holder = z.infer<typeof Holder>
 
 let own: Required<Holder> | undefined
 
-/** This process, as the holder of a lock. */
+/** Returns this process as the holder of a lock. */
 export function ownIdentity() {
   own ??= { ...identify(process.pid)!, pid_ns: ownNamespace(), host: hostname() }
   return own
@@ -33,8 +33,8 @@ export const isSame = (one: Holder, other: Holder | undefined) =>
   JSON.stringify(one) === JSON.stringify(other)
 
 /**
- * Whether a process cannot be looked up from here, since its pid counts in another container or on another machine. One of
- * this machine may be of an earlier boot, which had another id.
+ * Reports whether a process cannot be looked up from here, because its pid belongs to another container or
+ * machine. A process of this machine may be from an earlier boot, with another boot id.
  */
 export function isElsewhere({ pid_ns, host, boot_id }: Holder): boolean {
   if (pid_ns === undefined) return false
@@ -43,8 +43,8 @@ export function isElsewhere({ pid_ns, host, boot_id }: Holder): boolean {
 }
 
 /**
- * The process that holds a lock, unless it is known to have ended.
- * @param silent one elsewhere that has not answered: it counts as ended
+ * Returns the holder of a lock, unless it is known to have ended.
+ * @param silent a holder elsewhere that has not answered, and counts as ended
  */
 export function livingHolder(path: string, silent?: Holder): Holder | undefined {
   const read = readJson(path, Holder)
@@ -53,20 +53,20 @@ export function livingHolder(path: string, silent?: Holder): Holder | undefined 
   return livingWriter(read.value, path)
 }
 
-/** The process that has written itself into a file, while it runs. */
+/** Returns the process that wrote its identity into a file, if it still runs. */
 export function livingWriter(writer: ProcessIdentity, path: string): ProcessIdentity | undefined {
   const now = identify(writer.pid)
   if (now?.start !== writer.start) return undefined
   return now.boot_id === writer.boot_id || isOlder(now, path) ? now : undefined
 }
 
-/** The start of a process is known to the second. */
+/** Tolerance for start times, in ms: they are known to the second. */
 const CLOCK_MS = 2000
 
 /**
- * Whether a process was there when a file was written. In a container one boot has two ids, the container's and the
- * machine's, and a service with a /proc of its own sees the other. A file of an earlier boot is older than any process
- * of this one, whatever its pid and the ticks of its start.
+ * Reports whether a process already ran when a file was written. Within a container, one boot can have two
+ * ids, the container's and the machine's, and a service with a separate /proc sees the other id. A file from
+ * an earlier boot is older than any process of this boot, regardless of pid and start ticks.
  */
 function isOlder({ pid }: ProcessIdentity, path: string): boolean {
   const started = startedAt(pid)

@@ -7,7 +7,7 @@ import { Holder, isElsewhere, isSame, livingHolder, ownIdentity } from './lock-h
 
 export class LockHeldError extends Error {
   readonly holder: Holder
-  /** Whether it runs in another container or on another machine. */
+  /** True if the holder runs in another container or on another machine. */
   readonly elsewhere: boolean
 
   constructor(path: string, holder: Holder) {
@@ -19,32 +19,32 @@ export class LockHeldError extends Error {
   }
 }
 
-/** A holder, within a sentence. */
+/** Returns a noun phrase for a holder. */
 export const nameOf = (holder: Holder) =>
   isElsewhere(holder)
     ? `process ${holder.pid} in another container or on another machine${holder.host ? ` (${holder.host})` : ''}`
     : `process ${holder.pid}`
 
-/** Others may be between taking a dead lock away and putting their own. */
+/** Maximum number of attempts: other processes may be replacing a dead lock at the same time. */
 const ATTEMPTS = 100
 
 /**
- * Takes a lock that is a file with its holder's identity. One whose holder is gone, by whatever end, is free: a bare pid
- * would not tell, and flock(2) is not to be had without a native addon.
+ * Takes a lock, which is a file with the identity of its holder. If the holder has ended, for any reason, the
+ * lock is free. A bare pid could not tell that, and flock(2) needs a native addon.
  * @param silent a holder elsewhere that has not answered, whose lock is free
- * @returns a function that releases it
- * @throws LockHeldError while its holder lives, or may live elsewhere
+ * @returns a function that releases the lock
+ * @throws LockHeldError if the holder lives, or may live elsewhere
  */
 export function acquireLock(path: string, silent?: Holder): () => void {
   const own = ownIdentity()
   const text = JSON.stringify(own)
-  // In two containers, two processes have one pid.
+  // Processes in two containers can have the same pid.
   const temp = `${path}.${randomBytes(4).toString('hex')}.${own.pid}.tmp`
   try {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       writeFileSync(temp, text, { mode: 0o600 })
       try {
-        // Fails if there is one already, and is never there without its content.
+        // Fails if the lock exists. The file never exists without its content.
         linkSync(temp, path)
         const leave = keepAnswering(path, text)
         return () => {
@@ -52,7 +52,7 @@ export function acquireLock(path: string, silent?: Holder): () => void {
           release(path, own)
         }
       } catch (error) {
-        // The holder of the lock may clear away what it takes for a dead process's.
+        // The lock's holder may remove the files of a process that it considers dead.
         if (!['EEXIST', 'ENOENT'].includes(systemCode(error) ?? '')) throw error
       }
       clearDead(path, temp.replace(/\.\d+\.tmp$/, `.dead.${own.pid}.tmp`), silent)
@@ -64,9 +64,9 @@ export function acquireLock(path: string, silent?: Holder): () => void {
 }
 
 /**
- * Takes a lock as `acquireLock` does. A holder elsewhere, which cannot be looked up from here, is asked first whether it
- * lives: the lock of a container that was killed is free some seconds later.
- * @param waiting is told that this takes its time, as a sentence
+ * Takes a lock like `acquireLock`. If the holder runs elsewhere and cannot be looked up, it asks the holder
+ * first whether it lives: the lock of a killed container is free after some seconds.
+ * @param waiting receives a sentence that explains the delay
  * @throws LockHeldError
  */
 export async function awaitLock(path: string, waiting: (text: string) => void): Promise<() => void> {
@@ -74,25 +74,25 @@ export async function awaitLock(path: string, waiting: (text: string) => void): 
     return acquireLock(path)
   } catch (error) {
     if (!(error instanceof LockHeldError && error.elsewhere)) throw error
-    waiting(`${error.message}: it has ${ANSWER_S} seconds to answer, and counts as gone if it does not`)
+    waiting(`${error.message}: if it does not answer within ${ANSWER_S} seconds, it counts as gone`)
     if (await answers(path)) throw error
     return acquireLock(path, error.holder)
   }
 }
 
-/** Another process that has the lock by now which this one had taken. */
+/** Returns another process that now holds a lock that this process had taken. */
 export function otherHolder(path: string): Holder | undefined {
   const read = readJson(path, Holder)
   return read.ok && isSame(read.value, ownIdentity()) ? undefined : livingHolder(path)
 }
 
-/** @param aside a name of this process's own */
+/** Removes the lock of a dead process. @param aside temporary name that no other process uses */
 function clearDead(path: string, aside: string, silent?: Holder) {
   const holder = livingHolder(path, silent)
   if (holder) throw new LockHeldError(path, holder)
   try {
     renameSync(path, aside)
-    // Somebody else had cleared and taken it since it was looked at: it is theirs.
+    // Another process has replaced the lock in the meantime: put it back.
     if (livingHolder(aside, silent)) linkSync(aside, path)
   } catch (error) {
     if (!['ENOENT', 'EEXIST'].includes(systemCode(error) ?? '')) throw error
@@ -106,7 +106,7 @@ function release(path: string, own: Holder) {
   try {
     holder = readJson(path, Holder)
   } catch (error) {
-    // It is free all the same as soon as this process has ended.
+    // The lock is free anyway as soon as this process ends.
     if (shortageIn(error)) return
     throw error
   }

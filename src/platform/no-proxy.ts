@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net'
 
-/** A host as names are compared: without brackets, in small letters, without the root's dot. */
+/** Returns a host in the form in which names are compared: lower case, without brackets and final dot. */
 export const bareHost = (host: string) =>
   host
     .replace(/^\[|\]$/g, '')
@@ -8,9 +8,9 @@ export const bareHost = (host: string) =>
     .replace(/\.$/, '')
 
 /**
- * Whether `NO_PROXY` exempts a host. Its entries, between commas or spaces: `host`, `.host` and `*.host` (all with
- * everything beneath it), an address, a network (`10.0.0.0/8`, `fd00::/8`), and any of them with `*` for some part; each
- * with or without `:port`.
+ * Reports whether `NO_PROXY` exempts a host. Its entries are separated by commas or spaces: `host`, `.host`
+ * and `*.host` (all including their subdomains), an address, a network (`10.0.0.0/8`, `fd00::/8`), and any of
+ * these with `*` for a part; each with or without `:port`.
  */
 export function isExempt(noProxy: string, host: string, port: string): boolean {
   const bare = bareHost(host)
@@ -18,7 +18,7 @@ export function isExempt(noProxy: string, host: string, port: string): boolean {
 }
 
 function matches(entry: string, host: string, port: string): boolean {
-  // Colons without brackets are an IPv6 address's own, unless there is just one.
+  // Colons without brackets belong to an IPv6 address, unless there is only one.
   const [, name = entry, only] = /^(\[.*\](?:\/\d+)?|[^:]*):(\d+)$/.exec(entry) ?? []
   if (only !== undefined && only !== port) return false
   const [, address = name, bits] = /^(.*)\/(\d{1,3})$/.exec(name) ?? []
@@ -26,12 +26,14 @@ function matches(entry: string, host: string, port: string): boolean {
   if (kind !== 0) return contains(bareHost(address), kind, bits, host)
   const suffix = bareHost(name.replace(/^\*?\./, ''))
   if (suffix === '') return false
-  // An address has nothing beneath it.
+  // An address has no subdomains.
   if (!suffix.includes('*')) return host === suffix || (isIP(host) === 0 && host.endsWith(`.${suffix}`))
   return fits(host, suffix.split('*'))
 }
 
-/** Whether the host is that address, however written, or in that network. Names are not looked up. */
+/**
+ * Reports whether the host is this address, in any spelling, or is in this network. Names are not looked up.
+ */
 function contains(address: string, kind: number, bits: string | undefined, host: string): boolean {
   const of = isIP(host)
   const width = kind === 6 ? 128 : 32
@@ -42,7 +44,7 @@ function contains(address: string, kind: number, bits: string | undefined, host:
   return network.check(host, of === 6 ? 'ipv6' : 'ipv4')
 }
 
-/** Whether text consists of these parts, in this order, with anything between them: in no more than one pass. */
+/** Reports whether text consists of these parts in order, with anything between them. Takes one pass. */
 function fits(text: string, [first = '', ...parts]: string[]): boolean {
   const last = parts.pop() ?? ''
   const end = text.length - last.length

@@ -15,29 +15,30 @@ import { systemCode } from './errors.ts'
 import { hasStrangers } from './group-members.ts'
 import { shellWord } from './shell-word.ts'
 
-/** What lets somebody else change what is at a path. */
+/** A reason why another user can change the file or folder at a path. */
 export interface Fault {
   /** The file, folder or link itself, or a folder above. */
   path: string
   kind: 'owner' | 'mode'
-  /** It lies in the state folder. */
+  /** True if it is in the state folder. */
   within?: true
-  /** With the path as its subject, as a sentence without a full stop. */
+  /** Sentence with the path as its subject, without a full stop. */
   message: string
-  /** A command. */
+  /** Command that fixes it. */
   remedy: string
 }
 
-/** Bit of a folder in which nobody can rename or delete what is another's. */
+/** Mode bit of folders in which users can rename and delete only their own files. */
 const STICKY = 0o1000
-/** As many as the system follows in one path. */
+/** Maximum number of links in one path, as in Linux. */
 const MOST_LINKS = 40
 
 /**
- * Returns what lets users other than root and `user` change or replace a file or folder: its own owner and mode, those of
- * all folders above, and of links on the way. Folders that do not exist yet are made by this user. In a sticky folder, as
- * /tmp, nobody can replace what is another's. Access lists are not looked at.
- * @param user uid of the user that is to be the only one; this process's by default
+ * Returns the reasons why users other than root and `user` can change or replace a file or folder: its owner
+ * and mode, and those of all folders above and of links on the way. Folders that do not exist yet will be
+ * created by this user. In a sticky folder, such as /tmp, users can replace only their own files. Does not
+ * check access lists.
+ * @param user uid of the only permitted user, by default this process's
  */
 export function faultsOf(path: string, user = process.geteuid?.()): Fault[] {
   if (user === undefined) return []
@@ -52,11 +53,11 @@ export function faultsOf(path: string, user = process.geteuid?.()): Fault[] {
 interface Place {
   path: string
   stat: Stats
-  /** The end of the path, not a folder above it. */
+  /** True for the end of the path, false for a folder above it. */
   last: boolean
 }
 
-/** Everything that decides what a path leads to, in the order in which the system looks at it. */
+/** Yields everything that determines the target of a path, in the order in which the system looks at it. */
 function* placesOn(path: string): Generator<Place> {
   const names = path.split('/').filter(Boolean)
   let at = '/'
@@ -82,12 +83,15 @@ function* placesOn(path: string): Generator<Place> {
   }
 }
 
-/** Faults that are told of one folder: a neighbor may have filled it. */
+/** Maximum number of faults reported for one folder, which another user may have filled. */
 const MOST_FAULTS = 8
-/** The hub's folder may be of another user than the daemon's. It is looked at when a hub starts. */
+/** The hub's folder, which may belong to another user than the daemon's. It is checked when a hub starts. */
 const HUB = 'hub'
 
-/** Returns what others own in a state folder, and among the folders of its agents: they can change that at any time. */
+/**
+ * Returns files of other users in a state folder and among the folders of its agents: their owners can change
+ * them at any time.
+ */
 export function foreignIn(dir: string, user = process.geteuid?.()): Fault[] {
   if (user === undefined) return []
   const places = [dir, join(dir, 'agents')].flatMap((folder) =>
@@ -105,13 +109,15 @@ export function foreignIn(dir: string, user = process.geteuid?.()): Fault[] {
   return found
 }
 
-/** Of a folder that has been looked at. False for a link, which leads elsewhere. */
+/**
+ * Reports whether a file in a checked folder needs no further check. False for a link, which leads elsewhere.
+ */
 function isPlainlyTrusted(path: string, user: number): boolean {
   try {
     const stat = lstatSync(path)
     return !stat.isSymbolicLink() && isTrusted(stat, user)
   } catch {
-    // It is gone by now, or not this user's to look at.
+    // It is gone, or this user may not look at it.
     return true
   }
 }
@@ -130,8 +136,9 @@ const isTrusted = ({ uid }: Stats, user?: number) =>
 const isOwn = (stat: Stats, user?: number) => stat.isFile() && isTrusted(stat, user)
 
 /**
- * Reads a plain file that root or `user` owns, in a folder in which others may put something else at its place meanwhile.
- * @throws the system's error, or an Error if it is another's, no file, or longer than `bytes`
+ * Reads a plain file that root or `user` owns, in a folder where other users may replace it in the meantime.
+ * @throws the system's error, or an Error if it belongs to another user, is not a file, or is longer than
+ * `bytes`
  */
 export function readOwnFile(path: string, bytes: number, user = process.geteuid?.()): string {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW)
@@ -167,7 +174,7 @@ function modeFault({ path, stat, last }: Place, user: number): Fault | undefined
   }
 }
 
-/** Whether it is on a disk that nobody can write to from here, as Kubernetes mounts secrets and settings. */
+/** Reports whether a path is on a disk that is read-only here, as Kubernetes mounts secrets and settings. */
 function isReadOnly(path: string): boolean {
   try {
     accessSync(path, constants.W_OK)
@@ -178,8 +185,8 @@ function isReadOnly(path: string): boolean {
 }
 
 /**
- * The uid that stands for all users without one in this process's user namespace, in which root of the machine is one of
- * them. Undefined outside such a namespace.
+ * Returns the uid that stands for all unmapped users in this process's user namespace, including the
+ * machine's root. Undefined outside such a namespace.
  */
 function unmapped(): number | undefined {
   try {
@@ -191,7 +198,7 @@ function unmapped(): number | undefined {
   }
 }
 
-/** With its number alone where the system has no name for it. */
+/** Returns a user's name and number, or only the number if the system has no name for it. */
 function userName(uid: number): string {
   try {
     const lines = readFileSync('/etc/passwd', 'utf8').split('\n')

@@ -3,38 +3,43 @@ import { isIPv4, type Socket } from 'node:net'
 import { endianness, networkInterfaces } from 'node:os'
 import { sleep } from './clock.ts'
 
-/** Time for a server of this machine to take a connection, in ms; then the owner of the port counts. */
+/**
+ * Time for a server on this machine to accept a connection, in ms; after that, the owner of the port counts.
+ */
 const TAKEN_MS = 3000
-/** Between looks whether it has, the first and the most. */
+/** Shortest and longest interval between checks, in ms. */
 const FIRST_LOOK_MS = 5
 const LOOK_MS = 200
 
-/** Looks that must not find a connection: the table is read in parts, between which a row can move past the reader. */
+/**
+ * Number of times that a connection must be missing from the table: it is read in parts, and a row can move
+ * between them.
+ */
 const MISSES = 2
 
-/** Columns of `/proc/net/tcp` that are of interest here. */
+/** Relevant columns of `/proc/net/tcp`. */
 interface Row {
   local: string
   remote: string
   state: string
   uid: number
-  /** 0 while no program has taken the connection. */
+  /** 0 until a program has accepted the connection. */
   inode: string
 }
 
-/** States, as the table has them, of a port and of a connection that waits for its first data to be handed over. */
+/** States in the table of a listening port, and of a connection that waits for its first data. */
 const LISTEN = '0A'
 const SYN_RECV = '03'
 
 /**
- * Returns the uid of the program at the other end of a connection within this machine. Undefined where the system does not
- * tell: beyond Linux, and for a connection that leads out of this network namespace.
- * @throws Error where the connection ends meanwhile
+ * Returns the uid of the program at the other end of a connection within this machine. Undefined if the
+ * system does not tell: on other systems than Linux, and for a connection out of this network namespace.
+ * @throws Error if the connection ends in the meantime
  */
 export async function ownerOfPeer(socket: Socket): Promise<number | undefined> {
   if (process.platform !== 'linux') return undefined
   const { localAddress, localPort, remoteAddress, remotePort } = socket
-  // One that was reset has still an end here.
+  // Undefined only after a reset: otherwise the socket still has addresses.
   if (localAddress === undefined || remoteAddress === undefined) throw new Error('the connection was closed')
   const here = place(localAddress, localPort!)
   const there = place(remoteAddress, remotePort!)
@@ -46,26 +51,29 @@ export async function ownerOfPeer(socket: Socket): Promise<number | undefined> {
     if (peer && (peer.inode !== '0' || peer.state === SYN_RECV)) return peer.uid
     const owner = performance.now() > late ? listener(rows, there) : undefined
     if (owner) return owner.uid
-    if (performance.now() > late + TAKEN_MS) throw new Error('nobody takes the connection')
+    if (performance.now() > late + TAKEN_MS) throw new Error('nothing accepts the connection')
     await sleep(wait)
-    // What was closed on the other side has no owner either.
+    // A connection that the other side has closed has no owner either.
     if (socket.destroyed || socket.readableEnded) throw new Error('the connection was closed at once')
   }
 }
 
-/** Whether a connection ends on this machine, whose own servers may listen on the port of another machine's. */
+/**
+ * Reports whether a connection ends on this machine. For another machine's port, this machine may have a
+ * server of the same number.
+ */
 function isHere({ localAddress, remoteAddress = '' }: Socket): boolean {
   const address = remoteAddress.replace(/^::ffff:/i, '')
   if (remoteAddress === localAddress || address.startsWith('127.')) return true
   try {
     return Object.values(networkInterfaces()).some((all) => all?.some((own) => own.address === address))
   } catch {
-    // A sandbox may forbid to ask.
+    // A sandbox may forbid this.
     return false
   }
 }
 
-/** The most specific one: others on the port have the other addresses. */
+/** Returns the most specific listener: others on the same port have other addresses. */
 const listener = (rows: Row[], there: string) => {
   const port = there.slice(there.indexOf(' '))
   return [there, `${V4}00000000${port}`, `${'0'.repeat(32)}${port}`]
@@ -73,10 +81,10 @@ const listener = (rows: Row[], there: string) => {
     .find((row) => row !== undefined)
 }
 
-/** What IPv6 has before an address of IPv4. */
+/** Prefix of an IPv4 address in IPv6. */
 const V4 = '00000000000000000000ffff'
 
-/** An address as 16 bytes in hexadecimal, and a port. */
+/** Returns an address as 16 bytes in hexadecimal, and a port. */
 function place(address: string, port: number): string {
   const v4 = address.replace(/^::ffff:/i, '')
   return `${isIPv4(v4) ? V4 + v4.split('.').map(hex).join('') : bytesOf(address)} ${port}`
@@ -84,7 +92,7 @@ function place(address: string, port: number): string {
 
 const hex = (byte: string) => Number(byte).toString(16).padStart(2, '0')
 
-/** Of an address of IPv6, which may have a zone behind it. */
+/** Returns the bytes of an IPv6 address, which may end in a zone. */
 function bytesOf(address: string): string {
   const [front = '', back = ''] = address.toLowerCase().replace(/%.*$/, '').split('::')
   const [before, after] = [front, back].map((groups) =>
@@ -96,7 +104,7 @@ function bytesOf(address: string): string {
   return before!.padEnd(32 - after!.length, '0') + after!
 }
 
-/** Rows of both tables that have the port on their side. */
+/** Returns the rows of both tables that have the port on their side. */
 function table(port: number): Row[] {
   const mark = `:${port.toString(16).toUpperCase().padStart(4, '0')} `
   return ['/proc/self/net/tcp', '/proc/self/net/tcp6'].flatMap((path) =>
@@ -111,7 +119,7 @@ function table(port: number): Row[] {
   )
 }
 
-/** The table has words of 32 bits as this machine keeps them in memory. */
+/** Converts a table's address: it consists of 32-bit words in the byte order of this machine. */
 function decoded(text: string): string {
   const [words = '', port = ''] = text.toLowerCase().split(':')
   const bytes = words

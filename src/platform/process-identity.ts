@@ -3,10 +3,13 @@ import { readFileSync } from 'node:fs'
 import * as z from 'zod/mini'
 import { shortageIn, systemCode } from './errors.ts'
 
-/** A process that is never mistaken for another one that has its pid later. */
+/** Identity of a process. A later process with the same pid has a different identity. */
 export const ProcessIdentity = z.object({
   pid: z.int().check(z.minimum(1)),
-  /** Linux: clock ticks from boot to its start (field 22 of its stat). Elsewhere: its start as `ps` prints it. */
+  /**
+   * On Linux, clock ticks from boot to its start (field 22 of its stat). Elsewhere, its start as `ps` prints
+   * it.
+   */
   start: z.string(),
   boot_id: z.string(),
 })
@@ -15,7 +18,7 @@ export type ProcessIdentity = z.infer<typeof ProcessIdentity>
 const linux = process.platform === 'linux'
 let boot: string | undefined
 
-/** Differs between any two boots of any machine. */
+/** Returns an id that differs between any two boots of any machine. */
 export function bootId(): string {
   boot ??= linux
     ? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
@@ -24,7 +27,8 @@ export function bootId(): string {
 }
 
 /**
- * @returns undefined for a process that is not there, or has ended and only waits to be reaped
+ * Returns the identity of a running process.
+ * @returns undefined if there is no such process, or it has ended and waits to be reaped
  * @throws the system's error if it lacks the resources to look
  */
 export function identify(pid: number): ProcessIdentity | undefined {
@@ -32,10 +36,10 @@ export function identify(pid: number): ProcessIdentity | undefined {
   return start === undefined ? undefined : { pid, start, boot_id: bootId() }
 }
 
-/** Ticks of a second in which Linux counts for programs. */
+/** Linux clock ticks per second, as programs see them. */
 const TICKS = 100
 
-/** When a process was started, in milliseconds since 1970, to the second. Undefined where the system does not tell. */
+/** Returns the start of a process in ms since 1970, to the second. Undefined if the system does not tell. */
 export function startedAt(pid: number): number | undefined {
   if (!linux) return undefined
   const ticks = linuxStart(pid)
@@ -57,7 +61,7 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return now !== undefined && now.start === identity.start && now.boot_id === identity.boot_id
 }
 
-/** @returns whether the process was there to get it, and this user may send it one */
+/** Sends a signal. @returns false if the process has ended, or this user may not signal it */
 export function sendSignal(identity: ProcessIdentity, signal: NodeJS.Signals): boolean {
   if (!isAlive(identity)) return false
   try {
@@ -74,11 +78,11 @@ function linuxStart(pid: number): string | undefined {
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
   } catch (error) {
-    // A process that cannot be looked up is not gone.
+    // A process that cannot be looked up may still exist.
     if (shortageIn(error)) throw error
     return undefined
   }
-  // Behind the program's name, which may itself hold blanks and parentheses.
+  // Skip the program's name, which may contain blanks and parentheses.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
 }
@@ -91,7 +95,7 @@ const ps = (...args: string[]): string => {
       maxBuffer: 64 * 1024 * 1024,
     })
   } catch {
-    // What it says for a pid that is not there.
+    // No process has this pid.
     return ''
   }
 }

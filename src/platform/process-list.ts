@@ -3,34 +3,37 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { shortageIn } from './errors.ts'
 import { bootId, type ProcessIdentity } from './process-identity.ts'
 
-/** One process of this machine that this user may look into. */
+/** A process of this machine that this user may look into. */
 export interface Listed extends ProcessIdentity {
   parent: number
-  /** The process that began its session (Linux) or its process group (elsewhere): the others there descend from it. */
+  /**
+   * The process that began its session (Linux) or process group (elsewhere): the other members descend from
+   * it.
+   */
   leader: number
-  /** Its real user: who started it, not whose rights it has, as behind a setuid program. */
+  /** Its real user, who started it; a setuid program runs with the rights of another user. */
   user: number
-  /** The environment variables asked for, as the process was started with them. */
+  /** Values of the requested environment variables, as the process was started with them. */
   variables: (string | undefined)[]
 }
 
 const linux = process.platform === 'linux'
 
 /**
- * Lists all processes except for those that have ended and wait to be reaped.
- * @param names of environment variables, for `variables`
+ * Lists all processes, except those that have ended and wait to be reaped.
+ * @param names environment variables to include
  */
 export const listProcesses = (...names: string[]): Listed[] => (linux ? fromProc(names) : fromPs(names))
 
-/** Processes that carry `name=value` in the environment they were started with, this one left out. */
+/** Returns the processes that were started with `name=value` in their environment, except this one. */
 export const findByEnvironment = (name: string, value: string): ProcessIdentity[] =>
   listProcesses(name)
     .filter(({ pid, variables: [found] }) => found === value && pid !== process.pid)
     .map(({ pid, start, boot_id }) => ({ pid, start, boot_id }))
 
 /**
- * Whether another folder has this path for a process than for this one: it lives in a container, or something like it.
- * Not so for one to which the path is hidden, as a sandbox does.
+ * Reports whether a path leads a process to another folder than this process, as in a container. False if the
+ * path is hidden from it, as in a sandbox.
  */
 export function seesAnother(pid: number, path: string): boolean {
   if (!linux || mountsOf(pid) === mountsOf('self')) return false
@@ -46,27 +49,33 @@ const fileAt = (path: string) =>
     return `${dev}:${ino}`
   })
 
-/** Variables that a process was started with. Undefined for one that is gone, or somebody else's. Linux only. */
+/**
+ * Returns the variables that a process was started with. Undefined if it is gone, or belongs to another user.
+ * Linux only.
+ */
 export function environmentOf(pid: number): ((name: string) => string | undefined) | undefined {
   const environment = linux ? read(`/proc/${pid}/environ`) : undefined
   return environment === undefined ? undefined : (name) => valueIn(environment, name)
 }
 
 /**
- * Returns the real user of a process: who started it. The owner of its folder in /proc is another one where a process
- * forbids that it is looked into. Undefined for a process that is gone.
+ * Returns the real user of a process, who started it. Its folder in /proc can have another owner, if the
+ * process is protected from inspection. Undefined for a process that is gone.
  */
 export function userOf(pid: number): number | undefined {
   const user = linux ? userIn(read(`/proc/${pid}/status`)) : Number(ps('-o', 'ruid=', '-p', String(pid))[0])
   return Number.isInteger(user) ? user : undefined
 }
 
-/** This process's real user. */
+/** Returns this process's real user. */
 export const ownUid = (): number => process.getuid?.() ?? 0
 
 const userIn = (status = '') => Number(/^Uid:\t(\d+)/m.exec(status)?.[1])
 
-/** Program and arguments of every process. Elsewhere than on Linux arguments with blanks in them are several. */
+/**
+ * Returns the program and arguments of every process. On other systems than Linux, an argument with blanks is
+ * split.
+ */
 export function commandLines(): { pid: number; argv: string[] }[] {
   if (linux)
     return pids().flatMap((pid) => {
@@ -84,14 +93,14 @@ const pids = () =>
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
 
-/** Undefined for a process that is gone, or somebody else's. */
+/** Returns undefined for a process that is gone, or belongs to another user. */
 const read = (path: string) => quietly(() => readFileSync(path, 'latin1'))
 
 function quietly<T>(look: () => T): T | undefined {
   try {
     return look()
   } catch (error) {
-    // An incomplete list would be taken for a complete one.
+    // An incomplete list would pass for a complete one.
     if (shortageIn(error)) throw error
     return undefined
   }
@@ -103,7 +112,7 @@ function fromProc(names: string[]): Listed[] {
     const environment = read(`/proc/${pid}/environ`)
     const stat = environment === undefined ? undefined : read(`/proc/${pid}/stat`)
     if (environment === undefined || stat === undefined) return []
-    // Behind the program's name, which may itself hold blanks and parentheses.
+    // Skip the program's name, which may contain blanks and parentheses.
     const [state, parent, , session, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     if (state === 'Z' || state === 'X') return []
     const user = userIn(read(`/proc/${pid}/status`))
@@ -119,7 +128,7 @@ function valueIn(environment: string, variable: string): string | undefined {
   if (from === -1) return undefined
   const start = from + variable.length + 1
   const end = environment.indexOf('\0', start)
-  // Paths are bytes; what was read as latin1 is put back into them.
+  // Paths are bytes: decode the text that was read as latin1.
   return Buffer.from(environment.slice(start, end === -1 ? undefined : end), 'latin1').toString('utf8')
 }
 
@@ -129,7 +138,7 @@ function fromPs(names: string[]): Listed[] {
   return ps('-axEww', '-o', 'pid=,ppid=,pgid=,ruid=,stat=,lstart=,command=').flatMap((text) => {
     const [, pid, parent, leader, user, stat, start, command = ''] = line.exec(text) ?? []
     if (start === undefined || stat?.startsWith('Z')) return []
-    // The environment stands behind the arguments, divided by blanks.
+    // The environment follows the arguments, separated by blanks.
     const variables = names.map((name) => new RegExp(` ${name}=(\\S*)`).exec(command)?.[1])
     const ids = { pid: Number(pid), parent: Number(parent), leader: Number(leader), user: Number(user) }
     return [{ ...ids, start, boot_id, variables }]

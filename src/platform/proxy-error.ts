@@ -1,8 +1,8 @@
-/** A proxy that did not lead to the server: what it answered is not the server's answer. */
+/** A failure to reach the server through a proxy. The proxy's response is not the server's. */
 export class ProxyError extends Error {
-  /** Of the system or of TLS, where the proxy itself was not reached. */
+  /** Code of the system or of TLS, if the proxy itself could not be reached. */
   readonly code?: string
-  /** What it answered to CONNECT. */
+  /** Status of the response to CONNECT. */
   readonly status: number | undefined
   /** The message without the proxy's name. */
   readonly why: string
@@ -20,8 +20,8 @@ export class ProxyError extends Error {
   }
 }
 
-/** What to do about a proxy that does not let through. */
+/** Returns advice for a proxy that refuses the connection. */
 export const proxyRemedy = ({ status }: ProxyError): string =>
   status === 407
-    ? 'Put name and password into HTTPS_PROXY: http://NAME:PASSWORD@HOST:PORT'
-    : 'Check HTTPS_PROXY, and ask whoever runs that proxy; NO_PROXY names the hosts that are reached without it.'
+    ? 'Put user name and password into HTTPS_PROXY: http://NAME:PASSWORD@HOST:PORT'
+    : 'Check HTTPS_PROXY, and ask the operator of the proxy. To bypass it, add this host to NO_PROXY.'

@@ -3,19 +3,20 @@ import { UserError } from './errors.ts'
 import { bareHost, isExempt } from './no-proxy.ts'
 import { trust } from './trust.ts'
 
-/** By the variable's name, what has its value where that is no variable: a setting in a file. */
+/** Names of settings in a file that provide the values of variables, by the names of the variables. */
 export type Named = Readonly<Record<string, string>>
 
 /**
- * The proxy for a url, from `HTTPS_PROXY` / `HTTP_PROXY` (for `wss:` / `ws:`), `ALL_PROXY` and `NO_PROXY`, in either case.
- * @returns its url, or undefined where the connection is to be direct
+ * Returns the proxy for a URL, from `HTTPS_PROXY` / `HTTP_PROXY` (for `wss:` / `ws:`), `ALL_PROXY` and
+ * `NO_PROXY`, in upper or lower case.
+ * @returns its URL, or undefined for a direct connection
  */
 export function proxyFor(url: string, env: NodeJS.ProcessEnv): string | undefined {
   const { hostname, port } = new URL(url)
   const proxy = env[variableFor(url, env)]
   if (!proxy) return undefined
   const host = bareHost(hostname)
-  // No proxy leads back to this machine, whatever the environment says of others.
+  // No proxy leads back to this machine, so the environment does not matter.
   if (LOOPBACK.test(host)) return undefined
   if (isExempt(env[spelled('NO_PROXY', env)] ?? '', host, port || (isSecure(url) ? '443' : '80')))
     return undefined
@@ -24,7 +25,7 @@ export function proxyFor(url: string, env: NodeJS.ProcessEnv): string | undefine
 
 const isSecure = (url: string) => /^(wss|https):/i.test(url)
 
-/** The lower case counts first. */
+/** Returns the spelling that is set; lower case takes precedence. */
 const spelled = (name: string, env: NodeJS.ProcessEnv) =>
   env[name.toLowerCase()] ? name.toLowerCase() : name
 
@@ -36,7 +37,7 @@ function variableFor(url: string, env: NodeJS.ProcessEnv): string {
   return env[own] === undefined ? spelled('ALL_PROXY', env) : own
 }
 
-/** The setting by which the proxy for a url can be changed: what comes before it does not count. */
+/** Returns the setting with the highest precedence for a URL's proxy. */
 export function proxySetting(url: string, env: NodeJS.ProcessEnv, named: Named = {}): string {
   const own = ownVariable(url, env)
   return named[own] ?? own
@@ -45,8 +46,8 @@ export function proxySetting(url: string, env: NodeJS.ProcessEnv, named: Named =
 const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|::1)$/
 
 /**
- * The connection agent for that proxy. Loaded only where there is one.
- * @throws UserError for a proxy of a kind that is not known here
+ * Returns the connection agent for that proxy; its code is loaded only if there is a proxy.
+ * @throws UserError for an unknown kind of proxy
  */
 export async function proxyAgent(
   url: string,
@@ -59,7 +60,7 @@ export async function proxyAgent(
   return new Tunnel(proxy.href, trust(proxy.href, '', env))
 }
 
-/** The proxy for a url. @throws UserError for one of a kind that is not known here */
+/** Returns the proxy for a URL. @throws UserError for an unknown kind of proxy */
 export function usableProxy(url: string, env: NodeJS.ProcessEnv, named: Named = {}): URL | undefined {
   const proxy = proxyFor(url, env)
   if (!proxy) return undefined
@@ -69,21 +70,24 @@ export function usableProxy(url: string, env: NodeJS.ProcessEnv, named: Named = 
   const remedy = `Set ${nameOf(own)} to http://HOST:PORT${before}, or name this host in ${nameOf(others)}.`
   const unusable = (message: string, what = remedy) =>
     new UserError('proxy_unusable', message, { remedy: what, exitCode: 2 })
-  // What it says may hold a password.
-  if (!URL.canParse(proxy)) throw unusable(`the proxy that ${nameOf(variable)} names is no address`)
+  // The value may contain a password.
+  if (!URL.canParse(proxy)) throw unusable(`the proxy in ${nameOf(variable)} is not an address`)
   const parsed = new URL(proxy)
   if (![parsed.username, parsed.password].every(isDecodable))
     throw unusable(
-      'the name or password in the address of the proxy is not percent-encoded',
+      'the user name or password in the address of the proxy is not percent-encoded',
       `Encode it in ${nameOf(variable)}: write each "%" as %25.`,
     )
   if (['http:', 'https:'].includes(parsed.protocol)) return parsed
   throw unusable(
-    `the proxy ${parsed.protocol}//${parsed.host} is of a kind that cannot be used; http: and https: can`,
+    `the proxy ${parsed.protocol}//${parsed.host} cannot be used: only http: and https: are supported`,
   )
 }
 
-/** The library decodes both once it has a socket, whose later error nobody would handle. */
+/**
+ * Reports whether text can be decoded. The library decodes it only once it has a socket, whose later error
+ * would be unhandled.
+ */
 function isDecodable(text: string): boolean {
   try {
     decodeURIComponent(text)

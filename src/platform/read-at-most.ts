@@ -2,26 +2,26 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { systemCode } from './errors.ts'
 
 const CHUNK_BYTES = 64 * 1024
-/** How long a pipe may keep this process waiting, in ms. */
+/** Maximum wait for a pipe, in ms. */
 const PIPE_MS = 10_000
 const PAUSE_MS = 20
-/** A system's bundle of certificates has 0.2 to 0.5 MB. */
+/** Maximum size of a PEM file, in bytes. A system's bundle of certificates has 0.2 to 0.5 MB. */
 const PEM_BYTES = 8 * 1024 * 1024
 
 /**
- * Reads a file named by a user, which may be a device or a pipe, up to a limit of `bytes`. From a pipe that nobody writes
- * to, it reads nothing.
- * @param pipeMs how long a pipe may take to end, in ms
+ * Reads a file named by a user, which may be a device or a pipe, up to a limit of `bytes`. Reads nothing from
+ * a pipe without a writer.
+ * @param pipeMs maximum time until a pipe ends, in ms
  * @throws the system's error, or an Error if the file is longer, or a pipe does not end
  */
 export function readAtMost(path: string, bytes: number, pipeMs = PIPE_MS): { text: string; mode: number } {
-  // Else opening a pipe would last until somebody writes to it.
+  // Otherwise, opening a pipe would block until it has a writer.
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   const until = Date.now() + pipeMs
   try {
     const chunks: Buffer[] = []
     let length = 0
-    // A pipe gives less than is asked for.
+    // A pipe may deliver less than requested.
     for (;;) {
       const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, bytes + 1 - length))
       const got = readReady(fd, chunk)
@@ -41,10 +41,10 @@ export function readAtMost(path: string, bytes: number, pipeMs = PIPE_MS): { tex
   }
 }
 
-/** Reads a file of certificates, or of a key for one. @throws as `readAtMost` */
+/** Reads a file of certificates or keys. @throws as `readAtMost` */
 export const readPem = (path: string): string => readAtMost(path, PEM_BYTES).text
 
-/** @returns how much; undefined where nothing is there yet */
+/** Reads available data. @returns the number of bytes; undefined if there is none yet */
 function readReady(fd: number, chunk: Buffer): number | undefined {
   try {
     return readSync(fd, chunk, 0, chunk.length, null)

@@ -1,7 +1,9 @@
 import { realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
-/** Resolves the links in an absolute path, as far as it exists: all names of a file give the same path. */
+/**
+ * Resolves the links in an absolute path as far as it exists, so that all names of a file give the same path.
+ */
 export function realPath(path: string): string {
   try {
     return realpathSync(path)

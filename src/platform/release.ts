@@ -8,7 +8,7 @@ export const RELEASE_KEYS: readonly string[] = baked(
   typeof FOMULAR_RELEASE_KEYS === 'string' ? FOMULAR_RELEASE_KEYS : undefined,
 )
 
-/** When the sources of this release were committed (ISO 8601); undefined in any other build. */
+/** Commit time of this release's sources (ISO 8601); undefined in any other build. */
 export const RELEASE_DATE: string | undefined = baked(
   typeof FOMULAR_RELEASE_DATE === 'string' ? FOMULAR_RELEASE_DATE : undefined,
 )[0]

@@ -7,9 +7,10 @@ import { trust } from './trust.ts'
 type Way = Omit<RequestOptions, 'headers'> & { headers?: Record<string, string> }
 
 /**
- * Returns options for a request to `target`, directly or by the proxy for it. A proxy is asked for what has no TLS
- * itself: many lead to the ports of TLS only. No connection is kept.
- * @throws UserError for a proxy of a kind that is not known here
+ * Returns options for a request to `target`, directly or through its proxy. For a target without TLS, the
+ * request goes to the proxy itself, because many proxies allow CONNECT only to TLS ports. Connections are not
+ * kept alive.
+ * @throws UserError for an unknown kind of proxy
  */
 export async function wayTo(target: URL, env: NodeJS.ProcessEnv, named?: Named): Promise<Way> {
   const { headers: _, ...options } = urlToHttpOptions(target)
@@ -30,7 +31,7 @@ export async function wayTo(target: URL, env: NodeJS.ProcessEnv, named?: Named):
       host: target.host,
       ...(auth && { 'proxy-authorization': `Basic ${Buffer.from(auth).toString('base64')}` }),
     },
-    // Node would take the name from the header.
+    // Node would take the server name from the header.
     servername: isIP(proxy.hostname.replace(/^\[|\]$/g, '')) ? '' : proxy.hostname,
     ...trust(proxy.href, '', env),
   }

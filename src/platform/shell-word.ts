@@ -1,3 +1,3 @@
-/** Text as one word of any shell that people type into, fish and zsh included: in quotes where it needs them. */
+/** Returns text as one word for any interactive shell, including fish and zsh, quoted if necessary. */
 export const shellWord = (text: string): string =>
   /^[\w./:@%+,-][\w./:@%+,=-]*$/.test(text) ? text : `'${text.replace(/'/g, "'\\''")}'`

@@ -2,13 +2,13 @@ import { accessSync, constants, fstatSync, openSync, readFileSync, statSync } fr
 import { dirname } from 'node:path'
 import { isOpen } from './group-members.ts'
 
-/** What `/proc/net/unix` has in its column of flags for a socket that takes connections. */
+/** Flags in `/proc/net/unix` of a socket that accepts connections. */
 const LISTENS = '00010000'
-/** Opens what a path leads to for its identity alone, whatever it is; Node has no name for it. */
+/** Opens a path only for its identity, for any type of file. Node has no constant for it. */
 const O_PATH = 0o10000000
 
 /**
- * Paths of all unix sockets of this machine that take connections, whoever's they are, as they were bound. Empty where
+ * Returns the paths of all listening Unix sockets on this machine, of any user. Empty if
  * the system does not tell.
  */
 export function listeningPaths(): string[] {
@@ -25,14 +25,17 @@ export function listeningPaths(): string[] {
   })
 }
 
-/** Whether another user could put anything into a folder, at any moment: its owner, its group, or everybody. */
+/** Reports whether another user can write to a folder at any time: its owner, its group, or everyone. */
 export function isForeign(dir: string): boolean {
   const found = statSync(dir, { throwIfNoEntry: false })
   if (found === undefined || process.getuid === undefined) return false
   return found.uid !== process.getuid() || isOpen(found)
 }
 
-/** Whether a folder is neither this user's alone nor a volume of root's that only this user, besides root, can write to. */
+/**
+ * Reports whether a folder is open to other users. It is closed if it is this user's alone, or a volume of
+ * root that only this user and root can write to.
+ */
 export function isOpenToOthers(dir: string): boolean {
   const found = statSync(dir, { throwIfNoEntry: false })
   return found?.uid === 0 && isWritable(dir) ? isOpen(found, process.geteuid?.()) : isForeign(dir)
@@ -48,8 +51,9 @@ function isWritable(dir: string): boolean {
 }
 
 /**
- * The address of a socket in another user's folder. It leads to the very socket that was looked at, which that user, root
- * or this user has made, as in a container's volume that belongs to root: a link that is put there instead leads nowhere.
+ * Returns an address for a socket in another user's folder. It leads to the same socket that was checked,
+ * which belongs to the folder's owner, to root or to this user, as in a container's volume of root; a link
+ * placed there later has no effect.
  * @throws the system's error
  */
 export function addressOfForeign(path: string): string {

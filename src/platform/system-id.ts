@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 
-/** Where Linux keeps the id that each installed system makes for itself. */
+/** Files in which Linux keeps the id that each installed system generates. */
 const FILES = ['/etc/machine-id', '/var/lib/dbus/machine-id']
 
 /**
- * Returns an id of this installed system, hashed so that it cannot be traced back. It is not copied along with a folder,
- * and may change when a container is recreated. Undefined if the system has none.
+ * Returns an id of this installed system, hashed so that it cannot be traced back. It is not copied along
+ * with a folder, and may change when a container is recreated. Undefined if the system has none.
  */
 export function systemId(): string | undefined {
   for (const file of FILES) {
@@ -22,7 +22,10 @@ export function systemId(): string | undefined {
   return undefined
 }
 
-/** Tells a folder from every copy of it, over restarts of the machine. Undefined where there is none. */
+/**
+ * Returns a value that differs between a folder and its copies, and survives reboots. Undefined if there is
+ * no folder.
+ */
 export function lastingIdentity(dir: string): string | undefined {
   const stat = statSync(dir, { throwIfNoEntry: false })
   return stat && `${stat.ino}:${Math.floor(stat.birthtimeMs)}`

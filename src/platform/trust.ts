@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { nodeAuthorities, systemAuthorities, systemFingerprint } from './authorities.ts'
 
-/** Whose certificates a connection takes. */
+/** Certificates that a connection trusts. */
 export interface Trust {
   secureContext?: SecureContext
 }
@@ -12,15 +12,18 @@ export interface Client {
   key: string
 }
 
-/** A link's, the registry's and a hub's may be in use at the same time. */
+/**
+ * Maximum number of cached contexts: those of the link, the registry and a hub may be in use at the same
+ * time.
+ */
 const MOST_CONTEXTS = 4
 const contexts = new Map<string, SecureContext>()
 
 /**
- * Returns options for a connection to `url`: over TLS, authorities of Node, of this system, of `NODE_EXTRA_CA_CERTS`
- * and of `ca` vouch for the server. Nothing is read for a connection without TLS. System files that cannot be used are passed over.
+ * Returns options for a connection to `url`. For TLS, they trust the authorities of Node, of this system, of
+ * `NODE_EXTRA_CA_CERTS` and of `ca`. Without TLS, no file is read. Unusable system files are skipped.
  * @param ca PEM of further authorities
- * @param client certificate that this side shows, and its key, PEM
+ * @param client certificate that this side presents, and its key, PEM
  */
 export function trust(
   url: string,
@@ -43,7 +46,10 @@ function contextFor(ca: string, env: NodeJS.ProcessEnv, client: Client | undefin
   return context
 }
 
-/** @throws the error of TLS where `ca` is no certificate */
+/**
+ * Creates a context, without authorities that Node cannot read. @throws the error of TLS if `ca` is not a
+ * certificate
+ */
 function makeContext(known: string[], ca: string, client: Client | undefined): SecureContext {
   const further = ca === '' ? [] : [ca]
   try {
@@ -53,7 +59,7 @@ function makeContext(known: string[], ca: string, client: Client | undefined): S
   }
 }
 
-/** Whether Node can read this certificate, PEM. */
+/** Reports whether Node can read a certificate, PEM. */
 export function isCertificate(pem: string): boolean {
   try {
     return new X509Certificate(pem).raw.length > 0

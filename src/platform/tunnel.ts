@@ -8,10 +8,16 @@ import { unreachable } from './unreachable.ts'
 
 type Target = Parameters<HttpsProxyAgent<string>['connect']>[1]
 
-/** Maximum time until a proxy has answered. A request has no socket until then, so its own timeout does not count. */
+/**
+ * Maximum time for a proxy to answer, in ms. Until then a request has no socket, so its own timeout has no
+ * effect.
+ */
 const ANSWER_MS = 15_000
 
-/** Leads through a proxy. Where that one refuses, the request fails, and is not answered with the proxy's words. */
+/**
+ * Connects through a proxy. If the proxy refuses, the request fails instead of receiving the proxy's
+ * response.
+ */
 export class Tunnel extends HttpsProxyAgent<string> {
   readonly #answerMs: number
 
@@ -28,7 +34,7 @@ export class Tunnel extends HttpsProxyAgent<string> {
     })
     const patience = new AbortController()
     const timer = setTimeout(() => patience.abort(), this.#answerMs)
-    // Of the one socket that is made below, before anything is waited for.
+    // Applies to the socket that is created below, before anything is awaited.
     Object.assign(this.connectOpts, { signal: patience.signal })
     let socket: Socket
     try {

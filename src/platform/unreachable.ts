@@ -4,7 +4,7 @@ import { ProxyError } from './proxy-error.ts'
 const CAUSES: Record<string, string> = {
   ECONNREFUSED: 'nothing listens there',
   ECONNRESET: 'the connection was broken off',
-  ENOTFOUND: 'there is no host of that name',
+  ENOTFOUND: 'there is no host with that name',
   EAI_AGAIN: 'the name of the host cannot be looked up now',
   ENETUNREACH: 'no network leads there',
   EHOSTUNREACH: 'no network leads there',
@@ -18,25 +18,25 @@ const CAUSES: Record<string, string> = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
 }
 
-/** What OpenSSL says of a certificate whose issuer this machine does not know. */
+/** Codes of OpenSSL for a certificate whose issuer this machine does not know. */
 const UNKNOWN_ISSUER = /^(SELF_SIGNED_CERT|DEPTH_ZERO_SELF|UNABLE_TO_(GET_ISSUER|VERIFY)|CERT_UNTRUSTED)/
 
-/** Whether a connection failed because the other side's certificate is by an authority unknown here. */
+/** Reports whether a connection failed because an unknown authority signed the other side's certificate. */
 export const isUntrusted = (error: unknown): boolean => isUntrustedCode(systemCode(error) ?? '')
 export const isUntrustedCode = (code: string): boolean => UNKNOWN_ISSUER.test(code)
 
-/** What an error's code says of a connection that could not be made; undefined for a code that is not known. */
+/** Returns an explanation for the error code of a failed connection; undefined for an unknown code. */
 export const causeOf = (code: string): string | undefined =>
   Object.hasOwn(CAUSES, code) ? CAUSES[code] : undefined
 
-/** Why a connection could not be made, in words; the system's own behind them. */
+/** Returns the reason why a connection failed, in words, followed by the system's own words. */
 export function unreachable(error: Error): string {
-  // With several addresses for one name there is an error for each, and no message for all.
+  // A name with several addresses gives an error for each, and no common message.
   const first = error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error
   if (first instanceof ProxyError) return first.message
   const code = systemCode(first)
   const cause = isUntrusted(first)
-    ? 'its certificate is by an authority unknown here (name that with --ca-file)'
+    ? 'its certificate was signed by an unknown authority (add it with --ca-file)'
     : code === undefined
       ? undefined
       : causeOf(code)

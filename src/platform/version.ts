@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 
 declare const FOMULAR_VERSION: string | undefined
 
-/** This package's version: inlined into the bundle, read from package.json when the source runs as it is. */
+/**
+ * This package's version: inlined into the bundle, or read from package.json when the source runs directly.
+ */
 export const VERSION: string =
   typeof FOMULAR_VERSION === 'string'
     ? FOMULAR_VERSION

@@ -1,12 +1,12 @@
 /**
- * What a terminal would obey instead of showing, line feeds and tabs included; and what makes text look like other text:
- * marks that turn its direction around, and separators of lines that only some programs know.
+ * Characters that a terminal would obey instead of displaying, including line feeds and tabs, and characters
+ * that disguise text: direction marks, and line separators that only some programs know.
  */
 export const UNSAFE = /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
 const escaped = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
 
-/** Text from elsewhere on one line: what is unsafe in it is written as JSON can write it. */
+/** Returns text from an outside source on one line, with unsafe characters escaped as in JSON. */
 export const visible = (text: string): string =>
   text.replace(UNSAFE, (char) => {
     const short = JSON.stringify(char).slice(1, -1)
@@ -14,9 +14,9 @@ export const visible = (text: string): string =>
   })
 
 /**
- * What JSON lets stand in its strings unescaped, of all that is unsafe, is shown by nothing, or has a meaning for nobody
- * but those who agreed on it: first and last units, those of all ranges in order. Of a character of two units the first
- * tells, for 1024 of them at once: tags, selectors and private use (U+DB40 and above), music, shorthand and old scripts.
+ * UTF-16 units that JSON allows unescaped in strings, but that are unsafe, invisible, or for private use:
+ * first and last unit of each range, in order. For a character of two units, the first unit decides, for 1024
+ * characters at once: tags, selectors and private use (U+DB40 and above), music, shorthand and old scripts.
  */
 const UNSAFE_IN_JSON = [
   0x7f, 0x9f, 0xad, 0xad, 0x34f, 0x34f, 0x61c, 0x61c, 0x115f, 0x1160, 0x17b4, 0x17b5, 0x180b, 0x180f, 0x2000,
@@ -24,20 +24,20 @@ const UNSAFE_IN_JSON = [
   0xd82f, 0xd82f, 0xd834, 0xd834, 0xdb40, 0xdbff, 0xe000, 0xf8ff, 0xfdd0, 0xfdef, 0xfe00, 0xfe0f, 0xfeff,
   0xfeff, 0xffa0, 0xffa0, 0xfff0, 0xfffc, 0xfffe, 0xffff,
 ]
-/** Nothing else can be unsafe. */
+/** Matches all text that can contain such units. */
 const NOT_ASCII = /[\x7f-\uffff]/
 
-/** Units of an escape, such as `\u202e`. */
+/** Length of an escape such as `\u202e`, in units. */
 const ESCAPE_UNITS = 6
-/** UTF-16 units that are escaped at a time. */
+/** Number of UTF-16 units to escape at a time. */
 const PIECE_UNITS = 16 * 1024
 const HEX = Buffer.from('0123456789abcdef')
 
-/** Whether a unit is the first of the two of a character. */
+/** Reports whether a unit is the first of a character's two units. */
 const isHead = (unit: number) => unit >= 0xd800 && unit < 0xdc00
 const isTail = (unit: number) => unit >= 0xdc00 && unit < 0xe000
 
-/** Pieces of about `units`, with no character in two of them. */
+/** Yields pieces of about `units`, without splitting a character. */
 export function* piecesOf(text: string, units: number): Generator<string> {
   for (let at = 0, end = 0; at < text.length; at = end) {
     end = isHead(text.charCodeAt(at + units - 1)) ? at + units + 1 : at + units
@@ -46,8 +46,8 @@ export function* piecesOf(text: string, units: number): Generator<string> {
 }
 
 /**
- * The same JSON, with everything unsafe in it escaped. Where all of it is unsafe, `replace` with a function would take
- * seven to eleven times as long, and make several strings for each unit.
+ * Returns the same JSON with every unsafe unit escaped. If all of it is unsafe, `replace` with a function
+ * would take seven to eleven times as long, and create several strings per unit.
  */
 export function visibleJson(json: string): string {
   if (unsafeUnits(json) === 0) return json
@@ -57,12 +57,12 @@ export function visibleJson(json: string): string {
   return text
 }
 
-/** The length of `visibleJson`, in UTF-16 units. */
+/** Returns the length of `visibleJson`, in UTF-16 units. */
 export const visibleLength = (json: string): number => json.length + unsafeUnits(json) * (ESCAPE_UNITS - 1)
 
 let made: { isUnsafe: Uint8Array; units: Uint16Array; bytes: Buffer } | undefined
 
-/** Made when they are first needed: most programs never do. */
+/** Creates the tables on first use: most programs never need them. */
 function tables() {
   if (made) return made
   const isUnsafe = new Uint8Array(0x10000)

@@ -37,7 +37,7 @@ test('TLS: a certificate by an unknown authority is refused, and taken by one th
   await until(() => /not connected: .*certificate/.test(wary.log()), { what: 'the refusal' })
   const doctor = await cli(stage, ['doctor', '--server-url', url, '--key-file', key])
   assert.equal(doctor.code, 1)
-  assert.match(doctor.out, /✗ .*by an authority unknown here \(name that with --ca-file\)/)
+  assert.match(doctor.out, /✗ .*signed by an unknown authority \(add it with --ca-file\)/)
   wary.kill('SIGTERM')
   assert.equal(await wary.ended, 0)
   const alone = await cli(stage, ['doctor', '--server-url', url, '--key-file', key])

@@ -110,9 +110,9 @@ test('a proxy that cannot be reached is named, and one that works leads to the s
 
 test('a proxy of another kind is refused with a word that keeps its password', async (t) => {
   for (const [ALL_PROXY, said] of [
-    ['socks5://name:pass@proxy:1080', /socks5:\/\/proxy:1080 .* http: and https: can$/],
+    ['socks5://name:pass@proxy:1080', /socks5:\/\/proxy:1080 .* only http: and https: are supported$/],
     ['socks5h://proxy:1080', /socks5h:/],
-    ['http://name:pass@', /is no address$/],
+    ['http://name:pass@', /is not an address$/],
   ] as const) {
     const { dialed } = link(t, ALL_PROXY)
     await until(() => dialed.info().last_error !== undefined)

@@ -166,7 +166,7 @@ test('a proxy that cannot be used is told of with the setting that counts', asyn
     { https_proxy: 'http://a' },
     'https-proxy=socks5://b:1\n',
   )
-  assert.match(socks.message, /socks5:\/\/b:1 is of a kind that cannot be used/)
+  assert.match(socks.message, /socks5:\/\/b:1 cannot be used: only http: and https: are supported/)
   assert.match(
     socks.remedy!,
     /^Set https-proxy in \/.*\/\.npmrc to http:\/\/HOST:PORT, or name this host in NO_PROXY\.$/,
