@@ -11,8 +11,8 @@ import { type Connected, Rig } from './rig.ts'
 const LINE_BYTES = 300
 
 /**
- * What agents cost beside themselves, on one daemon. The agents are shell scripts that wait; their launchers and feeders
- * are those of real ones.
+ * The cost of agents besides the agents themselves, on one daemon. The agents are shell scripts that wait;
+ * their launchers and feeders are real ones.
  */
 export const agents: Benchmark = {
   name: 'agents',
@@ -35,9 +35,9 @@ export const agents: Benchmark = {
     folders.push(...(await rig.agents(more - some, folders.length)))
     const longest = await longestAnswer(rig, folders, quick ? 500 : 10_000)
 
-    say(`${most} agents, and the daemon killed`)
+    say(`${most} agents, killing the daemon`)
     folders.push(...(await rig.agents(most - more, folders.length)))
-    // Cursors are written every few seconds.
+    // The daemon saves its cursors every few seconds.
     await sleep(quick ? 200 : 5000)
     const recoveries: number[] = []
     let last = daemon
@@ -50,13 +50,13 @@ export const agents: Benchmark = {
       const written = monotonic() - started
       last = await rig.daemon()
       if (last.running !== folders.length)
-        throw new Error(`${last.running} of ${folders.length} were taken over`)
+        throw new Error(`the daemon took over ${last.running} of ${folders.length} agents`)
       recoveries.push((await received()).at - started - written)
       await sleep(quick ? 100 : 3000)
     }
     return [
       {
-        name: `memory for an agent, beside itself (PSS, of ${some})`,
+        name: `memory per agent, without the agent itself (PSS, of ${some})`,
         value: share + beside,
         unit: 'MB',
         goal: { at: 'most', limit: 3 },
@@ -68,13 +68,13 @@ export const agents: Benchmark = {
         goal: { at: 'most', limit: 0.2 },
       },
       {
-        name: `longest answer to a ping, ${more} agents writing`,
+        name: `longest delay of a pong, ${more} agents writing`,
         value: longest,
         unit: 'ms',
         goal: { at: 'most', limit: Limits.heartbeat_ms },
       },
       {
-        name: `killed to ${most} agents taken over and their lines sent`,
+        name: `recovery of ${most} agents and their lines after a kill`,
         value: median(recoveries),
         unit: 'ms',
         goal: { at: 'most', limit: 1000 },
@@ -83,7 +83,7 @@ export const agents: Benchmark = {
   },
 }
 
-/** PSS of an agent's launcher and feeder. */
+/** Returns the PSS of an agent's launcher and feeder. */
 function besideAgent(rig: Rig, folder: string): number {
   const { agent } = JSON.parse(readFileSync(join(folder, 'process.json'), 'utf8'))
   const others = rig.processesOf(folder).filter((pid) => pid !== agent.pid)
@@ -97,7 +97,7 @@ async function idlePercent(daemon: Connected, ms: number): Promise<number> {
   return ((processorMs(daemon.pid) - before) / (monotonic() - start)) * 100
 }
 
-/** Of a daemon whose agents each write ten lines a second, the longest that it took to answer a ping. */
+/** Returns the daemon's longest delay of a pong while each agent writes ten lines a second. */
 async function longestAnswer(rig: Rig, folders: string[], ms: number): Promise<number> {
   rig.ask({ do: 'heartbeat', ms })
   const start = monotonic()

@@ -2,9 +2,9 @@ import type { Cleanup } from '../support/temp.ts'
 import type { Figure } from './figure.ts'
 
 export interface Options {
-  /** As little as shows that it runs; the figures mean nothing. */
+  /** True for a minimal run that only shows that everything works; its figures mean nothing. */
   quick: boolean
-  /** Tells what is going on. */
+  /** Reports progress. */
   say(text: string): void
 }
 

@@ -1,12 +1,12 @@
-/** One measured figure, beside the floor it is judged by. */
+/** A measured figure with its floor. */
 export interface Figure {
   name: string
-  /** The median of its rounds. */
+  /** Median of the rounds. */
   value: number
   unit: 'ms' | 's' | 'MB' | 'MB/s' | '%' | 'per s' | 'count'
-  /** The same, measured in the same run, of something that does the least that can be done. */
+  /** The same figure, measured in the same run, for a program that does the minimum. */
   floor?: { value: number; of: string }
-  /** For the ratio to the floor, or for the value where there is no floor. */
+  /** Limit of the ratio to the floor, or of the value if there is no floor. */
   goal?: { at: 'most' | 'least'; limit: number }
 }
 
@@ -31,7 +31,7 @@ const number = (value: number) => value.toFixed(digits(Math.abs(value)))
 const quantity = (value: number, unit: Figure['unit']) =>
   `${number(value)}${unit === 'count' ? '' : ` ${unit}`}`
 
-/** The figures as columns for people. */
+/** Formats figures as columns. */
 export function table(figures: Judged[]): string {
   const rows = figures.map(({ name, value, unit, floor, ratio, goal, met }) => [
     name,

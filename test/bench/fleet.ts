@@ -12,18 +12,18 @@ import type { FleetReport } from './programs/fleet.ts'
 
 const PROCESSES = 2
 const POLL_MS = 100
-/** How long the hub is away. */
+/** Time without a hub, in milliseconds. */
 const AWAY_MS = 10_000
 const PATIENCE_MS = 180_000
 
 /**
- * Many daemons lose their hub, which is killed, and come back to the next one: how long that takes from its start, and
- * how many dial it in the worst second. They are light: this project's own link and backoff, without what is behind it,
- * so that 2 000 fit into a machine that also runs their hub.
+ * Many daemons lose their hub, which is killed, and reconnect to the next one: the time from its start until
+ * all are back, and the dials in the worst second. The daemons consist only of this project's link with its
+ * backoff, so that 2 000 fit on a machine that also runs their hub.
  */
 export const fleet: Benchmark = {
   name: 'fleet',
-  about: '2 000 daemons coming back to one hub at once',
+  about: '2 000 daemons reconnecting to one hub at once',
   async run(t, { quick, say }) {
     const count = quick ? 20 : 2000
     const stage = await Stage.open(t)
@@ -44,7 +44,7 @@ export const fleet: Benchmark = {
     await allLive(clients, count)
     const connected = monotonic() - first
 
-    say('the hub is killed')
+    say('killing the hub')
     hub.kill('SIGKILL')
     await hub.ended
     await sleep(quick ? 500 : AWAY_MS)
@@ -53,7 +53,7 @@ export const fleet: Benchmark = {
     await stage.hub()
     const dials = await allLive(clients, count)
     return [
-      { name: `${count} daemons, never seen before, live`, value: connected / 1000, unit: 's' },
+      { name: `${count} new daemons live`, value: connected / 1000, unit: 's' },
       {
         name: `${count} daemons live again after the hub's start`,
         value: (monotonic() - started) / 1000,
@@ -68,7 +68,7 @@ export const fleet: Benchmark = {
   },
 }
 
-/** A key for each machine, which the hub will know. @returns the file with them, one a line */
+/** Gives the hub a key for each machine. @returns the file with the keys, one a line */
 function giveKeys({ dir, state }: Stage, count: number): string {
   const keys = Array.from({ length: count }, () => `fmk_${randomUUID()}`)
   const entries = keys.map((key, n) => ({
@@ -101,7 +101,7 @@ async function ask(clients: ChildProcess[]): Promise<FleetReport> {
   }
 }
 
-/** Waits until all are live. @returns when they have dialed meanwhile */
+/** Waits until all are live. @returns the times of the dials since the last report */
 async function allLive(clients: ChildProcess[], count: number): Promise<number[]> {
   const dials: number[] = []
   for (const deadline = monotonic() + PATIENCE_MS; ; await sleep(POLL_MS)) {

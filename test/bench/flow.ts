@@ -10,18 +10,18 @@ import { interleaved, median, monotonic, percentile } from './measure.ts'
 import { Rig } from './rig.ts'
 
 const LINE_BYTES = 300
-/** As Claude Code gathers its deltas: a line every 100 ms of each agent that works. One alone writes faster. */
+/** Claude Code collects its deltas into a line every 100 ms. A single agent writes faster. */
 const LINES_PER_S = { alone: 100, many: 10 }
-/** Between two rounds of writing. */
+/** Time between two rounds of writing, in milliseconds. */
 const STEP_MS = 5
-/** Written in one go where the rate is not limited. */
+/** Size of a write if the rate is not limited. */
 const BATCH_BYTES = 60_000
 
 /**
- * From an agent's write(2) to the receiver's having it. The daemon's agents are real ones, with their launchers; the
- * benchmark writes to their journals what they would, with O_APPEND as they do. The floor reads as many pipes, which are
- * written to in the same way, and sends each line as it comes. The receiver does the same for both, beside
- * acknowledging what the daemon sends.
+ * Time from an agent's write(2) until the receiver has the line. The daemon's agents have real launchers. The
+ * benchmark appends to their journals in their place, with O_APPEND like them. The floor reads an equal
+ * number of pipes, written to in the same way, and sends each line as it comes. The receiver does the same
+ * for both, except that it acknowledges the daemon's frames.
  */
 export const flow: Benchmark = {
   name: 'flow',
@@ -35,10 +35,10 @@ export const flow: Benchmark = {
   },
 }
 
-/** Where an agent writes to. */
+/** The destination of an agent's output. */
 interface Sink {
   line(text: string): void
-  /** Writes so much as quickly as it is taken. */
+  /** Writes a text `times` times, as fast as possible. */
   flood(text: string, times: number): Promise<void>
   close(): void
 }
@@ -95,7 +95,7 @@ async function withAgents(t: Cleanup, { quick, say }: Options, agents: number): 
     floor: () => pace(rig, sinks.floor, rate, seconds),
     daemon: () => pace(rig, sinks.daemon, rate, seconds),
   })
-  say('as fast as it goes')
+  say('without a limit on the rate')
   const megabytes = quick ? 1 : 32
   const flooded = await interleaved(quick ? 1 : 5, {
     floor: () => flood(rig, sinks.floor, megabytes),
@@ -130,7 +130,7 @@ async function withAgents(t: Cleanup, { quick, say }: Options, agents: number): 
       goal: { at: 'least', limit: 0.9 },
     },
     {
-      name: name('throughput against bytes that nobody reads'),
+      name: name('throughput against unread bytes'),
       value: median(flooded.daemon),
       unit: 'MB/s',
       floor: { value: median(flooded.chunks), of: 'bytes from pipes to ws.send' },
@@ -138,7 +138,7 @@ async function withAgents(t: Cleanup, { quick, say }: Options, agents: number): 
   ]
 }
 
-/** Lines at a steady rate, the agents in turns. @returns the latency of each */
+/** Writes lines at a steady rate, by all agents in turn. @returns the latency of each line */
 export async function pace(rig: Rig, sinks: Sink[], perSecond: number, seconds: number): Promise<number[]> {
   const total = Math.ceil(perSecond * seconds)
   const received = await rig.expect(total, true)
@@ -151,7 +151,10 @@ export async function pace(rig: Rig, sinks: Sink[], perSecond: number, seconds: 
   return (await received()).latencies
 }
 
-/** @returns MB of lines a second, from the first write to the last line's receipt */
+/**
+ * Writes as fast as possible.
+ * @returns MB of lines a second, from the first write until the last line is received
+ */
 export async function flood(rig: Rig, sinks: Sink[], megabytes: number): Promise<number> {
   const line = stampedLine(0, LINE_BYTES)
   const perBatch = Math.floor(Math.min(BATCH_BYTES, (megabytes * 1e6) / sinks.length) / line.length)

@@ -15,7 +15,7 @@ const activity = (events: string) =>
 const many = (count: number, item: (n: number) => string) =>
   Array.from({ length: count }, (_, n) => item(n)).join()
 
-/** Frames of a size at which what is done with them shows, each hard on something else. */
+/** Large frames; each is expensive in a different way. */
 export const FRAMES: FrameSample[] = [
   {
     name: 'wrong items',

@@ -7,22 +7,25 @@ import { FRAMES } from './frame-samples.ts'
 interface Cost {
   ms: number
   mb: number
-  /** Of the frame, in MB. */
+  /** Size of the frame, in MB. */
   size: number
 }
 
 const program = fileURLToPath(new URL('programs/frame.ts', import.meta.url))
 
-/** A process of its own, whose height of memory is that of one frame. */
+/** Measures a frame in a separate process, so that the peak memory is the frame's own. */
 async function cost(name: string, way: 'read' | 'parse' | 'scan', rounds: number): Promise<Cost> {
   const { stdout } = await execa(process.execPath, ['--expose-gc', program, name, way, String(rounds)])
   return JSON.parse(stdout)
 }
 
-/** What a frame costs whoever gets it: one that is refused against its size and a scan, one that is taken against JSON.parse. */
+/**
+ * The cost of a frame to its receiver: rejected frames against a scan and their size, accepted ones against
+ * JSON.parse.
+ */
 export const frames: Benchmark = {
   name: 'frames',
-  about: 'processor time and memory of frames that are refused, and of those that are taken',
+  about: 'CPU time and memory of rejected and accepted frames',
   async run(_t, { quick, say }) {
     const figures: Figure[] = []
     for (const { name, taken } of FRAMES) {
@@ -35,7 +38,7 @@ export const frames: Benchmark = {
           name: `${name}: time`,
           value: ours.ms,
           unit: 'ms',
-          floor: { value: floor.ms, of: taken ? 'JSON.parse' : 'a loop over its bytes' },
+          floor: { value: floor.ms, of: taken ? 'JSON.parse' : 'a loop over the bytes' },
           goal: { at: 'most', limit: taken ? 2 : 3 },
         },
         {

@@ -6,18 +6,18 @@ import { flood, journalSink, pace } from './flow.ts'
 import { median, percentile } from './measure.ts'
 import { Rig } from './rig.ts'
 
-/** Lines a second, and for how long. */
+/** Lines a second, and duration. */
 const PACE = { perSecond: 100, seconds: 3 }
 const ROUNDS = 3
 const STEP_MB = 64
 
 /**
- * One agent writes a journal of 1 GB. What a line costs at its beginning is the floor of what it costs at its end: the
- * daemon gives acknowledged bytes back to the disk meanwhile, which is part of it.
+ * An agent writes a journal of 1 GB. The cost of a line at the beginning is the floor for the cost at the
+ * end, which includes freeing the disk space of acknowledged bytes.
  */
 export const growth: Benchmark = {
   name: 'growth',
-  about: 'latency, throughput and restart of a daemon whose agent has written 1 GB, against the same at 1 MB',
+  about: 'latency, throughput, and restart of a daemon whose agent has written 1 GB, against those at 1 MB',
   async run(t, { quick, say }) {
     const rig = await Rig.open(t)
     let daemon = await rig.daemon()
@@ -49,7 +49,7 @@ export const growth: Benchmark = {
     say(`writing ${target / 1e6} MB`)
     while (statSync(journal).size < target) await flood(rig, [sink], quick ? 2 : STEP_MB)
     const old = await measured()
-    const of = 'the same when the journal was small'
+    const of = 'the same with a small journal'
     const floor = (value: number) => ({ value, of })
     return [
       {
@@ -67,7 +67,7 @@ export const growth: Benchmark = {
         goal: { at: 'least', limit: 0.9 },
       },
       {
-        name: 'killed to connected at 1 GB',
+        name: 'restart after a kill at 1 GB',
         value: old.restart,
         unit: 'ms',
         floor: floor(young.restart),

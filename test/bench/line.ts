@@ -1,7 +1,10 @@
 const MARK = '~'
 const DIGITS = 16
 
-/** A line as an agent writes it, of `bytes` bytes with its newline, that carries the moment it is written. */
+/**
+ * Returns a line of an agent's output, `bytes` bytes long with its newline, that contains the time of the
+ * write.
+ */
 export function stampedLine(at: number, bytes: number): string {
   const stamp = `${MARK}${String(Math.round(at * 1000)).padStart(DIGITS, '0')}${MARK}`
   const make = (filling: string) =>
@@ -11,7 +14,10 @@ export function stampedLine(at: number, bytes: number): string {
 
 const mark = MARK.charCodeAt(0)
 
-/** Calls `found` with the moment of each stamped line in a frame, whatever the frame wraps it in. @returns how many */
+/**
+ * Calls `found` with the time in each stamped line of a frame, in any format.
+ * @returns the number of lines
+ */
 export function stamps(frame: Buffer, found?: (at: number) => void): number {
   let count = 0
   for (let at = frame.indexOf(mark); at !== -1; at = frame.indexOf(mark, at + DIGITS + 2)) {

@@ -1,4 +1,4 @@
-/** The project's yardstick: `npm run bench -- --help`. What each figure compares is said in the file of its benchmark. */
+/** The benchmark: `npm run bench -- --help`. The file of each benchmark says what its figures compare. */
 import { cpus, release, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { agents } from './agents.ts'
@@ -14,16 +14,16 @@ const BENCHMARKS: Benchmark[] = [start, flow, agents, growth, fleet, frames]
 
 const HELP = `Usage: npm run bench -- [--only NAME]... [--quick] [--json]
 
-Measures, each figure as a ratio to a floor measured in the same run.
+Measures figures, and compares each with a floor measured in the same run.
 
-  --only NAME  only this benchmark; may be given several times
-  --quick      as little as shows that it runs: the figures mean nothing
-  --json       one JSON object on standard output
+  --only NAME  run only this benchmark; may be repeated
+  --quick      only check that everything runs; the figures mean nothing
+  --json       print one JSON object to standard output
 
 Benchmarks:
 ${BENCHMARKS.map(({ name, about }) => `  ${name.padEnd(12)} ${about}`).join('\n')}
 
-Ends with 0 when all has been measured, whether or not goals are met.`
+The exit code is 0 if everything was measured, even if goals are missed.`
 
 const { values: flags } = parseArgs({
   options: {
@@ -34,7 +34,7 @@ const { values: flags } = parseArgs({
   },
 })
 
-/** Runs one benchmark and clears up after it, the last that was made first. */
+/** Runs one benchmark and its cleanups, in reverse order. */
 async function run(benchmark: Benchmark): Promise<Judged[]> {
   const cleanups: (() => void | Promise<void>)[] = []
   const clear = async () => {
@@ -59,7 +59,7 @@ if (flags.help) {
   const unknown = flags.only.find((wanted) => !BENCHMARKS.some(({ name }) => name === wanted))
   if (unknown !== undefined) {
     console.error(
-      `There is no benchmark "${unknown}". There are: ${BENCHMARKS.map(({ name }) => name).join(', ')}.`,
+      `Unknown benchmark ${unknown}. Use one of ${BENCHMARKS.map(({ name }) => name).join(', ')}.`,
     )
     process.exit(2)
   }

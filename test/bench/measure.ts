@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** Ms of the machine's monotonic clock: the same in every process, which is what latencies between them need. */
+/**
+ * Returns the monotonic clock in ms. It is the same in every process, so that their times can be compared.
+ */
 export function monotonic(): number {
   const [seconds, nanoseconds] = process.hrtime()
   return seconds * 1000 + nanoseconds / 1e6
@@ -13,7 +15,7 @@ export const percentile = (values: number[], share: number): number => {
 
 export const median = (values: number[]) => percentile(values, 0.5)
 
-/** Runs every contender once a round, so that what else the machine does falls on all of them. */
+/** Runs every contender once a round, so that other load of the machine affects all of them. */
 export async function interleaved<N extends string, R>(
   rounds: number,
   contenders: Record<N, () => Promise<R>>,
@@ -27,14 +29,17 @@ export async function interleaved<N extends string, R>(
   return results
 }
 
-/** Memory of a process in MB, as the kernel counts it. `pss` shares out what several processes have in common. */
+/**
+ * Returns a process's memory in MB, as counted by the kernel. `pss` divides shared memory among its
+ * processes.
+ */
 export function memoryOf(pid: number): { rss: number; pss: number; own: number } {
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
   const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]) / 1024
   return { rss: field('Rss'), pss: field('Pss'), own: field('Anonymous') }
 }
 
-/** Ms of processor time that a process, with all its threads, has used so far. */
+/** Returns the CPU time that a process and its threads have used so far, in ms. */
 export function processorMs(pid: number): number {
   let ns = 0
   for (const thread of readdirSync(`/proc/${pid}/task`))

@@ -11,23 +11,23 @@ import { until } from '../support/wait.ts'
 import { monotonic } from './measure.ts'
 import type { Reply, Request } from './programs/receiver.ts'
 
-/** In the environment of everything a rig starts. */
+/** Variable in the environment of every process that a rig starts. */
 const MARK = 'BENCH_RIG'
-/** Starting 500 agents is 2 000 processes. */
+/** Timeout, in milliseconds; 500 agents are 2 000 processes. */
 const PATIENCE_MS = 180_000
 
 const program = (name: string) => fileURLToPath(new URL(`programs/${name}`, import.meta.url))
 
 export interface Connected {
   pid: number
-  /** From starting the process to its being connected. */
+  /** Time from its start until it was connected. */
   tookMs: number
-  /** Agents it said it has running. */
+  /** Number of running agents that it reported. */
   running: number
   end(signal?: NodeJS.Signals): Promise<void>
 }
 
-/** A receiver, and the processes that connect to it. All are gone when the benchmark has ended. */
+/** A receiver, and the processes that connect to it. All end with the benchmark. */
 export class Rig {
   readonly dir: string
   readonly #env: NodeJS.ProcessEnv
@@ -59,20 +59,23 @@ export class Rig {
     this.#receiver.send(request)
   }
 
-  /** The next thing of this kind that the receiver says. */
+  /** Returns the receiver's next message of this kind. */
   async reply<S extends Reply['said']>(said: S): Promise<Reply & { said: S }> {
     const found = () => {
-      if (this.#receiver.exitCode !== null) throw new Error('the receiver has ended; what it said is above')
+      if (this.#receiver.exitCode !== null) throw new Error('the receiver has ended; its output is above')
       return this.#replies.findIndex((reply) => reply.said === said)
     }
     await until(() => found() !== -1, {
-      what: `the receiver's word that it is ${said}`,
+      what: `the receiver's message ${said}`,
       timeoutMs: PATIENCE_MS,
     })
     return this.#replies.splice(found(), 1)[0] as Reply & { said: S }
   }
 
-  /** Has the receiver count so many lines from here on. @returns what it says when it has them */
+  /**
+   * Makes the receiver count lines from now on.
+   * @returns a function that waits for `count` lines and returns its report
+   */
   async expect(
     lines: number,
     latencies = false,
@@ -82,7 +85,7 @@ export class Rig {
     return () => this.reply('received')
   }
 
-  /** Starts a process and waits until the receiver has its first frame. */
+  /** Starts a process, and waits until the receiver has its first frame. */
   async connect([file, ...args]: [string, ...string[]], env: NodeJS.ProcessEnv = {}): Promise<Connected> {
     const started = monotonic()
     const child = spawn(file, args, {
@@ -121,22 +124,22 @@ export class Rig {
     })
   }
 
-  /** Has the daemon start agents. @returns their folders */
+  /** Makes the daemon start agents. @returns their folders */
   async agents(count: number, from = 0): Promise<string[]> {
     const agents = Array.from({ length: count }, (_, n) => `a-${from + n}`)
-    // So many at a time: an agent that takes longer than a minute to say that it is ready counts as failed.
+    // In groups: a start that takes longer than a minute counts as failed.
     for (let at = 0; at < count; at += 25) {
       const some = agents.slice(at, at + 25)
       this.ask({ do: 'start', agents: some, cwd: join(this.dir, 'work') })
       for (const _ of some) {
         const { agent, problem } = await this.reply('started')
-        if (problem) throw new Error(`${agent} was not started: ${problem}`)
+        if (problem) throw new Error(`${agent} did not start: ${problem}`)
       }
     }
     return agents.map((id) => join(this.dir, 'state/agents', id))
   }
 
-  /** Processes of one agent: its launcher, its feeder, itself. */
+  /** Returns the processes of an agent: launcher, feeder, and the agent itself. */
   processesOf(agentDir: string): number[] {
     return findByEnvironment('FOMULAR_AGENT', agentDir).map(({ pid }) => pid)
   }

@@ -2,12 +2,12 @@ import type { Benchmark } from './benchmark.ts'
 import { interleaved, median, memoryOf } from './measure.ts'
 import { type Connected, Rig } from './rig.ts'
 
-/** After so long a process has done what it does when it is new. */
+/** Time until a new process is idle, in milliseconds. */
 const SETTLED_MS = 8_000
 
 /**
- * From starting the process to the receiver's having its first frame (a daemon's greeting), and what it holds in memory
- * when nothing goes on. The floor is a Node process that loads `ws` from node_modules and connects.
+ * Time from the start of the process until the receiver has its first frame (a daemon's greeting), and its
+ * idle memory. The floor is a Node process that loads `ws` from node_modules and connects.
  */
 export const start: Benchmark = {
   name: 'start',
@@ -19,7 +19,7 @@ export const start: Benchmark = {
       await process.end()
       return process.tookMs
     }
-    // The first start makes the state folder, and what is remembered there for the next start.
+    // The first start makes the state folder, and saves the compiled code there for the next start.
     const first = await rig.daemon()
     await sleepUntilSettled(quick)
     await first.end('SIGTERM')
@@ -49,7 +49,7 @@ export const start: Benchmark = {
         goal: { at: 'most', limit: 1.15 },
       },
       {
-        name: 'idle memory, its own alone (anonymous)',
+        name: 'idle memory, anonymous part',
         value: memory.daemon.own,
         unit: 'MB',
         floor: { value: memory.floor.own, of },

@@ -9,7 +9,7 @@ import { until } from '../support/wait.ts'
 
 const START_MS = 10 * 60_000
 
-/** Each Node with the npm that came with it; the first ones of npm 9 to 12 differ in what they put into node_modules/.bin. */
+/** Versions of Node with their npm; the first versions of npm 9 to 12 differ in node_modules/.bin. */
 const NODES = [
   ['18.19.0', '10.2.3'],
   ['18.20.4', '9.2.0'],
@@ -21,7 +21,7 @@ const NODES = [
 ] as const
 
 for (const [node, npm] of NODES)
-  test(`npm start in a clone, with Node ${node} and npm ${npm}`, async (t) => {
+  test(`npm start works in a clone with Node ${node} and npm ${npm}`, async (t) => {
     const newcomer = await Newcomer.open(t, node, npm)
     const started = newcomer.start('npm', ['start'], { env: { FOMULAR_HUB_PORT: String(await freePort()) } })
     let text = ''
@@ -29,7 +29,7 @@ for (const [node, npm] of NODES)
     const connected = () => /^Machine +\S+ connected /m.test(text)
     await until(() => connected() || started.exitCode !== null, { timeoutMs: START_MS, what: 'npm start' })
     assert.ok(connected(), text)
-    // As a terminal does it: to npm and all that it has started.
+    // Like a terminal: to npm and every process that it has started.
     process.kill(-started.pid!, 'SIGINT')
     assert.equal((await started).exitCode, 0, text)
     assert.equal((await newcomer.out('node', ['dist/index.js', '--version'])).trim(), '0.1.0')
@@ -41,7 +41,7 @@ for (const [node, npm, flags] of [
   ['24.21.0', '11.21.2', []],
   ['26.9.0', '12.2.0', ['--allow-git=all']],
 ] as const)
-  test(`a clone is installed, linked and packed, and its repository installed, by npm ${npm}`, async (t) => {
+  test(`npm ${npm} installs, links, and packs a clone, and installs its repository`, async (t) => {
     const newcomer = await Newcomer.open(t, node, npm)
     const command = join(newcomer.prefix, 'bin/fomular-daemon')
     const runs = async () => assert.equal((await newcomer.out(command, ['--version'])).trim(), '0.1.0')
@@ -49,7 +49,7 @@ for (const [node, npm, flags] of [
       await newcomer.out('npm', ['uninstall', '--global', '@fomular-os/daemon'])
       assert.ok(!existsSync(command))
     }
-    // From npm 12 on, npm runs no script of a folder that it installs.
+    // npm 12 and newer run no scripts of a folder that they install.
     if (npm.startsWith('12.')) await newcomer.out('npm', ['run', 'build'])
     await newcomer.out('npm', ['install', '--global', '.'])
     await runs()

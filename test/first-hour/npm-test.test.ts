@@ -6,21 +6,21 @@ import type { DebianRelease } from '../support/debian.ts'
 import { FreshDebian, USER } from '../support/fresh-debian.ts'
 
 const RELEASES: DebianRelease[] = ['bookworm', 'trixie']
-/** A file of tests that needs Debian packages, and one that needs root as well. */
+/** A file of tests that needs Debian packages, and another that also needs root. */
 const FILES = ['test/unit/service/files.test.ts', 'test/e2e/full-disk.test.ts']
 const TWO = ['npm', 'test', '--', ...FILES]
 
 for (const release of RELEASES)
-  test(`on ${release}, a user is told what is not covered and why; root has it installed`, async (t) => {
+  test(`npm test on ${release} lists the files left out and why; as root, it installs their needs`, async (t) => {
     const machine = await FreshDebian.open(t, { release })
     const cwd = await machine.clone(`/home/${USER}/clone`, USER)
     const asUser = await machine.run(TWO, { user: USER, cwd })
     assert.equal(asUser.code, 77, asUser.text)
     assert.match(asUser.text, /sudo apt-get update && sudo apt-get install .*\bsystemd\b/)
-    assert.match(asUser.text, /Not covered, 2 of 2 files of tests:/)
-    assert.match(asUser.text, /For want of root:\n {4}test\/e2e\/full-disk\.test\.ts/)
-    assert.match(asUser.text, /For want of .*systemd-analyze:\n {4}test\/unit\/service\/files\.test\.ts/)
-    assert.match(asUser.text, /Run it as root to cover the rest\./)
+    assert.match(asUser.text, /Left out 2 of 2 test files:/)
+    assert.match(asUser.text, /Missing root:\n {4}test\/e2e\/full-disk\.test\.ts/)
+    assert.match(asUser.text, /Missing .*systemd-analyze:\n {4}test\/unit\/service\/files\.test\.ts/)
+    assert.match(asUser.text, /Run it as root to include them\./)
 
     const sources = join(machine.root, 'etc/apt/sources.list')
     const usual = readFileSync(sources, 'utf8')
@@ -29,7 +29,7 @@ for (const release of RELEASES)
     const cutOff = await machine.run(TWO, { cwd })
     assert.match(
       cutOff.text,
-      /apt-get could not install what tests need.*\n.*Check the network and the sources/,
+      /apt-get could not install the packages that tests need.*\n.*Check the network and the sources/,
     )
     writeFileSync(sources, usual)
 
@@ -37,12 +37,12 @@ for (const release of RELEASES)
     assert.match(text, /Installing \d+ Debian packages that tests need: /)
     assert.equal(code, 0, text)
     assert.match(text, /^(ℹ|#) fail 0$/m)
-    assert.doesNotMatch(text, /Not covered/)
+    assert.doesNotMatch(text, /Left out/)
   })
 
 for (const release of RELEASES)
   for (const user of [USER, undefined])
-    test(`npm test on ${release} with nothing but nodejs, npm and git, as ${user ?? 'root'}`, async (t) => {
+    test(`npm test passes on ${release} with only nodejs, npm, and git, as ${user ?? 'root'}`, async (t) => {
       const machine = await FreshDebian.open(t, { release })
       const cwd = await machine.clone(`${user === undefined ? '/root' : `/home/${user}`}/the clone`, user)
       const { code, text } = await machine.run(['npm', 'test'], { cwd, ...(user && { user }) })

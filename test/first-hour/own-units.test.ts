@@ -6,7 +6,7 @@ import { handwrittenUnit } from '../support/handwritten-unit.ts'
 import { MACHINE_KEY, serviceMachine } from '../support/service-machine.ts'
 import { until } from '../support/wait.ts'
 
-test('the unit that the documentation prints: agents live on through a restart and a crash', async (t) => {
+test('agents survive a restart and a crash under the unit in the documentation', async (t) => {
   const on = await serviceMachine(t)
   const page = readFileSync(new URL('../../src/service/README.md', import.meta.url), 'utf8')
   const [, text] = /```ini\n([\s\S]*?)```/.exec(page)!
@@ -30,7 +30,7 @@ test('the unit that the documentation prints: agents live on through a restart a
   assert.doesNotMatch(await unit.log(), /ends the agents/)
 })
 
-test('a unit of root that ends agents: they live in scopes of the machine, which are gone with them', async (t) => {
+test("agents of root's unit that would end them live in scopes, which end with them", async (t) => {
   const on = await serviceMachine(t)
   const key = readFileSync(on.at(MACHINE_KEY), 'utf8').trim()
   const text = `[Service]

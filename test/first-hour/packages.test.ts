@@ -10,14 +10,14 @@ import { tempDir } from '../support/temp.ts'
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Installs a package as the suites do. */
+/** Installs a package like the suites. */
 const INSTALL = `
 import { execFileSync } from 'node:child_process'
 import { withoutServices } from '/checkout/test/suite/without-services.ts'
 await withoutServices(async () => execFileSync('dpkg', ['--install', process.argv[1]]))
 `
 
-/** What debhelper puts into every package with a service. */
+/** The script that debhelper adds to every package with a service. */
 const POSTINST = `#!/bin/sh
 set -e
 deb-systemd-helper enable probe.service
@@ -46,7 +46,7 @@ function probe(dir: string): string {
   return file
 }
 
-test('packages that tests need start no service, now or at boot, and leave no policy behind', async (t) => {
+test('installing the packages that tests need starts no service, now or at boot, and leaves no policy', async (t) => {
   const deb = probe(tempDir(t))
   const binds = { '/checkout': checkout, '/probe.deb': deb, '/opt/node': process.execPath }
   const machine = await Booted.boot(t, binds)
@@ -57,7 +57,7 @@ test('packages that tests need start no service, now or at boot, and leave no po
   assert.deepEqual([await is('is-active'), await is('is-enabled')], ['inactive', 'disabled'])
   assert.ok(!existsSync(join(machine.root, 'usr/sbin/policy-rc.d')))
 
-  // It would have been started, and one that was there before is not touched.
+  // A normal installation starts the service, and the suites do not touch a running one.
   await machine.out(['dpkg', '--purge', 'probe'])
   await machine.out(['dpkg', '--install', '/probe.deb'])
   assert.deepEqual([await is('is-active'), await is('is-enabled')], ['active', 'enabled'])

@@ -13,7 +13,7 @@ import { until } from '../support/wait.ts'
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 const platform = `linux-${process.arch === 'arm64' ? 'arm64' : 'x64'}`
 const HUB_ADDRESS = '10.9.0.1'
-/** What the hub's unit needs to be on another machine, as far as the network can tell. */
+/** Puts the hub's unit into another network namespace, like another machine. */
 const ELSEWHERE = '[Service]\nNetworkNamespacePath=/run/netns/hub\n'
 const NETWORK = `
   ip netns add hub
@@ -23,7 +23,7 @@ const NETWORK = `
   ip -n hub addr add ${HUB_ADDRESS}/24 dev far && ip -n hub link set far up
   echo '${HUB_ADDRESS} hub.example.com' >>/etc/hosts`
 
-test('the printed line, pasted on another machine, by root and by others, with a private authority', {
+test('the line of `machine add` connects another machine, by root and by users, with a private authority', {
   timeout: 20 * 60_000,
 }, async (t) => {
   const machine = await Booted.boot(
@@ -35,7 +35,7 @@ test('the printed line, pasted on another machine, by root and by others, with a
   const sh = (script: string) => machine.out(['sh', '-ec', script])
   const hubProgram = `/srv/releases/${version}/fomular-daemon-${platform}`
 
-  // The hub's machine: the commands as the page has them.
+  // Sets up the hub's machine with the commands of the page.
   await sh(NETWORK)
   const { authority, certificate, key } = certificates(tempDir(t), ['hub.example.com'])
   mkdirSync(join(machine.root, 'etc/systemd/system/fomular-hub.service.d'), { recursive: true })
@@ -51,7 +51,7 @@ test('the printed line, pasted on another machine, by root and by others, with a
     (JSON.parse(await sh(there('machine list --json'))) as { machines: HubMachine[] }).machines
   assert.deepEqual(await machines(), [])
 
-  /** @returns the line as it is printed */
+  /** Runs `machine add`. @returns the line that it prints for the new machine */
   const add = async (name: string, flags = '') => {
     const printed = await sh(there(`machine add --name ${name} ${flags} 2>&1`))
     assert.match(printed, /uses hub\.example\.com, a name in its certificate/)
@@ -67,7 +67,7 @@ test('the printed line, pasted on another machine, by root and by others, with a
     assert.match(stderr, /curl: \(60\)/)
   }
 
-  await t.test('as root: a service, which is connected after a restart, too', async () => {
+  await t.test('root gets a service, which reconnects after a restart', async () => {
     const [bare = ''] = await add('bare')
     failsWithout(await machine.run(['bash', '-c', bare]))
     const [line = ''] = await add('d12', '--ca-file /root/ca.pem')
@@ -79,7 +79,7 @@ test('the printed line, pasted on another machine, by root and by others, with a
     const { machine_id } = await connected('d12')
     await sh(there(`machine rename d12 'Büro 12'`))
     assert.equal((await connected('Büro 12')).machine_id, machine_id)
-    // As an installer once left it: the file of the authority was a temporary one.
+    // An old installer left a temporary path for the authority's certificate.
     const config = '/root/.fomular/config.toml'
     await sh(`sed -i 's,^ca_file.*,ca_file = "/tmp/gone.pem",' ${config}`)
     const again = await machine.out(['bash', '-c', line])
@@ -97,7 +97,7 @@ test('the printed line, pasted on another machine, by root and by others, with a
   await sh(
     'useradd --create-home --shell /bin/bash ada; echo "ada ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/ada',
   )
-  await t.test('as an ordinary user with sudo before sh: as root', async () => {
+  await t.test('an ordinary user with sudo before sh gets the same as root', async () => {
     const lines = await add('by-ada', '--ca-file /root/ca.pem')
     assert.equal(lines.length, 2, 'by curl, by wget')
     const line = lines[1]!.replace('| sh -c', '| sudo sh -c')
@@ -109,7 +109,7 @@ test('the printed line, pasted on another machine, by root and by others, with a
     await sh(there('machine remove by-ada'))
   })
 
-  await t.test('as an ordinary user: for that user', async () => {
+  await t.test('an ordinary user gets an installation for that user', async () => {
     const [line = ''] = await add('of-ada', '--ca-file /root/ca.pem')
     const said = await machine.out(['bash', '-c', line], { user: 'ada' })
     assert.match(said, /installed in \/home\/ada\/\.fomular[\s\S]*as of-ada\./)

@@ -5,12 +5,14 @@ import { FreshDebian, USER } from '../support/fresh-debian.ts'
 import { freePort } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-/** npm ci, a Node of 45 MB and a build, on a slow line and a busy machine. */
+/**
+ * Timeout, in milliseconds: npm ci, a Node of 45 MB, and a build, on a slow connection and a busy machine.
+ */
 const START_MS = 10 * 60_000
 
 for (const release of ['bookworm', 'trixie'] as DebianRelease[])
   for (const user of [undefined, USER])
-    test(`npm start in a clone, on ${release} with nothing but nodejs, npm and git, as ${user ?? 'root'}`, async (t) => {
+    test(`npm start works in a clone on ${release} with only nodejs, npm, and git, as ${user ?? 'root'}`, async (t) => {
       const machine = await FreshDebian.open(t, { release })
       const home = user === undefined ? '/root' : `/home/${user}`
       const cwd = await machine.clone(`${home}/the clone`, user)

@@ -3,11 +3,11 @@ import type { Random } from '../chaos/random.ts'
 
 const defs = definitions('input')
 
-/** Levels of optional fields; what is deeper has required ones only. */
+/** Maximum depth of optional fields; deeper objects have required fields only. */
 const DEPTH = 6
 const NOW = '2026-05-04T08:00:00.000Z'
 
-/** Values for fields that others refer to by name. */
+/** Values of fields that refer to each other by name. */
 const NAMED: Record<string, readonly string[]> = {
   agent_id: ['a1', 'a2', 'a3', 'a4'],
   machine_id: ['m1', 'm2'],
@@ -18,7 +18,7 @@ const NAMED: Record<string, readonly string[]> = {
   version: ['0.1.0', 'latest'],
 }
 
-/** Returns a value that a definition of the protocol allows, such as of `AgentStart`. */
+/** Returns a value of a definition of the protocol, such as `AgentStart`. */
 export const generated = (name: string, random: Random): Record<string, unknown> =>
   from(defs[name]!, '', random, 0) as Record<string, unknown>
 

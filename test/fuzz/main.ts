@@ -1,12 +1,12 @@
 /**
- * Gives a part of the program inputs that are wrong in many ways, and looks whether it goes on working.
+ * Feeds invalid inputs to a part of the program, and checks that it keeps working.
  *
  *     npm run fuzz -- --target daemon|hub|http|journal|cli [--count N] [--seed S] [--from N] [--replay FILE]
  *
- * The inputs are mutations of recordings, and values that the protocol's schema allows and mutations of those. Seed and
- * number determine an input. One that something came of is written to a file, with those of its batch: `--replay` gives
- * them again, one a line in base64. Progress goes to stderr; stdout gets one JSON object, the verdict. Exit code 0 when
- * nothing was wrong.
+ * The inputs are mutations of recordings, values that the protocol's schema allows, and mutations of those.
+ * Seed and number determine an input. A batch that causes a fault is written to a file, one input a line in
+ * base64, which `--replay` feeds again. Progress goes to stderr, the verdict to stdout as one JSON object.
+ * The exit code is 0 if there was no fault.
  */
 import { readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

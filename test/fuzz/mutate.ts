@@ -1,6 +1,6 @@
 import type { Random } from '../chaos/random.ts'
 
-/** Strings that readers, file systems, terminals or JavaScript may take for something else. */
+/** Strings with a special meaning to parsers, file systems, terminals, or JavaScript. */
 const STRINGS = [
   '',
   ' ',
@@ -34,7 +34,7 @@ const STRINGS = [
 
 const NUMBERS = [0, -0, -1, 1, 0.1, 2 ** 31, -(2 ** 31), 2 ** 53, 2 ** 53 + 2, 2 ** 63, 1e300, -1e300, 1e-320]
 
-/** One in so many changed values is large. */
+/** Number of changed values for each large one. */
 const LARGE = 400
 
 function deep(random: Random): unknown {
@@ -51,7 +51,7 @@ function large(random: Random): unknown {
   return random.chance(0.5) ? deep(random) : Array(n).fill(random.pick([1, '', [], {}, null]))
 }
 
-/** A value that is probably not what is expected. */
+/** Returns a value that is probably unexpected. */
 export function junk(random: Random): unknown {
   if (random.chance(1 / LARGE)) return large(random)
   return random.weighted({ string: 5, number: 4, other: 4 }) === 'string'
@@ -64,7 +64,7 @@ export function junk(random: Random): unknown {
 type Holder = Record<string, unknown> | unknown[]
 const isHolder = (value: unknown): value is Holder => typeof value === 'object' && value !== null
 
-/** Every object and array of a value, itself included. */
+/** Returns every object and array in a value, including the value itself. */
 function holders(value: unknown, found: Holder[] = []): Holder[] {
   if (!isHolder(value)) return found
   found.push(value)
@@ -75,7 +75,7 @@ function holders(value: unknown, found: Holder[] = []): Holder[] {
 const set = (holder: Holder, key: string, value: unknown) =>
   Object.defineProperty(holder, key, { value, enumerable: true, configurable: true, writable: true })
 
-/** Returns a copy in which a few values are others, or are gone, doubled or moved. */
+/** Returns a copy with a few values replaced, removed, duplicated, or moved. */
 export function mutated(value: unknown, random: Random, other: unknown = value): unknown {
   const copy = { value: structuredClone(value) }
   let repeated = false
@@ -114,7 +114,7 @@ export function mutated(value: unknown, random: Random, other: unknown = value):
         set(holder, key, random.chance(0.5) ? [at] : { [key]: at })
         break
       case 'repeat':
-        // Once: of ones within each other no text could be made.
+        // Only once: nested repetitions would make the text too large.
         if (!repeated) set(holder, key, Array(random.pick([2, 3, 20])).fill(at))
         repeated = true
         break
@@ -158,7 +158,7 @@ const BYTES = [
   '\xc3',
 ]
 
-/** Changes bytes, as a torn write, a broken peer or a liar does. */
+/** Changes bytes, like a torn write or a broken or malicious peer. */
 export function damaged(bytes: Buffer, random: Random): Buffer {
   let now = bytes
   for (let n = random.pick([1, 1, 2, 5]); n > 0; n--) {
@@ -189,7 +189,7 @@ export function damaged(bytes: Buffer, random: Random): Buffer {
   return now
 }
 
-/** Writes a value as JSON, now and then with a key twice, or with something wrong with its bytes. */
+/** Returns a value as JSON, sometimes with a duplicate key or damaged bytes. */
 export function written(value: unknown, random: Random): Buffer {
   let text = JSON.stringify(value) ?? 'null'
   if (random.chance(0.03))
@@ -199,7 +199,7 @@ export function written(value: unknown, random: Random): Buffer {
   return random.chance(0.15) ? damaged(bytes, random) : bytes
 }
 
-/** An input of what `make` makes, which is mostly spoilt. */
+/** Returns an input from `make`, in most cases damaged. */
 export function spoilt(make: (random: Random) => unknown, random: Random): Buffer {
   const value = make(random)
   return written(random.chance(0.15) ? value : mutated(value, random, make(random)), random)

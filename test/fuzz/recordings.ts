@@ -7,7 +7,7 @@ import type { Event } from '../../src/protocol/index.ts'
 
 const folder = fileURLToPath(new URL('../support/claude-samples', import.meta.url))
 
-/** Lines that Claude Code has written, as objects. */
+/** Lines that Claude Code has written, parsed. */
 export const recordedLines: readonly Record<string, unknown>[] = globSync('*.jsonl', { cwd: folder })
   .sort()
   .flatMap((file) => readFileSync(join(folder, file), 'utf8').split('\n'))
@@ -19,7 +19,7 @@ export const recordedLines: readonly Record<string, unknown>[] = globSync('*.jso
     }
   })
 
-/** What a daemon makes of them. */
+/** The daemon's events of these lines. */
 export const recordedEvents: readonly Event[] = recordedLines.flatMap((line) =>
   decodeLine(Buffer.from(JSON.stringify(line)), 0, decode),
 )

@@ -3,16 +3,16 @@ import { Random } from '../chaos/random.ts'
 import type { OpenTarget, Target } from './target.ts'
 
 export interface FuzzOptions {
-  /** Of the target; part of what determines its inputs. */
+  /** Name of the target; the inputs depend on it. */
   name: string
   open: OpenTarget
   seed: string
-  /** Number of the first input, and how many there are. */
+  /** Number of the first input, and number of inputs. */
   from: number
   count: number
-  /** Inputs to give in place of those that the seed determines. */
+  /** Inputs that replace those of the seed. */
   inputs?: readonly Buffer[]
-  /** Where inputs are written that something came of. */
+  /** File for the batch that causes a fault. */
   savePath: string
   /** Called after each batch. */
   progress?: (done: number, target: Target) => void
@@ -29,10 +29,10 @@ export interface Verdict {
   finding?: { message: string; inputs: [from: number, count: number]; saved: string; again: string }
 }
 
-/** Time in which a batch must be taken and the target looked at. */
+/** Timeout of a batch and the check after it, in milliseconds. */
 const BATCH_MS = 120_000
 
-/** Gives a target its inputs until all are taken or something has come of them. */
+/** Feeds a target its inputs until the last one or the first fault. */
 export async function fuzz(options: FuzzOptions): Promise<Verdict> {
   const { name, seed, from, count, open } = options
   const closing: (() => void | Promise<void>)[] = []
@@ -64,13 +64,13 @@ export async function fuzz(options: FuzzOptions): Promise<Verdict> {
   }
 }
 
-/** @returns what came of the inputs that may not come of any */
+/** Feeds a batch. @returns the fault that it causes, if any */
 async function taken(target: Target, inputs: Buffer[]): Promise<string | undefined> {
   let timer: NodeJS.Timeout | undefined
   let crashed: ((error: Error) => void) | undefined
   const wrong = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not taken within ${BATCH_MS / 1000} s`)), BATCH_MS)
-    crashed = (error) => reject(new Error(`not caught: ${error.stack}`))
+    timer = setTimeout(() => reject(new Error(`timed out after ${BATCH_MS / 1000} s`)), BATCH_MS)
+    crashed = (error) => reject(new Error(`uncaught: ${error.stack}`))
   })
   process.on('uncaughtException', crashed!).on('unhandledRejection', crashed!)
   const work = async () => {
@@ -80,8 +80,7 @@ async function taken(target: Target, inputs: Buffer[]): Promise<string | undefin
   try {
     await Promise.race([work(), wrong])
     const memory = target.memory()
-    if (memory > target.memoryLimit)
-      return `it uses ${memory} bytes of memory; ${target.memoryLimit} are allowed`
+    if (memory > target.memoryLimit) return `memory is ${memory} bytes; the limit is ${target.memoryLimit}`
     return undefined
   } catch (error) {
     return (error as Error).stack ?? String(error)

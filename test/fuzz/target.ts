@@ -3,21 +3,21 @@ import { join } from 'node:path'
 import type { Random } from '../chaos/random.ts'
 import type { Cleanup } from '../support/temp.ts'
 
-/** A part of the program that takes input from others. */
+/** A part of the program that reads input from others. */
 export interface Target {
-  /** Number of inputs between two looks at how it is. */
+  /** Number of inputs between two checks. */
   batch: number
-  /** Makes an input. What it is depends on nothing but the random numbers. */
+  /** Returns an input that depends only on the random numbers. */
   input(random: Random): Buffer
-  /** Gives it inputs. @throws if it takes one in a way that no input may be taken */
+  /** Feeds inputs. @throws if the target handles one wrongly */
   feed(inputs: Buffer[]): Promise<void>
-  /** Looks whether it still works. @throws if it has ended or does not answer */
+  /** Checks that it still works. @throws if it has ended or does not answer */
   check(): Promise<void>
-  /** Memory that its process has in use, in bytes. */
+  /** Returns the memory of its process, in bytes. */
   memory(): number
-  /** Maximum of that. */
+  /** Maximum memory, in bytes. */
   memoryLimit: number
-  /** Bytes that it has on disk. */
+  /** Returns its bytes on disk. */
   disk(): number
 }
 
@@ -26,7 +26,7 @@ export type OpenTarget = (t: Cleanup) => Promise<Target>
 const MIB = 1024 * 1024
 export const mib = (n: number) => n * MIB
 
-/** Memory of a process, in bytes; 0 once it has ended. */
+/** Returns a process's memory in bytes; 0 if it has ended. */
 export function memoryOf(pid: number): number {
   try {
     const [, kib] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
@@ -36,7 +36,7 @@ export function memoryOf(pid: number): number {
   }
 }
 
-/** Bytes of the files in a folder. */
+/** Returns the total size of the files in a folder, in bytes. */
 export function sizeOf(dir: string): number {
   let bytes = 0
   for (const name of readdirSync(dir, { recursive: true }) as string[])

@@ -19,7 +19,10 @@ const arch = process.arch === 'arm64' ? { node: 'arm64', deb: 'arm64' } : { node
 const NEXT = '99.0.0'
 const HUB = ['--hub', 'http://127.0.0.1:3001', '--hub-key-file', '/var/lib/hub/user.key', '--json']
 
-/** A release folder with a second version, which differs from the first by its number alone, and both signed for apt. */
+/**
+ * Makes a release folder, and a copy with a second version that differs only in its number, both signed for
+ * apt.
+ */
 async function repository(t: TestContext): Promise<{ first: string; both: string }> {
   const release = await realRelease(`linux-${arch.node}`)
   const dir = tempDir(t)
@@ -51,7 +54,7 @@ async function repository(t: TestContext): Promise<{ first: string; both: string
 }
 
 for (const release of ['bookworm', 'trixie'] as const)
-  test(`from a hub as an apt repository: verified, installed, upgraded under a working agent, removed and purged (${release})`, async (t) => {
+  test(`apt verifies, installs, upgrades, removes, and purges the package from a hub (${release})`, async (t) => {
     const { first, both } = await repository(t)
     const program = join(first, version, `fomular-daemon-linux-${arch.node}`)
     const machine = await Booted.boot(
@@ -83,7 +86,7 @@ for (const release of ['bookworm', 'trixie'] as const)
       what: 'the hub',
     })
 
-    await t.test('an index that was changed on the way is refused', async () => {
+    await t.test('apt refuses an index that was changed on the way', async () => {
       await sh('rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*; mkdir -p /etc/apt/keyrings')
       await sh(
         'curl -fsSL http://127.0.0.1:3001/releases/fomular-daemon.asc -o /etc/apt/keyrings/fomular-daemon.asc',
@@ -108,7 +111,7 @@ for (const release of ['bookworm', 'trixie'] as const)
       await sh(`ln -sfn /srv/first ${releases}; rm -rf /var/lib/apt/lists/*`)
     })
 
-    await t.test('it installs, starts nothing, and says how to go on', async () => {
+    await t.test('the installation starts nothing and prints the next steps', async () => {
       const updated = await sh('apt-get update 2>&1')
       assert.doesNotMatch(updated, /^(W|E):/m)
       const said = await sh('apt-get install --yes --no-install-recommends fomular-daemon 2>&1')
@@ -118,7 +121,7 @@ for (const release of ['bookworm', 'trixie'] as const)
       assert.match(await sh('systemctl is-active fomular-daemon || true'), /inactive/)
       assert.equal(await sh('dpkg --verify fomular-daemon; dpkg --audit'), '')
       assert.equal(await sh('systemd-analyze verify fomular-daemon.service 2>&1'), '')
-      // Without a key it is left alone.
+      // Without a key, the unit does not start.
       await sh('systemctl start fomular-daemon')
       assert.match(await sh('systemctl is-active fomular-daemon || true'), /inactive/)
     })
@@ -131,7 +134,7 @@ for (const release of ['bookworm', 'trixie'] as const)
       (await hub<{ agents: HubAgent[] }>('agent', 'list')).agents.find(({ agent_id }) => agent_id === id)
     let pid: number | undefined
 
-    await t.test('with a key it runs, as a user of its own, and leaves updates to apt', async () => {
+    await t.test('with a key, the daemon runs as its separate user and leaves updates to apt', async () => {
       await sh(
         'printf \'#!/bin/sh\\nexec node /opt/support/fake-agent-program.ts "$@"\\n\' >/usr/local/bin/claude; chmod 755 /usr/local/bin/claude',
       )
@@ -158,7 +161,7 @@ for (const release of ['bookworm', 'trixie'] as const)
     })
 
     await t.test(
-      "the commands for services know the package's unit, and leave its removal to apt",
+      "the service commands recognize the package's unit and leave its removal to apt",
       async () => {
         const status = async () =>
           JSON.parse(await machine.out(['fomular-daemon', 'service', 'status', '--json']))
@@ -183,7 +186,7 @@ for (const release of ['bookworm', 'trixie'] as const)
 
     const hubPid = async () => (await sh('systemctl show -P MainPID fomular-hub')).trim()
 
-    await t.test('an upgrade has the daemon started anew, and its agent lives on', async () => {
+    await t.test('an upgrade restarts the daemon while its agent keeps running', async () => {
       const installed = await machine.run(['fomular-daemon', 'service', 'install', 'hub', '--port', '3002'])
       assert.equal(installed.code, 0, installed.stderr)
       const oldHub = await hubPid()
@@ -203,46 +206,46 @@ for (const release of ['bookworm', 'trixie'] as const)
       assert.equal(await sh('systemctl is-active fomular-hub'), 'active\n')
     })
 
-    await t.test('as an ordinary user, too, it is started anew by apt while its agent lives on', async () => {
-      await sh('useradd --create-home deploy')
-      const key = ['--key-file', '/var/lib/hub/machine.key']
-      const install = ['fomular-daemon', 'service', 'install', '--user', 'deploy', ...key]
-      const installed = await machine.run([...install, '--server-url', 'ws://127.0.0.1:3001'])
-      assert.equal(installed.code, 0, installed.stderr)
-      assert.match(installed.stderr, /has run as fomular-daemon, and will run as deploy/)
-      assert.equal(await sh(`test ! -d /proc/${pid} && echo ended`), 'ended\n')
-      await until(connected, { what: 'the daemon of deploy' })
-      await hub('agent', 'start', '--id', 'second', '--cwd', '/tmp')
-      await until(async () => (await agent('second'))?.state === 'idle', { what: 'the agent of deploy' })
-      pid = (await agent('second'))?.pid
-      assert.equal((await sh(`stat -c %U /proc/${pid}`)).trim(), 'deploy')
-      const before = (await connected())?.since
-      const said = await sh('apt-get install --yes --reinstall fomular-daemon 2>&1')
-      assert.doesNotMatch(said, /still runs the previous version/)
-      await until(async () => ((await connected())?.since ?? '') > (before ?? ''), {
-        what: 'the next daemon',
-      })
-      assert.equal((await agent('second'))?.pid, pid)
-    })
-
     await t.test(
-      'removed: the agent has ended, settings and state are there; purged: nothing is',
+      "an upgrade also restarts an ordinary user's daemon while its agent keeps running",
       async () => {
-        await sh('apt-get remove --yes fomular-daemon 2>&1')
+        await sh('useradd --create-home deploy')
+        const key = ['--key-file', '/var/lib/hub/machine.key']
+        const install = ['fomular-daemon', 'service', 'install', '--user', 'deploy', ...key]
+        const installed = await machine.run([...install, '--server-url', 'ws://127.0.0.1:3001'])
+        assert.equal(installed.code, 0, installed.stderr)
+        assert.match(installed.stderr, /has run as fomular-daemon, and will run as deploy/)
         assert.equal(await sh(`test ! -d /proc/${pid} && echo ended`), 'ended\n')
-        assert.equal((await machine.run(['which', 'fomular-daemon'])).code, 1)
-        assert.match(await sh('systemctl is-active fomular-hub || true'), /inactive/)
-        await sh('test -e /etc/fomular-daemon/key && test -e /var/lib/fomular-daemon/machine.json')
-        const said = await sh('apt-get purge --yes fomular-daemon 2>&1')
-        assert.match(said, /Kept \/var\/lib\/fomular-hub of the service fomular-hub/)
-        assert.equal((await machine.run(['test', '-e', '/etc/systemd/system/fomular-hub.service'])).code, 1)
-        assert.equal(
-          await sh(
-            'ls -d /etc/fomular-daemon /var/lib/fomular-daemon* /usr/lib/fomular-daemon 2>/dev/null || true',
-          ),
-          '',
-        )
-        assert.equal(await sh('systemctl list-unit-files --no-legend "fomular-daemon*" || true'), '')
+        await until(connected, { what: 'the daemon of deploy' })
+        await hub('agent', 'start', '--id', 'second', '--cwd', '/tmp')
+        await until(async () => (await agent('second'))?.state === 'idle', { what: 'the agent of deploy' })
+        pid = (await agent('second'))?.pid
+        assert.equal((await sh(`stat -c %U /proc/${pid}`)).trim(), 'deploy')
+        const before = (await connected())?.since
+        const said = await sh('apt-get install --yes --reinstall fomular-daemon 2>&1')
+        assert.doesNotMatch(said, /still runs the previous version/)
+        await until(async () => ((await connected())?.since ?? '') > (before ?? ''), {
+          what: 'the next daemon',
+        })
+        assert.equal((await agent('second'))?.pid, pid)
       },
     )
+
+    await t.test('a removal ends the agent and keeps settings and state, which a purge deletes', async () => {
+      await sh('apt-get remove --yes fomular-daemon 2>&1')
+      assert.equal(await sh(`test ! -d /proc/${pid} && echo ended`), 'ended\n')
+      assert.equal((await machine.run(['which', 'fomular-daemon'])).code, 1)
+      assert.match(await sh('systemctl is-active fomular-hub || true'), /inactive/)
+      await sh('test -e /etc/fomular-daemon/key && test -e /var/lib/fomular-daemon/machine.json')
+      const said = await sh('apt-get purge --yes fomular-daemon 2>&1')
+      assert.match(said, /Kept \/var\/lib\/fomular-hub of the service fomular-hub/)
+      assert.equal((await machine.run(['test', '-e', '/etc/systemd/system/fomular-hub.service'])).code, 1)
+      assert.equal(
+        await sh(
+          'ls -d /etc/fomular-daemon /var/lib/fomular-daemon* /usr/lib/fomular-daemon 2>/dev/null || true',
+        ),
+        '',
+      )
+      assert.equal(await sh('systemctl list-unit-files --no-legend "fomular-daemon*" || true'), '')
+    })
   })

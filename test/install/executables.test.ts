@@ -12,7 +12,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const host = `linux-${process.arch === 'arm64' ? 'arm64' : 'x64'}`
 
-/** Runs tests with another build of the program in place of the bundle. */
+/** Runs tests with another build of the program instead of the bundle. */
 async function runTests(program: string, files: string[], args: string[] = [], patience = 1) {
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
   const all = [
@@ -32,7 +32,7 @@ async function runTests(program: string, files: string[], args: string[] = [], p
   assert.match(stdout, /^(ℹ|#) pass [1-9]/m)
 }
 
-test('two builds of the same sources are the same, to the byte', async (t) => {
+test('two builds of the same sources are identical', async (t) => {
   const [first, second] = [tempDir(t), tempDir(t)]
   for (const out of [first, second])
     await execa(process.execPath, [join(root, 'packaging/binary.ts'), '--out', join(out, 'bin'), host])
@@ -40,12 +40,12 @@ test('two builds of the same sources are the same, to the byte', async (t) => {
   assert.equal(manifest(first), manifest(second))
 })
 
-test('the executable does what the bundle does: command line, agents, conversation, survival', async () => {
+test('the executable passes the tests of command line, agents, conversations, and survival', async () => {
   const program = join(await realRelease(host), version, `fomular-daemon-${host}`)
   await runTests(program, ['cli', 'conversation', 'life', 'survival'])
 })
 
-test('the executable for arm64 does the main job, with a hub of its own kind', async (t) => {
+test('the arm64 executable passes the main tests, with an arm64 hub', async (t) => {
   const program = join(await realRelease('linux-arm64'), version, 'fomular-daemon-linux-arm64')
   let run = program
   if (process.arch !== 'arm64') {

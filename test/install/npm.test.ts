@@ -14,17 +14,17 @@ import { until } from '../support/wait.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 
-/** Each Node, with the npm that its users have. */
+/** Versions of Node, with the npm that its users have. */
 const NODES = [
   ['18.19.1', '10.9.9'],
   ['20.8.0', '10.9.9'],
   ['22.23.2', '11.21.2'],
   ['24.21.0', '11.21.2'],
-  // The first that runs no install scripts unless it is told to.
+  // The first npm that runs no install scripts by default.
   ['26.9.0', '12.2.0'],
 ] as const
 
-/** The registry, with the very package that is given to users, published by npm. */
+/** Starts a registry with the package that users get, published by npm. */
 async function published(t: Cleanup): Promise<TestRegistry> {
   const registry = await TestRegistry.open(t)
   const dir = tempDir(t)
@@ -39,7 +39,7 @@ async function published(t: Cleanup): Promise<TestRegistry> {
 }
 
 for (const [node, npmVersion] of NODES)
-  test(`npm install -g with npm ${npmVersion} on Node ${node}, for all and for one user`, async (t) => {
+  test(`npm ${npmVersion} installs globally on Node ${node}, for all users and for one user`, async (t) => {
     const registry = await published(t)
     const npm = join(await testTool('npm', npmVersion), 'npm/bin/npm-cli.js')
     const program = await nodeOf(node)

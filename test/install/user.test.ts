@@ -8,7 +8,7 @@ import { until } from '../support/wait.ts'
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 const platform = `linux-${process.arch === 'arm64' ? 'arm64' : 'x64'}`
 
-test('a user without a service manager: in the home folder, in the background, and gone again', async (t) => {
+test('a user without a service manager installs, runs, and uninstalls the daemon', async (t) => {
   const machine = await Booted.boot(t, { '/srv/releases': await realRelease(platform) })
   await machine.out(['useradd', '--create-home', '--shell', '/bin/bash', 'bob'])
   const program = `/srv/releases/${version}/fomular-daemon-${platform}`

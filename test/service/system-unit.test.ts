@@ -7,7 +7,7 @@ const UNIT = '/etc/systemd/system/fomular-daemon.service'
 const DROP_IN = `${UNIT}.d/test.conf`
 const STATE = '/var/lib/fomular-daemon'
 
-test('a unit of the machine, through what seldom happens to its daemon', async (t) => {
+test('a system unit survives rare events', async (t) => {
   const on = await serviceMachine(t)
   const { machine, daemon, at, write, kill } = on
   const installed = await daemon(INSTALL)
@@ -28,7 +28,7 @@ test('a unit of the machine, through what seldom happens to its daemon', async (
     return findings.filter(({ check }) => check === 'service')
   }
 
-  await t.test('frozen: found by the watchdog, and started again', async () => {
+  await t.test('the watchdog restarts a frozen daemon', async () => {
     write(DROP_IN, '[Service]\nWatchdogSec=8\n')
     await machine.out(['systemctl', 'daemon-reload'])
     const before = now
@@ -38,12 +38,12 @@ test('a unit of the machine, through what seldom happens to its daemon', async (
     now = await on.renewed(now)
     assert.match(await machine.out(['journalctl', '-u', 'fomular-daemon']), /[Ww]atchdog timeout/)
     await adopted()
-    // One that is well is left alone for longer than that.
+    // The watchdog leaves a healthy daemon running for longer than its timeout.
     await machine.out(['sleep', '12'])
     assert.equal((await on.status()).pid, now.pid)
   })
 
-  await t.test('an older unit is brought up to date, agents alive; what the user added stays', async () => {
+  await t.test("an older unit is updated with its agents alive and the user's additions kept", async () => {
     const unit = readFileSync(at(UNIT), 'utf8')
     write(UNIT, unit.replace('KillMode=process', 'KillMode=control-group'))
     await machine.out(['systemctl', 'daemon-reload'])
@@ -61,7 +61,7 @@ test('a unit of the machine, through what seldom happens to its daemon', async (
     assert.deepEqual(messages, ['The service fomular-daemon of systemd keeps agents alive'])
   })
 
-  await t.test('a configuration that is refused: it ends, and is not tried over and over', async () => {
+  await t.test('a daemon with an invalid configuration ends and is not restarted', async () => {
     write('/etc/fomular-daemon/environment', 'FOMULAR_MAX_AGENTS=many\n')
     const restarted = await daemon(['service', 'restart', '--json'])
     assert.equal(JSON.parse(restarted.stdout).error.code, 'service_failed')
@@ -74,13 +74,13 @@ test('a unit of the machine, through what seldom happens to its daemon', async (
     await adopted()
   })
 
-  await t.test('ended by a stray SIGTERM, it comes back', async () => {
+  await t.test('the unit restarts a daemon that a stray SIGTERM has ended', async () => {
     await kill('TERM', now.pid)
     now = await on.renewed(now)
     assert.equal((await on.agent(agent)).state, 'exited')
   })
 
-  await t.test('the machine shuts down: agents are ended gracefully', async () => {
+  await t.test('a shutdown of the machine ends agents gracefully', async () => {
     await daemon(['service', 'start'])
     const third = await on.startAgent()
     await on.agentIs(third, 'idle')
@@ -90,7 +90,7 @@ test('a unit of the machine, through what seldom happens to its daemon', async (
   })
 })
 
-test('installed through sudo, after `enroll`: for who called it, with what root was told', async (t) => {
+test("`service install` through sudo, after `enroll`, serves the caller with root's settings", async (t) => {
   const { machine, daemon, status, at } = await serviceMachine(t)
   const home = '/root/.fomular'
   await machine.out(['mkdir', '-p', home])
@@ -110,7 +110,7 @@ test('installed through sudo, after `enroll`: for who called it, with what root 
   const command = await machine.out(['cat', `/proc/${pid}/cmdline`])
   assert.match(command, /--max-agents\x007\0/)
 
-  // What bob cannot read, it cannot be started with.
+  // The daemon cannot use a file that bob cannot read.
   await machine.out(['touch', '/root/ca.pem'])
   const refused = await daemon(['service', 'install', '--ca-file', '/root/ca.pem'], {
     env: { SUDO_USER: 'bob' },
@@ -119,11 +119,11 @@ test('installed through sudo, after `enroll`: for who called it, with what root 
   assert.match(refused.stderr, /bob cannot read \/root\/ca\.pem/)
 })
 
-test('what agents can do under it, and what they cannot', async (t) => {
+test('a system unit limits what agents can do', async (t) => {
   const { machine, daemon, at, write } = await serviceMachine(t)
   assert.equal((await daemon([...INSTALL, '--no-start'])).code, 0)
   const unit = readFileSync(at(UNIT), 'utf8')
-  /** Runs a script in place of the daemon. */
+  /** Runs a script instead of the daemon. @returns the lines of its output */
   const probe = async (script: string) => {
     write('/opt/probe', script)
     const oneshot = unit
@@ -138,14 +138,14 @@ test('what agents can do under it, and what they cannot', async (t) => {
   const writes =
     'for f in ~ /tmp /var/tmp /usr /etc /boot; do touch $f/x && rm $f/x && echo $f; done 2>/dev/null; true'
   assert.deepEqual(await probe(writes), ['/home/bob', '/tmp', '/var/tmp'])
-  // A namespace of its own, as sandboxes have, and the user's own processes.
+  // A separate user namespace, as sandboxes use, and only the user's own processes.
   assert.deepEqual(
     await probe('unshare --user --map-root-user id -u; ls -d /proc/1 /proc/$$ 2>/dev/null | wc -l'),
     ['0', '1'],
   )
   const rights = "grep -E '^(NoNewPrivs|CapBnd)' /proc/self/status | tr -d '\\t'"
   assert.deepEqual(await probe(rights), ['CapBnd:0000000000000000', 'NoNewPrivs:1'])
-  // What the unit itself says is to be set for sudo.
+  // The settings that the unit's comment recommends for sudo.
   const settings = [...unit.matchAll(/^# {3}(\S.*)$/gm)].map(([, line]) => line)
   write('/etc/systemd/system/probe.service.d/sudo.conf', settings.join('\n'))
   const [capabilities, privileges] = await probe(rights)

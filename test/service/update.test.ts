@@ -19,7 +19,7 @@ await registry.release({ version: '1.2.0', before: FAULT.crash, tag: 'faulty' })
 await registry.release({ version: '1.3.0', before: FAULT.hang, tag: 'frozen' })
 await registry.release({ version: '1.1.0' })
 
-/** A machine with version 1.0.0 from a registry of its own. */
+/** Starts a machine with version 1.0.0 from its own registry. */
 async function installed(t: TestContext): Promise<ServiceMachine> {
   const npm = dirname(
     dirname(realpathSync(execFileSync('sh', ['-c', 'command -v npm'], { encoding: 'utf8' }).trim())),
@@ -87,11 +87,11 @@ async function serves(on: ServiceMachine, version: string) {
 
 const cases = [
   { who: 'root, in the prefix of npm', user: 'root', mode: 'global' },
-  { who: 'a user without rights to that, in a prefix of its own', user: 'bob', mode: 'user-prefix' },
+  { who: "a user who cannot write there, in the user's own prefix", user: 'bob', mode: 'user-prefix' },
 ]
 
 for (const { who, user, mode } of cases)
-  test(`updated under systemd by ${who}: agents live on, and a version that does not work is undone`, async (t) => {
+  test(`an update under systemd by ${who} keeps agents alive, and a broken version is rolled back`, async (t) => {
     const on = await installed(t)
     const { daemon } = on
     const env = { FOMULAR_UPDATE_REGISTRY: REGISTRY, FOMULAR_UPDATE_CONFIRM_S: '10' }
@@ -126,10 +126,10 @@ for (const { who, user, mode } of cases)
     }
   })
 
-test('under a unit that ends agents: an update, and two that are undone, cost no agent, and double nothing', async (t) => {
+test('updates and rollbacks under a unit that ends agents lose no agent and duplicate nothing', async (t) => {
   const on = await installed(t)
   const key = readFileSync(on.at(MACHINE_KEY), 'utf8').trim()
-  // Root could have scopes, which is not what this is about.
+  // Root could create scopes; this test is about a unit without them.
   await on.machine.out(['chmod', '-x', '/usr/bin/systemd-run'])
   const unit = await handwrittenUnit(on, {
     user: 'root',

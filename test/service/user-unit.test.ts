@@ -5,10 +5,10 @@ import { MACHINE_KEY, SERVER, serviceMachine } from '../support/service-machine.
 import { until } from '../support/wait.ts'
 
 const UNIT = '/home/bob/.config/systemd/user/fomular-daemon.service'
-/** All that a unit file has a meaning of its own for. */
+/** Characters with a special meaning in unit files. */
 const ODD = '/usr/local/bin:/usr/bin:/bin:/opt/a b/%h $HOME "c" \\x'
 
-test('a unit of a user: without a login, through what happens to its daemon, to its removal', async (t) => {
+test("a user's unit runs without a login until its removal", async (t) => {
   const on = await serviceMachine(t, { user: 'bob' })
   const { machine, daemon, at, kill } = on
   const as = { user: 'bob' }
@@ -19,14 +19,17 @@ test('a unit of a user: without a login, through what happens to its daemon, to 
       input: key,
     })
 
-  await t.test('where the user may not have it run without a login, it says so, and what to do', async () => {
-    const refused = await install()
-    assert.equal(refused.code, 1)
-    assert.match(refused.stderr, /sudo loginctl enable-linger bob/)
-    await machine.out(['loginctl', 'enable-linger', 'bob'])
-    const bus = async () => (await machine.run(['test', '-S', '/run/user/1000/bus'])).code === 0
-    await until(bus, { what: 'the systemd of bob' })
-  })
+  await t.test(
+    '`service install` prints a remedy if the user may not run services without a login',
+    async () => {
+      const refused = await install()
+      assert.equal(refused.code, 1)
+      assert.match(refused.stderr, /sudo loginctl enable-linger bob/)
+      await machine.out(['loginctl', 'enable-linger', 'bob'])
+      const bus = async () => (await machine.run(['test', '-S', '/run/user/1000/bus'])).code === 0
+      await until(bus, { what: 'the systemd of bob' })
+    },
+  )
 
   const installed = await install()
   assert.equal(installed.code, 0, installed.stderr)
@@ -36,7 +39,7 @@ test('a unit of a user: without a login, through what happens to its daemon, to 
   assert.match(await machine.out(['stat', '-c', '%U %a', '/home/bob/.config/fomular-daemon/key']), /^bob 600/)
   const environment = await machine.out(['cat', `/proc/${now.pid}/environ`])
   assert.ok(environment.split('\0').includes(`PATH=${ODD}`), environment)
-  // The usual state folder: the user's commands find the daemon.
+  // The daemon uses the default state folder, so the user's commands find it.
   assert.equal((await daemon(['status'], as)).code, 0)
 
   const agent = await on.startAgent()
@@ -48,7 +51,7 @@ test('a unit of a user: without a login, through what happens to its daemon, to 
     assert.equal((await on.agentIs(agent, 'idle')).pid, pid)
   }
 
-  await t.test('without a server it counts as started after a while', async () => {
+  await t.test('a daemon without a server counts as started after a while', async () => {
     await daemon(['service', 'stop'], as)
     assert.deepEqual((await on.agent(agent)).exit, { code: 0, reason: 'stopped' })
     await machine.out(['systemctl', 'stop', 'hub'])
@@ -60,7 +63,7 @@ test('a unit of a user: without a login, through what happens to its daemon, to 
     )
   })
 
-  await t.test('removed: nothing is left but its state', async () => {
+  await t.test('a removal leaves only the state', async () => {
     const removed = await daemon(['service', 'uninstall'], as)
     assert.equal(removed.code, 0, removed.stderr)
     const left = await machine.out(['find', '/home/bob/.config', '-name', '*fomular*'])

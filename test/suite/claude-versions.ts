@@ -6,12 +6,12 @@ import { withImports } from './needs.ts'
 
 const support = fileURLToPath(new URL('../support/claude.ts', import.meta.url))
 
-/** Whether a file of tests starts the real Claude Code. */
+/** Reports whether a file of tests starts the real Claude Code. */
 export const startsClaude = (file: string) => withImports(file).has(support)
 
 /**
- * The oldest Claude Code that the program accepts, or the newest one that npm has.
- * @throws Error if npm cannot be asked
+ * Returns the oldest supported version of Claude Code, or the newest version on npm.
+ * @throws Error if npm does not answer
  */
 export async function claudeVersion(which: 'oldest' | 'newest'): Promise<string> {
   if (which === 'oldest') return MINIMUM
@@ -19,6 +19,6 @@ export async function claudeVersion(which: 'oldest' | 'newest'): Promise<string>
     reject: false,
   })
   if (exitCode !== 0 || stdout === '')
-    throw new Error(`npm did not say which Claude Code is the newest. Check the network.\n${stderr}`)
+    throw new Error(`npm did not report the newest Claude Code. Check the network.\n${stderr}`)
   return stdout.trim()
 }

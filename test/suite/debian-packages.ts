@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { execa } from 'execa'
 
-/** On a machine that has just been started, Debian's own updates hold apt for minutes. */
+/** Timeout for apt's lock, in seconds: on a new machine, Debian's own updates hold it for minutes. */
 const LOCK_S = 600
 const list = new URL('../../packaging/debian-packages', import.meta.url)
 
-/** Programs that tests call, with the Debian package of each. */
+/** Debian packages by the programs that tests need. */
 export const debianPackages = new Map(
   readFileSync(list, 'utf8')
     .split('\n')
@@ -13,11 +13,11 @@ export const debianPackages = new Map(
     .map((line) => line.split(' ') as [string, string]),
 )
 
-/** The packages that these programs are from. */
+/** Returns the packages of these programs. */
 export const packagesOf = (programs: readonly string[]) =>
   [...new Set(programs.map((program) => debianPackages.get(program) ?? program))].sort()
 
-/** Debian, or what is made of it. */
+/** Reports whether this is Debian or a derivative. */
 export function isDebian(): boolean {
   try {
     return /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(readFileSync('/etc/os-release', 'utf8'))
@@ -28,7 +28,7 @@ export function isDebian(): boolean {
 
 /**
  * Installs Debian packages.
- * @throws Error with what apt-get said, and what to do
+ * @throws Error with the output of apt-get, and a remedy
  */
 export async function installPackages(packages: readonly string[]) {
   console.log(`Installing ${packages.length} Debian packages that tests need: ${packages.join(' ')} …`)
@@ -44,7 +44,7 @@ export async function installPackages(packages: readonly string[]) {
   const { exitCode, all = '' } = await apt('install', '--yes', '--no-install-recommends', ...packages)
   if (exitCode !== 0)
     throw new Error(
-      `${all.trimEnd()}\n\napt-get could not install what tests need; what it said is above.\n` +
+      `${all.trimEnd()}\n\napt-get could not install the packages that tests need; its output is above.\n` +
         'Check the network and the sources with `apt-get update`; on Ubuntu, add the component universe.',
     )
   console.log(`Installed in ${Math.round((performance.now() - start) / 1000)} s.`)

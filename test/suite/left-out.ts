@@ -2,22 +2,22 @@ import { isDebian, packagesOf } from './debian-packages.ts'
 
 export interface LeftOut {
   file: string
-  /** What of its needs is not there. */
+  /** Its missing needs. */
   lacking: string[]
 }
 
-/** What to do about missing programs. */
+/** Returns the remedy for missing programs. */
 export function remedy(programs: readonly string[]): string {
   const packages = packagesOf(programs)
   if (!isDebian())
-    return `Some tests need programs that are not installed: ${[...programs].sort().join(', ')}.\nInstall them first, and run this again.`
+    return `Some tests need programs that are not installed: ${[...programs].sort().join(', ')}.\nInstall them, and run this again.`
   return (
-    'Some tests need Debian packages that are not installed. To run these tests, too, install them first:\n\n' +
+    'Some tests need Debian packages that are not installed. To run these tests, too, install the packages:\n\n' +
     `  sudo apt-get update && sudo apt-get install --yes --no-install-recommends ${packages.join(' ')}`
   )
 }
 
-/** Says what was not covered, and why. */
+/** Returns the list of the files left out, by missing need, with remedies. */
 export function leftOutText(leftOut: readonly LeftOut[], of: number, asRoot: boolean): string {
   const reasons = new Map<string, string[]>()
   for (const { file, lacking } of leftOut) {
@@ -25,8 +25,8 @@ export function leftOutText(leftOut: readonly LeftOut[], of: number, asRoot: boo
     reasons.set(why, [...(reasons.get(why) ?? []), file])
   }
   const lines = [...reasons].map(([why, files]) => {
-    const root = asRoot ? 'the right to mount, which root does not have here' : 'root'
-    return `  For want of ${why === 'root' ? root : why}:\n${files.map((file) => `    ${file}`).join('\n')}`
+    const root = asRoot ? 'the right to mount, which root lacks here' : 'root'
+    return `  Missing ${why === 'root' ? root : why}:\n${files.map((file) => `    ${file}`).join('\n')}`
   })
   const missing = [...new Set(leftOut.flatMap(({ lacking }) => lacking))].filter((need) => need !== 'root')
   const remedies = [
@@ -34,10 +34,10 @@ export function leftOutText(leftOut: readonly LeftOut[], of: number, asRoot: boo
     ...(reasons.has('root')
       ? [
           asRoot
-            ? 'Run it where root may mount: in a virtual machine or a privileged container.'
-            : 'Run it as root to cover the rest.',
+            ? 'Run it where root may mount, in a virtual machine or a privileged container.'
+            : 'Run it as root to include them.',
         ]
       : []),
   ]
-  return `\nNot covered, ${leftOut.length} of ${of} files of tests:\n${lines.join('\n')}\n\n${remedies.join('\n\n')}`
+  return `\nLeft out ${leftOut.length} of ${of} test files:\n${lines.join('\n')}\n\n${remedies.join('\n\n')}`
 }

@@ -3,9 +3,9 @@
  *
  *     npm run test:NAME -- [FLAG OF node --test]... [FILE]...
  *
- * As root on Debian or Ubuntu it installs the packages that are missing. As another user it runs what needs neither root
- * nor them, and says what it left out. Exit code: 0 when all has passed, 1 when something failed, 77 when all that could
- * run has passed and something was left out.
+ * As root on Debian or Ubuntu, it installs missing packages. As another user, it runs the files that need
+ * neither root nor missing packages, and lists the others. Exit code: 0 if all tests passed, 1 if something
+ * failed, 77 if all tests that could run passed and some were left out.
  */
 import { execFileSync } from 'node:child_process'
 import { globSync } from 'node:fs'
@@ -21,7 +21,10 @@ import { SUITES, type Suite } from './suites.ts'
 import { withoutServices } from './without-services.ts'
 
 const NOT_ALL_COVERED = 77
-/** Files that run at once: most wait more than they compute. Node leaves a core free, which would halve two. */
+/**
+ * Number of files that run at once. Tests mostly wait, so use every core, at least two; Node would leave one
+ * free.
+ */
 const AT_ONCE = Math.max(2, availableParallelism())
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const reporter = fileURLToPath(new URL('durations.ts', import.meta.url))
@@ -32,11 +35,12 @@ function selected(suite: Suite, wanted: readonly string[]): string[] {
     return files.filter((file) => !suite.claude || startsClaude(resolve(root, file))).sort()
   const names = wanted.map((path) => relative(root, resolve(path)))
   const unknown = names.find((name) => !files.includes(name))
-  if (unknown !== undefined) throw new Error(`${unknown} is no file of this suite: give the path of one.`)
+  if (unknown !== undefined)
+    throw new Error(`${unknown} is not a file of this suite. Give the path of one of its files.`)
   return names
 }
 
-/** Root of a container may be kept from mounting anything. */
+/** Reports whether root may mount, which a container may forbid. */
 function mayMount(): boolean {
   try {
     execFileSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'], {
@@ -69,7 +73,7 @@ async function runTests(suite: Suite, files: string[], flags: string[]): Promise
 
 async function main(name: string, args: string[]): Promise<number> {
   const suite: Suite | undefined = SUITES[name as keyof typeof SUITES]
-  if (!suite) throw new Error(`There is no suite ${name}: the suites are ${Object.keys(SUITES).join(', ')}.`)
+  if (!suite) throw new Error(`Unknown suite ${name}. Use one of ${Object.keys(SUITES).join(', ')}.`)
   const files = selected(
     suite,
     args.filter((arg) => !arg.startsWith('-')),

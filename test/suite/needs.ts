@@ -1,7 +1,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 
-/** Where programs are that only root has on PATH. */
+/** PATH with the folders of programs that only root has on it. */
 export const PATH = [
   process.env.PATH ?? '',
   '/usr/local/sbin',
@@ -11,7 +11,7 @@ export const PATH = [
   '/bin',
 ].join(':')
 
-/** A file of tests and the files of test/ that it imports, directly or by way of others. */
+/** Returns a file of tests and the files of test/ that it imports, directly or indirectly. */
 export function withImports(file: string, seen = new Set<string>()): Set<string> {
   if (seen.has(file) || !existsSync(file)) return seen
   seen.add(file)
@@ -25,8 +25,8 @@ export function withImports(file: string, seen = new Set<string>()): Set<string>
 }
 
 /**
- * What a file of tests needs beyond Node: `root`, a program, or a file that comes with a
- * package. It, and what it imports of test/, say so in lines such as
+ * Returns the needs of a file of tests besides Node: `root`, a program, or a file of a package. The file, and
+ * the files of test/ that it imports, declare them in comments:
  *
  *     // Needs: root, tmux
  */
@@ -38,7 +38,7 @@ export function needsOf(file: string): Set<string> {
   return needs
 }
 
-/** Whether a program is on PATH, or a file at its absolute path, which may be a pattern. */
+/** Reports whether a program is on PATH, or a file exists at an absolute path, which may be a pattern. */
 export const installed = (program: string) =>
   program.startsWith('/')
     ? globSync(program).length > 0

@@ -3,11 +3,11 @@ export interface Suite {
   folders: readonly string[]
   /** Scripts of package.json that must pass first. */
   before?: readonly string[]
-  /** One file after the other, with a table of what took how long at the end. */
+  /** True to run one file after the other, and print a table of durations. */
   serial?: boolean
-  /** Runs the files that start the real Claude Code, and no others, with this version of it. */
+  /** Runs only the files that start the real Claude Code, with this version of it. */
   claude?: 'oldest' | 'newest'
-  /** For one test. */
+  /** Timeout of one test. */
   timeoutMinutes: number
 }
 

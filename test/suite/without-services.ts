@@ -1,16 +1,16 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { execa } from 'execa'
 
-/** Debian asks this program whether a package that is being installed may start a service. */
+/** Debian runs this program to ask whether a package may start a service during its installation. */
 const POLICY = '/usr/sbin/policy-rc.d'
 const MARK = '# Of a test suite, while it installs packages.'
-/** Denies it for as long as this process runs: should the file stay, it has no effect. */
+/** Denies that while this process runs. A leftover file has no effect. */
 const denial = `#!/bin/sh
 ${MARK}
 if kill -0 ${process.pid} 2>/dev/null; then exit 101; fi
 `
 
-/** Installs packages without starting a service of theirs, now or when the machine boots. */
+/** Installs packages without starting their services, now or at boot. */
 export async function withoutServices(install: () => Promise<void>) {
   const before = await enabled()
   // An administrator's own policy stays in force.
@@ -25,7 +25,7 @@ export async function withoutServices(install: () => Promise<void>) {
   }
 }
 
-/** Services that systemd starts when the machine boots; none where there is no systemd yet. */
+/** Returns the services that systemd starts at boot; none if systemd is not installed yet. */
 async function enabled(): Promise<string[]> {
   const list = ['list-unit-files', '--type=service', '--state=enabled', '--no-legend', '--plain']
   const { stdout = '' } = await execa('systemctl', list, { reject: false })

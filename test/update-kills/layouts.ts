@@ -14,10 +14,10 @@ export const LAYOUTS = [
 ] as const
 export type LayoutName = (typeof LAYOUTS)[number]
 
-/** An installation whose updates are killed, and how its daemon is kept running. */
+/** An installation whose updates are killed, with its way of keeping the daemon running. */
 export interface Subject {
   machine: Installation
-  /** What users run. */
+  /** The command that users run. */
   command: string
   supervised: boolean
   hub: number
@@ -36,7 +36,7 @@ export async function subject(t: Cleanup, registry: TestRegistry, name: LayoutNa
     await machine.runs('1.0.0')
   } else await machine.stage.daemon()
   if (!withoutRights) return { machine, command: machine.command, supervised, hub }
-  // From now on it is updated in the prefix.
+  // Moves it into the prefix, where all further updates happen.
   await machine.order('1.1.0')
   await machine.runs('1.1.0')
   const { stage } = machine

@@ -1,10 +1,11 @@
 /**
- * Kills updates at random moments, over all layouts, against a real registry and npm, and looks each time whether the
- * command still works, one daemon alone runs, the agent is the same one, and what was said of the update is true.
+ * Kills updates at random moments, in all layouts, with a real registry and npm. After each kill, checks that
+ * the command works, exactly one daemon runs, the agent is still the same, and the reported outcome is true.
  *
  *     npm run test:update-kills -- [--kills N] [--seed S] [--layout NAME]
  *
- * One line per kill on stderr, the sum as one JSON object on stdout. Exit code 0 when nothing was wrong.
+ * Prints a line for each kill to stderr, and the sum as one JSON object to stdout. The exit code is 0 if
+ * there were no faults.
  */
 import { parseArgs } from 'node:util'
 import { Random } from '../chaos/random.ts'
@@ -20,7 +21,7 @@ const { values } = parseArgs({
   },
 })
 const layouts = LAYOUTS.filter((name) => values.layout === undefined || name === values.layout)
-if (layouts.length === 0) throw new Error(`--layout is one of: ${LAYOUTS.join(', ')}`)
+if (layouts.length === 0) throw new Error(`--layout must be one of ${LAYOUTS.join(', ')}`)
 
 const cleanups: (() => void | Promise<void>)[] = []
 const t = { after: (cleanup: () => void | Promise<void>) => void cleanups.push(cleanup) }
@@ -53,7 +54,7 @@ try {
       })
   }
 } finally {
-  // Processes before the folders they write to.
+  // Ends processes before deleting the folders that they write to.
   for (const cleanup of cleanups.reverse()) await cleanup()
 }
 

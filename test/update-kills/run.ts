@@ -10,23 +10,26 @@ import type { Cleanup } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 import { type LayoutName, type Subject, subject } from './layouts.ts'
 
-/** From a bare daemon's end to somebody's starting it again, unless its successor or a guard has come by then. */
+/**
+ * Time until the user restarts a bare daemon that neither a successor nor a guard has replaced, in
+ * milliseconds.
+ */
 const NOBODY_MS = 1500
 
-/** What is killed: the daemon alone, all that runs but hub and agents, what guards a trial, or what fetches. */
+/** Targets: only the daemon, everything except hub and agents, the guard of a trial, or npm. */
 const VICTIMS = ['daemon', 'everything', 'guard', 'npm'] as const
 type Victim = (typeof VICTIMS)[number]
 
 export interface Kill {
   layout: LayoutName
   victim: Victim
-  /** Into the update. */
+  /** Time since the start of the update. */
   at_ms: number
-  /** How many processes it hit. */
+  /** Number of killed processes. */
   hit: number
-  /** What became of the update. */
+  /** Outcome of the update. */
   outcome: string
-  /** What must not be. Empty for a machine that works. */
+  /** Violations; empty if the machine works. */
   faults: string[]
 }
 
@@ -38,7 +41,9 @@ interface Options {
   told(kill: Kill): void
 }
 
-/** Kills updates of one installation at random moments, one after the other, and looks what is left each time. */
+/**
+ * Kills updates of an installation at random moments, one after the other, and checks the result each time.
+ */
 export async function killUpdates(t: Cleanup, { registry, layout, kills, random, told }: Options) {
   const on = await subject(t, registry, layout)
   const { machine } = on
@@ -46,7 +51,7 @@ export async function killUpdates(t: Cleanup, { registry, layout, kills, random,
   const agent = daemon ? await machine.stage.start() : undefined
   const pid = agent && (await machine.stage.agent(agent)).pid
   if (daemon && !on.supervised) t.after(keep(on))
-  // As long as an update takes here, from the order to the confirmation; twice over after that, for what comes late.
+  // Duration of an update here, from the command to the confirmation.
   let usual = 4000
   for (let done = 0; done < kills; ) {
     const from = await machine.version(on.command)
@@ -64,7 +69,7 @@ export async function killUpdates(t: Cleanup, { registry, layout, kills, random,
     if (outcome?.state === 'pending') faults.push('no outcome in time')
     const version = await machine.version(on.command)
     faults.push(...check(version, 'at the end'))
-    if (standInAt(on.command)) faults.push('a version is on trial for ever')
+    if (standInAt(on.command)) faults.push('a version is still on trial')
     if (daemon) {
       const expected = outcome?.state === 'succeeded' ? to : from
       if (version !== expected) faults.push(`${outcome?.state}, but ${version} is installed`)
@@ -73,7 +78,7 @@ export async function killUpdates(t: Cleanup, { registry, layout, kills, random,
         what: 'one daemon alone',
       }).catch(() => machine.daemons())
       if (daemons.length !== 1) faults.push(`${daemons.length} daemons`)
-      if ((await machine.stage.agent(agent!)).pid !== pid) faults.push('the agent is another one')
+      if ((await machine.stage.agent(agent!)).pid !== pid) faults.push('the agent has changed')
       const prompt = await machine.stage.command(agent!, 'prompt', { content: `after ${at_ms}` })
       if (prompt.state !== 'succeeded') faults.push(`the agent cannot be prompted: ${JSON.stringify(prompt)}`)
     }
@@ -86,7 +91,10 @@ export async function killUpdates(t: Cleanup, { registry, layout, kills, random,
 const check = (version: string, when: string) =>
   version === '1.0.0' || version === '1.1.0' ? [] : [`${when} the command is broken: ${version}`]
 
-/** Kills by identity, never by name; where there is no guard or npm at that moment, the daemon. @returns how many */
+/**
+ * Kills by identity, never by name; without a guard or npm at that moment, the daemon.
+ * @returns the number of kills
+ */
 function strike({ machine, hub }: Subject, victim: Victim): number {
   const own = machine.stage.processes().filter(({ pid }) => pid !== hub && !isAgent(pid))
   const those = (wanted: Victim) => own.filter(({ pid }) => isVictim(machine, wanted, pid))
@@ -99,12 +107,12 @@ function isVictim(machine: Installation, wanted: Victim, pid: number): boolean {
   const line = commandLine(pid)
   if (wanted === 'everything') return true
   if (wanted === 'guard') return line.includes('update-guard')
-  // npm shows its arguments as one.
+  // npm shows its arguments as a single string.
   if (wanted === 'npm') return /\bnpm\b.*[\0 ](view|pack)[\0 ]/s.test(line)
   return pid === machine.daemon?.pid || line.includes('\0update\0')
 }
 
-/** Starts a bare daemon again where nothing else has done so, as its user would. @returns what ends this */
+/** Restarts a bare daemon like its user, unless something else has. @returns a function that stops this */
 function keep({ machine }: Subject): () => Promise<void> {
   let kept = true
   const loop = async () => {

@@ -7,7 +7,7 @@ import { Installation } from '../support/installation.ts'
 import { TestRegistry } from '../support/registry.ts'
 import { tempDir } from '../support/temp.ts'
 
-/** The program as an executable with Node inside, as this version. */
+/** Returns an executable with Node inside, as this version. */
 async function executable(version: string): Promise<Buffer> {
   const out = tempDir({ after })
   const define = { FOMULAR_VERSION: JSON.stringify(version) }
@@ -24,7 +24,7 @@ for (const [version, program] of Object.entries(programs)) {
 
 for (const npm of ['with', 'without'])
   for (const supervised of [false, true])
-    test(`an executable, ${npm} npm, ${supervised ? 'supervised' : 'bare'}: there, back, and there again`, async (t) => {
+    test(`an executable ${npm} npm, ${supervised ? 'supervised' : 'bare'}, updates, downgrades, and updates again`, async (t) => {
       const machine = await Installation.open(t, registry, { asExecutable: true, program: programs['1.0.0'] })
       const { stage } = machine
       if (npm === 'without') stage.env.PATH = `${join(stage.dir, 'no-such-folder')}:/bin`

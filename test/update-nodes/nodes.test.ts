@@ -16,4 +16,5 @@ await registry.release({ version: '1.0.0' })
 await registry.release({ version: '1.1.0' })
 
 for (const [node, npm] of NODES)
-  test(`Node ${node}: installed, started, updated`, (t) => updateOnNode(t, registry, node, npm))
+  test(`the program installs, starts, and updates on Node ${node}`, (t) =>
+    updateOnNode(t, registry, node, npm))

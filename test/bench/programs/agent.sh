@@ -1,5 +1,5 @@
 #!/bin/sh
-# An agent as small as can be: says who it is, says that it is ready, and then waits in its read(2) until it is ended.
+# A minimal agent: answers the initialization, and then waits in read(2) until it is ended.
 case $1 in
   --version) echo '2.1.330 (Claude Code)'; exit ;;
   auth) echo '{"loggedIn":true}'; exit ;;

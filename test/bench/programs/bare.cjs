@@ -1,4 +1,4 @@
-// The floor of a daemon's start and of its idle memory: a Node process that loads `ws`, connects, and says so.
+// The floor of a daemon's start and idle memory: a Node process that loads `ws`, connects, and sends a frame.
 const { WebSocket } = require('ws')
 const socket = new WebSocket(process.argv[2] ?? '')
 socket.on('open', () => socket.send('{"type":"bare"}'))

@@ -1,6 +1,6 @@
 /**
- * Many light daemons in one process: each is this project's own link, with its backoff, and an agent that has ended.
- * argv: url, file with a key for each, how many, the first one's number.
+ * Many light daemons in one process. Each is this project's link with its backoff, and an agent that has
+ * ended. argv: URL, file with a key for each, number of daemons, number of the first one.
  */
 import { readFileSync } from 'node:fs'
 import { Link } from '../../../src/link/link.ts'
@@ -11,7 +11,7 @@ import { monotonic } from '../measure.ts'
 
 export interface FleetReport {
   live: number
-  /** When each dial since the last question began (ms, monotonic). */
+  /** Start of each dial since the last report (ms, monotonic). */
   dials: number[]
 }
 
@@ -29,7 +29,7 @@ const links = Array.from({ length: Number(count) }, (_, n) => {
     userAgent: 'fleet',
     clock: systemClock,
     logger,
-    // Asked before each dial.
+    // Called before each dial.
     way: async () => {
       dials.push(monotonic())
       return {}

@@ -1,7 +1,7 @@
 /**
- * The floor of latency and throughput: reads pipes and sends what comes, with no file, no acknowledgement and no second
- * thought. `lines`: each line as a frame of its own that says whose it is, which is the least a server can work with.
- * `chunks`: bytes as they come, cut anywhere.
+ * The floor of latency and throughput: reads pipes and sends the data, without files or acknowledgements.
+ * `lines`: each line in a separate frame with the agent's name, the least that a server can work with.
+ * `chunks`: bytes as they come, in arbitrary pieces.
  */
 import { constants, openSync } from 'node:fs'
 import { Socket } from 'node:net'
@@ -12,7 +12,7 @@ const [url, form, ...pipes] = process.argv.slice(2)
 const socket = new WebSocket(url!, { perMessageDeflate: false })
 socket.on('open', () => {
   for (const [n, path] of pipes.entries()) {
-    // Open for writing too: no end of file while nobody writes.
+    // Also open for writing: otherwise the pipe ends while there is no writer.
     const pipe = new Socket({ fd: openSync(path, constants.O_RDWR | constants.O_NONBLOCK), writable: false })
     if (form === 'chunks') pipe.on('data', (chunk) => socket.send(chunk))
     else

@@ -1,6 +1,6 @@
 /**
- * Reads one frame again and again: `frame.ts NAME WAY ROUNDS`. Prints what a round costs: processor time in ms, and memory
- * in MB at its height, beside the frame itself.
+ * Reads a frame repeatedly: `frame.ts NAME WAY ROUNDS`. Prints the cost of a round: CPU time in ms, and peak
+ * memory in MB besides the frame itself.
  */
 import { parseFromDaemon, parseFromServer } from '../../../src/protocol/index.ts'
 import { FRAMES } from '../frame-samples.ts'
@@ -22,7 +22,7 @@ const ways: Record<string, () => unknown> = {
 const run = ways[way]!
 global.gc?.()
 const before = process.memoryUsage().rss
-// Not once alone: V8 moves what lives on when it collects for the first time.
+// More than once, because V8 moves surviving objects in its first collection.
 for (let n = 0; n < 3; n++) run()
 const peak = process.resourceUsage().maxRSS / 1024 - before / 1024 / 1024
 const times: number[] = []

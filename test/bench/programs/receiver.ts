@@ -1,12 +1,12 @@
 /**
- * A server as light as can be, for floors and for daemons alike: it looks for the stamps in the bytes of each frame and
- * parses nothing that is activity. Daemons are welcomed, and acknowledged in groups as the hub does.
+ * A minimal server for floors and daemons: it searches the bytes of each frame for stamps and does not parse
+ * activity. It welcomes daemons, and acknowledges their frames in groups like the hub.
  */
 import { type WebSocket, WebSocketServer } from 'ws'
 import { stamps } from '../line.ts'
 import { monotonic } from '../measure.ts'
 
-/** As the hub: acknowledgements of so many ms in one message. */
+/** Time for which acknowledgements are collected into one message, in milliseconds; the same as the hub's. */
 const GATHER_MS = 3
 
 export type Request =
@@ -15,16 +15,16 @@ export type Request =
   | { do: 'heartbeat'; ms: number }
 export type Reply =
   | { said: 'listening'; port: number }
-  /** A floor's first frame, or a daemon's greeting: where the link is up. */
+  /** The first frame of a floor, or a daemon's greeting: the link works. */
   | { said: 'connected'; at: number; running: number }
   | { said: 'started'; agent: string; problem?: string }
-  /** Counts from here on. */
+  /** Counting starts now. */
   | { said: 'expecting' }
   | { said: 'received'; at: number; latencies: number[] }
-  /** The longest that an answer to a ping took. */
+  /** Longest delay of a pong. */
   | { said: 'heartbeat'; longestMs: number; pings: number }
 
-/** How far each journal is here. */
+/** Received end of each journal. */
 const held: Record<string, number> = {}
 
 const say = (reply: Reply) => process.send?.(reply)
@@ -108,7 +108,7 @@ process.on('message', (request: Request) => {
 })
 process.on('disconnect', () => process.exit())
 
-/** Pings for so long, ten times a second, and tells the longest that an answer took. */
+/** Sends pings for `ms` milliseconds, ten a second, and reports the longest delay of a pong. */
 function heartbeat(ms: number) {
   const socket = daemon!
   let longestMs = 0

@@ -17,11 +17,11 @@ import { junk, mutated, written } from '../mutate.ts'
 import { recordedEvents } from '../recordings.ts'
 import { memoryOf, mib, type Target } from '../target.ts'
 
-/** For a command to end. */
+/** Timeout of a command, in milliseconds. */
 const END_MS = 30_000
-/** Requests of one command, after which nothing more comes of the hub. */
+/** Number of requests of one command that the hub answers. */
 const REQUESTS = 20
-/** What a terminal obeys instead of showing it; these commands have no styles. */
+/** Characters that control a terminal; these commands use no styles. */
 const OBEYED = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029]/
 
 const STATUS = 'status'
@@ -50,7 +50,7 @@ const COMMANDS: readonly string[][] = [
   ['hub', 'key', 'list'],
 ]
 
-/** What the hub and the daemon answer, by what they are asked; in base64, as the bytes may be anything. */
+/** Answers of the hub and the daemon, by request; in base64, because the bytes are arbitrary. */
 interface Scene {
   argv: string[]
   code: number
@@ -59,7 +59,7 @@ interface Scene {
 
 type Answer = 'agents' | 'agent' | 'events' | 'machines' | 'keys' | 'outcome' | 'status'
 
-/** What a command may ask for. */
+/** Returns the requests that a command may send. */
 function needs([command, action]: string[]): Answer[] {
   if (command === STATUS) return ['status']
   if (command === 'hub') return ['keys']
@@ -73,7 +73,7 @@ function needs([command, action]: string[]): Answer[] {
   ]
 }
 
-/** Returns answers of which most fit each other: the list has what is asked for by name. */
+/** Returns answers that mostly fit each other: the list has the agent that other requests name. */
 function values(random: Random): Record<Answer, () => unknown> {
   const agent = { ...generated('HubAgent', random), agent_id: 'a1', machine_id: 'm1' }
   const machine = () => ({ ...generated('HubMachine', random), machine_id: 'm1', name: 'first' })
@@ -133,7 +133,7 @@ function answerTo(method: string, path: string): Answer {
   return /^\/api\/agents\/[^/?]/.test(path) ? 'agent' : 'agents'
 }
 
-/** The commands that show what a hub or a daemon says, run in this process. */
+/** The commands that print answers of a hub or a daemon, run in this process. */
 export async function cli(t: Cleanup): Promise<Target> {
   const dir = tempDir(t)
   let current: Scene | undefined
@@ -177,7 +177,7 @@ export async function cli(t: Cleanup): Promise<Target> {
         requests = 0
         const { text, code } = await shown(env, () => run(current!), current.argv.includes('--json'))
         const told = `${current.argv.join(' ')}: ${JSON.stringify(text.slice(0, 3000))}`
-        if (OBEYED.test(text)) throw new Error(`a terminal would obey what is printed by ${told}`)
+        if (OBEYED.test(text)) throw new Error(`the output of ${told} controls the terminal`)
         if (/internal error:|"code":"internal"/.test(text)) throw new Error(told)
         if (!Object.values<number>(EXIT).includes(code)) throw new Error(`exit code ${code} of ${told}`)
       }
@@ -188,7 +188,7 @@ export async function cli(t: Cleanup): Promise<Target> {
   }
 }
 
-/** Runs a command as `main.ts` does. @returns what it prints on both streams, and its exit code */
+/** Runs a command like `main.ts`. @returns the output of both streams, and the exit code */
 async function shown(env: Record<string, string>, run: () => Promise<void>, json: boolean) {
   let text = ''
   const take = ((chunk: string | Uint8Array) => {
@@ -203,10 +203,7 @@ async function shown(env: Record<string, string>, run: () => Promise<void>, json
   let timer: NodeJS.Timeout | undefined
   try {
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => reject(new Error(`internal error: it does not end within ${END_MS} ms`)),
-        END_MS,
-      )
+      timer = setTimeout(() => reject(new Error(`internal error: no end within ${END_MS} ms`)), END_MS)
     })
     await Promise.race([run(), late])
   } catch (error) {

@@ -3,11 +3,11 @@ import { socketServer } from '../../support/light-server.ts'
 import type { Cleanup } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
 
-/** For a daemon to connect again, which waits longer each time. */
+/** Timeout of a reconnection, in milliseconds; the daemon's delay grows each time. */
 const BACK_MS = 100_000
 const ANSWER_MS = 60_000
 
-/** A server that says anything to its daemon, whenever that is connected. */
+/** A server that sends anything to its daemon while that is connected. */
 export class DaemonLink {
   readonly url: string
   #socket: WebSocket | undefined
@@ -52,7 +52,7 @@ export class DaemonLink {
     if (this.#isOpen()) this.#socket!.send(input, { binary })
   }
 
-  /** Waits until the daemon has read what was sent: on another connection if that has ended the present one. */
+  /** Waits until the daemon has read all frames, on a new connection if they ended the present one. */
   async live(): Promise<void> {
     this.#results.clear()
     await until(() => this.#isOpen() && this.#greeted, { timeoutMs: BACK_MS, what: 'a greeting' })
@@ -66,7 +66,7 @@ export class DaemonLink {
     if (isOver()) await this.live()
   }
 
-  /** Has the daemon remove all agents of which it has said something. */
+  /** Makes the daemon remove all agents that it has reported. */
   async tidy(): Promise<void> {
     const ids = [...this.#agents].map((agent_id) => {
       const command_id = `tidy-${++this.#asked}`

@@ -12,9 +12,9 @@ import { mib, sizeOf, type Target } from '../target.ts'
 import { DaemonLink } from './daemon-link.ts'
 import { served } from './served.ts'
 
-/** Frames between two that are right: a link with too many faults in a row is ended. */
+/** Number of frames between two valid ones: a link with too many faults in a row is closed. */
 const WRONG = 8
-/** Batches between two after which agents are removed, and the daemon has to connect anew. */
+/** Number of batches after which agents are removed and the daemon must reconnect. */
 const TIDY = 50
 const FRAMES = [
   ...['AgentStart', 'AgentStart', 'AgentPrompt', 'AgentInterrupt', 'AgentPermission', 'AgentAnswer'],
@@ -30,7 +30,7 @@ const FRAMES = [
   ...['Welcome', 'Refuse', 'Ack', 'Resend', 'ProtocolError', 'Ping', 'Pong'],
 ]
 
-/** Answers what it must, and ends when it is told to. */
+/** Answers the required requests, and ends on request. */
 const PROGRAM = `#!/bin/sh
 case $* in *--version*) echo '2.1.330 (Claude Code)'; exit ;; auth*) echo '{"loggedIn":true}'; exit ;; esac
 while read -r line; do
@@ -42,7 +42,10 @@ done
 
 const frame = (random: Random) => generated(random.pick(FRAMES), random)
 
-/** Does what it says, which would end the link or the process for a while: that is for other tests. */
+/**
+ * Reports whether the daemon would obey a frame and end the link or the process for a while, which other
+ * tests cover.
+ */
 function isObeyed(input: Buffer): boolean {
   const parsed = parseFromServer(input)
   if (!parsed.ok) return false
@@ -53,7 +56,7 @@ function isObeyed(input: Buffer): boolean {
   )
 }
 
-/** A daemon with its server, whose program stands in for Claude Code. */
+/** A daemon with its server. A script stands in for Claude Code. */
 export async function daemon(t: Cleanup): Promise<Target> {
   const server = await DaemonLink.open(t)
   const stage = await Stage.open(t)
@@ -84,7 +87,7 @@ export async function daemon(t: Cleanup): Promise<Target> {
     async feed(inputs) {
       for (const [n, input] of inputs.entries()) {
         if (n % WRONG === 1) await server.live()
-        // A frame that is not UTF-8 ends the link before this program sees it.
+        // A frame that is not UTF-8 closes the link before the daemon sees it.
         const frame = Buffer.from(input.toString('utf8'))
         if (!isObeyed(frame)) server.send(frame, { binary: n === WRONG })
       }

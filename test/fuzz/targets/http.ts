@@ -8,11 +8,13 @@ import { mib, sizeOf, type Target } from '../target.ts'
 import { MachineLink } from './machine-link.ts'
 import { type Served, servedHub } from './served.ts'
 
-/** Requests at the same time. */
+/** Number of simultaneous requests. */
 const AT_ONCE = 32
-/** For an answer, after which the client goes away: some requests wait, and some never end. */
+/**
+ * Time after which the client closes the connection, in milliseconds: some requests wait, and some never end.
+ */
 const PATIENCE_MS = 150
-/** Stands in a request for the hub's user key. */
+/** Placeholder for the hub's user key. */
 const KEY = 'KEY-OF-THE-USER'
 const ANSWER_BYTES = 64 * 1024
 
@@ -27,7 +29,7 @@ const AGENT_COMMANDS = [
   'Remove',
 ]
 
-/** Methods and paths, and what their bodies are. */
+/** Methods, paths, and the definitions of their bodies. */
 const ROUTES: readonly (readonly [method: string, path: string, body?: string])[] = [
   ['GET', '/health'],
   ['GET', '/install.sh'],
@@ -101,7 +103,7 @@ function request(random: Random): Buffer {
   return random.chance(0.1) ? damaged(whole, random) : whole
 }
 
-/** A request to become a WebSocket, with a key that is none of a machine or with none, and frames behind it. */
+/** Returns a request for a WebSocket, with a wrong key or none, followed by frames. */
 function upgrade(random: Random): Buffer {
   const head = [
     `GET ${random.pick(['/', '/machine', '/api/stream'])} HTTP/1.1`,
@@ -127,7 +129,7 @@ function upgrade(random: Random): Buffer {
   return random.chance(0.3) ? damaged(whole, random) : whole
 }
 
-/** A hub's HTTP API, with a machine that does what it is told. */
+/** A hub's HTTP API, with a machine that carries out its commands. */
 export async function http(t: Cleanup): Promise<Target> {
   let hub = await open(t)
   return {
@@ -145,7 +147,7 @@ export async function http(t: Cleanup): Promise<Target> {
       hub.alive()
       const health = await fetch(`${hub.url}/health`)
       if (health.status !== 200) throw new Error(`/health: ${health.status} ${await health.text()}`)
-      // Somebody with the key may have removed the machine, or taken the key away.
+      // A request with the key may have removed the machine, or revoked the key.
       if (!(await hub.comeBack())) hub = await open(t)
       hub.alive()
     },
@@ -158,7 +160,7 @@ interface HttpHub extends Served {
   url: string
   state: string
   userKey: string
-  /** Connects the machine again where it is gone. @returns false where the user key is no longer accepted */
+  /** Reconnects a missing machine. @returns false if the user key is no longer accepted */
   comeBack(): Promise<boolean>
 }
 
@@ -187,7 +189,7 @@ async function open(t: Cleanup): Promise<HttpHub> {
   }
 }
 
-/** Sends a request, and reads the answer as far as it comes in time. @throws if it says that the hub has failed */
+/** Sends a request, and reads the answer until a timeout. @throws if the answer reports a fault of the hub */
 async function ask({ url, userKey }: HttpHub, input: Buffer): Promise<void> {
   const bytes = Buffer.from(input.toString('latin1').replaceAll(KEY, userKey), 'latin1')
   const socket = connect(Number(new URL(url).port), '127.0.0.1')

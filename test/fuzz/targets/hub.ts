@@ -10,7 +10,7 @@ import { mib, sizeOf, type Target } from '../target.ts'
 import { AGENTS, BEHIND, hello, MachineLink, NEXT } from './machine-link.ts'
 import { servedHub } from './served.ts'
 
-/** Frames between two that are right: a link with too many faults in a row is ended. */
+/** Number of frames between two valid ones: a link with too many faults in a row is closed. */
 const WRONG = 8
 const PATHS = ['/health', '/api/machines', '/api/agents', '/api/agents/a1/events?limit=50']
 const FRAMES = [
@@ -48,7 +48,7 @@ function frame(random: Random): unknown {
 export async function hub(t: Cleanup): Promise<Target> {
   const { stage, alive, memory } = await servedHub(t)
   const key = readFileSync(hubFiles(`${stage.state}/hub`).machineKey, 'utf8').trim()
-  // The key becomes this machine's before anything else is said with it.
+  // The first connection binds the key to this machine.
   let link = await (await MachineLink.open(stage.hubUrl, key)).live()
   t.after(() => link.close())
   return {
@@ -59,7 +59,7 @@ export async function hub(t: Cleanup): Promise<Target> {
       link.close()
       link = await MachineLink.open(stage.hubUrl, key)
       for (const [n, input] of inputs.entries()) {
-        // The first is sent in place of a greeting.
+        // The first frame takes the place of a greeting.
         if (n % WRONG === 1) link = await link.live()
         link.send(input, { binary: n === WRONG })
       }

@@ -11,13 +11,13 @@ import { mutated, written } from '../mutate.ts'
 import { recordedLines } from '../recordings.ts'
 import { memoryOf, mib, sizeOf, type Target } from '../target.ts'
 
-/** Bytes after which another agent's journal is taken. */
+/** Size at which the next agent's journal begins, in bytes. */
 const JOURNAL_BYTES = 64 * 1024 * 1024
 const FRAME_BYTES = 256 * 1024
 const IDLE = '{"type":"system","subtype":"session_state_changed","state":"idle"}'
 const BUSY = '{"type":"system","subtype":"session_state_changed","state":"running"}'
 
-/** An agent's journal, read by the code of the daemon in this process. */
+/** An agent's journal, read by the daemon's code in this process. */
 export async function journal(t: Cleanup): Promise<Target> {
   const dir = tempDir(t)
   let number = 0
@@ -74,7 +74,7 @@ export async function journal(t: Cleanup): Promise<Target> {
         appendFileSync(path, `\n${line}\n`)
         read()
         if (agent.snapshot.state !== state && isRunning(agent))
-          throw new Error(`the agent is ${agent.snapshot.state} behind ${line}`)
+          throw new Error(`the agent is ${agent.snapshot.state} after ${line}`)
         if (agent.acked !== agent.journal.size())
           throw new Error(`${agent.acked} of ${agent.journal.size()} bytes are delivered`)
       }
@@ -85,11 +85,14 @@ export async function journal(t: Cleanup): Promise<Target> {
   }
 }
 
-/** What no state that a line tells is taken from: a run that is over, and requests that wait for an answer. */
+/**
+ * Reports whether lines determine the agent's state: not during the start, after the end, or with pending
+ * requests.
+ */
 const isRunning = ({ ended, snapshot }: Agent) =>
   !ended && snapshot.pending.length === 0 && snapshot.state !== 'starting'
 
-/** A process that writes into the journal, as far as anybody can tell. */
+/** Starts a process that appears to write the journal. */
 function runs(journal: string, recordPath: string): ChildProcess {
   const output = openSync(journal, 'a')
   const program = spawn('sleep', ['100000'], { stdio: ['ignore', output, 'ignore'] })
@@ -101,5 +104,5 @@ function runs(journal: string, recordPath: string): ChildProcess {
 
 function fits(message: object) {
   const parsed = parseFromDaemon(JSON.stringify(message))
-  if (!parsed.ok) throw new Error(`a server would refuse what is said: ${JSON.stringify(parsed)}`)
+  if (!parsed.ok) throw new Error(`a server would reject the frame: ${JSON.stringify(parsed)}`)
 }

@@ -3,7 +3,7 @@ import { helloOf, statusOf } from '../../support/light-daemon.ts'
 import { until } from '../../support/wait.ts'
 
 const ANSWER_MS = 30_000
-/** Stand in a frame for where its agent's history ends at the hub, and for a place behind that. */
+/** Placeholders for the end of the agent's history at the hub, and for an offset after that. */
 export const NEXT = 900_000_001
 export const BEHIND = 900_000_011
 export const AGENTS = ['a1', 'a2', 'a3', 'a4']
@@ -13,7 +13,7 @@ const THEIRS = new RegExp(String(BEHIND), 'g')
 
 export const hello = () => helloOf({ agents: AGENTS.map((id) => statusOf(id)) })
 
-/** A machine's connection to a hub, which says anything. */
+/** A machine's connection to a hub, which sends anything. */
 export class MachineLink {
   readonly #url: string
   readonly #key: string
@@ -30,7 +30,7 @@ export class MachineLink {
     this.#socket = this.#dial()
   }
 
-  /** Connects, and says nothing yet. */
+  /** Connects without sending a frame. */
   static async open(url: string, key: string, offsets = new Map<string, number>()): Promise<MachineLink> {
     const link = new MachineLink(url, key, offsets)
     await until(() => link.#socket.readyState !== WebSocket.CONNECTING, {
@@ -61,7 +61,7 @@ export class MachineLink {
     if (type === 'agent:resend') this.#offsets.set(String(agent_id), Number(from))
   }
 
-  /** Sends a frame, as text if it is some. */
+  /** Sends a frame; as text if it is valid UTF-8. */
   send(input: Buffer, { binary = false } = {}) {
     if (this.#socket.readyState !== WebSocket.OPEN) return
     let frame = input
@@ -75,7 +75,7 @@ export class MachineLink {
     this.#socket.send(frame, { binary })
   }
 
-  /** Waits until the hub has read what was sent. @returns a link that is welcome: another one if this one was ended */
+  /** Waits until the hub has read all frames. @returns a welcomed link: a new one if this one was closed */
   async live(): Promise<MachineLink> {
     const socket = this.#socket
     const nonce = `fuzz ${++this.#pings}`

@@ -8,12 +8,14 @@ export interface Served {
   running: Running
   /** Memory that it has in use, in bytes. */
   memory(): number
-  /** @throws Error with the end of its log once it has ended, or keeps too many files open */
+  /** @throws Error with the end of its log if it has ended, or has too many open files */
   alive(): void
 }
 
 const LOG_CHARS = 4000
-/** Files and connections that it may have open: all that it is asked for at the same time, and a good many more. */
+/**
+ * Maximum number of its open files and connections: those of all simultaneous requests, and a large reserve.
+ */
 const DESCRIPTORS = 500
 
 export function served(running: Running): Served {
@@ -25,14 +27,15 @@ export function served(running: Running): Served {
     running,
     memory: () => memoryOf(running.pid),
     alive() {
-      if (end !== undefined) throw new Error(`it has ended: ${end}\n${running.log().slice(-LOG_CHARS)}`)
+      if (end !== undefined)
+        throw new Error(`the process has ended: ${end}\n${running.log().slice(-LOG_CHARS)}`)
       const open = readdirSync(`/proc/${running.pid}/fd`).length
-      if (open > DESCRIPTORS) throw new Error(`it has ${open} descriptors open`)
+      if (open > DESCRIPTORS) throw new Error(`the process has ${open} open descriptors`)
     },
   }
 }
 
-/** A hub in a process of its own. */
+/** A hub in a separate process. */
 export async function servedHub(t: Cleanup): Promise<Served & { stage: Stage }> {
   const stage = await Stage.open(t)
   return { stage, ...served(await stage.hub()) }

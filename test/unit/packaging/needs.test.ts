@@ -36,11 +36,11 @@ test('what was left out is listed by what it lacks, with what to do about it', (
     { file: 'test/e2e/c.test.ts', lacking: ['root'] },
   ]
   const text = leftOutText(leftOut, 9, false)
-  assert.match(text, /Not covered, 3 of 9 files of tests:/)
-  assert.match(text, /For want of root:\n {4}test\/e2e\/a\.test\.ts\n {4}test\/e2e\/c\.test\.ts\n/)
-  assert.match(text, /For want of tmux:\n {4}test\/e2e\/b\.test\.ts\n/)
-  assert.match(text, /Run it as root to cover the rest\.$/)
-  assert.match(leftOutText(leftOut, 9, true), /For want of the right to mount[\s\S]*privileged container\.$/)
+  assert.match(text, /Left out 3 of 9 test files:/)
+  assert.match(text, /Missing root:\n {4}test\/e2e\/a\.test\.ts\n {4}test\/e2e\/c\.test\.ts\n/)
+  assert.match(text, /Missing tmux:\n {4}test\/e2e\/b\.test\.ts\n/)
+  assert.match(text, /Run it as root to include them\.$/)
+  assert.match(leftOutText(leftOut, 9, true), /Missing the right to mount[\s\S]*privileged container\.$/)
 })
 
 test('on Debian the remedy is a command, by the names of its packages', () => {
