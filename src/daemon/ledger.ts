@@ -4,25 +4,25 @@ import * as z from 'zod/mini'
 import { parseJsonLine, writeAtomic } from '../platform/files.ts'
 import { CommandResult } from '../protocol/index.ts'
 
-/** Results kept for servers that ask again. */
+/** Number of results kept for servers that ask again. */
 const KEPT = 10_000
 
 const Entry = z.object({ version: z.literal(1), result: CommandResult })
 
 /**
- * The results of commands, on disk: a command that is sent again is answered from here. A command that is not in here
- * was perhaps begun; carrying it out again is harmless because what it does carries ids made of its own.
+ * Results of commands, on disk. A repeated command is answered from here. A command without a result may have
+ * begun; carrying it out again is harmless, because its effects have ids derived from the command.
  */
 export class Ledger {
   readonly #path: string
   readonly #results = new Map<string, CommandResult>()
   #fd: number
-  /** Results that a full disk has kept from being written: they are written with the next. */
+  /** Results that could not be written to a full disk: they are written with the next one. */
   readonly #owed: string[] = []
-  /** Lines in the file, of which only the newest `KEPT` matter. */
+  /** Number of lines in the file, of which only the newest `KEPT` matter. */
   #lines: number
 
-  /** @throws UserError for a ledger that a newer version has written */
+  /** @throws UserError if a newer version wrote the ledger */
   constructor(path: string) {
     this.#path = path
     const lines = read(path)
@@ -39,10 +39,10 @@ export class Ledger {
     return this.#results.get(commandId)
   }
 
-  /** Remembers a result; it is on disk when the promise resolves. @throws the file system's error */
+  /** Records a result, which is on disk when the promise resolves. @throws the file system's error */
   async record(result: CommandResult): Promise<void> {
     this.#results.set(result.command_id, result)
-    // The leading newline keeps a line that was torn, by a kill or a full disk, from spoiling this one.
+    // The leading newline protects this line from a previous line that a kill or a full disk tore.
     this.#owed.push(`\n${JSON.stringify({ version: 1, result })}`)
     appendFileSync(this.#fd, this.#owed.join(''))
     this.#lines += this.#owed.splice(0).length
@@ -54,7 +54,7 @@ export class Ledger {
     closeSync(this.#fd)
   }
 
-  /** Once in `KEPT` results the file is written anew. */
+  /** Rewrites the file after every `KEPT` results. */
   #trim() {
     if (this.#lines <= 2 * KEPT) return
     for (const id of this.#results.keys()) {
@@ -69,7 +69,7 @@ export class Ledger {
       this.#fd = fd
       this.#lines = lines.length
     } catch {
-      // A full disk: it is only longer than it need be, and tried again.
+      // The disk is full: the file stays too long until the next attempt.
     }
   }
 }

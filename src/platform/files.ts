@@ -29,11 +29,11 @@ import { identify } from './process-identity.ts'
 
 export interface WriteOptions {
   mode?: number
-  /** Survives a power failure, not only the end of this process. */
+  /** Makes the file survive a power failure, not only the end of this process. */
   durable?: boolean
 }
 
-/** Replaces a file as a whole: a reader, or a crash, sees the old content or the new, never a part. */
+/** Replaces a whole file: a reader, or a crash, sees the old content or the new, never a part. */
 export function writeAtomic(path: string, data: string, options: WriteOptions = {}) {
   stage(path, data, options).commit()
 }
@@ -41,11 +41,11 @@ export function writeAtomic(path: string, data: string, options: WriteOptions = 
 export interface Staged {
   /** Replaces the file. */
   commit(): void
-  /** Leaves the file as it is. */
+  /** Discards the new content. */
   discard(): void
 }
 
-/** Writes the new content of a file beside it: what a full disk refuses is refused here. @throws the system's error */
+/** Writes a file's new content next to it, so that a full disk fails here. @throws the system's error */
 export function stage(
   path: string,
   data: string,
@@ -64,7 +64,7 @@ export function stage(
   orDiscard(() => {
     const fd = openSync(temp, 'w', mode)
     try {
-      // Others are to read it, whatever the umask of who writes it.
+      // Other users must be able to read it, regardless of the umask.
       if ((mode & 0o077) !== 0) fchmodSync(fd, mode)
       writeFileSync(fd, data)
       if (durable) fsyncSync(fd)
@@ -82,9 +82,9 @@ export function stage(
 }
 
 /**
- * Takes away what processes that were killed meanwhile had not finished writing in this folder. This process has not
- * begun to write there: what has its pid is from one before.
- * @param sole whether no other process writes there
+ * Removes temporary files of killed processes from this folder. This process must not have written there yet:
+ * files with its pid are from an earlier process.
+ * @param sole true if no other process writes there
  */
 export function clearTemporary(dir: string, { sole = false } = {}) {
   for (const name of readdirSync(dir)) {
@@ -95,7 +95,7 @@ export function clearTemporary(dir: string, { sole = false } = {}) {
   }
 }
 
-// Of node:fs: node:fs/promises takes a few percent of a start to load.
+// From node:fs: loading node:fs/promises takes a few percent of a start.
 const promised = {
   open: promisify(open),
   write: promisify(writeFile),
@@ -104,7 +104,7 @@ const promised = {
   rename: promisify(rename),
 }
 
-/** Replaces a file durably, without holding up what else there is to do. */
+/** Replaces a file durably, without blocking the event loop. */
 export async function writeDurable(path: string, data: string): Promise<void> {
   const temp = `${path}.${process.pid}.tmp`
   const synced = async (fd: number, write = async () => {}) => {
@@ -126,7 +126,7 @@ export async function writeDurable(path: string, data: string): Promise<void> {
   await synced(await promised.open(dirname(path), 'r'))
 }
 
-/** What was renamed in a folder is so after a power failure, too. */
+/** Makes renames in a folder survive a power failure. */
 export function syncFolder(path: string) {
   const fd = openSync(path, 'r')
   try {
@@ -143,7 +143,7 @@ export type ReadResult<T> =
 
 /**
  * Reads a JSON file of a known shape.
- * @throws UserError where this user may not read it, or the system's error
+ * @throws UserError if this user may not read it, or the system's error
  */
 export function readJson<T>(path: string, schema: z.ZodMiniType<T>): ReadResult<T> {
   let text: string
@@ -179,7 +179,7 @@ function readPlain(path: string): string {
   }
 }
 
-/** The version of every file format here. A newer one is somebody else's work: it is neither read nor touched. */
+/** Version of every file format here. Files of newer versions are neither read nor changed. */
 const FORMAT = 1
 
 function refuseNewer(path: string, json: unknown) {
@@ -189,21 +189,24 @@ function refuseNewer(path: string, json: unknown) {
     'state_newer',
     `${path} was written by a newer version (format ${version}; this one knows ${FORMAT}).`,
     {
-      remedy: 'Install that version again, or use another state folder. The file was left as it is.',
+      remedy: 'Install that version again, or use another state folder. The file was not changed.',
     },
   )
 }
 
-/** Tells the file that is at `path` now, links followed, from any that was there before; empty where there is none. */
+/**
+ * Returns a value that differs between files at `path`, after links, at different times; empty if there is no
+ * file.
+ */
 export function fingerprint(path: string): string {
   const stat = statSync(path, { throwIfNoEntry: false })
   return stat ? `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeMs}` : ''
 }
 
 /**
- * Reads one line of a file of JSON lines.
- * @returns undefined for a damaged one
- * @throws UserError for one that a newer version has written
+ * Parses one line of a JSON Lines file.
+ * @returns undefined if the line is damaged
+ * @throws UserError if a newer version wrote it
  */
 export function parseJsonLine<T>(path: string, line: string, schema: z.ZodMiniType<T>): T | undefined {
   let json: unknown
@@ -232,7 +235,7 @@ export function makeFolder(path: string) {
   chmodSync(path, 0o755)
 }
 
-/** Whether the nearest folder that is there is on a disk that takes no writes, which mkdir calls ENOENT. */
+/** Reports whether the nearest existing folder is on a read-only disk, which mkdir reports as ENOENT. */
 function isReadOnly(path: string): boolean {
   try {
     accessSync(path, constants.W_OK)
@@ -243,12 +246,12 @@ function isReadOnly(path: string): boolean {
   }
 }
 
-/** Makes a folder, with its parents, that only its owner can look into and write to. @throws UserError */
+/** Creates a folder, with its parents, that only its owner can read and write. @throws UserError */
 export function ensurePrivateDir(path: string) {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 })
     const { mode, uid } = statSync(path)
-    // A volume of root's, as Kubernetes mounts it, keeps the mode of whoever owns it.
+    // A volume of root, as Kubernetes mounts it, keeps the mode of its owner.
     if ((mode & 0o077) !== 0 && [0, uid].includes(process.geteuid?.() ?? 0)) chmodSync(path, 0o700)
     accessSync(path, constants.W_OK)
   } catch (error) {

@@ -13,18 +13,18 @@ export type LogFormat = (typeof LOG_FORMATS)[number]
 
 export interface LogOptions {
   level: LogLevel
-  /** Also into this file, as JSON lines, readable by its owner only. */
+  /** Additional log file, as JSON lines, readable only by its owner. */
   file?: string
   stderr?: LogFormat
 }
 
-/** A log file this long is moved to `<file>.1`; the one before it goes. */
+/** Size in bytes from which a log file is moved to `<file>.1`, which replaces the previous one. */
 const ROTATE_BYTES = 8 * 1024 * 1024
 
-/** Names under which a secret could come into a log entry, those of all that the protocol marks as secret among them. */
+/** Names of fields that may contain a secret, including all that the protocol marks as secret. */
 const SECRETS = new Set(['key', 'token', 'authorization', 'env', 'environment', 'mcp_servers', 'answers'])
 
-/** What an entry has deeper than this is left out. */
+/** Maximum depth of an entry. Deeper values are omitted. */
 const DEPTH = 8
 
 export function createLogger({ level, file, stderr = 'text' }: LogOptions): Logger {
@@ -45,12 +45,12 @@ export function createLogger({ level, file, stderr = 'text' }: LogOptions): Logg
       },
       serializers: { err: (error) => withoutSecrets({ ...stdSerializers.err(error) }) },
     },
-    // Levels were filtered already.
+    // Levels are already filtered.
     multistream(streams.map((entry) => ({ ...entry, level: 'trace' as const }))),
   )
 }
 
-/** Wherever they are in it. An error is as its serializer makes it. */
+/** Replaces secrets at any depth. An error stays in the form of its serializer. */
 function withoutSecrets(value: unknown, depth = 0): unknown {
   if (typeof value !== 'object' || value === null || value instanceof Error) return value
   if (depth > DEPTH) return '…'
@@ -63,7 +63,10 @@ function withoutSecrets(value: unknown, depth = 0): unknown {
   )
 }
 
-/** A log entry as one line for people, and what is no log entry as it is; without anything that a terminal would obey. */
+/**
+ * Formats a log entry as one line for people; other text stays. Escapes characters that a terminal would
+ * obey.
+ */
 export function formatLogLine(line: string): string {
   const entry = entryOf(line)
   if (!entry) return `${visible(line.trimEnd())}\n`
@@ -76,7 +79,7 @@ export function formatLogLine(line: string): string {
   return `${visible(text)}\n`
 }
 
-/** The same for programs: always JSON. What is no log entry is the message of one. */
+/** Formats a log entry as JSON for programs. Other text becomes the message of an entry. */
 export const jsonLogLine = (line: string): string =>
   `${visibleJson(JSON.stringify(entryOf(line) ?? { msg: line.trimEnd() }))}\n`
 
@@ -85,7 +88,7 @@ function entryOf(line: string): Record<string, unknown> | undefined {
     const entry: unknown = JSON.parse(line)
     return typeof entry === 'object' && entry !== null ? (entry as Record<string, unknown>) : undefined
   } catch {
-    // Torn, or somebody else's.
+    // The line is torn, or from another program.
     return undefined
   }
 }
@@ -107,11 +110,11 @@ function rotatingFile(path: string) {
   }
 }
 
-/** A full disk or a closed terminal must not end what is being logged about. */
+/** Ignores a full disk or a closed terminal, which must not end the program that logs. */
 function quietly(write: () => void) {
   try {
     write()
   } catch {
-    // There is nowhere left to say so.
+    // There is nowhere to report it.
   }
 }
