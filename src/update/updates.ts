@@ -30,10 +30,7 @@ import {
 import { type Target, targetAt } from './target.ts'
 import { standIn, startText } from './trial.ts'
 
-/**
- * Maximum number of attempts at one update. A daemon that ends during an update leaves it to the
- * next one, which retries.
- */
+/** Maximum number of attempts at one update. If the daemon ends during an update, the next one retries. */
 const MAX_ATTEMPTS = 3
 
 export interface UpdateRequest {
@@ -114,8 +111,7 @@ export class Updates {
     if (again && this.#confirm) return undefined
     if (!policy.enabled && request.origin !== 'local')
       throw new UpdateFailure('update_refused', 'resolve', 'Updates are disabled on this machine.', {
-        remedy:
-          'Set enabled = true under [update] in its configuration file, or run `fomular-daemon update` there.',
+        remedy: 'Set enabled under [update] in its configuration file, or run `fomular-daemon update` there.',
       })
     if (this.#running || this.#confirm)
       throw new UpdateFailure('update_running', 'resolve', 'An update is already in progress.', {
@@ -159,9 +155,7 @@ export class Updates {
     return { ...found, bad }
   }
 
-  /**
-   * Updates without an order from a person or the server. A version that failed here before is not retried.
-   */
+  /** Updates without an order from a person or the server. Does not retry a version that failed here. */
   async unasked(origin: 'refusal' | 'schedule', version: string): Promise<void> {
     const { logger } = this.#options
     if (this.#running || this.#confirm) return
@@ -195,10 +189,7 @@ export class Updates {
     void this.unasked('refusal', update_to)
   }
 
-  /**
-   * Called when the daemon is stopped for good. Ends a trial here, so that its guard does
-   * not start another daemon.
-   */
+  /** Called when the daemon is stopped for good. Ends a trial, so that its guard starts no other daemon. */
   stopped() {
     this.#abort.abort()
     const record = this.#record
@@ -376,9 +367,7 @@ export class Updates {
     this.#options.changed(this.#record)
   }
 
-  /**
-   * Records a decision already made. A full disk must not undo it; the next daemon decides the same again.
-   */
+  /** Records a decision already made. A full disk must not undo it; the next daemon decides again. */
   #writeAnyway(changed: Partial<UpdateRecord>) {
     try {
       this.#write(changed)
