@@ -178,7 +178,7 @@ async function stopOnce(agents: Agents, agent: Agent, commandId: string, graceS:
 }
 
 const OTHER_SESSION =
-  'Start it in the folder, and as the user, that the session belongs to, or start an agent without that session.'
+  'Start it as the user and in the folder of that session, or start an agent without the session.'
 
 /** Waits until the agent is ready or has failed. @throws CommandFailure */
 async function started(agents: Agents, agent: Agent): Promise<ResultOf<'agent:start'>> {

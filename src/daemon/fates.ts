@@ -6,10 +6,7 @@ import type { Health } from './health.ts'
 
 /** Delay before the first look, in ms: it starts programs, which would hold up the connection. */
 const LOOK_MS = 500
-/**
- * Maximum time between a supervisor's signal to agents and the daemon's knowledge of why it was stopped, in
- * ms.
- */
+/** Maximum time from a supervisor's signal to agents until the daemon knows why it was stopped, in ms. */
 const ASKED_MS = 5000
 
 export interface FatesOptions {

@@ -21,7 +21,7 @@ const DISK_LOW_BYTES = 1024 * MIB
  * journals.
  */
 const DISK_FULL_BYTES = 200 * MIB
-/** Available memory below which one more agent would push out the others, in bytes. */
+/** Available memory below which one more agent would push others out of memory, in bytes. */
 const MEMORY_LOW_BYTES = 400 * MIB
 /** Interval between checks of disk, memory and clock, in ms. */
 const CHECK_MS = 15_000

@@ -127,7 +127,7 @@ export async function runDaemon(
     } else await daemon.release()
     await closeControl()
     closeControl = undefined
-    logger.info(how === 'stop' ? 'daemon stopped' : 'daemon ends for its restart')
+    logger.info(how === 'stop' ? 'daemon stopped' : 'daemon exits to restart')
     if (how === 'stop' || ending.restartedByUnit()) return 0
     if (supervised) return EXIT_RESTART
     const [command, ...args] = invocation.argv

@@ -111,7 +111,7 @@ export class Upkeep {
     const { since } = agent.snapshot
     if (!agent.ended || agent.backlog > 0 || clock.now() - Date.parse(since) < retainEndedDays * DAY_MS)
       return
-    logger.info({ agent_id: agent.id, ended: since }, 'agent forgotten: it ended long ago')
+    logger.info({ agent_id: agent.id, ended: since }, 'agent removed: it ended long ago')
     await agents.remove(agent)
   }
 }

@@ -23,7 +23,7 @@ export function diskSpaceOf(path: string): () => Space {
     try {
       last = diskSpace(path)
     } catch {
-      // Other code finds out, and reports it.
+      // Other checks report it.
     }
     return last
   }

@@ -28,8 +28,8 @@ export async function signalSoFar(): Promise<NodeJS.Signals | undefined> {
 }
 
 /**
- * Stops keeping signals; the caller must have installed its own handlers. @returns the signal that arrived,
- * if any
+ * Stops keeping signals; the caller must have installed its own handlers.
+ * @returns the signal that arrived, if any
  */
 export function keptSignal(): NodeJS.Signals | undefined {
   for (const signal of SIGNALS) process.off(signal, keep)

@@ -7,7 +7,7 @@ import { readJson, writeAtomic } from './files.ts'
 export const FormatRecord = z.object({
   version: z.literal(1),
   format: z.int().check(z.nonnegative()),
-  /** True if a version that checks for access by others has run here. Older versions omit it, but keep it. */
+  /** True if a version that checks for access by others has run here. Older versions do not set it, but keep it. */
   judged: z.optional(z.boolean()),
 })
 
@@ -46,7 +46,7 @@ export function upgradeFolder(dir: string, upgrades: Upgrades): void {
   }
 }
 
-/** Notes, in a folder whose format an older version wrote, that this version has checked access by others. */
+/** Records in a folder of an older version that this version has checked it for access by others. */
 export function noteJudged(dir: string): void {
   const read = readJson(formatFile(dir), FormatRecord)
   if (!read.ok || read.value.judged) return

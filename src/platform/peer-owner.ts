@@ -39,7 +39,7 @@ const SYN_RECV = '03'
 export async function ownerOfPeer(socket: Socket): Promise<number | undefined> {
   if (process.platform !== 'linux') return undefined
   const { localAddress, localPort, remoteAddress, remotePort } = socket
-  // Undefined only after a reset: otherwise the socket still has addresses.
+  // After a reset, only the local address is left.
   if (localAddress === undefined || remoteAddress === undefined) throw new Error('the connection was closed')
   const here = place(localAddress, localPort!)
   const there = place(remoteAddress, remotePort!)

@@ -47,8 +47,8 @@ function contextFor(ca: string, env: NodeJS.ProcessEnv, client: Client | undefin
 }
 
 /**
- * Creates a context, without authorities that Node cannot read. @throws the error of TLS if `ca` is not a
- * certificate
+ * Creates a context, without authorities that Node cannot read.
+ * @throws the error of TLS if `ca` is not a certificate
  */
 function makeContext(known: string[], ca: string, client: Client | undefined): SecureContext {
   const further = ca === '' ? [] : [ca]

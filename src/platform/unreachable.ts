@@ -3,11 +3,11 @@ import { ProxyError } from './proxy-error.ts'
 
 const CAUSES: Record<string, string> = {
   ECONNREFUSED: 'nothing listens there',
-  ECONNRESET: 'the connection was broken off',
+  ECONNRESET: 'the connection was reset',
   ENOTFOUND: 'there is no host with that name',
-  EAI_AGAIN: 'the name of the host cannot be looked up now',
-  ENETUNREACH: 'no network leads there',
-  EHOSTUNREACH: 'no network leads there',
+  EAI_AGAIN: 'the host name cannot be looked up now',
+  ENETUNREACH: 'there is no route to it',
+  EHOSTUNREACH: 'there is no route to it',
   ETIMEDOUT: 'there was no answer in time',
   ERR_SOCKET_TIMEOUT: 'there was no answer in time',
   EIDLETIMEOUT: 'there was no answer in time',

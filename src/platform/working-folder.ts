@@ -8,7 +8,7 @@ export function leaveDeletedFolder() {
   try {
     if (statSync('.').nlink > 0) return
   } catch {
-    // Deleted, as other systems put it, or on a network that has lost it.
+    // Deleted, on systems that report it this way, or lost with its network.
   }
   process.chdir('/')
 }

@@ -93,7 +93,7 @@ for (const npm of [true, false])
       ],
       [await http(answers(200, '{"a": 1}')), unreachable, /does not answer like an npm registry/],
       [await http(endless), unreachable, /does not answer like an npm registry/],
-      [`http://127.0.0.1:${await listening(t, resets)}`, unreachable, /the connection was broken off/],
+      [`http://127.0.0.1:${await listening(t, resets)}`, unreachable, /the connection was reset/],
       [
         `https://127.0.0.1:${tls}`,
         unreachable,

@@ -23,7 +23,7 @@ export async function checkHubKeys({ dir, hub }: StatePaths): Promise<Finding[]>
         remedy: `Give every other machine its own key with \`fomular-daemon machine add\`, then assign this key: fomular-daemon hub key bind ${cleanLine(key_id, 12)} MACHINE`,
       }))
   } catch (error) {
-    // A hub that has stopped, or is of a version without a list of keys.
+    // The hub has stopped, or is too old to list its keys.
     if (error instanceof UserError) return []
     throw error
   }

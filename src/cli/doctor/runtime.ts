@@ -87,7 +87,7 @@ function checkConversations(env: NodeJS.ProcessEnv): Finding[] {
       check: 'claude',
       level: 'warning',
       message: `${folder} cannot be written to: conversations are not kept, and ended agents cannot be resumed.`,
-      remedy: 'Make it writable for the user of the daemon, or set CLAUDE_CONFIG_DIR to a folder that is.',
+      remedy: 'Make it writable for the user of the daemon, or set CLAUDE_CONFIG_DIR to a writable folder.',
     },
   ]
 }

@@ -8,8 +8,8 @@ import { serviceFiles } from '../../service/plan.ts'
 import type { Finding } from '../render/finding.ts'
 
 /**
- * Checks the service of the daemon, and whether agents survive in it. @param pid process id of the running
- * daemon
+ * Checks the service of the daemon, and whether agents survive in it.
+ * @param pid process id of the running daemon
  */
 export async function checkService(pid: number | undefined): Promise<Finding[]> {
   const found = await inspectServices(pid)

@@ -35,8 +35,8 @@ export function compareRuntimes(
 }
 
 /**
- * Returns the differences between two environments. @param paths compare PATH, too, which nearly always
- * differs
+ * Returns the differences between two environments.
+ * @param paths compare PATH, too, which nearly always differs
  */
 function compare(daemon: ToldEnvironment, shell: ToldEnvironment, paths: boolean): string[] {
   const names = [...new Set([...Object.keys(daemon.variables), ...Object.keys(shell.variables)])]

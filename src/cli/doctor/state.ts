@@ -32,7 +32,8 @@ const failure = (check: string, message: string, remedy: string): Finding => ({
 })
 
 /**
- * Reports how other users could change the state folder and its files. @param user uid of the running daemon
+ * Reports how other users could change the state folder and its files.
+ * @param user uid of the running daemon
  */
 export function checkModes({ dir }: StatePaths, faults: Fault[], strict: boolean, user?: number): Finding[] {
   const options = { faults, strict, ...(user !== undefined && { user }) }
@@ -45,8 +46,8 @@ export function checkModes({ dir }: StatePaths, faults: Fault[], strict: boolean
 }
 
 /**
- * Reports how other users could change programs and certificates elsewhere. @param env environment of the
- * daemon, or of one started here
+ * Reports how other users could change programs and certificates elsewhere.
+ * @param env environment of the daemon, or of one started here
  */
 export const checkSurroundings = (env: NodeJS.ProcessEnv, user?: number): Finding[] =>
   faultsAround(env, user).map(({ message, remedy }) => warning('modes', `${message}.`, remedy))

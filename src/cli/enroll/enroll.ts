@@ -162,8 +162,8 @@ function identityOf({ key, key_file }: Present): { machine_id: string; state_dir
 }
 
 /**
- * Returns what the hub knows about this machine's key; undefined if it does not accept the key. @throws
- * UserError if it accepts neither key nor token
+ * Returns what the hub knows about this machine's key; undefined if it does not accept the key.
+ * @throws UserError if it accepts neither key nor token
  */
 async function knownAs(present: Present, at: Enrolling, token: string) {
   const { key } = present

@@ -33,8 +33,8 @@ export const commandFor = (command: string, { state_dir, usable }: LocalDaemon) 
   `${usable ? '' : 'sudo '}${lineFor([command, '--state-dir', state_dir])}`
 
 /**
- * Returns the command line for a service: to control it, or to show its log. @param user owner of the
- * service, if it is not the machine's
+ * Returns the command line for a service: to control it, or to show its log.
+ * @param user owner of the service, if it is not the machine's
  */
 export function serviceLine(
   verb: 'start' | 'stop' | 'restart' | 'logs' | 'uninstall',

@@ -37,7 +37,7 @@ export async function chooseHub(flags: HubFlags, env: NodeJS.ProcessEnv): Promis
   })
   if (!chosen.usable && !keyGiven) throw forbidden(chosen)
   const isNotable = !asked && (chosen.service || chosen.dir !== usual)
-  // Scripts are told of another user's hub as well: the output does not say whose agents it lists.
+  // Also name another user's hub to scripts: the output does not say whose agents it lists.
   if (isNotable && (!json || !chosen.near)) note(clean(`This is ${nameOf(chosen)}.`))
   return { ...flags, stateDir: chosen.named }
 }

@@ -18,7 +18,8 @@ interface Wording<T> {
 }
 
 /**
- * Returns the only candidate, or asks which one to use. @throws UserError if there is no terminal to ask on
+ * Returns the only candidate, or asks which one to use.
+ * @throws UserError if there is no terminal to ask on
  */
 export async function pick<T>(candidates: T[], wording: Wording<T>): Promise<{ chosen: T; asked: boolean }> {
   const [only, ...more] = candidates

@@ -103,7 +103,7 @@ const namesOf = ({ subjectaltname = '' }: DetailedPeerCertificate) =>
     ([, name = '']) => name,
   )
 
-/** Node gives its code, where its types promise an error. */
+/** Node passes a code here, although its types promise an error. */
 const errorText = (error: unknown) =>
   error instanceof Error ? error.message : error ? String(error) : undefined
 

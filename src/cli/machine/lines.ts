@@ -9,8 +9,8 @@ const ADDRESS = /^[\p{L}\p{N}._~:/?#[\]@!$&'()*+,;=%-]+$/u
 const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?)$/
 
 /**
- * Returns the hub's address for another machine: http(s)://host:port/path without a trailing slash. @throws
- * UserError
+ * Returns the hub's address for another machine: http(s)://host:port/path without a trailing slash.
+ * @throws UserError
  */
 export function addressFor(given: string | undefined, known: string): string {
   const text = given ?? known
@@ -19,7 +19,7 @@ export function addressFor(given: string | undefined, known: string): string {
   if (url && /^https?:$/.test(url.protocol) && HOST.test(url.hostname)) {
     const { username, password, search, hash } = url
     if (username === '' && password === '' && search === '' && hash === '')
-      // ' ends a quotation and ! expands history in csh. A server treats their encoded forms the same.
+      // A ' would end a quotation, and ! expands history in csh. A server treats their encoded forms the same.
       return url.origin + url.pathname.replace(/\/+$/, '').replace(/'/g, '%27').replace(/!/g, '%21')
   }
   throw new UserError(

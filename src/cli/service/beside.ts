@@ -94,8 +94,8 @@ const ownsEntry = (name: string, home: string) =>
   /^[\w.-]+$/.test(name) && existsSync(serviceFiles('pm2', name, home).unit)
 
 /**
- * Refuses a service that another manager already runs for the same user: there would be two daemons. @throws
- * UserError
+ * Refuses a service that another manager already runs for the same user: there would be two daemons.
+ * @throws UserError
  */
 export function checkOtherManagers(manager: ManagerName, { name, account }: ServicePlan) {
   for (const other of MANAGERS) {
@@ -110,7 +110,7 @@ export function checkOtherManagers(manager: ManagerName, { name, account }: Serv
 }
 
 /**
- * Returns a warning for each file that starts this program with the machine and that this program must not
+ * Returns a warning for each file that starts this program at boot and that this program must not
  * change.
  */
 export function startedElsewhere(): string[] {

@@ -8,7 +8,7 @@ import { statusCommand } from './status.ts'
 import { uninstallCommand } from './uninstall.ts'
 
 const HELP = `
-A service starts the daemon with the machine, and restarts it when it ends. Agents outlive the daemon: a
+A service starts the daemon at boot, and restarts it when it exits. Agents outlive the daemon: a
 crash, a restart or an update does not affect them. Stopping the service stops them gracefully.
 
   systemd        the machine's systemd; installing requires root

@@ -109,7 +109,8 @@ export async function makeHubPlan({ manager, name, user, path, flags }: HubPlanO
 const usage = (message: string) => new UserError('usage', message, { exitCode: EXIT.usage })
 
 function tlsFiles({ tlsCert, tlsKey }: HubServeOptions) {
-  if ((tlsCert === undefined) !== (tlsKey === undefined)) throw usage('--tls-cert and --tls-key go together.')
+  if ((tlsCert === undefined) !== (tlsKey === undefined))
+    throw usage('--tls-cert and --tls-key must be given together.')
   if (tlsCert === undefined || tlsKey === undefined) return undefined
   const tls = { cert: resolve(tlsCert), key: resolve(tlsKey) }
   for (const path of Object.values(tls))

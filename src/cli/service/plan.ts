@@ -243,7 +243,7 @@ export function invocation(): { runner: string[]; program: string } {
 }
 
 /**
- * Returns a lasting path of Node, which knows itself only by a path without links, perhaps that of one
+ * Returns a path of Node that survives updates. Node itself reports a path without links, which may name one
  * version.
  */
 function lasting(node: string): string {

@@ -164,7 +164,8 @@ async function understand(found: Found) {
 
 /**
  * Returns the arguments that a command passes to this program. Refuses a command that starts anything else,
- * which would be lost. @throws UserError
+ * which would be lost.
+ * @throws UserError
  */
 function programOf(what: string, argv: string[]): { args: string[]; assigned: Record<string, string> } {
   const assigned: Record<string, string> = {}
@@ -263,10 +264,8 @@ async function environmentStep(path: string, environment: Record<string, string>
 const OF_ENTRY =
   /^(FOMULAR_|ANTHROPIC_|CLAUDE_|AWS_|GOOGLE_|(HTTPS?|NO|ALL)_PROXY$|SSL_CERT_(FILE|DIR)$|NODE_EXTRA_CA_CERTS$|LANG$|LC_ALL$)/i
 
-/** Reads the settings of a hand-written pm2 entry. @throws UserError */ export async function takeOverEntry(
-  { name, pm2_env }: Pm2Entry,
-  given: DaemonFlags,
-): Promise<TakenOver> {
+/** Reads the settings of a hand-written pm2 entry. @throws UserError */
+export async function takeOverEntry({ name, pm2_env }: Pm2Entry, given: DaemonFlags): Promise<TakenOver> {
   const all = Object.entries(pm2_env.env ?? {}).filter(
     (entry): entry is [string, string] => typeof entry[1] === 'string',
   )

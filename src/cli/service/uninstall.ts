@@ -152,8 +152,8 @@ async function confirm(name: string, states: string[], files: string[]) {
 }
 
 /**
- * Reports agents that outlived a daemon that was already down, and refuses to purge their folder. @throws
- * UserError
+ * Reports agents that outlived a daemon that was already down, and refuses to purge their folder.
+ * @throws UserError
  */
 export async function checkStill(stateDir: string | undefined, purging: boolean) {
   if (stateDir === undefined) return

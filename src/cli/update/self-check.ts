@@ -11,6 +11,6 @@ async function check({ stateDir }: { stateDir: string }) {
   const { selfCheck } = await import('../../update/self-check.ts')
   // Import everything that a daemon and its hub consist of, to see that it initializes.
   await Promise.all([import('../serve.ts'), import('../up/up.ts')])
-  // Succeed even with faults: to the previous version, a failure has no explanation.
+  // Exit with 0 despite faults: the previous version cannot explain any other exit code.
   printJson(selfCheck(stateDir, await faultsBeside(process.env)))
 }

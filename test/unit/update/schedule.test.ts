@@ -150,10 +150,10 @@ test('a registry that has had nothing newer for long is told of in the log', asy
 })
 
 test('a registry that does not answer is told, and what it answers later as well', async () => {
-  const unreachable = new UpdateFailure('update_registry_unreachable', 'resolve', 'No network leads there.')
+  const unreachable = new UpdateFailure('update_registry_unreachable', 'resolve', 'There is no route to it.')
   const { told, pass } = scheduled({ found: unreachable })
   await pass(1)
-  assert.deepEqual(told, ['No network leads there.'])
+  assert.deepEqual(told, ['There is no route to it.'])
   const well = scheduled()
   await well.pass(1)
   assert.deepEqual(well.told, [undefined])
