@@ -121,7 +121,7 @@ test('watch: a conversation with what is asked answered there, and Ctrl-C leaves
   assert.match(await terminal.screen(true), /\x1b\[1m.*\? asks to use Bash/)
   // A slip of a finger decides nothing.
   await terminal.type('x')
-  await terminal.shows(/> x\n +Type y or n, or a sentence\.\n.*> $/)
+  await terminal.shows(/> x\n +Type y, n.* or a sentence\.\n.*> $/)
   await terminal.type('yes')
   await terminal.shows(/Seen\.\n✓ done/)
   await terminal.press('C-c')
