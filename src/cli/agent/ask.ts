@@ -131,7 +131,7 @@ async function decided(request: PermissionRequest, question: Ask) {
         return { decision: 'allow', remember: what.remember, said: rememberedText(what) }
       write('  Nothing to remember. Type y to allow it once.\n')
     } else if (decision) return { ...decision, said: [] }
-    else if (typed.trim() !== '') write(`  Type ${offered ? 'y, n, or a' : 'y or n'}, or a sentence.\n`)
+    else if (typed.trim() !== '') write(`  Type ${offered ? 'y, n, a' : 'y, n'}, or a sentence.\n`)
   }
 }
 
