@@ -170,7 +170,7 @@ test('a machine goes by the name it was added under, or is given, over restarts 
   assert.equal((await rename('m-1', 'd13')).status, 200)
   const loud = await hub.daemon({ machine_id: 'm-5', hostname: '\x1b[2Jbox\nerror: no' })
   const said = (await (await rename('m-2', 'm-5')).json()) as { error: { message: string } }
-  assert.equal(said.error.message, '\\u001b[2Jbox\\nerror: no (m-5) goes by that name.')
+  assert.equal(said.error.message, '\\u001b[2Jbox\\nerror: no (m-5) already has that name or id.')
   loud.socket.terminate()
   await hub.api('DELETE', '/api/machines/m-5?force=true')
   assert.equal(((await (await rename('m-2', "Björn's box")).json()) as HubMachine).name, "Björn's box")
