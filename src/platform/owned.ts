@@ -43,12 +43,15 @@ function open(path: string): number {
   if (fd !== undefined) closeSync(fd)
   throw new UserError('not_plain', `${path} is not a plain file of the folder's owner.`, {
     remedy: shared
-      ? `See who put it there, then let nobody else write to that folder: chmod go-w ${shellWord(dirname(path))}`
-      : 'It was left alone. Look at it as that user.',
+      ? `Check who put it there, then stop others from writing to that folder: chmod go-w ${shellWord(dirname(path))}`
+      : 'It was not changed. Look at it as that user.',
   })
 }
 
-/** Reads a small file as `openOwned` opens it. @returns undefined where it is not there, not readable, or longer than `max` bytes */
+/**
+ * Reads a small file like `openOwned`. @returns undefined if it is missing, unreadable, or longer than `max`
+ * bytes
+ */
 export function readOwned(path: string, max: number): string | undefined {
   let fd: number | undefined
   try {
