@@ -9,42 +9,42 @@ const src = fileURLToPath(new URL('../../src', import.meta.url))
 interface Arrows {
   /** Folders whose modules may be imported. */
   to: string[]
-  /** Folders whose modules may be imported, but not by anything that the program needs at every start. */
+  /** Folders that may be imported, except by modules that every start of the program needs. */
   lazily?: string[]
   why: string
 }
 
-/** Imports run downwards only. `main.ts` is a folder of its own here. */
+/** Imports run downward only. `main.ts` counts as a folder here. */
 const arrows: Record<string, Arrows> = {
   protocol: {
     to: [],
-    why: 'others use it, in browsers too: it stands on nothing of ours, and on nothing of Node',
+    why: 'others use it, even in browsers: it needs no other folder, and nothing from Node',
   },
-  platform: { to: [], why: 'truths about the operating system, without a word of what this program is for' },
-  config: { to: ['platform', 'protocol'], why: 'settings are read before anything else is there' },
-  agents: { to: ['platform', 'protocol'], why: 'an agent lives without a link, and without a daemon' },
+  platform: { to: [], why: 'facts about the operating system, independent of the purpose of this program' },
+  config: { to: ['platform', 'protocol'], why: 'settings are read before anything else runs' },
+  agents: { to: ['platform', 'protocol'], why: 'an agent runs without a link, and without a daemon' },
   link: { to: ['platform', 'protocol'], why: 'the connection does not know what it carries' },
   hub: {
     to: ['platform', 'protocol', 'config'],
-    why: 'a server like any other: what it knows of machines, it knows from the wire',
+    why: 'a server like any other: it knows machines only through the protocol',
   },
   daemon: {
     to: ['platform', 'protocol', 'config', 'agents', 'link', 'update', 'service'],
     why: 'wires the parts; knows neither its callers nor its server',
   },
-  update: { to: ['platform', 'protocol', 'config'], why: 'has to work when the rest does not' },
+  update: { to: ['platform', 'protocol', 'config'], why: 'must work when the rest does not' },
   service: {
     to: ['platform', 'protocol', 'config'],
-    why: 'what is written for systemd or pm2 is no business of agents',
+    why: 'agents are independent of systemd and pm2',
   },
   conformance: {
     to: ['platform', 'protocol'],
-    why: 'judges any peer by the protocol alone: with a line of daemon or hub in it, both would agree on their faults',
+    why: 'judges any peer by the protocol alone: shared code with the daemon or hub would share their bugs',
   },
   cli: {
     to: ['platform', 'protocol', 'config'],
     lazily: ['daemon', 'hub', 'agents', 'link', 'update', 'service', 'conformance'],
-    why: '`--version` and `agent list` start quickly: what they do not need is not initialised',
+    why: '`--version` and `agent list` start quickly: they do not load modules that they do not need',
   },
   'main.ts': { to: ['cli', 'platform'], why: 'hands over to the command line' },
 }
@@ -85,7 +85,7 @@ const needs = new Map(
   ]),
 )
 
-/** What every start of the program initialises. */
+/** Modules that every start of the program loads. */
 const atStart = new Set<string>()
 const reach = (file: string): void => {
   if (atStart.has(file)) return
@@ -94,20 +94,20 @@ const reach = (file: string): void => {
 }
 reach('main.ts')
 
-test('every folder of src has its place', () => {
+test('every folder of src is listed in the architecture', () => {
   assert.deepEqual(
     [...new Set(files.map(folderOf))].filter((folder) => !arrows[folder]),
     [],
   )
 })
 
-test('every import is read', () => {
+test('the import scanner finds every import', () => {
   for (const { file, target } of own) assert.ok(files.includes(target), `${file} imports ${target}`)
   const mentioned = files.flatMap((file) => text(file).match(/\bfrom '|\bimport\('|^import '/gm) ?? [])
   assert.equal(imports.length, mentioned.length)
 })
 
-test('imports run along the arrows', () => {
+test('imports between folders follow the architecture', () => {
   const wrong = own.filter(({ file, target, kind }) => {
     const [from, to] = [folderOf(file), folderOf(target)]
     if (from === to) return false
@@ -120,7 +120,7 @@ test('imports run along the arrows', () => {
   )
 })
 
-test('the protocol imports nothing but its schemas’ library', () => {
+test('the protocol imports only its schema library', () => {
   assert.deepEqual(
     imports.filter(
       ({ file, specifier }) =>
@@ -130,7 +130,7 @@ test('the protocol imports nothing but its schemas’ library', () => {
   )
 })
 
-test('the small zod is used everywhere, as a namespace: the full one costs 10 ms and 3 MB at each start', () => {
+test('every module uses zod/mini as a namespace: the full zod costs 10 ms and 3 MB at each start', () => {
   assert.deepEqual(
     imports.filter(({ specifier }) => /^zod(?!\/(mini|v4\/locales\/en\.js)$)/.test(specifier)),
     [],
@@ -138,7 +138,7 @@ test('the small zod is used everywhere, as a namespace: the full one costs 10 ms
   for (const file of files) assert.doesNotMatch(text(file), /import (type )?\{[^}]*\} from 'zod/, file)
 })
 
-test('no module needs, at its start, one that needs it', () => {
+test('static imports between modules have no cycles', () => {
   const done = new Set<string>()
   const visit = (file: string, path: string[]): void => {
     assert.ok(!path.includes(file), `cycle: ${[...path.slice(path.indexOf(file)), file].join(' → ')}`)
@@ -149,23 +149,23 @@ test('no module needs, at its start, one that needs it', () => {
   for (const file of files) visit(file, [])
 })
 
-test('a file is a screen or two', () => {
+test('no source file is longer than 400 lines', () => {
   const long = files.filter((file) => text(file).split('\n').length > 400)
   assert.deepEqual(long, [])
 })
 
-/** Files that write to the terminal: all that others say passes one of them. */
+/** Files that write to the terminal; all other output passes through one of them. */
 const WRITERS: Record<string, RegExp> = {
   'cli/terminal.ts': /process\.std(out|err)\.write\(/g,
   'cli/prompt.ts': /output: process\.stdout /g,
-  // Ends the process once what was written is out.
+  // Ends the process once its output is written.
   'main.ts': /process\.std(out|err)\.write\(''/g,
   'platform/log.ts': /writeSync\(2,/g,
 }
-/** What does no more than ask the terminal about itself. */
+/** Expressions that only query the terminal. */
 const ASKING = /process\.std(out|err)\.(isTTY|columns|rows|on)\b/g
 
-test('what reaches a terminal passes one boundary', () => {
+test('all output to the terminal passes through a few modules', () => {
   const beside = files.filter((file) => {
     const rest = text(file)
       .replace(ASKING, '')

@@ -7,7 +7,7 @@ import { outcomes, prompts, starts } from '../chaos/verdict/effects.ts'
 import type { Case } from '../chaos/verdict/judge.ts'
 import { lives } from '../chaos/verdict/lives.ts'
 
-/** An agent about which nothing can be said against. */
+/** An agent without any violation. */
 const agent = (parts: Partial<Case> = {}): Case => ({
   known: { id: 'a1', machine: {} as never, removing: false, watched: false, seen: [] },
   processes: [],
@@ -33,7 +33,7 @@ const command = (parts: Partial<Issued> = {}): Issued => ({
   ...parts,
 })
 
-test('a command must be taken, and answered, and its answer must still be known', () => {
+test('the verdict requires that a command is taken and answered, and that its answer is still known', () => {
   const judged = (parts: Partial<Issued>) => outcomes(agent({ commands: [command(parts)] }))
   const pending = { command_id: 'c1', machine_id: 'm', state: 'pending' } as const
   assert.deepEqual(judged({}), [])
@@ -76,7 +76,7 @@ const process = (
   ...parts,
 })
 
-/** What the hub has: `1` is the start of run 1, `-1` its end, `!` that the machine was set back, other texts themselves. */
+/** Builds a history: `1` starts run 1, `-1` ends it, `!` sets the machine back, other texts are output. */
 const historyOf = (...told: (string | number)[]) =>
   told.map((step, n) => ({
     offset: n * 10,
@@ -94,15 +94,15 @@ const historyOf = (...told: (string | number)[]) =>
             }),
   })) as unknown as Event[]
 
-test('of a machine that was set back all must be there that its hub had, and all since; each once', () => {
+test('the verdict requires all activity from before and after a machine is set back, once each', () => {
   const processes = [process(1, 0, ['a', 'b', 'c']), process(2, 0, ['d', 'e']), process(2, 1, ['f', 'g'])]
   const judged = (history: Event[], kept: Event[] = []) =>
     lives(agent({ processes, lives: 2, setBack: 1, history, kept: [kept] })).length === 0
-  // What the machine lost may be cut off anywhere.
+  // The lost part may begin anywhere.
   assert.ok(judged(historyOf(1, 'a', 'b', 'c', -1, 2, 'd', '!', 2, 'f', 'g', -2)))
   assert.ok(judged(historyOf(1, 'a', '!', -1, 2, 'f', 'g', -2)))
   assert.ok(judged(historyOf(1, 'a', 'b', 'c', -1, 2, 'f', 'g', -2)))
-  // But what comes then must be whole, in order, and new.
+  // But everything afterwards must be complete, in order, and new.
   assert.ok(!judged(historyOf(1, 'a', 'c', '!', -1, 2, 'f', 'g', -2)), 'lost in the middle')
   assert.ok(!judged(historyOf(1, 'a', 'b', '!', 'b', -1, 2, 'f', 'g', -2)), 'twice')
   assert.ok(!judged(historyOf(1, 'a', 'b', '!', -1, 2, 'g', -2)), 'lost after it')
@@ -115,7 +115,7 @@ test('of a machine that was set back all must be there that its hub had, and all
   assert.deepEqual(lives(agent({ ...unborn, history: historyOf(1, 'a') })), [])
 })
 
-test('what a set back machine was told before may be done again; what it is told since is done once', () => {
+test('the verdict lets a machine that was set back repeat older commands, but not newer ones', () => {
   const prompt = (given: number) => command({ digest: 'x', given })
   const processes = [0, 1].map((life) => process(1, life, [], { acted: ['c1'] }))
   const judged = (parts: Partial<Case>) => prompts(agent(parts)).length === 0
@@ -131,7 +131,7 @@ test('what a set back machine was told before may be done again; what it is told
   assert.ok(!judged({ setBack: undefined, commands: [prompt(1)] }))
 })
 
-test('a start that was called failed must not come to life afterwards', () => {
+test('the verdict rejects a start that failed and became ready afterwards', () => {
   const failed = { command_id: 'c1', machine_id: 'm', state: 'failed' } as const
   const judged = (ready: number) =>
     starts(
@@ -144,7 +144,7 @@ test('a start that was called failed must not come to life afterwards', () => {
   assert.deepEqual(judged(150), ['start c1 had failed, and its process became ready 50 ms later'])
 })
 
-test('want of descriptors is no fault of a daemon that was short of them', () => {
+test('the verdict excuses a lack of descriptors only on a machine with few descriptors', () => {
   const message = 'The command failed: this process may not open any more files (EMFILE).'
   const outcome = {
     command_id: 'c1',

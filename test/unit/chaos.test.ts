@@ -9,7 +9,7 @@ import { Supervised } from '../chaos/supervised.ts'
 import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
-test('the hastened and the sabotaged builds still find in src what they change', async () => {
+test('the accelerated and the sabotaged builds still find the code in src that they change', async () => {
   const plain = await buildHastened('1.0.0')
   for (const sabotage of Object.keys(SABOTAGES) as Sabotage[])
     assert.notDeepEqual(await buildHastened('1.0.0', sabotage), plain)
@@ -21,7 +21,7 @@ test('a seed determines the storm', () => {
   assert.notDeepEqual(storm('1'), storm('2'))
 })
 
-test('what a server sends is cut into frames however it comes in', () => {
+test('the frame reader finds the frames of a server however the stream is split', () => {
   const message = (text: string) => {
     const length = Buffer.byteLength(text)
     const head = Buffer.alloc(length < 126 ? 2 : length < 65_536 ? 4 : 10)
@@ -46,7 +46,7 @@ test('what a server sends is cut into frames however it comes in', () => {
   }
 })
 
-test('a place that could not start is told from one that ended later by what it said since', async (t) => {
+test('the output of a supervised process is reported separately for each start', async (t) => {
   const dir = tempDir(t)
   const said: string[] = []
   const process = new Supervised({

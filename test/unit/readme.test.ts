@@ -12,7 +12,7 @@ import { tempDir } from '../support/temp.ts'
 const root = new URL('../../', import.meta.url)
 const text = readFileSync(new URL('README.md', root), 'utf8')
 
-/** Set by this program for those it starts: nobody sets them by hand. */
+/** Variables that this program sets for its child processes, and nobody sets by hand. */
 const INTERNAL = [
   'FOMULAR_DAEMON_KEEPER',
   'FOMULAR_DAEMON_UNREAPED',
@@ -26,7 +26,7 @@ const INTERNAL = [
 const sorted = (values: Iterable<string>) => [...new Set(values)].sort()
 const all = (pattern: RegExp, where = text) => sorted([...where.matchAll(pattern)].map(([, found]) => found!))
 
-/** Cells of the table under a heading, without its head. */
+/** Returns the cells of the table under a heading, without its header. */
 function table(heading: string): string[][] {
   const section = text.slice(text.indexOf(`${heading}\n`))
   const [rows = ''] = section.match(/(?:^\|.*\n)+/m) ?? []
@@ -44,7 +44,7 @@ function table(heading: string): string[][] {
 
 const code = (cell = '') => /^`(.*)`$/.exec(cell)?.[1]
 
-/** Every command by its name, as `agent start`, with its long flags. */
+/** Returns every command by its name, such as `agent start`, with its long flags. */
 function commands(command: Command, path: string[] = []): [string, string[]][] {
   const inner = command.commands.filter((each) => each.name() !== 'help')
   const own: [string, string[]] = [path.join(' '), command.options.flatMap(({ long }) => long ?? [])]
@@ -54,7 +54,7 @@ function commands(command: Command, path: string[] = []): [string, string[]][] {
   ]
 }
 
-test('every command is in its table, and every flag is mentioned; none else is', async () => {
+test('the README lists exactly the commands and flags that exist', async () => {
   const known = commands(await program(['--help']))
   assert.deepEqual(
     sorted(table('## Commands').map(([name]) => code(name)!)),
@@ -64,7 +64,7 @@ test('every command is in its table, and every flag is mentioned; none else is',
   assert.deepEqual(all(/`(--[\w-]+)`/g, tables), sorted(['--help', ...known.flatMap(([, flags]) => flags)]))
 })
 
-test('flags that the table of commands gives to one are its own', async () => {
+test('each row of the command table in the README lists only flags of its command', async () => {
   const known = new Map(commands(await program(['--help'])))
   for (const [name = '', , flags = ''] of table('## Commands')) {
     const own = known.get(code(name)!)!
@@ -72,7 +72,7 @@ test('flags that the table of commands gives to one are its own', async () => {
   }
 })
 
-test('every setting is there with its flag, variable and default', async (t) => {
+test('the README lists every setting with its flag, variable and default', async (t) => {
   const rows = table('### Settings')
   assert.deepEqual(sorted(rows.map(([, , key]) => code(key)!)), sorted(CONFIG_KEYS))
   const env = { HOME: tempDir(t) }
@@ -91,7 +91,7 @@ test('every setting is there with its flag, variable and default', async (t) => 
   }
 })
 
-test('every variable that the code reads is there', () => {
+test('the README mentions every variable that the code reads', () => {
   const src = new URL('src/', root)
   const code = readdirSync(src, { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.ts'))
@@ -103,7 +103,7 @@ test('every variable that the code reads is there', () => {
     assert.equal(documented.includes(name), ![...built, ...INTERNAL].includes(name), name)
 })
 
-test('the exit codes are those of the program', () => {
+test('the README lists the exit codes of the program', () => {
   assert.deepEqual(
     table('### Exit codes').map(([number]) => Number(number)),
     Object.values(EXIT),
@@ -118,7 +118,7 @@ const pages = [
 ]
 
 for (const page of pages)
-  test(`links within the repository lead somewhere from ${page}`, () => {
+  test(`the links in ${page} lead to existing files and headings`, () => {
     const source = readFileSync(new URL(page, root), 'utf8')
     const links = [...source.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)]
     for (const [link, path = '', anchor] of links) {
@@ -134,12 +134,12 @@ for (const page of pages)
   })
 
 for (const page of pages)
-  test(`every command line in ${page} is one that this program takes`, async () => {
+  test(`the command lines in ${page} are valid`, async () => {
     for (const written of commandLines(readFileSync(new URL(page, root), 'utf8')))
       assert.equal(await faultOf(written), undefined)
   })
 
-/** A heading's anchor, as GitHub makes it. */
+/** Returns the anchor that GitHub gives a heading. */
 const slug = (heading: string) =>
   heading
     .toLowerCase()

@@ -14,27 +14,27 @@ import { agentsIn, leftAgent } from '../../support/agents.ts'
 import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
 
-test('a daemon that finishes a resume which was cut short knows where the journal ends', async (t) => {
+test('a daemon that finishes an interrupted resume knows where the journal ends', async (t) => {
   const dir = tempDir(t)
   const { at, started, exited } = leftAgent(dir, 'a', { run: 2, command_id: 'c-2' })
-  // Of the first run, and no cursor: the daemon was killed before it wrote one.
+  // From the first run, and without a cursor: the daemon was killed before it wrote one.
   started()
   for (let n = 0; n < 100; n++) appendFileSync(at('activity.jsonl'), `{"type":"new","n":${n}}\n`)
   exited()
   const { size } = statSync(at('activity.jsonl'))
-  // Higher than any process's id.
+  // Higher than any process id.
   writeFileSync(at('cursor.json.4194305.tmp'), '{"ver')
 
   const agents = agentsIn(dir)
   agents.adopt()
   assert.equal(agents.get('a').status().end, size)
   assert.ok(!existsSync(at('cursor.json.4194305.tmp')))
-  // The launcher's own end: its folder goes with the test.
+  // Wait for the launcher to end: its folder is deleted with the test.
   await until(() => agents.get('a').catchUp() || agents.get('a').runEnded)
   agents.close()
 })
 
-test('a journal that cannot be read ends nobody, and is read once it can be', async (t) => {
+test('a journal that cannot be read ends no agent, and is read once it becomes readable', async (t) => {
   const dir = tempDir(t)
   const { at, started } = leftAgent(dir, 'a')
   mkdirSync(at('activity.jsonl'))
@@ -51,7 +51,7 @@ test('a journal that cannot be read ends nobody, and is read once it can be', as
   agents.close()
 })
 
-test('an agent that was stopped for a restart stays ended, without that reason, once a stop overtakes the restart', async (t) => {
+test('an agent stopped for a restart is just stopped if a stop command overtakes the restart', async (t) => {
   const dir = tempDir(t)
   const { at, started, exited } = leftAgent(dir, 'a', { recall: { why: 'For a restart.' } })
   started()
@@ -67,7 +67,7 @@ test('an agent that was stopped for a restart stays ended, without that reason, 
   agents.close()
 })
 
-test('an agent that ends while its old program cannot be deleted troubles nobody', async (t) => {
+test('an agent still ends properly when its old program cannot be deleted', async (t) => {
   const dir = tempDir(t)
   const { at, started, exited } = leftAgent(dir, 'a', { launched_at: new Date().toISOString() })
   started()
@@ -81,7 +81,7 @@ test('an agent that ends while its old program cannot be deleted troubles nobody
   assert.equal(told.at(-1), 'failed')
 })
 
-test('what a launcher of a newer version says of an end is an end, by whatever name it calls its reason', (t) => {
+test('an end reported by a newer launcher counts as an end, even with an unknown reason', (t) => {
   const dir = tempDir(t)
   const reason = 'of_tomorrow'
   const said = leftAgent(dir, 'said', { launched_at: '2026-01-01T00:00:00.000Z' })

@@ -9,7 +9,7 @@ const started = (run: number): Body[] => [
   { kind: 'process_started', run },
   { kind: 'reply', request_id: 'i', ok: true },
 ]
-/** A turn that costs 1 dollar. @param turns that the runtime has counted by now */
+/** A turn that costs 1 dollar. @param turns number of turns that the runtime has counted by now */
 const turn = (turns: number): Body => ({
   kind: 'turn_result',
   outcome: 'success',
@@ -23,7 +23,7 @@ const ended = (run: number, rest: object = { code: 0 }): Body => ({ kind: 'proce
 const killed = { code: 137, signal: 'SIGKILL' }
 const notStarted: Body = { ...turn(0), is_error: true, outcome: 'error_during_execution' }
 
-/** What the agent has cost after each of these. */
+/** Returns the total cost of the agent after each turn. */
 function costs(...bodies: Body[]) {
   const snapshot = emptySnapshot('0')
   return bodies.flatMap((body, offset) => {
@@ -32,11 +32,11 @@ function costs(...bodies: Body[]) {
   })
 }
 
-test('costs add up over a cleared conversation', () => {
+test('costs add up when the conversation is cleared', () => {
   assert.deepEqual(costs(...started(1), turn(1), turn(2), cleared, turn(1), turn(2)), [1, 2, 2, 3, 4])
 })
 
-test('costs add up over processes, whether the runtime goes on counting or begins anew', () => {
+test('costs add up over processes, whether the runtime continues counting or starts again from zero', () => {
   const orderly = [...started(1), turn(1), turn(2), ended(1), ...started(2), turn(3)]
   assert.deepEqual(costs(...orderly), [1, 2, 3])
   const terminated = { code: 143, signal: 'SIGTERM' }
@@ -45,18 +45,18 @@ test('costs add up over processes, whether the runtime goes on counting or begin
     costs(...started(1), turn(1), turn(2), ended(1, killed), ...started(2), turn(1)),
     [1, 2, 3],
   )
-  // The first turn after it costs as much as all before.
+  // The first turn afterwards costs as much as all turns before.
   assert.deepEqual(costs(...started(1), turn(1), ended(1, killed), ...started(2), turn(1)), [1, 2])
-  // It goes on from the last orderly end.
+  // The count continues from the last orderly end.
   assert.deepEqual(costs(...orderly, turn(4), ended(2, killed), ...started(3), turn(3)), [1, 2, 3, 4, 5])
 })
 
-test('a start that fails costs nothing, and does not make what came before count twice', () => {
+test('a failed start costs nothing, and does not count earlier costs twice', () => {
   const failed = [...started(1), turn(1), ended(1), started(2)[0]!, notStarted, ended(2, { code: 1 })]
   assert.deepEqual(costs(...failed, ...started(3), turn(2)), [1, 1, 2])
 })
 
-test('costs never fall, whatever a runtime says', () => {
+test('costs never decrease, even when the runtime reports a lower total', () => {
   for (const shown of [-5, 0, 1e-9]) {
     const [before, after] = costs(...started(1), turn(3), { ...turn(0), total_cost_usd: shown })
     assert.ok(after! >= before!)

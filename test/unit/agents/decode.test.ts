@@ -7,8 +7,8 @@ import { Limits } from '../../../src/protocol/index.ts'
 const events = (line: string | Buffer) => decodeLine(Buffer.from(line), 0, decode)
 const nested = (levels: number) => `{"type":"new","x":${'['.repeat(levels)}${']'.repeat(levels)}}`
 
-test('a line nested so deeply that it could be read but not written arrives as unreadable', () => {
-  // More than JSON.stringify can do: sending it on would end the daemon, each time it starts.
+test('a line nested too deeply to be written again is reported as unreadable', () => {
+  // Deeper than JSON.stringify supports: sending it would crash the daemon at each start.
   for (const levels of [Limits.nesting, 6000, 200_000]) {
     const line = nested(levels)
     assert.deepEqual(events(line), [
@@ -26,7 +26,7 @@ test('a line nested so deeply that it could be read but not written arrives as u
   assert.deepEqual(events(deep), [{ kind: 'unknown', raw: JSON.parse(deep), offset: 0, index: 0 }])
 })
 
-test('a line that grows beyond a frame when it is passed on arrives as unreadable', () => {
+test('a line that would outgrow a frame when passed on is reported as unreadable', () => {
   const numbers = `{"type":"new","x":[${'1e20,'.repeat(3_200_000)}1]}`
   const notUtf8 = Buffer.concat([
     Buffer.from('{"type":"new","x":"'),
@@ -46,7 +46,7 @@ test('a line that grows beyond a frame when it is passed on arrives as unreadabl
   )
 })
 
-test('a line that a full disk cut off, and the agent’s next one behind it, or one behind a wrapper’s words: both are told of, and the whole one counts', () => {
+test('a complete line after a torn line or a wrapper’s output counts, and the rest is reported', () => {
   const whole =
     '{"type":"system","subtype":"session_state_changed","state":"idle","uuid":"u","session_id":"s"}'
   const torn = '{"type":"assistant","message":{"id":"m","content":[{"type":"text","text":"ha'
@@ -59,7 +59,7 @@ test('a line that a full disk cut off, and the agent’s next one behind it, or 
     events(banner + whole).map((event) => (event.kind === 'unreadable' ? event.reason : event.kind)),
     ['not_json', 'state'],
   )
-  // An object that is whole by chance is no line.
+  // A complete object that occurs by chance is not a line.
   const middle = '{"type":"assistant","message":{"id":"m","content":[{"type":"text","text":"half"}'
   assert.deepEqual(
     events(middle).map(({ kind }) => kind),

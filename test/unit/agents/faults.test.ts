@@ -9,7 +9,7 @@ type Body = { kind: Event['kind']; [field: string]: unknown }
 const event = (body: Body): Event => Event.parse({ ...body, offset: 0, index: 0 })
 const NOW = Date.parse('2026-01-01T00:00:00Z')
 
-/** A snapshot behind these events, of an agent that is in a turn. */
+/** Returns the snapshot after these events, for an agent that is in a turn. */
 function after(...bodies: Body[]) {
   const snapshot = emptySnapshot('0')
   const turn = [
@@ -39,7 +39,7 @@ const hook = (rest: object): Body => ({
 })
 const servers = (...mcp_servers: object[]): Body => ({ kind: 'session', session_id: 's', mcp_servers })
 
-test("a model's service that fails again and again is a problem until it answers, or nothing is heard of it", () => {
+test('a model service that fails repeatedly is a problem until it answers or falls silent', () => {
   const retry = (attempt: number): Body => ({
     kind: 'retry',
     attempt,
@@ -71,7 +71,7 @@ test("a model's service that fails again and again is a problem until it answers
   assert.doesNotThrow(() => after({ ...retry(7), delay_ms: 1e300 }))
 })
 
-test('a turn that failed is told of until the next one begins', () => {
+test('a failed turn is reported until the next turn begins', () => {
   assert.deepEqual(after(failed(), idle).turn_failed, {
     outcome: 'error',
     message: 'API Error: 529 Overloaded',
@@ -83,19 +83,19 @@ test('a turn that failed is told of until the next one begins', () => {
   assert.deepEqual(limit.turn_failed, { outcome: 'error_max_turns', message: 'Reached the limit' })
   assert.equal(after(failed(), idle, running).turn_failed, undefined)
   assert.equal(after(failed(), { kind: 'process_started', run: 2 }).turn_failed, undefined)
-  // A queued prompt has its turn before the agent is idle.
+  // A queued prompt runs before the agent is idle.
   const session: Body = { kind: 'session', session_id: 's', model: 'm' }
   assert.equal(after(failed(), session, { ...failed(), is_error: false }, idle).turn_failed, undefined)
   assert.ok(after(session, failed(), idle).turn_failed)
 })
 
-test('an interrupt, and the failure of a sub-agent, are no failure of the turn', () => {
+test('an interrupt or the failure of a sub-agent does not make the turn a failure', () => {
   const interrupted = failed({ outcome: 'error_during_execution', terminal_reason: 'aborted_streaming' })
   assert.equal(after(interrupted, idle).turn_failed, undefined)
   assert.equal(after(failed({ parent_tool_use_id: 't' }), idle).turn_failed, undefined)
 })
 
-test('a prompt that a hook refused is told of, and fails a wait for it', () => {
+test('a prompt that a hook refused is reported, and makes waiting for it fail', () => {
   const rejected: Body = { kind: 'prompt_rejected', reason: 'not here' }
   const done: Body = { kind: 'turn_result', outcome: 'success', is_error: false, num_turns: 0 }
   assert.deepEqual(after(rejected, done, idle).turn_failed, {
@@ -112,12 +112,12 @@ test('a prompt that a hook refused is told of, and fails a wait for it', () => {
   assert.equal(settle('p', begun('p'), rejected, done), 3)
   assert.equal(settle(undefined, rejected, done), 3)
   assert.equal(settle('p', begun('p'), done), 0)
-  // Another prompt, sent into the turn of this one.
+  // Another prompt, sent during this prompt’s turn.
   assert.equal(settle('p', begun('p'), begun('q'), rejected, { ...done, prompt_ids: ['p'] }), 0)
   assert.equal(settle('q', begun('p'), begun('q'), rejected, { ...done, prompt_ids: ['p'] }), 3)
 })
 
-test('MCP servers that are not at work are told of until they are', () => {
+test('MCP servers that do not work are reported until they do', () => {
   const bad = servers(
     { name: 'a', status: 'failed' },
     { name: 'b', status: 'connected' },
@@ -133,7 +133,7 @@ test('MCP servers that are not at work are told of until they are', () => {
   assert.ok(JSON.stringify(after(servers(...many)).problems).length < 10_000)
 })
 
-test('a hook that fails is told of until it succeeds; one that refuses has not failed', () => {
+test('a failing hook is reported until it succeeds; a hook that refuses has not failed', () => {
   const broken = hook({ outcome: 'error', exit_code: 1, output: 'lint: not found\n' })
   const told = {
     kind: 'hook',
@@ -147,7 +147,7 @@ test('a hook that fails is told of until it succeeds; one that refuses has not f
   assert.equal(after(hook({ outcome: 'cancelled' })).problems?.[0]?.status, 'cancelled')
 })
 
-test('a hook that does not end is told of after a while', () => {
+test('a hook that does not end is reported after a while', () => {
   const snapshot = after(hook({ phase: 'started' }))
   assert.deepEqual(problemsOf(snapshot, NOW + HOOK_IS_SLOW_MS - 1), [])
   const [slow] = problemsOf(snapshot, NOW + HOOK_IS_SLOW_MS)

@@ -36,7 +36,7 @@ const names = (dir: string) =>
     .sort()
     .map((name) => name.replace(/^\d+_/, ''))
 
-/** Does what the feeder beside an agent does: takes all there is, in order. @returns the lines it fed */
+/** Acts as the agent’s feeder: takes all lines, in order. @returns the lines it fed */
 function feed({ inbox, fed }: ReturnType<typeof folder>): string[] {
   return readdirSync(inbox)
     .sort()
@@ -46,7 +46,7 @@ function feed({ inbox, fed }: ReturnType<typeof folder>): string[] {
     })
 }
 
-test('lines are fed in the order in which they were put, the first first, each once', (t) => {
+test('inputs are fed once each and in order, except that an urgent input comes first', (t) => {
   const at = folder(t)
   const inbox = new Inbox(at)
   inbox.put(prompt('p1'))
@@ -60,7 +60,7 @@ test('lines are fed in the order in which they were put, the first first, each o
   assert.equal(inbox.unsettled, 2)
 })
 
-test('only their owner may read what is said to an agent', (t) => {
+test('only the owner of an agent can read its inputs', (t) => {
   const at = folder(t)
   new Inbox(at).put(prompt('p1'))
   const [name] = readdirSync(at.inbox)
@@ -68,7 +68,7 @@ test('only their owner may read what is said to an agent', (t) => {
   assert.equal(statSync(at.inputs).mode & 0o777, 0o600)
 })
 
-test('the next daemon knows what was accepted, and goes on counting', (t) => {
+test('the next daemon knows which inputs were accepted, and continues their numbering', (t) => {
   const at = folder(t)
   const before = new Inbox(at)
   for (const id of ['p1', 'p2', 'p3']) before.put(prompt(id))
@@ -85,7 +85,7 @@ test('the next daemon knows what was accepted, and goes on counting', (t) => {
   assert.deepEqual(names(at.inbox), ['prompt_p4', 'prompt_p5'])
 })
 
-test('an id that was torn when the machine went down spoils no other, and its file still tells of it', (t) => {
+test('an id torn by a crash of the machine corrupts no other id, and is recovered from its file', (t) => {
   const at = folder(t)
   const before = new Inbox(at)
   before.put(prompt('p1'))
@@ -98,7 +98,7 @@ test('an id that was torn when the machine went down spoils no other, and its fi
   )
 })
 
-test('for a new run: prompts that the last one did not say it had are fed again, in their order; controls are not', (t) => {
+test('a new run gets the prompts that the last run did not acknowledge, in order, but no controls', (t) => {
   const at = folder(t)
   const inbox = new Inbox(at)
   inbox.put(prompt('has'))
@@ -113,7 +113,7 @@ test('for a new run: prompts that the last one did not say it had are fed again,
   assert.deepEqual([names(at.inbox), names(at.fed)], [['control_init', 'prompt_took', 'prompt_waits'], []])
 })
 
-test('what the runtime has is not kept; saying so twice, or of something else, changes nothing', (t) => {
+test('an acknowledged input is deleted; a second or unknown acknowledgment changes nothing', (t) => {
   const at = folder(t)
   const inbox = new Inbox(at)
   inbox.put(prompt('p1'))
@@ -122,7 +122,7 @@ test('what the runtime has is not kept; saying so twice, or of something else, c
   assert.deepEqual([inbox.unsettled, names(at.fed)], [0, []])
 })
 
-test('a put that fails accepts nothing and leaves nothing', (t) => {
+test('a put that fails accepts no input and leaves no file', (t) => {
   const at = folder(t)
   const inbox = new Inbox(at)
   mkdirSync(at.inputs)
@@ -134,7 +134,7 @@ test('a put that fails accepts nothing and leaves nothing', (t) => {
   assert.deepEqual(names(at.inbox), ['prompt_p1'])
 })
 
-test('what was accepted is handed over when it can be, with what it marks', (t) => {
+test('an accepted input whose handover fails is handed over later, with its marks', (t) => {
   const at = folder(t)
   const inbox = new Inbox(at)
   renameSync(at.inbox, `${at.inbox}-away`)
@@ -145,7 +145,7 @@ test('what was accepted is handed over when it can be, with what it marks', (t) 
   assert.deepEqual(names(at.inbox), ['prompt_p1'])
 })
 
-test('a daemon finishes what the one before was killed in, or undoes it', (t) => {
+test('a daemon completes or undoes a put during which the previous daemon was killed', (t) => {
   const at = folder(t)
   new Inbox(at).put(prompt('p1'))
   writeFileSync(join(at.dir, '000000000002_prompt_p2.1.tmp'), 'whole\n')
@@ -157,7 +157,7 @@ test('a daemon finishes what the one before was killed in, or undoes it', (t) =>
   assert.deepEqual(readdirSync(at.dir).sort(), ['fed', 'in', 'inputs.jsonl'])
 })
 
-test('each line rings the bell; with nobody to hear it, or too many rings, a put does not wait', (t) => {
+test('each input rings the bell, and no put waits when nobody listens or the pipe is full', (t) => {
   const at = folder(t)
   const inbox = new Inbox(at)
   inbox.put(prompt('p1'))
@@ -173,7 +173,7 @@ test('each line rings the bell; with nobody to hear it, or too many rings, a put
   assert.equal(names(at.inbox).length, 4)
 })
 
-test('whatever dies when: no line is fed twice or lost, and prompts stay in order', (t) => {
+test('the inbox feeds every line once, and prompts in order, across any sequence of daemon restarts', (t) => {
   const step = fc.oneof(
     { weight: 4, arbitrary: fc.tuple(fc.constant('put'), fc.constantFrom('prompt', 'control'), fc.nat(20)) },
     { weight: 2, arbitrary: fc.constant(['feed'] as const) },

@@ -11,7 +11,7 @@ import { tempDir } from '../../support/temp.ts'
 const MIB = 1024 * 1024
 const LINE = `${'x'.repeat(999)}\n`
 
-/** An agent as far as its journal is concerned: `lines` lines of 1000 bytes, all acknowledged. */
+/** An agent as far as its journal is concerned: `lines` acknowledged lines of 1000 bytes each. */
 function agent(t: TestContext, { lines, ended = false }: { lines: number; ended?: boolean }) {
   const folder = agentFolder(join(tempDir(t), 'agent'))
   mkdirSync(folder.dir)
@@ -44,11 +44,11 @@ function withoutFallocate(t: TestContext) {
   })
 }
 
-test('acknowledged bytes are given back up to a whole line, which is written down first', async (t) => {
+test('acknowledged journal bytes are freed up to a line boundary, which is saved first', async (t) => {
   const { it, saved, agent: one, path } = agent(t, { lines: 5000 })
   await returnBytes(one, MIB)
   assert.equal(it.begin, Math.ceil((5_000_000 - MIB) / 1000) * 1000)
-  // A daemon that dies between the two must not take what reads as zeros for activity.
+  // A daemon that dies in between must not take zeros for activity.
   assert.deepEqual(
     saved.map(({ begin }) => begin),
     [it.begin],
@@ -61,13 +61,13 @@ test('acknowledged bytes are given back up to a whole line, which is written dow
   assert.equal(first[0], LINE.trimEnd())
 })
 
-test('a little is not worth it, and what is to be kept is kept', async (t) => {
+test('journal bytes are not freed for a small gain', async (t) => {
   const { it, agent: one } = agent(t, { lines: 1500 })
   await returnBytes(one, MIB)
   assert.equal(it.begin, 0)
 })
 
-test('where no holes are to be had, all of it goes at the end of the agent, and nothing before', async (t) => {
+test('a journal is freed when its agent has ended, and not before, if holes are unsupported', async (t) => {
   withoutFallocate(t)
   const running = agent(t, { lines: 5000 })
   await returnBytes(running.agent, MIB)
@@ -86,7 +86,7 @@ test('where no holes are to be had, all of it goes at the end of the agent, and 
   assert.equal(readFileSync(behind.path, 'utf8'), LINE.repeat(5000))
 })
 
-test('of what an agent says on stderr the end is kept', (t) => {
+test('only the end of a long stderr is kept', (t) => {
   const { agent: one, it } = agent(t, { lines: 1 })
   boundStderr(one)
   writeFileSync(it.folder.stderr, 'short')

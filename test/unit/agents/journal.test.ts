@@ -16,7 +16,7 @@ function journal(t: Cleanup) {
   return { path, journal, write: (bytes: string | Buffer) => appendFileSync(path, bytes) }
 }
 
-/** A line as a test compares it: its bytes are only valid while it is visited. */
+/** Copies a line for comparison: its bytes are only valid during the visit. */
 const seen = ({ start, end, bytes, tooLong }: Line) => ({ start, end, text: bytes.toString('utf8'), tooLong })
 
 function linesOf(journal: Journal, from = 0, budget = ALL) {
@@ -28,12 +28,12 @@ function linesOf(journal: Journal, from = 0, budget = ALL) {
   return { lines, end }
 }
 
-test('a journal that is not there yet has nothing', (t) => {
+test('a journal that does not exist yet is empty', (t) => {
   const { journal: it } = journal(t)
   assert.deepEqual([it.size(), linesOf(it, 0)], [0, { lines: [], end: 0 }])
 })
 
-test('a line is there once its newline is, and not before', (t) => {
+test('a journal line is readable once its newline is written, and not before', (t) => {
   const { journal: it, write } = journal(t)
   write('one\ntw')
   assert.deepEqual(linesOf(it), { lines: [{ start: 0, end: 4, text: 'one', tooLong: false }], end: 4 })
@@ -49,7 +49,7 @@ test('a line is there once its newline is, and not before', (t) => {
   })
 })
 
-test('any split of the bytes into writes, read with any budget, gives the same lines', (t) => {
+test('a journal gives the same lines for any split into writes and any read budget', (t) => {
   const line = fc.oneof(
     { weight: 6, arbitrary: fc.string({ unit: 'grapheme', maxLength: 50 }) },
     { weight: 2, arbitrary: fc.integer({ min: 4000, max: 9000 }).map((length) => 'x'.repeat(length)) },
@@ -91,7 +91,7 @@ test('any split of the bytes into writes, read with any budget, gives the same l
   )
 })
 
-test('a budget ends after the line that fills it, and a visitor may end sooner', (t) => {
+test('a journal read ends after the line that fills its budget, or when its visitor ends it', (t) => {
   const { journal: it, write } = journal(t)
   write('aaaa\nbbbb\ncccc\n')
   assert.equal(linesOf(it, 0, 6).end, 10)
@@ -102,7 +102,7 @@ test('a budget ends after the line that fills it, and a visitor may end sooner',
   )
 })
 
-test('a line longer than any buffer is read whole; one over the limit as its head, and what follows is read', (t) => {
+test('a long line is read whole; a line over the limit is cut to its head, and reading continues', (t) => {
   const { journal: it, write } = journal(t)
   const long = Buffer.alloc(Limits.line_bytes, 'l')
   const tooLong = Buffer.alloc(Limits.line_bytes + 1, 't')
@@ -123,14 +123,14 @@ test('a line longer than any buffer is read whole; one over the limit as its hea
   ])
 })
 
-test('the last line is the last whole one that says anything', (t) => {
+test('the last line of a journal is the last complete line that is not empty', (t) => {
   const { journal: it, write } = journal(t)
   assert.equal(it.lastLine(), undefined)
   write('one\ntwo\n\nthr')
   assert.equal(it.lastLine(), 'two')
 })
 
-test('offsets stay what they are when the head is given back to the disk', (t) => {
+test('offsets stay the same when the head of the journal is freed', (t) => {
   const { path, journal: it, write } = journal(t)
   write('one\ntwo\n')
   truncateSync(path, 0)

@@ -11,7 +11,7 @@ import { tempDir } from '../../support/temp.ts'
 
 const script = fileURLToPath(new URL('../../../src/agents/launch.sh', import.meta.url))
 
-test('a launcher clears what an earlier one was cut short in, and not what the daemon is writing', (t) => {
+test('a launcher deletes the unfinished files of an earlier launcher, but not those of the daemon', (t) => {
   const dir = tempDir(t)
   for (const name of ['in', 'fed']) mkdirSync(join(dir, name))
   for (const name of ['process.tmp', 'exit.tmp', `000000000001_prompt_x.${process.pid}.tmp`])
@@ -36,7 +36,7 @@ test('a launcher clears what an earlier one was cut short in, and not what the d
   assert.deepEqual(JSON.parse(readFileSync(join(dir, 'exit.json'), 'utf8')), { version: 1, run: 1, code: 3 })
 })
 
-test("an agent's own variables are its alone: whatever they are, its launcher does its work", (t) => {
+test('an agent’s own environment variables never affect its launcher', (t) => {
   const dir = tempDir(t)
   for (const name of ['in', 'fed']) mkdirSync(join(dir, name))
   const own = {
@@ -48,7 +48,7 @@ test("an agent's own variables are its alone: whatever they are, its launcher do
     IFS: '/',
     d: '/nowhere',
     run: '9',
-    // A shell's own: no reason for it to end.
+    // Variables of the shell itself, which must not make it exit.
     PPID: '1',
     UID: '1',
     OPTIND: 'x',
@@ -69,7 +69,7 @@ test("an agent's own variables are its alone: whatever they are, its launcher do
   assert.ok(!('TAKEN' in shown))
 })
 
-test('an agent with a background task is not idle for its lease, however long ago it said so', async (t) => {
+test('a lease does not treat an agent with a background task as idle, at any time', async (t) => {
   const dir = tempDir(t)
   for (const name of ['in', 'fed']) mkdirSync(join(dir, name))
   writeFileSync(join(dir, 'env.sh'), '')
@@ -80,7 +80,7 @@ test('an agent with a background task is not idle for its lease, however long ag
     tasks('[{"task_id":"t"}]'),
     'head -c 2000000 /dev/zero | tr "\\0" x; echo',
     `echo '{"type":"system","subtype":"session_state_changed","state":"idle"}'`,
-    // The lease looks every 5 seconds.
+    // The lease is checked every 5 seconds.
     'sleep 7',
     tasks('[]'),
     'exec sleep 60',

@@ -61,7 +61,7 @@ function machine(t: TestContext) {
   }
 }
 
-test('a start that takes long is told to, and succeeds or fails when it does, however late', async (t) => {
+test('a slow start is reported as slow, and succeeds or fails whenever its process does', async (t) => {
   const it = machine(t)
   it.slow()
   const [late, other] = [it.start('late'), it.start('other')]
@@ -80,7 +80,7 @@ test('a start that takes long is told to, and succeeds or fails when it does, ho
   assert.deepEqual([late.status()?.state, late.status()?.slow], ['idle', undefined])
 })
 
-test('of many starts only so many are under way; the others wait, and can be stopped meanwhile', async (t) => {
+test('a limited number of starts run at once; waiting starts can be stopped', async (t) => {
   const it = machine(t)
   it.slow()
   const first = Array.from({ length: AT_ONCE }, (_, n) => it.start(`first-${n}`))
@@ -103,7 +103,7 @@ test('of many starts only so many are under way; the others wait, and can be sto
   assert.deepEqual([unwanted.status()?.run, unwanted.status()?.state], [2, 'idle'])
 })
 
-test('starts that hang do not keep others waiting for ever', async (t) => {
+test('starts that hang do not block other starts forever', async (t) => {
   const it = machine(t)
   it.slow()
   for (let n = 0; n < AT_ONCE; n++) void it.start(`hangs-${n}`)

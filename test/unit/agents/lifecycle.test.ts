@@ -9,19 +9,19 @@ const states = knownValues(definitions('output')).AgentState as AgentState[]
 const stimuli: Stimulus[] = ['launch', 'ready', 'running', 'waiting', 'idle', 'stop', 'ended']
 const walk = (from: AgentState, ...steps: Stimulus[]) => steps.reduce<AgentState>(step, from)
 
-test('a turn, with a question in it', () => {
+test('an agent waits during a turn that asks a question', () => {
   assert.equal(walk('starting', 'ready'), 'idle')
   assert.equal(walk('idle', 'running', 'waiting'), 'waiting')
   assert.equal(walk('waiting', 'running', 'idle'), 'idle')
 })
 
-test('what ends before it is ready has failed, unless it was told to end', () => {
+test('an agent that ends before it is ready has failed, unless it was told to end', () => {
   assert.equal(walk('starting', 'ended'), 'failed')
   assert.equal(walk('starting', 'stop', 'ended'), 'exited')
   assert.equal(walk('starting', 'ready', 'ended'), 'exited')
 })
 
-test('every state answers every stimulus; an end comes to all that have not ended, and only a launch undoes it', () => {
+test('every state handles every stimulus, and only a launch leaves an ended state', () => {
   for (const state of states) {
     assert.ok(hasEnded(step(state, 'ended')), state)
     for (const stimulus of stimuli) {

@@ -24,7 +24,7 @@ const status = { type: 'system', subtype: 'status', status: 'requesting' }
 const hook = { type: 'system', subtype: 'hook_started', hook_id: 'h', hook_name: 'x', hook_event: 'y' }
 const result = { type: 'result', subtype: 'success', is_error: false }
 
-/** Contents of the prompts of a journal with these lines, by their ids, from `skip` lines on. */
+/** Returns the contents of the prompts in a journal of these lines, by prompt id, from line `skip` on. */
 function prompts(t: TestContext, lines: object[], skip = 0) {
   const path = join(tempDir(t), 'journal.jsonl')
   const text = lines.map((line) => `${JSON.stringify(line)}\n`)
@@ -58,18 +58,18 @@ const each = [
   ['d', 'fourth'],
 ]
 
-test('prompts that were queued and given together are each said once', (t) => {
+test('prompts that were queued and then delivered together appear once each', (t) => {
   // Claude Code 2.1.332 and 2.1.260.
   const newer = joined(words('second\n'), words('third'), words('part 2\n'), words('fourth'))
   const older = joined(words('second'), words('third'), words('part 2'), words('fourth'))
   for (const last of [newer, older]) {
     assert.deepEqual(prompts(t, [...queue, last]), each)
-    // The same event, wherever reading begins.
+    // Reading gives the same event wherever it begins.
     assert.deepEqual(prompts(t, [...queue, last], queue.length), each.slice(2))
   }
 })
 
-test('images of prompts that were queued are said once, too', (t) => {
+test('images of queued prompts appear once, too', (t) => {
   const lines = [
     echo('b', 'look'),
     echo('c', [words('this\n'), image]),
@@ -82,7 +82,7 @@ test('images of prompts that were queued are said once, too', (t) => {
   ])
 })
 
-test('a prompt of blocks that begins like an earlier one stays whole', (t) => {
+test('a prompt of blocks that begins like an earlier prompt stays whole', (t) => {
   const blocks = [words('second\n'), words('fourth')]
   const turn = [{ type: 'assistant', message: { id: 'm', content: [words('ok')] } }, result]
   assert.deepEqual(prompts(t, [echo('b', 'second'), ...turn, joined(...blocks)]), [
@@ -94,11 +94,11 @@ test('a prompt of blocks that begins like an earlier one stays whole', (t) => {
     ['d', blocks],
   ])
   assert.deepEqual(prompts(t, [joined(...blocks)]), [['d', blocks]])
-  // Nothing of its own would be left: it is a prompt of its own.
+  // Nothing would be left of it, so it is a separate prompt.
   assert.deepEqual(prompts(t, [echo('b', blocks), joined(...blocks)]).at(-1), ['d', blocks])
 })
 
-test('a sub-agent’s request names the tool use that started it, also when two ask at once', (t) => {
+test('a sub-agent’s request names the tool use that started it, even if two ask at once', (t) => {
   const uses = (id: string, parent: string) => ({
     type: 'assistant',
     message: { id: 'm', content: [{ type: 'tool_use', id, name: 'Bash', input: {} }] },

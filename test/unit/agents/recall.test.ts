@@ -22,7 +22,7 @@ const logger = createLogger({ level: 'silent', stderr: 'none' })
 /** A folder for agents, and a program that plays an agent. */
 function place(t: TestContext, script: string) {
   const opened: Agents[] = []
-  // Before the folder goes.
+  // Runs before the folder is deleted.
   t.after(async () => {
     for (const agents of opened) {
       await agents.settle()
@@ -54,7 +54,7 @@ function place(t: TestContext, script: string) {
 const written = ({ folder }: Agent) => JSON.parse(readFileSync(folder.run, 'utf8'))
 const comesBack = (agent: Agent) => nextRestart(agent, Date.now()) !== undefined
 
-/** What a restart does under a unit that ends agents with the daemon. */
+/** Does what a restart does under a unit that ends agents together with the daemon. */
 const restart = (agents: Agents, quicker: Agent[] = []) =>
   standDown({
     agents,
@@ -70,12 +70,12 @@ const restart = (agents: Agents, quicker: Agent[] = []) =>
     logger,
   })
 
-test('an agent that the server stops while a restart is being finished stays ended', async (t) => {
+test('an agent that the server stops while a restart is being completed stays ended', async (t) => {
   const { adopted, start } = place(t, WORKS_ON)
   const before = adopted()
   const { folder } = await start(before, 'a')
   before.close()
-  // A daemon was killed between this and the agent's end.
+  // The previous daemon was killed after this write and before the agent ended.
   writeFileSync(folder.run, JSON.stringify({ ...JSON.parse(readFileSync(folder.run, 'utf8')), recall }))
 
   const agents = adopted()
@@ -86,7 +86,7 @@ test('an agent that the server stops while a restart is being finished stays end
   assert.equal(written(agent).recall, undefined)
 })
 
-test('an agent whose stop is under way at a restart is not back with the next daemon', async (t) => {
+test('an agent that is being stopped during a restart does not come back with the next daemon', async (t) => {
   const { adopted, start } = place(t, `trap '' TERM; ${WORKS_ON}`)
   const agents = adopted()
   const agent = await start(agents, 'a')
@@ -100,7 +100,7 @@ test('an agent whose stop is under way at a restart is not back with the next da
   assert.deepEqual([next.ended, comesBack(next)], [true, false])
 })
 
-test('an agent that was to be stopped for a restart before it was launched is launched once', async (t) => {
+test('an agent recalled for a restart before its first launch is launched once', async (t) => {
   const { dir, program, spec, adopted } = place(t, 'echo x >> "$(dirname "$0")/launches"')
   adopted().close()
   const record = SpecRecord.parse({
@@ -119,7 +119,7 @@ test('an agent that was to be stopped for a restart before it was launched is la
   assert.equal(readFileSync(join(dir, 'launches'), 'utf8'), 'x\n')
 })
 
-test('an agent whose end cannot be noted does not keep others from coming back', async (t) => {
+test('an agent whose recall cannot be recorded does not keep other agents from coming back', async (t) => {
   const { adopted, start } = place(t, WORKS_ON)
   const agents = adopted()
   const agent = await start(agents, 'a')

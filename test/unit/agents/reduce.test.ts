@@ -12,7 +12,7 @@ type Body = { kind: Event['kind']; [field: string]: unknown }
 let offset = 0
 const event = (body: Body): Event => Event.parse({ ...body, offset: offset++, index: 0 })
 
-/** A journal's snapshot; `now` counts its events. */
+/** Returns the snapshot of a journal with these events; its timestamps count the events. */
 function after(...bodies: Body[]): Snapshot {
   const snapshot = emptySnapshot('0')
   bodies.forEach((body, at) => {
@@ -34,13 +34,13 @@ const asked = (request_id: string, tool_use_id?: string): Body => ({
 })
 const state = (state: string): Body => ({ kind: 'state', state })
 
-test('an agent is idle once it has answered initialize, and tells since when', () => {
+test('an agent is idle once it has answered initialize, and reports since when', () => {
   const { state, since, ready: isReady, run } = after(started(), ready)
   assert.deepEqual({ state, since, isReady, run }, { state: 'idle', since: '2', isReady: true, run: 1 })
   assert.equal(after(started(), { ...ready, ok: false, error: 'no' }).state, 'starting')
 })
 
-test('the session’s settings are those it said last', () => {
+test('a snapshot has the latest settings that the session reported', () => {
   const session = (rest: object): Body => ({ kind: 'session', session_id: 's', ...rest })
   const { model, permission_mode, total_cost_usd } = after(
     started(),
@@ -55,7 +55,7 @@ test('the session’s settings are those it said last', () => {
   )
 })
 
-test('a request is pending until it is answered, withdrawn, its tool has run, or the turn is over', () => {
+test('a request is pending until it is answered or withdrawn, its tool has run, or the turn is over', () => {
   const waits = [started(), ready, state('running'), asked('r', 'tool-1')]
   const pending = after(...waits)
   assert.deepEqual([pending.state, pending.pending.map(({ request_id }) => request_id)], ['waiting', ['r']])
@@ -74,7 +74,7 @@ test('a request is pending until it is answered, withdrawn, its tool has run, or
   assert.deepEqual([pending.state, pending.pending], ['working', []])
 })
 
-test('of two requests the agent waits for both; the same one told again is one', () => {
+test('an agent with two requests waits for both; a repeated request counts once', () => {
   const waits = [started(), ready, state('running'), asked('a'), asked('b'), asked('a')]
   const both = after(...waits)
   assert.deepEqual(
@@ -84,7 +84,7 @@ test('of two requests the agent waits for both; the same one told again is one',
   assert.equal(after(...waits, { kind: 'permission_withdrawn', request_id: 'a' }).state, 'waiting')
 })
 
-test('how it ended, and why', () => {
+test('an exit is reported with its reason, code and signal', () => {
   const up = [started(), ready]
   const exit = (...bodies: Body[]) => after(...bodies).exit
   assert.deepEqual(exit(...up, exited({ code: 0 })), { reason: 'finished', code: 0 })
@@ -99,7 +99,7 @@ test('how it ended, and why', () => {
   assert.deepEqual(exit(...up, exited({ code: 143, reason: 'lease' })), { reason: 'lease', code: 143 })
 })
 
-test('an end while it was being stopped is that, whatever its code', () => {
+test('an exit during a stop is reported as stopped, with any code', () => {
   const snapshot = after(started(), ready)
   snapshot.stopping = 'stopped'
   reduce(snapshot, event(exited({ code: 137, signal: 'SIGKILL' })), INITIALIZE, 'x')
@@ -107,12 +107,12 @@ test('an end while it was being stopped is that, whatever its code', () => {
   assert.deepEqual([snapshot.state, snapshot.stopping], ['exited', undefined])
 })
 
-test('an end before it was ready is a failure, one that was wanted is not', () => {
+test('an exit before the agent was ready is a failure, unless it was intended', () => {
   assert.equal(after(started(), exited({ code: 1 })).state, 'failed')
   assert.equal(after(started(), exited({ reason: 'lease' })).state, 'exited')
 })
 
-test('an end is taken once, and only of the present run', () => {
+test('an exit counts once, and only for the current run', () => {
   const ended = after(started(), ready, exited({ code: 0 }), exited({ code: 9 }))
   assert.deepEqual(ended.exit, { reason: 'finished', code: 0 })
   assert.equal(after(started(2), ready, exited({ code: 0 })).state, 'idle')
@@ -120,7 +120,7 @@ test('an end is taken once, and only of the present run', () => {
   assert.deepEqual([again.state, again.exit, again.run, again.ready], ['starting', undefined, 2, false])
 })
 
-test('only so many replies are kept, the newest', () => {
+test('a snapshot keeps only the newest 32 replies', () => {
   const replies = Array.from(
     { length: 50 },
     (_, i): Body => ({ kind: 'reply', request_id: `r${i}`, ok: true }),
@@ -141,7 +141,7 @@ const anyBody = fc.oneof(
   fc.constant<Body>({ kind: 'unknown', raw: {} }),
 )
 
-test('a request of a sub-agent says what that was started for, until it has ended', () => {
+test('a request of a sub-agent carries the description of its task until the task ends', () => {
   const task = (task_id: string, phase: string, description?: string): Body => ({
     kind: 'task',
     task_id,
@@ -175,7 +175,7 @@ test('a request of a sub-agent says what that was started for, until it has ende
   assert.ok(JSON.stringify(after(started(), ...many)).length < 20_000)
 })
 
-test('whatever a journal says, the snapshot is one that can be saved, and an ended agent asks for nothing', () => {
+test('any journal gives a snapshot that can be saved, and an ended agent has no pending requests', () => {
   fc.assert(
     fc.property(fc.array(anyBody), (bodies) => {
       const snapshot = after(...bodies)
@@ -189,7 +189,7 @@ test('whatever a journal says, the snapshot is one that can be saved, and an end
   )
 })
 
-test('the last words of a process that failed to start change neither the session nor the costs', () => {
+test('the result of a process that failed to start changes neither the session nor the costs', () => {
   const result = (rest: object): Body => ({
     kind: 'turn_result',
     outcome: 'success',
@@ -205,7 +205,7 @@ test('the last words of a process that failed to start change neither the sessio
   assert.deepEqual([session_id, total_cost_usd], ['lived', 0.5])
 })
 
-test('background tasks are known until they or the process end, as many and as much of each as a status carries', () => {
+test('background tasks are known until they or the process end, within the limits of a status', () => {
   const tasks = (...list: unknown[]): Body => ({ kind: 'background_tasks', tasks: list })
   const up = [
     started(),

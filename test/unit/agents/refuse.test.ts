@@ -18,7 +18,7 @@ import { tempDir } from '../../support/temp.ts'
 const request = (request_id: string, subtype = 'of_tomorrow') =>
   `${JSON.stringify({ type: 'control_request', request_id, request: { subtype } })}\n`
 
-/** An agent whose process is there, and says what a test has it say. */
+/** An agent whose process is alive, and whose output the test writes. */
 function running(t: TestContext) {
   const dir = tempDir(t)
   const { at, started } = leftAgent(dir, 'a')
@@ -37,12 +37,12 @@ function running(t: TestContext) {
     agents.adopt()
     return agents
   }
-  /** Ids of the requests that were refused since the last look: the agent reads what is there. */
+  /** Returns the ids of the requests refused since the last call, and deletes the refusals like an agent. */
   const refused = () =>
     readdirSync(at('in')).flatMap((name) => {
       const { response, type } = JSON.parse(readFileSync(join(at('in'), name), 'utf8'))
       rmSync(join(at('in'), name))
-      // A new run is introduced to the daemon.
+      // The daemon introduces itself to a new run.
       if (type === 'control_request') return []
       assert.equal(response.subtype, 'error')
       return response.request_id
@@ -50,13 +50,13 @@ function running(t: TestContext) {
   return { at, say, daemon, refused }
 }
 
-test('a request that is not known is refused once, by whichever daemon sees it first', (t) => {
+test('an unknown request is refused once, by the first daemon that sees it', (t) => {
   const { at, say, daemon, refused } = running(t)
   say(request('r-1'), request('r-2', 'hook_callback'))
   daemon().close()
   assert.deepEqual(refused(), ['r-1', 'r-2'])
   say(request('r-3'))
-  // The next daemon reads the journal anew.
+  // The next daemon reads the journal again.
   rmSync(at('cursor.json'))
   const agents = daemon()
   assert.deepEqual(refused(), ['r-3'])
@@ -67,7 +67,7 @@ test('a request that is not known is refused once, by whichever daemon sees it f
   assert.deepEqual(agents.get('a').snapshot.pending, [])
 })
 
-test('a request id that the next run uses again is refused again', (t) => {
+test('a request id that the next run reuses is refused again', (t) => {
   const { at, say, daemon, refused } = running(t)
   say(request('r-1'))
   const agents = daemon()
@@ -80,7 +80,7 @@ test('a request id that the next run uses again is refused again', (t) => {
   assert.deepEqual(refused(), ['r-1'])
 })
 
-test('a refusal that the disk prevents is made up for; a request that was withdrawn needs none', (t) => {
+test('a refusal that fails because of the disk is retried, unless the request was withdrawn', (t) => {
   const { at, say, daemon, refused } = running(t)
   const agents = daemon()
   mkdirSync(at('inputs.jsonl'))
@@ -93,7 +93,7 @@ test('a refusal that the disk prevents is made up for; a request that was withdr
   assert.deepEqual(refused(), ['r-2'])
 })
 
-test('nobody is there for the request of an earlier process', (t) => {
+test('a request of an earlier process is not refused', (t) => {
   const { at, say, daemon, refused } = running(t)
   say(request('r-1'))
   appendFileSync(at('activity.jsonl'), '\n{"type":"launcher","subtype":"exited","run":1,"code":0}\n')
@@ -101,7 +101,7 @@ test('nobody is there for the request of an earlier process', (t) => {
   assert.deepEqual(refused(), [])
 })
 
-test('as many requests as come at once are refused, and those that are too deep to be passed on', (t) => {
+test('many simultaneous requests are all refused, even those nested too deeply to be passed on', (t) => {
   const { say, daemon, refused } = running(t)
   const ids = Array.from({ length: 200 }, (_, index) => `r-${index}`)
   say(...ids.map((id) => request(id)))

@@ -42,7 +42,7 @@ function running(
   writeFileSync(at('process.json'), JSON.stringify(record))
   const agents = agentsIn(join(dir, 'agents'))
   t.after(() => agents.close())
-  /** What the launcher does at the agent's end. */
+  /** Does what the launcher does when the agent ends. */
   const launcherEnds = async () => {
     exited(143)
     writeFileSync(at('exit.json'), JSON.stringify({ version: 1, run: 1, code: 143 }))
@@ -89,7 +89,7 @@ test('an agent whose journal is gone and that ignores SIGTERM is killed', async 
   assert.deepEqual(await exited, [null, 'SIGKILL'])
 })
 
-test('an agent that writes to its journal, or to a pipe of a wrapper, is left alone', (t) => {
+test('an agent that writes to its journal, or to the pipe of a wrapper, is left alone', (t) => {
   for (const output of ['journal', 'pipe'] as const) {
     const { agents, child } = running(t, { output })
     agents.adopt()
@@ -107,7 +107,7 @@ const UNTOUCHED: Record<string, (dir: string, journal: string) => void> = {
   },
 }
 for (const [whose, happen] of Object.entries(UNTOUCHED))
-  test(`an agent ${whose} is not ended for it`, async (t) => {
+  test(`an agent ${whose} is not ended`, async (t) => {
     const { agents, at, child } = running(t)
     agents.adopt()
     const agent = agents.get('a')
@@ -115,7 +115,7 @@ for (const [whose, happen] of Object.entries(UNTOUCHED))
     endDetached(agent)
     const exited = once(child, 'exit')
     child.kill('SIGKILL')
-    // A signal before this one would have ended it.
+    // An earlier signal would have ended it.
     assert.deepEqual(await exited, [null, 'SIGKILL'])
   })
 
@@ -130,7 +130,7 @@ test('an agent whose program was deleted says so until the program is back', (t)
   const [problem] = agent.status().problems ?? []
   assert.deepEqual([problem?.kind, problem?.name, problem?.status], ['program', program, 'deleted'])
   assert.match(problem?.detail ?? '', /Stop the agent and resume it/)
-  // A package manager that puts the newer version in the same place.
+  // A package manager puts the newer version in the same place.
   copyFileSync('/bin/sleep', program)
   checkProgram(agent)
   assert.equal(agent.status().problems, undefined)

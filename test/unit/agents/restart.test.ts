@@ -28,7 +28,7 @@ function ended(exit: Exit, restart?: Partial<Restart>, restarts: number[] = []) 
   return { agent: agent as unknown as Agent, told }
 }
 
-test('which ends a policy wants undone', () => {
+test('each restart policy selects the ends after which it restarts an agent', () => {
   const restarts = (reason: Exit['reason'], policy: Restart['policy']) =>
     nextRestart(ended({ reason }, { policy }).agent, 0) !== undefined
   const reasons = ['stopped', 'finished', 'lease', 'crashed', 'killed', 'lost', 'rebooted'] as const
@@ -39,7 +39,7 @@ test('which ends a policy wants undone', () => {
   assert.equal(nextRestart(ended({ reason: 'lost' }).agent, 0), undefined)
 })
 
-test('each restart within the hour waits longer, and one too many waits for the hour to pass', () => {
+test('each restart within an hour is delayed longer, and restarts over the limit wait the hour out', () => {
   const now = 10 * HOUR
   const next = (...restarts: number[]) =>
     nextRestart(ended({ reason: 'lost' }, { max_per_hour: 2 }, restarts).agent, now)
@@ -47,7 +47,7 @@ test('each restart within the hour waits longer, and one too many waits for the 
   assert.deepEqual(next(now - 5000), { delayMs: 2000, held: false })
   assert.deepEqual(next(now - 9000, now - 5000), { delayMs: HOUR - 9000, held: true })
   assert.deepEqual(next(now - HOUR, now - 5000), { delayMs: 2000, held: false })
-  // The clock was set back meanwhile.
+  // The clock was set back in the meantime.
   assert.deepEqual(next(now + 2 * HOUR, now - 5000), { delayMs: HOUR, held: true })
 })
 
@@ -59,7 +59,7 @@ function restarts(resume: (agent: Agent) => Promise<void>) {
   return { clock, loops, restarts: new Restarts({ clock, logger, resume, crashLoops }) }
 }
 
-test('an agent in a crash loop is held back, told, and tried again when its hour is over', async () => {
+test('an agent in a crash loop is held back, reported, and restarted when its hour is over', async () => {
   const resumed: string[] = []
   const it = restarts(async (agent) => {
     it.restarts.cancel(agent)
@@ -77,7 +77,7 @@ test('an agent in a crash loop is held back, told, and tried again when its hour
   assert.equal(agent.heldUntil, undefined)
 })
 
-test('many that come back at once are not all started in one instant', async () => {
+test('agents that come back at the same time are started one after another', async () => {
   const resumed: number[] = []
   const it = restarts(async () => void resumed.push(it.clock.now()))
   for (let i = 0; i < 5; i++) it.restarts.ended(ended({ reason: 'rebooted' }, {}).agent)
@@ -85,7 +85,7 @@ test('many that come back at once are not all started in one instant', async () 
   assert.deepEqual(resumed, [1000, 1250, 1500, 1750, 2000])
 })
 
-test('an agent that this machine does not let be started is tried again, and it is said why', async () => {
+test('a restart that this machine refuses is retried, and reported with the reason', async () => {
   let missing = true
   const it = restarts(async (agent) => {
     it.restarts.cancel(agent)
@@ -105,7 +105,7 @@ test('an agent that this machine does not let be started is tried again, and it 
   assert.equal(agent.heldUntil, undefined)
 })
 
-test('what was stopped, and what a closed daemon leaves, is not started', async () => {
+test('agents that were stopped, and agents of a closed daemon, are not restarted', async () => {
   const resumed: Agent[] = []
   const it = restarts(async (agent) => void resumed.push(agent))
   const stopped = ended({ reason: 'lost' }, {}).agent

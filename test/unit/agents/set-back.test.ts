@@ -55,7 +55,7 @@ class Machine {
     this.#standing = new Standing({ agents: this.agents, outbox: this.#outbox, clock: this.clock, logger })
   }
 
-  /** @param clean whether the daemon wrote its cursors */
+  /** @param clean whether the daemon saves its cursors */
   stop({ clean = true } = {}) {
     this.part()
     const cursor = readFileSync(this.at('cursor.json'))
@@ -68,17 +68,17 @@ class Machine {
   }
 
   /**
-   * Puts the backup in the place of the folder, while no daemon is there.
-   * @param inPlace whether the files are overwritten, and so keep their inodes
+   * Replaces the folder with the backup, while no daemon runs.
+   * @param inPlace overwrites the files, which keep their inodes
    */
   setBack({ inPlace = false } = {}) {
     this.stop()
     if (!inPlace) rmSync(this.dir, { recursive: true })
-    // A kernel's clock for files ticks every 10 ms at the slowest.
+    // File timestamps advance in steps of at most 10 ms.
     for (const made = Date.now(); Date.now() < made + 20; );
     if (inPlace) {
       rmSync(this.at('generations.json'), { force: true })
-      // Node's own copying deletes a file before it makes it anew.
+      // Node's own copying deletes a file before it creates it again.
       execFileSync('cp', ['-r', `${this.#backup}/.`, this.dir])
     } else cpSync(this.#backup, this.dir, { recursive: true })
     this.start()
@@ -88,7 +88,7 @@ class Machine {
     this.#standing.parted()
   }
 
-  /** Takes in a server's welcome; `frames` then has what is sent. @returns the fault, if any */
+  /** Takes in a server's welcome; `frames` then holds the frames sent. @returns the fault, if any */
   welcome(welcome: Pick<Welcome, 'offsets' | 'journals'>) {
     this.frames = []
     const [wrong] = this.#standing.welcomed({
@@ -132,7 +132,7 @@ const words = (events: AnyEvent[]) =>
     return event.kind
   })
 
-/** Returns a machine set back to a backup, whose server has more than that. */
+/** Returns a machine set back to a backup, with a server that has more than the backup. */
 function setBack(t: Cleanup) {
   const machine = new Machine(t)
   machine.welcome({ offsets: {} })
@@ -148,7 +148,7 @@ function setBack(t: Cleanup) {
   return { machine, kept, had }
 }
 
-test('a journal that was set back goes on behind what the server has, with a word on what is missing', (t) => {
+test('a journal that was set back continues after the server’s position, and marks the missing part', (t) => {
   const { machine, kept, had } = setBack(t)
   // Before the server is back.
   machine.says('again')
@@ -164,7 +164,7 @@ test('a journal that was set back goes on behind what the server has, with a wor
   assert.ok(machine.frames.every((frame) => frame.journal === journal))
   assert.equal(end, machine.size)
 
-  // A new daemon and a server that has lost everything: the whole journal is sent, without the hole.
+  // A new daemon, and a server that has lost everything: the whole journal is sent, without the hole.
   machine.acknowledge(end)
   machine.stop()
   machine.start()
@@ -177,10 +177,10 @@ test('a journal that was set back goes on behind what the server has, with a wor
   assert.deepEqual(new Set(machine.frames.map((frame) => frame.journal)), new Set([undefined, journal]))
 })
 
-test('a journal that has grown beyond the server again, without one, is known to have been set back', (t) => {
+test('a journal that was set back is detected even after it has outgrown the server’s position', (t) => {
   const { machine, had } = setBack(t)
   machine.says(...Array.from({ length: 100 }, (_, n) => `again ${n}`))
-  // The first daemon ends before there is a server.
+  // The first daemon ends before a server is connected.
   machine.stop()
   machine.start()
   assert.ok(machine.end > had)
@@ -191,7 +191,7 @@ test('a journal that has grown beyond the server again, without one, is known to
   assert.equal(machine.frames.at(-1)?.to, machine.size)
 })
 
-test('a journal is set back as often as its machine is', (t) => {
+test('a journal can be set back repeatedly', (t) => {
   const { machine, had } = setBack(t)
   machine.welcome({ offsets: { a: had } })
   machine.acknowledge(machine.end)
@@ -206,7 +206,7 @@ test('a journal is set back as often as its machine is', (t) => {
   assert.deepEqual(said(machine.frames).slice(-4), ['one', 'set_back', 'set_back', 'again'])
 })
 
-test('a daemon that was killed while it had a server does not take that for a machine that was set back', (t) => {
+test('a daemon killed while connected is not mistaken for a machine that was set back', (t) => {
   const machine = new Machine(t)
   machine.agent.save()
   machine.stop()
@@ -219,7 +219,7 @@ test('a daemon that was killed while it had a server does not take that for a ma
   assert.equal(machine.agent.status().journal, undefined)
 })
 
-test('a generation that this machine never had is no part of its journal', (t) => {
+test('a journal generation that this machine never had is not part of its journal', (t) => {
   const machine = new Machine(t)
   machine.welcome({ offsets: {} })
   machine.says('one')
@@ -231,7 +231,7 @@ test('a generation that this machine never had is no part of its journal', (t) =
   assert.deepEqual(said(machine.frames), ['set_back', 'two'])
   machine.acknowledge(machine.end)
   machine.part()
-  // The server has less than was acknowledged, of another journal: all of this one is new to it.
+  // The server has less than was acknowledged, from another journal: all of this journal is new to it.
   assert.equal(machine.welcome({ offsets: { a: 3 }, journals: { a: 'of-another' } }), undefined)
   assert.equal(machine.frames[0]?.from, 3)
   const all = ['process_started', 'process_exited', 'one', 'set_back', 'two']
@@ -242,7 +242,7 @@ test('a generation that this machine never had is no part of its journal', (t) =
   assert.deepEqual(said(machine.frames), ['set_back', ...all])
 })
 
-test('an agent that appends while its journal is moved on loses nothing', async (t) => {
+test('an agent that appends while its journal is being moved loses nothing', async (t) => {
   const { machine, had } = setBack(t)
   appendFileSync(machine.at('activity.jsonl'), launcherLine({ subtype: 'started', run: 1 }))
   const writer = (await import('node:child_process')).spawn(
@@ -273,7 +273,7 @@ test('an agent that appends while its journal is moved on loses nothing', async 
   assert.equal(numbers().length, 20000)
 })
 
-test('a server that stands where no server can stand is told so, and gets nothing made of half a line', (t) => {
+test('a server with an impossible position gets an error, and never half a line', (t) => {
   const machine = new Machine(t)
   machine.welcome({ offsets: {} })
   machine.says('one', 'two')
@@ -330,7 +330,7 @@ function withoutServer(t: Cleanup) {
 }
 
 for (const inPlace of [false, true])
-  test(`what a backup holds that was sent after it was made does not come twice${inPlace ? ', with the same inodes' : ''}`, (t) => {
+  test(`a restored machine does not send again what the server already has${inPlace ? ', even with the same inodes' : ''}`, (t) => {
     const machine = withoutServer(t)
     machine.backUp()
     machine.welcome({ offsets: { a: machine.end } })
@@ -343,7 +343,7 @@ for (const inPlace of [false, true])
     assert.deepEqual(said(machine.frames), ['set_back', 'again'])
   })
 
-test('a server that has all that a backup holds goes on from there', (t) => {
+test('a server that has exactly what the backup holds continues from there', (t) => {
   const machine = withoutServer(t)
   const { end } = machine
   machine.stop()
@@ -356,10 +356,10 @@ test('a server that has all that a backup holds goes on from there', (t) => {
   assert.equal(machine.agent.status().journal, undefined)
 })
 
-test('what an earlier version told a server is no sign that the machine was set back', (t) => {
+test('activity that an earlier version sent is not mistaken for a machine that was set back', (t) => {
   const machine = withoutServer(t)
   machine.stop()
-  // It deletes what begins with a dot, sends, and is killed before it writes down how much.
+  // The earlier version deletes dot files, sends, and is killed before it saves its position.
   rmSync(join(machine.dir, '.told'), { recursive: true })
   appendFileSync(machine.at('activity.jsonl'), '{"type":"new","said":"of the earlier version"}\n')
   const had = machine.size

@@ -30,7 +30,7 @@ const PREAMBLE = `
   const start = (agent_id) => agents.start({ type: 'agent:start', agent_id, command_id: agent_id, spec }).then(() => 'started', ({ message }) => message)
 `
 
-/** Runs `module` behind a shell command that takes something away from it. @returns what it prints, as JSON */
+/** Runs `module` after a shell command that takes away a resource. @returns its output, parsed as JSON */
 function behind(setup: string, dir: string, module: string, runner: string[] = []) {
   const argv = [process.execPath, '--input-type=module', '-e', `${PREAMBLE}\n${module}`, dir]
   const [file, ...args] = [...runner, '/bin/sh', '-c', `${setup}; exec "$@"`, 'sh', ...argv]
@@ -40,11 +40,11 @@ function behind(setup: string, dir: string, module: string, runner: string[] = [
 const withDescriptors = (count: number, dir: string, module: string) =>
   behind(`ulimit -n ${count}`, dir, module)
 
-// A user namespace has limits of its own: nobody else is without inotify meanwhile.
+// A user namespace has its own limits: other processes keep inotify.
 const withoutInotify = (what: 'instances' | 'watches', dir: string, module: string) =>
   behind(`echo 0 >/proc/sys/user/max_inotify_${what}`, dir, module, ['unshare', '--user', '--map-root-user'])
 
-test('more agents are taken over than files may be open', (t) => {
+test('a daemon takes over more agents than the number of files it may open', (t) => {
   const told = withDescriptors(
     56,
     tempDir(t),
@@ -56,7 +56,7 @@ test('more agents are taken over than files may be open', (t) => {
   assert.deepEqual(told, { known: 60, damaged: [] })
 })
 
-test('with no descriptor left no agent is called damaged, and no process gone', (t) => {
+test('a daemon without free descriptors calls no agent damaged, and no process gone', (t) => {
   const told = withDescriptors(
     64,
     tempDir(t),
@@ -82,7 +82,7 @@ test('with no descriptor left no agent is called damaged, and no process gone', 
   )
 })
 
-test('a start that is refused for want of descriptors leaves nothing, and its id is free', (t) => {
+test('a start refused for lack of descriptors leaves nothing, and its id stays free', (t) => {
   const told = withDescriptors(
     64,
     tempDir(t),
@@ -109,7 +109,7 @@ test('a start that is refused for want of descriptors leaves nothing, and its id
 })
 
 for (const what of ['instances', 'watches'] as const)
-  test(`with no inotify ${what} left agents are taken over, started and followed`, (t) => {
+  test(`a daemon without inotify ${what} takes over, starts and follows agents`, (t) => {
     const told = withoutInotify(
       what,
       tempDir(t),

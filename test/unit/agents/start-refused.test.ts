@@ -9,7 +9,7 @@ import { claude } from '../../../src/agents/runtimes/claude/index.ts'
 import type { Event } from '../../../src/protocol/index.ts'
 import { tempDir } from '../../support/temp.ts'
 
-/** How an agent is said to have failed that gave this result and wrote this to stderr. */
+/** Returns the failure reported for an agent with this result and this stderr. */
 function failure(t: TestContext, result: object, stderr = '') {
   const folder = agentFolder(tempDir(t))
   writeFileSync(folder.stderr, stderr)
@@ -24,7 +24,7 @@ function failure(t: TestContext, result: object, stderr = '') {
   return snapshot.failure
 }
 
-test('the reason that Claude Code gives for not starting decides, whatever else was written to stderr', (t) => {
+test('the reason that Claude Code gives for a failed start takes precedence over its stderr', (t) => {
   const asRoot = failure(
     t,
     { errors: ['Refused.'], startup_failure_reason: 'bypass_root' },
@@ -37,7 +37,7 @@ test('the reason that Claude Code gives for not starting decides, whatever else 
   assert.match(gone?.remedy ?? '', /in a folder that exists/)
 })
 
-test('a reason that is not known here is named behind the words, and alone where there are none', (t) => {
+test('an unknown reason is appended to the message, or stands alone without one', (t) => {
   const reason = { startup_failure_reason: 'moon_phase' }
   assert.deepEqual(failure(t, { ...reason, errors: ['Not tonight.'] }), {
     code: 'start_failed',
@@ -48,11 +48,11 @@ test('a reason that is not known here is named behind the words, and alone where
   assert.equal(failure(t, { startup_failure_reason: 'toString', errors: ['x'] })?.message, 'x (toString)')
 })
 
-test('without a reason stderr speaks, and the result where there is nothing on stderr', (t) => {
+test('stderr explains a failed start without a reason; if it is empty, the result does', (t) => {
   assert.equal(failure(t, { errors: ['said'] }, 'written\n')?.message, 'written')
   assert.equal(failure(t, { errors: ['said'] })?.message, 'said')
 })
 
-test('an empty list of errors does not hide what the result says', (t) => {
+test('an empty list of errors does not hide the text of the result', (t) => {
   assert.equal(failure(t, { errors: [], result: 'said' })?.message, 'said')
 })

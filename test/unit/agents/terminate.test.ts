@@ -6,7 +6,7 @@ import { endProcesses } from '../../../src/agents/strays.ts'
 import { terminate } from '../../../src/agents/terminate.ts'
 import { identify, isAlive } from '../../../src/platform/process-identity.ts'
 
-test('a process that is slow to end gets SIGTERM once, whatever parts of a stop reach it', async (t) => {
+test('a process that is slow to end gets SIGTERM only once, even from overlapping stops', async (t) => {
   const script = 'trap "echo term" TERM; echo ready; while :; do sleep 0.05; done'
   const child = spawn('/bin/sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'] })
   t.after(() => child.kill('SIGKILL'))
@@ -18,7 +18,7 @@ test('a process that is slow to end gets SIGTERM once, whatever parts of a stop 
   const identity = identify(child.pid!)!
   const ended = once(child, 'close')
   assert.ok(terminate(identity))
-  // A sweep, and the stop that led to it, end the same processes at the same time.
+  // A sweep and the stop that caused it end the same processes at the same time.
   await Promise.all([endProcesses([identity]), endProcesses([identity])])
   await ended
   assert.equal(said, 'ready\nterm\n')

@@ -26,7 +26,7 @@ const refusal = (act: () => void) => {
   throw new Error('not refused')
 }
 
-test('of a folder that is gone, a start and a resume say what each can do', (t) => {
+test('a start and a resume in a missing folder each name their own remedy', (t) => {
   const dir = tempDir(t)
   const gone = join(dir, 'gone')
   assert.match(refusal(() => checkCwd(gone)).remedy ?? '', /or name another/)
@@ -38,7 +38,7 @@ test('of a folder that is gone, a start and a resume say what each can do', (t) 
   for (const again of [false, true]) assert.ok(refusal(() => checkCwd(file, { again })).remedy)
 })
 
-/** How an end is told of, of an agent that wrote this to stderr. */
+/** Returns the explained end of an agent that wrote this to stderr. */
 function told(t: Parameters<typeof tempDir>[0], stderr: string, snapshot: Partial<Snapshot>) {
   const folder = agentFolder(tempDir(t))
   writeFileSync(folder.stderr, stderr)
@@ -48,7 +48,7 @@ function told(t: Parameters<typeof tempDir>[0], stderr: string, snapshot: Partia
   return whole
 }
 
-test('the refusal of root says what was given, and what to do', (t) => {
+test('the refusal to run as root names the option of this program, and a remedy', (t) => {
   const words =
     '--dangerously-skip-permissions cannot be used with root/sudo privileges for security reasons\n'
   const { failure } = told(t, words, { state: 'failed', exit: { reason: 'crashed', code: 1 } })
@@ -65,7 +65,7 @@ test('the refusal of root says what was given, and what to do', (t) => {
   assert.match(claude.explain('Invalid proxy URL in HTTPS_PROXY: x')?.remedy ?? '', /complete URL/)
 })
 
-test("code 127 comes with the program's own words, or says what it means", (t) => {
+test('an exit with code 127 comes with the program’s own words, or with an explanation', (t) => {
   const exit = { reason: 'crashed' as const, code: 127 }
   const words = "env: 'node': No such file or directory\n"
   assert.match(told(t, words, { state: 'failed', exit }).failure?.message ?? '', /'node': No such file/)
@@ -79,7 +79,7 @@ test("code 127 comes with the program's own words, or says what it means", (t) =
   assert.equal(told(t, words, { state: 'exited', exit: stopped }).exit?.detail, undefined)
 })
 
-test('a program that was removed is looked for again, and its absence comes with a remedy', async (t) => {
+test('a program that was removed is looked for again, and its absence has a remedy', async (t) => {
   const path = join(tempDir(t), 'claude')
   writeFileSync(path, '')
   const found: Runtime = { name: 'claude', found: true, path, version: '2.1.330' }
@@ -101,7 +101,7 @@ test('a program that was removed is looked for again, and its absence comes with
   await assert.rejects(admission.program('claude'), /gone from .*claude\. Install it again/)
 })
 
-test('a version that an update deletes stays for the agent that runs it, and no longer', (t) => {
+test('a version that an update deletes stays until the agent that runs it ends', (t) => {
   const home = tempDir(t)
   const version = join(home, '.local/share/claude/versions/2.1.332')
   const program = join(home, 'bin/claude')
@@ -113,7 +113,7 @@ test('a version that an update deletes stays for the agent that runs it, and no 
   const agent = { folder, runtime: claude, run: { run: 1, program } } as unknown as Agent
   const kept = keepProgram(agent)
   assert.equal(dirname(kept), folder.dir)
-  // Launched once more after a crash of the daemon, with the version gone by then.
+  // Launched again after a crash of the daemon, when the version is already gone.
   mkdirSync(folder.claim(1))
   rmSync(version)
   assert.equal(readFileSync(kept, 'utf8'), 'the program')
@@ -122,7 +122,7 @@ test('a version that an update deletes stays for the agent that runs it, and no 
   assert.ok(!existsSync(kept))
 })
 
-test('a program that needs the files beside it is run where it is', (t) => {
+test('a program that needs the files next to it runs in its place', (t) => {
   const home = tempDir(t)
   const program = join(home, 'lib/node_modules/@anthropic-ai/claude-code/cli.js')
   mkdirSync(dirname(program), { recursive: true })

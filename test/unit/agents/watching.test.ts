@@ -8,7 +8,7 @@ import { createLogger } from '../../../src/platform/log.ts'
 import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
 
-test('a journal whose growth cannot be dealt with is reported again when it grows further', async (t) => {
+test('a journal whose growth could not be handled is reported again when it grows further', async (t) => {
   const journal = join(tempDir(t), 'activity.jsonl')
   writeFileSync(journal, '')
   const agent = { id: 'a', folder: { journal } } as Agent

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { resolveId } from '../../../src/cli/client/agent-id.ts'
 
-test('an id, or its beginning where that is enough', () => {
+test('an agent can be named by its id, or by a unique prefix', () => {
   const known = ['a-1', 'a-12', 'b-3']
   assert.equal(resolveId('a-1', known, 'agent'), 'a-1')
   assert.equal(resolveId('b', known, 'agent'), 'b-3')

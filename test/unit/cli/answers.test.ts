@@ -16,7 +16,7 @@ const request = (request_id: string): PermissionRequest => ({
 })
 const asking = (...ids: string[]) => ({ agent_id: 'a-1', pending: ids.map(request) }) as HubAgent
 
-test('numbers stand for options, anything that is no number is the answer itself', () => {
+test('numbers in an answer select options, and any other text is the answer itself', () => {
   assert.equal(given(one, ' 2 '), 'B')
   assert.equal(given(one, '2.'), 'B')
   assert.equal(given(one, '２'), 'B')
@@ -29,7 +29,7 @@ test('numbers stand for options, anything that is no number is the answer itself
   assert.equal(given(one, '3.13'), '3.13')
 })
 
-test('a number that stands for no option is refused, and not sent as the answer', () => {
+test('a number that selects no option is refused instead of sent as the answer', () => {
   for (const typed of ['7', '0', '-1', '#3', '7.', '1,2', '1 2', '']) {
     assert.throws(() => answerTo(one, typed), { code: 'answer_invalid', exitCode: 2 }, typed)
   }
@@ -38,7 +38,7 @@ test('a number that stands for no option is refused, and not sent as the answer'
   assert.throws(() => answersTo([one, many], ['1', '3']), /no option 3/)
 })
 
-test('a number is an answer in quotation marks, as a label, or where there are no options', () => {
+test('a number is the answer itself in quotation marks, as a label, or without options', () => {
   assert.equal(given(one, '"7"'), '7')
   assert.equal(given(many, "'7, 8'"), '7, 8')
   assert.equal(given({ question: 'Port?', options: [{ label: '80' }, { label: '443' }] }, '443'), '443')
@@ -48,7 +48,7 @@ test('a number is an answer in quotation marks, as a label, or where there are n
   assert.equal(given(crossed, '"2"'), '2')
 })
 
-test('one answer for each question', () => {
+test('a request needs one answer for each question', () => {
   const replies = answersTo([one, many], ['1', '1, other'])
   assert.deepEqual(answersOf(replies), { 'Which?': 'A', 'What?': 'A, other' })
   assert.deepEqual(replies.map(replyText), [
@@ -58,18 +58,18 @@ test('one answer for each question', () => {
   assert.throws(() => answersTo([one], []), /needs 1 answer, but you gave 0/)
 })
 
-test('an answer goes by its question, whatever that is called', () => {
+test('an answer is stored under its question, even one named like a property of every object', () => {
   for (const question of ['constructor', '__proto__', 'toString'])
     assert.deepEqual(Object.entries(answersOf(answersTo([{ ...one, question }], ['2']))), [[question, 'B']])
 })
 
-test('what is said of an answer shows what is hidden in it, and begins nothing of its own', () => {
+test('the echo of an answer shows invisible characters, and cannot be confused with other text', () => {
   const asked = { question: 'Which?\n"x": ', options: [{ label: 'A\u200b" option 2' }] }
   const [reply] = answersTo([asked], ['1'])
   assert.equal(replyText(reply!), 'question 1 "Which? \\"x\\":": option 1 "A⟨U+200B⟩\\" option 2"')
 })
 
-test('a request is found by itself, or by the beginning of its id or digest', () => {
+test('a request is found by a prefix of its id or digest, or without any if it is the only one', () => {
   const pick = (agent: HubAgent, given?: string) => {
     const { request, named } = pickRequest(agent, given)
     return [request.request_id, named]
@@ -87,7 +87,7 @@ test('a request is found by itself, or by the beginning of its id or digest', ()
   assert.deepEqual(pick(known, 'abc'), ['abc', false])
 })
 
-test('what is typed at a request', () => {
+test('a reply to a permission request is a decision or a message', () => {
   const offered = (typed: string) => decisionOf(typed, true)
   assert.deepEqual(offered('y'), { decision: 'allow' })
   assert.deepEqual(offered(' NO '), { decision: 'deny' })

@@ -3,22 +3,22 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { clean, cleanLine } from '../../../src/cli/render/clean.ts'
 
-test('sequences that a terminal would obey become visible', () => {
+test('control sequences become visible instead of reaching the terminal', () => {
   assert.equal(clean('\x1b[2J\x1b]0;title\x07'), '␛[2J␛]0;title␇')
   assert.equal(clean('overwritten\rtext\b\x7f'), 'overwritten␍text␈␡')
   assert.equal(clean('\x9b31m \u202etxt.exe\u2066'), '�31m �txt.exe�')
 })
 
-test('text, line feeds and tabs stay', () => {
+test('cleaning keeps text, line feeds and tabs', () => {
   assert.equal(clean('a\tb\r\nc\n日本 🦊 é'), 'a\tb\nc\n日本 🦊 é')
 })
 
-test('on one line, and cut off', () => {
+test('cleaning can reduce a text to one line, and cut it off', () => {
   assert.equal(cleanLine('  one\n\n two\tthree '), 'one two three')
   assert.equal(cleanLine('x'.repeat(50), 10), `${'x'.repeat(9)}…`)
 })
 
-test('nothing that is left is a control character but line feed and tab', () => {
+test('cleaned text has no control characters except line feeds and tabs', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
       assert.doesNotMatch(clean(text), /[\x00-\x08\x0b-\x1f\x7f-\x9f]/)

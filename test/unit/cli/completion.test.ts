@@ -7,7 +7,7 @@ import { program } from '../../../src/cli/program.ts'
 const root = await program(['--help'])
 const values = (...typed: string[]) => candidatesFor(root, typed).words.map(({ value }) => value)
 
-test('commands come first, then their flags and the names that they take', () => {
+test('completion offers commands first, then their flags and the names that they take', () => {
   assert.ok(values('').includes('agent'))
   assert.ok(!values('').includes('self-check'))
   assert.ok(values('agent', '').includes('watch'))
@@ -24,7 +24,7 @@ test('commands come first, then their flags and the names that they take', () =>
   assert.equal(candidatesFor(root, ['machine', 'add', '--name', '']).ask, undefined)
 })
 
-test('a value of a flag is no command, and what follows it is', () => {
+test('completion distinguishes the value of a flag from a command', () => {
   assert.deepEqual(values('agent', 'start', '--restart', ''), ['never', 'on-loss', 'on-failure'])
   assert.equal(candidatesFor(root, ['--state-dir', '']).paths, 'dirs')
   assert.equal(candidatesFor(root, ['run', '--key-file=']).paths, 'files')
@@ -32,12 +32,12 @@ test('a value of a flag is no command, and what follows it is', () => {
   assert.ok(values('agent', 'start', '--title', 'stop', '--').includes('--lease'))
 })
 
-test('before any command the flags of the daemon are there, too', () => {
+test('completion offers the flags of the daemon before any command', () => {
   assert.ok(values('--').includes('--server-url'))
   assert.ok(values('--').includes('--version'))
 })
 
-test('the values that are known apart are those that help names', () => {
+test('completion knows the same values that the help names', () => {
   const all = (command: Command): Command[] => [command, ...command.commands.flatMap(all)]
   for (const [flag, known] of Object.entries(VALUES)) {
     const options = all(root).flatMap((each) => each.options.filter(({ long }) => long === flag))

@@ -7,7 +7,7 @@ import { tempDir } from '../../support/temp.ts'
 
 const DEEP = `{"version":${'['.repeat(100_000)}${']'.repeat(100_000)}}`
 
-test('an answer of a daemon that is no JSON, cut off or of another shape is an error with a remedy', async (t) => {
+test('an invalid answer of a daemon is an error with a remedy', async (t) => {
   const socket = join(tempDir(t), 'daemon.sock')
   let answer = ''
   let length: number | undefined

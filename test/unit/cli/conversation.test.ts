@@ -66,7 +66,7 @@ I run them.
   )
 })
 
-test('the session is shown when it is another one, or its model or mode is', () => {
+test('the session is shown when its id, model or mode changes', () => {
   const session = { kind: 'session', session_id: 's-1', model: 'opus', permission_mode: 'default' } as const
   assert.equal(
     render([
@@ -80,7 +80,7 @@ test('the session is shown when it is another one, or its model or mode is', () 
   )
 })
 
-test('a finished block adds only what was not streamed', () => {
+test('a finished block adds only the part that was not streamed', () => {
   assert.equal(
     render([
       { kind: 'text_delta', block: 0, text: 'Hel' },
@@ -98,7 +98,7 @@ test('a finished block adds only what was not streamed', () => {
   )
 })
 
-test('text is shown once, whatever is shown in the middle of it', () => {
+test('streamed text is shown once, even when interrupted by other output', () => {
   const prompt = { kind: 'user', content: 'And the docs?', prompt_id: 'p-2' } as const
   assert.equal(
     render([
@@ -111,7 +111,7 @@ test('text is shown once, whatever is shown in the middle of it', () => {
     ]),
     'Hel\n> And the docs?\nlo, \n-- task started: tests\nyou\n',
   )
-  // The last part is already written, or only in the finished block; and the deltas may not name their message.
+  // The rest is written already, or comes only with the finished block; deltas may lack their message id.
   for (const text of ['Hello', 'Hello, you'])
     assert.equal(
       render([
@@ -123,7 +123,7 @@ test('text is shown once, whatever is shown in the middle of it', () => {
     )
 })
 
-test('each of several blocks that stream in turns is shown once', () => {
+test('each of several interleaved blocks is shown once', () => {
   assert.equal(
     render([
       { kind: 'thinking_delta', message_id: 'm', block: 0, text: 'Let me' },
@@ -135,7 +135,7 @@ test('each of several blocks that stream in turns is shown once', () => {
     ]),
     '* Let me\nI\n*  see.\n run it.\n',
   )
-  // A sub-agent's words in the middle of the agent's own, and the same words again in another message.
+  // A sub-agent's text within the agent's own, and the same text again in another message.
   assert.equal(
     render([
       { kind: 'text_delta', message_id: 'm', block: 0, text: 'Done' },
@@ -147,7 +147,7 @@ test('each of several blocks that stream in turns is shown once', () => {
   )
 })
 
-test('a block that breaks off does not swallow what follows', () => {
+test('an unfinished block does not swallow the output after it', () => {
   assert.equal(
     render([
       { kind: 'text_delta', block: 0, text: 'I was about' },
@@ -174,7 +174,7 @@ test('sub-agents are set apart, and only their finished blocks are shown', () =>
   )
 })
 
-test('only what a person or a server said looks like it', () => {
+test('only messages of a person or a server look like prompts', () => {
   assert.equal(
     render([
       { kind: 'user', content: 'Fix it.', prompt_id: 'p' },
@@ -191,7 +191,7 @@ test('only what a person or a server said looks like it', () => {
   )
 })
 
-test('the request of a sub-agent is told from another’s', () => {
+test('a request of a sub-agent is labeled with its task', () => {
   const task = { kind: 'task', task_id: 'a', phase: 'started', description: 'Read', info: {} } as const
   const asks = { kind: 'permission_request', ask: 'tool', tool: 'Bash', input: { command: 'ls' } } as const
   assert.equal(
@@ -211,7 +211,7 @@ test('the request of a sub-agent is told from another’s', () => {
   )
 })
 
-test('an interrupt looks like one, and not like a failure', () => {
+test('an interrupt is shown as an interrupt instead of a failure', () => {
   const diagnostic = '[ede_diagnostic] result_type=user last_content_type=n/a stop_reason=null'
   const failed = { kind: 'turn_result', outcome: 'error_during_execution', is_error: true } as const
   assert.equal(
@@ -227,10 +227,10 @@ test('an interrupt looks like one, and not like a failure', () => {
   assert.equal(render([{ ...failed, errors: [diagnostic, 'No room'] }]), '✗ during execution: No room\n')
 })
 
-test('a prompt that was begun with is not said to be cancelled: its turn’s result says what became of it', () => {
+test('a started prompt is not reported as canceled: the result of its turn is shown instead', () => {
   const failed = { kind: 'turn_result', outcome: 'success', is_error: true, text: 'API Error: 400' } as const
   const cancelled = { kind: 'prompt_state', prompt_id: 'p', state: 'cancelled' } as const
-  // Its beginning is seen, or reading began later.
+  // The start was seen, or reading began later.
   for (const events of [
     [{ kind: 'prompt_state', prompt_id: 'p', state: 'started' } as const, failed],
     [{ ...failed, prompt_ids: ['p'] }],
@@ -242,7 +242,7 @@ test('a prompt that was begun with is not said to be cancelled: its turn’s res
   )
 })
 
-test('what the runtime says to people is shown with its words, safely', () => {
+test('notices of the runtime are shown with their text, and cannot control the terminal', () => {
   assert.equal(
     render([
       {
@@ -270,7 +270,7 @@ test('what the runtime says to people is shown with its words, safely', () => {
   )
 })
 
-test('what an agent asks for is shown in full', () => {
+test('the request of an agent is shown in full', () => {
   const command = `rm -rf ${'a/'.repeat(120)}`
   const text = render([
     {
@@ -325,7 +325,7 @@ test('what an agent asks for is shown in full', () => {
   )
 })
 
-test('trouble is said', () => {
+test('retries, limits, failures and unknown output are shown', () => {
   assert.match(
     render([{ kind: 'retry', attempt: 2, max_retries: 10, status: 529, delay_ms: 1500 }]),
     /HTTP 529\); try 2 of 10 in 1.5 s/,
@@ -355,7 +355,7 @@ test('trouble is said', () => {
   )
 })
 
-test('no agent can write to the terminal but text', () => {
+test('no agent can write anything but text to the terminal', () => {
   const evil = '\x1b]52;c;aGk=\x07\x1b[2J'
   const text = render(
     [
@@ -383,7 +383,7 @@ test('no agent can write to the terminal but text', () => {
     ],
     true,
   )
-  // Styles of our own only.
+  // Only the styles of this program.
   assert.equal(withStyles(text, clean), withStyles(text, String))
   assert.doesNotMatch(withStyles(text, clean).replace(/\x1b\[\d+m/g, ''), /[\x00-\x09\x0b-\x1f\x7f-\x9f]/)
 })

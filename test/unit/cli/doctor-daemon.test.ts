@@ -33,7 +33,7 @@ interface Seen {
   env?: NodeJS.ProcessEnv
 }
 
-/** What `doctor` finds beside a daemon that reports this. */
+/** Returns the findings of `doctor` next to a daemon that reports this. */
 async function look(
   t: TestContext,
   { runtime = {}, problems = [], status = {}, env = {} }: Seen,
@@ -84,7 +84,7 @@ async function look(
   }
 }
 
-test('problems that the daemon reports are findings, marked as what it sees, with severity and remedy', async (t) => {
+test('doctor lists the problems that the daemon sees, with severity and remedy', async (t) => {
   const until = '2026-01-01T05:00:00.000Z'
   const { asked, of } = await look(t, {
     problems: [
@@ -94,7 +94,7 @@ test('problems that the daemon reports are findings, marked as what it sees, wit
       { code: 'of_a_newer_daemon', message: 'Something new.' },
     ],
   })
-  // Of now, not of the last time that it looked.
+  // The current status, and not an earlier one.
   assert.equal(asked.at(-1), 'status')
   assert.ok(asked.includes('check'))
   const found = of('machine')
@@ -111,7 +111,7 @@ test('problems that the daemon reports are findings, marked as what it sees, wit
   assert.equal(findingText(found[0]!, colors(false)), '! The daemon sees: The limit is reached.\n  → Wait.')
 })
 
-test('a daemon that is not logged in, beside a shell that is', async (t) => {
+test('doctor reports a daemon that is not logged in although this shell is', async (t) => {
   const problem: Partial<HealthProblem> = {
     code: 'not_logged_in',
     severity: 'error',
@@ -126,7 +126,7 @@ test('a daemon that is not logged in, beside a shell that is', async (t) => {
     of('machine').map(({ code, level }) => [code, level]),
     [['not_logged_in', 'error']],
   )
-  // Said once.
+  // Reported once.
   assert.deepEqual(of('claude'), [])
   const [differs] = of('environment')
   assert.equal(differs?.level, 'warning')
@@ -135,7 +135,7 @@ test('a daemon that is not logged in, beside a shell that is', async (t) => {
     /This shell finds something different.*, logged in\. .*HOME is \/var\/lib\/daemon there/,
   )
 
-  // Before the daemon has made a problem of it.
+  // Before the daemon reports it as a problem.
   const early = await look(t, { runtime: { login: 'expired' } })
   assert.deepEqual(
     early.of('claude').map(({ level, seen_by }) => [level, seen_by]),
@@ -143,7 +143,7 @@ test('a daemon that is not logged in, beside a shell that is', async (t) => {
   )
 })
 
-test('a shell that is not logged in, beside a daemon that is, is no error; names of secrets are told, never values', async (t) => {
+test('doctor shows no values of secrets, and a shell needs no login if the daemon has one', async (t) => {
   const { of, findings } = await look(t, { env: { ANTHROPIC_API_KEY: 'sk-secret' } }, false)
   assert.deepEqual(
     of('claude').map(({ level, seen_by }) => [level, seen_by]),
@@ -154,7 +154,7 @@ test('a shell that is not logged in, beside a daemon that is, is no error; names
   assert.ok(findings.every(({ level }) => level !== 'error'))
 })
 
-test('another Claude Code than the one of the shell, and one that is broken', async (t) => {
+test('doctor reports a daemon with another Claude Code than this shell’s, or a broken one', async (t) => {
   const other = await look(t, { runtime: { path: '/opt/claude', version: '2.1.300' } })
   assert.match(other.of('claude')[0]?.message ?? '', /2\.1\.300 at \/opt\/claude/)
   assert.match(
@@ -168,7 +168,7 @@ test('another Claude Code than the one of the shell, and one that is broken', as
   )
 })
 
-test("what a unit ends, and agents' failed turns and missing servers", async (t) => {
+test('doctor reports a unit that ends agents, failed turns, and MCP servers that do not work', async (t) => {
   const { of } = await look(t, {
     status: {
       agents_end: {

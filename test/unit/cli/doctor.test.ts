@@ -17,13 +17,13 @@ const look = async (flags: Record<string, string>, env: NodeJS.ProcessEnv) =>
 const find = async (flags: Record<string, string>, env: NodeJS.ProcessEnv, check: string) =>
   (await look(flags, env)).filter((finding) => finding.check === check)
 
-test('a machine where all is well', async (t) => {
+test('doctor finds no problem on a healthy machine', async (t) => {
   const dir = tempDir(t)
   const hub = await startHub({ dir: join(dir, 'hub'), host: '127.0.0.1', port: 0, logger })
   t.after(() => hub.close())
   const findings = await look({ serverUrl: hub.url, keyFile: hub.machineKeyPath }, shellWithClaude(dir))
   assert.deepEqual(
-    // Other state folders of this user may have left something on this machine; and only a release has a key for updates.
+    // This user may have strays of other state folders, and only a release has a key for updates.
     findings.filter(({ level, check }) => level !== 'ok' && check !== 'strays' && check !== 'updates'),
     [],
   )
@@ -43,8 +43,8 @@ test('a machine where all is well', async (t) => {
   ])
 })
 
-test('a folder in which Claude Code cannot keep conversations', async (t) => {
-  // Nobody can make a folder there.
+test('doctor warns about a folder in which Claude Code cannot save conversations', async (t) => {
+  // Nobody can create a folder there.
   const env = { ...shellWithClaude(tempDir(t)), CLAUDE_CONFIG_DIR: '/proc/claude' }
   const found = (await find({}, env, 'claude')).map(({ level, message }) => [level, message])
   assert.equal(found[0]?.[0], 'ok')
@@ -56,7 +56,7 @@ test('a folder in which Claude Code cannot keep conversations', async (t) => {
   ])
 })
 
-test('a server that refuses the key, or is not there', async (t) => {
+test('doctor reports a server that refuses the key, or cannot be reached', async (t) => {
   const dir = tempDir(t)
   const env: NodeJS.ProcessEnv = shellWithClaude(dir)
   const hub = await startHub({ dir: join(dir, 'hub'), host: '127.0.0.1', port: 0, logger })
@@ -69,7 +69,7 @@ test('a server that refuses the key, or is not there', async (t) => {
   assert.ok(gone?.remedy)
 })
 
-test('what is wrong with configuration, program and state folder', async (t) => {
+test('doctor reports problems with the configuration, Claude Code and the state folder', async (t) => {
   const dir = tempDir(t)
   const env: NodeJS.ProcessEnv = shellWithClaude(dir)
   assert.equal((await find({}, env, 'config'))[0]?.level, 'warning')

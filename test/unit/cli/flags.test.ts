@@ -6,7 +6,7 @@ import { CONFIG_KEYS } from '../../../src/config/config.ts'
 
 test('every setting has its flag, and every flag is a setting', () => {
   const flags = withDaemonFlags(new Command()).options.map(({ long }) => long)
-  // Where updates come from is the machine's to say once, in its file or environment.
+  // The source of updates is set per machine, in its file or environment.
   const settings = CONFIG_KEYS.filter((key) => !key.startsWith('update.')).map(
     (key) => `--${key.replace(/_/g, '-')}`,
   )

@@ -35,7 +35,7 @@ const request = (rest: Partial<PermissionRequest>): PermissionRequest => ({
 })
 const shown = (of: Form) => permissionText(request({ form: of }), colors(false))
 
-test('the number of an option stands for that option, whatever its title is elsewhere', () => {
+test('the number of an option selects that option, even if another option has that title', () => {
   const options = [
     { value: 'dev', title: 'prod' },
     { value: 'prod', title: 'Live' },
@@ -48,14 +48,14 @@ test('the number of an option stands for that option, whatever its title is else
   const several = { ...field, type: 'array' }
   const typed = fieldAnswer(several, { ...question, multi_select: true }, '3, 1')
   assert.deepEqual(fieldValue(several, typed), ['old', 'dev'])
-  // One option is what two others are, joined.
+  // One option equals two others, joined.
   const joined = { ...several, options: ['a', 'b', 'a, b'].map((value) => ({ value })) }
   const chosen = fieldAnswer(joined, { ...question, multi_select: true }, '1, 2')
   assert.deepEqual(fieldValue(joined, chosen), ['a', 'b'])
   assert.equal(replyText(replyIn(joined, 0, chosen)), 'field 1 "env": option 1 "a", option 2 "b"')
 })
 
-test('fields are given in their order or by name; numbers stand for options', () => {
+test('form answers are given in order or by name, and numbers select options', () => {
   const answers = (...typed: string[]) => answersOf(formAnswers(form, questions, typed))
   assert.deepEqual(answers('1'), { env: 'stg' })
   assert.deepEqual(answers('Staging'), { env: 'stg' })
@@ -72,14 +72,14 @@ test('fields are given in their order or by name; numbers stand for options', ()
     assert.throws(() => answers(...typed), words)
 })
 
-test('a field that takes what was typed has it as its answer, and says what is wrong otherwise', () => {
+test('a form field accepts a valid answer, and explains why it refuses any other', () => {
   const [, replicas] = form.fields
   assert.equal(fieldAnswer(replicas!, questions[1], ' 3 '), '3')
   assert.equal(fieldAnswer(replicas!, questions[1], ''), '')
   assert.throws(() => fieldAnswer(replicas!, questions[1], '10'), { code: 'answer_invalid', exitCode: 2 })
 })
 
-test('a form is shown with its fields, what each takes, and how to end it', () => {
+test('a form is shown with its fields, the values they accept, and the commands that end it', () => {
   assert.equal(
     shown(form),
     `? MCP server "deploy" asks: Where to?
@@ -97,7 +97,7 @@ test('a form is shown with its fields, what each takes, and how to end it', () =
   )
 })
 
-test('an address is shown with the host that it leads to, and nothing of it is obeyed by the terminal', () => {
+test('a URL is shown with its host, and without control characters', () => {
   const url = 'https://bank.example@evil.example/\x1b[2J'
   const address = { server: 'x\x1b[2J', message: 'Log in\x07', url, fields: [] }
   const text = shown(address)
@@ -110,7 +110,7 @@ test('an address is shown with the host that it leads to, and nothing of it is o
   assert.match(answerHint('a', request({ form: address })), /agent answer a accept --request r/)
 })
 
-test('a form with a type that every object has a property of is shown', () => {
+test('a form is shown even if a type is named like a property of every object', () => {
   const text = shown({ server: 's', message: 'm', fields: [{ name: 'f', type: 'constructor' }] })
   assert.match(text, /f: constructor, optional/)
 })

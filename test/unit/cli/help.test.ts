@@ -15,7 +15,7 @@ const all = (command: Command): Command[] => [
 
 const commands = all(await program(['--help']))
 
-/** As it is shown on a terminal of so many columns. */
+/** Returns the help as shown on a terminal of `width` columns. */
 function help(command: Command, width: number): string {
   let shown = ''
   command.configureOutput({
@@ -35,7 +35,7 @@ test('help fits the terminal', () => {
         assert.ok(line.length <= width, `${pathOf(command)} at ${width}: ${line}`)
 })
 
-test('every command, option and argument is described, and every command has an example of itself', () => {
+test('every command, option and argument has a description, and every command has an example', () => {
   for (const command of commands) {
     const path = pathOf(command)
     assert.notEqual(command.description(), '', path)
@@ -43,12 +43,12 @@ test('every command, option and argument is described, and every command has an 
       if (!hidden) assert.notEqual(description, '', `${path} ${flags}`)
     for (const argument of command.registeredArguments)
       assert.notEqual(argument.description, '', `${path} ${argument.name()}`)
-    // What comes before it may be another program, or a variable.
+    // Another program or a variable may come before it.
     assert.match(help(command, 100), new RegExp(`^ {2}\\$ .*${path}`, 'm'))
   }
 })
 
-test('options that take a number say of what', () => {
+test('every option that takes a number names its unit', () => {
   for (const command of commands)
     for (const { flags, description } of command.options)
       if (/<(seconds|days|MiB|count|dollars|time)>/.test(flags))
@@ -59,7 +59,7 @@ test('options that take a number say of what', () => {
         )
 })
 
-test('every example of help is a command that this program takes', async () => {
+test('every example in the help is a valid command line', async () => {
   let examples = 0
   for (const command of commands)
     for (const written of commandLines(help(command, 100))) {
@@ -69,7 +69,7 @@ test('every example of help is a command that this program takes', async () => {
   assert.ok(examples > 60, `${examples} examples`)
 })
 
-test('a command line that the program would refuse is found out', async () => {
+test('the checker of command lines finds those that the program would refuse', async () => {
   const fault = (line: string) => faultOf({ line, mentioned: false })
   assert.match((await fault('fomular-daemon agent strat')) ?? '', /unknown command/)
   assert.match((await fault('sudo fomular-daemon agent list --all')) ?? '', /unknown option/)

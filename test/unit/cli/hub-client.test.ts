@@ -30,7 +30,7 @@ async function refusal(promise: Promise<unknown>): Promise<UserError> {
   return error
 }
 
-test('a hub without machines', async (t) => {
+test('a hub without machines has no agents, and starting one fails', async (t) => {
   const { running, key } = await hub(t)
   const client = new HubClient({ url: running.url, key })
   assert.deepEqual(await client.machines(), [])
@@ -43,14 +43,14 @@ test('a hub without machines', async (t) => {
   assert.match(bad.message, /spec\.cwd: must be an absolute path/)
 })
 
-test('a key that is not its own', async (t) => {
+test('a wrong key is refused, and does not appear in the error', async (t) => {
   const { running } = await hub(t)
   const error = await refusal(new HubClient({ url: running.url, key: 'wrong' }).agents())
   assert.equal(error.code, 'unauthorized')
   assert.doesNotMatch(`${error.message} ${error.remedy}`, /wrong/)
 })
 
-test('a hub of a version from before roles says what it lacks', async (t) => {
+test('a hub without roles is reported as too old', async (t) => {
   const url = await serve(t, (_request, response) => {
     response.writeHead(404, { 'content-type': 'application/json' })
     response.end('{"error":{"code":"not_found","message":"There is no GET /api/audit."}}')
@@ -70,7 +70,7 @@ test('a hub of a version from before roles says what it lacks', async (t) => {
   }
 })
 
-test('no hub, or something else, at the address', async (t) => {
+test('a missing hub, or another server at its address, is reported', async (t) => {
   const { running, key } = await hub(t)
   await running.close()
   const gone = await refusal(new HubClient({ url: running.url, key }).agents())
@@ -80,7 +80,7 @@ test('no hub, or something else, at the address', async (t) => {
   assert.equal((await refusal(new HubClient({ url, key }).agents())).code, 'hub_incompatible')
 })
 
-test('following goes on where the hub went away, and ends when the agent is removed', async (t) => {
+test('following continues after the hub went away, and ends when the agent is removed', async (t) => {
   const agent: HubAgent = {
     agent_id: 'a-1',
     machine_id: 'm',
@@ -112,7 +112,7 @@ test('following goes on where the hub went away, and ends when the agent is remo
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     if (asked.length === 1) {
       response.write(sse('activity', text(0), '0.0') + sse('status', agent))
-      // In the middle of a message, as a hub that is killed.
+      // In the middle of a message, like a hub that is killed.
       response.write('event: activity\nid: 10.0\nda', () => response.destroy())
     } else
       response.end(
@@ -157,7 +157,7 @@ async function serve(
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-test('an answer or a stream of a hub in which everything is wrong is an error with a remedy', async (t) => {
+test('a malformed answer or stream of a hub is an error with a remedy', async (t) => {
   const wrong = [
     `{"agents":[${'1,'.repeat(300_000)}1]}`,
     `{"agents":[{"agent_id":"a","pending":[${'{},'.repeat(100_000)}{}]}]}`,

@@ -7,7 +7,7 @@ const lines = (url: string) => linesFor({ url: addressFor(url, ''), token: 'T', 
 const withoutInstaller = (url: string) => linesFor({ url, token: 'T', installer: undefined })
 const SCRIPT = `'read -r FOMULAR_ENROLL_TOKEN; s=$(curl -fsSL "$0") && eval "\${s:?}"'`
 
-test('the line for another machine leads to the hub, also where a proxy has put it below a path', () => {
+test('the install line leads to the hub, even when a proxy serves it below a path', () => {
   const install = (url: string) => lines(url).install
   assert.equal(
     install('https://OS.example.com/'),
@@ -34,7 +34,7 @@ test('the line for another machine leads to the hub, also where a proxy has put 
   assert.equal(withoutInstaller(below).install, lines(below).enroll)
 })
 
-test('what a shell would take from an address is quoted', () => {
+test('special characters in an address are quoted for the shell', () => {
   const { install, enroll } = lines("http://127.0.0.1/;id&$(id)*'x!y'~")
   const address = "'http://127.0.0.1/;id&$(id)*%27x%21y%27~"
   assert.ok(
@@ -43,7 +43,7 @@ test('what a shell would take from an address is quoted', () => {
   assert.ok(enroll.includes(` --server-url ${address}' `))
 })
 
-test('what cannot be an address is none', () => {
+test('an invalid address is refused', () => {
   for (const text of [
     'http://h;id/',
     'http://h$(id)/',
@@ -68,7 +68,7 @@ test('what cannot be an address is none', () => {
     assert.throws(() => addressFor(text, ''), /is not a hub's address/, JSON.stringify(text))
 })
 
-test('the file of a private authority stays where an older installer leads the configuration to it', () => {
+test('the certificate of a private authority is kept when an older installer refers to it', () => {
   const authority = '-----BEGIN CERTIFICATE-----\nAbc=\n-----END CERTIFICATE-----\n'
   const install = (installer: string) =>
     linesFor({ url: 'https://h', token: 'T', installer, authority }).install
@@ -77,7 +77,7 @@ test('the file of a private authority stays where an older installer leads the c
   assert.doesNotMatch(install('older'), /rm -f|mktemp/)
 })
 
-test('nothing is pasted that a hub made up in place of a token', () => {
+test('a token with unexpected characters is refused instead of pasted', () => {
   for (const token of ['x; rm -rf ~', '$(id)', 'a\nb', "'", '', 'x'.repeat(300)])
     assert.throws(() => linesFor({ url: 'https://h', token, installer: INSTALLER }), {
       code: 'hub_incompatible',

@@ -12,13 +12,13 @@ const MACHINES = [
   machine('9f00-c', 'builder', '7d'),
   machine('9f11-d', 'web', 'twin'),
   machine('9f22-e', 'web', 'twin'),
-  // Of an older hub.
+  // From an older hub.
   machine('aa00-f', 'old'),
 ]
 
 const picked = (given: string | undefined, machines = MACHINES) => pickMachine(machines, given).machine_id
 
-test('a machine goes by its id, its name, its host name, or the beginning of its id', () => {
+test('a machine can be named by its id, its name, its host name, or a prefix of its id', () => {
   assert.equal(picked('7d12-a'), '7d12-a')
   assert.equal(picked('d13'), '7d12-a')
   assert.equal(picked('builder'), '9f00-c')
@@ -39,20 +39,20 @@ test('a machine goes by its id, its name, its host name, or the beginning of its
   assert.equal(picked(undefined, MACHINES.slice(0, 1)), '7d12-a')
 })
 
-test('a machine is not taken for another because its id or host is what that one is called', () => {
+test('a machine cannot be mistaken for another whose name equals its id or host name', () => {
   const [uuid, other] = ['7d12e854-3c55-4b0e-9a6f-0d6a1c7f2b11', '9f00e854-3c55-4b0e-9a6f-0d6a1c7f2b11']
   const known = [machine(uuid, 'debian', 'build-7'), machine(other, 'web')]
   for (const given of ['build-7', 'debian', '7d12']) {
     assert.equal(picked(given, known), uuid)
     const liar = machine(given, 'liar')
-    // Of two that begin with the same, neither is meant.
+    // A prefix of two ids selects neither.
     if (given === '7d12') assert.throws(() => picked(given, [...known, liar]), { code: 'machine_ambiguous' })
     else assert.equal(picked(given, [...known, liar]), uuid)
     assert.equal(picked('liar', [...known, liar]), given)
   }
   assert.equal(picked(uuid, [...known, machine('x', 'liar', uuid)]), uuid)
   assert.equal(picked('build-7', [...known, machine('x', 'build-7', 'build-7')]), uuid)
-  // What one without a name says of itself makes it none of those with a name.
+  // A host name claimed by a nameless machine does not match machines with that name.
   for (const liar of [machine('x', 'debian', 'debian'), machine('x', 'debian')])
     assert.throws(() => picked('debian', [...known, liar]), { code: 'machine_ambiguous' })
   for (const liar of [machine('x', '7d12', '7d12'), machine('x', '7d12', 'other')])
@@ -62,7 +62,7 @@ test('a machine is not taken for another because its id or host is what that one
   assert.equal(picked('m-1', [machine('m-10', 'web'), machine('m-1', 'web')]), 'm-1')
 })
 
-test('several machines are said to be several, with what tells them apart', () => {
+test('an ambiguous name lists the machines that match, with their ids and hosts', () => {
   const error = (given: string | undefined, machines = MACHINES) => {
     try {
       return pickMachine(machines, given) && undefined

@@ -9,7 +9,7 @@ const page = manPage(await program(['--help']))
 const groff = (...args: string[]) =>
   spawnSync('groff', ['-man', '-Tutf8', '-ww', ...args], { input: page, encoding: 'utf8' })
 
-test('the manual has every command with its flags and examples, as it is typed', () => {
+test('the manual page lists every command with its flags and examples, exactly as typed', () => {
   const { stdout, stderr } = groff('-P-cbou', '-rLL=200n')
   assert.equal(stderr, '')
   assert.match(stdout, /^NAME\n +fomular-daemon - run AI coding agents/m)

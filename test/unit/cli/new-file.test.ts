@@ -6,7 +6,7 @@ import { fillNewFile } from '../../../src/cli/hub/new-file.ts'
 import { limited } from '../../support/limited.ts'
 import { tempDir } from '../../support/temp.ts'
 
-test('a file for a key holds the key and nothing else, and only its user can read it', async (t) => {
+test('a new key file contains only the key, and only its user can read it', async (t) => {
   const path = join(tempDir(t), 'key')
   assert.equal(await fillNewFile(path, 200, async () => ({ value: 1, text: 'key\n' })), 1)
   assert.equal(readFileSync(path, 'utf8'), 'key\n')
@@ -18,7 +18,7 @@ test('a file for a key holds the key and nothing else, and only its user can rea
   assert.equal(readFileSync(path, 'utf8'), 'key\n')
 })
 
-test('no key is made for a file that a full disk does not take, and none stays without a key', async (t) => {
+test('no key is created when the disk is full, and no file stays without a key', async (t) => {
   const path = join(tempDir(t), 'key')
   const said = limited(
     0,

@@ -10,18 +10,18 @@ const hub = (agent: HubClient['agent']) => ({
   agents: () => Promise.reject(new Error('all agents of the hub were asked for')),
 })
 
-test('what an agent waits for is asked of that agent alone', async () => {
+test('the reason for a delay is fetched for one agent only', async () => {
   const slow = { detail: 'A hook has run for 60 s.' }
   const client = hub(async (agent_id) => ({ agent_id, slow }) as HubAgent)
   assert.equal(await delayOf(client, 'a1'), slow.detail)
 })
 
-test('a hub that goes away after it has taken a start does not make the start fail', async () => {
+test('a hub that goes away after it has accepted a start does not make the start fail', async () => {
   const client = hub(() => Promise.reject(new UserError('hub_unreachable', 'gone')))
   assert.equal(await delayOf(client, 'a1'), undefined)
 })
 
-test('an agent that a machine only claims is not taken for another whose id begins like it', async () => {
+test('an agent that a machine only claims is not mistaken for another agent with that prefix', async () => {
   const agent = (agent_id: string, machine_id: string, claimed?: boolean) =>
     ({ agent_id, machine_id, ...(claimed && { claimed }) }) as HubAgent
   const picked = (given: string, agents: HubAgent[], machine?: string) => {

@@ -18,7 +18,7 @@ async function tlsPort(t: TestContext, names: string[]) {
   return (server.address() as AddressInfo).port
 }
 
-test('a hub that listens everywhere is reached by a name in its certificate that others can use', async (t) => {
+test('a hub that listens on all addresses is reached by a public name in its certificate', async (t) => {
   const port = await tlsPort(t, ['localhost', '*.example.com', 'hub.example.com'])
   const here = `https://127.0.0.1:${port}`
   for (const host of ['0.0.0.0', '[::]', '10.0.0.5']) {
@@ -28,7 +28,7 @@ test('a hub that listens everywhere is reached by a name in its certificate that
   }
 })
 
-test('without such a name, and without TLS, it is an address of the machine', async (t) => {
+test('a hub without a public name, or without TLS, is reached by an address of the machine', async (t) => {
   const port = await tlsPort(t, ['localhost'])
   const own = Object.values(networkInterfaces())
     .flatMap((each) => each ?? [])
@@ -51,7 +51,7 @@ test('a hub that listens on one address is reached there', async () => {
     assert.deepEqual(await ownAddress(url, { url }), { url })
 })
 
-test('where nothing answers any more, it is still an address', async () => {
+test('a hub that does not answer still has an address', async () => {
   const { url } = await ownAddress('https://127.0.0.1:1', { url: 'https://10.0.0.5:1' })
   assert.equal(url, 'https://10.0.0.5:1')
 })

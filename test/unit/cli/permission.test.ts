@@ -13,10 +13,10 @@ const request = (rest: Partial<PermissionRequest>): PermissionRequest => ({
   ...rest,
 })
 const text = (rest: Partial<PermissionRequest>) => permissionText(request(rest), colors(false))
-/** Long, and dangerous at its end only. */
+/** A long text that is dangerous only at its end. */
 const long = (end: string) => `${'echo safe\n'.repeat(2000)}${end}`
 
-test('what is approved is shown to its last character, however long', () => {
+test('a permission request is shown to its last character', () => {
   assert.match(
     text({ input: { command: long('rm -rf /') } }),
     /rm -rf \/\n +\(end of the request: 2\d{3} lines\)$/,
@@ -37,7 +37,7 @@ test('a question is shown whole, with its options', () => {
   assert.match(text({ ask: 'question', questions }), /q\?\n +1\. l+! - d+\.$/)
 })
 
-test("a description is shown once, and a tool's own field of that name is not hidden", () => {
+test('a description is shown once, and a tool field with that name is not hidden', () => {
   const shown = text({ description: 'Lists', input: { command: 'ls', description: 'Lists' } })
   assert.equal(shown, '? asks to use Bash: ls\n  Described as: Lists')
   assert.match(
@@ -46,7 +46,7 @@ test("a description is shown once, and a tool's own field of that name is not hi
   )
 })
 
-test('control characters in what is approved are shown and not obeyed', () => {
+test('control characters in a permission request are shown instead of obeyed', () => {
   assert.doesNotMatch(text({ input: { command: 'ls\x1b[2J\nrm' } }), /\x1b/)
 })
 
@@ -74,7 +74,7 @@ function hub(end: number, from = 0) {
   }
 }
 
-test('a request whose input is too long for a status is found in the history, from its end', async () => {
+test('an input too long for a status is found in the history, from its end', async () => {
   const { asked, ...client } = hub(4_100_000)
   assert.deepEqual((await wholeRequest(client, 'a', omitted)).input, EVENT.input)
   assert.equal(asked.length, 1)
@@ -83,7 +83,7 @@ test('a request whose input is too long for a status is found in the history, fr
   assert.equal(far.asked.at(-1), undefined)
 })
 
-test('one that has not reached the hub is waited for, and then said not to be there', async () => {
+test('an input that has not reached the hub is awaited, and then reported as missing', async () => {
   assert.deepEqual((await wholeRequest(hub(4_100_000, 1), 'a', omitted)).input, EVENT.input)
   const none = hub(10, Number.POSITIVE_INFINITY)
   const left = await wholeRequest(none, 'a', omitted, { arrivalMs: 0 })
@@ -91,7 +91,7 @@ test('one that has not reached the hub is waited for, and then said not to be th
   assert.match(permissionText({ ...left, ask: 'plan' }, colors(false)), /before you decide/)
 })
 
-test('an event without a digest is that of a request with one where nothing more is on its way', async () => {
+test('an event without a digest matches a request with a digest once the history is complete', async () => {
   const { asked: _, ...client } = hub(4_100_000)
   const named = { ...omitted, digest: 'd' }
   const behind = { ...client, agent: async () => ({ offset: 4_100_000, end: 4_100_001 }) as HubAgent }
@@ -101,7 +101,7 @@ test('an event without a digest is that of a request with one where nothing more
   assert.deepEqual([whole.input, whole.digest], [EVENT.input, 'd'])
 })
 
-test('a history that does not have the event yet is read once, and then only as far as it grows', async () => {
+test('a history without the event is read once, and afterwards only its new part', async () => {
   const text = { kind: 'text' as const, message_id: 'm', text: 'hello' }
   const all: EventPage['events'] = [{ ...text, offset: 0, index: 0 }]
   const asked: (string | undefined)[] = []
@@ -118,7 +118,7 @@ test('a history that does not have the event yet is read once, and then only as 
   assert.deepEqual(asked.slice(1), [undefined, '0.0', '0.0'])
 })
 
-test('it is said whose request it is, and why it is made', () => {
+test('a permission request names its sub-agent and its reason', () => {
   const asks = (rest: Partial<PermissionRequest>) =>
     permissionText(request({ input: { command: 'ls' }, ...rest }), colors(false)).split('\n')
   const one = asks({ subagent_id: 'a1', subagent: 'Read the docs', reason: 'Not in\x1b[2J a folder of it' })

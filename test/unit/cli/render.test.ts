@@ -32,7 +32,7 @@ const agent = (rest: Partial<AgentStatus>): AgentStatus => ({
   ...rest,
 })
 
-test('agents as a table', () => {
+test('agents are shown as a table', () => {
   const agents = [
     agent({ pid: 42, title: 'Docs\x1b[2J', total_cost_usd: 0.5 }),
     agent({
@@ -51,7 +51,7 @@ a-1   idle                 1 h   42   $0.5000  10/20      /work  Docs␛[2J`,
   assert.match(agentTable([], now, plain), /agent start/)
 })
 
-test('a start that has not come to its end says what it waits for', () => {
+test('an unfinished start shows why it is delayed', () => {
   const since = '2026-01-01T00:59:00Z'
   const slow = { since, detail: 'Process 7 runs and has not said that it is ready.' }
   assert.equal(delayText(agent({ state: 'starting', slow })), slow.detail)
@@ -84,7 +84,7 @@ const crowd = [
   }),
 ]
 
-test('at 80 columns no row wraps, and the last folder stays', () => {
+test('no table row wraps at 80 columns, and the last folder of a path stays', () => {
   const lines = agentTable(crowd, now, plain, 80).split('\n')
   for (const line of lines) assert.ok(textWidth(line) <= 80, line)
   assert.match(lines[1] ?? '', /^a-5b6a7988 +waiting: .* \/home.*…\/.*beta/)
@@ -92,11 +92,11 @@ test('at 80 columns no row wraps, and the last folder stays', () => {
   for (const width of [40, 60, 100])
     for (const line of agentTable(crowd, now, plain, width).split('\n'))
       assert.ok(textWidth(line) <= width, `${width}: ${line}`)
-  // What is no screen gets all.
+  // Output that is not a terminal gets the full text.
   assert.match(agentTable(crowd, now, plain), /DELIVERED[\s\S]*10\/123456789 +\/home\S+services\/beta\n/)
 })
 
-test('who waits for an answer comes first, unless none can reach it', () => {
+test('agents that wait for an answer come first, unless their machine is away', () => {
   const ids = (agents: Parameters<typeof agentTable>[0]) =>
     agentTable(agents, now, plain)
       .split('\n')
@@ -106,7 +106,7 @@ test('who waits for an answer comes first, unless none can reach it', () => {
   assert.deepEqual(ids(crowd.map((each) => ({ ...each, connected: false }))), ['a-1f2e3d4c', 'a-5b6a7988'])
 })
 
-test('wide characters keep the columns', () => {
+test('table columns stay aligned around wide characters', () => {
   const named = (agent_id: string, cwd: string) => agent({ agent_id, cwd, title: 'x' })
   const lines = agentTable(
     [named('a', '/仕事/日本語'), named('b', '/é🎉'), named('c', '/plain')],
@@ -121,12 +121,12 @@ test('wide characters keep the columns', () => {
   assert.match(cut[1] ?? '', /…\/終/)
 })
 
-test('columns of text', () => {
+test('the width of text is measured in terminal columns', () => {
   assert.deepEqual(
     ['abc', '日本', 'e\u0301', '🎉', '👩\u200d💻', '❤\ufe0f', ''].map(textWidth),
     [3, 4, 1, 2, 2, 2, 0],
   )
-  // Letters of several characters, which terminals show side by side, and signs that are wide since Unicode 16.
+  // Letters of several characters, which terminals show side by side, and symbols wide since Unicode 16.
   assert.deepEqual(
     ['\u1100'.repeat(50), '\u0915\u094d'.repeat(50), '\u4dc0\u2630', '\u{18b00}'].map(textWidth),
     [100, 50, 4, 2],
@@ -142,7 +142,7 @@ test('a path is cut in its middle', () => {
   assert.equal(cutPath(`/x/${'a'.repeat(30)}-end`, 12), '/aaaaa…a-end')
 })
 
-test('machines at 80 columns', () => {
+test('the table of machines fits into 80 columns', () => {
   const machine = {
     machine_id: '6f1d2c9e-8a0b-4f1e-9c3d-2b1a0f9e8d7c',
     name: 'a-machine-with-a-long-name',
@@ -159,7 +159,7 @@ test('machines at 80 columns', () => {
   assert.match(machineTable([machine], now, plain), /build-7.internal.*linux x64 +0.1.0 +claude 2.1.332$/)
 })
 
-test('states and ends in words', () => {
+test('states and ends are described in words', () => {
   const pending = [{ request_id: 'r', ask: 'tool' as const, tool: 'Bash', input: {} }]
   assert.equal(stateText(agent({ state: 'waiting', pending })), 'waiting: Bash')
   assert.equal(stateText({ ...agent({ state: 'working' }), connected: false }), 'working (machine away)')
@@ -177,7 +177,7 @@ test('states and ends in words', () => {
   )
 })
 
-test('what went wrong with an agent is in its state', () => {
+test('the state of an agent names its failed turn and its problems', () => {
   const turn_failed = { outcome: 'error', message: 'API Error: 529' }
   const problems = [{ kind: 'mcp_server', name: 'db\x1b[2J', status: 'failed' }]
   assert.equal(stateText(agent({ turn_failed, problems })), 'idle: turn failed')
@@ -202,7 +202,7 @@ test('what went wrong with an agent is in its state', () => {
   )
 })
 
-test('how the daemon is', () => {
+test('the status of the daemon shows its link, machine, runtimes and problems', () => {
   const status = {
     version: '1.2.3',
     pid: 7,
@@ -257,11 +257,11 @@ No agents. Start one: fomular-daemon agent start --prompt "…"`,
   assert.match(statusText(away, now, plain), /not connected for 1 min, try 3: ECONNREFUSED/)
 })
 
-test('a runtime that is not there says how to get it', () => {
+test('a missing runtime is shown with a remedy', () => {
   assert.equal(runtimeText({ name: 'claude', found: false, problem: 'Install it.' }), 'Install it.')
 })
 
-test('units', () => {
+test('times and sizes are shown in suitable units', () => {
   assert.deepEqual([0, 59_400, 60_000, 7_200_000, 200_000_000].map(span), [
     '0 s',
     '59 s',
@@ -273,7 +273,7 @@ test('units', () => {
   assert.deepEqual([0, 1023, 1536, 3 * 2 ** 30].map(bytes), ['0 B', '1023 B', '1.5 KiB', '3.0 GiB'])
 })
 
-test('colours only where they are wanted', () => {
+test('output has colors only on a terminal, or when requested', () => {
   assert.equal(wantsColor({}, true), true)
   assert.equal(wantsColor({}, false), false)
   assert.equal(wantsColor({ TERM: 'dumb' }, true), false)
@@ -282,7 +282,7 @@ test('colours only where they are wanted', () => {
   assert.equal(wantsColor({ FORCE_COLOR: '0' }, true), false)
 })
 
-test('errors for people and for programs', () => {
+test('errors are printed as text for people and as JSON for programs', () => {
   const error = new UserError('some_code', 'It went\x1b[2J wrong.', { remedy: 'Do this.', exitCode: 4 })
   const text = report(error, { json: false })
   assert.equal(text.exitCode, 4)

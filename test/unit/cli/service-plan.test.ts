@@ -4,7 +4,7 @@ import { planFor } from '../../../src/cli/service/planned.ts'
 import type { Runs } from '../../../src/service/plan.ts'
 import { tempDir } from '../../support/temp.ts'
 
-/** What is planned for a service of pm2, with these variables in the environment. */
+/** Returns the plan for a pm2 service, with these variables in the environment. */
 async function planned(t: TestContext, runs: Runs, env: Record<string, string>, port?: number) {
   const before = { ...process.env }
   t.after(() => Object.assign(process.env, before))
@@ -16,7 +16,7 @@ async function planned(t: TestContext, runs: Runs, env: Record<string, string>, 
   return plan
 }
 
-test('what the environment says of the hub of `up` is kept in its service', async (t) => {
+test('hub settings in the environment are kept in the service of `up`', async (t) => {
   const memory = { FOMULAR_HUB_KEEP_COMMANDS_MB: '64', FOMULAR_HUB_KEEP_COMMANDS_DAYS: '7' }
   const env = { ...memory, FOMULAR_HUB_PORT: '4100', FOMULAR_HUB_KEY: 'secret' }
   const up = await planned(t, 'up', env)
@@ -28,7 +28,7 @@ test('what the environment says of the hub of `up` is kept in its service', asyn
   assert.ok(!('FOMULAR_HUB_KEEP_COMMANDS_MB' in daemon.environment) && !daemon.args.includes('--port'))
 })
 
-test('a variable for the hub of `up` that is wrong is refused when its service is made', async (t) => {
+test('an invalid hub variable is refused when the service of `up` is created', async (t) => {
   await assert.rejects(planned(t, 'up', { FOMULAR_HUB_KEEP_COMMANDS_MB: '0' }), /KEEP_COMMANDS_MB is "0"/)
   await assert.rejects(planned(t, 'up', { FOMULAR_HUB_PORT: '99999' }), /HUB_PORT is "99999"/)
 })

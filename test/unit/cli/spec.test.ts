@@ -7,7 +7,7 @@ import { specFrom, splitTools } from '../../../src/cli/agent/spec.ts'
 import { AgentSpec } from '../../../src/protocol/index.ts'
 import { tempDir } from '../../support/temp.ts'
 
-test('all flags, as the protocol has them', (t) => {
+test('all flags of a start become fields of the spec', (t) => {
   const dir = tempDir(t)
   const mcpConfig = join(dir, 'mcp.json')
   writeFileSync(mcpConfig, '{"mcpServers":{"docs":{"command":"docs"}}}')
@@ -54,7 +54,7 @@ test('all flags, as the protocol has them', (t) => {
   assert.ok(AgentSpec.safeParse(spec).success)
 })
 
-test('what does not fit is refused before anything is sent', () => {
+test('invalid start flags are refused before anything is sent', () => {
   assert.throws(() => specFrom({ fork: true }, undefined), /--fork requires --resume/)
   assert.throws(() => specFrom({ systemPrompt: 'a', appendSystemPrompt: 'b' }, undefined), /Give one of them/)
   assert.throws(() => specFrom({ env: ['1x=2'] }, undefined), /--env: "1x=2" is not NAME=VALUE/)
@@ -63,11 +63,11 @@ test('what does not fit is refused before anything is sent', () => {
   assert.throws(() => specFrom({ mcpConfig: '/none' }, undefined), /Cannot read \/none/)
 })
 
-test('tools are split at commas outside of parentheses', () => {
+test('tools are split at commas outside parentheses', () => {
   assert.deepEqual(splitTools(' Read , Bash(a, b),Edit,'), ['Read', 'Bash(a, b)', 'Edit'])
 })
 
-test('a prompt from text, or a file, with images', (t) => {
+test('a prompt is read from text or a file, with optional images', (t) => {
   const dir = tempDir(t)
   const file = join(dir, 'prompt.md')
   const image = join(dir, 'image.jpg')

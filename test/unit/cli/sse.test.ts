@@ -8,24 +8,24 @@ const read = (...chunks: string[]) => {
   return chunks.flatMap((chunk) => parser.push(Buffer.from(chunk)))
 }
 
-test('messages with their event, data and id', () => {
+test('SSE messages have an event, data and an id', () => {
   assert.deepEqual(read(':hello\n\nevent: activity\nid: 12.0\ndata: {"a":1}\n\ndata: plain\n\n'), [
     { event: 'activity', id: '12.0', data: '{"a":1}' },
     { event: 'message', id: '12.0', data: 'plain' },
   ])
 })
 
-test('data over several lines, any line end, unknown fields, and no data at all', () => {
+test('SSE data may have several lines and any line ending; unknown fields are ignored', () => {
   assert.deepEqual(read('data:one\r\ndata: two\rretry: 5\nnonsense\r\n\r\n', 'event: empty\n\n'), [
     { event: 'message', id: '', data: 'one\ntwo' },
   ])
 })
 
-test('a message that never ended is none', () => {
+test('an unfinished SSE message is ignored', () => {
   assert.deepEqual(read('data: torn\n'), [])
 })
 
-test('a line or a message without end is a fault, and neither the number of messages nor of lines is', () => {
+test('the SSE parser limits the size of a line and a message, but not their number', () => {
   const parser = new SseParser(100)
   const line = Buffer.from(`data: ${'x'.repeat(60)}\n`)
   for (let n = 0; n < 1000; n++) assert.equal(parser.push(Buffer.concat([line, Buffer.from('\n')])).length, 1)
@@ -39,7 +39,7 @@ test('a line or a message without end is a fault, and neither the number of mess
     }, RangeError)
 })
 
-test('however the bytes are cut, the messages are the same', () => {
+test('SSE messages do not depend on how the stream is split', () => {
   const line = fc.stringMatching(/^[^\r\n\0]*$/)
   const message = fc.record({ event: line, id: line, data: fc.array(line, { minLength: 1, maxLength: 3 }) })
   const end = fc.constantFrom('\n', '\r\n', '\r')
@@ -76,5 +76,5 @@ test('however the bytes are cut, the messages are the same', () => {
   )
 })
 
-/** As it arrives: half of a surrogate pair has no bytes of its own. */
+/** Encodes text like the network does: half a surrogate pair becomes a replacement character. */
 const utf8 = (text: string) => Buffer.from(text).toString('utf8')

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { lastLines, newLines } from '../../../src/cli/tail.ts'
 import { tempDir } from '../../support/temp.ts'
 
-test('the last whole lines', (t) => {
+test('the tail of a log contains only complete lines', (t) => {
   const path = join(tempDir(t), 'log')
   assert.equal(lastLines(path, 5), undefined)
   writeFileSync(path, 'one\ntwo\nthrée\ntorn')
@@ -13,7 +13,7 @@ test('the last whole lines', (t) => {
   assert.deepEqual(lastLines(path, 0)?.lines, [])
 })
 
-test('what is added, each line once, also when the log is rotated', async (t) => {
+test('new log lines arrive once each, even when the log is rotated', async (t) => {
   const path = join(tempDir(t), 'log')
   writeFileSync(path, 'old\nto')
   const added = newLines(path, lastLines(path, 1)?.place)

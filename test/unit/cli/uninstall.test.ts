@@ -8,12 +8,12 @@ import { test } from 'node:test'
 import { checkStill } from '../../../src/cli/service/uninstall.ts'
 import { tempDir } from '../../support/temp.ts'
 
-test('a process that an agent has left behind moves no cursor by its name', async (t) => {
+test('the name of a leftover agent process cannot control the terminal', async (t) => {
   const state = tempDir(t)
   mkdirSync(join(state, 'agents'))
   const env = { ...process.env, FOMULAR_AGENT: join(state, 'agents/gone') }
   const argv0 = 'x\u001b]0;title\u0007'
-  // Otherwise this test's whole session would count as the agent's.
+  // Otherwise the test's whole session would count as part of the agent.
   const child = spawn('sleep', ['600'], { argv0, env, detached: true, stdio: 'ignore' })
   t.after(() => child.kill('SIGKILL'))
   await once(child, 'spawn')

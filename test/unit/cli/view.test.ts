@@ -18,7 +18,7 @@ const eventOf = (request: PermissionRequest): Event => ({
 })
 const agent = (...pending: PermissionRequest[]) => ({ pending, connected: true }) as HubAgent
 
-/** A view without a terminal, what it writes, and its time. Meanwhile the system's clock stands still, as if set back. */
+/** A view without a terminal, its output, and a manual clock; the system clock stands still. */
 function opened(t: TestContext, json = false) {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   t.mock.method(Date, 'now', () => 0)
@@ -29,12 +29,12 @@ function opened(t: TestContext, json = false) {
   return {
     view,
     passes: (ms: number) => t.mock.timers.tick(ms),
-    /** What was written since this was called last. */
+    /** Returns the output since the last call. */
     said: () => stripVTControlCharacters(written.splice(0).join('')),
   }
 }
 
-test('a request whose status overtakes its event is asked once the event is shown', (t) => {
+test('a request whose status arrives before its event is asked once the event is shown', (t) => {
   const { view, passes, said } = opened(t)
   view.status(agent(REQUEST))
   passes(500)
@@ -50,7 +50,7 @@ test('a request whose status overtakes its event is asked once the event is show
   assert.equal(later, '')
 })
 
-test('a request whose event does not come is asked after a second, whatever the clock says', (t) => {
+test('a request whose event does not arrive is asked after a second, even if the clock is set back', (t) => {
   const { view, passes, said } = opened(t)
   view.status(agent(REQUEST))
   passes(999)
@@ -65,7 +65,7 @@ test('a request whose event does not come is asked after a second, whatever the 
   assert.equal(late, '? asks to use Bash: ls\n')
 })
 
-test('a request that is answered before its event comes, or whose view is closed, is not asked', async (t) => {
+test('a request answered before its event arrives, or whose view is closed, is not asked', async (t) => {
   const { view, passes, said } = opened(t)
   view.status(agent(REQUEST))
   view.status(agent())
@@ -78,7 +78,7 @@ test('a request that is answered before its event comes, or whose view is closed
   assert.equal(all, '')
 })
 
-test('what a program types to allow a request is said of one that it was shown, and of no other', (t) => {
+test('the command that approves a request is offered only for a request that was shown', (t) => {
   const digest = 'd1'
   const seen = { ...REQUEST, digest }
   const omitted = { ...seen, input: {}, input_omitted: true }
@@ -94,7 +94,7 @@ test('what a program types to allow a request is said of one that it was shown, 
   assert.match(unseen, /waits for an answer: fomular-daemon agent show a1\n$/)
 })
 
-test('a request whose event was shown before its status is asked at once, for programs too', (t) => {
+test('a request whose event was shown before its status is asked at once, with JSON output, too', (t) => {
   const { view, said } = opened(t)
   view.activity(eventOf(REQUEST))
   said()
@@ -113,7 +113,7 @@ test('a request whose event was shown before its status is asked at once, for pr
   assert.match(two, /^\{"kind":"permission_request".*\}\nThe agent waits for an answer: .*\n$/)
 })
 
-test('what a hub or an agent says of a refused answer moves no cursor, and its remedy is shown', async (t) => {
+test('the error for a refused answer cannot control the terminal, and its remedy is shown', async (t) => {
   const terminal = () => Object.assign(new PassThrough(), { isTTY: true })
   const [input, output, errors] = [terminal(), terminal(), terminal()]
   t.mock.getter(process, 'stdin', () => input)

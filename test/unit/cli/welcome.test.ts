@@ -36,7 +36,7 @@ const say = (found: HubMachine | undefined) =>
     colors(false),
   )
 
-test('all is there: what runs, and what to type next', () => {
+test('the welcome message of a ready machine shows the services and the next commands', () => {
   const runtimes = [
     { name: 'claude', found: true, path: '/bin/claude', version: '2.1.330', login: 'logged_in' as const },
   ]
@@ -56,7 +56,7 @@ Ctrl-C stops everything, including the agents.`,
   )
 })
 
-test('no Claude Code: how to get it, once', () => {
+test('the welcome message without Claude Code shows once how to install it', () => {
   const problem = 'Claude Code is not on this machine. Install it.'
   const text = say(
     machine({
@@ -68,7 +68,7 @@ test('no Claude Code: how to get it, once', () => {
   assert.match(text, /Then, in another terminal:/)
 })
 
-test('not logged in, and not connected', () => {
+test('the welcome message reports a missing login and a missing connection', () => {
   const runtimes = [
     { name: 'claude', found: true, path: '/bin/claude', version: '2.1.330', login: 'logged_out' as const },
   ]
@@ -85,7 +85,7 @@ test('not logged in, and not connected', () => {
   assert.match(say(undefined), /is not connected: see \/state\/daemon\.log/)
 })
 
-test('how this program is typed', () => {
+test('the welcome message names this program the way it was started', () => {
   assert.equal(invokedAs(['node', '/usr/local/bin/fomular-daemon'], '/home'), 'fomular-daemon')
   assert.equal(invokedAs(['node', '/clone/dist/index.js'], '/clone'), 'node dist/index.js')
   assert.equal(invokedAs(['node', '/clone/dist/index.js'], '/home'), 'node /clone/dist/index.js')

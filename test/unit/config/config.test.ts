@@ -43,7 +43,7 @@ const noPolicy = {
   min_age_h: 24,
 }
 
-test('without anything, the defaults', async () => {
+test('an empty configuration has the defaults', async () => {
   assert.deepEqual(await load(), {
     server_url: 'ws://localhost:3001',
     key: 'k',
@@ -63,7 +63,7 @@ test('without anything, the defaults', async () => {
   })
 })
 
-test('flags go before environment before file before defaults, each setting on its own', async () => {
+test('each setting comes from its flag, its variable, the file or the default, in that order', async () => {
   const config = file(
     'max_agents = 1\nlog_level = "warn"\nstop_grace_s = 2.5\n[update]\nregistry = "http://localhost:4873"\nwindow = "02:00-05:30"\n',
   )
@@ -80,14 +80,14 @@ test('flags go before environment before file before defaults, each setting on i
   )
 })
 
-test('the usual file in the home folder is found; its relative paths are relative to it', async () => {
+test('the configuration file in the home folder is found, and its paths are relative to it', async () => {
   const other = mkdtempSync(join(home, 'home-'))
   mkdirSync(join(other, '.fomular'))
   writeFileSync(join(other, '.fomular/config.toml'), 'ca_file = "ca.pem"\n')
   assert.equal((await load({}, { HOME: other })).ca_file, join(other, '.fomular/ca.pem'))
 })
 
-test("the state folder: flag, variable, systemd's first, file", async () => {
+test('the state folder comes from its flag, its variable, systemd or the file, in that order', async () => {
   const FOMULAR_CONFIG = file('state_dir = "/from-file"\n')
   const dir = async (flags: DaemonFlags, env: NodeJS.ProcessEnv) =>
     (await load(flags, { FOMULAR_CONFIG, ...env })).state_dir
@@ -97,7 +97,7 @@ test("the state folder: flag, variable, systemd's first, file", async () => {
   assert.equal(await dir({ stateDir: '/flag' }, { FOMULAR_STATE_DIR: '/var' }), '/flag')
 })
 
-test('errors name where the fault is', async () => {
+test('configuration errors name the flag, variable or line with the mistake', async () => {
   const unknown = await refusal(load({ config: file('max_agent = 1\n') }))
   assert.match(unknown.message, /there is no setting "max_agent"/)
   assert.match(unknown.remedy ?? '', /Did you mean "max_agents"\?/)
@@ -110,7 +110,7 @@ test('errors name where the fault is', async () => {
     (await refusal(load({ config: join(home, 'none') }))).message,
     /^--config: .*none cannot be read: no such file or directory$/,
   )
-  // A device never ends.
+  // A device is endless.
   assert.match(
     (await refusal(load({ config: '/dev/zero' }))).message,
     /^--config: \/dev\/zero cannot be read: it is longer than 1048576 bytes$/,
@@ -129,7 +129,7 @@ test('errors name where the fault is', async () => {
   assert.equal(level.exitCode, 2)
 })
 
-test("the server's address", async () => {
+test('the server address must be a URL without a password, encrypted unless it is local', async () => {
   const url = async (serverUrl: string, flags: DaemonFlags = {}) =>
     (await load({ serverUrl, ...flags })).server_url
   assert.equal(await url('http://127.0.0.1:4000/'), 'ws://127.0.0.1:4000')
@@ -148,14 +148,14 @@ test("the server's address", async () => {
   ])
 })
 
-test('a key in the configuration file only where nobody else can read it', async () => {
+test('a key in the configuration file is refused if other users can read the file', async () => {
   const own = file('key = "secret"\n')
   assert.equal((await load({ key: undefined, config: own })).key, 'secret')
   const open = await refusal(load({ key: undefined, config: file('key = "secret"\n', 0o644) }))
   assert.match(open.message, /other users can read it/)
 })
 
-test('no error shows a key that stands wrongly in the configuration file', async () => {
+test('no error shows a misplaced key from the configuration file', async () => {
   for (const line of ['key = "fmk_1234', 'key = fmk_1234', 'key = 1234', "key = ['1234']", 'key = "1234"x']) {
     const config = file(`log_level = "info"\n${line}\n`)
     const { message, remedy } = await refusal(load({ key: undefined, config }))
@@ -165,7 +165,7 @@ test('no error shows a key that stands wrongly in the configuration file', async
   assert.match(message, /line 2, column \d+: /)
 })
 
-test('key_file of the configuration file is relative to it and comes after everything else', async () => {
+test('key_file is relative to the configuration file, and every other source precedes it', async () => {
   writeFileSync(join(home, 'machine.key'), 'from-file\n', { mode: 0o600 })
   const config = file('key_file = "machine.key"\n')
   assert.equal((await load({ key: undefined, config })).key, 'from-file')

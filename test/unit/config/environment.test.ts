@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { childEnvironment } from '../../../src/config/environment.ts'
 
-test("agents inherit the user's environment", () => {
+test('agents inherit the user’s environment', () => {
   const env = {
     PATH: '/opt/node_modules/.bin:/usr/bin',
     HOME: '/home/me',
@@ -18,7 +18,7 @@ test("agents inherit the user's environment", () => {
   assert.deepEqual(childEnvironment(env), env)
 })
 
-test('but neither secrets nor what ties them to the daemon', () => {
+test('agents inherit neither secrets nor variables that tie them to the daemon', () => {
   const names = [
     'FOMULAR_KEY',
     'FOMULAR_KEY_FILE',
@@ -61,7 +61,7 @@ test('but neither secrets nor what ties them to the daemon', () => {
   assert.deepEqual(childEnvironment(Object.fromEntries(names.map((name) => [name, 'x']))), {})
 })
 
-test('what a user sets for Claude Code is not taken for what an outer session hands on', () => {
+test('agents keep the variables that a user sets for Claude Code, but not those of an outer session', () => {
   const env = {
     CLAUDE_CODE_OAUTH_TOKEN: 'theirs',
     CLAUDE_CODE_EFFORT_LEVEL: 'high',
@@ -73,7 +73,7 @@ test('what a user sets for Claude Code is not taken for what an outer session ha
   assert.deepEqual(childEnvironment({ AI_AGENT: 'claude-code_2-1-332_agent' }), {})
 })
 
-test("nor npm's additions to PATH, when npm started the daemon", () => {
+test('agents do not inherit npm’s additions to PATH', () => {
   const env = {
     npm_execpath: '/usr/lib/npm',
     PATH: '/a/node_modules/.bin:/node_modules/.bin:/usr/lib/npm/node-gyp-bin:/usr/bin:/home/me/bin',

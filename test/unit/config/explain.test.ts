@@ -21,7 +21,7 @@ const named = async (flags: Record<string, string>, env: NodeJS.ProcessEnv) => {
   return { ...explained, settings }
 }
 
-test('each setting is told with its value and the flag, variable, line or default that it comes from', async (t) => {
+test('each setting has its value and its source: flag, variable, line or default', async (t) => {
   const { HOME, path } = home(
     t,
     '# mine\nmax_agents = 3\nlog_level = "warn"\nkey = "secret-key"\n\n[update]\nchannel = "next"\n',
@@ -36,7 +36,7 @@ test('each setting is told with its value and the flag, variable, line or defaul
   assert.deepEqual(settings.server_url, { value: 'ws://localhost:3001', source: 'default' })
 })
 
-test('no secret is told: not the key, wherever it is, nor a password in an address', async (t) => {
+test('no secret is shown: neither a key from any source, nor a password in an address', async (t) => {
   const { HOME, path } = home(
     t,
     'key = "secret-key"\n[update]\nregistry = "https://me:secret-word@npm.example"\n',
@@ -58,7 +58,7 @@ test('no secret is told: not the key, wherever it is, nor a password in an addre
   assert.match(problems[0]?.message ?? '', /other users can read it/)
 })
 
-test('all that is wrong in a file is told at once, with where and what was meant', async (t) => {
+test('all mistakes in a file are reported at once, with their lines and suggestions', async (t) => {
   const { HOME, path } = home(
     t,
     'max_agent = 3\nlog_level = "loud"\n[update]\nwindow = "always"\nchanel = "next"\n',
@@ -73,7 +73,7 @@ test('all that is wrong in a file is told at once, with where and what was meant
   assert.match(problems[1]!.message, new RegExp(`^${path}:5: .*"update.chanel"`))
 })
 
-test('a variable that looks like one of this program is a warning; others are left alone', async (t) => {
+test('an unknown variable similar to one of this program’s causes a warning', async (t) => {
   const known = {
     FOMULAR_MAX_AGENTS: '3',
     FOMULAR_HUB_KEY_FILE: 'x',
@@ -98,7 +98,7 @@ test('a variable that looks like one of this program is a warning; others are le
   ])
 })
 
-test('what is told of a machine without a file is what a daemon has there', async (t) => {
+test('the explained settings equal those of a daemon on a machine without a file', async (t) => {
   const env = { HOME: tempDir(t) }
   const { settings } = await named({ key: 'k' }, env)
   const {
@@ -116,7 +116,7 @@ test('what is told of a machine without a file is what a daemon has there', asyn
   assert.deepEqual(new Set(Object.keys(settings)), new Set(CONFIG_KEYS.filter((name) => name !== 'key_file')))
 })
 
-test('files that others can write to are told of: the key, and an authority', async (t) => {
+test('a key file or authority file that others can write to is reported', async (t) => {
   const dir = tempDir(t)
   const [key, authority] = [join(dir, 'key'), join(dir, 'authority.pem')]
   for (const path of [key, authority]) {

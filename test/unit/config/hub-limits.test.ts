@@ -5,7 +5,7 @@ import { HUB_LIMITS, hubLimits, limitVariables } from '../../../src/config/hub-l
 const MIB = 1024 * 1024
 const DAY_MS = 86_400_000
 
-test('what a hub remembers is said by flags, else by variables, else it is 16 MiB and 30 days', () => {
+test('the command memory of a hub is set by flags or variables, and defaults to 16 MiB and 30 days', () => {
   assert.deepEqual(hubLimits({}, {}).memory, { bytes: 16 * MIB, age_ms: 30 * DAY_MS })
   assert.deepEqual(hubLimits({}, { FOMULAR_HUB_KEEP_COMMANDS_MB: '' }), HUB_LIMITS)
   const env = { FOMULAR_HUB_KEEP_COMMANDS_MB: '64', FOMULAR_HUB_KEEP_COMMANDS_DAYS: '0.5' }
@@ -21,7 +21,7 @@ test('what a hub remembers is said by flags, else by variables, else it is 16 Mi
   assert.deepEqual(limitVariables({}, {}), {})
 })
 
-test('what is no size, or more than an earlier hub could read, is refused by its name', () => {
+test('an invalid limit, or a limit over the maximum of earlier hubs, is refused by name', () => {
   for (const value of ['0', '129', '1.5', 'much'])
     assert.throws(() => hubLimits({ keepCommandsMb: value }, {}), /^UserError: --keep-commands-mb is/)
   assert.throws(
@@ -30,7 +30,7 @@ test('what is no size, or more than an earlier hub could read, is refused by its
   )
 })
 
-test('what a machine may use is said the same way, and to the hub of a service by variables only', () => {
+test('the limits for a machine are set the same way, and reach the hub of a service as variables', () => {
   const env = { FOMULAR_HUB_MACHINE_AGENTS: '20' }
   const { machine } = hubLimits({ machineHistory: '7' }, env)
   assert.deepEqual(machine, { agents: 20, history_bytes: 7 * MIB, in_flight_bytes: 64 * MIB })
@@ -41,7 +41,7 @@ test('what a machine may use is said the same way, and to the hub of a service b
   assert.throws(() => hubLimits({ machineAgents: '0' }, {}), /^UserError: --machine-agents is "0"/)
 })
 
-test('the audit log is kept in files that can be read one at a time, however much of it is kept', () => {
+test('the audit log is split into files small enough to be read at once, at any total size', () => {
   const audit = (auditMb?: string) => hubLimits({ auditMb }, {}).audit
   assert.deepEqual(audit(), { bytes: 4 * MIB, files: 16 })
   assert.deepEqual(audit('1'), { bytes: MIB / 16, files: 16 })

@@ -25,7 +25,7 @@ writeFileSync(
 const find = (flags: Parameters<typeof findHub>[0]['flags'], env: NodeJS.ProcessEnv = {}) =>
   findHub({ flags, env: { FOMULAR_STATE_DIR: started, ...env } })
 
-test("the state folder's own hub", () => {
+test('the hub in the state folder is used by default', () => {
   assert.deepEqual(find({}), {
     url: 'https://127.0.0.1:4567',
     key: 'own-key',
@@ -34,18 +34,18 @@ test("the state folder's own hub", () => {
   })
 })
 
-test('one that is named, with its key', () => {
+test('a hub named by a flag or a variable is used with its own key', () => {
   const env = { FOMULAR_HUB_URL: 'https://hub.example/', FOMULAR_HUB_KEY: 'their-key' }
   assert.deepEqual(find({}, env), { url: 'https://hub.example', key: 'their-key' })
   assert.equal(find({ hub: 'ws://localhost:9' }, env).url, 'http://localhost:9')
 })
 
-test("this machine's key is for a hub on this machine only", () => {
+test('the key of this machine is used only for a hub on this machine', () => {
   assert.equal(find({ hub: 'http://localhost:9' }).key, 'own-key')
   assert.throws(() => find({ hub: 'https://hub.example' }), /No key for the hub at https:\/\/hub.example/)
 })
 
-test('no hub yet: how to get one', () => {
+test('a missing hub is reported with the command that starts one', () => {
   assert.throws(
     () => find({}, { FOMULAR_STATE_DIR: join(root, 'none') }),
     (error: Error & { remedy?: string }) => /fomular-daemon up/.test(error.remedy ?? ''),
@@ -53,7 +53,7 @@ test('no hub yet: how to get one', () => {
   assert.throws(() => find({ hub: 'ftp://x' }), /--hub: "ftp:\/\/x" is not a hub's address/)
 })
 
-test('the port', () => {
+test('the port of the hub comes from its variable or the default', () => {
   assert.equal(hubPort({}), 3001)
   assert.equal(hubPort({ FOMULAR_HUB_PORT: '0' }), 0)
   assert.throws(
@@ -62,7 +62,7 @@ test('the port', () => {
   )
 })
 
-test('a hub that listens everywhere is reached over loopback', () => {
+test('a hub that listens on all addresses is reached over loopback', () => {
   assert.equal(fromHere('http://0.0.0.0:3001'), 'http://127.0.0.1:3001')
   assert.equal(fromHere('https://[::]:3001'), 'https://127.0.0.1:3001')
   assert.equal(fromHere('http://10.0.0.0:3001'), 'http://10.0.0.0:3001')

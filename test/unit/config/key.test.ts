@@ -23,7 +23,7 @@ function file(name: string, content: string, mode = 0o600) {
 const read = (flags: { key?: string; keyFile?: string }, env: NodeJS.ProcessEnv = {}) =>
   readKey(keySources(flags, env), missingKey())
 
-test('the sources in their order', () => {
+test('the key comes from its flag, variable, file or systemd, in that order', () => {
   const a = file('a', 'from-a\n')
   const b = file('b', 'from-b')
   file('key', 'from-systemd\n')
@@ -36,7 +36,7 @@ test('the sources in their order', () => {
   assert.equal(read({}, { CREDENTIALS_DIRECTORY: dir }).key, 'from-systemd')
 })
 
-test('a key that names a variable is that variable, in an argument and in the environment', () => {
+test('a key that names a variable is read from it, in an argument and in the environment', () => {
   const env = { MACHINE_KEY: 'from-variable', OTHER: `${dir}/named` }
   const sources = [
     [{ key: '$MACHINE_KEY' }, env, '--key, the variable MACHINE_KEY'],
@@ -51,7 +51,7 @@ test('a key that names a variable is that variable, in an argument and in the en
   assert.throws(() => read({ key: '$MACHINE_KEY' }), /there is no variable MACHINE_KEY/)
 })
 
-test("a key file's text is the key, whatever it looks like; what looks like a variable is warned about", () => {
+test('the text of a key file is the key, unchanged; text that looks like a variable causes a warning', () => {
   const odd = { $odd: 1, '"quoted"': 0, '~/a': 0, $a$b: 0, '$(id)': 1, '%ODD%': 0 }
   for (const [key, warned] of Object.entries(odd)) {
     const found = readKey([{ name: '--key-file', file: file('odd', `${key}\n`) }], missingKey(), {
@@ -67,7 +67,7 @@ test("a key file's text is the key, whatever it looks like; what looks like a va
   )
 })
 
-test('no key: every way to give one is named', () => {
+test('a missing key is reported with every way to give one', () => {
   assert.throws(
     () => read({}),
     (error: Error & { remedy?: string; exitCode?: number }) => {
@@ -86,12 +86,12 @@ test('no key: every way to give one is named', () => {
   )
 })
 
-test('a file that others can read is warned about', () => {
+test('a key file that others can read causes a warning', () => {
   const path = file('open', 'k', 0o644)
   assert.deepEqual(read({ keyFile: path }).warnings, [`other users can read ${path}: run chmod 600 ${path}`])
 })
 
-test('what is no key is refused, and not repeated in the message', () => {
+test('an invalid key is refused, and not repeated in the message', () => {
   for (const [content, why] of [
     ['', /is empty/],
     [' \n', /is empty/],
@@ -113,7 +113,7 @@ test('what is no key is refused, and not repeated in the message', () => {
     () => read({ keyFile: join(dir, 'none') }),
     /--key-file: .*none cannot be read: no such file or directory$/,
   )
-  // It has no end.
+  // An endless device, and a file over the limit.
   for (const keyFile of ['/dev/zero', file('long', 'k'.repeat(8193))])
     assert.throws(
       () => read({ keyFile }),
@@ -121,7 +121,7 @@ test('what is no key is refused, and not repeated in the message', () => {
     )
 })
 
-test('a key is not left where ps or a child would show it', async () => {
+test('a key is hidden from ps and from child processes', async () => {
   const program = `
     import { readFileSync } from 'node:fs'
     import { concealKey } from ${JSON.stringify(new URL('../../../src/config/key.ts', import.meta.url).href)}
@@ -134,7 +134,7 @@ test('a key is not left where ps or a child would show it', async () => {
     ...process.env,
     FOMULAR_KEY: 'secret-1',
     FOMULAR_HUB_KEY: 'secret-2',
-    // What a supervisor keeps there of a command line, too.
+    // Copies of the command line that a supervisor keeps.
     MACHINE_KEY: 'secret-3-which-is-a-long-one',
     args: 'run,--key,secret-3-which-is-a-long-one',
     UNLIKE: 'secret-3',
@@ -155,7 +155,7 @@ test('a key is not left where ps or a child would show it', async () => {
   assert.match(cmdline, /--server-url ws:\/\/localhost:1 --key \*\*\*/)
 })
 
-test('want of descriptors is not said of the key, nor of the configuration: no code keeps a supervisor from a new start', async () => {
+test('a lack of descriptors is not blamed on the key or the configuration file', async () => {
   const keyFile = file('there', 'a-key')
   const path = file('config.toml', '')
   const failed: unknown[] = []

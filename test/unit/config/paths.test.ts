@@ -10,7 +10,7 @@ import { socketAddress, stateDir, statePaths } from '../../../src/config/paths.t
 const dir = mkdtempSync(join(tmpdir(), 'fomular-paths-'))
 after(() => rmSync(dir, { recursive: true, force: true }))
 
-test('the state folder', () => {
+test('the state folder comes from its variable, from systemd or from the home folder', () => {
   assert.equal(stateDir({ HOME: '/home/me' }), '/home/me/.fomular/state')
   assert.equal(stateDir({ HOME: '/home/me', STATE_DIRECTORY: '/var/lib/a:/var/lib/b' }), '/var/lib/a')
   assert.equal(
@@ -19,12 +19,12 @@ test('the state folder', () => {
   )
 })
 
-test("a socket's path that the system takes is used as it is", () => {
+test('a socket path within the length limit of the system is used unchanged', () => {
   const { socket } = statePaths('/var/lib/fomular')
   assert.equal(socketAddress(socket), '/var/lib/fomular/daemon.sock')
 })
 
-test('a longer one works all the same', async () => {
+test('a socket path over the length limit works, too', async () => {
   const { socket } = statePaths(join(dir, 'x'.repeat(120)))
   const server = createServer((peer) => peer.end('hello'))
   server.listen(socketAddress(socket))

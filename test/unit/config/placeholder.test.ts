@@ -14,7 +14,7 @@ const env = {
 const fill = (text: string) => filledIn(text, '--key', env)
 const expand = (text: string) => expanded(text, '--state-dir', env)
 
-test('text that is a variable, in any notation that a supervisor may have left as it was, is taken from it', () => {
+test('a placeholder in any supervisor’s notation is replaced by the value of its variable', () => {
   for (const text of [
     '$MACHINE_KEY',
     `$\{MACHINE_KEY}`,
@@ -29,7 +29,7 @@ test('text that is a variable, in any notation that a supervisor may have left a
   assert.deepEqual(fill('$QUOTED'), { value: 'mk-2', variable: 'QUOTED' })
 })
 
-test('the first part of a path is what a shell would make of it', () => {
+test('the first part of a path is expanded as in a shell', () => {
   assert.equal(expand('~/.fomular/key'), '/home/bob/.fomular/key')
   assert.equal(expand('$HOME/key'), '/home/bob/key')
   assert.equal(expand(`$\{DATA}/state`), '/srv/state')
@@ -38,7 +38,7 @@ test('the first part of a path is what a shell would make of it', () => {
   for (const text of ['wss://h/~/x', '~bob/key', 'a/$HOME/b', '~']) assert.equal(expand(text), text)
 })
 
-test('other text stays as it is, but for quotes around it', () => {
+test('text that is not a placeholder stays unchanged, except for quotes around it', () => {
   for (const text of [
     'mk-1',
     'a$MACHINE_KEY',
@@ -61,7 +61,7 @@ test('other text stays as it is, but for quotes around it', () => {
   assert.equal(fill('"wss://os.example.com"').value, 'wss://os.example.com')
 })
 
-test('a variable that is not set, is empty or is a variable again is refused, with what to do', () => {
+test('a variable that is unset, empty or a placeholder itself is refused with a remedy', () => {
   for (const [text, message, remedy] of [
     ['$NO_SUCH', /^--key: it reads \$NO_SUCH, .*there is no variable NO_SUCH\.$/, /^Set NO_SUCH /],
     [`$\{EMPTY}`, /^--key: it reads \$\{EMPTY\}, .*nothing in the variable EMPTY\.$/, /^Set EMPTY /],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { toldEnvironment } from '../../../src/config/told-environment.ts'
 
-test('no part of a password in an address is told, whatever it has in it', () => {
+test('no part of a password in an address is reported', () => {
   for (const login of ['name:word', 'name:wo@rd', 'name@example.com:wo@rd@'])
     assert.deepEqual(
       toldEnvironment({ ANTHROPIC_BASE_URL: `https://${login}@api.example/v1/@here`, PATH: '/a@b:/c' })
@@ -11,7 +11,7 @@ test('no part of a password in an address is told, whatever it has in it', () =>
     )
 })
 
-test('a key in the query of an address is not told', () => {
+test('a key in the query of an address is not reported', () => {
   for (const rest of ['?key=word', '/v1?a=b&key=word', '#word'])
     assert.doesNotMatch(
       JSON.stringify(toldEnvironment({ ANTHROPIC_BASE_URL: `https://api.example${rest}` })),

@@ -6,12 +6,12 @@ import type { Verdict } from '../../../src/conformance/point.ts'
 import { helloOf } from '../../support/light-daemon.ts'
 import type { Cleanup } from '../../support/temp.ts'
 
-/** As deep as a frame may be. */
+/** Nested to the maximum depth of a frame. */
 const DEEP = `${'['.repeat(900)}${']'.repeat(900)}`
 
 /**
- * A daemon that comes back whenever it is disconnected, and answers every command with a result nested deeply, each time
- * with another.
+ * A daemon that reconnects after each disconnect, and answers every command with a deeply nested result
+ * that changes each time.
  */
 function daemonThatNests(t: Cleanup, url: string) {
   const dial = () => {
@@ -42,7 +42,7 @@ function daemonThatNests(t: Cleanup, url: string) {
   })
 }
 
-test('results that are nested deeply and change from one answer to the next fail one point, and the run goes on', async (t) => {
+test('deeply nested results that change each time fail one point, and the run continues', async (t) => {
   const points = new Map<string, Verdict>()
   await judgeDaemon(
     { port: 0, key: 'a-key', waitMs: 10_000, listening: (url) => daemonThatNests(t, url) },

@@ -8,10 +8,10 @@ import type { Cleanup } from '../../support/temp.ts'
 type Frame = Record<string, unknown>
 
 const TICK_MS = 100
-/** A second, without the time for which this process is held up by a long frame. */
+/** Ticks of silence before a server closes: 1 s, excluding time when a long frame blocks this process. */
 const QUIET_TICKS = 10
 
-/** A server that answers each frame with what `answers` returns, and takes every key. */
+/** A server that accepts every key, and answers each frame with the result of `answers`. */
 async function serverThat(t: Cleanup, answers: (frame: Frame) => object[] | 'close'): Promise<string> {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0, maxPayload: 64 * 1024 * 1024 })
   await new Promise((resolve) => server.once('listening', resolve))
@@ -54,12 +54,12 @@ const judged = async (url: string) => {
   return new Map(verdicts.map((verdict) => [verdict.name, verdict]))
 }
 
-test('what a server does wrong is told point by point, with what was seen', async (t) => {
+test('violations of a server are reported point by point, with the observation', async (t) => {
   const url = await serverThat(t, (frame) => {
     if (frame.type === 'machine:hello')
       return [{ type: 'server:welcome', protocol: { version: 1 }, offsets: {} }]
     if (frame.type === 'link:ping') return [{ type: 'link:pong', nonce: String(frame.nonce) }]
-    // Everything is taken for what comes next, a gap as well.
+    // Every frame is accepted as the next, even after a gap.
     if (frame.type === 'agent:activity')
       return [{ type: 'agent:ack', offsets: { [String(frame.agent_id)]: frame.to } }]
     if (frame.type === 'agent:status') return [{ type: 'server:refuse', code: 7 }]
@@ -93,7 +93,7 @@ test('what a server does wrong is told point by point, with what was seen', asyn
   fails('valid-frames', /2 do not; the first: server:refuse/)
 })
 
-test('a server that stores what a broken connection brought after its next welcome keeps to the protocol', async (t) => {
+test('a server may store frames of a broken connection after its next welcome', async (t) => {
   const stored = new Map<string, number>()
   const told = new Map<string, number>()
   const url = await serverThat(t, (frame) => {
@@ -105,7 +105,7 @@ test('a server that stores what a broken connection brought after its next welco
     const have = stored.get(agent_id) ?? 0
     if (from !== have) return [{ type: 'agent:resend', agent_id, from: have }]
     stored.set(agent_id, to)
-    // The disk is slow with what comes last before the connection breaks off.
+    // The disk is slow to store the last frame before the connection breaks.
     if (to === 250) return []
     told.set(agent_id, to)
     return [{ type: 'agent:ack', offsets: { [agent_id]: to } }]
@@ -118,7 +118,7 @@ const FLOODS: [length: number, frame: object][] = [
   [25_000, { type: 'x' }],
   [80, { type: 'x', text: 'x'.repeat(2 ** 20) }],
 ]
-test('a server that sends anything but a welcome ends the run early, and what it sends is bounded', async (t) => {
+test('a server that does not send a welcome ends the run early, and its output is bounded', async (t) => {
   for (const [length, frame] of FLOODS) {
     const url = await serverThat(t, () => Array.from({ length }, () => frame))
     const points = await judged(url)

@@ -14,7 +14,7 @@ const asked: PermissionRequest = {
 }
 const form = { server: 'mini', message: 'Which?', fields: [{ name: 'env', type: 'string' }] }
 
-test('the refusal of an answer is short, however long the answer is', () => {
+test('the refusal of an answer is short, even for a long answer', () => {
   const long = 'x'.repeat(20_000_000)
   const said = { type: 'agent:answer', command_id: 'c', agent_id: 'a', request_id: 'r' } as const
   for (const [request, answer] of [
@@ -31,7 +31,7 @@ test('the refusal of an answer is short, however long the answer is', () => {
     )
 })
 
-test('the fault of a frame is short, however long the key that it names', () => {
+test('the error for an invalid frame is short, even for a long key', () => {
   const answers = { ['x'.repeat(20_000_000)]: null }
   const frame = { type: 'agent:answer', command_id: 'c', agent_id: 'a', request_id: 'r', answers }
   const parsed = parseFromServer(JSON.stringify(frame))

@@ -16,7 +16,7 @@ const TICK_MS = 15_000
 const HOUR_MS = 3_600_000
 const plenty: Space = { total_bytes: 100 * GIB, available_bytes: 50 * GIB }
 
-/** A machine whose runtime, disk, memory and time are what a test says. */
+/** A machine whose runtime, disk, memory and clock are set by the test. */
 function machine(t: Cleanup, found: Partial<Runtime> = {}) {
   const dir = tempDir(t)
   const program = join(dir, 'claude')
@@ -68,7 +68,7 @@ function machine(t: Cleanup, found: Partial<Runtime> = {}) {
     health,
     problems: () => health.status().problems.map(({ code }) => code),
     problem: (code: string) => health.status().problems.find((problem) => problem.code === code),
-    /** Lets time pass, and what came due with it finish. */
+    /** Lets time pass, and waits until everything due has finished. */
     async pass(ms: number) {
       clock.pass(ms)
       await setImmediate()
@@ -77,7 +77,7 @@ function machine(t: Cleanup, found: Partial<Runtime> = {}) {
   }
 }
 
-test('a runtime that is missing, too old or broken, and one that is well', async (t) => {
+test('a runtime that is missing, too old or broken is a problem until it works', async (t) => {
   const { world, health, problem, problems } = machine(t)
   const expected: [Partial<Runtime>, string[]][] = [
     [{ found: false, problem: 'Install it.' }, ['runtime_missing']],
@@ -96,7 +96,7 @@ test('a runtime that is missing, too old or broken, and one that is well', async
   }
 })
 
-test('one that is installed, updated or taken away beneath the daemon is found soon, and not asked all the time', async (t) => {
+test('a runtime that is installed, updated or removed is noticed soon, with few probes', async (t) => {
   const { world, pass, health, problem } = machine(t, { found: false, problem: 'Install it.' })
   await health.probe()
   await pass(TICK_MS)
@@ -117,7 +117,7 @@ test('one that is installed, updated or taken away beneath the daemon is found s
   assert.equal(problem('runtime_changed'), undefined)
 })
 
-test('a login that is missing or has expired, until somebody logs in', async (t) => {
+test('a missing or expired login is a problem until the user logs in', async (t) => {
   const { world, pass, health, problems, problem } = machine(t, { login: 'logged_out' })
   await health.probe()
   assert.deepEqual(problems(), ['not_logged_in'])
@@ -130,7 +130,7 @@ test('a login that is missing or has expired, until somebody logs in', async (t)
   assert.deepEqual(problems(), [])
 })
 
-test('a login that the model service refuses, until a turn works again', (t) => {
+test('a login that the model service refuses is a problem until a turn succeeds again', (t) => {
   const { observe, problems, problem } = machine(t)
   observe({
     kind: 'turn_result',
@@ -147,7 +147,7 @@ test('a login that the model service refuses, until a turn works again', (t) => 
   assert.deepEqual(problems(), [])
 })
 
-test('a usage limit, with when it resets, until then', async (t) => {
+test('a usage limit is a problem until it resets', async (t) => {
   const { observe, pass, problem, problems } = machine(t)
   observe({ kind: 'rate_limit', status: 'allowed_warning', limit: 'five_hour', info: {} })
   assert.deepEqual(problems(), [])
@@ -160,7 +160,7 @@ test('a usage limit, with when it resets, until then', async (t) => {
   assert.deepEqual(problems(), [])
 })
 
-test('a disk that fills up: a warning, then no new agents, and back', async (t) => {
+test('a disk that fills up causes a warning, then stops new agents, and recovers', async (t) => {
   const { world, pass, health, problems } = machine(t)
   const of = (available_bytes: number) => ({ ...plenty, available_bytes })
   for (const [space, codes, accepts] of [
@@ -177,7 +177,7 @@ test('a disk that fills up: a warning, then no new agents, and back', async (t) 
   }
 })
 
-test('memory that runs out', async (t) => {
+test('low memory is a problem until memory is free again', async (t) => {
   const { world, pass, problems } = machine(t)
   world.memory = { ...plenty, available_bytes: GIB / 10 }
   await pass(TICK_MS)
@@ -187,7 +187,7 @@ test('memory that runs out', async (t) => {
   assert.deepEqual(problems(), [])
 })
 
-test('a machine that slept says so when it is back, and for how long', async (t) => {
+test('a machine that slept reports the duration afterward', async (t) => {
   const { clock, pass, world, problem } = machine(t)
   await pass(TICK_MS)
   clock.jump(10 * 60_000)
@@ -198,7 +198,7 @@ test('a machine that slept says so when it is back, and for how long', async (t)
   assert.equal(problem('was_asleep'), undefined)
 })
 
-test('a problem keeps its beginning while it lasts, and each change has a higher revision', async (t) => {
+test('a problem keeps its start time while it lasts, and each change has a higher revision', async (t) => {
   const { world, pass, problem } = machine(t)
   world.memory = { ...plenty, available_bytes: 1 }
   await pass(TICK_MS)

@@ -9,7 +9,7 @@ import { tempDir } from '../../support/temp.ts'
 
 const result = (command_id: string): CommandResult => ({ type: 'agent:stop:result', command_id, ok: true })
 
-test('a result is known to the next daemon, also behind a line that was torn', async (t) => {
+test('a result is known to the next daemon, even after a torn line', async (t) => {
   const path = join(tempDir(t), 'ledger.jsonl')
   const first = new Ledger(path)
   await first.record(result('c-1'))
@@ -27,7 +27,7 @@ test('a result is known to the next daemon, also behind a line that was torn', a
   )
 })
 
-test('however often the daemon starts, the ledger does not grow without end', async (t) => {
+test('the ledger stays bounded over any number of daemon starts', async (t) => {
   const path = join(tempDir(t), 'ledger.jsonl')
   const lines = Array.from({ length: 30_000 }, (_, n) =>
     JSON.stringify({ version: 1, result: result(`c-${n}`) }),
@@ -42,7 +42,7 @@ test('however often the daemon starts, the ledger does not grow without end', as
   assert.equal(left(), 10_001)
 })
 
-test('a ledger that a newer version has written is refused, and left as it is', (t) => {
+test('a ledger written by a newer version is refused and left unchanged', (t) => {
   const path = join(tempDir(t), 'ledger.jsonl')
   const text = `\n${JSON.stringify({ version: 1, result: result('c-1') })}\n{"version":2,"outcome":{}}`
   writeFileSync(path, text)
@@ -50,7 +50,7 @@ test('a ledger that a newer version has written is refused, and left as it is', 
   assert.equal(readFileSync(path, 'utf8'), text)
 })
 
-test('a result that a full disk kept from being written is written with the next one', (t) => {
+test('a result that could not be written to a full disk is written with the next result', (t) => {
   const path = join(tempDir(t), 'ledger.jsonl')
   writeFileSync(path, '\n'.repeat(4050))
   limited(

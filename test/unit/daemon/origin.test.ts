@@ -9,7 +9,7 @@ const MUCH_LATER = '2026-01-09T00:00:00.000Z'
 
 const here: Place = { dir: '/state', hostname: 'build-7', folder: '1:1', system: 'one' }
 
-/** A folder that a daemon is started on, here and there. */
+/** A folder on which a test starts daemons in several places. */
 function folder(t: Cleanup) {
   const dir = tempDir(t)
   return (place: Partial<Place>, { now = NOW, machineId = 'm', there = [] as string[] } = {}) => {
@@ -18,7 +18,7 @@ function folder(t: Cleanup) {
   }
 }
 
-test('a state folder that came from another system is said to be a copy, for a week', (t) => {
+test('a state folder from another system is reported as a copy for a week', (t) => {
   const start = folder(t)
   assert.equal(start({}), undefined)
   const copy = { folder: '2:2', system: 'two', hostname: 'build-8' }
@@ -27,7 +27,7 @@ test('a state folder that came from another system is said to be a copy, for a w
   assert.equal(start(copy, { now: MUCH_LATER }), undefined)
 })
 
-test('a copy on the same system is one for as long as the original is there', (t) => {
+test('a copy on the same system is reported as long as the original exists', (t) => {
   const start = folder(t)
   start({})
   const copy = { dir: '/copy', folder: '2:2' }
@@ -36,7 +36,7 @@ test('a copy on the same system is one for as long as the original is there', (t
   assert.equal(start(copy), undefined)
 })
 
-test('what is restored in its place, moved, mounted into a new container or renamed is no copy', (t) => {
+test('a state folder that was restored, moved, remounted or renamed is not a copy', (t) => {
   for (const place of [
     { folder: '2:2' },
     { dir: '/elsewhere', folder: '2:2' },
@@ -62,7 +62,7 @@ test('what is restored in its place, moved, mounted into a new container or rena
   }
 })
 
-test('a copy that was given an identity of its own is none any more', (t) => {
+test('a copy with its own identity is no longer reported', (t) => {
   const start = folder(t)
   start({})
   const copy = { folder: '2:2', system: 'two' }

@@ -19,7 +19,7 @@ const record = (changed: Partial<UpdateRecord>): UpdateRecord => ({
   ...changed,
 })
 
-test('a registry that gives no answer is a problem of the machine until it does; an update that failed goes before it', () => {
+test('a registry that does not answer is a problem until it does; a failed update takes precedence', () => {
   let problem: string | undefined
   const health = new UpdateHealth({
     updated: () => {},

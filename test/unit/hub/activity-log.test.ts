@@ -18,13 +18,13 @@ async function history(log: ActivityLog): Promise<AnyEvent[]> {
   return (await log.read(0, after)).events
 }
 
-test('a machine that says twice at once that it has another journal spoils nothing', async (t) => {
+test('a machine that announces another journal twice at once causes no damage', async (t) => {
   const log = new ActivityLog(join(tempDir(t), 'activity.jsonl'), () => {})
   log.take(said('first'), 0)
   await log.commit()
   const both = [log.turn(0), log.turn(0)]
   await both[0]
-  // It is on its way while the second is dealt with.
+  // It is written while the second announcement is handled.
   log.take(said('second'), 0)
   await both[1]
   log.take(said('third'), 0)

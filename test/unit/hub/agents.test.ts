@@ -23,7 +23,7 @@ async function agentsWithHistory(t: Cleanup) {
       dir,
       clock: systemClock,
       logger,
-      // A machine that has lost the end of this journal, and does not know that of generations.
+      // A machine that has lost the end of this journal, and does not support journal generations.
       committed: () =>
         resolve((isPresent) => {
           const listed = [statusOf('a', { end: 50 }), statusOf('b'), statusOf('c')]
@@ -47,7 +47,7 @@ async function agentsWithHistory(t: Cleanup) {
   return { agents: agents!, greet }
 }
 
-test('a machine that is removed while it greets leaves no agent behind', async (t) => {
+test('a machine that is removed during its greeting leaves no agent behind', async (t) => {
   const { agents, greet } = await agentsWithHistory(t)
   await greet(() => {
     agents.forgetAll('m')

@@ -6,7 +6,7 @@ import { CommandLog } from '../../../src/hub/command-log.ts'
 import { createLogger } from '../../../src/platform/log.ts'
 import { tempDir } from '../../support/temp.ts'
 
-test('what earlier hubs have let grow is written anew, however often the hub was started since', async (t) => {
+test('a command log that earlier hubs let grow is rewritten, even after several restarts', async (t) => {
   const path = join(tempDir(t), 'commands.jsonl')
   const line = JSON.stringify({
     version: 1,

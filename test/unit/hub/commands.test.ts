@@ -12,7 +12,7 @@ import { tempDir } from '../../support/temp.ts'
 const logger = createLogger({ level: 'silent', stderr: 'none' })
 const HOUR_MS = 3_600_000
 
-/** The commands of a hub whose only machine is away, in a file of their own. */
+/** The commands of a hub whose only machine is away, in their own file. */
 function commandsIn(path: string, memory: Partial<CommandMemory> = {}, clock = new ManualClock()) {
   const commands = new Commands({
     path,
@@ -39,13 +39,13 @@ function commandsIn(path: string, memory: Partial<CommandMemory> = {}, clock = n
 const fileIn = (t: TestContext) => join(tempDir(t), 'commands.jsonl')
 const named = (count: number) => Array.from({ length: count }, (_, n) => `c${n + 1}`)
 
-test('a hub forgets the outcomes that were first, when they are too much, and no command without one', async (t) => {
+test('a hub forgets the oldest outcomes over its limit, but no command without an outcome', async (t) => {
   const path = fileIn(t)
   const bytes = 4000
   const hub = commandsIn(path, { bytes })
   const ids = named(100)
   for (const id of ids) await hub.give(id)
-  // The others are answered in another order than that in which they came.
+  // The others are answered in a different order.
   const answered = ids.slice(1, 99).reverse()
   for (const id of answered) hub.answer(id)
   const remembered = answered.filter((id) => hub.commands.get(id))
@@ -54,14 +54,14 @@ test('a hub forgets the outcomes that were first, when they are too much, and no
   assert.deepEqual(hub.known(['c1', 'c100']), ['c1', 'c100'])
   await hub.commands.close()
 
-  // So does a hub that reads the file, however much it holds.
+  // A hub that reads the file forgets the same outcomes, though the file still holds them all.
   const again = commandsIn(path, { bytes })
   assert.deepEqual(again.known(ids), hub.known(ids))
   const more = commandsIn(path)
   assert.deepEqual(more.known(ids), ids)
 })
 
-test('more than 10,000 commands are remembered', async (t) => {
+test('a hub remembers more than 10,000 commands', async (t) => {
   const path = fileIn(t)
   const ids = named(12_000)
   const line = (command_id: string) =>
@@ -78,7 +78,7 @@ test('more than 10,000 commands are remembered', async (t) => {
   await hub.commands.close()
 })
 
-test('an outcome that is too old is forgotten, also over restarts; a clock that was ahead keeps none', async (t) => {
+test('an expired outcome is forgotten, even over restarts and when the clock was ahead', async (t) => {
   const path = fileIn(t)
   const clock = new ManualClock()
   clock.jump(1000 * HOUR_MS)
@@ -103,7 +103,7 @@ test('an outcome that is too old is forgotten, also over restarts; a clock that 
   assert.deepEqual(third.known(['waiting', 'late', 'last']), ['waiting', 'last'])
 })
 
-test('lines of earlier hubs count from now on, and what is written is what they read', async (t) => {
+test('commands of earlier hubs count from now on, and earlier hubs can read new ones', async (t) => {
   const path = fileIn(t)
   const outcome = { command_id: 'c1', machine_id: 'm', agent_id: 'a', state: 'succeeded' }
   writeFileSync(path, `${JSON.stringify({ version: 1, type: 'agent:prompt', outcome })}\n`)
@@ -116,11 +116,11 @@ test('lines of earlier hubs count from now on, and what is written is what they 
   await hub.commands.close()
   const [, order, answer] = readFileSync(path, 'utf8').split('\n')
   assert.deepEqual(Object.keys(JSON.parse(order!)), ['version', 'machine_id', 'command'])
-  // Beside the time, which they pass over.
+  // Earlier hubs ignore the time.
   assert.deepEqual(Object.keys(JSON.parse(answer!)), ['version', 'type', 'outcome', 'at'])
 })
 
-test('the file stays small however much was said, and holds what waits', async (t) => {
+test('the command file stays small at any traffic, and keeps pending commands', async (t) => {
   const path = fileIn(t)
   const hub = commandsIn(path, { bytes: 1024 * 1024 })
   await hub.give('waiting', 'wait')
@@ -138,7 +138,7 @@ test('the file stays small however much was said, and holds what waits', async (
   assert.deepEqual(again.known(['waiting', ...named(40)]), ['waiting', ...named(40)])
 })
 
-test('a machine that is forgotten while the disk refuses its command does not keep the file from being rewritten', async (t) => {
+test('a removed machine whose command the disk refused does not block rewriting the file', async (t) => {
   const path = fileIn(t)
   const hub = commandsIn(path)
   mkdirSync(path)
@@ -156,7 +156,7 @@ test('a machine that is forgotten while the disk refuses its command does not ke
   assert.ok(statSync(path).size < 10 * 1024 * 1024)
 })
 
-test('what waits of one key for one machine keeps out nothing else, over a restart too', async (t) => {
+test('pending commands of one key for one machine block nothing else, even after a restart', async (t) => {
   const path = fileIn(t)
   const hub = commandsIn(path)
   const busy = { status: 429, message: /Too many commands/ }
@@ -180,7 +180,7 @@ test('what waits of one key for one machine keeps out nothing else, over a resta
   await again.commands.close()
 })
 
-test('whatever waits for silent machines, others get orders, and agents can be stopped', async (t) => {
+test('pending commands for silent machines never block other machines, or stopping agents', async (t) => {
   const hub = commandsIn(fileIn(t))
   const fill = async (give: (id: string, key: string, machine: string) => Promise<unknown>) => {
     let taken = 0

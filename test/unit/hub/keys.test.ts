@@ -6,7 +6,7 @@ import type { Enrolment, HubKey, HubMachine, HubToken, NewKey } from '../../../s
 import { TestHub } from '../../support/hub.ts'
 import { helloOf, LightDaemon } from '../../support/light-daemon.ts'
 
-/** A hub with keys of each kind, and a disk that takes none of its files with keys and tokens while they are blocked. */
+/** A hub with keys of each kind, whose disk refuses the files of keys and tokens while they are blocked. */
 async function open(t: Parameters<typeof TestHub.open>[0]) {
   const hub = await TestHub.open(t)
   const make = (name: string, role: string) =>
@@ -31,7 +31,7 @@ async function open(t: Parameters<typeof TestHub.open>[0]) {
       readFileSync(join(hub.dir, name), 'utf8'),
     ),
   })
-  /** What is to be written is written beside the file first. */
+  /** Returns the temporary paths at which new contents of these files are written first. */
   const blocks = (names: string[]) => names.map((name) => join(hub.dir, `${name}.${process.pid}.tmp`))
   const blocked = async <T>(names: string[], run: () => Promise<T>): Promise<T> => {
     for (const path of blocks(names)) mkdirSync(path)
@@ -44,7 +44,7 @@ async function open(t: Parameters<typeof TestHub.open>[0]) {
   return { hub, people, loose, own, token, greet, all, blocked }
 }
 
-test('what the disk does not take changes no key and no token', async (t) => {
+test('a failed write to the disk changes no key and no token', async (t) => {
   const { hub, people, loose, own, token, greet, all, blocked } = await open(t)
   const before = await all()
   const idOf = (role: string, wanted: Partial<HubKey>) =>
@@ -86,7 +86,7 @@ test('what the disk does not take changes no key and no token', async (t) => {
     assert.ok(status >= 500, `${method} ${path}: ${status}`)
     await unchanged(`${method} ${path}`)
   }
-  // The hub's own keys are in files of their own as well.
+  // The hub's own keys are in separate files, too.
   const files = ['user.key', 'machine.key']
   for (const [method, path] of requests.filter(([, path]) => path.includes(user) || path.includes('local'))) {
     const { status } = await blocked(files, () => hub.request(method, path))
@@ -104,7 +104,7 @@ test('what the disk does not take changes no key and no token', async (t) => {
   assert.equal((await hub.request('POST', '/enroll', enroll)).status, 200)
 })
 
-test('a machine comes on a full disk, and with the key before until its new one can be written down', async (t) => {
+test('a machine can connect while the disk is full, and its old key still works', async (t) => {
   const { hub, loose, own, greet, blocked } = await open(t)
   const next = await hub.enroll('own', {}, own)
   await blocked(['keys.json'], async () => {

@@ -5,7 +5,7 @@ import { Notices } from '../../../src/hub/gate/notices.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { memoryLog } from '../../support/memory-log.ts'
 
-test('the same is said so often of each machine or key, and then counted', () => {
+test('the log repeats a message of each machine or key up to a limit, and then counts it', () => {
   const clock = new ManualClock()
   const { logger, lines } = memoryLog()
   const log = new Notices(clock, logger, { lines: Number.POSITIVE_INFINITY, same: 2 }).asLogger()
@@ -30,12 +30,12 @@ test('the same is said so often of each machine or key, and then counted', () =>
   )
 })
 
-test('what is still to be counted keeps no hub from ending', () => {
+test('a pending count of messages does not keep a hub from exiting', () => {
   const at = (path: string) => JSON.stringify(new URL(`../../../src/${path}`, import.meta.url).href)
   const script = `
     import { Notices } from ${at('hub/gate/notices.ts')}
     import { systemClock } from ${at('platform/clock.ts')}
     new Notices(systemClock, { warn() {} }).tell('192.0.2.1', 'refused')`
-  // Less than it counts for.
+  // Less than the period of counting.
   execFileSync(process.execPath, ['--input-type=module', '-e', script], { timeout: 45_000 })
 })

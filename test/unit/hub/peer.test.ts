@@ -10,7 +10,7 @@ import { helloOf } from '../../support/light-daemon.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { until } from '../../support/wait.ts'
 
-test('a machine from which a long frame comes slowly has not gone silent', async () => {
+test('a machine that sends a long frame slowly is not considered silent', async () => {
   const clock = new ManualClock()
   const stream = new EventEmitter()
   let [welcomed, ended] = [false, false]

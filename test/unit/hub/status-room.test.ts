@@ -5,7 +5,7 @@ import { StatusRoom } from '../../../src/hub/status-room.ts'
 import { Limits } from '../../../src/protocol/index.ts'
 import { statusOf } from '../../support/light-daemon.ts'
 
-test('a list of all has what machines say together, and whole statuses of one that says little', () => {
+test('a list of all agents fits into a frame, and keeps the statuses of small machines whole', () => {
   const room = new StatusRoom()
   const held = ['m-1', 'm-2', 'm-3', 'quiet'].flatMap((machine_id) =>
     Array.from({ length: machine_id === 'quiet' ? 3 : 20 }, (_, n) => {
@@ -20,14 +20,14 @@ test('a list of all has what machines say together, and whole statuses of one th
   assert.ok(JSON.stringify(listed).length <= 1.01 * Limits.frame_bytes)
   const whole = (id: string) => listed.filter((each) => each.machine_id === id && each.status.title).length
   assert.deepEqual(['m-1', 'm-2', 'm-3', 'quiet'].map(whole), [11, 11, 11, 3])
-  // One that takes its statuses back leaves its share to the others.
+  // A machine that takes back its statuses leaves its share to the others.
   for (const { holder } of held) if (holder.machine_id === 'm-3') room.leave(holder)
   const again = room.inList()
   const first = held.filter(({ holder }) => holder.machine_id === 'm-1')
   assert.equal(first.filter(({ holder, status }) => again(holder, status).title).length, 16)
 })
 
-test('a short status is short, whatever it was made of', () => {
+test('a shortened status stays within its limit', () => {
   const name = '\u202e'.repeat(Limits.name_chars)
   const sentence = '\u202e'.repeat(Limits.sentence_chars)
   const short = shortened(

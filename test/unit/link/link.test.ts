@@ -11,8 +11,8 @@ import { until } from '../../support/wait.ts'
 const MINUTE = 60_000
 const WELCOME = JSON.stringify({ type: 'server:welcome', protocol: { version: 1 } })
 
-test('however a server asks to be tried again, it is not hammered, and not forgotten', async (t) => {
-  // Longer than a timer can be, which would make it none at all.
+test('a server is neither flooded nor forgotten, for any retry_after_s it sends', async (t) => {
+  // Longer than the maximum of a timer, which would fire at once.
   for (const [retry_after_s, least, most] of [
     [3_000_000, 24 * 60 * MINUTE, 30 * 60 * MINUTE],
     [0, 900, MINUTE],
@@ -32,7 +32,7 @@ test('however a server asks to be tried again, it is not hammered, and not forgo
   }
 })
 
-test('what HTTP asks for in Retry-After is kept to, in seconds or as a date, whatever the status', async (t) => {
+test('the Retry-After header is respected, in seconds or as a date, for any status', async (t) => {
   for (const [status, header, least] of [
     [503, '120', 2 * MINUTE - 1000],
     [403, (now: number) => new Date(now + 10 * MINUTE).toUTCString(), 10 * MINUTE - 2000],
@@ -61,7 +61,7 @@ test('what HTTP asks for in Retry-After is kept to, in seconds or as a date, wha
   }
 })
 
-test('a busy server that names no time is tried again soon; an unknown refusal waits for minutes', async (t) => {
+test('a busy server is retried soon; an unknown refusal waits for minutes', async (t) => {
   const refusing = (code: string) => JSON.stringify({ type: 'server:refuse', code, message: 'No.' })
   for (const [code, passes, tries] of [
     ['busy', 1000, 2],
@@ -79,7 +79,7 @@ test('a busy server that names no time is tried again soon; an unknown refusal w
   }
 })
 
-test('a server that sends its close frame and leaves TCP open is not waited for', async (t) => {
+test('a server that sends a close frame and leaves TCP open is not waited for', async (t) => {
   const server = await serveGreeted(t, (socket) => {
     const raw = (socket as unknown as { _socket: Socket })._socket
     raw.removeAllListeners('data')
@@ -90,7 +90,7 @@ test('a server that sends its close frame and leaves TCP open is not waited for'
   await until(() => link.info().last_error === 'closed with code 1001', { timeoutMs: 10_000 })
 })
 
-test('a server that asks and asks but does not read costs bounded memory', async (t) => {
+test('a server that sends pings but does not read costs bounded memory', async (t) => {
   const server = await serveGreeted(t, (socket) => {
     socket.send(WELCOME)
     socket.pause()
@@ -101,7 +101,7 @@ test('a server that asks and asks but does not read costs bounded memory', async
   await until(() => link.info().last_error === 'the server is not reading (send buffer full)')
 })
 
-test('a frame that makes the daemon stumble costs the link, not the daemon', async (t) => {
+test('a frame that makes the daemon throw costs the link, and not the daemon', async (t) => {
   const server = await serveGreeted(t, (socket) => {
     socket.send(WELCOME)
     socket.send(JSON.stringify({ type: 'agent:ack', offsets: {} }))
@@ -115,7 +115,7 @@ test('a frame that makes the daemon stumble costs the link, not the daemon', asy
   await until(() => server.greetings === 2 && stumbles === 2)
 })
 
-test('a server from which a long frame comes slowly has not gone silent', async (t) => {
+test('a server that sends a long frame slowly is not considered silent', async (t) => {
   const clock = new ManualClock()
   let stream: Socket | undefined
   const server = await serveGreeted(t, (socket) => {

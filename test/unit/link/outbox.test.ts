@@ -8,7 +8,7 @@ import { ManualClock } from '../../support/manual-clock.ts'
 
 const KIB = 1024
 
-/** A journal of lines of which only the lengths are there. */
+/** A journal that has only the lengths of its lines. */
 class Lines implements Source {
   readonly id: string
   sent = 0
@@ -50,9 +50,9 @@ class Lines implements Source {
   }
 }
 
-/** A server that does as the protocol's document says. */
+/** A server that follows the protocol. */
 class Receiver {
-  /** Ends of the lines it has, by agent; only the first `durable` bytes of them survive a crash. */
+  /** Ends of the stored lines, by agent; only the first `durable` bytes survive a crash. */
   readonly lines = new Map<string, number[]>()
   readonly durable = new Map<string, number>()
   readonly #missing = new Set<string>()
@@ -61,7 +61,7 @@ class Receiver {
     return this.lines.get(id)?.at(-1) ?? 0
   }
 
-  /** @returns from where to send again, if so */
+  /** @returns the offset to send again from, if any */
   take({ agent_id, from, to, events }: Activity, failing: boolean): number | undefined {
     const have = this.have(agent_id)
     if (to <= have) return undefined
@@ -76,7 +76,7 @@ class Receiver {
     return have
   }
 
-  /** As `take`, but asks once for each gap, as the document has it; a failure to store is a gap of its own. */
+  /** Like `take`, but asks once per gap, as the protocol requires; every failure to store is a new gap. */
   takeAskingOnce(frame: Activity, failing: boolean): number | undefined {
     const resend = this.take(frame, failing)
     if (resend === undefined) return undefined
@@ -90,7 +90,7 @@ class Receiver {
     return Object.fromEntries(this.durable)
   }
 
-  /** Comes back with what was on its disk, or with less from a backup. */
+  /** Restarts with the contents of the disk, or with less from a backup. */
   restart(keep: (durable: number, ends: number[]) => number) {
     this.#missing.clear()
     for (const [id, ends] of this.lines) {
@@ -105,7 +105,7 @@ class Receiver {
   }
 }
 
-/** An outbox, a server, and the wire between them, which a test moves along by hand. */
+/** An outbox, a server, and the wire between them, which a test moves step by step. */
 class Bench {
   readonly clock = new ManualClock()
   readonly sources = [new Lines('a'), new Lines('b'), new Lines('c')]
@@ -167,7 +167,7 @@ class Bench {
     this.outbox.drained()
   }
 
-  /** Until nothing moves any more. */
+  /** Runs until nothing moves. */
   async settle() {
     this.drain()
     for (let quiet = 0; quiet < 3; ) {
@@ -189,7 +189,7 @@ class Bench {
 type Step = (bench: Bench) => void | Promise<void>
 
 const anySource = fc.nat({ max: 2 })
-/** Mostly small; now and then longer than a frame, seldom longer than the window. */
+/** Mostly short, sometimes longer than a frame, rarely longer than the window. */
 const anyLength = fc.oneof(
   { weight: 5, arbitrary: fc.integer({ min: 1, max: 2 * KIB }) },
   { weight: 3, arbitrary: fc.integer({ min: 1, max: 300 * KIB }) },
@@ -254,7 +254,7 @@ const anyStep = fc.oneof(
 )
 
 for (const askOnce of [true, false])
-  test(`any order of growth, acknowledgements, failures and new links gives every line once and in order (a server that asks ${askOnce ? 'once' : 'for each frame'})`, async () => {
+  test(`the outbox delivers every line once and in order (to a server that asks ${askOnce ? 'once' : 'for each frame'})`, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anyStep, { maxLength: 60 }), async (steps) => {
         const bench = new Bench({ askOnce })
@@ -267,7 +267,7 @@ for (const askOnce of [true, false])
     )
   })
 
-test('an agent may be called like something every object has', () => {
+test('an agent may be named like a property of every object', () => {
   const outbox = new Outbox({ busy: false, send: () => {} })
   const source = new Lines('constructor')
   outbox.open([source], {})
@@ -286,7 +286,7 @@ test('a chatty agent does not hold up a quiet one', () => {
   )
 })
 
-test('a server that acknowledges nothing gets a window full, and no more', async () => {
+test('a server that acknowledges nothing gets one full window', async () => {
   const bench = new Bench()
   const [source] = bench.sources as [Lines]
   for (let i = 0; i < 20 * KIB; i++) source.append(KIB)
@@ -297,7 +297,7 @@ test('a server that acknowledges nothing gets a window full, and no more', async
   bench.assertComplete()
 })
 
-test('a server that came back with less gets it again, a window at a time', async () => {
+test('a server that returns with less gets the rest again, one window at a time', async () => {
   const bench = new Bench()
   const [source] = bench.sources as [Lines]
   for (let i = 0; i < 20 * KIB; i++) source.append(KIB)
@@ -310,7 +310,7 @@ test('a server that came back with less gets it again, a window at a time', asyn
   bench.assertComplete()
 })
 
-test('a server that asks for every frame behind a gap gets them a few times, not once for each', async () => {
+test('a server that asks again for every frame after a gap gets each frame only a few times', async () => {
   const bench = new Bench({ askOnce: false })
   const [source] = bench.sources as [Lines]
   for (let i = 0; i < 4 * KIB; i++) source.append(KIB)
@@ -323,7 +323,7 @@ test('a server that asks for every frame behind a gap gets them a few times, not
   assert.ok(bench.sentFrames <= 3 * frames, `${bench.sentFrames} frames sent for ${frames}`)
 })
 
-test('nothing is sent while much waits to be sent, and what grew meanwhile is sent once that is done', async () => {
+test('the outbox sends nothing while the link is busy, and catches up afterwards', async () => {
   const bench = new Bench()
   const [one, other] = bench.sources as [Lines, Lines]
   bench.busy = true
@@ -340,7 +340,7 @@ test('nothing is sent while much waits to be sent, and what grew meanwhile is se
   )
 })
 
-test('nothing is sent while there is no link', () => {
+test('the outbox sends nothing without a link', () => {
   const bench = new Bench()
   bench.append(bench.sources[0]!, 100)
   bench.connect({})
@@ -349,7 +349,7 @@ test('nothing is sent while there is no link', () => {
   assert.equal(bench.sentFrames, 1)
 })
 
-test('what a removed agent had under way does not count any more', async () => {
+test('the unacknowledged bytes of a removed agent no longer count', async () => {
   const bench = new Bench()
   const [removed, other] = bench.sources as [Lines, Lines]
   removed.append(Limits.window_bytes)
@@ -367,7 +367,7 @@ test('what a removed agent had under way does not count any more', async () => {
   })
 })
 
-test('what a server could not store, and again could not store at once, it gets a third time', () => {
+test('a frame that a server twice could not store is sent a third time', () => {
   const bench = new Bench()
   bench.append(bench.sources[0]!, 10)
   bench.connect({})

@@ -14,7 +14,7 @@ import { until } from '../../support/wait.ts'
 
 const SERVER = 'ws://os.example.com'
 
-/** A proxy that answers CONNECT with that head, or leads every connection to that port. */
+/** A proxy that answers CONNECT with this head, or forwards every connection to this port. */
 async function proxy(t: Cleanup, answer: string | number) {
   const asked: string[] = []
   const server = createServer((client) => {
@@ -61,7 +61,7 @@ function link(t: Cleanup, ALL_PROXY: string) {
 
 const head = (status: string) => `HTTP/1.1 ${status}\r\nContent-Length: 0\r\n\r\n`
 
-test("what a proxy answers to CONNECT is its own, whatever it is, and not the server's", async (t) => {
+test('any answer of a proxy to CONNECT is attributed to the proxy instead of the server', async (t) => {
   for (const [answer, said] of [
     [head('401 Unauthorized'), 'refuses the connection (HTTP 401)'],
     [head('403 Forbidden by proxy policy'), 'refuses the connection (HTTP 403)'],
@@ -74,7 +74,7 @@ test("what a proxy answers to CONNECT is its own, whatever it is, and not the se
     const { dialed, refusals } = link(t, `http://name:pass@${host}`)
     await until(() => dialed.info().last_error !== undefined)
     assert.equal(dialed.info().last_error, `the proxy ${host} ${said}`)
-    // No word of the key, and another try soon, as whenever the way is blocked.
+    // No mention of the key, and another try soon, as for any failure on the way.
     assert.deepEqual(refusals, [])
     await until(() => asked.length > 1, { what: `another try after ${said}` })
     assert.doesNotMatch(asked.join(), /secret-key/)
@@ -82,7 +82,7 @@ test("what a proxy answers to CONNECT is its own, whatever it is, and not the se
   }
 })
 
-test('a proxy that cannot be reached is named, and one that works leads to the server', async (t) => {
+test('an unreachable proxy is named in the error, and a working proxy leads to the server', async (t) => {
   const gone = await proxy(t, head('200 OK'))
   gone.end()
   const { dialed } = link(t, gone.host)
@@ -108,7 +108,7 @@ test('a proxy that cannot be reached is named, and one that works leads to the s
   await until(() => through.dialed.up)
 })
 
-test('a proxy of another kind is refused with a word that keeps its password', async (t) => {
+test('an unsupported proxy is refused without showing its password', async (t) => {
   for (const [ALL_PROXY, said] of [
     ['socks5://name:pass@proxy:1080', /socks5:\/\/proxy:1080 .* only http: and https: are supported$/],
     ['socks5h://proxy:1080', /socks5h:/],
@@ -120,11 +120,11 @@ test('a proxy of another kind is refused with a word that keeps its password', a
     assert.doesNotMatch(dialed.info().last_error ?? '', /pass@/)
     dialed.close()
   }
-  // One that is known comes first.
+  // A supported proxy takes precedence.
   assert.ok(await proxyAgent('wss://server', { ALL_PROXY: 'socks5://a', HTTPS_PROXY: 'http://b' }))
 })
 
-test("the hub's client takes a proxy's answer for no hub's either", async (t) => {
+test('the hub client does not mistake the answer of a proxy for that of a hub', async (t) => {
   const { host } = await proxy(t, head('403 Forbidden'))
   const before = process.env.http_proxy
   process.env.http_proxy = `http://${host}`

@@ -12,13 +12,13 @@ test('a link is up from the welcome until it is lost', () => {
   assert.equal(walk('start', 'opened', 'welcomed', 'lost', 'opened', 'welcomed'), 'live')
 })
 
-test('a link that drains still carries, and is not dialed again', () => {
+test('a draining link still carries frames, and is not dialed again', () => {
   assert.ok(isUp(walk('start', 'opened', 'welcomed', 'drain')))
   assert.equal(walk('start', 'opened', 'welcomed', 'drain', 'lost'), 'closed')
   assert.equal(walk('start', 'opened', 'drain'), 'closed')
 })
 
-test('whatever happens: nothing comes after the end, and nothing is up without a welcome', () => {
+test('a closed link stays closed, and no link is up without a welcome', () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...stimuli)), (steps) => {
       let state: LinkState = 'idle'

@@ -14,7 +14,7 @@ const pem = () =>
   generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()
 const DATE = new Date('2026-05-04T08:00:00Z')
 
-test('a version before a release is older for Debian, too', () => {
+test('a prerelease is older than its release for Debian, too', () => {
   assert.equal(debianVersion('1.2.0'), '1.2.0')
   assert.equal(debianVersion('1.2.0-rc.1'), '1.2.0~rc.1')
   assert.equal(debianVersion('1.2.0-alpha-1.2'), '1.2.0~alpha.1.2')
@@ -23,7 +23,7 @@ test('a version before a release is older for Debian, too', () => {
     execFileSync('dpkg', ['--compare-versions', debianVersion(order[index]!), 'lt', debianVersion(next)])
 })
 
-test('the index is signed by the key of releases, and holds versions before a release apart', async (t) => {
+test('the apt index is signed with the release key, and lists prereleases separately', async (t) => {
   const dir = tempDir(t)
   for (const version of ['1.0.0', '1.1.0-rc.1']) {
     mkdirSync(join(dir, version))
@@ -65,7 +65,7 @@ test('the index is signed by the key of releases, and holds versions before a re
   assert.equal(checked().status, 0)
 })
 
-test('the scripts that dpkg runs know every service that runs the package, and no other', (t) => {
+test('the maintainer scripts find exactly the services that run the package', (t) => {
   const dir = tempDir(t)
   for (const name of MAINTAINER_SCRIPTS) {
     const path = join(dir, name)

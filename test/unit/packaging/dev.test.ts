@@ -12,14 +12,14 @@ import { until } from '../../support/wait.ts'
 const packaging = fileURLToPath(new URL('../../../packaging', import.meta.url))
 const LOCK = JSON.stringify({ packages: { '': {}, 'node_modules/a': { version: '1.0.0' } } })
 
-/** Downloads forever, into the folder that it is told. */
+/** Downloads forever, into the folder in its arguments. */
 const NPM = `#!/bin/sh
 for arg; do [ -d "$arg" ] && echo part > "$arg/part"; done
 echo $$ > npm.pid
 exec sleep 600
 `
 
-/** A checkout with the scripts that make it ready, and an npm that never comes to an end. */
+/** A checkout with the scripts that prepare it, and an npm that never ends. */
 function checkout(t: TestContext, { installed = false, lock = LOCK, env = {} } = {}) {
   const dir = tempDir(t)
   for (const path of globSync('*.{mjs,json}', { cwd: packaging }))
@@ -52,16 +52,16 @@ const alive = (pid: number) => existsSync(`/proc/${pid}`)
 
 for (const [what, installed] of [
   ['npm ci', false],
-  ['the fetching of a Node', true],
+  ['the download of Node', true],
 ] as const)
-  test(`a signal that ends ${what} leaves no half-made files and no npm`, async (t) => {
+  test(`a signal during ${what} leaves no unfinished files and no npm process`, async (t) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       const { dir, child, group, left } = checkout(t, { installed })
       const started = () =>
         globSync('npm.pid', { cwd: dir }).map((file) => readFileSync(join(dir, file), 'utf8'))
       const npm = Number(await until(() => started()[0]?.trim(), { what: 'npm' }))
       assert.equal(left().length, 1)
-      // A terminal sends Ctrl-C to all of its processes, and a supervisor signals to one of them.
+      // A terminal sends Ctrl-C to all of its processes, but a supervisor signals only one.
       process.kill(signal === 'SIGINT' ? group : child.pid!, signal)
       assert.deepEqual(await once(child, 'exit'), [null, signal])
       assert.deepEqual(left(), [])
@@ -69,7 +69,7 @@ for (const [what, installed] of [
     }
   })
 
-test('a signal that has reached npm only ends the whole, without advice about the network', async (t) => {
+test('a signal that reaches only npm ends the whole script, without advice about the network', async (t) => {
   for (const installed of [false, true]) {
     const { dir, child, left } = checkout(t, { installed })
     const pid = () => globSync('npm.pid', { cwd: dir }).map((file) => readFileSync(join(dir, file), 'utf8'))
@@ -81,8 +81,8 @@ test('a signal that has reached npm only ends the whole, without advice about th
   }
 })
 
-test('a repository that npm before 12 installs globally is refused before anything is fetched', async (t) => {
-  // What npm sets for the scripts of its temporary clone.
+test('a global install from Git by npm before 12 is refused before any download', async (t) => {
+  // Set by npm for the scripts of its temporary clone.
   const env = { _PACOTE_NO_PREPARE_: 'git+file:///a', npm_config_global: 'true' }
   const { dir, child } = checkout(t, { env })
   const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')])
@@ -91,7 +91,7 @@ test('a repository that npm before 12 installs globally is refused before anythi
   assert.deepEqual(globSync('npm.pid', { cwd: dir }), [])
 })
 
-test('a damaged package-lock.json is named with its remedy', async (t) => {
+test('a damaged package-lock.json is reported with its remedy', async (t) => {
   for (const lock of ['<<<<<<< HEAD\n', '{}', '']) {
     const { child } = checkout(t, { lock })
     const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')])

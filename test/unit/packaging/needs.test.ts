@@ -10,13 +10,13 @@ const root = fileURLToPath(new URL('../../../', import.meta.url))
 const needs = (pattern: string) =>
   new Set(globSync(pattern, { cwd: root }).flatMap((file) => [...needsOf(root + file)]))
 
-test('every program that tests say they need has its Debian package, and the list has no other', () => {
+test('the list of Debian packages covers exactly the programs that tests need', () => {
   const programs = needs('test/**/*.ts')
   programs.delete('root')
   assert.deepEqual([...programs].sort(), [...debianPackages.keys()].sort())
 })
 
-test('what a test needs is what it says, and what it imports from test/ says', () => {
+test('the needs of a test include those of the files that it imports from test/', () => {
   assert.deepEqual([...needs('test/e2e/fresh-machine.test.ts')].sort(), [
     'debootstrap',
     'dpkg-deb',
@@ -29,7 +29,7 @@ test('what a test needs is what it says, and what it imports from test/ says', (
   assert.deepEqual([...needs('test/unit/protocol/*.test.ts')], [])
 })
 
-test('what was left out is listed by what it lacks, with what to do about it', () => {
+test('skipped tests are listed by their missing needs, with a remedy', () => {
   const leftOut = [
     { file: 'test/e2e/a.test.ts', lacking: ['tmux', 'root'] },
     { file: 'test/e2e/b.test.ts', lacking: ['tmux'] },
@@ -43,7 +43,7 @@ test('what was left out is listed by what it lacks, with what to do about it', (
   assert.match(leftOutText(leftOut, 9, true), /Missing the right to mount[\s\S]*privileged container\.$/)
 })
 
-test('on Debian the remedy is a command, by the names of its packages', () => {
+test('the remedy for missing programs on Debian is a command with package names', () => {
   const programs = ['ksh93', 'systemd-nspawn', 'ksh93']
   if (isDebian()) assert.match(remedy(programs), / apt-get install .* ksh systemd-container$/m)
   else assert.match(remedy(programs), /not installed: ksh93, /)

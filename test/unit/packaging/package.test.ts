@@ -16,14 +16,14 @@ const root = fileURLToPath(new URL('../../..', import.meta.url))
 const bin = (name: string) => join(root, 'node_modules/.bin', name)
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
-/** What npm users get, unpacked. */
+/** Returns the unpacked npm package. */
 async function packed(t: Cleanup): Promise<string> {
   const out = tempDir(t)
   await x({ file: join(out, await packProgram(out)), cwd: out })
   return join(out, 'package')
 }
 
-/** A project of somebody who has installed this package, and nothing else. */
+/** A project that has installed this package, and nothing else. */
 function consumer(t: Cleanup, files: Record<string, string>): string {
   const dir = tempDir(t)
   mkdirSync(join(dir, 'node_modules/@fomular-os'), { recursive: true })
@@ -32,7 +32,7 @@ function consumer(t: Cleanup, files: Record<string, string>): string {
   return dir
 }
 
-test('the package holds the built program, the protocol and the papers, and no source', async (t) => {
+test('the package contains the built program, the protocol and the documents, but no source', async (t) => {
   const dir = await packed(t)
   const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
   assert.deepEqual(files.map(({ parentPath, name }) => relative(dir, join(parentPath, name))).sort(), [
@@ -70,12 +70,12 @@ test('installing the package runs no script, and installs nothing else', async (
   ])
 })
 
-test('the program starts on the oldest Node that is supported', async () => {
+test('the program starts on the oldest supported Node', async () => {
   const { stdout } = await run(await oldestNode(), [join(root, 'dist/index.js'), '--version'])
   assert.equal(stdout, `${version}\n`)
 })
 
-test('import and require give what the source exports, on the oldest Node too', async (t) => {
+test('import and require give the exports of the source, on the oldest Node, too', async (t) => {
   const dir = consumer(t, {
     'a.mjs': `import * as p from '@fomular-os/daemon/protocol'
       import { createRequire } from 'node:module'
@@ -95,7 +95,7 @@ test('import and require give what the source exports, on the oldest Node too', 
     }
 })
 
-/** Each type of the source is the declared one, in both directions. */
+/** Returns code that compiles only if each declared type equals its source type. */
 function sameTypes(): string {
   const types = [
     ...readFileSync(join(root, 'dist/protocol/index.d.mts'), 'utf8').matchAll(/^export type (\w+) =/gm),
@@ -121,7 +121,7 @@ const readSources = () =>
     readFileSync(join(root, `src/protocol/${name}.ts`), 'utf8'),
   )
 
-test('the declarations need no other package, and say what the source says', async (t) => {
+test('the type declarations need no other package, and match the source', async (t) => {
   const dir = consumer(t, {
     'package.json': '{"type":"module"}',
     'use.ts': `import { Commands, type AgentStartInput, parseFromDaemon, CloseCode } from '@fomular-os/daemon/protocol'
@@ -141,7 +141,7 @@ test('the declarations need no other package, and say what the source says', asy
   const compile = (files: string[], rest: string[] = []) =>
     run(bin('tsc'), [...options, ...rest, ...files], { cwd: dir })
   await compile(['use.ts', 'use.cts'], ['--exactOptionalPropertyTypes'])
-  // The source itself does need zod's types.
+  // The source itself needs the types of zod.
   writeFileSync(join(dir, 'same.ts'), sameTypes())
   await compile(['same.ts'], ['--allowImportingTsExtensions', '--skipLibCheck'])
 })

@@ -11,7 +11,7 @@ import { isSigned } from '../../../src/update/minisign.ts'
 import { releaseKey } from '../../support/package-server.ts'
 import { tempDir } from '../../support/temp.ts'
 
-test('what is built without the key is signed later, by none but the key that it was built for', async (t) => {
+test('a release can be signed after it was built, but only with the key it was built for', async (t) => {
   const key = releaseKey()
   const dir = tempDir(t)
   await makeParts(dir, {

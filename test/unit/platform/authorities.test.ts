@@ -12,7 +12,7 @@ import { isCertificate, trust } from '../../../src/platform/trust.ts'
 import { certificates } from '../../support/certificates.ts'
 import { tempDir } from '../../support/temp.ts'
 
-/** A server with a certificate by an authority that nobody knows, and what a client with this environment gets of it. */
+/** A server with a certificate of a private authority, and a client that returns its answer or error. */
 async function privateServer(t: TestContext) {
   const dir = tempDir(t)
   const tls = certificates(dir, ['127.0.0.1'])
@@ -33,18 +33,18 @@ async function privateServer(t: TestContext) {
   return { dir, tls, ask, port, empty: { SSL_CERT_FILE: '/dev/null', SSL_CERT_DIR: dir } }
 }
 
-test("an authority of the system's bundle vouches for a server, one that is nowhere does not", async (t) => {
+test('a server is trusted through an authority in the system’s bundle, and not without it', async (t) => {
   const { dir, tls, ask, empty } = await privateServer(t)
   assert.match(await ask(empty), /^(UNABLE_TO|SELF_SIGNED)/)
   const bundle = join(dir, 'bundle.crt')
   writeFileSync(bundle, `# Test\n${readFileSync(tls.authority, 'utf8')}`)
   assert.equal(await ask({ ...empty, SSL_CERT_FILE: bundle }), 'here')
-  // Beside what is named, not in its place.
+  // A named authority is trusted in addition to the system's.
   assert.equal(await ask(empty, readFileSync(tls.authority, 'utf8')), 'here')
   assert.equal(await ask({ ...empty, NODE_EXTRA_CA_CERTS: tls.authority }), 'here')
 })
 
-test('a folder of authorities is read as OpenSSL reads it, by names with a hash', async (t) => {
+test('a folder of authorities is read by hashed names, as in OpenSSL', async (t) => {
   const { dir, tls, ask } = await privateServer(t)
   const folder = join(dir, 'certs')
   mkdirSync(folder)
@@ -58,7 +58,7 @@ test('a folder of authorities is read as OpenSSL reads it, by names with a hash'
   assert.equal(await ask(env), 'here')
 })
 
-test('a bundle that changes counts from the next connection on', async (t) => {
+test('a changed bundle is used from the next connection on', async (t) => {
   const { dir, tls, ask, empty } = await privateServer(t)
   const bundle = join(dir, 'bundle.crt')
   const env = { ...empty, SSL_CERT_FILE: bundle }
@@ -67,7 +67,7 @@ test('a bundle that changes counts from the next connection on', async (t) => {
   assert.equal(await ask(env), 'here')
 })
 
-test('bundles that are broken, missing, endless or a pipe are passed over with a reason', async (t) => {
+test('a bundle that is broken, missing, endless or a pipe is skipped with a reason', async (t) => {
   const { dir, tls, ask, empty } = await privateServer(t)
   const pipe = join(dir, 'pipe')
   execFileSync('mkfifo', [pipe])
@@ -80,14 +80,14 @@ test('bundles that are broken, missing, endless or a pipe are passed over with a
     assert.ok(systemAuthorities(env).sources[0]?.problem, path)
     assert.match(await ask(env), /^(UNABLE_TO|SELF_SIGNED)/, path)
   }
-  // One that cannot be read costs only itself.
+  // An unreadable certificate does not affect the others.
   writeFileSync(broken, readFileSync(broken, 'utf8') + readFileSync(tls.authority, 'utf8'))
   const { certificates: found } = systemAuthorities({ ...empty, SSL_CERT_FILE: broken })
   assert.deepEqual(found.map(isCertificate), [false, true])
   assert.equal(await ask({ ...empty, SSL_CERT_FILE: broken }), 'here')
 })
 
-test('a folder with more files than are read says so', (t) => {
+test('a folder with too many files is reported', (t) => {
   const dir = tempDir(t)
   const certificate = '-----BEGIN CERTIFICATE-----\nbm90IG9uZQ==\n-----END CERTIFICATE-----\n'
   for (let n = 0; n <= 1000; n++)
@@ -96,7 +96,7 @@ test('a folder with more files than are read says so', (t) => {
   assert.equal(sources[1]?.problem, 'only 1000 of its 1001 files are read')
 })
 
-test('a proxy that speaks TLS is known by the same authorities', async (t) => {
+test('a proxy that speaks TLS is verified with the same authorities', async (t) => {
   const { tls, port, empty } = await privateServer(t)
   const proxy = createServer({ cert: readFileSync(tls.certificate), key: readFileSync(tls.key) })
   proxy.on('connect', ({ url = '' }: IncomingMessage, near: Socket) => {
@@ -125,6 +125,6 @@ test('a proxy that speaks TLS is known by the same authorities', async (t) => {
   }
 })
 
-test('nothing is read for a connection without TLS', () => {
+test('no authority is read for a connection without TLS', () => {
   assert.deepEqual(trust('ws://127.0.0.1:1', '', { SSL_CERT_FILE: '/nowhere' }), {})
 })

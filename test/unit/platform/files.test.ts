@@ -5,14 +5,14 @@ import { test } from 'node:test'
 import { clearTemporary, makeFolder, writeAtomic } from '../../../src/platform/files.ts'
 import { tempDir } from '../../support/temp.ts'
 
-/** Higher than any process's. */
+/** Higher than any process id. */
 const NO_PID = 4_194_305
 
-test('what a process that is gone had not finished writing is cleared, and nothing else', (t) => {
+test('unfinished files of a dead process are deleted, and nothing else', (t) => {
   const dir = tempDir(t)
   const others = `state.json.${process.ppid}.tmp`
   const keep = ['exit.tmp', 'a.tmp.json', `b.${NO_PID}`, `${NO_PID}.tmp`]
-  // In a container a process has the pid of the one before it.
+  // In a container, a process has the pid of its predecessor.
   const left = [NO_PID, process.pid].map((pid) => `state.json.${pid}.tmp`)
   for (const name of [...keep, others, ...left]) writeFileSync(join(dir, name), '')
   clearTemporary(dir)
@@ -22,7 +22,7 @@ test('what a process that is gone had not finished writing is cleared, and nothi
 })
 
 for (const umask of [0o000, 0o077])
-  test(`umask ${umask.toString(8).padStart(3, '0')} makes no file or folder more open or more closed than it is to be`, (t) => {
+  test(`umask ${umask.toString(8).padStart(3, '0')} does not affect the mode of any file or folder`, (t) => {
     const dir = tempDir(t)
     const before = process.umask(umask)
     try {

@@ -10,7 +10,7 @@ import { withoutDescriptors } from '../../support/descriptors.ts'
 import { limited } from '../../support/limited.ts'
 import { tempDir } from '../../support/temp.ts'
 
-/** Another process that lives as long as the test. */
+/** Starts another process that lives as long as the test. */
 function other(t: TestContext): ProcessIdentity {
   const child = spawn('sleep', ['60'], { stdio: 'ignore' })
   t.after(() => void child.kill('SIGKILL'))
@@ -20,7 +20,7 @@ function other(t: TestContext): ProcessIdentity {
 const held = (path: string) => (error: unknown) =>
   error instanceof LockHeldError && error.holder.pid === JSON.parse(readFileSync(path, 'utf8')).pid
 
-test('a lock is for one living process, and leaves nothing behind', (t) => {
+test('a lock is held by one living process, and leaves nothing behind', (t) => {
   const dir = tempDir(t)
   const path = join(dir, 'lock')
   const release = acquireLock(path)
@@ -30,7 +30,7 @@ test('a lock is for one living process, and leaves nothing behind', (t) => {
   assert.deepEqual(readdirSync(dir), [])
 })
 
-test('a lock of a process that is gone, or only has the pid of one, is free; a damaged one as well', (t) => {
+test('a lock is free if its process is gone, if its pid was reused, or if its file is damaged', (t) => {
   const dir = tempDir(t)
   const path = join(dir, 'lock')
   const living = other(t)
@@ -44,7 +44,7 @@ test('a lock of a process that is gone, or only has the pid of one, is free; a d
   assert.throws(() => acquireLock(path), held(path))
 })
 
-test('a lock of an earlier boot is free, by whatever pid and start it names; a live one of this boot by its other id is not', (t) => {
+test('a lock of an earlier boot is free, but a live lock of this boot with another boot id is not', (t) => {
   const path = join(tempDir(t), 'lock')
   writeFileSync(path, JSON.stringify({ ...other(t), boot_id: 'b' }))
   assert.throws(() => acquireLock(path), held(path))
@@ -53,11 +53,11 @@ test('a lock of an earlier boot is free, by whatever pid and start it names; a l
   acquireLock(path)()
 })
 
-test('of two that find a dead lock, the one that comes late does not take away the other’s', (t) => {
+test('a process that finds a dead lock does not remove the lock of a faster process', (t) => {
   const path = join(tempDir(t), 'lock')
   const living = other(t)
   writeFileSync(path, JSON.stringify({ ...living, start: '1' }))
-  // Between looking at it and clearing it, the other one has done both.
+  // Between the check and the removal, another process takes the lock.
   const { rmSync, renameSync } = fs
   const overtaken = () => {
     Object.assign(fs, { rmSync, renameSync })
@@ -97,7 +97,7 @@ test('a lock that cannot be taken on a full disk leaves nothing behind', (t) => 
   assert.deepEqual(readdirSync(dir), [])
 })
 
-test('a lock that cannot be looked at for want of descriptors stays, and does not fail who gives it up', async (t) => {
+test('releasing a lock without free descriptors keeps its file, and does not fail', async (t) => {
   const path = join(tempDir(t), 'lock')
   const release = acquireLock(path)
   await withoutDescriptors(release)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { formatLogLine } from '../../../src/platform/log.ts'
 
-test('an entry is one line, whatever others have put into it, and nothing that a terminal obeys', () => {
+test('a log entry is always one line without control characters', () => {
   const entry = {
     time: '2026-11-25T01:02:03.456Z',
     level: 'info',

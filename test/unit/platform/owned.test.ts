@@ -12,13 +12,13 @@ import { tempDir } from '../../support/temp.ts'
 const NOBODY = 65534
 const OTHER = 65533
 
-test('a pipe in place of a file is not waited for, and is nothing', (t) => {
+test('a pipe in place of a file is ignored without waiting', (t) => {
   const path = join(tempDir(t), 'daemon.lock')
   execFileSync('mkfifo', [path])
   assert.equal(readOwned(path, 100), undefined)
 })
 
-test('in a folder that everybody may write to, only what this user put there itself is read', (t) => {
+test('in a folder that everyone can write to, only this user’s own files are read', (t) => {
   const dir = tempDir(t)
   const open = join(dir, 'open')
   mkdirSync(open)
@@ -32,7 +32,7 @@ test('in a folder that everybody may write to, only what this user put there its
   assert.equal(readOwned(join(dir, 'link'), 100), 'secret')
 })
 
-test('so it is in one that a group with other members may write to', (t) => {
+test('in a folder that a group can write to, only this user’s own files are read', (t) => {
   const dir = tempDir(t)
   const file = join(dir, 'file')
   writeFileSync(file, 'text')
@@ -48,7 +48,7 @@ test('so it is in one that a group with other members may write to', (t) => {
   assert.deepEqual(read(0, 0), [false, 'text'])
 })
 
-test('a socket in a shared folder is reached where root, the folder’s owner or this user has made it', async (t) => {
+test('a socket in a shared folder must belong to root, the folder’s owner or this user', async (t) => {
   const dir = tempDir(t)
   const path = join(dir, 'daemon.sock')
   const server = createServer()
@@ -68,7 +68,7 @@ test('a socket in a shared folder is reached where root, the folder’s owner or
       process.seteuid?.(0)
     }
   }
-  // A container's volume is root's, and its group the user's.
+  // A container's volume is owned by root, with the user's group.
   assert.equal(reached(NOBODY, NOBODY, 0), true)
   assert.equal(reached(NOBODY, 0, OTHER), true)
   assert.equal(reached(NOBODY, OTHER, OTHER), true)

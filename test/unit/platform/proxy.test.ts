@@ -4,7 +4,7 @@ import { proxyAgent, proxyFor } from '../../../src/platform/proxy.ts'
 
 const HTTPS_PROXY = 'http://proxy:3128'
 
-test('a proxy is taken by the kind of url, in either case, with or without its scheme', () => {
+test('a proxy is chosen by the scheme of the URL, from variables in either case', () => {
   assert.equal(proxyFor('wss://server/', {}), undefined)
   assert.equal(proxyFor('wss://server/', { HTTPS_PROXY }), HTTPS_PROXY)
   assert.equal(proxyFor('wss://server/', { https_proxy: 'proxy:3128' }), HTTPS_PROXY)
@@ -14,13 +14,13 @@ test('a proxy is taken by the kind of url, in either case, with or without its s
   assert.equal(proxyFor('wss://server/', { HTTPS_PROXY: 'http://a', https_proxy: 'http://b' }), 'http://b')
 })
 
-test('this machine itself is never reached through a proxy', () => {
+test('this machine is never reached through a proxy', () => {
   for (const host of ['localhost', 'hub.localhost', 'localhost.', '127.0.0.1', '127.1.2.3', '[::1]'])
     assert.equal(proxyFor(`ws://${host}:3001`, { ALL_PROXY: HTTPS_PROXY }), undefined, host)
   assert.equal(proxyFor('wss://127.0.0.1.example.com', { HTTPS_PROXY }), HTTPS_PROXY)
 })
 
-test('NO_PROXY names hosts in all their forms', () => {
+test('NO_PROXY names hosts in all common notations', () => {
   const cases: [noProxy: string, url: string, direct: boolean][] = [
     ['*', 'wss://server', true],
     ['server', 'wss://server', true],
@@ -76,7 +76,7 @@ test('NO_PROXY names hosts in all their forms', () => {
     ['a*b*c.example.com', 'wss://a1c2b.example.com', false],
     ['build**.example.com', 'wss://build.example.com', true],
     ['server*server', 'wss://server', false],
-    // A RegExp made of this would take for ever.
+    // A RegExp built from this would take forever.
     [`${'*a'.repeat(30)}b`, `wss://${'a'.repeat(60)}`, false],
     ['a+b(', 'wss://server', false],
     ['', 'wss://server', false],
@@ -91,7 +91,7 @@ test('NO_PROXY names hosts in all their forms', () => {
     )
 })
 
-test('a proxy of another kind is refused with a remedy that counts before what names it', async () => {
+test('the remedy for an unsupported proxy names the variable that takes precedence', async () => {
   const socks = 'socks5://name:pass@proxy:1080'
   const set = (name: string, others = 'NO_PROXY') =>
     `Set ${name} to http://HOST:PORT, or name this host in ${others}.`
@@ -110,7 +110,7 @@ test('a proxy of another kind is refused with a remedy that counts before what n
     })
 })
 
-test('a proxy whose name or password cannot be decoded is refused, without its password', async () => {
+test('a proxy whose login cannot be decoded is refused without showing the password', async () => {
   for (const login of ['name:100%', 'na%me:25', 'name%:25', 'name:a%zzb', '100%:word', 'name:%ff'])
     await assert.rejects(
       proxyAgent('wss://server/', { HTTPS_PROXY: `http://${login}@proxy:3128` }),

@@ -11,18 +11,18 @@ const program = `
   import { readAtMost } from ${JSON.stringify(module)}
   console.log(readAtMost(process.argv.at(-1), 100).text)`
 
-/** Reads a file in a process of its own, which a shell command gives the file to as its last argument. */
+/** Reads a file in a separate process: a shell command passes the file as the last argument. */
 const read = (command: string, file = '') =>
   promisify(execFile)('bash', ['-c', command, process.execPath, program, file])
 
-test('what a program writes into a pipe is waited for', async () => {
+test('a read from a pipe waits for its writer', async () => {
   const { stdout } = await read(
     '"$0" --input-type=module -e "$1" <(sleep 0.5; printf "a "; sleep 0.5; printf key)',
   )
   assert.equal(stdout, 'a key\n')
 })
 
-test('a pipe that nobody writes to is empty, and one that does not end is an error', async (t) => {
+test('a pipe without a writer is empty, and an endless pipe is an error', async (t) => {
   const path = join(tempDir(t), 'pipe')
   execFileSync('mkfifo', [path])
   assert.equal(readAtMost(path, 100).text, '')

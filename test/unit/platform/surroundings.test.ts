@@ -9,7 +9,7 @@ const complete = (env: NodeJS.ProcessEnv, executable = false) => {
   return env
 }
 
-test('what cron gives a program is completed: its home, and where programs are', () => {
+test('the environment that cron provides gets the home folder and the usual folders of programs', () => {
   const { HOME, PATH } = complete({ PATH: '/usr/bin:/bin' })
   assert.equal(HOME, userInfo().homedir)
   const folders = PATH!.split(':')
@@ -19,7 +19,7 @@ test('what cron gives a program is completed: its home, and where programs are',
   assert.equal(new Set(folders).size, folders.length)
 })
 
-test('an environment without anything, or with an empty HOME, has both', () => {
+test('an empty environment, or one with an empty HOME, gets both variables', () => {
   for (const env of [{}, { HOME: '', PATH: '' }]) {
     const { HOME, PATH } = complete(env, true)
     assert.equal(HOME, userInfo().homedir)
@@ -27,7 +27,7 @@ test('an environment without anything, or with an empty HOME, has both', () => {
   }
 })
 
-test('what somebody has chosen stays', () => {
+test('an environment that was set deliberately stays unchanged', () => {
   for (const PATH of ['/opt/tools', '/usr/local/bin:/usr/bin', '/opt/tools:/usr/bin:/bin'])
     assert.deepEqual(complete({ HOME: '/srv/agents', PATH }), { HOME: '/srv/agents', PATH })
 })

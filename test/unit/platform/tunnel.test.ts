@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { WebSocket } from 'ws'
 import { Tunnel } from '../../../src/platform/tunnel.ts'
 
-test('a proxy that takes a connection and never answers is left, and its name is given', async (t) => {
+test('a proxy that accepts a connection and never answers is abandoned and named', async (t) => {
   const proxy = createServer()
   t.after(() => proxy.close())
   await once(proxy.listen(0, '127.0.0.1'), 'listening')

@@ -4,7 +4,7 @@ import { isUntrusted, unreachable } from '../../../src/platform/unreachable.ts'
 
 const failure = (code: string, message: string) => Object.assign(new Error(message), { code })
 
-test('why a connection failed, in words', () => {
+test('a connection failure is explained in words', () => {
   const refused = failure('ECONNREFUSED', 'connect ECONNREFUSED 127.0.0.1:1')
   assert.equal(unreachable(refused), 'nothing listens there (connect ECONNREFUSED 127.0.0.1:1)')
   assert.equal(unreachable(new AggregateError([refused, refused])), unreachable(refused))
@@ -12,7 +12,7 @@ test('why a connection failed, in words', () => {
   assert.equal(unreachable(failure('EWHATEVER', 'something new')), 'something new')
 })
 
-test('a certificate that is not trusted says what to name', () => {
+test('an untrusted certificate is explained with the setting that names its authority', () => {
   for (const code of [
     'SELF_SIGNED_CERT_IN_CHAIN',
     'DEPTH_ZERO_SELF_SIGNED_CERT',

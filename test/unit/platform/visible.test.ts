@@ -4,7 +4,7 @@ import { UNSAFE, visibleJson, visibleLength } from '../../../src/platform/visibl
 
 const EVERY = String.fromCharCode(...Array.from({ length: 0x10000 }, (_, code) => code))
 
-test('JSON stays the same for who parses it, with nothing unsafe in it, and its length is known before', () => {
+test('escaped JSON has the same value, no unsafe characters and a length known in advance', () => {
   for (const text of [
     EVERY,
     `x${EVERY}`,
@@ -12,7 +12,7 @@ test('JSON stays the same for who parses it, with nothing unsafe in it, and its 
     '',
     '\u202e'.repeat(100_000),
     '\x7f\u{1f600}'.repeat(50_000),
-    // Characters of two units on the border of two pieces.
+    // Surrogate pairs on the border of two pieces.
     `x${'\u{e0061}'.repeat(50_000)}`,
     `${'\u{e0061}'.repeat(50_000)}\ud83e`,
   ]) {
@@ -25,7 +25,7 @@ test('JSON stays the same for who parses it, with nothing unsafe in it, and its 
   assert.equal(visibleJson('"a\u202eb\x7f"'), '"a\\u202eb\\u007f"')
 })
 
-test('nothing that has no glyph stands in JSON as it is, and no text that people write is escaped', () => {
+test('characters without a glyph are escaped in JSON, and ordinary text is not', () => {
   const invisible =
     /[\p{Default_Ignorable_Code_Point}\p{Co}\p{Cs}\p{Zl}\p{Zp}\u2800\ufff9-\ufffc\u{13430}-\u{1343f}\u{16fe4}\u{1d159}]/u
   let escaped = 0
@@ -38,7 +38,7 @@ test('nothing that has no glyph stands in JSON as it is, and no text that people
     escaped++
   }
   assert.ok(escaped > 100_000)
-  // Not a part of a character that stays.
+  // Invisible characters within a visible character stay.
   const plain = JSON.stringify('café हिन्दी עִברית 日本語\u{20000} 🦊👍🏽 1\u00a0000 ᄀ')
   assert.equal(visibleJson(plain), plain)
 })

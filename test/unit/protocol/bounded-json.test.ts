@@ -9,15 +9,15 @@ const parsed = (text: string) => {
   return value
 }
 
-test('JSON within its bounds is parsed, in whatever form', () => {
+test('JSON within its bounds is parsed from text and from bytes', () => {
   for (const value of [{ a: [1, { b: 'é[[[[,,,,,,,,,,,,\\"' }] }, [], 'x', 7, true, null, Array(9).fill(0)])
     assert.deepEqual(parsed(` ${JSON.stringify(value)}\n`), value)
 })
 
-test('what is beyond them, or no JSON, is nothing', () => {
+test('JSON beyond its bounds is refused, and so is invalid JSON', () => {
   const beyond = ['[[[[]]]]', '{"a":{"b":{"c":{}}}}', `[${Array(12).fill('{}')}]`, `[${Array(12).fill(0)}]`]
   const none = ['', ' ', '[', '{"a"', '"', '[}', '[] []', '\uFEFF[]', 'undefined', '[1,]', "{'a':1}"]
-  // Brackets that are in no string, but would be for a scan that is led astray.
+  // Brackets outside a string that a naive scanner would take for a part of one.
   const astray = [`["\\"]${'['.repeat(20)}`, `"${'['.repeat(20)}`, `{}${'[{},'.repeat(20)}`]
   for (const text of [...beyond, ...none, ...astray]) assert.equal(parsed(text), undefined, text)
 })

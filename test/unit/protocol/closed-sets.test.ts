@@ -13,16 +13,16 @@ import {
 import { knownValues } from '../../support/known-values.ts'
 import { helloOf, statusOf } from '../../support/light-daemon.ts'
 
-// What stands in closed-sets.json is what daemons and hubs of 0.1.0 know: it is never edited.
+// closed-sets.json lists the values that daemons and hubs of 0.1.0 know. Never edit it.
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
 const released = JSON.parse(read('closed-sets.json')) as Record<string, string[]>
 const page = read('../../../src/protocol/README.md').match(/### Closed sets\n[\s\S]*?(?=\n## )/)![0]
 
-/** Sets of which every reader takes any other string as well. */
+/** Sets in which every reader accepts unknown values. */
 const OPEN = ['HealthProblemCode', 'CommandErrorCode', 'RefusalCode', 'Event kinds']
 
-test('no closed set has gained or lost a value since the release before, and none has been added', () => {
+test('no closed set has changed since the previous release, and none was added', () => {
   const now = knownValues(definitions('input'))
   for (const name of OPEN) {
     assert.ok(now[name], name)
@@ -31,7 +31,7 @@ test('no closed set has gained or lost a value since the release before, and non
   assert.deepEqual(now, released)
 })
 
-test('the page lists every closed set, and nothing else as one', () => {
+test('the protocol page lists exactly the closed sets', () => {
   const names = [...page.matchAll(/`((?:[A-Z]\w+)(?: kinds|(?:\/\w+)?(?:\.\w+)*))`/g)].map(([, name]) => name)
   assert.deepEqual([...new Set(names)].sort(), Object.keys(released).sort())
 })
@@ -55,7 +55,7 @@ const machine = (rest: object) => {
 const problem = { code: 'x', severity: UNKNOWN, message: 'x', since: 'x' }
 const image = { type: 'image', media_type: 'image/avif', data: 'QQ==' }
 
-/** A frame with a value that is not known, and where that stands in it. */
+/** Frames with an unknown value, each with the path of that value. */
 const frames: Record<string, [frame: object, place: string]> = {
   AgentState: [status({ state: UNKNOWN }), 'state'],
   'Exit.reason': [status({ exit: { code: 1, reason: UNKNOWN } }), 'exit.reason'],
@@ -83,16 +83,16 @@ const frames: Record<string, [frame: object, place: string]> = {
   'ContentBlock/image.media_type': [activity({ kind: 'user', content: [image] }), 'events.0.content.0.type'],
 }
 
-/** `value` at a path such as `pending.0.ask`. */
+/** Returns the value at a path such as `pending.0.ask`. */
 const valueAt = (value: unknown, place: string) =>
   place.split('.').reduce((inner, key) => (inner as Record<string, unknown>)[key], value)
 
-/** What the page says that an unknown value of each set is read as. */
+/** The replacement of an unknown value of each set, according to the protocol page. */
 const rows = [...page.matchAll(/^\| (`.*?) \| .*? \| (.*) \|$/gm)].flatMap(([, names, as]) =>
   [...names!.matchAll(/`(.*?)`/g)].map(([, name]) => [name!, as!] as const),
 )
 
-test('an unknown value costs nothing but itself: it is read as the page says', () => {
+test('an unknown value affects only itself, and is replaced as the protocol page says', () => {
   assert.deepEqual(rows.map(([name]) => name).sort(), Object.keys(frames).sort())
   for (const [name, as] of rows) {
     const [frame, place] = frames[name]!
@@ -113,7 +113,7 @@ test('an unknown value costs nothing but itself: it is read as the page says', (
   }
 })
 
-test('in a greeting, an agent of an unknown state keeps neither its machine nor the other agents away', () => {
+test('an agent of unknown state in a greeting does not block its machine or the other agents', () => {
   const agents = [
     { ...statusOf('a'), state: UNKNOWN, exit: { reason: UNKNOWN } },
     { ...statusOf('b'), state: 'idle' },
@@ -129,7 +129,7 @@ test('in a greeting, an agent of an unknown state keeps neither its machine nor 
   )
 })
 
-test('a hub newer than the commands that ask it is understood in all but that value', () => {
+test('an older client understands a newer hub, except for the unknown value', () => {
   const agent = { ...statusOf('a'), state: UNKNOWN, machine_id: 'm', connected: true, offset: 0 }
   assert.equal(HubAgent.parse(agent).state, 'working')
   const { machine } = helloOf()
@@ -141,13 +141,13 @@ test('a hub newer than the commands that ask it is understood in all but that va
   assert.equal(events[0]?.kind, 'task')
 })
 
-test('a fault that only a newer server knows is read by the daemon as one', () => {
+test('an unknown error code of a newer server is still an error to the daemon', () => {
   const [fault] = frames['ProtocolError.code']!
   const parsed = parseFromServer(JSON.stringify(fault))
   assert.deepEqual(parsed, { ok: true, message: { ...fault, code: 'invalid' } })
 })
 
-test('what is no string, or left out, is a fault as ever', () => {
+test('a value that is missing or not a string is still an error', () => {
   for (const [name, [frame, place]] of Object.entries(frames)) {
     if (name.startsWith('ContentBlock')) continue
     const [key, ...outer] = place.split('.').reverse()
@@ -162,7 +162,7 @@ test('what is no string, or left out, is a fault as ever', () => {
   assert.equal(parseFromDaemon(JSON.stringify(rest)).ok, false)
 })
 
-test('an order with an unknown value is refused, and names its place', () => {
+test('a command with an unknown value is refused, with the path of the value', () => {
   const command = { command_id: 'c', agent_id: 'a' }
   const start = (spec: object) => ({ type: 'agent:start', ...command, spec: { cwd: '/', ...spec } })
   const prompt = (block: object) => ({ type: 'agent:prompt', ...command, content: [block] })
@@ -183,7 +183,7 @@ test('an order with an unknown value is refused, and names its place', () => {
   }
 })
 
-test('the judge of daemons is not lenient: it names the place of an unknown value', () => {
+test('the conformance check of daemons is strict: it reports the path of an unknown value', () => {
   for (const [name, [frame, place]] of Object.entries(frames)) {
     const parsed = parseFromDaemon(JSON.stringify(frame))
     assert.ok(parsed.ok)

@@ -44,7 +44,7 @@ const sorted = (values: Iterable<string>) => [...new Set(values)].sort()
 const eventKinds = Event.def.options.flatMap((option) => option.shape.kind.def.values)
 const resultTypes = Object.keys(Results).map((type) => `${type}:result`)
 
-test('the document has an example of every message, command, result and kind of event, and of nothing else', () => {
+test('the protocol page has an example of every message, command, result and event, and no other', () => {
   assert.deepEqual(
     sorted(frames.map(({ type }) => type)),
     sorted([
@@ -58,7 +58,7 @@ test('the document has an example of every message, command, result and kind of 
   assert.equal(frames.length + events.length, examples.length)
 })
 
-test('the schemas read every example as it stands there', () => {
+test('the schemas parse every example of the protocol page unchanged', () => {
   for (const frame of frames) {
     const { type } = frame
     const parsed =
@@ -86,15 +86,15 @@ test('the JSON Schema accepts every example, by its type and as a frame of its s
   for (const event of events) assert.ok(accepts('Event')(event), event.kind)
 })
 
-test('the JSON Schema refuses what the schemas refuse: each example without one field, or with one of another kind', () => {
+test('the JSON Schema refuses the same invalid examples as the schemas', () => {
   const wrong = { an: ['unexpected', 'thing'] }
   let refused = 0
   for (const frame of frames)
     for (const field of Object.keys(frame).filter((key) => key !== 'type'))
       for (const spoilt of [omit(frame, field), { ...frame, [field]: wrong }]) {
-        // What a successful result carries is checked by who gave the command.
+        // The rest of a successful result is checked by the sender of the command.
         if (frame.type.endsWith(':result') && !['command_id', 'ok', 'error'].includes(field)) continue
-        // The schema tells a server what to write; a refusal with another value holds all the same.
+        // The schema tells servers what to write; a refusal with another value is still valid.
         if (frame.type === 'server:refuse' && field === 'update_to') continue
         const json = JSON.stringify(spoilt)
         const ours = Object.hasOwn(index.from_server, frame.type)
@@ -109,7 +109,7 @@ test('the JSON Schema refuses what the schemas refuse: each example without one 
 const omit = (frame: Example, field: string) =>
   Object.fromEntries(Object.entries(frame).filter(([key]) => key !== field))
 
-/** What the first column of the table under a heading, or after a phrase, has in backticks. */
+/** Returns the codes in the first column of the table after a text. */
 function firstColumn(after: string): string[] {
   const table = text.slice(text.indexOf(after)).match(/(?:^\|.*\n)+/m)?.[0] ?? ''
   return table
@@ -118,19 +118,19 @@ function firstColumn(after: string): string[] {
     .flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`(\w+)`/g)].map(([, code]) => code!))
 }
 
-test('the example of agent:start leaves no field out', () => {
+test('the example of agent:start has every field', () => {
   const start = frames.find(({ type }) => type === 'agent:start')!
   assert.deepEqual(sorted(Object.keys(start.spec as object)), sorted(Object.keys(AgentSpec.shape)))
 })
 
-test('the fields of an agent that the document calls secret are those that the schema marks', () => {
+test('the fields that the protocol page calls secret are those marked in the schema', () => {
   const { properties = {} } = definitions('input').AgentSpec!
   const marked = Object.keys(properties).filter((name) => properties[name]?.writeOnly === true)
   const said = [...text.matchAll(/^\| `(\w+)` \| secret: /gm)].map(([, name]) => name!)
   assert.deepEqual(sorted(said), sorted(marked))
 })
 
-test('the tables of codes and limits are those of the code', () => {
+test('the tables of codes and limits match the code', () => {
   assert.deepEqual(sorted(firstColumn('| `error.code`')), sorted(CommandErrorCode.options))
   assert.deepEqual(sorted(firstColumn('Problems, by `code`')), sorted(HealthProblemCode.options))
   assert.deepEqual(sorted(firstColumn('Or the server turns')), sorted(RefusalCode.options))

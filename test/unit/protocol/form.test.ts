@@ -14,7 +14,7 @@ const fault = (act: () => unknown) => {
   throw new Error('it was taken')
 }
 
-test('an answer becomes a value of its type, and one of another type is refused', () => {
+test('a form answer becomes a value of its field’s type, and any other answer is refused', () => {
   const count = field({ type: 'integer', minimum: 1, maximum: 9 })
   assert.equal(fieldValue(count, ' 3 '), 3)
   assert.equal(fieldValue(count, 3), 3)
@@ -39,7 +39,7 @@ test('an answer becomes a value of its type, and one of another type is refused'
   assert.deepEqual(fieldValue(field({ type: 'object' }), '{"a":1}'), { a: 1 })
 })
 
-test('one choice, or several, is given by value or by title, with commas in it or not', () => {
+test('a choice is given by value or title, alone or in a list, even if it contains commas', () => {
   assert.equal(fieldValue(field({ options }), 'Dev'), 'dev')
   assert.equal(fieldValue(field({ options }), 'a, b'), 'a, b')
   assert.match(fault(() => fieldValue(field({ options }), 'prod')).message, /one of dev, a, b, a/)
@@ -63,7 +63,7 @@ const form: Form = {
 }
 const questions = ['Where?\nenv', 'count', 'note'].map((question) => ({ question, options: [] }))
 
-test('a form is filled in by names or by questions; what is left out has its default', () => {
+test('a form is filled in by field names or questions, and omitted fields get their defaults', () => {
   const filled = (answers: Record<string, string>) => formResult(form, questions, { answers }).content
   assert.deepEqual(filled({ env: 'dev' }), { env: 'dev', count: 2 })
   assert.deepEqual(filled({ 'Where?\nenv': 'Dev', count: '', note: 'x' }), {
@@ -76,7 +76,7 @@ test('a form is filled in by names or by questions; what is left out has its def
   assert.equal(fault(() => filled({ env: 'dev', size: '1' })).field, 'size')
 })
 
-test('an answer means one field: by its name, or by a question that only one field has', () => {
+test('an answer belongs to the field with its name, or else to the only field with its question', () => {
   const fields = ['a', 'b', 'c'].map((name) => ({ name, type: 'string' }))
   const filled = (answers: Record<string, string>, ...asked: string[]) => {
     const form = { server: 's', message: 'm', fields }
@@ -93,7 +93,7 @@ test('an answer means one field: by its name, or by a question that only one fie
   assert.equal(fault(() => filled({ constructor: 'x' }, 'first', 'second', 'third')).field, 'constructor')
 })
 
-test('a title stands for an option only where no other one has it', () => {
+test('a title selects an option only if it is unique', () => {
   const options = [
     { value: 'a', title: 'Live' },
     { value: 'b', title: 'Live' },
@@ -108,7 +108,7 @@ test('a title stands for an option only where no other one has it', () => {
   )
 })
 
-test('a form may be declined or cancelled, and an address needs to be accepted', () => {
+test('a form can be declined or canceled, and a URL must be accepted', () => {
   for (const action of ['decline', 'cancel'])
     assert.deepEqual(formResult(form, questions, { action, answers: {} }), { action })
   assert.equal(fault(() => formResult(form, questions, { action: 'maybe', answers: {} })).field, 'action')
@@ -128,14 +128,14 @@ test('a form may be declined or cancelled, and an address needs to be accepted',
   })
 })
 
-test('a type or a format with the name of something that every object has is one that is not known', () => {
+test('a type or format named like a property of every object counts as unknown', () => {
   for (const name of ['toString', 'constructor', '__proto__', 'hasOwnProperty']) {
     assert.equal(fieldValue(field({ type: name }), 'x'), 'x')
     assert.equal(fieldValue(field({ format: name }), 'x'), 'x')
   }
 })
 
-test('an answer of a million digits that is no number is refused', () => {
+test('an invalid number of a million digits is refused', () => {
   const digits = '1'.repeat(1_000_000)
   for (const no of [`${digits}x`, `${digits}.${digits}x`, `1e${digits}x`])
     assert.match(fault(() => fieldValue(field({ type: 'number' }), no)).message, /^"f" must be a number/)

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { nextBeat } from '../../../src/protocol/heartbeat.ts'
 import { Limits } from '../../../src/protocol/index.ts'
 
-/** When it is found, after the last word was heard, by a side that looks as `nextBeat` says. */
+/** Returns the time from the last message until silence is detected, if checks follow `nextBeat`. */
 function foundAfter(heard: number, connected: number, heartbeatMs: number): number {
   let now = connected
   while (now < heard || now - heard < Limits.silence_ms)
@@ -12,7 +12,7 @@ function foundAfter(heard: number, connected: number, heartbeatMs: number): numb
   return now - heard
 }
 
-test('silence is found when it has lasted for its time, whenever it began', () => {
+test('silence is detected exactly when its limit is reached, whenever it began', () => {
   const ms = fc.integer({ min: 0, max: 60_000 })
   fc.assert(
     fc.property(
@@ -27,6 +27,6 @@ test('silence is found when it has lasted for its time, whenever it began', () =
   )
 })
 
-test('who comes back after a silence asks once more, and waits a heartbeat for the answer', () => {
+test('a peer that finds the limit exceeded waits one more heartbeat for an answer', () => {
   assert.equal(nextBeat(0, Limits.silence_ms + 1, 10_000), 10_000)
 })

@@ -12,7 +12,7 @@ import {
 const server = (message: object) => parseFromServer(JSON.stringify(message))
 const start = (spec: object) => ({ type: 'agent:start', command_id: 'c1', agent_id: 'a', spec })
 
-test('what is left out and has a default is filled in', () => {
+test('omitted fields get their defaults', () => {
   assert.deepEqual(server(start({ cwd: '/srv' })), {
     ok: true,
     message: start({ runtime: 'claude', cwd: '/srv' }),
@@ -29,7 +29,7 @@ test('what is left out and has a default is filled in', () => {
   })
 })
 
-test('unknown fields are ignored, unknown types are no fault', () => {
+test('unknown fields are ignored, and unknown types are not errors', () => {
   assert.deepEqual(server({ type: 'agent:stop', command_id: 'c', agent_id: 'a', colour: 'red' }), {
     ok: true,
     message: { type: 'agent:stop', command_id: 'c', agent_id: 'a' },
@@ -41,7 +41,7 @@ test('unknown fields are ignored, unknown types are no fault', () => {
     assert.deepEqual(parseFromServer(`{"type":"${type}"}`), { ok: false, unknownType: type })
 })
 
-test('a daemon’s frames are not a server’s, nor the other way round', () => {
+test('frames of a daemon are not valid for a server, and vice versa', () => {
   assert.deepEqual(server({ type: 'agent:removed', agent_id: 'a' }), {
     ok: false,
     unknownType: 'agent:removed',
@@ -49,12 +49,12 @@ test('a daemon’s frames are not a server’s, nor the other way round', () => 
   assert.deepEqual(parseFromDaemon('{"type":"agent:stop"}'), { ok: false, unknownType: 'agent:stop' })
 })
 
-test('a result keeps what it carries, also of a command that is not known here', () => {
+test('a result keeps all its fields, even for an unknown command', () => {
   const result = { type: 'agent:dance:result', command_id: 'c', ok: true, steps: [1, 2] }
   assert.deepEqual(parseFromDaemon(JSON.stringify(result)), { ok: true, message: result })
 })
 
-/** The error that a frame is answered with, without its words. */
+/** Returns the error in answer to a frame, without its message. */
 function faultOf(frame: string) {
   const parsed = parseFromServer(frame)
   assert.ok(!parsed.ok && parsed.error, frame)
@@ -64,7 +64,7 @@ function faultOf(frame: string) {
   return rest
 }
 
-test('of what may be one thing or another, a fault names the place in the one that is meant', () => {
+test('an error in a union names the path within the matching variant', () => {
   const pathOf = (parsed: ReturnType<typeof parseFromDaemon | typeof parseFromServer>) =>
     parsed.ok ? undefined : parsed.error?.path
   const event = (event: object) =>
@@ -83,7 +83,7 @@ test('of what may be one thing or another, a fault names the place in the one th
   assert.equal(pathOf(content([{ type: 'image', media_type: 'x', data: 'a' }])), 'content.0.media_type')
 })
 
-test('a fault says where it is, and whose', () => {
+test('an error names its path, its message type and its command', () => {
   const of_type = 'agent:start'
   const command_id = 'c1'
   assert.deepEqual(faultOf('{"type":'), { code: 'not_json' })
@@ -125,7 +125,7 @@ test('a fault says where it is, and whose', () => {
   })
 })
 
-test('a fault says what is wrong', () => {
+test('an error message says which field is wrong, and why', () => {
   const parsed = server(start({ cwd: 7 }))
   assert.ok(!parsed.ok)
   assert.equal(
@@ -134,7 +134,7 @@ test('a fault says what is wrong', () => {
   )
 })
 
-test('whatever comes in, nothing is thrown, and what is taken is taken again as it is', () => {
+test('parsing never throws, and an accepted message parses again unchanged', () => {
   const types = [...Object.keys(Commands), ...Object.keys(FromServer), ...Object.keys(FromDaemon), 'x:result']
   const frame = fc.oneof(
     fc.string(),
@@ -169,7 +169,7 @@ test('whatever comes in, nothing is thrown, and what is taken is taken again as 
   )
 })
 
-test('the id of a refused command comes back as it is, unless it is longer than any id may be', () => {
+test('the id of a refused command is returned unchanged unless it exceeds the limit for ids', () => {
   const idOf = (command_id: string) => {
     const parsed = parseFromServer(JSON.stringify({ type: 'agent:stop', command_id }))
     return parsed.ok ? 'taken' : parsed.error?.command_id

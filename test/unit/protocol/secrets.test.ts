@@ -13,7 +13,7 @@ import {
 const start = Commands['agent:start']
 const plain = { type: 'agent:start' as const, command_id: 'c', agent_id: 'a', spec: { cwd: '/' } }
 
-test('secrets of a start are hidden, and their names stay', () => {
+test('the secrets of a start are hidden, but not their names', () => {
   const command = {
     ...plain,
     spec: { cwd: '/', env: { TOKEN: 'abc' }, mcp_servers: { tickets: { env: { KEY: 'def' } } } },
@@ -26,13 +26,13 @@ test('secrets of a start are hidden, and their names stay', () => {
   assert.equal(command.spec.env.TOKEN, 'abc')
 })
 
-test('what has no secrets is returned as it is', () => {
+test('a command without secrets is returned unchanged', () => {
   assert.equal(withoutSecrets(start, plain), plain)
   const empty = { ...plain, spec: { cwd: '/', env: {} } }
   assert.equal(hasSecrets(start, empty), false)
 })
 
-test('a secret is found wherever it is in a schema', () => {
+test('secrets are found anywhere in a schema', () => {
   const schema = z.object({
     list: z.array(z.object({ key: secret(z.string()) })),
     table: z.record(z.string(), z.union([z.number(), z.object({ key: z.optional(secret(z.string())) })])),

@@ -4,7 +4,7 @@ import { environmentLine, expandCommand, parseEnvironment } from '../../../src/s
 
 const ofVariable = (name: string) => `\${${name}}`
 
-test('variables of a command line are replaced as systemd does it', () => {
+test('variables in a command line are replaced as systemd replaces them', () => {
   const environment = { KEY: 'a b', EMPTY: '' }
   assert.deepEqual(
     expandCommand(
@@ -15,7 +15,7 @@ test('variables of a command line are replaced as systemd does it', () => {
   )
 })
 
-test('a file of variables is read as it is written', () => {
+test('an environment file gives back the values written to it', () => {
   const values = { PLAIN: 'a/b', ODD: 'a "b" $c `d` \\e', LINES: 'a\nb', EMPTY: '', QUOTE: "it's" }
   const text = Object.entries(values)
     .map(([name, value]) => environmentLine(name, value))

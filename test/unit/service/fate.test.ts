@@ -5,7 +5,7 @@ import { settings } from '../../../src/service/unit-fate.ts'
 
 const name = (group: string) => unitOf(group)?.name
 
-test('the control group of systemd is found with v2, v1 and both', () => {
+test('the control group that systemd assigned is found with cgroups v1, v2 and both', () => {
   const service = '/system.slice/fomular.service'
   assert.equal(parseGroups(`0::${service}\n`), service)
   assert.equal(parseGroups(`12:pids:${service}/x\n1:name=systemd:${service}\n0::${service}\n`), service)
@@ -13,7 +13,7 @@ test('the control group of systemd is found with v2, v1 and both', () => {
   assert.equal(parseGroups(''), undefined)
 })
 
-test('which service a process is in, and whose it is', () => {
+test('a control group gives the service and whether it belongs to the system or a user', () => {
   assert.deepEqual(unitOf('/system.slice/fomular.service'), {
     name: 'fomular',
     scope: 'system',
@@ -24,10 +24,10 @@ test('which service a process is in, and whose it is', () => {
     scope: 'user',
     group: '/user.slice/user-1000.slice/user@1000.service/app.slice/my-agents@1.service',
   })
-  // With a subtree of its own, and in a container that sees the groups of the machine.
+  // With its own subtree, and in a container that sees the groups of the host.
   assert.equal(unitOf('/system.slice/fomular.service/payload')?.group, '/system.slice/fomular.service')
   assert.equal(name('/lxc.payload.a/system.slice/fomular.service'), 'fomular')
-  // What a user started in a scope is no part of that user's systemd.
+  // A scope that a user started is not a service of that user's systemd.
   assert.equal(name('/user.slice/user-1000.slice/user@1000.service/app.slice/run-1.scope'), undefined)
   assert.equal(name('/user.slice/user-1000.slice/session-3.scope'), undefined)
   for (const group of ['/', '/docker/0123', '/system.slice/docker-0123.scope', '/kubepods/pod1/0123'])
@@ -35,20 +35,20 @@ test('which service a process is in, and whose it is', () => {
   assert.equal(unitOf(undefined), undefined)
 })
 
-test('a group is within itself and its parents, not beside one whose name begins alike', () => {
+test('a control group is within itself and its parents, but not in a group that shares a prefix', () => {
   const group = '/system.slice/a.service'
   assert.ok(isWithin(group, group) && isWithin(`${group}/x`, group))
   assert.ok(!isWithin('/system.slice/a.service-b.service', group) && !isWithin(undefined, group))
 })
 
-test('the last setting of a name counts, comments and continued lines aside', () => {
+test('the last setting of a name counts, ignoring comments and continued lines', () => {
   const text =
     '[Service]\n# KillMode=none\nKillMode=mixed\nExecStart=/bin/a \\\n  KillMode=none\n KillMode = process \n'
   assert.deepEqual(settings(text), { KillMode: 'process', ExecStart: '/bin/a    KillMode=none' })
   assert.deepEqual(settings(''), {})
 })
 
-test('odd names of units: escaped, in nested slices, of instances, below a container', () => {
+test('unusual unit names are found: escaped, in nested slices, of instances, in a container', () => {
   assert.equal(name('/a.slice/a-b.slice/my\\x2dagents.service'), 'my\\x2dagents')
   assert.equal(name('/system.slice/system-fomular.slice/fomular@a-b.service'), 'fomular@a-b')
   assert.equal(name('/machine.slice/machine-x.scope/payload/system.slice/fomular.service'), 'fomular')

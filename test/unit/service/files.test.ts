@@ -34,7 +34,7 @@ interface Analysis {
   stderr: string
 }
 
-/** Needs Debian's package systemd, not a machine that runs it. */
+/** Needs the Debian package systemd, but no running systemd. */
 function analyze(t: Cleanup, args: string[]): Promise<Analysis> {
   const env = { PATH: process.env.PATH, XDG_RUNTIME_DIR: tempDir(t), HOME: tempDir(t) }
   return promisify(execFile)('systemd-analyze', args, { env }).catch((error) => {
@@ -56,7 +56,7 @@ const cases = [
   { what: 'that runs as root', of: root, scope: 'system', exposure: 9.7 },
 ] as const
 
-test('whatever is in a variable or an argument, it adds no setting to a unit', () => {
+test('no variable or argument can add a setting to a unit', () => {
   const text = 'x\nExecStartPre=/bin/false\r\n'
   const of = { ...plan, path: text, environment: { LANG: text }, args: ['run', '--server-url', text] }
   for (const scope of ['system', 'user'] as const)
@@ -64,9 +64,9 @@ test('whatever is in a variable or an argument, it adds no setting to a unit', (
 })
 
 for (const { what, of, scope, exposure } of cases)
-  test(`a unit ${what} has nothing that systemd does not know, and no more open than it says`, async (t) => {
+  test(`a unit ${what} has only settings that systemd knows, within its exposure limit`, async (t) => {
     const path = unitFile(t, unitText(of, { version: 252, scope }))
-    // It ends with 0, whatever it has to say.
+    // It exits with 0, even with warnings.
     const verified = await analyze(t, ['verify', ...(scope === 'user' ? ['--user'] : []), path])
     assert.deepEqual([verified.stdout, verified.stderr], ['', ''])
     const { stdout } = await analyze(t, ['security', '--offline=true', '--no-pager', path])
@@ -74,7 +74,7 @@ for (const { what, of, scope, exposure } of cases)
     assert.ok(Number(score) <= exposure, `${score} is above ${exposure}`)
   })
 
-test('a unit is for the systemd that is there', () => {
+test('a unit has the settings that the installed systemd supports', () => {
   const of = (version: number | undefined, scope: 'system' | 'user' = 'system') =>
     unitText(plan, { version, scope })
   assert.match(of(254), /^RestartSteps=\d+$/m)
@@ -82,7 +82,7 @@ test('a unit is for the systemd that is there', () => {
   assert.match(of(undefined), /^LoadCredential=key:\/etc\/fomular-daemon\/key$/m)
   for (const text of [of(245), of(252, 'user')])
     assert.match(text, /^Environment=FOMULAR_KEY_FILE=\S+\/key$/m)
-  // Where the configuration file has the key, the service asks for none.
+  // If the configuration file has the key, the service needs none.
   for (const version of [245, 252])
     assert.doesNotMatch(
       unitText({ ...plan, ownKey: false }, { version, scope: 'system' }),
@@ -90,7 +90,7 @@ test('a unit is for the systemd that is there', () => {
     )
 })
 
-test('every file says what it is of', (t) => {
+test('every service file records its state folder, user and program', (t) => {
   for (const text of [
     unitText(plan, { version: 252, scope: 'system' }),
     ecosystemText(plan),
@@ -108,14 +108,14 @@ test('every file says what it is of', (t) => {
   assert.equal(readInstalled('/nowhere'), undefined)
 })
 
-test('the ecosystem file is what pm2 takes, and lets agents live', (t) => {
+test('the ecosystem file is valid for pm2, and keeps agents alive', (t) => {
   const path = join(tempDir(t), 'ecosystem.config.js')
   writeFileSync(path, ecosystemText(plan))
   const { apps } = createRequire(import.meta.url)(path)
   assert.deepEqual(apps, [
     {
       name: 'fomular-daemon',
-      // For pm2, a script with a space in its path is a command of the shell.
+      // pm2 runs a script with a space in its path through the shell.
       script: '/usr/bin/env',
       args: [...plan.runner, plan.program, ...plan.args],
       interpreter: 'none',
@@ -148,12 +148,12 @@ test('the ecosystem file is what pm2 takes, and lets agents live', (t) => {
   assert.ok(plain.includes(`"interpreter": "${process.execPath}"`))
 })
 
-test('the property list is one, and has what launchd knows', (t) => {
+test('the property list is valid, and has only settings that launchd knows', (t) => {
   const path = join(tempDir(t), 'job.plist')
   writeFileSync(path, plistText(plan))
   const read = 'import json, plistlib, sys; print(json.dumps(plistlib.load(open(sys.argv[1], "rb"))))'
   const job = JSON.parse(execFileSync('python3', ['-c', read, path], { encoding: 'utf8' }))
-  // The schema, of launchd.plist(5).
+  // The schema from launchd.plist(5).
   const types = {
     Label: 'string',
     ProgramArguments: 'object',

@@ -10,7 +10,7 @@ import { until } from '../../support/wait.ts'
 
 const logger = createLogger({ level: 'silent', stderr: 'none' })
 
-/** A systemd-notify that writes down what it is to say. */
+/** A systemd-notify that records its messages. */
 function stage(t: Cleanup, env: NodeJS.ProcessEnv = {}) {
   const dir = tempDir(t)
   const path = join(dir, 'systemd-notify')
@@ -29,7 +29,7 @@ function stage(t: Cleanup, env: NodeJS.ProcessEnv = {}) {
   return { notifier, condition, said: () => readFileSync(join(dir, 'said'), 'utf8').split('\n').slice(0, -1) }
 }
 
-test('started is connected; what it does is said when it changes; stopping is the last word', async (t) => {
+test('the notifier reports the connection, each change of its status, and finally the stop', async (t) => {
   const { notifier, condition, said } = stage(t)
   await until(() => said().length === 1)
   Object.assign(condition, { connected: true, text: 'Connected' })
@@ -45,18 +45,18 @@ test('started is connected; what it does is said when it changes; stopping is th
   ])
 })
 
-test('where systemd watches, there are signs of life though nothing changes', async (t) => {
+test('the notifier sends regular signs of life when systemd has a watchdog', async (t) => {
   const { condition, said } = stage(t, { WATCHDOG_USEC: '60000', WATCHDOG_PID: '42', SYSTEMD_EXEC_PID: '42' })
   condition.connected = true
   await until(() => said().filter((line) => line.includes('WATCHDOG=1')).length >= 3)
 })
 
-test('what was meant for a process above is not used', (t) => {
+test('the notifier ignores a socket meant for a parent process', (t) => {
   assert.equal(stage(t, { SYSTEMD_EXEC_PID: '41' }).notifier, undefined)
   assert.equal(stage(t, { NOTIFY_SOCKET: '' }).notifier, undefined)
 })
 
-test('what a server says is no order to systemd, whatever is in it and however long it is', async (t) => {
+test('a message of the server cannot become a command to systemd, and is cut to a safe length', async (t) => {
   const { condition, said } = stage(t)
   await until(() => said().length === 1)
   condition.text = 'Refused: no\nMAINPID=1\x1b[2J\0'

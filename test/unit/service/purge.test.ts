@@ -26,7 +26,7 @@ function state(t: Cleanup) {
   return dir
 }
 
-test('a state folder goes as a whole, unless others’ files are in it', async (t) => {
+test('a state folder is deleted entirely, unless it contains other files', async (t) => {
   const dir = state(t)
   writeFileSync(join(dir, 'thesis.txt'), '')
   const { paths, left } = planPurge(dir, { whole: false })
@@ -39,7 +39,7 @@ test('a state folder goes as a whole, unless others’ files are in it', async (
   assert.deepEqual([none, existsSync(alone)], [[], false])
 })
 
-test('a hub’s own folder goes as a whole as well', async (t) => {
+test('the folder of a hub is deleted entirely, too', async (t) => {
   const dir = join(tempDir(t), 'hub')
   for (const folder of ['agents', 'audit', 'releases']) mkdirSync(join(dir, folder), { recursive: true })
   for (const name of ['user.key', 'keys.json', 'user-keys.json', 'hub.json', 'hub.sock', 'audit/1.jsonl'])
@@ -48,7 +48,7 @@ test('a hub’s own folder goes as a whole as well', async (t) => {
   assert.deepEqual([left, existsSync(dir)], [[], false])
 })
 
-test('a link is left, and what it leads to; so is a folder that is not this program’s', (t) => {
+test('a purge spares a link, its target, and a folder that does not belong to this program', (t) => {
   const dir = state(t)
   const link = join(tempDir(t), 'link')
   symlinkSync(dir, link)
@@ -67,7 +67,7 @@ test('a link is left, and what it leads to; so is a folder that is not this prog
   assert.deepEqual(planPurge('/proc', { whole: true }).left, ['/proc: a disk is mounted at /proc'])
 })
 
-test('root removes what is in another user’s folder as that user, wherever a link leads', async (t) => {
+test('a purge by root deletes files in another user’s folder only as that user', async (t) => {
   if (process.getuid?.() !== 0) return
   const victim = state(t)
   const home = tempDir(t)

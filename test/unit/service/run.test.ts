@@ -7,7 +7,7 @@ import { findAccount } from '../../../src/service/accounts.ts'
 import { answerTo } from '../../../src/service/run.ts'
 import { type Cleanup, tempDir } from '../../support/temp.ts'
 
-/** Puts a getent of the test's own first on PATH. */
+/** Puts the test's own getent first on PATH. */
 function withGetent(t: Cleanup, script: string) {
   const dir = tempDir(t)
   writeFileSync(join(dir, 'getent'), `#!/bin/sh\n${script}\n`)
@@ -19,7 +19,7 @@ function withGetent(t: Cleanup, script: string) {
   })
 }
 
-test('a program that does not answer is ended, though a descendant holds its output', async () => {
+test('a program that does not answer is killed, even if a descendant keeps its output open', async () => {
   for (const detached of [false, true]) {
     const argv = ['sh', '-c', 'setsid sleep 3 & sleep 3']
     await assert.rejects(answerTo(argv, process.env, { detached, timeoutMs: 50 }), (error: UserError) => {
@@ -31,22 +31,22 @@ test('a program that does not answer is ended, though a descendant holds its out
   }
 })
 
-test('a program that is missing has not failed to answer in time', async () => {
+test('a missing program is not reported as a timeout', async () => {
   assert.equal((await answerTo(['no-such-program-here'])).code, 127)
 })
 
-test('only code 2 of getent means that there is no such user', async (t) => {
-  await t.test('a user', async (t) => {
+test('only exit code 2 of getent means that a user does not exist', async (t) => {
+  await t.test('getent finds a user', async (t) => {
     withGetent(t, 'echo "bob:x:1001:1002::/home/bob:"')
     const bob = { name: 'bob', uid: 1001, gid: 1002, home: '/home/bob', shell: '/bin/sh' }
     assert.deepEqual(await findAccount('bob'), bob)
   })
-  await t.test('no user', async (t) => {
+  await t.test('getent finds no user', async (t) => {
     withGetent(t, 'exit 2')
     assert.equal(await findAccount('bob'), undefined)
   })
   for (const script of ['exit 1', 'exit 3', 'kill -9 $$', 'exit 0'])
-    await t.test(`no word on users: ${script}`, async (t) => {
+    await t.test(`getent fails with an unclear result: ${script}`, async (t) => {
       withGetent(t, script)
       await assert.rejects(findAccount('bob'), (error: UserError) => error.code === 'users_unknown')
     })

@@ -6,7 +6,7 @@ import type { Runs } from '../../../src/service/plan.ts'
 import { pm2Troubles, unitTroubles } from '../../../src/service/troubles.ts'
 import { tempDir } from '../../support/temp.ts'
 
-/** As systemd shows the unit that `service install` writes. */
+/** The unit that `service install` writes, as shown by systemd. */
 const good = {
   Type: 'notify',
   NotifyAccess: 'all',
@@ -31,14 +31,14 @@ const said = (change: Partial<typeof good> & Record<string, string>, runs: Runs 
     ({ level, remedy }) => `${level} ${remedy.split(' (')[0]}`,
   )
 
-test('a unit that would end agents, or keep updates from working, is told with its remedy', () => {
+test('a unit that would end agents, or prevent updates, is reported with its remedy', () => {
   assert.deepEqual(said({}), [])
   for (const KillMode of ['control-group', 'mixed'])
     assert.deepEqual(said({ KillMode }), ['error Set KillMode=process'])
   assert.deepEqual(said({ Restart: 'no', RestartForceExitStatus: '' }), ['error Set Restart=always'])
   assert.deepEqual(said({ Restart: 'on-failure', RestartForceExitStatus: '' }), ['error Set Restart=always'])
   assert.deepEqual(said({ RestartPreventExitStatus: '2 75' }), ['error Set Restart=always'])
-  // Each of these starts it again after code 75.
+  // Each of these still restarts the service after code 75.
   assert.deepEqual(said({ Restart: 'no' }), [])
   assert.deepEqual(said({ Restart: 'on-failure', RestartForceExitStatus: '', SuccessExitStatus: '' }), [])
   assert.deepEqual(said({ Environment: 'FOMULAR_DAEMON_NO_SELF_RELAUNCH=10' }), [
@@ -61,7 +61,7 @@ test('a unit that would end agents, or keep updates from working, is told with i
   assert.deepEqual(said({ NeedDaemonReload: 'yes' }), ['warning systemctl daemon-reload'])
 })
 
-test('so is one from before units kept secrets, and an administrator’s umask passes', () => {
+test('a unit that does not protect secrets is reported, but a stricter umask is accepted', () => {
   const umask =
     'warning Set UMask=0077 and, for files that agents write, Environment=FOMULAR_DAEMON_AGENT_UMASK=0022'
   const core = 'warning Set LimitCORE=0'
@@ -72,7 +72,7 @@ test('so is one from before units kept secrets, and an administrator’s umask p
   assert.match(told!.remedy, /fomular-daemon service install hub$/)
 })
 
-test('what agents need is not asked of a hub', () => {
+test('a unit of a hub needs no settings for agents', () => {
   const hub = {
     KillMode: 'mixed',
     ProtectSystem: 'strict',
@@ -84,7 +84,7 @@ test('what agents need is not asked of a hub', () => {
   assert.deepEqual(said({ ...hub, NotifyAccess: 'main' }, 'hub'), ['error Set NotifyAccess=all'])
 })
 
-test('a program that is read-only to itself cannot be updated', (t) => {
+test('a program that cannot write to its own folder cannot be updated', (t) => {
   const dir = join(tempDir(t), 'lib/@fomular-os/daemon')
   mkdirSync(join(dir, 'dist'), { recursive: true })
   writeFileSync(join(dir, 'dist/index.js'), '')
@@ -96,7 +96,7 @@ test('a program that is read-only to itself cannot be updated', (t) => {
   assert.deepEqual(said({ ExecStart, ProtectSystem: 'strict', ReadWritePaths: `/srv -${dir}` }), [])
 })
 
-test('so is a pm2 entry', () => {
+test('a pm2 entry that would end agents, or prevent updates, is reported with its remedy', () => {
   const entry = {
     name: 'x',
     pm2_env: { status: 'online', treekill: false, autorestart: true, kill_timeout: 50_000 },

@@ -6,12 +6,12 @@ import { claudeVersion, startsClaude } from '../../suite/claude-versions.ts'
 
 const file = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 
-test('a suite for one version of Claude Code has the files that start it, directly or by their support', () => {
+test('the suite for one version of Claude Code has the files that start it, even indirectly', () => {
   assert.ok(startsClaude(file('e2e/claude-code.test.ts')))
   assert.ok(startsClaude(file('e2e/life.test.ts')))
   assert.ok(!startsClaude(file('e2e/hub-http.test.ts')))
 })
 
-test('the oldest Claude Code of the suite is older than the one that the tests are written against', async () => {
+test('the oldest tested Claude Code is older than the version that the tests are written for', async () => {
   assert.ok(lt(await claudeVersion('oldest'), '2.1.332'))
 })

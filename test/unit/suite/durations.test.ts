@@ -22,11 +22,11 @@ const RUN = [
 ]
 const ROWS = '\n     1.0 s  ok    the first\n    62.3 s  FAIL  the second\n    63.3 s        all of it\n'
 
-test('each test has a row with its time, whether it passed or failed, and its parts have none', async () => {
+test('the table of durations has a row for each test, but none for its subtests', async () => {
   assert.equal(await report(RUN), ROWS)
 })
 
-test('an interrupted run has a table of what has run, which says so', async () => {
+test('the table of an interrupted run is marked as incomplete', async () => {
   const interrupted = { type: 'test:interrupted', data: { tests: [] } } as unknown as TestEvent
   assert.ok(
     (await report([...RUN, interrupted])).startsWith(`${ROWS}Interrupted: the table is not complete.\n`),

@@ -9,7 +9,7 @@ import { findRelease } from '../../../src/update/release.ts'
 import { certificates } from '../../support/certificates.ts'
 import { tempDir } from '../../support/temp.ts'
 
-test("a registry with a certificate by an authority of the system's: asked by npm, and without npm", async (t) => {
+test('a registry is trusted through an authority of the system, with and without npm', async (t) => {
   const dir = tempDir(t)
   const tls = certificates(dir, ['127.0.0.1'])
   const dist = { tarball: 'https://127.0.0.1/none.tgz', integrity: 'sha512-none' }

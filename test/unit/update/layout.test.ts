@@ -12,7 +12,7 @@ function program(dir: string): string {
   return join(dir, 'dist/index.js')
 }
 
-test('versions beside a link `current` are a prefix of ours; those of nvm, which are of Node, are not', (t) => {
+test('versions next to a `current` link are a prefix of this program, but those of nvm are not', (t) => {
   const root = tempDir(t)
   const folder = 'versions/node/v20.1.0'
   const modules = join(root, folder, 'lib/node_modules/@fomular-os/daemon')
@@ -27,7 +27,7 @@ test('versions beside a link `current` are a prefix of ours; those of nvm, which
     })
 })
 
-test('an executable that the package for Debian has put there is apt’s', (t) => {
+test('an executable installed by the Debian package belongs to apt', (t) => {
   const dir = tempDir(t)
   const path = join(dir, 'fomular-daemon')
   assert.equal(layoutOf(path, true).kind, 'executable')

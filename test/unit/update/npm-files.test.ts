@@ -15,7 +15,7 @@ const NOBODY = 65534
 const PACKAGE = '@fomular-os/daemon'
 const REGISTRY = 'https://packages.example'
 
-/** A user with settings of npm, of which each may be another's. */
+/** A user's npm settings, in files whose owners a test can change. */
 function settings(t: TestContext) {
   const dir = tempDir(t)
   const HOME = join(dir, 'home')
@@ -51,7 +51,7 @@ const refused = (path: string) => (error: unknown) => {
   return true
 }
 
-test('a file of npm that another user owns sends nothing anywhere: settings, certificates, keys, folders above', (t) => {
+test('an npm setting, certificate, key or parent folder owned by another user is refused', (t) => {
   const { path, env, used } = settings(t)
   const own = {
     ca: 'ca.pem',
@@ -74,11 +74,11 @@ test('a file of npm that another user owns sends nothing anywhere: settings, cer
   lchownSync(path('.npmrc'), 0, 0)
   chownSync(path('other'), NOBODY, NOBODY)
   assert.throws(() => registrySet(PACKAGE, env), refused(path('other')))
-  // None is there.
+  // The file does not exist.
   assert.equal(registrySet(PACKAGE, { ...env, npm_config_userconfig: path('none') }), undefined)
 })
 
-test('one that others can write to is believed once more on a machine from before, and told of', (t) => {
+test('an npm file that others can write to is accepted once on older machines, with a warning', (t) => {
   const { path, source, used } = settings(t)
   const state = tempDir(t)
   const warnings: string[] = []
@@ -103,7 +103,7 @@ test('one that others can write to is believed once more on a machine from befor
   assert.equal(used(source).url, REGISTRY)
 })
 
-test("another user's npm is not run, and one's own believes no other user's settings", async (t) => {
+test('another user’s npm is not run, and this user’s npm ignores other users’ settings', async (t) => {
   const { path, source, env } = settings(t)
   const npm = path('npm/bin/npm')
   mkdirSync(path('npm/bin'), { recursive: true })
@@ -118,7 +118,7 @@ test("another user's npm is not run, and one's own believes no other user's sett
   assert.equal((await registryInUse(asked)).registry, undefined)
 })
 
-test('who only looks what there is asks nobody whom others may have named', async (t) => {
+test('a check for updates contacts no registry that another user may have chosen', async (t) => {
   const { path, env } = settings(t)
   const registry = await PackageServer.open(t)
   await registry.publish({ version: '9.0.0', files: { a: '' } })

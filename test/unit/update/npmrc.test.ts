@@ -6,7 +6,7 @@ import { defaultUrl } from 'registry-url'
 import { registryOf } from '../../../src/update/npmrc.ts'
 import { tempDir } from '../../support/temp.ts'
 
-test("where nothing is set, the registry is npm's default; .npmrc and the machine's own choice go before it", (t) => {
+test('the registry is set by the daemon, then by .npmrc, and defaults to that of npm', (t) => {
   const HOME = tempDir(t)
   const npmrc = (text: string) => writeFileSync(join(HOME, '.npmrc'), text)
   const { signal } = new AbortController()
@@ -26,7 +26,7 @@ test("where nothing is set, the registry is npm's default; .npmrc and the machin
   assert.equal(used('http://127.0.0.1:1/own/'), 'http://127.0.0.1:1/own')
 })
 
-test('what lets a machine in is found at the registry’s address and the folders above it, in all forms of npm', (t) => {
+test('credentials are found for the registry’s address or a parent path, in every npm notation', (t) => {
   const HOME = tempDir(t)
   const npmrc = (...lines: string[]) => writeFileSync(join(HOME, '.npmrc'), `${lines.join('\n')}\n`)
   const { signal } = new AbortController()
@@ -45,7 +45,7 @@ test('what lets a machine in is found at the registry’s address and the folder
     assert.equal(sent(), 'Bearer t')
   }
   npmrc(`//packages.example:8443/:_authToken=$\{FOMULAR_KEY}`)
-  assert.doesNotMatch(sent() ?? '', /fmk_k/, 'whatever the file asks for, a machine key goes to no registry')
+  assert.doesNotMatch(sent() ?? '', /fmk_k/, 'a machine key is never sent to a registry')
   npmrc('//packages.example:8443/npm/other/:_authToken=t', '//packages.example/:_authToken=t')
   assert.equal(sent(), undefined)
   npmrc('//packages.example:8443/:username=me', `//packages.example:8443/:_password=${btoa('secret')}`)

@@ -20,7 +20,7 @@ async function hostOf(t: TestContext, server: Server): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-test('a package is asked for again, and what lets a machine in at one host goes to no other', async (t) => {
+test('a failed download is retried, and credentials for one host are sent to no other', async (t) => {
   const heard: string[] = []
   const note = (name: string, authorization: string | undefined) => heard.push(`${name}: ${authorization}`)
   const storage = await listening(t, ({ headers }, response) => {
@@ -67,7 +67,7 @@ test('a package is asked for again, and what lets a machine in at one host goes 
   ])
 })
 
-test('what a registry says of a package is bounded in what it holds before it is parsed, as well as in length', async (t) => {
+test('the answer of a registry is limited in length and in number of values', async (t) => {
   let answer = ''
   const registry = await listening(t, (_request, response) => response.end(answer))
   const asked = (more: string, versions: object = {}) => {
@@ -96,7 +96,7 @@ test('what a registry says of a package is bounded in what it holds before it is
   for (const more of tooMuch) await assert.rejects(asked(more), noRegistry)
 })
 
-/** A package as a registry at an address that no name server knows has it. */
+/** Returns the package from a registry whose address does not resolve. */
 async function asked(t: TestContext, registry: string, env: NodeJS.ProcessEnv, npmrc = '') {
   const HOME = tempDir(t)
   writeFileSync(join(HOME, '.npmrc'), npmrc)
@@ -105,7 +105,7 @@ async function asked(t: TestContext, registry: string, env: NodeJS.ProcessEnv, n
   return fetchPackument('latest', { package: 'a', registry, cwd: HOME, env: all, signal })
 }
 
-test('a proxy is asked for a registry without TLS: to its port, many lead nobody', async (t) => {
+test('a registry without TLS is reached through a proxy without CONNECT', async (t) => {
   const facts = JSON.stringify({ 'dist-tags': { latest: '1.0.0' }, versions: { '1.0.0': 'it' } })
   const heard: unknown[] = []
   const answer: RequestListener = ({ method, url, headers }, response) => {
@@ -145,7 +145,7 @@ test('a proxy is asked for a registry without TLS: to its port, many lead nobody
     basic('you:word'),
     basic('me:100%'),
   ])
-  // One whose authority is not known is told nothing.
+  // A proxy with an unknown authority is told nothing.
   heard.length = 0
   await assert.rejects(
     asked(t, registry, { http_proxy: proxies[1] }, token),
@@ -154,7 +154,7 @@ test('a proxy is asked for a registry without TLS: to its port, many lead nobody
   assert.deepEqual(heard, [])
 })
 
-test('a proxy that cannot be used is told of with the setting that counts', async (t) => {
+test('an unusable proxy is reported with the setting that names it', async (t) => {
   const refusing = await listening(t, (_request, response) => response.writeHead(407).end())
   const failed = async (registry: string, env: NodeJS.ProcessEnv, npmrc?: string) =>
     asked(t, registry, env, npmrc).then(

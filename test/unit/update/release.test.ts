@@ -7,7 +7,7 @@ import { registryInUse } from '../../../src/update/release.ts'
 import { npmRegistry } from '../../../src/update/source.ts'
 import { tempDir } from '../../support/temp.ts'
 
-test('the registry whose keys sign releases is the one npm asks, wherever npm has that from', async (t) => {
+test('the registry that selects the release keys is the one npm uses, from any of its files', async (t) => {
   const HOME = tempDir(t)
   const prefix = join(HOME, 'prefix')
   mkdirSync(join(prefix, 'etc'), { recursive: true })
@@ -25,7 +25,7 @@ test('the registry whose keys sign releases is the one npm asks, wherever npm ha
   assert.equal(await used(), 'http://127.0.0.1:1/scope')
 })
 
-test('the registry that npm has is told with the variable or file that names it', async (t) => {
+test('the registry in npm’s settings is reported with the variable or file that names it', async (t) => {
   const HOME = tempDir(t)
   const told = (env = {}) => npmRegistry('@fomular-os/daemon', { HOME, PATH: process.env.PATH, ...env })
   const none = { npm_config_globalconfig: '/nowhere' }

@@ -10,7 +10,7 @@ import { memoryLog } from '../../support/memory-log.ts'
 const at = (day: number, hour: number, minute = 0) => new Date(2026, 5, day, hour, minute).getTime()
 const night = { from: 2 * 60, to: 5 * 60 }
 
-test('the next window, at a moment of its own for each machine', () => {
+test('the next update falls within the next window, at a different moment for each machine', () => {
   assert.deepEqual(
     moment(night, at(10, 12), () => 0),
     { time: at(11, 2), end: at(11, 5) },
@@ -21,7 +21,7 @@ test('the next window, at a moment of its own for each machine', () => {
   )
 })
 
-test('in the midst of a window, what is left of it; at its end, the next', () => {
+test('within a window, the next update uses the rest of it; at its end, the next window', () => {
   assert.deepEqual(
     moment(night, at(10, 4), () => 0),
     { time: at(10, 4), end: at(10, 5) },
@@ -32,7 +32,7 @@ test('in the midst of a window, what is left of it; at its end, the next', () =>
   )
 })
 
-test('a window over midnight', () => {
+test('a window may span midnight', () => {
   const late = { from: 23 * 60, to: 60 }
   assert.deepEqual(
     moment(late, at(10, 0, 30), () => 0),
@@ -44,7 +44,7 @@ test('a window over midnight', () => {
   )
 })
 
-test('always ahead, in the window, and once in each', () => {
+test('the next update is always in the future, within the window, and once per window', () => {
   const minute = fc.integer({ min: 0, max: 24 * 60 - 1 })
   fc.assert(
     fc.property(
@@ -101,7 +101,7 @@ function scheduled({ policy = {}, found = {} }: { policy?: Partial<UpdateConfig>
     asked,
     told,
     lines,
-    /** Lets days pass, and what comes of it. */
+    /** Lets days pass, and everything due in them happen. */
     async pass(days: number) {
       clock.pass(days * 24 * 3_600_000)
       await new Promise((resolve) => setImmediate(resolve))
@@ -109,13 +109,13 @@ function scheduled({ policy = {}, found = {} }: { policy?: Partial<UpdateConfig>
   }
 }
 
-test('off by default: nobody is asked', async () => {
+test('automatic updates contact no registry unless they are enabled', async () => {
   const { asked, pass } = scheduled({ policy: { automatic: false } })
   await pass(3)
   assert.deepEqual(asked, [])
 })
 
-test('once a day the channel is looked at, and what is newer is taken', async () => {
+test('the update channel is checked once a day, and a newer version is installed', async () => {
   const { asked, pass, schedule } = scheduled()
   await pass(1)
   assert.deepEqual(asked, ['check next', 'schedule 1.1.0'])
@@ -126,7 +126,7 @@ test('once a day the channel is looked at, and what is newer is taken', async ()
   assert.equal(asked.filter((entry) => entry === 'check next').length, 3)
 })
 
-test('not what is too new, of unknown age, not newer, or has failed here before', async () => {
+test('a version that is too new, undated, not newer, or known to fail is not installed', async () => {
   const cases: [Partial<UpdateConfig>, object][] = [
     [{ min_age_h: 72 }, {}],
     [{ min_age_h: 1 }, { published: undefined }],
@@ -140,7 +140,7 @@ test('not what is too new, of unknown age, not newer, or has failed here before'
   }
 })
 
-test('a registry that has had nothing newer for long is told of in the log', async () => {
+test('a registry without a newer version for a long time is reported in the log', async () => {
   const { lines, pass } = scheduled({ found: { newer: false, warning: '1.0.0 is old.' } })
   await pass(1)
   assert.deepEqual(
@@ -149,7 +149,7 @@ test('a registry that has had nothing newer for long is told of in the log', asy
   )
 })
 
-test('a registry that does not answer is told, and what it answers later as well', async () => {
+test('a registry that does not answer is reported, and so is its next answer', async () => {
   const unreachable = new UpdateFailure('update_registry_unreachable', 'resolve', 'There is no route to it.')
   const { told, pass } = scheduled({ found: unreachable })
   await pass(1)

@@ -6,7 +6,7 @@ import { UpdateFailure } from '../../../src/update/failure.ts'
 import { targetOf } from '../../../src/update/target.ts'
 import { tempDir } from '../../support/temp.ts'
 
-test('an executable is updated in the home folder of its own user, and in nobody else’s', (t) => {
+test('an executable is updated only in the home folder of its own user', (t) => {
   const home = tempDir(t)
   const program = '/opt/fomular-daemon'
   const layout = { kind: 'executable', root: '/opt', program: 'fomular-daemon' } as const
@@ -22,7 +22,7 @@ test('an executable is updated in the home folder of its own user, and in nobody
     (error) => error instanceof UpdateFailure && error.error.code === 'update_refused',
   )
   if (process.getuid?.() !== 0) return
-  // What is in another user's folder would not be run later.
+  // Files in another user's folder would not be run later.
   const within = join(home, 'own')
   mkdirSync(within)
   assert.throws(
@@ -33,7 +33,7 @@ test('an executable is updated in the home folder of its own user, and in nobody
   assert.equal(targetOf(layout, { program, command: program, env }).root, join(within, '.fomular'))
 })
 
-test('the mode says whether what is updated lies in ~/.fomular, however it came there', (t) => {
+test('the mode says whether the updated installation is in ~/.fomular, by any path', (t) => {
   const home = tempDir(t)
   const linked = join(tempDir(t), 'home')
   symlinkSync(home, linked)

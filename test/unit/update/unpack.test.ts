@@ -20,7 +20,7 @@ function block(
   return Buffer.concat([header, body, Buffer.alloc(-body.length & 511)])
 }
 
-/** A line of a pax header begins with its own length. */
+/** Returns a line of a pax header, which begins with its own length. */
 const says = (size: number) => {
   const rest = ` size=${size}\n`
   return Buffer.from(`${rest.length + String(rest.length + 2).length}${rest}`)
@@ -39,7 +39,7 @@ const sizeOf = (dir: string): number =>
   )
 
 describe('unpacking a package', () => {
-  test('counts the bytes of its files, whatever their headers say', async (t) => {
+  test('counts the bytes of files instead of trusting their headers', async (t) => {
     const dir = tempDir(t)
     const file = (name: string) => [
       block('pax', 'ExtendedHeader', says(4 * MIB)),
@@ -57,7 +57,7 @@ describe('unpacking a package', () => {
     assert.equal((await unpack(path, join(dir, 'all'), 12 * MIB)).size, 3)
   })
 
-  test('ends at the first file too many', async (t) => {
+  test('ends at the first file over the limit', async (t) => {
     const dir = tempDir(t)
     const names = Array.from({ length: 1200 }, (_, number) => `package/${number}`)
     const path = tarball(
@@ -67,7 +67,7 @@ describe('unpacking a package', () => {
     await assert.rejects(unpack(path, join(dir, 'out')), /more than 1000 files/)
   })
 
-  test('ends where a tarball is cut off', async (t) => {
+  test('fails where a tarball is cut off', async (t) => {
     const dir = tempDir(t)
     const path = join(dir, 'package.tgz')
     writeFileSync(path, gzipSync(block('package/a', 'File', Buffer.alloc(MIB)).subarray(0, MIB / 2)))

@@ -16,7 +16,7 @@ const said = (line: object) => {
   return events
 }
 
-test('what Claude Code says to people arrives with its words and everything else it says', () => {
+test('messages of Claude Code for the user arrive as notices with all their fields', () => {
   const cases: [object, string, string | undefined][] = [
     [system('informational', { content: 'hello from hook', level: 'notice' }), 'hello from hook', 'notice'],
     [
@@ -66,12 +66,12 @@ test('what Claude Code says to people arrives with its words and everything else
   assert.ok(summary?.kind === 'notice' && summary.text === 'Read 3 files')
   const [login] = said({ type: 'auth_status', isAuthenticating: true, output: ['Open', 'the page'] })
   assert.ok(login?.kind === 'notice' && login.text === 'Open\nthe page')
-  // Without words it is passed on as it is.
+  // A message without text is passed on unchanged.
   for (const line of [system('informational', {}), system('notification', { text: '' })])
     assert.deepEqual(said(line), [{ kind: 'unknown', raw: line }])
 })
 
-test('a prompt that a hook refuses or stops is rejected with its reason, whatever the version says it in', () => {
+test('a prompt that a hook blocks is rejected with its reason, in the format of every version', () => {
   const blocked = 'UserPromptSubmit operation blocked by hook:\nnot here\n\nOriginal prompt: the prompt'
   const outcome = { kind: 'blocked_by_hook', prompt_kept: false }
   const cases: [object, string | undefined][] = [
@@ -91,7 +91,7 @@ test('a prompt that a hook refuses or stops is rejected with its reason, whateve
   assert.equal(other?.kind, 'notice')
 })
 
-test('a compaction begins, works or fails with a reason, and tells a changed mode all the same', () => {
+test('a compaction begins, succeeds, or fails with a reason, and still reports a changed mode', () => {
   assert.deepEqual(said(system('status', { status: 'compacting' })), [{ kind: 'compaction_started' }])
   assert.deepEqual(said(system('status', { status: null, compact_result: 'success' })), [])
   const failed = { status: null, compact_result: 'failed', compact_error: 'Not enough messages to compact.' }
@@ -103,7 +103,7 @@ test('a compaction begins, works or fails with a reason, and tells a changed mod
   ])
 })
 
-test('a conversation that begins anew names the session that it leaves, and why', () => {
+test('a conversation reset names the previous session and its trigger', () => {
   const line = { type: 'conversation_reset', new_conversation_id: 'n', session_id: 's', uuid: 'n' }
   const reset = { kind: 'conversation_reset', conversation_id: 'n', previous_session_id: 's' }
   assert.deepEqual(said(line), [reset])
@@ -112,7 +112,7 @@ test('a conversation that begins anew names the session that it leaves, and why'
   ])
 })
 
-test('a result says why it did not start, and what began its turn', () => {
+test('a result has the reason for a failed start, and the origin of its turn', () => {
   const result = { type: 'result', subtype: 'error_during_execution', is_error: true }
   const [start] = said({ ...result, startup_failure_reason: 'bypass_root' })
   assert.ok(start?.kind === 'turn_result' && start.startup_failure_reason === 'bypass_root')
@@ -120,7 +120,7 @@ test('a result says why it did not start, and what began its turn', () => {
   assert.ok(task?.kind === 'turn_result' && task.origin === 'task-notification')
 })
 
-test('a request and a denial say why, and whose they are', () => {
+test('a permission request and a denial have their reason and their sub-agent', () => {
   const request = {
     subtype: 'can_use_tool',
     tool_name: 'Bash',
@@ -160,7 +160,7 @@ test('a request and a denial say why, and whose they are', () => {
   ])
 })
 
-test('thoughts that are encrypted, and tools that the model’s service runs', () => {
+test('encrypted thoughts and server-side tools are decoded', () => {
   const found = [{ type: 'web_search_result', url: 'https://example.com' }]
   const error = { type: 'web_search_tool_result_error', error_code: 'max_uses_exceeded' }
   const content = [

@@ -8,7 +8,7 @@ import { recordings } from '../../../../support/claude-samples.ts'
 const samples = recordings().flatMap(({ out }) => out)
 const isEvent = (body: object) => assert.doesNotThrow(() => Event.parse({ ...body, offset: 0, index: 0 }))
 
-test('a line that is not a JSON object says so, with its size and its head', () => {
+test('a line that is not a JSON object is reported with its size and its head', () => {
   assert.deepEqual(decode('Segmentation fault — sorry'), [
     { kind: 'unreadable', reason: 'not_json', bytes: 28, text: 'Segmentation fault — sorry' },
   ])
@@ -21,7 +21,7 @@ test('a line that is not a JSON object says so, with its size and its head', () 
   assert.ok(long?.kind === 'unreadable' && long.bytes === 1_000_000 && long.text.length < 10_000)
 })
 
-test('an object of no known type is passed on as it is', () => {
+test('an object of an unknown type is passed on unchanged', () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.string(), (fields, type) => {
       const line = JSON.stringify({ ...fields, type: `new_${type}` })
@@ -33,7 +33,7 @@ test('an object of no known type is passed on as it is', () => {
       assert.deepEqual(decode(line), [{ kind: 'unknown', raw: JSON.parse(line) }])
 })
 
-test('a known type of an unknown shape is passed on as it is', () => {
+test('an object of a known type but an unknown shape is passed on unchanged', () => {
   const lines = [
     '{"type":"assistant","message":{"content":"text"}}',
     '{"type":"assistant"}',
@@ -52,7 +52,7 @@ test('a known type of an unknown shape is passed on as it is', () => {
   for (const line of lines) assert.deepEqual(decode(line), [{ kind: 'unknown', raw: JSON.parse(line) }])
 })
 
-test('of a message, only the blocks that are not known are passed on raw', () => {
+test('the unknown blocks of a message, and only those, are passed on raw', () => {
   const strange = { type: 'hologram', data: 'x' }
   const image = { type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'not base64!' } }
   const message = { id: 'm', content: [{ type: 'text', text: 'hi' }, strange] }
@@ -68,7 +68,7 @@ test('of a message, only the blocks that are not known are passed on raw', () =>
   ])
 })
 
-test('images in what the user says, and in results', () => {
+test('images in prompts and in tool results are decoded', () => {
   const source = { type: 'base64', media_type: 'image/png', data: 'aGk=' }
   const result = { type: 'tool_result', tool_use_id: 't', content: [{ type: 'image', source }] }
   const content = [{ type: 'image', source }, result]
@@ -78,7 +78,7 @@ test('images in what the user says, and in results', () => {
   ])
 })
 
-test('a question without options, and one that cannot be read', () => {
+test('a question may lack options; an unreadable question becomes a tool request', () => {
   const ask = (questions: unknown) =>
     decode(
       JSON.stringify({
@@ -94,13 +94,13 @@ test('a question without options, and one that cannot be read', () => {
   assert.ok(unclear?.kind === 'permission_request' && unclear.ask === 'tool')
 })
 
-test('prompts that were dropped with their session are cancelled', () => {
+test('prompts that were dropped with their session are canceled', () => {
   assert.deepEqual(decode('{"type":"command_lifecycle","command_uuid":"a","state":"discarded"}'), [
     { kind: 'prompt_state', prompt_id: 'a', state: 'cancelled' },
   ])
 })
 
-test('whatever is cut off or changed of a line, it is decoded to events of the protocol', () => {
+test('a truncated or altered line always decodes to events of the protocol', () => {
   const line = fc.constantFrom(...samples)
   fc.assert(
     fc.property(line, fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (text, where) => {
@@ -123,7 +123,7 @@ test('whatever is cut off or changed of a line, it is decoded to events of the p
   )
 })
 
-test('any bytes at all', () => {
+test('any bytes decode to events of the protocol', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
       for (const event of decode(Buffer.from(bytes).toString())) isEvent(event)
@@ -131,7 +131,7 @@ test('any bytes at all', () => {
   )
 })
 
-test('the same line always says the same, and more of a newer version does no harm', () => {
+test('the same line always decodes the same way, and unknown fields of a newer version do no harm', () => {
   for (const line of samples) {
     const said = decode(line)
     assert.deepEqual(decode(line), said)
@@ -140,7 +140,7 @@ test('the same line always says the same, and more of a newer version does no ha
   }
 })
 
-test('a turn that was interrupted says so; one that failed does not', () => {
+test('an interrupted turn is marked as interrupted; a failed turn is not', () => {
   const result = (rest: object) => {
     const [event] = decode(JSON.stringify({ type: 'result', subtype: 'error_during_execution', ...rest }))
     assert.ok(event?.kind === 'turn_result')

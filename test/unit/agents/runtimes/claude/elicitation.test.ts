@@ -21,7 +21,7 @@ function asked(request: object): PermissionRequest {
   return Event.parse({ ...event, offset: 0, index: 0 }) as PermissionRequest & Event
 }
 
-test("an MCP server's form is a question, with its fields and their types", () => {
+test('the form of an MCP server becomes a question with typed fields', () => {
   const request = asked(
     form(
       {
@@ -53,7 +53,7 @@ test("an MCP server's form is a question, with its fields and their types", () =
       { name: 'mail', type: 'string', format: 'email', max_length: 50 },
     ],
   })
-  // What a server without forms shows.
+  // For servers that do not support forms.
   assert.deepEqual(request.questions?.[0], {
     question: 'Where?\nEnvironment (env)',
     header: 'mini',
@@ -68,7 +68,7 @@ test("an MCP server's form is a question, with its fields and their types", () =
   )
 })
 
-test('the choices of a field are found in every form that MCP has for them, in the order of the server', () => {
+test('the choices of a form field are found in every MCP notation, in the order of the server', () => {
   const { form: shown, questions } = asked({
     ...form({
       b: { type: 'string', oneOf: [{ const: '#f00', title: 'Red' }, { const: '#0f0' }] },
@@ -93,7 +93,7 @@ test('the choices of a field are found in every form that MCP has for them, in t
   )
 })
 
-test('an address to open is shown with what can be said to it', () => {
+test('a request to open a URL is shown with the answers Accept, Decline and Cancel', () => {
   const url = 'https://example.test/login?x=1'
   const { form: shown, questions } = asked(asks({ mode: 'url', url, elicitation_id: 'e-1' }))
   assert.deepEqual(shown, { server: 'mini', message: 'Where?', url, fields: [] })
@@ -105,7 +105,7 @@ test('an address to open is shown with what can be said to it', () => {
   assert.deepEqual(decoded(asks({ requested_schema: undefined }))[0]?.kind, 'permission_request')
 })
 
-test('what is not known, or cannot be shown to anybody, is a request to refuse', () => {
+test('an unknown request, or a request that cannot be shown, is marked for refusal', () => {
   const many = Object.fromEntries(
     Array.from({ length: 101 }, (_, index) => [`f${index}`, { type: 'string' }]),
   )
@@ -126,11 +126,11 @@ test('what is not known, or cannot be shown to anybody, is a request to refuse',
     assert.ok(event?.kind === 'notice' && event.request_id === 'r-1', JSON.stringify(request).slice(0, 80))
     assert.deepEqual(event.info, request)
   }
-  // Nothing could be answered.
+  // Without an id, nothing could be answered.
   assert.equal(claude.decode('{"type":"control_request","request":{"subtype":"x"}}')[0]?.kind, 'unknown')
 })
 
-test('strange fields of a form do no harm', () => {
+test('malformed form fields do no harm', () => {
   const { form: shown } = asked(
     form({ __proto__x: 5, 'a b': { type: 7, enum: [1], minimum: 'x', items: 3 } }, { required: 'all' }),
   )
@@ -140,7 +140,7 @@ test('strange fields of a form do no harm', () => {
   ])
 })
 
-test('an answer to a form, its refusal, and the refusal of what is not known are what Claude Code reads', () => {
+test('form answers and refusals have the format that Claude Code reads', () => {
   const request = asked(form({ env: { type: 'string' } }))
   const said = (input: { line: string }) => JSON.parse(input.line).response
   const answer = (given: Parameters<typeof claude.answerPermission>[2]) =>

@@ -8,7 +8,7 @@ import { recordings } from '../../../../support/claude-samples.ts'
 const recording = (name: string) => recordings().find((one) => one.name === name)!
 const line = ({ line }: { line: string }) => JSON.parse(line)
 
-/** The requests a recorded agent made, and what it was answered. */
+/** Returns the requests that a recorded agent made, each with the recorded answer. */
 function requestsOf(name: string) {
   const { out, in: given } = recording(name)
   const requests = out.flatMap(claude.decode).filter((event) => event.kind === 'permission_request')
@@ -21,14 +21,14 @@ function requestsOf(name: string) {
   }))
 }
 
-test('prompts as they were recorded', () => {
+test('a prompt has the format of the recordings', () => {
   const [given] = recording('01-two-turns').in as { uuid: string; message: { content: string } }[]
   const prompt = claude.prompt(given!.uuid, given!.message.content)
   assert.deepEqual(line(prompt), given)
   assert.deepEqual({ ...prompt, line: '' }, { id: given!.uuid, kind: 'prompt', line: '' })
 })
 
-test('a prompt of blocks', () => {
+test('a prompt of blocks carries text and images', () => {
   const { message } = line(
     claude.prompt('u', [
       { type: 'text', text: 'what is\nthis?' },
@@ -41,7 +41,7 @@ test('a prompt of blocks', () => {
   ])
 })
 
-test('control requests as they were recorded', () => {
+test('control requests have the format of the recordings', () => {
   const given = [...recording('02-initialize-permissions').in, ...recording('03-interrupt').in].filter(
     ({ type }) => type === 'control_request',
   ) as { request_id: string; request: Record<string, string> }[]
@@ -64,7 +64,7 @@ test('control requests as they were recorded', () => {
   assert.deepEqual(line(claude.endSession('e')).request, { subtype: 'end_session' })
 })
 
-test('decisions as they were recorded', () => {
+test('permission decisions have the format of the recordings', () => {
   const [allowed, denied, interrupted, , remembered] = requestsOf('02-initialize-permissions')
   const answer = ({ request }: { request: PermissionRequest }, answer: PermissionAnswer) =>
     line(claude.answerPermission('id', request, answer))
@@ -81,7 +81,7 @@ test('decisions as they were recorded', () => {
   assert.deepEqual(answer(remembered!, { allow: { remember: rules } }), given(remembered))
 })
 
-test('answers to questions, and a plan approved, as they were recorded', () => {
+test('answers to questions and the approval of a plan have the format of the recordings', () => {
   const [asked] = requestsOf('08-ask-user-question')
   const answers = { 'Which color?': 'Blue' }
   assert.deepEqual(line(claude.answerPermission('id', asked!.request, { answers })), asked!.given)
@@ -89,7 +89,7 @@ test('answers to questions, and a plan approved, as they were recorded', () => {
   assert.deepEqual(line(claude.answerPermission('id', plan!.request, { allow: {} })), plan!.given)
 })
 
-test('another input than was asked for, and a denial without words', () => {
+test('an approval can change the input, and a denial without a message gets one', () => {
   const { request } = requestsOf('02-initialize-permissions')[0]!
   const decision = (answer: PermissionAnswer) =>
     line(claude.answerPermission('id', request, answer)).response.response
@@ -97,7 +97,7 @@ test('another input than was asked for, and a denial without words', () => {
   assert.ok(decision({ deny: {} }).message.length > 0)
 })
 
-test('no input has a newline in its line', () => {
+test('an input line for Claude Code contains no newline', () => {
   const { request } = requestsOf('02-initialize-permissions')[0]!
   const inputs = [
     claude.prompt('u', 'a\nb\r\nc\u2028d'),

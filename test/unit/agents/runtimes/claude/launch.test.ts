@@ -7,7 +7,7 @@ const id = '11111111-1111-4111-8111-111111111111'
 const options = { path: '/opt/claude', dir: '/state/agents/a' }
 const spec = (fields: object) => AgentSpec.parse({ cwd: '/home/dev/project', ...fields })
 
-test('the least', () => {
+test('a launch from a minimal spec has the required arguments and variables, and no files', () => {
   const { argv, env, files } = claude.launch(spec({}), options)
   assert.equal(argv[0], '/opt/claude')
   assert.ok(argv.includes('-p') && argv.includes('--permission-prompt-tool=stdio'))
@@ -18,7 +18,7 @@ test('the least', () => {
   assert.equal(env.CLAUDE_CODE_RESUME_INTERRUPTED_TURN, undefined)
 })
 
-test('everything that can be asked for', () => {
+test('a launch passes every option of the spec as an argument', () => {
   const { argv } = claude.launch(
     spec({
       model: '--help',
@@ -50,7 +50,7 @@ test('everything that can be asked for', () => {
   for (const argument of asked) assert.ok(argv.includes(argument), argument)
 })
 
-test('system prompts and MCP servers, which may hold keys, are in files and not in arguments', () => {
+test('a launch keeps system prompts and MCP servers, which may hold keys, out of its arguments', () => {
   const servers = { search: { command: 'x', env: { KEY: 'sk-secret' } } }
   const launch = (mode: string) =>
     claude.launch(spec({ system_prompt: { mode, text: 'be sk-secret' }, mcp_servers: servers }), options)
@@ -63,7 +63,7 @@ test('system prompts and MCP servers, which may hold keys, are in files and not 
   assert.ok(launch('replace').argv.includes('--system-prompt-file=/state/agents/a/system-prompt.md'))
 })
 
-test('sessions: new, resumed, forked, with the interrupted turn taken up', () => {
+test('a launch starts a new session, resumes or forks one, and can continue the interrupted turn', () => {
   const launch = (mode: 'new' | 'resume' | 'fork', resumeTurn = false) =>
     claude.launch(spec({}), { ...options, session: { id, mode, resumeTurn } })
   assert.ok(launch('new').argv.includes(`--session-id=${id}`))
@@ -73,7 +73,7 @@ test('sessions: new, resumed, forked, with the interrupted turn taken up', () =>
   assert.equal(launch('resume', true).env.CLAUDE_CODE_RESUME_INTERRUPTED_TURN, '1')
 })
 
-test('who is in a session: anybody who was started on it, however the flag was written, and no fork of it', () => {
+test('a process is in the session that its flags name, in any notation, unless it forks that session', () => {
   const isIn = (...args: string[]) => claude.isInSession(['claude', ...args], id)
   assert.ok(isIn('-p', `--resume=${id}`))
   assert.ok(isIn('--resume', id))

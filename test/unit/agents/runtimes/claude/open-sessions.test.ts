@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { claude } from '../../../../../src/agents/runtimes/claude/index.ts'
 import { tempDir } from '../../../../support/temp.ts'
 
-test('the records of open sessions are read where Claude Code keeps them, and strange ones are left out', (t) => {
+test('open sessions are read from Claude Code’s records, and malformed records are skipped', (t) => {
   const home = tempDir(t)
   const write = (folder: string, pid: number, text: string) => {
     mkdirSync(join(home, folder, 'sessions'), { recursive: true })
@@ -17,7 +17,7 @@ test('the records of open sessions are read where Claude Code keeps them, and st
   write('.claude', 12, '{"sessionId":5}')
   write('.claude', 13, '{"sess')
   write('.claude', 14, JSON.stringify({ sessionId: 's-4', more: 'x'.repeat(100_000) }))
-  // Nobody ever writes into it: reading it would never end.
+  // Nothing ever writes to it: reading it would block forever.
   execFileSync('mkfifo', [join(home, '.claude/sessions/15.json')])
   write('.claude', 16, '{"sessionId":"s-6"}')
   write('other', 11, '{"sessionId":"s-7"}')
@@ -28,7 +28,7 @@ test('the records of open sessions are read where Claude Code keeps them, and st
   assert.equal(claude.openSessions(env, [11, 16]).get(11)?.sessionId, 's-7')
 })
 
-test('a record that is a link to a file without an end is left out', (t) => {
+test('a session record that links to an endless file is skipped', (t) => {
   const home = tempDir(t)
   mkdirSync(join(home, '.claude/sessions'), { recursive: true })
   symlinkSync('/proc/self/pagemap', join(home, '.claude/sessions/15.json'))

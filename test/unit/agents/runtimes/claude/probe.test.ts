@@ -6,7 +6,7 @@ import { probe } from '../../../../../src/agents/runtimes/claude/probe.ts'
 import { fakeAgent } from '../../../../support/fake-agent.ts'
 import { tempDir } from '../../../../support/temp.ts'
 
-/** An executable that does this on `--version`, and `auth` on the question after it. */
+/** Makes an executable that runs `version` for `--version`, and `auth` for `auth`. */
 function program(path: string, version: string, auth = 'exit 1') {
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, `#!/bin/sh\ncase $1 in --version) ${version} ;; auth) ${auth} ;; esac\n`)
@@ -16,7 +16,7 @@ function program(path: string, version: string, auth = 'exit 1') {
 const CURRENT = 'echo "2.1.330 (Claude Code)"'
 const PATH = '/usr/bin:/bin'
 
-test('found by FOMULAR_CLAUDE_PATH, on PATH, and where its installers put it', async (t) => {
+test('Claude Code is found by FOMULAR_CLAUDE_PATH, on PATH, and where it installs itself', async (t) => {
   const home = tempDir(t)
   const local = program(join(home, '.local/bin/claude'), CURRENT)
   const onPath = program(join(home, 'bin/claude'), CURRENT)
@@ -33,7 +33,7 @@ test('found by FOMULAR_CLAUDE_PATH, on PATH, and where its installers put it', a
   assert.equal((await probe({ env: { HOME: home, PATH } })).path, local)
 })
 
-test('logins', async (t) => {
+test('the probe reports whether Claude Code is logged in', async (t) => {
   const home = tempDir(t)
   const login = async (auth: string) => {
     const path = program(join(home, 'claude'), CURRENT, auth)
@@ -49,11 +49,11 @@ test('logins', async (t) => {
 const banners: Record<string, string> = {
   'a line on stdout': 'echo "Now using node v22.11.0 (npm v10.9.0)"',
   'a line on stderr': 'echo "Now using node v22.11.0 (npm v10.9.0)" >&2',
-  'a colored one that names another version': `printf '\\033[32m2.1.1 (Claude Code) is gone\\033[0m\\n'`,
-  'one without a line end': 'printf "loading... "',
+  'a colored line that names another version': `printf '\\033[32m2.1.1 (Claude Code) is gone\\033[0m\\n'`,
+  'a line without a newline': 'printf "loading... "',
 }
 for (const [what, banner] of Object.entries(banners))
-  test(`a wrapper that says something before the program does: ${what}`, async (t) => {
+  test(`a wrapper may print before the program does: ${what}`, async (t) => {
     const auth = `${banner}; echo '{"loggedIn":true}'`
     const path = program(join(tempDir(t), 'claude'), `${banner}; ${CURRENT}`, auth)
     const { version, login, problem } = await probe({ env: { PATH, FOMULAR_CLAUDE_PATH: path } })
@@ -64,13 +64,13 @@ for (const [what, banner] of Object.entries(banners))
   })
 
 const unusable: Record<string, string> = {
-  'one that fails': 'echo "claude: not installed for this node" >&2; exit 127',
-  'one that is too old': 'echo "2.1.197 (Claude Code)"',
-  'one that hangs': 'exec sleep 60',
+  'a program that fails': 'echo "claude: not installed for this node" >&2; exit 127',
+  'a version that is too old': 'echo "2.1.197 (Claude Code)"',
+  'a program that hangs': 'exec sleep 60',
   'another program': 'echo v24.0.0',
 }
 for (const [what, version] of Object.entries(unusable))
-  test(`a program that cannot be used hides no good one further on: ${what}`, async (t) => {
+  test(`an unusable program does not hide a usable one in a later place: ${what}`, async (t) => {
     const home = tempDir(t)
     const first = program(join(home, 'shims/claude'), version)
     const good = program(join(home, '.local/bin/claude'), CURRENT)
@@ -78,13 +78,13 @@ for (const [what, version] of Object.entries(unusable))
     const found = await probe({ env, timeoutMs: 500 })
     assert.deepEqual([found.path, found.version, found.problem], [good, '2.1.330', undefined])
     assert.equal(found.passed_over?.[0]?.path, first)
-    // One that somebody has named is meant.
+    // A program named explicitly is used.
     const named = await probe({ env: { ...env, FOMULAR_CLAUDE_PATH: first }, timeoutMs: 500 })
     assert.equal(named.path, first)
     assert.ok(named.problem)
   })
 
-test('of several that cannot be used the first is named', async (t) => {
+test('the first of several unusable programs is reported', async (t) => {
   const home = tempDir(t)
   const first = program(join(home, 'shims/claude'), 'exit 3')
   program(join(home, '.local/bin/claude'), 'exit 4')
@@ -93,14 +93,14 @@ test('of several that cannot be used the first is named', async (t) => {
   assert.match(found.problem ?? '', /shims\/claude --version exited with code 3/)
 })
 
-test('nothing where FOMULAR_CLAUDE_PATH points to', async (t) => {
+test('a missing FOMULAR_CLAUDE_PATH is reported', async (t) => {
   const home = tempDir(t)
   const found = await probe({ env: { HOME: home, PATH: home, FOMULAR_CLAUDE_PATH: join(home, 'none') } })
   assert.equal(found.found, false)
   assert.match(found.problem ?? '', /FOMULAR_CLAUDE_PATH.*none.*not a program/)
 })
 
-test('too old', async (t) => {
+test('a Claude Code that is too old is reported', async (t) => {
   const path = program(join(tempDir(t), 'claude'), 'echo "2.1.197 (Claude Code)"')
   const found = await probe({ env: { PATH, FOMULAR_CLAUDE_PATH: path } })
   assert.equal(found.found, true)
@@ -110,16 +110,16 @@ test('too old', async (t) => {
 
 const wrong: Record<string, [string, RegExp]> = {
   'another program': ['echo v24.0.0', /does not identify itself as Claude Code/],
-  'one that fails': ['echo "2.1.330 (Claude Code)"; exit 3', /exited with code 3/],
-  'one that says why it fails': [
+  'a program that fails': ['echo "2.1.330 (Claude Code)"; exit 3', /exited with code 3/],
+  'a program that says why it fails': [
     "echo 'env: node: No such file' >&2; exit 127",
     /code 127 \(env: node: No such file\)/,
   ],
-  'one that hangs': ['exec sleep 60', /did not answer within 0.3 s/],
-  'one that reads its input': ['exec cat', /does not identify itself/],
+  'a program that hangs': ['exec sleep 60', /did not answer within 0.3 s/],
+  'a program that reads its input': ['exec cat', /does not identify itself/],
 }
 for (const [what, [version, problem]] of Object.entries(wrong))
-  test(`a wrong program: ${what}`, async (t) => {
+  test(`a wrong program is reported with a remedy: ${what}`, async (t) => {
     const path = program(join(tempDir(t), 'claude'), version)
     const found = await probe({ env: { PATH, FOMULAR_CLAUDE_PATH: path }, timeoutMs: 300 })
     assert.deepEqual([found.found, found.path], [true, path])
@@ -128,14 +128,14 @@ for (const [what, [version, problem]] of Object.entries(wrong))
   })
 
 for (const signal of ['ABRT', 'KILL'])
-  test(`a program that a limit ends (SIG${signal}) is not to be installed again`, async (t) => {
+  test(`the remedy for a program killed by a limit (SIG${signal}) does not suggest installing it again`, async (t) => {
     const path = program(join(tempDir(t), 'claude'), `kill -${signal} $$`)
     const { problem = '' } = await probe({ env: { PATH, FOMULAR_CLAUDE_PATH: path } })
     assert.match(problem, new RegExp(`cannot be run \\(SIG${signal}\\)\\. .*ulimit -a.*TasksMax=`))
     assert.doesNotMatch(problem, /install/i)
   })
 
-test('a wrong program: a file, a folder, something that is not executable, no program at all', async (t) => {
+test('a path that is not a usable program is reported: a text file, a folder, an empty script', async (t) => {
   const dir = tempDir(t)
   const file = join(dir, 'file')
   writeFileSync(file, 'text')

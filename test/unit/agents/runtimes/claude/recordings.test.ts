@@ -8,7 +8,7 @@ import { recordings } from '../../../../support/claude-samples.ts'
 
 const LONGEST_SHOWN = 60
 
-/** One event on one line: everything a person looks at, long texts cut. */
+/** Returns an event on one line: every field that a person looks at, with long texts cut. */
 function shown(event: EventBody): string {
   const { kind, ...fields } = event
   return `${kind} ${JSON.stringify(fields, (key, value) => {
@@ -24,12 +24,12 @@ function shown(event: EventBody): string {
 }
 
 for (const { name, out, expected } of recordings()) {
-  test(`${name}: says what happened`, () => {
+  test(`the recording ${name} decodes to the expected events`, () => {
     const said = out.flatMap(decode).map(shown)
     assert.deepEqual(said, expected.trimEnd().split('\n'))
   })
 
-  test(`${name}: every event is one of the protocol`, () => {
+  test(`the recording ${name} decodes to valid events of the protocol`, () => {
     for (const line of out)
       for (const [index, body] of decode(line).entries()) {
         const event = { ...body, offset: 0, index }
@@ -38,7 +38,7 @@ for (const { name, out, expected } of recordings()) {
   })
 }
 
-test('the recordings hold nothing that is not known', () => {
+test('no recording contains an unknown line', () => {
   const lines = recordings().flatMap(({ out }) => out)
   assert.deepEqual(
     lines.filter((line) => decode(line).some(({ kind }) => kind === 'unknown')),
@@ -46,7 +46,7 @@ test('the recordings hold nothing that is not known', () => {
   )
 })
 
-test('talk is told apart without being parsed, also behind the torn beginning of a line', () => {
+test('skippable lines are recognized without parsing, even after a torn line', () => {
   const talk = ['text', 'thinking', 'tool_use', 'text_delta', 'thinking_delta', 'tool_input_delta', 'unknown']
   const lines = recordings().flatMap(({ out }) => out)
   const isSaid = (line: string) => decode(line).every(({ kind }) => [...talk, 'tool_progress'].includes(kind))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decode } from '../../../../../src/agents/runtimes/claude/decode.ts'
 
-/** An id as this daemon gives it to a prompt, and one as Claude Code makes it. */
+/** An id that this daemon gives to a prompt, and an id made by Claude Code. */
 const GIVEN = '5f0c7f0e-3a55-8b1c-9d7e-0a1b2c3d4e5f'
 const MADE = '6507f604-8234-454d-94a4-b714e23f94f5'
 
@@ -17,7 +17,7 @@ const ofPrompt = { uuid: GIVEN, isReplay: true, parent_tool_use_id: null }
 const command = (name: string, args: string) =>
   `<command-name>/${name}</command-name>\n            <command-message>${name}</command-message>\n            <command-args>${args}</command-args>`
 
-test('a prompt is the user’s words, also one that looks like something that Claude Code says', () => {
+test('a prompt keeps the user’s words, even when they look like output of Claude Code', () => {
   for (const content of [
     'hello',
     '[Request interrupted by user]',
@@ -31,7 +31,7 @@ test('a prompt is the user’s words, also one that looks like something that Cl
   })
 })
 
-test('a slash command is said as it was typed', () => {
+test('a slash command appears the way it was typed', () => {
   assert.deepEqual(said(command('compact', ''), ofPrompt), { prompt_id: GIVEN, content: '/compact' })
   assert.deepEqual(said([{ type: 'text', text: command('review', 'the <b>\nlast one') }], ofPrompt), {
     prompt_id: GIVEN,
@@ -39,7 +39,7 @@ test('a slash command is said as it was typed', () => {
   })
 })
 
-test('what Claude Code says in the user’s place says whose words it is', () => {
+test('a message that Claude Code sends in the user’s name is marked with its origin', () => {
   const own = { uuid: MADE, parent_tool_use_id: null }
   const cases: [unknown, object, string][] = [
     ['This session is being continued …', { ...own, isReplay: false, isSynthetic: true }, 'runtime'],
@@ -62,7 +62,7 @@ test('what Claude Code says in the user’s place says whose words it is', () =>
   })
 })
 
-test('a sub-agent’s prompt is the words of the agent that started it', () => {
+test('a sub-agent’s prompt has the agent that started it as its origin', () => {
   const inner = { uuid: MADE, parent_tool_use_id: 'toolu_1' }
   assert.deepEqual(said('search', inner), {
     parent_tool_use_id: 'toolu_1',
