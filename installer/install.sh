@@ -883,7 +883,7 @@ put() {
   found=$(fault_on owner "$path")
   [ -n "$found" ] || found=$(fault_on mode "${path%/*}")
   if [ -n "$found" ]; then
-    note "! Other users can change $found, so ${path##*/} was not installed there."
+    note "! Other users can change $found, so the file ${path##*/} was not written there."
     return 0
   fi
   text=$("$entry" "$@" 2>/dev/null </dev/null) || return 0

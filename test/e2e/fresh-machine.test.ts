@@ -112,7 +112,7 @@ test('one pasted line puts a machine without Node to work, and nothing is left w
   const again = await machine.out(['sh', '-c', install])
   assert.match(
     again,
-    /is installed already[\s\S]*is already enrolled at http:\/\/127\.0\.0\.1:3001 as fresh\./,
+    /is already installed[\s\S]*is already enrolled at http:\/\/127\.0\.0\.1:3001 as fresh\./,
   )
   assert.equal((await idle())?.pid, first?.pid)
   await machine.out([

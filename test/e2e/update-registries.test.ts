@@ -159,7 +159,7 @@ test('an order with another registry, package or demand for signatures than the 
     }
   }
   const other = 'http://127.0.0.1:1'
-  const own = new RegExp(`the daemon has registry ${registry.url}`)
+  const own = new RegExp(`the daemon uses registry ${registry.url}`)
   await refusedWith(
     { FOMULAR_UPDATE_REGISTRY: other },
     /FOMULAR_UPDATE_REGISTRY is http:\/\/127\.0\.0\.1:1/,
@@ -169,11 +169,11 @@ test('an order with another registry, package or demand for signatures than the 
   await refusedWith({ npm_config_registry: other }, /npm's registry setting is http:\/\/127/, own)
   await refusedWith(
     { FOMULAR_UPDATE_PACKAGE: 'other' },
-    /PACKAGE is other, but the daemon has package @fomular/,
+    /PACKAGE is other, but the daemon uses package @fomular/,
   )
   await refusedWith(
     { FOMULAR_UPDATE_SIGNATURES: 'true' },
-    /SIGNATURES is true, but the daemon has signatures false/,
+    /SIGNATURES is true, but the daemon uses signatures false/,
   )
   const home = join(stage.dir, 'other-home')
   mkdirSync(home)

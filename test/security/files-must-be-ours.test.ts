@@ -841,7 +841,7 @@ test('the installer writes nothing through what a neighbor has put into a shared
   assert.equal(neighbors.code, 0, neighbors.err)
   assert.match(
     neighbors.err,
-    /! Other users can change .*fish.*: fomular-daemon\.fish was not installed there/,
+    /! Other users can change .*fish.*, so the file fomular-daemon\.fish was not written there/,
   )
   assert.equal(readFileSync(victim, 'utf8'), 'precious')
   assert.deepEqual(readdirSync(join(home, 'elsewhere')), [])

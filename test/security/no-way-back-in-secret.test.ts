@@ -35,7 +35,7 @@ test('a release from before the one that runs is taken by its name only', () => 
   const older = { ...candidate, date: daysAgo(11) }
   assert.throws(
     () => checkFreshness(older, runs),
-    refused('update_downgrade', /latest is 1\.1\.0 .* older than the running version/),
+    refused('update_downgrade', /latest is 1\.1\.0, .* older than the running version/),
   )
   assert.equal(checkFreshness({ ...older, requested: '1.1.0', named: true }, runs), undefined)
   assert.ok(isNamed({ requested: '1.1.0', origin: 'server' }, '1.1.0'))
