@@ -44,7 +44,7 @@ test('a number is the answer itself in quotation marks, as a label, or without o
   assert.equal(given({ question: 'Port?', options: [{ label: '80' }, { label: '443' }] }, '443'), '443')
   assert.equal(given({ question: 'How many?', options: [] }, '7'), '7')
   const crossed = { question: 'Which?', options: [{ label: '2' }, { label: 'keep' }] }
-  assert.equal(given(crossed, '2'), 'keep', 'the place goes before a label that looks like one')
+  assert.equal(given(crossed, '2'), 'keep', 'a number takes precedence over a label that looks like one')
   assert.equal(given(crossed, '"2"'), '2')
 })
 

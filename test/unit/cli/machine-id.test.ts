@@ -25,17 +25,13 @@ test('a machine can be named by its id, its name, its host name, or a prefix of 
   assert.equal(picked('old'), 'aa00-f')
   assert.equal(picked('aa'), 'aa00-f')
   assert.equal(picked('cafe\u0301', [...MACHINES, machine('bb00-g', 'web', 'caf\u00e9')]), 'bb00-g')
-  assert.equal(picked('7d'), '9f00-c', 'a name goes before the beginning of an id')
+  assert.equal(picked('7d'), '9f00-c', 'a name takes precedence over a prefix of an id')
   assert.equal(
     picked('twin-1', [...MACHINES, machine('cc00-h', 'twin-1', 'db'), machine('cc00-i', 'h', 'twin-1')]),
     'cc00-i',
-    'a name goes before a host name',
+    'a name takes precedence over a host name',
   )
-  assert.throws(
-    () => picked('debian'),
-    { code: 'machine_ambiguous' },
-    'a host name that serves as a name does not',
-  )
+  assert.throws(() => picked('debian'), { code: 'machine_ambiguous' }, 'a host name used as a name does not')
   assert.equal(picked(undefined, MACHINES.slice(0, 1)), '7d12-a')
 })
 
@@ -57,7 +53,7 @@ test('a machine cannot be mistaken for another whose name equals its id or host 
     assert.throws(() => picked('debian', [...known, liar]), { code: 'machine_ambiguous' })
   for (const liar of [machine('x', '7d12', '7d12'), machine('x', '7d12', 'other')])
     assert.throws(() => picked('7d12', [...known, liar]), { code: 'machine_ambiguous' })
-  assert.equal(picked('7d12', [...known, machine('x', 'h', '7d12')]), 'x', 'the name that people gave')
+  assert.equal(picked('7d12', [...known, machine('x', 'h', '7d12')]), 'x', 'the given name takes precedence')
   assert.equal(picked('7d', [...known, machine('x', '7d', '7d')]), 'x')
   assert.equal(picked('m-1', [machine('m-10', 'web'), machine('m-1', 'web')]), 'm-1')
 })
@@ -82,6 +78,6 @@ test('an ambiguous name lists the machines that match, with their ids and hosts'
   assert.match(error(undefined)?.message ?? '', /^There are several machines: d13 \(7d12-a, host debian\), /)
   assert.match(error('nobody')?.message ?? '', /There is no machine "nobody"/)
   assert.match(error(undefined, [])?.message ?? '', /No machine has connected yet/)
-  assert.equal(error('', MACHINES.slice(0, 1))?.code, 'usage', 'an empty variable of a script names none')
+  assert.equal(error('', MACHINES.slice(0, 1))?.code, 'usage', 'an empty variable names no machine')
   assert.match(error('\x1b[2J')?.message ?? '', /"␛\[2J"/)
 })

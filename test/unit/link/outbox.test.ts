@@ -123,7 +123,7 @@ class Bench {
   }
 
   send(frame: Activity) {
-    assert.ok(!this.busy, 'sent while it had to wait')
+    assert.ok(!this.busy, 'sent while the link was busy')
     this.sentFrames++
     this.wire.push(frame)
     const ahead = this.sources.reduce((sum, { sent, acked }) => sum + sent - acked, 0)
@@ -233,12 +233,12 @@ const simple: [string, Step][] = [
     },
   ],
   [
-    'much waits to be sent',
+    'the link becomes busy',
     (bench) => {
       bench.busy = true
     },
   ],
-  ['that is sent', (bench) => bench.drain()],
+  ['the link drains', (bench) => bench.drain()],
   ['time passes', (bench) => bench.clock.pass(1000)],
   [
     'the loop turns',

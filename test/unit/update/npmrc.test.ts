@@ -6,7 +6,7 @@ import { defaultUrl } from 'registry-url'
 import { registryOf } from '../../../src/update/npmrc.ts'
 import { tempDir } from '../../support/temp.ts'
 
-test('the registry is set by the daemon, then by .npmrc, and defaults to that of npm', (t) => {
+test('the registry comes from the daemon’s setting, .npmrc or npm’s default, in that order', (t) => {
   const HOME = tempDir(t)
   const npmrc = (text: string) => writeFileSync(join(HOME, '.npmrc'), text)
   const { signal } = new AbortController()

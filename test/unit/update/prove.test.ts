@@ -55,7 +55,7 @@ if (process.argv[2] !== '--version') process.exitCode = ${code}`,
 
 const nested = (levels: number): unknown => JSON.parse('['.repeat(levels) + ']'.repeat(levels))
 
-test('a package.json of an unusual size is refused', (t) => {
+test('an unusually large package.json is refused', (t) => {
   const dir = tempDir(t)
   const release = { name: 'a', version: '1.0.0', dist: { integrity: '', tarball: '' } }
   const put = (description: unknown) =>

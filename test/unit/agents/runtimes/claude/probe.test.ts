@@ -93,7 +93,7 @@ test('the first of several unusable programs is reported', async (t) => {
   assert.match(found.problem ?? '', /shims\/claude --version exited with code 3/)
 })
 
-test('a missing FOMULAR_CLAUDE_PATH is reported', async (t) => {
+test('a FOMULAR_CLAUDE_PATH without a program is reported', async (t) => {
   const home = tempDir(t)
   const found = await probe({ env: { HOME: home, PATH: home, FOMULAR_CLAUDE_PATH: join(home, 'none') } })
   assert.equal(found.found, false)
