@@ -65,7 +65,7 @@ async function inOwnNamespace(): Promise<number> {
   const child = spawn('unshare', args, { stdio: 'inherit', env: { ...process.env, CHAOS_NAMESPACE: '1' } })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
   return new Promise((resolve) => {
-    child.once('error', (error) => fail(`unshare could not be run: ${error.message}`))
+    child.once('error', (error) => fail(`cannot run unshare: ${error.message}`))
     child.once('exit', (code) => resolve(code ?? 1))
   })
 }

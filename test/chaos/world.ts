@@ -97,7 +97,8 @@ export class World {
       edge,
       program: versions[0]!,
       pause: () => pauses.int(0, 250),
-      crashed: (who: string, how: number | string) => violated('crashed', `${who} ended by itself: ${how}`),
+      crashed: (who: string, how: number | string) =>
+        violated('crashed', `${who} ended unexpectedly: ${how}`),
     }
     const port = await freePort()
     const listen = ['--host', '127.0.0.1', '--port', String(port)]

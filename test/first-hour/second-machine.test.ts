@@ -90,7 +90,7 @@ test('the line of `machine add` connects another machine, by root and by users, 
     await sh(
       `curl -fsS --cacert /root/ca.pem https://hub.example.com/install.sh >/tmp/install.sh && sh /tmp/install.sh --uninstall --purge`,
     )
-    assert.equal((await sh('systemctl is-active fomular-hub')).trim(), 'active', 'the hub is not taken away')
+    assert.equal((await sh('systemctl is-active fomular-hub')).trim(), 'active', 'the hub still runs')
     await sh(there(`machine remove 'Büro 12'`))
   })
 
@@ -99,7 +99,7 @@ test('the line of `machine add` connects another machine, by root and by users, 
   )
   await t.test('an ordinary user with sudo before sh gets the same as root', async () => {
     const lines = await add('by-ada', '--ca-file /root/ca.pem')
-    assert.equal(lines.length, 2, 'by curl, by wget')
+    assert.equal(lines.length, 2, 'a line with curl and a line with wget')
     const line = lines[1]!.replace('| sh -c', '| sudo sh -c')
     const said = await machine.out(['bash', '-c', line], { user: 'ada' })
     assert.match(said, /installed in \/opt\/fomular[\s\S]*as by-ada\./)

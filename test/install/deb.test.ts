@@ -202,7 +202,7 @@ for (const release of ['bookworm', 'trixie'] as const)
       })
       assert.equal((await agent())?.pid, pid)
       assert.equal((await agent())?.state, 'idle')
-      assert.notEqual(await hubPid(), oldHub, 'a hub that runs the package is started anew, too')
+      assert.notEqual(await hubPid(), oldHub, 'a hub that runs the package restarts, too')
       assert.equal(await sh('systemctl is-active fomular-hub'), 'active\n')
     })
 

@@ -38,10 +38,10 @@ test('the verdict requires that a command is taken and answered, and that its an
   const pending = { command_id: 'c1', machine_id: 'm', state: 'pending' } as const
   assert.deepEqual(judged({}), [])
   assert.deepEqual(judged({ state: 'refused', outcome: pending }), [])
-  assert.deepEqual(judged({ state: 'open' }), ['prompt c1 was never taken'])
+  assert.deepEqual(judged({ state: 'open' }), ['prompt c1 was never accepted'])
   assert.deepEqual(judged({ outcome: pending }), ['prompt c1 has no outcome'])
   assert.deepEqual(judged({ outcome: pending, forgotten: true }), [
-    'prompt c1 was taken and then forgotten, without an outcome',
+    'prompt c1 was accepted and then forgotten, without an outcome',
   ])
   assert.deepEqual(
     judged({ outcome: { ...pending, state: 'failed', error: { code: 'internal', message: 'x' } } }),

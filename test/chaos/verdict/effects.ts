@@ -32,26 +32,28 @@ export const prompts: Judge = (agent) => {
   const read = processes.flatMap(({ inputs }) => inputs.filter(({ type }) => type === 'user'))
   for (const life of inLives(processes))
     for (const id of duplicates(life.flatMap(({ acted }) => acted)))
-      problems.push(`prompt ${id} was acted on twice`)
+      problems.push(`prompt ${id} was executed twice`)
   for (const { run, inputs } of processes)
     for (const id of duplicates(inputs.flatMap(({ id }) => id ?? [])))
-      problems.push(`prompt ${id} came twice in run ${run}`)
+      problems.push(`prompt ${id} arrived twice in run ${run}`)
   for (const { id, digest } of read) {
     const command = carrying.find((command) => command.id === id)
-    if (!command) problems.push(`prompt ${id} came, and nobody had sent it to this agent`)
-    else if (command.digest !== digest) problems.push(`prompt ${id} came changed`)
+    if (!command) problems.push(`prompt ${id} arrived, but was not sent to this agent`)
+    else if (command.digest !== digest) problems.push(`prompt ${id} arrived changed`)
     else if (
       command.kind === 'prompt' &&
       failed(command) &&
       !forgotten(command) &&
       !setBackSince(agent, command)
     )
-      problems.push(`prompt ${id} came, and had failed: ${JSON.stringify(command.outcome?.error)}`)
+      problems.push(
+        `prompt ${id} arrived, but its command had failed: ${JSON.stringify(command.outcome?.error)}`,
+      )
   }
   if (!known.removing)
     for (const command of carrying)
       if (succeeded(command) && !setBackSince(agent, command) && !read.some(({ id }) => id === command.id))
-        problems.push(`prompt ${command.id} (${command.kind}) never came`)
+        problems.push(`prompt ${command.id} (${command.kind}) never arrived`)
   return problems
 }
 
@@ -69,14 +71,16 @@ export const answers: Judge = (agent) => {
       problems.push(`request ${id} was answered twice`)
     for (const { request_id, response } of responses) {
       if (!asked.has(request_id))
-        problems.push(`an answer to ${request_id} came, which run ${process.run} never asked`)
+        problems.push(`an answer to ${request_id} arrived, which run ${process.run} never requested`)
       const by = response.updatedInput?.by ?? response.message ?? ''
       byCommand.set(by, (byCommand.get(by) ?? 0) + 1)
       const command = commands.find(({ id }) => id === by)
       if (command?.request !== request_id)
-        problems.push(`the answer of ${by} came for ${request_id}, not ${command?.request}`)
+        problems.push(`the answer of ${by} arrived for ${request_id}, not ${command?.request}`)
       else if (failed(command) && !setBackSince(agent, command))
-        problems.push(`the answer of ${by} came, and had failed: ${JSON.stringify(command.outcome?.error)}`)
+        problems.push(
+          `the answer of ${by} arrived, but the command had failed: ${JSON.stringify(command.outcome?.error)}`,
+        )
     }
   }
   if (!known.removing)
@@ -87,7 +91,7 @@ export const answers: Judge = (agent) => {
         !byCommand.has(command.id) &&
         !ended(processes, command.request!)
       )
-        problems.push(`the answer of ${command.id} to ${command.request} never came`)
+        problems.push(`the answer of ${command.id} to ${command.request} never arrived`)
   return problems
 }
 
@@ -109,7 +113,7 @@ export const controls: Judge = (agent) => {
       .map((input: Input) => ({ run, life, id: input.request_id! })),
   )
   const problems = duplicates(came.map(({ id, life }) => `${id} (life ${life})`)).map(
-    (id) => `control ${id} came twice`,
+    (id) => `control ${id} arrived twice`,
   )
   const names = new Map<string, string>()
   for (const { id, kind } of commands)
@@ -126,7 +130,7 @@ export const controls: Judge = (agent) => {
         problems.push(`${command.kind} ${command.id} stopped runs ${[...runs].join(' and ')}`)
     } else if (command.kind === 'interrupt' && succeeded(command)) {
       const id = uuidFrom('interrupt', known.id, command.id)
-      if (!came.some((control) => control.id === id)) problems.push(`interrupt ${command.id} never came`)
+      if (!came.some((control) => control.id === id)) problems.push(`interrupt ${command.id} never arrived`)
     }
   return problems
 }
@@ -151,8 +155,8 @@ export const processesOnce: Judge = ({ processes, commands }: Case) => {
 /** Every accepted command has an outcome, and none failed because of a fault of the daemon. */
 export const outcomes: Judge = ({ commands, limited }) =>
   commands.flatMap(({ id, kind, state, outcome, forgotten }) => {
-    if (state === 'open') return [`${kind} ${id} was never taken`]
-    if (forgotten) return [`${kind} ${id} was taken and then forgotten, without an outcome`]
+    if (state === 'open') return [`${kind} ${id} was never accepted`]
+    if (forgotten) return [`${kind} ${id} was accepted and then forgotten, without an outcome`]
     if (state === 'accepted' && outcome?.state === 'pending') return [`${kind} ${id} has no outcome`]
     const { code, message = '' } = outcome?.error ?? {}
     if (limited && SHORTAGE.test(message)) return []

@@ -27,8 +27,10 @@ export function judgeCode(
   if (code === undefined)
     return killed('launcher') || agent.diskWasFull
       ? []
-      : [`run ${run} ended with ${exit ?? 'a kill'}, and no code was reported`]
+      : [`run ${run} ended with ${exit ?? 'a kill'}, but no code was reported`]
   // It may be killed while it exits; a killed process records nothing.
   const possible = exit === undefined ? [KILLED, TERMINATED] : killed('agent') ? [exit, KILLED] : [exit]
-  return possible.includes(code) ? [] : [`run ${run} ended with ${exit ?? 'a kill'}, reported was ${code}`]
+  return possible.includes(code)
+    ? []
+    : [`run ${run} ended with ${exit ?? 'a kill'}, but ${code} was reported`]
 }

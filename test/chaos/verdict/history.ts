@@ -43,7 +43,7 @@ export const history: Judge = (agent) => {
   for (const [run, bodies] of runs)
     if (!agent.processes.some((process) => process.run === run)) {
       const extra = bodies.filter((body) => !isLaunchersOwn(body))
-      if (extra.length > 0) problems.push(`run ${run} never was, but has ${shorten(formOf(extra[0]!))}`)
+      if (extra.length > 0) problems.push(`run ${run} never existed, but has ${shorten(formOf(extra[0]!))}`)
     }
   return [...problems, ...changed(agent, agent.history)]
 }
@@ -87,7 +87,7 @@ function byRun({ diskWasFull }: Case, events: Event[], problems: string[]): Map<
       run = event.run
       runs.set(run, [])
     } else if (event.kind === 'process_exited') {
-      if (event.run !== run) problems.push(`run ${event.run} ended, but ${run ?? 'none'} was there`)
+      if (event.run !== run) problems.push(`run ${event.run} ended during run ${run ?? 'none'}`)
       run = undefined
     } else {
       const bodies = bodiesOf(event)
@@ -122,6 +122,6 @@ function compare({ run, written }: ProcessTruth, bodies: Body[], ended: boolean)
       ]
   }
   return at < there.length
-    ? [`run ${run}: the hub has what was not written: ${shorten(formOf(there[at]!))}`]
+    ? [`run ${run}: the hub has an event that was not written: ${shorten(formOf(there[at]!))}`]
     : []
 }

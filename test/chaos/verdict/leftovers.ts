@@ -87,7 +87,7 @@ export function files(world: World): string[] {
   return world.places.flatMap(({ name, state }) =>
     readdirSync(state, { recursive: true, encoding: 'utf8' })
       .filter((path) => !ALLOWED.has(path.split('/').at(-1)!) && !/^hub\/audit\/\d+\.jsonl$/.test(path))
-      .map((path) => `${name}: ${join('state', path)} was left`),
+      .map((path) => `${name}: ${join('state', path)} remains`),
   )
 }
 
@@ -97,7 +97,7 @@ export async function processes(world: World): Promise<string[]> {
   for (;;) {
     const left = findByEnvironment(RUN_MARK, world.dir)
     if (left.length === 0 || performance.now() > deadline)
-      return left.map(({ pid }) => `process ${pid} was left: ${commandLine(pid)}`)
+      return left.map(({ pid }) => `process ${pid} remains: ${commandLine(pid)}`)
     await sleep(STEP_MS)
   }
 }
@@ -106,6 +106,6 @@ function commandLine(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').slice(0, 200)
   } catch {
-    return 'gone by now'
+    return 'ended meanwhile'
   }
 }

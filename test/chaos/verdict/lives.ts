@@ -57,7 +57,7 @@ function follow(agent: Case, history: Event[]): string[] {
     if (next.size === 0) {
       const wanted = places.map(({ life, at }) => `${life}: ${describe(all[life]![at])}`)
       return [
-        `step ${n} of ${steps.length} is ${describe(step)}, but what comes next is of life ${wanted.join(', or ')}`,
+        `step ${n} of ${steps.length} is ${describe(step)}, but the next one is of life ${wanted.join(', or ')}`,
       ]
     }
     places = [...next.values()]
@@ -68,7 +68,7 @@ function follow(agent: Case, history: Event[]): string[] {
     )
   if (places.some(isEnd)) return []
   const missing = places.map(({ life, at }) => `${life}: ${describe(all[life]![at])}`)
-  return [`the end is missing: it goes on with life ${missing.join(', or ')}`]
+  return [`the end is missing, which continues with life ${missing.join(', or ')}`]
 }
 
 /** Yields the places to which a step may lead from a place. */
@@ -130,5 +130,5 @@ function describe(part: Token | Step | undefined): string {
   if (!part) return 'nothing'
   if (part.kind === 'start') return `the start of run ${part.run}`
   if (part.kind === 'end') return `the end of run ${'process' in part ? part.process.run : part.event.run}`
-  return part.kind === 'body' ? shorten(part.form)! : 'that the machine was set back'
+  return part.kind === 'body' ? shorten(part.form)! : 'the set-back of the machine'
 }
