@@ -197,7 +197,7 @@ function checkPlaces(config: string, others: (string | undefined)[]) {
 const elsewhere = (server: string) =>
   new UserError(
     'enrolled_elsewhere',
-    `This machine is enrolled at ${server.replace(/^ws/, 'http')} already.`,
+    `This machine is already enrolled at ${server.replace(/^ws/, 'http')}.`,
     {
       remedy: 'To move it to this hub, add --force.',
       exitCode: EXIT.refused,
