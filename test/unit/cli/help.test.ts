@@ -74,6 +74,6 @@ test('the checker of command lines finds those that the program would refuse', a
   assert.match((await fault('fomular-daemon agent strat')) ?? '', /unknown command/)
   assert.match((await fault('sudo fomular-daemon agent list --all')) ?? '', /unknown option/)
   assert.match((await fault('echo a | fomular-daemon agent send')) ?? '', /<id> is missing/)
-  assert.match((await fault('fomular-daemon strat')) ?? '', /no command/)
+  assert.match((await fault('fomular-daemon strat')) ?? '', /unknown command or argument strat/)
   assert.equal(await fault('fomular-daemon agent list --json | jq .agents'), undefined)
 })
