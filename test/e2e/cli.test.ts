@@ -163,7 +163,7 @@ test('what an agent asks is said while waiting, and answered by other commands',
   await asks('question')
   assert.match(
     (await cli(stage, ['agent', 'answer', 'asker', '2', ...(await named())])).stdout,
-    /Answered: That/,
+    /^Answered question 1 ".+": option 2 "That"$/m,
   )
 
   const { code, stdout } = await waiting
