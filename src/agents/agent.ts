@@ -1,5 +1,4 @@
 import { type Clock, isoTime } from '../platform/clock.ts'
-import { readJson } from '../platform/files.ts'
 import type { AgentStatus, Event, PermissionRequest } from '../protocol/index.ts'
 import { Contact } from './contact.ts'
 import { readCursor, writeCursor } from './cursor.ts'
@@ -15,6 +14,7 @@ import { attempt } from './observe.ts'
 import { ofThisBoot } from './of-this-boot.ts'
 import { explainEnd } from './own-words.ts'
 import { clearPending } from './pending.ts'
+import { readRecord } from './read-record.ts'
 import { ProcessRecord, type RunRecord, type Snapshot, type SpecRecord } from './records.ts'
 import { answered, emptySnapshot, move, REQUESTS_KEPT, reduce } from './reduce.ts'
 import { refuseUnknown } from './refuse.ts'
@@ -129,7 +129,7 @@ export class Agent {
   /** Processes of the present run; undefined until its launcher has recorded them. */
   get process(): ProcessRecord | undefined {
     if (this.#process?.run === this.run.run) return this.#process
-    const read = readJson(this.folder.process, ProcessRecord)
+    const read = readRecord(this.folder.process, ProcessRecord)
     this.#process = read.ok && read.value.run === this.run.run ? ofThisBoot(read.value, this) : undefined
     return this.#process
   }

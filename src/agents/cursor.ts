@@ -1,12 +1,13 @@
-import { readJson, writeAtomic } from '../platform/files.ts'
+import { writeAtomic } from '../platform/files.ts'
 import type { Journal } from './journal.ts'
 import { boundPending } from './pending.ts'
+import { readRecord } from './read-record.ts'
 import { CursorRecord } from './records.ts'
 
 /** Reads `cursor.json`. @returns undefined if there is none, or it does not match the journal */
 export function readCursor(path: string, journal: Journal): CursorRecord | undefined {
-  const cursor = readJson(path, CursorRecord)
-  // Not earlier: this opens the journal, which then stays open.
+  const cursor = readRecord(path, CursorRecord)
+  // Last: a journal that was opened stays open.
   const size = journal.size()
   // A cursor past the journal's end belongs to another journal, or the disk lost the end. Trust the journal.
   if (!cursor.ok || cursor.value.acked > size || cursor.value.snapshot.offset > size) return undefined

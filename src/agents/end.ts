@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs'
-import { readJson, writeAtomic } from '../platform/files.ts'
+import { writeAtomic } from '../platform/files.ts'
 import { bootId, isAlive } from '../platform/process-identity.ts'
 import { ownUid } from '../platform/process-list.ts'
 import type { Agent } from './agent.ts'
@@ -9,6 +9,7 @@ import { isForeign } from './foreign.ts'
 import { uuidFrom } from './ids.ts'
 import { releaseProgram } from './kept-program.ts'
 import { signsOf } from './marks.ts'
+import { readRecord } from './read-record.ts'
 import { ExitRecord } from './records.ts'
 import type { Input } from './runtimes/runtime.ts'
 import { endProcesses, endStrays, processesOf } from './strays.ts'
@@ -36,7 +37,7 @@ export function checkProcesses(agent: Agent) {
   // The last lines, including the launcher's record of the end, may just have been written.
   while (agent.catchUp());
   if (agent.runEnded) return
-  const recorded = readJson(folder.exit, ExitRecord)
+  const recorded = readRecord(folder.exit, ExitRecord)
   const exit: Omit<ExitRecord, 'version'> =
     recorded.ok && recorded.value.run === run.run
       ? recorded.value

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import * as z from 'zod/mini'
-import { readJson, writeAtomic } from '../platform/files.ts'
+import { writeAtomic } from '../platform/files.ts'
 import { JournalName, Offset } from '../protocol/index.ts'
 import { setBackLine } from './decode.ts'
 import type { Journal } from './journal.ts'
 import { moveOn } from './move-on.ts'
+import { readRecord } from './read-record.ts'
 
 /** `generations.json`: the generations of a journal in order, except the first, which has no name. */
 const GenerationsRecord = z.object({
@@ -34,8 +35,8 @@ export class Generations {
 
   constructor(path: string, journal: Journal) {
     this.#path = path
-    const read = readJson(path, GenerationsRecord)
-    // Not earlier: this opens the journal, which then stays open.
+    const read = readRecord(path, GenerationsRecord)
+    // Last: a journal that was opened stays open.
     const size = journal.size()
     // A generation past the journal's end was never written.
     this.#all = read.ok ? read.value.generations.filter(({ at }) => at <= size) : []

@@ -1,5 +1,4 @@
 import {
-  appendFileSync,
   closeSync,
   constants,
   fsyncSync,
@@ -8,9 +7,12 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { systemCode } from '../platform/errors.ts'
+import { createPlain, openOwnPlain } from '../platform/plain.ts'
 import type { Event } from '../protocol/index.ts'
 import type { AgentFolder } from './folder.ts'
 import type { Input } from './runtimes/runtime.ts'
@@ -103,7 +105,7 @@ export class Inbox {
     }
     const temp = join(this.#folder.dir, `${entry.name}.${process.pid}.tmp`)
     try {
-      const fd = openSync(temp, 'w', 0o600)
+      const fd = createPlain(temp)
       try {
         const bytes = Buffer.from(`${input.line}\n`)
         for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done)
@@ -209,7 +211,12 @@ export class Inbox {
   }
 
   #log(ids: string[]) {
-    appendFileSync(this.#folder.inputs, ids.map((id) => `\n${id}`).join(''), { mode: 0o600 })
+    const fd = openOwnPlain(this.#folder.inputs, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT)
+    try {
+      writeFileSync(fd, ids.map((id) => `\n${id}`).join(''))
+    } finally {
+      closeSync(fd)
+    }
     for (const id of ids) this.#accepted.add(id)
   }
 
@@ -222,12 +229,21 @@ export class Inbox {
   }
 }
 
-/** Reads the accepted ids. Each entry starts with a newline, so that a torn entry does not damage the next one. */
+/** Longest `inputs.jsonl` that is read, in bytes: millions of ids. */
+const LOG_BYTES = 256 * 1024 * 1024
+
+/** The leading newline of each entry keeps one that was torn from spoiling the next. */
 function readLog(path: string): string[] {
+  let fd: number
   try {
-    return readFileSync(path, 'utf8').split('\n')
+    fd = openOwnPlain(path, constants.O_RDONLY, LOG_BYTES)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    if (systemCode(error) === 'ENOENT') return []
     throw error
+  }
+  try {
+    return readFileSync(fd, 'utf8').split('\n')
+  } finally {
+    closeSync(fd)
   }
 }

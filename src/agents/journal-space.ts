@@ -1,5 +1,6 @@
-import { closeSync, ftruncateSync, openSync, readSync, statSync, truncateSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, readSync, writeSync } from 'node:fs'
 import { punchHole } from '../platform/disk.ts'
+import { openPlain } from '../platform/plain.ts'
 import type { Agent } from './agent.ts'
 
 /** Block size of file systems, in bytes. They free only whole blocks. */
@@ -28,22 +29,17 @@ export async function returnBytes(agent: Agent, keep: number): Promise<void> {
   if (agent.ended && agent.backlog === 0 && agent.journal.size() === agent.acked) {
     agent.forget(agent.acked)
     agent.save()
-    truncateSync(agent.folder.journal, 0)
-    truncateSync(agent.folder.journal, agent.acked)
+    agent.journal.empty()
   } else agent.forget(before)
 }
 
 /** Cuts `stderr.log` to its end if it is too long, so that a talkative agent cannot fill the disk. */
 export function boundStderr({ folder }: Agent): void {
-  let size: number
+  const found = lstatSync(folder.stderr, { throwIfNoEntry: false })
+  if (!found?.isFile() || found.size <= STDERR_BYTES) return
+  const fd = openPlain(folder.stderr, constants.O_RDWR | constants.O_NOFOLLOW)
   try {
-    size = statSync(folder.stderr).size
-  } catch {
-    return
-  }
-  if (size <= STDERR_BYTES) return
-  const fd = openSync(folder.stderr, 'r+')
-  try {
+    const { size } = fstatSync(fd)
     const end = Buffer.alloc(STDERR_KEPT_BYTES)
     const read = readSync(fd, end, 0, end.length, size - end.length)
     // The agent opened the file for appending, so its next write goes to the new end.

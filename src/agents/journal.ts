@@ -1,5 +1,6 @@
-import { appendFileSync, closeSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, ftruncateSync, readSync, writeFileSync } from 'node:fs'
 import { shortageIn, systemCode } from '../platform/errors.ts'
+import { NotPlainError, openOwnPlain, openPlain } from '../platform/plain.ts'
 import { Limits } from '../protocol/index.ts'
 import type { Span } from './generations.ts'
 
@@ -7,7 +8,15 @@ const NEWLINE = 10
 /** Size of one read, in bytes: from the page cache it takes microseconds, so that it does not block the event loop. */
 const CHUNK_BYTES = 256 * 1024
 
-/** Maximum number of journals kept open between reads, so that many agents do not exhaust the file descriptors. */
+/**
+ * A journal that is so much longer than what it has on the disk, apart from the holes this program has made, is not what an
+ * agent has written: to search it for a newline could take days. No disk compresses like that.
+ */
+const HOLE_BYTES = 16 * 1024 ** 3
+const HOLE_RATIO = 256
+const BLOCK_BYTES = 512
+
+/** Maximum number of journals that stay open between reads, so that many agents do not use up the file descriptors. */
 const KEPT_OPEN = 32
 
 /** Open journals, the least recently used first. */
@@ -127,6 +136,7 @@ export class Journal {
       if (read === 0) break
       const newline = shared.indexOf(NEWLINE)
       if (newline !== -1 && newline < read) return at + newline + 1
+      if (at === offset - 1) this.#refuseHole(fd, at)
       at += read
     }
     return undefined
@@ -146,14 +156,34 @@ export class Journal {
 
   /** Appends lines in place of the launcher. Only allowed while no process of the agent can write. */
   append(text: string) {
-    appendFileSync(this.path, text, { mode: 0o600 })
+    this.#write((fd) => writeFileSync(fd, text))
   }
 
   /** Extends the file to at least `size` bytes with a hole. Only allowed while no process of the agent can write. */
   extend(size: number) {
-    const fd = openSync(this.path, 'a', 0o600)
-    try {
+    this.#write((fd) => {
       if (fstatSync(fd).size < size) ftruncateSync(fd, size)
+    })
+  }
+
+  /** Gives all bytes back to the disk, and keeps their number. Only when no process of the agent is there to write. */
+  empty() {
+    this.#write((fd) => {
+      const { size } = fstatSync(fd)
+      ftruncateSync(fd, 0)
+      ftruncateSync(fd, size)
+    })
+  }
+
+  /** Makes it a file, if it is none, for an agent to append to. */
+  create() {
+    this.#write(() => {})
+  }
+
+  #write(write: (fd: number) => void) {
+    const fd = openOwnPlain(this.path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT)
+    try {
+      write(fd)
     } finally {
       closeSync(fd)
     }
@@ -178,17 +208,29 @@ export class Journal {
 
   #openFile(): number | undefined {
     try {
-      return openSync(this.path, 'r')
+      return openPlain(this.path, constants.O_RDONLY)
     } catch (error) {
-      if (systemCode(error) === 'ENOENT') return undefined
+      // Of what is no file there is nothing to read either.
+      if (systemCode(error) === 'ENOENT' || error instanceof NotPlainError) return undefined
       if (!shortageIn(error) || kept.size === 0) throw error
     }
     for (const other of [...kept]) other.close()
     return this.#openFile()
   }
 
-  /** Reads a line that is longer than one read. Repeated calls search each byte only once. */
+  /** @throws an error if nearly all that follows is a hole */
+  #refuseHole(fd: number, start: number) {
+    const { size, blocks } = fstatSync(fd)
+    const known = this.holes.reduce((sum, { from, to }) => sum + Math.max(0, to - Math.max(from, start)), 0)
+    const length = size - start - known
+    // Some file systems do not say how much is on the disk.
+    if (blocks > 0 && length > HOLE_BYTES && length > HOLE_RATIO * BLOCK_BYTES * blocks)
+      throw new Error(`${this.path} is a hole of ${length} bytes from ${start} on`)
+  }
+
+  /** A line longer than what one read brought. Searches each byte once, however often it is asked. */
   #longLine(fd: number, start: number, read: number): Line | undefined {
+    this.#refuseHole(fd, start)
     if (this.#open.start !== start) this.#open = { start, searched: start + read }
     const window = Buffer.allocUnsafe(CHUNK_BYTES)
     let end = -1

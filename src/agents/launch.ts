@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, existsSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { sleep } from '../platform/clock.ts'
 import { writeAtomic } from '../platform/files.ts'
+import { openOwnPlain } from '../platform/plain.ts'
 import { bootId } from '../platform/process-identity.ts'
 import type { Agent } from './agent.ts'
 import { uuidFrom } from './ids.ts'
@@ -62,8 +63,8 @@ export async function launch(agent: Agent, { environment, umask, shelter }: Laun
   })
   for (const [name, text] of Object.entries(plan.files)) writeAtomic(join(folder.dir, name), text)
   writeAtomic(folder.launcher, launchScript)
-  // The agent opens the journal, too. Create it here, so that it can be watched before it has any content.
-  writeFileSync(folder.journal, '', { flag: 'a', mode: 0o600 })
+  // The agent opens it too; here it is made, so that it can be watched before there is anything in it.
+  agent.journal.create()
 
   putFirst(agent)
   const { lease } = spec
@@ -161,5 +162,11 @@ export const initializeId = (agentId: string, commandId: string, run: number) =>
 
 /** Tells the agent's launcher that a daemon is connected. */
 export function renewLease(agent: Agent) {
-  writeFileSync(agent.folder.lease, `${Date.now()}\n`, { mode: 0o600 })
+  const fd = openOwnPlain(agent.folder.lease, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW)
+  try {
+    // Always as many bytes.
+    writeSync(fd, `${Date.now()}\n`)
+  } finally {
+    closeSync(fd)
+  }
 }

@@ -1,9 +1,10 @@
-import { clearTemporary, readJson, setAside } from '../platform/files.ts'
+import { clearTemporary, setAside } from '../platform/files.ts'
 import { ownUid } from '../platform/process-list.ts'
 import { Agent, type AgentContext } from './agent.ts'
 import { runtimeOf } from './checks.ts'
 import { agentFolder } from './folder.ts'
 import { readSigns } from './marks.ts'
+import { readRecord } from './read-record.ts'
 import { RunRecord, SpecRecord } from './records.ts'
 import type { Runtime } from './runtimes/runtime.ts'
 import { endStrays } from './strays.ts'
@@ -18,8 +19,8 @@ export interface LoadOptions {
 /** Reads an agent from its folder. @returns undefined if the folder is damaged, in which case it is set aside */
 export function load(dir: string, { runtimes, context, damaged }: LoadOptions): Agent | undefined {
   const folder = agentFolder(dir)
-  const record = readJson(folder.spec, SpecRecord)
-  const run = readJson(folder.run, RunRecord)
+  const record = readRecord(folder.spec, SpecRecord)
+  const run = readRecord(folder.run, RunRecord)
   if (!record.ok || !run.ok) {
     const signs = readSigns(folder.real, ownUid())
     damaged(setAside(dir))

@@ -1,4 +1,5 @@
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, readSync } from 'node:fs'
+import { openPlain } from '../platform/plain.ts'
 import type { Event } from '../protocol/index.ts'
 import { isOfSubagent, withParent } from './asker.ts'
 import { decodeLine, isOfLauncher, tooLong } from './decode.ts'
@@ -37,7 +38,7 @@ export function eventsOf(line: Line, path: string, decode: Runtime['decode']): E
 function* linesBefore(path: string, offset: number): Generator<{ start: number; bytes: Buffer }> {
   const from = Math.max(0, offset - LOOK_BACK_BYTES)
   const window = Buffer.alloc(offset - from)
-  const fd = openSync(path, 'r')
+  const fd = openPlain(path, constants.O_RDONLY)
   try {
     readSync(fd, window, 0, window.length, from)
   } finally {

@@ -1,13 +1,14 @@
 import {
-  appendFileSync,
   closeSync,
+  constants,
   fstatSync,
   fsyncSync,
   ftruncateSync,
-  openSync,
   readSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs'
+import { openPlain } from '../platform/plain.ts'
 import type { Span } from './generations.ts'
 
 const CHUNK_BYTES = 1024 * 1024
@@ -36,7 +37,7 @@ export function moveOn(
   { from, to, running, marker, holes }: MoveOn,
 ): { at: number; shift: number } {
   const line = Buffer.from(`${marker}\n`)
-  const fd = openSync(path, 'r+')
+  const fd = openPlain(path, constants.O_RDWR)
   const size = fstatSync(fd).size
   const parts = partsOf(from, size, holes)
   // Leave space for bytes that the agent appends before the file is extended.
@@ -49,7 +50,7 @@ export function moveOn(
     let place = at + line.length
     for (const part of parts) place = copy(fd, part, place)
     const late = appendedBefore(fd, size, at)
-    if (late.length > 0) appendFileSync(path, late)
+    if (late.length > 0) append(path, late)
     fsyncSync(fd)
     for (const part of [...parts, { from: size, to: size + late.length }]) erase(fd, part)
     return { at, shift: end - size }
@@ -83,6 +84,15 @@ function appendedBefore(fd: number, size: number, at: number): Buffer {
 function write(fd: number, bytes: Buffer, place: number) {
   for (let done = 0; done < bytes.length; )
     done += writeSync(fd, bytes, done, bytes.length - done, place + done)
+}
+
+function append(path: string, bytes: Buffer) {
+  const fd = openPlain(path, constants.O_WRONLY | constants.O_APPEND)
+  try {
+    writeFileSync(fd, bytes)
+  } finally {
+    closeSync(fd)
+  }
 }
 
 /** Copies a part to `place`, which lies after it. @returns the offset after the copy */

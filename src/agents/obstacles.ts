@@ -1,5 +1,7 @@
 import { reasonOf, shortageIn, systemCode, UserError } from '../platform/errors.ts'
+import { NotPlainError } from '../platform/plain.ts'
 import { CommandFailure } from './failure.ts'
+import { isOwn } from './read-record.ts'
 
 /**
  * Returns why an agent's folder is temporarily unreadable, if it is not damaged. A daemon must not start without such
@@ -8,7 +10,7 @@ import { CommandFailure } from './failure.ts'
  */
 export function obstacleTo(error: unknown, dir: string): UserError | undefined {
   // The folder belongs to another user or a newer version.
-  if (error instanceof UserError) return error
+  if (error instanceof UserError && !(error instanceof NotPlainError)) return error
   const shortage = shortageIn(error)
   if (shortage)
     return new UserError('shortage', `Cannot take over the agents: ${shortage.message}`, {
@@ -16,8 +18,9 @@ export function obstacleTo(error: unknown, dir: string): UserError | undefined {
       cause: error,
     })
   if (!['EACCES', 'EPERM'].includes(systemCode(error) ?? '')) return undefined
-  return new UserError('unreadable', `Cannot take over the agent in ${dir}: ${reasonOf(error)}.`, {
-    remedy: "Make the daemon's user the owner of the folder and its contents (chown -R).",
+  if (isOwn((error as NodeJS.ErrnoException).path ?? dir)) return undefined
+  return new UserError('unreadable', `The agent in ${dir} cannot be taken over: ${reasonOf(error)}.`, {
+    remedy: 'Give the folder, with all that is in it, to the user of the daemon (chown -R).',
     cause: error,
   })
 }

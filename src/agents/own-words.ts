@@ -1,4 +1,5 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, readSync } from 'node:fs'
+import { openPlain } from '../platform/plain.ts'
 import type { Agent } from './agent.ts'
 import type { Snapshot } from './records.ts'
 
@@ -46,7 +47,7 @@ const said = ({ folder, run }: Ended) =>
 function endOf(path: string, from: number): string {
   let fd: number | undefined
   try {
-    fd = openSync(path, 'r')
+    fd = openPlain(path, constants.O_RDONLY)
     const { size } = fstatSync(fd)
     // A shorter file has been cut to its end meanwhile.
     const begin = size < from ? 0 : from

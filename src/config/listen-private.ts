@@ -1,5 +1,7 @@
 import { chmodSync, rmSync } from 'node:fs'
 import type { Server } from 'node:http'
+import { systemCode } from '../platform/errors.ts'
+import { setAside } from '../platform/plain.ts'
 import { socketAddress } from './paths.ts'
 
 /**
@@ -8,7 +10,12 @@ import { socketAddress } from './paths.ts'
  * @throws the system's error
  */
 export async function listenPrivately(server: Server, path: string): Promise<void> {
-  rmSync(path, { force: true })
+  try {
+    rmSync(path, { force: true })
+  } catch (error) {
+    if (systemCode(error) !== 'ERR_FS_EISDIR') throw error
+    setAside(path)
+  }
   const address = socketAddress(path)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)

@@ -1,11 +1,16 @@
-import { appendFileSync, closeSync, fsync, openSync, readFileSync } from 'node:fs'
+import { appendFileSync, closeSync, constants, fsync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import * as z from 'zod/mini'
 import { parseJsonLine, writeAtomic } from '../platform/files.ts'
+import { openOwnPlain } from '../platform/plain.ts'
 import { CommandResult } from '../protocol/index.ts'
 
 /** Number of results kept for servers that ask again. */
 const KEPT = 10_000
+
+/** Longest ledger that is read, in bytes: as long as a string may be. */
+const MOST_BYTES = 512 * 1024 * 1024 - 32
+const FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT
 
 const Entry = z.object({ version: z.literal(1), result: CommandResult })
 
@@ -25,13 +30,13 @@ export class Ledger {
   /** @throws UserError if a newer version wrote the ledger */
   constructor(path: string) {
     this.#path = path
-    const lines = read(path)
+    this.#fd = openOwnPlain(path, FLAGS, MOST_BYTES)
+    const lines = readFileSync(this.#fd, 'utf8').split('\n').filter(Boolean)
     for (const line of lines) {
       const entry = parseJsonLine(path, line, Entry)
       if (entry) this.#results.set(entry.result.command_id, entry.result)
     }
     this.#lines = lines.length
-    this.#fd = openSync(path, 'a', 0o600)
     this.#trim()
   }
 
@@ -64,21 +69,12 @@ export class Ledger {
     const lines = [...this.#results.values()].map((result) => `\n${JSON.stringify({ version: 1, result })}`)
     try {
       writeAtomic(this.#path, lines.join(''), { durable: true })
-      const fd = openSync(this.#path, 'a', 0o600)
+      const fd = openOwnPlain(this.#path, FLAGS)
       closeSync(this.#fd)
       this.#fd = fd
       this.#lines = lines.length
     } catch {
       // The disk is full: the file stays too long until the next attempt.
     }
-  }
-}
-
-function read(path: string): string[] {
-  try {
-    return readFileSync(path, 'utf8').split('\n').filter(Boolean)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
   }
 }

@@ -13,8 +13,6 @@ import {
   openSync,
   readdirSync,
   readFileSync,
-  rename,
-  renameSync,
   rmSync,
   statSync,
   writeFile,
@@ -25,7 +23,10 @@ import { promisify } from 'node:util'
 import type * as z from 'zod/mini'
 import { systemCode, UserError } from './errors.ts'
 import { openOwned } from './owned.ts'
+import { createPlain, NotPlainError, putInPlace } from './plain.ts'
 import { identify } from './process-identity.ts'
+
+export { setAside } from './plain.ts'
 
 export interface WriteOptions {
   mode?: number
@@ -62,7 +63,7 @@ export function stage(
     }
   }
   orDiscard(() => {
-    const fd = openSync(temp, 'w', mode)
+    const fd = createPlain(temp, mode)
     try {
       // Other users must be able to read it, regardless of the umask.
       if ((mode & 0o077) !== 0) fchmodSync(fd, mode)
@@ -75,7 +76,7 @@ export function stage(
   return {
     discard,
     commit() {
-      orDiscard(() => renameSync(temp, path))
+      orDiscard(() => putInPlace(temp, path))
       if (durable) syncFolder(dirname(path))
     },
   }
@@ -91,7 +92,8 @@ export function clearTemporary(dir: string, { sole = false } = {}) {
     const [, found] = /\.(\d+)\.tmp$/.exec(name) ?? []
     if (found === undefined) continue
     const pid = Number(found)
-    if (sole || pid === process.pid || !identify(pid)) rmSync(join(dir, name), { force: true })
+    if (sole || pid === process.pid || !identify(pid))
+      rmSync(join(dir, name), { recursive: true, force: true })
   }
 }
 
@@ -101,7 +103,6 @@ const promised = {
   write: promisify(writeFile),
   sync: promisify(fsync),
   close: promisify(close),
-  rename: promisify(rename),
 }
 
 /** Replaces a file durably, without blocking the event loop. */
@@ -116,9 +117,9 @@ export async function writeDurable(path: string, data: string): Promise<void> {
     }
   }
   try {
-    const fd = await promised.open(temp, 'w', 0o600)
+    const fd = createPlain(temp)
     await synced(fd, () => promised.write(fd, data))
-    await promised.rename(temp, path)
+    putInPlace(temp, path)
   } catch (error) {
     rmSync(temp, { force: true })
     throw error
@@ -151,6 +152,7 @@ export function readJson<T>(path: string, schema: z.ZodMiniType<T>): ReadResult<
     text = readPlain(path)
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return { ok: false, reason: 'missing' }
+    if (error instanceof NotPlainError) return { ok: false, reason: 'damaged', problem: error.message }
     throw error
   }
   let json: unknown
@@ -170,8 +172,11 @@ export function readJson<T>(path: string, schema: z.ZodMiniType<T>): ReadResult<
   }
 }
 
+/** Longest JSON file that is read, in bytes: several times what an agent's `cursor.json` may have. */
+const JSON_BYTES = 256 * 1024 * 1024
+
 function readPlain(path: string): string {
-  const fd = openOwned(path)
+  const fd = openOwned(path, JSON_BYTES)
   try {
     return readFileSync(fd, 'utf8')
   } finally {
@@ -218,13 +223,6 @@ export function parseJsonLine<T>(path: string, line: string, schema: z.ZodMiniTy
   refuseNewer(path, json)
   const parsed = schema.safeParse(json)
   return parsed.success ? parsed.data : undefined
-}
-
-/** Moves a damaged file or folder out of the way, for somebody to look at. @returns where it is now */
-export function setAside(path: string): string {
-  const aside = `${path}.damaged-${new Date().toISOString().replace(/[:.]/g, '-')}`
-  renameSync(path, aside)
-  return aside
 }
 
 /** Makes a folder, with its parents, that all may look into and only its owner may change, whatever the umask. */

@@ -1,6 +1,7 @@
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, ftruncateSync, readFileSync, writeSync } from 'node:fs'
 import { sleep } from './clock.ts'
 import { systemCode } from './errors.ts'
+import { openPlain } from './plain.ts'
 
 /** Interval at which a holder checks for a question, in ms. */
 const LOOK_MS = 1000
@@ -36,7 +37,7 @@ export function keepAnswering(path: string, text: string): () => void {
 }
 
 function answer(path: string, text: string) {
-  const fd = openSync(path, 'r+')
+  const fd = openPlain(path, constants.O_RDWR)
   try {
     // Do not truncate the file of another holder, which may have replaced this one.
     if (fstatSync(fd).size > text.length && readFileSync(fd, 'latin1').startsWith(text))
@@ -64,7 +65,7 @@ export async function answers(path: string): Promise<boolean> {
 
 /** Adds the question to the file. @returns the size of the file with the question, in bytes */
 function ask(path: string): number {
-  const fd = openSync(path, NEITHER_LINK_NOR_NEW)
+  const fd = openPlain(path, NEITHER_LINK_NOR_NEW)
   try {
     writeSync(fd, QUESTION)
     return fstatSync(fd).size
@@ -77,7 +78,7 @@ function ask(path: string): number {
 function sizeOf(path: string): number | undefined {
   let fd: number
   try {
-    fd = openSync(path, 'r')
+    fd = openPlain(path, constants.O_RDONLY)
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined
     throw error

@@ -97,7 +97,8 @@ function clearDead(path: string, aside: string, silent?: Holder) {
   } catch (error) {
     if (!['ENOENT', 'EEXIST'].includes(systemCode(error) ?? '')) throw error
   } finally {
-    rmSync(aside, { force: true })
+    // It may be a folder by now.
+    rmSync(aside, { recursive: true, force: true })
   }
 }
 

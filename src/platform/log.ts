@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, renameSync, writeSync } from 'node:fs'
 import { type Logger, multistream, pino, stdSerializers } from 'pino'
+import { isInTheWay, setAside } from './plain.ts'
 import { visible, visibleJson } from './visible.ts'
 
 export type { Logger }
@@ -93,18 +94,34 @@ function entryOf(line: string): Record<string, unknown> | undefined {
   }
 }
 
+/** A device may be there, by a link, or a pipe that somebody reads: what it does not take at once is lost. */
+function openLog(path: string): number {
+  const open = () =>
+    openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK, 0o600)
+  try {
+    return open()
+  } catch (error) {
+    if (!isInTheWay(path, error)) throw error
+    setAside(path)
+    return open()
+  }
+}
+
 function rotatingFile(path: string) {
-  let fd = openSync(path, 'a', 0o600)
+  let fd = openLog(path)
   let size = fstatSync(fd).size
+  const rotate = () => {
+    // What cannot be moved is written to, and tried again after as much more.
+    size = 0
+    renameSync(path, `${path}.1`)
+    const next = openLog(path)
+    closeSync(fd)
+    fd = next
+  }
   return {
     write: (line: string) =>
       quietly(() => {
-        if (size > ROTATE_BYTES) {
-          renameSync(path, `${path}.1`)
-          closeSync(fd)
-          fd = openSync(path, 'a', 0o600)
-          size = 0
-        }
+        if (size > ROTATE_BYTES) quietly(rotate)
         size += writeSync(fd, visibleJson(line))
       }),
   }

@@ -4,15 +4,16 @@ import {
   constants,
   fstatSync,
   lstatSync,
-  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   type Stats,
 } from 'node:fs'
+
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { systemCode } from './errors.ts'
 import { hasStrangers } from './group-members.ts'
+import { openPlain } from './plain.ts'
 import { shellWord } from './shell-word.ts'
 
 /** A reason why another user can change the file or folder at a path. */
@@ -141,10 +142,9 @@ const isOwn = (stat: Stats, user?: number) => stat.isFile() && isTrusted(stat, u
  * `bytes`
  */
 export function readOwnFile(path: string, bytes: number, user = process.geteuid?.()): string {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW)
+  const fd = openPlain(path, constants.O_RDONLY | constants.O_NOFOLLOW, bytes)
   try {
-    const stat = fstatSync(fd)
-    if (!isOwn(stat, user) || stat.size > bytes) throw new Error(`${path} is not this user's own file`)
+    if (!isOwn(fstatSync(fd), user)) throw new Error(`${path} is not this user's own file`)
     return readFileSync(fd, 'utf8')
   } finally {
     closeSync(fd)

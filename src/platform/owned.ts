@@ -1,20 +1,24 @@
-import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, readSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { UserError } from './errors.ts'
 import { isOpen } from './group-members.ts'
+import { NotPlainError, openPlain } from './plain.ts'
 import { shellWord } from './shell-word.ts'
 
 /**
  * Opens a plain file for reading: not a device, or a pipe that never gives anything. In another user's folder it must be
  * that user's, in one that others may write to this user's own: not a link to something that only this user may read.
- * @throws UserError where this user may not read it, or it is no such file; or the system's error
+ * @param most longest that it may be, in bytes
+ * @throws NotPlainError where it is no such file, UserError where it is another's or this user may not read it, or the
+ * system's error
  */
-export function openOwned(path: string): number {
+export function openOwned(path: string, most?: number): number {
   try {
-    return open(path)
+    return open(path, most)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code !== 'EACCES' && code !== 'EPERM') throw error
+    if (isOwnLink(path)) throw new NotPlainError(path)
     throw new UserError('unreadable', `This user may not read ${path}.`, {
       remedy: 'Run this as the user it belongs to, or with sudo.',
       exitCode: 4,
@@ -23,24 +27,27 @@ export function openOwned(path: string): number {
   }
 }
 
-function open(path: string): number {
+/** Whether it is a link of this user's, to what this user may not read. */
+function isOwnLink(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  return found?.isSymbolicLink() === true && found.uid === process.getuid?.()
+}
+
+function open(path: string, most?: number): number {
   const folder = statSync(dirname(path))
-  if (!process.getuid) return openSync(path, 'r')
-  const own = process.getuid()
+  const own = process.getuid?.()
   // As in /tmp, others can put something there.
   const shared = isOpen(folder)
-  const isForeign = folder.uid !== own || shared
-  let fd: number | undefined
+  if (own === undefined || (folder.uid === own && !shared)) return openPlain(path, constants.O_RDONLY, most)
   try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | (isForeign ? constants.O_NOFOLLOW : 0))
+    const fd = openPlain(path, constants.O_RDONLY | constants.O_NOFOLLOW, most)
     const found = fstatSync(fd)
     // One of this user's own may be there, but not by a name that the other has given it.
-    const isOwn = (found.uid === folder.uid && !shared) || (found.uid === own && found.nlink === 1)
-    if (found.isFile() && (!isForeign || isOwn)) return fd
+    if ((found.uid === folder.uid && !shared) || (found.uid === own && found.nlink === 1)) return fd
+    closeSync(fd)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ELOOP') throw error
+    if (!(error instanceof NotPlainError)) throw error
   }
-  if (fd !== undefined) closeSync(fd)
   throw new UserError('not_plain', `${path} is not a plain file of the folder's owner.`, {
     remedy: shared
       ? `Check who put it there, then stop others from writing to that folder: chmod go-w ${shellWord(dirname(path))}`

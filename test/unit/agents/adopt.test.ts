@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  renameSync,
   rmdirSync,
   statSync,
   writeFileSync,
@@ -37,16 +38,19 @@ test('a daemon that finishes an interrupted resume knows where the journal ends'
 test('a journal that cannot be read ends no agent, and is read once it becomes readable', async (t) => {
   const dir = tempDir(t)
   const { at, started } = leftAgent(dir, 'a')
-  mkdirSync(at('activity.jsonl'))
+  started()
 
   const agents = agentsIn(dir)
   agents.adopt()
   const agent = agents.get('a')
+  agent.rewind(0)
+  agent.close()
+  renameSync(at('activity.jsonl'), at('activity'))
+  mkdirSync(at('activity.jsonl'))
   assert.equal(agent.catchUp(), false)
   assert.equal(agent.read(1024), undefined)
-  agent.close()
   rmdirSync(at('activity.jsonl'))
-  started()
+  renameSync(at('activity'), at('activity.jsonl'))
   assert.equal(agent.read(1024)?.events[0]?.kind, 'process_started')
   agents.close()
 })

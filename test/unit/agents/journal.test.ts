@@ -138,3 +138,18 @@ test('offsets stay the same when the head of the journal is freed', (t) => {
   write('three\n')
   assert.deepEqual(linesOf(it, 8).lines, [{ start: 8, end: 14, text: 'three', tooLong: false }])
 })
+
+test('a file that is made endlessly long is not searched to its end', (t) => {
+  const { path, journal: it, write } = journal(t)
+  write('one\n')
+  truncateSync(path, 2 ** 42)
+  assert.throws(() => linesOf(it), /is a hole/)
+  assert.throws(() => it.lineStart(100), /is a hole/)
+  // One of this program's own making is passed over.
+  it.holes = [{ from: 4, to: 2 ** 42 }]
+  write('two\n')
+  assert.deepEqual(
+    linesOf(it).lines.map(({ text }) => text),
+    ['one', '', 'two'],
+  )
+})

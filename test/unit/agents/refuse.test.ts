@@ -1,14 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import {
-  appendFileSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { identify } from '../../../src/platform/process-identity.ts'
@@ -83,12 +75,13 @@ test('a request id that the next run reuses is refused again', (t) => {
 test('a refusal that fails because of the disk is retried, unless the request was withdrawn', (t) => {
   const { at, say, daemon, refused } = running(t)
   const agents = daemon()
-  mkdirSync(at('inputs.jsonl'))
+  const { folder } = agents.get('a') as { folder: { inputs: string } }
+  folder.inputs = at('gone/inputs.jsonl')
   say(request('r-1'), request('r-2'))
   agents.check(agents.get('a'))
   assert.deepEqual(refused(), [])
   say('{"type":"control_cancel_request","request_id":"r-1"}\n')
-  rmdirSync(at('inputs.jsonl'))
+  folder.inputs = at('inputs.jsonl')
   agents.check(agents.get('a'))
   assert.deepEqual(refused(), ['r-2'])
 })
