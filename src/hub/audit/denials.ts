@@ -33,7 +33,7 @@ export class Denials {
   }
 
   add(said: Said) {
-    this.#timer ??= this.#clock.setTimeout(() => this.flush(), WINDOW_MS)
+    this.#timer ??= this.#clock.setTimeout(() => this.flush(), WINDOW_MS).unref()
     const { key_id, from, action, outcome, code } = said
     const whose = key_id ?? ''
     const kinds = this.#seen.get(whose) ?? new Map<string, Seen>()
