@@ -277,9 +277,8 @@ tools() {
   for tool in mktemp sed gzip; do has "$tool" || fail "This machine has no $tool." "Install $tool."; done
 }
 
-# check_ground [install]: refuses a place where a user other than root and this one could change the
-# program. For an existing installation, paths that others can write to only cause a warning, so
-# that it can be upgraded.
+# check_ground [install]: refuses a place in which another user, besides root, could change the program. An installation
+# that is there already is only warned of what others may write to, so that it can be upgraded.
 check_ground() {
   trusted=" 0 $user "
   # The caller of sudo can be root anyway.
@@ -306,8 +305,8 @@ check_ground() {
   done
 }
 
-# fault_on KIND PATH: prints the first place that belongs to another user (owner) or that others can write to
-# (mode), of a path, the folders above, and the targets of links on the way.
+# fault_on KIND PATH: what lets another user change what is at a path, of the path, the folders above, and what links on
+# the way lead to: what belongs to another user (owner), or can be written to by others (mode).
 fault_on() {
   case ${FOMULAR_STRICT_MODES:-} in
     false | 0) ;;
@@ -315,8 +314,7 @@ fault_on() {
   esac
 }
 
-# look_on KIND PATH LINKS LAST: the same, following at most LINKS links. LAST is empty for
-# a folder above the path.
+# look_on KIND PATH LINKS LAST
 look_on() (
   path=$2
   last=$4
@@ -354,8 +352,7 @@ look_on() (
   done
 )
 
-# is_open MODE GROUP LAST: true if others can write there. In a sticky folder, users can only
-# replace their own files.
+# is_open MODE GROUP LAST: whether others can write to it. In a sticky folder, nobody can replace what is another's.
 is_open() {
   case $1:$3 in
     l* | ?????????[tT]*:) return 1 ;;
@@ -367,10 +364,10 @@ is_open() {
   esac
 }
 
-# has_strangers GROUP: true if a group may have members other than root and this user.
+# has_strangers GROUP: whether a group may have members besides root and this user.
 has_strangers() {
   if [ "$(uname -s)" = Darwin ]; then
-    # Members of wheel and admin can become root anyway.
+    # Members of wheel and admin may become root anyway.
     case $1 in
       0 | 80) return 1 ;;
       *) return 0 ;;
@@ -382,7 +379,7 @@ has_strangers() {
     while IFS=: read -r name _ uid gid _ _ shell; do
       case "$trusted:$1:$shell" in
         *" $uid "*:*) harmless="$harmless$name " ;;
-        # Some systems have service accounts in root's group, without a login.
+        # Some systems have services in root's group, which nobody can log in as.
         *:0:*/nologin | *:0:*/false | *:0:*/sync | *:0:*/halt | *:0:*/shutdown) harmless="$harmless$name " ;;
         *) [ "$gid" != "$1" ] || return 0 ;;
       esac
@@ -402,14 +399,14 @@ has_strangers() {
     done </etc/group
   fi
   [ -z "$known" ] || return 1
-  # For example, the group of a container's volume, which no directory service knows either.
+  # That of a container's volume, for one, which no directory service knows either.
   case " $(id -G) " in
     *" $1 "*) has getent && getent group "$1" >/dev/null 2>&1 ;;
     *) return 0 ;;
   esac
 }
 
-# Makes a temporary folder, within the prefix, so that its files can be moved into place in one step.
+# A folder for what is not finished: inside of the prefix, so that moving it into place is one step.
 begin() {
   if [ -n "$dry_run" ]; then
     work=$(mktemp -d "${TMPDIR:-/tmp}/fomular-install.XXXXXX") || fail "${TMPDIR:-/tmp} cannot be written." 'Set TMPDIR.'
@@ -874,8 +871,8 @@ furnish() {
   esac
 }
 
-# put FILE ARGUMENTS: writes the program's output to a file. Keeps a file that is not from this installer, and
-# avoids places that others can change, as their links could lead elsewhere.
+# put FILE ARGUMENTS: what the program says to them. A file that is not from here is left alone, and so is a place that
+# others can change: a link of theirs could lead elsewhere.
 put() {
   path=$1
   shift
