@@ -14,6 +14,8 @@ const GATHER_MS = 3
 const WAITING_CHARS = 128 * 1024 * 1024
 /** Between tries while the disk takes nothing. */
 const RETRY_MS = 1000
+/** Further tries to delete where the process may open no more files, each so much later than the one before. */
+const TRIES = { maxRetries: 5, retryDelay: RETRY_MS }
 /** Agents whose activity goes to the disk together: each takes a descriptor meanwhile. */
 const COMMIT_AGENTS = 64
 
@@ -119,7 +121,7 @@ export class ActivityStore {
     } catch (error) {
       return failed(error)
     }
-    rm(doomed, { recursive: true, force: true }).catch(failed)
+    rm(doomed, { recursive: true, force: true, ...TRIES }).catch(failed)
   }
 
   /** Puts on the disk what waits for it. */
