@@ -40,7 +40,8 @@ export function lineRange(head: string): { from: number; to: number } | undefine
  * @returns undefined for a line that is damaged
  */
 export function wholeLine(line: Buffer): LineHead | undefined {
-  const [, head] = /^(\{.*?),"events":\[/.exec(line.toString('utf8', 0, WHOLE_HEAD_BYTES)) ?? []
+  // A name may have line separators, which `.` passes over with this flag only.
+  const [, head] = /^(\{.*?),"events":\[/s.exec(line.toString('utf8', 0, WHOLE_HEAD_BYTES)) ?? []
   if (head === undefined || line.includes(0) || line.toString('latin1', line.length - 2) !== ']}')
     return undefined
   return parseLine(`${head},"events":[]}`)

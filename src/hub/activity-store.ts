@@ -46,7 +46,7 @@ export class ActivityStore {
   #waiting = 0
   /** The same for each machine. */
   readonly #waitingOf = new Map<string, number>()
-  #timer: Timer | undefined
+  #timer: { timer: Timer; at: number } | undefined
   #committing: Promise<void> | undefined
   #problem: StoreProblem | undefined
   #closed = false
@@ -127,7 +127,7 @@ export class ActivityStore {
   /** Puts on the disk what waits for it. */
   async close(): Promise<void> {
     this.#closed = true
-    if (this.#timer) this.#options.clock.clearTimeout(this.#timer)
+    this.#unschedule()
     await this.#committing
     const left = [...this.#dirty]
     for (let from = 0; from < left.length; from += COMMIT_AGENTS)
@@ -135,14 +135,32 @@ export class ActivityStore {
   }
 
   #schedule(ms: number) {
-    if (this.#timer || this.#committing || this.#closed) return
-    this.#timer = this.#options.clock.setTimeout(() => {
+    if (this.#committing || this.#closed) return
+    const { clock } = this.#options
+    const at = clock.monotonic() + ms
+    // Nobody waits for the next try of those whose last one failed.
+    if (this.#timer && this.#timer.at <= at) return
+    this.#unschedule()
+    const timer = clock.setTimeout(() => {
       this.#timer = undefined
       this.#committing = this.#commit(this.#next()).finally(() => {
         this.#committing = undefined
-        if (this.#dirty.size > 0) this.#schedule(this.#dirty.size > this.#failing.size ? GATHER_MS : RETRY_MS)
+        if (this.#dirty.size > 0) this.#schedule(this.#wait())
       })
     }, ms)
+    this.#timer = { timer, at }
+  }
+
+  #unschedule() {
+    if (this.#timer) this.#options.clock.clearTimeout(this.#timer.timer)
+    this.#timer = undefined
+  }
+
+  /** How long until some of what waits may be tried, in ms. */
+  #wait(): number {
+    if (this.#dirty.size > this.#failing.size) return GATHER_MS
+    const [next = 0] = this.#failing.values()
+    return Math.max(GATHER_MS, next - this.#options.clock.monotonic())
   }
 
   /** Whose activity goes to the disk next: every machine's turn comes, however many agents another one has. */
@@ -183,6 +201,8 @@ export class ActivityStore {
           // Removed meanwhile: nobody waits for it.
           if (this.#logs.get(id) !== log) return false
           this.#dirty.set(id, machineId)
+          // Behind the others: the first is the next to be tried.
+          this.#failing.delete(id)
           this.#failing.set(id, this.#options.clock.monotonic() + RETRY_MS)
           failures.push(error)
           return false

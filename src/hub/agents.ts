@@ -172,6 +172,7 @@ export class Agents {
       key: record.key,
       machine_id: ref.machine_id,
       agent_id: ref.agent_id,
+      shown: record.status !== undefined,
     })
   }
 
@@ -190,7 +191,7 @@ export class Agents {
       this.forget(there)
     }
     this.#drop(record)
-    this.#options.feed.publish({ kind: 'agent_removed', key: record.key, ...ref })
+    this.#options.feed.publish({ kind: 'agent_removed', key: record.key, ...ref, shown: true })
     record.machine_id = machine_id
     record.ordered = true
     this.#keep(record)

@@ -3,8 +3,14 @@ export type Change =
   | { kind: 'machine'; machine_id: string }
   /** `key` is the name of the agent's folder. */
   | { kind: 'agent'; key: string }
-  | { kind: 'agent_removed'; key: string; machine_id: string; agent_id: string }
-  /** More of the agent's activity is on the disk. */
+  | {
+      kind: 'agent_removed'
+      key: string
+      machine_id: string
+      agent_id: string /** Whether it was ever shown. */
+      shown: boolean
+    }
+  /** There is more of its activity on the disk. */
   | { kind: 'activity'; key: string }
   /** The hub is stopping. */
   | { kind: 'closed' }

@@ -58,11 +58,12 @@ export async function agentStream(
     async next() {
       if (over) return undefined
       if (at < log.size) {
-        const chunk = await log.read(at, after)
-        at = chunk.next
-        if (chunk.events.length > 0) return messagesOf(chunk.events)
-        // Yield to other streams during long ranges without events.
-        if (at < log.size) return [KEEP_ALIVE]
+        const { events, next } = await log.read(at, after)
+        const isFurther = next > at
+        at = next
+        if (events.length > 0) return messagesOf(events)
+        // Others come first, however much without events there is.
+        if (isFurther && at < log.size) return [KEEP_ALIVE]
       }
       const agent = changed && agents.viewAt(key)
       changed = false
@@ -97,6 +98,8 @@ export function hubStream({ agents, machines, feed }: StreamContext, follower: F
       else again = true
     } else {
       due.agent.delete(change.key)
+      // A machine can have agents come and go of which it never tells anything else, as many as it likes.
+      if (!change.shown) return
       if (due.agent_removed.size < DUE) due.agent_removed.set(change.key, change)
       else over = true
     }

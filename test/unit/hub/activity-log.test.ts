@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ActivityLog } from '../../../src/hub/activity-log.ts'
@@ -36,4 +37,54 @@ test('a machine that announces another journal twice at once causes no damage', 
     [...new Set(offsets)].sort((a, b) => a - b),
   )
   assert.equal(log.acknowledged, 10)
+})
+
+test('of a long frame whose lines were cut off by a crash, the rest is taken again, and nothing twice', async (t) => {
+  const path = join(tempDir(t), 'activity.jsonl')
+  const events: AnyEvent[] = Array.from({ length: 40 }, (_, n) => ({
+    kind: n % 2 ? 'text_delta' : 'thinking_delta',
+    block: n % 2,
+    text: 'x'.repeat(100_000),
+    offset: Math.floor(n / 2) * 10,
+    index: n % 2,
+  }))
+  const whole: Activity = { type: 'agent:activity', agent_id: 'a', from: 0, to: 1000, events }
+  const first = new ActivityLog(path, () => {})
+  first.take(whole, 0)
+  await first.commit()
+  const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
+  assert.ok(lines.length > 2)
+  const bytes = lines.slice(0, -1).join('\n').length + 1
+  for (const cut of [bytes, bytes + 10, bytes - 10]) {
+    truncateSync(path, cut)
+    const log = new ActivityLog(path, () => assert.fail('set aside'))
+    const from = log.acknowledged
+    assert.ok(from > 0 && from < 1000 && from === log.wanted)
+    // As a daemon goes on: from there, with what comes behind it.
+    assert.equal(
+      log.take({ ...whole, from, events: events.filter(({ offset }) => offset >= from) }, 0),
+      'taken',
+    )
+    await log.commit()
+    assert.equal(log.acknowledged, 1000)
+    const all: AnyEvent[] = []
+    for (let at = 0; at < log.size; ) {
+      const chunk = await log.read(at, { offset: -1, index: 0 })
+      all.push(...chunk.events)
+      at = chunk.next
+    }
+    const ids = (of: AnyEvent[]) => of.map(({ offset, index }) => `${offset}.${index}`)
+    assert.deepEqual(ids(all), ids(events))
+  }
+})
+
+test('whatever a journal is called, its history is found again', async (t) => {
+  for (const journal of ['\u2028'.repeat(64), '","events":[', '\\"}\n\0', '\ud800'.repeat(64)]) {
+    const path = join(tempDir(t), 'activity.jsonl')
+    const log = new ActivityLog(path, () => {})
+    log.take({ ...said('first'), journal }, 0)
+    await log.commit()
+    const again = new ActivityLog(path, () => assert.fail('set aside'))
+    assert.deepEqual([again.acknowledged, again.journal], [10, journal])
+  }
 })
