@@ -28,6 +28,12 @@ const GREETING_MS = 10_000
 const FAULTS_IN_A_ROW = 20
 /** What may wait to be sent to a daemon that does not read, in bytes: all commands that may wait for one, and more. */
 const BUFFERED_BYTES = 6 * Limits.frame_bytes
+/**
+ * Answers to what a daemon sends that may wait while it does not read, in bytes, with what each costs beside its text. The
+ * rest of `BUFFERED_BYTES` is for what is sent unasked.
+ */
+const ANSWER_BYTES = 4 * 1024 * 1024
+const ANSWER_COST = 512
 /** Time that the frames of one connection may take before others are served, in ms. */
 const TURN_MS = 10
 /** How long a peer that was told to go may take to close its side. */
@@ -71,6 +77,8 @@ export class Peer {
   #timer: Timer | undefined
   #heard: number
   #faults = 0
+  /** What waits of answers, in bytes. */
+  #answers = 0
   /** When the first frame of this turn of the event loop came. */
   #turn: number | undefined
 
@@ -139,6 +147,18 @@ export class Peer {
     this.#socket.send(JSON.stringify(message))
   }
 
+  /** Answers a frame. A daemon that goes on sending, and does not read what it is answered, loses its link. */
+  answer(message: FromServer) {
+    if (this.#socket.readyState !== WebSocket.OPEN) return
+    const text = JSON.stringify(message)
+    const bytes = Buffer.byteLength(text) + ANSWER_COST
+    this.#answers += bytes
+    if (this.#answers > ANSWER_BYTES) return this.#socket.terminate()
+    this.#socket.send(text, () => {
+      this.#answers -= bytes
+    })
+  }
+
   /** Another connection of the same machine takes this one's place. */
   supersede(by: Hello) {
     // The same daemon, whose old connection is half open: nobody reads what it is told there.
@@ -193,7 +213,7 @@ export class Peer {
   /** Tells the daemon that a frame of its could not be taken. */
   fault(error: Omit<ProtocolError, 'type'>) {
     this.#logger.warn({ error, ...this.#who }, 'a frame could not be taken')
-    this.send({ type: 'protocol:error', ...error })
+    this.answer({ type: 'protocol:error', ...error })
     if (++this.#faults >= FAULTS_IN_A_ROW) this.close(CloseCode.protocol_error, 'too many faults in a row')
   }
 
@@ -226,7 +246,7 @@ export class Peer {
       return
     }
     const message = modest(parsed.message)
-    if (message.type === 'link:ping') return this.send({ type: 'link:pong', nonce: message.nonce })
+    if (message.type === 'link:ping') return this.answer({ type: 'link:pong', nonce: message.nonce })
     // An error is never answered by an error: that would not end.
     if (message.type === 'protocol:error' && !this.#live)
       return this.#logger.warn({ error: message, ...this.#who }, 'the daemon could not take a frame')

@@ -335,7 +335,7 @@ export class Switchboard {
         return key === undefined ? [] : [[id, this.#options.store.log(key).acknowledged] as const]
       })
       line.acks.clear()
-      peer.send({ type: 'agent:ack', offsets: Object.fromEntries(offsets) })
+      peer.answer({ type: 'agent:ack', offsets: Object.fromEntries(offsets) })
     })
   }
 }

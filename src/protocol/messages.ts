@@ -128,8 +128,14 @@ export const ProtocolError = z.object({
 })
 export type ProtocolError = z.infer<typeof ProtocolError>
 
-export const Ping = z.object({ type: z.literal('link:ping'), nonce: z.optional(Json) })
-export const Pong = z.object({ type: z.literal('link:pong'), nonce: z.optional(Json) })
+/** Any JSON, but short: it is sent back. */
+const Nonce = Json.check(
+  z.refine((nonce) => (JSON.stringify(nonce) ?? '').length <= Limits.name_chars, {
+    error: `Too big: expected at most ${Limits.name_chars} characters of JSON`,
+  }),
+)
+export const Ping = z.object({ type: z.literal('link:ping'), nonce: z.optional(Nonce) })
+export const Pong = z.object({ type: z.literal('link:pong'), nonce: z.optional(Nonce) })
 export const AgentStatusMessage = z.object({ type: z.literal('agent:status'), ...AgentStatus.shape })
 export const AgentRemoved = z.object({ type: z.literal('agent:removed'), agent_id: AgentId })
 export const MachineStatusMessage = z.object({ type: z.literal('machine:status'), ...MachineStatus.shape })

@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict'
+import { EventEmitter } from 'node:events'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import { describe, test } from 'node:test'
-import type { HubAgent } from '../../src/protocol/index.ts'
+import { WebSocket } from 'ws'
+import { Peer } from '../../src/hub/peer.ts'
+import { createLogger } from '../../src/platform/log.ts'
+import type { HubAgent, HubMachine } from '../../src/protocol/index.ts'
 import { TestHub } from '../support/hub.ts'
 import { statusOf } from '../support/light-daemon.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 import { until } from '../support/wait.ts'
 
 const text = (offset: number, text = 'hi') => ({ kind: 'text', offset, index: 0, text })
@@ -97,6 +103,79 @@ describe('one machine', () => {
     await next.settled()
     assert.deepEqual(next.ofType('protocol:error'), [])
   })
+
+  test('ends no view by agents that come and go', async (t) => {
+    const hub = await TestHub.open(t)
+    const daemon = await hub.daemon({})
+    const reader = (await hub.request('GET', '/api/stream'))
+      .body!.pipeThrough(new TextDecoderStream())
+      .getReader()
+    await reader.read()
+    for (let n = 0; n < 3000; n++) {
+      daemon.send(activity(`r-${n}`, 0, 0))
+      daemon.send({ type: 'agent:removed', agent_id: `r-${n}` })
+    }
+    daemon.send({ type: 'agent:status', ...statusOf('last') })
+    let seen = ''
+    while (!seen.includes('"last"')) {
+      const { value, done } = await reader.read()
+      assert.ok(!done, 'the stream has ended')
+      seen += value
+    }
+    assert.ok(!seen.includes('agent_removed'))
+    await reader.cancel()
+  })
+
+  test('has few answers wait for it where it does not read them', async (t) => {
+    const hub = await TestHub.open(t)
+    const good = await hub.daemon({ agents: [statusOf('good')] })
+    const bad = await hub.daemon({ machine_id: 'machine-2' })
+    bad.send({ type: 'link:ping', nonce: 'x'.repeat(2000) })
+    assert.deepEqual((await bad.received('protocol:error')).path, 'nonce')
+    bad.send({ type: 'link:ping', nonce: { deep: ['x'.repeat(900)] } })
+    assert.deepEqual((await bad.received('link:pong')).nonce, { deep: ['x'.repeat(900)] })
+    bad.socket.pause()
+    const isGone = async () => {
+      // More than what the system takes.
+      for (let n = 0; n < 5000; n++) bad.send({ type: 'link:ping', nonce: 'x'.repeat(1000) })
+      const { machines } = await hub.api<{ machines: HubMachine[] }>('GET', '/api/machines')
+      return machines.some(({ machine_id, connected }) => machine_id === 'machine-2' && !connected)
+    }
+    await until(isGone, { what: 'the end of the link' })
+    good.send(activity('good', 0, 10, [text(0)]))
+    await good.acknowledged('good', 10)
+  })
+
+  for (const [what, frame] of [
+    ['pings', { type: 'link:ping', nonce: 1 }],
+    ['what cannot be taken', { type: 'machine:status' }],
+  ] as const)
+    test(`loses a link on which it sends ${what}, and never reads`, () => {
+      let [waiting, ended, faults] = [0, false, 0]
+      const socket = Object.assign(new EventEmitter(), {
+        readyState: WebSocket.OPEN as number,
+        bufferedAmount: 0,
+        send(sent: string) {
+          waiting += sent.length
+          if (sent.includes('protocol:error')) faults++
+        },
+        pause() {},
+        close() {
+          ended = true
+        },
+        terminate() {
+          ended = true
+        },
+      })
+      const handlers = { greeted: async () => ({ offsets: {} }), welcomed() {}, message() {}, gone() {} }
+      const key = { sha256: 'k', address: '127.0.0.1', acceptedFor: () => true, greeted() {} }
+      const logger = createLogger({ level: 'silent', stderr: 'none' })
+      const clock = new ManualClock()
+      new Peer(socket as unknown as WebSocket, new EventEmitter() as Duplex, handlers, key, clock, logger)
+      const data = Buffer.from(JSON.stringify(frame))
+      for (let n = 0; n < 20_000 && !ended; n++) socket.emit('message', data, false)
+      assert.ok(ended && faults <= 20 && waiting < 4 * 1024 * 1024, `${waiting}`)
+    })
 })
 
 test('a client to which more agents are gone than it is told of is told of all anew', async (t) => {
