@@ -118,10 +118,16 @@ export function api(context: ApiContext): Hono {
   for (const path of LONG)
     app.get(path, async (c, next) => {
       const { incoming, outgoing } = overHttp(c)
-      await gate.answer(incoming, outgoing, async () => {
-        await next()
-        return Number(c.res.headers.get('content-length'))
-      })
+      try {
+        await gate.answer(incoming, outgoing, async () => {
+          await next()
+          return Number(c.res.headers.get('content-length'))
+        })
+      } catch (error) {
+        // The headers of an answer that is given up would be the error's.
+        c.res = undefined
+        throw error
+      }
     })
   app.use('/api/*', limited(Limits.frame_bytes))
   app.use('/api/*', trails.orders)

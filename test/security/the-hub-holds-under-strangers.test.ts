@@ -10,7 +10,9 @@ import { setImmediate } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
 import { WebSocket } from 'ws'
 import { trustedProxies } from '../../src/config/trusted-proxies.ts'
+import type { Fault } from '../../src/hub/fault.ts'
 import { Addresses, networkOf } from '../../src/hub/gate/address.ts'
+import { Bodies } from '../../src/hub/gate/bodies.ts'
 import { Followers } from '../../src/hub/gate/followers.ts'
 import { gateLimits } from '../../src/hub/gate/gate.ts'
 import { Notices } from '../../src/hub/gate/notices.ts'
@@ -468,4 +470,70 @@ test('long bodies are counted for as long as they are coming, and no longer', as
   for (let n = 0; n < 8; n++) assert.equal(await post(), one)
   const many = await Promise.all(Array.from({ length: 6 }, post))
   assert.ok(many.includes(503) && many.includes(one), String(many))
+})
+
+test('short bodies count as well: one key has its share of them, and short ones find room beside long ones', () => {
+  const bodies = new Bodies(new Notices(new ManualClock(), memoryLog().logger))
+  const admit = (key: string, bytes: number) => {
+    const coming = Object.assign(new IncomingMessage(new Socket()), {
+      headers: { 'content-length': `${bytes}` },
+    })
+    bodies.admit(coming, '192.0.2.1', key)
+    return coming
+  }
+  const most = (key: string, bytes: number) => {
+    const admitted: IncomingMessage[] = []
+    try {
+      while (admitted.length < 10_000) admitted.push(admit(key, bytes))
+    } catch (error) {
+      assert.equal((error as Fault).status, 503)
+    }
+    return admitted
+  }
+  const greedy = most('greedy', 64 * 1024)
+  assert.equal((greedy.length * 64) / 1024, 64 + 1)
+  const tiny = most('tiny', 10_000)
+  assert.ok(tiny.length * 10_000 <= 65 * MIB && tiny.length > 6000, String(tiny.length))
+  admit('other', 64 * 1024)
+  for (const coming of greedy.splice(0, 17)) coming.emit('close')
+  admit('greedy', 64 * 1024)
+})
+
+test('however many keys there are, what is long waits until others have taken theirs', async () => {
+  const clock = new ManualClock()
+  const unread = new Unread({ stallMs: 30_000, clock, notices: new Notices(clock, memoryLog().logger) })
+  const answer = async (key: string, bytes: number) => {
+    const response = new ServerResponse(new IncomingMessage(new Socket()))
+    const reader = { response, address: '192.0.2.1', key }
+    unread.watch(reader)
+    return unread.turn(reader, () => Promise.resolve(bytes), Number).catch(({ error }: Fault) => error.code)
+  }
+  const answers = []
+  for (let n = 0; n < 10; n++) answers.push(await answer(`key ${n}`, 100 * MIB))
+  assert.deepEqual(answers, [100 * MIB, ...Array(9).fill('busy')])
+  assert.equal(await answer('another', 15 * MIB), 15 * MIB)
+  // Those who take nothing are ended, also where nobody waits at that moment.
+  clock.pass(12_000)
+  assert.equal(await answer('key 1', 100 * MIB), 100 * MIB)
+  unread.close()
+})
+
+test('who asks for something long while others do not take theirs is told so', async (t) => {
+  const hub = await TestHub.open(t)
+  const daemon = await hub.daemon({ agents: [statusOf('a')] })
+  // Six times as long where it is shown.
+  const text = '\x85'.repeat(4 * MIB)
+  daemon.send({ ...frameOf('a', 0, 1), events: [{ kind: 'text', text, offset: 0, index: 0 }] })
+  await daemon.acknowledged('a', 1)
+  const path = '/api/agents/a/events'
+  const unread = []
+  for (const name of ['one', 'two']) unread.push(await ask(hub, await keyFor(hub, name), path))
+  const refused = await hub.request('GET', path)
+  assert.equal(refused.status, 503)
+  const { error } = (await refused.json()) as { error: { code: string; remedy: string } }
+  assert.equal(error.code, 'busy')
+  assert.match(error.remedy, /10 seconds/)
+  assert.equal((await hub.request('GET', '/api/agents')).status, 200)
+  for (const answer of unread) answer.destroy()
+  await until(async () => (await hub.request('GET', path)).status === 200, { what: 'room' })
 })

@@ -6,13 +6,16 @@ import { Shares } from './shares.ts'
 
 /** Bodies that are still coming, in bytes: they are in memory until they are whole. */
 const MOST_BYTES = 128 * 1024 * 1024
-/** A body that is not longer does not count. */
-const SMALL_BYTES = 64 * 1024
+/** A body that is not longer is short: those of a key count from so many bytes on, and find room however many long ones come. */
+const SHORT_BYTES = 64 * 1024
+const FREE_BYTES = 1024 * 1024
 
 /** Bodies of requests that are under way. */
 export class Bodies {
   readonly #notices: Notices
   readonly #bytes = new Shares(MOST_BYTES)
+  /** Of short ones that do not count. */
+  readonly #free = new Shares(Number.POSITIVE_INFINITY)
 
   constructor(notices: Notices) {
     this.#notices = notices
@@ -21,12 +24,13 @@ export class Bodies {
   /** Makes room for the body of a request. @throws Fault where there is none */
   admit(request: IncomingMessage, address: string, key: string | undefined) {
     const bytes = lengthOf(request)
-    if (bytes <= SMALL_BYTES || request.readableEnded || request.destroyed) return
-    if (this.#bytes.beyond(key, bytes)) {
-      this.#notices.tell(address, 'request refused: too many long ones are under way', { bytes, key_id: key })
+    if (bytes === 0 || request.readableEnded || request.destroyed) return
+    const isFree = bytes <= SHORT_BYTES && this.#free.of(key) + bytes <= FREE_BYTES
+    if (!isFree && this.#bytes.beyond(key, bytes)) {
+      this.#notices.tell(address, 'request refused: too many are under way', { bytes, key_id: key })
       throw new Fault(503, 'busy', 'Too many long requests are under way.', { remedy: 'Send it again soon.' })
     }
-    const over = this.#bytes.take(key, bytes)
+    const over = (isFree ? this.#free : this.#bytes).take(key, bytes)
     request.once('end', over)
     request.once('close', over)
   }

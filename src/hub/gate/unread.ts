@@ -1,10 +1,13 @@
 import type { ServerResponse } from 'node:http'
 import type { Clock, Timer } from '../../platform/clock.ts'
+import { Fault } from '../fault.ts'
 import type { Notices } from './notices.ts'
 import { Shares } from './shares.ts'
 
 /** What may wait, over all answers, to be taken by clients, in bytes. No further answer is made meanwhile. */
 const HELD_BYTES = 32 * 1024 * 1024
+/** While there is no memory left, a longer answer is given up once its size is known: its client is to ask again. */
+const LONG_BYTES = HELD_BYTES / 2
 /** Answers that are made at the same time: the size of one is not known before, and may be many MiB. */
 const MADE = 4
 /** A client that has not taken everything for so long is ended while others wait for its memory. */
@@ -42,6 +45,8 @@ export class Unread {
   readonly #holding = new Map<Reader, Held>()
   /** The one that has waited for longest first. */
   readonly #waiting = new Map<Reader, (done: (() => void) | undefined) => void>()
+  /** Whether an answer was given up since there was memory left. */
+  #givenUp = false
   #timer: Timer | undefined
 
   constructor({ stallMs, clock, notices }: UnreadOptions) {
@@ -65,6 +70,7 @@ export class Unread {
   /**
    * Makes an answer, or the next part of one, when there is memory for it.
    * @returns undefined where the client has gone
+   * @throws Fault where it is too long for the memory there is
    */
   async turn<T>(
     reader: Reader,
@@ -79,7 +85,14 @@ export class Unread {
     if (!done) return undefined
     try {
       const made = await make()
-      this.#hold(reader, bytesOf(made))
+      const bytes = bytesOf(made)
+      if (bytes > LONG_BYTES && this.#isFull) {
+        this.#givenUp = true
+        throw new Fault(503, 'busy', 'Too many long answers wait for their clients to read them.', {
+          remedy: `Ask again in ${IN_NEED_MS / 1000} seconds.`,
+        })
+      }
+      this.#hold(reader, bytes)
       return made
     } finally {
       done()
@@ -99,6 +112,11 @@ export class Unread {
 
   close() {
     if (this.#timer) this.#clock.clearTimeout(this.#timer)
+  }
+
+  /** Whether there is no memory left. */
+  get #isFull() {
+    return this.#bytes.beyond(undefined) !== undefined
   }
 
   #hold(reader: Reader, bytes: number) {
@@ -125,7 +143,8 @@ export class Unread {
   #look() {
     const now = this.#clock.monotonic()
     const inNeed = new Set([...this.#waiting.keys()].map(({ key }) => key))
-    const forAll = inNeed.size > 0 && this.#bytes.beyond(undefined) !== undefined
+    this.#givenUp &&= this.#isFull
+    const forAll = this.#givenUp || (inNeed.size > 0 && this.#isFull)
     for (const [reader, { since }] of this.#holding) {
       if (now - since < IN_NEED_MS) continue
       const isNeeded = forAll || (inNeed.has(reader.key) && this.#bytes.beyond(reader.key) !== undefined)
