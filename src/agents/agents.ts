@@ -243,6 +243,8 @@ export class Agents {
     await this.#sweeps.get(agent)
     const deleted = this.#discards.discard(agent.folder.dir)
     this.#options.removed(agent)
+    // The sweep may have read it again.
+    agent.journal.close()
     await deleted
   }
 
