@@ -18,6 +18,7 @@ import { readRecord } from './read-record.ts'
 import { ProcessRecord, type RunRecord, type Snapshot, type SpecRecord } from './records.ts'
 import { answered, emptySnapshot, move, REQUESTS_KEPT, reduce } from './reduce.ts'
 import { refuseUnknown } from './refuse.ts'
+import { isWanted } from './replies.ts'
 import type { Input, Runtime } from './runtimes/runtime.ts'
 import { statusOf } from './status.ts'
 import { Waiters } from './waiters.ts'
@@ -172,9 +173,8 @@ export class Agent {
     const from = this.#snapshot.offset
     let changed = false
     const to = this.#lines(from, CATCH_UP_BYTES, (line) => {
-      // Most of a journal is talk, which does not affect the snapshot and is decoded only when it is sent.
-      const events = this.runtime.isTalk(line.bytes) ? [] : this.#decode(line)
-      changed = this.#take(line, events) || changed
+      // Most of a journal is talk, which is decoded when it is sent: once is enough.
+      changed = this.#take(line, this.runtime.isTalk(line.bytes) ? [] : this.#decode(line)) || changed
       return undefined
     })
     this.#refuse()
@@ -331,8 +331,7 @@ export class Agent {
    */
   save({ changed = false } = {}) {
     if (!this.#unsaved || (changed && this.#unsaved !== 'changed')) return
-    const { acked, begin } = this
-    writeCursor(this.folder.cursor, { acked, begin, snapshot: this.#snapshot, apart: this.contact.apart })
+    writeCursor(this.folder.cursor, this.#snapshot, this)
     this.contact.saved()
     this.#unsaved = undefined
   }
@@ -367,13 +366,15 @@ export class Agent {
   }
 
   #take(line: Line, events: Event[]): boolean {
-    const steps = events.flatMap((event) => [
-      () => this.inbox.heard(event),
-      () => reduce(this.#snapshot, event, this.run.initialize_id, this.#now()),
-      () => this.#settle(event),
-      () => this.#context.observed(event),
-      () => this.#refuse(REQUESTS_KEPT),
-    ])
+    const steps = events
+      .filter(isWanted(this))
+      .flatMap((event) => [
+        () => this.inbox.heard(event),
+        () => reduce(this.#snapshot, event, this.run.initialize_id, this.#now()),
+        () => this.#settle(event),
+        () => this.#context.observed(event),
+        () => this.#refuse(REQUESTS_KEPT),
+      ])
     this.#snapshot.offset = line.end
     this.#unsaved ??= 'grown'
     // A failing step must not hold back the lines that follow.
@@ -393,7 +394,7 @@ export class Agent {
   #settle(event: Event) {
     const { initialize_id: id, session, recall } = this.run
     if (event.kind === 'process_exited' && recall) this.explain(recall.why)
-    if (event.kind !== 'reply' || event.request_id !== id || session?.mode !== 'resume') return
-    if (this.ready) this.#snapshot.session_id = session.id
+    const isAnswer = event.kind === 'reply' && event.request_id === id
+    if (isAnswer && session?.mode === 'resume' && this.ready) this.#snapshot.session_id = session.id
   }
 }

@@ -1,4 +1,5 @@
 import type { AgentStatus } from '../protocol/index.ts'
+import { cut } from '../protocol/shorten.ts'
 
 type Task = NonNullable<AgentStatus['background_tasks']>[number]
 
@@ -13,9 +14,9 @@ export function backgroundTasks(listed: unknown[]): Task[] | undefined {
     if (typeof task_id !== 'string') return []
     return [
       {
-        task_id: task_id.slice(0, CHARS),
-        ...(typeof task_type === 'string' && { task_type: task_type.slice(0, CHARS) }),
-        ...(typeof description === 'string' && { description: description.slice(0, CHARS) }),
+        task_id: cut(task_id, CHARS),
+        ...(typeof task_type === 'string' && { task_type: cut(task_type, CHARS) }),
+        ...(typeof description === 'string' && { description: cut(description, CHARS) }),
       },
     ]
   })

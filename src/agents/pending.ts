@@ -3,15 +3,16 @@ import { type AgentStatus, Limits, type PermissionRequest } from '../protocol/in
 import type { Snapshot } from './records.ts'
 import { weightOf } from './weight.ts'
 
-/** Maximum total size of an agent's pending requests, in characters of JSON: two of the longest. */
-const MOST_CHARS = 2 * Limits.line_bytes
+/** What the requests of an agent that wait for an answer may be in all, as weight: two of the longest lines. */
+const MOST = 2 * Limits.line_bytes
 
-const lengths = new WeakMap<PermissionRequest, number>()
+const weights = new WeakMap<PermissionRequest, number>()
 
-function lengthOf(request: PermissionRequest): number {
-  const length = lengths.get(request) ?? JSON.stringify(request).length
-  lengths.set(request, length)
-  return length
+/** The length of its JSON alone does not do: lists of nothing take ten times as much memory. */
+function weighed(request: PermissionRequest): number {
+  const weight = weights.get(request) ?? weightOf(request)
+  weights.set(request, weight)
+  return weight
 }
 
 /** Adds a pending request. Beyond the limits, only the number of further requests is kept. */
@@ -24,9 +25,9 @@ export function ask(snapshot: Snapshot, request: PermissionRequest) {
 export const boundPending = (snapshot: Snapshot) => keep(snapshot, snapshot.pending)
 
 function keep(snapshot: Snapshot, requests: PermissionRequest[]) {
-  let room = MOST_CHARS
+  let room = MOST
   const kept = requests.slice(0, Limits.pending).filter((request) => {
-    room -= lengthOf(request)
+    room -= weighed(request)
     return room >= 0
   })
   snapshot.pending = kept

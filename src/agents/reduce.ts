@@ -1,4 +1,5 @@
 import type { Event, Exit, PermissionRequest } from '../protocol/index.ts'
+import { cut } from '../protocol/shorten.ts'
 import { noteAsked } from './asked.ts'
 import { backgroundTasks } from './background.ts'
 import { costAfter, settleCosts } from './costs.ts'
@@ -14,10 +15,9 @@ import {
 import { hasEnded, isInTurn, type Stimulus, step } from './lifecycle.ts'
 import { ask, clearPending } from './pending.ts'
 import type { Snapshot } from './records.ts'
+import { keepReply } from './replies.ts'
 
-/** Maximum number of replies kept for repeated commands. */
-const REPLIES_KEPT = 32
-/** Maximum number of unknown requests kept. They accumulate only if a full disk delays their refusal. */
+/** A full disk holds up their refusal. */
 export const REQUESTS_KEPT = 64
 const SUBAGENTS_KEPT = 64
 const DESCRIPTION_CHARS = 200
@@ -192,12 +192,8 @@ function reply(
   initializeId: string | undefined,
   now: string,
 ) {
-  const { request_id, ok, error, code } = event
-  snapshot.replies = [
-    ...snapshot.replies.slice(1 - REPLIES_KEPT),
-    { request_id, ok, ...(error && { error }), ...(code && { code }) },
-  ]
-  if (request_id !== initializeId || !ok) return false
+  keepReply(snapshot, event)
+  if (event.request_id !== initializeId || !event.ok) return false
   snapshot.ready = true
   return move(snapshot, 'ready', now)
 }
@@ -217,7 +213,7 @@ function task(snapshot: Snapshot, { task_id: id, phase, description }: Event & {
   if (phase === 'started' && description !== undefined)
     snapshot.subagents = [
       ...others.slice(1 - SUBAGENTS_KEPT),
-      { id, description: description.slice(0, DESCRIPTION_CHARS) },
+      { id, description: cut(description, DESCRIPTION_CHARS) },
     ]
   else if (phase === 'ended') snapshot.subagents = others.length > 0 ? others : undefined
   return false

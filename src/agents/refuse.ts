@@ -3,8 +3,12 @@ import type { Inbox } from './inbox.ts'
 import type { Snapshot } from './records.ts'
 import type { Runtime } from './runtimes/runtime.ts'
 
+/** Most refusals in a run: each is remembered, so that it is given once. An agent that asks for more waits in vain. */
+const MOST = 100_000
+
 interface Refusing {
   id: string
+  run: { run: number }
   inbox: Inbox
   runtime: Runtime
 }
@@ -13,10 +17,14 @@ interface Refusing {
  * Refuses the agent's unknown requests, each only once even across daemons. On a full disk the remaining ones wait for
  * the next call.
  */
-export function refuseUnknown(snapshot: Snapshot, { id, inbox, runtime }: Refusing): void {
+export function refuseUnknown(snapshot: Snapshot, { id, run: { run }, inbox, runtime }: Refusing): void {
   try {
-    for (const requestId of snapshot.unknown_requests ?? [])
-      inbox.put(runtime.refuseRequest(refusedId(id, snapshot.run, requestId), requestId))
+    let count = snapshot.refused?.run === run ? snapshot.refused.count : 0
+    for (const requestId of snapshot.unknown_requests ?? []) {
+      if (count >= MOST) break
+      inbox.put(runtime.refuseRequest(refusedId(id, run, requestId), requestId))
+      snapshot.refused = { run, count: ++count }
+    }
     snapshot.unknown_requests = undefined
   } catch {
     // The next call skips requests that are already refused.

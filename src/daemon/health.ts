@@ -9,9 +9,11 @@ import {
   type Event,
   type HealthProblem,
   type HealthProblemCode,
+  Limits,
   MachineStatus,
   Runtime,
 } from '../protocol/index.ts'
+import { cut } from '../protocol/shorten.ts'
 
 const MIB = 1024 * 1024
 /** Free disk space below which the server is warned, in bytes. */
@@ -157,7 +159,9 @@ export class Health {
       if (event.api_error_status === 401 || event.api_error_status === 403)
         this.report('login_expired', {
           severity: 'error',
-          message: event.text ?? 'The model service refuses the login of the agents on this machine.',
+          message:
+            cut(event.text ?? '', Limits.sentence_chars) ||
+            'The model service refuses the login of the agents on this machine.',
           remedy: 'Log in again on this machine: run `claude` there and use /login.',
         })
       else if (!event.is_error) this.clear('login_expired')

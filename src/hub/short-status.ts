@@ -1,4 +1,5 @@
 import type { AgentStatus } from '../protocol/index.ts'
+import { cut } from '../protocol/shorten.ts'
 import { shownLength } from './shown.ts'
 
 /**
@@ -29,6 +30,6 @@ export function shortened<S extends AgentStatus>(status: S): S {
 
 /** Returns the start of a text, at most `units` long as sent to clients, not counting the quotation marks. */
 export function head(text: string, units: number): string {
-  const start = text.slice(0, units)
-  return shownLength(start) - 2 <= units ? start : start.slice(0, units / ESCAPE_UNITS)
+  const start = cut(text, units)
+  return shownLength(start) - 2 <= units ? start : cut(start, units / ESCAPE_UNITS)
 }

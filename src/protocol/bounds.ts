@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { Limits } from './limits.ts'
 import { entries, objects, shortened } from './rules.ts'
+import { cut } from './shorten.ts'
 
 /** A string of at most `max` UTF-16 units. */
 const upTo = (max: number) => z.string().check(z.maxLength(max))
@@ -21,12 +22,6 @@ function headOf(max: number) {
   )
   shortened.set(schema, max)
   return schema
-}
-
-/** Copies the text: `slice` alone would keep the whole text in memory, and could split a surrogate pair. */
-function cut(text: string, max: number): string {
-  const head = new TextEncoder().encode(text.slice(0, max))
-  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(head)
 }
 
 export const ToldName = headOf(Limits.name_chars)

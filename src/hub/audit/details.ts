@@ -1,6 +1,7 @@
 import type * as z from 'zod/mini'
 import { check } from '../../protocol/check.ts'
 import { withoutSecrets } from '../../protocol/index.ts'
+import { cut } from '../../protocol/shorten.ts'
 
 /** Maximum length of a text, in characters, and of a list, in items. */
 const TEXT = 200
@@ -56,6 +57,6 @@ class Cutter {
   #text(text: string, most: number): string {
     const length = Math.max(0, Math.min(most, this.#left))
     this.#left -= Math.min(text.length, length) + 4
-    return text.length <= length ? text : `${text.slice(0, length)}… (${text.length} characters)`
+    return text.length <= length ? text : `${cut(text, length)}… (${text.length} characters)`
   }
 }

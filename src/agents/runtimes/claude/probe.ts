@@ -3,6 +3,7 @@ import { stripVTControlCharacters } from 'node:util'
 import lt from 'semver/functions/lt.js'
 import { boundedJson } from '../../../protocol/bounded-json.ts'
 import type { Runtime } from '../../../protocol/index.ts'
+import { cut } from '../../../protocol/shorten.ts'
 import { findClaude, isProgram } from './find.ts'
 
 const NAME = 'claude'
@@ -129,7 +130,7 @@ const WORDS_CHARS = 300
 /** Returns the last line of a program's output, in parentheses. */
 function lastLine(said: string): string {
   const line = stripVTControlCharacters(said).trim().split('\n').at(-1)?.trim() ?? ''
-  return line === '' ? '' : ` (${line.slice(0, WORDS_CHARS)})`
+  return line === '' ? '' : ` (${cut(line, WORDS_CHARS)})`
 }
 
 function run(path: string, args: string[], env: NodeJS.ProcessEnv, timeoutMs: number): Promise<Answer> {

@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { type TestContext, test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import type { Agent } from '../../src/agents/agent.ts'
+import { head } from '../../src/hub/short-status.ts'
+import { identify } from '../../src/platform/process-identity.ts'
+import { agentsIn, leftAgent } from '../support/agents.ts'
+import { tempDir } from '../support/temp.ts'
+
+setFlagsFromString('--expose-gc')
+const gc = runInNewContext('gc') as () => void
+
+const MB = 1e6
+/** Not by `repeat`: V8 would give such a text its memory at its first use. */
+const long = (character: string, length: number) => Buffer.alloc(length, character).toString('latin1')
+const LONG = long('x', 4 * MB)
+/** As long as a line can take, where only the newest one is kept. */
+const LONGEST = long('x', 3 * LONG.length)
+const LINES = 8
+/** Of 32 MB that are said, or of three texts in one line. */
+const MOST_KEPT = 2 * LONG.length
+
+function held(): number {
+  gc()
+  return process.memoryUsage().heapUsed
+}
+
+/** An agent of a daemon that reads it, and what it says. */
+function listening(t: TestContext, inputs: string[] = []) {
+  const dir = tempDir(t)
+  const { at, started } = leftAgent(dir, 'a')
+  started()
+  const child = spawn('sleep', ['1000'])
+  t.after(() => child.kill('SIGKILL'))
+  const process = identify(child.pid!)
+  const record = { version: 1, run: 1, launcher: process, agent: process, feeder: process }
+  writeFileSync(at('process.json'), JSON.stringify(record))
+  writeFileSync(at('inputs.jsonl'), inputs.map((id) => `\n${id}`).join(''))
+  const daemon = () => {
+    const agents = agentsIn(dir)
+    t.after(() => agents.close())
+    agents.adopt()
+    return { agents, agent: agents.get('a') }
+  }
+  const say = (line: object) => appendFileSync(at('activity.jsonl'), `${JSON.stringify(line)}\n`)
+  return { at, daemon, say }
+}
+
+function readAll(agent: Agent) {
+  while (agent.catchUp());
+}
+
+const system = (subtype: string, more: object) => ({ type: 'system', subtype, ...more })
+const replied = (n: number, more: object) => ({
+  type: 'control_response',
+  response: { subtype: 'error', request_id: `r-${n}`, ...more },
+})
+const spaces = long(' ', LONG.length)
+const ids = Array.from({ length: LINES }, (_, n) => `r-${n}`)
+const started = { type: 'system', subtype: 'session_state_changed', state: 'running' }
+
+const SAYINGS: Record<string, (n: number) => object> = {
+  'errors of replies': (n) => replied(n, { error: LONG }),
+  'replies that nobody has asked for': (n) => replied(1000 + n, { error: LONG }),
+  'sub-agents': (n) => system('task_started', { task_id: `t-${n}`, description: LONG }),
+  'background tasks': () =>
+    system('background_tasks_changed', {
+      tasks: [1, 2, 3].map(() => ({ task_id: 't', task_type: LONG, description: 'd' })),
+    }),
+  'hooks that fail': (n) =>
+    system('hook_response', { hook_name: `h-${n}`, outcome: 'error', exit_code: 1, output: LONG }),
+  'hooks with little among spaces': (n) =>
+    system('hook_response', { hook_name: `h-${n}`, outcome: 'error', output: `${spaces}a few words ${n}` }),
+  servers: () =>
+    system('init', {
+      session_id: 's',
+      model: 'm',
+      mcp_servers: [1, 2, 3].map((n) => ({ name: LONG + n, status: 'failed' })),
+    }),
+  'tries of a model': () => system('api_retry', { attempt: 9, error: LONGEST }),
+  'turns that fail': () => ({ type: 'result', subtype: 'error', is_error: true, errors: [LONGEST] }),
+  'prompts that are refused': () =>
+    system('informational', {
+      prevent_continuation: true,
+      content: `Operation stopped by hook: a reason of some words\n\nOriginal prompt: ${LONGEST}`,
+    }),
+  'requests with a long description': (n) => ({
+    type: 'control_request',
+    request_id: `q-${n}`,
+    request: { subtype: 'can_use_tool', tool_name: 'Bash', input: {}, description: LONG },
+  }),
+}
+
+for (const [name, saying] of Object.entries(SAYINGS))
+  test(`${name}: long ones leave little in memory, and on the disk`, (t) => {
+    const { at, daemon, say } = listening(t, ids)
+    const { agent } = daemon()
+    say(started)
+    readAll(agent)
+    const before = held()
+    for (let n = 0; n < LINES; n++) {
+      say(saying(n))
+      readAll(agent)
+    }
+    // V8 itself remembers the last text that a pattern was looked for in.
+    say({ type: 'keep_alive' })
+    readAll(agent)
+    const kept = held() - before
+    assert.ok(kept < MOST_KEPT, `${kept / MB} MB`)
+    assert.equal(agent.ended, false)
+    agent.save()
+    assert.ok(statSync(at('cursor.json')).size < MB)
+  })
+
+test('a reply counts where it was asked for, and the first one to a request only', (t) => {
+  const { daemon, say } = listening(t, ['r-1'])
+  const { agent } = daemon()
+  for (let n = 0; n < 40; n++) say(replied(n, { error: `error ${n}`, error_code: 'code' }))
+  for (let n = 0; n < 40; n++) say(replied(1, { error: 'another' }))
+  readAll(agent)
+  assert.deepEqual(agent.snapshot.replies, [{ request_id: 'r-1', ok: false, error: 'error 1', code: 'code' }])
+})
+
+test('what an earlier daemon has kept of replies is cut when it is read', (t) => {
+  const { at, daemon } = listening(t)
+  const first = daemon()
+  readAll(first.agent)
+  first.agent.save()
+  first.agents.close()
+  const cursor = JSON.parse(readFileSync(at('cursor.json'), 'utf8'))
+  const errors = ids.map((request_id) => ({ request_id, ok: false, error: LONG }))
+  cursor.snapshot.replies = errors
+  cursor.snapshot.session_id = 'kept'
+  writeFileSync(at('cursor.json'), JSON.stringify(cursor))
+  const before = held()
+  const { agent } = daemon()
+  const kept = held() - before
+  assert.ok(kept < MOST_KEPT, `${kept / MB} MB`)
+  assert.equal(agent.snapshot.session_id, 'kept')
+  assert.deepEqual(
+    agent.snapshot.replies.map(({ request_id, error }) => [request_id, error?.length]),
+    ids.map((id) => [id, 4096]),
+  )
+})
+
+test('a cursor that is longer than any can be is not read, and the journal tells what was in it', (t) => {
+  const { at, daemon, say } = listening(t)
+  say(system('init', { session_id: 'of the journal', model: 'm' }))
+  writeFileSync(at('cursor.json'), '')
+  truncateSync(at('cursor.json'), 1024 * MB)
+  const { agent } = daemon()
+  readAll(agent)
+  assert.equal(agent.snapshot.session_id, 'of the journal')
+})
+
+test('requests that take much more memory than their length are not kept', (t) => {
+  const { daemon, say } = listening(t)
+  const { agent } = daemon()
+  say(started)
+  readAll(agent)
+  const before = held()
+  const input = { lists: Array.from({ length: 0.6 * MB }, () => []) }
+  for (const request_id of ['q-1', 'q-2', 'q-3'])
+    say({ type: 'control_request', request_id, request: { subtype: 'can_use_tool', tool_name: 'T', input } })
+  input.lists = []
+  readAll(agent)
+  assert.equal(agent.snapshot.pending_omitted, 3)
+  const kept = held() - before
+  assert.ok(kept < MOST_KEPT, `${kept / MB} MB`)
+})
+
+test('the head of a long text does not keep the rest of it', () => {
+  const before = held()
+  const heads = Array.from({ length: LINES }, (_, n) => head(`${LONG}${n}`.replace('x', 'y'), 256))
+  const kept = held() - before
+  assert.ok(kept < MOST_KEPT, `${kept / MB} MB`)
+  assert.ok(heads.every((text) => text.length === 256))
+})
