@@ -92,16 +92,21 @@ export class Agent {
     this.#waiters = new Waiters(context.clock)
     this.inbox = new Inbox(folder)
     this.journal = new Journal(folder.journal)
-    this.generations = new Generations(folder.generations, this.journal)
-    const cursor = readCursor(folder.cursor, this.journal)
-    this.contact = new Contact(cursor?.apart, this.journal, this.folder.spec, context.toldCounts)
-    this.acked = cursor?.acked ?? 0
-    this.begin = cursor?.begin ?? 0
-    this.#snapshot = cursor?.snapshot ?? emptySnapshot(this.#now())
-    // Answered by a daemon that was killed before it wrote the cursor.
-    this.#snapshot.pending = this.#snapshot.pending.filter(
-      (request) => !this.inbox.accepted(answeredId(this.id, request)),
-    )
+    try {
+      this.generations = new Generations(folder.generations, this.journal)
+      const cursor = readCursor(folder.cursor, this.journal)
+      this.contact = new Contact(cursor?.apart, this.journal, this.folder.spec, context.toldCounts)
+      this.acked = cursor?.acked ?? 0
+      this.begin = cursor?.begin ?? 0
+      this.#snapshot = cursor?.snapshot ?? emptySnapshot(this.#now())
+      // Answered by a daemon that did not live to write its cursor.
+      this.#snapshot.pending = this.#snapshot.pending.filter(
+        (request) => !this.inbox.accepted(answeredId(this.id, request)),
+      )
+    } catch (error) {
+      this.journal.close()
+      throw error
+    }
     this.sent = this.acked
     this.revision = context.nextRevision()
   }
