@@ -20,10 +20,18 @@ const NOBODY = 'setpriv --reuid=65534 --regid=65534 --clear-groups'
 const session = (leader: number): ProcessIdentity[] =>
   readdirSync('/proc').flatMap((name) => {
     const identity = /^\d+$/.test(name) ? identify(Number(name)) : undefined
-    const stat = identity && readFileSync(`/proc/${name}/stat`, 'latin1')
-    const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? []
-    return identity && Number(fields[3]) === leader ? [identity] : []
+    return identity && sessionOf(identity.pid) === leader ? [identity] : []
   })
+
+/** Returns the session of a process; undefined where it has ended. */
+function sessionOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3])
+  } catch {
+    return undefined
+  }
+}
 
 /**
  * A session of root that no daemon has anything to do with: its shell, a process of root and one of nobody that carry
