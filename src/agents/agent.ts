@@ -34,7 +34,6 @@ export interface AgentContext {
   toldCounts: boolean
   /** Called when the agent's status has changed. */
   changed(agent: Agent): void
-  /** Called when an event of the journal is read for the first time. */
   observed(event: Event): void
   /** Called when reading the journal fails, for example because of a disk error. It is retried. */
   unreadable(agent: Agent, error: unknown): void
@@ -42,10 +41,7 @@ export interface AgentContext {
   failed(agent: Agent, error: unknown): void
 }
 
-/**
- * An agent as recorded in its folder. It does not know about processes or the link: launching and stopping code calls
- * `begun`, `beginStop` and `failed`, and the link calls `read`, `acknowledge` and `status`.
- */
+/** An agent as recorded in its folder. It does not know about processes or the link. */
 export class Agent {
   readonly folder: AgentFolder
   readonly record: SpecRecord
@@ -55,7 +51,6 @@ export class Agent {
   readonly generations: Generations
   readonly contact: Contact
   run: RunRecord
-  /** Number of journal bytes that the server has. */
   acked: number
   /** Offset of the first byte still on disk. */
   begin: number
