@@ -7,26 +7,26 @@ import { fakeAgent } from '../support/fake-agent.ts'
 import { RUN, Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-/** Scripts that start their arguments as the daemon, each as somebody does who has no service for it. */
+/** Scripts that start their arguments as a daemon without a service, in the ways that people do. */
 const STARTS: [string, string][] = [
-  // Cron mails what is written, and whoever takes it may go away.
-  ['as cron does, with its output to a pipe that is closed', '("$@" </dev/null 2>&1 | head -n 1) &'],
-  ['without a terminal, by nohup', 'setsid nohup "$@" </dev/null >/dev/null 2>&1 &'],
-  ['with nothing to read from or to write to', '"$@" <&- >&- 2>&- &'],
-  ['from a shell that is gone, as by rc.local', '(setsid sh -c \'"$@" & sleep 0.1\' sh "$@") </dev/null &'],
+  // Cron mails the output, and the program that reads it can exit early.
+  ['from cron, with its output to a closed pipe', '("$@" </dev/null 2>&1 | head -n 1) &'],
+  ['with nohup and without a terminal', 'setsid nohup "$@" </dev/null >/dev/null 2>&1 &'],
+  ['with all standard streams closed', '"$@" <&- >&- 2>&- &'],
+  ['from a shell that exits, as in rc.local', '(setsid sh -c \'"$@" & sleep 0.1\' sh "$@") </dev/null &'],
   [
-    'in tmux, whose session is ended',
+    'in tmux, before its session is killed',
     'tmux -S "$TMUX_SOCKET" -f /dev/null new-session -d -s s "$(printf "\'%s\' " "$@")"; until [ -S "$FOMULAR_STATE_DIR/daemon.sock" ]; do sleep 0.1; done; tmux -S "$TMUX_SOCKET" kill-session -t s',
   ],
 ]
 
 for (const [how, script] of STARTS)
-  test(`started bare ${how}: it connects, starts itself anew with its agents alive, and stops`, async (t) => {
+  test(`a daemon started ${how} connects, restarts itself with its agents alive, and stops`, async (t) => {
     const stage = await Stage.open(t, { FOMULAR_CLAUDE_PATH: fakeAgent(t) })
     await stage.hub()
     const key = readFileSync(join(stage.state, 'hub/machine.key'), 'utf8').trim()
     const { HOME, FOMULAR_STATE_DIR, FOMULAR_CLAUDE_PATH, TEST_STAGE } = stage.env
-    // As little as cron gives.
+    // As few variables as cron sets.
     const little = Object.entries({
       HOME,
       FOMULAR_STATE_DIR,

@@ -20,20 +20,20 @@ function chaos(
 }
 
 const FOUND_OUT: Record<string, { in: string; sabotage: string }> = {
-  'a hub that acknowledges before it has written': { in: 'history', sabotage: 'ack-before-write' },
-  'a daemon that carries out again what it has carried out': { in: 'prompts', sabotage: 'no-ledger' },
+  'a hub that acknowledges before it writes': { in: 'history', sabotage: 'ack-before-write' },
+  'a daemon that runs a completed command again': { in: 'prompts', sabotage: 'no-ledger' },
 }
 
-// They wait for most of their time.
-describe('a storm', { concurrency: true }, () => {
-  test('a storm of faults: nothing is lost, nothing comes twice, nothing is left', async () => {
+// These tests mostly wait, so they run concurrently.
+describe('the chaos suite', { concurrency: true }, () => {
+  test('a storm of faults loses nothing, duplicates nothing, and leaves nothing behind', async () => {
     const { code, verdict, said } = await chaos(
       ...['--faults', '50', '--seed', 'ci', '--machines', '2', '--agents', '5'],
     )
     assert.deepEqual(verdict.violations, [], said)
     assert.equal(code, 0)
     const { observed } = verdict
-    // It was a storm, and not for nothing.
+    // Checks that the faults hit real work.
     for (const what of ['lines_written', 'inputs_read', 'exits_reported', 'journals_given_back'])
       assert.ok(observed[what]! > 0, `${what}: ${observed[what]}`)
     assert.ok(observed.daemon_starts! > 2)
@@ -42,7 +42,7 @@ describe('a storm', { concurrency: true }, () => {
   })
 
   for (const [who, { in: what, sabotage }] of Object.entries(FOUND_OUT))
-    test(`${who} is found out`, async () => {
+    test(`the chaos suite detects ${who}`, async () => {
       const { code, verdict } = await chaos(
         ...['--faults', '16', '--seed', 'ci', '--machines', '2', '--agents', '5', '--sabotage', sabotage],
       )

@@ -14,7 +14,7 @@ import { mock } from '../support/messages-script.ts'
 import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
-// What the delivery of prompts rests on, asked of the program itself and with nothing of the daemon's around it.
+// Behavior of Claude Code itself, without the daemon, that prompt delivery relies on.
 
 interface Claude {
   pid: number
@@ -77,7 +77,7 @@ const reached = (agent: Claude, id: string, state: string) =>
 
 const said = ({ events }: Claude) => events.flatMap((event) => (event.kind === 'text' ? [event.text] : []))
 
-/** Replies of the model to conversations that hold this text. */
+/** Returns the model requests of conversations that contain this text. */
 const asked = ({ requests }: MessagesApi, text: string) =>
   requests.filter(({ path, body }) => path === '/v1/messages' && JSON.stringify(body.messages).includes(text))
     .length
@@ -85,13 +85,13 @@ const asked = ({ requests }: MessagesApi, text: string) =>
 const newSession = (): LaunchSession => ({ id: randomUUID(), mode: 'new', resumeTurn: false })
 const resumed = ({ id }: LaunchSession): LaunchSession => ({ id, mode: 'resume', resumeTurn: false })
 
-test('a prompt is queued, started and completed, once, however often it is sent', async (t) => {
+test('a prompt is queued, started, and completed once, however often it is sent', async (t) => {
   const { api, start } = await bench(t)
   const session = newSession()
   const id = randomUUID()
   const prompt = claude.prompt(id, mock([{ text: 'once' }]))
   const agent = start(session)
-  // Before it has said that it is ready.
+  // Before the agent reports that it is ready.
   agent.send(claude.initialize('ready'))
   agent.send(prompt)
   agent.send(prompt)
@@ -113,13 +113,13 @@ test('a prompt is queued, started and completed, once, however often it is sent'
   assert.equal(asked(api, 'once'), 1)
 })
 
-test('a prompt that was only queued when the agent was killed is lost with it, and is run once when sent again', async (t) => {
+test('a prompt that was only queued when the agent was killed is lost, and runs once when sent again', async (t) => {
   const { api, start, isWritten } = await bench(t)
   const session = newSession()
   const [first, second] = [randomUUID(), randomUUID()]
   const agent = start(session)
   agent.send(claude.prompt(first, mock([{ text: 'busy ', repeat: 600, every: 100 }])))
-  // It writes its sessions down a tenth of a second late; one that is killed before has none.
+  // Claude Code writes a session to disk 0.1 s late; an agent killed before that leaves no session.
   await until(() => isWritten(session), { what: 'the session on disk' })
   agent.send(claude.prompt(second, mock([{ text: 'the second' }])))
   await reached(agent, second, 'queued')
@@ -134,7 +134,7 @@ test('a prompt that was only queued when the agent was killed is lost with it, a
   assert.equal(asked(api, 'the second'), 1)
 })
 
-test('an answer to what was never asked does no harm', async (t) => {
+test('an answer to a request that was never made does no harm', async (t) => {
   const { start } = await bench(t)
   const agent = start(newSession())
   const request = { request_id: 'nothing', ask: 'tool', tool: 'Bash', input: {} } as const
@@ -145,7 +145,7 @@ test('an answer to what was never asked does no harm', async (t) => {
   assert.deepEqual(said(agent), ['well'])
 })
 
-test('the end of the session in mid-turn is an end of the process', async (t) => {
+test('the end of a session during a turn ends the process', async (t) => {
   const { start } = await bench(t)
   const agent = start(newSession())
   const [first, second] = [randomUUID(), randomUUID()]
@@ -159,7 +159,7 @@ test('the end of the session in mid-turn is an end of the process', async (t) =>
   assert.deepEqual(states(agent, second).at(-1), 'cancelled')
 })
 
-test('what cannot start says why on stderr', async (t) => {
+test('a failed start reports its reason on stderr', async (t) => {
   const { start } = await bench(t)
   const missing = start(resumed(newSession()))
   const mode = start(newSession(), { permission_mode: 'no-such-mode' })
@@ -170,7 +170,7 @@ test('what cannot start says why on stderr', async (t) => {
   assert.match(mode.stderr(), /permission-mode/)
 })
 
-test('its record of what it has open follows it through /clear and into a fork', async (t) => {
+test('the record of open sessions follows an agent through /clear and into a fork', async (t) => {
   const { start, dir } = await bench(t)
   const session = newSession()
   const agent = start(session)

@@ -37,7 +37,7 @@ const lines = (text: string) =>
     .split('\n')
     .map((line) => JSON.parse(line))
 
-test('up: hub, daemon and what to type next; a second one is refused; stop ends it', async (t) => {
+test('`up` starts the hub and the daemon, prints the next step, refuses a second `up`, and ends with `stop`', async (t) => {
   const { stage } = await claudeStage(t)
   const up = stage.run(['up'])
   await until(() => up.log().includes('agent start'), { what: 'the welcome' })
@@ -69,7 +69,7 @@ test('up: hub, daemon and what to type next; a second one is refused; stop ends 
   assert.match((await cli(stage, ['logs'])).stdout, /daemon stopped/)
 })
 
-test('up: a restart happens in the foreground, with agents that run on', async (t) => {
+test('`up` restarts in the foreground while its agents keep running', async (t) => {
   const { stage } = await claudeStage(t)
   const up = stage.run(['up'])
   await until(() => up.log().includes('agent start'), { what: 'the welcome' })
@@ -86,7 +86,7 @@ test('up: a restart happens in the foreground, with agents that run on', async (
   await until(() => stage.processes().length === 0, { what: 'the end of all processes' })
 })
 
-test('start --wait prints the turn and ends with its outcome', async (t) => {
+test('`start --wait` prints the turn and exits with its outcome', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -128,7 +128,7 @@ test('start --wait prints the turn and ends with its outcome', async (t) => {
   assert.equal(JSON.parse(nowhere.stdout).error.code, 'cwd_missing')
 })
 
-test('what an agent asks is said while waiting, and answered by other commands', async (t) => {
+test('a waiting command shows the agent’s requests, and other commands answer them', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -173,7 +173,7 @@ test('what an agent asks is said while waiting, and answered by other commands',
   assert.equal((await cli(stage, ['agent', 'approve', 'asker'])).code, 4)
 })
 
-test('watch and log; interrupt, configure, stop, resume and remove', async (t) => {
+test('`watch` and `log` show an agent that is interrupted, configured, stopped, resumed, and removed', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -208,7 +208,7 @@ test('watch and log; interrupt, configure, stop, resume and remove', async (t) =
   assert.deepEqual(JSON.parse((await cli(stage, ['agent', 'list', '--json'])).stdout), { agents: [] })
 })
 
-test('waiting for an agent that dies ends with that', async (t) => {
+test('a command that waits for an agent ends when the agent dies', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -223,7 +223,7 @@ test('waiting for an agent that dies ends with that', async (t) => {
   assert.match(stderr, /The agent was killed/)
 })
 
-test('without a hub, or with a wrong key, it is said what to do', async (t) => {
+test('a missing hub and a wrong key give errors with a remedy', async (t) => {
   const { stage } = await claudeStage(t)
   const none = await cli(stage, ['agent', 'list', '--json'])
   assert.equal(JSON.parse(none.stdout).error.code, 'key_missing')

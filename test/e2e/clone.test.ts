@@ -17,7 +17,7 @@ async function contents(file: string): Promise<string[]> {
   return paths.sort()
 }
 
-test('a fresh clone is packed with the npm of Debian as a release is, published, and run by npx', async (t) => {
+test('a fresh clone is packed like a release with Debian’s npm, published, and run by npx', async (t) => {
   const newcomer = await Newcomer.open(t, '18.19.1', '9.2.0')
   const { clone, out } = { clone: newcomer.clone, out: newcomer.out.bind(newcomer) }
   await out('npm', ['pack', '--dry-run'])
@@ -34,7 +34,7 @@ test('a fresh clone is packed with the npm of Debian as a release is, published,
   assert.match(help, /^Usage: /m)
 })
 
-test('what a clone needs is said in words where the registry does not answer', async (t) => {
+test('a clone explains what it needs when the registry does not answer', async (t) => {
   const newcomer = await Newcomer.open(t, '18.19.1', '9.2.0')
   writeFileSync(join(newcomer.home, '.npmrc'), 'registry=http://127.0.0.1:1/\nfetch-retries=0\n')
   const lock = join(newcomer.clone, '.installing')
@@ -43,7 +43,7 @@ test('what a clone needs is said in words where the registry does not answer', a
   let text = ''
   started.all.on('data', (data) => (text += data))
   await until(() => text.includes('Waiting for another npm ci'), { what: 'the word that it waits' })
-  // As after a crash: no process has such a number.
+  // As after a crash: no process has this pid.
   writeFileSync(lock, String(2 ** 30))
   const { exitCode, all } = await started
   assert.equal(exitCode, 1)

@@ -7,8 +7,8 @@ import { fakeStage } from '../support/fake-agent.ts'
 import { type Caller, LightServer } from '../support/light-server.ts'
 import { until } from '../support/wait.ts'
 
-// A server sends again what it has no answer to. The daemon that had carried it out may have ended before it could write
-// the answer down: its ledger is taken away here.
+// A server repeats a command that was not answered. The daemon may have carried it out and ended before it
+// recorded the answer, which these tests simulate by deleting the ledger.
 
 const agent_id = 'again'
 
@@ -20,7 +20,7 @@ async function give(caller: Caller, type: string, command_id: string, body: obje
   })
 }
 
-test('stops and resumes that come again do nothing to the runs that have followed', async (t) => {
+test('repeated stops and resumes do not affect later runs', async (t) => {
   const stage = await fakeStage(t)
   const server = await LightServer.open(t)
   const first = server.daemon(stage)
@@ -43,14 +43,14 @@ test('stops and resumes that come again do nothing to the runs that have followe
     assert.equal((await give(again, `agent:${id.slice(0, -2)}`, id)).ok, true, id)
   await again.settled()
   assert.deepEqual([status().run, status().state, status().pid], [3, 'idle', agents[0]?.pid])
-  // That which is new is done.
+  // New commands are carried out.
   await give(again, 'agent:stop', 'stop-3')
   assert.equal((await give(again, 'agent:resume', 'resume-1')).ok, true)
   await again.settled()
   assert.equal(status().state, 'exited')
 })
 
-test('an answer to an agent that is being stopped is refused: it would come behind the end of its session', async (t) => {
+test('an answer to an agent that is being stopped is refused, as its session ends first', async (t) => {
   const stage = await fakeStage(t)
   const server = await LightServer.open(t)
   server.daemon(stage)
@@ -60,7 +60,7 @@ test('an answer to an agent that is being stopped is refused: it would come behi
   const asking = () => caller.ofType('agent:status').at(-1) as unknown as AgentStatus | undefined
   await until(() => asking()?.pending.length, { what: 'a request' })
   const { request_id } = asking()!.pending[0]!
-  // It reads nothing: the stop takes its time.
+  // The agent is paused, so the stop takes a while.
   process.kill(Number(pid), 'SIGSTOP')
   caller.send({ type: 'agent:stop', command_id: 'stop', agent_id, grace_s: 1 })
   const answered = await give(caller, 'agent:permission', 'answer', { request_id, decision: 'allow' })
@@ -68,7 +68,7 @@ test('an answer to an agent that is being stopped is refused: it would come behi
   await until(() => caller.frames.some(({ command_id }) => command_id === 'stop'), { what: 'the stop' })
 })
 
-test('an interrupt says whether there was anything to interrupt, and the same when it comes again', async (t) => {
+test('an interrupt reports whether it interrupted anything, and a repeated one gives the same answer', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()

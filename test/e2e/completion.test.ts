@@ -12,7 +12,7 @@ import { Terminal } from '../support/terminal.ts'
 
 const run = promisify(execFile)
 
-/** A machine with the program on PATH, and a hub that knows the agent a-1. */
+/** Sets up a machine with the program on PATH, and a hub that knows the agent a-1. */
 async function desk(t: TestContext) {
   const hub = await ScriptedHub.open(t)
   const stage = await Stage.open(t)
@@ -34,7 +34,7 @@ async function desk(t: TestContext) {
   return { hub, stage, scripts: { bash, zsh, fish } }
 }
 
-/** What is typed, and what a Tab makes of it. */
+/** Typed text, and the line after Tab. */
 const COMPLETED = [
   ['fomular-daemon ag', 'fomular-daemon agent '],
   ['fomular-daemon agent sta', 'fomular-daemon agent start '],
@@ -47,7 +47,7 @@ const COMPLETED = [
   ['fomular-daemon agent watch "$(touch ran)" --fr', 'fomular-daemon agent watch "$(touch ran)" --from '],
 ] as const
 
-/** Types into a shell that stands at its prompt, and presses Tab. */
+/** Types each text at the shell's prompt, and presses Tab. */
 async function completes(terminal: Terminal) {
   for (const [typed, completed] of COMPLETED) {
     await terminal.enter(typed)
@@ -59,7 +59,7 @@ async function completes(terminal: Terminal) {
   }
 }
 
-test('bash completes commands, flags, values, files and agents at Tab', async (t) => {
+test('bash completes commands, flags, values, files, and agents at Tab', async (t) => {
   const { stage, scripts } = await desk(t)
   writeFileSync(join(stage.dir, 'completion.bash'), scripts.bash)
   const terminal = await Terminal.open(t, stage)
@@ -69,7 +69,7 @@ test('bash completes commands, flags, values, files and agents at Tab', async (t
   assert.equal(existsSync(join(stage.cwd, 'ran')), false)
 })
 
-test('zsh completes the same, from its functions path', async (t) => {
+test('zsh completes the same from its functions path', async (t) => {
   const { stage, scripts } = await desk(t)
   mkdirSync(join(stage.dir, 'functions'))
   writeFileSync(join(stage.dir, 'functions/_fomular-daemon'), scripts.zsh)
@@ -83,7 +83,7 @@ test('zsh completes the same, from its functions path', async (t) => {
   assert.equal(existsSync(join(stage.cwd, 'ran')), false)
 })
 
-test('fish completes the same, with what each is for', async (t) => {
+test('fish completes the same, with descriptions', async (t) => {
   const { stage, scripts } = await desk(t)
   const file = join(stage.dir, 'completion.fish')
   writeFileSync(file, scripts.fish)
@@ -103,7 +103,7 @@ test('fish completes the same, with what each is for', async (t) => {
   assert.equal(existsSync(join(stage.cwd, 'ran')), false)
 })
 
-test('a hub that is silent, or none, holds nobody up and prints nothing', async (t) => {
+test('completion does not hang or print anything without a hub, or if the hub is silent', async (t) => {
   const { stage } = await desk(t)
   const complete = (url: string) =>
     run(RUN[0], [...RUN.slice(1), 'complete', '--', 'agent', 'watch', ''], {

@@ -20,7 +20,7 @@ interface Judgment {
   points: Verdict[]
 }
 
-/** Runs the program against a server. @param key which that takes */
+/** Runs the conformance program against a server. @param key key that the server accepts */
 async function judged(t: TestContext, url: string, key: string, ...args: string[]) {
   const [file, ...before] = RUN
   const { stdout, stderr, exitCode } = await execa(
@@ -35,7 +35,7 @@ async function judged(t: TestContext, url: string, key: string, ...args: string[
 const named = ({ points }: Judgment, result: Verdict['result']) =>
   points.filter((point) => point.result === result).map(({ name, detail }) => `${name}: ${detail}`)
 
-test('the hub and the server in another language keep to every point of the protocol', async (t) => {
+test('the hub and the server in another language pass every point of the protocol', async (t) => {
   const hub = await TestHub.open(t)
   const folder = join(tempDir(t), 'server')
   mkdirSync(folder)
@@ -69,7 +69,7 @@ test('the hub and the server in another language keep to every point of the prot
   }
 })
 
-test('a server that is not there fails the first point, and nothing else is tried', async (t) => {
+test('an unreachable server fails the first point, and no other point is tried', async (t) => {
   const url = `ws://127.0.0.1:${await freePort()}`
   const { exitCode, judgment } = await judged(t, url, 'a-key')
   assert.equal(exitCode, 1)
@@ -81,7 +81,7 @@ test('a server that is not there fails the first point, and nothing else is trie
   for (const { name, result } of rest) assert.equal(result, 'untested', name)
 })
 
-test('the daemon keeps to every point of the protocol, and no agent comes of it', async (t) => {
+test('the daemon passes every point of the protocol, and no agent is left', async (t) => {
   const stage = await fakeStage(t)
   const port = await freePort()
   const [file, ...before] = RUN

@@ -11,7 +11,7 @@ import { pageSample } from '../support/page-sample.ts'
 import { PROGRAM, Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-/** The user that the page's image has. */
+/** User id in the image of the documentation page. */
 const USER = 10_001
 
 interface Config {
@@ -21,7 +21,7 @@ interface Config {
   Healthcheck: { Test: string[] }
 }
 
-test('the Dockerfile of the page: built, healthy, restarted with its agents alive, stopped in time', async (t) => {
+test('the documented Dockerfile builds a healthy image that keeps agents over a restart and stops in time', async (t) => {
   const stage = await Stage.open(t)
   await stage.hub()
   const dockerfile = pageSample('src/service/containers.md', '# In a container', 0, {})
@@ -93,7 +93,7 @@ test('the Dockerfile of the page: built, healthy, restarted with its agents aliv
   assert.deepEqual((await stage.agent(agent)).exit, { code: 0, reason: 'stopped' })
 })
 
-/** This program, and a stand-in for Claude Code, as npm's packages. @returns their files, by paths in the image */
+/** Packs this program and a stand-in for Claude Code as npm does. @returns their files by path */
 async function packages(dir: string): Promise<Record<string, string>> {
   const pack = async (folder: string) => {
     const { stdout } = await execa(
@@ -108,7 +108,7 @@ async function packages(dir: string): Promise<Record<string, string>> {
   const claude = join(dir, 'claude-code')
   mkdirSync(claude)
   const program = fileURLToPath(new URL('../support/fake-agent-program.ts', import.meta.url))
-  // Node takes no types from what is in node_modules.
+  // Node does not strip types inside node_modules.
   const { transformSync } = await import('esbuild')
   const { code } = transformSync(readFileSync(program, 'utf8'), { loader: 'ts', format: 'esm' })
   writeFileSync(join(claude, 'claude.mjs'), `#!/usr/bin/env node\n${code}`, { mode: 0o755 })

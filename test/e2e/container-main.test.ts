@@ -17,27 +17,27 @@ const PROBE = [
 ]
 const RUN_REST = '"$@"; exit $?'
 
-/** Programs from process 1 on, and whether a container of them ends when what they start does. */
+/** Programs from process 1 down, and whether the container ends when the last of them does. */
 const CHAINS: [string, string[], boolean][] = [
-  ['an init of its own', ['tini', 'sh'], true],
-  ['a user switched to', ['sh', 'su', 'gosu'], true],
+  ['its own init', ['tini', 'sh'], true],
+  ['a switch to another user', ['sh', 'su', 'gosu'], true],
   ['npm', ['npm exec @fomular', 'sh'], true],
   ['systemd', ['systemd', 'sh'], false],
-  ['systemd, in a session', ['systemd', 'systemd', 'tmux: server', 'bash', 'su', 'bash'], false],
+  ['systemd in a session', ['systemd', 'systemd', 'tmux: server', 'bash', 'su', 'bash'], false],
   ['WSL', ['init', 'SessionLeader', 'Relay(9)', 'bash'], false],
   ['busybox init', ['init', 'sh'], false],
   ['cron', ['init', 'cron', 'sh'], false],
   ['a supervisor in a container', ['tini', 'supervisord', 'sh'], false],
   ['s6-overlay', ['s6-svscan', 's6-supervise', 'sh'], false],
   ['a terminal multiplexer in a container', ['sh', 'screen', 'bash'], false],
-  ['a container of distrobox', ['distrobox-init', 'sleep', 'bash'], false],
+  ['a distrobox container', ['distrobox-init', 'sleep', 'bash'], false],
   ['a server that runs commands', ['sshd', 'sh'], false],
 ]
 
 for (const [what, names, ends] of CHAINS)
   test(`below ${what}, the daemon is ${ends ? '' : 'not '}a container's main process`, async (t) => {
     const dir = tempDir(t)
-    // Shells by these names, each of which starts the next one and waits for it.
+    // Shells under these names; each starts the next one and waits for it.
     const shells = names.flatMap((name) => {
       const path = join(dir, name.replace('/', '_'))
       copyFileSync('/bin/sh', path)
@@ -47,13 +47,13 @@ for (const [what, names, ends] of CHAINS)
     assert.equal(await answer([...AS_CONTAINER, ...shells, ...PROBE]), String(ends))
   })
 
-test('below a script that a container starts by its own name, the daemon is its main process', async (t) => {
+test('below a script that a container starts by name, the daemon is its main process', async (t) => {
   const script = join(tempDir(t), 'docker-entrypoint.sh')
   writeFileSync(script, `#!/bin/sh\n${RUN_REST}\n`, { mode: 0o755 })
   assert.equal(await answer([...AS_CONTAINER, script, ...PROBE]), 'true')
 })
 
-test('a daemon that outlived what started it is not the main process of a container whose process 1 is a shell', async (t) => {
+test('a daemon that outlived its parent is not the main process if process 1 is a shell', async (t) => {
   const said = join(tempDir(t), 'said')
   const orphan = '(read -r _ <&3; exec 3<&-; exec "$@") 3<&0 &'
   const begin = `mkfifo "$0.wait" && exec 0<>"$0.wait" && setsid sh -c '${orphan}' sh "$@" >"$0"`
@@ -61,7 +61,7 @@ test('a daemon that outlived what started it is not the main process of a contai
   assert.equal(await answer([...AS_CONTAINER, 'sh', '-c', first, said, ...PROBE]), 'false')
 })
 
-test('started into a container from outside, the daemon is its main process only below a pod', async (t) => {
+test('a daemon started into a container from outside is its main process only below a pod', async (t) => {
   for (const [name, ends] of [
     ['pause', true],
     ['sleep', false],
@@ -77,7 +77,7 @@ async function answer([file, ...args]: string[]): Promise<string> {
   return (await promisify(execFile)(file!, args)).stdout.trim()
 }
 
-/** What the probe says that `nsenter` starts beside a process 1. */
+/** Returns the answer of a probe that `nsenter` starts alongside process 1. */
 async function entered(first: string): Promise<string> {
   const script = `unshare --pid --fork --mount-proc --kill-child "$0" -c 'read -r _' <&3 &
 unshared=$!

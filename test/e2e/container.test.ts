@@ -9,10 +9,10 @@ import { oldestNode, reachable } from '../support/nodes.ts'
 import { PROGRAM, RUN, Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-/** Variables of the container, whose values agents get. */
+/** Variables of the container that agents must receive unchanged. */
 const THEIRS = { stop: '1', session: 'mine', status: 'mine' }
 
-/** A stage whose daemon is run in a container by a command. */
+/** Opens a stage that runs its daemon in a container, by a command. */
 async function contained(t: TestContext, command: string[]): Promise<Stage> {
   const stage = await Stage.open(t, { FOMULAR_CLAUDE_PATH: fakeAgent(t), ...THEIRS })
   stage.daemonCommand = [...AS_CONTAINER, ...command]
@@ -23,7 +23,7 @@ const MAINS: [string, (program: string[]) => string[] | Promise<string[]>][] = [
   ['as process 1', (program) => program],
   ['as process 1, on a Node that cannot be replaced', async () => [await oldestNode(), PROGRAM]],
   ['below tini', (program) => ['tini', '--', ...program]],
-  ['below dumb-init, which signals all of a session', (program) => ['dumb-init', ...program]],
+  ['below dumb-init, which signals the whole session', (program) => ['dumb-init', ...program]],
   [
     'below a shell',
     (program) => ['sh', '-c', `${program.map((word) => `'${word}'`).join(' ')} "$@"; exit $?`, 'sh'],
@@ -31,12 +31,12 @@ const MAINS: [string, (program: string[]) => string[] | Promise<string[]>][] = [
 ]
 
 for (const [where, commandOf] of MAINS)
-  test(`a container lasts through restart and crash of a daemon that is its main process: ${where}`, async (t) => {
+  test(`a container survives a restart and a crash of the daemon that is its main process, ${where}`, async (t) => {
     const stage = await contained(t, await commandOf(RUN))
     await stage.hub()
     const running = await stage.daemon()
     const init = await initOf(running)
-    // Processes that outlive what has started them, and end on their own.
+    // Processes that outlive their parent, and end by themselves.
     const ended = join(stage.dir, 'ended')
     const orphan = `setsid sh -c 'sleep 0.5; echo >>${ended}' &`
     const agent = await stage.start({ prompt: `run ${orphan.repeat(5)}` })
@@ -67,14 +67,14 @@ for (const [where, commandOf] of MAINS)
       what: 'the end of all orphans',
     })
     await until(() => zombies(init).length === 0, { what: 'all orphans being reaped' })
-    // A shell that is process 1 hands no signal on.
+    // A shell as process 1 forwards no signals.
     const told = where === 'below a shell' ? await childOf(init) : init
     assert.equal(await dockerStop(running, told), 0, running.log())
     assert.deepEqual((await stage.agent(agent)).exit, { code: 0, reason: 'stopped' })
   })
 
 for (const [where, commandOf] of MAINS.slice(0, 3))
-  test(`a container that is stopped in a daemon's first moments ends with code 0: ${where}`, async (t) => {
+  test(`a container stopped in a daemon's first moments ends with code 0, ${where}`, async (t) => {
     const stage = await contained(t, await commandOf(RUN))
     await stage.hub()
     const running = stage.run(stage.daemonArgs(), {}, stage.daemonCommand)
@@ -83,7 +83,7 @@ for (const [where, commandOf] of MAINS.slice(0, 3))
     assert.equal(await dockerStop(running, init), 0, running.log())
   })
 
-test('a container that is stopped while its daemon starts again ends the agents gracefully', async (t) => {
+test('a container stopped during a restart of its daemon ends the agents gracefully', async (t) => {
   const stage = await contained(t, RUN)
   await stage.hub()
   const running = await stage.daemon()
@@ -96,13 +96,13 @@ test('a container that is stopped while its daemon starts again ends the agents 
   assert.deepEqual((await stage.agent(agent)).exit, { code: 0, reason: 'stopped' })
 })
 
-/** The daemon below what keeps it running, as soon as it is there. @param other one that does not count */
+/** Waits for the daemon below its keeper. @param other pid to ignore */
 const daemonOf = (stage: Stage, other?: number): Promise<number> =>
   until(() => stage.processes().find(({ pid }) => pid !== other && isDaemon(pid))?.pid, {
     what: 'a daemon that starts',
   })
 
-/** Runs what follows where `/usr/bin` has none of these. */
+/** Runs the following command with these programs missing from `/usr/bin`. */
 const without = (...programs: string[]) => [
   'sh',
   '-ec',
@@ -113,7 +113,7 @@ exec "$@"`,
   'sh',
 ]
 
-test('an image without ps, setsid and Perl: a container lasts, with its agent alive, and ends in time', async (t) => {
+test('a container without ps, setsid, and Perl survives with its agent alive, and ends in time', async (t) => {
   const stage = await contained(t, RUN)
   const top = join(stage.dir, 'top')
   mkdirSync(top)
@@ -130,13 +130,13 @@ test('an image without ps, setsid and Perl: a container lasts, with its agent al
   assert.deepEqual((await stage.agent(agent)).exit, { code: 0, reason: 'stopped' })
 })
 
-/** The daemon itself: neither what keeps it running, nor an agent. */
+/** Reports whether a process is the daemon, and not its keeper or an agent. */
 const isDaemon = (pid: number) => {
   const argv = read(`/proc/${pid}/cmdline`).split('\0')
   return argv[1] === PROGRAM && read(`/proc/${pid}/environ`).includes('FOMULAR_DAEMON_KEEPER=')
 }
 
-test('in a container, `up` goes on after a restart, and ends when it is told to', async (t) => {
+test('in a container, `up` survives a restart, and ends when it is stopped', async (t) => {
   const stage = await contained(t, RUN)
   const running = stage.run(['up', '--port', String(stage.port)], {}, stage.daemonCommand)
   await until(
@@ -154,7 +154,7 @@ test('in a container, `up` goes on after a restart, and ends when it is told to'
   assert.equal(await dockerStop(running, await initOf(running)), 0, running.log())
 })
 
-test('in a container, a hub alone ends when it is told to', async (t) => {
+test('in a container, a hub alone ends when it is stopped', async (t) => {
   const stage = await contained(t, RUN)
   const hub = stage.run(['hub', '--port', String(stage.port)], {}, stage.daemonCommand)
   await until(
@@ -168,14 +168,14 @@ test('in a container, a hub alone ends when it is told to', async (t) => {
   assert.equal(await dockerStop(hub, await initOf(hub)), 0, hub.log())
 })
 
-test('in a container, a daemon that refuses its configuration ends it at once, with its code', async (t) => {
+test('in a container, a daemon that refuses its configuration ends the container at once, with its exit code', async (t) => {
   const stage = await contained(t, RUN)
   const refused = stage.run(['--key', '$NO_SUCH_KEY'], {}, stage.daemonCommand)
   assert.equal(await refused.ended, 2)
   assert.equal(refused.log().match(/there is no variable NO_SUCH_KEY/g)?.length, 1)
 })
 
-test('an agent that will not end does not outlast the time that Docker leaves a container', async (t) => {
+test('an agent that does not end is killed before Docker kills the container', async (t) => {
   const stage = await contained(t, RUN)
   await stage.hub()
   const running = await stage.daemon()
@@ -185,7 +185,7 @@ test('an agent that will not end does not outlast the time that Docker leaves a 
   assert.equal((await stage.agent(agent)).exit?.reason, 'stopped')
 })
 
-test('a key given as an argument is not in what others can read of a container', async (t) => {
+test('a key given as an argument is not visible to others in a container', async (t) => {
   const stage = await contained(t, RUN)
   await stage.hub()
   const key = readFileSync(join(stage.state, 'hub/machine.key'), 'utf8').trim()
@@ -199,7 +199,7 @@ test('a key given as an argument is not in what others can read of a container',
   assert.equal(await dockerStop(running, init), 0)
 })
 
-test('a read-only root, a state folder without exec, a user without a name: agents run and are stopped', async (t) => {
+test('agents run and stop with a read-only root, a noexec state folder, and a user without a name', async (t) => {
   const stage = await Stage.open(t)
   const at = (name: string) => join(stage.dir, name)
   chmodSync(stage.dir, 0o755)

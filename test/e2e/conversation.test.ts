@@ -33,7 +33,7 @@ const prompt = async (stage: Stage, agent: string, content: unknown) => {
 
 const texts = (events: Event[]) => events.flatMap((event) => (event.kind === 'text' ? [event.text] : []))
 
-test('two turns in one process, with everything the agent wrote at the hub once and in order', async (t) => {
+test('two turns in one process reach the hub completely, once and in order', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -61,7 +61,7 @@ test('two turns in one process, with everything the agent wrote at the hub once 
   assert.deepEqual(merged(await stage.events(agent)), merged(journalEvents(stage.state, agent)))
 })
 
-test('a tool use is allowed, and one is denied', async (t) => {
+test('a tool use is allowed, and another is denied', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -102,7 +102,7 @@ test('a tool use is allowed, and one is denied', async (t) => {
   assert.match(JSON.stringify(refusal.content), /not in this house/)
 })
 
-test('a question is answered, and a plan approved', async (t) => {
+test('a question is answered, and a plan is approved', async (t) => {
   const { stage, api } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -143,7 +143,7 @@ test('a question is answered, and a plan approved', async (t) => {
   await turnOf(stage, agent, second)
 })
 
-test('an interrupt in mid-stream ends the turn and not the agent, and withdraws what is asked', async (t) => {
+test('an interrupt during a turn ends the turn but not the agent, and withdraws open requests', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -166,7 +166,7 @@ test('an interrupt in mid-stream ends the turn and not the agent, and withdraws 
   assert.equal((await turnOf(stage, agent, after)).text, 'still here')
 })
 
-test('a prompt sent while the agent works is taken up, and queued ones can be cancelled', async (t) => {
+test('a prompt sent to a working agent is picked up, and queued prompts can be canceled', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -181,7 +181,7 @@ test('a prompt sent while the agent works is taken up, and queued ones can be ca
   )
 })
 
-test('model and permission mode are changed while it runs; what the agent refuses is said', async (t) => {
+test('the model and the permission mode change during a run, and a refusal by the agent is reported', async (t) => {
   const { stage, api } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -202,7 +202,7 @@ test('model and permission mode are changed while it runs; what the agent refuse
   assert.equal(refused.error?.code, 'rejected_by_agent')
 })
 
-test('errors of the API are retried, and one that stays is the result of the turn', async (t) => {
+test('API errors are retried, and a persistent error becomes the result of the turn', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -215,7 +215,7 @@ test('errors of the API are retried, and one that stays is the result of the tur
   assert.equal(failed.is_error, true)
 })
 
-test('an image, a large one too, reaches the model whole', async (t) => {
+test('an image reaches the model whole, even a large one', async (t) => {
   const { stage, api } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -224,7 +224,7 @@ test('an image, a large one too, reaches the model whole', async (t) => {
   const id = await prompt(stage, agent, [{ type: 'text', text: mock([{ text: 'seen' }]) }, image(PIXEL)])
   assert.equal((await turnOf(stage, agent, id)).text, 'seen')
   assert.match(JSON.stringify(api.requests.at(-1)), new RegExp(PIXEL.slice(0, 40).replace(/\+/g, '\\+')))
-  // Too much for the model, which the agent says; that it has all of it is what matters here.
+  // Too long for the model, and the agent says so; the test is that the agent received all of it.
   const text = 'x'.repeat(5 * 1024 * 1024)
   const large = await prompt(stage, agent, text)
   const echo = await stage.eventually(agent, 'user', ({ prompt_id }) => prompt_id === large)
@@ -252,7 +252,7 @@ test('a tool result of 4 MiB arrives in one piece', async (t) => {
   assert.deepEqual(merged(await stage.events(agent)), merged(journalEvents(stage.state, agent)))
 })
 
-test('what fails around an agent is in its status: a hook, an MCP server, a prompt that a hook refuses, a turn', async (t) => {
+test('failures of hooks, MCP servers, prompts, and turns appear in the status of the agent', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -285,7 +285,7 @@ test('what fails around an agent is in its status: a hook, an MCP server, a prom
   assert.match(refused.log(), /✗ the prompt was refused: .*not in this house$/m)
   const { outcome, message } = (await stage.agentIs(agent, 'idle')).turn_failed ?? {}
   assert.equal(outcome, 'prompt_rejected')
-  // Older versions put the hook's command before its words.
+  // Older versions put the hook's command before its message.
   assert.match(message ?? '', /not in this house$/)
 
   const third = await prompt(stage, agent, mock([{ error: 400 }]))
@@ -295,7 +295,7 @@ test('what fails around an agent is in its status: a hook, an MCP server, a prom
   )
 })
 
-test('a version of Claude Code that is deleted while an agent runs it serves that agent to its end', async (t) => {
+test('a version of Claude Code deleted while an agent runs it serves that agent to its end', async (t) => {
   const { stage } = await claudeStage(t)
   const versions = join(stage.dir, 'home/.local/share/claude/versions')
   const link = join(stage.dir, 'claude')
@@ -325,7 +325,7 @@ test('a version of Claude Code that is deleted while an agent runs it serves tha
   assert.match(again.error?.message ?? '', /not a program|not on this machine/)
 })
 
-test('after /clear an agent is in another session: that one is resumed, and the one it left is free', async (t) => {
+test('after /clear a resume continues the new session, and the old one is free', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -353,7 +353,7 @@ test('after /clear an agent is in another session: that one is resumed, and the 
   assert.equal((await startOn(open)).error?.code, 'session_in_use')
 })
 
-test('a start that Claude Code refuses is told in its words, with what to do', async (t) => {
+test('a start refused by Claude Code is reported in its words, with a remedy', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()

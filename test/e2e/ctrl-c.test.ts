@@ -9,7 +9,7 @@ import { PROGRAM, Stage } from '../support/stage.ts'
 import { Terminal } from '../support/terminal.ts'
 import { until } from '../support/wait.ts'
 
-// What follows or waits ends at the first Ctrl-C.
+// Commands that follow or wait end at the first Ctrl-C.
 
 async function desk(t: TestContext) {
   const hub = await ScriptedHub.open(t)
@@ -26,11 +26,11 @@ const NODES = [
   ['Node 26', () => nodeOf('26.10.0')],
 ] as const
 
-/** Collects garbage all the time, and says each time on standard error that it has. */
+/** Collects garbage continually, and reports each collection on standard error. */
 const COLLECT = `setInterval(() => { gc(); process.stderr.write('[collected]') }, 20).unref()`
 
 for (const [name, node] of NODES)
-  test(`${name}: the first SIGINT ends what follows an agent, after memory was cleared`, async (t) => {
+  test(`on ${name}, the first SIGINT ends a command that follows an agent, even after a garbage collection`, async (t) => {
     const { hub, stage } = await desk(t)
     const hook = join(stage.dir, 'collect.cjs')
     writeFileSync(hook, COLLECT)
@@ -52,7 +52,7 @@ for (const [name, node] of NODES)
     }
   })
 
-test('what asks npm ends npm and leaves no folder behind', async (t) => {
+test('Ctrl-C ends a command that runs npm, ends npm, and leaves no folder behind', async (t) => {
   const stage = await Stage.open(t)
   const temp = join(stage.dir, 'temp')
   const npm = join(stage.dir, 'npm')
@@ -75,7 +75,7 @@ test('what asks npm ends npm and leaves no folder behind', async (t) => {
   }
 })
 
-test('SIGTERM and a terminal that closes end it, too', async (t) => {
+test('SIGTERM and a closed terminal end such a command, too', async (t) => {
   const { hub, stage } = await desk(t)
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
     const watch = stage.run(['agent', 'watch', 'a-1'])
@@ -85,7 +85,7 @@ test('SIGTERM and a terminal that closes end it, too', async (t) => {
   }
 })
 
-test('a question: Ctrl-C while typing, and while the hub has the answer, gives the terminal back as it was', async (t) => {
+test('Ctrl-C at a question restores the terminal, both while typing and while the hub has the answer', async (t) => {
   const { hub, stage } = await desk(t)
   const terminal = await Terminal.open(t, stage)
   const before = await terminal.run('stty -a')
@@ -108,10 +108,10 @@ test('a question: Ctrl-C while typing, and while the hub has the answer, gives t
   assert.deepEqual(await terminal.run('stty -a'), before)
 })
 
-test('Ctrl-C ends it where nothing reads its output any more', async (t) => {
+test('Ctrl-C ends a command whose output nobody reads', async (t) => {
   const { hub, stage } = await desk(t)
   const terminal = await Terminal.open(t, stage)
-  // As a pager that shows its first page.
+  // Behaves like a pager that shows its first page.
   const pager = `(trap '' INT; read -r line; touch read; until [ -e shown ]; do sleep 0.1; done)`
   await terminal.begin(`(fd agent watch a-1; echo "code $?" > code) | ${pager}`)
   await until(() => hub.readers === 1, { what: 'the stream' })

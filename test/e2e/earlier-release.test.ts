@@ -18,7 +18,7 @@ import {
 import { PythonServer } from '../support/python-server.ts'
 import { freePort, RUN, type Stage } from '../support/stage.ts'
 
-/** Runs a command of one of the two programs on a stage. @throws what it said, where its exit code is another */
+/** Returns a function that runs a command of a program on a stage. @throws its output on another exit code */
 function cliOf(stage: Stage, t: TestContext, program: string[] = RUN) {
   return async (args: string[], expected = 0) => {
     const [file, ...before] = program as [string, ...string[]]
@@ -40,9 +40,9 @@ const jsonLines = (text: string) =>
     .filter(Boolean)
     .map((line) => JSON.parse(line) as Record<string, unknown>)
 
-// Together they take as long as one of them: most of it they wait.
-describe('beside the release before,', { concurrency: true }, () => {
-  test('all that a daemon says, its hub takes, keeps and shows, also when it was another’s meanwhile', async (t) => {
+// The tests mostly wait, so together they take about as long as one.
+describe('with the previous release,', { concurrency: true }, () => {
+  test('the hub takes, keeps, and shows everything a daemon sends, even if its version changes back and forth', async (t) => {
     const stage = await fakeStage(t)
     const earlier = await earlierCommand(stage.dir)
     const id = 'in-idle'
@@ -50,7 +50,7 @@ describe('beside the release before,', { concurrency: true }, () => {
     let known: string[] = []
     let asked: string | undefined
 
-    /** What either program shows of it. */
+    /** Checks that either program shows these agents. */
     const isShown = async (program: string[], ids: string[]) => {
       const cli = cliOf(stage, t, program)
       const [list, log] = await Promise.all(
@@ -73,7 +73,7 @@ describe('beside the release before,', { concurrency: true }, () => {
       assert.deepEqual(kinds, kept)
     }
 
-    /** The hub's folder becomes this program's, a daemon says all of this, and both programs show it. */
+    /** Gives the hub folder to a program, sends everything from a daemon, checks what both programs show. */
     const isHub = async (
       program: string[],
       hello: ReturnType<typeof fullHello>,
@@ -109,7 +109,7 @@ describe('beside the release before,', { concurrency: true }, () => {
     await isHub(earlier, fullHello(), allEvents())
   })
 
-  test('its daemon does all that the hub and the commands of this one ask of it', async (t) => {
+  test('its daemon carries out every request of this version’s hub and commands', async (t) => {
     const stage = await fakeStage(t)
     const earlier = await earlierCommand(stage.dir)
     const hub = await stage.hub()
@@ -136,7 +136,7 @@ describe('beside the release before,', { concurrency: true }, () => {
       'succeeded',
     )
     await stage.agentIs('one', 'waiting')
-    // A field of tomorrow, as a newer server would send it.
+    // A field unknown to it, as a newer server might send.
     await stage.command('one', 'configure', { model: 'sonnet', of_tomorrow: 1 })
     for (const what of ['show', 'log']) await cli(['agent', what, 'one'])
     for (const what of [['agent', 'list'], ['machine', 'list'], ['status']]) await cli(what)
@@ -200,7 +200,7 @@ describe('beside the release before,', { concurrency: true }, () => {
     )
   })
 
-  /** What does not hold, of all that does or does not. */
+  /** Returns the points that fail. */
   async function judged(t: TestContext, args: string[]) {
     const [file, ...before] = RUN
     const { stdout, stderr, exitCode } = await execa(
@@ -216,26 +216,26 @@ describe('beside the release before,', { concurrency: true }, () => {
     )
   }
 
-  test('its daemon keeps to the core of the protocol, as the judge of daemons finds', async (t) => {
+  test('its daemon passes the core points of the protocol', async (t) => {
     const stage = await fakeStage(t)
     const port = await freePort()
     const judgment = judged(t, ['--listen', String(port)])
     const args = ['run', '--server-url', `ws://127.0.0.1:${port}`]
     const daemon = stage.run(args, { FOMULAR_KEY: 'a-key' }, await earlierCommand(stage.dir))
-    // It ignores a command of unknown type: the page says so of daemons up to 0.1.0.
+    // It ignores commands of unknown types, as the protocol page says of daemons up to 0.1.0.
     assert.deepEqual(await judgment, ['optional unknown-command fails'])
     daemon.kill('SIGTERM')
     assert.equal(await daemon.ended, 0)
   })
 
-  test('its hub keeps to the core of the protocol, as the judge of servers finds', async (t) => {
+  test('its hub passes the core points of the protocol', async (t) => {
     const stage = await fakeStage(t)
     const hub = await stage.hub(await earlierCommand(stage.dir))
     const key = join(stage.state, 'hub/machine.key')
     assert.deepEqual(await judged(t, ['--url', `ws://127.0.0.1:${stage.port}`, '--key-file', key]), [
-      // Nobody gives the made-up machine a command here.
+      // This test gives the simulated machine no commands.
       'core commands untested',
-      // It knows nothing of machines that were set back; none of these is needed where there are none.
+      // It does not know about restored machines, which matters only if there are any.
       'optional generations fails',
       'optional other-journal fails',
     ])
