@@ -8,15 +8,15 @@ import type { Activity } from '../protocol/index.ts'
 import { ActivityLog, type Verdict } from './activity-log.ts'
 import { makeAgentFolder } from './agent-folder.ts'
 
-/** How long frames are gathered before they are put on the disk together: it costs the same for one as for a hundred. */
+/** Time to gather frames before writing them together, in milliseconds: a hundred cost the same as one. */
 const GATHER_MS = 3
-/** What may wait for the disk over all agents, however many there are. */
+/** Maximum number of characters waiting for the disk, over all agents. */
 const WAITING_CHARS = 128 * 1024 * 1024
-/** Between tries while the disk takes nothing. */
+/** Interval between retries while the disk cannot be written, in milliseconds. */
 const RETRY_MS = 1000
-/** Further tries to delete where the process may open no more files, each so much later than the one before. */
+/** Retries of a deletion while the process has too many open files, with a delay that grows by `RETRY_MS`. */
 const TRIES = { maxRetries: 5, retryDelay: RETRY_MS }
-/** Agents whose activity goes to the disk together: each takes a descriptor meanwhile. */
+/** Maximum number of agents to write at once: each uses a file descriptor. */
 const COMMIT_AGENTS = 64
 
 export interface StoreProblem {
@@ -26,25 +26,25 @@ export interface StoreProblem {
 }
 
 export interface ActivityStoreOptions {
-  /** Holds a folder per agent. */
+  /** Folder with a folder per agent. */
   dir: string
   clock: Clock
   logger: Logger
-  /** These agents' logs have grown on the disk; for others, too, there may be room again. */
+  /** Called with the agents whose logs have grown on the disk. Others may have room again, too. */
   committed(keys: string[]): void
 }
 
-/** The activity of all agents, put on the disk in groups. Agents go by the names of their folders. */
+/** The activity of all agents, written to the disk in groups. Agents are identified by folder name. */
 export class ActivityStore {
   readonly #options: ActivityStoreOptions
   readonly #logs = new Map<string, ActivityLog>()
-  /** Whose activity waits for the disk, with the machine that said it. */
+  /** Agents with activity waiting for the disk, and their machines. */
   readonly #dirty = new Map<string, string>()
-  /** Those of them whose last try failed, with the time of the next. */
+  /** Agents in `#dirty` whose last write failed, with the time of the next try. */
   readonly #failing = new Map<string, number>()
-  /** Characters that are not on the disk yet, over all logs. */
+  /** Number of characters not yet on the disk, over all logs. */
   #waiting = 0
-  /** The same for each machine. */
+  /** Number of characters not yet on the disk, per machine. */
   readonly #waitingOf = new Map<string, number>()
   #timer: { timer: Timer; at: number } | undefined
   #committing: Promise<void> | undefined
@@ -55,7 +55,7 @@ export class ActivityStore {
     this.#options = options
   }
 
-  /** Why nothing can be put on the disk at present. */
+  /** The reason why activity cannot be written now, if it cannot. */
   get problem() {
     return this.#problem
   }
@@ -79,17 +79,21 @@ export class ActivityStore {
     return this.#waiting > WAITING_CHARS
   }
 
-  /** Characters of a machine's activity that are not on the disk yet. */
+  /** Returns the number of characters of a machine's activity that are not on the disk yet. */
   waitingOf(machineId: string): number {
     return this.#waitingOf.get(machineId) ?? 0
   }
 
-  /** Whether more of an agent's activity can wait for the disk. */
+  /** Reports whether there is room for more of an agent's activity. */
   hasRoom(key: string) {
     return !this.#full && !this.log(key).full
   }
 
-  /** @param machineId the machine that said it @param begin the first byte that this machine holds */
+  /**
+   * Takes a frame.
+   * @param machineId machine that sent it
+   * @param begin first byte that the machine still has
+   */
   take(key: string, machineId: string, activity: Activity, begin: number): Verdict {
     if (this.#full) return 'full'
     const log = this.log(key)
@@ -105,16 +109,16 @@ export class ActivityStore {
     return verdict
   }
 
-  /** Deletes what is known of an agent. */
+  /** Deletes the folder of an agent. */
   forget(key: string) {
     this.#logs.delete(key)
     this.#dirty.delete(key)
     this.#failing.delete(key)
     const { dir, logger } = this.#options
     const failed = (error: unknown) => {
-      if (systemCode(error) !== 'ENOENT') logger.warn({ err: error, agent: key }, 'activity not deleted')
+      if (systemCode(error) !== 'ENOENT') logger.warn({ err: error, agent: key }, 'could not delete activity')
     }
-    // Out of the way before anything else is done: the id may be used again at once.
+    // Rename first: the id may be used again at once.
     const doomed = join(dir, `.removed-${key}-${process.hrtime.bigint()}`)
     try {
       renameSync(this.folder(key), doomed)
@@ -124,7 +128,7 @@ export class ActivityStore {
     rm(doomed, { recursive: true, force: true, ...TRIES }).catch(failed)
   }
 
-  /** Puts on the disk what waits for it. */
+  /** Writes the waiting activity to the disk. */
   async close(): Promise<void> {
     this.#closed = true
     this.#unschedule()
@@ -138,7 +142,7 @@ export class ActivityStore {
     if (this.#committing || this.#closed) return
     const { clock } = this.#options
     const at = clock.monotonic() + ms
-    // Nobody waits for the next try of those whose last one failed.
+    // An earlier timer stays. A later one, for a retry, must not delay new activity.
     if (this.#timer && this.#timer.at <= at) return
     this.#unschedule()
     const timer = clock.setTimeout(() => {
@@ -156,14 +160,14 @@ export class ActivityStore {
     this.#timer = undefined
   }
 
-  /** How long until some of what waits may be tried, in ms. */
+  /** Returns the time until the next write, in milliseconds. */
   #wait(): number {
     if (this.#dirty.size > this.#failing.size) return GATHER_MS
     const [next = 0] = this.#failing.values()
     return Math.max(GATHER_MS, next - this.#options.clock.monotonic())
   }
 
-  /** Whose activity goes to the disk next: every machine's turn comes, however many agents another one has. */
+  /** Returns the agents to write next, taking turns between machines. */
   #next(): [key: string, machineId: string][] {
     const now = this.#options.clock.monotonic()
     const waiting = new Map<string, string[]>()
@@ -191,17 +195,17 @@ export class ActivityStore {
         const log = this.#logs.get(id)
         try {
           if (log?.have === 0) makeAgentFolder(this.folder(id))
-          // Removed meanwhile, its folder is another agent's.
+          // Removed meanwhile: the folder may now belong to another agent.
           if (this.#logs.get(id) !== log) return false
           await log?.commit()
           if (log === undefined || this.#logs.get(id) !== log) return false
           this.#failing.delete(id)
           return true
         } catch (error) {
-          // Removed meanwhile: nobody waits for it.
+          // Removed meanwhile: the failure does not matter.
           if (this.#logs.get(id) !== log) return false
           this.#dirty.set(id, machineId)
-          // Behind the others: the first is the next to be tried.
+          // Insert at the end: the first entry is the next to retry.
           this.#failing.delete(id)
           this.#failing.set(id, this.#options.clock.monotonic() + RETRY_MS)
           failures.push(error)
@@ -224,12 +228,12 @@ export class ActivityStore {
     const { logger, dir } = this.#options
     if (error === undefined) {
       if (this.#failing.size > 0) return
-      if (this.#problem) logger.info('activity is on the disk again')
+      if (this.#problem) logger.info('activity can be written to the disk again')
       this.#problem = undefined
       return
     }
     if (!this.#problem)
-      logger.error({ err: error }, 'activity cannot be put on the disk; it is not acknowledged')
+      logger.error({ err: error }, 'activity cannot be written to the disk and is not acknowledged')
     const full = isDiskFull(error)
     this.#problem = full
       ? {
@@ -240,12 +244,12 @@ export class ActivityStore {
       : {
           code: 'disk_error',
           message: `Activity cannot be written to ${dir}: ${(error as Error).message}`,
-          remedy: 'See what is wrong with this folder or its disk.',
+          remedy: 'Check this folder and its disk.',
         }
   }
 }
 
-/** Clears what a hub did not finish deleting. */
+/** Deletes folders that a hub did not finish deleting. */
 export function clearRemoved(dir: string, names: string[]) {
   for (const name of names)
     if (name.startsWith('.removed-')) rmSync(join(dir, name), { recursive: true, force: true })

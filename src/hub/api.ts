@@ -124,7 +124,7 @@ export function api(context: ApiContext): Hono {
           return Number(c.res.headers.get('content-length'))
         })
       } catch (error) {
-        // The headers of an answer that is given up would be the error's.
+        // Otherwise the error would get the headers of the dropped answer.
         c.res = undefined
         throw error
       }

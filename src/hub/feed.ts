@@ -7,10 +7,10 @@ export type Change =
       kind: 'agent_removed'
       key: string
       machine_id: string
-      agent_id: string /** Whether it was ever shown. */
+      agent_id: string /** True if clients may have seen the agent. */
       shown: boolean
     }
-  /** There is more of its activity on the disk. */
+  /** More of the agent's activity is on the disk. */
   | { kind: 'activity'; key: string }
   /** The hub is stopping. */
   | { kind: 'closed' }

@@ -22,50 +22,51 @@ import { keyId } from './key-entry.ts'
 import type { Denial } from './keys.ts'
 import { modest } from './modest.ts'
 
-/** From the upgrade to the daemon's greeting. */
+/** Maximum time from the upgrade to the daemon's greeting, in milliseconds. */
 const GREETING_MS = 10_000
-/** Frames in a row that cannot be taken, after which the link is of no use. */
+/** Number of faults in a row after which the hub closes the connection. */
 const FAULTS_IN_A_ROW = 20
-/** What may wait to be sent to a daemon that does not read, in bytes: all commands that may wait for one, and more. */
+/** Maximum size of the send buffer, in bytes: more than all commands that can wait for one machine. */
 const BUFFERED_BYTES = 6 * Limits.frame_bytes
 /**
- * Answers to what a daemon sends that may wait while it does not read, in bytes, with what each costs beside its text. The
- * rest of `BUFFERED_BYTES` is for what is sent unasked.
+ * Maximum size of unread answers to a daemon's frames, in bytes, including `ANSWER_COST` for each. The rest
+ * of `BUFFERED_BYTES` is for other messages.
  */
 const ANSWER_BYTES = 4 * 1024 * 1024
+/** Overhead of an answer besides its text, in bytes. */
 const ANSWER_COST = 512
-/** Time that the frames of one connection may take before others are served, in ms. */
+/** Time for the frames of one connection before the hub serves others, in milliseconds. */
 const TURN_MS = 10
-/** How long a peer that was told to go may take to close its side. */
+/** Time for a peer to close its side of the connection, in milliseconds. */
 const CLOSING_MS = 1000
 
-/** All that is read of a greeting before it is known whether the two understand each other. */
+/** The part of a greeting that is read before the protocol versions are compared. */
 const Protocol = z.object({
   type: z.literal('machine:hello'),
   protocol: z.object({ version: z.int(), minimum: z.int() }),
 })
 
-/** The key a daemon came with. */
+/** The key of a daemon's connection. */
 export interface MachineKey {
   sha256: string
-  /** Where it came from. */
+  /** Address of the daemon. */
   address: string
-  /** Whether it still is one of this machine. */
+  /** Reports whether the key is still accepted for this machine. */
   acceptedFor(machineId: string): boolean
   /** Called when the daemon's greeting is complete. */
   greeted(): void
 }
 
 export interface PeerHandlers {
-  /** The daemon has greeted. @returns what the welcome says of its journals */
+  /** Called with the daemon's greeting. @returns the journal offsets and generations for the welcome */
   greeted(peer: Peer, hello: Hello): Promise<Pick<Welcome, 'offsets' | 'journals'>>
-  /** The welcome was sent. */
+  /** Called after the welcome was sent. */
   welcomed(peer: Peer): void
   message(peer: Peer, message: Exclude<FromDaemon, Hello>): void
   gone(peer: Peer): void
 }
 
-/** One connection of one daemon: greeted, watched, its frames read. */
+/** A connection of a daemon: handles its greeting, heartbeat, and frames. */
 export class Peer {
   readonly #socket: WebSocket
   readonly #handlers: PeerHandlers
@@ -77,12 +78,15 @@ export class Peer {
   #timer: Timer | undefined
   #heard: number
   #faults = 0
-  /** What waits of answers, in bytes. */
+  /** Size of the answers that wait to be sent, in bytes. */
   #answers = 0
-  /** When the first frame of this turn of the event loop came. */
+  /** Time of the first frame in this turn of the event loop. */
   #turn: number | undefined
 
-  /** @param stream what the socket reads from: each byte is a sign of life, also within a long frame on a slow line */
+  /**
+   * @param stream the stream below the socket: each byte is a sign of life, even within a long frame on a
+   * slow line
+   */
   constructor(
     socket: WebSocket,
     stream: Duplex,
@@ -102,11 +106,11 @@ export class Peer {
     socket.on('message', (data, isBinary) => {
       this.#rest()
       try {
-        // 'nodebuffer', which is the default, gives one buffer.
+        // The default binary type, 'nodebuffer', gives one buffer.
         this.#receive(data as Buffer, isBinary)
       } catch (error) {
-        // What one daemon sends must not end the hub of all the others.
-        logger.error({ err: error, ...this.#who }, 'a frame could not be dealt with')
+        // A frame from one daemon must not crash the hub for all others.
+        logger.error({ err: error, ...this.#who }, 'could not handle a frame')
         this.close(1011, 'internal error')
       }
     })
@@ -126,7 +130,7 @@ export class Peer {
     return this.#hello?.machine_id ?? ''
   }
 
-  /** For log lines. */
+  /** Identifies the daemon in log lines. */
   get #who(): { machine_id: string } | { key_id: string; address: string } {
     if (this.#hello) return { machine_id: this.machineId }
     return { key_id: keyId(this.key), address: this.key.address }
@@ -142,12 +146,12 @@ export class Peer {
 
   send(message: FromServer | Command) {
     if (this.#socket.readyState !== WebSocket.OPEN) return
-    // Commands are on disk and everything else is said again: a daemon that does not read may lose its link.
+    // Nothing is lost: commands are on the disk, and everything else is sent again.
     if (this.#socket.bufferedAmount > BUFFERED_BYTES) return this.#socket.terminate()
     this.#socket.send(JSON.stringify(message))
   }
 
-  /** Answers a frame. A daemon that goes on sending, and does not read what it is answered, loses its link. */
+  /** Answers a frame. Closes the connection of a daemon that keeps sending but does not read the answers. */
   answer(message: FromServer) {
     if (this.#socket.readyState !== WebSocket.OPEN) return
     const text = JSON.stringify(message)
@@ -159,9 +163,9 @@ export class Peer {
     })
   }
 
-  /** Another connection of the same machine takes this one's place. */
+  /** Closes the connection because the same machine has connected again. */
   supersede(by: Hello) {
-    // The same daemon, whose old connection is half open: nobody reads what it is told there.
+    // The same daemon: its old connection is half open, so nobody would read a message.
     if (by.instance_id === this.instanceId) return this.#socket.terminate()
     const message = `Another daemon connected as this machine: ${by.hostname}, pid ${by.pid}.`
     this.#logger.warn(
@@ -172,20 +176,20 @@ export class Peer {
     this.close(CloseCode.superseded, message)
   }
 
-  /** The machine was removed. */
+  /** Closes the connection because the machine was removed. */
   dismiss() {
     const message = 'This machine was removed from the hub.'
     this.send({ type: 'server:refuse', code: 'removed', message })
     this.close(CloseCode.unauthorized, message)
   }
 
-  /** The machine may not connect with the key it came with. */
+  /** Refuses the machine because it may not connect with its key. */
   deny({ code, message }: Denial) {
     this.send({ type: 'server:refuse', code, message })
     this.close(CloseCode.unauthorized, message)
   }
 
-  /** Ends the connection where its key is no longer this machine's. @returns whether it has */
+  /** Closes the connection if its key is no longer accepted for this machine. @returns true if it did */
   lockedOut(): boolean {
     if (!this.#hello || this.key.acceptedFor(this.machineId)) return false
     this.#lockOut()
@@ -194,7 +198,7 @@ export class Peer {
 
   #lockOut() {
     const message = 'The key of this machine is no longer accepted.'
-    this.#logger.warn({ machine_id: this.machineId }, 'machine locked out: its key was taken away')
+    this.#logger.warn({ machine_id: this.machineId }, 'machine locked out: its key was revoked')
     this.send({ type: 'server:refuse', code: 'unauthorized', message })
     this.close(CloseCode.unauthorized, message)
   }
@@ -202,7 +206,7 @@ export class Peer {
   close(code: number, reason: string) {
     this.#live = false
     if (this.#timer) this.#clock.clearTimeout(this.#timer)
-    // A close frame holds 123 bytes of reason; with half a letter at its end it would be a fault.
+    // The reason in a close frame has at most 123 bytes, and must not end in a partial character.
     const head = Buffer.from(reason)
       .toString('utf8', 0, 123)
       .replace(/\ufffd$/, '')
@@ -210,14 +214,14 @@ export class Peer {
     this.#timer = this.#clock.setTimeout(() => this.#socket.terminate(), CLOSING_MS)
   }
 
-  /** Tells the daemon that a frame of its could not be taken. */
+  /** Reports an invalid frame to the daemon. */
   fault(error: Omit<ProtocolError, 'type'>) {
-    this.#logger.warn({ error, ...this.#who }, 'a frame could not be taken')
+    this.#logger.warn({ error, ...this.#who }, 'received an invalid frame')
     this.answer({ type: 'protocol:error', ...error })
     if (++this.#faults >= FAULTS_IN_A_ROW) this.close(CloseCode.protocol_error, 'too many faults in a row')
   }
 
-  /** Stops reading where this turn's frames have taken long, until others were served. */
+  /** Pauses reading until the next turn of the event loop if this turn's frames have taken too long. */
   #rest() {
     const now = performance.now()
     if (this.#turn === undefined) {
@@ -235,7 +239,7 @@ export class Peer {
     if (data.length > Limits.frame_bytes)
       return this.fault({
         code: 'too_large',
-        message: `The frame has ${data.length} bytes; ${Limits.frame_bytes} are allowed.`,
+        message: `The frame has ${data.length} bytes; at most ${Limits.frame_bytes} are allowed.`,
       })
     if (!this.#hello && this.#refuses(data)) return
     const parsed = parseFromDaemon(data)
@@ -247,9 +251,9 @@ export class Peer {
     }
     const message = modest(parsed.message)
     if (message.type === 'link:ping') return this.answer({ type: 'link:pong', nonce: message.nonce })
-    // An error is never answered by an error: that would not end.
+    // Never answer an error with an error: that would not end.
     if (message.type === 'protocol:error' && !this.#live)
-      return this.#logger.warn({ error: message, ...this.#who }, 'the daemon could not take a frame')
+      return this.#logger.warn({ error: message, ...this.#who }, 'the daemon rejected a frame')
     const expected = message.type === 'machine:hello' ? !this.#hello : this.#live
     if (!expected)
       return this.fault(
@@ -263,7 +267,7 @@ export class Peer {
     if (this.#faults === faults) this.#faults = 0
   }
 
-  /** Whether the frame is a greeting in a protocol that is not spoken here: it is read no further. */
+  /** Refuses a greeting with an incompatible protocol version. @returns true if it did */
   #refuses(data: Buffer): boolean {
     const read = Protocol.safeParse(Object.fromEntries(readHead(data, ['type', 'protocol'])))
     if (!read.success) return false
@@ -273,7 +277,7 @@ export class Peer {
     const message = tooOld
       ? `This daemon speaks protocol ${version}; the hub needs ${PROTOCOL.minimum} or newer.`
       : `This daemon needs protocol ${minimum} or newer; the hub speaks ${PROTOCOL.version}. Update the hub.`
-    this.#logger.warn({ ...this.#who, told: message }, 'machine refused: it speaks another protocol')
+    this.#logger.warn({ ...this.#who, told: message }, 'machine refused: incompatible protocol version')
     this.send({
       type: 'server:refuse',
       code: 'protocol_version',
@@ -287,14 +291,14 @@ export class Peer {
   async #welcome(hello: Hello) {
     if (this.#timer) this.#clock.clearTimeout(this.#timer)
     this.key.greeted()
-    // Without what may be many MiB of it, for which the connection has no use.
+    // Drop the agents, which may be many MiB and are not needed here.
     this.#hello = { ...hello, agents: [] }
     this.#beat(this.#clock.monotonic())
     let standing: Pick<Welcome, 'offsets' | 'journals'>
     try {
       standing = await this.#handlers.greeted(this, hello)
     } catch (error) {
-      this.#logger.error({ err: error, machine_id: hello.machine_id }, 'machine could not be greeted')
+      this.#logger.error({ err: error, machine_id: hello.machine_id }, 'could not handle a greeting')
       return this.close(1011, 'internal error')
     }
     if (this.#socket.readyState !== WebSocket.OPEN) return
@@ -318,7 +322,7 @@ export class Peer {
     this.#timer = this.#clock.setTimeout(
       () => {
         const now = this.#clock.monotonic()
-        // A hub that was stopped or starved comes back to sockets full of what it has not read yet: ask once more.
+        // After a pause of the hub itself, sockets may contain unread data: ping again instead of giving up.
         const late = now - last > 2 * Limits.heartbeat_ms
         if (!late && now - this.#heard >= Limits.silence_ms) {
           this.#logger.warn({ machine_id: this.machineId }, 'machine has gone silent')

@@ -1,23 +1,26 @@
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
 
-/** Statuses change often and the newest is all that counts: between two rounds, in each of which each is written once. */
+/**
+ * Interval between rounds of writes, in milliseconds. Each round writes a changed status once: statuses
+ * change often, and only the latest counts.
+ */
 const SAVE_MS = 1000
-/** Time that writing takes before others are served, who then have as much. */
+/** Maximum time to write before other work gets the same time, in milliseconds. */
 const SLICE_MS = 20
 
-/** Writes what has changed, a little later, once however often it changed; tries again while the disk does not take it. */
+/** Debounces writes: many changes make one write, a little later. Retries while writing fails. */
 export class Saver {
   readonly #clock: Clock
   readonly #logger: Logger
-  /** To be written in the next round. */
+  /** Writes of the next round. */
   #due = new Map<string, () => void>()
-  /** What is left of the present round. */
+  /** Remaining writes of the current round. */
   #round = new Map<string, () => void>()
   #timer: Timer | undefined
-  /** Whether something could not be written in the last whole round, or since. */
+  /** True if a write failed in the last complete round or since. */
   #failing = false
-  /** The same of the present round. */
+  /** True if a write failed in the current round. */
   #failed = false
 
   constructor(clock: Clock, logger: Logger) {
@@ -25,15 +28,15 @@ export class Saver {
     this.#logger = logger
   }
 
-  /** @param write throws the system's error */
+  /** Schedules a write. @param write throws the system error */
   later(name: string, write: () => void) {
-    // Its turn in the present round stays: it would never come where there is something new again and again.
+    // Keep its place in the current round. Otherwise a status that keeps changing would never be written.
     const round = this.#round.has(name) ? this.#round : this.#due
     round.set(name, write)
     this.#schedule(SAVE_MS)
   }
 
-  /** Writes at once what `later` would; later only where the disk does not take it. */
+  /** Writes at once, or retries later if that fails. */
   now(name: string, write: () => void) {
     if (this.#try(write)) this.drop(name)
     else this.later(name, write)
@@ -84,7 +87,7 @@ export class Saver {
       write()
       return true
     } catch (error) {
-      if (!this.#failing) this.#logger.error({ err: error }, 'a status could not be written')
+      if (!this.#failing) this.#logger.error({ err: error }, 'could not write a status')
       this.#failing = true
       return false
     }

@@ -62,7 +62,7 @@ export async function agentStream(
         const isFurther = next > at
         at = next
         if (events.length > 0) return messagesOf(events)
-        // Others come first, however much without events there is.
+        // Yield to other streams during long ranges without events.
         if (isFurther && at < log.size) return [KEEP_ALIVE]
       }
       const agent = changed && agents.viewAt(key)
@@ -98,7 +98,7 @@ export function hubStream({ agents, machines, feed }: StreamContext, follower: F
       else again = true
     } else {
       due.agent.delete(change.key)
-      // A machine can have agents come and go of which it never tells anything else, as many as it likes.
+      // Skip agents that were never shown: a machine can create and remove any number of them.
       if (!change.shown) return
       if (due.agent_removed.size < DUE) due.agent_removed.set(change.key, change)
       else over = true

@@ -204,7 +204,7 @@ function observe(world: World, cases: Case[]): Record<string, number> {
     links_silent_at_daemon: ofDaemons(/the server has gone silent/g),
     links_silent_at_hub: count(hubLog, /machine has gone silent/g),
     activity_asked_again: count(hubLog, /activity is missing/g),
-    disk_full_at_hub: count(hubLog, /activity cannot be put on the disk/g),
+    disk_full_at_hub: count(hubLog, /activity cannot be written to the disk/g),
     disk_full_at_daemon: ofDaemons(/ENOSPC/g),
     disk_full_at_agent: sum(({ processes }) => processes.reduce((n, { full }) => n + full, 0)),
     agents: cases.length,

@@ -399,7 +399,7 @@ test('of what clients have not taken, one key holds no more than half, and those
   }
   await until(isOver, { what: 'everybody' })
   assert.ok(clients.filter(({ response }) => response.destroyed).length >= 28)
-  assert.ok(lines.some(({ address, msg }) => address === '192.0.2.1' && /does not take/.test(msg)))
+  assert.ok(lines.some(({ address, msg }) => address === '192.0.2.1' && /does not read/.test(msg)))
   unread.close()
 })
 
@@ -417,7 +417,7 @@ test('a client that takes nothing of an answer is ended', async (t) => {
     const hub = await TestHub.open(t, { logger, gate: { stall_ms: 300 } })
     await longHistory(hub)
     const answer = await ask(hub, hub.key('user'), path)
-    const isEnded = () => lines.some(({ msg }) => /does not take it/.test(msg))
+    const isEnded = () => lines.some(({ msg }) => /does not read it/.test(msg))
     await until(isEnded, { what: `the end of ${path}` })
     answer.destroy()
   }

@@ -211,14 +211,14 @@ test('a machine that goes on making mistakes fills no log, and hides no other in
     lines.filter(({ msg, machine_id }) => msg === message && machine_id === machine).length
   assert.deepEqual(
     [
-      said('a frame could not be taken', 'bad'),
-      said('a frame could not be taken'),
-      said('a frame could not be taken', 'good'),
+      said('received an invalid frame', 'bad'),
+      said('received an invalid frame'),
+      said('received an invalid frame', 'good'),
       said('the daemon rejected a frame', 'bad'),
       said('machine connected', 'bad'),
     ],
     [10, 10, 1, 10, 4],
   )
   await hub.stop()
-  assert.equal(lines.find(({ msg }) => msg === 'a frame could not be taken, again')?.times, 50)
+  assert.equal(lines.find(({ msg }) => msg === 'received an invalid frame, again')?.times, 50)
 })

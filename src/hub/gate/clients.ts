@@ -9,7 +9,7 @@ interface Client {
   release(): void
 }
 
-/** Limits the connections with user keys. */
+/** Limits connections with user keys. */
 export class Clients {
   readonly #most: number
   readonly #shares: Shares

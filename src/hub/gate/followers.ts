@@ -10,7 +10,7 @@ export interface FollowersOptions {
   unread: Unread
 }
 
-/** Limits the streams of clients. */
+/** Limits streams. */
 export class Followers {
   readonly #options: FollowersOptions
   readonly #shares: Shares

@@ -4,27 +4,32 @@ import { Fault } from '../fault.ts'
 import type { Notices } from './notices.ts'
 import { Shares } from './shares.ts'
 
-/** What may wait, over all answers, to be taken by clients, in bytes. No further answer is made meanwhile. */
+/**
+ * Maximum size of all answers that clients have not read yet, in bytes. Beyond it, no further answer is
+ * built.
+ */
 const HELD_BYTES = 32 * 1024 * 1024
-/** While there is no memory left, a longer answer is given up once its size is known: its client is to ask again. */
+/** Length beyond which an answer is dropped if there is no memory left once its size is known, in bytes. */
 const LONG_BYTES = HELD_BYTES / 2
-/** Answers that are made at the same time: the size of one is not known before, and may be many MiB. */
+/** Maximum number of answers to build at a time: an answer's size is unknown before, and may be many MiB. */
 const MADE = 4
-/** A client that has not taken everything for so long is ended while others wait for its memory. */
+/**
+ * Time after which a client with unread data is disconnected if others wait for its memory, in milliseconds.
+ */
 const IN_NEED_MS = 10_000
 const LOOK_MS = 1000
 
-/** Where an answer goes. */
+/** The receiver of an answer. */
 export interface Reader {
   response: ServerResponse
-  /** Of the client. */
+  /** Address of the client. */
   address: string
-  /** Undefined at the hub's own Unix socket. */
+  /** Id of the client's key; undefined at the hub's own Unix socket. */
   key: string | undefined
 }
 
 export interface UnreadOptions {
-  /** A client that takes nothing for so long is ended, in milliseconds. */
+  /** Time after which a client that reads nothing is disconnected, in milliseconds. */
   stallMs: number
   clock: Clock
   notices: Notices
@@ -35,7 +40,7 @@ interface Held {
   giveBack(): void
 }
 
-/** The memory of answers that clients have not taken yet. */
+/** Limits the memory of answers that clients have not read yet. */
 export class Unread {
   readonly #stallMs: number
   readonly #clock: Clock
@@ -43,9 +48,9 @@ export class Unread {
   readonly #bytes = new Shares(HELD_BYTES)
   readonly #made = new Shares(MADE)
   readonly #holding = new Map<Reader, Held>()
-  /** The one that has waited for longest first. */
+  /** In order of waiting, longest first. */
   readonly #waiting = new Map<Reader, (done: (() => void) | undefined) => void>()
-  /** Whether an answer was given up since there was memory left. */
+  /** True if an answer was dropped and the memory has been full since. */
   #givenUp = false
   #timer: Timer | undefined
 
@@ -55,7 +60,7 @@ export class Unread {
     this.#notices = notices
   }
 
-  /** Begins to count what a client has not taken. */
+  /** Begins to count a client's unread data. */
   watch(reader: Reader) {
     const { response } = reader
     response.once('close', () => {
@@ -63,14 +68,14 @@ export class Unread {
       this.#waiting.delete(reader)
       this.release(reader)
     })
-    // Node does not take it for one as long as the system takes some of what was written.
+    // Node emits no timeout while the system accepts any of the data.
     response.on('timeout', () => this.#cut(reader))
   }
 
   /**
-   * Makes an answer, or the next part of one, when there is memory for it.
-   * @returns undefined where the client has gone
-   * @throws Fault where it is too long for the memory there is
+   * Builds an answer, or the next part of one, once there is memory for it.
+   * @returns undefined if the client has disconnected
+   * @throws Fault if the answer is too long for the memory that is left
    */
   async turn<T>(
     reader: Reader,
@@ -88,8 +93,8 @@ export class Unread {
       const bytes = bytesOf(made)
       if (bytes > LONG_BYTES && this.#isFull) {
         this.#givenUp = true
-        throw new Fault(503, 'busy', 'Too many long answers wait for their clients to read them.', {
-          remedy: `Ask again in ${IN_NEED_MS / 1000} seconds.`,
+        throw new Fault(503, 'busy', 'Too many long answers are waiting for clients to read them.', {
+          remedy: `Try again in ${IN_NEED_MS / 1000} seconds.`,
         })
       }
       this.#hold(reader, bytes)
@@ -100,7 +105,7 @@ export class Unread {
     }
   }
 
-  /** The client has taken everything. */
+  /** Frees the memory of a client that has read everything. */
   release(reader: Reader) {
     const held = this.#holding.get(reader)
     if (!held) return
@@ -114,7 +119,7 @@ export class Unread {
     if (this.#timer) this.#clock.clearTimeout(this.#timer)
   }
 
-  /** Whether there is no memory left. */
+  /** True if no memory is left. */
   get #isFull() {
     return this.#bytes.beyond(undefined) !== undefined
   }
@@ -133,7 +138,7 @@ export class Unread {
       const { key } = reader
       const scarcity = this.#made.beyond(key)
       if (scarcity === 'all') return
-      // What is made may be more than there is memory for: nobody waits for others' who has nothing of it.
+      // Answers may exceed the memory, but a key without unread data never waits for other keys.
       if (scarcity || (this.#bytes.of(key) > 0 && this.#bytes.beyond(key))) continue
       this.#waiting.delete(reader)
       resolve(this.#made.take(key))
@@ -155,7 +160,7 @@ export class Unread {
 
   #cut(reader: Reader) {
     this.release(reader)
-    this.#notices.tell(reader.address, 'answer ended: its client does not take it')
+    this.#notices.tell(reader.address, 'answer ended: the client does not read it')
     reader.response.destroy()
   }
 }
