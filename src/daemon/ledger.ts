@@ -8,7 +8,7 @@ import { CommandResult } from '../protocol/index.ts'
 /** Number of results kept for servers that ask again. */
 const KEPT = 10_000
 
-/** Longest ledger that is read, in bytes: as long as a string may be. */
+/** Maximum size of a ledger that is read, in bytes: the maximum length of a string. */
 const MOST_BYTES = 512 * 1024 * 1024 - 32
 const FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT
 

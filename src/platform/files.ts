@@ -172,7 +172,9 @@ export function readJson<T>(path: string, schema: z.ZodMiniType<T>): ReadResult<
   }
 }
 
-/** Longest JSON file that is read, in bytes: several times what an agent's `cursor.json` may have. */
+/**
+ * Maximum size of a JSON file that is read, in bytes: several times that of an agent's largest `cursor.json`.
+ */
 const JSON_BYTES = 256 * 1024 * 1024
 
 function readPlain(path: string): string {
@@ -225,7 +227,10 @@ export function parseJsonLine<T>(path: string, line: string, schema: z.ZodMiniTy
   return parsed.success ? parsed.data : undefined
 }
 
-/** Makes a folder, with its parents, that all may look into and only its owner may change, whatever the umask. */
+/**
+ * Creates a folder, with its parents, that all users may read and only its owner may change, regardless of
+ * the umask.
+ */
 export function makeFolder(path: string) {
   if (existsSync(path)) return
   makeFolder(dirname(path))

@@ -97,7 +97,7 @@ function clearDead(path: string, aside: string, silent?: Holder) {
   } catch (error) {
     if (!['ENOENT', 'EEXIST'].includes(systemCode(error) ?? '')) throw error
   } finally {
-    // It may be a folder by now.
+    // Another process may have made it a folder.
     rmSync(aside, { recursive: true, force: true })
   }
 }

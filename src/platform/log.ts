@@ -94,7 +94,7 @@ function entryOf(line: string): Record<string, unknown> | undefined {
   }
 }
 
-/** A device may be there, by a link, or a pipe that somebody reads: what it does not take at once is lost. */
+/** Opens a log file. It may link to a device or be a pipe: output that it does not accept at once is lost. */
 function openLog(path: string): number {
   const open = () =>
     openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK, 0o600)
@@ -111,7 +111,7 @@ function rotatingFile(path: string) {
   let fd = openLog(path)
   let size = fstatSync(fd).size
   const rotate = () => {
-    // What cannot be moved is written to, and tried again after as much more.
+    // If the file cannot be moved, keep writing to it, and try again after the same amount.
     size = 0
     renameSync(path, `${path}.1`)
     const next = openLog(path)

@@ -6,11 +6,12 @@ import { NotPlainError, openPlain } from './plain.ts'
 import { shellWord } from './shell-word.ts'
 
 /**
- * Opens a plain file for reading: not a device, or a pipe that never gives anything. In another user's folder it must be
- * that user's, in one that others may write to this user's own: not a link to something that only this user may read.
- * @param most longest that it may be, in bytes
- * @throws NotPlainError where it is no such file, UserError where it is another's or this user may not read it, or the
- * system's error
+ * Opens a plain file for reading, never a device or a pipe that may deliver nothing. In another user's folder
+ * the file must belong to that user; in a folder that others can write to, it must be this user's own. It
+ * must not be a link to a file that only this user may read.
+ * @param most maximum size, in bytes
+ * @throws NotPlainError if it is not such a file, UserError if it belongs to another user or this user may
+ * not read it, or the system's error
  */
 export function openOwned(path: string, most?: number): number {
   try {
@@ -27,7 +28,7 @@ export function openOwned(path: string, most?: number): number {
   }
 }
 
-/** Whether it is a link of this user's, to what this user may not read. */
+/** Reports whether a path is this user's own link to a file that this user may not read. */
 function isOwnLink(path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false })
   return found?.isSymbolicLink() === true && found.uid === process.getuid?.()
@@ -36,13 +37,13 @@ function isOwnLink(path: string): boolean {
 function open(path: string, most?: number): number {
   const folder = statSync(dirname(path))
   const own = process.getuid?.()
-  // As in /tmp, others can put something there.
+  // Other users can put files there, as in /tmp.
   const shared = isOpen(folder)
   if (own === undefined || (folder.uid === own && !shared)) return openPlain(path, constants.O_RDONLY, most)
   try {
     const fd = openPlain(path, constants.O_RDONLY | constants.O_NOFOLLOW, most)
     const found = fstatSync(fd)
-    // One of this user's own may be there, but not by a name that the other has given it.
+    // This user's own file is accepted, but not under a second name that another user gave it.
     if ((found.uid === folder.uid && !shared) || (found.uid === own && found.nlink === 1)) return fd
     closeSync(fd)
   } catch (error) {
@@ -56,8 +57,8 @@ function open(path: string, most?: number): number {
 }
 
 /**
- * Reads a small file like `openOwned`. @returns undefined if it is missing, unreadable, or longer than `max`
- * bytes
+ * Reads a small file like `openOwned`.
+ * @returns undefined if it is missing, unreadable, or longer than `max` bytes
  */
 export function readOwned(path: string, max: number): string | undefined {
   let fd: number | undefined

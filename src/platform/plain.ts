@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, renameSync, unlinkSync } from 'node:fs'
 import { isDiskFull, shortageIn, systemCode, UserError } from './errors.ts'
 
-/** What is at a path is no plain file, or a longer one than any that belongs there. */
+/** A path leads to something other than a plain file, or to a file that is too long. */
 export class NotPlainError extends UserError {
   constructor(path: string, what = 'is not a plain file') {
     super('not_plain', `${path} ${what}.`, { remedy: 'Look at it, then move it away.' })
@@ -9,14 +9,16 @@ export class NotPlainError extends UserError {
   }
 }
 
-/** How systems refuse to open a folder for writing, a socket, a pipe that nobody reads, and a link that leads nowhere. */
+/**
+ * Errors for opening a folder for writing, a socket, a pipe without a reader, or a link that leads nowhere.
+ */
 const REFUSALS = ['EISDIR', 'ENXIO', 'EOPNOTSUPP', 'ENOTSUP', 'ELOOP', 'ENOTDIR', 'ENAMETOOLONG']
 
 /**
- * Opens a plain file. Anything else that may be at its place, put there by an agent, is refused at once: to open a pipe
- * would last until somebody opens its other end.
- * @param flags as open(2) has them
- * @param most longest that the file may be, in bytes
+ * Opens a plain file. Refuses anything else, which an agent may have put there: opening a pipe would block
+ * until its other end is opened.
+ * @param flags flags of open(2)
+ * @param most maximum size, in bytes
  * @throws NotPlainError, or the system's error
  */
 export function openPlain(path: string, flags: number, most = Number.POSITIVE_INFINITY): number {
@@ -38,7 +40,7 @@ export function openPlain(path: string, flags: number, most = Number.POSITIVE_IN
 }
 
 /**
- * Opens a plain file that this program alone writes. What else is at its place is set aside.
+ * Opens a plain file that only this program writes. Sets anything else at its path aside.
  * @throws the system's error
  */
 export function openOwnPlain(path: string, flags: number, most?: number): number {
@@ -51,7 +53,7 @@ export function openOwnPlain(path: string, flags: number, most?: number): number
   }
 }
 
-/** Whether an error is about what is at the path, rather than about the disk or another user's file. */
+/** Reports whether an error concerns the entry at the path, rather than the disk or another user's file. */
 export function isInTheWay(path: string, error: unknown): boolean {
   if (error instanceof NotPlainError || REFUSALS.includes(systemCode(error) ?? '')) return true
   if (shortageIn(error) || isDiskFull(error)) return false
@@ -59,7 +61,7 @@ export function isInTheWay(path: string, error: unknown): boolean {
   return found?.isSymbolicLink() || (systemCode(error) === 'EACCES' && found?.uid === process.geteuid?.())
 }
 
-/** Makes a file, and opens it for writing: what is there goes, unless it is a folder. @throws the system's error */
+/** Creates a file, and opens it for writing. Replaces anything except a folder. @throws the system's error */
 export function createPlain(path: string, mode = 0o600): number {
   try {
     return openSync(path, 'wx', mode)
@@ -70,7 +72,10 @@ export function createPlain(path: string, mode = 0o600): number {
   }
 }
 
-/** Moves a finished file to its place. A folder there is set aside: nothing takes the place of one. @throws the system's error */
+/**
+ * Moves a finished file into place. A folder there is set aside, because a file cannot replace it. @throws
+ * the system's error
+ */
 export function putInPlace(temp: string, path: string) {
   try {
     renameSync(temp, path)
@@ -81,7 +86,7 @@ export function putInPlace(temp: string, path: string) {
   }
 }
 
-/** Moves a damaged file or folder out of the way, for somebody to look at. @returns where it is now */
+/** Moves a damaged file or folder out of the way, so that a user can inspect it. @returns its new path */
 export function setAside(path: string): string {
   const aside = `${path}.damaged-${new Date().toISOString().replace(/[:.]/g, '-')}`
   renameSync(path, aside)
