@@ -26,14 +26,14 @@ const open = (hub: TestHub, body: object = {}) => hub.api<Enrolment>('POST', '/a
 const errorOf = async (response: Response) =>
   ((await response.json()) as { error: { code: string; path?: string } }).error
 
-test('a token lets one machine in, with a key of its own, over restarts of the hub', async (t) => {
+test('a token admits one machine, with its own key, over restarts of the hub', async (t) => {
   const hub = await TestHub.open(t)
   const { token, name } = await open(hub, { name: 'build-7' })
   assert.equal(name, 'build-7')
   await assert.rejects(LightDaemon.dial(hub.url, KEY), /401/)
   await hub.restart()
   assert.deepEqual(await (await enroll(hub, { token })).json(), { name: 'build-7' })
-  // The answer was lost: the same machine asks again.
+  // The response was lost, so the same machine asks again.
   assert.equal((await enroll(hub, { token })).status, 200)
   const other = await enroll(hub, { token, key_sha256: 'f'.repeat(64) })
   assert.equal(other.status, 401)
@@ -47,10 +47,10 @@ test('a token lets one machine in, with a key of its own, over restarts of the h
       assert.ok(!readFileSync(join(hub.dir, file), 'utf8').includes(token), `${file} has the token in it`)
 })
 
-test('a token can be tried without being used, and tells no more than using it would', async (t) => {
+test('a token can be checked without being used, and the check reveals no more than using it', async (t) => {
   const hub = await TestHub.open(t)
   const check = async (body: object, path = '/enroll/check') => {
-    // As curl sends it unless it is told otherwise.
+    // The content type that curl sends by default.
     const headers = { 'content-type': 'application/x-www-form-urlencoded' }
     const response = await fetch(hub.url + path, { method: 'POST', body: JSON.stringify(body), headers })
     return [response.status, await response.json()]
@@ -82,7 +82,7 @@ test('a token expires', async (t) => {
   assert.equal((await enroll(hub, { token })).status, 401)
 })
 
-test('what is wrong with an enrolment is said', async (t) => {
+test('an invalid enrollment is refused with a reason', async (t) => {
   const hub = await TestHub.open(t)
   const { token } = await open(hub)
   const cases: [object, number, string, string?][] = [
@@ -101,7 +101,7 @@ test('what is wrong with an enrolment is said', async (t) => {
   assert.equal((await fetch(`${hub.url}/api/enrolments`, { method: 'POST' })).status, 401)
 })
 
-test('a machine that is removed is locked out, and its token is of no more use', async (t) => {
+test('a removed machine is locked out, and its token no longer works', async (t) => {
   const hub = await TestHub.open(t)
   const { token } = await open(hub)
   await enroll(hub, { token })
@@ -110,14 +110,14 @@ test('a machine that is removed is locked out, and its token is of no more use',
   assert.deepEqual([refused.status, (await errorOf(refused)).code], [409, 'machine_connected'])
   const revoked = { revoked_keys: 1, shared_keys: 0 }
   assert.deepEqual(await hub.api('DELETE', '/api/machines/m-1?force=true'), revoked)
-  // A hub that is killed now does not list it again.
+  // If the hub is killed now, it does not list the machine again.
   assert.doesNotMatch(readFileSync(join(hub.dir, 'machines.json'), 'utf8'), /m-1/)
   assert.equal((await daemon.received('server:refuse')).code, 'removed')
   await until(() => daemon.closed?.code === 4003, { what: 'the end of the connection' })
   await assert.rejects(LightDaemon.dial(hub.url, KEY), /401/)
   assert.equal((await enroll(hub, { token })).status, 401)
   assert.deepEqual(await hub.api('GET', '/api/machines'), { machines: [], enrolled: [] })
-  // The hub's own machine key is made anew, for who can read its file.
+  // The hub creates its own machine key again, for daemons that can read its file.
   const local = await LightDaemon.greet({
     url: hub.url,
     key: hub.key('machine'),
@@ -128,13 +128,13 @@ test('a machine that is removed is locked out, and its token is of no more use',
   await hub.daemon({ machine_id: 'm-2' })
 })
 
-test('a machine goes by the name it was added under, or is given, over restarts and with an older hub in between', async (t) => {
+test('a machine keeps its name, given or changed, over restarts and a run of an older hub', async (t) => {
   const hub = await TestHub.open(t)
   const machines = async () => (await hub.api<{ machines: HubMachine[] }>('GET', '/api/machines')).machines
   const named = async () =>
     Object.fromEntries((await machines()).map(({ machine_id, name }) => [machine_id, name]))
   const rename = (id: string, name: string) => hub.request('PATCH', `/api/machines/${id}`, { name })
-  /** A machine with a key of its own has connected. */
+  /** Connects a machine with its own key. */
   const machine = async (machine_id: string, name?: string, shown?: string) => {
     const hostname = 'debian'
     const { token } = await open(hub, name === undefined ? {} : { name })
@@ -149,7 +149,7 @@ test('a machine goes by the name it was added under, or is given, over restarts 
   }
   const first = await machine('m-1', 'd13')
   await machine('m-2')
-  // As the hub's own key is called.
+  // The name of the hub's own key.
   await machine('m-3', 'local')
   await hub.daemon({ machine_id: 'm-4', hostname: 'debian' })
   assert.deepEqual(await named(), { 'm-1': 'd13', 'm-2': 'debian', 'm-3': 'local', 'm-4': 'debian' })
@@ -164,7 +164,7 @@ test('a machine goes by the name it was added under, or is given, over restarts 
     assert.equal((await hub.request('POST', '/api/enrolments', { name })).status, 400, JSON.stringify(name))
   }
   assert.equal((await rename('m-9', 'x')).status, 404)
-  // The same name, as two keyboards write it.
+  // The same name in two Unicode forms.
   assert.equal((await rename('m-1', 'caf\u00e9')).status, 200)
   assert.equal((await rename('m-2', 'cafe\u0301')).status, 409)
   assert.equal((await rename('m-1', 'd13')).status, 200)
@@ -179,7 +179,7 @@ test('a machine goes by the name it was added under, or is given, over restarts 
   await hub.restart()
   assert.deepEqual(await named(), renamed)
 
-  // A hub from before names knows nothing of what was added, and writes what it knows.
+  // A hub from before names drops the fields that it does not know.
   await hub.stop()
   const strip = (file: string, list: string, fields: string[]) => {
     const path = join(hub.dir, file)
@@ -192,12 +192,12 @@ test('a machine goes by the name it was added under, or is given, over restarts 
   await hub.start()
   assert.deepEqual(await named(), { ...renamed, 'm-4': 'debian' })
 
-  // Added anew, under another name.
+  // Added again under another name.
   await machine('m-1', 'd14', first)
   assert.equal((await named())['m-1'], 'd14')
 })
 
-test('releases are served, also from where a download was broken off, and nothing else is', async (t) => {
+test('the hub serves releases, resumes broken downloads, and serves nothing else', async (t) => {
   const hub = await TestHub.open(t)
   assert.equal((await fetch(`${hub.url}/install.sh`)).status, 404)
   const dir = join(hub.dir, 'releases/1.2.3')
@@ -246,7 +246,7 @@ test('releases are served, also from where a download was broken off, and nothin
     assert.equal(await behind({ 'x-forwarded-prefix': prefix }), hub.url, prefix)
 })
 
-/** Sends a path, and a Host header, as they are. @returns the status */
+/** Sends a path and a Host header unchanged. @returns the status */
 const raw = (hub: TestHub, path: string, host = 'localhost') =>
   new Promise((resolve, reject) =>
     request({ host: '127.0.0.1', port: hub.port, path, headers: { host } }, (response) => {
@@ -257,7 +257,7 @@ const raw = (hub: TestHub, path: string, host = 'localhost') =>
       .end(),
   )
 
-test('a machine is added by a line, is enrolled by it, and runs without flags from then on', async (t) => {
+test('a machine is added and enrolled by one line, and runs without flags from then on', async (t) => {
   const stage = await Stage.open(t)
   await stage.hub()
   const run = async (args: string[], env: Record<string, string> = {}) => {
@@ -316,14 +316,14 @@ test('a machine is added by a line, is enrolled by it, and runs without flags fr
   assert.match(await run(['machine', 'remove', 'build-7', '--force']), /no longer accepted/)
   assert.equal(await stage.machine(), undefined)
   await until(() => /removed from the hub/.test(daemon.log()), { what: 'the daemon saying why' })
-  // Its key is of no more use: with a new token it gets another.
+  // Its key no longer works; a new token gives it another key.
   const { token } = JSON.parse(await run(['machine', 'add', '--json']))
   const back = await run(['enroll', '--server-url', stage.hubUrl], { FOMULAR_ENROLL_TOKEN: token })
   assert.match(back, /is enrolled at [\s\S]*Start the daemon with/)
   assert.notEqual(readFileSync(join(home, '.fomular/key'), 'utf8'), key)
 })
 
-test('a machine that is enrolled at a hub from before it could be asked stays enrolled', async (t) => {
+test('a machine enrolled at a hub that cannot check tokens stays enrolled', async (t) => {
   const stage = await Stage.open(t)
   await stage.hub()
   const older = createServer((incoming, response) => {
@@ -356,7 +356,7 @@ test('a machine that is enrolled at a hub from before it could be asked stays en
   assert.equal(key(), first)
 })
 
-test('a token lets in one machine, whatever the disk does not take', async (t) => {
+test('a token admits one machine, even if a write to the disk fails', async (t) => {
   const hub = await TestHub.open(t)
   const other = 'e'.repeat(64)
   for (const file of ['enrolments.json', 'keys.json']) {
@@ -367,7 +367,7 @@ test('a token lets in one machine, whatever the disk does not take', async (t) =
     assert.equal((await enroll(hub, { token, key_sha256: other })).status, 500)
     rmdirSync(path)
     renameSync(`${path}.away`, path)
-    // Nothing has been done with it.
+    // The failed request had no effect.
     const mine = createHash('sha256').update(file).digest('hex')
     assert.equal((await enroll(hub, { token, key_sha256: mine })).status, 200)
     assert.equal((await enroll(hub, { token, key_sha256: other })).status, 401)
@@ -375,10 +375,10 @@ test('a token lets in one machine, whatever the disk does not take', async (t) =
   }
 })
 
-test('a hub that is killed while a machine enrolls lets that one enroll again, and no other', async (t) => {
+test('a hub killed during an enrollment lets the same machine enroll again, and no other', async (t) => {
   const hub = await TestHub.open(t)
   const path = join(hub.dir, 'enrolments.json')
-  /** As the hub has left it behind. */
+  /** Leaves the hub's files as a kill would. */
   const killedWhile = async (key_sha256: string, keyWritten: boolean) => {
     const { token } = await open(hub, { name: 'd13' })
     if (keyWritten) assert.equal((await enroll(hub, { token, key_sha256 })).status, 200)
@@ -400,7 +400,7 @@ test('a hub that is killed while a machine enrolls lets that one enroll again, a
   for (const digit of ['1', '3']) await hub.api('DELETE', `/api/keys/${digit.repeat(12)}`)
   for (const again of [before, behind]) assert.equal((await again()).status, 401)
 
-  // One that does not ask again can be cancelled.
+  // An enrollment that is not repeated can be canceled.
   const left = await killedWhile('4'.repeat(64), false)
   const { enrolments } = await hub.api<{ enrolments: HubToken[] }>('GET', '/api/enrolments')
   const token = enrolments.at(-1)!

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { fakeStage } from '../support/fake-agent.ts'
 import type { Stage } from '../support/stage.ts'
 
-// An agent whose program ends before it is ready: what it was before stays, and what it was told waits for it.
+// An agent whose program ends before it is ready keeps its session and the prompts that wait for it.
 
 async function open(t: Parameters<typeof fakeStage>[0]) {
   const stage = await fakeStage(t)
@@ -20,7 +20,7 @@ async function open(t: Parameters<typeof fakeStage>[0]) {
 const said = (stage: Stage, agent: string, text: string) =>
   stage.eventually(agent, 'text', (event) => event.text === text)
 
-test('a resume that fails leaves the agent its session, and its reason is of that run alone', async (t) => {
+test('a failed resume leaves the agent its session, and its reason applies to that run only', async (t) => {
   const { stage, breakIt, mend } = await open(t)
   const agent = await stage.start({ prompt: 'first' })
   await stage.eventually(agent, 'turn_result')
@@ -42,7 +42,7 @@ test('a resume that fails leaves the agent its session, and its reason is of tha
   assert.equal((await stage.agentIs(agent, 'idle')).session_id, session_id)
 })
 
-test('an agent that failed at its first start is resumed once the cause is gone, and has its prompt', async (t) => {
+test('an agent whose first start failed can be resumed once the cause is gone, and keeps its prompt', async (t) => {
   const { stage, breakIt, mend } = await open(t)
   breakIt('Root may not.')
   const failed = await stage.api<{ agent_id: string; error?: { message: string } }>('POST', '/api/agents', {
@@ -51,7 +51,7 @@ test('an agent that failed at its first start is resumed once the cause is gone,
   const agent = failed.agent_id
   assert.equal(failed.error?.message, 'Root may not.')
   assert.equal((await stage.agentIs(agent, 'failed')).session_id, undefined)
-  // A session that is asked for in vain is not tried for ever after.
+  // A missing session is not tried forever.
   mend()
   const lost = '00000000-0000-4000-8000-000000000001'
   assert.equal((await stage.command(agent, 'resume', { session_id: lost })).error?.code, 'start_failed')

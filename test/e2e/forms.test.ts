@@ -35,12 +35,12 @@ const ADDRESS = {
   elicitationId: 'e-1',
 }
 
-/** Versions of Claude Code that know no addresses; 2.1.330 does. */
+/** Versions of Claude Code without URLs in elicitations; 2.1.330 has them. */
 const OLDER = lt(process.env.TEST_CLAUDE_VERSION ?? '2.1.332', '2.1.330')
 
 const asking = (params: object) => mock([{ tool: 'mcp__asks__ask', input: { params } }], [{ text: 'end' }])
 
-/** Has the agent's MCP server ask `params`, and returns the request and what the server was told in the end. */
+/** Has the agent's MCP server ask `params`. Returns the request and the final answer to the server. */
 async function elicit({ stage }: ClaudeStage, agent: string, params: object) {
   const before = (await stage.events(agent)).length
   const sent = await stage.command(agent, 'prompt', { content: asking(params) })
@@ -59,7 +59,7 @@ async function elicit({ stage }: ClaudeStage, agent: string, params: object) {
   return { request, told }
 }
 
-test("an MCP server's form is shown, checked and filled in; it is declined and cancelled", async (t) => {
+test('an MCP server’s form is shown, checked, filled in, declined, and canceled', async (t) => {
   const staged = await claudeStage(t)
   const { stage } = staged
   await stage.hub()
@@ -88,7 +88,7 @@ test("an MCP server's form is shown, checked and filled in; it is declined and c
     const { error } = await answer(request_id, { answers })
     assert.deepEqual([error?.code, error?.path], [code, path])
   }
-  // By the command line, as a person types it, over another life of the daemon.
+  // From the command line, with another daemon.
   await stage.renew()
   const typed = stage.run(['agent', 'answer', agent, '2', 'sure=yes', ...(await stage.asked(agent))])
   assert.equal(await typed.ended, 0, typed.log())
@@ -108,7 +108,7 @@ test("an MCP server's form is shown, checked and filled in; it is declined and c
   assert.deepEqual(await cancelled.told(), { action: 'cancel' })
 })
 
-test("an MCP server's address to open is shown and accepted; a version that knows none tells the server", async (t) => {
+test('an MCP server’s URL is shown and accepted, and Claude Code versions without URLs tell the server', async (t) => {
   const staged = await claudeStage(t)
   const { stage } = staged
   await stage.hub()
@@ -134,7 +134,7 @@ test("an MCP server's address to open is shown and accepted; a version that know
   assert.deepEqual(await address.told(), { action: 'accept' })
 })
 
-test('a server that knows no forms answers one as questions; an interrupt withdraws it', async (t) => {
+test('a server that does not know forms can answer one as questions, and an interrupt withdraws it', async (t) => {
   const staged = await claudeStage(t)
   const { stage } = staged
   await stage.hub()
@@ -153,7 +153,7 @@ test('a server that knows no forms answers one as questions; an interrupt withdr
   assert.deepEqual((await stage.agentIs(agent, 'idle')).pending, [])
 })
 
-test('a request that no daemon knows yet is refused, so that the agent goes on, and is told of', async (t) => {
+test('a request of an unknown type is refused, so that the agent continues, and is reported', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
@@ -163,7 +163,7 @@ test('a request that no daemon knows yet is refused, so that the agent goes on, 
   assert.deepEqual([notice.about, typeof notice.request_id], ['control_request', 'string'])
   assert.match(notice.text, /"of_tomorrow"/)
 
-  // While there is no daemon.
+  // While no daemon is running.
   await stage.command(agent, 'prompt', { content: 'request of_the_day_after 1500' })
   await stage.agentIs(agent, 'working')
   daemon.kill('SIGKILL')

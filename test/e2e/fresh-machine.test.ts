@@ -14,7 +14,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 const platform = `linux-${process.arch === 'arm64' ? 'arm64' : 'x64'}`
 const executable = `fomular-daemon-${platform}`
 
-test('the executable needs no Node and ignores its options, and is what the manifest says', async () => {
+test('the executable needs no Node, ignores Node’s options, and matches its manifest', async () => {
   const dir = join(await realRelease(platform), version)
   const run = (args: string[], env: Record<string, string> = {}) =>
     execa(join(dir, executable), args, { env: { PATH: '/nowhere', ...env }, extendEnv: false })
@@ -42,11 +42,11 @@ test('the executable needs no Node and ignores its options, and is what the mani
   for (const name of ['node', 'ws', 'commander', 'pino', 'hono', 'zod']) assert.ok(names.includes(name), name)
 })
 
-test('one pasted line puts a machine without Node to work, and nothing is left when it is taken away', async (t) => {
+test('one pasted line sets up a machine without Node, and an uninstall leaves nothing behind', async (t) => {
   const releases = await realRelease(platform)
   const machine = await Booted.boot(t, {
     '/srv/releases': releases,
-    // For the stand-in of Claude Code alone: it is not on PATH.
+    // Only for the stand-in for Claude Code; it is not on PATH.
     '/opt/test/node': process.execPath,
     '/opt/test/support': fileURLToPath(new URL('../support', import.meta.url)),
   })
@@ -58,12 +58,12 @@ test('one pasted line puts a machine without Node to work, and nothing is left w
     'find / -xdev -path /proc -prune -o -name "*fomular*" -print',
   ])
 
-  // The hub, on the same machine, from the same release.
+  // The hub, on the same machine and from the same release.
   const hubProgram = `/srv/releases/${version}/${executable}`
   await machine.out(['sh', '-c', 'mkdir -p -m 700 /var/lib/hub && ln -s /srv/releases /var/lib/hub/releases'])
   await machine.out(['systemd-run', '--quiet', '--unit=hub', hubProgram, 'hub', '--data-dir', '/var/lib/hub'])
   const HUB = ['--hub', 'http://127.0.0.1:3001', '--hub-key-file', '/var/lib/hub/user.key', '--json']
-  // Commands note whose the hub is, for themselves.
+  // Commands record the hub's owner in their own state folder.
   const operator = ['env', 'FOMULAR_STATE_DIR=/tmp/operator', hubProgram]
   const hub = async <T>(...args: string[]): Promise<T> =>
     JSON.parse(await machine.out([...operator, ...args, ...HUB])) as T

@@ -11,10 +11,10 @@ import { SmallDisk } from '../support/small-disk.ts'
 import type { Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-/** Enough for a daemon to start agents. */
+/** Size of a disk that is large enough to start agents, in MiB. */
 const DISK_MIB = 300
 
-/** A machine with its state folder on a small disk, and its hub on another. */
+/** Sets up a machine with its state folder on a small disk, and its hub on another. */
 async function smallMachine(t: TestContext) {
   const disk = new SmallDisk(t, DISK_MIB)
   const stage = await fakeStage(t)
@@ -26,27 +26,27 @@ async function smallMachine(t: TestContext) {
   return { stage, disk, daemon }
 }
 
-/** Looks again, rather than wait until the daemon does. */
+/** Has the daemon check now instead of at its next interval. Returns the problem. */
 async function problem(stage: Stage, code: string) {
   const { machine_id } = (await stage.machine())!
   await stage.api('POST', `/api/machines/${machine_id}/check`)
   return (await stage.machine())?.status.problems.find((found) => found.code === code)
 }
 
-test('a disk that fills up: no new agents, and nothing is taken that could be lost', async (t) => {
+test('a disk that fills up stops new agents, and data that could be lost is refused', async (t) => {
   const { stage, disk } = await smallMachine(t)
   const agent = await stage.start({ prompt: 'one' })
   await stage.eventually(agent, 'turn_result')
   await stage.agentIs(agent, 'idle')
   disk.fill(100)
   const told = await until(() => problem(stage, 'disk_full'), { what: 'the disk to be told' })
-  // The daemon may have put what it compiled of itself on the disk meanwhile.
+  // The daemon may have written its compile cache to the disk meanwhile.
   assert.match(told.message, /^Only (9\d|100) MiB left/)
   assert.equal((await stage.machine())?.status.accepts_agents, false)
   const refused = await stage.api<Outcome>('POST', '/api/agents', { spec: { cwd: stage.cwd } })
   assert.equal(refused.error?.code, 'disk_full')
 
-  // Those that run go on with what is left.
+  // Running agents continue in the remaining space.
   const before = (await stage.events(agent)).length
   assert.equal((await stage.command(agent, 'prompt', { content: 'two' })).state, 'succeeded')
   await stage.eventually(agent, 'text', ({ text }) => text === 'two')
@@ -64,7 +64,7 @@ test('a disk that fills up: no new agents, and nothing is taken that could be lo
   assert.deepEqual(texts, ['one', 'two', 'three, again'])
 })
 
-test('an agent that cannot write any more is told as ended once there is room, and goes on when resumed', async (t) => {
+test('an agent that cannot write is reported as ended once there is room, and continues when resumed', async (t) => {
   const { stage, disk, daemon } = await smallMachine(t)
   const agent = await stage.start({ prompt: 'one' })
   await stage.eventually(agent, 'turn_result')
@@ -73,7 +73,7 @@ test('an agent that cannot write any more is told as ended once there is room, a
   const { pid } = await stage.agent(agent)
   disk.fill()
   await until(() => !identify(pid!), { what: 'the end of the agent' })
-  // The daemon itself lives, and is heard.
+  // The daemon itself stays alive and connected.
   assert.equal((await stage.machine())?.connected, true)
   disk.clear()
   const ended = await stage.agentIs(agent, 'exited')
@@ -85,7 +85,7 @@ test('an agent that cannot write any more is told as ended once there is room, a
   assert.deepEqual(merged(await stage.events(agent)), merged(journalEvents(stage.state, agent)))
 })
 
-test('a daemon that cannot start on a full disk says so; its agents wait for the next one', async (t) => {
+test('a daemon that cannot start on a full disk says so, and its agents wait for the next one', async (t) => {
   const { stage, disk, daemon } = await smallMachine(t)
   const agent = await stage.start({ prompt: 'hello' })
   await stage.eventually(agent, 'turn_result')
@@ -105,7 +105,7 @@ test('a daemon that cannot start on a full disk says so; its agents wait for the
   assert.equal(await next.ended, 0, next.log())
 })
 
-test('a journal that a full disk keeps from being moved stays as it is', (t) => {
+test('a journal that cannot be moved on a full disk stays unchanged', (t) => {
   const disk = new SmallDisk(t, 8)
   const path = join(disk.path, 'activity.jsonl')
   const lines = `${'x'.repeat(999)}\n`.repeat(3000)

@@ -22,7 +22,7 @@ import { until } from '../support/wait.ts'
 const offsets = (events: Event[]) => events.map(({ offset }) => offset)
 const steps = (to: number, step = 10) => Array.from({ length: to / step }, (_, n) => n * step)
 
-test('what a newer daemon says is kept and passed on, and is no fault', async (t) => {
+test('unknown data from a newer daemon is kept and passed on without an error', async (t) => {
   const hub = await TestHub.open(t)
   const problem = { code: 'too_hot', severity: 'warning' as const, message: 'Hot.', since: '' }
   const { machine } = helloOf()
@@ -42,13 +42,13 @@ test('what a newer daemon says is kept and passed on, and is no fault', async (t
   assert.deepEqual(machines[0]?.status.problems, [problem])
 })
 
-test('what a killed hub had not finished writing is gone after the next start', async (t) => {
+test('unfinished files of a killed hub are gone after the next start', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   daemon.send(frameOf('a', 0, 10))
   await daemon.acknowledged('a', 10)
   await hub.stop()
-  // Higher than any process's id.
+  // Higher than any process id.
   const half = ['commands.jsonl', 'agents/a/agent.json'].map((name) => `${hub.dir}/${name}.4194305.tmp`)
   for (const path of half) writeFileSync(path, '{"ver')
   await hub.start()
@@ -58,7 +58,7 @@ test('what a killed hub had not finished writing is gone after the next start', 
   )
 })
 
-test('repeated, overlapping and gapped frames: each event once, in order', async (t) => {
+test('repeated, overlapping, and missing frames yield each event once, in order', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   daemon.send(frameOf('a', 0, 100))
@@ -75,7 +75,7 @@ test('repeated, overlapping and gapped frames: each event once, in order', async
   assert.equal(daemon.ofType('agent:resend').length, 1)
 })
 
-test('text that ran on over what is here already is asked for again, not cut', async (t) => {
+test('text that grew past the stored offset is requested again instead of cut', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   const delta = (offset: number, text: string): Event => ({
@@ -95,7 +95,7 @@ test('text that ran on over what is here already is asked for again, not cut', a
   assert.equal(said.join(''), 'abc')
 })
 
-test('what a machine no longer holds is not waited for', async (t) => {
+test('the hub does not wait for data that a machine no longer has', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a', { begin: 500 })] })
   daemon.send(frameOf('a', 500, 600))
@@ -103,7 +103,7 @@ test('what a machine no longer holds is not waited for', async (t) => {
   assert.equal(daemon.ofType('agent:resend').length, 0)
 })
 
-test('a machine that was set back, with a daemon that does not see it: what was, and what is, are both kept', async (t) => {
+test('a restored machine whose daemon does not notice keeps its old history and its new one', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   for (let at = 0; at < 500; at += 100) daemon.send(frameOf('a', at, at + 100))
@@ -117,7 +117,7 @@ test('a machine that was set back, with a daemon that does not see it: what was,
   const after = await hub.daemon(older)
   assert.deepEqual(after.offsets, { a: 250 })
   after.send(frameOf('a', 250, 300))
-  // What overlaps, what is missing and what comes twice, as the machine counts.
+  // Frames that overlap, leave a gap, or repeat, in the machine's offsets.
   after.send(frameOf('a', 280, 320))
   after.send(frameOf('a', 400, 500))
   assert.equal((await after.received('agent:resend')).from, 320)
@@ -137,7 +137,7 @@ test('a machine that was set back, with a daemon that does not see it: what was,
   assert.deepEqual(offsets(await hub.events('a', 7)), [...expected, 601])
 })
 
-test('the hub says of which generation it has a journal, and never cuts one off', async (t) => {
+test('the hub reports the generation of each journal, and never truncates one', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a'), statusOf('b')] })
   daemon.send(frameOf('a', 0, 500))
@@ -147,7 +147,7 @@ test('the hub says of which generation it has a journal, and never cuts one off'
   assert.deepEqual(after.frames[0], { ...after.frames[0], offsets: { a: 500 }, journals: {} })
   after.send({ ...frameOf('a', 500, 600), journal: 'second' })
   await after.acknowledged('a', 600)
-  // An older daemon took its place, which says nothing of generations.
+  // An older daemon replaced it, and sends no generations.
   after.send(frameOf('a', 600, 700))
   await after.acknowledged('a', 700)
   await hub.restart()
@@ -160,7 +160,7 @@ test('the hub says of which generation it has a journal, and never cuts one off'
   assert.deepEqual(offsets(await hub.events('a')), steps(700))
 })
 
-test('a daemon that cannot go on from what the hub has is asked for its journal from the start', async (t) => {
+test('a daemon that cannot continue from the hub’s offset is asked for its journal from the start', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   daemon.send(frameOf('a', 0, 500))
@@ -175,10 +175,10 @@ test('a daemon that cannot go on from what the hub has is asked for its journal 
   assert.deepEqual(offsets(await hub.events('a')), [...steps(500), 500, 501, 511, 521])
 })
 
-test('history is read in pages, from any event on', async (t) => {
+test('history is read in pages, from any event', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
-  // Some thousand lines: more than is searched in one read.
+  // Several thousand lines, more than one read searches.
   for (let at = 0; at < 60_000; at += 30) daemon.send(frameOf('a', at, at + 30))
   await daemon.acknowledged('a', 60_000)
   assert.deepEqual(offsets(await hub.events('a', 777)), steps(60_000))
@@ -195,7 +195,7 @@ test('history is read in pages, from any event on', async (t) => {
   assert.deepEqual(await hub.api('GET', '/api/agents/a/events?after=59990.0'), { events: [] })
 })
 
-test('the hub is started again: what was acknowledged is there, a torn last line is not', async (t) => {
+test('a restarted hub has everything that it acknowledged, and drops a torn last line', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   daemon.send(frameOf('a', 0, 100))
@@ -239,7 +239,7 @@ test('damaged files are set aside, and the hub starts', async (t) => {
   assert.deepEqual(offsets(await hub.events('a')), steps(100))
 })
 
-test('a full disk: nothing is acknowledged, it is said, and made up for', async (t) => {
+test('a hub with a full disk acknowledges nothing, reports it, and catches up later', async (t) => {
   const hub = await TestHub.open(t)
   const path = `${hub.dir}/agents/a/activity.jsonl`
   mkdirSync(`${hub.dir}/agents/a`)
@@ -259,10 +259,10 @@ test('a full disk: nothing is acknowledged, it is said, and made up for', async 
   assert.deepEqual(offsets(await hub.events('a')), steps(200))
 })
 
-/** Between tries of a hub whose disk takes nothing: so long at most. */
+/** Maximum interval between a hub's attempts to write to a failing disk, in milliseconds. */
 const RETRY_MS = 1000
 
-test('what waits for a slow disk is bounded by what it weighs, and what was refused is asked for again', async (t) => {
+test('memory for a slow disk is bounded by size, and refused frames are requested again', async (t) => {
   let tries = 0
   const hub = await TestHub.open(t, {
     clock: {
@@ -277,7 +277,7 @@ test('what waits for a slow disk is bounded by what it weighs, and what was refu
   mkdirSync(`${hub.dir}/agents/a`)
   symlinkSync('/dev/full', path)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
-  // One byte of a journal each, as they say themselves.
+  // Each frame claims only one byte of the journal.
   const text = 'x'.repeat(6 * 1024 * 1024)
   const heavy = (offset: number) => ({
     type: 'agent:activity',
@@ -299,7 +299,7 @@ test('what waits for a slow disk is bounded by what it weighs, and what was refu
   assert.deepEqual(offsets(await hub.events('a')), [0, 1, 2, 3, 4, 5])
 })
 
-test('statuses: the newest revision counts; agents that are gone can be read until they are removed', async (t) => {
+test('the newest revision of a status wins, and agents that are gone stay readable until removed', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a'), statusOf('b')] })
   daemon.send({ type: 'agent:status', ...statusOf('a', { revision: 5, state: 'working' }) })
@@ -317,11 +317,11 @@ test('statuses: the newest revision counts; agents that are gone can be read unt
   await until(() => readdirSync(`${hub.dir}/agents`).join() === 'a', { what: 'the history to be deleted' })
 })
 
-/** Journal bytes in one frame, and sent ahead of what is acknowledged. */
+/** Journal bytes in one frame, and in all unacknowledged frames. */
 const FRAME = 1000
 const WINDOW = 200 * FRAME
 
-test('a hub killed in mid-stream, again and again: nothing acknowledged is lost, nothing doubled', async (t) => {
+test('a hub killed again and again during a stream loses and duplicates nothing that it acknowledged', async (t) => {
   const running: ChildProcess[] = []
   t.after(() => {
     for (const child of running) child.kill('SIGKILL')
@@ -369,7 +369,7 @@ async function hubProcess(dir: string) {
   return { child, url, daemon: await LightDaemon.greet({ url, key, hello: { agents: [statusOf('a')] } }) }
 }
 
-/** Sends a journal from `from` to `end`, until `enough` is acknowledged. @returns how much is */
+/** Sends a journal from `from` to `end`, until `enough` is acknowledged. @returns the acknowledged offset */
 async function stream(daemon: LightDaemon, from: number, end: number, enough: number): Promise<number> {
   let at = from
   let acked = from

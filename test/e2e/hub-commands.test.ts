@@ -14,7 +14,7 @@ const post = async (hub: TestHub, path: string, body: object = {}) => {
   return { status: response.status, outcome: (await response.json()) as Outcome }
 }
 
-test('a command goes to its machine, and its result to whoever waits', async (t) => {
+test('a command reaches its machine, and its result reaches the caller', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   const asked = post(hub, '/api/agents/a/prompt', { content: 'hello', command_id: 'c-1' })
@@ -39,13 +39,13 @@ test('a command goes to its machine, and its result to whoever waits', async (t)
     },
   }
   assert.deepEqual(await asked, expected)
-  // Asked again it is answered, not given again.
+  // A repeated request gets the answer, and the command is not sent again.
   assert.deepEqual(await post(hub, '/api/agents/a/prompt', { content: 'hello', command_id: 'c-1' }), expected)
   await daemon.settled()
   assert.equal(daemon.ofType('agent:prompt').length, 1)
 })
 
-test('a failed command says why; one that the daemon cannot read has failed too', async (t) => {
+test('a failed command says why, and a command that the daemon cannot read fails, too', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   const refused = post(hub, '/api/agents/a/stop')
@@ -59,7 +59,7 @@ test('a failed command says why; one that the daemon cannot read has failed too'
   assert.deepEqual((await unread).outcome.error, { code: 'invalid_command', message: 'what?', path: 'x' })
 })
 
-test('commands for a machine that is away wait on disk, in order, and are answered once', async (t) => {
+test('commands for an offline machine wait on disk, in order, and are answered once', async (t) => {
   const hub = await TestHub.open(t)
   const hello = { agents: [statusOf('a')] }
   await (await hub.daemon(hello)).close()
@@ -96,7 +96,7 @@ test('commands for a machine that is away wait on disk, in order, and are answer
   assert.equal((await hub.request('GET', '/api/commands/c-2?wait=0')).status, 202)
 })
 
-test('an agent is started under an id of the hub; told something before its machine knows it', async (t) => {
+test('an agent gets its id from the hub, and accepts commands before its machine knows it', async (t) => {
   const hub = await TestHub.open(t)
   assert.equal((await hub.request('POST', '/api/agents', { spec: { cwd: '/' } })).status, 409)
   const daemon = await hub.daemon()
@@ -130,7 +130,7 @@ test('a removed agent and its history are gone from the hub', async (t) => {
   assert.equal((await hub.request('GET', '/api/agents/a')).status, 404)
 })
 
-test('what the daemon does not know is not sent to it', async (t) => {
+test('commands that the daemon does not support are not sent to it', async (t) => {
   const hub = await TestHub.open(t)
   await hub.daemon({ capabilities: ['agent:start'] })
   const { status, outcome } = await post(hub, '/api/machines/machine-1/update', {})
@@ -138,13 +138,13 @@ test('what the daemon does not know is not sent to it', async (t) => {
   assert.equal((outcome as { error?: { code: string } }).error?.code, 'unsupported')
 })
 
-test('a machine is forgotten with its agents and what waits for it, but not while it is connected', async (t) => {
+test('a machine is removed with its agents and waiting commands, but not while it is connected', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   assert.equal((await hub.request('DELETE', '/api/machines/machine-1')).status, 409)
   await daemon.close()
   const waiting = post(hub, '/api/agents/a/stop', { command_id: 'c' })
-  // It is there once it can be asked for.
+  // The command is on the hub once it can be read.
   await hub.request('GET', '/api/commands/c?wait=0')
   const { status } = await post(hub, '/api/machines/machine-1/check?wait=0')
   assert.equal(status, 202)
@@ -154,7 +154,7 @@ test('a machine is forgotten with its agents and what waits for it, but not whil
   assert.equal((await hub.request('DELETE', '/api/machines/machine-1')).status, 404)
 })
 
-test('the id of an agent that was removed may be used again', async (t) => {
+test('the id of a removed agent can be used again', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon()
   for (const round of [1, 2]) {
@@ -168,18 +168,18 @@ test('the id of an agent that was removed may be used again', async (t) => {
   }
 })
 
-test('an agent that takes a removed one’s id at once has a history of its own', async (t) => {
+test('an agent that takes a removed agent’s id at once starts with an empty history', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   daemon.send(frameOf('a', 0, 100))
   await daemon.acknowledged('a', 100)
   const removing = post(hub, '/api/agents/a/remove')
   const remove = await daemon.command('agent:remove')
-  // While every thread that could delete something is busy.
+  // Keeps every thread that could delete files busy.
   const busy = Promise.all(
     Array.from({ length: 4 }, () => promisify(pbkdf2)('x', 'y', 500_000, 64, 'sha512')),
   )
-  // In one packet, as a daemon may that was told both.
+  // Both messages in one packet, as from a daemon that got both commands.
   const network = (daemon.socket as unknown as { _socket: Socket })._socket
   network.cork()
   daemon.answer(remove)
@@ -195,7 +195,7 @@ test('an agent that takes a removed one’s id at once has a history of its own'
   )
 })
 
-test('a list of commands that a newer version has written is refused, and left as it is', async (t) => {
+test('a list of commands from a newer version is refused and left unchanged', async (t) => {
   const hub = await TestHub.open(t)
   await hub.stop()
   const text = '{"version":2,"order":{}}\n'

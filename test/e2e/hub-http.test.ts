@@ -14,7 +14,7 @@ const LONG = Limits.frame_bytes - 1_000_000
 const specWith = (server: string, promptChars = 1) =>
   `{"spec":{"cwd":"/","prompt":"${'x'.repeat(promptChars)}","mcp_servers":{"x":${server}}}}`
 
-test('bad requests are answered with what is wrong and where', async (t) => {
+test('a bad request is answered with the error and its place', async (t) => {
   const hub = await TestHub.open(t)
   await hub.daemon({ agents: [statusOf('a')] })
   const cases: [string, string, unknown, number, object][] = [
@@ -33,9 +33,9 @@ test('bad requests are answered with what is wrong and where', async (t) => {
     ['GET', '/api/agents/a/events?limit=0', undefined, 400, { path: 'limit' }],
     ['GET', '/api/agents/a/stream?after=1', undefined, 400, { path: 'after' }],
     ['POST', '/api/agents/a/prompt', 'x'.repeat(Limits.frame_bytes + 1), 413, { code: 'too_large' }],
-    // Longer as a message than as it came.
+    // Longer as a message than as a request.
     ['POST', '/api/agents', specWith(`[${'1e20,'.repeat(90_000)}1]`, LONG), 413, { code: 'too_large' }],
-    // More than a message may hold, and nested more deeply.
+    // Larger than a message may be, and too deeply nested.
     ['POST', '/api/agents', specWith(`[${'1,'.repeat(2_000_000)}1]`), 400, { code: 'invalid_command' }],
     [
       'POST',
@@ -58,7 +58,7 @@ test('bad requests are answered with what is wrong and where', async (t) => {
   assert.equal(form.status, 415)
 })
 
-test('the API needs the user key; health needs none', async (t) => {
+test('the API needs the user key, and the health check needs none', async (t) => {
   const hub = await TestHub.open(t)
   const status = async (path: string, authorization?: string) =>
     (await fetch(hub.url + path, { headers: { ...(authorization && { authorization }) } })).status
@@ -69,7 +69,7 @@ test('the API needs the user key; health needs none', async (t) => {
   assert.equal(await status('/api/agents', `Bearer ${hub.key('user')}`), 200)
 })
 
-test('a name that was pointed at this machine does not reach the hub', async (t) => {
+test('a foreign host name that resolves to this machine does not reach the hub', async (t) => {
   const hub = await TestHub.open(t)
   const status = (host: string) =>
     new Promise((resolve, reject) =>
@@ -91,7 +91,7 @@ test('a name that was pointed at this machine does not reach the hub', async (t)
     assert.equal(await status(host), 403, host)
 })
 
-test('an agent is followed from any event on, over restarts of the hub, without gap or double', async (t) => {
+test('an agent is followed from any event, over restarts of the hub, without gaps or duplicates', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   daemon.send(frameOf('a', 0, 20_000))
@@ -120,7 +120,7 @@ test('an agent is followed from any event on, over restarts of the hub, without 
   for (const each of [second, third]) each.close()
 })
 
-test('a client that stops reading misses nothing when it goes on', async (t) => {
+test('a client that stops reading misses nothing when it continues', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   for (let at = 0; at < 1_000_000; at += 1000) daemon.send(frameOf('a', at, at + 1000, 20))
@@ -154,7 +154,7 @@ test('a client that stops reading misses nothing when it goes on', async (t) => 
   )
 })
 
-test('of very many agents that change at once, each is shown as it is then', async (t) => {
+test('when thousands of agents change at once, each is shown in its current state', async (t) => {
   const hub = await TestHub.open(t)
   const agents = Array.from({ length: 2500 }, (_, n) => statusOf(`a${n}`))
   const daemon = await hub.daemon({ agents })
@@ -170,7 +170,7 @@ test('of very many agents that change at once, each is shown as it is then', asy
   await until(() => shown(false) === agents.length, { what: 'all agents, not connected' })
 })
 
-test('machines and agents are shown as they are, then as they change', async (t) => {
+test('machines and agents are shown in their current state, then as they change', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   const stream = await follow(hub, '/api/stream')

@@ -14,7 +14,7 @@ import { until } from '../support/wait.ts'
 
 const logger = createLogger({ level: 'silent', stderr: 'none' })
 
-/** So many seconds of the hub's pass in one. */
+/** Number of simulated seconds per real second for the hub. */
 const HASTE = 40
 const hasty: Clock = {
   now: Date.now,
@@ -23,7 +23,7 @@ const hasty: Clock = {
   clearTimeout: (timer) => clearTimeout(timer),
 }
 
-test('keys are made once, only for their owner, and kept as hashes', async (t) => {
+test('keys are created once, readable only by their owner, and stored as hashes', async (t) => {
   const hub = await TestHub.open(t)
   const files = ['machine.key', 'user.key', 'keys.json', 'hub.json']
   for (const file of files) assert.equal(statSync(`${hub.dir}/${file}`).mode & 0o777, 0o600, file)
@@ -37,7 +37,7 @@ test('keys are made once, only for their owner, and kept as hashes', async (t) =
   assert.deepEqual([hub.key('machine'), hub.key('user')], [machine, user])
 })
 
-test('a machine needs the machine key, and a path that is there', async (t) => {
+test('a machine needs the machine key and the correct path', async (t) => {
   const hub = await TestHub.open(t)
   await assert.rejects(LightDaemon.dial(hub.url, 'wrong'), /401/)
   await assert.rejects(LightDaemon.dial(hub.url, hub.key('user')), /401/)
@@ -46,7 +46,7 @@ test('a machine needs the machine key, and a path that is there', async (t) => {
   await daemon.close()
 })
 
-test('a hub is refused what would harm: an open port without TLS, a folder or a port in use', async (t) => {
+test('a hub refuses to start on an open port without TLS, or with a folder or port in use', async (t) => {
   const hub = await TestHub.open(t)
   const options = { host: '127.0.0.1', port: 0, logger }
   await assert.rejects(startHub({ ...options, dir: tempDir(t), host: '0.0.0.0' }), {
@@ -62,7 +62,7 @@ test('a hub is refused what would harm: an open port without TLS, a folder or a 
   })
 })
 
-test('the greeting says how far each journal is', async (t) => {
+test('the welcome contains the end of each journal', async (t) => {
   const hub = await TestHub.open(t)
   const first = await hub.daemon({ agents: [statusOf('a'), statusOf('b')] })
   assert.deepEqual(first.offsets, { a: 0, b: 0 })
@@ -73,13 +73,13 @@ test('the greeting says how far each journal is', async (t) => {
   assert.deepEqual(second.offsets, { a: 100, b: 0 })
 })
 
-test('a greeting counts whatever its revisions, a status only if it is not older', async (t) => {
+test('a greeting always counts, but a status only counts if it is not older', async (t) => {
   const hub = await TestHub.open(t)
   const status = (revision: number, title: string) => statusOf('a', { revision, title })
   const title = async () => (await hub.api<HubAgent>('GET', '/api/agents/a')).title
   const first = await hub.daemon({ agents: [status(100, 'today')] })
   await first.close()
-  // Its state folder was restored from a backup.
+  // The state folder was restored from a backup.
   const second = await hub.daemon({ agents: [status(50, 'yesterday')] })
   assert.equal(await title(), 'yesterday')
   for (const each of [status(52, 'newer'), status(51, 'older')])
@@ -88,7 +88,7 @@ test('a greeting counts whatever its revisions, a status only if it is not older
   assert.equal(await title(), 'newer')
 })
 
-test('a daemon of another protocol is told so, however else its greeting looks', async (t) => {
+test('a daemon with another protocol version is told so, even if the rest of its greeting is unknown', async (t) => {
   const hub = await TestHub.open(t)
   const old = await hub.dial()
   old.send({ type: 'machine:hello', protocol: { version: 0, minimum: 0 }, who: 'knows' })
@@ -102,10 +102,10 @@ test('a daemon of another protocol is told so, however else its greeting looks',
   assert.equal((await young.ended()).code, CloseCode.protocol_version)
 })
 
-test('of two daemons of one machine the newer stays', async (t) => {
+test('a newer daemon of the same machine replaces the older daemon', async (t) => {
   const hub = await TestHub.open(t)
   const older = await hub.daemon({ instance_id: 'older' })
-  // Longer than a close frame, and cut off within a letter of two bytes.
+  // Longer than a close frame allows, with the cut inside a two-byte character.
   const newer = await hub.daemon({ instance_id: 'newer', hostname: 'é'.repeat(100) })
   assert.equal((await older.received('server:refuse')).code, 'superseded')
   assert.equal((await older.ended()).code, CloseCode.superseded)
@@ -117,7 +117,7 @@ test('of two daemons of one machine the newer stays', async (t) => {
   )
 })
 
-test('what cannot be taken is answered with what is wrong, and the link stays up', async (t) => {
+test('an invalid message is answered with its error, and the link stays up', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   const activity = frameOf('a', 0, 30)
@@ -162,7 +162,7 @@ test('what cannot be taken is answered with what is wrong, and the link stays up
   assert.equal(daemon.ofType('protocol:error').length, cases.length)
 })
 
-test('before the greeting nothing else is taken, and an error is not answered by an error', async (t) => {
+test('only a greeting is accepted first, and an error is not answered with an error', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.dial()
   daemon.send(frameOf('a', 0, 10))
@@ -175,14 +175,14 @@ test('before the greeting nothing else is taken, and an error is not answered by
   assert.equal(daemon.ofType('protocol:error').length, 2)
 })
 
-test('faults without end end the link', async (t) => {
+test('endless faults end the link', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon()
   for (let n = 0; n < 20; n++) daemon.send('nonsense')
   assert.equal((await daemon.ended()).code, CloseCode.protocol_error)
 })
 
-test('a peer that does not greet, or has gone silent, is let go', async (t) => {
+test('a peer that sends no greeting, or becomes silent, is disconnected', async (t) => {
   const hub = await TestHub.open(t, { clock: hasty })
   const mute = await hub.dial()
   assert.equal((await mute.ended()).code, CloseCode.timeout)
@@ -200,7 +200,7 @@ test('a peer that does not greet, or has gone silent, is let go', async (t) => {
   assert.equal(daemon.closed, undefined)
 })
 
-test('an event nested too deeply is taken as unreadable, and a status is refused: nobody else notices', async (t) => {
+test('an event nested too deeply becomes unreadable, such a status is refused, and others notice nothing', async (t) => {
   const hub = await TestHub.open(t)
   const other = await hub.daemon()
   const daemon = await hub.daemon({ machine_id: 'machine-2', agents: [statusOf('a')] })
@@ -219,7 +219,7 @@ test('an event nested too deeply is taken as unreadable, and a status is refused
   await other.settled()
 })
 
-test('a machine whose key is taken away is locked out, also while it is connected', async (t) => {
+test('a machine whose key is revoked is locked out, even while it is connected', async (t) => {
   const hub = await TestHub.open(t, { clock: hasty })
   const path = `${hub.dir}/keys.json`
   const { version, keys } = JSON.parse(readFileSync(path, 'utf8'))
@@ -233,7 +233,7 @@ test('a machine whose key is taken away is locked out, also while it is connecte
   assert.equal((await daemon.ended()).code, CloseCode.unauthorized)
 })
 
-test('half a handshake does not hold the hub', async (t) => {
+test('half a handshake does not block the hub', async (t) => {
   const hub = await TestHub.open(t)
   const socket = connect(hub.port, '127.0.0.1')
   await new Promise((resolve) => socket.once('connect', resolve))
@@ -249,11 +249,11 @@ test('half a handshake does not hold the hub', async (t) => {
   for (const each of [socket, big]) each.destroy()
 })
 
-test('a client that was turned away cannot hold on to its connection', async (t) => {
+test('a rejected client cannot keep its connection open', async (t) => {
   const hub = await TestHub.open(t)
   const socket = connect({ port: hub.port, host: '127.0.0.1', allowHalfOpen: true })
   t.after(() => void socket.destroy())
-  // Reset, once it writes to what is not there any more; a connection of which one side is open would take it.
+  // The hub resets the connection on the next write; a half-open connection would accept it.
   const reset = new Promise((resolve) => socket.once('error', resolve))
   const upgrade = ['Host: localhost', 'Connection: Upgrade', 'Upgrade: websocket']
   socket.write(`GET /ws HTTP/1.1\r\n${upgrade.join('\r\n')}\r\n\r\n`)
@@ -266,7 +266,7 @@ test('a client that was turned away cannot hold on to its connection', async (t)
   assert.match(String(await reset), /ECONNRESET|EPIPE/)
 })
 
-test('keys are added and taken away while the hub runs; a deleted key file means a new key', async (t) => {
+test('keys are added and revoked while the hub runs, and a deleted key file means a new key', async (t) => {
   const hub = await TestHub.open(t)
   const path = `${hub.dir}/keys.json`
   const before = readFileSync(path, 'utf8')
@@ -278,7 +278,7 @@ test('keys are added and taken away while the hub runs; a deleted key file means
   await (await LightDaemon.dial(hub.url, hub.key('machine'))).close()
   writeFileSync(path, before)
   await assert.rejects(LightDaemon.dial(hub.url, 'laptop-key'), /401/)
-  // In the middle of being edited, and written by a newer version: left alone, and the keys stay as they were.
+  // A half-edited file, and one from a newer version, are left alone, and the keys stay unchanged.
   for (const text of [before.slice(0, -20), JSON.stringify({ version: 2, keys: [] })]) {
     writeFileSync(path, text)
     await assert.rejects(LightDaemon.dial(hub.url, 'nonsense'), /401/)

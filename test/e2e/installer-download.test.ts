@@ -17,10 +17,10 @@ const damage = (path: string) =>
 const makeKey = () =>
   signer(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString())
 
-/** What is arranged may give the arguments of `run`. */
+/** The setup function can return arguments for `run`. */
 type Fault = [name: string, error: RegExp, (server: ReleaseServer, box: Box) => unknown, tools?: string[]]
 
-/** Runs in a namespace with another file system at the prefix's place. */
+/** Returns a command that runs with another file system mounted at the prefix. */
 const mounted = ({ home }: Box, options: string): string[] => [
   whereIs('unshare'),
   '--mount',
@@ -30,22 +30,22 @@ const mounted = ({ home }: Box, options: string): string[] => [
 ]
 
 const FAULTS: Fault[] = [
-  ['a file that was changed', /does not match the manifest: its sha256 is/, (server) => damage(gz(server))],
+  ['a file that was modified', /does not match the manifest: its sha256 is/, (server) => damage(gz(server))],
   [
-    'a file that is shorter',
+    'a file that is too short',
     /cannot be written; the disk may be full/,
     (server) => writeFileSync(gz(server), 'short'),
   ],
-  ['no release at all', /There is no release at http/, (server) => server.fail({ missing: /latest/ })],
-  ['no such version', /There is no version 9\.9\.9/, () => [['--version', '9.9.9']]],
-  ['a file that is missing', /is incomplete: there is no/, (server) => rmSync(gz(server))],
+  ['no release', /There is no release at http/, (server) => server.fail({ missing: /latest/ })],
+  ['an unknown version', /There is no version 9\.9\.9/, () => [['--version', '9.9.9']]],
+  ['a missing file', /is incomplete: there is no/, (server) => rmSync(gz(server))],
   [
-    'a page in place of the version',
+    'an HTML page instead of the version',
     /names no version/,
     (server) => writeFileSync(join(server.dir, 'latest'), '<html>'),
   ],
   [
-    'a manifest of another version',
+    'a manifest for another version',
     /cannot read the manifest .* of version 1\.0\.0/,
     (server) => {
       const path = join(server.dir, '1.0.0/manifest.json')
@@ -54,13 +54,13 @@ const FAULTS: Fault[] = [
   ],
   ['no server', /cannot be downloaded \(curl: 7\)/, () => [['--base-url', 'http://127.0.0.1:1']]],
   [
-    'a connection that never lasts',
+    'a connection that always breaks',
     /cannot be downloaded/,
     (server) => server.fail({ cut: { path: /latest/, bytes: 0 } }),
   ],
   ['neither curl nor wget', /neither curl nor wget/, () => {}, TOOLS],
   [
-    'nothing to hash with',
+    'no program for hashing',
     /no program to check a sha256 with/,
     () => {},
     [...TOOLS.filter((tool) => !/sum|openssl/.test(tool)), 'curl'],
@@ -100,7 +100,7 @@ const FAULTS: Fault[] = [
   ],
 ]
 
-test('what goes wrong is said, with what to do, and leaves nothing behind', async (t) => {
+test('a failed installation says what failed, gives a remedy, and leaves nothing behind', async (t) => {
   for (const [name, error, arrange, tools] of FAULTS)
     await t.test(name, async (t) => {
       const server = await ReleaseServer.open(t)
@@ -122,7 +122,7 @@ test('what goes wrong is said, with what to do, and leaves nothing behind', asyn
     })
 })
 
-test('what never ends is not taken, by curl and by either wget', async (t) => {
+test('curl and both wgets give up on an endless download', async (t) => {
   const key = makeKey()
   const signed = ['--public-key', key.publicKey]
   for (const [path, given] of [
@@ -134,7 +134,7 @@ test('what never ends is not taken, by curl and by either wget', async (t) => {
   ] as const)
     for (const tools of [['curl'], ['wget'], ['busybox']]) {
       const server = await ReleaseServer.open(t)
-      // Another key than the one that is known has signed it.
+      // Signed with a key other than the known one.
       await server.release('1.0.0', path === 'keys-1.txt' ? makeKey() : key)
       writeFileSync(join(server.dir, '1.0.0/keys-1.txt'), 'fomular-daemon release keys\n')
       server.fail({ endless: new RegExp(`${path}$`) })
@@ -147,12 +147,12 @@ test('what never ends is not taken, by curl and by either wget', async (t) => {
     }
 })
 
-test('a download that is broken off goes on where it ended, by curl and by either wget', async (t) => {
+test('curl and both wgets resume a broken download', async (t) => {
   for (const tools of [['curl'], ['wget'], ['busybox']])
     for (const withoutRanges of [false, true]) {
       const server = await ReleaseServer.open(t)
       await server.release('1.0.0')
-      // Each try gets a piece. Without ranges there is no end to that, so only the first is cut.
+      // Each attempt gets a part. Without ranges that would never end, so only the first attempt is cut.
       const bytes = Math.ceil(statSync(gz(server)).size / 3)
       server.fail({ cut: { path: /gz$/, bytes }, withoutRanges })
       const machine = box(t, server, [...TOOLS, ...tools])
@@ -175,7 +175,7 @@ test('a download that is broken off goes on where it ended, by curl and by eithe
     }
 })
 
-test('a release must be signed by the key that is known, where one is', async (t) => {
+test('a release must be signed with the known key, if there is one', async (t) => {
   const [key, other] = [makeKey(), makeKey()]
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0', key)

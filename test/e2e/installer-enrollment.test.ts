@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { box, SHELLS } from '../support/installer.ts'
 import { ReleaseServer } from '../support/release-server.ts'
 
-test('with a token the machine is enrolled: it is in no argument and no environment', async (t) => {
+test('a token enrolls the machine without appearing in arguments or the environment', async (t) => {
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0')
   for (const shell of SHELLS) {
@@ -24,7 +24,7 @@ test('with a token the machine is enrolled: it is in no argument and no environm
   }
 })
 
-test('a key and a service: what the program is told', async (t) => {
+test('a key and a service are passed to the program', async (t) => {
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0')
   const machine = box(t, server)

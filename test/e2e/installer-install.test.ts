@@ -16,12 +16,12 @@ test('shellcheck finds nothing', async () => {
   assert.equal(stdout, '')
 })
 
-test('a script that arrives in part does nothing, wherever it ends', async (t) => {
+test('a truncated script does nothing, wherever it is cut', async (t) => {
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0')
   const machine = box(t, server)
   const lines = script.split('\n').length - 1
-  // Each length of the last line, too.
+  // Includes every length of the last line.
   const cuts = `
     part() { dash -s -- --prefix "$HOME/.fomular" && echo "$1 succeeds"; }
     # Of the line that lets it fail, there is nothing before the fourth.
@@ -39,12 +39,12 @@ test('a script that arrives in part does nothing, wherever it ends', async (t) =
   assert.deepEqual(machine.files(), [])
 })
 
-test('the line for PATH is read by new shells of that kind, in a window and after a login', async (t) => {
+test('new shells of each kind read the PATH line, in a window and after a login', async (t) => {
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0')
   for (const [shell, starts, files] of [
     ['bash', [['bash'], ['bash', '-l']], []],
-    // The first of these is all that a login reads.
+    // A login shell reads only the first of these files.
     ['bash', [['bash'], ['bash', '-l']], ['.bash_login', '.profile']],
     ['bash', [['bash'], ['bash', '-l']], ['.bash_profile', '.bash_login']],
     ['zsh', [['zsh'], ['zsh', '-l']], []],
@@ -60,7 +60,7 @@ test('the line for PATH is read by new shells of that kind, in a window and afte
     const here = await execa(shell, ['-c', `${line}\ncommand -v fomular-daemon`], { env, extendEnv: false })
     assert.match(here.stdout, /fomular\/bin\/fomular-daemon$/, line)
     for (const start of starts) {
-      // A terminal of its own, as a window has.
+      // A separate terminal, like a new window.
       const command = `${start.join(' ')} -i -c "command -v fomular-daemon"`
       const { stdout } = await execa('script', ['-qec', command, '/dev/null'], {
         env,
@@ -73,7 +73,7 @@ test('the line for PATH is read by new shells of that kind, in a window and afte
   }
 })
 
-test('where the executable does not run, the program runs on the Node that is there', async (t) => {
+test('where the executable cannot run, the program uses the installed Node', async (t) => {
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0')
   const fake = (machine: Box, name: string, text: string) => {
@@ -110,7 +110,7 @@ test('where the executable does not run, the program runs on the Node that is th
   assert.match((await old.run()).err, /Install Node 18\.19 or newer/)
 })
 
-test('on systems without an executable it is said what to do', async (t) => {
+test('on a system without an executable, the installer gives a remedy', async (t) => {
   const cases: [string, RegExp][] = [
     ['[ "$1" = -s ] && echo MINGW64_NT-10.0 || echo x86_64', /runs in WSL.*\n.*wsl --install/],
     ['[ "$1" = -s ] && echo FreeBSD || echo x86_64', /no executable for FreeBSD.*\n.*npm install -g/],
@@ -126,7 +126,7 @@ test('on systems without an executable it is said what to do', async (t) => {
   }
 })
 
-test('another fomular-daemon that comes first on PATH is pointed out', async (t) => {
+test('another fomular-daemon earlier on PATH causes a warning', async (t) => {
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0')
   const machine = box(t, server)

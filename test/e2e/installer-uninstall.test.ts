@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { box, whereIs } from '../support/installer.ts'
 import { ReleaseServer } from '../support/release-server.ts'
 
-test('a completion that somebody wrote is left alone', async (t) => {
+test('a completion file that the user wrote is left alone', async (t) => {
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0')
   const machine = box(t, server)
@@ -22,7 +22,7 @@ test('a completion that somebody wrote is left alone', async (t) => {
   )
 })
 
-test('state and settings stay, unless they are to go', async (t) => {
+test('state and settings stay unless a purge is requested', async (t) => {
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0')
   const machine = box(t, server)
@@ -46,7 +46,7 @@ test('state and settings stay, unless they are to go', async (t) => {
     writeFileSync(join(machine.prefix, 'state', name), '')
   const dry = await machine.run(['--uninstall', '--purge', '--dry-run'])
   assert.match(dry.out, /Would remove .*machine\.json/)
-  // A folder of the same disk, mounted below.
+  // A folder of the same disk, mounted inside.
   const agents = join(machine.prefix, 'state/agents/one')
   mkdirSync(agents, { recursive: true })
   const bind = `${whereIs('mount')} --bind '${agents}' '${agents}' && exec "$0" "$@"`

@@ -31,7 +31,7 @@ const INSTALLED = [
 ]
 
 for (const shell of SHELLS)
-  test(`installs, does nothing twice, upgrades, and goes without a trace: ${shell.join(' ')}`, async (t) => {
+  test(`the installer installs, repeats without changes, upgrades, and uninstalls without a trace in ${shell.join(' ')}`, async (t) => {
     const server = await ReleaseServer.open(t)
     await server.release('1.0.0')
     const machine = box(t, server)
@@ -78,11 +78,11 @@ for (const shell of SHELLS)
     assert.equal((await machine.run(['--uninstall', '--dry-run'], { shell })).code, 0)
     assert.equal(await versionOf(machine), '1.0.0')
     assert.equal((await machine.run(['--uninstall'], { shell })).code, 0)
-    // What the program was told is beside it.
+    // The stub of the program records its calls next to it.
     assert.deepEqual(machine.files(), ['.fomular', '.fomular/mine', 'calls', 'leaked'])
   })
 
-test('an installation that was damaged is mended', async (t) => {
+test('a damaged installation is repaired', async (t) => {
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0')
   const machine = box(t, server)
