@@ -11,7 +11,7 @@ import { journalEvents, merged } from '../support/journal.ts'
 import { mock } from '../support/messages-script.ts'
 import { until } from '../support/wait.ts'
 
-test('an agent killed from outside is told as killed, and resumes its session with all it knew', async (t) => {
+test('an agent killed from outside is reported as killed, and resumes its session with all its knowledge', async (t) => {
   const { stage, api } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -32,7 +32,7 @@ test('an agent killed from outside is told as killed, and resumes its session wi
   assert.match(JSON.stringify(api.requests.at(-1)), /remember the heron/)
 })
 
-test('what an agent writes is as open to others as what its user writes', async (t) => {
+test('files that an agent writes have the permissions that its user’s files would have', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
@@ -44,7 +44,7 @@ test('what an agent writes is as open to others as what its user writes', async 
   assert.equal(said.mode & 0o777, 0o600)
 })
 
-test('the restart policy brings an agent back by itself, and gives up when it does no good', async (t) => {
+test('the restart policy restarts an agent, and gives up when restarts do not help', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -65,7 +65,7 @@ test('the restart policy brings an agent back by itself, and gives up when it do
   await until(async () => (await stage.machine())?.status.problems.length === 0)
 })
 
-test('a stop ends the agent, and what it has started in sessions of its own', async (t) => {
+test('a stop ends the agent and the processes that it started in separate sessions', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -93,7 +93,7 @@ test('a stop ends the agent, and what it has started in sessions of its own', as
 })
 
 for (const doing of ['streaming', 'running a long command'] as const)
-  test(`SIGTERM to the daemon while an agent is ${doing}: nothing left, all told, exit 0`, async (t) => {
+  test(`SIGTERM to the daemon while an agent is ${doing} ends and reports everything, with exit code 0`, async (t) => {
     const { stage } = await claudeStage(t)
     await stage.hub()
     const daemon = await stage.daemon()
@@ -112,13 +112,13 @@ for (const doing of ['streaming', 'running a long command'] as const)
     assert.deepEqual(merged(await stage.events(agent)), merged(journalEvents(stage.state, agent)))
   })
 
-test('a second signal shortens the graces', async (t) => {
+test('a second signal shortens the grace periods', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   const daemon = await stage.daemon({ FOMULAR_STOP_GRACE_S: '120' })
   const agent = await stage.start()
   const { pid } = await stage.agent(agent)
-  // It will answer nothing, however long it is waited for.
+  // The agent will never answer.
   process.kill(pid!, 'SIGSTOP')
   daemon.kill('SIGTERM')
   await until(() => daemon.log().includes('stopping the agents'))
@@ -127,7 +127,7 @@ test('a second signal shortens the graces', async (t) => {
   assert.deepEqual(stage.agentProcesses(agent), [])
 })
 
-test('what cannot be started is refused with the reason', async (t) => {
+test('an agent that cannot be started is refused with the reason', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -139,13 +139,13 @@ test('what cannot be started is refused with the reason', async (t) => {
   const lost = '00000000-0000-4000-8000-000000000000'
   const failed = await start({ cwd: stage.cwd, session: { resume: lost } })
   assert.equal(failed.error?.code, 'start_failed')
-  // In the agent's own words.
+  // The message is the agent's own.
   assert.match(failed.error?.message ?? '', new RegExp(lost))
   const status = await stage.agentIs(failed.agent_id!, 'failed')
   assert.match(status.failure?.message ?? '', new RegExp(lost))
 })
 
-test('limits end a turn and not the agent', async (t) => {
+test('limits end a turn, but not the agent', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -184,7 +184,7 @@ test('two agents never run in one session', async (t) => {
   assert.notEqual((await stage.agent(forked.agent_id!)).session_id, session_id)
 })
 
-test('a missing, wrong or old Claude Code is the machine state, with what to do', async (t) => {
+test('a missing, broken, or old Claude Code is reported as a problem, and new agents are refused', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   const fake = join(stage.dir, 'claude')
@@ -211,7 +211,7 @@ test('a missing, wrong or old Claude Code is the machine state, with what to do'
   assert.match(old.message, /1\.0\.3/)
 })
 
-test('a spec reaches the agent: prompts, tools, environment and MCP servers, none of it in its arguments', async (t) => {
+test('prompts, tools, environment, and MCP servers of a spec reach the agent, but not through its arguments', async (t) => {
   const { stage, api } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -240,7 +240,7 @@ test('a spec reaches the agent: prompts, tools, environment and MCP servers, non
   const { pid } = await stage.agent(agent)
   assert.doesNotMatch(cmdline(pid!), /heron|secret-of-the-birds|hello from/)
 
-  // One that does not listen to SIGTERM is not left behind either.
+  // A process that ignores SIGTERM does not remain either.
   const birds = findByEnvironment('TOKEN', 'secret-of-the-birds')
   assert.ok(birds.length > 0)
   await stage.command(agent, 'stop', { grace_s: 1 })

@@ -4,10 +4,10 @@ import { INSTALL_SYSTEM as INSTALL, MACHINE_KEY, SERVER, serviceMachine } from '
 import { until } from '../support/wait.ts'
 
 const STATE = '/var/lib/fomular-daemon'
-/** Nobody has named a folder, and what says so is empty. */
+/** Environment that names no state folder: the variable is empty. */
 const UNNAMED = { env: { FOMULAR_STATE_DIR: '' } }
 
-test('on a machine with a service, the everyday commands speak of it', async (t) => {
+test('on a machine with a service, everyday commands use the service', async (t) => {
   const on = await serviceMachine(t)
   const { machine, daemon } = on
   await machine.out(['useradd', '--create-home', '--shell', '/bin/bash', 'alice'])
@@ -18,7 +18,7 @@ test('on a machine with a service, the everyday commands speak of it', async (t)
   const service = { manager: 'systemd', name: 'fomular-daemon' }
   assert.equal((await daemon(INSTALL)).code, 0)
 
-  await t.test('root is told of the service, with or without its own HOME', async () => {
+  await t.test('root is shown the service, with or without its own HOME', async () => {
     const environments: Record<string, string>[] = [
       {},
       { FOMULAR_STATE_DIR: '' },
@@ -34,7 +34,7 @@ test('on a machine with a service, the everyday commands speak of it', async (t)
     assert.deepEqual([code, found.state_dir, found.user, found.service], [0, STATE, 'bob', service])
   })
 
-  await t.test('log, examination and restart are the service’s, and `stop` is not silently', async () => {
+  await t.test('`logs`, `doctor`, and `restart` use the service, and `stop` refuses', async () => {
     assert.match((await daemon(['logs', '-n', '5'])).stdout, /connected server_version/)
     assert.match((await daemon(['doctor'])).stdout, new RegExp(`State folder ${STATE}\n✓ The daemon runs`))
     const before = await on.status()
@@ -46,7 +46,7 @@ test('on a machine with a service, the everyday commands speak of it', async (t)
     assert.match(refused.stderr, /which would start it again\.\n.*service stop --manager systemd --name/)
   })
 
-  await t.test('an ordinary user is given the line for sudo', async () => {
+  await t.test('an ordinary user gets the command with sudo', async () => {
     const lines = ['status', 'logs -n 3', 'doctor', 'update', 'stop', 'agent list']
     for (const line of lines) {
       const refused = await daemon(line.split(' '), { user: 'alice', ...UNNAMED })
@@ -56,11 +56,11 @@ test('on a machine with a service, the everyday commands speak of it', async (t)
     }
     const { error } = await json(['status'], { user: 'alice' })
     assert.deepEqual([error.code, error.daemon.service], ['daemon_forbidden', service])
-    // Whose it is, is no other user: bob looks into it.
+    // The user that it runs as needs no sudo.
     assert.equal((await daemon(['status'], { user: 'bob' })).code, 0)
   })
 
-  await t.test('the hub of a service is found like the daemon', async () => {
+  await t.test('the hub of a service is found, like the daemon', async () => {
     const listed = await daemon(['agent', 'list'])
     assert.equal(listed.code, 0, listed.stderr)
     assert.match(
@@ -69,7 +69,7 @@ test('on a machine with a service, the everyday commands speak of it', async (t)
     )
   })
 
-  await t.test('of several, none is taken: the list, and code 2', async () => {
+  await t.test('with several daemons, commands list them, choose none, and exit with code 2', async () => {
     const key = ['--key-file', MACHINE_KEY]
     await daemon(['service', 'install', '--name', 'second', '--user', 'alice', ...SERVER, ...key])
     for (const command of ['status', 'stop', 'update', 'restart', 'logs', 'doctor']) {
@@ -90,7 +90,7 @@ test('on a machine with a service, the everyday commands speak of it', async (t)
     await daemon(['service', 'uninstall', '--name', 'second'])
   })
 
-  await t.test('one that was started by hand, elsewhere, is found by its user and by root', async () => {
+  await t.test('a daemon started by hand elsewhere is found by its user and by root', async () => {
     await daemon(['service', 'stop'])
     const key = '/home/alice/key'
     await on.enroll('alice', key)
@@ -118,12 +118,12 @@ test('on a machine with a service, the everyday commands speak of it', async (t)
     const unnamed = await daemon(['stop'])
     assert.equal(unnamed.code, 2)
     assert.match(unnamed.stderr, /→ Name it: fomular-daemon stop --state-dir \/home\/alice\/elsewhere/)
-    // A link in place of its socket is not followed by root.
+    // Root does not follow a symbolic link in place of the socket.
     const socket = '/home/alice/elsewhere/daemon.sock'
     await machine.out(['sh', '-c', `mv ${socket} ${socket}.old && ln -s ${socket}.old ${socket}`], options)
     assert.equal((await daemon(['status', '--state-dir', '/home/alice/elsewhere'])).code, 4)
     await machine.out(['mv', `${socket}.old`, socket], options)
-    // Nor is one in place of its log.
+    // Nor one in place of the log.
     const log = '/home/alice/elsewhere/daemon.log'
     await machine.out(['sh', '-c', `mv ${log} ${log}.old && ln -s /etc/shadow ${log}`], options)
     const closed = await daemon(['logs', '--state-dir', '/home/alice/elsewhere'])
@@ -132,7 +132,7 @@ test('on a machine with a service, the everyday commands speak of it', async (t)
     assert.equal((await daemon(['stop', '--state-dir', '/home/alice/elsewhere'])).code, 0)
   })
 
-  await t.test('a service that its manager starts again is said to be starting', async () => {
+  await t.test('a service that its manager restarts is reported as starting', async () => {
     on.write('/etc/systemd/system/fomular-daemon.service.d/slow.conf', '[Service]\nRestartSec=1h\n')
     await machine.out(['systemctl', 'daemon-reload'])
     await daemon(['service', 'start'])
@@ -156,7 +156,7 @@ test('on a machine with a service, the everyday commands speak of it', async (t)
     await daemon(['service', 'stop'])
   })
 
-  await t.test('a service that is stopped is said to be, with what starts it', async () => {
+  await t.test('a stopped service is reported as stopped, with the command that starts it', async () => {
     for (const user of ['root', 'bob', 'nobody']) {
       const stopped = await daemon(['status'], user === 'root' ? {} : { user })
       assert.equal(stopped.code, 4)
@@ -173,7 +173,7 @@ test('on a machine with a service, the everyday commands speak of it', async (t)
     assert.match((await daemon(['doctor'])).stdout, /✗ The service fomular-daemon of systemd/)
   })
 
-  await t.test('a unit that somebody wrote is known by what it runs, and of which user', async () => {
+  await t.test('a handwritten unit is recognized by its command and its user', async () => {
     await daemon(['service', 'uninstall'])
     await on.enroll('bob', '/home/bob/key')
     on.write(
@@ -193,7 +193,7 @@ test('on a machine with a service, the everyday commands speak of it', async (t)
     assert.ok(told.stderr.includes(`sudo fomular-daemon status --state-dir ${state}`), told.stderr)
   })
 
-  await t.test('the hub of another user is named to root, in JSON too', async () => {
+  await t.test('the hub of another user is named for root, in JSON too', async () => {
     await machine.out(['systemctl', 'stop', 'hub'])
     const hub = 'setsid fomular-daemon hub --port 3077 >/dev/null 2>&1 &'
     await machine.out(['sh', '-c', hub], { user: 'alice' })

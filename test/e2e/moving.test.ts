@@ -11,14 +11,14 @@ import { until } from '../support/wait.ts'
 
 const PAGE = readFileSync(new URL('../../src/config/moving.md', import.meta.url), 'utf8')
 
-/** The line of the page that begins like this, as somebody would paste it. */
+/** Returns the line of the page that begins with this text, as a person would paste it. */
 const line = (beginning: string) => {
   const found = PAGE.split('\n').find((text) => text.startsWith(beginning))
   assert.ok(found, `The page has no line that begins with: ${beginning}`)
   return found
 }
 
-test('a home restored by the commands of the page has the machine, its agents and their conversations', async (t) => {
+test('a home folder restored with the documented commands has its machine, agents, and conversations', async (t) => {
   const { stage, api } = await claudeStage(t)
   const home = stage.env.HOME!
   const bin = join(stage.dir, 'bin')

@@ -10,7 +10,7 @@ import { freePort, Stage } from '../support/stage.ts'
 
 const KEY = 'a-key-of-that-server'
 
-test('a server in another language, written from the document, gets every event once, over its own death', async (t) => {
+test('a server in another language, written from the protocol page, gets every event once, even after its own crash', async (t) => {
   const stage = await Stage.open(t, { FOMULAR_CLAUDE_PATH: fakeAgent(t) })
   const folder = join(stage.dir, 'server')
   mkdirSync(folder)
@@ -48,7 +48,7 @@ test('a server in another language, written from the document, gets every event 
   assert.ok(request)
   server.order({ type: 'agent:permission', agent_id, request_id: request.request_id, decision: 'allow' })
   await server.hears('agent:permission:result', ({ ok }) => ok === true)
-  // A stop would interrupt it before it has said so.
+  // A stop would interrupt the agent before it has written this.
   await server.hears('agent:activity', (message) =>
     (message as unknown as Activity).events.some(
       (event) => event.kind === 'text' && String(event.text).startsWith('allowed'),

@@ -10,7 +10,7 @@ import { PROGRAM, RUN, Stage } from '../support/stage.ts'
 import { testTool } from '../support/tool.ts'
 import { until } from '../support/wait.ts'
 
-/** The file that people have in place, but for the address and the home folder. */
+/** A pm2 file as users have it, apart from the address and the home folder. */
 const sample = (script: string, url: string) => `module.exports = {
   apps: [
     {
@@ -25,10 +25,10 @@ const sample = (script: string, url: string) => `module.exports = {
 };
 `
 
-/** Empty while there is no such file. */
+/** Reads a file. Returns an empty string if it does not exist. */
 const read = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8') : '')
 
-/** The agent gets pm2's signal as well, and may end by that before the daemon ends it. */
+/** Matches both ends of an agent: pm2 signals it too, so it can finish before the daemon stops it. */
 const ENDED = /^(stopped|finished)$/
 
 interface Pm2Entry {
@@ -37,7 +37,7 @@ interface Pm2Entry {
 }
 
 for (const program of ['as npm installs it', 'a program by itself'])
-  test(`the pm2 sample takes the key from the variable that it names: ${program}`, async (t) => {
+  test(`the pm2 sample takes the key from the variable that it names, with ${program}`, async (t) => {
     const stage = await Stage.open(t, { FOMULAR_CLAUDE_PATH: fakeAgent(t) })
     await stage.hub()
     const home = stage.env.HOME!
@@ -45,7 +45,7 @@ for (const program of ['as npm installs it', 'a program by itself'])
     mkdirSync(join(home, '.fomular/bin'), { recursive: true })
     if (program === 'as npm installs it') symlinkSync(PROGRAM, script)
     else {
-      // What pm2 runs without Node is what does not look like text to it.
+      // pm2 runs a file without Node if it does not look like text.
       writeFileSync(script, `#!/bin/sh\n# \0\0\0\0\nexec ${RUN.map((word) => `'${word}'`).join(' ')} "$@"\n`)
       chmodSync(script, 0o755)
     }
@@ -62,7 +62,7 @@ for (const program of ['as npm installs it', 'a program by itself'])
 
     await pm2(['start', file])
     const log = (of: 'out' | 'error') => read(join(home, `.pm2/logs/fomular-daemon-${of}.log`))
-    // Fifty starts take a busy machine minutes: two show that each one is refused.
+    // Fifty starts can take minutes on a busy machine; two show that each start is refused.
     const said = await until(
       () => {
         const text = log('error')
@@ -77,7 +77,7 @@ for (const program of ['as npm installs it', 'a program by itself'])
     )
     assert.equal(await stage.machine(), undefined)
 
-    // A pm2 that is just starting a program again does so even where that is deleted, and then takes it for the next one.
+    // Kills pm2, which could otherwise restart the old program and take it for the next one.
     await pm2(['kill'])
     await pm2(['start', file], { MACHINE_KEY: key })
     await until(async () => (await stage.machine())?.connected, {
@@ -89,11 +89,11 @@ for (const program of ['as npm installs it', 'a program by itself'])
     const { pid } = await stage.agentIs(agent, 'idle')
     assert.ok(!readFileSync(`/proc/${pid}/environ`, 'utf8').includes(key))
 
-    // It asks for it itself, as for an update: pm2 ends nothing then.
+    // The daemon restarts itself, as for an update, so pm2 ends nothing.
     await stage.renew()
     assert.equal((await stage.agentIs(agent, 'idle')).pid, pid)
 
-    // By pm2, which signals the daemon and all below it, and leaves 1.6 s.
+    // pm2 restarts it: it signals the daemon and everything below it, and leaves 1.6 s.
     await stage.renew(() => pm2(['restart', 'fomular-daemon']))
     assert.match((await stage.agentIs(agent, 'exited')).exit?.reason ?? '', ENDED)
     assert.deepEqual(stage.agentProcesses(agent), [])

@@ -16,7 +16,7 @@ const QUESTION = {
   ],
 }
 
-test('five agents in mid-turn, and the daemon killed ten times in a row', async (t) => {
+test('five agents survive ten kills of their daemon during a turn', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   let daemon = await stage.daemon()

@@ -15,7 +15,7 @@ import { until } from '../../support/wait.ts'
 
 const MINUTE = { timeoutMs: 60_000 }
 
-/** Puts the stage's state folder, the hub's included, on a disk of its own. */
+/** Puts the stage's state folder, including the hub's folder, on its own disk. */
 function smallDisk(t: TestContext, stage: Stage): Disk {
   const dir = mkdtempSync(join(tmpdir(), 'fomular-disk-'))
   const disk = new Disk(join(dir, 'disk'), 400)
@@ -30,7 +30,7 @@ function smallDisk(t: TestContext, stage: Stage): Disk {
 const problem = async (stage: Stage, code: string) =>
   (await stage.machine())?.status.problems.find((found) => found.code === code)
 
-/** Every file that is JSON as a whole, or a line at a time, can be read; and nothing half-made lies about. */
+/** Checks that every JSON and JSONL file is readable, and that no temporary files are left. */
 function checkFiles(dir: string) {
   for (const name of readdirSync(dir, { recursive: true, encoding: 'utf8' })) {
     assert.doesNotMatch(name, /\.tmp$|damaged/)
@@ -41,8 +41,8 @@ function checkFiles(dir: string) {
   }
 }
 
-describe('a disk', { concurrency: true }, () => {
-  test('that is nearly full starts no agents, and does again when there is room', async (t) => {
+describe('disk space', { concurrency: true }, () => {
+  test('a nearly full disk accepts no new agents until there is room', async (t) => {
     const stage = await fakeStage(t)
     smallDisk(t, stage)
     await stage.hub()
@@ -59,7 +59,7 @@ describe('a disk', { concurrency: true }, () => {
     assert.equal((await stage.machine())?.status.accepts_agents, false)
     const refused = await stage.api<Outcome>('POST', '/api/agents', { spec: { cwd: stage.cwd } })
     assert.equal(refused.error?.code, 'disk_full')
-    // Those that are there go on.
+    // Running agents continue.
     assert.equal((await stage.command(agent, 'prompt', { content: 'go on' })).state, 'succeeded')
     await stage.eventually(agent, 'text', ({ text }) => text === 'go on')
     rmSync(filler)
@@ -70,7 +70,7 @@ describe('a disk', { concurrency: true }, () => {
     await stage.start()
   })
 
-  test('that is full beneath agent, daemon and hub: nothing is corrupted, and all go on when there is room', async (t) => {
+  test('a disk full for agent, daemon, and hub corrupts nothing, and all three continue when there is room', async (t) => {
     const { stage } = await claudeStage(t)
     const disk = smallDisk(t, stage)
     await stage.hub()
@@ -87,7 +87,7 @@ describe('a disk', { concurrency: true }, () => {
     await until(() => daemon.log().includes('ENOSPC'), { what: 'the daemon to meet the full disk' })
     const refused = await stage.command(quiet, 'prompt', { content: 'no room for this' })
     assert.notEqual(refused.state, 'succeeded')
-    // Nobody can be started on a full disk, and it is said why.
+    // A daemon cannot start on a full disk, and says why.
     daemon.kill('SIGKILL')
     await daemon.ended
     const second = stage.run([

@@ -9,7 +9,7 @@ import { until } from '../../support/wait.ts'
 
 const LAST_PID = '/proc/sys/kernel/ns_last_pid'
 
-/** A process of somebody else's that has this very pid; undefined where the system does not give it to anybody we ask for. */
+/** Starts a foreign process with this pid. Returns undefined if the system does not assign the pid. */
 function strangerAt(t: TestContext, pid: number): ChildProcess | undefined {
   for (let attempt = 0; attempt < 50; attempt++) {
     try {
@@ -50,7 +50,7 @@ test('a process that merely has the pid of an agent is never touched', async (t)
   const identity = identify(other.pid!)!
   const path = join(stage.state, 'agents', agent, 'process.json')
   const record = JSON.parse(readFileSync(path, 'utf8'))
-  // The start that was written down stays; where the pid could not be had again, the record is made to name the stranger's.
+  // The recorded start time stays. If the pid could not be reused, the record gets the stranger's pid.
   for (const role of ['launcher', 'agent', 'feeder']) record[role].pid = other.pid
   writeFileSync(path, JSON.stringify(record))
 

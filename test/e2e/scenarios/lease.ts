@@ -9,9 +9,9 @@ import { journalEvents } from '../../support/journal.ts'
 import type { Running, Stage } from '../../support/stage.ts'
 import { until } from '../../support/wait.ts'
 
-/** The shortest there is. */
+/** The shortest lease, in seconds. */
 const LEASE_S = 10
-/** Longer than a lease and all its roundings. */
+/** A time longer than a lease with all its rounding, in milliseconds. */
 const LONG_MS = (LEASE_S + 8) * 1000
 const MINUTE = { timeoutMs: 60_000 }
 
@@ -31,7 +31,7 @@ const idleAfter = async (stage: Stage, agent: string) => {
 
 export const leases = () =>
   describe('a lease', { concurrency: true }, () => {
-    test('ends an agent, and all it has started, that no daemon comes back for; others run on', async (t) => {
+    test('a lease ends an agent and all its processes if no daemon returns, and others keep running', async (t) => {
       const stage = await fakeStage(t)
       await stage.hub()
       const daemon = await stage.daemon()
@@ -50,7 +50,7 @@ export const leases = () =>
       for (const i of [1, 2]) assert.equal((await stage.agent([leased, kept, free][i]!)).pid, idle[i]!.pid)
     })
 
-    test('waits for the end of the turn where it is to', async (t) => {
+    test('a lease waits for the end of the turn if the spec says so', async (t) => {
       const stage = await fakeStage(t)
       await stage.hub()
       const daemon = await stage.daemon()
@@ -64,7 +64,7 @@ export const leases = () =>
       assert.equal((await stage.agentIs(agent, 'exited')).exit?.reason, 'lease')
     })
 
-    test('counts while the daemon is there and its server is not', async (t) => {
+    test('a lease runs out while the daemon is running but its server is away', async (t) => {
       const stage = await fakeStage(t)
       const hub = await stage.hub()
       const daemon = await stage.daemon()
@@ -80,7 +80,7 @@ export const leases = () =>
       assert.equal(ended.run, 1)
     })
 
-    test('is renewed by every daemon that is connected, however short they live', async (t) => {
+    test('a lease is renewed by every connected daemon, even a short-lived one', async (t) => {
       const stage = await fakeStage(t)
       await stage.hub()
       const agent = await (async () => {
@@ -100,7 +100,7 @@ export const leases = () =>
       assert.equal((await stage.agentIs(agent, 'idle')).pid, pid)
     })
 
-    test('does not count what the machine sleeps through', async (t) => {
+    test('a lease does not count the time that the machine sleeps', async (t) => {
       const stage = await fakeStage(t)
       await stage.hub()
       const daemon = await stage.daemon()

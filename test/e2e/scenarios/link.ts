@@ -19,7 +19,7 @@ async function kill(running: Running) {
   await running.ended
 }
 
-/** Everything the agent wrote is at the hub, once and in order, from one process. */
+/** Checks that the hub has everything the agent wrote, once and in order, from one process. */
 async function complete(stage: Stage, agent: string) {
   await stage.eventually(agent, 'turn_result')
   await stage.agentIs(agent, ({ offset, end, state }) => state === 'idle' && offset >= end)
@@ -27,14 +27,14 @@ async function complete(stage: Stage, agent: string) {
   assert.equal((await stage.agent(agent)).run, 1)
 }
 
-/** What `fomular-daemon status` says. */
+/** Returns the output of `fomular-daemon status`. */
 async function status(stage: Stage, ...args: string[]) {
   const [file, ...before] = RUN
   const options = { env: stage.env, extendEnv: false, reject: false }
   return (await execa(file, [...before, 'status', ...args], options)).stdout
 }
 
-/** A daemon with a wall clock that is set from here. */
+/** Starts a daemon whose wall clock the test sets. */
 async function steppedClock(stage: Stage) {
   const path = join(stage.dir, 'clock')
   const set = (ms: number) => writeFileSync(path, String(ms))
@@ -45,8 +45,8 @@ async function steppedClock(stage: Stage) {
 }
 
 export const links = () =>
-  describe('a link', { concurrency: true }, () => {
-    test('that is frozen without an end is given up, and made up for', async (t) => {
+  describe('the link', { concurrency: true }, () => {
+    test('a frozen link is given up, and the next link catches up', async (t) => {
       const stage = await fakeStage(t)
       const hub = await stage.hub()
       const daemon = await stage.daemon()
@@ -62,7 +62,7 @@ export const links = () =>
       await complete(stage, agent)
     })
 
-    test('that is half open is found by both sides, and the next one carries what was missed', async (t) => {
+    test('a half-open link is detected by both sides, and the next link carries the missed data', async (t) => {
       const stage = await fakeStage(t)
       await stage.hub()
       const wire = await Wire.open(t, stage.port)
@@ -90,7 +90,7 @@ export const links = () =>
       await stage.eventually(agent, 'text', ({ text }) => text === 'after')
     })
 
-    test('that is down for half an hour in mid-turn costs nothing', async (t) => {
+    test('a link that is down for half an hour during a turn loses nothing', async (t) => {
       const stage = await fakeStage(t)
       const hub = await stage.hub()
       const set = await steppedClock(stage)
@@ -110,7 +110,7 @@ export const links = () =>
       await complete(stage, agent)
     })
 
-    test('and all else outlives a clock that jumps two hours, on and back', async (t) => {
+    test('the link and the agents survive a clock that jumps by two hours, forward and back', async (t) => {
       const stage = await fakeStage(t)
       await stage.hub()
       const set = await steppedClock(stage)
@@ -125,14 +125,14 @@ export const links = () =>
       const { pid } = await stage.agent(agent)
       set(-2 * HOUR)
       await complete(stage, agent)
-      // A status of now counts, however old it looks.
+      // A current status counts, however old its time looks.
       await stage.command(agent, 'prompt', { content: 'still here?' })
       await stage.eventually(agent, 'text', ({ text }) => text === 'still here?')
       assert.equal((await stage.agentIs(agent, 'idle')).pid, pid)
       assert.ok((await stage.machine())?.connected)
     })
 
-    test('whose server stops reading costs bounded memory, and never holds up an agent', async (t) => {
+    test('a server that stops reading costs bounded memory, and never blocks an agent', async (t) => {
       const stage = await fakeStage(t)
       const server = await deafServer(t, { runtime: 'claude', cwd: stage.cwd, prompt: 'emit 1000 100000' })
       const daemon = stage.run(['run', '--server-url', server.url, '--key', 'any'])
@@ -149,13 +149,13 @@ export const links = () =>
     })
   })
 
-/** The most memory a process has ever had, in bytes. */
+/** Returns the peak memory of a process, in bytes. */
 const peak = (pid: number) =>
   Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024
 
 const MIB = 1024 * 1024
 
-/** A server that welcomes a daemon, has it start an agent, and then reads no more. */
+/** Opens a server that welcomes a daemon, starts an agent on it, and then stops reading. */
 async function deafServer(t: TestContext, spec: AgentSpec) {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0 })
   t.after(() => {

@@ -18,10 +18,10 @@ const texts = (events: Event[]) => events.flatMap((event) => (event.kind === 'te
 const texted = (stage: Stage, agent: string, text: string) =>
   stage.eventually(agent, 'text', (event) => event.text === text)
 
-/** As long as a picture of 5 MB is as text. */
+/** As long as a picture of 5 MB in Base64. */
 const LARGE = `large ${'x'.repeat(7 * 1024 * 1024)}`
 
-test('prompts for an agent that does not read: nobody waits, nothing tears, each arrives once', async (t) => {
+test('prompts for an agent that does not read block nobody, stay whole, and arrive once', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   let daemon = await stage.daemon()
@@ -33,14 +33,14 @@ test('prompts for an agent that does not read: nobody waits, nothing tears, each
     stage.command(stopped, 'prompt', { content, command_id })
   assert.equal((await give(LARGE, 'p1')).state, 'succeeded')
   assert.equal((await give('second', 'p2')).state, 'succeeded')
-  // The daemon is as quick as ever.
+  // The daemon still responds promptly.
   await stage.command(other, 'prompt', { content: 'me too' })
   await texted(stage, other, 'me too')
 
   await kill(daemon)
   daemon = await stage.daemon()
   assert.equal((await give('third', 'p3')).state, 'succeeded')
-  // Said again by a server that has not heard the answer.
+  // The server repeats it because it did not receive the answer.
   assert.equal((await give(LARGE, 'p1')).state, 'succeeded')
   await stage.agentIs(stopped, ({ undelivered_prompts }) => undelivered_prompts === 3)
   await kill(daemon)
@@ -60,7 +60,7 @@ test('prompts for an agent that does not read: nobody waits, nothing tears, each
   assert.equal(idle.pid, pid)
 })
 
-test('an agent that dies before it has read its prompts has them in its next run', async (t) => {
+test('prompts that an agent did not read before it died go to its next run', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
@@ -80,7 +80,7 @@ test('an agent that dies before it has read its prompts has them in its next run
   assert.deepEqual(said, ['hello', 'large ', 'small', 'last'])
 })
 
-test('commands given while nobody is connected, and twice, are done once and in order', async (t) => {
+test('commands given while disconnected, even twice, are carried out once and in order', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
@@ -101,7 +101,7 @@ test('commands given while nobody is connected, and twice, are done once and in 
   assert.equal((await stage.api<{ agents: object[] }>('GET', '/api/agents')).agents.length, 1)
 })
 
-test('a line torn by the end of an agent is told as torn, and the next run is not spoiled', async (t) => {
+test('a line torn by the end of an agent is reported as torn, and does not spoil the next run', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
@@ -125,7 +125,7 @@ test('a line torn by the end of an agent is told as torn, and the next run is no
   assert.deepEqual(merged(events), merged(journalEvents(stage.state, agent)))
 })
 
-test('an agent that cannot be spoken to any more is ended, and comes back with what was said to it', async (t) => {
+test('an agent that no longer accepts input is ended, and comes back with the prompts sent to it', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()

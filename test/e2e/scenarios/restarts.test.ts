@@ -17,7 +17,7 @@ async function kill(running: Running) {
 const problem = async (stage: Stage, code: string) =>
   (await stage.machine())?.status.problems.find((found) => found.code === code)
 
-/** All of an agent's processes end at once, with nobody left to write it down: as when the machine goes down. */
+/** Ends all processes of these agents at once, without a record of it, as a power failure would. */
 async function powerOff(stage: Stage, agents: string[]) {
   const all = agents.flatMap((agent) => stage.agentProcesses(agent))
   for (const process of all) sendSignal(process, 'SIGKILL')
@@ -29,7 +29,7 @@ async function powerOff(stage: Stage, agents: string[]) {
   }
 }
 
-test('after a reboot: who asked for it goes on where it was interrupted, the others are told as lost', async (t) => {
+test('after a reboot, agents with that policy continue the interrupted turn, and others are reported as lost', async (t) => {
   const { stage, api } = await claudeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
@@ -51,18 +51,18 @@ test('after a reboot: who asked for it goes on where it was interrupted, the oth
   assert.equal(ended.reason, 'rebooted')
   const resumed = await stage.agentIs(again, ({ run, state }) => run === 2 && state === 'working')
   assert.equal(resumed.session_id, session_id)
-  // The turn that was interrupted, with nobody asking for it again.
+  // The interrupted turn runs again without a new prompt.
   await until(() => api.requests.slice(asked).some(({ body }) => JSON.stringify(body).includes('go on')))
   await stage.eventually(again, 'turn_result')
   assert.equal((await stage.agentIs(again, 'idle')).run, 2)
   assert.equal((await stage.agent(gone)).run, 1)
 })
 
-test('a machine that is shut down in good order: its agents come back with it, in mid-turn and with what waited', async (t) => {
+test('after an orderly shutdown, agents return in the middle of their turn with their waiting prompts', async (t) => {
   const { stage, api } = await claudeStage(t)
   const bin = join(stage.dir, 'bin')
   mkdirSync(bin)
-  // What systemd says of a machine that goes down.
+  // The answer of systemd while the machine shuts down.
   writeFileSync(join(bin, 'systemctl'), '#!/bin/sh\necho stopping\nexit 1\n')
   chmodSync(join(bin, 'systemctl'), 0o755)
   await stage.hub()
@@ -90,7 +90,7 @@ test('a machine that is shut down in good order: its agents come back with it, i
   assert.equal((await stage.agent(gone)).run, 1)
 })
 
-test('a stop whose daemon was killed is finished by the next one, and the agent does not come back', async (t) => {
+test('a stop whose daemon was killed is finished by the next daemon, and the agent does not come back', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
@@ -105,13 +105,13 @@ test('a stop whose daemon was killed is finished by the next one, and the agent 
   await stage.daemon()
   const { exit } = await stage.agentIs(agent, 'exited')
   assert.equal(exit?.reason, 'stopped')
-  // Time enough for a restart, were there to be one.
+  // Enough time for a restart, if there were one.
   const other = await stage.start({ prompt: 'emit 1 10 3000' })
   await stage.eventually(other, 'turn_result')
   assert.deepEqual([(await stage.agent(agent)).state, (await stage.agent(agent)).run], ['exited', 1])
 })
 
-test('a crash loop is damped, told, remembered by the next daemon, and ended by whoever resumes or stops', async (t) => {
+test('a crash loop is slowed down, reported, remembered by the next daemon, and ended by a resume or a stop', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   let daemon = await stage.daemon()
@@ -149,7 +149,7 @@ test('a crash loop is damped, told, remembered by the next daemon, and ended by 
   await until(async () => !(await problem(stage, 'crash_loop')))
 })
 
-test('what is said to an agent that is just coming back arrives once', async (t) => {
+test('a prompt sent to an agent that is just restarting arrives once', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -168,7 +168,7 @@ test('what is said to an agent that is just coming back arrives once', async (t)
   assert.deepEqual(texts, ['first', 'second', 'third'])
 })
 
-test('nothing is started any more while the daemon stops', async (t) => {
+test('nothing is started while the daemon stops', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const daemon = await stage.daemon({ FOMULAR_STOP_GRACE_S: '1' })

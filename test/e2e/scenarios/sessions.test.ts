@@ -11,7 +11,7 @@ import { fakeStage } from '../../support/fake-agent.ts'
 import { RUN, type Stage } from '../../support/stage.ts'
 import { until } from '../../support/wait.ts'
 
-/** An agent that has had a turn in its session and is stopped again. */
+/** Starts an agent, runs one turn in its session, and stops it. */
 async function oneTurn(stage: Stage) {
   const agent = await stage.start({ prompt: 'hello' })
   await stage.eventually(agent, 'turn_result')
@@ -23,11 +23,11 @@ async function oneTurn(stage: Stage) {
 const startOn = (stage: Stage, resume: string, fork = false) =>
   stage.api<Outcome>('POST', '/api/agents', { spec: { cwd: stage.cwd, session: { resume, fork } } })
 
-/** Agents' programs in the session, their launchers left out. */
+/** Returns the agent programs in the session, without their launchers. */
 const inSession = (id: string) =>
   commandLines().filter(({ argv }) => !argv[0]?.endsWith('sh') && argv.includes(`--resume=${id}`))
 
-test('a session resumed by five at once has one process', async (t) => {
+test('a session resumed five times at once has one process', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -46,7 +46,7 @@ test('a session resumed by five at once has one process', async (t) => {
   assert.equal(inSession(session_id).length, 1)
 })
 
-test('a session that somebody has open in a terminal, or another daemon has, is in use', async (t) => {
+test('a session open in a terminal or under another daemon is in use', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -76,7 +76,7 @@ test('a session that somebody has open in a terminal, or another daemon has, is 
   assert.equal((await stage.command(agent, 'resume')).state, 'succeeded')
 })
 
-test('after /clear the session that was left is free, and the one that is open is in use', async (t) => {
+test('after /clear the old session is free, and the new session is in use', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -90,7 +90,7 @@ test('after /clear the session that was left is free, and the one that is open i
   })
   const refused = await startOn(stage, open!)
   assert.match(refused.error?.message ?? '', new RegExp(`Agent ${agent} is running in session ${open}`))
-  // Another daemon knows nothing of this one's agents.
+  // Another daemon does not know this daemon's agents.
   const other = await fakeStage(t, { HOME: stage.env.HOME! })
   await other.hub()
   await other.daemon()
@@ -109,7 +109,7 @@ test('after /clear the session that was left is free, and the one that is open i
   assert.equal((await startOn(stage, open!)).error?.code, 'session_in_use')
 })
 
-test('a session that a process came into without naming it in its arguments is in use', async (t) => {
+test('a session that a process opened without naming it in its arguments is in use', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -124,12 +124,12 @@ test('a session that a process came into without naming it in its arguments is i
   record(session_id, identify(terminal.pid!)!.start)
   const refused = await startOn(stage, session_id)
   assert.match(refused.error?.message ?? '', new RegExp(`Process ${terminal.pid} `))
-  // Left behind by an earlier process of that id.
+  // A record left by an earlier process with that pid.
   record(session_id, '1')
   assert.equal((await startOn(stage, session_id)).state, 'succeeded')
 })
 
-test('the command that starts an agent in a session is not in that session itself', async (t) => {
+test('the command that starts an agent in a session does not count as using that session', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -144,7 +144,7 @@ test('the command that starts an agent in a session is not in that session itsel
   }
 })
 
-test('a session that is not there is named, with what to do', async (t) => {
+test('a missing session is named, with a remedy', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -155,11 +155,11 @@ test('a session that is not there is named, with what to do', async (t) => {
   const show = stage.run(['agent', 'show', agent_id ?? ''])
   assert.equal(await show.ended, 0, show.log())
   assert.match(show.log(), /^Why +The agent failed to start: No conversation/m)
-  // It would fail again.
+  // A resume would fail again.
   assert.doesNotMatch(show.log(), /agent resume/)
 })
 
-test('an agent keeps its session, turn or no turn; a fork leaves the session to others', async (t) => {
+test('an agent keeps its session with or without a turn, and a fork leaves the session to others', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()

@@ -11,7 +11,7 @@ async function end(running: Running) {
   await running.ended
 }
 
-/** Every file of a folder: what it is, how it may be used, and all that is in it. */
+/** Returns the type, the mode, and the contents of every file in a folder. */
 function contents(dir: string): Record<string, string> {
   const files = readdirSync(dir, { recursive: true, encoding: 'utf8' }).sort()
   return Object.fromEntries(
@@ -23,7 +23,7 @@ function contents(dir: string): Record<string, string> {
   )
 }
 
-/** A state folder that was worked with, and is at rest. */
+/** Returns a used state folder whose programs have stopped. */
 async function used(t: TestContext) {
   const stage = await fakeStage(t)
   const hub = await stage.hub()
@@ -42,7 +42,7 @@ const runs: Record<string, (stage: Stage) => string[]> = {
   hub: (stage) => ['hub', '--port', String(stage.port)],
 }
 
-test('folders of a newer version are refused with a clear word, and left as they are to the last byte', async (t) => {
+test('folders from a newer version are refused with a clear message, and left unchanged to the last byte', async (t) => {
   const { stage } = await used(t)
   const [state, hub] = [join(stage.state, 'format.json'), join(stage.state, 'hub/format.json')]
   const current = readFileSync(state, 'utf8')
@@ -66,7 +66,7 @@ test('folders of a newer version are refused with a clear word, and left as they
     }
 })
 
-test('folders from before there was a mark are taken over with all that is in them', async (t) => {
+test('folders from before the format file are taken over with all their contents', async (t) => {
   const { stage, agent, machine } = await used(t)
   const marks = [join(stage.state, 'format.json'), join(stage.state, 'hub/format.json')]
   for (const mark of marks) rmSync(mark)
@@ -80,7 +80,7 @@ test('folders from before there was a mark are taken over with all that is in th
     assert.deepEqual(JSON.parse(readFileSync(mark, 'utf8')), { version: 1, format: 1, judged: true })
 })
 
-test('an agent that ended long ago is forgotten on its machine, and not by the hub', async (t) => {
+test('a machine forgets an agent that ended long ago, but the hub does not', async (t) => {
   const { stage, agent } = await used(t)
   await stage.hub()
   await stage.daemon({ FOMULAR_RETAIN_ENDED_DAYS: '0' })

@@ -20,10 +20,10 @@ interface Doctor {
 
 type Stray = { pid: number; why: string }
 
-/** The secret of a run. */
+/** Secret of a run, which marks its processes. */
 const MARK = '0123456789abcdef0123456789abcdef'
 
-/** What `doctor` says of strays; others on this machine may have some of their own. */
+/** Returns `doctor`'s findings about strays. Other strays may exist on this machine. */
 async function doctor(stage: Pick<Stage, 'env'>, ...args: string[]) {
   const stdout = await new Promise<string>((resolve) =>
     execFile(process.execPath, [PROGRAM, 'doctor', '--json', ...args], { env: stage.env }, (_, out) =>
@@ -33,7 +33,7 @@ async function doctor(stage: Pick<Stage, 'env'>, ...args: string[]) {
   return (JSON.parse(stdout) as Doctor).findings.filter(({ check }) => check === 'strays')
 }
 
-/** A process that carries an agent's mark, and one below it that has dropped it. */
+/** Starts a process with an agent's mark, and a child process that has dropped it. */
 function marked(t: TestContext, agentDir: string, mark = MARK) {
   const child = spawn('/bin/sh', ['-c', 'env -i sleep 600 & exec sleep 600'], {
     env: { ...process.env, FOMULAR_AGENT: agentDir, FOMULAR_AGENT_MARK: mark },
@@ -44,13 +44,13 @@ function marked(t: TestContext, agentDir: string, mark = MARK) {
     try {
       process.kill(-child.pid!, 'SIGKILL')
     } catch {
-      // Ended, as it is to be.
+      // It has already ended.
     }
   })
   return child
 }
 
-/** Folder of an agent that has ended, whose processes carry `MARK`. */
+/** Creates the folder of an ended agent whose processes carry `MARK`. */
 function endedAgent(stage: Stage): string {
   const dir = join(stage.state, 'agents', 'ended')
   mkdirSync(dir, { recursive: true, mode: 0o700 })
@@ -68,10 +68,10 @@ const pidsOf = (session: number) =>
       return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]) === session
     })
 
-test("what lives in a container is not this machine's, even where its folder has the same path", async (t) => {
+test('a container’s processes are not this machine’s, even if its folder has the same path', async (t) => {
   const stage = await fakeStage(t)
   const agents = join(stage.state, 'agents')
-  // There the folder of an agent that this machine does not have.
+  // The container has the folder of an agent that this machine does not have.
   const script = `mount -t tmpfs none '${stage.state}' && mkdir -p '${agents}/a' && exec sleep 600`
   mkdirSync(stage.state, { recursive: true })
   const inside = spawn('unshare', ['--mount', '--propagation', 'private', '/bin/sh', '-c', script], {
@@ -85,7 +85,7 @@ test("what lives in a container is not this machine's, even where its folder has
   assert.ok(!found.some(({ pid }) => pid === inside.pid))
 })
 
-test('doctor finds what agents left behind by identity, and ends it when it is told to', async (t) => {
+test('doctor identifies processes that agents left behind, and ends them on request', async (t) => {
   const stage = await fakeStage(t)
   const ended = endedAgent(stage)
   const [removed, left] = [marked(t, join(stage.state, 'agents', 'removed')), marked(t, ended)]
@@ -99,11 +99,11 @@ test('doctor finds what agents left behind by identity, and ends it when it is t
   assert.match(found!.message, /left over from agents/)
   assert.deepEqual(found!.strays!.map(({ pid }) => pid).sort(), pidsOf(left.pid!).sort())
   assert.ok(found!.strays!.every(({ why }) => why === 'ended'))
-  // Nobody knows any more what secret its run had.
+  // The secret of its run is no longer known.
   const unproven = findings.flatMap((finding) => finding.unproven ?? [])
   assert.equal(unproven.find(({ pid }) => pid === removed.pid)?.why, 'removed')
   assert.ok(!unproven.some(({ pid }) => pid === bystander.pid))
-  // Looking changes nothing.
+  // A check changes nothing.
   assert.equal(pidsOf(left.pid!).length, 2)
 
   const fixed = (await doctor(stage, '--fix')).find(({ message }) => /^Ended 2 processes/.test(message))
@@ -113,7 +113,7 @@ test('doctor finds what agents left behind by identity, and ends it when it is t
   assert.equal(bystander.exitCode, null)
 })
 
-test('on a terminal doctor offers to end what was left behind, and does nothing unasked', async (t) => {
+test('on a terminal, doctor offers to end leftover processes, and does nothing unasked', async (t) => {
   const stage = await fakeStage(t)
   const left = marked(t, endedAgent(stage))
   await until(() => pidsOf(left.pid!).length === 2)
@@ -136,7 +136,7 @@ test('on a terminal doctor offers to end what was left behind, and does nothing 
   assert.deepEqual(pidsOf(left.pid!), [])
 })
 
-test('agents without a daemon are told, and are no strays', async (t) => {
+test('agents without a daemon are reported, but are no strays', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
@@ -153,7 +153,7 @@ test('agents without a daemon are told, and are no strays', async (t) => {
   assert.equal((await stage.agentIs(agent, 'idle')).run, 1)
 })
 
-test('what an agent started is gone when it is stopped, what has dropped its mark and does not listen included', async (t) => {
+test('a stop ends everything that an agent started, even unmarked processes that ignore signals', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -183,7 +183,7 @@ test('what an agent started is gone when it is stopped, what has dropped its mar
   )
 })
 
-test('an agent killed while nobody looked: the next daemon clears up behind it', async (t) => {
+test('the next daemon cleans up after an agent that was killed while no daemon ran', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
@@ -200,7 +200,7 @@ test('an agent killed while nobody looked: the next daemon clears up behind it',
   await until(() => stage.agentProcesses(agent).length === 0, { what: 'the end of all it left behind' })
 })
 
-test('by whatever name a state folder is reached, what its agents leave behind is found', async (t) => {
+test('leftover processes are found under any name of the state folder', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const link = join(stage.dir, 'link')
@@ -213,7 +213,7 @@ test('by whatever name a state folder is reached, what its agents leave behind i
     left.some(({ pid }) => commandLines().some((line) => line.pid === pid && line.argv[0] === 'sleep')),
   )
   const { mark } = JSON.parse(readFileSync(join(stage.state, 'agents', agent, 'run.json'), 'utf8'))
-  // As daemons of earlier versions have named the folder, and one of an agent that is no more.
+  // One process with the folder name that earlier versions used, and one of a removed agent.
   const old = marked(t, join(link, 'agents', agent), mark)
   const removed = marked(t, join(link, 'agents/removed'))
   daemon.kill('SIGKILL')
@@ -229,7 +229,7 @@ test('by whatever name a state folder is reached, what its agents leave behind i
   }
 })
 
-test('an agent whose folder is damaged does not run on where nobody finds it', async (t) => {
+test('an agent whose folder is damaged is found and ended', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
@@ -246,7 +246,7 @@ const isAliveAt = (pid: number) => commandLines().some((line) => line.pid === pi
 const isMcp = (pid: number, server: string) =>
   commandLines().some((line) => line.pid === pid && line.argv.includes(server))
 
-/** Whether a process is in a session in which the agent has a marked one. */
+/** Reports whether a process shares a session with a marked process of the agent. */
 function isBelow(pid: number, stage: Stage, agent: string): boolean {
   const sessionOf = (of: number) => {
     const stat = readFileSync(`/proc/${of}/stat`, 'latin1')

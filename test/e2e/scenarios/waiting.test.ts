@@ -2,8 +2,8 @@ import { describe } from 'node:test'
 import { leases } from './lease.ts'
 import { links } from './link.ts'
 
-// These wait for most of their time: all at once they take little longer than one.
-describe('what takes its time', { concurrency: true }, () => {
+// These tests mostly wait, so together they take little longer than one.
+describe('slow scenarios', { concurrency: true }, () => {
   leases()
   links()
 })
