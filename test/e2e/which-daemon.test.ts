@@ -148,5 +148,5 @@ test('on a machine that works for a server elsewhere, nobody is told to start ag
     listed.stderr,
     new RegExp(`No hub is running on this machine: its agents belong to ${server}\\.`),
   )
-  assert.match(listed.stderr, /--hub https:\/\/os\.example\.invalid, with its user key/)
+  assert.match(listed.stderr, /--hub https:\/\/os\.example\.invalid and its user key/)
 })
