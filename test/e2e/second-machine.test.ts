@@ -25,10 +25,10 @@ import { until } from '../support/wait.ts'
 
 const INSTALLER = fileURLToPath(new URL('../../installer/install.sh', import.meta.url))
 const SCRIPT = readFileSync(INSTALLER, 'utf8')
-/** What people paste into. */
+/** Shells that people paste the line into. */
 const SHELLS = [['bash'], ['dash'], ['zsh'], ['fish'], ['ksh93'], ['busybox', 'sh']]
 
-/** A user's home on a machine with nothing on it. */
+/** Home folder of a user on an empty machine. */
 class Home {
   readonly dir: string
   readonly prefix: string
@@ -39,7 +39,7 @@ class Home {
     this.prefix = join(this.dir, 'program')
   }
 
-  /** Pastes a line into a shell; whoever runs the tests, it is installed below this home. */
+  /** Pastes a line into a shell. Installs below this home folder for every user that runs the tests. */
   async paste(line: string, [shell, ...args]: string[]) {
     const flags = `--service none --prefix "$HOME/program"`
     const { exitCode, stdout, stderr } = await execa(shell!, [...args, '-c', `${line} ${flags}`], {
@@ -52,7 +52,7 @@ class Home {
     return { code: exitCode, out: stdout, err: stderr }
   }
 
-  /** What is in it, beside what fish makes of its own accord. */
+  /** Returns the files in it, apart from those that fish creates itself. */
   files() {
     return readdirSync(this.dir)
       .filter((name) => !['.config', '.local', '.cache'].includes(name))
@@ -72,7 +72,7 @@ async function release(t: TestContext) {
   return server
 }
 
-/** A hub with something to install from. */
+/** Starts a hub that serves a release. */
 async function hub(t: TestContext, flags: string[] = [], url?: (port: number) => string, env = {}) {
   const stage = await Stage.open(t, env)
   const server = await release(t)
@@ -95,7 +95,7 @@ async function hub(t: TestContext, flags: string[] = [], url?: (port: number) =>
   return { stage, server, add }
 }
 
-test('where a private authority vouches for the hub, the line brings it along, into any shell', async (t) => {
+test('the line passes a private certificate authority of the hub to the installer, in any shell', async (t) => {
   const dir = tempDir(t)
   const { authority, certificate, key } = certificates(dir, ['127.0.0.1'])
   const { stage, add } = await hub(
@@ -109,7 +109,7 @@ test('where a private authority vouches for the hub, the line brings it along, i
   for (const [line, shells] of [
     [install, SHELLS],
     [install_wget, SHELLS.slice(0, 1)],
-    // The environment does not pass, standard input does.
+    // sudo drops the environment, but passes standard input.
     [install.replace(' sh -c', ' sudo HOME="$HOME" sh -c'), SHELLS.slice(0, 1)],
   ] as const)
     for (const shell of shells) {
@@ -124,7 +124,7 @@ test('where a private authority vouches for the hub, the line brings it along, i
       assert.deepEqual(home.files(), ['calls', 'leaked', 'program'], 'no temporary file')
       assert.ok(!readFileSync(join(home.dir, 'leaked'), 'utf8').includes(token))
     }
-  // Without it nothing is installed, and it is no success.
+  // Without the authority nothing is installed, and the line fails.
   const without = linesFor({ url: stage.hubUrl, token, installer: SCRIPT })
   for (const shell of SHELLS) {
     const home = new Home(t)
@@ -133,7 +133,7 @@ test('where a private authority vouches for the hub, the line brings it along, i
     assert.match(err, /curl: \(60\)/)
     assert.deepEqual(home.files(), [])
   }
-  // As told, also where the address leads elsewhere from here.
+  // As requested, even if the address leads elsewhere from here.
   const told = await add('--ca-file', authority, '--address', 'https://hub.invalid')
   assert.ok(told.install.includes(readFileSync(authority, 'utf8').split('\n')[1]!))
   assert.deepEqual(told.warnings, [])
@@ -143,7 +143,7 @@ test('where a private authority vouches for the hub, the line brings it along, i
   )
 })
 
-test('a certificate for other names is no obstacle where the hub itself is, and another one is', async (t) => {
+test('local commands accept the hub’s certificate for other names, but no other certificate', async (t) => {
   const { certificate, key } = certificates(tempDir(t), ['hub.invalid'])
   const { stage, add } = await hub(t, ['--tls-cert', certificate, '--tls-key', key])
   delete stage.env.FOMULAR_HUB_URL
@@ -152,7 +152,7 @@ test('a certificate for other names is no obstacle where the hub itself is, and 
   assert.match(warnings.join(), /could not be checked from here/)
   const list = stage.run(['machine', 'list', '--json'])
   assert.deepEqual([await list.ended, list.log()], [0, '{"machines":[],"enrolled":[]}\n'])
-  // What listens there is not what the hub's folder tells of: it does not get to see the key.
+  // The server on this port lacks the certificate in the hub's folder, so it must not receive the key.
   const other = certificates(tempDir(t), ['hub.invalid'])
   let requests = 0
   const impostor = createTlsServer(
@@ -170,7 +170,7 @@ test('a certificate for other names is no obstacle where the hub itself is, and 
   assert.equal(requests, 0)
 })
 
-test('a certificate that vouches for itself goes into the line of the hub that has it', async (t) => {
+test('the line includes a self-signed certificate of the hub', async (t) => {
   const dir = tempDir(t)
   const [certificate, key] = [join(dir, 'cert.pem'), join(dir, 'key.pem')]
   const subject = ['-subj', '/CN=x', '-addext', 'subjectAltName=IP:127.0.0.1']
@@ -185,7 +185,7 @@ test('a certificate that vouches for itself goes into the line of the hub that h
   assert.equal(readFileSync(join(home.prefix, 'ca.pem'), 'utf8'), readFileSync(certificate, 'utf8'))
 })
 
-test('with an installer from before, the authority stays where the configuration finds it', async (t) => {
+test('with an older installer, the authority stays where the configuration finds it', async (t) => {
   const { authority, certificate, key } = certificates(tempDir(t), ['127.0.0.1'])
   const env = { NODE_EXTRA_CA_CERTS: authority }
   const { server, add } = await hub(
@@ -208,7 +208,7 @@ test('with an installer from before, the authority stays where the configuration
   assert.equal(readFileSync(file, 'utf8'), readFileSync(authority, 'utf8'))
 })
 
-test('the line fails when its download fails, in any shell, and leaves nothing behind', async (t) => {
+test('a line whose download fails fails itself, in any shell, and leaves nothing behind', async (t) => {
   const server = await release(t)
   const whole = readFileSync(INSTALLER)
   const script = join(server.dir, 'install.sh')
@@ -246,7 +246,7 @@ test('the line fails when its download fails, in any shell, and leaves nothing b
     )
 })
 
-test('a token that is of no use is noticed before anything is downloaded', async (t) => {
+test('an unusable token is detected before any download', async (t) => {
   const { stage, server, add } = await hub(t)
   const { install, install_wget, token } = await add('--name', 'd13')
   for (const [line, used] of [
@@ -261,7 +261,7 @@ test('a token that is of no use is noticed before anything is downloaded', async
     assert.match(err, /does not accept this token.*\n {2}→ Get a new line: run `fomular-daemon machine add`/)
     assert.deepEqual(home.files(), [])
   }
-  // The machine that it was used for is told that it is enrolled, and gets what is newer.
+  // The machine that used the token is told that it is enrolled, and gets the newer version.
   const home = new Home(t)
   symlinkSync(join(stage.env.HOME!, '.fomular'), join(home.dir, '.fomular'))
   await server.release('1.1.0')
@@ -280,7 +280,7 @@ test('a token that is of no use is noticed before anything is downloaded', async
   assert.match(home.calls(), / --force --token-stdin/)
 })
 
-test('a hub below a path is installed from by its line, and by the bare installer', async (t) => {
+test('a hub below a path works with its own line and with the bare installer', async (t) => {
   const { stage, add } = await hub(t)
   let told = false
   const proxy = createServer((incoming, response) => {

@@ -10,7 +10,7 @@ import { type Caller, type Frame, LightServer } from '../support/light-server.ts
 import { RUN, type Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-// What a daemon makes of a server that does not keep to the protocol, or is not there.
+// Reactions of a daemon to a server that breaks the protocol or is gone.
 
 async function connected(t: TestContext) {
   const stage = await fakeStage(t)
@@ -26,7 +26,7 @@ interface Status {
   server_hears_ms: number | null
 }
 
-/** What `fomular-daemon status` says, and its exit code. */
+/** Returns the output of `fomular-daemon status`, and its exit code. */
 const status = (stage: Stage, ...args: string[]) =>
   new Promise<{ code: number; text: string }>((resolve) => {
     execFile(RUN[0], [...RUN.slice(1), 'status', ...args], { env: stage.env }, (error, text) =>
@@ -38,7 +38,7 @@ const link = async (stage: Stage): Promise<Status> => JSON.parse((await status(s
 const faults = (caller: Caller): [unknown, unknown][] =>
   caller.ofType('protocol:error').map(({ code, path }) => [code, path])
 
-test('frames that cannot be taken are answered with what is wrong, and the link stays up', async (t) => {
+test('an invalid frame is answered with its error, and the link stays up', async (t) => {
   const stage = await fakeStage(t)
   const server = await LightServer.open(t)
   server.daemon(stage)
@@ -68,7 +68,7 @@ test('frames that cannot be taken are answered with what is wrong, and the link 
     ['unexpected', undefined],
     ...wrong.map(([, code, path]) => [code, path]),
   ])
-  // Which command it was, so that who waits for it is told.
+  // The command id, so that the caller can be told.
   assert.equal(caller.ofType('protocol:error').find(({ path }) => path === 'spec.cwd')?.command_id, 'no-cwd')
 
   for (const frame of [
@@ -83,7 +83,7 @@ test('frames that cannot be taken are answered with what is wrong, and the link 
     ['invalid', 'agent_id'],
   ])
 
-  // Neither a fault nor understood: nothing.
+  // These frames are not understood, but are no faults, so they get no answer.
   const before = caller.frames.length
   for (const frame of [
     { type: 'agent:dance', agent_id: 'a' },
@@ -102,7 +102,7 @@ test('frames that cannot be taken are answered with what is wrong, and the link 
   assert.equal(server.callers.length, 1)
 })
 
-test('faults without end, a frame beyond all limits or no text at all end the link, and the daemon comes back', async (t) => {
+test('endless faults, an oversized frame, or invalid UTF-8 end the link, and the daemon reconnects', async (t) => {
   const { server, caller } = await connected(t)
   for (let i = 0; i < 20; i++) caller.send('nonsense')
   assert.equal((await caller.ended()).code, 4005)
@@ -120,7 +120,7 @@ test('faults without end, a frame beyond all limits or no text at all end the li
   await fourth.settled()
 })
 
-test('acknowledgements and requests for more that are wrong lose nothing and send nothing twice for ever', async (t) => {
+test('wrong acknowledgements and resend requests lose nothing, and repeat nothing forever', async (t) => {
   const { stage, caller } = await connected(t)
   await caller.command('agent:start', { agent_id: 'a', spec: { cwd: stage.cwd, prompt: 'one' } })
   const activity = () => caller.ofType('agent:activity') as (Frame & { from: number; to: number })[]
@@ -129,7 +129,7 @@ test('acknowledgements and requests for more that are wrong lose nothing and sen
       what: text,
     })
   const first = await said('one')
-  // More than there is, then less than was said before.
+  // First beyond the end, then below an earlier acknowledgement.
   caller.send({ type: 'agent:ack', offsets: { a: 2 ** 50 } })
   caller.send({ type: 'agent:ack', offsets: { a: 1 } })
   caller.send({ type: 'agent:resend', agent_id: 'a', from: 2 ** 50 })
@@ -137,11 +137,11 @@ test('acknowledgements and requests for more that are wrong lose nothing and sen
   await caller.command('agent:prompt', { agent_id: 'a', content: 'two' })
   const second = await said('two')
   assert.ok(second.from >= first.to)
-  // From the middle of a line: nothing. From the start: what there is.
+  // A request from the middle of a line gets nothing; a request from the start gets the journal.
   const before = activity().length
   caller.send({ type: 'agent:resend', agent_id: 'a', from: second.to - 1 })
   await caller.settled()
-  // The agent may go on meanwhile.
+  // The agent may continue meanwhile.
   assert.ok(
     activity()
       .slice(before)
@@ -165,7 +165,7 @@ test('acknowledgements and requests for more that are wrong lose nothing and sen
   assert.ok(!states.includes('exited') && !states.includes('failed'))
 })
 
-test('a key that is refused is said once, however often it is tried, and taken as soon as it is accepted', async (t) => {
+test('a refused key is reported once, however often it is tried, and works as soon as the server accepts it', async (t) => {
   const stage = await fakeStage(t)
   const server = await LightServer.open(t)
   const daemon = server.daemon(stage)
@@ -181,7 +181,7 @@ test('a key that is refused is said once, however often it is tried, and taken a
   assert.doesNotMatch(daemon.log(), /the-key/)
 })
 
-test('a server that answers the upgrade with 401 has refused the key; status and exit code say so', async (t) => {
+test('a 401 answer to the upgrade means a refused key, in the status and in the exit code', async (t) => {
   const stage = await fakeStage(t)
   const server = await LightServer.open(t, () => false)
   const daemon = server.daemon(stage)
@@ -193,7 +193,7 @@ test('a server that answers the upgrade with 401 has refused the key; status and
   assert.equal(await daemon.ended, 0)
 })
 
-test('status asks the server itself: one that is connected and does not answer does not hear', async (t) => {
+test('`status` asks the server itself, and reports a connected server that does not answer', async (t) => {
   const { stage, caller } = await connected(t)
   await caller.settled()
   const deaf = await status(stage)
@@ -208,7 +208,7 @@ test('status asks the server itself: one that is connected and does not answer d
   assert.match(hears.text, /answers in \d+ ms/)
 })
 
-test('what changes between the greeting and a welcome that takes its time is told behind it', async (t) => {
+test('changes between the greeting and a slow welcome are sent after the welcome', async (t) => {
   const { stage, server, caller } = await connected(t)
   await caller.command('agent:start', { agent_id: 'a', spec: { cwd: stage.cwd } })
   caller.socket.terminate()
@@ -225,7 +225,7 @@ test('what changes between the greeting and a welcome that takes its time is tol
   assert.equal((await next.received('agent:status')).state, 'exited')
 })
 
-test('an agent that is removed takes no part of the window with it, and may still be acknowledged', async (t) => {
+test('a removed agent frees its part of the window, and late acknowledgements for it are accepted', async (t) => {
   const { stage, server, caller } = await connected(t)
   await caller.command('agent:start', { agent_id: 'a', spec: { cwd: stage.cwd, prompt: 'emit 400 20000' } })
   const sent = () => (caller.ofType('agent:activity') as (Frame & { to: number })[]).at(-1)?.to ?? 0
@@ -238,7 +238,7 @@ test('an agent that is removed takes no part of the window with it, and may stil
   await until(heard, { what: 'another agent' })
   const agents = async () =>
     ((await link(stage)) as unknown as { agents: { agent_id: string; acked: number }[] }).agents
-  // Its id is another agent's now.
+  // Another agent has its id now.
   const before = caller.frames.length
   await caller.command('agent:start', { agent_id: 'a', spec: { cwd: stage.cwd } })
   const begun = await until(() =>
@@ -251,7 +251,7 @@ test('an agent that is removed takes no part of the window with it, and may stil
   await caller.command('agent:remove', { agent_id: 'a', force: true })
   assert.deepEqual(faults(caller), [])
 
-  // Between a greeting that lists it and the welcome.
+  // Between a greeting that lists the agent and the welcome.
   await caller.command('agent:stop', { agent_id: 'b' })
   caller.socket.terminate()
   const next = await server.caller(2)

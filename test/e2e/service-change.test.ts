@@ -7,7 +7,7 @@ const STATE = '/var/lib/fomular-daemon'
 const ROOT_AGENTS =
   "for p in /proc/[0-9]*; do tr '\\0' '\\n' <$p/environ; done 2>/dev/null | grep -c ^FOMULAR_AGENT="
 
-test('a service that becomes another user’s, or moves: its agents are ended, and it is said before', async (t) => {
+test('a service that changes its user or its folder ends its agents, and announces it', async (t) => {
   const on = await serviceMachine(t)
   const { machine, daemon, at } = on
   const as = (user: string, ...more: string[]) =>
@@ -19,7 +19,7 @@ test('a service that becomes another user’s, or moves: its agents are ended, a
   const agent = await on.startAgent('--restart', 'on-loss', '--prompt', 'hello')
   const { pid } = await on.agentIs(agent, 'idle')
 
-  await t.test('a dry run says what would become of its agents, and does nothing', async () => {
+  await t.test('a dry run announces the end of the agents, and does nothing', async () => {
     const dry = await as('bob', '--dry-run')
     assert.equal(dry.code, 0, dry.stderr)
     assert.match(dry.stdout, new RegExp(`1 agent runs: ${agent} .*ended gracefully`))
@@ -28,7 +28,7 @@ test('a service that becomes another user’s, or moves: its agents are ended, a
     assert.equal((await on.agentIs(agent, 'idle')).pid, pid)
   })
 
-  await t.test('from root to a user', async () => {
+  await t.test('the service changes from root to a user', async () => {
     const changed = await as('bob')
     assert.equal(changed.code, 0, changed.stderr)
     assert.match(changed.stderr, /ended gracefully first/)
@@ -43,7 +43,7 @@ test('a service that becomes another user’s, or moves: its agents are ended, a
     assert.match(resumed.stdout, /belongs to root, but this daemon runs as bob/)
   })
 
-  await t.test('from a user to root: nothing that the user wrote decides what root runs', async () => {
+  await t.test('after a change to root, nothing that the user wrote decides what runs', async () => {
     const second = await on.startAgent()
     await on.agentIs(second, 'idle')
     const changed = await as('root')
@@ -56,7 +56,7 @@ test('a service that becomes another user’s, or moves: its agents are ended, a
     assert.deepEqual((await on.agent(second)).exit, { code: 0, reason: 'stopped' })
   })
 
-  await t.test('to another state folder', async () => {
+  await t.test('the service changes to another state folder', async () => {
     const third = await on.startAgent()
     await on.agentIs(third, 'idle')
     const moved = await as('root', '--state-dir', '/srv/state')
@@ -67,14 +67,14 @@ test('a service that becomes another user’s, or moves: its agents are ended, a
     const refused = await as('bob', '--state-dir', '/srv/state')
     assert.equal(refused.code, 4)
     assert.match(refused.stderr, /\/srv\/state belongs to root, not to bob/)
-    // As after a change of bob's number.
+    // As after a change of bob's user id.
     await machine.out(['install', '-d', '-o', '4242', '/srv/old'])
     const orphaned = await as('bob', '--state-dir', '/srv/old')
     assert.match(orphaned.stderr, /belongs to user 4242.*\n.*chown -R -h bob: '\/srv\/old'/)
   })
 
   await t.test(
-    'by hand: a daemon that finds agents of another user says so, and starts no second one',
+    'after a user change by hand, the daemon reports the other user’s agents and starts no duplicates',
     async () => {
       assert.equal((await as('root', '--state-dir', STATE)).code, 0)
       const fourth = await on.startAgent('--restart', 'on-loss')
@@ -91,13 +91,13 @@ test('a service that becomes another user’s, or moves: its agents are ended, a
       assert.deepEqual([found.pid, found.run], [before.pid, 1])
       const { stdout } = await daemon(['status', '--state-dir', STATE, '--json'])
       assert.match(stdout, /agents_of_another_user/)
-      // It can be told to end all the same.
+      // It can still be stopped.
       await on.stopAgent(fourth)
       assert.equal((await on.agentIs(fourth, 'exited')).run, 1)
     },
   )
 
-  await t.test('purged: what is said and what is done agree', async () => {
+  await t.test('a purge does what it announced', async () => {
     on.write('/etc/fomular-daemon/environment', 'ANTHROPIC_API_KEY=secret\n')
     const kept = await daemon(['service', 'uninstall', '--dry-run'])
     assert.match(kept.stdout, /left \/etc\/fomular-daemon\/environment: --purge removes it/)
@@ -106,7 +106,7 @@ test('a service that becomes another user’s, or moves: its agents are ended, a
     for (const path of ['/etc/fomular-daemon/environment', STATE, `${STATE}.of-bob`])
       assert.ok(dry.stdout.split('\n').includes(`remove ${path}`), dry.stdout)
     assert.ok(existsSync(at(`${STATE}/machine.json`)))
-    // A folder of the same disk, mounted below.
+    // A folder of the same disk, mounted inside.
     await machine.out(['mkdir', '-p', `${STATE}/agents/disk`])
     await machine.out(['mount', '--bind', '/srv', `${STATE}/agents/disk`])
     const withDisk = await daemon(['service', 'uninstall', '--purge', '--dry-run'])

@@ -7,7 +7,7 @@ import { until } from '../support/wait.ts'
 const UNIT = '/etc/systemd/system/fomular-hub.service'
 const HUB = '/var/lib/fomular-hub'
 
-test('a hub as a service, and hub and daemon as one', async (t) => {
+test('a hub can be a service, alone or together with the daemon', async (t) => {
   const on = await serviceMachine(t)
   const { machine, daemon, at } = on
   const service = async (...args: string[]) => {
@@ -17,7 +17,7 @@ test('a hub as a service, and hub and daemon as one', async (t) => {
   }
 
   await t.test(
-    'a port that is taken, an open address without TLS: refused before anything is written',
+    'a port in use and an open address without TLS are refused before anything is written',
     async () => {
       const taken = await daemon(['service', 'install', 'hub', '--json'])
       assert.equal(JSON.parse(taken.stdout).error.code, 'port_in_use')
@@ -39,7 +39,7 @@ test('a hub as a service, and hub and daemon as one', async (t) => {
     },
   )
 
-  await t.test('installed: ready when it listens, as a user of its own, on a port below 1024', async () => {
+  await t.test('an installed hub is ready once it listens, with its own user and a low port', async () => {
     await machine.out([
       'sh',
       '-c',
@@ -60,12 +60,12 @@ test('a hub as a service, and hub and daemon as one', async (t) => {
     const env = { NODE_EXTRA_CA_CERTS: '/root/cert.pem' }
     const added = await daemon(['machine', 'add', '--name', 'x', '--json'], { env })
     assert.equal(added.code, 0, added.stdout + added.stderr)
-    // The same for a user, who is told what to type.
+    // Another user gets the command to type.
     const refused = await daemon(['machine', 'list'], { user: 'bob' })
     assert.match(refused.stderr, /sudo .*machine list/)
   })
 
-  await t.test('the commands find it; with other flags it is brought up to date', async () => {
+  await t.test('commands find the hub, and new flags update it', async () => {
     const found = await service('status')
     assert.equal(found.name, 'fomular-hub')
     const changed = await service('install', 'hub', '--port', '3001')
@@ -81,7 +81,7 @@ test('a hub as a service, and hub and daemon as one', async (t) => {
     assert.ok(!existsSync(at(UNIT)) && existsSync(at(`${HUB}/user.key`)))
   })
 
-  await t.test('hub and daemon in one: agents live through its restart', async () => {
+  await t.test('agents survive a restart of a service for hub and daemon', async () => {
     const up = await service('install', 'up', '--user', 'bob')
     assert.deepEqual([up.name, up.runs, up.running], ['fomular-daemon', 'up', true])
     const run = async <T>(...args: string[]): Promise<T> => {
@@ -105,7 +105,7 @@ test('a hub as a service, and hub and daemon as one', async (t) => {
     await service('stop')
     const bobs = "for p in /proc/[0-9]*; do stat -c '%U %n' $p; done 2>/dev/null | grep ^bob || true"
     assert.equal(await machine.out(['sh', '-c', bobs]), '')
-    // What others may not read is said in words.
+    // Files that the user cannot read cause an error in plain words.
     await machine.out(['sh', '-c', 'mkdir -m 700 /srv/closed && touch /srv/closed/daemon.log'])
     const log = await daemon(['logs', '--state-dir', '/srv/closed'], { user: 'bob' })
     assert.deepEqual([log.code, log.stdout], [4, ''])
@@ -113,7 +113,7 @@ test('a hub as a service, and hub and daemon as one', async (t) => {
     await service('uninstall', '--purge')
   })
 
-  await t.test('a hub of a user’s own systemd, from its start to its removal', async () => {
+  await t.test('a hub under a user’s own systemd can be installed, restarted, and removed', async () => {
     await machine.out(['loginctl', 'enable-linger', 'bob'])
     const bus = async () => (await machine.run(['sh', '-c', 'test -S /run/user/*/bus'])).code === 0
     await until(bus, { what: 'the systemd of bob' })

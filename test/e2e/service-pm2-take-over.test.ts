@@ -9,7 +9,7 @@ import { PROGRAM, Stage } from '../support/stage.ts'
 import { testTool } from '../support/tool.ts'
 import { until } from '../support/wait.ts'
 
-test('a pm2 entry that was written by hand is taken over when somebody says so', async (t) => {
+test('`--take-over` takes over a handwritten pm2 entry', async (t) => {
   const stage = await Stage.open(t, { FOMULAR_CLAUDE_PATH: fakeAgent(t) })
   await stage.hub()
   const env = { ...stage.env, PATH: `${await testTool('pm2', '7.0.4')}/.bin:${stage.env.PATH}` }
@@ -27,7 +27,7 @@ test('a pm2 entry that was written by hand is taken over when somebody says so',
     autorestart: true,
     max_restarts: 50,
   }
-  // Its path has the program's name in it, as an installed one's.
+  // The path contains the program's name, like an installed one.
   writeFileSync(file, `module.exports = ${JSON.stringify({ apps: [{ ...app, script: link }] })}`)
   await pm2('start', file)
   await until(async () => (await stage.machine())?.connected, { what: 'the daemon' })

@@ -10,7 +10,7 @@ import { Stage } from '../support/stage.ts'
 import { testTool } from '../support/tool.ts'
 import { until } from '../support/wait.ts'
 
-test('pm2 keeps the daemon running, and lets its agents live', async (t) => {
+test('pm2 keeps the daemon running, and leaves its agents alive', async (t) => {
   const stage = await Stage.open(t, { FOMULAR_CLAUDE_PATH: fakeAgent(t) })
   await stage.hub()
   const home = stage.env.HOME!
@@ -29,7 +29,7 @@ test('pm2 keeps the daemon running, and lets its agents live', async (t) => {
   const key = join(stage.state, 'hub/machine.key')
   const install = () =>
     service('install', '--manager', 'pm2', '--server-url', `ws://127.0.0.1:${stage.port}`, '--key-file', key)
-  /** Waits until another process is the daemon, and is connected. */
+  /** Waits until another process is the daemon and is connected. */
   const renewed = async (before: { pid?: number; since?: string }) => {
     const { since } = await until(
       async () => {
@@ -50,7 +50,7 @@ test('pm2 keeps the daemon running, and lets its agents live', async (t) => {
     join(home, path),
   )
   const hidden = new RegExp(`${secret}|${readFileSync(key, 'utf8').trim()}`)
-  // Nor does pm2 itself, which lasts, have what was in the environment of who started it.
+  // The long-lived pm2 daemon does not keep the environment of the process that started it either.
   const lasting = Number(readFileSync(join(home, '.pm2/pm2.pid'), 'utf8'))
   for (const path of [...files, `/proc/${lasting}/environ`])
     assert.doesNotMatch(readFileSync(path, 'utf8'), hidden, path)
@@ -84,7 +84,7 @@ test('pm2 keeps the daemon running, and lets its agents live', async (t) => {
   daemon = await renewed(daemon)
   await adopted()
 
-  // What is refused is not tried over and over; agents do not mind.
+  // A refused configuration is not retried endlessly, and the agents stay.
   const config = join(home, '.fomular/config.toml')
   mkdirSync(join(home, '.fomular'))
   writeFileSync(config, 'max_agents = "many"\n')
@@ -109,7 +109,7 @@ test('pm2 keeps the daemon running, and lets its agents live', async (t) => {
   assert.doesNotMatch((await pm2('jlist')).stdout, /fomular-daemon/)
 })
 
-test('a hub with pm2: installed, changed, started anew, removed', async (t) => {
+test('a hub under pm2 can be installed, changed, restarted, and removed', async (t) => {
   const stage = await Stage.open(t)
   const env = { ...stage.env, PATH: `${await testTool('pm2', '7.0.4')}/.bin:${stage.env.PATH}` }
   const pm2 = (...args: string[]) => promisify(execFile)('pm2', args, { env, cwd: stage.cwd })
@@ -124,7 +124,7 @@ test('a hub with pm2: installed, changed, started anew, removed', async (t) => {
   assert.deepEqual([installed.name, installed.running, installed.runs], ['fomular-hub', true, 'hub'])
   const listed = () => run('machine', 'list').then(({ machines }) => machines)
   await until(() => listed().catch(() => false), { what: 'the hub' })
-  // A file of another version says the same in other words: pm2's entry stays, and with it what runs.
+  // A file from another version differs only in its text, so the pm2 entry and its process stay.
   const entry = async () =>
     JSON.parse((await pm2('jlist')).stdout).find(({ name }: { name: string }) => name === 'fomular-hub').pm_id
   const id = await entry()

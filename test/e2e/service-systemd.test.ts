@@ -6,7 +6,7 @@ import { INSTALL_SYSTEM as INSTALL, MACHINE_KEY, SERVER, serviceMachine } from '
 const UNIT = '/etc/systemd/system/fomular-daemon.service'
 const STATE = '/var/lib/fomular-daemon'
 
-test('a unit of the machine: installed, killed, restarted, stopped, removed', async (t) => {
+test('a systemd unit can be installed, killed, restarted, stopped, and removed', async (t) => {
   const on = await serviceMachine(t)
   const { machine, daemon, at, kill } = on
   const key = readFileSync(at(MACHINE_KEY), 'utf8').trim()
@@ -19,7 +19,7 @@ test('a unit of the machine: installed, killed, restarted, stopped, removed', as
   const installed = await daemon(INSTALL)
   assert.equal(installed.code, 0, installed.stderr)
   assert.doesNotMatch(installed.stdout + installed.stderr, new RegExp(key))
-  // Type=notify: it is not active before the daemon says so, and that it says when it is connected.
+  // Type=notify: the unit becomes active only when the daemon reports that it is connected.
   let now = await on.status()
   assert.match(now.says, /^Connected to ws:\/\/127\.0\.0\.1:3001/)
   assert.deepEqual([now.running, now.enabled, now.state], [true, true, 'active (running)'])
@@ -46,7 +46,7 @@ test('a unit of the machine: installed, killed, restarted, stopped, removed', as
     assert.deepEqual([found.pid, found.run], [pid, 1])
   }
 
-  await t.test('the same again changes nothing', async () => {
+  await t.test('a repeated installation changes nothing', async () => {
     const again = JSON.parse((await daemon([...INSTALL, '--json'])).stdout)
     assert.deepEqual(
       again.done.filter((text: string) => text.startsWith('wrote')),
@@ -55,14 +55,14 @@ test('a unit of the machine: installed, killed, restarted, stopped, removed', as
     assert.equal(again.pid, now.pid)
   })
 
-  await t.test('killed: started again, with its agents', async () => {
+  await t.test('a killed daemon is started again and keeps its agents', async () => {
     await kill('KILL', now.pid)
     now = await on.renewed(now)
     assert.equal(now.restarts, 1)
     await adopted()
   })
 
-  await t.test('restarted: from what is installed now, with its agents', async () => {
+  await t.test('a restart runs the installed version and keeps the agents', async () => {
     const before = now
     const restarted = await daemon(['service', 'restart'])
     assert.equal(restarted.code, 0, restarted.stderr)
@@ -70,14 +70,14 @@ test('a unit of the machine: installed, killed, restarted, stopped, removed', as
     await adopted()
   })
 
-  await t.test('`stop` does not stop what would be started again, and says what does', async () => {
+  await t.test('`stop` refuses if systemd would restart the daemon, and names the command', async () => {
     const refused = await daemon(['stop', '--state-dir', STATE])
     assert.equal(refused.code, 4)
     assert.match(refused.stderr, /is the service fomular-daemon of systemd.*\n.*service stop/)
     await adopted()
   })
 
-  await t.test('stopped: its agents are ended gracefully, and nothing is left', async () => {
+  await t.test('a stopped service ends its agents gracefully, and leaves nothing running', async () => {
     const second = await on.startAgent()
     await on.agentIs(second, 'idle')
     await machine.out(['systemctl', 'stop', 'fomular-daemon'])
@@ -90,7 +90,7 @@ test('a unit of the machine: installed, killed, restarted, stopped, removed', as
     assert.match(await machine.out(['systemctl', 'show', '-p', 'Result', 'fomular-daemon']), /Result=success/)
   })
 
-  await t.test('removed: nothing is left but its state', async () => {
+  await t.test('a removed service leaves only its state', async () => {
     const removed = await daemon(['service', 'uninstall'])
     assert.equal(removed.code, 0, removed.stderr)
     const left = await machine.out(['find', '/etc', '/var/lib/systemd', '/run/systemd', '-name', '*fomular*'])

@@ -26,7 +26,7 @@ RestartSec=2
 WantedBy=multi-user.target
 `
 
-test('a unit that was written by hand: taken over when somebody says so, with all that it had', async (t) => {
+test('a handwritten unit is taken over on request with all its settings', async (t) => {
   const on = await serviceMachine(t)
   const { machine, daemon, at, write } = on
   const key = readFileSync(at(MACHINE_KEY), 'utf8').trim()
@@ -41,7 +41,7 @@ test('a unit that was written by hand: taken over when somebody says so, with al
   const agent = await on.startAgent()
   const { pid } = await on.agentIs(agent, 'idle')
 
-  await t.test('without a word it is left alone, and it is said what to do', async () => {
+  await t.test('without --take-over the unit is left alone, and the error names the flag', async () => {
     const refused = await daemon(['service', 'install', '--json'])
     assert.equal(refused.code, 4, refused.stdout)
     const { error } = JSON.parse(refused.stdout)
@@ -61,7 +61,7 @@ test('a unit that was written by hand: taken over when somebody says so, with al
     assert.equal(readFileSync(at(UNIT), 'utf8'), byHand(key))
   })
 
-  await t.test('taken over: agents live on, the key is out of the unit', async () => {
+  await t.test('after the takeover the agents are still alive, and the key is not in the unit', async () => {
     const taken = await daemon(['service', 'install', '--take-over', '--json'])
     assert.equal(taken.code, 0, taken.stdout + taken.stderr)
     const status = JSON.parse(taken.stdout)
@@ -83,7 +83,7 @@ test('a unit that was written by hand: taken over when somebody says so, with al
     assert.ok(!environment.some((each) => each.includes(key)))
   })
 
-  await t.test('the same again changes nothing: what was not said anew, stays', async () => {
+  await t.test('a repeated takeover changes nothing, and omitted settings stay', async () => {
     const again = await daemon([
       'service',
       'install',
@@ -103,7 +103,7 @@ test('a unit that was written by hand: taken over when somebody says so, with al
     assert.equal((await on.agentIs(agent, 'idle')).pid, pid)
   })
 
-  await t.test('a file of variables is understood as systemd does', async () => {
+  await t.test('environment files are parsed as systemd parses them', async () => {
     const odd = [
       '# comment \\',
       'STILL=comment',
@@ -144,7 +144,7 @@ test('a unit that was written by hand: taken over when somebody says so, with al
     )
   })
 
-  await t.test('what cannot be taken over whole is refused, and nothing is written', async () => {
+  await t.test('a unit that cannot be taken over completely is refused, and nothing is written', async () => {
     const cases = {
       'it is started through nice': 'ExecStart=/usr/bin/nice -n 5 /usr/local/bin/fomular-daemon --key k',
       'it is started through sh': "ExecStart=/bin/sh -c 'exec /usr/local/bin/fomular-daemon --key k'",
@@ -181,7 +181,7 @@ test('a unit that was written by hand: taken over when somebody says so, with al
   })
 
   await t.test(
-    'a key in a drop-in, in a variable with all flags: where it stays is said, and no program gets it',
+    'a key in a drop-in or a variable does not reach the program, and remaining copies are reported',
     async () => {
       const { uid } = statSync(at('/home/bob'))
       const path = '/etc/systemd/system/second.service'
@@ -208,7 +208,7 @@ test('a unit that was written by hand: taken over when somebody says so, with al
         taken.stderr,
         new RegExp(`The key is still in ${dropIn}\\.before-take-over, /etc/second\\.env: `),
       )
-      // What was announced is what is said, and done.
+      // The output and the changes match the announcement.
       const announced = dry.stdout.trim().split('\n')
       const said = announced.filter((line) => line.startsWith('say: ')).map((line) => line.slice(5))
       assert.deepEqual(taken.stderr.trim().split('\n'), said)
@@ -229,7 +229,7 @@ test('a unit that was written by hand: taken over when somebody says so, with al
     },
   )
 
-  await t.test('a key file that its user cannot read is given anew', async () => {
+  await t.test('a new key replaces a key file that the service user cannot read', async () => {
     const path = '/etc/systemd/system/third.service'
     write(
       path,

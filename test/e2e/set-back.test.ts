@@ -12,9 +12,9 @@ import { PythonServer } from '../support/python-server.ts'
 import { freePort, RUN, type Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-// A machine's state folder is restored from a backup while its server has more than that.
+// A machine's state folder is restored from a backup, while its server has more data than the backup.
 
-/** All of a state folder that is a machine's own; the hub's is a server's. */
+/** Returns functions that save and restore a state folder without its hub folder. */
 function machineFolder(stage: Stage) {
   const of = (dir: string) => (name: string) => join(dir, name)
   const backup = join(stage.dir, 'backup')
@@ -42,7 +42,7 @@ const textsOf = (events: Event[]) =>
     event.kind === 'text' ? [event.text] : event.kind === 'set_back' ? ['(set back)'] : [],
   )
 
-test('a machine set back to an earlier day: what its server has stays, and all that comes then is there', async (t) => {
+test('after a restored backup, the server keeps the old history and gets all new events', async (t) => {
   const stage = await fakeStage(t)
   const folder = machineFolder(stage)
   await stage.hub()
@@ -61,7 +61,7 @@ test('a machine set back to an earlier day: what its server has stays, and all t
   const before = await stage.events(id)
   folder.restore()
 
-  // Its restart, and its end, are noted before any server is there.
+  // The restart and the end are recorded before any server is there.
   daemon = await stage.daemon()
   assert.equal((await stage.command(id, 'resume', { prompt: 'second' })).state, 'succeeded')
   await stage.eventually(id, 'turn_result', () => true, before.length)
@@ -80,7 +80,7 @@ test('a machine set back to an earlier day: what its server has stays, and all t
 
   const { stdout: log } = await execa(RUN[0], [...RUN.slice(1), 'agent', 'log', id], { env: stage.env })
   assert.match(log, /\n39 [\s\S]*! The machine lost its part of this history from byte \d+ on[\s\S]*\nsecond/)
-  // From its end on, as one that follows comes back.
+  // Reads from the old end, as a follower that reconnects would.
   const last = places[before.length - 1]!
   const { events } = await stage.api<{ events: Event[] }>('GET', `/api/agents/${id}/events?after=${last}`)
   assert.equal(events[0]?.kind, 'set_back')
@@ -98,7 +98,7 @@ test('a machine set back to an earlier day: what its server has stays, and all t
   ])
 })
 
-test('a server in another language keeps both, and goes on where its own folder was set back as well', async (t) => {
+test('a server in another language keeps both histories, even if its own folder is restored as well', async (t) => {
   const stage = await fakeStage(t)
   const folder = machineFolder(stage)
   const disk = join(stage.dir, 'server')
@@ -140,7 +140,7 @@ test('a server in another language keeps both, and goes on where its own folder 
   for (const [n, { from }] of frames().entries()) assert.equal(from, frames()[n - 1]?.to ?? 0)
   assert.ok(frames().at(-1)?.journal)
 
-  // What it has ends in the middle of a line now.
+  // Its file now ends in the middle of a line.
   await server.end()
   const all = frames()
   const spoilt = { ...all[0]!, to: all[0]!.to - 1 }
@@ -153,7 +153,7 @@ test('a server in another language keeps both, and goes on where its own folder 
   await stop(daemon)
 })
 
-test('of daemon and hub either may be an earlier version, before and after a machine was set back', async (t) => {
+test('the daemon or the hub may be an older version, before and after a restored backup', async (t) => {
   const stage = await fakeStage(t)
   const later = stage.daemonCommand
   const folder = machineFolder(stage)
@@ -205,7 +205,7 @@ test('of daemon and hub either may be an earlier version, before and after a mac
   assert.equal(new Set(places).size, places.length)
 })
 
-test('two daemons with copies of one state folder are told so, each with what to do', async (t) => {
+test('two daemons with copies of one state folder both report it, each with a remedy', async (t) => {
   const stage = await fakeStage(t)
   const server = await LightServer.open(t)
   server.daemon(stage)

@@ -10,7 +10,7 @@ import { fakeStage } from '../support/fake-agent.ts'
 import type { Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-/** A daemon whose state folder is apart from its hub's, with an agent that may be ended and one that is to be kept. */
+/** Starts a daemon with a state folder apart from its hub's, one agent that may be ended, and one to keep. */
 async function working(t: TestContext) {
   const stage = await fakeStage(t)
   await stage.hub()
@@ -58,7 +58,7 @@ const deeds: [string, (stage: Stage, state: string) => void, RegExp][] = [
 ]
 
 for (const [what, deed, words] of deeds)
-  test(`a state folder that is ${what} under a daemon: said in words, agents ended but for those to be kept`, async (t) => {
+  test(`a daemon whose state folder is ${what} reports it, and ends all agents except those to keep`, async (t) => {
     const { stage, daemon, state, plainPid, keptPid } = await working(t)
     t.after(() => lives(keptPid) && process.kill(keptPid, 'SIGKILL'))
     deed(stage, state)
@@ -70,7 +70,7 @@ for (const [what, deed, words] of deeds)
     assert.ok(lives(keptPid))
   })
 
-test('a daemon that is the first on its state folder says so in `status` where agents from before run on', async (t) => {
+test('a daemon on a new state folder shows in `status` that earlier agents still run', async (t) => {
   const { stage, daemon, state, keptPid } = await working(t)
   t.after(() => lives(keptPid) && process.kill(keptPid, 'SIGKILL'))
   const status = async () => {
@@ -88,7 +88,7 @@ test('a daemon that is the first on its state folder says so in `status` where a
   assert.equal(machineIn(same), machineIn(before))
   next.kill('SIGKILL')
   await next.ended
-  // Without what is kept beside the key, nothing says which machine this was.
+  // Without the identity file next to the key, nothing identifies the machine.
   rmSync(state, { recursive: true })
   rmSync(besideKey(join(stage.state, 'hub/machine.key')))
   stage.run(stage.daemonArgs(), { FOMULAR_STATE_DIR: state })
@@ -106,7 +106,7 @@ test('a daemon that is the first on its state folder says so in `status` where a
 
 const machineIn = (status: string) => /^Machine +(\S+)/m.exec(status)?.[1]
 
-test("a hub's folder that is deleted or moved under `up`: said in words, and nothing is made anew beneath it", async (t) => {
+test('`up` reports that its hub folder was deleted or moved, and creates no new one', async (t) => {
   const stage = await fakeStage(t)
   const hub = join(stage.state, 'hub')
   for (const deed of [
@@ -124,7 +124,7 @@ test("a hub's folder that is deleted or moved under `up`: said in words, and not
   }
 })
 
-test('agents whose folders are deleted, and a daemon that keeps its lock and its name', async (t) => {
+test('a daemon whose agents’ folders are deleted keeps its lock and its identity', async (t) => {
   const { stage, daemon, state, plain, kept, plainPid, keptPid } = await working(t)
   t.after(() => lives(keptPid) && process.kill(keptPid, 'SIGKILL'))
   const before = (await stage.machine())!.machine_id
@@ -132,7 +132,7 @@ test('agents whose folders are deleted, and a daemon that keeps its lock and its
   for (const agent of [plain, kept]) await stage.agentIs(agent, ({ gone }) => gone === true)
   await until(() => !lives(plainPid))
   assert.ok(lives(keptPid))
-  // There is room for new ones.
+  // New agents can start.
   const next = await stage.start({ prompt: 'hello' })
   await stage.eventually(next, 'turn_result')
 
@@ -148,7 +148,7 @@ test('agents whose folders are deleted, and a daemon that keeps its lock and its
   assert.equal((await stage.machine())!.machine_id, before)
 })
 
-test('a disk that becomes read-only: said while it lasts, agents live on; a daemon does not start on it, and says why', async (t) => {
+test('a read-only disk is reported while it lasts, keeps agents alive, and prevents a new daemon from starting', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const disk = mkdtempSync(join(tmpdir(), 'fomular-disk-'))
@@ -165,7 +165,7 @@ test('a disk that becomes read-only: said while it lasts, agents live on; a daem
   const { pid } = await stage.agent(agent)
   const told = async () =>
     (await stage.machine())?.status.problems.find(({ code }) => code === 'state_read_only')
-  // A read-only mount on top: the disk itself has files open for writing, and would refuse.
+  // A read-only mount on top; the disk itself has files open for writing and would refuse the remount.
   execFileSync('mount', ['--bind', disk, disk])
   execFileSync('mount', ['-o', 'remount,bind,ro', disk])
   const problem = await until(told, { what: 'a word about it' })

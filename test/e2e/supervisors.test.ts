@@ -12,13 +12,13 @@ const PAGE = 'src/service/supervisors.md'
 
 interface Supervisor {
   heading: string
-  /** Files of the page's samples, in their order. */
+  /** Samples of the page, in order, by file name. */
   files: string[]
-  /** What runs it, in the folder of those files. */
+  /** Command that runs the supervisor in the folder of those files. */
   run: [string, ...string[]]
-  /** Arguments of a shell that has the daemon started, started anew and stopped by it. */
+  /** Shell arguments that start, restart, and stop the daemon through the supervisor. */
   verbs: Record<'start' | 'restart' | 'stop', string>
-  /** Whether what the supervisor says of the daemon, by `status`, is that it has been left down. */
+  /** Status command; `leftDown` matches its output when the supervisor leaves the daemon down. */
   status: string
   leftDown: RegExp
 }
@@ -74,7 +74,7 @@ const SUPERVISORS: Supervisor[] = [
   },
 ]
 
-/** Where there is no init of its own: folders that it would have made, and a service that was started. */
+/** Replaces OpenRC's init: creates its folders and starts the service. */
 const OPENRC = `cd "$PWD"
 for dir in starting started stopping inactive wasinactive failed hotplugged daemons options exclusive scheduled tmp init.d; do
   mkdir -p /run/openrc/$dir
@@ -101,13 +101,13 @@ files=program.conf
 
 interface Rig {
   stage: Stage
-  /** Has the supervisor do something. @returns what it said */
+  /** Runs a command of the supervisor. @returns its output */
   tell(command: string): Promise<string>
-  /** Makes the daemon refuse its configuration from its next start on. */
+  /** Makes the daemon refuse its configuration from the next start. */
   spoil(): void
 }
 
-/** A supervisor that runs with the files of the page. */
+/** Starts a supervisor with the files of the page. */
 async function supervised(t: TestContext, { heading, files, run }: Supervisor): Promise<Rig> {
   const stage = await Stage.open(t, { FOMULAR_CLAUDE_PATH: fakeAgent(t) })
   await stage.hub()
@@ -165,7 +165,7 @@ async function supervised(t: TestContext, { heading, files, run }: Supervisor): 
 
 for (const supervisor of SUPERVISORS) {
   const { heading, verbs, status, leftDown } = supervisor
-  test(`${heading}, with the files of the page: agents live on, are stopped with the daemon, and a refused configuration leaves it down`, async (t) => {
+  test(`with the documented ${heading} files, agents survive restarts, stop with the daemon, and a refused configuration is not retried`, async (t) => {
     const { stage, tell, spoil } = await supervised(t, supervisor)
     const agent = await stage.start()
     const { pid } = await stage.agentIs(agent, 'idle')

@@ -9,7 +9,7 @@ import { mock } from '../support/messages-script.ts'
 import { RUN, type Running, type Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-/** Everything the agent wrote is at the hub, once and in order. */
+/** Checks that the hub has everything the agent wrote, once and in order. */
 async function complete(stage: Stage, agent: string) {
   const written = journalEvents(stage.state, agent)
   const last = written.at(-1)!
@@ -22,7 +22,7 @@ async function kill(running: Running) {
   await running.ended
 }
 
-test('a daemon killed in mid-turn: the agent finishes its turn meanwhile, and every event arrives once', async (t) => {
+test('an agent finishes its turn while its daemon is killed, and every event arrives once', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   const first = await stage.daemon()
@@ -40,7 +40,7 @@ test('a daemon killed in mid-turn: the agent finishes its turn meanwhile, and ev
   await complete(stage, agent)
 })
 
-test('a hub killed in mid-turn: nothing lost, nothing twice', async (t) => {
+test('a hub killed during a turn loses and duplicates nothing', async (t) => {
   const { stage } = await claudeStage(t)
   const hub = await stage.hub()
   await stage.daemon()
@@ -54,7 +54,7 @@ test('a hub killed in mid-turn: nothing lost, nothing twice', async (t) => {
   await complete(stage, agent)
 })
 
-test('a request for permission outlives daemon and hub, and the late answer counts', async (t) => {
+test('a permission request outlives the daemon and the hub, and the late answer counts', async (t) => {
   const { stage } = await claudeStage(t)
   const hub = await stage.hub()
   const daemon = await stage.daemon()
@@ -72,14 +72,14 @@ test('a request for permission outlives daemon and hub, and the late answer coun
   const decide = () =>
     stage.command(agent, 'permission', { command_id, request_id: asked.request_id, decision: 'allow' })
   assert.equal((await decide()).state, 'succeeded')
-  // The same command again is the same answer.
+  // A repeated command gets the same answer.
   assert.equal((await decide()).state, 'succeeded')
   await stage.agentIs(agent, 'idle')
   assert.ok(existsSync(join(stage.cwd, 'late.txt')))
   await complete(stage, agent)
 })
 
-test('commands given while the daemon is away are carried out once when it is back', async (t) => {
+test('commands given while the daemon is away are carried out once when it returns', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
@@ -99,7 +99,7 @@ test('commands given while the daemon is away are carried out once when it is ba
   assert.equal(prompts.length, 1)
 })
 
-test('an agent that ended while no daemon was there is told with its true end', async (t) => {
+test('an agent that ended while no daemon ran is reported with its real exit', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
@@ -115,7 +115,7 @@ test('an agent that ended while no daemon was there is told with its true end', 
   await complete(stage, agent)
 })
 
-test('daemon:restart keeps the agents; the new daemon has them', async (t) => {
+test('daemon:restart keeps the agents, and the new daemon adopts them', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   const daemon = await stage.daemon({ FOMULAR_DAEMON_NO_SELF_RELAUNCH: '1' })
@@ -132,7 +132,7 @@ test('daemon:restart keeps the agents; the new daemon has them', async (t) => {
   await complete(stage, agent)
 })
 
-test('without a supervisor the daemon starts itself anew', async (t) => {
+test('without a supervisor the daemon restarts itself', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
@@ -152,7 +152,7 @@ test('without a supervisor the daemon starts itself anew', async (t) => {
   await stage.eventually(agent, 'turn_result')
 })
 
-test('a daemon whose folder was deleted starts itself anew all the same, and can be started from there', async (t) => {
+test('a daemon whose working directory was deleted restarts itself, and can be started from there', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   const folder = join(stage.dir, 'gone')
@@ -169,11 +169,11 @@ test('a daemon whose folder was deleted starts itself anew all the same, and can
   assert.equal(await daemon.ended, 0)
 })
 
-test('`up` whose folder was deleted starts anew as often as it is asked to, on the state folder that it had', async (t) => {
+test('`up` whose working directory was deleted restarts again and again with the same state folder', async (t) => {
   const { stage } = await claudeStage(t)
   const folder = join(stage.dir, 'gone/deep')
   mkdirSync(folder, { recursive: true })
-  // A path from the folder that is deleted, and one through it.
+  // One path relative to the deleted folder, and one through it.
   const args = ['up', '--port', String(stage.port), '--state-dir', '../../gone/../state']
   const from = ['/bin/sh', '-c', 'cd "$0" && exec "$@"', folder]
   const machineId = async () => (await stage.machine().catch(() => undefined))?.machine_id
@@ -190,12 +190,12 @@ test('`up` whose folder was deleted starts anew as often as it is asked to, on t
   assert.equal(await up.ended, 0, up.log())
 })
 
-test('a daemon that is stopped while it waits to start itself anew is stopped, and its agents with it', async (t) => {
+test('a daemon stopped while it waits to restart itself stops, together with its agents', async (t) => {
   const { stage } = await claudeStage(t)
   const hub = await stage.hub()
   const daemon = await stage.daemon()
   const agent = await stage.start()
-  // Of a server that does not answer, it waits a while for the last word.
+  // It waits a while for the last acknowledgement of a server that does not answer.
   hub.kill('SIGSTOP')
   stage.run(['restart'])
   await until(() => daemon.log().includes('restarting'))
@@ -216,7 +216,7 @@ test('a second daemon on the same state folder is refused with the pid of the fi
   assert.match(second.log(), new RegExp(`process ${first.pid}`))
 })
 
-test('damaged state files are set aside, said, and not fatal', async (t) => {
+test('damaged state files are set aside and reported, and the daemon starts', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
@@ -237,7 +237,7 @@ test('damaged state files are set aside, said, and not fatal', async (t) => {
   assert.ok(now?.status.problems.some(({ code }) => code === 'state_damaged'))
 })
 
-test('state of a newer version is refused with a clear word and left as it is', async (t) => {
+test('state from a newer version is refused with a clear message and left unchanged', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
