@@ -160,7 +160,7 @@ test('the hub reports the generation of each journal, and never truncates one', 
   assert.deepEqual(offsets(await hub.events('a')), steps(700))
 })
 
-test('a daemon that cannot continue from the hub’s offset is asked for its journal from the start', async (t) => {
+test('the hub requests the whole journal from a daemon that cannot continue from its offset', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   daemon.send(frameOf('a', 0, 500))

@@ -8,16 +8,16 @@ import { freePort } from '../support/stage.ts'
 import { Terminal } from '../support/terminal.ts'
 import { until } from '../support/wait.ts'
 
-// Every command as somebody types it, on a real terminal.
+// Commands as people type them, on a real terminal.
 
-/** Hub and daemon in one terminal, somebody before another. */
+/** Opens a hub and a daemon in one terminal, and a second terminal for commands. */
 async function desk(t: TestContext) {
   const { stage, api } = await claudeStage(t)
   const server = await Terminal.open(t, stage)
   await server.begin('fd up')
   const welcome = await server.shows(/Ctrl-C stops everything/)
   const terminal = await Terminal.open(t, stage)
-  /** A prompt in a file: what the model is to say is too long to type. */
+  /** Writes a prompt to a file, as the model's script is too long to type. */
   const prompt = (name: string, ...script: Parameters<typeof mock>) => {
     writeFileSync(join(stage.cwd, name), `${name} ${mock(...script)}`)
     return `--prompt-file ${name}`
@@ -39,7 +39,7 @@ const QUESTION = {
   ],
 }
 
-test('from nothing to a conversation: up, start, answers on the spot, Ctrl-C', async (t) => {
+test('a first conversation works from `up` and `start` to answers and Ctrl-C', async (t) => {
   const { stage, api, server, terminal, welcome, prompt } = await desk(t)
   assert.match(
     welcome,
@@ -70,7 +70,7 @@ test('from nothing to a conversation: up, start, answers on the spot, Ctrl-C', a
   assert.ok(existsSync(join(stage.cwd, 'yes')) && !existsSync(join(stage.cwd, 'no')))
   assert.match(await terminal.screen(true), /\x1b\[32m✓ done/)
 
-  // An agent that plans writes its plan into a file that it is told of.
+  // A planning agent writes its plan to a file that it is given.
   await terminal.run('fd agent configure tour --permission-mode plan')
   await terminal.run('fd agent send tour --wait "Plan it"')
   const file_path = /[^"\s]+\/\.claude\/plans\/[\w-]+\.md/.exec(JSON.stringify(api.requests.at(-1)))?.[0]
@@ -85,7 +85,7 @@ test('from nothing to a conversation: up, start, answers on the spot, Ctrl-C', a
   await terminal.type('y')
   assert.match((await terminal.over()).text, /Planned\.\n✓ done/)
 
-  // Ctrl-C ends the waiting, and not the agent's turn.
+  // Ctrl-C ends the wait, but not the agent's turn.
   await terminal.begin(
     `fd agent send tour --wait ${prompt('slow', [{ text: 'word ', repeat: 2000, every: 20 }])}`,
   )
@@ -103,7 +103,7 @@ test('from nothing to a conversation: up, start, answers on the spot, Ctrl-C', a
   await until(() => stage.agentProcesses('tour').length === 0)
 })
 
-test('watch: a conversation with what is asked answered there, and Ctrl-C leaves the agent alone', async (t) => {
+test('`watch` shows a conversation and takes answers, and Ctrl-C leaves the agent alone', async (t) => {
   const { stage, terminal, prompt } = await desk(t)
   const start = await terminal.run(
     `fd agent start --id watched ${prompt(
@@ -119,7 +119,7 @@ test('watch: a conversation with what is asked answered there, and Ctrl-C leaves
     /> w MOCK[\s\S]*\* Let me see\.\n• Bash touch seen\n\? asks to use Bash[\s\S]*y yes, n no.*> $/,
   )
   assert.match(await terminal.screen(true), /\x1b\[1m.*\? asks to use Bash/)
-  // A slip of a finger decides nothing.
+  // A mistyped key decides nothing.
   await terminal.type('x')
   await terminal.shows(/> x\n +Type y, n.* or a sentence\.\n.*> $/)
   await terminal.type('yes')
@@ -130,7 +130,7 @@ test('watch: a conversation with what is asked answered there, and Ctrl-C leaves
   assert.ok(existsSync(join(stage.cwd, 'seen')))
 })
 
-test('watch: who answers elsewhere is first, and the question goes from the screen', async (t) => {
+test('`watch` removes a question that was answered elsewhere', async (t) => {
   const { stage, terminal, prompt } = await desk(t)
   await terminal.run(
     `fd agent start --id shared ${prompt('s', [{ tool: 'Bash', input: { command: 'touch it' } }], [{ text: 'on' }])}`,
@@ -140,7 +140,7 @@ test('watch: who answers elsewhere is first, and the question goes from the scre
   const { pending } = await stage.agentIs('shared', 'waiting')
   await stage.command('shared', 'permission', { request_id: pending[0]!.request_id, decision: 'allow' })
   await terminal.shows(/\(no longer asked\)[\s\S]*on\n✓ done/)
-  // Ctrl-D at a question is no answer to it: the request stays.
+  // Ctrl-D at a question does not answer it; the request stays open.
   await stage.command('shared', 'prompt', {
     content: mock([{ tool: 'Bash', input: { command: 'touch later' } }]),
   })
@@ -152,7 +152,7 @@ test('watch: who answers elsewhere is first, and the question goes from the scre
   assert.equal((await stage.agent('shared')).pending.length, 1)
 })
 
-test('the life of an agent, one command after the other', async (t) => {
+test('an agent is started, answered, shown, configured, and stopped by separate commands', async (t) => {
   const { stage, terminal, prompt } = await desk(t)
   const run = async (command: string, expected: RegExp, code = 0) => {
     const shown = await terminal.run(`fd ${command}`)
@@ -182,7 +182,7 @@ test('the life of an agent, one command after the other', async (t) => {
   await waits('tool')
   await run('agent deny life --message "Not now"', /^Denied: Bash/)
   await stage.agentIs('life', 'idle')
-  // Too long for its status.
+  // Too long for the agent's status.
   const content = `${`${'x'.repeat(249)}\n`.repeat(100)}and the last`
   await run(
     `agent send life ${prompt('long', [{ tool: 'Write', input: { file_path: 'long.txt', content } }])}`,
@@ -222,7 +222,7 @@ test('the life of an agent, one command after the other', async (t) => {
   await run('agent list --json', /^\{"agents":\[\]\}\n$/)
 })
 
-test('the daemon from a terminal: status, doctor, logs, restart, stop', async (t) => {
+test('status, doctor, logs, restart, and stop work for a daemon from a terminal', async (t) => {
   const { server, terminal } = await desk(t)
   const status = await terminal.run('fd status')
   assert.equal(status.code, 0)
@@ -230,7 +230,7 @@ test('the daemon from a terminal: status, doctor, logs, restart, stop', async (t
     status.text,
     /^Daemon +[\d.]+, process \d+, running for .*\n[\s\S]*Server +ws:\S+ connected for .*, answers in \d+ ms/,
   )
-  // It may ask, where others on this machine have left processes behind.
+  // doctor could ask about processes left by others on this machine.
   const doctor = await terminal.run('fd doctor </dev/null')
   assert.equal(doctor.code, 0)
   assert.match(
@@ -260,7 +260,7 @@ test('the daemon from a terminal: status, doctor, logs, restart, stop', async (t
   assert.match(none.text, /error: No daemon is running[\s\S]*→ Start one with/)
 })
 
-test('hub and daemon apart, each in a terminal', async (t) => {
+test('hub and daemon run separately, each in a terminal', async (t) => {
   const { stage } = await claudeStage(t)
   const [hub, daemon, terminal] = [
     await Terminal.open(t, stage),
@@ -271,7 +271,7 @@ test('hub and daemon apart, each in a terminal', async (t) => {
   await hub.begin(`fd hub --port ${port} --data-dir ${join(stage.dir, 'h')}`)
   await hub.shows(/Hub: +http.*\nMachine key: +\S+\nUser key: +\S+/)
   const flags = `--server-url ws://127.0.0.1:${port} --key-file ${join(stage.dir, 'h/machine.key')}`
-  // The default command.
+  // Without a command, the program runs the default command.
   await daemon.begin(`fd ${flags}`)
   await daemon.shows(/info +connected/)
   const second = await terminal.run(`fd run ${flags}`)
@@ -289,7 +289,7 @@ test('hub and daemon apart, each in a terminal', async (t) => {
   assert.equal((await daemon.over()).code, 0)
 })
 
-test('help teaches, and a slip is answered with what was meant', async (t) => {
+test('help explains commands, and a typing error gets a suggestion', async (t) => {
   const { stage } = await claudeStage(t)
   const terminal = await Terminal.open(t, stage)
   const help = await terminal.run('fd --help')

@@ -12,13 +12,13 @@ import { until } from '../support/wait.ts'
 const CONTAINED: [string, ...string[]] = [AS_CONTAINER[0]!, ...AS_CONTAINER.slice(1), ...RUN]
 const ELSEWHERE = /is already running on th.* folder: process \d+ in another container/
 
-/** A program that is refused on a folder whose other one runs where it cannot see it. */
+/** Checks that a program refuses a folder whose other user runs where it cannot be seen. */
 async function refused({ ended, log }: Running) {
   assert.equal(await ended, 4, log())
   assert.match(log(), ELSEWHERE)
 }
 
-test('two hubs, or two daemons, do not run on one folder from two containers, or from one and its host', async (t) => {
+test('two hubs or two daemons refuse one folder from two containers, or from a container and its host', async (t) => {
   const stage = await Stage.open(t)
   await stage.hub(CONTAINED)
   stage.daemonCommand = CONTAINED
@@ -34,7 +34,7 @@ test('two hubs, or two daemons, do not run on one folder from two containers, or
   assert.equal((await stage.machine())!.since, since)
   daemon.kill('SIGKILL')
   await until(async () => !(await stage.machine())!.connected, { what: 'the end of the container' })
-  // What was killed with its container has taken nothing back, and nobody has to.
+  // The program killed with its container left its lock, which nobody has to remove.
   assert.ok(existsSync(join(stage.state, 'lock')))
   const doctor = stage.run(['doctor'])
   await doctor.ended
@@ -42,14 +42,14 @@ test('two hubs, or two daemons, do not run on one folder from two containers, or
   const next = stage.run(stage.daemonArgs())
   await until(() => next.log().includes('daemon started'), { what: 'the next daemon', seen: next.log })
   assert.match(next.log(), /if it does not answer within 10 seconds/)
-  // The other way round: the host's holds it.
+  // The other way round: the program on the host holds the lock.
   await refused(stage.run(stage.daemonArgs(), {}, CONTAINED))
   next.kill('SIGTERM')
   assert.equal(await next.ended, 0)
   assert.ok(!existsSync(join(stage.state, 'lock')))
 })
 
-/** Holds a lock in a container of its own. */
+/** Holds a lock in a separate container. */
 function holder(t: Cleanup, stage: Stage, path: string) {
   const module = new URL('../../src/platform/lock.ts', import.meta.url).href
   const take = `
@@ -63,7 +63,7 @@ function holder(t: Cleanup, stage: Stage, path: string) {
   return running
 }
 
-test('of several that find the lock of a container that was killed, one gets it', async (t) => {
+test('of several programs that find the lock of a killed container, one gets it', async (t) => {
   const stage = await Stage.open(t)
   const path = join(tempDir(t), 'lock')
   const first = holder(t, stage, path)
@@ -82,13 +82,13 @@ test('of several that find the lock of a container that was killed, one gets it'
   if (typeof own === 'function') own()
 })
 
-test('one that was paused for long finds out that another has its lock, and takes nothing from it', async (t) => {
+test('a program paused for long notices that another has its lock, and takes nothing from it', async (t) => {
   const stage = await Stage.open(t)
   const path = join(tempDir(t), 'lock')
   const release = acquireLock(path)
   assert.equal(otherHolder(path), undefined)
   const mine = readFileSync(path, 'utf8')
-  // As this one would be found after its pause: its lock says another place, from which nobody answers.
+  // The state after a long pause: the lock names another place, where nobody answers.
   rmSync(path)
   writeFileSync(path, mine.replace(/pid:\[\d+\]/, 'pid:[1]'))
   const next = holder(t, stage, path)

@@ -4,12 +4,12 @@ import { Limits } from '../../src/protocol/index.ts'
 import { fakeStage } from '../support/fake-agent.ts'
 import { type Frame, LightServer } from '../support/light-server.ts'
 
-// What a daemon answers where the meaning of a command is not plain.
+// Answers of a daemon to commands whose meaning is unclear.
 
 const errorOf = (result: Frame) =>
   result.error as { code: string; path?: string; message: string; remedy?: string }
 
-test('a command always has an answer: too early, unknown, empty, too deep, too long, of an ended agent', async (t) => {
+test('commands that are early, unknown, empty, too deep, too long, or for an ended agent are answered', async (t) => {
   const stage = await fakeStage(t)
   const server = await LightServer.open(t)
   server.daemon(stage)
@@ -25,7 +25,7 @@ test('a command always has an answer: too early, unknown, empty, too deep, too l
     ],
   )
   await caller.welcome()
-  // Refused as too early, a command may come again with the id that it had.
+  // A command refused as too early can be repeated with its id.
   caller.send({ type: 'machine:check', command_id: 'machine:check' })
   assert.equal((await caller.received('machine:check:result')).ok, true)
 
@@ -72,7 +72,7 @@ test('a command always has an answer: too early, unknown, empty, too deep, too l
   assert.equal(tooLong.code, 'start_failed')
   assert.match(tooLong.remedy ?? '', /Shorten/)
 
-  // What could not be launched leaves its id free.
+  // A failed start leaves its id free.
   for (const agent_id of ['b', 'long'])
     assert.equal(
       (await caller.command('agent:start', { agent_id, spec: { cwd: stage.cwd } })).ok,
@@ -87,7 +87,7 @@ test('a command always has an answer: too early, unknown, empty, too deep, too l
   assert.equal(errorOf(prompt).code, 'agent_not_running')
 })
 
-test('pings in a burst, and a second welcome, leave the link up; of 20 faults in a row each is answered', async (t) => {
+test('a burst of pings and a second welcome leave the link up, and each of 20 faults in a row is answered', async (t) => {
   const stage = await fakeStage(t)
   const server = await LightServer.open(t)
   server.daemon(stage)
@@ -97,7 +97,7 @@ test('pings in a burst, and a second welcome, leave the link up; of 20 faults in
   for (let n = 0; n < 500; n++) caller.send({ type: 'link:ping', nonce: n })
   caller.send({ type: 'server:welcome', protocol: { version: 1 }, offsets: { nobody: 7 } })
   for (let n = 0; n < 19; n++) caller.send('no JSON')
-  // What is taken breaks the row.
+  // A valid frame resets the count of faults.
   await caller.settled()
   assert.equal(caller.closed, undefined)
   for (let n = 0; n < 20; n++) caller.send('no JSON')

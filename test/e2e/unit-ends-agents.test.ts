@@ -5,7 +5,7 @@ import { handwrittenUnit } from '../support/handwritten-unit.ts'
 import { HUB, MACHINE_KEY, serviceMachine } from '../support/service-machine.ts'
 import { until } from '../support/wait.ts'
 
-/** As people have it in place, with the address and the key of a machine of theirs. */
+/** The unit as users have it, with the address and the key of their machine. */
 const sample = (key: string, user = 'fomular', home = '/home/fomular') => `[Unit]
 Description=FomularOS daemon
 
@@ -22,13 +22,13 @@ RestartSec=2
 WantedBy=multi-user.target
 `
 
-test('a unit that ends agents with the daemon: they are resumed, or live in scopes, and nothing is claimed that is not so', async (t) => {
+test('under a unit that ends agents with the daemon, agents are resumed or live in scopes, and messages say so', async (t) => {
   const on = await serviceMachine(t)
   const key = readFileSync(on.at(MACHINE_KEY), 'utf8').trim()
   const unit = await handwrittenUnit(on, { user: 'fomular', text: sample(key) })
   const { machine } = on
 
-  await t.test('it says so, with the two lines that change it', async () => {
+  await t.test('the daemon reports the unit’s setting, with the two lines that change it', async () => {
     const status = await until(async () => {
       const { agents_end, machine } = await unit.status()
       return (
@@ -61,7 +61,7 @@ test('a unit that ends agents with the daemon: they are resumed, or live in scop
   const before = await Promise.all(all.map((agent) => on.agent(agent)))
 
   await t.test(
-    'a restart: they are stopped and resumed in their sessions, in the turn only if they want it',
+    'a restart stops agents and resumes their sessions, and repeats a turn only if the agent asks for it',
     async () => {
       const { stdout } = await unit.restarted()
       assert.match(
@@ -93,7 +93,7 @@ test('a unit that ends agents with the daemon: they are resumed, or live in scop
       const log = await unit.log()
       assert.match(log, /the unit fomular would end agents: they are stopped/)
       assert.doesNotMatch(log, /the agents keep running/)
-      // Each prompt was given once, whatever became of it.
+      // Each prompt was given once, in all cases.
       assert.deepEqual(await unit.prompts(forgetful), ['hello', 'hang'])
       await unit.prompt(forgetful, 'on')
       await unit.says(forgetful, 'on')
@@ -102,7 +102,7 @@ test('a unit that ends agents with the daemon: they are resumed, or live in scop
   )
 
   await t.test(
-    'two restarts in a row: agents that are only coming back, or only starting, lose nothing',
+    'two restarts in a row lose nothing of agents that are still starting or resuming',
     async () => {
       const young = await on.startAgent('--prompt', 'early')
       await unit.restarted()
@@ -115,7 +115,7 @@ test('a unit that ends agents with the daemon: they are resumed, or live in scop
     },
   )
 
-  await t.test('systemctl restart: systemd ends them with the daemon, and they are resumed', async () => {
+  await t.test('`systemctl restart` ends agents with the daemon, and they are resumed', async () => {
     const { pid } = await unit.status()
     const runs = await Promise.all(all.map(async (id) => (await on.agent(id)).run))
     await unit.prompt(eager, 'hang')
@@ -134,7 +134,7 @@ test('a unit that ends agents with the daemon: they are resumed, or live in scop
     assert.match(await unit.log(), /systemd restarts the unit/)
   })
 
-  await t.test('a crash: the restart policy counts, and the reason names the unit', async () => {
+  await t.test('after a crash the restart policy applies, and the reason names the unit', async () => {
     const asked = await unit.agent('--restart', 'on-loss')
     const { pid } = await unit.status()
     await on.kill('KILL', pid)
@@ -150,7 +150,7 @@ test('a unit that ends agents with the daemon: they are resumed, or live in scop
   })
 
   await t.test(
-    'systemctl stop: ended as asked for, however quick they were, and not back at the next start',
+    '`systemctl stop` ends agents as requested, however fast, and the next start does not resume them',
     async () => {
       const asked = await unit.agent('--restart', 'on-loss')
       await machine.out(['systemctl', 'stop', 'fomular'])
@@ -161,7 +161,7 @@ test('a unit that ends agents with the daemon: they are resumed, or live in scop
     },
   )
 
-  await t.test('a shell around the daemon, and a systemd that does not answer, hide nothing', async () => {
+  await t.test('a shell around the daemon and an unresponsive systemd hide nothing', async () => {
     on.write('/opt/no-bus/systemctl', '#!/bin/sh\necho Failed to connect to bus >&2\nexit 1\n')
     await machine.out(['chmod', '755', '/opt/no-bus', '/opt/no-bus/systemctl'])
     on.write(
@@ -191,13 +191,13 @@ ExecStart=/bin/sh -c '/home/fomular/.fomular/bin/fomular-daemon --server-url ws:
   })
 
   await t.test(
-    'where its user can have scopes they live there, and those from before are resumed',
+    'if its user can have systemd scopes, agents live in them, and agents from before are resumed',
     async () => {
       const older = await unit.agent()
       await machine.out(['loginctl', 'enable-linger', 'fomular'])
       const own = '/run/user/1001/systemd/private'
       await until(async () => (await machine.run(['test', '-S', own])).code === 0)
-      // Whoever asks has it look again.
+      // A status request makes the daemon check again.
       await until(async () => (await unit.status()).agents_end?.shelter !== undefined)
       const sheltered = await unit.agent()
       const { pid } = await on.agent(sheltered)
@@ -221,7 +221,7 @@ ExecStart=/bin/sh -c '/home/fomular/.fomular/bin/fomular-daemon --server-url ws:
     },
   )
 
-  await t.test('with the two lines agents live on, at once', async () => {
+  await t.test('with the two lines agents survive at once', async () => {
     await machine.out(['loginctl', 'disable-linger', 'fomular'])
     const agent = await unit.agent()
     on.write('/etc/systemd/system/fomular.service.d/override.conf', '[Service]\nKillMode=process\n')

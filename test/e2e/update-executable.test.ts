@@ -19,11 +19,11 @@ for (const name of ['crash', 'broken'] as const) {
 await registry.release({ version: '3.0.0', tag: 'elsewhere' })
 
 for (const npm of ['with npm', 'without npm'])
-  test(`an executable updates itself from the package for its system, ${npm}, twice in a row`, async (t) => {
+  test(`an executable ${npm} updates itself twice from the package for its system`, async (t) => {
     const machine = await Installation.open(t, registry, { asExecutable: true })
     const { stage } = machine
     if (npm === 'without npm') stage.env.PATH = join(stage.dir, 'no-such-folder')
-    // What an executable hands its agents does not come from PATH.
+    // The system's programs stay on PATH for the agents.
     stage.env.PATH += ':/bin'
     await machine.start()
     const agent = await stage.start()
@@ -40,7 +40,7 @@ for (const npm of ['with npm', 'without npm'])
     assert.deepEqual(machine.daemons(), [machine.daemon?.pid])
   })
 
-test('an executable that crashes at its start is undone; one that does not run changes nothing', async (t) => {
+test('a crashing executable is undone, and an executable that cannot run changes nothing', async (t) => {
   const machine = await Installation.open(t, registry, { asExecutable: true })
   await machine.start()
   const { pid } = machine.daemon!
@@ -57,7 +57,7 @@ test('an executable that crashes at its start is undone; one that does not run c
   await machine.runs('1.1.0')
 })
 
-test('an executable under a supervisor', async (t) => {
+test('an executable under a supervisor updates itself', async (t) => {
   const machine = await Installation.open(t, registry, { asExecutable: true })
   await machine.hub()
   const supervisor = machine.supervise()
@@ -72,7 +72,7 @@ test('an executable under a supervisor', async (t) => {
   await supervisor.stop()
 })
 
-test('an executable of root, run by a user without rights: what is started later hands over to the new version', async (t) => {
+test('root’s executable, run by an unprivileged user, hands over to the new version on later starts', async (t) => {
   const machine = await Installation.open(t, registry, { asExecutable: true, withoutRights: true })
   await machine.hub()
   const supervisor = machine.supervise()

@@ -18,7 +18,7 @@ await registry.release({ version: '0.9.0', tag: 'older' })
 for (const [name, before] of Object.entries(FAULT))
   await registry.release({ version: `2.0.0-${name}`, before, tag: name })
 
-/** The old version runs, whole and alone, the agent with it, and the hub has been told why. */
+/** Checks that only the old version runs, with its agent, and that the hub got the reason. */
 async function undone(
   machine: Installation,
   agent: { id: string; pid: number | undefined },
@@ -51,7 +51,7 @@ async function withAgent(t: TestContext, env: Record<string, string> = {}) {
   }
 }
 
-test('a release that crashes at its start: the guard brings the old one back, and it is not tried again unasked', async (t) => {
+test('the guard undoes a release that crashes at its start, and it is retried only on request', async (t) => {
   const { machine, agent } = await withAgent(t)
   await machine.stage.daemon()
   const running = await agent()
@@ -66,7 +66,7 @@ test('a release that crashes at its start: the guard brings the old one back, an
     bad_versions.map(({ version, code }) => [version, code]),
     [['2.0.0-crash', 'update_crashed']],
   )
-  // A good one clears it.
+  // A good release clears the record.
   assert.equal((await machine.order('1.1.0')).state, 'succeeded')
   await machine.runs('1.1.0')
   await until(async () =>
@@ -74,13 +74,13 @@ test('a release that crashes at its start: the guard brings the old one back, an
   )
 })
 
-test('a release that crashes at its start under a supervisor costs one restart of it', async (t) => {
+test('a release that crashes at its start under a supervisor costs one extra restart', async (t) => {
   const { machine, agent } = await withAgent(t)
   const supervisor = machine.supervise()
   await machine.runs('1.0.0')
   const running = await agent()
   await undone(machine, running, await machine.order('crash'), 'update_crashed')
-  // Its own end, and at most once more before the guard has seen it.
+  // Its own exit, and at most one more before the guard notices.
   assert.match(supervisor.exits.join(), /^75,1(,1)?$/)
   await supervisor.stop()
 })
@@ -92,7 +92,7 @@ test('a release that hangs is ended and undone', async (t) => {
   await undone(machine, running, await machine.order('hang'), 'update_hung')
 })
 
-test('a release that connects but is refused goes back by itself', async (t) => {
+test('a release that connects but is refused is undone by itself', async (t) => {
   const { machine, agent } = await withAgent(t)
   const supervisor = machine.supervise()
   await machine.runs('1.0.0')
@@ -102,7 +102,7 @@ test('a release that connects but is refused goes back by itself', async (t) => 
   await supervisor.stop()
 })
 
-test('`up` survives a release that crashes, its hub with it', async (t) => {
+test('`up` and its hub survive a release that crashes', async (t) => {
   const machine = await Installation.open(t, registry)
   const { stage } = machine
   const up = stage.run(['up'], {}, stage.daemonCommand)
@@ -118,7 +118,7 @@ test('`up` survives a release that crashes, its hub with it', async (t) => {
   assert.equal(await up.ended, 0)
 })
 
-test('what is wrong with a release is found before anything is changed, and said', async (t) => {
+test('a faulty release is detected and reported before anything changes', async (t) => {
   await registry.release({ version: '3.0.0', tag: 'name', delivered: { name: 'something-else' } })
   await registry.release({ version: '3.0.1', tag: 'other', delivered: { version: '3.0.2' } })
   await registry.release({ version: '3.0.3', tag: 'engine', manifest: { engines: { node: '>=99' } } })
@@ -150,7 +150,7 @@ test('what is wrong with a release is found before anything is changed, and said
   await machine.runs('0.9.0')
 })
 
-test('two at once: the second is refused, whoever gives it', async (t) => {
+test('of concurrent updates one runs, and the others are refused', async (t) => {
   const { machine } = await withAgent(t)
   await machine.stage.daemon()
   const [first, second, third] = await Promise.all([
@@ -164,7 +164,7 @@ test('two at once: the second is refused, whoever gives it', async (t) => {
   await machine.runs('1.1.0')
 })
 
-test('offline, and a registry that goes away half-way: said, and nothing changed', async (t) => {
+test('a registry that is offline or breaks off is reported, and nothing changes', async (t) => {
   let cut = true
   const proxy = createServer((incoming, outgoing) => {
     const { method, headers, url = '' } = incoming
@@ -243,7 +243,7 @@ test('a full disk leaves the old version whole', async (t) => {
   assert.equal((await machine.order('1.1.0')).state, 'succeeded')
 })
 
-test('a release that fills the disk and crashes: the way back needs no room on it', async (t) => {
+test('a release that fills the disk and crashes is undone without more disk space', async (t) => {
   const fill = `const fill = require('node:fs').openSync(__filename + '.fill', 'w')
 try { for (;;) require('node:fs').writeSync(fill, Buffer.alloc(4096)) } catch {}
 process.exit(1)`
@@ -256,7 +256,7 @@ process.exit(1)`
   await undone(machine, running, await machine.order('filling'), 'update_crashed')
 })
 
-test('a daemon that is refused as too old updates itself to what the server names', async (t) => {
+test('a daemon refused as too old updates itself to the version that the server names', async (t) => {
   await registry.release({ version: '0.5.0', before: FAULT.old, tag: 'ancient' })
   const machine = await Installation.open(t, registry, { version: '0.5.0' })
   await machine.hub(built('1.1.0'))
@@ -267,7 +267,7 @@ test('a daemon that is refused as too old updates itself to what the server name
   assert.match(readFileSync(join(machine.stage.state, 'daemon.log'), 'utf8'), /needs 1 or newer/)
 })
 
-test('turned off on the machine: a server may not, its own user may', async (t) => {
+test('with updates turned off on the machine, its user can still update, but a server cannot', async (t) => {
   const { machine, agent } = await withAgent(t, { FOMULAR_UPDATE_ENABLED: 'false' })
   await machine.stage.daemon()
   await undone(machine, await agent(), await machine.order('1.1.0'), 'update_refused')

@@ -17,7 +17,7 @@ for (const [version, tag, before] of [
   await registry.release({ version, tag, before })
   await registry.releaseExecutable({ version, tag, before })
 }
-/** Of a private registry, as npm would need it. */
+/** Token of a private registry, as npm needs it. */
 const TOKEN = 'npm_0123456789abcdefghijklmnopqrstuvwxyz'
 
 async function filesWith(secret: string, dir: string): Promise<string[]> {
@@ -25,7 +25,7 @@ async function filesWith(secret: string, dir: string): Promise<string[]> {
   return stdout.split('\n').filter((path) => path !== '')
 }
 
-/** A machine whose daemon has the key as `given` puts it, and is started by nobody but itself. */
+/** Sets up a machine whose daemon gets the key as `given`, and restarts only by itself. */
 async function machineWithKey(
   t: TestContext,
   given: (key: string) => { args?: string[]; env?: Record<string, string> },
@@ -59,10 +59,10 @@ const forms = {
 }
 for (const [layout, options] of Object.entries({ package: {}, executable: { asExecutable: true } }))
   for (const [form, given] of Object.entries(forms))
-    test(`a key given ${form} is in no other file during and after updates, and the version before is started with it (${layout})`, async (t) => {
+    test(`a key given ${form} is in no other file during and after updates, and the previous version starts with it (${layout})`, async (t) => {
       const { machine, secretsAreWhereTheyBelong } = await machineWithKey(t, given, options)
       const { stage } = machine
-      // A guard takes ten seconds to end what hangs: once will do.
+      // A guard takes ten seconds to end a hung release, so one case is enough.
       if (form === 'as an argument') {
         const hung = machine.order('hang')
         await until(() => existsSync(join(stage.state, 'update.starts')), { what: 'the trial' })
@@ -78,7 +78,7 @@ for (const [layout, options] of Object.entries({ package: {}, executable: { asEx
       await secretsAreWhereTheyBelong('after an update')
     })
 
-test('what an older version left of a key in its record of an update is gone after the next start', async (t) => {
+test('a key that an older version left in its update record is gone after the next start', async (t) => {
   const { machine, key, secretsAreWhereTheyBelong } = await machineWithKey(t, forms['as an argument'])
   assert.equal((await machine.order('1.1.0')).state, 'succeeded')
   await machine.runs('1.1.0')

@@ -6,7 +6,7 @@ import { TestRegistry } from '../support/registry.ts'
 import type { LayoutName } from '../update-kills/layouts.ts'
 import { type Kill, killUpdates } from '../update-kills/run.ts'
 
-// The short form of `npm run test:update-kills`.
+// A short form of `npm run test:update-kills`.
 const registry = await TestRegistry.shared()
 await registry.release({ version: '1.0.0' })
 await registry.release({ version: '1.1.0' })
@@ -18,7 +18,7 @@ async function killed(t: TestContext, layout: LayoutName, kills: number) {
   const told = (kill: Kill) => void all.push(kill)
   const cleanups: (() => void | Promise<void>)[] = []
   t.after(async () => {
-    // Whoever starts daemons again ends before their folder goes.
+    // In reverse order, so that supervisors stop before their folder is deleted.
     for (const cleanup of cleanups.reverse()) await cleanup()
   })
   const own = { after: (cleanup: () => void | Promise<void>) => void cleanups.push(cleanup) }
@@ -29,8 +29,8 @@ async function killed(t: TestContext, layout: LayoutName, kills: number) {
   )
 }
 
-test('updates killed at random, bare: never a broken command, never two daemons', (t) =>
+test('random kills during updates of a bare daemon never break the command or leave two daemons', (t) =>
   killed(t, 'global bare', 2))
 
-test('updates killed at random, in the user’s prefix under a supervisor: the same', (t) =>
+test('random kills during updates in the user’s prefix under a supervisor do no harm either', (t) =>
   killed(t, 'prefix supervised', 2))

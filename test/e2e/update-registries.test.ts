@@ -23,7 +23,7 @@ async function listening(t: TestContext, server: Server): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-/** Asks that registry for the newest version. */
+/** Asks the registry at this address for the newest version. */
 async function asked(t: TestContext, address: string, { npm, env = {} }: { npm: boolean; env?: object }) {
   const HOME = tempDir(t)
   writeFileSync(join(HOME, '.npmrc'), 'fetch-retries=0\n')
@@ -52,7 +52,7 @@ const answers =
   (_request, response) =>
     void response.writeHead(status, { 'content-type': 'text/html' }).end(body)
 
-/** Sends until nobody takes it any more. */
+/** Sends data until the client disconnects. */
 const endless: RequestListener = (_request, response) => {
   const block = Buffer.alloc(1024 * 1024, ' ')
   const send = () => {
@@ -63,7 +63,7 @@ const endless: RequestListener = (_request, response) => {
 }
 
 for (const npm of [true, false])
-  test(`what a registry does wrong is said in a sentence with a remedy, ${npm ? 'with' : 'without'} npm`, async (t) => {
+  test(`a faulty registry is reported in a sentence with a remedy, ${npm ? 'with' : 'without'} npm`, async (t) => {
     const http = async (listener: RequestListener) =>
       `http://127.0.0.1:${await listening(t, createServer(listener))}`
     const { certificate, key } = certificates(tempDir(t), ['127.0.0.1'])
@@ -117,7 +117,7 @@ for (const npm of [true, false])
     }
   })
 
-test('a program that was uninstalled meanwhile: update and restart are refused in words, and the daemon runs on', async (t) => {
+test('update and restart of an uninstalled program are refused in plain words, and the daemon keeps running', async (t) => {
   const machine = await Installation.open(t, registry)
   await machine.start()
   const { pid } = machine.daemon!
@@ -142,7 +142,7 @@ test('a program that was uninstalled meanwhile: update and restart are refused i
   assert.equal((await machine.order('1.1.0')).state, 'succeeded')
 })
 
-test('an order with another registry, package or demand for signatures than the daemon has is refused, and names both', async (t) => {
+test('an update request with another registry, package, or signature setting is refused, naming both values', async (t) => {
   const machine = await Installation.open(t, registry)
   const { stage } = machine
   await machine.start()
@@ -180,14 +180,14 @@ test('an order with another registry, package or demand for signatures than the 
   writeFileSync(join(home, '.npmrc'), `@fomular-os:registry=${other}\n`)
   await refusedWith({ HOME: home }, /npm's registry setting is http:\/\/127/, own)
   assert.equal(machine.daemon?.pid, daemon)
-  // The same, written otherwise.
+  // The same setting in another notation.
   stage.env.FOMULAR_UPDATE_REGISTRY = `${registry.url}/`
   const { code, stderr } = await machine.run(['update'])
   assert.equal(code, 0, stderr)
   await machine.runs('1.1.0')
 })
 
-test('Ctrl-C ends an update at once, whoever fetches, and leaves the version before', async (t) => {
+test('Ctrl-C ends an update at once with any downloader, and keeps the old version', async (t) => {
   let asked = 0
   const silent = createPlainServer((socket) => {
     asked++
@@ -210,7 +210,7 @@ test('Ctrl-C ends an update at once, whoever fetches, and leaves the version bef
   assert.equal(await machine.version(), '1.0.0')
 })
 
-test('where a program cannot be updated in place, --check says what to do instead', async (t) => {
+test('for programs that cannot be updated in place, `--check` says what to do instead', async (t) => {
   const HOME = tempDir(t)
   const env = {
     PATH: process.env.PATH,

@@ -10,15 +10,15 @@ import { FAULT, TestRegistry } from '../support/registry.ts'
 import { RUN, type Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-/** An agent of each kind of what agents are at when their daemon becomes another. */
+/** Agents in each state that an update of their daemon can find them in. */
 class Company {
   readonly #stage: Stage
   readonly #pids = new Map<string, number | undefined>()
-  /** They have nothing to do. */
+  /** Agents without a task. */
   readonly idle: string[]
-  /** Each waits for leave to run a command. */
+  /** Agents that wait for permission to run a command. */
   readonly asking: string[]
-  /** In a turn that only an interrupt ends, with another prompt behind it. */
+  /** An agent in a turn that only an interrupt ends, with another prompt waiting. */
   readonly busy: string
   readonly ended: string
 
@@ -44,7 +44,7 @@ class Company {
     return company
   }
 
-  /** Each is the same process as ever and at the same thing; those with nothing to do are told something. */
+  /** Checks that each agent has its process and its state, and that idle agents still answer. */
   async isAsEver(when: string) {
     const stage = this.#stage
     for (const [id, pid] of this.#pids) assert.equal((await stage.agent(id)).pid, pid, when)
@@ -57,7 +57,7 @@ class Company {
     await stage.agentIs(this.ended, 'exited')
   }
 
-  /** Gives the next one that asks the leave that it asks for, or not. */
+  /** Answers the next request for permission. */
   async decide(decision: 'allow' | 'deny') {
     const id = this.asking.pop()!
     const { pending } = await this.#stage.agent(id)
@@ -65,7 +65,7 @@ class Company {
     await this.#says(id, 'permission', body, decision === 'allow' ? 'allowed' : 'denied: not today')
   }
 
-  /** The turn that goes on for ever is ended, the prompt behind it answered, and the one that ended goes on. */
+  /** Ends the endless turn, checks the answer to the waiting prompt, and resumes the ended agent. */
   async finish() {
     await this.#says(this.busy, 'interrupt', {}, 'behind it')
     await this.#says(this.ended, 'resume', { prompt: 'again' }, 'again')
@@ -86,7 +86,7 @@ class Company {
   }
 }
 
-test('from the release before, back to it from a trial and by an order: agents are adopted, fed, answered and stopped by both', async (t) => {
+test('updates from the previous release and back keep agents working, in a trial and by an order', async (t) => {
   const registry = await TestRegistry.open(t)
   const earlier = await earlierRelease()
   await registry.release({ version: EARLIER, code: earlier })
@@ -115,7 +115,7 @@ test('from the release before, back to it from a trial and by an order: agents a
   const { stdout } = await execa('grep', ['-rlF', '--devices=skip', '-e', key, stage.dir], { reject: false })
   assert.equal(stdout, keyFile, 'the key is in no other file')
   const newcomers = await Company.start(stage)
-  // What only the later version knows of an agent, and keeps on the disk.
+  // Data about agents that only the later version knows and stores.
   const system = { type: 'system', hook_id: 'h', hook_name: 'Stop', tasks: [{ task_id: 't1' }] }
   for (const subtype of ['hook_started', 'hook_response', 'background_tasks_changed']) {
     const line = JSON.stringify({

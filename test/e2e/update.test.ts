@@ -17,7 +17,7 @@ await registry.release({ version: '1.0.0' })
 await registry.release({ version: '1.2.0', tag: 'next' })
 await registry.release({ version: '1.1.0' })
 
-/** An agent that goes on writing all the while, and what must hold of it at the end. */
+/** Starts an agent that writes all the time. Returns a check for the end of the test. */
 async function streaming(t: TestContext, { stage }: Installation) {
   const agent = await stage.start({ prompt: 'emit 1500 100 2' })
   const { pid } = await stage.agent(agent)
@@ -43,7 +43,7 @@ async function streaming(t: TestContext, { stage }: Installation) {
   }
 }
 
-test('bare, global: the agent runs on, its stream is whole, and the command is the new version', async (t) => {
+test('a bare global daemon updates while its agent and its stream continue, and the command is the new version', async (t) => {
   const machine = await Installation.open(t, registry)
   const first = await machine.start()
   const whole = await streaming(t, machine)
@@ -66,7 +66,7 @@ test('bare, global: the agent runs on, its stream is whole, and the command is t
   await whole()
 })
 
-test('a user without rights: moved to the prefix in the home folder, and updated there from then on', async (t) => {
+test('an unprivileged daemon moves to a prefix in the home folder, and later updates stay there', async (t) => {
   const machine = await Installation.open(t, registry, { withoutRights: true })
   await machine.start()
   const whole = await streaming(t, machine)
@@ -85,7 +85,7 @@ test('a user without rights: moved to the prefix in the home folder, and updated
   await whole()
 })
 
-test('as process 1 of a container: the container and its agent live on, and the version is the new one', async (t) => {
+test('a daemon that is process 1 of a container updates while the container and its agent continue', async (t) => {
   const machine = await Installation.open(t, registry)
   machine.stage.daemonCommand.unshift(...AS_CONTAINER)
   const container = await machine.start()
@@ -100,7 +100,7 @@ test('as process 1 of a container: the container and its agent live on, and the 
   assert.equal(await dockerStop(container, init), 0, container.log())
 })
 
-test('under a supervisor: the daemon ends with the code for a new start, and that is the new version', async (t) => {
+test('under a supervisor the daemon exits with the restart code, and the new version starts', async (t) => {
   const machine = await Installation.open(t, registry)
   await machine.hub()
   const supervisor = machine.supervise()
@@ -115,7 +115,7 @@ test('under a supervisor: the daemon ends with the code for a new start, and tha
   assert.deepEqual(supervisor.exits, [75, 0])
 })
 
-test('under a supervisor without rights: what it goes on to start hands over to the new version', async (t) => {
+test('under a supervisor, an unprivileged installation hands over to the new version at each start', async (t) => {
   const machine = await Installation.open(t, registry, { withoutRights: true })
   await machine.hub()
   const supervisor = machine.supervise()
@@ -132,7 +132,7 @@ test('under a supervisor without rights: what it goes on to start hands over to 
   await supervisor.stop()
 })
 
-test('under pm2: its process goes on as the new version', async (t) => {
+test('under pm2 the process continues as the new version', async (t) => {
   const machine = await Installation.open(t, registry)
   const { stage } = machine
   await machine.hub()
@@ -157,7 +157,7 @@ test('under pm2: its process goes on as the new version', async (t) => {
   await machine.run(['kill'], pm2)
 })
 
-test('`update` on the machine itself: asks, follows the daemon over its restart, and says what became of it', async (t) => {
+test('`update` on the machine asks, follows the daemon over its restart, and reports the outcome', async (t) => {
   const machine = await Installation.open(t, registry)
   await machine.start()
   const check = await machine.run(['update', '--check', '--json'])
@@ -171,14 +171,14 @@ test('`update` on the machine itself: asks, follows the daemon over its restart,
   const { code, stdout, stderr } = await machine.run(['update'])
   assert.equal(code, 0, stderr)
   assert.match(stdout, /^Updated from 1\.0\.0 to 1\.1\.0, in \d/)
-  // What takes no time is not seen.
+  // Stages that take no time are not shown.
   for (const stage of ['resolve', 'prove']) assert.match(stderr, new RegExp(`^${stage}`, 'm'))
   await machine.runs('1.1.0')
   const again = await machine.run(['update'])
   assert.equal(again.stdout, '1.1.0 is already running.')
 })
 
-test('`update` while no daemon runs updates the installation, and rolls it back on demand', async (t) => {
+test('`update` without a running daemon updates the installation, and `--allow-downgrade` reverts it', async (t) => {
   const machine = await Installation.open(t, registry)
   const { code, stdout, stderr } = await machine.run(['update', '--json'])
   assert.equal(code, 0, stderr)
@@ -191,7 +191,7 @@ test('`update` while no daemon runs updates the installation, and rolls it back 
   assert.equal(await machine.version(), '1.0.0')
 })
 
-test('`update` of a user without rights, while no daemon runs: the daemon hands over from its next start on', async (t) => {
+test('`update` by an unprivileged user without a daemon takes effect at the daemon’s next start', async (t) => {
   const machine = await Installation.open(t, registry, { withoutRights: true })
   const { code, stdout, stderr } = await machine.run(['update'])
   assert.equal(code, 0, stderr)
@@ -201,7 +201,7 @@ test('`update` of a user without rights, while no daemon runs: the daemon hands 
   await machine.runs('1.1.0')
 })
 
-test('what npm has installed in ~/.fomular is in the user’s prefix', async (t) => {
+test('an npm installation in ~/.fomular counts as the user’s prefix', async (t) => {
   const machine = await Installation.open(t, registry, { inHome: true })
   const { code, stdout, stderr } = await machine.run(['update', '--json'])
   assert.equal(code, 0, stderr)
@@ -210,15 +210,15 @@ test('what npm has installed in ~/.fomular is in the user’s prefix', async (t)
   assert.equal(await machine.version(), '1.1.0')
 })
 
-test("what root updates under a strict umask, others can still run; a stranger's .npmrc above is not listened to", async (t) => {
+test('root’s update under a strict umask is usable by others, and ignores another user’s .npmrc in a parent folder', async (t) => {
   const machine = await Installation.open(t, registry, { withoutRights: true })
   const { stage } = machine
-  // As in /tmp: where npm would look for the project it is in.
+  // Like /tmp: a folder where npm would look for the project.
   const shared = join(stage.dir, 'tmp')
   mkdirSync(shared)
   writeFileSync(join(shared, 'package.json'), '{}')
   writeFileSync(join(shared, '.npmrc'), 'registry=http://127.0.0.1:1\n')
-  // Root's own: what another user's says is not listened to either.
+  // Root's own home folder; npm settings of other users are ignored as well.
   const HOME = tempDir(t)
   writeFileSync(join(HOME, '.npmrc'), readFileSync(join(stage.env.HOME!, '.npmrc')))
   const env = { ...stage.env, HOME, TMPDIR: shared, FOMULAR_STATE_DIR: join(tempDir(t), 'state') }
@@ -229,7 +229,7 @@ test("what root updates under a strict umask, others can still run; a stranger's
   assert.equal(await machine.version(), '1.1.0')
 })
 
-test('`machine update` from the hub, followed stage by stage', async (t) => {
+test('`machine update` from the hub shows each stage', async (t) => {
   const machine = await Installation.open(t, registry)
   await machine.start()
   const { code, stdout, stderr } = await machine.run(['machine', 'update', '--to', 'next'])
@@ -239,7 +239,7 @@ test('`machine update` from the hub, followed stage by stage', async (t) => {
   await machine.runs('1.2.0')
 })
 
-test('without npm on the machine: fetched from the configured registry', async (t) => {
+test('without npm the daemon downloads from the configured registry', async (t) => {
   const machine = await Installation.open(t, registry)
   const { stage, node } = machine
   stage.env.PATH = join(stage.dir, 'no-such-folder')
@@ -249,7 +249,7 @@ test('without npm on the machine: fetched from the configured registry', async (
   assert.equal(await machine.version(), '1.1.0')
 })
 
-test('`up`, with its hub in the same process, is followed by the new version in the foreground', async (t) => {
+test('`up` with its hub in the same process is replaced by the new version in the foreground', async (t) => {
   const machine = await Installation.open(t, registry)
   const { stage } = machine
   const up = stage.run(['up'], {}, stage.daemonCommand)
@@ -262,7 +262,7 @@ test('`up`, with its hub in the same process, is followed by the new version in 
   assert.equal(await up.ended, 0)
 })
 
-test('a daemon that goes on with the old version is named, with what brings it up to date', async (t) => {
+test('a daemon that still runs the old version is named, with the command that updates it', async (t) => {
   const machine = await Installation.open(t, registry)
   await machine.start()
   const { stage } = machine
@@ -285,7 +285,7 @@ test('a daemon that goes on with the old version is named, with what brings it u
   const again = await machine.run(['update', '--json'])
   const { to_version, daemon, outdated } = JSON.parse(again.stdout)
   assert.deepEqual([to_version, daemon.state_dir], ['1.1.0', stage.state])
-  // Other tests may have daemons on this machine, too.
+  // Other tests may run daemons on this machine, too.
   assert.ok(!outdated.some(({ state_dir }: { state_dir: string }) => state_dir === other))
   await machine.run(['stop', '--state-dir', other])
 })

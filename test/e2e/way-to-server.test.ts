@@ -10,9 +10,9 @@ import { oldestNode } from '../support/nodes.ts'
 import { RUN, type Stage } from '../support/stage.ts'
 import { until } from '../support/wait.ts'
 
-// TLS with an authority of one's own, and proxies.
+// TLS with a private certificate authority, and proxies.
 
-/** A machine and a hub with a certificate for 127.0.0.1 and `os.example.test`. */
+/** Opens a machine, and a hub with a certificate for 127.0.0.1 and `os.example.test`. */
 async function secured(t: TestContext) {
   const stage = await fakeStage(t)
   const tls = certificates(stage.dir, ['127.0.0.1', 'os.example.test'])
@@ -29,7 +29,7 @@ const cli = (stage: Stage, args: string[], env: Record<string, string> = {}) =>
     )
   })
 
-test('TLS: a certificate by an unknown authority is refused, and taken by one that is named', async (t) => {
+test('a TLS certificate from an unknown authority is refused until the authority is named', async (t) => {
   const { stage, tls, key } = await secured(t)
   const url = `wss://127.0.0.1:${stage.port}`
   const daemon = ['run', '--server-url', url, '--key-file', key]
@@ -54,7 +54,7 @@ test('TLS: a certificate by an unknown authority is refused, and taken by one th
   assert.match(list.out, /for \d+ s/)
 })
 
-test("TLS: an authority among the system's vouches for the server, to the daemon and to commands, on any Node", async (t) => {
+test('daemon and commands trust the system’s certificate authorities on any Node', async (t) => {
   const { stage, tls, key } = await secured(t)
   const env = { SSL_CERT_FILE: tls.authority, SSL_CERT_DIR: stage.dir }
   const daemon = ['run', '--server-url', `wss://127.0.0.1:${stage.port}`, '--key-file', key]
@@ -63,7 +63,7 @@ test("TLS: an authority among the system's vouches for the server, to the daemon
   const hub = { FOMULAR_HUB_URL: `https://127.0.0.1:${stage.port}` }
   const list = await cli(stage, ['machine', 'list'], { ...hub, ...env })
   assert.equal(list.code, 0, list.out)
-  // The shell knows no such authority, but the daemon's are what count.
+  // This shell has no such authority, but only the daemon's settings count.
   const doctor = await cli(stage, ['doctor'])
   assert.ok(doctor.out.includes(`1 in ${tls.authority}`), doctor.out)
   trusting.kill('SIGTERM')
@@ -80,7 +80,7 @@ test("TLS: an authority among the system's vouches for the server, to the daemon
   assert.match(broken.out, /! Certificate authorities in \/nowhere cannot be used: .*\n {2}→ Correct/)
 })
 
-/** A proxy on loopback: `os.example.test` is this machine to it. Keeps what it was asked for. */
+/** Opens a proxy on loopback that leads `os.example.test` to this machine, and records its requests. */
 async function proxy(t: TestContext, to: number, authorization?: string) {
   const asked: string[] = []
   const sockets = new Set<Socket>()
@@ -104,7 +104,7 @@ async function proxy(t: TestContext, to: number, authorization?: string) {
   return { asked, host: `127.0.0.1:${(server.address() as AddressInfo).port}` }
 }
 
-test('a proxy: through it where it is named, with its password, and past it where NO_PROXY says so', async (t) => {
+test('connections use the named proxy with its password, and bypass it as NO_PROXY says', async (t) => {
   const { stage, tls, key } = await secured(t)
   const secret = 'pass-of-the-proxy'
   const way = await proxy(t, stage.port, `Basic ${Buffer.from(`user:${secret}`).toString('base64')}`)
@@ -115,7 +115,7 @@ test('a proxy: through it where it is named, with its password, and past it wher
   await until(() => daemon.log().includes('info  connected'), { what: 'the connection' })
   assert.deepEqual(new Set(way.asked), new Set([`os.example.test:${stage.port}`]))
   assert.doesNotMatch(daemon.log(), new RegExp(secret))
-  // Commands that talk to a hub take the same way. This one listens on loopback, and answers under no other name.
+  // Commands for the hub use the same proxy. The hub listens on loopback and answers to no other name.
   const list = await cli(stage, ['machine', 'list'], {
     FOMULAR_HUB_URL: `https://os.example.test:${stage.port}`,
     FOMULAR_HUB_KEY: stage.userKey(),
@@ -134,7 +134,7 @@ test('a proxy: through it where it is named, with its password, and past it wher
 
   const before = way.asked.length
   const past = run({ HTTPS_PROXY: `http://${way.host}`, NO_PROXY: '.example.test' })
-  // There is no such host.
+  // This host does not exist.
   await until(() => /not connected: .*os\.example\.test/.test(past.log()), { what: 'the direct try' })
   assert.equal(way.asked.length, before)
 })

@@ -20,7 +20,7 @@ const cli = async (stage: Stage, args: string[], env: Record<string, string> = {
   return { code: exitCode, stdout, stderr }
 }
 
-test('of several daemons, the one is meant that somebody chooses on the terminal', async (t) => {
+test('with several daemons, a person chooses one on the terminal', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const states = ['one', 'two'].map((name) => join(stage.dir, name))
@@ -34,7 +34,7 @@ test('of several daemons, the one is meant that somebody chooses on the terminal
   const terminal = await Terminal.open(t, stage, { FOMULAR_STATE_DIR: '' })
   await terminal.begin('fd status')
   const list = await terminal.shows(/daemons are running on this machine:\n[\s\S]*Which one\?$/)
-  // Other tests may have daemons on this machine, too.
+  // Other tests may run daemons on this machine, too.
   const [, number] =
     new RegExp(`^ +(\\d+)\\. the daemon in ${states[1]}`, 'm').exec(list.replace(/(\S)\n(?! )/g, '$1')) ?? []
   assert.ok(number !== undefined, list)
@@ -56,19 +56,19 @@ test('of several daemons, the one is meant that somebody chooses on the terminal
   for (const dir of states) assert.equal((await cli(stage, ['stop', '--state-dir', dir])).code, 0)
 })
 
-test('a state folder whose daemon is gone says when it was last seen', async (t) => {
+test('`status` says when the missing daemon of a state folder was last seen', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()
   daemon.kill('SIGKILL')
   await daemon.ended
-  // Its lock and its socket are still there.
+  // Its lock and its socket still exist.
   const { code, stderr } = await cli(stage, ['status'])
   assert.equal(code, 4)
   assert.match(stderr, /No daemon is running on \S+\. It was last seen at \d{4}-\d\d-\d\dT/)
 })
 
-test('`agent show` tells all of one agent, and no secret', async (t) => {
+test('`agent show` shows everything about an agent except secrets', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -112,7 +112,7 @@ test('`agent show` tells all of one agent, and no secret', async (t) => {
   )
 })
 
-test('`up` says when an agent program comes', async (t) => {
+test('`up` reports when an agent program is installed', async (t) => {
   const stage = await Stage.open(t)
   const program = fakeAgent(t, stage.dir)
   renameSync(program, `${program}.later`)
@@ -127,7 +127,7 @@ test('`up` says when an agent program comes', async (t) => {
   assert.equal(await up.ended, 0)
 })
 
-test('on a machine that works for a server elsewhere, nobody is told to start agents here', async (t) => {
+test('on a machine with a server elsewhere, no text suggests starting agents here', async (t) => {
   const stage = await Stage.open(t)
   const server = 'wss://os.example.invalid'
   const key = join(stage.dir, 'key')
