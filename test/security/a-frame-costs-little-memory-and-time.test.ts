@@ -42,7 +42,7 @@ for (const { name, taken } of FRAMES.filter(({ name }) => SHOWN.includes(name)))
     assert.ok(ours.ms <= time, `${ours.ms} ms of at most ${time}`)
   })
 
-test('greetings that are never completed cost a hub no more than what it lets a key send', async (t) => {
+test('greetings that are never completed cost a hub at most what one key may send', async (t) => {
   const stage = await Stage.open(t)
   const hub = await stage.hub()
   const height = () =>

@@ -21,7 +21,7 @@ function parsedIn(t: { mock: typeof import('node:test').mock }, work: () => void
   return chars
 }
 
-test('a frame with too much in it is refused before it is parsed, and the command is named', (t) => {
+test('a frame beyond a limit is refused before it is parsed, with the command named', (t) => {
   const frames = {
     'wrong items': start(`"add_dirs":${ones(30 * MB)}`),
     'a key in disguise': start(`"add\\u005fdirs":${ones(2 * MB)}`),
@@ -47,7 +47,7 @@ test('a frame with too much in it is refused before it is parsed, and the comman
   }
 })
 
-test('of two types in one frame neither lends its limits to the other', () => {
+test('a frame with two types is refused, so neither type lends it its limits', () => {
   const parsed = parseFromDaemon('{"type":"agent:activity","type":"machine:status"}')
   assert.ok(!parsed.ok && parsed.error?.path === 'type')
 })
@@ -56,7 +56,7 @@ const activity = (events: string) =>
   Buffer.from(`{"type":"agent:activity","agent_id":"a","from":0,"to":9,"events":[${events}]}`)
 const event = (raw: string, offset = 0) => `{"kind":"unknown","raw":${raw},"offset":${offset},"index":0}`
 
-test('an event beyond a limit is taken as unreadable, and the others as they are', () => {
+test('an event beyond a limit is stored as unreadable, and the other events unchanged', () => {
   const parsed = parseFromDaemon(activity([event('1'), event(deep(100_000), 1), event('2', 2)].join()))
   assert.ok(parsed.ok && parsed.message.type === 'agent:activity')
   const [before, beyond, behind, ...more] = parsed.message.events
@@ -65,7 +65,7 @@ test('an event beyond a limit is taken as unreadable, and the others as they are
   assert.deepEqual([beyond.reason, beyond.offset, beyond.index], ['too_deep', 1, 0])
 })
 
-test('what was valid is valid: long lines, many values in one, and a thousand levels', () => {
+test('long lines, lines with many values, and a thousand levels stay valid', () => {
   for (const raw of [JSON.stringify('x'.repeat(Limits.line_bytes)), ones(8 * MB), deep(Limits.nesting - 1)]) {
     const parsed = parseFromDaemon(activity(event(raw)))
     assert.ok(parsed.ok && parsed.message.type === 'agent:activity', raw.slice(0, 20))
@@ -73,7 +73,7 @@ test('what was valid is valid: long lines, many values in one, and a thousand le
   }
 })
 
-test('a status that is nested too deeply is refused', () => {
+test('a status with too many levels is refused', () => {
   const status = `{"type":"machine:status","revision":1,"runtimes":[],"problems":[],"memory":{"total_bytes":1,"available_bytes":1},"disk":{"total_bytes":1,"available_bytes":1},"accepts_agents":true,"update":`
   assert.ok(parseFromDaemon(`${status}${deep(100)}}`).ok)
   assert.ok(!parseFromDaemon(`${status}${deep(100_000)}}`).ok)

@@ -33,7 +33,7 @@ function read(hello: Hello): Hello {
   return parsed.message
 }
 
-test('an agent that asks without end does not keep its machine away', (t) => {
+test('an agent with endless requests does not keep its machine offline', (t) => {
   const asking = new AskingAgent(t)
   const command = 'x'.repeat(15_000)
   asking.says(...Array.from({ length: 3000 }, (_, n) => asks(`r${n}`, { command })))
@@ -55,7 +55,7 @@ test('an agent that asks without end does not keep its machine away', (t) => {
   }
 })
 
-test('few requests that are long are bounded as well, and what is not listed is not forgotten', async (t) => {
+test('a few long requests are bounded too, and unlisted requests are not forgotten', async (t) => {
   const asking = new AskingAgent(t)
   const command = 'x'.repeat(10_000_000)
   for (const id of ['one', 'two', 'three', 'four', 'five']) asking.says(asks(id, { command }))
@@ -80,7 +80,7 @@ const request = (n: number, input: Record<string, unknown>) => ({
   input,
 })
 
-test('only what agents wait for is cut where that is enough, and all of them get a share', () => {
+test('a greeting first shortens the lists of requests, with a share for every agent', () => {
   const many = Array.from({ length: 1000 }, (_, n) => request(n, { command: 'x'.repeat(900) }))
   const values = Array.from({ length: 1000 }, (_, n) => request(n, { list: Array(400).fill(1) }))
   const statuses = [
@@ -103,7 +103,7 @@ test('only what agents wait for is cut where that is enough, and all of them get
   assert.ok(!shortened.includes('quiet') && !shortened.includes('asks'))
 })
 
-test('ten thousand agents with the longest of everything are all listed, each within its limit', () => {
+test('a greeting lists ten thousand agents with fields of maximum length', () => {
   const statuses = Array.from({ length: Limits.agents }, (_, n) =>
     statusOf(`agent-${n}-${'x'.repeat(40)}`, {
       cwd: `/${long(500)}`,
@@ -125,7 +125,7 @@ test('ten thousand agents with the longest of everything are all listed, each wi
   for (const { agent_id } of short) assert.ok(shortened.includes(agent_id))
 })
 
-test('what a greeting lacks follows the welcome', async (t) => {
+test('the rest of a shortened greeting follows the welcome', async (t) => {
   const stage = await Stage.open(t)
   const server = await LightServer.open(t)
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'])
@@ -163,7 +163,7 @@ test('what a greeting lacks follows the welcome', async (t) => {
   assert.equal(server.callers.length, 1, 'in one connection')
 })
 
-test('statuses are told at the pace of the link, however many there are to tell', async () => {
+test('a machine sends any number of statuses at the pace of its link', async () => {
   const told: string[] = []
   const link = {
     up: true,

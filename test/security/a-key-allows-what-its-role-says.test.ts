@@ -36,7 +36,7 @@ function routes(): string[] {
   return app.routes.filter(({ method }) => method !== 'ALL').map(({ method, path }) => `${method} ${path}`)
 }
 
-test('every request has a role, and one that changes something has a name for what it orders', () => {
+test('every request has a role, and every request with an effect has a name in the log', () => {
   assert.deepEqual(
     [...new Set(routes())].filter((route) => !Object.hasOwn(ROUTES, route)),
     [],
@@ -52,7 +52,7 @@ test('every request has a role, and one that changes something has a name for wh
   }
 })
 
-test('a key allows what its role says, and no request more', async (t) => {
+test('a key allows exactly the requests of its role', async (t) => {
   const hub = await TestHub.open(t)
   const made = await Promise.all(ROLES.map((role) => make(hub, `a ${role}`, role)))
   for (const [rank, { key }] of made.entries())
@@ -78,7 +78,7 @@ test('a key allows what its role says, and no request more', async (t) => {
   assert.equal((await hub.request('GET', '/api/agents', undefined, as(hub.key('machine')))).status, 401)
 })
 
-test('a key is shown once, kept as its hash, and known by its name', async (t) => {
+test('a key is shown once, stored as its hash, and known by its name', async (t) => {
   const hub = await TestHub.open(t)
   const { key, ...alice } = await make(hub, 'alice', 'operator')
   assert.match(key, /^fuk_[\w-]{43}$/)
@@ -100,7 +100,7 @@ test('a key is shown once, kept as its hash, and known by its name', async (t) =
   assert.equal((await hub.request('POST', '/api/agents', {}, as(key))).status, 400)
 })
 
-test('a key that is revoked or rotated ends at once, with the stream that it follows', async (t) => {
+test('revoking or rotating a key takes effect at once, also for its open streams', async (t) => {
   const hub = await TestHub.open(t)
   const [alice, bob] = [await make(hub, 'alice', 'viewer'), await make(hub, 'bob', 'admin')]
   const follow = async (key: string) => {
@@ -164,7 +164,7 @@ function held(t: TestContext, ...names: string[]) {
   return { letGo, waiting: () => waiting }
 }
 
-test('an order that waits for the log while its key is revoked is not carried out', async (t) => {
+test('an order that waits for the log is not carried out if its key is revoked', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ machine_id: 'm-1' })
   for (const id of ['a', 'gone']) daemon.send({ type: 'agent:status', ...statusOf(id) })
@@ -206,7 +206,7 @@ test('an order that waits for the log while its key is revoked is not carried ou
   assert.notEqual(machines[0]?.name, 'mine')
 })
 
-test('a token that is cancelled while a machine enrolls with it lets that machine in no more', async (t) => {
+test('a token that is canceled during an enrollment admits no machine', async (t) => {
   const hub = await TestHub.open(t)
   const { token } = await hub.api<Enrolment>('POST', '/api/enrolments', {})
   const { letGo, waiting } = held(t, NOBODY)
@@ -223,7 +223,7 @@ test('a token that is cancelled while a machine enrolls with it lets that machin
   assert.deepEqual([outcome?.outcome, outcome?.code], ['refused', 'token_invalid'])
 })
 
-test('of orders that the log takes together, none is carried out behind the one that revokes its key', async (t) => {
+test('an order logged in one batch with the revocation of its key is not carried out after it', async (t) => {
   const hub = await TestHub.open(t)
   const evil = await make(hub, 'evil', 'admin')
   const { letGo, waiting } = held(t, 'evil', 'local')
@@ -250,7 +250,7 @@ test('of orders that the log takes together, none is carried out behind the one 
     assert.deepEqual([by, outcome], ['evil', 'refused'])
 })
 
-test('what waits for a machine that is away ends with the key by which it was ordered', async (t) => {
+test('orders that wait for an offline machine end with their key', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ machine_id: 'm-1' })
   daemon.send({ type: 'agent:status', ...statusOf('a') })
@@ -280,7 +280,7 @@ test('what waits for a machine that is away ends with the key by which it was or
   assert.equal(other.error?.code, 'key_revoked')
 })
 
-test('a key of people from before roles is an admin’s, and can be revoked', async (t) => {
+test('a user key from before roles counts as an admin’s, and can be revoked', async (t) => {
   const hub = await TestHub.open(t)
   const { key, key_id } = await make(hub, 'old', 'viewer')
   await hub.stop()
@@ -297,7 +297,7 @@ test('a key of people from before roles is an admin’s, and can be revoked', as
   assert.equal((await hub.request('GET', '/api/keys', undefined, as(key))).status, 401)
 })
 
-test('tokens are listed by whom they were made, and cancelled', async (t) => {
+test('tokens are listed with their creator, and can be canceled', async (t) => {
   const hub = await TestHub.open(t)
   const alice = await make(hub, 'alice', 'admin')
   const open = async (name: string) => {
@@ -327,7 +327,7 @@ test('tokens are listed by whom they were made, and cancelled', async (t) => {
   assert.equal((await hub.request('DELETE', '/api/enrolments/none')).status, 404)
 })
 
-test('a machine’s key is made and rotated without a time in which it cannot connect', async (t) => {
+test('making or rotating a machine’s key never leaves the machine unable to connect', async (t) => {
   const hub = await TestHub.open(t)
   const { key, key_id, machines } = await make(hub, 'build-7', 'machine', 'm-7')
   assert.match(key, /^fmk_/)

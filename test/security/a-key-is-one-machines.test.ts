@@ -53,7 +53,7 @@ async function fromBefore(hub: TestHub, known: string[], last: Record<string, st
   await hub.start()
 }
 
-test('the log says whose key was shown, and not the key', async (t) => {
+test('the log names a key’s machine, and never contains the key', async (t) => {
   const file = join(tempDir(t), 'hub.log')
   const hub = await TestHub.open(t, { logger: createLogger({ level: 'warn', file, stderr: 'none' }) })
   const [a, b] = [await hub.enroll('build-a'), await hub.enroll('build-b')]
@@ -89,7 +89,7 @@ test('the log says whose key was shown, and not the key', async (t) => {
   assert.equal(JSON.parse(shared ?? '{}').name, 'build-a')
 })
 
-test('a key connects the machine that used it first, and a machine comes with no key but its own', async (t) => {
+test('a key belongs to the machine that used it first, and a machine connects only with its own key', async (t) => {
   const hub = await TestHub.open(t)
   const [a, b] = [await hub.enroll('a'), await hub.enroll('b')]
   const first = await greet(hub, a, 'm-a')
@@ -123,7 +123,7 @@ test('a key connects the machine that used it first, and a machine comes with no
   assert.equal(await outcome(hub, a, 'm-a'), 'welcome')
 })
 
-test('one that comes with another machine’s id hears nothing that is meant for that one', async (t) => {
+test('a machine with another machine’s id receives none of its messages', async (t) => {
   const hub = await TestHub.open(t)
   const [a, b] = [await hub.enroll('a'), await hub.enroll('b')]
   const owner = await greet(hub, a, 'm-a')
@@ -143,7 +143,7 @@ test('one that comes with another machine’s id hears nothing that is meant for
   assert.equal(state, 'pending')
 })
 
-test('an enrolling machine is the only one to get its key, and changes it by showing the one before', async (t) => {
+test('an enrolling machine alone gets its key, and needs the old key to change it', async (t) => {
   const hub = await TestHub.open(t)
   const first = await hub.enroll('a', { machine_id: 'm-a' })
   assert.equal(await outcome(hub, first, 'm-x'), 'key_bound')
@@ -163,7 +163,7 @@ test('an enrolling machine is the only one to get its key, and changes it by sho
   assert.equal(await outcome(hub, second, 'm-a'), 'welcome')
 })
 
-test('a machine that is known without a key is not for whoever enrolls', async (t) => {
+test('a known machine without a key cannot be taken over by an enrollment', async (t) => {
   const hub = await TestHub.open(t)
   const own = await hub.enroll('own')
   assert.equal(await outcome(hub, own, 'm-own'), 'welcome')
@@ -206,7 +206,7 @@ test('a machine that is known without a key is not for whoever enrolls', async (
   assert.equal(await outcome(hub, before, 'm-2'), 'welcome')
 })
 
-test('a machine that is removed does not come back with a key that was to follow the one it had', async (t) => {
+test('a removed machine does not come back with the successor of its key', async (t) => {
   const hub = await TestHub.open(t)
   const first = await hub.enroll()
   assert.equal(await outcome(hub, first, 'm-1'), 'welcome')
@@ -216,7 +216,7 @@ test('a machine that is removed does not come back with a key that was to follow
   for (const key of [first, next]) await assert.rejects(LightDaemon.dial(hub.url, key), /401/)
 })
 
-test('nobody enrolls with a key that would be taken for another, and the token is still good', async (t) => {
+test('an enrollment with an ambiguous key is refused, and its token stays valid', async (t) => {
   const hub = await TestHub.open(t)
   const own = await hub.enroll('own')
   const alice = await hub.api<{ key_id: string }>('POST', '/api/keys', { name: 'alice', role: 'viewer' })
@@ -235,7 +235,7 @@ test('nobody enrolls with a key that would be taken for another, and the token i
   for (const again of [1, 2]) assert.equal((await enroll('0'.repeat(64))).status, 200, `${again}`)
 })
 
-test('a machine whose key is revoked before it has greeted hears so', async (t) => {
+test('a machine whose key is revoked before its greeting gets the reason', async (t) => {
   const hub = await TestHub.open(t)
   const key = await hub.enroll()
   const daemon = await LightDaemon.dial(hub.url, key)
@@ -245,7 +245,7 @@ test('a machine whose key is revoked before it has greeted hears so', async (t) 
   assert.equal((await daemon.ended()).code, 4003)
 })
 
-test('a new machine has an id by which it can be named, and one from before is named by whatever it has', async (t) => {
+test('a new machine has an id that commands accept, and an older machine keeps any id', async (t) => {
   const hub = await TestHub.open(t)
   for (const id of ['.', '..', '\ud800', 'x\udc00y', 'a\u0000', 'a\nb', '\u009b'])
     assert.equal(await outcome(hub, await hub.enroll(), id), 'key_bound', JSON.stringify(id))
@@ -283,7 +283,7 @@ test('a new machine has an id by which it can be named, and one from before is n
   )
 })
 
-test('removing a machine takes its key back, connected or not, used or not, its own or the hub’s', async (t) => {
+test('removing a machine revokes its key, connected or not, used or not, its own or the hub’s', async (t) => {
   const hub = await TestHub.open(t)
   const local = hub.key('machine')
   const [used, unused, loose] = [
@@ -317,7 +317,7 @@ test('removing a machine takes its key back, connected or not, used or not, its 
   assert.equal((await hub.request('DELETE', `/api/keys/${people.key_id}`)).status, 409)
 })
 
-test('keys from before are bound where one machine used them, and stay open where several did', async (t) => {
+test('an older key is bound if one machine used it, and stays open if several did', async (t) => {
   const hub = await TestHub.open(t)
   const [own, fleet] = [await hub.enroll('own'), await hub.enroll('fleet')]
   const known = ['m-local', 'm-own', 'f-1', 'f-2', 'f-3']
@@ -344,7 +344,7 @@ test('keys from before are bound where one machine used them, and stay open wher
   assert.equal((await keyOf(hub, 'own')).shared, false)
 })
 
-test('the hub’s own key from before stays open to those that are known, and is bound to the only one', async (t) => {
+test('the hub’s older key stays open to its known machines, and is bound to a single one', async (t) => {
   const hub = await TestHub.open(t)
   const key = hub.key('machine')
   await fromBefore(hub, ['m-1', 'm-2'])
@@ -371,7 +371,7 @@ test('the hub’s own key from before stays open to those that are known, and is
   assert.equal(await outcome(hub, hub.key('machine'), 'm-6'), 'key_bound')
 })
 
-test('a machine that has lost its identity or its key has a way back', async (t) => {
+test('a machine that has lost its identity or its key can connect again', async (t) => {
   const hub = await TestHub.open(t)
   const lost = await hub.enroll('a')
   assert.equal(await outcome(hub, lost, 'm-a'), 'welcome')

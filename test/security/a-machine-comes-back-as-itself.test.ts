@@ -45,7 +45,7 @@ async function enrolled(t: Cleanup) {
   return { stage, home, at, enroll, visit }
 }
 
-test('a machine whose state folder is lost or damaged is the same as before, by what is beside its key', async (t) => {
+test('a machine whose state folder is lost or damaged keeps its identity by the file next to its key', async (t) => {
   const { home, visit, enroll } = await enrolled(t)
   const id = await visit(home)
   const file = join(home, '.fomular/key.machine')
@@ -64,7 +64,7 @@ test('a machine whose state folder is lost or damaged is the same as before, by 
   assert.equal(await visit(home), id)
 })
 
-test('a copy of a machine is not let in as that machine, and is told how to become one of its own', async (t) => {
+test('a copy of a machine is refused, with the remedy for becoming a separate machine', async (t) => {
   const { stage, home, at, visit, enroll } = await enrolled(t)
   const id = await visit(home)
   const copy = join(dirname(home), 'copy')
@@ -95,7 +95,7 @@ test('a copy of a machine is not let in as that machine, and is told how to beco
   assert.ok(existsSync(join(copy, '.fomular/key.machine')))
 })
 
-test('doctor names a key that several machines share on the hub’s machine, and the hub says whose it is', async (t) => {
+test('doctor on the hub’s machine names a key that several machines share', async (t) => {
   const stage = await Stage.open(t)
   let hub = await stage.hub()
   hub.kill('SIGTERM')

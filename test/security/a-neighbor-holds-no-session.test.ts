@@ -10,7 +10,7 @@ import { until } from '../support/wait.ts'
 
 const SESSION = '6f0d1f6e-0c51-4f0e-9d6a-3a1f5b8a7c11'
 
-test('a process of another user that says it is in a session keeps no agent from it; one of this user does', async (t) => {
+test('an agent’s session can be held by a process of its user, and not by another user’s', async (t) => {
   const env = { HOME: tempDir(t) }
   const claims = async (...as: string[]) => {
     const argv = [...as, 'sh', '-c', 'sleep 600; :', 'claude', '--resume', SESSION]

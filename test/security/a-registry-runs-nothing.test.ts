@@ -6,7 +6,7 @@ import { defaultUrl } from 'registry-url'
 import { PackageServer, PlainInstallation, packageFiles } from '../support/package-server.ts'
 import { tempDir } from '../support/temp.ts'
 
-test('the address of a package is fetched and nothing else, whatever npm would make of it', async (t) => {
+test('an update fetches only the package’s address, even where npm would run more', async (t) => {
   const registry = await PackageServer.open(t)
   const dir = tempDir(t)
   const ran = join(dir, 'ran')

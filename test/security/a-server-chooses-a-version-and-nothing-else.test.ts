@@ -43,7 +43,7 @@ const VERSIONS = ['1.0.0', '0.2.0-rc.1', '1.0.0+build.7', 'latest', 'next', 'my_
 
 const refuse = { type: 'server:refuse', code: 'protocol_version', message: 'old' }
 
-test('a refusal that names no version holds, and an order that names none is invalid', () => {
+test('a refusal without a version is valid, and an order without a version is not', () => {
   for (const update_to of [...NO_VERSIONS, 7, null, true, ['1.0.0'], { version: '1.0.0' }]) {
     const parsed = parseFromServer(JSON.stringify({ ...refuse, retry_after_s: 60, update_to }))
     assert.ok(parsed.ok && parsed.message.type === 'server:refuse', JSON.stringify(update_to).slice(0, 80))
@@ -62,7 +62,7 @@ test('a refusal that names no version holds, and an order that names none is inv
   }
 })
 
-test('a daemon that is refused goes to no address, alias or path, and says that it was refused', async (t) => {
+test('a refused daemon follows no address, alias, or path, and reports the refusal', async (t) => {
   const stage = await Stage.open(t)
   const server = await LightServer.open(t)
   server.daemon(stage, { FOMULAR_UPDATE_REGISTRY: 'http://127.0.0.1:1' })
@@ -110,7 +110,7 @@ for (const npm of [true, false])
     assert.deepEqual(asked, [])
   })
 
-test('a hub passes on no order that names anything else', async (t) => {
+test('a hub forwards only orders that name a version', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await LightDaemon.greet({
     url: hub.url,
@@ -125,13 +125,13 @@ test('a hub passes on no order that names anything else', async (t) => {
   assert.equal(daemon.ofType('daemon:update').length, 1)
 })
 
-test('the channel of the settings is a dist-tag, too', async () => {
+test('the update channel in the settings must be a dist-tag', async () => {
   const load = (channel: string) => loadUpdateConfig({ HOME: '/nowhere', FOMULAR_UPDATE_CHANNEL: channel })
   await assert.rejects(load('npm:left-pad'), /FOMULAR_UPDATE_CHANNEL is "npm:left-pad"/)
   assert.equal((await load('next')).channel, 'next')
 })
 
-test('a server goes back to what was confirmed here; anything older is for this machine to allow', () => {
+test('a server can order a confirmed version again; the machine must allow older ones', () => {
   const step = {
     from: '2.0.0',
     to: '1.0.0',
@@ -163,7 +163,7 @@ test('a server goes back to what was confirmed here; anything older is for this 
     )
 })
 
-test('what an earlier version was updated to after a rollback counts as confirmed, too', async (t) => {
+test('a version that an older program updated to after a rollback counts as confirmed', async (t) => {
   const dir = tempDir(t)
   await confirm(dir, { version: '1.0.0', at: '', welcomed: true })
   const record = {
@@ -213,7 +213,7 @@ test('what an earlier version was updated to after a rollback counts as confirme
   assert.deepEqual(versions(), ['1.0.0', '0.9.0', '0.9.5', '1.1.0'])
 })
 
-test('what only ran here is known again by its program, and is not for a server to order', async (t) => {
+test('a version that only ran here is recognized by its program, and no server can order it', async (t) => {
   const dir = tempDir(t)
   const program = join(dir, 'program')
   writeFileSync(program, 'a program')
@@ -228,7 +228,7 @@ test('what only ran here is known again by its program, and is not for a server 
   assert.equal(ranHere(dir, '0.9.1', sha256), false)
 })
 
-test('a version is confirmed by the welcome of a server, and an order back to it is carried out', async (t) => {
+test('a server’s welcome confirms a version, and an order back to it is carried out', async (t) => {
   const registry = await PackageServer.open(t)
   for (const version of ['0.9.0', '1.0.0', '1.1.0'])
     await registry.publish({ version, files: await packageFiles(version) })

@@ -26,7 +26,7 @@ const plan: ServicePlan = {
 }
 const root = { ...plan, account: { ...plan.account, name: 'root', uid: 0 } }
 
-test('every unit leaves no core files, and no file open to others', () => {
+test('every unit prevents core files and files that others can read', () => {
   for (const scope of ['system', 'user'] as const)
     for (const version of [245, 252, 254, undefined]) {
       const facts = { version, scope }
@@ -42,7 +42,7 @@ test('every unit leaves no core files, and no file open to others', () => {
   assert.match(job, /<key>HardResourceLimits<\/key>\s*<dict>\s*<key>Core<\/key>\s*<integer>0<\/integer>/)
 })
 
-test('the samples for other supervisors do the same', () => {
+test('the samples for other supervisors prevent core files and files that others can read', () => {
   const page = readFileSync(new URL('../../src/service/supervisors.md', import.meta.url), 'utf8')
   const sample = (heading: string) => page.slice(page.indexOf(`## ${heading}\n`)).split('\n## ')[0]!
   for (const heading of ['supervisord', 'runit', 's6', 'OpenRC']) {
@@ -52,7 +52,7 @@ test('the samples for other supervisors do the same', () => {
   for (const heading of ['runit', 's6', 'OpenRC']) assert.match(sample(heading), /-c 0/)
 })
 
-test('so does the unit to write by hand', () => {
+test('the unit in the documentation prevents core files and files that others can read', () => {
   const page = readFileSync(new URL('../../src/service/README.md', import.meta.url), 'utf8')
   const [, sample = ''] = /```ini\n(.*?)```/s.exec(page) ?? []
   for (const line of ['LimitCORE=0', 'UMask=0077', 'Environment=FOMULAR_DAEMON_AGENT_UMASK=0022'])
@@ -73,7 +73,7 @@ async function umasks(t: TestContext, umask: string, env: Record<string, string>
   return { daemon: of(daemon.pid), agent: of(pid!), stage, pid }
 }
 
-test('the daemon in a unit writes for nobody else, and agents write as ever', async (t) => {
+test('a daemon in a unit writes private files, and its agents keep their usual umask', async (t) => {
   const unit = { FOMULAR_DAEMON_AGENT_UMASK: '0022' }
   const { daemon, agent, stage } = await umasks(t, '0077', unit)
   assert.deepEqual([daemon, agent], [0o077, 0o022])
@@ -83,12 +83,12 @@ test('the daemon in a unit writes for nobody else, and agents write as ever', as
   assert.deepEqual(open, [])
 })
 
-test("a umask of the administrator's own is the daemon's and its agents'", async (t) => {
+test("an administrator's umask applies to the daemon and its agents", async (t) => {
   const { daemon, agent } = await umasks(t, '0007', { FOMULAR_DAEMON_AGENT_UMASK: '0022' })
   assert.deepEqual([daemon, agent], [0o007, 0o007])
 })
 
-test('without a unit, agents have the umask of the daemon', async (t) => {
+test("agents have the daemon's umask without a unit", async (t) => {
   const { daemon, agent } = await umasks(t, '0077', {})
   assert.deepEqual([daemon, agent], [0o077, 0o077])
 })

@@ -28,7 +28,7 @@ const asking = (t: TestContext, permission_suggestions: unknown[]) => {
     agent.told('permission', { request_id: 'r', decision: 'allow', remember })
 }
 
-test('the daemon takes no entry to remember that the request itself does not offer', async (t) => {
+test('the daemon remembers only entries that the request itself suggests', async (t) => {
   const foreign = [
     { ...RULE, rules: [{ toolName: 'Bash' }] },
     { ...RULE, rules: [...RULE.rules, { toolName: 'Write' }] },
@@ -51,7 +51,7 @@ test('the daemon takes no entry to remember that the request itself does not off
   assert.equal(await asking(t, [])(RULE), 'invalid_command remember.0')
 })
 
-test('what another request offers is not offered by this one', async (t) => {
+test('an entry that only another request suggests is refused', async (t) => {
   const agent = new AskingAgent(t)
   agent.says(
     asks('one', {}, { permission_suggestions: [MODE] }),
@@ -63,14 +63,14 @@ test('what another request offers is not offered by this one', async (t) => {
   assert.deepEqual(agent.answers[0]?.[1].updatedPermissions, [MODE])
 })
 
-test('an offer is taken in whatever order its fields come, and for the session alone', async (t) => {
+test('a suggestion is accepted with its fields in any order, and only for the session', async (t) => {
   const { type, rules, behavior } = RULE
   assert.equal(await asking(t, SUGGESTED)({ destination: 'localSettings', behavior, rules, type }), undefined)
   assert.equal(await asking(t, SUGGESTED)({ ...RULE, destination: 'session' }), undefined)
   assert.equal(await asking(t, ['strange', 7, null])(7, null, 'strange'), undefined)
 })
 
-test('a thousand entries are compared with a thousand offers at once', async (t) => {
+test('a thousand entries are compared with a thousand suggestions quickly', async (t) => {
   const offers = Array.from({ length: 1000 }, (_, n) => ({ ...FOLDERS, directories: [`/srv/${n}`] }))
   const told = asking(t, offers)
   assert.equal(await told(...offers.toReversed(), ...offers, MODE), 'invalid_command remember.2000')
@@ -81,7 +81,7 @@ const OF_SESSION = { ...RULE, destination: 'session' }
 const offering = (...suggestions: unknown[]) => requestFor('r', { command: 'touch a1' }, { suggestions })
 const PLACE = '.claude/settings.local.json in its folder'
 
-test('always remembers rules for the tool that was asked for, and nothing else', () => {
+test('always remembers rules for the requested tool, and nothing else', () => {
   const granted = (request: PermissionRequest) => rememberedBy(request, { always: true, also: [] }).remember
   assert.deepEqual(granted(offering(...SUGGESTED)), [OF_SESSION])
   const all = { ...OF_SESSION, rules: [{ toolName: 'Bash' }] }
@@ -105,7 +105,7 @@ test('always remembers rules for the tool that was asked for, and nothing else',
     assert.throws(() => granted(offering(only)), /The request offers no rule for Bash/, JSON.stringify(only))
 })
 
-test('a rule without content is said to allow every use, and one with odd signs in it shows them', () => {
+test('a rule without content is shown as allowing every use, and odd characters are made visible', () => {
   const said = (ruleContent: unknown) => {
     const request = offering({ ...OF_SESSION, rules: [{ toolName: 'Bash', ruleContent }] })
     const text = offersText(request, colors(false))
@@ -122,7 +122,7 @@ test('a rule without content is said to allow every use, and one with odd signs 
   assert.ok(offered!.includes(`- rule: ${shown}\n! Hidden in it`), offered)
 })
 
-test('a mode, a directory and a place to save in are remembered where they are named', () => {
+test('a mode, a directory, or a place to save is remembered only if it is named', () => {
   const request = offering(...SUGGESTED, { type: 'removeRules' })
   const by = (...also: ('save' | 'mode' | 'directories' | 'other')[]) =>
     rememberedBy(request, { always: true, also })
@@ -145,7 +145,7 @@ test('a mode, a directory and a place to save in are remembered where they are n
   )
 })
 
-test('what is remembered and what is not is said, to people and to programs', async (t) => {
+test('people and programs see which suggestions were remembered and which were not', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const request = offering(...SUGGESTED)
   await agent.pends(request)
@@ -177,7 +177,7 @@ test('what is remembered and what is not is said, to people and to programs', as
   assert.equal((await agent.run('approve', 'a', '--also', 'everything')).code, 2)
 })
 
-test('on a terminal each thing beside the rule is asked for by itself', async (t) => {
+test('a terminal asks separately for each suggestion besides the rule', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const request = offering(...SUGGESTED)
   await agent.asks(request)
@@ -199,7 +199,7 @@ test('on a terminal each thing beside the rule is asked for by itself', async (t
   await terminal.shows(
     /Remembered: Bash\(touch a1\), for this session\n +Remembered: mode acceptEdits, .*\n +Not remembered: directories/,
   )
-  // Where only a mode is offered, always is nothing by itself.
+  // If a request suggests only a mode, always alone grants nothing.
   const edit = { ...offering(MODE), request_id: 'edit' }
   await agent.asks(edit)
   await agent.pends(edit)
@@ -208,13 +208,13 @@ test('on a terminal each thing beside the rule is asked for by itself', async (t
   await terminal.shows(/permission mode acceptEdits\? y\/N> $/)
   await terminal.type('n')
   await terminal.shows(/Nothing to remember\. Type y to allow it once\.\n.*> $/)
-  // Typed before it is asked, a yes is none.
+  // A yes that was typed before the question does not count.
   await terminal.press('a', 'Enter', 'y', 'Enter')
   await terminal.shows(/once\.\n.*> a\n[\s\S]*permission mode acceptEdits\? y\/N> $/)
   assert.equal((await agent.answers(1)).length, 1)
 })
 
-test('Claude Code, told always, does the same without asking in this session, and asks for everything else', async (t) => {
+test('Claude Code, after always, repeats the same in this session without asking, and nothing else', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()

@@ -43,7 +43,7 @@ async function withHistory(t: TestContext, agent_id: string) {
   return { hub, owner }
 }
 
-test('an agent stays its machine’s while that is away, with its history and what is said to it', async (t) => {
+test('an agent of an offline machine stays there, with its history and waiting commands', async (t) => {
   const { hub, owner } = await withHistory(t, 'pay')
   const before = await hub.events('pay')
   await owner.close()
@@ -71,7 +71,7 @@ test('an agent stays its machine’s while that is away, with its history and wh
   await back.acknowledged('pay', 150)
 })
 
-test('two machines have an agent of one id each, and requests say which is meant', async (t) => {
+test('two machines can have agents with the same id, and requests name the machine', async (t) => {
   const hub = await TestHub.open(t)
   const [a, b] = [await hub.daemon({ machine_id: A }), await hub.daemon({ machine_id: B })]
   await start(hub, a, A, 'twin')
@@ -123,7 +123,7 @@ test('two machines have an agent of one id each, and requests say which is meant
   assert.equal((await hub.events('twin')).length, 1)
 })
 
-test('ids that a machine only claims are in nobody’s way', async (t) => {
+test('ids that a machine only claims do not affect other machines', async (t) => {
   const hub = await TestHub.open(t)
   const squatter = await hub.daemon({ machine_id: B, agents: [statusOf('deploy')] })
   squatter.send(frameOf('nightly', 0, 1))
@@ -151,7 +151,7 @@ test('ids that a machine only claims are in nobody’s way', async (t) => {
     assert.equal(claimed, machine_id === B || undefined)
 })
 
-test('what a machine claims after its agent was removed, or was never started, is in nobody’s way', async (t) => {
+test('claims about an agent that was removed or never started do not affect other machines', async (t) => {
   const hub = await TestHub.open(t)
   const [a, b] = [await hub.daemon({ machine_id: A }), await hub.daemon({ machine_id: B })]
   const order = (agent_id: string) =>
@@ -193,7 +193,7 @@ test('what a machine claims after its agent was removed, or was never started, i
   }
 })
 
-test('an agent that was started is so although the hub was killed before anything else was written', async (t) => {
+test('a started agent stays started if the hub is killed before its next write', async (t) => {
   const hub = await TestHub.open(t)
   await start(hub, await hub.daemon({ machine_id: A }), A, 'pay')
   const record = JSON.parse(readFileSync(join(hub.dir, 'agents/pay/agent.json'), 'utf8'))
@@ -230,7 +230,7 @@ test('an agent moves by an order, with its history', async (t) => {
   assert.equal((await hub.api<HubAgent>('GET', '/api/agents/mover')).machine_id, B)
 })
 
-test('one whose agent was taken in the past has it again, beside what the other made of it', async (t) => {
+test('a machine whose agent was taken in the past has it again, next to the other’s version', async (t) => {
   const hub = await TestHub.open(t)
   const a = await hub.daemon({ machine_id: A })
   await start(hub, a, A, 'pay')
@@ -251,7 +251,7 @@ test('one whose agent was taken in the past has it again, beside what the other 
   assert.equal((await hub.api<HubAgent>('GET', `/api/agents/pay?machine_id=${A}`)).offset, 100)
 })
 
-test('histories from before stay where they are, and another machine’s are not in the way of an older hub', async (t) => {
+test('older histories stay in place, and an older hub is not confused by other machines’ histories', async (t) => {
   const hub = await TestHub.open(t)
   const a = await hub.daemon({ machine_id: A, agents: [statusOf('old')] })
   a.send(frameOf('old', 0, 30))
@@ -275,7 +275,7 @@ test('histories from before stay where they are, and another machine’s are not
   assert.ok(!existsSync(join(hub.dir, 'x')))
 })
 
-test('a machine has no more agents here than it may have, and the others are not affected', async (t) => {
+test('a machine has at most its quota of agents, and other machines are not affected', async (t) => {
   const hub = await TestHub.open(t, { limits: { agents: 3 } })
   const greedy = await hub.daemon({
     machine_id: A,
@@ -298,7 +298,7 @@ test('a machine has no more agents here than it may have, and the others are not
   await start(hub, await hub.daemon({ machine_id: B }), B, 'fine')
 })
 
-test('a machine keeps no more history here than it may, until there is room again', async (t) => {
+test('a machine’s history stops at its quota, until there is space again', async (t) => {
   const hub = await TestHub.open(t, { limits: { history_bytes: 40_000 } })
   const daemon = await hub.daemon({ machine_id: A, agents: [statusOf('talker'), statusOf('other')] })
   daemon.send(frameOf('talker', 0, 10_000))
@@ -328,7 +328,7 @@ test('a machine keeps no more history here than it may, until there is room agai
   await daemon.acknowledged('other', to - 1000)
 })
 
-test('a machine that says again and again that its journal is another one adds nothing to its history', async (t) => {
+test('a machine that keeps announcing a different journal adds nothing to its history', async (t) => {
   const { hub, owner } = await withHistory(t, 'talker')
   const wrong = {
     type: 'protocol:error',
@@ -348,7 +348,7 @@ test('a machine that says again and again that its journal is another one adds n
   assert.equal(events.filter(({ kind }) => kind === 'set_back').length, 1)
 })
 
-test('a machine has no more on its way to the disk than it may', async (t) => {
+test('a machine has at most its quota of data waiting for the disk', async (t) => {
   const hub = await TestHub.open(t, { limits: { in_flight_bytes: 100 } })
   const daemon = await hub.daemon({ machine_id: A, agents: [statusOf('fast')] })
   for (let n = 0; n < 20; n++) daemon.send(frameOf('fast', n * 100, n * 100 + 100))

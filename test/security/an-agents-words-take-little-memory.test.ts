@@ -115,7 +115,7 @@ for (const [name, saying] of Object.entries(SAYINGS))
     assert.ok(statSync(at('cursor.json')).size < MB)
   })
 
-test('a reply counts where it was asked for, and the first one to a request only', (t) => {
+test('a reply counts only if the daemon asked for it, and only the first one', (t) => {
   const { daemon, say } = listening(t, ['r-1'])
   const { agent } = daemon()
   for (let n = 0; n < 40; n++) say(replied(n, { error: `error ${n}`, error_code: 'code' }))
@@ -124,7 +124,7 @@ test('a reply counts where it was asked for, and the first one to a request only
   assert.deepEqual(agent.snapshot.replies, [{ request_id: 'r-1', ok: false, error: 'error 1', code: 'code' }])
 })
 
-test('what an earlier daemon has kept of replies is cut when it is read', (t) => {
+test('replies that an earlier daemon stored are shortened when they are read', (t) => {
   const { at, daemon } = listening(t)
   const first = daemon()
   readAll(first.agent)
@@ -146,7 +146,7 @@ test('what an earlier daemon has kept of replies is cut when it is read', (t) =>
   )
 })
 
-test('a cursor that is longer than any can be is not read, and the journal tells what was in it', (t) => {
+test('an overlong cursor is not read, and its contents are restored from the journal', (t) => {
   const { at, daemon, say } = listening(t)
   say(system('init', { session_id: 'of the journal', model: 'm' }))
   writeFileSync(at('cursor.json'), '')
@@ -172,7 +172,7 @@ test('requests that take much more memory than their length are not kept', (t) =
   assert.ok(kept < MOST_KEPT, `${kept / MB} MB`)
 })
 
-test('the head of a long text does not keep the rest of it', () => {
+test('the beginning of a long text does not keep the rest in memory', () => {
   const before = held()
   const heads = Array.from({ length: LINES }, (_, n) => head(`${LONG}${n}`.replace('x', 'y'), 256))
   const kept = held() - before

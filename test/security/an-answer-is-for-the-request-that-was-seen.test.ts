@@ -12,7 +12,7 @@ const allow = (request_id: string, digest?: string) => ({
   decision: 'allow',
 })
 
-test('a request has the same digest in its status and its event, and another one for each other byte', (t) => {
+test('a request has one digest in its status and its event, which changes with every byte', (t) => {
   const asking = new AskingAgent(t)
   asking.says(asks('r', LS))
   const digest = asking.pending[0]?.digest
@@ -33,7 +33,7 @@ test('a request has the same digest in its status and its event, and another one
   assert.equal(new Set([digest, ...digests]).size, others.length + 1)
 })
 
-test('an answer reaches the request that it names, and no other one under the same id', async (t) => {
+test('an answer reaches the request that it names, and no other with the same id', async (t) => {
   const asking = new AskingAgent(t)
   asking.says(asks('r', LS))
   const seen = asking.pending[0]?.digest
@@ -69,7 +69,7 @@ test('the answer to a question reaches the question that it names', async (t) =>
   assert.equal(await asking.told('answer', { request_id: 'q', digest, answers }), undefined)
 })
 
-test('an id that has stood for different requests does not do without its digest, but to refuse', async (t) => {
+test('an id that has stood for several requests needs the digest, except for a refusal', async (t) => {
   const again: Record<string, (asking: AskingAgent) => unknown> = {
     'while it was pending': () => {},
     'after it was withdrawn': (asking) => asking.says(withdraws('r')),
@@ -104,7 +104,7 @@ const form = (rest: object) =>
     request: { subtype: 'elicitation', mcp_server_name: 's', message: 'm', mode: 'form', ...rest },
   })}\n`
 
-test('a request that is too long to be shown takes no yes, and can be refused', async (t) => {
+test('a request that is too long to show cannot be allowed, and can be refused', async (t) => {
   const long = 'x'.repeat(16_385)
   const options = Array.from({ length: 1001 }, (_, n) => ({ label: `${n}` }))
   const question = (rest: object) =>
@@ -151,7 +151,7 @@ const many = (label: string) => ({
 })
 const asksAll = (...questions: object[]) => asks('r', { questions }, { tool_name: 'AskUserQuestion' })
 
-test('questions whose answers could mean something else than was chosen take no answer, and can be refused', async (t) => {
+test('questions with ambiguous answers cannot be answered, and can be refused', async (t) => {
   const which = { question: 'Which?', options: [{ label: 'A' }, { label: 'B' }] }
   const cases: [line: string, answers: Record<string, string>][] = [
     [asksAll(which, { ...which, options: [{ label: 'Keep' }] }), { 'Which?': 'A' }],
@@ -179,7 +179,7 @@ test('questions whose answers could mean something else than was chosen take no 
   }
 })
 
-test('a question may be called like something that every object has', async (t) => {
+test('a question can have the name of a property that every object has', async (t) => {
   const asking = new AskingAgent(t)
   const names = ['constructor', 'toString', 'hasOwnProperty']
   const { options } = many('B')
@@ -193,7 +193,7 @@ test('a question may be called like something that every object has', async (t) 
   assert.deepEqual(asking.answers[0]?.[1].updatedInput.answers, answers)
 })
 
-test('in another run an id may stand for another request', async (t) => {
+test('an id can stand for another request in another run', async (t) => {
   const asking = new AskingAgent(t)
   asking.says(asks('r', LS), asks('r', RM))
   const { agent } = asking
@@ -202,7 +202,7 @@ test('in another run an id may stand for another request', async (t) => {
   assert.equal(await asking.told('permission', allow('r')), undefined)
 })
 
-test('who names no digest is answered as before, where ids stand for one request each', async (t) => {
+test('an answer without a digest is accepted if each id stands for one request', async (t) => {
   const asking = new AskingAgent(t)
   asking.says(asks('one', LS), asks('two', LS))
   assert.equal(await asking.told('permission', allow('two')), undefined)
@@ -210,7 +210,7 @@ test('who names no digest is answered as before, where ids stand for one request
   assert.equal(await asking.told('permission', allow('one')), 'request_not_pending request_id')
 })
 
-test('a daemon that was killed behind its answer gives none again, and asks again what is asked again', async (t) => {
+test('a daemon killed after its answer does not answer twice, and shows a repeated request again', async (t) => {
   const asking = new AskingAgent(t)
   asking.says(asks('r', LS))
   asking.agent.save()

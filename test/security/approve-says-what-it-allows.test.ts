@@ -14,7 +14,7 @@ const QUESTION = requestFor(
   },
 )
 
-test('without a terminal, nothing is allowed or answered that was not named by its digest', async (t) => {
+test('approve and answer without a terminal need the request’s digest', async (t) => {
   const agent = await ScriptedAgent.open(t)
   await agent.pends(LS)
   for (const given of [[], ['--request', 'one'], ['--request', LS.digest.slice(0, 12)]]) {
@@ -25,7 +25,7 @@ test('without a terminal, nothing is allowed or answered that was not named by i
   }
   const json = JSON.parse((await agent.run('approve', 'a', '--json')).stdout)
   assert.deepEqual([json.error.code, json.error.request.digest], ['request_unnamed', LS.digest])
-  // The request that was looked at is withdrawn, and another one is made.
+  // The request that was shown is withdrawn, and replaced by another.
   await agent.pends(RM)
   const gone = await agent.run('approve', 'a', '--request', LS.digest)
   assert.equal(gone.code, 4)
@@ -39,7 +39,7 @@ test('without a terminal, nothing is allowed or answered that was not named by i
   assert.equal((await named).stdout, 'Answered question 1 "Which?": option 1 "A"\n')
 })
 
-test('what was allowed is said: all of it where it was not on the screen, and to programs', async (t) => {
+test('approve prints what it allowed, in full unless the terminal showed it, and as JSON', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const hidden = requestFor('r', { command: `ls #${' '.repeat(100)}\ntouch PWNED` })
   await agent.pends(hidden)
@@ -57,14 +57,14 @@ test('what was allowed is said: all of it where it was not on the screen, and to
   await agent.answers(2)
   const { request_id, digest, ask, tool, input } = RM
   assert.deepEqual(JSON.parse((await asJson).stdout).request, { request_id, digest, ask, tool, input })
-  // Who refuses need not have read everything.
+  // A refusal does not require reading everything.
   await agent.pends(LS)
   const denied = agent.run('deny', 'a')
   assert.equal((await agent.answers(3))[2]?.digest, LS.digest)
   assert.match((await denied).stdout, /^Denied: Bash: ls\n$/)
 })
 
-test('on a terminal, approve and answer show the request first, and take silence for a no', async (t) => {
+test('approve and answer on a terminal show the request first, and take silence as a no', async (t) => {
   const agent = await ScriptedAgent.open(t)
   await agent.pends(RM)
   const terminal = await agent.terminal()
@@ -92,7 +92,7 @@ test('on a terminal, approve and answer show the request first, and take silence
   assert.equal((await agent.answers(2))[1]?.digest, QUESTION.digest)
 })
 
-test('no line to allow it by is given for a request that cannot be shown', async (t) => {
+test('a request that cannot be shown comes with no command to allow it', async (t) => {
   const agent = await ScriptedAgent.open(t)
   await agent.pends({ ...RM, input: {}, input_omitted: true })
   const refused = await agent.run('approve', 'a', '--json')
@@ -100,10 +100,10 @@ test('no line to allow it by is given for a request that cannot be shown', async
   assert.ok(!refused.stdout.includes(RM.digest))
 })
 
-test('a request from before its daemon gave digests is shown whole, and answered by its id', async (t) => {
+test('a request from before its daemon sent digests is shown in full, and answered by its id', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const { digest: _, ...older } = RM
-  // The daemon reads the event anew, and knows the request from the daemon before it.
+  // The daemon reads the event again, and knows the request from the daemon before it.
   await agent.asks(RM)
   await agent.pends({ ...older, input: {}, input_omitted: true })
   const terminal = await agent.terminal()
@@ -132,7 +132,7 @@ const which = (question: string, ...labels: string[]) => ({
 const asking = (...questions: object[]) =>
   requestFor('q', { questions }, { ask: 'question', tool: 'AskUserQuestion', questions: questions as [] })
 
-test('questions that could be answered by what nobody chose are not asked, and can be refused', async (t) => {
+test('questions with ambiguous answers are not shown, and can be refused', async (t) => {
   const agent = await ScriptedAgent.open(t)
   for (const request of [
     asking(which('Go on?', 'Yes', 'No'), which('Go on?', 'Drop it', 'Keep it')),
@@ -161,7 +161,7 @@ test('questions that could be answered by what nobody chose are not asked, and c
   assert.equal((await denied).code, 0)
 })
 
-test('what was answered is said by numbers and words: to people and programs, and where it was typed', async (t) => {
+test('answer prints the answers by number and text, for people, for programs, and on the terminal', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const request = asking(which('constructor', 'Yes', 'No'), {
     ...which('Where?', 'Here', 'There'),
