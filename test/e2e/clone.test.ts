@@ -21,7 +21,7 @@ test('a fresh clone is packed like a release with Debian’s npm, published, and
   const newcomer = await Newcomer.open(t, '18.19.1', '9.2.0')
   const { clone, out } = { clone: newcomer.clone, out: newcomer.out.bind(newcomer) }
   await out('npm', ['pack', '--dry-run'])
-  assert.ok(existsSync(join(clone, 'dist/index.js')), 'what is packed is built, though it is not packed now')
+  assert.ok(existsSync(join(clone, 'dist/index.js')), 'a dry run builds the files to pack, too')
   await out('npm', ['pack'])
   const file = join(clone, `fomular-os-daemon-${version}.tgz`)
   const dir = tempDir(t)
@@ -42,7 +42,7 @@ test('a clone explains what it needs when the registry does not answer', async (
   const started = newcomer.start('npm', ['start'])
   let text = ''
   started.all.on('data', (data) => (text += data))
-  await until(() => text.includes('Waiting for another npm ci'), { what: 'the word that it waits' })
+  await until(() => text.includes('Waiting for another npm ci'), { what: 'the message that it waits' })
   // As after a crash: no process has this pid.
   writeFileSync(lock, String(2 ** 30))
   const { exitCode, all } = await started

@@ -69,7 +69,7 @@ test('bash completes commands, flags, values, files, and agents at Tab', async (
   assert.equal(existsSync(join(stage.cwd, 'ran')), false)
 })
 
-test('zsh completes the same from its functions path', async (t) => {
+test('zsh completes commands, flags, values, files, and agents from its functions path', async (t) => {
   const { stage, scripts } = await desk(t)
   mkdirSync(join(stage.dir, 'functions'))
   writeFileSync(join(stage.dir, 'functions/_fomular-daemon'), scripts.zsh)
@@ -83,7 +83,7 @@ test('zsh completes the same from its functions path', async (t) => {
   assert.equal(existsSync(join(stage.cwd, 'ran')), false)
 })
 
-test('fish completes the same, with descriptions', async (t) => {
+test('fish completes commands, flags, values, files, and agents, with descriptions', async (t) => {
   const { stage, scripts } = await desk(t)
   const file = join(stage.dir, 'completion.fish')
   writeFileSync(file, scripts.fish)

@@ -75,7 +75,7 @@ test('Ctrl-C ends a command that runs npm, ends npm, and leaves no folder behind
   }
 })
 
-test('SIGTERM and a closed terminal end such a command, too', async (t) => {
+test('SIGTERM and a closed terminal end a command that follows an agent', async (t) => {
   const { hub, stage } = await desk(t)
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
     const watch = stage.run(['agent', 'watch', 'a-1'])

@@ -41,7 +41,7 @@ const jsonLines = (text: string) =>
     .map((line) => JSON.parse(line) as Record<string, unknown>)
 
 // The tests mostly wait, so together they take about as long as one.
-describe('with the previous release,', { concurrency: true }, () => {
+describe('the previous release', { concurrency: true }, () => {
   test('the hub takes, keeps, and shows everything a daemon sends, even if its version changes back and forth', async (t) => {
     const stage = await fakeStage(t)
     const earlier = await earlierCommand(stage.dir)
@@ -86,7 +86,7 @@ describe('with the previous release,', { concurrency: true }, () => {
       t.after(() => daemon.light.socket.terminate())
       if (asked !== undefined) {
         const again = await daemon.light.command('agent:configure')
-        assert.equal(again.command_id, asked, 'what the hub before it was not answered comes again')
+        assert.equal(again.command_id, asked, 'the unanswered command of the hub before is sent again')
         daemon.light.answer(again)
       }
       await daemon.did(id, events)
@@ -109,7 +109,7 @@ describe('with the previous release,', { concurrency: true }, () => {
     await isHub(earlier, fullHello(), allEvents())
   })
 
-  test('its daemon carries out every request of this version’s hub and commands', async (t) => {
+  test('the previous release’s daemon carries out every request of this version’s hub and commands', async (t) => {
     const stage = await fakeStage(t)
     const earlier = await earlierCommand(stage.dir)
     const hub = await stage.hub()
@@ -165,7 +165,7 @@ describe('with the previous release,', { concurrency: true }, () => {
     assert.doesNotMatch(daemon.log(), /could not be/)
   })
 
-  test('its daemon works for a server in another language', async (t) => {
+  test('the previous release’s daemon works for a server in another language', async (t) => {
     const stage = await fakeStage(t)
     const folder = join(stage.dir, 'server')
     mkdirSync(folder)
@@ -216,7 +216,7 @@ describe('with the previous release,', { concurrency: true }, () => {
     )
   }
 
-  test('its daemon passes the core points of the protocol', async (t) => {
+  test('the previous release’s daemon passes the core points of the protocol', async (t) => {
     const stage = await fakeStage(t)
     const port = await freePort()
     const judgment = judged(t, ['--listen', String(port)])
@@ -228,7 +228,7 @@ describe('with the previous release,', { concurrency: true }, () => {
     assert.equal(await daemon.ended, 0)
   })
 
-  test('its hub passes the core points of the protocol', async (t) => {
+  test('the previous release’s hub passes the core points of the protocol', async (t) => {
     const stage = await fakeStage(t)
     const hub = await stage.hub(await earlierCommand(stage.dir))
     const key = join(stage.state, 'hub/machine.key')

@@ -70,7 +70,11 @@ test('a token can be checked without being used, and the check reveals no more t
     'the same as using it',
   )
   const user = createHash('sha256').update(hub.key('user')).digest('hex')
-  assert.deepEqual(await check({ token: 'x', key_sha256: user }), refused, 'of machines, not of people')
+  assert.deepEqual(
+    await check({ token: 'x', key_sha256: user }),
+    refused,
+    'a user key is not an enrolled machine',
+  )
 })
 
 test('a token expires', async (t) => {
@@ -157,7 +161,7 @@ test('a machine keeps its name, given or changed, over restarts and a run of an 
 
   const taken = await rename('m-2', 'd13')
   assert.deepEqual([taken.status, (await errorOf(taken)).code], [409, 'name_taken'])
-  assert.equal((await rename('m-2', 'm-1')).status, 409, 'nor another one by its id')
+  assert.equal((await rename('m-2', 'm-1')).status, 409, 'the id of another machine is taken, too')
   for (const name of ['', ' d14', 'd14 ', '-rf', 'a\nb', 'a\u202eb', '\x1b[2J', 'x'.repeat(65)]) {
     const refused = await rename('m-2', name)
     assert.deepEqual([refused.status, (await errorOf(refused)).path], [400, 'name'], JSON.stringify(name))

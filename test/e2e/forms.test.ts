@@ -153,7 +153,7 @@ test('a server that does not know forms can answer one as questions, and an inte
   assert.deepEqual((await stage.agentIs(agent, 'idle')).pending, [])
 })
 
-test('a request of an unknown type is refused, so that the agent continues, and is reported', async (t) => {
+test('a request of an unknown type is refused and reported, and the agent continues', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   const daemon = await stage.daemon()

@@ -39,7 +39,7 @@ test('a disk that fills up stops new agents, and data that could be lost is refu
   await stage.eventually(agent, 'turn_result')
   await stage.agentIs(agent, 'idle')
   disk.fill(100)
-  const told = await until(() => problem(stage, 'disk_full'), { what: 'the disk to be told' })
+  const told = await until(() => problem(stage, 'disk_full'), { what: 'the report of the disk' })
   // The daemon may have written its compile cache to the disk meanwhile.
   assert.match(told.message, /^Only (9\d|100) MiB left/)
   assert.equal((await stage.machine())?.status.accepts_agents, false)
@@ -59,7 +59,9 @@ test('a disk that fills up stops new agents, and data that could be lost is refu
   disk.clear()
   assert.equal((await stage.command(agent, 'prompt', { content: 'three, again' })).state, 'succeeded')
   await stage.eventually(agent, 'text', ({ text }) => text === 'three, again')
-  await until(async () => !(await problem(stage, 'disk_full')), { what: 'the room to be noticed' })
+  await until(async () => !(await problem(stage, 'disk_full')), {
+    what: 'the daemon to notice the free space',
+  })
   const texts = (await stage.events(agent)).flatMap((event) => (event.kind === 'text' ? [event.text] : []))
   assert.deepEqual(texts, ['one', 'two', 'three, again'])
 })

@@ -248,7 +248,9 @@ test('a hub with a full disk acknowledges nothing, reports it, and catches up la
   daemon.send(frameOf('a', 0, 100))
   const health = async () =>
     (await hub.request('GET', '/health')).json() as Promise<{ error?: { code: string } }>
-  await until(async () => (await health()).error?.code === 'disk_full', { what: 'the full disk to be said' })
+  await until(async () => (await health()).error?.code === 'disk_full', {
+    what: 'the report of the full disk',
+  })
   assert.equal((await hub.request('GET', '/health')).status, 503)
   daemon.send(frameOf('a', 100, 200))
   await daemon.settled()

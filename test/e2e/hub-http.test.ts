@@ -14,7 +14,7 @@ const LONG = Limits.frame_bytes - 1_000_000
 const specWith = (server: string, promptChars = 1) =>
   `{"spec":{"cwd":"/","prompt":"${'x'.repeat(promptChars)}","mcp_servers":{"x":${server}}}}`
 
-test('a bad request is answered with the error and its place', async (t) => {
+test('a bad request is answered with the error and the path of the bad field', async (t) => {
   const hub = await TestHub.open(t)
   await hub.daemon({ agents: [statusOf('a')] })
   const cases: [string, string, unknown, number, object][] = [

@@ -175,7 +175,7 @@ test('only a greeting is accepted first, and an error is not answered with an er
   assert.equal(daemon.ofType('protocol:error').length, 2)
 })
 
-test('endless faults end the link', async (t) => {
+test('20 faults in a row end the link', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon()
   for (let n = 0; n < 20; n++) daemon.send('nonsense')
@@ -195,7 +195,7 @@ test('a peer that sends no greeting, or becomes silent, is disconnected', async 
     ).machines
       .filter((machine) => machine.connected)
       .map(({ machine_id }) => machine_id)
-  await until(async () => (await connected()).length === 1, { what: 'the silent one to be let go' })
+  await until(async () => (await connected()).length === 1, { what: 'the silent peer to be disconnected' })
   assert.deepEqual(await connected(), ['machine-1'])
   assert.equal(daemon.closed, undefined)
 })

@@ -70,39 +70,27 @@ const FAULTS: Fault[] = [
     /Not enough disk space|the disk may be full/,
     (_, machine) => [[], { wrap: mounted(machine, 'size=4k,nr_inodes=20') }],
   ],
+  ['a read-only disk', /cannot be created/, (_, machine) => [[], { wrap: mounted(machine, 'ro') }]],
+  ['a noexec disk', /disk is mounted noexec/, (_, machine) => [[], { wrap: mounted(machine, 'noexec') }]],
   [
-    'a disk that cannot be written',
-    /cannot be created/,
-    (_, machine) => [[], { wrap: mounted(machine, 'ro') }],
-  ],
-  [
-    'a disk that programs do not run from',
-    /disk is mounted noexec/,
-    (_, machine) => [[], { wrap: mounted(machine, 'noexec') }],
-  ],
-  [
-    'a file where the program belongs',
+    'a foreign file in place of the program',
     /exists and is not from this installer/,
     (_, machine) => {
       mkdirSync(join(machine.prefix, 'bin'), { recursive: true })
       writeFileSync(join(machine.prefix, 'bin/fomular-daemon'), '')
     },
   ],
-  ['a flag that does not exist', /Unknown flag --versoin/, () => [['--versoin', '1']]],
+  ['an unknown flag', /Unknown flag --versoin/, () => [['--versoin', '1']]],
   ['a flag without its value', /--version needs a value/, () => [['--version']]],
   ['a version that is a path', /is not a version/, () => [['--version', '../../x']]],
   ['a server without a key', /--server-url needs --key-file/, () => [['--server-url', 'wss://x']]],
   ['a key without a server', /needs --server-url/, () => [['--key-file', '/etc/hostname']]],
-  [
-    'a token file that is not there',
-    /cannot be read/,
-    () => [['--token-file', '/nothing', '--server-url', 'wss://x']],
-  ],
+  ['a missing token file', /cannot be read/, () => [['--token-file', '/nothing', '--server-url', 'wss://x']]],
 ]
 
 test('a failed installation says what failed, gives a remedy, and leaves nothing behind', async (t) => {
   for (const [name, error, arrange, tools] of FAULTS)
-    await t.test(name, async (t) => {
+    await t.test(`the installation fails with ${name}`, async (t) => {
       const server = await ReleaseServer.open(t)
       await server.release('1.0.0')
       const machine = box(t, server, tools)
@@ -122,7 +110,7 @@ test('a failed installation says what failed, gives a remedy, and leaves nothing
     })
 })
 
-test('curl and both wgets give up on an endless download', async (t) => {
+test('curl, wget, and busybox wget give up on an endless download', async (t) => {
   const key = makeKey()
   const signed = ['--public-key', key.publicKey]
   for (const [path, given] of [
@@ -147,7 +135,7 @@ test('curl and both wgets give up on an endless download', async (t) => {
     }
 })
 
-test('curl and both wgets resume a broken download', async (t) => {
+test('curl, wget, and busybox wget resume a broken download', async (t) => {
   for (const tools of [['curl'], ['wget'], ['busybox']])
     for (const withoutRanges of [false, true]) {
       const server = await ReleaseServer.open(t)

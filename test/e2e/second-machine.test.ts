@@ -95,7 +95,7 @@ async function hub(t: TestContext, flags: string[] = [], url?: (port: number) =>
   return { stage, server, add }
 }
 
-test('the line passes a private certificate authority of the hub to the installer, in any shell', async (t) => {
+test('the install line passes a private certificate authority of the hub to the installer, in any shell', async (t) => {
   const dir = tempDir(t)
   const { authority, certificate, key } = certificates(dir, ['127.0.0.1'])
   const { stage, add } = await hub(
@@ -170,7 +170,7 @@ test('local commands accept the hub’s certificate for other names, but no othe
   assert.equal(requests, 0)
 })
 
-test('the line includes a self-signed certificate of the hub', async (t) => {
+test('the install line includes a self-signed certificate of the hub', async (t) => {
   const dir = tempDir(t)
   const [certificate, key] = [join(dir, 'cert.pem'), join(dir, 'key.pem')]
   const subject = ['-subj', '/CN=x', '-addext', 'subjectAltName=IP:127.0.0.1']
@@ -208,7 +208,7 @@ test('with an older installer, the authority stays where the configuration finds
   assert.equal(readFileSync(file, 'utf8'), readFileSync(authority, 'utf8'))
 })
 
-test('a line whose download fails fails itself, in any shell, and leaves nothing behind', async (t) => {
+test('an install line whose download fails exits with an error in any shell, and leaves nothing behind', async (t) => {
   const server = await release(t)
   const whole = readFileSync(INSTALLER)
   const script = join(server.dir, 'install.sh')
@@ -217,9 +217,9 @@ test('a line whose download fails fails itself, in any shell, and leaves nothing
   const cases: [string, string[], () => void][] = [
     ['no server', [gone.install, gone.install_wget!], () => {}],
     ['no installer', [install, install_wget!], () => server.fail({ missing: /install/ })],
-    ['a part of it', [install], () => server.fail({ cut: { path: /install/, bytes: 9000 } })],
+    ['a truncated download', [install], () => server.fail({ cut: { path: /install/, bytes: 9000 } })],
     [
-      'a part that passes for the whole',
+      'a truncated download that seems complete',
       [install, install_wget!],
       () => {
         server.fail({})

@@ -102,7 +102,7 @@ test('an invalid frame is answered with its error, and the link stays up', async
   assert.equal(server.callers.length, 1)
 })
 
-test('endless faults, an oversized frame, or invalid UTF-8 end the link, and the daemon reconnects', async (t) => {
+test('20 faults in a row, an oversized frame, or invalid UTF-8 ends the link, and the daemon reconnects', async (t) => {
   const { server, caller } = await connected(t)
   for (let i = 0; i < 20; i++) caller.send('nonsense')
   assert.equal((await caller.ended()).code, 4005)
@@ -257,7 +257,7 @@ test('a removed agent frees its part of the window, and late acknowledgements fo
   const next = await server.caller(2)
   assert.equal(((await next.received('machine:hello')).agents as unknown[]).length, 1)
   rmSync(join(stage.state, 'agents/b'), { recursive: true })
-  await until(async () => (await agents()).length === 0, { what: 'an agent that is forgotten' })
+  await until(async () => (await agents()).length === 0, { what: 'the daemon to forget the agent' })
   await next.welcome({ b: 1 })
   await next.settled()
   assert.deepEqual(faults(next), [])

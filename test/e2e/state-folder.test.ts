@@ -35,13 +35,13 @@ const deeds: [string, (stage: Stage, state: string) => void, RegExp][] = [
     /is gone: it was deleted, moved or unmounted/,
   ],
   [
-    'deleted with the folder it was in',
+    'deleted with its parent folder',
     (stage) => rmSync(join(stage.dir, 'apart'), { recursive: true }),
     /is gone/,
   ],
   ['moved', (_, state) => renameSync(state, `${state}-2`), /is gone/],
   [
-    'replaced by another',
+    'replaced by another folder',
     (_, state) => {
       renameSync(state, `${state}-2`)
       mkdirSync(state)
@@ -98,7 +98,7 @@ test('a daemon on a new state folder shows in `status` that earlier agents still
       other = await status()
       return other.includes('new identity, although earlier agents still run')
     },
-    { what: 'the new identity to be told' },
+    { what: 'the report of the new identity' },
   )
   assert.notEqual(machineIn(other), machineIn(before))
   assert.ok(lives(keptPid))
@@ -174,7 +174,7 @@ test('a read-only disk is reported while it lasts, keeps agents alive, and preve
   assert.match(refused.error?.message ?? '', /read-only/)
   assert.ok(lives(pid!))
   unmount()
-  await until(async () => !(await told()), { what: 'the end of it to be told' })
+  await until(async () => !(await told()), { what: 'the end of the problem' })
   await stage.command(agent, 'prompt', { content: 'more' })
   await stage.eventually(agent, 'text', ({ text }) => text === 'more')
   daemon.kill('SIGTERM')

@@ -165,7 +165,7 @@ async function supervised(t: TestContext, { heading, files, run }: Supervisor): 
 
 for (const supervisor of SUPERVISORS) {
   const { heading, verbs, status, leftDown } = supervisor
-  test(`with the documented ${heading} files, agents survive restarts, stop with the daemon, and a refused configuration is not retried`, async (t) => {
+  test(`with the documented ${heading} files, agents survive restarts and stop with the daemon, and a bad configuration is not retried`, async (t) => {
     const { stage, tell, spoil } = await supervised(t, supervisor)
     const agent = await stage.start()
     const { pid } = await stage.agentIs(agent, 'idle')

@@ -44,7 +44,7 @@ test('commands that are early, unknown, empty, too deep, too long, or for an end
   const started = await caller.received('agent:start:result')
   assert.equal(started.ok, true)
   await caller.settled()
-  assert.equal(caller.ofType('agent:start:result').length, 1, 'one answer for all repeats meanwhile')
+  assert.equal(caller.ofType('agent:start:result').length, 1, 'one answer for all repeated commands')
   caller.send(start)
   assert.deepEqual(await caller.received('agent:start:result', 2), started)
 

@@ -28,7 +28,7 @@ test('under a unit that ends agents with the daemon, agents are resumed or live 
   const unit = await handwrittenUnit(on, { user: 'fomular', text: sample(key) })
   const { machine } = on
 
-  await t.test('the daemon reports the unit’s setting, with the two lines that change it', async () => {
+  await t.test('the daemon reports a unit that ends agents, with the two lines that change it', async () => {
     const status = await until(async () => {
       const { agents_end, machine } = await unit.status()
       return (
@@ -221,7 +221,7 @@ ExecStart=/bin/sh -c '/home/fomular/.fomular/bin/fomular-daemon --server-url ws:
     },
   )
 
-  await t.test('with the two lines agents survive at once', async () => {
+  await t.test('with the two added lines, agents survive restarts at once', async () => {
     await machine.out(['loginctl', 'disable-linger', 'fomular'])
     const agent = await unit.agent()
     on.write('/etc/systemd/system/fomular.service.d/override.conf', '[Service]\nKillMode=process\n')

@@ -51,7 +51,7 @@ async function withAgent(t: TestContext, env: Record<string, string> = {}) {
   }
 }
 
-test('the guard undoes a release that crashes at its start, and it is retried only on request', async (t) => {
+test('a release that crashes at its start is undone by the guard, and retried only on request', async (t) => {
   const { machine, agent } = await withAgent(t)
   await machine.stage.daemon()
   const running = await agent()
@@ -92,7 +92,7 @@ test('a release that hangs is ended and undone', async (t) => {
   await undone(machine, running, await machine.order('hang'), 'update_hung')
 })
 
-test('a release that connects but is refused is undone by itself', async (t) => {
+test('a release that connects but is refused rolls itself back', async (t) => {
   const { machine, agent } = await withAgent(t)
   const supervisor = machine.supervise()
   await machine.runs('1.0.0')

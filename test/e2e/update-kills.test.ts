@@ -32,5 +32,5 @@ async function killed(t: TestContext, layout: LayoutName, kills: number) {
 test('random kills during updates of a bare daemon never break the command or leave two daemons', (t) =>
   killed(t, 'global bare', 2))
 
-test('random kills during updates in the user’s prefix under a supervisor do no harm either', (t) =>
+test('random kills during updates in the user’s prefix under a supervisor never break the command or leave two daemons', (t) =>
   killed(t, 'prefix supervised', 2))

@@ -135,7 +135,7 @@ test('updates from the previous release and back keep agents working, in a trial
       const { problems, background_tasks } = agents.find(({ agent_id }) => agent_id === newcomers.idle[0])!
       return problems && background_tasks
     },
-    { what: 'what only the daemon knows, since its hub is of the release before' },
+    { what: 'the problems and background tasks, which the earlier hub does not show' },
   )
 
   const back = await machine.order(EARLIER, { allow_downgrade: true })

@@ -43,7 +43,7 @@ async function streaming(t: TestContext, { stage }: Installation) {
   }
 }
 
-test('a bare global daemon updates while its agent and its stream continue, and the command is the new version', async (t) => {
+test('a bare global daemon updates while its agent and its stream continue, and the command runs the new version', async (t) => {
   const machine = await Installation.open(t, registry)
   const first = await machine.start()
   const whole = await streaming(t, machine)

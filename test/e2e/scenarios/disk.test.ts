@@ -42,7 +42,7 @@ function checkFiles(dir: string) {
 }
 
 describe('disk space', { concurrency: true }, () => {
-  test('a nearly full disk accepts no new agents until there is room', async (t) => {
+  test('a machine with a nearly full disk accepts no new agents until there is room', async (t) => {
     const stage = await fakeStage(t)
     smallDisk(t, stage)
     await stage.hub()
@@ -53,7 +53,7 @@ describe('disk space', { concurrency: true }, () => {
     execFileSync('fallocate', ['--length', '250M', filler])
     const told = await until(() => problem(stage, 'disk_full'), {
       ...MINUTE,
-      what: 'the full disk to be told',
+      what: 'the report of the full disk',
     })
     assert.match(told.message, /no new agents/)
     assert.equal((await stage.machine())?.status.accepts_agents, false)
@@ -70,7 +70,7 @@ describe('disk space', { concurrency: true }, () => {
     await stage.start()
   })
 
-  test('a disk full for agent, daemon, and hub corrupts nothing, and all three continue when there is room', async (t) => {
+  test('a full disk for agent, daemon, and hub corrupts nothing, and all three continue once there is room', async (t) => {
     const { stage } = await claudeStage(t)
     const disk = smallDisk(t, stage)
     await stage.hub()
@@ -84,7 +84,7 @@ describe('disk space', { concurrency: true }, () => {
     const pids = await Promise.all([streaming, quiet].map(async (agent) => (await stage.agent(agent)).pid))
 
     disk.fill()
-    await until(() => daemon.log().includes('ENOSPC'), { what: 'the daemon to meet the full disk' })
+    await until(() => daemon.log().includes('ENOSPC'), { what: 'the daemon to hit the full disk' })
     const refused = await stage.command(quiet, 'prompt', { content: 'no room for this' })
     assert.notEqual(refused.state, 'succeeded')
     // A daemon cannot start on a full disk, and says why.

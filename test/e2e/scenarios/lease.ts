@@ -43,7 +43,7 @@ export const leases = () =>
       const idle = await Promise.all([leased, kept, free].map((agent) => idleAfter(stage, agent)))
       await kill(daemon)
       await until(() => hasEnded(stage, leased), { ...MINUTE, what: 'the end of the leased agent' })
-      await until(() => stage.agentProcesses(leased).length === 0, { what: 'the end of what it had started' })
+      await until(() => stage.agentProcesses(leased).length === 0, { what: 'the end of its processes' })
       await stage.daemon()
       const ended = await stage.agentIs(leased, 'exited')
       assert.deepEqual(ended.exit, { reason: 'lease', code: 143, signal: 'SIGTERM' })

@@ -119,7 +119,7 @@ export const links = () =>
       set(2 * HOUR)
       const told = await until(
         async () => (await stage.machine())?.status.problems.find(({ code }) => code === 'was_asleep'),
-        { ...MINUTE, what: 'the jump to be told' },
+        { ...MINUTE, what: 'the report of the jump' },
       )
       assert.match(told.message, /7[12]\d\d s/)
       const { pid } = await stage.agent(agent)

@@ -197,7 +197,7 @@ test('the next daemon cleans up after an agent that was killed while no daemon r
   assert.ok(stage.agentProcesses(agent).length > 0)
   await stage.daemon()
   assert.equal((await stage.agentIs(agent, 'exited')).exit?.reason, 'killed')
-  await until(() => stage.agentProcesses(agent).length === 0, { what: 'the end of all it left behind' })
+  await until(() => stage.agentProcesses(agent).length === 0, { what: 'the end of its leftover processes' })
 })
 
 test('leftover processes are found under any name of the state folder', async (t) => {
