@@ -353,7 +353,7 @@ test('after /clear a resume continues the new session, and the old one is free',
   assert.equal((await startOn(open)).error?.code, 'session_in_use')
 })
 
-test('a start refused by Claude Code is reported in its words, with a remedy', async (t) => {
+test('a start refused by Claude Code is reported in Claude Code’s words, with a remedy', async (t) => {
   const { stage } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()

@@ -11,7 +11,7 @@ import { journalEvents, merged } from '../support/journal.ts'
 import { mock } from '../support/messages-script.ts'
 import { until } from '../support/wait.ts'
 
-test('an agent killed from outside is reported as killed, and resumes its session with all its knowledge', async (t) => {
+test('an agent killed from outside is reported as killed, and remembers everything when its session resumes', async (t) => {
   const { stage, api } = await claudeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -240,7 +240,7 @@ test('prompts, tools, environment, and MCP servers of a spec reach the agent, bu
   const { pid } = await stage.agent(agent)
   assert.doesNotMatch(cmdline(pid!), /heron|secret-of-the-birds|hello from/)
 
-  // A process that ignores SIGTERM does not remain either.
+  // A process that ignores SIGTERM is ended, too.
   const birds = findByEnvironment('TOKEN', 'secret-of-the-birds')
   assert.ok(birds.length > 0)
   await stage.command(agent, 'stop', { grace_s: 1 })

@@ -4,7 +4,7 @@ import { INSTALL_SYSTEM as INSTALL, MACHINE_KEY, SERVER, serviceMachine } from '
 import { until } from '../support/wait.ts'
 
 const STATE = '/var/lib/fomular-daemon'
-/** Environment that names no state folder: the variable is empty. */
+/** Options for a command without a state folder in its environment. */
 const UNNAMED = { env: { FOMULAR_STATE_DIR: '' } }
 
 test('on a machine with a service, everyday commands use the service', async (t) => {
@@ -123,7 +123,7 @@ test('on a machine with a service, everyday commands use the service', async (t)
     await machine.out(['sh', '-c', `mv ${socket} ${socket}.old && ln -s ${socket}.old ${socket}`], options)
     assert.equal((await daemon(['status', '--state-dir', '/home/alice/elsewhere'])).code, 4)
     await machine.out(['mv', `${socket}.old`, socket], options)
-    // Nor one in place of the log.
+    // Root does not follow one in place of the log either.
     const log = '/home/alice/elsewhere/daemon.log'
     await machine.out(['sh', '-c', `mv ${log} ${log}.old && ln -s /etc/shadow ${log}`], options)
     const closed = await daemon(['logs', '--state-dir', '/home/alice/elsewhere'])

@@ -83,7 +83,7 @@ test('an invalid frame is answered with its error, and the link stays up', async
     ['invalid', 'agent_id'],
   ])
 
-  // These frames are not understood, but are no faults, so they get no answer.
+  // Unknown and unexpected frames that are not faults get no answer.
   const before = caller.frames.length
   for (const frame of [
     { type: 'agent:dance', agent_id: 'a' },

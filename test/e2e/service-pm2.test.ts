@@ -50,7 +50,7 @@ test('pm2 keeps the daemon running, and leaves its agents alive', async (t) => {
     join(home, path),
   )
   const hidden = new RegExp(`${secret}|${readFileSync(key, 'utf8').trim()}`)
-  // The long-lived pm2 daemon does not keep the environment of the process that started it either.
+  // The environment of the pm2 daemon itself does not contain the secrets of its starter either.
   const lasting = Number(readFileSync(join(home, '.pm2/pm2.pid'), 'utf8'))
   for (const path of [...files, `/proc/${lasting}/environ`])
     assert.doesNotMatch(readFileSync(path, 'utf8'), hidden, path)

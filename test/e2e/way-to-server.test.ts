@@ -104,7 +104,7 @@ async function proxy(t: TestContext, to: number, authorization?: string) {
   return { asked, host: `127.0.0.1:${(server.address() as AddressInfo).port}` }
 }
 
-test('connections use the named proxy with its password, and bypass it as NO_PROXY says', async (t) => {
+test('connections go through the proxy with its password, and bypass it for hosts in NO_PROXY', async (t) => {
   const { stage, tls, key } = await secured(t)
   const secret = 'pass-of-the-proxy'
   const way = await proxy(t, stage.port, `Basic ${Buffer.from(`user:${secret}`).toString('base64')}`)
