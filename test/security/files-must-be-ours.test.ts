@@ -39,10 +39,10 @@ import { type Cleanup, tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
 const NOBODY = 65534
-/** Another user than the one of the tests, who is not root. */
+/** A user other than root and the user of the tests. */
 const toOther = (path: string) => chownSync(path, NOBODY, NOBODY)
 
-/** A home with a configuration and a key, and a server that nobody runs. */
+/** A home with a configuration and a key, for a server that does not run. */
 async function machine(t: Cleanup) {
   const stage = await Stage.open(t)
   const home = join(stage.dir, 'home')
@@ -55,13 +55,13 @@ async function machine(t: Cleanup) {
   const env = { FOMULAR_STATE_DIR: '' }
   const run = (args: string[] = ['run'], more: Record<string, string> = {}) =>
     stage.run(args, { ...env, ...more })
-  /** Starts a daemon that must not come up. @returns what it says */
+  /** Starts a daemon that must fail. @returns its output */
   const refused = async (args?: string[], more?: Record<string, string>) => {
     const daemon = run(args, more)
     assert.equal(await daemon.ended, 2, daemon.log())
     return daemon.log()
   }
-  /** Starts a daemon that must come up, and stops it. @returns its log */
+  /** Starts a daemon that must run, and stops it. @returns its log */
   const accepted = async (args?: string[], more?: Record<string, string>) => {
     const daemon = run(args, more)
     const started = until(() => daemon.log().includes('daemon started'), { what: 'the daemon' })
@@ -77,7 +77,7 @@ async function machine(t: Cleanup) {
   return { ...at, state: join(home, '.fomular/state'), dir: stage.dir, stage, refused, accepted }
 }
 
-test('what another user owns is refused with the remedy: configuration, key, state folder and folders above', async (t) => {
+test('another user’s configuration, key, state folder, or parent folder is refused with a remedy', async (t) => {
   const { config, key, home, state, refused, accepted } = await machine(t)
   await accepted()
   for (const path of [config, key, state, home]) {
@@ -91,7 +91,7 @@ test('what another user owns is refused with the remedy: configuration, key, sta
   await accepted()
 })
 
-test('what every user can write to is refused in a new installation', async (t) => {
+test('a new installation refuses files and folders that every user can write to', async (t) => {
   const { config, home, state, refused, accepted } = await machine(t)
   chmodSync(config, 0o666)
   assert.match(await refused(), /config\.toml can be written to by every user.*\n.*chmod o-w/)
@@ -99,21 +99,21 @@ test('what every user can write to is refused in a new installation', async (t) 
   chmodSync(home, 0o777)
   assert.match(await refused(), /chmod o-w/)
   assert.equal(existsSync(state), false)
-  // As /tmp, where nobody can rename what is another's.
+  // Like /tmp, where a user can rename only their own files.
   chmodSync(home, 0o1777)
   await accepted()
 })
 
-/** Makes a state folder what a version has left that does not look at what others can change. */
+/** Makes a state folder look like one of a version that does not check for other writers. */
 function asLeftBefore(state: string) {
   rmSync(join(state, 'modes.json'), { force: true })
   writeFileSync(join(state, 'format.json'), '{"version":1,"format":1}')
 }
 
-test('an installation that has run before is warned of its modes, and refused by the version after', async (t) => {
+test('an older installation gets a warning about its modes, and the next version refuses them', async (t) => {
   const { config, state, refused, accepted } = await machine(t)
   await accepted()
-  // As the version before has left it.
+  // As the previous version left it.
   const record = join(state, 'modes.json')
   chmodSync(config, 0o666)
   assert.match(await refused(), /can be written to by every user/)
@@ -130,7 +130,7 @@ test('an installation that has run before is warned of its modes, and refused by
   await accepted()
 })
 
-test('a neighbor who can write to the folder does not make it look used before, or tolerated', (t) => {
+test('a neighbor who can write to the folder cannot make it look used before, or tolerated', (t) => {
   const dir = join(tempDir(t), 'state')
   const known = join(dir, 'format.json')
   const record = join(dir, 'modes.json')
@@ -161,14 +161,14 @@ test('a neighbor who can write to the folder does not make it look used before, 
     }
   }
   anew()
-  // What another program of this user has in the folder can be renamed by everybody.
+  // Everyone can rename the files of this user's other programs in the folder.
   writeFileSync(known, '{}')
   assert.ok(isRefused())
   asLeftBefore(dir)
   assert.equal(isRefused(), false)
 })
 
-test('what was tolerated once is not again where a neighbor deletes what says so', async (t) => {
+test('a mode that was tolerated once is refused after a neighbor deletes the record', async (t) => {
   const { config, state, refused, accepted } = await machine(t)
   await accepted()
   asLeftBefore(state)
@@ -181,7 +181,7 @@ test('what was tolerated once is not again where a neighbor deletes what says so
     for (const [path, content] of kept) writeFileSync(path, content)
   }
   await accepted()
-  // Nor of a hub.
+  // A hub's folder is refused too.
   const stage = await Stage.open(t)
   const hub = join(stage.state, 'hub')
   const start = () => stage.run(['hub', '--port', '0'])
@@ -194,7 +194,7 @@ test('what was tolerated once is not again where a neighbor deletes what says so
   assert.equal(await start().ended, 2)
 })
 
-test('what another user owns in a state folder is refused, an agent’s folder too, and named by doctor', async (t) => {
+test('another user’s files in a state folder are refused, agents’ folders too, and doctor names them', async (t) => {
   const { state, stage, refused, accepted } = await machine(t)
   await accepted()
   const agent = join(state, 'agents/an-agent')
@@ -213,18 +213,18 @@ test('what another user owns in a state folder is refused, an agent’s folder t
     if (path !== elsewhere)
       assert.match(doctor.log(), new RegExp(`chown -R -h 0 ${state}\\. If not, delete it`))
     assert.match(await accepted(['run', '--strict-modes', 'false']), told)
-    // As the remedy says: a folder that is no agent's has been set aside meanwhile.
+    // As the remedy says; a folder that belongs to no agent was set aside meanwhile.
     execFileSync('chown', ['-R', '-h', '0', state])
     chownSync(elsewhere, 0, 0)
   }
   await accepted()
-  // Another user's hub is judged by whoever runs it.
+  // Another user's hub is judged by its own user.
   mkdirSync(join(state, 'hub'))
   toOther(join(state, 'hub'))
   await accepted()
 })
 
-test('what a later version has tolerated lasts as long as if this one had been the first', async (t) => {
+test('a later version’s tolerance lasts as long as if this version had been the first', async (t) => {
   const { config, state, accepted } = await machine(t)
   await accepted()
   const record = join(state, 'modes.json')
@@ -234,7 +234,7 @@ test('what a later version has tolerated lasts as long as if this one had been t
   assert.deepEqual(JSON.parse(readFileSync(record, 'utf8')), { version: 1, by: VERSION, open: [config] })
 })
 
-/** Puts a version of this number on trial in a state folder, as the version before would. */
+/** Puts this version on trial in a state folder, as the previous version would. */
 function putOnTrialIn(state: string, dir: string) {
   const root = join(dir, 'installed')
   const trial = {
@@ -272,7 +272,7 @@ function putOnTrialIn(state: string, dir: string) {
   return { FOMULAR_DAEMON_ON_TRIAL: '1', FOMULAR_DAEMON_NO_SELF_RELAUNCH: '1' }
 }
 
-test('a version on trial writes down what it tolerates once the update has succeeded', async (t) => {
+test('a version on trial records its tolerance once the update has succeeded', async (t) => {
   const stage = await Stage.open(t)
   const record = join(stage.state, 'modes.json')
   const hub = await stage.hub()
@@ -289,7 +289,7 @@ test('a version on trial writes down what it tolerates once the update has succe
   assert.deepEqual(JSON.parse(readFileSync(record, 'utf8')), { version: 1, by: VERSION, open: [stage.state] })
 })
 
-test('so does the hub of such a version', async (t) => {
+test('the hub of a version on trial records its tolerance once the update has succeeded', async (t) => {
   const stage = await Stage.open(t)
   const folders = [stage.state, join(stage.state, 'hub')]
   const env = putOnTrialIn(stage.state, stage.dir)
@@ -297,7 +297,7 @@ test('so does the hub of such a version', async (t) => {
   await until(() => folders.every((dir) => existsSync(join(dir, 'modes.json'))), { what: 'both records' })
 })
 
-test('machines whose owners and modes cannot be changed have a way back, which a file that others can write to does not give', async (t) => {
+test('an installation with unchangeable owners and modes can allow them, but not in a file that others can change', async (t) => {
   const { config, home, refused, accepted } = await machine(t)
   chmodSync(config, 0o666)
   writeFileSync(config, `${readFileSync(config, 'utf8')}strict_modes = false\n`)
@@ -312,7 +312,7 @@ test('machines whose owners and modes cannot be changed have a way back, which a
   await accepted(['run'], { FOMULAR_STRICT_MODES: 'false' })
 })
 
-/** The record of an update to a program elsewhere, to which this one is to hand over. */
+/** The record of an update to another program, to which this one must hand over. */
 const handedOver = (program: string) => ({
   version: 1,
   command_id: 'c',
@@ -329,7 +329,7 @@ const handedOver = (program: string) => ({
   bad_versions: [],
 })
 
-test("nothing that another user's state folder names is run, by whatever command", async (t) => {
+test("no command runs a program that another user's state folder names", async (t) => {
   const { dir, stage } = await machine(t)
   const state = join(dir, 'foreign')
   const ran = join(dir, 'ran')
@@ -340,7 +340,7 @@ test("nothing that another user's state folder names is run, by whatever command
   })
   writeFileSync(join(state, 'update.json'), JSON.stringify(handedOver(program)))
   for (const path of [join(state, 'update.json'), program, state]) toOther(path)
-  // A file of root's, where what was compiled of the program would be: whoever opens it waits for ever.
+  // Root's pipe in place of the program's compile cache would block every reader.
   const pipe = join(dir, 'pipe')
   execFileSync('mkfifo', ['-m', '600', pipe])
   for (const command of ['run', 'up', 'hub']) symlinkSync(pipe, join(state, `compiled-${command}.bin`))
@@ -362,7 +362,7 @@ test("nothing that another user's state folder names is run, by whatever command
   const said = stage.run(['doctor', ...given])
   await said.ended
   assert.match(said.log(), /foreign belongs to/)
-  // Of root's own folder, too, no program of another user.
+  // Root's own folder does not make another user's program acceptable.
   for (const command of ['run', 'up', 'hub']) rmSync(join(state, `compiled-${command}.bin`))
   chownSync(state, 0, 0)
   chownSync(join(state, 'update.json'), 0, 0)
@@ -371,7 +371,7 @@ test("nothing that another user's state folder names is run, by whatever command
   assert.equal(existsSync(ran), false)
 })
 
-test('an updated program that others can change is run as long as that is tolerated, and told of', async (t) => {
+test('an updated program that others can change runs with a warning while that is tolerated', async (t) => {
   const { dir, state, stage } = await machine(t)
   const shared = join(dir, 'shared')
   const ran = join(dir, 'ran')
@@ -408,7 +408,7 @@ test('an updated program that others can change is run as long as that is tolera
   assert.match(doctor.log(), told)
   tolerated(VERSION, shared)
   await runs()
-  // That version itself, which is the first to look, writes it down.
+  // That version is the first to check, and records the result itself.
   rmSync(join(state, 'modes.json'))
   const { remember } = checkStateDir(state, [], true)
   remember()
@@ -424,7 +424,7 @@ test('an updated program that others can change is run as long as that is tolera
   await runs()
   toOther(shared)
   await isLeft(/shared belongs to .*: it decides what this program runs\. Use another/)
-  // Nor is an update put there.
+  // No update is installed there either.
   chownSync(shared, 0, 0)
   const refused = (path: string) => (error: unknown) =>
     error instanceof UpdateFailure && error.error.code === 'update_refused' && error.message.startsWith(path)
@@ -436,7 +436,7 @@ test('an updated program that others can change is run as long as that is tolera
   checkPlace(shared, state, { FOMULAR_STRICT_MODES: 'false' })
 })
 
-test('programs and certificates of another user are told of, and doctor does not run such a program', async (t) => {
+test('another user’s programs and certificates cause a warning, and doctor does not run the programs', async (t) => {
   const { dir, stage, state, accepted } = await machine(t)
   const theirs = join(dir, 'theirs')
   const ran = join(dir, 'ran')
@@ -470,7 +470,7 @@ test('programs and certificates of another user are told of, and doctor does not
   )
 })
 
-test('a pipe in place of a file does not keep a daemon from starting, or from ending', async (t) => {
+test('a pipe in place of a file does not keep a daemon from starting or ending', async (t) => {
   const { dir, home, config, key, stage, refused, accepted } = await machine(t)
   const pipe = join(dir, 'pipe')
   execFileSync('mkfifo', ['-m', '600', pipe])
@@ -486,7 +486,7 @@ test('a pipe in place of a file does not keep a daemon from starting, or from en
   assert.match(hub.log(), /pipe cannot be read: it is not a PEM file/)
 })
 
-test('a machine does not enroll into what others can change', async (t) => {
+test('an enrollment refuses files and folders that others can change', async (t) => {
   const { home, config, stage } = await machine(t)
   const enroll = () => {
     const env = { HOME: home, FOMULAR_ENROLL_TOKEN: 'token', FOMULAR_STATE_DIR: '' }
@@ -500,7 +500,7 @@ test('a machine does not enroll into what others can change', async (t) => {
   assert.equal(existsSync(config), true)
 })
 
-test('a hub refuses a folder that others can change, and makes an empty one its own', async (t) => {
+test('a hub refuses a folder that others can change, and makes an empty one private', async (t) => {
   const stage = await Stage.open(t)
   const dir = join(stage.dir, 'volume')
   mkdirSync(dir)
@@ -518,7 +518,7 @@ test('a hub refuses a folder that others can change, and makes an empty one its 
   assert.match(second.log(), /volume can be written to by every user/)
 })
 
-test('a path is as safe as every folder and link that it leads through', (t) => {
+test('a path is as safe as every folder and link on it', (t) => {
   const dir = tempDir(t)
   const own = join(dir, 'own')
   mkdirSync(join(own, 'state'), { recursive: true })
@@ -534,13 +534,13 @@ test('a path is as safe as every folder and link that it leads through', (t) => 
   assert.deepEqual(kinds(join(dir, 'second/further')), [[shared, 'mode']])
   chmodSync(shared, 0o1777)
   assert.deepEqual(kinds(join(dir, 'second')), [])
-  // The folder itself is not safe by that: everybody can put files into it.
+  // This does not make the folder itself safe: everyone can put files into it.
   assert.deepEqual(kinds(shared), [[shared, 'mode']])
   lchownSync(join(shared, 'link'), NOBODY, NOBODY)
   assert.deepEqual(kinds(join(dir, 'second')), [[join(shared, 'link'), 'owner']])
 })
 
-test('a group counts as this user where nobody else is in it', (t) => {
+test('a group counts as this user if it has no other member', (t) => {
   const dir = tempDir(t)
   const file = join(dir, 'config.toml')
   writeFileSync(file, '')
@@ -557,7 +557,7 @@ test('a group counts as this user where nobody else is in it', (t) => {
   assert.deepEqual(kindsOf(0), [])
   assert.deepEqual(kindsOf(alone!), ['mode'])
   assert.deepEqual(kindsOf(alone!, alone), [])
-  // Without a name: a volume's, in a container whose processes are in it, or somebody's.
+  // A group without a name: a container's volume, or another user's group.
   assert.deepEqual(kindsOf(61_234), ['mode'])
   const module = new URL('../../src/platform/ours.ts', import.meta.url)
   const look = `import { faultsOf } from ${JSON.stringify(module)}; console.log(faultsOf(${JSON.stringify(file)}).length)`
@@ -565,7 +565,7 @@ test('a group counts as this user where nobody else is in it', (t) => {
   assert.equal(String(said).trim(), '0')
 })
 
-test("root's group counts as this user where nobody else who can log in is in it", (t) => {
+test("root's group counts as this user if no other member can log in", (t) => {
   const dir = tempDir(t)
   const file = join(dir, 'config.toml')
   writeFileSync(file, '')
@@ -578,7 +578,7 @@ test("root's group counts as this user where nobody else who can log in is in it
     const bind = 'for name in passwd group; do mount --bind "$0/$name" "/etc/$name"; done; exec "$@"'
     return Number(asUser(ids, look, ['unshare', '--mount', 'sh', '-euc', bind, dir]))
   }
-  // Of RHEL.
+  // RHEL's accounts.
   const services = [
     'sync:x:5:0::/sbin:/bin/sync',
     'halt:x:7:0::/sbin:/sbin/halt',
@@ -588,7 +588,7 @@ test("root's group counts as this user where nobody else who can log in is in it
   assert.equal(faults([...services, 'eve:x:1001:0::/home/eve:/bin/bash']), 1)
   assert.equal(faults([...services, 'eve:x:1001:0::/home/eve:']), 1)
   assert.equal(faults(['eve:x:1001:1001::/home/eve:/bin/bash'], 'eve'), 1)
-  // Of a directory service, which may let them log in.
+  // Accounts of a directory service, which may let them log in.
   assert.equal(faults(services, 'somebody'), 1)
   chmodSync(dir, 0o755)
   assert.equal(faults(['eve:x:1001:0::/home/eve:/bin/bash'], '', { uid: 1001, gid: 0 }), 0)
@@ -596,7 +596,7 @@ test("root's group counts as this user where nobody else who can log in is in it
   assert.equal(faults(['eve:x:1001:0::/home/eve:/bin/bash'], '', { uid: 12_345, gid: 12_345 }), 1)
 })
 
-test("a volume of root's that is its group's is used, as Kubernetes mounts it", (t) => {
+test("root's volume with root's group is accepted, as Kubernetes mounts it", (t) => {
   const volume = join(tempDir(t), 'volume')
   mkdirSync(volume)
   chmodSync(dirname(volume), 0o755)
@@ -629,14 +629,14 @@ test("a volume of root's that is its group's is used, as Kubernetes mounts it", 
     console.log((await checkFolder({ dir, agents: dir + '/agents' })).map(({ level }) => level).join())
   `
   assert.equal(asUser(ids, examined).trim(), 'ok')
-  // Whose server it was is remembered there.
+  // The state folder records the server's owner.
   assert.equal(asUser(ids, use.replace('checkOwner(1', 'checkOwner(2')).trim(), 'server_foreign')
   chmodSync(volume, 0o2755)
   assert.equal(asUser(ids, use).trim(), 'server_foreign')
   assert.equal(asUser(ids, use.replace(/.*checkOwner\(.*/, '')).trim(), 'folder_unusable')
 })
 
-test('a new version says that it would refuse the state folder before it is started', async (t) => {
+test('a new version reports before its start that it would refuse the state folder', async (t) => {
   const { state, config, key, accepted, home, stage } = await machine(t)
   await accepted()
   const problems = async (env: Record<string, string> = {}): Promise<string> => {
@@ -655,7 +655,7 @@ test('a new version says that it would refuse the state folder before it is star
   for (const path of [config, key]) {
     toOther(path)
     assert.match(await problems(ofHome), new RegExp(`${path} belongs to`))
-    // A daemon that is started with another configuration says so.
+    // A daemon with another configuration reports it.
     writeFileSync(join(home, 'other.toml'), '', { mode: 0o600 })
     assert.equal(await problems({ ...ofHome, FOMULAR_CONFIG: join(home, 'other.toml') }), '')
     chownSync(path, 0, 0)
@@ -663,7 +663,7 @@ test('a new version says that it would refuse the state folder before it is star
   assert.equal(await problems(ofHome), '')
 })
 
-test('a version on trial that is refused all the same says why to the version before', async (t) => {
+test('a refused version on trial tells the previous version why', async (t) => {
   const { key, dir, home, stage } = await machine(t)
   const foreign = join(dir, 'foreign.toml')
   writeFileSync(foreign, '')
@@ -692,7 +692,7 @@ test('a version on trial that is refused all the same says why to the version be
   assert.equal(peekRecord(stage.state)!.outcome, undefined)
 })
 
-test('certificates, which decide whom this machine believes, are looked at, too', async (t) => {
+test('certificates that the daemon trusts are checked too', async (t) => {
   const { home, stage, refused, accepted } = await machine(t)
   const authority = join(home, 'authority.pem')
   writeFileSync(authority, '')
@@ -709,7 +709,7 @@ test('certificates, which decide whom this machine believes, are looked at, too'
   assert.match(enrolling.log(), /authority\.pem belongs to/)
 })
 
-test("the owner of a hub's certificate, who may renew it, is warned of before it is refused", async (t) => {
+test("a hub's certificate with another owner, who may renew it, causes a warning before it is refused", async (t) => {
   const stage = await Stage.open(t)
   const { certificate, key } = certificates(stage.dir, ['127.0.0.1'])
   toOther(certificate)
@@ -728,7 +728,7 @@ test("the owner of a hub's certificate, who may renew it, is warned of before it
   assert.equal(await stage.run(args).ended, 2)
 })
 
-test('the installer puts nothing into what another user owns, and runs nothing from there', async (t) => {
+test('the installer writes nothing into another user’s folder, and runs nothing from it', async (t) => {
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0')
   const { home, prefix, run } = box(t, server)
@@ -777,12 +777,12 @@ test('the installer puts nothing into what another user owns, and runs nothing f
   assert.equal(calls(), before)
   toOther(prefix)
   assert.equal((await run([], { env: { SUDO_UID: '1' } })).code, 1)
-  // Whoever calls sudo is root already; so is the owner of a Mac, whom /usr/local/bin belongs to.
+  // A caller of sudo is root already; so is the owner of a Mac, who owns /usr/local/bin.
   const ways: Record<string, string>[] = [{ SUDO_UID: String(NOBODY) }, { FOMULAR_STRICT_MODES: 'false' }]
   for (const env of ways) assert.equal((await run([], { env })).code, 0)
 })
 
-test('the installer makes nothing where others can write to a folder above, and says so at an upgrade', async (t) => {
+test('the installer refuses a place below a folder that others can write to, and warns at an upgrade', async (t) => {
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0')
   for (const shell of SHELLS) {
@@ -799,12 +799,12 @@ test('the installer makes nothing where others can write to a folder above, and 
     const refused = [1, true]
     assert.deepEqual(await outcome(0o777), refused, shell[0])
     assert.deepEqual(await outcome(0o775, NOBODY), refused, shell[0])
-    // Root's group is root.
+    // Root's group counts as root.
     assert.deepEqual(await outcome(0o775), [0, false], shell[0])
     if (shell !== SHELLS[0]) continue
-    // In a sticky folder nobody can replace what is another's.
+    // In a sticky folder, users can replace only their own files.
     assert.deepEqual(await outcome(0o1777), [0, false], shell[0])
-    // Above, and behind a link.
+    // In a parent folder, and behind a link.
     symlinkSync(join(open, 'f'), join(home, 'link'))
     chmodSync(open, 0o777)
     const linked = await run(['--prefix', join(home, 'link')], { shell })
@@ -823,7 +823,7 @@ test('the installer makes nothing where others can write to a folder above, and 
   }
 })
 
-test('the installer writes nothing through what a neighbor has put into a shared folder', async (t) => {
+test('the installer writes nothing through a neighbor’s files in a shared folder', async (t) => {
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0')
   const { home, run } = box(t, server)
@@ -842,14 +842,14 @@ test('the installer writes nothing through what a neighbor has put into a shared
   assert.match(neighbors.err, /! Other users can change .*fish.*: fomular-daemon\.fish was not put there/)
   assert.equal(readFileSync(victim, 'utf8'), 'precious')
   assert.deepEqual(readdirSync(join(home, 'elsewhere')), [])
-  // A link that is left from before is no way out either.
+  // A leftover link does not redirect it either.
   for (const path of ['fish', 'fish/vendor_completions.d']) chownSync(join(share, path), 0, 0)
   assert.equal((await run()).code, 0)
   assert.equal(readFileSync(victim, 'utf8'), 'precious')
   assert.ok(lstatSync(join(fish, 'fomular-daemon.fish')).isFile())
 })
 
-test('what a state folder was like is judged by the owner of the daemon that runs there', (t) => {
+test('a state folder is judged by the owner of the daemon that runs there', (t) => {
   const dir = join(tempDir(t), 'state')
   mkdirSync(dir)
   toOther(dir)
@@ -858,7 +858,7 @@ test('what a state folder was like is judged by the owner of the daemon that run
   assert.equal(judge(dir, { ...options, user: NOBODY }).refused.length, 0)
 })
 
-test('doctor judges the state folder of a service that is stopped by its owner', async (t) => {
+test('doctor judges the state folder of a stopped service by its owner', async (t) => {
   const dir = tempDir(t)
   const state = join(dir, 'state')
   mkdirSync(state, { mode: 0o700 })

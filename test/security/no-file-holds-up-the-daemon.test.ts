@@ -51,7 +51,7 @@ const STATE_FILES = [
   'x.4194305.tmp',
 ]
 
-/** What an agent, which runs as the daemon's user, can put in place of a file. */
+/** Replacements that an agent, which runs as the daemon's user, can put in place of a file. */
 const KINDS: Record<string, (path: string) => void | Promise<void>> = {
   'a pipe': (path) => void execFileSync('mkfifo', [path]),
   'a folder': (path) => void mkdirSync(join(path, 'full'), { recursive: true }),
@@ -68,7 +68,7 @@ const KINDS: Record<string, (path: string) => void | Promise<void>> = {
 }
 
 for (const [kind, put] of Object.entries(KINDS))
-  test(`${kind} in place of a file costs an agent itself, and neither its daemon nor other agents`, async (t) => {
+  test(`${kind} in place of a file affects only its agent, not the daemon or other agents`, async (t) => {
     const stage = await fakeStage(t)
     const server = await LightServer.open(t)
     const daemon = server.daemon(stage)
@@ -117,7 +117,7 @@ for (const [kind, put] of Object.entries(KINDS))
     await isWell(again, 'after a restart')
   })
 
-test('an agent that takes away what its daemon may read of it is set aside, and the others are taken over', (t) => {
+test("an agent that removes the daemon's read permission is set aside, and the others are adopted", (t) => {
   const dir = tempDir(t)
   const left = Object.fromEntries(
     ['well', 'ill-spec', 'ill-link', 'ill-in', 'ill-folder'].map((id) => {
@@ -148,7 +148,7 @@ test('an agent that takes away what its daemon may read of it is set aside, and 
   )
   assert.equal(damaged.length, 4)
 
-  // Of another user's file it is for somebody else to say what becomes of it.
+  // Another user's file is for that user or an administrator to handle.
   const theirs = tempDir(t)
   const { at } = leftAgent(theirs, 'a')
   execFileSync('chown', ['-Rh', String(NOBODY), theirs])

@@ -7,13 +7,13 @@ import { fuzz, type Verdict } from '../fuzz/run.ts'
 import type { TargetName } from '../fuzz/targets/index.ts'
 import { tempDir } from '../support/temp.ts'
 
-/** A short form of `npm run fuzz`: enough to find that a target no longer works, or that something is badly wrong. */
+/** A short form of `npm run fuzz`: finds a target that no longer works, or a serious fault. */
 const COUNTS: Record<TargetName, number> = { daemon: 300, hub: 400, http: 400, journal: 2000, cli: 200 }
 
 const MAIN = fileURLToPath(new URL('../fuzz/main.ts', import.meta.url))
 
 for (const [name, count] of Object.entries(COUNTS))
-  test(`input that is wrong in many ways neither ends nor wedges: ${name}`, async () => {
+  test(`malformed input neither ends nor blocks its target: ${name}`, async () => {
     const args = [MAIN, '--target', name, '--count', String(count), '--seed', 'npm-test']
     const { code, stdout } = await ran(args)
     const { finding, inputs } = JSON.parse(stdout) as Verdict
@@ -29,7 +29,7 @@ const ran = (args: string[]) =>
     ),
   )
 
-test('an input that something came of is found, saved and given again', async (t) => {
+test('an input that causes a failure is found, saved, and reproduced', async (t) => {
   const savePath = join(tempDir(t), 'inputs.txt')
   const taken: string[] = []
   const options = {

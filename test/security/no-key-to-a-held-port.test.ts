@@ -29,7 +29,7 @@ import { until } from '../support/wait.ts'
 
 const NOBODY = 65534
 
-/** A hub that has run and is down, with its keys, and a daemon's home where it has been connected. */
+/** A hub that has run and is down, with its keys, and the home of a daemon that was connected. */
 async function down(t: TestContext) {
   const stage = await Stage.open(t)
   const hub = await stage.hub()
@@ -45,7 +45,7 @@ async function down(t: TestContext) {
   return { stage, run }
 }
 
-test('with the hub down, whoever listens on its port gets neither the user key nor the machine key', async (t) => {
+test('a squatter on the port of a stopped hub gets neither the user key nor the machine key', async (t) => {
   const { stage, run } = await down(t)
   const squatter = await Squatter.sit(t, '127.0.0.1', stage.port)
   for (const args of [
@@ -64,13 +64,13 @@ test('with the hub down, whoever listens on its port gets neither the user key n
   await doctor.ended
   assert.match(doctor.log(), /no key was sent/)
   assert.equal(squatter.heard(), '')
-  // The link goes on trying, and finds the hub when it is back.
+  // The link keeps trying, and finds the hub when it is back.
   await squatter.leave()
   await stage.hub()
   await until(() => daemon.log().includes('connected'), { what: 'the link' })
 })
 
-test('the key of a hub on this machine is no other user’s at the first connection either', async (t) => {
+test('another user’s hub on this machine gets no key at the first connection', async (t) => {
   const { stage, run } = await down(t)
   const squatter = await Squatter.sit(t, '127.0.0.1', stage.port)
   const daemon = run([...stage.daemonArgs(), '--state-dir', join(stage.dir, 'new')])
@@ -78,7 +78,7 @@ test('the key of a hub on this machine is no other user’s at the first connect
   assert.equal(squatter.heard(), '')
 })
 
-test('before the first connection, doctor tells of a server of another user, and sends it nothing', async (t) => {
+test('doctor reports another user’s server before the first connection, and sends it nothing', async (t) => {
   const stage = await Stage.open(t)
   const squatter = await Squatter.sit(t, '127.0.0.1', stage.port)
   const doctor = stage.run(['doctor', '--json', '--server-url', `ws://127.0.0.1:${stage.port}`, '--key', 'k'])
@@ -90,7 +90,7 @@ test('before the first connection, doctor tells of a server of another user, and
   assert.equal(squatter.heard(), '')
 })
 
-test('a port whose holder takes no connection gets nothing either', async (t) => {
+test('a squatter that accepts no connection on its port gets no key', async (t) => {
   const { stage, run } = await down(t)
   const squatter = await Squatter.sit(t, '127.0.0.1', stage.port, { takes: false })
   const command = run(['agent', 'list'])
@@ -99,7 +99,7 @@ test('a port whose holder takes no connection gets nothing either', async (t) =>
   assert.equal(squatter.heard(), '')
 })
 
-test('localhost is 127.0.0.1 first, and [::1] is no way around', async (t) => {
+test('localhost means 127.0.0.1 first, and a server on [::1] gets no key', async (t) => {
   const { stage } = await down(t)
   const squatter = await Squatter.sit(t, '::1', stage.port)
   const url = `ws://localhost:${stage.port}`
@@ -115,7 +115,7 @@ test('localhost is 127.0.0.1 first, and [::1] is no way around', async (t) => {
   assert.equal(squatter.heard(), '')
 })
 
-test('on its own machine, the hub is reached by a socket that only its user can open, whoever holds the port', async (t) => {
+test('commands on the hub’s machine use its private socket, even if another user holds the port', async (t) => {
   const stage = await Stage.open(t)
   const up = stage.run(['up', '--port', String(stage.port), '--verbose'], { FOMULAR_HUB_URL: '' })
   await until(() => up.log().includes('Ctrl-C stops everything'), { what: 'up' })
@@ -135,7 +135,7 @@ test('on its own machine, the hub is reached by a socket that only its user can 
   assert.equal(existsSync(socket), false)
 })
 
-test('a record of a hub is believed only for the process that it names', async (t) => {
+test('a record of a hub is trusted only for the process that it names', async (t) => {
   const hub = await TestHub.open(t)
   const record = JSON.parse(readFileSync(join(hub.dir, 'hub.json'), 'utf8'))
   const written = (changes: object) => {
@@ -145,20 +145,20 @@ test('a record of a hub is believed only for the process that it names', async (
   assert.equal(written({}), hub.url)
   assert.equal(written({ pid: 2 ** 22 - 1 }), undefined)
   assert.equal(written({ start: '1' }), undefined)
-  // A container has two names for one boot; of another boot, the file is older than the process.
+  // A container has two names for one boot; after another boot, the file is older than the process.
   assert.equal(written({ boot_id: 'b' }), hub.url)
   const before = Date.now() / 1000 - 3600
   utimesSync(join(hub.dir, 'hub.json'), before, before)
   assert.equal(livingHub(hub.dir), undefined)
 })
 
-test("a server is the user's who ran it first, this user's, root's or the named one's", (t) => {
+test('a server must belong to its first owner, this user, root, or the configured user', (t) => {
   const file = join(tempDir(t), 'state/servers.json')
   const url = 'ws://127.0.0.1:3001'
   const notices: string[] = []
   const rules = { file, notice: (text: string) => void notices.push(text) }
   const refused = { code: 'server_foreign' }
-  // A new machine, and one of an older version.
+  // A new machine, and a machine from an older version.
   checkOwner(NOBODY, url, rules)
   assert.match(notices.join(), /The server at 127\.0\.0\.1:3001 is run by nobody/)
   checkOwner(NOBODY, url, rules)
@@ -170,10 +170,10 @@ test("a server is the user's who ran it first, this user's, root's or the named 
   assert.throws(() => checkOwner(NOBODY, url, { ...rules, user: '61234' }), refused)
   checkOwner(NOBODY, url, { ...rules, user: 'nobody' })
   assert.throws(() => checkOwner(61_234, url, { ...rules, user: 'no-such-user' }), { code: 'config_invalid' })
-  // Where it was root's, it is nobody else's later.
+  // A server that was root's cannot become another user's.
   checkOwner(0, 'ws://localhost:3002', rules)
   assert.throws(() => checkOwner(NOBODY, 'http://localhost:3002', rules), refused)
-  // Who only looks does not decide.
+  // A command that only looks records nothing.
   const unknown = { code: 'server_unknown' }
   assert.throws(() => checkOwner(NOBODY, 'ws://127.0.0.1:3003', { file, looksOnly: true }), unknown)
   assert.throws(() => checkOwner(NOBODY, 'ws://127.0.0.1:3003', { file, owner: 0 }), refused)
@@ -183,7 +183,7 @@ test("a server is the user's who ran it first, this user's, root's or the named 
   assert.equal(notices.length, 1)
 })
 
-test('whose server it is counts for the port, by whichever name or address of this machine it is reached', (t) => {
+test('a server’s owner is recorded for the port, under every name and address of this machine', (t) => {
   const file = join(tempDir(t), 'state/servers.json')
   const notices: string[] = []
   const rules = { file, notice: (text: string) => void notices.push(text) }
@@ -205,7 +205,7 @@ test('whose server it is counts for the port, by whichever name or address of th
     checkOwner(NOBODY, `ws://${host}:3002`, rules)
   }
   assert.equal(notices.length, 1)
-  // As versions before have written it: two names of a port, perhaps with a user each.
+  // As older versions wrote it: two names of a port, possibly with different users.
   const owners = {
     'localhost:3001': NOBODY,
     '[::1]:3001': NOBODY,
@@ -222,7 +222,7 @@ test('whose server it is counts for the port, by whichever name or address of th
     })
   checkOwner(0, 'http://127.0.0.1', rules)
   checkOwner(NOBODY, 'http://127.0.0.1', { ...rules, user: 'nobody' })
-  // Where the variable is set, the configuration file does not count.
+  // If the variable is set, the configuration file does not count.
   const refusal = () => {
     try {
       checkOwner(NOBODY, 'http://127.0.0.1', { ...rules, user: '61234' })
@@ -236,7 +236,7 @@ test('whose server it is counts for the port, by whichever name or address of th
   assert.match(refusal()!, /FOMULAR_SERVER_USER=nobody\.$/)
 })
 
-test('a damaged record is not that of a first connection', (t) => {
+test('a damaged record does not count as a first connection', (t) => {
   const dir = tempDir(t)
   const file = join(dir, 'servers.json')
   const url = 'ws://127.0.0.1:3001'
@@ -250,7 +250,7 @@ test('a damaged record is not that of a first connection', (t) => {
         message: /servers\.json is damaged\. No key was sent/,
         remedy: /delete .*servers\.json/,
       })
-      // Nobody is locked out who needs no record; what it may have said of other ports is not written over.
+      // A server that needs no record stays reachable; the record of other ports is not overwritten.
       checkOwner(0, url, { ...rules, notice })
       checkOwner(NOBODY, url, { ...rules, notice, user: 'nobody' })
       assert.equal(readFileSync(file, 'utf8'), text)
@@ -260,14 +260,14 @@ test('a damaged record is not that of a first connection', (t) => {
   assert.throws(() => checkOwner(NOBODY, url, { file, notice }), { code: 'server_foreign' })
 })
 
-test('a key that a hub has made for its own user is not for whoever ran a server there before', (t) => {
+test('a hub’s key for its own user is not sent to the server that ran there before', (t) => {
   const file = join(tempDir(t), 'servers.json')
   const url = 'ws://127.0.0.1:3001'
   checkOwner(NOBODY, url, { file, notice: () => {} })
   assert.throws(() => checkOwner(NOBODY, url, { file, owner: 0 }), { code: 'server_foreign' })
 })
 
-test('from its enrolment on, a machine knows whose server it is', async (t) => {
+test('a machine knows the owner of its server from its enrollment on', async (t) => {
   const stage = await Stage.open(t)
   const hub = await stage.hub()
   const home = stage.env.HOME!
@@ -279,14 +279,14 @@ test('from its enrolment on, a machine knows whose server it is', async (t) => {
   hub.kill('SIGTERM')
   await hub.ended
   const squatter = await Squatter.sit(t, '127.0.0.1', stage.port)
-  // Its daemon, on a state folder that a service might have, and by another name of this machine.
+  // Its daemon with a service's state folder, and by another name of this machine.
   for (const args of [[], ['--server-url', `ws://localhost:${stage.port}`]]) {
     const daemon = stage.run(['run', '--state-dir', join(stage.dir, 'service'), ...args], env)
     await until(() => daemon.log().includes('no key was sent'), { what: 'the refusal' })
     daemon.kill('SIGTERM')
     await daemon.ended
   }
-  // A command on another state folder; and what would show the key again.
+  // A command with another state folder, and a command that would send the key again.
   const elsewhere = { FOMULAR_STATE_DIR: join(stage.dir, 'elsewhere'), FOMULAR_HUB_KEY: 'a-user-key' }
   for (const [args, more] of [
     [['agent', 'list', '--hub', stage.hubUrl], elsewhere],
@@ -297,13 +297,13 @@ test('from its enrolment on, a machine knows whose server it is', async (t) => {
     assert.match(command.log(), /no key was sent/)
   }
   assert.equal(squatter.heard(), '')
-  // A service of another user takes it along.
+  // Another user's service takes the record along.
   const account = { name: 'nobody', uid: NOBODY, gid: NOBODY, home: '/nonexistent' }
   const { environment } = await carriedSettings(home, account as Parameters<typeof carriedSettings>[1])
   assert.equal(environment.FOMULAR_SERVER_USER, '0')
 })
 
-test('in a folder that a group may write to, a key goes to no socket of a member', async (t) => {
+test('a socket of a member in a folder that a group may write to gets no key', async (t) => {
   const stage = await Stage.open(t)
   await stage.hub()
   const dir = join(stage.state, 'hub')
@@ -324,7 +324,7 @@ test('in a folder that a group may write to, a key goes to no socket of a member
   }
 })
 
-test('the owner of a server on IPv6 and on both families is known, too', async (t) => {
+test('the owner of a server on IPv6, or on both families, is recognized', async (t) => {
   for (const [listens, hostname] of [
     ['::1', '[::1]'],
     ['::', '127.0.0.1'],
@@ -343,7 +343,7 @@ test('the owner of a server on IPv6 and on both families is known, too', async (
   }
 })
 
-test('so is that of a server at any other address of this machine', (t) => {
+test('the owner of a server at any other address of this machine is recognized', (t) => {
   const at = (path: string) => JSON.stringify(new URL(path, import.meta.url))
   const script = `
     import { Squatter } from ${at('../support/squatter.ts')}
@@ -371,16 +371,16 @@ test('so is that of a server at any other address of this machine', (t) => {
   assert.deepEqual(Object.values(JSON.parse(said)), Array(4).fill('server_foreign'))
 })
 
-test('where the system has no row for the other end, the owner of the port counts', async (t) => {
+test('the port’s owner counts if the system has no row for the other end', async (t) => {
   const port = await freePort()
   const end = { localAddress: '127.0.0.1', localPort: 9, remoteAddress: '127.0.0.1', remotePort: port }
   const owner = () => ownerOfPeer(end as Socket)
-  // Nobody here has that, as where it is a container's.
+  // Nothing listens on the port here, as if it were a container's.
   assert.equal(await owner(), undefined)
   for (const listens of ['127.0.0.1', '0.0.0.0', '::']) {
     const squatter = await Squatter.sit(t, listens, port)
     assert.equal(await owner(), NOBODY)
-    // What listens here on the port of another machine's server is not that server.
+    // A local listener on the port of another machine's server is not that server.
     const beyond = { ...end, localAddress: '198.51.100.1', remoteAddress: '198.51.100.2' }
     assert.equal(await ownerOfPeer(beyond as Socket), undefined)
     await squatter.leave()

@@ -17,7 +17,7 @@ const limit = (resetsAt: string) =>
   `{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":${resetsAt}}}`
 const idle = '{"type":"system","subtype":"session_state_changed","state":"idle"}'
 
-/** Lines with numbers that no date, sum or frame can be made of. */
+/** Lines with numbers that make no valid date, sum, or frame. */
 const STRANGE = [
   limit('1e300'),
   limit('-1e300'),
@@ -49,7 +49,7 @@ function health(t: Cleanup) {
   })
 }
 
-test('what comes behind a line with impossible numbers is delivered, and all of it fits the protocol', (t) => {
+test('lines after a line with impossible numbers are delivered, and everything conforms to the protocol', (t) => {
   const dir = tempDir(t)
   const { at, started } = leftAgent(dir, 'a')
   started()
@@ -74,7 +74,7 @@ test('what comes behind a line with impossible numbers is delivered, and all of 
   }
 })
 
-test('an observer that fails is logged once and keeps back nothing', (t) => {
+test('an observer that fails is logged once and delays nothing', (t) => {
   const dir = tempDir(t)
   const { at, started } = leftAgent(dir, 'a')
   started()
@@ -98,7 +98,7 @@ test('an observer that fails is logged once and keeps back nothing', (t) => {
   assert.equal(logged.length, 1)
 })
 
-test('a line on which the decoder of a runtime fails arrives as unreadable', () => {
+test("a line that makes a runtime's decoder fail arrives as unreadable", () => {
   const events: Event[] = decodeLine(Buffer.from('{"type":"new"}'), 7, () => {
     throw new TypeError('undefined is not a function')
   })
@@ -114,16 +114,16 @@ const blocks = (block: string, count: number) => `${`${block},`.repeat(count - 1
 const result = '{"type":"tool_result","tool_use_id":"t"}'
 const words = '{"type":"text","text":""}'
 
-test('a line with very many events, or whose events are many times its size, arrives as one unreadable', (t) => {
+test('a line with too many or too large events arrives as one unreadable event', (t) => {
   for (const line of [
     said(blocks('0', 475_000)),
     said(blocks('0', Limits.line_events + 1)),
     said(blocks(words, 30_000)),
     said(blocks('0', 475_000), { type: 'user' }),
     said(blocks(`${words},${result}`, 9000), { type: 'user' }),
-    // What stands at the line's beginning is in each of its events.
+    // Each event repeats the beginning of the line.
     said(blocks(words, 2000), { id: '\\u0000'.repeat(1000) }),
-    // Each event of this one has an id that is too long, and would be passed on as one that cannot be read.
+    // Each event of this line has an id that is too long, and would be sent as unreadable.
     said(blocks(words, 9000), { id: 'm'.repeat(2000) }),
   ]) {
     const dir = tempDir(t)
@@ -149,7 +149,7 @@ test('a line with very many events, or whose events are many times its size, arr
   }
 })
 
-test('a line with as many events as it may have is told whole, and blocks of one event are not counted', () => {
+test('a line with the maximum number of events arrives in full, and blocks of one event do not count', () => {
   const events = (line: string) => decodeLine(Buffer.from(line), 0, decode)
   for (const line of [
     said(blocks('0', Limits.line_events)),
@@ -163,7 +163,7 @@ test('a line with as many events as it may have is told whole, and blocks of one
   )
 })
 
-test('a server that is slow keeps its link and gets everything, however long journal lines become', async (t) => {
+test('a slow server keeps its link and gets everything, even with ever longer journal lines', async (t) => {
   const frames = 40
   const [line, text] = [64 * 1024, 'x'.repeat(4 * 1024 * 1024)]
   const source: Source = {

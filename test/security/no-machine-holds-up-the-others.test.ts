@@ -27,7 +27,7 @@ const linesOf = (hub: TestHub, agent: string) =>
 const ids = ({ events }: { events: { offset: number }[] }) => events.map(({ offset }) => offset)
 
 describe('one machine', () => {
-  test('takes few descriptors of the hub, however many agents it has', async (t) => {
+  test('a machine takes few descriptors of the hub for any number of agents', async (t) => {
     const hub = await TestHub.open(t)
     const good = await hub.daemon({ agents: [statusOf('good')] })
     const many = await hub.daemon({ machine_id: 'machine-2' })
@@ -44,7 +44,7 @@ describe('one machine', () => {
     assert.ok(most < 300, `${most} descriptors`)
   })
 
-  test('writes nothing for each of its frames that says nothing', async (t) => {
+  test('a machine’s empty frames cause no writes', async (t) => {
     const hub = await TestHub.open(t)
     const daemon = await hub.daemon({ agents: [statusOf('quiet')] })
     for (let at = 0; at < 20_000; at++) daemon.send(activity('quiet', at, at + 1))
@@ -55,7 +55,7 @@ describe('one machine', () => {
     assert.deepEqual(ids(await hub.api('GET', '/api/agents/quiet/events')), [20_000])
   })
 
-  test('makes no page of its history longer than others can wait', async (t) => {
+  test('a machine cannot make a page of its history so long that other machines wait', async (t) => {
     const hub = await TestHub.open(t)
     const daemon = await hub.daemon({ agents: [statusOf('long')] })
     const events = Array.from({ length: 60_000 }, (_, n) => text(n * 100, 'x'.repeat(40)))
@@ -69,7 +69,7 @@ describe('one machine', () => {
     assert.deepEqual(again.offsets, { long: 6_000_000 })
   })
 
-  test('says no offset that others cannot be shown', async (t) => {
+  test('a machine cannot claim an offset that clients cannot read', async (t) => {
     const hub = await TestHub.open(t)
     await hub.daemon({ agents: [statusOf('good')] })
     const hello = { machine_id: 'machine-2', capabilities: [] }
@@ -92,7 +92,7 @@ describe('one machine', () => {
       for (const offset of [begin, acked, end]) assert.ok(Number.isSafeInteger(offset), String(offset))
   })
 
-  test('is heard no further where it does not begin with its greeting', async (t) => {
+  test('a machine that does not begin with its greeting is ignored', async (t) => {
     const hub = await TestHub.open(t)
     const daemon = await hub.dial()
     for (let n = 0; n < 1000; n++) daemon.send({ type: 'of:a-later-version' })
@@ -104,7 +104,7 @@ describe('one machine', () => {
     assert.deepEqual(next.ofType('protocol:error'), [])
   })
 
-  test('ends no view by agents that come and go', async (t) => {
+  test('a machine whose agents come and go ends no client’s view', async (t) => {
     const hub = await TestHub.open(t)
     const daemon = await hub.daemon({})
     const reader = (await hub.request('GET', '/api/stream'))
@@ -126,7 +126,7 @@ describe('one machine', () => {
     await reader.cancel()
   })
 
-  test('has few answers wait for it where it does not read them', async (t) => {
+  test('a machine that does not read its answers has few of them waiting', async (t) => {
     const hub = await TestHub.open(t)
     const good = await hub.daemon({ agents: [statusOf('good')] })
     const bad = await hub.daemon({ machine_id: 'machine-2' })
@@ -136,7 +136,7 @@ describe('one machine', () => {
     assert.deepEqual((await bad.received('link:pong')).nonce, { deep: ['x'.repeat(900)] })
     bad.socket.pause()
     const isGone = async () => {
-      // More than what the system takes.
+      // More than the operating system buffers.
       for (let n = 0; n < 5000; n++) bad.send({ type: 'link:ping', nonce: 'x'.repeat(1000) })
       const { machines } = await hub.api<{ machines: HubMachine[] }>('GET', '/api/machines')
       return machines.some(({ machine_id, connected }) => machine_id === 'machine-2' && !connected)
@@ -150,7 +150,7 @@ describe('one machine', () => {
     ['pings', { type: 'link:ping', nonce: 1 }],
     ['what cannot be taken', { type: 'machine:status' }],
   ] as const)
-    test(`loses a link on which it sends ${what}, and never reads`, () => {
+    test(`a machine that sends ${what} and never reads loses its link`, () => {
       let [waiting, ended, faults] = [0, false, 0]
       const socket = Object.assign(new EventEmitter(), {
         readyState: WebSocket.OPEN as number,
@@ -178,7 +178,7 @@ describe('one machine', () => {
     })
 })
 
-test('a client to which more agents are gone than it is told of is told of all anew', async (t) => {
+test('a stream ends after more removals than it can report, so its client reads the list again', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: Array.from({ length: 3000 }, (_, n) => statusOf(`a-${n}`)) })
   const { machine_id } = (await hub.api<{ machines: { machine_id: string }[] }>('GET', '/api/machines'))

@@ -5,7 +5,7 @@ import { describe, type TestContext, test } from 'node:test'
 import { TestHub } from '../support/hub.ts'
 import { Stage } from '../support/stage.ts'
 
-/** A machine that is enrolled at one hub, and a command that takes it to another. */
+/** A machine that is enrolled at one hub, and a command that moves it to another. */
 async function between(t: TestContext) {
   const stage = await Stage.open(t)
   const [first, second] = [await TestHub.open(t), await TestHub.open(t)]
@@ -29,7 +29,7 @@ async function between(t: TestContext) {
 }
 
 describe('a machine that leaves its server for another', () => {
-  test('has one key afterwards, for that one', async (t) => {
+  test('a machine that moves to another server has one key afterwards, for the new server', async (t) => {
     const { second, enroll, read, keys } = await between(t)
     const before = read('key')
     assert.equal((await enroll(second)).code, 0)
@@ -38,9 +38,9 @@ describe('a machine that leaves its server for another', () => {
     assert.deepEqual(keys(), ['key'])
   })
 
-  test('keeps its key and its server where the settings cannot be changed', async (t) => {
+  test('a machine whose settings cannot be changed keeps its key and its server', async (t) => {
     const { second, home, enroll, read, keys } = await between(t)
-    // As TOML, the same settings; as lines, nothing that can be replaced.
+    // The same settings with quoted keys, which an edit by lines does not find.
     writeFileSync(join(home, 'config.toml'), read('config.toml').replace(/^(\w+)/gm, '"$1"'))
     const before = [read('key'), read('config.toml')]
     const { code, log } = await enroll(second)
@@ -50,7 +50,7 @@ describe('a machine that leaves its server for another', () => {
     assert.deepEqual(keys(), ['key'])
   })
 
-  test('has no key where it was killed on the way', async (t) => {
+  test('a machine that is killed during its move to another server has no key', async (t) => {
     const { stage, second, home, enroll } = await between(t)
     const hook = join(stage.dir, 'kill.cjs')
     writeFileSync(

@@ -39,13 +39,13 @@ function harmless(text: string, what: string) {
   )
 }
 
-/** Every line is JSON, and nothing in it has to be escaped any more. */
+/** Asserts that every line is JSON, and that nothing in it needs further escaping. */
 function harmlessJson(text: string, what: string) {
   harmless(text.replaceAll('\t', '\x00'), what)
   for (const line of text.trimEnd().split('\n').filter(Boolean)) JSON.parse(line)
 }
 
-/** Runs commands in a process that does nothing else. */
+/** Runs commands in a separate process. */
 function cliHost(t: TestContext, env: Record<string, string>) {
   const path = fileURLToPath(new URL('../support/cli-host.ts', import.meta.url))
   const child = fork(path, { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
@@ -74,7 +74,7 @@ const leaves = (command: Command, words: string[] = []): Leaf[] => [
 const idOf = (schema: typeof HubMachine | typeof HubKey | typeof HubToken, field: string) =>
   String((sampleOf(schema as typeof HubMachine) as Record<string, unknown>)[field])
 
-/** What stands for an argument of a command that talks to a hub. */
+/** Values for the arguments of commands that talk to a hub. */
 const ARGUMENTS: Record<string, string> = {
   machine: idOf(HubMachine, 'machine_id'),
   key: idOf(HubKey, 'key_id'),
@@ -95,7 +95,7 @@ const isFlag = ({ required, optional, hidden }: Command['options'][number]) =>
 const all = leaves(await program(['--help']))
 const ofHub = all.filter(({ command }) => command.options.some(({ long }) => long === '--hub'))
 
-test('no command about a hub lets anything through that the hub says, wherever its protocol has text', async (t) => {
+test('no command prints a hub’s text unescaped, in any text field of its protocol', async (t) => {
   const hub = await HostileHub.open(t)
   const dir = tempDir(t)
   writeFileSync(join(dir, 'key'), 'fmu_x', { mode: 0o600 })
@@ -116,7 +116,7 @@ test('no command about a hub lets anything through that the hub says, wherever i
     else harmless(stdout, what)
     harmless(stderr, what)
     if (stdout.includes('OWNED') || stderr.includes('OWNED')) shown.push(words.join(' '))
-    // What an agent says is text of several lines; nothing else is.
+    // Only an agent's text can have several lines.
     const says = !json && line.some((word) => ['log', 'watch', '--wait'].includes(word))
     for (const text of says ? [stderr] : [stdout, stderr])
       assert.doesNotMatch(text.replace(STYLE, ''), new RegExp(`^${FORGED}`, 'm'), what)
@@ -127,7 +127,7 @@ test('no command about a hub lets anything through that the hub says, wherever i
       names.map((name) => (name === 'id' ? id : (ARGUMENTS[name] ?? assert.fail(`what is <${name}>?`))))
     const needed = NEEDED[words.join(' ')] ?? []
     const flags = command.options
-      // What is followed has no end, and shows no more than without.
+      // --follow does not end, and shows the same text as without it.
       .filter((option) => !['--json', '--follow'].includes(option.long ?? '') && isFlag(option))
       .map(({ long }) => long!)
     const ids = names.includes('id') ? VARIANTS.map((variant) => `a-${variant}`) : ['']
@@ -139,18 +139,18 @@ test('no command about a hub lets anything through that the hub says, wherever i
       await look(words, [...args('a-4'), ...needed], mood, true)
   }
   assert.deepEqual(hub.unknown, [])
-  // Each of them shows something that the hub says.
+  // Each of these commands shows text from the hub.
   const silent = ofHub.map(({ words }) => words.join(' ')).filter((words) => !shown.includes(words))
   assert.deepEqual(silent, [])
 })
 
-/** All that a side can say, but what would have the daemon end, or go to the network. */
+/** All messages of a side, except those that end the daemon or use the network. */
 const saidBy = (side: Record<string, z.ZodMiniType>) =>
   Object.entries(side)
     .filter(([type]) => !/^(daemon|server):/.test(type))
     .flatMap(([, schema]) => VARIANTS.map((variant) => sampleOf(schema, variant) as { type: string }))
 
-test('nothing that a server says reaches a terminal raw: by the daemon, its log, or a command about it', async (t) => {
+test('no server’s text reaches a terminal unescaped through the daemon, its log, or a command', async (t) => {
   const server = await LightServer.open(t)
   const stage = await fakeStage(t)
   const refusal = sampleOf(FromServer['server:refuse']) as object
@@ -184,7 +184,7 @@ test('nothing that a server says reaches a terminal raw: by the daemon, its log,
   harmlessJson(readFileSync(join(stage.state, 'daemon.log'), 'utf8'), 'daemon.log')
 })
 
-test('nothing that a machine says reaches a terminal raw: by the hub, its log, or its API', async (t) => {
+test('no machine’s text reaches a terminal unescaped through the hub, its log, or its API', async (t) => {
   const stage = await Stage.open(t)
   const hello = sampleOf(FromDaemon['machine:hello'], 1) as protocol.Hello
   // A new machine could not have such an id.
@@ -224,7 +224,7 @@ test('nothing that a machine says reaches a terminal raw: by the hub, its log, o
   assert.doesNotMatch(hub.log(), new RegExp(`^${FORGED}`, 'm'))
 })
 
-/** Commands that show nothing from elsewhere, or are held by the tests above. */
+/** Commands that show no foreign text, or that the tests above cover. */
 const OTHERS = [
   'run',
   'up',
@@ -249,12 +249,12 @@ const OTHERS = [
   'conformance',
 ]
 
-test('a command is about a hub, or known here', () => {
+test('every command is tested against a hub, or listed as printing nothing foreign', () => {
   const names = all.filter((each) => !ofHub.includes(each)).map(({ words }) => words.join(' '))
   assert.deepEqual(names.sort(), OTHERS.sort())
 })
 
-test('JSON stays what it was, with nothing in it that a terminal obeys', () => {
+test('JSON keeps its value, and contains no terminal controls', () => {
   fc.assert(
     fc.property(fc.jsonValue({ stringUnit: 'binary' }), (value) => {
       const text = jsonLine(value)
@@ -266,7 +266,7 @@ test('JSON stays what it was, with nothing in it that a terminal obeys', () => {
   )
 })
 
-test('what somebody is asked at the terminal passes the same boundary', async (t) => {
+test('questions at the terminal are escaped like other output', async (t) => {
   const prompt = await openPrompt()
   t.after(() => prompt.close())
   const { write } = process.stdout
@@ -284,7 +284,7 @@ test('what somebody is asked at the terminal passes the same boundary', async (t
   harmless(said, 'the question')
 })
 
-test('a style is told from the same sequence in foreign text', () => {
+test('the program’s styles are distinguished from the same sequences in foreign text', () => {
   const { red } = colors(true)
   assert.equal(forTerminal(red('a\x1b[31mb')), '\x1b[31ma␛[31mb\x1b[39m')
 })

@@ -28,7 +28,7 @@ const refused = (code: string, message: RegExp) => (error: unknown) =>
   message.test(error.message) &&
   error.error.remedy !== undefined
 
-test('a release from before the one that runs is taken by its name only', () => {
+test('a release older than the running one is accepted only by name', () => {
   const runs = { runs: daysAgo(10), maxDays: undefined }
   assert.equal(checkFreshness({ ...candidate, date: daysAgo(9) }, runs), undefined)
   assert.equal(checkFreshness({ ...candidate, date: daysAgo(10) }, runs), undefined)
@@ -43,7 +43,7 @@ test('a release from before the one that runs is taken by its name only', () => 
   assert.ok(!isNamed({ requested: 'latest', origin: 'local' }, '1.1.0'))
 })
 
-test('an old release is warned of, and refused where the settings say so', () => {
+test('an old release causes a warning, and is refused if the settings say so', () => {
   const ground = { runs: undefined, maxDays: undefined }
   assert.equal(checkFreshness({ ...candidate, date: daysAgo(90) }, ground), undefined)
   assert.match(
@@ -57,7 +57,7 @@ test('an old release is warned of, and refused where the settings say so', () =>
     )
 })
 
-test('a registry can lead back by no tag, and keeps nothing back without a word', async (t) => {
+test('a registry cannot downgrade with a tag, or withhold releases without a warning', async (t) => {
   const registry = await PackageServer.open(t)
   const build = { keys: [key.publicKey], date: daysAgo(100) }
   const machine = await PlainInstallation.ofRelease(t, build, { FOMULAR_UPDATE_REGISTRY: registry.url })
@@ -91,14 +91,14 @@ test('a registry can lead back by no tag, and keeps nothing back without a word'
   assert.match(taken.stderr, /^! 1\.2\.0 is 95 days old/m)
 })
 
-test('the installer goes back to a version that is named, and to no other', async (t) => {
+test('the installer goes back only to a version that is named', async (t) => {
   const server = await ReleaseServer.open(t)
   const releases = ['1.9.0', '1.10.0-rc.2', '1.10.0-rc.10', '1.10.0']
   for (const version of releases) await server.release(version, key)
   const machine = box(t, server)
   const latest = (version: string) => writeFileSync(join(server.dir, 'latest'), `${version}\n`)
   let runs = 0
-  // Each run in the next of the shells.
+  // Each run uses the next shell.
   const run = async (...args: string[]) => {
     const shell = SHELLS[runs++ % SHELLS.length]!
     const { code, err } = await machine.run(['--public-key', key.publicKey, ...args], { shell })
@@ -118,7 +118,7 @@ test('the installer goes back to a version that is named, and to no other', asyn
   assert.deepEqual(await run('--version', '1.10.0-rc.2'), { code: 0, err: '', current: '1.10.0-rc.2' })
 })
 
-test('the installer says that the latest release is old, and that nothing vouches for one', async (t) => {
+test('the installer reports that the latest release is old, or has no signature', async (t) => {
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0', key, daysAgo(91))
   const run = (args: string[]) => box(t, server).run(args)
@@ -132,7 +132,7 @@ test('the installer says that the latest release is old, and that nothing vouche
   )
 })
 
-test('an installer with an earlier key follows the lists to the present one', async (t) => {
+test('an installer with an earlier key follows the lists to the current key', async (t) => {
   const server = await ReleaseServer.open(t)
   const [second, third, stranger] = [releaseKey(), releaseKey(), releaseKey()]
   const list = (number: number, by: typeof key, next: typeof key) => {

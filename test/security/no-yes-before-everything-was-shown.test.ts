@@ -23,7 +23,7 @@ import { tempDir } from '../support/temp.ts'
 const PROMPT = /y yes, n no, or type what to do instead> $/
 const shown = (request: PermissionRequest, width?: number) => permissionText(request, colors(false), width)
 
-test('what a reader would not see is made visible, and counted', () => {
+test('invisible characters are made visible, and counted', () => {
   const cases: [hidden: string, visible: string, count: string][] = [
     [`ls${' '.repeat(17_000)}\nrm x`, 'ls⟨17000 blanks⟩\nrm x', '1 long run of blanks'],
     [`ls #${'\t'.repeat(30)}rm`, 'ls #⟨30 blanks⟩rm', '1 long run of blanks'],
@@ -56,7 +56,7 @@ test('what a reader would not see is made visible, and counted', () => {
   }
 })
 
-test('every part of a request is made visible: names, options, forms, plans and what the runtime says of it', () => {
+test('every part of a request is made visible: names, options, forms, plans, and the runtime’s text', () => {
   const evil = 'a\u202e\u200bb'
   const requests: Partial<PermissionRequest>[] = [
     { tool: evil },
@@ -90,16 +90,16 @@ test('every part of a request is made visible: names, options, forms, plans and 
     assert.match(text, /\n! Hidden in it, and made visible: 1 character that .*, 1 invisible character$/)
     assert.doesNotMatch(text, /[\u202e\u200b]/)
   }
-  // The headline does not pass for the whole.
+  // The headline does not count as the full text.
   const long = requestFor('r', { command: `ls${' '.repeat(17_000)}\nrm x` })
   assert.match(shown(long), /^\? asks to use Bash: ls …\n/)
-  // The same where it is the tool, or an option, that has a line of its own.
+  // The same for a tool or an option with its own line.
   const label = 'one\n  2. two'
   const asked = requestFor('r', {}, { ask: 'question', questions: [{ question: 'q', options: [{ label }] }] })
   assert.match(shown(asked), /^ {2}1\. one␊ {2}2\. two$/m)
 })
 
-test('no mark covers a letter unseen, or makes up one out of a blank', () => {
+test('no combining mark hides a letter, or turns a space into a letter', () => {
   const covers = (mark: string) => `\u{16ff0}${mark}`.normalize('NFD').startsWith(mark)
   const marks: string[] = []
   for (let code = 0; code < 0x110000; code++) {
@@ -121,16 +121,16 @@ test('no mark covers a letter unseen, or makes up one out of a blank', () => {
     assert.deepEqual(revealed(text), [shown, '3 marks over other text'])
   }
   for (const [text, shown] of [
-    // On a blank, a line, a sign, a number and where a text begins.
+    // On a space, a line, a symbol, a digit, and at the beginning of a text.
     ['my \u0332dir', 'my ⟨U+0332⟩dir'],
     ['a\n\u0301b', 'a\n⟨U+0301⟩b'],
     ['-\u0304r', '-⟨U+0304⟩r'],
     ['1\u0301', '1⟨U+0301⟩'],
     ['\u0301x', '⟨U+0301⟩x'],
-    // Of another writing.
+    // From another script.
     ['a\u05bcb', 'a⟨U+05BC⟩b'],
     ['a\u{1da00}', 'a⟨U+1DA00⟩'],
-    // Behind what has become a sign itself.
+    // After a character that was itself escaped.
     ['a\u034f\u0301', 'a⟨U+034F⟩⟨U+0301⟩'],
     ['\u3164\u0301', '⟨U+3164⟩⟨U+0301⟩'],
     ['a\ufffc', 'a⟨U+FFFC⟩'],
@@ -138,7 +138,7 @@ test('no mark covers a letter unseen, or makes up one out of a blank', () => {
     assert.equal(revealed(text)[0], shown)
 })
 
-test('a field is left out only where it is the one that the headline tells, and tells whole', () => {
+test('a field is left out only if the headline shows it in full', () => {
   const rows = (input: Record<string, unknown>) =>
     shown({ request_id: 'r', ask: 'tool', tool: 'mcp__x__y', description: 'ls', input } as PermissionRequest)
   assert.doesNotMatch(rows({ description: 'ls', command: 'ls' }), /command/)
@@ -146,13 +146,13 @@ test('a field is left out only where it is the one that the headline tells, and 
     assert.match(rows({ description: 'ls', [field]: 'ls' }), new RegExp(`^  ${field}: ls$`, 'm'))
 })
 
-test('no row is wider than the screen, also where a terminal shows letters wide that others show narrow', () => {
+test('no row is wider than the screen, even on terminals with wide ambiguous letters', () => {
   for (const letter of ['\u03b1', '\u2500', '\u4dc0', '\u1100', '\u0915\u094d', '\u{1d300}', 'e\u0301'])
     for (const row of lay([{ head: '  ', text: letter.repeat(400) }], 80))
       assert.ok([...row].reduce((sum, char) => sum + (char <= '~' || char === '↳' ? 1 : 2), 0) <= 80, row)
 })
 
-test('no text of a request begins where what stands around it begins', () => {
+test('no text of a request begins in the column of the program’s own text', () => {
   const fake = '? asks to use Bash: ls'
   const command = `${'x'.repeat(76)}${fake}\n${'é'.repeat(76)}${fake}\n\t${'日'.repeat(36)}${fake}`
   const rows = shown(requestFor('r', { command }, { description: `${'d'.repeat(78)}${fake}` }), 80).split(
@@ -163,7 +163,7 @@ test('no text of a request begins where what stands around it begins', () => {
   assert.equal(rows.join('').replace(/\s/g, '').split(fake.replace(/\s/g, '')).length, 6)
 })
 
-test('no row of a request begins with text of the agent, whatever it says and however wide the screen is', () => {
+test('no row of a request begins with the agent’s text, for any text and width of the screen', () => {
   const of = (text: string): Partial<PermissionRequest>[] => [
     { description: text, reason: text, blocked_path: text },
     { input: { file_path: text, content: `a\n${text}` } },
@@ -190,14 +190,14 @@ test('no row of a request begins with text of the agent, whatever it says and ho
     },
   ]
   for (const width of [20, 47, 80, 400]) {
-    // Wherever the end of a row is, what comes behind it is the fake at some length of what is before it.
+    // Tries prefixes of all lengths, so that the fake follows every possible end of a row.
     const fills = Array.from({ length: 45 }, (_, n) => 'x'.repeat(Math.max(1, 2 * width - n)))
     const texts = [...fills.map((fill) => `${fill}FAKE it`), `${'\u1100'.repeat(400)}FAKE it`, 'x\nFAKE it']
     for (const text of texts)
       for (const rest of of(text)) {
         const rows = requestText(requestFor('r', { command: 'rm' }, rest), colors(false), width).split('\n')
         for (const row of rows) {
-          // Lines of a script or a plan stand where nothing else does.
+          // Lines of a script or a plan have a column of their own kind.
           const isLine = text.includes('\n') && rest.ask !== 'question' && row === '    FAKE it'
           assert.ok(isLine || !/^ *FAKE/.test(row), `${width}: ${row} in ${JSON.stringify(rest)}`)
           assert.ok(textWidth(row) <= width && row.replace(/[^\u1100]/g, '').length * 2 <= width)
@@ -206,7 +206,7 @@ test('no row of a request begins with text of the agent, whatever it says and ho
   }
 })
 
-test('nor does a row of what else is said of an agent, or of what was decided', () => {
+test('no row of an agent’s description or of a decision begins with the agent’s text', () => {
   for (let fill = 20; fill < 120; fill++) {
     const text = `${'x'.repeat(fill)}FAKE it`
     const agent = {
@@ -231,7 +231,7 @@ test('nor does a row of what else is said of an agent, or of what was decided', 
   }
 })
 
-test('the rows of a line are told from lines', () => {
+test('the rows of one line look different from separate lines', () => {
   const command = `# ${'x'.repeat(70)}\nrm -rf /`
   assert.deepEqual(shown(requestFor('r', { command }), 50).split('\n').slice(-4), [
     '  command:',
@@ -242,7 +242,7 @@ test('the rows of a line are told from lines', () => {
   assert.deepEqual(lay([{ head: '? ', text: 'a b\nc' }], 6), ['? a ', '  ↳ b', '  ↳ c'])
 })
 
-test('a request of a sub-agent is as wide as the screen, and stands on it once', async (t) => {
+test('a sub-agent’s request fits the screen, and appears on it once', async (t) => {
   const request = requestFor(
     'r',
     { command: `ls ${'x'.repeat(300)}` },
@@ -261,7 +261,7 @@ test('a request of a sub-agent is as wide as the screen, and stands on it once',
   assert.equal(screen.split('? sub-agent s: asks').length, 2)
 })
 
-test('on a screen that does not say how wide it is, rows are broken here, too', async (t) => {
+test('rows are broken on a screen of unknown width too', async (t) => {
   const agent = await ScriptedAgent.open(t)
   await agent.pends(requestFor('r', { command: `ls ${'x'.repeat(150)}` }))
   const terminal = await agent.terminal()
@@ -269,7 +269,7 @@ test('on a screen that does not say how wide it is, rows are broken here, too', 
   await terminal.shows(/\? asks to use Bash: ls x+(\n {2}↳ x+){2}\n {2}Allow it\? y\/N> $/)
 })
 
-test('what is longer than a screen is shown screen by screen, and a yes before its end is none', async (t) => {
+test('a long request is shown screen by screen, and a yes before its end does not count', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const lines = (end: string) => `${Array.from({ length: 200 }, (_, n) => `echo ${n}`).join('\n')}\n${end}`
   const [one, two] = [
@@ -296,7 +296,7 @@ test('what is longer than a screen is shown screen by screen, and a yes before i
   assert.equal(refusal?.type === 'agent:permission' && refusal.decision, 'deny')
 })
 
-test('a request that the hub does not have in full is not asked before it has', async (t) => {
+test('a request that the hub does not have in full is shown only once it has', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const whole = requestFor('r', { command: `ls # ${' '.repeat(17_000)}\ntouch PWNED` })
   const bare = { ...whole, input: {}, input_omitted: true }
@@ -305,7 +305,7 @@ test('a request that the hub does not have in full is not asked before it has', 
   await terminal.begin('fd agent watch a --from now')
   const before = await terminal.shows(/You will be asked when the hub has it/)
   assert.doesNotMatch(before, /y yes/)
-  // Another request under its id is not it.
+  // Another request with the same id does not count.
   await agent.asks(requestFor('r', { command: 'harmless' }))
   await terminal.shows(/asks to use Bash: harmless$/)
   await agent.asks(whole)
@@ -316,7 +316,7 @@ test('a request that the hub does not have in full is not asked before it has', 
   assert.equal((await agent.answers(1))[0]?.digest, whole.digest)
 })
 
-test('no yes is offered to a request that was cut, by the daemon or by the hub', async (t) => {
+test('a request that the daemon or the hub has shortened offers no yes', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const long = `${'q'.repeat(20_000)} rm -rf /`
   const cut = requestFor(
@@ -357,7 +357,7 @@ test('no yes is offered to a request that was cut, by the daemon or by the hub',
   await denied
 })
 
-test('a question goes from the screen when the agent asks something else under its id', async (t) => {
+test('a question leaves the screen when the agent asks something else with the same id', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const [ls, rm] = [requestFor('r', { command: 'ls' }), requestFor('r', { command: 'rm -rf /important' })]
   await agent.asks(ls)
@@ -374,7 +374,7 @@ test('a question goes from the screen when the agent asks something else under i
   assert.equal((await agent.answers(1))[0]?.digest, rm.digest)
 })
 
-test('what was typed ahead is no answer, however busy the machine is', async (t) => {
+test('text typed ahead is no answer, even on a busy machine', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const dir = tempDir(t)
   const [script, typed] = [join(dir, 'ask.ts'), join(dir, 'typed')]
@@ -403,7 +403,7 @@ process.exit()
   await terminal.shows(/answer: later/)
 })
 
-test('somebody who types on is not asked before they look', async (t) => {
+test('a person who keeps typing is asked only after a pause', async (t) => {
   const stdin = Object.assign(new PassThrough(), { isTTY: true })
   t.mock.getter(process, 'stdin', () => stdin)
   t.mock.timers.enable({ apis: ['setTimeout'] })
@@ -430,7 +430,7 @@ test('somebody who types on is not asked before they look', async (t) => {
   assert.equal(isAsked, true)
 })
 
-test('of several requests, the last one on the screen is the one that is asked', async (t) => {
+test('the last of several requests on the screen is the one to answer', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const [one, two] = [requestFor('one', { command: 'rm -rf /srv' }), requestFor('two', { command: 'ls' })]
   await agent.asks(one, two)
@@ -438,7 +438,7 @@ test('of several requests, the last one on the screen is the one that is asked',
   const terminal = await agent.terminal()
   await terminal.begin('fd agent watch a')
   await terminal.shows(/Bash: ls\n\? asks to use Bash: rm -rf \/srv\n.*y yes, n no.*> $/)
-  // A finger that slips twice answers once.
+  // A key pressed twice by mistake answers once.
   await terminal.press('y', 'Enter', 'y', 'Enter')
   assert.equal((await agent.answers(1)).length, 1)
   await agent.pends(two)
@@ -450,7 +450,7 @@ test('of several requests, the last one on the screen is the one that is asked',
   assert.match(await terminal.screen(), PROMPT)
 })
 
-test('a window that becomes narrower between two screens is shown all of it once more', async (t) => {
+test('a request is shown again in full after the window becomes narrower', async (t) => {
   let written = ''
   const write = (text: string) => {
     written += text
@@ -480,7 +480,7 @@ test('a window that becomes narrower between two screens is shown all of it once
     [6, '22'],
     [6, '28'],
   ])
-  // From its beginning to its end, in rows for that window.
+  // From beginning to end, in rows for the new width.
   const again =
     pages
       .slice(1)
@@ -489,7 +489,7 @@ test('a window that becomes narrower between two screens is shown all of it once
   assert.equal(again, `${text(60)}\n`)
 })
 
-test('on a narrow screen, too, what an agent calls things begins no row of a question', async (t) => {
+test('no row of a question begins with the agent’s text on a narrow screen', async (t) => {
   const agent = await ScriptedAgent.open(t)
   const fake = `${'x'.repeat(20)} FAKE ${'x'.repeat(7)} FAKE`
   const options = [{ label: 'A' }]
@@ -506,7 +506,7 @@ test('on a narrow screen, too, what an agent calls things begins no row of a que
   await agent.pends(request)
   const terminal = await agent.terminal()
   await terminal.resize(20, 50)
-  // Each row that the screen breaks is a row here.
+  // Every row that the screen breaks is a separate row here.
   await terminal.begin('fd agent watch a')
   await terminal.shows(/or text> $/)
   await terminal.type('7')

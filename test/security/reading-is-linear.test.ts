@@ -9,7 +9,7 @@ import { eventsOf } from '../../src/agents/look-back.ts'
 import { decode } from '../../src/agents/runtimes/claude/decode.ts'
 import { tempDir } from '../support/temp.ts'
 
-/** Parts that a torn line may be made of: each looks like the start of an object. */
+/** Pieces of a torn line: each looks like the start of an object. */
 const CONTENTS = {
   objects: '{"a":',
   strings: '{"a":"{\\"b\\":',
@@ -19,7 +19,7 @@ const CONTENTS = {
 }
 const idle = '{"type":"system","subtype":"session_state_changed","state":"idle"}'
 
-test('a line costs a few passes over it, however long it is and whatever it is torn into', (t) => {
+test('reading a line takes a few passes, for any length and any pieces', (t) => {
   let parsed = 0
   const parse = JSON.parse
   t.mock.method(JSON, 'parse', (text: string) => {
@@ -37,7 +37,7 @@ test('a line costs a few passes over it, however long it is and whatever it is t
       }
 })
 
-test('the object at the end of a text is found wherever it can be told from what comes before', () => {
+test('the object at the end of a text is found if it can be told apart from the text before it', () => {
   for (const [before, object] of [
     ['', '{}'],
     ['{"a":"', '{"b":"}{\\"\\\\"}'],
@@ -49,7 +49,7 @@ test('the object at the end of a text is found wherever it can be told from what
     assert.equal(lastObject(text), undefined)
 })
 
-/** How often each character of a journal is parsed while all of it is read. */
+/** Returns the average number of times that a character of a journal is parsed during a full read. */
 function passes(t: TestContext, lines: object[]): number {
   const path = join(tempDir(t), 'journal.jsonl')
   const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('')
@@ -70,7 +70,7 @@ function passes(t: TestContext, lines: object[]): number {
   return parsed / text.length
 }
 
-test('what earlier lines tell is looked for within bounds, however many lines ask for it', (t) => {
+test('searching earlier lines is bounded, for any number of lines that need it', (t) => {
   const times = (count: number, line: (n: number) => object) =>
     Array.from({ length: count }, (_, n) => line(n))
   const request = (n: number) => ({

@@ -25,7 +25,7 @@ async function open(t: Cleanup, gate: TestHubOptions['gate'] = {}) {
   return { hub, lines, get }
 }
 
-/** A connection and all that has come on it. */
+/** A connection, and all data received on it. */
 async function talk(t: Cleanup, port: number) {
   const socket = connect(port, '127.0.0.1')
   t.after(() => {
@@ -51,7 +51,7 @@ const isOpenHere = (path: string) =>
     }
   })
 
-test('files that are asked for all at once are not left open when the stranger has gone', async (t) => {
+test('files that were requested together are closed after their client leaves', async (t) => {
   const { hub, lines } = await open(t)
   const get = 'GET /releases/big HTTP/1.1\r\nHost: localhost\r\n\r\n'
   for (const count of [1, 2, 3, 100]) {
@@ -68,7 +68,7 @@ test('files that are asked for all at once are not left open when the stranger h
   )
 })
 
-test('streams that are asked for all at once keep no places when their client has gone', async (t) => {
+test('streams that were requested together free their slots after their client leaves', async (t) => {
   const { hub, get } = await open(t, { streams: 4 })
   const statusOfOne = async () => {
     const { socket, heard } = await talk(t, hub.port)
@@ -89,7 +89,7 @@ test('streams that are asked for all at once keep no places when their client ha
   }
 })
 
-test('waits that are asked for all at once end with their connection', async (t) => {
+test('waits that were requested together end with their connection', async (t) => {
   const { hub, get } = await open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   const prompt = { command_id: 'waits', content: 'x' }
@@ -100,7 +100,7 @@ test('waits that are asked for all at once end with their connection', async (t)
   daemon.socket.terminate()
 })
 
-test('a request that comes before the answer to the one before is answered behind it', async (t) => {
+test('a pipelined request is answered after the request before it', async (t) => {
   const { hub, get } = await open(t)
   const { socket, heard } = await talk(t, hub.port)
   for (let n = 1; n <= 3; n++) {
@@ -111,7 +111,7 @@ test('a request that comes before the answer to the one before is answered behin
   assert.ok(heard().indexOf('1.0.0') < heard().indexOf('"ok":true'))
 })
 
-test('a request that has waited for its turn may be as slow to answer as any', async (t) => {
+test('a request that waited for another may take as long as any request', async (t) => {
   const { hub, get } = await open(t, { stall_ms: 300 })
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   await hub.request('POST', '/api/agents/a/prompt?wait=0', { command_id: 'slow', content: 'x' })
@@ -122,7 +122,7 @@ test('a request that has waited for its turn may be as slow to answer as any', a
   daemon.socket.terminate()
 })
 
-test('a body that is broken off says nothing in the log, and what fails is told of each address', async (t) => {
+test('an aborted body is not logged, and failures are logged for each address', async (t) => {
   const printed = t.mock.method(console, 'error', () => {})
   const { hub, lines, get } = await open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })

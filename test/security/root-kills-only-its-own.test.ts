@@ -16,14 +16,14 @@ import { until } from '../support/wait.ts'
 
 const NOBODY = 'setpriv --reuid=65534 --regid=65534 --clear-groups'
 
-/** Processes of a session. */
+/** Returns the processes of a session. */
 const session = (leader: number): ProcessIdentity[] =>
   readdirSync('/proc').flatMap((name) => {
     const identity = /^\d+$/.test(name) ? identify(Number(name)) : undefined
     return identity && sessionOf(identity.pid) === leader ? [identity] : []
   })
 
-/** Returns the session of a process; undefined where it has ended. */
+/** Returns the session of a process; undefined if it has ended. */
 function sessionOf(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
@@ -52,7 +52,7 @@ function end(processes: ProcessIdentity[]) {
   for (const { pid } of processes.filter(isAlive)) process.kill(pid, 'SIGKILL')
 }
 
-/** Starts a command within an agent, and waits for the process that it becomes. */
+/** Starts a command within an agent, and waits for its process. */
 async function within(stage: Stage, agent: string, command: string, marker: string) {
   await stage.command(agent, 'prompt', { content: `run ${command}` })
   const found = await until(() => commandLines().find(({ argv }) => argv.includes(marker)), { what: command })
@@ -70,7 +70,7 @@ function doctor(stage: Stage): Promise<string> {
   )
 }
 
-test('what merely names an agent, or is another user’s, survives the stop of that agent and doctor --fix', async (t) => {
+test('stopping an agent, and doctor --fix, spare processes that only name it or belong to another user', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   await stage.daemon()
@@ -88,7 +88,7 @@ test('what merely names an agent, or is another user’s, survives the stop of t
     FOMULAR_AGENT_MARK: mark,
   })
   const elsewhere = await bystanders(t, { FOMULAR_AGENT: '/nowhere/agents/zz' })
-  // Somebody has learned the secret: of that session only the process of root that carries it is the agent's.
+  // With a leaked secret, only root's process that has it counts as the agent's.
   const known = await bystanders(t, { FOMULAR_AGENT: folder, FOMULAR_AGENT_MARK: mark })
 
   assert.equal((await stage.command(agent, 'stop', { grace_s: 0 })).state, 'succeeded')
@@ -108,7 +108,7 @@ test('what merely names an agent, or is another user’s, survives the stop of t
   assert.deepEqual([named, guessed, removed, elsewhere].map(told), [1, 1, 1, 1])
 })
 
-test('of an agent that an earlier version started, its recorded processes and their descendants are ended', async (t) => {
+test('stopping an agent of an earlier version ends its recorded processes and their descendants', async (t) => {
   const stage = await fakeStage(t)
   await stage.hub()
   stage.daemonCommand = await earlierCommand(stage.dir)
@@ -131,7 +131,7 @@ test('of an agent that an earlier version started, its recorded processes and th
   assert.ok(strangers.every(isAlive))
 })
 
-test('a launcher clears up by the secret of its run, which no argument list shows', async (t) => {
+test('a launcher finds its processes by the secret of its run, which no argument list shows', async (t) => {
   const dir = tempDir(t)
   for (const name of ['in', 'fed']) mkdirSync(join(dir, name))
   writeFileSync(join(dir, 'launch.sh'), launchScript)
@@ -161,7 +161,7 @@ test('a launcher clears up by the secret of its run, which no argument list show
   assert.ok(strangers.every(isAlive))
 })
 
-test('a daemon of root sends no signal to an agent that another user’s daemon has left', async (t) => {
+test('root’s daemon sends no signal to an agent that another user’s daemon has left', async (t) => {
   const dir = tempDir(t)
   const { at, started } = leftAgent(dir, 'a', { user: 'nobody' })
   started()

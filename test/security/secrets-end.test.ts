@@ -20,7 +20,7 @@ const quiet = createLogger({ level: 'silent', stderr: 'none' })
 const WITH_ENV = { cwd: '/', env: { API_TOKEN: SECRET } }
 const WITH_SERVER = { cwd: '/', mcp_servers: { tickets: { headers: { Authorization: SECRET } } } }
 
-/** Files below a folder that have the secret in them. */
+/** Returns the files below a folder that contain the secret. */
 const filesWith = (dir: string, secret = SECRET) =>
   globSync('**', { cwd: dir })
     .filter((name) => statSync(join(dir, name)).isFile())
@@ -34,7 +34,7 @@ const start = (hub: TestHub, agent_id: string, spec: object, wait = 30) =>
     spec,
   })
 
-test('a caller that hears of the outcome can rely on the secrets being gone from the hub', async (t) => {
+test('a caller that sees the outcome can rely on the secrets being gone from the hub', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon()
   const answers: Record<string, (command: { type: string; command_id: string }) => void> = {
@@ -60,7 +60,7 @@ test('a caller that hears of the outcome can rely on the secrets being gone from
   )
 })
 
-test('what a question or a form was answered with is gone once the machine has it, or has refused it', async (t) => {
+test('answers to questions and forms are deleted once the machine has taken or refused them', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   for (const [count, ok] of [true, false].entries()) {
@@ -91,7 +91,7 @@ test('what a question or a form was answered with is gone once the machine has i
   assert.deepEqual(entries[0]?.details, { request_id: 'r' })
 })
 
-test('an answer that a form does not take is not quoted', () => {
+test('an answer that a form refuses is not quoted', () => {
   const secrets = [SECRET, `${SECRET}, other`, 17_171_717]
   const fields = ['string', 'number', 'integer', 'boolean', 'array'].flatMap((type) => [
     { name: 'f', type, format: 'email', maximum: 1, max_length: 1, max_items: 0 },
@@ -112,7 +112,7 @@ test('an answer that a form does not take is not quoted', () => {
   assert.ok(refused > 20)
 })
 
-test('what waits for its machine keeps its secrets, over a restart too, and loses them when the machine is forgotten', async (t) => {
+test('a waiting command keeps its secrets across a restart, and loses them when its machine is forgotten', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon()
   await start(hub, 'done', WITH_ENV, 0)
@@ -143,16 +143,16 @@ const answered = (id: string) =>
     outcome: { command_id: id, machine_id: 'machine-1', agent_id: id, state: 'succeeded' },
   })
 
-test('a hub that was killed between an answer and its clearing up, or is of an earlier version, leaves nothing behind', async (t) => {
+test('a hub that was killed before its cleanup, or an earlier version, leaves no secrets behind', async (t) => {
   const hub = await TestHub.open(t)
   await hub.stop()
   const text = [
     accepted('a', { ...WITH_ENV, title: 'späte Zeile' }),
     answered('a'),
-    // A hub that was being written anew has the outcome first.
+    // A list that was being rewritten begins with the outcome.
     answered('b'),
     accepted('b', WITH_SERVER),
-    // Overwritten in part.
+    // Partly overwritten.
     `    ${accepted('c', WITH_ENV).slice(4)}`,
     accepted('waits', { cwd: '/', env: { KEY: 'still needed' } }),
     // Torn.
@@ -173,12 +173,12 @@ test('a hub that was killed between an answer and its clearing up, or is of an e
   assert.equal(daemon.ofType('agent:start').length, 1)
   for (const id of ['a', 'b'])
     assert.equal((await hub.api<protocol.Outcome>('GET', `/api/commands/${id}`)).state, 'succeeded')
-  // What is written is read by the version before, which knows the same lines.
+  // The previous version can read the result: it knows the same lines.
   await hub.restart()
   assert.deepEqual(filesWith(hub.dir), [])
 })
 
-test('an outcome that the disk refuses ends the secrets as soon as it can be written', async (t) => {
+test('an outcome that the disk refuses deletes the secrets as soon as it can be written', async (t) => {
   const dir = tempDir(t)
   const path = join(dir, 'commands.jsonl')
   writeFileSync(path, `${accepted('a', WITH_ENV)}\n`)
@@ -194,12 +194,12 @@ test('an outcome that the disk refuses ends the secrets as soon as it can be wri
   const read: unknown[] = []
   await new CommandLog(path, quiet, (line) => read.push('outcome' in line ? line : line.command.command_id))
   assert.deepEqual(read, [outcome, 'b'])
-  // What the list has behind the outcome that was late is found where it is.
+  // Lines after the late outcome are found at their places.
   await log.append(JSON.parse(answered('b')))
   assert.deepEqual(filesWith(dir, 'other'), [])
 })
 
-test('of a command that a full disk refuses no part stays', (t) => {
+test('no part of a command that a full disk refuses stays on the disk', (t) => {
   const path = join(tempDir(t), 'commands.jsonl')
   const line = accepted('a', { cwd: '/', env: { TOKEN: SECRET.repeat(1000) } })
   limited(
@@ -213,7 +213,7 @@ test('of a command that a full disk refuses no part stays', (t) => {
   assert.equal(readFileSync(path, 'utf8'), '')
 })
 
-/** A hub in a process of its own, which says what it remembers. */
+/** A hub in a separate process, which reports the contents of its memory. */
 async function hubProcess(t: TestContext) {
   const dir = tempDir(t)
   const program = fileURLToPath(new URL('../support/hub-process.ts', import.meta.url))
@@ -240,7 +240,7 @@ async function hubProcess(t: TestContext) {
   }
 }
 
-test('the memory of a hub has no secret of a command that was answered', async (t) => {
+test('a hub’s memory contains no secret of an answered command', async (t) => {
   const { url, key, remembered } = await hubProcess(t)
   const daemon = await LightDaemon.greet({ url, key: key('machine') })
   t.after(() => daemon.socket.terminate())
@@ -259,7 +259,7 @@ test('the memory of a hub has no secret of a command that was answered', async (
   assert.ok(!memory.includes(SECRET))
 })
 
-test('on the machine secrets are in the agent’s own folder, for its user alone, until the agent is removed', async (t) => {
+test('secrets on the machine stay in the agent’s private folder until the agent is removed', async (t) => {
   const stage = await fakeStage(t)
   const hub = await stage.hub()
   const daemon = await stage.daemon()
@@ -279,7 +279,7 @@ test('on the machine secrets are in the agent’s own folder, for its user alone
   assert.deepEqual(filesWith(stage.state), [])
 })
 
-test('a frame that is no JSON is not quoted: what is wrong with it may be a secret', () => {
+test('an invalid JSON frame is not quoted, because it may contain a secret', () => {
   const command = JSON.stringify({ type: 'agent:start', command_id: 'c', agent_id: 'a', spec: WITH_ENV })
   for (let cut = 1; cut < command.length; cut++)
     for (const frame of [command.slice(0, cut), command.slice(0, cut) + command.slice(cut + 1)]) {
@@ -292,7 +292,7 @@ test('a frame that is no JSON is not quoted: what is wrong with it may be a secr
     }
 })
 
-test('every field that the protocol marks as secret is hidden in a log, however deep', (t) => {
+test('every field that the protocol marks as secret is hidden in logs, at any depth', (t) => {
   const file = join(tempDir(t), 'log')
   const logger = createLogger({ level: 'info', file, stderr: 'none' })
   const names = Object.values(protocol as Record<string, unknown>).flatMap((each) =>
@@ -309,7 +309,7 @@ test('every field that the protocol marks as secret is hidden in a log, however 
   assert.doesNotMatch(readFileSync(file, 'utf8'), /sk-/)
 })
 
-/** Names of the fields of a schema that are marked, wherever they are. */
+/** Returns the names of a schema's marked fields, at any depth. */
 function secretNames(schema: z.core.$ZodType, name = ''): string[] {
   if (z.globalRegistry.get(schema)?.writeOnly) return [name]
   const { def } = (schema as z.core.$ZodTypes)._zod
