@@ -197,7 +197,7 @@ test('no row of a request begins with the agent’s text, for any text and width
       for (const rest of of(text)) {
         const rows = requestText(requestFor('r', { command: 'rm' }, rest), colors(false), width).split('\n')
         for (const row of rows) {
-          // Lines of a script or a plan have a column of their own kind.
+          // Only lines of a script or a plan have this indentation.
           const isLine = text.includes('\n') && rest.ask !== 'question' && row === '    FAKE it'
           assert.ok(isLine || !/^ *FAKE/.test(row), `${width}: ${row} in ${JSON.stringify(rest)}`)
           assert.ok(textWidth(row) <= width && row.replace(/[^\u1100]/g, '').length * 2 <= width)

@@ -31,7 +31,7 @@ import { until } from '../support/wait.ts'
 
 const MIB = 1024 * 1024
 
-test('connections that say nothing do not starve a hub with few descriptors', async (t) => {
+test('silent connections do not starve a hub with few descriptors', async (t) => {
   const stage = await Stage.open(t)
   const hub = await stage.hub(['sh', '-c', 'ulimit -n 256; exec "$@"', 'sh', ...RUN])
   const strangers = new RawConnections(t, stage.port)
@@ -50,7 +50,7 @@ test('connections that say nothing do not starve a hub with few descriptors', as
   assert.ok(lines.length > 0 && lines.length < 10, hub.log())
 })
 
-test('a connection without a key and without a request in time is ended', async (t) => {
+test('a connection without a key that sends no request in time is closed', async (t) => {
   const { logger, lines } = memoryLog()
   const hub = await TestHub.open(t, { logger, gate: { patience_ms: 100 } })
   const strangers = new RawConnections(t, hub.port)
@@ -64,7 +64,7 @@ test('a connection without a key and without a request in time is ended', async 
   )
 })
 
-test('an address may have few connections without a key, and any number with one', async (t) => {
+test('an address may have few connections without a key, and any number with a key', async (t) => {
   const { logger, lines } = memoryLog()
   const hub = await TestHub.open(t, { logger, gate: { strangers_of_address: 8, grace_ms: 0 } })
   const keys = await Promise.all(Array.from({ length: 30 }, () => hub.enroll()))
@@ -86,7 +86,7 @@ test('an address may have few connections without a key, and any number with one
   )
 })
 
-test('downloads of an address are limited, and end when nothing of them is taken', async (t) => {
+test('downloads are limited per address, and end if the client reads nothing', async (t) => {
   const hub = await TestHub.open(t, { gate: { strangers_of_address: 2, stall_ms: 300 } })
   mkdirSync(`${hub.dir}/releases`)
   writeFileSync(`${hub.dir}/releases/big`, '')
@@ -106,13 +106,13 @@ test('downloads of an address are limited, and end when nothing of them is taken
   await until(again, { what: 'room, once the first have ended' })
 })
 
-test('of the releases that everybody may download, no link leads to anything else', async (t) => {
+test('no link in the folder of public releases leads out of it', async (t) => {
   const hub = await TestHub.open(t)
   const releases = join(hub.dir, 'releases')
   const real = join(tempDir(t), 'real')
   mkdirSync(join(real, '1.0.0'), { recursive: true })
   writeFileSync(join(real, '1.0.0/manifest.json'), '{}')
-  // The folder as a whole may be elsewhere.
+  // The folder itself may be a link to another place.
   symlinkSync(real, releases)
   symlinkSync(join(hub.dir, 'user.key'), join(real, 'file'))
   symlinkSync(hub.dir, join(real, 'folder'))
@@ -126,7 +126,7 @@ test('of the releases that everybody may download, no link leads to anything els
   assert.equal(await status('/install.sh'), 404)
 })
 
-test('a connection by TLS is the same stranger, and no longer one with a key', async (t) => {
+test('a TLS connection counts as a stranger until it shows a key', async (t) => {
   const dir = tempDir(t)
   const { certificate, key } = certificates(dir, ['127.0.0.1'])
   const hub = await startHub({
@@ -153,7 +153,7 @@ test('a connection by TLS is the same stranger, and no longer one with a key', a
   assert.equal(socket.readyState, WebSocket.OPEN)
 })
 
-test('greetings that are never completed take a bounded amount of memory, for each key', async (t) => {
+test('greetings that are never completed take a bounded amount of memory for each key', async (t) => {
   const { logger, lines } = memoryLog()
   const hub = await TestHub.open(t, { logger })
   const other = await hub.enroll()
@@ -175,7 +175,7 @@ test('greetings that are never completed take a bounded amount of memory, for ea
   assert.ok(lines.some(({ address, msg }) => address === '127.0.0.1' && /before its greeting/.test(msg)))
 })
 
-test('connections with one key that do not greet are limited, and told to come again', async (t) => {
+test('connections of one key without a greeting are limited, and told to retry later', async (t) => {
   const hub = await TestHub.open(t)
   const strangers = new RawConnections(t, hub.port)
   const answers = []
@@ -186,7 +186,7 @@ test('connections with one key that do not greet are limited, and told to come a
   await daemon.settled()
 })
 
-test('keys and tokens that are not accepted are slowed down and logged; one that is, is let in', async (t) => {
+test('wrong keys and tokens are slowed down and logged, and a valid key is accepted', async (t) => {
   const { logger, lines } = memoryLog()
   const hub = await TestHub.open(t, { logger })
   const machineKey = await hub.enroll()
@@ -240,7 +240,7 @@ test('keys and tokens that are not accepted are slowed down and logged; one that
   )
 })
 
-test('the address that a proxy forwards counts where the proxy is trusted, and nowhere else', async (t) => {
+test('the address that a proxy forwards counts only if the proxy is trusted', async (t) => {
   const { logger, lines } = memoryLog()
   const hub = await TestHub.open(t, { logger, trustedProxies: trustedProxies(['127.0.0.0/8'], {}) })
   const status = async (forwarded: string) =>
@@ -281,7 +281,7 @@ test('long requests that are never completed take a bounded amount of memory', a
   await until(taken, { what: 'room' })
 })
 
-/** Sends a request; the answer is read by nobody yet. */
+/** Sends a request without reading the answer. */
 const ask = (hub: TestHub, key: string, path: string, options: RequestOptions = {}) =>
   new Promise<IncomingMessage>((resolve, reject) =>
     request(hub.url + path, { headers: { authorization: `Bearer ${key}` }, ...options }, resolve)
@@ -292,7 +292,7 @@ const ask = (hub: TestHub, key: string, path: string, options: RequestOptions = 
 const keyFor = async (hub: TestHub, name: string) =>
   (await hub.api<{ key: string }>('POST', '/api/keys', { name, role: 'viewer' })).key
 
-test('streams are limited, and one key gets no more than half of them', async (t) => {
+test('streams are limited, and one key gets at most half of them', async (t) => {
   const { logger, lines } = memoryLog()
   const hub = await TestHub.open(t, { logger, gate: { streams: 4 } })
   const greedy = await keyFor(hub, 'greedy')
@@ -309,7 +309,7 @@ test('streams are limited, and one key gets no more than half of them', async (t
   assert.ok(lines.some(({ address, msg }) => address === '127.0.0.1' && /stream refused/.test(msg)))
 })
 
-test('one key gets no more than half of the connections, and what is refused is ended like a stranger', async (t) => {
+test('one key gets at most half of the connections, and refused connections end like a stranger’s', async (t) => {
   const hub = await TestHub.open(t, { gate: { clients: 12, patience_ms: 300 } })
   const greedy = await keyFor(hub, 'greedy')
   const other = await keyFor(hub, 'other')
@@ -318,7 +318,7 @@ test('one key gets no more than half of the connections, and what is refused is 
     clients.ask(`GET /api/keys HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${key}\r\n\r\n`)
   const all = []
   for (let n = 0; n < 20; n++) all.push((await get(greedy)).status)
-  // A viewer may not ask for this, but is let in.
+  // A viewer may not use this path, but its key is accepted.
   assert.deepEqual(all, [...Array(6).fill(403), ...Array(14).fill(503)])
   assert.equal((await get(hub.key('user'))).status, 200)
   const { entries } = await hub.api<AuditPage>('GET', '/api/audit?by=greedy')
@@ -348,7 +348,7 @@ test('one key gets no more than half of the connections, and what is refused is 
   }
 })
 
-test('a stream whose client has gone before it began keeps no place', () => {
+test('a stream whose client left before its start frees its slot', () => {
   const clock = new ManualClock()
   const notices = new Notices(clock, memoryLog().logger)
   const followers = new Followers({
@@ -363,7 +363,7 @@ test('a stream whose client has gone before it began keeps no place', () => {
   }
 })
 
-test('of what clients have not taken, one key holds no more than half, and those who take nothing make room', async () => {
+test('one key holds at most half of the unread answers, and clients that read nothing are closed', async () => {
   const clock = new ManualClock()
   const { logger, lines } = memoryLog()
   const notices = new Notices(clock, logger)
@@ -384,7 +384,7 @@ test('of what clients have not taken, one key holds no more than half, and those
   const readOf = (key: 'greedy' | 'other') => read.filter((n) => n < 40 === (key === 'greedy')).length
   for (const { next } of clients) void next()
   await setImmediate()
-  // Those that read at the same time do not know of each other.
+  // Concurrent requests do not see each other.
   for (const key of ['greedy', 'other'] as const)
     assert.ok(readOf(key) >= 16 && readOf(key) <= 18, `${key} ${readOf(key)}`)
   const held = read.length
@@ -403,7 +403,7 @@ test('of what clients have not taken, one key holds no more than half, and those
   unread.close()
 })
 
-/** Longer than what the system takes for a client that does not read. */
+/** Longer than the operating system's buffers for a client that does not read. */
 async function longHistory(hub: TestHub) {
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   const text = 'x'.repeat(15 * MIB)
@@ -411,7 +411,7 @@ async function longHistory(hub: TestHub) {
   await daemon.acknowledged('a', 1)
 }
 
-test('a client that takes nothing of an answer is ended', async (t) => {
+test('a client that reads nothing of an answer is closed', async (t) => {
   for (const path of ['/api/agents/a/events', '/api/agents/a/stream']) {
     const { logger, lines } = memoryLog()
     const hub = await TestHub.open(t, { logger, gate: { stall_ms: 300 } })
@@ -423,7 +423,7 @@ test('a client that takes nothing of an answer is ended', async (t) => {
   }
 })
 
-test('answers that nobody reads take a bounded amount of memory, and keep no other key waiting', async (t) => {
+test('unread answers take a bounded amount of memory, and delay no other key', async (t) => {
   const hub = await TestHub.open(t)
   await longHistory(hub)
   const greedy = await keyFor(hub, 'greedy')
@@ -451,7 +451,7 @@ test('strangers and clients leave half of the descriptors to machines', () => {
   }
 })
 
-test('long bodies are counted for as long as they are coming, and no longer', async (t) => {
+test('long bodies count only while they arrive', async (t) => {
   const hub = await TestHub.open(t)
   const post = () =>
     new Promise<number>((resolve, reject) => {
@@ -462,7 +462,7 @@ test('long bodies are counted for as long as they are coming, and no longer', as
       })
       asked.on('error', reject)
       asked.flushHeaders()
-      // Behind its head, so that it is read as it comes.
+      // After the headers, so that the hub reads the body as it arrives.
       setTimeout(() => asked.end('{}'), 50)
     })
   const one = await post()
@@ -472,7 +472,7 @@ test('long bodies are counted for as long as they are coming, and no longer', as
   assert.ok(many.includes(503) && many.includes(one), String(many))
 })
 
-test('short bodies count as well: one key has its share of them, and short ones find room beside long ones', () => {
+test('short bodies count too: one key gets its share, and they fit in next to long bodies', () => {
   const bodies = new Bodies(new Notices(new ManualClock(), memoryLog().logger))
   const admit = (key: string, bytes: number) => {
     const coming = Object.assign(new IncomingMessage(new Socket()), {
@@ -499,7 +499,7 @@ test('short bodies count as well: one key has its share of them, and short ones 
   admit('greedy', 64 * 1024)
 })
 
-test('however many keys there are, what is long waits until others have taken theirs', async () => {
+test('long answers wait until others are read, for any number of keys', async () => {
   const clock = new ManualClock()
   const unread = new Unread({ stallMs: 30_000, clock, notices: new Notices(clock, memoryLog().logger) })
   const answer = async (key: string, bytes: number) => {
@@ -512,16 +512,16 @@ test('however many keys there are, what is long waits until others have taken th
   for (let n = 0; n < 10; n++) answers.push(await answer(`key ${n}`, 100 * MIB))
   assert.deepEqual(answers, [100 * MIB, ...Array(9).fill('busy')])
   assert.equal(await answer('another', 15 * MIB), 15 * MIB)
-  // Those who take nothing are ended, also where nobody waits at that moment.
+  // Clients that read nothing are closed, even if nothing waits at that moment.
   clock.pass(12_000)
   assert.equal(await answer('key 1', 100 * MIB), 100 * MIB)
   unread.close()
 })
 
-test('who asks for something long while others do not take theirs is told so', async (t) => {
+test('a request for a long answer is refused with the reason while other answers are unread', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
-  // Six times as long where it is shown.
+  // Six times as long when printed.
   const text = '\x85'.repeat(4 * MIB)
   daemon.send({ ...frameOf('a', 0, 1), events: [{ kind: 'text', text, offset: 0, index: 0 }] })
   await daemon.acknowledged('a', 1)

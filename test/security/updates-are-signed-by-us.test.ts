@@ -41,7 +41,7 @@ const key = releaseKey()
 const other = releaseKey()
 const KEYED = { keys: [key.publicKey] }
 
-/** A package that leaves a mark wherever anything of it runs. */
+/** A package that leaves a mark if any part of it runs. */
 const evil = async (version: string, mark: string): Promise<Files> => ({
   ...(await packageFiles(
     version,
@@ -63,14 +63,14 @@ else console.log(JSON.stringify({ ok: true, version: ${JSON.stringify(version)},
   }),
 })
 
-test('whatever a registry says, what it did not get from us is not run', async (t) => {
+test('a package without our signature never runs, for any answer of the registry', async (t) => {
   const registry = await PackageServer.open(t)
   const machine = await PlainInstallation.ofRelease(t, KEYED, {
     FOMULAR_UPDATE_REGISTRY: registry.url,
   })
   const mark = join(tempDir(t), 'ran')
   const files = await evil('9.9.9', mark)
-  // As npm signs what is published there.
+  // Signed like the packages that npm publishes.
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const sig = createSign('SHA256').update('whatever').sign(privateKey, 'base64')
   const spoilt = signed(files, { version: '9.9.9', key })
@@ -110,7 +110,7 @@ test('whatever a registry says, what it did not get from us is not run', async (
   assert.equal(await machine.version(), '9.9.9')
 })
 
-/** Checks files as if they had been unpacked. */
+/** Checks files like the contents of a package. */
 const check = (files: Files, known = [key.publicKey], version = '1.0.0') =>
   checkManifest(
     {
@@ -132,7 +132,7 @@ const check = (files: Files, known = [key.publicKey], version = '1.0.0') =>
 const refused = (message: RegExp) => (error: unknown) =>
   error instanceof UpdateFailure && error.error.code === 'update_integrity' && message.test(error.message)
 
-test('a manifest holds for all of a package and nothing else', () => {
+test('a manifest covers all files of its package, and no others', () => {
   const files: Files = { 'package.json': '{}', 'dist/index.js': 'program' }
   const date = '2026-01-02T03:04:05.000Z'
   const whole = signed(files, { version: '1.0.0', key, date })
@@ -152,7 +152,7 @@ test('a manifest holds for all of a package and nothing else', () => {
   assert.throws(() => check(whole, []), refused(/not signed/))
 })
 
-test('a key hands over to others by a list that it has signed, however many changes a machine has missed', () => {
+test('a key hands over to new keys by signed lists, even if a machine missed several changes', () => {
   const [second, third, stranger] = [releaseKey(), releaseKey(), releaseKey()]
   const list = (number: number, by: typeof key, ...keys: (typeof key)[]): Files => {
     const text = keyListText(keys.map(({ publicKey }) => publicKey))
@@ -163,7 +163,7 @@ test('a key hands over to others by a list that it has signed, however many chan
   const by = (signer: typeof key, more: Files = lists) =>
     signed({ ...files, ...more }, { version: '1.0.0', key: signer })
   for (const known of [key, second, third]) check(by(third), [known.publicKey])
-  // What has been handed over counts no more.
+  // A key that has handed over is no longer valid.
   for (const gone of [key, second])
     assert.throws(() => check(by(gone), [key.publicKey]), refused(/not signed/))
   assert.throws(() => check(by(key), [third.publicKey]), refused(/not signed/))
@@ -179,7 +179,7 @@ test('a key hands over to others by a list that it has signed, however many chan
     assert.throws(() => check(by(stranger, forged), [key.publicKey]), refused(/not signed/))
 })
 
-test('whoever has the present key can hand over to the next, and nobody else', (t) => {
+test('only the holder of the current key can hand over to the next', (t) => {
   const dir = join(tempDir(t), 'keys')
   const [second, third] = [releaseKey(), releaseKey()]
   assert.deepEqual(releaseKeys(key, dir), [key.publicKey])
@@ -193,7 +193,7 @@ test('whoever has the present key can hand over to the next, and nobody else', (
     check(signed({ 'package.json': '{}', ...lists }, { version: '1.0.0', key: third }), [known.publicKey])
 })
 
-test('what npm is given to publish is what a machine takes', async (t) => {
+test('a machine accepts the package that npm gets to publish', async (t) => {
   const dir = tempDir(t)
   await x({ file: join(dir, await packProgram(dir, key)), cwd: dir })
   const json = JSON.parse(readFileSync(join(dir, 'package/package.json'), 'utf8'))
@@ -207,7 +207,7 @@ test('what npm is given to publish is what a machine takes', async (t) => {
   assert.ok(paths.includes('package.json') && paths.includes('dist/index.js'))
 })
 
-test('a release from before there were signatures is taken where it is the very program that ran here', async (t) => {
+test('a release from before signatures is accepted only if its program is the same that ran here', async (t) => {
   const registry = await PackageServer.open(t)
   const machine = await PlainInstallation.ofRelease(t, KEYED, {
     FOMULAR_UPDATE_REGISTRY: registry.url,
@@ -229,7 +229,7 @@ test('a release from before there were signatures is taken where it is the very 
   assert.equal((await back()).error?.code, 'update_integrity')
   const mark = join(tempDir(t), 'ran')
   const spoil = `require('node:fs').writeFileSync(${JSON.stringify(mark)}, '')`
-  // What a program from before then looks for around it, and what npm runs.
+  // Files that an older program looks for around it, and scripts that npm runs.
   await registry.publish({
     version: '0.9.0',
     files: {
@@ -278,7 +278,7 @@ test('a program loads nothing from the folders around it', async (t) => {
   assert.ok(!existsSync(mark))
 })
 
-test('from the release before to a signed one, and back by an order', async (t) => {
+test('the previous release updates to a signed release, and an order reverts it', async (t) => {
   const registry = await PackageServer.open(t)
   const earlier = await packageFiles(EARLIER, await earlierRelease())
   const later = await releaseFiles({ version: '1.1.0', keys: [key.publicKey] })
@@ -307,7 +307,7 @@ test('from the release before to a signed one, and back by an order', async (t) 
   await runs(3, EARLIER)
 })
 
-test('a build without a key says so, and takes nothing where signatures are demanded', async (t) => {
+test('a build without a key reports that, and updates to nothing if signatures are required', async (t) => {
   const registry = await PackageServer.open(t)
   await registry.publish({ version: '1.1.0', files: await packageFiles('1.1.0') })
   const machine = new PlainInstallation(t, await packageFiles('1.0.0'), {
@@ -329,7 +329,7 @@ test('a build without a key says so, and takes nothing where signatures are dema
   assert.equal((await machine.update()).to_version, '1.1.0')
 })
 
-test('a machine that demands no signature says so', async (t) => {
+test('a machine that requires no signatures reports that', async (t) => {
   const registry = await PackageServer.open(t)
   await registry.publish({ version: '1.1.0', files: await packageFiles('1.1.0') })
   const machine = await PlainInstallation.ofRelease(t, KEYED, {
@@ -341,7 +341,7 @@ test('a machine that demands no signature says so', async (t) => {
   assert.match(stderr, /^! Its signature was not checked/m)
 })
 
-test('without a key nothing is demanded of a package, and nothing vouches for it', () => {
+test('a build without a key requires no signature, and reports none', () => {
   const files = new Map([['dist/index.js', { size: 1, sha256: 'x' }]])
   const wanted = {
     dir: '/nowhere',
@@ -355,7 +355,7 @@ test('without a key nothing is demanded of a package, and nothing vouches for it
   assert.equal(checkAuthentic(wanted, {}, '/nowhere'), undefined)
 })
 
-test('what another user says was confirmed here lets no package pass', async (t) => {
+test('another user’s record of confirmed versions makes no package acceptable', async (t) => {
   const [state, dir] = [tempDir(t), tempDir(t)]
   mkdirSync(join(dir, 'dist'))
   const program = join(dir, 'dist/index.js')
@@ -385,7 +385,7 @@ test('what another user says was confirmed here lets no package pass', async (t)
       (error: unknown) => error instanceof UpdateFailure && error.error.code === 'update_integrity',
     )
   }
-  // What is confirmed from then on counts again.
+  // Later confirmations count again.
   await confirm(state, { version: '0.9.0', at: '', program, welcomed: true })
   assert.equal(taken(), undefined)
 })

@@ -15,10 +15,10 @@ import { until } from '../support/wait.ts'
 const refusal = (error: unknown) =>
   error instanceof UpdateFailure && error.error.code === 'update_refused' && /no TLS/.test(error.message)
 
-/** Beyond this machine, without TLS. Nobody is there. */
+/** An address on another machine, without TLS and without a server. */
 const BEYOND = 'http://192.0.2.1'
 
-test('beyond this machine a registry needs TLS or the word of this machine', async (t) => {
+test('a registry on another machine needs TLS, or permission in the settings', async (t) => {
   const dir = tempDir(t)
   const warnings: string[] = []
   const strict = () => transportOf({ allow_insecure: false }, dir, (warning) => warnings.push(warning))
@@ -51,7 +51,7 @@ test('beyond this machine a registry needs TLS or the word of this machine', asy
   )
 })
 
-test('a machine from before this rule is updated without TLS once more', async (t) => {
+test('a machine from before this rule updates once more without TLS', async (t) => {
   const dir = tempDir(t)
   writeFileSync(join(dir, 'machine.json'), JSON.stringify({ version: 1, machine_id: 'm', starts: 2 }))
   await confirm(dir, { version: '1.0.0', at: '', welcomed: true })
@@ -72,7 +72,7 @@ test('a machine from before this rule is updated without TLS once more', async (
   )
 })
 
-test('a new machine is no machine from before, however often it starts', async (t) => {
+test('a new machine does not count as a machine from before the rule, even after restarts', async (t) => {
   const stage = await Stage.open(t)
   const start = async () => {
     const daemon = stage.run(['run', '--server-url', 'ws://127.0.0.1:9', '--key', 'k'])
@@ -93,7 +93,7 @@ test('a new machine is no machine from before, however often it starts', async (
   const file = join(stage.state, 'confirmed.json')
   writeFileSync(file, '{')
   assert.equal(insecureUpdateLeft(stage.state), false)
-  // As the release before has left it.
+  // As the previous release left it.
   rmSync(file)
   await start()
   assert.equal(insecureUpdateLeft(stage.state), true)
@@ -103,7 +103,7 @@ test('a new machine is no machine from before, however often it starts', async (
   assert.equal(insecureUpdateLeft(other), false)
 })
 
-test('a registry that npm alone knows of needs TLS as well', async (t) => {
+test('a registry that only npm’s settings name needs TLS too', async (t) => {
   const machine = new PlainInstallation(t, await packageFiles('1.0.0'))
   const etc = join(machine.env.HOME!, 'etc')
   mkdirSync(etc)
@@ -120,7 +120,7 @@ test('a registry that npm alone knows of needs TLS as well', async (t) => {
     ),
   )
 
-  // What only looks goes by it as well.
+  // A check for updates follows the rule too.
   const registry = await PackageServer.open(t)
   await registry.publish({ version: '1.1.0', files: await packageFiles('1.1.0') })
   writeFileSync(join(etc, 'npmrc'), `registry=${registry.url}\n`)
@@ -128,7 +128,7 @@ test('a registry that npm alone knows of needs TLS as well', async (t) => {
   assert.equal(JSON.parse(stdout).available, '1.1.0', stdout)
 })
 
-/** Sends everybody on to where there is no TLS. */
+/** Redirects every request to an address without TLS. */
 async function detour(t: Cleanup): Promise<string> {
   const server = createServer(({ url = '' }, response) =>
     response.writeHead(302, { location: `${BEYOND}${url}` }).end(),
@@ -138,7 +138,7 @@ async function detour(t: Cleanup): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-test('a registry does not lead to where there is no TLS', async (t) => {
+test('a registry cannot redirect to an address without TLS', async (t) => {
   const away = await detour(t)
   const registry = await PackageServer.open(t)
   const files = await packageFiles('1.1.0')

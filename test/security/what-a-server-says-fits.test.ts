@@ -8,7 +8,7 @@ import { CloseCode, PROTOCOL } from '../../src/protocol/index.ts'
 import { connectLink, serveGreeted } from '../support/greeted.ts'
 import { until } from '../support/wait.ts'
 
-test('a welcome in a version of the protocol that the daemon does not speak is refused', async (t) => {
+test('a welcome with a protocol version that the daemon does not speak is refused', async (t) => {
   for (const version of [PROTOCOL.version + 1, PROTOCOL.minimum - 1, -1, 999]) {
     let code: number | undefined
     const server = await serveGreeted(t, (socket) => {
@@ -34,7 +34,7 @@ test('a welcome in a version of the protocol that the daemon does not speak is r
   }
 })
 
-test('a runtime is known by its own name only', () => {
+test('a runtime is known only by its exact name', () => {
   for (const name of ['constructor', '__proto__', 'toString', 'hasOwnProperty'])
     assert.throws(
       () => runtimeOf({ claude }, name),

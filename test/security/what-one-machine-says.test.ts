@@ -12,7 +12,7 @@ const LONG = 'x'.repeat(4_000_000)
 const COUNT = 600
 const request = { ask: 'tool' as const, tool: 'Bash', input: { command: LONG } }
 
-test('a machine that says too much of itself is shown in short, and the others as before', async (t) => {
+test('an overlong status of a machine is shown shortened, and other machines’ unchanged', async (t) => {
   const hub = await TestHub.open(t)
   await hub.daemon({ agents: [statusOf('good')] })
   const { machine } = helloOf()
@@ -47,7 +47,7 @@ test('a machine that says too much of itself is shown in short, and the others a
   assert.equal(agents.find(({ agent_id }) => agent_id === 'worse')?.pending.length, Limits.pending)
 })
 
-test('many agents with long statuses take a bounded part of the list of all, and are all in it', async (t) => {
+test('many agents with long statuses all appear in a list of bounded size', async (t) => {
   const hub = await TestHub.open(t)
   await hub.daemon({ agents: [statusOf('good', { title: 'Good' })] })
   const talker = await hub.daemon({ machine_id: 'machine-2' })
@@ -64,7 +64,7 @@ test('many agents with long statuses take a bounded part of the list of all, and
   assert.equal(agents.find(({ agent_id }) => agent_id === 'good')?.title, 'Good')
   for (const { agent_id, pending, pending_omitted = 0 } of agents.slice(1))
     assert.equal(pending.length + pending_omitted, 1, agent_id)
-  // Room is given back.
+  // The space is free again.
   for (let n = 0; n < COUNT; n++)
     talker.send({ type: 'agent:status', ...statusOf(`bad-${n}`, { revision: 2, title: 'Short' }) })
   talker.send({ type: 'agent:status', ...statusOf('bad-599', { revision: 3, state: 'waiting', pending }) })
@@ -73,7 +73,7 @@ test('many agents with long statuses take a bounded part of the list of all, and
   assert.equal(last.pending.length, 1)
 })
 
-test('what is sent escaped counts with its escapes, and is shown as it was said', async (t) => {
+test('escaped text counts with its escapes, and is shown unchanged', async (t) => {
   const hub = await TestHub.open(t)
   await hub.daemon({ agents: [statusOf('good', { title: 'Good' })] })
   const { machine } = helloOf()
@@ -94,7 +94,7 @@ test('what is sent escaped counts with its escapes, and is shown as it was said'
       type: 'agent:status',
       ...statusOf(`bad-${n}`, { state: 'waiting', pending: pending(60_000, 16) }),
     })
-  // Longer than a list may be, in requests that are short enough each.
+  // Longer than a list may be, in requests that are each short enough.
   for (let n = 0; n < 60; n++)
     talker.send({
       type: 'agent:status',
@@ -114,7 +114,7 @@ test('what is sent escaped counts with its escapes, and is shown as it was said'
   assert.deepEqual(of('asks')?.pending, pending(100, 1))
   const machines = await (await hub.request('GET', '/api/machines')).text()
   assert.ok(machines.length < 200_000, String(machines.length))
-  // An event is shown whole.
+  // An event is shown in full.
   const text = `\u{1f600}${'\x7f\u{1f600}'.repeat(500_000)}`
   const event = { kind: 'text', offset: 0, index: 0, text }
   talker.send({ type: 'agent:activity', agent_id: 'asks', from: 0, to: 10, events: [event] })
@@ -122,7 +122,7 @@ test('what is sent escaped counts with its escapes, and is shown as it was said'
   assert.deepEqual(await hub.events('asks'), [event])
 })
 
-test('an event with an id beyond its limit is taken as unreadable, and what follows it is stored', async (t) => {
+test('an event with an overlong id is stored as unreadable, and later events are stored', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   daemon.send({
@@ -140,7 +140,7 @@ test('an event with an id beyond its limit is taken as unreadable, and what foll
   assert.deepEqual(kinds, ['unreadable', 'text'])
 })
 
-test('a frame with very many events is kept and shown like any other', async (t) => {
+test('a frame with very many events is stored and shown like any other', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ agents: [statusOf('a')] })
   const count = 300_000
@@ -152,7 +152,7 @@ test('a frame with very many events is kept and shown like any other', async (t)
   assert.equal(((await page.json()) as { next?: string }).next, '0.9')
 })
 
-test('a result that is too long is kept with what its command is known to have', async (t) => {
+test('an overlong result is stored with the facts known about its command', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon()
   const answered = async (agent_id: string, result: object) => {
@@ -165,7 +165,7 @@ test('a result that is too long is kept with what its command is known to have',
   assert.deepEqual(await answered('c', { pid: LONG }), {})
 })
 
-test('a daemon says what its agents say within the limits', (t) => {
+test('a daemon keeps its agents’ messages within the limits', (t) => {
   const dir = tempDir(t)
   const { at, started } = leftAgent(dir, 'a')
   started()
@@ -188,7 +188,7 @@ test('a daemon says what its agents say within the limits', (t) => {
     assert.deepEqual(parseFromDaemon(JSON.stringify(message)), { ok: true, message })
 })
 
-test('a machine that goes on making mistakes fills no log, and hides no other in it', async (t) => {
+test('a machine that keeps making mistakes neither fills the log nor hides other machines’ mistakes', async (t) => {
   const { logger, lines } = memoryLog()
   const hub = await TestHub.open(t, { logger })
   for (let n = 0; n < 4; n++) {

@@ -43,7 +43,7 @@ const make = (hub: TestHub, name: string, role: string) =>
 
 const page = (hub: TestHub, query = '') => hub.api<AuditPage>('GET', `/api/audit?limit=1000${query}`)
 
-/** Waits for entries behind `after`. */
+/** Waits for entries after number `after`. */
 const entries = (hub: TestHub, after: number, count: number): Promise<AuditEntry[]> =>
   until(
     async () => {
@@ -53,7 +53,7 @@ const entries = (hub: TestHub, after: number, count: number): Promise<AuditEntry
     { what: `${count} entries` },
   ) as Promise<AuditEntry[]>
 
-/** What is the same in each run. */
+/** Returns the parts of an entry that are the same in each run. */
 const inShort = ({ by, action, outcome, code, agent_id, machine_id }: AuditEntry) =>
   [by, action, outcome, code, agent_id, machine_id].map((part) => part ?? '-').join(' ')
 
@@ -67,7 +67,7 @@ const onDisk = (hub: TestHub) =>
     .map((path) => readFileSync(path, 'utf8'))
     .join('')
 
-test('an order is known with who gave it, from where, on what, and what became of it', async (t) => {
+test('the audit log records who gave an order, from where, on which object, and the outcome', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ machine_id: 'm-1' })
   daemon.send({ type: 'agent:status', ...statusOf('a') })
@@ -128,7 +128,7 @@ test('an order is known with who gave it, from where, on what, and what became o
   assert.equal((await hub.request('GET', '/api/audit', undefined, as(alice.key))).status, 403)
 })
 
-test('every request that changes something leaves an entry', async (t) => {
+test('every request with an effect leaves an entry in the audit log', async (t) => {
   const hub = await TestHub.open(t)
   for (const [route, { order, role }] of Object.entries(ROUTES)) {
     if (order === undefined || role === 'anyone') continue
@@ -140,7 +140,7 @@ test('every request that changes something leaves an entry', async (t) => {
   }
 })
 
-test('a machine that enrolls is noted once, however often it asks', async (t) => {
+test('an enrolling machine is recorded once, however often it retries', async (t) => {
   const hub = await TestHub.open(t)
   const { token } = await hub.api<Enrolment>('POST', '/api/enrolments', { name: 'build-7' })
   const { next } = await page(hub)
@@ -157,7 +157,7 @@ test('a machine that enrolls is noted once, however often it asks', async (t) =>
   assert.deepEqual(entries[0]?.details, { name: 'build-7', hostname: 'h', key_id: '1'.repeat(12) })
 })
 
-test('a machine that enrolls is noted before it is taken in, whatever key it comes with', async (t) => {
+test('an enrolling machine is recorded before it is accepted, with any kind of key', async (t) => {
   const hub = await TestHub.open(t)
   const enroll = async (name: string, digit: string) => {
     const { token } = await hub.api<Enrolment>('POST', '/api/enrolments', { name })
@@ -183,7 +183,7 @@ test('a machine that enrolls is noted before it is taken in, whatever key it com
   assert.equal((await unknown()).status, 200)
 })
 
-test('of machines that enroll with one token at once, one is taken in and noted', async (t) => {
+test('only one of several machines that enroll with one token at once is accepted and recorded', async (t) => {
   const hub = await TestHub.open(t)
   const { token } = await hub.api<Enrolment>('POST', '/api/enrolments', {})
   const enroll = (digit: string) =>
@@ -197,7 +197,7 @@ test('of machines that enroll with one token at once, one is taken in and noted'
   )
 })
 
-test('what is noted first is still decided in one step: of two starts of an agent, one is refused', async (t) => {
+test('an order is decided in one step after it is recorded: one of two starts of an agent is refused', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ machine_id: 'm-1' })
   const start = (command_id: string) =>
@@ -210,7 +210,7 @@ test('what is noted first is still decided in one step: of two starts of an agen
   assert.equal(entries.filter(({ code }) => code === 'agent_exists').length, 2)
 })
 
-test('a command that is answered after a restart keeps the name of who gave it', async (t) => {
+test('a command that is answered after a restart keeps the name of its sender', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ machine_id: 'm-1' })
   daemon.send({ type: 'agent:status', ...statusOf('a') })
@@ -227,7 +227,7 @@ test('a command that is answered after a restart keeps the name of who gave it',
   assert.deepEqual([entry?.by, entry?.command_id, entry?.outcome], ['alice', 'c-9', 'succeeded'])
 })
 
-test('no secret is in it', async (t) => {
+test('the audit log contains no secrets', async (t) => {
   const hub = await TestHub.open(t)
   const daemon = await hub.daemon({ machine_id: 'm-1' })
   daemon.send({ type: 'agent:status', ...statusOf('a') })
@@ -267,9 +267,9 @@ test('no secret is in it', async (t) => {
   for (const path of files(hub)) assert.equal(statSync(path).mode & 0o077, 0)
 })
 
-/** Takes the log away. @returns a function that brings it back */
+/** Makes the log unwritable. @returns a function that restores it */
 async function unwritable(hub: TestHub): Promise<() => void> {
-  // All that was noted is on the disk then.
+  // By then, all entries are on the disk.
   await page(hub)
   const [path = ''] = files(hub)
   renameSync(path, `${path}.away`)
@@ -282,7 +282,7 @@ async function unwritable(hub: TestHub): Promise<() => void> {
 
 const codeOf = async (answer: Response) => ((await answer.json()) as { error: { code: string } }).error.code
 
-test('where it cannot be written, nothing is carried out', async (t) => {
+test('no order is carried out if the audit log cannot be written', async (t) => {
   const hub = await TestHub.open(t)
   await make(hub, 'alice', 'viewer')
   const { next } = await page(hub)
@@ -312,7 +312,7 @@ test('where it cannot be written, nothing is carried out', async (t) => {
   )
 })
 
-test('an order that the disk does not take has failed, and its answer says what to do', async (t) => {
+test('an order that the disk refuses fails with a remedy', async (t) => {
   const hub = await TestHub.open(t)
   const { next } = await page(hub)
   t.mock.method(UserKeys.prototype, 'make', () => {
@@ -326,7 +326,7 @@ test('an order that the disk does not take has failed, and its answer says what 
   assert.deepEqual([noted[1]?.outcome, noted[1]?.code], ['failed', 'disk_full'])
 })
 
-/** A log on its own, in an empty folder. */
+/** A separate log in an empty folder. */
 function logIn(t: TestContext) {
   const dir = tempDir(t)
   const logger = createLogger({ level: 'silent', stderr: 'none' })
@@ -344,7 +344,7 @@ const outcomeOf = (command_id: string): Said => ({
   code: 'machine_not_found',
 })
 
-test('nothing is lost on a healthy disk, however much happens at once', async (t) => {
+test('the audit log loses nothing on a healthy disk under load', async (t) => {
   const { audit, page } = logIn(t)
   const count = 4000
   for (let n = 0; n < count; n++) audit.note(outcomeOf(`c-${n}`))
@@ -355,7 +355,7 @@ test('nothing is lost on a healthy disk, however much happens at once', async (t
   assert.equal(entries.length, count + 20)
 })
 
-test('what is lost on a disk that takes nothing is counted, with the reason', async (t) => {
+test('entries that a failing disk loses are counted, with the reason', async (t) => {
   const { dir, audit, page } = logIn(t)
   const path = join(dir, '000000000001.jsonl')
   mkdirSync(path)
@@ -376,7 +376,7 @@ test('what is lost on a disk that takes nothing is counted, with the reason', as
   assert.equal(entries.filter(({ action }) => action === 'agent:resume').length, 1)
 })
 
-test('an order that is refused before it is read is known, too', async (t) => {
+test('an order that is refused before it is read is recorded too', async (t) => {
   const hub = await TestHub.open(t)
   const { next } = await page(hub)
   const begin = (path: string, bytes: number) => {
@@ -393,12 +393,12 @@ test('an order that is refused before it is read is known, too', async (t) => {
   await isNoted('local agent:prompt refused too_large a -')
   begin('/api/keys', Limits.frame_bytes + 1)
   await isNoted('local key:create refused too_large - -')
-  // Bodies that do not come take all the room that one key has for those that are coming.
+  // Incomplete bodies use up one key's share of the space for arriving bodies.
   for (let n = 0; n < 5; n++) begin('/api/machines/m-1/check', Limits.frame_bytes)
   await isNoted('local machine:check refused busy - m-1')
 })
 
-test('it is bounded, and says what had to go', async (t) => {
+test('the audit log is bounded, and says what it has dropped', async (t) => {
   const limits = { bytes: 2000, files: 3 }
   const hub = await TestHub.open(t, { audit: limits })
   for (let i = 0; i < 60; i++) await hub.request('DELETE', `/api/enrolments/t-${i}`)
@@ -416,7 +416,7 @@ test('it is bounded, and says what had to go', async (t) => {
   assert.equal(told?.details?.to, first - 1)
 })
 
-test('what is kept by less than before is bounded as soon as something is added', async (t) => {
+test('an audit log over a newly lowered limit is shortened at the next entry', async (t) => {
   const hub = await TestHub.open(t)
   await hub.stop()
   const line = (n: number) =>
@@ -434,7 +434,7 @@ test('what is kept by less than before is bounded as soon as something is added'
   assert.equal(entries.find(({ action }) => action === 'audit:rotate')?.details?.from, 1)
 })
 
-test('the hub goes on while somebody looks for what is rare in a long log', async (t) => {
+test('the hub keeps serving during a search for rare entries in a long audit log', async (t) => {
   const hub = await TestHub.open(t)
   await hub.stop()
   const count = 40_000
@@ -462,7 +462,7 @@ test('the hub goes on while somebody looks for what is rare in a long log', asyn
     const before = turns
     for await (const lines of all) {
       read += lines.length
-      // Some work, as parsing them is.
+      // Some work, like parsing the entries.
       const end = performance.now() + 2
       while (performance.now() < end);
       assert.ok(lines.length <= 1000)
@@ -472,7 +472,7 @@ test('the hub goes on while somebody looks for what is rare in a long log', asyn
   }
 })
 
-test('an entry that a crash has torn is cut off, and the next has its number', async (t) => {
+test('an entry that a crash has torn is cut off, and the next entry gets its number', async (t) => {
   const hub = await TestHub.open(t)
   await make(hub, 'alice', 'viewer')
   await hub.stop()
@@ -487,7 +487,7 @@ test('an entry that a crash has torn is cut off, and the next has its number', a
   )
 })
 
-test('orders that are refused or repeated cannot push out what was done', async (t) => {
+test('refused or repeated orders cannot displace the record of real orders', async (t) => {
   const hub = await TestHub.open(t, { audit: { bytes: 2000, files: 4 } })
   const daemon = await hub.daemon({ machine_id: 'm-1', capabilities: ['agent:stop'] })
   daemon.send({ type: 'agent:status', ...statusOf('a') })
@@ -522,7 +522,7 @@ test('orders that are refused or repeated cannot push out what was done', async 
   )
 })
 
-/** Attempts on their own, and what is noted of them. */
+/** A separate record of attempts, and the entries made for them. */
 function denialsOf() {
   const noted: Said[] = []
   const denials = new Denials((said) => noted.push(said), new ManualClock())
@@ -531,7 +531,7 @@ function denialsOf() {
   return { noted, denials, attempt }
 }
 
-test('attempts that are refused cannot push out what was done', () => {
+test('refused attempts cannot displace the record of real orders', () => {
   const { noted, denials, attempt } = denialsOf()
   for (let i = 0; i < 1000; i++) {
     attempt({ from: '10.0.0.1' })
@@ -548,7 +548,7 @@ test('attempts that are refused cannot push out what was done', () => {
   )
 })
 
-test('many kinds of attempts with one key hide none with another', () => {
+test('many kinds of attempts with one key hide none of another key', () => {
   const { noted, denials, attempt } = denialsOf()
   for (let i = 0; i < 100; i++) attempt({ by: 'bob', key_id: 'b', action: `agent:x${i}` })
   attempt({ by: 'alice', key_id: 'a', code: 'forbidden' })
@@ -564,7 +564,7 @@ test('many kinds of attempts with one key hide none with another', () => {
   )
 })
 
-test('the machine’s log has who ordered, and nothing in it that a terminal would obey', async (t) => {
+test('the machine’s log names who gave an order, without terminal controls', async (t) => {
   const server = await LightServer.open(t)
   const stage = await Stage.open(t)
   const daemon = server.daemon(stage)
@@ -576,7 +576,7 @@ test('the machine’s log has who ordered, and nothing in it that a terminal wou
   })
 })
 
-test('on the command line, a key is made with a role, and what was ordered with it is shown', async (t) => {
+test('commands make a key with a role, and show the orders given with it', async (t) => {
   const stage = await Stage.open(t)
   await stage.hub()
   const file = join(stage.dir, 'alice.key')
