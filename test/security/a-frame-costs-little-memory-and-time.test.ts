@@ -11,29 +11,29 @@ import { until } from '../support/wait.ts'
 interface Cost {
   /** Processor time. */
   ms: number
-  /** At the height, beside the frame. */
+  /** Peak memory, besides the frame. */
   mb: number
   size: number
 }
 
 const program = fileURLToPath(new URL('../bench/programs/frame.ts', import.meta.url))
 const ROUNDS = '3'
-/** One of each kind. */
+/** Frames to measure, each of a different kind. */
 const SHOWN = ['wrong items', 'too many values', 'a deep status', 'a long event', 'many events']
 
-/** A process of its own, whose height of memory is that of one frame. */
+/** Runs a separate process, so that its peak memory is that of one frame. */
 async function cost(name: string, way: 'read' | 'parse' | 'scan'): Promise<Cost> {
   const { stdout } = await execa(process.execPath, ['--expose-gc', program, name, way, ROUNDS])
   return JSON.parse(stdout)
 }
 
-/** What a process needs that reads anything at all, in MB. */
+/** Memory of a process that reads any frame at all, in MB. */
 const SLACK_MB = 24
-/** The machine does other things meanwhile. */
+/** Factor for other work on the machine meanwhile. */
 const UNREST = 2
 
 for (const { name, taken } of FRAMES.filter(({ name }) => SHOWN.includes(name)))
-  test(`${name}: ${taken ? 'at most twice what JSON.parse costs' : 'at most twice its size, and three scans'}`, async () => {
+  test(`a frame with ${name} costs at most ${taken ? 'twice as much as JSON.parse' : 'twice its size, and three scans'}`, async () => {
     const ours = await cost(name, 'read')
     const floor = await cost(name, taken ? 'parse' : 'scan')
     const memory = 2 * (taken ? floor.mb : ours.size) + SLACK_MB
@@ -57,6 +57,6 @@ test('greetings that are never completed cost a hub at most what one key may sen
     await new Promise((resolve) => socket.write(part, resolve))
   }
   await until(() => strangers.open.length <= 1, { what: 'the end of most' })
-  // 360 MiB were sent. Those that have ended are not collected at once.
+  // 360 MiB were sent; memory of closed connections is not collected at once.
   assert.ok(height() - before < 200, `${height() - before} MB`)
 })

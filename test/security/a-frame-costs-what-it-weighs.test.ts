@@ -8,7 +8,7 @@ const start = (spec: string) =>
 const ones = (bytes: number) => `[${'1,'.repeat(bytes / 2)}1]`
 const deep = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
 
-/** What JSON.parse is given while `work` runs, in characters. */
+/** Number of characters passed to JSON.parse while `work` runs. */
 function parsedIn(t: { mock: typeof import('node:test').mock }, work: () => void): number {
   let chars = 0
   const parse = JSON.parse

@@ -27,7 +27,7 @@ const make = (hub: TestHub, name: string, role: string, machine_id?: string) =>
 const as = (key: string) => ({ authorization: `Bearer ${key}` })
 const keys = async (hub: TestHub) => (await hub.api<{ keys: HubKey[] }>('GET', '/api/keys')).keys
 
-/** Every request that the API answers, by method and path. What all requests pass through is left out. */
+/** Every request of the API, by method and path, except middleware for all requests. */
 function routes(): string[] {
   const trails = { middleware: (_: unknown, next: () => Promise<void>) => next() }
   const app: Hono = api({ trails } as unknown as ApiContext)
@@ -59,7 +59,7 @@ test('a key allows exactly the requests of its role', async (t) => {
     for (const [route, { role }] of Object.entries(ROUTES)) {
       const [method = '', path = ''] = route.split(' ')
       if (role === 'anyone' || path.endsWith('stream')) continue
-      // Names nothing that is there: whoever may ask hears that.
+      // The path names no existing object, so an allowed request gets an error about that.
       const { status } = await hub.request(
         method,
         path.replace(/:\w+/g, 'none').replace('*', 'none'),
@@ -94,7 +94,7 @@ test('a key is shown once, stored as its hash, and known by its name', async (t)
   assert.equal((await hub.request('POST', '/api/keys', { name: 'bob', role: 'owner' })).status, 400)
   await hub.request('GET', '/api/agents', undefined, as(key))
   assert.equal((await keys(hub)).find(({ name }) => name === 'alice')?.used, true)
-  // A hub from before roles would take each key of people in its list for one that may do everything.
+  // A hub from before roles would treat every user key in its list as an admin's.
   assert.ok(!readFileSync(join(hub.dir, 'keys.json'), 'utf8').includes('alice'))
   await hub.restart()
   assert.equal((await hub.request('POST', '/api/agents', {}, as(key))).status, 400)
@@ -106,7 +106,7 @@ test('revoking or rotating a key takes effect at once, also for its open streams
   const follow = async (key: string) => {
     const { body } = await hub.request('GET', '/api/stream', undefined, as(key))
     const reader = body!.getReader()
-    // Until it breaks off.
+    // Reads until the stream ends or breaks off.
     const ended = (async () => {
       try {
         while (!(await reader.read()).done);
@@ -128,7 +128,7 @@ test('revoking or rotating a key takes effect at once, also for its open streams
   assert.equal((await hub.request('GET', '/api/keys', undefined, as(rotated.key))).status, 200)
   assert.equal(await Promise.race([own.ended, hub.api('GET', '/api/agents').then(() => false)]), false)
 
-  // The hub's own is the way back in.
+  // The hub's own key is the way back in.
   const local = (await keys(hub)).find(({ role, local }) => local && role === 'admin')!
   assert.equal((await hub.request('DELETE', `/api/keys/${local.key_id}`)).status, 409)
   const before = hub.key('user')
@@ -142,10 +142,10 @@ test('revoking or rotating a key takes effect at once, also for its open streams
   assert.equal((await hub.request('GET', '/api/agents')).status, 200)
 })
 
-/** In place of a key's name. */
+/** Instead of a key's name. */
 const NOBODY = ''
 
-/** Orders by these wait for the audit log, until they are let go. */
+/** Orders with these keys wait for the audit log until they are released. */
 function held(t: TestContext, ...names: string[]) {
   let letGo = () => {}
   const free = new Promise<void>((resolve) => {
@@ -260,14 +260,14 @@ test('orders that wait for an offline machine end with their key', async (t) => 
   for (const { key, name } of [alice, bob, carol])
     await hub.request('POST', '/api/agents/a/prompt?wait=0', { command_id: name, content: name }, as(key))
   await hub.api('DELETE', `/api/keys/${alice.key_id}`)
-  // A key of the same name is another one.
+  // A new key with the same name is a different key.
   await make(hub, 'alice', 'operator')
   const answer = await hub.request('GET', '/api/commands/alice')
   const { state, error } = (await answer.json()) as Outcome
   assert.deepEqual([state, error?.code], ['failed', 'key_revoked'])
   await hub.api('POST', `/api/keys/${bob.key_id}/rotate`)
   await hub.stop()
-  // By hand.
+  // Edits the file by hand.
   const path = join(hub.dir, 'user-keys.json')
   const file = JSON.parse(readFileSync(path, 'utf8')) as { keys: { name: string }[] }
   writeFileSync(path, JSON.stringify({ ...file, keys: file.keys.filter(({ name }) => name !== 'carol') }))
@@ -284,7 +284,7 @@ test('a user key from before roles counts as an admin’s, and can be revoked', 
   const hub = await TestHub.open(t)
   const { key, key_id } = await make(hub, 'old', 'viewer')
   await hub.stop()
-  // As somebody had written it into the list.
+  // As if a person had written it into the list.
   const [people, path] = [join(hub.dir, 'user-keys.json'), join(hub.dir, 'keys.json')]
   const [{ sha256 }] = JSON.parse(readFileSync(people, 'utf8')).keys
   writeFileSync(people, JSON.stringify({ version: 1, keys: [] }))
@@ -347,7 +347,7 @@ test('making or rotating a machine’s key never leaves the machine unable to co
   const { name, used } = (await keys(hub)).find((each) => each.key_id === next.key_id)!
   assert.deepEqual([name, used], ['build-7', true])
 
-  // The hub's own: its daemon reads the file again when it is started.
+  // The daemon of the hub's own machine reads the file again when it starts.
   const own = await hub.dial()
   own.socket.terminate()
   const before = hub.key('machine')

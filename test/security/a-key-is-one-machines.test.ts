@@ -11,7 +11,7 @@ import { helloOf, LightDaemon, statusOf } from '../support/light-daemon.ts'
 import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
-/** Greets, and says how the hub takes it: `welcome`, or the code of its refusal. */
+/** Sends a greeting. @returns `welcome`, or the code of the hub's refusal */
 async function greet(hub: TestHub, key: string, machine_id: string) {
   const daemon = await LightDaemon.dial(hub.url, key)
   daemon.send(helloOf({ machine_id, instance_id: `${key} ${machine_id}`, hostname: machine_id }))
@@ -36,7 +36,7 @@ const idOf = (key: string) => createHash('sha256').update(key).digest('hex').sli
 const bind = (hub: TestHub, key: string, machine_id: string) =>
   hub.api<HubKey & { revoked_keys: number }>('POST', `/api/keys/${idOf(key)}/bind`, { machine_id })
 
-/** The hub's folder as a hub from before keys were bound left it: who had used which key is told by `last` alone. */
+/** Makes the hub's folder look as before keys were bound: only `last` tells which machine used a key. */
 async function fromBefore(hub: TestHub, known: string[], last: Record<string, string> = {}) {
   await hub.stop()
   const path = join(hub.dir, 'keys.json')
@@ -114,7 +114,7 @@ test('a key belongs to the machine that used it first, and a machine connects on
   assert.deepEqual(machines.map(({ machine_id }) => machine_id).sort(), ['m-a', 'm-b'])
   first.daemon.socket.terminate()
 
-  // The hub's own key is no different.
+  // The same holds for the hub's own key.
   assert.equal(await outcome(hub, hub.key('machine'), 'm-local'), 'welcome')
   assert.equal(await outcome(hub, hub.key('machine'), 'm-other'), 'key_bound')
   assert.equal(await outcome(hub, hub.key('machine'), 'm-a'), 'key_bound')
@@ -157,7 +157,7 @@ test('an enrolling machine alone gets its key, and needs the old key to change i
   assert.equal(await outcome(hub, first, 'm-a'), 'welcome', 'until the new one is used')
   assert.equal(await outcome(hub, second, 'm-a'), 'welcome')
   await assert.rejects(LightDaemon.dial(hub.url, first), /401/)
-  // A copy that is made a machine of its own shows the key it was copied with.
+  // A copy that becomes a separate machine shows the key it was copied with.
   const copy = await hub.enroll('copy', {}, second)
   assert.equal(await outcome(hub, copy, 'm-copy'), 'welcome')
   assert.equal(await outcome(hub, second, 'm-a'), 'welcome')
@@ -169,7 +169,7 @@ test('a known machine without a key cannot be taken over by an enrollment', asyn
   assert.equal(await outcome(hub, own, 'm-own'), 'welcome')
   await hub.api('DELETE', `/api/keys/${idOf(own)}`)
   const refused = async (machineId: string) => {
-    // Whether or not they say whom they want to be; the key of another, and one that is revoked, are worth nothing.
+    // With or without an id; neither another machine's key nor a revoked key helps.
     const other = await hub.enroll('other', { machine_id: `other of ${machineId}` })
     const keys = [
       await hub.enroll(),
@@ -185,16 +185,16 @@ test('a known machine without a key cannot be taken over by an enrollment', asyn
     }
     return keys[0]!
   }
-  // The message says how it comes back.
+  // The message says how the machine can connect again.
   const key = await refused('m-own')
   await bind(hub, key, 'm-own')
   assert.equal(await outcome(hub, key, 'm-own'), 'welcome')
-  // So it does with the hub's own key, which is made anew.
+  // The hub's own key behaves the same, and is made again after its removal.
   assert.equal(await outcome(hub, hub.key('machine'), 'm-local'), 'welcome')
   await hub.api('DELETE', `/api/keys/${idOf(hub.key('machine'))}`)
   await refused('m-local')
   assert.equal(await outcome(hub, hub.key('machine'), 'm-local'), 'welcome')
-  // One that was removed is known no more.
+  // A removed machine is no longer known.
   await hub.api('DELETE', '/api/machines/m-own')
   assert.equal(await outcome(hub, await hub.enroll(), 'm-own'), 'welcome')
 
@@ -351,7 +351,7 @@ test('the hub’s older key stays open to its known machines, and is bound to a 
   assert.equal(await outcome(hub, key, 'm-3'), 'key_bound')
   for (const id of ['m-1', 'm-2']) assert.equal(await outcome(hub, key, id), 'welcome')
   assert.equal((await keyOf(hub, 'local')).shared, true)
-  // One of several is removed: the others keep the key.
+  // One of several machines is removed: the others keep the key.
   const removed = await hub.api('DELETE', '/api/machines/m-2')
   assert.deepEqual(removed, { revoked_keys: 0, shared_keys: 1 })
   assert.equal(await outcome(hub, key, 'm-2'), 'key_bound')
@@ -365,7 +365,7 @@ test('the hub’s older key stays open to its known machines, and is bound to a 
   assert.equal(await outcome(hub, hub.key('machine'), 'm-1'), 'welcome')
   assert.equal(await outcome(hub, hub.key('machine'), 'm-2'), 'key_bound')
 
-  // No machine had ever come.
+  // No machine had ever connected.
   await fromBefore(hub, [])
   assert.equal(await outcome(hub, hub.key('machine'), 'm-5'), 'welcome')
   assert.equal(await outcome(hub, hub.key('machine'), 'm-6'), 'key_bound')
@@ -379,7 +379,7 @@ test('a machine that has lost its identity or its key can connect again', async 
   assert.equal(await outcome(hub, lost, 'm-new'), 'key_bound')
   await bind(hub, lost, 'm-new')
   assert.equal(await outcome(hub, lost, 'm-new'), 'welcome')
-  // Its key is gone, and it was enrolled by a version that does not show it.
+  // Its key is gone, and the version that enrolled it does not show the key.
   const again = await hub.enroll('a')
   assert.equal(await outcome(hub, again, 'm-new'), 'key_bound')
   assert.equal((await bind(hub, again, 'm-new')).revoked_keys, 1)

@@ -7,7 +7,7 @@ import { Stage } from '../support/stage.ts'
 import { type Cleanup, tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
-/** A machine whose state folder, and home with configuration and key, are apart from the hub's. */
+/** A machine whose state folder, and home with configuration and key, are separate from the hub's. */
 async function enrolled(t: Cleanup) {
   const stage = await Stage.open(t)
   await stage.hub()
@@ -25,7 +25,7 @@ async function enrolled(t: Cleanup) {
     const { machines } = await stage.api<{ machines: HubMachine[] }>('GET', '/api/machines')
     return machines.filter((machine) => machine.connected)
   }
-  /** Starts a daemon, and stops it when it has been let in. @returns its machine's id */
+  /** Starts a daemon, and stops it once it is connected. @returns its machine's id */
   const visit = async (dir: string) => {
     const daemon = stage.run(['run'], at(dir))
     const [machine] = (await until(
@@ -56,7 +56,7 @@ test('a machine whose state folder is lost or damaged keeps its identity by the 
   assert.equal(await visit(home), id)
   writeFileSync(join(state, 'machine.json'), '{')
   assert.equal(await visit(home), id)
-  // With a new key as well: the one before is shown, and ends.
+  // With a new key too: the machine shows the old key, which then ends.
   await enroll(home, '--force')
   rmSync(join(state, 'ledger.jsonl'), { force: true })
   assert.equal(await visit(home), id)

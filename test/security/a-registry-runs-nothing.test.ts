@@ -10,7 +10,7 @@ test('an update fetches only the package’s address, even where npm would run m
   const registry = await PackageServer.open(t)
   const dir = tempDir(t)
   const ran = join(dir, 'ran')
-  // What would clone a repository, or run a package's scripts.
+  // Addresses that would clone a repository, or run a package's scripts.
   for (const name of ['git', 'ssh'])
     writeFileSync(join(dir, name), `#!/bin/sh\necho "${name} $*" >>'${ran}'\nexit 1\n`, { mode: 0o755 })
   const folder = join(dir, 'package')
@@ -46,7 +46,7 @@ test('an update fetches only the package’s address, even where npm would run m
     [],
   )
 
-  // The public registry's host stands for the one that was asked, as with npm.
+  // The public registry's host means the configured registry, as in npm.
   const tarball = new URL('/tarballs/1.1.0.tgz', defaultUrl).href
   await registry.publish({ version: '1.1.0', files: await packageFiles('1.1.0'), dist: { tarball } })
   assert.equal((await machine.update('1.1.0')).to_version, '1.1.0')

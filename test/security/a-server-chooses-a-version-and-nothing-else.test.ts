@@ -17,7 +17,7 @@ import { Stage } from '../support/stage.ts'
 import { tempDir } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
-/** What npm would take for something else than a version in its registry. */
+/** Names that must be refused, because npm takes most of them for something other than a version. */
 const NO_VERSIONS = [
   'git+http://127.0.0.1/evil.git',
   'git+ssh://-oProxyCommand=touch /tmp/x',
@@ -86,7 +86,7 @@ test('a refused daemon follows no address, alias, or path, and reports the refus
 })
 
 for (const npm of [true, false])
-  test(`no order on this machine brings ${npm ? 'npm' : 'the registry'} anything else either`, async (t) => {
+  test(`an order on this machine cannot make ${npm ? 'npm' : 'the registry'} fetch anything but a version`, async (t) => {
     const asked: string[] = []
     const trap = createServer((socket) => {
       socket.on('error', () => {})
@@ -155,7 +155,7 @@ test('a server can order a confirmed version again; the machine must allow older
       () => checkDirection({ ...step, origin, allowDowngrade: false }, ground),
       refused(/is older/),
     )
-  // A registry that moves its tag back chooses no version.
+  // A registry that moves its tag back does not choose a version.
   for (const origin of ['server', 'local'] as const)
     assert.throws(
       () => checkDirection({ ...step, origin, requested: 'latest' }, ground),
@@ -199,7 +199,7 @@ test('a version that an older program updated to after a rollback counts as conf
     return versions()
   }
   assert.deepEqual(recorded({ outcome: 'failed' }), ['1.0.0'])
-  // Nobody has welcomed what was never on trial, or gave an order here before any server did.
+  // Without a trial, or if a local order came before any server's welcome, no server welcomed it.
   const { trial: _, ...offline } = record
   assert.deepEqual(recorded({ origin: 'local', stage: 'switch', trial: undefined }), ['1.0.0'])
   assert.deepEqual(recorded({ origin: 'refusal', stage: 'relaunch' }), ['1.0.0'])

@@ -18,7 +18,7 @@ const fault = async (hub: TestHub, method: string, path: string, body?: unknown)
   return [answer.status, error?.code]
 }
 
-/** Has an agent started on a machine, by its order. */
+/** Orders a machine to start an agent. */
 async function start(
   hub: TestHub,
   daemon: Awaited<ReturnType<TestHub['daemon']>>,
@@ -33,7 +33,7 @@ async function start(
   await daemon.settled()
 }
 
-/** A hub, and a machine of which it has had an agent started, which has said something. */
+/** A hub, and a machine with an agent that the hub ordered and that has some history. */
 async function withHistory(t: TestContext, agent_id: string) {
   const hub = await TestHub.open(t)
   const owner = await hub.daemon({ machine_id: A })
@@ -133,7 +133,7 @@ test('ids that a machine only claims do not affect other machines', async (t) =>
     await start(hub, a, A, id)
     assert.equal((await hub.api<HubAgent>('GET', `/api/agents/${id}`)).machine_id, A)
   }
-  // One that is started is the one that is meant before its machine has told of it.
+  // An agent that is being started is the one meant, even before its machine reports it.
   const pending = hub.api<Outcome>('POST', '/api/agents?wait=0', {
     machine_id: A,
     agent_id: 'early',
@@ -146,7 +146,7 @@ test('ids that a machine only claims do not affect other machines', async (t) =>
   assert.equal(prompt.machine_id, A)
   const { machines } = await hub.api<{ machines: HubMachine[] }>('GET', '/api/machines')
   assert.equal(machines.find(({ machine_id }) => machine_id === B)?.agents, 3, 'they show')
-  // As what they are.
+  // They are shown as claims.
   for (const { machine_id, claimed } of await agentsOf(hub))
     assert.equal(claimed, machine_id === B || undefined)
 })
@@ -168,7 +168,7 @@ test('claims about an agent that was removed or never started do not affect othe
 
   const failing = order('failed')
   const { command_id } = await b.command('agent:start', 3)
-  // It tells of the agent that it is about to refuse.
+  // The machine reports the agent that it is about to refuse.
   b.send({ type: 'agent:status', ...statusOf('failed') })
   const error = { code: 'no', message: 'no' }
   b.send({ type: 'agent:start:result', command_id, ok: false, error })
@@ -213,10 +213,10 @@ test('an agent moves by an order, with its history', async (t) => {
     'machine_not_found',
   ])
   const moved = await hub.api<HubAgent>('POST', '/api/agents/mover/move', { machine_id: B })
-  // A hub that is killed now has it moved.
+  // The move is on the disk, in case the hub is killed now.
   assert.equal(JSON.parse(readFileSync(join(hub.dir, 'agents/mover/agent.json'), 'utf8')).machine_id, B)
   assert.deepEqual([moved.machine_id, moved.offset], [B, 100])
-  // It is told how far its history is here.
+  // The new machine is told the length of its history here.
   assert.equal((await b.ended()).code, 1012)
   const again = await hub.daemon({ machine_id: B, agents: [statusOf('mover', { begin: 50, end: 150 })] })
   assert.equal(again.offsets.mover, 100)
@@ -225,7 +225,7 @@ test('an agent moves by an order, with its history', async (t) => {
   assert.equal((await hub.events('mover')).length, 15)
   await hub.restart()
   assert.equal((await hub.api<HubAgent>('GET', '/api/agents/mover')).machine_id, B)
-  // The machine it was on may come back with it: that is another one then.
+  // The old machine may come back with it, as a different agent.
   await hub.daemon({ machine_id: A, agents: [statusOf('mover')] })
   assert.equal((await hub.api<HubAgent>('GET', '/api/agents/mover')).machine_id, B)
 })
@@ -236,7 +236,7 @@ test('a machine whose agent was taken in the past has it again, next to the othe
   await start(hub, a, A, 'pay')
   await a.close()
   await hub.stop()
-  // As a hub from before left it.
+  // As an older hub left it.
   const path = join(hub.dir, 'agents/pay/agent.json')
   const { ordered: _, ...record } = JSON.parse(readFileSync(path, 'utf8'))
   writeFileSync(path, JSON.stringify({ ...record, machine_id: B }))
@@ -246,7 +246,7 @@ test('a machine whose agent was taken in the past has it again, next to the othe
   assert.equal(back.offsets.pay, 0)
   back.send(frameOf('pay', 0, 100))
   await back.acknowledged('pay', 100)
-  // Which of the two people mean is theirs to say.
+  // People must say which of the two they mean.
   assert.deepEqual(await fault(hub, 'GET', '/api/agents/pay'), [409, 'agent_ambiguous'])
   assert.equal((await hub.api<HubAgent>('GET', `/api/agents/pay?machine_id=${A}`)).offset, 100)
 })
@@ -267,7 +267,7 @@ test('older histories stay in place, and an older hub is not confused by other m
   const { machine_id, offset } = await hub.api<HubAgent>('GET', '/api/agents/old')
   assert.deepEqual([machine_id, offset], [A, 30])
   assert.deepEqual(readdirSync(join(hub.dir, 'agents')).sort(), ['old', `old@${B}`])
-  // A machine whose name is no name for a folder.
+  // A machine whose name cannot be the name of a folder.
   const odd = await hub.daemon({ machine_id: '../../x', agents: [statusOf('old')] })
   odd.send(frameOf('old', 0, 10))
   await odd.acknowledged('old', 10)

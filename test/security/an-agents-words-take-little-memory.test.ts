@@ -14,13 +14,13 @@ setFlagsFromString('--expose-gc')
 const gc = runInNewContext('gc') as () => void
 
 const MB = 1e6
-/** Not by `repeat`: V8 would give such a text its memory at its first use. */
+/** Avoids `repeat`: V8 would allocate the memory of such a text only at its first use. */
 const long = (character: string, length: number) => Buffer.alloc(length, character).toString('latin1')
 const LONG = long('x', 4 * MB)
-/** As long as a line can take, where only the newest one is kept. */
+/** The longest text in a line, for values of which only the newest is kept. */
 const LONGEST = long('x', 3 * LONG.length)
 const LINES = 8
-/** Of 32 MB that are said, or of three texts in one line. */
+/** Maximum kept of 32 MB in total, or of three texts in one line. */
 const MOST_KEPT = 2 * LONG.length
 
 function held(): number {
@@ -28,7 +28,7 @@ function held(): number {
   return process.memoryUsage().heapUsed
 }
 
-/** An agent of a daemon that reads it, and what it says. */
+/** The files of an agent, and functions that start its daemon and add to its output. */
 function listening(t: TestContext, inputs: string[] = []) {
   const dir = tempDir(t)
   const { at, started } = leftAgent(dir, 'a')
@@ -64,15 +64,15 @@ const started = { type: 'system', subtype: 'session_state_changed', state: 'runn
 
 const SAYINGS: Record<string, (n: number) => object> = {
   'errors of replies': (n) => replied(n, { error: LONG }),
-  'replies that nobody has asked for': (n) => replied(1000 + n, { error: LONG }),
+  'unexpected replies': (n) => replied(1000 + n, { error: LONG }),
   'sub-agents': (n) => system('task_started', { task_id: `t-${n}`, description: LONG }),
   'background tasks': () =>
     system('background_tasks_changed', {
       tasks: [1, 2, 3].map(() => ({ task_id: 't', task_type: LONG, description: 'd' })),
     }),
-  'hooks that fail': (n) =>
+  'failing hooks': (n) =>
     system('hook_response', { hook_name: `h-${n}`, outcome: 'error', exit_code: 1, output: LONG }),
-  'hooks with little among spaces': (n) =>
+  'hooks with mostly spaces': (n) =>
     system('hook_response', { hook_name: `h-${n}`, outcome: 'error', output: `${spaces}a few words ${n}` }),
   servers: () =>
     system('init', {
@@ -80,14 +80,14 @@ const SAYINGS: Record<string, (n: number) => object> = {
       model: 'm',
       mcp_servers: [1, 2, 3].map((n) => ({ name: LONG + n, status: 'failed' })),
     }),
-  'tries of a model': () => system('api_retry', { attempt: 9, error: LONGEST }),
-  'turns that fail': () => ({ type: 'result', subtype: 'error', is_error: true, errors: [LONGEST] }),
-  'prompts that are refused': () =>
+  'retries of a model': () => system('api_retry', { attempt: 9, error: LONGEST }),
+  'failed turns': () => ({ type: 'result', subtype: 'error', is_error: true, errors: [LONGEST] }),
+  'refused prompts': () =>
     system('informational', {
       prevent_continuation: true,
       content: `Operation stopped by hook: a reason of some words\n\nOriginal prompt: ${LONGEST}`,
     }),
-  'requests with a long description': (n) => ({
+  'descriptions of requests': (n) => ({
     type: 'control_request',
     request_id: `q-${n}`,
     request: { subtype: 'can_use_tool', tool_name: 'Bash', input: {}, description: LONG },
@@ -95,7 +95,7 @@ const SAYINGS: Record<string, (n: number) => object> = {
 }
 
 for (const [name, saying] of Object.entries(SAYINGS))
-  test(`${name}: long ones leave little in memory, and on the disk`, (t) => {
+  test(`long texts in ${name} leave little in memory and on the disk`, (t) => {
     const { at, daemon, say } = listening(t, ids)
     const { agent } = daemon()
     say(started)
@@ -105,7 +105,7 @@ for (const [name, saying] of Object.entries(SAYINGS))
       say(saying(n))
       readAll(agent)
     }
-    // V8 itself remembers the last text that a pattern was looked for in.
+    // V8 itself remembers the last text that a pattern was matched against.
     say({ type: 'keep_alive' })
     readAll(agent)
     const kept = held() - before

@@ -137,7 +137,7 @@ test('a request that is too long to show cannot be allowed, and can be refused',
   short.says(question({ question: long.slice(2), options: options.slice(2) }))
   assert.equal(short.pending[0]?.cut, undefined)
   assert.equal(await short.told('answer', { request_id: 'r', answers: { [long.slice(2)]: '7' } }), undefined)
-  // What is left out of a list of offers is not remembered, and nothing else.
+  // A suggestion beyond the limit of the list is dropped; the request is still complete.
   const asking = new AskingAgent(t)
   asking.says(asks('r', LS, { permission_suggestions: options }))
   assert.equal(asking.pending[0]?.cut, undefined)

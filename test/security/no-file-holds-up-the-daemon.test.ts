@@ -63,7 +63,7 @@ const KINDS: Record<string, (path: string) => void | Promise<void>> = {
   },
   'a link to a device': (path) => void symlinkSync('/dev/zero', path),
   'a link to itself': (path) => void symlinkSync(path, path),
-  'a link to where nothing is': (path) => void symlinkSync('/nowhere/at/all', path),
+  'a dangling link': (path) => void symlinkSync('/nowhere/at/all', path),
   'text of a newer version': (path) => writeFileSync(path, '{"version":2}'),
 }
 

@@ -148,7 +148,7 @@ describe('one machine', () => {
 
   for (const [what, frame] of [
     ['pings', { type: 'link:ping', nonce: 1 }],
-    ['what cannot be taken', { type: 'machine:status' }],
+    ['invalid frames', { type: 'machine:status' }],
   ] as const)
     test(`a machine that sends ${what} and never reads loses its link`, () => {
       let [waiting, ended, faults] = [0, false, 0]

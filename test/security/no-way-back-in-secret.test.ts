@@ -118,7 +118,7 @@ test('the installer goes back only to a version that is named', async (t) => {
   assert.deepEqual(await run('--version', '1.10.0-rc.2'), { code: 0, err: '', current: '1.10.0-rc.2' })
 })
 
-test('the installer reports that the latest release is old, or has no signature', async (t) => {
+test('the installer reports that the latest release is old, or that it cannot check signatures', async (t) => {
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0', key, daysAgo(91))
   const run = (args: string[]) => box(t, server).run(args)

@@ -34,8 +34,8 @@ function sessionOf(pid: number): number | undefined {
 }
 
 /**
- * A session of root that no daemon has anything to do with: its shell, a process of root and one of nobody that carry
- * these variables, and one of root that carries nothing.
+ * Starts a session of root unrelated to any daemon: a shell, processes of root and of nobody with these
+ * variables, and a process of root without them.
  */
 async function bystanders(t: Cleanup, variables: Record<string, string>): Promise<ProcessIdentity[]> {
   const env = Object.entries(variables).map(([name, value]) => `${name}='${value}'`)
