@@ -28,7 +28,6 @@ const CATCH_UP_BYTES = 1024 * 1024
 
 export interface AgentContext {
   clock: Clock
-  /** Returns a number higher than any revision this machine has used for a status. */
   nextRevision(): number
   /** True if the cursors record everything that was sent to a server (`isCurrent`). */
   toldCounts: boolean

@@ -120,7 +120,6 @@ export class Agents {
         const obstacle = obstacleTo(error, join(dir, name))
         if (obstacle && (!agent || obstacle === error)) throw obstacle
         logger.error({ agent_id: name, err: error }, 'cannot take over the agent')
-        // Once loaded, an agent stays under supervision despite errors such as a full disk.
         if (!agent) this.#options.damaged(join(dir, name))
       }
     }

@@ -15,7 +15,7 @@ import { AnsweredCommands } from './answered.ts'
 import { type CommandLine, CommandLog } from './command-log.ts'
 import { CommandRoom } from './command-room.ts'
 import { Fault } from './fault.ts'
-import type { Machines } from './machines.ts'
+import type { MachineLink, Machines } from './machines.ts'
 
 interface Entry {
   type: Command['type']
@@ -26,8 +26,13 @@ interface Entry {
   giveBack?(): void
   /** Resolves when the command is on the disk; it is sent only then. */
   written?: Promise<void>
+  /** Present once the machine may have the command: its outcome is the machine's then. */
+  sent?: true
   waiters: Set<() => void>
 }
+
+/** Code of commands that ended with their key. */
+const KEY_REVOKED = 'key_revoked'
 
 export interface CommandsOptions {
   path: string
@@ -36,8 +41,8 @@ export interface CommandsOptions {
   clock: Clock
   /** Limits on the outcomes kept for repeated requests. */
   memory: CommandMemory
-  /** Reports whether a user key with this name exists. */
-  hasKey(name: string): boolean
+  /** Reports whether a user key with this name was revoked. */
+  isGone(name: string): boolean
   /** Called with the outcome and type of each command that succeeded. */
   succeeded(outcome: Outcome, type: string): void
   /** Called with the outcome and type of each finished command. */
@@ -55,13 +60,13 @@ export class Commands {
   readonly #machines: Machines
   readonly #logger: Logger
   readonly #clock: Clock
-  readonly #hasKey: CommandsOptions['hasKey']
+  readonly #isGone: CommandsOptions['isGone']
   readonly #succeeded: CommandsOptions['succeeded']
   readonly #settled: CommandsOptions['settled']
   readonly #room = new CommandRoom()
 
-  constructor({ path, machines, logger, clock, memory, hasKey, succeeded, settled }: CommandsOptions) {
-    this.#hasKey = hasKey
+  constructor({ path, machines, logger, clock, memory, isGone, succeeded, settled }: CommandsOptions) {
+    this.#isGone = isGone
     this.#succeeded = succeeded
     this.#settled = settled
     this.#machines = machines
@@ -124,10 +129,9 @@ export class Commands {
       )
     }
     delete entry.written
-    // Meanwhile the machine may have connected and got the command, or left, or the key may have been
-    // revoked.
+    // Meanwhile the machine may have come or left, or the key may have been revoked.
     const link = this.#machines.link(machineId)
-    if (link && !this.#endedWithKey(entry) && entry.command) link.send(entry.command)
+    if (link && !this.#endedWithKey(entry)) this.#send(entry, link)
     return entry.outcome
   }
 
@@ -178,7 +182,7 @@ export class Commands {
     for (const entry of [...this.#pending]) {
       if (entry.outcome.machine_id !== machineId || entry.written || !entry.command) continue
       if (this.#endedWithKey(entry)) continue
-      if (link.capabilities.includes(entry.type)) link.send(entry.command)
+      if (link.capabilities.includes(entry.type)) this.#send(entry, link)
       else
         this.#fail(entry, {
           code: 'unsupported',
@@ -193,8 +197,9 @@ export class Commands {
     const entry = this.#entries.get(result.command_id)
     if (!entry || entry.outcome.machine_id !== machineId) return undefined
     if (result.type !== `${entry.type}:result`) return `The command with this id is ${entry.type}.`
-    if (entry.outcome.state !== 'pending') return undefined
-    const { progress: _, ...outcome } = entry.outcome
+    // After a restart, the hub does not know that it had sent a command before its key was revoked.
+    if (entry.outcome.state !== 'pending' && entry.outcome.error?.code !== KEY_REVOKED) return undefined
+    const { progress: _, error: _error, ...outcome } = entry.outcome
     if (!result.ok) this.#fail(entry, result.error)
     else {
       const { type: _type, command_id: _id, ok: _ok, ...rest } = result
@@ -247,12 +252,18 @@ export class Commands {
     await this.#log.settled()
   }
 
-  /** Fails the command if its key was revoked. @returns true if the key was revoked */
+  #send(entry: Entry, link: MachineLink) {
+    if (!entry.command) return
+    link.send(entry.command)
+    entry.sent = true
+  }
+
+  /** Fails the command if its key was revoked before any machine got it. @returns true if it was */
   #endedWithKey(entry: Entry): boolean {
     const { by } = entry.outcome
-    if (by === undefined || this.#hasKey(by)) return false
+    if (entry.sent || by === undefined || !this.#isGone(by)) return false
     if (this.#pending.has(entry))
-      this.#fail(entry, { code: 'key_revoked', message: 'The key that gave this command was revoked.' })
+      this.#fail(entry, { code: KEY_REVOKED, message: 'The key that gave this command was revoked.' })
     return true
   }
 
@@ -315,8 +326,7 @@ export class Commands {
       .append({ version: 1, type: entry.type, outcome, at })
       .finally(() => this.#tell(entry))
       .then(() => (this.#log.bloated ? this.#log.rewrite(() => this.#lines()) : undefined))
-      // The log retries with the next line. If the hub restarts first, it resends the command and gets the
-      // answer again.
+      // The log retries with the next line. After a restart, the hub gets the answer again.
       .catch((error) => this.#logger.error({ err: error }, 'could not write an outcome to the disk'))
   }
 
@@ -348,10 +358,7 @@ export class Commands {
     }
   }
 
-  /**
-   * Returns the lines to keep: outcomes first, in the order of the answers, because the oldest are forgotten
-   * first.
-   */
+  /** Returns the lines to keep: outcomes first, in the order of the answers, in which they are forgotten. */
   #lines(): CommandLine[] {
     const lines: CommandLine[] = []
     for (const [id, { at }] of this.#answered) {

@@ -257,7 +257,7 @@ function assemble({
     logger,
     clock,
     memory: limits.memory,
-    hasKey: (name) => people.has(name),
+    isGone: (name) => people.isGone(name),
     succeeded({ machine_id, agent_id }, type) {
       if (agent_id === undefined) return
       if (type === 'agent:start') agents.started({ machine_id, agent_id })

@@ -18,6 +18,8 @@ export class KeyFile<E extends { sha256: string }> {
   #keys: readonly E[] = []
   readonly #byHash = new KeyIndex<E>(({ sha256 }) => [sha256])
   #stamp = ''
+  /** True if keys were lost with a damaged file: a key that is missing here may not have been revoked. */
+  readonly incomplete: boolean
 
   /** Sets a damaged file aside. @throws UserError if a newer version wrote the file */
   constructor(path: string, schema: z.ZodMiniType<Content<E>>, logger: Logger) {
@@ -25,6 +27,7 @@ export class KeyFile<E extends { sha256: string }> {
     this.#schema = schema
     this.#logger = logger
     const read = readJson(path, schema)
+    this.incomplete = !read.ok && read.reason === 'damaged'
     if (read.ok) this.#keys = read.value.keys
     else if (read.reason === 'damaged')
       logger.error({ aside: setAside(path), problem: read.problem }, 'damaged list of keys set aside')

@@ -73,6 +73,11 @@ export class UserKeys {
     ]
   }
 
+  /** Reports whether no key with this name exists, and none was lost with a damaged list. */
+  isGone(name: string): boolean {
+    return !this.#file.incomplete && !this.has(name)
+  }
+
   /** Reports whether a key with this name exists. */
   has(name: string): boolean {
     const isNamed = (entry: { name: string }) => entry.name === name

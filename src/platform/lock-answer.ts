@@ -38,10 +38,10 @@ export function keepAnswering(path: string, text: string): () => void {
 
 function answer(path: string, text: string) {
   const fd = openPlain(path, constants.O_RDWR)
+  const bytes = Buffer.byteLength(text)
   try {
     // Do not truncate the file of another holder, which may have replaced this one.
-    if (fstatSync(fd).size > text.length && readFileSync(fd, 'latin1').startsWith(text))
-      ftruncateSync(fd, text.length)
+    if (fstatSync(fd).size > bytes && readFileSync(fd, 'utf8').startsWith(text)) ftruncateSync(fd, bytes)
   } finally {
     closeSync(fd)
   }

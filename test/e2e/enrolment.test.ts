@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -365,12 +365,11 @@ test('a token admits one machine, even if a write to the disk fails', async (t) 
   const other = 'e'.repeat(64)
   for (const file of ['enrolments.json', 'keys.json']) {
     const { token } = await open(hub, { name: file })
-    const path = join(hub.dir, file)
-    renameSync(path, `${path}.away`)
-    mkdirSync(path)
+    // A folder in place of the temporary file makes the write fail.
+    const temp = join(hub.dir, `${file}.${process.pid}.tmp`)
+    mkdirSync(temp)
     assert.equal((await enroll(hub, { token, key_sha256: other })).status, 500)
-    rmdirSync(path)
-    renameSync(`${path}.away`, path)
+    rmdirSync(temp)
     // The failed request had no effect.
     const mine = createHash('sha256').update(file).digest('hex')
     assert.equal((await enroll(hub, { token, key_sha256: mine })).status, 200)

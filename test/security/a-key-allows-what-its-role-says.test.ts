@@ -72,7 +72,7 @@ test('a key allows exactly the requests of its role', async (t) => {
   const refused = await hub.request('DELETE', '/api/machines/m', undefined, as(made[1]!.key))
   const { error } = (await refused.json()) as { error: { code: string; message: string; remedy: string } }
   assert.equal(error.code, 'forbidden')
-  assert.match(error.message, /role admin; a operator is operator/)
+  assert.match(error.message, /role admin; a operator has the role operator/)
   assert.match(error.remedy, /hub key create NAME --role admin/)
   assert.equal((await hub.request('GET', '/api/nothing', undefined, as('fuk_none'))).status, 401)
   assert.equal((await hub.request('GET', '/api/agents', undefined, as(hub.key('machine')))).status, 401)
@@ -278,6 +278,46 @@ test('orders that wait for an offline machine end with their key', async (t) => 
   assert.equal(again.ofType('agent:prompt').length, 1)
   const other = (await (await hub.request('GET', '/api/commands/carol')).json()) as Outcome
   assert.equal(other.error?.code, 'key_revoked')
+})
+
+test('an order that its machine may have keeps its outcome when the key is revoked', async (t) => {
+  const hub = await TestHub.open(t)
+  const dave = await make(hub, 'dave', 'operator')
+  const prompt = (id: string) =>
+    hub.request('POST', '/api/agents/a/prompt?wait=0', { command_id: id, content: id }, as(dave.key))
+  const outcome = async (id: string) =>
+    (await (await hub.request('GET', `/api/commands/${id}`)).json()) as Outcome
+  const daemon = await hub.daemon({ machine_id: 'm-1', agents: [statusOf('a')] })
+  await prompt('sent')
+  await daemon.command('agent:prompt')
+  await daemon.close()
+  await prompt('waits')
+  await hub.api('DELETE', `/api/keys/${dave.key_id}`)
+  assert.deepEqual([(await outcome('sent')).state, (await outcome('waits')).state], ['pending', 'failed'])
+  const again = await hub.daemon({ machine_id: 'm-1', agents: [statusOf('a')] })
+  await again.command('agent:prompt')
+  again.send({ type: 'agent:prompt:result', command_id: 'sent', ok: true })
+  // What the hub has forgotten to have sent, the machine may answer all the same.
+  again.send({ type: 'agent:prompt:result', command_id: 'waits', ok: true })
+  await again.settled()
+  assert.equal(again.ofType('agent:prompt').length, 1)
+  assert.deepEqual(
+    [(await outcome('sent')).state, (await outcome('waits')).state],
+    ['succeeded', 'succeeded'],
+  )
+  assert.equal((await outcome('waits')).error, undefined)
+})
+
+test('orders wait on where the list of keys was damaged', async (t) => {
+  const hub = await TestHub.open(t)
+  await (await hub.daemon({ machine_id: 'm-1', agents: [statusOf('a')] })).close()
+  const erin = await make(hub, 'erin', 'operator')
+  await hub.request('POST', '/api/agents/a/prompt?wait=0', { command_id: 'e', content: 'e' }, as(erin.key))
+  await hub.stop()
+  writeFileSync(join(hub.dir, 'user-keys.json'), '{')
+  await hub.start()
+  const again = await hub.daemon({ machine_id: 'm-1', agents: [statusOf('a')] })
+  assert.equal((await again.command('agent:prompt')).by, 'erin')
 })
 
 test('a user key from before roles counts as an admin’s, and can be revoked', async (t) => {

@@ -20,7 +20,7 @@ function commandsIn(path: string, memory: Partial<CommandMemory> = {}, clock = n
     logger,
     clock,
     memory: { ...HUB_LIMITS.memory, ...memory },
-    hasKey: () => true,
+    isGone: () => false,
     succeeded() {},
     settled() {},
   })
