@@ -47,7 +47,7 @@ test('a frame beyond a limit is refused before it is parsed, with the command na
   }
 })
 
-test('a frame with two types is refused, so neither type lends it its limits', () => {
+test('a frame with two types is refused, so it cannot combine their limits', () => {
   const parsed = parseFromDaemon('{"type":"agent:activity","type":"machine:status"}')
   assert.ok(!parsed.ok && parsed.error?.path === 'type')
 })

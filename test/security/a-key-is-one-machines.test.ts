@@ -216,7 +216,7 @@ test('a removed machine does not come back with the successor of its key', async
   for (const key of [first, next]) await assert.rejects(LightDaemon.dial(hub.url, key), /401/)
 })
 
-test('an enrollment with an ambiguous key is refused, and its token stays valid', async (t) => {
+test('an enrollment with another key’s hash or id is refused, and its token stays valid', async (t) => {
   const hub = await TestHub.open(t)
   const own = await hub.enroll('own')
   const alice = await hub.api<{ key_id: string }>('POST', '/api/keys', { name: 'alice', role: 'viewer' })

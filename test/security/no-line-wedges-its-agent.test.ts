@@ -149,7 +149,7 @@ test('a line with too many or too large events arrives as one unreadable event',
   }
 })
 
-test('a line with the maximum number of events arrives in full, and blocks of one event do not count', () => {
+test('a line with the maximum number of events arrives in full, and an event counts once for all its blocks', () => {
   const events = (line: string) => decodeLine(Buffer.from(line), 0, decode)
   for (const line of [
     said(blocks('0', Limits.line_events)),

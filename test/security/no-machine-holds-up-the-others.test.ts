@@ -92,7 +92,7 @@ describe('one machine', () => {
       for (const offset of [begin, acked, end]) assert.ok(Number.isSafeInteger(offset), String(offset))
   })
 
-  test('a machine that does not begin with its greeting is ignored', async (t) => {
+  test('a machine that does not begin with its greeting is disconnected after a few frames', async (t) => {
     const hub = await TestHub.open(t)
     const daemon = await hub.dial()
     for (let n = 0; n < 1000; n++) daemon.send({ type: 'of:a-later-version' })
