@@ -305,8 +305,8 @@ check_ground() {
   done
 }
 
-# fault_on KIND PATH: what lets another user change what is at a path, of the path, the folders above, and what links on
-# the way lead to: what belongs to another user (owner), or can be written to by others (mode).
+# fault_on KIND PATH: prints the entry that lets another user change a path: the path itself, a folder above it, or the
+# target of a link on the way. KIND is `owner` (another user owns the entry) or `mode` (others can write to it).
 fault_on() {
   case ${FOMULAR_STRICT_MODES:-} in
     false | 0) ;;
@@ -352,7 +352,7 @@ look_on() (
   done
 )
 
-# is_open MODE GROUP LAST: whether others can write to it. In a sticky folder, nobody can replace what is another's.
+# is_open MODE GROUP LAST: reports whether others can write to it. In a sticky folder, users can replace only their files.
 is_open() {
   case $1:$3 in
     l* | ?????????[tT]*:) return 1 ;;
@@ -364,7 +364,7 @@ is_open() {
   esac
 }
 
-# has_strangers GROUP: whether a group may have members besides root and this user.
+# has_strangers GROUP: reports whether a group may have members besides root and this user.
 has_strangers() {
   if [ "$(uname -s)" = Darwin ]; then
     # Members of wheel and admin may become root anyway.
@@ -406,7 +406,7 @@ has_strangers() {
   esac
 }
 
-# A folder for what is not finished: inside of the prefix, so that moving it into place is one step.
+# Creates a folder for unfinished files, inside the prefix, so that one rename moves them into place.
 begin() {
   if [ -n "$dry_run" ]; then
     work=$(mktemp -d "${TMPDIR:-/tmp}/fomular-install.XXXXXX") || fail "${TMPDIR:-/tmp} cannot be written." 'Set TMPDIR.'

@@ -23,7 +23,7 @@ export const phrases: Phrase[] = [
   { match: /\bwho(?:m?)(?:so)?ever\b/i, better: NOUN },
   { match: /\bones? (?:that|which|who|whose)\b/i, better: NOUN },
   { match: /\bthat which\b/i, better: NOUN },
-  { match: /\bwhat (?:is|was|are|were|has|had|have)\b(?! (?:wrong|new)\b)/i, better: NOUN },
+  { match: /\bwhat (?:is|was|are|were|has|had|have)\b(?! (?:wrong|new|this)\b)/i, better: NOUN },
   { match: /\bwhatever\b/i, better: 'the cases it stands for, or "any"' },
   { match: /\bsomebody\b/i, better: '"a person", "an operator", "another user", "someone"' },
   { match: /\bfor ever\b/i, better: '"forever", "permanently"' },

@@ -229,10 +229,10 @@ export class Inbox {
   }
 }
 
-/** Longest `inputs.jsonl` that is read, in bytes: millions of ids. */
+/** Maximum size of `inputs.jsonl`, in bytes: millions of ids. */
 const LOG_BYTES = 256 * 1024 * 1024
 
-/** The leading newline of each entry keeps one that was torn from spoiling the next. */
+/** Reads the accepted ids. Each entry starts with a newline, so that a torn entry does not damage the next one. */
 function readLog(path: string): string[] {
   let fd: number
   try {

@@ -9,14 +9,14 @@ const NEWLINE = 10
 const CHUNK_BYTES = 256 * 1024
 
 /**
- * A journal that is so much longer than what it has on the disk, apart from the holes this program has made, is not what an
- * agent has written: to search it for a newline could take days. No disk compresses like that.
+ * Limits that tell a journal from a file that is almost entirely a hole, not counting the holes that this program makes.
+ * Searching such a file for a newline could take days, and no file system compresses that well.
  */
 const HOLE_BYTES = 16 * 1024 ** 3
 const HOLE_RATIO = 256
 const BLOCK_BYTES = 512
 
-/** Maximum number of journals that stay open between reads, so that many agents do not use up the file descriptors. */
+/** Maximum number of journals kept open between reads, so that many agents do not exhaust the file descriptors. */
 const KEPT_OPEN = 32
 
 /** Open journals, the least recently used first. */
@@ -210,7 +210,7 @@ export class Journal {
     try {
       return openPlain(this.path, constants.O_RDONLY)
     } catch (error) {
-      // Of what is no file there is nothing to read either.
+      // Anything but a plain file counts as missing.
       if (systemCode(error) === 'ENOENT' || error instanceof NotPlainError) return undefined
       if (!shortageIn(error) || kept.size === 0) throw error
     }

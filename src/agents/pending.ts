@@ -3,12 +3,12 @@ import { type AgentStatus, Limits, type PermissionRequest } from '../protocol/in
 import type { Snapshot } from './records.ts'
 import { weightOf } from './weight.ts'
 
-/** What the requests of an agent that wait for an answer may be in all, as weight: two of the longest lines. */
+/** Maximum total weight of an agent's pending requests: two of the longest lines. */
 const MOST = 2 * Limits.line_bytes
 
 const weights = new WeakMap<PermissionRequest, number>()
 
-/** The length of its JSON alone does not do: lists of nothing take ten times as much memory. */
+/** Returns a request's weight. The length of its JSON is not enough: empty lists take ten times as much memory. */
 function weighed(request: PermissionRequest): number {
   const weight = weights.get(request) ?? weightOf(request)
   weights.set(request, weight)

@@ -5,9 +5,9 @@ import { systemCode, UserError } from '../platform/errors.ts'
 import { type ReadResult, readJson } from '../platform/files.ts'
 
 /**
- * Reads a JSON file of an agent's folder. One that claims to be of a newer version is damaged: the format of the state
- * folder as a whole says whether a newer version was here, and an agent must not keep its daemon from starting.
- * @throws UserError for another user's file that this user may not read, or the system's error
+ * Reads a JSON file of an agent's folder. A file that claims to be from a newer version counts as damaged: the state
+ * folder's format shows whether a newer version ran here, and an agent must not prevent its daemon from starting.
+ * @throws UserError for another user's file that this user cannot read, or the system's error
  */
 export function readRecord<T>(path: string, schema: z.ZodMiniType<T>): ReadResult<T> {
   try {
@@ -18,7 +18,7 @@ export function readRecord<T>(path: string, schema: z.ZodMiniType<T>): ReadResul
   }
 }
 
-/** Whether this user could change who may read a path, which is thus not for its owner to do. */
+/** Reports whether this user owns a path, and so can change its permissions. */
 export function isOwn(path: string): boolean {
   try {
     return lstatSync(path).uid === process.geteuid?.()

@@ -97,9 +97,9 @@ export const Snapshot = z.object({
   ids_reused: z.optional(z.literal(true)),
   /** Ids of the present process's unknown requests that are not refused yet. */
   unknown_requests: z.optional(z.array(z.string())),
-  /** How many requests of a run were refused. */
+  /** Number of refused requests of a run. */
   refused: z.optional(z.object({ run: z.int(), count: z.int() })),
-  /** Sub-agents under way. */
+  /** Running sub-agents. */
   subagents: z.optional(z.array(z.object({ id: z.string(), description: z.string() }))),
   exit: z.optional(Exit),
   failure: z.optional(z.object({ code: z.string(), message: z.string(), remedy: z.optional(z.string()) })),

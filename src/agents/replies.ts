@@ -5,25 +5,25 @@ import type { RunRecord, Snapshot } from './records.ts'
 
 type Reply = Snapshot['replies'][number]
 
-/** Maximum number of replies that are kept for commands that are asked about again. */
+/** Maximum number of replies kept for repeated commands. */
 const KEPT = 32
 /** Maximum length of an error, as in the result of a command. */
 const ERROR_CHARS = 4096
 const CODE_CHARS = 200
 
-/** Makes a test for events to take in: all but replies to requests that nobody has made. */
+/** Returns a filter for events that drops replies to requests that were never sent. */
 export const isWanted =
   ({ inbox, run }: { inbox: Inbox; run: RunRecord }) =>
   (event: Event): boolean =>
     event.kind !== 'reply' || event.request_id === run.initialize_id || inbox.accepted(event.request_id)
 
-/** Keeps a reply; of several to one request, the first. */
+/** Keeps the first reply to each request. */
 export function keepReply(snapshot: Snapshot, reply: Reply) {
   if (snapshot.replies.some(({ request_id }) => request_id === reply.request_id)) return
   snapshot.replies = [...snapshot.replies.slice(1 - KEPT), short(reply)]
 }
 
-/** Bounds what an earlier daemon has kept. */
+/** Applies the limits to replies that an earlier daemon has kept. */
 export function boundReplies(snapshot: Snapshot) {
   snapshot.replies = snapshot.replies.slice(-KEPT).map(short)
 }

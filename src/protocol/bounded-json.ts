@@ -4,8 +4,8 @@ import { Scan } from './scan.ts'
 import { decodeText } from './tokens.ts'
 
 /**
- * Parses JSON from elsewhere, once its length is known to be bounded: parsed, small values take 35 times their text.
- * @returns undefined for what is no JSON or beyond the bounds
+ * Parses foreign JSON whose length is already bounded. Small values take 35 times the memory of their text.
+ * @returns undefined if the text is not JSON or exceeds the bounds
  */
 export function boundedJson(
   source: string | Uint8Array,

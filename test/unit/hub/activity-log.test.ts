@@ -39,7 +39,7 @@ test('a machine that announces another journal twice at once causes no damage', 
   assert.equal(log.acknowledged, 10)
 })
 
-test('of a long frame whose lines were cut off by a crash, the rest is taken again, and nothing twice', async (t) => {
+test('after a crash in the middle of a long frame, only the missing lines are taken again', async (t) => {
   const path = join(tempDir(t), 'activity.jsonl')
   const events: AnyEvent[] = Array.from({ length: 40 }, (_, n) => ({
     kind: n % 2 ? 'text_delta' : 'thinking_delta',
@@ -60,7 +60,7 @@ test('of a long frame whose lines were cut off by a crash, the rest is taken aga
     const log = new ActivityLog(path, () => assert.fail('set aside'))
     const from = log.acknowledged
     assert.ok(from > 0 && from < 1000 && from === log.wanted)
-    // As a daemon goes on: from there, with what comes behind it.
+    // A daemon continues from there, with the events that follow.
     assert.equal(
       log.take({ ...whole, from, events: events.filter(({ offset }) => offset >= from) }, 0),
       'taken',
@@ -78,7 +78,7 @@ test('of a long frame whose lines were cut off by a crash, the rest is taken aga
   }
 })
 
-test('whatever a journal is called, its history is found again', async (t) => {
+test('a history is found again under every name of its journal', async (t) => {
   for (const journal of ['\u2028'.repeat(64), '","events":[', '\\"}\n\0', '\ud800'.repeat(64)]) {
     const path = join(tempDir(t), 'activity.jsonl')
     const log = new ActivityLog(path, () => {})

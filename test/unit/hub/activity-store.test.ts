@@ -9,7 +9,7 @@ import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
 
 const logger = createLogger({ level: 'silent', stderr: 'none' })
-/** Frames are gathered for so long, in ms. */
+/** Time in which the store gathers frames, in ms. */
 const GATHER_MS = 3
 
 function storeIn(t: TestContext) {
@@ -29,7 +29,7 @@ function storeIn(t: TestContext) {
   return { dir, clock, committed, store, take }
 }
 
-test('when a disk takes something again, all that waited goes there without further waits', async (t) => {
+test('once the disk works again, all waiting activity is written without further delays', async (t) => {
   const { dir, clock, committed, store, take } = storeIn(t)
   for (let n = 0; n < 200; n++) take(`a-${n}`)
   writeFileSync(dir, 'no folder')
@@ -52,7 +52,7 @@ test('when a disk takes something again, all that waited goes there without furt
   await store.close()
 })
 
-test('an agent whose folder takes nothing keeps no other waiting', async (t) => {
+test('an agent whose folder cannot be written delays no other agent', async (t) => {
   const { dir, clock, committed, store, take } = storeIn(t)
   mkdirSync(dir)
   take('broken')

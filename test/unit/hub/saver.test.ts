@@ -7,7 +7,7 @@ import { ManualClock } from '../../support/manual-clock.ts'
 const logger = createLogger({ level: 'silent', stderr: 'none' })
 const NAMES = Array.from({ length: 10 }, (_, n) => `status ${n}`)
 
-/** Time that passes also while something is written. */
+/** Clock that also advances during writes. */
 class SlowDisk extends ManualClock {
   #spent = 0
 
@@ -20,7 +20,7 @@ class SlowDisk extends ManualClock {
   }
 }
 
-test('what changes all the time is written once in each round, and the rounds are a second apart', () => {
+test('constantly changing values are written once per round, with a second between rounds', () => {
   const clock = new SlowDisk()
   const saver = new Saver(clock, logger)
   const written: string[] = []
@@ -43,7 +43,7 @@ test('what changes all the time is written once in each round, and the rounds ar
   saver.close()
 })
 
-test('one that cannot be written keeps no other from being written', () => {
+test('a failing write does not prevent the others', () => {
   const clock = new SlowDisk()
   const saver = new Saver(clock, logger)
   const written: string[] = []
