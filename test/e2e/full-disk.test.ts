@@ -97,7 +97,7 @@ test('a daemon that cannot start on a full disk says so, and its agents wait for
   disk.fill()
   const failed = stage.run(['run', '--key-file', join(stage.state, 'hub/machine.key')])
   assert.equal(await failed.ended, 1)
-  assert.match(failed.log(), /^error: The disk is full[\s\S]*→ Make room/)
+  assert.match(failed.log(), /^error: The disk is full[\s\S]*→ Free space/)
   disk.clear()
   const next = await stage.daemon()
   assert.equal((await stage.agent(agent)).pid, pid)
