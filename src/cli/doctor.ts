@@ -8,8 +8,8 @@ import { isInteractive, print, printJson, stdoutColors } from './terminal.ts'
 
 const HELP = `
 Checks everything a daemon needs, with the configuration that a daemon started here would have. If a daemon
-runs, \`doctor\` reports what that daemon sees, and each difference from this shell. Exit code 1 if something
-must be fixed.
+is running, \`doctor\` reports what that daemon sees, and each difference from this shell. Exit code 1 if
+something must be fixed.
 ${WHICH}
 
 With --fix, it ends orphaned processes that agents left behind. Without --fix, it offers this on a terminal.

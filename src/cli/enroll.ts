@@ -55,7 +55,7 @@ export function enrollCommand(): Command {
           `! The hub knows this machine by another key. To admit it with this key, run on the hub's machine: fomular-daemon hub key bind ${done.key_id} ${done.unbound}`,
         )
       if (done.already) return print('To enroll it again with a new key, add --force.')
-      print('Start the daemon with `fomular-daemon`. If it already runs, run `fomular-daemon restart`.')
+      print('Start the daemon with `fomular-daemon`. If it is already running, run `fomular-daemon restart`.')
     })
 }
 

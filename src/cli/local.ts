@@ -8,15 +8,15 @@ export interface LocalOptions {
 
 /** Help text of commands that act on the daemon on this machine. */
 export const WHICH = `
-Without --state-dir, the command acts on the daemon that runs here: a service, or your own. If several run, it
-asks which to use; without a terminal it lists them and exits with code 2.`
+Without --state-dir, the command acts on the daemon that runs here: a service, or your own. If several are
+running, it asks which one to use; without a terminal, it lists them and exits with code 2.`
 
 /** Adds the flags of commands that act on the daemon on this machine. */
 export const withLocal = (command: Command, json = JSON_OUTPUT.object): Command =>
   command
     .option(
       '--state-dir <dir>',
-      'state folder of the daemon (default: FOMULAR_STATE_DIR, else that of the daemon that runs here)',
+      'state folder of the daemon (default: FOMULAR_STATE_DIR, else the folder of the daemon that runs here)',
     )
     .option('--json', json)
 
@@ -40,7 +40,7 @@ export async function connectDaemon(options: LocalOptions & { env?: NodeJS.Proce
   const paths = statePaths(chosen.state_dir)
   const daemon = new ControlClient(paths.socket, {
     missing: () => notRunning(chosen),
-    // Any user may know whether a service runs.
+    // Any user may know whether a service is running.
     forbidden: () => (chosen.service && !chosen.running ? notRunning(chosen) : forbidden(chosen)),
   })
   return { paths, daemon, chosen, facts: { daemon: factsOf(chosen) } }

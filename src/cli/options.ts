@@ -24,7 +24,7 @@ export const withHub = (command: Command, json = JSON_OUTPUT.object): Command =>
     )
     .option(
       '--state-dir <dir>',
-      "state folder of the hub, or the hub's own folder (default: FOMULAR_STATE_DIR, else that of the hub that runs here)",
+      "state folder of the hub, or the hub's own folder (default: FOMULAR_STATE_DIR, else the folder of the hub that runs here)",
     )
     .option('--json', json)
 

@@ -25,7 +25,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   conformance: async () => (await import('./conformance.ts')).conformanceCommand(),
 }
 
-/** Hidden commands, which other versions run during an update, and shells and packages use. */
+/** Hidden commands: other versions run them during an update, and shells and packages use them. */
 const HIDDEN: Record<string, () => Promise<Command>> = {
   'self-check': async () => (await import('./update/self-check.ts')).selfCheckCommand(),
   complete: async () => (await import('./complete.ts')).completeCommand(),

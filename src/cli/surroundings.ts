@@ -7,7 +7,7 @@ import { faultsOf } from '../platform/ours.ts'
  * Returns the faults that let other users change the agent program, or the certificates that the
  * environment names, each with a remedy. The daemon warns about them but does not refuse them: earlier
  * versions accepted them, and Node reads some of the files before this program runs.
- * @param user uid of the daemon; by default that of this process
+ * @param user uid of the daemon; by default this process's uid
  */
 export function faultsAround(env: NodeJS.ProcessEnv, user?: number): { message: string; remedy: string }[] {
   const leads = (name: string, path = env[name]) => (path ? [[path, `${name} points there`] as const] : [])

@@ -177,7 +177,7 @@ export interface Sources {
 
 /**
  * Loads the daemon's configuration from flags, else the environment, else the file, else defaults.
- * @param user uid of the user that the daemon will run as; by default, that of this process
+ * @param user uid of the user that the daemon will run as; by default, this process's
  * @throws UserError that names the source at fault
  */
 export async function loadDaemonConfig({

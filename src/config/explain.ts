@@ -106,7 +106,7 @@ function settingOf(name: Name, sources: Sources): Setting {
   return known === undefined ? { name, value: null, source: '' } : { name, value: known, source: 'default' }
 }
 
-/** Hides the password in an address, such as that of a registry. */
+/** Hides the password in an address, such as a registry's address. */
 const withoutPassword = <T>(value: T) =>
   typeof value === 'string' ? value.replace(/:\/\/[^/@]+@/, '://***@') : value
 

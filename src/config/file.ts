@@ -32,7 +32,7 @@ const SECTIONS = ['update']
 /**
  * Reads the configuration file: the named one, else the first existing one of the usual two.
  * @param known all keys that it may have; if omitted, any key is accepted, for the caller to check
- * @param user uid of the only user, besides root, who may have written it; by default, that of this process
+ * @param user uid of the only user, besides root, who may have written it; by default, this process's uid
  * @throws UserError if a named file is missing, or a file is invalid
  */
 export async function readConfigFile(

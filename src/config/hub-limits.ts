@@ -60,7 +60,7 @@ const AUDIT_FILES = 16
 export const HUB_SETTINGS = {
   keepCommandsMb: {
     flag: '--keep-commands-mb <MiB>',
-    help: 'most MiB of outcomes of answered commands to remember',
+    help: 'maximum MiB of outcomes of answered commands to remember',
     variable: 'FOMULAR_HUB_KEEP_COMMANDS_MB',
     read: integer(1, MOST_KEPT_MIB),
     fallback: 16,
@@ -74,21 +74,21 @@ export const HUB_SETTINGS = {
   },
   machineAgents: {
     flag: '--machine-agents <count>',
-    help: 'most agents to keep per machine, including removed ones',
+    help: 'maximum number of agents to keep per machine, including removed ones',
     variable: 'FOMULAR_HUB_MACHINE_AGENTS',
     read: integer(1, MOST),
     fallback: 10_000,
   },
   machineHistory: {
     flag: '--machine-history <MiB>',
-    help: 'most MiB of history per machine; the hub refuses further history',
+    help: 'maximum MiB of history per machine; the hub refuses further history',
     variable: 'FOMULAR_HUB_MACHINE_HISTORY_MB',
     read: integer(1, MOST),
     fallback: 100 * 1024,
   },
   machineInFlight: {
     flag: '--machine-in-flight <MiB>',
-    help: 'most MiB of activity per machine that may wait for the disk',
+    help: 'maximum MiB of activity per machine that may wait for the disk',
     variable: 'FOMULAR_HUB_MACHINE_IN_FLIGHT_MB',
     read: integer(1, MOST),
     fallback: 64,

@@ -82,7 +82,7 @@ export function readKey(sources: KeySource[], missing: UserError, env: NodeJS.Pr
   return { key, source: `${name} (${file})`, ...(!isLent && { file: resolve(file) }), warnings }
 }
 
-/** Maximum size of a key's file, in bytes: servers accept no longer header. */
+/** Maximum size of a key's file, in bytes: servers do not accept a longer header. */
 const FILE_BYTES = 8192
 
 /** Reports whether a file is a container's secret, whose owner and mode the container cannot change. */

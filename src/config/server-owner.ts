@@ -37,7 +37,7 @@ export interface OwnerRules {
 }
 
 /**
- * Decides by its user whether a server on this machine may see a key. The user must be this one, root,
+ * Decides from its user whether a server on this machine may see a key. The user must be this one, root,
  * `server_user`, or the user of the first server on its port, at any address.
  * @param url address of the server
  * @throws UserError if it is another user

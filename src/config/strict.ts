@@ -52,7 +52,8 @@ const recordIn = (dir: string) => join(dir, 'modes.json')
 const RECORD_BYTES = 1024 * 1024
 
 /**
- * Returns the record. Another user's does not count: anyone who can write to the folder could put one there.
+ * Returns the record. Another user's record does not count: anyone who can write to the folder could put one
+ * there.
  */
 function readRecord(dir: string, user?: number) {
   try {
@@ -90,10 +91,10 @@ interface Judged {
 }
 
 /**
- * Judges what others can do to a state folder and the files that belong to it. The first version with this
- * check tolerates modes with which earlier versions ran here; the next version does not.
+ * Checks what others can do to a state folder and the files that belong to it. The first version with this
+ * check tolerates modes that earlier versions ran with here; the next version does not.
  * @param faults faults of files outside the folder
- * @param noted returns faults that are judged at another time: the first check records their modes, too
+ * @param noted returns faults that are checked at another time: the first check records their modes, too
  */
 export function judge(dir: string, { faults, noted = () => [], strict, user }: Options): Judged {
   // The last fault of a path counts: certificates in a hub's folder may belong to another user.

@@ -19,7 +19,7 @@ export interface ToldEnvironment {
   logins: string[]
 }
 
-/** Returns the parts of this environment that are compared with those of another one. */
+/** Returns the parts of this environment that are compared with another environment. */
 export function toldEnvironment(env: NodeJS.ProcessEnv): ToldEnvironment {
   const variables = TELLING.flatMap((name) => (env[name] ? [[name, withoutSecrets(env[name])] as const] : []))
   return {

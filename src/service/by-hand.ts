@@ -16,7 +16,7 @@ export interface HandUnit {
   path: string
 }
 
-/** Settings of a unit as systemd parsed them, with those of its drop-ins. */
+/** Settings of a unit as systemd parsed them, including the settings of its drop-ins. */
 export interface UnitFacts {
   /** Argument list of each program that the unit starts. */
   commands: string[][]

@@ -9,7 +9,7 @@ import { MANAGERS, type ManagerName, serviceFiles } from './plan.ts'
 export interface Leftovers {
   /** Files next to the unit that this program wrote or told users to write. */
   files: string[]
-  /** State folders: the service's current one, and those of users it ran as before. */
+  /** State folders: the service's current folder, and the folders of users that it ran as before. */
   states: string[]
 }
 

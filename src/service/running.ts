@@ -35,8 +35,8 @@ export interface LocalDaemon {
 const LOCK_BYTES = 4096
 
 /**
- * Finds the daemons of this machine that this user may see: those that listen on a socket, and those of installed
- * services. From another user's folder it reads only which process holds the lock.
+ * Finds the daemons of this machine that this user may see: daemons that listen on a socket, and daemons of
+ * installed services. From another user's folder it reads only which process holds the lock.
  * @param further additional state folders to check
  */
 export async function findDaemons(env: NodeJS.ProcessEnv, further: string[] = []): Promise<LocalDaemon[]> {
@@ -131,7 +131,7 @@ const summary = ({ manager, name, state }: Supervisor & Partial<Service>) => ({
   ...(state !== undefined && { state }),
 })
 
-/** Reports whether a daemon is a service of the machine, this user's, or that of the user who called sudo. */
+/** Reports whether a daemon is a service of the machine, of this user, or of the user who called sudo. */
 export function isNear(owner: number | undefined, service: Supervisor | undefined): boolean {
   if (service?.manager === 'systemd') return true
   const uid = process.getuid?.()

@@ -63,7 +63,7 @@ export async function perform(step: Step): Promise<Outcome> {
       const dir = dirname(step.path)
       mkdirSync(dir, { recursive: true, mode: 0o755 })
       writeAtomic(step.path, step.text, { mode: step.mode, durable: true })
-      // Not the folder: its owner could replace the file by a link and make root write anywhere.
+      // Not the folder: its owner could replace the file with a link and make root write anywhere.
       if (step.owner && process.getuid?.() === 0) chownSync(step.path, step.owner.uid, step.owner.gid)
       return { changed: true, text: `wrote ${step.path}` }
     }

@@ -41,7 +41,7 @@ interface Asking {
 }
 
 /**
- * Shows a request on the terminal, asks for an answer once all of it was shown, and sends the answer.
+ * Shows a request on the terminal, asks for an answer once all of it has been shown, and sends the answer.
  * @param request request with its input
  */
 export async function ask(

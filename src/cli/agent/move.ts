@@ -4,7 +4,7 @@ import { cleanLine } from '../render/clean.ts'
 import { print, printJson } from '../terminal.ts'
 
 const HELP = `
-Use this after you moved an agent's state folder to a machine with another identity. The agent's history at
+Use this after moving an agent's state folder to a machine with another identity. The agent's history at
 the hub then belongs to that machine. Nothing changes on the machines.
 
 Examples:

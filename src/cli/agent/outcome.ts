@@ -25,7 +25,8 @@ export async function agentId(
 }
 
 /**
- * Guards against a machine that claims an agent whose id equals an abbreviation of another machine's agent.
+ * Guards against a machine that claims an agent whose id is an abbreviation of the id of another machine's
+ * agent.
  * @throws UserError if `given` could mean either agent
  */
 function refuseClaim(given: string, known: HubAgent[]) {

@@ -21,8 +21,9 @@ interface Options extends HubOptions {
 const ANSWER_WAIT_S = 30
 
 const SEEN = `
-Shows the request before you answer it. Without a terminal, name the request that you read by the digest that
-\`agent show\` and \`agent watch\` print. If the agent asks something else by then, nothing is allowed.
+Shows the request before you answer it. Without a terminal, use the digest that \`agent show\` and
+\`agent watch\` print to name the request that you read. If the agent is asking something else by then,
+nothing is allowed.
 `
 
 const ALWAYS = `

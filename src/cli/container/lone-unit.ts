@@ -3,8 +3,8 @@ import { SUPERVISED } from '../../service/plan.ts'
 import { properties } from '../../service/systemd.ts'
 
 /**
- * Reports whether a process is the main process of a systemd unit that does not restart it, as
- * `systemd-run` creates. Such a unit ends with its main process, together with all processes
+ * Reports whether a process is the main process of a systemd unit that does not restart it, such as
+ * the units that `systemd-run` creates. Such a unit ends with its main process, together with all processes
  * that it started.
  */
 export async function endsUnit(env: NodeJS.ProcessEnv, pid: number = process.pid): Promise<boolean> {

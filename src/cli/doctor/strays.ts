@@ -18,7 +18,7 @@ const NAME_CHARS = 64
 
 /**
  * Reports unsupervised processes of agents, in this state folder and in folders that no longer exist; other
- * folders are up to their own daemons. Processes are identified by their environment and ancestors, never by
+ * folders are left to their own daemons. Processes are identified by their environment and ancestors, never by
  * name.
  * @param running true if a daemon runs on this state folder
  */

@@ -36,7 +36,7 @@ export interface Enrolled {
   name?: string
   key_file: string
   config: string
-  /** True if the hub accepts the existing key, which stays. */
+  /** True if the hub accepts the existing key, which then remains in use. */
   already: boolean
   /** Id of the new key at the hub: a prefix of its hash. */
   key_id?: string
@@ -45,7 +45,8 @@ export interface Enrolled {
 }
 
 /**
- * Gets this machine a key that the hub accepts, and writes server and key file into the configuration.
+ * Gets this machine a key that the hub accepts, and writes the server and the key file to the
+ * configuration.
  * @throws UserError
  */
 export async function enroll(options: EnrollOptions): Promise<Enrolled> {
@@ -174,8 +175,8 @@ async function knownAs(present: Present, at: Enrolling, token: string) {
     return enrolled ? { ...(name !== undefined && { name }) } : undefined
   } catch (error) {
     if (!(error instanceof UserError) || error.code !== 'not_found') throw error
-    // An older hub cannot be asked without using the token; a token already used for this key works for it
-    // again.
+    // An older hub can be asked only by using the token. A token already used for this key can be used for
+    // it again.
     const { name } = await exchange(at, { token, key_sha256: sha256(key), hostname: hostname() })
     return { name }
   }
@@ -183,7 +184,7 @@ async function knownAs(present: Present, at: Enrolling, token: string) {
 
 /**
  * Refuses to enroll into files that other users can change. In an existing configuration it checks only
- * owners: the daemon judges modes.
+ * owners: the daemon checks modes.
  * @throws UserError
  */
 function checkPlaces(config: string, others: (string | undefined)[]) {

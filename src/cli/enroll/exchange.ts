@@ -40,7 +40,8 @@ export interface Enrolling {
 /**
  * Shows the hub the token.
  * @param key the key this machine has had there
- * @returns the hub's answer, and the user id that runs the hub if it is on this machine and the system tells
+ * @returns the hub's answer, and the id of the user who runs the hub, if it is on this machine and the
+ * system reveals it
  * @throws UserError
  */
 export async function exchange(at: Enrolling, request: EnrollRequest, key?: string) {

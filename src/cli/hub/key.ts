@@ -8,9 +8,9 @@ const HELP = `
 Keys of people and programs have a role: a viewer reads, an operator also controls agents, an admin also
 manages machines, keys and updates. The hub's own user key, in user.key in its folder, is an admin key.
 
-Each machine has its own key, and a key admits one machine: the machine that enrolled for it, else the first
-to use it. Older keys that several machines share admit these machines until \`hub key bind\` assigns each key
-to one of them.
+Each machine has its own key, and a key admits one machine: the machine that enrolled with it, else the first
+to use it. Older keys that are shared by several machines admit all of those machines until \`hub key bind\`
+assigns each key to one of them.
 
 Examples:
   $ fomular-daemon hub key list

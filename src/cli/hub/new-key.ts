@@ -29,7 +29,7 @@ export const createKeyCommand = (): Command =>
   withOut(
     new Command('create')
       .description('create a key, which is shown once')
-      .argument('<name>', 'name in lists and in the audit log, such as that of its owner')
+      .argument('<name>', "name in lists and in the audit log, such as its owner's name")
       .addOption(
         new Option(
           '--role <role>',
@@ -63,8 +63,8 @@ export const rotateKeyCommand = (): Command =>
       .addHelpText(
         'after',
         `
-The old key is no longer accepted. The old key of a machine is accepted until it has connected with the new
-one.
+The old key is no longer accepted. Exception: a machine's old key is accepted until the machine has connected
+with the new one.
 
 Examples:
   $ fomular-daemon hub key rotate alice

@@ -12,7 +12,7 @@ const LEAST = 4
 
 export function tokenCommand(): Command {
   const command = new Command('token')
-    .description('manage the tokens of `machine add`, with which machines enroll')
+    .description('manage the enrollment tokens that `machine add` creates')
     .addHelpText(
       'after',
       `

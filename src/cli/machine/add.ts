@@ -11,7 +11,7 @@ const USUAL_S = 3600
 const HELP = `
 The token in the line works once, and expires after the time that --expires sets. The machine generates its
 own key; \`fomular-daemon machine remove\` revokes it. If a private authority signed the hub's certificate,
-the line includes the certificate of that authority.
+the line includes that authority's certificate.
 
 Examples:
   $ fomular-daemon machine add
@@ -28,7 +28,7 @@ export function addCommand(): Command {
   return withHub(
     new Command('add')
       .description(
-        'print a line to paste on another machine, which installs the daemon there and connects it',
+        'print a line that installs the daemon on another machine and connects it when pasted there',
       )
       .option('--name <name>', 'name of the machine (default: its host name)')
       .addOption(
@@ -41,7 +41,7 @@ export function addCommand(): Command {
       )
       .option(
         '--address <url>',
-        'address at which that machine reaches the hub (default: that of --hub; for a hub on this machine, a name in its certificate, else an address of this machine)',
+        'address at which that machine reaches the hub (default: the address of --hub; for a hub on this machine, a name in its certificate, else an address of this machine)',
       )
       .option(
         '--ca-file <file>',

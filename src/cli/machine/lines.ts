@@ -3,7 +3,7 @@ import { UserError } from '../../platform/errors.ts'
 import { shellWord } from '../../platform/shell-word.ts'
 import { EXIT } from '../exit-codes.ts'
 
-/** Characters of an address: letters of any script, and those of RFC 3986. */
+/** Characters of an address: letters of any script, and the characters of RFC 3986. */
 const ADDRESS = /^[\p{L}\p{N}._~:/?#[\]@!$&'()*+,;=%-]+$/u
 /** Valid host names; parsers of addresses accept more. */
 const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?)$/

@@ -41,7 +41,7 @@ async function remove(given: string, { json, force = false, ...flags }: HubOptio
     revoked_keys > 0
       ? `${describedMachine(machine)} is removed, and its key is no longer accepted.`
       : shared_keys === undefined
-        ? `${describedMachine(machine)} is removed. It used the hub's machine.key, with which it can connect again.`
+        ? `${describedMachine(machine)} is removed. It used the hub's machine.key, and can use that key to connect again.`
         : shared_keys > 0
           ? `${describedMachine(machine)} is removed. Other machines still use its key, which no longer admits this one.`
           : `${describedMachine(machine)} is removed. The hub knew no key for it.`,

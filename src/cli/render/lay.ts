@@ -14,7 +14,7 @@ export interface Paragraph {
 const CONTINUED = '↳ '
 /** Prefix of a verbatim line, as wide as `CONTINUED`, so that its text cannot imitate that sign. */
 const BEGUN = '  '
-/** Minimum width, in columns: that of the widest character. */
+/** Minimum width, in columns: the width of the widest character. */
 const LEAST_COLUMNS = 2
 
 /**

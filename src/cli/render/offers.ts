@@ -7,7 +7,7 @@ type OfferKind = 'rule' | 'mode' | 'directories' | 'other'
 
 /** A permission update that a request offers to remember. */
 export interface Offer {
-  /** `rule`: rules that allow the requested tool. `other`: updates of no other kind. */
+  /** `rule`: rules that allow the requested tool. `other`: updates of any kind not listed here. */
   kind: OfferKind
   /** The entry of the request, unchanged. */
   entry: unknown

@@ -18,8 +18,8 @@ function* graphemes(text: string): Generator<string> {
 const letters = (text: string): string[] => (PLAIN.test(text) ? text.split('') : [...graphemes(text)])
 
 /**
- * Returns the width of a grapheme. Adds up its characters, as some terminals draw each, except
- * in joined emoji.
+ * Returns the width of a grapheme. Adds up the widths of its characters, since some terminals draw each one,
+ * except in joined emoji.
  */
 function letterWidth(letter: string): number {
   if (letter.includes(JOINER)) return 2
@@ -48,7 +48,7 @@ function head(text: string, max: number): string {
 
 /**
  * Splits one line of text into rows of at most `columns` on any terminal. Terminals differ in which
- * characters they show wide, but none uses more than two columns for one. Expands tabs.
+ * characters they show as wide, but none uses more than two columns for a character. Expands tabs.
  */
 export function rowsOf(line: string, columns: number): string[] {
   const text = line.includes('\t') ? expandTabs(line) : line

@@ -29,7 +29,7 @@ export function ownAccount(home: string): Account {
   return { name: username, uid, gid, home, shell: shell ?? '/bin/sh' }
 }
 
-/** Returns the PATH of a user's programs: that of this process, or that of the other user's login shell. */
+/** Returns the PATH for a user's programs: this process's, or for another user the login shell's. */
 export async function pathOf(account: Account): Promise<string> {
   if (account.uid === process.getuid?.()) return childEnvironment(process.env).PATH ?? PLAIN_PATH
   const clean = [`HOME=${account.home}`, `USER=${account.name}`, `SHELL=${account.shell}`, 'TERM=dumb']

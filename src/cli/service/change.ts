@@ -104,7 +104,9 @@ async function farewell(plan: ServicePlan, before: Status, user: string | undefi
       `Sessions stay with ${user}: ${plan.account.name} cannot resume them. Start new agents, or install the service as ${user} again.`,
     )
   if (status?.server_hears_ms === null)
-    notes.push('The server does not hear this daemon now: activity that it has not received may stay here.')
+    notes.push(
+      'The server does not hear from this daemon now: activity that it has not received may stay here.',
+    )
   return notes
 }
 

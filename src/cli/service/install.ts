@@ -10,10 +10,10 @@ import type { Prepared } from './prepare.ts'
 const HELP = `
 Checks the configuration first. The key is copied to a file that only the service reads; - reads it from
 standard input. If the service is already installed, the command applies changes, and restarts the daemon if
-necessary while agents keep running (pm2 and launchd stop them for that).
+necessary while agents keep running (pm2 and launchd stop the agents to restart it).
 
-An installed service keeps its user and state folder, unless you name others. In that case it cannot take its
-agents along: the command lists them and ends them gracefully first.
+An installed service keeps its user and state folder, unless you name others. In that case, its agents
+cannot continue: the command lists them and ends them gracefully first.
 
 --take-over, or your consent on the terminal, replaces a hand-written unit or pm2 entry that runs this
 program. Server, key, user, state folder and variables stay, and the old files are kept next to the new ones.
@@ -21,8 +21,8 @@ program. Server, key, user, state folder and variables stay, and the old files a
 The service gets the daemon's flags and the user's PATH. Put secrets that agents need, such as an API key,
 into the file "environment" next to the key (NAME=value, mode 0600).
 
-A hub is a separate service, fomular-hub; 'up' runs hub and daemon in one process, and agents survive its
-restarts.
+A hub is a separate service, fomular-hub; 'up' runs the hub and the daemon in one process, and agents
+survive its restarts.
 
 Examples:
   $ sudo fomular-daemon service install --server-url wss://os.example.com --key-file key

@@ -234,7 +234,8 @@ function captured(
 }
 
 /**
- * Returns the command that starts this program, by paths that stay valid when the program or Node is updated.
+ * Returns the command that starts this program, with paths that stay valid when the program or Node is
+ * updated.
  */
 export function invocation(): { runner: string[]; program: string } {
   const { runner, argv } = captureInvocation()

@@ -12,7 +12,7 @@ import { installedService, type ServiceOptions, withService } from './options.ts
 const HELP = `
 Stops the agents gracefully. The state folder stays, and so does the file "environment", which may contain
 secrets; the command lists them. --purge removes them, too, and asks first on a terminal. It never removes the
-targets of links, mounted disks, or folders with files of others, and lists those.
+targets of links, mounted disks, or folders that contain other users' files, but lists them.
 
 Examples:
   $ sudo fomular-daemon service uninstall
