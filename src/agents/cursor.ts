@@ -8,7 +8,7 @@ import { boundReplies } from './replies.ts'
 /** Reads `cursor.json`. @returns undefined if there is none, or it does not match the journal */
 export function readCursor(path: string, journal: Journal): CursorRecord | undefined {
   const cursor = readRecord(path, CursorRecord)
-  // Last: a journal that was opened stays open.
+  // Do this last: a journal that was opened stays open.
   const size = journal.size()
   // A cursor past the journal's end belongs to another journal, or the disk lost the end. Trust the journal.
   if (!cursor.ok || cursor.value.acked > size || cursor.value.snapshot.offset > size) return undefined

@@ -19,7 +19,7 @@ const LauncherLine = z.object({
 })
 type LauncherLine = z.infer<typeof LauncherLine>
 
-/** Line that the daemon writes at the offset where a journal continues after it was set back. */
+/** Line that the daemon writes at the offset where a journal continues after it was rolled back. */
 const SetBackLine = z.object({
   type: z.literal('journal'),
   subtype: z.literal('set_back'),

@@ -37,7 +37,10 @@ function isDetached({ process, folder }: Agent): boolean {
   return journal !== 'unknown' && (journal.ino !== output.ino || journal.dev !== output.dev)
 }
 
-/** @returns undefined if the path does not exist; `unknown` if it cannot be examined, as on a disk with errors */
+/**
+ * @returns undefined if the path does not exist; `unknown` if it cannot be examined, for example on a disk with
+ * errors
+ */
 function statOf(path: string): BigIntStats | 'unknown' | undefined {
   try {
     return statSync(path, { bigint: true, throwIfNoEntry: false })

@@ -5,7 +5,7 @@ import { ownUid, userOf } from '../platform/process-list.ts'
 import type { Agent } from './agent.ts'
 import type { RunRecord } from './records.ts'
 
-/** Returns the name of this process's user; empty if the user has no name, as in some containers. */
+/** Returns the name of this process's user; empty if the user has no name, for example in some containers. */
 export function ownUser(): { user?: string } {
   try {
     return { user: userInfo().username }

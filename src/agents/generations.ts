@@ -28,7 +28,7 @@ export interface Span {
   to: number
 }
 
-/** The generations of one journal. A new one begins when the daemon detects that its machine was set back. */
+/** The generations of one journal. A new one begins when the daemon detects that its machine was rolled back. */
 export class Generations {
   readonly #path: string
   readonly #all: Generation[]

@@ -20,7 +20,7 @@ export function obstacleTo(error: unknown, dir: string): UserError | undefined {
   if (!['EACCES', 'EPERM'].includes(systemCode(error) ?? '')) return undefined
   if (isOwn((error as NodeJS.ErrnoException).path ?? dir)) return undefined
   return new UserError('unreadable', `The agent in ${dir} cannot be taken over: ${reasonOf(error)}.`, {
-    remedy: 'Give the folder, with all that is in it, to the user of the daemon (chown -R).',
+    remedy: 'Give the folder, with everything in it, to the user of the daemon (chown -R).',
     cause: error,
   })
 }

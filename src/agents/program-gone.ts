@@ -7,7 +7,10 @@ const DELETED = ' (deleted)'
 
 const gone = new WeakMap<object, string>()
 
-/** Checks whether a running agent's program was deleted, as by an update, and sends the agent's status if so. */
+/**
+ * Checks whether a running agent's program was deleted, for example by an update, and sends the agent's status
+ * if so.
+ */
 export function checkProgram(agent: Agent) {
   const path = agent.ended ? undefined : deletedProgram(agent.process?.agent.pid)
   if (path === gone.get(agent)) return

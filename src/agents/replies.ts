@@ -7,7 +7,7 @@ type Reply = Snapshot['replies'][number]
 
 /** Maximum number of replies kept for repeated commands. */
 const KEPT = 32
-/** Maximum length of an error, as in the result of a command. */
+/** Maximum length of an error, such as in the result of a command. */
 const ERROR_CHARS = 4096
 const CODE_CHARS = 200
 

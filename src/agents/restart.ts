@@ -6,7 +6,10 @@ import { CommandFailure } from './failure.ts'
 const HOUR_MS = 3_600_000
 /** Delay before the first restart within an hour, in ms. It doubles for each further restart. */
 const FIRST_DELAY_MS = 1000
-/** Delay between restarts of many agents at once, as after a reboot, in ms: each start needs a core for a moment. */
+/**
+ * Delay between restarts of many agents at once, for example after a reboot, in ms: each start needs a core for
+ * a moment.
+ */
 const SPREAD_MS = 250
 /** Delay before retrying a restart that failed, for example because of a missing runtime or a full disk, in ms. */
 const RETRY_MS = 60_000

@@ -49,7 +49,7 @@ export type CommandErrorCode = z.infer<typeof CommandErrorCode>
 export const CommandError = z.object({
   code: ToldName,
   message: ToldSentence,
-  /** Part of the command at fault, as `spec.cwd`. */
+  /** Part of the command at fault, such as `spec.cwd`. */
   path: z.optional(ToldSentence),
   remedy: z.optional(ToldSentence),
   /** For an update: the stage that it reached, and the output of npm or of the new version. */

@@ -38,7 +38,7 @@ export const Event = z.discriminatedUnion('kind', [
     reason: closedOptional(['lease', 'rebooted']),
   }),
   /**
-   * The machine was set back to an earlier state: this generation of the journal continues from byte `from`
+   * The machine was rolled back to an earlier state: this generation of the journal continues from byte `from`
    * of the previous one, whose bytes up to `to` the machine no longer has.
    */
   z.object({

@@ -1,6 +1,6 @@
 import { BYTE, jsonOf, skipContainer, skipScalar, skipSpace, skipString, textOf } from './tokens.ts'
 
-/** Maximum length of a key or value that is read, in bytes. The fields looked for are short. */
+/** Maximum length of a key or value that is read, in bytes. The requested fields are short. */
 const VALUE_BYTES = 1024
 
 /**

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import en from 'zod/v4/locales/en.js'
 import { Limits } from './limits.ts'
 
-// Without a locale every fault is just "Invalid input". The index of all locales would add 290 kB.
+// Without a locale, every error message is just "Invalid input". The index of all locales would add 290 kB.
 z.config(en())
 
 /** An agent's id, chosen by the server. It also names the agent's folder, so its alphabet is small. */
@@ -56,7 +56,7 @@ export const VersionOrTag = z
     z.maxLength(VERSION_CHARS),
     z.regex(
       /^(?!.*[.](?:[tT][gG][zZ]|[tT][aA][rR](?:.[gG][zZ])?)$)[0-9A-Za-z][0-9A-Za-z._+-]*$/,
-      'must be an exact version, as 1.2.3, or a dist-tag, as latest',
+      'must be an exact version, such as 1.2.3, or a dist-tag, such as latest',
     ),
   )
 

@@ -30,7 +30,7 @@ export const Limits = {
   agents: 10_000,
   /** Maximum size of an agent in a greeting that would otherwise be too long, in bytes. */
   greeted_agent_bytes: 2048,
-  /** Maximum amount of activity sent ahead of acknowledgements, in journal bytes, over all agents. */
+  /** Maximum amount of activity sent ahead of acknowledgments, in journal bytes, over all agents. */
   window_bytes: 4 * 1024 * 1024,
   /** Time after which a side that receives nothing, not even a pong, closes the link, in ms. */
   silence_ms: 25_000,

@@ -68,7 +68,7 @@ const fields = {
   description: text,
   /** The runtime's reason for asking, in its own words. */
   reason: text,
-  /** File or folder in question, if the agent may not use it by itself. */
+  /** File or folder in question, if the agent may not use it without permission. */
   blocked_path: text,
   /** Present if a sub-agent asks: the tool use that started it. */
   parent_tool_use_id: id,

@@ -94,7 +94,7 @@ export const AgentStatus = z.object({
   failure: z.optional(z.object({ code: ToldName, message: ToldSentence, remedy: z.optional(ToldSentence) })),
   /** Time until which a crash loop delays a restart (ISO 8601). */
   restart_held_until: z.optional(ToldName),
-  /** Running background tasks, at most 32. An `idle` agent that has any is not done. */
+  /** Running background tasks, at most 32. An `idle` agent with such tasks is not done. */
   background_tasks: z.optional(firstOf(BackgroundTask, LISTED)),
   /** Sum over all of the agent's processes and sessions. */
   total_cost_usd: z.optional(z.number()),

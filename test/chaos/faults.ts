@@ -28,7 +28,7 @@ export interface Kill {
   part: 'launcher' | 'feeder' | 'agent'
 }
 
-/** The hub's events of an agent when its machine was set back. */
+/** The hub's events of an agent when its machine was rolled back. */
 export interface Kept {
   agent: string
   events: Event[]

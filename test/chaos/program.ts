@@ -97,7 +97,7 @@ export const SABOTAGES = {
       to: "if (!(await agent.until(settled, 1500))) throw new CommandFailure('start_failed', 'too slow')",
     },
   ],
-  /** The daemon does not notice that its machine was set back. */
+  /** The daemon does not notice that its machine was rolled back. */
   'set-back-unseen': [
     {
       file: 'src/daemon/standing.ts',

@@ -31,7 +31,7 @@ export interface Machine extends Place {
   proxy: FaultProxy
   cwd: string
   backup: Backup
-  /** Times at which it was set back to its backup, in ms since 1970. */
+  /** Times at which it was rolled back to its backup, in ms since 1970. */
   setBacks: number[]
   /** True if it runs the previous release, which lacks later fixes. */
   earlier: boolean

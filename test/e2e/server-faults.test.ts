@@ -120,7 +120,7 @@ test('20 faults in a row, an oversized frame, or invalid UTF-8 ends the link, an
   await fourth.settled()
 })
 
-test('wrong acknowledgements and resend requests lose nothing, and repeat nothing forever', async (t) => {
+test('wrong acknowledgments and resend requests lose nothing, and repeat nothing forever', async (t) => {
   const { stage, caller } = await connected(t)
   await caller.command('agent:start', { agent_id: 'a', spec: { cwd: stage.cwd, prompt: 'one' } })
   const activity = () => caller.ofType('agent:activity') as (Frame & { from: number; to: number })[]
@@ -129,7 +129,7 @@ test('wrong acknowledgements and resend requests lose nothing, and repeat nothin
       what: text,
     })
   const first = await said('one')
-  // First beyond the end, then below an earlier acknowledgement.
+  // First beyond the end, then below an earlier acknowledgment.
   caller.send({ type: 'agent:ack', offsets: { a: 2 ** 50 } })
   caller.send({ type: 'agent:ack', offsets: { a: 1 } })
   caller.send({ type: 'agent:resend', agent_id: 'a', from: 2 ** 50 })
@@ -225,7 +225,7 @@ test('changes between the greeting and a slow welcome are sent after the welcome
   assert.equal((await next.received('agent:status')).state, 'exited')
 })
 
-test('a removed agent frees its part of the window, and late acknowledgements for it are accepted', async (t) => {
+test('a removed agent frees its part of the window, and late acknowledgments for it are accepted', async (t) => {
   const { stage, server, caller } = await connected(t)
   await caller.command('agent:start', { agent_id: 'a', spec: { cwd: stage.cwd, prompt: 'emit 400 20000' } })
   const sent = () => (caller.ofType('agent:activity') as (Frame & { to: number })[]).at(-1)?.to ?? 0

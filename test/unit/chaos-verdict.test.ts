@@ -94,7 +94,7 @@ const historyOf = (...told: (string | number)[]) =>
             }),
   })) as unknown as Event[]
 
-test('the verdict requires all activity from before and after a machine is set back, once each', () => {
+test('the verdict requires all activity from before and after a machine is rolled back, once each', () => {
   const processes = [process(1, 0, ['a', 'b', 'c']), process(2, 0, ['d', 'e']), process(2, 1, ['f', 'g'])]
   const judged = (history: Event[], kept: Event[] = []) =>
     lives(agent({ processes, lives: 2, setBack: 1, history, kept: [kept] })).length === 0
@@ -115,7 +115,7 @@ test('the verdict requires all activity from before and after a machine is set b
   assert.deepEqual(lives(agent({ ...unborn, history: historyOf(1, 'a') })), [])
 })
 
-test('the verdict lets a machine that was set back repeat older commands, but not newer ones', () => {
+test('the verdict lets a machine that was rolled back repeat older commands, but not newer ones', () => {
   const prompt = (given: number) => command({ digest: 'x', given })
   const processes = [0, 1].map((life) => process(1, life, [], { acted: ['c1'] }))
   const judged = (parts: Partial<Case>) => prompts(agent(parts)).length === 0

@@ -151,7 +151,7 @@ export const activityPoints: Point<Caller>[] = [
     name: 'generations',
     level: 'optional',
     rule: 'The welcome names the generation of a journal, as in its newest frame.',
-    section: 'A machine that was set back',
+    section: 'A machine that was rolled back',
     async check(caller) {
       const agent = caller.agent('generation', { journal: '5be0c2f1' })
       const first = await caller.greet()

@@ -187,7 +187,7 @@ export function activity(agent_id: string, from: number, to: number, rest: Parti
   return { type: 'agent:activity', agent_id, from, to, events: [event as Event] }
 }
 
-/** Sends bytes `[from, to)` and waits for the acknowledgement. @param have offset that the server then has */
+/** Sends bytes `[from, to)` and waits for the acknowledgment. @param have offset that the server then has */
 export async function taken(connection: Connection, agentId: string, from: number, to: number, have = to) {
   const behind = connection.frames.length
   connection.send(activity(agentId, from, to))

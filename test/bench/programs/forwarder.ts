@@ -1,5 +1,5 @@
 /**
- * The floor of latency and throughput: reads pipes and sends the data, without files or acknowledgements.
+ * The floor of latency and throughput: reads pipes and sends the data, without files or acknowledgments.
  * `lines`: each line in a separate frame with the agent's name, the least that a server can work with.
  * `chunks`: bytes as they come, in arbitrary pieces.
  */

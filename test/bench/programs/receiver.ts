@@ -6,7 +6,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { stamps } from '../line.ts'
 import { monotonic } from '../measure.ts'
 
-/** Time for which acknowledgements are collected into one message, in milliseconds; the same as the hub's. */
+/** Time for which acknowledgments are collected into one message, in milliseconds; the same as the hub's. */
 const GATHER_MS = 3
 
 export type Request =

@@ -12,7 +12,7 @@ const forgotten = (command: Issued) => command.outcome?.error?.code === 'disk_fu
 const succeeded = (command: Issued) => command.outcome?.state === 'succeeded'
 
 /**
- * True for a command before its machine was set back: the machine may have forgotten it, and may execute it
+ * True for a command before its machine was rolled back: the machine may have forgotten it, and may execute it
  * again.
  */
 const setBackSince = ({ setBack }: Case, { given }: Issued) => setBack !== undefined && given <= setBack

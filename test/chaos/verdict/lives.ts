@@ -21,12 +21,12 @@ type Step =
 interface Place {
   life: number
   at: number
-  /** True if the only event of this life so far is that the machine was set back. */
+  /** True if the only event of this life so far is that the machine was rolled back. */
   fresh: boolean
 }
 
 /**
- * The history of an agent whose machine was set back, which ended several of its lives early. The hub keeps
+ * The history of an agent whose machine was rolled back, which ended several of its lives early. The hub keeps
  * the events that it had by then. It has a beginning of each life but the last, and all of the last,
  * everything once and in order.
  */
@@ -38,7 +38,7 @@ export const lives: Judge = (agent) => {
     const differs = events.findIndex((event, n) => formOf(event) !== formOf(history[n] ?? {}))
     if (differs !== -1)
       problems.push(
-        `lost when the machine was set back, at event ${differs}: ${shorten(formOf(events[differs]!))}`,
+        `lost when the machine was rolled back, at event ${differs}: ${shorten(formOf(events[differs]!))}`,
       )
   }
   return [...problems, ...follow(agent, history)]

@@ -68,7 +68,7 @@ class Machine {
   }
 
   /**
-   * Replaces the folder with the backup, while no daemon runs.
+   * Replaces the folder with the backup, while no daemon is running.
    * @param inPlace overwrites the files, which keep their inodes
    */
   setBack({ inPlace = false } = {}) {
@@ -132,7 +132,7 @@ const words = (events: AnyEvent[]) =>
     return event.kind
   })
 
-/** Returns a machine set back to a backup, with a server that has more than the backup. */
+/** Returns a machine rolled back to a backup, with a server that has more than the backup. */
 function setBack(t: Cleanup) {
   const machine = new Machine(t)
   machine.welcome({ offsets: {} })
@@ -148,7 +148,7 @@ function setBack(t: Cleanup) {
   return { machine, kept, had }
 }
 
-test('a journal that was set back continues after the server’s position, and marks the missing part', (t) => {
+test('a journal that was rolled back continues after the server’s position, and marks the missing part', (t) => {
   const { machine, kept, had } = setBack(t)
   // Before the server is back.
   machine.says('again')
@@ -177,7 +177,7 @@ test('a journal that was set back continues after the server’s position, and m
   assert.deepEqual(new Set(machine.frames.map((frame) => frame.journal)), new Set([undefined, journal]))
 })
 
-test('a journal that was set back is detected even after it has outgrown the server’s position', (t) => {
+test('a journal that was rolled back is detected even after it has outgrown the server’s position', (t) => {
   const { machine, had } = setBack(t)
   machine.says(...Array.from({ length: 100 }, (_, n) => `again ${n}`))
   // The first daemon ends before a server is connected.
@@ -191,7 +191,7 @@ test('a journal that was set back is detected even after it has outgrown the ser
   assert.equal(machine.frames.at(-1)?.to, machine.size)
 })
 
-test('a journal can be set back repeatedly', (t) => {
+test('a journal can be rolled back repeatedly', (t) => {
   const { machine, had } = setBack(t)
   machine.welcome({ offsets: { a: had } })
   machine.acknowledge(machine.end)
@@ -206,7 +206,7 @@ test('a journal can be set back repeatedly', (t) => {
   assert.deepEqual(said(machine.frames).slice(-4), ['one', 'set_back', 'set_back', 'again'])
 })
 
-test('a daemon killed while connected is not mistaken for a machine that was set back', (t) => {
+test('a daemon killed while connected is not mistaken for a machine that was rolled back', (t) => {
   const machine = new Machine(t)
   machine.agent.save()
   machine.stop()
@@ -356,7 +356,7 @@ test('a server that has exactly what the backup holds continues from there', (t)
   assert.equal(machine.agent.status().journal, undefined)
 })
 
-test('activity that an earlier version sent is not mistaken for a machine that was set back', (t) => {
+test('activity that an earlier version sent is not mistaken for a machine that was rolled back', (t) => {
   const machine = withoutServer(t)
   machine.stop()
   // The earlier version deletes dot files, sends, and is killed before it saves its position.
