@@ -626,7 +626,7 @@ check_file() {
   # A full disk leaves a shorter file.
   if [ "$(wc -c <"$1")" -lt "$size" ]; then no_space "$1"; fi
   fail "$2 does not match the manifest: its sha256 is $(hash_of "$1"), not $sha256." \
-    'It was damaged or changed on the way, and nothing was installed. Try again; if this persists, tell the operator of that server.'
+    'It was damaged or changed in transit, and nothing was installed. Try again; if this persists, tell the operator of that server.'
 }
 
 manifest() {

@@ -21,7 +21,7 @@ const nameOf = ({ os, arch }: Platform) => `fomular-daemon-${os}-${arch}`
 
 /**
  * Fills pkg's cache, so that pkg downloads nothing. Its `.ok` files mark a download as checked, which
- * `baseNode` does. Returns the tool that stripped the Node, if any.
+ * `baseNode` does. Returns the tool that stripped the Node binary, if any.
  */
 async function seed(home: string, { os, arch, node }: Platform): Promise<string | undefined> {
   const name = `node-v${node.version}-${os === 'macos' ? 'darwin' : os}-${arch}`
@@ -57,7 +57,7 @@ async function make(platform: Platform, code: Uint8Array, out: string): Promise<
       main: `../${MAIN}`,
       disableExperimentalSEAWarning: true,
       useSnapshot: false,
-      // A code cache saves a third of the start, but differs between builds, and Node warns if V8 rejects it.
+      // A code cache saves a third of the startup time, but differs between builds, and Node warns if V8 rejects it.
       useCodeCache: false,
       // NODE_OPTIONS is meant for the user's other programs.
       execArgvExtension: 'none',
@@ -79,7 +79,10 @@ async function make(platform: Platform, code: Uint8Array, out: string): Promise<
   }
 }
 
-/** Returns the platforms with these names (`linux-x64`), or all without names. @throws for an unknown name */
+/**
+ * Returns the platforms with these names (`linux-x64`), or all platforms if no names are given.
+ * @throws for an unknown name
+ */
 export function platformsNamed(names: string[]): Platform[] {
   const known = platforms.map(({ os, arch }) => `${os}-${arch}`)
   const strange = names.find((name) => !known.includes(name))

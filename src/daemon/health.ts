@@ -29,7 +29,7 @@ const MEMORY_LOW_BYTES = 400 * MIB
 const CHECK_MS = 15_000
 /** Jump of the clock, in ms, that means that the machine slept. */
 const ASLEEP_MS = 30_000
-/** Interval between checks of runtimes, in ms: users log in and out while the daemon runs. */
+/** Interval between checks of runtimes, in ms: users log in and out while the daemon is running. */
 const PROBE_MS = 10 * 60_000
 /** The same while a runtime has a problem, in ms: a user may be fixing it. */
 const MENDING_PROBE_MS = 60_000

@@ -7,7 +7,7 @@ const ActivityLine = z.object({
   to: Offset,
   /** Generation of the journal; absent for the first. */
   journal: z.optional(JournalName),
-  /** Offset here minus offset on the machine, after the machine was set back without knowing it. */
+  /** Offset here minus offset on the machine, after the machine was rolled back without noticing. */
   shift: z._default(Offset, 0),
   events: z.array(AnyEvent),
 })

@@ -6,8 +6,8 @@ import { type Chunk, readChunk, seek } from './activity-read.ts'
 import { AppendFile, lastNewline } from './append-file.ts'
 
 /**
- * Number of characters waiting for the disk beyond which no further frame is taken: more than two connections
- * of one daemon can have in flight.
+ * If more characters than this are waiting for the disk, no further frame is taken. It is more than two
+ * connections of one daemon can have in flight.
  */
 const WAITING_CHARS = 16 * 1024 * 1024
 

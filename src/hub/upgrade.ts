@@ -14,7 +14,7 @@ const MOST_FRAME_BYTES = 2 * Limits.frame_bytes
 /** Retry-After for a machine that is refused for lack of room, in seconds. */
 const SOON_S = 2
 
-/** Accepts machines, which connect by WebSocket with a key. */
+/** Accepts machines, which connect over WebSocket with a key. */
 export function acceptMachines(
   server: Server,
   { keys, gate }: { keys: Keys; gate: Gate },

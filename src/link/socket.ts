@@ -10,7 +10,7 @@ export const GREETING_MS = 15_000
 
 /**
  * Maximum time for a server to end its TCP connection after a close frame, in ms, and maximum number of unanswered
- * WebSocket pings. Both options are missing in the types of ws.
+ * WebSocket pings. Both options are missing from the types of ws.
  */
 const PATIENCE: object = { closeTimeout: 1000, maxPendingAutoPongs: 1000 }
 

@@ -33,7 +33,7 @@ const SYN_RECV = '03'
 
 /**
  * Returns the uid of the program at the other end of a connection within this machine. Undefined if the
- * system does not tell: on other systems than Linux, and for a connection out of this network namespace.
+ * system does not reveal it: on systems other than Linux, and for a connection out of this network namespace.
  * @throws Error if the connection ends in the meantime
  */
 export async function ownerOfPeer(socket: Socket): Promise<number | undefined> {

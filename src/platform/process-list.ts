@@ -32,8 +32,8 @@ export const findByEnvironment = (name: string, value: string): ProcessIdentity[
     .map(({ pid, start, boot_id }) => ({ pid, start, boot_id }))
 
 /**
- * Reports whether a path leads a process to another folder than this process, as in a container. False if the
- * path is hidden from it, as in a sandbox.
+ * Reports whether a path leads a process to a different folder than it leads this process to, for example in a
+ * container. False if the path is hidden from it, for example in a sandbox.
  */
 export function seesAnother(pid: number, path: string): boolean {
   if (!linux || mountsOf(pid) === mountsOf('self')) return false
@@ -73,7 +73,7 @@ export const ownUid = (): number => process.getuid?.() ?? 0
 const userIn = (status = '') => Number(/^Uid:\t(\d+)/m.exec(status)?.[1])
 
 /**
- * Returns the program and arguments of every process. On other systems than Linux, an argument with blanks is
+ * Returns the program and arguments of every process. On systems other than Linux, an argument with blanks is
  * split.
  */
 export function commandLines(): { pid: number; argv: string[] }[] {

@@ -23,5 +23,5 @@ export class ProxyError extends Error {
 /** Returns advice for a proxy that refuses the connection. */
 export const proxyRemedy = ({ status }: ProxyError): string =>
   status === 407
-    ? 'Put user name and password into HTTPS_PROXY: http://NAME:PASSWORD@HOST:PORT'
+    ? 'Put the username and password into HTTPS_PROXY: http://NAME:PASSWORD@HOST:PORT'
     : 'Check HTTPS_PROXY, and ask the operator of the proxy. To bypass it, add this host to NO_PROXY.'

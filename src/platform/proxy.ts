@@ -75,7 +75,7 @@ export function usableProxy(url: string, env: NodeJS.ProcessEnv, named: Named = 
   const parsed = new URL(proxy)
   if (![parsed.username, parsed.password].every(isDecodable))
     throw unusable(
-      'the user name or password in the address of the proxy is not percent-encoded',
+      'the username or password in the address of the proxy is not percent-encoded',
       `Encode it in ${nameOf(variable)}: write each "%" as %25.`,
     )
   if (['http:', 'https:'].includes(parsed.protocol)) return parsed

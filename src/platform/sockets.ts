@@ -49,8 +49,8 @@ function isWritable(dir: string): boolean {
 
 /**
  * Returns an address for a socket in another user's folder. It leads to the same socket that was checked,
- * which belongs to the folder's owner, to root or to this user, as in a container's volume of root; a link
- * placed there later has no effect.
+ * which belongs to the folder's owner, to root (as in a container's volume that root owns) or to this user; a
+ * link placed there later has no effect.
  * @throws the system's error
  */
 export function addressOfForeign(path: string): string {

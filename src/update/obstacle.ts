@@ -56,7 +56,7 @@ function answered(status: number, { url, stage, proxies }: Obstacle): { message:
     case 403:
       return {
         message: `${registry} denies access to this machine (HTTP ${status}).`,
-        remedy: `Put a token for it into ~/.npmrc of the daemon's user: ${host}/:_authToken=…`,
+        remedy: `Put a token for it into the ~/.npmrc of the daemon's user: ${host}/:_authToken=…`,
       }
     case 404:
       return {
@@ -96,12 +96,12 @@ function failed({ url, proxies, code = '', said, remedy }: Obstacle): { message:
     return {
       message: `${originOf(url)} does not answer like an npm registry.`,
       remedy:
-        'Check registry under [update] in the configuration file or in ~/.npmrc, and that no login page of the network intercepts the request.',
+        'Check registry under [update] in the configuration file or in ~/.npmrc, and make sure that no login page on the network intercepts the request.',
     }
   if (isUntrustedCode(code))
     return {
       message: `${registry} has a certificate from an authority that this system does not know (${code}).`,
-      remedy: "Add the authority's certificate to this system, or set cafile in ~/.npmrc to it.",
+      remedy: "Add the authority's certificate to this system, or set cafile in ~/.npmrc to its path.",
     }
   const known = causeOf(code)
   const why = known === undefined ? withoutSecrets(said ?? code) : `${known} (${code})`

@@ -20,7 +20,7 @@ export interface OfflineOptions {
 }
 
 /**
- * Updates this installation while no daemon runs. The version is proven, but has no trial.
+ * Updates this installation while no daemon is running. The version is tested, but not put on trial.
  * @throws UpdateFailure
  */
 export async function updateOffline(options: OfflineOptions): Promise<UpdateResult> {
@@ -74,7 +74,10 @@ export async function updateOffline(options: OfflineOptions): Promise<UpdateResu
   }
 }
 
-/** Records for the next daemon which program hands over to which, and what the machine's status reports. */
+/**
+ * Records, for the next daemon, which program hands over to which other program, and what the machine's status
+ * reports.
+ */
 function note(
   stateDir: string,
   {

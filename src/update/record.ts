@@ -8,7 +8,7 @@ import type { UpdateErrorCode } from './failure.ts'
 
 /** A switch to another version, with everything that is needed to finish or to revert it. */
 export const Trial = z.object({
-  /** Identifies the stand-in of this trial. */
+  /** Identifies the stand-in for this trial. */
   id: z.string(),
   /** `package`: the folder of an npm package. `prefix`: a folder with `versions/` and a link `current` to one of them. */
   layout: z.enum(['package', 'prefix']),
@@ -17,11 +17,11 @@ export const Trial = z.object({
   program: z.string(),
   /** Folder of the next version. */
   next: z.string(),
-  /** The previous version's program. During the trial, it runs for everything but the start on trial. */
+  /** The previous version's program. During the trial, every start except the one on trial runs it. */
   previous: z.string(),
   /** In a prefix, the previous target of `current`. Absent if the prefix is used for the first time. */
   restore: z.optional(z.string()),
-  /** The command from now on, and the command before. They differ if a prefix is used for the first time. */
+  /** The new command, and the previous one. They differ if a prefix is used for the first time. */
   entry: z.string(),
   previous_entry: z.string(),
   /** The daemon's arguments after the program, without the key. Versions up to 0.1.0 need them here. */
@@ -45,7 +45,7 @@ export const UpdateRecord = z.object({
   stage: UpdateProgress.shape.stage,
   /** Details of the stage. */
   message: z.optional(z.string()),
-  /** Number of attempts: a daemon that ends during an update leaves it to the next one. */
+  /** Number of attempts: a daemon that ends during an update leaves the update to the next daemon. */
   attempts: z.int(),
   started_at: z.string(),
   finished_at: z.optional(z.string()),
@@ -110,7 +110,7 @@ export function peekRecord(stateDir: string): UpdateRecord | undefined {
   return read.ok ? read.value : undefined
 }
 
-/** Reports whether a version is on trial, or was given up and the previous one has not taken over yet. */
+/** Reports whether a version is on trial, or has been given up while the previous one has not taken over yet. */
 export function isUnderWay(stateDir: string): boolean {
   const record = peekRecord(stateDir)
   return record?.trial !== undefined && !record.settled
@@ -131,14 +131,14 @@ export function writeRecord(stateDir: string, record: UpdateRecord) {
 
 /**
  * Removes the key of a finished update. Versions up to 0.1.0 recorded a key in the daemon's arguments for
- * their guard, which no longer needs it then.
+ * their guard; once the update is finished, the guard no longer needs it.
  */
 function withoutKey(record: UpdateRecord): UpdateRecord {
   const { trial, settled } = record
   return trial && settled ? { ...record, trial: { ...trial, args: concealed(trial.args) } } : record
 }
 
-/** Removes the files of a finished update from the state folder, as they may contain a key. */
+/** Removes the files of a finished update from the state folder, because they may contain a key. */
 export function clearAfter(stateDir: string, record: UpdateRecord) {
   for (const path of [startsPath(stateDir), startPath(stateDir)]) rmSync(path, { force: true })
   if (JSON.stringify(withoutKey(record)) !== JSON.stringify(record)) writeRecord(stateDir, record)

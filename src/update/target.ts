@@ -163,7 +163,7 @@ function modeOf(root: string, env: NodeJS.ProcessEnv): Target['mode'] {
 }
 
 /**
- * Returns the home folder from the user database; nothing if the user is not in it, as in some containers.
+ * Returns the home folder from the user database; nothing if the user is not in it, for example in some containers.
  */
 function listedHome(): string[] {
   try {

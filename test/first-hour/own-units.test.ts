@@ -30,7 +30,7 @@ test('agents survive a restart and a crash under the unit in the documentation',
   assert.doesNotMatch(await unit.log(), /ends the agents/)
 })
 
-test("agents of root's unit that would end them live in scopes, which end with them", async (t) => {
+test('agents of a root unit that would kill them run in scopes, which end when the agents end', async (t) => {
   const on = await serviceMachine(t)
   const key = readFileSync(on.at(MACHINE_KEY), 'utf8').trim()
   const text = `[Service]

@@ -86,7 +86,7 @@ for (const release of ['bookworm', 'trixie'] as const)
       what: 'the hub',
     })
 
-    await t.test('apt refuses an index that was changed on the way', async () => {
+    await t.test('apt refuses an index that was changed in transit', async () => {
       await sh('rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*; mkdir -p /etc/apt/keyrings')
       await sh(
         'curl -fsSL http://127.0.0.1:3001/releases/fomular-daemon.asc -o /etc/apt/keyrings/fomular-daemon.asc',
@@ -134,7 +134,7 @@ for (const release of ['bookworm', 'trixie'] as const)
       (await hub<{ agents: HubAgent[] }>('agent', 'list')).agents.find(({ agent_id }) => agent_id === id)
     let pid: number | undefined
 
-    await t.test('with a key, the daemon runs as its separate user and leaves updates to apt', async () => {
+    await t.test('with a key, the daemon runs as its own user and leaves updates to apt', async () => {
       await sh(
         'printf \'#!/bin/sh\\nexec node /opt/support/fake-agent-program.ts "$@"\\n\' >/usr/local/bin/claude; chmod 755 /usr/local/bin/claude',
       )

@@ -90,7 +90,7 @@ test('a system unit survives rare events', async (t) => {
   })
 })
 
-test("`service install` through sudo, after `enroll`, serves the caller with root's settings", async (t) => {
+test("`service install` through sudo, after `enroll`, sets up a service for the caller with root's settings", async (t) => {
   const { machine, daemon, status, at } = await serviceMachine(t)
   const home = '/root/.fomular'
   await machine.out(['mkdir', '-p', home])
@@ -138,7 +138,7 @@ test('a system unit limits what agents can do', async (t) => {
   const writes =
     'for f in ~ /tmp /var/tmp /usr /etc /boot; do touch $f/x && rm $f/x && echo $f; done 2>/dev/null; true'
   assert.deepEqual(await probe(writes), ['/home/bob', '/tmp', '/var/tmp'])
-  // A separate user namespace, as sandboxes use, and only the user's own processes.
+  // A separate user namespace, like those that sandboxes use, and only the user's own processes.
   assert.deepEqual(
     await probe('unshare --user --map-root-user id -u; ls -d /proc/1 /proc/$$ 2>/dev/null | wc -l'),
     ['0', '1'],

@@ -89,7 +89,7 @@ export class TestHub {
     return this.#keep(await LightDaemon.dial(this.url, this.key('machine')))
   }
 
-  /** Connects a machine: the first with the hub's own key, each other one with a key from enrolling. */
+  /** Connects a machine: the first with the hub's own key, every other one with a key from enrolling. */
   async daemon(hello: LightDaemonOptions['hello'] = {}): Promise<LightDaemon> {
     const key = await this.#keyOf(hello.machine_id ?? helloOf().machine_id)
     return this.#keep(await LightDaemon.greet({ url: this.url, key, hello }))

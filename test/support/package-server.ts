@@ -200,7 +200,7 @@ export class PlainInstallation {
     return { code: exitCode, stdout, stderr }
   }
 
-  /** Updates the program while no daemon runs. @returns the error of the update, if any */
+  /** Updates the program while no daemon is running. @returns the error of the update, if any */
   async update(version = 'latest', args: string[] = [], env: Record<string, string> = {}) {
     const { stdout, stderr } = await this.run(['update', version, '--json', ...args], env)
     const said = JSON.parse(stdout) as {

@@ -67,7 +67,7 @@ test('a failed download is retried, and credentials for one host are sent to no 
   ])
 })
 
-test('the answer of a registry is limited in length and in number of values', async (t) => {
+test("a registry's response is limited in length and in number of values", async (t) => {
   let answer = ''
   const registry = await listening(t, (_request, response) => response.end(answer))
   const asked = (more: string, versions: object = {}) => {
@@ -145,7 +145,7 @@ test('a registry without TLS is reached through a proxy without CONNECT', async 
     basic('you:word'),
     basic('me:100%'),
   ])
-  // A proxy with an unknown authority is told nothing.
+  // A proxy whose certificate is from an unknown authority is told nothing.
   heard.length = 0
   await assert.rejects(
     asked(t, registry, { http_proxy: proxies[1] }, token),
