@@ -145,7 +145,7 @@ export function ownerOfKey(file: string | undefined): number | undefined {
 
 const ownerOf = (dir: string) => statSync(dir, { throwIfNoEntry: false })?.uid
 
-/** Returns the hub's folder: the one in the state folder, or the named folder itself. */
+/** Returns the hub's folder: the hub folder in the state folder, or the named folder itself. */
 function hubDir(dir: string): string {
   const { dir: named, hub } = statePaths(dir)
   return !existsSync(hub) && existsSync(hubFiles(named).userKey) ? named : hub

@@ -24,7 +24,10 @@ export interface LocalHub {
   service?: Supervisor & { state?: string }
 }
 
-/** Finds the hubs of this machine that this user may see: in services, in daemons' state folders, and running ones. */
+/**
+ * Finds the hubs of this machine that this user may see: in services, in daemons' state folders, and running
+ * hubs.
+ */
 export async function findHubs(env: NodeJS.ProcessEnv): Promise<LocalHub[]> {
   const [services, daemons] = await Promise.all([listServices(env), findDaemons(env)])
   const ofServices = new Map(services.flatMap((each) => hubDirOf(each).map((dir) => [real(dir), each])))

@@ -195,7 +195,7 @@ export async function entries(env: NodeJS.ProcessEnv = process.env): Promise<Pm2
   }
 }
 
-/** Returns the entries of this user's pm2 that run a daemon, also hand-written ones. */
+/** Returns the entries of this user's pm2 that run a daemon, including hand-written entries. */
 export async function pm2Services(env: NodeJS.ProcessEnv): Promise<Service[]> {
   const home = homeOf(env)
   return (await entries(env)).flatMap(({ name, pid, pm2_env }): Service[] => {

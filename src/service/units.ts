@@ -25,7 +25,7 @@ export interface Service {
   pid?: number
 }
 
-/** Maximum size of a unit file, in bytes. Real ones are a page or two. */
+/** Maximum size of a unit file, in bytes. Real unit files are a page or two. */
 const UNIT_BYTES = 256 * 1024
 /** Maximum number of units of this program; more than any machine has. */
 const MOST_UNITS = 256

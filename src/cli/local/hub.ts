@@ -11,8 +11,8 @@ import { capital, serviceLine } from './describe.ts'
 import { pick } from './pick.ts'
 
 /**
- * Returns flags that lead to the hub a command is about: the given ones, else with the folder of the hub that
- * runs here.
+ * Returns flags that lead to the hub a command is about: the given flags, else flags with the folder of the
+ * hub that runs here.
  * @throws UserError if several hubs run here, its key is closed to this user, or the hub is known to be
  * elsewhere
  */

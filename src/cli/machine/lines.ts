@@ -54,8 +54,8 @@ export interface LineOptions {
 }
 
 /**
- * Text in installers that keep a copy of `--ca-file`. Older ones leave the configuration pointing at the
- * original file.
+ * Text in installers that keep a copy of `--ca-file`. Older installers leave the configuration pointing at
+ * the original file.
  */
 const KEEPS_AUTHORITY = '$prefix/ca.pem'
 

@@ -15,7 +15,7 @@ import { withDaemonFlags } from '../daemon-flags.ts'
 import { EXIT } from '../exit-codes.ts'
 import { accountOf, ownAccount } from './account.ts'
 
-/** Settings of a hand-written service, in the form that an installed one has. */
+/** Settings of a hand-written service, in the form that an installed service has. */
 export interface TakenOver {
   user: string
   /** Flags of the daemon, without the key. */
