@@ -277,8 +277,8 @@ tools() {
   for tool in mktemp sed gzip; do has "$tool" || fail "This machine has no $tool." "Install $tool."; done
 }
 
-# check_ground [install]: refuses a place in which another user, besides root, could change the program. An installation
-# that is there already is only warned of what others may write to, so that it can be upgraded.
+# check_ground [install]: refuses a place in which another user, besides root, could change the program. For an existing
+# installation, files that others may write to only cause a warning, so that it can be upgraded.
 check_ground() {
   trusted=" 0 $user "
   # The caller of sudo can be root anyway.
@@ -290,7 +290,7 @@ check_ground() {
   for path in "$versions" "$prefix/current" "$entry"; do
     found=$(fault_on owner "$path")
     [ -z "$found" ] || fail "$found belongs to another user, who could change the program." \
-      'Run this as that user, or give another --prefix. If you trust that user, set FOMULAR_STRICT_MODES=false.'
+      'Run this as that user, or choose another --prefix. If you trust that user, set FOMULAR_STRICT_MODES=false.'
   done
   [ -n "${1:-}" ] || return 0
   for path in "$versions" "$prefix/current" "$entry"; do
@@ -301,7 +301,7 @@ check_ground() {
       return 0
     fi
     fail "Other users can write to $found, and could change the program." \
-      "Run chmod go-w $found, or give another --prefix. If you trust those users, set FOMULAR_STRICT_MODES=false."
+      "Run chmod go-w $found, or choose another --prefix. If you trust those users, set FOMULAR_STRICT_MODES=false."
   done
 }
 
@@ -413,7 +413,7 @@ begin() {
     return 0
   fi
   make_dir "$versions"
-  work=$(mktemp -d "$versions/.tmp-XXXXXX") || fail "$versions cannot be written." 'Give another --prefix, or free some disk space.'
+  work=$(mktemp -d "$versions/.tmp-XXXXXX") || fail "$versions cannot be written." 'Choose another --prefix, or free some disk space.'
   holder=$(sed -n 's/.*"pid":\([0-9]*\).*/\1/p' "$versions/.lock" 2>/dev/null || :)
   if [ -n "$holder" ] && kill -0 "$holder" 2>/dev/null; then
     fail "The daemon is updating this installation (process $holder)." 'Try again in a minute.'
@@ -426,7 +426,7 @@ make_dir() {
   case $1 in
     */*/*) make_dir "${1%/*}" ;;
   esac
-  mkdir "$1" || fail "$1 cannot be created." 'Give a --prefix that this user can write to.'
+  mkdir "$1" || fail "$1 cannot be created." 'Choose a --prefix that this user can write to.'
   made="$1
 $made"
 }
@@ -608,7 +608,7 @@ add_present_key() {
 setting() { sed -n "s/^[[:space:]]*$1[[:space:]]*=[[:space:]]*[\"']\([^\"']*\)[\"'].*/\1/p" "$config" 2>/dev/null | head -n 1; }
 lower() { printf '%s' "$1" | tr '[:upper:]' '[:lower:]'; }
 
-no_space() { fail "${1%/*} cannot be written; the disk may be full." 'Free some space, or give another --prefix.'; }
+no_space() { fail "${1%/*} cannot be written; the disk may be full." 'Free some space, or choose another --prefix.'; }
 
 hash_of() { $hasher <"$1" | sed 's/[^0-9a-f].*//'; }
 
@@ -666,12 +666,12 @@ check_signature() {
     return 0
   fi
   fetch "$base_url/$version/manifest.json.minisig" "$work/manifest.json.minisig" "$SMALL" ||
-    fail "Version $version is not signed." 'Do not install it. If you know why it is not signed, give --skip-signature.'
+    fail "Version $version is not signed." 'Do not install it. If you know why it is not signed, use --skip-signature.'
   if ! has minisign; then
     case $(openssl version 2>/dev/null </dev/null || :) in
       'OpenSSL '[3-9]*) ;;
       *) fail 'This machine has no program to check the signature of the release with.' \
-        'Install minisign or OpenSSL 3; or, if you trust the connection, give --skip-signature.' ;;
+        'Install minisign or OpenSSL 3; or, if you trust the connection, use --skip-signature.' ;;
     esac
   fi
   keys=$public_key
@@ -788,7 +788,7 @@ download() {
   free=$(df -Pk "$work" 2>/dev/null | sed -n '2s/.* \([0-9][0-9]*\)  *[0-9][0-9]*% .*/\1/p')
   if [ -n "$free" ] && [ "$((free * 1000))" -lt "$((size + unpacked + 1000000))" ]; then
     fail "Not enough disk space at $prefix: $(megabytes $((size + unpacked))) needed, $(megabytes $((free * 1000))) free." \
-      'Free some space, or give another --prefix.'
+      'Free some space, or choose another --prefix.'
   fi
   say "Downloading fomular-daemon $version for $os-$arch, $(megabytes "$size")."
   fetch "$base_url/$version/$file" "$work/$file" "$size" progress ||
@@ -819,7 +819,7 @@ unpack() {
   rm -f "$work/$file"
   said=$("$staged/$program" --version 2>&1 </dev/null) || :
   [ "$said" = "$version" ] || fail "The program does not run here. Its output: $said" \
-    'If the disk is mounted noexec, give another --prefix. Otherwise, report this output to the project.'
+    'If the disk is mounted noexec, choose another --prefix. Otherwise, report this output to the project.'
 }
 
 # relink TARGET LINK: changes the target of a link, atomically if this system can.
@@ -871,8 +871,8 @@ furnish() {
   esac
 }
 
-# put FILE ARGUMENTS: what the program says to them. A file that is not from here is left alone, and so is a place that
-# others can change: a link of theirs could lead elsewhere.
+# put FILE ARGUMENTS: writes what the program prints for these arguments. A file from elsewhere is left alone, and so is
+# a place that others can change: a link of theirs could lead elsewhere.
 put() {
   path=$1
   shift
@@ -1053,7 +1053,7 @@ install() {
   tools
   check_ground install
   if [ -e "$entry" ] && [ ! -L "$entry" ]; then
-    fail "$entry exists and is not from this installer." 'Move it away, or give another --prefix.'
+    fail "$entry exists and is not from this installer." 'Move it away, or choose another --prefix.'
   fi
   begin
   check_token

@@ -11,7 +11,7 @@ const path = join(root, '.installing')
 function holder() {
   try {
     const pid = Number(readFileSync(path, 'utf8'))
-    // The id is 0 while the file is still empty; signal 0 to process 0, the own group, always succeeds.
+    // The id is 0 while the file is still empty; signal 0 to process 0, this process's own group, always succeeds.
     process.kill(pid, 0)
     return pid
   } catch (error) {

@@ -128,7 +128,7 @@ export class Agents {
 
   /**
    * Creates an agent and launches it, or queues it for launch; the agent's state then shows the result of the launch. A
-   * repeated command returns the agent that the first one created.
+   * repeated command returns the agent that the first command created.
    * @throws CommandFailure
    */
   async start(command: CommandOf<'agent:start'>): Promise<Agent> {

@@ -3,7 +3,7 @@ import { bootId } from '../platform/process-identity.ts'
 import type { Journal } from './journal.ts'
 import type { CursorRecord } from './records.ts'
 
-/** Tracks the journal bytes that a server can have. A server with more got them before a set-back, or from a copy. */
+/** Tracks the journal bytes that a server can have. A server with more got them before a rollback, or from a copy. */
 export class Contact {
   /** Number of journal bytes that the server certainly had when the link ended. */
   #known: number

@@ -95,7 +95,8 @@ const unreadable = (reason: Unreadable, bytes: number, head: Buffer): EventBody 
 })
 
 /**
- * Returns the event for a line that exceeds `Limits.line_bytes`, of which only the head was read, or whose events do.
+ * Returns the event for a line that exceeds `Limits.line_bytes`, of which only the head was read, or for a line
+ * whose events exceed it.
  */
 export const tooLong = (offset: number, bytes: number, head: Buffer): Event[] => [
   {

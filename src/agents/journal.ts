@@ -166,7 +166,7 @@ export class Journal {
     })
   }
 
-  /** Gives all bytes back to the disk, and keeps their number. Only when no process of the agent is there to write. */
+  /** Gives all bytes back to the disk, and keeps their number. Only allowed while no process of the agent can write. */
   empty() {
     this.#write((fd) => {
       const { size } = fstatSync(fd)

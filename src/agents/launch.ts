@@ -44,7 +44,7 @@ export interface LaunchOptions {
 }
 
 /**
- * Launches the run in `run.json`. It may be called again after a crash at any point: no input is put twice, and a
+ * Launches the run in `run.json`. It may be called again after a crash at any point: no input is delivered twice, and a
  * second launcher for one run exits at once.
  * @throws the system error if the launcher cannot be started
  */

@@ -27,7 +27,7 @@ export const RunRecord = z.object({
   launched_at: z.string(),
   /** Id of the input whose reply means that the agent is ready. */
   initialize_id: z.string(),
-  /** Id of the command's prompt, if any. A daemon that completes an interrupted launch puts the prompt again. */
+  /** Id of the command's prompt, if any. A daemon that completes an interrupted launch delivers the prompt again. */
   prompt_id: z.optional(z.string()),
   /** Times at which the restart policy started a run, within the last hour (ISO 8601). */
   restarts: z._default(z.array(z.string()), []),
@@ -136,7 +136,7 @@ export const CursorRecord = z.object({
   /** Offset of the first journal byte still on disk. */
   begin: Offset,
   snapshot: Snapshot,
-  /** Numbers of journal bytes that the last server had, and was sent. Absent while there is a server. */
+  /** Numbers of journal bytes that the last server had, and that it was sent. Absent while there is a server. */
   apart: z.optional(
     z.object({
       known: Offset,

@@ -3,7 +3,10 @@ import type { Inbox } from './inbox.ts'
 import type { Snapshot } from './records.ts'
 import type { Runtime } from './runtimes/runtime.ts'
 
-/** Most refusals in a run: each is remembered, so that it is given once. An agent that asks for more waits in vain. */
+/**
+ * Maximum number of refusals in a run: each is remembered, so that it is given once. An agent that asks for more
+ * waits in vain.
+ */
 const MOST = 100_000
 
 interface Refusing {

@@ -364,7 +364,7 @@ export class Daemon {
 
   #grown(agent: Agent) {
     if (this.#outbox.offer(agent)) return
-    // Follow the journal without the link, too: it tells the agent's state and the prompts it accepted.
+    // Follow the journal without the link, too: it shows the agent's state and the prompts it accepted.
     if (agent.catchUp()) this.#catchUpLater(agent)
   }
 

@@ -18,7 +18,7 @@ export interface Greeting {
 
 /**
  * Returns a greeting that a server accepts, regardless of the size of its statuses. It lists every agent,
- * because a missing agent is gone for a server. It cuts `pending` first, then the optional fields of the
+ * because a server takes a missing agent for gone. It cuts `pending` first, then the optional fields of the
  * longest statuses.
  */
 export function greet({ agents: statuses, ...own }: Own): Greeting {

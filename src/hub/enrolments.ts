@@ -203,7 +203,8 @@ export class Enrolments {
   }
 
   /**
-   * Clears `unfinished` where the key is listed. If writing fails, only in memory; the next start repeats it.
+   * Clears `unfinished` where the key is listed. If writing fails, it is cleared only in memory, and the next
+   * start repeats it.
    */
   #finish() {
     const { keys, logger } = this.#options

@@ -341,7 +341,7 @@ export class Switchboard {
 }
 
 /**
- * Returns the path of the first offset or index out of order, if any. Searches by offset rely on the order.
+ * Returns the path of the first offset or index that is out of order, if any. Searches by offset rely on the order.
  */
 function disorder({ from, to, events }: Activity): string | undefined {
   if (to < from) return 'to'

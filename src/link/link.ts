@@ -54,7 +54,7 @@ export interface LinkOptions {
   superseded(message: string): void
 }
 
-/** The connection to the server. It reconnects until it is closed, and detects a silent server by heartbeats. */
+/** The connection to the server. It reconnects until it is closed, and detects a silent server with heartbeats. */
 export class Link {
   readonly #options: LinkOptions
   #state: LinkState = 'idle'

@@ -11,8 +11,8 @@ const START_MS = 5000
 let kept: NodeJS.Signals | undefined
 
 /**
- * Keeps a signal that asks this process to end until it can act on it: by default, the signal would kill it
- * or, as the first process of a container, be ignored. A second signal ends the process at once.
+ * Keeps a signal that asks this process to end until it can act on it: by default, the signal would kill it or,
+ * if it is the first process of a container, be ignored. A second signal ends the process at once.
  */
 export function keepSignals() {
   for (const signal of SIGNALS) process.on(signal, keep)

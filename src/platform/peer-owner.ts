@@ -60,7 +60,7 @@ export async function ownerOfPeer(socket: Socket): Promise<number | undefined> {
 
 /**
  * Reports whether a connection ends on this machine. For another machine's port, this machine may have a
- * server of the same number.
+ * server on the port of the same number.
  */
 function isHere({ localAddress, remoteAddress = '' }: Socket): boolean {
   const address = remoteAddress.replace(/^::ffff:/i, '')

@@ -39,7 +39,7 @@ export function identify(pid: number): ProcessIdentity | undefined {
 /** Linux clock ticks per second, as programs see them. */
 const TICKS = 100
 
-/** Returns the start of a process in ms since 1970, to the second. Undefined if the system does not tell. */
+/** Returns the start of a process in ms since 1970, to the second. Undefined if the system does not reveal it. */
 export function startedAt(pid: number): number | undefined {
   if (!linux) return undefined
   const ticks = linuxStart(pid)

@@ -7,7 +7,7 @@ const LISTENS = '00010000'
 /** Opens a path only for its identity, for any type of file. Node has no constant for it. */
 const O_PATH = 0o10000000
 
-/** Returns the paths of all listening Unix sockets of any user. Empty if the system does not tell. */
+/** Returns the paths of all listening Unix sockets of any user. Empty if the system does not reveal them. */
 export function listeningPaths(): string[] {
   let table: string
   try {

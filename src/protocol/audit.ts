@@ -20,7 +20,7 @@ export const AuditEntry = z.object({
   agent_id: z.optional(z.string()),
   /** Id of the key or token in question. */
   target: z.optional(z.string()),
-  /** Id of the command. The entry with its outcome has the same. */
+  /** Id of the command. The entry with its outcome has the same id. */
   command_id: z.optional(z.string()),
   /** For the outcome of an order that is not a command: number of the order's entry. */
   of: z.optional(z.int()),

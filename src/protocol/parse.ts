@@ -19,7 +19,7 @@ const PATH_CHARS = 1024
 export type Parsed<M> =
   | { ok: true; message: M }
   /**
-   * `error` is ready to be sent back. It is absent for an unknown type, which is no fault. An unknown type
+   * `error` is ready to be sent back. It is absent for an unknown type, which is not a fault. An unknown type
    * with a `command_id` is a command from a newer server.
    */
   | { ok: false; error?: ProtocolError; unknownType?: string; commandId?: string }

@@ -124,7 +124,7 @@ export async function confirm(stateDir: string, { version, at, program, welcomed
 
 /**
  * Reports whether this machine may still update once from a remote registry without TLS, or
- * by files open to others.
+ * with files that others can change.
  */
 export const insecureUpdateLeft = (stateDir: string): boolean => load(stateDir).insecure_update_left === true
 

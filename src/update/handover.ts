@@ -6,7 +6,7 @@ import { peekRecord } from './record.ts'
 
 /**
  * Returns the program to hand a start of the daemon over to, because this one could not be replaced;
- * undefined if this program starts the daemon itself. So does a program that has changed since the update:
+ * undefined if this program starts the daemon itself. A program that has changed since the update also does so:
  * someone has installed it on purpose.
  * @param command path by which the program was started
  * @param strict do not hand over to a program that others own or can change

@@ -4,7 +4,7 @@ import { networkOf } from './address.ts'
 /** Number of free failures of an address: keys are mistyped, and machines removed. */
 const FREE = 20
 /**
- * Wait after the first failure that is not free, in milliseconds. Doubles with each further one, up to
+ * Wait after the first failure that is not free, in milliseconds. Doubles with each further failure, up to
  * `MOST_MS`.
  */
 const FIRST_MS = 1000
