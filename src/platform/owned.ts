@@ -30,8 +30,13 @@ export function openOwned(path: string, most?: number): number {
 
 /** Reports whether a path is this user's own link to a file that this user may not read. */
 function isOwnLink(path: string): boolean {
-  const found = lstatSync(path, { throwIfNoEntry: false })
-  return found?.isSymbolicLink() === true && found.uid === process.getuid?.()
+  try {
+    const found = lstatSync(path)
+    return found.isSymbolicLink() && found.uid === process.getuid?.()
+  } catch {
+    // The folder cannot be searched either.
+    return false
+  }
 }
 
 function open(path: string, most?: number): number {

@@ -57,8 +57,13 @@ export function openOwnPlain(path: string, flags: number, most?: number): number
 export function isInTheWay(path: string, error: unknown): boolean {
   if (error instanceof NotPlainError || REFUSALS.includes(systemCode(error) ?? '')) return true
   if (shortageIn(error) || isDiskFull(error)) return false
-  const found = lstatSync(path, { throwIfNoEntry: false })
-  return found?.isSymbolicLink() || (systemCode(error) === 'EACCES' && found?.uid === process.geteuid?.())
+  try {
+    const found = lstatSync(path)
+    return found.isSymbolicLink() || (systemCode(error) === 'EACCES' && found.uid === process.geteuid?.())
+  } catch {
+    // Missing, or in a folder that cannot be searched.
+    return false
+  }
 }
 
 /** Creates a file, and opens it for writing. Replaces anything except a folder. @throws the system's error */
