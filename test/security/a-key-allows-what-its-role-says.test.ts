@@ -286,7 +286,7 @@ test('an order that its machine may have keeps its outcome when the key is revok
   const prompt = (id: string) =>
     hub.request('POST', '/api/agents/a/prompt?wait=0', { command_id: id, content: id }, as(dave.key))
   const outcome = async (id: string) =>
-    (await (await hub.request('GET', `/api/commands/${id}`)).json()) as Outcome
+    (await (await hub.request('GET', `/api/commands/${id}?wait=0`)).json()) as Outcome
   const daemon = await hub.daemon({ machine_id: 'm-1', agents: [statusOf('a')] })
   await prompt('sent')
   await daemon.command('agent:prompt')
