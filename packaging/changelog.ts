@@ -1,24 +1,32 @@
-import { git } from './manifest.ts'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from './program.ts'
 
-/** Returns the subjects of the commits since the last tag `v…`, as a list. The list is empty without git. */
-export function changelog(version: string): string {
-  let commits: string[]
-  try {
-    const tag = lastTag()
-    commits = git('log', '--no-merges', '--format=- %s', tag === undefined ? 'HEAD' : `${tag}..HEAD`).split(
-      '\n',
-    )
-  } catch {
-    commits = []
-  }
-  return `# ${version}\n\n${commits.join('\n')}\n`
+export const path = join(root, 'packaging/CHANGELOG.md')
+const PENDING = 'Pending'
+
+/** Returns the changes of a version, as Markdown with the version as its title; only the title if none are listed. */
+export function changelog(version: string, text = readFileSync(path, 'utf8')): string {
+  return `# ${version}\n\n${sectionOf(text, version) || sectionOf(text, PENDING)}\n`
 }
 
-/** Returns the last tag of an earlier commit: the present commit may already have this release's tag. */
-function lastTag(): string | undefined {
-  try {
-    return git('describe', '--tags', '--abbrev=0', '--match=v*', 'HEAD^')
-  } catch {
-    return undefined
-  }
+/** Reports whether a changelog lists any change. */
+export function hasChanges(changes: string): boolean {
+  return /^- /m.test(changes)
+}
+
+/**
+ * Returns the text of the changelog with the pending section named after the version, and a new, empty one.
+ * @throws if the pending section is empty
+ */
+export function cut(text: string, version: string, date: string): string {
+  if (!hasChanges(sectionOf(text, PENDING)))
+    throw new Error('The section "Pending" of packaging/CHANGELOG.md is empty. List what has changed.')
+  return text.replace(`## ${PENDING}\n`, () => `## ${PENDING}\n\n## ${version} (${date})\n`)
+}
+
+function sectionOf(text: string, name: string): string {
+  const [, ...sections] = text.split(/^## /m)
+  const section = sections.find((section) => section.split(/\s/, 1)[0] === name) ?? ''
+  return section.slice(section.indexOf('\n')).trim()
 }

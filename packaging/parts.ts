@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { STANZAS } from './apt.ts'
 import type { Platform } from './base-node.ts'
-import { changelog } from './changelog.ts'
+import { changelog, hasChanges } from './changelog.ts'
 import { type Deb, hasDpkg, packDeb } from './deb.ts'
 import { type Executable, makeExecutables } from './executables.ts'
 import { commit, factsOf, type ReleaseFile } from './manifest.ts'
@@ -50,6 +50,7 @@ export async function makeParts(
   for (const executable of executables) await fillExecutable(folder(executable.name), executable, dir)
   fillProgram(folder('program'))
   const changes = changelog(version)
+  if (!hasChanges(changes)) incomplete(`packaging/CHANGELOG.md lists no change for ${version}.`)
   writeFileSync(join(dir, 'CHANGELOG.md'), changes)
   if (!hasDpkg()) incomplete('dpkg-deb is not installed. Install it to make the Debian packages.')
   const debs = hasDpkg() ? await packDebs(executables, dir, changes, maintainer) : []
