@@ -7,12 +7,13 @@
  * until the packages are installed.
  */
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { glibc, installDependencies } from './dependencies.mjs'
 import { fetchNode } from './fetch.mjs'
 import { Problem } from './npm.mjs'
 
-const VERSION = '24.21.0'
+const VERSION = readFileSync(new URL('../.nvmrc', import.meta.url), 'utf8').trim()
 /** The first version of Node that runs TypeScript without a build, as major and minor number. */
 const OLDEST = [22, 18]
 

@@ -60,7 +60,7 @@ const repository = () => {
  * pack` in a clone; its package.json lacks the fields that only development needs.
  */
 export function fillProgram(dir: string) {
-  const { scripts, devDependencies, ...rest } = own()
+  const { scripts, devDependencies, devEngines, ...rest } = own()
   for (const name of ['README.md', 'LICENSE', ...rest.files])
     cpSync(join(root, name), join(dir, name), { recursive: true })
   putJson(dir, { ...rest, ...repository() })

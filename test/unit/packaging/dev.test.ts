@@ -24,6 +24,7 @@ function checkout(t: TestContext, { installed = false, lock = LOCK, env = {} } =
   const dir = tempDir(t)
   for (const path of globSync('*.{mjs,json}', { cwd: packaging }))
     cpSync(join(packaging, path), join(dir, 'packaging', path))
+  cpSync(join(packaging, '../.nvmrc'), join(dir, '.nvmrc'))
   writeFileSync(join(dir, 'package-lock.json'), lock)
   mkdirSync(join(dir, 'node_modules'))
   if (installed) writeFileSync(join(dir, 'node_modules/.package-lock.json'), LOCK)
