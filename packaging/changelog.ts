@@ -21,7 +21,7 @@ export function hasChanges(changes: string): boolean {
  */
 export function cut(text: string, version: string, date: string): string {
   if (!hasChanges(sectionOf(text, PENDING)))
-    throw new Error('The section "Pending" of packaging/CHANGELOG.md is empty. List what has changed.')
+    throw new Error('The section "Pending" of packaging/CHANGELOG.md is empty. List the changes.')
   return text.replace(`## ${PENDING}\n`, () => `## ${PENDING}\n\n## ${version} (${date})\n`)
 }
 
