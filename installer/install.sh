@@ -859,7 +859,7 @@ activate() {
   fi
 }
 
-# Installs completion for shells, and the manual. These are optional.
+# Installs shell completion, and the manual. These are optional.
 furnish() {
   put "$share/bash-completion/completions/fomular-daemon" completion bash
   put "$share/zsh/site-functions/_fomular-daemon" completion zsh

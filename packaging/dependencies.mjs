@@ -107,7 +107,7 @@ export async function installDependencies() {
     const unlock = await lock()
     await wholly(async () => {
       try {
-        // Another process may have installed them meanwhile.
+        // Another process may have installed them in the meantime.
         if (wanting()) await ci()
       } finally {
         unlock()

@@ -15,7 +15,7 @@ export function ownUser(): { user?: string } {
 }
 
 /**
- * Reports whether the agent's present run is alive as another user, because the state folder changed owners meanwhile.
+ * Reports whether the agent's present run is alive as another user, because the state folder has since changed owners.
  * The daemon can read such an agent and send it input, but no signals. /proc may hide the process (hidepid), and its
  * pid alone proves nothing, so the proof is that its FIFOs have a reader.
  */

@@ -228,7 +228,7 @@ export class Journal {
       throw new Error(`${this.path} is a hole of ${length} bytes from ${start} on`)
   }
 
-  /** A line longer than what one read brought. Searches each byte once, however often it is asked. */
+  /** A line longer than one read returned. Searches each byte once, no matter how often it is called. */
   #longLine(fd: number, start: number, read: number): Line | undefined {
     this.#refuseHole(fd, start)
     if (this.#open.start !== start) this.#open = { start, searched: start + read }

@@ -49,7 +49,7 @@ function endOf(path: string, from: number): string {
   try {
     fd = openPlain(path, constants.O_RDONLY)
     const { size } = fstatSync(fd)
-    // A shorter file has been cut to its end meanwhile.
+    // A shorter file has been cut to its end in the meantime.
     const begin = size < from ? 0 : from
     const bytes = Buffer.alloc(Math.min(BYTES, size - begin))
     return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, size - bytes.length)).toString()

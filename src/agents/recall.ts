@@ -12,7 +12,7 @@ export async function recall(agent: Agent, why: string, options: Omit<StopOption
   const { stopping } = agent.snapshot
   // An earlier stop is still under way: that agent must not come back.
   if (stopping && !agent.run.recall) return stop(agent, { ...options, cause: stopping })
-  // Recorded first, so that the agent comes back even if this daemon is killed meanwhile.
+  // Recorded first, so that the agent comes back even if this daemon is killed in the meantime.
   if (agent.run.recall?.why !== why) haveBack(agent, why)
   agent.returning = true
   await stop(agent, { ...options, cause: 'recalled' })

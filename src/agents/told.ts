@@ -2,7 +2,7 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Agent } from './agent.ts'
 
-/** Folder that marks cursors as current. Earlier versions delete it at their start, as they do every dot file. */
+/** Folder that marks cursors as current. Earlier versions delete it when they start, like every dot file. */
 export const MARK = '.told'
 
 /**

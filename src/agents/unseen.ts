@@ -32,7 +32,7 @@ export class Unseen {
   }
 
   /**
-   * Explains what ended the agents while no daemon was running. Agents that end soon afterwards get the same
+   * Explains what ended the agents while no daemon was running. Agents that end soon afterward get the same
    * explanation: systemd may restart a unit before all of its processes are gone (cgroups v1 in a container).
    * @param back true if the agents restart regardless of their restart policies
    */

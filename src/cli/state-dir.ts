@@ -63,7 +63,7 @@ export async function faultsBeside(env: NodeJS.ProcessEnv): Promise<Fault[]> {
 
 /**
  * Passes the configuration file and strict mode to the next version, whose self-check runs without this
- * one's flags.
+ * version's flags.
  */
 export function tellNext({ env }: Invocation, flags: DaemonFlags, strict: boolean) {
   const file = namedFile(flags, env)

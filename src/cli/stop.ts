@@ -38,7 +38,7 @@ async function stop(options: LocalOptions) {
   const running = agents.filter(({ state }) => state !== 'exited' && state !== 'failed').length
   if (running > 0 && !options.json) note(`Stopping ${running} agent${running === 1 ? '' : 's'}…`)
   const deadline = Date.now() + STOPPED_MS
-  // A hub in the same process makes the process outlive the daemon's lock a little.
+  // A hub in the same process keeps the process alive slightly longer than the daemon's lock.
   while (holder && isAlive(holder)) {
     if (Date.now() > deadline)
       throw new UserError('not_stopped', `Process ${pid} is still running after ${STOPPED_MS / 1000} s.`, {
@@ -65,7 +65,7 @@ async function refuseService({ service, user }: Chosen, facts: object) {
   )
 }
 
-/** Refuses to stop another user's daemon, unless root names or confirms it. */
+/** Refuses to stop another user's daemon unless root names that daemon or confirms the stop. */
 async function refuseForeign(chosen: Chosen, facts: object, { json }: LocalOptions) {
   if (chosen.near || chosen.named) return
   const [{ lineOf, nameOf }, { askLine }] = await Promise.all([

@@ -60,7 +60,7 @@ export interface DaemonConfig {
   /** Days after which an ended agent's folder is removed. */
   retain_ended_days: number
   update: UpdateConfig
-  /** Warnings for the user, shown once at the start. */
+  /** Warnings for the user, shown once when the program starts. */
   warnings: string[]
   /** Faults of the configuration, key and authority files, and of the folders above them. */
   faults: Fault[]

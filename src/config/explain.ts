@@ -111,7 +111,7 @@ const withoutPassword = <T>(value: T) =>
   typeof value === 'string' ? value.replace(/:\/\/[^/@]+@/, '://***@') : value
 
 /**
- * Returns the problem for a fault. Modes are warnings: at its start, the daemon knows
+ * Returns the problem for a fault. Modes are warnings: when it starts, the daemon knows
  * which ones it has tolerated.
  */
 const problemOf = ({ message, kind, remedy }: Fault): Problem => ({

@@ -23,14 +23,14 @@ export const usualFiles = (env: NodeJS.ProcessEnv) => [
   '/etc/fomular-daemon/config.toml',
 ]
 
-/** Maximum size of the file, in bytes: settings are a few lines. */
+/** Maximum size of the file, in bytes: a settings file has only a few lines. */
 export const FILE_BYTES = 1024 * 1024
 
 /** Sections of the file. Their keys are named `section.key`. */
 const SECTIONS = ['update']
 
 /**
- * Reads the configuration file: the named one, else the first existing one of the usual two.
+ * Reads the configuration file: the named file or else the first of the two usual files that exists.
  * @param known all keys that it may have; if omitted, any key is accepted, for the caller to check
  * @param user uid of the only user, besides root, who may have written it; by default, this process's uid
  * @throws UserError if a named file is missing, or a file is invalid
@@ -47,7 +47,7 @@ export async function readConfigFile(
   try {
     read = readAtMost(path, FILE_BYTES)
   } catch (error) {
-    // The file of the system's daemon need not be readable for this user.
+    // The file of the system's daemon need not be readable by this user.
     if (!named && systemCode(error) === 'EACCES') return undefined
     // A temporary shortage, not a fault of the file: the next start may work.
     if (shortageIn(error)) throw error
@@ -78,7 +78,7 @@ export async function readConfigFile(
   return { path, values, private: (read.mode & 0o077) === 0, text: read.text, faults: faultsOf(path, user) }
 }
 
-/** Returns the problem and its position, without the lines that the parser shows: one may contain the key. */
+/** Returns the problem and its position, without the lines that the parser shows: they may contain the key. */
 export function tomlProblem(error: unknown): string {
   const { message, line, column } = error as TomlError
   const [problem = ''] = message.split('\n')

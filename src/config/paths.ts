@@ -44,7 +44,7 @@ export function stateDir(env: NodeJS.ProcessEnv): string {
 }
 
 /**
- * Maximum path of a Unix socket, in bytes: 107 on Linux, 103 on macOS. Node silently truncates a longer one.
+ * Maximum length of a Unix socket's path, in bytes: 107 on Linux, 103 on macOS. Node silently truncates a longer one.
  */
 const SOCKET_PATH_BYTES = 103
 
@@ -62,7 +62,7 @@ export function socketAddress(path: string): string {
     throw new UserError('path_too_long', `The path ${path} is too long for a socket.`, {
       remedy: `Use a state folder with a path of at most ${SOCKET_PATH_BYTES - basename(path).length - 1} bytes (FOMULAR_STATE_DIR).`,
     })
-  // The descriptor stays open until this process ends: the name is valid only as long as the descriptor.
+  // The descriptor stays open until this process ends: the name is valid only while the descriptor is open.
   let fd = folders.get(dir)
   if (fd === undefined) {
     mkdirSync(dir, { recursive: true, mode: 0o700 })

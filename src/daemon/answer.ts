@@ -37,7 +37,7 @@ function requestFor(agent: Agent, command: Answer): PermissionRequest {
         remedy: 'It was answered, withdrawn, or never made.',
       },
     )
-  // A request that a daemon without digests has kept has none; its replacement has one.
+  // A request that a daemon without digests has kept has no digest; its replacement has one.
   if (digest !== undefined && request.digest !== undefined && digest !== request.digest)
     throw new CommandFailure(
       'request_changed',

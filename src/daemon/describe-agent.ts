@@ -22,7 +22,7 @@ export function describeAgent(find: (agentId: string) => Agent | undefined, body
   }
 }
 
-/** Removes secrets, and replaces prompts by their length. */
+/** Removes secrets, and replaces prompts with their length. */
 function inShort(spec: AgentSpec) {
   const { prompt, system_prompt, ...rest } = withoutSecrets(AgentSpec, spec)
   return {

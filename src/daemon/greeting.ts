@@ -77,7 +77,7 @@ interface Entry {
   short: boolean
 }
 
-/** Replaces the requests by their number. */
+/** Replaces the requests with their number. */
 const counted = ({ pending, pending_omitted = 0 }: AgentStatus) => ({
   pending: [],
   ...(pending.length + pending_omitted > 0 && { pending_omitted: pending.length + pending_omitted }),

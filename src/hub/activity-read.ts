@@ -65,7 +65,7 @@ async function readLines(path: string, size: number, at: number): Promise<Buffer
       const block = Buffer.allocUnsafe(Math.min(want, size - at))
       const { bytesRead } = await file.read(block, 0, block.length, at)
       const end = block.subarray(0, bytesRead).lastIndexOf(NEWLINE) + 1
-      // A short read: the file was truncated meanwhile.
+      // A short read: the file was truncated in the meantime.
       if (end > 0 || bytesRead < want) return block.subarray(0, end)
     }
   } finally {

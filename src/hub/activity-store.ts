@@ -195,14 +195,14 @@ export class ActivityStore {
         const log = this.#logs.get(id)
         try {
           if (log?.have === 0) makeAgentFolder(this.folder(id))
-          // Removed meanwhile: the folder may now belong to another agent.
+          // Removed in the meantime: the folder may now belong to another agent.
           if (this.#logs.get(id) !== log) return false
           await log?.commit()
           if (log === undefined || this.#logs.get(id) !== log) return false
           this.#failing.delete(id)
           return true
         } catch (error) {
-          // Removed meanwhile: the failure does not matter.
+          // Removed in the meantime: the failure does not matter.
           if (this.#logs.get(id) !== log) return false
           this.#dirty.set(id, machineId)
           // Insert at the end: the first entry is the next to retry.

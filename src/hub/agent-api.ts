@@ -77,7 +77,7 @@ export function agentRoutes(app: Hono, context: AgentContext) {
       if (name === 'remove' && isGone()) {
         await trails.ordered(c, machine_id, parsed)
         trails.confirm(c)
-        // The machine may have reconnected with the agent meanwhile.
+        // The machine may have reconnected with the agent in the meantime.
         if (isGone()) {
           agents.forget({ machine_id, agent_id })
           return c.json({

@@ -92,7 +92,7 @@ export class Agents {
 
   /**
    * Takes the agents that a machine lists in its greeting; its other agents are gone.
-   * @param isPresent reports whether this is still the machine's connection: it may be removed meanwhile
+   * @param isPresent reports whether this is still the machine's connection: it may be removed in the meantime
    * @returns the offsets of the agents' histories
    */
   async greeted(hello: Hello, isPresent: () => boolean): Promise<Standing> {

@@ -204,7 +204,7 @@ export function api(context: ApiContext): Hono {
       commands.check(machineId, order)
       const there = machines.get(machineId)
       await trails.ordered(c, machineId, parsed)
-      // The same command may have arrived meanwhile, or the machine may have been removed.
+      // The same command may have arrived in the meantime, or the machine may have been removed.
       if (there) lookup.machine(machineId)
       if (!commands.get(command_id)) allowed()
     }

@@ -41,7 +41,8 @@ export class CommandRoom {
 const isEnding = ({ type }: Command) => ENDING.includes(type)
 
 /**
- * Returns the counters of a command: all commands, those of its key, and those of its key for the machine.
+ * Returns the counters for a command: for all commands, for commands of its key, and for commands of its key
+ * to its machine.
  */
 const namesOf = (machineId: string, { by }: Command) =>
   [[], [by], [by, machineId]].map((name) => JSON.stringify(name))

@@ -114,7 +114,7 @@ export class Commands {
       await written
     } catch (error) {
       this.#logger.error({ err: error }, 'could not write a command to the disk')
-      // If the machine was removed meanwhile, the command has already failed and has an outcome.
+      // If the machine was removed in the meantime, the command has already failed and has an outcome.
       if (this.#pending.has(entry)) {
         this.#release(entry)
         this.#delete(entry)

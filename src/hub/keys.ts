@@ -225,7 +225,7 @@ export class Keys {
     if (entry) this.#store.change(() => this.#store.drop(entry))
   }
 
-  /** Returns the name chosen for a machine with an enrolled key: that of its newest key. */
+  /** Returns the name chosen for a machine with an enrolled key: the name of its newest key. */
   nameOf(machineId: string, hostname: string): string | undefined {
     const entry = this.#of(machineId).findLast(
       (each) =>

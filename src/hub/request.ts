@@ -17,7 +17,7 @@ const WAIT_S = { default: 30, most: 300 }
 /** Default and maximum number of events on a page. */
 const LIMIT = { default: 1000, most: 10_000 }
 
-/** Limits on the content of a body: those of the message to the daemon that it becomes. */
+/** Limits on the content of a body: the limits on the message to the daemon that it becomes. */
 const BOUNDS = { nesting: Limits.nesting, values: Limits.values }
 
 /** Accepted content types of a JSON body, including the defaults of common clients. */

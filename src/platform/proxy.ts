@@ -3,7 +3,7 @@ import { UserError } from './errors.ts'
 import { bareHost, isExempt } from './no-proxy.ts'
 import { trust } from './trust.ts'
 
-/** Names of settings in a file that provide the values of variables, by the names of the variables. */
+/** Maps the name of each variable to the name of the setting in a file that provides its value. */
 export type Named = Readonly<Record<string, string>>
 
 /**
@@ -85,8 +85,8 @@ export function usableProxy(url: string, env: NodeJS.ProcessEnv, named: Named = 
 }
 
 /**
- * Reports whether text can be decoded. The library decodes it only once it has a socket, whose later error
- * would be unhandled.
+ * Reports whether text can be decoded. The library decodes it only once it has a socket, and an error at
+ * that point would be unhandled.
  */
 function isDecodable(text: string): boolean {
   try {

@@ -13,8 +13,8 @@ export interface Client {
 }
 
 /**
- * Maximum number of cached contexts: those of the link, the registry and a hub may be in use at the same
- * time.
+ * Maximum number of cached contexts: the contexts of the link, the registry and a hub may be in use at the
+ * same time.
  */
 const MOST_CONTEXTS = 4
 const contexts = new Map<string, SecureContext>()

@@ -41,7 +41,7 @@ export const Commands = {
     message: z.optional(Words),
     /** With `deny`: end the turn as well. */
     interrupt: z.optional(z.boolean()),
-    /** With `allow`: those of the request's `suggestions` to remember. */
+    /** With `allow`: the entries of the request's `suggestions` to remember. */
     remember: z.optional(list(Json)),
   }),
   'agent:answer': z.object({
@@ -88,7 +88,7 @@ export const Commands = {
    * Restarts the daemon. Agents keep running, or are stopped and resumed if they would end with the daemon.
    */
   'daemon:restart': z.object({ type: z.literal('daemon:restart'), ...command }),
-  /** Installs another version of the daemon in place. The effect on agents is that of a restart. */
+  /** Installs another version of the daemon in place. It affects agents as a restart does. */
   'daemon:update': z.object({
     type: z.literal('daemon:update'),
     ...command,

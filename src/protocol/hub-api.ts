@@ -19,7 +19,7 @@ import { AgentStatus, MachineStatus } from './status.ts'
  * | `GET /api/audit?after=N&limit=N` | → `AuditPage`: the newest entries of the audit log, or those after `after`; also filtered by `by`, `action`, `machine_id`, `agent_id`, `target`, `outcome` |
  * | `GET /api/keys` | → `{keys: HubKey[]}` |
  * | `POST /api/keys` | `KeyRequest` → 201 `NewKey`; 409 `name_taken` if another user key has that name |
- * | `POST /api/keys/:key_id/rotate` | replaces a key → 201 `NewKey`. The previous key is no longer accepted; a machine's previous key is until the machine has connected with the new one |
+ * | `POST /api/keys/:key_id/rotate` | replaces a key → 201 `NewKey`. The previous key is no longer accepted; a machine's previous key is accepted until the machine has connected with the new one |
  * | `POST /api/keys/:key_id/bind` | `BindRequest`: binds the key to that machine, and revokes the machine's other keys → `HubKey` and `revoked_keys` |
  * | `DELETE /api/keys/:key_id` | revokes the key and ends the connections and requests made with it → `{revoked_keys}`; 409 `key_local` for the hub's own user key |
  * | `GET /api/enrolments` | → `{enrolments: HubToken[]}`, without expired tokens |

@@ -77,7 +77,7 @@ export const AgentStatus = z.object({
   pending: firstOf(PermissionRequest, Limits.pending),
   /** Number of requests that `pending` does not list. Absent if it lists all. */
   pending_omitted: z.optional(z.int()),
-  /** Number of accepted prompts that the runtime has not begun. They outlive its process. */
+  /** Number of accepted prompts that the runtime has not begun to process. They outlive its process. */
   undelivered_prompts: z.int(),
   exit: z.optional(Exit),
   /** Start of the wait for a launch (ISO 8601): a machine limits how many agents it launches at once. */

@@ -5,10 +5,10 @@ import { UpdateFailure } from './failure.ts'
 import { peekRecord } from './record.ts'
 
 /**
- * Returns the program to hand a start of the daemon over to, because this one could not be replaced;
+ * Returns the program that must start the daemon instead, because this program could not be replaced;
  * undefined if this program starts the daemon itself. A program that has changed since the update also does so:
  * someone has installed it on purpose.
- * @param command path by which the program was started
+ * @param command path used to start the program
  * @param strict do not hand over to a program that others own or can change
  */
 export function handoverOf(

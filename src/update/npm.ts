@@ -8,7 +8,7 @@ import { isForeign, type Trusting } from './npm-files.ts'
  * Time limit for npm, in milliseconds, in case it hangs. It normally prints its settings in half a second.
  */
 const NPM_MS = 60_000
-/** Maximum output of npm, in bytes: settings are a few lines. */
+/** Maximum output of npm, in bytes: its settings are only a few lines. */
 const OUTPUT_BYTES = 1024 * 1024
 
 export interface Npm {

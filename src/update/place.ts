@@ -58,8 +58,8 @@ export function currentVersion(root: string): string | undefined {
 }
 
 /**
- * Puts the stand-in in the program's place, with one rename. From then on, a start of the daemon runs the
- * next version, and every other command the previous one.
+ * Puts the stand-in in the program's place, with one rename. From then on, starting the daemon runs
+ * the next version, and every other command still runs the previous one.
  */
 export function putOnTrial(trial: Trial, standIn: string) {
   const { layout, root, program } = trial
@@ -89,7 +89,7 @@ export function putBack({ layout, root, program, previous, restore }: Place & Om
   rmSync(join(root, 'current'), { force: true })
 }
 
-/** Reports whether a start of the daemon would now run the next version on trial. */
+/** Reports whether starting the daemon now would run the next version on trial. */
 export const isOnTrial = (trial: Trial): boolean => standInAt(installedProgram(trial))?.id === trial.id
 
 /** Finishes an update: replaces the rest of the package, and removes files that are no longer needed. */

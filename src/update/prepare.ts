@@ -117,7 +117,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
 }
 
 export interface Look {
-  /** Path by which the program was started. */
+  /** Path used to start the program. */
   command: string
   requested: string
   policy: Policy

@@ -39,7 +39,7 @@ const TARBALL_MS = 60 * 60_000
 type Stage = 'resolve' | 'download'
 
 /**
- * Fetches the facts about a package, and those of an exact version or a dist-tag, without npm.
+ * Fetches the facts about a package, and about an exact version or a dist-tag of it, without npm.
  * @throws UpdateFailure
  */
 export async function fetchPackument(spec: string, source: Source): Promise<[PackageFacts, unknown]> {

@@ -58,7 +58,7 @@ export function selfCheck(stateDir: string, faults: Fault[]): SelfCheck {
   }
 }
 
-/** Returns the problem with a file, if any. A damaged file is none: the daemon sets it aside. */
+/** Returns the problem with a file, if any. A damaged file is not a problem: the daemon sets it aside. */
 function problemOf(path: string): string | undefined {
   try {
     const json: unknown = JSON.parse(readFileSync(path, 'utf8'))

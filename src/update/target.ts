@@ -26,7 +26,7 @@ export const packageName = (name: string) =>
 
 /**
  * Returns the target of an update for the installation that a command belongs to.
- * @param command path by which the program was started
+ * @param command path used to start the program
  * @returns also the program's real path
  * @throws UpdateFailure if the program no longer exists, or cannot be updated in place
  */
@@ -47,7 +47,7 @@ export function targetAt(command: string, env: NodeJS.ProcessEnv): { program: st
 
 /**
  * Returns the target of an update for an installation of this layout.
- * @param command path by which the program was started
+ * @param command path used to start the program
  * @throws UpdateFailure if it cannot be updated in place
  */
 export function targetOf(

@@ -15,7 +15,7 @@ const TELLING = ['HOME', 'FOMULAR_STATE_DIR', 'STATE_DIRECTORY'] as const
 export const startText = (args: readonly string[], env: NodeJS.ProcessEnv) =>
   [...TELLING.map((name) => `${name}=${env[name] ?? ''}`), ...concealed(args)].join('\n')
 
-/** Variable in which a stand-in tells an executable the path by which the stand-in was started. */
+/** Variable in which a stand-in tells an executable the path used to start the stand-in. */
 export const STARTED_AS = 'FOMULAR_DAEMON_STARTED_AS'
 
 /** Prefix, before the version, of the folder in `versions/` that contains the stand-in. */

@@ -66,7 +66,7 @@ export class Backup {
     }
   }
 
-  /** Replaces the state folder by the copy. The machine must have no processes. */
+  /** Replaces the state folder with the copy. The machine must have no processes. */
   restore(state: string) {
     for (const name of readdirSync(state)) rmSync(join(state, name), { recursive: true })
     execFileSync('cp', ['-a', `${this.#path}/.`, state])

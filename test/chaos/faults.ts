@@ -16,19 +16,19 @@ const HOUR_MS = 3_600_000
 const FULL_SHARE = 0.5
 const SLOWEST_BYTES_S = 4000
 const FASTEST_BYTES_S = 200_000
-/** Maximum duration of a start, in milliseconds; longer than any timeout of a hastened daemon. */
+/** Maximum duration of a start, in milliseconds; longer than any timeout of a sped-up daemon. */
 const SLOWEST_START_MS = 8000
 /** Files that a process may still open during a shortage of descriptors. */
 const FEW_FILES = 6
 
-/** A killed part of an agent, for judging the agent's end. */
+/** A part of an agent that was killed, for judging the agent's end. */
 export interface Kill {
   agent: string
   run: number
   part: 'launcher' | 'feeder' | 'agent'
 }
 
-/** The hub's events of an agent when its machine was rolled back. */
+/** The hub's events for an agent when its machine was rolled back. */
 export interface Kept {
   agent: string
   events: Event[]

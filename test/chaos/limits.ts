@@ -22,7 +22,7 @@ const softOf = (pid: number, name: string) =>
 /** A process to limit. */
 export interface Subject {
   pid: number
-  /** User of the process, who may limit it; undefined for this process's own. */
+  /** User that runs the process and may limit it; undefined for this process's own user. */
   uid: number | undefined
 }
 

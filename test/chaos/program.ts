@@ -146,7 +146,7 @@ function edited(edits: Edit[]): Plugin {
   }
 }
 
-/** Builds the hastened program as one file, with a version and possibly a sabotage. */
+/** Builds the sped-up program as one file, with a version and possibly a sabotage. */
 export async function buildHastened(version: string, sabotage?: Sabotage): Promise<Uint8Array> {
   const edits = [...HASTENED, ...(sabotage ? SABOTAGES[sabotage] : [])]
   const define = { FOMULAR_VERSION: JSON.stringify(version) }

@@ -28,7 +28,7 @@ export interface ProcessTruth {
   session: string
   /** In ms since 1970. */
   began: number
-  /** Number of set-backs of its machine before, since the agent existed. */
+  /** Number of earlier rollbacks of its machine while the agent existed. */
   life: number
   /** Time when it began to read, in ms since 1970. */
   ready?: number

@@ -40,7 +40,7 @@ test('a disk that fills up stops new agents, and data that could be lost is refu
   await stage.agentIs(agent, 'idle')
   disk.fill(100)
   const told = await until(() => problem(stage, 'disk_full'), { what: 'the report of the disk' })
-  // The daemon may have written its compile cache to the disk meanwhile.
+  // The daemon may have written its compile cache to the disk in the meantime.
   assert.match(told.message, /^Only (9\d|100) MiB left/)
   assert.equal((await stage.machine())?.status.accepts_agents, false)
   const refused = await stage.api<Outcome>('POST', '/api/agents', { spec: { cwd: stage.cwd } })

@@ -141,7 +141,7 @@ test('wrong acknowledgments and resend requests lose nothing, and repeat nothing
   const before = activity().length
   caller.send({ type: 'agent:resend', agent_id: 'a', from: second.to - 1 })
   await caller.settled()
-  // The agent may continue meanwhile.
+  // The agent may continue in the meantime.
   assert.ok(
     activity()
       .slice(before)

@@ -60,7 +60,7 @@ test('a hub can be a service, alone or together with the daemon', async (t) => {
     const env = { NODE_EXTRA_CA_CERTS: '/root/cert.pem' }
     const added = await daemon(['machine', 'add', '--name', 'x', '--json'], { env })
     assert.equal(added.code, 0, added.stdout + added.stderr)
-    // Another user gets the command to type.
+    // Another user is shown the command to type.
     const refused = await daemon(['machine', 'list'], { user: 'bob' })
     assert.match(refused.stderr, /sudo .*machine list/)
   })

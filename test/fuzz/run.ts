@@ -10,7 +10,7 @@ export interface FuzzOptions {
   /** Number of the first input, and number of inputs. */
   from: number
   count: number
-  /** Inputs that replace those of the seed. */
+  /** Inputs to use instead of the seed's. */
   inputs?: readonly Buffer[]
   /** File for the batch that causes a fault. */
   savePath: string

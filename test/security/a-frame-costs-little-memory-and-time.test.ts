@@ -29,7 +29,7 @@ async function cost(name: string, way: 'read' | 'parse' | 'scan'): Promise<Cost>
 
 /** Memory of a process that reads any frame at all, in MB. */
 const SLACK_MB = 24
-/** Factor for other work on the machine meanwhile. */
+/** Factor for other work on the machine in the meantime. */
 const UNREST = 2
 
 for (const { name, taken } of FRAMES.filter(({ name }) => SHOWN.includes(name)))

@@ -130,7 +130,7 @@ test('an older installation gets a warning about its modes, and the next version
   await accepted()
 })
 
-test('a neighbor who can write to the folder cannot make it look used before, or tolerated', (t) => {
+test('a neighbor who can write to the folder cannot make it look previously used or tolerated', (t) => {
   const dir = join(tempDir(t), 'state')
   const known = join(dir, 'format.json')
   const record = join(dir, 'modes.json')
@@ -213,12 +213,12 @@ test('another user’s files in a state folder are refused, agents’ folders to
     if (path !== elsewhere)
       assert.match(doctor.log(), new RegExp(`chown -R -h 0 ${state}\\. If not, delete it`))
     assert.match(await accepted(['run', '--strict-modes', 'false']), told)
-    // As the remedy says; a folder that belongs to no agent was set aside meanwhile.
+    // As the remedy says; a folder that belongs to no agent has been set aside in the meantime.
     execFileSync('chown', ['-R', '-h', '0', state])
     chownSync(elsewhere, 0, 0)
   }
   await accepted()
-  // Another user's hub is judged by its own user.
+  // Another user's hub is judged against its own user.
   mkdirSync(join(state, 'hub'))
   toOther(join(state, 'hub'))
   await accepted()
@@ -297,7 +297,7 @@ test('the hub of a version on trial records its tolerance once the update has su
   await until(() => folders.every((dir) => existsSync(join(dir, 'modes.json'))), { what: 'both records' })
 })
 
-test('an installation with unchangeable owners and modes can allow them, but not in a file that others can change', async (t) => {
+test('an installation whose owners and modes cannot be changed can allow them, but not for a file that others can change', async (t) => {
   const { config, home, refused, accepted } = await machine(t)
   chmodSync(config, 0o666)
   writeFileSync(config, `${readFileSync(config, 'utf8')}strict_modes = false\n`)
@@ -782,7 +782,7 @@ test('the installer writes nothing into another user’s folder, and runs nothin
   for (const env of ways) assert.equal((await run([], { env })).code, 0)
 })
 
-test('the installer refuses a place below a folder that others can write to, and warns at an upgrade', async (t) => {
+test('the installer refuses a place below a folder that others can write to, and warns during an upgrade', async (t) => {
   const server = await ReleaseServer.open(t)
   await server.release('1.0.0')
   for (const shell of SHELLS) {
@@ -849,7 +849,7 @@ test('the installer writes nothing through a neighbor’s files in a shared fold
   assert.ok(lstatSync(join(fish, 'fomular-daemon.fish')).isFile())
 })
 
-test('a state folder is judged by the owner of the daemon that runs there', (t) => {
+test('a state folder is judged against the owner of the daemon that runs there', (t) => {
   const dir = join(tempDir(t), 'state')
   mkdirSync(dir)
   toOther(dir)
@@ -858,7 +858,7 @@ test('a state folder is judged by the owner of the daemon that runs there', (t) 
   assert.equal(judge(dir, { ...options, user: NOBODY }).refused.length, 0)
 })
 
-test('doctor judges the state folder of a stopped service by its owner', async (t) => {
+test('doctor judges the state folder of a stopped service against the owner of the service', async (t) => {
   const dir = tempDir(t)
   const state = join(dir, 'state')
   mkdirSync(state, { mode: 0o700 })

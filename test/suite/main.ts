@@ -40,7 +40,7 @@ function selected(suite: Suite, wanted: readonly string[]): string[] {
   return names
 }
 
-/** Reports whether root may mount, which a container may forbid. */
+/** Reports whether root may mount file systems, which a container may forbid. */
 function mayMount(): boolean {
   try {
     execFileSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'], {

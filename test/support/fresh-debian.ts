@@ -65,7 +65,7 @@ export class FreshDebian {
   /** Makes npm inside reach the registry as npm does on this machine. */
   #npmSettings() {
     const settings = npmSettings(existsSync(CERTIFICATES) ? { cafile: CERTIFICATES } : {})
-    // For Debian's npm, and for another one installed besides it.
+    // For Debian's npm, and for another one installed alongside it.
     for (const path of ['etc', 'usr/etc', 'usr/local/etc']) {
       mkdirSync(join(this.root, path), { recursive: true })
       writeFileSync(join(this.root, path, 'npmrc'), settings)

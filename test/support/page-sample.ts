@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 
 /**
  * Returns a sample of a page of documentation: the `nth` block of code below a heading, given with its `#`.
- * @param replaced words of the page that the test replaces by its own; each must be in the sample
+ * @param replaced words of the page that the test replaces with its own; each must be in the sample
  */
 export function pageSample(
   page: string,

@@ -204,7 +204,7 @@ export class Stage {
     return this.api('GET', `/api/agents/${agentId}`)
   }
 
-  /** Waits until the hub's state of the agent is `wanted`. */
+  /** Waits until the hub's state for the agent is `wanted`. */
   async agentIs(
     agentId: string,
     wanted: HubAgent['state'] | ((agent: HubAgent) => boolean),
@@ -222,7 +222,7 @@ export class Stage {
     }) as Promise<HubAgent>
   }
 
-  /** Returns all events of an agent that the hub has. */
+  /** Returns all events that the hub has for an agent. */
   async events(agentId: string): Promise<Event[]> {
     const events: Event[] = []
     for (let after: string | undefined = ''; after !== undefined; ) {

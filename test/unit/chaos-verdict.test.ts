@@ -33,7 +33,7 @@ const command = (parts: Partial<Issued> = {}): Issued => ({
   ...parts,
 })
 
-test('the verdict requires that a command is taken and answered, and that its answer is still known', () => {
+test('the verdict requires that a command be taken and answered, and that its answer still be known', () => {
   const judged = (parts: Partial<Issued>) => outcomes(agent({ commands: [command(parts)] }))
   const pending = { command_id: 'c1', machine_id: 'm', state: 'pending' } as const
   assert.deepEqual(judged({}), [])
@@ -76,7 +76,7 @@ const process = (
   ...parts,
 })
 
-/** Builds a history: `1` starts run 1, `-1` ends it, `!` sets the machine back, other texts are output. */
+/** Builds a history: `1` starts run 1, `-1` ends it, `!` rolls the machine back, other texts are output. */
 const historyOf = (...told: (string | number)[]) =>
   told.map((step, n) => ({
     offset: n * 10,
@@ -102,7 +102,7 @@ test('the verdict requires all activity from before and after a machine is rolle
   assert.ok(judged(historyOf(1, 'a', 'b', 'c', -1, 2, 'd', '!', 2, 'f', 'g', -2)))
   assert.ok(judged(historyOf(1, 'a', '!', -1, 2, 'f', 'g', -2)))
   assert.ok(judged(historyOf(1, 'a', 'b', 'c', -1, 2, 'f', 'g', -2)))
-  // But everything afterwards must be complete, in order, and new.
+  // But everything afterward must be complete, in order, and new.
   assert.ok(!judged(historyOf(1, 'a', 'c', '!', -1, 2, 'f', 'g', -2)), 'lost in the middle')
   assert.ok(!judged(historyOf(1, 'a', 'b', '!', 'b', -1, 2, 'f', 'g', -2)), 'twice')
   assert.ok(!judged(historyOf(1, 'a', 'b', '!', -1, 2, 'g', -2)), 'lost after it')

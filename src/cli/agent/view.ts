@@ -31,14 +31,14 @@ export class View {
   readonly #conversation = new Conversation(stdoutColors(), stdoutWidth)
   /** Requests whose events have arrived. */
   readonly #seen = new Requests()
-  /** Requests that the user was asked. */
+  /** Requests that the user was asked about. */
   readonly #asked = new Requests()
   /** Requests announced by a status before their events. True while the event may still arrive. */
   readonly #announced = new Map<string, boolean>()
   /** The request shown last on the screen, and the width of the screen at that time. */
   #last: { request: PermissionRequest; width: number | undefined } | undefined
   #pending: PermissionRequest[] = []
-  /** A request that the user was not asked, because the hub did not have all of it. */
+  /** A request that the user was not asked about, because the hub did not have all of it. */
   #unshown: PermissionRequest | undefined
   #patienceMs = KNOWN_MS
   #asking: { request: PermissionRequest; gone: AbortController; done: Promise<void> } | undefined

@@ -78,7 +78,7 @@ export function linesFor({ url, token, installer, authority }: LineOptions): Lin
   const { hostname, protocol, pathname } = new URL(url)
   const insecure = protocol === 'http:' && !isLoopback(hostname)
   const address = shellWord(url)
-  // The hub knows the host it was asked by, but not the path under which a proxy serves it.
+  // The hub knows the host that the request named, but not the path under which a proxy serves it.
   const below = pathname === '/' ? [] : ['--base-url', shellWord(`${url}/releases`), '--server-url', address]
   const flags = [...below, ...(insecure ? ['--allow-insecure'] : [])]
   const pem = authority === undefined ? undefined : authority.trim().split('\n').map(pemWord).join(' ')

@@ -151,7 +151,7 @@ export const typedName = ({ digest, request_id }: PermissionRequest): string =>
 /** Returns the commands that answer a request that was shown. */
 export function answerHint(agentId: string, request: PermissionRequest): string {
   const command = (verb: string, rest = '') => `fomular-daemon agent ${verb} ${agentId}${rest}`
-  // The name keeps the command from answering another request that arrives meanwhile.
+  // The name keeps the command from answering another request that arrives in the meantime.
   const named = ` --request ${typedName(request)}`
   if (request.input_omitted || onlyRefused(request) !== undefined) return command('deny', named)
   if (request.form)

@@ -14,7 +14,7 @@ import { restartDaemon } from '../restart.ts'
 const STARTED_MS = 30_000
 const POLL_MS = 100
 
-/** Refuses a state folder on which another daemon runs: the service could not start. @throws UserError */
+/** Refuses a state folder that another daemon uses: the service could not start. @throws UserError */
 export function checkFree(stateDir: string, before: Status) {
   const holder = readJson(statePaths(stateDir).lock, ProcessIdentity)
   if (!holder.ok || !isAlive(holder.value) || holder.value.pid === before.pid) return

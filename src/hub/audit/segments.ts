@@ -103,7 +103,7 @@ export class Segments {
   async #linesAt(path: string): Promise<string[]> {
     const size = path === this.#file.path ? this.#file.size : undefined
     const bytes = await readFile(path).catch((error) => {
-      // Nothing was written yet, or the file was deleted meanwhile.
+      // Nothing was written yet, or the file was deleted in the meantime.
       if (systemCode(error) === 'ENOENT') return Buffer.alloc(0)
       throw error
     })

@@ -93,7 +93,7 @@ export class Trails {
   /**
    * Checks the key again after a request has waited for its body or the disk. Call it synchronously before
    * acting.
-   * @throws Fault if the key was revoked or its role changed meanwhile
+   * @throws Fault if the key was revoked or its role changed in the meantime
    */
   confirm(c: Context) {
     const caller = callerOf(c)

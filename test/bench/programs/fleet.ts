@@ -1,6 +1,6 @@
 /**
- * Many light daemons in one process. Each is this project's link with its backoff, and an agent that has
- * ended. argv: URL, file with a key for each, number of daemons, number of the first one.
+ * Many light daemons in one process. Each consists of this project's link with its backoff and an agent
+ * that has ended. argv: URL, file with a key for each daemon, number of daemons, number of the first daemon.
  */
 import { readFileSync } from 'node:fs'
 import { Link } from '../../../src/link/link.ts'

@@ -11,19 +11,19 @@ export interface Violation {
   detail: string
 }
 
-/** Everything known of one agent at the end of a run. */
+/** Everything known about one agent at the end of a run. */
 export interface Case {
   known: Known
   processes: ProcessTruth[]
-  /** 1, plus 1 for each set-back of its machine while the agent existed. */
+  /** 1, plus 1 for each rollback of its machine while the agent existed. */
   lives: number
   commands: Issued[]
   /** The hub's history; undefined if it was deleted with the agent. */
   history?: Event[]
   kills: Kill[]
-  /** The hub's events of the agent at each set-back of its machine. */
+  /** The hub's events for the agent at each rollback of its machine. */
   kept: Event[][]
-  /** Time of the last set-back of its machine, in ms since 1970; undefined if there was none. */
+  /** Time of the last rollback of its machine, in ms since 1970; undefined if there was none. */
   setBack: number | undefined
   /** Offset of the first byte of its journal that is still on its machine. */
   begin: number

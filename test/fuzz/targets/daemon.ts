@@ -43,8 +43,8 @@ done
 const frame = (random: Random) => generated(random.pick(FRAMES), random)
 
 /**
- * Reports whether the daemon would obey a frame and end the link or the process for a while, which other
- * tests cover.
+ * Reports whether a frame would make the daemon end the link or the process for a while; other tests cover
+ * such frames.
  */
 function isObeyed(input: Buffer): boolean {
   const parsed = parseFromServer(input)

@@ -45,7 +45,7 @@ test('costs add up over processes, whether the runtime continues counting or sta
     costs(...started(1), turn(1), turn(2), ended(1, killed), ...started(2), turn(1)),
     [1, 2, 3],
   )
-  // The first turn afterwards costs as much as all turns before.
+  // The first turn afterward costs as much as all turns before.
   assert.deepEqual(costs(...started(1), turn(1), ended(1, killed), ...started(2), turn(1)), [1, 2])
   // The count continues from the last orderly end.
   assert.deepEqual(costs(...orderly, turn(4), ended(2, killed), ...started(3), turn(3)), [1, 2, 3, 4, 5])

@@ -96,7 +96,7 @@ test('a folder with too many files is reported', (t) => {
   assert.equal(sources[1]?.problem, 'only 1000 of its 1001 files are read')
 })
 
-test('a proxy that speaks TLS is verified with the same authorities', async (t) => {
+test('a proxy that speaks TLS is verified against the same authorities', async (t) => {
   const { tls, port, empty } = await privateServer(t)
   const proxy = createServer({ cert: readFileSync(tls.certificate), key: readFileSync(tls.key) })
   proxy.on('connect', ({ url = '' }: IncomingMessage, near: Socket) => {
