@@ -19,7 +19,7 @@ const OF_ANOTHER_TURN: ReadonlySet<Event['kind']> = new Set([
 ])
 
 /**
- * Removes earlier prompts from the echo of the last one. A runtime gives queued prompts to the model together and
+ * Removes earlier prompts from the echo of the last prompt. A runtime gives queued prompts to the model together and
  * echoes each of them, but the last echo contains all of them under the last prompt's id.
  * @param before events of the preceding lines, the latest line first
  * @returns the event with only the last prompt; the event unchanged if nothing is joined

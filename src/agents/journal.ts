@@ -175,7 +175,7 @@ export class Journal {
     })
   }
 
-  /** Makes it a file, if it is none, for an agent to append to. */
+  /** Makes it a file, if it is not one, for an agent to append to. */
   create() {
     this.#write(() => {})
   }

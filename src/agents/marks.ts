@@ -44,7 +44,7 @@ export const newMark = () => randomBytes(MARK_BYTES).toString('hex')
 const marksOf = ({ mark, earlier_marks = [] }: Marks): string[] =>
   mark === undefined ? earlier_marks : [...earlier_marks, mark]
 
-/** Returns the earlier marks for the record of the run after this one. */
+/** Returns the earlier marks for the record of the run after this run. */
 export const earlierMarks = (run: Marks): Marks => {
   const marks = marksOf(run).slice(-EARLIER)
   return marks.length > 0 ? { earlier_marks: marks } : {}

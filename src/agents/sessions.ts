@@ -10,8 +10,8 @@ import type { Runtime } from './runtimes/runtime.ts'
 type Session = NonNullable<RunRecord['session']>
 
 /**
- * Returns the session for an agent's next run: the requested session, else the agent's last session, else the session
- * from its start command.
+ * Returns the session for an agent's next run: the requested session, or else the agent's last session, or else
+ * the session from its start command.
  * @throws CommandFailure
  */
 export function nextSession(agent: Agent, asked: string | undefined): Session {

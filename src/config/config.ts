@@ -176,7 +176,7 @@ export interface Sources {
 }
 
 /**
- * Loads the daemon's configuration from flags, else the environment, else the file, else defaults.
+ * Loads the daemon's configuration from flags, or else the environment, the file, or defaults, in this order.
  * @param user uid of the user that the daemon will run as; by default, this process's
  * @throws UserError that names the source at fault
  */

@@ -14,7 +14,7 @@ const OWN = [
   // npm start
   /^(npm_.*|INIT_CWD)$/,
   // A daemon started from within a Claude Code session, by a tool or a hook: its agents are separate
-  // sessions, and must not act in the name of that one.
+  // sessions, and must not act in the name of that session.
   /^(CLAUDECODE|CLAUDE_(PID|EFFORT|ENV_FILE|PROJECT_DIR|PLUGIN_(ROOT|DATA|OPTION_.*)))$/,
   /^CLAUDE_CODE_(MESSAGING|CHILD|SESSION|BRIDGE|WORKER|REMOTE_SESSION)_.*$/,
   /^CLAUDE_CODE_(ENTRYPOINT|SSE_PORT|EXECPATH|INVOKED_SKILLS|RESUME_INTERRUPTED_TURN)$/,

@@ -40,7 +40,7 @@ interface Problem {
 export interface Explained {
   /** The configuration file in effect. */
   file?: string
-  /** Files that would be used if that one did not exist. */
+  /** Files that would be used if that file did not exist. */
   shadowed: string[]
   settings: Setting[]
   problems: Problem[]

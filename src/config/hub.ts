@@ -85,7 +85,7 @@ export function hubPort(env: NodeJS.ProcessEnv): number {
 export const fromHere = (url: string) => url.replace(/\/\/(0\.0\.0\.0|\[::\])(?=[:/]|$)/, '//127.0.0.1')
 
 /**
- * Finds the hub to talk to, and its key: from flags or variables, else from this state folder.
+ * Finds the hub to talk to, and its key: from flags or variables, or else from this state folder.
  * @throws UserError if there is no key for it
  */
 export function findHub({ flags, env }: { flags: HubFlags; env: NodeJS.ProcessEnv }): HubAddress {

@@ -104,7 +104,7 @@ const portOf = (place: string) => place.slice(place.lastIndexOf(':'))
 const atPort = (owners: Record<string, number>, place: string) =>
   Object.entries(owners).filter(([other]) => portOf(other) === portOf(place))
 
-/** @throws UserError if a file is damaged or ambiguous, which is different from a missing one */
+/** @throws UserError if a file is damaged or ambiguous, which is different from a missing file */
 function firstOf(files: (string | undefined)[], place: string, who: string): number | undefined {
   for (const file of files) {
     if (file === undefined) continue

@@ -12,7 +12,7 @@ export interface Network {
 }
 
 /**
- * Returns the proxies that are trusted to name a request's origin, from flags, else the variable.
+ * Returns the proxies that are trusted to name a request's origin, from flags, or else the variable.
  * @throws UserError
  */
 export function trustedProxies(flags: readonly string[] | undefined, env: NodeJS.ProcessEnv): Network[] {

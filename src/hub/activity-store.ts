@@ -8,7 +8,7 @@ import type { Activity } from '../protocol/index.ts'
 import { ActivityLog, type Verdict } from './activity-log.ts'
 import { makeAgentFolder } from './agent-folder.ts'
 
-/** Time to gather frames before writing them together, in milliseconds: a hundred cost the same as one. */
+/** Time to gather frames before writing them together, in milliseconds: a hundred frames cost the same as one. */
 const GATHER_MS = 3
 /** Maximum number of characters waiting for the disk, over all agents. */
 const WAITING_CHARS = 128 * 1024 * 1024

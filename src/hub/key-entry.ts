@@ -22,7 +22,7 @@ const Entry = z.object({
   bound: z.optional(z.boolean()),
   /** Time of first use, or of binding to a machine that had already used the key. */
   used_at: z.optional(z.string()),
-  /** Machine that may switch to this key because it showed its previous key to get this one. */
+  /** Machine that may switch to this key because it showed its previous key to get this key. */
   heir_of: z.optional(z.string()),
 })
 export type Entry = z.infer<typeof Entry>

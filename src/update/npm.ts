@@ -18,7 +18,7 @@ export interface Npm {
 }
 
 /**
- * Returns the npm of the Node that runs this program, else the first one on the path that no other user owns.
+ * Returns the npm of the Node that runs this program, or else the first npm on the path that no other user owns.
  */
 export function findNpm(env: NodeJS.ProcessEnv): Npm | undefined {
   const own = join(dirname(process.execPath), '../lib/node_modules/npm/bin/npm-cli.js')

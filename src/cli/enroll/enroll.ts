@@ -40,7 +40,7 @@ export interface Enrolled {
   already: boolean
   /** Id of the new key at the hub: a prefix of its hash. */
   key_id?: string
-  /** This machine's id, if the hub knows it by another key and does not admit it with this one yet. */
+  /** This machine's id, if the hub knows it under another key and does not admit it with this key yet. */
   unbound?: string
 }
 

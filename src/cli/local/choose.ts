@@ -29,7 +29,7 @@ export const isNamed = (given: string | undefined, env: NodeJS.ProcessEnv) =>
 
 /**
  * Returns the daemon on this machine that a command is about: the daemon whose state folder is named, else
- * the running one, else a daemon that could be started.
+ * the running one, or else a daemon that could be started.
  * @throws UserError if there are several and no terminal to ask on
  */
 export async function chooseDaemon({ stateDir: given, json, env = process.env }: Choice): Promise<Chosen> {

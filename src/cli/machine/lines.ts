@@ -47,7 +47,7 @@ export interface Lines {
 export interface LineOptions {
   url: string
   token: string
-  /** Script of the hub's installer, if it has one. */
+  /** Script of the hub's installer, if the hub has one. */
   installer: string | undefined
   /** Certificates of the private authority that signed the hub's certificate, PEM, concatenated. */
   authority?: string | undefined

@@ -10,7 +10,7 @@ type Shown = AgentStatus &
 /**
  * Formats agents as a table, agents that wait for an answer first. With several machines, shows
  * a machine column.
- * @param width width of the terminal in columns, if stdout is one
+ * @param width width of the terminal in columns, if stdout is a terminal
  */
 export function agentTable(
   agents: Shown[],

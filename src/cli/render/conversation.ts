@@ -47,7 +47,7 @@ export class Conversation {
   /** The session line shown last: the agent reports its session in each turn. */
   #session: string | undefined
 
-  /** @param width returns the current width of the terminal in columns, if stdout is one */
+  /** @param width returns the current width of the terminal in columns, if stdout is a terminal */
   constructor(colors: Colors, width: () => number | undefined = () => undefined) {
     this.#colors = colors
     this.#width = width

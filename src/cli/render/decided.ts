@@ -12,7 +12,7 @@ interface Decided {
   whole: boolean
   /** Further results, one per line. */
   also?: string[]
-  /** Width of the terminal in columns, if stdout is one. */
+  /** Width of the terminal in columns, if stdout is a terminal. */
   width: number | undefined
 }
 

@@ -8,7 +8,7 @@ const SHOWN = 5
 
 /**
  * Formats keys as a table, with a note for each key that several machines share.
- * @param width width of the terminal in columns, if stdout is one
+ * @param width width of the terminal in columns, if stdout is a terminal
  */
 export function keyTable(keys: HubKey[], machines: HubMachine[], colors: Colors, width?: number): string {
   const names = new Map(machines.map(({ machine_id, name, hostname }) => [machine_id, name ?? hostname]))

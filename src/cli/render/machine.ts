@@ -33,7 +33,7 @@ export function problemText(
   return `${mark} ${cleanLine(message, 500)}${remedy === undefined ? '' : dim(`\n  → ${cleanLine(remedy, 500)}`)}`
 }
 
-/** @param width width of the terminal in columns, if stdout is one */
+/** @param width width of the terminal in columns, if stdout is a terminal */
 export function machineTable(machines: HubMachine[], now: number, colors: Colors, width?: number): string {
   if (machines.length === 0) return 'No machine has connected yet. To connect this one: fomular-daemon up'
   const [head, ...lines] = table(columns(machines, now), width)

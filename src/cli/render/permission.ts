@@ -13,7 +13,7 @@ const SCREEN_LINES = 40
 /**
  * Formats a permission request in full, at any length, with all hidden characters made visible: nobody
  * should allow an action that they cannot see.
- * @param width width of the terminal in columns, if stdout is one
+ * @param width width of the terminal in columns, if stdout is a terminal
  * @see wholeRequest for requests whose status omits the input
  */
 export function permissionText(request: PermissionRequest, colors: Colors, width?: number): string {

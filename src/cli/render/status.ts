@@ -10,7 +10,7 @@ import { age, bytes } from './units.ts'
 export const isHealthy = ({ link, server_hears_ms }: DaemonStatus) =>
   link.state === 'live' && server_hears_ms !== null
 
-/** Formats the status of a daemon. @param width width of the terminal in columns, if stdout is one */
+/** Formats the status of a daemon. @param width width of the terminal in columns, if stdout is a terminal */
 export function statusText(status: DaemonStatus, now: number, colors: Colors, width?: number): string {
   const { bold, dim } = colors
   const row = (name: string, text: string) => `${bold(name.padEnd(9))} ${text}`
