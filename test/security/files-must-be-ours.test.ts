@@ -839,7 +839,10 @@ test('the installer writes nothing through a neighbor’s files in a shared fold
   for (const path of ['fish', 'bash-completion', 'fish/vendor_completions.d']) toOther(join(share, path))
   const neighbors = await run()
   assert.equal(neighbors.code, 0, neighbors.err)
-  assert.match(neighbors.err, /! Other users can change .*fish.*: fomular-daemon\.fish was not put there/)
+  assert.match(
+    neighbors.err,
+    /! Other users can change .*fish.*, so the file fomular-daemon\.fish was not written there/,
+  )
   assert.equal(readFileSync(victim, 'utf8'), 'precious')
   assert.deepEqual(readdirSync(join(home, 'elsewhere')), [])
   // A leftover link does not redirect it either.
