@@ -1,4 +1,4 @@
-/** Builds on each change below `src/`, and restarts the daemon of this machine with what it has built: agents keep running. */
+/** Rebuilds after each change in `src/`, and restarts this machine's daemon with the new build: agents keep running. */
 import { watch } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'

@@ -1,6 +1,7 @@
-import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { openings, type Phrase, phrases, spellings } from './phrases.ts'
+import { root } from './program.ts'
 import { type Prose, proseOfPage, proseOfProgram, proseOfShell } from './prose.ts'
 
 /** A phrase to replace. */
@@ -10,8 +11,11 @@ export interface Finding {
   better: string
 }
 
-/** The list itself names what it forbids. */
+/** Files that contain the phrases themselves. */
 const LIST = /(?:^|\/)(?:phrases|wording\.test)\.ts$/
+
+/** Files with our own text. Git is not asked, because it refuses another user's clone. */
+const FILES = ['*.md', '.github/*.md', '{src,packaging,installer,test}/**/*.{md,sh,ts,mts,cts,mjs}']
 
 /** Returns the phrases of a file to replace, by the kind of text its name tells. */
 export function findings(path: string, text: string): Finding[] {
@@ -42,10 +46,9 @@ function prose(path: string, text: string): Iterable<Prose> {
 }
 
 function main(): void {
-  const tracked = execFileSync('git', ['ls-files', '-z'], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
   let count = 0
-  for (const path of tracked.split('\0').filter((path) => path !== '')) {
-    for (const { line, phrase, better } of findings(path, readFileSync(path, 'utf8'))) {
+  for (const path of globSync(FILES, { cwd: root }).sort()) {
+    for (const { line, phrase, better } of findings(path, readFileSync(join(root, path), 'utf8'))) {
       count++
       console.error(`${path}:${line}: "${phrase}": write ${better}`)
     }
