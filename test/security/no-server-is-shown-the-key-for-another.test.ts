@@ -71,5 +71,6 @@ fs.renameSync = (from, to) => {
     assert.match(daemon.log(), /key/)
     // The way back is the line of a new token.
     assert.equal((await enroll(second)).code, 0)
+    assert.equal(existsSync(join(home, 'key.before')), false)
   })
 })

@@ -143,7 +143,8 @@ async function commit(
     throw error
   }
   renameSync(pending, key_file)
-  if (moves) rmSync(previous)
+  // Also the key that an interrupted enrollment left there.
+  rmSync(previous, { force: true })
 }
 
 /**
