@@ -20,7 +20,7 @@ export async function checkUpdates(env: NodeJS.ProcessEnv, stateDir: string): Pr
     if (error instanceof UserError) return undefined
     throw error
   })
-  // Another finding reports what is wrong with it.
+  // A separate finding reports its problem.
   if (!config) return []
   const age = ownAge()
   return [
