@@ -7,7 +7,7 @@ import { type BuildOptions, build, type Metafile } from 'esbuild'
 import { program as commandLine } from '../src/cli/program.ts'
 import { manPage } from '../src/cli/render/man-page.ts'
 import { declarations } from './declarations.ts'
-import { thirdPartyLicences } from './licences.ts'
+import { thirdPartyLicenses } from './licenses.ts'
 import { buildProgram, common, dist, root, version, wrapProgram } from './program.ts'
 import { jsonSchema } from './schema.ts'
 
@@ -64,7 +64,7 @@ put(join(dist, 'protocol/README.md'), readFileSync(join(root, 'src/protocol/READ
 put(join(dist, 'protocol/schema.json'), `${JSON.stringify(jsonSchema(version), undefined, 2)}\n`)
 put(join(dist, 'fomular-daemon.1'), manPage(await commandLine(['--help'])))
 const inputs = metafiles.flatMap((metafile) => Object.keys(metafile.inputs))
-put(join(dist, 'THIRD_PARTY_LICENSES.txt'), thirdPartyLicences(inputs))
+put(join(dist, 'THIRD_PARTY_LICENSES.txt'), thirdPartyLicenses(inputs))
 
 for (const metafile of metafiles) {
   for (const [path, { bytes }] of Object.entries(metafile.outputs))
