@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { type BuildOptions, build, type Metafile } from 'esbuild'
 import { program as commandLine } from '../src/cli/program.ts'
 import { manPage } from '../src/cli/render/man-page.ts'
+import { bundledPackages } from './bundled.ts'
 import { declarations } from './declarations.ts'
 import { thirdPartyLicenses } from './licenses.ts'
 import { buildProgram, common, dist, root, version, wrapProgram } from './program.ts'
@@ -63,8 +64,7 @@ for (const kind of ['mts', 'cts']) put(join(dist, `protocol/index.d.${kind}`), t
 put(join(dist, 'protocol/README.md'), readFileSync(join(root, 'src/protocol/README.md')))
 put(join(dist, 'protocol/schema.json'), `${JSON.stringify(jsonSchema(version), undefined, 2)}\n`)
 put(join(dist, 'fomular-daemon.1'), manPage(await commandLine(['--help'])))
-const inputs = metafiles.flatMap((metafile) => Object.keys(metafile.inputs))
-put(join(dist, 'THIRD_PARTY_LICENSES.txt'), thirdPartyLicenses(inputs))
+put(join(dist, 'THIRD_PARTY_LICENSES.txt'), thirdPartyLicenses(bundledPackages(metafiles)))
 
 for (const metafile of metafiles) {
   for (const [path, { bytes }] of Object.entries(metafile.outputs))

@@ -1,23 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Metafile } from 'esbuild'
+import type { BundledPackage } from './bundled.ts'
 import { root, version } from './program.ts'
 
 interface LockFile {
-  packages: Record<string, { version?: string; integrity?: string }>
+  packages: Record<string, { integrity?: string }>
 }
 
-/** Returns the packages in the bundle, sorted by folder. */
-function components(metafile: Metafile) {
-  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as LockFile
-  const dirs = new Set<string>()
-  for (const input of Object.keys(metafile.inputs)) {
-    const [, dir] = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input) ?? []
-    if (dir !== undefined) dirs.add(dir)
-  }
-  return [...dirs].sort().map((dir) => {
-    const { name, version, license } = JSON.parse(readFileSync(join(root, dir, 'package.json'), 'utf8'))
-    const integrity = packages[dir]?.integrity
+function components(packages: BundledPackage[]) {
+  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as LockFile
+  return packages.map(({ dir, name, version, license }) => {
+    const integrity = lock.packages[dir]?.integrity
     const purl = `pkg:npm/${name.replace('@', '%40')}@${version}`
     return {
       type: 'library',
@@ -39,9 +32,9 @@ function components(metafile: Metafile) {
  * same commit gives the same text.
  * @param nodes versions of Node in the executables
  */
-export function sbom(metafile: Metafile, nodes: string[]): string {
+export function sbom(packages: BundledPackage[], nodes: string[]): string {
   const purl = `pkg:npm/%40fomular-os/daemon@${version}`
-  const libraries = components(metafile)
+  const libraries = components(packages)
   const runtimes = nodes.map((node) => ({
     type: 'platform',
     'bom-ref': `pkg:generic/node@${node}`,
