@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict'
-import { globSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { EXIT } from '../../src/cli/exit-codes.ts'
 import { program } from '../../src/cli/program.ts'
 import { CONFIG_KEYS, type DaemonConfig, loadDaemonConfig } from '../../src/config/config.ts'
-import { commandLines, faultOf, isRun } from '../support/commands-in-text.ts'
+import { isRun } from '../support/commands-in-text.ts'
 import { tempDir } from '../support/temp.ts'
 
 const root = new URL('../../', import.meta.url)
-const text = readFileSync(new URL('README.md', root), 'utf8')
+const page = (path: string) => readFileSync(new URL(path, root), 'utf8')
+const commandLine = page('src/cli/README.md')
+const settings = page('src/config/README.md')
 
-/** Variables that this program sets for its child processes, and nobody sets by hand. */
+/** Variables that this program sets for its child processes, and that users never set. */
 const INTERNAL = [
   'FOMULAR_DAEMON_KEEPER',
   'FOMULAR_DAEMON_UNREAPED',
@@ -24,12 +25,21 @@ const INTERNAL = [
 ]
 
 const sorted = (values: Iterable<string>) => [...new Set(values)].sort()
-const all = (pattern: RegExp, where = text) => sorted([...where.matchAll(pattern)].map(([, found]) => found!))
+const all = (pattern: RegExp, where: string) =>
+  sorted([...where.matchAll(pattern)].map(([, found]) => found!))
+
+/** Returns the part of a page from one heading to another. */
+function part(text: string, from: string, to: string): string {
+  const [start, end] = [text.indexOf(`\n${from}\n`), text.indexOf(`\n${to}\n`)]
+  assert.ok(start !== -1 && start < end, `${from} to ${to}`)
+  return text.slice(start, end)
+}
 
 /** Returns the cells of the table under a heading, without its header. */
-function table(heading: string): string[][] {
-  const section = text.slice(text.indexOf(`${heading}\n`))
-  const [rows = ''] = section.match(/(?:^\|.*\n)+/m) ?? []
+function table(text: string, heading: string): string[][] {
+  const start = text.indexOf(`\n${heading}\n`)
+  assert.notEqual(start, -1, heading)
+  const [rows = ''] = text.slice(start).match(/(?:^\|.*\n)+/m) ?? []
   return rows
     .trim()
     .split('\n')
@@ -54,26 +64,26 @@ function commands(command: Command, path: string[] = []): [string, string[]][] {
   ]
 }
 
-test('the README lists exactly the commands and flags that exist', async () => {
+test('the reference lists exactly the commands and flags that exist', async () => {
   const known = commands(await program(['--help']))
   assert.deepEqual(
-    sorted(table('## Commands').map(([name]) => code(name)!)),
+    sorted(table(commandLine, '## Commands').map(([name]) => code(name)!)),
     sorted(known.map(([name]) => name)),
   )
-  const tables = text.slice(text.indexOf('## Commands'), text.indexOf('## Files\n'))
+  const tables = part(commandLine, '## Commands', '## Exit codes') + part(settings, '## Settings', '## Files')
   assert.deepEqual(all(/`(--[\w-]+)`/g, tables), sorted(['--help', ...known.flatMap(([, flags]) => flags)]))
 })
 
-test('each row of the command table in the README lists only flags of its command', async () => {
+test('each row of the command table lists only flags of its command', async () => {
   const known = new Map(commands(await program(['--help'])))
-  for (const [name = '', , flags = ''] of table('## Commands')) {
+  for (const [name = '', , flags = ''] of table(commandLine, '## Commands')) {
     const own = known.get(code(name)!)!
     for (const flag of all(/`(--[\w-]+)`/g, flags)) assert.ok(own.includes(flag), `${name} ${flag}`)
   }
 })
 
-test('the README lists every setting with its flag, variable and default', async (t) => {
-  const rows = table('### Settings')
+test('the page of settings lists every setting with its flag, variable and default', async (t) => {
+  const rows = table(settings, '## Settings')
   assert.deepEqual(sorted(rows.map(([, , key]) => code(key)!)), sorted(CONFIG_KEYS))
   const env = { HOME: tempDir(t) }
   const defaults: Partial<DaemonConfig> = await loadDaemonConfig({ flags: { key: 'k' }, env })
@@ -91,57 +101,21 @@ test('the README lists every setting with its flag, variable and default', async
   }
 })
 
-test('the README mentions every variable that the code reads', () => {
+test('the pages of settings and of the command line mention every variable that the code reads', () => {
   const src = new URL('src/', root)
   const code = readdirSync(src, { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.ts'))
     .map((path) => readFileSync(new URL(path, src), 'utf8'))
     .join('\n')
   const built = all(/declare const (FOMULAR_\w+)/g, code)
-  const documented = all(/`(FOMULAR_[A-Z_]+)`/g)
+  const documented = all(/`(FOMULAR_[A-Z_]+)`/g, settings + commandLine)
   for (const name of all(/\b(FOMULAR_[A-Z]+(?:_[A-Z]+)*)\b/g, code))
     assert.equal(documented.includes(name), ![...built, ...INTERNAL].includes(name), name)
 })
 
-test('the README lists the exit codes of the program', () => {
+test('the page of the command line lists the exit codes of the program', () => {
   assert.deepEqual(
-    table('### Exit codes').map(([number]) => Number(number)),
+    table(commandLine, '## Exit codes').map(([number]) => Number(number)),
     Object.values(EXIT),
   )
 })
-
-const pages = [
-  'README.md',
-  ...globSync(['src/**/*.md', 'packaging/*.md', 'test/**/*.md', '.github/*.md'], {
-    cwd: fileURLToPath(root),
-  }),
-]
-
-for (const page of pages)
-  test(`the links in ${page} lead to existing files and headings`, () => {
-    const source = readFileSync(new URL(page, root), 'utf8')
-    const links = [...source.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)]
-    for (const [link, path = '', anchor] of links) {
-      const target = readFileSync(new URL(path, new URL(page, root)), 'utf8')
-      if (anchor !== undefined)
-        assert.ok(
-          all(/^#+ (.*)$/gm, target)
-            .map(slug)
-            .includes(anchor),
-          link,
-        )
-    }
-  })
-
-for (const page of pages)
-  test(`the command lines in ${page} are valid`, async () => {
-    for (const written of commandLines(readFileSync(new URL(page, root), 'utf8')))
-      assert.equal(await faultOf(written), undefined)
-  })
-
-/** Returns the anchor that GitHub gives a heading. */
-const slug = (heading: string) =>
-  heading
-    .toLowerCase()
-    .replace(/[^\w\- ]/g, '')
-    .replaceAll(' ', '-')
