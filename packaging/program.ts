@@ -40,14 +40,15 @@ const pinoAlone: Plugin = {
 }
 
 /**
- * Leaves out an undeclared dependency that packages try to load: it would come from any folder around the
- * program.
+ * Leaves out debug: if `DEBUG` names https-proxy-agent, that package prints the proxy's address with its
+ * password. debug would also load supports-color, which it does not declare, from any folder around the program.
  */
-const unnamed: Plugin = {
-  name: 'unnamed',
+const withoutDebug: Plugin = {
+  name: 'without-debug',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^supports-color$/ }, ({ path }) => ({ path, namespace: 'unnamed' }))
-    onLoad({ filter: /./, namespace: 'unnamed' }, () => ({ contents: '' }))
+    onResolve({ filter: /^debug$/ }, ({ path }) => ({ path, namespace: 'without-debug' }))
+    const contents = 'module.exports = () => () => {}'
+    onLoad({ filter: /./, namespace: 'without-debug' }, () => ({ contents }))
   },
 }
 
@@ -56,7 +57,7 @@ const program = {
   entryPoints: ['src/main.ts'],
   outfile: 'dist/index.js',
   platform: 'node',
-  plugins: [pinoAlone, unnamed],
+  plugins: [pinoAlone, withoutDebug],
   // Starts some 15 ms sooner than an ES module. Modules loaded with import() are initialized on first use.
   format: 'cjs',
   // Built-in modules come by require() as well: a script compiled from text has no import().

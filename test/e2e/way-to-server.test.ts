@@ -111,7 +111,8 @@ test('connections go through the proxy with its password, and bypass it for host
   const args = ['run', '--server-url', `wss://os.example.test:${stage.port}`, '--key-file', key]
   const run = (env: Record<string, string>) => stage.run([...args, '--ca-file', tls.authority], env)
 
-  const daemon = run({ HTTPS_PROXY: `http://user:${secret}@${way.host}` })
+  // `DEBUG` makes many packages print what they do.
+  const daemon = run({ HTTPS_PROXY: `http://user:${secret}@${way.host}`, DEBUG: '*' })
   await until(() => daemon.log().includes('info  connected'), { what: 'the connection' })
   assert.deepEqual(new Set(way.asked), new Set([`os.example.test:${stage.port}`]))
   assert.doesNotMatch(daemon.log(), new RegExp(secret))
@@ -120,10 +121,12 @@ test('connections go through the proxy with its password, and bypass it for host
     FOMULAR_HUB_URL: `https://os.example.test:${stage.port}`,
     FOMULAR_HUB_KEY: stage.userKey(),
     HTTPS_PROXY: `http://user:${secret}@${way.host}`,
+    DEBUG: '*',
     NODE_EXTRA_CA_CERTS: tls.authority,
   })
   assert.equal(list.code, 4)
   assert.match(list.out, /error: This hub answers only requests to a loopback name/)
+  assert.doesNotMatch(list.out, new RegExp(secret))
   daemon.kill('SIGTERM')
   assert.equal(await daemon.ended, 0)
 
