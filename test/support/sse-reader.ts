@@ -1,3 +1,4 @@
+import { createParser } from 'eventsource-parser'
 import { until } from './wait.ts'
 
 export interface SseMessage {
@@ -44,17 +45,10 @@ export class SseReader {
 
   async #read(response: Response) {
     const decoder = new TextDecoder()
-    let rest = ''
-    for await (const chunk of response.body!) {
-      rest += decoder.decode(chunk as Uint8Array, { stream: true })
-      const parts = rest.split('\n\n')
-      rest = parts.pop()!
-      for (const part of parts) {
-        const fields = new Map(part.split('\n').map((line) => line.split(/: (.*)/, 2) as [string, string]))
-        const data = fields.get('data')
-        if (data !== undefined)
-          this.messages.push({ event: fields.get('event')!, id: fields.get('id'), data: JSON.parse(data) })
-      }
-    }
+    const parser = createParser({
+      onEvent: ({ event = 'message', id, data }) => this.messages.push({ event, id, data: JSON.parse(data) }),
+    })
+    for await (const chunk of response.body!)
+      parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }))
   }
 }

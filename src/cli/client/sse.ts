@@ -1,3 +1,4 @@
+import { createParser, type EventSourceParser } from 'eventsource-parser'
 import { Limits } from '../../protocol/index.ts'
 
 export interface SseMessage {
@@ -12,16 +13,22 @@ export interface SseMessage {
  * as in `\u007f`.
  */
 const MESSAGE_CHARS = 6 * Limits.frame_bytes
+/** Maximum number of lines in a message: each line costs the parser memory, however short it is. */
+const MESSAGE_LINES = 1_000_000
+/** Number of characters below which an unfinished line waits here: the parser keeps every piece it gets. */
+const PIECE_CHARS = 64 * 1024
 
-/** Parses a stream of server-sent events, split into chunks at any point. */
+/** Parses a stream of server-sent events, split into chunks at any point, with limits on each message. */
 export class SseParser {
   readonly #most: number
+  readonly #parser: EventSourceParser
   #decoder = new TextDecoder()
-  #rest = ''
-  #data: string[] = []
-  /** Number of characters in `#data`. */
-  #chars = 0
-  #event = ''
+  /** Text that the parser has not yet got. */
+  #held = ''
+  /** Number of lines since the last complete message. */
+  #lines = 0
+  /** Messages that the parser has found in this chunk. */
+  #messages: SseMessage[] = []
   #id = ''
   /**
    * True if the last chunk ended with a carriage return: a line feed that follows belongs to the
@@ -31,6 +38,18 @@ export class SseParser {
 
   constructor(most = MESSAGE_CHARS) {
     this.#most = most
+    this.#parser = createParser({
+      maxBufferSize: most,
+      onEvent: ({ event = 'message', data, id }) => {
+        this.#id = id ?? this.#id
+        this.#lines = 0
+        this.#messages.push({ event, data, id: this.#id })
+      },
+      onError: ({ type }) => {
+        if (type === 'max-buffer-size-exceeded')
+          throw new RangeError(`a message of more than ${most} characters`)
+      },
+    })
   }
 
   /** @throws RangeError if a message is too long */
@@ -39,35 +58,17 @@ export class SseParser {
     if (text === '') return []
     if (this.#carriageReturn && text.startsWith('\n')) text = text.slice(1)
     this.#carriageReturn = text.endsWith('\r')
-    const lines = text.split(/\r\n|\n|\r/)
-    lines[0] = this.#rest + lines[0]
-    this.#rest = lines.pop() ?? ''
-    const messages = lines.flatMap((line) => this.#line(line) ?? [])
-    if (this.#rest.length + this.#chars > this.#most)
-      throw new RangeError(`a message of more than ${this.#most} characters`)
+    text = text.replace(/\r\n?/g, '\n')
+    const lines = text.split('\n').length - 1
+    this.#held += text
+    if (lines === 0 && this.#held.length < Math.min(PIECE_CHARS, this.#most)) return []
+    // An empty line ends a message, even one without data.
+    this.#lines = this.#held.includes('\n\n') ? 0 : this.#lines + lines
+    if (this.#lines > MESSAGE_LINES) throw new RangeError(`a message of more than ${MESSAGE_LINES} lines`)
+    this.#parser.feed(this.#held)
+    this.#held = ''
+    const messages = this.#messages
+    this.#messages = []
     return messages
-  }
-
-  #line(line: string): SseMessage | undefined {
-    if (line === '') return this.#dispatch()
-    const colon = line.indexOf(':')
-    if (colon === 0) return undefined
-    const field = colon === -1 ? line : line.slice(0, colon)
-    const value = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '')
-    if (field === 'data') {
-      this.#data.push(value)
-      this.#chars += value.length + 1
-    } else if (field === 'event') this.#event = value
-    else if (field === 'id' && !value.includes('\0')) this.#id = value
-    return undefined
-  }
-
-  #dispatch(): SseMessage | undefined {
-    const data = this.#data
-    const event = this.#event || 'message'
-    this.#data = []
-    this.#chars = 0
-    this.#event = ''
-    return data.length === 0 ? undefined : { event, data: data.join('\n'), id: this.#id }
   }
 }

@@ -39,6 +39,49 @@ test('the SSE parser limits the size of a line and a message, but not their numb
     }, RangeError)
 })
 
+test('an incomplete SSE message takes little memory, for any number and size of lines', () => {
+  const parser = new SseParser()
+  const lines = Buffer.from('data:x\n'.repeat(10_000))
+  assert.throws(() => {
+    for (let n = 0; n < 200; n++) parser.push(lines)
+  }, /more than 1000000 lines/)
+
+  // Messages and keep-alives in any number, cut anywhere, stay within that limit.
+  const stream = new SseParser()
+  const many = Buffer.from('data:x\n\n:\n\n'.repeat(10_000))
+  for (let n = 0; n < 40; n++) {
+    const cut = n % 12
+    const got = [...stream.push(many.subarray(0, cut)), ...stream.push(many.subarray(cut))]
+    assert.equal(got.length, 10_000)
+  }
+})
+
+test('reading an SSE line takes a few passes, for chunks of any size', (t) => {
+  let scanned = 0
+  for (const name of ['split', 'replace', 'includes', 'indexOf'] as const) {
+    const original = String.prototype[name] as (...args: unknown[]) => unknown
+    Object.assign(String.prototype, {
+      [name](this: string, ...args: unknown[]) {
+        scanned += this.length
+        return original.apply(this, args)
+      },
+    })
+    t.after(() => void Object.assign(String.prototype, { [name]: original }))
+  }
+  for (const size of [100, 1000, 100_000]) {
+    const parser = new SseParser()
+    const chunk = Buffer.alloc(size, 'x')
+    const chunks = Math.ceil((8 * 1024 * 1024) / size)
+    scanned = 0
+    parser.push(Buffer.from('data: '))
+    for (let n = 0; n < chunks; n++) parser.push(chunk)
+    const [message] = parser.push(Buffer.from('\n\n'))
+    assert.equal(message?.data.length, chunks * size)
+    const passes = scanned / (chunks * size)
+    assert.ok(passes < 10, `${passes} passes in chunks of ${size} bytes`)
+  }
+})
+
 test('SSE messages do not depend on how the stream is split', () => {
   const line = fc.stringMatching(/^[^\r\n\0]*$/)
   const message = fc.record({ event: line, id: line, data: fc.array(line, { minLength: 1, maxLength: 3 }) })
