@@ -9,6 +9,8 @@ import { sbom } from '../../../packaging/sbom.ts'
 
 /** Dependencies of bundled packages whose code the program does not use. */
 const NOT_USED: Record<string, string[]> = {
+  // The build leaves it out.
+  'https-proxy-agent': ['debug'],
   // They serve its own output and its worker thread, which the build leaves out.
   pino: [
     'atomic-sleep',
