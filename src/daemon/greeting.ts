@@ -27,7 +27,7 @@ export function greet({ agents: statuses, ...own }: Own): Greeting {
   if (weightOf(hello) <= Limits.frame_bytes) return { hello, shortened: [] }
   const entries = statuses.map((status) => entryOf(status, { ...status, ...counted(status) }))
   let room = Limits.frame_bytes - weightOf(rest) - entries.reduce((sum, { weight }) => sum + weight, 0)
-  for (const entry of entries.toSorted((a, b) => b.weight - a.weight)) {
+  for (const entry of [...entries].sort((a, b) => b.weight - a.weight)) {
     if (room >= 0) break
     const least = entryOf(entry.status, required(entry.status))
     room += entry.weight - least.weight
@@ -37,7 +37,7 @@ export function greet({ agents: statuses, ...own }: Own): Greeting {
   const asking = entries
     .map((entry) => ({ entry, asks: weightOf(entry.status.pending) }))
     .filter(({ entry }) => entry.status.pending.length > 0)
-    .toSorted((a, b) => a.asks - b.asks)
+    .sort((a, b) => a.asks - b.asks)
   asking.forEach(({ entry }, n) => {
     const share = Math.max(0, room) / (asking.length - n)
     const fitted = fitPending(entry.status, share)
