@@ -1,4 +1,4 @@
-import { compare } from 'semver'
+import compare from 'semver/functions/compare.js'
 import { UpdateFailure } from './failure.ts'
 import type { UpdateRecord } from './record.ts'
 

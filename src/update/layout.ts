@@ -1,6 +1,6 @@
 import { existsSync, lstatSync, mkdtempSync, rmdirSync } from 'node:fs'
 import { basename, dirname, join, relative, sep } from 'node:path'
-import { valid } from 'semver'
+import valid from 'semver/functions/valid.js'
 import { isTrialName } from './trial.ts'
 
 /**

@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { valid } from 'semver'
+import valid from 'semver/functions/valid.js'
 import { makeFolder, syncFolder } from '../platform/files.ts'
 import type { Trial } from './record.ts'
 import { type Facts, isTrialName, standInAt, TRIAL } from './trial.ts'

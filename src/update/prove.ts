@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { satisfies } from 'semver'
+import satisfies from 'semver/functions/satisfies.js'
 import * as z from 'zod/mini'
 import { boundedJson } from '../protocol/bounded-json.ts'
 import { PROTOCOL } from '../protocol/index.ts'

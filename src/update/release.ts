@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { valid } from 'semver'
+import valid from 'semver/functions/valid.js'
 import { VersionOrTag } from '../protocol/index.ts'
 import { UpdateFailure } from './failure.ts'
 import { findNpm, programOf, runNpm, type Source } from './npm.ts'
