@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
-import { accessSync, constants, existsSync } from 'node:fs'
-import { delimiter, join, resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { ON_TRIAL } from '../config/environment.ts'
 import { EXECUTABLE } from '../platform/executable.ts'
+import { isProgram, programsOnPath } from '../platform/on-path.ts'
 import { PM2_LAUNCHER, SUPERVISED } from '../service/plan.ts'
 import { endsWith } from '../service/unit-fate.ts'
 import { STARTED_AS } from '../update/trial.ts'
@@ -41,19 +42,8 @@ export function captureInvocation(): Invocation {
  * links.
  */
 function pathOf(name: string, env: NodeJS.ProcessEnv, cwd: string): string {
-  const candidates = name.includes('/')
-    ? [resolve(cwd, name)]
-    : (env.PATH ?? '').split(delimiter).map((dir) => join(dir || cwd, name))
-  return candidates.find(isExecutable) ?? process.execPath
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
+  const found = name.includes('/') ? [resolve(cwd, name)].filter(isProgram) : programsOnPath(name, env, cwd)
+  return found[0] ?? process.execPath
 }
 
 /**

@@ -1,7 +1,8 @@
-import { accessSync, constants, existsSync, realpathSync, writeFileSync } from 'node:fs'
-import { delimiter, dirname, join } from 'node:path'
+import { existsSync, realpathSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { childEnvironment } from '../config/environment.ts'
 import { EXECUTABLE } from '../platform/executable.ts'
+import { programsOnPath } from '../platform/on-path.ts'
 import { isForeign, type Trusting } from './npm-files.ts'
 
 /**
@@ -23,11 +24,8 @@ export interface Npm {
 export function findNpm(env: NodeJS.ProcessEnv): Npm | undefined {
   const own = join(dirname(process.execPath), '../lib/node_modules/npm/bin/npm-cli.js')
   if (!EXECUTABLE && existsSync(own)) return { file: process.execPath, args: [own] }
-  for (const dir of (env.PATH ?? '').split(delimiter)) {
-    const file = join(dir || '.', 'npm')
-    if (isExecutable(file) && !isForeign(file, env)) return { file, args: [] }
-  }
-  return undefined
+  const file = programsOnPath('npm', env).find((path) => !isForeign(path, env))
+  return file === undefined ? undefined : { file, args: [] }
 }
 
 interface NpmRun {
@@ -88,13 +86,4 @@ export async function runNpm(npm: Npm, args: string[], source: Source): Promise<
     detached: true,
   })
   return { ok: !run.failed, stdout: run.stdout }
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }

@@ -1,5 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs'
-import { delimiter, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { type DaemonConfig, type DaemonFlags, loadDaemonConfig } from '../../config/config.ts'
 import { homeOf } from '../../config/home.ts'
 import { limitVariables } from '../../config/hub-limits.ts'
@@ -10,6 +10,8 @@ import { proxyVariables } from '../../config/trusted-proxies.ts'
 import { captureInvocation } from '../../daemon/relaunch.ts'
 import { UserError } from '../../platform/errors.ts'
 import { EXECUTABLE } from '../../platform/executable.ts'
+import { programsOnPath } from '../../platform/on-path.ts'
+import { realPath } from '../../platform/real-path.ts'
 import { readInstalled } from '../../service/mark.ts'
 import { type ManagerName, type Runs, type ServicePlan, serviceFiles } from '../../service/plan.ts'
 import { layoutOf } from '../../update/layout.ts'
@@ -248,15 +250,7 @@ export function invocation(): { runner: string[]; program: string } {
  * version.
  */
 function lasting(node: string): string {
-  const names = (process.env.PATH ?? '').split(delimiter).map((dir) => join(dir, 'node'))
   // Skip the folder that npm adds to PATH while it runs a script.
-  return names.find((name) => !name.includes('node_modules') && leadsTo(name, node)) ?? node
-}
-
-function leadsTo(link: string, path: string): boolean {
-  try {
-    return realpathSync(link) === path
-  } catch {
-    return false
-  }
+  const isLasting = (name: string) => !name.includes('node_modules') && realPath(name) === node
+  return programsOnPath('node', process.env).find(isLasting) ?? node
 }

@@ -1,6 +1,6 @@
-import { accessSync, constants, statSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
+import { isProgram, programsOnPath } from '../../../platform/on-path.ts'
 import { realPath } from '../../../platform/real-path.ts'
 
 /** Returns the paths where Claude Code's installers put it, for daemons with the short PATH of a service. */
@@ -22,10 +22,9 @@ const MOST = 8
  */
 export function findClaude(env: NodeJS.ProcessEnv): string[] {
   if (env.FOMULAR_CLAUDE_PATH) return [env.FOMULAR_CLAUDE_PATH]
-  const onPath = (env.PATH ?? '').split(delimiter).filter((dir) => dir.startsWith('/'))
-  const places = [...onPath.map((dir) => join(dir, 'claude')), ...usualPlaces(env.HOME ?? homedir())]
+  const usual = usualPlaces(env.HOME ?? homedir()).filter(isProgram)
   const found = new Map<string, string>()
-  for (const path of places.filter(isProgram)) {
+  for (const path of [...programsOnPath('claude', env), ...usual]) {
     const real = realPath(path)
     if (!found.has(real)) found.set(real, path)
   }
@@ -36,12 +35,3 @@ export function findClaude(env: NodeJS.ProcessEnv): string[] {
  * Recognizes a program of Claude Code's installer, which puts each version in a separate file and deletes older ones.
  */
 export const isPruned = (path: string) => /\/claude\/versions\/\d+\.\d+\.\d+[^/]*$/.test(path)
-
-export function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return statSync(path).isFile()
-  } catch {
-    return false
-  }
-}

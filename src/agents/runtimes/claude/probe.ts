@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process'
 import { stripVTControlCharacters } from 'node:util'
 import lt from 'semver/functions/lt.js'
+import { isProgram } from '../../../platform/on-path.ts'
 import { boundedJson } from '../../../protocol/bounded-json.ts'
 import type { Runtime } from '../../../protocol/index.ts'
 import { cut } from '../../../protocol/shorten.ts'
-import { findClaude, isProgram } from './find.ts'
+import { findClaude } from './find.ts'
 
 const NAME = 'claude'
 
