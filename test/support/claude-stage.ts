@@ -1,5 +1,6 @@
 import { claudeEnvironment, claudeProgram } from './claude.ts'
 import { type MessagesApi, startMessagesApi } from './messages-api.ts'
+import type { Due, Message } from './messages-script.ts'
 import { Stage } from './stage.ts'
 import type { Cleanup } from './temp.ts'
 
@@ -8,10 +9,13 @@ export interface ClaudeStage {
   api: MessagesApi
 }
 
-/** Makes a stage whose agents are the real Claude Code, with a stand-in for the model. */
-export async function claudeStage(t: Cleanup): Promise<ClaudeStage> {
+/**
+ * Makes a stage whose agents are the real Claude Code, with a stand-in for the model.
+ * @param next returns the model's next step in a conversation; by default, the prompt contains all steps
+ */
+export async function claudeStage(t: Cleanup, next?: (messages: Message[]) => Due): Promise<ClaudeStage> {
   const program = await claudeProgram()
-  const api = await startMessagesApi()
+  const api = await startMessagesApi(next)
   t.after(() => api.close())
   const { PATH: _path, HOME: _home, ...env } = claudeEnvironment(api.url, '')
   return { api, stage: await Stage.open(t, { ...env, FOMULAR_CLAUDE_PATH: program }) }

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Due, due, expand, type Item } from './messages-script.ts'
+import { type Due, due, expand, type Item, type Message } from './messages-script.ts'
 
 export { mock } from './messages-script.ts'
 
@@ -29,8 +29,9 @@ export interface MessagesApi {
  * Starts a stand-in for the Messages API on loopback, which replies as the prompt says: see
  * messages-script.ts. It serves POST /v1/messages (streaming or not), POST /v1/messages/count_tokens, and
  * HEAD /; 404 otherwise.
+ * @param next returns the next step of a conversation
  */
-export async function startMessagesApi(): Promise<MessagesApi> {
+export async function startMessagesApi(next: (messages: Message[]) => Due = due): Promise<MessagesApi> {
   const requests: MessagesRequest[] = []
   const failures = new Map<string, number>()
   const server = createServer((request, response) => {
@@ -52,7 +53,7 @@ export async function startMessagesApi(): Promise<MessagesApi> {
     if (request.method === 'POST' && path === '/v1/messages/count_tokens')
       return sendJson(response, 200, { input_tokens: 10 })
     if (request.method === 'POST' && path === '/v1/messages')
-      return reply({ response, gone: gone.signal, body, failures, due: due(body.messages) })
+      return reply({ response, gone: gone.signal, body, failures, due: next(body.messages) })
     sendJson(response, 404, failure('not_found_error', path))
   }
 

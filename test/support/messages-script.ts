@@ -40,7 +40,7 @@ export interface Due {
 /** Returns a script as text for a prompt. */
 export const mock = (...steps: Item[][]) => `MOCK${JSON.stringify(steps)}`
 
-interface Message {
+export interface Message {
   role: string
   content: string | { type: string; text?: string }[]
 }
