@@ -1,12 +1,11 @@
 import { createWriteStream } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
-import { request as plainRequest } from 'node:http'
-import { request as secureRequest } from 'node:https'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { sleep } from '../platform/clock.ts'
 import { systemCode, UserError } from '../platform/errors.ts'
+import { send } from '../platform/http.ts'
 import { ProxyError } from '../platform/proxy-error.ts'
 import { wayTo } from '../platform/request-way.ts'
 import { trust } from '../platform/trust.ts'
@@ -195,26 +194,20 @@ async function get(
   const isMeant =
     [host, new URL(asked).host].includes(target.host) && [protocol, 'https:'].includes(target.protocol)
   const { authorization, client } = isMeant ? registry.credentials(url) : {}
-  const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const request = (way.protocol === 'http:' ? plainRequest : secureRequest)({
-      ...way,
-      signal,
-      timeout: SILENT_MS,
-      headers: {
-        'user-agent': 'fomular-daemon',
-        accept: '*/*',
-        ...(authorization && { authorization }),
-        ...way.headers,
-      },
-      ...(target.protocol === 'https:' && {
-        ...(registry.anyCertificate && { rejectUnauthorized: false }),
-        ...trust(url, registry.ca, env, client),
-      }),
-    })
-    request.on('timeout', () => request.destroy(new Error(`no data for ${SILENT_MS / 1000} s`)))
-    request.on('error', reject)
-    request.on('response', resolve)
-    request.end()
+  const response = await send(target, {
+    ...way,
+    signal,
+    timeout: SILENT_MS,
+    headers: {
+      'user-agent': 'fomular-daemon',
+      accept: '*/*',
+      ...(authorization && { authorization }),
+      ...way.headers,
+    },
+    ...(target.protocol === 'https:' && {
+      ...(registry.anyCertificate && { rejectUnauthorized: false }),
+      ...trust(url, registry.ca, env, client),
+    }),
   })
   const { location } = response.headers
   if ((response.statusCode ?? 0) < 300 || (response.statusCode ?? 0) >= 400 || !location) return response

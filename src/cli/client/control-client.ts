@@ -1,8 +1,8 @@
-import { request } from 'node:http'
 import { dirname } from 'node:path'
 import * as z from 'zod/mini'
 import { socketAddress } from '../../config/paths.ts'
 import { systemCode, UserError } from '../../platform/errors.ts'
+import { Silence, send, TooLong, textOf } from '../../platform/http.ts'
 import { addressOfForeign, isForeign } from '../../platform/sockets.ts'
 import { check } from '../../protocol/check.ts'
 import { AgentStatus, CommandError, MachineStatus } from '../../protocol/index.ts'
@@ -169,38 +169,13 @@ export class ControlClient {
     throw incompatible()
   }
 
-  #request(method: string, path: string, body: object | undefined, timeoutMs: number): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const failed = (error: Error) => reject(error instanceof UserError ? error : this.#failure(error))
-      let socketPath: string
-      try {
-        socketPath = this.#address()
-      } catch (error) {
-        return reject(this.#failure(error as Error))
-      }
-      const call = request({ socketPath, method, path, timeout: timeoutMs }, (response) => {
-        const chunks: Buffer[] = []
-        let size = 0
-        response.on('data', (chunk: Buffer) => {
-          size += chunk.length
-          if (size > ANSWER_BYTES) response.destroy(incompatible())
-          chunks.push(chunk)
-        })
-        response.on('error', failed)
-        response.on('end', () => {
-          resolve(jsonOf(Buffer.concat(chunks).toString('utf8')))
-        })
-      })
-      call.on('timeout', () =>
-        call.destroy(
-          new UserError('daemon_silent', `The daemon did not answer within ${timeoutMs / 1000} s.`, {
-            remedy: 'Check its log: fomular-daemon logs',
-          }),
-        ),
-      )
-      call.on('error', failed)
-      call.end(body && JSON.stringify(body))
-    })
+  async #request(method: string, path: string, body: object | undefined, timeout: number): Promise<unknown> {
+    try {
+      const call = { socketPath: this.#address(), method, path, timeout, body: body && JSON.stringify(body) }
+      return jsonOf(await textOf(await send('http://localhost', call), { most: ANSWER_BYTES }))
+    } catch (error) {
+      throw this.#failure(error as Error, timeout)
+    }
   }
 
   /**
@@ -212,7 +187,13 @@ export class ControlClient {
     return foreign ? addressOfForeign(this.#socket) : socketAddress(this.#socket)
   }
 
-  #failure(error: Error): UserError {
+  #failure(error: Error, timeout: number): UserError {
+    if (error instanceof UserError) return error
+    if (error instanceof TooLong) return incompatible()
+    if (error instanceof Silence)
+      return new UserError('daemon_silent', `The daemon did not answer within ${timeout / 1000} s.`, {
+        remedy: 'Check its log: fomular-daemon logs',
+      })
     const code = systemCode(error)
     if (code === 'EACCES' || code === 'EPERM')
       return (

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import * as z from 'zod/mini'
 import type { HubAddress, Listening } from '../../config/hub.ts'
 import { UserError } from '../../platform/errors.ts'
+import { textOf } from '../../platform/http.ts'
 import { ProxyError, proxyRemedy } from '../../platform/proxy-error.ts'
 import { isUntrusted } from '../../platform/unreachable.ts'
 import { check } from '../../protocol/check.ts'
@@ -25,7 +26,7 @@ import {
 import { idInAddress } from '../../protocol/machine-address.ts'
 import { EXIT } from '../exit-codes.ts'
 import { jsonOf } from './answer.ts'
-import { bodyOf, send, textOf } from './http.ts'
+import { bodyOf, send } from './http.ts'
 import { type SseMessage, SseParser } from './sse.ts'
 
 /** Maximum time for an answer, in ms, added to the time that the request tells the hub to wait. */

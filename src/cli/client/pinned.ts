@@ -5,17 +5,17 @@ import { connect, type TLSSocket } from 'node:tls'
  * @param fingerprint256 in Node's format
  * @throws Error if the server has another certificate, before anything is sent
  */
-export function connectPinned(url: string, fingerprint256: string, signal: AbortSignal): Promise<TLSSocket> {
+export function connectPinned(url: string, fingerprint256: string, signal?: AbortSignal): Promise<TLSSocket> {
   const { hostname, port } = new URL(url)
   const host = hostname.replace(/^\[|\]$/g, '')
   return new Promise((resolve, reject) => {
-    signal.throwIfAborted()
+    signal?.throwIfAborted()
     const socket = connect({ host, port: Number(port || 443), rejectUnauthorized: false })
-    const abort = () => socket.destroy(signal.reason as Error)
-    signal.addEventListener('abort', abort, { once: true })
+    const abort = () => socket.destroy(signal?.reason as Error)
+    signal?.addEventListener('abort', abort, { once: true })
     socket.once('error', reject)
     socket.once('secureConnect', () => {
-      signal.removeEventListener('abort', abort)
+      signal?.removeEventListener('abort', abort)
       if (socket.getPeerCertificate().fingerprint256 === fingerprint256) return resolve(socket)
       socket.destroy(new Error("the server there does not have the hub's certificate"))
     })

@@ -1,12 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { request as requestPlain } from 'node:http'
-import { request as requestTls } from 'node:https'
 import * as z from 'zod/mini'
-import type { Way } from '../../config/way-here.ts'
 import { sleep } from '../../platform/clock.ts'
 import { reasonOf, UserError } from '../../platform/errors.ts'
+import { textOf } from '../../platform/http.ts'
 import { ProxyError, proxyRemedy } from '../../platform/proxy-error.ts'
-import { type Trust, trust } from '../../platform/trust.ts'
 import { VERSION } from '../../platform/version.ts'
 import { boundedJson } from '../../protocol/bounded-json.ts'
 import {
@@ -16,7 +13,7 @@ import {
   EnrollChecked,
   type EnrollRequest,
 } from '../../protocol/index.ts'
-import { wayOfCommand } from '../client/way.ts'
+import { send } from '../client/http.ts'
 import { EXIT } from '../exit-codes.ts'
 
 const ANSWER_MS = 30_000
@@ -66,16 +63,19 @@ async function ask<T>(
   const url = new URL(server.replace(/^ws/, 'http'))
   url.pathname = url.pathname.replace(/\/+$/, '') + path
   const ca = caFile === undefined ? undefined : readCa(caFile)
+  const headers = {
+    'content-type': 'application/json',
+    'user-agent': `fomular-daemon/${VERSION}`,
+    ...(key !== undefined && { authorization: `Bearer ${key}` }),
+  }
+  const enrolling = { enrolled: servers, ...(shown && { shown }) }
+  const body = JSON.stringify(request)
   for (let tries = 1; ; tries++) {
     try {
-      const enrolling = { enrolled: servers, ...(shown && { shown }) }
-      const way = await wayOfCommand(url.href, { enrolling })
-      const { status, text } = await post(url, JSON.stringify(request), {
-        ...(way.createConnection ? {} : trust(url.href, ca)),
-        ...way,
-        ...(key !== undefined && { key }),
-      })
-      return understood(url, status, text, schema)
+      const call = { method: 'POST', headers, body, timeout: ANSWER_MS, ca, enrolling }
+      const response = await send(url.href, call)
+      const text = await textOf(response, { most: ANSWER_BYTES })
+      return understood(url, response.statusCode ?? 0, text, schema)
     } catch (error) {
       if (error instanceof UserError) throw error
       if (tries === TRIES)
@@ -106,35 +106,6 @@ function understood<T>(url: URL, status: number, text: string, schema: z.ZodMini
     })
   const { code, message, remedy } = failure.data.error
   throw new UserError(code, message, { ...(remedy !== undefined && { remedy }), exitCode: EXIT.refused })
-}
-
-function post(
-  url: URL,
-  body: string,
-  { key, ...options }: Trust & Way & { key?: string },
-): Promise<{ status: number; text: string }> {
-  return new Promise((resolve, reject) => {
-    const send = url.protocol === 'https:' ? requestTls : requestPlain
-    const headers = {
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(body),
-      'user-agent': `fomular-daemon/${VERSION}`,
-      ...(key !== undefined && { authorization: `Bearer ${key}` }),
-    }
-    const request = send(url, { ...options, method: 'POST', headers, timeout: ANSWER_MS }, (response) => {
-      let text = ''
-      response.setEncoding('utf8')
-      response.on('data', (chunk: string) => {
-        text += chunk
-        if (text.length > ANSWER_BYTES) response.destroy(new Error('its answer is too long'))
-      })
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }))
-      response.on('error', reject)
-    })
-    request.on('timeout', () => request.destroy(new Error(`no answer within ${ANSWER_MS / 1000} s`)))
-    request.on('error', reject)
-    request.end(body)
-  })
 }
 
 function readCa(path: string): Buffer {
