@@ -1,0 +1,34 @@
+import * as z from 'zod/mini'
+import { HubAgent, HubKey, HubMachine, HubToken } from '../../protocol/index.ts'
+
+// Answers of a hub for which the protocol has no schema of their own.
+
+/** Answer of `GET /api/agents`. */
+export const Agents = z.object({ agents: z.array(HubAgent) })
+
+/** Answer of `GET /api/machines`. */
+export const Machines = z.object({
+  machines: z.array(HubMachine),
+  /** Absent from older hubs. */
+  enrolled: z._default(z.array(HubKey), []),
+})
+
+/** Answer of `GET /api/enrolments`. */
+export const Tokens = z.object({ enrolments: z.array(HubToken) })
+
+/** Answer of `GET /api/keys`. */
+export const Keys = z.object({ keys: z.array(HubKey) })
+
+/** Answer to binding a key: the key, and the number of the machine's other keys that were revoked. */
+export const BoundKey = z.extend(HubKey, { revoked_keys: z.int() })
+
+/**
+ * Answer to removing a machine or a key. Older hubs do not send `shared_keys`, the keys that other machines
+ * still use.
+ */
+export const Removed = z.object({ revoked_keys: z.int(), shared_keys: z.optional(z.int()) })
+
+/** Fields that filter the audit log. */
+export type AuditFilter = Partial<
+  Record<'by' | 'action' | 'agent_id' | 'machine_id' | 'outcome', string | undefined>
+>
