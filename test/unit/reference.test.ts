@@ -119,3 +119,11 @@ test('the page of the command line lists the exit codes of the program', () => {
     Object.values(EXIT),
   )
 })
+
+test('the page of the source code lists every folder of src', () => {
+  const folders = readdirSync(new URL('src/', root), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => `src/${name}/`)
+  const listed = table(page('src/README.md'), '## Folders').map(([cell = '']) => /`(.*)`/.exec(cell)![1]!)
+  assert.deepEqual(listed.filter((path) => /^src\/.*\/$/.test(path)).sort(), folders.sort())
+})
