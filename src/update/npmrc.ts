@@ -1,5 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
-import { dirname, isAbsolute, join } from 'node:path'
+import { isAbsolute } from 'node:path'
 import { defaultUrl } from 'registry-url'
 import { homeOf } from '../config/home.ts'
 import { reasonOf, systemCode } from '../platform/errors.ts'
@@ -9,6 +8,7 @@ import type { Client } from '../platform/trust.ts'
 import { UpdateFailure } from './failure.ts'
 import type { Source } from './npm.ts'
 import { checkOurs, type Trusting } from './npm-files.ts'
+import { type NpmSetting, namesUnset, npmSettings } from './npm-settings.ts'
 
 /** The registry that npm would use, and how npm would reach it. */
 export interface Registry {
@@ -25,18 +25,14 @@ export interface Registry {
   retries?: number
   /** Proxies as standard environment variables, and the npm settings that these come from. */
   proxies: { env: NodeJS.ProcessEnv; named: Named }
+  /** Returns the settings that were ignored so far because they name a variable that is not set. */
+  incomplete: () => NpmSetting[]
 }
 
 interface Credentials {
   authorization?: string
   /** This machine's client certificate and its key, PEM. */
   client?: Client
-}
-
-interface NpmSetting {
-  value: string
-  /** The variable or the file that sets it. */
-  source: string
 }
 
 /**
@@ -46,13 +42,24 @@ interface NpmSetting {
 export function registrySet(name: string, env: NodeJS.ProcessEnv): NpmSetting | undefined {
   const setting = npmSettings({ env })
   const [, scope] = /^(@[^/]+)\//.exec(name) ?? []
-  return (scope === undefined ? undefined : setting(`${scope}:registry`)) ?? setting('registry')
+  const found = (scope === undefined ? undefined : setting(`${scope}:registry`)) ?? setting('registry')
+  // npm would go to its default registry.
+  if (found?.unset !== undefined)
+    throw new UpdateFailure('update_registry_unreachable', 'resolve', ...namesUnset([found]))
+  return found
 }
 
 /** @throws UpdateFailure if a file named in the settings cannot be read, or belongs to another user */
 export function registryOf(source: Source): Registry {
   const { package: name, registry, env } = source
-  const settings = npmSettings(source)
+  const lookUp = npmSettings(source)
+  const incomplete = new Set<NpmSetting>()
+  const settings = (key: string) => {
+    const found = lookUp(key)
+    if (found?.unset === undefined) return found
+    incomplete.add(found)
+    return undefined
+  }
   const setting = (key: string) => settings(key)?.value
   const found = registry ?? registrySet(name, env)?.value
   const url = (found ?? defaultUrl).replace(/\/+$/, '')
@@ -97,6 +104,7 @@ export function registryOf(source: Source): Registry {
         ...(exempt && { no_proxy: exempt.name }),
       },
     },
+    incomplete: () => [...incomplete],
   }
 }
 
@@ -118,11 +126,13 @@ const MOST_FOLDERS = 32
  */
 function foldersOf(address: string): string[] {
   if (!URL.canParse(address)) return []
-  const { host, pathname } = new URL(address)
+  const { protocol, host, port, pathname } = new URL(address)
+  // An address leaves out the usual port.
+  const hosts = port === '' ? [host, `${host}:${protocol === 'https:' ? 443 : 80}`] : [host]
   const names = pathname.split('/', MOST_FOLDERS).filter((name) => name !== '')
   return [...names.keys(), names.length]
     .reverse()
-    .map((n) => `//${[host, ...names.slice(0, n)].join('/')}`)
+    .flatMap((n) => hosts.map((host) => `//${[host, ...names.slice(0, n)].join('/')}`))
     .flatMap((folder) => [`${folder}/`, folder])
 }
 
@@ -150,75 +160,6 @@ const btoaUtf8 = (text: string) => Buffer.from(text).toString('base64')
 
 const hostReplaced = (setting = 'npmjs') =>
   setting === 'never' ? undefined : setting === 'npmjs' ? new URL(defaultUrl).host : setting
-
-/** Looks settings up in npm's order: the environment, the user's file, the files of npm's installation. */
-function npmSettings(reader: Trusting): (key: string) => NpmSetting | undefined {
-  const { env } = reader
-  const variables = new Map(
-    Object.entries(env).flatMap(([source, value]) => {
-      const [, key] = /^npm_config_(.+)$/i.exec(source) ?? []
-      // npm writes `https-proxy` as `https_proxy` there. Keys with a slash, such as those
-      // of tokens, stay unchanged.
-      return key === undefined || !value
-        ? []
-        : [[key.includes('/') ? key : key.toLowerCase().replace(/(?!^)_/g, '-'), { value, source }] as const]
-    }),
-  )
-  const files = [
-    variables.get('userconfig')?.value ?? join(homeOf(env), '.npmrc'),
-    variables.get('globalconfig')?.value ?? join(dirname(process.execPath), '../etc/npmrc'),
-    '/etc/npmrc',
-  ].map((path) => readNpmrc(path, reader))
-  return (key) => [variables, ...files].map((settings) => settings.get(key)).find((found) => found?.value)
-}
-
-/** Maximum size of an .npmrc, in bytes: it normally has a few lines. */
-const NPMRC_BYTES = 1024 * 1024
-
-/** @throws UpdateFailure if the file cannot be read: without it, updates would come from another registry */
-function readNpmrc(path: string, reader: Trusting): Map<string, NpmSetting> {
-  const settings = new Map<string, NpmSetting>()
-  const filledIn = (text: string) =>
-    // This program's own variables, such as the machine key, are left out: the file could send them anywhere.
-    text.replace(/\$\{(?!FOMULAR_)(\w+)\??\}/g, (_, variable: string) => reader.env[variable] ?? '')
-  for (const line of npmrcText(path, reader).split('\n')) {
-    const [, key, rest] = /^\s*([^#;=\s]+)\s*=\s*(.*)$/.exec(line) ?? []
-    if (key === undefined || rest === undefined) continue
-    const name = filledIn(key.replace(/\[\]$/, ''))
-    const value = filledIn(npmValue(rest.trim()))
-    // An element of a list, such as `ca[]`.
-    const before = key.endsWith('[]') ? settings.get(name)?.value : undefined
-    settings.set(name, { value: before === undefined ? value : `${before}\n\n${value}`, source: path })
-  }
-  return settings
-}
-
-/** Returns a value as npm reads it: the text in quotes, or up to a comment. */
-function npmValue(text: string): string {
-  const quoted = /^(["'])(.*)\1$/.exec(text)?.[2]
-  if (quoted !== undefined) return quoted
-  const [plain = ''] = /^(\\.|[^\\;#])*/.exec(text) ?? []
-  return plain.replace(/\\([\\;#])/g, '$1').trim()
-}
-
-function npmrcText(path: string, reader: Trusting): string {
-  try {
-    const stat = statSync(path, { throwIfNoEntry: false })
-    // /dev/null means no settings; reading a pipe could block forever.
-    if (!stat?.isFile()) return ''
-    checkOurs(path, reader)
-    if (stat.size > NPMRC_BYTES) throw new Error(`it is larger than ${NPMRC_BYTES} bytes`)
-    return readFileSync(path, 'utf8')
-  } catch (cause) {
-    if (cause instanceof UpdateFailure) throw cause
-    throw new UpdateFailure(
-      'update_registry_unreachable',
-      'resolve',
-      `Cannot read npm's settings in ${path}: ${reasonOf(cause)}`,
-      { remedy: "Make it a file that the daemon's user can read.", cause },
-    )
-  }
-}
 
 /** @returns undefined if the file does not exist: npm then continues without it @throws UpdateFailure */
 function pemIn(path: string, setting: string, reader: Trusting): string | undefined {

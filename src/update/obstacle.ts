@@ -1,6 +1,7 @@
 import { proxyFor, proxySetting } from '../platform/proxy.ts'
 import { causeOf, isUntrustedCode } from '../platform/unreachable.ts'
 import { type Stage, UpdateFailure, withoutSecrets } from './failure.ts'
+import { namesUnset } from './npm-settings.ts'
 import type { Registry } from './npmrc.ts'
 
 /** A failed request to a registry. */
@@ -11,6 +12,7 @@ export interface Obstacle {
   /** The requested address. */
   url: string
   proxies: Registry['proxies']
+  incomplete: Registry['incomplete']
   /** HTTP status. */
   status?: number
   /** Error code of the system, of TLS or of this program. */
@@ -30,13 +32,18 @@ export function obstacleFailure(obstacle: Obstacle): UpdateFailure {
   const { stage, cause, package: name, status } = obstacle
   const { message, remedy } = status === undefined ? failed(obstacle) : answered(status, obstacle)
   const code = status === 404 ? 'update_version_not_found' : 'update_registry_unreachable'
+  const incomplete = isPassing(status) ? [] : obstacle.incomplete()
+  const [more, instead] = incomplete.length === 0 ? [] : namesUnset(incomplete)
   return new UpdateFailure(
     code,
     stage,
-    message.replace('PACKAGE', () => name),
-    { remedy, cause },
+    [message.replace('PACKAGE', () => name), more].filter(Boolean).join(' '),
+    { remedy, ...instead, cause },
   )
 }
+
+/** Reports whether a registry that answers with this status has a temporary failure. */
+const isPassing = (status = 0) => status === 429 || status >= 500
 
 const registryAt = (url: string) => `The registry ${originOf(url)}`
 
@@ -79,7 +86,7 @@ function answered(status: number, { url, stage, proxies }: Obstacle): { message:
     case 429:
       return { message: `${registry} reports too many requests (HTTP 429).`, remedy: 'Try again later.' }
     default:
-      return status >= 500
+      return isPassing(status)
         ? { message: `${registry} is unavailable (HTTP ${status}).`, remedy: 'Try again later.' }
         : {
             message: `${registry} answered with HTTP ${status}.`,

@@ -47,8 +47,7 @@ export async function fetchPackument(spec: string, source: Source): Promise<[Pac
   const facts = PackageFacts.safeParse(packument)
   const versions = (packument as { versions?: Record<string, unknown> } | undefined)?.versions
   if (!facts.success || typeof versions !== 'object' || versions === null) {
-    const { url, proxies } = registryOf(source)
-    throw obstacleFailure({ stage: 'resolve', package: source.package, url, proxies, code: NO_REGISTRY })
+    throw obstacleFailure({ ...requestTo(registryOf(source), source, 'resolve'), code: NO_REGISTRY })
   }
   const tags = facts.data['dist-tags']
   const version = Object.hasOwn(tags, spec) ? tags[spec]! : spec
@@ -59,19 +58,13 @@ export async function fetchPackument(spec: string, source: Source): Promise<[Pac
 async function fetchJson(path: string, source: Source): Promise<unknown> {
   const registry = registryOf(source)
   const url = registry.url + path
-  const noRegistry = {
-    stage: 'resolve' as const,
-    package: source.package,
-    url,
-    proxies: registry.proxies,
-    code: NO_REGISTRY,
-  }
   const chunks: Buffer[] = []
   let bytes = 0
   await receive(url, registry, source, 'resolve', async (body) => {
     for await (const chunk of body) {
       bytes += (chunk as Buffer).length
-      if (bytes > JSON_BYTES) throw obstacleFailure(noRegistry)
+      if (bytes > JSON_BYTES)
+        throw obstacleFailure({ ...requestTo(registry, source, 'resolve', url), code: NO_REGISTRY })
       chunks.push(chunk as Buffer)
     }
   })
@@ -110,10 +103,12 @@ function addressOf(tarball: string, { url, replacedHost }: Registry): string {
 async function receive(
   url: string,
   registry: Registry,
-  { signal, package: name, check }: Source,
+  source: Source,
   stage: Stage,
   take: (body: NodeJS.ReadableStream & AsyncIterable<unknown>) => Promise<void>,
 ) {
+  const { signal, check } = source
+  const request = requestTo(registry, source, stage, url)
   const limit = new AbortController()
   const abort = () => limit.abort()
   signal.addEventListener('abort', abort)
@@ -127,7 +122,7 @@ async function receive(
     if (status !== 200) {
       // The body may never end.
       response.destroy()
-      throw obstacleFailure({ stage, package: name, url, proxies: registry.proxies, status })
+      throw obstacleFailure({ ...request, status })
     }
     if (response.headers['content-encoding'] === 'gzip') {
       const plain = createGunzip()
@@ -138,22 +133,28 @@ async function receive(
     const late = limit.signal.aborted ? `its answer took more than ${allowed / 60_000} minutes` : undefined
     const failure = asFailure(error, stage)
     if (failure.error.code !== 'update_failed') throw failure
-    const { proxies } = registry
     const first = error instanceof AggregateError ? error.errors[0] : error
     const proxy = late === undefined && first instanceof ProxyError ? first : undefined
     // npm, too, reports this status like one from a proxy without a tunnel.
-    if (proxy?.status === 407)
-      throw obstacleFailure({ stage, package: name, url, proxies, status: 407, cause: error })
+    if (proxy?.status === 407) throw obstacleFailure({ ...request, status: 407, cause: error })
     const refused = proxy && proxy.code === undefined ? `it ${proxy.why}` : undefined
     const said = late ?? refused ?? (first instanceof Error ? first : failure).message
     const code = late === undefined ? systemCode(first) : undefined
     const remedy = late === undefined && first instanceof UserError ? first.remedy : undefined
-    throw obstacleFailure({ stage, package: name, url, proxies, code, said, remedy, cause: error })
+    throw obstacleFailure({ ...request, code, said, remedy, cause: error })
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', abort)
   }
 }
+
+const requestTo = (registry: Registry, source: Source, stage: Stage, url = registry.url) => ({
+  stage,
+  package: source.package,
+  url,
+  proxies: registry.proxies,
+  incomplete: registry.incomplete,
+})
 
 /** Sends a request, and retries it after temporary failures of the registry or the network, as npm does. */
 async function persist(

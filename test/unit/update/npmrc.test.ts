@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import { defaultUrl } from 'registry-url'
+import type { UpdateFailure } from '../../../src/update/failure.ts'
 import { registryOf } from '../../../src/update/npmrc.ts'
 import { tempDir } from '../../support/temp.ts'
 
@@ -96,4 +97,115 @@ test('credentials are found for the registry’s address or a parent path, in ev
   })
   npmrc('cafile=~/cert.pem')
   assert.equal(used().ca, 'a certificate')
+})
+
+/** Returns what this .npmrc says about the registry. */
+function settings(
+  t: TestContext,
+  lines: string[],
+  env: NodeJS.ProcessEnv = {},
+  registry: string | null = REGISTRY,
+) {
+  const HOME = tempDir(t)
+  writeFileSync(join(HOME, '.npmrc'), lines.join('\n'))
+  const { signal } = new AbortController()
+  const all = { HOME, npm_config_globalconfig: '/nowhere', ...env }
+  const found = registryOf({
+    package: '@fomular-os/daemon',
+    registry: registry ?? undefined,
+    cwd: HOME,
+    env: all,
+    signal,
+  })
+  return { ...found, authorization: found.credentials(found.url).authorization }
+}
+const REGISTRY = 'https://packages.example/npm'
+
+describe('an .npmrc', () => {
+  test('has the syntax that npm reads', (t) => {
+    const url = (...lines: string[]) => settings(t, lines, {}, null).url
+    assert.equal(url('registry = "https://a.example/" '), 'https://a.example')
+    assert.equal(url("registry='https://a.example'"), 'https://a.example')
+    assert.equal(url('registry=https://a.example ; of the company'), 'https://a.example')
+    assert.equal(url('registry=https://a.example # of the company'), 'https://a.example')
+    assert.equal(url('registry=https://a.example/a\\;b\\#c'), 'https://a.example/a;b#c')
+    assert.equal(url(';registry=https://b.example', 'registry=https://a.example\r'), 'https://a.example')
+    assert.equal(
+      url('registry=https://a.example', '[later]', 'registry=https://b.example'),
+      'https://a.example',
+    )
+    assert.equal(`${url('registry=null')}/`, defaultUrl)
+    const ca = ['ca="-----BEGIN\\none"', 'ca[]=two'].join('\n')
+    assert.equal(
+      settings(t, [ca, 'cafile=/nowhere', '__proto__=x', '[__proto__]', 'ca=three']).ca,
+      '-----BEGIN\none\n\ntwo',
+    )
+  })
+
+  test('can turn a proxy off', (t) => {
+    for (const off of ['false', 'null', '', '"false"']) {
+      const { env } = settings(t, ['proxy=http://one.example', `https-proxy=${off}`]).proxies
+      assert.equal(env.http_proxy, 'http://one.example')
+      assert.equal(env.https_proxy, 'http://one.example')
+      const none = settings(t, [`https-proxy=${off}`, `proxy=${off}`]).proxies
+      assert.deepEqual([none.env.https_proxy, none.env.http_proxy, none.named], [undefined, undefined, {}])
+    }
+  })
+
+  test('may name the usual port of a registry', (t) => {
+    const sent = (line: string, registry?: string) => settings(t, [line], {}, registry).authorization
+    assert.equal(sent('//packages.example:443/npm/:_authToken=t'), 'Bearer t')
+    assert.equal(sent('//packages.example:443/:_authToken=t', 'https://packages.example:443/npm'), 'Bearer t')
+    assert.equal(sent('//packages.example:80/:_authToken=t', 'http://packages.example/npm'), 'Bearer t')
+    for (const port of [80, 8443]) assert.equal(sent(`//packages.example:${port}/:_authToken=t`), undefined)
+    assert.equal(sent('//packages.example:443/:_authToken=t', 'http://packages.example/npm'), undefined)
+  })
+
+  test('fills in variables as npm does', (t) => {
+    const sent = (value: string) =>
+      settings(t, [`//packages.example/:_authToken=${value}`], { A: 'a', B: '' })
+    assert.equal(sent(`x\${A}\${B}y\${A?}`).authorization, 'Bearer xaya')
+    assert.equal(sent(`x\${NONE?}`).authorization, 'Bearer x')
+    assert.equal(sent(`\\\${A}`).authorization, `Bearer \${A}`)
+    assert.deepEqual(sent(`x\${NONE?}`).incomplete(), [])
+  })
+
+  test('names variables that are not set', (t) => {
+    const { authorization, ca, proxies, incomplete } = settings(t, [
+      `//packages.example/:_authToken=x\${NPM_TOKEN}`,
+      `cafile=\${COMPANY}/ca.pem`,
+      `https-proxy=\${PROXY}`,
+      `//other.example/:_authToken=\${OTHER}`,
+    ])
+    assert.deepEqual([authorization, ca, proxies.env.https_proxy], [undefined, undefined, undefined])
+    assert.deepEqual(
+      incomplete().map(({ unset }) => unset),
+      ['COMPANY', 'PROXY', 'NPM_TOKEN'],
+    )
+    assert.deepEqual(
+      settings(t, [`//packages.example/:_authToken=\${FOMULAR_KEY}`], { FOMULAR_KEY: 'fmk_k' })
+        .incomplete()
+        .map(({ unset, value }) => [unset, value]),
+      [['FOMULAR_KEY', '']],
+    )
+  })
+
+  test('names no registry by a variable that is not set', (t) => {
+    for (const key of ['registry', '@fomular-os:registry'])
+      assert.throws(
+        () => settings(t, [`${key}=https://\${HOST}/npm`], {}, null),
+        ({ error }: UpdateFailure) => {
+          assert.match(
+            error.message,
+            new RegExp(`^/.*/\\.npmrc uses \\$\\{HOST\\}, which is not set, for ${key}\\.$`),
+          )
+          assert.equal(error.remedy, 'Set HOST in the environment of the daemon.')
+          return true
+        },
+      )
+    assert.equal(
+      settings(t, [`registry=\${HOST}`], { HOST: 'https://a.example' }, null).url,
+      'https://a.example',
+    )
+  })
 })

@@ -180,3 +180,23 @@ test('an unusable proxy is reported with the setting that names it', async (t) =
   assert.match(gone.message, /through the proxy 127\.0\.0\.1:1: nothing listens there/)
   assert.match(gone.remedy!, /and https_proxy of the daemon/)
 })
+
+test('a refusal names the variable that a token needs', async (t) => {
+  let status = 401
+  const registry = await listening(t, (_request, response) => response.writeHead(status).end())
+  const npmrc = `//${registry}/:_authToken=\${NPM_TOKEN}`
+  const failure = async (env: NodeJS.ProcessEnv = {}) => {
+    const found = await asked(t, `http://${registry}`, env, npmrc).catch((error: UpdateFailure) => error)
+    assert.ok(found instanceof UpdateFailure)
+    return found.error
+  }
+  const denied = await failure()
+  assert.match(
+    denied.message,
+    /denies access to this machine \(HTTP 401\)\. \S+\.npmrc uses \$\{NPM_TOKEN\}, which is not set, for \/\/\S+:_authToken\.$/,
+  )
+  assert.equal(denied.remedy, 'Set NPM_TOKEN in the environment of the daemon.')
+  assert.match((await failure({ NPM_TOKEN: 'wrong' })).remedy ?? '', /^Put a token for it into/)
+  status = 500
+  assert.doesNotMatch((await failure()).message, /NPM_TOKEN/)
+})
