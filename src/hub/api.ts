@@ -54,6 +54,9 @@ const MACHINE_COMMANDS = {
   update: 'daemon:update',
 } as const
 
+/** `Retry-After` of a hub that is not healthy, in seconds. It tries to write to its disk every second. */
+const HEALTH_RETRY_S = '5'
+
 /** GET routes whose answers may be many MiB: the hub builds them only when there is memory. */
 const LONG = [
   '/api/machines',
@@ -73,7 +76,7 @@ export function api(context: ApiContext): Hono {
   app.onError((error, c) => {
     if (!(error instanceof Fault)) gate.failed(overHttp(c).incoming, { err: error, path: c.req.path })
     const fault = faultIn(error)
-    if (fault) return c.json({ error: fault.error }, fault.status)
+    if (fault) return c.json({ error: fault.error }, fault.status, fault.headers)
     return c.json({ error: { code: 'internal', message: error.message } }, 500)
   })
   app.notFound((c) =>
@@ -100,7 +103,7 @@ export function api(context: ApiContext): Hono {
   app.get('/health', (c) => {
     const { problem } = store
     return problem
-      ? c.json({ ok: false, version: VERSION, error: problem }, 503)
+      ? c.json({ ok: false, version: VERSION, error: problem }, 503, { 'retry-after': HEALTH_RETRY_S })
       : c.json({ ok: true, version: VERSION })
   })
 

@@ -64,7 +64,5 @@ export function letCallersIn({ people, trails, open, gate }: CallersOptions): Mi
 /** Counts an invalid key or token. @throws Fault if there were too many from this address */
 export function refuse(c: Context, gate: Gate, shown: 'user key' | 'enrollment token') {
   const waitS = gate.refuse(overHttp(c).incoming, shown)
-  if (waitS === 0) return
-  c.header('retry-after', String(waitS))
-  throw tooManyFailures(waitS)
+  if (waitS > 0) throw tooManyFailures(waitS)
 }

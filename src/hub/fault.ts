@@ -1,15 +1,31 @@
 import { isDiskFull } from '../platform/errors.ts'
 import type { CommandError } from '../protocol/index.ts'
 
+/**
+ * Default `Retry-After` by status, in seconds. Room for requests (503) returns by itself; a limit or a full
+ * disk (429, 507) usually needs an operator.
+ */
+const RETRY_AFTER_S: Partial<Record<number, number>> = { 429: 30, 503: 5, 507: 30 }
+
 /** A request that failed: its HTTP status and the error in the answer. */
 export class Fault extends Error {
   readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503 | 507
   readonly error: CommandError
+  /** Headers of the answer besides the usual ones. */
+  readonly headers: Record<string, string>
 
-  constructor(status: Fault['status'], code: string, message: string, rest: Partial<CommandError> = {}) {
+  /** @param retryAfterS time after which the request may succeed, in seconds; undefined if it never will */
+  constructor(
+    status: Fault['status'],
+    code: string,
+    message: string,
+    rest: Partial<CommandError> = {},
+    retryAfterS = RETRY_AFTER_S[status],
+  ) {
     super(message)
     this.status = status
     this.error = { code, message, ...rest }
+    this.headers = retryAfterS === undefined ? {} : { 'retry-after': String(retryAfterS) }
   }
 }
 

@@ -2,6 +2,7 @@ import { WebSocket } from 'ws'
 import { fullJitter } from '../platform/backoff.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Logger } from '../platform/log.ts'
+import { retryAfterS } from '../platform/retry-after.ts'
 import { unreachable } from '../platform/unreachable.ts'
 import { nextBeat } from '../protocol/heartbeat.ts'
 import {
@@ -19,7 +20,7 @@ import {
   type Welcome,
 } from '../protocol/index.ts'
 import { isBusy, write } from './outflow.ts'
-import { boundedMs, foreignProtocol, refusedRetryMs, retryAfterS } from './refused-retry.ts'
+import { boundedMs, foreignProtocol, refusedRetryMs } from './refused-retry.ts'
 import { GREETING_MS, openSocket, type Way } from './socket.ts'
 import { isUp, type LinkInfo, type LinkState, type LinkStimulus, step } from './states.ts'
 import { early, TYPE_CHARS, unsupported } from './unknown.ts'

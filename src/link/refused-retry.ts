@@ -17,14 +17,6 @@ export function refusedRetryMs({ code, retry_after_s }: Refuse): number | undefi
   return code === 'busy' ? undefined : RETRY_MS
 }
 
-/** Parses HTTP's `Retry-After`, a number of seconds or a date. @returns seconds, or undefined if it is neither */
-export function retryAfterS(header: string | undefined, now: number): number | undefined {
-  const text = header?.trim() ?? ''
-  if (/^\d{1,9}$/.test(text)) return Number(text)
-  const at = /^[A-Z][a-z]{2}, /.test(text) ? Date.parse(text) : Number.NaN
-  return Number.isNaN(at) ? undefined : (at - now) / 1000
-}
-
 /** Returns the refusal that stands for a welcome in an unsupported version of the protocol. */
 export const foreignProtocol = (version: number): Refuse => ({
   type: 'server:refuse',

@@ -52,7 +52,8 @@ import { AgentStatus, MachineStatus } from './status.ts'
  *
  * A hub that has no room answers 503 (`busy`, `too_many_clients`, `too_many_streams`, `too_many_downloads`):
  * send the same request again. After too many invalid keys or tokens from one address, the hub answers the
- * next invalid one with 429 `too_many_failures` and `Retry-After`. A valid one is always accepted.
+ * next invalid one with 429 `too_many_failures`. A valid one is always accepted. Answers with 429, 503, and
+ * 507 have `Retry-After`, in seconds.
  *
  * A body may contain a `command_id` from the caller: if it is sent again, it is the same command.
  * `?wait=SECONDS` (default 30, at most 300) is the time to wait for the outcome: 200 if the command

@@ -8,6 +8,7 @@ import { systemCode, UserError } from '../platform/errors.ts'
 import { send } from '../platform/http.ts'
 import { ProxyError } from '../platform/proxy-error.ts'
 import { wayTo } from '../platform/request-way.ts'
+import { pauseMs } from '../platform/retry-after.ts'
 import { trust } from '../platform/trust.ts'
 import { boundedJson } from '../protocol/bounded-json.ts'
 import { asFailure, UpdateFailure } from './failure.ts'
@@ -27,6 +28,8 @@ const JSON_BOUNDS = { nesting: 100, values: 300_000 }
 const REDIRECTS = 5
 /** Pauses before retries, in milliseconds: as many as npm makes, unless `fetch-retries` is lower. */
 const PAUSES_MS = [1000, 5000]
+/** Maximum pause that a registry can ask for with `Retry-After`, in milliseconds. */
+const MOST_PAUSE_MS = 30_000
 const PASSING_STATUS = new Set([408, 420, 429])
 const PASSING_CODES = new Set(['ECONNRESET', 'ECONNREFUSED', 'ETIMEDOUT', 'EPIPE'])
 /** Maximum length of a wrong address in a message, in characters. */
@@ -162,12 +165,15 @@ async function persist(
   retries: number | undefined,
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
-  for (const pause of PAUSES_MS.slice(0, retries)) {
+  for (const least of PAUSES_MS.slice(0, retries)) {
+    let pause = least
     try {
       const response = await ask()
       const { statusCode = 0 } = response
       if (statusCode < 500 && !PASSING_STATUS.has(statusCode)) return response
       response.destroy()
+      const after = response.headers['retry-after']
+      pause = pauseMs(after, { least, most: MOST_PAUSE_MS }, Date.now())
     } catch (error) {
       if (!PASSING_CODES.has(systemCode(error) ?? '')) throw error
     }

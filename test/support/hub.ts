@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import {
   type AuditLimits,
@@ -110,13 +111,13 @@ export class TestHub {
     return key
   }
 
-  request(
+  async request(
     method: string,
     path: string,
     body?: unknown,
     headers: Record<string, string> = {},
   ): Promise<Response> {
-    return fetch(this.url + path, {
+    const answer = await fetch(this.url + path, {
       method,
       headers: {
         authorization: `Bearer ${this.key('user')}`,
@@ -125,6 +126,10 @@ export class TestHub {
       },
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
+    const after = answer.headers.get('retry-after')
+    if ([429, 503, 507].includes(answer.status)) assert.match(after ?? '', /^[1-9]\d*$/, 'Retry-After')
+    else assert.equal(after, null, 'Retry-After')
+    return answer
   }
 
   async api<T>(method: string, path: string, body?: unknown): Promise<T> {

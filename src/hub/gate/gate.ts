@@ -188,4 +188,5 @@ export const tooManyFailures = (waitS: number) =>
     {
       remedy: `Correct it and try again in ${waitS} s.`,
     },
+    waitS,
   )

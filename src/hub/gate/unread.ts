@@ -93,9 +93,14 @@ export class Unread {
       const bytes = bytesOf(made)
       if (bytes > LONG_BYTES && this.#isFull) {
         this.#givenUp = true
-        throw new Fault(503, 'busy', 'Too many long answers are waiting for clients to read them.', {
-          remedy: `Try again in ${IN_NEED_MS / 1000} seconds.`,
-        })
+        const waitS = IN_NEED_MS / 1000
+        throw new Fault(
+          503,
+          'busy',
+          'Too many long answers are waiting for clients to read them.',
+          { remedy: `Try again in ${waitS} seconds.` },
+          waitS,
+        )
       }
       this.#hold(reader, bytes)
       return made

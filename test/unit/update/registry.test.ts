@@ -67,6 +67,27 @@ test('a failed download is retried, and credentials for one host are sent to no 
   ])
 })
 
+test('a retry comes after the pause that the registry asks for', async (t) => {
+  const asks = ['7', '3600', undefined]
+  const registry = await listening(t, (_request, response) => {
+    const after = asks.shift()
+    if (after !== undefined) response.writeHead(503, { 'retry-after': after }).end()
+    else response.end(JSON.stringify({ 'dist-tags': { latest: '1.0.0' }, versions: { '1.0.0': 'it' } }))
+  })
+  const pauses: (number | undefined)[] = []
+  const { setTimeout } = globalThis
+  t.mock.method(globalThis, 'setTimeout', (done: () => void, ms?: number) => {
+    if (ms !== undefined && ms >= 1000 && ms <= 30_000) {
+      pauses.push(ms)
+      return setTimeout(done, 1)
+    }
+    return setTimeout(done, ms)
+  })
+  const [, found] = await asked(t, `http://${registry}`, { npm_config_fetch_retries: '2' })
+  assert.equal(found, 'it')
+  assert.deepEqual(pauses, [7000, 30_000])
+})
+
 test("a registry's response is limited in length and in number of values", async (t) => {
   let answer = ''
   const registry = await listening(t, (_request, response) => response.end(answer))
